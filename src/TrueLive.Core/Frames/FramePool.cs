@@ -1,0 +1,59 @@
+using System.Collections.Concurrent;
+
+namespace TrueLive.Core.Frames;
+
+/// <summary>
+/// Rents frames and takes them back. Keeps at most <see cref="Capacity"/> idle frames over all sizes; beyond that a returned
+/// frame is left to the collector. Thread-safe.
+/// </summary>
+/// <param name="purpose">What the frames are for; shown when a leak is reported.</param>
+/// <param name="capacity">Idle frames kept.</param>
+public sealed class FramePool(string purpose, int capacity = 16)
+{
+    private readonly ConcurrentDictionary<(int Width, int Height), ConcurrentBag<VideoFrame>> _idle = new();
+    private int _idleCount;
+    private int _rented;
+
+    /// <summary>What the frames are for.</summary>
+    public string Purpose { get; } = purpose;
+
+    /// <summary>Idle frames kept at most.</summary>
+    public int Capacity { get; } = capacity;
+
+    /// <summary>Frames handed out and not yet returned: 0 at rest, or something leaks.</summary>
+    public int Rented => Volatile.Read(ref _rented);
+
+    /// <summary>A frame with one holder. Its samples are whatever the last user left.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A side is not within 1..8192.</exception>
+    public VideoFrame Rent(int width, int height)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(width, 8192);
+        ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(height, 8192);
+        if (_idle.TryGetValue((width, height), out var bag) && bag.TryTake(out var frame))
+            Interlocked.Decrement(ref _idleCount);
+        else
+            frame = new VideoFrame(this, GC.AllocateUninitializedArray<byte>(SizeOf(width, height), pinned: true), width, height);
+        frame.Colour = ColourSpace.Bt601Limited;
+        frame.Time = default;
+        frame.Hand();
+        Interlocked.Increment(ref _rented);
+        return frame;
+    }
+
+    internal static int Align(int width) => (width + 63) & ~63;
+
+    internal void Return(VideoFrame frame)
+    {
+        Interlocked.Decrement(ref _rented);
+        if (Interlocked.Increment(ref _idleCount) > Capacity)
+            Interlocked.Decrement(ref _idleCount);
+        else
+            _idle.GetOrAdd((frame.Width, frame.Height), static _ => []).Add(frame);
+    }
+
+    // The SIMD loops may read a full vector past the last row.
+    private static int SizeOf(int width, int height) =>
+        Align(width) * height + 2 * Align((width + 1) / 2) * ((height + 1) / 2) + 64;
+}

@@ -1,0 +1,51 @@
+namespace TrueLive.Core.Models;
+
+/// <summary>What a model declares about itself before it runs.</summary>
+/// <param name="Id">Short name, unique on this server: <c>[a-z0-9-]{1,64}</c>.</param>
+/// <param name="Version">Version of the weights; part of every provenance and journal.</param>
+/// <param name="Title">Name for people.</param>
+/// <param name="Description">One or two sentences for people.</param>
+/// <param name="TakesPrompt">False when text changes nothing.</param>
+/// <param name="HasMemory">True when a step depends on the steps before it.</param>
+/// <param name="Sizes">Which picture sizes the network runs at.</param>
+/// <param name="Looks">Looks that can be named in a prompt; empty without prompts.</param>
+public sealed record ModelInfo(
+    string Id,
+    string Version,
+    string Title,
+    string Description,
+    bool TakesPrompt,
+    bool HasMemory,
+    ModelSizes Sizes,
+    IReadOnlyList<LookInfo> Looks);
+
+/// <summary>A look that a prompt can name.</summary>
+/// <param name="Id">Word used in a prompt, such as <c>ink</c>.</param>
+/// <param name="Title">Name for people.</param>
+/// <param name="Description">One line for people.</param>
+public sealed record LookInfo(string Id, string Title, string Description);
+
+/// <summary>Sizes at which a network runs: both sides within a range and divisible by a step, or one fixed size.</summary>
+/// <param name="MinSide">Smallest side in pixels.</param>
+/// <param name="MaxSide">Largest side in pixels.</param>
+/// <param name="Multiple">Both sides are multiples of this.</param>
+/// <param name="FixedWidth">Not null when the network takes one size only.</param>
+/// <param name="FixedHeight">Goes with <paramref name="FixedWidth"/>.</param>
+public sealed record ModelSizes(int MinSide, int MaxSide, int Multiple, int? FixedWidth = null, int? FixedHeight = null)
+{
+    /// <summary>
+    /// The size nearest to the one asked for that the network runs at; aspect is kept as far as the multiple allows.
+    /// A session scales the input to it and leaves the output at this size.
+    /// </summary>
+    public (int Width, int Height) Nearest(int width, int height)
+    {
+        if (FixedWidth is { } w && FixedHeight is { } h)
+            return (w, h);
+        var scale = Math.Min(1.0, (double)MaxSide / Math.Max(width, height));
+        scale = Math.Max(scale, (double)MinSide / Math.Min(width, height));
+        return (Snap(width * scale), Snap(height * scale));
+    }
+
+    private int Snap(double side) =>
+        Math.Clamp((int)Math.Round(side / Multiple) * Multiple, (MinSide + Multiple - 1) / Multiple * Multiple, MaxSide / Multiple * Multiple);
+}

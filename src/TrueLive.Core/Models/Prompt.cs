@@ -1,0 +1,48 @@
+using System.Collections.Immutable;
+
+namespace TrueLive.Core.Models;
+
+/// <summary>
+/// What the model is asked for: immutable, behind one reference, read once per step. A change is a new prompt with a higher
+/// revision.
+/// </summary>
+/// <param name="Revision">Counts from 0 within a session; stamped on every frame that the prompt made.</param>
+/// <param name="Text">As the user wrote it.</param>
+/// <param name="Strength">0 keeps the picture, 1 is the full look.</param>
+/// <param name="Transition">Time over which the old look turns into the new one; zero is a cut.</param>
+/// <param name="Reading">What the model understood.</param>
+public sealed record Prompt(long Revision, string Text, float Strength, TimeSpan Transition, PromptReading Reading)
+{
+    /// <summary>Transition used when nobody says otherwise.</summary>
+    public static readonly TimeSpan DefaultTransition = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>Longest text taken, in characters.</summary>
+    public const int MaxLength = 500;
+
+    /// <summary>The prompt of a session that was given none: keeps the picture.</summary>
+    public static Prompt None { get; } = new(0, "", 1, TimeSpan.Zero, PromptReading.Empty);
+}
+
+/// <summary>A look and how much of it.</summary>
+/// <param name="Look">Look id of the model.</param>
+/// <param name="Weight">Share; negative pushes away from the look.</param>
+public readonly record struct LookWeight(string Look, float Weight);
+
+/// <summary>What a model understood of a text, said back to the user. Never a guess dressed up as an answer.</summary>
+/// <param name="Understood">False when the text means nothing to the model; the picture is then kept.</param>
+/// <param name="Confidence">0..1: how close the text is to what the model knows.</param>
+/// <param name="Looks">The looks chosen, strongest first.</param>
+/// <param name="UnknownWords">Words that carried no meaning for the model.</param>
+/// <param name="Style">Conditioning vector for the network at full strength; empty for a model without text.</param>
+/// <param name="Note">A sentence for the user when there is something to say, else null.</param>
+public sealed record PromptReading(
+    bool Understood,
+    float Confidence,
+    ImmutableArray<LookWeight> Looks,
+    ImmutableArray<string> UnknownWords,
+    ImmutableArray<float> Style,
+    string? Note)
+{
+    /// <summary>The reading of no text at all.</summary>
+    public static PromptReading Empty { get; } = new(true, 1, [], [], [], null);
+}
