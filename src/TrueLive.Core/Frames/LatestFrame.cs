@@ -1,7 +1,7 @@
 namespace TrueLive.Core.Frames;
 
 /// <summary>
-/// Step (3) of the live path: a mailbox of one slot. A new frame replaces the waiting one, which is disposed and counted, so
+/// Step (3) of the live path: a mailbox of one slot. A new frame replaces the waiting one, which is disposed and reported, so
 /// that the reader always gets the newest picture and delay cannot build up. One writer, one reader.
 /// </summary>
 public sealed class LatestFrame : IDisposable
@@ -9,33 +9,23 @@ public sealed class LatestFrame : IDisposable
     private readonly SemaphoreSlim _ready = new(0, 1);
     private VideoFrame? _slot;
     private bool _closed;
-    private long _replaced;
+    private bool _disposed;
 
-    /// <summary>Frames that were replaced before anyone read them.</summary>
-    public long Replaced => Interlocked.Read(ref _replaced);
-
-    /// <summary>Puts a frame in the slot and takes over the caller's hold.</summary>
-    public void Put(VideoFrame frame)
+    /// <summary>Puts a frame in the slot and takes over the caller's hold. True when it replaced one that nobody had read.</summary>
+    public bool Put(VideoFrame frame)
     {
         var loser = Interlocked.Exchange(ref _slot, frame);
+        loser?.Dispose();
         if (Volatile.Read(ref _closed))
-        {
             Interlocked.Exchange(ref _slot, null)?.Dispose();
-            loser?.Dispose();
-        }
-        else if (loser is not null)
-        {
-            loser.Dispose();
-            Interlocked.Increment(ref _replaced);
-        }
-        else
-        {
+        else if (loser is null)
             Wake();
-        }
+        return loser is not null;
     }
 
-    /// <summary>Waits for a frame and hands it to the caller, who disposes it. Null once closed and empty.</summary>
-    public async ValueTask<VideoFrame?> TakeAsync(CancellationToken cancel)
+    /// <summary>Blocks until there is a frame and hands it to the caller, who disposes it. Null once closed and empty.</summary>
+    /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired.</exception>
+    public VideoFrame? Take(CancellationToken cancel)
     {
         while (true)
         {
@@ -43,7 +33,7 @@ public sealed class LatestFrame : IDisposable
                 return frame;
             if (Volatile.Read(ref _closed))
                 return null;
-            await _ready.WaitAsync(cancel).ConfigureAwait(false);
+            _ready.Wait(cancel);
         }
     }
 
@@ -59,21 +49,20 @@ public sealed class LatestFrame : IDisposable
     {
         Close();
         Interlocked.Exchange(ref _slot, null)?.Dispose();
-        _ready.Dispose();
+        lock (_ready)
+        {
+            _disposed = true;
+            _ready.Dispose();
+        }
     }
 
     private void Wake()
     {
         // A count of one is enough: the reader looks into the slot before it waits again.
-        try
+        lock (_ready)
         {
-            _ready.Release();
-        }
-        catch (SemaphoreFullException)
-        {
-        }
-        catch (ObjectDisposedException)
-        {
+            if (!_disposed && _ready.CurrentCount == 0)
+                _ready.Release();
         }
     }
 }

@@ -42,6 +42,9 @@ public sealed class VideoFrame : IDisposable
     /// <summary>When and where in its source the frame belongs; set by whoever fills the frame.</summary>
     public FrameTime Time { get; set; }
 
+    /// <summary><see cref="TimeProvider.GetTimestamp"/> when the frame was decoded and put into the mailbox; 0 until then.</summary>
+    public long Decoded { get; set; }
+
     /// <summary>Luma rows, <c>StrideY * Height</c> bytes.</summary>
     public Span<byte> Y => Plane(0, StrideY * Height);
 

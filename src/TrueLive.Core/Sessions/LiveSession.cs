@@ -1,0 +1,213 @@
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+
+namespace TrueLive.Core.Sessions;
+
+/// <summary>
+/// Tier 3: one client's stream through one model. It outlives its connections: <see cref="RunAsync"/> runs one connection, and the
+/// prompt, the model's memory, the counters and the waiting commands stay for the next. Commands may come from any thread.
+/// </summary>
+public sealed partial class LiveSession : IDisposable
+{
+    private readonly LiveSessionOptions _options;
+    private readonly TimeProvider _time;
+    private readonly SessionCounters _counters;
+    private readonly CancellationTokenSource _ended = new();
+    private SessionSettings _settings;
+
+    // The memory belongs to the step thread while a connection runs, and to nobody between two connections.
+    private IModelSession? _memory;
+    private SessionSettings? _memorySettings;
+    private long _outputs;
+
+    /// <summary>A session that waits for its first connection.</summary>
+    /// <param name="id">Unique on this server.</param>
+    /// <param name="settings">What to begin with.</param>
+    /// <param name="options">Limits.</param>
+    /// <param name="time">Clock of the whole session.</param>
+    public LiveSession(string id, SessionSettings settings, LiveSessionOptions options, TimeProvider time)
+    {
+        Id = id;
+        _settings = settings;
+        _options = options;
+        _time = time;
+        _counters = new SessionCounters(time);
+        _pending = new PendingCommands(options.CommandLimit, time);
+    }
+
+    /// <summary>Unique on this server.</summary>
+    public string Id { get; }
+
+    /// <summary>What is in force now.</summary>
+    public SessionSettings Settings => Volatile.Read(ref _settings);
+
+    /// <summary>Figures at this moment.</summary>
+    public SessionStats Stats => _counters.Snapshot();
+
+    // The live path. The numbers return in the code below.
+    //
+    //            receive loop                              step loop (a thread of its own)
+    // (1) source -> (2) decode -> (3) LatestFrame -> (4) model step -> (5) encode + pace -> (6) sink
+    //     packets in                  1 slot, newest     IModelSession     in the sink: one      packets out
+    //                                 wins, loser        + its memory      frame per step, so
+    //                                 counted                              nothing to pace
+    // control:   data channel / WebSocket / HTTP  ->  Update, Switch, Reset, Pause  ->  one new SessionSettings,
+    //            read once per step; prompt revision and epoch are stamped on every frame that they made
+
+    /// <summary>
+    /// Runs one connection until either side ends and says why; the first reason wins. Never throws for a failure of the
+    /// connection, the codecs or the model. Source and sink stay the caller's.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">A connection is running or the session has ended.</exception>
+    public async Task<SessionEnd> RunAsync(IVideoSource source, IVideoSink sink, CancellationToken cancel)
+    {
+        Attach();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel, _ended.Token);
+        using var mailbox = new LatestFrame();
+        var receive = ReceiveAsync(source, mailbox, stop.Token);
+        var step = Task.Factory.StartNew(
+            () => Step(mailbox, sink, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var first = await Task.WhenAny(receive, step).ConfigureAwait(false);
+        await stop.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(receive, step).ConfigureAwait(false);
+        var end = await first.ConfigureAwait(false) ?? _end ?? new SessionEnd(EndCause.ControlReplaced);
+        Detach(end);
+        return end;
+    }
+
+    private async Task<SessionEnd?> ReceiveAsync(IVideoSource source, LatestFrame mailbox, CancellationToken stop)
+    {
+        try
+        {
+            while (await source.ReadAsync(stop).ConfigureAwait(false) is { } frame) // (1) (2)
+            {
+                _counters.Received();
+                frame.Decoded = _time.GetTimestamp();
+                if (mailbox.Put(frame)) // (3)
+                    _counters.Dropped(Settings.Paused ? DropReason.Paused : DropReason.Replaced);
+            }
+            return new SessionEnd(EndCause.ReceiveClient);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (Exception error)
+        {
+            return new SessionEnd(EndCause.ReceiveServer, error);
+        }
+    }
+
+    private SessionEnd? Step(LatestFrame mailbox, IVideoSink sink, CancellationToken stop)
+    {
+        var blame = EndCause.StepServer;
+        var failures = 0;
+        try
+        {
+            while (mailbox.Take(stop) is { } taken)
+            {
+                using var input = taken;
+                var settings = Settings;
+                if (Refuse(input, settings) is { } reason)
+                {
+                    _counters.Dropped(reason);
+                    continue;
+                }
+                blame = EndCause.StepServer;
+                var memory = MemoryFor(settings, input);
+                var began = _time.GetTimestamp();
+                VideoFrame output;
+                try
+                {
+                    output = memory.Step(input, settings.Prompt); // (4)
+                    failures = 0;
+                }
+                catch (ModelStepException) when (++failures < _options.StepFailureLimit)
+                {
+                    _counters.Dropped(DropReason.StepFailed);
+                    continue;
+                }
+                using (output)
+                {
+                    if (Settings.Epoch != settings.Epoch)
+                    {
+                        _counters.Dropped(DropReason.Flushed);
+                        continue;
+                    }
+                    var provenance = Trace(input, output, settings, began);
+                    blame = EndCause.SendServer;
+                    // This thread is the session's own, so waiting for a sink that does not answer at once blocks nobody else.
+                    if (!sink.WriteAsync(output, provenance, stop).AsTask().GetAwaiter().GetResult()) // (5) (6)
+                    {
+                        _counters.Dropped(DropReason.SinkFull);
+                        continue;
+                    }
+                    _outputs++;
+                    _counters.Sent(provenance, _time.GetTimestamp());
+                    Settle(provenance);
+                }
+            }
+            return null;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (IOException error) when (blame == EndCause.SendServer)
+        {
+            return new SessionEnd(EndCause.SendClient, error);
+        }
+        catch (Exception error)
+        {
+            return new SessionEnd(blame, error);
+        }
+    }
+
+    private DropReason? Refuse(VideoFrame input, SessionSettings settings)
+    {
+        if (settings.Paused)
+            return DropReason.Paused;
+        var stale = input.Time.Arrived != 0 && _time.GetElapsedTime(input.Time.Arrived) > _options.FrameAgeBudget;
+        return stale ? DropReason.Stale : null;
+    }
+
+    private IModelSession MemoryFor(SessionSettings settings, VideoFrame input)
+    {
+        var (width, height) = settings.SizeFor(input.Width, input.Height);
+        var fits = _memory is not null && _memorySettings!.Model == settings.Model
+            && (SameShape(_memory, input) && _memorySettings.Width == settings.Width && _memorySettings.Height == settings.Height
+                || (_memory.Width, _memory.Height) == (width, height));
+        if (!fits)
+        {
+            _memory?.Dispose();
+            _memory = settings.Model.CreateSession(width, height);
+        }
+        else if (_memorySettings!.Resets != settings.Resets)
+        {
+            _memory!.Reset();
+        }
+        _memorySettings = settings;
+        return _memory!;
+    }
+
+    // A client that scales its video down under load keeps the shape: the network then keeps its size and memory.
+    private static bool SameShape(IModelSession memory, VideoFrame input)
+    {
+        var shape = (double)memory.Width / memory.Height * input.Height / input.Width;
+        return shape is > 0.95 and < 1.05;
+    }
+
+    private Provenance Trace(VideoFrame input, VideoFrame output, SessionSettings settings, long began) => new()
+    {
+        OutputSequence = _outputs,
+        SourceSequence = input.Time.Sequence,
+        SourceMediaTime = input.Time.MediaTime,
+        PromptRevision = settings.Prompt.Revision,
+        Epoch = settings.Epoch,
+        Origin = ReferenceEquals(input, output) ? FrameOrigin.PassedThrough : FrameOrigin.Generated,
+        Arrived = input.Time.Arrived,
+        Decoded = input.Decoded,
+        StepBegan = began,
+        StepEnded = _time.GetTimestamp(),
+    };
+}

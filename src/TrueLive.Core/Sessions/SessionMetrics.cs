@@ -1,0 +1,49 @@
+using System.Diagnostics.Metrics;
+
+namespace TrueLive.Core.Sessions;
+
+/// <summary>The process-wide instruments of the live path, under the meter <see cref="MeterName"/>. Durations in seconds.</summary>
+public static class SessionMetrics
+{
+    /// <summary>Name to subscribe to.</summary>
+    public const string MeterName = "TrueLive";
+
+    private static readonly Meter Meter = new(MeterName);
+    private static readonly KeyValuePair<string, object?> Wait = new("stage", "wait");
+    private static readonly KeyValuePair<string, object?> Decode = new("stage", "decode");
+    private static readonly KeyValuePair<string, object?> Step = new("stage", "step");
+    private static readonly KeyValuePair<string, object?> Send = new("stage", "send");
+
+    private static readonly InstrumentAdvice<double> Buckets = new()
+    {
+        HistogramBucketBoundaries = [0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.045, 0.06, 0.08, 0.1, 0.15, 0.25, 0.5, 1],
+    };
+
+    internal static Counter<long> FramesReceived { get; } =
+        Meter.CreateCounter<long>("truelive.frames.received", "{frame}", "Frames decoded.");
+
+    internal static Counter<long> FramesDropped { get; } =
+        Meter.CreateCounter<long>("truelive.frames.dropped", "{frame}", "Frames without an output of their own, by reason.");
+
+    private static readonly Counter<long> FramesSent =
+        Meter.CreateCounter<long>("truelive.frames.sent", "{frame}", "Frames made and handed to a client.");
+
+    private static readonly Histogram<double> StageTime =
+        Meter.CreateHistogram("truelive.frame.stage.duration", "s", "Time in each stage of the live path.", advice: Buckets);
+
+    private static readonly Histogram<double> Age =
+        Meter.CreateHistogram("truelive.frame.age", "s", "From the whole input frame being here to its output being handed over.", advice: Buckets);
+
+    internal static void Record(TimeProvider time, in Provenance frame, long from, long sentAt)
+    {
+        FramesSent.Add(1);
+        if (frame.Decoded != 0)
+        {
+            StageTime.Record(time.GetElapsedTime(from, frame.Decoded).TotalSeconds, Decode);
+            StageTime.Record(time.GetElapsedTime(frame.Decoded, frame.StepBegan).TotalSeconds, Wait);
+        }
+        StageTime.Record(time.GetElapsedTime(frame.StepBegan, frame.StepEnded).TotalSeconds, Step);
+        StageTime.Record(time.GetElapsedTime(frame.StepEnded, sentAt).TotalSeconds, Send);
+        Age.Record(time.GetElapsedTime(from, sentAt).TotalSeconds);
+    }
+}

@@ -1,0 +1,102 @@
+namespace TrueLive.Core.Sessions;
+
+/// <summary>Why a frame that came in has no output of its own.</summary>
+public enum DropReason : byte
+{
+    /// <summary>A newer frame came before the model was free: normal when the input is faster than the network.</summary>
+    Replaced,
+
+    /// <summary>Older than the frame-age budget when its step could begin.</summary>
+    Stale,
+
+    /// <summary>The session is paused.</summary>
+    Paused,
+
+    /// <summary>The model step failed.</summary>
+    StepFailed,
+
+    /// <summary>Made for an older epoch than the one in force when it was done.</summary>
+    Flushed,
+
+    /// <summary>Made, but the sink let it go: the link or the client cannot take more now.</summary>
+    SinkFull,
+}
+
+/// <summary>A session's figures at one moment; counts run since the session was made.</summary>
+/// <param name="Received">Frames decoded.</param>
+/// <param name="Sent">Frames made and handed to the sink.</param>
+/// <param name="Replaced">See <see cref="DropReason.Replaced"/>.</param>
+/// <param name="Stale">See <see cref="DropReason.Stale"/>.</param>
+/// <param name="Paused">See <see cref="DropReason.Paused"/>.</param>
+/// <param name="StepFailed">See <see cref="DropReason.StepFailed"/>.</param>
+/// <param name="Flushed">See <see cref="DropReason.Flushed"/>.</param>
+/// <param name="SinkFull">See <see cref="DropReason.SinkFull"/>.</param>
+/// <param name="Window">Frames that the percentiles below are over: the last 256 at most.</param>
+/// <param name="GeneratedPerSecond">Generated rate over the window; 0 with fewer than two frames or when the last one is over 2 s old.</param>
+/// <param name="StepP50">Median length of a model step.</param>
+/// <param name="StepP95">95th percentile of the same.</param>
+/// <param name="AgeP50">Median of whole frame here to output handed to the sink.</param>
+/// <param name="AgeP95">95th percentile of the same.</param>
+public sealed record SessionStats(
+    long Received, long Sent, long Replaced, long Stale, long Paused, long StepFailed, long Flushed, long SinkFull,
+    int Window, double GeneratedPerSecond, TimeSpan StepP50, TimeSpan StepP95, TimeSpan AgeP50, TimeSpan AgeP95);
+
+/// <summary>Counts for one session and, tagged, for the process. Each counter has one writer, reads may come from any thread.</summary>
+internal sealed class SessionCounters(TimeProvider time)
+{
+    private const int WindowSize = 256;
+
+    private static readonly KeyValuePair<string, object?>[] Reasons =
+        [.. Enum.GetValues<DropReason>().Select(r => new KeyValuePair<string, object?>("reason", r.ToString().ToLowerInvariant()))];
+
+    private readonly long[] _dropped = new long[Reasons.Length];
+    private readonly (long SentAt, long Step, long Age)[] _window = new (long, long, long)[WindowSize];
+    private long _received;
+    private long _sent;
+
+    public void Received()
+    {
+        Interlocked.Increment(ref _received);
+        SessionMetrics.FramesReceived.Add(1);
+    }
+
+    public void Dropped(DropReason reason)
+    {
+        Interlocked.Increment(ref _dropped[(int)reason]);
+        SessionMetrics.FramesDropped.Add(1, Reasons[(int)reason]);
+    }
+
+    public void Sent(in Provenance frame, long sentAt)
+    {
+        var from = frame.Arrived == 0 ? frame.StepBegan : frame.Arrived;
+        lock (_window)
+            _window[_sent++ % WindowSize] = (sentAt, frame.StepEnded - frame.StepBegan, sentAt - from);
+        SessionMetrics.Record(time, frame, from, sentAt);
+    }
+
+    public SessionStats Snapshot()
+    {
+        (long SentAt, long Step, long Age)[] frames;
+        long sent;
+        lock (_window)
+        {
+            sent = _sent;
+            frames = _window[..(int)Math.Min(sent, WindowSize)];
+        }
+        var first = frames.Length == 0 ? 0 : frames.Min(f => f.SentAt);
+        var last = frames.Length == 0 ? 0 : frames.Max(f => f.SentAt);
+        var rate = frames.Length < 2 || last == first || time.GetElapsedTime(last) > TimeSpan.FromSeconds(2)
+            ? 0 : (frames.Length - 1) / time.GetElapsedTime(first, last).TotalSeconds;
+        long[] steps = [.. frames.Select(f => f.Step).Order()];
+        long[] ages = [.. frames.Select(f => f.Age).Order()];
+        return new SessionStats(
+            Interlocked.Read(ref _received), sent,
+            Count(DropReason.Replaced), Count(DropReason.Stale), Count(DropReason.Paused), Count(DropReason.StepFailed),
+            Count(DropReason.Flushed), Count(DropReason.SinkFull),
+            frames.Length, rate, At(steps, 0.50), At(steps, 0.95), At(ages, 0.50), At(ages, 0.95));
+
+        long Count(DropReason reason) => Interlocked.Read(ref _dropped[(int)reason]);
+        TimeSpan At(long[] sorted, double quantile) => sorted.Length == 0
+            ? TimeSpan.Zero : time.GetElapsedTime(0, sorted[(int)Math.Ceiling(quantile * sorted.Length) - 1]);
+    }
+}

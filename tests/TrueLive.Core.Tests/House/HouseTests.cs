@@ -1,0 +1,84 @@
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+
+namespace TrueLive.Core.Tests.House;
+
+/// <summary>The rules of the house that a machine can check. Changing a line here is a decision to write down.</summary>
+public sealed partial class HouseTests
+{
+    private static readonly string Root = FindRoot();
+
+    // Each project exists to keep its packages out of the others.
+    private static readonly Dictionary<string, string[]> Allowed = new()
+    {
+        ["TrueLive.Core"] = ["Microsoft.Extensions.Logging.Abstractions"],
+        ["TrueLive.Media"] = ["TrueLive.Core"],
+        ["TrueLive.Models"] = ["TrueLive.Core", "Microsoft.ML.OnnxRuntime", "System.Numerics.Tensors"],
+        ["TrueLive.WebRtc"] = ["TrueLive.Core", "BouncyCastle.Cryptography"],
+        ["TrueLive.Clips"] = ["TrueLive.Core", "Microsoft.Data.Sqlite", "Npgsql"],
+        ["TrueLive.Cluster"] = ["TrueLive.Core"],
+        ["TrueLive.Probe"] = ["TrueLive.Core", "TrueLive.Media", "TrueLive.WebRtc", "MathNet.Numerics", "YamlDotNet"],
+        ["TrueLive.Server"] =
+        [
+            "TrueLive.Core", "TrueLive.Media", "TrueLive.Models", "TrueLive.WebRtc", "TrueLive.Clips", "TrueLive.Cluster",
+            "Microsoft.AspNetCore.OpenApi", "OpenTelemetry.Extensions.Hosting", "OpenTelemetry.Exporter.Prometheus.AspNetCore",
+            "Scalar.AspNetCore", "YamlDotNet",
+        ],
+        ["TrueLive.Cli"] = ["TrueLive.Server", "TrueLive.Probe", "System.CommandLine", "Spectre.Console"],
+    };
+
+    [Fact]
+    public void Every_project_references_only_what_it_exists_for()
+    {
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories))
+        {
+            var name = Path.GetFileNameWithoutExtension(file);
+            Assert.True(Allowed.TryGetValue(name, out var allowed), $"{name} is not a room of this house: add it to HouseTests and ARCHITECTURE.md.");
+            var references = XDocument.Load(file).Descendants()
+                .Where(e => e.Name.LocalName is "ProjectReference" or "PackageReference")
+                .Select(e => Path.GetFileNameWithoutExtension(e.Attribute("Include")!.Value) is var stem && e.Name.LocalName == "ProjectReference"
+                    ? stem : e.Attribute("Include")!.Value);
+            Assert.True(!references.Except(allowed!).Any(), $"{name} must not reference {string.Join(", ", references.Except(allowed!))}.");
+        }
+    }
+
+    [Fact]
+    public void No_source_file_is_longer_than_500_lines()
+    {
+        var long_ = Sources().Select(f => (File: f, Lines: File.ReadLines(f).Count())).Where(f => f.Lines > 500);
+        Assert.Empty(long_.Select(f => $"{Path.GetRelativePath(Root, f.File)}: {f.Lines}"));
+    }
+
+    [Fact]
+    public void Program_is_at_most_40_lines() =>
+        Assert.InRange(File.ReadLines(Path.Combine(Root, "src/TrueLive.Cli/Program.cs")).Count(), 1, 40);
+
+    [Fact]
+    public void No_type_hides_behind_a_vague_name()
+    {
+        var vague = Sources().SelectMany(f => VagueType().Matches(File.ReadAllText(f)).Select(m => $"{Path.GetFileName(f)}: {m.Groups[1].Value}"));
+        Assert.Empty(vague);
+    }
+
+    [Fact]
+    public void No_task_is_left_for_later_in_a_comment() =>
+        Assert.Empty(Sources().Where(f => LeftForLater().IsMatch(File.ReadAllText(f))).Select(Path.GetFileName));
+
+    private static IEnumerable<string> Sources() =>
+        Directory.EnumerateFiles(Path.Combine(Root, "src"), "*.cs", SearchOption.AllDirectories)
+            .Where(f => !f.Contains("/obj/", StringComparison.Ordinal) && !f.Contains("/bin/", StringComparison.Ordinal));
+
+    private static string FindRoot()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "TrueLive.slnx")))
+            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("Not inside the repository.");
+        return folder;
+    }
+
+    [GeneratedRegex(@"\b(?:class|struct|record|interface)\s+(\w*(?:Manager|Helper|Helpers|Util|Utils|Utility|Processor|Wrapper|Common|Service))\b")]
+    private static partial Regex VagueType();
+
+    [GeneratedRegex(@"//.*\b(TODO|FIXME|HACK|XXX)\b")]
+    private static partial Regex LeftForLater();
+}

@@ -1,0 +1,46 @@
+using CsCheck;
+using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
+
+namespace TrueLive.Core.Tests.Models;
+
+public sealed class ModelSizesTests
+{
+    private static readonly ModelSizes Sizes = new(64, 1280, 16);
+
+    [Fact]
+    public void The_nearest_size_is_always_one_that_the_network_runs_at() =>
+        Gen.Select(Gen.Int[1, 8192], Gen.Int[1, 8192]).Sample((w, h) =>
+        {
+            var (width, height) = Sizes.Nearest(w, h);
+            return width % 16 == 0 && height % 16 == 0 && width is >= 64 and <= 1280 && height is >= 64 and <= 1280;
+        });
+
+    [Fact]
+    public void A_fixed_size_is_the_only_answer() =>
+        Assert.Equal((720, 720), new ModelSizes(720, 720, 1, 720, 720).Nearest(640, 360));
+
+    [Theory]
+    [InlineData(1280, 720, 512, 288)]
+    [InlineData(720, 1280, 288, 512)]
+    [InlineData(640, 480, 448, 336)]
+    [InlineData(320, 180, 320, 176)]
+    public void A_session_keeps_the_input_shape_at_the_pixels_asked_for(int inWidth, int inHeight, int width, int height)
+    {
+        var settings = new SessionSettings(new Sized(), 512, 288, Prompt.None, 0, 0, false);
+        Assert.Equal((width, height), settings.SizeFor(inWidth, inHeight));
+    }
+
+    private sealed class Sized : IVideoModel
+    {
+        public ModelInfo Info { get; } = new("sized", "1", "", "", false, false, Sizes, []);
+
+        public PromptReading Read(string text) => PromptReading.Empty;
+
+        public IModelSession CreateSession(int width, int height) => throw new NotSupportedException();
+
+        public void Dispose()
+        {
+        }
+    }
+}

@@ -1,0 +1,65 @@
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+
+namespace TrueLive.Core.Tests.Sessions;
+
+/// <summary>
+/// A model whose output luma is the number of steps its memory has seen, so that a test sees whether memory was kept; chroma is
+/// the prompt's revision. It can be held inside a step and told to fail.
+/// </summary>
+internal sealed class CountingModel(FramePool pool, string id = "counting") : IVideoModel
+{
+    public ModelInfo Info { get; } = new(id, "1", id, "", TakesPrompt: true, HasMemory: true, new ModelSizes(16, 512, 4), []);
+
+    public SemaphoreSlim? Gate { get; set; }
+
+    public SemaphoreSlim Entered { get; } = new(0);
+
+    public Exception? Fails { get; set; }
+
+    public int Alive;
+
+    public PromptReading Read(string text) => PromptReading.Empty with { Note = $"{id} read {text}" };
+
+    public IModelSession CreateSession(int width, int height)
+    {
+        Interlocked.Increment(ref Alive);
+        return new Session(this, width, height);
+    }
+
+    public void Dispose()
+    {
+    }
+
+    private sealed class Session(CountingModel owner, int width, int height) : IModelSession
+    {
+        private byte _steps;
+
+        public int Width => width;
+
+        public int Height => height;
+
+        public VideoFrame Step(VideoFrame input, Prompt prompt)
+        {
+            owner.Entered.Release();
+            owner.Gate?.Wait();
+            if (owner.Fails is not null)
+                throw owner.Fails;
+            var output = owner.Pool.Rent(width, height);
+            output.Y.Fill(++_steps);
+            output.U.Fill((byte)prompt.Revision);
+            output.Time = input.Time;
+            return output;
+        }
+
+        public void Reset() => _steps = 0;
+
+        public ModelState Capture() => new(owner.Info.Id, "1", width, height, new[] { _steps });
+
+        public void Restore(ModelState state) => _steps = state.Bytes.Span[0];
+
+        public void Dispose() => Interlocked.Decrement(ref owner.Alive);
+    }
+
+    private FramePool Pool => pool;
+}

@@ -1,0 +1,34 @@
+using System.Collections.Concurrent;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Sessions;
+
+namespace TrueLive.Core.Tests.Sessions;
+
+/// <summary>Keeps the trace and the first luma sample of what it is given.</summary>
+internal sealed class KeepingSink : IVideoSink
+{
+    private readonly SemaphoreSlim _arrived = new(0);
+
+    public ConcurrentQueue<(Provenance Trace, byte Luma, int Width, int Height)> Frames { get; } = new();
+
+    public bool Takes { get; set; } = true;
+
+    public Exception? Fails { get; set; }
+
+    public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+    {
+        if (Fails is not null)
+            throw Fails;
+        if (Takes)
+            Frames.Enqueue((provenance, frame.Y[0], frame.Width, frame.Height));
+        _arrived.Release();
+        return new(Takes);
+    }
+
+    public async Task<(Provenance Trace, byte Luma, int Width, int Height)> NextAsync()
+    {
+        Assert.True(await _arrived.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken), "no frame came out");
+        Frames.TryDequeue(out var frame);
+        return frame;
+    }
+}

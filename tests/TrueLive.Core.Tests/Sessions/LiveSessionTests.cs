@@ -1,0 +1,317 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Time.Testing;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
+
+namespace TrueLive.Core.Tests.Sessions;
+
+public sealed class LiveSessionTests : IDisposable
+{
+    private readonly FakeTimeProvider _time = new();
+    private readonly FramePool _pool = new("test frames");
+    private readonly CountingModel _model;
+    private readonly KeepingSink _sink = new();
+    private readonly LiveSession _session;
+    private readonly BlockingCollection<CommandApplied> _applied = [];
+
+    public LiveSessionTests()
+    {
+        _model = new CountingModel(_pool);
+        _session = Session(_model);
+        _session.Applied += (_, applied) => _applied.Add(applied);
+    }
+
+    public void Dispose()
+    {
+        _session.Dispose();
+        Assert.Equal(0, _pool.Rented);
+        Assert.Equal(0, _model.Alive);
+    }
+
+    [Fact]
+    public async Task Every_output_names_the_input_frame_and_prompt_that_made_it()
+    {
+        var (source, run) = Connect();
+        for (var i = 0; i < 5; i++)
+        {
+            source.Feed();
+            var (trace, _, _, _) = await _sink.NextAsync();
+            Assert.Equal((i, i, (uint)(3000 * i)), (trace.OutputSequence, trace.SourceSequence, trace.SourceMediaTime));
+            Assert.Equal((0, 0, FrameOrigin.Generated), (trace.PromptRevision, trace.Epoch, trace.Origin));
+        }
+        await EndOfStream(source, run);
+        Assert.Equal((5, 5), (_session.Stats.Received, _session.Stats.Sent));
+    }
+
+    [Fact]
+    public async Task Pass_through_says_that_no_model_touched_the_frame()
+    {
+        using var session = Session(new PassthroughModel());
+        var source = new HandFedSource(_pool, _time);
+        var run = session.RunAsync(source, _sink, Cancel);
+        source.Feed(luma: 77);
+        var (trace, luma, _, _) = await _sink.NextAsync();
+        Assert.Equal((FrameOrigin.PassedThrough, 77), (trace.Origin, luma));
+        await EndOfStream(source, run);
+    }
+
+    [Fact]
+    public async Task Input_faster_than_the_model_is_thinned_to_the_newest_frame()
+    {
+        _model.Gate = new SemaphoreSlim(0);
+        var (source, run) = Connect();
+        source.Feed();
+        await _model.Entered.WaitAsync(Cancel);
+        for (var i = 0; i < 9; i++)
+            source.Feed();
+        await Until(() => _session.Stats.Received == 10);
+        _model.Gate.Release(10);
+        Assert.Equal(0, (await _sink.NextAsync()).Trace.SourceSequence);
+        Assert.Equal(9, (await _sink.NextAsync()).Trace.SourceSequence);
+        Assert.Equal(8, _session.Stats.Replaced);
+        await EndOfStream(source, run);
+    }
+
+    [Fact]
+    public async Task A_frame_over_its_age_budget_is_dropped_and_counted()
+    {
+        _model.Gate = new SemaphoreSlim(0);
+        var (source, run) = Connect();
+        source.Feed();
+        await _model.Entered.WaitAsync(Cancel);
+        source.Feed();
+        await Until(() => _session.Stats.Received == 2);
+        _time.Advance(TimeSpan.FromMilliseconds(251));
+        _model.Gate.Release(10);
+        Assert.Equal(0, (await _sink.NextAsync()).Trace.SourceSequence);
+        await Until(() => _session.Stats.Stale == 1);
+        source.Feed();
+        Assert.Equal(2, (await _sink.NextAsync()).Trace.SourceSequence);
+        await EndOfStream(source, run);
+    }
+
+    [Fact]
+    public async Task A_prompt_is_accepted_at_once_and_applied_with_its_first_frame()
+    {
+        var (source, run) = Connect();
+        source.Feed();
+        await _sink.NextAsync();
+        var receipt = _session.Update("c1", new PromptChange("ink", 0.5f, null));
+        Assert.Null(receipt.Rejected);
+        Assert.Equal("counting read ink", receipt.Settings.Prompt.Reading.Note);
+        Assert.Empty(_applied);
+        _time.Advance(TimeSpan.FromMilliseconds(20));
+        source.Feed();
+        Assert.Equal(1, (await _sink.NextAsync()).Trace.PromptRevision);
+        var applied = _applied.Take(Cancel);
+        Assert.Equal(("c1", 1L, 1L), (applied.CommandId, applied.FirstFrame.PromptRevision, applied.FirstFrame.SourceSequence));
+        Assert.Equal(TimeSpan.FromMilliseconds(20), applied.Waited);
+        await EndOfStream(source, run);
+    }
+
+    [Fact]
+    public async Task A_command_that_a_later_one_overtook_is_still_answered()
+    {
+        var (source, run) = Connect();
+        _session.Update("first", new PromptChange("ink", null, null));
+        _session.Update("second", new PromptChange("oil", null, null));
+        source.Feed();
+        Assert.Equal(2, (await _sink.NextAsync()).Trace.PromptRevision);
+        Assert.Equal(["first", "second"], new[] { _applied.Take(Cancel).CommandId, _applied.Take(Cancel).CommandId });
+        await EndOfStream(source, run);
+    }
+
+    [Fact]
+    public void Commands_without_a_picture_are_bounded_and_the_excess_is_rejected_with_a_reason()
+    {
+        for (var i = 0; i < 64; i++)
+            Assert.Null(_session.Update($"{i}", new PromptChange("ink", null, null)).Rejected);
+        Assert.Contains("64", _session.Update("65", new PromptChange("ink", null, null)).Rejected, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(501, 1f, 0)]
+    [InlineData(1, 1.01f, 0)]
+    [InlineData(1, float.NaN, 0)]
+    [InlineData(1, 1f, 11)]
+    public void A_prompt_out_of_range_is_rejected_and_changes_nothing(int length, float strength, int seconds)
+    {
+        var receipt = _session.Update("c", new PromptChange(new string('a', length), strength, TimeSpan.FromSeconds(seconds)));
+        Assert.NotNull(receipt.Rejected);
+        Assert.Equal(0, _session.Settings.Prompt.Revision);
+    }
+
+    [Fact]
+    public async Task A_client_that_comes_back_finds_prompt_and_memory_under_a_new_epoch()
+    {
+        var (source, run) = Connect();
+        _session.Update("c", new PromptChange("ink", null, null));
+        for (var i = 1; i <= 3; i++)
+        {
+            source.Feed();
+            Assert.Equal(i, (await _sink.NextAsync()).Luma);
+        }
+        await EndOfStream(source, run);
+        Assert.Equal(SessionState.Detached, _session.State);
+
+        (source, run) = Connect();
+        source.Feed();
+        var (trace, luma, _, _) = await _sink.NextAsync();
+        Assert.Equal((4, 1L, 1), (luma, trace.PromptRevision, trace.Epoch));
+        await EndOfStream(source, run);
+    }
+
+    [Fact]
+    public async Task A_reset_forgets_the_memory_and_flushes_the_frame_in_the_making()
+    {
+        _model.Gate = new SemaphoreSlim(0);
+        var (source, run) = Connect();
+        source.Feed();
+        await _model.Entered.WaitAsync(Cancel);
+        _session.Reset("r");
+        _model.Gate.Release(10);
+        await Until(() => _session.Stats.Flushed == 1);
+        source.Feed();
+        var (trace, luma, _, _) = await _sink.NextAsync();
+        Assert.Equal((1, 1), (trace.Epoch, luma));
+        Assert.Equal("r", _applied.Take(Cancel).CommandId);
+        await EndOfStream(source, run);
+    }
+
+    [Fact]
+    public async Task Another_model_takes_over_with_the_prompt_read_anew()
+    {
+        var other = new CountingModel(_pool, "other");
+        var (source, run) = Connect();
+        _session.Update("c", new PromptChange("ink", null, null));
+        source.Feed();
+        await _sink.NextAsync();
+        var receipt = _session.Switch("s", other, 32, 18);
+        Assert.Equal("other read ink", receipt.Settings.Prompt.Reading.Note);
+        source.Feed();
+        var (trace, luma, width, height) = await _sink.NextAsync();
+        Assert.Equal((1, 2L, 1), (trace.Epoch, trace.PromptRevision, luma));
+        Assert.Equal((32, 16), (width, height));
+        Assert.Equal(0, _model.Alive);
+        await EndOfStream(source, run);
+    }
+
+    [Fact]
+    public async Task A_turned_phone_gets_a_new_network_size_and_a_scaled_down_one_does_not()
+    {
+        var (source, run) = Connect();
+        source.Feed(width: 128, height: 72);
+        Assert.Equal((64, 36), Size(await _sink.NextAsync()));
+        source.Feed(width: 64, height: 36);
+        var scaled = await _sink.NextAsync();
+        Assert.Equal((64, 36), Size(scaled));
+        Assert.Equal(2, scaled.Luma);
+        source.Feed(width: 72, height: 128);
+        Assert.Equal((36, 64), Size(await _sink.NextAsync()));
+        await EndOfStream(source, run);
+
+        static (int, int) Size((Provenance, byte, int Width, int Height) frame) => (frame.Width, frame.Height);
+    }
+
+    [Fact]
+    public async Task Pause_stops_making_frames_and_resume_goes_on_with_the_memory()
+    {
+        var (source, run) = Connect();
+        source.Feed();
+        await _sink.NextAsync();
+        _session.Pause(true);
+        Assert.Equal(SessionState.Paused, _session.State);
+        source.Feed();
+        await Until(() => _session.Stats.Paused == 1);
+        _session.Pause(false);
+        source.Feed();
+        Assert.Equal((2L, 2), ((await _sink.NextAsync()) is var f ? (f.Trace.SourceSequence, f.Luma) : default));
+        await EndOfStream(source, run);
+    }
+
+    [Fact]
+    public async Task A_failed_step_costs_its_frame_and_many_in_a_row_end_the_connection()
+    {
+        var (source, run) = Connect();
+        _model.Fails = new ModelStepException("no");
+        for (var i = 0; i < 30; i++)
+        {
+            source.Feed();
+            await _model.Entered.WaitAsync(Cancel);
+            if (i < 29)
+                await Until(() => _session.Stats.StepFailed == i + 1);
+        }
+        var end = await run;
+        Assert.Equal(EndCause.StepServer, end.Cause);
+        Assert.Same(_model.Fails, end.Error);
+    }
+
+    [Fact]
+    public async Task Each_way_to_end_is_named_by_stage_and_side()
+    {
+        var (source, run) = Connect();
+        source.End(new InvalidDataException("broken"));
+        Assert.Equal(EndCause.ReceiveServer, (await run).Cause);
+
+        (source, run) = Connect();
+        _sink.Fails = new IOException("gone");
+        source.Feed();
+        Assert.Equal(EndCause.SendClient, (await run).Cause);
+
+        (source, run) = Connect();
+        _sink.Fails = new InvalidOperationException("encoder");
+        source.Feed();
+        Assert.Equal(EndCause.SendServer, (await run).Cause);
+
+        (_, run) = Connect();
+        _session.End(EndCause.ControlClient);
+        Assert.Equal(EndCause.ControlClient, (await run).Cause);
+        Assert.Equal(SessionState.Ended, _session.State);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => _session.RunAsync(source, _sink, Cancel));
+    }
+
+    [Fact]
+    public async Task A_frame_that_the_sink_lets_go_is_counted_and_does_not_settle_a_command()
+    {
+        var (source, run) = Connect();
+        _sink.Takes = false;
+        _session.Update("c", new PromptChange("ink", null, null));
+        source.Feed();
+        await _sink.NextAsync();
+        await Until(() => _session.Stats.SinkFull == 1);
+        Assert.Empty(_applied);
+        _sink.Takes = true;
+        source.Feed();
+        await _sink.NextAsync();
+        Assert.Equal("c", _applied.Take(Cancel).CommandId);
+        await EndOfStream(source, run);
+    }
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private LiveSession Session(IVideoModel model) =>
+        new("s", new SessionSettings(model, 64, 36, Prompt.None, 0, 0, false), new LiveSessionOptions(), _time);
+
+    private (HandFedSource, Task<SessionEnd>) Connect()
+    {
+        var source = new HandFedSource(_pool, _time);
+        return (source, _session.RunAsync(source, _sink, Cancel));
+    }
+
+    private static async Task EndOfStream(HandFedSource source, Task<SessionEnd> run)
+    {
+        source.End();
+        Assert.Equal(EndCause.ReceiveClient, (await run).Cause);
+    }
+
+    private static async Task Until(Func<bool> condition)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        while (!condition())
+        {
+            limit.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+}
