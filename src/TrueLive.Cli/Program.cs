@@ -1,1 +1,11 @@
-return 0;
+using System.CommandLine;
+using TrueLive.Cli;
+
+var root = new RootCommand("TrueLive: live AI video on your own machine. Without a command it serves.")
+{
+    ServeCommand.Make(),
+    ModelsCommand.Make(),
+    CheckCommand.Make(),
+};
+return await root.Parse(args.Length == 0 || (args[0].StartsWith('-') && args[0] is not ("-h" or "-?" or "--help" or "--version")) ? ["serve", .. args] : args)
+    .InvokeAsync();

@@ -1,0 +1,68 @@
+using System.CommandLine;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using TrueLive.Server;
+using TrueLive.Server.Configuration;
+
+namespace TrueLive.Cli;
+
+/// <summary><c>truelive serve</c>: every setting of <see cref="ServerOptions"/> is a flag.</summary>
+internal static class ServeCommand
+{
+    public static Command Make()
+    {
+        var config = new Option<string?>("--config") { Description = "YAML file with settings (default: truelive.yaml here, if there is one)." };
+        var serve = new Command("serve", "Serve the page, the API and WebRTC. Settings come from a file, TRUELIVE_* variables and flags; later ones win.") { config };
+        var flags = new List<(OptionKey Key, Option Option)>();
+        foreach (var key in OptionsReader.Keys)
+        {
+            Option option = key.IsSwitch
+                ? new Option<bool?>(key.Flag) { Description = Describe(key), Arity = ArgumentArity.ZeroOrOne }
+                : new Option<string?>(key.Flag) { Description = Describe(key) };
+            serve.Options.Add(option);
+            flags.Add((key, option));
+        }
+        serve.SetAction(async (parsed, cancel) =>
+        {
+            var given = flags.Where(f => parsed.GetResult(f.Option) is { Implicit: false })
+                .ToDictionary(f => f.Key.Key, f => f.Option is Option<bool?> b ? (parsed.GetValue(b) ?? true ? "true" : "false") : parsed.GetValue((Option<string?>)f.Option) ?? "");
+            var file = parsed.GetValue(config) ?? (File.Exists("truelive.yaml") ? "truelive.yaml" : null);
+            return await RunAsync(file, given, cancel).ConfigureAwait(false);
+        });
+        return serve;
+    }
+
+    private static async Task<int> RunAsync(string? file, Dictionary<string, string> flags, CancellationToken cancel)
+    {
+        ServerOptions options;
+        try
+        {
+            options = OptionsReader.Read(file, Environment.GetEnvironmentVariable, flags);
+        }
+        catch (ConfigurationException wrong)
+        {
+            foreach (var problem in wrong.Problems)
+                await Console.Error.WriteLineAsync(problem).ConfigureAwait(false);
+            return 2;
+        }
+        await using var app = TrueLiveServer.Build(options);
+        try
+        {
+            await app.StartAsync(cancel).ConfigureAwait(false);
+        }
+        catch (IOException error)
+        {
+            await Console.Error.WriteLineAsync($"Cannot listen on {options.Host}:{options.Port}: {error.Message} Choose another with --port.").ConfigureAwait(false);
+            return 1;
+        }
+        var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        Console.WriteLine($"TrueLive is at {address}   (Ctrl-C ends it)");
+        await app.WaitForShutdownAsync(cancel).ConfigureAwait(false);
+        return 0;
+    }
+
+    private static string Describe(OptionKey key) => key.Default.Length == 0 ? key.Description : $"{key.Description} [{key.Default}]";
+}

@@ -1,0 +1,154 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Net;
+using System.Reflection;
+using System.Text.RegularExpressions;
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace TrueLive.Server.Configuration;
+
+/// <summary>The configuration is wrong. Each message names the key, where it was set and what would be right.</summary>
+public sealed class ConfigurationException(IReadOnlyList<string> problems) : Exception(string.Join('\n', problems))
+{
+    /// <summary>One sentence per problem.</summary>
+    public IReadOnlyList<string> Problems { get; } = problems;
+}
+
+/// <summary>One setting as file, environment and command line know it.</summary>
+/// <param name="Key">Name in the file.</param>
+/// <param name="Description">For people.</param>
+/// <param name="IsSwitch">True when the flag needs no value.</param>
+/// <param name="Default">As it would be written.</param>
+public sealed record OptionKey(string Key, string Description, bool IsSwitch, string Default)
+{
+    /// <summary>Name on the command line.</summary>
+    public string Flag => "--" + Key.Replace('_', '-');
+
+    /// <summary>Name in the environment.</summary>
+    public string Variable => "TRUELIVE_" + Key.ToUpperInvariant();
+}
+
+/// <summary>Reads <see cref="ServerOptions"/> from a YAML file, the environment and the command line, and checks them.</summary>
+public static partial class OptionsReader
+{
+    private static readonly (PropertyInfo Property, OptionKey Key)[] Options =
+    [
+        .. typeof(ServerOptions).GetProperties().Select(p => (p, new OptionKey(
+            WordStart().Replace(p.Name, "_$1").ToLowerInvariant(),
+            p.GetCustomAttribute<DescriptionAttribute>()!.Description,
+            p.PropertyType == typeof(bool),
+            Write(p.GetValue(new ServerOptions()))))),
+    ];
+
+    /// <summary>All settings, in the order of <see cref="ServerOptions"/>.</summary>
+    public static IReadOnlyList<OptionKey> Keys { get; } = [.. Options.Select(o => o.Key)];
+
+    /// <summary>Reads and checks. Later sources win: file, environment, flags.</summary>
+    /// <param name="file">YAML file, or null.</param>
+    /// <param name="environment">Variable by name.</param>
+    /// <param name="flags">Value by <see cref="OptionKey.Key"/>, as given on the command line.</param>
+    /// <exception cref="ConfigurationException">Something is wrong; all problems at once.</exception>
+    public static ServerOptions Read(string? file, Func<string, string?> environment, IReadOnlyDictionary<string, string> flags)
+    {
+        var problems = new List<string>();
+        var options = new ServerOptions();
+        var fromFile = file is null ? [] : ReadFile(file, problems);
+        foreach (var (property, key) in Options)
+        {
+            if (fromFile.Remove(key.Key, out var value))
+                Set(options, property, value, $"{key.Key} in {file}", problems);
+            if (environment(key.Variable) is { } variable)
+                Set(options, property, variable, key.Variable, problems);
+            if (flags.TryGetValue(key.Key, out var flag))
+                Set(options, property, flag, key.Flag, problems);
+        }
+        problems.AddRange(fromFile.Keys.Select(k => $"{k} in {file} is not a setting. The settings are: {string.Join(", ", Keys.Select(o => o.Key))}."));
+        Check(options, problems);
+        return problems.Count == 0 ? options : throw new ConfigurationException(problems);
+    }
+
+    /// <summary>The settings in force, as a file would hold them; keys that let clients in are not shown.</summary>
+    public static IEnumerable<(string Key, string Value)> Write(ServerOptions options) =>
+        Options.Select(o => (o.Key.Key, o.Property.Name == nameof(ServerOptions.ApiKeys) ? $"({options.ApiKeys.Length} set)" : Write(o.Property.GetValue(options))));
+
+    private static Dictionary<string, string> ReadFile(string file, List<string> problems)
+    {
+        try
+        {
+            using var reader = File.OpenText(file);
+            var yaml = new YamlStream();
+            yaml.Load(reader);
+            if (yaml.Documents.Count == 0)
+                return [];
+            if (yaml.Documents[0].RootNode is not YamlMappingNode map)
+                throw new YamlException("expected lines of the form key: value");
+            return map.Children.ToDictionary(
+                entry => ((YamlScalarNode)entry.Key).Value ?? "",
+                entry => entry.Value is YamlSequenceNode list ? string.Join(',', list.Select(item => item.ToString())) : entry.Value.ToString());
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or YamlException or InvalidCastException)
+        {
+            problems.Add($"The configuration file {file} cannot be read: {error.Message}");
+            return [];
+        }
+    }
+
+    private static void Set(ServerOptions options, PropertyInfo property, string text, string where, List<string> problems)
+    {
+        object? value = property.PropertyType switch
+        {
+            var t when t == typeof(int) => int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : null,
+            var t when t == typeof(bool) => text.ToLowerInvariant() switch { "true" or "1" or "yes" or "on" or "" => true, "false" or "0" or "no" or "off" => false, _ => null },
+            var t when t == typeof(string[]) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+            _ => text,
+        };
+        if (value is null)
+        {
+            problems.Add($"{where} is '{text}'; it must be {(property.PropertyType == typeof(int) ? "a whole number" : "true or false")}.");
+            return;
+        }
+        foreach (var rule in property.GetCustomAttributes<ValidationAttribute>().Where(rule => !rule.IsValid(value)))
+        {
+            problems.Add(rule is RangeAttribute range
+                ? $"{where} is {text}; it must be within {range.Minimum}..{range.Maximum}."
+                : $"{where} is '{text}'; {property.GetCustomAttribute<DescriptionAttribute>()!.Description}");
+            return;
+        }
+        property.SetValue(options, value);
+    }
+
+    private static void Check(ServerOptions options, List<string> problems)
+    {
+        if (!IPAddress.TryParse(options.Host, out _) && options.Host is not "localhost")
+            problems.Add($"host is '{options.Host}'; it must be an IP address or localhost.");
+        foreach (var address in options.WebrtcAddresses.Where(a => !IPAddress.TryParse(a, out _)))
+            problems.Add($"webrtc_addresses has '{address}', which is not an IP address.");
+        foreach (var _ in options.ApiKeys.Where(k => k.Length < 16))
+            problems.Add("api_keys has a key of fewer than 16 characters. 'openssl rand -hex 24' makes a good one.");
+        if (options.TlsCertificate is null != options.TlsKey is null)
+            problems.Add("tls_certificate and tls_key go together: set both or neither.");
+        if (!options.WebrtcUdp && !options.WebrtcTcp)
+            problems.Add("webrtc_udp and webrtc_tcp are both off: leave at least one on.");
+        if (IsLoopback(options.Host) || options.Insecure)
+            return;
+        if (options.TlsCertificate is null && !options.TlsSelfMade)
+            problems.Add($"host is {options.Host}, which others can reach: set tls_certificate and tls_key, or tls_self_made, or insecure.");
+        if (options.ApiKeys.Length == 0)
+            problems.Add($"host is {options.Host}, which others can reach: set api_keys, or insecure.");
+    }
+
+    internal static bool IsLoopback(string host) => host == "localhost" || (IPAddress.TryParse(host, out var ip) && IPAddress.IsLoopback(ip));
+
+    private static string Write(object? value) => value switch
+    {
+        null => "",
+        bool b => b ? "true" : "false",
+        string[] list => string.Join(',', list),
+        _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
+    };
+
+    [GeneratedRegex("(?<=[a-z])([A-Z])")]
+    private static partial Regex WordStart();
+}

@@ -1,0 +1,142 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+
+namespace TrueLive.Server.Configuration;
+
+/// <summary>
+/// Every setting of the server, in one place. A property <c>WebrtcPort</c> is <c>webrtc_port</c> in the file, <c>TRUELIVE_WEBRTC_PORT</c>
+/// in the environment and <c>--webrtc-port</c> on the command line; the later of these wins. Lists are separated by commas.
+/// </summary>
+public sealed class ServerOptions
+{
+    /// <summary>Address that the web server listens on.</summary>
+    [Description("Address to listen on. Anything but a loopback address needs TLS and an API key, or --insecure.")]
+    [Required]
+    public string Host { get; set; } = "127.0.0.1";
+
+    /// <summary>TCP port of the web server; 0 takes any free one.</summary>
+    [Description("TCP port of the web server; 0 takes any free one.")]
+    [Range(0, 65535)]
+    public int Port { get; set; } = 8080;
+
+    /// <summary>Port of WebRTC, UDP and TCP alike; 0 takes any free one.</summary>
+    [Description("Port of WebRTC, UDP and TCP alike; 0 takes any free one.")]
+    [Range(0, 65535)]
+    public int WebrtcPort { get; set; } = 8189;
+
+    /// <summary>Addresses announced to WebRTC clients; empty announces every address of this machine.</summary>
+    [Description("IP addresses announced to WebRTC clients, for a machine behind NAT; empty announces every address of this machine.")]
+    public string[] WebrtcAddresses { get; set; } = [];
+
+    /// <summary>Media over UDP.</summary>
+    [Description("Media over UDP. Turn it off to force the TCP fallback.")]
+    public bool WebrtcUdp { get; set; } = true;
+
+    /// <summary>Media over TCP for networks that block UDP.</summary>
+    [Description("Media over TCP (ICE-TCP) for networks that block UDP.")]
+    public bool WebrtcTcp { get; set; } = true;
+
+    /// <summary>PEM certificate chain for HTTPS.</summary>
+    [Description("PEM certificate chain for HTTPS.")]
+    public string? TlsCertificate { get; set; }
+
+    /// <summary>PEM private key for HTTPS.</summary>
+    [Description("PEM private key for HTTPS.")]
+    public string? TlsKey { get; set; }
+
+    /// <summary>HTTPS with a certificate that the server makes and keeps in the data folder.</summary>
+    [Description("HTTPS with a certificate that the server makes and keeps in the data folder. Browsers ask before they trust it.")]
+    public bool TlsSelfMade { get; set; }
+
+    /// <summary>Keys that clients show as <c>Authorization: Bearer</c> or <c>X-Api-Key</c>; empty asks for none.</summary>
+    [Description("Keys that clients show as 'Authorization: Bearer KEY' or 'X-Api-Key: KEY'; each at least 16 characters.")]
+    public string[] ApiKeys { get; set; } = [];
+
+    /// <summary>Listen off loopback without TLS or key.</summary>
+    [Description("Listen off loopback without TLS or key. Everyone who reaches the port can use the machine and see all pictures.")]
+    public bool Insecure { get; set; }
+
+    /// <summary>Model that a session gets when it names none.</summary>
+    [Description("Model of a session that names none; empty takes the built-in network.")]
+    public string Model { get; set; } = "";
+
+    /// <summary>Folder with more ONNX models.</summary>
+    [Description("Folder with more ONNX models.")]
+    public string? ModelsFolder { get; set; }
+
+    /// <summary>Picture size that the network works at when a session names none.</summary>
+    [Description("Picture size that the network works at, such as 512x288, when a session names none.")]
+    [RegularExpression("^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")]
+    public string Size { get; set; } = "512x288";
+
+    /// <summary>Threads that one model step uses; 0 takes what fits the machine.</summary>
+    [Description("Threads that one model step uses; 0 takes what fits the machine.")]
+    [Range(0, 256)]
+    public int ModelThreads { get; set; }
+
+    /// <summary>Rate that admission plans for.</summary>
+    [Description("Frames per second that admission plans for.")]
+    [Range(1, 120)]
+    public int TargetRate { get; set; } = 30;
+
+    /// <summary>Live sessions at most; 0 takes what the machine was measured to hold.</summary>
+    [Description("Live sessions at most; 0 takes what the machine was measured to hold.")]
+    [Range(0, 1024)]
+    public int MaxSessions { get; set; }
+
+    /// <summary>Seconds that a session is kept for a client that vanished.</summary>
+    [Description("Seconds that a session is kept for a client that vanished.")]
+    [Range(0, 3600)]
+    public int KeepSeconds { get; set; } = 60;
+
+    /// <summary>Minutes after which a session ends; 0 never.</summary>
+    [Description("Minutes after which a session ends; 0 never.")]
+    [Range(0, 100_000)]
+    public int SessionMinutes { get; set; }
+
+    /// <summary>WHEP viewers of one session at most.</summary>
+    [Description("Viewers of one session at most.")]
+    [Range(0, 1000)]
+    public int MaxViewers { get; set; } = 16;
+
+    /// <summary>A frame older than this when its step could begin is dropped.</summary>
+    [Description("Milliseconds: a frame older than this when its step could begin is dropped.")]
+    [Range(20, 10_000)]
+    public int FrameAgeMs { get; set; } = 250;
+
+    /// <summary>Highest video bitrate sent to a client.</summary>
+    [Description("Highest video bitrate sent to a client, in kbit/s.")]
+    [Range(100, 100_000)]
+    public int MaxKbps { get; set; } = 6000;
+
+    /// <summary>Where the server keeps its certificate and job files.</summary>
+    [Description("Folder where the server keeps its certificate and job files; empty takes $XDG_DATA_HOME/truelive.")]
+    public string DataFolder { get; set; } = "";
+
+    /// <summary>Least severe messages that are logged.</summary>
+    [Description("Least severe messages that are logged: Debug, Information, Warning or Error.")]
+    [RegularExpression("^(?i:Trace|Debug|Information|Warning|Error|Critical|None)$")]
+    public string LogLevel { get; set; } = "Information";
+
+    /// <summary><see cref="DataFolder"/>, or the place that the XDG base directory specification gives it.</summary>
+    internal string DataPath => DataFolder.Length > 0
+        ? DataFolder : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "truelive");
+
+    /// <summary><see cref="Size"/> as numbers.</summary>
+    internal (int Width, int Height) SizePixels => PictureSize.TryParse(Size, out var size) ? size : (512, 288);
+}
+
+/// <summary>Picture sizes as they are written: <c>512x288</c>.</summary>
+internal static class PictureSize
+{
+    /// <summary>False unless both sides are within 16..4096.</summary>
+    public static bool TryParse(ReadOnlySpan<char> text, out (int Width, int Height) size)
+    {
+        size = default;
+        var cross = text.IndexOf('x');
+        if (cross < 0 || !int.TryParse(text[..cross], out var width) || !int.TryParse(text[(cross + 1)..], out var height))
+            return false;
+        size = (width, height);
+        return width is >= 16 and <= 4096 && height is >= 16 and <= 4096;
+    }
+}

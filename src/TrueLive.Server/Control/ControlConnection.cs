@@ -1,0 +1,146 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using System.Threading.Channels;
+using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
+using TrueLive.Core.Tiers;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Control;
+
+/// <summary>
+/// One client's side of the control protocol over whatever carries its messages. Answers every message; a message that cannot be
+/// understood gets an error, never silence. Messages wait in a queue of <see cref="QueueLength"/> and are handled one at a time away
+/// from the thread that brought them: that thread may hold the lock of its peer connection, which answering takes again.
+/// </summary>
+internal sealed class ControlConnection : IDisposable
+{
+    /// <summary>Longest message taken, in bytes.</summary>
+    public const int MaxMessage = 4096;
+
+    /// <summary>Messages that may wait; the newest is refused with an error beyond that.</summary>
+    public const int QueueLength = 64;
+
+    private readonly SessionSeat _seat;
+    private readonly SessionRegistry _registry;
+    private readonly Action<ReadOnlyMemory<byte>> _send;
+    private readonly TimeProvider _time;
+    private readonly ITimer _stats;
+    private readonly Channel<byte[]> _inbox = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(QueueLength) { SingleReader = true });
+
+    /// <summary>Greets the client with its session and begins to report.</summary>
+    public ControlConnection(SessionSeat seat, SessionRegistry registry, string transport, ResumedView? resumed, Action<ReadOnlyMemory<byte>> send, TimeProvider time)
+    {
+        (_seat, _registry, _send, _time) = (seat, registry, send, time);
+        var now = seat.Session.Settings;
+        Send(
+            new SessionMessage(
+                seat.Session.Id, seat.Token, now.Model.Info.Id, now.Model.Info.Version, $"{now.Width}x{now.Height}", nameof(Tier.Live).ToLowerInvariant(),
+                PromptView.From(now.Prompt), now.Epoch, transport, resumed), ControlJson.Default.SessionMessage);
+        seat.Session.Moved += OnMoved;
+        seat.Session.Applied += OnApplied;
+        _stats = time.CreateTimer(
+            _ => Send(StatsMessage.From(seat.Session.Stats), ControlJson.Default.StatsMessage), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
+        Finished = Task.Run(HandleAllAsync);
+    }
+
+    /// <summary>Completes when the last message that was taken has been answered, after <see cref="Dispose"/>.</summary>
+    public Task Finished { get; }
+
+    /// <summary>Takes one message from the client and returns at once. The bytes are copied.</summary>
+    public void Receive(ReadOnlySpan<byte> utf8)
+    {
+        if (utf8.Length > MaxMessage)
+            Error(null, $"The message is longer than {MaxMessage} bytes.");
+        else if (!_inbox.Writer.TryWrite(utf8.ToArray()))
+            Error(null, $"More than {QueueLength} messages wait for an answer.");
+    }
+
+    public void Dispose()
+    {
+        _inbox.Writer.TryComplete();
+        _stats.Dispose();
+        _seat.Session.Moved -= OnMoved;
+        _seat.Session.Applied -= OnApplied;
+    }
+
+    private async Task HandleAllAsync()
+    {
+        await foreach (var utf8 in _inbox.Reader.ReadAllAsync().ConfigureAwait(false))
+        {
+            try
+            {
+                var message = JsonSerializer.Deserialize(utf8, ControlJson.Default.ClientMessage) ?? new ClientMessage();
+                if (message.Id?.Length > 64)
+                    Error(null, "The id is longer than 64 characters.");
+                else
+                    Handle(message);
+            }
+            catch (JsonException)
+            {
+                Error(null, "The message is not a JSON object of the control protocol.");
+            }
+        }
+    }
+
+    private void Handle(ClientMessage message)
+    {
+        var id = message.Id ?? "";
+        switch (message.Type)
+        {
+            case "prompt":
+                TimeSpan? transition = message.TransitionMs is { } ms && double.IsFinite(ms) && Math.Abs(ms) < 1e6 ? TimeSpan.FromMilliseconds(ms) : null;
+                Answer(message.Id, _seat.Session.Update(id, new PromptChange(message.Text, message.Strength, transition)));
+                break;
+            case "model":
+                Answer(message.Id, _registry.Switch(_seat, id, message.Model, message.Size));
+                break;
+            case "reset":
+                Answer(message.Id, _seat.Session.Reset(id));
+                break;
+            case "pause" or "resume":
+                var receipt = _seat.Session.Pause(message.Type == "pause");
+                Answer(message.Id, receipt);
+                if (receipt.Rejected is null)
+                    Send(new AppliedMessage(id, null, 0), ControlJson.Default.AppliedMessage);
+                break;
+            case "end":
+                Answer(message.Id, new CommandReceipt(null, _seat.Session.Settings));
+                _registry.End(_seat, EndCause.ControlClient);
+                break;
+            case "ping":
+                Send(new PongMessage(message.Id, message.T, ProvenanceJson.Milliseconds(_time, _time.GetTimestamp())), ControlJson.Default.PongMessage);
+                break;
+            default:
+                Error(message.Id, $"The type '{message.Type}' is not one of prompt, model, reset, pause, resume, end, ping.");
+                break;
+        }
+    }
+
+    private void Answer(string? id, CommandReceipt receipt)
+    {
+        if (receipt.Rejected is { } reason)
+            Send(new RejectedMessage(id, reason), ControlJson.Default.RejectedMessage);
+        else
+            Send(Accepted(id, receipt.Settings), ControlJson.Default.AcceptedMessage);
+    }
+
+    internal static AcceptedMessage Accepted(string? id, SessionSettings s) =>
+        new(id, PromptView.From(s.Prompt), s.Epoch, s.Model.Info.Id, $"{s.Width}x{s.Height}");
+
+    private void OnMoved(LiveSession session, SessionTransition step) =>
+        Send(new StateMessage(step.To.ToString().ToLowerInvariant(), step.End?.Words), ControlJson.Default.StateMessage);
+
+    private void OnApplied(LiveSession session, CommandApplied applied)
+    {
+        var f = applied.FirstFrame;
+        Send(
+            new AppliedMessage(
+                applied.CommandId, new FirstFrameView(f.OutputSequence, f.SourceSequence, f.SourceMediaTime, f.PromptRevision, f.Epoch),
+                Math.Round(applied.Waited.TotalMilliseconds, 2)), ControlJson.Default.AppliedMessage);
+    }
+
+    private void Error(string? id, string reason) => Send(new ErrorMessage(id, reason), ControlJson.Default.ErrorMessage);
+
+    private void Send<T>(T message, JsonTypeInfo<T> type) => _send(JsonSerializer.SerializeToUtf8Bytes(message, type));
+}

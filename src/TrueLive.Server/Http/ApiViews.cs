@@ -1,0 +1,67 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Mvc;
+using TrueLive.Core.Models;
+using TrueLive.Server.Control;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Http;
+
+/// <summary>Body of <c>POST /v1/sessions</c>; null takes the server's default.</summary>
+internal sealed record CreateSessionBody(string? Model, string? Size, string? Prompt, float? Strength);
+
+/// <summary>Body of <c>PATCH /v1/sessions/{id}</c>; null keeps what is in force.</summary>
+internal sealed record UpdateSessionBody(string? Id, string? Prompt, float? Strength, double? TransitionMs, bool? Paused, bool? Reset, string? Model, string? Size);
+
+/// <summary>A session as the API shows it. The token is there only in the answer that made the session.</summary>
+internal sealed record SessionView(
+    string Id, string? Token, string State, string Transport, DateTimeOffset Created, string Model, string ModelVersion, string Size, string Tier,
+    PromptView Prompt, int Epoch, StatsMessage Stats, string Whip, string Whep)
+{
+    public static SessionView From(SessionSeat seat, bool withToken = false)
+    {
+        var s = seat.Session.Settings;
+        return new SessionView(
+            seat.Session.Id, withToken ? seat.Token : null, seat.Session.State.ToString().ToLowerInvariant(), seat.Transport, seat.Created,
+            s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", "live", PromptView.From(s.Prompt), s.Epoch,
+            StatsMessage.From(seat.Session.Stats), $"/whip/{seat.Session.Id}", $"/whep/{seat.Session.Id}");
+    }
+}
+
+/// <summary>All sessions.</summary>
+internal sealed record SessionListView(IReadOnlyList<SessionView> Sessions);
+
+/// <summary>What this server can do, with measured figures.</summary>
+internal sealed record CapabilitiesView(
+    string Version, string Tier, string TierMeans, IReadOnlyList<ModelView> Models, string DefaultModel, string DefaultSize, int TargetFps,
+    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<string> Transports, int KeepSeconds, int MaxPromptLength, int RunningSessions);
+
+/// <summary>A model.</summary>
+internal sealed record ModelView(
+    string Id, string Version, string Title, string Description, bool TakesPrompt, bool HasMemory, IReadOnlyList<LookInfo> Looks,
+    int MinSide, int MaxSide, int Multiple, int? FixedWidth, int? FixedHeight)
+{
+    public static ModelView From(ModelInfo i) => new(
+        i.Id, i.Version, i.Title, i.Description, i.TakesPrompt, i.HasMemory, i.Looks,
+        i.Sizes.MinSide, i.Sizes.MaxSide, i.Sizes.Multiple, i.Sizes.FixedWidth, i.Sizes.FixedHeight);
+}
+
+/// <summary>Live sessions that the machine holds, as measured at start.</summary>
+internal sealed record CapacityView(string Model, string Size, double StepMs, double CpuMsPerFrame, int FramesMeasured, int Sessions);
+
+/// <summary>Answer of <c>/readyz</c>.</summary>
+internal sealed record ReadyView(bool Ready, string Reason);
+
+/// <summary>Source-generated JSON of the HTTP API.</summary>
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Web, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(CreateSessionBody))]
+[JsonSerializable(typeof(UpdateSessionBody))]
+[JsonSerializable(typeof(SessionView))]
+[JsonSerializable(typeof(SessionListView))]
+[JsonSerializable(typeof(CapabilitiesView))]
+[JsonSerializable(typeof(AcceptedMessage))]
+[JsonSerializable(typeof(ReadyView))]
+[JsonSerializable(typeof(ProblemDetails))]
+[JsonSerializable(typeof(int))]
+internal sealed partial class ApiJson : JsonSerializerContext;

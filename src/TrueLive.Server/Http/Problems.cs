@@ -1,0 +1,28 @@
+using Microsoft.AspNetCore.Mvc;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Http;
+
+/// <summary>Errors as RFC 9457 problem details: a title for the kind, a detail that says what to change.</summary>
+internal static class Problems
+{
+    /// <summary>Any refusal; a full server adds its figures and <c>Retry-After</c>.</summary>
+    public static IResult From(HttpContext http, RequestRefusedException refused)
+    {
+        if (refused.Refusal is not { } full)
+            return Of(refused.Status, refused.Message);
+        var seconds = Math.Max(1, (int)Math.Ceiling(full.RetryAfter.TotalSeconds));
+        http.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        return Results.Problem(new ProblemDetails
+        {
+            Type = "urn:truelive:problem:full",
+            Title = "The server is full.",
+            Status = refused.Status,
+            Detail = full.Words,
+            Extensions = { ["capacity"] = full.Capacity, ["running"] = full.Running, ["retry_after_s"] = seconds },
+        });
+    }
+
+    /// <summary>A plain refusal.</summary>
+    public static IResult Of(int status, string detail) => Results.Problem(statusCode: status, detail: detail);
+}

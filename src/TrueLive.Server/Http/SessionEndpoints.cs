@@ -1,0 +1,75 @@
+using Microsoft.AspNetCore.Mvc;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Control;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Http;
+
+/// <summary>Sessions over plain HTTP, for clients without a data channel and for operators.</summary>
+internal static class SessionEndpoints
+{
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        var sessions = app.MapGroup("/v1/sessions").WithTags("Sessions");
+        sessions.MapGet("", (SessionRegistry registry) => new SessionListView([.. registry.Seats.OrderBy(s => s.Created).Select(s => SessionView.From(s))]))
+            .WithSummary("All sessions");
+        sessions.MapPost("", Create)
+            .WithSummary("Make a session that waits for its video")
+            .Produces<SessionView>(StatusCodes.Status201Created).ProducesProblem(400).ProducesProblem(503);
+        sessions.MapGet("/{id}", (string id, SessionRegistry registry) =>
+                registry.Find(id) is { } seat ? Results.Ok(SessionView.From(seat)) : NoSuchSession(id))
+            .WithSummary("One session").Produces<SessionView>().ProducesProblem(404);
+        sessions.MapPatch("/{id}", Update)
+            .WithSummary("Change prompt, model or size, pause, resume or reset")
+            .Produces<AcceptedMessage>(StatusCodes.Status202Accepted).ProducesProblem(404).ProducesProblem(422);
+        sessions.MapDelete("/{id}", End).WithSummary("End a session").Produces(200).ProducesProblem(404);
+    }
+
+    internal static IResult NoSuchSession(string id) => Problems.Of(
+        StatusCodes.Status404NotFound, $"There is no session '{(id.Length > 64 ? id[..64] : id)}'. It may have ended, or its time to come back is over.");
+
+    private static IResult Create(HttpContext http, [FromBody] CreateSessionBody? body, SessionRegistry registry)
+    {
+        try
+        {
+            var seat = registry.Create(new SessionRequest(body?.Model, body?.Size, body?.Prompt, body?.Strength));
+            return Results.Created($"/v1/sessions/{seat.Session.Id}", SessionView.From(seat, withToken: true));
+        }
+        catch (RequestRefusedException refused)
+        {
+            return Problems.From(http, refused);
+        }
+    }
+
+    private static IResult Update(string id, [FromBody] UpdateSessionBody body, SessionRegistry registry)
+    {
+        if (registry.Find(id) is not { } seat)
+            return NoSuchSession(id);
+        var command = body.Id ?? "";
+        if (command.Length > 64)
+            return Problems.Of(StatusCodes.Status422UnprocessableEntity, "The id is longer than 64 characters.");
+        var receipt = new CommandReceipt(null, seat.Session.Settings);
+        if (body.Model is not null || body.Size is not null)
+            receipt = registry.Switch(seat, command, body.Model, body.Size);
+        if (receipt.Rejected is null && (body.Prompt is not null || body.Strength is not null))
+        {
+            TimeSpan? transition = body.TransitionMs is { } ms && Math.Abs(ms) < 1e6 ? TimeSpan.FromMilliseconds(ms) : null;
+            receipt = seat.Session.Update(command, new PromptChange(body.Prompt, body.Strength, transition));
+        }
+        if (receipt.Rejected is null && body.Reset == true)
+            receipt = seat.Session.Reset(command);
+        if (receipt.Rejected is null && body.Paused is { } paused)
+            receipt = seat.Session.Pause(paused);
+        return receipt.Rejected is { } reason
+            ? Problems.Of(StatusCodes.Status422UnprocessableEntity, reason)
+            : Results.Json(ControlConnection.Accepted(body.Id, receipt.Settings), ApiJson.Default.AcceptedMessage, statusCode: StatusCodes.Status202Accepted);
+    }
+
+    private static IResult End(string id, SessionRegistry registry)
+    {
+        if (registry.Find(id) is not { } seat)
+            return NoSuchSession(id);
+        registry.End(seat, EndCause.ControlClient);
+        return Results.Ok();
+    }
+}

@@ -1,0 +1,69 @@
+using TrueLive.Core.Models;
+
+namespace TrueLive.Server.Sessions;
+
+/// <summary>What one frame costs with a model at a size, measured on this machine at start.</summary>
+/// <param name="ModelId">Model.</param>
+/// <param name="Width">Network width.</param>
+/// <param name="Height">Network height.</param>
+/// <param name="StepMs">Median wall time of a step in milliseconds.</param>
+/// <param name="CpuMs">Processor time of decode, step and encode per frame in milliseconds, all threads together.</param>
+/// <param name="Frames">Frames measured.</param>
+internal sealed record FrameCost(string ModelId, int Width, int Height, double StepMs, double CpuMs, int Frames);
+
+/// <summary>Why a session was not taken, in words and figures.</summary>
+internal sealed record Refusal(string Words, int Capacity, int Running, TimeSpan RetryAfter);
+
+/// <summary>
+/// Decides whether this machine holds one more live session. A session's share is its processor time per second over what the
+/// machine may spend. The first session is always taken: a slow machine thins its input and says so. Thread-safe.
+/// </summary>
+internal sealed class Admission(int cores, int targetRate, int maxSessions)
+{
+    /// <summary>Share of the processors that live sessions may fill; the rest is for the network, the web server and the system.</summary>
+    public const double Budget = 0.9;
+
+    private volatile IReadOnlyList<FrameCost> _costs = [];
+
+    /// <summary>Rate planned for, in frames per second.</summary>
+    public int TargetRate => targetRate;
+
+    /// <summary>What was measured so far.</summary>
+    public IReadOnlyList<FrameCost> Costs => _costs;
+
+    /// <summary>Adds a measurement.</summary>
+    public void Learn(FrameCost cost) => _costs = [.. _costs, cost];
+
+    /// <summary>Share of the machine that a session takes: cost scales with pixels from the nearest measured size of the model.</summary>
+    public double ShareOf(IVideoModel model, int width, int height)
+    {
+        var pixels = (double)width * height;
+        var near = _costs.Where(c => c.ModelId == model.Info.Id).MinBy(c => Math.Abs(c.Width * c.Height - pixels));
+        return near is null ? 0 : near.CpuMs / 1000 * targetRate * (pixels / ((double)near.Width * near.Height)) / (cores * Budget);
+    }
+
+    /// <summary>Sessions of one kind that the machine holds; at least 1.</summary>
+    public int Capacity(IVideoModel model, int width, int height)
+    {
+        if (maxSessions > 0)
+            return maxSessions;
+        var share = ShareOf(model, width, height);
+        return share <= 0 ? int.MaxValue : Math.Max(1, (int)(1 / share));
+    }
+
+    /// <summary>Null when a session with this share fits beside those that run.</summary>
+    public Refusal? Refuse(IVideoModel model, int width, int height, IReadOnlyCollection<double> running, TimeSpan retryAfter)
+    {
+        var capacity = Capacity(model, width, height);
+        if (maxSessions > 0)
+        {
+            return running.Count < maxSessions ? null
+                : new Refusal($"This server takes {maxSessions} live sessions and {running.Count} are running.", capacity, running.Count, retryAfter);
+        }
+        if (running.Count == 0 || running.Sum() + ShareOf(model, width, height) <= 1)
+            return null;
+        return new Refusal(
+            $"This machine holds {capacity} live session(s) of {model.Info.Title} at {width}x{height} and {targetRate} frames per second " +
+            $"({running.Sum():P0} of it is in use by {running.Count}). Try again later, or ask for a smaller size.", capacity, running.Count, retryAfter);
+    }
+}

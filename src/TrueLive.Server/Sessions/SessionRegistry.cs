@@ -1,0 +1,192 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Configuration;
+
+namespace TrueLive.Server.Sessions;
+
+/// <summary>What a client asks for; null takes the server's default.</summary>
+internal sealed record SessionRequest(string? Model, string? Size, string? Prompt, float? Strength);
+
+/// <summary>A request that cannot be met: <see cref="Status"/> is the HTTP status that says so.</summary>
+internal sealed class RequestRefusedException(int status, string words, Refusal? refusal = null) : Exception(words)
+{
+    public int Status { get; } = status;
+
+    public Refusal? Refusal { get; } = refusal;
+}
+
+/// <summary>
+/// All sessions of this server: makes them if they fit, hands them to one connection at a time, keeps them for clients that
+/// vanished, and ends them. Thread-safe.
+/// </summary>
+internal sealed partial class SessionRegistry(
+    ModelShelf models, Admission admission, ServerOptions options, TimeProvider time, ILogger<SessionRegistry> logger) : IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<string, SessionSeat> _seats = new();
+    private readonly Lock _admit = new();
+    private bool _draining;
+
+    public IEnumerable<SessionSeat> Seats => _seats.Values;
+
+    public int Count => _seats.Count;
+
+    /// <summary>The seat with this id, or null.</summary>
+    public SessionSeat? Find(string id) => _seats.GetValueOrDefault(id);
+
+    /// <summary>The seat whose client shows this token, or null when it was never given out or the session is over.</summary>
+    public SessionSeat? FindByToken(string token)
+    {
+        var shown = Encoding.UTF8.GetBytes(token);
+        return _seats.Values.FirstOrDefault(s => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(s.Token), shown));
+    }
+
+    /// <summary>Makes a session that waits for its client for as long as a vanished client is waited for.</summary>
+    /// <exception cref="RequestRefusedException">Unknown model, bad size, bad prompt (400), or no room (503).</exception>
+    public SessionSeat Create(SessionRequest request)
+    {
+        var model = models.Find(request.Model) ?? throw new RequestRefusedException(
+            StatusCodes.Status400BadRequest, $"There is no model '{request.Model}'. This server has: {string.Join(", ", models.All.Select(m => m.Info.Id))}.");
+        var (width, height) = SizeOf(request.Size);
+        lock (_admit)
+        {
+            if (_draining)
+                throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, "The server is shutting down.");
+            Admit(model, width, height, except: null);
+            var settings = new SessionSettings(model, width, height, Prompt.None, 0, 0, false);
+            var session = new LiveSession(
+                Random(12), settings, new LiveSessionOptions { FrameAgeBudget = TimeSpan.FromMilliseconds(options.FrameAgeMs) }, time);
+            if ((request.Prompt is not null || request.Strength is not null)
+                && session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero)).Rejected is { } reason)
+            {
+                session.Dispose();
+                throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
+            }
+            var seat = new SessionSeat(session, Random(24), time.GetUtcNow()) { Share = admission.ShareOf(model, width, height) };
+            session.Moved += (s, step) => LogMoved(s.Id, step.From, step.To, step.End?.Words, step.End?.Error);
+            _seats[session.Id] = seat;
+            KeepFor(seat);
+            if (options.SessionMinutes > 0)
+                seat.Limit = time.CreateTimer(_ => End(seat, EndCause.ControlServer), null, TimeSpan.FromMinutes(options.SessionMinutes), Timeout.InfiniteTimeSpan);
+            return seat;
+        }
+    }
+
+    /// <summary>Another model or size for a running session, if it fits.</summary>
+    public CommandReceipt Switch(SessionSeat seat, string commandId, string? modelId, string? size)
+    {
+        var now = seat.Session.Settings;
+        try
+        {
+            var model = modelId is null ? now.Model : models.Find(modelId) ?? throw new RequestRefusedException(400, $"There is no model '{modelId}'.");
+            var (width, height) = size is null ? (now.Width, now.Height) : SizeOf(size);
+            lock (_admit)
+            {
+                Admit(model, width, height, seat);
+                seat.Share = admission.ShareOf(model, width, height);
+                return seat.Session.Switch(commandId, model, width, height);
+            }
+        }
+        catch (RequestRefusedException refused)
+        {
+            return new CommandReceipt(refused.Message, now);
+        }
+    }
+
+    /// <summary>
+    /// Runs one connection on the session. A connection that runs already is ended first: the newer one of a client is the one
+    /// that it looks at. Afterwards the session is kept for its client, unless it ended.
+    /// </summary>
+    public async Task<SessionEnd> RunAsync(SessionSeat seat, string transport, IVideoSource source, IVideoSink sink, CancellationToken cancel)
+    {
+        using var connection = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task older;
+        lock (seat)
+        {
+            seat.Connection?.Cancel();
+            older = seat.Released;
+            seat.Connection = connection;
+            seat.Released = released.Task;
+            seat.Keep?.Dispose();
+        }
+        try
+        {
+            await older.ConfigureAwait(false);
+            seat.Transport = transport;
+            seat.AwaySince = null;
+            return seat.Session.State == SessionState.Ended
+                ? seat.Session.Ended!
+                : await seat.Session.RunAsync(source, sink, connection.Token).ConfigureAwait(false);
+        }
+        finally
+        {
+            lock (seat)
+            {
+                if (seat.Connection == connection)
+                {
+                    seat.Connection = null;
+                    seat.Transport = "none";
+                    seat.AwaySince = time.GetTimestamp();
+                    KeepFor(seat);
+                }
+            }
+            released.SetResult();
+            if (seat.Session.State == SessionState.Ended)
+                await RemoveAsync(seat).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Ends a session for good and frees its place.</summary>
+    public void End(SessionSeat seat, EndCause cause)
+    {
+        seat.Session.End(cause);
+        _ = RemoveAsync(seat);
+    }
+
+    /// <summary>Takes no new sessions and ends those that run.</summary>
+    public async Task DrainAsync()
+    {
+        lock (_admit)
+            _draining = true;
+        foreach (var seat in _seats.Values)
+            seat.Session.End(EndCause.ControlServer);
+        await Task.WhenAll(_seats.Values.Select(RemoveAsync)).ConfigureAwait(false);
+    }
+
+    public async ValueTask DisposeAsync() => await DrainAsync().ConfigureAwait(false);
+
+    private async Task RemoveAsync(SessionSeat seat)
+    {
+        if (!_seats.TryRemove(seat.Session.Id, out _))
+            return;
+        seat.Keep?.Dispose();
+        seat.Limit?.Dispose();
+        await seat.Released.ConfigureAwait(false);
+        seat.Session.Dispose();
+    }
+
+    private void KeepFor(SessionSeat seat) => seat.Keep = time.CreateTimer(
+        _ => End(seat, EndCause.KeepExpired), null, TimeSpan.FromSeconds(options.KeepSeconds), Timeout.InfiniteTimeSpan);
+
+    private void Admit(IVideoModel model, int width, int height, SessionSeat? except)
+    {
+        double[] running = [.. _seats.Values.Where(s => s != except).Select(s => s.Share)];
+        var away = _seats.Values.Where(s => s.AwaySince is not null).Select(s => time.GetElapsedTime(s.AwaySince!.Value)).DefaultIfEmpty().Max();
+        var retry = away > TimeSpan.Zero ? TimeSpan.FromSeconds(options.KeepSeconds) - away : TimeSpan.FromSeconds(15);
+        if (admission.Refuse(model, width, height, running, retry) is { } refusal)
+            throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, refusal.Words, refusal);
+    }
+
+    private (int Width, int Height) SizeOf(string? size) => size is null ? options.SizePixels
+        : PictureSize.TryParse(size, out var pixels) ? pixels
+        : throw new RequestRefusedException(StatusCodes.Status400BadRequest, $"'{size}' is not a size. Write it as 512x288, both sides within 16..4096.");
+
+    private static string Random(int bytes) => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(bytes));
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Session {Session}: {From} -> {To}. {Words}")]
+    private partial void LogMoved(string session, SessionState from, SessionState to, string? words, Exception? error);
+}

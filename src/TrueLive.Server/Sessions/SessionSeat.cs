@@ -1,0 +1,35 @@
+using TrueLive.Core.Sessions;
+
+namespace TrueLive.Server.Sessions;
+
+/// <summary>A place on this machine held by one session: the session, the token that brings its client back, and its connection.</summary>
+internal sealed class SessionSeat(LiveSession session, string token, DateTimeOffset created)
+{
+    public LiveSession Session { get; } = session;
+
+    /// <summary>Shown only to the client that made the session; lets it come back.</summary>
+    public string Token { get; } = token;
+
+    public DateTimeOffset Created { get; } = created;
+
+    /// <summary>Share of the machine.</summary>
+    public double Share { get; set; }
+
+    /// <summary>Words for the way that the client is connected now, such as <c>webrtc</c>.</summary>
+    public string Transport { get; set; } = "none";
+
+    /// <summary>When the client went away; null while connected.</summary>
+    public long? AwaySince { get; set; }
+
+    /// <summary>Ends the running connection, so that another can take over.</summary>
+    public CancellationTokenSource? Connection { get; set; }
+
+    /// <summary>Completes when the running connection has let go of the session.</summary>
+    public Task Released { get; set; } = Task.CompletedTask;
+
+    /// <summary>Counts down to the end of the session while its client is away.</summary>
+    public ITimer? Keep { get; set; }
+
+    /// <summary>Ends the session when its time is up.</summary>
+    public ITimer? Limit { get; set; }
+}

@@ -1,0 +1,34 @@
+using System.Diagnostics.Metrics;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Telemetry;
+
+/// <summary>Gauges of the server beside the live path's own instruments.</summary>
+internal sealed class ServerMetrics : IDisposable
+{
+    public const string MeterName = "TrueLive.Server";
+
+    private readonly Meter _meter = new(MeterName);
+
+    public ServerMetrics(SessionRegistry registry, Admission admission, ModelShelf models)
+    {
+        _meter.CreateObservableGauge(
+            "truelive.sessions",
+            () => registry.Seats.GroupBy(s => s.Session.State).Select(g => new Measurement<int>(g.Count(), new KeyValuePair<string, object?>("state", g.Key.ToString().ToLowerInvariant()))),
+            "{session}", "Sessions by state.");
+        _meter.CreateObservableGauge(
+            "truelive.capacity.sessions",
+            () => admission.Costs.Select(c => new Measurement<int>(
+                admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height),
+                new KeyValuePair<string, object?>("model", c.ModelId), new KeyValuePair<string, object?>("size", $"{c.Width}x{c.Height}"))),
+            "{session}", "Live sessions that this machine holds, as measured at start.");
+        _meter.CreateObservableGauge(
+            "truelive.capacity.used", () => registry.Seats.Sum(s => s.Share), "1", "Share of the machine taken by sessions.");
+    }
+
+    /// <summary>Meters to export.</summary>
+    public static string[] Meters => [MeterName, SessionMetrics.MeterName, "System.Runtime"];
+
+    public void Dispose() => _meter.Dispose();
+}

@@ -1,0 +1,111 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.Extensions.FileProviders;
+using OpenTelemetry.Metrics;
+using Scalar.AspNetCore;
+using TrueLive.Core.Models;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Http;
+using TrueLive.Server.Sessions;
+using TrueLive.Server.Telemetry;
+
+namespace TrueLive.Server;
+
+/// <summary>Puts the server together. The only place that knows all the parts.</summary>
+public static class TrueLiveServer
+{
+    /// <summary>A server that is ready to run.</summary>
+    /// <param name="options">Checked settings.</param>
+    /// <param name="models">Models to offer, the default first; null loads what the settings name. The server disposes them.</param>
+    /// <param name="time">Clock of everything; null takes the system's.</param>
+    public static WebApplication Build(ServerOptions options, IReadOnlyList<IVideoModel>? models = null, TimeProvider? time = null)
+    {
+        time ??= TimeProvider.System;
+        models ??= LoadModels(options);
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.Logging.SetMinimumLevel(Enum.Parse<LogLevel>(options.LogLevel, ignoreCase: true)).AddFilter("Microsoft", LogLevel.Warning);
+        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = 256 * 1024;
+            var address = options.Host == "localhost" ? IPAddress.Loopback : IPAddress.Parse(options.Host);
+            kestrel.Listen(address, options.Port, listen =>
+            {
+                if (Certificate(options, time) is { } certificate)
+                    listen.UseHttps(certificate);
+            });
+        });
+        AddParts(builder.Services, options, models, time);
+        var app = builder.Build();
+        Map(app);
+        return app;
+    }
+
+    /// <summary>The models that the settings name, the default first.</summary>
+    public static IReadOnlyList<IVideoModel> LoadModels(ServerOptions options) => [new PassthroughModel()];
+
+    private static void AddParts(IServiceCollection services, ServerOptions options, IReadOnlyList<IVideoModel> models, TimeProvider time)
+    {
+        services.AddSingleton(options).AddSingleton(time).AddSingleton(new ModelShelf(models));
+        services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
+        services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>();
+        services.AddSingleton<CapacityMeasurement>().AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
+        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
+        services.AddProblemDetails();
+        services.AddOpenApi("v1");
+        services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
+            .AllowAnyOrigin().AllowAnyHeader().WithMethods("GET", "POST", "PATCH", "DELETE").WithExposedHeaders("Location", "Link", "ETag", "Retry-After")));
+        services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(ServerMetrics.Meters).AddPrometheusExporter());
+    }
+
+    private static void Map(WebApplication app)
+    {
+        var options = app.Services.GetRequiredService<ServerOptions>();
+        var registry = app.Services.GetRequiredService<SessionRegistry>();
+        app.Services.GetRequiredService<ServerMetrics>();
+        app.Lifetime.ApplicationStopping.Register(() => _ = registry.DrainAsync());
+        app.UseExceptionHandler(errors => errors.Run(async http =>
+        {
+            // A body that is not JSON is the client's fault; everything else is ours and is in the log.
+            var bad = http.Features.Get<IExceptionHandlerFeature>()?.Error as BadHttpRequestException;
+            await Problems.Of(bad?.StatusCode ?? 500, bad?.Message ?? "The server failed; its log says how.").ExecuteAsync(http).ConfigureAwait(false);
+        }));
+        app.UseStatusCodePages();
+        // Other pages may use a server that asks for keys; without keys the gate lets only this machine's own pages in.
+        if (options.ApiKeys.Length > 0)
+            app.UseCors();
+        var gate = app.Services.GetRequiredService<Gate>();
+        app.Use(async (http, next) =>
+        {
+            if (gate.Refuse(http.Request) is not { } refused)
+            {
+                await next(http).ConfigureAwait(false);
+                return;
+            }
+            if (refused.Status == StatusCodes.Status401Unauthorized)
+                http.Response.Headers.WWWAuthenticate = "Bearer";
+            await Problems.Of(refused.Status, refused.Words).ExecuteAsync(http).ConfigureAwait(false);
+        });
+        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5), KeepAliveTimeout = TimeSpan.FromSeconds(15) });
+        var pages = new PhysicalFileProvider(Path.Combine(AppContext.BaseDirectory, "wwwroot"));
+        app.UseDefaultFiles(new DefaultFilesOptions { FileProvider = pages });
+        app.UseStaticFiles(new StaticFileOptions { FileProvider = pages, OnPrepareResponse = file => file.Context.Response.Headers.CacheControl = "no-cache" });
+        InfoEndpoints.Map(app);
+        SessionEndpoints.Map(app);
+        app.MapOpenApi("/openapi/{documentName}.json");
+        app.MapScalarApiReference("/docs", docs => docs.WithOpenApiRoutePattern("/openapi/v1.json"));
+        app.MapPrometheusScrapingEndpoint("/metrics");
+    }
+
+    private static X509Certificate2? Certificate(ServerOptions options, TimeProvider time)
+    {
+        if (options.TlsCertificate is { } chain)
+        {
+            // SslStream wants a key that is not ephemeral on some platforms; a round trip through PKCS #12 gives one everywhere.
+            using var pem = X509Certificate2.CreateFromPemFile(chain, options.TlsKey);
+            return X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pfx), null);
+        }
+        return options.TlsSelfMade ? SelfMadeCertificate.LoadOrMake(options.DataPath, options.Host, time) : null;
+    }
+}

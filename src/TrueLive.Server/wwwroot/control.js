@@ -1,0 +1,61 @@
+// Control protocol version 1 over any carrier of text messages. docs/control-protocol.md is the reference.
+
+/** Sends commands with ids and gives two promises for each: taken, and seen in a picture. */
+export class Control extends EventTarget {
+  #send;
+  #next = 1;
+  #waiting = new Map();
+
+  /** @param {(text: string) => void} send puts one message on the wire */
+  constructor(send) {
+    super();
+    this.#send = send;
+  }
+
+  /**
+   * One command. `accepted` resolves with the server's answer or rejects with its reason; `applied` resolves with the first frame
+   * that shows the effect. Both stay open while the connection is away.
+   */
+  command(type, fields = {}) {
+    const id = `c${this.#next++}`;
+    const entry = { sentAt: performance.now() };
+    const accepted = new Promise((resolve, reject) => Object.assign(entry, { accept: resolve, refuse: reject }));
+    const applied = new Promise((resolve) => (entry.apply = resolve));
+    this.#waiting.set(id, entry);
+    this.#send(JSON.stringify({ type, id, ...fields }));
+    return { id, accepted, applied };
+  }
+
+  /** One text message from the server. */
+  receive(text) {
+    const message = JSON.parse(text);
+    const entry = this.#waiting.get(message.id);
+    if (message.type === 'accepted') entry?.accept(message);
+    if (message.type === 'rejected' || (message.type === 'error' && entry)) {
+      this.#waiting.delete(message.id);
+      entry?.refuse(new Error(message.reason));
+    }
+    if (message.type === 'applied' && entry) {
+      this.#waiting.delete(message.id);
+      entry.apply({ ...message, sentAt: entry.sentAt });
+    }
+    this.dispatchEvent(new CustomEvent(message.type, { detail: message }));
+  }
+}
+
+/** What the server says when it refuses a request, in words for people. */
+export async function wordsOf(response) {
+  if (response.status === 401) return { kind: 'key', words: 'This server asks for an API key.' };
+  const problem = await response.json().catch(() => ({}));
+  const words = problem.detail || problem.title || `The server answered ${response.status}.`;
+  return { kind: response.status === 503 ? 'full' : response.status === 404 ? 'gone' : 'refused', words, retryAfter: problem.retry_after_s };
+}
+
+/** A refusal of the server or of the browser that the page can explain. */
+export class Refused extends Error {
+  constructor({ kind, words, retryAfter }) {
+    super(words);
+    this.kind = kind;
+    this.retryAfter = retryAfter;
+  }
+}

@@ -1,0 +1,149 @@
+import { Refused } from './control.js';
+
+/**
+ * Where pictures come from. `stream` is what is sent, `view` a playing video of it. The event `capture` carries the time at which
+ * each frame was captured, on the clock of performance.now().
+ */
+class Source extends EventTarget {
+  frames = 0;
+  lastCapture = null;
+
+  constructor(stream, stop = () => {}) {
+    super();
+    this.stream = stream;
+    this.view = Object.assign(document.createElement('video'), { muted: true, autoplay: true, playsInline: true, srcObject: stream });
+    this.stop = () => {
+      for (const track of stream.getTracks()) track.stop();
+      stop();
+    };
+    const [track] = stream.getVideoTracks();
+    track.onended = () => this.dispatchEvent(new Event('ended'));
+    if (!('requestVideoFrameCallback' in this.view)) return;
+    const seen = (now, meta) => {
+      this.view.requestVideoFrameCallback(seen);
+      this.frames++;
+      if (!this.drawn) this.captured(meta.captureTime ?? meta.presentationTime);
+    };
+    this.view.requestVideoFrameCallback(seen);
+  }
+
+  captured(at) {
+    this.lastCapture = at;
+    this.dispatchEvent(new CustomEvent('capture', { detail: at }));
+  }
+}
+
+const CAMERA_WORDS = {
+  NotAllowedError: 'The browser does not let this page use the camera. Allow it in the address bar, then start again.',
+  NotFoundError: 'No camera was found. Plug one in, or choose another input.',
+  NotReadableError: 'The camera is in use by another program. Close it there, then start again.',
+  OverconstrainedError: 'The camera cannot give a picture of this kind.',
+};
+
+async function guarded(get, refused) {
+  if (!navigator.mediaDevices)
+    throw new Refused({ kind: 'input', words: 'Browsers give cameras only to https pages and to localhost. Open the page over https, or choose the built-in scene.' });
+  try {
+    return await get();
+  } catch (error) {
+    throw new Refused({ kind: 'input', words: refused[error.name] ?? `The input cannot be used: ${error.message}` });
+  }
+}
+
+export const sources = {
+  async camera() {
+    const video = { width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 30 } };
+    return new Source(await guarded(() => navigator.mediaDevices.getUserMedia({ video }), CAMERA_WORDS));
+  },
+
+  async screen() {
+    const words = { NotAllowedError: 'No screen was shared. Start again and choose one.' };
+    return new Source(await guarded(() => navigator.mediaDevices.getDisplayMedia({ video: { frameRate: 30 } }), words));
+  },
+
+  async file(file) {
+    if (!file) throw new Refused({ kind: 'input', words: 'Choose a video file first.' });
+    const video = Object.assign(document.createElement('video'), { src: URL.createObjectURL(file), muted: true, loop: true, playsInline: true });
+    await video.play().catch(() => {
+      throw new Refused({ kind: 'input', words: `This browser cannot play ${file.name}.` });
+    });
+    const stop = () => {
+      video.pause();
+      URL.revokeObjectURL(video.src);
+    };
+    return drawn(Math.min(1280, video.videoWidth), (pen, width, height) => pen.drawImage(video, 0, 0, width, height), video.videoWidth / video.videoHeight, stop);
+  },
+
+  async scene() {
+    return drawn(640, drawScene, 16 / 9);
+  },
+};
+
+// Pictures that the page draws itself: it knows exactly when.
+function drawn(width, draw, shape, stop = () => {}) {
+  const canvas = Object.assign(document.createElement('canvas'), { width: width & ~1, height: Math.round(width / shape) & ~1 });
+  const pen = canvas.getContext('2d', { alpha: false });
+  const stream = canvas.captureStream(0);
+  const [track] = stream.getVideoTracks();
+  track.contentHint = 'motion';
+  let source;
+  const timer = setInterval(() => {
+    const at = performance.now();
+    draw(pen, canvas.width, canvas.height, at / 1000);
+    source.captured(at);
+    track.requestFrame();
+  }, 1000 / 30);
+  source = new Source(stream, () => {
+    clearInterval(timer);
+    stop();
+  });
+  source.drawn = true;
+  source.canvas = canvas;
+  return source;
+}
+
+function drawScene(pen, width, height, t) {
+  const sky = pen.createLinearGradient(0, 0, 0, height);
+  sky.addColorStop(0, '#3b6ea5');
+  sky.addColorStop(1, '#f2c48d');
+  pen.fillStyle = sky;
+  pen.fillRect(0, 0, width, height);
+  pen.fillStyle = '#fff2c9';
+  disc(pen, width * (0.5 + 0.35 * Math.cos(t / 5)), height * (0.35 - 0.15 * Math.sin(t / 5)), height * 0.08);
+  ['#5d6f63', '#47584d', '#334038'].forEach((colour, layer) => {
+    pen.fillStyle = colour;
+    pen.beginPath();
+    pen.moveTo(0, height);
+    for (let x = 0; x <= width; x += 8) {
+      const phase = x / (140 - 30 * layer) + t * (0.15 + 0.2 * layer);
+      pen.lineTo(x, height * (0.55 + 0.13 * layer) - height * 0.07 * (Math.sin(phase) + 0.5 * Math.sin(2.3 * phase + layer)));
+    }
+    pen.lineTo(width, height);
+    pen.fill();
+  });
+  // A figure that waves, so that there is somebody to restyle.
+  const x = width * (0.5 + 0.12 * Math.sin(t / 2));
+  const y = height * 0.62;
+  pen.fillStyle = '#c2452d';
+  pen.fillRect(x - 34, y, 68, 120);
+  pen.fillStyle = '#e9b48a';
+  disc(pen, x, y - 34, 32);
+  pen.fillStyle = '#2b1d14';
+  disc(pen, x - 11, y - 40, 4);
+  disc(pen, x + 11, y - 40, 4);
+  pen.strokeStyle = '#c2452d';
+  pen.lineWidth = 18;
+  pen.lineCap = 'round';
+  pen.beginPath();
+  pen.moveTo(x + 34, y + 14);
+  pen.lineTo(x + 78, y - 20 + 30 * Math.sin(t * 4));
+  pen.moveTo(x - 34, y + 14);
+  pen.lineTo(x - 70, y + 60);
+  pen.stroke();
+}
+
+function disc(pen, x, y, radius) {
+  pen.beginPath();
+  pen.arc(x, y, radius, 0, 7);
+  pen.fill();
+}

@@ -1,0 +1,155 @@
+import { Control, Refused, wordsOf } from './control.js';
+import { CaptureClock } from './stats.js';
+
+/**
+ * A live session over WebRTC: the camera goes up and the made picture comes down in one peer connection (WHIP, RFC 9725), commands
+ * and the trace of every frame over its data channel. Events: `frame` {trace, capturedAt, displayedAt}, `closed` {words}.
+ */
+export class WebRtcTransport extends EventTarget {
+  static label = 'WebRTC';
+  #peer = new RTCPeerConnection();
+  #location = null;
+  #headers;
+  #clock = new CaptureClock();
+  #traces = new Map();
+  #shown = new Map();
+  #closed = false;
+
+  /** Resolves once media and control run. Rejects with `Refused`; kind `network` means that another transport may do better. */
+  static async open(source, options) {
+    const transport = new WebRtcTransport(options);
+    try {
+      await transport.#connect(source, options);
+      return transport;
+    } catch (error) {
+      transport.close(false);
+      throw error;
+    }
+  }
+
+  constructor({ key }) {
+    super();
+    this.#headers = key ? { Authorization: `Bearer ${key}` } : {};
+    this.view = Object.assign(document.createElement('video'), { muted: true, autoplay: true, playsInline: true });
+  }
+
+  /** Which path the media takes: `udp` or `tcp`; null when the browser does not say. */
+  async path() {
+    const stats = await this.#peer.getStats();
+    const pair = [...stats.values()].find((s) => s.type === 'candidate-pair' && s.nominated && s.state === 'succeeded');
+    return pair ? (stats.get(pair.remoteCandidateId)?.protocol ?? stats.get(pair.localCandidateId)?.protocol ?? null) : null;
+  }
+
+  /** Leaves. With `end` the session is over for good; otherwise the server keeps it for a while. */
+  close(end) {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (end && this.#location) fetch(this.#location, { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
+    this.#peer.close();
+    this.view.srcObject = null;
+  }
+
+  async #connect(source, { token, timeout = 8000, ...request }) {
+    const peer = this.#peer;
+    const channel = peer.createDataChannel('control');
+    this.control = new Control((text) => channel.send(text));
+    channel.onmessage = (event) => this.control.receive(event.data);
+    this.control.addEventListener('frame', ({ detail }) => this.#traced(detail));
+    const [track] = source.stream.getVideoTracks();
+    const video = peer.addTransceiver(track, { direction: 'sendrecv', streams: [source.stream] });
+    for (const audio of source.stream.getAudioTracks()) peer.addTransceiver(audio, { direction: 'sendrecv', streams: [source.stream] });
+    this.#watchSender(video.sender, source);
+    const output = new MediaStream();
+    peer.ontrack = ({ track: made, receiver }) => {
+      if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
+      output.addTrack(made);
+      this.view.srcObject = output;
+    };
+    this.#watchView();
+
+    await peer.setLocalDescription();
+    const query = new URLSearchParams(Object.entries(request).filter(([name, value]) => name !== 'key' && value != null && value !== ''));
+    const response = await fetch(`/whip?${query}`, {
+      method: 'POST',
+      body: peer.localDescription.sdp,
+      headers: { ...this.#headers, 'Content-Type': 'application/sdp', ...(token ? { 'X-TrueLive-Token': token } : {}) },
+    }).catch(() => {
+      throw new Refused({ kind: 'unreachable', words: 'The server cannot be reached. Is it running?' });
+    });
+    if (response.status !== 201) throw new Refused(await wordsOf(response));
+    this.#location = response.headers.get('Location');
+    const ready = new Promise((resolve, reject) => {
+      const limit = setTimeout(
+        () => reject(new Refused({ kind: 'network', words: 'The media port of the server did not answer over UDP or TCP.' })), timeout);
+      this.control.addEventListener('session', ({ detail }) => {
+        clearTimeout(limit);
+        this.session = detail;
+        resolve();
+      }, { once: true });
+      peer.onconnectionstatechange = () => {
+        if (peer.connectionState === 'failed') {
+          clearTimeout(limit);
+          reject(new Refused({ kind: 'network', words: 'The media port of the server is blocked.' }));
+          this.#lost('The connection to the server broke.');
+        }
+      };
+    });
+    channel.onclose = () => this.#lost('The server closed the connection.');
+    await peer.setRemoteDescription({ type: 'answer', sdp: await response.text() });
+    await ready;
+  }
+
+  #lost(words) {
+    if (this.#closed) return;
+    this.dispatchEvent(new CustomEvent('closed', { detail: { words } }));
+  }
+
+  // The sender's stamps are only visible to a transform; it is taken out again once the clock is known.
+  #watchSender(sender, source) {
+    source.addEventListener('capture', ({ detail }) => this.#clock.captured(detail));
+    if (!('RTCRtpScriptTransform' in window)) return;
+    const worker = new Worker(new URL('./sender-stamps.js', import.meta.url), { type: 'module' });
+    sender.transform = new RTCRtpScriptTransform(worker, {});
+    worker.onmessage = ({ data }) => {
+      if (!this.#clock.stamped(data.rtp, data.seenAt - performance.timeOrigin)) return;
+      worker.onmessage = null;
+      sender.transform = null;
+      worker.terminate();
+    };
+  }
+
+  #watchView() {
+    if (!('requestVideoFrameCallback' in this.view)) return;
+    const shown = (now, meta) => {
+      this.view.requestVideoFrameCallback(shown);
+      this.#shown.set(meta.rtpTimestamp, Math.max(meta.presentationTime, meta.expectedDisplayTime));
+      this.#join(meta.rtpTimestamp);
+      if (this.#shown.size > 60) {
+        const [oldest, displayedAt] = this.#shown.entries().next().value;
+        this.#shown.delete(oldest);
+        this.#tell(null, null, displayedAt);
+      }
+    };
+    this.view.requestVideoFrameCallback(shown);
+  }
+
+  #traced(trace) {
+    this.#traces.set(trace.output_media_time, trace);
+    if (this.#traces.size > 120) this.#traces.delete(this.#traces.keys().next().value);
+    this.#join(trace.output_media_time);
+  }
+
+  // Picture and trace travel apart and may come in either order.
+  #join(stamp) {
+    const trace = this.#traces.get(stamp);
+    const displayedAt = this.#shown.get(stamp);
+    if (!trace || displayedAt === undefined) return;
+    this.#shown.delete(stamp);
+    this.#traces.delete(stamp);
+    this.#tell(trace, this.#clock.captureTime(trace.media_time), displayedAt);
+  }
+
+  #tell(trace, capturedAt, displayedAt) {
+    this.dispatchEvent(new CustomEvent('frame', { detail: { trace, capturedAt, displayedAt } }));
+  }
+}

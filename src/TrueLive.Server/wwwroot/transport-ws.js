@@ -1,0 +1,129 @@
+import { Control, Refused, wordsOf } from './control.js';
+
+const MAGIC = 0x544c0101; // "TL", version 1, kind 1: one JPEG
+const SHOWN = 0x544c0102; // "TL", version 1, kind 2: a picture was shown
+const IN_FLIGHT = 3;
+
+/**
+ * The same session as JPEG pictures over one WebSocket, for networks that let nothing else through. Same commands, same events as
+ * the WebRTC transport. No audio.
+ */
+export class JpegTransport extends EventTarget {
+  static label = 'JPEG over WebSocket';
+  #socket = null;
+  #timer = null;
+  #closed = false;
+  #decoding = null;
+  #sending = false;
+  #captures = new Map();
+  #canvas = document.createElement('canvas');
+  #lastPicture = -1;
+
+  static async open(source, options) {
+    const transport = new JpegTransport();
+    try {
+      await transport.#connect(source, options);
+      return transport;
+    } catch (error) {
+      transport.close(false);
+      throw error;
+    }
+  }
+
+  constructor() {
+    super();
+    this.view = document.createElement('canvas');
+  }
+
+  async path() {
+    return 'websocket';
+  }
+
+  close(end) {
+    if (this.#closed) return;
+    if (end && this.#socket?.readyState === WebSocket.OPEN) this.control.command('end').accepted.catch(() => {});
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#socket?.close();
+  }
+
+  async #connect(source, { timeout = 8000, ...request }) {
+    const query = new URLSearchParams(Object.entries(request).filter(([, value]) => value != null && value !== ''));
+    const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/v1/live?${query}`;
+    const socket = (this.#socket = new WebSocket(address));
+    socket.binaryType = 'arraybuffer';
+    this.control = new Control((text) => socket.send(text));
+    await new Promise((resolve, reject) => {
+      const limit = setTimeout(() => reject(new Refused({ kind: 'network', words: 'The server did not answer in time.' })), timeout);
+      this.control.addEventListener('session', ({ detail }) => {
+        clearTimeout(limit);
+        this.session = detail;
+        resolve();
+      }, { once: true });
+      socket.onmessage = ({ data }) => (typeof data === 'string' ? this.control.receive(data) : this.#picture(data));
+      socket.onclose = async ({ reason }) => {
+        clearTimeout(limit);
+        // A browser hides why a WebSocket was refused; the same request over HTTP says it.
+        const refused = this.session ? null : await fetch(`/v1/live?${query}`, request.key ? { headers: { Authorization: `Bearer ${request.key}` } } : {}).catch(() => null);
+        reject(new Refused(refused ? await wordsOf(refused) : { kind: 'unreachable', words: reason || 'The server cannot be reached.' }));
+        if (this.session && !this.#closed) this.dispatchEvent(new CustomEvent('closed', { detail: { words: reason || 'The connection to the server broke.' } }));
+      };
+    });
+    this.#timer = setInterval(() => this.#sendPicture(source), 1000 / 30);
+  }
+
+  async #sendPicture(source) {
+    const video = source.view;
+    // More in flight than this and delay grows: the newest picture waits for the link instead.
+    if (this.#sending || this.#captures.size >= IN_FLIGHT || this.#socket.bufferedAmount > 0 || !video.videoWidth || source.frames === this.#lastPicture) return;
+    this.#sending = true;
+    try {
+      this.#lastPicture = source.frames;
+      const capturedAt = source.lastCapture ?? performance.now();
+      const scale = Math.min(1, 640 / Math.max(video.videoWidth, video.videoHeight));
+      this.#canvas.width = Math.round((video.videoWidth * scale) / 2) * 2;
+      this.#canvas.height = Math.round((video.videoHeight * scale) / 2) * 2;
+      this.#canvas.getContext('2d').drawImage(video, 0, 0, this.#canvas.width, this.#canvas.height);
+      const blob = await new Promise((resolve) => this.#canvas.toBlob(resolve, 'image/jpeg', 0.8));
+      const stamp = Math.round(capturedAt * 90) >>> 0;
+      const header = new DataView(new ArrayBuffer(8));
+      header.setUint32(0, MAGIC);
+      header.setUint32(4, stamp);
+      if (this.#socket.readyState !== WebSocket.OPEN) return;
+      this.#captures.set(stamp, capturedAt);
+      // A picture that the server dropped never comes back: its place is free again after a while.
+      setTimeout(() => this.#captures.delete(stamp), 500);
+      this.#socket.send(new Blob([header, blob]));
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  #picture(data) {
+    const head = new DataView(data);
+    if (data.byteLength < 8 || head.getUint32(0) !== MAGIC) return;
+    const length = head.getUint32(4);
+    const trace = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 8, length)));
+    this.control.dispatchEvent(new CustomEvent('frame', { detail: trace }));
+    const ack = new DataView(new ArrayBuffer(8));
+    ack.setUint32(0, SHOWN);
+    ack.setUint32(4, trace.output >>> 0);
+    this.#socket.send(ack);
+    const capturedAt = this.#captures.get(trace.media_time) ?? null;
+    // Everything sent before this picture has been used or dropped.
+    for (const stamp of this.#captures.keys()) if (((stamp - trace.media_time) | 0) <= 0) this.#captures.delete(stamp);
+    this.#show(new Blob([new Uint8Array(data, 8 + length)], { type: 'image/jpeg' }), trace, capturedAt);
+  }
+
+  async #show(blob, trace, capturedAt) {
+    const mine = (this.#decoding = {});
+    const bitmap = await createImageBitmap(blob);
+    if (mine !== this.#decoding) return bitmap.close();
+    requestAnimationFrame((now) => {
+      if (this.view.width !== bitmap.width || this.view.height !== bitmap.height) Object.assign(this.view, { width: bitmap.width, height: bitmap.height });
+      this.view.getContext('2d').drawImage(bitmap, 0, 0);
+      bitmap.close();
+      this.dispatchEvent(new CustomEvent('frame', { detail: { trace, capturedAt, displayedAt: now } }));
+    });
+  }
+}
