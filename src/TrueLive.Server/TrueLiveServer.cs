@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
-using Microsoft.AspNetCore.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.Extensions.FileProviders;
 using OpenTelemetry.Metrics;
 using Scalar.AspNetCore;
@@ -25,6 +26,11 @@ public static class TrueLiveServer
         models ??= LoadModels(options);
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Logging.SetMinimumLevel(Enum.Parse<LogLevel>(options.LogLevel, ignoreCase: true)).AddFilter("Microsoft", LogLevel.Warning);
+        builder.Logging.ClearProviders().AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "HH:mm:ss ";
+        });
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -51,7 +57,13 @@ public static class TrueLiveServer
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>();
         services.AddSingleton<CapacityMeasurement>().AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
-        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
+        services.ConfigureHttpJsonOptions(json =>
+        {
+            json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default);
+            json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
+            json.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+        });
+        services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.AddProblemDetails();
         services.AddOpenApi("v1");
         services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
@@ -65,12 +77,7 @@ public static class TrueLiveServer
         var registry = app.Services.GetRequiredService<SessionRegistry>();
         app.Services.GetRequiredService<ServerMetrics>();
         app.Lifetime.ApplicationStopping.Register(() => _ = registry.DrainAsync());
-        app.UseExceptionHandler(errors => errors.Run(async http =>
-        {
-            // A body that is not JSON is the client's fault; everything else is ours and is in the log.
-            var bad = http.Features.Get<IExceptionHandlerFeature>()?.Error as BadHttpRequestException;
-            await Problems.Of(bad?.StatusCode ?? 500, bad?.Message ?? "The server failed; its log says how.").ExecuteAsync(http).ConfigureAwait(false);
-        }));
+        app.UseExceptionHandler(errors => errors.Run(http => Problems.Of(500, "The server failed; its log says how.").ExecuteAsync(http)));
         app.UseStatusCodePages();
         // Other pages may use a server that asks for keys; without keys the gate lets only this machine's own pages in.
         if (options.ApiKeys.Length > 0)
@@ -80,7 +87,14 @@ public static class TrueLiveServer
         {
             if (gate.Refuse(http.Request) is not { } refused)
             {
-                await next(http).ConfigureAwait(false);
+                try
+                {
+                    await next(http).ConfigureAwait(false);
+                }
+                catch (BadHttpRequestException bad)
+                {
+                    await Problems.Of(bad.StatusCode, bad.Message).ExecuteAsync(http).ConfigureAwait(false);
+                }
                 return;
             }
             if (refused.Status == StatusCodes.Status401Unauthorized)

@@ -1,0 +1,54 @@
+# Sourced by ./truelive and ./test. Finds out what is missing and installs it with apt, or says what to run.
+
+# ensure_packages WHAT PACKAGE...: installs what dpkg does not have. "a|b" takes the first name that this distribution knows.
+ensure_packages() {
+  local what=$1 missing=() choice name
+  shift
+  for choice in "$@"; do
+    local names=() have=
+    IFS='|' read -ra names <<<"$choice"
+    for name in "${names[@]}"; do
+      if dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed'; then have=1; break; fi
+    done
+    [ -n "$have" ] || missing+=("$choice")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then as_root=(sudo); else as_root=(cannot); fi
+  fi
+  if [ "${as_root[0]:-}" != cannot ] && [ -z "$(find /var/lib/apt/lists -name '*Packages*' -print -quit 2>/dev/null)" ]; then
+    echo "Reading the package lists (apt-get update)." >&2
+    "${as_root[@]}" apt-get update -qq >&2
+  fi
+  local install=()
+  for choice in "${missing[@]}"; do
+    IFS='|' read -ra names <<<"$choice"
+    local pick=${names[0]}
+    for name in "${names[@]}"; do
+      if apt-cache show "$name" >/dev/null 2>&1; then pick=$name; break; fi
+    done
+    install+=("$pick")
+  done
+  if [ "${as_root[0]:-}" = cannot ]; then
+    printf '%s needs packages that are not installed. Run this once, then start again:\n\n    sudo apt-get install -y --no-install-recommends %s\n\n' "$what" "${install[*]}" >&2
+    return 1
+  fi
+  echo "Installing ${install[*]} (apt-get)." >&2
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${install[@]}" >/dev/null 2>"${TMPDIR:-/tmp}/truelive-apt.$$" ||
+    { cat "${TMPDIR:-/tmp}/truelive-apt.$$" >&2; rm -f "${TMPDIR:-/tmp}/truelive-apt.$$"; return 1; }
+  rm -f "${TMPDIR:-/tmp}/truelive-apt.$$"
+}
+
+# The codecs that the product loads at run time; ffmpeg reads and writes clip files.
+runtime_packages=('libopenh264-7|libopenh264-8|libopenh264-6' 'libvpx7|libvpx9|libvpx11|libvpx6' 'libavcodec59|libavcodec61|libavcodec60|libavcodec58' 'libturbojpeg0|libturbojpeg' ffmpeg)
+
+ensure_dotnet() {
+  command -v dotnet >/dev/null || PATH="$PATH:$HOME/.dotnet:/usr/share/dotnet:/usr/lib/dotnet"
+  if ! dotnet --list-sdks 2>/dev/null | grep -q '^1[0-9]\.'; then
+    echo "The .NET SDK 10 is not installed. See https://dotnet.microsoft.com/download/dotnet/10.0, then start again." >&2
+    return 1
+  fi
+  export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1
+}

@@ -1,0 +1,82 @@
+using CsCheck;
+using TrueLive.Server.Configuration;
+
+namespace TrueLive.Server.Tests.Configuration;
+
+public sealed class OptionsReaderTests : IDisposable
+{
+    private readonly string _file = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(_file);
+
+    [Fact]
+    public void Nothing_set_gives_the_defaults() => Assert.Equal(8080, Read().Port);
+
+    [Fact]
+    public void Flags_win_over_the_environment_and_that_over_the_file()
+    {
+        File.WriteAllText(_file, "port: 1000\nwebrtc_port: 1001\nsize: 384x216\nwebrtc_addresses: [10.0.0.1, 10.0.0.2]\n");
+        var options = OptionsReader.Read(
+            _file, name => name switch { "TRUELIVE_PORT" => "2000", "TRUELIVE_WEBRTC_PORT" => "2001", _ => null },
+            new Dictionary<string, string> { ["port"] = "3000" });
+        Assert.Equal((3000, 2001, "384x216"), (options.Port, options.WebrtcPort, options.Size));
+        Assert.Equal(["10.0.0.1", "10.0.0.2"], options.WebrtcAddresses);
+    }
+
+    [Theory]
+    [InlineData("port", "70000", "--port is 70000; it must be within 0..65535.")]
+    [InlineData("port", "many", "--port is 'many'; it must be a whole number.")]
+    [InlineData("webrtc_udp", "maybe", "--webrtc-udp is 'maybe'; it must be true or false.")]
+    [InlineData("size", "big", "--size is 'big'")]
+    [InlineData("host", "example.org", "host is 'example.org'")]
+    [InlineData("api_keys", "short", "api_keys has a key of fewer than 16 characters")]
+    [InlineData("tls_key", "/k.pem", "tls_certificate and tls_key go together")]
+    public void A_wrong_value_is_named_by_its_key(string key, string value, string words) =>
+        Assert.Contains(Problems(new() { [key] = value }), p => p.Contains(words, StringComparison.Ordinal));
+
+    [Fact]
+    public void An_unknown_key_in_the_file_is_named()
+    {
+        File.WriteAllText(_file, "prot: 1\n");
+        Assert.Contains("prot in", Assert.Single(Problems([], _file)), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("- a\n- b\n")]
+    [InlineData("a: [\n")]
+    [InlineData("? [x, y]\n: z\n")]
+    public void A_file_that_is_not_settings_is_refused_in_words(string yaml)
+    {
+        File.WriteAllText(_file, yaml);
+        Assert.Contains("cannot be read", Assert.Single(Problems([], _file)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Off_loopback_it_asks_for_tls_and_a_key_unless_told_insecure()
+    {
+        Assert.Equal(2, Problems(new() { ["host"] = "0.0.0.0" }).Count);
+        Assert.Single(Problems(new() { ["host"] = "0.0.0.0", ["tls_self_made"] = "true" }));
+        Read(new() { ["host"] = "0.0.0.0", ["tls_self_made"] = "", ["api_keys"] = "0123456789abcdef" });
+        Read(new() { ["host"] = "0.0.0.0", ["insecure"] = "true" });
+        Read(new() { ["host"] = "::1" });
+    }
+
+    [Fact]
+    public void Any_text_for_any_key_gives_settings_or_words_and_never_another_exception() =>
+        Gen.Select(Gen.Int[0, OptionsReader.Keys.Count - 1], Gen.String).Sample((index, value) =>
+        {
+            try
+            {
+                Read(new() { [OptionsReader.Keys[index].Key] = value });
+            }
+            catch (ConfigurationException wrong)
+            {
+                Assert.NotEmpty(wrong.Problems);
+            }
+        });
+
+    private static ServerOptions Read(Dictionary<string, string>? flags = null) => OptionsReader.Read(null, _ => null, flags ?? []);
+
+    private static IReadOnlyList<string> Problems(Dictionary<string, string> flags, string? file = null) =>
+        Assert.Throws<ConfigurationException>(() => OptionsReader.Read(file, _ => null, flags)).Problems;
+}

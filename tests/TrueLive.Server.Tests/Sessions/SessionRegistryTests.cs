@@ -1,0 +1,146 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Tests.Sessions;
+
+public sealed class SessionRegistryTests : IAsyncDisposable
+{
+    private readonly FakeTimeProvider _time = new();
+    private readonly ServerOptions _options = new();
+    private readonly Admission _admission = new(cores: 2, targetRate: 30, maxSessions: 0);
+    private readonly SessionRegistry _registry;
+
+    public SessionRegistryTests()
+    {
+        _registry = new SessionRegistry(new ModelShelf([new PassthroughModel()]), _admission, _options, _time, NullLogger<SessionRegistry>.Instance);
+    }
+
+    public ValueTask DisposeAsync() => _registry.DisposeAsync();
+
+    [Fact]
+    public async Task A_vanished_client_finds_its_session_by_token_within_the_minute()
+    {
+        var seat = Create(prompt: "ink");
+        var client = new StillVideo();
+        var run = Run(seat, client);
+        client.Vanish();
+        Assert.Equal(EndCause.ReceiveClient, (await run).Cause);
+        _time.Advance(TimeSpan.FromSeconds(59));
+        Assert.Same(seat, _registry.FindByToken(seat.Token));
+        run = Run(seat, client = new StillVideo());
+        _time.Advance(TimeSpan.FromMinutes(10));
+        Assert.Equal((SessionState.Live, "ink", 1), (seat.Session.State, seat.Session.Settings.Prompt.Text, seat.Session.Settings.Epoch));
+        client.Vanish();
+        await run;
+    }
+
+    [Fact]
+    public async Task After_the_minute_the_session_is_over_and_its_place_is_free()
+    {
+        var seat = Create();
+        var client = new StillVideo();
+        var run = Run(seat, client);
+        client.Vanish();
+        await run;
+        _time.Advance(TimeSpan.FromSeconds(60));
+        Assert.Null(_registry.FindByToken(seat.Token));
+        Assert.Equal(EndCause.KeepExpired, seat.Session.Ended!.Cause);
+        Assert.Equal(0, _registry.Count);
+    }
+
+    [Fact]
+    public void A_session_that_nobody_comes_for_does_not_hold_its_place()
+    {
+        Create();
+        _time.Advance(TimeSpan.FromSeconds(60));
+        Assert.Equal(0, _registry.Count);
+    }
+
+    [Fact]
+    public async Task A_second_connection_of_the_same_client_takes_over_from_the_first()
+    {
+        var seat = Create();
+        var first = Run(seat, new StillVideo());
+        var client = new StillVideo();
+        var second = Run(seat, client);
+        Assert.Equal(EndCause.ControlReplaced, (await first).Cause);
+        Assert.Null(seat.AwaySince);
+        client.Vanish();
+        Assert.Equal(EndCause.ReceiveClient, (await second).Cause);
+    }
+
+    [Fact]
+    public void A_full_machine_refuses_with_figures_and_when_to_come_back()
+    {
+        // 25 ms of processor time at 30 fps is 0.75 of a core; 1.8 cores hold two.
+        _admission.Learn(new FrameCost("passthrough", 512, 288, StepMs: 20, CpuMs: 25, Frames: 30));
+        Create();
+        Create();
+        var refused = Assert.Throws<RequestRefusedException>(() => Create());
+        Assert.Equal((503, 2, 2), (refused.Status, refused.Refusal!.Capacity, refused.Refusal.Running));
+        Assert.Contains("2 live session(s)", refused.Message, StringComparison.Ordinal);
+        Assert.True(refused.Refusal.RetryAfter > TimeSpan.Zero);
+        Assert.Equal(2, _registry.Count);
+    }
+
+    [Fact]
+    public void A_machine_too_slow_for_the_rate_still_takes_one()
+    {
+        _admission.Learn(new FrameCost("passthrough", 512, 288, StepMs: 400, CpuMs: 700, Frames: 12));
+        Create();
+        Assert.Equal(503, Assert.Throws<RequestRefusedException>(() => Create()).Status);
+    }
+
+    [Fact]
+    public void A_size_that_does_not_fit_beside_the_others_is_rejected_and_the_session_goes_on()
+    {
+        _admission.Learn(new FrameCost("passthrough", 512, 288, StepMs: 20, CpuMs: 25, Frames: 30));
+        var seat = Create();
+        Create();
+        var receipt = _registry.Switch(seat, "c", null, "1280x720");
+        Assert.Contains("1280x720", receipt.Rejected, StringComparison.Ordinal);
+        Assert.Equal(512, seat.Session.Settings.Width);
+        Assert.Null(_registry.Switch(seat, "d", null, "384x216").Rejected);
+    }
+
+    [Theory]
+    [InlineData("nope", null, "There is no model 'nope'")]
+    [InlineData(null, "512", "'512' is not a size")]
+    [InlineData(null, "99999x1", "is not a size")]
+    public void A_wrong_request_is_told_what_would_be_right(string? model, string? size, string words)
+    {
+        var refused = Assert.Throws<RequestRefusedException>(() => _registry.Create(new SessionRequest(model, size, null, null)));
+        Assert.Equal(400, refused.Status);
+        Assert.Contains(words, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_drain_ends_every_session_and_takes_no_more()
+    {
+        var seat = Create();
+        var run = Run(seat, new StillVideo());
+        await _registry.DrainAsync();
+        Assert.Equal(EndCause.ControlServer, (await run).Cause);
+        Assert.Equal(0, _registry.Count);
+        Assert.Equal(503, Assert.Throws<RequestRefusedException>(() => Create()).Status);
+    }
+
+    [Fact]
+    public void A_session_ends_when_its_time_is_up()
+    {
+        _options.SessionMinutes = 5;
+        var seat = Create();
+        _ = Run(seat, new StillVideo());
+        _time.Advance(TimeSpan.FromMinutes(5));
+        Assert.Equal(EndCause.ControlServer, seat.Session.Ended!.Cause);
+    }
+
+    private SessionSeat Create(string? prompt = null) => _registry.Create(new SessionRequest(null, null, prompt, null));
+
+    private Task<SessionEnd> Run(SessionSeat seat, StillVideo client) =>
+        _registry.RunAsync(seat, "test", client, client, TestContext.Current.CancellationToken);
+}
