@@ -1,35 +1,33 @@
 import { Refused } from './control.js';
 
 /**
- * Where pictures come from. `stream` is what is sent, `view` a playing video of it. The event `capture` carries the time at which
- * each frame was captured, on the clock of performance.now().
+ * Where pictures come from. `stream` is what is sent, `view` a playing video of it. For each frame come two events with the time at
+ * which it was captured, on the clock of performance.now(): `capture`, and then `picture`, while `image` holds that very frame.
  */
 class Source extends EventTarget {
-  frames = 0;
-  lastCapture = null;
-
-  constructor(stream, stop = () => {}) {
+  constructor(stream, stop = () => {}, canvas = null) {
     super();
     this.stream = stream;
     this.view = Object.assign(document.createElement('video'), { muted: true, autoplay: true, playsInline: true, srcObject: stream });
+    this.canvas = canvas;
+    this.image = canvas ?? this.view;
     this.stop = () => {
       for (const track of stream.getTracks()) track.stop();
       stop();
     };
     const [track] = stream.getVideoTracks();
     track.onended = () => this.dispatchEvent(new Event('ended'));
-    if (!('requestVideoFrameCallback' in this.view)) return;
+    if (canvas || !('requestVideoFrameCallback' in this.view)) return;
     const seen = (now, meta) => {
       this.view.requestVideoFrameCallback(seen);
-      this.frames++;
-      if (!this.drawn) this.captured(meta.captureTime ?? meta.presentationTime);
+      this.captured(meta.captureTime ?? meta.presentationTime);
     };
     this.view.requestVideoFrameCallback(seen);
   }
 
   captured(at) {
-    this.lastCapture = at;
     this.dispatchEvent(new CustomEvent('capture', { detail: at }));
+    this.dispatchEvent(new CustomEvent('picture', { detail: at }));
   }
 }
 
@@ -86,7 +84,7 @@ function drawn(width, draw, shape, stop = () => {}) {
   const stream = canvas.captureStream(0);
   const [track] = stream.getVideoTracks();
   track.contentHint = 'motion';
-  let source;
+  let source = null;
   const timer = setInterval(() => {
     const at = performance.now();
     draw(pen, canvas.width, canvas.height, at / 1000);
@@ -96,9 +94,7 @@ function drawn(width, draw, shape, stop = () => {}) {
   source = new Source(stream, () => {
     clearInterval(timer);
     stop();
-  });
-  source.drawn = true;
-  source.canvas = canvas;
+  }, canvas);
   return source;
 }
 

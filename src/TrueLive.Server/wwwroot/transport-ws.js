@@ -11,13 +11,13 @@ const IN_FLIGHT = 3;
 export class JpegTransport extends EventTarget {
   static label = 'JPEG over WebSocket';
   #socket = null;
-  #timer = null;
+  #source = null;
+  #send = null;
+  #sending = false;
   #closed = false;
   #decoding = null;
-  #sending = false;
   #captures = new Map();
   #canvas = document.createElement('canvas');
-  #lastPicture = -1;
 
   static async open(source, options) {
     const transport = new JpegTransport();
@@ -43,7 +43,7 @@ export class JpegTransport extends EventTarget {
     if (this.#closed) return;
     if (end && this.#socket?.readyState === WebSocket.OPEN) this.control.command('end').accepted.catch(() => {});
     this.#closed = true;
-    clearInterval(this.#timer);
+    this.#source?.removeEventListener('picture', this.#send);
     this.#socket?.close();
   }
 
@@ -69,21 +69,22 @@ export class JpegTransport extends EventTarget {
         if (this.session && !this.#closed) this.dispatchEvent(new CustomEvent('closed', { detail: { words: reason || 'The connection to the server broke.' } }));
       };
     });
-    this.#timer = setInterval(() => this.#sendPicture(source), 1000 / 30);
+    this.#send = ({ detail }) => this.#sendPicture(source.image, detail);
+    source.addEventListener('picture', this.#send);
+    this.#source = source;
   }
 
-  async #sendPicture(source) {
-    const video = source.view;
+  async #sendPicture(image, capturedAt) {
+    const width = image.videoWidth ?? image.width;
+    const height = image.videoHeight ?? image.height;
     // More in flight than this and delay grows: the newest picture waits for the link instead.
-    if (this.#sending || this.#captures.size >= IN_FLIGHT || this.#socket.bufferedAmount > 0 || !video.videoWidth || source.frames === this.#lastPicture) return;
+    if (this.#sending || this.#captures.size >= IN_FLIGHT || this.#socket.bufferedAmount > 0 || !width) return;
     this.#sending = true;
     try {
-      this.#lastPicture = source.frames;
-      const capturedAt = source.lastCapture ?? performance.now();
-      const scale = Math.min(1, 640 / Math.max(video.videoWidth, video.videoHeight));
-      this.#canvas.width = Math.round((video.videoWidth * scale) / 2) * 2;
-      this.#canvas.height = Math.round((video.videoHeight * scale) / 2) * 2;
-      this.#canvas.getContext('2d').drawImage(video, 0, 0, this.#canvas.width, this.#canvas.height);
+      const scale = Math.min(1, 640 / Math.max(width, height));
+      this.#canvas.width = Math.round((width * scale) / 2) * 2;
+      this.#canvas.height = Math.round((height * scale) / 2) * 2;
+      this.#canvas.getContext('2d').drawImage(image, 0, 0, this.#canvas.width, this.#canvas.height);
       const blob = await new Promise((resolve) => this.#canvas.toBlob(resolve, 'image/jpeg', 0.8));
       const stamp = Math.round(capturedAt * 90) >>> 0;
       const header = new DataView(new ArrayBuffer(8));
@@ -119,11 +120,12 @@ export class JpegTransport extends EventTarget {
     const mine = (this.#decoding = {});
     const bitmap = await createImageBitmap(blob);
     if (mine !== this.#decoding) return bitmap.close();
-    requestAnimationFrame((now) => {
+    requestAnimationFrame(() => {
       if (this.view.width !== bitmap.width || this.view.height !== bitmap.height) Object.assign(this.view, { width: bitmap.width, height: bitmap.height });
       this.view.getContext('2d').drawImage(bitmap, 0, 0);
       bitmap.close();
-      this.dispatchEvent(new CustomEvent('frame', { detail: { trace, capturedAt, displayedAt: now } }));
+      // The time that a callback is given lies before it; the picture cannot be on the screen before now.
+      this.dispatchEvent(new CustomEvent('frame', { detail: { trace, capturedAt, displayedAt: performance.now() } }));
     });
   }
 }

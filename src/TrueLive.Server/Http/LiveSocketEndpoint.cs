@@ -1,0 +1,48 @@
+using System.Net.WebSockets;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Control;
+using TrueLive.Server.Sessions;
+using TrueLive.Server.Transports;
+
+namespace TrueLive.Server.Http;
+
+/// <summary><c>GET /v1/live</c>: a live session over one WebSocket.</summary>
+internal static class LiveSocketEndpoint
+{
+    public static void Map(IEndpointRouteBuilder app) => app.MapGet("/v1/live", RunAsync).WithTags("Live")
+        .WithSummary("A live session over one WebSocket: JPEG pictures and the control protocol").ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
+
+    private static async Task<IResult> RunAsync(
+        HttpContext http, string? model, string? size, string? prompt, float? strength, string? token, SessionRegistry registry, TimeProvider time)
+    {
+        Arrival arrival;
+        try
+        {
+            arrival = Arrival.Of(registry, token, new SessionRequest(model, size, prompt, strength), time);
+        }
+        catch (RequestRefusedException refused)
+        {
+            return Problems.From(http, refused);
+        }
+        if (!http.WebSockets.IsWebSocketRequest)
+        {
+            // The page asks again like this to learn in words why its WebSocket was refused. A place taken for it is given back.
+            if (arrival.Resumed is null)
+                registry.End(arrival.Seat, EndCause.ControlClient);
+            return Problems.Of(StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket.");
+        }
+        using var webSocket = await http.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
+        using var socket = new JpegSocket(webSocket, time);
+        using var control = new ControlConnection(arrival.Seat, registry, "websocket-jpeg", arrival.Resumed, socket.SendText, time);
+        socket.Control = control;
+        var texts = socket.SendTextsAsync(http.RequestAborted);
+        var end = await registry.RunAsync(arrival.Seat, "websocket-jpeg", socket, socket, http.RequestAborted).ConfigureAwait(false);
+        control.Dispose();
+        await control.Finished.ConfigureAwait(false);
+        socket.FinishTexts();
+        await texts.ConfigureAwait(false);
+        if (webSocket.State is WebSocketState.Open or WebSocketState.CloseReceived)
+            await webSocket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, end.Words, CancellationToken.None).ConfigureAwait(false);
+        return Results.Empty;
+    }
+}

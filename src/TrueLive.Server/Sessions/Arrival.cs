@@ -1,0 +1,24 @@
+using TrueLive.Server.Control;
+
+namespace TrueLive.Server.Sessions;
+
+/// <summary>A client at the door: with a new session, or back in the one that its token names.</summary>
+/// <param name="Seat">Its session.</param>
+/// <param name="Resumed">What it has lost, when it came back; else null.</param>
+internal sealed record Arrival(SessionSeat Seat, ResumedView? Resumed)
+{
+    /// <summary>Finds or makes the session.</summary>
+    /// <exception cref="RequestRefusedException">404 for a token that is not (or no longer) known; else as <see cref="SessionRegistry.Create"/>.</exception>
+    public static Arrival Of(SessionRegistry registry, string? token, SessionRequest request, TimeProvider time)
+    {
+        if (string.IsNullOrEmpty(token))
+            return new Arrival(registry.Create(request), null);
+        if (registry.FindByToken(token) is not { } seat)
+            throw new RequestRefusedException(StatusCodes.Status404NotFound, "The session is over: its time to come back has passed, or the server was started anew.");
+        if (seat.Session.State == Core.Sessions.SessionState.Created)
+            return new Arrival(seat, null);
+        var away = seat.AwaySince is { } since ? time.GetElapsedTime(since) : TimeSpan.Zero;
+        var lost = $"Frames of the {away.TotalSeconds:0.0} s away are lost; the prompt and the model's memory are kept.";
+        return new Arrival(seat, new ResumedView(Math.Round(away.TotalMilliseconds), true, seat.Session.Settings.Prompt.Revision, lost));
+    }
+}

@@ -1,0 +1,43 @@
+using Microsoft.Playwright;
+
+namespace TrueLive.EndToEnd.Tests;
+
+/// <summary>A headless Chromium whose camera is real footage; shared by the tests of a class.</summary>
+public sealed class Browser : IAsyncLifetime
+{
+    private IPlaywright? _playwright;
+    private IBrowser? _browser;
+
+    public async ValueTask InitializeAsync()
+    {
+        _playwright = await Playwright.CreateAsync();
+        _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
+        {
+            ExecutablePath = "/usr/bin/chromium",
+            Args =
+            [
+                "--no-sandbox", "--disable-gpu", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+                $"--use-file-for-fake-video-capture={Footage.Camera}", "--autoplay-policy=no-user-gesture-required",
+            ],
+        });
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_browser is not null)
+            await _browser.CloseAsync();
+        _playwright?.Dispose();
+    }
+
+    /// <summary>The page of a server in a fresh profile. Whatever the page logs as an error is kept.</summary>
+    internal async Task<LivePage> OpenAsync(ServerProcess server, string query = "", bool camera = true)
+    {
+        var context = await _browser!.NewContextAsync(new BrowserNewContextOptions { Permissions = camera ? ["camera"] : [] });
+        var page = await context.NewPageAsync();
+        page.SetDefaultTimeout(20_000);
+        var live = new LivePage(context, page, server);
+        await page.GotoAsync(server.Address + "/" + query);
+        await page.WaitForFunctionAsync("document.querySelector('#model').options.length > 0");
+        return live;
+    }
+}
