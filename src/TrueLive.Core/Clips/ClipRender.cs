@@ -97,7 +97,7 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
                 using (input)
                 {
                     BeforeStep?.Invoke(stop.Token);
-                    var prompt = PromptAt(input.Time.Captured);
+                    var prompt = PromptSchedule.PromptAt(prompts, input.Time.Captured);
                     var began = time.GetTimestamp();
                     var output = session.Step(input, prompt);
                     var provenance = new Provenance
@@ -148,17 +148,5 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
                 return false;
             }
         }
-    }
-
-    private Prompt PromptAt(TimeSpan at)
-    {
-        var prompt = prompts[0].Prompt;
-        foreach (var cue in prompts)
-        {
-            if (cue.At > at)
-                break;
-            prompt = cue.Prompt;
-        }
-        return prompt;
     }
 }

@@ -12,8 +12,8 @@ public readonly record struct PromptCue(TimeSpan At, string Text);
 
 /// <summary>
 /// Prompts over the time of a clip, written as <c>0s ink; 3.5s (ink:0.5)(neon:0.5)</c>: entries separated by semicolons or line
-/// breaks, each led by a time (<c>3.5s</c>, <c>800ms</c>, <c>1:02.5</c>). A text that begins with no time starts at 0. Lines that
-/// begin with <c>#</c> are comments. Cues are in order of time and the first one is at 0.
+/// breaks, each led by a time (<c>3.5s</c>, <c>800ms</c>, <c>1:02.5</c>). A text that begins with no time starts at 0; a lone
+/// <c>1970s film</c> is such a text. Lines that begin with <c>#</c> are comments. Cues are in order of time and the first one is at 0.
 /// </summary>
 public sealed class PromptSchedule
 {
@@ -31,6 +31,7 @@ public sealed class PromptSchedule
         schedule = null;
         var cues = new List<PromptCue>();
         var entry = 0;
+        var alone = text.AsSpan().Trim("; \t\r\n").IndexOfAny(';', '\n') < 0;
         foreach (var range in text.AsSpan().SplitAny(';', '\n'))
         {
             var part = text.AsSpan()[range].Trim();
@@ -40,7 +41,7 @@ public sealed class PromptSchedule
             var at = TimeSpan.Zero;
             var space = part.IndexOfAny(' ', '\t');
             var first = space < 0 ? part : part[..space];
-            if (char.IsAsciiDigit(first[0]) && TryParseTime(first, out at))
+            if (char.IsAsciiDigit(first[0]) && !(alone && IsDecade(first)) && TryParseTime(first, out at))
                 part = part[first.Length..].Trim();
             else if (cues.Count > 0)
                 return Fail($"Entry {entry} ('{Shown(part)}') does not begin with a time. Write it as '3.5s ink', '800ms ink' or '1:02.5 ink'.", out error);
@@ -72,12 +73,28 @@ public sealed class PromptSchedule
     public ImmutableArray<(TimeSpan At, Prompt Prompt)> Resolve(IVideoModel model, float strength, TimeSpan transition) =>
         [.. Cues.Select((cue, i) => (cue.At, new Prompt(i + 1, cue.Text, strength, i == 0 ? TimeSpan.Zero : transition, model.Read(cue.Text))))];
 
+    /// <summary>The prompt in force at a time, from what <see cref="Resolve"/> gave.</summary>
+    public static Prompt PromptAt(ImmutableArray<(TimeSpan At, Prompt Prompt)> resolved, TimeSpan at)
+    {
+        var prompt = resolved[0].Prompt;
+        foreach (var cue in resolved)
+        {
+            if (cue.At > at)
+                break;
+            prompt = cue.Prompt;
+        }
+        return prompt;
+    }
+
     /// <inheritdoc/>
     public override string ToString() => string.Join("; ", Cues.Select(c => $"{Seconds(c.At)} {c.Text}"));
 
     private static string Seconds(TimeSpan t) => t.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture) + "s";
 
     private static string Shown(ReadOnlySpan<char> text) => text.Length <= 40 ? text.ToString() : string.Concat(text[..40], "...");
+
+    // "80s film" and "1970s photo" are prompts, not cues at 80 s and 1970 s.
+    private static bool IsDecade(ReadOnlySpan<char> text) => text.Length is 3 or 5 && text.EndsWith("0s", StringComparison.Ordinal) && text[0] != '0';
 
     private static bool TryParseTime(ReadOnlySpan<char> text, out TimeSpan time)
     {
