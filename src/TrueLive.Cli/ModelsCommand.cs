@@ -1,6 +1,6 @@
 using System.CommandLine;
-using TrueLive.Server;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Sessions;
 
 namespace TrueLive.Cli;
 
@@ -13,15 +13,13 @@ internal static class ModelsCommand
         var models = new Command("models", "List the models and the looks that a prompt can name.") { folder };
         models.SetAction(parsed =>
         {
-            var all = TrueLiveServer.LoadModels(new ServerOptions { ModelsFolder = parsed.GetValue(folder) });
-            foreach (var info in all.Select(m => m.Info))
+            using var shelf = ModelShelf.Load(new ServerOptions { ModelsFolder = parsed.GetValue(folder), ModelThreads = 1 }, TimeProvider.System, Console.Error);
+            foreach (var info in shelf.All.Select(m => m.Info))
             {
                 Console.WriteLine($"{info.Id} {info.Version}: {info.Title}. {info.Description}");
                 foreach (var look in info.Looks)
                     Console.WriteLine($"    {look.Id,-14} {look.Title}: {look.Description}");
             }
-            foreach (var model in all)
-                model.Dispose();
         });
         return models;
     }

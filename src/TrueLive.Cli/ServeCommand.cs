@@ -38,9 +38,11 @@ internal static class ServeCommand
     private static async Task<int> RunAsync(string? file, Dictionary<string, string> flags, CancellationToken cancel)
     {
         ServerOptions options;
+        WebApplication app;
         try
         {
             options = OptionsReader.Read(file, Environment.GetEnvironmentVariable, flags);
+            app = TrueLiveServer.Build(options);
         }
         catch (ConfigurationException wrong)
         {
@@ -48,7 +50,7 @@ internal static class ServeCommand
                 await Console.Error.WriteLineAsync(problem).ConfigureAwait(false);
             return 2;
         }
-        await using var app = TrueLiveServer.Build(options);
+        await using var _ = app;
         try
         {
             await app.StartAsync(cancel).ConfigureAwait(false);

@@ -5,7 +5,6 @@ using System.Text.Json.Serialization;
 using Microsoft.Extensions.FileProviders;
 using OpenTelemetry.Metrics;
 using Scalar.AspNetCore;
-using TrueLive.Core.Models;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Http;
 using TrueLive.Server.Sessions;
@@ -18,12 +17,12 @@ public static class TrueLiveServer
 {
     /// <summary>A server that is ready to run.</summary>
     /// <param name="options">Checked settings.</param>
-    /// <param name="models">Models to offer, the default first; null loads what the settings name. The server disposes them.</param>
+    /// <param name="models">Models to offer; null loads what the settings name. The server disposes them.</param>
     /// <param name="time">Clock of everything; null takes the system's.</param>
-    public static WebApplication Build(ServerOptions options, IReadOnlyList<IVideoModel>? models = null, TimeProvider? time = null)
+    public static WebApplication Build(ServerOptions options, ModelShelf? models = null, TimeProvider? time = null)
     {
         time ??= TimeProvider.System;
-        models ??= LoadModels(options);
+        models ??= ModelShelf.Load(options, time, Console.Error);
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Logging.SetMinimumLevel(Enum.Parse<LogLevel>(options.LogLevel, ignoreCase: true)).AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.ClearProviders().AddSimpleConsole(console =>
@@ -48,12 +47,9 @@ public static class TrueLiveServer
         return app;
     }
 
-    /// <summary>The models that the settings name, the default first.</summary>
-    public static IReadOnlyList<IVideoModel> LoadModels(ServerOptions options) => [new PassthroughModel()];
-
-    private static void AddParts(IServiceCollection services, ServerOptions options, IReadOnlyList<IVideoModel> models, TimeProvider time)
+    private static void AddParts(IServiceCollection services, ServerOptions options, ModelShelf models, TimeProvider time)
     {
-        services.AddSingleton(options).AddSingleton(time).AddSingleton(new ModelShelf(models));
+        services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>();
         services.AddSingleton<CapacityMeasurement>().AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());

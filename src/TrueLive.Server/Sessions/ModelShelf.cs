@@ -1,14 +1,55 @@
 using TrueLive.Core.Models;
+using TrueLive.Models.Manifest;
+using TrueLive.Models.Onnx;
+using TrueLive.Server.Configuration;
 
 namespace TrueLive.Server.Sessions;
 
 /// <summary>The models that this server offers. The first one is the default.</summary>
-internal sealed class ModelShelf(IReadOnlyList<IVideoModel> all)
+public sealed class ModelShelf(IReadOnlyList<IVideoModel> all) : IDisposable
 {
+    /// <summary>The default first, pass-through last.</summary>
     public IReadOnlyList<IVideoModel> All { get; } = all;
 
+    /// <summary>What a session gets that names none.</summary>
     public IVideoModel Default => All[0];
 
     /// <summary>The model with this id, the default for null or empty, or null when there is none.</summary>
     public IVideoModel? Find(string? id) => string.IsNullOrEmpty(id) ? Default : All.FirstOrDefault(m => m.Info.Id == id);
+
+    /// <summary>
+    /// Loads the built-in models and those of <see cref="ServerOptions.ModelsFolder"/>. A folder that cannot be used is named on
+    /// <paramref name="complaints"/> and left out.
+    /// </summary>
+    /// <exception cref="ConfigurationException">The model that <see cref="ServerOptions.Model"/> names is not there.</exception>
+    public static ModelShelf Load(ServerOptions options, TimeProvider time, TextWriter complaints)
+    {
+        var loaded = new List<IVideoModel>();
+        string?[] places = [Path.Combine(AppContext.BaseDirectory, "models"), options.ModelsFolder];
+        foreach (var folder in places.Where(Directory.Exists).SelectMany(place => Directory.EnumerateDirectories(place!).Order()))
+        {
+            if (!File.Exists(Path.Combine(folder, "manifest.json")))
+                continue;
+            try
+            {
+                loaded.Add(OnnxVideoModel.Load(folder, options.ModelThreads, time));
+            }
+            catch (ModelException wrong)
+            {
+                complaints.WriteLine($"The model in {folder} is left out: {wrong.Message}");
+            }
+        }
+        loaded.Add(new PassthroughModel());
+        var wanted = loaded.Find(m => m.Info.Id == options.Model);
+        if (wanted is null && options.Model.Length > 0)
+            throw new ConfigurationException([$"model is '{options.Model}'; this installation has: {string.Join(", ", loaded.Select(m => m.Info.Id))}."]);
+        return new ModelShelf([.. loaded.OrderBy(m => m == wanted ? 0 : 1)]);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var model in All)
+            model.Dispose();
+    }
 }

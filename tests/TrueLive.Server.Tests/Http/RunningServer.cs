@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Models;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Sessions;
 
 namespace TrueLive.Server.Tests.Http;
 
@@ -29,7 +30,7 @@ internal sealed class RunningServer : IAsyncDisposable
     {
         var options = new ServerOptions { Port = 0, WebrtcPort = 0, LogLevel = "Warning" };
         change?.Invoke(options);
-        var app = TrueLiveServer.Build(options, models ?? [new PassthroughModel()]);
+        var app = TrueLiveServer.Build(options, new ModelShelf(models ?? [new PassthroughModel()]));
         await app.StartAsync(TestContext.Current.CancellationToken);
         return new RunningServer(app);
     }
