@@ -78,6 +78,7 @@ public static class TrueLiveServer
         // Other pages may use a server that asks for keys; without keys the gate lets only this machine's own pages in.
         if (options.ApiKeys.Length > 0)
             app.UseCors();
+        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5), KeepAliveTimeout = TimeSpan.FromSeconds(15) });
         var gate = app.Services.GetRequiredService<Gate>();
         app.Use(async (http, next) =>
         {
@@ -97,7 +98,6 @@ public static class TrueLiveServer
                 http.Response.Headers.WWWAuthenticate = "Bearer";
             await Problems.Of(refused.Status, refused.Words).ExecuteAsync(http).ConfigureAwait(false);
         });
-        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5), KeepAliveTimeout = TimeSpan.FromSeconds(15) });
         var pages = new PhysicalFileProvider(Path.Combine(AppContext.BaseDirectory, "wwwroot"));
         app.UseDefaultFiles(new DefaultFilesOptions { FileProvider = pages });
         app.UseStaticFiles(new StaticFileOptions { FileProvider = pages, OnPrepareResponse = file => file.Context.Response.Headers.CacheControl = "no-cache" });

@@ -29,15 +29,22 @@ public sealed class Browser : IAsyncLifetime
         _playwright?.Dispose();
     }
 
-    /// <summary>The page of a server in a fresh profile. Whatever the page logs as an error is kept.</summary>
-    internal async Task<LivePage> OpenAsync(ServerProcess server, string query = "", bool camera = true)
+    /// <summary>The page of a server in a fresh profile.</summary>
+    /// <param name="server">Server to open.</param>
+    /// <param name="transport"><c>ws</c>, <c>webrtc</c>, or empty for the page's own choice.</param>
+    /// <param name="script">Runs before the page's own scripts.</param>
+    /// <param name="ready">Waits until the page knows the server's models.</param>
+    internal async Task<LivePage> OpenAsync(ServerProcess server, string transport = "", string? script = null, bool ready = true)
     {
-        var context = await _browser!.NewContextAsync(new BrowserNewContextOptions { Permissions = camera ? ["camera"] : [] });
+        var context = await _browser!.NewContextAsync(new BrowserNewContextOptions { Permissions = ["camera"], IgnoreHTTPSErrors = true });
+        if (script is not null)
+            await context.AddInitScriptAsync(script);
         var page = await context.NewPageAsync();
         page.SetDefaultTimeout(20_000);
         var live = new LivePage(context, page, server);
-        await page.GotoAsync(server.Address + "/" + query);
-        await page.WaitForFunctionAsync("document.querySelector('#model').options.length > 0");
+        await page.GotoAsync(server.Address + (transport.Length > 0 ? $"/?transport={transport}" : "/"));
+        if (ready)
+            await live.UntilAsync("document.querySelector('#model').options.length > 0");
         return live;
     }
 }

@@ -52,6 +52,38 @@ internal sealed class LivePage : IAsyncDisposable
         }
     }
 
+    /// <summary>Gives a prompt, waits until its first picture was confirmed and its transition is over; the page's prompt-to-picture time in ms.</summary>
+    public async Task<double> PromptAsync(string text)
+    {
+        await Page.EvaluateAsync("() => { trueLive.figures.promptToPicture = null; }");
+        await Page.FillAsync("#prompt", text);
+        await Page.PressAsync("#prompt", "Enter");
+        await UntilAsync("trueLive.figures.promptToPicture !== null");
+        var waited = await EvalAsync<double>("trueLive.figures.promptToPicture");
+        var from = await EvalAsync<long>("trueLive.figures.lastTrace.arrived_ms | 0");
+        await UntilAsync($"trueLive.figures.lastTrace.arrived_ms > {from} + 600");
+        return waited;
+    }
+
+    /// <summary>The same page again, as with F5: the connection breaks off and the tab keeps its token.</summary>
+    public async Task ReloadAsync()
+    {
+        await Page.ReloadAsync();
+        await UntilAsync("document.querySelector('#model').options.length > 0");
+    }
+
+    /// <summary>Begins to paint numbers into the scene that is sent, and to read them from what comes back.</summary>
+    public Task PaintCodesAsync() => Page.EvaluateAsync(CodePainter.Start);
+
+    /// <summary>At least this many pictures whose number this page painted and whose capture time provenance names.</summary>
+    public async Task<SeenCode[]> CodesAsync(int count)
+    {
+        await UntilAsync($"codes.filter((c) => c[0] >= 0 && c[2] !== null).length >= {count}", 40);
+        return [.. (await EvalAsync<JsonElement>("codes")).EnumerateArray()
+            .Where(c => c[0].GetInt32() >= 0 && c[2].ValueKind == JsonValueKind.Number)
+            .Select(c => new SeenCode(c[0].GetInt32(), c[1].GetDouble(), c[2].GetDouble(), c[3].GetDouble()))];
+    }
+
     public Task<T> EvalAsync<T>(string script) => Page.EvaluateAsync<T>(script);
 
     public Task<string> TextAsync(string id) => Page.InnerTextAsync("#" + id);
@@ -92,3 +124,10 @@ internal readonly record struct Look(double Red, double Green, double Blue, doub
         Math.Abs(Red - other.Red) + Math.Abs(Green - other.Green) + Math.Abs(Blue - other.Blue)
         + Math.Abs(Saturation - other.Saturation) + Math.Abs(Contrast - other.Contrast);
 }
+
+/// <summary>A number read from a picture that came back.</summary>
+/// <param name="Number">As painted.</param>
+/// <param name="PaintedAt">When the page painted it, in ms.</param>
+/// <param name="CapturedAt">When it was captured according to provenance, in ms.</param>
+/// <param name="ShownAt">When the picture was shown, in ms.</param>
+internal sealed record SeenCode(int Number, double PaintedAt, double CapturedAt, double ShownAt);

@@ -9,7 +9,8 @@ namespace TrueLive.Server.Http;
 /// <summary><c>GET /v1/live</c>: a live session over one WebSocket.</summary>
 internal static class LiveSocketEndpoint
 {
-    public static void Map(IEndpointRouteBuilder app) => app.MapGet("/v1/live", RunAsync).WithTags("Live")
+    // Over HTTP/2 a WebSocket begins with CONNECT (RFC 8441).
+    public static void Map(IEndpointRouteBuilder app) => app.MapMethods("/v1/live", ["GET", "CONNECT"], RunAsync).WithTags("Live")
         .WithSummary("A live session over one WebSocket: JPEG pictures and the control protocol").ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
 
     private static async Task<IResult> RunAsync(

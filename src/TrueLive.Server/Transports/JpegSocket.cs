@@ -158,7 +158,10 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
         {
             while (true)
             {
-                var result = await _socket.ReceiveAsync(_received.GetMemory(16 * 1024), cancel).ConfigureAwait(false);
+                // A cancelled receive would abort the socket, and the client would never hear why it was closed.
+                var receive = _socket.ReceiveAsync(_received.GetMemory(16 * 1024), CancellationToken.None);
+                var result = receive.IsCompletedSuccessfully
+                    ? await receive.ConfigureAwait(false) : await receive.AsTask().WaitAsync(cancel).ConfigureAwait(false);
                 if (result.MessageType == WebSocketMessageType.Close)
                     return null;
                 _received.Advance(result.Count);

@@ -110,7 +110,7 @@ function adopt(opened, way) {
   transport.control.addEventListener('stats', ({ detail }) => (drops = detail.dropped));
   transport.control.addEventListener('state', ({ detail }) => {
     if (detail.state === 'paused') say('Paused.');
-    if (detail.state === 'live') say('Live.');
+    if (detail.state === 'live' && $('state').textContent === 'Paused.') say('Live.');
     if (detail.state === 'ended') stop(detail.reason);
   });
 }

@@ -1,0 +1,167 @@
+using System.Globalization;
+
+namespace TrueLive.EndToEnd.Tests;
+
+/// <summary>What a person sees on the page, over every transport.</summary>
+public sealed class LivePageTests(Browser browser) : IClassFixture<Browser>
+{
+    public static TheoryData<string> Transports => ["ws"];
+
+    [Theory]
+    [MemberData(nameof(Transports))]
+    public async Task The_camera_comes_back_unchanged_through_pass_through(string transport)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var page = await browser.OpenAsync(server, transport);
+        await page.StartAsync("camera", "passthrough", "640x360");
+        await page.PicturesAsync(30);
+        var (input, output) = await page.LooksAsync();
+        Assert.True(input.Contrast > 3, "the camera shows footage");
+        Assert.True(input.Distance(output) < 15, $"{input} came back as {output}");
+    }
+
+    [Theory]
+    [MemberData(nameof(Transports))]
+    public async Task The_picture_turns_into_what_the_prompt_says_and_changes_with_it(string transport)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var page = await browser.OpenAsync(server, transport);
+        await page.StartAsync("camera", "live-tiny", "384x216");
+        await page.PicturesAsync();
+
+        await page.PromptAsync("noir");
+        var (input, noir) = await page.LooksAsync();
+        Assert.True(noir.Saturation < 0.5 * input.Saturation + 4, $"noir is without colour: {input} became {noir}");
+
+        await page.PromptAsync("underwater");
+        var (_, water) = await page.LooksAsync();
+        Assert.True(water.Blue > water.Red + 15, $"underwater is blue: {water}");
+        Assert.Contains("underwater", await page.TextAsync("reading"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Transports))]
+    public async Task A_prompt_shows_in_a_picture_within_half_a_second(string transport)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var page = await browser.OpenAsync(server, transport);
+        await page.StartAsync("camera", "live-tiny", "384x216");
+        await page.PicturesAsync();
+        var times = new List<double>();
+        foreach (var prompt in new[] { "ink", "oil", "neon", "sepia", "pencil" })
+            times.Add(await page.PromptAsync(prompt));
+        times.Sort();
+        TestContext.Current.TestOutputHelper?.WriteLine($"prompt to picture ({transport}): p50 {times[2]:0} ms, max {times[4]:0} ms, n=5");
+        Assert.True(times[2] < 500, $"prompt to picture: {string.Join(", ", times.Select(t => t.ToString("0", CultureInfo.InvariantCulture)))} ms");
+    }
+
+    [Theory]
+    [MemberData(nameof(Transports))]
+    public async Task Provenance_names_the_very_frame_that_is_seen(string transport)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var page = await browser.OpenAsync(server, transport);
+        await page.StartAsync("scene", "passthrough", "640x360");
+        await page.PicturesAsync(5);
+        await page.PaintCodesAsync();
+        var codes = await page.CodesAsync(60);
+        // A browser stamps frames in whole milliseconds, so that capture times over WebRTC are good to about one.
+        var tolerance = transport == "ws" ? 0.1 : 2.0;
+        var wrong = codes.Where(c => Math.Abs(c.PaintedAt - c.CapturedAt) > tolerance).ToArray();
+        Assert.True(wrong.Length == 0, $"{wrong.Length} of {codes.Length} pictures name another frame: {string.Join("; ", wrong.Take(3))}");
+        var glass = codes.Select(c => c.ShownAt - c.PaintedAt).Order().ToArray();
+        Assert.True(glass[0] > 0, "a picture was shown before it was painted");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"glass to glass ({transport}, pass-through 640x360): p50 {glass[glass.Length / 2]:0.0} ms, p95 {glass[glass.Length * 95 / 100]:0.0} ms, n={glass.Length}");
+    }
+
+    [Theory]
+    [MemberData(nameof(Transports))]
+    public async Task Two_sessions_do_not_mix(string transport)
+    {
+        await using var server = await ServerProcess.StartAsync("--max-sessions", "2");
+        await using var one = await browser.OpenAsync(server, transport);
+        await using var two = await browser.OpenAsync(server, transport);
+        foreach (var page in new[] { one, two })
+        {
+            await page.StartAsync("scene", "passthrough", "384x216");
+            await page.PicturesAsync(5);
+            await page.PaintCodesAsync();
+        }
+        Assert.NotEqual(await one.EvalAsync<string>("trueLive.transport.session.session"), await two.EvalAsync<string>("trueLive.transport.session.session"));
+        foreach (var page in new[] { one, two })
+        {
+            await page.CodesAsync(40);
+            // The numbers of the two pages lie far apart: a foreign picture would have a number that this page never painted.
+            Assert.Equal(0, await page.EvalAsync<int>("codes.slice(10).filter((c) => c[0] < 0).length"));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Transports))]
+    public async Task A_reloaded_page_is_back_in_its_session_with_prompt_and_memory(string transport)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var page = await browser.OpenAsync(server, transport);
+        await page.StartAsync("camera", "live-tiny", "384x216");
+        await page.PicturesAsync();
+        await page.PromptAsync("thermal");
+        var session = await page.EvalAsync<string>("trueLive.transport.session.session");
+
+        await page.ReloadAsync();
+        await page.StartAsync("camera");
+        await page.PicturesAsync();
+        Assert.Equal(session, await page.EvalAsync<string>("trueLive.transport.session.session"));
+        Assert.Equal("thermal", await page.EvalAsync<string>("trueLive.transport.session.prompt.text"));
+        Assert.True(await page.EvalAsync<bool>("trueLive.transport.session.resumed.memory_kept"));
+        Assert.True(await page.EvalAsync<int>("trueLive.figures.lastTrace.epoch") >= 1);
+        Assert.Contains("Back in the session", await page.TextAsync("state"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Transports))]
+    public async Task A_full_server_says_so_and_leaves_the_running_session_alone(string transport)
+    {
+        await using var server = await ServerProcess.StartAsync("--max-sessions", "1");
+        await using var first = await browser.OpenAsync(server, transport);
+        await first.StartAsync("scene", "passthrough");
+        await first.PicturesAsync();
+        await using var second = await browser.OpenAsync(server, transport);
+        await second.StartAsync("scene", "passthrough");
+        await second.UntilAsync("!document.querySelector('#trouble').hidden");
+        var words = await second.TextAsync("trouble");
+        Assert.Contains("takes 1 live sessions and 1 are running", words, StringComparison.Ordinal);
+        Assert.Contains("may have room in", words, StringComparison.Ordinal);
+        var before = await first.EvalAsync<int>("trueLive.figures.lastTrace.output");
+        await first.UntilAsync($"trueLive.figures.lastTrace.output > {before + 10}");
+    }
+
+    [Theory]
+    [MemberData(nameof(Transports))]
+    public async Task Pause_holds_the_picture_and_stop_ends_the_session_on_the_server(string transport)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var page = await browser.OpenAsync(server, transport);
+        await page.StartAsync("scene", "passthrough");
+        await page.PicturesAsync();
+        await page.Page.ClickAsync("#pause");
+        await page.UntilAsync("document.querySelector('#state').textContent === 'Paused.'");
+        await page.UntilAsync("trueLive.figures.shown.count === 0", 10);
+        await page.Page.ClickAsync("#pause");
+        await page.PicturesAsync();
+        await page.Page.ClickAsync("#start");
+        await page.UntilAsync("fetch('/v1/sessions').then((r) => r.json()).then((r) => r.sessions.length === 0)");
+    }
+
+    [Theory]
+    [MemberData(nameof(Transports))]
+    public async Task A_server_that_is_told_to_end_tells_its_clients_and_goes(string transport)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var page = await browser.OpenAsync(server, transport);
+        await page.StartAsync("scene", "passthrough");
+        await page.PicturesAsync();
+        Assert.Equal(0, await server.EndAsync());
+        await page.UntilAsync("document.querySelector('#state').textContent.includes('The server ended the session')");
+    }
+}
