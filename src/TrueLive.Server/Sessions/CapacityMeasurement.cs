@@ -1,18 +1,22 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.Media.Codecs;
 using TrueLive.Server.Configuration;
 
 namespace TrueLive.Server.Sessions;
 
 /// <summary>
 /// Measures, once the server listens, what a frame costs with each model, so that admission knows what the machine holds. Runs the
-/// real step on a made picture: the first steps are thrown away, then steps run for at least <see cref="MinFrames"/> frames or
-/// <see cref="MaxTime"/>. Processor time is that of the process, so work beside it makes the figure higher, never lower.
+/// real step, encoder and decoder on a made scene: the first <see cref="WarmUp"/> frames are thrown away, then it runs for
+/// <see cref="MinFrames"/> frames or <see cref="MaxTime"/>. Processor time is that of the process, so that work beside it makes the
+/// figure higher, never lower; what packets and encryption cost comes out of the share that <see cref="Admission"/> leaves free.
 /// </summary>
 internal sealed partial class CapacityMeasurement(
     ModelShelf models, Admission admission, ServerOptions options, TimeProvider time, ILogger<CapacityMeasurement> logger) : BackgroundService
 {
     private const int MinFrames = 12;
+    private const int WarmUp = 4;
+    private const int Bitrate = 1_500_000;
     private static readonly TimeSpan MaxTime = TimeSpan.FromSeconds(1);
     private static readonly (int Width, int Height)[] Sizes = [(384, 216), (512, 288), (640, 360)];
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -60,36 +64,30 @@ internal sealed partial class CapacityMeasurement(
     {
         var pool = new FramePool("capacity measurement");
         using var session = model.CreateSession(width, height);
-        using var input = pool.Rent(width, height);
-        Paint(input);
-        for (var i = 0; i < 4; i++)
-            session.Step(input, Prompt.None).Dispose();
-        var walls = new List<double>();
-        var cpus = new List<double>();
+        using var encoder = new VideoEncoder(VideoCodec.H264, Bitrate, admission.TargetRate);
+        using var decoder = new VideoDecoder();
+        var scene = new MovingScene(width, height, admission.TargetRate, pool);
+        var (walls, cpus) = (new List<double>(), new List<double>());
         var began = time.GetTimestamp();
-        while (walls.Count < MinFrames && time.GetElapsedTime(began) < MaxTime)
+        for (var n = 0; walls.Count < MinFrames && (walls.Count == 0 || time.GetElapsedTime(began) < MaxTime); n++)
         {
+            // The scene is made at once, never later.
+            using var input = scene.ReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult()!;
             var (from, cpu) = (time.GetTimestamp(), Environment.CpuUsage.TotalTime);
-            session.Step(input, Prompt.None).Dispose();
-            walls.Add(time.GetElapsedTime(from).TotalMilliseconds);
+            using var output = session.Step(input, Prompt.None);
+            var wall = time.GetElapsedTime(from);
+            // One encode and one decode of the same size stand for the decode of the input and the encode of the output.
+            if (encoder.TryEncode(output, false, (uint)(n * 3000), out var coded))
+                decoder.Decode(coded, pool)?.Dispose();
+            if (n < WarmUp)
+                continue;
+            walls.Add(wall.TotalMilliseconds);
             cpus.Add((Environment.CpuUsage.TotalTime - cpu).TotalMilliseconds);
         }
         walls.Sort();
         cpus.Sort();
         return new FrameCost(
-            model.Info.Id, width, height, Math.Round(walls[walls.Count / 2], 2), Math.Round(cpus[cpus.Count / 2] + CodecMs(width, height), 2), walls.Count);
-    }
-
-    // Decode and encode of H.264 on this machine class: 0.31 + 0.95 ms at 640x360, in proportion to pixels; packets and SRTP about 1 ms.
-    private static double CodecMs(int width, int height) => 1 + 1.26 * width * height / (640.0 * 360.0);
-
-    private static void Paint(VideoFrame frame)
-    {
-        var y = frame.Y;
-        for (var i = 0; i < y.Length; i++)
-            y[i] = (byte)(i * 7 + i / frame.StrideY * 3);
-        frame.U.Fill(110);
-        frame.V.Fill(140);
+            model.Info.Id, width, height, Math.Round(walls[walls.Count / 2], 2), Math.Round(cpus[cpus.Count / 2], 2), walls.Count);
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Model} at {Width}x{Height}: {StepMs} ms a step, {CpuMs} ms of processor time a frame (n={Frames}): {Sessions} live session(s) at {Rate} fps.")]

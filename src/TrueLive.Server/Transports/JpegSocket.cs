@@ -4,7 +4,7 @@ using System.Net.WebSockets;
 using System.Threading.Channels;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Sessions;
-using TrueLive.Media;
+using TrueLive.Media.Codecs;
 using TrueLive.Server.Control;
 
 namespace TrueLive.Server.Transports;
@@ -30,7 +30,9 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     private readonly WebSocket _socket;
     private readonly TimeProvider _time;
     private readonly FramePool _pool = new("websocket pictures");
-    private readonly JpegCodec _jpeg = new();
+    private readonly JpegCodec _jpegIn = new();
+    private readonly JpegCodec _jpegOut = new();
+    private readonly JpegColour _colour = new();
     private readonly ProvenanceJson _trace;
     private readonly MediaClock _clock = new();
     private readonly ArrayBufferWriter<byte> _received = new(64 * 1024);
@@ -105,7 +107,8 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
         BinaryPrimitives.WriteUInt32BigEndian(head[4..], (uint)trace.Length);
         _outgoing.Advance(HeaderLength);
         _outgoing.Write(trace.Span);
-        _jpeg.Encode(frame, Quality, _outgoing);
+        using (var picture = _colour.Convert(frame))
+            _outgoing.Write(_jpegOut.Encode(picture, Quality));
         Interlocked.Exchange(ref _lastSent, provenance.OutputSequence);
         if (silent)
             Interlocked.Exchange(ref _lastShown, provenance.OutputSequence - 1);
@@ -124,7 +127,8 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     public void Dispose()
     {
         _trace.Dispose();
-        _jpeg.Dispose();
+        _jpegIn.Dispose();
+        _jpegOut.Dispose();
         _sending.Dispose();
     }
 
@@ -140,7 +144,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
                 return null;
             case Picture:
                 var arrived = _time.GetTimestamp();
-                var frame = _jpeg.TryDecode(message[HeaderLength..], _pool);
+                var frame = _jpegIn.Decode(message[HeaderLength..], _pool);
                 if (frame is null)
                     Undecodable++;
                 else
