@@ -1,0 +1,118 @@
+using TrueLive.Core.Frames;
+using TrueLive.Media.Native;
+
+namespace TrueLive.Media.Codecs;
+
+/// <summary>
+/// Decodes one stream of H.264 (any profile up to High) or VP8, one picture out for each access unit in, without delay. Hostile or
+/// broken input never throws: the frame is dropped and <see cref="NeedsKeyFrame"/> is raised. Not thread-safe.
+/// </summary>
+public sealed unsafe class VideoDecoder : IDisposable
+{
+    /// <summary>Largest picture, in pixels.</summary>
+    public const long MaxPixels = 4096L * 2304;
+
+    private const int Padding = 64;
+
+    private nint _context;
+    private nint _packet;
+    private nint _frame;
+    private byte[] _input = GC.AllocateUninitializedArray<byte>(1 << 16, pinned: true);
+    private VideoCodec _codec;
+
+    /// <summary>Set after a frame that could not be decoded, until a key frame is: ask the sender for one.</summary>
+    public bool NeedsKeyFrame { get; private set; } = true;
+
+    /// <summary>Frames that could not be decoded.</summary>
+    public long Dropped { get; private set; }
+
+    /// <summary>
+    /// The decoded picture with the colour that the stream signals, or null when there is none. The caller disposes it and sets its
+    /// time. A change of coding or size is followed.
+    /// </summary>
+    /// <exception cref="MissingNativeLibraryException">libavcodec is not installed.</exception>
+    public VideoFrame? Decode(in EncodedFrame encoded, FramePool pool)
+    {
+        if (encoded.Codec is not (VideoCodec.H264 or VideoCodec.Vp8))
+            throw new ArgumentException($"{encoded.Codec} is not decoded here.");
+        if (encoded.Data.Length is 0 or > 8 << 20)
+            return Drop();
+        if (_context == 0 || encoded.Codec != _codec)
+            Open(encoded.Codec);
+        if (NeedsKeyFrame && !encoded.KeyFrame)
+            return Drop();
+        // The decoder reads past the end by design; the padding must be zero.
+        if (_input.Length < encoded.Data.Length + Padding)
+            _input = GC.AllocateUninitializedArray<byte>(encoded.Data.Length * 3 / 2 + Padding, pinned: true);
+        encoded.Data.CopyTo(_input);
+        _input.AsSpan(encoded.Data.Length, Padding).Clear();
+        fixed (byte* data = _input)
+            Av.SetPacket(_packet, data, encoded.Data.Length);
+        if (Av.SendPacket(_context, _packet) != 0 || Av.ReceiveFrame(_context, _frame) != 0)
+        {
+            NeedsKeyFrame = true;
+            return Drop();
+        }
+        int width = Av.Width(_frame), height = Av.Height(_frame);
+        if (Av.Format(_frame) is not (Av.PixelI420 or Av.PixelI420Full) || width is < 2 or > 8192 || height is < 2 or > 8192 || (long)width * height > MaxPixels)
+        {
+            NeedsKeyFrame = true;
+            return Drop();
+        }
+        NeedsKeyFrame = false;
+        var picture = pool.Rent(width, height);
+        Copy(0, picture.Y, picture.StrideY, width, height);
+        Copy(1, picture.U, picture.StrideC, picture.ChromaWidth, picture.ChromaHeight);
+        Copy(2, picture.V, picture.StrideC, picture.ChromaWidth, picture.ChromaHeight);
+        picture.Colour = encoded.Colour ?? SignalledColour();
+        return picture;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_context != 0)
+            Av.FreeContext(ref _context);
+        if (_packet != 0)
+            Av.FreePacket(ref _packet);
+        if (_frame != 0)
+            Av.FreeFrame(ref _frame);
+    }
+
+    private VideoFrame? Drop()
+    {
+        Dropped++;
+        return null;
+    }
+
+    private void Open(VideoCodec codec)
+    {
+        Dispose();
+        Av.SetLogLevel(-8);
+        var id = Av.FindDecoder(codec == VideoCodec.H264 ? Av.CodecH264 : Av.CodecVp8);
+        if (id == 0)
+            throw new MissingNativeLibraryException($"This libavcodec does not decode {codec}. Install Debian's: apt-get install libavcodec59");
+        (_context, _packet, _frame, _codec, NeedsKeyFrame) = (Av.AllocContext(id), Av.AllocPacket(), Av.AllocFrame(), codec, true);
+        Av.SetOption(_context, "threads", "1", 0);
+        Av.SetOption(_context, "flags", "+low_delay", 0);
+        Av.SetOption(_context, "max_pixels", MaxPixels.ToString(System.Globalization.CultureInfo.InvariantCulture), 0);
+        if (Av.Open(_context, id, 0) != 0)
+            throw new InvalidOperationException($"libavcodec refused to open its {codec} decoder.");
+    }
+
+    private void Copy(int plane, Span<byte> to, int stride, int width, int height)
+    {
+        var from = Av.Plane(_frame, plane);
+        var step = Av.Stride(_frame, plane);
+        for (var y = 0; y < height; y++)
+            new ReadOnlySpan<byte>(from + (long)y * step, width).CopyTo(to[(y * stride)..]);
+    }
+
+    // H.264 carries the matrix and range in the sequence parameter set (H.264 E.2.1); VP8 is BT.601 limited (RFC 6386 9.2).
+    private ColourSpace SignalledColour()
+    {
+        Av.GetOption(_context, "colorspace", 0, out var matrix);
+        Av.GetOption(_context, "color_range", 0, out var range);
+        return new ColourSpace(matrix == 1 ? ColourMatrix.Bt709 : ColourMatrix.Bt601, range == 2 || Av.Format(_frame) == Av.PixelI420Full);
+    }
+}

@@ -1,0 +1,53 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace TrueLive.Media.Native;
+
+/// <summary>A codec library is not installed; the message names the package that brings it.</summary>
+public sealed class MissingNativeLibraryException(string message) : Exception(message);
+
+/// <summary>The native codec libraries: which are needed, under which names they are looked for, and which package brings them.</summary>
+public static class NativeLibraries
+{
+    internal const string AvCodec = "avcodec";
+    internal const string AvUtil = "avutil";
+    internal const string Vpx = "vpx";
+    internal const string OpenH264 = "openh264";
+    internal const string TurboJpeg = "turbojpeg";
+
+    // Newest first. openh264 is the one whose structures are laid out by release: 2.3 to 2.5 share the layout bound here.
+    private static readonly Dictionary<string, (string[] Names, string Package, string For)> Known = new()
+    {
+        [AvCodec] = (["libavcodec.so.61", "libavcodec.so.60", "libavcodec.so.59"], "libavcodec59 (Debian 12; libavcodec61 on Debian 13)", "decoding H.264 and VP8"),
+        [AvUtil] = (["libavutil.so.59", "libavutil.so.58", "libavutil.so.57"], "libavcodec59 (Debian 12; libavcodec61 on Debian 13)", "decoding H.264 and VP8"),
+        [Vpx] = (["libvpx.so.9", "libvpx.so.8", "libvpx.so.7"], "libvpx7 (Debian 12; libvpx9 on Debian 13)", "encoding VP8"),
+        [OpenH264] = (["libopenh264.so.7"], "libopenh264-7", "encoding H.264"),
+        [TurboJpeg] = (["libturbojpeg.so.0"], "libturbojpeg0", "JPEG"),
+    };
+
+    static NativeLibraries() => NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), Resolve);
+
+    /// <summary>One sentence for each library that is missing; empty when all are there.</summary>
+    public static IReadOnlyList<string> Missing() =>
+        [.. Known.Values.Where(k => !k.Names.Any(n => NativeLibrary.TryLoad(n, out _))).Select(Sentence).Distinct()];
+
+    /// <summary>Makes the names known to the runtime; every binding calls it first.</summary>
+    internal static void Bind()
+    {
+    }
+
+    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path)
+    {
+        if (!Known.TryGetValue(name, out var library))
+            return 0;
+        foreach (var file in library.Names)
+        {
+            if (NativeLibrary.TryLoad(file, out var handle))
+                return handle;
+        }
+        throw new MissingNativeLibraryException(Sentence(library));
+    }
+
+    private static string Sentence((string[] Names, string Package, string For) library) =>
+        $"{library.Names[^1]} is not installed, which is needed for {library.For}. Install it with: apt-get install {library.Package.Split(' ')[0]}";
+}

@@ -1,0 +1,168 @@
+using TrueLive.Core.Frames;
+using TrueLive.Media.Codecs;
+using TrueLive.Media.Native;
+
+namespace TrueLive.Media.Tests.Codecs;
+
+public sealed class CodecTests
+{
+    private readonly FramePool _pool = new("codec test");
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private static double Psnr(VideoFrame a, VideoFrame b)
+    {
+        double sum = 0;
+        for (var y = 0; y < a.Height; y++)
+        {
+            for (var x = 0; x < a.Width; x++)
+                sum += Math.Pow(a.Y[y * a.StrideY + x] - b.Y[y * b.StrideY + x], 2);
+        }
+        return 10 * Math.Log10(255.0 * 255 * a.Width * a.Height / Math.Max(sum, 1));
+    }
+
+    [Fact]
+    public void The_codec_libraries_are_installed() => Assert.Empty(NativeLibraries.Missing());
+
+    [Theory]
+    [InlineData(VideoCodec.H264, 320, 180)]
+    [InlineData(VideoCodec.Vp8, 320, 180)]
+    [InlineData(VideoCodec.H264, 642, 362)]
+    [InlineData(VideoCodec.Vp8, 321, 179)]
+    public async Task Each_frame_comes_back_at_once_and_looks_the_same(VideoCodec codec, int width, int height)
+    {
+        var scene = new MovingScene(width, height, 30, _pool, numbered: true);
+        using var encoder = new VideoEncoder(codec, 1_500_000);
+        using var decoder = new VideoDecoder();
+        for (var i = 0; i < 30; i++)
+        {
+            using var frame = (await scene.ReadAsync(Cancel))!;
+            Assert.True(encoder.TryEncode(frame, false, frame.Time.MediaTime, out var encoded));
+            Assert.Equal(i == 0, encoded.KeyFrame);
+            using var back = decoder.Decode(encoded, _pool);
+            Assert.NotNull(back);
+            Assert.Equal((width, height, i), (back.Width, back.Height, MovingScene.ReadNumber(back)));
+            Assert.True(Psnr(frame, back) > 28, $"frame {i}: {Psnr(frame, back):F1} dB");
+        }
+        Assert.Equal(0, decoder.Dropped);
+    }
+
+    [Theory]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    public async Task H264_carries_its_colour_space_in_the_stream(bool bt709, bool full)
+    {
+        using var frame = (await new MovingScene(320, 180, 30, _pool).ReadAsync(Cancel))!;
+        frame.Colour = new ColourSpace(bt709 ? ColourMatrix.Bt709 : ColourMatrix.Bt601, full);
+        using var encoder = new VideoEncoder(VideoCodec.H264, 1_000_000);
+        using var decoder = new VideoDecoder();
+        Assert.True(encoder.TryEncode(frame, true, 0, out var encoded));
+        using var back = decoder.Decode(new EncodedFrame { Codec = VideoCodec.H264, Data = encoded.Data, RtpTime = 0, KeyFrame = true }, _pool);
+        Assert.Equal(frame.Colour, back!.Colour);
+    }
+
+    [Theory]
+    [InlineData(VideoCodec.H264)]
+    [InlineData(VideoCodec.Vp8)]
+    public async Task A_new_bit_rate_is_followed_and_a_new_size_begins_with_a_key_frame(VideoCodec codec)
+    {
+        using var encoder = new VideoEncoder(codec, 3_000_000);
+        var scene = new MovingScene(640, 360, 30, _pool);
+        async Task<long> BytesAsync(int frames)
+        {
+            long sum = 0;
+            for (var i = 0; i < frames; i++)
+            {
+                using var frame = (await scene.ReadAsync(Cancel))!;
+                for (var p = 0; p < frame.Y.Length; p += 3)
+                    frame.Y[p] = (byte)(frame.Y[p] + (p * 2654435761L + i * 40503) % 23);
+                encoder.TryEncode(frame, false, frame.Time.MediaTime, out var encoded);
+                sum += encoded.Data.Length;
+            }
+            return sum;
+        }
+        await BytesAsync(30);
+        var high = await BytesAsync(60);
+        encoder.SetBitrate(300_000);
+        await BytesAsync(30);
+        var low = await BytesAsync(60);
+        Assert.True(low < high / 3, $"{high} bytes before, {low} after");
+        using var small = (await new MovingScene(320, 180, 30, _pool).ReadAsync(Cancel))!;
+        Assert.True(encoder.TryEncode(small, false, 0, out var key) && key.KeyFrame);
+    }
+
+    [Theory]
+    [InlineData(VideoCodec.H264)]
+    [InlineData(VideoCodec.Vp8)]
+    public async Task Broken_input_is_dropped_and_a_key_frame_mends_it(VideoCodec codec)
+    {
+        using var encoder = new VideoEncoder(codec, 800_000);
+        using var decoder = new VideoDecoder();
+        var scene = new MovingScene(320, 180, 30, _pool);
+        var random = new Random(7);
+        for (var i = 0; i < 200; i++)
+        {
+            using var frame = (await scene.ReadAsync(Cancel))!;
+            encoder.TryEncode(frame, i % 10 == 0, frame.Time.MediaTime, out var encoded);
+            var bytes = encoded.Data.ToArray();
+            for (var k = 0; k < 1 + bytes.Length / 50; k++)
+                bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+            decoder.Decode(new EncodedFrame { Codec = codec, Data = bytes.AsSpan(0, random.Next(1, bytes.Length)), RtpTime = 0, KeyFrame = encoded.KeyFrame }, _pool)?.Dispose();
+        }
+        using var last = (await scene.ReadAsync(Cancel))!;
+        encoder.TryEncode(last, true, 0, out var key);
+        using var mended = decoder.Decode(key, _pool);
+        Assert.True(mended is not null && Psnr(last, mended) > 27);
+        Assert.False(decoder.NeedsKeyFrame);
+        Assert.Equal(2, _pool.Rented);
+    }
+
+    [Fact]
+    public void A_frame_without_a_key_frame_before_it_is_not_decoded()
+    {
+        using var decoder = new VideoDecoder();
+        Assert.Null(decoder.Decode(new EncodedFrame { Codec = VideoCodec.Vp8, Data = new byte[100], RtpTime = 0, KeyFrame = false }, _pool));
+        Assert.True(decoder.NeedsKeyFrame);
+    }
+
+    [Fact]
+    public async Task Jpeg_keeps_the_picture_and_refuses_what_is_none()
+    {
+        using var jpeg = new JpegCodec();
+        using var frame = (await new MovingScene(321, 179, 30, _pool).ReadAsync(Cancel))!;
+        var bytes = jpeg.Encode(frame, 90).ToArray();
+        using (var back = jpeg.Decode(bytes, _pool))
+        {
+            Assert.Equal((321, 179, ColourSpace.Bt601Full), (back!.Width, back.Height, back.Colour));
+            Assert.True(Psnr(frame, back) > 36);
+        }
+        Assert.Null(jpeg.Decode("not a picture"u8, _pool));
+        var huge = bytes.ToArray();
+        var sof = huge.AsSpan().IndexOf<byte>([0xFF, 0xC0]);
+        (huge[sof + 5], huge[sof + 6], huge[sof + 7], huge[sof + 8]) = (0xFF, 0xFF, 0xFF, 0xFF);
+        Assert.Null(jpeg.Decode(huge, _pool));
+        var random = new Random(3);
+        for (var i = 0; i < 300; i++)
+        {
+            var broken = bytes.ToArray();
+            for (var k = 0; k < 8; k++)
+                broken[random.Next(broken.Length)] = (byte)random.Next(256);
+            jpeg.Decode(broken.AsSpan(0, random.Next(broken.Length)), _pool)?.Dispose();
+        }
+        Assert.Equal(1, _pool.Rented);
+    }
+
+    [Theory]
+    [InlineData("yuvj444p")]
+    [InlineData("yuvj422p")]
+    [InlineData("gray")]
+    public async Task Jpeg_of_any_sampling_is_taken(string pixels)
+    {
+        using var files = new Files.MadeFiles();
+        var path = await files.MakeAsync("picture.jpg", "-f", "lavfi", "-i", "testsrc2=s=162x94:r=1:d=1", "-frames:v", "1", "-pix_fmt", pixels);
+        using var jpeg = new JpegCodec();
+        using var frame = jpeg.Decode(await File.ReadAllBytesAsync(path, Cancel), _pool);
+        Assert.Equal((162, 94), (frame!.Width, frame.Height));
+        Assert.Equal(pixels == "gray", frame.U[..80].IndexOfAnyExceptInRange((byte)127, (byte)129) < 0);
+    }
+}
