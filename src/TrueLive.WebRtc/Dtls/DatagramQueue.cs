@@ -1,0 +1,103 @@
+using Org.BouncyCastle.Tls;
+using TrueLive.WebRtc.Transport;
+
+namespace TrueLive.WebRtc.Dtls;
+
+/// <summary>
+/// Stands between a blocking DTLS record layer and datagrams that arrive one by one. Holds at most <see cref="Capacity"/> datagrams;
+/// the newest is refused when full, since DTLS sends again what it misses. Thread-safe.
+/// </summary>
+internal sealed class DatagramQueue(DatagramOut output) : DatagramTransport
+{
+    public const int Capacity = 32;
+    public const int MaxDatagram = 2048;
+    private readonly Queue<byte[]> _queue = new(Capacity);
+    private static readonly TlsTimeoutException Empty = new();
+    private bool _blocking = true;
+    private bool _closed;
+
+    /// <summary>Datagrams that found the queue full or were too long.</summary>
+    public long Dropped { get; private set; }
+
+    /// <summary>Takes one datagram from the network.</summary>
+    public void Add(ReadOnlySpan<byte> datagram)
+    {
+        lock (_queue)
+        {
+            if (_queue.Count >= Capacity || datagram.Length > MaxDatagram || _closed)
+            {
+                Dropped++;
+                return;
+            }
+
+            _queue.Enqueue(datagram.ToArray());
+            Monitor.Pulse(_queue);
+        }
+    }
+
+    /// <summary>From now on an empty queue ends a receive at once instead of waiting.</summary>
+    public void StopBlocking()
+    {
+        lock (_queue)
+        {
+            _blocking = false;
+        }
+    }
+
+    public bool IsEmpty
+    {
+        get
+        {
+            lock (_queue)
+            {
+                return _queue.Count == 0;
+            }
+        }
+    }
+
+    public int GetReceiveLimit() => MaxDatagram;
+
+    // Fits the smallest path that carries WebRTC in practice: 1280 octets less IPv6 and UDP headers.
+    public int GetSendLimit() => 1232;
+
+    public int Receive(byte[] buf, int off, int len, int waitMillis) => Receive(buf.AsSpan(off, len), waitMillis);
+
+    public int Receive(Span<byte> buffer, int waitMillis)
+    {
+        lock (_queue)
+        {
+            if (_queue.Count == 0 && _blocking && !_closed)
+            {
+                Monitor.Wait(_queue, waitMillis);
+            }
+
+            if (_closed)
+            {
+                throw new TlsFatalAlert(AlertDescription.user_canceled, "the peer was closed");
+            }
+
+            if (_queue.TryDequeue(out var datagram))
+            {
+                var length = Math.Min(datagram.Length, buffer.Length);
+                datagram.AsSpan(0, length).CopyTo(buffer);
+                return length;
+            }
+
+            // The record layer would otherwise spin until its wait is over.
+            return _blocking ? -1 : throw Empty;
+        }
+    }
+
+    public void Send(byte[] buf, int off, int len) => output(buf.AsSpan(off, len));
+
+    public void Send(ReadOnlySpan<byte> buffer) => output(buffer);
+
+    public void Close()
+    {
+        lock (_queue)
+        {
+            _closed = true;
+            Monitor.PulseAll(_queue);
+        }
+    }
+}

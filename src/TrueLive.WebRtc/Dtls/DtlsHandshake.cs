@@ -1,0 +1,48 @@
+using Org.BouncyCastle.Tls;
+using TrueLive.WebRtc.Srtp;
+
+namespace TrueLive.WebRtc.Dtls;
+
+/// <summary>One side of a handshake; tells the SRTP keys once it is complete.</summary>
+internal interface IDtlsRole
+{
+    /// <summary>Null until the handshake is complete, and when use_srtp was not agreed.</summary>
+    SrtpKeys? Keys { get; }
+}
+
+/// <summary>What both sides of a handshake hold to.</summary>
+internal static class DtlsHandshake
+{
+    public const int TimeoutMilliseconds = 10_000;
+
+    // RFC 6347 section 4.2.4.1 leaves the timer to those who know the path; ICE has just shown that it answers.
+    public const int ResendMilliseconds = 200;
+
+    // Bounds what a far side makes us hold while its fragments come in.
+    public const int MaxMessage = 8192;
+
+    public static readonly int[] EcdsaSuites =
+    [
+        CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
+    ];
+
+    public static readonly int[] RsaSuites =
+    [
+        CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    ];
+
+    /// <summary>The profile to use of those offered or answered; GCM first, since it costs less.</summary>
+    public static SrtpProfile? Choose(UseSrtpData? data) => data is null ? null
+        : data.ProtectionProfiles.Contains((int)SrtpProfile.AeadAes128Gcm) ? SrtpProfile.AeadAes128Gcm
+        : data.ProtectionProfiles.Contains((int)SrtpProfile.Aes128CmHmacSha1_80) ? SrtpProfile.Aes128CmHmacSha1_80
+        : null;
+
+    /// <summary>RFC 5764 section 4.2.</summary>
+    public static SrtpKeys? Export(TlsContext context, SrtpProfile? profile, bool client) => profile is { } p
+        ? SrtpKeys.FromMaterial(p, context.ExportKeyingMaterial("EXTRACTOR-dtls_srtp", null, SrtpKeys.MaterialLength(p)), client)
+        : null;
+}

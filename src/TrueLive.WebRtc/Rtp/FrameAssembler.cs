@@ -1,0 +1,252 @@
+using System.Runtime.CompilerServices;
+using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Sdp;
+
+namespace TrueLive.WebRtc.Rtp;
+
+/// <summary>
+/// Orders the packets of one video stream and hands out each frame at the moment its last packet is there. Frames leave in order
+/// and without holes: after a loss that nothing repaired, only a key frame goes on. A complete key frame overtakes older damage at once.
+/// </summary>
+internal sealed class FrameAssembler(VideoFormat format) : IDisposable
+{
+    private const int MaxPayload = 1500;
+    private const int InitialSlots = 256;
+    // 4096 packets of 1 200 bytes hold a frame of 4.9 MB; further ahead than that is not a gap but another stream.
+    private const int MaxSlots = 4096;
+
+    private readonly PacketRing<Received> _ring = new(MaxPayload, InitialSlots, MaxSlots);
+    private readonly H264Depacketizer _h264 = new(format.ParameterSets);
+    private readonly FrameBuffer _frame = new();
+    private Cursor _current;
+    private Cursor _key;
+    private long _lowest;
+    private ColourSpace? _colour;
+
+    private struct Received
+    {
+        public uint Timestamp;
+        public bool Marker;
+        public ColourSpace? Colour;
+        public long Arrived;
+    }
+
+    /// <summary>A frame in the making: packets from Start to before Scan are all there.</summary>
+    private struct Cursor
+    {
+        public long Start;
+        public long Scan;
+        public uint Timestamp;
+    }
+
+    /// <summary>True until a key frame has been completed, and again after an unrepaired loss.</summary>
+    public bool WaitingForKeyFrame => _current.Start == 0;
+
+    /// <summary>A key frame is on its way: its first packet is here.</summary>
+    public bool KeyFrameBegun => _key.Start != 0;
+
+    /// <summary>First packet that is still of use; older ones need no repair. 0 while that is unknown.</summary>
+    public long FirstNeeded => _current.Start != 0 ? _current.Start : _key.Start;
+
+    /// <summary>Frames that were given up because of loss or because they could not be read.</summary>
+    public long FramesDropped { get; private set; }
+
+    /// <summary>Takes one packet in. False when the stream jumped further than can be repaired: synchronisation is lost.</summary>
+    public bool Insert(long sequence, in RtpPacket packet, ReadOnlySpan<byte> payload, ColourSpace? colour, long arrived)
+    {
+        if (payload.Length > MaxPayload || (_current.Start != 0 && sequence < _current.Start) || _ring.Contains(sequence))
+        {
+            return true;
+        }
+
+        // Without any key frame in sight only the latest packets are kept, in case its first packet comes late.
+        _lowest = _lowest == 0 || sequence < _lowest ? sequence : Math.Max(_lowest, sequence - InitialSlots + 1);
+        var first = FirstNeeded != 0 ? FirstNeeded : _lowest;
+
+        if (Math.Abs(sequence - first) >= MaxSlots)
+        {
+            Reset();
+            _lowest = sequence;
+            Store(sequence, packet, payload, colour, arrived);
+            return false;
+        }
+
+        _ring.EnsureCapacity(Math.Abs(sequence - first) + 1);
+        Store(sequence, packet, payload, colour, arrived);
+        return true;
+    }
+
+    /// <summary>Hands out the next complete frame, if there is one. The frame is borrowed until the next call on this object.</summary>
+    public bool TryTake(out EncodedFrame frame)
+    {
+        while (true)
+        {
+            if (_current.Start != 0 && Complete(ref _current, out var end))
+            {
+                if (Build(_current.Start, end, out frame))
+                {
+                    return true;
+                }
+            }
+            else if (_key.Start > _current.Start && Complete(ref _key, out end))
+            {
+                if (_current.Start != 0)
+                {
+                    FramesDropped++;
+                }
+
+                Forget(_current.Start, _key.Start - 1);
+                if (Build(_key.Start, end, out frame))
+                {
+                    return true;
+                }
+            }
+            else
+            {
+                frame = default;
+                return false;
+            }
+        }
+    }
+
+    /// <summary>Gives up the frame that waits for packets; only a key frame goes on.</summary>
+    public void LoseSynchronisation()
+    {
+        FramesDropped++;
+        _current = default;
+        if (_key.Start == 0)
+        {
+            _ring.Clear();
+            _lowest = 0;
+        }
+    }
+
+    /// <summary>Forgets everything: the stream goes on somewhere else.</summary>
+    public void Reset()
+    {
+        _key = default;
+        LoseSynchronisation();
+    }
+
+    public void Dispose()
+    {
+        _ring.Dispose();
+        _frame.Dispose();
+    }
+
+    private void Store(long sequence, in RtpPacket packet, ReadOnlySpan<byte> payload, ColourSpace? colour, long arrived)
+    {
+        ref var slot = ref _ring.Claim(sequence);
+        payload.CopyTo(_ring.Bytes(ref slot));
+        slot.Length = payload.Length;
+        slot.Item = new Received { Timestamp = packet.Timestamp, Marker = packet.Marker, Colour = colour, Arrived = arrived };
+        var begins = format.Codec == VideoCodec.H264 ? _h264.BeginsKeyFrame(payload) : Vp8Depacketizer.BeginsKeyFrame(payload);
+        // Several packets of one key frame may look like its first one; the lowest is.
+        if (begins && (_key.Start == 0 || (packet.Timestamp == _key.Timestamp ? sequence < _key.Start : sequence > _key.Start)))
+        {
+            _key = new Cursor { Start = sequence, Scan = sequence, Timestamp = packet.Timestamp };
+        }
+    }
+
+    private bool Complete(ref Cursor cursor, out long end)
+    {
+        for (; ; cursor.Scan++)
+        {
+            ref var slot = ref _ring.Find(cursor.Scan);
+            if (Unsafe.IsNullRef(ref slot))
+            {
+                end = 0;
+                return false;
+            }
+
+            if (cursor.Scan == cursor.Start)
+            {
+                if (slot.Length == 0)
+                {
+                    // Padding between frames.
+                    _ring.Remove(cursor.Start++);
+                    continue;
+                }
+
+                cursor.Timestamp = slot.Item.Timestamp;
+            }
+
+            if (slot.Item.Timestamp != cursor.Timestamp && slot.Length > 0)
+            {
+                end = cursor.Scan - 1;
+                return true;
+            }
+
+            if (slot.Item.Marker && slot.Length > 0)
+            {
+                end = cursor.Scan;
+                return true;
+            }
+        }
+    }
+
+    private bool Build(long start, long end, out EncodedFrame frame)
+    {
+        _frame.Clear();
+        _h264.Begin();
+        var h264 = format.Codec == VideoCodec.H264;
+        bool sound = true, key = false;
+        uint timestamp = 0;
+        long arrived = 0;
+        for (var sequence = start; sequence <= end; sequence++)
+        {
+            ref var slot = ref _ring.Find(sequence);
+            ReadOnlySpan<byte> payload = PacketRing<Received>.Used(ref slot);
+            if (payload.Length > 0)
+            {
+                timestamp = slot.Item.Timestamp;
+                _colour = slot.Item.Colour ?? _colour;
+                arrived = Math.Max(arrived, slot.Item.Arrived);
+                if (h264)
+                {
+                    sound &= _h264.Append(payload, _frame);
+                }
+                else
+                {
+                    sound &= Vp8Depacketizer.TryParse(payload, out var data, out var begins) && begins == (_frame.Length == 0) && _frame.Append(data);
+                }
+            }
+
+            _ring.Remove(sequence);
+        }
+
+        sound = sound && _frame.Length > 0 && (!h264 || _h264.End(_frame));
+        if (sound)
+        {
+            key = h264 ? _h264.KeyFrame : (_frame.Span[0] & 1) == 0;
+        }
+
+        var wasWaiting = _current.Start == 0;
+        if (_key.Start <= end)
+        {
+            _key = default;
+        }
+
+        if (!sound || (wasWaiting && !key))
+        {
+            // The pictures that follow refer to this one.
+            FramesDropped++;
+            _current = default;
+            _lowest = end + 1;
+            frame = default;
+            return false;
+        }
+
+        _current = new Cursor { Start = end + 1, Scan = end + 1 };
+        frame = new EncodedFrame { Codec = format.Codec, Data = _frame.Span, RtpTime = timestamp, KeyFrame = key, Colour = _colour, Arrived = arrived };
+        return true;
+    }
+
+    private void Forget(long first, long last)
+    {
+        for (var sequence = Math.Max(first, last - MaxSlots); first != 0 && sequence <= last; sequence++)
+        {
+            _ring.Remove(sequence);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+namespace TrueLive.WebRtc.Rtp;
+
+/// <summary>
+/// Remembers which packets are missing and when to ask for them (RFC 4585 section 6.2.1). The first request goes out as soon as
+/// a hole is seen, or later where the path is known to reorder; it is repeated each round trip.
+/// </summary>
+internal sealed class NackTracker
+{
+    private const int MaxMissing = 1000;
+    private const int MaxTries = 12;
+    private const long MaxReorderDelay = 60_000;
+    private readonly List<Missing> _missing = new(MaxMissing);
+    private long _highest;
+    private double _reorderDelay;
+
+    private record struct Missing(long Sequence, long Since, long Asked, int Tries);
+
+    /// <summary>Round trip measured from request to repair, in microseconds; 0 before the first one.</summary>
+    public long RoundTrip { get; private set; }
+
+    /// <summary>When the oldest hole was seen, in microseconds; <see cref="long.MaxValue"/> without holes.</summary>
+    public long OldestSince => _missing.Count == 0 ? long.MaxValue : _missing[0].Since;
+
+    /// <summary>Notes the arrival of a packet. False when the hole before it is too wide to repair.</summary>
+    public bool Arrived(long sequence, bool repaired, long now)
+    {
+        if (_highest == 0 || sequence > _highest)
+        {
+            var from = _highest == 0 ? sequence : _highest + 1;
+            _highest = sequence;
+            if (sequence - from + _missing.Count > MaxMissing)
+            {
+                _missing.Clear();
+                return false;
+            }
+
+            for (; from < sequence; from++)
+            {
+                _missing.Add(new Missing(from, now, 0, 0));
+            }
+
+            return true;
+        }
+
+        var index = IndexOf(sequence);
+        if (index >= 0)
+        {
+            var hole = _missing[index];
+            _missing.RemoveAt(index);
+            if (!repaired)
+            {
+                _reorderDelay = Math.Max(_reorderDelay, Math.Min(now - hole.Since, MaxReorderDelay));
+            }
+            else if (hole.Tries == 1)
+            {
+                var sample = now - hole.Asked;
+                RoundTrip = RoundTrip == 0 ? sample : (7 * RoundTrip + sample) / 8;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Forgets holes that no longer matter.</summary>
+    public void ForgetBefore(long sequence)
+    {
+        var count = 0;
+        while (count < _missing.Count && _missing[count].Sequence < sequence)
+        {
+            count++;
+        }
+
+        _missing.RemoveRange(0, count);
+    }
+
+    /// <summary>Forgets all holes up to the newest packet.</summary>
+    public void Clear() => _missing.Clear();
+
+    /// <summary>Fills in the sequence numbers to ask for now, ascending; returns how many.</summary>
+    public int Due(Span<ushort> sequences, long roundTrip, long now)
+    {
+        var count = 0;
+        var interval = Math.Max(20_000, roundTrip + 5_000);
+        for (var i = 0; i < _missing.Count && count < sequences.Length; i++)
+        {
+            var hole = _missing[i];
+            if (hole.Tries < MaxTries && (hole.Tries == 0 ? now - hole.Since >= (long)_reorderDelay : now - hole.Asked >= interval))
+            {
+                sequences[count++] = (ushort)hole.Sequence;
+                _missing[i] = hole with { Asked = now, Tries = hole.Tries + 1 };
+            }
+        }
+
+        return count;
+    }
+
+    /// <summary>Lets the caution about reordering fade; called about every 10 ms.</summary>
+    public void Relax() => _reorderDelay *= 0.998;
+
+    private int IndexOf(long sequence)
+    {
+        int low = 0, high = _missing.Count - 1;
+        while (low <= high)
+        {
+            var middle = (low + high) / 2;
+            var found = _missing[middle].Sequence;
+            if (found == sequence)
+            {
+                return middle;
+            }
+
+            (low, high) = found < sequence ? (middle + 1, high) : (low, middle - 1);
+        }
+
+        return -1;
+    }
+}

@@ -1,0 +1,244 @@
+using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Rtcp;
+using TrueLive.WebRtc.Sdp;
+
+namespace TrueLive.WebRtc.Rtp;
+
+/// <summary>
+/// The media of one peer, without sockets, threads or timers: RTP and RTCP go in and out as bytes, frames as
+/// <see cref="EncodedFrame"/>. The owner serialises all calls and calls <see cref="Tick"/> about every 10 ms. Every <c>now</c> is
+/// <see cref="TimeProvider.GetTimestamp"/> of the time provider given.
+/// </summary>
+public sealed partial class RtpSession : IDisposable
+{
+    /// <summary>Free bytes behind every packet handed to <see cref="RtpOut"/>.</summary>
+    public const int Headroom = 32;
+    private const int BufferSize = 1500;
+    private const long KeyFrameInterval = 300_000;
+
+    private readonly MediaPlan _plan;
+    private readonly RtpSessionCallbacks _callbacks;
+    private readonly RtpSessionOptions _options;
+    private readonly TimeProvider _time;
+    private readonly long _start;
+    private readonly ulong _startNtp;
+    private readonly VideoReceiveStream? _receive;
+    private readonly VideoSendStream? _send;
+    private readonly AudioStream? _audio;
+    private readonly uint _localSsrc;
+    private readonly byte[] _buffer = new byte[BufferSize + Headroom];
+    private ushort _transportSequence;
+    private bool _needKeyFrame = true;
+    private bool _keyFrameAsked;
+    private long _keyFrameSignalled = long.MinValue / 2;
+    private long _lastVideoSent;
+    private long _framesRefused;
+    private long _packetsIgnored;
+    private long _nacksReceived;
+    private long _keyFrameRequestsReceived;
+
+    /// <summary>Starts the media of a peer once transport is secured.</summary>
+    public RtpSession(MediaPlan plan, RtpSessionCallbacks callbacks, TimeProvider time, RtpSessionOptions? options = null)
+    {
+        _plan = plan;
+        _callbacks = callbacks;
+        _options = options ?? new RtpSessionOptions();
+        _time = time;
+        _start = time.GetTimestamp();
+        _startNtp = NtpTime.From(time.GetUtcNow());
+        _receive = plan.ReceiveVideo is { } receive ? new VideoReceiveStream(receive, callbacks.VideoReceived) : null;
+        _send = plan.SendVideo is { } send ? new VideoSendStream(send, _options.LowDelayPlayout) : null;
+        _audio = plan.Audio is { } audio ? new AudioStream(audio, callbacks.AudioReceived) : null;
+        _localSsrc = _send?.Ssrc ?? _audio?.LocalSsrc ?? plan.ReceiveVideo?.LocalSsrc ?? SdpNegotiation.NewSsrc();
+        _nextReport = 50_000;
+        TargetBitrate = _options.StartBitrate;
+    }
+
+    /// <summary>Coding that <see cref="SendVideo"/> takes; null when video is not sent in this session.</summary>
+    public VideoCodec? SendCodec => _send?.Format.Codec;
+
+    /// <summary>Bitrate that video may use now, bit/s.</summary>
+    public int TargetBitrate { get; private set; }
+
+    /// <summary>Takes one decrypted RTP packet.</summary>
+    public void ReceiveRtp(ReadOnlySpan<byte> packet, long now)
+    {
+        var micros = Micros(now);
+        if (!RtpPacket.TryParse(packet, out var rtp))
+        {
+            _packetsIgnored++;
+        }
+        else if (_receive is not null && _receive.Accepts(rtp.PayloadType))
+        {
+            _receive.Receive(rtp, micros, now);
+            FlushFeedback(micros);
+        }
+        else if (_audio is not null && _audio.Accepts(rtp.PayloadType))
+        {
+            _audio.Receive(rtp, micros);
+        }
+        else
+        {
+            _packetsIgnored++;
+        }
+    }
+
+    /// <summary>Takes one decrypted compound RTCP packet.</summary>
+    public void ReceiveRtcp(ReadOnlySpan<byte> compound, long now)
+    {
+        var micros = Micros(now);
+        while (RtcpPacket.TryRead(ref compound, out var packet))
+        {
+            ReceiveRtcpPacket(packet, micros);
+        }
+
+        Flush(micros);
+    }
+
+    /// <summary>
+    /// Sends a frame. False: refused, because video is not sent here, the codec differs, a key frame must come first (it is asked for
+    /// through the callback), or the pacer's queue is full.
+    /// </summary>
+    public bool SendVideo(in EncodedFrame frame, long now)
+    {
+        var micros = Micros(now);
+        if (_send is null || (_needKeyFrame && !frame.KeyFrame))
+        {
+            _framesRefused++;
+            AskForKeyFrame();
+            SignalKeyFrame(micros);
+            return false;
+        }
+
+        if (!CanSendVideo(now) || !_send.Enqueue(frame, micros))
+        {
+            // What follows refers to the frame that is now missing.
+            _framesRefused++;
+            _needKeyFrame = true;
+            return false;
+        }
+
+        if (frame.KeyFrame)
+        {
+            _needKeyFrame = _keyFrameAsked = false;
+        }
+
+        _lastVideoSent = micros;
+        Flush(micros);
+        return true;
+    }
+
+    /// <summary>
+    /// False while the pacer's queue is full: an encoder that skips the frame now keeps its references whole, where a refused
+    /// <see cref="SendVideo"/> costs a key frame.
+    /// </summary>
+    public bool CanSendVideo(long now) =>
+        _send is not null && Micros(now) - _send.OldestQueued(Micros(now)) <= (long)_options.MaxQueueTime.TotalMicroseconds;
+
+    /// <summary>Sends one Opus packet, ahead of queued video. False when audio is not sent in this session or the packet is too large.</summary>
+    public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long now)
+    {
+        var length = _audio?.Write(_buffer, opus, rtpTime, _transportSequence) ?? 0;
+        if (length == 0)
+        {
+            return false;
+        }
+
+        _lastAudioSent = Micros(now);
+        Transmit(length, media: false, _lastAudioSent);
+        return true;
+    }
+
+    /// <summary>Asks the far side for a key frame; requests are merged and limited to one per 200 ms or round trip.</summary>
+    public void RequestKeyFrame(long now)
+    {
+        _receive?.WantKeyFrame();
+        FlushFeedback(Micros(now));
+    }
+
+    /// <summary>Does what is due: paced packets, feedback, reports.</summary>
+    public void Tick(long now)
+    {
+        var micros = Micros(now);
+        _receive?.Tick(RoundTrip, micros);
+        FlushFeedback(micros);
+        SendReportIfDue(micros);
+        SignalKeyFrame(micros);
+        Flush(micros);
+    }
+
+    /// <summary>Tells the far side that our streams end.</summary>
+    public void SendBye(long now)
+    {
+        var writer = new RtcpWriter(_buffer.AsSpan(0, BufferSize));
+        WriteReport(ref writer, Micros(now));
+        writer.Bye(_localSsrc);
+        _callbacks.SendRtcp(_buffer, writer.Length);
+    }
+
+    /// <summary>Counters and estimates as of <paramref name="now"/>.</summary>
+    public RtpSessionStats Stats(long now) => new()
+    {
+        RoundTrip = RoundTrip > 0 ? TimeSpan.FromMicroseconds(RoundTrip) : null,
+        SendLoss = _sendLoss,
+        TargetBitrate = TargetBitrate,
+        PacerDelay = TimeSpan.FromMicroseconds(_send is null ? 0 : Micros(now) - _send.OldestQueued(Micros(now))),
+        FramesReceived = _receive?.Frames ?? 0,
+        FramesDropped = _receive?.FramesDropped ?? 0,
+        VideoPacketsReceived = _receive?.Statistics.Received ?? 0,
+        VideoBytesReceived = _receive?.Bytes ?? 0,
+        VideoPacketsLost = _receive?.Statistics.Lost ?? 0,
+        PacketsRepaired = _receive?.Repaired ?? 0,
+        NacksSent = _receive?.NacksSent ?? 0,
+        KeyFrameRequestsSent = _receive?.KeyFrameRequests ?? 0,
+        FramesSent = _send?.FramesQueued ?? 0,
+        FramesRefused = _framesRefused,
+        VideoPacketsSent = _send?.PacketsSent ?? 0,
+        VideoBytesSent = _send?.PayloadBytesSent ?? 0,
+        PacketsRetransmitted = _send?.Retransmitted ?? 0,
+        NacksReceived = _nacksReceived,
+        KeyFrameRequestsReceived = _keyFrameRequestsReceived,
+        PacketsIgnored = _packetsIgnored,
+        AudioPacketsReceived = _audio?.Statistics.Received ?? 0,
+        AudioPacketsSent = _audio?.PacketsSent ?? 0,
+    };
+
+    /// <summary>Returns pooled buffers. No call may follow.</summary>
+    public void Dispose()
+    {
+        _receive?.Dispose();
+        _send?.Dispose();
+    }
+
+    private long Micros(long now) => (long)((Int128)(now - _start) * 1_000_000 / _time.TimestampFrequency);
+
+    private void Flush(long now)
+    {
+        while (_send is { HasQueued: true })
+        {
+            var length = _send.WriteNext(_buffer, _transportSequence);
+            if (length > 0)
+            {
+                Transmit(length, media: true, now);
+            }
+        }
+    }
+
+    private void Transmit(int length, bool media, long now)
+    {
+        _transportSequence++;
+        _callbacks.SendRtp(_buffer, length);
+    }
+
+    private void AskForKeyFrame() => _keyFrameAsked = true;
+
+    private void SignalKeyFrame(long now)
+    {
+        if (_keyFrameAsked && now - _keyFrameSignalled >= KeyFrameInterval)
+        {
+            _keyFrameAsked = false;
+            _keyFrameSignalled = now;
+            _callbacks.KeyFrameRequested?.Invoke();
+        }
+    }
+}

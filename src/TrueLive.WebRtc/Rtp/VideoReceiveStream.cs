@@ -1,0 +1,205 @@
+using System.Buffers.Binary;
+using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Sdp;
+
+namespace TrueLive.WebRtc.Rtp;
+
+/// <summary>Takes one whole received frame. Its data is borrowed: valid only during the call.</summary>
+public delegate void VideoFrameHandler(in EncodedFrame frame);
+
+/// <summary>
+/// The far side's video: follows its stream, unwraps retransmissions (RFC 4588), decides what to ask for again, when to wait, and
+/// when to give up and ask for a key frame.
+/// </summary>
+internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? frames) : IDisposable
+{
+    private const long SourceSilence = 500_000;
+    private const long KeyFrameRetry = 200_000;
+    private const long KeyFrameTransfer = 600_000;
+    private const long MinWait = 100_000;
+    private const long MaxWait = 500_000;
+
+    private FrameAssembler? _assembler;
+    private VideoFormat? _format;
+    private NackTracker _nacks = new();
+    private Unwrapper _sequences = new(16);
+    private long _lastPacket;
+    private long _keyFrameAsked = long.MinValue / 2;
+    private bool _keyFrameWanted;
+    private long _droppedBefore;
+
+    /// <summary>The far side's stream; 0 before its first packet.</summary>
+    public uint Ssrc { get; private set; }
+
+    public ReceiveStatistics Statistics { get; private set; } = new(90_000);
+
+    public long Frames { get; private set; }
+
+    public long Bytes { get; private set; }
+
+    public long Repaired { get; private set; }
+
+    public long NacksSent { get; private set; }
+
+    public long KeyFrameRequests { get; private set; }
+
+    public long FramesDropped => _droppedBefore + (_assembler?.FramesDropped ?? 0);
+
+    /// <summary>Round trip from NACK to repair in microseconds; 0 when not known.</summary>
+    public long RepairRoundTrip => _nacks.RoundTrip;
+
+    /// <summary>The payload type belongs to this stream or its retransmissions.</summary>
+    public bool Accepts(byte payloadType)
+    {
+        foreach (var format in plan.Formats)
+        {
+            if (format.PayloadType == payloadType || format.RtxPayloadType == payloadType)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Takes one packet. <paramref name="now"/> is in microseconds, <paramref name="arrived"/> is what the frame will carry.</summary>
+    public void Receive(in RtpPacket packet, long now, long arrived)
+    {
+        foreach (var format in plan.Formats)
+        {
+            if (format.PayloadType == packet.PayloadType)
+            {
+                ReceiveMedia(packet, format, now, arrived);
+                return;
+            }
+
+            if (format.RtxPayloadType == packet.PayloadType && format == _format)
+            {
+                // Shorter ones are padding that probes the path.
+                if (packet.Payload.Length > 2)
+                {
+                    Take(packet, BinaryPrimitives.ReadUInt16BigEndian(packet.Payload), packet.Payload[2..], repaired: true, now, arrived);
+                }
+
+                return;
+            }
+        }
+    }
+
+    /// <summary>Asks for a key frame when <see cref="KeyFrameDue"/> next allows it.</summary>
+    public void WantKeyFrame() => _keyFrameWanted = true;
+
+    /// <summary>Gives up on holes that were not repaired in time; called about every 10 ms.</summary>
+    public void Tick(long roundTrip, long now)
+    {
+        _nacks.Relax();
+        if (_assembler is { WaitingForKeyFrame: false } assembler)
+        {
+            _nacks.ForgetBefore(assembler.FirstNeeded);
+            if (now - _nacks.OldestSince > Math.Clamp(3 * roundTrip, MinWait, MaxWait))
+            {
+                assembler.LoseSynchronisation();
+                _nacks.ForgetBefore(assembler.FirstNeeded == 0 ? long.MaxValue : assembler.FirstNeeded);
+                Deliver();
+            }
+        }
+    }
+
+    /// <summary>Fills in the packets to ask for now (NACK).</summary>
+    public int NacksDue(Span<ushort> sequences, long roundTrip, long now)
+    {
+        if (!plan.Feedback.Nack)
+        {
+            return 0;
+        }
+
+        var count = _nacks.Due(sequences, roundTrip, now);
+        NacksSent += count;
+        return count;
+    }
+
+    /// <summary>True when a key frame must be asked for now; at most once per round trip and 200 ms.</summary>
+    public bool KeyFrameDue(long roundTrip, long now)
+    {
+        // Without packets there is nobody to ask, and nothing that an answer could reach.
+        var wanted = _keyFrameWanted || (_assembler is { WaitingForKeyFrame: true } && now - _lastPacket < SourceSilence);
+        // Asking again while the answer is under way would only lengthen it.
+        var patience = _assembler is { KeyFrameBegun: true } ? KeyFrameTransfer : KeyFrameRetry;
+        if (!wanted || Ssrc == 0 || now - _keyFrameAsked < Math.Max(patience, roundTrip + 50_000))
+        {
+            return false;
+        }
+
+        _keyFrameAsked = now;
+        _keyFrameWanted = false;
+        KeyFrameRequests++;
+        return true;
+    }
+
+    public void Dispose() => _assembler?.Dispose();
+
+    private void ReceiveMedia(in RtpPacket packet, VideoFormat format, long now, long arrived)
+    {
+        if (packet.Ssrc != Ssrc)
+        {
+            if (Ssrc != 0 && now - _lastPacket < SourceSilence)
+            {
+                return;
+            }
+
+            Ssrc = packet.Ssrc;
+            Statistics = new ReceiveStatistics(90_000);
+            _sequences = new Unwrapper(16);
+            _nacks = new NackTracker();
+            // A stream normally begins with a key frame: give its first packet a moment to show.
+            _keyFrameAsked = now - KeyFrameRetry + 30_000;
+            Follow(null);
+        }
+
+        if (format != _format)
+        {
+            Follow(format);
+        }
+
+        _lastPacket = now;
+        Statistics.Add(_sequences.Peek(packet.SequenceNumber), packet.Timestamp, now);
+        Take(packet, packet.SequenceNumber, packet.Payload, repaired: false, now, arrived);
+    }
+
+    private void Follow(VideoFormat? format)
+    {
+        _droppedBefore = FramesDropped;
+        _assembler?.Dispose();
+        _format = format;
+        _assembler = format is null ? null : new FrameAssembler(format);
+    }
+
+    private void Take(in RtpPacket packet, ushort sequence, ReadOnlySpan<byte> payload, bool repaired, long now, long arrived)
+    {
+        if (_assembler is null)
+        {
+            return;
+        }
+
+        var extended = repaired ? _sequences.Peek(sequence) : _sequences.Unwrap(sequence);
+        Repaired += repaired ? 1 : 0;
+        Bytes += payload.Length;
+        if (!_nacks.Arrived(extended, repaired, now))
+        {
+            _assembler.Reset();
+        }
+
+        var colour = ColourSpaceExtension.Read(packet.Extension(plan.Extensions.ColourSpace));
+        _assembler.Insert(extended, packet, payload, colour, arrived);
+        Deliver();
+    }
+
+    private void Deliver()
+    {
+        while (_assembler!.TryTake(out var frame))
+        {
+            Frames++;
+            frames?.Invoke(frame);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+using System.Globalization;
+
+namespace TrueLive.WebRtc.Sdp;
+
+/// <summary>Decides section by section what of the far side's description is used, and gathers the plan.</summary>
+internal sealed class PlanMaker(SessionDescription session, MediaPreferences preferences, string cname)
+{
+    private VideoPlan? _receive;
+    private VideoPlan? _send;
+    private AudioPlan? _audio;
+    private DataPlan? _data;
+
+    internal delegate void Write(SectionWriting writing, bool carriesCandidates);
+
+    /// <summary>Takes a section into the plan. Null: cannot be carried, reject it.</summary>
+    /// <param name="section">The far side's section.</param>
+    /// <param name="localSsrc">Our streams when an offer of ours has named them already.</param>
+    /// <exception cref="SdpException">An RTP section without rtcp-mux.</exception>
+    internal Write? Take(MediaDescription section, (uint Media, uint Rtx)? localSsrc = null)
+    {
+        switch (section.Kind)
+        {
+            case "video" when IsRtp(section):
+                return TakeVideo(section, localSsrc);
+            case "audio" when IsRtp(section):
+                return TakeAudio(section, localSsrc);
+            case "application" when preferences.DataChannels && _data is null && section.Formats[0] == "webrtc-datachannel" && section.Protocol.EndsWith("DTLS/SCTP", StringComparison.Ordinal):
+                return TakeData(section);
+            default:
+                return null;
+        }
+    }
+
+    internal MediaPlan Finish(TransportDescription remote, bool dtlsClient, string transportMid) => new()
+    {
+        Remote = remote,
+        DtlsClient = dtlsClient,
+        TransportMid = transportMid,
+        ReceiveVideo = _receive,
+        SendVideo = _send,
+        Audio = _audio,
+        Data = _data,
+        CName = cname,
+    };
+
+    private Write? TakeVideo(MediaDescription section, (uint Media, uint Rtx)? localSsrc)
+    {
+        var formats = SectionReading.VideoFormats(section, preferences.Codecs);
+        if (formats.Count == 0)
+        {
+            return null;
+        }
+
+        RequireMux(section);
+        var theirs = SectionReading.Direction(session, section);
+        var receives = preferences.ReceiveVideo && _receive is null && theirs.HasFlag(MediaDirection.Send);
+        var sends = preferences.SendVideo && _send is null && theirs.HasFlag(MediaDirection.Receive);
+        var plan = new VideoPlan
+        {
+            Mid = section.Attribute("mid") ?? "",
+            Formats = formats,
+            Extensions = SectionReading.Extensions(session, section),
+            Feedback = SectionReading.Feedback(section, formats[0].PayloadType),
+            ReducedSizeRtcp = section.Attribute("rtcp-rsize") is not null,
+            LocalSsrc = localSsrc?.Media ?? SdpNegotiation.NewSsrc(),
+            LocalRtxSsrc = localSsrc?.Rtx ?? SdpNegotiation.NewSsrc(),
+        };
+        _receive = receives ? plan : _receive;
+        _send = sends ? plan : _send;
+        var ours = (sends ? MediaDirection.Send : 0) | (receives ? MediaDirection.Receive : 0);
+        return (writing, candidates) => writing.Video(section.Protocol, plan, ours, candidates);
+    }
+
+    private Write? TakeAudio(MediaDescription section, (uint Media, uint Rtx)? localSsrc)
+    {
+        if (SectionReading.Opus(section) is not { } opus)
+        {
+            return null;
+        }
+
+        RequireMux(section);
+        var theirs = SectionReading.Direction(session, section);
+        var used = preferences.Audio && _audio is null;
+        var plan = new AudioPlan
+        {
+            Mid = section.Attribute("mid") ?? "",
+            PayloadType = opus,
+            Extensions = SectionReading.Extensions(session, section) with { PlayoutDelay = 0, ColourSpace = 0 },
+            Receive = used && preferences.ReceiveVideo && theirs.HasFlag(MediaDirection.Send),
+            Send = used && preferences.SendVideo && theirs.HasFlag(MediaDirection.Receive),
+            LocalSsrc = localSsrc?.Media ?? SdpNegotiation.NewSsrc(),
+        };
+        _audio ??= plan.Send || plan.Receive ? plan : null;
+        var ours = (plan.Send ? MediaDirection.Send : 0) | (plan.Receive ? MediaDirection.Receive : 0);
+        var reducedSize = section.Attribute("rtcp-rsize") is not null;
+        return (writing, candidates) => writing.Audio(section.Protocol, plan, ours, reducedSize, candidates);
+    }
+
+    private Write TakeData(MediaDescription section)
+    {
+        // RFC 8841 sections 5.1 and 6.1: without the attributes the port is 5000 and the limit 64 KiB.
+        var port = int.TryParse(section.Attribute("sctp-port"), NumberStyles.None, CultureInfo.InvariantCulture, out var p) && p is > 0 and <= 65535 ? p : 5000;
+        var limit = long.TryParse(section.Attribute("max-message-size"), NumberStyles.None, CultureInfo.InvariantCulture, out var s) ? s : 65536;
+        var mid = section.Attribute("mid") ?? "";
+        _data = new DataPlan(mid, port, limit);
+        return (writing, candidates) => writing.Data(section.Protocol, mid, candidates);
+    }
+
+    private static bool IsRtp(MediaDescription section) => section.Protocol is "UDP/TLS/RTP/SAVPF" or "TCP/TLS/RTP/SAVPF" or "RTP/SAVPF" or "DTLS/RTP/SAVPF";
+
+    private static void RequireMux(MediaDescription section)
+    {
+        if (section.Attribute("rtcp-mux") is null)
+        {
+            throw new SdpException($"the {section.Kind} section has no a=rtcp-mux; RTP and RTCP must share one port");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+namespace TrueLive.WebRtc.Srtp;
+
+/// <summary>
+/// Protects single packets in place with session keys of one direction. Packet layout and indices are the caller's; a cipher keeps no
+/// state between packets. Not thread-safe.
+/// </summary>
+internal abstract class SrtpCipher : IDisposable
+{
+    /// <summary>Bytes that RTP protection appends.</summary>
+    public abstract int RtpOverhead { get; }
+
+    /// <summary>Bytes that RTCP protection appends, the index word included.</summary>
+    public int RtcpOverhead => RtpOverhead + 4;
+
+    /// <summary>Makes the cipher of a profile from master key and salt.</summary>
+    public static SrtpCipher Create(SrtpProfile profile, byte[] masterKey, byte[] masterSalt) => profile == SrtpProfile.AeadAes128Gcm
+        ? new SrtpGcmCipher(masterKey, masterSalt)
+        : new SrtpCmCipher(masterKey, masterSalt);
+
+    /// <summary>Encrypts after <paramref name="header"/> bytes and appends the tag behind <paramref name="length"/>; returns the new length.</summary>
+    public abstract int ProtectRtp(Span<byte> buffer, int length, int header, uint ssrc, ulong index);
+
+    /// <summary>Checks and decrypts; returns the length without the tag, or -1 when the packet is not authentic.</summary>
+    public abstract int UnprotectRtp(Span<byte> packet, int header, uint ssrc, ulong index);
+
+    /// <summary>Encrypts after the first 8 bytes and appends tag and index word; returns the new length.</summary>
+    public abstract int ProtectRtcp(Span<byte> buffer, int length, uint ssrc, uint index);
+
+    /// <summary>Checks and decrypts, the index word being what the packet says; returns the plain length or -1.</summary>
+    public abstract int UnprotectRtcp(Span<byte> packet, uint ssrc, uint indexWord);
+
+    public abstract void Dispose();
+}

@@ -1,0 +1,187 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+
+namespace TrueLive.WebRtc.Srtp;
+
+/// <summary>
+/// SRTP and SRTCP both ways for one peer (RFC 3711, RFC 7714). Works in place, allocates only for a stream's first packet, and never
+/// throws on hostile input. Not thread-safe.
+/// </summary>
+internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
+{
+    /// <summary>Free bytes that <see cref="ProtectRtp"/> and <see cref="ProtectRtcp"/> may need behind a packet.</summary>
+    public const int Headroom = 32;
+
+    /// <summary>Longest packet that is protected or taken.</summary>
+    public const int MaxPacket = 2048;
+
+    // Bounds the memory that invented SSRCs could take; only authenticated packets make a stream.
+    private const int MaxStreams = 64;
+
+    private readonly SrtpCipher _local = SrtpCipher.Create(keys.Profile, keys.LocalKey, keys.LocalSalt);
+    private readonly SrtpCipher _remote = SrtpCipher.Create(keys.Profile, keys.RemoteKey, keys.RemoteSalt);
+    private readonly Dictionary<uint, Outgoing> _outgoing = [];
+    private readonly Dictionary<uint, Incoming> _incoming = [];
+
+    public SrtpProfile Profile => keys.Profile;
+
+    /// <summary>Packets that were forged, damaged or under other keys.</summary>
+    public long Unauthentic { get; private set; }
+
+    /// <summary>Packets seen before or too old for the window.</summary>
+    public long Replayed { get; private set; }
+
+    /// <summary>Protects the first <paramref name="length"/> bytes; returns the new length, or 0 when this is no RTP packet that can go out.</summary>
+    public int ProtectRtp(Span<byte> buffer, int length)
+    {
+        var header = RtpHeaderLength(buffer[..length]);
+        if (header == 0 || length > MaxPacket - Headroom || buffer.Length < length + _local.RtpOverhead)
+        {
+            return 0;
+        }
+
+        var ssrc = BinaryPrimitives.ReadUInt32BigEndian(buffer[8..]);
+        ref var stream = ref CollectionsMarshal.GetValueRefOrAddDefault(_outgoing, ssrc, out _);
+        var index = stream.Rtp.Estimate(BinaryPrimitives.ReadUInt16BigEndian(buffer[2..]));
+
+        // A changed packet under the same index would give away the GCM authentication key (RFC 7714 section 14.1).
+        if (Profile == SrtpProfile.AeadAes128Gcm && !stream.Sent.IsFresh(index))
+        {
+            return 0;
+        }
+
+        stream.Sent.Mark(index);
+        stream.Rtp.Accept(index);
+        return _local.ProtectRtp(buffer, length, header, ssrc, index);
+    }
+
+    /// <summary>Protects one compound RTCP packet; returns the new length or 0.</summary>
+    public int ProtectRtcp(Span<byte> buffer, int length)
+    {
+        if (length is < 8 or > (MaxPacket - Headroom) || buffer.Length < length + _local.RtcpOverhead)
+        {
+            return 0;
+        }
+
+        var ssrc = BinaryPrimitives.ReadUInt32BigEndian(buffer[4..]);
+        ref var stream = ref CollectionsMarshal.GetValueRefOrAddDefault(_outgoing, ssrc, out _);
+        stream.RtcpIndex = (stream.RtcpIndex + 1) & 0x7FFF_FFFF;
+        return _local.ProtectRtcp(buffer, length, ssrc, stream.RtcpIndex);
+    }
+
+    /// <summary>Checks and decrypts; returns the plain length, or 0 when the packet is to be dropped.</summary>
+    public int UnprotectRtp(Span<byte> packet)
+    {
+        var header = RtpHeaderLength(packet);
+        if (header == 0 || packet.Length > MaxPacket)
+        {
+            return Reject();
+        }
+
+        var ssrc = BinaryPrimitives.ReadUInt32BigEndian(packet[8..]);
+        _incoming.TryGetValue(ssrc, out var stream);
+        var index = stream.Rtp.Estimate(BinaryPrimitives.ReadUInt16BigEndian(packet[2..]));
+        if (!stream.RtpSeen.IsFresh(index))
+        {
+            Replayed++;
+            return 0;
+        }
+
+        var length = _remote.UnprotectRtp(packet, header, ssrc, index);
+        if (length < 0)
+        {
+            return Reject();
+        }
+
+        stream.Rtp.Accept(index);
+        stream.RtpSeen.Mark(index);
+        return Keep(ssrc, stream) ? length : 0;
+    }
+
+    /// <summary>Checks and decrypts; returns the plain length, or 0 when the packet is to be dropped.</summary>
+    public int UnprotectRtcp(Span<byte> packet)
+    {
+        if (packet.Length < 8 + _remote.RtcpOverhead || packet.Length > MaxPacket)
+        {
+            return Reject();
+        }
+
+        var ssrc = BinaryPrimitives.ReadUInt32BigEndian(packet[4..]);
+        var wordAt = Profile == SrtpProfile.AeadAes128Gcm ? packet.Length - 4 : packet.Length - _remote.RtcpOverhead;
+        var word = BinaryPrimitives.ReadUInt32BigEndian(packet[wordAt..]);
+        _incoming.TryGetValue(ssrc, out var stream);
+        if (!stream.RtcpSeen.IsFresh(word & 0x7FFF_FFFF))
+        {
+            Replayed++;
+            return 0;
+        }
+
+        var length = _remote.UnprotectRtcp(packet, ssrc, word);
+        if (length < 0)
+        {
+            return Reject();
+        }
+
+        stream.RtcpSeen.Mark(word & 0x7FFF_FFFF);
+        return Keep(ssrc, stream) ? length : 0;
+    }
+
+    public void Dispose()
+    {
+        _local.Dispose();
+        _remote.Dispose();
+    }
+
+    /// <summary>Length of fixed header, CSRCs and extension (RFC 3550 section 5.1); 0 when malformed.</summary>
+    internal static int RtpHeaderLength(ReadOnlySpan<byte> packet)
+    {
+        if (packet.Length < 12 || packet[0] >> 6 != 2)
+        {
+            return 0;
+        }
+
+        var length = 12 + ((packet[0] & 15) * 4);
+        if ((packet[0] & 0x10) != 0)
+        {
+            if (packet.Length < length + 4)
+            {
+                return 0;
+            }
+
+            length += 4 + (BinaryPrimitives.ReadUInt16BigEndian(packet[(length + 2)..]) * 4);
+        }
+
+        return length <= packet.Length ? length : 0;
+    }
+
+    private int Reject()
+    {
+        Unauthentic++;
+        return 0;
+    }
+
+    private bool Keep(uint ssrc, in Incoming stream)
+    {
+        if (_incoming.Count >= MaxStreams && !_incoming.ContainsKey(ssrc))
+        {
+            return false;
+        }
+
+        _incoming[ssrc] = stream;
+        return true;
+    }
+
+    private struct Outgoing
+    {
+        public RolloverCounter Rtp;
+        public ReplayWindow Sent;
+        public uint RtcpIndex;
+    }
+
+    private struct Incoming
+    {
+        public RolloverCounter Rtp;
+        public ReplayWindow RtpSeen;
+        public ReplayWindow RtcpSeen;
+    }
+}

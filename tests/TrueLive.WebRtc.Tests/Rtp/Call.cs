@@ -1,0 +1,187 @@
+using Microsoft.Extensions.Time.Testing;
+using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Rtp;
+using TrueLive.WebRtc.Sdp;
+
+namespace TrueLive.WebRtc.Tests.Rtp;
+
+/// <summary>Two sessions over a simulated path; Alice made the offer. Video goes from Alice to Bob unless a test says otherwise.</summary>
+internal sealed class Call : IDisposable
+{
+    private static readonly TransportDescription Transport = new() { IceUfrag = "abcd", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 00:11" };
+    private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+    private readonly Dictionary<uint, (int Number, byte[] Data, long At)> _sent = [];
+    private readonly VideoCodec _codec;
+    private readonly int _keySize;
+    private int _number;
+    private bool _keyFrameWanted;
+    private long _sinceTick;
+
+    public Call(VideoCodec codec = VideoCodec.H264, int seed = 1, RtpSessionOptions? options = null, int slices = 1, int keySize = 30_000)
+    {
+        _codec = codec;
+        Slices = slices;
+        _keySize = keySize;
+        Up = new Impairment(seed);
+        Down = new Impairment(seed + 1000);
+        var preferences = new MediaPreferences { Codecs = [codec] };
+        var offer = new SdpOffer(preferences, Transport);
+        var bobPlan = SdpNegotiation.Answer(offer.Text, preferences, Transport, out var answer);
+        var alicePlan = offer.Complete(answer);
+        Alice = new RtpSession(alicePlan, new RtpSessionCallbacks
+        {
+            SendRtp = (b, n) => Send(Up, b, n, false),
+            SendRtcp = (b, n) => Send(Up, b, n, true),
+            AudioReceived = (opus, _) => AudioAtAlice += opus.Length,
+            KeyFrameRequested = () => { _keyFrameWanted = true; KeyFrameRequests++; },
+            TargetBitrateChanged = b => { Encoder = b; Targets.Add((Now, b)); },
+        }, _time, options);
+        Bob = new RtpSession(bobPlan, new RtpSessionCallbacks
+        {
+            SendRtp = (b, n) => Send(Down, b, n, false),
+            SendRtcp = (b, n) => Send(Down, b, n, true),
+            VideoReceived = Received,
+            AudioReceived = (opus, _) => AudioAtBob += opus.Length,
+        }, _time, options);
+        Encoder = Alice.TargetBitrate;
+    }
+
+    public RtpSession Alice { get; }
+    public RtpSession Bob { get; }
+    public Impairment Up { get; }
+    public Impairment Down { get; }
+    public int Slices { get; }
+
+    /// <summary>Bitrate of the made-up encoder, bit/s.</summary>
+    public long Encoder { get; set; }
+    public int AudioAtAlice { get; private set; }
+    public int AudioAtBob { get; private set; }
+    public int KeyFrameRequests { get; private set; }
+    public int KeyFramesSent { get; private set; }
+    public int FramesOffered { get; private set; }
+    public List<(long At, int Bitrate)> Targets { get; } = [];
+    public List<(int Number, long At, long Delay, bool Key, ColourSpace? Colour)> Frames { get; } = [];
+    public List<string> Wrong { get; } = [];
+
+    /// <summary>Microseconds since the start.</summary>
+    public long Now { get; private set; }
+
+    public long Ticks => _time.GetTimestamp();
+
+    /// <summary>Runs for a time at 30 frames a second; the encoder obeys key frame requests and the target bitrate.</summary>
+    public void Run(TimeSpan duration, int framesPerSecond = 30, Action<Call>? eachMillisecond = null)
+    {
+        var until = Now + (long)duration.TotalMicroseconds;
+        for (; Now < until; Now += 1000)
+        {
+            if (framesPerSecond > 0 && Now / 1000 * framesPerSecond / 1000 != (Now / 1000 - 1) * framesPerSecond / 1000)
+            {
+                SendFrame(framesPerSecond);
+            }
+
+            Deliver();
+            if ((_sinceTick += 1000) >= 10_000)
+            {
+                _sinceTick = 0;
+                Alice.Tick(Ticks);
+                Bob.Tick(Ticks);
+            }
+
+            eachMillisecond?.Invoke(this);
+            _time.Advance(TimeSpan.FromMilliseconds(1));
+        }
+    }
+
+    public void Deliver()
+    {
+        while (Up.TryReceive(Now, out var packet, out var rtcp))
+        {
+            Receive(Bob, packet, rtcp);
+        }
+
+        while (Down.TryReceive(Now, out var packet, out var rtcp))
+        {
+            Receive(Alice, packet, rtcp);
+        }
+    }
+
+    public void SendFrame(int framesPerSecond, int? size = null, ColourSpace? colour = null)
+    {
+        FramesOffered++;
+        if (!Alice.CanSendVideo(Ticks))
+        {
+            return;
+        }
+
+        var key = _number == 0 || _keyFrameWanted;
+        var number = ++_number;
+        var data = TestFrames.Make(_codec, number, key, size ?? (key ? _keySize : (int)(Encoder / 8 / framesPerSecond)), Slices);
+        var rtpTime = (uint)(Now * 9 / 100);
+        _sent[rtpTime] = (number, data, Now);
+        if (Alice.SendVideo(new EncodedFrame { Codec = _codec, Data = data, RtpTime = rtpTime, KeyFrame = key, Colour = colour }, Ticks) && key)
+        {
+            _keyFrameWanted = false;
+            KeyFramesSent++;
+        }
+    }
+
+    /// <summary>Longest time without a frame at Bob between two moments.</summary>
+    public long LongestGap(long from, long to)
+    {
+        long last = from, longest = 0;
+        foreach (var frame in Frames.Where(f => f.At >= from && f.At <= to))
+        {
+            longest = Math.Max(longest, frame.At - last);
+            last = frame.At;
+        }
+
+        return Math.Max(longest, to - last);
+    }
+
+    public long DelayPercentile(double share, long from = 0, long to = long.MaxValue)
+    {
+        var delays = Frames.Where(f => f.At >= from && f.At < to).Select(f => f.Delay).Order().ToArray();
+        return delays.Length == 0 ? long.MaxValue : delays[Math.Min(delays.Length - 1, (int)(share * delays.Length))];
+    }
+
+    public void Dispose()
+    {
+        Alice.Dispose();
+        Bob.Dispose();
+    }
+
+    private void Send(Impairment path, Span<byte> buffer, int length, bool rtcp)
+    {
+        Assert.True(buffer.Length >= length + RtpSession.Headroom);
+        path.Send(buffer[..length], rtcp, Now);
+        // What SRTP would do to the buffer.
+        buffer.Fill(0xEE);
+    }
+
+    private void Receive(RtpSession session, byte[] packet, bool rtcp)
+    {
+        if (rtcp)
+        {
+            session.ReceiveRtcp(packet, Ticks);
+        }
+        else
+        {
+            session.ReceiveRtp(packet, Ticks);
+        }
+    }
+
+    private void Received(in EncodedFrame frame)
+    {
+        var sent = _sent.GetValueOrDefault(frame.RtpTime);
+        if (sent.Data is null || !frame.Data.SequenceEqual(sent.Data))
+        {
+            Wrong.Add($"frame {sent.Number} at {Now} differs");
+        }
+        else if (Frames.Count > 0 && sent.Number != Frames[^1].Number + 1 && !frame.KeyFrame)
+        {
+            Wrong.Add($"frame {sent.Number} follows {Frames[^1].Number} and is no key frame");
+        }
+
+        Frames.Add((sent.Number, Now, Now - sent.At, frame.KeyFrame, frame.Colour));
+    }
+}

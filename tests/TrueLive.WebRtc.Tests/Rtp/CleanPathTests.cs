@@ -1,0 +1,39 @@
+using TrueLive.Core.Frames;
+
+namespace TrueLive.WebRtc.Tests.Rtp;
+
+public class CleanPathTests
+{
+    [Theory]
+    [InlineData(VideoCodec.H264, 1)]
+    [InlineData(VideoCodec.H264, 3)]
+    [InlineData(VideoCodec.Vp8, 1)]
+    public void Every_frame_arrives_byte_for_byte_when_its_last_packet_does(VideoCodec codec, int slices)
+    {
+        using var call = new Call(codec, slices: slices) { Encoder = 1_000_000 };
+        call.Run(TimeSpan.FromSeconds(3));
+
+        Assert.Empty(call.Wrong);
+        Assert.InRange(call.Frames.Count, call.FramesOffered - 1, call.FramesOffered);
+        Assert.True(call.Frames[0].Key);
+        // The path takes 5 ms; a delta frame must not wait for anything else.
+        Assert.InRange(call.DelayPercentile(0.5), 5_000, 6_000);
+        Assert.Equal(0, call.Bob.Stats(call.Ticks).NacksSent);
+        Assert.InRange(call.Alice.Stats(call.Ticks).RoundTrip!.Value.TotalMilliseconds, 9, 13);
+    }
+
+    [Theory]
+    [InlineData(VideoCodec.H264)]
+    [InlineData(VideoCodec.Vp8)]
+    public void Two_percent_loss_each_way_is_repaired_without_key_frames(VideoCodec codec)
+    {
+        using var call = new Call(codec) { Encoder = 1_000_000 };
+        call.Up.Loss = call.Down.Loss = 0.02;
+        call.Run(TimeSpan.FromSeconds(10));
+
+        Assert.Empty(call.Wrong);
+        Assert.InRange(call.Frames.Count, call.FramesOffered - 3, call.FramesOffered);
+        Assert.True(call.Bob.Stats(call.Ticks).PacketsRepaired > 5);
+        Assert.Equal(1, call.KeyFramesSent);
+    }
+}
