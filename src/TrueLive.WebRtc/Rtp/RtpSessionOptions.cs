@@ -56,6 +56,12 @@ public sealed record RtpSessionStats
     /// <summary>Bitrate that video may use now, bit/s.</summary>
     public int TargetBitrate { get; init; }
 
+    /// <summary>Estimated capacity of the path for all packets of this session, bit/s.</summary>
+    public int EstimatedBitrate { get; init; }
+
+    /// <summary>Estimated time that our packets wait in the queue of the path's bottleneck.</summary>
+    public TimeSpan BottleneckDelay { get; init; }
+
     /// <summary>Time that the head of the pacer's queue has waited.</summary>
     public TimeSpan PacerDelay { get; init; }
 

@@ -28,6 +28,7 @@ internal sealed class VideoSendStream : IDisposable
     private Unwrapper _sequences = new(16);
     private long _next;
     private long _unsent;
+    private long _keyFrameEnd;
     private ushort _rtxSequence = (ushort)Random.Shared.Next(0x8000);
     private int _pictureId = Random.Shared.Next(0x8000);
 
@@ -57,6 +58,9 @@ internal sealed class VideoSendStream : IDisposable
 
     /// <summary>RTP bytes that wait to be sent, retransmissions excluded.</summary>
     public int QueuedBytes { get; private set; }
+
+    /// <summary>A part of a key frame has not been sent yet.</summary>
+    public bool KeyFrameQueued => _unsent < _keyFrameEnd;
 
     public bool HasQueued => _resends.Count > 0 || _unsent < _next;
 
@@ -126,6 +130,7 @@ internal sealed class VideoSendStream : IDisposable
 
         last.Item.Marker = true;
         last.Item.Colour = frame.Colour;
+        _keyFrameEnd = frame.KeyFrame ? _next : _keyFrameEnd;
         LastTimestamp = frame.RtpTime;
         FramesQueued++;
         return true;
@@ -174,7 +179,7 @@ internal sealed class VideoSendStream : IDisposable
     }
 
     /// <summary>
-    /// Writes a probe packet on the retransmission stream: the newest packet sent, again, or padding. 0 without RTX.
+    /// Writes a probe packet on the retransmission stream: the newest packet sent, again. 0 without RTX.
     /// </summary>
     public int WriteProbe(Span<byte> packet, ushort transportSequence)
     {
