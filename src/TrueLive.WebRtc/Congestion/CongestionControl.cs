@@ -136,8 +136,14 @@ internal sealed class CongestionControl
             }
         }
 
-        _delay.Update(_trend.State, _acknowledged.Bitrate(), QueueDelay, roundTrip, now);
-        _loss.Add(received + lost, lost, Target, now);
+        _delay.Update(_trend.State, _acknowledged.Bitrate(), QueueDelay, _loss.Loss, roundTrip, now);
+        if (_delay.DelayIsNotOurs)
+        {
+            _minOneWay = _olderMinOneWay = long.MaxValue;
+            _oneWayTurned = now;
+        }
+
+        _loss.Add(received + lost, lost, Target, QueueDelay, now);
         if (probed is { } measured)
         {
             OnProbed(measured, now);
@@ -151,7 +157,7 @@ internal sealed class CongestionControl
     {
         if (!_feedback)
         {
-            _loss.Decide(loss, Target);
+            _loss.Decide(loss, Target, 0);
             Settle();
         }
     }

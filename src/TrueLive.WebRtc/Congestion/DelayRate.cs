@@ -8,11 +8,15 @@ namespace TrueLive.WebRtc.Congestion;
 internal sealed class DelayRate(int start, int min, int max)
 {
     private const double Decrease = 0.85;
-    private const double GentlestDecrease = 0.65;
+    private const double SteepestDecrease = 0.65;
+    private const long LongQueue = 100_000;
+    private const long StandingTime = 2_000_000;
     private double _rate = start;
     private double _capacity;
     private double _deviation = 0.4;
     private bool _holding;
+    private long _standingSince;
+    private long _standingDelay;
     private long _lastUpdate;
     private long _lastDecrease = long.MinValue / 2;
 
@@ -21,16 +25,38 @@ internal sealed class DelayRate(int start, int min, int max)
     /// <summary>What the path carried when it was last overused; 0 when not known.</summary>
     public double Capacity => _capacity;
 
+    /// <summary>
+    /// Decreases have not shortened the delay for two seconds: it is a longer way, or somebody else's queue, and not ours.
+    /// </summary>
+    public bool DelayIsNotOurs { get; private set; }
+
     /// <summary>Sets the rate from outside: a probe, or the return of a path.</summary>
     public void Set(double rate) => _rate = Math.Clamp(rate, min, max);
 
     /// <param name="state">What the detector says.</param>
     /// <param name="throughput">Acknowledged bitrate; null when not known.</param>
     /// <param name="queueDelay">Estimated time in the bottleneck's queue.</param>
+    /// <param name="loss">Smoothed share of packets lost.</param>
     /// <param name="roundTrip">Round trip.</param>
     /// <param name="now">Now.</param>
-    public void Update(PathUse state, int? throughput, long queueDelay, long roundTrip, long now)
+    public void Update(PathUse state, int? throughput, long queueDelay, double loss, long roundTrip, long now)
     {
+        if (state == PathUse.Normal && queueDelay > LongQueue)
+        {
+            // A full queue that drops what it cannot hold has a constant delay, to which a slope is blind.
+            state = PathUse.Over;
+            if (_standingSince == 0)
+            {
+                (_standingSince, _standingDelay) = (now, queueDelay);
+            }
+        }
+
+        if (queueDelay < Math.Max(LongQueue, 0.9 * _standingDelay))
+        {
+            _standingSince = _standingDelay = 0;
+        }
+
+        DelayIsNotOurs = _standingSince != 0 && now - _standingSince > StandingTime && loss < 0.02;
         var elapsed = _lastUpdate == 0 ? 0 : Math.Min(now - _lastUpdate, 1_000_000) / 1e6;
         _lastUpdate = now;
         switch (state)
@@ -78,7 +104,7 @@ internal sealed class DelayRate(int start, int min, int max)
         }
 
         // A long queue needs more room to drain: 0.85 for a short one down to 0.65 at 400 ms.
-        var share = Math.Clamp(Decrease - Math.Max(0, queueDelay - 100_000) / 1.5e6, GentlestDecrease, Decrease);
+        var share = Math.Clamp(Decrease - Math.Max(0, queueDelay - LongQueue) / 1.5e6, SteepestDecrease, Decrease);
         _rate = Math.Min(_rate, Math.Max(carried * share, min));
     }
 

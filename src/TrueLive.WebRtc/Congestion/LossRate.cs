@@ -7,6 +7,7 @@ namespace TrueLive.WebRtc.Congestion;
 internal sealed class LossRate(int start, int min, int max)
 {
     private const long Interval = 200_000;
+    private const long ShortQueue = 50_000;
     private const int MinPackets = 20;
     private const double MostLearnt = 0.3;
     private double _rate = start;
@@ -26,7 +27,7 @@ internal sealed class LossRate(int start, int min, int max)
     public void Set(double rate) => _rate = Math.Clamp(rate, min, max);
 
     /// <summary>Counts acknowledged and lost packets; decides when enough have come together.</summary>
-    public void Add(int packets, int lost, double current, long now)
+    public void Add(int packets, int lost, double current, long queueDelay, long now)
     {
         _packets += packets;
         _lost += lost;
@@ -35,13 +36,13 @@ internal sealed class LossRate(int start, int min, int max)
             return;
         }
 
-        Decide((double)_lost / _packets, current);
+        Decide((double)_lost / _packets, current, queueDelay);
         _packets = _lost = 0;
         _since = now;
     }
 
-    /// <summary>Takes a share of loss from a receiver report.</summary>
-    public void Decide(double share, double current)
+    /// <summary>Takes a share of loss; <paramref name="queueDelay"/> tells loss by a full queue from loss by nature.</summary>
+    public void Decide(double share, double current, long queueDelay)
     {
         _loss = 0.7 * _loss + 0.3 * share;
         _inherent *= 0.998;
@@ -58,7 +59,7 @@ internal sealed class LossRate(int start, int min, int max)
             }
 
             _rate = Math.Max(Math.Min(_rate, current) * (1 - 0.5 * Math.Min(share, 0.5)), min);
-            if (_rate < 0.6 * _episodeRate && _loss > 0.7 * _episodeLoss)
+            if (queueDelay < ShortQueue && _rate < 0.6 * _episodeRate && _loss > 0.7 * _episodeLoss)
             {
                 _inherent = Math.Min(_loss, MostLearnt);
                 _rate = 0.85 * _episodeRate;

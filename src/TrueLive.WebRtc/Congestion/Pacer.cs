@@ -7,6 +7,8 @@ namespace TrueLive.WebRtc.Congestion;
 internal sealed class Pacer
 {
     private const double Factor = 2.5;
+    private const double DrainFactor = 1.1;
+    private const long LongQueue = 60_000;
     private const double BurstSeconds = 0.04;
     private double _budget;
     private long _last;
@@ -14,10 +16,15 @@ internal sealed class Pacer
     /// <summary>Bit/s at which packets leave.</summary>
     public double Rate { get; private set; }
 
-    /// <summary>Fills the bucket for the time gone by; <paramref name="target"/> in bit/s, <paramref name="now"/> in microseconds.</summary>
-    public void Fill(int target, long now)
+    /// <summary>
+    /// Fills the bucket for the time gone by. While the bottleneck's own queue is long, bursts would only wait there, or be dropped.
+    /// </summary>
+    /// <param name="target">Bit/s.</param>
+    /// <param name="bottleneckDelay">Microseconds.</param>
+    /// <param name="now">Microseconds.</param>
+    public void Fill(int target, long bottleneckDelay, long now)
     {
-        Rate = target * Factor;
+        Rate = target * (bottleneckDelay > LongQueue ? DrainFactor : Factor);
         var most = Math.Max(Rate * BurstSeconds / 8, 3000);
         _budget = _last == 0 ? most : Math.Min(most, _budget + Rate / 8 * (now - _last) / 1e6);
         _last = now;

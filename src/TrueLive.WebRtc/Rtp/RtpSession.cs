@@ -16,6 +16,7 @@ public sealed partial class RtpSession : IDisposable
     public const int Headroom = 32;
     private const int BufferSize = 1500;
     private const long KeyFrameInterval = 300_000;
+    private const long MaxKeyFrameInterval = 1_000_000;
 
     private readonly MediaPlan _plan;
     private readonly RtpSessionCallbacks _callbacks;
@@ -36,6 +37,8 @@ public sealed partial class RtpSession : IDisposable
     private bool _keyFrameAsked;
     private long _keyFrameSignalled = long.MinValue / 2;
     private long _lastVideoSent;
+    private long _lastFlush;
+    private int _keyFrameBytes;
     private long _framesRefused;
     private long _packetsIgnored;
     private long _nacksReceived;
@@ -130,6 +133,7 @@ public sealed partial class RtpSession : IDisposable
         if (frame.KeyFrame)
         {
             _needKeyFrame = _keyFrameAsked = false;
+            _keyFrameBytes = frame.Data.Length;
         }
 
         _lastVideoSent = micros;
@@ -244,7 +248,9 @@ public sealed partial class RtpSession : IDisposable
             return;
         }
 
-        _pacer.Fill(_control.Target, now);
+        send.AllowResends(_control.Target, now - _lastFlush);
+        _pacer.Fill(_control.Target, _control.QueueDelay, now);
+        _lastFlush = now;
         while (_pacer.MaySend && send.HasQueued)
         {
             TransmitNext(send, probe: _control.ProbeBytesLeft > 0, now);
@@ -302,7 +308,9 @@ public sealed partial class RtpSession : IDisposable
 
     private void SignalKeyFrame(long now)
     {
-        if (_keyFrameAsked && now - _keyFrameSignalled >= KeyFrameInterval)
+        // Key frames may take 40 % of the bitrate at most: on a choked path more of them keep it choked.
+        var interval = Math.Clamp(_keyFrameBytes * 8_000_000L / (long)(0.4 * TargetBitrate), KeyFrameInterval, MaxKeyFrameInterval);
+        if (_keyFrameAsked && now - _keyFrameSignalled >= interval)
         {
             _keyFrameAsked = false;
             _keyFrameSignalled = now;

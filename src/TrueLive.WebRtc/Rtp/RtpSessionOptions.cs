@@ -34,7 +34,7 @@ public sealed record RtpSessionCallbacks
     /// <summary>An Opus packet came in.</summary>
     public OpusPacketHandler? AudioReceived { get; init; }
 
-    /// <summary>The far side needs a key frame; at most every 300 ms.</summary>
+    /// <summary>The far side needs a key frame; at most every 300 ms, less often where key frames would take most of the bitrate.</summary>
     public Action? KeyFrameRequested { get; init; }
 
     /// <summary>The bitrate that video may use has changed, bit/s.</summary>

@@ -93,9 +93,14 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     public void Tick(long roundTrip, long now)
     {
         _nacks.Relax();
-        if (_assembler is { WaitingForKeyFrame: false } assembler)
+        if (_assembler is not { } assembler)
         {
-            _nacks.ForgetBefore(assembler.FirstNeeded);
+            return;
+        }
+
+        _nacks.ForgetBefore(assembler.FirstNeeded);
+        if (!assembler.WaitingForKeyFrame)
+        {
             if (now - _nacks.OldestSince > Math.Clamp(3 * roundTrip, MinWait, MaxWait))
             {
                 assembler.LoseSynchronisation();
@@ -113,7 +118,9 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
             return 0;
         }
 
-        var count = _nacks.Due(sequences, roundTrip, now);
+        // While only a key frame can help, a hole is worth one request: the key frame's first packet may be in it.
+        var tries = _assembler is { WaitingForKeyFrame: true, KeyFrameBegun: false } ? 1 : NackTracker.MaxTries;
+        var count = _nacks.Due(sequences, tries, roundTrip, now);
         NacksSent += count;
         return count;
     }

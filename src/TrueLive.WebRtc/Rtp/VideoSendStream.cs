@@ -29,6 +29,7 @@ internal sealed class VideoSendStream : IDisposable
     private long _next;
     private long _unsent;
     private long _keyFrameEnd;
+    private double _resendBudget = 20_000;
     private ushort _rtxSequence = (ushort)Random.Shared.Next(0x8000);
     private int _pictureId = Random.Shared.Next(0x8000);
 
@@ -62,7 +63,7 @@ internal sealed class VideoSendStream : IDisposable
     /// <summary>A part of a key frame has not been sent yet.</summary>
     public bool KeyFrameQueued => _unsent < _keyFrameEnd;
 
-    public bool HasQueued => _resends.Count > 0 || _unsent < _next;
+    public bool HasQueued => (_resends.Count > 0 && _resendBudget > 0) || _unsent < _next;
 
     public long PacketsSent { get; private set; }
 
@@ -144,7 +145,7 @@ internal sealed class VideoSendStream : IDisposable
     {
         var extended = _sequences.Peek(sequence);
         ref var slot = ref _ring.Find(extended);
-        if (extended >= _unsent || Unsafe.IsNullRef(ref slot) || _resends.Count >= MaxResends || now - slot.Item.Resent < Math.Max(roundTrip / 2, 5_000))
+        if (extended >= _unsent || Unsafe.IsNullRef(ref slot) || _resends.Count >= MaxResends || now - slot.Item.Resent < (roundTrip == 0 ? 50_000 : Math.Max(roundTrip / 2, 5_000)))
         {
             return;
         }
@@ -153,15 +154,23 @@ internal sealed class VideoSendStream : IDisposable
         _resends.Enqueue(extended);
     }
 
+    /// <summary>
+    /// Lets retransmissions have up to half of the bitrate: beyond that they would crowd out the video they are to repair, and a
+    /// choked path would be kept choked. Call with the time since the last call.
+    /// </summary>
+    public void AllowResends(int bitrate, long elapsed) =>
+        _resendBudget = Math.Min(_resendBudget + bitrate * 0.5 / 8 * elapsed / 1e6, Math.Max(bitrate * 0.25 / 8, 6000));
+
     /// <summary>Writes the next packet, retransmissions first, and returns its length; 0 when nothing is queued.</summary>
     public int WriteNext(Span<byte> packet, ushort transportSequence)
     {
-        while (_resends.TryDequeue(out var resend))
+        while (_resendBudget > 0 && _resends.TryDequeue(out var resend))
         {
             ref var slot = ref _ring.Find(resend);
             if (!Unsafe.IsNullRef(ref slot))
             {
                 Retransmitted++;
+                _resendBudget -= slot.Length;
                 return Write(packet, ref slot, retransmission: true, transportSequence);
             }
         }
