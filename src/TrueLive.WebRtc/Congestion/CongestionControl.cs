@@ -143,7 +143,7 @@ internal sealed class CongestionControl
             _oneWayTurned = now;
         }
 
-        _loss.Add(received + lost, lost, Target, QueueDelay, now);
+        _loss.Add(received + lost, lost, Target, _acknowledged.Bitrate(), QueueDelay, now);
         if (probed is { } measured)
         {
             OnProbed(measured, now);
@@ -157,7 +157,7 @@ internal sealed class CongestionControl
     {
         if (!_feedback)
         {
-            _loss.Decide(loss, Target, 0);
+            _loss.Decide(loss, Target, null, 0);
             Settle();
         }
     }

@@ -9,6 +9,7 @@ internal sealed class LossRate(int start, int min, int max)
     private const long Interval = 200_000;
     private const long ShortQueue = 50_000;
     private const int MinPackets = 20;
+    private const double Floor = 0.7;
     private const double MostLearnt = 0.3;
     private double _rate = start;
     private double _inherent;
@@ -27,7 +28,7 @@ internal sealed class LossRate(int start, int min, int max)
     public void Set(double rate) => _rate = Math.Clamp(rate, min, max);
 
     /// <summary>Counts acknowledged and lost packets; decides when enough have come together.</summary>
-    public void Add(int packets, int lost, double current, long queueDelay, long now)
+    public void Add(int packets, int lost, double current, int? carried, long queueDelay, long now)
     {
         _packets += packets;
         _lost += lost;
@@ -36,13 +37,17 @@ internal sealed class LossRate(int start, int min, int max)
             return;
         }
 
-        Decide((double)_lost / _packets, current, queueDelay);
+        Decide((double)_lost / _packets, current, carried, queueDelay);
         _packets = _lost = 0;
         _since = now;
     }
 
-    /// <summary>Takes a share of loss; <paramref name="queueDelay"/> tells loss by a full queue from loss by nature.</summary>
-    public void Decide(double share, double current, long queueDelay)
+    /// <summary>Takes a share of loss.</summary>
+    /// <param name="share">0 to 1.</param>
+    /// <param name="current">Bitrate in use.</param>
+    /// <param name="carried">Acknowledged bitrate; null when not known.</param>
+    /// <param name="queueDelay">Tells loss by a full queue from loss by nature.</param>
+    public void Decide(double share, double current, int? carried, long queueDelay)
     {
         _loss = 0.7 * _loss + 0.3 * share;
         _inherent *= 0.998;
@@ -58,7 +63,9 @@ internal sealed class LossRate(int start, int min, int max)
                 (_episodeRate, _episodeLoss) = (Math.Min(_rate, current), _loss);
             }
 
-            _rate = Math.Max(Math.Min(_rate, current) * (1 - 0.5 * Math.Min(share, 0.5)), min);
+            // What came through in spite of the loss bounds the decrease: several reports of one queue's overflow must not add up.
+            var floor = Math.Max(min, Math.Min(Floor * (carried ?? 0), current));
+            _rate = Math.Max(Math.Min(_rate, current) * (1 - 0.5 * Math.Min(share, 0.5)), floor);
             if (queueDelay < ShortQueue && _rate < 0.6 * _episodeRate && _loss > 0.7 * _episodeLoss)
             {
                 _inherent = Math.Min(_loss, MostLearnt);

@@ -50,7 +50,7 @@ internal sealed class NackTracker
             _missing.RemoveAt(index);
             if (!repaired)
             {
-                _reorderDelay = Math.Max(_reorderDelay, Math.Min(now - hole.Since, MaxReorderDelay));
+                _reorderDelay = Math.Max(_reorderDelay, Math.Min(1.1 * (now - hole.Since), MaxReorderDelay));
             }
             else if (hole.Tries > 0)
             {
@@ -98,7 +98,7 @@ internal sealed class NackTracker
     }
 
     /// <summary>Lets the caution about reordering fade; called about every 10 ms.</summary>
-    public void Relax() => _reorderDelay *= 0.998;
+    public void Relax() => _reorderDelay *= 0.9995;
 
     private int IndexOf(long sequence)
     {

@@ -221,6 +221,7 @@ public sealed partial class RtpSession : IDisposable
         NacksSent = _receive?.NacksSent ?? 0,
         KeyFrameRequestsSent = _receive?.KeyFrameRequests ?? 0,
         FramesSent = _send?.FramesQueued ?? 0,
+        FramesDroppedUnsent = _send?.FramesDropped ?? 0,
         FramesRefused = _framesRefused,
         VideoPacketsSent = _send?.PacketsSent ?? 0,
         VideoBytesSent = _send?.PayloadBytesSent ?? 0,

@@ -92,6 +92,9 @@ public sealed record RtpSessionStats
     /// <summary>Frames queued for sending.</summary>
     public long FramesSent { get; init; }
 
+    /// <summary>Frames taken out of the pacer's queue because a key frame came behind them.</summary>
+    public long FramesDroppedUnsent { get; init; }
+
     /// <summary>Frames refused: pacer full, waiting for a key frame, or wrong codec.</summary>
     public long FramesRefused { get; init; }
 

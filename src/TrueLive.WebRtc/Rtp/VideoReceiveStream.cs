@@ -17,7 +17,9 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     private const long KeyFrameRetry = 200_000;
     private const long KeyFrameTransfer = 600_000;
     private const long MinWait = 100_000;
-    private const long MaxWait = 500_000;
+    private const long MaxWait = 650_000;
+    // Requests wait for the next tick, and repairs for the far side's pacer.
+    private const long NackSlack = 50_000;
 
     private FrameAssembler? _assembler;
     private VideoFormat? _format;
@@ -101,7 +103,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         _nacks.ForgetBefore(assembler.FirstNeeded);
         if (!assembler.WaitingForKeyFrame)
         {
-            if (now - _nacks.OldestSince > Math.Clamp(3 * roundTrip, MinWait, MaxWait))
+            if (now - _nacks.OldestSince > Math.Clamp(4 * roundTrip + NackSlack, MinWait, MaxWait))
             {
                 assembler.LoseSynchronisation();
                 _nacks.ForgetBefore(assembler.FirstNeeded == 0 ? long.MaxValue : assembler.FirstNeeded);

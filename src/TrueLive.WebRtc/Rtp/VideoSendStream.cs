@@ -17,6 +17,7 @@ internal sealed class VideoSendStream : IDisposable
     private const int InitialSlots = 512;
     private const int MaxSlots = 4096;
     private const int MaxResends = 1024;
+    private const long StaleQueue = 50_000;
 
     private readonly VideoPlan _plan;
     private readonly VideoFormat _format;
@@ -73,6 +74,9 @@ internal sealed class VideoSendStream : IDisposable
 
     public long FramesQueued { get; private set; }
 
+    /// <summary>Queued frames that a key frame made needless before they were sent.</summary>
+    public long FramesDropped { get; private set; }
+
     public uint LastTimestamp { get; private set; }
 
     /// <summary>When the packet at the head of the queue was put there, in microseconds; <paramref name="now"/> for an empty queue.</summary>
@@ -88,6 +92,11 @@ internal sealed class VideoSendStream : IDisposable
         if (frame.Codec != _format.Codec || frame.Data.Length > FrameBuffer.Limit)
         {
             return false;
+        }
+
+        if (frame.KeyFrame && now - OldestQueued(now) > StaleQueue)
+        {
+            DropUnsentFrames();
         }
 
         var first = _next;
@@ -204,6 +213,29 @@ internal sealed class VideoSendStream : IDisposable
         ref var slot = ref _ring.Claim(_next++);
         slot.Item = new Outgoing { Timestamp = frame.RtpTime, Queued = now };
         return ref slot;
+    }
+
+    /// <summary>
+    /// Takes whole frames that nobody has seen a packet of out of the queue. Their sequence numbers are used again, so the far side
+    /// sees no hole.
+    /// </summary>
+    private void DropUnsentFrames()
+    {
+        var keep = _unsent;
+        ref var sent = ref _ring.Find(_unsent - 1);
+        if (!Unsafe.IsNullRef(ref sent) && !sent.Item.Marker)
+        {
+            while (keep < _next && !_ring.Find(keep++).Item.Marker)
+            {
+            }
+        }
+
+        for (var i = keep; i < _next; i++)
+        {
+            FramesDropped += _ring.Find(i).Item.Marker ? 1 : 0;
+        }
+
+        Abandon(keep);
     }
 
     private bool Abandon(long first)
