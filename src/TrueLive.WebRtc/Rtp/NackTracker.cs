@@ -7,13 +7,14 @@ namespace TrueLive.WebRtc.Rtp;
 internal sealed class NackTracker
 {
     private const int MaxMissing = 1000;
-    private const int MaxTries = 12;
+    public const int MaxTries = 12;
+    private const long UnknownRoundTrip = 100_000;
     private const long MaxReorderDelay = 60_000;
     private readonly List<Missing> _missing = new(MaxMissing);
     private long _highest;
     private double _reorderDelay;
 
-    private record struct Missing(long Sequence, long Since, long Asked, int Tries);
+    private record struct Missing(long Sequence, long Since, long FirstAsked, long Asked, int Tries);
 
     /// <summary>Round trip measured from request to repair, in microseconds; 0 before the first one.</summary>
     public long RoundTrip { get; private set; }
@@ -36,7 +37,7 @@ internal sealed class NackTracker
 
             for (; from < sequence; from++)
             {
-                _missing.Add(new Missing(from, now, 0, 0));
+                _missing.Add(new Missing(from, now, 0, 0, 0));
             }
 
             return true;
@@ -49,12 +50,14 @@ internal sealed class NackTracker
             _missing.RemoveAt(index);
             if (!repaired)
             {
-                _reorderDelay = Math.Max(_reorderDelay, Math.Min(now - hole.Since, MaxReorderDelay));
+                _reorderDelay = Math.Max(_reorderDelay, Math.Min(1.1 * (now - hole.Since), MaxReorderDelay));
             }
-            else if (hole.Tries == 1)
+            else if (hole.Tries > 0)
             {
-                var sample = now - hole.Asked;
-                RoundTrip = RoundTrip == 0 ? sample : (7 * RoundTrip + sample) / 8;
+                // Which of several requests was answered is not known: the first one gives an upper bound, the last one a lower.
+                var longest = now - hole.FirstAsked;
+                var shortest = now - hole.Asked;
+                RoundTrip = RoundTrip == 0 ? longest : (7 * RoundTrip + Math.Clamp(RoundTrip, shortest, longest)) / 8;
             }
         }
 
@@ -77,17 +80,17 @@ internal sealed class NackTracker
     public void Clear() => _missing.Clear();
 
     /// <summary>Fills in the sequence numbers to ask for now, ascending; returns how many.</summary>
-    public int Due(Span<ushort> sequences, long roundTrip, long now)
+    public int Due(Span<ushort> sequences, int maxTries, long roundTrip, long now)
     {
         var count = 0;
-        var interval = Math.Max(20_000, roundTrip + 5_000);
+        var interval = roundTrip == 0 ? UnknownRoundTrip : Math.Max(20_000, roundTrip + 5_000);
         for (var i = 0; i < _missing.Count && count < sequences.Length; i++)
         {
             var hole = _missing[i];
-            if (hole.Tries < MaxTries && (hole.Tries == 0 ? now - hole.Since >= (long)_reorderDelay : now - hole.Asked >= interval))
+            if (hole.Tries < maxTries && (hole.Tries == 0 ? now - hole.Since >= (long)_reorderDelay : now - hole.Asked >= interval))
             {
                 sequences[count++] = (ushort)hole.Sequence;
-                _missing[i] = hole with { Asked = now, Tries = hole.Tries + 1 };
+                _missing[i] = hole with { FirstAsked = hole.Tries == 0 ? now : hole.FirstAsked, Asked = now, Tries = hole.Tries + 1 };
             }
         }
 
@@ -95,7 +98,7 @@ internal sealed class NackTracker
     }
 
     /// <summary>Lets the caution about reordering fade; called about every 10 ms.</summary>
-    public void Relax() => _reorderDelay *= 0.998;
+    public void Relax() => _reorderDelay *= 0.9995;
 
     private int IndexOf(long sequence)
     {

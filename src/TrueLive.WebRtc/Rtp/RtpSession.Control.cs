@@ -1,3 +1,4 @@
+using TrueLive.WebRtc.Congestion;
 using TrueLive.WebRtc.Rtcp;
 
 namespace TrueLive.WebRtc.Rtp;
@@ -6,10 +7,13 @@ namespace TrueLive.WebRtc.Rtp;
 public sealed partial class RtpSession
 {
     private const long ReportInterval = 1_000_000;
+    private const long TransportFeedbackInterval = 50_000;
     private const int MaxNacksAtOnce = 250;
 
     private readonly ushort[] _nackBuffer = new ushort[MaxNacksAtOnce];
+    private readonly ArrivalLog _arrivals = new();
     private long _nextReport;
+    private long _nextTransportFeedback;
     private long _roundTrip;
     private double _sendLoss;
     private long _lastAudioSent;
@@ -44,6 +48,12 @@ public sealed partial class RtpSession
             case RtcpType.TransportFeedback when packet.IsNack && _send is { } send && packet.MediaSsrc == send.Ssrc:
                 ReceiveNack(packet, send, now);
                 break;
+            case RtcpType.TransportFeedback when packet.IsTransportCc:
+                _control.OnFeedback(packet.Bytes, RoundTrip, now);
+                break;
+            case RtcpType.PayloadFeedback when packet.IsRemb:
+                _control.OnRemb(packet.RembBitrate());
+                break;
             case RtcpType.PayloadFeedback when packet.IsPli && packet.MediaSsrc == _send?.Ssrc:
                 _keyFrameRequestsReceived++;
                 AskForKeyFrame();
@@ -76,6 +86,7 @@ public sealed partial class RtpSession
             if (ours)
             {
                 _sendLoss = block.FractionLost / 256.0;
+                _control.OnReport(_sendLoss);
             }
         }
     }
@@ -144,6 +155,34 @@ public sealed partial class RtpSession
         }
 
         _callbacks.SendRtcp(_buffer, writer.Length);
+    }
+
+    private void NoteArrival(in RtpPacket packet, long now)
+    {
+        var value = packet.Extension((_plan.ReceiveVideo?.Extensions ?? _plan.Audio?.Extensions ?? default).TransportSequence);
+        if (value.Length >= 2)
+        {
+            _arrivals.Add(System.Buffers.Binary.BinaryPrimitives.ReadUInt16BigEndian(value), now);
+        }
+    }
+
+    private void SendTransportFeedbackIfDue(long now)
+    {
+        if (now < _nextTransportFeedback || !_arrivals.HasNews)
+        {
+            return;
+        }
+
+        _nextTransportFeedback = now + TransportFeedbackInterval;
+        for (var more = true; more;)
+        {
+            var writer = BeginFeedback();
+            more = _arrivals.Write(ref writer, _localSsrc, _receive?.Ssrc ?? _audio?.Ssrc ?? 0);
+            if (more)
+            {
+                _callbacks.SendRtcp(_buffer, writer.Length);
+            }
+        }
     }
 
     private RtcpWriter BeginFeedback()

@@ -1,4 +1,5 @@
 using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Congestion;
 using TrueLive.WebRtc.Rtcp;
 using TrueLive.WebRtc.Sdp;
 
@@ -15,6 +16,7 @@ public sealed partial class RtpSession : IDisposable
     public const int Headroom = 32;
     private const int BufferSize = 1500;
     private const long KeyFrameInterval = 300_000;
+    private const long MaxKeyFrameInterval = 1_000_000;
 
     private readonly MediaPlan _plan;
     private readonly RtpSessionCallbacks _callbacks;
@@ -25,6 +27,9 @@ public sealed partial class RtpSession : IDisposable
     private readonly VideoReceiveStream? _receive;
     private readonly VideoSendStream? _send;
     private readonly AudioStream? _audio;
+    private readonly CongestionControl _control;
+    private readonly Pacer _pacer = new();
+    private readonly Throughput _audioRate = new(1_000_000);
     private readonly uint _localSsrc;
     private readonly byte[] _buffer = new byte[BufferSize + Headroom];
     private ushort _transportSequence;
@@ -32,6 +37,8 @@ public sealed partial class RtpSession : IDisposable
     private bool _keyFrameAsked;
     private long _keyFrameSignalled = long.MinValue / 2;
     private long _lastVideoSent;
+    private long _lastFlush;
+    private int _keyFrameBytes;
     private long _framesRefused;
     private long _packetsIgnored;
     private long _nacksReceived;
@@ -51,6 +58,7 @@ public sealed partial class RtpSession : IDisposable
         _audio = plan.Audio is { } audio ? new AudioStream(audio, callbacks.AudioReceived) : null;
         _localSsrc = _send?.Ssrc ?? _audio?.LocalSsrc ?? plan.ReceiveVideo?.LocalSsrc ?? SdpNegotiation.NewSsrc();
         _nextReport = 50_000;
+        _control = new CongestionControl(_options.StartBitrate, _options.MinBitrate, _options.MaxBitrate, plan.SendVideo is { Feedback.TransportCc: true, Extensions.TransportSequence: not 0 });
         TargetBitrate = _options.StartBitrate;
     }
 
@@ -67,8 +75,11 @@ public sealed partial class RtpSession : IDisposable
         if (!RtpPacket.TryParse(packet, out var rtp))
         {
             _packetsIgnored++;
+            return;
         }
-        else if (_receive is not null && _receive.Accepts(rtp.PayloadType))
+
+        NoteArrival(rtp, micros);
+        if (_receive is not null && _receive.Accepts(rtp.PayloadType))
         {
             _receive.Receive(rtp, micros, now);
             FlushFeedback(micros);
@@ -92,6 +103,7 @@ public sealed partial class RtpSession : IDisposable
             ReceiveRtcpPacket(packet, micros);
         }
 
+        UpdateTarget();
         Flush(micros);
     }
 
@@ -121,6 +133,7 @@ public sealed partial class RtpSession : IDisposable
         if (frame.KeyFrame)
         {
             _needKeyFrame = _keyFrameAsked = false;
+            _keyFrameBytes = frame.Data.Length;
         }
 
         _lastVideoSent = micros;
@@ -132,8 +145,18 @@ public sealed partial class RtpSession : IDisposable
     /// False while the pacer's queue is full: an encoder that skips the frame now keeps its references whole, where a refused
     /// <see cref="SendVideo"/> costs a key frame.
     /// </summary>
-    public bool CanSendVideo(long now) =>
-        _send is not null && Micros(now) - _send.OldestQueued(Micros(now)) <= (long)_options.MaxQueueTime.TotalMicroseconds;
+    public bool CanSendVideo(long now)
+    {
+        if (_send is null)
+        {
+            return false;
+        }
+
+        // A key frame may take longer than the bound; refusing what refers to it would only bring the next key frame.
+        var micros = Micros(now);
+        var bound = (long)_options.MaxQueueTime.TotalMicroseconds * (_send.KeyFrameQueued ? 4 : 1);
+        return micros - _send.OldestQueued(micros) <= bound;
+    }
 
     /// <summary>Sends one Opus packet, ahead of queued video. False when audio is not sent in this session or the packet is too large.</summary>
     public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long now)
@@ -145,7 +168,8 @@ public sealed partial class RtpSession : IDisposable
         }
 
         _lastAudioSent = Micros(now);
-        Transmit(length, media: false, _lastAudioSent);
+        _audioRate.Add(_lastAudioSent, length);
+        Transmit(length, probe: false, _lastAudioSent);
         return true;
     }
 
@@ -162,6 +186,9 @@ public sealed partial class RtpSession : IDisposable
         var micros = Micros(now);
         _receive?.Tick(RoundTrip, micros);
         FlushFeedback(micros);
+        SendTransportFeedbackIfDue(micros);
+        _control.Tick(RoundTrip, micros);
+        UpdateTarget();
         SendReportIfDue(micros);
         SignalKeyFrame(micros);
         Flush(micros);
@@ -181,6 +208,8 @@ public sealed partial class RtpSession : IDisposable
     {
         RoundTrip = RoundTrip > 0 ? TimeSpan.FromMicroseconds(RoundTrip) : null,
         SendLoss = _sendLoss,
+        EstimatedBitrate = _control.Target,
+        BottleneckDelay = TimeSpan.FromMicroseconds(_control.QueueDelay),
         TargetBitrate = TargetBitrate,
         PacerDelay = TimeSpan.FromMicroseconds(_send is null ? 0 : Micros(now) - _send.OldestQueued(Micros(now))),
         FramesReceived = _receive?.Frames ?? 0,
@@ -192,6 +221,7 @@ public sealed partial class RtpSession : IDisposable
         NacksSent = _receive?.NacksSent ?? 0,
         KeyFrameRequestsSent = _receive?.KeyFrameRequests ?? 0,
         FramesSent = _send?.FramesQueued ?? 0,
+        FramesDroppedUnsent = _send?.FramesDropped ?? 0,
         FramesRefused = _framesRefused,
         VideoPacketsSent = _send?.PacketsSent ?? 0,
         VideoBytesSent = _send?.PayloadBytesSent ?? 0,
@@ -214,27 +244,74 @@ public sealed partial class RtpSession : IDisposable
 
     private void Flush(long now)
     {
-        while (_send is { HasQueued: true })
+        if (_send is not { } send)
         {
-            var length = _send.WriteNext(_buffer, _transportSequence);
-            if (length > 0)
-            {
-                Transmit(length, media: true, now);
-            }
+            return;
+        }
+
+        send.AllowResends(_control.Target, now - _lastFlush);
+        _pacer.Fill(_control.Target, _control.QueueDelay, now);
+        _lastFlush = now;
+        while (_pacer.MaySend && send.HasQueued)
+        {
+            TransmitNext(send, probe: _control.ProbeBytesLeft > 0, now);
+        }
+
+        // A probe goes beyond the pacer, at most 10 ms worth of it at a time.
+        for (var left = _control.ProbeRate / 800; left > 0 && _control.ProbeBytesLeft > 0;)
+        {
+            var length = send.HasQueued ? TransmitNext(send, probe: true, now) : TransmitProbe(send, now);
+            left = length == 0 ? 0 : left - length;
         }
     }
 
-    private void Transmit(int length, bool media, long now)
+    private int TransmitNext(VideoSendStream send, bool probe, long now)
     {
-        _transportSequence++;
+        var length = send.WriteNext(_buffer, _transportSequence);
+        if (length > 0)
+        {
+            Transmit(length, probe, now);
+        }
+
+        return length;
+    }
+
+    private int TransmitProbe(VideoSendStream send, long now)
+    {
+        var length = send.WriteProbe(_buffer, _transportSequence);
+        if (length > 0)
+        {
+            Transmit(length, probe: true, now);
+        }
+
+        return length;
+    }
+
+    private void Transmit(int length, bool probe, long now)
+    {
+        _pacer.Sent(length);
+        _control.OnSent(_transportSequence++, length, probe, now);
         _callbacks.SendRtp(_buffer, length);
+    }
+
+    private void UpdateTarget()
+    {
+        // Video gets what audio and packet headers leave over.
+        var video = Math.Max(_options.MinBitrate, (int)(0.97 * _control.Target) - (_audioRate.Bitrate() ?? 0));
+        if (Math.Abs(video - TargetBitrate) > TargetBitrate / 40)
+        {
+            TargetBitrate = video;
+            _callbacks.TargetBitrateChanged?.Invoke(video);
+        }
     }
 
     private void AskForKeyFrame() => _keyFrameAsked = true;
 
     private void SignalKeyFrame(long now)
     {
-        if (_keyFrameAsked && now - _keyFrameSignalled >= KeyFrameInterval)
+        // Key frames may take 40 % of the bitrate at most: on a choked path more of them keep it choked.
+        var interval = Math.Clamp(_keyFrameBytes * 8_000_000L / (long)(0.4 * TargetBitrate), KeyFrameInterval, MaxKeyFrameInterval);
+        if (_keyFrameAsked && now - _keyFrameSignalled >= interval)
         {
             _keyFrameAsked = false;
             _keyFrameSignalled = now;

@@ -34,7 +34,7 @@ public sealed record RtpSessionCallbacks
     /// <summary>An Opus packet came in.</summary>
     public OpusPacketHandler? AudioReceived { get; init; }
 
-    /// <summary>The far side needs a key frame; at most every 300 ms.</summary>
+    /// <summary>The far side needs a key frame; at most every 300 ms, less often where key frames would take most of the bitrate.</summary>
     public Action? KeyFrameRequested { get; init; }
 
     /// <summary>The bitrate that video may use has changed, bit/s.</summary>
@@ -55,6 +55,12 @@ public sealed record RtpSessionStats
 
     /// <summary>Bitrate that video may use now, bit/s.</summary>
     public int TargetBitrate { get; init; }
+
+    /// <summary>Estimated capacity of the path for all packets of this session, bit/s.</summary>
+    public int EstimatedBitrate { get; init; }
+
+    /// <summary>Estimated time that our packets wait in the queue of the path's bottleneck.</summary>
+    public TimeSpan BottleneckDelay { get; init; }
 
     /// <summary>Time that the head of the pacer's queue has waited.</summary>
     public TimeSpan PacerDelay { get; init; }
@@ -85,6 +91,9 @@ public sealed record RtpSessionStats
 
     /// <summary>Frames queued for sending.</summary>
     public long FramesSent { get; init; }
+
+    /// <summary>Frames taken out of the pacer's queue because a key frame came behind them.</summary>
+    public long FramesDroppedUnsent { get; init; }
 
     /// <summary>Frames refused: pacer full, waiting for a key frame, or wrong codec.</summary>
     public long FramesRefused { get; init; }

@@ -17,7 +17,9 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     private const long KeyFrameRetry = 200_000;
     private const long KeyFrameTransfer = 600_000;
     private const long MinWait = 100_000;
-    private const long MaxWait = 500_000;
+    private const long MaxWait = 650_000;
+    // Requests wait for the next tick, and repairs for the far side's pacer.
+    private const long NackSlack = 50_000;
 
     private FrameAssembler? _assembler;
     private VideoFormat? _format;
@@ -93,10 +95,15 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     public void Tick(long roundTrip, long now)
     {
         _nacks.Relax();
-        if (_assembler is { WaitingForKeyFrame: false } assembler)
+        if (_assembler is not { } assembler)
         {
-            _nacks.ForgetBefore(assembler.FirstNeeded);
-            if (now - _nacks.OldestSince > Math.Clamp(3 * roundTrip, MinWait, MaxWait))
+            return;
+        }
+
+        _nacks.ForgetBefore(assembler.FirstNeeded);
+        if (!assembler.WaitingForKeyFrame)
+        {
+            if (now - _nacks.OldestSince > Math.Clamp(4 * roundTrip + NackSlack, MinWait, MaxWait))
             {
                 assembler.LoseSynchronisation();
                 _nacks.ForgetBefore(assembler.FirstNeeded == 0 ? long.MaxValue : assembler.FirstNeeded);
@@ -113,7 +120,9 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
             return 0;
         }
 
-        var count = _nacks.Due(sequences, roundTrip, now);
+        // While only a key frame can help, a hole is worth one request: the key frame's first packet may be in it.
+        var tries = _assembler is { WaitingForKeyFrame: true, KeyFrameBegun: false } ? 1 : NackTracker.MaxTries;
+        var count = _nacks.Due(sequences, tries, roundTrip, now);
         NacksSent += count;
         return count;
     }

@@ -17,6 +17,7 @@ internal sealed class VideoSendStream : IDisposable
     private const int InitialSlots = 512;
     private const int MaxSlots = 4096;
     private const int MaxResends = 1024;
+    private const long StaleQueue = 50_000;
 
     private readonly VideoPlan _plan;
     private readonly VideoFormat _format;
@@ -28,6 +29,8 @@ internal sealed class VideoSendStream : IDisposable
     private Unwrapper _sequences = new(16);
     private long _next;
     private long _unsent;
+    private long _keyFrameEnd;
+    private double _resendBudget = 20_000;
     private ushort _rtxSequence = (ushort)Random.Shared.Next(0x8000);
     private int _pictureId = Random.Shared.Next(0x8000);
 
@@ -58,7 +61,10 @@ internal sealed class VideoSendStream : IDisposable
     /// <summary>RTP bytes that wait to be sent, retransmissions excluded.</summary>
     public int QueuedBytes { get; private set; }
 
-    public bool HasQueued => _resends.Count > 0 || _unsent < _next;
+    /// <summary>A part of a key frame has not been sent yet.</summary>
+    public bool KeyFrameQueued => _unsent < _keyFrameEnd;
+
+    public bool HasQueued => (_resends.Count > 0 && _resendBudget > 0) || _unsent < _next;
 
     public long PacketsSent { get; private set; }
 
@@ -67,6 +73,9 @@ internal sealed class VideoSendStream : IDisposable
     public long Retransmitted { get; private set; }
 
     public long FramesQueued { get; private set; }
+
+    /// <summary>Queued frames that a key frame made needless before they were sent.</summary>
+    public long FramesDropped { get; private set; }
 
     public uint LastTimestamp { get; private set; }
 
@@ -83,6 +92,11 @@ internal sealed class VideoSendStream : IDisposable
         if (frame.Codec != _format.Codec || frame.Data.Length > FrameBuffer.Limit)
         {
             return false;
+        }
+
+        if (frame.KeyFrame && now - OldestQueued(now) > StaleQueue)
+        {
+            DropUnsentFrames();
         }
 
         var first = _next;
@@ -126,6 +140,7 @@ internal sealed class VideoSendStream : IDisposable
 
         last.Item.Marker = true;
         last.Item.Colour = frame.Colour;
+        _keyFrameEnd = frame.KeyFrame ? _next : _keyFrameEnd;
         LastTimestamp = frame.RtpTime;
         FramesQueued++;
         return true;
@@ -139,7 +154,7 @@ internal sealed class VideoSendStream : IDisposable
     {
         var extended = _sequences.Peek(sequence);
         ref var slot = ref _ring.Find(extended);
-        if (extended >= _unsent || Unsafe.IsNullRef(ref slot) || _resends.Count >= MaxResends || now - slot.Item.Resent < Math.Max(roundTrip / 2, 5_000))
+        if (extended >= _unsent || Unsafe.IsNullRef(ref slot) || _resends.Count >= MaxResends || now - slot.Item.Resent < (roundTrip == 0 ? 50_000 : Math.Max(roundTrip / 2, 5_000)))
         {
             return;
         }
@@ -148,15 +163,23 @@ internal sealed class VideoSendStream : IDisposable
         _resends.Enqueue(extended);
     }
 
+    /// <summary>
+    /// Lets retransmissions have up to half of the bitrate: beyond that they would crowd out the video they are to repair, and a
+    /// choked path would be kept choked. Call with the time since the last call.
+    /// </summary>
+    public void AllowResends(int bitrate, long elapsed) =>
+        _resendBudget = Math.Min(_resendBudget + bitrate * 0.5 / 8 * elapsed / 1e6, Math.Max(bitrate * 0.25 / 8, 6000));
+
     /// <summary>Writes the next packet, retransmissions first, and returns its length; 0 when nothing is queued.</summary>
     public int WriteNext(Span<byte> packet, ushort transportSequence)
     {
-        while (_resends.TryDequeue(out var resend))
+        while (_resendBudget > 0 && _resends.TryDequeue(out var resend))
         {
             ref var slot = ref _ring.Find(resend);
             if (!Unsafe.IsNullRef(ref slot))
             {
                 Retransmitted++;
+                _resendBudget -= slot.Length;
                 return Write(packet, ref slot, retransmission: true, transportSequence);
             }
         }
@@ -174,7 +197,7 @@ internal sealed class VideoSendStream : IDisposable
     }
 
     /// <summary>
-    /// Writes a probe packet on the retransmission stream: the newest packet sent, again, or padding. 0 without RTX.
+    /// Writes a probe packet on the retransmission stream: the newest packet sent, again. 0 without RTX.
     /// </summary>
     public int WriteProbe(Span<byte> packet, ushort transportSequence)
     {
@@ -190,6 +213,29 @@ internal sealed class VideoSendStream : IDisposable
         ref var slot = ref _ring.Claim(_next++);
         slot.Item = new Outgoing { Timestamp = frame.RtpTime, Queued = now };
         return ref slot;
+    }
+
+    /// <summary>
+    /// Takes whole frames that nobody has seen a packet of out of the queue. Their sequence numbers are used again, so the far side
+    /// sees no hole.
+    /// </summary>
+    private void DropUnsentFrames()
+    {
+        var keep = _unsent;
+        ref var sent = ref _ring.Find(_unsent - 1);
+        if (!Unsafe.IsNullRef(ref sent) && !sent.Item.Marker)
+        {
+            while (keep < _next && !_ring.Find(keep++).Item.Marker)
+            {
+            }
+        }
+
+        for (var i = keep; i < _next; i++)
+        {
+            FramesDropped += _ring.Find(i).Item.Marker ? 1 : 0;
+        }
+
+        Abandon(keep);
     }
 
     private bool Abandon(long first)

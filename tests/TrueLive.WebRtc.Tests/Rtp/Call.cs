@@ -12,16 +12,16 @@ internal sealed class Call : IDisposable
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
     private readonly Dictionary<uint, (int Number, byte[] Data, long At)> _sent = [];
     private readonly VideoCodec _codec;
-    private readonly int _keySize;
+    private readonly int _keyFactor;
     private int _number;
     private bool _keyFrameWanted;
     private long _sinceTick;
 
-    public Call(VideoCodec codec = VideoCodec.H264, int seed = 1, RtpSessionOptions? options = null, int slices = 1, int keySize = 30_000)
+    public Call(VideoCodec codec = VideoCodec.H264, int seed = 1, RtpSessionOptions? options = null, int slices = 1, int keyFactor = 6)
     {
         _codec = codec;
         Slices = slices;
-        _keySize = keySize;
+        _keyFactor = keyFactor;
         Up = new Impairment(seed);
         Down = new Impairment(seed + 1000);
         var preferences = new MediaPreferences { Codecs = [codec] };
@@ -115,7 +115,7 @@ internal sealed class Call : IDisposable
 
         var key = _number == 0 || _keyFrameWanted;
         var number = ++_number;
-        var data = TestFrames.Make(_codec, number, key, size ?? (key ? _keySize : (int)(Encoder / 8 / framesPerSecond)), Slices);
+        var data = TestFrames.Make(_codec, number, key, size ?? (int)(Encoder / 8 / framesPerSecond) * (key ? _keyFactor : 1), Slices);
         var rtpTime = (uint)(Now * 9 / 100);
         _sent[rtpTime] = (number, data, Now);
         if (Alice.SendVideo(new EncodedFrame { Codec = _codec, Data = data, RtpTime = rtpTime, KeyFrame = key, Colour = colour }, Ticks) && key)

@@ -1,0 +1,36 @@
+namespace TrueLive.WebRtc.Congestion;
+
+/// <summary>
+/// Leaky bucket (draft-ietf-rmcat-gcc-02 section 4): lets packets out at a multiple of the target bitrate. An ordinary frame leaves at
+/// once; only what exceeds the burst allowance is spread. Keeps no packets itself: its queue is the send stream's.
+/// </summary>
+internal sealed class Pacer
+{
+    private const double Factor = 2.5;
+    private const double DrainFactor = 1.1;
+    private const long LongQueue = 60_000;
+    private const double BurstSeconds = 0.04;
+    private double _budget;
+    private long _last;
+
+    /// <summary>Bit/s at which packets leave.</summary>
+    public double Rate { get; private set; }
+
+    /// <summary>
+    /// Fills the bucket for the time gone by. While the bottleneck's own queue is long, bursts would only wait there, or be dropped.
+    /// </summary>
+    /// <param name="target">Bit/s.</param>
+    /// <param name="bottleneckDelay">Microseconds.</param>
+    /// <param name="now">Microseconds.</param>
+    public void Fill(int target, long bottleneckDelay, long now)
+    {
+        Rate = target * (bottleneckDelay > LongQueue ? DrainFactor : Factor);
+        var most = Math.Max(Rate * BurstSeconds / 8, 3000);
+        _budget = _last == 0 ? most : Math.Min(most, _budget + Rate / 8 * (now - _last) / 1e6);
+        _last = now;
+    }
+
+    public bool MaySend => _budget > 0;
+
+    public void Sent(int bytes) => _budget -= bytes;
+}
