@@ -61,7 +61,7 @@ public static class ProbeAnalysis
             SlopeMsPerS = SlopeOf(fast, random),
             FrameJitter = map is { Reliable: true } ? Jitter(map) : double.NaN,
             FamilyGap = GapOf(fast, slow),
-            Coverage = map is null ? Estimate.None : CoverageOf(plan.Phases[fastIndex], seen, map),
+            Coverage = map is null ? Estimate.None : CoverageOf(seen, map),
             RunAheadMsPerS = control is null ? Estimate.None : RunAhead(control, random),
             Seconds = seen.Times[^1],
             FirstFrame = seen.Times[0],
@@ -139,7 +139,7 @@ public static class ProbeAnalysis
             var all = map.Delay.Order().ToArray();
             var every = Math.Max(1, (int)Math.Round(map.Delay.Count / Math.Max(1, SecondsOf(map))));
             var events = map.Delay.Where((_, i) => i % every == every / 2).ToArray();
-            Estimate At(double q) => Widened(Intervals.QuantileInterval(events, q, Intervals.Quantile(all, q)), 0.5 / CodeLaw.Rate);
+            Estimate At(double q) => Widened(Intervals.QuantileInterval(events, q, Intervals.Quantile(all, q)), 1.0 / CodeLaw.Rate);
             return (At(0.5), At(0.9), At(0.95), At(0.99), "frame");
         }
         if (locked.Length == 0 || fast.Lock < 0.3)
@@ -153,7 +153,7 @@ public static class ProbeAnalysis
 
     private static double SecondsOf(FrameMap map) => (map.Input[^1] - map.Input[0]) / (double)CodeLaw.Rate;
 
-    /// <summary>A code can only be seen to flip at a frame: the instrument's own half step widens every interval.</summary>
+    /// <summary>A code can only be seen to flip at a frame: the instrument's own step widens every interval.</summary>
     private static Estimate Widened(Estimate e, double by) => e.Measured ? e with { Low = e.Low - by, High = e.High + by } : e;
 
     private static Estimate SlopeOf(FastFindings fast, Random random)
@@ -181,14 +181,13 @@ public static class ProbeAnalysis
         return Math.Abs(motion - region);
     }
 
-    private static Estimate CoverageOf(Phase phase, Observation seen, FrameMap map)
+    private static Estimate CoverageOf(Observation seen, FrameMap map)
     {
         var (first, last) = (map.Input.Min(), map.Input.Max());
         var from = seen.Sent[first];
         var bins = new bool[(int)((seen.Sent[last] - from) * 10) + 1];
         foreach (var j in map.Input)
             bins[(int)((seen.Sent[j] - from) * 10)] = true;
-        _ = phase;
         return Intervals.Share(bins.Count(b => b) / (double)bins.Length, bins.Length);
     }
 

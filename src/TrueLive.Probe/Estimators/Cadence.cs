@@ -123,8 +123,8 @@ internal static class Cadence
                 medians[phase] = values[values.Count / 2];
             }
             var ratio = medians.Min() / Math.Max(medians.Max(), 1e-6);
-            // Only the frame at the key stands out; several of a longer beat would be another rhythm.
-            if (ratio < least)
+            // Multiples of the beat stand out as well; the shortest that is nearly as clear is the beat.
+            if (ratio < 0.7 * least)
                 (by, least) = (period, ratio);
         }
         return least < 0.15 ? (by, least) : (1, least);

@@ -140,7 +140,8 @@ internal static class EventTest
             var (sent, state) = events[e];
             var before = e > 0 ? sent - events[e - 1].Sent : sent - start + 1;
             var after = e + 1 < events.Count ? events[e + 1].Sent - sent : end - sent;
-            var from = Math.Max(sent, sent + lag - 0.55 * before);
+            // A burst may bring the answer with the very first frame after the event, so the window begins a little before it.
+            var from = Math.Max(sent - 0.5, sent + lag - 0.55 * before);
             var to = sent + lag + 0.55 * after;
             if (to > end - 0.3)
                 continue;

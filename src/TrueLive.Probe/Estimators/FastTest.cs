@@ -213,10 +213,14 @@ internal sealed class FastTest
             familyDelay[f] = families[f].ForRules <= 0.01 ? familyDelay[f] : double.NaN;
         var windows = new List<LagWindow>();
         var (usable, locked) = (0, 0);
+        // Output from before the first answer could arrive has nothing to lock to.
+        var lockedLags = Enumerable.Range(0, Windows).Where(w => Covered(w, path[w]) && joint[w * LagSearch.Lags + CausalFirst + path[w]] > threshold)
+            .Select(w => path[w]).Order().ToArray();
+        var usual = lockedLags.Length > 0 ? lockedLags[lockedLags.Length / 2] : 0;
         for (var w = 0; w < Windows; w++)
         {
             var score = joint[w * LagSearch.Lags + CausalFirst + path[w]];
-            if (!Covered(w, path[w]))
+            if (!Covered(w, path[w]) || !Covered(w, usual))
                 continue;
             usable++;
             locked += score > threshold ? 1 : 0;

@@ -11,9 +11,11 @@ public sealed class FrameMap
     private const float JumpCost = 7;
     private const int LongestStep = 8;
 
-    private FrameMap(int first, int[] input, double[] delay, double[] correlation)
+    private readonly double[] _times;
+
+    private FrameMap(int first, int[] input, double[] times, double[] delay, double[] correlation)
     {
-        (FirstOutput, Input, Delay, Correlation) = (first, input, delay, correlation);
+        (FirstOutput, Input, _times, Delay, Correlation) = (first, input, times, delay, correlation);
     }
 
     /// <summary>Output frame of the first entry.</summary>
@@ -24,6 +26,9 @@ public sealed class FrameMap
 
     /// <summary>Presentation minus sending, seconds.</summary>
     public IReadOnlyList<double> Delay { get; }
+
+    /// <summary>Presentation time of an entry, seconds.</summary>
+    public double Time(int entry) => _times[entry];
 
     /// <summary>Cross-validated correlation of each channel's decoder.</summary>
     public IReadOnlyList<double> Correlation { get; }
@@ -66,10 +71,13 @@ public sealed class FrameMap
             correlation = [.. decoded.Select(d => d.Correlation)];
             input = BestPath(guess, even, first, codes, decoded, phase.FirstFrame, phase.FrameCount, 1 - fast.Kappa);
         }
-        var delay = new double[count];
+        var (times, delay) = (new double[count], new double[count]);
         for (var i = 0; i < count; i++)
-            delay[i] = seen.Times[first + i] - seen.Sent[input[i]];
-        return new FrameMap(first, input, delay, correlation);
+        {
+            times[i] = seen.Times[first + i];
+            delay[i] = times[i] - seen.Sent[input[i]];
+        }
+        return new FrameMap(first, input, times, delay, correlation);
     }
 
     internal static float[][] Conditioned(Observation seen, int first, int count, int half)

@@ -29,6 +29,8 @@ public sealed class Observation
     private float[] _beforeLast = new float[ThumbWidth * ThumbHeight];
     private float[] _now = new float[ThumbWidth * ThumbHeight];
     private double _nextThumb = double.NegativeInfinity;
+    private double _nextSnapshot = 2;
+    private readonly List<(int Frame, byte[] Planes)> _snapshots = [];
 
     /// <summary>When each input frame was handed over.</summary>
     public List<double> Sent { get; } = [];
@@ -47,6 +49,9 @@ public sealed class Observation
 
     /// <summary>Small pictures, Y then Cb then Cr, with the output frame they belong to.</summary>
     public IReadOnlyList<(int Frame, byte[] Planes)> Thumbs => _thumbs;
+
+    /// <summary>A few whole analysed pictures (160 x 90; Y, Cb, Cr) for the report, with the output frame they belong to; 48 at most.</summary>
+    public IReadOnlyList<(int Frame, byte[] Planes)> Snapshots => _snapshots;
 
     /// <summary>Output frames that came after the limit and were counted only.</summary>
     public long Unkept { get; private set; }
@@ -80,7 +85,25 @@ public sealed class Observation
             _thumbs.Add((_times.Count - 1, Thumb(picture)));
             _nextThumb = time + 0.2;
         }
+        if (time >= _nextSnapshot && _snapshots.Count < 48)
+        {
+            _snapshots.Add((_times.Count - 1, Bytes(picture)));
+            _nextSnapshot = time + Math.Max(3, time / 8);
+        }
         (_beforeLast, _last, _now) = (_last, _now, _beforeLast);
+    }
+
+    /// <summary>The samples of a picture as bytes: Y, then Cb, then Cr.</summary>
+    public static byte[] Bytes(Picture picture)
+    {
+        var planes = new byte[3 * picture.Y.Length];
+        for (var k = 0; k < picture.Y.Length; k++)
+        {
+            planes[k] = (byte)Math.Clamp(picture.Y[k] + 0.5f, 0, 255);
+            planes[picture.Y.Length + k] = (byte)Math.Clamp(picture.U[k] + 0.5f, 0, 255);
+            planes[2 * picture.Y.Length + k] = (byte)Math.Clamp(picture.V[k] + 0.5f, 0, 255);
+        }
+        return planes;
     }
 
     internal void Restore(double time, ReadOnlySpan<float> features, float change, float midpoint)

@@ -29,7 +29,7 @@ public sealed class SimulatedInput(StimulusPlan plan)
 }
 
 /// <summary>One output frame of a simulated system: what it depicts and when it comes out.</summary>
-public readonly record struct Shown
+public readonly record struct Shown()
 {
     /// <summary>Seconds at which it is presented.</summary>
     public required double Time { get; init; }
@@ -53,10 +53,13 @@ public readonly record struct Shown
     public int Reseed { get; init; }
 
     /// <summary>Live frame whose mean luminance multiplies the picture; -1 for none.</summary>
-    public int LumaOf { get; init; }
+    public int LumaOf { get; init; } = -1;
 
     /// <summary>The picture is footage of another seed.</summary>
     public bool Canned { get; init; }
+
+    /// <summary>Frame of a finished recording that is shown again, bit by bit; -1 for a picture of its own.</summary>
+    public int Recorded { get; init; } = -1;
 
     /// <summary>A colour filter with a painted overlay instead of the look.</summary>
     public bool Filtered { get; init; }

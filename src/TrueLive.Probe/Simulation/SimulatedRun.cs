@@ -18,6 +18,7 @@ public sealed class SimulatedRun : IDisposable
     private readonly Look _look;
     private readonly SeedStream _overlay;
     private readonly List<(double Time, int Content)> _truth = [];
+    private readonly Dictionary<int, Picture> _recording = [];
     private bool _pending;
 
     /// <summary>Prepares a run; nothing is sent yet.</summary>
@@ -71,6 +72,12 @@ public sealed class SimulatedRun : IDisposable
 
     private void Present(in Shown shown)
     {
+        if (shown.Recorded >= 0 && _recording.TryGetValue(shown.Recorded, out var again))
+        {
+            _truth.Add((shown.Time, shown.Content));
+            Seen.Add(shown.Time, again);
+            return;
+        }
         var renderer = shown.Canned ? _footageRenderer : _live;
         var number = shown.State.Moment + (int)(shown.Time * CodeLaw.Rate);
         renderer.Draw(shown.State, number, _picture);
@@ -97,6 +104,12 @@ public sealed class SimulatedRun : IDisposable
             TensorPrimitives.Multiply(_picture.Y, TensorPrimitives.Sum<float>(_second.Y) / _second.Y.Length / 112, _picture.Y);
         }
         TensorPrimitives.Clamp(_picture.Y, 0f, 255f, _picture.Y);
+        if (shown.Recorded >= 0)
+        {
+            var kept = Picture.ForAnalysis();
+            kept.CopyFrom(_picture);
+            _recording.Add(shown.Recorded, kept);
+        }
         _truth.Add((shown.Time, shown.Content));
         Seen.Add(shown.Time, _picture);
     }

@@ -12,7 +12,7 @@ public sealed record SimulatedSystem(
 {
     private const double Step = SimulatedInput.Step;
 
-    /// <summary>True median delay where the system has a constant one, set while playing.</summary>
+    /// <summary>All of them.</summary>
     public static IReadOnlyList<SimulatedSystem> All { get; } =
     [
         new("stream", ["T3-F"], false, (i, _, s) => Stream(i, s, s.NextDouble(0.08, 0.9))),
@@ -34,7 +34,7 @@ public sealed record SimulatedSystem(
         new("pingpong", ["replay"], true, (i, c, s) => Loop(c, 60 + s.NextInt(40), true)),
         new("canned-x-luma", ["partial-luma"], true, (i, c, _) => Canned(i, c, true)),
         new("filter", ["live filter"], true, (i, _, s) => Filter(i, 0.06)),
-        new("prompt-only", ["prompt-only"], true, (i, c, _) => Prompted(i, c, 0.5, 0)),
+        new("prompt-only", ["T3-prompt", "prompt-only"], true, (i, c, _) => Prompted(i, c, 0.5, 0)),
         new("run-ahead", ["prompt-only"], true, (i, c, _) => Prompted(i, c, 0.5, 0.02)),
         new("leaked-seed", ["replay", "invalid"], true, (i, _, _) => Leaked(i, 0.3)),
     ];
@@ -83,7 +83,7 @@ public sealed record SimulatedSystem(
             for (var k = 0; k < 3; k++)
             {
                 var shown = Live(input, (3 * key + 3 + k) * Step + compute, 3 * key, 3 * key * Step);
-                yield return shown with { Second = input.State(3 * key + 3), Blend = k / 3f };
+                yield return shown with { Content = 3 * key + k, Second = input.State(3 * key + 3), Blend = k / 3f };
             }
         }
     }
@@ -152,7 +152,7 @@ public sealed record SimulatedSystem(
         for (var j = 0; ; j++)
         {
             var at = pingPong ? Math.Abs(j % (2 * period) - period) : j % period;
-            yield return new Shown { Time = j * Step + 0.1, State = footage[at], Content = -1, Canned = true, LumaOf = -1 };
+            yield return new Shown { Time = j * Step + 0.1, State = footage[at], Content = -1, Canned = true, Recorded = at };
         }
     }
 
@@ -173,7 +173,6 @@ public sealed record SimulatedSystem(
                 State = footage[j % footage.Count],
                 Content = -1,
                 Canned = true,
-                LumaOf = -1,
                 Prompt = input.PromptAt(time - delay - growth * time),
             };
         }
@@ -191,7 +190,6 @@ public sealed record SimulatedSystem(
         State = input.State(content),
         Content = content,
         Prompt = input.PromptAt(promptTime),
-        LumaOf = -1,
     };
 
     private static FrameState Moved(FrameState state, float pan, int moment) =>

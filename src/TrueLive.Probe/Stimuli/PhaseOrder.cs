@@ -12,7 +12,7 @@ internal static class PhaseOrder
     public static void AppendLater(StimulusPlan plan, ProbeProfile profile, BoundaryFindings boundary)
     {
         var scale = boundary is { Found: true, Period: > 1.4 } ? Math.Min(6, 1.5 * boundary.Period / 2.2) : 1;
-        var control = scale == 1 ? Math.Min(1, profile.Control / (22 * 4.1)) : scale;
+        var control = scale == 1 ? Math.Min(1, profile.Control / (25 * 4.1)) : scale;
         var longer = Math.Min(2.0, scale);
         var later = new List<(PhaseKind Kind, double Seconds, double Scale)>
         {

@@ -57,7 +57,7 @@ public sealed record ProbeProfile
 
     /// <summary>About three minutes.</summary>
     public static ProbeProfile Quick { get; } = new()
-    { Name = "quick", Warmup = 10, Fast = 60, Slow = 0, Control = 50, Hold = 24, Blackout = 26 };
+    { Name = "quick", Warmup = 10, Fast = 60, Slow = 0, Control = 56, Hold = 24, Blackout = 26 };
 
     /// <summary>About fourteen minutes.</summary>
     public static ProbeProfile Standard { get; } = new()
@@ -69,7 +69,7 @@ public sealed record ProbeProfile
 
     /// <summary>The prototype's lengths, for simulators.</summary>
     public static ProbeProfile Selftest { get; } = new()
-    { Name = "selftest", Warmup = 3, Fast = 40, Slow = 90, Control = 90, Hold = 36, Blackout = 26, Redraws = 199 };
+    { Name = "selftest", Warmup = 3, Fast = 40, Slow = 90, Control = 108, Hold = 36, Blackout = 26, Redraws = 199 };
 
     /// <summary>The profiles by name.</summary>
     public static IReadOnlyDictionary<string, ProbeProfile> ByName { get; } =

@@ -146,9 +146,10 @@ public sealed class DecisionRules
             return TierLabel.NotProven;
         }
         evidence += $"; Q {F(period)} s";
-        if (period <= _limits.QuantumSampled && fast.Lock > 0.3 && fast.Lock < _limits.Lock && covered >= _limits.Coverage)
+        var sampled = _found.ControlQuantum.Method == "lock" || _found.SlowQuantum.Method == "lock";
+        if (period <= _limits.QuantumSampled && !sampled && covered >= _limits.Coverage)
         {
-            // Neither clearly a stream nor clearly samples: a weak look of a stream reads alike.
+            // Neither clearly a stream nor clearly samples: a stream in a weak look reads alike.
             Unknown("G3", "follows the stream", evidence);
             _settle.Add("A deep run: the response is weak, more minutes of fast codes are needed.");
             return TierLabel.NotProven;
