@@ -33,7 +33,7 @@ public sealed class EventFindings
 /// <summary>Tests whether, when and how finely the output answers a two-state signal, by re-drawn telegraphs.</summary>
 internal static class EventTest
 {
-    private const int Rate = 10;
+    private const int Rate = 5;
     private const int LagCount = 12 * Rate + 1;
 
     /// <summary>Runs the test on one phase.</summary>
@@ -57,7 +57,7 @@ internal static class EventTest
         var half = (int)(8 * Rate * Math.Max(1, phase.DwellLongest / 6));
         var grid = Timeline.Resample(seen, even, start, length, Rate);
         var conditioned = spatialOnly ? ChannelReadouts.Spatial(grid, half) : ChannelReadouts.Conditioned(grid, half);
-        var components = Signals.PrincipalComponents(conditioned, Math.Min(16, Math.Max(4, length / 40)));
+        var components = Signals.PrincipalComponents(conditioned, Math.Min(16, Math.Max(4, length / 20)));
         var frameAt = Timeline.NewestSent(seen.Sent, start, length, Rate);
         var code = Sample(plan.TelegraphOf(phase, phaseIndex), frameAt, phase);
         var (statistic, lag) = BestLag(components, code);
