@@ -1,0 +1,83 @@
+using System.Data.Common;
+using System.Reflection;
+using Microsoft.Data.Sqlite;
+using Npgsql;
+
+namespace TrueLive.Clips;
+
+/// <summary>
+/// The one place that knows which database holds the queue: SQLite in a file (the default), or PostgreSQL by connection string.
+/// The SQL is the same for both but for how a row is locked while it is claimed.
+/// </summary>
+public sealed class ClipDatabase : IAsyncDisposable
+{
+    private readonly NpgsqlDataSource? _postgres;
+    private readonly string? _sqlite;
+
+    private ClipDatabase(string? sqlite, NpgsqlDataSource? postgres) => (_sqlite, _postgres) = (sqlite, postgres);
+
+    /// <summary>For people: <c>SQLite /path</c> or <c>PostgreSQL host/database</c>, without a password.</summary>
+    public required string Description { get; init; }
+
+    /// <summary>Appended to the select that picks the next job: PostgreSQL lets several servers pick different rows at once.</summary>
+    internal string LockClause => _postgres is null ? "" : " FOR UPDATE SKIP LOCKED";
+
+    /// <summary>A SQLite file, made when missing, in write-ahead mode.</summary>
+    public static async Task<ClipDatabase> OpenSqliteAsync(string path, CancellationToken cancel)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        var connection = new SqliteConnectionStringBuilder { DataSource = path, Cache = SqliteCacheMode.Private, DefaultTimeout = 30 }.ToString();
+        var database = new ClipDatabase(connection, null) { Description = $"SQLite {path}" };
+        await database.MigrateAsync(cancel).ConfigureAwait(false);
+        return database;
+    }
+
+    /// <summary>A PostgreSQL database by connection string (<c>Host=...;Database=...;Username=...</c>).</summary>
+    public static async Task<ClipDatabase> OpenPostgresAsync(string connectionString, CancellationToken cancel)
+    {
+        var named = new NpgsqlConnectionStringBuilder(connectionString);
+        var database = new ClipDatabase(null, NpgsqlDataSource.Create(connectionString)) { Description = $"PostgreSQL {named.Host}/{named.Database}" };
+        await database.MigrateAsync(cancel).ConfigureAwait(false);
+        return database;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _postgres?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    internal async Task<DbConnection> ConnectAsync(CancellationToken cancel)
+    {
+        DbConnection connection = _postgres is null ? new SqliteConnection(_sqlite) : _postgres.CreateConnection();
+        await connection.OpenAsync(cancel).ConfigureAwait(false);
+        return connection;
+    }
+
+    /// <summary>
+    /// A transaction that writes. SQLite must take its write lock at the start: a read that turns into a write fails at once when
+    /// another writer was in between.
+    /// </summary>
+    internal static async Task<DbTransaction> BeginWriteAsync(DbConnection connection, CancellationToken cancel) =>
+        connection is SqliteConnection sqlite ? sqlite.BeginTransaction(deferred: false) : await connection.BeginTransactionAsync(cancel).ConfigureAwait(false);
+
+    private async Task MigrateAsync(CancellationToken cancel)
+    {
+        await using var connection = await ConnectAsync(cancel).ConfigureAwait(false);
+        if (_postgres is null)
+            await Sql.ExecuteAsync(connection, null, "PRAGMA journal_mode = WAL", cancel).ConfigureAwait(false);
+        else
+            await Sql.ExecuteAsync(connection, null, "SELECT pg_advisory_lock(7230157)", cancel).ConfigureAwait(false);
+        await Sql.ExecuteAsync(connection, null, "CREATE TABLE IF NOT EXISTS clip_migrations (name TEXT PRIMARY KEY)", cancel).ConfigureAwait(false);
+        var assembly = Assembly.GetExecutingAssembly();
+        foreach (var name in assembly.GetManifestResourceNames().Where(n => n.EndsWith(".sql", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        {
+            await using var transaction = await BeginWriteAsync(connection, cancel).ConfigureAwait(false);
+            if (await Sql.ExecuteAsync(connection, transaction, "INSERT INTO clip_migrations (name) VALUES (@name) ON CONFLICT DO NOTHING", cancel, ("name", name)).ConfigureAwait(false) == 1)
+            {
+                using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
+                await Sql.ExecuteAsync(connection, transaction, await reader.ReadToEndAsync(cancel).ConfigureAwait(false), cancel).ConfigureAwait(false);
+            }
+            await transaction.CommitAsync(cancel).ConfigureAwait(false);
+        }
+        if (_postgres is not null)
+            await Sql.ExecuteAsync(connection, null, "SELECT pg_advisory_unlock(7230157)", cancel).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,168 @@
+using System.Data.Common;
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace TrueLive.Clips;
+
+/// <summary>Why a job was not taken.</summary>
+public sealed class ClipRefusedException(string message) : Exception(message);
+
+/// <summary>Limits of the queue.</summary>
+public sealed record ClipQueueOptions
+{
+    /// <summary>A worker that says nothing for this long has lost its job.</summary>
+    public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Workers that may begin one job before it is given up: a job that kills its worker must not do so for ever.</summary>
+    public int MaxAttempts { get; init; } = 5;
+
+    /// <summary>Jobs that one owner may have waiting or running.</summary>
+    public int MaxOpenPerOwner { get; init; } = 20;
+
+    /// <summary>Jobs that may wait or run in all.</summary>
+    public int MaxOpen { get; init; } = 500;
+
+    /// <summary>How long a finished job and its result are kept.</summary>
+    public TimeSpan Retention { get; init; } = TimeSpan.FromHours(24);
+}
+
+/// <summary>
+/// The clip queue: a table with leases. A job is worked on by the one worker whose lease is in the row; it ends once, because the
+/// end is written only under that lease. A worker that dies loses the lease by time, and the next one goes on from the files left
+/// behind. Between owners the one with the fewest running jobs goes first, then the one that waited longest. Thread-safe; several
+/// processes may share one database.
+/// </summary>
+public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, TimeProvider time)
+{
+    private const string Columns = "id, owner, request, state, created, ended, expires, attempts, frames_done, frames_total, result_bytes, note, error, lease";
+
+    /// <summary>Adds a job.</summary>
+    /// <exception cref="ClipRefusedException">The owner or the queue is at its limit.</exception>
+    public async Task<ClipJob> EnqueueAsync(string owner, ClipRequest request, CancellationToken cancel)
+    {
+        await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
+        await using var transaction = await ClipDatabase.BeginWriteAsync(connection, cancel).ConfigureAwait(false);
+        var open = await Sql.QueryAsync(connection, transaction, "SELECT owner FROM clip_jobs WHERE state <= 1", r => r.GetString(0), cancel).ConfigureAwait(false);
+        if (open.Count >= options.MaxOpen)
+            throw new ClipRefusedException($"The queue is full: {open.Count} clips wait or run, {options.MaxOpen} are allowed. Try again later.");
+        if (open.Count(o => o == owner) is var own && own >= options.MaxOpenPerOwner)
+            throw new ClipRefusedException($"You have {own} clips waiting or running; {options.MaxOpenPerOwner} are allowed. Wait for one to end or cancel one.");
+        var job = new ClipJob { Id = NewId(), Owner = owner, Request = request, State = ClipJobState.Queued, Created = time.GetUtcNow() };
+        await Sql.ExecuteAsync(connection, transaction, "INSERT INTO clip_jobs (id, owner, request, state, created) VALUES (@id, @owner, @request, 0, @created)", cancel,
+            ("id", job.Id), ("owner", owner), ("request", JsonSerializer.Serialize(request, ClipJson.Default.ClipRequest)), ("created", job.Created.ToUnixTimeMilliseconds())).ConfigureAwait(false);
+        await transaction.CommitAsync(cancel).ConfigureAwait(false);
+        return job;
+    }
+
+    /// <summary>Takes the next job that waits, or that lost its worker; null when there is none. The caller renews the lease.</summary>
+    public async Task<ClipJob?> ClaimAsync(CancellationToken cancel)
+    {
+        await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
+        await using var transaction = await ClipDatabase.BeginWriteAsync(connection, cancel).ConfigureAwait(false);
+        var now = Now();
+        await Sql.ExecuteAsync(connection, transaction,
+            "UPDATE clip_jobs SET state = 3, ended = @now, expires = @expires, lease = NULL, error = 'Its worker stopped ' || attempts || ' times without a result.' WHERE state = 1 AND lease_until < @now AND attempts >= @max", cancel,
+            ("now", now), ("expires", Expiry(now)), ("max", options.MaxAttempts)).ConfigureAwait(false);
+        var next = await Sql.QueryAsync(connection, transaction,
+            "SELECT id FROM clip_jobs j WHERE state = 0 OR (state = 1 AND lease_until < @now) ORDER BY " +
+            "(SELECT COUNT(*) FROM clip_jobs r WHERE r.owner = j.owner AND r.state = 1 AND r.lease_until >= @now), " +
+            "(SELECT COALESCE(MAX(s.started), 0) FROM clip_jobs s WHERE s.owner = j.owner), created, id LIMIT 1" + database.LockClause,
+            r => r.GetString(0), cancel, ("now", now)).ConfigureAwait(false);
+        ClipJob? job = null;
+        if (next.Count == 1)
+        {
+            job = (await Sql.QueryAsync(connection, transaction,
+                $"UPDATE clip_jobs SET state = 1, lease = @lease, lease_until = @until, started = @now, attempts = attempts + 1 WHERE id = @id RETURNING {Columns}",
+                Row, cancel, ("lease", NewId()), ("until", now + (long)options.Lease.TotalMilliseconds), ("now", now), ("id", next[0])).ConfigureAwait(false))[0];
+        }
+        await transaction.CommitAsync(cancel).ConfigureAwait(false);
+        return job;
+    }
+
+    /// <summary>Renews the lease and writes progress. False when the job was cancelled or lost: stop working on it.</summary>
+    public async Task<bool> RenewAsync(ClipJob claimed, long framesDone, long framesTotal, string? note, CancellationToken cancel) =>
+        await UpdateAsync("lease_until = @until, frames_done = @done, frames_total = @total, note = @note WHERE id = @id AND state = 1 AND lease = @lease", cancel,
+            ("until", Now() + (long)options.Lease.TotalMilliseconds), ("done", framesDone), ("total", framesTotal), ("note", note), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
+
+    /// <summary>Ends a job with its result. False when the lease was lost: the result belongs to somebody else's attempt, throw yours away.</summary>
+    public async Task<bool> CompleteAsync(ClipJob claimed, long framesDone, long resultBytes, CancellationToken cancel) =>
+        await UpdateAsync("state = 2, lease = NULL, ended = @now, expires = @expires, frames_done = @done, frames_total = @done, result_bytes = @bytes, note = NULL WHERE id = @id AND state = 1 AND lease = @lease", cancel,
+            ("now", Now()), ("expires", Expiry(Now())), ("done", framesDone), ("bytes", resultBytes), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
+
+    /// <summary>Ends a job without a result. False when the lease was lost.</summary>
+    public async Task<bool> FailAsync(ClipJob claimed, string error, CancellationToken cancel) =>
+        await UpdateAsync("state = 3, lease = NULL, ended = @now, expires = @expires, error = @error, note = NULL WHERE id = @id AND state = 1 AND lease = @lease", cancel,
+            ("now", Now()), ("expires", Expiry(Now())), ("error", error), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
+
+    /// <summary>Gives a job back untouched, for a server that shuts down; the attempt does not count.</summary>
+    public async Task<bool> ReleaseAsync(ClipJob claimed, CancellationToken cancel) =>
+        await UpdateAsync("state = 0, lease = NULL, lease_until = NULL, attempts = attempts - 1, note = 'The server restarts; the clip goes on where it was.' WHERE id = @id AND state = 1 AND lease = @lease", cancel,
+            ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
+
+    /// <summary>Ends a waiting or running job on its owner's word; its worker notices at the next renewal. False when it had ended.</summary>
+    public async Task<bool> CancelAsync(string id, CancellationToken cancel) =>
+        await UpdateAsync("state = 4, lease = NULL, ended = @now, expires = @expires, note = NULL WHERE id = @id AND state <= 1", cancel,
+            ("now", Now()), ("expires", Expiry(Now())), ("id", id)).ConfigureAwait(false);
+
+    /// <summary>One job, or null.</summary>
+    public async Task<ClipJob?> FindAsync(string id, CancellationToken cancel)
+    {
+        await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
+        return (await Sql.QueryAsync(connection, null, $"SELECT {Columns} FROM clip_jobs WHERE id = @id", Row, cancel, ("id", id)).ConfigureAwait(false)).SingleOrDefault();
+    }
+
+    /// <summary>The newest jobs of an owner; all owners when null.</summary>
+    public async Task<IReadOnlyList<ClipJob>> ListAsync(string? owner, int limit, CancellationToken cancel)
+    {
+        await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
+        return await Sql.QueryAsync(connection, null, $"SELECT {Columns} FROM clip_jobs WHERE @all = 1 OR owner = @owner ORDER BY created DESC, id LIMIT @limit", Row, cancel,
+            ("all", owner is null ? 1 : 0), ("owner", owner ?? ""), ("limit", limit)).ConfigureAwait(false);
+    }
+
+    /// <summary>How many jobs were queued before this one and still wait; 0 is next or running.</summary>
+    public async Task<int> PositionAsync(ClipJob job, CancellationToken cancel)
+    {
+        if (job.State != ClipJobState.Queued)
+            return 0;
+        await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
+        return (int)(await Sql.QueryAsync(connection, null, "SELECT COUNT(*) FROM clip_jobs WHERE state = 0 AND created < @created", r => r.GetInt64(0), cancel,
+            ("created", job.Created.ToUnixTimeMilliseconds())).ConfigureAwait(false))[0];
+    }
+
+    /// <summary>Removes the rows whose time is over and returns their ids, so that the caller removes the files.</summary>
+    public async Task<IReadOnlyList<string>> ExpireAsync(CancellationToken cancel)
+    {
+        await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
+        return await Sql.QueryAsync(connection, null, "DELETE FROM clip_jobs WHERE state >= 2 AND expires < @now RETURNING id", r => r.GetString(0), cancel, ("now", Now())).ConfigureAwait(false);
+    }
+
+    private async Task<bool> UpdateAsync(string setWhere, CancellationToken cancel, params (string Name, object? Value)[] values)
+    {
+        await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
+        return await Sql.ExecuteAsync(connection, null, "UPDATE clip_jobs SET " + setWhere, cancel, values).ConfigureAwait(false) == 1;
+    }
+
+    private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private long Expiry(long now) => now + (long)options.Retention.TotalMilliseconds;
+
+    private static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+
+    private static ClipJob Row(DbDataReader r) => new()
+    {
+        Id = r.GetString(0),
+        Owner = r.GetString(1),
+        Request = JsonSerializer.Deserialize(r.GetString(2), ClipJson.Default.ClipRequest)!,
+        State = (ClipJobState)r.GetInt32(3),
+        Created = DateTimeOffset.FromUnixTimeMilliseconds(r.GetInt64(4)),
+        Ended = r.IsDBNull(5) ? null : DateTimeOffset.FromUnixTimeMilliseconds(r.GetInt64(5)),
+        Expires = r.IsDBNull(6) ? null : DateTimeOffset.FromUnixTimeMilliseconds(r.GetInt64(6)),
+        Attempts = r.GetInt32(7),
+        FramesDone = r.GetInt64(8),
+        FramesTotal = r.GetInt64(9),
+        ResultBytes = r.GetInt64(10),
+        Note = r.IsDBNull(11) ? null : r.GetString(11),
+        Error = r.IsDBNull(12) ? null : r.GetString(12),
+        Lease = r.IsDBNull(13) ? null : r.GetString(13),
+    };
+}

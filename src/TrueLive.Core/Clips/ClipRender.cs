@@ -1,0 +1,152 @@
+using System.Collections.Immutable;
+using System.Threading.Channels;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
+
+namespace TrueLive.Core.Clips;
+
+/// <summary>
+/// Tier 1: drives the same <see cref="IModelSession"/> as the live path, but for throughput. Every frame is kept, decode, step and
+/// encode overlap through two queues of <see cref="QueueFrames"/> frames that block when full (nothing is ever dropped).
+/// </summary>
+/// <remarks>
+/// <code>
+/// source -> decode ahead -> [queue] -> model step -> [queue] -> sink
+/// </code>
+/// </remarks>
+public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan At, Prompt Prompt)> prompts, TimeProvider time)
+{
+    /// <summary>Frames that may wait between two stages: enough to hide an uneven codec, few enough to stay small at 4K.</summary>
+    public const int QueueFrames = 4;
+
+    private long _outputs;
+
+    /// <summary>Frames whose output reached the sink.</summary>
+    public long FramesDone => Interlocked.Read(ref _outputs);
+
+    /// <summary>
+    /// Called before each step; may block, which is how clip work yields to live sessions. Null does nothing.
+    /// </summary>
+    public Action<CancellationToken>? BeforeStep { get; init; }
+
+    /// <summary>
+    /// Renders until the source ends, <paramref name="frameLimit"/> frames are made, or <paramref name="cancel"/> fires. Returns the
+    /// frames made in this call and whether the source ended. The first failure of any stage ends the other two and is thrown.
+    /// </summary>
+    public async Task<(long Frames, bool SourceEnded)> RunAsync(IVideoSource source, IVideoSink sink, long frameLimit, CancellationToken cancel)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var decoded = Channel.CreateBounded<VideoFrame>(new BoundedChannelOptions(QueueFrames) { SingleReader = true, SingleWriter = true });
+        var stepped = Channel.CreateBounded<(VideoFrame Frame, Provenance Provenance)>(new BoundedChannelOptions(QueueFrames) { SingleReader = true, SingleWriter = true });
+        var before = FramesDone;
+        var ended = false;
+        try
+        {
+            await Task.WhenAll(
+                Stage(DecodeAsync(), decoded.Writer),
+                Stage(Task.Run(StepAllAsync, stop.Token), stepped.Writer),
+                Stage<object>(EncodeAsync(), null)).ConfigureAwait(false);
+        }
+        finally
+        {
+            while (decoded.Reader.TryRead(out var frame))
+                frame.Dispose();
+            while (stepped.Reader.TryRead(out var item))
+                item.Frame.Dispose();
+        }
+        return (FramesDone - before, ended);
+
+        // A stage that ends completes its output; one that fails stops the others first, so that its own failure is the one thrown.
+        async Task Stage<T>(Task stage, ChannelWriter<T>? output)
+        {
+            try
+            {
+                await stage.ConfigureAwait(false);
+            }
+            catch
+            {
+                await stop.CancelAsync().ConfigureAwait(false);
+                throw;
+            }
+            finally
+            {
+                output?.TryComplete();
+            }
+        }
+
+        async Task DecodeAsync()
+        {
+            for (long n = 0; n < frameLimit; n++)
+            {
+                var frame = await source.ReadAsync(stop.Token).ConfigureAwait(false);
+                if (frame is null)
+                {
+                    ended = true;
+                    return;
+                }
+                if (!await TryWriteAsync(decoded.Writer, frame).ConfigureAwait(false))
+                    frame.Dispose();
+            }
+        }
+
+        async Task StepAllAsync()
+        {
+            await foreach (var input in decoded.Reader.ReadAllAsync(stop.Token).ConfigureAwait(false))
+            {
+                using (input)
+                {
+                    BeforeStep?.Invoke(stop.Token);
+                    var prompt = PromptSchedule.PromptAt(prompts, input.Time.Captured);
+                    var began = time.GetTimestamp();
+                    var output = session.Step(input, prompt);
+                    var provenance = new Provenance
+                    {
+                        OutputSequence = input.Time.Sequence,
+                        SourceSequence = input.Time.Sequence,
+                        SourceMediaTime = input.Time.MediaTime,
+                        PromptRevision = prompt.Revision,
+                        Epoch = 0,
+                        Origin = FrameOrigin.Generated,
+                        Arrived = input.Time.Arrived,
+                        Decoded = input.Time.Arrived,
+                        StepBegan = began,
+                        StepEnded = time.GetTimestamp(),
+                    };
+                    try
+                    {
+                        await stepped.Writer.WriteAsync((output, provenance), stop.Token).ConfigureAwait(false);
+                    }
+                    catch
+                    {
+                        output.Dispose();
+                        throw;
+                    }
+                }
+            }
+        }
+
+        async Task EncodeAsync()
+        {
+            await foreach (var (frame, provenance) in stepped.Reader.ReadAllAsync(stop.Token).ConfigureAwait(false))
+            {
+                using (frame)
+                    await sink.WriteAsync(frame, provenance, stop.Token).ConfigureAwait(false);
+                Interlocked.Increment(ref _outputs);
+            }
+        }
+
+        async ValueTask<bool> TryWriteAsync(ChannelWriter<VideoFrame> writer, VideoFrame frame)
+        {
+            try
+            {
+                await writer.WriteAsync(frame, stop.Token).ConfigureAwait(false);
+                return true;
+            }
+            catch (OperationCanceledException)
+            {
+                return false;
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using TrueLive.Core.Models;
+
+namespace TrueLive.Core.Clips;
+
+/// <summary>A prompt from a moment of the clip on.</summary>
+/// <param name="At">Time on the clip's own timeline, from its first frame.</param>
+/// <param name="Text">Prompt text; may be empty, which keeps the picture.</param>
+public readonly record struct PromptCue(TimeSpan At, string Text);
+
+/// <summary>
+/// Prompts over the time of a clip, written as <c>0s ink; 3.5s (ink:0.5)(neon:0.5)</c>: entries separated by semicolons or line
+/// breaks, each led by a time (<c>3.5s</c>, <c>800ms</c>, <c>1:02.5</c>). A text that begins with no time starts at 0; a lone
+/// <c>1970s film</c> is such a text. Lines that begin with <c>#</c> are comments. Cues are in order of time and the first one is at 0.
+/// </summary>
+public sealed class PromptSchedule
+{
+    /// <summary>Most cues in one schedule.</summary>
+    public const int MaxCues = 1000;
+
+    private PromptSchedule(ImmutableArray<PromptCue> cues) => Cues = cues;
+
+    /// <summary>In order of time; never empty.</summary>
+    public ImmutableArray<PromptCue> Cues { get; }
+
+    /// <summary>Reads a schedule. On failure <paramref name="error"/> says which entry is wrong and what is allowed.</summary>
+    public static bool TryParse(string text, [NotNullWhen(true)] out PromptSchedule? schedule, [NotNullWhen(false)] out string? error)
+    {
+        schedule = null;
+        var cues = new List<PromptCue>();
+        var entry = 0;
+        var alone = text.AsSpan().Trim("; \t\r\n").IndexOfAny(';', '\n') < 0;
+        foreach (var range in text.AsSpan().SplitAny(';', '\n'))
+        {
+            var part = text.AsSpan()[range].Trim();
+            if (part.IsEmpty || part[0] == '#')
+                continue;
+            entry++;
+            var at = TimeSpan.Zero;
+            var space = part.IndexOfAny(' ', '\t');
+            var first = space < 0 ? part : part[..space];
+            if (char.IsAsciiDigit(first[0]) && !(alone && IsDecade(first)) && TryParseTime(first, out at))
+                part = part[first.Length..].Trim();
+            else if (cues.Count > 0)
+                return Fail($"Entry {entry} ('{Shown(part)}') does not begin with a time. Write it as '3.5s ink', '800ms ink' or '1:02.5 ink'.", out error);
+            if (part.Length > Prompt.MaxLength)
+                return Fail($"Entry {entry} has {part.Length} characters; at most {Prompt.MaxLength} are taken.", out error);
+            if (cues.Count > 0 && at <= cues[^1].At)
+                return Fail($"Entry {entry} is at {Seconds(at)}, not after the entry before it ({Seconds(cues[^1].At)}). Put the entries in order of time.", out error);
+            if (cues.Count == MaxCues)
+                return Fail($"More than {MaxCues} entries.", out error);
+            cues.Add(new PromptCue(at, part.ToString()));
+        }
+        if (cues.Count == 0 || cues[0].At > TimeSpan.Zero)
+            cues.Insert(0, new PromptCue(TimeSpan.Zero, ""));
+        schedule = new PromptSchedule([.. cues]);
+        error = null;
+        return true;
+
+        static bool Fail(string why, out string error)
+        {
+            error = why;
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Has the model read every cue. The first look is there from the first frame; later ones come in over
+    /// <paramref name="transition"/>. Revisions count from 1.
+    /// </summary>
+    public ImmutableArray<(TimeSpan At, Prompt Prompt)> Resolve(IVideoModel model, float strength, TimeSpan transition) =>
+        [.. Cues.Select((cue, i) => (cue.At, new Prompt(i + 1, cue.Text, strength, i == 0 ? TimeSpan.Zero : transition, model.Read(cue.Text))))];
+
+    /// <summary>The prompt in force at a time, from what <see cref="Resolve"/> gave.</summary>
+    public static Prompt PromptAt(ImmutableArray<(TimeSpan At, Prompt Prompt)> resolved, TimeSpan at)
+    {
+        var prompt = resolved[0].Prompt;
+        foreach (var cue in resolved)
+        {
+            if (cue.At > at)
+                break;
+            prompt = cue.Prompt;
+        }
+        return prompt;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Join("; ", Cues.Select(c => $"{Seconds(c.At)} {c.Text}"));
+
+    private static string Seconds(TimeSpan t) => t.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture) + "s";
+
+    private static string Shown(ReadOnlySpan<char> text) => text.Length <= 40 ? text.ToString() : string.Concat(text[..40], "...");
+
+    // "80s film" and "1970s photo" are prompts, not cues at 80 s and 1970 s.
+    private static bool IsDecade(ReadOnlySpan<char> text) => text.Length is 3 or 5 && text.EndsWith("0s", StringComparison.Ordinal) && text[0] != '0';
+
+    private static bool TryParseTime(ReadOnlySpan<char> text, out TimeSpan time)
+    {
+        time = default;
+        double seconds;
+        if (text.IndexOf(':') is > 0 and var colon)
+        {
+            if (!Number(text[..colon], out var minutes) || !Number(text[(colon + 1)..].TrimEnd('s'), out seconds) || seconds >= 60)
+                return false;
+            seconds += minutes * 60;
+        }
+        else if (text.EndsWith("ms", StringComparison.Ordinal))
+        {
+            if (!Number(text[..^2], out seconds))
+                return false;
+            seconds /= 1000;
+        }
+        else if (!text.EndsWith("s", StringComparison.Ordinal) || !Number(text[..^1], out seconds))
+        {
+            return false;
+        }
+        if (!(seconds <= 360_000))
+            return false;
+        time = TimeSpan.FromSeconds(seconds);
+        return true;
+    }
+
+    private static bool Number(ReadOnlySpan<char> text, out double value) =>
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out value);
+}

@@ -1,0 +1,188 @@
+using System.Security.Cryptography;
+using Microsoft.ML.OnnxRuntime;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Models.Manifest;
+using TrueLive.Models.Prompts;
+
+namespace TrueLive.Models.Onnx;
+
+/// <summary>
+/// A network from an ONNX file with a manifest. The weights are loaded and packed once; every session runs on them at once.
+/// </summary>
+public sealed class OnnxVideoModel : IVideoModel
+{
+    private readonly InferenceSession _session;
+    private readonly LookMatcher? _matcher;
+    private readonly FramePool _pool = new("model output", 32);
+
+    private OnnxVideoModel(ModelManifest manifest, InferenceSession session, int threads, LookMatcher? matcher)
+    {
+        (Manifest, _session, Threads, _matcher) = (manifest, session, threads, matcher);
+        var size = manifest.Size!;
+        Info = new ModelInfo(manifest.Id, manifest.Version, manifest.Title, manifest.Description, matcher is not null, manifest.States.Length > 0,
+            new ModelSizes(size.Min, size.Max, size.Multiple, size.Width, size.Height), [.. manifest.Looks.Select(l => new LookInfo(l.Id, l.Title, l.Description))]);
+    }
+
+    /// <inheritdoc/>
+    public ModelInfo Info { get; }
+
+    /// <summary>What the folder declares.</summary>
+    public ModelManifest Manifest { get; }
+
+    /// <summary>Threads that one step uses.</summary>
+    public int Threads { get; }
+
+    /// <summary>Output frames that are out; 0 at rest.</summary>
+    public int FramesOut => _pool.Rented;
+
+    /// <summary>Inputs and outputs of the graph with element type and shape, -1 for a free side; for people.</summary>
+    public IReadOnlyList<string> Tensors =>
+        [.. _session.InputMetadata.Select(m => $"in  {m.Key} {Describe(m.Value)}"), .. _session.OutputMetadata.Select(m => $"out {m.Key} {Describe(m.Value)}")];
+
+    /// <summary>Loads a model folder.</summary>
+    /// <param name="folder">Folder with a manifest.json.</param>
+    /// <param name="threads">Threads a step uses; 0 measures one against two and takes two only where they are at least a quarter faster.</param>
+    /// <param name="time">Clock for that measurement.</param>
+    /// <exception cref="ModelException">The folder cannot be used; the message names the file and the field.</exception>
+    public static OnnxVideoModel Load(string folder, int threads, TimeProvider time)
+    {
+        var manifest = ModelManifest.Load(folder);
+        var path = Path.Combine(manifest.Folder, manifest.File);
+        var length = new FileInfo(path).Length;
+        if (length is 0 or > ModelManifest.MaxFileBytes)
+            throw new ModelException($"{path} is {length} bytes; an ONNX file of 1 byte to {ModelManifest.MaxFileBytes >> 20} MB is taken.");
+        var bytes = File.ReadAllBytes(path);
+        if (manifest.Sha256 is { } wanted && !wanted.Equals(Convert.ToHexStringLower(SHA256.HashData(bytes)), StringComparison.OrdinalIgnoreCase))
+            throw new ModelException($"{path} does not have the checksum that sha256 in manifest.json names: the file was changed or cut off.");
+        var matcher = manifest.Prompt is { } prompt ? new LookMatcher(prompt, manifest.Looks, WordTable.Load(Path.Combine(manifest.Folder, prompt.Words))) : null;
+        var cores = Environment.ProcessorCount;
+        var model = Create(manifest, path, bytes, Math.Max(1, threads), matcher);
+        try
+        {
+            model.CheckGraph(path);
+            if (threads > 0 || cores < 2)
+                return model;
+            var two = Create(manifest, path, bytes, 2, matcher);
+            var (w, h) = model.Info.Sizes.Nearest(384, 216);
+            if (two.Measure(w, h, 7, time) * 1.25 <= model.Measure(w, h, 7, time))
+                (model, two) = (two, model);
+            two.Dispose();
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public PromptReading Read(string text)
+    {
+        if (_matcher is not null)
+            return _matcher.Read(text);
+        return string.IsNullOrWhiteSpace(text)
+            ? PromptReading.Empty
+            : PromptReading.Empty with { Understood = false, Confidence = 0, Note = $"{Info.Title} takes no prompt: it has one look." };
+    }
+
+    /// <inheritdoc/>
+    public IModelSession CreateSession(int width, int height)
+    {
+        if (Info.Sizes.Nearest(width, height) != (width, height))
+            throw new ArgumentException($"{Info.Id} does not run at {width}x{height}; the nearest size is {Info.Sizes.Nearest(width, height)}.");
+        return new OnnxModelSession(this, _session, _pool, width, height);
+    }
+
+    /// <summary>Median time of a step at a size, in milliseconds.</summary>
+    public double Measure(int width, int height, int steps, TimeProvider time)
+    {
+        using var session = CreateSession(width, height);
+        var pool = new FramePool("measurement", 1);
+        using var input = pool.Rent(width, height);
+        input.Y.Fill(120);
+        input.U.Fill(110);
+        input.V.Fill(140);
+        var times = new double[steps];
+        for (var i = 0; i < steps; i++)
+        {
+            var began = time.GetTimestamp();
+            session.Step(input, Prompt.None).Dispose();
+            times[i] = time.GetElapsedTime(began).TotalMilliseconds;
+        }
+        Array.Sort(times);
+        return times[steps / 2];
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _session.Dispose();
+
+    private static OnnxVideoModel Create(ModelManifest manifest, string path, byte[] bytes, int threads, LookMatcher? matcher)
+    {
+        using var options = new SessionOptions
+        {
+            IntraOpNumThreads = threads,
+            InterOpNumThreads = 1,
+            ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
+            GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+        };
+        // A spinning thread steals the core that the codecs need: two spinning threads are slower than one beside any other work.
+        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        try
+        {
+            // From memory, so that a file can not make the runtime open others beside it.
+            return new OnnxVideoModel(manifest, new InferenceSession(bytes, options), threads, matcher);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            var why = e.Message.ReplaceLineEndings(" ");
+            var hint = why.Contains("external", StringComparison.OrdinalIgnoreCase) ? " Save the network as one file: external data is not read." :
+                why.Contains("not a registered", StringComparison.OrdinalIgnoreCase) || why.Contains("custom", StringComparison.OrdinalIgnoreCase) ? " It uses an operator that ONNX Runtime does not have." : "";
+            throw new ModelException($"{path} (field file) cannot be loaded.{hint} ONNX Runtime says: {(why.Length > 300 ? why[..300] : why)}", e);
+        }
+    }
+
+    private void CheckGraph(string path)
+    {
+        var known = new HashSet<string> { Manifest.Frame!.Input };
+        Need(_session.InputMetadata, Manifest.Frame.Input, "frame.input");
+        Need(_session.OutputMetadata, Manifest.Output!.Name, "output.name");
+        for (var i = 0; i < Manifest.States.Length; i++)
+        {
+            Need(_session.InputMetadata, Manifest.States[i].Input, $"states[{i}].input");
+            Need(_session.OutputMetadata, Manifest.States[i].Output, $"states[{i}].output");
+            known.Add(Manifest.States[i].Input);
+        }
+        if (Manifest.Style is { } style)
+        {
+            Need(_session.InputMetadata, style.Input, "style.input");
+            known.Add(style.Input);
+        }
+        for (var i = 0; i < Manifest.Inputs.Length; i++)
+        {
+            Need(_session.InputMetadata, Manifest.Inputs[i].Name, $"inputs[{i}].name");
+            known.Add(Manifest.Inputs[i].Name);
+        }
+        if (_session.InputMetadata.Keys.FirstOrDefault(k => !known.Contains(k)) is { } missing)
+            throw new ModelException($"{path} has an input '{missing}' that manifest.json does not fill: name it under states, style or inputs (with a value).");
+        var size = Info.Sizes.Nearest(384, 216);
+        try
+        {
+            CreateSession(size.Width, size.Height).Dispose();
+        }
+        catch (Exception e) when (e is OnnxRuntimeException or NotSupportedException or ModelStepException or ArgumentException or OverflowException)
+        {
+            throw new ModelException($"{path} does not run at {size.Width}x{size.Height} as manifest.json describes it (size, frame.layout, frame.type, states): {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+
+        void Need(IReadOnlyDictionary<string, NodeMetadata> tensors, string name, string field)
+        {
+            if (!tensors.ContainsKey(name))
+                throw new ModelException($"{Path.Combine(Manifest.Folder, "manifest.json")}: {field} names '{name}', which {Manifest.File} does not have. It has: {string.Join(", ", tensors.Keys)}.");
+        }
+    }
+
+    private static string Describe(NodeMetadata m) => $"{m.ElementDataType.ToString().ToLowerInvariant()} [{string.Join(", ", m.Dimensions)}]";
+}

@@ -1,0 +1,151 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Time.Testing;
+
+namespace TrueLive.Clips.Tests;
+
+[Collection("database")]
+public sealed class ClipQueueTests(PostgresServer postgres) : IClassFixture<PostgresServer>
+{
+    private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(56));
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private static ClipRequest Request(string source = "upload") => new(source, "ink", "live-tiny", 0, 0, "mp4", 1, null);
+
+    private async Task<(ClipDatabase Database, ClipQueue Queue)> OpenAsync(string kind, ClipQueueOptions? options = null)
+    {
+        var database = kind == "sqlite"
+            ? await ClipDatabase.OpenSqliteAsync(Path.Combine(Directory.CreateTempSubdirectory("truelive-queue-").FullName, "clips.db"), Cancel)
+            : await ClipDatabase.OpenPostgresAsync(await postgres.NewDatabaseAsync(), Cancel);
+        return (database, new ClipQueue(database, options ?? new(), _time));
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task A_job_runs_once_and_ends_with_its_result(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind);
+        await using var _ = database;
+        var job = await queue.EnqueueAsync("anna", Request(), Cancel);
+
+        var claimed = await queue.ClaimAsync(Cancel);
+        Assert.Equal(job.Id, claimed?.Id);
+        Assert.Null(await queue.ClaimAsync(Cancel));
+        Assert.True(await queue.RenewAsync(claimed!, 10, 100, "rendering", Cancel));
+        Assert.True(await queue.CompleteAsync(claimed!, 100, 12345, Cancel));
+
+        var done = await queue.FindAsync(job.Id, Cancel);
+        Assert.Equal((ClipJobState.Done, 100, 12345), (done!.State, done.FramesDone, done.ResultBytes));
+        Assert.Equal(Request(), done.Request);
+        Assert.False(await queue.CompleteAsync(claimed!, 100, 1, Cancel));
+        Assert.False(await queue.CancelAsync(job.Id, Cancel));
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task A_worker_that_goes_silent_loses_its_job_and_its_late_result_is_refused(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind);
+        await using var _ = database;
+        await queue.EnqueueAsync("anna", Request(), Cancel);
+        var first = await queue.ClaimAsync(Cancel);
+        _time.Advance(TimeSpan.FromSeconds(16));
+        var second = await queue.ClaimAsync(Cancel);
+
+        Assert.Equal(first!.Id, second?.Id);
+        Assert.Equal(2, second!.Attempts);
+        Assert.False(await queue.RenewAsync(first, 1, 1, null, Cancel));
+        Assert.False(await queue.CompleteAsync(first, 1, 1, Cancel));
+        Assert.True(await queue.CompleteAsync(second, 1, 1, Cancel));
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task A_job_that_kills_its_workers_is_given_up(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind, new ClipQueueOptions { MaxAttempts = 2 });
+        await using var _ = database;
+        var job = await queue.EnqueueAsync("anna", Request(), Cancel);
+        for (var attempt = 0; attempt < 2; attempt++)
+        {
+            Assert.NotNull(await queue.ClaimAsync(Cancel));
+            _time.Advance(TimeSpan.FromSeconds(16));
+        }
+        Assert.Null(await queue.ClaimAsync(Cancel));
+        var ended = await queue.FindAsync(job.Id, Cancel);
+        Assert.Equal(ClipJobState.Failed, ended!.State);
+        Assert.Contains("2 times", ended.Error, StringComparison.Ordinal);
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task An_owner_with_many_jobs_does_not_hold_up_the_others(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind);
+        await using var _ = database;
+        for (var i = 0; i < 5; i++)
+            await queue.EnqueueAsync("greedy", Request(), Cancel);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await queue.EnqueueAsync("modest", Request(), Cancel);
+
+        Assert.Equal("greedy", (await queue.ClaimAsync(Cancel))!.Owner);
+        Assert.Equal("modest", (await queue.ClaimAsync(Cancel))!.Owner);
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task Limits_refuse_politely_with_figures(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind, new ClipQueueOptions { MaxOpenPerOwner = 2, MaxOpen = 3 });
+        await using var _ = database;
+        await queue.EnqueueAsync("anna", Request(), Cancel);
+        await queue.EnqueueAsync("anna", Request(), Cancel);
+        var own = await Assert.ThrowsAsync<ClipRefusedException>(() => queue.EnqueueAsync("anna", Request(), Cancel));
+        Assert.Contains("2 are allowed", own.Message, StringComparison.Ordinal);
+        await queue.EnqueueAsync("ben", Request(), Cancel);
+        await Assert.ThrowsAsync<ClipRefusedException>(() => queue.EnqueueAsync("cleo", Request(), Cancel));
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task A_cancelled_job_is_noticed_at_the_next_renewal(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind);
+        await using var _ = database;
+        var job = await queue.EnqueueAsync("anna", Request(), Cancel);
+        var claimed = await queue.ClaimAsync(Cancel);
+        Assert.True(await queue.CancelAsync(job.Id, Cancel));
+        Assert.False(await queue.RenewAsync(claimed!, 1, 2, null, Cancel));
+        Assert.Null(await queue.ClaimAsync(Cancel));
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task Finished_jobs_expire_and_open_ones_do_not(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind);
+        await using var _ = database;
+        var done = await queue.EnqueueAsync("anna", Request(), Cancel);
+        await queue.CompleteAsync((await queue.ClaimAsync(Cancel))!, 1, 1, Cancel);
+        var open = await queue.EnqueueAsync("anna", Request(), Cancel);
+        Assert.Empty(await queue.ExpireAsync(Cancel));
+        _time.Advance(TimeSpan.FromHours(25));
+        Assert.Equal([done.Id], await queue.ExpireAsync(Cancel));
+        Assert.NotNull(await queue.FindAsync(open.Id, Cancel));
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task Many_workers_claim_each_of_many_jobs_exactly_once(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind, new ClipQueueOptions { MaxOpenPerOwner = 100 });
+        await using var _ = database;
+        for (var i = 0; i < 60; i++)
+            await queue.EnqueueAsync("owner" + (i % 3), Request($"u{i}"), Cancel);
+        var claimed = new ConcurrentBag<string>();
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(async () =>
+        {
+            while (claimed.Count < 60)
+            {
+                if (await queue.ClaimAsync(Cancel) is not { } job)
+                    continue;
+                claimed.Add(job.Id);
+                Assert.True(await queue.CompleteAsync(job, 1, 1, Cancel));
+            }
+        })));
+        Assert.Equal(60, claimed.Distinct().Count());
+        Assert.Equal(60, claimed.Count);
+    }
+}

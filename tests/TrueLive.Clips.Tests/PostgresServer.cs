@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace TrueLive.Clips.Tests;
+
+/// <summary>A real PostgreSQL from Debian's package, in a directory of its own, for the length of the test run.</summary>
+public sealed class PostgresServer : IAsyncLifetime
+{
+    private readonly string _directory = Path.Combine(Path.GetTempPath(), "truelive-pg-" + Guid.NewGuid().ToString("N")[..8]);
+    private readonly int _port = FreePort();
+
+    public string ConnectionString(string database) => $"Host=127.0.0.1;Port={_port};Username=truelive;Database={database};Maximum Pool Size=20";
+
+    public async ValueTask InitializeAsync()
+    {
+        Directory.CreateDirectory(_directory);
+        var asRoot = Environment.UserName == "root";
+        if (asRoot)
+            await RunAsync("chown", "postgres", _directory);
+        await ToolAsync("initdb", "-D", _directory + "/data", "-U", "truelive", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C");
+        await ToolAsync("pg_ctl", "-D", _directory + "/data", "-w", "-l", _directory + "/log", "-o", $"-p {_port} -k {_directory} -c listen_addresses=127.0.0.1 -c fsync=off", "start");
+    }
+
+    public async Task<string> NewDatabaseAsync()
+    {
+        var name = "t" + Guid.NewGuid().ToString("N");
+        await ToolAsync("psql", "-h", "127.0.0.1", "-p", $"{_port}", "-U", "truelive", "-d", "postgres", "-c", $"CREATE DATABASE {name}");
+        return ConnectionString(name);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await ToolAsync("pg_ctl", "-D", _directory + "/data", "-m", "immediate", "-w", "stop");
+        Directory.Delete(_directory, true);
+    }
+
+    private static Task ToolAsync(string tool, params string[] arguments)
+    {
+        var found = Directory.Exists("/usr/lib/postgresql")
+            ? Directory.GetDirectories("/usr/lib/postgresql").Select(d => Path.Combine(d, "bin", tool)).Where(File.Exists).Order().LastOrDefault()
+            : null;
+        var path = found ?? throw new InvalidOperationException($"{tool} is missing: apt-get install postgresql (./test does it).");
+        // PostgreSQL refuses to run as root.
+        return Environment.UserName == "root" ? RunAsync("runuser", ["-u", "postgres", "--", path, .. arguments]) : RunAsync(path, arguments);
+    }
+
+    private static async Task RunAsync(string file, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(file, arguments) { WorkingDirectory = "/tmp", RedirectStandardOutput = true })!;
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"{file} {string.Join(' ', arguments)} ended with {process.ExitCode}.");
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

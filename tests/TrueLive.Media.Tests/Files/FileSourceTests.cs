@@ -1,0 +1,119 @@
+using TrueLive.Core.Frames;
+using TrueLive.Media.Files;
+
+namespace TrueLive.Media.Tests.Files;
+
+public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
+{
+    private readonly FramePool _pool = new("file test");
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private async Task<(MediaFile File, List<(TimeSpan At, byte Y, byte U, byte V)> Frames)> ReadAsync(string path, int width = 0, int height = 0)
+    {
+        var file = await MediaFile.OpenAsync(path, Cancel);
+        var frames = new List<(TimeSpan, byte, byte, byte)>();
+        await using (var source = FileSource.Open(file, width == 0 ? file.Width : width, height == 0 ? file.Height : height, _pool))
+        {
+            while (await source.ReadAsync(Cancel) is { } frame)
+            {
+                using (frame)
+                    frames.Add((frame.Time.Captured, frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2], frame.U[0], frame.V[0]));
+            }
+        }
+        Assert.Equal(0, _pool.Rented);
+        return (file, frames);
+    }
+
+    [Fact]
+    public async Task A_plain_clip_gives_every_frame_with_its_time()
+    {
+        var path = await files.MakeAsync("plain.mp4", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2", "-pix_fmt", "yuv420p");
+        var (file, frames) = await ReadAsync(path);
+        Assert.Equal((320, 180, 25.0, 50L), (file.Width, file.Height, file.FrameRate, file.Frames));
+        Assert.False(file.HasAudio);
+        Assert.Equal(50, frames.Count);
+        Assert.All(frames.Index(), f => Assert.Equal(f.Index / 25.0, f.Item.At.TotalSeconds, 0.0006));
+    }
+
+    [Fact]
+    public async Task A_variable_frame_rate_stays_variable()
+    {
+        var path = await files.MakeAsync("vfr.mkv", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=2", "-vf", "select='lt(mod(n,10),3)+eq(mod(n,10),7)'", "-fps_mode", "vfr", "-pix_fmt", "yuv420p");
+        var (_, frames) = await ReadAsync(path);
+        Assert.Equal(24, frames.Count);
+        Assert.Equal([0, 1, 2, 7, 10, 11, 12, 17], frames.Take(8).Select(f => (int)Math.Round(f.At.TotalSeconds * 30)));
+    }
+
+    [Fact]
+    public async Task A_turned_picture_comes_out_upright()
+    {
+        var flat = await files.MakeAsync("flat.mp4", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=0.4", "-pix_fmt", "yuv420p");
+        var turned = await files.MakeAsync("turned.mp4", "-i", flat, "-metadata:s:v", "rotate=90", "-c", "copy");
+        var (file, frames) = await ReadAsync(turned);
+        Assert.Equal((180, 320), (file.Width, file.Height));
+        Assert.Equal(10, frames.Count);
+        Assert.Contains(file.Notes, n => n.Contains("turned", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("bt601", "smpte170m", "tv")]
+    [InlineData("bt709", "bt709", "tv")]
+    [InlineData("full", "bt709", "pc")]
+    public async Task Red_stays_the_same_red_whatever_matrix_and_range_the_file_has(string name, string matrix, string range)
+    {
+        var path = await files.MakeAsync($"{name}.mkv", "-f", "lavfi", "-i", "color=c=0xC03020:s=320x180:r=25:d=0.2",
+            "-vf", $"scale=out_color_matrix={(matrix == "bt709" ? "bt709" : "bt601")}:out_range={range},format=yuv420p", "-colorspace", matrix, "-color_range", range, "-c:v", "ffv1");
+        var (_, frames) = await ReadAsync(path, 160, 96);
+        // (192,48,32) in BT.709 limited.
+        Assert.InRange(frames[0].Y, 78 - 2, 82 + 2);
+        Assert.InRange(frames[0].U, 103 - 4, 105 + 4);
+        Assert.InRange(frames[0].V, 193 - 6, 197 + 6);
+    }
+
+    [Fact]
+    public async Task Ten_bits_odd_sides_and_one_frame_are_taken()
+    {
+        var ten = await files.MakeAsync("ten.mkv", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=0.4", "-pix_fmt", "yuv420p10le", "-c:v", "ffv1");
+        Assert.Equal(10, (await ReadAsync(ten)).Frames.Count);
+        var odd = await files.MakeAsync("odd.mkv", "-f", "lavfi", "-i", "testsrc2=s=322x182:r=25:d=0.4", "-vf", "format=yuv444p,crop=321:181:0:0:exact=1", "-pix_fmt", "yuv444p", "-c:v", "ffv1");
+        Assert.Equal(321, (await ReadAsync(odd)).File.Width);
+        var one = await files.MakeAsync("one.png", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=1", "-frames:v", "1");
+        Assert.Single((await ReadAsync(one)).Frames);
+        var gif = await files.MakeAsync("anim.gif", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=10:d=1");
+        Assert.Equal(10, (await ReadAsync(gif)).Frames.Count);
+    }
+
+    [Fact]
+    public async Task A_cut_off_file_gives_what_is_there()
+    {
+        var whole = await files.MakeAsync("whole.mkv", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=4", "-pix_fmt", "yuv420p");
+        var bytes = await File.ReadAllBytesAsync(whole, Cancel);
+        await File.WriteAllBytesAsync(files["cut.mkv"], bytes[..(bytes.Length / 2)], Cancel);
+        Assert.InRange((await ReadAsync(files["cut.mkv"])).Frames.Count, 20, 80);
+    }
+
+    [Fact]
+    public async Task What_is_not_a_video_is_refused_in_words()
+    {
+        await File.WriteAllTextAsync(files["text.mp4"], "This is a letter, not a film. " + new string('x', 5000), Cancel);
+        await File.WriteAllBytesAsync(files["empty.mp4"], [], Cancel);
+        var sound = await files.MakeAsync("sound.m4a", "-f", "lavfi", "-i", "sine=d=1");
+        var huge = await files.MakeAsync("huge.mkv", "-f", "lavfi", "-i", "color=s=10000x6000:r=1:d=1", "-c:v", "ffv1");
+        foreach (var (path, word) in new[] { (files["text.mp4"], "cannot be read"), (files["empty.mp4"], "is empty"), (sound, "no video (only audio)"), (huge, "at most 37 million pixels"), (files["nothing.mp4"], "does not exist") })
+        {
+            var failure = await Assert.ThrowsAsync<MediaFileException>(() => MediaFile.OpenAsync(path, Cancel));
+            Assert.Contains(word, failure.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task A_playlist_that_names_other_files_is_not_opened()
+    {
+        var secret = await files.MakeAsync("secret.ts", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=1", "-f", "mpegts");
+        await File.WriteAllTextAsync(files["list.mp4"], $"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{secret}\n#EXT-X-ENDLIST\n", Cancel);
+        await File.WriteAllTextAsync(files["concat.mp4"], "ffconcat version 1.0\nfile secret.ts\n", Cancel);
+        await Assert.ThrowsAsync<MediaFileException>(() => MediaFile.OpenAsync(files["list.mp4"], Cancel));
+        await Assert.ThrowsAsync<MediaFileException>(() => MediaFile.OpenAsync(files["concat.mp4"], Cancel));
+    }
+}

@@ -1,0 +1,28 @@
+"""What each look is called in words. The anchors are shipped in the manifest; matching compares a prompt with them."""
+
+ANCHORS = {
+    "identity": ["original", "unchanged", "normal", "natural", "none", "nothing", "plain real", "untouched", "as is", "keep"],
+    "cartoon": ["cartoon", "anime", "manga", "animation", "animated", "pixar", "toon", "disney cartoon character", "cel shading"],
+    "ink": ["ink", "ink drawing", "brush ink", "calligraphy", "pen", "black ink drawing", "japanese sumi ink", "nib"],
+    "neon": ["neon", "neon lights", "glowing electric", "laser", "cyberpunk", "tron", "nightclub", "fluorescent lights", "electric sign"],
+    "thermal": ["thermal", "infrared", "heat", "heat vision", "thermal camera", "heat map", "temperature", "thermograph", "predator vision"],
+    "oil": ["oil painting", "painting", "canvas", "painter", "impressionist", "gogh", "rembrandt", "monet", "masterpiece painting", "portrait painter", "baroque painting", "brushstrokes"],
+    "noir": ["noir", "monochrome", "black and white", "detective", "grayscale", "hitchcock thriller", "gangster crime", "black white movie", "dark shadowy"],
+    "watercolour": ["watercolor", "watercolour", "aquarelle", "gouache", "pastel", "watercolors", "wash", "soft pastel painting"],
+    "film": ["film", "kodak", "cinematic", "analog film", "vintage photo", "cinema", "seventies film", "movie", "polaroid", "kodachrome", "retro photograph"],
+    "relief": ["relief", "sculpture", "carved", "embossed", "marble", "stone", "clay", "statue carving", "bas", "chiseled", "plaster"],
+    "pencil": ["pencil", "sketch", "charcoal", "graphite", "doodle", "drawing", "crayon", "pencil drawing", "scribble", "notebook sketch"],
+    "blueprint": ["blueprint", "technical drawing", "architect", "architectural plan", "schematic", "engineering", "draftsman", "construction plan", "diagram"],
+    "sepia": ["sepia", "antique photograph", "faded brown", "daguerreotype", "old photograph", "nineteenth century", "victorian photograph", "brown toned"],
+    "xray": ["xray", "x-ray", "radiograph", "negative", "medical scan", "skeleton", "bones", "inverted", "radiology", "mri scan", "x ray"],
+    "night-vision": ["night vision", "goggles", "surveillance", "military scope", "green night", "soldier", "infantry night", "spy camera", "commando"],
+    "dream": ["dream", "dreamy", "ethereal", "hazy", "soft glow", "fairy", "fantasy", "heavenly", "romantic glow", "angelic", "mist", "magical"],
+    "pop": ["pop art", "warhol", "bold colors", "poster", "psychedelic", "vivid saturated", "lichtenstein", "colorful poster", "sixties", "bright colorful", "acid colors"],
+    "pixel": ["pixel", "pixels", "video game", "nintendo", "8-bit", "pixelated", "arcade", "atari", "minecraft", "low resolution", "mosaic blocks", "console game", "tetris"],
+    "halftone": ["halftone", "comic", "comics", "comic book", "superhero", "marvel", "newspaper print", "dots", "spider-man", "batman", "newsprint"],
+    "engraving": ["engraving", "etching", "woodcut", "banknote", "lithograph", "engraved print", "printmaking", "durer", "woodblock print", "ukiyo-e", "hatching", "currency note"],
+    "gold": ["gold", "golden", "brass", "bronze", "jewelry", "luxury gold", "gilded", "metallic", "shiny gold", "treasure", "pharaoh"],
+    "underwater": ["underwater", "ocean", "sea", "coral", "reef", "submarine", "diving", "fish", "aquarium", "deep sea", "mermaid", "scuba"],
+    "vaporwave": ["vaporwave", "synth", "synthwave", "sunset", "retro eighties", "pink purple", "miami", "synthwave", "purple", "pink", "outrun", "eighties disco", "violet dusk"],
+    "winter": ["winter", "ice", "snow", "frozen", "frost", "arctic", "blizzard", "cold", "polar", "icy", "antarctica", "glacier", "siberia"],
+}

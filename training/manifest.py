@@ -1,0 +1,79 @@
+"""Writes models/live-tiny/manifest.json from a checkpoint, the anchors and the figures of evaluate.py.
+
+Usage: manifest.py work/live-tiny.pt ../models/live-tiny [work/figures.json]
+"""
+import hashlib
+import json
+import os
+import sys
+
+import torch
+
+from anchors import ANCHORS
+from network import STYLE
+from prompts import KEEP, KNOWN, STOP, TEMPERATURE
+
+TEXTS = {
+    "identity": ("Original", "The camera as it is, cleaned of noise."),
+    "cartoon": ("Cartoon", "Flat, lively colours with dark outlines."),
+    "ink": ("Ink", "Black brush lines on warm paper."),
+    "neon": ("Neon", "Glowing coloured edges in the dark."),
+    "thermal": ("Thermal", "The colours of a heat camera, from brightness."),
+    "oil": ("Oil", "Broad strokes of saturated paint."),
+    "noir": ("Noir", "Hard black and white."),
+    "watercolour": ("Watercolour", "Pale washes with darker rims."),
+    "film": ("Film", "Warm highlights and teal shadows."),
+    "relief": ("Relief", "Carved stone lit from the side."),
+    "pencil": ("Pencil", "Graphite on white paper."),
+    "blueprint": ("Blueprint", "White lines on drafting blue."),
+    "sepia": ("Sepia", "A brown-toned old print."),
+    "xray": ("X-ray", "A cold negative."),
+    "night-vision": ("Night vision", "Green amplified light."),
+    "dream": ("Dream", "Soft glow over softened light."),
+    "pop": ("Pop", "Loud, saturated poster colours."),
+    "pixel": ("Pixel", "Blocks of eight pixels."),
+    "halftone": ("Halftone", "Comic colours under a dot screen."),
+    "engraving": ("Engraving", "Dark diagonal lines as on a banknote."),
+    "gold": ("Gold", "Polished metal, black to bright gold."),
+    "underwater": ("Underwater", "Blue-green depth."),
+    "vaporwave": ("Vaporwave", "Violet to pink to cyan."),
+    "winter": ("Winter", "Pale, cold light."),
+}
+
+
+def main():
+    c = torch.load(sys.argv[1], map_location="cpu")
+    folder = sys.argv[2]
+    onnx = open(os.path.join(folder, "live-tiny.onnx"), "rb").read()
+    measured = json.load(open(sys.argv[3])) if len(sys.argv) > 3 else None
+    manifest = {
+        "schema": "truelive-model/1",
+        "id": "live-tiny",
+        "version": f"1.{c['step']}",
+        "title": "Live Tiny",
+        "description": "TrueLive's own causal video network: 24 looks steered by text, with a memory of the frame before. "
+                       "Made for live use on two processor cores.",
+        "licence": "MIT",
+        "file": "live-tiny.onnx",
+        "sha256": hashlib.sha256(onnx).hexdigest(),
+        "frame": {"input": "frame", "layout": "nchw", "type": "float32", "colour": "rgb", "range": [0, 1]},
+        "output": {"name": "image", "role": "image", "layout": "nchw", "type": "float32", "colour": "rgb", "range": [0, 1]},
+        "size": {"min": 192, "max": 1280, "multiple": 8},
+        "states": [
+            {"input": "state_frame", "output": "state_frame_out", "channels": 3, "divide": 1},
+            {"input": "state_image", "output": "state_image_out", "channels": 3, "divide": 1},
+            {"input": "state_info", "output": "state_info_out", "shape": [1, STYLE + 1, 1, 1]},
+        ],
+        "style": {"input": "style", "length": STYLE},
+        "prompt": {"words": "words.bin", "temperature": TEMPERATURE, "known": KNOWN, "keep": KEEP, "stop": sorted(STOP)},
+        "looks": [
+            {"id": name, "title": TEXTS[name][0], "description": TEXTS[name][1], "anchors": ANCHORS[name],
+             "style": [round(float(v), 5) for v in c["styles"][i]]}
+            for i, name in enumerate(c["looks"])],
+        "reference_image": "Not offered: no encoder from picture to style was trained.",
+        "measured": measured,
+    }
+    json.dump(manifest, open(os.path.join(folder, "manifest.json"), "w"), indent=1, ensure_ascii=False)
+
+
+main()

@@ -1,0 +1,88 @@
+"""LiveTiny: a causal, recurrent, style-conditioned video-to-video network.
+
+One step: (frame, style, state) -> (image, state). The picture is a learnt blend of a fresh candidate and the previous
+output; the blend weight is predicted per pixel, never reaches 1 and closes when the style changes, so the memory
+forgets by construction and cannot drift. All shapes are free in H and W (multiples of 8).
+"""
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+STYLE = 32           # length of the style vector
+MAX_HOLD = 0.92      # the most that one output may owe to the one before it
+STYLE_CLOSE = 30.0   # how fast a change of style closes the blend
+
+
+class Film(nn.Module):
+    """Scale and shift of every channel from the style vector (Perez et al. 2018)."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.scale = nn.Linear(STYLE, channels)
+        self.shift = nn.Linear(STYLE, channels)
+        nn.init.normal_(self.scale.weight, std=0.1)
+        nn.init.zeros_(self.scale.bias)
+        nn.init.normal_(self.shift.weight, std=0.1)
+        nn.init.zeros_(self.shift.bias)
+
+    def forward(self, x, style):
+        return x * (1 + self.scale(style))[:, :, None, None] + self.shift(style)[:, :, None, None]
+
+
+class Block(nn.Module):
+    def __init__(self, channels, dilation):
+        super().__init__()
+        self.a = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
+        self.b = nn.Conv2d(channels, channels, 3, padding=1)
+        self.film = Film(channels)
+        nn.init.normal_(self.b.weight, std=0.01)
+
+    def forward(self, x, style):
+        return x + self.b(F.relu(self.film(self.a(x), style)))
+
+
+class LiveTiny(nn.Module):
+    def __init__(self, channels=32, blocks=5, half=16):
+        super().__init__()
+        self.stem = nn.Conv2d(10, half, 3, stride=2, padding=1)
+        self.down = nn.Conv2d(half, channels, 3, stride=2, padding=1)
+        self.place = nn.Conv2d(2, channels, 3, padding=1)
+        self.trunk = nn.ModuleList(Block(channels, 2 if i % 2 else 1) for i in range(blocks))
+        self.up1 = nn.Conv2d(channels, half * 4, 3, padding=1)
+        self.merge = nn.Conv2d(half * 2, half, 3, padding=1)
+        self.film = Film(half)
+        self.up2 = nn.Conv2d(half, 4 * 4, 3, padding=1)
+        self.grade = nn.Linear(STYLE, 12)
+        nn.init.normal_(self.grade.weight, std=0.05)
+        # Parity of the 4-pixel cell: with it the trunk can place patterns of period 8 (halftone, engraving, pixels).
+        self.register_buffer("cell", torch.tensor([[[[-1., 1.], [-1., 1.]], [[-1., -1.], [1., 1.]]]]))
+
+    def forward(self, frame, style, last_frame, last_image, last_info):
+        b, _, h, w = frame.shape
+        valid = last_info[:, STYLE:STYLE + 1]
+        moved = ((style - last_info[:, :STYLE, 0, 0]) ** 2).sum(1)[:, None, None, None]
+        hold = valid * torch.exp(-STYLE_CLOSE * moved)
+        x = torch.cat([frame, frame - last_frame, last_image - frame, hold.expand(b, 1, h, w)], 1)
+        x = torch.cat([x[:, :3], x[:, 3:9] * valid, x[:, 9:]], 1)
+        skip = F.relu(self.stem(x))
+        x = F.relu(self.down(skip) + self.place(self.cell.repeat(1, 1, h // 8, w // 8)))
+        for block in self.trunk:
+            x = block(x, style)
+        x = F.relu(F.pixel_shuffle(self.up1(x), 2))
+        x = F.relu(self.film(self.merge(torch.cat([x, skip], 1)), style))
+        x = F.pixel_shuffle(self.up2(x), 2)
+        # A colour matrix of the style grades the frame itself, so that flat looks need no detail from the trunk.
+        grade = self.grade(style).view(b, 3, 4)
+        graded = frame + (torch.matmul(grade[:, :, :3], frame.flatten(2)) + grade[:, :, 3:]).view(b, 3, h, w)
+        fresh = graded + x[:, :3]
+        if not self.training:
+            fresh = torch.clamp(fresh, 0, 1)
+        keep = MAX_HOLD * torch.sigmoid(x[:, 3:4]) * hold
+        image = fresh + keep * (last_image - fresh)
+        info = torch.cat([style[:, :, None, None], torch.ones_like(valid)], 1)
+        return image, frame, image, info
+
+    @staticmethod
+    def zero_state(frame):
+        b, _, h, w = frame.shape
+        return (frame.new_zeros(b, 3, h, w), frame.new_zeros(b, 3, h, w), frame.new_zeros(b, STYLE + 1, 1, 1))
