@@ -80,34 +80,45 @@ public static class ProbeAnalysis
         return OwnBoundary.Run(seen, from + wait, to, new Random(7));
     }
 
+    /// <summary>A first look at the fast phase with eight re-draws: an estimate for people who wait, not evidence.</summary>
+    internal static (NullTest Test, double Lag) FirstLook(StimulusPlan plan, Observation seen)
+    {
+        var index = IndexOf(plan, PhaseKind.Fast, seen);
+        if (index < 0 || seen.Count < 60)
+            return (NullTest.None, double.NaN);
+        var found = FastTest.Of(plan, index, seen, Timeline.DeBurst(seen.Times), 0, limit: 40).Run(8, 1, false, default);
+        var lags = found.Path.Select(w => w.Lag).Order().ToArray();
+        return (found.Joint, Intervals.Quantile(lags, 0.5));
+    }
+
     /// <summary>The fast phase answers what was sent.</summary>
     internal static bool Dependent(FastFindings fast) => fast.Joint.ForRules <= 0.001;
 
     private static FastFindings FastOf(
         StimulusPlan plan, int index, Observation seen, double[] even, AnalysisEffort effort, CancellationToken cancel)
     {
-        var fast = new FastTest(plan, index, seen, even).Run(effort.Redraws, effort.Threads, effort.MayStopEarly, cancel);
+        var fast = FastTest.Of(plan, index, seen, even).Run(effort.Redraws, effort.Threads, effort.MayStopEarly, cancel);
         if (fast.Lock >= 0.9)
             return fast;
         // Falling behind smears a window: search the rate on the first two minutes, confirm against a null made at that rate.
-        var (kappa, best) = (0.0, Math.Max(6, 1.5 * new FastTest(plan, index, seen, even, 0, limit: 120).Quick(8).Test.Z));
+        var (kappa, best) = (0.0, Math.Max(6, 1.5 * FastTest.Of(plan, index, seen, even, 0, limit: 120).Quick(8).Test.Z));
         foreach (var rate in Rates)
         {
             cancel.ThrowIfCancellationRequested();
-            var z = new FastTest(plan, index, seen, even, rate, limit: 120).Quick(6).Test.Z;
+            var z = FastTest.Of(plan, index, seen, even, rate, limit: 120).Quick(6).Test.Z;
             if (z > best)
                 (kappa, best) = (rate, z);
         }
         if (kappa != 0)
         {
-            var scaled = new FastTest(plan, index, seen, even, kappa).Run(effort.Redraws, effort.Threads, effort.MayStopEarly, cancel);
+            var scaled = FastTest.Of(plan, index, seen, even, kappa).Run(effort.Redraws, effort.Threads, effort.MayStopEarly, cancel);
             if (scaled.Joint.ForRules * Rates.Length <= 0.05 && scaled.Lock > fast.Lock)
                 return scaled;
         }
         if (!Dependent(fast))
             return fast;
         // A weak look needs longer windows before each one can be told from chance.
-        var longer = new FastTest(plan, index, seen, even, 0, 10).Run(Math.Min(effort.Redraws, 199), effort.Threads, effort.MayStopEarly, cancel);
+        var longer = FastTest.Of(plan, index, seen, even, 0, 10).Run(Math.Min(effort.Redraws, 199), effort.Threads, effort.MayStopEarly, cancel);
         return longer.Lock >= 0.9 && longer.Joint.Z >= fast.Joint.Z ? longer : fast;
     }
 

@@ -99,6 +99,12 @@ public sealed class FastFindings
     public int HeatLags { get; init; }
 }
 
+/// <summary>Fills a channel's code on the analysis grid: what was sent (null), or an independent draw of it.</summary>
+internal delegate void CodeFill(int channel, CodeDraw? draw, float[] code);
+
+/// <summary>Names one independent draw.</summary>
+internal readonly record struct CodeDraw(string Kind, int Number);
+
 /// <summary>
 /// The exact randomisation test of the fast phase: one statistic (the mean score of the best lag path) for the code that was
 /// sent and for K re-draws of the same law, so that every search over lags, features and channels is repeated inside the null.
@@ -109,38 +115,56 @@ internal sealed class FastTest
     private const int CausalFirst = -LagSearch.FirstLag;
     private const int CausalCount = 360;
     private const int AcausalCount = 80;
-    private readonly StimulusPlan _plan;
-    private readonly Phase _phase;
-    private readonly int _phaseIndex;
     private readonly double _kappa;
     private readonly double _start;
     private readonly int _hop;
     private readonly int _window;
-    private readonly int[] _gridFrame;
+    private readonly CodeFill _fill;
     private readonly LagSearch?[] _searches;
     private readonly float[][] _nullMean;
     private readonly float[][] _nullInverse;
 
-    public FastTest(StimulusPlan plan, int phaseIndex, Observation seen, double[] even, double kappa = 0, double windowSeconds = 5, double limit = double.MaxValue)
+    /// <summary>For codes of any origin.</summary>
+    /// <param name="readouts">Features by channel on an even grid of 30 per second; null where the channel rests.</param>
+    /// <param name="fill">The codes.</param>
+    /// <param name="start">Output time of the grid's first sample.</param>
+    /// <param name="windowSeconds">Length of a window.</param>
+    /// <param name="kappa">Rate at which the grid was made.</param>
+    public FastTest(float[][]?[] readouts, CodeFill fill, double start, double windowSeconds, double kappa = 0)
     {
-        (_plan, _phaseIndex, _kappa) = (plan, phaseIndex, kappa);
-        _phase = plan.Phases[phaseIndex];
-        _start = seen.Sent[_phase.FirstFrame];
-        var end = Math.Min(seen.Sent[Math.Min(_phase.EndFrame, seen.Sent.Count) - 1], seen.Count > 0 ? seen.Times[^1] : _start);
-        var seconds = Math.Min(limit, Math.Max(0, end - _start));
+        (_fill, _start, _kappa) = (fill, start, kappa);
+        Length = readouts.First(r => r is not null)![0].Length;
         _window = (int)Math.Round(windowSeconds * CodeLaw.Rate);
-        _hop = _window / (seconds <= 100 ? 10 : 5);
-        var length = Math.Max(_window, (int)(seconds * CodeLaw.Rate * Math.Min(1, 1 - kappa)));
-        Length = length;
-        var grid = Timeline.Resample(seen, even, _start, length, CodeLaw.Rate * (1 - kappa));
-        _gridFrame = Timeline.NewestSent(seen.Sent, _start, length, CodeLaw.Rate);
-        var readouts = ChannelReadouts.From(grid);
-        var sent = plan.Codes(_phase, phaseIndex)!;
-        _searches = new LagSearch?[7];
-        for (var c = 0; c < 7; c++)
-            _searches[c] = sent[c] is null ? null : new LagSearch(readouts[c], _window, _hop);
+        _hop = _window / (Length <= 100 * CodeLaw.Rate ? 10 : 5);
+        _searches = [.. readouts.Select(r => r is null ? null : new LagSearch(r, _window, _hop))];
         Windows = _searches.First(s => s is not null)!.Windows;
         (_nullMean, _nullInverse) = NullPerWindow();
+    }
+
+    /// <summary>For the codes of a plan's fast phase.</summary>
+    public static FastTest Of(StimulusPlan plan, int phaseIndex, Observation seen, double[] even, double kappa = 0, double windowSeconds = 5, double limit = double.MaxValue)
+    {
+        var phase = plan.Phases[phaseIndex];
+        var start = seen.Sent[phase.FirstFrame];
+        var end = Math.Min(seen.Sent[Math.Min(phase.EndFrame, seen.Sent.Count) - 1], seen.Count > 0 ? seen.Times[^1] : start);
+        var seconds = Math.Min(limit, Math.Max(0, end - start));
+        var length = Math.Max((int)(windowSeconds * CodeLaw.Rate), (int)(seconds * CodeLaw.Rate * Math.Min(1, 1 - kappa)));
+        var readouts = ChannelReadouts.From(Timeline.Resample(seen, even, start, length, CodeLaw.Rate * (1 - kappa)));
+        var gridFrame = Timeline.NewestSent(seen.Sent, start, length, CodeLaw.Rate);
+        var sent = plan.Codes(phase, phaseIndex)!;
+        return new FastTest([.. readouts.Select((r, c) => sent[c] is null ? null : r)], Fill, start, windowSeconds, kappa);
+
+        void Fill(int channel, CodeDraw? draw, float[] code)
+        {
+            var frames = new float[phase.FrameCount];
+            var label = StimulusPlan.Label(phaseIndex, ((Channel)channel).ToString());
+            CodeLaw.Draw((Channel)channel, plan.Seed.Stream(draw is { } d ? $"{d.Kind}{d.Number}/{label}" : label), frames);
+            for (var g = 0; g < code.Length; g++)
+            {
+                var j = gridFrame[g] - phase.FirstFrame;
+                code[g] = j >= 0 && j < frames.Length ? frames[j] : 0;
+            }
+        }
     }
 
     public int Windows { get; }
@@ -164,7 +188,7 @@ internal sealed class FastTest
         var statistic = Evaluate(null, buffers, jointOnly: true).Joint;
         var others = new double[redraws];
         for (var k = 0; k < redraws; k++)
-            others[k] = Evaluate($"quick{k}/", buffers, jointOnly: true).Joint;
+            others[k] = Evaluate(new CodeDraw("quick", k), buffers, jointOnly: true).Joint;
         return (statistic, NullTest.Of(statistic, others));
     }
 
@@ -193,7 +217,7 @@ internal sealed class FastTest
                 () => new Buffers(Length, Windows),
                 (k, _, own) =>
                 {
-                    results[k] = Evaluate($"redraw{k}/", own);
+                    results[k] = Evaluate(new CodeDraw("redraw", k), own);
                     if (k < 24)
                         CollectPathScores(own.Joint, nullScores);
                     return own;
@@ -319,7 +343,7 @@ internal sealed class FastTest
             var (sum, square, count) = (new double[Windows], new double[Windows], new int[Windows]);
             for (var k = 0; k < Auxiliary; k++)
             {
-                Fill(c, $"auxiliary{k}/", code);
+                _fill(c, new CodeDraw("auxiliary", k), code);
                 search.Evaluate(code, scratch, energy);
                 for (var w = 0; w < Windows; w++)
                 {
@@ -346,18 +370,7 @@ internal sealed class FastTest
         return (mean, inverse);
     }
 
-    private void Fill(int channel, string? draw, float[] code)
-    {
-        var frames = new float[_phase.FrameCount];
-        CodeLaw.Draw((Channel)channel, _plan.Seed.Stream(draw + StimulusPlan.Label(_phaseIndex, ((Channel)channel).ToString())), frames);
-        for (var g = 0; g < code.Length; g++)
-        {
-            var j = _gridFrame[g] - _phase.FirstFrame;
-            code[g] = j >= 0 && j < frames.Length ? frames[j] : 0;
-        }
-    }
-
-    private Statistics Evaluate(string? draw, Buffers own, bool jointOnly = false)
+    private Statistics Evaluate(CodeDraw? draw, Buffers own, bool jointOnly = false)
     {
         Array.Clear(own.Joint);
         foreach (var family in own.Families)
@@ -368,7 +381,7 @@ internal sealed class FastTest
         {
             if (_searches[c] is not { } search)
                 continue;
-            Fill(c, draw, own.Code);
+            _fill(c, draw, own.Code);
             var z = own.Channels[c];
             search.Evaluate(own.Code, own.Scratch, z);
             for (var w = 0; w < Windows; w++)

@@ -106,6 +106,19 @@ public sealed class Observation
         return planes;
     }
 
+    /// <summary>A snapshot for an analysis beside a running session; small pictures are left out.</summary>
+    internal Observation Copy()
+    {
+        var copy = new Observation();
+        copy.Sent.AddRange(Sent);
+        copy.PromptSent.AddRange(PromptSent);
+        copy._times.AddRange(_times);
+        copy._features.AddRange(_features);
+        copy._change.AddRange(_change);
+        copy._midpoint.AddRange(_midpoint);
+        return copy;
+    }
+
     internal void Restore(double time, ReadOnlySpan<float> features, float change, float midpoint)
     {
         _times.Add(time);
