@@ -1,0 +1,429 @@
+using System.Numerics;
+using TrueLive.Probe.Features;
+using TrueLive.Probe.Stimuli;
+
+namespace TrueLive.Probe.Estimators;
+
+/// <summary>A statistic against its own re-draws.</summary>
+/// <param name="P">(1 + re-draws at or above) / (K + 1).</param>
+/// <param name="Z">Distance from the re-draws' mean in their standard deviations.</param>
+/// <param name="K">Re-draws made.</param>
+public readonly record struct NullTest(double P, double Z, int K)
+{
+    /// <summary>Nothing was tested.</summary>
+    public static NullTest None => new(1, 0, 0);
+
+    /// <summary>
+    /// The p-value used in rules: the exact one. Only where a short test found no re-draw at or above and z is 12 or more is its
+    /// floor replaced by a Gumbel tail; nearer than that the null's tail can be heavier than any law (z of 5.7 was seen by chance).
+    /// </summary>
+    public double ForRules => K == 0 ? 1 : P > 1.5 / (K + 1) || K >= 999 || Z < SurelyZ ? P : Math.Min(P, GumbelTail(Z));
+
+    internal const double SurelyZ = 12;
+
+    /// <summary>From a statistic and its re-draws.</summary>
+    public static NullTest Of(double statistic, ReadOnlySpan<double> redraws)
+    {
+        if (redraws.Length == 0)
+            return None;
+        var (above, sum, square) = (0, 0.0, 0.0);
+        foreach (var value in redraws)
+        {
+            above += value >= statistic ? 1 : 0;
+            sum += value;
+            square += value * value;
+        }
+        var mean = sum / redraws.Length;
+        var deviation = Math.Sqrt(Math.Max(0, square / redraws.Length - mean * mean));
+        // A null without spread (all features dead) proves nothing whatever the statistic.
+        var z = (statistic - mean) / Math.Max(deviation, 0.01 + 0.02 * Math.Abs(mean));
+        return new NullTest((1.0 + above) / (redraws.Length + 1), z, redraws.Length);
+    }
+
+    private static double GumbelTail(double z) => 1 - Math.Exp(-Math.Exp(-(1.28255 * z + 0.57722)));
+}
+
+/// <summary>One window of the lag path.</summary>
+/// <param name="Time">Middle of the window on the output clock, seconds.</param>
+/// <param name="Lag">Delay, seconds.</param>
+/// <param name="Score">Joint score.</param>
+/// <param name="Locked">Score above the null's 95 % quantile.</param>
+public readonly record struct LagWindow(double Time, double Lag, double Score, bool Locked);
+
+/// <summary>What the fast phase shows: dependence, families, channels, lag over time.</summary>
+public sealed class FastFindings
+{
+    /// <summary>Joint test at the selected rate, all channels.</summary>
+    public NullTest Joint { get; init; } = NullTest.None;
+
+    /// <summary>By family, in the order of <see cref="Family"/>; not yet corrected for four tests.</summary>
+    public NullTest[] Families { get; init; } = [NullTest.None, NullTest.None, NullTest.None, NullTest.None];
+
+    /// <summary>By channel, in the order of <see cref="Channel"/>.</summary>
+    public NullTest[] Channels { get; init; } = [];
+
+    /// <summary>Same statistic on lags that would need chips not yet sent.</summary>
+    public NullTest Acausal { get; init; } = NullTest.None;
+
+    /// <summary>Median delay of each channel's own path, seconds; NaN where p is above 0.01.</summary>
+    public double[] ChannelDelay { get; init; } = [];
+
+    /// <summary>Median delay of each family's own path, seconds; NaN where p is above 0.01.</summary>
+    public double[] FamilyDelay { get; init; } = [];
+
+    /// <summary>Content-clock rate: 0 when the output keeps up, 0.13 when it falls 13 % behind.</summary>
+    public double Kappa { get; init; }
+
+    /// <summary>Delay over time.</summary>
+    public LagWindow[] Path { get; init; } = [];
+
+    /// <summary>Share of usable windows that are locked.</summary>
+    public double Lock { get; init; }
+
+    /// <summary>Usable windows that do not overlap.</summary>
+    public double LockWindows { get; init; }
+
+    /// <summary>Seconds per window behind <see cref="Lock"/>.</summary>
+    public double WindowSeconds { get; init; }
+
+    /// <summary>Joint statistics of the re-draws, for the picture of the null.</summary>
+    public double[] Redraws { get; init; } = [];
+
+    /// <summary>The joint statistic of what was sent.</summary>
+    public double Statistic { get; init; }
+
+    /// <summary>Joint score by window and lag (every second lag), for the heat map; windows x <see cref="HeatLags"/>.</summary>
+    public float[] Heat { get; init; } = [];
+
+    /// <summary>Lags per row of <see cref="Heat"/>.</summary>
+    public int HeatLags { get; init; }
+}
+
+/// <summary>Fills a channel's code on the analysis grid: what was sent (null), or an independent draw of it.</summary>
+internal delegate void CodeFill(int channel, CodeDraw? draw, float[] code);
+
+/// <summary>Names one independent draw.</summary>
+internal readonly record struct CodeDraw(string Kind, int Number);
+
+/// <summary>
+/// The exact randomisation test of the fast phase: one statistic (the mean score of the best lag path) for the code that was
+/// sent and for K re-draws of the same law, so that every search over lags, features and channels is repeated inside the null.
+/// </summary>
+internal sealed class FastTest
+{
+    private const int Auxiliary = 16;
+    private const int CausalFirst = -LagSearch.FirstLag;
+    private const int CausalCount = 360;
+    private const int AcausalCount = 80;
+    private readonly double _kappa;
+    private readonly double _start;
+    private readonly int _hop;
+    private readonly int _window;
+    private readonly CodeFill _fill;
+    private readonly LagSearch?[] _searches;
+    private readonly float[][] _nullMean;
+    private readonly float[][] _nullInverse;
+
+    /// <summary>For codes of any origin.</summary>
+    /// <param name="readouts">Features by channel on an even grid of 30 per second; null where the channel rests.</param>
+    /// <param name="fill">The codes.</param>
+    /// <param name="start">Output time of the grid's first sample.</param>
+    /// <param name="windowSeconds">Length of a window.</param>
+    /// <param name="kappa">Rate at which the grid was made.</param>
+    public FastTest(float[][]?[] readouts, CodeFill fill, double start, double windowSeconds, double kappa = 0)
+    {
+        (_fill, _start, _kappa) = (fill, start, kappa);
+        Length = readouts.First(r => r is not null)![0].Length;
+        _window = (int)Math.Round(windowSeconds * CodeLaw.Rate);
+        _hop = _window / (Length <= 100 * CodeLaw.Rate ? 10 : 5);
+        _searches = [.. readouts.Select(r => r is null ? null : new LagSearch(r, _window, _hop))];
+        Windows = _searches.First(s => s is not null)!.Windows;
+        (_nullMean, _nullInverse) = NullPerWindow();
+    }
+
+    /// <summary>For the codes of a plan's fast phase.</summary>
+    public static FastTest Of(StimulusPlan plan, int phaseIndex, Observation seen, double[] even, double kappa = 0, double windowSeconds = 5, double limit = double.MaxValue)
+    {
+        var phase = plan.Phases[phaseIndex];
+        var start = seen.Sent[phase.FirstFrame];
+        var end = Math.Min(seen.Sent[Math.Min(phase.EndFrame, seen.Sent.Count) - 1], seen.Count > 0 ? seen.Times[^1] : start);
+        var seconds = Math.Min(limit, Math.Max(0, end - start));
+        var length = Math.Max((int)(windowSeconds * CodeLaw.Rate), (int)(seconds * CodeLaw.Rate * Math.Min(1, 1 - kappa)));
+        var readouts = ChannelReadouts.From(Timeline.Resample(seen, even, start, length, CodeLaw.Rate * (1 - kappa)));
+        var gridFrame = Timeline.NewestSent(seen.Sent, start, length, CodeLaw.Rate);
+        var sent = plan.Codes(phase, phaseIndex)!;
+        return new FastTest([.. readouts.Select((r, c) => sent[c] is null ? null : r)], Fill, start, windowSeconds, kappa);
+
+        void Fill(int channel, CodeDraw? draw, float[] code)
+        {
+            var frames = new float[phase.FrameCount];
+            var label = StimulusPlan.Label(phaseIndex, ((Channel)channel).ToString());
+            CodeLaw.Draw((Channel)channel, plan.Seed.Stream(draw is { } d ? $"{d.Kind}{d.Number}/{label}" : label), frames);
+            for (var g = 0; g < code.Length; g++)
+            {
+                var j = gridFrame[g] - phase.FirstFrame;
+                code[g] = j >= 0 && j < frames.Length ? frames[j] : 0;
+            }
+        }
+    }
+
+    public int Windows { get; }
+
+    private int Length { get; }
+
+    /// <summary>Seconds on the output clock of the middle of a window.</summary>
+    public double TimeOf(int window) => _start + (window * _hop + _window / 2.0) / CodeLaw.Rate / (1 - _kappa);
+
+    /// <summary>Delay in seconds of a lag (frames) at a window.</summary>
+    public double DelayOf(int window, double lag)
+    {
+        var scaled = (window * _hop + _window / 2.0) / CodeLaw.Rate;
+        return lag / CodeLaw.Rate + scaled * _kappa / (1 - _kappa);
+    }
+
+    /// <summary>The joint z alone, against <paramref name="redraws"/> re-draws: for the search over rates.</summary>
+    public (double Statistic, NullTest Test) Quick(int redraws)
+    {
+        var buffers = new Buffers(Length, Windows);
+        var statistic = Evaluate(null, buffers, jointOnly: true).Joint;
+        var others = new double[redraws];
+        for (var k = 0; k < redraws; k++)
+            others[k] = Evaluate(new CodeDraw("quick", k), buffers, jointOnly: true).Joint;
+        return (statistic, NullTest.Of(statistic, others));
+    }
+
+    /// <summary>The whole test with K re-draws on some threads; stops at 64 when all is beyond doubt and <paramref name="mayStop"/>.</summary>
+    public FastFindings Run(int redraws, int threads, bool mayStop, CancellationToken cancel)
+    {
+        var buffers = new Buffers(Length, Windows);
+        var sent = Evaluate(null, buffers);
+        var joint = (float[])buffers.Joint.Clone();
+        var path = LagPath.Trace(joint, Windows, CausalFirst, CausalCount);
+        var channelDelay = new double[7];
+        var familyDelay = new double[4];
+        for (var c = 0; c < 7; c++)
+            channelDelay[c] = _searches[c] is null ? double.NaN : MedianDelay(buffers.Channels[c]);
+        for (var f = 0; f < 4; f++)
+            familyDelay[f] = MedianDelay(buffers.Families[f]);
+
+        var results = new Statistics[redraws];
+        var nullScores = new List<float>();
+        var done = 0;
+        foreach (var upTo in mayStop && redraws > 64 ? new[] { 64, redraws } : [redraws])
+        {
+            if (done > 0 && BeyondDoubt(sent, results.AsSpan(0, done)))
+                break;
+            Parallel.For(done, upTo, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancel },
+                () => new Buffers(Length, Windows),
+                (k, _, own) =>
+                {
+                    results[k] = Evaluate(new CodeDraw("redraw", k), own);
+                    if (k < 24)
+                        CollectPathScores(own.Joint, nullScores);
+                    return own;
+                },
+                _ => { });
+            done = upTo;
+        }
+        results = results[..done];
+        var threshold = Quantile(nullScores, 0.95);
+        var channels = new NullTest[7];
+        for (var c = 0; c < 7; c++)
+            channels[c] = _searches[c] is null ? NullTest.None : NullTest.Of(sent.Channels[c], [.. results.Select(r => r.Channels[c])]);
+        var families = new NullTest[4];
+        for (var f = 0; f < 4; f++)
+            families[f] = NullTest.Of(sent.Families[f], [.. results.Select(r => r.Families[f])]);
+        for (var c = 0; c < 7; c++)
+            channelDelay[c] = channels[c].ForRules <= 0.01 ? channelDelay[c] : double.NaN;
+        for (var f = 0; f < 4; f++)
+            familyDelay[f] = families[f].ForRules <= 0.01 ? familyDelay[f] : double.NaN;
+        var windows = new List<LagWindow>();
+        var (usable, locked) = (0, 0);
+        // Output from before the first answer could arrive has nothing to lock to.
+        var lockedLags = Enumerable.Range(0, Windows).Where(w => Covered(w, path[w]) && joint[w * LagSearch.Lags + CausalFirst + path[w]] > threshold)
+            .Select(w => path[w]).Order().ToArray();
+        var usual = lockedLags.Length > 0 ? lockedLags[lockedLags.Length / 2] : 0;
+        for (var w = 0; w < Windows; w++)
+        {
+            var score = joint[w * LagSearch.Lags + CausalFirst + path[w]];
+            if (!Covered(w, path[w]) || !Covered(w, usual))
+                continue;
+            usable++;
+            locked += score > threshold ? 1 : 0;
+            windows.Add(new LagWindow(TimeOf(w), DelayOf(w, path[w]), score, score > threshold));
+        }
+        var redrawn = results.Select(r => r.Joint).ToArray();
+        return new FastFindings
+        {
+            Joint = NullTest.Of(sent.Joint, redrawn),
+            Families = families,
+            Channels = channels,
+            Acausal = NullTest.Of(sent.Acausal, [.. results.Select(r => r.Acausal)]),
+            ChannelDelay = channelDelay,
+            FamilyDelay = familyDelay,
+            Kappa = _kappa,
+            Path = [.. windows],
+            Lock = usable > 0 ? (double)locked / usable : 0,
+            LockWindows = usable * (double)_hop / _window,
+            WindowSeconds = (double)_window / CodeLaw.Rate,
+            Redraws = redrawn,
+            Statistic = sent.Joint,
+            Heat = HeatMap(joint),
+            HeatLags = CausalCount / 2,
+        };
+    }
+
+    /// <summary>Joint, region and one more family are so far from their null that more re-draws could not change a rule.</summary>
+    private static bool BeyondDoubt(Statistics sent, Span<Statistics> redraws)
+    {
+        var drawn = redraws.ToArray();
+        var sure = Enumerable.Range(0, 4).Where(f => NullTest.Of(sent.Families[f], [.. drawn.Select(r => r.Families[f])]).Z > NullTest.SurelyZ).ToArray();
+        return NullTest.Of(sent.Joint, [.. drawn.Select(r => r.Joint)]).Z > 15 && sure.Contains((int)Family.Region) && sure.Length >= 2;
+    }
+
+    private bool Covered(int window, int lag) => window * _hop - lag >= -0.3 * _window;
+
+    private double MedianDelay(float[] z)
+    {
+        var path = LagPath.Trace(z, Windows, CausalFirst, CausalCount);
+        var delays = new List<double>();
+        for (var w = 0; w < Windows; w++)
+        {
+            if (Covered(w, path[w]))
+                delays.Add(DelayOf(w, path[w]));
+        }
+        delays.Sort();
+        return delays.Count > 0 ? delays[delays.Count / 2] : double.NaN;
+    }
+
+    private void CollectPathScores(float[] joint, List<float> scores)
+    {
+        var path = LagPath.Trace(joint, Windows, CausalFirst, CausalCount);
+        lock (scores)
+        {
+            for (var w = 0; w < Windows; w++)
+            {
+                if (Covered(w, path[w]))
+                    scores.Add(joint[w * LagSearch.Lags + CausalFirst + path[w]]);
+            }
+        }
+    }
+
+    private static float Quantile(List<float> values, double q)
+    {
+        values.Sort();
+        return values.Count == 0 ? float.PositiveInfinity : values[(int)(q * (values.Count - 1))];
+    }
+
+    private float[] HeatMap(float[] joint)
+    {
+        var heat = new float[Windows * CausalCount / 2];
+        for (var w = 0; w < Windows; w++)
+        {
+            for (var l = 0; l < CausalCount / 2; l++)
+                heat[w * CausalCount / 2 + l] = Math.Max(joint[w * LagSearch.Lags + CausalFirst + 2 * l], joint[w * LagSearch.Lags + CausalFirst + 2 * l + 1]);
+        }
+        return heat;
+    }
+
+    /// <summary>
+    /// Mean and deviation of E per window, pooled over lags and over codes drawn for this purpose only. They are independent of
+    /// both the sent code and the K re-draws, so those stay exchangeable and the p-value exact.
+    /// </summary>
+    private (float[][] Mean, float[][] Inverse) NullPerWindow()
+    {
+        var (mean, inverse) = (new float[7][], new float[7][]);
+        var scratch = new LagSearch.Scratch(Length);
+        var energy = new float[Windows * LagSearch.Lags];
+        var code = new float[Length];
+        for (var c = 0; c < 7; c++)
+        {
+            if (_searches[c] is not { } search)
+                continue;
+            var (sum, square, count) = (new double[Windows], new double[Windows], new int[Windows]);
+            for (var k = 0; k < Auxiliary; k++)
+            {
+                _fill(c, new CodeDraw("auxiliary", k), code);
+                search.Evaluate(code, scratch, energy);
+                for (var w = 0; w < Windows; w++)
+                {
+                    foreach (var value in energy.AsSpan(w * LagSearch.Lags, LagSearch.Lags))
+                    {
+                        if (float.IsNaN(value))
+                            continue;
+                        sum[w] += value;
+                        square[w] += (double)value * value;
+                        count[w]++;
+                    }
+                }
+            }
+            (mean[c], inverse[c]) = (new float[Windows], new float[Windows]);
+            // r^2 of unrelated white signals would spread by sqrt(2 F); half of that bounds the gain of a nearly dead window.
+            var floor = 0.5 * Math.Sqrt(2.0 * Math.Max(1, search.Alive));
+            for (var w = 0; w < Windows; w++)
+            {
+                var m = sum[w] / Math.Max(1, count[w]);
+                mean[c][w] = (float)m;
+                inverse[c][w] = (float)(1 / Math.Max(floor, Math.Sqrt(Math.Max(0, square[w] / Math.Max(1, count[w]) - m * m))));
+            }
+        }
+        return (mean, inverse);
+    }
+
+    private Statistics Evaluate(CodeDraw? draw, Buffers own, bool jointOnly = false)
+    {
+        Array.Clear(own.Joint);
+        foreach (var family in own.Families)
+            Array.Clear(family);
+        Array.Clear(own.Fast);
+        var channels = new double[7];
+        for (var c = 0; c < 7; c++)
+        {
+            if (_searches[c] is not { } search)
+                continue;
+            _fill(c, draw, own.Code);
+            var z = own.Channels[c];
+            search.Evaluate(own.Code, own.Scratch, z);
+            for (var w = 0; w < Windows; w++)
+                Standardise(z.AsSpan(w * LagSearch.Lags, LagSearch.Lags), _nullMean[c][w], _nullInverse[c][w]);
+            System.Numerics.Tensors.TensorPrimitives.Add(own.Joint, z, own.Joint);
+            if ((Channel)c is Channel.G or Channel.R or Channel.C or Channel.M)
+                System.Numerics.Tensors.TensorPrimitives.Add(own.Fast, z, own.Fast);
+            if (jointOnly)
+                continue;
+            channels[c] = LagPath.Score(z, Windows, CausalFirst, CausalCount);
+            var family = own.Families[(int)CodeLaw.FamilyOf((Channel)c)];
+            System.Numerics.Tensors.TensorPrimitives.Add(family, z, family);
+        }
+        return new Statistics(
+            LagPath.Score(own.Joint, Windows, CausalFirst, CausalCount),
+            jointOnly ? [] : [.. own.Families.Select(z => (double)LagPath.Score(z, Windows, CausalFirst, CausalCount))],
+            channels,
+            jointOnly ? 0 : LagPath.Score(own.Fast, Windows, 0, AcausalCount));
+    }
+
+    private static void Standardise(Span<float> energy, float mean, float inverse)
+    {
+        var (m, scale) = (new Vector<float>(mean), new Vector<float>(inverse));
+        var (low, high) = (new Vector<float>(-1f), new Vector<float>(12f));
+        for (var l = 0; l < energy.Length; l += Vector<float>.Count)
+        {
+            var z = (new Vector<float>(energy[l..]) - m) * scale;
+            // A lag without enough code (NaN) neither helps nor hurts a path.
+            z = Vector.ConditionalSelect(Vector.Equals(z, z), Vector.Min(Vector.Max(z, low), high), Vector<float>.Zero);
+            z.CopyTo(energy[l..]);
+        }
+    }
+
+    private sealed record Statistics(double Joint, double[] Families, double[] Channels, double Acausal);
+
+    private sealed class Buffers(int length, int windows)
+    {
+        public readonly LagSearch.Scratch Scratch = new(length);
+        public readonly float[] Code = new float[length];
+        public readonly float[] Joint = new float[windows * LagSearch.Lags];
+        public readonly float[] Fast = new float[windows * LagSearch.Lags];
+        public readonly float[][] Families = [.. Enumerable.Range(0, 4).Select(_ => new float[windows * LagSearch.Lags])];
+        public readonly float[][] Channels = [.. Enumerable.Range(0, 7).Select(_ => new float[windows * LagSearch.Lags])];
+    }
+}

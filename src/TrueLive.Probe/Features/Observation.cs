@@ -1,0 +1,183 @@
+using System.Numerics.Tensors;
+using TrueLive.Probe.Stimuli;
+
+namespace TrueLive.Probe.Features;
+
+/// <summary>
+/// What a run saw: when each input frame and prompt was really sent and, for each output frame, its time, its features,
+/// how far it is from the frame before and from the middle of its neighbours, and small pictures five times a second.
+/// Times are seconds on one clock from the first frame sent. Bounded: <see cref="MaxFrames"/> output frames.
+/// </summary>
+public sealed class Observation
+{
+    /// <summary>Output frames kept at most (two hours at 60 frames per second).</summary>
+    public const int MaxFrames = 432_000;
+
+    /// <summary>Width of the small pictures.</summary>
+    public const int ThumbWidth = 32;
+
+    /// <summary>Height of the small pictures.</summary>
+    public const int ThumbHeight = 18;
+
+    private readonly FeatureExtractor _extractor = new();
+    private readonly List<float> _features = [];
+    private readonly List<double> _times = [];
+    private readonly List<float> _change = [];
+    private readonly List<float> _midpoint = [];
+    private readonly List<(int Frame, byte[] Planes)> _thumbs = [];
+    private float[] _last = new float[ThumbWidth * ThumbHeight];
+    private float[] _beforeLast = new float[ThumbWidth * ThumbHeight];
+    private float[] _now = new float[ThumbWidth * ThumbHeight];
+    private double _nextThumb = double.NegativeInfinity;
+    private double _nextSnapshot = 2;
+    private readonly List<(int Frame, byte[] Planes)> _snapshots = [];
+
+    /// <summary>When each input frame was handed over.</summary>
+    public List<double> Sent { get; } = [];
+
+    /// <summary>When each prompt of the plan was sent, in the order of the plan.</summary>
+    public List<double> PromptSent { get; } = [];
+
+    /// <summary>When each output frame was presented.</summary>
+    public IReadOnlyList<double> Times => _times;
+
+    /// <summary>Mean absolute luma difference to the frame before, on the small picture (0..255).</summary>
+    public IReadOnlyList<float> Change => _change;
+
+    /// <summary>Distance of a frame to the middle of its neighbours, over the distance of the neighbours; NaN where undefined.</summary>
+    public IReadOnlyList<float> Midpoint => _midpoint;
+
+    /// <summary>Small pictures, Y then Cb then Cr, with the output frame they belong to.</summary>
+    public IReadOnlyList<(int Frame, byte[] Planes)> Thumbs => _thumbs;
+
+    /// <summary>A few whole analysed pictures (160 x 90; Y, Cb, Cr) for the report, with the output frame they belong to; 48 at most.</summary>
+    public IReadOnlyList<(int Frame, byte[] Planes)> Snapshots => _snapshots;
+
+    /// <summary>Output frames that came after the limit and were counted only.</summary>
+    public long Unkept { get; private set; }
+
+    /// <summary>Output frames seen.</summary>
+    public int Count => _times.Count;
+
+    /// <summary>The features of an output frame.</summary>
+    public ReadOnlySpan<float> Features(int frame) =>
+        System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_features).Slice(frame * FeatureExtractor.Count, FeatureExtractor.Count);
+
+    /// <summary>Adds an output frame. Times never decrease: an earlier one is taken as the last.</summary>
+    public void Add(double time, Picture picture)
+    {
+        if (_times.Count >= MaxFrames)
+        {
+            Unkept++;
+            return;
+        }
+        Span<float> features = stackalloc float[FeatureExtractor.Count];
+        _extractor.Read(picture, features);
+        _features.AddRange(features);
+        _times.Add(_times.Count > 0 ? Math.Max(time, _times[^1]) : time);
+        Shrink(picture.Y, _now);
+        _change.Add(_times.Count > 1 ? Distance(_now, _last) : float.NaN);
+        _midpoint.Add(float.NaN);
+        if (_times.Count > 2)
+            _midpoint[^2] = MidpointResidual(_beforeLast, _last, _now);
+        if (time >= _nextThumb)
+        {
+            _thumbs.Add((_times.Count - 1, Thumb(picture)));
+            _nextThumb = time + 0.2;
+        }
+        if (time >= _nextSnapshot && _snapshots.Count < 48)
+        {
+            _snapshots.Add((_times.Count - 1, Bytes(picture)));
+            _nextSnapshot = time + Math.Max(3, time / 8);
+        }
+        (_beforeLast, _last, _now) = (_last, _now, _beforeLast);
+    }
+
+    /// <summary>The samples of a picture as bytes: Y, then Cb, then Cr.</summary>
+    public static byte[] Bytes(Picture picture)
+    {
+        var planes = new byte[3 * picture.Y.Length];
+        for (var k = 0; k < picture.Y.Length; k++)
+        {
+            planes[k] = (byte)Math.Clamp(picture.Y[k] + 0.5f, 0, 255);
+            planes[picture.Y.Length + k] = (byte)Math.Clamp(picture.U[k] + 0.5f, 0, 255);
+            planes[2 * picture.Y.Length + k] = (byte)Math.Clamp(picture.V[k] + 0.5f, 0, 255);
+        }
+        return planes;
+    }
+
+    /// <summary>A snapshot for an analysis beside a running session; small pictures are left out.</summary>
+    internal Observation Copy()
+    {
+        var copy = new Observation();
+        copy.Sent.AddRange(Sent);
+        copy.PromptSent.AddRange(PromptSent);
+        copy._times.AddRange(_times);
+        copy._features.AddRange(_features);
+        copy._change.AddRange(_change);
+        copy._midpoint.AddRange(_midpoint);
+        return copy;
+    }
+
+    internal void Restore(double time, ReadOnlySpan<float> features, float change, float midpoint)
+    {
+        _times.Add(time);
+        _features.AddRange(features);
+        _change.Add(change);
+        _midpoint.Add(midpoint);
+    }
+
+    internal void RestoreThumb(int frame, byte[] planes) => _thumbs.Add((frame, planes));
+
+    /// <summary>The small picture of a picture: 32 x 18 means, Y then Cb then Cr.</summary>
+    public static byte[] Thumb(Picture picture)
+    {
+        var planes = new byte[3 * ThumbWidth * ThumbHeight];
+        var small = new float[ThumbWidth * ThumbHeight];
+        var plane = 0;
+        foreach (var samples in new[] { picture.Y, picture.U, picture.V })
+        {
+            Shrink(samples, small);
+            for (var k = 0; k < small.Length; k++)
+                planes[plane + k] = (byte)Math.Clamp(small[k] + 0.5f, 0, 255);
+            plane += small.Length;
+        }
+        return planes;
+    }
+
+    private static void Shrink(float[] plane, float[] small)
+    {
+        const int Width = Picture.AnalysisWidth;
+        Span<float> sums = stackalloc float[Width];
+        for (var row = 0; row < ThumbHeight; row++)
+        {
+            plane.AsSpan(row * 5 * Width, Width).CopyTo(sums);
+            for (var y = row * 5 + 1; y < row * 5 + 5; y++)
+                TensorPrimitives.Add(sums, plane.AsSpan(y * Width, Width), sums);
+            for (var x = 0; x < ThumbWidth; x++)
+            {
+                var cell = sums.Slice(x * 5, 5);
+                small[row * ThumbWidth + x] = (cell[0] + cell[1] + cell[2] + cell[3] + cell[4]) / 25;
+            }
+        }
+    }
+
+    private static float Distance(float[] a, float[] b)
+    {
+        var sum = 0f;
+        for (var k = 0; k < a.Length; k++)
+            sum += Math.Abs(a[k] - b[k]);
+        return sum / a.Length;
+    }
+
+    private static float MidpointResidual(float[] before, float[] middle, float[] after)
+    {
+        var (residual, span) = (0f, 0f);
+        for (var k = 0; k < middle.Length; k++)
+        {
+            residual += Math.Abs(middle[k] - 0.5f * (before[k] + after[k]));
+            span += Math.Abs(after[k] - before[k]);
+        }
+        return span > 0.05f * middle.Length ? residual / span : float.NaN;
+    }
+}

@@ -1,0 +1,196 @@
+using TrueLive.Core.Frames;
+using TrueLive.Probe.Estimators;
+using TrueLive.Probe.Features;
+using TrueLive.Probe.Stimuli;
+using TrueLive.Probe.Targets;
+using TrueLive.Probe.Verdicts;
+
+namespace TrueLive.Probe;
+
+/// <summary>How a live run is made.</summary>
+public sealed record ProbeRunOptions
+{
+    /// <summary>Width of the stimulus.</summary>
+    public int Width { get; init; } = 640;
+
+    /// <summary>Height of the stimulus.</summary>
+    public int Height { get; init; } = 360;
+
+    /// <summary>Prompt of state A.</summary>
+    public string PromptA { get; init; } = "an oil painting in warm orange colours, thick brush strokes";
+
+    /// <summary>Prompt of state B.</summary>
+    public string PromptB { get; init; } = "a pencil drawing in cold blue on white paper, thin lines";
+
+    /// <summary>Effort of the analysis.</summary>
+    public AnalysisEffort Effort { get; init; } = new();
+}
+
+/// <summary>Where a run stands; reported about once a second.</summary>
+/// <param name="Phase">What is being sent.</param>
+/// <param name="Seconds">Seconds sent so far.</param>
+/// <param name="Total">Seconds planned so far.</param>
+/// <param name="Received">Output frames so far.</param>
+/// <param name="Estimate">First estimates, once there are any.</param>
+public sealed record ProbeProgress(PhaseKind Phase, double Seconds, double Total, int Received, string? Estimate);
+
+/// <summary>What a run leaves behind.</summary>
+public sealed record ProbeRunResult(StimulusPlan Plan, Observation Seen, ProbeFindings Findings, TierVerdict Verdict, RunQuality Quality);
+
+/// <summary>
+/// One live run: a sender that draws and sends 30 frames per second on the run's clock, a receiver that reads features of every
+/// output frame at once and lets it go, and between the phases the little analysis that later phases depend on.
+/// </summary>
+public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSeed seed, TimeProvider time, ProbeRunOptions options)
+{
+    private readonly StimulusPlan _plan = new(seed, profile.Amplitude);
+    private readonly Observation _seen = new();
+    private readonly Lock _gate = new();
+    private readonly List<double> _late = [];
+    private long _zero;
+    private int _unsent;
+    private string? _estimate;
+
+    /// <summary>
+    /// Connects, sends all phases, analyses. Cancelling <paramref name="stop"/> ends the sending; what was seen is analysed and
+    /// marked incomplete. So does a target that ends early.
+    /// </summary>
+    /// <exception cref="TargetException">The session could not be opened at all.</exception>
+    public async Task<ProbeRunResult> RunAsync(IProgress<ProbeProgress>? progress, CancellationToken stop)
+    {
+        await target.ConnectAsync(new StimulusFormat(options.Width, options.Height), stop).ConfigureAwait(false);
+        _plan.Append(PhaseKind.Warmup, profile.Warmup);
+        _plan.Append(PhaseKind.Fast, profile.Fast);
+        _plan.Append(PhaseKind.Hold, profile.Hold);
+        _zero = time.GetTimestamp();
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var receiving = Task.Run(() => ReceiveAsync(ended), CancellationToken.None);
+        var complete = true;
+        try
+        {
+            await SendAsync(progress, ended.Token).ConfigureAwait(false);
+            // The last answers are still under way.
+            await Task.Delay(TimeSpan.FromSeconds(1), time, ended.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            complete = false;
+        }
+        await ended.CancelAsync().ConfigureAwait(false);
+        await receiving.ConfigureAwait(false);
+        return await Task.Run(() => Judge(complete, stop.IsCancellationRequested), CancellationToken.None).ConfigureAwait(false);
+    }
+
+    private ProbeRunResult Judge(bool complete, bool stopped)
+    {
+        var findings = ProbeAnalysis.Analyse(_plan, _seen, options.Effort);
+        _late.Sort();
+        var quality = new RunQuality
+        {
+            TimerP99 = Intervals.Quantile(_late, 0.99),
+            SendDrops = _seen.Sent.Count == 0 ? 0 : (double)_unsent / _seen.Sent.Count,
+            Incomplete = !complete,
+            EndedBecause = complete ? null : stopped ? "stopped by the user" : target.EndedBecause ?? "the target ended the session",
+            TakesPrompts = target.TakesPrompts,
+        };
+        return new ProbeRunResult(_plan, _seen, findings, DecisionRules.Judge(findings, quality), quality);
+    }
+
+    private async Task SendAsync(IProgress<ProbeProgress>? progress, CancellationToken cancel)
+    {
+        var pool = new FramePool("probe stimulus", 2);
+        var renderer = new StimulusRenderer(seed, options.Width, options.Height, profile.Amplitude);
+        var picture = new Picture(options.Width, options.Height);
+        var prompt = 0;
+        var extended = false;
+        Task<(BoundaryFindings, bool)>? look = null;
+        for (var j = 0; j < _plan.Frames.Count; j++)
+        {
+            renderer.Draw(_plan.Frames[j], j, picture);
+            using (var frame = pool.Rent(options.Width, options.Height))
+            {
+                PictureFrames.Write(picture, frame);
+                frame.Time = new FrameTime(j, TimeSpan.FromSeconds(j / (double)CodeLaw.Rate), 0, (uint)(j * 3000L));
+                await WaitUntilAsync(j, cancel).ConfigureAwait(false);
+                var sent = await target.SendAsync(frame, cancel).ConfigureAwait(false);
+                lock (_gate)
+                {
+                    _seen.Sent.Add(Now());
+                    _unsent += sent ? 0 : 1;
+                }
+            }
+            while (prompt < _plan.Prompts.Count && _plan.Prompts[prompt].Frame <= j)
+            {
+                var state = _plan.Prompts[prompt++].State;
+                if (!target.TakesPrompts)
+                    continue;
+                await target.PromptAsync(state > 0 ? options.PromptA : options.PromptB, cancel).ConfigureAwait(false);
+                lock (_gate)
+                    _seen.PromptSent.Add(Now());
+            }
+            if (j % CodeLaw.Rate == 0)
+                progress?.Report(new ProbeProgress(PhaseAt(j), j / (double)CodeLaw.Rate, _plan.Frames.Count / (double)CodeLaw.Rate, _seen.Count, _estimate));
+            // Later phases depend on what the first ones showed; the look back must be done before the still input ends.
+            if (!extended && look is null && j >= _plan.Frames.Count - 3 * CodeLaw.Rate)
+                look = Task.Run(LookBack, cancel);
+            if (!extended && j == _plan.Frames.Count - 1)
+            {
+                var (boundary, answered) = await look!.ConfigureAwait(false);
+                var later = answered || profile.Slow > 0 ? profile : profile with { Slow = 90 };
+                PhaseOrder.AppendLater(_plan, target.TakesPrompts ? later : later with { Control = 0 }, boundary);
+                extended = true;
+            }
+        }
+    }
+
+    /// <summary>Own boundaries, and whether the fast codes were answered at all (few re-draws: an estimate, not evidence).</summary>
+    private (BoundaryFindings Boundary, bool Answered) LookBack()
+    {
+        Observation copy;
+        lock (_gate)
+            copy = _seen.Copy();
+        if (copy.Count < 60)
+            return (new BoundaryFindings(), false);
+        var boundary = ProbeAnalysis.BoundaryOf(_plan, copy, double.NaN);
+        var (test, seconds) = ProbeAnalysis.FirstLook(_plan, copy);
+        _estimate = test.Z > 8
+            ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"answers the codes (z {test.Z:0.0}), delay about {1000 * seconds:0} ms")
+            : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"no clear answer to the fast codes yet (z {test.Z:0.0})");
+        return (boundary, test.Z > 8);
+    }
+
+    private async Task WaitUntilAsync(int j, CancellationToken cancel)
+    {
+        var due = _zero + (long)((double)j / CodeLaw.Rate * time.TimestampFrequency);
+        var wait = time.GetElapsedTime(time.GetTimestamp(), due);
+        if (wait > TimeSpan.FromMilliseconds(1))
+            await Task.Delay(wait, time, cancel).ConfigureAwait(false);
+        cancel.ThrowIfCancellationRequested();
+        _late.Add(Math.Abs(time.GetElapsedTime(due, time.GetTimestamp()).TotalSeconds));
+    }
+
+    private async Task ReceiveAsync(CancellationTokenSource ended)
+    {
+        var picture = Picture.ForAnalysis();
+        try
+        {
+            while (await target.ReceiveAsync(ended.Token).ConfigureAwait(false) is { } next)
+            {
+                using (next.Frame)
+                {
+                    PictureFrames.Read(next.Frame, picture);
+                }
+                lock (_gate)
+                    _seen.Add(time.GetElapsedTime(_zero, next.Presented).TotalSeconds, picture);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+        }
+        await ended.CancelAsync().ConfigureAwait(false);
+    }
+
+    private double Now() => time.GetElapsedTime(_zero).TotalSeconds;
+
+    private PhaseKind PhaseAt(int frame) => _plan.Phases.First(p => frame < p.EndFrame).Kind;
+}

@@ -1,0 +1,141 @@
+using TrueLive.Core.Frames;
+using TrueLive.Media.Files;
+using TrueLive.Probe.Estimators;
+using TrueLive.Probe.Features;
+using TrueLive.Probe.Stimuli;
+using TrueLive.Probe.Verdicts;
+
+namespace TrueLive.Probe.Recordings;
+
+/// <summary>
+/// What recordings can show. Without our codes the input's own light and motion stand in for them, and the null is the same input
+/// shifted in time: weaker, so z of 10 is asked, and a recording never earns a tier-3 verdict.
+/// </summary>
+public static class RecordingAnalysis
+{
+    /// <summary>Distance from the null that a pair of recordings must reach.</summary>
+    public const double LeastZ = 10;
+
+    private const double LeastShift = 10;
+
+    /// <summary>Reads a file into an observation.</summary>
+    /// <exception cref="MediaFileException">Not a video that can be read; the message says why.</exception>
+    public static async Task<Observation> ReadAsync(string path, CancellationToken cancel)
+    {
+        var file = await MediaFile.OpenAsync(path, cancel).ConfigureAwait(false);
+        var pool = new FramePool("probe recording", 4);
+        var seen = new Observation();
+        var picture = Picture.ForAnalysis();
+        await using var source = FileSource.Open(file, Picture.AnalysisWidth, Picture.AnalysisHeight, pool);
+        while (seen.Count < Observation.MaxFrames && await source.ReadAsync(cancel).ConfigureAwait(false) is { } frame)
+        {
+            using (frame)
+            {
+                PictureFrames.Read(frame, picture);
+                seen.Add(frame.Time.Captured.TotalSeconds, picture);
+            }
+        }
+        return seen;
+    }
+
+    /// <summary>Judges an output recording alone: it can be refuted (loop, own boundaries), never proven live.</summary>
+    public static (ProbeFindings Found, TierVerdict Verdict) Output(Observation output)
+    {
+        var found = OutputOf(output);
+        var (tier, sentence) = found.Repeats.Repeats
+            ? (TierLabel.Replay, FormattableString.Invariant($"REPLAY in this recording: the picture repeats every {found.Repeats.LoopSeconds:0.0} s (distance ratio {found.Repeats.Loop:0.00}). Evidence E1."))
+            : found.Boundary.Found
+                ? (TierLabel.NotProven, FormattableString.Invariant($"NOT PROVEN: the output alone shows its own boundaries every {found.Boundary.Period:0.00} s, as clips do. Evidence E1."))
+                : (TierLabel.NotProven, "NOT PROVEN: an output recording alone cannot show that anything answers an input. Nothing in it repeats and no clip boundaries were found. Evidence E1.");
+        return (found, new TierVerdict
+        {
+            Tier = tier,
+            Sentence = sentence,
+            WhatWouldSettleIt = ["Probe the live endpoint, or bring the input recording as well."],
+        });
+    }
+
+    /// <summary>Judges input and output recordings that share one clock.</summary>
+    public static (ProbeFindings Found, TierVerdict Verdict) Pair(Observation input, Observation output, int threads, CancellationToken cancel)
+    {
+        var alone = OutputOf(output);
+        var length = (int)(Math.Min(input.Count == 0 ? 0 : input.Times[^1], output.Count == 0 ? 0 : output.Times[^1]) * CodeLaw.Rate);
+        if (length < 30 * CodeLaw.Rate)
+        {
+            return (alone, new TierVerdict
+            {
+                Tier = TierLabel.NotProven,
+                Sentence = FormattableString.Invariant($"NOT PROVEN: the recordings share only {length / (double)CodeLaw.Rate:0.0} s; at least 30 s are needed. Evidence E2."),
+                WhatWouldSettleIt = ["Record at least 60 s of input and output together."],
+            });
+        }
+        var sent = ChannelReadouts.From(Timeline.Resample(input, Timeline.DeBurst(input.Times), 0, length, CodeLaw.Rate));
+        var answers = ChannelReadouts.From(Timeline.Resample(output, Timeline.DeBurst(output.Times), 0, length, CodeLaw.Rate));
+        // Only what natural video carries: light, balance, colour, motion and scene; object and pattern codes are ours alone.
+        float[][]?[] readouts = [answers[0], answers[1], answers[2], answers[3], null, answers[5], null];
+        var redraws = Math.Clamp((length / CodeLaw.Rate - 20) * 2, 19, 199);
+        var fast = new FastTest(readouts, Fill, 0, 5).Run(redraws, threads, false, cancel);
+        return Judge(alone, fast, length / (double)CodeLaw.Rate);
+
+        void Fill(int channel, CodeDraw? draw, float[] code)
+        {
+            var signal = sent[channel][channel == (int)Channel.C ? 1 : 0];
+            var room = length - 2 * LeastShift * CodeLaw.Rate;
+            var shift = draw is not { } d ? 0
+                : (int)(LeastShift * CodeLaw.Rate + room * (d.Kind == "auxiliary" ? (d.Number + 0.5) / 16 : d.Number / (double)redraws)) % length;
+            for (var g = 0; g < code.Length; g++)
+                code[g] = signal[(g + shift) % length];
+        }
+    }
+
+    private static (ProbeFindings Found, TierVerdict Verdict) Judge(ProbeFindings alone, FastFindings fast, double seconds)
+    {
+        var locked = fast.Path.Where(w => w.Locked).Select(w => w.Lag).ToArray();
+        var answered = fast.Joint.Z >= LeastZ && fast.Joint.P <= 0.05 && fast.Lock >= 0.5;
+        var delay = answered ? Intervals.QuantileInterval(locked.Where((_, k) => k % 10 == 0), 0.5, Intervals.Quantile([.. locked.Order()], 0.5)) : Estimate.None;
+        var slope = answered ? Intervals.Slope([.. fast.Path.Where(w => w.Locked).Select(w => (w.Time, 1000 * w.Lag))], 10, new Random(3)) : Estimate.None;
+        var motion = fast.FamilyDelay[(int)Family.Motion];
+        var region = fast.FamilyDelay[(int)Family.Region];
+        var found = new ProbeFindings
+        {
+            Fast = fast,
+            Boundary = alone.Boundary,
+            Repeats = alone.Repeats,
+            Cadence = alone.Cadence,
+            D50 = delay,
+            DelayMethod = answered ? "window" : "none",
+            SlopeMsPerS = slope,
+            FamilyGap = Math.Abs(motion - region),
+            Seconds = seconds,
+            FirstFrame = alone.FirstFrame,
+        };
+        var appearance = fast.Families[(int)Family.Region].Z >= 5 || fast.Families[(int)Family.Luma].Z >= 5;
+        var sentence = alone.Repeats.Repeats ? "REPLAY in this recording: the output repeats. Evidence E2."
+            : !answered ? FormattableString.Invariant($"NOT PROVEN: the output does not follow the input clearly (z {fast.Joint.Z:0.0}, needs {LeastZ:0}; lock {fast.Lock:0.00}). Evidence E2.")
+            : !appearance ? FormattableString.Invariant($"NOT PROVEN: only motion follows the input (delay {1000 * delay.Value:0} ms); appearance does not clearly. Evidence E2.")
+            : FormattableString.Invariant($"TIER 3 BEHAVIOUR IN THIS RECORDING (delay {1000 * delay.Value:0} ms, slope {slope.Value:0.0} ms/s, z {fast.Joint.Z:0.0}). Evidence E2: a recording can be chosen, rehearsed or edited, so no tier is proven.");
+        return (found, new TierVerdict
+        {
+            Tier = alone.Repeats.Repeats ? TierLabel.Replay : TierLabel.NotProven,
+            Sentence = sentence,
+            WhatWouldSettleIt = ["Probe the live endpoint with secret codes (evidence E4)."],
+        });
+    }
+
+    private static ProbeFindings OutputOf(Observation output)
+    {
+        if (output.Count < 60)
+            return new ProbeFindings { Seconds = output.Count > 0 ? output.Times[^1] : 0 };
+        var even = Timeline.DeBurst(output.Times);
+        var (from, to) = (output.Times[0], output.Times[^1]);
+        return new ProbeFindings
+        {
+            Repeats = Repeats.Find(output, even, from, to),
+            // A coded file never repeats a frame bit by bit: a sixth of a grey level counts as the same.
+            Cadence = Cadence.Measure(output, from, to, 0.15),
+            Boundary = OwnBoundary.Run(output, from + 0.5, to, new Random(7)),
+            Seconds = to - from,
+            FirstFrame = from,
+        };
+    }
+}

@@ -1,0 +1,88 @@
+using System.Globalization;
+using System.Text;
+
+namespace TrueLive.Probe.Reports;
+
+/// <summary>Several runs on one page with confidence whiskers; a ranking only where the runs are comparable.</summary>
+public sealed class Comparison
+{
+    private static readonly string[] Compared = ["delay.D50", "delay.D95", "Q", "fps.generated", "freeze.ratio", "prompt.t50.D50"];
+
+    private Comparison(IReadOnlyList<(string Name, ProbeReport Report)> runs, IReadOnlyList<string> obstacles) => (Runs, Obstacles) = (runs, obstacles);
+
+    /// <summary>The runs by name.</summary>
+    public IReadOnlyList<(string Name, ProbeReport Report)> Runs { get; }
+
+    /// <summary>Why the runs cannot be ranked; empty when they can.</summary>
+    public IReadOnlyList<string> Obstacles { get; }
+
+    /// <summary>Prepares a comparison.</summary>
+    public static Comparison Of(IReadOnlyList<(string Name, ProbeReport Report)> runs)
+    {
+        var obstacles = new List<string>();
+        foreach (var (name, report) in runs)
+        {
+            if (report.Run.Validity != "VALID")
+                obstacles.Add($"{name} is an invalid run.");
+            if (report.Run.Incomplete)
+                obstacles.Add($"{name} is incomplete.");
+        }
+        Differ("profile", r => r.Run.Profile);
+        Differ("evidence grade", r => r.Run.Evidence);
+        Differ("number of re-draws", r => r.Run.Redraws.ToString(CultureInfo.InvariantCulture));
+        Differ("strength of the codes", r => r.Run.Amplitude.ToString(CultureInfo.InvariantCulture));
+        return new Comparison(runs, obstacles);
+
+        void Differ(string what, Func<ProbeReport, string> value)
+        {
+            var values = runs.Select(r => value(r.Report)).Distinct().ToArray();
+            if (values.Length > 1)
+                obstacles.Add($"The {what} differs: {string.Join(", ", values)}.");
+        }
+    }
+
+    /// <summary>The page.</summary>
+    public string Page()
+    {
+        var html = new StringBuilder("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>TrueLive probe: comparison</title><style>")
+            .Append("body{font:16px/1.5 system-ui,sans-serif;max-width:920px;margin:0 auto;padding:24px}table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;padding:4px 8px;border-bottom:1px solid #ddd}.plot{width:100%}.plot text{font:12px system-ui;fill:#333}.plot .grid{stroke:#e4e4e4}.plot .frame{fill:none;stroke:#888}.bad{color:#a02318;font-weight:600}</style></head><body><h1>")
+            .Append(Obstacles.Count == 0 ? "Comparison of " + Runs.Count + " runs" : "These runs cannot be ranked").Append("</h1>");
+        foreach (var obstacle in Obstacles)
+            html.Append("<p class=\"bad\">").Append(SvgPlot.Html(obstacle)).Append("</p>");
+        html.Append("<table><thead><tr><th>Run</th><th>Verdict</th></tr></thead><tbody>");
+        // By name, not by merit, when the runs are not comparable.
+        var order = Obstacles.Count == 0
+            ? Runs.OrderBy(r => r.Report.Metrics.GetValueOrDefault("delay.D50")?.Value ?? double.MaxValue).ToArray()
+            : [.. Runs.OrderBy(r => r.Name, StringComparer.Ordinal)];
+        foreach (var (name, report) in order)
+            html.Append("<tr><td>").Append(SvgPlot.Html(name)).Append("</td><td>").Append(SvgPlot.Html(report.Verdict.Sentence)).Append("</td></tr>");
+        html.Append("</tbody></table>");
+        foreach (var metric in Compared)
+            Whiskers(html, metric, order);
+        return html.Append("</body></html>").ToString();
+    }
+
+    private static void Whiskers(StringBuilder html, string metric, (string Name, ProbeReport Report)[] runs)
+    {
+        var rows = runs.Select(r => (r.Name, Metric: r.Report.Metrics.GetValueOrDefault(metric))).ToArray();
+        var measured = rows.Where(r => r.Metric?.Value is not null).ToArray();
+        html.Append("<h2>").Append(SvgPlot.Html(metric)).Append("</h2>");
+        if (measured.Length == 0)
+        {
+            html.Append("<p>Not measured in any run.</p>");
+            return;
+        }
+        var high = measured.Max(r => Math.Max(r.Metric!.Value!.Value, r.Metric.Ci95?[1] ?? 0)) * 1.1;
+        var low = Math.Min(0, measured.Min(r => Math.Min(r.Metric!.Value!.Value, r.Metric.Ci95?[0] ?? 0)));
+        var plot = new SvgPlot(metric, measured[0].Metric!.Unit, "", (low, Math.Max(high, low + 1e-6)), (0, rows.Length + 1), height: 90 + 34 * rows.Length);
+        for (var k = 0; k < rows.Length; k++)
+        {
+            if (rows[k].Metric?.Value is { } value)
+                plot.Whisker(rows.Length - k, rows[k].Metric!.Ci95?[0] ?? value, value, rows[k].Metric!.Ci95?[1] ?? value, SvgPlot.Blue);
+        }
+        html.Append(plot.End()).Append("<ol>");
+        foreach (var (name, m) in rows)
+            html.Append("<li>").Append(SvgPlot.Html(name)).Append(": ").Append(m is null ? "not measured" : SvgPlot.Html(HtmlReport.Value(m) + (m.Ci95 is null ? "" : " (" + HtmlReport.Interval(m) + ")"))).Append("</li>");
+        html.Append("</ol>");
+    }
+}

@@ -1,0 +1,46 @@
+using TrueLive.Probe.Estimators;
+using TrueLive.Probe.Stimuli;
+using TrueLive.Probe.Verdicts;
+
+namespace TrueLive.Probe.Simulation;
+
+/// <summary>One simulated run and how it was judged.</summary>
+/// <param name="System">The simulator.</param>
+/// <param name="Look">The look.</param>
+/// <param name="Seed">The seed's text.</param>
+/// <param name="Expected">Right verdicts.</param>
+/// <param name="Verdict">The verdict reached.</param>
+/// <param name="Right">It is one of the right ones.</param>
+/// <param name="FalseProof">A fake was called T3-F or T3-C.</param>
+/// <param name="Findings">All estimates.</param>
+/// <param name="Judged">The whole verdict.</param>
+/// <param name="TrueD50">True median response delay in the fast phase, seconds (transport plus the look's memory); NaN when the system has none.</param>
+public sealed record SelfTestRun(
+    string System, string Look, string Seed, string[] Expected, string Verdict, bool Right, bool FalseProof,
+    ProbeFindings Findings, TierVerdict Judged, double TrueD50);
+
+/// <summary>Runs the probe against systems whose nature is known.</summary>
+public static class SelfTest
+{
+    /// <summary>One run: phases W, F, H first, then L, C and B in an order drawn from the seed with a dwell chosen by the hold phase.</summary>
+    public static SelfTestRun Run(SimulatedSystem system, string look, string seedText, ProbeProfile profile, AnalysisEffort effort, CancellationToken cancel = default)
+    {
+        var seed = ProbeSeed.From(seedText);
+        using var run = new SimulatedRun(system, look, seed, profile.Amplitude);
+        run.Plan.Append(PhaseKind.Warmup, profile.Warmup);
+        var fast = run.Plan.Append(PhaseKind.Fast, profile.Fast);
+        run.Plan.Append(PhaseKind.Hold, profile.Hold);
+        run.Advance(cancel);
+        PhaseOrder.AppendLater(run.Plan, profile, ProbeAnalysis.BoundaryOf(run.Plan, run.Seen, double.NaN));
+        run.Advance(cancel);
+        var findings = ProbeAnalysis.Analyse(run.Plan, run.Seen, effort, cancel);
+        var verdict = DecisionRules.Judge(findings, new RunQuality());
+        var text = TierVerdict.Text(verdict.Tier);
+        var (from, to) = (fast.FirstFrame * SimulatedInput.Step, fast.EndFrame * SimulatedInput.Step);
+        var delays = run.Truth.Where(t => t.Content >= fast.FirstFrame && t.Time >= from && t.Time < to)
+            .Select(t => t.Time - t.Content * SimulatedInput.Step).Order().ToArray();
+        var truth = delays.Length > 30 ? Intervals.Quantile(delays, 0.5) + (system.Name == "filter" ? 0 : run.MemorySeconds) : double.NaN;
+        return new SelfTestRun(system.Name, look, seedText, system.Accepts, text, system.Accepts.Contains(text),
+            system.Fake && (verdict.Tier is TierLabel.T3F or TierLabel.T3C), findings, verdict, truth);
+    }
+}

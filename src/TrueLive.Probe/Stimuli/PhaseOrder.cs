@@ -1,0 +1,32 @@
+using TrueLive.Probe.Estimators;
+
+namespace TrueLive.Probe.Stimuli;
+
+/// <summary>The later phases of a run, in an order drawn from the seed.</summary>
+internal static class PhaseOrder
+{
+    /// <summary>
+    /// Adds slow, control and blackout. Where the hold phase found clips, dwell is at least 1.5 clip lengths: shorter toggles would
+    /// fall between clips. A short control phase toggles faster, to collect the twenty responses that a verdict needs.
+    /// </summary>
+    public static void AppendLater(StimulusPlan plan, ProbeProfile profile, BoundaryFindings boundary)
+    {
+        var scale = boundary is { Found: true, Period: > 1.4 } ? Math.Min(6, 1.5 * boundary.Period / 2.2) : 1;
+        var control = scale == 1 ? Math.Min(1, profile.Control / (25 * 4.1)) : scale;
+        var longer = Math.Min(2.0, scale);
+        var later = new List<(PhaseKind Kind, double Seconds, double Scale)>
+        {
+            (PhaseKind.Slow, profile.Slow * longer, scale),
+            (PhaseKind.Control, profile.Control * longer, control),
+            (PhaseKind.Blackout, profile.Blackout, 1),
+        };
+        var order = plan.Seed.Stream("order");
+        while (later.Count > 0)
+        {
+            var next = order.NextInt(later.Count);
+            if (later[next].Seconds > 0)
+                plan.Append(later[next].Kind, later[next].Seconds, later[next].Scale);
+            later.RemoveAt(next);
+        }
+    }
+}

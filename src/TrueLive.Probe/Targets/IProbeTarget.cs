@@ -1,0 +1,40 @@
+using TrueLive.Core.Frames;
+
+namespace TrueLive.Probe.Targets;
+
+/// <summary>The picture that a target is sent.</summary>
+/// <param name="Width">Width in pixels.</param>
+/// <param name="Height">Height in pixels.</param>
+public readonly record struct StimulusFormat(int Width, int Height);
+
+/// <summary>One system under measurement: takes video, gives video, perhaps takes prompts.</summary>
+public interface IProbeTarget : IAsyncDisposable
+{
+    /// <summary>What is measured, for the report; no secrets.</summary>
+    string Description { get; }
+
+    /// <summary>Whether <see cref="PromptAsync"/> does anything.</summary>
+    bool TakesPrompts { get; }
+
+    /// <summary>Opens the session.</summary>
+    /// <exception cref="TargetException">The target cannot be reached or refuses; the message says what to change.</exception>
+    Task ConnectAsync(StimulusFormat format, CancellationToken cancel);
+
+    /// <summary>Hands a frame to the target's encoder. The frame stays the caller's. False when the target let it go.</summary>
+    ValueTask<bool> SendAsync(VideoFrame frame, CancellationToken cancel);
+
+    /// <summary>
+    /// The next output frame, which the caller disposes, with the <see cref="TimeProvider.GetTimestamp"/> at which it was ready to be
+    /// shown; null when the target has ended.
+    /// </summary>
+    ValueTask<(VideoFrame Frame, long Presented)?> ReceiveAsync(CancellationToken cancel);
+
+    /// <summary>Sends a prompt; returns once it is handed over.</summary>
+    Task PromptAsync(string prompt, CancellationToken cancel);
+
+    /// <summary>Why the target ended; null while it runs.</summary>
+    string? EndedBecause { get; }
+}
+
+/// <summary>A target that cannot be measured: what went wrong and what to change.</summary>
+public sealed class TargetException(string message, Exception? inner = null) : Exception(message, inner);

@@ -1,0 +1,271 @@
+using System.Globalization;
+using TrueLive.Probe.Estimators;
+using TrueLive.Probe.Stimuli;
+
+namespace TrueLive.Probe.Verdicts;
+
+/// <summary>Turns findings into a verdict. Gates are taken in order; the first that fails names the verdict.</summary>
+public sealed class DecisionRules
+{
+    private readonly ProbeFindings _found;
+    private readonly RunQuality _quality;
+    private readonly Thresholds _limits;
+    private readonly List<Gate> _gates = [];
+    private readonly List<string> _flags = [];
+    private readonly List<string> _settle = [];
+
+    private DecisionRules(ProbeFindings found, RunQuality quality, Thresholds limits) =>
+        (_found, _quality, _limits) = (found, quality, limits);
+
+    /// <summary>Judges a live run (codes sent by us).</summary>
+    public static TierVerdict Judge(ProbeFindings found, RunQuality quality, Thresholds? limits = null)
+    {
+        var rules = new DecisionRules(found, quality, limits ?? Thresholds.Product);
+        return rules.Verdict(rules.Decide());
+    }
+
+    /// <summary>Families whose p passes Holm's correction.</summary>
+    public static IReadOnlyList<Family> Answered(FastFindings fast, double level)
+    {
+        var order = Enumerable.Range(0, 4).OrderBy(f => fast.Families[f].ForRules).ToArray();
+        var answered = new List<Family>();
+        for (var k = 0; k < 4 && fast.Families[order[k]].ForRules * (4 - k) <= level; k++)
+            answered.Add((Family)order[k]);
+        return answered;
+    }
+
+    private bool FastDependent => _found.Fast.Joint.ForRules <= _limits.DependenceP;
+
+    private bool SlowDependent => _found.Slow is { } slow && slow.Test.ForRules <= _limits.DependenceP;
+
+    private bool PromptDependent => _found.Control is { } control && control.Test.ForRules <= _limits.FamilyP;
+
+    private TierLabel Decide()
+    {
+        var invalid = _quality.InvalidReasons();
+        if (!Pass("G0", "valid run", invalid.Count == 0, invalid.Count == 0 ? "the probe kept its own time" : string.Join("; ", invalid)))
+            return TierLabel.Invalid;
+        if (_found.Fast.Redraws.Length == 0)
+        {
+            Unknown("G1", "no replay", "too little output to analyse");
+            _settle.Add("A target that returns video for the whole fast phase.");
+            return TierLabel.NotProven;
+        }
+        return Replay() ?? Causal() ?? Hybrid() ?? Streaming() ?? Generated() ?? Granular() ?? Bounded() ?? SubGrade();
+    }
+
+    private TierLabel? Replay()
+    {
+        var acausal = _found.Fast.Acausal;
+        var leads = acausal.ForRules <= _limits.AcausalP || _found.D50.High < -1.0 / CodeLaw.Rate;
+        var evidence = $"loop ratio {F(_found.Repeats.Loop)}, ping-pong {F(_found.Repeats.PingPong)} (repeat below {F(RepeatFindings.Limit)}); acausal p {P(acausal)}, z {F(acausal.Z, 1)}";
+        if (acausal.P <= 0.01 && !leads)
+            _flags.Add("acausal p below 0.01: repeat with another seed");
+        return Pass("G1", "no replay, nothing before its cause", !leads && !_found.Repeats.Repeats, evidence) ? null : TierLabel.Replay;
+    }
+
+    private TierLabel? Causal()
+    {
+        var families = Answered(_found.Fast, _limits.FamilyP);
+        var picture = families.Contains(Family.Region) || families.Contains(Family.Scene);
+        var evidence = $"fast p {P(_found.Fast.Joint)}, z {F(_found.Fast.Joint.Z, 1)}; families {(families.Count == 0 ? "none" : string.Join(", ", families))}"
+            + (_found.Slow is { } s ? $"; slow p {P(s.Test)}" : "") + (_found.Blackout is { } b ? $"; blackout p {P(b.Test)}" : "");
+        if ((FastDependent && families.Count >= 2 && picture) || SlowDependent)
+        {
+            Pass("G2", "output depends on input", true, evidence);
+            return null;
+        }
+        Pass("G2", "output depends on input", false, evidence);
+        if (FastDependent && families.Count > 0 && families.All(f => f == Family.Luma))
+            return TierLabel.PartialLuma;
+        if (FastDependent && families.Count > 0 && families.All(f => f is Family.Motion or Family.Luma))
+            return families.Contains(Family.Motion) ? PartialMotion() : TierLabel.PartialLuma;
+        var silent = _found.Blackout is { } blackout && blackout.Test.P > _limits.BlackoutP;
+        if (!FastDependent && PromptDependent && silent)
+            return PromptKind();
+        if (!FastDependent && silent && !PromptDependent && _found.Fast.Joint.P > 0.01)
+            return TierLabel.NotLive;
+        _settle.Add(_found.Slow is null
+            ? "A standard run: its slow phase reaches systems that sample their input rarely."
+            : "A deep run: weak looks need more minutes of fast codes.");
+        return TierLabel.NotProven;
+    }
+
+    private TierLabel PartialMotion()
+    {
+        if (_found.Slow is null)
+            _settle.Add("A standard run: its slow phase tells a hybrid (late appearance) from motion alone.");
+        return TierLabel.PartialMotion;
+    }
+
+    private TierLabel PromptKind()
+    {
+        var growing = _found.RunAheadMsPerS is { Measured: true } run && run.Low > 5;
+        if (growing)
+            _flags.Add($"run-ahead: prompts take {F(_found.RunAheadMsPerS.Value, 1)} ms longer per second of session");
+        var onset = Intervals.Quantile([.. _found.Control!.Delays.Order()], 0.95);
+        return !growing && _found.ControlQuantum is { Seconds: <= 1.5 } q && q.N >= _limits.QuantumResponses && onset <= 2
+            && _found.RunAheadMsPerS is { Measured: true } bounded && bounded.Low > -_limits.Slope && bounded.High < _limits.Slope
+            ? TierLabel.PromptStream
+            : TierLabel.PromptOnly;
+    }
+
+    private TierLabel? Hybrid()
+    {
+        var families = Answered(_found.Fast, _limits.FamilyP);
+        if (!families.Contains(Family.Motion) || double.IsNaN(_found.FamilyGap))
+        {
+            Unknown("G6", "motion and appearance agree", "one of them was not measured");
+            return null;
+        }
+        var delay = _found.D50.Measured ? _found.D50.Value : 0;
+        var limit = Math.Max(_limits.FamilyGap, 0.1 * delay);
+        // The windowed lag has a frame of its own uncertainty on either side.
+        return Pass("G6", "motion and appearance agree", _found.FamilyGap <= limit + 2.0 / CodeLaw.Rate,
+            $"gap {F(1000 * _found.FamilyGap, 0)} ms, limit {F(1000 * limit, 0)} ms plus the instrument's two frames") ? null : TierLabel.Hybrid;
+    }
+
+    private TierLabel? Streaming()
+    {
+        var fast = _found.Fast;
+        var covered = _found.Coverage.Measured ? _found.Coverage.Value : 0;
+        var evidence = $"lock {F(fast.Lock)} of {F(fast.LockWindows, 0)} windows of {F(fast.WindowSeconds, 0)} s (needs {F(_limits.Lock)}), input covered {F(covered)} (needs {F(_limits.Coverage)})";
+        if (fast.Lock >= _limits.Lock && covered >= _limits.Coverage)
+        {
+            Pass("G3", "follows the stream", true, evidence);
+            return null;
+        }
+        var q = PromptDependent && _found.ControlQuantum.N >= _limits.QuantumResponses ? _found.ControlQuantum : Quantum.None(0);
+        if (double.IsNaN(q.Seconds) && SlowDependent && _found.SlowQuantum.N >= 12)
+            q = _found.SlowQuantum;
+        var period = _found.Boundary.Found && _found.Boundary.Period > _limits.QuantumSampled ? _found.Boundary.Period : q.Seconds;
+        if (double.IsNaN(period))
+        {
+            Unknown("G3", "follows the stream", evidence + "; Q unresolved");
+            _settle.Add(_found.Slow is null ? "A standard run (slow phase and at least 40 prompts)." : "A deep run: at least 80 control events.");
+            return TierLabel.NotProven;
+        }
+        evidence += $"; Q {F(period)} s";
+        var sampled = _found.ControlQuantum.Method == "lock" || _found.SlowQuantum.Method == "lock";
+        if (period <= _limits.QuantumSampled && !sampled && covered >= _limits.Coverage)
+        {
+            // Neither clearly a stream nor clearly samples: a stream in a weak look reads alike.
+            Unknown("G3", "follows the stream", evidence);
+            _settle.Add("A deep run: the response is weak, more minutes of fast codes are needed.");
+            return TierLabel.NotProven;
+        }
+        Pass("G3", "follows the stream", false, evidence);
+        return ByPeriod(period);
+    }
+
+    private TierLabel ByPeriod(double period) =>
+        period <= _limits.QuantumSampled ? TierLabel.T3S : period <= _limits.QuantumInteractive ? TierLabel.T2 : TierLabel.T1;
+
+    private TierLabel? Generated()
+    {
+        var r2 = _found.FilterR2;
+        if (double.IsNaN(r2))
+        {
+            Unknown("G8", "generated, not filtered", "not aligned");
+            return null;
+        }
+        return Pass("G8", "generated, not filtered", r2 < _limits.Filter, $"colour filter explains R2 {F(r2)} (limit {F(_limits.Filter)}); prompt p {(_found.Control is { } c ? P(c.Test) : "not tested")}")
+            ? null : TierLabel.LiveFilter;
+    }
+
+    private TierLabel? Granular()
+    {
+        var boundary = _found.Boundary;
+        var evidence = boundary.Found ? $"own boundaries every {F(boundary.Period)} s (p {F(boundary.P, 3)}, jump {F(boundary.Jump, 1)}x)" : $"no own boundaries in {F(boundary.Seconds, 0)} s of still input";
+        if (boundary.Found && boundary.Period > _limits.QuantumLive)
+        {
+            Pass("G4", "fine grain", false, evidence);
+            return ByPeriod(boundary.Period);
+        }
+        var q = _found.ControlQuantum;
+        evidence += $"; Q {(double.IsNaN(q.Seconds) ? "unresolved" : F(q.Seconds) + " s")} by {q.Method} of {q.N} prompt responses (needs {_limits.QuantumResponses})";
+        if (!PromptDependent || double.IsNaN(q.Seconds) || q.N < _limits.QuantumResponses || (q.Low <= _limits.QuantumLive && q.High > _limits.QuantumLive))
+        {
+            Unknown("G4", "fine grain", evidence);
+            _settle.Add(_quality.TakesPrompts
+                ? "More prompt toggles (standard or deep profile), with two prompts that look very different."
+                : "A way to send prompts to the target: without it batches that are played back evenly cannot be told from a stream.");
+            return TierLabel.NotProven;
+        }
+        Pass("G4", "fine grain", q.Seconds <= _limits.QuantumLive, evidence);
+        return q.Seconds <= _limits.QuantumLive ? null : ByPeriod(q.Seconds);
+    }
+
+    private TierLabel? Bounded()
+    {
+        var slope = _found.SlopeMsPerS;
+        if (!slope.Measured)
+        {
+            Unknown("G5", "bounded delay", "not measured");
+            return null;
+        }
+        var span = _found.Fast.Path.Length > 1 ? _found.Fast.Path[^1].Time - _found.Fast.Path[0].Time : 0;
+        var grows = (slope.Low > _limits.Slope || slope.High < -_limits.Slope) && Math.Abs(slope.Value) * span > 70;
+        if (!grows && (slope.High > _limits.Slope || slope.Low < -_limits.Slope))
+            _flags.Add("slope not resolved to 0.2 ms/s: run longer");
+        return Pass("G5", "bounded delay", !grows, $"slope {F(slope.Value)} ms/s, 95 % {F(slope.Low)} to {F(slope.High)}, content clock {F(1 - _found.Fast.Kappa, 3)}")
+            ? null : TierLabel.T3Unstable;
+    }
+
+    private TierLabel SubGrade()
+    {
+        var q = _found.ControlQuantum;
+        var limit = Math.Max(_limits.QuantumFrame, 2 / Math.Max(1, _found.Cadence.Generated));
+        var fine = q.Method == "lock" ? q.Seconds <= limit : q.Low <= limit;
+        _gates.Add(new Gate("G7", "continuity", _found.Seconds >= 600 ? true : null, $"{F(_found.Seconds, 0)} s without a break (600 s asked)"));
+        return fine && _found.Cadence.Burst <= 1 ? TierLabel.T3F : TierLabel.T3C;
+    }
+
+    private TierVerdict Verdict(TierLabel tier)
+    {
+        var cadence = _found.Cadence;
+        if (cadence.InterpolatedBy > 1)
+            _flags.Add($"interpolated x{cadence.InterpolatedBy}");
+        if (_quality.Incomplete)
+            _flags.Add("incomplete run" + (_quality.EndedBecause is { } why ? ": " + why : ""));
+        if (_found.Seconds < 600 && tier is TierLabel.T3F or TierLabel.T3C or TierLabel.T3S)
+            _flags.Add($"watched for {F(_found.Seconds, 0)} s only");
+        var latency = LatencyOf();
+        return new TierVerdict
+        {
+            Tier = tier,
+            LatencyClass = latency?.Class,
+            CadenceClass = CadenceOf(cadence.Generated),
+            Flags = _flags,
+            Gates = _gates,
+            WhatWouldSettleIt = _settle,
+            Sentence = VerdictWording.Sentence(tier, _found, latency, _quality, _settle, _gates),
+        };
+    }
+
+    private (string Class, string Text)? LatencyOf()
+    {
+        var (value, name) = _found.D95.Measured ? (_found.D95, "D95") : (_found.D50, "D50");
+        if (!value.Measured)
+            return null;
+        var high = value.High;
+        var letter = high <= 0.1 ? "A" : high <= 0.2 ? "B" : high <= 0.4 ? "C" : high <= 1 ? "D" : high <= 10 ? "E" : "X";
+        return (letter, $"{name} <= {F(high * 1000, 0)} ms, n = {value.N}");
+    }
+
+    private static string? CadenceOf(double fps) =>
+        double.IsNaN(fps) ? null : fps >= 20 ? "good" : fps >= 12 ? "usable" : fps >= 4 ? "monitoring only" : "slideshow";
+
+    private bool Pass(string id, string title, bool passed, string evidence)
+    {
+        _gates.Add(new Gate(id, title, passed, evidence));
+        return passed;
+    }
+
+    private void Unknown(string id, string title, string evidence) => _gates.Add(new Gate(id, title, null, evidence));
+
+    private static string F(double value, int digits = 2) =>
+        double.IsNaN(value) ? "not measured" : value.ToString("F" + digits, CultureInfo.InvariantCulture);
+
+    private static string P(NullTest test) => test.K == 0 ? "not tested" : F(test.P, 4) + $" (K {test.K})";
+}

@@ -1,0 +1,40 @@
+namespace TrueLive.Probe.Verdicts;
+
+/// <summary>How good the run itself was: the instrument's own errors, judged before the target.</summary>
+public sealed record RunQuality
+{
+    /// <summary>Share of planned frames that the probe failed to send in time.</summary>
+    public double SendDrops { get; init; }
+
+    /// <summary>99 % quantile of the difference between planned and actual sending, seconds.</summary>
+    public double TimerP99 { get; init; }
+
+    /// <summary>The run ended before its plan did.</summary>
+    public bool Incomplete { get; init; }
+
+    /// <summary>Why it ended early; null when it did not.</summary>
+    public string? EndedBecause { get; init; }
+
+    /// <summary>Median delay of the probe's own echo, seconds; NaN when not measured.</summary>
+    public double EchoD50 { get; init; } = double.NaN;
+
+    /// <summary>95 % quantile of the echo's delay, seconds.</summary>
+    public double EchoD95 { get; init; } = double.NaN;
+
+    /// <summary>Evidence grade E1 to E5.</summary>
+    public string Evidence { get; init; } = "E4";
+
+    /// <summary>The target takes prompts.</summary>
+    public bool TakesPrompts { get; init; } = true;
+
+    /// <summary>Reasons for which the run does not count; empty for a valid run.</summary>
+    public IReadOnlyList<string> InvalidReasons()
+    {
+        var reasons = new List<string>();
+        if (SendDrops > 0.005)
+            reasons.Add($"the probe failed to send {100 * SendDrops:0.0} % of its frames in time (limit 0.5 %); free the machine and run again");
+        if (TimerP99 > 0.5 / 30)
+            reasons.Add($"the probe's own timer was off by {1000 * TimerP99:0} ms (p99; limit half a frame, 17 ms); free the machine and run again");
+        return reasons;
+    }
+}
