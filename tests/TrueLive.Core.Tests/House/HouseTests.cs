@@ -17,7 +17,7 @@ public sealed partial class HouseTests
         ["TrueLive.WebRtc"] = ["TrueLive.Core", "BouncyCastle.Cryptography"],
         ["TrueLive.Clips"] = ["TrueLive.Core", "Microsoft.Data.Sqlite", "Npgsql"],
         ["TrueLive.Cluster"] = ["TrueLive.Core"],
-        ["TrueLive.Probe"] = ["TrueLive.Core", "TrueLive.Media", "TrueLive.WebRtc", "MathNet.Numerics", "YamlDotNet"],
+        ["TrueLive.Probe"] = ["TrueLive.Core", "TrueLive.Media", "TrueLive.WebRtc", "System.Numerics.Tensors", "YamlDotNet"],
         ["TrueLive.Server"] =
         [
             "TrueLive.Core", "TrueLive.Media", "TrueLive.Models", "TrueLive.WebRtc", "TrueLive.Clips", "TrueLive.Cluster",
