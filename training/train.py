@@ -7,6 +7,7 @@ import argparse
 import glob
 import os
 import random
+import signal
 import time
 
 import numpy
@@ -14,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from looks import LOOKS
+from looks import LOOKS, blur
 from network import LiveTiny, STYLE
 from paintings import MARGIN, PAINTINGS, Features, Painting, at_random_place, shifted_difference
 
@@ -124,6 +125,9 @@ def painted_loss(net, styles, photos, rng, a, features, paintings):
         band[..., 24:-24, 24:-24] = band[..., 24:-24, 24:-24] * 0.1
         dx, dy = edges(image)
         loss = loss + 3.0 * band.mean() + 0.15 * (dx.abs().mean() + dy.abs().mean()) + ((image - image.clamp(0, 1)) ** 2).mean() * 20
+        with torch.no_grad():
+            plan = blur(painting.plan(clean[t]), 1.2)
+        loss = loss + 4.0 * (blur(image, 1.2) - plan).abs().mean()
         if before is not None:
             for i in range(batch):
                 loss = loss + 2.0 * shifted_difference(image[i:i + 1], before[i:i + 1], *drawn[i][1]).abs().mean() / batch
@@ -136,7 +140,7 @@ def painted_loss(net, styles, photos, rng, a, features, paintings):
                     photo = features(there)
             content = ((maps["fire4"].float() - photo["fire4"].float()) ** 2).sum((1, 2, 3)) / (photo["fire4"].float() ** 2).sum((1, 2, 3))
             style_now = painting.style_loss(maps)
-            loss = loss + 1.5 * style_now.mean() + a.content * content.mean() + 3.0 * painting.colour_loss(image.clamp(0, 1))
+            loss = loss + 1.5 * style_now.mean() + a.content * content.mean()
             with torch.no_grad():
                 ratio = float((style_now / painting.style_loss(photo)).mean())
     return 0.15 * loss, [(len(LOOKS) + look, ratio)]
@@ -156,7 +160,7 @@ def main():
     a.add_argument("--paintings")
     a.add_argument("--features")
     a.add_argument("--painted", type=float, default=0.3)
-    a.add_argument("--content", type=float, default=1.0)
+    a.add_argument("--content", type=float, default=0.5)
     a.add_argument("--bfloat16", action="store_true")
     a = a.parse_args()
     torch.set_num_threads(a.threads)
@@ -169,7 +173,7 @@ def main():
     paintings = []
     if a.paintings:
         features = Features(a.features).to(device)
-        paintings = [Painting(a.paintings, file, side, features) for _, file, side in PAINTINGS]
+        paintings = [Painting(a.paintings, *details, features) for _, *details in PAINTINGS]
         names += [p[0] for p in PAINTINGS]
     styles = torch.nn.Parameter(torch.nn.functional.normalize(torch.randn(len(names), STYLE), dim=1).to(device))
     optimiser = torch.optim.Adam([{"params": net.parameters()}, {"params": [styles], "lr": a.rate * 0.5}], lr=a.rate)
@@ -192,7 +196,9 @@ def main():
     began = last_save = time.monotonic()
     running, norms = {}, {}
     difficulty = [1.0] * len(LOOKS)
-    while spent + (time.monotonic() - began) / 60 < a.minutes:
+    stopped = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
+    while spent + (time.monotonic() - began) / 60 < a.minutes and not stopped:
         done = (spent + (time.monotonic() - began) / 60) / a.minutes
         for group in optimiser.param_groups:
             group["lr"] = a.rate * (0.5 if group["params"][0] is styles else 1) * (0.04 + 0.96 * (1 - done) ** 1.2) * min(1, (step + 1) / 100)
@@ -219,7 +225,7 @@ def main():
             print(f"{step} {minutes:.1f}min mse {mean:.5f} " + " ".join(
                 f"{names[i]}:" + (f"{-10 * numpy.log10(running[i] + 1e-9):.1f}" if i < len(LOOKS) else f"{running[i]:.2f}") for i in sorted(running))
                 + " norms " + " ".join(f"{v:.2f}" for _, v in sorted(norms.items())), flush=True)
-        if time.monotonic() - last_save > 120 or spent + (time.monotonic() - began) / 60 >= a.minutes:
+        if time.monotonic() - last_save > 120 or stopped or spent + (time.monotonic() - began) / 60 >= a.minutes:
             last_save = time.monotonic()
             torch.save({"net": net.state_dict(), "styles": styles.data, "optimiser": optimiser.state_dict(), "step": step,
                         "spent": spent + (time.monotonic() - began) / 60, "curve": curve, "looks": names}, a.out + ".new")
