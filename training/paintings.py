@@ -12,12 +12,11 @@ from PIL import Image
 from looks import gray, kuwahara, ramp, saturate, smooth_step, xdog
 
 # Name of the look, file that prepare_data.py writes, the short side in pixels at which its strokes are taught, how much
-# of the photo's own hue stays, and how dark the outlines are.
+# of the photo's own hue stays, how dark the outlines are, and the drawn looks between which its style vector starts.
 PAINTINGS = [
-    ("starry-night", "starry.png", 330, 0.15, 0.3),
-    ("great-wave", "F_GreatWave.png", 330, 0.15, 0.8),
-    ("auvers", "F_gogh_auvert.png", 330, 0.5, 0.4),
-    ("moulin", "F_renoir-moulin_de_la_galette.png", 330, 0.3, 0.0),
+    ("starry-night", "starry.png", 330, 0.15, 0.3, ("oil", "xray", "underwater")),
+    ("great-wave", "F_GreatWave.png", 330, 0.15, 0.8, ("ink", "ink", "sepia")),
+    ("auvers", "F_gogh_auvert.png", 330, 0.5, 0.4, ("oil", "cartoon", "pop")),
 ]
 TAPS = ("conv1", "fire2", "fire3", "fire4", "fire5")
 MARGIN = 16          # the border term sees this many pixels more on every side

@@ -63,9 +63,11 @@ def drawn_loss(net, styles, photos, rng, a, difficulty):
     size = a.size if rng.random() < 0.7 else a.size + 64
     batch = a.batch if size == a.size else max(2, a.batch // 2)
     frames = a.frames + (rng.random() < 0.25)
-    clean, look, other, mix, switch = [], [], [], [], []
+    clean, still, look, other, mix, switch = [], [], [], [], [], []
     for _ in range(batch):
-        clean.append(photos.sequence(size, frames, rng)[0])
+        sequence, pan = photos.sequence(size, frames, rng)
+        clean.append(sequence)
+        still.append(pan == (0, 0))
         look.append(rng.choices(range(len(LOOKS)), difficulty)[0])
         other.append(rng.randrange(len(LOOKS)))
         mix.append(rng.random() if rng.random() < 0.12 else 0.0)
@@ -74,9 +76,16 @@ def drawn_loss(net, styles, photos, rng, a, difficulty):
     sigma = torch.tensor([rng.uniform(0, 0.06) if rng.random() < 0.8 else 0.0 for _ in range(batch)], device=device)[:, None, None, None]
     weight = torch.tensor([2.0 if l == 0 else 1.0 for l in look], device=device)
     state = LiveTiny.zero_state(clean[0])
+    # Half of the batches begin with the memory that a long clean past would have left: only then is it worth holding on to.
+    warm = rng.random() < 0.5
+    if warm:
+        style = torch.stack([(1 - mix[i]) * styles[look[i]] + mix[i] * styles[other[i]] for i in range(batch)]).detach()
+        state = remembered(net, clean[0], sigma, style, a)
+    steady = torch.tensor([float(still[i] and switch[i] == frames) for i in range(batch)], device=device)
     loss = 0
     squared = torch.zeros(batch, device=device)
-    for t in range(frames):
+    for t in range(int(warm), frames):
+        before = state[1]
         noisy = (clean[t] + sigma * torch.randn_like(clean[t])).clamp(0, 1)
         target, style = [], []
         for i in range(batch):
@@ -94,8 +103,18 @@ def drawn_loss(net, styles, photos, rng, a, difficulty):
         dx, dy = edges(difference)
         error = difference.abs().mean((1, 2, 3)) + 2 * (difference ** 2).mean((1, 2, 3)) + 0.5 * (dx.abs().mean((1, 2, 3)) + dy.abs().mean((1, 2, 3)))
         loss = loss + (error * weight).mean()
-        squared += (difference.detach() ** 2).mean((1, 2, 3)) / frames
-    return loss / frames, [(look[i], float(squared[i])) for i in range(batch) if mix[i] == 0 and switch[i] == frames]
+        if t > 0:
+            loss = loss + 0.5 * ((image.float() - before.float()).abs().mean((1, 2, 3)) * steady).mean()
+        squared += (difference.detach() ** 2).mean((1, 2, 3)) / (frames - warm)
+    return loss / (frames - warm), [(look[i], float(squared[i])) for i in range(batch) if mix[i] == 0 and switch[i] == frames]
+
+
+@torch.no_grad()
+def remembered(net, clean, sigma, style, a):
+    """State after a still, long past: the network's picture of the clean frame, and a noisy last frame."""
+    with torch.autocast(style.device.type, torch.bfloat16, enabled=a.bfloat16):
+        _, *state = net(clean, style, *LiveTiny.zero_state(clean))
+    return [(clean + sigma * torch.randn_like(clean)).clamp(0, 1), state[1].clamp(0, 1), state[2]]
 
 
 def painted_loss(net, styles, photos, rng, a, features, paintings):
@@ -110,9 +129,12 @@ def painted_loss(net, styles, photos, rng, a, features, paintings):
     clean = wide[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
     sigma = rng.uniform(0, 0.04)
     state, wide_state = LiveTiny.zero_state(clean[0]), LiveTiny.zero_state(wide[0, :1])
-    felt = rng.randrange(frames)
-    loss, before = 0, None
-    for t in range(frames):
+    warm = rng.random() < 0.5
+    if warm:
+        state, wide_state = remembered(net, clean[0], sigma, style.detach(), a), remembered(net, wide[0, :1], sigma, style[:1].detach(), a)
+    felt = rng.randrange(int(warm), frames)
+    loss, before = 0, state[1] if warm else None
+    for t in range(int(warm), frames):
         noisy = (wide[t] + sigma * torch.randn_like(wide[t])).clamp(0, 1)
         with torch.autocast(device.type, torch.bfloat16, enabled=a.bfloat16):
             image, *state = net(noisy[..., MARGIN:-MARGIN, MARGIN:-MARGIN], style, *state)
@@ -124,10 +146,10 @@ def painted_loss(net, styles, photos, rng, a, features, paintings):
         band = (image[:1] - beyond.float()[..., MARGIN:-MARGIN, MARGIN:-MARGIN]).abs()
         band[..., 24:-24, 24:-24] = band[..., 24:-24, 24:-24] * 0.1
         dx, dy = edges(image)
-        loss = loss + 3.0 * band.mean() + 0.15 * (dx.abs().mean() + dy.abs().mean()) + ((image - image.clamp(0, 1)) ** 2).mean() * 20
+        loss = loss + 3.0 * band.mean() + 0.1 * (dx.abs().mean() + dy.abs().mean()) + ((image - image.clamp(0, 1)) ** 2).mean() * 20
         with torch.no_grad():
-            plan = blur(painting.plan(clean[t]), 1.2)
-        loss = loss + 4.0 * (blur(image, 1.2) - plan).abs().mean()
+            plan = blur(painting.plan(clean[t]), 0.6)
+        loss = loss + 7.0 * (blur(image, 0.6) - plan).abs().mean()
         if before is not None:
             for i in range(batch):
                 loss = loss + 2.0 * shifted_difference(image[i:i + 1], before[i:i + 1], *drawn[i][1]).abs().mean() / batch
@@ -140,7 +162,7 @@ def painted_loss(net, styles, photos, rng, a, features, paintings):
                     photo = features(there)
             content = ((maps["fire4"].float() - photo["fire4"].float()) ** 2).sum((1, 2, 3)) / (photo["fire4"].float() ** 2).sum((1, 2, 3))
             style_now = painting.style_loss(maps)
-            loss = loss + 1.5 * style_now.mean() + a.content * content.mean()
+            loss = loss + 2.5 * style_now.mean() + a.content * content.mean()
             with torch.no_grad():
                 ratio = float((style_now / painting.style_loss(photo)).mean())
     return 0.15 * loss, [(len(LOOKS) + look, ratio)]
@@ -173,7 +195,7 @@ def main():
     paintings = []
     if a.paintings:
         features = Features(a.features).to(device)
-        paintings = [Painting(a.paintings, *details, features) for _, *details in PAINTINGS]
+        paintings = [Painting(a.paintings, *details[:4], features) for _, *details in PAINTINGS]
         names += [p[0] for p in PAINTINGS]
     styles = torch.nn.Parameter(torch.nn.functional.normalize(torch.randn(len(names), STYLE), dim=1).to(device))
     optimiser = torch.optim.Adam([{"params": net.parameters()}, {"params": [styles], "lr": a.rate * 0.5}], lr=a.rate)
@@ -181,12 +203,16 @@ def main():
     if os.path.exists(a.out):
         c = torch.load(a.out, map_location=device)
         net.load_state_dict(c["net"])
-        styles.data[:len(c["styles"])] = c["styles"]
-        # Looks that the checkpoint lacks start without moments.
+        kept = [i for i, n in enumerate(c["looks"]) if n in names]
+        styles.data[:len(kept)] = c["styles"][kept]
+        # Painted looks that the checkpoint lacks start between drawn ones, so that the trunk answers them at once.
+        for i in range(len(kept), len(names)):
+            near = PAINTINGS[i - len(LOOKS)][-1]
+            styles.data[i] = torch.nn.functional.normalize(sum(styles.data[names.index(n)] for n in near), dim=0)
         for moments in c["optimiser"]["state"].values():
             for key, value in moments.items():
                 if key.startswith("exp_avg") and value.shape == c["styles"].shape:
-                    moments[key] = torch.cat([value, torch.zeros_like(styles.data[len(value):])])
+                    moments[key] = torch.cat([value[kept], torch.zeros_like(styles.data[len(kept):])])
         optimiser.load_state_dict(c["optimiser"])
         step, spent, curve = c["step"], c["spent"], c["curve"]
         rng.seed(a.seed + step)
