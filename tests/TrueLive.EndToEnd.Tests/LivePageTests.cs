@@ -5,7 +5,7 @@ namespace TrueLive.EndToEnd.Tests;
 /// <summary>What a person sees on the page, over every transport.</summary>
 public sealed class LivePageTests(Browser browser) : IClassFixture<Browser>
 {
-    public static TheoryData<string> Transports => ["ws"];
+    public static TheoryData<string> Transports => ["ws", "webrtc"];
 
     [Theory]
     [MemberData(nameof(Transports))]
