@@ -6,6 +6,7 @@ var root = new RootCommand("TrueLive: live AI video on your own machine. Without
     ServeCommand.Make(),
     ModelsCommand.Make(),
     CheckCommand.Make(),
+    ProbeCommand.Make(),
 };
 return await root.Parse(args.Length == 0 || (args[0].StartsWith('-') && args[0] is not ("-h" or "-?" or "--help" or "--version")) ? ["serve", .. args] : args)
     .InvokeAsync();
