@@ -12,7 +12,7 @@ public readonly record struct SelfTestCase(string System, string Look, string Se
 /// <summary>What one run of a self-test gave, as kept in the results file. Times in seconds; null when not measured.</summary>
 public sealed record SelfTestRow(
     string System, string Look, string Seed, string Verdict, bool Right, bool NotProven, bool FalseProof,
-    double? TrueD50, double? D50, double? D50Low, double? D50High, string DelayMethod, double P, double Z, double AcausalP, double RunSeconds, string Sentence)
+    double? TrueD50, double? D50, double? D50Low, double? D50High, string DelayMethod, double P, double Z, double AcausalP, double RunSeconds, string Sentence, IReadOnlyList<string> Gates)
 {
     /// <summary>Short form of a run.</summary>
     public static SelfTestRow Of(SelfTestRun run, double seconds)
@@ -20,7 +20,8 @@ public sealed record SelfTestRow(
         var d50 = run.Findings.D50;
         return new(run.System, run.Look, run.Seed, run.Verdict, run.Right, run.Verdict == "not proven", run.FalseProof,
             Finite(run.TrueD50), Finite(d50.Value), Finite(d50.Low), Finite(d50.High), run.Findings.DelayMethod,
-            run.Findings.Fast.Joint.P, run.Findings.Fast.Joint.Z, run.Findings.Fast.Acausal.P, Math.Round(seconds, 2), run.Judged.Sentence);
+            run.Findings.Fast.Joint.P, run.Findings.Fast.Joint.Z, run.Findings.Fast.Acausal.P, Math.Round(seconds, 2), run.Judged.Sentence,
+            [.. run.Judged.Gates.Select(g => $"{g.Id} {(g.Passed switch { true => "pass", false => "fail", _ => "open" })}: {g.Evidence}")]);
 
         static double? Finite(double v) => double.IsFinite(v) ? Math.Round(v, 5) : null;
     }
@@ -32,9 +33,6 @@ public sealed record SelfTestRow(
 /// </summary>
 public static class SelfTestSuite
 {
-    /// <summary>The looks that the published figures use.</summary>
-    public static IReadOnlyList<string> PublishedLooks { get; } = ["poster", "edge", "blurnoise", "agc", "texture", "textema"];
-
     private static readonly JsonSerializerOptions Line = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     /// <summary>All simulators x looks x seeds; seeds in the outer loop, so that a run cut short still covers every system and look.</summary>
