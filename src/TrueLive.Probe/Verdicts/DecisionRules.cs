@@ -232,7 +232,7 @@ public sealed class DecisionRules
         var q = _found.ControlQuantum;
         var limit = Math.Max(_limits.QuantumFrame, 2 / Math.Max(1, _found.Cadence.Generated));
         var fine = q.Method == "lock" ? q.Seconds <= limit : q.Low <= limit;
-        _gates.Add(new Gate("G7", "continuity", _found.Seconds >= 600 ? true : null, $"{F(_found.Seconds, 0)} s without a break (600 s asked)"));
+        _gates.Add(new Gate("G7", "continuity", _found.Seconds >= 600 && _quality.Sessions == 1 ? true : null, $"{F(_found.Seconds, 0)} s without a break (600 s asked)"));
         return fine && _found.Cadence.Burst <= 1 ? TierLabel.T3F : TierLabel.T3C;
     }
 
@@ -243,6 +243,8 @@ public sealed class DecisionRules
             _flags.Add($"interpolated x{cadence.InterpolatedBy}");
         if (_quality.Incomplete)
             _flags.Add("incomplete run" + (_quality.EndedBecause is { } why ? ": " + why : ""));
+        if (_quality.Sessions > 1)
+            _flags.Add($"resumed: {_quality.Sessions} sessions in one report");
         if (_found.Seconds < 600 && tier is TierLabel.T3F or TierLabel.T3C or TierLabel.T3S)
             _flags.Add($"watched for {F(_found.Seconds, 0)} s only");
         var latency = LatencyOf();
