@@ -72,7 +72,7 @@ public sealed class DecisionRules
         var families = Answered(_found.Fast, _limits.FamilyP);
         var picture = families.Contains(Family.Region) || families.Contains(Family.Scene);
         var evidence = $"fast p {P(_found.Fast.Joint)}, z {F(_found.Fast.Joint.Z, 1)}; families {(families.Count == 0 ? "none" : string.Join(", ", families))}"
-            + (_found.Slow is { } s ? $"; slow p {P(s.Test)}" : "") + (_found.Blackout is { } b ? $"; blackout p {P(b.Test)}" : "");
+            + (_found.Slow is { } s ? $"; slow p {P(s.Test)}" : "") + (_found.Control is { } c ? $"; prompt p {P(c.Test)}" : "") + (_found.Blackout is { } b ? $"; blackout p {P(b.Test)}" : "");
         if ((FastDependent && families.Count >= 2 && picture) || SlowDependent)
         {
             Pass("G2", "output depends on input", true, evidence);
