@@ -7,6 +7,7 @@ using OpenTelemetry.Metrics;
 using Scalar.AspNetCore;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Http;
+using TrueLive.Server.Previews;
 using TrueLive.Server.Sessions;
 using TrueLive.Server.Telemetry;
 
@@ -52,6 +53,7 @@ public static class TrueLiveServer
         services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>();
+        services.AddSingleton<LookSheet>();
         services.AddSingleton<CapacityMeasurement>().AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
         services.ConfigureHttpJsonOptions(json =>
         {
@@ -104,6 +106,7 @@ public static class TrueLiveServer
         InfoEndpoints.Map(app);
         SessionEndpoints.Map(app);
         LiveSocketEndpoint.Map(app);
+        LookEndpoints.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json");
         app.MapScalarApiReference("/docs", docs => docs.WithOpenApiRoutePattern("/openapi/v1.json"));
         app.MapPrometheusScrapingEndpoint("/metrics");

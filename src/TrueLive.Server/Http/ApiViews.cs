@@ -34,7 +34,7 @@ internal sealed record SessionListView(IReadOnlyList<SessionView> Sessions);
 /// <summary>What this server can do, with measured figures.</summary>
 internal sealed record CapabilitiesView(
     string Version, string Tier, string TierMeans, IReadOnlyList<ModelView> Models, string DefaultModel, string DefaultSize, int TargetFps,
-    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<string> Transports, int KeepSeconds, int MaxPromptLength, int RunningSessions);
+    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<string> Transports, int KeepSeconds, int FrameAgeMs, int MaxPromptLength, int RunningSessions);
 
 /// <summary>A model.</summary>
 internal sealed record ModelView(
