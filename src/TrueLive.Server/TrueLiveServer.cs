@@ -8,6 +8,7 @@ using Scalar.AspNetCore;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Http;
 using TrueLive.Server.Previews;
+using TrueLive.Server.Probes;
 using TrueLive.Server.Sessions;
 using TrueLive.Server.Telemetry;
 
@@ -53,7 +54,7 @@ public static class TrueLiveServer
         services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>();
-        services.AddSingleton<LookSheet>();
+        services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
         services.AddSingleton<CapacityMeasurement>().AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
         services.ConfigureHttpJsonOptions(json =>
         {
@@ -107,6 +108,7 @@ public static class TrueLiveServer
         SessionEndpoints.Map(app);
         LiveSocketEndpoint.Map(app);
         LookEndpoints.Map(app);
+        ProbeEndpoints.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json");
         app.MapScalarApiReference("/docs", docs => docs.WithOpenApiRoutePattern("/openapi/v1.json"));
         app.MapPrometheusScrapingEndpoint("/metrics");

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc;
 using TrueLive.Core.Models;
 using TrueLive.Server.Control;
+using TrueLive.Server.Probes;
 using TrueLive.Server.Sessions;
 
 namespace TrueLive.Server.Http;
@@ -62,6 +63,9 @@ internal sealed record ReadyView(bool Ready, string Reason);
 [JsonSerializable(typeof(CapabilitiesView))]
 [JsonSerializable(typeof(AcceptedMessage))]
 [JsonSerializable(typeof(ReadyView))]
+[JsonSerializable(typeof(ProbeBody))]
+[JsonSerializable(typeof(ProbeListView))]
+[JsonSerializable(typeof(ProbeCheckView))]
 [JsonSerializable(typeof(ProblemDetails))]
 [JsonSerializable(typeof(int))]
 internal sealed partial class ApiJson : JsonSerializerContext;

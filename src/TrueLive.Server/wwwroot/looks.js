@@ -2,7 +2,7 @@
 import { $, ask, h } from './dom.js';
 import { drawScene } from './sources.js';
 
-const AGAIN_AFTER = 15_000;
+const AGAIN_AFTER = 30_000;
 const MOST = 4;
 const PLACES = { 2: [[0, 0.5], [1, 0.5]], 3: [[0.5, 0], [0, 1], [1, 1]], 4: [[0, 0], [1, 0], [0, 1], [1, 1]] };
 

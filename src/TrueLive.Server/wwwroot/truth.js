@@ -56,7 +56,6 @@ export class TruthStrip {
     const on = transport !== null;
     const [mid, most] = [f.latency.quantile(0.5), f.latency.quantile(0.99)];
     this.#set('glass', ...(on && mid !== null ? [ms(mid), `p99 ${ms(most)}`] : ['not measured']));
-    this.#facts.glass.button.classList.toggle('warn', on && this.ageBudget !== null && mid > this.ageBudget);
     const [made, out] = [f.generated.rate(), f.delivered.rate()];
     this.#set('rate', ...(on && out !== null ? [`${(made ?? 0).toFixed(1)} / ${out.toFixed(1)}`, 'per second'] : ['not measured']));
     this.#set('repeats', on ? String(f.repeats) : '–');
