@@ -15,6 +15,7 @@ export class WebRtcTransport extends EventTarget {
   #shown = new Map();
   #closed = false;
   #timed = null;
+  #worker = null;
 
   /** Resolves once media and control run. Rejects with `Refused`; kind `network` means that another transport may do better. */
   static async open(source, options) {
@@ -23,7 +24,8 @@ export class WebRtcTransport extends EventTarget {
       await transport.#connect(source, options);
       return transport;
     } catch (error) {
-      transport.close(false);
+      // A place that was taken here would be missing when the next transport asks for one.
+      transport.close(!options.token);
       throw error;
     }
   }
@@ -62,6 +64,7 @@ export class WebRtcTransport extends EventTarget {
     this.#closed = true;
     if (end && this.#location) fetch(this.#location, { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
     this.#peer.close();
+    this.#worker?.terminate();
     this.view.srcObject = null;
   }
 
@@ -120,17 +123,17 @@ export class WebRtcTransport extends EventTarget {
     this.dispatchEvent(new CustomEvent('closed', { detail: { words } }));
   }
 
-  // The sender's stamps are only visible to a transform; it is taken out again once the clock is known.
+  // The sender's stamps are only visible to a transform. Chromium sends nothing more once a transform is taken out, so it stays and
+  // falls silent when the clock is known.
   #watchSender(sender, source) {
     source.addEventListener('capture', ({ detail }) => this.#clock.captured(detail));
     if (!('RTCRtpScriptTransform' in window)) return;
-    const worker = new Worker(new URL('./sender-stamps.js', import.meta.url), { type: 'module' });
+    const worker = this.#worker = new Worker(new URL('./sender-stamps.js', import.meta.url), { type: 'module' });
     sender.transform = new RTCRtpScriptTransform(worker, {});
     worker.onmessage = ({ data }) => {
       if (!this.#clock.stamped(data.rtp, data.seenAt - performance.timeOrigin)) return;
       worker.onmessage = null;
-      sender.transform = null;
-      worker.terminate();
+      worker.postMessage('enough');
     };
   }
 
