@@ -7,6 +7,8 @@ using OpenTelemetry.Metrics;
 using Scalar.AspNetCore;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Http;
+using TrueLive.Server.Previews;
+using TrueLive.Server.Probes;
 using TrueLive.Server.Sessions;
 using TrueLive.Server.Telemetry;
 using TrueLive.Server.Transports;
@@ -53,6 +55,7 @@ public static class TrueLiveServer
         services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models).AddSingleton(_ => port);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>();
+        services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
         services.AddSingleton<CapacityMeasurement>().AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
         services.ConfigureHttpJsonOptions(json =>
         {
@@ -106,6 +109,8 @@ public static class TrueLiveServer
         InfoEndpoints.Map(app);
         SessionEndpoints.Map(app);
         LiveSocketEndpoint.Map(app);
+        LookEndpoints.Map(app);
+        ProbeEndpoints.Map(app);
         WhipEndpoints.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json");
         app.MapScalarApiReference("/docs", docs => docs.WithOpenApiRoutePattern("/openapi/v1.json"));

@@ -14,6 +14,7 @@ export class WebRtcTransport extends EventTarget {
   #traces = new Map();
   #shown = new Map();
   #closed = false;
+  #timed = null;
   #worker = null;
 
   /** Resolves once media and control run. Rejects with `Refused`; kind `network` means that another transport may do better. */
@@ -40,6 +41,21 @@ export class WebRtcTransport extends EventTarget {
     const stats = await this.#peer.getStats();
     const pair = [...stats.values()].find((s) => s.type === 'candidate-pair' && s.nominated && s.state === 'succeeded');
     return pair ? (stats.get(pair.remoteCandidateId)?.protocol ?? stats.get(pair.localCandidateId)?.protocol ?? null) : null;
+  }
+
+  /** Means of the browser's own work since the last call, in ms, from its statistics; null where it says nothing. */
+  async timings() {
+    const now = {};
+    for (const s of (await this.#peer.getStats()).values()) {
+      if (s.type === 'outbound-rtp' && s.kind === 'video') now.encode = [s.totalEncodeTime, s.framesEncoded];
+      if (s.type === 'inbound-rtp' && s.kind === 'video') now.decode = [s.totalDecodeTime, s.framesDecoded];
+    }
+    const before = this.#timed ?? {};
+    this.#timed = now;
+    return Object.fromEntries(Object.entries(now).map(([name, [time, count]]) => {
+      const [time0 = 0, count0 = 0] = before[name] ?? [];
+      return [name, count > count0 ? ((time - time0) * 1000) / (count - count0) : null];
+    }));
   }
 
   /** Leaves. With `end` the session is over for good; otherwise the server keeps it for a while. */
