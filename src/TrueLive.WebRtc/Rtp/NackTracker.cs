@@ -22,6 +22,9 @@ internal sealed class NackTracker
     /// <summary>When the oldest hole was seen, in microseconds; <see cref="long.MaxValue"/> without holes.</summary>
     public long OldestSince => _missing.Count == 0 ? long.MaxValue : _missing[0].Since;
 
+    /// <summary>The packet is known to be missing.</summary>
+    public bool IsMissing(long sequence) => IndexOf(sequence) >= 0;
+
     /// <summary>Notes the arrival of a packet. False when the hole before it is too wide to repair.</summary>
     public bool Arrived(long sequence, bool repaired, long now)
     {
