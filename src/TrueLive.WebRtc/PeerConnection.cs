@@ -71,6 +71,12 @@ public sealed class PeerConnection : IDisposable
     /// <summary>The far address in use and whether TCP carries it; null before there is one.</summary>
     public (IPEndPoint Remote, bool IsTcp)? Path => _ice?.Route is { } route ? (route.Remote, route.IsTcp) : null;
 
+    /// <summary>ICE user fragment of this side; null before there is one.</summary>
+    public string? LocalUfrag => _ice?.Local.Ufrag;
+
+    /// <summary>ICE user fragment of the far side; null before there is one.</summary>
+    public string? RemoteUfrag => _ice?.Remote.Ufrag;
+
     /// <summary>Takes the answer to the offer and begins to connect.</summary>
     /// <exception cref="SdpException">The answer cannot be used; the message says why.</exception>
     /// <exception cref="InvalidOperationException">The connection made no offer, or has its answer.</exception>
