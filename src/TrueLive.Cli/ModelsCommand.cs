@@ -13,7 +13,7 @@ internal static class ModelsCommand
         var models = new Command("models", "List the models and the looks that a prompt can name.") { folder };
         models.SetAction(parsed =>
         {
-            using var shelf = ModelShelf.Load(new ServerOptions { ModelsFolder = parsed.GetValue(folder), ModelThreads = 1 }, TimeProvider.System, Console.Error);
+            using var shelf = ModelShelf.Load(new ServerOptions { ModelsFolder = parsed.GetValue(folder) ?? "", ModelThreads = 1 }, TimeProvider.System, Console.Error);
             foreach (var info in shelf.All.Select(m => m.Info))
             {
                 Console.WriteLine($"{info.Id} {info.Version}: {info.Title}. {info.Description}");

@@ -131,7 +131,7 @@ public sealed partial record ModelManifest
         }
         catch (JsonException e)
         {
-            throw new ModelException($"{path}: field {(e.Path is { Length: > 2 } at ? at[2..] : "(whole file)")} cannot be read (line {e.LineNumber + 1}): {FirstSentence(e.Message)}", e);
+            throw new ModelException($"{path}: field {(e.Path is { Length: > 2 } at ? at[2..] : "(whole file)")} cannot be read (line {e.LineNumber + 1}): {FirstSentence(e.Message).Replace("TrueLive.Models.Manifest.", "", StringComparison.Ordinal)}", e);
         }
     }
 

@@ -48,8 +48,8 @@ internal sealed class GraphCheck
         Demand(d[0] is < 1 or 1, $"{field}", $"is fed one picture at a time, but '{name}' is {Shape(tensor)}");
         var (c, h, w) = spec.Layout == TensorLayout.Nchw ? (d[1], d[2], d[3]) : (d[3], d[1], d[2]);
         var other = spec.Layout == TensorLayout.Nchw ? d[3] : d[1];
-        Demand(c < 1 || c == channels, other == channels || field == "output" ? $"{field}.layout" : "frame.channels",
-            $"does not fit: '{name}' is {Shape(tensor)}, which has {c} channels as {spec.Layout.ToString().ToLowerInvariant()}, where {channels} are given");
+        Demand(c == channels || (c < 1 && other != channels), other == channels || field == "output" ? $"{field}.layout" : "frame.channels",
+            $"does not fit: '{name}' is {Shape(tensor)}, which as {spec.Layout.ToString().ToLowerInvariant()} has {c} channels (-1: any number), where {channels} are given");
         var size = _manifest.Size!;
         Demand(w < 1 && h < 1 || size is { Width: not null, Height: not null } && (w < 1 || w == size.Width) && (h < 1 || h == size.Height), "size",
             $"must be {{\"width\": {w}, \"height\": {h}}}, since '{name}' is {Shape(tensor)}");
