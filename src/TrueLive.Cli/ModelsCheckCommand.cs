@@ -25,17 +25,20 @@ internal static class ModelsCheckCommand
 
     public static Command Make()
     {
+        Frames.Validators.Add(given =>
+        {
+            if (given.GetValueOrDefault<int>() is < 2 or > 300)
+                given.AddError("--frames must be 2 to 300.");
+        });
+        Sizes.Validators.Add(given =>
+        {
+            if (given.GetValueOrDefault<string[]>()!.FirstOrDefault(s => !PictureSize.TryParse(s, out _)) is { } wrong)
+                given.AddError($"--sizes has '{wrong}'; a size is written like 512x288, with sides of 16 to 4096.");
+        });
         var check = new Command("check", "Run a model on real frames: shapes, time of a step at several sizes, live frame rate here, range of the numbers, memory, and a picture of before and after. Exit code 1 when it cannot be used or gives numbers that are not finite.")
         {
             Which, Input, Prompt, Sizes, Frames, Threads, Picture, ModelsCommand.Json,
         };
-        check.Validators.Add(result =>
-        {
-            if (result.GetValue(Frames) is < 2 or > 300)
-                result.AddError("--frames must be 2 to 300.");
-            if (result.GetValue(Sizes)!.FirstOrDefault(s => !PictureSize.TryParse(s, out _)) is { } wrong)
-                result.AddError($"--sizes has '{wrong}'; a size is written like 512x288, with sides of 16 to 4096.");
-        });
         check.SetAction((parsed, cancel) => ModelsCommand.GuardAsync(() => RunAsync(parsed, cancel)));
         return check;
     }
@@ -118,7 +121,7 @@ internal static class ModelsCheckCommand
             table.AddRow(Output.Cells($"{t.Width}x{t.Height}", t.MedianMs.ToString("0.0", CultureInfo.InvariantCulture), $"{t.Frames}", t.LiveFps.ToString("0", CultureInfo.InvariantCulture)));
         AnsiConsole.Write(table);
         var o = report.Output;
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Output: {o.Min:0.###} to {o.Max:0.###} (n={o.Count} numbers), {o.NotFinite} not finite, {o.Outside:P1} outside the range of the manifest"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Output: {o.Min:0.###} to {o.Max:0.###} (n={o.Count} numbers), {o.NotFinite} not finite{(model.Manifest.Output!.Role == OutputRole.Data ? "" : $", {o.Outside * 100:0.0} % outside the range of the manifest")}"));
         Console.WriteLine(report.Memory is { } memory
             ? string.Create(CultureInfo.InvariantCulture, $"Memory: {memory.States} state(s), {memory.Bytes / 1024} KB; it changes a frame by {memory.Difference:0.00} of 255 in the mean; goes on exactly from a copy: {(memory.GoesOn ? "yes" : "NO")}")
             : "Memory: none, every frame is made for itself");
