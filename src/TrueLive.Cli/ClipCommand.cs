@@ -61,7 +61,7 @@ internal static class ClipCommand
         if (threads is < 0 or > 256)
             throw new ArgumentException("--threads must be within 0..256.");
         var perStep = threads > 0 && !parsed.GetValue(Segments) ? threads : parsed.GetValue(Segments) ? 1 : Environment.ProcessorCount;
-        return ModelShelf.Load(new ServerOptions { Model = parsed.GetValue(Model) ?? "", ModelsFolder = parsed.GetValue(ModelsFolder), ModelThreads = perStep }, TimeProvider.System, Console.Error);
+        return ModelShelf.Load(new ServerOptions { Model = parsed.GetValue(Model) ?? "", ModelsFolder = parsed.GetValue(ModelsFolder) ?? "", ModelThreads = perStep }, TimeProvider.System, Console.Error);
     }
 
     private static ClipFileSettings Settings(ParseResult parsed, ModelShelf shelf)
