@@ -2,7 +2,10 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc;
 using TrueLive.Core.Models;
+using TrueLive.Server.Clips;
 using TrueLive.Server.Control;
+using TrueLive.Server.Interactive;
+using TrueLive.Server.Journals;
 using TrueLive.Server.Sessions;
 
 namespace TrueLive.Server.Http;
@@ -16,7 +19,7 @@ internal sealed record UpdateSessionBody(string? Id, string? Prompt, float? Stre
 /// <summary>A session as the API shows it. The token is there only in the answer that made the session.</summary>
 internal sealed record SessionView(
     string Id, string? Token, string State, string Transport, DateTimeOffset Created, string Model, string ModelVersion, string Size, string Tier,
-    PromptView Prompt, int Epoch, StatsMessage Stats, string Whip, string Whep)
+    PromptView Prompt, int Epoch, StatsMessage Stats, string Whip, string Whep, JournalView? Journal)
 {
     public static SessionView From(SessionSeat seat, bool withToken = false)
     {
@@ -24,7 +27,8 @@ internal sealed record SessionView(
         return new SessionView(
             seat.Session.Id, withToken ? seat.Token : null, seat.Session.State.ToString().ToLowerInvariant(), seat.Transport, seat.Created,
             s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", "live", PromptView.From(s.Prompt), s.Epoch,
-            StatsMessage.From(seat.Session.Stats), $"/whip/{seat.Session.Id}", $"/whep/{seat.Session.Id}");
+            StatsMessage.From(seat.Session.Stats), $"/whip/{seat.Session.Id}", $"/whep/{seat.Session.Id}",
+            seat.Tap.Recorder?.View is { Recording: true } journal ? journal : null);
     }
 }
 
@@ -63,5 +67,14 @@ internal sealed record ReadyView(bool Ready, string Reason);
 [JsonSerializable(typeof(AcceptedMessage))]
 [JsonSerializable(typeof(ReadyView))]
 [JsonSerializable(typeof(ProblemDetails))]
+[JsonSerializable(typeof(CreateClipBody))]
+[JsonSerializable(typeof(ClipView))]
+[JsonSerializable(typeof(ClipListView))]
+[JsonSerializable(typeof(UploadView))]
+[JsonSerializable(typeof(UploadListView))]
+[JsonSerializable(typeof(CreateInteractiveBody))]
+[JsonSerializable(typeof(InteractiveView))]
+[JsonSerializable(typeof(JournalView))]
+[JsonSerializable(typeof(JournalListView))]
 [JsonSerializable(typeof(int))]
 internal sealed partial class ApiJson : JsonSerializerContext;

@@ -1,14 +1,18 @@
 using TrueLive.Core.Sessions;
+using TrueLive.Server.Journals;
 
 namespace TrueLive.Server.Sessions;
 
 /// <summary>A place on this machine held by one session: the session, the token that brings its client back, and its connection.</summary>
-internal sealed class SessionSeat(LiveSession session, string token, DateTimeOffset created)
+internal sealed class SessionSeat(LiveSession session, string token, DateTimeOffset created, SessionTap tap)
 {
     public LiveSession Session { get; } = session;
 
     /// <summary>Shown only to the client that made the session; lets it come back.</summary>
     public string Token { get; } = token;
+
+    /// <summary>Looks on as pictures pass, for journals and interactive clips.</summary>
+    public SessionTap Tap { get; } = tap;
 
     public DateTimeOffset Created { get; } = created;
 
