@@ -23,6 +23,9 @@ internal sealed partial class ClipWorker(
 
     private readonly ConcurrentDictionary<string, (ClipFileRender? Render, CancellationTokenSource Cancel)> _running = new();
 
+    /// <summary>Clips in work in this process.</summary>
+    public int Running => _running.Count;
+
     /// <summary>How far a job is that this process works on; null for others.</summary>
     public ClipFileProgress? ProgressOf(string job) => _running.TryGetValue(job, out var running) ? running.Render?.Progress : null;
 

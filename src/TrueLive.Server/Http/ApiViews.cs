@@ -38,7 +38,15 @@ internal sealed record SessionListView(IReadOnlyList<SessionView> Sessions);
 /// <summary>What this server can do, with measured figures.</summary>
 internal sealed record CapabilitiesView(
     string Version, string Tier, string TierMeans, IReadOnlyList<ModelView> Models, string DefaultModel, string DefaultSize, int TargetFps,
-    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<string> Transports, int KeepSeconds, int MaxPromptLength, int RunningSessions);
+    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<string> Transports, int KeepSeconds, int MaxPromptLength, int RunningSessions, IReadOnlyList<TierView> Tiers);
+
+/// <summary>What one tier offers on this machine.</summary>
+/// <param name="Rates">Measured at start; empty until then.</param>
+/// <param name="Limits">In words.</param>
+internal sealed record TierView(string Tier, string TierMeans, bool Available, IReadOnlyList<string> Sizes, IReadOnlyList<RateView> Rates, IReadOnlyList<string> Limits);
+
+/// <summary>Frames per second that the model's step alone reaches, and the delay that it adds at least.</summary>
+internal sealed record RateView(string Model, string Size, double StepFps, double DelayFloorMs);
 
 /// <summary>A model.</summary>
 internal sealed record ModelView(
