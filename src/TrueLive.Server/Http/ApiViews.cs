@@ -6,6 +6,7 @@ using TrueLive.Server.Clips;
 using TrueLive.Server.Control;
 using TrueLive.Server.Interactive;
 using TrueLive.Server.Journals;
+using TrueLive.Server.Probes;
 using TrueLive.Server.Sessions;
 
 namespace TrueLive.Server.Http;
@@ -38,7 +39,7 @@ internal sealed record SessionListView(IReadOnlyList<SessionView> Sessions);
 /// <summary>What this server can do, with measured figures.</summary>
 internal sealed record CapabilitiesView(
     string Version, string Tier, string TierMeans, IReadOnlyList<ModelView> Models, string DefaultModel, string DefaultSize, int TargetFps,
-    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<string> Transports, int KeepSeconds, int MaxPromptLength, int RunningSessions, IReadOnlyList<TierView> Tiers);
+    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<string> Transports, int KeepSeconds, int FrameAgeMs, int MaxPromptLength, int RunningSessions, IReadOnlyList<TierView> Tiers);
 
 /// <summary>What one tier offers on this machine.</summary>
 /// <param name="Rates">Measured at start; empty until then.</param>
@@ -74,6 +75,9 @@ internal sealed record ReadyView(bool Ready, string Reason);
 [JsonSerializable(typeof(CapabilitiesView))]
 [JsonSerializable(typeof(AcceptedMessage))]
 [JsonSerializable(typeof(ReadyView))]
+[JsonSerializable(typeof(ProbeBody))]
+[JsonSerializable(typeof(ProbeListView))]
+[JsonSerializable(typeof(ProbeCheckView))]
 [JsonSerializable(typeof(ProblemDetails))]
 [JsonSerializable(typeof(CreateClipBody))]
 [JsonSerializable(typeof(ClipView))]

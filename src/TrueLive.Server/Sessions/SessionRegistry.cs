@@ -6,6 +6,7 @@ using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
+using TrueLive.Server.Transports;
 
 namespace TrueLive.Server.Sessions;
 
@@ -66,7 +67,7 @@ internal sealed partial class SessionRegistry(
                 session.Dispose();
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
             }
-            var seat = new SessionSeat(session, Random(24), time.GetUtcNow(), new SessionTap(TimeSpan.FromSeconds(options.ReplaySeconds))) { Share = admission.ShareOf(model, width, height) };
+            var seat = new SessionSeat(session, Random(24), time.GetUtcNow(), new VideoFan(time, options.MaxKbps * 1000), new SessionTap(TimeSpan.FromSeconds(options.ReplaySeconds))) { Share = admission.ShareOf(model, width, height) };
             session.Moved += (s, step) => LogMoved(s.Id, step.From, step.To, step.End?.Words, step.End?.Error);
             _seats[session.Id] = seat;
             KeepFor(seat);
@@ -168,6 +169,9 @@ internal sealed partial class SessionRegistry(
         seat.Limit?.Dispose();
         await seat.Released.ConfigureAwait(false);
         await seat.Tap.DisposeAsync().ConfigureAwait(false);
+        foreach (var viewer in seat.Viewers.Values)
+            viewer.Close("The session is over.");
+        seat.Fan.Dispose();
         seat.Session.Dispose();
     }
 
