@@ -5,8 +5,11 @@ using System.Text.Json.Serialization;
 using Microsoft.Extensions.FileProviders;
 using OpenTelemetry.Metrics;
 using Scalar.AspNetCore;
+using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Http;
+using TrueLive.Server.Interactive;
+using TrueLive.Server.Journals;
 using TrueLive.Server.Previews;
 using TrueLive.Server.Probes;
 using TrueLive.Server.Sessions;
@@ -55,6 +58,11 @@ public static class TrueLiveServer
         services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models).AddSingleton(_ => port);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>();
+        services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipDesk>().AddSingleton<ClipUploads>().AddSingleton<JournalShelf>();
+        services.AddSingleton<ClipSources>().AddSingleton<ClipOrders>().AddSingleton<ClipViews>().AddSingleton<LivePrecedence>();
+        services.AddSingleton<InteractiveLoading>().AddSingleton<InteractiveShelf>().AddSingleton<InteractiveCommands>();
+        services.AddSingleton<ClipWorker>().AddHostedService(p => p.GetRequiredService<ClipWorker>());
+        services.AddSingleton<ClipWebhooks>().AddHostedService(p => p.GetRequiredService<ClipWebhooks>());
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
         services.AddSingleton<CapacityMeasurement>().AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
         services.ConfigureHttpJsonOptions(json =>
@@ -108,6 +116,9 @@ public static class TrueLiveServer
         app.UseStaticFiles(new StaticFileOptions { FileProvider = pages, OnPrepareResponse = file => file.Context.Response.Headers.CacheControl = "no-cache" });
         InfoEndpoints.Map(app);
         SessionEndpoints.Map(app);
+        ClipEndpoints.Map(app);
+        InteractiveEndpoints.Map(app);
+        JournalEndpoints.Map(app);
         LiveSocketEndpoint.Map(app);
         LookEndpoints.Map(app);
         ProbeEndpoints.Map(app);
