@@ -7,8 +7,11 @@ using OpenTelemetry.Metrics;
 using Scalar.AspNetCore;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Http;
+using TrueLive.Server.Previews;
+using TrueLive.Server.Probes;
 using TrueLive.Server.Sessions;
 using TrueLive.Server.Telemetry;
+using TrueLive.Server.Transports;
 
 namespace TrueLive.Server;
 
@@ -41,17 +44,18 @@ public static class TrueLiveServer
                     listen.UseHttps(certificate);
             });
         });
-        AddParts(builder.Services, options, models, time);
+        AddParts(builder.Services, options, models, new WebRtcPort(options, time), time);
         var app = builder.Build();
         Map(app);
         return app;
     }
 
-    private static void AddParts(IServiceCollection services, ServerOptions options, ModelShelf models, TimeProvider time)
+    private static void AddParts(IServiceCollection services, ServerOptions options, ModelShelf models, WebRtcPort port, TimeProvider time)
     {
-        services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models);
+        services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models).AddSingleton(_ => port);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>();
+        services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
         services.AddSingleton<CapacityMeasurement>().AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
         services.ConfigureHttpJsonOptions(json =>
         {
@@ -63,7 +67,7 @@ public static class TrueLiveServer
         services.AddProblemDetails();
         services.AddOpenApi("v1");
         services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
-            .AllowAnyOrigin().AllowAnyHeader().WithMethods("GET", "POST", "PATCH", "DELETE").WithExposedHeaders("Location", "Link", "ETag", "Retry-After")));
+            .AllowAnyOrigin().AllowAnyHeader().WithMethods("GET", "POST", "PATCH", "DELETE").WithExposedHeaders("Location", "Link", "ETag", "Retry-After", WhipEndpoints.TokenHeader)));
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(ServerMetrics.Meters).AddPrometheusExporter());
     }
 
@@ -72,6 +76,7 @@ public static class TrueLiveServer
         var options = app.Services.GetRequiredService<ServerOptions>();
         var registry = app.Services.GetRequiredService<SessionRegistry>();
         app.Services.GetRequiredService<ServerMetrics>();
+        app.Services.GetRequiredService<WebRtcPort>();
         app.Lifetime.ApplicationStopping.Register(() => _ = registry.DrainAsync());
         app.UseExceptionHandler(errors => errors.Run(http => Problems.Of(500, "The server failed; its log says how.").ExecuteAsync(http)));
         app.UseStatusCodePages();
@@ -104,6 +109,9 @@ public static class TrueLiveServer
         InfoEndpoints.Map(app);
         SessionEndpoints.Map(app);
         LiveSocketEndpoint.Map(app);
+        LookEndpoints.Map(app);
+        ProbeEndpoints.Map(app);
+        WhipEndpoints.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json");
         app.MapScalarApiReference("/docs", docs => docs.WithOpenApiRoutePattern("/openapi/v1.json"));
         app.MapPrometheusScrapingEndpoint("/metrics");

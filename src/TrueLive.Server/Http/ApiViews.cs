@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc;
 using TrueLive.Core.Models;
 using TrueLive.Server.Control;
+using TrueLive.Server.Probes;
 using TrueLive.Server.Sessions;
 
 namespace TrueLive.Server.Http;
@@ -34,7 +35,7 @@ internal sealed record SessionListView(IReadOnlyList<SessionView> Sessions);
 /// <summary>What this server can do, with measured figures.</summary>
 internal sealed record CapabilitiesView(
     string Version, string Tier, string TierMeans, IReadOnlyList<ModelView> Models, string DefaultModel, string DefaultSize, int TargetFps,
-    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<string> Transports, int KeepSeconds, int MaxPromptLength, int RunningSessions);
+    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<string> Transports, int KeepSeconds, int FrameAgeMs, int MaxPromptLength, int RunningSessions);
 
 /// <summary>A model.</summary>
 internal sealed record ModelView(
@@ -62,6 +63,9 @@ internal sealed record ReadyView(bool Ready, string Reason);
 [JsonSerializable(typeof(CapabilitiesView))]
 [JsonSerializable(typeof(AcceptedMessage))]
 [JsonSerializable(typeof(ReadyView))]
+[JsonSerializable(typeof(ProbeBody))]
+[JsonSerializable(typeof(ProbeListView))]
+[JsonSerializable(typeof(ProbeCheckView))]
 [JsonSerializable(typeof(ProblemDetails))]
 [JsonSerializable(typeof(int))]
 internal sealed partial class ApiJson : JsonSerializerContext;

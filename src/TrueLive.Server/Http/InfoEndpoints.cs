@@ -23,5 +23,5 @@ internal static class InfoEndpoints
         [.. models.All.Select(m => ModelView.From(m.Info))], models.Default.Info.Id, options.Size, options.TargetRate,
         [.. admission.Costs.Select(c => new CapacityView(
             c.ModelId, $"{c.Width}x{c.Height}", c.StepMs, c.CpuMs, c.Frames, admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height)))],
-        ["whip", "whep", "websocket-jpeg"], options.KeepSeconds, Prompt.MaxLength, registry.Count);
+        ["whip", "whep", "websocket-jpeg"], options.KeepSeconds, options.FrameAgeMs, Prompt.MaxLength, registry.Count);
 }

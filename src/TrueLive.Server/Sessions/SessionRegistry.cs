@@ -5,6 +5,7 @@ using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Transports;
 
 namespace TrueLive.Server.Sessions;
 
@@ -65,7 +66,7 @@ internal sealed partial class SessionRegistry(
                 session.Dispose();
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
             }
-            var seat = new SessionSeat(session, Random(24), time.GetUtcNow()) { Share = admission.ShareOf(model, width, height) };
+            var seat = new SessionSeat(session, Random(24), time.GetUtcNow(), new VideoFan(time, options.MaxKbps * 1000)) { Share = admission.ShareOf(model, width, height) };
             session.Moved += (s, step) => LogMoved(s.Id, step.From, step.To, step.End?.Words, step.End?.Error);
             _seats[session.Id] = seat;
             KeepFor(seat);
@@ -166,6 +167,9 @@ internal sealed partial class SessionRegistry(
         seat.Keep?.Dispose();
         seat.Limit?.Dispose();
         await seat.Released.ConfigureAwait(false);
+        foreach (var viewer in seat.Viewers.Values)
+            viewer.Close("The session is over.");
+        seat.Fan.Dispose();
         seat.Session.Dispose();
     }
 

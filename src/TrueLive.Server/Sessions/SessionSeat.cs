@@ -1,9 +1,12 @@
+using System.Collections.Concurrent;
 using TrueLive.Core.Sessions;
+using TrueLive.Server.Transports;
+using TrueLive.WebRtc;
 
 namespace TrueLive.Server.Sessions;
 
 /// <summary>A place on this machine held by one session: the session, the token that brings its client back, and its connection.</summary>
-internal sealed class SessionSeat(LiveSession session, string token, DateTimeOffset created)
+internal sealed class SessionSeat(LiveSession session, string token, DateTimeOffset created, VideoFan fan)
 {
     public LiveSession Session { get; } = session;
 
@@ -11,6 +14,15 @@ internal sealed class SessionSeat(LiveSession session, string token, DateTimeOff
     public string Token { get; } = token;
 
     public DateTimeOffset Created { get; } = created;
+
+    /// <summary>Codes the pictures and sends them to WebRTC clients and viewers.</summary>
+    public VideoFan Fan { get; } = fan;
+
+    /// <summary>The client's latest WebRTC connection; null when it never had one.</summary>
+    public PeerConnection? Peer { get; set; }
+
+    /// <summary>Connections of those who watch.</summary>
+    public ConcurrentDictionary<string, PeerConnection> Viewers { get; } = new();
 
     /// <summary>Share of the machine.</summary>
     public double Share { get; set; }
