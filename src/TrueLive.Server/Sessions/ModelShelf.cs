@@ -11,6 +11,9 @@ public sealed class ModelShelf(IReadOnlyList<IVideoModel> all) : IDisposable
     /// <summary>The default first, pass-through last.</summary>
     public IReadOnlyList<IVideoModel> All { get; } = all;
 
+    /// <summary>Cores that one step of the hungriest model uses.</summary>
+    public int StepThreads { get; } = all.Max(m => m is OnnxVideoModel onnx ? onnx.Threads : 1);
+
     /// <summary>What a session gets that names none.</summary>
     public IVideoModel Default => All[0];
 
