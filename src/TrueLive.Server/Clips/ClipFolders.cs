@@ -29,7 +29,7 @@ internal sealed class ClipFolders(ServerOptions options)
     public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 
     /// <summary>Ids come from clients: only what <see cref="NewId"/> makes is ever used in a path.</summary>
-    public static bool IsId(string? id) => id is { Length: 32 } && !id.AsSpan().ContainsAnyExcept("0123456789abcdef");
+    public static bool IsId(string? id) => id is { Length: 32 } && id.All(char.IsAsciiHexDigitLower);
 
     public static long BytesIn(string folder) => Directory.Exists(folder) ? new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length) : 0;
 
