@@ -23,7 +23,7 @@ public enum ClipJobState
 }
 
 /// <summary>What a client asked for. Stored as JSON with the job.</summary>
-/// <param name="Source">Id of an upload.</param>
+/// <param name="Source">Id of an upload; empty when <paramref name="Url"/> or <paramref name="Journal"/> is given.</param>
 /// <param name="Prompts">Prompt schedule, as <c>PromptSchedule</c> reads it.</param>
 /// <param name="Model">Model id.</param>
 /// <param name="Width">Output width; 0 keeps the source's size as far as the model allows.</param>
@@ -31,6 +31,12 @@ public enum ClipJobState
 /// <param name="Format"><c>mp4</c>, <c>webm</c>, <c>gif</c> or <c>png</c>.</param>
 /// <param name="Strength">0..1.</param>
 /// <param name="Webhook">Told when the job ends; null for nobody.</param>
+/// <param name="TransitionMs">Milliseconds over which one look turns into the next.</param>
+/// <param name="Url">Where the source is fetched from; null for an upload or a journal.</param>
+/// <param name="Journal">Id of a live session's journal; null for an upload or an address.</param>
+/// <param name="Name">Name of the source for people.</param>
+/// <param name="TrimStart">First moment of the source that is used, in seconds.</param>
+/// <param name="TrimEnd">End on the source's timeline, in seconds; 0 for its end.</param>
 public sealed record ClipRequest(
     string Source,
     string Prompts,
@@ -39,7 +45,13 @@ public sealed record ClipRequest(
     int Height,
     string Format,
     float Strength,
-    string? Webhook);
+    string? Webhook,
+    double TransitionMs = 300,
+    string? Url = null,
+    string? Journal = null,
+    string Name = "",
+    double TrimStart = 0,
+    double TrimEnd = 0);
 
 /// <summary>One row of the queue.</summary>
 public sealed record ClipJob

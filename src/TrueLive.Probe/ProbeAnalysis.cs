@@ -7,7 +7,7 @@ namespace TrueLive.Probe;
 /// <summary>How hard the analysis works.</summary>
 /// <param name="Redraws">K of the randomisation tests.</param>
 /// <param name="Threads">Threads for re-draws.</param>
-/// <param name="MayStopEarly">Stops at 64 re-draws when z exceeds 15 (never for a published report).</param>
+/// <param name="MayStopEarly">Stops before K when more re-draws could not change a rule (never for a published report).</param>
 /// <param name="DuplicateBelow">Grey levels below which a frame is a duplicate; 1.5 times the codec noise where an echo run measured it.</param>
 public sealed record AnalysisEffort(int Redraws = 999, int Threads = 2, bool MayStopEarly = false, double DuplicateBelow = 0.05);
 

@@ -24,7 +24,21 @@ public sealed record ProbeRunOptions
 
     /// <summary>Effort of the analysis.</summary>
     public AnalysisEffort Effort { get; init; } = new();
+
+    /// <summary>Delay of the probe's own echo, for the report; NaN when it was not measured.</summary>
+    public (double D50, double D95) Echo { get; init; } = (double.NaN, double.NaN);
+
+    /// <summary>An earlier session of the same run that ended early; null for a new run.</summary>
+    public EarlierSession? Earlier { get; init; }
+
+    /// <summary>Called after each phase with what to keep so that the run can go on in another session; null keeps nothing.</summary>
+    public Action<EarlierSession>? Keep { get; init; }
 }
+
+/// <summary>Phases that a run has behind it.</summary>
+/// <param name="Phases">Kind, seconds and dwell scale of each, in order.</param>
+/// <param name="Seen">What came back up to the end of the last of them.</param>
+public sealed record EarlierSession(IReadOnlyList<(PhaseKind Kind, double Seconds, double DwellScale)> Phases, Observation Seen);
 
 /// <summary>Where a run stands; reported about once a second.</summary>
 /// <param name="Phase">What is being sent.</param>
@@ -32,7 +46,19 @@ public sealed record ProbeRunOptions
 /// <param name="Total">Seconds planned so far.</param>
 /// <param name="Received">Output frames so far.</param>
 /// <param name="Estimate">First estimates, once there are any.</param>
-public sealed record ProbeProgress(PhaseKind Phase, double Seconds, double Total, int Received, string? Estimate);
+public sealed record ProbeProgress(PhaseKind Phase, double Seconds, double Total, int Received, string? Estimate)
+{
+    /// <summary>What the phase sends, in words.</summary>
+    public string Sends => Phase switch
+    {
+        PhaseKind.Warmup => "moving scene, no codes",
+        PhaseKind.Fast => "secret codes in light, balance, colour, pan, objects and scene cuts",
+        PhaseKind.Slow => "strong balance and an object, changing every few seconds",
+        PhaseKind.Control => "two prompts in turn, at random times",
+        PhaseKind.Hold => "a still picture",
+        _ => "black, white and coloured pictures at random times",
+    };
+}
 
 /// <summary>What a run leaves behind.</summary>
 public sealed record ProbeRunResult(StimulusPlan Plan, Observation Seen, ProbeFindings Findings, TierVerdict Verdict, RunQuality Quality);
@@ -44,12 +70,14 @@ public sealed record ProbeRunResult(StimulusPlan Plan, Observation Seen, ProbeFi
 public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSeed seed, TimeProvider time, ProbeRunOptions options)
 {
     private readonly StimulusPlan _plan = new(seed, profile.Amplitude);
-    private readonly Observation _seen = new();
+    private readonly Observation _seen = options.Earlier?.Seen ?? new();
     private readonly Lock _gate = new();
     private readonly List<double> _late = [];
     private long _zero;
     private int _unsent;
+    private int _firstFrame;
     private string? _estimate;
+    private string? _failure;
 
     /// <summary>
     /// Connects, sends all phases, analyses. Cancelling <paramref name="stop"/> ends the sending; what was seen is analysed and
@@ -59,10 +87,17 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
     public async Task<ProbeRunResult> RunAsync(IProgress<ProbeProgress>? progress, CancellationToken stop)
     {
         await target.ConnectAsync(new StimulusFormat(options.Width, options.Height), stop).ConfigureAwait(false);
+        foreach (var (kind, seconds, dwell) in options.Earlier?.Phases ?? [])
+            _plan.Append(kind, seconds, dwell);
+        _firstFrame = _plan.Frames.Count;
+        // A new session warms up again; a phase that was cut short is sent anew with codes never sent before.
         _plan.Append(PhaseKind.Warmup, profile.Warmup);
-        _plan.Append(PhaseKind.Fast, profile.Fast);
-        _plan.Append(PhaseKind.Hold, profile.Hold);
-        _zero = time.GetTimestamp();
+        foreach (var (kind, seconds) in new[] { (PhaseKind.Fast, profile.Fast), (PhaseKind.Hold, profile.Hold) })
+        {
+            if (seconds > 0 && !Behind(kind))
+                _plan.Append(kind, seconds);
+        }
+        _zero = time.GetTimestamp() - (long)((double)_firstFrame / CodeLaw.Rate * time.TimestampFrequency);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var receiving = Task.Run(() => ReceiveAsync(ended), CancellationToken.None);
         var complete = true;
@@ -76,8 +111,13 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
         {
             complete = false;
         }
+        catch (TargetException lost)
+        {
+            (complete, _failure) = (false, lost.Message);
+        }
         await ended.CancelAsync().ConfigureAwait(false);
         await receiving.ConfigureAwait(false);
+        complete &= _failure is null;
         return await Task.Run(() => Judge(complete, stop.IsCancellationRequested), CancellationToken.None).ConfigureAwait(false);
     }
 
@@ -90,8 +130,11 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
             TimerP99 = Intervals.Quantile(_late, 0.99),
             SendDrops = _seen.Sent.Count == 0 ? 0 : (double)_unsent / _seen.Sent.Count,
             Incomplete = !complete,
-            EndedBecause = complete ? null : stopped ? "stopped by the user" : target.EndedBecause ?? "the target ended the session",
+            EndedBecause = complete ? null : stopped ? "stopped by the user" : _failure ?? target.EndedBecause ?? "the target ended the session",
             TakesPrompts = target.TakesPrompts,
+            EchoD50 = options.Echo.D50,
+            EchoD95 = options.Echo.D95,
+            Sessions = options.Earlier is null ? 1 : 2,
         };
         return new ProbeRunResult(_plan, _seen, findings, DecisionRules.Judge(findings, quality), quality);
     }
@@ -104,7 +147,9 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
         var prompt = 0;
         var extended = false;
         Task<(BoundaryFindings, bool)>? look = null;
-        for (var j = 0; j < _plan.Frames.Count; j++)
+        while (prompt < _plan.Prompts.Count && _plan.Prompts[prompt].Frame < _firstFrame)
+            prompt++;
+        for (var j = _firstFrame; j < _plan.Frames.Count; j++)
         {
             renderer.Draw(_plan.Frames[j], j, picture);
             using (var frame = pool.Rent(options.Width, options.Height))
@@ -136,19 +181,34 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
             if (!extended && j == _plan.Frames.Count - 1)
             {
                 var (boundary, answered) = await look!.ConfigureAwait(false);
-                var later = answered || profile.Slow > 0 ? profile : profile with { Slow = 90 };
-                PhaseOrder.AppendLater(_plan, target.TakesPrompts ? later : later with { Control = 0 }, boundary);
+                PhaseOrder.AppendLater(_plan, Later(answered), boundary);
                 extended = true;
             }
+            if (options.Keep is { } keep && _plan.Phases.FirstOrDefault(p => p.EndFrame == j + 1) is { } over)
+                keep(new([.. _plan.Phases.TakeWhile(p => p.EndFrame <= over.EndFrame).Select(p => (p.Kind, p.FrameCount / (double)CodeLaw.Rate, p.DwellShortest / 2.2))], Locked(s => s.Copy())));
         }
+    }
+
+    /// <summary>What is still to be sent after the first phases.</summary>
+    private ProbeProfile Later(bool answered) => profile with
+    {
+        Slow = Behind(PhaseKind.Slow) ? 0 : answered || profile.Slow > 0 || profile.Hold == 0 ? profile.Slow : 90,
+        Control = Behind(PhaseKind.Control) || !target.TakesPrompts ? 0 : profile.Control,
+        Blackout = Behind(PhaseKind.Blackout) ? 0 : profile.Blackout,
+    };
+
+    private bool Behind(PhaseKind kind) => options.Earlier?.Phases.Any(p => p.Kind == kind) ?? false;
+
+    private T Locked<T>(Func<Observation, T> read)
+    {
+        lock (_gate)
+            return read(_seen);
     }
 
     /// <summary>Own boundaries, and whether the fast codes were answered at all (few re-draws: an estimate, not evidence).</summary>
     private (BoundaryFindings Boundary, bool Answered) LookBack()
     {
-        Observation copy;
-        lock (_gate)
-            copy = _seen.Copy();
+        var copy = Locked(seen => seen.Copy());
         if (copy.Count < 60)
             return (new BoundaryFindings(), false);
         var boundary = ProbeAnalysis.BoundaryOf(_plan, copy, double.NaN);
@@ -186,6 +246,10 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
         }
         catch (OperationCanceledException)
         {
+        }
+        catch (TargetException lost)
+        {
+            _failure = lost.Message;
         }
         await ended.CancelAsync().ConfigureAwait(false);
     }

@@ -5,10 +5,16 @@ using System.Text.Json.Serialization;
 using Microsoft.Extensions.FileProviders;
 using OpenTelemetry.Metrics;
 using Scalar.AspNetCore;
+using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Http;
+using TrueLive.Server.Interactive;
+using TrueLive.Server.Journals;
+using TrueLive.Server.Previews;
+using TrueLive.Server.Probes;
 using TrueLive.Server.Sessions;
 using TrueLive.Server.Telemetry;
+using TrueLive.Server.Transports;
 
 namespace TrueLive.Server;
 
@@ -41,17 +47,23 @@ public static class TrueLiveServer
                     listen.UseHttps(certificate);
             });
         });
-        AddParts(builder.Services, options, models, time);
+        AddParts(builder.Services, options, models, new WebRtcPort(options, time), time);
         var app = builder.Build();
         Map(app);
         return app;
     }
 
-    private static void AddParts(IServiceCollection services, ServerOptions options, ModelShelf models, TimeProvider time)
+    private static void AddParts(IServiceCollection services, ServerOptions options, ModelShelf models, WebRtcPort port, TimeProvider time)
     {
-        services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models);
+        services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models).AddSingleton(_ => port);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>();
+        services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
+        services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipDesk>().AddSingleton<ClipUploads>().AddSingleton<JournalShelf>();
+        services.AddSingleton<ClipSources>().AddSingleton<ClipOrders>().AddSingleton<ClipViews>().AddSingleton<LivePrecedence>();
+        services.AddSingleton<InteractiveLoading>().AddSingleton<InteractiveShelf>().AddSingleton<InteractiveCommands>();
+        services.AddSingleton<ClipWorker>().AddHostedService(p => p.GetRequiredService<ClipWorker>());
+        services.AddSingleton<ClipWebhooks>().AddHostedService(p => p.GetRequiredService<ClipWebhooks>());
         services.AddSingleton<CapacityMeasurement>().AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
         services.ConfigureHttpJsonOptions(json =>
         {
@@ -61,9 +73,11 @@ public static class TrueLiveServer
         });
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.AddProblemDetails();
+        // The page's own files only: nothing that holds a secret is compressed.
+        services.AddResponseCompression(compress => (compress.EnableForHttps, compress.MimeTypes) = (true, ["text/html", "text/css", "text/javascript"]));
         services.AddOpenApi("v1");
         services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
-            .AllowAnyOrigin().AllowAnyHeader().WithMethods("GET", "POST", "PATCH", "DELETE").WithExposedHeaders("Location", "Link", "ETag", "Retry-After")));
+            .AllowAnyOrigin().AllowAnyHeader().WithMethods("GET", "POST", "PATCH", "DELETE").WithExposedHeaders("Location", "Link", "ETag", "Retry-After", WhipEndpoints.TokenHeader)));
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(ServerMetrics.Meters).AddPrometheusExporter());
     }
 
@@ -72,6 +86,7 @@ public static class TrueLiveServer
         var options = app.Services.GetRequiredService<ServerOptions>();
         var registry = app.Services.GetRequiredService<SessionRegistry>();
         app.Services.GetRequiredService<ServerMetrics>();
+        app.Services.GetRequiredService<WebRtcPort>();
         app.Lifetime.ApplicationStopping.Register(() => _ = registry.DrainAsync());
         app.UseExceptionHandler(errors => errors.Run(http => Problems.Of(500, "The server failed; its log says how.").ExecuteAsync(http)));
         app.UseStatusCodePages();
@@ -99,11 +114,18 @@ public static class TrueLiveServer
             await Problems.Of(refused.Status, refused.Words).ExecuteAsync(http).ConfigureAwait(false);
         });
         var pages = new PhysicalFileProvider(Path.Combine(AppContext.BaseDirectory, "wwwroot"));
+        app.UseResponseCompression();
         app.UseDefaultFiles(new DefaultFilesOptions { FileProvider = pages });
         app.UseStaticFiles(new StaticFileOptions { FileProvider = pages, OnPrepareResponse = file => file.Context.Response.Headers.CacheControl = "no-cache" });
         InfoEndpoints.Map(app);
         SessionEndpoints.Map(app);
+        ClipEndpoints.Map(app);
+        InteractiveEndpoints.Map(app);
+        JournalEndpoints.Map(app);
         LiveSocketEndpoint.Map(app);
+        LookEndpoints.Map(app);
+        ProbeEndpoints.Map(app);
+        WhipEndpoints.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json");
         app.MapScalarApiReference("/docs", docs => docs.WithOpenApiRoutePattern("/openapi/v1.json"));
         app.MapPrometheusScrapingEndpoint("/metrics");

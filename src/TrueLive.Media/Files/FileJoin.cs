@@ -17,12 +17,13 @@ public static class FileJoin
     /// <summary>Makes the final file.</summary>
     /// <param name="segments">In order of time.</param>
     /// <param name="source">Where the sound is taken from.</param>
+    /// <param name="soundStart">Moment of the source's timeline that belongs to the clip's first frame.</param>
     /// <param name="end">Where the clip ends on its timeline; sound beyond it is cut.</param>
     /// <param name="format">What to write.</param>
     /// <param name="output">File, or folder for <see cref="ClipFormat.Png"/>.</param>
     /// <param name="tags">Metadata: tier, model, prompts.</param>
     /// <exception cref="MediaFileException">ffmpeg failed; the message says why.</exception>
-    public static async Task RunAsync(IReadOnlyList<ClipSegment> segments, MediaFile source, TimeSpan end, ClipFormat format, string output, IReadOnlyDictionary<string, string> tags, CancellationToken cancel)
+    public static async Task RunAsync(IReadOnlyList<ClipSegment> segments, MediaFile source, TimeSpan soundStart, TimeSpan end, ClipFormat format, string output, IReadOnlyDictionary<string, string> tags, CancellationToken cancel)
     {
         var folder = Path.GetDirectoryName(Path.GetFullPath(segments[0].Path))!;
         var list = Path.Combine(folder, "join.txt");
@@ -52,6 +53,7 @@ public static class FileJoin
         string[] length = ["-t", end.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)];
         string[] arguments = [
             "-loglevel", "error", "-y", "-protocol_whitelist", "file,pipe", "-f", "concat", "-safe", "1", "-i", "file:" + list,
+            .. sound && soundStart > TimeSpan.FromMilliseconds(1) ? ["-ss", soundStart.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)] : Array.Empty<string>(),
             .. sound ? FfmpegChild.SafeInput(source.Path) : [],
             .. maps, .. length, .. tags.SelectMany(t => new[] { "-metadata", $"{t.Key}={t.Value}" }), .. coding,
             "file:" + (format == ClipFormat.Png ? Path.Combine(partial, "%06d.png") : partial)];

@@ -19,12 +19,13 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     private readonly int _width;
     private readonly int _height;
     private TimeSpan? _origin;
+    private TimeSpan? _first;
     private TimeSpan _last;
     private long _sequence;
 
-    private FileSource(MediaFile file, int width, int height, FramePool pool, Channel<TimeSpan> times, FfmpegChild child)
+    private FileSource(MediaFile file, int width, int height, FramePool pool, Channel<TimeSpan> times, FfmpegChild child, TimeSpan? origin)
     {
-        (_file, _width, _height, _pool, _times, _child) = (file, width, height, pool, times, child);
+        (_file, _width, _height, _pool, _times, _child, _origin) = (file, width, height, pool, times, child, origin);
         _packed = GC.AllocateUninitializedArray<byte>(width * height + 2 * ((width + 1) / 2) * ((height + 1) / 2));
     }
 
@@ -33,19 +34,25 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     /// <param name="width">Width of the frames that come out.</param>
     /// <param name="height">Height of the frames that come out.</param>
     /// <param name="pool">Where frames are rented.</param>
-    public static FileSource Open(MediaFile file, int width, int height, FramePool pool)
+    /// <param name="stretch">Part of the file to read; null reads all.</param>
+    public static FileSource Open(MediaFile file, int width, int height, FramePool pool, FileStretch? stretch = null)
     {
         // One line per frame; the child stops at its full pipes long before this channel grows.
         var times = Channel.CreateUnbounded<TimeSpan>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
         var size = string.Create(CultureInfo.InvariantCulture, $"scale={width}:{height}:flags=area+accurate_rnd:out_color_matrix=bt709:out_range=tv,setsar=1,format=yuv420p,showinfo=checksum=0");
-        var child = FfmpegChild.Start("ffmpeg", ["-loglevel", "info", "-nostats", .. FfmpegChild.SafeInput(file.Path), "-map", "0:v:0", "-fps_mode", "passthrough", "-vf", size, "-f", "rawvideo", "pipe:1"],
+        var reader = new ShownTimes();
+        string[] seek = stretch is null ? [] : ["-copyts", "-seek_timestamp", "1", "-ss", stretch.Start.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)];
+        var child = FfmpegChild.Start("ffmpeg", ["-loglevel", "info", "-nostats", .. seek, .. FfmpegChild.SafeInput(file.Path), "-map", "0:v:0", "-fps_mode", "passthrough", "-vf", size, "-f", "rawvideo", "pipe:1"],
             TimeSpan.FromSeconds(60 + file.Duration.TotalSeconds * 20), line =>
             {
-                if (TimeOf(line) is { } at)
+                if (reader.Read(line) is { } at)
                     times.Writer.TryWrite(at);
             });
-        return new FileSource(file, width, height, pool, times, child);
+        return new FileSource(file, width, height, pool, times, child, stretch?.Origin);
     }
+
+    /// <summary>Time of the first frame on the file's own timeline, which its sound shares; null before it was read.</summary>
+    public TimeSpan? FirstFrame => _first;
 
     /// <inheritdoc/>
     /// <exception cref="MediaFileException">The file holds no frame that can be decoded, or the decoder died.</exception>
@@ -60,6 +67,7 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
             return null;
         }
         var at = await _times.Reader.ReadAsync(cancel).ConfigureAwait(false);
+        _first ??= at;
         _origin ??= at;
         at -= _origin.Value;
         // A file whose times run backwards still plays forwards.
@@ -75,17 +83,6 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _child.DisposeAsync();
-
-    internal static TimeSpan? TimeOf(ReadOnlySpan<char> line)
-    {
-        const string Key = "pts_time:";
-        if (line.IndexOf(Key, StringComparison.Ordinal) is not (>= 0 and var start))
-            return null;
-        var value = line[(start + Key.Length)..].TrimStart();
-        if (value.IndexOf(' ') is > 0 and var end)
-            value = value[..end];
-        return double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && Math.Abs(seconds) < 1e6 ? TimeSpan.FromSeconds(seconds) : null;
-    }
 
     private void Unpack(VideoFrame frame)
     {

@@ -19,6 +19,9 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
     /// <summary>Most pixels in a picture: 8192 x 4608.</summary>
     public const long MaxPixels = 8192L * 4608;
 
+    /// <summary>Time of the earliest sample of any stream, where the file's own timeline begins.</summary>
+    public TimeSpan Start { get; init; }
+
     /// <summary>Longest video.</summary>
     public static readonly TimeSpan MaxDuration = TimeSpan.FromHours(4);
 
@@ -89,7 +92,10 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
         if (!(seconds >= 0 && seconds <= MaxDuration.TotalSeconds))
             throw new MediaFileException($"{name} is {seconds / 3600:0.0} hours long; at most {MaxDuration.TotalHours:0} hours are taken.");
         var counted = Number(video, "nb_frames") is { } n and > 0 ? (long)n : (long)Math.Round(seconds * rate);
-        return new MediaFile(path, width, height, rate, TimeSpan.FromSeconds(seconds), counted, Text(video, "codec_name") ?? "unknown", streams.Any(x => Text(x, "codec_type") == "audio"), notes);
+        return new MediaFile(path, width, height, rate, TimeSpan.FromSeconds(seconds), counted, Text(video, "codec_name") ?? "unknown", streams.Any(x => Text(x, "codec_type") == "audio"), notes)
+        {
+            Start = TimeSpan.FromSeconds(root.TryGetProperty("format", out var g) && Number(g, "start_time") is { } start && Math.Abs(start) < 1e6 ? start : 0),
+        };
     }
 
     private static string? Text(JsonElement e, string name) => e.TryGetProperty(name, out var v) && v.ValueKind == JsonValueKind.String ? v.GetString() : null;

@@ -209,9 +209,9 @@ internal sealed class FastTest
         var results = new Statistics[redraws];
         var nullScores = new List<float>();
         var done = 0;
-        foreach (var upTo in mayStop && redraws > 64 ? new[] { 64, redraws } : [redraws])
+        foreach (var upTo in mayStop ? Stops(redraws) : [redraws])
         {
-            if (done > 0 && BeyondDoubt(sent, results.AsSpan(0, done)))
+            if (done > 0 && (BeyondDoubt(sent, results.AsSpan(0, done)) || NothingThere(sent, results.AsSpan(0, done))))
                 break;
             Parallel.For(done, upTo, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancel },
                 () => new Buffers(Length, Windows),
@@ -279,6 +279,27 @@ internal sealed class FastTest
         var drawn = redraws.ToArray();
         var sure = Enumerable.Range(0, 4).Where(f => NullTest.Of(sent.Families[f], [.. drawn.Select(r => r.Families[f])]).Z > NullTest.SurelyZ).ToArray();
         return NullTest.Of(sent.Joint, [.. drawn.Select(r => r.Joint)]).Z > 15 && sure.Contains((int)Family.Region) && sure.Length >= 2;
+    }
+
+    /// <summary>Ten re-draws at or above the statistic in every test of a rule: no p can become small any more (Besag and Clifford 1991).</summary>
+    private static bool NothingThere(Statistics sent, Span<Statistics> redraws)
+    {
+        Span<int> above = stackalloc int[6];
+        foreach (var drawn in redraws)
+        {
+            above[0] += drawn.Joint >= sent.Joint ? 1 : 0;
+            above[1] += drawn.Acausal >= sent.Acausal ? 1 : 0;
+            for (var f = 0; f < 4; f++)
+                above[2 + f] += drawn.Families[f] >= sent.Families[f] ? 1 : 0;
+        }
+        return System.Numerics.Tensors.TensorPrimitives.Min<int>(above) >= 10;
+    }
+
+    private static IEnumerable<int> Stops(int redraws)
+    {
+        for (var at = 64; at < redraws; at *= 2)
+            yield return at;
+        yield return redraws;
     }
 
     private bool Covered(int window, int lag) => window * _hop - lag >= -0.3 * _window;

@@ -106,7 +106,7 @@ public sealed class Observation
         return planes;
     }
 
-    /// <summary>A snapshot for an analysis beside a running session; small pictures are left out.</summary>
+    /// <summary>A snapshot beside a running session, without the pictures for the report.</summary>
     internal Observation Copy()
     {
         var copy = new Observation();
@@ -116,7 +116,21 @@ public sealed class Observation
         copy._features.AddRange(_features);
         copy._change.AddRange(_change);
         copy._midpoint.AddRange(_midpoint);
+        copy._thumbs.AddRange(_thumbs);
         return copy;
+    }
+
+    /// <summary>Takes over what came before a time and before an input frame.</summary>
+    internal Observation Until(double time, int frames)
+    {
+        var part = new Observation();
+        part.Sent.AddRange(Sent.Take(frames));
+        part.PromptSent.AddRange(PromptSent.Where(t => t < time));
+        for (var i = 0; i < Count && _times[i] < time; i++)
+            part.Restore(_times[i], Features(i), _change[i], _midpoint[i]);
+        foreach (var (frame, planes) in _thumbs.TakeWhile(t => t.Frame < part.Count))
+            part.RestoreThumb(frame, planes);
+        return part;
     }
 
     internal void Restore(double time, ReadOnlySpan<float> features, float change, float midpoint)

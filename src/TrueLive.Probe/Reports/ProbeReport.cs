@@ -134,6 +134,9 @@ public sealed record RunSection
     /// <summary>Re-draws of the randomisation tests.</summary>
     public int Redraws { get; init; }
 
+    /// <summary>Sessions with the target: 2 when the run was resumed.</summary>
+    public int Sessions { get; init; } = 1;
+
     /// <summary>Strength of the codes.</summary>
     public double Amplitude { get; init; } = 1;
 }

@@ -42,6 +42,69 @@ public static class RunFolder
         }
     }
 
+    /// <summary>Writes the report of recordings: no seed, no codes, nothing to recompute from secrets.</summary>
+    public static ProbeReport WriteRecording(string folder, string target, string evidence, DateTimeOffset utc, Observation output, ProbeFindings found, TierVerdict verdict)
+    {
+        var run = new RunSection
+        {
+            Id = $"{utc:yyyyMMdd-HHmmss}-recording",
+            Utc = utc,
+            Profile = "recording",
+            Validity = "VALID",
+            Evidence = evidence,
+            Target = target,
+            Version = ProbeSession.Version,
+            Commitment = "none: a recording carries no codes of ours",
+            Configuration = "none",
+            Redraws = found.Fast.Joint.K,
+        };
+        var plan = new StimulusPlan(ProbeSeed.From("recording"));
+        return Write(folder, Report(run, plan, found, verdict), plan, output, found);
+    }
+
+    /// <summary>Keeps the phases behind a run, so that it can go on in another session should this one end.</summary>
+    internal static void Keep(string folder, ProbeProfile profile, ProbeSeed seed, string target, EarlierSession kept)
+    {
+        var state = new KeptRun(Configuration(profile), seed.Hex, target, [.. kept.Phases.Select(p => new PhaseRow(p.Kind.ToString(), p.Seconds, p.DwellScale))]);
+        using (var observation = File.Create(Path.Combine(folder, "unfinished.bin")))
+            ObservationFile.Write(kept.Seen, observation);
+        File.WriteAllBytes(Path.Combine(folder, "unfinished.json"), JsonSerializer.SerializeToUtf8Bytes(state, ProbeReport.Json));
+    }
+
+    /// <summary>Removes what <see cref="Keep"/> wrote.</summary>
+    internal static void Forget(string folder)
+    {
+        File.Delete(Path.Combine(folder, "unfinished.bin"));
+        File.Delete(Path.Combine(folder, "unfinished.json"));
+    }
+
+    /// <summary>Reads what <see cref="Keep"/> wrote.</summary>
+    internal static (ProbeSeed Seed, EarlierSession? Earlier) Resume(string folder, ProbeProfile profile, string target)
+    {
+        var path = Path.Combine(folder, "unfinished.json");
+        if (!File.Exists(path))
+            throw new FormatException($"{folder} holds no unfinished run: no whole phase was over when it ended, or it ran to its end. Start without --resume.");
+        try
+        {
+            var state = JsonSerializer.Deserialize<KeptRun>(File.ReadAllBytes(path), ProbeReport.Json)!;
+            if (state.Configuration != Configuration(profile))
+                throw new FormatException($"The unfinished run in {folder} was made with another profile ({state.Configuration}); resume with the same.");
+            if (state.Target != target)
+                throw new FormatException($"The unfinished run in {folder} measured another target ({state.Target}).");
+            using var observation = File.OpenRead(Path.Combine(folder, "unfinished.bin"));
+            var seen = ObservationFile.Read(observation);
+            var phases = state.Phases.Select(Verification.Read).ToArray();
+            var frames = phases.Sum(p => (int)Math.Round(p.Seconds * CodeLaw.Rate));
+            return (ProbeSeed.From(state.Seed), new EarlierSession(phases, seen.Until(frames / (double)CodeLaw.Rate, frames)));
+        }
+        catch (JsonException e)
+        {
+            throw new FormatException($"{path} is damaged: {e.Message}", e);
+        }
+    }
+
+    private sealed record KeptRun(string Configuration, string Seed, string Target, IReadOnlyList<PhaseRow> Phases);
+
     /// <summary>Makes the report of findings.</summary>
     public static ProbeReport Report(RunSection run, StimulusPlan plan, ProbeFindings found, TierVerdict verdict) =>
         ReportBuilder.Build(run, plan, found, verdict);

@@ -55,6 +55,7 @@ public static class Verification
             EndedBecause = report.Run.EndedBecause,
             Evidence = report.Run.Evidence,
             TakesPrompts = report.Run.TakesPrompts,
+            Sessions = report.Run.Sessions,
         };
         var verdict = DecisionRules.Judge(found, quality);
         lines.Add(new("verdict", TierVerdict.Text(verdict.Tier) == report.Verdict.Tier, TierVerdict.Text(verdict.Tier)));
@@ -70,12 +71,14 @@ public static class Verification
     private static StimulusPlan Replan(ProbeReport report, ProbeSeed seed)
     {
         var plan = new StimulusPlan(seed, report.Run.Amplitude);
-        foreach (var row in report.Plan)
-        {
-            if (!Enum.TryParse<PhaseKind>(row.Kind, out var kind) || row.Seconds is not (>= 0 and <= 86400) || row.DwellScale is not (> 0 and <= 100))
-                throw new FormatException($"The report's plan has an impossible phase '{row.Kind}' of {row.Seconds} s.");
-            plan.Append(kind, row.Seconds, row.DwellScale);
-        }
+        foreach (var (kind, seconds, dwell) in report.Plan.Select(Read))
+            plan.Append(kind, seconds, dwell);
         return plan;
     }
+
+    /// <summary>A planned phase, checked.</summary>
+    internal static (PhaseKind Kind, double Seconds, double DwellScale) Read(PhaseRow row) =>
+        Enum.TryParse<PhaseKind>(row.Kind, out var kind) && row.Seconds is >= 0 and <= 86400 && row.DwellScale is > 0 and <= 100
+            ? (kind, row.Seconds, row.DwellScale)
+            : throw new FormatException($"The plan has an impossible phase '{row.Kind}' of {row.Seconds} s.");
 }

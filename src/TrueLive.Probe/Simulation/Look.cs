@@ -7,7 +7,7 @@ namespace TrueLive.Probe.Simulation;
 /// A stand-in for a generative restyle: a hand-made picture operator with a prompt switch, a re-seed number and, for some,
 /// memory. The looks differ in what survives them; none is a model.
 /// </summary>
-public abstract class Look
+public abstract partial class Look
 {
     private const int W = Picture.AnalysisWidth;
     private const int H = Picture.AnalysisHeight;
@@ -23,7 +23,19 @@ public abstract class Look
         ["textema"] = s => new PaintedLook(s, 1 / 3f),
         ["weak"] = s => new MixedLook(s, 0.30f, 1, 2),
         ["harsh"] = s => new MixedLook(s, 0.12f, 1 / 6f, 6),
+        ["mosaic"] = s => new MosaicLook(s),
+        ["relief"] = _ => new ReliefLook(),
+        ["halftone"] = s => new HalftoneLook(s),
+        ["wave"] = _ => new WaveLook(),
+        ["ink"] = s => new InkLook(s),
+        ["dream"] = s => new DreamLook(s),
     };
+
+    /// <summary>Looks that no rule or threshold was tuned on; published figures come from these.</summary>
+    public static IReadOnlyList<string> HeldOut { get; } = ["mosaic", "relief", "halftone", "wave", "ink", "dream"];
+
+    /// <summary>A colour map of the input and nothing more: a live filter, however it is driven.</summary>
+    public virtual bool IsFilter => false;
 
     /// <summary>Frames by which the memory of the look delays half of a change: part of the response delay, not of the transport.</summary>
     public virtual double MemoryFrames => 0;
@@ -61,6 +73,8 @@ public abstract class Look
 
     private sealed class PosterLook : Look
     {
+        public override bool IsFilter => true;
+
         public override void Apply(Picture picture, int prompt, int reseed)
         {
             var shift = 6 * Jitter(reseed, 3);

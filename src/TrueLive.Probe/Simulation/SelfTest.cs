@@ -36,11 +36,14 @@ public static class SelfTest
         var findings = ProbeAnalysis.Analyse(run.Plan, run.Seen, effort, cancel);
         var verdict = DecisionRules.Judge(findings, new RunQuality());
         var text = TierVerdict.Text(verdict.Tier);
+        // Restyling by a colour map alone is a filter in truth, whatever streams it.
+        string[] accepts = run.LookIsFilter && system.Accepts.Any(a => a.StartsWith("T3-", StringComparison.Ordinal) && a != "T3-prompt")
+            ? [.. system.Accepts, "live filter"] : system.Accepts;
         var (from, to) = (fast.FirstFrame * SimulatedInput.Step, fast.EndFrame * SimulatedInput.Step);
         var delays = run.Truth.Where(t => t.Content >= fast.FirstFrame && t.Time >= from && t.Time < to)
             .Select(t => t.Time - t.Content * SimulatedInput.Step).Order().ToArray();
         var truth = delays.Length > 30 ? Intervals.Quantile(delays, 0.5) + (system.Name == "filter" ? 0 : run.MemorySeconds) : double.NaN;
-        return new SelfTestRun(system.Name, look, seedText, system.Accepts, text, system.Accepts.Contains(text),
+        return new SelfTestRun(system.Name, look, seedText, accepts, text, accepts.Contains(text),
             system.Fake && (verdict.Tier is TierLabel.T3F or TierLabel.T3C), findings, verdict, truth);
     }
 }

@@ -47,6 +47,9 @@ public sealed class SimulatedRun : IDisposable
     /// <summary>Memory of the look, in seconds: part of the response delay.</summary>
     public double MemorySeconds => _look.MemoryFrames / CodeLaw.Rate;
 
+    /// <summary>The look is a colour map and nothing more.</summary>
+    public bool LookIsFilter => _look.IsFilter;
+
     /// <summary>Sends all phases planned so far and takes all output up to their end.</summary>
     public void Advance(CancellationToken cancel = default)
     {

@@ -69,7 +69,7 @@ public sealed record ProbeProfile
 
     /// <summary>The prototype's lengths, for simulators.</summary>
     public static ProbeProfile Selftest { get; } = new()
-    { Name = "selftest", Warmup = 3, Fast = 40, Slow = 90, Control = 108, Hold = 36, Blackout = 26, Redraws = 199 };
+    { Name = "selftest", Warmup = 3, Fast = 40, Slow = 90, Control = 108, Hold = 36, Blackout = 26 };
 
     /// <summary>The profiles by name.</summary>
     public static IReadOnlyDictionary<string, ProbeProfile> ByName { get; } =

@@ -40,6 +40,9 @@ public sealed class DecisionRules
 
     private bool PromptDependent => _found.Control is { } control && control.Test.ForRules <= _limits.FamilyP;
 
+    /// <summary>Prompts alone carry a verdict only at the level asked of the picture: one canned clip in a hundred passes 0.01.</summary>
+    private bool PromptProven => _found.Control is { } control && control.Test.ForRules <= _limits.DependenceP;
+
     private TierLabel Decide()
     {
         var invalid = _quality.InvalidReasons();
@@ -51,7 +54,7 @@ public sealed class DecisionRules
             _settle.Add("A target that returns video for the whole fast phase.");
             return TierLabel.NotProven;
         }
-        return Replay() ?? Causal() ?? Hybrid() ?? Streaming() ?? Generated() ?? Granular() ?? Bounded() ?? SubGrade();
+        return Replay() ?? Causal() ?? Hybrid() ?? Streaming() ?? Clips() ?? Generated() ?? Granular() ?? Bounded() ?? SubGrade();
     }
 
     private TierLabel? Replay()
@@ -69,7 +72,7 @@ public sealed class DecisionRules
         var families = Answered(_found.Fast, _limits.FamilyP);
         var picture = families.Contains(Family.Region) || families.Contains(Family.Scene);
         var evidence = $"fast p {P(_found.Fast.Joint)}, z {F(_found.Fast.Joint.Z, 1)}; families {(families.Count == 0 ? "none" : string.Join(", ", families))}"
-            + (_found.Slow is { } s ? $"; slow p {P(s.Test)}" : "") + (_found.Blackout is { } b ? $"; blackout p {P(b.Test)}" : "");
+            + (_found.Slow is { } s ? $"; slow p {P(s.Test)}" : "") + (_found.Control is { } c ? $"; prompt p {P(c.Test)}" : "") + (_found.Blackout is { } b ? $"; blackout p {P(b.Test)}" : "");
         if ((FastDependent && families.Count >= 2 && picture) || SlowDependent)
         {
             Pass("G2", "output depends on input", true, evidence);
@@ -81,7 +84,7 @@ public sealed class DecisionRules
         if (FastDependent && families.Count > 0 && families.All(f => f is Family.Motion or Family.Luma))
             return families.Contains(Family.Motion) ? PartialMotion() : TierLabel.PartialLuma;
         var silent = _found.Blackout is { } blackout && blackout.Test.P > _limits.BlackoutP;
-        if (!FastDependent && PromptDependent && silent)
+        if (!FastDependent && PromptProven && silent)
             return PromptKind();
         if (!FastDependent && silent && !PromptDependent && _found.Fast.Joint.P > 0.01)
             return TierLabel.NotLive;
@@ -161,6 +164,20 @@ public sealed class DecisionRules
     private TierLabel ByPeriod(double period) =>
         period <= _limits.QuantumSampled ? TierLabel.T3S : period <= _limits.QuantumInteractive ? TierLabel.T2 : TierLabel.T1;
 
+    /// <summary>Own boundaries make clips of whatever is played, filter or not; so this comes before the filter.</summary>
+    private TierLabel? Clips()
+    {
+        var boundary = _found.Boundary;
+        if (!boundary.Found || boundary.Period <= _limits.QuantumLive)
+            return null;
+        Pass("G4", "fine grain", false, BoundaryText());
+        return ByPeriod(boundary.Period);
+    }
+
+    private string BoundaryText() => _found.Boundary is { Found: true } b
+        ? $"own boundaries every {F(b.Period)} s (p {F(b.P, 3)}, jump {F(b.Jump, 1)}x)"
+        : $"no own boundaries in {F(_found.Boundary.Seconds, 0)} s of still input";
+
     private TierLabel? Generated()
     {
         var r2 = _found.FilterR2;
@@ -175,13 +192,7 @@ public sealed class DecisionRules
 
     private TierLabel? Granular()
     {
-        var boundary = _found.Boundary;
-        var evidence = boundary.Found ? $"own boundaries every {F(boundary.Period)} s (p {F(boundary.P, 3)}, jump {F(boundary.Jump, 1)}x)" : $"no own boundaries in {F(boundary.Seconds, 0)} s of still input";
-        if (boundary.Found && boundary.Period > _limits.QuantumLive)
-        {
-            Pass("G4", "fine grain", false, evidence);
-            return ByPeriod(boundary.Period);
-        }
+        var evidence = BoundaryText();
         var q = _found.ControlQuantum;
         evidence += $"; Q {(double.IsNaN(q.Seconds) ? "unresolved" : F(q.Seconds) + " s")} by {q.Method} of {q.N} prompt responses (needs {_limits.QuantumResponses})";
         if (!PromptDependent || double.IsNaN(q.Seconds) || q.N < _limits.QuantumResponses || (q.Low <= _limits.QuantumLive && q.High > _limits.QuantumLive))
@@ -217,7 +228,7 @@ public sealed class DecisionRules
         var q = _found.ControlQuantum;
         var limit = Math.Max(_limits.QuantumFrame, 2 / Math.Max(1, _found.Cadence.Generated));
         var fine = q.Method == "lock" ? q.Seconds <= limit : q.Low <= limit;
-        _gates.Add(new Gate("G7", "continuity", _found.Seconds >= 600 ? true : null, $"{F(_found.Seconds, 0)} s without a break (600 s asked)"));
+        _gates.Add(new Gate("G7", "continuity", _found.Seconds >= 600 && _quality.Sessions == 1 ? true : null, $"{F(_found.Seconds, 0)} s without a break (600 s asked)"));
         return fine && _found.Cadence.Burst <= 1 ? TierLabel.T3F : TierLabel.T3C;
     }
 
@@ -228,6 +239,8 @@ public sealed class DecisionRules
             _flags.Add($"interpolated x{cadence.InterpolatedBy}");
         if (_quality.Incomplete)
             _flags.Add("incomplete run" + (_quality.EndedBecause is { } why ? ": " + why : ""));
+        if (_quality.Sessions > 1)
+            _flags.Add($"resumed: {_quality.Sessions} sessions in one report");
         if (_found.Seconds < 600 && tier is TierLabel.T3F or TierLabel.T3C or TierLabel.T3S)
             _flags.Add($"watched for {F(_found.Seconds, 0)} s only");
         var latency = LatencyOf();

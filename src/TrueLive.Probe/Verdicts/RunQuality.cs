@@ -27,6 +27,9 @@ public sealed record RunQuality
     /// <summary>The target takes prompts.</summary>
     public bool TakesPrompts { get; init; } = true;
 
+    /// <summary>Sessions that the run was made of: 2 when it was resumed.</summary>
+    public int Sessions { get; init; } = 1;
+
     /// <summary>Reasons for which the run does not count; empty for a valid run.</summary>
     public IReadOnlyList<string> InvalidReasons()
     {

@@ -35,7 +35,7 @@ public static partial class OptionsReader
 {
     private static readonly (PropertyInfo Property, OptionKey Key)[] Options =
     [
-        .. typeof(ServerOptions).GetProperties().Select(p => (p, new OptionKey(
+        .. typeof(ServerOptions).GetProperties().Where(p => p.CanWrite).Select(p => (p, new OptionKey(
             WordStart().Replace(p.Name, "_$1").ToLowerInvariant(),
             p.GetCustomAttribute<DescriptionAttribute>()!.Description,
             p.PropertyType == typeof(bool),
@@ -71,7 +71,13 @@ public static partial class OptionsReader
 
     /// <summary>The settings in force, as a file would hold them; keys that let clients in are not shown.</summary>
     public static IEnumerable<(string Key, string Value)> Write(ServerOptions options) =>
-        Options.Select(o => (o.Key.Key, o.Property.Name == nameof(ServerOptions.ApiKeys) ? $"({options.ApiKeys.Length} set)" : Write(o.Property.GetValue(options))));
+        Options.Select(o => (o.Key.Key, o.Property.Name switch
+        {
+            nameof(ServerOptions.ApiKeys) => $"({options.ApiKeys.Length} set)",
+            nameof(ServerOptions.WebhookSecret) => options.WebhookSecret.Length > 0 ? "(set)" : "",
+            nameof(ServerOptions.ClipDatabase) => options.ClipDatabase.Length > 0 ? "(set)" : "",
+            _ => Write(o.Property.GetValue(options)),
+        }));
 
     private static Dictionary<string, string> ReadFile(string file, List<string> problems)
     {
@@ -129,6 +135,8 @@ public static partial class OptionsReader
             problems.Add("api_keys has a key of fewer than 16 characters. 'openssl rand -hex 24' makes a good one.");
         if (options.TlsCertificate is null != options.TlsKey is null)
             problems.Add("tls_certificate and tls_key go together: set both or neither.");
+        if (options.WebhookHosts.Length > 0 && options.WebhookSecret.Length < 16)
+            problems.Add("webhook_hosts is set, so webhook_secret is needed, with at least 16 characters. 'openssl rand -hex 24' makes a good one.");
         if (!options.WebrtcUdp && !options.WebrtcTcp)
             problems.Add("webrtc_udp and webrtc_tcp are both off: leave at least one on.");
         if (IsLoopback(options.Host) || options.Insecure)

@@ -60,9 +60,9 @@ public sealed class ServerOptions
     [Description("Model of a session that names none; empty takes the built-in network.")]
     public string Model { get; set; } = "";
 
-    /// <summary>Folder with more ONNX models.</summary>
-    [Description("Folder with more ONNX models.")]
-    public string? ModelsFolder { get; set; }
+    /// <summary>Folder with more ONNX models, each in a folder of its own.</summary>
+    [Description("Folder with more ONNX models, each in a folder of its own; empty takes models in the data folder.")]
+    public string ModelsFolder { get; set; } = "";
 
     /// <summary>Picture size that the network works at when a session names none.</summary>
     [Description("Picture size that the network works at, such as 512x288, when a session names none.")]
@@ -113,10 +113,81 @@ public sealed class ServerOptions
     [Description("Folder where the server keeps its certificate and job files; empty takes $XDG_DATA_HOME/truelive.")]
     public string DataFolder { get; set; } = "";
 
+    /// <summary>Whether this server takes clips (tier 1) and interactive clips (tier 2).</summary>
+    [Description("Take uploads, clips (tier 1) and interactive clips (tier 2).")]
+    public bool Clips { get; set; } = true;
+
+    /// <summary>PostgreSQL connection string of the clip queue; empty keeps it in the data folder.</summary>
+    [Description("PostgreSQL connection string of the clip queue (Host=...;Database=...;Username=...); empty keeps it in a file in the data folder. Servers that share a queue share the data folder.")]
+    public string ClipDatabase { get; set; } = "";
+
+    /// <summary>Largest upload.</summary>
+    [Description("Largest upload, in MB.")]
+    [Range(1, 1_000_000)]
+    public int ClipUploadMb { get; set; } = 512;
+
+    /// <summary>Longest clip.</summary>
+    [Description("Longest video that a clip is made from, in seconds.")]
+    [Range(1, 14_400)]
+    public int ClipSeconds { get; set; } = 600;
+
+    /// <summary>Disk that the uploads, clips and journals of one key may fill.</summary>
+    [Description("Disk that the uploads, clips and journals of one key may fill, in MB.")]
+    [Range(1, 10_000_000)]
+    public int ClipDiskMb { get; set; } = 4096;
+
+    /// <summary>Clips that one key may have waiting or running.</summary>
+    [Description("Clips that one key may have waiting or running.")]
+    [Range(1, 10_000)]
+    public int ClipOpen { get; set; } = 20;
+
+    /// <summary>Hours after which uploads, results and journals are deleted.</summary>
+    [Description("Hours after which uploads, results and journals are deleted.")]
+    [Range(1, 8760)]
+    public int ClipKeepHours { get; set; } = 24;
+
+    /// <summary>Hosts that a clip's source may be fetched from.</summary>
+    [Description("Hosts that a clip's source may be fetched from (example.org, *.example.org); empty fetches none. A host in a private network must be named in full.")]
+    public string[] ClipUrlHosts { get; set; } = [];
+
+    /// <summary>Hosts that webhooks may go to.</summary>
+    [Description("Hosts that webhooks may go to (example.org, *.example.org); empty sends none. A host in a private network must be named in full.")]
+    public string[] WebhookHosts { get; set; } = [];
+
+    /// <summary>Key that webhooks are signed with.</summary>
+    [Description("Key that webhooks are signed with (HMAC-SHA256), at least 16 characters.")]
+    public string WebhookSecret { get; set; } = "";
+
+    /// <summary>Interactive clips that may be open at once.</summary>
+    [Description("Interactive clips that may be open at once.")]
+    [Range(0, 1000)]
+    public int InteractiveClips { get; set; } = 4;
+
+    /// <summary>Seconds of a live session that are kept in memory for an interactive clip; 0 keeps none.</summary>
+    [Description("Last seconds of each live session that are kept in memory to start an interactive clip from; 0 keeps none.")]
+    [Range(0, 20)]
+    public int ReplaySeconds { get; set; }
+
+    /// <summary>Longest journal of a live session.</summary>
+    [Description("Longest journal of a live session, in seconds. Journals are recorded only when a client asks for one.")]
+    [Range(1, 36_000)]
+    public int JournalSeconds { get; set; } = 600;
+
+    /// <summary>Largest journal of a live session.</summary>
+    [Description("Largest journal of a live session, in MB.")]
+    [Range(1, 1_000_000)]
+    public int JournalMb { get; set; } = 1024;
+
     /// <summary>Least severe messages that are logged.</summary>
     [Description("Least severe messages that are logged: Debug, Information, Warning or Error.")]
     [RegularExpression("^(?i:Trace|Debug|Information|Warning|Error|Critical|None)$")]
     public string LogLevel { get; set; } = "Information";
+
+    /// <summary><see cref="ModelsFolder"/>, or its place under the data folder.</summary>
+    public string ModelsPath => ModelsFolder.Length > 0 ? ModelsFolder : Path.Combine(DataPath, "models");
+
+    /// <summary>Where models are looked for: those that TrueLive brings first, then the user's own.</summary>
+    public string[] ModelPlaces => [Path.Combine(AppContext.BaseDirectory, "models"), ModelsPath];
 
     /// <summary><see cref="DataFolder"/>, or the place that the XDG base directory specification gives it.</summary>
     internal string DataPath => DataFolder.Length > 0
@@ -127,7 +198,7 @@ public sealed class ServerOptions
 }
 
 /// <summary>Picture sizes as they are written: <c>512x288</c>.</summary>
-internal static class PictureSize
+public static class PictureSize
 {
     /// <summary>False unless both sides are within 16..4096.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out (int Width, int Height) size)

@@ -37,7 +37,7 @@ internal static class LiveSocketEndpoint
         using var control = new ControlConnection(arrival.Seat, registry, "websocket-jpeg", arrival.Resumed, socket.SendText, time);
         socket.Control = control;
         var texts = socket.SendTextsAsync(http.RequestAborted);
-        var end = await registry.RunAsync(arrival.Seat, "websocket-jpeg", socket, socket, http.RequestAborted).ConfigureAwait(false);
+        var end = await registry.RunAsync(arrival.Seat, "websocket-jpeg", socket, new FannedSink(socket, arrival.Seat.Fan), http.RequestAborted).ConfigureAwait(false);
         control.Dispose();
         await control.Finished.ConfigureAwait(false);
         socket.FinishTexts();

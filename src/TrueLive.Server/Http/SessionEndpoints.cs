@@ -65,7 +65,7 @@ internal static class SessionEndpoints
             : Results.Json(ControlConnection.Accepted(body.Id, receipt.Settings), ApiJson.Default.AcceptedMessage, statusCode: StatusCodes.Status202Accepted);
     }
 
-    private static IResult End(string id, SessionRegistry registry)
+    internal static IResult End(string id, SessionRegistry registry)
     {
         if (registry.Find(id) is not { } seat)
             return NoSuchSession(id);

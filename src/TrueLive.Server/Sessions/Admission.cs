@@ -25,6 +25,9 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
 
     private volatile IReadOnlyList<FrameCost> _costs = [];
 
+    /// <summary>Cores of the machine.</summary>
+    public int Cores => cores;
+
     /// <summary>Rate planned for, in frames per second.</summary>
     public int TargetRate => targetRate;
 

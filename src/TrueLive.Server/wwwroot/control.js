@@ -26,6 +26,15 @@ export class Control extends EventTarget {
     return { id, accepted, applied };
   }
 
+  /** Asks for the server's clock; `pong` answers. Lost silently when the connection is away. */
+  ping() {
+    try {
+      this.#send(JSON.stringify({ type: 'ping', id: 'ping', t: performance.now() }));
+    } catch {
+      // The transport tells of a broken connection itself.
+    }
+  }
+
   /** One text message from the server. */
   receive(text) {
     const message = JSON.parse(text);
@@ -48,7 +57,7 @@ export async function wordsOf(response) {
   if (response.status === 401) return { kind: 'key', words: 'This server asks for an API key.' };
   const problem = await response.json().catch(() => ({}));
   const words = problem.detail || problem.title || `The server answered ${response.status}.`;
-  return { kind: response.status === 503 ? 'full' : response.status === 404 ? 'gone' : 'refused', words, retryAfter: problem.retry_after_s };
+  return { kind: response.status === 503 ? 'full' : response.status === 404 ? 'gone' : response.status === 429 ? 'busy' : 'refused', words, retryAfter: problem.retry_after_s };
 }
 
 /** A refusal of the server or of the browser that the page can explain. */

@@ -35,7 +35,7 @@ const CAMERA_WORDS = {
   NotAllowedError: 'The browser does not let this page use the camera. Allow it in the address bar, then start again.',
   NotFoundError: 'No camera was found. Plug one in, or choose another input.',
   NotReadableError: 'The camera is in use by another program. Close it there, then start again.',
-  OverconstrainedError: 'The camera cannot give a picture of this kind.',
+  OverconstrainedError: 'That camera is not there any more. Choose another.',
 };
 
 async function guarded(get, refused) {
@@ -49,8 +49,9 @@ async function guarded(get, refused) {
 }
 
 export const sources = {
-  async camera() {
-    const video = { width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 30 } };
+  /** @param {{device?: string}} [options] which camera, by its id */
+  async camera({ device } = {}) {
+    const video = { ...(device ? { deviceId: { exact: device } } : {}), width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 30 } };
     return new Source(await guarded(() => navigator.mediaDevices.getUserMedia({ video }), CAMERA_WORDS));
   },
 
@@ -59,7 +60,7 @@ export const sources = {
     return new Source(await guarded(() => navigator.mediaDevices.getDisplayMedia({ video: { frameRate: 30 } }), words));
   },
 
-  async file(file) {
+  async file({ file } = {}) {
     if (!file) throw new Refused({ kind: 'input', words: 'Choose a video file first.' });
     const video = Object.assign(document.createElement('video'), { src: URL.createObjectURL(file), muted: true, loop: true, playsInline: true });
     await video.play().catch(() => {
@@ -98,7 +99,8 @@ function drawn(width, draw, shape, stop = () => {}) {
   return source;
 }
 
-function drawScene(pen, width, height, t) {
+/** One picture of the built-in scene at `t` seconds. */
+export function drawScene(pen, width, height, t) {
   const sky = pen.createLinearGradient(0, 0, 0, height);
   sky.addColorStop(0, '#3b6ea5');
   sky.addColorStop(1, '#f2c48d');

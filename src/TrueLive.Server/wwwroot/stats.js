@@ -99,22 +99,104 @@ export class Window {
 /** The figures of one connection. */
 export class Figures {
   shown = new Window();
+  generated = new Window();
+  delivered = new Window();
   latency = new Window();
   step = new Window();
+  /** One point for each quarter second of the last minute: {at, mid, most} in ms. */
+  series = [];
+  repeats = 0;
+  passed = 0;
   promptToPicture = null;
   unjoined = 0;
   lastTrace = null;
+  lastShownAt = null;
+  lastOrigin = null;
+  /** Last `stats` message, or null. */
+  server = null;
+  /** What the transport knows of the browser's own work: {encode, decode, display} in ms, each may be null. */
+  timings = null;
+  #pongs = [];
+  #parts = { before: new Window(), decode: new Window(), wait: new Window(), network: new Window(), after: new Window() };
+  #bin = [];
 
   /** A picture of the server appeared. `capturedAt` null means that its capture time is not known. */
   frame({ trace, capturedAt, displayedAt }) {
+    this.delivered.add(1, displayedAt);
+    this.lastShownAt = displayedAt;
     if (!trace) {
       this.unjoined++;
       return;
     }
     this.lastTrace = trace;
+    this.lastOrigin = trace.origin;
+    if (trace.origin === 'repeated') this.repeats++;
+    else {
+      this.shown.add(trace.output, displayedAt);
+      this.step.add(trace.step_ms, displayedAt);
+    }
+    if (trace.origin === 'passed_through') this.passed++;
     // A frame counts as generated only when the server says so.
-    if (trace.origin === 'generated' || trace.origin === 'passed_through') this.shown.add(trace.output, displayedAt);
-    this.step.add(trace.step_ms, displayedAt);
-    if (capturedAt !== null) this.latency.add(displayedAt - capturedAt, displayedAt);
+    if (trace.origin === 'generated') this.generated.add(trace.output, displayedAt);
+    if (capturedAt === null) return;
+    this.latency.add(displayedAt - capturedAt, displayedAt);
+    this.#plot(displayedAt - capturedAt, displayedAt);
+    const link = this.link;
+    if (!link) return;
+    const arrived = trace.arrived_ms + link.offset;
+    const before = arrived - capturedAt;
+    const after = displayedAt - arrived - trace.decode_ms - trace.wait_ms - trace.step_ms;
+    const values = { before, decode: trace.decode_ms, wait: trace.wait_ms, network: trace.step_ms, after };
+    for (const [name, value] of Object.entries(values)) this.#parts[name].add(value, displayedAt);
+  }
+
+  /** An answer to `ping`: what the two clocks differ by, as well as the quickest of the last ones can tell. */
+  pong({ t, server_ms: server }) {
+    if (typeof t !== 'number') return;
+    const now = performance.now();
+    this.#pongs.push({ rtt: now - t, offset: (now + t) / 2 - server });
+    if (this.#pongs.length > 15) this.#pongs.shift();
+  }
+
+  /** {rtt, offset} in ms: quickest round trip and what to add to a server time; null before the first answer. */
+  get link() {
+    return this.#pongs.reduce((best, p) => (!best || p.rtt < best.rtt ? p : best), null);
+  }
+
+  /**
+   * Where the time goes: ten parts in order, `ms` null where it is not known. Medians over the last 5 s. Both ends of the chain are
+   * measured as a whole; `how` says which part is measured by itself, which is half a round trip, and which is what remains.
+   */
+  parts() {
+    const mid = (name) => this.#parts[name].quantile(0.5);
+    const [before, after] = [mid('before'), mid('after')];
+    const half = this.link ? this.link.rtt / 2 : null;
+    const { encode = null, decode = null, display = null } = this.timings ?? {};
+    const up = before === null || half === null ? null : Math.max(0, Math.min(half, before - (encode ?? 0)));
+    const down = after === null || half === null ? null : Math.max(0, Math.min(half, after - (decode ?? 0) - (display ?? 0)));
+    const rest = (whole, ...known) => (whole === null ? null : Math.max(0, whole - known.reduce((sum, k) => sum + (k ?? 0), 0)));
+    return [
+      { name: 'Capture', kind: 'you', ms: rest(before, encode, up), how: 'what remains before the server had the frame: camera and waiting for a free encoder' },
+      { name: 'Encode', kind: 'you', ms: encode, how: 'measured in this browser' },
+      { name: 'Way up', kind: 'link', ms: up, how: 'half of the quickest round trip' },
+      { name: 'Decode', kind: 'server', ms: mid('decode'), how: 'measured by the server for each frame' },
+      { name: 'Wait', kind: 'server', ms: mid('wait'), how: 'measured by the server: until the network was free' },
+      { name: 'Network', kind: 'net', ms: mid('network'), how: 'measured by the server: the model step' },
+      { name: 'Server encode', kind: 'server', ms: rest(after, down, decode, display), how: 'what remains after the model step: encoding, pacing and the jitter buffer' },
+      { name: 'Way down', kind: 'link', ms: down, how: 'half of the quickest round trip' },
+      { name: 'Browser decode', kind: 'you', ms: decode, how: 'measured in this browser' },
+      { name: 'Display', kind: 'you', ms: display, how: 'measured in this browser: decoded until shown' },
+    ];
+  }
+
+  #plot(value, at) {
+    const slot = Math.floor(at / 250);
+    if (this.#bin.length && this.#bin[0].slot !== slot) {
+      const values = this.#bin.map((b) => b.value).sort((a, b) => a - b);
+      this.series.push({ at: this.#bin[0].slot * 250, mid: values[values.length >> 1], most: values[values.length - 1] });
+      if (this.series.length > 240) this.series.shift();
+      this.#bin = [];
+    }
+    this.#bin.push({ slot, value });
   }
 }

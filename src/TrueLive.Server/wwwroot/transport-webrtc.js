@@ -14,6 +14,8 @@ export class WebRtcTransport extends EventTarget {
   #traces = new Map();
   #shown = new Map();
   #closed = false;
+  #timed = null;
+  #worker = null;
 
   /** Resolves once media and control run. Rejects with `Refused`; kind `network` means that another transport may do better. */
   static async open(source, options) {
@@ -22,7 +24,8 @@ export class WebRtcTransport extends EventTarget {
       await transport.#connect(source, options);
       return transport;
     } catch (error) {
-      transport.close(false);
+      // A place that was taken here would be missing when the next transport asks for one.
+      transport.close(!options.token);
       throw error;
     }
   }
@@ -40,12 +43,28 @@ export class WebRtcTransport extends EventTarget {
     return pair ? (stats.get(pair.remoteCandidateId)?.protocol ?? stats.get(pair.localCandidateId)?.protocol ?? null) : null;
   }
 
+  /** Means of the browser's own work since the last call, in ms, from its statistics; null where it says nothing. */
+  async timings() {
+    const now = {};
+    for (const s of (await this.#peer.getStats()).values()) {
+      if (s.type === 'outbound-rtp' && s.kind === 'video') now.encode = [s.totalEncodeTime, s.framesEncoded];
+      if (s.type === 'inbound-rtp' && s.kind === 'video') now.decode = [s.totalDecodeTime, s.framesDecoded];
+    }
+    const before = this.#timed ?? {};
+    this.#timed = now;
+    return Object.fromEntries(Object.entries(now).map(([name, [time, count]]) => {
+      const [time0 = 0, count0 = 0] = before[name] ?? [];
+      return [name, count > count0 ? ((time - time0) * 1000) / (count - count0) : null];
+    }));
+  }
+
   /** Leaves. With `end` the session is over for good; otherwise the server keeps it for a while. */
   close(end) {
     if (this.#closed) return;
     this.#closed = true;
     if (end && this.#location) fetch(this.#location, { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
     this.#peer.close();
+    this.#worker?.terminate();
     this.view.srcObject = null;
   }
 
@@ -104,17 +123,17 @@ export class WebRtcTransport extends EventTarget {
     this.dispatchEvent(new CustomEvent('closed', { detail: { words } }));
   }
 
-  // The sender's stamps are only visible to a transform; it is taken out again once the clock is known.
+  // The sender's stamps are only visible to a transform. Chromium sends nothing more once a transform is taken out, so it stays and
+  // falls silent when the clock is known.
   #watchSender(sender, source) {
     source.addEventListener('capture', ({ detail }) => this.#clock.captured(detail));
     if (!('RTCRtpScriptTransform' in window)) return;
-    const worker = new Worker(new URL('./sender-stamps.js', import.meta.url), { type: 'module' });
+    const worker = this.#worker = new Worker(new URL('./sender-stamps.js', import.meta.url), { type: 'module' });
     sender.transform = new RTCRtpScriptTransform(worker, {});
     worker.onmessage = ({ data }) => {
       if (!this.#clock.stamped(data.rtp, data.seenAt - performance.timeOrigin)) return;
       worker.onmessage = null;
-      sender.transform = null;
-      worker.terminate();
+      worker.postMessage('enough');
     };
   }
 

@@ -1,4 +1,5 @@
 import { Control, Refused, wordsOf } from './control.js';
+import { Window } from './stats.js';
 
 const MAGIC = 0x544c0101; // "TL", version 1, kind 1: one JPEG
 const SHOWN = 0x544c0102; // "TL", version 1, kind 2: a picture was shown
@@ -17,6 +18,7 @@ export class JpegTransport extends EventTarget {
   #closed = false;
   #decoding = null;
   #captures = new Map();
+  #took = { encode: new Window(), decode: new Window(), display: new Window() };
   #canvas = document.createElement('canvas');
 
   static async open(source, options) {
@@ -37,6 +39,11 @@ export class JpegTransport extends EventTarget {
 
   async path() {
     return 'websocket';
+  }
+
+  /** Medians of the browser's own work over the last 5 s, in ms; null where nothing was measured. */
+  async timings() {
+    return Object.fromEntries(Object.entries(this.#took).map(([name, times]) => [name, times.quantile(0.5)]));
   }
 
   close(end) {
@@ -81,11 +88,13 @@ export class JpegTransport extends EventTarget {
     if (this.#sending || this.#captures.size >= IN_FLIGHT || this.#socket.bufferedAmount > 0 || !width) return;
     this.#sending = true;
     try {
+      const began = performance.now();
       const scale = Math.min(1, 640 / Math.max(width, height));
       this.#canvas.width = Math.round((width * scale) / 2) * 2;
       this.#canvas.height = Math.round((height * scale) / 2) * 2;
       this.#canvas.getContext('2d').drawImage(image, 0, 0, this.#canvas.width, this.#canvas.height);
       const blob = await new Promise((resolve) => this.#canvas.toBlob(resolve, 'image/jpeg', 0.8));
+      this.#took.encode.add(performance.now() - began);
       const stamp = Math.round(capturedAt * 90) >>> 0;
       const header = new DataView(new ArrayBuffer(8));
       header.setUint32(0, MAGIC);
@@ -118,12 +127,16 @@ export class JpegTransport extends EventTarget {
 
   async #show(blob, trace, capturedAt) {
     const mine = (this.#decoding = {});
+    const began = performance.now();
     const bitmap = await createImageBitmap(blob);
+    const decoded = performance.now();
+    this.#took.decode.add(decoded - began);
     if (mine !== this.#decoding) return bitmap.close();
     requestAnimationFrame(() => {
       if (this.view.width !== bitmap.width || this.view.height !== bitmap.height) Object.assign(this.view, { width: bitmap.width, height: bitmap.height });
       this.view.getContext('2d').drawImage(bitmap, 0, 0);
       bitmap.close();
+      this.#took.display.add(performance.now() - decoded);
       // The time that a callback is given lies before it; the picture cannot be on the screen before now.
       this.dispatchEvent(new CustomEvent('frame', { detail: { trace, capturedAt, displayedAt: performance.now() } }));
     });

@@ -13,9 +13,12 @@ internal abstract class SrtpCipher : IDisposable
     public int RtcpOverhead => RtpOverhead + 4;
 
     /// <summary>Makes the cipher of a profile from master key and salt.</summary>
-    public static SrtpCipher Create(SrtpProfile profile, byte[] masterKey, byte[] masterSalt) => profile == SrtpProfile.AeadAes128Gcm
-        ? new SrtpGcmCipher(masterKey, masterSalt)
-        : new SrtpCmCipher(masterKey, masterSalt);
+    public static SrtpCipher Create(SrtpProfile profile, byte[] masterKey, byte[] masterSalt)
+    {
+        var rtp = SrtpKeyDerivation.Rtp(masterKey, masterSalt);
+        var rtcp = SrtpKeyDerivation.Rtcp(masterKey, masterSalt);
+        return profile == SrtpProfile.AeadAes128Gcm ? new SrtpGcmCipher(rtp, rtcp) : new SrtpCmCipher(rtp, rtcp);
+    }
 
     /// <summary>Encrypts after <paramref name="header"/> bytes and appends the tag behind <paramref name="length"/>; returns the new length.</summary>
     public abstract int ProtectRtp(Span<byte> buffer, int length, int header, uint ssrc, ulong index);

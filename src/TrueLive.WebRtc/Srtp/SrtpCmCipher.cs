@@ -14,10 +14,10 @@ internal sealed class SrtpCmCipher : SrtpCipher
     private readonly byte[] _counters = new byte[Blocks * 16];
     private readonly byte[] _keystream = new byte[Blocks * 16];
 
-    public SrtpCmCipher(byte[] masterKey, byte[] masterSalt)
+    public SrtpCmCipher(SrtpSessionKeys rtp, SrtpSessionKeys rtcp)
     {
-        _rtp = new Half(masterKey, masterSalt, SrtpKeyDerivation.RtpEncryption);
-        _rtcp = new Half(masterKey, masterSalt, SrtpKeyDerivation.RtcpEncryption);
+        _rtp = new Half(rtp);
+        _rtcp = new Half(rtcp);
     }
 
     public override int RtpOverhead => Tag;
@@ -133,16 +133,16 @@ internal sealed class SrtpCmCipher : SrtpCipher
         private readonly Aes _aes = Aes.Create();
         private readonly IncrementalHash _hmac;
 
-        public Half(byte[] masterKey, byte[] masterSalt, byte label)
+        public Half(SrtpSessionKeys keys)
         {
-            _aes.Key = SrtpKeyDerivation.Derive(masterKey, masterSalt, label, 16);
+            _aes.Key = keys.Encryption;
 #pragma warning disable CA5358 // Counter mode is built from single blocks; no plain text goes through ECB.
             _aes.Mode = CipherMode.ECB;
 #pragma warning restore CA5358
             _aes.Padding = PaddingMode.None;
             Encryptor = _aes.CreateEncryptor();
-            _hmac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA1, SrtpKeyDerivation.Derive(masterKey, masterSalt, (byte)(label + 1), 20));
-            Salt = [.. SrtpKeyDerivation.Derive(masterKey, masterSalt, (byte)(label + 2), 14), 0, 0];
+            _hmac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA1, keys.Authentication);
+            Salt = [.. keys.Salt, 0, 0];
         }
 
         public ICryptoTransform Encryptor { get; }

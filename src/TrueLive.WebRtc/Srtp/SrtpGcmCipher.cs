@@ -12,12 +12,12 @@ internal sealed class SrtpGcmCipher : SrtpCipher
     private readonly byte[] _rtpSalt;
     private readonly byte[] _rtcpSalt;
 
-    public SrtpGcmCipher(byte[] masterKey, byte[] masterSalt)
+    public SrtpGcmCipher(SrtpSessionKeys rtp, SrtpSessionKeys rtcp)
     {
-        _rtp = new AesGcm(SrtpKeyDerivation.Derive(masterKey, masterSalt, SrtpKeyDerivation.RtpEncryption, 16), Tag);
-        _rtcp = new AesGcm(SrtpKeyDerivation.Derive(masterKey, masterSalt, SrtpKeyDerivation.RtcpEncryption, 16), Tag);
-        _rtpSalt = SrtpKeyDerivation.Derive(masterKey, masterSalt, SrtpKeyDerivation.RtpSalt, 12);
-        _rtcpSalt = SrtpKeyDerivation.Derive(masterKey, masterSalt, SrtpKeyDerivation.RtcpSalt, 12);
+        _rtp = new AesGcm(rtp.Encryption, Tag);
+        _rtcp = new AesGcm(rtcp.Encryption, Tag);
+        _rtpSalt = rtp.Salt;
+        _rtcpSalt = rtcp.Salt;
     }
 
     public override int RtpOverhead => Tag;

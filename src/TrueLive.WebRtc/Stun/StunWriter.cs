@@ -23,7 +23,7 @@ internal ref struct StunWriter
         transactionId.CopyTo(buffer[8..]);
     }
 
-    public void Bytes(StunAttribute attribute, ReadOnlySpan<byte> value)
+    public void Bytes(StunAttribute attribute, scoped ReadOnlySpan<byte> value)
     {
         value.CopyTo(Reserve(attribute, value.Length));
     }

@@ -49,7 +49,7 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
         var (segments, file) = await SegmentsAsync(source, ClipFormat.Mp4, 20);
         Assert.Equal(4, segments.Count);
         var output = files["joined.mp4"];
-        await FileJoin.RunAsync(segments, file, TimeSpan.FromSeconds(3), ClipFormat.Mp4, output, new Dictionary<string, string> { ["comment"] = "tier 1" }, Cancel);
+        await FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(3), ClipFormat.Mp4, output, new Dictionary<string, string> { ["comment"] = "tier 1" }, Cancel);
 
         var wanted = (await files.AskAsync(source, "-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0")).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(l => double.Parse(l.TrimEnd(','), System.Globalization.CultureInfo.InvariantCulture)).ToArray();
         var got = (await files.AskAsync(output, "-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0")).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(l => double.Parse(l.TrimEnd(','), System.Globalization.CultureInfo.InvariantCulture)).ToArray();
@@ -68,7 +68,7 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         var source = await files.MakeAsync($"src-{format}.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=2", "-pix_fmt", "yuv420p");
         var (segments, file) = await SegmentsAsync(source, format, 12);
-        await FileJoin.RunAsync(segments, file, TimeSpan.FromSeconds(2), format, files[name], new Dictionary<string, string>(), Cancel);
+        await FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(2), format, files[name], new Dictionary<string, string>(), Cancel);
         Assert.Equal($"{codec},20", await files.AskAsync(files[name], "-count_frames", "-select_streams", "v", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0"));
     }
 
@@ -77,7 +77,7 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         var source = await files.MakeAsync("src-png.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=1", "-pix_fmt", "yuv420p");
         var (segments, file) = await SegmentsAsync(source, ClipFormat.Png, 6);
-        await FileJoin.RunAsync(segments, file, TimeSpan.FromSeconds(1), ClipFormat.Png, files["pictures"], new Dictionary<string, string>(), Cancel);
+        await FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(1), ClipFormat.Png, files["pictures"], new Dictionary<string, string>(), Cancel);
         Assert.Equal(10, Directory.GetFiles(files["pictures"], "*.png").Length);
     }
 

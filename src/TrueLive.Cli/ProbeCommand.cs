@@ -1,0 +1,38 @@
+using System.CommandLine;
+using TrueLive.Probe.Targets;
+
+namespace TrueLive.Cli;
+
+/// <summary><c>truelive probe</c>: measure a live AI video system from outside.</summary>
+internal static class ProbeCommand
+{
+    private const string Examples = """
+        Measure any live AI video system from outside: does it answer your live input, how late, how steadily, or is it clips?
+
+        Examples:
+          truelive probe null                                    the probe's own echo: measures the instrument
+          truelive probe truelive http://localhost:8080          a TrueLive server
+          truelive probe whip https://host/whip --bearer-env KEY  any WHIP endpoint that sends video back
+          truelive probe page samples/probe/whip.js --var url=https://host/whip   any system that a browser can reach
+          truelive probe clips samples/probe/queue-service.yaml  a service that makes clips on request
+          truelive probe record in.mp4 out.mp4                   two recordings on one clock
+          truelive probe verify out/report.json                  recompute a report
+          truelive probe compare a/report.json b/report.json     several reports on one page
+        """;
+
+    public static Command Make()
+    {
+        var shared = new ProbeOptions();
+        var probe = new Command("probe", Examples)
+        {
+            ProbeTargetCommands.Null(shared),
+            ProbeTargetCommands.Page(shared),
+            ProbeRecordCommand.Make(),
+            ProbeReportCommands.Verify(),
+            ProbeReportCommands.Compare(),
+            ProbeReportCommands.Schema(),
+            ProbeSelftestCommand.Make(),
+        };
+        return probe;
+    }
+}

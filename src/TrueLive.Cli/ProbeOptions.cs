@@ -1,0 +1,72 @@
+using System.CommandLine;
+using TrueLive.Probe;
+using TrueLive.Probe.Requirements;
+using TrueLive.Probe.Stimuli;
+
+namespace TrueLive.Cli;
+
+/// <summary>The flags that every live target of <c>truelive probe</c> takes.</summary>
+internal sealed class ProbeOptions
+{
+    private readonly Option<string> _profile = new("--profile") { Description = "quick (about 3 minutes), standard (14) or deep (40).", DefaultValueFactory = _ => "quick" };
+    private readonly Option<string?> _seed = new("--seed") { Description = "Secret seed, 64 hexadecimal digits or any text [a new one]." };
+    private readonly Option<string?> _out = new("--out") { Description = "Folder for the report [probe-DATE-TIME]." };
+    private readonly Option<bool> _resume = new("--resume") { Description = "Go on with the run that ended early in the folder of --out." };
+    private readonly Option<bool> _safe = new("--safe") { Description = "Weak codes, no flashing object, no cuts: for runs that people watch." };
+    private readonly Option<string> _size = new("--size") { Description = "Size of the picture that is sent.", DefaultValueFactory = _ => "640x360" };
+    private readonly Option<string?> _promptA = new("--prompt-a") { Description = "First prompt; should look very different from the second." };
+    private readonly Option<string?> _promptB = new("--prompt-b") { Description = "Second prompt." };
+    private readonly Option<string[]> _claim = new("--claim") { Description = "What the vendor says, as METRIC=TEXT or METRIC=TEXT;SOURCE, printed beside what was measured." };
+    private readonly Option<string[]> _require = new("--require") { Description = $"Requirement file or preset: {string.Join(", ", RequirementPresets.Names)}." };
+    private readonly Option<int> _threads = new("--threads") { Description = "Threads of the analysis.", DefaultValueFactory = _ => 2 };
+
+    public Option<string> Progress { get; } = new("--progress") { Description = "auto, plain, json (one line per update on standard output) or off.", DefaultValueFactory = _ => "auto" };
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in new Option[] { _profile, _seed, _out, _resume, _safe, _size, _promptA, _promptB, _claim, _require, _threads, Progress })
+            command.Options.Add(option);
+    }
+
+    /// <exception cref="FormatException">A flag cannot be used; the message says what is allowed.</exception>
+    public ProbeSessionOptions Read(ParseResult parsed, TimeProvider time)
+    {
+        var name = parsed.GetValue(_profile)!;
+        if (!ProbeProfile.ByName.TryGetValue(name, out var profile))
+            throw new FormatException($"--profile {name} is not known; allowed: {string.Join(", ", ProbeProfile.ByName.Keys)}.");
+        var resume = parsed.GetValue(_resume);
+        var folder = parsed.GetValue(_out) ?? (resume
+            ? throw new FormatException("--resume needs --out with the folder of the run that ended early.")
+            : $"probe-{time.GetLocalNow():yyyyMMdd-HHmmss}");
+        var size = parsed.GetValue(_size)!.Split('x');
+        if (size.Length != 2 || !int.TryParse(size[0], out var width) || !int.TryParse(size[1], out var height) || width is < 160 or > 1920 || height is < 90 or > 1080 || width % 2 + height % 2 > 0)
+            throw new FormatException($"--size {parsed.GetValue(_size)} is not usable; write WIDTHxHEIGHT, even, 160x90 to 1920x1080.");
+        var run = new ProbeRunOptions { Width = width, Height = height, Effort = new AnalysisEffort(profile.Redraws, Math.Clamp(parsed.GetValue(_threads), 1, 64)) };
+        return new ProbeSessionOptions
+        {
+            Profile = parsed.GetValue(_safe) ? profile with { Name = profile.Name + "-safe", Amplitude = 0.27 } : profile,
+            Seed = parsed.GetValue(_seed) is { Length: > 0 } seed ? ProbeSeed.From(seed) : ProbeSeed.Create(),
+            Folder = folder,
+            Resume = resume,
+            Run = run with { PromptA = parsed.GetValue(_promptA) ?? run.PromptA, PromptB = parsed.GetValue(_promptB) ?? run.PromptB },
+            Claims = [.. (parsed.GetValue(_claim) ?? []).Select(Claim)],
+            Requirements = [.. (parsed.GetValue(_require) ?? []).Select(Requirement)],
+        };
+    }
+
+    /// <summary>A requirement by file or preset name.</summary>
+    public static Requirement Requirement(string name) =>
+        File.Exists(name) ? RequirementYaml.Read(name, File.ReadAllText(name))
+        : RequirementPresets.Yaml(name) is { } preset ? RequirementYaml.Read(name, preset)
+        : throw new FormatException($"{name} is neither a file nor a preset; presets: {string.Join(", ", RequirementPresets.Names)}.");
+
+    private static (string, string, string?) Claim(string text)
+    {
+        var equals = text.IndexOf('=', StringComparison.Ordinal);
+        var metric = equals > 0 ? text[..equals] : "";
+        if (!RequirementYaml.Metrics.Contains(metric))
+            throw new FormatException($"--claim {text}: write METRIC=TEXT with one of {string.Join(", ", RequirementYaml.Metrics)}.");
+        var parts = text[(equals + 1)..].Split(';', 2);
+        return (metric, parts[0], parts.Length > 1 ? parts[1] : null);
+    }
+}

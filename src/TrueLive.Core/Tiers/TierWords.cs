@@ -1,0 +1,16 @@
+namespace TrueLive.Core.Tiers;
+
+/// <summary>What a tier is called in answers and files, and what it means.</summary>
+public static class TierWords
+{
+    /// <summary><c>clip</c>, <c>interactive</c> or <c>live</c>.</summary>
+    public static string Name(Tier tier) => tier switch { Tier.Clip => "clip", Tier.Interactive => "interactive", _ => "live" };
+
+    /// <summary>One sentence for people.</summary>
+    public static string Means(Tier tier) => tier switch
+    {
+        Tier.Clip => "Tier 1, clip: a file goes in, a finished file comes out; faster is better, but it never answers new input.",
+        Tier.Interactive => "Tier 2, interactive: each tweak makes a new version of a short clip within seconds.",
+        _ => "Tier 3, live: each incoming frame is turned into an outgoing one while the stream runs.",
+    };
+}

@@ -1,0 +1,121 @@
+using System.Reflection;
+using TrueLive.Probe.Estimators;
+using TrueLive.Probe.Reports;
+using TrueLive.Probe.Requirements;
+using TrueLive.Probe.Stimuli;
+using TrueLive.Probe.Targets;
+
+namespace TrueLive.Probe;
+
+/// <summary>What a person asks of a probe run.</summary>
+public sealed record ProbeSessionOptions
+{
+    /// <summary>Lengths and effort.</summary>
+    public required ProbeProfile Profile { get; init; }
+
+    /// <summary>The secret seed; a new one by default.</summary>
+    public ProbeSeed Seed { get; init; } = ProbeSeed.Create();
+
+    /// <summary>Where the report goes.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>Go on with the run that ended early in <see cref="Folder"/>.</summary>
+    public bool Resume { get; init; }
+
+    /// <summary>How the run is made.</summary>
+    public ProbeRunOptions Run { get; init; } = new();
+
+    /// <summary>What the vendor says.</summary>
+    public IReadOnlyList<(string Metric, string Claimed, string? Source)> Claims { get; init; } = [];
+
+    /// <summary>Requirements to check the report against.</summary>
+    public IReadOnlyList<Requirement> Requirements { get; init; } = [];
+}
+
+/// <summary>One probe run from the commitment to the files: measures the instrument's own echo, runs, judges, writes.</summary>
+public static class ProbeSession
+{
+    /// <summary>A short run against the probe's own echo, for the instrument's own delay.</summary>
+    private static readonly ProbeProfile Echo = new()
+    { Name = "echo", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Redraws = 19 };
+
+    /// <summary>Runs. Cancelling <paramref name="stop"/> ends the sending; the report of what was measured is written all the same.</summary>
+    /// <param name="target">What is measured.</param>
+    /// <param name="options">How.</param>
+    /// <param name="time">The run's one clock.</param>
+    /// <param name="say">Told in words what happens: commitment, echo, analysis.</param>
+    /// <param name="progress">Told about once a second.</param>
+    /// <param name="stop">Ends the sending.</param>
+    /// <exception cref="TargetException">The session could not be opened.</exception>
+    /// <exception cref="FormatException">There is nothing to resume in the folder, or it is damaged.</exception>
+    public static async Task<ProbeReport> RunAsync(
+        IProbeTarget target, ProbeSessionOptions options, TimeProvider time, Action<string>? say, IProgress<ProbeProgress>? progress, CancellationToken stop)
+    {
+        var (seed, earlier) = options.Resume ? RunFolder.Resume(options.Folder, options.Profile, target.Description) : (options.Seed, null);
+        var configuration = RunFolder.Configuration(options.Profile);
+        var commitment = seed.Commit(configuration);
+        Directory.CreateDirectory(options.Folder);
+        await File.WriteAllTextAsync(Path.Combine(options.Folder, "commitment.txt"), $"{commitment}\n{configuration}\n", stop).ConfigureAwait(false);
+        say?.Invoke($"commitment {commitment}");
+        var began = time.GetUtcNow();
+        say?.Invoke("measuring the probe's own echo");
+        var (d50, d95) = await EchoAsync(options.Run, time, stop).ConfigureAwait(false);
+        say?.Invoke(double.IsNaN(d50) ? "the probe's own echo could not be measured" : FormattableString.Invariant($"the probe's own echo: median {1000 * d50:0} ms, D95 {1000 * d95:0} ms"));
+        var run = new ProbeRun(target, options.Profile, seed, time, options.Run with
+        {
+            Echo = (d50, d95),
+            Earlier = earlier,
+            Keep = kept => RunFolder.Keep(options.Folder, options.Profile, seed, target.Description, kept),
+            Effort = options.Run.Effort with { Redraws = options.Profile.Redraws },
+        });
+        var result = await run.RunAsync(progress, stop).ConfigureAwait(false);
+        if (!result.Quality.Incomplete)
+            RunFolder.Forget(options.Folder);
+        var reasons = result.Quality.InvalidReasons();
+        var report = RunFolder.Report(new RunSection
+        {
+            Id = $"{began:yyyyMMdd-HHmmss}-{commitment[7..15]}",
+            Utc = began,
+            Profile = options.Profile.Name,
+            Validity = reasons.Count == 0 ? "VALID" : "INVALID",
+            InvalidReasons = reasons,
+            Incomplete = result.Quality.Incomplete,
+            EndedBecause = result.Quality.EndedBecause,
+            Evidence = result.Quality.Evidence,
+            Target = target.Description,
+            Version = Version,
+            Commitment = commitment,
+            Configuration = configuration,
+            Seed = seed.Hex,
+            TimerP99Ms = Finite(1000 * result.Quality.TimerP99),
+            SendDrops = result.Quality.SendDrops,
+            EchoD50Ms = Finite(1000 * d50),
+            EchoD95Ms = Finite(1000 * d95),
+            TakesPrompts = target.TakesPrompts,
+            Redraws = options.Profile.Redraws,
+            Sessions = result.Quality.Sessions,
+            Amplitude = options.Profile.Amplitude,
+        }, result.Plan, result.Findings, result.Verdict);
+        report = report with
+        {
+            Claims = [.. options.Claims.Select(c => new ClaimRow(c.Metric, c.Claimed, c.Source, report.Metrics.GetValueOrDefault(c.Metric)?.Value, report.Metrics.GetValueOrDefault(c.Metric)?.Unit ?? "1"))],
+        };
+        report = report with { Requirements = [.. options.Requirements.Select(r => RequirementCheck.Run(r, report).Section)] };
+        return RunFolder.Write(options.Folder, report, result.Plan, result.Seen, result.Findings);
+    }
+
+    /// <summary>Version of this program.</summary>
+    public static string Version { get; } =
+        typeof(ProbeSession).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
+    private static async Task<(double D50, double D95)> EchoAsync(ProbeRunOptions run, TimeProvider time, CancellationToken stop)
+    {
+        await using var echo = new NullTarget(time);
+        var result = await new ProbeRun(echo, Echo, ProbeSeed.Create(), time, run with { Effort = new AnalysisEffort(19), Earlier = null, Keep = null }).RunAsync(null, stop).ConfigureAwait(false);
+        stop.ThrowIfCancellationRequested();
+        var delays = result.Findings.Map is { Reliable: true } map ? map.Delay.Order().ToArray() : [];
+        return delays.Length == 0 ? (result.Findings.D50.Value, double.NaN) : (Intervals.Quantile(delays, 0.5), Intervals.Quantile(delays, 0.95));
+    }
+
+    private static double? Finite(double value) => double.IsFinite(value) ? Math.Round(value, 3) : null;
+}

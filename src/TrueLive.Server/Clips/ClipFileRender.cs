@@ -1,0 +1,172 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using TrueLive.Core.Clips;
+using TrueLive.Core.Models;
+using TrueLive.Core.Tiers;
+using TrueLive.Media.Files;
+
+namespace TrueLive.Server.Clips;
+
+/// <summary>
+/// Tier 1: one file in, one finished file out. What is finished lies in a work folder beside the output, so that a run which was
+/// killed goes on where it was, with the same frames as one that was not.
+/// </summary>
+public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
+{
+    /// <summary>Shortest scene that gets a memory of its own.</summary>
+    public static readonly TimeSpan MinScene = TimeSpan.FromSeconds(2);
+
+    private ImmutableArray<ClipLane> _lanes = [];
+    private MediaFile? _file;
+    private long _resumed;
+    private long _began;
+    private volatile string _note = "Reads the file.";
+
+    /// <summary>How far it is; may be asked from any thread.</summary>
+    public ClipFileProgress Progress
+    {
+        get
+        {
+            var lanes = _lanes;
+            var made = lanes.IsDefaultOrEmpty ? 0 : lanes.Sum(l => l.FramesDone);
+            var done = _resumed + made;
+            var total = Math.Max(_file?.Frames ?? 0, done);
+            var seconds = made > 0 ? time.GetElapsedTime(_began).TotalSeconds : 0;
+            var fps = seconds > 0 ? made / seconds : 0;
+            var real = _file?.FrameRate > 0 ? fps / _file.FrameRate : 0;
+            TimeSpan? left = fps > 0 && _file?.Frames > 0 ? TimeSpan.FromSeconds(Math.Min((total - done) / fps, 1e6)) : null;
+            return new ClipFileProgress(done, _file?.Frames > 0 ? total : 0, fps, real, left, _note);
+        }
+    }
+
+    /// <summary>
+    /// Renders. When <paramref name="stop"/> fires, what is on its way is finished, the parts are joined to a playable file and the
+    /// work folder stays; when <paramref name="cancel"/> fires, nothing is left.
+    /// </summary>
+    /// <exception cref="MediaFileException">The input cannot be read, is over a limit, or ffmpeg failed; the message is for the user.</exception>
+    /// <exception cref="ModelStepException">The network failed.</exception>
+    public async Task<ClipFileResult> RunAsync(CancellationToken stop, CancellationToken cancel)
+    {
+        var began = time.GetTimestamp();
+        var file = _file = await MediaFile.OpenAsync(settings.Input, cancel).ConfigureAwait(false);
+        if (file.Duration > settings.MaxLength)
+            throw new MediaFileException($"{Path.GetFileName(settings.Input)} is {file.Duration.TotalSeconds:0} s long; at most {settings.MaxLength.TotalSeconds:0} s are taken. Cut it first.");
+        var (wide, high) = settings.Size.Width > 0 ? settings.Size : (file.Width, file.Height);
+        var size = settings.Model.Info.Sizes.Nearest(wide, high);
+        size = (size.Width + (size.Width & 1), size.Height + (size.Height & 1));
+        var cues = settings.Recorded.IsDefaultOrEmpty ? settings.Prompts.Resolve(settings.Model, settings.Strength, settings.Transition) : settings.Recorded;
+        var notes = new List<string>(file.Notes);
+        var work = await OpenWorkAsync(file, size, cues, notes, cancel).ConfigureAwait(false);
+        try
+        {
+            _resumed = work.State.Lanes.Sum(l => l.Parts.Sum(p => p.Frames));
+            _note = "Renders.";
+            _began = time.GetTimestamp();
+            await RenderAsync(work, file, size, cues, stop, cancel).ConfigureAwait(false);
+            return await JoinAsync(work, file, size, notes, began, cancel).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is not IOException)
+        {
+            // A full disk or a killed process can be mended and gone on from; a bad input or a cancelled job cannot.
+            if (!settings.KeepWork)
+                work.Delete();
+            throw;
+        }
+    }
+
+    private async Task<ClipWork> OpenWorkAsync(MediaFile file, (int Width, int Height) size, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, List<string> notes, CancellationToken cancel)
+    {
+        var model = settings.Model.Info;
+        var fingerprint = ClipWork.Fingerprint(settings.Input, string.Create(CultureInfo.InvariantCulture,
+            $"1|{model.Id}|{model.Version}|{size}|{settings.Format}|{settings.Segments}|{string.Join(';', cues.Select(c => $"{c.At.Ticks} {c.Prompt.Strength} {c.Prompt.Transition.Ticks} {c.Prompt.Text}"))}|{string.Join(',', settings.Resets.Order())}|{settings.Trim}"));
+        if (settings.Resume && ClipWork.Find(settings.WorkPath, fingerprint) is { } found)
+            return found;
+        var lanes = settings.Segments ? await ScenesAsync(file, cues, notes, cancel).ConfigureAwait(false) : (Origin: TimeSpan.Zero, [new ClipLaneState()]);
+        return ClipWork.Begin(settings.WorkPath, new ClipWorkState(fingerprint, lanes.Origin.Ticks, lanes.Lanes));
+    }
+
+    private async Task<(TimeSpan Origin, IReadOnlyList<ClipLaneState> Lanes)> ScenesAsync(MediaFile file, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, List<string> notes, CancellationToken cancel)
+    {
+        _note = "Looks for scene cuts.";
+        var cuts = await SceneCuts.FindAsync(file, cancel).ConfigureAwait(false);
+        var origin = cuts[0];
+        var starts = new List<TimeSpan> { origin };
+        foreach (var cut in cuts.Skip(1))
+        {
+            // Where a look is just coming in, a memory that begins anew would not know how far it is.
+            var moving = cues.Any(c => cut - origin >= c.At && cut - origin - ClipLane.WarmUp <= c.At + c.Prompt.Transition);
+            if (!moving && cut - starts[^1] >= MinScene)
+                starts.Add(cut);
+        }
+        notes.Add(starts.Count == 1
+            ? "No scene cut was found where the clip could be divided: it was rendered in one piece."
+            : $"The clip was divided at {starts.Count - 1} scene cuts; each scene's memory was warmed up on the {ClipLane.WarmUp.TotalSeconds:0.0} s before it, so the frames after a cut can differ slightly from an undivided rendering.");
+        return (origin, [.. starts.Select((start, i) => new ClipLaneState
+        {
+            FromTicks = i == 0 ? null : start.Ticks,
+            UntilTicks = i + 1 < starts.Count ? (starts[i + 1] - origin).Ticks : null,
+        })]);
+    }
+
+    private async Task RenderAsync(ClipWork work, MediaFile file, (int Width, int Height) size, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, CancellationToken stop, CancellationToken cancel)
+    {
+        var indices = Enumerable.Range(0, work.State.Lanes.Count).Where(i => !work.State.Lanes[i].Ended).ToArray();
+        var options = new ParallelOptions { MaxDegreeOfParallelism = settings.Segments ? Math.Max(1, settings.Workers) : 1, CancellationToken = cancel };
+        await Parallel.ForEachAsync(indices, options, async (index, token) =>
+        {
+            if (stop.IsCancellationRequested)
+                return;
+            using var lane = new ClipLane(settings, file, work, index, size, time);
+            ImmutableInterlocked.Update(ref _lanes, lanes => lanes.Add(lane));
+            await lane.RunAsync(cues, stop, token).ConfigureAwait(false);
+        }).ConfigureAwait(false);
+    }
+
+    private async Task<ClipFileResult> JoinAsync(ClipWork work, MediaFile file, (int Width, int Height) size, List<string> notes, long began, CancellationToken cancel)
+    {
+        _note = "Joins the parts.";
+        var state = work.State;
+        var complete = state.Lanes.All(l => l.Ended);
+        var usable = state.Lanes.Take(state.Lanes.TakeWhile(l => l.Ended).Count() + 1).ToArray();
+        var parts = usable.SelectMany(l => l.Parts).ToArray();
+        if (parts.Length == 0)
+            throw new OperationCanceledException("It was stopped before the first frame.");
+        var frames = parts.Sum(p => p.Frames);
+        var last = TimeSpan.FromTicks(usable.Last(l => l.Parts.Count > 0).LastTicks);
+        var end = EndOf(file, frames, last, complete, notes);
+        // A cut lane ends with the last frame before the next lane's first, so parts simply follow each other.
+        await FileJoin.RunAsync(
+            [.. parts.Select(p => new ClipSegment(work.PathOf(p.File), TimeSpan.FromTicks(p.StartTicks)))], file,
+            TimeSpan.FromTicks(state.OriginTicks) - file.Start + settings.Trim.Start, end, settings.Format, settings.Output, Tags(size), cancel).ConfigureAwait(false);
+        if (complete)
+            work.Delete();
+        _note = "Done.";
+        var bytes = settings.Format == ClipFormat.Png ? new DirectoryInfo(settings.Output).EnumerateFiles().Sum(f => f.Length) : new FileInfo(settings.Output).Length;
+        return new ClipFileResult(frames, _resumed, end, complete, time.GetElapsedTime(began), bytes, notes);
+    }
+
+    private TimeSpan EndOf(MediaFile file, long frames, TimeSpan last, bool complete, List<string> notes)
+    {
+        var mean = file.FrameRate > 0 ? TimeSpan.FromSeconds(1 / file.FrameRate) : frames > 1 ? last / (frames - 1) : TimeSpan.FromMilliseconds(40);
+        var end = last + mean;
+        if (!complete || file.Duration <= end || settings.Trim != (TimeSpan.Zero, TimeSpan.MaxValue))
+            return end;
+        if (file.Duration - end <= TimeSpan.FromSeconds(2) || file.Duration - end <= 3 * mean)
+            return file.Duration;
+        notes.Add($"The file says that it is {file.Duration.TotalSeconds:0.0} s long, but its pictures end at {end.TotalSeconds:0.0} s.");
+        return end;
+    }
+
+    private Dictionary<string, string> Tags((int Width, int Height) size)
+    {
+        var model = settings.Model.Info;
+        var prompts = settings.Recorded.IsDefaultOrEmpty ? settings.Prompts.ToString() : "from a live session's journal";
+        return new Dictionary<string, string>
+        {
+            ["comment"] = $"{TierWords.Means(Tier.Clip)} Made with TrueLive, model {model.Id} {model.Version} at {size.Width}x{size.Height}.",
+            ["truelive_tier"] = "clip",
+            ["truelive_model"] = $"{model.Id} {model.Version}",
+            ["truelive_prompts"] = prompts.Length <= 4000 ? prompts : prompts[..4000],
+        };
+    }
+}

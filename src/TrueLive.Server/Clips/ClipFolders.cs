@@ -1,0 +1,101 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using TrueLive.Server.Configuration;
+
+namespace TrueLive.Server.Clips;
+
+/// <summary>
+/// Where uploads, work, results and journals lie, and how much of the disk each key fills. Every thing is a folder named by its
+/// unguessable id; what is not there any more is found out by looking, so nothing can disagree with the disk.
+/// </summary>
+internal sealed class ClipFolders(ServerOptions options)
+{
+    private readonly ConcurrentDictionary<string, long> _reserved = new();
+
+    public string Root { get; } = Path.Combine(options.DataPath, "clips");
+
+    public string Database => Path.Combine(Root, "queue.sqlite");
+
+    public string Uploads => Path.Combine(Root, "uploads");
+
+    public string Journals => Path.Combine(Root, "journals");
+
+    public string Webhooks => Path.Combine(Root, "webhooks");
+
+    public string WorkOf(string job) => Path.Combine(Root, "work", job);
+
+    public string ResultOf(string job, string ending) => Path.Combine(Root, "results", job, "clip" + ending);
+
+    public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+
+    /// <summary>Ids come from clients: only what <see cref="NewId"/> makes is ever used in a path.</summary>
+    public static bool IsId(string? id) => id is { Length: 32 } && id.All(char.IsAsciiHexDigitLower);
+
+    public static long BytesIn(string folder) => Directory.Exists(folder) ? new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length) : 0;
+
+    public static void Remove(string folder)
+    {
+        try
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+        }
+    }
+
+    public void RemoveJob(string job)
+    {
+        Remove(WorkOf(job));
+        Remove(Path.Combine(Root, "results", job));
+    }
+
+    /// <summary>Says who a new folder belongs to.</summary>
+    public static void Own(string folder, string owner)
+    {
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, "owner"), owner);
+    }
+
+    /// <summary>The key that a folder belongs to; null for a folder that is not there.</summary>
+    public static string? OwnerOf(string folder)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(folder, "owner"));
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Bytes on disk that belong to a key, with those that are reserved for what is coming in.</summary>
+    public long UsedBy(string owner) => _reserved.GetValueOrDefault(owner) + new[] { Uploads, Journals, Path.Combine(Root, "results") }
+        .Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Where(d => OwnerOf(d) == owner).Sum(BytesIn);
+
+    /// <summary>Bytes that a key may still fill.</summary>
+    public long LeftFor(string owner) => ((long)options.ClipDiskMb << 20) - UsedBy(owner);
+
+    /// <summary>Counts bytes that are on their way until the result is disposed. Null when there is no room for them.</summary>
+    public IDisposable? Reserve(string owner, long bytes)
+    {
+        _reserved.AddOrUpdate(owner, bytes, (_, now) => now + bytes);
+        var reservation = new Reservation(this, owner, bytes);
+        if (LeftFor(owner) >= 0)
+            return reservation;
+        reservation.Dispose();
+        return null;
+    }
+
+    private sealed class Reservation(ClipFolders folders, string owner, long bytes) : IDisposable
+    {
+        private int _gone;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _gone, 1) == 0)
+                folders._reserved.AddOrUpdate(owner, 0, (_, now) => now - bytes);
+        }
+    }
+}

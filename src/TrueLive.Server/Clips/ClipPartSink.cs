@@ -1,0 +1,95 @@
+using System.Collections.Concurrent;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
+using TrueLive.Media.Files;
+
+namespace TrueLive.Server.Clips;
+
+/// <summary>
+/// Writes a lane's frames as parts. A part ends at the frames that the step thread marked, and while its encoder finishes the next
+/// one has begun: the network never waits for it.
+/// </summary>
+internal sealed class ClipPartSink(ClipWork work, int lane, ClipFileSettings settings, int width, int height) : IVideoSink, IAsyncDisposable
+{
+    private readonly ConcurrentQueue<(long Frame, ModelState Memory)> _marks = new();
+    private FileSink? _part;
+    private string _name = "";
+    private TimeSpan _start;
+    private TimeSpan _last;
+    private long _next;
+    private Task _finishing = Task.CompletedTask;
+
+    /// <summary>Frames before this time only warm the memory up.</summary>
+    public TimeSpan From { get; init; } = TimeSpan.Zero;
+
+    /// <summary>Called by the step thread before the frame with this number: the part ends there, with this memory.</summary>
+    public void Mark(long frame, ModelState memory) => _marks.Enqueue((frame, memory));
+
+    public async ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+    {
+        if (_marks.TryPeek(out var mark) && frame.Time.Sequence >= mark.Frame)
+        {
+            _marks.TryDequeue(out _);
+            await EndPartAsync(mark.Frame, mark.Memory, ended: false, cancel).ConfigureAwait(false);
+        }
+        _next = frame.Time.Sequence + 1;
+        if (frame.Time.Captured < From)
+            return true;
+        if (_part is null)
+        {
+            _start = frame.Time.Captured;
+            _name = $"part-{lane:0000}-{frame.Time.Sequence:00000000}.mkv";
+            _part = await FileSink.CreateAsync(work.PathOf(_name), width, height, settings.Format, settings.EncoderThreads, cancel).ConfigureAwait(false);
+        }
+        _last = frame.Time.Captured;
+        return await _part.WriteAsync(frame, provenance, cancel).ConfigureAwait(false);
+    }
+
+    /// <summary>Ends the last part; <paramref name="memory"/> is the memory after it.</summary>
+    public async Task FinishAsync(ModelState memory, bool ended, CancellationToken cancel)
+    {
+        if (_next > 0)
+            await EndPartAsync(_next, memory, ended, cancel).ConfigureAwait(false);
+        else if (ended)
+            work.Advance(lane, state => state with { Ended = true });
+        await _finishing.ConfigureAwait(false);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_part is not null)
+            await _part.DisposeAsync().ConfigureAwait(false);
+        await _finishing.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
+    }
+
+    private async Task EndPartAsync(long next, ModelState memory, bool ended, CancellationToken cancel)
+    {
+        // One part at most finishes while the next is written; and parts are written down in order.
+        await _finishing.ConfigureAwait(false);
+        var (part, name, start, last) = (_part, _name, _start, _last);
+        _part = null;
+        _finishing = part is null && !ended ? Task.CompletedTask : Finish();
+        if (work.Bytes > settings.MaxBytes)
+            throw new MediaFileException($"The clip takes more than the {settings.MaxBytes >> 20} MB that it may. Choose a smaller size or a shorter part.");
+
+        async Task Finish()
+        {
+            var frames = part?.Frames ?? 0;
+            if (part is not null)
+            {
+                await using (part)
+                    await part.FinishAsync(cancel).ConfigureAwait(false);
+            }
+            var saved = work.SaveMemory(lane, next, memory);
+            work.Advance(lane, state => state with
+            {
+                Next = next,
+                Memory = saved,
+                Ended = ended,
+                LastTicks = part is null ? state.LastTicks : last.Ticks,
+                Parts = part is null ? state.Parts : [.. state.Parts, new ClipPart(name, start.Ticks, frames)],
+            });
+        }
+    }
+}

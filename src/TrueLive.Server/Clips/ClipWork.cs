@@ -1,0 +1,169 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using TrueLive.Core.Models;
+
+namespace TrueLive.Server.Clips;
+
+/// <summary>A finished part on disk.</summary>
+/// <param name="File">Its name in the work folder.</param>
+/// <param name="StartTicks">Time of its first frame on the clip's timeline.</param>
+/// <param name="Frames">Frames in it.</param>
+internal sealed record ClipPart(string File, long StartTicks, long Frames);
+
+/// <summary>One scene, or the whole clip: a run of frames with one memory.</summary>
+internal sealed record ClipLaneState
+{
+    /// <summary>Where it begins on the file's own timeline; null from the start.</summary>
+    public long? FromTicks { get; init; }
+
+    /// <summary>Where the next lane begins, on the clip's timeline; null for the last.</summary>
+    public long? UntilTicks { get; init; }
+
+    /// <summary>Frames of its source that need not be worked on again.</summary>
+    public long Next { get; init; }
+
+    /// <summary>File with the memory before frame <see cref="Next"/>; null before the first frame.</summary>
+    public string? Memory { get; init; }
+
+    /// <summary>Every frame is there.</summary>
+    public bool Ended { get; init; }
+
+    /// <summary>Time of the last frame that is there.</summary>
+    public long LastTicks { get; init; }
+
+    public IReadOnlyList<ClipPart> Parts { get; init; } = [];
+}
+
+/// <summary>What progress.json holds.</summary>
+internal sealed record ClipWorkState(string Fingerprint, long OriginTicks, IReadOnlyList<ClipLaneState> Lanes);
+
+/// <summary>
+/// The work folder beside an output: finished parts, the model's memory after each, and progress.json that names them. The file is
+/// replaced in one move after the part is whole, so that a process may be killed at any moment.
+/// </summary>
+internal sealed class ClipWork
+{
+    private readonly string _folder;
+    private readonly Lock _write = new();
+    private ClipWorkState _state;
+
+    private ClipWork(string folder, ClipWorkState state) => (_folder, _state) = (folder, state);
+
+    /// <summary>What is finished.</summary>
+    public ClipWorkState State
+    {
+        get
+        {
+            lock (_write)
+                return _state;
+        }
+    }
+
+    /// <summary>Bytes of all parts on disk.</summary>
+    public long Bytes => Directory.Exists(_folder) ? new DirectoryInfo(_folder).EnumerateFiles().Sum(f => f.Length) : 0;
+
+    /// <summary>Full path of a file in the folder.</summary>
+    public string PathOf(string name) => Path.Combine(_folder, name);
+
+    /// <summary>The work that an earlier run left, or null when there is none of this fingerprint.</summary>
+    public static ClipWork? Find(string folder, string fingerprint)
+    {
+        try
+        {
+            using var file = File.OpenRead(Path.Combine(folder, "progress.json"));
+            var state = JsonSerializer.Deserialize(file, ClipWorkJson.Default.ClipWorkState);
+            return state?.Fingerprint == fingerprint ? new ClipWork(folder, state) : null;
+        }
+        catch (Exception error) when (error is IOException or JsonException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Begins anew in an empty folder.</summary>
+    public static ClipWork Begin(string folder, ClipWorkState state)
+    {
+        if (Directory.Exists(folder))
+            Directory.Delete(folder, recursive: true);
+        Directory.CreateDirectory(folder);
+        var work = new ClipWork(folder, state);
+        work.Save();
+        return work;
+    }
+
+    /// <summary>Remembers the moment of the file's first frame.</summary>
+    public void SetOrigin(TimeSpan origin)
+    {
+        lock (_write)
+            _state = _state with { OriginTicks = origin.Ticks };
+    }
+
+    /// <summary>Writes down what a lane has finished; the memory that is no longer needed goes.</summary>
+    public void Advance(int lane, Func<ClipLaneState, ClipLaneState> change)
+    {
+        lock (_write)
+        {
+            var lanes = _state.Lanes.ToArray();
+            var before = lanes[lane];
+            lanes[lane] = change(before);
+            _state = _state with { Lanes = lanes };
+            Save();
+            if (before.Memory is { } old && old != lanes[lane].Memory)
+                File.Delete(PathOf(old));
+        }
+    }
+
+    /// <summary>Puts a model's memory on disk.</summary>
+    public string SaveMemory(int lane, long frame, ModelState memory)
+    {
+        var name = $"memory-{lane:0000}-{frame:00000000}.bin";
+        File.WriteAllBytes(PathOf(name), memory.Bytes.Span);
+        return name;
+    }
+
+    /// <summary>Removes the folder.</summary>
+    public void Delete()
+    {
+        if (Directory.Exists(_folder))
+            Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>
+    /// Tells one input and its settings from another: length and both ends of the file, and the settings' text. Not a proof against
+    /// somebody who wants two files to be taken for one.
+    /// </summary>
+    public static string Fingerprint(string input, string settings)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var file = File.OpenRead(input);
+        Span<byte> length = stackalloc byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(length, file.Length);
+        hash.AppendData(length);
+        var buffer = new byte[1 << 20];
+        hash.AppendData(buffer.AsSpan(0, file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false)));
+        if (file.Length > buffer.Length)
+        {
+            file.Position = Math.Max(buffer.Length, file.Length - buffer.Length);
+            hash.AppendData(buffer.AsSpan(0, file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false)));
+        }
+        hash.AppendData(Encoding.UTF8.GetBytes(settings));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private void Save()
+    {
+        var file = PathOf("progress.json");
+        using (var to = new FileStream(file + ".new", FileMode.Create))
+        {
+            JsonSerializer.Serialize(to, _state, ClipWorkJson.Default.ClipWorkState);
+            to.Flush(flushToDisk: true);
+        }
+        File.Move(file + ".new", file, overwrite: true);
+    }
+}
+
+[JsonSerializable(typeof(ClipWorkState))]
+internal sealed partial class ClipWorkJson : JsonSerializerContext;

@@ -1,0 +1,59 @@
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Clips;
+
+/// <summary>
+/// Decides when clip work must leave the processors to live sessions: before every step it asks whether the cores that connected,
+/// unpaused live sessions leave free are enough for the step and its codecs. With two cores that means that clips stand still while
+/// anyone is live; they go on with the next step after that.
+/// </summary>
+internal sealed class LivePrecedence(SessionRegistry sessions, Admission admission, ModelShelf models)
+{
+    // Looked at again this often while waiting, and never while working.
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
+
+    private int _waiting;
+
+    /// <summary>Clip work stands still at this moment.</summary>
+    public bool Waiting => Volatile.Read(ref _waiting) > 0;
+
+    /// <summary>Tier 2 goes before tier 1: somebody looks at it.</summary>
+    public Func<bool> InteractiveBusy { get; set; } = () => false;
+
+    /// <summary>Live sessions leave too few cores for other work at this moment.</summary>
+    public bool LiveHasCores => MustWait(
+        [.. sessions.Seats.Where(s => s.Session.State == SessionState.Live).Select(s => s.Share)], admission.Cores, models.StepThreads + 1);
+
+    /// <summary>Blocks clip work while live sessions need the cores, or while an interactive clip is computed.</summary>
+    public void Wait(CancellationToken cancel) => Wait(() => LiveHasCores || InteractiveBusy(), cancel);
+
+    /// <summary>Blocks interactive work while live sessions need the cores.</summary>
+    public void WaitForLive(CancellationToken cancel) => Wait(() => LiveHasCores, cancel);
+
+    private void Wait(Func<bool> needed, CancellationToken cancel)
+    {
+        if (!needed())
+            return;
+        Interlocked.Increment(ref _waiting);
+        try
+        {
+            while (needed())
+            {
+                cancel.WaitHandle.WaitOne(Look);
+                cancel.ThrowIfCancellationRequested();
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
+    }
+
+    /// <summary>The rule itself.</summary>
+    /// <param name="shares">What each running live session takes of the machine, 0..1; 0 when it was not measured.</param>
+    /// <param name="cores">Cores of the machine.</param>
+    /// <param name="needed">Cores that a clip uses: those of its step and one for its codecs.</param>
+    internal static bool MustWait(IReadOnlyCollection<double> shares, int cores, int needed) =>
+        shares.Count > 0 && (shares.Any(s => s <= 0) || cores * Admission.Budget * (1 - shares.Sum()) < needed);
+}

@@ -1,0 +1,144 @@
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Mvc;
+using TrueLive.Server.Probes;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Http;
+
+/// <summary>Runs of the probe over HTTP, for the page and for scripts.</summary>
+internal static partial class ProbeEndpoints
+{
+    private const long MaxReport = 16L << 20;
+
+    // A report is a page of its own with its own style and no script; nothing in it may reach the server.
+    private const string ReportPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
+
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        var probes = app.MapGroup("/v1/probes").WithTags("Probe");
+        probes.MapGet("", (ProbeRuns runs) => new ProbeListView([.. runs.All.Select(j => j.Look().View)])).WithSummary("Runs, newest first");
+        probes.MapPost("", Begin).WithSummary("Measure this server ('self'), the probe's own echo ('echo') or another address; one run at a time")
+            .Produces<ProbeView>(StatusCodes.Status202Accepted).ProducesProblem(409).ProducesProblem(422);
+        probes.MapGet("/{id}", (string id, ProbeRuns runs) => runs.Find(id) is { } job ? Results.Ok(job.Look().View) : NoSuchRun(id))
+            .WithSummary("One run").Produces<ProbeView>().ProducesProblem(404);
+        probes.MapGet("/{id}/events", Watch).WithSummary("The run as server-sent events: 'progress', last 'end'").Produces(200, contentType: "text/event-stream").ProducesProblem(404);
+        foreach (var file in new[] { "report.html", "report.json" })
+        {
+            probes.MapGet("/{id}/" + file, (string id, HttpContext http, ProbeRuns runs) => Report(id, file, http, runs))
+                .WithSummary("The report").ProducesProblem(404).ProducesProblem(409);
+        }
+        probes.MapDelete("/{id}", Remove).WithSummary("Cancel a run, or remove an ended one").Produces<ProbeView>().ProducesProblem(404);
+        probes.MapPost("/check", Check).WithSummary("Does a report meet a requirement? Body: report.json; or ?probe=ID").Produces<ProbeCheckView>().ProducesProblem(413).ProducesProblem(422);
+    }
+
+    private static IResult Begin([FromBody] ProbeBody body, IServer server, ProbeRuns runs)
+    {
+        try
+        {
+            var own = new UriBuilder(server.Features.Get<IServerAddressesFeature>()!.Addresses.First());
+            if (own.Host is "0.0.0.0" or "[::]" or "::")
+                own.Host = "127.0.0.1";
+            var job = runs.Begin(body.Target, own.Uri.GetLeftPart(UriPartial.Authority), body.Profile, body.Key);
+            return Results.Accepted($"/v1/probes/{job.Id}", job.Look().View);
+        }
+        catch (RequestRefusedException refused)
+        {
+            return Problems.Of(refused.Status, refused.Message);
+        }
+    }
+
+    private static async Task Watch(string id, HttpContext http, ProbeRuns runs)
+    {
+        if (runs.Find(id) is not { } job)
+        {
+            await NoSuchRun(id).ExecuteAsync(http).ConfigureAwait(false);
+            return;
+        }
+        http.Response.ContentType = "text/event-stream";
+        http.Response.Headers.CacheControl = "no-store";
+        try
+        {
+            while (true)
+            {
+                var (view, changed) = job.Look();
+                var ended = view.State != "running";
+                var json = System.Text.Json.JsonSerializer.Serialize(view, ApiJson.Default.ProbeView);
+                await http.Response.WriteAsync($"event: {(ended ? "end" : "progress")}\ndata: {json}\n\n", http.RequestAborted).ConfigureAwait(false);
+                await http.Response.Body.FlushAsync(http.RequestAborted).ConfigureAwait(false);
+                if (ended)
+                    return;
+                await changed.WaitAsync(http.RequestAborted).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+        }
+    }
+
+    private static IResult Report(string id, string file, HttpContext http, ProbeRuns runs)
+    {
+        if (runs.Find(id) is not { } job)
+            return NoSuchRun(id);
+        var path = Path.Combine(job.Folder, file);
+        if (job.State != ProbeState.Done || !File.Exists(path))
+            return Problems.Of(StatusCodes.Status409Conflict, "There is no report: the run goes on, failed or was cancelled.");
+        http.Response.Headers.ContentSecurityPolicy = ReportPolicy;
+        return Results.File(path, file.EndsWith("html", StringComparison.Ordinal) ? "text/html; charset=utf-8" : "application/json");
+    }
+
+    private static IResult Remove(string id, ProbeRuns runs)
+    {
+        if (runs.Find(id) is not { } job)
+            return NoSuchRun(id);
+        runs.Remove(job);
+        return Results.Ok(job.Look().View);
+    }
+
+    private static async Task<IResult> Check(string? requirement, string? probe, HttpContext http, ProbeRuns runs)
+    {
+        if (requirement is null || !PresetName().IsMatch(requirement))
+            return Problems.Of(StatusCodes.Status422UnprocessableEntity, "Name a requirement that ships with TrueLive: ?requirement=video-call-filter.");
+        if (probe is not null)
+        {
+            return runs.Find(probe) is { State: ProbeState.Done } job
+                ? Checked(await ProbeRuns.CheckAsync(requirement, Path.Combine(job.Folder, "report.json"), http.RequestAborted).ConfigureAwait(false)) : NoSuchRun(probe);
+        }
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+            limit.MaxRequestBodySize = MaxReport;
+        var file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName() + ".json");
+        try
+        {
+            var copy = new FileStream(file, FileMode.CreateNew, FileAccess.Write, FileShare.None);
+            await using (copy.ConfigureAwait(false))
+                await http.Request.Body.CopyToAsync(copy, http.RequestAborted).ConfigureAwait(false);
+            return Checked(await ProbeRuns.CheckAsync(requirement, file, http.RequestAborted).ConfigureAwait(false));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    private static IResult Checked((int Code, IReadOnlyList<string> Lines) found) => found.Code switch
+    {
+        0 or 1 or 2 => Results.Ok(new ProbeCheckView(found.Code switch { 0 => "PASS", 1 => "FAIL", _ => "INCONCLUSIVE" }, found.Lines)),
+        _ => Problems.Of(StatusCodes.Status422UnprocessableEntity, found.Lines.Count > 0 ? string.Join(' ', found.Lines) : "The report could not be checked."),
+    };
+
+    private static IResult NoSuchRun(string id) => Problems.Of(StatusCodes.Status404NotFound, $"There is no probe run '{(id.Length > 64 ? id[..64] : id)}'. It may have expired.");
+
+    [GeneratedRegex("^[a-z0-9-]{1,40}$")]
+    private static partial Regex PresetName();
+}
+
+/// <summary>Body of <c>POST /v1/probes</c>. The key is handed to the probe and kept nowhere.</summary>
+internal sealed record ProbeBody(string? Target, string? Profile, string? Key);
+
+/// <summary>All runs.</summary>
+internal sealed record ProbeListView(IReadOnlyList<ProbeView> Probes);
+
+/// <summary>PASS, FAIL or INCONCLUSIVE, and the reasons line by line.</summary>
+internal sealed record ProbeCheckView(string Result, IReadOnlyList<string> Lines);

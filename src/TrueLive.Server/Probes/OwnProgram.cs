@@ -1,0 +1,22 @@
+using System.Diagnostics;
+using System.Reflection;
+
+namespace TrueLive.Server.Probes;
+
+/// <summary>Starts this very program again with other arguments, so that probe and server are always of one version and share no memory.</summary>
+internal static class OwnProgram
+{
+    /// <summary>What to start; output and errors are redirected. Nothing of a caller goes through a shell.</summary>
+    public static ProcessStartInfo Start(params IEnumerable<string> arguments)
+    {
+        var own = Environment.ProcessPath ?? throw new InvalidOperationException("This program does not know its own path.");
+        var start = new ProcessStartInfo(own) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        // Run as `dotnet truelive.dll`, the process is dotnet and the program its first argument.
+        if (Path.GetFileNameWithoutExtension(own) == "dotnet")
+            start.ArgumentList.Add(Assembly.GetEntryAssembly()!.Location);
+        foreach (var argument in arguments)
+            start.ArgumentList.Add(argument);
+        start.Environment["MALLOC_ARENA_MAX"] = "2";
+        return start;
+    }
+}

@@ -1,0 +1,203 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Security.Cryptography;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Probes;
+
+/// <summary>
+/// Runs the probe for clients, one run at a time, as a child of this program at low priority. A key reaches the child in its
+/// environment only. Reports lie under the data folder for a day, at most <see cref="MaxKept"/> of them. Thread-safe.
+/// </summary>
+internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time, ILogger<ProbeRuns> logger) : IAsyncDisposable
+{
+    /// <summary>Reports kept; the oldest goes.</summary>
+    public const int MaxKept = 20;
+
+    private const long MaxBytes = 2L << 30;
+    private const string KeyVariable = "TRUELIVE_PROBE_KEY";
+    private static readonly TimeSpan Kept = TimeSpan.FromDays(1);
+
+    private static readonly Dictionary<string, TimeSpan> Limits = new()
+    {
+        ["quick"] = TimeSpan.FromMinutes(12), ["standard"] = TimeSpan.FromMinutes(40), ["deep"] = TimeSpan.FromMinutes(100),
+    };
+
+    private readonly ConcurrentDictionary<string, ProbeJob> _jobs = new();
+    private readonly Lock _one = new();
+    private Task _running = Task.CompletedTask;
+
+    private string Root => Path.Combine(options.DataPath, "probes");
+
+    /// <summary>Newest first.</summary>
+    public IReadOnlyList<ProbeJob> All => [.. _jobs.Values.OrderByDescending(j => j.Look().View.Created)];
+
+    public ProbeJob? Find(string id) => _jobs.GetValueOrDefault(id);
+
+    /// <summary>Begins a run.</summary>
+    /// <param name="target"><c>self</c>, <c>echo</c> for the probe's own echo, or an http(s) address.</param>
+    /// <param name="own">Address of this server, for <c>self</c>.</param>
+    /// <param name="profile">quick, standard or deep.</param>
+    /// <param name="key">Key of the target; never stored.</param>
+    /// <exception cref="RequestRefusedException">Bad target or profile (422), or a run is going on (409).</exception>
+    public ProbeJob Begin(string? target, string own, string? profile, string? key)
+    {
+        profile = string.IsNullOrEmpty(profile) ? "quick" : profile;
+        if (!Limits.TryGetValue(profile, out var limit))
+            throw new RequestRefusedException(422, $"There is no profile '{profile}'; choose {string.Join(", ", Limits.Keys)}.");
+        if (key?.Length > 512)
+            throw new RequestRefusedException(422, "The key is longer than 512 characters.");
+        string[] command = target switch
+        {
+            null or "" or "self" => ["truelive", own],
+            "echo" => ["null"],
+            _ => [Address(target).AbsolutePath.Contains("/whip", StringComparison.Ordinal) ? "whip" : "truelive", Address(target).AbsoluteUri],
+        };
+        if (target is null or "" or "self")
+            key ??= options.ApiKeys.FirstOrDefault();
+        lock (_one)
+        {
+            if (!_running.IsCompleted)
+                throw new RequestRefusedException(409, "A probe is running. It takes the whole line to measure well, so only one runs at a time; cancel it or wait.");
+            Forget();
+            var now = time.GetUtcNow();
+            var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+            var job = new ProbeJob(id, target is null or "" ? "self" : target, profile, Path.Combine(Root, id), now, now + Kept);
+            var arguments = new List<string>(["probe", .. command, "--profile", profile, "--out", job.Folder, "--progress", "json"]);
+            if (!string.IsNullOrEmpty(key) && command[0] != "null")
+                arguments.AddRange(["--bearer-env", KeyVariable]);
+            _jobs[id] = job;
+            _running = Task.Run(() => RunAsync(job, arguments, key, limit));
+            return job;
+        }
+    }
+
+    /// <summary>Does a report meet a requirement that ships with the product? Exit code and lines of <c>truelive check</c>.</summary>
+    public static async Task<(int Code, IReadOnlyList<string> Lines)> CheckAsync(string requirement, string report, CancellationToken cancel)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        limit.CancelAfter(TimeSpan.FromSeconds(60));
+        using var process = Process.Start(OwnProgram.Start("check", requirement, report))!;
+        try
+        {
+            var output = process.StandardOutput.ReadToEndAsync(limit.Token);
+            var errors = process.StandardError.ReadToEndAsync(limit.Token);
+            await process.WaitForExitAsync(limit.Token).ConfigureAwait(false);
+            return (process.ExitCode, [.. $"{await output.ConfigureAwait(false)}\n{await errors.ConfigureAwait(false)}".Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Take(100)]);
+        }
+        finally
+        {
+            if (!process.HasExited)
+                process.Kill(entireProcessTree: true);
+        }
+    }
+
+    /// <summary>Stops a run, or forgets an ended one with its files.</summary>
+    public void Remove(ProbeJob job)
+    {
+        if (job.State == ProbeState.Running)
+        {
+            job.Cancel.Cancel();
+            return;
+        }
+        _jobs.TryRemove(job.Id, out _);
+        Delete(job.Folder);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var job in _jobs.Values)
+            await job.Cancel.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(false);
+        foreach (var job in _jobs.Values)
+            job.Cancel.Dispose();
+    }
+
+    private async Task RunAsync(ProbeJob job, List<string> arguments, string? key, TimeSpan limit)
+    {
+        using var timeout = new CancellationTokenSource(limit, time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, job.Cancel.Token);
+        try
+        {
+            Directory.CreateDirectory(Root);
+            var start = OwnProgram.Start(arguments);
+            if (!string.IsNullOrEmpty(key))
+                start.Environment[KeyVariable] = key;
+            using var process = Process.Start(start)!;
+            try
+            {
+                process.PriorityClass = ProcessPriorityClass.BelowNormal;
+                var errors = ReadAsync(process.StandardError, line => job.Heard(line), stop.Token);
+                await ReadAsync(process.StandardOutput, line => Heard(line, job, stop), stop.Token).ConfigureAwait(false);
+                await errors.ConfigureAwait(false);
+                await process.WaitForExitAsync(stop.Token).ConfigureAwait(false);
+            }
+            finally
+            {
+                if (!process.HasExited)
+                {
+                    process.Kill(entireProcessTree: true);
+                    await process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
+                }
+            }
+            job.End(File.Exists(Path.Combine(job.Folder, "report.html")) ? ProbeState.Done : ProbeState.Failed);
+        }
+        catch (OperationCanceledException) when (job.Cancel.IsCancellationRequested)
+        {
+            Delete(job.Folder);
+            job.End(ProbeState.Cancelled, "Cancelled. Nothing of it is kept.");
+        }
+        catch (OperationCanceledException)
+        {
+            job.End(ProbeState.Failed, $"The run took longer than the {limit.TotalMinutes:0} minutes that this profile may take, or wrote more than {MaxBytes >> 30} GiB.");
+        }
+        catch (Exception error)
+        {
+            LogFailed(job.Id, error);
+            job.End(ProbeState.Failed, "The probe could not be started; the server's log says why.");
+        }
+    }
+
+    private static void Heard(string line, ProbeJob job, CancellationTokenSource stop)
+    {
+        job.Heard(line);
+        if (Directory.Exists(job.Folder) && new DirectoryInfo(job.Folder).EnumerateFiles().Sum(f => f.Length) > MaxBytes)
+            stop.Cancel();
+    }
+
+    private static async Task ReadAsync(StreamReader lines, Action<string> heard, CancellationToken cancel)
+    {
+        while (await lines.ReadLineAsync(cancel).ConfigureAwait(false) is { } line)
+        {
+            if (line.Length > 0)
+                heard(line);
+        }
+    }
+
+    private static Uri Address(string target) =>
+        target.Length <= 2000 && Uri.TryCreate(target, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0
+            ? uri : throw new RequestRefusedException(422, $"'{(target.Length > 100 ? target[..100] : target)}' is not an http or https address without a password in it.");
+
+    private void Forget()
+    {
+        var now = time.GetUtcNow();
+        foreach (var old in All.Where((job, place) => job.State != ProbeState.Running && (job.Expires < now || place >= MaxKept - 1)).ToArray())
+            Remove(old);
+        // Folders of an earlier run of this server belong to nobody.
+        if (Directory.Exists(Root))
+        {
+            foreach (var folder in Directory.EnumerateDirectories(Root).Where(f => !_jobs.ContainsKey(Path.GetFileName(f))))
+                Delete(folder);
+        }
+    }
+
+    private static void Delete(string folder)
+    {
+        if (Directory.Exists(folder))
+            Directory.Delete(folder, recursive: true);
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Probe run {Id} failed.")]
+    private partial void LogFailed(string id, Exception error);
+}

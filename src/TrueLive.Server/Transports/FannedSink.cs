@@ -1,0 +1,16 @@
+using TrueLive.Core.Frames;
+using TrueLive.Core.Sessions;
+
+namespace TrueLive.Server.Transports;
+
+/// <summary>A client that is not a peer connection gets its pictures its own way, and the session's viewers get theirs.</summary>
+internal sealed class FannedSink(IVideoSink client, VideoFan viewers) : IVideoSink
+{
+    /// <inheritdoc/>
+    public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+    {
+        if (viewers.Count > 0)
+            viewers.Write(frame, provenance);
+        return client.WriteAsync(frame, provenance, cancel);
+    }
+}

@@ -1,0 +1,98 @@
+using System.Buffers;
+using System.Threading.Channels;
+using TrueLive.Core.Frames;
+using TrueLive.Media.Codecs;
+using TrueLive.WebRtc;
+
+namespace TrueLive.Server.Transports;
+
+/// <summary>
+/// (1) (2) The video that one peer sends: coded frames are taken off the network thread at once and decoded by the reader. Holds coded
+/// frames for at most <see cref="MaxWait"/>: a reader that lags further loses them all and goes on at the next key frame.
+/// </summary>
+internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
+{
+    /// <summary>Longest time that a coded frame waits for the decoder.</summary>
+    public static readonly TimeSpan MaxWait = TimeSpan.FromMilliseconds(500);
+
+    private readonly Channel<Coded> _queue = Channel.CreateUnbounded<Coded>(new UnboundedChannelOptions { SingleWriter = true });
+    private readonly VideoDecoder _decoder = new();
+    private readonly FramePool _pool = new("WebRTC pictures");
+    private readonly MediaClock _clock = new();
+    private bool _needsKey;
+
+    /// <summary>The connection; set once it is made.</summary>
+    public PeerConnection? Peer { get; set; }
+
+    /// <summary>Coded frames that were dropped because the decoder lagged.</summary>
+    public long Overdue { get; private set; }
+
+    /// <summary>Frames that could not be decoded.</summary>
+    public long Undecodable => _decoder.Dropped;
+
+    /// <summary>Takes a coded frame; called on the network thread.</summary>
+    public void Take(in EncodedFrame frame)
+    {
+        if (_queue.Reader.TryPeek(out var oldest) && time.GetElapsedTime(oldest.Arrived, frame.Arrived) > MaxWait)
+        {
+            _needsKey = true;
+            while (_queue.Reader.TryRead(out var late))
+            {
+                Overdue++;
+                ArrayPool<byte>.Shared.Return(late.Buffer);
+            }
+        }
+        if (_needsKey && !frame.KeyFrame)
+        {
+            Overdue++;
+            Peer?.RequestKeyFrame();
+            return;
+        }
+        _needsKey = false;
+        var buffer = ArrayPool<byte>.Shared.Rent(frame.Data.Length);
+        frame.Data.CopyTo(buffer);
+        var coded = new Coded(buffer, frame.Data.Length, frame.Codec, frame.RtpTime, frame.KeyFrame, frame.Colour, frame.Arrived);
+        if (!_queue.Writer.TryWrite(coded))
+            ArrayPool<byte>.Shared.Return(buffer);
+    }
+
+    /// <summary>The far side has gone: the reader comes to the end.</summary>
+    public void End() => _queue.Writer.TryComplete();
+
+    /// <inheritdoc/>
+    public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
+    {
+        while (await _queue.Reader.WaitToReadAsync(cancel).ConfigureAwait(false))
+        {
+            if (!_queue.Reader.TryRead(out var coded))
+                continue;
+            // The stamps of frames that cannot be decoded count as well: the timeline has no gap of its own.
+            var at = _clock.Next(coded.RtpTime, coded.Arrived);
+            var picture = _decoder.Decode(coded.Frame, _pool);
+            ArrayPool<byte>.Shared.Return(coded.Buffer);
+            if (picture is null)
+            {
+                if (_decoder.NeedsKeyFrame)
+                    Peer?.RequestKeyFrame();
+                continue;
+            }
+            picture.Time = at;
+            return picture;
+        }
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        End();
+        while (_queue.Reader.TryRead(out var left))
+            ArrayPool<byte>.Shared.Return(left.Buffer);
+        _decoder.Dispose();
+    }
+
+    private readonly record struct Coded(byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool KeyFrame, ColourSpace? Colour, long Arrived)
+    {
+        public EncodedFrame Frame => new() { Codec = Codec, Data = Buffer.AsSpan(0, Length), RtpTime = RtpTime, KeyFrame = KeyFrame, Colour = Colour, Arrived = Arrived };
+    }
+}

@@ -1,0 +1,135 @@
+using TrueLive.Core.Frames;
+using TrueLive.Core.Sessions;
+using TrueLive.Media.Codecs;
+using TrueLive.Server.Control;
+
+namespace TrueLive.Server.Transports;
+
+/// <summary>
+/// (5) (6) Codes the session's pictures once for each coding in use and sends them to its client and its viewers. The client's link
+/// sets the bitrate; a viewer with a slower one loses frames and goes on at a key frame, which viewers together may ask for once a
+/// second. Nothing is queued here: a picture that no link can take is let go before it is coded.
+/// </summary>
+internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, IDisposable
+{
+    private static readonly VideoCodec[] Codecs = [VideoCodec.H264, VideoCodec.Vp8];
+    private static readonly TimeSpan ViewerKeyInterval = TimeSpan.FromSeconds(1);
+
+    private const uint Jump = 2 * 90_000;
+
+    private readonly Lock _change = new();
+    private readonly VideoEncoder?[] _encoders = new VideoEncoder?[Codecs.Length];
+    private readonly ProvenanceJson _trace = new(time);
+    private volatile PictureReceiver[] _receivers = [];
+    private long _viewerKeyAt;
+    private uint _lastStamp;
+    private uint _offset;
+
+    /// <summary>Connections that get the pictures.</summary>
+    public int Count => _receivers.Length;
+
+    /// <summary>Pictures that were coded.</summary>
+    public long Coded { get; private set; }
+
+    public void Add(PictureReceiver receiver)
+    {
+        lock (_change)
+            _receivers = [.. _receivers, receiver];
+    }
+
+    public void Remove(PictureReceiver receiver)
+    {
+        lock (_change)
+            _receivers = [.. _receivers.Where(r => r != receiver)];
+    }
+
+    /// <summary>Passes the client's sound on, untouched.</summary>
+    public void SendAudio(ReadOnlySpan<byte> opus, uint rtpTime)
+    {
+        foreach (var receiver in _receivers)
+            receiver.Peer.SendAudio(opus, rtpTime);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel) => ValueTask.FromResult(Write(frame, provenance));
+
+    /// <summary>Codes and sends one picture. False when nobody could take it.</summary>
+    public bool Write(VideoFrame frame, in Provenance provenance)
+    {
+        var receivers = _receivers;
+        var stamp = StampOf(frame);
+        var sent = false;
+        for (var i = 0; i < Codecs.Length; i++)
+            sent |= Send(frame, stamp, receivers, Codecs[i], ref _encoders[i]);
+        if (sent)
+        {
+            var trace = _trace.Write(provenance, stamp);
+            foreach (var receiver in receivers)
+                receiver.Tell(trace.Span);
+        }
+        return sent;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var encoder in _encoders)
+            encoder?.Dispose();
+        _trace.Dispose();
+    }
+
+    private bool Send(VideoFrame frame, uint stamp, PictureReceiver[] receivers, VideoCodec codec, ref VideoEncoder? encoder)
+    {
+        var (client, viewers, key) = (0, int.MaxValue, false);
+        foreach (var receiver in receivers)
+        {
+            receiver.IsReady = receiver.Codec == codec && receiver.Peer.CanSendVideo;
+            if (!receiver.IsReady)
+                continue;
+            key |= receiver.NeedsKeyFrame && (receiver.IsClient || MayViewersAskNow());
+            if (receiver.IsClient)
+                client = receiver.Peer.TargetBitrate;
+            else
+                viewers = Math.Min(viewers, receiver.Peer.TargetBitrate);
+        }
+        // Without a client that gets pictures (OBS sends and looks elsewhere) the slowest viewer counts.
+        var bitrate = client > 0 ? client : viewers;
+        if (bitrate == int.MaxValue)
+            return false;
+        encoder ??= new VideoEncoder(codec, bitrate);
+        // Small changes are not worth the encoder's settling.
+        if (Math.Abs(bitrate - encoder.Bitrate) > encoder.Bitrate / 20)
+            encoder.SetBitrate(Math.Min(bitrate, maxBitrate));
+        if (!encoder.TryEncode(frame, key, stamp, out var coded))
+            return false;
+        Coded++;
+        var sent = false;
+        foreach (var receiver in receivers)
+        {
+            if (receiver.Codec == codec)
+                sent |= receiver.Send(coded);
+        }
+        return sent;
+    }
+
+    private bool MayViewersAskNow()
+    {
+        if (time.GetElapsedTime(_viewerKeyAt) < ViewerKeyInterval)
+            return false;
+        _viewerKeyAt = time.GetTimestamp();
+        return true;
+    }
+
+    // Stamps follow the capture times of the input, so that they are as even as its frames; a new input begins where the clock is.
+    private uint StampOf(VideoFrame frame)
+    {
+        var captured = (uint)(ulong)(frame.Time.Captured.Ticks * 9 / 1000);
+        var now = (uint)(ulong)((Int128)time.GetTimestamp() * 90_000 / time.TimestampFrequency);
+        if (now - (captured + _offset) + Jump > 2 * Jump)
+            _offset = now - captured;
+        var stamp = captured + _offset;
+        if ((int)(stamp - _lastStamp) <= 0)
+            stamp = _lastStamp + 1;
+        return _lastStamp = stamp;
+    }
+}

@@ -1,0 +1,107 @@
+using TrueLive.Server.Control;
+using TrueLive.Server.Sessions;
+using TrueLive.WebRtc;
+using TrueLive.WebRtc.Sctp;
+
+namespace TrueLive.Server.Transports;
+
+/// <summary>The client of a session over WebRTC: its camera comes in, the made pictures go back, commands and traces use its channel <c>control</c>.</summary>
+internal sealed class WebRtcClient : IDisposable
+{
+    /// <summary>Name of the data channel of the control protocol.</summary>
+    public const string ControlLabel = "control";
+
+    private static readonly TimeSpan FlushTime = TimeSpan.FromMilliseconds(500);
+
+    private readonly Arrival _arrival;
+    private readonly SessionRegistry _registry;
+    private readonly TimeProvider _time;
+    private readonly PeerVideo _video;
+    private readonly PictureReceiver _receiver = new(isClient: true);
+    private readonly PeerConnection _peer;
+    private DataChannel? _channel;
+    private ControlConnection? _control;
+
+    /// <exception cref="WebRtc.Sdp.SdpException">The offer cannot be answered.</exception>
+    /// <exception cref="InvalidOperationException">No WebRTC here, or too many connections.</exception>
+    public WebRtcClient(Arrival arrival, string offer, string? codec, WebRtcPort port, SessionRegistry registry, TimeProvider time, out string answer)
+    {
+        (_arrival, _registry, _time) = (arrival, registry, time);
+        _video = new PeerVideo(time);
+        var fan = arrival.Seat.Fan;
+        try
+        {
+            _peer = port.Answer(
+                offer, receive: true, codec, new PeerOptions
+                {
+                    VideoReceived = _video.Take,
+                    AudioReceived = fan.SendAudio,
+                    KeyFrameRequested = _receiver.AskForKeyFrame,
+                    ChannelOpened = Opened,
+                }, out answer);
+        }
+        catch
+        {
+            _video.Dispose();
+            throw;
+        }
+        _receiver.Peer = _video.Peer = _peer;
+        arrival.Seat.Peer = _peer;
+    }
+
+    /// <summary>Runs the session over this connection until either ends.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        var seat = _arrival.Seat;
+        try
+        {
+            await _peer.Opened.WaitAsync(stop).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is IOException or OperationCanceledException)
+        {
+            return;
+        }
+        _ = _peer.Closed.ContinueWith(_ => _video.End(), TaskScheduler.Default);
+        seat.Fan.Add(_receiver);
+        try
+        {
+            await _registry.RunAsync(seat, _peer.Path is { IsTcp: true } ? "webrtc-tcp" : "webrtc", _video, seat.Fan, stop).ConfigureAwait(false);
+        }
+        finally
+        {
+            seat.Fan.Remove(_receiver);
+        }
+        if (_control is { } control && _channel is { } channel)
+        {
+            control.Dispose();
+            await control.Finished.ConfigureAwait(false);
+            // What ended the session is said before the connection is cut.
+            for (var began = _time.GetTimestamp(); channel.BufferedAmount > 0 && channel.IsOpen && _time.GetElapsedTime(began) < FlushTime;)
+                await Task.Delay(TimeSpan.FromMilliseconds(5), _time, CancellationToken.None).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _peer.Close("The session's connection ended.");
+        _control?.Dispose();
+        _video.Dispose();
+    }
+
+    private void Opened(DataChannel channel)
+    {
+        if (channel.Label != ControlLabel || _channel is not null)
+            return;
+        _channel = _receiver.Traces = channel;
+        var control = new ControlConnection(
+            _arrival.Seat, _registry, "webrtc", _arrival.Resumed, utf8 =>
+            {
+                // Answers are never dropped silently: a client that takes none loses its connection.
+                if (!channel.SendText(utf8.Span) && channel.IsOpen)
+                    _peer.Close("The client reads no messages.");
+            }, _time);
+        _control = control;
+        channel.MessageReceived = (_, data, _) => control.Receive(data);
+    }
+}

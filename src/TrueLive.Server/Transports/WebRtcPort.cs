@@ -1,0 +1,71 @@
+using System.Net;
+using System.Net.Sockets;
+using TrueLive.Core.Frames;
+using TrueLive.Server.Configuration;
+using TrueLive.WebRtc;
+using TrueLive.WebRtc.Rtp;
+using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Transport;
+
+namespace TrueLive.Server.Transports;
+
+/// <summary>The one port of WebRTC, opened as the settings say.</summary>
+internal sealed class WebRtcPort : IDisposable
+{
+    private readonly ServerOptions _options;
+
+    /// <exception cref="ConfigurationException">The port is taken or an address is not one.</exception>
+    public WebRtcPort(ServerOptions options, TimeProvider time)
+    {
+        _options = options;
+        if (!options.WebrtcUdp && !options.WebrtcTcp)
+            return;
+        try
+        {
+            Endpoint = new RtcEndpoint(
+                new RtcEndpointOptions
+                {
+                    // A server for this machine alone opens no port to others.
+                    Address = options.Host == "localhost" ? IPAddress.Loopback
+                        : IPAddress.Parse(options.Host) is var host && IPAddress.IsLoopback(host) ? host : IPAddress.IPv6Any,
+                    Port = options.WebrtcPort,
+                    Udp = options.WebrtcUdp,
+                    Tcp = options.WebrtcTcp,
+                    Announced = [.. options.WebrtcAddresses.Select(IPAddress.Parse)],
+                }, time);
+        }
+        catch (SocketException error)
+        {
+            throw new ConfigurationException([$"webrtc_port {options.WebrtcPort} cannot be opened: {error.Message}. Choose another with --webrtc-port."]);
+        }
+        catch (FormatException)
+        {
+            throw new ConfigurationException([$"webrtc_addresses must be IP addresses; it is '{string.Join(", ", options.WebrtcAddresses)}'."]);
+        }
+    }
+
+    /// <summary>The endpoint; null when both UDP and TCP are turned off.</summary>
+    public RtcEndpoint? Endpoint { get; }
+
+    /// <summary>Answers an offer.</summary>
+    /// <exception cref="SdpException">The offer cannot be answered.</exception>
+    /// <exception cref="InvalidOperationException">WebRTC is off, or too many connections are open.</exception>
+    public PeerConnection Answer(string offer, bool receive, string? codec, PeerOptions options, out string answer)
+    {
+        var endpoint = Endpoint ?? throw new InvalidOperationException("WebRTC is turned off on this server.");
+        var preferences = new MediaPreferences
+        {
+            ReceiveVideo = receive,
+            Codecs = codec?.ToLowerInvariant() switch
+            {
+                null or "" => [VideoCodec.H264, VideoCodec.Vp8],
+                "h264" => [VideoCodec.H264],
+                "vp8" => [VideoCodec.Vp8],
+                _ => throw new SdpException($"codec must be h264 or vp8, not '{codec}'"),
+            },
+        };
+        return endpoint.Answer(offer, preferences, options with { Media = new RtpSessionOptions { MaxBitrate = _options.MaxKbps * 1000 } }, out answer);
+    }
+
+    public void Dispose() => Endpoint?.Dispose();
+}

@@ -1,0 +1,76 @@
+// The frame around the screens: which one is open, the key, light and dark, and what the server can do.
+import { $, askJson, device, h, say, tab, trouble } from './dom.js';
+import { Live } from './live.js';
+
+const screens = { interactive: () => import('./interactive.js'), clips: () => import('./clips.js'), probe: () => import('./probe.js'), tiers: () => import('./tiers.js') };
+const names = { live: 'Live', interactive: 'Interactive', clips: 'Clips', tiers: 'Three tiers', probe: 'Probe' };
+const live = new Live();
+let leave = null;
+
+/** What tests and the curious read. */
+window.trueLive = live;
+
+async function show() {
+  const wanted = location.hash.slice(1).split('/')[0];
+  const name = wanted in screens ? wanted : 'live';
+  for (const link of document.querySelectorAll('nav a')) {
+    if (link.hash === `#${name}`) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  document.title = `${names[name]} · TrueLive studio`;
+  leave?.();
+  leave = null;
+  $('live').hidden = name !== 'live';
+  $('other').hidden = name === 'live';
+  if (name === 'live') return;
+  $('other').replaceChildren(h('p.note', {}, 'Opening…'));
+  try {
+    const { open } = await screens[name]();
+    const box = h('div', { className: `page ${name}` });
+    if (location.hash.slice(1).split('/')[0] !== name) return;
+    $('other').replaceChildren(box);
+    leave = open(box, live) ?? null;
+  } catch (error) {
+    $('other').replaceChildren(h('p', {}, `This screen could not be opened: ${error.message}`));
+  }
+}
+
+async function describeServer() {
+  try {
+    const server = await askJson('/v1/capabilities');
+    $('key-form').hidden = true;
+    trouble(null);
+    live.meet(server);
+  } catch (error) {
+    $('key-form').hidden = error.kind !== 'key';
+    trouble(error.message, error.kind === 'key' ? [] : [['Try again', describeServer]]);
+  }
+}
+
+$('key-form').onsubmit = (event) => {
+  event.preventDefault();
+  tab.set('key', $('key').value);
+  describeServer();
+};
+$('theme').onclick = () => {
+  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+  const now = document.documentElement.dataset.theme || (dark ? 'dark' : 'light');
+  document.documentElement.dataset.theme = now === 'dark' ? 'light' : 'dark';
+  device.set('theme', document.documentElement.dataset.theme);
+};
+$('share').onclick = async () => (await import('./share.js')).share(live);
+$('sheet').addEventListener('click', (event) => {
+  if (event.target === $('sheet')) $('sheet').close();
+});
+addEventListener('hashchange', () => {
+  show();
+  $('main').focus({ preventScroll: true });
+});
+document.addEventListener('keydown', (event) => {
+  if (event.target.matches('input:not([type=range], [type=radio]), select, textarea') || event.ctrlKey || event.metaKey || event.altKey || $('sheet').open) return;
+  if (event.key === ' ' && event.target.matches('button, a, input')) return;
+  if (!$('live').hidden && live.key(event.key)) event.preventDefault();
+});
+show();
+describeServer();
+if (!('requestVideoFrameCallback' in HTMLVideoElement.prototype)) say('This browser cannot say when a picture is shown: glass to glass is not measured.');

@@ -1,0 +1,87 @@
+// The little that every screen needs: elements, words for numbers, and requests with the key.
+import { Refused, wordsOf } from './control.js';
+
+export const $ = (id) => document.getElementById(id);
+
+/** An element: `h('button.primary', { type: 'button', onclick }, 'Save')`. Keys with a dash, `role` and `for` become attributes. */
+export function h(name, fields = {}, ...inside) {
+  const [tag, ...classes] = name.split('.');
+  const element = document.createElement(tag || 'div');
+  if (classes.length) element.className = classes.join(' ');
+  for (const [key, value] of Object.entries(fields)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key === 'style') element.style.cssText = value;
+    else if (key === 'dataset') Object.assign(element.dataset, value);
+    else if (key.includes('-') || key === 'role' || key === 'for' || !(key in element)) element.setAttribute(key, value === true ? '' : value);
+    else element[key] = value;
+  }
+  element.append(...inside.flat().filter((x) => x !== null && x !== undefined && x !== false));
+  return element;
+}
+
+export const ms = (value) => (value === null || value === undefined ? 'not measured' : value < 9.95 ? `${value.toFixed(1)} ms` : `${Math.round(value)} ms`);
+export const seconds = (value) => (value === null || value === undefined ? 'not measured' : value < 9.95 ? `${value.toFixed(1)} s` : `${Math.round(value)} s`);
+export const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, '0')}`;
+export const size = (bytes) => (bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+
+/** A store that a browser may refuse to give: the page then forgets, and works. */
+function kept(store) {
+  return {
+    get(name) { try { return globalThis[store].getItem(name); } catch { return null; } },
+    set(name, value) { try { value === null ? globalThis[store].removeItem(name) : globalThis[store].setItem(name, value); } catch { /* forgotten */ } },
+  };
+}
+export const tab = kept('sessionStorage');
+export const device = kept('localStorage');
+
+export const withKey = (headers = {}) => (tab.get('key') ? { ...headers, Authorization: `Bearer ${tab.get('key')}` } : headers);
+
+/** A request to this server. Rejects with `Refused` in words; gives the response itself. */
+export async function ask(address, options = {}) {
+  const response = await fetch(address, { ...options, headers: withKey(options.headers) }).catch((error) => {
+    if (error.name === 'AbortError') throw error;
+    throw new Refused({ kind: 'unreachable', words: 'The server cannot be reached. Is it running?' });
+  });
+  if (!response.ok) throw new Refused(await wordsOf(response));
+  return response;
+}
+
+export const askJson = async (address, options) => (await ask(address, options)).json();
+
+export const post = (address, body, method = 'POST') =>
+  askJson(address, { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+
+/** Server-sent events as an async iterator; works with a key, which EventSource cannot send. Ends when the server ends or `signal` fires. */
+export async function* events(address, signal) {
+  const response = await ask(address, { signal, headers: { Accept: 'text/event-stream' } });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    text += value.replaceAll('\r', '');
+    for (let end; (end = text.indexOf('\n\n')) >= 0; text = text.slice(end + 2)) {
+      const lines = text.slice(0, end).split('\n');
+      const field = (name) => lines.filter((l) => l.startsWith(`${name}:`)).map((l) => l.slice(name.length + 1).trimStart()).join('\n');
+      if (field('data')) yield { type: field('event') || 'message', data: JSON.parse(field('data')) };
+    }
+  }
+}
+
+export function save(blob, name) {
+  const link = h('a', { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 30_000);
+}
+
+export const stamp = () => new Date().toISOString().slice(0, 19).replaceAll(':', '-');
+
+/** Says something is wrong, with ways out: [[label, action], ...]. Null takes it away. */
+export function trouble(words, ways = []) {
+  $('trouble').hidden = !words;
+  $('trouble-words').textContent = words ?? '';
+  const close = h('button', { type: 'button', onclick: () => trouble(null) }, 'Close');
+  $('trouble-ways').replaceChildren(...ways.map(([label, action]) => h('button', { type: 'button', onclick: () => (trouble(null), action()) }, label)), close);
+}
+
+export const say = (words) => ($('state').textContent = words);

@@ -1,0 +1,149 @@
+import { Refused } from './control.js';
+import { tab } from './dom.js';
+import { sources } from './sources.js';
+import { Figures } from './stats.js';
+import { WebRtcTransport } from './transport-webrtc.js';
+import { JpegTransport } from './transport-ws.js';
+
+const AWAY_LIMIT = 60_000;
+const PING_EVERY = 2000;
+
+/**
+ * One live session of this page over its connections: opens the input, connects, comes back after a broken connection, and keeps
+ * the figures. Events: `state` {state, words}, `source`, `opened` (a connection runs), `frame`, `failed` {error}.
+ * States: idle, opening, connecting, live, paused, away.
+ */
+export class Session extends EventTarget {
+  source = null;
+  transport = null;
+  figures = new Figures();
+  state = 'idle';
+  startedAt = null;
+  path = null;
+  #wanted = false;
+  #request;
+  #ping = null;
+
+  /** @param {() => object} request gives model, size, prompt and strength as they are wanted now */
+  constructor(request) {
+    super();
+    this.#request = request;
+  }
+
+  get running() {
+    return this.#wanted;
+  }
+
+  async start(kind, options) {
+    this.#wanted = true;
+    try {
+      this.#move('opening', 'Opening the input…');
+      const source = await sources[kind](options);
+      if (!this.#wanted) return source.stop();
+      this.source = source;
+      source.addEventListener('ended', () => this.source === source && this.stop('The input ended.'));
+      this.#tell('source');
+      await this.#connect();
+    } catch (error) {
+      this.stop();
+      this.#tell('failed', { error });
+    }
+  }
+
+  stop(words = 'Stopped.') {
+    this.#wanted = false;
+    this.transport?.close(true);
+    this.transport = null;
+    clearInterval(this.#ping);
+    tab.set('token', null);
+    this.source?.stop();
+    this.source?.view.remove();
+    this.source = null;
+    this.startedAt = null;
+    this.path = null;
+    this.#move('idle', words);
+  }
+
+  async #connect() {
+    this.#move('connecting', 'Connecting…');
+    const only = new URLSearchParams(location.search).get('transport');
+    const ways = only === 'ws' || !('RTCPeerConnection' in window) ? [JpegTransport] : only === 'webrtc' ? [WebRtcTransport] : [WebRtcTransport, JpegTransport];
+    for (const way of ways) {
+      try {
+        const request = { ...this.#request(), token: tab.get('token'), key: tab.get('key') };
+        const opened = await way.open(this.source, request);
+        if (this.#wanted) this.#adopt(opened, way);
+        else opened.close(true);
+        return;
+      } catch (error) {
+        if (error.kind === 'gone' && tab.get('token')) {
+          tab.set('token', null);
+          return this.#connect();
+        }
+        if (error.kind !== 'network' || way === ways.at(-1)) throw error;
+        this.#move('connecting', `${error.message} Trying ${JpegTransport.label}…`);
+      }
+    }
+  }
+
+  #adopt(opened, way) {
+    this.transport = opened;
+    this.figures = new Figures();
+    this.startedAt ??= performance.now();
+    const { session, control } = opened;
+    tab.set('token', session.token);
+    this.#move('live', session.resumed ? `Back in the session. ${session.resumed.lost}` : `Live: ${session.model} at ${session.size}.`);
+    opened.path().then((path) => (this.path = `${way.label}${path && path !== 'websocket' ? ` over ${path.toUpperCase()}` : ''}`));
+    opened.addEventListener('frame', ({ detail }) => {
+      this.figures.frame(detail);
+      this.#tell('frame', detail);
+    });
+    opened.addEventListener('closed', ({ detail }) => this.transport === opened && this.#comeBack(detail.words));
+    control.addEventListener('stats', ({ detail }) => (this.figures.server = detail));
+    control.addEventListener('pong', ({ detail }) => this.figures.pong(detail));
+    control.addEventListener('state', ({ detail }) => {
+      if (detail.state === 'paused') this.#move('paused', 'Paused.');
+      if (detail.state === 'live' && this.state === 'paused') this.#move('live', 'Live.');
+      if (detail.state === 'ended' && this.transport === opened) this.stop(detail.reason);
+    });
+    clearInterval(this.#ping);
+    const ping = async () => {
+      control.ping();
+      this.figures.timings = (await opened.timings?.().catch(() => null)) ?? null;
+    };
+    this.#ping = setInterval(ping, PING_EVERY);
+    for (let n = 1; n < 5; n++) setTimeout(ping, 150 * n);
+    this.#tell('opened', opened);
+  }
+
+  async #comeBack(words) {
+    this.transport?.close(false);
+    this.transport = null;
+    clearInterval(this.#ping);
+    const since = performance.now();
+    for (let wait = 250; this.#wanted && performance.now() - since < AWAY_LIMIT; wait = Math.min(4000, wait * 2)) {
+      this.#move('away', `${words} Connecting again…`);
+      try {
+        return await this.#connect();
+      } catch (error) {
+        if (error.kind !== 'network' && error.kind !== 'unreachable') {
+          this.stop();
+          return this.#tell('failed', { error });
+        }
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+    if (!this.#wanted) return;
+    this.stop(words);
+    this.#tell('failed', { error: new Refused({ kind: 'lost', words: `${words} It did not come back within a minute.` }) });
+  }
+
+  #move(state, words) {
+    this.state = state;
+    this.#tell('state', { state, words });
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}

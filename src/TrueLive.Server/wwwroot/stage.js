@@ -1,0 +1,164 @@
+// The stage: the two pictures, how they are shown, what is marked on them, and what can be taken from them.
+import { $, device, save, say, stamp, trouble } from './dom.js';
+import { drawScene } from './sources.js';
+
+const FROZEN_AFTER = 700;
+const still = matchMedia('(prefers-reduced-motion: reduce)');
+
+export class Stage {
+  #session;
+  #recorder = null;
+  #pipVideo = null;
+  #marked = 0;
+
+  constructor(session) {
+    this.#session = session;
+    const views = [...document.querySelectorAll('#view input')];
+    const choose = (view) => {
+      $('stage').dataset.view = view;
+      for (const radio of views) radio.checked = radio.value === view;
+      device.set('view', view);
+    };
+    for (const radio of views) radio.onchange = () => choose(radio.value);
+    if (views.some((v) => v.value === device.get('view'))) choose(device.get('view'));
+    this.nextView = () => choose(views[(views.findIndex((v) => v.checked) + 1) % views.length].value);
+    $('split').oninput = () => $('stage').style.setProperty('--split', `${$('split').value}%`);
+    $('mirror').onclick = () => this.#mirror(!this.mirrored);
+    $('snapshot').onclick = () => this.snapshot();
+    $('record').onclick = () => this.record();
+    $('pip').onclick = () => this.pictureInPicture();
+    $('pip').hidden = !document.pictureInPictureEnabled;
+    $('fullscreen').onclick = () => this.fullScreen();
+    session.addEventListener('source', () => {
+      $('input').append(session.source.view);
+      this.#mirror($('source').value === 'camera' && device.get('mirror') !== 'no', false);
+    });
+    session.addEventListener('opened', ({ detail }) => {
+      $('output').querySelector('video,canvas')?.remove();
+      $('output').append(detail.view);
+      for (const id of ['snapshot', 'record', 'pip']) $(id).disabled = false;
+    });
+    session.addEventListener('state', ({ detail }) => {
+      if (detail.state !== 'idle') return;
+      $('output').querySelector('video,canvas')?.remove();
+      $('output').append(this.#poster());
+      this.#recorder?.stop();
+      for (const id of ['snapshot', 'record', 'pip']) $(id).disabled = true;
+    });
+    $('output').append(this.#poster());
+  }
+
+  get mirrored() {
+    return $('mirror').getAttribute('aria-pressed') === 'true';
+  }
+
+  /** Marks what the picture is when it is not a fresh one that the network made. Called a few times a second. */
+  watch() {
+    const { figures, state } = this.#session;
+    const age = figures.lastShownAt === null ? null : performance.now() - figures.lastShownAt;
+    const [mark, words] = state === 'idle' ? ['idle', '']
+      : state === 'opening' || state === 'connecting' ? ['waiting', 'Waiting for the first picture']
+        : state === 'away' ? ['frozen', 'Frozen: the connection is away']
+          : state === 'paused' ? ['frozen', 'Paused: this picture stands still']
+            : age === null ? ['waiting', 'Waiting for the first picture']
+              : age > FROZEN_AFTER ? ['frozen', `Frozen: this picture is ${(age / 1000).toFixed(1)} s old`]
+                : figures.lastOrigin === 'passed_through' ? ['passed', 'Passed through: not made by a network']
+                  : figures.lastOrigin === 'repeated' ? ['repeated', 'Repeated: not a new picture'] : ['fresh', ''];
+    $('stage').dataset.mark = mark;
+    $('picture-mark').hidden = !words;
+    if ($('picture-mark').textContent !== words) $('picture-mark').textContent = words;
+    const { width, height } = this.#size();
+    $('output-caption').textContent = mark === 'passed' ? 'Output = input' : width ? `Output ${width}×${height}` : 'Output';
+  }
+
+  /** Marks the first picture that a prompt changed: once, for a moment. */
+  markFirst(words) {
+    clearTimeout(this.#marked);
+    $('first-mark').textContent = words;
+    $('first-mark').hidden = false;
+    $('stage').classList.add('first');
+    this.#marked = setTimeout(() => {
+      $('first-mark').hidden = true;
+      $('stage').classList.remove('first');
+    }, still.matches ? 2500 : 1400);
+  }
+
+  async snapshot() {
+    const blob = await this.grab('image/png');
+    if (blob) save(blob, `truelive-${stamp()}.png`);
+    say('Snapshot saved.');
+  }
+
+  /** The output as it is now, or the input with `of: 'input'`; null before there is one. */
+  async grab(type, { of = 'output', width = null, quality = 0.9 } = {}) {
+    const view = of === 'input' ? this.#session.source?.image : this.#session.transport?.view;
+    const [w, h] = [view?.videoWidth || view?.width, view?.videoHeight || view?.height];
+    if (!w) return null;
+    const canvas = document.createElement('canvas');
+    canvas.width = width ?? w;
+    canvas.height = Math.round((canvas.width * h) / w);
+    canvas.getContext('2d').drawImage(view, 0, 0, canvas.width, canvas.height);
+    return new Promise((resolve) => canvas.toBlob(resolve, type, quality));
+  }
+
+  record() {
+    if (this.#recorder) return this.#recorder.stop();
+    if (!('MediaRecorder' in window)) return trouble('This browser cannot record. Snapshot works.');
+    const type = ['video/mp4;codecs=avc1', 'video/webm;codecs=vp9', 'video/webm'].find((t) => MediaRecorder.isTypeSupported(t));
+    const recorder = new MediaRecorder(this.#stream(), { mimeType: type, videoBitsPerSecond: 6e6 });
+    const parts = [];
+    recorder.ondataavailable = ({ data }) => parts.push(data);
+    recorder.onstop = () => {
+      this.#recorder = null;
+      $('record').setAttribute('aria-pressed', 'false');
+      save(new Blob(parts, { type }), `truelive-${stamp()}.${type.includes('mp4') ? 'mp4' : 'webm'}`);
+      say('Recording saved.');
+    };
+    recorder.start(1000);
+    this.#recorder = recorder;
+    $('record').setAttribute('aria-pressed', 'true');
+    say('Recording to this computer. Press again to save.');
+  }
+
+  async pictureInPicture() {
+    try {
+      if (document.pictureInPictureElement) return await document.exitPictureInPicture();
+      const { view } = this.#session.transport;
+      const video = view instanceof HTMLVideoElement ? view : (this.#pipVideo ??= Object.assign(document.createElement('video'), { muted: true, playsInline: true }));
+      if (video !== view) {
+        video.srcObject = this.#stream();
+        await video.play();
+      }
+      await video.requestPictureInPicture();
+    } catch (error) {
+      trouble(`The browser does not give a small window: ${error.message}`);
+    }
+  }
+
+  fullScreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else $('stage').requestFullscreen?.().catch(() => trouble('The browser does not give the full screen to this page.'));
+  }
+
+  #stream() {
+    const { view } = this.#session.transport;
+    return view.srcObject ?? view.captureStream();
+  }
+
+  #size() {
+    const view = this.#session.transport?.view;
+    return { width: view?.videoWidth ?? view?.width ?? 0, height: view?.videoHeight ?? view?.height ?? 0 };
+  }
+
+  #mirror(on, keep = true) {
+    $('mirror').setAttribute('aria-pressed', String(on));
+    $('stage').classList.toggle('mirrored', on);
+    if (keep) device.set('mirror', on ? 'yes' : 'no');
+  }
+
+  #poster() {
+    const canvas = Object.assign(document.createElement('canvas'), { className: 'picture', width: 960, height: 540 });
+    drawScene(canvas.getContext('2d'), 960, 540, 7);
+    return canvas;
+  }
+}

@@ -1,0 +1,110 @@
+using System.Text;
+using TrueLive.WebRtc.Stun;
+
+namespace TrueLive.WebRtc.Ice;
+
+/// <summary>
+/// Finds a way to one peer and keeps it (RFC 8445). No clock, thread or lock inside: the owner passes the time, and calls one at a
+/// time. Input is hostile: what is not authentic is counted and gets no answer.
+/// </summary>
+internal abstract class IceAgent(IceCredentials local, IceCredentials remote, TimeProvider time)
+{
+    /// <summary>Consent to send ends when nothing authentic came for this long (RFC 7675 section 5.1).</summary>
+    public static readonly TimeSpan ConsentTime = TimeSpan.FromSeconds(30);
+
+    /// <summary>A peer that was never reached is given up after this long.</summary>
+    public static readonly TimeSpan StartTime = TimeSpan.FromSeconds(30);
+
+    private readonly byte[] _buffer = new byte[StunMessage.MaxLength];
+    private long _heard = time.GetTimestamp();
+    private volatile IceRoute? _route;
+
+    /// <summary>Credentials of this side; changed by a restart.</summary>
+    public IceCredentials Local { get; protected set; } = local;
+
+    /// <summary>Credentials of the far side.</summary>
+    public IceCredentials Remote { get; protected set; } = remote;
+
+    /// <summary>The way in use; null until one works. May be read by any thread.</summary>
+    public IceRoute? Route
+    {
+        get => _route;
+        protected set => _route = value;
+    }
+
+    /// <summary>Messages that were not authentic or made no sense here.</summary>
+    public long Rejected { get; private set; }
+
+    /// <summary>Takes a STUN message that came over <paramref name="route"/>. True when it was authentic.</summary>
+    public bool Receive(in StunMessage message, IceRoute route, long now)
+    {
+        var authentic = message.Class switch
+        {
+            StunClass.Request => IsForUs(message.Username) && message.IsAuthentic(Local.Key),
+            StunClass.Success => message.IsAuthentic(Remote.Key) && Answered(message, route, now),
+            // An error need not be signed by what could not read the request; the transaction id is proof enough to count it (RFC 8489 section 9.1.4).
+            StunClass.Error => Answered(message, route, now),
+            _ => false,
+        };
+        if (!authentic)
+        {
+            Rejected++;
+            return false;
+        }
+        _heard = now;
+        if (message.Class == StunClass.Request)
+            Answer(message, route, now);
+        return true;
+    }
+
+    /// <summary>Does what is due. False when the peer cannot be reached or its consent has ended.</summary>
+    public bool Tick(long now)
+    {
+        Work(now);
+        return time.GetElapsedTime(_heard, now) <= (Route is null ? StartTime : ConsentTime);
+    }
+
+    /// <summary>Begins anew with other credentials (RFC 8445 section 9); the old way is used until another is found.</summary>
+    public virtual void Restart(IceCredentials local, IceCredentials remote) => (Local, Remote) = (local, remote);
+
+    /// <summary>A request is authentic and understood: it is answered with success after this, unless false is returned.</summary>
+    protected abstract bool Asked(in StunMessage request, IceRoute route, long now);
+
+    /// <summary>An answer came. False when nothing was asked.</summary>
+    protected abstract bool Answered(in StunMessage answer, IceRoute route, long now);
+
+    /// <summary>Sends checks that are due.</summary>
+    protected abstract void Work(long now);
+
+    /// <summary>Sends an error answer.</summary>
+    protected void Refuse(in StunMessage request, IceRoute route, int code)
+    {
+        var writer = new StunWriter(_buffer, StunClass.Error, request.TransactionId);
+        writer.Error(code);
+        if (code == 420)
+            writer.Bytes(StunAttribute.UnknownAttributes, [(byte)(request.UnknownRequired >> 8), (byte)request.UnknownRequired]);
+        route.Send(writer.Finish(Local.Key));
+    }
+
+    private void Answer(in StunMessage request, IceRoute route, long now)
+    {
+        if (request.UnknownRequired != 0)
+        {
+            Refuse(request, route, 420);
+            return;
+        }
+        if (!Asked(request, route, now))
+            return;
+        var writer = new StunWriter(_buffer, StunClass.Success, request.TransactionId);
+        writer.MappedAddress(route.Remote);
+        route.Send(writer.Finish(Local.Key));
+    }
+
+    // RFC 8445 section 7.2.2: USERNAME is the receiver's fragment, a colon, the sender's. The latter is not secret and may lag a restart.
+    private bool IsForUs(ReadOnlySpan<byte> username)
+    {
+        Span<byte> ours = stackalloc byte[Encoding.UTF8.GetMaxByteCount(Local.Ufrag.Length)];
+        ours = ours[..Encoding.UTF8.GetBytes(Local.Ufrag, ours)];
+        return username.Length > ours.Length && username[ours.Length] == (byte)':' && username.StartsWith(ours);
+    }
+}

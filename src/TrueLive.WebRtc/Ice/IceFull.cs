@@ -1,0 +1,203 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using TrueLive.WebRtc.Stun;
+
+namespace TrueLive.WebRtc.Ice;
+
+/// <summary>
+/// The side that makes checks (RFC 8445): controlling when it made the offer or the far side is lite, else controlled. One socket
+/// serves all local addresses, so a pair is a remote address: the system chooses the source. Nominates regularly (section 8.1.1) and
+/// keeps consent fresh (RFC 7675).
+/// </summary>
+internal sealed class IceFull : IceAgent
+{
+    /// <summary>Remote addresses at most, those learnt from checks included.</summary>
+    public const int MaxPairs = 64;
+
+    private const int MaxChecks = 8;
+    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan FirstRepeat = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan BetterPairTime = TimeSpan.FromMilliseconds(120);
+    private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(4);
+
+    private readonly TimeProvider _time;
+    private readonly Func<IPEndPoint, bool, IceRoute> _routeTo;
+    private readonly List<Pair> _pairs = [];
+    private readonly byte[] _buffer = new byte[StunMessage.MaxLength];
+    private readonly ulong _tieBreaker = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
+    private bool _controlling;
+    private long _nextCheck;
+    private long _firstValid;
+    private Pair? _nominated;
+    private Pair? _selected;
+
+    /// <param name="local">Ours.</param>
+    /// <param name="remote">Theirs.</param>
+    /// <param name="controlling">Role to begin with.</param>
+    /// <param name="routeTo">Makes the way to an address, over TCP or not.</param>
+    /// <param name="time">Clock.</param>
+    public IceFull(IceCredentials local, IceCredentials remote, bool controlling, Func<IPEndPoint, bool, IceRoute> routeTo, TimeProvider time)
+        : base(local, remote, time) => (_controlling, _routeTo, _time) = (controlling, routeTo, time);
+
+    /// <summary>Whether this side nominates.</summary>
+    public bool IsControlling => _controlling;
+
+    /// <summary>Adds an address of the far side; what is known already or beyond <see cref="MaxPairs"/> is ignored.</summary>
+    public void Add(IceCandidate candidate)
+    {
+        if (_pairs.Count < MaxPairs && !_pairs.Exists(p => p.Route.IsTcp == candidate.IsTcp && p.Route.Remote.Equals(candidate.Address)))
+            Insert(new Pair(_routeTo(candidate.Address, candidate.IsTcp), candidate.Priority));
+    }
+
+    /// <inheritdoc/>
+    public override void Restart(IceCredentials local, IceCredentials remote)
+    {
+        base.Restart(local, remote);
+        _pairs.Clear();
+        (_nominated, _firstValid) = (null, 0);
+    }
+
+    /// <inheritdoc/>
+    protected override bool Asked(in StunMessage request, IceRoute route, long now)
+    {
+        if (!SettleRole(request))
+        {
+            Refuse(request, route, 487);
+            return false;
+        }
+        var pair = PairOf(route);
+        if (pair is null)
+        {
+            if (_pairs.Count >= MaxPairs)
+                return true;
+            Insert(pair = new Pair(route, request.Priority ?? 0));
+        }
+        pair.TheyNominated |= !_controlling && request.UseCandidate;
+        if (pair.Valid)
+            Select(pair, pair.TheyNominated);
+        else
+            Check(pair, nominate: false, now); // A triggered check (section 7.3.1.4).
+        return true;
+    }
+
+    /// <inheritdoc/>
+    protected override bool Answered(in StunMessage answer, IceRoute route, long now)
+    {
+        // Unsymmetric answers prove nothing (section 7.2.5.2.1), so the pair is looked up by where the answer came from.
+        if (PairOf(route) is not { } pair || !pair.Asked || !answer.TransactionId.SequenceEqual(pair.Transaction))
+            return false;
+        pair.Asked = false;
+        if (answer.Class == StunClass.Error)
+        {
+            if (answer.ErrorCode == 487)
+            {
+                _controlling = !_controlling;
+                pair.Checks = 0;
+                pair.Due = now;
+            }
+            return true;
+        }
+        pair.Valid = true;
+        pair.Checks = 0;
+        pair.Due = now + Ticks(Freshness * (0.8 + 0.4 * Random.Shared.NextDouble()));
+        if (_firstValid == 0)
+            _firstValid = now;
+        Select(pair, _controlling ? pair == _nominated : pair.TheyNominated);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    protected override void Work(long now)
+    {
+        if (_controlling && _nominated is null && Best() is { } best && (best == _pairs[0] || now - _firstValid > Ticks(BetterPairTime)))
+        {
+            _nominated = best;
+            Check(best, nominate: true, now);
+            return;
+        }
+        if (now < _nextCheck)
+            return;
+        foreach (var pair in _pairs)
+        {
+            if (now < pair.Due || pair.Checks >= MaxChecks || (_selected is not null && Route == _selected.Route && pair != _selected && pair != _nominated))
+                continue;
+            Check(pair, nominate: pair == _nominated && pair != _selected, now);
+            return;
+        }
+        // Whoever answered nothing may only be late: all are tried again until the time for the start is over.
+        if (_selected is null && _pairs.Count > 0 && _pairs.TrueForAll(p => p.Checks >= MaxChecks && now >= p.Due))
+            _pairs.ForEach(p => p.Checks = 0);
+        else if (_selected is { } inUse && inUse.Checks >= MaxChecks && now >= inUse.Due)
+            inUse.Checks = 0;
+    }
+
+    private Pair? Best() => _pairs.Find(p => p.Valid);
+
+    private void Insert(Pair pair)
+    {
+        var at = _pairs.FindIndex(p => p.Priority < pair.Priority);
+        _pairs.Insert(at < 0 ? _pairs.Count : at, pair);
+    }
+
+    private Pair? PairOf(IceRoute route) => _pairs.Find(p => ReferenceEquals(p.Route, route) || (p.Route.IsTcp == route.IsTcp && p.Route.Remote.Equals(route.Remote)));
+
+    private void Select(Pair pair, bool nominated)
+    {
+        if (!nominated)
+            return;
+        _selected = pair;
+        Route = pair.Route;
+    }
+
+    private void Check(Pair pair, bool nominate, long now)
+    {
+        _nextCheck = now + Ticks(Pace);
+        pair.Due = now + Ticks(FirstRepeat * Math.Min(16, 1 << pair.Checks));
+        pair.Checks++;
+        // A repeat keeps its transaction (RFC 8489 section 6.2.1), unless it now asks for more.
+        if (!pair.Asked || nominate != pair.AskedNomination)
+            RandomNumberGenerator.Fill(pair.Transaction);
+        (pair.Asked, pair.AskedNomination) = (true, nominate);
+        var writer = new StunWriter(_buffer, StunClass.Request, pair.Transaction);
+        writer.Bytes(StunAttribute.Username, Encoding.UTF8.GetBytes($"{Remote.Ufrag}:{Local.Ufrag}"));
+        writer.UInt32(StunAttribute.Priority, IceCandidate.Host(pair.Route.Remote, pair.Route.IsTcp, 0).PeerReflexivePriority);
+        writer.UInt64(_controlling ? StunAttribute.IceControlling : StunAttribute.IceControlled, _tieBreaker);
+        if (nominate && _controlling)
+            writer.Flag(StunAttribute.UseCandidate);
+        pair.Route.Send(writer.Finish(Remote.Key));
+    }
+
+    // RFC 8445 section 7.3.1.1: the larger tie-breaker controls. False: the far side must change its role.
+    private bool SettleRole(in StunMessage request)
+    {
+        if (_controlling && request.Controlling is { } theirs)
+        {
+            if (_tieBreaker >= theirs)
+                return false;
+            _controlling = false;
+        }
+        else if (!_controlling && request.Controlled is { } passive)
+        {
+            if (_tieBreaker < passive)
+                return false;
+            _controlling = true;
+        }
+        return true;
+    }
+
+    private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * _time.TimestampFrequency);
+
+    private sealed class Pair(IceRoute route, uint priority)
+    {
+        public IceRoute Route { get; } = route;
+        public uint Priority { get; } = priority;
+        public byte[] Transaction { get; } = new byte[12];
+        public bool Asked { get; set; }
+        public bool AskedNomination { get; set; }
+        public bool TheyNominated { get; set; }
+        public bool Valid { get; set; }
+        public int Checks { get; set; }
+        public long Due { get; set; }
+    }
+}

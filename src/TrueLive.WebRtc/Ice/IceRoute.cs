@@ -1,0 +1,16 @@
+using System.Net;
+
+namespace TrueLive.WebRtc.Ice;
+
+/// <summary>A way to one address of the far side, over UDP or one TCP connection. <see cref="Send"/> may be called from any thread and never blocks.</summary>
+internal abstract class IceRoute
+{
+    /// <summary>The far end.</summary>
+    public abstract IPEndPoint Remote { get; }
+
+    /// <summary>TCP; else UDP.</summary>
+    public abstract bool IsTcp { get; }
+
+    /// <summary>Sends one datagram, or lets it go when the way is choked or gone.</summary>
+    public abstract void Send(ReadOnlySpan<byte> datagram);
+}

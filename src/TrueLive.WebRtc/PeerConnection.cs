@@ -1,0 +1,396 @@
+using System.Net;
+using System.Text;
+using Org.BouncyCastle.Tls;
+using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Dtls;
+using TrueLive.WebRtc.Ice;
+using TrueLive.WebRtc.Rtp;
+using TrueLive.WebRtc.Sctp;
+using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Srtp;
+using TrueLive.WebRtc.Stun;
+using TrueLive.WebRtc.Transport;
+
+namespace TrueLive.WebRtc;
+
+/// <summary>
+/// One WebRTC connection: ICE finds the way, DTLS agrees on keys, SRTP and SCTP run over them. Made by <see cref="RtcEndpoint"/>.
+/// One lock guards all of it; no call blocks beyond that. Thread-safe.
+/// </summary>
+public sealed class PeerConnection : IDisposable
+{
+    // RTP that comes before the keys are there (the far side's handshake ends half a round trip before ours) waits for them.
+    private const int MaxEarly = 64;
+    private const int MaxAddresses = 16;
+
+    private readonly object _gate = new();
+    private readonly RtcEndpoint _endpoint;
+    private readonly PeerOptions _options;
+    private readonly SdpOffer? _offer;
+    private readonly IceCredentials? _offered;
+    private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Queue<byte[]> _early = new();
+    private readonly List<SocketAddress> _addresses = [];
+    private readonly List<TcpRoute> _connections = [];
+    private readonly List<string> _ufrags = [];
+    private MediaPlan? _plan;
+    private IceAgent? _ice;
+    private DtlsSession? _dtls;
+    private SrtpSession? _srtp;
+    private RtpSession? _rtp;
+    private DataChannels? _channels;
+    private RtpSessionStats _lastStats = new();
+
+    internal PeerConnection(RtcEndpoint endpoint, PeerOptions options, SdpOffer? offer = null, IceCredentials? offered = null)
+    {
+        (_endpoint, _options, _offer, _offered) = (endpoint, options, offer, offered);
+        // Who only looks at one of the two tasks need not look at the other.
+        _ = _opened.Task.ContinueWith(t => t.Exception, TaskScheduler.Default);
+    }
+
+    /// <summary>Where the connection stands.</summary>
+    public PeerState State { get; private set; } = PeerState.Offered;
+
+    /// <summary>Completes when media can flow.</summary>
+    /// <exception cref="IOException">The connection ended before; the message says why.</exception>
+    public Task Opened => _opened.Task;
+
+    /// <summary>Completes with the reason, in words, when the connection is over.</summary>
+    public Task<string> Closed => _closed.Task;
+
+    /// <summary>What was agreed; null while an offer waits for its answer.</summary>
+    public MediaPlan? Plan => _plan;
+
+    /// <summary>Coding that <see cref="SendVideo"/> takes; null when video is not sent or the connection is not open yet.</summary>
+    public VideoCodec? SendCodec => _rtp?.SendCodec;
+
+    /// <summary>Bitrate that video may use now, bit/s.</summary>
+    public int TargetBitrate => _rtp?.TargetBitrate ?? _options.Media.StartBitrate;
+
+    /// <summary>The far address in use and whether TCP carries it; null before there is one.</summary>
+    public (IPEndPoint Remote, bool IsTcp)? Path => _ice?.Route is { } route ? (route.Remote, route.IsTcp) : null;
+
+    /// <summary>ICE user fragment of this side; null before there is one.</summary>
+    public string? LocalUfrag => _ice?.Local.Ufrag;
+
+    /// <summary>ICE user fragment of the far side; null before there is one.</summary>
+    public string? RemoteUfrag => _ice?.Remote.Ufrag;
+
+    /// <summary>Takes the answer to the offer and begins to connect.</summary>
+    /// <exception cref="SdpException">The answer cannot be used; the message says why.</exception>
+    /// <exception cref="InvalidOperationException">The connection made no offer, or has its answer.</exception>
+    public void Accept(string answer)
+    {
+        if (_offer is null || State != PeerState.Offered)
+            throw new InvalidOperationException("This connection does not wait for an answer.");
+        var plan = _offer.Complete(answer);
+        var remote = new IceCredentials(plan.Remote.IceUfrag, plan.Remote.IcePassword);
+        var ice = new IceFull(_offered!, remote, controlling: true, (address, tcp) => _endpoint.RouteTo(address, tcp, this), _endpoint.Time);
+        Begin(plan, ice);
+        foreach (var candidate in plan.Remote.Candidates)
+            AddCandidate(candidate);
+    }
+
+    /// <summary>Adds an address of the far side that came after its description (trickle ICE, RFC 8838). Unreadable ones are ignored.</summary>
+    public void AddCandidate(string candidate)
+    {
+        lock (_gate)
+        {
+            if (State != PeerState.Closed && _ice is IceFull full && IceCandidate.TryParse(candidate, out var parsed))
+                full.Add(parsed);
+        }
+    }
+
+    /// <summary>
+    /// Restarts ICE for a far side that has moved (RFC 8445 section 9) and returns our new side. Keys, media and channels go on; the
+    /// old way is used until the new one works.
+    /// </summary>
+    public TransportDescription RestartIce(string remoteUfrag, string remotePassword)
+    {
+        var credentials = IceCredentials.New();
+        lock (_gate)
+        {
+            _ice?.Restart(credentials, new IceCredentials(remoteUfrag, remotePassword));
+            Register(credentials.Ufrag);
+        }
+        return _endpoint.Describe(credentials, _ice is IceLite);
+    }
+
+    /// <summary>
+    /// Sends a frame. False when it did not go: not open, another coding, a key frame must come first (it is asked for), or the way is
+    /// choked.
+    /// </summary>
+    public bool SendVideo(in EncodedFrame frame)
+    {
+        lock (_gate)
+            return State == PeerState.Connected && _rtp!.SendVideo(frame, _endpoint.Time.GetTimestamp());
+    }
+
+    /// <summary>False while the way is choked: a frame that is left out before it is coded costs nothing later.</summary>
+    public bool CanSendVideo
+    {
+        get
+        {
+            lock (_gate)
+                return State == PeerState.Connected && _rtp!.CanSendVideo(_endpoint.Time.GetTimestamp());
+        }
+    }
+
+    /// <summary>Sends one Opus packet. False when audio is not sent here.</summary>
+    public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime)
+    {
+        lock (_gate)
+            return State == PeerState.Connected && _rtp!.SendAudio(opus, rtpTime, _endpoint.Time.GetTimestamp());
+    }
+
+    /// <summary>Asks the far side for a key frame.</summary>
+    public void RequestKeyFrame()
+    {
+        lock (_gate)
+        {
+            if (State == PeerState.Connected)
+                _rtp!.RequestKeyFrame(_endpoint.Time.GetTimestamp());
+        }
+    }
+
+    /// <summary>Opens a data channel; <see cref="PeerOptions.ChannelOpened"/> is called once it can be used.</summary>
+    /// <exception cref="InvalidOperationException">Not connected, or no channels were agreed on.</exception>
+    public DataChannel OpenChannel(string label, bool ordered = true, int? maxRepeats = null)
+    {
+        lock (_gate)
+            return State == PeerState.Connected && _channels is { } channels
+                ? channels.Open(label, ordered, maxRepeats) : throw new InvalidOperationException("The connection has no data channels.");
+    }
+
+    /// <summary>Counters and estimates of the media; those of the last moment once the connection is over.</summary>
+    public RtpSessionStats Stats
+    {
+        get
+        {
+            lock (_gate)
+                return _rtp?.Stats(_endpoint.Time.GetTimestamp()) ?? _lastStats;
+        }
+    }
+
+    /// <summary>Says goodbye and ends the connection; does nothing the second time.</summary>
+    public void Close(string reason = "Closed on this side.")
+    {
+        lock (_gate)
+        {
+            if (State == PeerState.Closed)
+                return;
+            var now = _endpoint.Time.GetTimestamp();
+            if (State == PeerState.Connected)
+            {
+                _rtp!.SendBye(now);
+                _channels?.Association.Abort();
+                _lastStats = _rtp.Stats(now);
+            }
+            State = PeerState.Closed;
+            _dtls?.Close();
+            _rtp?.Dispose();
+            _rtp = null;
+            _srtp?.Dispose();
+            _early.Clear();
+            foreach (var ufrag in _ufrags)
+                _endpoint.Unregister(ufrag);
+            foreach (var address in _addresses)
+                _endpoint.Unbind(address, this);
+            foreach (var connection in _connections)
+                connection.Dispose();
+        }
+        _opened.TrySetException(new IOException(reason));
+        _closed.TrySetResult(reason);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Close();
+
+    internal void Begin(MediaPlan plan, IceAgent ice)
+    {
+        lock (_gate)
+        {
+            if (!DtlsFingerprint.IsUsable(plan.Remote.Fingerprint))
+                throw new SdpException("a=fingerprint must be sha-256, sha-384 or sha-512 with a digest of its length");
+            (_plan, _ice, State) = (plan, ice, PeerState.Connecting);
+            _dtls = new DtlsSession(plan.DtlsClient, _endpoint.Certificate, plan.Remote.Fingerprint, datagram => ice.Route?.Send(datagram));
+            Register(ice.Local.Ufrag);
+        }
+    }
+
+    /// <summary>Takes one STUN message.</summary>
+    internal void ReceiveCheck(in StunMessage message, IceRoute route)
+    {
+        lock (_gate)
+        {
+            if (State == PeerState.Closed || _ice is not { } ice || !ice.Receive(message, route, _endpoint.Time.GetTimestamp()))
+                return;
+            if (route is TcpRoute tcp)
+                Own(tcp);
+            else
+                Claim(UdpPort.KeyOf(route));
+            BeginHandshake();
+        }
+    }
+
+    /// <summary>Takes one datagram that is not STUN (RFC 7983 section 7); decrypts in place.</summary>
+    internal void Receive(Span<byte> datagram)
+    {
+        lock (_gate)
+        {
+            if (State == PeerState.Closed || datagram.IsEmpty)
+                return;
+            switch (datagram[0])
+            {
+                case >= 20 and <= 63:
+                    if (!_dtls!.Receive(datagram, ReceiveData))
+                        Close("The far side closed the connection.");
+                    break;
+                case >= 128 and <= 191:
+                    ReceiveMedia(datagram);
+                    break;
+            }
+        }
+    }
+
+    internal void Tick()
+    {
+        lock (_gate)
+        {
+            if (State == PeerState.Closed || _ice is not { } ice)
+                return;
+            var now = _endpoint.Time.GetTimestamp();
+            var wasReached = ice.Route is not null;
+            if (!ice.Tick(now))
+            {
+                Close(wasReached
+                    ? $"Nothing has come from the far side for {IceAgent.ConsentTime.TotalSeconds:0} s."
+                    : "No way to the far side was found: its media port may be blocked over UDP and TCP.");
+                return;
+            }
+            BeginHandshake();
+            _rtp?.Tick(now);
+            _channels?.Association.Tick(now);
+        }
+    }
+
+    /// <summary>Whatever comes from this address is for this connection.</summary>
+    internal void Claim(SocketAddress address)
+    {
+        lock (_gate)
+        {
+            if (_addresses.Contains(address))
+                return;
+            if (_addresses.Count == MaxAddresses)
+            {
+                _endpoint.Unbind(_addresses[0], this);
+                _addresses.RemoveAt(0);
+            }
+            _addresses.Add(address);
+            _endpoint.Bind(address, this);
+        }
+    }
+
+    /// <summary>This TCP connection belongs to the peer and ends with it.</summary>
+    internal void Own(TcpRoute route)
+    {
+        lock (_gate)
+        {
+            route.Owner = this;
+            if (!_connections.Contains(route))
+                _connections.Add(route);
+        }
+    }
+
+    /// <summary>A TCP connection has ended.</summary>
+    internal void Forget(TcpRoute route)
+    {
+        lock (_gate)
+            _connections.Remove(route);
+    }
+
+    private void Register(string ufrag)
+    {
+        _ufrags.Add(ufrag);
+        _endpoint.Register(ufrag, this);
+        // One fragment before the present one stays known, since the far side may still check with it.
+        if (_ufrags.Count > 2)
+        {
+            _endpoint.Unregister(_ufrags[0]);
+            _ufrags.RemoveAt(0);
+        }
+    }
+
+    private void BeginHandshake()
+    {
+        if (_ice!.Route is not null && !_dtls!.IsStarted)
+            _dtls.Start(HandshakeEnded);
+    }
+
+    private void HandshakeEnded(DtlsTransport? transport, SrtpKeys? keys, IOException? error)
+    {
+        lock (_gate)
+        {
+            if (State == PeerState.Closed)
+                return;
+            var media = _plan!.ReceiveVideo is not null || _plan.SendVideo is not null || _plan.Audio is not null;
+            if (error is not null || transport is null || (media && keys is null))
+            {
+                Close(error is null ? "The far side does not speak DTLS-SRTP." : $"The DTLS handshake failed: {error.Message}");
+                return;
+            }
+            _dtls!.Open(transport);
+            State = PeerState.Connected;
+            _srtp = keys is null ? null : new SrtpSession(keys);
+            _rtp = new RtpSession(_plan, Callbacks(), _endpoint.Time, _options.Media);
+            if (_plan.Data is not null)
+            {
+                _channels = new DataChannels(_gate, _plan.DtlsClient, packet => _dtls.Send(packet), channel => _options.ChannelOpened?.Invoke(channel), _endpoint.Time);
+                _channels.Association.Connect(_endpoint.Time.GetTimestamp());
+            }
+            _opened.TrySetResult();
+            if (!_dtls.Receive([], ReceiveData))
+                Close("The far side closed the connection.");
+            while (State == PeerState.Connected && _early.TryDequeue(out var packet))
+                ReceiveMedia(packet);
+        }
+    }
+
+    private RtpSessionCallbacks Callbacks() => new()
+    {
+        SendRtp = (buffer, length) => Send(buffer, _srtp?.ProtectRtp(buffer, length) ?? 0),
+        SendRtcp = (buffer, length) => Send(buffer, _srtp?.ProtectRtcp(buffer, length) ?? 0),
+        VideoReceived = _options.VideoReceived,
+        AudioReceived = _options.AudioReceived,
+        KeyFrameRequested = _options.KeyFrameRequested,
+    };
+
+    private void Send(Span<byte> buffer, int length)
+    {
+        if (length > 0)
+            _ice!.Route?.Send(buffer[..length]);
+    }
+
+    private void ReceiveMedia(Span<byte> packet)
+    {
+        if (_rtp is not { } rtp || _srtp is not { } srtp)
+        {
+            if (_early.Count < MaxEarly && State == PeerState.Connecting)
+                _early.Enqueue(packet.ToArray());
+            return;
+        }
+        var now = _endpoint.Time.GetTimestamp();
+        // RFC 5761 section 4: payload types 64..95 are not RTP's when both share a port.
+        var isRtcp = packet.Length > 1 && packet[1] is >= 192 and <= 223;
+        var length = isRtcp ? srtp.UnprotectRtcp(packet) : srtp.UnprotectRtp(packet);
+        if (length == 0)
+            return;
+        if (isRtcp)
+            rtp.ReceiveRtcp(packet[..length], now);
+        else
+            rtp.ReceiveRtp(packet[..length], now);
+    }
+
+    private void ReceiveData(ReadOnlySpan<byte> data) => _channels?.Association.Receive(data, _endpoint.Time.GetTimestamp());
+}

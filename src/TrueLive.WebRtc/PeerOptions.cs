@@ -1,0 +1,42 @@
+using TrueLive.WebRtc.Rtp;
+using TrueLive.WebRtc.Sctp;
+
+namespace TrueLive.WebRtc;
+
+/// <summary>
+/// What a <see cref="PeerConnection"/> tells its owner. Everything is called under the connection's lock, mostly on the thread that
+/// reads the network for all connections: return quickly, and do not wait for anything.
+/// </summary>
+public sealed record PeerOptions
+{
+    /// <summary>A whole video frame came in.</summary>
+    public VideoFrameHandler? VideoReceived { get; init; }
+
+    /// <summary>An Opus packet came in.</summary>
+    public OpusPacketHandler? AudioReceived { get; init; }
+
+    /// <summary>The far side, or the way to it, needs a key frame.</summary>
+    public Action? KeyFrameRequested { get; init; }
+
+    /// <summary>A data channel can be used.</summary>
+    public Action<DataChannel>? ChannelOpened { get; init; }
+
+    /// <summary>Bitrates and delays.</summary>
+    public RtpSessionOptions Media { get; init; } = new();
+}
+
+/// <summary>Where a connection stands.</summary>
+public enum PeerState
+{
+    /// <summary>An offer waits for its answer.</summary>
+    Offered,
+
+    /// <summary>Looking for a way and agreeing on keys.</summary>
+    Connecting,
+
+    /// <summary>Media and data flow.</summary>
+    Connected,
+
+    /// <summary>Over.</summary>
+    Closed,
+}

@@ -1,0 +1,239 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using TrueLive.WebRtc.Dtls;
+using TrueLive.WebRtc.Ice;
+using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Stun;
+
+namespace TrueLive.WebRtc.Transport;
+
+/// <summary>Settings of an <see cref="RtcEndpoint"/>.</summary>
+public sealed record RtcEndpointOptions
+{
+    /// <summary>Address to bind to; any address takes IPv4 and IPv6 where the system has both.</summary>
+    public IPAddress Address { get; init; } = IPAddress.IPv6Any;
+
+    /// <summary>Port of UDP and TCP alike; 0 takes a free one.</summary>
+    public int Port { get; init; }
+
+    /// <summary>Announce UDP.</summary>
+    public bool Udp { get; init; } = true;
+
+    /// <summary>Listen for TCP and announce it.</summary>
+    public bool Tcp { get; init; }
+
+    /// <summary>Addresses to announce, for a machine behind NAT; empty announces those of the machine.</summary>
+    public IReadOnlyList<IPAddress> Announced { get; init; } = [];
+
+    /// <summary>Connections at most; beyond it offers are refused.</summary>
+    public int MaxPeers { get; init; } = 1024;
+}
+
+/// <summary>
+/// The port that all peer connections of a process share: one UDP socket and, when asked for, one TCP listener with the same number.
+/// A datagram finds its peer by the address it came from, a first STUN check by the user fragment in it. Thread-safe.
+/// </summary>
+public sealed class RtcEndpoint : IDisposable
+{
+    private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(5);
+
+    private readonly RtcEndpointOptions _options;
+    private readonly UdpPort _udp;
+    private readonly TcpPort? _tcp;
+    private readonly ITimer _ticker;
+    private readonly ConcurrentDictionary<string, PeerConnection> _byUfrag = new();
+    private readonly ConcurrentDictionary<SocketAddress, PeerConnection> _byAddress = new();
+    private readonly CancellationTokenSource _stop = new();
+    private int _ticking;
+    private long _strange;
+
+    /// <summary>Opens the port.</summary>
+    /// <exception cref="SocketException">The port is taken or not allowed.</exception>
+    public RtcEndpoint(RtcEndpointOptions options, TimeProvider time)
+    {
+        (_options, Time) = (options, time);
+        var address = options.Address.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6 ? IPAddress.Any : options.Address;
+        _udp = new UdpPort(address, options.Port, Received);
+        if (options.Tcp)
+        {
+            try
+            {
+                _tcp = new TcpPort(address, _udp.Local.Port, Received, time);
+            }
+            catch (SocketException)
+            {
+                _udp.Dispose();
+                throw;
+            }
+        }
+        Certificate = DtlsCertificate.Create(time.GetUtcNow());
+        _ticker = time.CreateTimer(_ => Tick(), null, TickInterval, TickInterval);
+    }
+
+    /// <summary>The port in use.</summary>
+    public int Port => _udp.Local.Port;
+
+    /// <summary>Connections that are open.</summary>
+    public int Count => _byUfrag.Count;
+
+    /// <summary>Datagrams from addresses that no peer has shown.</summary>
+    public long StrangeDatagrams => Interlocked.Read(ref _strange);
+
+    internal TimeProvider Time { get; }
+
+    internal DtlsCertificate Certificate { get; }
+
+    /// <summary>Answers an offer as a server that the far side can reach (ICE-lite).</summary>
+    /// <exception cref="SdpException">The offer cannot be answered; the message says why.</exception>
+    /// <exception cref="InvalidOperationException">There are <see cref="RtcEndpointOptions.MaxPeers"/> connections.</exception>
+    public PeerConnection Answer(string offer, MediaPreferences preferences, PeerOptions options, out string answer)
+    {
+        Admit();
+        var credentials = IceCredentials.New();
+        var plan = SdpNegotiation.Answer(offer, preferences, Describe(credentials, lite: true), out answer);
+        var peer = new PeerConnection(this, options);
+        var ice = new IceLite(credentials, new IceCredentials(plan.Remote.IceUfrag, plan.Remote.IcePassword), Time);
+        peer.Begin(plan, ice);
+        return peer;
+    }
+
+    /// <summary>Makes an offer; <see cref="PeerConnection.Accept"/> takes its answer. The connection runs the checks (full ICE).</summary>
+    /// <exception cref="InvalidOperationException">There are <see cref="RtcEndpointOptions.MaxPeers"/> connections.</exception>
+    public PeerConnection Offer(MediaPreferences preferences, PeerOptions options, out string offer)
+    {
+        Admit();
+        var credentials = IceCredentials.New();
+        var sdp = new SdpOffer(preferences, Describe(credentials, lite: false));
+        offer = sdp.Text;
+        return new PeerConnection(this, options, sdp, credentials);
+    }
+
+    /// <summary>Closes all connections and the port.</summary>
+    public void Dispose()
+    {
+        foreach (var peer in _byUfrag.Values)
+            peer.Close("The endpoint was closed.");
+        _ticker.Dispose();
+        _stop.Cancel();
+        _udp.Dispose();
+        _tcp?.Dispose();
+        _stop.Dispose();
+    }
+
+    internal TransportDescription Describe(IceCredentials credentials, bool lite) => new()
+    {
+        IceUfrag = credentials.Ufrag,
+        IcePassword = credentials.Password,
+        Fingerprint = Certificate.Fingerprint,
+        IceLite = lite,
+        EndOfCandidates = true,
+        Candidates = [.. Candidates().Select(c => c.ToString())],
+    };
+
+    internal void Register(string ufrag, PeerConnection peer) => _byUfrag[ufrag] = peer;
+
+    internal void Unregister(string ufrag) => _byUfrag.TryRemove(ufrag, out _);
+
+    internal void Bind(SocketAddress address, PeerConnection peer) => _byAddress[address] = peer;
+
+    internal void Unbind(SocketAddress address, PeerConnection peer) =>
+        _byAddress.TryRemove(new KeyValuePair<SocketAddress, PeerConnection>(address, peer));
+
+    /// <summary>The way to an address for the checks of <paramref name="peer"/>; what comes from there is the peer's.</summary>
+    internal IceRoute RouteTo(IPEndPoint remote, bool tcp, PeerConnection peer)
+    {
+        if (!tcp)
+        {
+            var route = _udp.RouteTo(remote);
+            peer.Claim(UdpPort.KeyOf(route));
+            return route;
+        }
+        var connection = new TcpRoute(new Socket(remote.AddressFamily, SocketType.Stream, ProtocolType.Tcp), remote) { Owner = peer };
+        peer.Own(connection);
+        _ = connection.RunAsync(Received, _stop.Token);
+        return connection;
+    }
+
+    private void Admit()
+    {
+        if (_byUfrag.Count >= _options.MaxPeers)
+            throw new InvalidOperationException($"The endpoint holds {_options.MaxPeers} connections.");
+    }
+
+    private IEnumerable<IceCandidate> Candidates()
+    {
+        var addresses = _options.Announced.Count > 0 ? _options.Announced : LocalAddresses.For(_udp.Local.Address);
+        if (_options.Udp)
+        {
+            for (var i = 0; i < addresses.Count; i++)
+                yield return IceCandidate.Host(new IPEndPoint(addresses[i], Port), tcp: false, i);
+        }
+        if (_tcp is not null)
+        {
+            for (var i = 0; i < addresses.Count; i++)
+                yield return IceCandidate.Host(new IPEndPoint(addresses[i], Port), tcp: true, i);
+        }
+    }
+
+    private void Received(Span<byte> datagram, SocketAddress from)
+    {
+        if (_byAddress.TryGetValue(from, out var peer))
+        {
+            if (!StunMessage.LooksLikeStun(datagram))
+                peer.Receive(datagram);
+            else if (StunMessage.TryParse(datagram, out var message))
+                (message.Class == StunClass.Request ? FindByUfrag(message.Username) ?? peer : peer).ReceiveCheck(message, _udp.RouteTo(from));
+        }
+        else if (_options.Udp && StunMessage.TryParse(datagram, out var first) && FindByUfrag(first.Username) is { } newcomer)
+        {
+            newcomer.ReceiveCheck(first, _udp.RouteTo(from));
+        }
+        else
+        {
+            Interlocked.Increment(ref _strange);
+        }
+    }
+
+    private void Received(Span<byte> datagram, TcpRoute route)
+    {
+        if (StunMessage.LooksLikeStun(datagram))
+        {
+            if (StunMessage.TryParse(datagram, out var message) && (route.Owner ?? FindByUfrag(message.Username)) is { } peer)
+                peer.ReceiveCheck(message, route);
+        }
+        else if (route.Owner is { } owner)
+        {
+            owner.Receive(datagram);
+        }
+        else
+        {
+            // RFC 6544 section 7.2: nothing but a check may come first.
+            Interlocked.Increment(ref _strange);
+            route.Dispose();
+        }
+    }
+
+    private PeerConnection? FindByUfrag(ReadOnlySpan<byte> username)
+    {
+        var colon = username.IndexOf((byte)':');
+        return colon is > 0 and <= 64 && _byUfrag.TryGetValue(Encoding.UTF8.GetString(username[..colon]), out var peer) ? peer : null;
+    }
+
+    private void Tick()
+    {
+        // A tick that finds the one before it at work is left out: the next is 5 ms away.
+        if (Interlocked.Exchange(ref _ticking, 1) == 1)
+            return;
+        try
+        {
+            foreach (var (_, peer) in _byUfrag)
+                peer.Tick();
+        }
+        finally
+        {
+            Volatile.Write(ref _ticking, 0);
+        }
+    }
+}

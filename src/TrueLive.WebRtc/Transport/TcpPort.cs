@@ -1,0 +1,97 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace TrueLive.WebRtc.Transport;
+
+/// <summary>
+/// Listens for TCP connections of peers whose network blocks UDP. A connection that shows no known credentials within
+/// <see cref="StrangerTime"/> is closed, and at most <see cref="MaxStrangers"/> such connections are held.
+/// </summary>
+internal sealed class TcpPort : IDisposable
+{
+    public const int MaxStrangers = 64;
+
+    public static readonly TimeSpan StrangerTime = TimeSpan.FromSeconds(10);
+
+    private readonly Socket _listener;
+    private readonly TcpRoute.DatagramIn _received;
+    private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _stop = new();
+    private int _strangers;
+
+    /// <exception cref="SocketException">The port is taken.</exception>
+    public TcpPort(IPAddress address, int port, TcpRoute.DatagramIn received, TimeProvider time)
+    {
+        (_received, _time) = (received, time);
+        _listener = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            if (address.AddressFamily == AddressFamily.InterNetworkV6)
+                _listener.DualMode = address.Equals(IPAddress.IPv6Any);
+            _listener.Bind(new IPEndPoint(address, port));
+            _listener.Listen(32);
+        }
+        catch (SocketException)
+        {
+            _listener.Dispose();
+            throw;
+        }
+        _ = AcceptAsync();
+    }
+
+    /// <summary>Connections that were closed because too many strangers were connected.</summary>
+    public long Refused { get; private set; }
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        _listener.Dispose();
+        _stop.Dispose();
+    }
+
+    private async Task AcceptAsync()
+    {
+        var stop = _stop.Token;
+        while (!stop.IsCancellationRequested)
+        {
+            Socket socket;
+            try
+            {
+                socket = await _listener.AcceptAsync(stop).ConfigureAwait(false);
+            }
+            catch (Exception error) when (error is OperationCanceledException or ObjectDisposedException)
+            {
+                return;
+            }
+            catch (SocketException)
+            {
+                continue;
+            }
+            if (Interlocked.Increment(ref _strangers) > MaxStrangers)
+            {
+                Interlocked.Decrement(ref _strangers);
+                Refused++;
+                socket.Dispose();
+                continue;
+            }
+            _ = ServeAsync(new TcpRoute(socket, (IPEndPoint)socket.RemoteEndPoint!), stop);
+        }
+    }
+
+    private async Task ServeAsync(TcpRoute route, CancellationToken stop)
+    {
+        var counted = 1;
+        using var limit = _time.CreateTimer(
+            _ =>
+            {
+                if (Interlocked.Exchange(ref counted, 0) == 1)
+                    Interlocked.Decrement(ref _strangers);
+                if (route.Owner is null)
+                    route.Dispose();
+            }, null, StrangerTime, Timeout.InfiniteTimeSpan);
+        await route.RunAsync(_received, stop).ConfigureAwait(false);
+        if (Interlocked.Exchange(ref counted, 0) == 1)
+            Interlocked.Decrement(ref _strangers);
+        route.Owner?.Forget(route);
+    }
+}

@@ -1,0 +1,126 @@
+using System.Net;
+using System.Net.Sockets;
+using TrueLive.WebRtc.Ice;
+
+namespace TrueLive.WebRtc.Transport;
+
+/// <summary>One UDP socket for all peers, read by a thread of its own. Takes both address families when bound to any address.</summary>
+internal sealed class UdpPort : IDisposable
+{
+    // Holds about 100 ms of 100 Mbit/s in the kernel while the thread waits for a core; what does not fit is dropped there.
+    private const int KernelBuffer = 1 << 20;
+    private const int MaxDatagram = 2048;
+
+    private readonly Socket _socket;
+    private readonly DatagramIn _received;
+    private readonly Thread _thread;
+    private volatile bool _closed;
+
+    /// <param name="address">Address to bind to; <see cref="IPAddress.IPv6Any"/> takes both families where the system has both.</param>
+    /// <param name="port">Port; 0 takes a free one.</param>
+    /// <param name="received">Called on the reading thread.</param>
+    /// <exception cref="SocketException">The port is taken.</exception>
+    public UdpPort(IPAddress address, int port, DatagramIn received)
+    {
+        _received = received;
+        _socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        try
+        {
+            if (address.AddressFamily == AddressFamily.InterNetworkV6)
+                _socket.DualMode = address.Equals(IPAddress.IPv6Any);
+            (_socket.ReceiveBufferSize, _socket.SendBufferSize) = (KernelBuffer, KernelBuffer);
+            _socket.Bind(new IPEndPoint(address, port));
+        }
+        catch (SocketException)
+        {
+            _socket.Dispose();
+            throw;
+        }
+        Local = (IPEndPoint)_socket.LocalEndPoint!;
+        _thread = new Thread(Read) { IsBackground = true, Name = "WebRTC receive", Priority = ThreadPriority.AboveNormal };
+        _thread.Start();
+    }
+
+    public delegate void DatagramIn(Span<byte> datagram, SocketAddress from);
+
+    public IPEndPoint Local { get; }
+
+    /// <summary>Datagrams that the kernel did not take.</summary>
+    public long Unsent { get; private set; }
+
+    /// <summary>The way to an address.</summary>
+    public IceRoute RouteTo(IPEndPoint remote)
+    {
+        var family = _socket.AddressFamily;
+        var target = family == AddressFamily.InterNetworkV6 && remote.AddressFamily == AddressFamily.InterNetwork
+            ? new IPEndPoint(remote.Address.MapToIPv6(), remote.Port) : remote;
+        return new Route(this, target.Serialize());
+    }
+
+    /// <summary>The way to where a datagram came from; <paramref name="from"/> is copied.</summary>
+    public IceRoute RouteTo(SocketAddress from)
+    {
+        var copy = new SocketAddress(from.Family, from.Size);
+        from.Buffer.Span[..from.Size].CopyTo(copy.Buffer.Span);
+        return new Route(this, copy);
+    }
+
+    /// <summary>The key by which a route's datagrams come back.</summary>
+    public static SocketAddress KeyOf(IceRoute route) => ((Route)route).Address;
+
+    public void Dispose()
+    {
+        _closed = true;
+        _socket.Dispose();
+        if (Thread.CurrentThread != _thread)
+            _thread.Join();
+    }
+
+    private void Read()
+    {
+        var buffer = GC.AllocateUninitializedArray<byte>(MaxDatagram, pinned: true);
+        var from = new SocketAddress(_socket.AddressFamily);
+        while (!_closed)
+        {
+            int length;
+            try
+            {
+                length = _socket.ReceiveFrom(buffer, SocketFlags.None, from);
+            }
+            catch (Exception error) when (error is SocketException or ObjectDisposedException)
+            {
+                // An ICMP answer to an earlier datagram surfaces here; only a closed socket ends the reading.
+                continue;
+            }
+            if (length is > 0 and < MaxDatagram)
+                _received(buffer.AsSpan(0, length), from);
+        }
+    }
+
+    private void Send(ReadOnlySpan<byte> datagram, SocketAddress to)
+    {
+        try
+        {
+            _socket.SendTo(datagram, SocketFlags.None, to);
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        {
+            Unsent++;
+        }
+    }
+
+    private sealed class Route(UdpPort port, SocketAddress address) : IceRoute
+    {
+        private IPEndPoint? _remote;
+
+        public SocketAddress Address => address;
+
+        public override IPEndPoint Remote => _remote ??= Plain((IPEndPoint)port.Local.Create(address));
+
+        public override bool IsTcp => false;
+
+        public override void Send(ReadOnlySpan<byte> datagram) => port.Send(datagram, address);
+
+        private static IPEndPoint Plain(IPEndPoint e) => e.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(e.Address.MapToIPv4(), e.Port) : e;
+    }
+}

@@ -1,0 +1,103 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace TrueLive.Tests.Shared;
+
+/// <summary>The product as a user starts it: the command-line program in a process of its own, on free ports.</summary>
+internal sealed class ServerProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly StringBuilder _log = new();
+    private readonly TaskCompletionSource<string> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private ServerProcess(string? netns, string[] flags)
+    {
+        var start = new ProcessStartInfo(netns is null ? "dotnet" : "ip") { RedirectStandardOutput = true, RedirectStandardError = true };
+        // "ip netns exec" becomes the program: signals and figures of the process are the server's own.
+        string[] inside = netns is null ? [] : ["netns", "exec", netns, "dotnet"];
+        string[] all = [.. inside, Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "serve", "--port", "0", "--webrtc-port", "0", .. flags];
+        foreach (var argument in all)
+            start.ArgumentList.Add(argument);
+        start.Environment["MALLOC_ARENA_MAX"] = "2";
+        _process = Process.Start(start)!;
+        _process.OutputDataReceived += (_, line) => Heard(line.Data);
+        _process.ErrorDataReceived += (_, line) => Heard(line.Data);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    public string Address => _address.Task.IsCompletedSuccessfully ? _address.Task.GetAwaiter().GetResult() : "";
+
+    public int ProcessId => _process.Id;
+
+    public string Log
+    {
+        get
+        {
+            lock (_log)
+                return _log.ToString();
+        }
+    }
+
+    public static Task<ServerProcess> StartAsync(params string[] flags) => StartInAsync(null, flags);
+
+    /// <summary>Starts it in a network namespace; null is the machine's own.</summary>
+    public static async Task<ServerProcess> StartInAsync(string? netns, params string[] flags)
+    {
+        var server = new ServerProcess(netns, flags);
+        try
+        {
+            await server._address.Task.WaitAsync(TimeSpan.FromSeconds(30));
+            return server;
+        }
+        catch (TimeoutException)
+        {
+            await server.DisposeAsync();
+            throw new InvalidOperationException("The server did not start:\n" + server.Log);
+        }
+    }
+
+    /// <summary>Ends it the way a system does (SIGTERM) and gives its exit code.</summary>
+    public async Task<int> EndAsync()
+    {
+        if (!_process.HasExited)
+        {
+            using var kill = Process.Start("kill", ["-TERM", $"{_process.Id}"]);
+            await kill.WaitForExitAsync();
+            await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(15));
+        }
+        return _process.ExitCode;
+    }
+
+    /// <summary>Ends it without a chance to tidy up (SIGKILL).</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await EndAsync();
+        }
+        finally
+        {
+            if (!_process.HasExited)
+                _process.Kill();
+            _process.Dispose();
+        }
+    }
+
+    private void Heard(string? line)
+    {
+        if (line is null)
+            return;
+        lock (_log)
+            _log.AppendLine(line);
+        const string Sign = "TrueLive is at ";
+        if (line.StartsWith(Sign, StringComparison.Ordinal))
+            _address.TrySetResult(line[Sign.Length..].Split(' ')[0]);
+    }
+}

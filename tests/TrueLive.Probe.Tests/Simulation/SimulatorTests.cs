@@ -1,0 +1,39 @@
+using TrueLive.Probe.Simulation;
+using TrueLive.Probe.Stimuli;
+
+namespace TrueLive.Probe.Tests.Simulation;
+
+/// <summary>
+/// The probe against systems whose nature is known. The whole proof (20 seeds x all systems x six looks) is
+/// <c>truelive probe selftest --full</c>; here each system is met once, with looks and seeds that nothing was tuned on.
+/// </summary>
+public sealed class SimulatorTests(SimulatorRuns runs) : IClassFixture<SimulatorRuns>
+{
+    [Fact]
+    public void The_verdict_on_nearly_every_system_is_right() =>
+        Assert.True(runs.Rows.Count(r => r.Right) >= 0.9 * runs.Rows.Count, Misses(r => !r.Right));
+
+    [Fact]
+    public void No_fake_is_called_tier_3() => Assert.True(runs.Rows.All(r => !r.FalseProof), Misses(r => r.FalseProof));
+
+    [Fact]
+    public void The_median_delay_is_found_within_a_frame_and_its_interval_covers_the_truth()
+    {
+        var rows = SelfTestSummary.WithDelay(runs.Rows).ToArray();
+        Assert.True(rows.Length >= 4, $"only {rows.Length} delays were measured");
+        Assert.All(rows, r => Assert.True(Math.Abs(r.D50!.Value - r.TrueD50!.Value) <= SelfTestSummary.Frame, $"{r.System} {r.Look}: {r.D50} against {r.TrueD50}"));
+        Assert.All(rows, r => Assert.InRange(r.TrueD50!.Value, r.D50Low!.Value, r.D50High!.Value));
+    }
+
+    private string Misses(Func<SelfTestRow, bool> which) =>
+        string.Join("\n", runs.Rows.Where(which).Select(r => $"{r.System} {r.Look} {r.Seed}: {r.Verdict}: {string.Join(" | ", r.Gates)}"));
+}
+
+/// <summary>One run of each system, looks in turn.</summary>
+public sealed class SimulatorRuns
+{
+    /// <summary>The runs.</summary>
+    public IReadOnlyList<SelfTestRow> Rows { get; } = SelfTestSuite.Run(
+        [.. SimulatedSystem.All.Select((s, k) => new SelfTestCase(s.Name, Look.HeldOut[k % Look.HeldOut.Count], $"test {7100 + k}"))],
+        ProbeProfile.Selftest, new AnalysisEffort(999, 1, true), 2, null, TimeProvider.System, null, TestContext.Current.CancellationToken);
+}

@@ -1,0 +1,194 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Sctp;
+using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Tests.Rtp;
+using TrueLive.WebRtc.Transport;
+
+namespace TrueLive.WebRtc.Tests.Transport;
+
+/// <summary>Two connections over real sockets on this machine: a lite answerer, as in the server, and a full offerer, as in the probe.</summary>
+public sealed class PeerConnectionTests : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private readonly List<RtcEndpoint> _endpoints = [];
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("::1")]
+    public async Task Video_audio_and_messages_cross_both_ways(string address)
+    {
+        if (address == "::1" && !Socket.OSSupportsIPv6)
+            return;
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Parse(address) });
+        var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Parse(address) });
+        var atServer = new ConcurrentQueue<byte[]>();
+        var atClient = new ConcurrentQueue<byte[]>();
+        var audio = new TaskCompletionSource<byte[]>();
+        var text = new TaskCompletionSource<string>();
+        var answerText = new TaskCompletionSource<string>();
+        using var offering = client.Offer(new MediaPreferences(), new PeerOptions { VideoReceived = (in EncodedFrame f) => atClient.Enqueue(f.Data.ToArray()) }, out var offer);
+        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions
+        {
+            VideoReceived = (in EncodedFrame f) => atServer.Enqueue(f.Data.ToArray()),
+            AudioReceived = (opus, _) => audio.TrySetResult(opus.ToArray()),
+            ChannelOpened = channel => channel.MessageReceived = (c, data, isText) =>
+            {
+                text.TrySetResult(Encoding.UTF8.GetString(data));
+                c.Send("and back");
+            },
+        }, out var answer);
+        offering.Accept(answer);
+        await Task.WhenAll(offering.Opened, answering.Opened).WaitAsync(Patience, Cancel);
+        Assert.False(offering.Path!.Value.IsTcp);
+        Assert.Equal(IPAddress.Parse(address), offering.Path.Value.Remote.Address);
+
+        var channel = offering.OpenChannel("control");
+        channel.MessageReceived = (_, data, _) => answerText.TrySetResult(Encoding.UTF8.GetString(data));
+        await Until(() => channel.IsOpen);
+        Assert.True(channel.Send("over here"));
+        Assert.Equal("over here", await text.Task.WaitAsync(Patience, Cancel));
+        Assert.Equal("and back", await answerText.Task.WaitAsync(Patience, Cancel));
+
+        Assert.True(offering.SendAudio([0x78, 1, 2, 3], 960));
+        Assert.Equal([0x78, 1, 2, 3], await audio.Task.WaitAsync(Patience, Cancel));
+
+        await Exchange(offering, atServer);
+        await Exchange(answering, atClient);
+        Assert.Equal(1, server.Count);
+        offering.Close();
+        Assert.Equal("The far side closed the connection.", await answering.Closed.WaitAsync(Patience, Cancel));
+        Assert.Equal((0, 0), (server.Count, client.Count));
+    }
+
+    [Fact]
+    public async Task Where_udp_is_blocked_the_way_over_tcp_is_taken()
+    {
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback, Udp = false, Tcp = true });
+        var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var frames = new ConcurrentQueue<byte[]>();
+        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) }, out var answer);
+        Assert.DoesNotContain(" udp ", answer, StringComparison.Ordinal);
+        offering.Accept(answer);
+        await offering.Opened.WaitAsync(Patience, Cancel);
+        Assert.True(offering.Path!.Value.IsTcp);
+        await Exchange(offering, frames);
+    }
+
+    [Fact]
+    public async Task A_wrong_fingerprint_ends_the_connection_before_any_media()
+    {
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var frames = 0;
+        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        var digits = offer.IndexOf("sha-256 ", StringComparison.Ordinal) + 8;
+        var forged = offer.Replace(offer.Substring(digits, 95), string.Join(':', Enumerable.Repeat("00", 32)), StringComparison.Ordinal);
+        using var answering = server.Answer(forged, new MediaPreferences(), new PeerOptions { VideoReceived = (in EncodedFrame _) => frames++ }, out var answer);
+        offering.Accept(answer);
+        var error = await Assert.ThrowsAsync<IOException>(() => answering.Opened.WaitAsync(Patience, Cancel));
+        Assert.Contains("DTLS", error.Message, StringComparison.Ordinal);
+        Assert.Equal(0, frames);
+    }
+
+    [Fact]
+    public async Task A_restart_of_ice_keeps_keys_and_channels()
+    {
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var frames = new ConcurrentQueue<byte[]>();
+        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) }, out var answer);
+        offering.Accept(answer);
+        await offering.Opened.WaitAsync(Patience, Cancel);
+        await Exchange(offering, frames);
+        var before = answering.RestartIce("will-be-replaced", "0123456789012345678901");
+        var theirs = offering.RestartIce(before.IceUfrag, before.IcePassword);
+        var ours = answering.RestartIce(theirs.IceUfrag, theirs.IcePassword);
+        offering.RestartIce(ours.IceUfrag, ours.IcePassword);
+        foreach (var candidate in ours.Candidates)
+            offering.AddCandidate(candidate);
+        await Exchange(offering, frames);
+        Assert.Equal(PeerState.Connected, answering.State);
+    }
+
+    [Fact]
+    public async Task Noise_from_strangers_changes_nothing()
+    {
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback, Tcp = true });
+        var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var frames = new ConcurrentQueue<byte[]>();
+        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) }, out var answer);
+        offering.Accept(answer);
+        await offering.Opened.WaitAsync(Patience, Cancel);
+        using var stranger = new UdpClient();
+        var random = new Random(1);
+        for (var i = 0; i < 2000; i++)
+        {
+            var noise = new byte[random.Next(1, 1400)];
+            random.NextBytes(noise);
+            if (i % 3 == 0 && noise.Length >= 20)
+                (noise[0], noise[1], noise[4], noise[5], noise[6], noise[7]) = (0, 1, 0x21, 0x12, 0xA4, 0x42);
+            await stranger.SendAsync(noise, new IPEndPoint(IPAddress.Loopback, server.Port), Cancel);
+        }
+        using var tcp = new TcpClient();
+        await tcp.ConnectAsync(IPAddress.Loopback, server.Port, Cancel);
+        await tcp.GetStream().WriteAsync(new byte[] { 0, 4, 0x80, 1, 2, 3 }, Cancel);
+        Assert.Equal(0, await tcp.GetStream().ReadAsync(new byte[1], Cancel));
+        await Until(() => server.StrangeDatagrams > 0);
+        await Exchange(offering, frames);
+    }
+
+    [Fact]
+    public async Task The_far_side_that_is_not_there_is_said_in_words()
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        using var client = new RtcEndpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, time);
+        using var nobody = new RtcEndpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, time);
+        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using (var answering = nobody.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer))
+            offering.Accept(answer.Replace($" {nobody.Port} typ", " 9 typ", StringComparison.Ordinal));
+        for (var i = 0; i < 8000 && offering.State != PeerState.Closed; i++)
+            time.Advance(TimeSpan.FromMilliseconds(5));
+        Assert.Contains("blocked", await offering.Closed.WaitAsync(Patience, Cancel), StringComparison.Ordinal);
+    }
+
+    public void Dispose() => _endpoints.ForEach(e => e.Dispose());
+
+    private RtcEndpoint Endpoint(RtcEndpointOptions options)
+    {
+        var endpoint = new RtcEndpoint(options, TimeProvider.System);
+        _endpoints.Add(endpoint);
+        return endpoint;
+    }
+
+    private static async Task Exchange(PeerConnection from, ConcurrentQueue<byte[]> to)
+    {
+        to.Clear();
+        var sent = new List<byte[]>();
+        for (var i = 0; i < 10; i++)
+        {
+            var data = TestFrames.Make(from.SendCodec!.Value, i, i == 0, i == 0 ? 20_000 : 3_000);
+            sent.Add(data);
+            await Until(() => from.CanSendVideo);
+            Assert.True(from.SendVideo(new EncodedFrame { Codec = from.SendCodec.Value, Data = data, RtpTime = (uint)(i * 3000), KeyFrame = i == 0 }));
+        }
+        await Until(() => to.Count >= sent.Count);
+        Assert.Equal(sent, to);
+    }
+
+    private static async Task Until(Func<bool> condition)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        limit.CancelAfter(Patience);
+        while (!condition())
+            await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, limit.Token);
+    }
+}
