@@ -246,8 +246,8 @@ def main():
         if step % 100 == 0:
             drawn = [v for i, v in running.items() if i < len(LOOKS)]
             mean = sum(drawn) / len(drawn)
-            # Looks that lag get more turns, within a factor of three.
-            difficulty = [min(3.0, max(0.7, (running.get(i, mean) / mean) ** 0.5)) for i in range(len(LOOKS))]
+            # Looks that lag get more turns, within a factor of four.
+            difficulty = [min(4.0, max(0.7, (running.get(i, mean) / mean) ** 0.8)) for i in range(len(LOOKS))]
             minutes = spent + (time.monotonic() - began) / 60
             curve.append((step, minutes, dict(running)))
             print(f"{step} {minutes:.1f}min mse {mean:.5f} " + " ".join(
