@@ -11,6 +11,7 @@ namespace TrueLive.Cli;
 internal static class ResizedNetwork
 {
     private const int Side = 720;
+    private static readonly int[] Parts = [1, 2, 4, 8];
 
     /// <exception cref="ModelException">It is not that network.</exception>
     public static OnnxVideoModel LoadCandy(string file, int width, int height, TimeProvider time)
@@ -54,7 +55,7 @@ internal static class ResizedNetwork
 
     private static long Scaled(long side, int to)
     {
-        var part = new[] { 1, 2, 4, 8 }.MinBy(p => Math.Abs(side - Side / p));
+        var part = Parts.MinBy(p => Math.Abs(side - Side / p));
         return to / part + (side - Side / part);
     }
 
