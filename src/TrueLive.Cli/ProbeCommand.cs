@@ -26,6 +26,7 @@ internal static class ProbeCommand
         var probe = new Command("probe", Examples)
         {
             ProbeTargetCommands.Null(shared),
+            ProbeTargetCommands.Page(shared),
             ProbeRecordCommand.Make(),
             ProbeReportCommands.Verify(),
             ProbeReportCommands.Compare(),
