@@ -96,8 +96,9 @@ internal static class BenchClips
 
     private static async Task<double> OursAsync(MediaFile film, OnnxVideoModel model, (int Width, int Height) size, string folder, TimeProvider time, CancellationToken cancel)
     {
-        PromptSchedule.TryParse("ink", out var prompts, out _);
-        var result = await new ClipFileRender(new ClipFileSettings { Input = film.Path, Output = Path.Combine(folder, "ours.mp4"), Prompts = prompts!, Model = model, Size = size }, time)
+        if (!PromptSchedule.TryParse("ink", out var prompts, out var error))
+            throw new InvalidOperationException(error);
+        var result = await new ClipFileRender(new ClipFileSettings { Input = film.Path, Output = Path.Combine(folder, "ours.mp4"), Prompts = prompts, Model = model, Size = size }, time)
             .RunAsync(CancellationToken.None, cancel).ConfigureAwait(false);
         return result.Frames / result.Elapsed.TotalSeconds;
     }
