@@ -24,18 +24,18 @@ internal static class WhipEndpoints
     {
         var whip = app.MapGroup("/whip").WithTags("WHIP");
         whip.MapPost("", PublishNew).WithSummary("A live session from an SDP offer; the answer returns the made pictures")
-            .Accepts<string>(Sdp).Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(415).ProducesProblem(503);
+            .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(415).ProducesProblem(503);
         whip.MapPost("/{id}", PublishTo).WithSummary("Send a camera into a session made before")
-            .Accepts<string>(Sdp).Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(415);
+            .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(415);
         whip.MapPatch("/{id}", (string id, HttpContext http, SessionRegistry registry) => PatchAsync(http, registry.Find(id)?.Peer))
-            .WithSummary("Trickle ICE or ICE restart").Accepts<string>(Fragment).Produces(204).Produces<string>(200, Fragment).ProducesProblem(404).ProducesProblem(412);
+            .WithSummary("Trickle ICE or ICE restart").Produces(204).Produces<string>(200, Fragment).ProducesProblem(404).ProducesProblem(412);
         whip.MapDelete("/{id}", (string id, SessionRegistry registry) => SessionEndpoints.End(id, registry)).WithSummary("End the session");
         var whep = app.MapGroup("/whep").WithTags("WHEP");
         whep.MapPost("/{id}", WatchAsync).WithSummary("Watch a session")
-            .Accepts<string>(Sdp).Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
+            .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
         whep.MapPatch("/{id}/{viewer}", (string id, string viewer, HttpContext http, SessionRegistry registry) =>
                 PatchAsync(http, registry.Find(id)?.Viewers.GetValueOrDefault(viewer)))
-            .WithSummary("Trickle ICE or ICE restart of a viewer").Accepts<string>(Fragment).Produces(204).Produces<string>(200, Fragment).ProducesProblem(404);
+            .WithSummary("Trickle ICE or ICE restart of a viewer").Produces(204).Produces<string>(200, Fragment).ProducesProblem(404);
         whep.MapDelete("/{id}/{viewer}", (string id, string viewer, SessionRegistry registry) =>
         {
             if (registry.Find(id)?.Viewers.GetValueOrDefault(viewer) is not { } peer)

@@ -168,10 +168,10 @@ internal sealed partial class SessionRegistry(
         seat.Keep?.Dispose();
         seat.Limit?.Dispose();
         await seat.Released.ConfigureAwait(false);
+        await seat.Tap.DisposeAsync().ConfigureAwait(false);
         foreach (var viewer in seat.Viewers.Values)
             viewer.Close("The session is over.");
         seat.Fan.Dispose();
-        await seat.Tap.DisposeAsync().ConfigureAwait(false);
         seat.Session.Dispose();
     }
 
