@@ -29,7 +29,7 @@ export function open(box, live) {
   const landed = {};
 
   const source = h('select', { id: 'tiers-source' }, new Option('Built-in scene', 'scene'), new Option('Camera', 'camera'));
-  const prompt = h('input', { id: 'tiers-prompt', value: 'neon', maxlength: 200 });
+  const prompt = h('input', { id: 'tiers-prompt', value: 'ink', maxlength: 200 });
   const go = h('button.primary', { id: 'tiers-go', type: 'submit' }, 'Start');
   const status = h('p', { role: 'status', id: 'tiers-status' }, 'Starts one live session, one interactive clip and one clip job on this server.');
   const columns = TIERS.map((tier) => {
@@ -161,7 +161,7 @@ export function open(box, live) {
       const mine = landed[c.id] ?? {};
       const f = session.figures;
       const rows = [['Change seen after', ms(mine.first)], [c.id === 'live' ? 'Goes on' : 'Whole after', c.id === 'live' ? 'as long as you like' : ms(mine.whole)],
-        ['Answers the camera', c.answers], c.id === 'live' ? ['Glass to glass', f.latency.count ? `${ms(f.latency.quantile(0.5))} (n=${f.latency.count})` : 'not measured'] : ['Length', takenAt === null ? `${SECONDS} s` : `${uploaded?.duration_s?.toFixed(1) ?? SECONDS} s`]];
+        ['Answers the camera', c.answers], c.id === 'live' ? ['Glass to glass', f.latency.count ? `${ms(f.latency.quantile(0.5))} (n=${f.latency.count})` : 'not measured'] : ['Length', takenAt === null ? `${SECONDS} s` : clip ? seconds(clip.clip.source.duration_s) : `${SECONDS} s`]];
       rows.forEach(([name, value], i) => {
         if (!c.fact[i]) c.facts.append(h('div', {}, h('dt', {}, name), (c.fact[i] = h('dd'))));
         if (c.fact[i].textContent !== value) c.fact[i].textContent = value;
