@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 STYLE = 32           # length of the style vector
 MAX_HOLD = 0.92      # the most that one output may owe to the one before it
+HOLD_SLOPE = 3.0     # steepness of the decision between holding and painting anew
 STYLE_CLOSE = 30.0   # how fast a change of style closes the blend
 
 
@@ -97,7 +98,7 @@ class LiveTiny(nn.Module):
         fresh = graded + x[:, :3]
         if not self.training:
             fresh = torch.clamp(fresh, 0, 1)
-        keep = MAX_HOLD * torch.sigmoid(x[:, 3:4]) * hold
+        keep = MAX_HOLD * torch.sigmoid(HOLD_SLOPE * x[:, 3:4]) * hold
         image = fresh + keep * (last_image - fresh)
         info = torch.cat([style[:, :, None, None], torch.ones_like(valid)], 1)
         return image, frame, image, info

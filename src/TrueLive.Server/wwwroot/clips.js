@@ -2,7 +2,7 @@
 import { ask, askJson, events, h, post, seconds, size, trouble } from './dom.js';
 
 /** Sends a file to the server; resolves with the upload as the server sees it. */
-export const upload = (file, name = file.name ?? 'clip.webm') => askJson('/v1/uploads', { method: 'POST', body: file, headers: { 'X-File-Name': encodeURIComponent(name) } });
+export const upload = (file, name = file.name ?? 'clip.webm') => askJson('/v1/uploads', { method: 'POST', body: file, headers: { 'Content-Type': 'application/octet-stream', 'X-File-Name': encodeURIComponent(name) } });
 
 /** Follows a clip job until it ends; `seen` hears every state. Resolves with the last one. */
 export async function follow(id, seen, signal) {
