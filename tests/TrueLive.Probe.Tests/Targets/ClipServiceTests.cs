@@ -78,7 +78,7 @@ public sealed class ClipServiceTests : IDisposable
     }
 
     [Theory]
-    [InlineData("submit: {url: \"ftp://x\"}", "submit", "url")]
+    [InlineData("submit: {url: \"ftp://x\"}", "url", "must begin with http://")]
     [InlineData("submit: {url: \"http://x\", metod: GET}", "metod", "allowed: method, url, headers, json")]
     [InlineData("submit: {url: \"http://x\"}\njob: id\nresult: /u", "job", "JSON pointer")]
     [InlineData("submit: {url: \"http://x\"}", "result", "either result")]
@@ -99,7 +99,7 @@ public sealed class ClipServiceTests : IDisposable
         Assert.Contains("TRUELIVE_TEST_NO_SUCH_KEY", error.Message, StringComparison.Ordinal);
     }
 
-    private Task<Reports.ProbeReport> RunAsync(ClipService service) => ClipProbe.RunAsync(service, new ProbeSessionOptions
+    private Task<TrueLive.Probe.Reports.ProbeReport> RunAsync(ClipService service) => ClipProbe.RunAsync(service, new ProbeSessionOptions
     {
         Profile = ProbeProfile.Quick,
         Seed = ProbeSeed.From("clips"),
@@ -107,14 +107,14 @@ public sealed class ClipServiceTests : IDisposable
         Run = new ProbeRunOptions { PromptA = "warm", PromptB = "cold" },
     }, TimeProvider.System, null, TestContext.Current.CancellationToken);
 
-    private ClipService Service(int seconds = 20) => ClipService.Read("test.yaml", $$"""
+    private ClipService Service(int seconds = 20) => ClipService.Read("test.yaml", $$$"""
         schema: live-ai-video-clips/1
         name: test
-        submit: {url: "{{_root}}jobs", json: {prompt: "${prompt}", image: "${image}"}}
+        submit: {url: "{{{_root}}}jobs", json: {prompt: "${prompt}", image: "${image}"}}
         job: /id
-        poll: {url: "{{_root}}jobs/${job}", every: 0.1}
+        poll: {url: "{{{_root}}}jobs/${job}", every: 0.1}
         result: /output/0
-        limits: {seconds: {{seconds}}, megabytes: 1}
+        limits: {seconds: {{{seconds}}}, megabytes: 1}
         """);
 
     private byte[] Clip(string source)
