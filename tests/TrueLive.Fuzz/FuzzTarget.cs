@@ -32,7 +32,7 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("control", ServerTargets.Control, 4_000),
         new("jpeg-socket", ServerTargets.JpegMessages, 1_500, 16 << 20),
         new("manifest", FileTargets.Manifest, 4_000),
-        new("words", FileTargets.Words, 6_000),
+        new("words", FileTargets.Words, 20_000),
         new("prompt", FileTargets.PromptText, 20_000),
         new("schedule", FileTargets.Schedule, 20_000),
         new("requirement", FileTargets.Requirement, 2_000, 32 << 20),

@@ -246,7 +246,7 @@ public sealed partial record ModelManifest
         for (var i = 0; i < States.Length; i++)
         {
             var s = States[i];
-            Require(s.Input is { Length: > 0 } && s.Output is { Length: > 0 }, $"states[{i}]", "needs input and output");
+            Require(s is { Input.Length: > 0, Output.Length: > 0 }, $"states[{i}]", "needs input and output");
             Require(s.Shape is { Length: >= 1 and <= 6 } shape ? shape.All(d => d is >= 1 and <= 1 << 20) : s.Channels is >= 1 and <= 1024 && s.Divide is >= 1 and <= 64, $"states[{i}]", "needs either channels (with divide) or a shape of positive numbers");
         }
         if (Style is not null)
@@ -280,6 +280,6 @@ public sealed partial record ModelManifest
     private static partial Regex IdPattern();
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true, ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true)]
 [JsonSerializable(typeof(ModelManifest))]
 internal sealed partial class ManifestJson : JsonSerializerContext;

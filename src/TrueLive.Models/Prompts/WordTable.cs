@@ -27,7 +27,13 @@ internal sealed class WordTable
         var info = new FileInfo(path);
         if (info.Length is < 12 or > MaxBytes)
             throw new ModelException($"{path} (prompt.words) is {info.Length} bytes; a word table has 12 bytes to {MaxBytes >> 20} MB.");
-        var bytes = File.ReadAllBytes(path);
+        return Parse(File.ReadAllBytes(path), path);
+    }
+
+    /// <param name="bytes">12 bytes or more.</param>
+    /// <param name="path">For the messages.</param>
+    internal static WordTable Parse(byte[] bytes, string path)
+    {
         var count = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(4));
         var dimensions = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8));
         if (!bytes.AsSpan(0, 4).SequenceEqual("TLW1"u8) || count is 0 or > 1_000_000 || dimensions is 0 or > 1024 || 12 + count * 8L + count * (long)dimensions > bytes.Length)

@@ -26,7 +26,7 @@ internal sealed class DtlsSession
         _client = client;
         _certificate = certificate;
         _remoteFingerprint = remoteFingerprint;
-        _queue = new DatagramQueue(output, ordersFlight: !client);
+        _queue = new DatagramQueue(output, fromClient: !client);
     }
 
     /// <summary>Gives decrypted application data; borrowed, valid during the call.</summary>

@@ -37,12 +37,14 @@ internal static class FileTargets
 
     public static void Words(ReadOnlySpan<byte> input)
     {
+        if (input.Length < 12)
+        {
+            return;
+        }
+
         try
         {
-            var path = Path.Combine(Folder, "table.bin");
-            File.WriteAllBytes(path, input);
-            var words = WordTable.Load(path);
-            words.Find("ink's-pots");
+            WordTable.Parse(input.ToArray(), "words.bin").Find("ink's-pots");
         }
         catch (ModelException)
         {
