@@ -15,7 +15,7 @@ public sealed class FindingTests : IDisposable
     [InlineData("- ")]
     public void Yaml_as_deep_as_its_file_is_long_is_refused_and_does_not_exhaust_the_stack(string opening)
     {
-        var text = new StringBuilder("rules: ").Insert(7, opening, 100_000 / opening.Length).ToString();
+        var text = new StringBuilder("rules:\n ").Insert(8, opening, 100_000 / opening.Length).ToString();
         Assert.Contains("nesting", Assert.Throws<RequirementException>(() => RequirementYaml.Read("x.yaml", text)).Message, StringComparison.Ordinal);
         Assert.Contains("nesting", Refused(text), StringComparison.Ordinal);
     }

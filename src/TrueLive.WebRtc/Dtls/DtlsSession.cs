@@ -41,6 +41,9 @@ internal sealed class DtlsSession
 
     public long Dropped => _queue.Dropped;
 
+    /// <summary>What broke an open session; null while nothing did.</summary>
+    public IOException? Error { get; private set; }
+
     /// <summary>Datagrams that the handshake has not taken yet.</summary>
     public int Waiting => _queue.Count;
 
@@ -88,8 +91,9 @@ internal sealed class DtlsSession
         {
             return true;
         }
-        catch (IOException)
+        catch (IOException e)
         {
+            Error = e;
             return false;
         }
     }
