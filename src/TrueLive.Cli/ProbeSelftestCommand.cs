@@ -22,8 +22,9 @@ internal static class ProbeSelftestCommand
         var footage = new Option<FileInfo[]>("--footage") { Description = "Recordings with natural motion for null runs.", AllowMultipleArgumentsPerToken = true };
         var threads = new Option<int>("--threads") { Description = "Runs at the same time.", DefaultValueFactory = _ => 1 };
         var file = new Option<string?>("--results") { Description = "Results file, one JSON line per run; the test goes on from it." };
+        var reports = new Option<string?>("--reports") { Description = "Folder for a whole report of each run." };
         var report = new Option<string?>("--write") { Description = "Markdown file for the measured figures." };
-        var selftest = new Command("selftest", "Measure simulators of known nature and say how often the probe is right.") { full, seeds, first, systems, looks, nulls, footage, threads, file, report };
+        var selftest = new Command("selftest", "Measure simulators of known nature and say how often the probe is right.") { full, seeds, first, systems, looks, nulls, footage, threads, file, reports, report };
         selftest.SetAction(async (parsed, cancel) =>
         {
             var all = parsed.GetValue(full);
@@ -42,7 +43,7 @@ internal static class ProbeSelftestCommand
             var results = parsed.GetValue(file) ?? (all ? "probe-selftest.jsonl" : null);
             try
             {
-                rows = SelfTestSuite.Run(cases, ProbeProfile.Selftest, new AnalysisEffort(ProbeProfile.Selftest.Redraws, 1, true), parsed.GetValue(threads), results, TimeProvider.System, Show, cancel);
+                rows = SelfTestSuite.Run(cases, ProbeProfile.Selftest, new AnalysisEffort(ProbeProfile.Selftest.Redraws, 1, true), parsed.GetValue(threads), results, TimeProvider.System, Show, cancel, parsed.GetValue(reports));
             }
             catch (OperationCanceledException) when (results is not null && File.Exists(results))
             {

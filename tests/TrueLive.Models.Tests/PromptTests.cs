@@ -6,8 +6,8 @@ public sealed class PromptTests(LiveTiny tiny) : IClassFixture<LiveTiny>
 {
     [Theory]
     [InlineData("ink", "ink")]
-    [InlineData("japanese woodblock print", "engraving")]
-    [InlineData("van gogh night sky", "oil")]
+    [InlineData("japanese woodblock print", "great-wave")]
+    [InlineData("van gogh night sky", "starry-night")]
     [InlineData("cold thermal camera", "thermal")]
     [InlineData("vaporwave", "vaporwave")]
     public void A_text_lands_on_the_look_that_it_means(string text, string look)

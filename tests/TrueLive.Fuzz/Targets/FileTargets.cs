@@ -37,11 +37,6 @@ internal static class FileTargets
 
     public static void Words(ReadOnlySpan<byte> input)
     {
-        if (input.Length < 12)
-        {
-            return;
-        }
-
         try
         {
             WordTable.Parse(input.ToArray(), "words.bin").Find("ink's-pots");
