@@ -44,6 +44,10 @@ ensure_packages() {
 # The codecs that the product loads at run time; ffmpeg reads and writes clip files.
 runtime_packages=('libopenh264-7|libopenh264-8|libopenh264-6' 'libvpx7|libvpx9|libvpx11|libvpx6' 'libavcodec59|libavcodec61|libavcodec60|libavcodec58' 'libturbojpeg0|libturbojpeg' ffmpeg)
 
+# Other people's WebRTC stacks, which the interoperability tests and bench/live run against ours.
+interop_packages=(python3-aiortc python3-numpy python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
+  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-nice iproute2)
+
 ensure_dotnet() {
   command -v dotnet >/dev/null || PATH="$PATH:$HOME/.dotnet:/usr/share/dotnet:/usr/lib/dotnet"
   if ! dotnet --list-sdks 2>/dev/null | grep -q '^1[0-9]\.'; then

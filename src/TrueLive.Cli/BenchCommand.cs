@@ -5,5 +5,8 @@ namespace TrueLive.Cli;
 /// <summary><c>truelive bench</c>: measurements that anyone can repeat.</summary>
 internal static class BenchCommand
 {
-    public static Command Make() => new("bench", "Measure this machine, ours against the obvious way.") { BenchClips.Make(), BenchInteractive.Make() };
+    public static Command Make() => new("bench", "Measure what this machine can do, ours beside the obvious way; the figures in bench/results come from these commands.")
+    {
+        BenchModelsCommand.Make(), BenchClips.Make(), BenchInteractive.Make(),
+    };
 }

@@ -64,7 +64,7 @@ internal static class ClipCommand
             throw new ArgumentException("--threads must be within 0..256.");
         var perStep = threads > 0 && !parsed.GetValue(Segments) ? threads : parsed.GetValue(Segments) ? 1 : Environment.ProcessorCount;
         var model = parsed.GetValue(Model) ?? (parsed.GetValue(FromJournal) is { } folder ? Journal.Open(folder.FullName)?.Model : null) ?? "";
-        return ModelShelf.Load(new ServerOptions { Model = model, ModelsFolder = parsed.GetValue(ModelsFolder), ModelThreads = perStep }, TimeProvider.System, Console.Error);
+        return ModelShelf.Load(new ServerOptions { Model = model, ModelsFolder = parsed.GetValue(ModelsFolder) ?? "", ModelThreads = perStep }, TimeProvider.System, Console.Error);
     }
 
     private static ClipFileSettings Settings(ParseResult parsed, ModelShelf shelf)

@@ -1,40 +1,28 @@
 // WHIP with werift (npm). Usage: node werift_client.mjs URL CODEC SECONDS; prints one line of JSON.
 import { MediaStreamTrack, RTCPeerConnection, RTCRtpCodecParameters, RtpPacket } from 'werift';
-import { isFrameEnd, startCamera, whip } from './camera.mjs';
+import { Trial } from './trial.mjs';
 
-const [url, codecName, seconds] = [process.argv[2], process.argv[3].toUpperCase(), Number(process.argv[4])];
-const result = { client: 'werift', codec: codecName, connected: false, received: 0, sent: 0 };
-const feedback = [{ type: 'nack' }, { type: 'nack', parameter: 'pli' }, { type: 'transport-cc' }];
-const codec = codecName === 'H264'
-  ? new RTCRtpCodecParameters({ mimeType: 'video/H264', clockRate: 90000, payloadType: 102, rtcpFeedback: feedback, parameters: 'profile-level-id=42e01f;packetization-mode=1;level-asymmetry-allowed=1' })
-  : new RTCRtpCodecParameters({ mimeType: 'video/VP8', clockRate: 90000, payloadType: 96, rtcpFeedback: feedback });
-
+const trial = new Trial('werift');
+const codec = new RTCRtpCodecParameters({
+  mimeType: `video/${trial.codec}`,
+  clockRate: 90000,
+  payloadType: trial.payloadType,
+  rtcpFeedback: [{ type: 'nack' }, { type: 'nack', parameter: 'pli' }, { type: 'transport-cc' }],
+  parameters: trial.codec === 'H264' ? 'profile-level-id=42e01f;packetization-mode=1;level-asymmetry-allowed=1' : undefined,
+});
 const peer = new RTCPeerConnection({ codecs: { video: [codec] }, iceServers: [] });
 const track = new MediaStreamTrack({ kind: 'video' });
 const transceiver = peer.addTransceiver(track, { direction: 'sendrecv' });
 transceiver.onTrack.subscribe((remote) => {
-  const keyFrames = setInterval(() => transceiver.receiver.sendRtcpPLI(remote.ssrc).catch(() => {}), 1000);
-  keyFrames.unref();
-  remote.onReceiveRtp.subscribe((packet) => {
-    if (packet.header.marker) result.received++;
-  });
+  trial.onWaiting = () => transceiver.receiver.sendRtcpPLI(remote.ssrc).catch(() => {});
+  remote.onReceiveRtp.subscribe((packet) => trial.received(packet.serialize()));
 });
-let stop = () => {};
-peer.connectionStateChange.subscribe(async (state) => {
-  if (state !== 'connected' || result.connected) return;
-  result.connected = true;
-  stop = await startCamera(codecName, codec.payloadType, 0x2345678, (packet) => {
-    track.writeRtp(RtpPacket.deSerialize(packet));
-    if (isFrameEnd(packet)) result.sent++;
-  });
+peer.connectionStateChange.subscribe((state) => {
+  if (state === 'connected' && !trial.result.connected) trial.connected(0x2345678, (packet) => track.writeRtp(RtpPacket.deSerialize(packet)));
 });
+const control = peer.createDataChannel('control');
+control.stateChanged.subscribe((state) => state === 'open' && (trial.send = (text) => control.send(text)));
+control.onMessage.subscribe((text) => trial.message(text.toString()));
 await peer.setLocalDescription(await peer.createOffer());
-const { status, answer } = await whip(url, peer.localDescription.sdp);
-result.status = status;
-if (status === 201) await peer.setRemoteDescription({ type: 'answer', sdp: answer });
-else result.error = answer;
-setTimeout(() => {
-  stop();
-  console.log(JSON.stringify(result));
-  process.exit(0);
-}, seconds * 1000);
+const answer = await trial.whip(peer.localDescription.sdp);
+if (answer) await peer.setRemoteDescription({ type: 'answer', sdp: answer });

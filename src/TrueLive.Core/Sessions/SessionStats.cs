@@ -37,9 +37,10 @@ public enum DropReason : byte
 /// <param name="StepP95">95th percentile of the same.</param>
 /// <param name="AgeP50">Median of whole frame here to output handed to the sink.</param>
 /// <param name="AgeP95">95th percentile of the same.</param>
+/// <param name="BesideStepP99">99th percentile of that age less the frame's own model step: what the server adds to the model.</param>
 public sealed record SessionStats(
     long Received, long Sent, long Replaced, long Stale, long Paused, long StepFailed, long Flushed, long SinkFull,
-    int Window, double GeneratedPerSecond, TimeSpan StepP50, TimeSpan StepP95, TimeSpan AgeP50, TimeSpan AgeP95);
+    int Window, double GeneratedPerSecond, TimeSpan StepP50, TimeSpan StepP95, TimeSpan AgeP50, TimeSpan AgeP95, TimeSpan BesideStepP99);
 
 /// <summary>Counts for one session and, tagged, for the process. Each counter has one writer, reads may come from any thread.</summary>
 internal sealed class SessionCounters(TimeProvider time)
@@ -89,11 +90,12 @@ internal sealed class SessionCounters(TimeProvider time)
             ? 0 : (frames.Length - 1) / time.GetElapsedTime(first, last).TotalSeconds;
         long[] steps = [.. frames.Select(f => f.Step).Order()];
         long[] ages = [.. frames.Select(f => f.Age).Order()];
+        long[] beside = [.. frames.Select(f => f.Age - f.Step).Order()];
         return new SessionStats(
             Interlocked.Read(ref _received), sent,
             Count(DropReason.Replaced), Count(DropReason.Stale), Count(DropReason.Paused), Count(DropReason.StepFailed),
             Count(DropReason.Flushed), Count(DropReason.SinkFull),
-            frames.Length, rate, At(steps, 0.50), At(steps, 0.95), At(ages, 0.50), At(ages, 0.95));
+            frames.Length, rate, At(steps, 0.50), At(steps, 0.95), At(ages, 0.50), At(ages, 0.95), At(beside, 0.99));
 
         long Count(DropReason reason) => Interlocked.Read(ref _dropped[(int)reason]);
         TimeSpan At(long[] sorted, double quantile) => sorted.Length == 0

@@ -97,13 +97,13 @@ internal sealed record PongMessage(string? Id, double? T, double ServerMs)
 
 /// <summary>Once a second: figures of the session.</summary>
 internal sealed record StatsMessage(
-    long Received, long Sent, DropsView Dropped, double GeneratedFps, double StepP50Ms, double StepP95Ms, double AgeP50Ms, double AgeP95Ms, int Window)
+    long Received, long Sent, DropsView Dropped, double GeneratedFps, double StepP50Ms, double StepP95Ms, double AgeP50Ms, double AgeP95Ms, double BesideStepP99Ms, int Window)
 {
     public string Type { get; } = "stats";
 
     public static StatsMessage From(SessionStats s) => new(
         s.Received, s.Sent, new DropsView(s.Replaced, s.Stale, s.Paused, s.StepFailed, s.Flushed, s.SinkFull), Math.Round(s.GeneratedPerSecond, 2),
-        Ms(s.StepP50), Ms(s.StepP95), Ms(s.AgeP50), Ms(s.AgeP95), s.Window);
+        Ms(s.StepP50), Ms(s.StepP95), Ms(s.AgeP50), Ms(s.AgeP95), Ms(s.BesideStepP99), s.Window);
 
     private static double Ms(TimeSpan span) => Math.Round(span.TotalMilliseconds, 2);
 }

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 
-namespace TrueLive.EndToEnd.Tests;
+namespace TrueLive.Tests.Shared;
 
 /// <summary>The product as a user starts it: the command-line program in a process of its own, on free ports.</summary>
 internal sealed class ServerProcess : IAsyncDisposable
@@ -10,10 +10,12 @@ internal sealed class ServerProcess : IAsyncDisposable
     private readonly StringBuilder _log = new();
     private readonly TaskCompletionSource<string> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private ServerProcess(string[] flags)
+    private ServerProcess(string? netns, string[] flags)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        string[] all = [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "serve", "--port", "0", "--webrtc-port", "0", .. flags];
+        var start = new ProcessStartInfo(netns is null ? "dotnet" : "ip") { RedirectStandardOutput = true, RedirectStandardError = true };
+        // "ip netns exec" becomes the program: signals and figures of the process are the server's own.
+        string[] inside = netns is null ? [] : ["netns", "exec", netns, "dotnet"];
+        string[] all = [.. inside, Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "serve", "--port", "0", "--webrtc-port", "0", .. flags];
         foreach (var argument in all)
             start.ArgumentList.Add(argument);
         start.Environment["MALLOC_ARENA_MAX"] = "2";
@@ -37,12 +39,15 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
-    public static async Task<ServerProcess> StartAsync(params string[] flags)
+    public static Task<ServerProcess> StartAsync(params string[] flags) => StartInAsync(null, flags);
+
+    /// <summary>Starts it in a network namespace; null is the machine's own.</summary>
+    public static async Task<ServerProcess> StartInAsync(string? netns, params string[] flags)
     {
-        var server = new ServerProcess(flags);
+        var server = new ServerProcess(netns, flags);
         try
         {
-            await server._address.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+            await server._address.Task.WaitAsync(TimeSpan.FromSeconds(30));
             return server;
         }
         catch (TimeoutException)

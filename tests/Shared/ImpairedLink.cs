@@ -1,0 +1,147 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace TrueLive.Tests.Shared;
+
+/// <summary>
+/// A bad network between one client and a server on this machine: media goes through a relay that loses packets or is cut, told to
+/// the client by its port in the WHIP answer. HTTP passes unharmed.
+/// </summary>
+internal sealed class ImpairedLink : IDisposable
+{
+    private readonly HttpListener _http = new();
+    private readonly HttpClient _server;
+    private readonly Socket _near = Open();
+    private readonly Socket _far = Open();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Random _random = new(1);
+    private SocketAddress? _client;
+    private SocketAddress? _media;
+
+    /// <summary>A link to a server that offers UDP only, on the loopback address.</summary>
+    public ImpairedLink(string server)
+    {
+        _server = new HttpClient { BaseAddress = new Uri(server) };
+        for (var tries = 0; !_http.IsListening; tries++)
+        {
+            Address = $"http://127.0.0.1:{FreePort()}/";
+            _http.Prefixes.Add(Address);
+            try
+            {
+                _http.Start();
+            }
+            catch (HttpListenerException) when (tries < 5)
+            {
+                _http.Prefixes.Clear();
+            }
+        }
+        _ = PassHttpAsync();
+        _ = RelayAsync(_near, _far, fromClient: true);
+        _ = RelayAsync(_far, _near, fromClient: false);
+    }
+
+    /// <summary>Takes the place of the server's address.</summary>
+    public string Address { get; private set; } = "";
+
+    /// <summary>Nothing passes, either way.</summary>
+    public bool Cut { get; set; }
+
+    /// <summary>Share of packets lost, each way.</summary>
+    public double Loss { get; set; }
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        _http.Close();
+        _near.Dispose();
+        _far.Dispose();
+        _server.Dispose();
+        _stop.Dispose();
+    }
+
+    private static Socket Open()
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return socket;
+    }
+
+    private static int FreePort()
+    {
+        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)probe.LocalEndPoint!).Port;
+    }
+
+    private async Task PassHttpAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                var http = await _http.GetContextAsync();
+                using var request = new HttpRequestMessage(new HttpMethod(http.Request.HttpMethod), http.Request.RawUrl);
+                if (http.Request.HasEntityBody)
+                {
+                    request.Content = new StreamContent(http.Request.InputStream);
+                    request.Content.Headers.TryAddWithoutValidation("Content-Type", http.Request.ContentType);
+                }
+                using var response = await _server.SendAsync(request, _stop.Token);
+                http.Response.StatusCode = (int)response.StatusCode;
+                if (response.Headers.Location is { } location)
+                    http.Response.AddHeader("Location", location.ToString());
+                await http.Response.OutputStream.WriteAsync(Encoding.UTF8.GetBytes(Turn(await response.Content.ReadAsStringAsync())));
+                http.Response.Close();
+            }
+        }
+        catch (Exception error) when (error is HttpListenerException or ObjectDisposedException or OperationCanceledException)
+        {
+            // The link is taken down.
+        }
+    }
+
+    // candidate:foundation component udp priority address port typ host
+    private string Turn(string body)
+    {
+        var lines = body.Split("\r\n");
+        for (var i = 0; i < lines.Length; i++)
+        {
+            var words = lines[i].Split(' ');
+            if (!lines[i].StartsWith("a=candidate:", StringComparison.Ordinal) || words[4] != "127.0.0.1")
+                continue;
+            _media = new IPEndPoint(IPAddress.Loopback, int.Parse(words[5], CultureInfo.InvariantCulture)).Serialize();
+            words[5] = ((IPEndPoint)_near.LocalEndPoint!).Port.ToString(CultureInfo.InvariantCulture);
+            lines[i] = string.Join(' ', words);
+        }
+        return string.Join("\r\n", lines);
+    }
+
+    private async Task RelayAsync(Socket from, Socket to, bool fromClient)
+    {
+        var buffer = new byte[2048];
+        var sender = new SocketAddress(AddressFamily.InterNetwork);
+        try
+        {
+            while (true)
+            {
+                var length = await from.ReceiveFromAsync(buffer, SocketFlags.None, sender, _stop.Token);
+                if (fromClient && (_client is null || !_client.Equals(sender)))
+                {
+                    _client = new SocketAddress(AddressFamily.InterNetwork);
+                    sender.Buffer.CopyTo(_client.Buffer);
+                }
+                bool lost;
+                lock (_random)
+                    lost = _random.NextDouble() < Loss;
+                if (!Cut && !lost && (fromClient ? _media : _client) is { } next)
+                    await to.SendToAsync(buffer.AsMemory(0, length), SocketFlags.None, next, _stop.Token);
+            }
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+            // The link is taken down.
+        }
+    }
+}
