@@ -20,9 +20,11 @@ ANCHORS = {
     "pop": ["pop art", "warhol", "bold colors", "poster", "psychedelic", "vivid saturated", "lichtenstein", "colorful poster", "sixties", "bright colorful", "acid colors"],
     "pixel": ["pixel", "pixels", "video game", "nintendo", "8-bit", "pixelated", "arcade", "atari", "minecraft", "low resolution", "mosaic blocks", "console game", "tetris"],
     "halftone": ["halftone", "comic", "comics", "comic book", "superhero", "marvel", "newspaper print", "dots", "spider-man", "batman", "newsprint"],
-    "engraving": ["engraving", "etching", "woodcut", "banknote", "lithograph", "engraved print", "printmaking", "durer", "woodblock print", "ukiyo-e", "hatching", "currency note"],
+    "engraving": ["engraving", "etching", "woodcut", "banknote", "lithograph", "engraved print", "printmaking", "durer", "hatching", "currency note"],
     "gold": ["gold", "golden", "brass", "bronze", "jewelry", "luxury gold", "gilded", "metallic", "shiny gold", "treasure", "pharaoh"],
     "underwater": ["underwater", "ocean", "sea", "coral", "reef", "submarine", "diving", "fish", "aquarium", "deep sea", "mermaid", "scuba"],
     "vaporwave": ["vaporwave", "synth", "synthwave", "sunset", "retro eighties", "pink purple", "miami", "synthwave", "purple", "pink", "outrun", "eighties disco", "violet dusk"],
     "winter": ["winter", "ice", "snow", "frozen", "frost", "arctic", "blizzard", "cold", "polar", "icy", "antarctica", "glacier", "siberia"],
+    "starry-night": ["starry night", "starry", "night sky", "stars", "vincent stars", "gogh night", "swirls", "moonlit sky", "milky way", "galaxy"],
+    "great-wave": ["hokusai", "great wave", "japanese print", "woodblock print", "ukiyo-e", "hiroshige", "kanagawa wave", "japan", "edo japan", "fuji"],
 }

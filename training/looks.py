@@ -103,15 +103,11 @@ def ink(x):
 
 
 def neon(x):
-    gx, gy = sobel(blur(gray(x), 0.9))
-    # Hue from the smoothed structure tensor: a bare gradient has no direction where it is faint.
-    xx, yy, xy = blur(gx * gx, 2.0), blur(gy * gy, 2.0), blur(gx * gy, 2.0)
-    energy = xx + yy + 2e-4
-    c, s = (xx - yy) / energy, 2 * xy / energy
-    colour = torch.cat([0.5 + 0.5 * c, 0.5 + 0.5 * (-0.5 * c + 0.87 * s), 0.5 + 0.5 * (-0.5 * c - 0.87 * s) + 0.15], 1)
-    m = torch.sqrt(gx * gx + gy * gy + 1e-5)
-    core = smooth_step(m, 0.02, 0.22)
-    return (x.new_tensor([0.04, 0.02, 0.10])[None, :, None, None] + (0.25 + 0.75 * colour) * (0.85 * core + 0.5 * blur(core, 2.0))).clamp(0, 1)
+    """Upright edges glow pink, level ones cyan."""
+    light = 0
+    for edge, colour in zip(sobel(blur(gray(x), 1.4)), ([1.0, 0.12, 0.62], [0.08, 0.85, 1.0])):
+        light = light + smooth_step(torch.sqrt(edge * edge + 1e-5), 0.02, 0.17) * x.new_tensor(colour)[None, :, None, None]
+    return (x.new_tensor([0.04, 0.02, 0.10])[None, :, None, None] + 0.85 * light + 0.5 * blur(light, 2.0)).clamp(0, 1)
 
 
 def thermal(x):
@@ -209,7 +205,7 @@ def halftone(x):
 def engraving(x):
     g = smooth_step(blur(gray(x), 1.0), 0.0, 0.95)
     xx, yy = place(x, 8)
-    wave = 0.5 + 0.5 * torch.cos(2 * math.pi * (xx + yy) / 4)
+    wave = 0.5 + 0.5 * torch.cos(2 * math.pi * (xx + yy) / 8)
     v = torch.sigmoid((g - 0.12 - 0.62 * wave * (1 - 0.4 * g)) * 5.5)
     return ramp(v, [[0.13, 0.09, 0.05], [0.96, 0.92, 0.82]])
 

@@ -1,11 +1,11 @@
 """Writes models/live-tiny/manifest.json from a checkpoint, the anchors and the figures of evaluate.py.
 
-Usage: manifest.py work/live-tiny.pt ../models/live-tiny [work/figures.json]
+Usage: manifest.py work/live-tiny.pt ../models/live-tiny [--figures work/figures.json] [--without LOOK ...]
 """
+import argparse
 import hashlib
 import json
 import os
-import sys
 
 import torch
 
@@ -38,20 +38,29 @@ TEXTS = {
     "underwater": ("Underwater", "Blue-green depth."),
     "vaporwave": ("Vaporwave", "Violet to pink to cyan."),
     "winter": ("Winter", "Pale, cold light."),
+    "starry-night": ("Starry night", "After Van Gogh's Starry Night, 1889: blue strokes, yellow light."),
+    "great-wave": ("Great wave", "After Hokusai's Great Wave, about 1831: navy outlines on cream paper."),
 }
 
 
 def main():
-    c = torch.load(sys.argv[1], map_location="cpu")
-    folder = sys.argv[2]
+    a = argparse.ArgumentParser()
+    a.add_argument("checkpoint")
+    a.add_argument("folder")
+    a.add_argument("--figures")
+    a.add_argument("--without", nargs="*", default=[])
+    a = a.parse_args()
+    c = torch.load(a.checkpoint, map_location="cpu")
+    folder = a.folder
+    shown = [(i, n) for i, n in enumerate(c["looks"]) if n not in a.without]
     onnx = open(os.path.join(folder, "live-tiny.onnx"), "rb").read()
-    measured = json.load(open(sys.argv[3])) if len(sys.argv) > 3 else None
+    measured = json.load(open(a.figures)) if a.figures else None
     manifest = {
         "schema": "truelive-model/1",
         "id": "live-tiny",
         "version": f"1.{c['step']}",
         "title": "Live Tiny",
-        "description": "TrueLive's own causal video network: 24 looks steered by text, with a memory of the frame before. "
+        "description": f"TrueLive's own causal video network: {len(shown)} looks steered by text, with a memory of the frame before. "
                        "Made for live use on two processor cores.",
         "licence": "MIT",
         "file": "live-tiny.onnx",
@@ -69,7 +78,7 @@ def main():
         "looks": [
             {"id": name, "title": TEXTS[name][0], "description": TEXTS[name][1], "anchors": ANCHORS[name],
              "style": [round(float(v), 5) for v in c["styles"][i]]}
-            for i, name in enumerate(c["looks"])],
+            for i, name in shown],
         "reference_image": "Not offered: no encoder from picture to style was trained.",
         "measured": measured,
     }

@@ -4,12 +4,15 @@ One step: (frame, style, state) -> (image, state). The picture is a learnt blend
 output; the blend weight is predicted per pixel, never reaches 1 and closes when the style changes, so the memory
 forgets by construction and cannot drift. All shapes are free in H and W (multiples of 8).
 """
+import math
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
 STYLE = 32           # length of the style vector
 MAX_HOLD = 0.92      # the most that one output may owe to the one before it
+HOLD_SLOPE = 3.0     # steepness of the decision between holding and painting anew
 STYLE_CLOSE = 30.0   # how fast a change of style closes the blend
 
 
@@ -41,6 +44,17 @@ class Block(nn.Module):
         return x + self.b(F.relu(self.film(self.a(x), style)))
 
 
+def waves(count):
+    """[1, count, 4, 4]: plane waves and dots of period 4 or 2, where the screen starts to learn from."""
+    y, x = torch.meshgrid(torch.arange(4.), torch.arange(4.), indexing="ij")
+    turn = math.pi / 2
+    basis = [f(turn * a) for a in (x + y, x - y, x, y) for f in (torch.cos, torch.sin)]
+    basis += [torch.cos(math.pi * x), torch.cos(math.pi * y), torch.cos(math.pi * (x + y)), torch.cos(turn * x) + torch.cos(turn * y)]
+    basis += [torch.cos(turn * x) * torch.cos(turn * y), torch.sin(turn * x) * torch.sin(turn * y), torch.sin(turn * x) * torch.cos(turn * y),
+              torch.cos(turn * x) * torch.sin(turn * y)]
+    return torch.stack([basis[i % len(basis)] for i in range(count)])[None]
+
+
 class LiveTiny(nn.Module):
     def __init__(self, channels=32, blocks=5, half=16):
         super().__init__()
@@ -54,6 +68,12 @@ class LiveTiny(nn.Module):
         self.up2 = nn.Conv2d(half, 4 * 4, 3, padding=1)
         self.grade = nn.Linear(STYLE, 12)
         nn.init.normal_(self.grade.weight, std=0.05)
+        # A screen of period 8 (halftone, engraving) that a style may lay over the last features. Without it a network of
+        # this size averages the pattern away: it would have to carry the position through the whole trunk.
+        self.screen = nn.Parameter(waves(half))
+        self.gate = nn.Linear(STYLE, half)
+        nn.init.normal_(self.gate.weight, std=0.0125)
+        nn.init.zeros_(self.gate.bias)
         # Parity of the 4-pixel cell: with it the trunk can place patterns of period 8 (halftone, engraving, pixels).
         self.register_buffer("cell", torch.tensor([[[[-1., 1.], [-1., 1.]], [[-1., -1.], [1., 1.]]]]))
 
@@ -69,7 +89,8 @@ class LiveTiny(nn.Module):
         for block in self.trunk:
             x = block(x, style)
         x = F.relu(F.pixel_shuffle(self.up1(x), 2))
-        x = F.relu(self.film(self.merge(torch.cat([x, skip], 1)), style))
+        screen = (4 * self.gate(style)[:, :, None, None] * self.screen).repeat(1, 1, h // 8, w // 8)
+        x = F.relu(self.film(self.merge(torch.cat([x, skip], 1)), style) + screen)
         x = F.pixel_shuffle(self.up2(x), 2)
         # A colour matrix of the style grades the frame itself, so that flat looks need no detail from the trunk.
         grade = self.grade(style).view(b, 3, 4)
@@ -77,7 +98,7 @@ class LiveTiny(nn.Module):
         fresh = graded + x[:, :3]
         if not self.training:
             fresh = torch.clamp(fresh, 0, 1)
-        keep = MAX_HOLD * torch.sigmoid(x[:, 3:4]) * hold
+        keep = MAX_HOLD * torch.sigmoid(HOLD_SLOPE * x[:, 3:4]) * hold
         image = fresh + keep * (last_image - fresh)
         info = torch.cat([style[:, :, None, None], torch.ones_like(valid)], 1)
         return image, frame, image, info

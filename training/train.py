@@ -1,11 +1,13 @@
 """Trains LiveTiny. Runs on two CPU cores (torch 1.13) and on a GPU (torch 2.x); resumes from its checkpoint.
 
-Usage: train.py --photos DIR --out work/live-tiny.pt [--minutes 120] [--threads 1] [--size 128] [--batch 4] [--seed 1]
+Usage: train.py --photos DIR --out work/live-tiny.pt [--paintings DIR --features SqueezeNet_fp16.onnx --painted 0.3]
+                [--minutes 120] [--bfloat16] [--threads 1] [--size 128] [--batch 4] [--seed 1]
 """
 import argparse
 import glob
 import os
 import random
+import signal
 import time
 
 import numpy
@@ -13,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from looks import LOOKS
+from looks import LOOKS, blur
 from network import LiveTiny, STYLE
+from paintings import MARGIN, PAINTINGS, Features, Painting, at_random_place, shifted_difference
 
 
 class Photos:
@@ -31,7 +34,7 @@ class Photos:
             self.pictures.append(torch.from_numpy(numpy.array(p)).permute(2, 0, 1).contiguous())
 
     def sequence(self, size, frames, rng):
-        """[T,3,size,size] in 0..1 of one photo under a pan (or still), and the pan in pixels a frame."""
+        """[T,3,size,size] in 0..1 of one photo under a pan (or still), and the pan (x, y) in pixels a frame."""
         p = rng.choice(self.pictures)
         zoom = rng.uniform(0.55, 1.25)
         vx, vy = (0, 0) if rng.random() < 0.5 else (rng.randint(-5, 5), rng.randint(-5, 5))
@@ -47,11 +50,124 @@ class Photos:
         tint = torch.tensor([rng.uniform(0.92, 1.08) for _ in range(3)])[:, None, None]
         part = (part.clamp(1e-4, 1) ** gamma * gain * tint + lift).clamp(0, 1)
         y0, x0 = (need_h - size if vy < 0 else 0), (need_w - size if vx < 0 else 0)
-        return torch.stack([part[:, y0 + vy * t:y0 + vy * t + size, x0 + vx * t:x0 + vx * t + size] for t in range(frames)]), vx == vy == 0
+        return torch.stack([part[:, y0 + vy * t:y0 + vy * t + size, x0 + vx * t:x0 + vx * t + size] for t in range(frames)]), (vx, vy)
 
 
 def edges(x):
     return x[..., :, 1:] - x[..., :, :-1], x[..., 1:, :] - x[..., :-1, :]
+
+
+def drawn_loss(net, styles, photos, rng, a, difficulty):
+    """Loss of one batch of drawn looks against their teachers, and (look, squared error) of the steady ones."""
+    device = styles.device
+    size = a.size if rng.random() < 0.7 else a.size + 64
+    batch = a.batch if size == a.size else max(2, a.batch // 2)
+    frames = a.frames + (rng.random() < 0.25)
+    clean, still, look, other, mix, switch = [], [], [], [], [], []
+    for _ in range(batch):
+        sequence, pan = photos.sequence(size, frames, rng)
+        clean.append(sequence)
+        still.append(pan == (0, 0))
+        look.append(rng.choices(range(len(LOOKS)), difficulty)[0])
+        other.append(rng.randrange(len(LOOKS)))
+        mix.append(rng.random() if rng.random() < 0.12 else 0.0)
+        switch.append(rng.randrange(1, frames) if rng.random() < 0.25 else frames)
+    clean = torch.stack(clean, 1).to(device)  # T,B,3,H,W
+    sigma = torch.tensor([rng.uniform(0, 0.06) if rng.random() < 0.8 else 0.0 for _ in range(batch)], device=device)[:, None, None, None]
+    weight = torch.tensor([2.0 if l == 0 else 1.0 for l in look], device=device)
+    state = LiveTiny.zero_state(clean[0])
+    # Most batches begin with the memory that a long clean past would have left: only then is it worth holding on to.
+    warm = rng.random() < 0.65
+    if warm:
+        style = torch.stack([(1 - mix[i]) * styles[look[i]] + mix[i] * styles[other[i]] for i in range(batch)]).detach()
+        state = remembered(net, clean[0], sigma, style, a)
+    steady = torch.tensor([float(still[i] and switch[i] == frames) for i in range(batch)], device=device)
+    loss = 0
+    squared = torch.zeros(batch, device=device)
+    for t in range(int(warm), frames):
+        before = state[1]
+        noisy = (clean[t] + sigma * torch.randn_like(clean[t])).clamp(0, 1)
+        target, style = [], []
+        for i in range(batch):
+            first = look[i] if t < switch[i] else other[i]
+            picture = clean[t, i:i + 1]
+            with torch.no_grad():
+                goal = LOOKS[first][1](picture)
+                if mix[i] > 0:
+                    goal = (1 - mix[i]) * goal + mix[i] * LOOKS[other[i]][1](picture)
+            target.append(goal)
+            style.append((1 - mix[i]) * styles[first] + mix[i] * styles[other[i]])
+        with torch.autocast(device.type, torch.bfloat16, enabled=a.bfloat16):
+            image, *state = net(noisy, torch.stack(style), *state)
+        difference = image.float() - torch.cat(target)
+        dx, dy = edges(difference)
+        error = difference.abs().mean((1, 2, 3)) + 2 * (difference ** 2).mean((1, 2, 3)) + 0.5 * (dx.abs().mean((1, 2, 3)) + dy.abs().mean((1, 2, 3)))
+        loss = loss + (error * weight).mean()
+        if t > 0:
+            loss = loss + 1.0 * ((image.float() - before.float()).abs().mean((1, 2, 3)) * steady).mean()
+        squared += (difference.detach() ** 2).mean((1, 2, 3)) / (frames - warm)
+    return loss / (frames - warm), [(look[i], float(squared[i])) for i in range(batch) if mix[i] == 0 and switch[i] == frames]
+
+
+@torch.no_grad()
+def remembered(net, clean, sigma, style, a):
+    """State after a still, long past: the network's picture of the clean frame, and a noisy last frame."""
+    with torch.autocast(style.device.type, torch.bfloat16, enabled=a.bfloat16):
+        _, *state = net(clean, style, *LiveTiny.zero_state(clean))
+    return [(clean + sigma * torch.randn_like(clean)).clamp(0, 1), state[1].clamp(0, 1), state[2]]
+
+
+def painted_loss(net, styles, photos, rng, a, features, paintings):
+    """Loss of one batch in the look of one painting, and (look, style loss relative to the photos')."""
+    device = styles.device
+    size, batch, frames = a.size + rng.choice((0, 32, 64)), 3, 2
+    look = rng.randrange(len(paintings))
+    painting = paintings[look]
+    style = styles[len(LOOKS) + look].expand(batch, -1)
+    drawn = [photos.sequence(size + 2 * MARGIN, frames, rng) for _ in range(batch)]
+    wide = torch.stack([d[0] for d in drawn], 1).to(device)
+    clean = wide[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
+    sigma = rng.uniform(0, 0.04)
+    state, wide_state = LiveTiny.zero_state(clean[0]), LiveTiny.zero_state(wide[0, :1])
+    warm = rng.random() < 0.5
+    if warm:
+        state, wide_state = remembered(net, clean[0], sigma, style.detach(), a), remembered(net, wide[0, :1], sigma, style[:1].detach(), a)
+    felt = rng.randrange(int(warm), frames)
+    loss, before = 0, state[1] if warm else None
+    for t in range(int(warm), frames):
+        noisy = (wide[t] + sigma * torch.randn_like(wide[t])).clamp(0, 1)
+        with torch.autocast(device.type, torch.bfloat16, enabled=a.bfloat16):
+            image, *state = net(noisy[..., MARGIN:-MARGIN, MARGIN:-MARGIN], style, *state)
+            with torch.no_grad():
+                beyond, *wide_state = net(noisy[:1], style[:1], *wide_state)
+        image = image.float()
+        # Zero padding tells a network where the border is, and Gram losses reward a band there. What it paints near
+        # the border must be what it would paint if the picture went on.
+        band = (image[:1] - beyond.float()[..., MARGIN:-MARGIN, MARGIN:-MARGIN]).abs()
+        band[..., 24:-24, 24:-24] = band[..., 24:-24, 24:-24] * 0.1
+        dx, dy = edges(image)
+        loss = loss + 3.0 * band.mean() + 0.1 * (dx.abs().mean() + dy.abs().mean()) + ((image - image.clamp(0, 1)) ** 2).mean() * 20
+        with torch.no_grad():
+            plan = blur(painting.plan(clean[t]), 0.6)
+        loss = loss + 7.0 * (blur(image, 0.6) - plan).abs().mean()
+        if before is not None:
+            for i in range(batch):
+                loss = loss + 2.0 * shifted_difference(image[i:i + 1], before[i:i + 1], *drawn[i][1]).abs().mean() / batch
+        before = image
+        if t == felt:
+            here, there = at_random_place(image, clean[t], rng)
+            with torch.autocast(device.type, torch.bfloat16, enabled=a.bfloat16):
+                maps = features(here)
+                with torch.no_grad():
+                    photo = features(there)
+            content = ((maps["fire4"].float() - photo["fire4"].float()) ** 2).sum((1, 2, 3)) / (photo["fire4"].float() ** 2).sum((1, 2, 3))
+            style_now = painting.style_loss(maps)
+            loss = loss + 2.5 * style_now.mean() + a.content * content.mean()
+            with torch.no_grad():
+                ratio = float((style_now / painting.style_loss(photo)).mean())
+    # A screen pleases Gram losses but is no brush stroke: painted looks do without.
+    loss = loss + 200 * (net.gate(style[:1]) ** 2).mean()
+    return 0.15 * loss, [(len(LOOKS) + look, ratio)]
 
 
 def main():
@@ -65,6 +181,11 @@ def main():
     a.add_argument("--frames", type=int, default=3)
     a.add_argument("--rate", type=float, default=1.5e-3)
     a.add_argument("--seed", type=int, default=1)
+    a.add_argument("--paintings")
+    a.add_argument("--features")
+    a.add_argument("--painted", type=float, default=0.3)
+    a.add_argument("--content", type=float, default=0.5)
+    a.add_argument("--bfloat16", action="store_true")
     a = a.parse_args()
     torch.set_num_threads(a.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -72,13 +193,28 @@ def main():
     rng = random.Random(a.seed)
     photos = Photos(a.photos, held_out=False)
     net = LiveTiny().to(device)
-    styles = torch.nn.Parameter(torch.nn.functional.normalize(torch.randn(len(LOOKS), STYLE), dim=1).to(device))
+    names = [l[0] for l in LOOKS]
+    paintings = []
+    if a.paintings:
+        features = Features(a.features).to(device)
+        paintings = [Painting(a.paintings, *details[:4], features) for _, *details in PAINTINGS]
+        names += [p[0] for p in PAINTINGS]
+    styles = torch.nn.Parameter(torch.nn.functional.normalize(torch.randn(len(names), STYLE), dim=1).to(device))
     optimiser = torch.optim.Adam([{"params": net.parameters()}, {"params": [styles], "lr": a.rate * 0.5}], lr=a.rate)
     step, spent, curve = 0, 0.0, []
     if os.path.exists(a.out):
         c = torch.load(a.out, map_location=device)
         net.load_state_dict(c["net"])
-        styles.data.copy_(c["styles"])
+        kept = [i for i, n in enumerate(c["looks"]) if n in names]
+        styles.data[:len(kept)] = c["styles"][kept]
+        # Painted looks that the checkpoint lacks start between drawn ones, so that the trunk answers them at once.
+        for i in range(len(kept), len(names)):
+            near = PAINTINGS[i - len(LOOKS)][-1]
+            styles.data[i] = torch.nn.functional.normalize(sum(styles.data[names.index(n)] for n in near), dim=0)
+        for moments in c["optimiser"]["state"].values():
+            for key, value in moments.items():
+                if key.startswith("exp_avg") and value.shape == c["styles"].shape:
+                    moments[key] = torch.cat([value[kept], torch.zeros_like(styles.data[len(kept):])])
         optimiser.load_state_dict(c["optimiser"])
         step, spent, curve = c["step"], c["spent"], c["curve"]
         rng.seed(a.seed + step)
@@ -86,67 +222,43 @@ def main():
     print(f"{len(photos.pictures)} photos, {sum(p.numel() for p in net.parameters())} parameters, step {step}", flush=True)
     net.train()
     began = last_save = time.monotonic()
-    running = {}
+    running, norms = {}, {}
     difficulty = [1.0] * len(LOOKS)
-    while spent + (time.monotonic() - began) / 60 < a.minutes:
+    stopped = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
+    while spent + (time.monotonic() - began) / 60 < a.minutes and not stopped:
         done = (spent + (time.monotonic() - began) / 60) / a.minutes
         for group in optimiser.param_groups:
             group["lr"] = a.rate * (0.5 if group["params"][0] is styles else 1) * (0.04 + 0.96 * (1 - done) ** 1.2) * min(1, (step + 1) / 100)
-        size = a.size if rng.random() < 0.7 else a.size + 64
-        batch = a.batch if size == a.size else max(2, a.batch // 2)
-        frames = a.frames + (rng.random() < 0.25)
-        clean, look, other, mix, switch = [], [], [], [], []
-        for _ in range(batch):
-            clean.append(photos.sequence(size, frames, rng)[0])
-            look.append(rng.choices(range(len(LOOKS)), difficulty)[0])
-            other.append(rng.randrange(len(LOOKS)))
-            mix.append(rng.random() if rng.random() < 0.12 else 0.0)
-            switch.append(rng.randrange(1, frames) if rng.random() < 0.25 else frames)
-        clean = torch.stack(clean, 1).to(device)  # T,B,3,H,W
-        sigma = torch.tensor([rng.uniform(0, 0.06) if rng.random() < 0.8 else 0.0 for _ in range(batch)], device=device)[:, None, None, None]
-        state = LiveTiny.zero_state(clean[0])
-        loss = 0
-        per_look = [0.0] * batch
-        for t in range(frames):
-            noisy = (clean[t] + sigma * torch.randn_like(clean[t])).clamp(0, 1)
-            target, style = [], []
-            for i in range(batch):
-                first = look[i] if t < switch[i] else other[i]
-                picture = clean[t, i:i + 1]
-                with torch.no_grad():
-                    goal = LOOKS[first][1](picture)
-                    if mix[i] > 0:
-                        goal = (1 - mix[i]) * goal + mix[i] * LOOKS[other[i]][1](picture)
-                target.append(goal)
-                style.append((1 - mix[i]) * styles[first] + mix[i] * styles[other[i]])
-            target, style = torch.cat(target), torch.stack(style)
-            image, *state = net(noisy, style, *state)
-            difference = image - target
-            dx, dy = edges(difference)
-            error = difference.abs().mean((1, 2, 3)) + 2 * (difference ** 2).mean((1, 2, 3)) + 0.5 * (dx.abs().mean((1, 2, 3)) + dy.abs().mean((1, 2, 3)))
-            loss = loss + (error * torch.where(torch.tensor([l == 0 for l in look], device=device), 2.0, 1.0)).mean()
-            for i in range(batch):
-                per_look[i] += float((difference[i].detach() ** 2).mean()) / frames
+        painted = bool(paintings) and rng.random() < a.painted
+        if painted:
+            loss, seen = painted_loss(net, styles, photos, rng, a, features, paintings)
+        else:
+            loss, seen = drawn_loss(net, styles, photos, rng, a, difficulty)
         optimiser.zero_grad(set_to_none=True)
-        (loss / frames).backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        loss.backward()
+        norm = float(torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0))
+        norms[painted] = 0.98 * norms.get(painted, norm) + 0.02 * norm
         optimiser.step()
         step += 1
-        for i in range(batch):
-            if mix[i] == 0 and switch[i] == frames:
-                running[look[i]] = 0.95 * running.get(look[i], per_look[i]) + 0.05 * per_look[i]
+        for look, value in seen:
+            running[look] = 0.95 * running.get(look, value) + 0.05 * value
         if step % 100 == 0:
-            mean = sum(running.values()) / len(running)
+            drawn = [v for i, v in running.items() if i < len(LOOKS)]
+            mean = sum(drawn) / len(drawn)
             # Looks that lag get more turns, within a factor of three.
             difficulty = [min(3.0, max(0.7, (running.get(i, mean) / mean) ** 0.5)) for i in range(len(LOOKS))]
             minutes = spent + (time.monotonic() - began) / 60
-            curve.append((step, minutes, mean))
-            print(f"{step} {minutes:.1f}min mse {mean:.5f} " + " ".join(f"{LOOKS[i][0]}:{-10 * numpy.log10(running[i] + 1e-9):.1f}" for i in sorted(running)), flush=True)
-        if time.monotonic() - last_save > 120 or spent + (time.monotonic() - began) / 60 >= a.minutes:
+            curve.append((step, minutes, dict(running)))
+            print(f"{step} {minutes:.1f}min mse {mean:.5f} " + " ".join(
+                f"{names[i]}:" + (f"{-10 * numpy.log10(running[i] + 1e-9):.1f}" if i < len(LOOKS) else f"{running[i]:.2f}") for i in sorted(running))
+                + " norms " + " ".join(f"{v:.2f}" for _, v in sorted(norms.items())), flush=True)
+        if time.monotonic() - last_save > 120 or stopped or spent + (time.monotonic() - began) / 60 >= a.minutes:
             last_save = time.monotonic()
             torch.save({"net": net.state_dict(), "styles": styles.data, "optimiser": optimiser.state_dict(), "step": step,
-                        "spent": spent + (time.monotonic() - began) / 60, "curve": curve, "looks": [l[0] for l in LOOKS]}, a.out + ".new")
+                        "spent": spent + (time.monotonic() - began) / 60, "curve": curve, "looks": names}, a.out + ".new")
             os.replace(a.out + ".new", a.out)
 
 
-main()
+if __name__ == "__main__":
+    main()

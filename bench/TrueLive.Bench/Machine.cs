@@ -46,7 +46,8 @@ internal static class Machine
         static double Busy()
         {
             var fields = File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            return new[] { 1, 2, 3, 6, 7 }.Sum(i => double.Parse(fields[i], CultureInfo.InvariantCulture));
+            // user, nice, system, irq, softirq of proc(5).
+            return fields[1..4].Concat(fields[6..8]).Sum(f => double.Parse(f, CultureInfo.InvariantCulture));
         }
     }
 

@@ -9,6 +9,7 @@ using TrueLive.Media.Files;
 using TrueLive.Models.Manifest;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Journals;
 using TrueLive.Server.Sessions;
 
 namespace TrueLive.Cli;
@@ -30,12 +31,13 @@ internal static class ClipCommand
     private static readonly Option<bool> Segments = new("--segments") { Description = "Divide at scene cuts and work on the scenes side by side, each with a memory warmed up on the half second before it: faster on many cores, but frames after a cut can differ slightly." };
     private static readonly Option<bool> Resume = new("--resume") { Description = "Go on where an earlier run of the same input and settings stopped." };
     private static readonly Option<string> OnCancel = new("--on-cancel") { Description = "What Ctrl-C leaves: keep (a playable file up to there, and --resume goes on) or discard (nothing).", DefaultValueFactory = _ => "keep" };
+    private static readonly Option<DirectoryInfo?> FromJournal = new("--from-journal") { Description = "Render a recorded live session again: its folder under DATA/clips/journals. Its own prompts apply, each from the frame at which it applied live." };
     private static readonly Option<long?> Seed = new("--seed") { Description = "Only for models with randomness. The built-in network has none: the same input, prompts and settings always give the same frames." };
 
     public static Command Make()
     {
         OnCancel.AcceptOnlyFromAmong("keep", "discard");
-        var clip = new Command("clip", TierWords.Means(Tier.Clip)) { In, Out, PromptText, PromptFile, Strength, Transition, Model, ModelsFolder, Size, Threads, Format, Segments, Resume, OnCancel, Seed };
+        var clip = new Command("clip", TierWords.Means(Tier.Clip)) { In, Out, PromptText, PromptFile, Strength, Transition, Model, ModelsFolder, Size, Threads, Format, Segments, Resume, OnCancel, FromJournal, Seed };
         clip.SetAction((parsed, cancel) => RunAsync(parsed, cancel));
         return clip;
     }
@@ -61,13 +63,17 @@ internal static class ClipCommand
         if (threads is < 0 or > 256)
             throw new ArgumentException("--threads must be within 0..256.");
         var perStep = threads > 0 && !parsed.GetValue(Segments) ? threads : parsed.GetValue(Segments) ? 1 : Environment.ProcessorCount;
-        return ModelShelf.Load(new ServerOptions { Model = parsed.GetValue(Model) ?? "", ModelsFolder = parsed.GetValue(ModelsFolder), ModelThreads = perStep }, TimeProvider.System, Console.Error);
+        var model = parsed.GetValue(Model) ?? (parsed.GetValue(FromJournal) is { } folder ? Journal.Open(folder.FullName)?.Model : null) ?? "";
+        return ModelShelf.Load(new ServerOptions { Model = model, ModelsFolder = parsed.GetValue(ModelsFolder) ?? "", ModelThreads = perStep }, TimeProvider.System, Console.Error);
     }
 
     private static ClipFileSettings Settings(ParseResult parsed, ModelShelf shelf)
     {
         var output = parsed.GetValue(Out)!;
-        var input = parsed.GetValue(In) ?? throw new ArgumentException("Name the video to read.");
+        var journal = parsed.GetValue(FromJournal) is { } folder ? Journal.Open(folder.FullName) ?? throw new ArgumentException($"{folder} holds no journal.") : null;
+        if (journal is not null && (parsed.GetValue(In) ?? parsed.GetValue(PromptText) ?? parsed.GetValue(PromptFile)?.FullName) is not null)
+            throw new ArgumentException("A journal has its own video and prompts: leave out the input, --prompt and --prompts.");
+        var input = journal?.VideoPath ?? parsed.GetValue(In) ?? throw new ArgumentException("Name the video to read.");
         if (parsed.GetValue(Seed) is not null)
             throw new ArgumentException($"{shelf.Default.Info.Title} has no randomness, so --seed would change nothing. Leave it out.");
         if (Path.GetFullPath(input) == Path.GetFullPath(output))
@@ -85,8 +91,13 @@ internal static class ClipCommand
         var unknown = schedule.Cues.SelectMany(c => shelf.Default.Read(c.Text).UnknownWords).Distinct().ToArray();
         if (unknown.Length > 0)
             Console.Error.WriteLine($"These words mean nothing to {shelf.Default.Info.Title}: {string.Join(", ", unknown)}.");
+        if (journal is not null && (journal.Model, journal.ModelVersion) != (shelf.Default.Info.Id, shelf.Default.Info.Version))
+            Console.Error.WriteLine($"The session ran on {journal.Model} {journal.ModelVersion}; this rendering uses {shelf.Default.Info.Id} {shelf.Default.Info.Version}, so it looks different.");
+        var (recorded, resets) = journal?.Prompts(shelf.Default) ?? (default, []);
         return new ClipFileSettings
         {
+            Recorded = recorded,
+            Resets = resets,
             Input = input,
             Output = output,
             Prompts = schedule,

@@ -1,26 +1,92 @@
 using System.CommandLine;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using TrueLive.Core.Models;
+using TrueLive.Media.Files;
+using TrueLive.Models.Catalogue;
+using TrueLive.Models.Manifest;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive models</c>: what this installation offers.</summary>
+/// <summary><c>truelive models</c>: what this installation offers, and how more comes in.</summary>
 internal static class ModelsCommand
 {
-    public static Command Make()
+    private const string About = """
+        The models of this installation: any ONNX network with a manifest (models/README.md says what belongs in one).
+
+        Examples:
+          truelive models list
+          truelive models show live-tiny
+          truelive models check ./my-model --input holiday.mp4
+          truelive models add ./my-model
+        """;
+
+    private static readonly Option<string?> Folder = new("--models-folder") { Description = "Folder with more ONNX models; default as the server has it.", Recursive = true };
+    private static readonly Option<string?> Config = new("--config") { Description = "YAML file with settings (default: truelive.yaml here, if there is one).", Recursive = true };
+
+    public static readonly Option<bool> Json = new("--json") { Description = "Print JSON." };
+
+    public static Command Make() => new("models", About) { Folder, Config, ModelsListCommands.List(), ModelsListCommands.Show(), ModelsAddCommand.Make(), ModelsCheckCommand.Make() };
+
+    /// <summary>The settings that say where models lie.</summary>
+    public static ServerOptions Options(ParseResult parsed) =>
+        OptionsReader.Read(parsed.GetValue(Config) ?? (File.Exists("truelive.yaml") ? "truelive.yaml" : null), Environment.GetEnvironmentVariable,
+            parsed.GetValue(Folder) is { } folder ? new Dictionary<string, string> { ["models_folder"] = folder } : []);
+
+    /// <summary>The folder that was named, or that of the model with this id.</summary>
+    /// <exception cref="ModelException">There is neither.</exception>
+    public static string Find(ParseResult parsed, string folderOrId)
     {
-        var folder = new Option<string?>("--models-folder") { Description = "Folder with more ONNX models." };
-        var models = new Command("models", "List the models and the looks that a prompt can name.") { folder };
-        models.SetAction(parsed =>
+        if (folderOrId.Contains('/') || File.Exists(Path.Combine(folderOrId, "manifest.json")))
+            return folderOrId;
+        var known = new List<string>();
+        foreach (var folder in ModelFolders.In(Options(parsed).ModelPlaces))
         {
-            using var shelf = ModelShelf.Load(new ServerOptions { ModelsFolder = parsed.GetValue(folder), ModelThreads = 1 }, TimeProvider.System, Console.Error);
-            foreach (var info in shelf.All.Select(m => m.Info))
+            try
             {
-                Console.WriteLine($"{info.Id} {info.Version}: {info.Title}. {info.Description}");
-                foreach (var look in info.Looks)
-                    Console.WriteLine($"    {look.Id,-14} {look.Title}: {look.Description}");
+                known.Add(ModelManifest.Load(folder).Id);
             }
-        });
-        return models;
+            catch (ModelException)
+            {
+                // A bad folder is still found by its name, to be told what is wrong with it.
+                known.Add(Path.GetFileName(folder));
+            }
+            if (known[^1] == folderOrId)
+                return folder;
+        }
+        throw new ModelException($"There is no model '{folderOrId}' here, nor a folder of that name with a manifest.json. This installation has: {string.Join(", ", known)}.");
     }
+
+    /// <summary>Runs a command; what went wrong is said in a sentence, with exit code 1, or 2 for the settings.</summary>
+    public static async Task<int> GuardAsync(Func<Task<int>> run)
+    {
+        try
+        {
+            return await run().ConfigureAwait(false);
+        }
+        catch (Exception wrong) when (wrong is ModelException or ModelStepException or MediaFileException or IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync(wrong.Message).ConfigureAwait(false);
+            return 1;
+        }
+        catch (ConfigurationException wrong)
+        {
+            foreach (var problem in wrong.Problems)
+                await Console.Error.WriteLineAsync(problem).ConfigureAwait(false);
+            return 2;
+        }
+    }
+
+    public static void Print(object value) => Console.WriteLine(JsonSerializer.Serialize(value, Written));
+
+    private static readonly JsonSerializerOptions Written = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    };
 }

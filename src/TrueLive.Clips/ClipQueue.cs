@@ -104,6 +104,13 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         await UpdateAsync("state = 4, lease = NULL, ended = @now, expires = @expires, note = NULL WHERE id = @id AND state <= 1", cancel,
             ("now", Now()), ("expires", Expiry(Now())), ("id", id)).ConfigureAwait(false);
 
+    /// <summary>Removes a job that has ended. False when it has not.</summary>
+    public async Task<bool> RemoveAsync(string id, CancellationToken cancel)
+    {
+        await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
+        return await Sql.ExecuteAsync(connection, null, "DELETE FROM clip_jobs WHERE id = @id AND state >= 2", cancel, ("id", id)).ConfigureAwait(false) == 1;
+    }
+
     /// <summary>One job, or null.</summary>
     public async Task<ClipJob?> FindAsync(string id, CancellationToken cancel)
     {

@@ -5,8 +5,11 @@ using System.Text.Json.Serialization;
 using Microsoft.Extensions.FileProviders;
 using OpenTelemetry.Metrics;
 using Scalar.AspNetCore;
+using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Http;
+using TrueLive.Server.Interactive;
+using TrueLive.Server.Journals;
 using TrueLive.Server.Previews;
 using TrueLive.Server.Probes;
 using TrueLive.Server.Sessions;
@@ -56,6 +59,11 @@ public static class TrueLiveServer
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
+        services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipDesk>().AddSingleton<ClipUploads>().AddSingleton<JournalShelf>();
+        services.AddSingleton<ClipSources>().AddSingleton<ClipOrders>().AddSingleton<ClipViews>().AddSingleton<LivePrecedence>();
+        services.AddSingleton<InteractiveLoading>().AddSingleton<InteractiveShelf>().AddSingleton<InteractiveCommands>();
+        services.AddSingleton<ClipWorker>().AddHostedService(p => p.GetRequiredService<ClipWorker>());
+        services.AddSingleton<ClipWebhooks>().AddHostedService(p => p.GetRequiredService<ClipWebhooks>());
         services.AddSingleton<CapacityMeasurement>().AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
         services.ConfigureHttpJsonOptions(json =>
         {
@@ -65,6 +73,8 @@ public static class TrueLiveServer
         });
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.AddProblemDetails();
+        // The page's own files only: nothing that holds a secret is compressed.
+        services.AddResponseCompression(compress => (compress.EnableForHttps, compress.MimeTypes) = (true, ["text/html", "text/css", "text/javascript"]));
         services.AddOpenApi("v1");
         services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
             .AllowAnyOrigin().AllowAnyHeader().WithMethods("GET", "POST", "PATCH", "DELETE").WithExposedHeaders("Location", "Link", "ETag", "Retry-After", WhipEndpoints.TokenHeader)));
@@ -104,10 +114,14 @@ public static class TrueLiveServer
             await Problems.Of(refused.Status, refused.Words).ExecuteAsync(http).ConfigureAwait(false);
         });
         var pages = new PhysicalFileProvider(Path.Combine(AppContext.BaseDirectory, "wwwroot"));
+        app.UseResponseCompression();
         app.UseDefaultFiles(new DefaultFilesOptions { FileProvider = pages });
         app.UseStaticFiles(new StaticFileOptions { FileProvider = pages, OnPrepareResponse = file => file.Context.Response.Headers.CacheControl = "no-cache" });
         InfoEndpoints.Map(app);
         SessionEndpoints.Map(app);
+        ClipEndpoints.Map(app);
+        InteractiveEndpoints.Map(app);
+        JournalEndpoints.Map(app);
         LiveSocketEndpoint.Map(app);
         LookEndpoints.Map(app);
         ProbeEndpoints.Map(app);

@@ -3,7 +3,8 @@ using System.Globalization;
 namespace TrueLive.EndToEnd.Tests;
 
 /// <summary>What a person sees on the page, over every transport.</summary>
-public sealed class LivePageTests(Browser browser) : IClassFixture<Browser>
+[Collection(nameof(Browser))]
+public sealed class LivePageTests(Browser browser)
 {
     public static TheoryData<string> Transports => ["ws", "webrtc"];
 

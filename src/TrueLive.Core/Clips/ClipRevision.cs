@@ -40,7 +40,10 @@ public enum RevisionPass : byte
 /// <param name="TrimStart">First moment of the source that belongs to the clip.</param>
 /// <param name="TrimEnd">End of the clip on the source's timeline; beyond the source means its end.</param>
 /// <param name="Playhead">Where the user looks, on the source's timeline: the preview is made there.</param>
-public sealed record ClipTweak(string Prompts, float Strength, TimeSpan TrimStart, TimeSpan TrimEnd, TimeSpan Playhead);
+/// <param name="Transition">Time over which one look turns into the next at a cue; null takes the default.</param>
+/// <param name="Model">Id of another model; null takes the clip's own.</param>
+public sealed record ClipTweak(
+    string Prompts, float Strength, TimeSpan TrimStart, TimeSpan TrimEnd, TimeSpan Playhead, TimeSpan? Transition = null, string? Model = null);
 
 /// <summary>One version of an interactive clip: an immutable snapshot of how far it has come.</summary>
 public sealed record ClipRevision

@@ -26,12 +26,20 @@ public sealed class InteractiveClip : IAsyncDisposable
     /// <summary>Revisions that are remembered; the oldest unnamed one goes first.</summary>
     public const int MaxRevisions = 100;
 
+    /// <summary>Bytes of saved memories; the ones of the oldest revisions go first, and a long clip saves them further apart.</summary>
+    public const long MaxCheckpointBytes = 192L << 20;
+
     /// <summary>Revisions whose frames are kept; older ones are computed again when asked for.</summary>
     public const int MaxRendered = 12;
 
     private readonly ImmutableArray<VideoFrame> _source;
     private readonly IVideoModel _model;
-    private readonly IModelSession _session;
+    private readonly int _width;
+    private readonly int _height;
+
+    // Belongs to the worker.
+    private readonly Dictionary<IVideoModel, IModelSession> _sessions = [];
+    private IModelSession _session;
     private readonly Func<VideoFrame, ReadOnlyMemory<byte>> _encode;
     private readonly TimeProvider _time;
     private readonly object _gate = new();
@@ -57,7 +65,8 @@ public sealed class InteractiveClip : IAsyncDisposable
         if (source[^1].Time.Captured - source[0].Time.Captured > MaxSource)
             throw new ArgumentException($"The source is longer than {MaxSource.TotalSeconds:0} s. Trim it first.", nameof(source));
         (_source, _model, _encode, _time) = (source, model, encode, time);
-        _session = model.CreateSession(width, height);
+        (_width, _height) = (width, height);
+        _session = _sessions[model] = model.CreateSession(width, height);
         _worker = Task.Factory.StartNew(Work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
@@ -66,6 +75,22 @@ public sealed class InteractiveClip : IAsyncDisposable
 
     /// <summary>A revision changed. Called on the worker or on the caller of <see cref="Tweak"/>.</summary>
     public Action<ClipRevision>? Changed { get; set; }
+
+    /// <summary>Finds another model by its id; null knows none.</summary>
+    public Func<string, IVideoModel?>? ModelOf { get; init; }
+
+    /// <summary>Called on the worker before each step; may block, which is how tier 2 yields to live sessions.</summary>
+    public Action<CancellationToken>? BeforeStep { get; set; }
+
+    /// <summary>A tweak waits or is being computed.</summary>
+    public bool Busy
+    {
+        get
+        {
+            lock (_gate)
+                return _next is not null || (_revisions.TryGetValue(_rendering, out var now) && now.State == RevisionState.Rendering);
+        }
+    }
 
     /// <summary>Source frames.</summary>
     public int SourceFrames => _source.Length;
@@ -86,12 +111,15 @@ public sealed class InteractiveClip : IAsyncDisposable
     {
         if (!PromptSchedule.TryParse(tweak.Prompts, out var schedule, out var error))
             throw new ArgumentException(error);
+        if (!(tweak.Strength is >= 0 and <= 1))
+            throw new ArgumentException("The strength is not within 0..1.");
+        var model = ModelFor(tweak) ?? throw new ArgumentException($"There is no model '{tweak.Model}'.");
         var origin = _source[0].Time.Captured;
         var first = IndexAt(origin + tweak.TrimStart);
         var end = IndexAt(origin + tweak.TrimEnd);
         if (first >= end)
             throw new ArgumentException($"No frame lies between {tweak.TrimStart.TotalSeconds:0.###} s and {tweak.TrimEnd.TotalSeconds:0.###} s.");
-        var unknown = schedule.Cues.SelectMany(c => _model.Read(c.Text).UnknownWords).Distinct(StringComparer.OrdinalIgnoreCase);
+        var unknown = schedule.Cues.SelectMany(c => model.Read(c.Text).UnknownWords).Distinct(StringComparer.OrdinalIgnoreCase);
         ClipRevision revision;
         ClipRevision? superseded = null;
         lock (_gate)
@@ -132,7 +160,8 @@ public sealed class InteractiveClip : IAsyncDisposable
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await _worker.ConfigureAwait(false);
-        _session.Dispose();
+        foreach (var session in _sessions.Values)
+            session.Dispose();
         foreach (var frame in _source)
             frame.Dispose();
         _stop.Dispose();
@@ -171,11 +200,19 @@ public sealed class InteractiveClip : IAsyncDisposable
     private void Render(ClipRevision revision, PromptSchedule schedule, long since)
     {
         _rendering = revision.Number;
-        var cues = schedule.Resolve(_model, revision.Tweak.Strength, Prompt.DefaultTransition);
         revision = Publish(revision with { State = RevisionState.Rendering });
         try
         {
+            var model = ModelFor(revision.Tweak)!;
+            if (!_sessions.TryGetValue(model, out var session))
+            {
+                var (width, height) = model.Info.Sizes.Nearest(_width, _height);
+                _sessions[model] = session = model.CreateSession(width, height);
+            }
+            _session = session;
+            var cues = schedule.Resolve(model, revision.Tweak.Strength, revision.Tweak.Transition ?? Prompt.DefaultTransition);
             var (first, end) = revision.Range;
+            cues = PromptSchedule.BegunAt(cues, _source[first].Time.Captured - _source[0].Time.Captured);
             var rendering = new Rendering(revision, cues);
             var start = TakeOver(rendering, out var memory);
             if (!Overtaken)
@@ -200,10 +237,14 @@ public sealed class InteractiveClip : IAsyncDisposable
             }
 
             Resume(memory);
+            var apart = CheckpointFrames;
             for (var i = start; i < end && !Overtaken; i++)
             {
-                if ((i - first) % CheckpointFrames == 0)
-                    rendering.Checkpoints[i] = _session.Capture();
+                if ((i - first) % apart == 0)
+                {
+                    var saved = rendering.Checkpoints[i] = _session.Capture();
+                    apart = CheckpointFrames * (int)Math.Max(1, saved.Bytes.Length * 4L * (end - first) / CheckpointFrames / MaxCheckpointBytes);
+                }
                 rendering.Frames.Add(Emit(RevisionPass.Full, i, revision, cues));
                 if ((i - first) % CheckpointFrames == CheckpointFrames - 1)
                     revision = Publish(revision with { FullFrames = i + 1 - first });
@@ -219,7 +260,11 @@ public sealed class InteractiveClip : IAsyncDisposable
                 Publish(revision with { State = RevisionState.Superseded, FullFrames = rendering.Frames.Count });
             }
         }
-        catch (ModelStepException e)
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            Publish(revision with { State = RevisionState.Superseded });
+        }
+        catch (Exception e) when (e is ModelStepException or ArgumentException)
         {
             Publish(revision with { State = RevisionState.Failed, Error = e.Message });
         }
@@ -236,6 +281,7 @@ public sealed class InteractiveClip : IAsyncDisposable
     private ReadOnlyMemory<byte> Emit(RevisionPass pass, int index, ClipRevision revision, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues)
     {
         var input = _source[index];
+        BeforeStep?.Invoke(_stop.Token);
         using var output = _session.Step(input, PromptSchedule.PromptAt(cues, input.Time.Captured - _source[0].Time.Captured));
         var encoded = _encode(output);
         FrameReady?.Invoke(new RevisionFrame(revision.Number, pass, index, input.Time.Captured, encoded));
@@ -251,7 +297,7 @@ public sealed class InteractiveClip : IAsyncDisposable
         Rendering? from = null;
         lock (_gate)
         {
-            foreach (var earlier in _rendered.Where(r => r.First == first && r.Strength == rendering.Strength))
+            foreach (var earlier in _rendered.Where(r => r.First == first && r.Strength == rendering.Strength && r.Model == rendering.Model))
             {
                 var same = SharedUntil(earlier.Cues, rendering.Cues);
                 foreach (var (index, _) in earlier.Checkpoints.Where(c => c.Key - first <= earlier.Frames.Count && _source[Math.Max(c.Key - 1, 0)].Time.Captured - _source[0].Time.Captured < same))
@@ -279,8 +325,20 @@ public sealed class InteractiveClip : IAsyncDisposable
             _rendered.AddFirst(rendering);
             if (_rendered.Count > MaxRendered)
                 _rendered.RemoveLast();
+            // Revisions share the memories that they took over, so a memory counts once.
+            var kept = new HashSet<ModelState>(ReferenceEqualityComparer.Instance);
+            var bytes = 0L;
+            foreach (var each in _rendered)
+            {
+                bytes += each.Checkpoints.Values.Where(kept.Add).Sum(m => (long)m.Bytes.Length);
+                if (bytes > MaxCheckpointBytes)
+                    each.Checkpoints.Clear();
+            }
         }
     }
+
+    private IVideoModel? ModelFor(ClipTweak tweak) =>
+        tweak.Model is null || tweak.Model == _model.Info.Id ? _model : ModelOf?.Invoke(tweak.Model);
 
     private ClipRevision Publish(ClipRevision revision)
     {
@@ -311,7 +369,7 @@ public sealed class InteractiveClip : IAsyncDisposable
     private static TimeSpan SharedUntil(ImmutableArray<(TimeSpan At, Prompt Prompt)> a, ImmutableArray<(TimeSpan At, Prompt Prompt)> b)
     {
         var i = 0;
-        while (i < a.Length && i < b.Length && a[i].At == b[i].At && a[i].Prompt.Text == b[i].Prompt.Text)
+        while (i < a.Length && i < b.Length && a[i].At == b[i].At && a[i].Prompt.Text == b[i].Prompt.Text && a[i].Prompt.Transition == b[i].Prompt.Transition)
             i++;
         var nextA = i < a.Length ? a[i].At : TimeSpan.MaxValue;
         var nextB = i < b.Length ? b[i].At : TimeSpan.MaxValue;
@@ -325,6 +383,8 @@ public sealed class InteractiveClip : IAsyncDisposable
         public int First => revision.Range.First;
 
         public int End => revision.Range.End;
+
+        public string? Model => revision.Tweak.Model;
 
         public float Strength => revision.Tweak.Strength;
 

@@ -86,6 +86,23 @@ public sealed class PromptSchedule
         return prompt;
     }
 
+    /// <summary>
+    /// The same prompts for a rendering that begins at <paramref name="at"/>: the one in force there comes in at once, because its
+    /// transition lies before.
+    /// </summary>
+    public static ImmutableArray<(TimeSpan At, Prompt Prompt)> BegunAt(ImmutableArray<(TimeSpan At, Prompt Prompt)> resolved, TimeSpan at)
+    {
+        var current = PromptAt(resolved, at);
+        return [.. resolved.Select(c => c.Prompt == current ? (c.At, c.Prompt with { Transition = TimeSpan.Zero }) : c)];
+    }
+
+    /// <summary>The part of the schedule from a moment on, with that moment as its zero.</summary>
+    public PromptSchedule From(TimeSpan start)
+    {
+        var first = Cues.LastOrDefault(c => c.At <= start, Cues[0]);
+        return new PromptSchedule([new PromptCue(TimeSpan.Zero, first.Text), .. Cues.Where(c => c.At > start).Select(c => c with { At = c.At - start })]);
+    }
+
     /// <inheritdoc/>
     public override string ToString() => string.Join("; ", Cues.Select(c => $"{Seconds(c.At)} {c.Text}"));
 

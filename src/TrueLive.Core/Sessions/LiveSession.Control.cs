@@ -10,11 +10,21 @@ public sealed partial class LiveSession
     private SessionState _state = SessionState.Created;
     private SessionEnd? _end;
 
+    // Bound: what can apply is what the step in hand or one of the waiting commands asked for.
+    private readonly Queue<Prompt> _prompts = new();
+
     /// <summary>Where the session stands.</summary>
     public SessionState State => _state;
 
     /// <summary>Why the session is over; null until <see cref="SessionState.Ended"/>.</summary>
     public SessionEnd? Ended => _end;
+
+    /// <summary>The prompt with a revision that a frame was stamped with; null when it is long past.</summary>
+    public Prompt? PromptOf(long revision)
+    {
+        lock (_control)
+            return _settings.Prompt.Revision == revision ? _settings.Prompt : _prompts.FirstOrDefault(p => p.Revision == revision);
+    }
 
     /// <summary>Every step of the session's life, in order. Handlers must be quick and must not call back.</summary>
     public event Action<LiveSession, SessionTransition>? Moved;
@@ -126,6 +136,12 @@ public sealed partial class LiveSession
                 return Reject($"{_options.CommandLimit} commands wait for a picture already.");
             var effect = change(_settings);
             _pending.Add(commandId, effect);
+            if (effect.Prompt.Revision != _settings.Prompt.Revision)
+            {
+                _prompts.Enqueue(_settings.Prompt);
+                if (_prompts.Count > _options.CommandLimit)
+                    _prompts.Dequeue();
+            }
             Volatile.Write(ref _settings, effect);
             return new CommandReceipt(null, effect);
         }

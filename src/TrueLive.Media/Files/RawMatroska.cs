@@ -60,30 +60,30 @@ internal sealed class RawMatroska(int width, int height)
     private const int TimeElement = 1 + SizeLength + 8;
     private const int BlockHead = 1 + SizeLength + 4;
 
-    private static byte[] Element(uint id, ReadOnlySpan<byte> content) => [.. Id(id), .. Size(content.Length), .. content];
+    internal static byte[] Element(uint id, ReadOnlySpan<byte> content) => [.. Id(id), .. Size(content.Length), .. content];
 
-    private static byte[] Id(uint id)
+    internal static byte[] Id(uint id)
     {
         Span<byte> bytes = stackalloc byte[4];
         BinaryPrimitives.WriteUInt32BigEndian(bytes, id);
         return bytes.TrimStart((byte)0).ToArray();
     }
 
-    private static byte[] Size(long size)
+    internal static byte[] Size(long size)
     {
         var bytes = new byte[SizeLength];
         BinaryPrimitives.WriteUInt64BigEndian(bytes, (ulong)size | 1UL << 56);
         return bytes;
     }
 
-    private static byte[] Number(int value)
+    internal static byte[] Number(int value)
     {
         Span<byte> bytes = stackalloc byte[4];
         BinaryPrimitives.WriteInt32BigEndian(bytes, value);
         return bytes.ToArray();
     }
 
-    private static byte[] Number8(ulong value)
+    internal static byte[] Number8(ulong value)
     {
         var bytes = new byte[8];
         BinaryPrimitives.WriteUInt64BigEndian(bytes, value);

@@ -13,62 +13,72 @@ namespace TrueLive.Models.Onnx;
 /// </summary>
 internal sealed class OnnxModelSession : IModelSession
 {
+    // Far beyond any live step; only a graph that never ends comes here.
+    private static readonly TimeSpan MaxStep = TimeSpan.FromSeconds(30);
+
+    private const long MaxBytes = 1L << 30;
+
     private readonly OnnxVideoModel _model;
     private readonly InferenceSession _session;
     private readonly FramePool _outputs;
     private readonly FramePool _scratch = new("model input", 1);
     private readonly RunOptions _run = new();
+    private readonly ITimer _deadline;
     private readonly List<TensorBuffer> _owned = [];
     private readonly TensorBuffer[][] _states;
-    private readonly OrtIoBinding[] _bindings;
+    private readonly TensorBuffer[] _results;
+    private readonly OrtIoBinding[] _bindings = new OrtIoBinding[2];
     private readonly PictureTensor _input;
-    private readonly PictureTensor? _image;
-    private readonly MaskComposite? _mask;
+    private readonly PictureTensor[]? _images;
+    private readonly MaskComposite[]? _masks;
     private readonly StyleTransition? _style;
     private readonly TensorBuffer? _styleInput;
     private FrameScaler? _scaler;
     private int _side;
 
-    public OnnxModelSession(OnnxVideoModel model, InferenceSession session, FramePool outputs, int width, int height)
+    public OnnxModelSession(OnnxVideoModel model, InferenceSession session, FramePool outputs, int width, int height, TimeProvider time)
     {
         (_model, _session, _outputs, Width, Height) = (model, session, outputs, width, height);
+        _deadline = time.CreateTimer(_ => _run.Terminate = true, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         var m = model.Manifest;
-        var frame = Own(TensorOf(m.Frame!.Type), PictureShape(m.Frame, width, height, m.Frame.Channels));
+        var frame = Own(ElementOf(m.Frame!.Type), PictureShape(m.Frame, m.Frame.Channels));
         _input = new PictureTensor(m.Frame, frame, width, height, m.Frame.Channels);
-        _states = [States(m, width, height), States(m, width, height)];
+        _states = [States(m), States(m)];
         if (m.Style is { } style)
         {
-            _styleInput = Own(session.InputMetadata[style.Input].ElementDataType, [1, style.Length]);
+            var meta = session.InputMetadata[style.Input];
+            _styleInput = Own(meta.ElementDataType, Filled(meta.Dimensions, style.Length));
             _style = new StyleTransition(m.Looks.FirstOrDefault(l => l.Id == "identity")?.Style ?? new float[style.Length]);
         }
         var extras = m.Inputs.Select(e =>
         {
             var meta = session.InputMetadata[e.Name];
-            var tensor = Own(meta.ElementDataType, [.. meta.Dimensions.Select(d => (long)Math.Max(1, d))]);
+            var tensor = Own(meta.ElementDataType, Filled(meta.Dimensions, 1));
             var values = new float[tensor.Count];
             Array.Fill(values, e.Value);
             tensor.Write(values);
             return (e.Name, tensor);
         }).ToArray();
 
-        // A result whose size the graph fixes (a mask at half size, say) is taken from the graph.
+        // The shown picture may itself be the memory: the result of each side is then the state that the other side reads.
         var output = m.Output!;
-        var meta = session.OutputMetadata[output.Name];
-        long[] shape = output.Role == OutputRole.Image
-            ? PictureShape(output, width, height, 3)
-            : [.. meta.Dimensions.Select((d, i) => d > 0 ? (long)d : i == 0 ? 1 : i == (output.Layout == TensorLayout.Nchw ? 2 : 1) ? height : i == (output.Layout == TensorLayout.Nchw ? 3 : 2) ? width : 1)];
-        var result = Own(meta.ElementDataType, shape);
+        var shape = output.Role == OutputRole.Image ? PictureShape(output, 3) : ResultShape(output, session.OutputMetadata[output.Name].Dimensions);
+        var alias = Array.FindIndex(m.States, s => s.Output == output.Name);
+        if (alias >= 0)
+            _results = [_states[1][alias], _states[0][alias]];
+        else
+            _results = [Own(session.OutputMetadata[output.Name].ElementDataType, shape), null!];
+        _results[1] ??= _results[0];
         if (output.Role == OutputRole.Image)
-            _image = new PictureTensor(output, result, width, height, 3);
+            _images = [.. _results.Select(r => new PictureTensor(output, r, width, height, 3))];
         else if (output.Role == OutputRole.Mask)
-            _mask = new MaskComposite(result, shape, output.Layout, width, height);
+            _masks = [.. _results.Select(r => new MaskComposite(output, r, shape, width, height))];
 
-        _bindings = new OrtIoBinding[2];
         for (var side = 0; side < 2; side++)
         {
             var binding = _bindings[side] = session.CreateIoBinding();
             binding.BindInput(m.Frame.Input, frame.Value);
-            binding.BindOutput(output.Name, result.Value);
+            binding.BindOutput(output.Name, _results[side].Value);
             if (_styleInput is not null)
                 binding.BindInput(m.Style!.Input, _styleInput.Value);
             foreach (var (name, tensor) in extras)
@@ -76,12 +86,26 @@ internal sealed class OnnxModelSession : IModelSession
             for (var i = 0; i < m.States.Length; i++)
             {
                 binding.BindInput(m.States[i].Input, _states[side][i].Value);
-                if (m.States[i].Output != output.Name)
+                if (i != alias)
                     binding.BindOutput(m.States[i].Output, _states[1 - side][i].Value);
             }
         }
-        // One step on a grey picture sizes the runtime's arenas; the memory it left is thrown away.
-        using (var grey = _scratch.Rent(width, height))
+    }
+
+    public int Width { get; }
+
+    public int Height { get; }
+
+    /// <summary>What the last step put out, before it became a picture; overwritten by the next step but one.</summary>
+    public TensorBuffer Result => _results[1 - _side];
+
+    /// <summary>The memory that the next step reads.</summary>
+    public IReadOnlyList<TensorBuffer> State => _states[_side];
+
+    /// <summary>One step on a grey picture sizes the runtime's buffers; the memory it left is thrown away.</summary>
+    public void WarmUp()
+    {
+        using (var grey = _scratch.Rent(Width, Height))
         {
             grey.Y.Fill(128);
             grey.U.Fill(128);
@@ -90,10 +114,6 @@ internal sealed class OnnxModelSession : IModelSession
         }
         Reset();
     }
-
-    public int Width { get; }
-
-    public int Height { get; }
 
     public VideoFrame Step(VideoFrame input, Prompt prompt)
     {
@@ -111,26 +131,22 @@ internal sealed class OnnxModelSession : IModelSession
             _input.Load(picture);
             if (_style is not null)
                 _styleInput!.Write(_style.At(prompt, input.Time.Captured));
-            try
-            {
-                _session.RunWithBinding(_run, _bindings[_side]);
-            }
-            catch (OnnxRuntimeException e)
-            {
-                throw new ModelStepException($"{_model.Info.Id} failed at {Width}x{Height}: {e.Message.ReplaceLineEndings(" ")}", e);
-            }
+            Run();
             _side = 1 - _side;
             var output = _outputs.Rent(Width, Height);
             output.Colour = input.Colour;
             output.Time = input.Time;
-            if (_image is not null)
-                _image.Store(output);
-            else if (_mask is not null)
-                _mask.Apply(picture, output);
-            else
-                picture.Y.CopyTo(output.Y);
-            if (_image is null && _mask is null)
+            if (_images is not null)
             {
+                _images[1 - _side].Store(output);
+            }
+            else if (_masks is not null)
+            {
+                _masks[1 - _side].Apply(picture, output);
+            }
+            else
+            {
+                picture.Y.CopyTo(output.Y);
                 picture.U.CopyTo(output.U);
                 picture.V.CopyTo(output.V);
             }
@@ -180,26 +196,65 @@ internal sealed class OnnxModelSession : IModelSession
 
     public void Dispose()
     {
+        _deadline.Dispose();
         foreach (var binding in _bindings)
-            binding.Dispose();
+            binding?.Dispose();
         foreach (var tensor in _owned)
             tensor.Dispose();
         _run.Dispose();
     }
 
-    private TensorBuffer[] States(ModelManifest m, int width, int height) =>
-        [.. m.States.Select(s => Own(_session.InputMetadata[s.Input].ElementDataType, s.Shape is { } shape ? [.. shape.Select(d => (long)d)] : [1, s.Channels, height / s.Divide, width / s.Divide]))];
+    internal static TensorElementType ElementOf(TensorType type) =>
+        type switch { TensorType.Float32 => TensorElementType.Float, TensorType.Float16 => TensorElementType.Float16, _ => TensorElementType.UInt8 };
+
+    private void Run()
+    {
+        _deadline.Change(MaxStep, Timeout.InfiniteTimeSpan);
+        try
+        {
+            _session.RunWithBinding(_run, _bindings[_side]);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            var why = _run.Terminate ? $"a step took more than {MaxStep.TotalSeconds:0} s" : e.Message.ReplaceLineEndings(" ");
+            throw new ModelStepException($"{_model.Info.Id} failed at {Width}x{Height}: {why}", e);
+        }
+        finally
+        {
+            _deadline.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _run.Terminate = false;
+        }
+    }
+
+    private TensorBuffer[] States(ModelManifest m) =>
+        [.. m.States.Select(s => Own(_session.InputMetadata[s.Input].ElementDataType, s.Shape is { } shape ? [.. shape.Select(d => (long)d)]
+            : m.Frame!.Layout == TensorLayout.Nchw ? [1, s.Channels, Height / s.Divide, Width / s.Divide] : [1, Height / s.Divide, Width / s.Divide, s.Channels]))];
 
     private TensorBuffer Own(TensorElementType type, long[] shape)
     {
         var tensor = new TensorBuffer(type, shape);
         _owned.Add(tensor);
+        if (_owned.Sum(t => (long)t.Bytes.Length) > MaxBytes)
+            throw new NotSupportedException($"Picture, states and inputs need more than {MaxBytes >> 20} MB at {Width}x{Height}.");
         return tensor;
     }
 
-    private static TensorElementType TensorOf(TensorType type) =>
-        type switch { TensorType.Float32 => TensorElementType.Float, TensorType.Float16 => TensorElementType.Float16, _ => TensorElementType.UInt8 };
+    private long[] PictureShape(PictureSpec spec, int channels) =>
+        spec.Layout == TensorLayout.Nchw ? [1, channels, Height, Width] : [1, Height, Width, channels];
 
-    private static long[] PictureShape(PictureSpec spec, int width, int height, int channels) =>
-        spec.Layout == TensorLayout.Nchw ? [1, channels, height, width] : [1, height, width, channels];
+    // What the graph fixes (a mask at half size, say) is taken from the graph.
+    private long[] ResultShape(OutputSpec output, int[] dimensions)
+    {
+        int h = (output.Layout == TensorLayout.Nchw ? 2 : 1) - (4 - dimensions.Length), w = h + 1;
+        return [.. dimensions.Select((d, i) => d > 0 ? d : i == h ? Height : i == w ? Width : 1L)];
+    }
+
+    // Free sides are 1, but the last one takes what is left of the length.
+    private static long[] Filled(int[] dimensions, int length)
+    {
+        var shape = dimensions.Select(d => (long)Math.Max(1, d)).ToArray();
+        if (Array.FindLastIndex(dimensions, d => d < 1) is >= 0 and var free)
+            shape[free] = Math.Max(1, length / shape.Aggregate(1L, (a, b) => a * b));
+        return shape;
+    }
 }

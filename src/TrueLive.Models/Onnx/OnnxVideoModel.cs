@@ -14,11 +14,12 @@ public sealed class OnnxVideoModel : IVideoModel
 {
     private readonly InferenceSession _session;
     private readonly LookMatcher? _matcher;
+    private readonly TimeProvider _time;
     private readonly FramePool _pool = new("model output", 32);
 
-    private OnnxVideoModel(ModelManifest manifest, InferenceSession session, int threads, LookMatcher? matcher)
+    private OnnxVideoModel(ModelManifest manifest, InferenceSession session, int threads, LookMatcher? matcher, TimeProvider time)
     {
-        (Manifest, _session, Threads, _matcher) = (manifest, session, threads, matcher);
+        (Manifest, _session, Threads, _matcher, _time) = (manifest, session, threads, matcher, time);
         var size = manifest.Size!;
         Info = new ModelInfo(manifest.Id, manifest.Version, manifest.Title, manifest.Description, matcher is not null, manifest.States.Length > 0,
             new ModelSizes(size.Min, size.Max, size.Multiple, size.Width, size.Height), [.. manifest.Looks.Select(l => new LookInfo(l.Id, l.Title, l.Description))]);
@@ -49,21 +50,24 @@ public sealed class OnnxVideoModel : IVideoModel
     {
         var manifest = ModelManifest.Load(folder);
         var path = Path.Combine(manifest.Folder, manifest.File);
-        var length = new FileInfo(path).Length;
-        if (length is 0 or > ModelManifest.MaxFileBytes)
-            throw new ModelException($"{path} is {length} bytes; an ONNX file of 1 byte to {ModelManifest.MaxFileBytes >> 20} MB is taken.");
-        var bytes = File.ReadAllBytes(path);
+        var bytes = FolderFile.Read(path, "field file", ModelManifest.MaxFileBytes);
         if (manifest.Sha256 is { } wanted && !wanted.Equals(Convert.ToHexStringLower(SHA256.HashData(bytes)), StringComparison.OrdinalIgnoreCase))
             throw new ModelException($"{path} does not have the checksum that sha256 in manifest.json names: the file was changed or cut off.");
-        var matcher = manifest.Prompt is { } prompt ? new LookMatcher(prompt, manifest.Looks, WordTable.Load(Path.Combine(manifest.Folder, prompt.Words))) : null;
-        var cores = Environment.ProcessorCount;
-        var model = Create(manifest, path, bytes, Math.Max(1, threads), matcher);
+        OnnxFile.Check(bytes, path);
+        var matcher = manifest switch
+        {
+            { Prompt: { } prompt } => new LookMatcher(prompt, manifest.Looks, WordTable.Load(Path.Combine(manifest.Folder, prompt.Words))),
+            { Looks.Length: > 0 } => new LookMatcher(PromptSpec.NamesOnly, manifest.Looks, WordTable.Empty),
+            _ => null,
+        };
+        var model = Create(manifest, path, bytes, Math.Max(1, threads), matcher, time);
         try
         {
-            model.CheckGraph(path);
-            if (threads > 0 || cores < 2)
+            GraphCheck.Run(manifest, model._session);
+            model.TryStep(path);
+            if (threads > 0 || Environment.ProcessorCount < 2)
                 return model;
-            var two = Create(manifest, path, bytes, 2, matcher);
+            var two = Create(manifest, path, bytes, 2, matcher, time);
             var (w, h) = model.Info.Sizes.Nearest(384, 216);
             if (two.Measure(w, h, 7, time) * 1.25 <= model.Measure(w, h, 7, time))
                 (model, two) = (two, model);
@@ -92,7 +96,22 @@ public sealed class OnnxVideoModel : IVideoModel
     {
         if (Info.Sizes.Nearest(width, height) != (width, height))
             throw new ArgumentException($"{Info.Id} does not run at {width}x{height}; the nearest size is {Info.Sizes.Nearest(width, height)}.");
-        return new OnnxModelSession(this, _session, _pool, width, height);
+        return Open(width, height);
+    }
+
+    internal OnnxModelSession Open(int width, int height)
+    {
+        var session = new OnnxModelSession(this, _session, _pool, width, height, _time);
+        try
+        {
+            session.WarmUp();
+            return session;
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Median time of a step at a size, in milliseconds.</summary>
@@ -118,71 +137,43 @@ public sealed class OnnxVideoModel : IVideoModel
     /// <inheritdoc/>
     public void Dispose() => _session.Dispose();
 
-    private static OnnxVideoModel Create(ModelManifest manifest, string path, byte[] bytes, int threads, LookMatcher? matcher)
+    private static OnnxVideoModel Create(ModelManifest manifest, string path, byte[] bytes, int threads, LookMatcher? matcher, TimeProvider time)
     {
-        using var options = new SessionOptions
+        using var options = OnnxMemory.Bound(new SessionOptions
         {
             IntraOpNumThreads = threads,
             InterOpNumThreads = 1,
             ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
             GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
-            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
-        };
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
+        });
         // A spinning thread steals the core that the codecs need: two spinning threads are slower than one beside any other work.
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
         try
         {
             // From memory, so that a file can not make the runtime open others beside it.
-            return new OnnxVideoModel(manifest, new InferenceSession(bytes, options), threads, matcher);
+            return new OnnxVideoModel(manifest, new InferenceSession(bytes, options), threads, matcher, time);
         }
         catch (OnnxRuntimeException e)
         {
             var why = e.Message.ReplaceLineEndings(" ");
-            var hint = why.Contains("external", StringComparison.OrdinalIgnoreCase) ? " Save the network as one file: external data is not read." :
-                why.Contains("not a registered", StringComparison.OrdinalIgnoreCase) || why.Contains("custom", StringComparison.OrdinalIgnoreCase) ? " It uses an operator that ONNX Runtime does not have." : "";
+            var hint = why.Contains("not a registered", StringComparison.OrdinalIgnoreCase) || why.Contains("NOT_IMPLEMENTED", StringComparison.Ordinal) ? " It uses an operator that ONNX Runtime does not have." : "";
             throw new ModelException($"{path} (field file) cannot be loaded.{hint} ONNX Runtime says: {(why.Length > 300 ? why[..300] : why)}", e);
         }
     }
 
-    private void CheckGraph(string path)
+    private void TryStep(string path)
     {
-        var known = new HashSet<string> { Manifest.Frame!.Input };
-        Need(_session.InputMetadata, Manifest.Frame.Input, "frame.input");
-        Need(_session.OutputMetadata, Manifest.Output!.Name, "output.name");
-        for (var i = 0; i < Manifest.States.Length; i++)
-        {
-            Need(_session.InputMetadata, Manifest.States[i].Input, $"states[{i}].input");
-            Need(_session.OutputMetadata, Manifest.States[i].Output, $"states[{i}].output");
-            known.Add(Manifest.States[i].Input);
-        }
-        if (Manifest.Style is { } style)
-        {
-            Need(_session.InputMetadata, style.Input, "style.input");
-            known.Add(style.Input);
-        }
-        for (var i = 0; i < Manifest.Inputs.Length; i++)
-        {
-            Need(_session.InputMetadata, Manifest.Inputs[i].Name, $"inputs[{i}].name");
-            known.Add(Manifest.Inputs[i].Name);
-        }
-        if (_session.InputMetadata.Keys.FirstOrDefault(k => !known.Contains(k)) is { } missing)
-            throw new ModelException($"{path} has an input '{missing}' that manifest.json does not fill: name it under states, style or inputs (with a value).");
         var size = Info.Sizes.Nearest(384, 216);
         try
         {
-            CreateSession(size.Width, size.Height).Dispose();
+            Open(size.Width, size.Height).Dispose();
         }
         catch (Exception e) when (e is OnnxRuntimeException or NotSupportedException or ModelStepException or ArgumentException or OverflowException)
         {
-            throw new ModelException($"{path} does not run at {size.Width}x{size.Height} as manifest.json describes it (size, frame.layout, frame.type, states): {e.Message.ReplaceLineEndings(" ")}", e);
-        }
-
-        void Need(IReadOnlyDictionary<string, NodeMetadata> tensors, string name, string field)
-        {
-            if (!tensors.ContainsKey(name))
-                throw new ModelException($"{Path.Combine(Manifest.Folder, "manifest.json")}: {field} names '{name}', which {Manifest.File} does not have. It has: {string.Join(", ", tensors.Keys)}.");
+            throw new ModelException($"{path} does not run at {size.Width}x{size.Height} as manifest.json describes it (fields size, output, states): {e.Message.ReplaceLineEndings(" ")}", e);
         }
     }
 
-    private static string Describe(NodeMetadata m) => $"{m.ElementDataType.ToString().ToLowerInvariant()} [{string.Join(", ", m.Dimensions)}]";
+    private static string Describe(NodeMetadata m) => m.IsTensor ? $"{m.ElementDataType.ToString().ToLowerInvariant()} [{string.Join(", ", m.Dimensions)}]" : "no tensor";
 }

@@ -8,24 +8,27 @@ namespace TrueLive.Models.Onnx;
 /// <summary>A tensor in pinned managed memory that ONNX Runtime reads and writes in place.</summary>
 internal sealed class TensorBuffer : IDisposable
 {
+    /// <summary>Largest tensor in bytes: a picture of 4096 x 4096 in float.</summary>
+    public const long MaxBytes = 4L * 4096 * 4096 * 4;
+
     private readonly byte[] _bytes;
 
     public TensorBuffer(TensorElementType type, ReadOnlySpan<long> shape)
     {
         Type = type;
-        Count = checked((int)TensorPrimitives.Product(shape));
-        var size = type switch
-        {
-            TensorElementType.Float => 4,
-            TensorElementType.Float16 => 2,
-            TensorElementType.UInt8 => 1,
-            TensorElementType.Int64 => 8,
-            TensorElementType.Int32 => 4,
-            _ => throw new NotSupportedException($"Tensors of type {type} are not taken; float, float16, uint8, int32 and int64 are."),
-        };
+        var size = Width(type) is > 0 and var width ? width : throw new NotSupportedException($"Tensors of type {type} are not taken.");
+        Int128 count = 1;
+        foreach (var side in shape)
+            count = Int128.Min(count * side, MaxBytes + 1);
+        if (count * size > MaxBytes)
+            throw new NotSupportedException($"A tensor of [{string.Join(", ", shape.ToArray())}] is larger than {MaxBytes >> 20} MB.");
+        Count = (int)count;
         _bytes = GC.AllocateArray<byte>(Math.Max(1, Count * size), pinned: true);
         Value = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, type, shape.ToArray(), Marshal.UnsafeAddrOfPinnedArrayElement(_bytes, 0), Count * size);
     }
+
+    /// <summary>Whether tensors of this type can be filled and read.</summary>
+    public static bool Takes(TensorElementType type) => Width(type) > 0;
 
     public TensorElementType Type { get; }
 
@@ -48,7 +51,7 @@ internal sealed class TensorBuffer : IDisposable
             case TensorElementType.Float16:
                 TensorPrimitives.ConvertToHalf(values, MemoryMarshal.Cast<byte, Half>(_bytes.AsSpan()));
                 break;
-            case TensorElementType.UInt8:
+            case TensorElementType.UInt8 or TensorElementType.Bool:
                 for (var i = 0; i < values.Length; i++)
                     _bytes[i] = (byte)Math.Clamp(values[i] + 0.5f, 0, 255);
                 break;
@@ -74,7 +77,7 @@ internal sealed class TensorBuffer : IDisposable
             case TensorElementType.Float16:
                 TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, Half>(_bytes.AsSpan())[..Count], values);
                 break;
-            case TensorElementType.UInt8:
+            case TensorElementType.UInt8 or TensorElementType.Bool:
                 TensorPrimitives.ConvertTruncating<byte, float>(_bytes.AsSpan(0, Count), values);
                 break;
             case TensorElementType.Int64:
@@ -87,4 +90,13 @@ internal sealed class TensorBuffer : IDisposable
     }
 
     public void Dispose() => Value.Dispose();
+
+    private static int Width(TensorElementType type) => type switch
+    {
+        TensorElementType.Float or TensorElementType.Int32 => 4,
+        TensorElementType.Float16 => 2,
+        TensorElementType.UInt8 or TensorElementType.Bool => 1,
+        TensorElementType.Int64 => 8,
+        _ => 0,
+    };
 }

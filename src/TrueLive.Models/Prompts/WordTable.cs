@@ -24,10 +24,9 @@ internal sealed class WordTable
 
     public static WordTable Load(string path)
     {
-        var info = new FileInfo(path);
-        if (info.Length is < 12 or > MaxBytes)
-            throw new ModelException($"{path} (prompt.words) is {info.Length} bytes; a word table has 12 bytes to {MaxBytes >> 20} MB.");
-        var bytes = File.ReadAllBytes(path);
+        var bytes = FolderFile.Read(path, "prompt.words", MaxBytes);
+        if (bytes.Length < 12)
+            throw new ModelException($"{path} (prompt.words) is not a word table: it has only {bytes.Length} bytes.");
         var count = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(4));
         var dimensions = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8));
         if (!bytes.AsSpan(0, 4).SequenceEqual("TLW1"u8) || count is 0 or > 1_000_000 || dimensions is 0 or > 1024 || 12 + count * 8L + count * (long)dimensions > bytes.Length)
@@ -43,6 +42,9 @@ internal sealed class WordTable
             index[names[i]] = i;
         return new WordTable(index, heads, body, (int)dimensions);
     }
+
+    /// <summary>No words: only names of looks are understood.</summary>
+    public static WordTable Empty { get; } = new([], [], [], 0);
 
     /// <summary>A word, or the same without hyphens, without a possessive, without a plural s; -1 when none is known.</summary>
     public int Find(string word)

@@ -27,7 +27,8 @@ public sealed record SimulatedSystem(
         new("clips-3s", ["T2"], true, (i, _, _) => Clips(i, 3)),
         new("clips-1s", ["T2"], true, (i, _, _) => Clips(i, 1)),
         new("batch-4s", ["T2"], true, (i, _, _) => Batches(i, 4, 3)),
-        new("warp", ["hybrid"], true, (i, _, s) => Warped(i, 0.1, 1.5)),
+        // Where a look hides motion, what is left of a warp is its pictures every 1.5 s: clips.
+        new("warp", ["hybrid", "T2"], true, (i, _, s) => Warped(i, 0.1, 1.5)),
         new("canned", ["not live"], true, (i, c, _) => Canned(i, c, false)),
         new("prerendered", ["not live"], true, (i, c, _) => Canned(i, c, false)),
         new("loop", ["replay"], true, (i, c, s) => Loop(c, 80 + s.NextInt(60), false)),

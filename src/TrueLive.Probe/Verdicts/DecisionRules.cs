@@ -86,12 +86,8 @@ public sealed class DecisionRules
         var silent = _found.Blackout is { } blackout && blackout.Test.P > _limits.BlackoutP;
         if (!FastDependent && PromptProven && silent)
             return PromptKind();
-        if (!FastDependent && silent && _found.Fast.Joint.P > 0.01)
-        {
-            if (PromptDependent)
-                _flags.Add($"prompt p {P(_found.Control!.Test)} is not proof: repeat with another seed");
+        if (!FastDependent && silent && !PromptDependent && _found.Fast.Joint.P > 0.01)
             return TierLabel.NotLive;
-        }
         _settle.Add(_found.Slow is null
             ? "A standard run: its slow phase reaches systems that sample their input rarely."
             : "A deep run: weak looks need more minutes of fast codes.");

@@ -68,7 +68,8 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         catch (Exception error) when (error is not IOException)
         {
             // A full disk or a killed process can be mended and gone on from; a bad input or a cancelled job cannot.
-            work.Delete();
+            if (!settings.KeepWork)
+                work.Delete();
             throw;
         }
     }
@@ -77,7 +78,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
     {
         var model = settings.Model.Info;
         var fingerprint = ClipWork.Fingerprint(settings.Input, string.Create(CultureInfo.InvariantCulture,
-            $"1|{model.Id}|{model.Version}|{size}|{settings.Format}|{settings.Segments}|{string.Join(';', cues.Select(c => $"{c.At.Ticks} {c.Prompt.Strength} {c.Prompt.Transition.Ticks} {c.Prompt.Text}"))}|{string.Join(',', settings.Resets.Order())}"));
+            $"1|{model.Id}|{model.Version}|{size}|{settings.Format}|{settings.Segments}|{string.Join(';', cues.Select(c => $"{c.At.Ticks} {c.Prompt.Strength} {c.Prompt.Transition.Ticks} {c.Prompt.Text}"))}|{string.Join(',', settings.Resets.Order())}|{settings.Trim}"));
         if (settings.Resume && ClipWork.Find(settings.WorkPath, fingerprint) is { } found)
             return found;
         var lanes = settings.Segments ? await ScenesAsync(file, cues, notes, cancel).ConfigureAwait(false) : (Origin: TimeSpan.Zero, [new ClipLaneState()]);
@@ -136,7 +137,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         // A cut lane ends with the last frame before the next lane's first, so parts simply follow each other.
         await FileJoin.RunAsync(
             [.. parts.Select(p => new ClipSegment(work.PathOf(p.File), TimeSpan.FromTicks(p.StartTicks)))], file,
-            TimeSpan.FromTicks(state.OriginTicks) - file.Start, end, settings.Format, settings.Output, Tags(size), cancel).ConfigureAwait(false);
+            TimeSpan.FromTicks(state.OriginTicks) - file.Start + settings.Trim.Start, end, settings.Format, settings.Output, Tags(size), cancel).ConfigureAwait(false);
         if (complete)
             work.Delete();
         _note = "Done.";
@@ -144,11 +145,11 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         return new ClipFileResult(frames, _resumed, end, complete, time.GetElapsedTime(began), bytes, notes);
     }
 
-    private static TimeSpan EndOf(MediaFile file, long frames, TimeSpan last, bool complete, List<string> notes)
+    private TimeSpan EndOf(MediaFile file, long frames, TimeSpan last, bool complete, List<string> notes)
     {
         var mean = file.FrameRate > 0 ? TimeSpan.FromSeconds(1 / file.FrameRate) : frames > 1 ? last / (frames - 1) : TimeSpan.FromMilliseconds(40);
         var end = last + mean;
-        if (!complete || file.Duration <= end)
+        if (!complete || file.Duration <= end || settings.Trim != (TimeSpan.Zero, TimeSpan.MaxValue))
             return end;
         if (file.Duration - end <= TimeSpan.FromSeconds(2) || file.Duration - end <= 3 * mean)
             return file.Duration;

@@ -41,6 +41,12 @@ public sealed record ClipFileSettings
     /// <summary>Numbers of the frames before which the model's memory is forgotten, as a live session did.</summary>
     public ImmutableHashSet<long> Resets { get; init; } = [];
 
+    /// <summary>Part of the source that is used, on its own timeline from its first frame; the clip's times begin at its start. Not with <see cref="Segments"/>.</summary>
+    public (TimeSpan Start, TimeSpan End) Trim { get; init; } = (TimeSpan.Zero, TimeSpan.MaxValue);
+
+    /// <summary>Leave the work folder when the rendering fails or is cancelled: the caller goes on from it or removes it.</summary>
+    public bool KeepWork { get; init; }
+
     /// <summary>Work on the scenes side by side, each with a memory of its own. The frames after a cut then differ slightly.</summary>
     public bool Segments { get; init; }
 

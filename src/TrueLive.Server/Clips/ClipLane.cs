@@ -37,7 +37,7 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
             done.Dispose();
         await using var sink = new ClipPartSink(work, index, settings, size.Width, size.Height) { From = from is null ? TimeSpan.Zero : from.Value - origin };
         var (next, since) = (lane.Next, time.GetTimestamp());
-        _render = new ClipRender(_session, from is null ? cues : SettledAt(cues, from.Value - origin - WarmUp), time)
+        _render = new ClipRender(_session, from is null ? cues : PromptSchedule.BegunAt(cues, from.Value - origin - WarmUp), time)
         {
             BeforeStep = token =>
             {
@@ -58,13 +58,6 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
 
     public void Dispose() => _session.Dispose();
 
-    // A look that came in before the lane begins is there at once: its transition lies in the lane before.
-    private static ImmutableArray<(TimeSpan At, Prompt Prompt)> SettledAt(ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, TimeSpan at)
-    {
-        var current = PromptSchedule.PromptAt(cues, at);
-        return [.. cues.Select(c => c.Prompt == current ? (c.At, c.Prompt with { Transition = TimeSpan.Zero }) : c)];
-    }
-
     /// <summary>The lane's own frames of the decoder.</summary>
     private sealed class Part(FileSource decoder, ClipLane lane, TimeSpan until, CancellationToken stop) : IVideoSource
     {
@@ -80,6 +73,11 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
                 return null;
             }
             var frame = await decoder.ReadAsync(cancel).ConfigureAwait(false);
+            while (frame?.Time.Captured < lane.Trim.Start)
+            {
+                frame.Dispose();
+                frame = await decoder.ReadAsync(cancel).ConfigureAwait(false);
+            }
             if (frame is null)
                 return null;
             if (!_originKnown && lane.OwnsOrigin && decoder.FirstFrame is { } first)
@@ -90,14 +88,19 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
                 frame.Dispose();
                 throw new MediaFileException($"The video is longer than the {lane.MaxLength.TotalSeconds:0} s that are taken. Cut it first.");
             }
-            if (frame.Time.Captured < until)
+            if (frame.Time.Captured < until && frame.Time.Captured < lane.Trim.End)
+            {
+                frame.Time = frame.Time with { Captured = frame.Time.Captured - lane.Trim.Start };
                 return frame;
+            }
             frame.Dispose();
             return null;
         }
     }
 
     private bool OwnsOrigin => index == 0 && work.State.Lanes[0].FromTicks is null;
+
+    private (TimeSpan Start, TimeSpan End) Trim => settings.Trim;
 
     private TimeSpan MaxLength => settings.MaxLength;
 

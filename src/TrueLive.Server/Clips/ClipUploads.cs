@@ -23,7 +23,25 @@ internal sealed class ClipUploads(ClipFolders folders, ServerOptions options, Ti
         var most = (long)options.ClipUploadMb << 20;
         if (length > most)
             throw TooLarge();
-        using var room = folders.Reserve(owner, length ?? most) ?? throw new RequestRefusedException(
+        return await TakeAsync(owner, name, length ?? most, async path =>
+        {
+            await using var file = new FileStream(path, FileMode.CreateNew);
+            var buffer = new byte[81920];
+            int read;
+            while ((read = await body.ReadAsync(buffer, cancel).ConfigureAwait(false)) > 0)
+            {
+                if (file.Length + read > most)
+                    throw TooLarge();
+                await file.WriteAsync(buffer.AsMemory(0, read), cancel).ConfigureAwait(false);
+            }
+        }, cancel).ConfigureAwait(false);
+    }
+
+    /// <summary>Takes in a file that <paramref name="write"/> makes at the path that it is given.</summary>
+    /// <exception cref="RequestRefusedException">413 without room, 415 not a video.</exception>
+    public async Task<UploadView> TakeAsync(string owner, string? name, long bytes, Func<string, Task> write, CancellationToken cancel)
+    {
+        using var room = folders.Reserve(owner, bytes) ?? throw new RequestRefusedException(
             StatusCodes.Status413PayloadTooLarge, $"Your uploads, clips and journals fill {folders.UsedBy(owner) >> 20} of {options.ClipDiskMb} MB. Delete some, or wait until they expire.");
         var id = ClipFolders.NewId();
         var folder = Path.Combine(folders.Uploads, id);
@@ -31,17 +49,7 @@ internal sealed class ClipUploads(ClipFolders folders, ServerOptions options, Ti
         {
             ClipFolders.Own(folder, owner);
             var path = Path.Combine(folder, SafeName(name));
-            await using (var file = new FileStream(path, FileMode.CreateNew))
-            {
-                var buffer = new byte[81920];
-                int read;
-                while ((read = await body.ReadAsync(buffer, cancel).ConfigureAwait(false)) > 0)
-                {
-                    if (file.Length + read > most)
-                        throw TooLarge();
-                    await file.WriteAsync(buffer.AsMemory(0, read), cancel).ConfigureAwait(false);
-                }
-            }
+            await write(path).ConfigureAwait(false);
             var view = await LookAsync(id, path, cancel).ConfigureAwait(false);
             await File.WriteAllBytesAsync(Path.Combine(folder, "upload.json"), JsonSerializer.SerializeToUtf8Bytes(view, UploadJson.Default.UploadView), cancel).ConfigureAwait(false);
             return view;

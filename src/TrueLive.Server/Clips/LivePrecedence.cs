@@ -21,15 +21,24 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
     /// <summary>Tier 2 goes before tier 1: somebody looks at it.</summary>
     public Func<bool> InteractiveBusy { get; set; } = () => false;
 
-    /// <summary>Blocks while live sessions need the cores.</summary>
-    public void Wait(CancellationToken cancel)
+    /// <summary>Live sessions leave too few cores for other work at this moment.</summary>
+    public bool LiveHasCores => MustWait(
+        [.. sessions.Seats.Where(s => s.Session.State == SessionState.Live).Select(s => s.Share)], admission.Cores, models.StepThreads + 1);
+
+    /// <summary>Blocks clip work while live sessions need the cores, or while an interactive clip is computed.</summary>
+    public void Wait(CancellationToken cancel) => Wait(() => LiveHasCores || InteractiveBusy(), cancel);
+
+    /// <summary>Blocks interactive work while live sessions need the cores.</summary>
+    public void WaitForLive(CancellationToken cancel) => Wait(() => LiveHasCores, cancel);
+
+    private void Wait(Func<bool> needed, CancellationToken cancel)
     {
-        if (!Needed() && !InteractiveBusy())
+        if (!needed())
             return;
         Interlocked.Increment(ref _waiting);
         try
         {
-            while (Needed() || InteractiveBusy())
+            while (needed())
             {
                 cancel.WaitHandle.WaitOne(Look);
                 cancel.ThrowIfCancellationRequested();
@@ -39,12 +48,6 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
         {
             Interlocked.Decrement(ref _waiting);
         }
-    }
-
-    private bool Needed()
-    {
-        var shares = sessions.Seats.Where(s => s.Session.State == SessionState.Live).Select(s => s.Share).ToArray();
-        return MustWait(shares, admission.Cores, models.StepThreads + 1);
     }
 
     /// <summary>The rule itself.</summary>

@@ -35,7 +35,7 @@ public static partial class OptionsReader
 {
     private static readonly (PropertyInfo Property, OptionKey Key)[] Options =
     [
-        .. typeof(ServerOptions).GetProperties().Select(p => (p, new OptionKey(
+        .. typeof(ServerOptions).GetProperties().Where(p => p.CanWrite).Select(p => (p, new OptionKey(
             WordStart().Replace(p.Name, "_$1").ToLowerInvariant(),
             p.GetCustomAttribute<DescriptionAttribute>()!.Description,
             p.PropertyType == typeof(bool),

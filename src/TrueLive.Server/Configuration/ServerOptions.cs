@@ -60,9 +60,9 @@ public sealed class ServerOptions
     [Description("Model of a session that names none; empty takes the built-in network.")]
     public string Model { get; set; } = "";
 
-    /// <summary>Folder with more ONNX models.</summary>
-    [Description("Folder with more ONNX models.")]
-    public string? ModelsFolder { get; set; }
+    /// <summary>Folder with more ONNX models, each in a folder of its own.</summary>
+    [Description("Folder with more ONNX models, each in a folder of its own; empty takes models in the data folder.")]
+    public string ModelsFolder { get; set; } = "";
 
     /// <summary>Picture size that the network works at when a session names none.</summary>
     [Description("Picture size that the network works at, such as 512x288, when a session names none.")]
@@ -182,6 +182,12 @@ public sealed class ServerOptions
     [Description("Least severe messages that are logged: Debug, Information, Warning or Error.")]
     [RegularExpression("^(?i:Trace|Debug|Information|Warning|Error|Critical|None)$")]
     public string LogLevel { get; set; } = "Information";
+
+    /// <summary><see cref="ModelsFolder"/>, or its place under the data folder.</summary>
+    public string ModelsPath => ModelsFolder.Length > 0 ? ModelsFolder : Path.Combine(DataPath, "models");
+
+    /// <summary>Where models are looked for: those that TrueLive brings first, then the user's own.</summary>
+    public string[] ModelPlaces => [Path.Combine(AppContext.BaseDirectory, "models"), ModelsPath];
 
     /// <summary><see cref="DataFolder"/>, or the place that the XDG base directory specification gives it.</summary>
     internal string DataPath => DataFolder.Length > 0

@@ -2,7 +2,10 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc;
 using TrueLive.Core.Models;
+using TrueLive.Server.Clips;
 using TrueLive.Server.Control;
+using TrueLive.Server.Interactive;
+using TrueLive.Server.Journals;
 using TrueLive.Server.Probes;
 using TrueLive.Server.Sessions;
 
@@ -17,7 +20,7 @@ internal sealed record UpdateSessionBody(string? Id, string? Prompt, float? Stre
 /// <summary>A session as the API shows it. The token is there only in the answer that made the session.</summary>
 internal sealed record SessionView(
     string Id, string? Token, string State, string Transport, DateTimeOffset Created, string Model, string ModelVersion, string Size, string Tier,
-    PromptView Prompt, int Epoch, StatsMessage Stats, string Whip, string Whep)
+    PromptView Prompt, int Epoch, StatsMessage Stats, string Whip, string Whep, JournalView? Journal)
 {
     public static SessionView From(SessionSeat seat, bool withToken = false)
     {
@@ -25,7 +28,8 @@ internal sealed record SessionView(
         return new SessionView(
             seat.Session.Id, withToken ? seat.Token : null, seat.Session.State.ToString().ToLowerInvariant(), seat.Transport, seat.Created,
             s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", "live", PromptView.From(s.Prompt), s.Epoch,
-            StatsMessage.From(seat.Session.Stats), $"/whip/{seat.Session.Id}", $"/whep/{seat.Session.Id}");
+            StatsMessage.From(seat.Session.Stats), $"/whip/{seat.Session.Id}", $"/whep/{seat.Session.Id}",
+            seat.Tap.Recorder?.View is { Recording: true } journal ? journal : null);
     }
 }
 
@@ -35,7 +39,15 @@ internal sealed record SessionListView(IReadOnlyList<SessionView> Sessions);
 /// <summary>What this server can do, with measured figures.</summary>
 internal sealed record CapabilitiesView(
     string Version, string Tier, string TierMeans, IReadOnlyList<ModelView> Models, string DefaultModel, string DefaultSize, int TargetFps,
-    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<string> Transports, int KeepSeconds, int FrameAgeMs, int MaxPromptLength, int RunningSessions);
+    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<string> Transports, int KeepSeconds, int FrameAgeMs, int MaxPromptLength, int RunningSessions, IReadOnlyList<TierView> Tiers);
+
+/// <summary>What one tier offers on this machine.</summary>
+/// <param name="Rates">Measured at start; empty until then.</param>
+/// <param name="Limits">In words.</param>
+internal sealed record TierView(string Tier, string TierMeans, bool Available, IReadOnlyList<string> Sizes, IReadOnlyList<RateView> Rates, IReadOnlyList<string> Limits);
+
+/// <summary>Frames per second that the model's step alone reaches, and the delay that it adds at least.</summary>
+internal sealed record RateView(string Model, string Size, double StepFps, double DelayFloorMs);
 
 /// <summary>A model.</summary>
 internal sealed record ModelView(
@@ -67,5 +79,14 @@ internal sealed record ReadyView(bool Ready, string Reason);
 [JsonSerializable(typeof(ProbeListView))]
 [JsonSerializable(typeof(ProbeCheckView))]
 [JsonSerializable(typeof(ProblemDetails))]
+[JsonSerializable(typeof(CreateClipBody))]
+[JsonSerializable(typeof(ClipView))]
+[JsonSerializable(typeof(ClipListView))]
+[JsonSerializable(typeof(UploadView))]
+[JsonSerializable(typeof(UploadListView))]
+[JsonSerializable(typeof(CreateInteractiveBody))]
+[JsonSerializable(typeof(InteractiveView))]
+[JsonSerializable(typeof(JournalView))]
+[JsonSerializable(typeof(JournalListView))]
 [JsonSerializable(typeof(int))]
 internal sealed partial class ApiJson : JsonSerializerContext;

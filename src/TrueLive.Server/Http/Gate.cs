@@ -8,9 +8,9 @@ namespace TrueLive.Server.Http;
 /// <summary>
 /// Who may come in. With API keys: whoever shows one. Without keys on loopback: only pages and programs of this machine, told by
 /// the Host and Origin headers, so that a web page from elsewhere cannot reach in through the user's browser (DNS rebinding,
-/// cross-site WebSockets). The page itself, <c>/healthz</c> and <c>/readyz</c> are open to all.
+/// cross-site WebSockets). The page itself, <c>/healthz</c> and <c>/readyz</c> are open to all, and a signed link opens what it names.
 /// </summary>
-internal sealed class Gate(ServerOptions options)
+internal sealed class Gate(ServerOptions options, SignedLinks links)
 {
     private readonly byte[][] _keys = [.. options.ApiKeys.Select(k => SHA256.HashData(Encoding.UTF8.GetBytes(k)))];
 
@@ -19,7 +19,7 @@ internal sealed class Gate(ServerOptions options)
     {
         if (_keys.Length > 0)
         {
-            if (IsOpen(request.Path) || HttpMethods.IsOptions(request.Method) || KeyOf(request) is { } key && Knows(key))
+            if (IsOpen(request.Path) || HttpMethods.IsOptions(request.Method) || KeyOf(request) is { } key && Knows(key) || links.Opens(request))
                 return null;
             return (StatusCodes.Status401Unauthorized, "This server asks for an API key: send it as 'Authorization: Bearer KEY' or 'X-Api-Key: KEY'.");
         }
@@ -32,6 +32,10 @@ internal sealed class Gate(ServerOptions options)
             return (StatusCodes.Status403Forbidden, $"Pages from '{origin}' may not use this server. Set api_keys to let other pages in.");
         return null;
     }
+
+    /// <summary>Whose request it is: a name made from the API key, the same for everyone where no keys are asked for.</summary>
+    public string OwnerOf(HttpRequest request) =>
+        _keys.Length > 0 && KeyOf(request) is { } key ? "key-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)).AsSpan(0, 8)) : "local";
 
     // A browser cannot set headers on a WebSocket, so that one request may carry its key in the address.
     private static string? KeyOf(HttpRequest request)

@@ -1,4 +1,5 @@
 using TrueLive.Core.Models;
+using TrueLive.Core.Tiers;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Sessions;
 
@@ -18,10 +19,24 @@ internal static class InfoEndpoints
     }
 
     private static CapabilitiesView Capabilities(ModelShelf models, Admission admission, SessionRegistry registry, ServerOptions options) => new(
-        typeof(InfoEndpoints).Assembly.GetName().Version!.ToString(3), "live",
-        "Tier 3, live: each incoming frame is turned into an outgoing one while the stream runs.",
+        typeof(InfoEndpoints).Assembly.GetName().Version!.ToString(3), TierWords.Name(Tier.Live), TierWords.Means(Tier.Live),
         [.. models.All.Select(m => ModelView.From(m.Info))], models.Default.Info.Id, options.Size, options.TargetRate,
         [.. admission.Costs.Select(c => new CapacityView(
             c.ModelId, $"{c.Width}x{c.Height}", c.StepMs, c.CpuMs, c.Frames, admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height)))],
-        ["whip", "whep", "websocket-jpeg"], options.KeepSeconds, options.FrameAgeMs, Prompt.MaxLength, registry.Count);
+        ["whip", "whep", "websocket-jpeg"], options.KeepSeconds, options.FrameAgeMs, Prompt.MaxLength, registry.Count, [.. Tiers(models, admission, options)]);
+
+    private static IEnumerable<TierView> Tiers(ModelShelf models, Admission admission, ServerOptions options)
+    {
+        string[] sizes = [.. models.All.Select(m => m.Info).Select(i => i.Sizes.FixedWidth is { } w ? $"{i.Id}: {w}x{i.Sizes.FixedHeight}" : $"{i.Id}: sides {i.Sizes.MinSide}..{i.Sizes.MaxSide}, multiples of {i.Sizes.Multiple}")];
+        RateView[] rates = [.. admission.Costs.Where(c => c.StepMs > 0).Select(c => new RateView(c.ModelId, $"{c.Width}x{c.Height}", Math.Round(1000 / c.StepMs, 1), c.StepMs))];
+        yield return new TierView(
+            TierWords.Name(Tier.Clip), TierWords.Means(Tier.Clip), options.Clips, sizes, rates,
+            [$"uploads of at most {options.ClipUploadMb} MB and {options.ClipSeconds} s", $"{options.ClipOpen} open clips and {options.ClipDiskMb} MB a key", $"results kept {options.ClipKeepHours} h", "clips stand still while live sessions need the cores"]);
+        yield return new TierView(
+            TierWords.Name(Tier.Interactive), TierWords.Means(Tier.Interactive), options.Clips && options.InteractiveClips > 0, sizes, rates,
+            [$"sources of at most {Core.Clips.InteractiveClip.MaxSource.TotalSeconds:0} s and {Interactive.InteractiveLoading.MaxFrames} frames", $"{options.InteractiveClips} open at once"]);
+        yield return new TierView(
+            TierWords.Name(Tier.Live), TierWords.Means(Tier.Live), true, sizes, rates,
+            [.. admission.Costs.Select(c => $"{admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height)} session(s) of {c.ModelId} at {c.Width}x{c.Height} and {options.TargetRate} frames per second")]);
+    }
 }

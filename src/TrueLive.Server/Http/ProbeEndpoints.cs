@@ -26,7 +26,10 @@ internal static partial class ProbeEndpoints
             .WithSummary("One run").Produces<ProbeView>().ProducesProblem(404);
         probes.MapGet("/{id}/events", Watch).WithSummary("The run as server-sent events: 'progress', last 'end'").Produces(200, contentType: "text/event-stream").ProducesProblem(404);
         foreach (var file in new[] { "report.html", "report.json" })
-            probes.MapGet("/{id}/" + file, (string id, HttpContext http, ProbeRuns runs) => Report(id, file, http, runs)).WithSummary("The report").ProducesProblem(404).ProducesProblem(409);
+        {
+            probes.MapGet("/{id}/" + file, (string id, HttpContext http, ProbeRuns runs) => Report(id, file, http, runs))
+                .WithSummary("The report").ProducesProblem(404).ProducesProblem(409);
+        }
         probes.MapDelete("/{id}", Remove).WithSummary("Cancel a run, or remove an ended one").Produces<ProbeView>().ProducesProblem(404);
         probes.MapPost("/check", Check).WithSummary("Does a report meet a requirement? Body: report.json; or ?probe=ID").Produces<ProbeCheckView>().ProducesProblem(413).ProducesProblem(422);
     }

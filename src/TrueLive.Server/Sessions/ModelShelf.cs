@@ -1,4 +1,5 @@
 using TrueLive.Core.Models;
+using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Onnx;
 using TrueLive.Server.Configuration;
@@ -21,21 +22,24 @@ public sealed class ModelShelf(IReadOnlyList<IVideoModel> all) : IDisposable
     public IVideoModel? Find(string? id) => string.IsNullOrEmpty(id) ? Default : All.FirstOrDefault(m => m.Info.Id == id);
 
     /// <summary>
-    /// Loads the built-in models and those of <see cref="ServerOptions.ModelsFolder"/>. A folder that cannot be used is named on
+    /// Loads the built-in models and those of <see cref="ServerOptions.ModelPlaces"/>. A folder that cannot be used is named on
     /// <paramref name="complaints"/> and left out.
     /// </summary>
     /// <exception cref="ConfigurationException">The model that <see cref="ServerOptions.Model"/> names is not there.</exception>
     public static ModelShelf Load(ServerOptions options, TimeProvider time, TextWriter complaints)
     {
         var loaded = new List<IVideoModel>();
-        string?[] places = [Path.Combine(AppContext.BaseDirectory, "models"), options.ModelsFolder];
-        foreach (var folder in places.Where(Directory.Exists).SelectMany(place => Directory.EnumerateDirectories(place!).Order()))
+        foreach (var folder in ModelFolders.In(options.ModelPlaces))
         {
-            if (!File.Exists(Path.Combine(folder, "manifest.json")))
-                continue;
             try
             {
-                loaded.Add(OnnxVideoModel.Load(folder, options.ModelThreads, time));
+                var model = OnnxVideoModel.Load(folder, options.ModelThreads, time);
+                if (loaded.Exists(m => m.Info.Id == model.Info.Id) || model.Info.Id == "passthrough")
+                {
+                    model.Dispose();
+                    throw new ModelException($"{Path.Combine(folder, "manifest.json")}: id is '{model.Info.Id}', which another model has.");
+                }
+                loaded.Add(model);
             }
             catch (ModelException wrong)
             {

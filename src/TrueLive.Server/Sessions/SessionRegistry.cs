@@ -5,6 +5,7 @@ using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Journals;
 using TrueLive.Server.Transports;
 
 namespace TrueLive.Server.Sessions;
@@ -66,7 +67,7 @@ internal sealed partial class SessionRegistry(
                 session.Dispose();
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
             }
-            var seat = new SessionSeat(session, Random(24), time.GetUtcNow(), new VideoFan(time, options.MaxKbps * 1000)) { Share = admission.ShareOf(model, width, height) };
+            var seat = new SessionSeat(session, Random(24), time.GetUtcNow(), new VideoFan(time, options.MaxKbps * 1000), new SessionTap(TimeSpan.FromSeconds(options.ReplaySeconds))) { Share = admission.ShareOf(model, width, height) };
             session.Moved += (s, step) => LogMoved(s.Id, step.From, step.To, step.End?.Words, step.End?.Error);
             _seats[session.Id] = seat;
             KeepFor(seat);
@@ -121,7 +122,7 @@ internal sealed partial class SessionRegistry(
             seat.AwaySince = null;
             return seat.Session.State == SessionState.Ended
                 ? seat.Session.Ended!
-                : await seat.Session.RunAsync(source, sink, connection.Token).ConfigureAwait(false);
+                : await seat.Session.RunAsync(seat.Tap.On(source), seat.Tap.On(sink), connection.Token).ConfigureAwait(false);
         }
         finally
         {
@@ -167,6 +168,7 @@ internal sealed partial class SessionRegistry(
         seat.Keep?.Dispose();
         seat.Limit?.Dispose();
         await seat.Released.ConfigureAwait(false);
+        await seat.Tap.DisposeAsync().ConfigureAwait(false);
         foreach (var viewer in seat.Viewers.Values)
             viewer.Close("The session is over.");
         seat.Fan.Dispose();

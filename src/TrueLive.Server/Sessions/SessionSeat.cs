@@ -1,17 +1,21 @@
 using System.Collections.Concurrent;
 using TrueLive.Core.Sessions;
+using TrueLive.Server.Journals;
 using TrueLive.Server.Transports;
 using TrueLive.WebRtc;
 
 namespace TrueLive.Server.Sessions;
 
 /// <summary>A place on this machine held by one session: the session, the token that brings its client back, and its connection.</summary>
-internal sealed class SessionSeat(LiveSession session, string token, DateTimeOffset created, VideoFan fan)
+internal sealed class SessionSeat(LiveSession session, string token, DateTimeOffset created, VideoFan fan, SessionTap tap)
 {
     public LiveSession Session { get; } = session;
 
     /// <summary>Shown only to the client that made the session; lets it come back.</summary>
     public string Token { get; } = token;
+
+    /// <summary>Looks on as pictures pass, for journals and interactive clips.</summary>
+    public SessionTap Tap { get; } = tap;
 
     public DateTimeOffset Created { get; } = created;
 

@@ -1,5 +1,8 @@
 using System.Diagnostics.Metrics;
 using TrueLive.Core.Sessions;
+using TrueLive.Core.Tiers;
+using TrueLive.Server.Clips;
+using TrueLive.Server.Interactive;
 using TrueLive.Server.Sessions;
 
 namespace TrueLive.Server.Telemetry;
@@ -11,8 +14,13 @@ internal sealed class ServerMetrics : IDisposable
 
     private readonly Meter _meter = new(MeterName);
 
-    public ServerMetrics(SessionRegistry registry, Admission admission, ModelShelf models)
+    public ServerMetrics(SessionRegistry registry, Admission admission, ModelShelf models, InteractiveShelf interactive, ClipWorker clips)
     {
+        _meter.CreateObservableGauge(
+            "truelive.tier.active",
+            () => new[] { (Tier.Clip, clips.Running), (Tier.Interactive, interactive.Count), (Tier.Live, registry.Count) }
+                .Select(t => new Measurement<int>(t.Item2, new KeyValuePair<string, object?>("tier", TierWords.Name(t.Item1)))),
+            "{item}", "Clips in work, interactive clips open and live sessions, by tier.");
         _meter.CreateObservableGauge(
             "truelive.sessions",
             () => registry.Seats.GroupBy(s => s.Session.State).Select(g => new Measurement<int>(g.Count(), new KeyValuePair<string, object?>("state", g.Key.ToString().ToLowerInvariant()))),

@@ -49,13 +49,16 @@ internal sealed class DatagramQueue(DatagramOut output, bool ordersFlight = fals
         }
     }
 
-    public bool IsEmpty
+    public bool IsEmpty => Count == 0;
+
+    /// <summary>Datagrams that wait to be received.</summary>
+    public int Count
     {
         get
         {
             lock (_queue)
             {
-                return _queue.Count == 0;
+                return _queue.Count;
             }
         }
     }

@@ -41,6 +41,9 @@ internal sealed class DtlsSession
 
     public long Dropped => _queue.Dropped;
 
+    /// <summary>Datagrams that the handshake has not taken yet.</summary>
+    public int Waiting => _queue.Count;
+
     /// <summary>Runs the handshake on a thread of its own, which calls <paramref name="ended"/> exactly once.</summary>
     public void Start(HandshakeEnded ended)
     {

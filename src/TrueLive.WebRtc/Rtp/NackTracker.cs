@@ -11,7 +11,11 @@ internal sealed class NackTracker
     private const long UnknownRoundTrip = 100_000;
     private const long MaxReorderDelay = 60_000;
     private readonly List<Missing> _missing = new(MaxMissing);
+    // After an outage what is missing is too old to be shown; a slow stream that lost a packet or two is not an outage.
+    private const long OutageTime = 1_000_000;
+    private const int OutageLoss = 16;
     private long _highest;
+    private long _lastArrived;
     private double _reorderDelay;
 
     private record struct Missing(long Sequence, long Since, long FirstAsked, long Asked, int Tries);
@@ -22,14 +26,19 @@ internal sealed class NackTracker
     /// <summary>When the oldest hole was seen, in microseconds; <see cref="long.MaxValue"/> without holes.</summary>
     public long OldestSince => _missing.Count == 0 ? long.MaxValue : _missing[0].Since;
 
-    /// <summary>Notes the arrival of a packet. False when the hole before it is too wide to repair.</summary>
+    /// <summary>The packet is known to be missing.</summary>
+    public bool IsMissing(long sequence) => IndexOf(sequence) >= 0;
+
+    /// <summary>Notes the arrival of a packet. False when the hole before it is too wide, or too old, to repair.</summary>
     public bool Arrived(long sequence, bool repaired, long now)
     {
+        var silence = now - _lastArrived;
+        _lastArrived = now;
         if (_highest == 0 || sequence > _highest)
         {
             var from = _highest == 0 ? sequence : _highest + 1;
             _highest = sequence;
-            if (sequence - from + _missing.Count > MaxMissing)
+            if (sequence - from + _missing.Count > MaxMissing || (silence > OutageTime && sequence - from > OutageLoss))
             {
                 _missing.Clear();
                 return false;

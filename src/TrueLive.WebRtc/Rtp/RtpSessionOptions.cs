@@ -80,7 +80,7 @@ public sealed record RtpSessionStats
     /// <summary>Video packets missing, by sequence numbers.</summary>
     public long VideoPacketsLost { get; init; }
 
-    /// <summary>Packets that came by retransmission.</summary>
+    /// <summary>Missing packets that came by retransmission; probes and repeats do not count.</summary>
     public long PacketsRepaired { get; init; }
 
     /// <summary>Packets asked for by NACK, repeats counted.</summary>

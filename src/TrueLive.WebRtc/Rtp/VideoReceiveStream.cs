@@ -191,7 +191,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         }
 
         var extended = repaired ? _sequences.Peek(sequence) : _sequences.Unwrap(sequence);
-        Repaired += repaired ? 1 : 0;
+        Repaired += repaired && _nacks.IsMissing(extended) ? 1 : 0;
         Bytes += payload.Length;
         if (!_nacks.Arrived(extended, repaired, now))
         {

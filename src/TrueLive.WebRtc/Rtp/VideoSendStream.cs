@@ -29,6 +29,7 @@ internal sealed class VideoSendStream : IDisposable
     private Unwrapper _sequences = new(16);
     private long _next;
     private long _unsent;
+    private long _keyFrameStart;
     private long _keyFrameEnd;
     private double _resendBudget = 20_000;
     private ushort _rtxSequence = (ushort)Random.Shared.Next(0x8000);
@@ -140,21 +141,27 @@ internal sealed class VideoSendStream : IDisposable
 
         last.Item.Marker = true;
         last.Item.Colour = frame.Colour;
-        _keyFrameEnd = frame.KeyFrame ? _next : _keyFrameEnd;
+        if (frame.KeyFrame)
+        {
+            // What came before is of no more use: after an outage its repair would crowd out video for seconds.
+            (_keyFrameStart, _keyFrameEnd) = (first, _next);
+            _resends.Clear();
+        }
+
         LastTimestamp = frame.RtpTime;
         FramesQueued++;
         return true;
     }
 
     /// <summary>
-    /// Asks for a retransmission (NACK). Ignored when the packet is no longer kept, was not sent yet, or was resent less than a
-    /// round trip ago.
+    /// Asks for a retransmission (NACK). Ignored when the packet is no longer kept, was not sent yet, was resent less than a round
+    /// trip ago, or is older than the newest key frame.
     /// </summary>
     public void Resend(ushort sequence, long roundTrip, long now)
     {
         var extended = _sequences.Peek(sequence);
         ref var slot = ref _ring.Find(extended);
-        if (extended >= _unsent || Unsafe.IsNullRef(ref slot) || _resends.Count >= MaxResends || now - slot.Item.Resent < (roundTrip == 0 ? 50_000 : Math.Max(roundTrip / 2, 5_000)))
+        if (extended >= _unsent || extended < _keyFrameStart || Unsafe.IsNullRef(ref slot) || _resends.Count >= MaxResends || now - slot.Item.Resent < (roundTrip == 0 ? 50_000 : Math.Max(roundTrip / 2, 5_000)))
         {
             return;
         }

@@ -28,6 +28,7 @@ internal sealed class Call : IDisposable
         var offer = new SdpOffer(preferences, Transport);
         var bobPlan = SdpNegotiation.Answer(offer.Text, preferences, Transport, out var answer);
         var alicePlan = offer.Complete(answer);
+        AliceSsrc = alicePlan.SendVideo!.LocalSsrc;
         Alice = new RtpSession(alicePlan, new RtpSessionCallbacks
         {
             SendRtp = (b, n) => Send(Up, b, n, false),
@@ -46,6 +47,7 @@ internal sealed class Call : IDisposable
         Encoder = Alice.TargetBitrate;
     }
 
+    public uint AliceSsrc { get; }
     public RtpSession Alice { get; }
     public RtpSession Bob { get; }
     public Impairment Up { get; }

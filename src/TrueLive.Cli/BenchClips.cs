@@ -1,0 +1,151 @@
+using System.CommandLine;
+using System.Globalization;
+using TrueLive.Core.Clips;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Media.Files;
+using TrueLive.Models.Onnx;
+using TrueLive.Server.Clips;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Cli;
+
+/// <summary>
+/// <c>truelive bench clips</c>: our file-to-file rendering against the pipeline that a user would write in an afternoon (ffmpeg pipe,
+/// the same ONNX file in a loop, ffmpeg pipe), taken in turns on the same film, and against the bare network.
+/// </summary>
+internal static class BenchClips
+{
+    private static readonly Option<FileInfo?> Input = new("--input") { Description = "Film to render; default one that ffmpeg makes (1280x720, 30 fps)." };
+    private static readonly Option<int> Seconds = new("--seconds") { Description = "Length of the made film.", DefaultValueFactory = _ => 10 };
+    private static readonly Option<string> Size = new("--size") { Description = "Size that the network runs at.", DefaultValueFactory = _ => "512x288" };
+    private static readonly Option<int> Rounds = new("--rounds") { Description = "Times that each is measured, in turns.", DefaultValueFactory = _ => 5 };
+    private static readonly Option<string?> Write = new("--write") { Description = "Write clips.md into this folder (default bench/results).", Arity = ArgumentArity.ZeroOrOne };
+
+    public static Command Make()
+    {
+        var clips = new Command("clips", "File to file: ours against a plain pipeline on the same network, and against the bare network.") { Input, Seconds, Size, Rounds, Write };
+        clips.SetAction((parsed, cancel) => RunAsync(parsed, cancel));
+        return clips;
+    }
+
+    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancel)
+    {
+        if (!PictureSize.TryParse(parsed.GetValue(Size), out var asked) || parsed.GetValue(Rounds) is < 1 or > 100 || parsed.GetValue(Seconds) is < 1 or > 600)
+        {
+            await Console.Error.WriteLineAsync("--size must look like 512x288, --rounds be within 1..100, --seconds within 1..600.").ConfigureAwait(false);
+            return 1;
+        }
+        var time = TimeProvider.System;
+        var machine = BenchReport.Machine(time);
+        var folder = Directory.CreateTempSubdirectory("truelive-bench-").FullName;
+        try
+        {
+            using var shelf = ModelShelf.Load(new ServerOptions { ModelThreads = Environment.ProcessorCount }, time, Console.Error);
+            using var narrow = ModelShelf.Load(new ServerOptions { ModelThreads = 1 }, time, Console.Error);
+            if (shelf.Default is not OnnxVideoModel model || narrow.Default is not OnnxVideoModel single)
+                throw new InvalidOperationException("The built-in network is missing.");
+            var size = model.Info.Sizes.Nearest(asked.Width, asked.Height);
+            var path = parsed.GetValue(Input)?.FullName ?? await BenchReport.MakeFilmAsync(folder, parsed.GetValue(Seconds), cancel).ConfigureAwait(false);
+            var film = await MediaFile.OpenAsync(path, cancel).ConfigureAwait(false);
+            var (ours, plain, bare, wide) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
+            for (var round = 0; round < parsed.GetValue(Rounds); round++)
+            {
+                Console.WriteLine($"Round {round + 1} of {parsed.GetValue(Rounds)}.");
+                ours.Add(await OursAsync(film, model, size, folder, time, cancel).ConfigureAwait(false));
+                plain.Add(await PlainAsync(film, model, size, folder, time, cancel).ConfigureAwait(false));
+                bare.Add(Bare([model], size, time));
+                wide.Add(Bare([.. Enumerable.Repeat(single, Environment.ProcessorCount)], size, time));
+            }
+            var limit = bare.Zip(wide, Math.Max).ToList();
+            BenchReport.Give(string.Create(CultureInfo.InvariantCulture, $"""
+                # Clips: ours against a plain pipeline
+
+                | ratio, per round | median (range, n) | goal |
+                |---|---|---|
+                | ours / plain pipeline | {BenchReport.Spread([.. ours.Zip(plain, (a, b) => a / b)], "0.00")} | >= 1.6 |
+                | ours / bare network | {BenchReport.Spread([.. ours.Zip(limit, (a, b) => a / b)], "0.00")} | >= 0.85 |
+
+                | frames per second | median (range, n) |
+                |---|---|
+                | ours: `truelive clip`, {model.Threads} threads a step | {BenchReport.Spread(ours, "0.0")} |
+                | plain: ffmpeg pipe, ONNX Runtime with its defaults, ffmpeg pipe, one after the other | {BenchReport.Spread(plain, "0.0")} |
+                | bare step, one stream on {model.Threads} threads | {BenchReport.Spread(bare, "0.0")} |
+                | bare step, {Environment.ProcessorCount} streams of one thread | {BenchReport.Spread(wide, "0.0")} |
+
+                Method: the film ({film.Width}x{film.Height}, {film.Frames} frames, {film.Codec}) is rendered from file to file (H.264, x264 veryfast, crf 18) with {model.Info.Id} {model.Info.Version} at
+                {size.Width}x{size.Height} by each in turn, {ours.Count} rounds, start of the processes included, loading of the network not. The plain
+                pipeline decodes to RGB, fills a tensor for each call, and writes RGB to the encoder. The bare step includes the conversion
+                from and to YUV; the network's limit is the better of its two rows in each round.
+                Machine: {machine}.
+
+                """), parsed.GetResult(Write) is null ? null : parsed.GetValue(Write) ?? "bench/results", "clips.md");
+            return 0;
+        }
+        catch (MediaFileException wrong)
+        {
+            await Console.Error.WriteLineAsync(wrong.Message).ConfigureAwait(false);
+            return 1;
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static async Task<double> OursAsync(MediaFile film, OnnxVideoModel model, (int Width, int Height) size, string folder, TimeProvider time, CancellationToken cancel)
+    {
+        if (!PromptSchedule.TryParse("ink", out var prompts, out var error))
+            throw new InvalidOperationException(error);
+        var result = await new ClipFileRender(new ClipFileSettings { Input = film.Path, Output = Path.Combine(folder, "ours.mp4"), Prompts = prompts, Model = model, Size = size }, time)
+            .RunAsync(CancellationToken.None, cancel).ConfigureAwait(false);
+        return result.Frames / result.Elapsed.TotalSeconds;
+    }
+
+    private static async Task<double> PlainAsync(MediaFile film, OnnxVideoModel model, (int Width, int Height) size, string folder, TimeProvider time, CancellationToken cancel)
+    {
+        using var network = new PlainOnnxLoop(model, size.Width, size.Height, "ink");
+        var began = time.GetTimestamp();
+        var shape = $"{size.Width}x{size.Height}";
+        await using var decoder = FfmpegChild.Start("ffmpeg", ["-loglevel", "error", .. FfmpegChild.SafeInput(film.Path), "-vf", $"scale={size.Width}:{size.Height}", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"], TimeSpan.FromHours(1));
+        await using var encoder = FfmpegChild.Start(
+            "ffmpeg", ["-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", shape, "-r", film.FrameRate.ToString(CultureInfo.InvariantCulture), "-i", "pipe:0", "-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p", Path.Combine(folder, "plain.mp4")],
+            TimeSpan.FromHours(1));
+        var rgb = new byte[3 * size.Width * size.Height];
+        var frames = 0;
+        while (await decoder.Output.ReadAtLeastAsync(rgb, rgb.Length, throwOnEndOfStream: false, cancel).ConfigureAwait(false) == rgb.Length)
+        {
+            network.Step(rgb);
+            await encoder.Input.WriteAsync(rgb, cancel).ConfigureAwait(false);
+            frames++;
+        }
+        encoder.Input.Close();
+        await encoder.WaitAsync(cancel).ConfigureAwait(false);
+        return frames / time.GetElapsedTime(began).TotalSeconds;
+    }
+
+    // Frames per second of the step alone, all given streams at once.
+    private static double Bare(IReadOnlyList<OnnxVideoModel> streams, (int Width, int Height) size, TimeProvider time)
+    {
+        const int Frames = 60;
+        var sessions = streams.Select(m => m.CreateSession(size.Width, size.Height)).ToArray();
+        var began = time.GetTimestamp();
+        var threads = sessions.Select(session => new Thread(() =>
+        {
+            var pool = new FramePool("bench", 1);
+            using var input = pool.Rent(size.Width, size.Height);
+            input.Y.Fill(120);
+            for (var i = 0; i < Frames; i++)
+                session.Step(input, Prompt.None).Dispose();
+        })).ToArray();
+        foreach (var thread in threads)
+            thread.Start();
+        foreach (var thread in threads)
+            thread.Join();
+        var fps = streams.Count * Frames / time.GetElapsedTime(began).TotalSeconds;
+        foreach (var session in sessions)
+            session.Dispose();
+        return fps;
+    }
+}

@@ -1,0 +1,142 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Models.Catalogue;
+using TrueLive.Models.Onnx;
+using TrueLive.Server.Configuration;
+
+namespace TrueLive.Cli;
+
+/// <summary>
+/// <c>truelive bench models</c>: the time of a step of the shipped network, and of "candy" beside it. All contestants take turns, frame
+/// by frame, so that whatever else the machine does falls on all of them alike; that is why ratios come first.
+/// </summary>
+internal static class BenchModelsCommand
+{
+    private const string ResultFile = "bench/results/models.md";
+    private const int WarmUp = 3;
+
+    private static readonly Option<FileInfo?> Candy = new("--candy") { Description = "candy.onnx of fast-neural-style, 720x720; it is rewritten in memory to run at 384x216. Its licence keeps it out of this repository." };
+    private static readonly Option<int> Rounds = new("-n", "--rounds") { Description = "Timed frames of each, at least 3.", DefaultValueFactory = _ => 60 };
+    private static readonly Option<string?> Write = new("--write") { Description = $"Also write the tables to a file [{ResultFile}].", Arity = ArgumentArity.ZeroOrOne };
+
+    private sealed record Contestant(string Name, int Threads, IModelSession Session, IReadOnlyList<VideoFrame> Frames, Prompt Prompt)
+    {
+        public List<double> Times { get; } = [];
+
+        public double Quantile(double share) => Times.Order().ElementAt((int)(share * (Times.Count - 1)));
+
+        public double Median => Quantile(0.5);
+    }
+
+    public static Command Make()
+    {
+        var models = new Command("models", "Time a step of the shipped network at three sizes on one and two threads, and of candy beside it, taking turns.") { Candy, Rounds, Write };
+        Rounds.Validators.Add(given =>
+        {
+            if (given.GetValueOrDefault<int>() < 3)
+                given.AddError("--rounds must be at least 3.");
+        });
+        models.SetAction((parsed, cancel) => ModelsCommand.GuardAsync(async () =>
+        {
+            var text = Run(parsed.GetValue(Candy), parsed.GetValue(Rounds), TimeProvider.System, cancel);
+            Console.WriteLine(text);
+            if (parsed.GetResult(Write) is { Implicit: false })
+            {
+                var file = parsed.GetValue(Write) ?? ResultFile;
+                if (Path.GetDirectoryName(file) is { Length: > 0 } folder)
+                    Directory.CreateDirectory(folder);
+                await File.WriteAllTextAsync(file, text, cancel).ConfigureAwait(false);
+            }
+            return 0;
+        }));
+        return models;
+    }
+
+    private static string Run(FileInfo? candy, int rounds, TimeProvider time, CancellationToken cancel)
+    {
+        var shipped = ModelFolders.In([new ServerOptions().ModelPlaces[0]]).First();
+        using var one = OnnxVideoModel.Load(shipped, 1, time);
+        using var two = OnnxVideoModel.Load(shipped, 2, time);
+        using var foreign = candy is null ? null : ResizedNetwork.LoadCandy(candy.FullName, 384, 216, time);
+        var pool = new FramePool("bench", 200);
+        var look = one.Info.Looks.First(l => l.Id != "identity").Id;
+        var prompt = new Prompt(1, look, 1, TimeSpan.Zero, one.Read(look));
+        var contestants = new List<Contestant>();
+        foreach (var (width, height) in new[] { (384, 216), (512, 288), (640, 360) })
+        {
+            var frames = Frames(width, height, pool);
+            contestants.Add(new(one.Info.Id, 1, one.CreateSession(width, height), frames, prompt));
+            contestants.Add(new(one.Info.Id, 2, two.CreateSession(width, height), frames, prompt));
+            if (foreign is not null && width == 384)
+                contestants.Add(new("candy", 1, foreign.CreateSession(width, height), frames, Prompt.None));
+        }
+        var before = Load();
+        for (var round = -WarmUp; round < rounds; round++)
+        {
+            foreach (var contestant in contestants)
+            {
+                cancel.ThrowIfCancellationRequested();
+                var input = contestant.Frames[(round + WarmUp) % contestant.Frames.Count];
+                var began = time.GetTimestamp();
+                contestant.Session.Step(input, contestant.Prompt).Dispose();
+                if (round >= 0)
+                    contestant.Times.Add(time.GetElapsedTime(began).TotalMilliseconds);
+            }
+        }
+        var text = Report(one, contestants, rounds, before, Load());
+        foreach (var contestant in contestants)
+            contestant.Session.Dispose();
+        return text;
+    }
+
+    private static List<VideoFrame> Frames(int width, int height, FramePool pool)
+    {
+        var scene = new MovingScene(width, height, 30, pool);
+        // The scene is made at once, never later.
+        return [.. Enumerable.Range(0, 30).Select(_ => scene.ReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult()!)];
+    }
+
+    private static string Report(OnnxVideoModel model, List<Contestant> contestants, int rounds, string before, string after)
+    {
+        var text = new StringBuilder();
+        var (id, sum) = (model.Info.Id, model.Manifest.Sha256?[..12] ?? "unknown");
+        text.Append(CultureInfo.InvariantCulture, $"""
+            # A step of the network
+
+            Made by `truelive bench models`. {id} {model.Info.Version} (sha256 {sum}...), ONNX Runtime, float32, spinning off. A step is I420 in to I420 out, conversion of
+            colours included; scaling and codecs are not. All rows took turns frame by frame in one run, n = {rounds} frames each after {WarmUp} that were thrown away.
+
+            Machine: {Cpu()}, {Environment.ProcessorCount} cores. Load average {before} before the run, {after} at its end{(double.Parse(before, CultureInfo.InvariantCulture) > 0.5 ? ": **the machine was not quiet, the milliseconds are too high**" : "")}.
+
+            ## Ratios of medians
+
+
+            """);
+        text.Append("| what | ratio |\n|---|---|\n");
+        var candy = contestants.Find(c => c.Name == "candy");
+        foreach (var size in contestants.GroupBy(c => c.Session.Width))
+        {
+            var (one, two) = (size.First(c => c.Threads == 1 && c.Name == id), size.First(c => c.Threads == 2));
+            text.Append(CultureInfo.InvariantCulture, $"| {id} {Size(one)}: two threads / one | {two.Median / one.Median:0.00} |\n");
+            if (candy is not null && size.Contains(candy))
+                text.Append(CultureInfo.InvariantCulture, $"| {Size(one)}, one thread: {id} / candy | {one.Median / candy.Median:0.000} |\n");
+        }
+        text.Append("\n## Milliseconds\n\n| network | size | threads | median | 90 % | n |\n|---|---|---|---|---|---|\n");
+        foreach (var c in contestants)
+            text.Append(CultureInfo.InvariantCulture, $"| {c.Name} | {Size(c)} | {c.Threads} | {c.Median:0.0} | {c.Quantile(0.9):0.0} | {c.Times.Count} |\n");
+        if (candy is null)
+            text.Append("\nWithout `--candy FILE` there is no row to compare with.\n");
+        else
+            text.Append("\ncandy: fast-neural-style, 425k parameters, 720x720; sizes of input, output and transposed convolutions rewritten in memory, weights and operators as they are.\n");
+        return text.ToString();
+    }
+
+    private static string Size(Contestant c) => $"{c.Session.Width}x{c.Session.Height}";
+
+    private static string Cpu() => File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim() ?? "unknown processor";
+
+    private static string Load() => File.ReadAllText("/proc/loadavg").Split(' ')[0];
+}

@@ -1,0 +1,99 @@
+using System.CommandLine;
+using System.Text.Json;
+using Spectre.Console;
+using TrueLive.Core.Models;
+using TrueLive.Models.Catalogue;
+using TrueLive.Models.Manifest;
+using TrueLive.Models.Onnx;
+
+namespace TrueLive.Cli;
+
+/// <summary><c>truelive models list</c> and <c>show</c>.</summary>
+internal static class ModelsListCommands
+{
+    public static Command List()
+    {
+        var list = new Command("list", "List the models of this installation, and the folders that cannot be used with the reason.") { ModelsCommand.Json };
+        list.SetAction((parsed, _) => ModelsCommand.GuardAsync(() =>
+        {
+            var rows = ModelFolders.In(ModelsCommand.Options(parsed).ModelPlaces).Select(Read).ToArray();
+            using var passthrough = new PassthroughModel();
+            if (parsed.GetValue(ModelsCommand.Json))
+                ModelsCommand.Print(rows.Select(r => new { r.Manifest?.Id, r.Manifest?.Version, r.Manifest?.Title, r.Manifest?.Licence, Looks = r.Manifest?.Looks.Length, r.Folder, Wrong = r.Complaint })
+                    .Append(new { Id = (string?)passthrough.Info.Id, Version = (string?)passthrough.Info.Version, Title = (string?)passthrough.Info.Title, Licence = (string?)"MIT", Looks = (int?)0, Folder = "", Wrong = (string?)null }));
+            else
+                Show(rows, passthrough.Info);
+            return Task.FromResult(0);
+        }));
+        return list;
+    }
+
+    public static Command Show()
+    {
+        var id = new Argument<string>("id") { Description = "Model id, or a folder." };
+        var show = new Command("show", "Show what a model declares: sizes, tensors, states, looks, measured figures.") { id, ModelsCommand.Json };
+        show.SetAction((parsed, _) => ModelsCommand.GuardAsync(() =>
+        {
+            using var model = OnnxVideoModel.Load(ModelsCommand.Find(parsed, parsed.GetValue(id)!), 1, TimeProvider.System);
+            var m = model.Manifest;
+            if (parsed.GetValue(ModelsCommand.Json))
+            {
+                ModelsCommand.Print(new
+                {
+                    m.Id, m.Version, m.Title, m.Description, m.Licence, m.Folder, m.File, m.Sha256, Sizes = model.Info.Sizes, model.Tensors,
+                    States = m.States.Select(s => new { s.Input, s.Output }), m.ReferenceImage, model.Info.Looks, m.Measured,
+                });
+                return Task.FromResult(0);
+            }
+            Describe(model);
+            return Task.FromResult(0);
+        }));
+        return show;
+    }
+
+    private static (string Folder, ModelManifest? Manifest, string? Complaint) Read(string folder)
+    {
+        try
+        {
+            return (folder, ModelManifest.Load(folder), null);
+        }
+        catch (ModelException wrong)
+        {
+            return (folder, null, wrong.Message);
+        }
+    }
+
+    private static void Show((string Folder, ModelManifest? Manifest, string? Complaint)[] rows, ModelInfo passthrough)
+    {
+        var table = Output.Table("id", "version", "title", "sizes", "looks", "memory", "licence");
+        foreach (var m in rows.Select(r => r.Manifest).OfType<ModelManifest>())
+            table.AddRow(Output.Cells(m.Id, m.Version, m.Title, Sizes(m.Size!), $"{m.Looks.Length}", m.States.Length > 0 ? "yes" : "no", m.Licence));
+        table.AddRow(Output.Cells(passthrough.Id, passthrough.Version, passthrough.Title, "any", "0", "no", "MIT"));
+        AnsiConsole.Write(table);
+        foreach (var wrong in rows.Where(r => r.Complaint is not null))
+            Console.WriteLine($"Cannot be used: {wrong.Folder}\n    {wrong.Complaint}");
+    }
+
+    private static void Describe(OnnxVideoModel model)
+    {
+        var m = model.Manifest;
+        Console.WriteLine($"{m.Id} {m.Version}: {m.Title}\n{m.Description}\nLicence: {m.Licence}\nFolder: {m.Folder}\nSizes: {Sizes(m.Size!)}");
+        foreach (var tensor in model.Tensors)
+            Console.WriteLine($"    {tensor}");
+        foreach (var state in m.States)
+            Console.WriteLine($"    state {state.Output} -> {state.Input}");
+        if (m.ReferenceImage is { } note)
+            Console.WriteLine($"Reference image: {note}");
+        if (m.Looks.Length > 0)
+        {
+            var looks = Output.Table("look", "title", "description");
+            foreach (var look in m.Looks)
+                looks.AddRow(Output.Cells(look.Id, look.Title, look.Description));
+            AnsiConsole.Write(looks);
+        }
+        if (m.Measured is { ValueKind: not JsonValueKind.Null } measured)
+            Console.WriteLine("Measured by its makers:\n" + measured.GetRawText());
+    }
+
+    private static string Sizes(SizeSpec size) => size is { Width: { } w, Height: { } h } ? $"{w}x{h}" : $"{size.Min}..{size.Max}, multiples of {size.Multiple}";
+}

@@ -1,0 +1,54 @@
+using System.Text;
+
+namespace TrueLive.Media.Files;
+
+/// <summary>
+/// Writes JPEG pictures with their times as a Matroska file (RFC 9559, codec <c>V_MJPEG</c>) that any player opens, also when it was
+/// cut off. Times are in microseconds. Not thread-safe.
+/// </summary>
+public sealed class JpegMatroska(Stream file) : IDisposable
+{
+    private bool _begun;
+
+    /// <summary>Bytes written.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>Appends a picture.</summary>
+    /// <param name="jpeg">The picture; its size may differ from the first one's.</param>
+    /// <param name="at">Its time; never before that of the one before it.</param>
+    /// <param name="width">Width of the first picture, for the head of the file.</param>
+    /// <param name="height">Height of the first picture.</param>
+    public void Write(ReadOnlySpan<byte> jpeg, TimeSpan at, int width, int height)
+    {
+        if (!_begun)
+            Put(Head(width, height));
+        _begun = true;
+        byte[] time = RawMatroska.Element(0xE7, RawMatroska.Number8((ulong)(at.Ticks / 10)));
+        byte[] block = [0xA3, .. RawMatroska.Size(jpeg.Length + 4), 0x81, 0, 0, 0x80];
+        Put([.. RawMatroska.Id(0x1F43B675), .. RawMatroska.Size(time.Length + block.Length + jpeg.Length), .. time, .. block]);
+        Put(jpeg);
+    }
+
+    /// <summary>Hands what was written to the system.</summary>
+    public void Flush() => file.Flush();
+
+    /// <inheritdoc/>
+    public void Dispose() => file.Dispose();
+
+    private void Put(ReadOnlySpan<byte> bytes)
+    {
+        file.Write(bytes);
+        Bytes += bytes.Length;
+    }
+
+    private static byte[] Head(int width, int height) => [
+        .. RawMatroska.Element(0x1A45DFA3, [.. RawMatroska.Element(0x4282, "matroska"u8), .. RawMatroska.Element(0x4287, [4]), .. RawMatroska.Element(0x4285, [2])]),
+        .. RawMatroska.Id(0x18538067), 0x01, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+        .. RawMatroska.Element(0x1549A966, [.. RawMatroska.Element(0x2AD7B1, RawMatroska.Number(1000)), .. RawMatroska.Element(0x4D80, "TrueLive"u8), .. RawMatroska.Element(0x5741, "TrueLive"u8)]),
+        .. RawMatroska.Element(0x1654AE6B, RawMatroska.Element(0xAE, [
+            .. RawMatroska.Element(0xD7, [1]), .. RawMatroska.Element(0x73C5, [1]), .. RawMatroska.Element(0x83, [1]), .. RawMatroska.Element(0x9C, [0]),
+            .. RawMatroska.Element(0x86, Encoding.ASCII.GetBytes("V_MJPEG")),
+            .. RawMatroska.Element(0xE0, [.. RawMatroska.Element(0xB0, RawMatroska.Number(width)), .. RawMatroska.Element(0xBA, RawMatroska.Number(height))]),
+        ])),
+    ];
+}

@@ -1,0 +1,205 @@
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Models.Manifest;
+using TrueLive.Models.Onnx;
+
+namespace TrueLive.Models.Catalogue;
+
+/// <summary>What a step costs at a size.</summary>
+/// <param name="Width">Width of the network's picture.</param>
+/// <param name="Height">Height of the network's picture.</param>
+/// <param name="MedianMs">Median time of a step in milliseconds, colour conversion included; codecs and scaling are not.</param>
+/// <param name="Frames">Steps that the median is of.</param>
+public sealed record SizeTiming(int Width, int Height, double MedianMs, int Frames)
+{
+    /// <summary>Frames a second that one session can reach here, when nothing else runs.</summary>
+    public double LiveFps => 1000 / MedianMs;
+}
+
+/// <summary>The numbers that came out of the network before they became a picture.</summary>
+/// <param name="Min">Smallest finite number.</param>
+/// <param name="Max">Largest finite number.</param>
+/// <param name="NotFinite">How many were NaN or infinite.</param>
+/// <param name="Outside">Share outside the range that the manifest names.</param>
+/// <param name="Count">How many there were.</param>
+public sealed record OutputNumbers(double Min, double Max, long NotFinite, double Outside, long Count);
+
+/// <summary>Whether a model's memory does something.</summary>
+/// <param name="States">Tensors that go from step to step.</param>
+/// <param name="Bytes">What a captured memory takes.</param>
+/// <param name="Difference">Mean difference in luma (of 255) between a frame with the memory of those before it and the same frame after a reset.</param>
+/// <param name="GoesOn">True when another session with the captured memory makes the same next frame, byte for byte.</param>
+public sealed record MemoryFinding(int States, int Bytes, double Difference, bool GoesOn);
+
+/// <summary>What a check of a model on real frames found.</summary>
+/// <param name="Threads">Threads of a step.</param>
+/// <param name="Timings">Cost at each size.</param>
+/// <param name="Output">The network's numbers over all frames.</param>
+/// <param name="Memory">Null for a network without states.</param>
+/// <param name="Findings">What a person should look at; empty when all is well.</param>
+/// <param name="Before">The last frame that went in; the caller disposes it.</param>
+/// <param name="After">What came out for it; the caller disposes it.</param>
+public sealed record ModelCheckReport(int Threads, IReadOnlyList<SizeTiming> Timings, OutputNumbers Output, MemoryFinding? Memory, IReadOnlyList<string> Findings, VideoFrame Before, VideoFrame After) : IDisposable
+{
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Before.Dispose();
+        After.Dispose();
+    }
+}
+
+/// <summary>Runs a model on real frames and says what it found.</summary>
+public static class ModelCheck
+{
+    private static readonly TimeSpan MaxTimeOfSize = TimeSpan.FromSeconds(4);
+
+    /// <summary>Runs the check; takes some seconds.</summary>
+    /// <param name="model">What is checked.</param>
+    /// <param name="frames">At least two frames of a moving picture, all of one size.</param>
+    /// <param name="sizes">Sizes to time; each is brought to the nearest one that the network takes.</param>
+    /// <param name="text">Prompt during the check.</param>
+    /// <param name="time">Clock.</param>
+    /// <exception cref="ModelStepException">The network failed on a frame.</exception>
+    public static ModelCheckReport Run(OnnxVideoModel model, IReadOnlyList<VideoFrame> frames, IEnumerable<(int Width, int Height)> sizes, string text, TimeProvider time)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(frames.Count, 2);
+        var findings = new List<string>();
+        var prompt = new Prompt(1, text, 1, TimeSpan.Zero, model.Read(text));
+        if (!prompt.Reading.Understood)
+            findings.Add($"The prompt '{text}' was not understood: {prompt.Reading.Note}");
+        var timings = sizes.Select(s => model.Info.Sizes.Nearest(s.Width, s.Height)).Distinct().Select(s => Time(model, frames, s, prompt, time)).ToArray();
+
+        var (width, height) = model.Info.Sizes.Nearest(frames[0].Width, frames[0].Height);
+        using var session = model.Open(width, height);
+        using var second = model.Open(width, height);
+        var numbers = new Numbers(model.Manifest.Output!);
+        VideoFrame? after = null;
+        try
+        {
+            ModelState? memory = null;
+            for (var i = 0; i < frames.Count; i++)
+            {
+                if (i == frames.Count - 1)
+                    memory = session.Capture();
+                after?.Dispose();
+                after = session.Step(frames[i], prompt);
+                numbers.Add(session.Result);
+            }
+            second.Restore(memory!);
+            using var again = second.Step(frames[^1], prompt);
+            session.Reset();
+            using var fresh = session.Step(frames[^1], prompt);
+            var finding = model.Manifest.States.Length == 0 ? null
+                : new MemoryFinding(model.Manifest.States.Length, memory!.Bytes.Length, Math.Round(Difference(after!, fresh), 3), Difference(after!, again) == 0);
+            var output = numbers.Sum();
+            Judge(model, output, finding, after!, again, findings);
+            return new ModelCheckReport(model.Threads, timings, output, finding, findings, frames[^1].Retain(), after!);
+        }
+        catch
+        {
+            after?.Dispose();
+            throw;
+        }
+    }
+
+    private static SizeTiming Time(OnnxVideoModel model, IReadOnlyList<VideoFrame> frames, (int Width, int Height) size, Prompt prompt, TimeProvider time)
+    {
+        using var session = model.CreateSession(size.Width, size.Height);
+        var pool = new FramePool("model check", frames.Count);
+        var scaler = new FrameScaler(frames[0].Width, frames[0].Height, size.Width, size.Height);
+        var times = new List<double>();
+        var began = time.GetTimestamp();
+        foreach (var frame in frames)
+        {
+            using var input = pool.Rent(size.Width, size.Height);
+            scaler.Scale(frame, input);
+            (input.Colour, input.Time) = (frame.Colour, frame.Time);
+            var from = time.GetTimestamp();
+            session.Step(input, prompt).Dispose();
+            times.Add(time.GetElapsedTime(from).TotalMilliseconds);
+            if (time.GetElapsedTime(began) > MaxTimeOfSize)
+                break;
+        }
+        times.Sort();
+        return new SizeTiming(size.Width, size.Height, Math.Round(times[times.Count / 2], 2), times.Count);
+    }
+
+    private static void Judge(OnnxVideoModel model, OutputNumbers output, MemoryFinding? memory, VideoFrame after, VideoFrame again, List<string> findings)
+    {
+        var spec = model.Manifest.Output!;
+        if (output.NotFinite > 0)
+            findings.Add($"{output.NotFinite} of {output.Count} numbers of '{spec.Name}' are NaN or infinite. They are shown as black or white, and a memory that holds one is lost.");
+        if (spec.Role != OutputRole.Data)
+        {
+            var range = Numbers.RangeOf(spec);
+            if (output.Outside > 0.25)
+                findings.Add($"{output.Outside:P0} of '{spec.Name}' lies outside output.range [{string.Join(", ", spec.Range)}] and is cut off; it runs from {output.Min:0.###} to {output.Max:0.###}. Is the range right?");
+            else if (output.Max - output.Min < 0.05 * (range.High - range.Low))
+                findings.Add($"'{spec.Name}' only runs from {output.Min:0.###} to {output.Max:0.###} of output.range [{string.Join(", ", spec.Range)}]. Is the range right?");
+        }
+        else
+        {
+            findings.Add($"output.role is data: '{spec.Name}' is no picture, so viewers see the input unchanged.");
+        }
+        if (memory is { Difference: 0 })
+            findings.Add("The states change nothing: a frame with the memory of those before it is the same as one without.");
+        if (memory is { GoesOn: false })
+            findings.Add("A session that goes on from a captured memory makes another picture: something is remembered that is no state, or the network is not deterministic.");
+        if (memory is null && Difference(after, again) != 0)
+            findings.Add("The same frame gives another picture the second time: the network is not deterministic.");
+    }
+
+    private static double Difference(VideoFrame a, VideoFrame b)
+    {
+        long sum = 0;
+        for (var y = 0; y < a.Height; y++)
+        {
+            var one = a.Y.Slice(y * a.StrideY, a.Width);
+            var two = b.Y.Slice(y * b.StrideY, b.Width);
+            for (var x = 0; x < one.Length; x++)
+                sum += Math.Abs(one[x] - two[x]);
+        }
+        return (double)sum / (a.Width * a.Height);
+    }
+
+    private sealed class Numbers(OutputSpec spec)
+    {
+        private readonly (double Low, double High) _range = RangeOf(spec);
+        private float[] _values = [];
+        private double _min = double.PositiveInfinity;
+        private double _max = double.NegativeInfinity;
+        private long _notFinite;
+        private long _outside;
+        private long _count;
+
+        /// <summary>The range in the network's own numbers, after mean and deviation, over all channels, and a twentieth to each side.</summary>
+        public static (double Low, double High) RangeOf(OutputSpec spec)
+        {
+            var ends = spec.Range.SelectMany(r => spec.Role == OutputRole.Image ? Enumerable.Range(0, 3).Select(c => (double)((r - spec.Mean[c]) / spec.Std[c])) : [r]).ToArray();
+            var margin = (ends.Max() - ends.Min()) / 20;
+            return (ends.Min() - margin, ends.Max() + margin);
+        }
+
+        public void Add(TensorBuffer result)
+        {
+            if (_values.Length != result.Count)
+                _values = new float[result.Count];
+            result.Read(_values);
+            _count += _values.Length;
+            foreach (var value in _values)
+            {
+                if (!float.IsFinite(value))
+                {
+                    _notFinite++;
+                    continue;
+                }
+                (_min, _max) = (Math.Min(_min, value), Math.Max(_max, value));
+                if (value < _range.Low || value > _range.High)
+                    _outside++;
+            }
+        }
+
+        public OutputNumbers Sum() => new(_count > _notFinite ? _min : double.NaN, _count > _notFinite ? _max : double.NaN, _notFinite, (double)_outside / Math.Max(1, _count), _count);
+    }
+}

@@ -1,0 +1,108 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Net.WebSockets;
+using System.Security.Cryptography;
+
+namespace TrueLive.Probe.Targets;
+
+/// <summary>
+/// The little web server, on this machine only, that gives the browser its page and the adapter's folder and takes one WebSocket
+/// that knows the token.
+/// </summary>
+internal sealed class PageHost : IDisposable
+{
+    private const long MaxFile = 64L << 20;
+    private readonly HttpListener _listener = new();
+    private readonly string _folder;
+    private readonly string _token = RandomNumberGenerator.GetHexString(32, true);
+    private readonly TaskCompletionSource<WebSocket> _socket = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public PageHost(string adapter)
+    {
+        _folder = Path.GetDirectoryName(Path.GetFullPath(adapter))!;
+        Module = "/adapter/" + Uri.EscapeDataString(Path.GetFileName(adapter));
+        using (var free = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
+        {
+            free.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            Address = $"http://127.0.0.1:{((IPEndPoint)free.LocalEndPoint!).Port}/";
+        }
+        _listener.Prefixes.Add(Address);
+        _listener.Start();
+        _ = ServeAsync();
+    }
+
+    /// <summary>Root address.</summary>
+    public string Address { get; }
+
+    /// <summary>What the browser opens.</summary>
+    public string Page => $"{Address}?token={_token}";
+
+    /// <summary>Path of the adapter module.</summary>
+    public string Module { get; }
+
+    /// <summary>The browser's WebSocket.</summary>
+    public Task<WebSocket> Socket => _socket.Task;
+
+    public void Dispose() => _listener.Close();
+
+    private async Task ServeAsync()
+    {
+        try
+        {
+            while (true)
+                await AnswerAsync(await _listener.GetContextAsync().ConfigureAwait(false)).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is ObjectDisposedException or HttpListenerException or InvalidOperationException)
+        {
+            _socket.TrySetCanceled();
+        }
+    }
+
+    private async Task AnswerAsync(HttpListenerContext context)
+    {
+        var path = context.Request.Url?.AbsolutePath ?? "/";
+        try
+        {
+            if (path == "/frames" && context.Request.IsWebSocketRequest && context.Request.QueryString["token"] == _token && !_socket.Task.IsCompleted)
+            {
+                _socket.TrySetResult((await context.AcceptWebSocketAsync(null).ConfigureAwait(false)).WebSocket);
+                return;
+            }
+            var (body, type) = path == "/" ? (Page0(), "text/html; charset=utf-8")
+                : path.StartsWith("/adapter/", StringComparison.Ordinal) ? (FileOf(path["/adapter/".Length..]), TypeOf(path))
+                : (null, "text/plain");
+            context.Response.StatusCode = body is null ? 404 : 200;
+            context.Response.ContentType = type;
+            if (body is not null)
+                await context.Response.OutputStream.WriteAsync(body).ConfigureAwait(false);
+            context.Response.Close();
+        }
+        catch (Exception e) when (e is IOException or HttpListenerException or WebSocketException)
+        {
+            context.Response.Abort();
+        }
+    }
+
+    private byte[]? FileOf(string name)
+    {
+        var path = Path.GetFullPath(Path.Combine(_folder, Uri.UnescapeDataString(name)));
+        return path.StartsWith(_folder + Path.DirectorySeparatorChar, StringComparison.Ordinal) && File.Exists(path) && new FileInfo(path).Length <= MaxFile
+            ? File.ReadAllBytes(path) : null;
+    }
+
+    private static string TypeOf(string path) => Path.GetExtension(path) switch
+    {
+        ".js" or ".mjs" => "text/javascript; charset=utf-8",
+        ".wasm" => "application/wasm",
+        ".json" => "application/json",
+        _ => "application/octet-stream",
+    };
+
+    private static byte[] Page0()
+    {
+        using var stream = typeof(PageHost).Assembly.GetManifestResourceStream("TrueLive.Probe.Targets.page.html")!;
+        var page = new byte[stream.Length];
+        stream.ReadExactly(page);
+        return page;
+    }
+}

@@ -1,0 +1,78 @@
+using System.Data.Common;
+using TrueLive.Clips;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Clips;
+
+/// <summary>Opens the queue when it is first needed, so that a server that is only used live makes no files for it.</summary>
+internal sealed class ClipDesk(ServerOptions options, ClipFolders folders, TimeProvider time) : IAsyncDisposable
+{
+    private readonly SemaphoreSlim _opening = new(1, 1);
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private ClipDatabase? _database;
+    private ClipQueue? _queue;
+
+    /// <summary>There may be jobs: the queue was used before.</summary>
+    public bool InUse => _queue is not null || options.ClipDatabase.Length > 0 || File.Exists(folders.Database);
+
+    /// <summary>The queue.</summary>
+    /// <exception cref="RequestRefusedException">503: the database cannot be reached.</exception>
+    public async Task<ClipQueue> QueueAsync(CancellationToken cancel)
+    {
+        if (_queue is { } open)
+            return open;
+        await _opening.WaitAsync(cancel).ConfigureAwait(false);
+        try
+        {
+            if (_queue is null)
+            {
+                _database = options.ClipDatabase.Length > 0
+                    ? await ClipDatabase.OpenPostgresAsync(options.ClipDatabase, cancel).ConfigureAwait(false)
+                    : await ClipDatabase.OpenSqliteAsync(folders.Database, cancel).ConfigureAwait(false);
+                _queue = new ClipQueue(_database, new ClipQueueOptions { Lease = TimeSpan.FromSeconds(10), MaxOpenPerOwner = options.ClipOpen, Retention = TimeSpan.FromHours(options.ClipKeepHours) }, time);
+            }
+            return _queue;
+        }
+        catch (Exception error) when (error is DbException or IOException or UnauthorizedAccessException or ArgumentException or System.Net.Sockets.SocketException)
+        {
+            throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"The clip queue cannot be opened: {error.Message} Check clip_database and data_folder.");
+        }
+        finally
+        {
+            _opening.Release();
+        }
+    }
+
+    /// <summary>Tells the worker that there is something to do.</summary>
+    public void Wake()
+    {
+        lock (_wake)
+        {
+            if (_wake.CurrentCount == 0)
+                _wake.Release();
+        }
+    }
+
+    /// <summary>Returns when <see cref="Wake"/> was called, or after a second: another server may have queued something.</summary>
+    public async Task WaitAsync(CancellationToken cancel)
+    {
+        using var second = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        using var timer = time.CreateTimer(_ => second.Cancel(), null, TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
+        try
+        {
+            await _wake.WaitAsync(second.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _opening.Dispose();
+        _wake.Dispose();
+        if (_database is not null)
+            await _database.DisposeAsync().ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,77 @@
+using TrueLive.Clips;
+using TrueLive.Core.Clips;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Journals;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Clips;
+
+/// <summary>Checks what a client asks for and puts it into the queue.</summary>
+internal sealed class ClipOrders(
+    ClipDesk desk, ClipFolders folders, ClipUploads uploads, JournalShelf journals, ClipSources sources, ClipWebhooks webhooks, ModelShelf models, ServerOptions options)
+{
+    /// <summary>Takes a job.</summary>
+    /// <exception cref="RequestRefusedException">422 for what cannot be done, 413 without room on disk, 429 or 503 for a full queue.</exception>
+    public async Task<ClipJob> TakeAsync(string owner, CreateClipBody body, CancellationToken cancel)
+    {
+        if (new[] { body.Upload, body.Url, body.Journal }.Count(s => !string.IsNullOrEmpty(s)) != 1)
+            throw Wrong("Name one source: upload, url or journal.");
+        var model = models.Find(body.Model) ?? throw Wrong($"There is no model '{body.Model}'. This server has: {string.Join(", ", models.All.Select(m => m.Info.Id))}.");
+        if (!PromptSchedule.TryParse(body.Prompts ?? body.Prompt ?? "", out var schedule, out var error))
+            throw Wrong(error);
+        var strength = body.Strength ?? 1;
+        if (!(strength is >= 0 and <= 1))
+            throw Wrong("strength must be within 0..1.");
+        var transition = body.TransitionMs ?? 300;
+        if (!(transition is >= 0 and <= 10_000))
+            throw Wrong("transition_ms must be within 0..10000.");
+        (int Width, int Height) size = default;
+        if (!string.IsNullOrEmpty(body.Size) && !PictureSize.TryParse(body.Size, out size))
+            throw Wrong($"size is '{body.Size}'. Write it as 512x288, both sides within 16..4096.");
+        var format = string.IsNullOrEmpty(body.Format) ? "mp4" : body.Format;
+        if (ClipFormats.Find(format, "") is null)
+            throw Wrong("format must be mp4, webm, gif or png.");
+        if (!string.IsNullOrEmpty(body.Webhook) && webhooks.Refuse(body.Webhook) is { } refused)
+            throw Wrong($"webhook: {refused}");
+        var request = new ClipRequest(body.Upload ?? "", schedule.ToString(), model.Info.Id, size.Width, size.Height, format, strength, body.Webhook, transition);
+        return await EnqueueAsync(owner, Sourced(owner, body, request), cancel).ConfigureAwait(false);
+    }
+
+    /// <summary>Puts a checked request into the queue.</summary>
+    /// <exception cref="RequestRefusedException">413 without room on disk, 429 or 503 for a full queue.</exception>
+    public async Task<ClipJob> EnqueueAsync(string owner, ClipRequest request, CancellationToken cancel)
+    {
+        if (folders.LeftFor(owner) <= 0)
+            throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge, $"Your uploads, clips and journals fill the {options.ClipDiskMb} MB that you have. Delete some, or wait until they expire.");
+        var queue = await desk.QueueAsync(cancel).ConfigureAwait(false);
+        try
+        {
+            var job = await queue.EnqueueAsync(owner, request, cancel).ConfigureAwait(false);
+            if (!string.IsNullOrEmpty(request.Webhook))
+                webhooks.Expect(job.Id, request.Webhook);
+            desk.Wake();
+            return job;
+        }
+        catch (ClipRefusedException full)
+        {
+            throw new RequestRefusedException(StatusCodes.Status429TooManyRequests, full.Message);
+        }
+    }
+
+    private ClipRequest Sourced(string owner, CreateClipBody body, ClipRequest request)
+    {
+        if (!string.IsNullOrEmpty(body.Journal))
+        {
+            var journal = journals.Find(owner, body.Journal) ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such journal. It may have expired.");
+            return request with { Journal = journal.View.Id, Name = "journal.mkv" };
+        }
+        if (!string.IsNullOrEmpty(body.Url))
+            return sources.Hosts.Refuse(body.Url, out var uri) is { } refused ? throw Wrong($"url: {refused}") : request with { Url = uri!.AbsoluteUri, Name = ClipUploads.SafeName(Path.GetFileName(uri.AbsolutePath)) };
+        var upload = uploads.Find(owner, body.Upload) ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such upload. It may have expired.");
+        return upload.DurationS > options.ClipSeconds
+            ? throw Wrong($"The video is {upload.DurationS:0} s long; this server makes clips of at most {options.ClipSeconds} s. Cut it first.")
+            : request with { Name = upload.Name };
+    }
+
+    private static RequestRefusedException Wrong(string why) => new(StatusCodes.Status422UnprocessableEntity, why);
+}

@@ -1,0 +1,86 @@
+using System.Collections.Immutable;
+using TrueLive.Clips;
+using TrueLive.Core.Models;
+using TrueLive.Media.Files;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Journals;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Clips;
+
+/// <summary>What a job works on.</summary>
+/// <param name="Path">File to read.</param>
+/// <param name="Recorded">Prompts of a journal; default for a job with prompts of its own.</param>
+/// <param name="Resets">Frames before which a journalled session forgot its memory.</param>
+internal sealed record ClipSource(string Path, ImmutableArray<(TimeSpan At, Prompt Prompt)> Recorded, ImmutableHashSet<long> Resets);
+
+/// <summary>Finds or fetches what a job works on.</summary>
+internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, JournalShelf journals, ModelShelf models, ServerOptions options, TimeProvider time) : IDisposable
+{
+    private static readonly TimeSpan FetchTime = TimeSpan.FromMinutes(10);
+
+    /// <summary>Addresses that may be fetched.</summary>
+    public OutboundHosts Hosts { get; } = new(options.ClipUrlHosts, "clip_url_hosts");
+
+    /// <summary>The job's source, fetched into its work folder if it is an address.</summary>
+    /// <exception cref="MediaFileException">It is not there any more, or could not be fetched.</exception>
+    public async Task<ClipSource> OpenAsync(ClipJob job, CancellationToken cancel)
+    {
+        var request = job.Request;
+        if (request.Journal is { } id)
+        {
+            var journal = journals.Find(job.Owner, id) ?? throw new MediaFileException("The journal has expired or was deleted.");
+            var (recorded, resets) = journal.Prompts(models.Find(request.Model)!);
+            return new ClipSource(journal.VideoPath, recorded, resets);
+        }
+        var path = request.Url is { } url
+            ? await FetchAsync(job, url, cancel).ConfigureAwait(false)
+            : uploads.Find(job.Owner, request.Source) is { } upload ? uploads.PathOf(upload) : throw new MediaFileException("The upload has expired or was deleted.");
+        return new ClipSource(path, default, []);
+    }
+
+    public void Dispose() => Hosts.Dispose();
+
+    private async Task<string> FetchAsync(ClipJob job, string url, CancellationToken cancel)
+    {
+        if (Hosts.Refuse(url, out var uri) is { } refused)
+            throw new MediaFileException(refused);
+        var folder = folders.WorkOf(job.Id);
+        var path = Path.Combine(folder, ClipUploads.SafeName(Path.GetFileName(uri!.AbsolutePath)));
+        if (File.Exists(path))
+            return path;
+        Directory.CreateDirectory(folder);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        using var timer = time.CreateTimer(_ => limit.Cancel(), null, FetchTime, Timeout.InfiniteTimeSpan);
+        var most = Math.Min((long)options.ClipUploadMb << 20, folders.LeftFor(job.Owner));
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, uri);
+            using var answer = await Hosts.SendAsync(request, limit.Token).ConfigureAwait(false);
+            if (!answer.IsSuccessStatusCode)
+                throw new MediaFileException($"{uri.Host} answered {(int)answer.StatusCode}; the file itself must be at the address (redirects are not followed).");
+            await using var body = await answer.Content.ReadAsStreamAsync(limit.Token).ConfigureAwait(false);
+            await using (var file = new FileStream(path + ".partial", FileMode.Create))
+            {
+                var buffer = new byte[81920];
+                int read;
+                while ((read = await body.ReadAsync(buffer, limit.Token).ConfigureAwait(false)) > 0)
+                {
+                    if (file.Length + read > most)
+                        throw new MediaFileException($"The file at {uri.Host} is larger than the {most >> 20} MB that may be fetched.");
+                    await file.WriteAsync(buffer.AsMemory(0, read), limit.Token).ConfigureAwait(false);
+                }
+            }
+            File.Move(path + ".partial", path);
+            return path;
+        }
+        catch (HttpRequestException error)
+        {
+            throw new MediaFileException($"{uri.Host} could not be reached: {error.InnerException?.Message ?? error.Message}", error);
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            throw new MediaFileException($"{uri.Host} took longer than {FetchTime.TotalMinutes:0} minutes.");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using TrueLive.Clips;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Http;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Clips;
+
+/// <summary>
+/// Tells clients' servers that their clip has ended: signed, and tried again. What is to be told lies as a file with the job's id
+/// from the moment that the job is taken, so that a restart loses none.
+/// </summary>
+internal sealed partial class ClipWebhooks(
+    ClipFolders folders, ClipDesk desk, ClipViews views, ServerOptions options, TimeProvider time, ILogger<ClipWebhooks> logger) : BackgroundService
+{
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
+    private static readonly int[] RetrySeconds = [1, 5, 25, 125];
+    private readonly OutboundHosts _hosts = new(options.WebhookHosts, "webhook_hosts");
+
+    /// <summary>Why an address may not be told; null when it may.</summary>
+    public string? Refuse(string address) => _hosts.Refuse(address, out _);
+
+    /// <summary>Remembers to tell an address when the job ends.</summary>
+    public void Expect(string job, string address)
+    {
+        Directory.CreateDirectory(folders.Webhooks);
+        Write(job, address, 0, time.GetUtcNow());
+    }
+
+    /// <summary>HMAC-SHA256 over <c>timestamp.body</c>, as the header carries it.</summary>
+    public static string Sign(string secret, long timestamp, ReadOnlySpan<byte> body)
+    {
+        byte[] signed = [.. Encoding.ASCII.GetBytes(timestamp.ToString(CultureInfo.InvariantCulture) + "."), .. body];
+        return "sha256=" + Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), signed));
+    }
+
+    public override void Dispose()
+    {
+        _hosts.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (options.WebhookHosts.Length == 0)
+            return;
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(500), time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
+            {
+                if (Directory.Exists(folders.Webhooks))
+                    await Task.WhenAll(Directory.EnumerateFiles(folders.Webhooks).Where(f => ClipFolders.IsId(Path.GetFileName(f))).Take(16).Select(f => TryAsync(Path.GetFileName(f), stoppingToken))).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+        }
+    }
+
+    private async Task TryAsync(string job, CancellationToken cancel)
+    {
+        try
+        {
+            if ((await File.ReadAllTextAsync(Path.Combine(folders.Webhooks, job), cancel).ConfigureAwait(false)).Split('\n') is not [var address, var tries, var next]
+                || DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(next, CultureInfo.InvariantCulture)) > time.GetUtcNow())
+                return;
+            var row = await (await desk.QueueAsync(cancel).ConfigureAwait(false)).FindAsync(job, cancel).ConfigureAwait(false);
+            if (row is { State: ClipJobState.Queued or ClipJobState.Running })
+                return;
+            var attempt = int.Parse(tries, CultureInfo.InvariantCulture);
+            if (row is null || await TellAsync(row, address, cancel).ConfigureAwait(false))
+                File.Delete(Path.Combine(folders.Webhooks, job));
+            else if (attempt < RetrySeconds.Length)
+                Write(job, address, attempt + 1, time.GetUtcNow().AddSeconds(RetrySeconds[attempt]));
+            else
+                File.Delete(Path.Combine(folders.Webhooks, job));
+        }
+        catch (Exception error) when (error is System.Data.Common.DbException or IOException or FormatException or RequestRefusedException)
+        {
+            LogFailed(job, error.Message);
+        }
+    }
+
+    private async Task<bool> TellAsync(ClipJob job, string address, CancellationToken cancel)
+    {
+        if (_hosts.Refuse(address, out var uri) is { } refused)
+        {
+            LogFailed(job.Id, refused);
+            return true;
+        }
+        var body = JsonSerializer.SerializeToUtf8Bytes(await views.OfAsync(job, cancel).ConfigureAwait(false), ApiJson.Default.ClipView);
+        var now = time.GetUtcNow().ToUnixTimeSeconds();
+        using var request = new HttpRequestMessage(HttpMethod.Post, uri) { Content = new ByteArrayContent(body) };
+        request.Content.Headers.ContentType = new("application/json");
+        request.Headers.Add("X-TrueLive-Timestamp", now.ToString(CultureInfo.InvariantCulture));
+        request.Headers.Add("X-TrueLive-Signature", Sign(options.WebhookSecret, now, body));
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        using var timer = time.CreateTimer(_ => limit.Cancel(), null, AnswerTime, Timeout.InfiniteTimeSpan);
+        try
+        {
+            using var answer = await _hosts.SendAsync(request, limit.Token).ConfigureAwait(false);
+            if (answer.IsSuccessStatusCode)
+                return true;
+            LogFailed(job.Id, $"it answered {(int)answer.StatusCode}");
+        }
+        catch (HttpRequestException error)
+        {
+            LogFailed(job.Id, error.InnerException?.Message ?? error.Message);
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            LogFailed(job.Id, "it did not answer in time");
+        }
+        return false;
+    }
+
+    private void Write(string job, string address, int tries, DateTimeOffset next)
+    {
+        var path = Path.Combine(folders.Webhooks, job);
+        File.WriteAllText(path + ".new", string.Create(CultureInfo.InvariantCulture, $"{address}\n{tries}\n{next.ToUnixTimeMilliseconds()}"));
+        File.Move(path + ".new", path, overwrite: true);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The webhook of clip {Job} was not taken: {Why}")]
+    private partial void LogFailed(string job, string why);
+}

@@ -1,0 +1,144 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Mvc;
+using TrueLive.Clips;
+using TrueLive.Core.Tiers;
+using TrueLive.Media.Files;
+using TrueLive.Server.Clips;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Http;
+
+/// <summary>Tier 1 over HTTP: uploads, clip jobs, their events and results.</summary>
+internal static class ClipEndpoints
+{
+    private static readonly TimeSpan EventPause = TimeSpan.FromMilliseconds(250);
+
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        var uploads = app.MapGroup("/v1/uploads").WithTags("Uploads").AddEndpointFilter(AnswerRefusals);
+        uploads.MapPost("", UploadAsync).WithSummary("Send a video file").Accepts<byte[]>("application/octet-stream").Produces<UploadView>(201).ProducesProblem(413).ProducesProblem(415);
+        uploads.MapGet("", (HttpRequest http, Gate gate, ClipUploads all) => new UploadListView(all.List(gate.OwnerOf(http)))).WithSummary("Your uploads");
+        uploads.MapGet("/{id}", (string id, HttpRequest http, Gate gate, ClipUploads all) => all.Find(gate.OwnerOf(http), id) is { } upload ? Results.Ok(upload) : NoSuch("upload"))
+            .WithSummary("One upload").Produces<UploadView>().ProducesProblem(404);
+        uploads.MapDelete("/{id}", (string id, HttpRequest http, Gate gate, ClipUploads all) =>
+        {
+            if (all.Find(gate.OwnerOf(http), id) is not { } upload)
+                return NoSuch("upload");
+            all.Delete(upload);
+            return Results.NoContent();
+        }).WithSummary("Delete an upload").Produces(204).ProducesProblem(404);
+
+        var clips = app.MapGroup("/v1/clips").WithTags("Clips").AddEndpointFilter(AnswerRefusals);
+        clips.MapPost("", CreateAsync).WithSummary("Make a clip (tier 1)").Produces<ClipView>(202).ProducesProblem(404).ProducesProblem(413).ProducesProblem(422).ProducesProblem(429);
+        clips.MapGet("", ListAsync).WithSummary("Your clips, newest first").Produces<ClipListView>();
+        clips.MapGet("/{id}", GetAsync).WithSummary("One clip").Produces<ClipView>().ProducesProblem(404);
+        clips.MapGet("/{id}/events", EventsAsync).WithSummary("A clip's progress as server-sent events").ProducesProblem(404);
+        clips.MapGet("/{id}/result", ResultAsync).WithSummary("The finished file, with range requests").ProducesProblem(404).ProducesProblem(409);
+        clips.MapDelete("/{id}", DeleteAsync).WithSummary("Cancel a clip, or remove one that has ended").Produces<ClipView>().ProducesProblem(404);
+    }
+
+    /// <summary>Turns a refusal into the problem that says what to change.</summary>
+    internal static async ValueTask<object?> AnswerRefusals(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        try
+        {
+            return context.HttpContext.RequestServices.GetRequiredService<ServerOptions>().Clips
+                ? await next(context).ConfigureAwait(false)
+                : Problems.Of(StatusCodes.Status404NotFound, "This server takes no clips (setting clips).");
+        }
+        catch (RequestRefusedException refused)
+        {
+            return Problems.From(context.HttpContext, refused);
+        }
+    }
+
+    private static async Task<IResult> UploadAsync(HttpContext http, Gate gate, ClipUploads uploads, ServerOptions options)
+    {
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+            size.MaxRequestBodySize = ((long)options.ClipUploadMb << 20) + 1;
+        var name = Uri.UnescapeDataString(http.Request.Headers["X-File-Name"].ToString());
+        var upload = await uploads.TakeAsync(gate.OwnerOf(http.Request), name, http.Request.Body, http.Request.ContentLength, http.RequestAborted).ConfigureAwait(false);
+        return Results.Created($"/v1/uploads/{upload.Id}", upload);
+    }
+
+    private static async Task<IResult> CreateAsync(HttpContext http, [FromBody] CreateClipBody body, Gate gate, ClipOrders orders, ClipViews views)
+    {
+        var job = await orders.TakeAsync(gate.OwnerOf(http.Request), body, http.RequestAborted).ConfigureAwait(false);
+        return Results.Accepted($"/v1/clips/{job.Id}", await views.OfAsync(job, http.RequestAborted).ConfigureAwait(false));
+    }
+
+    private static async Task<IResult> ListAsync(HttpContext http, int? limit, Gate gate, ClipDesk desk, ClipViews views)
+    {
+        var list = new List<ClipView>();
+        if (desk.InUse)
+        {
+            var queue = await desk.QueueAsync(http.RequestAborted).ConfigureAwait(false);
+            foreach (var job in await queue.ListAsync(gate.OwnerOf(http.Request), Math.Clamp(limit ?? 50, 1, 500), http.RequestAborted).ConfigureAwait(false))
+                list.Add(await views.OfAsync(job, http.RequestAborted).ConfigureAwait(false));
+        }
+        return Results.Ok(new ClipListView(TierWords.Name(Tier.Clip), TierWords.Means(Tier.Clip), list));
+    }
+
+    private static async Task<IResult> GetAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipViews views, SignedLinks links) =>
+        await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is { } job ? Results.Ok(await views.OfAsync(job, http.RequestAborted).ConfigureAwait(false)) : NoSuch("clip");
+
+    private static async Task<IResult> EventsAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipViews views, SignedLinks links, TimeProvider time)
+    {
+        if (await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is null)
+            return NoSuch("clip");
+        http.Response.Headers["X-Accel-Buffering"] = "no";
+        return TypedResults.ServerSentEvents(Follow(id, desk, views, time, http.RequestAborted));
+    }
+
+    private static async IAsyncEnumerable<SseItem<ClipView>> Follow(string id, ClipDesk desk, ClipViews views, TimeProvider time, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var queue = await desk.QueueAsync(cancel).ConfigureAwait(false);
+        ClipView? shown = null;
+        using var timer = new PeriodicTimer(EventPause, time);
+        while (await queue.FindAsync(id, cancel).ConfigureAwait(false) is { } job)
+        {
+            var view = await views.OfAsync(job, cancel).ConfigureAwait(false);
+            var ended = job.State is not (ClipJobState.Queued or ClipJobState.Running);
+            if (ended || view != shown)
+                yield return new SseItem<ClipView>(shown = view, ended ? "end" : "progress");
+            if (ended || !await timer.WaitForNextTickAsync(cancel).ConfigureAwait(false))
+                yield break;
+        }
+    }
+
+    private static async Task<IResult> ResultAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipFolders folders, SignedLinks links)
+    {
+        if (await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is not { } job)
+            return NoSuch("clip");
+        if (job.State != ClipJobState.Done)
+            return Problems.Of(StatusCodes.Status409Conflict, job.Error is { } error ? $"There is no result: {error}" : $"There is no result yet: the clip is {job.State.ToString().ToLowerInvariant()}.");
+        var (ending, type) = ClipFormats.Of(ClipFormats.Find(job.Request.Format, "") ?? ClipFormat.Mp4);
+        var path = folders.ResultOf(job.Id, ending);
+        return File.Exists(path) ? Results.File(path, type, enableRangeProcessing: true) : NoSuch("clip");
+    }
+
+    private static async Task<IResult> DeleteAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipFolders folders, ClipViews views, ClipWorker worker, SignedLinks links)
+    {
+        if (await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is not { } job)
+            return NoSuch("clip");
+        var queue = await desk.QueueAsync(http.RequestAborted).ConfigureAwait(false);
+        if (await queue.CancelAsync(id, CancellationToken.None).ConfigureAwait(false))
+            worker.Stop(id);
+        else if (await queue.RemoveAsync(id, CancellationToken.None).ConfigureAwait(false))
+            folders.RemoveJob(id);
+        return Results.Ok(await views.OfAsync(await queue.FindAsync(id, CancellationToken.None).ConfigureAwait(false) ?? job, CancellationToken.None).ConfigureAwait(false));
+    }
+
+    private static async Task<ClipJob?> FindAsync(string id, HttpContext http, Gate gate, ClipDesk desk, SignedLinks links)
+    {
+        if (!ClipFolders.IsId(id) || !desk.InUse)
+            return null;
+        var job = await (await desk.QueueAsync(http.RequestAborted).ConfigureAwait(false)).FindAsync(id, http.RequestAborted).ConfigureAwait(false);
+        return job is not null && (job.Owner == gate.OwnerOf(http.Request) || links.Opens(http.Request)) ? job : null;
+    }
+
+    private static IResult NoSuch(string what) => Problems.Of(StatusCodes.Status404NotFound, $"There is no such {what}. It may have expired.");
+}

@@ -1,0 +1,51 @@
+using TrueLive.Server.Journals;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Http;
+
+/// <summary>Journals of the caller's live sessions.</summary>
+internal sealed record JournalListView(IReadOnlyList<JournalView> Journals);
+
+/// <summary>Recording live sessions, to be rendered again as clips.</summary>
+internal static class JournalEndpoints
+{
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        var sessions = app.MapGroup("/v1/sessions").WithTags("Journals").AddEndpointFilter(ClipEndpoints.AnswerRefusals);
+        sessions.MapPost("/{id}/journal", Begin).WithSummary("Begin to record a live session").Produces<JournalView>(201).ProducesProblem(404).ProducesProblem(409).ProducesProblem(413);
+        sessions.MapDelete("/{id}/journal", End).WithSummary("Stop recording").Produces<JournalView>().ProducesProblem(404);
+        var journals = app.MapGroup("/v1/journals").WithTags("Journals").AddEndpointFilter(ClipEndpoints.AnswerRefusals);
+        journals.MapGet("", (HttpRequest http, Gate gate, JournalShelf shelf) => new JournalListView(shelf.List(gate.OwnerOf(http)))).WithSummary("Your journals");
+        journals.MapGet("/{id}", (string id, HttpRequest http, Gate gate, JournalShelf shelf, SessionRegistry registry) =>
+            shelf.Find(gate.OwnerOf(http), id) is { } journal ? Results.Ok(registry.Find(journal.View.Session)?.Tap.Recorder?.View is { } now && now.Id == id ? now : journal.View) : NoSuch())
+            .WithSummary("One journal").Produces<JournalView>().ProducesProblem(404);
+        journals.MapDelete("/{id}", (string id, HttpRequest http, Gate gate, JournalShelf shelf, SessionRegistry registry) =>
+        {
+            if (shelf.Find(gate.OwnerOf(http), id) is not { } journal)
+                return NoSuch();
+            shelf.Delete(journal.View, registry);
+            return Results.NoContent();
+        }).WithSummary("Delete a journal").Produces(204).ProducesProblem(404);
+    }
+
+    private static IResult Begin(string id, HttpRequest http, Gate gate, JournalShelf shelf, SessionRegistry registry)
+    {
+        if (registry.Find(id) is not { } seat)
+            return SessionEndpoints.NoSuchSession(id);
+        return seat.Tap.Record(() => shelf.Begin(gate.OwnerOf(http), seat))
+            ? Results.Created($"/v1/journals/{seat.Tap.Recorder!.View.Id}", seat.Tap.Recorder.View)
+            : Problems.Of(StatusCodes.Status409Conflict, "The session is being recorded already. Stop that journal first.");
+    }
+
+    private static IResult End(string id, SessionRegistry registry)
+    {
+        if (registry.Find(id) is not { } seat)
+            return SessionEndpoints.NoSuchSession(id);
+        if (seat.Tap.Recorder is not { } recorder)
+            return NoSuch();
+        recorder.End("It was stopped.");
+        return Results.Ok(recorder.View);
+    }
+
+    private static IResult NoSuch() => Problems.Of(StatusCodes.Status404NotFound, "There is no such journal. It may have expired.");
+}

@@ -1,0 +1,145 @@
+using System.Collections.Immutable;
+using TrueLive.Clips;
+using TrueLive.Core.Clips;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Media.Codecs;
+using TrueLive.Server.Clips;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Interactive;
+
+/// <summary>Answers what a client asks of its interactive clip. Every message gets an answer.</summary>
+internal sealed class InteractiveCommands(ClipOrders orders, ClipViews views)
+{
+    /// <summary>Longest name of a revision.</summary>
+    public const int MaxName = 100;
+
+    /// <summary>Does what a command asks.</summary>
+    public async Task AnswerAsync(InteractiveSeat seat, InteractiveSocket socket, InteractiveCommand command, CancellationToken cancel)
+    {
+        try
+        {
+            switch (command.Type)
+            {
+                case "tweak":
+                    Tweak(seat, socket, command, command.Parent);
+                    break;
+                case "branch":
+                    Tweak(seat, socket, command, Find(seat, command.Revision).Number);
+                    break;
+                case "name":
+                    if (command.Name is null || command.Name.Length > MaxName)
+                        throw new ArgumentException($"A name of at most {MaxName} characters is needed.");
+                    socket.Send(seat.Clip.Rename(Find(seat, command.Revision).Number, command.Name)!, command.Id);
+                    break;
+                case "select":
+                    Select(seat, socket, command);
+                    break;
+                case "compare":
+                    Compare(seat, socket, command);
+                    break;
+                case "export":
+                    await ExportAsync(seat, socket, command, cancel).ConfigureAwait(false);
+                    break;
+                case "ping":
+                    socket.Send(new PongMessage("pong", command.Id), InteractiveJson.Default.PongMessage);
+                    break;
+                default:
+                    throw new ArgumentException($"The type '{command.Type}' is not one of tweak, branch, name, select, compare, export, ping.");
+            }
+        }
+        catch (Exception wrong) when (wrong is ArgumentException or RequestRefusedException or ObjectDisposedException)
+        {
+            socket.Send(new RefusedMessage("error", command.Id, wrong.Message), InteractiveJson.Default.RefusedMessage);
+        }
+    }
+
+    private static void Tweak(InteractiveSeat seat, InteractiveSocket socket, InteractiveCommand c, long? parent)
+    {
+        var from = parent is > 0 ? Find(seat, parent) : seat.Clip.Revisions.LastOrDefault();
+        var b = from?.Tweak ?? new ClipTweak("", 1, TimeSpan.Zero, seat.Duration, TimeSpan.Zero);
+        if (c.Name?.Length > MaxName)
+            throw new ArgumentException($"The name is longer than {MaxName} characters.");
+        var tweak = new ClipTweak(
+            c.Prompts ?? c.Prompt ?? b.Prompts, c.Strength ?? b.Strength, Seconds(c.Trim?.StartS, b.TrimStart), Seconds(c.Trim?.EndS, b.TrimEnd),
+            Seconds(c.PlayheadS, b.Playhead), c.TransitionMs is { } ms ? ms is >= 0 and <= 10_000 ? TimeSpan.FromMilliseconds(ms) : throw new ArgumentException("transition_ms must be within 0..10000.") : b.Transition,
+            c.Model ?? b.Model);
+        var revision = seat.Clip.Tweak(tweak, from?.Number ?? 0, c.Name ?? "");
+        socket.Send(revision, c.Id);
+    }
+
+    private static void Select(InteractiveSeat seat, InteractiveSocket socket, InteractiveCommand c)
+    {
+        var frames = FramesOf(seat, c.Revision);
+        if (frames.IsEmpty && c.Revision is > 0 && Find(seat, c.Revision) is var r && r.State is RevisionState.Full or RevisionState.Superseded or RevisionState.Failed)
+        {
+            Tweak(seat, socket, new InteractiveCommand("tweak", c.Id, null, null, null, null, null, null, null, null, null, r.Name, null, null, null, null), r.Number);
+            return;
+        }
+        foreach (var frame in frames)
+            socket.Send(frame, asked: true);
+        socket.Send(new SelectedMessage("selected", c.Id, c.Revision ?? 0), InteractiveJson.Default.SelectedMessage);
+    }
+
+    private static void Compare(InteractiveSeat seat, InteractiveSocket socket, InteractiveCommand c)
+    {
+        var (a, b) = (FramesOf(seat, c.A), FramesOf(seat, c.B).ToDictionary(f => f.Index));
+        var pool = new FramePool("comparison", 2);
+        using var jpeg = new JpegCodec();
+        var (sum, count) = (0.0, 0);
+        foreach (var frame in a.Where(f => b.ContainsKey(f.Index)))
+        {
+            using var one = jpeg.Decode(frame.Encoded.Span, pool);
+            using var two = jpeg.Decode(b[frame.Index].Encoded.Span, pool);
+            if (one is null || two is null || (one.Width, one.Height) != (two.Width, two.Height))
+                continue;
+            sum += MeanDifference(one, two);
+            count++;
+        }
+        foreach (var frame in a.Concat(b.Values))
+            socket.Send(frame, asked: true);
+        socket.Send(new ComparedMessage("compared", c.Id, c.A ?? 0, c.B ?? 0, count, Math.Round(sum / Math.Max(1, count), 2)), InteractiveJson.Default.ComparedMessage);
+    }
+
+    private async Task ExportAsync(InteractiveSeat seat, InteractiveSocket socket, InteractiveCommand c, CancellationToken cancel)
+    {
+        var revision = Find(seat, c.Revision);
+        var t = revision.Tweak;
+        if (!PromptSchedule.TryParse(t.Prompts, out var schedule, out var error))
+            throw new ArgumentException(error);
+        if (ClipFormats.Find(c.Format ?? "mp4", "") is null)
+            throw new ArgumentException("format must be mp4, webm, gif or png.");
+        (int Width, int Height) size = default;
+        if (!string.IsNullOrEmpty(c.Size) && !PictureSize.TryParse(c.Size, out size))
+            throw new ArgumentException($"size is '{c.Size}'. Write it as 512x288, both sides within 16..4096.");
+        var request = new ClipRequest(
+            seat.Upload.Id, schedule.From(t.TrimStart).ToString(), t.Model ?? seat.Model.Info.Id, size.Width, size.Height, c.Format ?? "mp4", t.Strength, null,
+            (t.Transition ?? Prompt.DefaultTransition).TotalMilliseconds, Name: seat.Upload.Name, TrimStart: (seat.Start + t.TrimStart).TotalSeconds, TrimEnd: (seat.Start + t.TrimEnd).TotalSeconds);
+        var job = await orders.EnqueueAsync(seat.Owner, request, cancel).ConfigureAwait(false);
+        socket.Send(new ExportedMessage("exported", c.Id, revision.Number, await views.OfAsync(job, cancel).ConfigureAwait(false)), InteractiveJson.Default.ExportedMessage);
+    }
+
+    private static ImmutableArray<RevisionFrame> FramesOf(InteractiveSeat seat, long? revision) =>
+        revision is null or 0 ? seat.Source() : seat.Clip.FramesOf(Find(seat, revision).Number);
+
+    private static ClipRevision Find(InteractiveSeat seat, long? number) =>
+        seat.Clip.Revisions.FirstOrDefault(r => r.Number == number) ?? throw new ArgumentException($"There is no revision {number}. It may have been forgotten: name the ones to keep.");
+
+    private static TimeSpan Seconds(double? value, TimeSpan otherwise) => value is not { } s ? otherwise
+        : s is >= 0 and <= 14_400 ? TimeSpan.FromSeconds(s) : throw new ArgumentException("Times must be within 0..14400 s.");
+
+    private static double MeanDifference(VideoFrame a, VideoFrame b)
+    {
+        var sum = 0L;
+        for (var y = 0; y < a.Height; y += 2)
+        {
+            var one = a.Y.Slice(y * a.StrideY, a.Width);
+            var two = b.Y.Slice(y * b.StrideY, a.Width);
+            for (var x = 0; x < one.Length; x += 2)
+                sum += Math.Abs(one[x] - two[x]);
+        }
+        return sum / (double)((a.Height + 1) / 2 * ((a.Width + 1) / 2));
+    }
+}

@@ -1,0 +1,102 @@
+using System.Collections.Immutable;
+using TrueLive.Core.Clips;
+using TrueLive.Core.Frames;
+using TrueLive.Media.Codecs;
+using TrueLive.Media.Files;
+using TrueLive.Server.Clips;
+using TrueLive.Server.Sessions;
+using TrueLive.Server.Transports;
+
+namespace TrueLive.Server.Interactive;
+
+/// <summary>
+/// Brings sources of all kinds into one form: an upload that can also be exported from, and its frames in memory at the network's
+/// size and in the colours of JPEG, so that no frame is scaled or converted again for each tweak.
+/// </summary>
+internal sealed class InteractiveLoading(ClipUploads uploads)
+{
+    /// <summary>Frames held at most: 20 s at 60 frames a second.</summary>
+    public const int MaxFrames = 1200;
+
+    private const int StillRate = 25;
+    private const int Quality = 92;
+
+    /// <summary>A still held for a while, as an upload of its own.</summary>
+    public async Task<UploadView> HoldAsync(string owner, UploadView still, double seconds, CancellationToken cancel)
+    {
+        var file = await MediaFile.OpenAsync(uploads.PathOf(still), cancel).ConfigureAwait(false);
+        var pool = new FramePool("still");
+        var (width, height) = (Math.Min(file.Width, 8192) & ~1, Math.Min(file.Height, 8192) & ~1);
+        await using var source = FileSource.Open(file, Math.Max(2, width), Math.Max(2, height), pool);
+        using var frame = await source.ReadAsync(cancel).ConfigureAwait(false) ?? throw new MediaFileException($"{still.Name} holds no picture.");
+        var count = (int)Math.Round(seconds * StillRate);
+        return await WriteAsync(owner, "still.mkv", Enumerable.Range(0, count).Select(i => (frame, TimeSpan.FromSeconds(i / (double)StillRate))), frame.Width * frame.Height / 2L * count, cancel).ConfigureAwait(false);
+    }
+
+    /// <summary>The last seconds of a live session, as an upload. The frames stay the caller's.</summary>
+    public Task<UploadView> TakeAsync(string owner, ImmutableArray<VideoFrame> frames, CancellationToken cancel) =>
+        WriteAsync(owner, "live.mkv", frames.Select(f => (f, f.Time.Captured - frames[0].Time.Captured)), frames.Sum(f => f.Width * f.Height / 2L), cancel);
+
+    /// <summary>Decodes the part of an upload that is worked on. The caller owns the frames.</summary>
+    /// <exception cref="RequestRefusedException">422: the part is empty, too long or has too many frames.</exception>
+    public async Task<ImmutableArray<VideoFrame>> LoadAsync(UploadView upload, (int Width, int Height) size, TimeSpan start, TimeSpan end, CancellationToken cancel)
+    {
+        if (end - start > InteractiveClip.MaxSource)
+            throw Wrong($"The part is {(end - start).TotalSeconds:0.#} s long; an interactive clip takes at most {InteractiveClip.MaxSource.TotalSeconds:0} s. Trim it with trim.start_s and trim.end_s.");
+        var file = await MediaFile.OpenAsync(uploads.PathOf(upload), cancel).ConfigureAwait(false);
+        var pool = new FramePool("interactive clip", 8);
+        var colour = new JpegColour();
+        var frames = ImmutableArray.CreateBuilder<VideoFrame>();
+        try
+        {
+            await using var source = FileSource.Open(file, size.Width, size.Height, pool);
+            while (await source.ReadAsync(cancel).ConfigureAwait(false) is { } frame)
+            {
+                using (frame)
+                {
+                    if (frame.Time.Captured >= end)
+                        break;
+                    if (frame.Time.Captured < start)
+                        continue;
+                    if (frames.Count == MaxFrames)
+                        throw Wrong($"The part has more than {MaxFrames} frames. Trim it with trim.start_s and trim.end_s.");
+                    frames.Add(colour.Convert(frame));
+                }
+            }
+            return frames.Count > 0 ? frames.DrainToImmutable() : throw Wrong($"No frame lies between {start.TotalSeconds:0.###} s and {end.TotalSeconds:0.###} s.");
+        }
+        catch (MediaFileException wrong)
+        {
+            throw Wrong(wrong.Message);
+        }
+        finally
+        {
+            foreach (var frame in frames)
+                frame.Dispose();
+        }
+    }
+
+    private async Task<UploadView> WriteAsync(string owner, string name, IEnumerable<(VideoFrame Frame, TimeSpan At)> frames, long room, CancellationToken cancel) =>
+        await uploads.TakeAsync(owner, name, room, path => Task.Run(
+            () =>
+            {
+                using var jpeg = new JpegCodec();
+                var colour = new JpegColour();
+                using var video = new JpegMatroska(File.Create(path));
+                VideoFrame? shown = null;
+                byte[] coded = [];
+                foreach (var (frame, at) in frames)
+                {
+                    cancel.ThrowIfCancellationRequested();
+                    if (frame != shown)
+                    {
+                        using var converted = colour.Convert(frame);
+                        coded = jpeg.Encode(converted, Quality).ToArray();
+                        shown = frame;
+                    }
+                    video.Write(coded, at, frame.Width, frame.Height);
+                }
+            }, cancel), cancel).ConfigureAwait(false);
+
+    private static RequestRefusedException Wrong(string why) => new(StatusCodes.Status422UnprocessableEntity, why);
+}

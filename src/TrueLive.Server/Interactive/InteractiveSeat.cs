@@ -1,0 +1,106 @@
+using System.Collections.Immutable;
+using TrueLive.Core.Clips;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Core.Tiers;
+using TrueLive.Media.Codecs;
+using TrueLive.Server.Clips;
+using TrueLive.Server.Http;
+
+namespace TrueLive.Server.Interactive;
+
+/// <summary>One interactive clip and the socket that looks at it. What was made stays while nobody looks.</summary>
+internal sealed class InteractiveSeat : IAsyncDisposable
+{
+    private const int Quality = 85;
+
+    private readonly ImmutableArray<VideoFrame> _frames;
+    private readonly JpegCodec _jpeg = new();
+    private readonly Lock _gate = new();
+    private ImmutableArray<RevisionFrame> _source;
+    private InteractiveSocket? _socket;
+
+    /// <param name="id">Unique on this server.</param>
+    /// <param name="owner">Key that it belongs to.</param>
+    /// <param name="upload">Where the frames are from; exports are made from it.</param>
+    /// <param name="start">Where in the upload the first frame lies.</param>
+    /// <param name="frames">Frames in the colours of JPEG; the clip takes them over.</param>
+    /// <param name="model">Model of a tweak that names none.</param>
+    /// <param name="models">Models that a tweak may name.</param>
+    /// <param name="wait">Blocks while live sessions need the cores.</param>
+    /// <param name="time">Clock of the measured times.</param>
+    public InteractiveSeat(string id, string owner, UploadView upload, TimeSpan start, ImmutableArray<VideoFrame> frames, IVideoModel model, Func<string, IVideoModel?> models, Action<CancellationToken> wait, TimeProvider time)
+    {
+        (Id, Owner, Upload, Start, _frames, Model) = (id, owner, upload, start, frames, model);
+        Clip = new InteractiveClip(frames, model, frames[0].Width, frames[0].Height, frame => _jpeg.Encode(frame, Quality).ToArray(), time)
+        {
+            ModelOf = models,
+            BeforeStep = wait,
+            FrameReady = frame => Volatile.Read(ref _socket)?.Send(frame, asked: false),
+            Changed = revision => Volatile.Read(ref _socket)?.Send(revision),
+        };
+    }
+
+    public string Id { get; }
+
+    public string Owner { get; }
+
+    public UploadView Upload { get; }
+
+    public TimeSpan Start { get; }
+
+    public IVideoModel Model { get; }
+
+    public InteractiveClip Clip { get; }
+
+    /// <summary>Length of the loaded source with its last frame.</summary>
+    public TimeSpan Duration
+    {
+        get
+        {
+            var span = _frames[^1].Time.Captured - _frames[0].Time.Captured;
+            return _frames.Length > 1 ? span + span / (_frames.Length - 1) : TimeSpan.FromMilliseconds(40);
+        }
+    }
+
+    /// <summary>Counts down to the end while nobody looks.</summary>
+    public ITimer? Keep { get; set; }
+
+    /// <summary>The newest socket gets what happens; the one before it is closed.</summary>
+    public InteractiveSocket? Attach(InteractiveSocket? socket) => Interlocked.Exchange(ref _socket, socket);
+
+    /// <summary>Lets go of a socket unless a newer one has taken over. True when nobody looks now.</summary>
+    public bool Detach(InteractiveSocket socket) => Interlocked.CompareExchange(ref _socket, null, socket) == socket;
+
+    /// <summary>The source's own frames as pictures, made when first asked for.</summary>
+    public ImmutableArray<RevisionFrame> Source()
+    {
+        lock (_gate)
+        {
+            if (_source.IsDefault)
+            {
+                using var jpeg = new JpegCodec();
+                _source = [.. _frames.Select((f, i) => new RevisionFrame(0, RevisionPass.Full, i, f.Time.Captured, jpeg.Encode(f, Quality).ToArray()))];
+            }
+            return _source;
+        }
+    }
+
+    /// <summary>Time of a frame on the loaded source's timeline.</summary>
+    public TimeSpan TimeOf(in RevisionFrame frame) => frame.At - _frames[0].Time.Captured;
+
+    public InteractiveView View(SignedLinks links, bool waits, string? type = null) => new(
+        type, Id, TierWords.Name(Tier.Interactive), TierWords.Means(Tier.Interactive), Model.Info.Id, $"{_frames[0].Width}x{_frames[0].Height}", Upload.Id,
+        new InteractiveSourceView(
+            _frames.Length, Math.Round(Duration.TotalSeconds, 3), Math.Round(_frames.Length / Duration.TotalSeconds, 2), Upload.Width, Upload.Height,
+            [.. _frames.Select(f => Math.Round((f.Time.Captured - _frames[0].Time.Captured).TotalMilliseconds, 1))]),
+        links.Sign($"/v1/interactive/{Id}/socket"), waits, [.. Clip.Revisions.Select(r => RevisionView.From(r, Model.Info.Id))]);
+
+    public async ValueTask DisposeAsync()
+    {
+        Keep?.Dispose();
+        Attach(null)?.Close("The interactive clip has ended.");
+        await Clip.DisposeAsync().ConfigureAwait(false);
+        _jpeg.Dispose();
+    }
+}

@@ -1,0 +1,128 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using TrueLive.Core.Frames;
+using TrueLive.Media.Files;
+using TrueLive.Server.Clips;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Interactive;
+
+/// <summary>All interactive clips of this server: makes them if there is room, and ends those that nobody looks at any more.</summary>
+internal sealed class InteractiveShelf : IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<string, InteractiveSeat> _seats = new();
+    private readonly ClipUploads _uploads;
+    private readonly InteractiveLoading _loading;
+    private readonly SessionRegistry _sessions;
+    private readonly ModelShelf _models;
+    private readonly LivePrecedence _live;
+    private readonly ServerOptions _options;
+    private readonly TimeProvider _time;
+    private int _open;
+
+    public InteractiveShelf(ClipUploads uploads, InteractiveLoading loading, SessionRegistry sessions, ModelShelf models, LivePrecedence live, ServerOptions options, TimeProvider time)
+    {
+        (_uploads, _loading, _sessions, _models, _live, _options, _time) = (uploads, loading, sessions, models, live, options, time);
+        live.InteractiveBusy = () => _seats.Values.Any(s => s.Clip.Busy);
+    }
+
+    /// <summary>Interactive clips that are open.</summary>
+    public int Count => _seats.Count;
+
+    /// <summary>The clip with this id, whoever it belongs to; null when there is none.</summary>
+    public InteractiveSeat? Find(string id) => _seats.GetValueOrDefault(id);
+
+    /// <summary>Loads a source and opens a clip on it.</summary>
+    /// <exception cref="RequestRefusedException">404 no such source, 409 nothing kept, 422 a field is wrong, 503 no room.</exception>
+    public async Task<InteractiveSeat> OpenAsync(string owner, CreateInteractiveBody body, CancellationToken cancel)
+    {
+        if (Interlocked.Increment(ref _open) > _options.InteractiveClips)
+        {
+            Interlocked.Decrement(ref _open);
+            throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"{_options.InteractiveClips} interactive clips are open, and this server takes no more (interactive_clips). Close one or try again later.");
+        }
+        try
+        {
+            var model = _models.Find(body.Model) ?? throw Wrong($"There is no model '{body.Model}'. This server has: {string.Join(", ", _models.All.Select(m => m.Info.Id))}.");
+            var upload = await SourceAsync(owner, body, cancel).ConfigureAwait(false);
+            var size = SizeOf(model, upload, body.Size);
+            var start = Seconds(body.Trim?.StartS ?? 0, "trim.start_s");
+            var end = body.Trim?.EndS is { } given ? Seconds(given, "trim.end_s") : start + Core.Clips.InteractiveClip.MaxSource;
+            var frames = await _loading.LoadAsync(upload, size, start, end, cancel).ConfigureAwait(false);
+            var seat = new InteractiveSeat(ClipFolders.NewId(), owner, upload, start, frames, model, id => _models.All.FirstOrDefault(m => m.Info.Id == id), _live.WaitForLive, _time);
+            _seats[seat.Id] = seat;
+            KeepFor(seat);
+            return seat;
+        }
+        catch (Exception error)
+        {
+            Interlocked.Decrement(ref _open);
+            if (error is MediaFileException wrong)
+                throw Wrong(wrong.Message);
+            throw;
+        }
+    }
+
+    /// <summary>Counts down to the end of a clip that nobody looks at.</summary>
+    public void KeepFor(InteractiveSeat seat) => seat.Keep = _time.CreateTimer(_ => _ = EndAsync(seat), null, TimeSpan.FromSeconds(_options.KeepSeconds), Timeout.InfiniteTimeSpan);
+
+    /// <summary>Ends a clip.</summary>
+    public async Task EndAsync(InteractiveSeat seat)
+    {
+        if (!_seats.TryRemove(seat.Id, out _))
+            return;
+        await seat.DisposeAsync().ConfigureAwait(false);
+        Interlocked.Decrement(ref _open);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var seat in _seats.Values)
+            await EndAsync(seat).ConfigureAwait(false);
+    }
+
+    private async Task<UploadView> SourceAsync(string owner, CreateInteractiveBody body, CancellationToken cancel)
+    {
+        if (string.IsNullOrEmpty(body.Upload) == string.IsNullOrEmpty(body.Session))
+            throw Wrong("Name one source: upload or session.");
+        if (!string.IsNullOrEmpty(body.Session))
+            return await ReplayAsync(owner, body.Session, cancel).ConfigureAwait(false);
+        var upload = _uploads.Find(owner, body.Upload) ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such upload. It may have expired.");
+        if (upload.Frames > 1 || upload.DurationS > 0.5)
+            return upload;
+        var seconds = body.StillS ?? 4;
+        return seconds is >= 0.5 and <= 10 ? await _loading.HoldAsync(owner, upload, seconds, cancel).ConfigureAwait(false) : throw Wrong("still_s must be within 0.5..10.");
+    }
+
+    private async Task<UploadView> ReplayAsync(string owner, string session, CancellationToken cancel)
+    {
+        var seat = _sessions.Find(session) ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such live session.");
+        if (!seat.Tap.Keeps)
+            throw new RequestRefusedException(StatusCodes.Status409Conflict, "This server keeps no pictures of live sessions. The operator turns it on with replay_seconds.");
+        ImmutableArray<VideoFrame> frames = seat.Tap.Last();
+        try
+        {
+            return frames.Length > 0 ? await _loading.TakeAsync(owner, frames, cancel).ConfigureAwait(false)
+                : throw new RequestRefusedException(StatusCodes.Status409Conflict, "No picture of the live session has come in yet.");
+        }
+        finally
+        {
+            foreach (var frame in frames)
+                frame.Dispose();
+        }
+    }
+
+    private static (int Width, int Height) SizeOf(Core.Models.IVideoModel model, UploadView upload, string? asked)
+    {
+        var size = (Width: 512, Height: Math.Max(16, (int)Math.Round(512.0 * upload.Height / upload.Width)));
+        if (!string.IsNullOrEmpty(asked) && !PictureSize.TryParse(asked, out size))
+            throw Wrong($"size is '{asked}'. Write it as 512x288, both sides within 16..4096.");
+        var (width, height) = model.Info.Sizes.Nearest(size.Width, size.Height);
+        return (width, height);
+    }
+
+    private static TimeSpan Seconds(double value, string name) => value is >= 0 and <= 14_400 ? TimeSpan.FromSeconds(value) : throw Wrong($"{name} must be within 0..14400.");
+
+    private static RequestRefusedException Wrong(string why) => new(StatusCodes.Status422UnprocessableEntity, why);
+}

@@ -1,0 +1,156 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Net.WebSockets;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using System.Threading.Channels;
+using TrueLive.Core.Clips;
+
+namespace TrueLive.Server.Interactive;
+
+/// <summary>
+/// One client's view of an interactive clip over a WebSocket: what happens goes out in order, and pictures of a revision that is no
+/// longer the newest are left out unless they were asked for.
+/// </summary>
+internal sealed class InteractiveSocket(WebSocket socket, InteractiveSeat seat)
+{
+    /// <summary>Longest message taken, in bytes.</summary>
+    public const int MaxMessage = 64 * 1024;
+
+    private const int HeaderLength = 20;
+    private const uint PictureMark = 0x544c0103;
+
+    // Bound: some revisions' worth of pictures; a client that reads nothing loses its socket, and gets all again with select.
+    private readonly Channel<(ReadOnlyMemory<byte> Text, RevisionFrame Frame, bool Asked)> _out =
+        Channel.CreateBounded<(ReadOnlyMemory<byte>, RevisionFrame, bool)>(new BoundedChannelOptions(4 * InteractiveLoading.MaxFrames) { SingleReader = true });
+    private readonly byte[] _head = new byte[HeaderLength];
+    private long _newest;
+
+    /// <summary>Answers a command; set before <see cref="RunAsync"/>.</summary>
+    public Func<InteractiveCommand, CancellationToken, Task>? Commands { get; set; }
+
+    /// <summary>Queues a message.</summary>
+    public void Send<T>(T message, JsonTypeInfo<T> type) => Put((JsonSerializer.SerializeToUtf8Bytes(message, type), default, true));
+
+    /// <summary>Queues what became of a revision.</summary>
+    public void Send(ClipRevision revision, string? id = null)
+    {
+        if (revision.Number > Volatile.Read(ref _newest))
+            Volatile.Write(ref _newest, revision.Number);
+        Send(new RevisionMessage("revision", id, RevisionView.From(revision, seat.Model.Info.Id)), InteractiveJson.Default.RevisionMessage);
+    }
+
+    /// <summary>Queues a picture.</summary>
+    public void Send(in RevisionFrame frame, bool asked) => Put((default, frame, asked));
+
+    /// <summary>Ends the socket.</summary>
+    public void Close(string why)
+    {
+        Why = why;
+        _out.Writer.TryComplete();
+    }
+
+    /// <summary>Why the server ended the socket; null when the client did.</summary>
+    public string? Why { get; private set; }
+
+    /// <summary>Runs until either side ends it.</summary>
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var sending = SendAllAsync(stop.Token);
+        var receiving = ReceiveAllAsync(stop.Token);
+        await Task.WhenAny(sending, receiving).ConfigureAwait(false);
+        _out.Writer.TryComplete();
+        if (socket.State is WebSocketState.Open or WebSocketState.CloseReceived)
+        {
+            try
+            {
+                await sending.ConfigureAwait(false);
+                await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, Why ?? "Closed.", CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (Exception error) when (error is WebSocketException or IOException)
+            {
+            }
+        }
+        await stop.CancelAsync().ConfigureAwait(false);
+        await receiving.ConfigureAwait(false);
+        await sending.ConfigureAwait(false);
+    }
+
+    private void Put((ReadOnlyMemory<byte> Text, RevisionFrame Frame, bool Asked) message)
+    {
+        if (!_out.Writer.TryWrite(message))
+            Close("The client reads too slowly.");
+    }
+
+    private async Task SendAllAsync(CancellationToken cancel)
+    {
+        try
+        {
+            await foreach (var (text, frame, asked) in _out.Reader.ReadAllAsync(cancel).ConfigureAwait(false))
+            {
+                if (!text.IsEmpty)
+                {
+                    await socket.SendAsync(text, WebSocketMessageType.Text, true, cancel).ConfigureAwait(false);
+                }
+                else if (asked || frame.Revision >= Volatile.Read(ref _newest))
+                {
+                    BinaryPrimitives.WriteUInt32BigEndian(_head, PictureMark);
+                    BinaryPrimitives.WriteUInt32BigEndian(_head.AsSpan(4), (uint)frame.Revision);
+                    BinaryPrimitives.WriteUInt32BigEndian(_head.AsSpan(8), (uint)frame.Index);
+                    BinaryPrimitives.WriteUInt32BigEndian(_head.AsSpan(12), (uint)Math.Round(seat.TimeOf(frame).TotalMilliseconds));
+                    _head[16] = (byte)frame.Pass;
+                    await socket.SendAsync(_head, WebSocketMessageType.Binary, false, cancel).ConfigureAwait(false);
+                    await socket.SendAsync(frame.Encoded, WebSocketMessageType.Binary, true, cancel).ConfigureAwait(false);
+                }
+            }
+        }
+        catch (Exception error) when (error is WebSocketException or OperationCanceledException or IOException)
+        {
+        }
+    }
+
+    private async Task ReceiveAllAsync(CancellationToken cancel)
+    {
+        var message = new ArrayBufferWriter<byte>(4096);
+        try
+        {
+            while (true)
+            {
+                // A cancelled receive would abort the socket, and the client would never hear why it was closed.
+                var result = await socket.ReceiveAsync(message.GetMemory(4096), CancellationToken.None).AsTask().WaitAsync(cancel).ConfigureAwait(false);
+                if (result.MessageType == WebSocketMessageType.Close)
+                    return;
+                message.Advance(result.Count);
+                if (message.WrittenCount > MaxMessage)
+                {
+                    Close($"A message is longer than {MaxMessage} bytes.");
+                    return;
+                }
+                if (!result.EndOfMessage)
+                    continue;
+                await AnswerAsync(message.WrittenMemory, cancel).ConfigureAwait(false);
+                message.ResetWrittenCount();
+            }
+        }
+        catch (Exception error) when (error is WebSocketException or OperationCanceledException or IOException)
+        {
+        }
+    }
+
+    private async Task AnswerAsync(ReadOnlyMemory<byte> utf8, CancellationToken cancel)
+    {
+        InteractiveCommand? command = null;
+        try
+        {
+            command = JsonSerializer.Deserialize(utf8.Span, InteractiveJson.Default.InteractiveCommand);
+        }
+        catch (JsonException)
+        {
+        }
+        if (command is null || command.Id?.Length > 64)
+            Send(new RefusedMessage("error", null, command is null ? "The message is not a JSON object of the interactive protocol." : "The id is longer than 64 characters."), InteractiveJson.Default.RefusedMessage);
+        else
+            await Commands!(command, cancel).ConfigureAwait(false);
+    }
+}

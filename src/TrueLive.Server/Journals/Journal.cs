@@ -1,0 +1,65 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using TrueLive.Core.Models;
+
+namespace TrueLive.Server.Journals;
+
+/// <summary>A journal as the API shows it.</summary>
+internal sealed record JournalView(
+    string Id, string Session, bool Recording, DateTimeOffset Started, long Frames, long LostFrames, double Seconds, long Bytes, int LimitS, long LimitBytes,
+    string? EndedBecause, string Model, string ModelVersion, string Size, DateTimeOffset Expires);
+
+/// <summary>A prompt and the first frame that it applied to.</summary>
+/// <param name="Frame">Number of the frame in the journal's video.</param>
+/// <param name="AtTicks">That frame's time.</param>
+internal sealed record JournalCue(long Frame, long AtTicks, string Text, float Strength, double TransitionMs);
+
+/// <summary>What journal.json holds beside the video.</summary>
+internal sealed record JournalState(JournalView View, IReadOnlyList<JournalCue> Cues, IReadOnlyList<long> Resets);
+
+/// <summary>A recorded live session: the pictures that came in, every prompt with the frame at which it applied, and the model.</summary>
+public sealed class Journal
+{
+    private readonly JournalState _state;
+
+    private Journal(string folder, JournalState state) => (Folder, _state) = (folder, state);
+
+    /// <summary>Where it lies.</summary>
+    public string Folder { get; }
+
+    /// <summary>The pictures as they came in.</summary>
+    public string VideoPath => Path.Combine(Folder, "input.mkv");
+
+    /// <summary>Model that ran.</summary>
+    public string Model => _state.View.Model;
+
+    /// <summary>Version of its weights.</summary>
+    public string ModelVersion => _state.View.ModelVersion;
+
+    internal JournalView View => _state.View;
+
+    /// <summary>Opens a journal's folder; null when there is none.</summary>
+    public static Journal? Open(string folder)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(Path.Combine(folder, "journal.json")), JournalJson.Default.JournalState) is { } state ? new Journal(folder, state) : null;
+        }
+        catch (Exception error) when (error is IOException or JsonException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The prompts from the frames at which they applied, and the frames before which the memory was forgotten.</summary>
+    public (ImmutableArray<(TimeSpan At, Prompt Prompt)> Cues, ImmutableHashSet<long> Resets) Prompts(IVideoModel model)
+    {
+        var cues = _state.Cues.Select((c, i) => (
+            TimeSpan.FromTicks(i == 0 ? 0 : c.AtTicks), new Prompt(i + 1, c.Text, c.Strength, i == 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(c.TransitionMs), model.Read(c.Text)))).ToImmutableArray();
+        return (cues.IsEmpty ? [(TimeSpan.Zero, Prompt.None)] : cues, [.. _state.Resets]);
+    }
+}
+
+[JsonSerializable(typeof(JournalState))]
+internal sealed partial class JournalJson : JsonSerializerContext;

@@ -1,0 +1,199 @@
+using System.Text.Json;
+using System.Threading.Channels;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Sessions;
+using TrueLive.Media.Codecs;
+using TrueLive.Media.Files;
+using TrueLive.Server.Transports;
+
+namespace TrueLive.Server.Journals;
+
+/// <summary>
+/// Writes a live session down while it runs, on a thread of its own. The live path only hands over a hold on each picture; when the
+/// thread falls behind, pictures are missing from the journal, counted, and never late on the live path.
+/// </summary>
+internal sealed class JournalRecorder : IAsyncDisposable
+{
+    private const int Quality = 92;
+
+    // Bound: 16 pictures wait at most; the newest is left out and counted.
+    private readonly Channel<(VideoFrame Frame, long Number, TimeSpan At)> _pictures =
+        Channel.CreateBounded<(VideoFrame, long, TimeSpan)>(new BoundedChannelOptions(16) { SingleReader = true });
+    private readonly Lock _gate = new();
+    private readonly string _folder;
+    private readonly LiveSession _session;
+    private readonly Task _writing;
+    private readonly List<JournalCue> _cues = [];
+    private readonly List<long> _resets = [];
+
+    // Numbers and times of the pictures that the live path may still answer to, by their number on the live path.
+    private readonly Dictionary<long, (long Number, TimeSpan At)> _recent = [];
+    private JournalView _view;
+    private TimeSpan? _offset;
+    private TimeSpan _last;
+    private long _taken;
+    private long _revision = -1;
+    private int? _epoch;
+    private int _resetCount;
+    private bool _connected;
+
+    public JournalRecorder(string folder, JournalView view, LiveSession session)
+    {
+        (_folder, _view, _session) = (folder, view, session);
+        _resetCount = session.Settings.Resets;
+        Save();
+        _writing = Task.Factory.StartNew(WriteAll, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
+
+    /// <summary>How far it is.</summary>
+    public JournalView View
+    {
+        get
+        {
+            lock (_gate)
+                return _view;
+        }
+    }
+
+    /// <summary>A picture came in.</summary>
+    public void Received(VideoFrame frame)
+    {
+        lock (_gate)
+        {
+            if (!_view.Recording)
+                return;
+            var settings = _session.Settings;
+            if (settings.Model.Info.Id != _view.Model)
+            {
+                End("The session went on with another model.");
+                return;
+            }
+            // Each connection counts its time from zero; the journal goes on where the one before it stopped.
+            _offset ??= _taken == 0 ? -frame.Time.Captured : _last + TimeSpan.FromMilliseconds(33) - frame.Time.Captured;
+            var at = TimeSpan.FromMicroseconds(Math.Round((frame.Time.Captured + _offset.Value).TotalMicroseconds));
+            if (_taken > 0 && at <= _last)
+                at = _last + TimeSpan.FromMicroseconds(1);
+            if (at.TotalSeconds > _view.LimitS)
+            {
+                End($"It reached the {_view.LimitS} s that a journal may have.");
+                return;
+            }
+            var held = frame.Retain();
+            if (!_pictures.Writer.TryWrite((held, _taken, at)))
+            {
+                held.Dispose();
+                _view = _view with { LostFrames = _view.LostFrames + 1 };
+                return;
+            }
+            _recent[frame.Time.Sequence] = (_taken++, at);
+            _last = at;
+            if (_recent.Count > 600)
+                _recent.Remove(_recent.Keys.Min());
+        }
+    }
+
+    /// <summary>A frame went out: tells which prompt was applied to which picture.</summary>
+    public void Sent(in Provenance frame)
+    {
+        lock (_gate)
+        {
+            if (!_view.Recording || !_recent.TryGetValue(frame.SourceSequence, out var picture))
+                return;
+            if (_epoch is { } epoch && frame.Epoch != epoch && _session.Settings.Resets != _resetCount)
+            {
+                _resets.Add(picture.Number);
+                _resetCount = _session.Settings.Resets;
+            }
+            _epoch = frame.Epoch;
+            if (frame.PromptRevision == _revision || _session.PromptOf(frame.PromptRevision) is not { } prompt)
+                return;
+            _revision = frame.PromptRevision;
+            _cues.Add(new JournalCue(picture.Number, picture.At.Ticks, prompt.Text, prompt.Strength, prompt.Transition.TotalMilliseconds));
+        }
+    }
+
+    /// <summary>A connection began: its pictures are counted anew.</summary>
+    public void Connected()
+    {
+        lock (_gate)
+        {
+            if (_connected)
+                _offset = null;
+            _connected = true;
+            _recent.Clear();
+        }
+    }
+
+    /// <summary>Stops recording; the first reason is kept.</summary>
+    public void End(string because)
+    {
+        lock (_gate)
+        {
+            if (!_view.Recording)
+                return;
+            _view = _view with { Recording = false, EndedBecause = because };
+        }
+        _pictures.Writer.TryComplete();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        End("The session ended.");
+        await _writing.ConfigureAwait(false);
+    }
+
+    private void WriteAll()
+    {
+        using var jpeg = new JpegCodec();
+        var colour = new JpegColour();
+        try
+        {
+            using var video = new JpegMatroska(new FileStream(Path.Combine(_folder, "input.mkv"), FileMode.Create, FileAccess.Write, FileShare.Read, 1 << 16));
+            while (_pictures.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+            {
+                while (_pictures.Reader.TryRead(out var picture))
+                {
+                    using (picture.Frame)
+                    {
+                        using var converted = colour.Convert(picture.Frame);
+                        video.Write(jpeg.Encode(converted, Quality), picture.At, converted.Width, converted.Height);
+                    }
+                    lock (_gate)
+                        _view = _view with { Frames = picture.Number + 1, Seconds = Math.Round(picture.At.TotalSeconds, 3), Bytes = video.Bytes };
+                    if (video.Bytes > _view.LimitBytes)
+                        End($"It reached the {_view.LimitBytes >> 20} MB that it may have.");
+                    if (picture.Number % 150 == 149)
+                        Save();
+                }
+                video.Flush();
+            }
+        }
+        catch (IOException error)
+        {
+            End($"It could not be written: {error.Message}");
+        }
+        finally
+        {
+            while (_pictures.Reader.TryRead(out var picture))
+                picture.Frame.Dispose();
+            Save();
+        }
+    }
+
+    private void Save()
+    {
+        JournalState state;
+        lock (_gate)
+            state = new JournalState(_view, [.. _cues], [.. _resets]);
+        try
+        {
+            var file = Path.Combine(_folder, "journal.json");
+            File.WriteAllBytes(file + ".new", JsonSerializer.SerializeToUtf8Bytes(state, JournalJson.Default.JournalState));
+            File.Move(file + ".new", file, overwrite: true);
+        }
+        catch (IOException)
+        {
+            // The folder was deleted while it was recorded: there is nothing to keep.
+        }
+    }
+}

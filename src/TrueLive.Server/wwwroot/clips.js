@@ -1,0 +1,120 @@
+// The clips screen: files in, prompts over time, a queue with real progress, finished files out.
+import { ask, askJson, events, h, post, seconds, size, trouble } from './dom.js';
+
+/** Sends a file to the server; resolves with the upload as the server sees it. */
+export const upload = (file, name = file.name ?? 'clip.webm') => askJson('/v1/uploads', { method: 'POST', body: file, headers: { 'Content-Type': 'application/octet-stream', 'X-File-Name': encodeURIComponent(name) } });
+
+/** Follows a clip job until it ends; `seen` hears every state. Resolves with the last one. */
+export async function follow(id, seen, signal) {
+  let last = null;
+  for await (const { data } of events(`/v1/clips/${id}/events`, signal)) seen((last = data));
+  return last;
+}
+
+export function open(box) {
+  const leaving = new AbortController();
+  const sources = new Map();
+  const films = h('div.list');
+  const queue = h('ul.list', { id: 'clip-queue' });
+  const picker = h('input.sr', { id: 'clip-files', type: 'file', accept: 'video/*,image/*', multiple: true, onchange: () => take(picker.files) });
+  const drop = h('label.drop', { ondragover: (e) => (e.preventDefault(), drop.classList.add('over')), ondragleave: () => drop.classList.remove('over') },
+    h('b', {}, 'Drop video files here'), h('span.note', {}, 'or choose them. They go to this server and nowhere else.'), picker);
+  drop.ondrop = (event) => {
+    event.preventDefault();
+    drop.classList.remove('over');
+    take(event.dataTransfer.files);
+  };
+  box.append(h('div.lead', {}, h('h1', {}, 'Clips: a file in, a file out'), h('p', {}, 'Tier 1. Every frame is made with care for quality, faster or slower than it plays. A clip never answers new input: that is what Live is for.')),
+    drop, films, h('section', { 'aria-label': 'Queue' }, queue));
+
+  async function take(files) {
+    for (const file of files) {
+      const card = h('div.card', {}, h('p', {}, `Sending ${file.name} (${size(file.size)})…`));
+      films.prepend(card);
+      try {
+        const got = await upload(file);
+        sources.set(got.id, URL.createObjectURL(file));
+        card.replaceWith(film(got));
+      } catch (error) {
+        card.replaceChildren(h('p', {}, `${file.name}: ${error.message}`), h('button', { type: 'button', onclick: () => card.remove() }, 'Close'));
+      }
+    }
+  }
+
+  function film(got) {
+    const video = h('video', { src: sources.get(got.id), muted: true, loop: true, playsInline: true, controls: true, preload: 'auto', 'aria-label': `Source ${got.name}` });
+    const cues = [{ at: 0, text: '' }];
+    const bar = h('div.timeline', { 'aria-hidden': 'true' });
+    const rows = h('ol.cues');
+    const draw = () => {
+      cues.sort((a, b) => a.at - b.at);
+      bar.replaceChildren(...cues.map((cue, i) => h('button', {
+        type: 'button', tabIndex: -1, style: `left:${(100 * cue.at) / got.duration_s}%;width:${(100 * ((cues[i + 1]?.at ?? got.duration_s) - cue.at)) / got.duration_s}%`, onclick: () => (video.currentTime = cue.at),
+      }, cue.text || 'original')));
+      rows.replaceChildren(...cues.map((cue, i) => h('li.row', {},
+        h('label.field', {}, 'From, in seconds', h('input', { type: 'number', min: 0, max: got.duration_s, step: 0.1, value: cue.at, disabled: i === 0, onchange: (e) => ((cue.at = Math.min(got.duration_s, Math.max(0, Number(e.target.value)))), draw()) })),
+        h('label.field.grow', {}, 'Prompt', h('input.cue', { value: cue.text, maxlength: 200, placeholder: 'as it is', oninput: (e) => ((cue.text = e.target.value.replaceAll(';', ',')), (bar.children[cues.indexOf(cue)].textContent = cue.text || 'original')) })),
+        i ? h('button', { type: 'button', 'aria-label': 'Remove this prompt', onclick: () => (cues.splice(i, 1), draw()) }, 'Remove') : null)));
+    };
+    const format = h('select', {}, new Option('MP4 (H.264)', 'mp4'), new Option('WebM (VP9)', 'webm'), new Option('GIF', 'gif'), new Option('PNG pictures', 'png'));
+    const wanted = h('select', {}, new Option('As the source', ''), ...['384x216', '512x288', '640x360', '1280x720'].map((s) => new Option(s)));
+    const card = h('form.card.film', {
+      onsubmit: async (event) => {
+        event.preventDefault();
+        try {
+          show(await post('/v1/clips', { upload: got.id, prompts: cues.map((c) => `${c.at}s ${c.text}`).join('; '), format: format.value, ...(wanted.value ? { size: wanted.value } : {}) }));
+        } catch (error) {
+          trouble(error.message);
+        }
+      },
+    }, video, h('div.film-side', {}, h('h2', {}, got.name), h('p.note', {}, `${got.width}×${got.height}, ${got.fps?.toFixed(2)} per second, ${seconds(got.duration_s)}, ${got.frames} frames. ${(got.notes ?? []).join(' ')}`),
+      bar, rows, h('div.row', {}, h('button', { type: 'button', onclick: () => (cues.push({ at: Math.round(video.currentTime * 10) / 10 || got.duration_s / 2, text: '' }), draw(), rows.querySelector('li:last-child .cue').focus()) }, 'Add a prompt at the playhead'),
+        h('label.field', {}, 'Format', format), h('label.field', {}, 'Size', wanted), h('button.primary', {}, 'Make the clip'))));
+    draw();
+    return card;
+  }
+
+  function show(job) {
+    const item = h('li.card.job', { dataset: { job: job.id } });
+    queue.prepend(item);
+    const draw = (j) => {
+      const going = j.state === 'queued' || j.state === 'running';
+      const words = { queued: j.position ? `Waits for ${j.position} before it` : 'Waits', running: j.waits_for_live ? 'Waits: a live session has the machine' : 'Runs', done: 'Done', failed: 'Failed', cancelled: 'Cancelled' }[j.state];
+      const figures = j.state === 'running' && j.fps ? ` · ${j.fps.toFixed(1)} frames/s, ${j.times_real_time.toFixed(2)} times real time, ${seconds(j.seconds_left)} left` : '';
+      item.dataset.state = j.state;
+      item.replaceChildren(h('div.row', { style: 'align-items:center' }, h('div.grow', {}, h('b', {}, j.name ?? 'Clip'), h('p.note.num', {}, `${words}${figures} · ${j.prompts || 'as it is'} · ${j.size} ${j.format}`), j.error ? h('p', {}, j.error) : null, j.note && going ? h('p.note', {}, j.note) : null),
+        j.result ? h('button', { type: 'button', onclick: () => compare(item, j) }, 'Play') : null,
+        j.result ? h('a.button', { href: j.result.url, download: `${(j.name ?? 'clip').replace(/\.\w+$/, '')}-truelive.${j.format === 'png' ? 'zip' : j.format}` }, `Download ${size(j.result.bytes)}`) : null,
+        h('button.quiet', { type: 'button', onclick: () => ask(`/v1/clips/${j.id}`, { method: 'DELETE' }).then(() => !going && item.remove()).catch((e) => trouble(e.message)) }, going ? 'Cancel' : 'Remove')),
+      ...(going ? [h('progress', { max: Math.max(1, j.frames_total ?? 1), value: j.frames_done ?? 0, 'aria-label': `${j.frames_done} of ${j.frames_total} frames` }), h('p.note.num', {}, `${j.frames_done} of ${j.frames_total} frames`)] : []));
+    };
+    draw(job);
+    if (job.state === 'queued' || job.state === 'running') follow(job.id, draw, leaving.signal).catch((e) => e.name !== 'AbortError' && trouble(e.message));
+  }
+
+  // The finished clip, beside its source when this page still has it: one clock, a wipe between them.
+  function compare(item, job) {
+    item.querySelector('.wipe')?.remove();
+    if (job.format === 'gif') return item.append(h('div.wipe', {}, h('img', { src: job.result.url, alt: 'The clip' })));
+    if (job.format === 'png') return trouble('Pictures come as a ZIP file: download it.');
+    const made = h('video', { src: job.result.url, muted: true, loop: true, playsInline: true, controls: true, 'aria-label': 'The clip' });
+    const from = sources.get(job.upload);
+    if (!from) item.append(h('div.wipe', {}, made));
+    else {
+      const source = h('video', { src: from, muted: true, loop: true, playsInline: true, 'aria-label': 'The source' });
+      const wipe = h('div.wipe', { style: '--split:50%' }, source, made, h('input', { type: 'range', min: 0, max: 100, value: 50, 'aria-label': 'Where source ends and clip begins', oninput: (e) => wipe.style.setProperty('--split', `${e.target.value}%`) }));
+      made.ontimeupdate = () => Math.abs(source.currentTime - made.currentTime) > 0.08 && (source.currentTime = made.currentTime);
+      made.onplay = () => source.play();
+      made.onpause = () => source.pause();
+      item.append(wipe);
+    }
+    made.play().catch(() => {});
+  }
+
+  askJson('/v1/clips?limit=30', { signal: leaving.signal }).then(({ clips }) => clips.reverse().forEach(show))
+    .catch((error) => error.name !== 'AbortError' && trouble(error.kind === 'gone' ? 'This server does not make clips.' : error.message));
+  return () => {
+    leaving.abort();
+    for (const url of sources.values()) URL.revokeObjectURL(url);
+  };
+}

@@ -1,0 +1,180 @@
+// The interactive screen: a short clip that is made again whenever something is changed.
+import { upload } from './clips.js';
+import { h, ms, trouble } from './dom.js';
+import { InteractiveClip, recorded } from './revisions.js';
+import { sources } from './sources.js';
+
+const SECONDS = 4;
+
+export function open(box, live) {
+  let clip = null;
+  let shown = 0;
+  let against = 0;
+  let at = 0;
+  let playing = true;
+  let left = false;
+  let tweaking = 0;
+
+  const canvas = h('canvas', { width: 512, height: 288, role: 'img', 'aria-label': 'The clip' });
+  const playhead = h('input', { type: 'range', min: 0, max: 1, step: 0.01, value: 0, 'aria-label': 'Playhead', oninput: () => ((playing = false), (at = Number(playhead.value)), label()) });
+  const play = h('button', { type: 'button', onclick: () => ((playing = !playing), label()) }, 'Pause');
+  const prompt = h('input', { id: 'tweak', maxlength: 500, placeholder: 'Change it, and it is made again', oninput: () => later() });
+  const strength = h('input', { type: 'range', min: 0, max: 1, step: 0.05, value: 1, 'aria-label': 'Strength', oninput: () => later() });
+  const [from, to] = [0, 0].map((_, i) => h('input', { type: 'number', min: 0, step: 0.1, 'aria-label': i ? 'End in seconds' : 'Start in seconds', onchange: () => later() }));
+  const mode = h('select', { id: 'compare-mode', 'aria-label': 'How to look', onchange: () => draw() }, new Option('Only A', 'a'), new Option('A | B wipe', 'wipe'), new Option('Difference', 'difference'), new Option('Onion skin', 'onion'));
+  const wipe = h('input', { type: 'range', min: 0, max: 100, value: 50, 'aria-label': 'Where A ends and B begins' });
+  const words = h('p.note.num', { id: 'tweak-words', 'aria-live': 'polite' });
+  const strip = h('ol.strip', { id: 'strip', 'aria-label': 'Revisions' });
+  const picker = h('input.sr', { id: 'interactive-file', type: 'file', accept: 'video/*,image/*', onchange: () => picker.files[0] && load(() => upload(picker.files[0])) });
+  const start = h('div.card.row', { id: 'interactive-start' },
+    h('button.primary', { type: 'button', onclick: () => load(fromCamera('camera')) }, `Take ${SECONDS} s of the camera`),
+    h('button', { type: 'button', id: 'take-scene', onclick: () => load(fromCamera('scene')) }, `Take ${SECONDS} s of the built-in scene`),
+    h('label.button', {}, 'Open a file', picker),
+    live.transport ? h('button', { type: 'button', onclick: () => load(null) }, 'Last seconds of the live session') : null);
+  const bench = h('div.bench', { hidden: true },
+    h('div.bench-main', {}, h('div.row', {}, h('label.field.grow', {}, 'Prompt', prompt), h('label.field', {}, 'Strength', strength), h('label.field.short', {}, 'From', from), h('label.field.short', {}, 'To', to)), words,
+      h('div.bench-picture', {}, canvas), h('div.row', { style: 'align-items:center' }, play, h('div.grow', {}, playhead), mode, h('div', { style: 'width:9rem' }, wipe))),
+    h('aside', {}, h('h2', {}, 'Revisions'), strip));
+  box.append(h('div.lead', {}, h('h1', {}, 'Interactive: change it, see it again'), h('p', {}, 'Tier 2. A short clip is made again within a moment of every change: first the picture under the playhead, then every fourth, then all. It answers you, but not the camera.')), start, bench);
+
+  const fromCamera = (kind) => async () => {
+    const source = await sources[kind]();
+    try {
+      return await upload(await recorded(source.stream, SECONDS, (rest) => (words.textContent = `Taking pictures, ${rest.toFixed(1)} s left`)));
+    } finally {
+      source.stop();
+    }
+  };
+
+  async function load(get) {
+    trouble(null);
+    for (const button of start.querySelectorAll('button')) button.disabled = true;
+    start.append(words);
+    try {
+      const body = get ? { upload: (words.textContent = 'Taking it in…') && (await get()).id } : { session: live.transport.session.session };
+      if (left) return;
+      clip?.close();
+      clip = await InteractiveClip.open(body);
+      for (const name of ['revision', 'picture']) clip.addEventListener(name, () => paintSoon());
+      clip.addEventListener('closed', () => !left && trouble('The connection to the clip broke.', [['Open it again', () => load(get)]]));
+      const { duration_s: length, width, height } = clip.clip.source;
+      Object.assign(canvas, { width: Math.min(960, width), height: Math.round((Math.min(960, width) * height) / width) });
+      playhead.max = to.value = to.max = from.max = length;
+      from.value = 0;
+      [shown, against, at] = [0, 0, 0];
+      bench.hidden = false;
+      bench.querySelector('.bench-picture').before(words);
+      words.textContent = `${length.toFixed(1)} s, ${clip.clip.source.frames} frames.`;
+      await clip.send('select', { revision: 0 }).catch(() => {});
+      if (prompt.value) tweak();
+      prompt.focus();
+    } catch (error) {
+      words.textContent = '';
+      trouble(error.kind === 'gone' ? 'This server has no interactive clips.' : error.message);
+    } finally {
+      for (const button of start.querySelectorAll('button')) button.disabled = false;
+    }
+  }
+
+  function later() {
+    clearTimeout(tweaking);
+    tweaking = setTimeout(() => tweak(), 180);
+  }
+
+  async function tweak(more = {}) {
+    if (!clip) return;
+    const sentAt = performance.now();
+    const trim = { start_s: Number(from.value), end_s: Number(to.value) };
+    try {
+      const { revision } = await clip.send(more.revision ? 'branch' : 'tweak', { prompt: prompt.value, strength: Number(strength.value), trim, playhead_s: at, ...more });
+      against = more.revision ?? (shown && shown !== revision.number ? shown : against);
+      shown = revision.number;
+      const first = ({ detail }) => {
+        if (detail.revision !== revision.number) return;
+        clip.removeEventListener('picture', first);
+        words.textContent = `Revision ${revision.number}: first picture here after ${ms(performance.now() - sentAt)}.`;
+      };
+      clip.addEventListener('picture', first);
+      paintSoon();
+    } catch (error) {
+      words.textContent = error.message;
+    }
+  }
+
+  let painting = 0;
+  function paintSoon() {
+    if (!painting) painting = setTimeout(() => ((painting = 0), paint()), 120);
+  }
+
+  function paint() {
+    strip.replaceChildren(...[{ number: 0, prompts: 'source', state: 'full' }, ...clip.revisions.values()].map((r) => {
+      const have = clip.pictures.get(r.number)?.size ?? 0;
+      const cell = h('canvas', { width: 160, height: Math.round((160 * canvas.height) / canvas.width), 'aria-hidden': 'true' });
+      clip.bitmap(r.number, at * 1000).then((b) => b && cell.getContext('2d').drawImage(b, 0, 0, cell.width, cell.height));
+      const times = r.number === 0 ? `${have} pictures` : r.error ?? `preview ${ms(r.to_preview_ms)} · full ${r.state === 'full' ? ms(r.to_full_ms) : r.state === 'superseded' ? 'given up for a newer one' : `${have} of ${r.end - r.first}`}`;
+      return h('li', { 'aria-current': r.number === shown ? 'true' : null, dataset: { revision: r.number } },
+        h('button.cell', { type: 'button', onclick: () => ((shown = r.number), clip.pictures.get(r.number)?.size || clip.send('select', { revision: r.number }).catch((e) => (words.textContent = e.message)), paint()) }, cell, h('span', {}, `${r.number ? `#${r.number} ` : ''}${r.name || (r.prompts ?? '').replace(/^0s /, '') || 'as it is'}`)),
+        h('p.note.num', {}, times, r.unknown_words?.length ? ` · not understood: ${r.unknown_words.join(', ')}` : ''),
+        h('div.row', {}, h('button.quiet', { type: 'button', 'aria-pressed': String(r.number === against), onclick: () => ((against = r.number), mode.value === 'a' && (mode.value = 'wipe'), paint()) }, 'B'),
+          r.number ? h('button.quiet', { type: 'button', onclick: () => ((prompt.value = (r.prompts ?? '').replace(/^0s /, '')), tweak({ revision: r.number })) }, 'Branch') : null,
+          r.number ? h('button.quiet', { type: 'button', onclick: () => exported(r.number) }, 'Export') : null));
+    }));
+    draw();
+  }
+
+  async function exported(revision) {
+    try {
+      const { clip: job } = await clip.send('export', { revision, format: 'mp4' });
+      words.replaceChildren(`Revision ${revision} becomes a clip in full quality: `, h('a', { href: '#clips' }, 'see the queue'), ` (${job.state}).`);
+    } catch (error) {
+      words.textContent = error.message;
+    }
+  }
+
+  function label() {
+    play.textContent = playing ? 'Pause' : 'Play';
+    draw();
+  }
+
+  async function draw() {
+    if (!clip) return;
+    const pen = canvas.getContext('2d');
+    const [a, b] = await Promise.all([clip.bitmap(shown, at * 1000), mode.value === 'a' ? null : clip.bitmap(against, at * 1000)]);
+    if (!a) return;
+    const { width, height } = canvas;
+    pen.globalCompositeOperation = 'source-over';
+    pen.globalAlpha = 1;
+    pen.drawImage(a, 0, 0, width, height);
+    if (!b) return;
+    if (mode.value === 'difference') pen.globalCompositeOperation = 'difference';
+    if (mode.value === 'onion') pen.globalAlpha = wipe.value / 100;
+    pen.save();
+    if (mode.value === 'wipe') {
+      pen.beginPath();
+      pen.rect((width * wipe.value) / 100, 0, width, height);
+      pen.clip();
+    }
+    pen.drawImage(b, 0, 0, width, height);
+    pen.restore();
+  }
+
+  let before = performance.now();
+  const step = (now) => {
+    if (left) return;
+    requestAnimationFrame(step);
+    const passed = (now - before) / 1000;
+    if (passed < 1 / 31) return;
+    before = now;
+    if (!clip || !playing || document.hidden) return;
+    const [start, end] = [Number(from.value), Number(to.value)];
+    at = at + passed >= end ? start : Math.max(start, at + passed);
+    playhead.value = at;
+    draw();
+  };
+  requestAnimationFrame(step);
+  return () => {
+    left = true;
+    clearTimeout(tweaking);
+    clip?.close();
+  };
+}

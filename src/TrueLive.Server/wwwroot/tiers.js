@@ -1,0 +1,197 @@
+// Three tiers side by side: the same source and the same change, asked of all three at one moment, and when each answered.
+import { follow, upload } from './clips.js';
+import { h, ms, post, seconds, trouble } from './dom.js';
+import { InteractiveClip, recorded } from './revisions.js';
+import { Session } from './session.js';
+
+const SECONDS = 3;
+// Live shows its answer for this long before it stands aside on a machine that cannot run all three at once.
+const ASIDE_AFTER = 2000;
+const TIERS = [
+  { id: 'live', number: 3, title: 'Live', promise: 'Each camera frame, at once', answers: 'Yes: every frame' },
+  { id: 'interactive', number: 2, title: 'Interactive', promise: 'A short clip, made again when you ask', answers: 'Only when you ask' },
+  { id: 'clip', number: 1, title: 'Clip', promise: 'A finished file', answers: 'No' },
+];
+
+export function open(box, live) {
+  if (live.session.running) live.session.stop('Stopped for the comparison.');
+  let asked = { prompt: '', size: '384x216' };
+  const session = new Session(() => ({ model: null, size: asked.size, prompt: asked.prompt, strength: 1 }));
+  live.truth.watch(session);
+  let clip = null;
+  let uploaded = null;
+  let left = false;
+  let t0 = null;
+  let takenAt = null;
+  let timer = 0;
+  let aside = null;
+  const leaving = new AbortController();
+  const landed = {};
+
+  const source = h('select', { id: 'tiers-source' }, new Option('Built-in scene', 'scene'), new Option('Camera', 'camera'));
+  const prompt = h('input', { id: 'tiers-prompt', value: 'ink', maxlength: 200 });
+  const go = h('button.primary', { id: 'tiers-go', type: 'submit' }, 'Start');
+  const status = h('p', { role: 'status', id: 'tiers-status' }, 'Starts one live session, one interactive clip and one clip job on this server.');
+  const columns = TIERS.map((tier) => {
+    const age = h('p.age.num', {}, '');
+    const stage = h('div.tier-picture', {}, age);
+    const facts = h('dl.num');
+    return { ...tier, stage, age, facts, fact: {}, box: h('article', { className: `card tier ${tier.id}`, 'aria-label': `Tier ${tier.number}, ${tier.title}` }, h('header', {}, h('span.tier-number', {}, String(tier.number)), h('div', {}, h('h2', {}, tier.title), h('p.note', {}, tier.promise))), stage, facts) };
+  });
+  const by = Object.fromEntries(columns.map((c) => [c.id, c]));
+  const lanes = h('div.lanes', { role: 'img', 'aria-label': 'No change was asked for yet.' });
+  box.append(h('div.lead', {}, h('h1', {}, 'One change. Three answers.'), h('p', {}, 'The same source, the same words, asked of all three tiers at the same moment.')),
+    h('form.card.row', { onsubmit: (event) => (event.preventDefault(), run()) }, h('label.field', {}, 'Source', source), h('label.field.grow', {}, 'The change', prompt), go, status),
+    lanes, h('div.tier-columns', {}, ...columns.map((c) => c.box)));
+  fill();
+
+  async function run() {
+    go.disabled = true;
+    trouble(null);
+    try {
+      if (!clip) await prepare();
+      if (!left) await change();
+    } catch (error) {
+      if (!left) trouble(error.kind === 'gone' ? 'This server does not offer all three tiers.' : error.message);
+    } finally {
+      go.disabled = false;
+      go.textContent = clip ? 'Change it again' : 'Start';
+    }
+  }
+
+  async function prepare() {
+    asked.prompt = '';
+    await new Promise((resolve, reject) => {
+      session.addEventListener('opened', resolve, { once: true });
+      session.addEventListener('failed', ({ detail }) => reject(detail.error), { once: true });
+      session.start(source.value, {});
+    });
+    by.live.stage.prepend(session.transport.view);
+    const film = await recorded(session.source.stream, SECONDS, (rest) => (status.textContent = `Taking ${SECONDS} s of the source for tiers 2 and 1: ${rest.toFixed(1)} s`));
+    takenAt = performance.now() - SECONDS * 500;
+    status.textContent = 'Handing it to tiers 2 and 1…';
+    uploaded = await upload(film, 'three-tiers.webm');
+    clip = await InteractiveClip.open({ upload: uploaded.id, size: asked.size });
+    clip.addEventListener('picture', ({ detail }) => detail.revision > 0 && detail.revision === clip.newest && picture(detail.count));
+    const canvas = h('canvas', { width: 384, height: 216 });
+    by.interactive.stage.prepend(canvas);
+    await clip.send('select', { revision: 0 }).catch(() => {});
+    const source0 = h('video', { src: URL.createObjectURL(film), muted: true, loop: true, playsInline: true, autoplay: true });
+    by.clip.stage.prepend(source0);
+    playRevisions(canvas);
+    timer = setInterval(tick, 100);
+  }
+
+  async function change() {
+    for (const tier of TIERS) landed[tier.id] = {};
+    aside = null;
+    asked.prompt = prompt.value;
+    status.textContent = 'Asked all three at the same moment.';
+    t0 = performance.now();
+    const { accepted } = session.transport.control.command('prompt', { text: prompt.value, strength: 1, transition_ms: 0 });
+    const tweak = clip.send('tweak', { prompt: prompt.value, transition_ms: 0, playhead_s: 0 });
+    const job = post('/v1/clips', { upload: uploaded.id, prompt: prompt.value, size: asked.size, format: 'mp4' });
+    const revision = (await accepted).prompt.revision;
+    session.addEventListener('frame', function seen({ detail }) {
+      if (!detail.trace || detail.trace.revision < revision) return;
+      session.removeEventListener('frame', seen);
+      landed.live.first = landed.live.whole = detail.displayedAt - t0;
+      setTimeout(() => !left && landed.interactive.whole === undefined && stand('pause'), ASIDE_AFTER);
+    });
+    const [, made] = await Promise.all([tweak, job]);
+    const last = await follow(made.id, (j) => (landed.clip.done = j.frames_total ? j.frames_done / j.frames_total : 0), leaving.signal);
+    if (last?.state !== 'done') throw new Error(last?.error ?? 'The clip was not made.');
+    const video = h('video', { src: last.result.url, muted: true, loop: true, playsInline: true, autoplay: true });
+    await new Promise((resolve) => (video.onloadeddata = resolve));
+    by.clip.stage.querySelector('video').replaceWith(video);
+    landed.clip.first = landed.clip.whole = performance.now() - t0;
+    stand('resume');
+    status.textContent = aside === null ? 'All three have answered.' : `All three have answered. This machine cannot run them at once: Live stood still from ${seconds(aside / 1000)} on until the others were done, and their times hold that wait.`;
+  }
+
+  // Live has the machine first; where it leaves no cores the others would wait for ever.
+  function stand(type) {
+    if (type === 'pause') {
+      if (landed.clip.done > 0 && landed.interactive.first !== undefined) return;
+      aside = performance.now() - t0;
+      status.textContent = 'Live has answered and stands still, so that the others get the machine.';
+    } else if (aside === null) return;
+    session.transport?.control.command(type).accepted.catch(() => {});
+  }
+
+  function picture(count) {
+    const now = performance.now() - t0;
+    const mine = landed.interactive;
+    if (!mine) return;
+    mine.first ??= now;
+    const newest = clip.revisions.get(clip.newest);
+    mine.done = newest ? count / (newest.end - newest.first) : 0;
+    if (newest && count >= newest.end - newest.first) mine.whole ??= now;
+  }
+
+  async function playRevisions(canvas) {
+    const length = clip.clip.source.duration_s * 1000;
+    const pen = canvas.getContext('2d');
+    let busy = false;
+    const step = async () => {
+      if (left) return;
+      requestAnimationFrame(step);
+      if (busy) return;
+      busy = true;
+      const at = performance.now() % length;
+      const bitmap = (await clip.bitmap(clip.newest, at)) ?? (await clip.bitmap(0, at));
+      if (bitmap) pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+      busy = false;
+    };
+    step();
+  }
+
+  function tick() {
+    if (document.hidden) return;
+    fill();
+    draw();
+    const age = session.figures.latency.quantile(0.5);
+    by.live.age.textContent = session.state === 'paused' ? 'stands still for the others' : age === null ? '' : `shows now, ${ms(age)} ago`;
+    const old = takenAt === null ? '' : `shows ${Math.round((performance.now() - takenAt) / 1000)} s ago`;
+    by.interactive.age.textContent = by.clip.age.textContent = old;
+  }
+
+  function fill() {
+    for (const c of columns) {
+      const mine = landed[c.id] ?? {};
+      const f = session.figures;
+      const rows = [['Change seen after', ms(mine.first)], [c.id === 'live' ? 'Goes on' : 'Whole after', c.id === 'live' ? 'as long as you like' : ms(mine.whole)],
+        ['Answers the camera', c.answers], c.id === 'live' ? ['Glass to glass', f.latency.count ? `${ms(f.latency.quantile(0.5))} (n=${f.latency.count})` : 'not measured'] : ['Length', takenAt === null ? `${SECONDS} s` : clip ? seconds(clip.clip.source.duration_s) : `${SECONDS} s`]];
+      rows.forEach(([name, value], i) => {
+        if (!c.fact[i]) c.facts.append(h('div', {}, h('dt', {}, name), (c.fact[i] = h('dd'))));
+        if (c.fact[i].textContent !== value) c.fact[i].textContent = value;
+      });
+    }
+  }
+
+  // One clock for all: a lane for each tier, a dot where its first changed picture was seen, a bar while it is being made.
+  function draw() {
+    if (t0 === null) return;
+    const now = performance.now() - t0;
+    const last = Math.max(...TIERS.map((t) => landed[t.id]?.whole ?? now));
+    const span = Math.max(1000, Math.min(now, last) * 1.15);
+    const x = (t) => `${Math.min(100, (100 * t) / span)}%`;
+    lanes.setAttribute('aria-label', TIERS.map((t) => `${t.title}: ${landed[t.id]?.first === undefined ? 'no answer yet' : `changed picture after ${ms(landed[t.id].first)}`}`).join('. '));
+    lanes.replaceChildren(...TIERS.map((t) => {
+      const mine = landed[t.id] ?? {};
+      const end = mine.whole ?? now;
+      return h(`div.lane.${t.id}`, {}, h('b', {}, t.title), h('div.track', {},
+        t.id === 'live' && mine.first !== undefined ? h('i.flow', { style: `left:${x(mine.first)};width:calc(${x(session.state === 'paused' ? aside : now)} - ${x(mine.first)})` }) : h('i.wait', { style: `left:0;width:${x(end)}` }),
+        mine.first === undefined ? null : h('i.dot', { style: `left:${x(mine.first)}` }),
+        mine.first === undefined ? null : h('span.num', { style: `left:${x(mine.first)}`, className: mine.first / span > 0.7 ? 'num before' : 'num' }, ms(mine.first))));
+    }), h('p.note.num.scale', {}, h('span', {}, 'you change it'), h('span', {}, `${(span / 1000).toFixed(1)} s`)));
+  }
+
+  return () => {
+    left = true;
+    leaving.abort();
+    clearInterval(timer);
+    session.stop();
+    clip?.close();
+  };
+}

@@ -1,0 +1,190 @@
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+
+namespace TrueLive.Models.Tests.Onnx;
+
+/// <summary>What a manifest can say, each on a small network that ONNX Runtime runs.</summary>
+public sealed class ManifestFeaturesTests
+{
+    private static readonly (float R, float G, float B) Tan = (0.8f, 0.4f, 0.2f);
+
+    private readonly FramePool _pool = new("manifest features", 4);
+
+    public static TheoryData<string, string, string, float, float> Pictures()
+    {
+        var data = new TheoryData<string, string, string, float, float>();
+        foreach (var layout in new[] { "nchw", "nhwc" })
+        {
+            foreach (var colour in new[] { "rgb", "bgr" })
+            {
+                foreach (var (type, black, white) in new[] { ("float32", 0f, 1f), ("float32", 0, 255), ("float32", -1, 1), ("float16", 0, 1), ("float16", 0, 255), ("uint8", 0, 255) })
+                    data.Add(layout, colour, type, black, white);
+            }
+        }
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Pictures))]
+    public void A_picture_goes_in_and_out_in_the_layout_order_type_and_range_of_the_manifest(string layout, string colour, string type, float black, float white)
+    {
+        // The network keeps its first channel and makes the others black, in its own numbers.
+        var element = type switch { "float32" => Element.Float, "float16" => Element.Half, _ => Element.Uint8 };
+        long[] shape = layout == "nchw" ? [1, 3, 0, 0] : [1, 0, 0, 3], channels = layout == "nchw" ? [1, 3, 1, 1] : [1, 1, 1, 3];
+        var network = new OnnxGraph().Input("x", element, shape).Output("y", element, shape)
+            .Constant("first", [1, 0, 0], channels).Constant("black", [0, black, black], channels)
+            .Node("Cast", ["x"], ["f"], ("to", 1)).Node("Mul", ["f", "first"], ["m"]).Node("Add", ["m", "black"], ["a"]).Node("Cast", ["a"], ["y"], ("to", (long)element));
+        using var folder = new ModelFolder(network.Bytes(), FormattableString.Invariant($"\"layout\": \"{layout}\", \"colour\": \"{colour}\", \"type\": \"{type}\", \"range\": [{black}, {white}]"));
+        using var model = folder.Load();
+        using var session = model.CreateSession(32, 16);
+        Colours.AssertNear(colour == "rgb" ? (Tan.R, 0, 0) : (0, 0, Tan.B), session.After(_pool, Tan));
+    }
+
+    [Fact]
+    public void Mean_and_deviation_reach_the_network_and_are_not_taken_over_by_the_output()
+    {
+        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0)
+            .Constant("std", [0.5f, 0.25f, 2], 1, 3, 1, 1).Constant("mean", [0.1f, 0.2f, 0.3f], 1, 3, 1, 1)
+            .Node("Mul", ["x", "std"], ["m"]).Node("Add", ["m", "mean"], ["y"]);
+        using var folder = new ModelFolder(network.Bytes(), "\"mean\": [0.1, 0.2, 0.3], \"std\": [0.5, 0.25, 2]");
+        using var model = folder.Load();
+        using var session = model.CreateSession(32, 16);
+        Colours.AssertNear(Tan, session.After(_pool, Tan));
+    }
+
+    [Fact]
+    public void A_fixed_size_is_the_only_one_and_a_fourth_channel_is_ones()
+    {
+        var network = new OnnxGraph().Input("x", Element.Float, 1, 4, 24, 40).Output("y", Element.Float, 1, 3, 24, 40)
+            .Whole("at", [3, 3, 3], 3).Node("Gather", ["x", "at"], ["y"], ("axis", 1));
+        using var folder = new ModelFolder(network.Bytes(), "\"channels\": 4", size: "\"width\": 40, \"height\": 24");
+        using var model = folder.Load();
+        Assert.Equal((40, 24), model.Info.Sizes.Nearest(1920, 1080));
+        using var session = model.CreateSession(40, 24);
+        Colours.AssertNear((1, 1, 1), session.After(_pool, Tan));
+    }
+
+    [Fact]
+    public void Any_number_of_states_of_any_type_goes_from_step_to_step()
+    {
+        // y = a + b / 2: a grows by 0.1 a step (float), c by one (int64, shown as nothing), d is the frame before in half floats at half size.
+        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0)
+            .Input("a", Element.Float, 1).Output("a2", Element.Float, 1).Input("b", Element.Float, 1, 3, 0, 0).Output("b2", Element.Float, 1, 3, 0, 0)
+            .Input("c", Element.Int64, 1, 2).Output("c2", Element.Int64, 1, 2).Input("d", Element.Half, 1, 3, 0, 0).Output("d2", Element.Half, 1, 3, 0, 0)
+            .Constant("tenth", [0.1f], 1).Constant("half", [0.5f], 1).Whole("one", [1L], 1).Whole("start", [0L, 0, 0, 0], 4).Whole("end", [1L, 3, 10000, 10000], 4).Whole("stride", [1L, 1, 2, 2], 4).Whole("axes", [0L, 1, 2, 3], 4)
+            .Node("Add", ["a", "tenth"], ["a2"]).Node("Identity", ["x"], ["b2"]).Node("Add", ["c", "one"], ["c2"])
+            .Node("Slice", ["x", "start", "end", "axes", "stride"], ["s"]).Node("Cast", ["s"], ["d2"], ("to", 10))
+            .Node("Mul", ["b", "half"], ["h"]).Node("Add", ["h", "a"], ["y"]);
+        using var folder = new ModelFolder(network.Bytes(), more: """
+            "states": [ { "input": "a", "output": "a2", "shape": [1] }, { "input": "b", "output": "b2", "channels": 3 },
+                        { "input": "c", "output": "c2", "shape": [1, 2] }, { "input": "d", "output": "d2", "channels": 3, "divide": 2 } ]
+            """);
+        using var model = folder.Load();
+        using var session = model.Open(32, 16);
+        Colours.AssertNear((0, 0, 0), session.After(_pool, Tan));
+        Colours.AssertNear((0.5f, 0.3f, 0.2f), session.After(_pool, (0, 1, 0)));
+        Colours.AssertNear((0.2f, 0.7f, 0.2f), session.After(_pool, Tan));
+        var numbers = new float[3 * 8 * 16];
+        session.State[2].Read(numbers.AsSpan(0, 2));
+        Assert.Equal([3, 3], numbers[..2]);
+        session.State[3].Read(numbers);
+        Assert.Equal(0.8f, numbers[0], 0.01f);
+        var memory = session.Capture();
+        var next = session.After(_pool, Tan);
+        session.Reset();
+        Colours.AssertNear((0, 0, 0), session.After(_pool, Tan));
+        session.Restore(memory);
+        Assert.Equal(next, session.After(_pool, Tan));
+    }
+
+    [Theory]
+    [InlineData("nchw", "float32")]
+    [InlineData("nhwc", "float16")]
+    public void The_picture_itself_may_be_the_memory(string layout, string type)
+    {
+        var element = type == "float32" ? Element.Float : Element.Half;
+        long[] shape = layout == "nchw" ? [1, 3, 0, 0] : [1, 0, 0, 3];
+        var network = new OnnxGraph().Input("x", element, shape).Input("before", element, shape).Output("y", element, shape)
+            .Constant("half", [0.5f], 1).Node("Cast", ["half"], ["h"], ("to", (long)element)).Node("Add", ["x", "before"], ["s"]).Node("Mul", ["s", "h"], ["y"]);
+        using var folder = new ModelFolder(network.Bytes(14), $"\"layout\": \"{layout}\", \"type\": \"{type}\"", more: "\"states\": [{ \"input\": \"before\", \"output\": \"y\", \"channels\": 3 }]");
+        using var model = folder.Load();
+        using var session = model.CreateSession(32, 16);
+        foreach (var share in new[] { 0.5f, 0.75f, 0.875f })
+            Colours.AssertNear((Tan.R * share, Tan.G * share, Tan.B * share), session.After(_pool, Tan));
+    }
+
+    [Fact]
+    public void A_style_vector_is_named_by_its_looks_without_any_word_table()
+    {
+        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("style", Element.Float, 0, 1, 3).Output("y", Element.Float, 1, 3, 0, 0)
+            .Whole("shape", [1L, 3, 1, 1], 4).Constant("zero", [0f], 1).Node("Reshape", ["style", "shape"], ["s"]).Node("Mul", ["x", "zero"], ["z"]).Node("Add", ["z", "s"], ["y"]);
+        using var folder = new ModelFolder(network.Bytes(), more: """
+            "style": { "input": "style", "length": 3 },
+            "looks": [ { "id": "red", "title": "Red", "anchors": [], "style": [1, 0, 0] }, { "id": "blue-sky", "title": "Blue", "anchors": ["azure"], "style": [0, 0, 1] } ]
+            """);
+        using var model = folder.Load();
+        using var session = model.CreateSession(32, 16);
+        (float, float, float) With(string text) => session.After(_pool, Tan, new Prompt(1, text, 1, TimeSpan.Zero, model.Read(text)));
+        Colours.AssertNear((1, 0, 0), With("red"));
+        Colours.AssertNear((0, 0, 1), With("azure"));
+        Assert.Equal("blue-sky", model.Read("blue-sky").Looks[0].Look);
+        Assert.Equal([0.5f, 0.5f], model.Read("(red:0.5) (azure:0.5)").Looks.Select(l => l.Weight));
+        Assert.False(model.Read("green").Understood);
+    }
+
+    [Fact]
+    public void Further_inputs_of_any_type_are_filled_with_their_values()
+    {
+        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("gain", Element.Float).Input("count", Element.Int64, 1).Input("small", Element.Int32, 1).Input("on", Element.Bool, 1).Output("y", Element.Float, 1, 3, 0, 0)
+            .Node("Cast", ["count"], ["c"], ("to", 1)).Node("Cast", ["small"], ["s"], ("to", 1)).Node("Cast", ["on"], ["o"], ("to", 1))
+            .Node("Mul", ["x", "gain"], ["a"]).Node("Div", ["a", "c"], ["b"]).Node("Div", ["b", "s"], ["d"]).Node("Mul", ["d", "o"], ["y"]);
+        using var folder = new ModelFolder(network.Bytes(), more: """
+            "inputs": [{ "name": "gain", "value": 3 }, { "name": "count", "value": 2 }, { "name": "small", "value": 3 }, { "name": "on", "value": 1 }]
+            """);
+        using var model = folder.Load();
+        using var session = model.CreateSession(32, 16);
+        Colours.AssertNear((0.4f, 0.2f, 0.1f), session.After(_pool, Tan));
+    }
+
+    [Theory]
+    [InlineData("nhwc", 1, "float32")]
+    [InlineData("nchw", 2, "float32")]
+    [InlineData("nhwc", 2, "uint8")]
+    public void A_mask_of_half_size_keeps_what_is_white_and_blurs_the_rest(string layout, int channels, string type)
+    {
+        // The mask is white in the left half: its last channel says so, the one before says the opposite.
+        var element = type == "uint8" ? Element.Uint8 : Element.Float;
+        float white = type == "uint8" ? 255 : 1;
+        long[] shape = layout == "nhwc" ? [1, 32, 64, channels] : [1, channels, 32, 64];
+        var values = new float[32 * 64 * channels];
+        for (var i = 0; i < values.Length; i++)
+        {
+            var (channel, x) = layout == "nhwc" ? (i % channels, i / channels % 64) : (i / (32 * 64), i % 64);
+            values[i] = x < 32 == (channel == channels - 1) ? white : 0;
+        }
+        var network = new OnnxGraph().Input("x", Element.Float, 1, 64, 128, 3).Output("y", element, shape)
+            .Constant("mask", values, shape).Constant("zero", [0f], 1).Node("ReduceMax", ["x"], ["r"], ("keepdims", 1)).Node("Mul", ["r", "zero"], ["z"]).Node("Add", ["mask", "z"], ["m"]).Node("Cast", ["m"], ["y"], ("to", (long)element));
+        using var folder = new ModelFolder(network.Bytes(), "\"layout\": \"nhwc\", \"range\": [-1, 1]", $"\"role\": \"mask\", \"layout\": \"{layout}\", \"type\": \"{type}\", \"channel\": {channels - 1}", "\"width\": 128, \"height\": 64");
+        using var model = folder.Load();
+        using var session = model.CreateSession(128, 64);
+        using var input = Colours.Frame(_pool, 128, 64, (0.5f, 0.5f, 0.5f));
+        for (var i = 0; i < input.Y.Length; i += 2)
+            (input.Y[i], input.Y[i + 1]) = (40, 200);
+        using var output = session.Step(input, Prompt.None);
+        int Contrast(int x) => Math.Abs(output.Y[32 * output.StrideY + x] - output.Y[32 * output.StrideY + x + 1]);
+        Assert.Equal(160, Contrast(20));
+        Assert.InRange(Contrast(100), 0, 8);
+    }
+
+    [Fact]
+    public void A_network_that_makes_no_picture_passes_the_input_on()
+    {
+        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 1, 1, 1).Output("z", Element.Float, 1, 1, 1, 1)
+            .Node("ReduceMax", ["x"], ["y"], ("keepdims", 1)).Node("ReduceMin", ["x"], ["z"], ("keepdims", 1));
+        using var folder = new ModelFolder(network.Bytes(), output: "\"role\": \"data\"");
+        using var model = folder.Load();
+        using var session = model.CreateSession(32, 16);
+        Colours.AssertNear(Tan, session.After(_pool, Tan));
+        Assert.Equal(0, model.FramesOut);
+    }
+}

@@ -1,0 +1,77 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+
+namespace TrueLive.Models.Tests;
+
+/// <summary>The shipped network in ONNX Runtime against the same weights in PyTorch; training/parity.py makes the fixture.</summary>
+public sealed class ParityTests(LiveTiny tiny) : IClassFixture<LiveTiny>
+{
+    private const int Width = 256;
+    private const int Height = 192;
+    private const int Frames = 30;
+    private const int Samples = 31;
+
+    private readonly FramePool _pool = new("parity", 2);
+
+    [Fact]
+    public void Thirty_frames_with_their_memory_are_what_PyTorch_computes()
+    {
+        var fixture = File.ReadAllBytes(Path.Combine(Repository.Root, "tests", "TrueLive.Models.Tests", "live-tiny.parity.bin"));
+        var network = SHA256.HashData(File.ReadAllBytes(Path.Combine(Repository.LiveTiny, "live-tiny.onnx")));
+        Assert.True(fixture.AsSpan(0, 32).SequenceEqual(network), "The fixture is of other weights. Make it anew: cd training && python3 parity.py ../models/live-tiny ../tests/TrueLive.Models.Tests/live-tiny.parity.bin");
+        var wanted = MemoryMarshal.Cast<byte, float>(fixture.AsSpan(32));
+        var looks = tiny.Model.Manifest.Looks;
+        var prompts = new[] { looks[1], looks[looks.Length / 2], looks[^1] }
+            .Select((look, i) => new Prompt(i + 1, look.Id, 1, TimeSpan.Zero, PromptReading.Empty with { Style = [.. look.Style] })).ToArray();
+        using var session = tiny.Model.Open(Width, Height);
+        double worst = 0;
+        var at = 0;
+        for (var t = 0; t < Frames; t++)
+        {
+            using var input = Picture(t);
+            session.Step(input, prompts[t / 10]).Dispose();
+            var image = session.Result.Floats[..session.Result.Count];
+            Compare(Mean(image), wanted[at++]);
+            for (var i = 0; i < Samples; i++)
+                Compare(image[i * (image.Length / Samples) + 1234], wanted[at++]);
+        }
+        foreach (var state in session.State)
+            Compare(Mean(state.Floats[..state.Count]), wanted[at++]);
+        Assert.Equal(wanted.Length, at);
+        TestContext.Current.TestOutputHelper?.WriteLine(worst.ToString("0.0e0", CultureInfo.InvariantCulture));
+        Assert.InRange(worst, 0, 1e-3);
+
+        void Compare(double found, double wanted) => worst = Math.Max(worst, Math.Abs(found - wanted));
+    }
+
+    private VideoFrame Picture(int t)
+    {
+        var frame = _pool.Rent(Width, Height);
+        frame.Colour = ColourSpace.Bt709Limited;
+        frame.Time = new FrameTime(t, TimeSpan.FromSeconds(t / 30.0), 0, (uint)(t * 3000));
+        for (var y = 0; y < Height; y++)
+        {
+            for (var x = 0; x < Width; x++)
+                frame.Y[y * frame.StrideY + x] = (byte)(16 + (Triangle(3 * x + 5 * t) + Triangle(2 * y + x - 3 * t)) * 219 / 256);
+        }
+        for (var y = 0; y < frame.ChromaHeight; y++)
+        {
+            for (var x = 0; x < frame.ChromaWidth; x++)
+                (frame.U[y * frame.StrideC + x], frame.V[y * frame.StrideC + x]) = ((byte)(64 + Triangle(2 * x + 4 * t)), (byte)(64 + Triangle(3 * y - 2 * t)));
+        }
+        return frame;
+    }
+
+    private static int Triangle(int n) => Math.Abs((n & 255) - 128);
+
+    private static double Mean(ReadOnlySpan<float> values)
+    {
+        double sum = 0;
+        foreach (var value in values)
+            sum += value;
+        return sum / values.Length;
+    }
+}

@@ -1,0 +1,57 @@
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Models.Onnx;
+using TrueLive.Models.Tests.Onnx;
+
+namespace TrueLive.Models.Tests;
+
+[Collection(Alone.Name)]
+public sealed class ThreadTests
+{
+    /// <summary>A clock that each reading moves on: by one unit for the first half of the readings, by <paramref name="second"/> units after.</summary>
+    private sealed class ScriptedClock(int half, long second) : TimeProvider
+    {
+        private int _readings;
+        private long _now;
+
+        public override long GetTimestamp() => _now += _readings++ < half ? 1000 : second;
+    }
+
+    [Theory]
+    [InlineData(1400, 2)]
+    [InlineData(1100, 1)]
+    [InlineData(700, 1)]
+    public void The_thread_count_is_the_one_that_was_measured_to_be_clearly_faster(long oneThread, int chosen)
+    {
+        Assert.SkipWhen(Environment.ProcessorCount < 2, "One core leaves nothing to choose.");
+        // Two threads are measured first, in seven steps of two readings each.
+        using var model = OnnxVideoModel.Load(Repository.LiveTiny, 0, new ScriptedClock(14, oneThread));
+        Assert.Equal(chosen, model.Threads);
+    }
+
+    [Fact]
+    public void A_second_thread_that_has_nothing_to_do_takes_no_processor_time()
+    {
+        // Sums along a row run on one thread, so that the other one only waits; a spinning one would take as long as the steps.
+        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Whole("axis", [3L]).Constant("small", [1e-3f], 1);
+        for (var i = 0; i < 20; i++)
+            network.Node("CumSum", [i == 0 ? "x" : $"s{i - 1}", "axis"], [$"s{i}"]);
+        using var folder = new ModelFolder(network.Node("Mul", ["s19", "small"], ["y"]).Bytes());
+        var before = Threads();
+        using var model = OnnxVideoModel.Load(folder.Path, 2, TimeProvider.System);
+        using var session = model.CreateSession(256, 256);
+        var workers = Threads().Except(before).ToArray();
+        Assert.NotEmpty(workers);
+        var pool = new FramePool("threads");
+        using var input = Colours.Frame(pool, 256, 256, (0.5f, 0.5f, 0.5f));
+        long Spent() => workers.Sum(w => File.Exists($"{w}/schedstat") ? long.Parse(File.ReadAllText($"{w}/schedstat").Split(' ')[0], null) : 0);
+        var (from, cpu) = (Spent(), Environment.CpuUsage.TotalTime);
+        for (var i = 0; i < 40; i++)
+            session.Step(input, Prompt.None).Dispose();
+        var (idle, all) = (TimeSpan.FromMicroseconds((Spent() - from) / 1000), Environment.CpuUsage.TotalTime - cpu);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{idle.TotalMilliseconds:0} ms of {all.TotalMilliseconds:0} ms");
+        Assert.True(idle < all / 4, $"The waiting thread took {idle.TotalMilliseconds:0} ms of {all.TotalMilliseconds:0} ms.");
+    }
+
+    private static string[] Threads() => Directory.GetDirectories("/proc/self/task");
+}

@@ -1,0 +1,201 @@
+using TrueLive.Core.Clips;
+using TrueLive.Core.Models;
+using TrueLive.Media.Files;
+using TrueLive.Media.Tests.Files;
+using TrueLive.Models.Onnx;
+using TrueLive.Server.Clips;
+
+namespace TrueLive.Server.Tests.Clips;
+
+public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFiles>
+{
+    private static readonly string[] Scene = ["-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=2", "-pix_fmt", "yuv420p"];
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private static OnnxVideoModel Network(int threads = 1) =>
+        OnnxVideoModel.Load(Path.Combine(AppContext.BaseDirectory, "models", "live-tiny"), threads, TimeProvider.System);
+
+    private ClipFileSettings Settings(string input, string output, IVideoModel model, string prompts = "") => new()
+    {
+        Input = input,
+        Output = files[output],
+        Prompts = PromptSchedule.TryParse(prompts, out var schedule, out var error) ? schedule : throw new InvalidOperationException(error),
+        Model = model,
+        Format = ClipFormats.Find(null, output)!.Value,
+    };
+
+    private static Task<ClipFileResult> RenderAsync(ClipFileSettings settings) => new ClipFileRender(settings, TimeProvider.System).RunAsync(CancellationToken.None, Cancel);
+
+    [Theory]
+    [InlineData("vfr", 12, "-f|lavfi|-i|testsrc2=s=320x180:r=30:d=1|-vf|select='lt(mod(n,10),3)+eq(mod(n,10),7)'|-fps_mode|vfr|-pix_fmt|yuv420p")]
+    [InlineData("odd", 10, "-f|lavfi|-i|testsrc2=s=322x182:r=10:d=1|-vf|format=yuv444p,crop=321:181:0:0:exact=1|-pix_fmt|yuv444p|-c:v|ffv1")]
+    [InlineData("ten-bit", 10, "-f|lavfi|-i|testsrc2=s=320x180:r=10:d=1|-pix_fmt|yuv420p10le|-c:v|ffv1")]
+    [InlineData("one", 1, "-f|lavfi|-i|testsrc2=s=320x180:r=25:d=0.04|-pix_fmt|yuv420p")]
+    public async Task Every_frame_of_an_unusual_file_comes_out_at_its_time(string name, int frames, string make)
+    {
+        var input = await files.MakeAsync($"{name}.mkv", make.Split('|'));
+        using var model = new PassthroughModel();
+        var result = await RenderAsync(Settings(input, $"{name}.mp4", model));
+        Assert.Equal((frames, true), (result.Frames, result.Complete));
+        Assert.Equal(await TimesAsync(input), await TimesAsync(files[$"{name}.mp4"]));
+        Assert.False(Directory.Exists(files[$"{name}.mp4.truelive-work"]));
+    }
+
+    [Fact]
+    public async Task Sound_is_kept_in_time_and_the_tier_is_in_the_file()
+    {
+        // The picture begins half a second after the sound, and the sound goes on after the picture has ended.
+        var input = await files.MakeAsync("sound.mkv", "-itsoffset", "0.5", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=10:d=1", "-f", "lavfi", "-i", "sine=f=440:d=5", "-pix_fmt", "yuv420p", "-c:a", "aac");
+        using var model = new PassthroughModel();
+        var result = await RenderAsync(Settings(input, "sound.mp4", model));
+        Assert.Equal(10, result.Frames);
+        Assert.Equal("clip", await files.AskAsync(files["sound.mp4"], "-show_entries", "format_tags=truelive_tier", "-of", "csv=p=0"));
+        Assert.Contains("Tier 1", await files.AskAsync(files["sound.mp4"], "-show_entries", "format_tags=comment", "-of", "csv=p=0"), StringComparison.Ordinal);
+        var sound = double.Parse(await files.AskAsync(files["sound.mp4"], "-select_streams", "a", "-show_entries", "stream=duration", "-of", "csv=p=0"), System.Globalization.CultureInfo.InvariantCulture);
+        Assert.InRange(sound, 0.9, 1.15);
+    }
+
+    [Fact]
+    public async Task A_turned_picture_comes_out_upright()
+    {
+        var flat = await files.MakeAsync("flat.mp4", [.. Scene]);
+        var turned = await files.MakeAsync("turned.mp4", "-i", flat, "-metadata:s:v", "rotate=90", "-c", "copy");
+        using var model = new PassthroughModel();
+        await RenderAsync(Settings(turned, "upright.webm", model));
+        Assert.Equal("192,256", await files.AskAsync(files["upright.webm"], "-select_streams", "v", "-show_entries", "stream=width,height", "-of", "csv=p=0"));
+    }
+
+    [Theory]
+    [InlineData("text.mp4", "cannot be read")]
+    [InlineData("empty.mp4", "is empty")]
+    [InlineData("cut-off.mp4", "cannot be read")]
+    [InlineData("sound-only.m4a", "holds no video")]
+    [InlineData("huge.png", "million pixels")]
+    public async Task What_is_no_video_is_said_in_words_and_leaves_nothing(string name, string words)
+    {
+        var input = files[name];
+        if (name == "text.mp4")
+            await File.WriteAllTextAsync(input, "This is a letter, not a film.", Cancel);
+        else if (name == "empty.mp4")
+            await File.WriteAllBytesAsync(input, [], Cancel);
+        else if (name == "sound-only.m4a")
+            await files.MakeAsync(name, "-f", "lavfi", "-i", "sine=f=440:d=0.2");
+        else if (name == "cut-off.mp4")
+            await File.WriteAllBytesAsync(input, (await File.ReadAllBytesAsync(await files.MakeAsync("whole.mp4", [.. Scene]), Cancel))[..20_000], Cancel);
+        else
+            await File.WriteAllBytesAsync(input, Bomb(60_000, 60_000), Cancel);
+        using var model = new PassthroughModel();
+        var error = await Assert.ThrowsAsync<MediaFileException>(() => RenderAsync(Settings(input, "never.mp4", model)));
+        Assert.Contains(words, error.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(files.Folder, "never*"));
+    }
+
+    [Fact]
+    public async Task A_film_longer_than_allowed_is_refused_even_when_its_header_lies()
+    {
+        var input = await files.MakeAsync("long.mkv", [.. Scene]);
+        using var model = new PassthroughModel();
+        var error = await Assert.ThrowsAsync<MediaFileException>(() => RenderAsync(Settings(input, "short.mp4", model) with { MaxLength = TimeSpan.FromSeconds(1) }));
+        Assert.Contains("at most 1 s", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_film_of_8K_is_scaled_to_what_the_model_takes()
+    {
+        var input = await files.MakeAsync("8k.mkv", "-f", "lavfi", "-i", "color=c=green:s=7680x4320:r=5:d=0.4", "-pix_fmt", "yuv420p", "-c:v", "ffv1");
+        using var model = Network();
+        var result = await RenderAsync(Settings(input, "8k.mp4", model));
+        Assert.Equal(2, result.Frames);
+        Assert.Equal("1280,720", await files.AskAsync(files["8k.mp4"], "-select_streams", "v", "-show_entries", "stream=width,height", "-of", "csv=p=0"));
+    }
+
+    [Fact]
+    public async Task Frames_are_the_same_on_one_and_two_threads()
+    {
+        var input = await files.MakeAsync("threads.mkv", [.. Scene]);
+        using var one = Network(1);
+        using var two = Network(2);
+        await RenderAsync(Settings(input, "one", one, "0s ink; 1s neon"));
+        await RenderAsync(Settings(input, "two", two, "0s ink; 1s neon"));
+        Assert.Equal(Pictures("one"), Pictures("two"));
+    }
+
+    [Fact]
+    public async Task A_rendering_that_was_stopped_goes_on_to_the_same_frames()
+    {
+        var input = await files.MakeAsync("resume.mkv", [.. Scene]);
+        using var model = Network();
+        await RenderAsync(Settings(input, "whole", model, "0s ink; 1s oil"));
+        using var stop = new CancellationTokenSource();
+        var steps = 0;
+        var settings = Settings(input, "parts", model, "0s ink; 1s oil") with
+        {
+            Part = TimeSpan.FromMilliseconds(1),
+            Resume = true,
+            BeforeStep = _ =>
+            {
+                if (++steps == 14)
+                    stop.Cancel();
+            },
+        };
+        var first = await new ClipFileRender(settings, TimeProvider.System).RunAsync(stop.Token, Cancel);
+        Assert.False(first.Complete);
+        Assert.InRange(first.Frames, 14, 25);
+        Assert.Equal(first.Frames, Pictures("parts").Length);
+        var second = await RenderAsync(settings with { BeforeStep = null });
+        Assert.Equal((30, first.Frames, true), (second.Frames, second.Resumed, second.Complete));
+        Assert.Equal(Pictures("whole"), Pictures("parts"));
+        Assert.False(Directory.Exists(files["parts.truelive-work"]));
+    }
+
+    [Fact]
+    public async Task A_cancelled_rendering_leaves_nothing()
+    {
+        var input = await files.MakeAsync("cancel.mkv", [.. Scene]);
+        using var model = new PassthroughModel();
+        using var cancel = new CancellationTokenSource();
+        var settings = Settings(input, "cancelled.mp4", model) with { BeforeStep = _ => cancel.Cancel() };
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => new ClipFileRender(settings, TimeProvider.System).RunAsync(CancellationToken.None, cancel.Token));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(files.Folder, "cancelled*"));
+    }
+
+    [Fact]
+    public async Task A_film_divided_at_its_cuts_has_every_frame_at_its_time_and_says_so()
+    {
+        var input = await files.MakeAsync(
+            "cuts.mp4", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=10:d=3", "-f", "lavfi", "-i", "color=c=white:s=256x192:r=10:d=3", "-f", "lavfi", "-i", "mandelbrot=s=256x192:r=10",
+            "-filter_complex", "[2:v]trim=duration=3,setsar=1[m];[0:v]setsar=1[a];[1:v]setsar=1[b];[a][b][m]concat=n=3:v=1,format=yuv420p", "-g", "17");
+        using var model = Network();
+        var result = await RenderAsync(Settings(input, "divided.mp4", model, "ink") with { Segments = true, Workers = 2 });
+        Assert.Equal((90, true), (result.Frames, result.Complete));
+        Assert.Contains(result.Notes, n => n.Contains("2 scene cuts", StringComparison.Ordinal));
+        Assert.Equal(await TimesAsync(input), await TimesAsync(files["divided.mp4"]));
+    }
+
+    private string[] Pictures(string folder) =>
+        [.. Directory.EnumerateFiles(files[folder], "*.png").Order().Select(f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f))))];
+
+    private async Task<int[]> TimesAsync(string path)
+    {
+        var text = await files.AskAsync(path, "-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0");
+        var times = text.Split('\n').Select(t => t.Trim(',', ' ')).Where(t => t.Length > 0).Select(t => double.Parse(t, System.Globalization.CultureInfo.InvariantCulture)).ToArray();
+        return [.. times.Select(t => (int)Math.Round((t - times[0]) * 100))];
+    }
+
+    // A picture of a few bytes that claims to be enormous.
+    private static byte[] Bomb(int width, int height)
+    {
+        byte[] head = [0, 0, 0, 13, .. "IHDR"u8, (byte)(width >> 24), (byte)(width >> 16), (byte)(width >> 8), (byte)width, (byte)(height >> 24), (byte)(height >> 16), (byte)(height >> 8), (byte)height, 8, 2, 0, 0, 0];
+        var sum = 0xFFFFFFFF;
+        foreach (var b in head.AsSpan(4))
+        {
+            sum ^= b;
+            for (var i = 0; i < 8; i++)
+                sum = (sum & 1) != 0 ? sum >> 1 ^ 0xEDB88320 : sum >> 1;
+        }
+        sum = ~sum;
+        byte[] crc = [(byte)(sum >> 24), (byte)(sum >> 16), (byte)(sum >> 8), (byte)sum];
+        return [0x89, .. "PNG\r\n"u8, 0x1A, 0x0A, .. head, .. crc, 0, 0, 0, 0, .. "IDAT"u8, 0x35, 0xAF, 0x06, 0x1E];
+    }
+}

@@ -1,0 +1,146 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json.Nodes;
+using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Whip;
+
+namespace TrueLive.Server.Tests.Http;
+
+/// <summary>WHIP and WHEP against the real server with real codecs; the browser's side is in the end-to-end tests.</summary>
+public sealed class WhipTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(VideoCodec.H264, true)]
+    [InlineData(VideoCodec.Vp8, true)]
+    [InlineData(VideoCodec.H264, false)]
+    public async Task Every_picture_that_comes_back_is_one_that_went_in_and_the_trace_says_which(VideoCodec codec, bool udp)
+    {
+        await using var server = await RunningServer.StartAsync(o => o.WebrtcUdp = udp);
+        await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip?model=passthrough"), codec);
+        await client.OpenControlAsync();
+        await client.PicturesAsync(30);
+        Assert.Equal(!udp, client.Whip.Peer.Path!.Value.IsTcp);
+        // Numbers of the scene, none twice, in order: nothing was repeated, mixed up or made up.
+        Assert.Equal(client.Numbers.Distinct().Order(), client.Numbers);
+        Assert.InRange(client.Numbers[^1], 29, 3000);
+        var hello = await client.MessageAsync(m => (string?)m["type"] == "session");
+        Assert.Equal("webrtc", (string?)hello["transport"]);
+        // The scene counts media time in frames of 3000.
+        var trace = await client.MessageAsync(m => (string?)m["type"] == "frame");
+        Assert.Equal(0, (long)trace["media_time"]! % 3000);
+        Assert.Equal("passed_through", (string?)trace["origin"]);
+    }
+
+    [Fact]
+    public async Task A_prompt_over_the_data_channel_is_accepted_and_then_applied()
+    {
+        await using var server = await RunningServer.StartAsync();
+        await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
+        await client.OpenControlAsync();
+        await client.PicturesAsync(5);
+        Assert.True(client.Channel!.Send("""{"type":"prompt","id":"p1","text":"ink"}"""));
+        var accepted = await client.MessageAsync(m => (string?)m["type"] == "accepted");
+        Assert.Equal(("p1", "ink"), ((string?)accepted["id"], (string?)accepted["prompt"]!["text"]));
+        var applied = await client.MessageAsync(m => (string?)m["type"] == "applied");
+        Assert.Equal((long)accepted["prompt"]!["revision"]!, (long)applied["first_frame"]!["revision"]!);
+        Assert.True(client.Channel.Send("no JSON"));
+        Assert.Contains("not a JSON object", (string?)(await client.MessageAsync(m => (string?)m["type"] == "error"))["reason"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Viewers_see_the_session_and_command_nothing()
+    {
+        await using var server = await RunningServer.StartAsync(o => o.MaxViewers = 2);
+        await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
+        await client.PicturesAsync(5);
+        var whep = new Uri(server.Address, client.Whip.Resource!.AbsolutePath.Replace("/whip/", "/whep/", StringComparison.Ordinal));
+        await using var first = await NativeClient.ConnectAsync(whep, sends: false);
+        await using var second = await NativeClient.ConnectAsync(whep, VideoCodec.Vp8, sends: false);
+        await first.PicturesAsync(20);
+        await second.PicturesAsync(20);
+        foreach (var seen in new[] { first.Numbers, second.Numbers })
+            Assert.Equal(seen.Distinct().Order(), seen);
+
+        await first.OpenControlAsync();
+        Assert.True(first.Channel!.Send("""{"type":"end","id":"x"}"""));
+        await first.MessageAsync(m => (string?)m["type"] == "frame");
+        await client.PicturesAsync(10);
+        Assert.DoesNotContain(first.Messages, m => (string?)m["type"] is "accepted" or "session");
+
+        var full = await Assert.ThrowsAsync<WhipException>(() => NativeClient.ConnectAsync(whep, sends: false));
+        Assert.Contains("503", full.Message, StringComparison.Ordinal);
+        Assert.Contains("max_viewers", full.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_client_that_vanished_comes_back_with_its_token()
+    {
+        await using var server = await RunningServer.StartAsync();
+        var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip?prompt=oil"));
+        await client.OpenControlAsync();
+        await client.PicturesAsync(5);
+        var hello = await client.MessageAsync(m => (string?)m["type"] == "session");
+        var (token, id) = ((string)hello["token"]!, (string)hello["session"]!);
+        await client.VanishAsync();
+        await NativeClient.UntilAsync(() => State(server, id) == "detached");
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/whip") { Content = new StringContent(Offer(), Encoding.UTF8, "application/sdp") };
+        request.Headers.Add("X-TrueLive-Token", token);
+        var back = await server.Http.SendAsync(request, Cancel);
+        Assert.Equal(HttpStatusCode.Created, back.StatusCode);
+        Assert.Equal($"/whip/{id}", back.Headers.Location!.ToString());
+        var session = await server.Http.GetFromJsonAsync<JsonNode>($"/v1/sessions/{id}", Cancel);
+        Assert.Equal("oil", (string?)session!["prompt"]!["text"]);
+    }
+
+    [Theory]
+    [InlineData("text/plain", "v=0", 415)]
+    [InlineData("application/sdp", "hello", 400)]
+    [InlineData("application/sdp", "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n", 400)]
+    public async Task An_offer_that_is_none_is_refused_in_words_and_leaves_no_session(string type, string body, int status)
+    {
+        await using var server = await RunningServer.StartAsync();
+        var answer = await server.Http.PostAsync("/whip", new StringContent(body, Encoding.UTF8, type), Cancel);
+        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.NotEmpty((string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["detail"]!);
+        var list = await server.Http.GetFromJsonAsync<JsonNode>("/v1/sessions", Cancel);
+        Assert.Empty(list!["sessions"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task Ice_is_restarted_by_a_patch_that_names_the_session_in_use()
+    {
+        await using var server = await RunningServer.StartAsync();
+        var made = await server.Http.PostAsync("/whip", new StringContent(Offer(), Encoding.UTF8, "application/sdp"), Cancel);
+        var old = made.Headers.ETag!.ToString();
+        const string Fragment = "a=ice-ufrag:abcdef\r\na=ice-pwd:0123456789012345678901\r\na=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
+        var restarted = await Patch(made.Headers.Location!, Fragment, old);
+        Assert.Equal(HttpStatusCode.OK, restarted.StatusCode);
+        var text = await restarted.Content.ReadAsStringAsync(Cancel);
+        Assert.Contains("a=ice-ufrag:", text, StringComparison.Ordinal);
+        Assert.Contains("a=candidate:", text, StringComparison.Ordinal);
+        Assert.NotEqual(old, restarted.Headers.ETag!.ToString());
+        Assert.Equal(HttpStatusCode.PreconditionFailed, (await Patch(made.Headers.Location!, Fragment, old)).StatusCode);
+        Assert.Equal(HttpStatusCode.NoContent, (await Patch(made.Headers.Location!, "a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n", "*")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await server.Http.DeleteAsync(made.Headers.Location, Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await Patch(made.Headers.Location!, Fragment, "*")).StatusCode);
+
+        async Task<HttpResponseMessage> Patch(Uri location, string body, string tag)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Patch, location) { Content = new StringContent(body, Encoding.UTF8, "application/trickle-ice-sdpfrag") };
+            request.Headers.TryAddWithoutValidation("If-Match", tag);
+            return await server.Http.SendAsync(request, Cancel);
+        }
+    }
+
+    private static string Offer() => new SdpOffer(new MediaPreferences(), new TransportDescription
+    {
+        IceUfrag = "aaaa", IcePassword = "0123456789012345678901", Fingerprint = "sha-256 " + string.Join(':', Enumerable.Repeat("AA", 32)),
+    }).Text;
+
+    private static string? State(RunningServer server, string id) =>
+        (string?)server.Http.GetFromJsonAsync<JsonNode>($"/v1/sessions/{id}", Cancel).GetAwaiter().GetResult()!["state"];
+}
