@@ -2,7 +2,7 @@ using Microsoft.Playwright;
 
 namespace TrueLive.EndToEnd.Tests;
 
-/// <summary>A headless Chromium whose camera is real footage; shared by the tests of a class.</summary>
+/// <summary>A headless Chromium whose camera is real footage; shared by all tests, which therefore run one after the other: they measure.</summary>
 public sealed class Browser : IAsyncLifetime
 {
     private IPlaywright? _playwright;
@@ -34,9 +34,16 @@ public sealed class Browser : IAsyncLifetime
     /// <param name="transport"><c>ws</c>, <c>webrtc</c>, or empty for the page's own choice.</param>
     /// <param name="script">Runs before the page's own scripts.</param>
     /// <param name="ready">Waits until the page knows the server's models.</param>
-    internal async Task<LivePage> OpenAsync(ServerProcess server, string transport = "", string? script = null, bool ready = true)
+    /// <param name="width">Width of the window.</param>
+    /// <param name="height">Height of the window.</param>
+    /// <param name="theme">Light or dark.</param>
+    internal async Task<LivePage> OpenAsync(
+        ServerProcess server, string transport = "", string? script = null, bool ready = true, int width = 1280, int height = 800, ColorScheme theme = ColorScheme.Dark)
     {
-        var context = await _browser!.NewContextAsync(new BrowserNewContextOptions { Permissions = ["camera"], IgnoreHTTPSErrors = true });
+        var context = await _browser!.NewContextAsync(new BrowserNewContextOptions
+        {
+            Permissions = ["camera"], IgnoreHTTPSErrors = true, ViewportSize = new ViewportSize { Width = width, Height = height }, ColorScheme = theme, AcceptDownloads = true,
+        });
         if (script is not null)
             await context.AddInitScriptAsync(script);
         var page = await context.NewPageAsync();

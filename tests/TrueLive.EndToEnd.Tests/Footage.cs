@@ -5,7 +5,7 @@ namespace TrueLive.EndToEnd.Tests;
 /// <summary>Real footage as a camera: people crossing a square, from Debian's opencv-doc, in the form that Chromium's fake camera plays.</summary>
 internal static class Footage
 {
-    private const string Clip = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
+    private const string Film = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
     private static readonly Lock Making = new();
 
     /// <summary>640x360 at 30 frames per second, ten seconds.</summary>
@@ -17,9 +17,24 @@ internal static class Footage
             {
                 var file = Path.Combine(AppContext.BaseDirectory, "camera.mjpeg");
                 if (!File.Exists(file))
-                    Run("ffmpeg", $"-loglevel error -y -i {Clip} -t 10 -vf crop=768:432,scale=640:360 -r 30 -q:v 3 -f mjpeg {file}.part");
+                    Run("ffmpeg", $"-loglevel error -y -i {Film} -t 10 -vf crop=768:432,scale=640:360 -r 30 -q:v 3 -f mjpeg {file}.part");
                 if (!File.Exists(file))
                     File.Move(file + ".part", file);
+                return file;
+            }
+        }
+    }
+
+    /// <summary>One second of it as an MP4 file, 320x180.</summary>
+    public static string Clip
+    {
+        get
+        {
+            lock (Making)
+            {
+                var file = Path.Combine(AppContext.BaseDirectory, "second.mp4");
+                if (!File.Exists(file))
+                    Run("ffmpeg", $"-loglevel error -y -i {Film} -t 1 -vf crop=768:432,scale=320:180 -pix_fmt yuv420p {file}");
                 return file;
             }
         }

@@ -3,7 +3,8 @@ using System.Globalization;
 namespace TrueLive.EndToEnd.Tests;
 
 /// <summary>What a person sees on the page, over every transport.</summary>
-public sealed class LivePageTests(Browser browser) : IClassFixture<Browser>
+[Collection(nameof(Browser))]
+public sealed class LivePageTests(Browser browser)
 {
     public static TheoryData<string> Transports => ["ws", "webrtc"];
 
@@ -118,6 +119,16 @@ public sealed class LivePageTests(Browser browser) : IClassFixture<Browser>
         Assert.True(await page.EvalAsync<bool>("trueLive.transport.session.resumed.memory_kept"));
         Assert.True(await page.EvalAsync<int>("trueLive.figures.lastTrace.epoch") >= 1);
         Assert.Contains("Back in the session", await page.TextAsync("state"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Where_udp_is_blocked_the_picture_comes_over_tcp()
+    {
+        await using var server = await ServerProcess.StartAsync("--webrtc-udp", "false");
+        await using var page = await browser.OpenAsync(server, "webrtc");
+        await page.StartAsync("scene", "passthrough", "640x360");
+        await page.PicturesAsync(20);
+        Assert.Equal("tcp", await page.EvalAsync<string>("trueLive.transport.path()"));
     }
 
     [Theory]

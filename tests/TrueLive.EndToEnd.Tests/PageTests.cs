@@ -1,7 +1,8 @@
 namespace TrueLive.EndToEnd.Tests;
 
 /// <summary>The page itself: words for what is wrong, keys, and the way in with an API key.</summary>
-public sealed class PageTests(Browser browser) : IClassFixture<Browser>
+[Collection(nameof(Browser))]
+public sealed class PageTests(Browser browser)
 {
     [Fact]
     public async Task A_refused_camera_is_explained()

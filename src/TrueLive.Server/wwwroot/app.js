@@ -4,6 +4,12 @@ import { Live } from './live.js';
 
 const screens = { interactive: () => import('./interactive.js'), clips: () => import('./clips.js'), probe: () => import('./probe.js'), tiers: () => import('./tiers.js') };
 const names = { live: 'Live', interactive: 'Interactive', clips: 'Clips', tiers: 'Three tiers', probe: 'Probe' };
+// What the truth strip says where no live session runs. Number 0: no tier.
+const kinds = {
+  interactive: { number: 2, title: 'Interactive: made again when you ask', words: 'Tier 2. A short clip is made again after each change. It answers you, not the camera; its times stand beside each revision.' },
+  clips: { number: 1, title: 'Clip: a finished file', words: 'Tier 1. A file is made from a file. It never answers new input; its progress and rate stand in the queue.' },
+  probe: { number: 0, title: 'The probe looks from outside', words: 'The probe believes nothing that a server says about itself, this one included. Its figures come from what it sent and what came back.' },
+};
 const live = new Live();
 let leave = null;
 
@@ -20,6 +26,8 @@ async function show() {
   document.title = `${names[name]} · TrueLive studio`;
   leave?.();
   leave = null;
+  if ($('sheet').open) $('sheet').close();
+  live.truth.watch(live.session, kinds[name]);
   $('live').hidden = name !== 'live';
   $('other').hidden = name === 'live';
   if (name === 'live') return;

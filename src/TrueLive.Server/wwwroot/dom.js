@@ -19,7 +19,7 @@ export function h(name, fields = {}, ...inside) {
   return element;
 }
 
-export const ms = (value) => (value === null || value === undefined ? 'not measured' : value < 9.95 ? `${value.toFixed(1)} ms` : `${Math.round(value)} ms`);
+export const ms = (value) => (value === null || value === undefined ? 'not measured' : value < 9.95 ? `${value.toFixed(1)} ms` : value < 9995 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`);
 export const seconds = (value) => (value === null || value === undefined ? 'not measured' : value < 9.95 ? `${value.toFixed(1)} s` : `${Math.round(value)} s`);
 export const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, '0')}`;
 export const size = (bytes) => (bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);

@@ -32,8 +32,8 @@ export function open(box, live) {
     h('label.button', {}, 'Open a file', picker),
     live.transport ? h('button', { type: 'button', onclick: () => load(null) }, 'Last seconds of the live session') : null);
   const bench = h('div.bench', { hidden: true },
-    h('div.bench-main', {}, h('div.bench-picture', {}, canvas), h('div.row', { style: 'align-items:center' }, play, h('div.grow', {}, playhead), mode, h('div', { style: 'width:9rem' }, wipe)),
-      h('div.row', { style: 'align-items:end' }, h('label.field.grow', {}, 'Prompt', prompt), h('label.field', {}, 'Strength', strength), h('label.field', {}, 'From', from), h('label.field', {}, 'To', to)), words),
+    h('div.bench-main', {}, h('div.row', {}, h('label.field.grow', {}, 'Prompt', prompt), h('label.field', {}, 'Strength', strength), h('label.field.short', {}, 'From', from), h('label.field.short', {}, 'To', to)), words,
+      h('div.bench-picture', {}, canvas), h('div.row', { style: 'align-items:center' }, play, h('div.grow', {}, playhead), mode, h('div', { style: 'width:9rem' }, wipe))),
     h('aside', {}, h('h2', {}, 'Revisions'), strip));
   box.append(h('div.lead', {}, h('h1', {}, 'Interactive: change it, see it again'), h('p', {}, 'Tier 2. A short clip is made again within a moment of every change: first the picture under the playhead, then every fourth, then all. It answers you, but not the camera.')), start, bench);
 
@@ -58,12 +58,12 @@ export function open(box, live) {
       for (const name of ['revision', 'picture']) clip.addEventListener(name, () => paintSoon());
       clip.addEventListener('closed', () => !left && trouble('The connection to the clip broke.', [['Open it again', () => load(get)]]));
       const { duration_s: length, width, height } = clip.clip.source;
-      Object.assign(canvas, { width: Math.min(960, width), height: Math.round((Math.min(960, width) * height) / width) });
+      Object.assign(canvas, { width: 960, height: Math.round((960 * height) / width) });
       playhead.max = to.value = to.max = from.max = length;
       from.value = 0;
       [shown, against, at] = [0, 0, 0];
       bench.hidden = false;
-      bench.querySelector('.bench-main').append(words);
+      bench.querySelector('.bench-picture').before(words);
       words.textContent = `${length.toFixed(1)} s, ${clip.clip.source.frames} frames.`;
       await clip.send('select', { revision: 0 }).catch(() => {});
       if (prompt.value) tweak();

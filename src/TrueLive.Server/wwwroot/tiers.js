@@ -1,10 +1,12 @@
 // Three tiers side by side: the same source and the same change, asked of all three at one moment, and when each answered.
 import { follow, upload } from './clips.js';
-import { h, ms, post, trouble } from './dom.js';
+import { h, ms, post, seconds, trouble } from './dom.js';
 import { InteractiveClip, recorded } from './revisions.js';
 import { Session } from './session.js';
 
 const SECONDS = 3;
+// Live shows its answer for this long before it stands aside on a machine that cannot run all three at once.
+const ASIDE_AFTER = 2000;
 const TIERS = [
   { id: 'live', number: 3, title: 'Live', promise: 'Each camera frame, at once', answers: 'Yes: every frame' },
   { id: 'interactive', number: 2, title: 'Interactive', promise: 'A short clip, made again when you ask', answers: 'Only when you ask' },
@@ -15,17 +17,19 @@ export function open(box, live) {
   if (live.session.running) live.session.stop('Stopped for the comparison.');
   let asked = { prompt: '', size: '384x216' };
   const session = new Session(() => ({ model: null, size: asked.size, prompt: asked.prompt, strength: 1 }));
+  live.truth.watch(session);
   let clip = null;
   let uploaded = null;
   let left = false;
   let t0 = null;
   let takenAt = null;
   let timer = 0;
+  let aside = null;
   const leaving = new AbortController();
   const landed = {};
 
   const source = h('select', { id: 'tiers-source' }, new Option('Built-in scene', 'scene'), new Option('Camera', 'camera'));
-  const prompt = h('input', { id: 'tiers-prompt', value: 'neon', maxlength: 200 });
+  const prompt = h('input', { id: 'tiers-prompt', value: 'ink', maxlength: 200 });
   const go = h('button.primary', { id: 'tiers-go', type: 'submit' }, 'Start');
   const status = h('p', { role: 'status', id: 'tiers-status' }, 'Starts one live session, one interactive clip and one clip job on this server.');
   const columns = TIERS.map((tier) => {
@@ -36,7 +40,7 @@ export function open(box, live) {
   });
   const by = Object.fromEntries(columns.map((c) => [c.id, c]));
   const lanes = h('div.lanes', { role: 'img', 'aria-label': 'No change was asked for yet.' });
-  box.append(h('div.lead', {}, h('h1', {}, 'One change. Three answers.')),
+  box.append(h('div.lead', {}, h('h1', {}, 'One change. Three answers.'), h('p', {}, 'The same source, the same words, asked of all three tiers at the same moment.')),
     h('form.card.row', { onsubmit: (event) => (event.preventDefault(), run()) }, h('label.field', {}, 'Source', source), h('label.field.grow', {}, 'The change', prompt), go, status),
     lanes, h('div.tier-columns', {}, ...columns.map((c) => c.box)));
   fill();
@@ -80,6 +84,7 @@ export function open(box, live) {
 
   async function change() {
     for (const tier of TIERS) landed[tier.id] = {};
+    aside = null;
     asked.prompt = prompt.value;
     status.textContent = 'Asked all three at the same moment.';
     t0 = performance.now();
@@ -91,6 +96,7 @@ export function open(box, live) {
       if (!detail.trace || detail.trace.revision < revision) return;
       session.removeEventListener('frame', seen);
       landed.live.first = landed.live.whole = detail.displayedAt - t0;
+      setTimeout(() => !left && landed.interactive.whole === undefined && stand('pause'), ASIDE_AFTER);
     });
     const [, made] = await Promise.all([tweak, job]);
     const last = await follow(made.id, (j) => (landed.clip.done = j.frames_total ? j.frames_done / j.frames_total : 0), leaving.signal);
@@ -99,7 +105,18 @@ export function open(box, live) {
     await new Promise((resolve) => (video.onloadeddata = resolve));
     by.clip.stage.querySelector('video').replaceWith(video);
     landed.clip.first = landed.clip.whole = performance.now() - t0;
-    status.textContent = 'All three have answered.';
+    stand('resume');
+    status.textContent = aside === null ? 'All three have answered.' : `All three have answered. This machine cannot run them at once: Live stood still from ${seconds(aside / 1000)} on until the others were done, and their times hold that wait.`;
+  }
+
+  // Live has the machine first; where it leaves no cores the others would wait for ever.
+  function stand(type) {
+    if (type === 'pause') {
+      if (landed.clip.done > 0 && landed.interactive.first !== undefined) return;
+      aside = performance.now() - t0;
+      status.textContent = 'Live has answered and stands still, so that the others get the machine.';
+    } else if (aside === null) return;
+    session.transport?.control.command(type).accepted.catch(() => {});
   }
 
   function picture(count) {
@@ -134,7 +151,7 @@ export function open(box, live) {
     fill();
     draw();
     const age = session.figures.latency.quantile(0.5);
-    by.live.age.textContent = age === null ? '' : `shows now, ${ms(age)} ago`;
+    by.live.age.textContent = session.state === 'paused' ? 'stands still for the others' : age === null ? '' : `shows now, ${ms(age)} ago`;
     const old = takenAt === null ? '' : `shows ${Math.round((performance.now() - takenAt) / 1000)} s ago`;
     by.interactive.age.textContent = by.clip.age.textContent = old;
   }
@@ -144,7 +161,7 @@ export function open(box, live) {
       const mine = landed[c.id] ?? {};
       const f = session.figures;
       const rows = [['Change seen after', ms(mine.first)], [c.id === 'live' ? 'Goes on' : 'Whole after', c.id === 'live' ? 'as long as you like' : ms(mine.whole)],
-        ['Answers the camera', c.answers], c.id === 'live' ? ['Glass to glass', f.latency.count ? `${ms(f.latency.quantile(0.5))} (n=${f.latency.count})` : 'not measured'] : ['Length', takenAt === null ? `${SECONDS} s` : `${uploaded?.duration_s?.toFixed(1) ?? SECONDS} s`]];
+        ['Answers the camera', c.answers], c.id === 'live' ? ['Glass to glass', f.latency.count ? `${ms(f.latency.quantile(0.5))} (n=${f.latency.count})` : 'not measured'] : ['Length', takenAt === null ? `${SECONDS} s` : clip ? seconds(clip.clip.source.duration_s) : `${SECONDS} s`]];
       rows.forEach(([name, value], i) => {
         if (!c.fact[i]) c.facts.append(h('div', {}, h('dt', {}, name), (c.fact[i] = h('dd'))));
         if (c.fact[i].textContent !== value) c.fact[i].textContent = value;
@@ -164,7 +181,7 @@ export function open(box, live) {
       const mine = landed[t.id] ?? {};
       const end = mine.whole ?? now;
       return h(`div.lane.${t.id}`, {}, h('b', {}, t.title), h('div.track', {},
-        t.id === 'live' && mine.first !== undefined ? h('i.flow', { style: `left:${x(mine.first)};right:0` }) : h('i.wait', { style: `left:0;width:${x(end)}` }),
+        t.id === 'live' && mine.first !== undefined ? h('i.flow', { style: `left:${x(mine.first)};width:calc(${x(session.state === 'paused' ? aside : now)} - ${x(mine.first)})` }) : h('i.wait', { style: `left:0;width:${x(end)}` }),
         mine.first === undefined ? null : h('i.dot', { style: `left:${x(mine.first)}` }),
         mine.first === undefined ? null : h('span.num', { style: `left:${x(mine.first)}`, className: mine.first / span > 0.7 ? 'num before' : 'num' }, ms(mine.first))));
     }), h('p.note.num.scale', {}, h('span', {}, 'you change it'), h('span', {}, `${(span / 1000).toFixed(1)} s`)));

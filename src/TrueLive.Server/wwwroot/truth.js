@@ -18,6 +18,7 @@ export class TruthStrip {
   #open = null;
   #explain = h('div', { id: 'explain', hidden: true, role: 'region', 'aria-label': 'What the figure means' });
   ageBudget = null;
+  #screen = { number: 3, title: 'No session', words: '' };
 
   constructor(box, session) {
     this.#box = box;
@@ -46,12 +47,25 @@ export class TruthStrip {
     if (this.#open) this.#fill();
   }
 
+  /** Shows another session, beside what the screen makes when none runs: `screen` {number, title, words} what it makes. */
+  watch(session, screen = { number: 3, title: 'No session', words: '' }) {
+    this.#session = session;
+    this.#screen = screen;
+    if (this.#open) this.toggle(this.#open);
+    this.refresh();
+  }
+
   refresh() {
     if (document.hidden) return;
     const { figures: f, state, startedAt, transport } = this.#session;
     const [words, mood] = STATES[state];
     const passed = state === 'live' && f.lastOrigin === 'passed_through';
-    this.#set('tier', passed ? 'Passed through' : words);
+    const alone = state === 'idle';
+    this.#box.toggleAttribute('data-alone', alone && this.#screen.number !== 3);
+    const tier = this.#facts.tier.button.querySelector('.name');
+    const number = alone ? this.#screen.number : 3;
+    tier.textContent = number ? `Tier ${number} of 3` : 'Measuring';
+    this.#set('tier', alone ? this.#screen.title : passed ? 'Passed through' : words);
     this.#facts.tier.button.dataset.state = passed ? 'warn' : mood;
     const on = transport !== null;
     const [mid, most] = [f.latency.quantile(0.5), f.latency.quantile(0.99)];
@@ -95,8 +109,9 @@ export class TruthStrip {
     const { figures: f, path, transport } = this.#session;
     const big = this.#explain.querySelector('canvas');
     if (this.#explain.dataset.for === this.#open && big) plot(big, f.series, this.ageBudget, true);
+    const { title: named, words: meant } = this.#screen;
     const content = {
-      tier: () => ['Live: each camera frame goes through the network', 'Tier 3. One frame in, one frame out, while you watch; nothing is made ahead and nothing is kept. '
+      tier: () => this.#session.state === 'idle' && meant ? [named, meant] : ['Live: each camera frame goes through the network', 'Tier 3. One frame in, one frame out, while you watch; nothing is made ahead and nothing is kept. '
         + 'Tier 1 would be a finished file, tier 2 a short clip that is made again whenever you change something.', h('p.note', {}, `Way: ${path ?? 'not connected'}. Network: ${transport?.session.model ?? 'none'}.`)],
       glass: () => ['Glass to glass', 'From the moment the camera captured a frame until the picture made from that very frame was shown in this browser. '
         + 'Each frame is joined by its own number; frames whose two ends are not both known are left out. It does not hold the camera’s own delay nor the screen’s.',

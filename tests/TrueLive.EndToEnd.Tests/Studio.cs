@@ -1,0 +1,40 @@
+using Microsoft.Playwright;
+using TrueLive.Tests.Shared;
+
+namespace TrueLive.EndToEnd.Tests;
+
+/// <summary>All tests with a browser share one.</summary>
+[CollectionDefinition(nameof(Browser))]
+public sealed class BrowserTests : ICollectionFixture<Browser>, ICollectionFixture<Studio>;
+
+/// <summary>One server for all tests of the studio's screens, and what they look at.</summary>
+public sealed class Studio : IAsyncLifetime
+{
+    private readonly string _data = Directory.CreateTempSubdirectory("truelive-studio").FullName;
+
+    internal ServerProcess Server { get; private set; } = null!;
+
+    /// <summary>Where screenshots are kept.</summary>
+    internal static string Pictures
+    {
+        get
+        {
+            var folder = new DirectoryInfo(AppContext.BaseDirectory);
+            while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "TrueLive.slnx")))
+                folder = folder.Parent;
+            return Directory.CreateDirectory(Path.Combine(folder?.FullName ?? AppContext.BaseDirectory, "test-results", "studio")).FullName;
+        }
+    }
+
+    public async ValueTask InitializeAsync() =>
+        // A closed page frees its place at once, so that one test does not stand in the way of the next.
+        Server = await ServerProcess.StartAsync("--keep-seconds", "1", "--max-sessions", "20", "--data-folder", _data);
+
+    public async ValueTask DisposeAsync()
+    {
+        await Server.DisposeAsync();
+        Directory.Delete(_data, recursive: true);
+    }
+
+    internal static Task PictureAsync(IPage page, string name) => page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(Pictures, name + ".png") });
+}

@@ -1,0 +1,148 @@
+using System.Text.Json;
+using Microsoft.Playwright;
+
+namespace TrueLive.EndToEnd.Tests;
+
+/// <summary>The Live screen and who watches it.</summary>
+[Collection(nameof(Browser))]
+public sealed class StudioLiveTests(Browser browser, Studio studio)
+{
+    [Fact]
+    public async Task Looks_are_thumbnails_of_the_users_own_frame_made_by_the_network()
+    {
+        await using var page = await browser.OpenAsync(studio.Server);
+        await page.UntilAsync("document.querySelector('#looks-note').textContent.startsWith('the built-in scene')", 40);
+        await page.StartAsync("camera", "passthrough", "384x216");
+        await page.PicturesAsync(3);
+        await page.Page.SelectOptionAsync("#model", "live-tiny");
+        await page.UntilAsync("document.querySelector('#looks-note').textContent.startsWith('your frame')", 60);
+        // What the thumbnails hold, read from the very pixels that the page shows.
+        var looks = await page.EvalAsync<JsonElement>(
+            """
+            (async () => {
+              const one = async (id) => {
+                const style = document.querySelector(`[data-look="${id}"]`).style;
+                const image = new Image();
+                image.src = style.backgroundImage.slice(5, -2);
+                await image.decode();
+                const [columns, rows] = style.backgroundSize.split(' ').map((s) => Math.round(parseFloat(s) / 100));
+                const [px, py] = style.backgroundPosition.split(' ').map((s) => parseFloat(s) / 100);
+                const canvas = Object.assign(document.createElement('canvas'), { width: 192, height: 108 });
+                const pen = canvas.getContext('2d');
+                pen.drawImage(image, -Math.round(px * (columns - 1)) * 192, -Math.round(py * (rows - 1)) * 108);
+                const { data } = pen.getImageData(0, 0, 192, 108);
+                let [r, g, b, s] = [0, 0, 0, 0];
+                for (let i = 0; i < data.length; i += 4) {
+                  r += data[i]; g += data[i + 1]; b += data[i + 2];
+                  s += Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]);
+                }
+                return [r, g, b, s].map((v) => v / (data.length / 4));
+              };
+              return [await one('identity'), await one('noir'), await one('underwater')];
+            })()
+            """);
+        double At(int look, int of) => looks[look][of].GetDouble();
+        Assert.True(At(1, 3) < 0.5 * At(0, 3) + 4, $"noir has no colour: {looks}");
+        Assert.True(At(2, 2) > At(2, 0) + 15, $"underwater is blue: {looks}");
+    }
+
+    [Fact]
+    public async Task A_prompt_is_followed_until_it_is_in_the_picture_and_unknown_words_are_said()
+    {
+        await using var page = await browser.OpenAsync(studio.Server);
+        await page.StartAsync("scene", "live-tiny", "384x216");
+        await page.PicturesAsync(3);
+        await page.Page.FillAsync("#prompt", "ink xyzzyq");
+        await page.Page.PressAsync("#prompt", "Enter");
+        await page.UntilAsync("document.querySelector('#prompt-trace').textContent.includes('in the picture after')");
+        await page.UntilAsync("!document.querySelector('#first-mark').hidden || trueLive.figures.promptToPicture !== null");
+        Assert.Contains("Not understood: xyzzyq", await page.TextAsync("reading"), StringComparison.Ordinal);
+        // The prompt is offered again later.
+        await page.Page.FillAsync("#prompt", "xyz");
+        Assert.Contains("ink xyzzyq", await page.TextAsync("suggestions"), StringComparison.Ordinal);
+        await page.Page.PressAsync("#prompt", "ArrowDown");
+        await page.Page.PressAsync("#prompt", "Enter");
+        Assert.Equal("ink xyzzyq", await page.Page.InputValueAsync("#prompt"));
+    }
+
+    [Fact]
+    public async Task Two_looks_are_mixed_on_the_pad_by_keys_alone()
+    {
+        await using var page = await browser.OpenAsync(studio.Server);
+        await page.StartAsync("scene", "live-tiny", "384x216");
+        await page.PicturesAsync(3);
+        await page.Page.Locator("body").PressAsync("b");
+        await page.Page.FocusAsync("#pad-handle");
+        var before = await page.Page.GetAttributeAsync("#pad-handle", "aria-valuetext");
+        for (var i = 0; i < 6; i++)
+            await page.Page.Keyboard.PressAsync("ArrowRight");
+        var after = await page.Page.GetAttributeAsync("#pad-handle", "aria-valuetext");
+        Assert.NotEqual(before, after);
+        await page.UntilAsync("document.querySelectorAll('#looks [data-share]').length === 2");
+        await page.UntilAsync("trueLive.figures.lastTrace.revision > 1");
+        Assert.Matches(@"^\([a-z-]+:0\.\d\d\) \([a-z-]+:0\.\d\d\)$", await page.Page.InputValueAsync("#prompt"));
+    }
+
+    [Fact]
+    public async Task The_truth_strip_explains_each_figure_and_its_parts_add_up()
+    {
+        await using var page = await browser.OpenAsync(studio.Server);
+        await page.StartAsync("scene", "live-tiny", "384x216");
+        await page.PicturesAsync(10);
+        await page.UntilAsync("trueLive.figures.latency.count > 5 && trueLive.figures.parts()[0].ms !== null", 40);
+        foreach (var name in new[] { "tier", "glass", "rate", "repeats", "drops", "way", "session" })
+        {
+            await page.Page.ClickAsync($".facts > .{name}");
+            Assert.True((await page.TextAsync("explain")).Length > 60, $"{name} is explained");
+        }
+        var sums = await page.EvalAsync<JsonElement>("[trueLive.figures.parts().reduce((s, p) => s + (p.ms ?? 0), 0), trueLive.figures.latency.quantile(0.5)]");
+        Assert.InRange(sums[0].GetDouble() / sums[1].GetDouble(), 0.7, 1.3);
+        await page.Page.ClickAsync("#pause");
+        await page.UntilAsync("document.querySelector('#picture-mark').textContent.startsWith('Paused')");
+        Assert.Equal("frozen", await page.EvalAsync<string>("document.querySelector('#stage').dataset.mark"));
+        await page.Page.ClickAsync("#pause");
+        await page.Page.SelectOptionAsync("#model", "passthrough");
+        await page.UntilAsync("document.querySelector('#picture-mark').textContent.startsWith('Passed through')");
+    }
+
+    [Fact]
+    public async Task A_snapshot_and_a_recording_are_saved_and_the_view_can_be_split()
+    {
+        await using var page = await browser.OpenAsync(studio.Server);
+        await page.StartAsync("scene", "passthrough", "384x216");
+        await page.PicturesAsync(5);
+        var picture = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.ClickAsync("#snapshot"));
+        Assert.EndsWith(".png", picture.SuggestedFilename, StringComparison.Ordinal);
+        Assert.True(new FileInfo((await picture.PathAsync())!).Length > 2000);
+        await page.Page.ClickAsync("#record");
+        await page.PicturesAsync(20);
+        var film = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.ClickAsync("#record"));
+        Assert.True(new FileInfo((await film.PathAsync())!).Length > 2000);
+        await page.Page.Locator("body").PressAsync("v");
+        Assert.Equal("split", await page.EvalAsync<string>("document.querySelector('#stage').dataset.view"));
+        await page.Page.FillAsync("#split", "20");
+        Assert.Equal("20%", await page.EvalAsync<string>("document.querySelector('#stage').style.getPropertyValue('--split')"));
+    }
+
+    [Fact]
+    public async Task A_viewer_sees_the_session_with_a_truth_strip_of_its_own()
+    {
+        await using var page = await browser.OpenAsync(studio.Server, "webrtc");
+        await page.StartAsync("scene", "passthrough", "384x216");
+        await page.PicturesAsync(5);
+        await page.Page.ClickAsync("#share");
+        Assert.Contains("curl -X PATCH", await page.TextAsync("sheet"), StringComparison.Ordinal);
+        var address = await page.EvalAsync<string>("document.querySelector('#sheet code').textContent");
+        await page.Page.ClickAsync("#obs");
+        await page.UntilAsync("document.querySelector('#sheet').textContent.includes('/whip/')");
+        var viewer = await page.Page.Context.NewPageAsync();
+        await viewer.GotoAsync(address);
+        await viewer.WaitForFunctionAsync("trueLive.figures.delivered.count > 5 && trueLive.figures.lastOrigin === 'passed_through'");
+        Assert.Contains("Passed through", await viewer.InnerTextAsync("#truth"), StringComparison.Ordinal);
+        Assert.Contains("not measured", await viewer.InnerTextAsync("#truth .glass"), StringComparison.Ordinal);
+        await Studio.PictureAsync(viewer, "viewer");
+        await page.Page.Keyboard.PressAsync("Escape");
+        await page.Page.ClickAsync("#start");
+        await viewer.WaitForFunctionAsync("!document.querySelector('#trouble').hidden");
+    }
+}

@@ -1,0 +1,114 @@
+using System.Globalization;
+using Deque.AxeCore.Playwright;
+using Microsoft.Playwright;
+
+namespace TrueLive.EndToEnd.Tests;
+
+/// <summary>How the screens look, who can read them, and what they cost.</summary>
+[Collection(nameof(Browser))]
+public sealed class StudioScreensTests(Browser browser, Studio studio)
+{
+    private static readonly (int Width, int Height)[] Sizes = [(390, 844), (820, 1180), (1440, 900)];
+    private static readonly string[] Screens = ["live", "interactive", "clips", "tiers", "probe"];
+
+    [Fact]
+    public async Task Every_screen_fits_three_sizes_and_two_themes_and_has_no_serious_accessibility_finding()
+    {
+        await using var page = await browser.OpenAsync(studio.Server);
+        await page.StartAsync("scene", "live-tiny", "384x216");
+        await page.PicturesAsync(3);
+        await page.UntilAsync("document.querySelector('#looks-note').textContent.includes('by the network')", 60);
+        await page.PromptAsync("oil");
+        foreach (var theme in new[] { ColorScheme.Dark, ColorScheme.Light })
+        {
+            await page.Page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = theme });
+            foreach (var screen in Screens)
+            {
+                foreach (var (width, height) in Sizes)
+                {
+                    await page.Page.SetViewportSizeAsync(width, height);
+                    await page.Page.EvaluateAsync($"location.hash = '#{screen}'");
+                    await page.UntilAsync(screen == "live" ? "!document.querySelector('#live').hidden" : $"document.querySelector('.page.{screen} h1')");
+                    await Studio.PictureAsync(page.Page, string.Create(CultureInfo.InvariantCulture, $"{screen}-{width}-{theme}").ToLowerInvariant());
+                    Assert.True(await page.EvalAsync<int>("document.documentElement.scrollWidth") <= width, $"{screen} is wider than {width}");
+                }
+                var found = await page.Page.RunAxe();
+                Assert.Empty(found.Violations.Where(v => v.Impact is "serious" or "critical")
+                    .Select(v => $"{screen} {theme}: {v.Id}, {v.Help}: {string.Join("; ", v.Nodes.Select(n => n.Html[..Math.Min(160, n.Html.Length)]))}"));
+            }
+        }
+    }
+
+    [Fact]
+    public async Task The_page_is_light_quick_and_asks_nobody_else()
+    {
+        await using var page = await browser.OpenAsync(studio.Server);
+        var addresses = new List<string>();
+        page.Page.Request += (_, request) => addresses.Add(request.Url);
+        var devtools = await page.Page.Context.NewCDPSessionAsync(page.Page);
+        await devtools.SendAsync("Network.enable");
+        await devtools.SendAsync("Network.setCacheDisabled", new Dictionary<string, object> { ["cacheDisabled"] = true });
+        var times = new List<double>();
+        for (var i = 0; i < 3; i++)
+        {
+            await page.ReloadAsync();
+            times.Add(await page.EvalAsync<double>("performance.getEntriesByType('navigation')[0].loadEventEnd"));
+        }
+        Assert.True(times.Min() < 1000, $"load in {string.Join(", ", times)} ms");
+        var bytes = await page.EvalAsync<int>("performance.getEntriesByType('resource').filter((e) => !e.name.includes('/v1/')).reduce((s, e) => s + e.decodedBodySize, performance.getEntriesByType('navigation')[0].decodedBodySize)");
+        Assert.InRange(bytes, 10_000, 150_000);
+        foreach (var screen in Screens)
+            await page.Page.EvaluateAsync($"location.hash = '#{screen}'");
+        await page.UntilAsync("document.querySelector('.page.probe h1')");
+        Assert.DoesNotContain(addresses, a => !a.StartsWith(studio.Server.Address, StringComparison.Ordinal) && !a.StartsWith("blob:", StringComparison.Ordinal) && !a.StartsWith("data:", StringComparison.Ordinal));
+        TestContext.Current.TestOutputHelper?.WriteLine($"first load {bytes} bytes before compression, {times.Min():0} ms (best of 3)");
+    }
+
+    [Fact]
+    public async Task The_page_itself_costs_under_a_twentieth_of_a_core_beside_the_video()
+    {
+        await using var page = await browser.OpenAsync(studio.Server, "webrtc");
+        // A camera: the built-in scene would be drawn by the page and counted too.
+        await page.StartAsync("camera", "passthrough", "384x216");
+        await page.PicturesAsync(20);
+        var devtools = await page.Page.Context.NewCDPSessionAsync(page.Page);
+        await devtools.SendAsync("Performance.enable");
+        var before = await CostAsync(devtools);
+        await page.UntilAsync(FormattableString.Invariant($"performance.now() > {await page.EvalAsync<double>("performance.now()") + 5000}"));
+        var after = await CostAsync(devtools);
+        var share = (after.Busy - before.Busy) / (after.At - before.At);
+        TestContext.Current.TestOutputHelper?.WriteLine($"script, style and layout: {share:P1} of a core over {after.At - before.At:0.0} s");
+        Assert.True(share < 0.05, $"the page takes {share:P1} of a core");
+    }
+
+    [Fact]
+    public async Task One_change_is_answered_by_all_three_tiers_and_the_readme_shows_the_running_product()
+    {
+        await using var page = await browser.OpenAsync(studio.Server, width: 1440, height: 900);
+        await page.StartAsync("scene", "live-tiny", "512x288");
+        await page.PicturesAsync(3);
+        await page.PromptAsync("(cartoon:0.6) (pop:0.4)");
+        await page.UntilAsync("document.querySelector('#looks-note').textContent.startsWith('your frame')", 60);
+        await page.UntilAsync("trueLive.figures.series.length > 20");
+        await ForReadmeAsync(page.Page, "live");
+
+        await page.Page.ClickAsync("nav a[href='#tiers']");
+        await page.Page.ClickAsync("#tiers-go");
+        await page.UntilAsync("document.querySelector('#tiers-status').textContent.startsWith('All three have answered')", 60);
+        Assert.Equal(3, await page.EvalAsync<int>("document.querySelectorAll('.lanes .dot').length"));
+        await ForReadmeAsync(page.Page, "tiers");
+    }
+
+    private static async Task ForReadmeAsync(IPage page, string name)
+    {
+        var file = Path.Combine(Studio.Pictures, $"readme-{name}.jpg");
+        await page.ScreenshotAsync(new PageScreenshotOptions { Path = file, Type = ScreenshotType.Jpeg, Quality = 88 });
+        Assert.InRange(new FileInfo(file).Length, 20_000, 400_000);
+    }
+
+    private static async Task<(double Busy, double At)> CostAsync(ICDPSession devtools)
+    {
+        var metrics = (await devtools.SendAsync("Performance.getMetrics"))!.Value.GetProperty("metrics").EnumerateArray().ToDictionary(m => m.GetProperty("name").GetString()!, m => m.GetProperty("value").GetDouble());
+        return (metrics["ScriptDuration"] + metrics["LayoutDuration"] + metrics["RecalcStyleDuration"], metrics["Timestamp"]);
+    }
+}

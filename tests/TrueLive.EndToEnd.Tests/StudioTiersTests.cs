@@ -1,0 +1,84 @@
+using System.Diagnostics;
+using Microsoft.Playwright;
+
+namespace TrueLive.EndToEnd.Tests;
+
+/// <summary>Clips, interactive clips, the probe and the comparison, as a person uses them.</summary>
+[Collection(nameof(Browser))]
+public sealed class StudioTiersTests(Browser browser, Studio studio)
+{
+    private async Task<LivePage> OpenAsync(string screen)
+    {
+        var page = await browser.OpenAsync(studio.Server);
+        await page.Page.ClickAsync($"nav a[href='#{screen}']");
+        await page.UntilAsync($"document.querySelector('.page.{screen} h1')");
+        return page;
+    }
+
+    [Fact]
+    public async Task A_file_becomes_a_clip_with_prompts_over_time_and_is_compared_with_its_source()
+    {
+        await using var page = await OpenAsync("clips");
+        await page.Page.SetInputFilesAsync("#clip-files", Footage.Clip);
+        await page.UntilAsync("document.querySelector('.film video')");
+        await page.Page.FillAsync(".cue", "ink");
+        await page.Page.ClickAsync("text=Add a prompt at the playhead");
+        await page.Page.FillAsync("li:last-child .cue", "sepia");
+        await page.Page.ClickAsync("text=Make the clip");
+        await page.UntilAsync("document.querySelector('.job[data-state=done]')", 60);
+        Assert.Contains("sepia", await page.Page.InnerTextAsync(".job"), StringComparison.Ordinal);
+        await page.Page.ClickAsync(".job button:has-text('Play')");
+        await page.UntilAsync("document.querySelectorAll('.wipe video').length === 2 && document.querySelector('.wipe video:nth-of-type(2)').currentTime > 0.1");
+        await Studio.PictureAsync(page.Page, "clips-done");
+        var file = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.ClickAsync("text=Download"));
+        Assert.EndsWith(".mp4", file.SuggestedFilename, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_short_clip_is_made_again_for_each_change_and_its_versions_are_compared()
+    {
+        await using var page = await OpenAsync("interactive");
+        await page.Page.SetInputFilesAsync("#interactive-file", Footage.Clip);
+        await page.UntilAsync("document.querySelector('.bench:not([hidden])')");
+        await page.Page.FillAsync("#tweak", "sepia");
+        await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full \\d/)", 40);
+        await page.Page.FillAsync("#tweak", "thermal");
+        await page.UntilAsync("document.querySelector('[data-revision=\"2\"]')?.textContent.match(/full \\d/)", 40);
+        Assert.Contains("first picture here after", await page.TextAsync("tweak-words"), StringComparison.Ordinal);
+        await page.Page.SelectOptionAsync("#compare-mode", "difference");
+        await Studio.PictureAsync(page.Page, "interactive-done");
+        await page.Page.ClickAsync("[data-revision='1'] >> text=Branch");
+        await page.UntilAsync("document.querySelector('[data-revision=\"3\"]')", 40);
+        await page.Page.ClickAsync("[data-revision='2'] >> text=Export");
+        await page.UntilAsync("document.querySelector('#tweak-words').textContent.includes('becomes a clip')");
+    }
+
+    [Fact]
+    public async Task A_probe_is_watched_while_it_runs_and_can_be_cancelled()
+    {
+        await using var page = await OpenAsync("probe");
+        await page.Page.SelectOptionAsync("#probe-target", "echo");
+        await page.Page.ClickAsync("#probe-run");
+        await page.UntilAsync("/[1-9]\\d* pictures came back/.test(document.querySelector('#probe-shown').textContent)", 40);
+        await Studio.PictureAsync(page.Page, "probe-running");
+        await page.Page.ClickAsync("#probe-cancel");
+        await page.UntilAsync("document.querySelector('#probe-shown').textContent.includes('Cancelled')");
+    }
+
+    [Fact]
+    public async Task A_report_file_is_read_in_one_sentence_and_checked_against_a_requirement()
+    {
+        var folder = Directory.CreateTempSubdirectory("truelive-report").FullName;
+        using (var probe = Process.Start("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "probe", "record", Footage.Clip, "--out", folder]))
+            await probe.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await using var page = await OpenAsync("probe");
+        await page.Page.SetInputFilesAsync("#probe-file", Path.Combine(folder, "report.json"));
+        await page.UntilAsync("document.querySelector('.verdict h1')");
+        Assert.NotEmpty(await page.Page.InnerTextAsync(".verdict h1"));
+        await page.Page.SelectOptionAsync("#probe-preset", "video-call-filter");
+        await page.Page.ClickAsync("#probe-check");
+        await page.UntilAsync("/PASS|FAIL|INCONCLUSIVE/.test(document.querySelector('.verdict .result')?.textContent)");
+        await Studio.PictureAsync(page.Page, "probe-report");
+        Directory.Delete(folder, recursive: true);
+    }
+}
