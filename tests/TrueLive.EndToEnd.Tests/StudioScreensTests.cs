@@ -94,7 +94,7 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
 
         await page.Page.ClickAsync("nav a[href='#tiers']");
         await page.Page.ClickAsync("#tiers-go");
-        await page.UntilAsync("document.querySelector('#tiers-status').textContent.startsWith('All three have answered')", 60);
+        await page.UntilAsync("document.querySelector('#tiers-status').textContent.startsWith('All three have answered')", 120);
         Assert.Equal(3, await page.EvalAsync<int>("document.querySelectorAll('.lanes .dot').length"));
         await ForReadmeAsync(page.Page, "tiers");
     }
