@@ -27,5 +27,4 @@ ANCHORS = {
     "winter": ["winter", "ice", "snow", "frozen", "frost", "arctic", "blizzard", "cold", "polar", "icy", "antarctica", "glacier", "siberia"],
     "starry-night": ["starry night", "starry", "night sky", "stars", "vincent stars", "gogh night", "swirls", "moonlit sky", "milky way", "galaxy"],
     "great-wave": ["hokusai", "great wave", "japanese print", "woodblock print", "ukiyo-e", "hiroshige", "kanagawa wave", "japan", "edo japan", "fuji"],
-    "auvers": ["auvers", "gogh village", "provence", "countryside", "village street", "cottage garden", "gogh garden", "rural summer"],
 }

@@ -40,7 +40,6 @@ TEXTS = {
     "winter": ("Winter", "Pale, cold light."),
     "starry-night": ("Starry night", "After Van Gogh's Starry Night, 1889: blue strokes, yellow light."),
     "great-wave": ("Great wave", "After Hokusai's Great Wave, about 1831: navy outlines on cream paper."),
-    "auvers": ("Auvers", "After Van Gogh's Village Street in Auvers, 1890: loud greens, thick strokes."),
 }
 
 

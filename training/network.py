@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 STYLE = 32           # length of the style vector
 MAX_HOLD = 0.92      # the most that one output may owe to the one before it
+HOLD_SLOPE = 3.0     # steepness of the decision between holding and painting anew
 STYLE_CLOSE = 30.0   # how fast a change of style closes the blend
 
 
@@ -65,6 +66,7 @@ class LiveTiny(nn.Module):
         self.merge = nn.Conv2d(half * 2, half, 3, padding=1)
         self.film = Film(half)
         self.up2 = nn.Conv2d(half, 4 * 4, 3, padding=1)
+        nn.init.constant_(self.up2.bias[12:], 0.7)    # hold at first, learn where not to
         self.grade = nn.Linear(STYLE, 12)
         nn.init.normal_(self.grade.weight, std=0.05)
         # A screen of period 8 (halftone, engraving) that a style may lay over the last features. Without it a network of
@@ -97,7 +99,7 @@ class LiveTiny(nn.Module):
         fresh = graded + x[:, :3]
         if not self.training:
             fresh = torch.clamp(fresh, 0, 1)
-        keep = MAX_HOLD * torch.sigmoid(x[:, 3:4]) * hold
+        keep = MAX_HOLD * torch.sigmoid(HOLD_SLOPE * x[:, 3:4]) * hold
         image = fresh + keep * (last_image - fresh)
         info = torch.cat([style[:, :, None, None], torch.ones_like(valid)], 1)
         return image, frame, image, info

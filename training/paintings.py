@@ -16,7 +16,6 @@ from looks import gray, kuwahara, ramp, saturate, smooth_step, xdog
 PAINTINGS = [
     ("starry-night", "starry.png", 330, 0.15, 0.3, ("oil", "xray", "underwater")),
     ("great-wave", "F_GreatWave.png", 330, 0.15, 0.8, ("ink", "ink", "sepia")),
-    ("auvers", "F_gogh_auvert.png", 330, 0.5, 0.4, ("oil", "cartoon", "pop")),
 ]
 TAPS = ("conv1", "fire2", "fire3", "fire4", "fire5")
 MARGIN = 16          # the border term sees this many pixels more on every side

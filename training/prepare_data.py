@@ -14,7 +14,7 @@ from PIL import Image
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHORT_SIDE = 640
-PAINTINGS = ("GreatWave", "gogh_auvert", "renoir-moulin_de_la_galette")   # of gcompris; the Starry Night is in opencv-doc
+PAINTINGS = ("GreatWave",)     # of gcompris; the Starry Night is in opencv-doc
 STARRY = "usr/share/doc/opencv-doc/examples/data/starry_night.jpg"
 
 

@@ -45,7 +45,7 @@ internal static class LiveBench
             return 1;
         }
         var began = (Time: TimeProvider.System.GetUtcNow(), Machine.Load, Busy: await Machine.BusyCoresAsync(TimeSpan.FromSeconds(3)));
-        await using var ours = await ServerProcess.StartInAsync(network.ServerSide, "--host", network.ServerAddress, "--insecure", "--max-sessions", "2");
+        await using var ours = await ServerProcess.StartInAsync(network.ServerSide, "--host", network.ServerAddress, "--insecure", "--max-sessions", "2", "--keep-seconds", "1");
         await using var aiortc = await EchoPeer.StartAsync("aiortc_echo.py", network.ServerSide, network.ServerAddress, 8100);
         await using var gstreamer = await EchoPeer.StartAsync("gstreamer_echo.py", network.ServerSide, network.ServerAddress, 8200);
         await ReadyAsync(network, ours.Address);
@@ -137,7 +137,7 @@ internal static class LiveBench
         var all = sessions.GetProperty("sessions");
         if (all.GetArrayLength() == 0)
             return null;
-        var stats = all[0].GetProperty("stats");
+        var stats = all[all.GetArrayLength() - 1].GetProperty("stats");
         double Of(string name) => stats.GetProperty(name).GetDouble();
         return new InsideFigures(Of("step_p50_ms"), Of("age_p50_ms"), Of("age_p95_ms"), Of("beside_step_p99_ms"), stats.GetProperty("window").GetInt32());
     }

@@ -26,12 +26,16 @@ internal static class ProbeCommand
         var probe = new Command("probe", Examples)
         {
             ProbeTargetCommands.Null(shared),
+            ProbeTargetCommands.TrueLive(shared),
+            ProbeTargetCommands.Whip(shared),
             ProbeTargetCommands.Page(shared),
+            ProbeTargetCommands.Clips(shared),
             ProbeRecordCommand.Make(),
             ProbeReportCommands.Verify(),
             ProbeReportCommands.Compare(),
             ProbeReportCommands.Schema(),
             ProbeSelftestCommand.Make(),
+            ProbeSimulateCommand.Make(),
         };
         return probe;
     }

@@ -22,6 +22,8 @@ internal sealed class ProbeOptions
 
     public Option<string> Progress { get; } = new("--progress") { Description = "auto, plain, json (one line per update on standard output) or off.", DefaultValueFactory = _ => "auto" };
 
+    public ProbeOptions() => Progress.AcceptOnlyFromAmong("auto", "plain", "json", "off");
+
     public void AddTo(Command command)
     {
         foreach (var option in new Option[] { _profile, _seed, _out, _resume, _safe, _size, _promptA, _promptB, _claim, _require, _threads, Progress })

@@ -1,7 +1,6 @@
 using System.CommandLine;
-using System.Text.Json;
-using Spectre.Console;
 using TrueLive.Probe;
+using TrueLive.Probe.Clips;
 using TrueLive.Probe.Reports;
 using TrueLive.Probe.Targets;
 
@@ -32,6 +31,43 @@ internal static class ProbeTargetCommands
         });
     }
 
+    public static Command Whip(ProbeOptions shared) => Native(shared, "whip", "Any WHIP endpoint that sends video back in the same connection; no prompts.", false);
+
+    public static Command TrueLive(ProbeOptions shared) => Native(shared, "truelive", "A TrueLive server, with prompts through its API.", true);
+
+    private static Command Native(ProbeOptions shared, string name, string description, bool isTrueLive)
+    {
+        var url = new Argument<string>("url") { Description = isTrueLive ? "Address of the server." : "WHIP endpoint." };
+        var key = new Option<string?>("--bearer-env") { Description = "Environment variable that holds the bearer token." };
+        return Live(shared, name, description, [url, key], parsed =>
+        {
+            if (!Uri.TryCreate(parsed.GetValue(url), UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
+                throw new FormatException($"'{parsed.GetValue(url)}' is not an http or https address.");
+            var variable = parsed.GetValue(key);
+            var token = variable is null ? null : Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : throw new FormatException($"--bearer-env: the environment variable {variable} is not set.");
+            return new WhipTarget(address, isTrueLive, token, TimeProvider.System);
+        });
+    }
+
+    public static Command Clips(ProbeOptions shared)
+    {
+        var file = new Argument<string>("file") { Description = "YAML description of the service; common shapes are in samples/probe." };
+        var clips = new Command("clips", "A service that makes clips on request: how long a clip takes, and whether prompt and picture change it.") { file };
+        shared.AddTo(clips);
+        clips.SetAction(async (parsed, stop) =>
+        {
+            var show = ProbeDisplay.For(parsed.GetValue(shared.Progress)!);
+            return await GuardAsync(show, async () =>
+            {
+                var options = shared.Read(parsed, TimeProvider.System);
+                var path = parsed.GetValue(file)!;
+                var service = ClipService.Read(path, await File.ReadAllTextAsync(path, stop).ConfigureAwait(false));
+                return (options.Folder, await show.RunAsync((say, _) => ClipProbe.RunAsync(service, options, TimeProvider.System, say, stop)).ConfigureAwait(false));
+            }).ConfigureAwait(false);
+        });
+        return clips;
+    }
+
     /// <summary>A command that measures a live target. Exit code 0 for a report of a whole valid run, 1 for an error, 3 for an incomplete or invalid run.</summary>
     private static Command Live(ProbeOptions shared, string name, string description, Symbol[] own, Func<ParseResult, IProbeTarget> open)
     {
@@ -47,129 +83,33 @@ internal static class ProbeTargetCommands
         command.SetAction(async (parsed, stop) =>
         {
             var show = ProbeDisplay.For(parsed.GetValue(shared.Progress)!);
-            try
+            return await GuardAsync(show, async () =>
             {
                 var options = shared.Read(parsed, TimeProvider.System);
                 await using var target = open(parsed);
-                var report = await show.RunAsync((say, progress) => ProbeSession.RunAsync(target, options, TimeProvider.System, say, progress, stop)).ConfigureAwait(false);
-                show.Done(report, options.Folder);
-                return report.Run.Incomplete || report.Run.Validity != "VALID" ? 3 : 0;
-            }
-            catch (OperationCanceledException)
-            {
-                show.Error("Stopped before anything was measured.");
-                return 3;
-            }
-            catch (Exception e) when (e is TargetException or FormatException or IOException or UnauthorizedAccessException)
-            {
-                show.Error(e.Message);
-                return 1;
-            }
+                return (options.Folder, await show.RunAsync((say, progress) => ProbeSession.RunAsync(target, options, TimeProvider.System, say, progress, stop)).ConfigureAwait(false));
+            }).ConfigureAwait(false);
         });
         return command;
     }
-}
 
-/// <summary>How a run is shown while it goes on.</summary>
-internal abstract class ProbeDisplay
-{
-    public static ProbeDisplay For(string kind) => kind switch
+    private static async Task<int> GuardAsync(ProbeDisplay show, Func<Task<(string Folder, ProbeReport Report)>> run)
     {
-        "json" => new JsonLines(),
-        "off" => new Quiet(),
-        "plain" => new Plain(),
-        "auto" => Console.IsOutputRedirected ? new Plain() : new Live(),
-        _ => throw new FormatException($"--progress {kind} is not known; allowed: auto, plain, json, off."),
-    };
-
-    public abstract Task<ProbeReport> RunAsync(Func<Action<string>, IProgress<ProbeProgress>, Task<ProbeReport>> run);
-
-    public virtual void Done(ProbeReport report, string folder)
-    {
-        Console.WriteLine(report.Verdict.Sentence);
-        Console.WriteLine($"Report: {Path.Combine(folder, "report.html")}");
-    }
-
-    public virtual void Error(string message) => Console.Error.WriteLine(message);
-
-    private static string Line(ProbeProgress p) => FormattableString.Invariant(
-        $"{p.Phase,-8} {p.Seconds,5:0} of {p.Total:0} s   sends {p.Sends}   {p.Received} frames came back   {p.Estimate}");
-
-    private sealed class Reporter(Action<ProbeProgress> show) : IProgress<ProbeProgress>
-    {
-        public void Report(ProbeProgress value) => show(value);
-    }
-
-    private sealed class Quiet : ProbeDisplay
-    {
-        public override Task<ProbeReport> RunAsync(Func<Action<string>, IProgress<ProbeProgress>, Task<ProbeReport>> run) =>
-            run(_ => { }, new Reporter(_ => { }));
-    }
-
-    private sealed class Plain : ProbeDisplay
-    {
-        private double _next;
-
-        public override Task<ProbeReport> RunAsync(Func<Action<string>, IProgress<ProbeProgress>, Task<ProbeReport>> run) => run(Console.Error.WriteLine, new Reporter(p =>
+        try
         {
-            if (p.Seconds < _next)
-                return;
-            _next = p.Seconds + 10;
-            Console.Error.WriteLine(Line(p));
-        }));
-    }
-
-    private sealed class JsonLines : ProbeDisplay
-    {
-        private static readonly JsonSerializerOptions Form = new(JsonSerializerDefaults.Web);
-
-        public override Task<ProbeReport> RunAsync(Func<Action<string>, IProgress<ProbeProgress>, Task<ProbeReport>> run) => run(
-            text => Write(new { kind = "note", text }),
-            new Reporter(p => Write(new
-            {
-                kind = "progress",
-                phase = p.Phase.ToString().ToLowerInvariant(),
-                sends = p.Sends,
-                seconds = Math.Round(p.Seconds, 1),
-                total = Math.Round(p.Total, 1),
-                received = p.Received,
-                estimate = p.Estimate,
-            })));
-
-        public override void Done(ProbeReport report, string folder) => Write(new
-        {
-            kind = "done",
-            folder = Path.GetFullPath(folder),
-            tier = report.Verdict.Tier,
-            sentence = report.Verdict.Sentence,
-            validity = report.Run.Validity,
-            incomplete = report.Run.Incomplete,
-        });
-
-        public override void Error(string message) => Write(new { kind = "error", text = message });
-
-        private static void Write<T>(T value)
-        {
-            Console.Out.WriteLine(JsonSerializer.Serialize(value, Form));
-            Console.Out.Flush();
+            var (folder, report) = await run().ConfigureAwait(false);
+            show.Done(report, folder);
+            return report.Run.Incomplete || report.Run.Validity != "VALID" ? 3 : 0;
         }
-    }
-
-    private sealed class Live : ProbeDisplay
-    {
-        public override Task<ProbeReport> RunAsync(Func<Action<string>, IProgress<ProbeProgress>, Task<ProbeReport>> run) => AnsiConsole.Progress()
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
-            .StartAsync(context =>
-            {
-                var bar = context.AddTask("connecting", maxValue: 1);
-                return run(
-                    text => AnsiConsole.MarkupLineInterpolated($"[grey]{text}[/]"),
-                    new Reporter(p =>
-                    {
-                        bar.MaxValue = Math.Max(p.Total, 1);
-                        bar.Value = p.Seconds;
-                        bar.Description = $"[bold]{p.Phase}[/]: {Markup.Escape(p.Sends)}" + (p.Estimate is { } e ? $"\n[blue]{Markup.Escape(e)}[/]" : "");
-                    }));
-            });
+        catch (OperationCanceledException)
+        {
+            show.Error("Stopped before anything was measured.");
+            return 3;
+        }
+        catch (Exception e) when (e is TargetException or FormatException or IOException or UnauthorizedAccessException)
+        {
+            show.Error(e.Message);
+            return 1;
+        }
     }
 }

@@ -121,6 +121,16 @@ public sealed class LivePageTests(Browser browser)
         Assert.Contains("Back in the session", await page.TextAsync("state"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Where_udp_is_blocked_the_picture_comes_over_tcp()
+    {
+        await using var server = await ServerProcess.StartAsync("--webrtc-udp", "false");
+        await using var page = await browser.OpenAsync(server, "webrtc");
+        await page.StartAsync("scene", "passthrough", "640x360");
+        await page.PicturesAsync(20);
+        Assert.Equal("tcp", await page.EvalAsync<string>("trueLive.transport.path()"));
+    }
+
     [Theory]
     [MemberData(nameof(Transports))]
     public async Task A_full_server_says_so_and_leaves_the_running_session_alone(string transport)

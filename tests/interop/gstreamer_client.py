@@ -23,6 +23,7 @@ encoders = {
             "! rtph264pay config-interval=-1 aggregate-mode=zero-latency ! application/x-rtp,media=video,encoding-name=H264,payload=102",
     "VP8": "vp8enc deadline=1 cpu-used=8 target-bitrate=1200000 keyframe-max-dist=60 ! rtpvp8pay ! application/x-rtp,media=video,encoding-name=VP8,payload=96",
 }
+decoders = {"H264": "rtph264depay ! h264parse ! avdec_h264", "VP8": "rtpvp8depay ! vp8dec"}
 pipeline = Gst.parse_launch(
     "webrtcbin name=peer bundle-policy=max-bundle latency=0 "
     "videotestsrc is-live=true horizontal-speed=2 ! video/x-raw,width=640,height=360,framerate=30/1 ! videoconvert ! identity name=count ! "
@@ -49,7 +50,7 @@ def on_picture(sink):
 def on_pad(_peer, pad):
     if pad.direction != Gst.PadDirection.SRC:
         return
-    decode = Gst.parse_bin_from_description("decodebin ! videoconvert ! video/x-raw,format=RGB ! appsink name=out sync=false emit-signals=true", True)
+    decode = Gst.parse_bin_from_description(decoders[codec] + " ! videoconvert ! video/x-raw,format=RGB ! appsink name=out sync=false emit-signals=true", True)
     pipeline.add(decode)
     decode.sync_state_with_parent()
     decode.get_by_name("out").connect("new-sample", on_picture)
@@ -65,9 +66,10 @@ def on_gathered(*_):
 
 
 def on_offer(promise, *_):
-    promise.wait()
-    text = promise.get_reply().get_value("offer").sdp.as_text()
-    # A description read back from its text: the one in the reply is freed with the promise.
+    # A description read back from its text: the one in the reply is freed with the reply.
+    reply = promise.get_reply()
+    offer = reply.get_value("offer")
+    text = offer.sdp.as_text()
     _, sdp = GstSdp.SDPMessage.new_from_text(text)
     peer.emit("set-local-description", GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.OFFER, sdp), Gst.Promise.new())
 

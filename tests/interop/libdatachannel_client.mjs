@@ -11,6 +11,8 @@ if (trial.codec === 'H264') media.addH264Codec(trial.payloadType, 'profile-level
 else media.addVP8Codec(trial.payloadType);
 media.addSSRC(ssrc, 'camera', 'camera', 'camera');
 const track = peer.addTrack(media);
+// Without it no key frame can be asked for.
+track.setMediaHandler(new ndc.RtcpReceivingSession());
 track.onMessage((packet) => {
   if (!isRtcp(packet)) trial.received(packet);
 });

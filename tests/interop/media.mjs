@@ -4,7 +4,8 @@ import dgram from 'node:dgram';
 
 const encoders = {
   H264: ['-c:v', 'libx264', '-profile:v', 'baseline', '-preset', 'ultrafast', '-tune', 'zerolatency', '-bf', '0'],
-  VP8: ['-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8'],
+  // Two threads of libvpx wait for each other in busy loops when the machine is full.
+  VP8: ['-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8', '-threads', '1'],
 };
 const [width, height] = [64, 36];
 
@@ -31,7 +32,7 @@ export async function startScreen(codec, payloadType, onPicture) {
   const { port } = probe.address();
   await new Promise((resolve) => probe.close(resolve));
   const ffmpeg = spawn('ffmpeg', [
-    '-loglevel', 'fatal', '-fflags', 'nobuffer', '-flags', 'low_delay', '-probesize', '32', '-analyzeduration', '0', '-reorder_queue_size', '0',
+    '-loglevel', 'fatal', '-flags', 'low_delay', '-probesize', '32', '-analyzeduration', '0', '-reorder_queue_size', '0',
     '-protocol_whitelist', 'pipe,udp,rtp', '-f', 'sdp', '-i', 'pipe:0', '-fps_mode', 'passthrough',
     '-vf', `scale=${width}:${height}`, '-f', 'rawvideo', '-pix_fmt', 'rgb24', 'pipe:1',
   ], { stdio: ['pipe', 'pipe', 'inherit'] });

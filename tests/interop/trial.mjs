@@ -71,8 +71,9 @@ export class Trial {
       this.result.before = this.#look();
       this.send(JSON.stringify({ type: 'prompt', id: 'water', text: 'underwater' }));
     }
-    if (this.#applied !== null && now > this.#applied + 1000) this.result.after = this.#look();
-    if (!this.result.after && now < this.deadline) return;
+    if (this.#applied !== null) this.result.after = this.#look();
+    const blue = this.result.after?.[2] > this.result.after?.[0] + 15;
+    if (!blue && now < Math.min(this.deadline, (this.#applied ?? Infinity) + 5000)) return;
     console.log(JSON.stringify(this.result));
     for (const stop of this.#stops) stop();
     process.exit(0);

@@ -50,9 +50,9 @@ class Trial:
             self._asked = True
             self.result["before"] = self._look()
             self.send(json.dumps({"type": "prompt", "id": "water", "text": "underwater"}))
-        if self._applied and now > self._applied + 1:
-            self.result["after"] = self._look()
-            return True
+        if self._applied:
+            after = self.result["after"] = self._look()
+            return after[2] > after[0] + 15 or now > min(self._deadline, self._applied + 5)
         return now > self._deadline
 
     def _look(self):

@@ -2,55 +2,38 @@
 
 Usage: aiortc_echo.py HOST PORT
 """
+import asyncio
 import sys
+from threading import Thread
 
-from aiohttp import web
-from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription, VideoStreamTrack
-from aiortc.mediastreams import MediaStreamError
+from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 
+from whip import serve
+
+loop = asyncio.new_event_loop()
 peers = set()
 
 
-class Echo(VideoStreamTrack):
-    """The newest picture of a track as soon as it is there."""
-
-    def __init__(self, track):
-        super().__init__()
-        self.track = track
-
-    async def recv(self):
-        try:
-            return await self.track.recv()
-        except MediaStreamError:
-            self.stop()
-            raise
-
-
-async def whip(request):
-    offer = RTCSessionDescription(await request.text(), "offer")
-    codec = request.query.get("codec", "h264").upper()
+async def call(offer, codec):
     peer = RTCPeerConnection()
     peers.add(peer)
-
-    @peer.on("track")
-    def on_track(track):
-        peer.addTrack(Echo(track))
-
-    @peer.on("connectionstatechange")
-    async def on_state():
-        if peer.connectionState in ("failed", "closed"):
-            await peer.close()
-            peers.discard(peer)
-
-    await peer.setRemoteDescription(offer)
+    # A received track is a source of pictures: sent on as soon as each is there.
+    peer.on("track", peer.addTrack)
+    await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
     for transceiver in peer.getTransceivers():
         transceiver.setCodecPreferences([c for c in RTCRtpSender.getCapabilities("video").codecs if c.mimeType.upper() == "VIDEO/" + codec])
     await peer.setLocalDescription(await peer.createAnswer())
-    return web.Response(status=201, text=peer.localDescription.sdp, content_type="application/sdp",
-                        headers={"Access-Control-Allow-Origin": "*", "Location": "/whip/1"})
+    return peer.localDescription.sdp
 
 
-app = web.Application()
-app.router.add_post("/whip", whip)
-app.router.add_get("/", lambda _: web.Response(text="<!doctype html><title>aiortc</title>", content_type="text/html"))
-web.run_app(app, host=sys.argv[1], port=int(sys.argv[2]), print=lambda *_: print("ready", flush=True))
+async def end():
+    while peers:
+        await peers.pop().close()
+
+
+def on_loop(coroutine):
+    return asyncio.run_coroutine_threadsafe(coroutine, loop).result(20)
+
+
+Thread(target=loop.run_forever, daemon=True).start()
+serve(sys.argv[1], int(sys.argv[2]), lambda offer, codec: on_loop(call(offer, codec)), lambda: on_loop(end()))

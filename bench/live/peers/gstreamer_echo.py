@@ -3,9 +3,7 @@
 Usage: gstreamer_echo.py HOST PORT
 """
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
-from urllib.parse import parse_qs, urlparse
 
 import gi
 
@@ -14,19 +12,21 @@ gi.require_version("GstWebRTC", "1.0")
 gi.require_version("GstSdp", "1.0")
 from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
 
+from whip import serve  # noqa: E402
+
 Gst.init(None)
 encoders = {
     # The fastest settings that Debian's GStreamer has; the threads and rate of our own encoders.
     "H264": "x264enc tune=zerolatency speed-preset=ultrafast bitrate={kbps} key-int-max=300 ! video/x-h264,profile=constrained-baseline "
-            "! rtph264pay config-interval=-1 aggregate-mode=zero-latency pt={pt} ! application/x-rtp,media=video,encoding-name=H264,payload={pt}",
+            "! rtph264pay config-interval=-1 aggregate-mode=zero-latency pt={pt} ! capsfilter caps=application/x-rtp,media=video,encoding-name=H264,clock-rate=90000,payload={pt}",
     "VP8": "vp8enc deadline=1 cpu-used=8 threads=1 target-bitrate={kbps}000 keyframe-max-dist=300 error-resilient=default "
-           "! rtpvp8pay pt={pt} ! application/x-rtp,media=video,encoding-name=VP8,payload={pt}",
+           "! rtpvp8pay pt={pt} ! capsfilter caps=application/x-rtp,media=video,encoding-name=VP8,clock-rate=90000,payload={pt}",
 }
 
 
 class Call:
-    def __init__(self, offer, codec, kbps):
-        self.codec, self.kbps = codec, kbps
+    def __init__(self, offer, codec):
+        self.codec = codec
         self.gathered = Event()
         self.pipeline = Gst.Pipeline.new(None)
         self.peer = Gst.ElementFactory.make("webrtcbin")
@@ -43,18 +43,22 @@ class Call:
         # A sending pad must be there before the answer; its source is linked when the picture comes.
         self.feed = Gst.parse_bin_from_description(
             "queue name=first max-size-buffers=1 leaky=downstream ! videoconvert ! "
-            + encoders[codec].format(kbps=kbps, pt=self.payload_type), True)
+            + encoders[codec].format(kbps=2500, pt=self.payload_type), True)
         self.pipeline.add(self.feed)
         self.feed.sync_state_with_parent()
         promise = Gst.Promise.new()
         self.peer.emit("set-remote-description", GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.OFFER, sdp), promise)
         promise.wait()
-        self.feed.get_static_pad("src").link(self.peer.get_request_pad("sink_0"))
+        self.feed.get_static_pad("src").link(self.peer.request_pad_simple("sink_0"))
         promise = Gst.Promise.new()
         self.peer.emit("create-answer", None, promise)
         promise.wait()
-        text = promise.get_reply().get_value("answer").sdp.as_text()
-        _, sdp = GstSdp.SDPMessage.new_from_text(text)
+        # A description read back from its text: the one in the reply is freed with the reply.
+        reply = promise.get_reply()
+        answer = reply.get_value("answer")
+        if answer is None:
+            raise RuntimeError(reply.to_string())
+        _, sdp = GstSdp.SDPMessage.new_from_text(answer.sdp.as_text())
         self.peer.emit("set-local-description", GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.ANSWER, sdp), Gst.Promise.new())
         self.gathered.wait(5)
         self.answer = self.peer.get_property("local-description").sdp.as_text()
@@ -83,32 +87,19 @@ class Call:
         self.pipeline.set_state(Gst.State.NULL)
 
 
-class Whip(BaseHTTPRequestHandler):
-    last = None
-
-    def do_GET(self):
-        self.answer(200, "text/html", "<!doctype html><title>GStreamer</title>")
-
-    def do_POST(self):
-        query = parse_qs(urlparse(self.path).query)
-        offer = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        if Whip.last:
-            Whip.last.end()
-        Whip.last = Call(offer, query["codec"][0].upper(), int(query.get("kbps", ["2500"])[0]))
-        self.answer(201, "application/sdp", Whip.last.answer)
-
-    def answer(self, status, kind, text):
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Location", "/whip/1")
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *_):
-        pass
+calls = []
 
 
-server = ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Whip)
-Thread(target=server.serve_forever, daemon=True).start()
-print("ready", flush=True)
-GLib.MainLoop().run()
+def end():
+    while calls:
+        calls.pop().end()
+
+
+def call(offer, codec):
+    end()
+    calls.append(Call(offer, codec))
+    return calls[-1].answer
+
+
+Thread(target=GLib.MainLoop().run, daemon=True).start()
+serve(sys.argv[1], int(sys.argv[2]), call, end)

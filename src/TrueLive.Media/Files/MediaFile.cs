@@ -69,7 +69,7 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
             throw new MediaFileException($"{name} holds no video{(streams.Length > 0 ? $" (only {string.Join(", ", streams.Select(x => Text(x, "codec_type")).Distinct())})" : "")}.");
         int width = Whole(video, "width"), height = Whole(video, "height");
         if (width < 1 || height < 1)
-            throw new MediaFileException($"{name} does not say how large its picture is; the file is probably cut off.");
+            throw new MediaFileException($"{name} does not say how large its picture is: the file is cut off, or its picture has more than {MaxPixels / 1_000_000} million pixels.");
         if ((long)width * height > MaxPixels)
             throw new MediaFileException($"{name} is {width}x{height}; at most {MaxPixels / 1_000_000} million pixels are taken.");
         var notes = new List<string>();

@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Net.WebSockets;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-
 using TrueLive.Core.Frames;
 using TrueLive.Probe.Stimuli;
 using Queues = System.Threading.Channels;

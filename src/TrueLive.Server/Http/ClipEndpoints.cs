@@ -85,15 +85,15 @@ internal static class ClipEndpoints
     private static async Task<IResult> GetAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipViews views, SignedLinks links) =>
         await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is { } job ? Results.Ok(await views.OfAsync(job, http.RequestAborted).ConfigureAwait(false)) : NoSuch("clip");
 
-    private static async Task<IResult> EventsAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipViews views, SignedLinks links, TimeProvider time)
+    private static async Task<IResult> EventsAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipViews views, SignedLinks links, TimeProvider time, IHostApplicationLifetime lifetime)
     {
         if (await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is null)
             return NoSuch("clip");
         http.Response.Headers["X-Accel-Buffering"] = "no";
-        return TypedResults.ServerSentEvents(Follow(id, desk, views, time, http.RequestAborted));
+        return TypedResults.ServerSentEvents(Follow(id, desk, views, time, lifetime.ApplicationStopping, http.RequestAborted));
     }
 
-    private static async IAsyncEnumerable<SseItem<ClipView>> Follow(string id, ClipDesk desk, ClipViews views, TimeProvider time, [EnumeratorCancellation] CancellationToken cancel)
+    private static async IAsyncEnumerable<SseItem<ClipView>> Follow(string id, ClipDesk desk, ClipViews views, TimeProvider time, CancellationToken stopping, [EnumeratorCancellation] CancellationToken cancel)
     {
         var queue = await desk.QueueAsync(cancel).ConfigureAwait(false);
         ClipView? shown = null;
@@ -104,7 +104,8 @@ internal static class ClipEndpoints
             var ended = job.State is not (ClipJobState.Queued or ClipJobState.Running);
             if (ended || view != shown)
                 yield return new SseItem<ClipView>(shown = view, ended ? "end" : "progress");
-            if (ended || !await timer.WaitForNextTickAsync(cancel).ConfigureAwait(false))
+            // A server that shuts down does not wait for those who listen; their EventSource comes back by itself.
+            if (ended || stopping.IsCancellationRequested || !await timer.WaitForNextTickAsync(cancel).ConfigureAwait(false))
                 yield break;
         }
     }

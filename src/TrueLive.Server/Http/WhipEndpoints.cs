@@ -11,7 +11,7 @@ namespace TrueLive.Server.Http;
 /// WHIP (RFC 9725): a client sends its camera; the answer returns the made pictures in the same connection when the offer can receive.
 /// WHEP (draft-ietf-wish-whep): viewers of a session. One resource of each is one peer connection.
 /// </summary>
-internal static class WhipEndpoints
+internal static partial class WhipEndpoints
 {
     /// <summary>Carries the token of a session that a client comes back to.</summary>
     public const string TokenHeader = "X-TrueLive-Token";
@@ -68,7 +68,7 @@ internal static class WhipEndpoints
         {
             arrival = arrive();
             var client = new WebRtcClient(arrival, offer, codec, port, registry, time, out var answer);
-            _ = RunAsync(client, client.RunAsync(life.ApplicationStopped));
+            _ = RunAsync(http, client, client.RunAsync(IsNew(http, arrival), life.ApplicationStopped));
             var id = arrival.Seat.Session.Id;
             http.Response.Headers[TokenHeader] = arrival.Seat.Token;
             return Created(http, $"/whip/{id}", arrival.Seat.Peer!, answer);
@@ -80,7 +80,7 @@ internal static class WhipEndpoints
         catch (Exception error) when (error is SdpException or InvalidOperationException)
         {
             // A place that was taken for an offer which cannot be answered is given back.
-            if (arrival is { Resumed: null } && arrival.Seat.Session.State == Core.Sessions.SessionState.Created && http.Request.RouteValues["id"] is null)
+            if (arrival is not null && IsNew(http, arrival))
                 registry.End(arrival.Seat, Core.Sessions.EndCause.ControlClient);
             return Unanswered(error);
         }
@@ -99,7 +99,7 @@ internal static class WhipEndpoints
         try
         {
             var viewer = new WebRtcViewer(seat, offer, codec, port, out var answer);
-            _ = RunAsync(viewer, viewer.RunAsync(life.ApplicationStopped));
+            _ = RunAsync(http, viewer, viewer.RunAsync(life.ApplicationStopped));
             return Created(http, $"/whep/{id}/{viewer.Id}", viewer.Peer, answer);
         }
         catch (Exception error) when (error is SdpException or InvalidOperationException)
@@ -108,11 +108,27 @@ internal static class WhipEndpoints
         }
     }
 
-    private static async Task RunAsync(IDisposable connection, Task run)
+    // Neither named in the address nor come back to.
+    private static bool IsNew(HttpContext http, Arrival arrival) =>
+        arrival.Resumed is null && http.Request.RouteValues["id"] is null && http.Request.Headers[TokenHeader].Count == 0;
+
+    private static async Task RunAsync(HttpContext http, IDisposable connection, Task run)
     {
-        using (connection)
-            await run.ConfigureAwait(false);
+        var logger = http.RequestServices.GetRequiredService<ILogger<WebRtcPort>>();
+        try
+        {
+            using (connection)
+                await run.ConfigureAwait(false);
+        }
+        catch (Exception error)
+        {
+            // Nobody waits for this task: what it dies of is said here or nowhere.
+            LogFailed(logger, error);
+        }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A WebRTC connection failed.")]
+    private static partial void LogFailed(ILogger logger, Exception error);
 
     private static async Task<IResult> PatchAsync(HttpContext http, PeerConnection? peer)
     {

@@ -1,3 +1,4 @@
+using TrueLive.Core.Sessions;
 using TrueLive.Server.Control;
 using TrueLive.Server.Sessions;
 using TrueLive.WebRtc;
@@ -50,7 +51,9 @@ internal sealed class WebRtcClient : IDisposable
     }
 
     /// <summary>Runs the session over this connection until either ends.</summary>
-    public async Task RunAsync(CancellationToken stop)
+    /// <param name="newSession">The session was made for this connection and ends with it when it never opens.</param>
+    /// <param name="stop">The server ends.</param>
+    public async Task RunAsync(bool newSession, CancellationToken stop)
     {
         var seat = _arrival.Seat;
         try
@@ -59,6 +62,8 @@ internal sealed class WebRtcClient : IDisposable
         }
         catch (Exception error) when (error is IOException or OperationCanceledException)
         {
+            if (newSession && seat.Session.State == SessionState.Created)
+                _registry.End(seat, EndCause.ReceiveClient);
             return;
         }
         _ = _peer.Closed.ContinueWith(_ => _video.End(), TaskScheduler.Default);

@@ -42,7 +42,7 @@ public sealed class SdpOffer
 
         if (preferences.DataChannels)
         {
-            sections.Add((w, mid, first) => w.Data("UDP/DTLS/SCTP", mid, first));
+            sections.Add((w, mid, first) => w.Data("UDP/DTLS/SCTP", SectionWriting.Channels, mid, first));
         }
 
         if (sections.Count == 0)

@@ -7,6 +7,9 @@ namespace TrueLive.WebRtc.Sdp;
 /// <summary>Writes the parts that our offers and answers share.</summary>
 internal sealed class SectionWriting(TransportDescription local, MediaPreferences preferences, string setup, string cname)
 {
+    /// <summary>The format of a section of data channels (RFC 8841).</summary>
+    internal const string Channels = "webrtc-datachannel";
+
     private readonly StringBuilder _text = new();
 
     internal string Text => _text.ToString();
@@ -107,10 +110,19 @@ internal sealed class SectionWriting(TransportDescription local, MediaPreference
         }
     }
 
-    internal void Data(string protocol, string mid, bool carriesCandidates)
+    internal void Data(string protocol, string format, string mid, bool carriesCandidates)
     {
-        Header("application", protocol, "webrtc-datachannel", mid, carriesCandidates);
-        Line($"a=sctp-port:5000");
+        var modern = format == Channels;
+        Header("application", protocol, modern ? format : "5000", mid, carriesCandidates);
+        if (modern)
+        {
+            Line($"a=sctp-port:5000");
+        }
+        else
+        {
+            Line($"a=sctpmap:5000 {Channels} 65535");
+        }
+
         Line($"a=max-message-size:262144");
     }
 

@@ -179,16 +179,36 @@ public sealed class RtcEndpoint : IDisposable
 
     private void Received(Span<byte> datagram, SocketAddress from)
     {
-        if (_byAddress.TryGetValue(from, out var peer))
+        PeerConnection? peer = null;
+        try
+        {
+            Deliver(datagram, from, ref peer);
+        }
+        catch (Exception error) when (peer is not null)
+        {
+            // The thread serves all connections: a fault of one ends that one.
+            peer.Close($"The connection failed: {error.Message}");
+        }
+    }
+
+    private void Deliver(Span<byte> datagram, SocketAddress from, ref PeerConnection? peer)
+    {
+        if (_byAddress.TryGetValue(from, out peer))
         {
             if (!StunMessage.LooksLikeStun(datagram))
+            {
                 peer.Receive(datagram);
+            }
             else if (StunMessage.TryParse(datagram, out var message))
-                (message.Class == StunClass.Request ? FindByUfrag(message.Username) ?? peer : peer).ReceiveCheck(message, _udp.RouteTo(from));
+            {
+                peer = message.Class == StunClass.Request ? FindByUfrag(message.Username) ?? peer : peer;
+                peer.ReceiveCheck(message, _udp.RouteTo(from));
+            }
         }
         else if (_options.Udp && StunMessage.TryParse(datagram, out var first) && FindByUfrag(first.Username) is { } newcomer)
         {
-            newcomer.ReceiveCheck(first, _udp.RouteTo(from));
+            peer = newcomer;
+            peer.ReceiveCheck(first, _udp.RouteTo(from));
         }
         else
         {
@@ -205,7 +225,14 @@ public sealed class RtcEndpoint : IDisposable
         }
         else if (route.Owner is { } owner)
         {
-            owner.Receive(datagram);
+            try
+            {
+                owner.Receive(datagram);
+            }
+            catch (Exception error)
+            {
+                owner.Close($"The connection failed: {error.Message}");
+            }
         }
         else
         {
@@ -229,11 +256,24 @@ public sealed class RtcEndpoint : IDisposable
         try
         {
             foreach (var (_, peer) in _byUfrag)
-                peer.Tick();
+                Tick(peer);
         }
         finally
         {
             Volatile.Write(ref _ticking, 0);
+        }
+    }
+
+    private static void Tick(PeerConnection peer)
+    {
+        try
+        {
+            peer.Tick();
+        }
+        catch (Exception error)
+        {
+            // As on the reading thread: a fault of one connection ends that one.
+            peer.Close($"The connection failed: {error.Message}");
         }
     }
 }

@@ -71,7 +71,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     [InlineData("empty.mp4", "is empty")]
     [InlineData("cut-off.mp4", "cannot be read")]
     [InlineData("sound-only.m4a", "holds no video")]
-    [InlineData("huge.png", "too large|at most")]
+    [InlineData("huge.png", "million pixels")]
     public async Task What_is_no_video_is_said_in_words_and_leaves_nothing(string name, string words)
     {
         var input = files[name];
@@ -87,7 +87,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
             await File.WriteAllBytesAsync(input, Bomb(60_000, 60_000), Cancel);
         using var model = new PassthroughModel();
         var error = await Assert.ThrowsAsync<MediaFileException>(() => RenderAsync(Settings(input, "never.mp4", model)));
-        Assert.Contains(words.Split('|'), w => error.Message.Contains(w, StringComparison.Ordinal));
+        Assert.Contains(words, error.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.EnumerateFileSystemEntries(files.Folder, "never*"));
     }
 
@@ -179,7 +179,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     private async Task<int[]> TimesAsync(string path)
     {
         var text = await files.AskAsync(path, "-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0");
-        var times = text.Split('\n').Select(t => double.Parse(t.Trim(',', ' '), System.Globalization.CultureInfo.InvariantCulture)).ToArray();
+        var times = text.Split('\n').Select(t => t.Trim(',', ' ')).Where(t => t.Length > 0).Select(t => double.Parse(t, System.Globalization.CultureInfo.InvariantCulture)).ToArray();
         return [.. times.Select(t => (int)Math.Round((t - times[0]) * 100))];
     }
 

@@ -20,7 +20,7 @@ public class NegotiationTests
     [InlineData("safari-offer", VideoCodec.H264, 98, 99, false, true, false, false, true, 6)]
     [InlineData("obs-whip-offer", VideoCodec.H264, 96, -1, true, false, true, false, false, 0)]
     [InlineData("gstreamer-offer", VideoCodec.H264, 96, -1, true, true, false, false, false, 0)]
-    [InlineData("aiortc-offer", VideoCodec.H264, 101, 102, true, true, false, false, false, 0)]
+    [InlineData("aiortc-offer", VideoCodec.H264, 101, 102, true, true, false, true, false, 0)]
     public void Each_client_gets_what_it_and_we_can_do(string client, VideoCodec codec, int payloadType, int rtx, bool receives, bool sends, bool audio, bool data, bool transportCc, int playoutDelay)
     {
         var plan = SdpNegotiation.Answer(Read(client), new MediaPreferences(), ChromiumOfferTests.Local, out var answer);
@@ -31,6 +31,16 @@ public class NegotiationTests
         Assert.Equal((transportCc, playoutDelay), (video.Feedback.TransportCc, video.Extensions.PlayoutDelay));
         Assert.Equal(1, video.Formats[0].PacketizationMode);
         AssertAnswerFits(Read(client), answer);
+    }
+
+    [Fact]
+    public void Channels_in_the_form_before_rfc_8841_are_answered_in_that_form()
+    {
+        var plan = SdpNegotiation.Answer(Read("aiortc-offer"), new MediaPreferences(), ChromiumOfferTests.Local, out var answer);
+        Assert.Equal(new DataPlan("1", 5000, 65536), plan.Data);
+        Assert.Contains("m=application 9 DTLS/SCTP 5000\r\n", answer);
+        Assert.Contains("a=sctpmap:5000 webrtc-datachannel 65535\r\n", answer);
+        Assert.DoesNotContain("a=sctp-port", answer);
     }
 
     [Theory]

@@ -1,0 +1,151 @@
+using System.Buffers;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using TrueLive.Core.Frames;
+using TrueLive.Media.Codecs;
+using TrueLive.WebRtc;
+using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Whip;
+using Queues = System.Threading.Channels;
+
+namespace TrueLive.Probe.Targets;
+
+/// <summary>
+/// A WHIP endpoint that sends video back in the same connection, over a native WebRTC client: a frame counts as sent when it goes to
+/// the encoder and as ready to be shown when it is decoded. There is no playout buffer of a browser in between; the page target has one.
+/// </summary>
+/// <param name="endpoint">WHIP address, or the address of a TrueLive server.</param>
+/// <param name="isTrueLive">The server is TrueLive's: prompts go through its API.</param>
+/// <param name="key">Bearer token; null for none.</param>
+/// <param name="time">The run's clock.</param>
+public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeProvider time) : IProbeTarget
+{
+    private const int MaxWaiting = 60;
+    private readonly Queues.Channel<Coded> _coded = Queues.Channel.CreateBounded<Coded>(new Queues.BoundedChannelOptions(MaxWaiting) { SingleReader = true });
+    private readonly FramePool _pool = new("probe WebRTC", 32);
+    private readonly VideoDecoder _decoder = new();
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(10), MaxResponseContentBufferSize = 1 << 20 };
+    private VideoEncoder? _encoder;
+    private WhipClient? _client;
+    private Uri? _session;
+    private int _keyFrameAsked;
+
+    /// <inheritdoc/>
+    public string Description => $"{(isTrueLive ? "truelive" : "whip")} {new UriBuilder(endpoint) { UserName = "", Password = "", Query = "" }.Uri}";
+
+    /// <inheritdoc/>
+    public bool TakesPrompts => _session is not null;
+
+    /// <inheritdoc/>
+    public string? EndedBecause { get; private set; }
+
+    /// <inheritdoc/>
+    public async Task ConnectAsync(StimulusFormat format, CancellationToken cancel)
+    {
+        var url = isTrueLive ? new Uri(Root, $"whip?size={format.Width}x{format.Height}") : endpoint;
+        try
+        {
+            _client = await WhipClient.ConnectAsync(url, key, new MediaPreferences { Audio = false, DataChannels = false }, new PeerOptions
+            {
+                VideoReceived = Take,
+                KeyFrameRequested = () => Interlocked.Exchange(ref _keyFrameAsked, 1),
+            }, time, cancel).ConfigureAwait(false);
+        }
+        catch (WhipException refused)
+        {
+            throw new TargetException($"{Description}: {refused.Message}", refused);
+        }
+        _encoder = new VideoEncoder(_client.Peer.SendCodec ?? throw new TargetException($"{Description} takes no video."), _client.Peer.TargetBitrate);
+        _ = _client.Peer.Closed.ContinueWith(closed =>
+        {
+            EndedBecause ??= closed.Result;
+            _coded.Writer.TryComplete();
+        }, TaskScheduler.Default);
+        if (isTrueLive && _client.Resource is { } resource)
+            _session = new Uri(Root, "v1/sessions/" + resource.Segments[^1]);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> SendAsync(VideoFrame frame, CancellationToken cancel)
+    {
+        var peer = _client!.Peer;
+        if (peer.State == PeerState.Closed)
+            throw new TargetException(EndedBecause ?? "the connection was closed");
+        // A choked way: the target lets the frame go, as its users' browsers would.
+        if (!peer.CanSendVideo)
+            return ValueTask.FromResult(true);
+        _encoder!.SetBitrate(peer.TargetBitrate);
+        if (_encoder.TryEncode(frame, Interlocked.Exchange(ref _keyFrameAsked, 0) == 1, frame.Time.MediaTime, out var encoded))
+            peer.SendVideo(encoded);
+        return ValueTask.FromResult(true);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<(VideoFrame Frame, long Presented)?> ReceiveAsync(CancellationToken cancel)
+    {
+        while (await _coded.Reader.WaitToReadAsync(cancel).ConfigureAwait(false))
+        {
+            if (!_coded.Reader.TryRead(out var coded))
+                continue;
+            var picture = _decoder.Decode(coded.Frame, _pool);
+            ArrayPool<byte>.Shared.Return(coded.Buffer);
+            if (picture is not null)
+                return (picture, time.GetTimestamp());
+            if (_decoder.NeedsKeyFrame)
+                _client?.Peer.RequestKeyFrame();
+        }
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public async Task PromptAsync(string prompt, CancellationToken cancel)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Patch, _session)
+        {
+            Content = new StringContent(JsonSerializer.Serialize(new { prompt }), Encoding.UTF8, "application/json"),
+        };
+        if (key is not null)
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        try
+        {
+            using var answer = await _http.SendAsync(request, cancel).ConfigureAwait(false);
+            if (!answer.IsSuccessStatusCode)
+                throw new TargetException($"The server refused the prompt: {(int)answer.StatusCode} {answer.ReasonPhrase}");
+        }
+        catch (HttpRequestException e)
+        {
+            throw new TargetException($"The prompt could not be sent: {e.Message}", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_client is not null)
+            await _client.DisposeAsync().ConfigureAwait(false);
+        _coded.Writer.TryComplete();
+        while (_coded.Reader.TryRead(out var left))
+            ArrayPool<byte>.Shared.Return(left.Buffer);
+        _encoder?.Dispose();
+        _decoder.Dispose();
+        _http.Dispose();
+    }
+
+    private Uri Root => new(endpoint, "/");
+
+    private void Take(in EncodedFrame frame)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(frame.Data.Length);
+        frame.Data.CopyTo(buffer);
+        if (_coded.Writer.TryWrite(new Coded(buffer, frame.Data.Length, frame.Codec, frame.RtpTime, frame.KeyFrame, frame.Colour)))
+            return;
+        ArrayPool<byte>.Shared.Return(buffer);
+        _client?.Peer.RequestKeyFrame();
+    }
+
+    private readonly record struct Coded(byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool KeyFrame, ColourSpace? Colour)
+    {
+        public EncodedFrame Frame => new() { Codec = Codec, Data = Buffer.AsSpan(0, Length), RtpTime = RtpTime, KeyFrame = KeyFrame, Colour = Colour };
+    }
+}

@@ -1,0 +1,53 @@
+namespace TrueLive.Fuzz;
+
+/// <summary>An input that a parser did not take as it should.</summary>
+public sealed class FuzzException(string target, byte[] input, string what, Exception? cause)
+    : Exception($"{target}: {what}\ninput ({input.Length} bytes, base64): {Convert.ToBase64String(input)}", cause);
+
+/// <summary>A bounded number of inputs to one target, in this process.</summary>
+public static class BoundedRun
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    /// <summary>Where the seeds of all targets lie.</summary>
+    public static string CorpusFolder { get; } = Path.Combine(AppContext.BaseDirectory, "corpus");
+
+    /// <summary>The seeds of a target, in the order of their names.</summary>
+    public static IReadOnlyList<byte[]> Corpus(string target) =>
+        [.. Directory.EnumerateFiles(Path.Combine(CorpusFolder, target)).Order(StringComparer.Ordinal).Select(File.ReadAllBytes)];
+
+    /// <summary>Runs the corpus and changes of it.</summary>
+    /// <exception cref="FuzzException">The target threw, hung for 10 s, or allocated more than it may.</exception>
+    public static void Run(FuzzTarget target, int inputs, int seed)
+    {
+        var mutator = new Mutator(Corpus(target.Name), seed);
+        // Statics and the just-in-time compiler allocate once; they are nobody's input.
+        target.Run(mutator.Next());
+        for (var i = 1; i < inputs; i++)
+        {
+            var input = mutator.Next();
+            var allocated = GC.GetAllocatedBytesForCurrentThread();
+            var began = TimeProvider.System.GetTimestamp();
+            try
+            {
+                target.Run(input);
+            }
+            catch (Exception e)
+            {
+                throw new FuzzException(target.Name, input, $"input {i} of seed {seed} threw {e.GetType().Name}: {e.Message}", e);
+            }
+
+            var took = TimeProvider.System.GetElapsedTime(began);
+            allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
+            if (allocated > target.MaxAllocated)
+            {
+                throw new FuzzException(target.Name, input, $"input {i} of seed {seed} allocated {allocated} bytes", null);
+            }
+
+            if (took > Patience)
+            {
+                throw new FuzzException(target.Name, input, $"input {i} of seed {seed} took {took.TotalSeconds:0.0} s", null);
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+using TrueLive.Fuzz.Targets;
+
+namespace TrueLive.Fuzz;
+
+/// <summary>Gives one hostile input to one parser. Whatever it throws is a finding.</summary>
+public delegate void FuzzAction(ReadOnlySpan<byte> input);
+
+/// <summary>A parser under test.</summary>
+/// <param name="Name">Name on the command line, and of the corpus folder.</param>
+/// <param name="Run">Runs one input.</param>
+/// <param name="Inputs">Inputs of a bounded run: about 2 s on a quiet core.</param>
+/// <param name="MaxAllocated">Most bytes that one input may make the calling thread allocate.</param>
+public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long MaxAllocated = 4 << 20)
+{
+    /// <summary>Every parser that takes bytes from outside.</summary>
+    public static IReadOnlyList<FuzzTarget> All { get; } =
+    [
+        new("stun", WireTargets.Stun, 60_000),
+        new("ice-candidate", WireTargets.IceCandidate, 40_000),
+        new("dtls-handshake", DtlsTargets.Handshake, 600),
+        new("dtls-record", DtlsTargets.Record, 3_000),
+        new("srtp", WireTargets.Srtp, 15_000),
+        new("rtp", MediaTargets.Rtp, 3_000),
+        new("h264", MediaTargets.H264, 30_000),
+        new("vp8", MediaTargets.Vp8, 30_000),
+        new("rtcp", MediaTargets.Rtcp, 3_000),
+        new("twcc", MediaTargets.TransportFeedback, 3_000),
+        new("sdp-offer", WireTargets.SdpOffer, 3_000),
+        new("sdp-answer", WireTargets.SdpAnswer, 3_000),
+        new("sctp", SctpTargets.Packets, 4_000),
+        new("dcep", SctpTargets.ChannelMessages, 4_000),
+        new("control", ServerTargets.Control, 1_500),
+        new("jpeg-socket", ServerTargets.JpegMessages, 1_500, 16 << 20),
+        new("manifest", FileTargets.Manifest, 3_000),
+        new("words", FileTargets.Words, 20_000),
+        new("prompt", FileTargets.PromptText, 8_000),
+        new("schedule", FileTargets.Schedule, 20_000),
+        new("requirement", FileTargets.Requirement, 2_000, 32 << 20),
+        new("config", FileTargets.Configuration, 2_000, 32 << 20),
+        new("observation", FileTargets.Observation, 3_000, 16 << 20),
+        new("report", FileTargets.Report, 4_000),
+    ];
+
+    /// <summary>The target with a name.</summary>
+    /// <exception cref="ArgumentException">No target is called so.</exception>
+    public static FuzzTarget Named(string name) =>
+        All.FirstOrDefault(t => t.Name == name) ?? throw new ArgumentException($"No target is called '{name}'. The targets are: {string.Join(", ", All.Select(t => t.Name))}.");
+
+    /// <summary>Splits an input into packets: each has its length, two bytes, before it; the last one takes what is left.</summary>
+    internal static List<byte[]> Packets(ReadOnlySpan<byte> input)
+    {
+        var packets = new List<byte[]>();
+        while (input.Length > 2 && packets.Count < 64)
+        {
+            var length = Math.Min((input[0] << 8) | input[1], input.Length - 2);
+            packets.Add(input.Slice(2, length).ToArray());
+            input = input[(2 + length)..];
+        }
+
+        return packets;
+    }
+}

@@ -1,0 +1,68 @@
+using Org.BouncyCastle.Tls;
+using TrueLive.WebRtc.Dtls;
+
+namespace TrueLive.Fuzz.Targets;
+
+/// <summary>Datagrams into a DTLS session, before its handshake and after.</summary>
+internal static class DtlsTargets
+{
+    private static readonly DtlsCertificate Ours = DtlsCertificate.Create(DateTimeOffset.UnixEpoch.AddYears(60));
+    private static readonly DtlsCertificate Theirs = DtlsCertificate.Create(DateTimeOffset.UnixEpoch.AddYears(60));
+    private static DtlsSession? s_open;
+
+    /// <summary>A fresh server gets the datagrams and is closed; its thread must end.</summary>
+    public static void Handshake(ReadOnlySpan<byte> input)
+    {
+        using var ended = new ManualResetEventSlim();
+        var session = new DtlsSession(false, Ours, Theirs.Fingerprint, _ => { });
+        session.Start((_, _, _) => ended.Set());
+        foreach (var packet in FuzzTarget.Packets(input))
+        {
+            session.Receive(packet, _ => { });
+        }
+
+        // The thread takes what waits, then finds the queue closed.
+        for (var i = 0; i < 50 && session.Waiting > 0 && !ended.IsSet; i++)
+        {
+            Thread.Yield();
+        }
+
+        session.Close();
+        if (!ended.Wait(TimeSpan.FromSeconds(20)))
+        {
+            throw new TimeoutException("the handshake did not end when its session was closed");
+        }
+    }
+
+    /// <summary>An open session gets the datagrams; it must stay open whatever they are, since none of them is authentic.</summary>
+    public static void Record(ReadOnlySpan<byte> input)
+    {
+        var session = s_open ??= Open();
+        foreach (var packet in FuzzTarget.Packets(input))
+        {
+            if (!session.Receive(packet, _ => throw new InvalidOperationException("a forged record was taken for data")))
+            {
+                throw new InvalidOperationException("a forged record closed the session", session.Error);
+            }
+        }
+    }
+
+    private static DtlsSession Open()
+    {
+        DtlsSession? client = null;
+        DtlsSession? server = null;
+        using var both = new CountdownEvent(2);
+        DtlsTransport? transport = null;
+        client = new DtlsSession(true, Theirs, Ours.Fingerprint, d => server!.Receive(d, _ => { }));
+        server = new DtlsSession(false, Ours, Theirs.Fingerprint, d => client.Receive(d, _ => { }));
+        server.Start((t, _, _) =>
+        {
+            transport = t;
+            both.Signal();
+        });
+        client.Start((_, _, _) => both.Signal());
+        both.Wait(TimeSpan.FromSeconds(20));
+        server.Open(transport ?? throw new InvalidOperationException("the handshake failed"));
+        return server;
+    }
+}

@@ -1,0 +1,77 @@
+using System.Text;
+using TrueLive.WebRtc.Ice;
+using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Srtp;
+using TrueLive.WebRtc.Stun;
+
+namespace TrueLive.Fuzz.Targets;
+
+/// <summary>What a stranger can send to the port or to WHIP.</summary>
+internal static class WireTargets
+{
+    internal static readonly TransportDescription Local = new() { IceUfrag = "srvr", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 AA:BB", IceLite = true };
+    private static readonly SdpOffer Offer = new(new MediaPreferences(), Local);
+    private static readonly SrtpSession[] Sessions = [.. new[] { SrtpProfile.AeadAes128Gcm, SrtpProfile.Aes128CmHmacSha1_80 }.Select(p => new SrtpSession(SrtpKeys.FromMaterial(p, new byte[SrtpKeys.MaterialLength(p)], client: true)))];
+
+    public static void Stun(ReadOnlySpan<byte> input)
+    {
+        if (StunMessage.TryParse(input, out var message))
+        {
+            _ = message.MappedAddress;
+            _ = message.ErrorCode;
+            _ = (message.Priority, message.Controlled, message.Controlling, message.UseCandidate, message.Username.Length, message.TransactionId.Length);
+            message.IsAuthentic("VOkJxbRl1RmTxUk/WvJxBt"u8);
+        }
+    }
+
+    public static void IceCandidate(ReadOnlySpan<byte> input)
+    {
+        if (TrueLive.WebRtc.Ice.IceCandidate.TryParse(Encoding.UTF8.GetString(input), out var candidate)
+            && !TrueLive.WebRtc.Ice.IceCandidate.TryParse(candidate.ToString(), out _))
+        {
+            throw new InvalidOperationException($"'{candidate}' was read and cannot be read again");
+        }
+    }
+
+    /// <summary>The keys are known to the fuzzer's corpus: all zeros, both ways, so seeds are authentic.</summary>
+    public static void Srtp(ReadOnlySpan<byte> input)
+    {
+        foreach (var session in Sessions)
+        {
+            session.UnprotectRtp(input.ToArray());
+            session.UnprotectRtcp(input.ToArray());
+            var buffer = new byte[input.Length + SrtpSession.Headroom];
+            input.CopyTo(buffer);
+            session.ProtectRtp(buffer, input.Length);
+            session.ProtectRtcp(buffer, input.Length);
+        }
+    }
+
+    public static void SdpOffer(ReadOnlySpan<byte> input)
+    {
+        try
+        {
+            SdpNegotiation.Answer(Encoding.UTF8.GetString(input), new MediaPreferences(), Local, out var answer);
+            if (!SessionDescription.TryParse(answer, out _, out var error))
+            {
+                throw new InvalidOperationException("our answer cannot be read: " + error);
+            }
+        }
+        catch (SdpException)
+        {
+            // The documented refusal.
+        }
+    }
+
+    public static void SdpAnswer(ReadOnlySpan<byte> input)
+    {
+        try
+        {
+            Offer.Complete(Encoding.UTF8.GetString(input));
+        }
+        catch (SdpException)
+        {
+            // The documented refusal.
+        }
+    }
+}

@@ -1,0 +1,186 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using TrueLive.Probe.Clips;
+using TrueLive.Probe.Stimuli;
+using TrueLive.Probe.Targets;
+
+namespace TrueLive.Probe.Tests.Targets;
+
+/// <summary>A clip service on this machine that behaves, or does not.</summary>
+public sealed class ClipServiceTests : IDisposable
+{
+    private readonly HttpListener _listener = new();
+    private readonly string _folder = Directory.CreateTempSubdirectory("probe-clips-").FullName;
+    private readonly string _root;
+    private readonly Dictionary<string, byte[]> _clips = [];
+    private string _bad = "";
+    private string _prompt = "";
+    private int _polls;
+
+    public ClipServiceTests()
+    {
+        using (var free = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
+        {
+            free.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            _root = $"http://127.0.0.1:{((IPEndPoint)free.LocalEndPoint!).Port}/";
+        }
+        _listener.Prefixes.Add(_root);
+        _listener.Start();
+        _ = ServeAsync();
+    }
+
+    public void Dispose()
+    {
+        _listener.Close();
+        Directory.Delete(_folder, true);
+    }
+
+    [Fact]
+    public async Task A_fast_service_that_answers_its_prompt_is_tier_2()
+    {
+        _clips["warm"] = Clip("testsrc2=size=160x90:rate=15:duration=1");
+        _clips["cold"] = Clip("mandelbrot=size=160x90:rate=15 -t 1");
+        var report = await RunAsync(Service());
+        Assert.Equal("T2", report.Verdict.Tier);
+        Assert.Equal(12, report.Metrics["clip.len"].N);
+        Assert.InRange(report.Metrics["clip.len"].Value!.Value, 0.9, 1.1);
+        Assert.True(report.Metrics["prompt.p"].Value <= 0.01);
+        Assert.True(File.Exists(Path.Combine(_folder, "report.html")));
+    }
+
+    [Fact]
+    public async Task A_service_that_always_sends_the_same_clip_is_not_proven()
+    {
+        _clips["warm"] = _clips["cold"] = Clip("testsrc2=size=160x90:rate=15:duration=1");
+        Assert.Equal("not proven", (await RunAsync(Service())).Verdict.Tier);
+    }
+
+    [Theory]
+    [InlineData("loop", "redirects more than 5 times")]
+    [InlineData("file", "not followed")]
+    [InlineData("huge", "limits.megabytes")]
+    [InlineData("endless", "limits.megabytes")]
+    [InlineData("long json", "more than 4 MiB")]
+    [InlineData("no json", "not JSON")]
+    [InlineData("no job", "nothing at /id")]
+    [InlineData("failed", "'failed'")]
+    [InlineData("never", "limits.seconds")]
+    [InlineData("garbage", "no video")]
+    [InlineData("500", "answered 500")]
+    public async Task A_service_that_misbehaves_is_a_clear_error(string bad, string words)
+    {
+        _bad = bad;
+        _clips["warm"] = _clips["cold"] = [1, 2, 3];
+        var error = await Assert.ThrowsAsync<TargetException>(() => RunAsync(Service(seconds: bad == "never" ? 1 : 20)));
+        Assert.Contains(words, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("submit: {url: \"ftp://x\"}", "url", "must begin with http://")]
+    [InlineData("submit: {url: \"http://x\", metod: GET}", "metod", "allowed: method, url, headers, json")]
+    [InlineData("submit: {url: \"http://x\"}\njob: id\nresult: /u", "job", "JSON pointer")]
+    [InlineData("submit: {url: \"http://x\"}", "result", "either result")]
+    [InlineData("submit: {url: \"http://x\"}\nresult: /u\nlimits: {seconds: 0}", "seconds", "from 1 to 3600")]
+    public void A_bad_description_is_named_by_file_line_key_and_what_is_allowed(string text, string key, string words)
+    {
+        var error = Assert.Throws<ClipServiceException>(() => ClipService.Read("mine.yaml", $"schema: {ClipService.Schema}\nname: x\n{text}\n"));
+        Assert.StartsWith("mine.yaml:", error.Message, StringComparison.Ordinal);
+        Assert.Contains(words, error.Message, StringComparison.Ordinal);
+        Assert.Contains(key, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_description_that_needs_a_key_says_which_variable()
+    {
+        var service = ClipService.Read("x.yaml", $"schema: {ClipService.Schema}\nname: x\nsubmit: {{url: \"http://x\", headers: {{A: \"${{env:TRUELIVE_TEST_NO_SUCH_KEY}}\"}}}}\nresult: /u\n");
+        var error = Assert.Throws<TargetException>(() => new ClipClient(service, TimeProvider.System));
+        Assert.Contains("TRUELIVE_TEST_NO_SUCH_KEY", error.Message, StringComparison.Ordinal);
+    }
+
+    private Task<TrueLive.Probe.Reports.ProbeReport> RunAsync(ClipService service) => ClipProbe.RunAsync(service, new ProbeSessionOptions
+    {
+        Profile = ProbeProfile.Quick,
+        Seed = ProbeSeed.From("clips"),
+        Folder = _folder,
+        Run = new ProbeRunOptions { PromptA = "warm", PromptB = "cold" },
+    }, TimeProvider.System, null, TestContext.Current.CancellationToken);
+
+    private ClipService Service(int seconds = 20) => ClipService.Read("test.yaml", $$$"""
+        schema: live-ai-video-clips/1
+        name: test
+        submit: {url: "{{{_root}}}jobs", json: {prompt: "${prompt}", image: "${image}"}}
+        job: /id
+        poll: {url: "{{{_root}}}jobs/${job}", every: 0.1}
+        result: /output/0
+        limits: {seconds: {{{seconds}}}, megabytes: 1}
+        """);
+
+    private byte[] Clip(string source)
+    {
+        var path = Path.Combine(_folder, "source.mp4");
+        using var ffmpeg = Process.Start("ffmpeg", ["-v", "error", "-y", "-f", "lavfi", "-i", .. source.Split(' '), "-c:v", "libx264", "-preset", "ultrafast", path]);
+        ffmpeg.WaitForExit();
+        return File.ReadAllBytes(path);
+    }
+
+    private async Task ServeAsync()
+    {
+        try
+        {
+            while (true)
+                await AnswerAsync(await _listener.GetContextAsync());
+        }
+        catch (Exception e) when (e is ObjectDisposedException or HttpListenerException or InvalidOperationException)
+        {
+        }
+    }
+
+    private async Task AnswerAsync(HttpListenerContext context)
+    {
+        var (request, response) = (context.Request, context.Response);
+        try
+        {
+            var path = request.Url!.AbsolutePath;
+            if (path == "/jobs")
+            {
+                using var body = new StreamReader(request.InputStream);
+                _prompt = (await body.ReadToEndAsync()).Contains("\"warm\"", StringComparison.Ordinal) ? "warm" : "cold";
+                response.StatusCode = _bad == "500" ? 500 : 200;
+                await WriteAsync(_bad switch { "no json" => "<html>", "no job" => "{}", "long json" => new string('[', 5 << 20), _ => "{\"id\":\"j1\"}" });
+            }
+            else if (path.StartsWith("/jobs/", StringComparison.Ordinal))
+            {
+                await WriteAsync($"{{\"status\":\"{(_bad == "failed" ? "failed" : _bad == "never" || ++_polls % 2 == 1 ? "running" : "succeeded")}\",\"output\":[\"{_root}clip\"]}}");
+            }
+            else if (_bad is "loop" or "file")
+            {
+                response.StatusCode = 302;
+                response.Headers["Location"] = _bad == "loop" ? _root + "clip" : "file:///etc/passwd";
+            }
+            else if (_bad == "huge")
+            {
+                response.ContentLength64 = 10L << 30;
+                await response.OutputStream.WriteAsync(new byte[1 << 16]);
+            }
+            else if (_bad == "endless")
+            {
+                response.SendChunked = true;
+                for (var k = 0; k < 200_000; k++)
+                    await response.OutputStream.WriteAsync(new byte[1 << 16]);
+            }
+            else
+            {
+                await response.OutputStream.WriteAsync(_clips[_prompt]);
+            }
+            response.Close();
+        }
+        catch (Exception e) when (e is IOException or HttpListenerException or InvalidOperationException)
+        {
+            response.Abort();
+        }
+
+        Task WriteAsync(string text) => response.OutputStream.WriteAsync(Encoding.UTF8.GetBytes(text)).AsTask();
+    }
+}

@@ -1,0 +1,71 @@
+using TrueLive.Probe.Stimuli;
+using TrueLive.Probe.Targets;
+
+namespace TrueLive.Probe.Tests.Targets;
+
+/// <summary>Adapter scripts in a real Chromium.</summary>
+public sealed class PageTargetTests : IDisposable
+{
+    private const string Browser = "/usr/bin/chromium";
+    private readonly string _folder = Directory.CreateTempSubdirectory("probe-page-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, true);
+
+    [Fact]
+    public async Task The_browsers_own_echo_answers_the_codes()
+    {
+        await using var target = Target("export async function connect(stream) { return stream; }");
+        var profile = new ProbeProfile { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Redraws = 19 };
+        var options = new ProbeRunOptions { Width = 320, Height = 180, Effort = new AnalysisEffort(19, 1) };
+        var result = await new ProbeRun(target, profile, ProbeSeed.From("page"), TimeProvider.System, options).RunAsync(null, TestContext.Current.CancellationToken);
+        Assert.False(target.TakesPrompts);
+        Assert.True(result.Seen.Count > 30, $"{result.Seen.Count} frames, {result.Quality.EndedBecause}");
+        // On a machine that is busy with other tests the run does not count, and says so.
+        Assert.True(result.Findings.Fast.Joint.Z > 12 || result.Quality.InvalidReasons().Count > 0, $"z {result.Findings.Fast.Joint.Z}, {result.Seen.Count} frames, {result.Quality.EndedBecause}");
+    }
+
+    [Theory]
+    [InlineData("export async function connect() { throw new Error('the key is wrong'); }", "the key is wrong")]
+    [InlineData("this is not javascript", "adapter.js")]
+    [InlineData("export async function connect() { return new MediaStream(); }", "without a video track")]
+    [InlineData("export const environment = ['TRUELIVE_NO_SUCH_VARIABLE']; export async function connect(s) { return s; }", "TRUELIVE_NO_SUCH_VARIABLE")]
+    [InlineData("export function connect() { return new Promise(() => {}); }", "did not connect within")]
+    public async Task A_script_that_cannot_connect_is_a_clear_error(string script, string words)
+    {
+        await using var target = Target(script, 12);
+        var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
+        Assert.Contains(words, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_browser_that_is_not_there_is_a_clear_error()
+    {
+        await using var target = Target("export async function connect(s) { return s; }", browser: "/no/such/browser");
+        var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
+        Assert.Contains("--browser", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_script_whose_service_hangs_up_ends_the_run_with_its_reason()
+    {
+        await using var target = Target("""
+            export async function connect(stream, probe) { setTimeout(() => probe.ended('out of credits'), 1500); return stream; }
+            """);
+        var profile = new ProbeProfile { Name = "test", Warmup = 1, Fast = 60, Slow = 0, Control = 0, Hold = 0, Blackout = 0 };
+        var options = new ProbeRunOptions { Width = 160, Height = 90, Effort = new AnalysisEffort(19, 1) };
+        var result = await new ProbeRun(target, profile, ProbeSeed.From("page"), TimeProvider.System, options).RunAsync(null, TestContext.Current.CancellationToken);
+        Assert.True(result.Quality.Incomplete);
+        Assert.Equal("out of credits", result.Quality.EndedBecause);
+    }
+
+    [Fact]
+    public void Only_variables_that_a_script_names_are_handed_over() =>
+        Assert.Equal(["A_KEY", "B"], PageTarget.Named("const x = 1;\nexport const environment = ['A_KEY', \"B\"];\nprocess.env.PATH"));
+
+    private PageTarget Target(string script, double seconds = 60, string browser = Browser)
+    {
+        var path = Path.Combine(_folder, "adapter.js");
+        File.WriteAllText(path, script);
+        return new PageTarget(path, browser, new Dictionary<string, string>(), TimeProvider.System, TimeSpan.FromSeconds(seconds));
+    }
+}
