@@ -91,11 +91,11 @@ public sealed class WhipWhepTests
         {
             try
             {
-                await page.WaitForFunctionAsync(condition, null, new PageWaitForFunctionOptions { Timeout = 20_000, PollingInterval = 50 });
+                await page.WaitForFunctionAsync(condition, null, new PageWaitForFunctionOptions { Timeout = 40_000, PollingInterval = 50 });
             }
             catch (TimeoutException)
             {
-                Assert.Fail($"Not in 20 s: {condition}\n{await page.EvaluateAsync<JsonElement>("({ shown: window.shown, whip: whip.pc?.connectionState, whep: window.whep?.pc?.connectionState })")}\n{server.Log}");
+                Assert.Fail($"Not in 40 s: {condition}\n{await page.EvaluateAsync<JsonElement>("({ shown: window.shown, whip: whip.pc?.connectionState, whep: window.whep?.pc?.connectionState })")}\n{server.Log}");
             }
         }
     }
