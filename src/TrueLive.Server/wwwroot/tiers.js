@@ -4,7 +4,7 @@ import { h, ms, post, seconds, trouble } from './dom.js';
 import { InteractiveClip, recorded } from './revisions.js';
 import { Session } from './session.js';
 
-const SECONDS = 3;
+const SECONDS = 2;
 // Live shows its answer for this long before it stands aside on a machine that cannot run all three at once.
 const ASIDE_AFTER = 2000;
 const TIERS = [
@@ -69,7 +69,9 @@ export function open(box, live) {
     by.live.stage.prepend(session.transport.view);
     const film = await recorded(session.source.stream, SECONDS, (rest) => (status.textContent = `Taking ${SECONDS} s of the source for tiers 2 and 1: ${rest.toFixed(1)} s`));
     takenAt = performance.now() - SECONDS * 500;
-    status.textContent = 'Handing it to tiers 2 and 1…';
+    // Nobody waits for live pictures while the others load; the machine is theirs until the question is asked.
+    status.textContent = 'Handing it to tiers 2 and 1; Live stands still meanwhile…';
+    await session.transport.control.command('pause').accepted;
     uploaded = await upload(film, 'three-tiers.webm');
     clip = await InteractiveClip.open({ upload: uploaded.id, size: asked.size });
     clip.addEventListener('picture', ({ detail }) => detail.revision > 0 && detail.revision === clip.newest && picture(detail.count));
@@ -80,6 +82,9 @@ export function open(box, live) {
     by.clip.stage.prepend(source0);
     playRevisions(canvas);
     timer = setInterval(tick, 100);
+    const again = new Promise((resolve) => session.addEventListener('frame', resolve, { once: true }));
+    await session.transport.control.command('resume').accepted;
+    await again;
   }
 
   async function change() {
