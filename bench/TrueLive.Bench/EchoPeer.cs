@@ -18,7 +18,7 @@ internal sealed class EchoPeer : IAsyncDisposable
         var start = new ProcessStartInfo(
             "ip", ["netns", "exec", netns, "/usr/bin/python3", Path.Combine(Machine.Repository, "bench", "live", "peers", script), host, $"{port}"]) { RedirectStandardOutput = true };
         var process = Process.Start(start)!;
-        if (await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(30)) is null)
+        if (await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)) is null)
             throw new InvalidOperationException($"{script} did not start.");
         return new EchoPeer(process, $"http://{host}:{port}");
     }

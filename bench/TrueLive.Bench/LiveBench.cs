@@ -106,12 +106,12 @@ internal static class LiveBench
         var page = await browser.NewPageAsync();
         try
         {
-            page.SetDefaultTimeout(60_000);
+            page.SetDefaultTimeout(90_000);
             await page.GotoAsync(address + (one.Server == Ours ? "/healthz" : "/"));
             await page.EvaluateAsync(await File.ReadAllTextAsync(Path.Combine(Machine.Repository, "bench", "live", "page.js")));
             // "noir" keeps the light and dark of the painted time.
             var url = $"{address}/whip?codec={one.Codec.ToLowerInvariant()}&model={one.Model}&size={one.Size}&prompt=noir";
-            var first = await page.EvaluateAsync<double>("(o) => liveBench.start(o)", new { url, width = one.Width, height = one.Height, fps = Fps, timeout = 20 });
+            var first = await page.EvaluateAsync<double>("(o) => liveBench.start(o)", new { url, width = one.Width, height = one.Height, fps = Fps, timeout = 40 });
             // The rate that the path bears is found in the first seconds.
             await page.EvaluateAsync("() => liveBench.measure(2)");
             var cpu = Machine.CpuSeconds(process);
@@ -173,5 +173,6 @@ internal static class LiveBench
                 return;
             await Task.Delay(TimeSpan.FromMilliseconds(500), TimeProvider.System);
         }
+        throw new TimeoutException("The server did not finish measuring the machine within a minute.");
     }
 }

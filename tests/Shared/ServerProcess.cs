@@ -47,7 +47,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         var server = new ServerProcess(netns, flags);
         try
         {
-            await server._address.Task.WaitAsync(TimeSpan.FromSeconds(30));
+            await server._address.Task.WaitAsync(TimeSpan.FromSeconds(90));
             return server;
         }
         catch (TimeoutException)
@@ -64,7 +64,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         {
             using var kill = Process.Start("kill", ["-TERM", $"{_process.Id}"]);
             await kill.WaitForExitAsync();
-            await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(15));
+            await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
         }
         return _process.ExitCode;
     }

@@ -18,6 +18,6 @@ public sealed class LoopbackClientTests(LoopbackClientTests.Server server) : ICl
 
         public async ValueTask InitializeAsync() => _process = await ServerProcess.StartAsync("--max-sessions", "8");
 
-        public ValueTask DisposeAsync() => _process!.DisposeAsync();
+        public ValueTask DisposeAsync() => _process?.DisposeAsync() ?? default;
     }
 }

@@ -31,6 +31,7 @@ public sealed class WhipSimulator : IDisposable
     private readonly long _zero;
     private PeerConnection? _peer;
     private int _keyFrameAsked;
+    private int _ended;
 
     /// <summary>Starts the server.</summary>
     /// <param name="behaviour">What it does.</param>
@@ -58,6 +59,8 @@ public sealed class WhipSimulator : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (Interlocked.Exchange(ref _ended, 1) == 1)
+            return;
         _stop.Cancel();
         _listener.Close();
         _peer?.Close("The simulator ended.");

@@ -19,7 +19,7 @@ internal static class ClipEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var uploads = app.MapGroup("/v1/uploads").WithTags("Uploads").AddEndpointFilter(AnswerRefusals);
-        uploads.MapPost("", UploadAsync).WithSummary("Send a video file").Accepts<byte[]>("application/octet-stream").Produces<UploadView>(201).ProducesProblem(413).ProducesProblem(415);
+        uploads.MapPost("", UploadAsync).WithSummary("Send a video file: the body is the file, of any content type").Produces<UploadView>(201).ProducesProblem(413).ProducesProblem(415);
         uploads.MapGet("", (HttpRequest http, Gate gate, ClipUploads all) => new UploadListView(all.List(gate.OwnerOf(http)))).WithSummary("Your uploads");
         uploads.MapGet("/{id}", (string id, HttpRequest http, Gate gate, ClipUploads all) => all.Find(gate.OwnerOf(http), id) is { } upload ? Results.Ok(upload) : NoSuch("upload"))
             .WithSummary("One upload").Produces<UploadView>().ProducesProblem(404);

@@ -4,9 +4,9 @@ using TrueLive.WebRtc.Srtp;
 namespace TrueLive.WebRtc.Dtls;
 
 /// <summary>
-/// Stands before BouncyCastle's record layer (RFC 6347 section 4.1) and keeps back two things that it takes badly. One is an encrypted
-/// record too short to hold nonce and tag: it ends the session for it, so anybody could with one forged datagram. The other is a
-/// client's ChangeCipherSpec while the record before it is missing: it then refuses that message's retransmission, so one lost or late
+/// Stands before BouncyCastle's record layer (RFC 6347 section 4.1) and keeps back what it takes badly. A record of an impossible
+/// version, and an encrypted one too short to hold nonce and tag, end the session for it, so anybody could with one forged datagram. A
+/// client's ChangeCipherSpec while the record before it is missing makes it refuse that message's retransmission, so one lost or late
 /// CertificateVerify would cost the handshake; the client's next flight brings both again. A server's ChangeCipherSpec begins its
 /// flight and needs no such care.
 /// </summary>
@@ -14,6 +14,10 @@ internal struct RecordGate
 {
     private const int RecordHeader = 13;
     private const byte ChangeCipherSpec = 20;
+
+    // A first ClientHello may carry the older one (RFC 6347 section 4.2.1).
+    private const ushort Dtls12 = 0xFEFD;
+    private const ushort Dtls10 = 0xFEFF;
     private ReplayWindow _seen;
 
     /// <summary>Bytes of the datagram, whole records, that may go on to the record layer now.</summary>
@@ -25,6 +29,11 @@ internal struct RecordGate
         while (datagram.Length - at >= RecordHeader)
         {
             var record = datagram[at..];
+            if (BinaryPrimitives.ReadUInt16BigEndian(record[1..]) is not (Dtls12 or Dtls10))
+            {
+                return at;
+            }
+
             int length = BinaryPrimitives.ReadUInt16BigEndian(record[11..]);
             // The epoch is the upper 16 bits of these 64; only epoch 0 goes in the clear.
             var number = BinaryPrimitives.ReadUInt64BigEndian(record[3..]);

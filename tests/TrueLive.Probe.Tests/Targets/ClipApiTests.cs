@@ -9,7 +9,7 @@ using TrueLive.Probe.Targets;
 namespace TrueLive.Probe.Tests.Targets;
 
 /// <summary>A clip service on this machine that behaves, or does not.</summary>
-public sealed class ClipServiceTests : IDisposable
+public sealed class ClipApiTests : IDisposable
 {
     private readonly HttpListener _listener = new();
     private readonly string _folder = Directory.CreateTempSubdirectory("probe-clips-").FullName;
@@ -19,7 +19,7 @@ public sealed class ClipServiceTests : IDisposable
     private string _prompt = "";
     private int _polls;
 
-    public ClipServiceTests()
+    public ClipApiTests()
     {
         using (var free = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
         {
@@ -85,7 +85,7 @@ public sealed class ClipServiceTests : IDisposable
     [InlineData("submit: {url: \"http://x\"}\nresult: /u\nlimits: {seconds: 0}", "seconds", "from 1 to 3600")]
     public void A_bad_description_is_named_by_file_line_key_and_what_is_allowed(string text, string key, string words)
     {
-        var error = Assert.Throws<ClipServiceException>(() => ClipService.Read("mine.yaml", $"schema: {ClipService.Schema}\nname: x\n{text}\n"));
+        var error = Assert.Throws<ClipApiException>(() => ClipApi.Read("mine.yaml", $"schema: {ClipApi.Schema}\nname: x\n{text}\n"));
         Assert.StartsWith("mine.yaml:", error.Message, StringComparison.Ordinal);
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
         Assert.Contains(key, error.Message, StringComparison.Ordinal);
@@ -94,12 +94,12 @@ public sealed class ClipServiceTests : IDisposable
     [Fact]
     public void A_description_that_needs_a_key_says_which_variable()
     {
-        var service = ClipService.Read("x.yaml", $"schema: {ClipService.Schema}\nname: x\nsubmit: {{url: \"http://x\", headers: {{A: \"${{env:TRUELIVE_TEST_NO_SUCH_KEY}}\"}}}}\nresult: /u\n");
+        var service = ClipApi.Read("x.yaml", $"schema: {ClipApi.Schema}\nname: x\nsubmit: {{url: \"http://x\", headers: {{A: \"${{env:TRUELIVE_TEST_NO_SUCH_KEY}}\"}}}}\nresult: /u\n");
         var error = Assert.Throws<TargetException>(() => new ClipClient(service, TimeProvider.System));
         Assert.Contains("TRUELIVE_TEST_NO_SUCH_KEY", error.Message, StringComparison.Ordinal);
     }
 
-    private Task<TrueLive.Probe.Reports.ProbeReport> RunAsync(ClipService service) => ClipProbe.RunAsync(service, new ProbeSessionOptions
+    private Task<TrueLive.Probe.Reports.ProbeReport> RunAsync(ClipApi service) => ClipProbe.RunAsync(service, new ProbeSessionOptions
     {
         Profile = ProbeProfile.Quick,
         Seed = ProbeSeed.From("clips"),
@@ -107,7 +107,7 @@ public sealed class ClipServiceTests : IDisposable
         Run = new ProbeRunOptions { PromptA = "warm", PromptB = "cold" },
     }, TimeProvider.System, null, TestContext.Current.CancellationToken);
 
-    private ClipService Service(int seconds = 20) => ClipService.Read("test.yaml", $$$"""
+    private ClipApi Service(int seconds = 20) => ClipApi.Read("test.yaml", $$$"""
         schema: live-ai-video-clips/1
         name: test
         submit: {url: "{{{_root}}}jobs", json: {prompt: "${prompt}", image: "${image}"}}
