@@ -96,7 +96,7 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
         await page.Page.ClickAsync("nav a[href='#tiers']");
         await page.Page.ClickAsync("#tiers-go");
         await page.UntilAsync("document.querySelector('#tiers-status').textContent.startsWith('All three have answered')", 120);
-        Assert.Equal(3, await page.EvalAsync<int>("document.querySelectorAll('.lanes .dot').length"));
+        await page.UntilAsync("document.querySelectorAll('.lanes .dot').length === 3");
         await ForReadmeAsync(page.Page, "tiers");
     }
 
