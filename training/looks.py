@@ -103,11 +103,11 @@ def ink(x):
 
 
 def neon(x):
-    """Upright edges glow pink, level ones cyan."""
-    light = 0
-    for edge, colour in zip(sobel(blur(gray(x), 1.4)), ([1.0, 0.12, 0.62], [0.08, 0.85, 1.0])):
-        light = light + smooth_step(torch.sqrt(edge * edge + 1e-5), 0.02, 0.17) * x.new_tensor(colour)[None, :, None, None]
-    return (x.new_tensor([0.04, 0.02, 0.10])[None, :, None, None] + 0.85 * light + 0.5 * blur(light, 2.0)).clamp(0, 1)
+    """Cyan tubes along the edges with a magenta glow."""
+    gx, gy = sobel(blur(gray(x), 1.2))
+    tube = smooth_step(torch.sqrt(gx * gx + gy * gy + 1e-5), 0.02, 0.2)
+    colours = x.new_tensor([[0.04, 0.02, 0.10], [0.15, 0.90, 1.0], [0.95, 0.08, 0.75]])[:, None, :, None, None]
+    return (colours[0] + 0.8 * tube * colours[1] + 0.7 * blur(tube, 2.0) * colours[2]).clamp(0, 1)
 
 
 def thermal(x):

@@ -17,7 +17,7 @@ TEXTS = {
     "identity": ("Original", "The camera as it is, cleaned of noise."),
     "cartoon": ("Cartoon", "Flat, lively colours with dark outlines."),
     "ink": ("Ink", "Black brush lines on warm paper."),
-    "neon": ("Neon", "Glowing coloured edges in the dark."),
+    "neon": ("Neon", "Glowing edges in the dark."),
     "thermal": ("Thermal", "The colours of a heat camera, from brightness."),
     "oil": ("Oil", "Broad strokes of saturated paint."),
     "noir": ("Noir", "Hard black and white."),
@@ -38,8 +38,8 @@ TEXTS = {
     "underwater": ("Underwater", "Blue-green depth."),
     "vaporwave": ("Vaporwave", "Violet to pink to cyan."),
     "winter": ("Winter", "Pale, cold light."),
-    "starry-night": ("Starry night", "After Van Gogh's Starry Night, 1889: blue strokes, yellow light."),
-    "great-wave": ("Great wave", "After Hokusai's Great Wave, about 1831: navy outlines on cream paper."),
+    "starry-night": ("Starry night", "The blues and pale yellows of Van Gogh's Starry Night, 1889; its colours, not its brush work."),
+    "great-wave": ("Great wave", "Navy on cream paper, the colours of Hokusai's Great Wave, about 1831."),
 }
 
 

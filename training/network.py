@@ -66,6 +66,7 @@ class LiveTiny(nn.Module):
         self.merge = nn.Conv2d(half * 2, half, 3, padding=1)
         self.film = Film(half)
         self.up2 = nn.Conv2d(half, 4 * 4, 3, padding=1)
+        nn.init.constant_(self.up2.bias[12:], 0.7)    # hold at first, learn where not to
         self.grade = nn.Linear(STYLE, 12)
         nn.init.normal_(self.grade.weight, std=0.05)
         # A screen of period 8 (halftone, engraving) that a style may lay over the last features. Without it a network of

@@ -104,7 +104,7 @@ def drawn_loss(net, styles, photos, rng, a, difficulty):
         error = difference.abs().mean((1, 2, 3)) + 2 * (difference ** 2).mean((1, 2, 3)) + 0.5 * (dx.abs().mean((1, 2, 3)) + dy.abs().mean((1, 2, 3)))
         loss = loss + (error * weight).mean()
         if t > 0:
-            loss = loss + 1.0 * ((image.float() - before.float()).abs().mean((1, 2, 3)) * steady).mean()
+            loss = loss + 1.5 * ((image.float() - before.float()).abs().mean((1, 2, 3)) * steady).mean()
         squared += (difference.detach() ** 2).mean((1, 2, 3)) / (frames - warm)
     return loss / (frames - warm), [(look[i], float(squared[i])) for i in range(batch) if mix[i] == 0 and switch[i] == frames]
 
@@ -152,7 +152,7 @@ def painted_loss(net, styles, photos, rng, a, features, paintings):
         loss = loss + 7.0 * (blur(image, 0.6) - plan).abs().mean()
         if before is not None:
             for i in range(batch):
-                loss = loss + 2.0 * shifted_difference(image[i:i + 1], before[i:i + 1], *drawn[i][1]).abs().mean() / batch
+                loss = loss + 5.0 * shifted_difference(image[i:i + 1], before[i:i + 1], *drawn[i][1]).abs().mean() / batch
         before = image
         if t == felt:
             here, there = at_random_place(image, clean[t], rng)
@@ -246,8 +246,8 @@ def main():
         if step % 100 == 0:
             drawn = [v for i, v in running.items() if i < len(LOOKS)]
             mean = sum(drawn) / len(drawn)
-            # Looks that lag get more turns, within a factor of three.
-            difficulty = [min(3.0, max(0.7, (running.get(i, mean) / mean) ** 0.5)) for i in range(len(LOOKS))]
+            # Looks that lag get more turns, within a factor of four.
+            difficulty = [min(4.0, max(0.7, (running.get(i, mean) / mean) ** 0.8)) for i in range(len(LOOKS))]
             minutes = spent + (time.monotonic() - began) / 60
             curve.append((step, minutes, dict(running)))
             print(f"{step} {minutes:.1f}min mse {mean:.5f} " + " ".join(

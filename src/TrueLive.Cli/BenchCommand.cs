@@ -7,6 +7,6 @@ internal static class BenchCommand
 {
     public static Command Make() => new("bench", "Measure what this machine can do, ours beside the obvious way; the figures in bench/results come from these commands.")
     {
-        BenchModelsCommand.Make(), BenchClips.Make(), BenchInteractive.Make(),
+        BenchModelsCommand.Make(), BenchClips.Make(), BenchInteractive.Make(), BenchProbe.Make(),
     };
 }

@@ -35,6 +35,7 @@ internal static class ProbeCommand
             ProbeReportCommands.Compare(),
             ProbeReportCommands.Schema(),
             ProbeSelftestCommand.Make(),
+            ProbeSimulateCommand.Make(),
         };
         return probe;
     }

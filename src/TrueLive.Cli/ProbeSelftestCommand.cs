@@ -22,10 +22,14 @@ internal static class ProbeSelftestCommand
         var footage = new Option<FileInfo[]>("--footage") { Description = "Recordings with natural motion for null runs.", AllowMultipleArgumentsPerToken = true };
         var threads = new Option<int>("--threads") { Description = "Runs at the same time.", DefaultValueFactory = _ => 1 };
         var file = new Option<string?>("--results") { Description = "Results file, one JSON line per run; the test goes on from it." };
+        var reports = new Option<string?>("--reports") { Description = "Folder for a whole report of each run." };
+        var webrtc = new Option<bool>("--webrtc") { Description = "Ten misbehaving servers behind real WebRTC instead, quick profile (about 30 minutes of a quiet machine)." };
         var report = new Option<string?>("--write") { Description = "Markdown file for the measured figures." };
-        var selftest = new Command("selftest", "Measure simulators of known nature and say how often the probe is right.") { full, seeds, first, systems, looks, nulls, footage, threads, file, report };
+        var selftest = new Command("selftest", "Measure simulators of known nature and say how often the probe is right.") { full, seeds, first, systems, looks, nulls, footage, threads, file, reports, webrtc, report };
         selftest.SetAction(async (parsed, cancel) =>
         {
+            if (parsed.GetValue(webrtc))
+                return await ProbeWebRtcSelftest.RunAsync(parsed.GetValue(systems) ?? [], parsed.GetValue(reports) ?? "probe-webrtc", parsed.GetValue(report), cancel).ConfigureAwait(false);
             var all = parsed.GetValue(full);
             var names = parsed.GetValue(looks) is { Length: > 0 } given ? given : all ? [.. Look.HeldOut] : ["poster"];
             if (names.FirstOrDefault(n => !Look.ByName.ContainsKey(n)) is { } unknown)
@@ -42,7 +46,7 @@ internal static class ProbeSelftestCommand
             var results = parsed.GetValue(file) ?? (all ? "probe-selftest.jsonl" : null);
             try
             {
-                rows = SelfTestSuite.Run(cases, ProbeProfile.Selftest, new AnalysisEffort(ProbeProfile.Selftest.Redraws, 1, true), parsed.GetValue(threads), results, TimeProvider.System, Show, cancel);
+                rows = SelfTestSuite.Run(cases, ProbeProfile.Selftest, new AnalysisEffort(ProbeProfile.Selftest.Redraws, 1, true), parsed.GetValue(threads), results, TimeProvider.System, Show, cancel, parsed.GetValue(reports));
             }
             catch (OperationCanceledException) when (results is not null && File.Exists(results))
             {
@@ -50,8 +54,8 @@ internal static class ProbeSelftestCommand
                 rows = SelfTestSuite.Read(results);
             }
             var samples = new List<NullSample>();
-            if (!cancel.IsCancellationRequested)
-                samples = await NullsAsync(parsed.GetValue(nulls) ?? (all ? 300 : 20), parsed.GetValue(footage) ?? [], names, cancel).ConfigureAwait(false);
+            if (count > 0 || !cancel.IsCancellationRequested)
+                samples = await NullsAsync(parsed.GetValue(nulls) ?? (all ? 300 : 20), parsed.GetValue(footage) ?? [], names, results is null ? null : results + ".nulls", cancel).ConfigureAwait(false);
             var text = SelfTestSummary.Markdown(rows, cases.Length, samples);
             Console.WriteLine(text);
             if (parsed.GetValue(report) is { } path)
@@ -64,28 +68,34 @@ internal static class ProbeSelftestCommand
         return selftest;
     }
 
-    private static async Task<List<NullSample>> NullsAsync(int count, FileInfo[] recordings, string[] looks, CancellationToken cancel)
+    private static async Task<List<NullSample>> NullsAsync(int count, FileInfo[] recordings, string[] looks, string? file, CancellationToken cancel)
     {
         const double Seconds = 20;
         const int Redraws = 199;
+        // Kind, tab, number, tab, p: a second call goes on from it.
+        var have = (file is not null && File.Exists(file) ? File.ReadLines(file) : []).Select(l => l.Split('\t')).Where(l => l.Length == 3 && double.TryParse(l[2], CultureInfo.InvariantCulture, out _))
+            .ToLookup(l => l[0], l => double.Parse(l[2], CultureInfo.InvariantCulture));
         var samples = new List<NullSample>();
         foreach (var coded in new[] { false, true })
-        {
-            var values = new List<double>();
-            for (var k = 0; k < count && !cancel.IsCancellationRequested; k++)
-                values.Add(NullRuns.Simulated($"null {coded} {k}", looks[k % looks.Length], coded, Seconds, Redraws));
-            samples.Add(new(coded ? "footage with codes of another seed" : "footage of another seed", values, Seconds, Redraws));
-            Console.Error.WriteLine($"null runs, {samples[^1].Kind}: {values.Count}");
-        }
+            Sample(coded ? "footage with codes of another seed" : "footage of another seed", k => NullRuns.Simulated($"null {coded} {k}", looks[k % looks.Length], coded, Seconds, Redraws));
         foreach (var recording in recordings)
         {
             var seen = await RecordingAnalysis.ReadAsync(recording.FullName, cancel).ConfigureAwait(false);
-            var values = new List<double>();
-            for (var k = 0; k < count && !cancel.IsCancellationRequested; k++)
-                values.Add(NullRuns.Recorded($"null {recording.Name} {k}", seen, Seconds, Redraws));
-            samples.Add(new("recording " + recording.Name, values, Seconds, Redraws));
-            Console.Error.WriteLine($"null runs, {samples[^1].Kind}: {values.Count}");
+            Sample("recording " + recording.Name, k => NullRuns.Recorded($"null {recording.Name} {k}", seen, Seconds, Redraws));
         }
         return samples;
+
+        void Sample(string kind, Func<int, double> run)
+        {
+            var values = have[kind].Take(count).ToList();
+            while (values.Count < count && !cancel.IsCancellationRequested)
+            {
+                values.Add(run(values.Count));
+                if (file is not null)
+                    File.AppendAllText(file, string.Create(CultureInfo.InvariantCulture, $"{kind}\t{values.Count - 1}\t{values[^1]:R}\n"));
+            }
+            samples.Add(new(kind, values, Seconds, Redraws));
+            Console.Error.WriteLine($"null runs, {kind}: {values.Count}");
+        }
     }
 }

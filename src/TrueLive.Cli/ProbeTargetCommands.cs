@@ -61,7 +61,7 @@ internal static class ProbeTargetCommands
             {
                 var options = shared.Read(parsed, TimeProvider.System);
                 var path = parsed.GetValue(file)!;
-                var service = ClipService.Read(path, await File.ReadAllTextAsync(path, stop).ConfigureAwait(false));
+                var service = ClipApi.Read(path, await File.ReadAllTextAsync(path, stop).ConfigureAwait(false));
                 return (options.Folder, await show.RunAsync((say, _) => ClipProbe.RunAsync(service, options, TimeProvider.System, say, stop)).ConfigureAwait(false));
             }).ConfigureAwait(false);
         });

@@ -66,8 +66,8 @@ public sealed class LivePageTests(Browser browser)
         await page.PicturesAsync(5);
         await page.PaintCodesAsync();
         var codes = await page.CodesAsync(60);
-        // A browser stamps frames in whole milliseconds, so that capture times over WebRTC are good to about one.
-        var tolerance = transport == "ws" ? 0.1 : 2.0;
+        // A browser stamps a frame when its capture thread gets it, on a busy machine milliseconds after it was painted; frames are 33 ms apart.
+        var tolerance = transport == "ws" ? 0.1 : 12;
         var wrong = codes.Where(c => Math.Abs(c.PaintedAt - c.CapturedAt) > tolerance).ToArray();
         // On a busy machine the test may read the pixels of the next picture under the stamp of the one before (the callback is best effort).
         var overtaken = wrong.Count(c => c.PaintedAt > c.CapturedAt && c.PaintedAt - c.CapturedAt < 120);

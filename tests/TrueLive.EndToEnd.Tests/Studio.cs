@@ -27,8 +27,8 @@ public sealed class Studio : IAsyncLifetime
     }
 
     public async ValueTask InitializeAsync() =>
-        // A closed page frees its place at once, so that one test does not stand in the way of the next.
-        Server = await ServerProcess.StartAsync("--keep-seconds", "1", "--max-sessions", "20", "--data-folder", _data);
+        // A closed page frees its place soon, so that one test does not stand in the way of the next.
+        Server = await ServerProcess.StartAsync("--keep-seconds", "10", "--max-sessions", "20", "--data-folder", _data);
 
     public async ValueTask DisposeAsync()
     {

@@ -4,15 +4,15 @@ using TrueLive.Fuzz;
 
 // TrueLive.Fuzz TARGET            under libFuzzer (libfuzzer-dotnet)
 // TrueLive.Fuzz afl TARGET        under afl-fuzz
-// TrueLive.Fuzz mutate TARGET N   N inputs by the mutator of the tests, without coverage; prints the finding
+// TrueLive.Fuzz mutate TARGET N SEED   N inputs by the mutator of the tests, without coverage; prints the finding
 // TrueLive.Fuzz seeds FOLDER      writes the seed corpus
 switch (args)
 {
     case ["seeds", var folder]:
         Seeds.Write(folder);
         return 0;
-    case ["mutate", var name, var count]:
-        BoundedRun.Run(FuzzTarget.Named(name), int.Parse(count, CultureInfo.InvariantCulture), Environment.ProcessId);
+    case ["mutate", var name, var count, var seed]:
+        BoundedRun.Run(FuzzTarget.Named(name), int.Parse(count, CultureInfo.InvariantCulture), int.Parse(seed, CultureInfo.InvariantCulture));
         return 0;
     case ["afl", var name]:
         var afl = FuzzTarget.Named(name);
@@ -28,6 +28,6 @@ switch (args)
         Fuzzer.LibFuzzer.Run(span => target.Run(span));
         return 0;
     default:
-        Console.Error.WriteLine($"Usage: TrueLive.Fuzz [afl] TARGET | mutate TARGET N | seeds FOLDER. The targets are: {string.Join(", ", FuzzTarget.All.Select(t => t.Name))}.");
+        Console.Error.WriteLine($"Usage: TrueLive.Fuzz [afl] TARGET | mutate TARGET N SEED | seeds FOLDER. The targets are: {string.Join(", ", FuzzTarget.All.Select(t => t.Name))}.");
         return 2;
 }

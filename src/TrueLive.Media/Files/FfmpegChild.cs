@@ -8,7 +8,7 @@ namespace TrueLive.Media.Files;
 public sealed class MediaFileException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>
-/// ffmpeg or ffprobe as a child process with limits, since it parses files from strangers: memory and processor time are capped by
+/// ffmpeg or ffprobe as a child process with limits, since it parses files from strangers: memory, processor time and output are capped by
 /// the kernel, only local files and pipes may be opened, and playlists that name other files are not among the formats allowed.
 /// A crash costs this one file.
 /// </summary>
@@ -18,6 +18,7 @@ public sealed class FfmpegChild : IAsyncDisposable
     public const string Formats = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,ogg,flv,ivf,h264,hevc,yuv4mpegpipe,nut,mjpeg,png_pipe,jpeg_pipe,webp_pipe,apng,asf,mxf,rawvideo";
 
     private const long AddressSpace = 6L << 30;
+    private const long LargestOutput = 64L << 30;
     private const int MaxErrorText = 8 << 10;
 
     private readonly Process _process;
@@ -55,7 +56,7 @@ public sealed class FfmpegChild : IAsyncDisposable
             RedirectStandardError = true,
             UseShellExecute = false,
         };
-        foreach (var argument in new[] { $"--as={AddressSpace}", $"--cpu={(long)processorTime.TotalSeconds}", "--core=0", "--", tool, "-hide_banner", "-nostdin" }.Where(a => tool == "ffmpeg" || a != "-nostdin").Concat(arguments))
+        foreach (var argument in new[] { $"--as={AddressSpace}", $"--fsize={LargestOutput}", $"--cpu={(long)processorTime.TotalSeconds}", "--core=0", "--", tool, "-hide_banner", "-nostdin" }.Where(a => tool == "ffmpeg" || a != "-nostdin").Concat(arguments))
             start.ArgumentList.Add(argument);
         try
         {

@@ -22,9 +22,12 @@ internal sealed class WordTable
 
     public int Dimensions { get; }
 
-    public static WordTable Load(string path)
+    public static WordTable Load(string path) => Parse(FolderFile.Read(path, "prompt.words", MaxBytes), path);
+
+    /// <param name="bytes">The file.</param>
+    /// <param name="path">For the messages.</param>
+    internal static WordTable Parse(byte[] bytes, string path)
     {
-        var bytes = FolderFile.Read(path, "prompt.words", MaxBytes);
         if (bytes.Length < 12)
             throw new ModelException($"{path} (prompt.words) is not a word table: it has only {bytes.Length} bytes.");
         var count = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(4));

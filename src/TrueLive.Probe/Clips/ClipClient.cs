@@ -11,11 +11,11 @@ internal sealed partial class ClipClient : IDisposable
 {
     private const int MaxAnswer = 4 << 20;
     private const int MaxRedirects = 5;
-    private readonly ClipService _service;
+    private readonly ClipApi _service;
     private readonly TimeProvider _time;
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(10) }) { Timeout = Timeout.InfiniteTimeSpan };
 
-    public ClipClient(ClipService service, TimeProvider time)
+    public ClipClient(ClipApi service, TimeProvider time)
     {
         (_service, _time) = (service, time);
         foreach (var template in new[] { service.Submit, service.Poll, service.Download })

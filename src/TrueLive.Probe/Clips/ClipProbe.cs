@@ -30,7 +30,7 @@ public static class ClipProbe
 
     /// <summary>Runs jobs one after the other and writes a report.</summary>
     /// <exception cref="TargetException">Not even one clip came.</exception>
-    public static async Task<ProbeReport> RunAsync(ClipService service, ProbeSessionOptions options, TimeProvider time, Action<string>? say, CancellationToken stop)
+    public static async Task<ProbeReport> RunAsync(ClipApi service, ProbeSessionOptions options, TimeProvider time, Action<string>? say, CancellationToken stop)
     {
         var jobs = options.Profile.Name switch { "quick" => 12, "standard" => 40, "deep" => 100, _ => 12 };
         var configuration = FormattableString.Invariant($"truelive-clips/1 {jobs} jobs");
@@ -112,7 +112,7 @@ public static class ClipProbe
     }
 
     private static ProbeReport Write(
-        ClipService service, ProbeSessionOptions options, List<ClipJobResult> results, string? ended, DateTimeOffset began, string commitment, string configuration, int jobs)
+        ClipApi service, ProbeSessionOptions options, List<ClipJobResult> results, string? ended, DateTimeOffset began, string commitment, string configuration, int jobs)
     {
         var random = new Random(5);
         var looks = results.Select(r => r.Look).ToArray();

@@ -44,32 +44,31 @@ public sealed class Comparison
     /// <summary>The page.</summary>
     public string Page()
     {
-        var html = new StringBuilder("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>TrueLive probe: comparison</title><style>")
-            .Append("body{font:16px/1.5 system-ui,sans-serif;max-width:920px;margin:0 auto;padding:24px}table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;padding:4px 8px;border-bottom:1px solid #ddd}.plot{width:100%}.plot text{font:12px system-ui;fill:#333}.plot .grid{stroke:#e4e4e4}.plot .frame{fill:none;stroke:#888}.bad{color:#a02318;font-weight:600}</style></head><body><h1>")
+        var html = new StringBuilder(HtmlStyle.Head("TrueLive probe: comparison")).Append("<h1>")
             .Append(Obstacles.Count == 0 ? "Comparison of " + Runs.Count + " runs" : "These runs cannot be ranked").Append("</h1>");
         foreach (var obstacle in Obstacles)
             html.Append("<p class=\"bad\">").Append(SvgPlot.Html(obstacle)).Append("</p>");
-        html.Append("<table><thead><tr><th>Run</th><th>Verdict</th></tr></thead><tbody>");
+        html.Append("<section><table><thead><tr><th>Run</th><th>Verdict</th></tr></thead><tbody>");
         // By name, not by merit, when the runs are not comparable.
         var order = Obstacles.Count == 0
             ? Runs.OrderBy(r => r.Report.Metrics.GetValueOrDefault("delay.D50")?.Value ?? double.MaxValue).ToArray()
             : [.. Runs.OrderBy(r => r.Name, StringComparer.Ordinal)];
         foreach (var (name, report) in order)
             html.Append("<tr><td>").Append(SvgPlot.Html(name)).Append("</td><td>").Append(SvgPlot.Html(report.Verdict.Sentence)).Append("</td></tr>");
-        html.Append("</tbody></table>");
+        html.Append("</tbody></table></section>");
         foreach (var metric in Compared)
             Whiskers(html, metric, order);
-        return html.Append("</body></html>").ToString();
+        return html.Append("</main></body></html>").ToString();
     }
 
     private static void Whiskers(StringBuilder html, string metric, (string Name, ProbeReport Report)[] runs)
     {
         var rows = runs.Select(r => (r.Name, Metric: r.Report.Metrics.GetValueOrDefault(metric))).ToArray();
         var measured = rows.Where(r => r.Metric?.Value is not null).ToArray();
-        html.Append("<h2>").Append(SvgPlot.Html(metric)).Append("</h2>");
+        html.Append("<section><h2>").Append(SvgPlot.Html(metric)).Append("</h2>");
         if (measured.Length == 0)
         {
-            html.Append("<p>Not measured in any run.</p>");
+            html.Append("<p>Not measured in any run.</p></section>");
             return;
         }
         var high = measured.Max(r => Math.Max(r.Metric!.Value!.Value, r.Metric.Ci95?[1] ?? 0)) * 1.1;
@@ -83,6 +82,6 @@ public sealed class Comparison
         html.Append(plot.End()).Append("<ol>");
         foreach (var (name, m) in rows)
             html.Append("<li>").Append(SvgPlot.Html(name)).Append(": ").Append(m is null ? "not measured" : SvgPlot.Html(HtmlReport.Value(m) + (m.Ci95 is null ? "" : " (" + HtmlReport.Interval(m) + ")"))).Append("</li>");
-        html.Append("</ol>");
+        html.Append("</ol></section>");
     }
 }

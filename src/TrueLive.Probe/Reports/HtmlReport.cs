@@ -9,18 +9,21 @@ namespace TrueLive.Probe.Reports;
 /// <summary>One self-contained page: the verdict first, then delay over time, then the rest. No script, no request to anywhere.</summary>
 internal static class HtmlReport
 {
-    private static readonly string[] Headline =
-        ["delay.D50", "delay.D95", "lock", "Q", "fps.generated", "freeze.ratio", "delay.slope", "input.coverage", "filter.R2", "dep.p"];
+    private static readonly (string Metric, string Name)[] Headline =
+    [
+        ("delay.D50", "Median delay"), ("delay.D95", "Delay, 95 %"), ("fps.generated", "Generated frames"), ("lock", "Follows the input"), ("Q", "Control quantum"),
+        ("freeze.ratio", "Frozen"), ("delay.slope", "Delay growth"), ("dep.p", "Chance alone"), ("clip.turnaround.p50", "Median wait"), ("clip.turnaround.p90", "Wait, 90 %"),
+        ("clip.len", "Clip length"), ("clip.RTF", "Made per second"),
+    ];
 
     public static string Page(ProbeReport report, StimulusPlan plan, Observation seen, ProbeFindings found)
     {
-        var html = new StringBuilder();
-        html.Append("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">")
-            .Append("<title>TrueLive probe: ").Append(H(report.Run.Target)).Append("</title><style>").Append(Style).Append("</style></head><body><main>");
-        html.Append("<header><p class=\"kicker\">Live AI video, measured from outside</p><h1>").Append(H(report.Verdict.Sentence)).Append("</h1><p>")
+        var html = new StringBuilder(HtmlStyle.Head("TrueLive probe: " + report.Run.Target));
+        html.Append("<header><p class=\"kicker\">Live AI video, measured from outside</p><span class=\"badge ").Append(Mood(report.Verdict.Tier)).Append("\">")
+            .Append(H(report.Verdict.Tier)).Append("</span><h1>").Append(H(report.Verdict.Sentence)).Append("</h1><p class=\"meta\">")
             .Append(H(report.Run.Target)).Append(" &middot; ").Append(report.Run.Utc.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture))
             .Append(" &middot; profile ").Append(H(report.Run.Profile)).Append(" &middot; evidence ").Append(report.Run.Evidence)
-            .Append(" &middot; <strong>").Append(report.Run.Validity).Append(report.Run.Incomplete ? ", INCOMPLETE" : "").Append("</strong></p>");
+            .Append(" &middot; <strong>").Append(report.Run.Validity).Append(report.Run.Incomplete ? ", INCOMPLETE" : "").Append("</strong> &middot; ").Append(H(Echo(report))).Append("</p>");
         foreach (var reason in report.Run.InvalidReasons)
             html.Append("<p class=\"bad\">").Append(H(reason)).Append("</p>");
         foreach (var flag in report.Verdict.Flags)
@@ -28,10 +31,9 @@ internal static class HtmlReport
         foreach (var settle in report.Verdict.WhatWouldSettleIt)
             html.Append("<p><strong>What would settle it:</strong> ").Append(H(settle)).Append("</p>");
         html.Append("</header>");
-        Figure(html, "Delay over time", DelayText(found), ReportPlots.Delay(found));
-        html.Append("<section><h2>Main numbers</h2>");
-        MetricTable(html, report.Metrics.Where(m => Headline.Contains(m.Key)).OrderBy(m => Array.IndexOf(Headline, m.Key)));
-        html.Append("</section>");
+        if (found.Fast.Path.Length > 0)
+            Figure(html, "Delay over time", DelayText(found), ReportPlots.Delay(found));
+        Cards(html, report);
         Gates(html, report);
         Claims(html, report);
         foreach (var requirement in report.Requirements)
@@ -50,18 +52,46 @@ internal static class HtmlReport
         if (found.Cadence.Gaps.Length > 0)
             Figure(html, "Gaps between output frames", "Fast phase.", ReportPlots.Gaps(found.Cadence));
         Pairs(html, plan, seen, found);
-        html.Append("<section><h2>All numbers</h2>");
+        html.Append("<section><h2>All numbers</h2><div class=\"wide\">");
         MetricTable(html, report.Metrics);
-        html.Append("</section>");
+        html.Append("</div></section>");
         Method(html, report);
         return html.Append("</main></body></html>").ToString();
     }
 
-    public static string Value(Metric m) => m.Value is not { } v ? "not measured" : v.ToString("0.####", CultureInfo.InvariantCulture) + (m.Unit == "1" ? "" : " " + m.Unit);
+    public static string Value(Metric m) => m.Value is not { } v ? "not measured" : v.ToString(Math.Abs(v) >= 100 ? "0" : Math.Abs(v) >= 10 ? "0.#" : "0.####", CultureInfo.InvariantCulture) + (m.Unit == "1" ? "" : " " + m.Unit);
 
     public static string Interval(Metric m) =>
-        m.Ci95 is { Length: 2 } ci ? string.Create(CultureInfo.InvariantCulture, $"{ci[0]:0.###} to {ci[1]:0.###}")
+        m.Ci95 is { Length: 2 } ci ? string.Create(CultureInfo.InvariantCulture, $"{Short(ci[0])} to {Short(ci[1])}")
         : m.K is { } k ? string.Create(CultureInfo.InvariantCulture, $"exact, K = {k}, z = {m.Z:0.0}") : "";
+
+    private static string Short(double v) => v.ToString(Math.Abs(v) >= 100 ? "0" : Math.Abs(v) >= 10 ? "0.#" : "0.###", CultureInfo.InvariantCulture);
+
+    private static string Mood(string tier) => tier switch
+    {
+        "T3-F" or "T3-C" or "T3-S" => "yes",
+        "T2" or "T1" or "live filter" or "hybrid" or "T3-unstable" or "T3-prompt" or "prompt-only" or "partial-luma" or "partial-motion" => "mid",
+        "not live" or "replay" => "no",
+        _ => "open",
+    };
+
+    private static string Echo(ProbeReport report) => report.Run.EchoD50Ms is { } echo
+        ? string.Create(CultureInfo.InvariantCulture, $"the instrument's own delay {echo:0} ms (95 %: {report.Run.EchoD95Ms:0} ms)")
+        : "the instrument's own delay was not measured in this run";
+
+    private static void Cards(StringBuilder html, ProbeReport report)
+    {
+        html.Append("<div class=\"cards\">");
+        foreach (var (metric, name) in Headline)
+        {
+            if (!report.Metrics.TryGetValue(metric, out var m))
+                continue;
+            var interval = Interval(m) is { Length: > 0 } text ? (m.Ci95 is null ? text : "95 %: " + text) : m.Value is null ? m.Method ?? "" : "no interval";
+            html.Append("<div class=\"card\"><span class=\"name\">").Append(H(name)).Append("</span><b>").Append(H(m.Value is null ? "\u2014" : Value(m))).Append("</b><span>")
+                .Append(H(interval)).Append(m.N is { } n ? string.Create(CultureInfo.InvariantCulture, $", n = {n}") : "").Append("</span></div>");
+        }
+        html.Append("</div>");
+    }
 
     private static string H(string text) => SvgPlot.Html(text);
 
@@ -162,17 +192,7 @@ internal static class HtmlReport
         html.Append("Check with <code>truelive probe verify report.json</code>.</p><p>Probe ").Append(H(report.Run.Version))
             .Append(report.Run.TimerP99Ms is { } timer ? string.Create(CultureInfo.InvariantCulture, $"; its timer was off by {timer:0.0} ms (p99)") : "")
             .Append(string.Create(CultureInfo.InvariantCulture, $"; {100 * report.Run.SendDrops:0.00} % of frames could not be sent in time"))
-            .Append(report.Run.EchoD50Ms is { } echo ? string.Create(CultureInfo.InvariantCulture, $"; its own echo takes {echo:0} ms (D95 {report.Run.EchoD95Ms:0} ms)") : "; its own echo was not measured in this run")
+            .Append("; ").Append(H(Echo(report)))
             .Append(".</p></section>");
     }
-
-    private const string Style = """
-        :root{color-scheme:light}body{font:16px/1.5 system-ui,sans-serif;margin:0;color:#1b1b1b;background:#fff}main{max-width:920px;margin:0 auto;padding:24px}
-        h1{font-size:1.5rem;line-height:1.3;margin:.2em 0}h2{font-size:1.1rem;margin:1.6em 0 .3em}.kicker{color:#555;margin:0}
-        table{border-collapse:collapse;width:100%;font-size:.85rem}th,td{text-align:left;padding:4px 8px;border-bottom:1px solid #ddd;vertical-align:top}
-        .good{color:#22663f;font-weight:600}.bad{color:#a02318;font-weight:600}.flag{display:inline-block;border:1px solid #999;border-radius:3px;padding:0 6px;font-size:.85rem}
-        .plot{width:100%;height:auto}.plot text{font:12px system-ui,sans-serif;fill:#333}.plot .grid{stroke:#e4e4e4}.plot .frame{fill:none;stroke:#888}
-        .pairs{display:flex;flex-wrap:wrap;gap:12px}.pairs figure{margin:0}.pairs img{width:138px;display:inline-block;margin-right:2px}figcaption{font-size:.8rem;color:#555}
-        code{font-size:.85em;overflow-wrap:anywhere}@media print{main{padding:0}section{break-inside:avoid}}
-        """;
 }

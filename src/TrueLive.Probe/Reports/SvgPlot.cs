@@ -3,13 +3,13 @@ using System.Text;
 
 namespace TrueLive.Probe.Reports;
 
-/// <summary>A small chart as inline SVG: axes with round ticks, dots, lines, bars, an image. Grey-safe colours, no script.</summary>
+/// <summary>A small chart as inline SVG: axes with round ticks, dots, lines, bars, an image. Colours come from the page (dark, light, print); no script.</summary>
 internal sealed class SvgPlot
 {
-    public const string Blue = "#1f5fa8";
-    public const string Orange = "#c75b12";
-    public const string Grey = "#9a9a9a";
-    public const string Green = "#2f7d4f";
+    public const string Blue = "var(--blue)";
+    public const string Orange = "var(--orange)";
+    public const string Grey = "var(--grey)";
+    public const string Green = "var(--green)";
     private const double Left = 58;
     private const double Bottom = 42;
     private const double Top = 14;

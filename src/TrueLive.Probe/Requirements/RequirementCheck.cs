@@ -47,6 +47,9 @@ public static class RequirementCheck
         }
         if (!report.Metrics.TryGetValue(rule.Metric, out var metric) || metric.Value is not { } value)
             return (CheckResult.Inconclusive, metric?.Method ?? "not in the report");
+        // The time watched only bounds the session from below, unless the target itself ended it.
+        if (rule is { Metric: "continuity.max_session", Op: ">=" } && value < rule.Value && !report.Run.Incomplete)
+            return (CheckResult.Inconclusive, string.Create(CultureInfo.InvariantCulture, $"watched for {value:0} s only, without a break; run longer"));
         if (rule.Unit is { } unit && unit != metric.Unit)
             return (CheckResult.Inconclusive, $"the rule is in {unit}, the report in {metric.Unit}");
         var (low, high) = metric.Ci95 is { Length: 2 } ci ? (ci[0], ci[1]) : (value, value);

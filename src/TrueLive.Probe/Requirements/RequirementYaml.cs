@@ -1,5 +1,6 @@
 using System.Globalization;
 using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
 
 namespace TrueLive.Probe.Requirements;
@@ -12,6 +13,9 @@ public static class RequirementYaml
 
     private const int MaxCharacters = 256 * 1024;
     private const int MaxRules = 200;
+
+    // The stream, the document, the mapping, the rules, a rule, a list of verdicts, and some to spare for a better message.
+    private const int MaxDepth = 12;
 
     /// <summary>Allowed operators.</summary>
     public static IReadOnlyList<string> Operators { get; } = ["<=", ">=", "abs<=", "in"];
@@ -39,11 +43,24 @@ public static class RequirementYaml
         var stream = new YamlStream();
         try
         {
+            var parser = new Parser(new StringReader(text));
+            for (var depth = 0; parser.MoveNext();)
+            {
+                // The loader goes down without limit, and its aliases multiply.
+                depth += parser.Current!.NestingIncrease;
+                if (depth > MaxDepth || parser.Current is AnchorAlias)
+                    throw new RequirementException(file, parser.Current.Start.Line, "(syntax)", $"aliases, and nesting deeper than {MaxDepth}, are not taken");
+            }
             stream.Load(new StringReader(text));
         }
         catch (YamlException e)
         {
             throw new RequirementException(file, e.Start.Line, "(syntax)", e.InnerException?.Message ?? e.Message);
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // YamlDotNet's scanner throws these on some malformed texts.
+            throw new RequirementException(file, 1, "(syntax)", "not readable as YAML");
         }
         if (stream.Documents.Count != 1 || stream.Documents[0].RootNode is not YamlMappingNode root)
             throw new RequirementException(file, 1, "(file)", "must hold one mapping with the keys schema, id, title, evidence, rules");

@@ -1,4 +1,5 @@
 using TrueLive.Probe.Estimators;
+using TrueLive.Probe.Reports;
 using TrueLive.Probe.Stimuli;
 using TrueLive.Probe.Verdicts;
 
@@ -23,7 +24,7 @@ public sealed record SelfTestRun(
 public static class SelfTest
 {
     /// <summary>One run: phases W, F, H first, then L, C and B in an order drawn from the seed with a dwell chosen by the hold phase.</summary>
-    public static SelfTestRun Run(SimulatedSystem system, string look, string seedText, ProbeProfile profile, AnalysisEffort effort, CancellationToken cancel = default)
+    public static SelfTestRun Run(SimulatedSystem system, string look, string seedText, ProbeProfile profile, AnalysisEffort effort, string? reports = null, CancellationToken cancel = default)
     {
         var seed = ProbeSeed.From(seedText);
         using var run = new SimulatedRun(system, look, seed, profile.Amplitude);
@@ -35,6 +36,8 @@ public static class SelfTest
         run.Advance(cancel);
         var findings = ProbeAnalysis.Analyse(run.Plan, run.Seen, effort, cancel);
         var verdict = DecisionRules.Judge(findings, new RunQuality());
+        if (reports is not null)
+            Write(Path.Combine(reports, $"{system.Name}-{look}-{seedText}".Replace(' ', '-')), system, look, seed, profile, run, findings, verdict);
         var text = TierVerdict.Text(verdict.Tier);
         // Restyling by a colour map alone is a filter in truth, whatever streams it.
         string[] accepts = run.LookIsFilter && system.Accepts.Any(a => a.StartsWith("T3-", StringComparison.Ordinal) && a != "T3-prompt")
@@ -45,5 +48,26 @@ public static class SelfTest
         var truth = delays.Length > 30 ? Intervals.Quantile(delays, 0.5) + (system.Name == "filter" ? 0 : run.MemorySeconds) : double.NaN;
         return new SelfTestRun(system.Name, look, seedText, accepts, text, accepts.Contains(text),
             system.Fake && (verdict.Tier is TierLabel.T3F or TierLabel.T3C), findings, verdict, truth);
+    }
+
+    private static void Write(string folder, SimulatedSystem system, string look, ProbeSeed seed, ProbeProfile profile, SimulatedRun run, ProbeFindings findings, TierVerdict verdict)
+    {
+        var configuration = RunFolder.Configuration(profile);
+        RunFolder.Write(folder, RunFolder.Report(new RunSection
+        {
+            Id = $"selftest-{system.Name}-{look}",
+            Utc = DateTimeOffset.UnixEpoch,
+            Profile = profile.Name,
+            Validity = "VALID",
+            Evidence = "E4",
+            Target = $"simulator {system.Name}, look {look}",
+            Version = ProbeSession.Version,
+            Commitment = seed.Commit(configuration),
+            Configuration = configuration,
+            Seed = seed.Hex,
+            TakesPrompts = true,
+            Redraws = findings.Fast.Joint.K,
+            Amplitude = profile.Amplitude,
+        }, run.Plan, findings, verdict), run.Plan, run.Seen, findings);
     }
 }

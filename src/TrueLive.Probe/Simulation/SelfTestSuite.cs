@@ -48,9 +48,10 @@ public static class SelfTestSuite
     /// <param name="time">Clock for the time per run.</param>
     /// <param name="progress">Told of each new row.</param>
     /// <param name="cancel">Ends the suite; finished rows are in the file.</param>
+    /// <param name="reports">Folder for a whole report of each run; null writes none.</param>
     public static IReadOnlyList<SelfTestRow> Run(
         IReadOnlyCollection<SelfTestCase> cases, ProbeProfile profile, AnalysisEffort effort, int threads, string? file, TimeProvider time,
-        Action<SelfTestRow>? progress, CancellationToken cancel)
+        Action<SelfTestRow>? progress, CancellationToken cancel, string? reports = null)
     {
         var rows = file is not null && File.Exists(file) ? Read(file) : [];
         var have = rows.Select(r => new SelfTestCase(r.System, r.Look, r.Seed)).ToHashSet();
@@ -59,7 +60,7 @@ public static class SelfTestSuite
         Parallel.ForEach(cases.Where(c => !have.Contains(c)), new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancel }, next =>
         {
             var began = time.GetTimestamp();
-            var row = SelfTestRow.Of(SelfTest.Run(byName[next.System], next.Look, next.Seed, profile, effort, cancel), time.GetElapsedTime(began).TotalSeconds);
+            var row = SelfTestRow.Of(SelfTest.Run(byName[next.System], next.Look, next.Seed, profile, effort, reports, cancel), time.GetElapsedTime(began).TotalSeconds);
             lock (gate)
             {
                 rows.Add(row);

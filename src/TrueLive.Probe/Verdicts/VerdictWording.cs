@@ -21,8 +21,8 @@ internal static class VerdictWording
             TierLabel.T3C => $"TIER 3 (T3-C, in chunks{(found.Cadence.Burst > 1 ? $" of {found.Cadence.Burst} frames" : "")}, {grain}), {delay}{rate}.{tail}",
             TierLabel.T3S => $"TIER 3 (T3-S, sampled stills, {grain}), {delay}{rate}.{tail}",
             TierLabel.T3Unstable => string.Create(culture, $"TIER 3 BUT UNSTABLE: the delay grows by {found.SlopeMsPerS.Value:0.0} ms every second{rate}.{tail}"),
-            TierLabel.T2 => $"TIER 2: interactive clips, not a stream ({last?.Evidence}).{tail}",
-            TierLabel.T1 => $"TIER 1: clips ({last?.Evidence}).{tail}",
+            TierLabel.T2 => $"TIER 2: interactive clips, not a stream{Every(found)}.{tail}",
+            TierLabel.T1 => $"TIER 1: clips{Every(found)}.{tail}",
             TierLabel.Hybrid => string.Create(culture, $"HYBRID: motion follows the input, appearance is {1000 * found.FamilyGap:0} ms apart from it (old pictures are re-projected).{tail}"),
             TierLabel.LiveFilter => string.Create(culture, $"LIVE FILTER: follows the input, {delay}, but a colour filter explains {100 * found.FilterR2:0} % of the picture; not generated.{tail}"),
             TierLabel.PartialLuma => $"PARTIAL: only brightness or colour follows the input; the picture itself does not.{tail}",
@@ -34,5 +34,12 @@ internal static class VerdictWording
             TierLabel.Invalid => $"INVALID RUN: {last?.Evidence}.",
             _ => $"NOT PROVEN: {last?.Title ?? "evidence"} ({last?.Evidence}). What would settle it: {string.Join(" ", settle)}{tail}",
         };
+    }
+
+    private static string Every(ProbeFindings found)
+    {
+        var (boundary, prompt, slow) = (found.Boundary, found.ControlQuantum.Seconds, found.SlowQuantum.Seconds);
+        var period = boundary is { Found: true, Period: > 0.5 } ? boundary.Period : double.IsNaN(prompt) ? slow : prompt;
+        return double.IsNaN(period) ? "" : string.Create(CultureInfo.InvariantCulture, $"; anything new takes effect only every {period:0.0} s");
     }
 }

@@ -5,6 +5,7 @@ using System.Net;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
 
 namespace TrueLive.Server.Configuration;
@@ -33,6 +34,9 @@ public sealed record OptionKey(string Key, string Description, bool IsSwitch, st
 /// <summary>Reads <see cref="ServerOptions"/> from a YAML file, the environment and the command line, and checks them.</summary>
 public static partial class OptionsReader
 {
+    private const int MaxFile = 256 * 1024;
+    private const int MaxDepth = 8;
+
     private static readonly (PropertyInfo Property, OptionKey Key)[] Options =
     [
         .. typeof(ServerOptions).GetProperties().Where(p => p.CanWrite).Select(p => (p, new OptionKey(
@@ -83,9 +87,19 @@ public static partial class OptionsReader
     {
         try
         {
-            using var reader = File.OpenText(file);
+            if (new FileInfo(file).Length > MaxFile)
+                throw new IOException($"it is longer than {MaxFile} bytes");
+            var text = File.ReadAllText(file);
+            var parser = new Parser(new StringReader(text));
+            for (var depth = 0; parser.MoveNext();)
+            {
+                // The loader goes down without limit, and its aliases multiply.
+                depth += parser.Current!.NestingIncrease;
+                if (depth > MaxDepth || parser.Current is AnchorAlias)
+                    throw new YamlException(parser.Current.Start, parser.Current.End, $"aliases, and nesting deeper than {MaxDepth}, are not taken");
+            }
             var yaml = new YamlStream();
-            yaml.Load(reader);
+            yaml.Load(new StringReader(text));
             if (yaml.Documents.Count == 0)
                 return [];
             if (yaml.Documents[0].RootNode is not YamlMappingNode map)
@@ -94,7 +108,7 @@ public static partial class OptionsReader
                 entry => ((YamlScalarNode)entry.Key).Value ?? "",
                 entry => entry.Value is YamlSequenceNode list ? string.Join(',', list.Select(item => item.ToString())) : entry.Value.ToString());
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or YamlException or InvalidCastException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or YamlException or InvalidCastException or InvalidOperationException or ArgumentException)
         {
             problems.Add($"The configuration file {file} cannot be read: {error.Message}");
             return [];

@@ -19,7 +19,7 @@ internal static class ClipEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var uploads = app.MapGroup("/v1/uploads").WithTags("Uploads").AddEndpointFilter(AnswerRefusals);
-        uploads.MapPost("", UploadAsync).WithSummary("Send a video file").Accepts<byte[]>("application/octet-stream").Produces<UploadView>(201).ProducesProblem(413).ProducesProblem(415);
+        uploads.MapPost("", UploadAsync).WithSummary("Send a video file: the body is the file, of any content type").Produces<UploadView>(201).ProducesProblem(413).ProducesProblem(415);
         uploads.MapGet("", (HttpRequest http, Gate gate, ClipUploads all) => new UploadListView(all.List(gate.OwnerOf(http)))).WithSummary("Your uploads");
         uploads.MapGet("/{id}", (string id, HttpRequest http, Gate gate, ClipUploads all) => all.Find(gate.OwnerOf(http), id) is { } upload ? Results.Ok(upload) : NoSuch("upload"))
             .WithSummary("One upload").Produces<UploadView>().ProducesProblem(404);
@@ -85,15 +85,15 @@ internal static class ClipEndpoints
     private static async Task<IResult> GetAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipViews views, SignedLinks links) =>
         await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is { } job ? Results.Ok(await views.OfAsync(job, http.RequestAborted).ConfigureAwait(false)) : NoSuch("clip");
 
-    private static async Task<IResult> EventsAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipViews views, SignedLinks links, TimeProvider time)
+    private static async Task<IResult> EventsAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipViews views, SignedLinks links, TimeProvider time, IHostApplicationLifetime lifetime)
     {
         if (await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is null)
             return NoSuch("clip");
         http.Response.Headers["X-Accel-Buffering"] = "no";
-        return TypedResults.ServerSentEvents(Follow(id, desk, views, time, http.RequestAborted));
+        return TypedResults.ServerSentEvents(Follow(id, desk, views, time, lifetime.ApplicationStopping, http.RequestAborted));
     }
 
-    private static async IAsyncEnumerable<SseItem<ClipView>> Follow(string id, ClipDesk desk, ClipViews views, TimeProvider time, [EnumeratorCancellation] CancellationToken cancel)
+    private static async IAsyncEnumerable<SseItem<ClipView>> Follow(string id, ClipDesk desk, ClipViews views, TimeProvider time, CancellationToken stopping, [EnumeratorCancellation] CancellationToken cancel)
     {
         var queue = await desk.QueueAsync(cancel).ConfigureAwait(false);
         ClipView? shown = null;
@@ -104,7 +104,8 @@ internal static class ClipEndpoints
             var ended = job.State is not (ClipJobState.Queued or ClipJobState.Running);
             if (ended || view != shown)
                 yield return new SseItem<ClipView>(shown = view, ended ? "end" : "progress");
-            if (ended || !await timer.WaitForNextTickAsync(cancel).ConfigureAwait(false))
+            // A server that shuts down does not wait for those who listen; their EventSource comes back by itself.
+            if (ended || stopping.IsCancellationRequested || !await timer.WaitForNextTickAsync(cancel).ConfigureAwait(false))
                 yield break;
         }
     }

@@ -42,6 +42,9 @@ internal static class InteractiveEndpoints
         seat.Keep?.Dispose();
         socket.Send(seat.View(links, live.LiveHasCores, "hello"), InteractiveJson.Default.InteractiveView);
         seat.Attach(socket)?.Close("Another connection took over.");
+        // What changed between the greeting and here would never be told.
+        if (seat.Clip.Revisions.LastOrDefault() is { } newest)
+            socket.Send(newest);
         using var stopping = lifetime.ApplicationStopping.Register(() => socket.Close("The server is shutting down."));
         await socket.RunAsync(http.RequestAborted).ConfigureAwait(false);
         if (seat.Detach(socket))

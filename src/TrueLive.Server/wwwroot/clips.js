@@ -80,7 +80,7 @@ export function open(box) {
     const draw = (j) => {
       const going = j.state === 'queued' || j.state === 'running';
       const words = { queued: j.position ? `Waits for ${j.position} before it` : 'Waits', running: j.waits_for_live ? 'Waits: a live session has the machine' : 'Runs', done: 'Done', failed: 'Failed', cancelled: 'Cancelled' }[j.state];
-      const figures = j.state === 'running' && j.fps ? ` · ${j.fps.toFixed(1)} frames/s, ${j.times_real_time.toFixed(2)} times real time, ${seconds(j.seconds_left)} left` : '';
+      const figures = j.state === 'running' && j.fps ? ` · ${j.fps.toFixed(1)} frames/s${j.times_real_time ? `, ${j.times_real_time.toFixed(2)} times real time` : ''}${j.seconds_left ? `, ${seconds(j.seconds_left)} left` : ''}` : '';
       item.dataset.state = j.state;
       item.replaceChildren(h('div.row', { style: 'align-items:center' }, h('div.grow', {}, h('b', {}, j.name ?? 'Clip'), h('p.note.num', {}, `${words}${figures} · ${j.prompts || 'as it is'} · ${j.size} ${j.format}`), j.error ? h('p', {}, j.error) : null, j.note && going ? h('p.note', {}, j.note) : null),
         j.result ? h('button', { type: 'button', onclick: () => compare(item, j) }, 'Play') : null,

@@ -58,7 +58,7 @@ export function open(box, live) {
       for (const name of ['revision', 'picture']) clip.addEventListener(name, () => paintSoon());
       clip.addEventListener('closed', () => !left && trouble('The connection to the clip broke.', [['Open it again', () => load(get)]]));
       const { duration_s: length, width, height } = clip.clip.source;
-      Object.assign(canvas, { width: Math.min(960, width), height: Math.round((Math.min(960, width) * height) / width) });
+      Object.assign(canvas, { width: 960, height: Math.round((960 * height) / width) });
       playhead.max = to.value = to.max = from.max = length;
       from.value = 0;
       [shown, against, at] = [0, 0, 0];

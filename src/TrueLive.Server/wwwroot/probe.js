@@ -109,7 +109,7 @@ export function open(box, live) {
       }
     };
     shown.replaceChildren(h('article.card.verdict', { 'aria-label': 'Verdict' },
-      h('h1', {}, verdict.sentence), picture(verdict, metrics),
+      h('h1', {}, verdict.sentence), /^E[12]/.test(made.evidence) ? null : picture(verdict, metrics),
       h('p.note', {}, `${made.target} · ${made.profile} · evidence ${made.evidence} · ${new Date(made.utc).toLocaleString()}${made.validity === 'VALID' ? '' : ` · ${made.invalid_reasons.join(' ')}`}`),
       h('dl.facts-list', {}, ...facts(metrics).map(([name, value, how]) => h('div', {}, h('dt', {}, name), h('dd.num', {}, value, how ? h('small', {}, how) : null)))),
       verdict.gates.length ? h('details', {}, h('summary', {}, 'What decided it'), h('ol.rows', {}, ...verdict.gates.map((g) => h('li', {}, h('b', {}, g.passed === true ? 'Passed: ' : g.passed === false ? 'Not passed: ' : 'Not reached: '), `${g.title} (${g.evidence})`)))) : null,
@@ -158,7 +158,7 @@ function picture(verdict, metrics) {
 function facts(metrics) {
   const value = (name, unit, digits = 0) => {
     const m = metrics[name];
-    if (!m || m.value === null || m.value === undefined) return ['not measured', m?.method?.replace(/^not measured:? ?/, '') ?? ''];
+    if (!m || m.value === null || m.value === undefined) return ['not measured', m?.method?.startsWith('not measured: ') ? m.method.slice(14) : ''];
     const interval = m.ci95 ? `95 %: ${m.ci95.map((v) => v.toFixed(digits)).join(' to ')}` : '';
     return [`${m.value.toFixed(digits)} ${unit}`, [interval, m.n ? `n = ${m.n}` : ''].filter(Boolean).join(', ')];
   };

@@ -108,7 +108,7 @@ export class PromptLine {
       [mine.shown === undefined ? 'in the picture' : `in the picture after ${ms(mine.shown)}`, mine.shown !== undefined]];
     if (mine.refused) steps.splice(1, 2, ['refused', 'bad']);
     list.replaceChildren(...steps.map(([text, done]) => h('li', { className: done === 'bad' ? 'bad' : done ? 'done' : '' }, text)),
-      ...(mine.shown === undefined ? [] : [h('span', { className: 'note num' }, `first frame #${mine.output}`)]));
+      ...(mine.shown === undefined ? [] : [h('li.note.num.plain', {}, `first frame #${mine.output}`)]));
   }
 
   #open() {

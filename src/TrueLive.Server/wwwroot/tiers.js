@@ -4,7 +4,7 @@ import { h, ms, post, seconds, trouble } from './dom.js';
 import { InteractiveClip, recorded } from './revisions.js';
 import { Session } from './session.js';
 
-const SECONDS = 3;
+const SECONDS = 2;
 // Live shows its answer for this long before it stands aside on a machine that cannot run all three at once.
 const ASIDE_AFTER = 2000;
 const TIERS = [
@@ -25,6 +25,7 @@ export function open(box, live) {
   let takenAt = null;
   let timer = 0;
   let aside = null;
+  let back = null;
   const leaving = new AbortController();
   const landed = {};
 
@@ -69,7 +70,9 @@ export function open(box, live) {
     by.live.stage.prepend(session.transport.view);
     const film = await recorded(session.source.stream, SECONDS, (rest) => (status.textContent = `Taking ${SECONDS} s of the source for tiers 2 and 1: ${rest.toFixed(1)} s`));
     takenAt = performance.now() - SECONDS * 500;
-    status.textContent = 'Handing it to tiers 2 and 1…';
+    // Nobody waits for live pictures while the others load; the machine is theirs until the question is asked.
+    status.textContent = 'Handing it to tiers 2 and 1; Live stands still meanwhile…';
+    await session.transport.control.command('pause').accepted;
     uploaded = await upload(film, 'three-tiers.webm');
     clip = await InteractiveClip.open({ upload: uploaded.id, size: asked.size });
     clip.addEventListener('picture', ({ detail }) => detail.revision > 0 && detail.revision === clip.newest && picture(detail.count));
@@ -80,11 +83,14 @@ export function open(box, live) {
     by.clip.stage.prepend(source0);
     playRevisions(canvas);
     timer = setInterval(tick, 100);
+    const again = new Promise((resolve) => session.addEventListener('frame', resolve, { once: true }));
+    await session.transport.control.command('resume').accepted;
+    await again;
   }
 
   async function change() {
     for (const tier of TIERS) landed[tier.id] = {};
-    aside = null;
+    aside = back = null;
     asked.prompt = prompt.value;
     status.textContent = 'Asked all three at the same moment.';
     t0 = performance.now();
@@ -116,6 +122,7 @@ export function open(box, live) {
       aside = performance.now() - t0;
       status.textContent = 'Live has answered and stands still, so that the others get the machine.';
     } else if (aside === null) return;
+    else back = performance.now() - t0;
     session.transport?.control.command(type).accepted.catch(() => {});
   }
 
@@ -169,6 +176,9 @@ export function open(box, live) {
     }
   }
 
+  // When live showed new pictures: not while it stood aside.
+  const flows = (first, now) => [[first, aside ?? now], ...(back === null ? [] : [[back, now]])];
+
   // One clock for all: a lane for each tier, a dot where its first changed picture was seen, a bar while it is being made.
   function draw() {
     if (t0 === null) return;
@@ -181,7 +191,7 @@ export function open(box, live) {
       const mine = landed[t.id] ?? {};
       const end = mine.whole ?? now;
       return h(`div.lane.${t.id}`, {}, h('b', {}, t.title), h('div.track', {},
-        t.id === 'live' && mine.first !== undefined ? h('i.flow', { style: `left:${x(mine.first)};width:calc(${x(session.state === 'paused' ? aside : now)} - ${x(mine.first)})` }) : h('i.wait', { style: `left:0;width:${x(end)}` }),
+...(t.id === 'live' && mine.first !== undefined ? flows(mine.first, now) : [[0, end]]).map(([from, to]) => h(t.id === 'live' && mine.first !== undefined ? 'i.flow' : 'i.wait', { style: `left:${x(from)};width:calc(${x(to)} - ${x(from)})` })),
         mine.first === undefined ? null : h('i.dot', { style: `left:${x(mine.first)}` }),
         mine.first === undefined ? null : h('span.num', { style: `left:${x(mine.first)}`, className: mine.first / span > 0.7 ? 'num before' : 'num' }, ms(mine.first))));
     }), h('p.note.num.scale', {}, h('span', {}, 'you change it'), h('span', {}, `${(span / 1000).toFixed(1)} s`)));

@@ -12,6 +12,12 @@ internal sealed class Throughput(long window = 500_000)
 
     public void Add(long time, int bytes)
     {
+        if (time <= 0)
+        {
+            // The far side's clock can be anything; before its zero there is nothing to count.
+            return;
+        }
+
         _since = _since == 0 ? time : _since;
         Move(time);
         if (time / _width > _newest - Buckets)

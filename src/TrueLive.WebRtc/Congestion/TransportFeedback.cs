@@ -8,6 +8,9 @@ namespace TrueLive.WebRtc.Congestion;
 /// </summary>
 internal ref struct TransportFeedback
 {
+    // As many as the send log holds; a few bytes of run lengths could otherwise ask for 65535 steps, many times in one datagram.
+    private const int MaxStatuses = 8192;
+
     private readonly ReadOnlySpan<byte> _packet;
     private int _chunkOffset;
     private int _deltaOffset;
@@ -46,6 +49,11 @@ internal ref struct TransportFeedback
 
         // The deltas begin behind the chunks that cover all statuses.
         int count = BinaryPrimitives.ReadUInt16BigEndian(packet[14..]);
+        if (count > MaxStatuses)
+        {
+            return false;
+        }
+
         var offset = 20;
         for (var covered = 0; covered < count; offset += 2)
         {

@@ -7,13 +7,13 @@ namespace TrueLive.WebRtc.Dtls;
 /// Stands between a blocking DTLS record layer and datagrams that arrive one by one. Holds at most <see cref="Capacity"/> datagrams;
 /// the newest is refused when full, since DTLS sends again what it misses. Thread-safe.
 /// </summary>
-internal sealed class DatagramQueue(DatagramOut output, bool ordersFlight = false) : DatagramTransport
+internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false) : DatagramTransport
 {
     public const int Capacity = 32;
     public const int MaxDatagram = 2048;
     private readonly Queue<byte[]> _queue = new(Capacity);
     private static readonly TlsTimeoutException Empty = new();
-    private FlightOrder _order;
+    private RecordGate _gate;
     private bool _blocking = true;
     private bool _closed;
 
@@ -31,7 +31,7 @@ internal sealed class DatagramQueue(DatagramOut output, bool ordersFlight = fals
                 return;
             }
 
-            var admitted = ordersFlight && _blocking ? _order.Admit(datagram) : datagram.Length;
+            var admitted = _gate.Admit(datagram, clientFlight: fromClient && _blocking);
             if (admitted > 0)
             {
                 _queue.Enqueue(datagram[..admitted].ToArray());

@@ -21,12 +21,14 @@ internal static class DtlsHandshake
     // Bounds what a far side makes us hold while its fragments come in.
     public const int MaxMessage = 8192;
 
+    /// <summary>Nonce and tag of AES-GCM (RFC 5288 section 3): no encrypted record is shorter.</summary>
+    public const int CipherOverhead = 8 + 16;
+
+    // AES-GCM only: every WebRTC implementation must have it (RFC 8827 section 6.5), and one overhead holds for all.
     public static readonly int[] EcdsaSuites =
     [
         CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-        CipherSuite.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
         CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-        CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
     ];
 
     public static readonly int[] RsaSuites =

@@ -26,7 +26,7 @@ internal sealed class DtlsSession
         _client = client;
         _certificate = certificate;
         _remoteFingerprint = remoteFingerprint;
-        _queue = new DatagramQueue(output, ordersFlight: !client);
+        _queue = new DatagramQueue(output, fromClient: !client);
     }
 
     /// <summary>Gives decrypted application data; borrowed, valid during the call.</summary>
@@ -40,6 +40,9 @@ internal sealed class DtlsSession
     public bool IsOpen => _transport is not null;
 
     public long Dropped => _queue.Dropped;
+
+    /// <summary>What broke an open session; null while nothing did.</summary>
+    public IOException? Error { get; private set; }
 
     /// <summary>Datagrams that the handshake has not taken yet.</summary>
     public int Waiting => _queue.Count;
@@ -88,8 +91,9 @@ internal sealed class DtlsSession
         {
             return true;
         }
-        catch (IOException)
+        catch (IOException e)
         {
+            Error = e;
             return false;
         }
     }

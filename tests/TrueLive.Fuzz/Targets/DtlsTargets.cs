@@ -42,7 +42,7 @@ internal static class DtlsTargets
         {
             if (!session.Receive(packet, _ => throw new InvalidOperationException("a forged record was taken for data")))
             {
-                throw new InvalidOperationException("a forged record closed the session");
+                throw new InvalidOperationException("a forged record closed the session", session.Error);
             }
         }
     }

@@ -39,10 +39,7 @@ internal static class FileTargets
     {
         try
         {
-            var path = Path.Combine(Folder, "table.bin");
-            File.WriteAllBytes(path, input);
-            var words = WordTable.Load(path);
-            words.Find("ink's-pots");
+            WordTable.Parse(input.ToArray(), "words.bin").Find("ink's-pots");
         }
         catch (ModelException)
         {
@@ -151,7 +148,9 @@ internal static class FileTargets
 
     private static string MakeFolder()
     {
-        var folder = Directory.CreateTempSubdirectory("truelive-fuzz").FullName;
+        // In memory where that is possible: thousands of files are written.
+        var folder = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), $"truelive-fuzz-{Environment.ProcessId}");
+        Directory.CreateDirectory(folder);
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
         File.WriteAllBytes(Path.Combine(folder, "words.bin"), WordTableOf("ink", "neon", "blue", "film"));
         File.WriteAllBytes(Path.Combine(folder, "net.onnx"), [0]);

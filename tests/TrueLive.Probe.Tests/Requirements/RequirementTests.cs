@@ -58,6 +58,15 @@ public sealed class RequirementTests
     }
 
     [Fact]
+    public void A_session_that_was_not_watched_long_enough_is_open_and_one_that_broke_fails()
+    {
+        var requirement = RequirementYaml.Read("r.yaml", "schema: live-ai-video-requirement/1\nid: r\nrules:\n  - {metric: continuity.max_session, op: \">=\", value: 3600, unit: s}\n");
+        var report = Report("T3-F", 10, 20) with { Metrics = new Dictionary<string, Metric> { ["continuity.max_session"] = new() { Value = 180, Unit = "s" } } };
+        Assert.Equal(CheckResult.Inconclusive, RequirementCheck.Run(requirement, report).Result);
+        Assert.Equal(CheckResult.Fail, RequirementCheck.Run(requirement, report with { Run = report.Run with { Incomplete = true } }).Result);
+    }
+
+    [Fact]
     public void A_wrong_tier_fails_and_an_unproven_one_is_open()
     {
         Assert.Equal(CheckResult.Fail, Check(Report("T2", 10, 20)).Result);

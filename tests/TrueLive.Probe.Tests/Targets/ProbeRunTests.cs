@@ -20,6 +20,12 @@ public sealed class ProbeRunTests : IDisposable
         await using var echo = new NullTarget(clock, TimeSpan.FromMilliseconds(300));
         var result = await new ProbeRun(echo, Short, ProbeSeed.From("echo"), clock, Small).RunAsync(null, TestContext.Current.CancellationToken);
         Assert.False(result.Quality.Incomplete);
+        if (result.Quality.InvalidReasons().Count > 0)
+        {
+            // A machine that is busy with other tests: then the run must say that it does not count.
+            Assert.Equal(TierLabel.Invalid, result.Verdict.Tier);
+            return;
+        }
         Assert.True(result.Findings.Fast.Joint.Z > 12, $"z {result.Findings.Fast.Joint.Z}");
         Assert.InRange(result.Findings.D50.Value, 0.28, 0.45);
         // A colour-true echo is no generator.

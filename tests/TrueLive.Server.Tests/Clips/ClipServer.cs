@@ -45,6 +45,8 @@ internal sealed class ClipServer : IAsyncDisposable
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/uploads") { Content = new StreamContent(File.OpenRead(path)) };
         request.Headers.Add("X-File-Name", Uri.EscapeDataString(Path.GetFileName(path)));
+        // What a browser says of a file; the server looks for itself.
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue("video/mp4");
         if (key is not null)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
         return await Http.SendAsync(request, Cancel);

@@ -118,7 +118,7 @@ internal sealed class NativeClient : IAsyncDisposable
             {
                 using var frame = (await scene.ReadAsync(_stop.Token))!;
                 var key = _key;
-                if (Whip.Peer.CanSendVideo && encoder.TryEncode(frame, key, (uint)(frame.Time.Captured.Ticks * 9 / 1000), out var coded) && Whip.Peer.SendVideo(coded) && key)
+                if (Whip.Peer.CanSendVideo && encoder.TryEncode(frame, key, (uint)Math.Round(frame.Time.Captured.TotalSeconds * 90_000), out var coded) && Whip.Peer.SendVideo(coded) && key)
                     _key = false;
             }
         }

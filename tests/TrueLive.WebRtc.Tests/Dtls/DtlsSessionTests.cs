@@ -67,6 +67,27 @@ public class DtlsSessionTests
     }
 
     [Theory]
+    [InlineData("17FEFD00010000000000090000")]
+    [InlineData("16FEFD000100000000000900170000000000000000000000000000000000000000000000")]
+    [InlineData("15FEFD000000000000000900020228")]
+    [InlineData("15FEFE000000000100000100020228")]
+    [InlineData("17030300010000000000090019000000000000000000000000000000000000000000000000")]
+    [InlineData("14FEFD000000000000000900010100")]
+    public void A_forged_record_does_not_end_the_session(string record)
+    {
+        using var pair = new DtlsPair().Start();
+        Assert.True(pair.Client.WaitForEnd());
+        Assert.True(pair.Server.WaitForEnd());
+
+        pair.Server.Receive(Convert.FromHexString(record));
+        pair.Client.Receive(Convert.FromHexString(record));
+
+        Assert.True(pair.Server.Open && pair.Client.Open);
+        Assert.True(pair.Client.Session.Send("still here"u8));
+        Assert.Equal("still here"u8, Assert.Single(pair.Server.Data));
+    }
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public void A_certificate_that_signalling_did_not_promise_is_refused(bool byTheClient)

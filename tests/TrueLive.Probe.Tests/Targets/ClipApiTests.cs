@@ -9,7 +9,7 @@ using TrueLive.Probe.Targets;
 namespace TrueLive.Probe.Tests.Targets;
 
 /// <summary>A clip service on this machine that behaves, or does not.</summary>
-public sealed class ClipServiceTests : IDisposable
+public sealed class ClipApiTests : IDisposable
 {
     private readonly HttpListener _listener = new();
     private readonly string _folder = Directory.CreateTempSubdirectory("probe-clips-").FullName;
@@ -19,7 +19,7 @@ public sealed class ClipServiceTests : IDisposable
     private string _prompt = "";
     private int _polls;
 
-    public ClipServiceTests()
+    public ClipApiTests()
     {
         using (var free = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
         {
@@ -78,14 +78,14 @@ public sealed class ClipServiceTests : IDisposable
     }
 
     [Theory]
-    [InlineData("submit: {url: \"ftp://x\"}", "submit", "url")]
+    [InlineData("submit: {url: \"ftp://x\"}", "url", "must begin with http://")]
     [InlineData("submit: {url: \"http://x\", metod: GET}", "metod", "allowed: method, url, headers, json")]
     [InlineData("submit: {url: \"http://x\"}\njob: id\nresult: /u", "job", "JSON pointer")]
     [InlineData("submit: {url: \"http://x\"}", "result", "either result")]
     [InlineData("submit: {url: \"http://x\"}\nresult: /u\nlimits: {seconds: 0}", "seconds", "from 1 to 3600")]
     public void A_bad_description_is_named_by_file_line_key_and_what_is_allowed(string text, string key, string words)
     {
-        var error = Assert.Throws<ClipServiceException>(() => ClipService.Read("mine.yaml", $"schema: {ClipService.Schema}\nname: x\n{text}\n"));
+        var error = Assert.Throws<ClipApiException>(() => ClipApi.Read("mine.yaml", $"schema: {ClipApi.Schema}\nname: x\n{text}\n"));
         Assert.StartsWith("mine.yaml:", error.Message, StringComparison.Ordinal);
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
         Assert.Contains(key, error.Message, StringComparison.Ordinal);
@@ -94,12 +94,12 @@ public sealed class ClipServiceTests : IDisposable
     [Fact]
     public void A_description_that_needs_a_key_says_which_variable()
     {
-        var service = ClipService.Read("x.yaml", $"schema: {ClipService.Schema}\nname: x\nsubmit: {{url: \"http://x\", headers: {{A: \"${{env:TRUELIVE_TEST_NO_SUCH_KEY}}\"}}}}\nresult: /u\n");
+        var service = ClipApi.Read("x.yaml", $"schema: {ClipApi.Schema}\nname: x\nsubmit: {{url: \"http://x\", headers: {{A: \"${{env:TRUELIVE_TEST_NO_SUCH_KEY}}\"}}}}\nresult: /u\n");
         var error = Assert.Throws<TargetException>(() => new ClipClient(service, TimeProvider.System));
         Assert.Contains("TRUELIVE_TEST_NO_SUCH_KEY", error.Message, StringComparison.Ordinal);
     }
 
-    private Task<Reports.ProbeReport> RunAsync(ClipService service) => ClipProbe.RunAsync(service, new ProbeSessionOptions
+    private Task<TrueLive.Probe.Reports.ProbeReport> RunAsync(ClipApi service) => ClipProbe.RunAsync(service, new ProbeSessionOptions
     {
         Profile = ProbeProfile.Quick,
         Seed = ProbeSeed.From("clips"),
@@ -107,14 +107,14 @@ public sealed class ClipServiceTests : IDisposable
         Run = new ProbeRunOptions { PromptA = "warm", PromptB = "cold" },
     }, TimeProvider.System, null, TestContext.Current.CancellationToken);
 
-    private ClipService Service(int seconds = 20) => ClipService.Read("test.yaml", $$"""
+    private ClipApi Service(int seconds = 20) => ClipApi.Read("test.yaml", $$$"""
         schema: live-ai-video-clips/1
         name: test
-        submit: {url: "{{_root}}jobs", json: {prompt: "${prompt}", image: "${image}"}}
+        submit: {url: "{{{_root}}}jobs", json: {prompt: "${prompt}", image: "${image}"}}
         job: /id
-        poll: {url: "{{_root}}jobs/${job}", every: 0.1}
+        poll: {url: "{{{_root}}}jobs/${job}", every: 0.1}
         result: /output/0
-        limits: {seconds: {{seconds}}, megabytes: 1}
+        limits: {seconds: {{{seconds}}}, megabytes: 1}
         """);
 
     private byte[] Clip(string source)

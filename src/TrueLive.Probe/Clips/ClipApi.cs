@@ -5,7 +5,7 @@ using YamlDotNet.RepresentationModel;
 namespace TrueLive.Probe.Clips;
 
 /// <summary>A description of a clip service that cannot be used: where and why.</summary>
-public sealed class ClipServiceException(string file, long line, string key, string message) : FormatException($"{file}:{line}: {key}: {message}");
+public sealed class ClipApiException(string file, long line, string key, string message) : FormatException($"{file}:{line}: {key}: {message}");
 
 /// <summary>One HTTP request with <c>${...}</c> places in it.</summary>
 /// <param name="Method">HTTP method.</param>
@@ -18,7 +18,7 @@ public sealed record RequestTemplate(string Method, string Url, IReadOnlyDiction
 /// How a clip service is asked: submit a job, poll it, download the result. Values in <c>${}</c>: <c>prompt</c>, <c>image</c> (a PNG as
 /// a data URI), <c>image_base64</c>, <c>job</c> (what submit answered), <c>env:NAME</c>.
 /// </summary>
-public sealed record ClipService
+public sealed record ClipApi
 {
     /// <summary>Schema that a file names.</summary>
     public const string Schema = "live-ai-video-clips/1";
@@ -65,11 +65,11 @@ public sealed record ClipService
     public bool TakesPicture => Submit.Body?.Contains("${image", StringComparison.Ordinal) ?? false;
 
     /// <summary>Reads a description.</summary>
-    /// <exception cref="ClipServiceException">It cannot be used: file, line, key and what is allowed.</exception>
-    public static ClipService Read(string file, string text)
+    /// <exception cref="ClipApiException">It cannot be used: file, line, key and what is allowed.</exception>
+    public static ClipApi Read(string file, string text)
     {
         if (text.Length > MaxCharacters)
-            throw new ClipServiceException(file, 1, "(file)", "larger than 256 KiB");
+            throw new ClipApiException(file, 1, "(file)", "larger than 256 KiB");
         var stream = new YamlStream();
         try
         {
@@ -77,10 +77,10 @@ public sealed record ClipService
         }
         catch (YamlException e)
         {
-            throw new ClipServiceException(file, e.Start.Line, "(syntax)", e.InnerException?.Message ?? e.Message);
+            throw new ClipApiException(file, e.Start.Line, "(syntax)", e.InnerException?.Message ?? e.Message);
         }
         if (stream.Documents.Count != 1 || stream.Documents[0].RootNode is not YamlMappingNode root)
-            throw new ClipServiceException(file, 1, "(file)", "must hold one mapping with the keys schema, name, submit and more");
+            throw new ClipApiException(file, 1, "(file)", "must hold one mapping with the keys schema, name, submit and more");
         var map = new Section(file, root, ["schema", "name", "submit", "job", "poll", "result", "download", "limits"]);
         if (map.Text("schema") is var schema && schema != Schema)
             throw map.Wrong("schema", $"'{schema}' is not known; allowed: {Schema}");
@@ -88,7 +88,7 @@ public sealed record ClipService
         var poll = map.Inner("poll", ["method", "url", "headers", "every", "state", "done", "failed"]);
         var download = map.Inner("download", ["method", "url", "headers"]);
         var limits = map.Inner("limits", ["seconds", "megabytes"]);
-        var service = new ClipService
+        var service = new ClipApi
         {
             Name = map.Text("name"),
             Submit = submit.Request("POST"),
@@ -114,7 +114,7 @@ public sealed record ClipService
     {
         private readonly YamlMappingNode _map = Checked(file, map, allowed);
 
-        public ClipServiceException Wrong(string key, string message) =>
+        public ClipApiException Wrong(string key, string message) =>
             new(file, _map.Children.TryGetValue(key, out var node) ? node.Start.Line : _map.Start.Line, key, message);
 
         public string Text(string key) => Optional(key) ?? throw Wrong(key, "is missing");
@@ -169,7 +169,7 @@ public sealed record ClipService
             foreach (var key in map.Children.Keys)
             {
                 if (key is not YamlScalarNode { Value: { } name } || !allowed.Contains(name))
-                    throw new ClipServiceException(file, key.Start.Line, (key as YamlScalarNode)?.Value ?? "?", $"is not known here; allowed: {string.Join(", ", allowed)}");
+                    throw new ClipApiException(file, key.Start.Line, (key as YamlScalarNode)?.Value ?? "?", $"is not known here; allowed: {string.Join(", ", allowed)}");
             }
             return map;
         }

@@ -1,0 +1,91 @@
+using TrueLive.Probe.Stimuli;
+
+namespace TrueLive.Probe.Simulation;
+
+/// <summary>What a misbehaving server shows next, from what it has received. Times in seconds of its own clock.</summary>
+/// <param name="Name">On the command line.</param>
+/// <param name="Accepts">Verdicts that are right under the quick profile.</param>
+/// <param name="Next">Given a running number (30 a second), tells what is due at that tick; null shows nothing.</param>
+public sealed record LiveBehaviour(string Name, string[] Accepts, Func<ReceivedVideo, int, LiveShown?> Next)
+{
+    private const double Tick = 1.0 / CodeLaw.Rate;
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<LiveBehaviour> All { get; } =
+    [
+        new("stream", ["T3-F"], (v, n) => new(v.At(n * Tick), v.Prompt(n * Tick))),
+        new("stream+200ms", ["T3-F"], (v, n) => new(v.At(n * Tick - 0.2), v.Prompt(n * Tick - 0.2))),
+        new("stream+800ms", ["T3-F"], (v, n) => new(v.At(n * Tick - 0.8), v.Prompt(n * Tick - 0.8))),
+        new("chunk-paced", ["T3-C"], (v, n) => new(v.At((n - 24) * Tick), v.Prompt((n / 12 * 12 - 12) * Tick))),
+        new("clips-2s", ["T2"], (v, n) => new(v.At((n / 60 * 60 - 60) * Tick), v.Prompt((n / 60 * 60 - 60) * Tick), Reseed: n / 60, Roll: n % 60 / 2)),
+        new("backlog", ["T3-unstable"], (v, n) => new(v.At(n * Tick * 0.9), v.Prompt(n * Tick * 0.9))),
+        new("canned", ["not live"], (_, n) => new(null, 0, Canned: n)),
+        new("loop", ["replay"], (_, n) => new(null, 0, Canned: n % 90)),
+        new("prompt-only", ["T3-prompt", "prompt-only"], (v, n) => new(null, v.Prompt(n * Tick - 0.5), Canned: n)),
+        new("filter", ["live filter"], (v, n) => new(v.At(n * Tick), 0, Plain: true)),
+    ];
+}
+
+/// <summary>One picture of a misbehaving server.</summary>
+/// <param name="Picture">What it received; null for footage of its own.</param>
+/// <param name="Prompt">+1 or -1; 0 before the first.</param>
+/// <param name="Reseed">Number of the generation.</param>
+/// <param name="Roll">Pixels by which the picture is moved.</param>
+/// <param name="Canned">Frame of its own footage.</param>
+/// <param name="Plain">A colour filter instead of the look.</param>
+public readonly record struct LiveShown(Picture? Picture, int Prompt, int Reseed = 0, int Roll = 0, int Canned = 0, bool Plain = false);
+
+/// <summary>The last seconds of video and all prompts that a misbehaving server has received.</summary>
+public sealed class ReceivedVideo
+{
+    private const int Kept = 30 * CodeLaw.Rate;
+    private readonly Lock _gate = new();
+    private readonly Queue<(double Time, Picture Picture)> _pictures = new();
+    private readonly List<(double Time, int State)> _prompts = [];
+    private string? _first;
+
+    /// <summary>Adds a picture.</summary>
+    public void Add(double time, Picture picture)
+    {
+        lock (_gate)
+        {
+            _pictures.Enqueue((time, picture));
+            while (_pictures.Count > Kept)
+                _pictures.Dequeue();
+        }
+    }
+
+    /// <summary>Adds a prompt: the first text is state +1, any other -1.</summary>
+    public void AddPrompt(double time, string text)
+    {
+        lock (_gate)
+        {
+            _first ??= text;
+            if (_prompts.Count < 10_000)
+                _prompts.Add((time, text == _first ? 1 : -1));
+        }
+    }
+
+    /// <summary>The newest picture that had come by a time; the oldest kept before that; null when there is none.</summary>
+    public Picture? At(double time)
+    {
+        lock (_gate)
+        {
+            Picture? found = null;
+            foreach (var (at, picture) in _pictures)
+            {
+                if (at > time && found is not null)
+                    break;
+                found = picture;
+            }
+            return found;
+        }
+    }
+
+    /// <summary>The prompt in force at a time.</summary>
+    public int Prompt(double time)
+    {
+        lock (_gate)
+            return _prompts.FindLast(p => p.Time <= time).State;
+    }
+}
