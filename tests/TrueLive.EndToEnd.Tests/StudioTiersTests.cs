@@ -23,14 +23,14 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.UntilAsync("document.querySelector('.film video')");
         await page.Page.FillAsync(".cue", "ink");
         await page.Page.ClickAsync("text=Add a prompt at the playhead");
-        await page.Page.FillAsync("li:last-child .cue", "sepia");
+        await page.Page.FillAsync("li:last-child .cue", "blueprint");
         await page.Page.ClickAsync("text=Make the clip");
-        // Clips of other tests stand in the same queue.
-        await page.UntilAsync("[...document.querySelectorAll('.job[data-state=done]')].some((j) => j.textContent.includes('sepia'))", 60);
-        await page.Page.ClickAsync(".job:has-text('sepia') button:has-text('Play')");
+        // Clips of other tests stand in the same queue; no other asks for a blueprint.
+        await page.UntilAsync("[...document.querySelectorAll('.job[data-state=done]')].some((j) => j.textContent.includes('blueprint'))", 60);
+        await page.Page.ClickAsync(".job:has-text('blueprint') button:has-text('Play')");
         await page.UntilAsync("document.querySelectorAll('.wipe video').length === 2 && document.querySelector('.wipe video:nth-of-type(2)').currentTime > 0.1");
         await Studio.PictureAsync(page.Page, "clips-done");
-        var file = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.ClickAsync(".job:has-text('sepia') a"));
+        var file = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.ClickAsync(".job:has-text('blueprint') a"));
         Assert.EndsWith(".mp4", file.SuggestedFilename, StringComparison.Ordinal);
     }
 

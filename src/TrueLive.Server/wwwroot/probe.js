@@ -39,13 +39,15 @@ export function open(box, live) {
   h('label.button', {}, 'Open a report', h('input.sr', { id: 'probe-file', type: 'file', accept: '.json,application/json', onchange: (event) => event.target.files[0]?.text().then(openFile) })));
   const shown = h('div', { id: 'probe-shown', 'aria-live': 'polite' });
   const list = h('ul.list');
+  const heading = h('h2', { hidden: true }, 'Runs on this server');
   box.append(
     h('div.lead', {}, h('h1', {}, 'Is it live? Ask the picture.'), h('p', {}, 'The probe sends a secret, random code as video and looks for it in what comes back. What answers within a fraction of a second was made from your input; what does not, was not. It needs no help from the vendor.')),
-    form, shown, h('section', { 'aria-label': 'Earlier runs' }, list));
+    form, shown, h('section', { 'aria-label': 'Earlier runs' }, heading, list));
 
   async function refresh() {
     const { probes } = await askJson('/v1/probes', { signal: leaving.signal });
-    list.replaceChildren(...(probes.length ? [h('h2', {}, 'Runs on this server')] : []), ...probes.map((p) => h('li.card.row', {},
+    heading.hidden = !probes.length;
+    list.replaceChildren(...probes.map((p) => h('li.card.row', {},
       h('div.grow', {}, h('b', {}, p.sentence ?? (p.state === 'running' ? 'Running' : p.error ?? p.state)), h('p.note', {}, `${p.target} · ${p.profile} · ${new Date(p.created).toLocaleString()}`)),
       p.state === 'running' ? h('button', { type: 'button', onclick: () => watch(p.id) }, 'Watch') : null,
       p.report_json ? h('button', { type: 'button', onclick: () => read(p) }, 'Read') : null,
