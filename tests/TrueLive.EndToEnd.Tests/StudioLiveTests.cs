@@ -131,7 +131,7 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await page.StartAsync("scene", "passthrough", "384x216");
         await page.PicturesAsync(5);
         await page.Page.ClickAsync("#share");
-        Assert.Contains("curl -X PATCH", await page.TextAsync("sheet"), StringComparison.Ordinal);
+        await page.UntilAsync("document.querySelector('#sheet').textContent.includes('curl -X PATCH')");
         var address = await page.EvalAsync<string>("document.querySelector('#sheet code').textContent");
         await page.Page.ClickAsync("#obs");
         await page.UntilAsync("document.querySelector('#sheet').textContent.includes('/whip/')");

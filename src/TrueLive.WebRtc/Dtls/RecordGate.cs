@@ -15,6 +15,9 @@ internal struct RecordGate
     private const int RecordHeader = 13;
     private const byte ChangeCipherSpec = 20;
 
+    // The longest flight in one datagram has six; a datagram of empty records costs the record layer an exception each.
+    private const int MaxRecords = 16;
+
     // A first ClientHello may carry the older one (RFC 6347 section 4.2.1).
     private const ushort Dtls12 = 0xFEFD;
     private const ushort Dtls10 = 0xFEFF;
@@ -26,8 +29,13 @@ internal struct RecordGate
     public int Admit(ReadOnlySpan<byte> datagram, bool clientFlight)
     {
         var at = 0;
-        while (datagram.Length - at >= RecordHeader)
+        for (var count = 0; datagram.Length - at >= RecordHeader; count++)
         {
+            if (count == MaxRecords)
+            {
+                return at;
+            }
+
             var record = datagram[at..];
             if (BinaryPrimitives.ReadUInt16BigEndian(record[1..]) is not (Dtls12 or Dtls10))
             {
