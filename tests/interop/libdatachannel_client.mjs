@@ -21,9 +21,15 @@ trial.onWaiting = () => track.isOpen() && track.requestKeyframe();
 const control = peer.createDataChannel('control');
 control.onOpen(() => (trial.send = (text) => control.sendMessage(text)));
 control.onMessage((text) => trial.message(text));
-peer.onGatheringStateChange(async (state) => {
-  if (state !== 'complete') return;
+// The event of the end of gathering is lost now and then, so the state is looked at as well.
+let asked = false;
+const ask = async () => {
+  if (asked || peer.gatheringState() !== 'complete') return;
+  asked = true;
+  clearInterval(looking);
   const answer = await trial.whip(peer.localDescription().sdp);
   if (answer) peer.setRemoteDescription(answer, 'answer');
-});
+};
+const looking = setInterval(ask, 100);
+peer.onGatheringStateChange(ask);
 peer.setLocalDescription();

@@ -2,6 +2,7 @@ using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Media.Codecs;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Transports;
 
 namespace TrueLive.Server.Sessions;
 
@@ -12,7 +13,7 @@ namespace TrueLive.Server.Sessions;
 /// figure higher, never lower; what packets and encryption cost comes out of the share that <see cref="Admission"/> leaves free.
 /// </summary>
 internal sealed partial class CapacityMeasurement(
-    ModelShelf models, Admission admission, ServerOptions options, TimeProvider time, ILogger<CapacityMeasurement> logger) : BackgroundService
+    ModelShelf models, Admission admission, WebRtcPort port, ServerOptions options, TimeProvider time, ILogger<CapacityMeasurement> logger) : BackgroundService
 {
     private const int MinFrames = 12;
     private const int WarmUp = 4;
@@ -28,6 +29,7 @@ internal sealed partial class CapacityMeasurement(
     {
         try
         {
+            await port.WarmUpAsync(time, stoppingToken).ConfigureAwait(false);
             await Task.Factory.StartNew(() => MeasureAll(stoppingToken), stoppingToken, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
         }
         catch (OperationCanceledException)

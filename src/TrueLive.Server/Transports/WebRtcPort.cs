@@ -67,5 +67,26 @@ internal sealed class WebRtcPort : IDisposable
         return endpoint.Answer(offer, preferences, options with { Media = new RtpSessionOptions { MaxBitrate = _options.MaxKbps * 1000 } }, out answer);
     }
 
+    /// <summary>
+    /// Connects to itself once, so that the first client does not wait for the just-in-time compiler in its handshake. A failure is
+    /// nobody's loss.
+    /// </summary>
+    public async Task WarmUpAsync(TimeProvider time, CancellationToken cancel)
+    {
+        if (Endpoint is not { } endpoint)
+            return;
+        try
+        {
+            using var near = new RtcEndpoint(new RtcEndpointOptions(), time);
+            using var offering = near.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+            using var answering = endpoint.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
+            offering.Accept(answer);
+            await Task.WhenAll(offering.Opened, answering.Opened).WaitAsync(TimeSpan.FromSeconds(5), time, cancel).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is IOException or TimeoutException or SocketException or OperationCanceledException)
+        {
+        }
+    }
+
     public void Dispose() => Endpoint?.Dispose();
 }

@@ -25,7 +25,7 @@ public class ImpairmentTests
 
         AssertNoFreeze(call, Second, 500_000);
         AssertDelay(call, p95: 200_000, most: 500_000);
-        AssertFrames(call, 0.97);
+        AssertFrames(call, loss < 0.1 ? 0.97 : 0.95);
         // Random loss is no congestion: the rate must not collapse.
         AssertTargetAbove(call, 5 * Second, 750_000);
     });
