@@ -56,17 +56,25 @@ def waves(count):
 
 
 class LiveTiny(nn.Module):
-    def __init__(self, channels=32, blocks=5, half=16):
+    """Three scales: half the resolution for detail, a quarter for shapes, an eighth for strokes, blocks and context.
+
+    `last_frame` and `last_image` are given moved to where their content is now (motion.py); the host does that.
+    """
+
+    def __init__(self, half=16, quarter=32, eighth=48, blocks=3):
         super().__init__()
         self.stem = nn.Conv2d(10, half, 3, stride=2, padding=1)
-        self.down = nn.Conv2d(half, channels, 3, stride=2, padding=1)
-        self.place = nn.Conv2d(2, channels, 3, padding=1)
-        self.trunk = nn.ModuleList(Block(channels, 2 if i % 2 else 1) for i in range(blocks))
-        self.up1 = nn.Conv2d(channels, half * 4, 3, padding=1)
-        self.merge = nn.Conv2d(half * 2, half, 3, padding=1)
+        self.down4 = nn.Conv2d(half, quarter, 3, stride=2, padding=1)
+        self.shapes = Block(quarter, 1)
+        self.down8 = nn.Conv2d(quarter, eighth, 3, stride=2, padding=1)
+        self.trunk = nn.ModuleList(Block(eighth, 2 if i % 2 else 1) for i in range(blocks))
+        self.up4 = nn.Conv2d(eighth, quarter, 1)
+        self.strokes = Block(quarter, 1)
+        self.up2 = nn.Conv2d(quarter, half, 1)
+        self.merge = nn.Conv2d(half, half, 3, padding=1)
         self.film = Film(half)
-        self.up2 = nn.Conv2d(half, 4 * 4, 3, padding=1)
-        nn.init.constant_(self.up2.bias[12:], 0.7)    # hold at first, learn where not to
+        self.paint = nn.Conv2d(half, 4 * 4, 3, padding=1)
+        nn.init.constant_(self.paint.bias[12:], 0.7)    # hold at first, learn where not to
         self.grade = nn.Linear(STYLE, 12)
         nn.init.normal_(self.grade.weight, std=0.05)
         # A screen of period 8 (halftone, engraving) that a style may lay over the last features. Without it a network of
@@ -75,28 +83,28 @@ class LiveTiny(nn.Module):
         self.gate = nn.Linear(STYLE, half)
         nn.init.normal_(self.gate.weight, std=0.0125)
         nn.init.zeros_(self.gate.bias)
-        # Parity of the 4-pixel cell: with it the trunk can place patterns of period 8 (halftone, engraving, pixels).
-        self.register_buffer("cell", torch.tensor([[[[-1., 1.], [-1., 1.]], [[-1., -1.], [1., 1.]]]]))
 
     def forward(self, frame, style, last_frame, last_image, last_info):
         b, _, h, w = frame.shape
         valid = last_info[:, STYLE:STYLE + 1]
         moved = ((style - last_info[:, :STYLE, 0, 0]) ** 2).sum(1)[:, None, None, None]
         hold = valid * torch.exp(-STYLE_CLOSE * moved)
-        x = torch.cat([frame, frame - last_frame, last_image - frame, hold.expand(b, 1, h, w)], 1)
-        x = torch.cat([x[:, :3], x[:, 3:9] * valid, x[:, 9:]], 1)
-        skip = F.relu(self.stem(x))
-        x = F.relu(self.down(skip) + self.place(self.cell.repeat(1, 1, h // 8, w // 8)))
+        detail = F.relu(self.stem(torch.cat([frame, (frame - last_frame) * valid, (last_image - frame) * valid, hold.expand(b, 1, h, w)], 1)))
+        shape = self.shapes(F.relu(self.down4(detail)), style)
+        x = F.relu(self.down8(shape))
         for block in self.trunk:
             x = block(x, style)
-        x = F.relu(F.pixel_shuffle(self.up1(x), 2))
+        # Nearest neighbour, then convolution: no grid of its own, eight-pixel blocks where a look wants them, and half
+        # the time of a pixel shuffle in ONNX Runtime.
+        x = self.strokes(F.interpolate(self.up4(x), scale_factor=2.0, mode="nearest") + shape, style)
+        x = F.relu(F.interpolate(self.up2(x), scale_factor=2.0, mode="nearest") + detail)
         screen = (4 * self.gate(style)[:, :, None, None] * self.screen).repeat(1, 1, h // 8, w // 8)
-        x = F.relu(self.film(self.merge(torch.cat([x, skip], 1)), style) + screen)
-        x = F.pixel_shuffle(self.up2(x), 2)
+        x = F.relu(self.film(self.merge(x), style) + screen)
+        x = F.pixel_shuffle(self.paint(x), 2)
         # A colour matrix of the style grades the frame itself, so that flat looks need no detail from the trunk.
         grade = self.grade(style).view(b, 3, 4)
-        graded = frame + (torch.matmul(grade[:, :, :3], frame.flatten(2)) + grade[:, :, 3:]).view(b, 3, h, w)
-        fresh = graded + x[:, :3]
+        grade = torch.cat([grade[:, :, :3] + torch.eye(3, device=frame.device), grade[:, :, 3:]], 2)
+        fresh = (torch.matmul(grade[:, :, :3], frame.flatten(2)) + grade[:, :, 3:]).view(b, 3, h, w) + x[:, :3]
         if not self.training:
             fresh = torch.clamp(fresh, 0, 1)
         keep = MAX_HOLD * torch.sigmoid(HOLD_SLOPE * x[:, 3:4]) * hold
