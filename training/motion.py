@@ -8,7 +8,7 @@ import torch.nn.functional as F
 BLOCK = 16           # side of a block of one motion
 REACH = 12           # the longest motion searched for along each axis, pixels a frame
 PULL = 1.0           # what a motion must save against none, in 1/255 per pixel, and as a share
-SAVE = 0.85
+SAVE = 0.8
 
 
 def carry(x, v):
@@ -44,14 +44,15 @@ def estimate(now, before):
         common = at[moves].mode().values
         shared = inner[common]
         at = torch.where(shared <= best + PULL, common, at)
-        moves = moves | (shared < still - 0.25 * PULL)
+        moves = moves | (shared < still * 0.95 - 0.25 * PULL)
     at = torch.where(moves, at, torch.full_like(at, inner.shape[0] // 2))
     iy, ix = at // (side - 2) + 1, at % (side - 2) + 1
     rows, columns = torch.meshgrid(torch.arange(at.shape[0]), torch.arange(at.shape[1]), indexing="ij")
 
     def part(low, middle, high):
-        bend = low - 2 * middle + high
-        return torch.where(bend > 2 * PULL, (0.5 * (low - high) / bend.clamp(min=1e-3)).clamp(-0.5, 0.5), torch.zeros_like(bend)) * moves
+        rise, near = torch.maximum(low, high) - middle, torch.minimum(low, high)
+        clear = moves & (rise > PULL) & (near >= middle) & (middle > 0.15 * near)
+        return torch.where(clear, 0.5 * (low - high) / rise.clamp(min=1e-3), torch.zeros_like(rise))
 
     middle = table[iy, ix, rows, columns]
     vx = ix - REACH - 1 + part(table[iy, ix - 1, rows, columns], middle, table[iy, ix + 1, rows, columns])

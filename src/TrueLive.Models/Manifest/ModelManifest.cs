@@ -21,7 +21,8 @@ public sealed record SizeSpec(int Min = 64, int Max = 1280, int Multiple = 1, in
 /// <param name="Channels">Planes of size / <paramref name="Divide"/>; 0 when <paramref name="Shape"/> is given.</param>
 /// <param name="Divide">How much smaller than the frame the planes are.</param>
 /// <param name="Shape">A fixed shape.</param>
-public sealed record StateSpec(string Input, string Output, int Channels = 0, int Divide = 1, int[]? Shape = null);
+/// <param name="FollowsMotion">Whether the planes are moved with the content of the picture before the next step reads them.</param>
+public sealed record StateSpec(string Input, string Output, int Channels = 0, int Divide = 1, int[]? Shape = null, [property: JsonPropertyName("follows_motion")] bool FollowsMotion = false);
 
 /// <summary>The conditioning input.</summary>
 public sealed record StyleSpec(string Input, int Length);
@@ -169,6 +170,7 @@ public sealed partial record ModelManifest
             Require(s is not null, $"states[{i}]", "must not be null");
             Require(s!.Input is { Length: > 0 } && s.Output is { Length: > 0 }, $"states[{i}]", "needs input and output");
             Require(s.Shape is { Length: >= 1 and <= 6 } shape ? shape.All(d => d is >= 1 and <= 1 << 20) : s.Channels is >= 1 and <= 1024 && s.Divide is >= 1 and <= 64, $"states[{i}]", "needs either channels (with divide) or a shape of positive numbers");
+            Require(!s.FollowsMotion || s is { Shape: null, Divide: 1 } && Frame.Layout == TensorLayout.Nchw, $"states[{i}].follows_motion", "takes planes of the picture's own size in nchw: channels, and divide 1");
         }
         if (Style is not null)
             Require(Style is { Input.Length: > 0, Length: >= 1 and <= 4096 }, "style", "needs an input name and a length of 1 to 4096");

@@ -63,6 +63,7 @@ internal sealed class GraphCheck
             var from = Find(_inputs, state.Input, $"states[{i}].input");
             var to = Find(_outputs, state.Output, $"states[{i}].output");
             Demand(from.ElementDataType == to.ElementDataType, $"states[{i}]", $"goes out as {to.ElementDataType} and comes in as {from.ElementDataType}");
+            Demand(!state.FollowsMotion || from.ElementDataType == TensorElementType.Float, $"states[{i}].follows_motion", $"takes float tensors, but '{state.Input}' is {from.ElementDataType}");
             int[] planes = _manifest.Frame!.Layout == TensorLayout.Nchw ? [1, state.Channels, -1, -1] : [1, -1, -1, state.Channels];
             var wanted = state.Shape ?? planes;
             foreach (var (tensor, name) in new[] { (from, state.Input), (to, state.Output) })

@@ -4,12 +4,14 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Manifest;
+using TrueLive.Models.Motion;
 
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
 /// One stream's memory. All tensors are bound once; the state is held twice and the two sides change places after each step that
-/// succeeded, so a failed step leaves the memory as it was and nothing is copied.
+/// succeeded, so a failed step leaves the memory as it was and nothing is copied. States that follow motion go through a third
+/// buffer, and only for steps whose picture moved.
 /// </summary>
 internal sealed class OnnxModelSession : IModelSession
 {
@@ -27,7 +29,10 @@ internal sealed class OnnxModelSession : IModelSession
     private readonly List<TensorBuffer> _owned = [];
     private readonly TensorBuffer[][] _states;
     private readonly TensorBuffer[] _results;
-    private readonly OrtIoBinding[] _bindings = new OrtIoBinding[2];
+    private readonly OrtIoBinding[] _bindings;
+    private readonly OrtIoBinding[] _carriedBindings = [];
+    private readonly CarriedMemory? _carried;
+    private readonly TensorBuffer?[] _carriedStates;
     private readonly PictureTensor _input;
     private readonly PictureTensor[]? _images;
     private readonly MaskComposite[]? _masks;
@@ -74,9 +79,17 @@ internal sealed class OnnxModelSession : IModelSession
         else if (output.Role == OutputRole.Mask)
             _masks = [.. _results.Select(r => new MaskComposite(output, r, shape, width, height))];
 
-        for (var side = 0; side < 2; side++)
+        _carriedStates = [.. m.States.Select((s, i) => s.FollowsMotion ? Own(TensorElementType.Float, [1, s.Channels, height, width]) : null)];
+        if (_carriedStates.Any(s => s is not null))
         {
-            var binding = _bindings[side] = session.CreateIoBinding();
+            _carried = new CarriedMemory(width, height);
+            _carriedBindings = [Bind(0, _carriedStates), Bind(1, _carriedStates)];
+        }
+        _bindings = [Bind(0, []), Bind(1, [])];
+
+        OrtIoBinding Bind(int side, TensorBuffer?[] instead)
+        {
+            var binding = session.CreateIoBinding();
             binding.BindInput(m.Frame.Input, frame.Value);
             binding.BindOutput(output.Name, _results[side].Value);
             if (_styleInput is not null)
@@ -85,10 +98,11 @@ internal sealed class OnnxModelSession : IModelSession
                 binding.BindInput(name, tensor.Value);
             for (var i = 0; i < m.States.Length; i++)
             {
-                binding.BindInput(m.States[i].Input, _states[side][i].Value);
+                binding.BindInput(m.States[i].Input, (instead.ElementAtOrDefault(i) ?? _states[side][i]).Value);
                 if (i != alias)
                     binding.BindOutput(m.States[i].Output, _states[1 - side][i].Value);
             }
+            return binding;
         }
     }
 
@@ -131,7 +145,7 @@ internal sealed class OnnxModelSession : IModelSession
             _input.Load(picture);
             if (_style is not null)
                 _styleInput!.Write(_style.At(prompt, input.Time.Captured));
-            Run();
+            Run(Carry(picture));
             _side = 1 - _side;
             var output = _outputs.Rent(Width, Height);
             output.Colour = input.Colour;
@@ -163,14 +177,16 @@ internal sealed class OnnxModelSession : IModelSession
         foreach (var tensor in _states[_side])
             tensor.Bytes.Clear();
         _style?.Reset();
+        _carried?.Reset();
     }
 
     public ModelState Capture()
     {
         var style = _style?.Snapshot() ?? [];
-        var bytes = new byte[style.Length + _states[_side].Sum(t => t.Bytes.Length)];
+        var bytes = new byte[style.Length + CarriedLength + _states[_side].Sum(t => t.Bytes.Length)];
         style.CopyTo(bytes, 0);
-        var at = style.Length;
+        _carried?.Snapshot(bytes.AsSpan(style.Length));
+        var at = style.Length + CarriedLength;
         foreach (var tensor in _states[_side])
         {
             tensor.Bytes.CopyTo(bytes.AsSpan(at));
@@ -183,10 +199,11 @@ internal sealed class OnnxModelSession : IModelSession
     {
         var style = _style?.SnapshotLength ?? 0;
         if (state.ModelId != _model.Info.Id || state.ModelVersion != _model.Info.Version || (state.Width, state.Height) != (Width, Height)
-            || state.Bytes.Length != style + _states[_side].Sum(t => t.Bytes.Length))
+            || state.Bytes.Length != style + CarriedLength + _states[_side].Sum(t => t.Bytes.Length))
             throw new ArgumentException($"The memory is of {state.ModelId} {state.ModelVersion} at {state.Width}x{state.Height}, not of {_model.Info.Id} {_model.Info.Version} at {Width}x{Height}.");
         _style?.Restore(state.Bytes.Span[..style]);
-        var at = style;
+        _carried?.Restore(state.Bytes.Span[style..]);
+        var at = style + CarriedLength;
         foreach (var tensor in _states[_side])
         {
             state.Bytes.Span.Slice(at, tensor.Bytes.Length).CopyTo(tensor.Bytes);
@@ -197,8 +214,8 @@ internal sealed class OnnxModelSession : IModelSession
     public void Dispose()
     {
         _deadline.Dispose();
-        foreach (var binding in _bindings)
-            binding?.Dispose();
+        foreach (var binding in _bindings.Concat(_carriedBindings))
+            binding.Dispose();
         foreach (var tensor in _owned)
             tensor.Dispose();
         _run.Dispose();
@@ -207,12 +224,27 @@ internal sealed class OnnxModelSession : IModelSession
     internal static TensorElementType ElementOf(TensorType type) =>
         type switch { TensorType.Float32 => TensorElementType.Float, TensorType.Float16 => TensorElementType.Float16, _ => TensorElementType.UInt8 };
 
-    private void Run()
+    private int CarriedLength => _carried?.SnapshotLength ?? 0;
+
+    // Moves the states that follow motion; false when the picture stands still and they are right as they are.
+    private bool Carry(VideoFrame picture)
+    {
+        if (_carried is null || !_carried.Push(picture))
+            return false;
+        for (var i = 0; i < _carriedStates.Length; i++)
+        {
+            if (_carriedStates[i] is { } state)
+                _carried.Carry(_states[_side][i].Floats, state.Floats);
+        }
+        return true;
+    }
+
+    private void Run(bool carried)
     {
         _deadline.Change(MaxStep, Timeout.InfiniteTimeSpan);
         try
         {
-            _session.RunWithBinding(_run, _bindings[_side]);
+            _session.RunWithBinding(_run, (carried ? _carriedBindings : _bindings)[_side]);
         }
         catch (OnnxRuntimeException e)
         {

@@ -1,0 +1,106 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using TrueLive.Core.Frames;
+
+namespace TrueLive.Models.Motion;
+
+/// <summary>
+/// Moves the planes of a memory to where their content is in the next picture, block by block. Bilinear; what comes in from beyond
+/// the border repeats the border, and is for the network to reject, which sees that the picture is another there.
+/// </summary>
+/// <param name="width">Width of the pictures.</param>
+/// <param name="height">Height of the pictures.</param>
+internal sealed class CarriedMemory(int width, int height)
+{
+    private readonly BlockMotion _motion = new(width, height);
+    private readonly byte[] _luma = new byte[width * height];
+    private bool _known;
+
+    /// <summary>Bytes of a snapshot.</summary>
+    public int SnapshotLength => 1 + _luma.Length;
+
+    /// <summary>Takes the picture of the next step. True when its content moved since the picture before, and the memory must too.</summary>
+    public bool Push(VideoFrame picture)
+    {
+        for (var y = 0; y < height; y++)
+            picture.Y.Slice(y * picture.StrideY, width).CopyTo(_luma.AsSpan(y * width));
+        _motion.Push(_luma, width);
+        var moved = _known && _motion.Search();
+        _known = true;
+        return moved;
+    }
+
+    /// <summary>Forgets the picture before.</summary>
+    public void Reset() => _known = false;
+
+    /// <summary>Writes the picture before.</summary>
+    public void Snapshot(Span<byte> into)
+    {
+        into[0] = _known ? (byte)1 : (byte)0;
+        _luma.CopyTo(into[1..]);
+    }
+
+    /// <summary>Goes on from a snapshot.</summary>
+    public void Restore(ReadOnlySpan<byte> from)
+    {
+        _known = from[0] != 0;
+        from.Slice(1, _luma.Length).CopyTo(_luma);
+        _motion.Push(_luma, width);
+    }
+
+    /// <summary>Moves planes of the picture's size as <see cref="Push"/> found it.</summary>
+    /// <param name="from">Planes as the last step left them.</param>
+    /// <param name="to">Planes for the next step.</param>
+    public void Carry(ReadOnlySpan<float> from, Span<float> to)
+    {
+        for (var plane = 0; plane + width * height <= from.Length; plane += width * height)
+        {
+            var source = from.Slice(plane, width * height);
+            var target = to.Slice(plane, width * height);
+            for (var row = 0; row < _motion.Rows; row++)
+                for (var column = 0; column < _motion.Columns; column++)
+                    Move(source, target, column * BlockMotion.Block, row * BlockMotion.Block, _motion.Motion[row * _motion.Columns + column]);
+        }
+    }
+
+    private void Move(ReadOnlySpan<float> source, Span<float> target, int x, int y, (sbyte X, sbyte Y) motion)
+    {
+        int w = Math.Min(BlockMotion.Block, width - x), h = Math.Min(BlockMotion.Block, height - y);
+        if (motion == default)
+        {
+            for (var i = 0; i < h; i++)
+                source.Slice((y + i) * width + x, w).CopyTo(target[((y + i) * width + x)..]);
+            return;
+        }
+        int fromX = x + (motion.X >> 2), fromY = y + (motion.Y >> 2);
+        float partX = (motion.X & 3) / 4f, partY = (motion.Y & 3) / 4f;
+        var inside = fromX >= 0 && fromX + w < width;
+        for (var i = 0; i < h; i++)
+        {
+            var upper = source.Slice(Math.Clamp(fromY + i, 0, height - 1) * width, width);
+            var lower = source.Slice(Math.Clamp(fromY + i + 1, 0, height - 1) * width, width);
+            var into = target.Slice((y + i) * width + x, w);
+            var at = 0;
+            if (inside)
+            {
+                ref var a = ref Unsafe.AsRef(in upper[fromX]);
+                ref var b = ref Unsafe.AsRef(in lower[fromX]);
+                for (; at + Vector<float>.Count <= w; at += Vector<float>.Count)
+                {
+                    var top = Between(Vector.LoadUnsafe(ref a, (nuint)at), Vector.LoadUnsafe(ref a, (nuint)at + 1), partX);
+                    var bottom = Between(Vector.LoadUnsafe(ref b, (nuint)at), Vector.LoadUnsafe(ref b, (nuint)at + 1), partX);
+                    Between(top, bottom, partY).CopyTo(into[at..]);
+                }
+            }
+            for (; at < w; at++)
+            {
+                int left = Math.Clamp(fromX + at, 0, width - 1), right = Math.Clamp(fromX + at + 1, 0, width - 1);
+                var top = upper[left] + (upper[right] - upper[left]) * partX;
+                var bottom = lower[left] + (lower[right] - lower[left]) * partX;
+                into[at] = top + (bottom - top) * partY;
+            }
+        }
+    }
+
+    private static Vector<float> Between(Vector<float> a, Vector<float> b, float part) => a + (b - a) * part;
+}
