@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 
 from looks import LOOKS
+from motion import carry, estimate
 from network import LiveTiny
 from paintings import PAINTINGS, Features, Painting, shifted_difference
 from train import Photos
@@ -33,14 +34,27 @@ def crop(picture, height=352, width=480):
     return picture[None, :, :h, :w].float() / 255
 
 
-def run(net, frames, style, memory=True, last=None):
+def motions(frames):
+    """The motion from each frame to the next, as a host finds it; None where nothing moves."""
+    found = [estimate(now, before) for now, before in zip(frames[1:], frames[:-1])]
+    return [None] + [v if bool(v.any()) else None for v in found]
+
+
+def step(net, frame, style, state, motion):
+    """One step as a host makes it: the memory is carried along the motion first."""
+    if motion is not None:
+        state = [carry(state[0], motion), carry(state[1], motion), state[2]]
+    return net(frame, style, *state)
+
+
+def run(net, frames, style, memory=True, last=None, motion=None):
     """The last outputs of a sequence; without memory the state is zeroed before every frame."""
     if not memory:
         batch = torch.cat(frames[-last:] if last else frames)
         return list(net(batch, style.expand(len(batch), -1), *LiveTiny.zero_state(batch))[0].split(1))
     state, out = LiveTiny.zero_state(frames[0]), []
-    for frame in frames:
-        image, *state = net(frame, style, *state)
+    for frame, v in zip(frames, motion or motions(frames)):
+        image, *state = step(net, frame, style, state, v)
         out.append(image)
     return out[-last:] if last else out
 
@@ -53,14 +67,16 @@ def fidelity(net, styles, names, pictures):
 
 def flicker(net, styles, names, pictures, sigma=0.03, frames=24):
     """Mean absolute change from frame to frame on a still picture under fresh noise, with memory over without, per look."""
-    out = {}
+    out, shots = {}, []
+    for n, x in enumerate(pictures):
+        torch.manual_seed(1000 + n)
+        noisy = [(x + sigma * torch.randn_like(x)).clamp(0, 1) for _ in range(frames)]
+        shots.append((noisy, motions(noisy)))
     for i, name in enumerate(names):
         change = {True: 0.0, False: 0.0}
-        for n, x in enumerate(pictures):
-            torch.manual_seed(1000 + n)
-            noisy = [(x + sigma * torch.randn_like(x)).clamp(0, 1) for _ in range(frames)]
+        for noisy, motion in shots:
             for memory in change:
-                y = run(net, noisy, styles[i][None], memory, 9)
+                y = run(net, noisy, styles[i][None], memory, 9, motion)
                 change[memory] += sum(float((a - b).abs().mean()) for a, b in zip(y[1:], y[:-1])) / 8 / len(pictures)
         out[name] = {"with": change[True] * 255, "without": change[False] * 255, "ratio": change[True] / change[False]}
     return out
@@ -68,18 +84,20 @@ def flicker(net, styles, names, pictures, sigma=0.03, frames=24):
 
 def pan_error(net, styles, names, photos, sigma, pans=6, frames=8, size=192):
     """Mean absolute difference of an output and the one before moved by the known pan, with memory over without."""
-    out = {}
+    out, shots = {}, []
+    rng = random.Random(5)
+    torch.manual_seed(5)
+    for _ in range(pans):
+        vx, vy = 0, 0
+        while (vx, vy) == (0, 0):
+            clean, (vx, vy) = photos.sequence(size, frames, rng)
+        noisy = [(f[None] + sigma * torch.randn_like(f[None])).clamp(0, 1) for f in clean]
+        shots.append((noisy, motions(noisy), vx, vy))
     for i, name in enumerate(names):
-        rng = random.Random(5)
-        torch.manual_seed(5)
         error = {True: 0.0, False: 0.0}
-        for _ in range(pans):
-            vx, vy = 0, 0
-            while (vx, vy) == (0, 0):
-                clean, (vx, vy) = photos.sequence(size, frames, rng)
-            noisy = [(f[None] + sigma * torch.randn_like(f[None])).clamp(0, 1) for f in clean]
+        for noisy, motion, vx, vy in shots:
             for memory in error:
-                y = run(net, noisy, styles[i][None], memory, frames - 2)
+                y = run(net, noisy, styles[i][None], memory, frames - 2, motion)
                 error[memory] += sum(float(shifted_difference(b, a, vx, vy).abs().mean()) for a, b in zip(y[:-1], y[1:])) / (frames - 3) / pans
         out[name] = {"with": error[True] * 255, "without": error[False] * 255, "ratio": error[True] / error[False]}
     return out
@@ -94,11 +112,13 @@ def drift(net, styles, names, photos, count, looks=("ink", "halftone"), size=192
     clean = photos.sequence(size + 4 * (loop // 2), 1, rng)[0][0]
     path = list(range(loop // 2)) + list(range(loop // 2, 0, -1))
     frames = [clean[None, :, 2 * p:2 * p + size, 4 * p:4 * p + size] for p in path]
-    frames = [(f + 0.02 * torch.randn_like(f)).clamp(0, 1).expand(len(chosen), -1, -1, -1) for f in frames]
+    frames = [(f + 0.02 * torch.randn_like(f)).clamp(0, 1) for f in frames]
+    around = motions(frames[-1:] + frames)[1:]
+    frames = [f.expand(len(chosen), -1, -1, -1) for f in frames]
     style = torch.stack([styles[names.index(n)] for n in chosen])
     state, first, lowest, moved = LiveTiny.zero_state(frames[0]), [], [99.0] * len(chosen), [0.0] * len(chosen)
     for t in range(count):
-        image, *state = net(frames[t % loop], style, *state)
+        image, *state = step(net, frames[t % loop], style, state, around[t % loop] if t else None)
         if loop <= t < 2 * loop:
             first.append(image)
         if t >= count - loop and t >= 2 * loop:
@@ -139,12 +159,13 @@ def read_clip(path, frames, width=320, height=240):
 def clip_change(net, styles, names, path, looks=("identity", "ink", "oil", "great-wave"), frames=24):
     """Mean absolute change from frame to frame of a real clip where the input moved by less than 4/255 (its still part)."""
     x = read_clip(path, frames)
-    out = {}
+    out, motion = {}, None
     for name in looks:
         if name in names and len(x) > 12:
             style, change = styles[names.index(name)][None], {}
+            motion = motion or motions(x)
             for memory in (True, False):
-                y = run(net, x, style, memory)
+                y = run(net, x, style, memory, motion=motion)
                 still = [F.max_pool2d((b - a).abs().amax(1, keepdim=True), 9, 1, 4) < 4 / 255 for a, b in zip(x[10:-1], x[11:])]
                 count = sum(float(s.sum()) for s in still)
                 change[memory] = sum(float(((b - a).abs().mean(1, keepdim=True) * s).sum()) for a, b, s in zip(y[10:-1], y[11:], still)) / max(count, 1)

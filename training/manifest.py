@@ -69,8 +69,8 @@ def main():
         "output": {"name": "image", "role": "image", "layout": "nchw", "type": "float32", "colour": "rgb", "range": [0, 1]},
         "size": {"min": 192, "max": 1280, "multiple": 8},
         "states": [
-            {"input": "state_frame", "output": "state_frame_out", "channels": 3, "divide": 1},
-            {"input": "state_image", "output": "state_image_out", "channels": 3, "divide": 1},
+            {"input": "state_frame", "output": "state_frame_out", "channels": 3, "divide": 1, "follows_motion": True},
+            {"input": "state_image", "output": "state_image_out", "channels": 3, "divide": 1, "follows_motion": True},
             {"input": "state_info", "output": "state_info_out", "shape": [1, STYLE + 1, 1, 1]},
         ],
         "style": {"input": "style", "length": STYLE},

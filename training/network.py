@@ -14,6 +14,7 @@ STYLE = 32           # length of the style vector
 MAX_HOLD = 0.92      # the most that one output may owe to the one before it
 HOLD_SLOPE = 3.0     # steepness of the decision between holding and painting anew
 STYLE_CLOSE = 30.0   # how fast a change of style closes the blend
+GATE_CLOSED = 0.08   # a style lays no screen at all below this: traces of one are no brush strokes
 
 
 class Film(nn.Module):
@@ -98,7 +99,9 @@ class LiveTiny(nn.Module):
         # the time of a pixel shuffle in ONNX Runtime.
         x = self.strokes(F.interpolate(self.up4(x), scale_factor=2.0, mode="nearest") + shape, style)
         x = F.relu(F.interpolate(self.up2(x), scale_factor=2.0, mode="nearest") + detail)
-        screen = (4 * self.gate(style)[:, :, None, None] * self.screen).repeat(1, 1, h // 8, w // 8)
+        gate = self.gate(style)
+        gate = gate - gate.clamp(-GATE_CLOSED, GATE_CLOSED)
+        screen = (4 * gate[:, :, None, None] * self.screen).repeat(1, 1, h // 8, w // 8)
         x = F.relu(self.film(self.merge(x), style) + screen)
         x = F.pixel_shuffle(self.paint(x), 2)
         # A colour matrix of the style grades the frame itself, so that flat looks need no detail from the trunk.

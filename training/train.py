@@ -17,7 +17,7 @@ from PIL import Image
 
 from looks import LOOKS, blur
 from motion import carry
-from network import LiveTiny, STYLE
+from network import GATE_CLOSED, LiveTiny, STYLE
 from paintings import MARGIN, PAINTINGS, Features, Painting, at_random_place
 
 
@@ -210,7 +210,7 @@ def painted_loss(net, styles, photos, rng, a, features, paintings):
             with torch.no_grad():
                 ratio = float((style_now / painting.style_loss(photo)).mean())
     # A screen pleases Gram losses but is no brush stroke: painted looks do without.
-    loss = loss + 200 * (net.gate(style[:1]) ** 2).mean()
+    loss = loss + 20 * F.relu(net.gate(style[:1]).abs() - 0.8 * GATE_CLOSED).mean()
     return 0.15 * loss, [(len(LOOKS) + look, ratio)]
 
 
@@ -228,8 +228,8 @@ def main():
     a.add_argument("--paintings")
     a.add_argument("--features")
     a.add_argument("--painted", type=float, default=0.4)
-    a.add_argument("--plan", type=float, default=5.0)
-    a.add_argument("--strokes", type=float, default=4.0)
+    a.add_argument("--plan", type=float, default=2.5)
+    a.add_argument("--strokes", type=float, default=8.0)
     a.add_argument("--content", type=float, default=0.5)
     a.add_argument("--bfloat16", action="store_true")
     a = a.parse_args()

@@ -1,6 +1,7 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Onnx;
+using TrueLive.Models.Tests.Motion;
 
 namespace TrueLive.Models.Tests;
 
@@ -207,5 +208,64 @@ public sealed class LiveTinyTests(LiveTiny tiny) : IClassFixture<LiveTiny>
         var alone = new[] { Alone("ink", 1), Alone("gold", 2) };
         var together = new[] { ("ink", 1), ("gold", 2) }.AsParallel().AsOrdered().Select(p => Alone(p.Item1, p.Item2)).ToArray();
         Assert.Equal(alone, together);
+    }
+
+    [Theory]
+    [InlineData("original")]
+    [InlineData("ink")]
+    [InlineData("sepia")]
+    public void Its_memory_follows_a_pan_and_steadies_a_noisy_one(string text)
+    {
+        const int Width = 256, Height = 192;
+        double Error(bool memory)
+        {
+            using var session = _model.CreateSession(Width, Height);
+            var prompt = Prompt(text);
+            double sum = 0;
+            VideoFrame? before = null;
+            for (var t = 0; t < 10; t++)
+            {
+                using var input = Pan(Width, Height, t);
+                if (!memory)
+                    session.Reset();
+                var output = session.Step(input, prompt);
+                if (before is not null && t > 3)
+                    sum += Moved(output, before);
+                before?.Dispose();
+                before = output;
+            }
+            before?.Dispose();
+            return sum;
+        }
+
+        Assert.InRange(Error(true) / Error(false), 0, 0.5);
+    }
+
+    // Three pixels right and two down from frame to frame, under noise of its own.
+    private VideoFrame Pan(int width, int height, int t)
+    {
+        var random = new Random(t);
+        var frame = _pool.Rent(width, height);
+        frame.Colour = ColourSpace.Bt709Limited;
+        frame.Time = new FrameTime(t, TimeSpan.FromSeconds(t / 30.0), 0, (uint)(t * 3000));
+        for (var y = 0; y < height; y++)
+        {
+            for (var x = 0; x < width; x++)
+                frame.Y[y * frame.StrideY + x] = (byte)Math.Clamp(BlockMotionTests.Pixel(x - 3 * t, y - 2 * t) + random.Next(-10, 11), 16, 235);
+        }
+        frame.U.Fill(118);
+        frame.V.Fill(134);
+        return frame;
+    }
+
+    private static double Moved(VideoFrame now, VideoFrame before)
+    {
+        double sum = 0;
+        for (var y = 16; y < now.Height - 16; y++)
+        {
+            for (var x = 16; x < now.Width - 16; x++)
+                sum += Math.Abs(now.Y[y * now.StrideY + x] - before.Y[(y - 2) * before.StrideY + x - 3]);
+        }
+        return sum;
     }
 }
