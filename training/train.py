@@ -191,7 +191,7 @@ def painted_loss(net, styles, photos, rng, a, features, paintings):
         band = (image[:1] - beyond.float()[..., MARGIN:-MARGIN, MARGIN:-MARGIN]).abs()
         band[..., 24:-24, 24:-24] = band[..., 24:-24, 24:-24] * 0.1
         dx, dy = edges(image)
-        loss = loss + 3.0 * band.mean() + 0.1 * (dx.abs().mean() + dy.abs().mean()) + ((image - image.clamp(0, 1)) ** 2).mean() * 20
+        loss = loss + 8.0 * band.mean() + 0.3 * (dx.abs().mean() + dy.abs().mean()) + ((image - image.clamp(0, 1)) ** 2).mean() * 20
         with torch.no_grad():
             plan = blur(painting.plan(clean[t]), 0.6)
         loss = loss + a.plan * (blur(image, 0.6) - plan).abs().mean()
@@ -206,7 +206,7 @@ def painted_loss(net, styles, photos, rng, a, features, paintings):
                     photo = features(there)
             content = ((maps["fire4"].float() - photo["fire4"].float()) ** 2).sum((1, 2, 3)) / (photo["fire4"].float() ** 2).sum((1, 2, 3))
             style_now = painting.style_loss(maps)
-            loss = loss + a.strokes * style_now.mean() + a.content * content.mean()
+            loss = loss + PAINTINGS[look][5] * style_now.mean() + a.content * content.mean()
             with torch.no_grad():
                 ratio = float((style_now / painting.style_loss(photo)).mean())
     # A screen pleases Gram losses but is no brush stroke: painted looks do without.
@@ -228,8 +228,7 @@ def main():
     a.add_argument("--paintings")
     a.add_argument("--features")
     a.add_argument("--painted", type=float, default=0.4)
-    a.add_argument("--plan", type=float, default=2.5)
-    a.add_argument("--strokes", type=float, default=8.0)
+    a.add_argument("--plan", type=float, default=3.5)
     a.add_argument("--content", type=float, default=0.5)
     a.add_argument("--bfloat16", action="store_true")
     a = a.parse_args()
