@@ -14,8 +14,8 @@ from looks import gray, kuwahara, ramp, saturate, smooth_step, xdog
 # Name of the look, file that prepare_data.py writes, the short side in pixels at which its strokes are taught, how much
 # of the photo's own hue stays, how dark the outlines are, the weight of the style loss, and the drawn looks between which its style vector starts.
 PAINTINGS = [
-    ("starry-night", "starry.png", 330, 0.15, 0.3, 4.0, ("oil", "xray", "underwater")),
-    ("great-wave", "F_GreatWave.png", 330, 0.15, 0.8, 8.0, ("ink", "ink", "sepia")),
+    ("starry-night", "starry.png", 330, 0.15, 0.3, 2.0, ("oil", "xray", "underwater")),
+    ("great-wave", "F_GreatWave.png", 330, 0.15, 0.8, 5.0, ("ink", "ink", "sepia")),
 ]
 TAPS = ("conv1", "fire2", "fire3", "fire4", "fire5")
 MARGIN = 16          # the border term sees this many pixels more on every side

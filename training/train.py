@@ -1,7 +1,7 @@
 """Trains LiveTiny. Runs on two CPU cores (torch 1.13) and on a GPU (torch 2.x); resumes from its checkpoint.
 
 Usage: train.py --photos DIR --out work/live-tiny.pt [--paintings DIR --features SqueezeNet_fp16.onnx --painted 0.3]
-                [--steps 24000] [--bfloat16] [--threads 1] [--size 128] [--batch 4] [--seed 1]
+                [--steps 21400] [--bfloat16] [--threads 1] [--size 128] [--batch 4] [--seed 1]
 """
 import argparse
 import glob
@@ -191,7 +191,7 @@ def painted_loss(net, styles, photos, rng, a, features, paintings):
         band = (image[:1] - beyond.float()[..., MARGIN:-MARGIN, MARGIN:-MARGIN]).abs()
         band[..., 24:-24, 24:-24] = band[..., 24:-24, 24:-24] * 0.1
         dx, dy = edges(image)
-        loss = loss + 8.0 * band.mean() + 0.3 * (dx.abs().mean() + dy.abs().mean()) + ((image - image.clamp(0, 1)) ** 2).mean() * 20
+        loss = loss + 8.0 * band.mean() + 0.5 * (dx.abs().mean() + dy.abs().mean()) + ((image - image.clamp(0, 1)) ** 2).mean() * 20
         with torch.no_grad():
             plan = blur(painting.plan(clean[t]), 0.6)
         loss = loss + a.plan * (blur(image, 0.6) - plan).abs().mean()
@@ -218,7 +218,7 @@ def main():
     a = argparse.ArgumentParser()
     a.add_argument("--photos", required=True)
     a.add_argument("--out", required=True)
-    a.add_argument("--steps", type=int, default=24000)
+    a.add_argument("--steps", type=int, default=21400)
     a.add_argument("--threads", type=int, default=1)
     a.add_argument("--size", type=int, default=128)
     a.add_argument("--batch", type=int, default=4)
@@ -228,7 +228,7 @@ def main():
     a.add_argument("--paintings")
     a.add_argument("--features")
     a.add_argument("--painted", type=float, default=0.4)
-    a.add_argument("--plan", type=float, default=3.5)
+    a.add_argument("--plan", type=float, default=5.0)
     a.add_argument("--content", type=float, default=0.5)
     a.add_argument("--bfloat16", action="store_true")
     a = a.parse_args()
