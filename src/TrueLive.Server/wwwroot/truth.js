@@ -112,7 +112,7 @@ export class TruthStrip {
     if (this.#explain.dataset.for === this.#open && big) plot(big, f.series, this.ageBudget, true);
     const { title: named, words: meant } = this.#screen;
     const content = {
-      tier: () => this.#session.state === 'idle' && meant ? [named, meant] : ['Live: each camera frame goes through the network', 'Tier 3. One frame in, one frame out, while you watch; nothing is made ahead and nothing is kept. '
+      tier: () => this.#session.state === 'idle' && meant ? [named, meant] : ['Live: each camera frame goes through the network', 'Tier 3. One frame in, one frame out, while you watch; nothing is made ahead, and nothing is kept unless the journal is on. "degraded" means: fewer made pictures than came in, over two seconds. '
         + 'Tier 1 would be a finished file, tier 2 a short clip that is made again whenever you change something.', h('p.note', {}, `Way: ${path ?? 'not connected'}. Network: ${transport?.session.model ?? 'none'}.`)],
       glass: () => ['Glass to glass', 'From the moment the camera captured a frame until the picture made from that very frame was shown in this browser. '
         + 'Each frame is joined by its own number; frames whose two ends are not both known are left out. It does not hold the camera’s own delay nor the screen’s.',
