@@ -80,7 +80,7 @@ export class TruthStrip {
     const parts = on ? f.parts() : [];
     this.#set('way', parts.some((p) => p.ms !== null) ? this.#inWords(parts) : 'not measured');
     this.#bar(this.#facts.bar, parts);
-    plot(this.#facts.plot, f.series, this.ageBudget);
+    plot(this.#facts.plot, on ? f.series : [], this.ageBudget);
     if (this.#open) this.#fill();
   }
 
