@@ -39,14 +39,14 @@ public sealed class RtcEndpoint : IDisposable
 {
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(5);
 
+    private const int FreePortAttempts = 16;
+
     private readonly RtcEndpointOptions _options;
     private readonly UdpPort _udp;
     private readonly TcpPort? _tcp;
-    private readonly ITimer _ticker;
     private readonly ConcurrentDictionary<string, PeerConnection> _byUfrag = new();
     private readonly ConcurrentDictionary<SocketAddress, PeerConnection> _byAddress = new();
     private readonly CancellationTokenSource _stop = new();
-    private int _ticking;
     private long _strange;
 
     /// <summary>Opens the port.</summary>
@@ -55,21 +55,25 @@ public sealed class RtcEndpoint : IDisposable
     {
         (_options, Time) = (options, time);
         var address = options.Address.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6 ? IPAddress.Any : options.Address;
-        _udp = new UdpPort(address, options.Port, Received);
-        if (options.Tcp)
+        // A free port of UDP may be taken in TCP: then another is tried, but never when the caller named the port.
+        for (var attempt = 1; ; attempt++)
         {
+            _udp = new UdpPort(address, options.Port, Received, Tick, TickInterval, time);
+            if (!options.Tcp)
+                break;
             try
             {
                 _tcp = new TcpPort(address, _udp.Local.Port, Received, time);
+                break;
             }
             catch (SocketException)
             {
                 _udp.Dispose();
-                throw;
+                if (options.Port != 0 || attempt == FreePortAttempts)
+                    throw;
             }
         }
         Certificate = DtlsCertificate.Create(time.GetUtcNow());
-        _ticker = time.CreateTimer(_ => Tick(), null, TickInterval, TickInterval);
     }
 
     /// <summary>The port in use.</summary>
@@ -115,7 +119,6 @@ public sealed class RtcEndpoint : IDisposable
     {
         foreach (var peer in _byUfrag.Values)
             peer.Close("The endpoint was closed.");
-        _ticker.Dispose();
         _stop.Cancel();
         _udp.Dispose();
         _tcp?.Dispose();
@@ -250,18 +253,8 @@ public sealed class RtcEndpoint : IDisposable
 
     private void Tick()
     {
-        // A tick that finds the one before it at work is left out: the next is 5 ms away.
-        if (Interlocked.Exchange(ref _ticking, 1) == 1)
-            return;
-        try
-        {
-            foreach (var (_, peer) in _byUfrag)
-                Tick(peer);
-        }
-        finally
-        {
-            Volatile.Write(ref _ticking, 0);
-        }
+        foreach (var (_, peer) in _byUfrag)
+            Tick(peer);
     }
 
     private static void Tick(PeerConnection peer)
