@@ -63,7 +63,14 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
         }
     }
 
-    public int GetReceiveLimit() => MaxDatagram;
+    /// <summary>What the record layer makes room for, anew for each datagram: once open, just what waits.</summary>
+    public int GetReceiveLimit()
+    {
+        lock (_queue)
+        {
+            return !_blocking && _queue.TryPeek(out var next) ? next.Length : MaxDatagram;
+        }
+    }
 
     // Fits the smallest path that carries WebRTC in practice: 1280 octets less IPv6 and UDP headers.
     public int GetSendLimit() => 1232;

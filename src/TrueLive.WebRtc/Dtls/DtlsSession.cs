@@ -1,6 +1,4 @@
-using Org.BouncyCastle.Security;
 using Org.BouncyCastle.Tls;
-using Org.BouncyCastle.Tls.Crypto.Impl.BC;
 using TrueLive.WebRtc.Srtp;
 using TrueLive.WebRtc.Transport;
 
@@ -12,7 +10,7 @@ namespace TrueLive.WebRtc.Dtls;
 /// </summary>
 internal sealed class DtlsSession
 {
-    private static readonly BcTlsCrypto Crypto = new(new SecureRandom());
+    private static readonly DtlsCrypto Crypto = new();
     private readonly DatagramQueue _queue;
     private readonly bool _client;
     private readonly DtlsCertificate _certificate;
