@@ -10,6 +10,6 @@ var root = new RootCommand("TrueLive: live AI video on your own machine. Without
     ProbeCommand.Make(),
     BenchCommand.Make(),
 };
-return await root.Parse(args.Length == 0 || (args[0].StartsWith('-') && args[0] is not ("-h" or "-?" or "--help" or "--version")) ? ["serve", .. args] : args)
-    // A clip, and the report of a probe, are finished when interrupted, which may take longer than the two seconds given to the others.
-    .InvokeAsync(args is ["clip" or "probe", ..] ? new InvocationConfiguration { ProcessTerminationTimeout = null } : null);
+string[] line = args.Length == 0 || (args[0].StartsWith('-') && args[0] is not ("-h" or "-?" or "--help" or "--version")) ? ["serve", .. args] : args;
+// A clip, the report of a probe and the streams of a server are finished when interrupted, which may take longer than the two seconds given to the others.
+return await root.Parse(line).InvokeAsync(line is ["clip" or "probe" or "serve", ..] ? new InvocationConfiguration { ProcessTerminationTimeout = null } : null);

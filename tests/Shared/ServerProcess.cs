@@ -47,14 +47,17 @@ internal sealed class ServerProcess : IAsyncDisposable
         var server = new ServerProcess(netns, flags);
         try
         {
-            await server._address.Task.WaitAsync(TimeSpan.FromSeconds(90));
-            return server;
+            await Task.WhenAny(server._address.Task, server._process.WaitForExitAsync()).WaitAsync(TimeSpan.FromSeconds(90));
         }
         catch (TimeoutException)
+        {
+        }
+        if (!server._address.Task.IsCompletedSuccessfully)
         {
             await server.DisposeAsync();
             throw new InvalidOperationException("The server did not start:\n" + server.Log);
         }
+        return server;
     }
 
     /// <summary>Ends it the way a system does (SIGTERM) and gives its exit code.</summary>

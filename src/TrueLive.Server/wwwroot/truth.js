@@ -65,8 +65,9 @@ export class TruthStrip {
     const tier = this.#facts.tier.button.querySelector('.name');
     const number = alone ? this.#screen.number : 3;
     tier.textContent = number ? `Tier ${number} of 3` : 'Measuring';
-    this.#set('tier', alone ? this.#screen.title : passed ? 'Passed through' : words);
-    this.#facts.tier.button.dataset.state = passed ? 'warn' : mood;
+    const degraded = state === 'live' ? (f.server?.degraded ?? null) : null;
+    this.#set('tier', alone ? this.#screen.title : passed ? 'Passed through' : (degraded ?? words));
+    this.#facts.tier.button.dataset.state = passed || degraded ? 'warn' : mood;
     const on = transport !== null;
     const [mid, most] = [f.latency.quantile(0.5), f.latency.quantile(0.99)];
     this.#set('glass', ...(on && mid !== null ? [ms(mid), `p99 ${ms(most)}`] : ['not measured']));

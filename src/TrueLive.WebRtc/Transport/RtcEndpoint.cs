@@ -39,6 +39,8 @@ public sealed class RtcEndpoint : IDisposable
 {
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(5);
 
+    private const int FreePortAttempts = 16;
+
     private readonly RtcEndpointOptions _options;
     private readonly UdpPort _udp;
     private readonly TcpPort? _tcp;
@@ -53,17 +55,22 @@ public sealed class RtcEndpoint : IDisposable
     {
         (_options, Time) = (options, time);
         var address = options.Address.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6 ? IPAddress.Any : options.Address;
-        _udp = new UdpPort(address, options.Port, Received, Tick, TickInterval, time);
-        if (options.Tcp)
+        // A free port of UDP may be taken in TCP: then another is tried, but never when the caller named the port.
+        for (var attempt = 1; ; attempt++)
         {
+            _udp = new UdpPort(address, options.Port, Received, Tick, TickInterval, time);
+            if (!options.Tcp)
+                break;
             try
             {
                 _tcp = new TcpPort(address, _udp.Local.Port, Received, time);
+                break;
             }
             catch (SocketException)
             {
                 _udp.Dispose();
-                throw;
+                if (options.Port != 0 || attempt == FreePortAttempts)
+                    throw;
             }
         }
         Certificate = DtlsCertificate.Create(time.GetUtcNow());
