@@ -44,6 +44,21 @@ public class DtlsSessionTests
         Assert.False(pair.Client.Session.Send([1]));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_close_is_seen_by_the_side_that_got_any_one_of_its_datagrams(int kept)
+    {
+        using var pair = new DtlsPair().Start();
+        Assert.True(pair.Client.WaitForEnd());
+        Assert.True(pair.Server.WaitForEnd());
+        var sent = 0;
+        pair.Lose = _ => sent++ != kept;
+        pair.Client.Session.Close();
+        Assert.False(pair.Server.Open);
+    }
+
     [Fact]
     public void A_record_leaves_little_garbage()
     {
