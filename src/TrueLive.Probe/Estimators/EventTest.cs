@@ -63,6 +63,7 @@ internal static class EventTest
         var components = Signals.PrincipalComponents(conditioned, Math.Min(16, Math.Max(4, length / 20)));
         var frameAt = Timeline.NewestSent(seen.Sent, start, length, Rate);
         var growths = phase.Kind == PhaseKind.Control ? Growths : [0];
+        var sums = components.Select(Sums).ToArray();
         var (statistic, lag, growth) = Best(null);
         var others = new double[redraws];
         for (var k = 0; k < redraws; k++)
@@ -79,7 +80,7 @@ internal static class EventTest
             var best = (Statistic: double.MinValue, Lag: 0, Growth: 0.0);
             foreach (var g in growths)
             {
-                var (value, at) = BestLag(components, Sample(telegraph, frameAt, phase, g));
+                var (value, at) = BestLag(components, sums, Sample(telegraph, frameAt, phase, g));
                 if (value > best.Statistic)
                     best = (value, at, g);
             }
@@ -98,7 +99,16 @@ internal static class EventTest
         return code;
     }
 
-    private static (double Statistic, int Lag) BestLag(float[][] components, float[] code)
+    /// <summary>Sum of a component from each lag to its end: the same for every code.</summary>
+    private static float[] Sums(float[] component)
+    {
+        var sums = new float[Math.Min(LagCount, component.Length)];
+        for (var lag = 0; lag < sums.Length; lag++)
+            sums[lag] = TensorPrimitives.Sum<float>(component.AsSpan(lag));
+        return sums;
+    }
+
+    private static (double Statistic, int Lag) BestLag(float[][] components, float[][] sums, float[] code)
     {
         var (best, at) = (0.0, 0);
         for (var lag = 0; lag < LagCount; lag++)
@@ -112,10 +122,9 @@ internal static class EventTest
             if (variance < 0.1 * n)
                 continue;
             double energy = 0;
-            foreach (var component in components)
+            for (var c = 0; c < components.Length; c++)
             {
-                var signal = component.AsSpan(lag, n);
-                var covariance = TensorPrimitives.Dot<float>(signal, part) - TensorPrimitives.Sum<float>(signal) * sum / n;
+                var covariance = TensorPrimitives.Dot<float>(components[c].AsSpan(lag, n), part) - sums[c][lag] * sum / n;
                 energy += (double)covariance * covariance / variance;
             }
             if (energy > best)

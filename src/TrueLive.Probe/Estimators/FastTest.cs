@@ -368,14 +368,20 @@ internal sealed class FastTest
                 search.Evaluate(code, scratch, energy);
                 for (var w = 0; w < Windows; w++)
                 {
-                    foreach (var value in energy.AsSpan(w * LagSearch.Lags, LagSearch.Lags))
+                    var (total, squares, known) = (Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero);
+                    var row = energy.AsSpan(w * LagSearch.Lags, LagSearch.Lags);
+                    for (var l = 0; l < row.Length; l += Vector<float>.Count)
                     {
-                        if (float.IsNaN(value))
-                            continue;
-                        sum[w] += value;
-                        square[w] += (double)value * value;
-                        count[w]++;
+                        var value = new Vector<float>(row[l..]);
+                        var there = Vector.Equals(value, value);
+                        value = Vector.ConditionalSelect(there, value, Vector<float>.Zero);
+                        total += value;
+                        squares += value * value;
+                        known += Vector.ConditionalSelect(there, Vector<float>.One, Vector<float>.Zero);
                     }
+                    sum[w] += Vector.Sum(total);
+                    square[w] += Vector.Sum(squares);
+                    count[w] += (int)Vector.Sum(known);
                 }
             }
             (mean[c], inverse[c]) = (new float[Windows], new float[Windows]);

@@ -141,17 +141,17 @@ internal sealed class LagSearch
         var last = Base(w * _hop) + 1;
         var first = last - window;
         var (mean, variance) = (scratch.CodeMean, scratch.Variance);
-        for (var l = 0; l < Lags; l++)
+        var width = Vector<float>.Count;
+        var (least, unknown) = (new Vector<float>(LeastCover * window), new Vector<float>(float.NaN));
+        for (var l = 0; l < Lags; l += width)
         {
-            var sum = scratch.Sum[last + l] - scratch.Sum[first + l];
-            var cover = scratch.Cover[last + l] - scratch.Cover[first + l];
-            mean[l] = sum;
-            variance[l] = cover < LeastCover * window
-                ? float.NaN
-                : 1 / Math.Max(cover - sum * sum / cover, LeastVariance * cover);
+            var sum = new Vector<float>(scratch.Sum, last + l) - new Vector<float>(scratch.Sum, first + l);
+            var cover = new Vector<float>(scratch.Cover, last + l) - new Vector<float>(scratch.Cover, first + l);
+            sum.CopyTo(mean, l);
+            var inverse = Vector<float>.One / Vector.Max(cover - sum * sum / cover, LeastVariance * cover);
+            Vector.ConditionalSelect(Vector.LessThan(cover, least), unknown, inverse).CopyTo(variance, l);
         }
         energy.Clear();
-        var width = Vector<float>.Count;
         for (var f = 0; f < _features.Length; f++)
         {
             var featureMean = new Vector<float>(_means[f * Windows + w]);

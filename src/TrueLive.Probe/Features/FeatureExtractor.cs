@@ -86,7 +86,15 @@ public sealed class FeatureExtractor
             var row = luma.AsSpan(y * W, W);
             var magnitude = _gradient.AsSpan(y * W, W);
             var direction = _direction.AsSpan(y * W, W);
-            for (var x = 1; x < W - 1; x++)
+            var x = 1;
+            for (; x <= W - 1 - Vector<float>.Count; x += Vector<float>.Count)
+            {
+                var gx = Vector.Abs(new Vector<float>(row[(x + 1)..]) - new Vector<float>(row[(x - 1)..]));
+                var gy = Vector.Abs(new Vector<float>(down[x..]) - new Vector<float>(up[x..]));
+                (gx + gy).CopyTo(magnitude[x..]);
+                (gx - gy).CopyTo(direction[x..]);
+            }
+            for (; x < W - 1; x++)
             {
                 var gx = Math.Abs(row[x + 1] - row[x - 1]);
                 var gy = Math.Abs(down[x] - up[x]);
@@ -125,11 +133,17 @@ public sealed class FeatureExtractor
             }
             var row = luma.AsSpan(y * W, W);
             var contrast = _contrast.AsSpan(y * W, W);
-            for (var x = 0; x < W; x++)
+            for (var x = 0; x < W; x = x == 3 ? W - 4 : x + 1)
             {
                 var (left, right) = (Math.Max(0, x - 4), Math.Min(W, x + 5));
                 contrast[x] = Math.Abs(row[x] - (_blur[right] - _blur[left]) / ((right - left) * rows));
             }
+            // Away from the edges all means are over nine columns.
+            var inner = contrast[4..(W - 4)];
+            TensorPrimitives.Subtract(_blur.AsSpan(9, inner.Length), _blur.AsSpan(0, inner.Length), inner);
+            TensorPrimitives.Divide(inner, 9f * rows, inner);
+            TensorPrimitives.Subtract(row[4..(W - 4)], inner, inner);
+            TensorPrimitives.Abs(inner, inner);
         }
     }
 
@@ -142,7 +156,10 @@ public sealed class FeatureExtractor
             for (var y = row * 10 + 1; y < row * 10 + 10; y++)
                 TensorPrimitives.Add(_rowSums, plane.AsSpan(y * W, W), _rowSums);
             for (var column = 0; column < Columns; column++)
-                cells[row * Columns + column] = TensorPrimitives.Sum(_rowSums.AsSpan(column * 10, 10)) / 100;
+            {
+                var run = _rowSums.AsSpan(column * 10, 10);
+                cells[row * Columns + column] = (((run[0] + run[1]) + (run[2] + run[3])) + ((run[4] + run[5]) + (run[6] + run[7])) + (run[8] + run[9])) / 100;
+            }
         }
     }
 
@@ -150,7 +167,10 @@ public sealed class FeatureExtractor
     {
         var sum = 0f;
         for (var row = top; row < bottom; row++)
-            sum += TensorPrimitives.Sum(_cells.AsSpan((map * Rows + row) * Columns + left, right - left));
+        {
+            foreach (var cell in _cells.AsSpan((map * Rows + row) * Columns + left, right - left))
+                sum += cell;
+        }
         return sum / ((right - left) * (bottom - top));
     }
 

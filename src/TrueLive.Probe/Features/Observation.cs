@@ -178,20 +178,18 @@ public sealed class Observation
 
     private static float Distance(float[] a, float[] b)
     {
-        var sum = 0f;
-        for (var k = 0; k < a.Length; k++)
-            sum += Math.Abs(a[k] - b[k]);
-        return sum / a.Length;
+        Span<float> apart = stackalloc float[a.Length];
+        TensorPrimitives.Subtract(a, b, apart);
+        return TensorPrimitives.SumOfMagnitudes<float>(apart) / a.Length;
     }
 
     private static float MidpointResidual(float[] before, float[] middle, float[] after)
     {
-        var (residual, span) = (0f, 0f);
-        for (var k = 0; k < middle.Length; k++)
-        {
-            residual += Math.Abs(middle[k] - 0.5f * (before[k] + after[k]));
-            span += Math.Abs(after[k] - before[k]);
-        }
+        var span = middle.Length * Distance(after, before);
+        Span<float> mean = stackalloc float[middle.Length];
+        TensorPrimitives.AddMultiply(before, after, 0.5f, mean);
+        TensorPrimitives.Subtract(middle, mean, mean);
+        var residual = TensorPrimitives.SumOfMagnitudes<float>(mean);
         return span > 0.05f * middle.Length ? residual / span : float.NaN;
     }
 }

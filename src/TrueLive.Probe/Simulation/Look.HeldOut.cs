@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using TrueLive.Probe.Stimuli;
 
 namespace TrueLive.Probe.Simulation;
@@ -23,7 +24,7 @@ public abstract partial class Look
                         continue;
                     var sum = 0f;
                     for (var y = y0; y < y1; y++)
-                        sum += System.Numerics.Tensors.TensorPrimitives.Sum<float>(picture.Y.AsSpan(y * W + x0, x1 - x0));
+                        sum += TensorPrimitives.Sum<float>(picture.Y.AsSpan(y * W + x0, x1 - x0));
                     var tone = (int)(Math.Clamp(sum / ((y1 - y0) * (x1 - x0)), 0, 254) * (12 / 255f));
                     for (var y = y0; y < y1; y++)
                     {
@@ -57,6 +58,9 @@ public abstract partial class Look
     /// <summary>A printed dot screen with two inks; its grain moves from frame to frame.</summary>
     private sealed class HalftoneLook(SeedStream stream) : Look
     {
+        // Seen through cells of a few pixels, a dot screen is a tone map.
+        public override bool IsFilter => true;
+
         private static readonly int[] Screen = [0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5];
 
         public override void Apply(Picture picture, int prompt, int reseed)
@@ -78,6 +82,7 @@ public abstract partial class Look
     private sealed class WaveLook : Look
     {
         private readonly float[] _source = new float[W * H];
+        private readonly int[] _lift = new int[W];
         private int _frame;
 
         public override void Apply(Picture picture, int prompt, int reseed)
@@ -85,15 +90,17 @@ public abstract partial class Look
             picture.Y.CopyTo(_source.AsSpan());
             var phase = 0.11f * ++_frame + reseed;
             var fold = prompt < 0 ? 0.085f : 0.06f;
+            for (var x = 0; x < W; x++)
+                _lift[x] = (int)(3 * MathF.Sin(0.11f * x - phase));
             for (var y = 0; y < H; y++)
             {
                 var bend = (int)(4 * MathF.Sin(0.16f * y + phase));
                 for (var x = 0; x < W; x++)
-                {
-                    var from = Math.Clamp(y + (int)(3 * MathF.Sin(0.11f * x - phase)), 0, H - 1) * W + Math.Clamp(x + bend, 0, W - 1);
-                    picture.Y[y * W + x] = 128 + 100 * MathF.Sin(fold * _source[from] + (prompt < 0 ? 1.3f : 0));
-                }
+                    picture.Y[y * W + x] = _source[Math.Clamp(y + _lift[x], 0, H - 1) * W + Math.Clamp(x + bend, 0, W - 1)];
             }
+            Affine(picture.Y, fold, prompt < 0 ? 1.3f : 0);
+            TensorPrimitives.Sin<float>(picture.Y, picture.Y);
+            Affine(picture.Y, 100, 128);
             Tint(picture, prompt, reseed, 0.4f);
         }
     }
@@ -126,10 +133,11 @@ public abstract partial class Look
                 {
                     var (left, right) = (Math.Max(0, x - 6), Math.Min(W, x + 7));
                     var mean = (_sums[bottom * (W + 1) + right] - _sums[top * (W + 1) + right] - _sums[bottom * (W + 1) + left] + _sums[top * (W + 1) + left]) / ((bottom - top) * (right - left));
-                    var ink = 1 / (1 + MathF.Exp(0.5f * (picture.Y[y * W + x] - mean - threshold)));
-                    picture.Y[y * W + x] = prompt < 0 ? 40 + 170 * ink : 225 - 190 * ink;
+                    picture.Y[y * W + x] = 0.5f * (mean + threshold - picture.Y[y * W + x]);
                 }
             }
+            TensorPrimitives.Sigmoid<float>(picture.Y, picture.Y);
+            Affine(picture.Y, prompt < 0 ? 170 : -190, prompt < 0 ? 40 : 225);
             _noise.Add(picture.Y, 5);
             if (!_warm)
                 picture.Y.CopyTo(_memory.AsSpan());
@@ -171,6 +179,47 @@ public abstract partial class Look
             _noise.Add(picture.Y, 4);
             Tint(picture, prompt, reseed, 0.3f);
             _colour.Apply(picture, Share);
+        }
+    }
+
+    /// <summary>Brush strokes along the contours, of a palette that the tone chooses, on a canvas of which a share is repainted with each frame.</summary>
+    private sealed class StrokesLook : Look
+    {
+        private const float Share = 0.4f;
+        private const int Tones = 8;
+        private const int Columns = 40;
+        private const int Rows = 23;
+        private readonly float[] _palette;
+        private readonly Picture _canvas = Picture.ForAnalysis();
+        private int _frame;
+
+        public StrokesLook(SeedStream stream) =>
+            _palette = [.. Enumerable.Range(0, 6 * Tones).Select(k => (float)(k < 2 * Tones ? stream.NextDouble(25, 230) : stream.NextDouble(90, 166)))];
+
+        public override double MemoryFrames => Math.Log(0.5) / Math.Log(1 - Share);
+
+        public override void Apply(Picture picture, int prompt, int reseed)
+        {
+            var set = prompt < 0 ? Tones : 0;
+            for (var slot = 0; slot < Columns * Rows; slot++)
+            {
+                if (_frame > 0 && Jitter(_frame * 1024 + slot, 9) > 2 * Share - 1)
+                    continue;
+                var x = Math.Clamp(slot % Columns * 4 + 2 + (int)(3 * Jitter(slot + 1024 * reseed, 10)), 1, W - 2);
+                var y = Math.Clamp(slot / Columns * 4 + 1 + (int)(3 * Jitter(slot + 1024 * reseed, 11)), 1, H - 2);
+                var at = y * W + x;
+                var tone = set + (int)(Math.Clamp(picture.Y[at], 0, 254) * (Tones / 255f));
+                var across = Math.Abs(picture.Y[at + 1] - picture.Y[at - 1]) > Math.Abs(picture.Y[at + W] - picture.Y[at - W]);
+                var (left, right) = (Math.Max(0, x - (across ? 1 : 4)), Math.Min(W, x + (across ? 2 : 5)));
+                for (var row = Math.Max(0, y - (across ? 4 : 1)); row < Math.Min(H, y + (across ? 5 : 2)); row++)
+                {
+                    _canvas.Y.AsSpan(row * W + left, right - left).Fill(_palette[tone]);
+                    _canvas.U.AsSpan(row * W + left, right - left).Fill(_palette[2 * Tones + tone]);
+                    _canvas.V.AsSpan(row * W + left, right - left).Fill(_palette[4 * Tones + tone]);
+                }
+            }
+            _frame++;
+            picture.CopyFrom(_canvas);
         }
     }
 }

@@ -29,10 +29,11 @@ public abstract partial class Look
         ["wave"] = _ => new WaveLook(),
         ["ink"] = s => new InkLook(s),
         ["dream"] = s => new DreamLook(s),
+        ["strokes"] = s => new StrokesLook(s),
     };
 
     /// <summary>Looks that no rule or threshold was tuned on; published figures come from these.</summary>
-    public static IReadOnlyList<string> HeldOut { get; } = ["mosaic", "relief", "halftone", "wave", "ink", "dream"];
+    public static IReadOnlyList<string> HeldOut { get; } = ["mosaic", "relief", "strokes", "wave", "ink", "dream"];
 
     /// <summary>A colour map of the input and nothing more: a live filter, however it is driven.</summary>
     public virtual bool IsFilter => false;
@@ -51,11 +52,14 @@ public abstract partial class Look
         var (u, v) = prompt < 0 ? (-22f, 16f) : (14f, -12f);
         u += Jitter(reseed, 1) * 8;
         v += Jitter(reseed, 2) * 8;
-        for (var k = 0; k < picture.U.Length; k++)
-        {
-            picture.U[k] = 128 + keep * (picture.U[k] - 128) + u;
-            picture.V[k] = 128 + keep * (picture.V[k] - 128) + v;
-        }
+        Affine(picture.U, keep, 128 * (1 - keep) + u);
+        Affine(picture.V, keep, 128 * (1 - keep) + v);
+    }
+
+    private protected static void Affine(float[] plane, float scale, float offset)
+    {
+        TensorPrimitives.Multiply(plane, scale, plane);
+        TensorPrimitives.Add(plane, offset, plane);
     }
 
     private protected static float Jitter(int reseed, int salt)
@@ -67,8 +71,8 @@ public abstract partial class Look
 
     private protected static void Remember(float[] memory, float[] now, float share)
     {
-        for (var k = 0; k < now.Length; k++)
-            memory[k] = now[k] = memory[k] + share * (now[k] - memory[k]);
+        TensorPrimitives.Lerp(memory, now, share, now);
+        now.CopyTo(memory.AsSpan());
     }
 
     private sealed class PosterLook : Look

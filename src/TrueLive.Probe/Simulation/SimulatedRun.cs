@@ -13,7 +13,7 @@ public sealed class SimulatedRun : IDisposable
     private readonly Picture _picture = Picture.ForAnalysis();
     private readonly Picture _second = Picture.ForAnalysis();
     private readonly StimulusRenderer _live;
-    private readonly StimulusRenderer _footageRenderer;
+    private readonly Lazy<StimulusRenderer> _footage;
     private readonly IEnumerator<Shown> _shown;
     private readonly Look _look;
     private readonly SeedStream _overlay;
@@ -28,7 +28,7 @@ public sealed class SimulatedRun : IDisposable
         var world = ProbeSeed.From($"world {seed.Hex} {system.Name} {look}");
         _look = Look.ByName[look](world.Stream("look"));
         _live = new StimulusRenderer(seed, Picture.AnalysisWidth, Picture.AnalysisHeight, amplitude);
-        _footageRenderer = new StimulusRenderer(world, Picture.AnalysisWidth, Picture.AnalysisHeight);
+        _footage = new(() => new StimulusRenderer(world, Picture.AnalysisWidth, Picture.AnalysisHeight));
         var footage = new StimulusPlan(world);
         footage.Append(system.Name == "prerendered" ? PhaseKind.Fast : PhaseKind.Warmup, 600);
         _overlay = world.Stream("overlay");
@@ -81,7 +81,7 @@ public sealed class SimulatedRun : IDisposable
             Seen.Add(shown.Time, again);
             return;
         }
-        var renderer = shown.Canned ? _footageRenderer : _live;
+        var renderer = shown.Canned ? _footage.Value : _live;
         var number = shown.State.Moment + (int)(shown.Time * CodeLaw.Rate);
         renderer.Draw(shown.State, number, _picture);
         if (shown.Second is { } second && shown.Blend > 0)

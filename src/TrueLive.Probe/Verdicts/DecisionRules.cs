@@ -164,15 +164,20 @@ public sealed class DecisionRules
     private TierLabel ByPeriod(double period) =>
         period <= _limits.QuantumSampled ? TierLabel.T3S : period <= _limits.QuantumInteractive ? TierLabel.T2 : TierLabel.T1;
 
-    /// <summary>Own boundaries make clips of whatever is played, filter or not; so this comes before the filter.</summary>
+    /// <summary>Own boundaries, or prompts that wait for the next clip, make clips of whatever is played, filter or not; so this comes before the filter.</summary>
     private TierLabel? Clips()
     {
-        var boundary = _found.Boundary;
-        if (!boundary.Found || boundary.Period <= _limits.QuantumLive)
+        var q = _found.ControlQuantum;
+        var period = _found.Boundary.Found && _found.Boundary.Period > _limits.QuantumLive ? _found.Boundary.Period
+            : PromptDependent && q.N >= _limits.QuantumResponses && q.Low > _limits.QuantumLive ? q.Seconds : double.NaN;
+        if (double.IsNaN(period))
             return null;
-        Pass("G4", "fine grain", false, BoundaryText());
-        return ByPeriod(boundary.Period);
+        Pass("G4", "fine grain", false, GrainText());
+        return ByPeriod(period);
     }
+
+    private string GrainText() =>
+        $"{BoundaryText()}; Q {(double.IsNaN(_found.ControlQuantum.Seconds) ? "unresolved" : F(_found.ControlQuantum.Seconds) + " s")} by {_found.ControlQuantum.Method} of {_found.ControlQuantum.N} prompt responses (needs {_limits.QuantumResponses})";
 
     private string BoundaryText() => _found.Boundary is { Found: true } b
         ? $"own boundaries every {F(b.Period)} s (p {F(b.P, 3)}, jump {F(b.Jump, 1)}x)"
@@ -192,19 +197,17 @@ public sealed class DecisionRules
 
     private TierLabel? Granular()
     {
-        var evidence = BoundaryText();
         var q = _found.ControlQuantum;
-        evidence += $"; Q {(double.IsNaN(q.Seconds) ? "unresolved" : F(q.Seconds) + " s")} by {q.Method} of {q.N} prompt responses (needs {_limits.QuantumResponses})";
-        if (!PromptDependent || double.IsNaN(q.Seconds) || q.N < _limits.QuantumResponses || (q.Low <= _limits.QuantumLive && q.High > _limits.QuantumLive))
+        if (!PromptDependent || double.IsNaN(q.Seconds) || q.N < _limits.QuantumResponses || q.High > _limits.QuantumLive)
         {
-            Unknown("G4", "fine grain", evidence);
+            Unknown("G4", "fine grain", GrainText());
             _settle.Add(_quality.TakesPrompts
                 ? "More prompt toggles (standard or deep profile), with two prompts that look very different."
                 : "A way to send prompts to the target: without it batches that are played back evenly cannot be told from a stream.");
             return TierLabel.NotProven;
         }
-        Pass("G4", "fine grain", q.Seconds <= _limits.QuantumLive, evidence);
-        return q.Seconds <= _limits.QuantumLive ? null : ByPeriod(q.Seconds);
+        Pass("G4", "fine grain", true, GrainText());
+        return null;
     }
 
     private TierLabel? Bounded()
@@ -216,7 +219,9 @@ public sealed class DecisionRules
             return null;
         }
         var span = _found.Fast.Path.Length > 1 ? _found.Fast.Path[^1].Time - _found.Fast.Path[0].Time : 0;
-        var grows = (slope.Low > _limits.Slope || slope.High < -_limits.Slope) && Math.Abs(slope.Value) * span > 70;
+        // A snapshot system answers anywhere within Q: only what moves further than that in the time watched is a queue.
+        var wander = Math.Max(70, _found.ControlQuantum.Seconds is var q and > 0 ? 1000 * q : 0);
+        var grows = (slope.Low > _limits.Slope || slope.High < -_limits.Slope) && Math.Abs(slope.Value) * span > wander;
         if (!grows && (slope.High > _limits.Slope || slope.Low < -_limits.Slope))
             _flags.Add("slope not resolved to 0.2 ms/s: run longer");
         return Pass("G5", "bounded delay", !grows, $"slope {F(slope.Value)} ms/s, 95 % {F(slope.Low)} to {F(slope.High)}, content clock {F(1 - _found.Fast.Kappa, 3)}")
