@@ -38,8 +38,8 @@ TEXTS = {
     "underwater": ("Underwater", "Blue-green depth."),
     "vaporwave": ("Vaporwave", "Violet to pink to cyan."),
     "winter": ("Winter", "Pale, cold light."),
-    "starry-night": ("Starry night", "The blues and pale yellows of Van Gogh's Starry Night, 1889; its colours, not its brush work."),
-    "great-wave": ("Great wave", "Navy on cream paper, the colours of Hokusai's Great Wave, about 1831."),
+    "starry-night": ("Starry night", "Short strokes in the blues and pale yellows of Van Gogh's Starry Night, 1889."),
+    "great-wave": ("Great wave", "Navy hatching on cream paper after Hokusai's Great Wave, about 1831."),
 }
 
 
