@@ -31,6 +31,28 @@ internal static class Machine
         return (double.Parse(fields[11], CultureInfo.InvariantCulture) + double.Parse(fields[12], CultureInfo.InvariantCulture)) / TicksPerSecond;
     }
 
+    /// <summary>The same for each name of a thread; threads that have ended are not counted.</summary>
+    public static Dictionary<string, double> CpuSecondsByThread(int process)
+    {
+        var seconds = new Dictionary<string, double>();
+        foreach (var thread in Directory.EnumerateDirectories($"/proc/{process}/task"))
+        {
+            try
+            {
+                var stat = File.ReadAllText(Path.Combine(thread, "stat"));
+                var (open, close) = (stat.IndexOf('('), stat.LastIndexOf(')'));
+                var fields = stat[(close + 2)..].Split(' ');
+                var used = (double.Parse(fields[11], CultureInfo.InvariantCulture) + double.Parse(fields[12], CultureInfo.InvariantCulture)) / TicksPerSecond;
+                seconds[stat[(open + 1)..close]] = seconds.GetValueOrDefault(stat[(open + 1)..close]) + used;
+            }
+            catch (IOException)
+            {
+                // It ended between being listed and being read.
+            }
+        }
+        return seconds;
+    }
+
     /// <summary>Resident memory of a process in MB (10^6 bytes).</summary>
     public static double ResidentMegabytes(int process) => double.Parse(
         File.ReadLines($"/proc/{process}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],

@@ -12,7 +12,8 @@ internal static partial class SoakBench
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
     // One point every ten seconds.
-    private sealed record Sample(double Seconds, double Resident, double Allocated, double Gen2, double Collections, double Frames, double P50, double P99, string Load);
+    private sealed record Sample(double Seconds, double Resident, double Allocated, double Reading, double Gen2, double Collections, double Frames, double P50, double P99, string Load,
+        double CpuSeconds, Dictionary<string, double> Cpu, Dictionary<string, double> Stages);
 
     public static async Task<int> RunAsync(Arguments arguments)
     {
@@ -45,7 +46,9 @@ internal static partial class SoakBench
                     points[i].Add((Time.GetElapsedTime(began, picture.SeenAt).TotalSeconds, delays[^1]));
                 }
             }
-            samples.Add(Look(await http.GetStringAsync("/metrics"), server.ProcessId, Time.GetElapsedTime(began).TotalSeconds, delays));
+            // The second reading shows what the first one allocated, the frames of its few milliseconds among it.
+            var reading = Sum(await http.GetStringAsync("/metrics"), Allocated);
+            samples.Add(Look(await http.GetStringAsync("/metrics"), reading, server.ProcessId, Time.GetElapsedTime(began).TotalSeconds, delays));
             Console.WriteLine($"{samples[^1].Seconds:0} s: {delays.Count / Interval.TotalSeconds:0.0} pictures/s, p50 {samples[^1].P50:0.0} p99 {samples[^1].P99:0.0} ms, RSS {samples[^1].Resident:0.0} MB, gen2 {samples[^1].Gen2:0}");
         }
         var lost = callers.Count(c => c.Peer.State != WebRtc.PeerState.Connected);
@@ -59,9 +62,14 @@ internal static partial class SoakBench
         return lost;
     }
 
-    private static Sample Look(string metrics, int process, double seconds, List<double> delays) => new(
-        seconds, Machine.ResidentMegabytes(process), Sum(metrics, "dotnet_gc_heap_total_allocated"), Sum(metrics, "dotnet_gc_collections", "gen2"),
-        Sum(metrics, "dotnet_gc_collections"), Sum(metrics, "truelive_frames_sent"), Statistics.Quantile(delays, 0.5), Statistics.Quantile(delays, 0.99), Machine.Load);
+    private const string Allocated = "dotnet_gc_heap_total_allocated";
+
+    private static readonly string[] Stages = ["decode", "wait", "step", "send"];
+
+    private static Sample Look(string metrics, double before, int process, double seconds, List<double> delays) => new(
+        seconds, Machine.ResidentMegabytes(process), Sum(metrics, Allocated), Sum(metrics, Allocated) - before, Sum(metrics, "dotnet_gc_collections", "gen2"),
+        Sum(metrics, "dotnet_gc_collections"), Sum(metrics, "truelive_frames_sent"), Statistics.Quantile(delays, 0.5), Statistics.Quantile(delays, 0.99), Machine.Load,
+        Machine.CpuSeconds(process), Machine.CpuSecondsByThread(process), Stages.ToDictionary(s => s, s => Sum(metrics, "truelive_frame_stage_duration_seconds_sum", $"\"{s}\"")));
 
     // Every series of one name, with its unit and _total behind it or not, whose labels hold the word.
     private static double Sum(string metrics, string name, string word = "") => SeriesLine().Matches(metrics)
@@ -101,10 +109,17 @@ internal static partial class SoakBench
             Line($"| session {i + 1}: pictures per second | {kept.Count / (last.Seconds - first.Seconds):0.0} |");
         }
         Line($"| resident memory, first, last, highest less lowest | {first.Resident:0.0} MB, {last.Resident:0.0} MB, {steady.Max(s => s.Resident) - steady.Min(s => s.Resident):0.0} MB |");
-        Line($"| managed allocation per frame sent (n={frames:0}) | {(last.Allocated - first.Allocated) / frames:0} bytes |");
+        // Two readings a sample; the least is the one that the fewest frames fell into.
+        var reading = samples.Min(s => s.Reading);
+        Line($"| managed allocation per frame sent (n={frames:0}), without the metrics page | {(last.Allocated - first.Allocated - 2 * (steady.Count - 1) * reading) / frames:0} bytes |");
+        Line($"| the same with it; one reading of it | {(last.Allocated - first.Allocated) / frames:0} bytes; {reading / 1000:0} KB |");
+        Line($"| mean time of a frame in each stage | {string.Join(", ", Stages.Select(s => $"{s} {(last.Stages[s] - first.Stages[s]) / frames * 1000:0.0} ms"))} |");
+        Line($"| processor time of the server per frame sent, all threads | {(last.CpuSeconds - first.CpuSeconds) / frames * 1000:0.00} ms |");
+        foreach (var (thread, used) in last.Cpu.Select(c => (c.Key, (c.Value - first.Cpu.GetValueOrDefault(c.Key)) / frames * 1000)).Where(c => c.Item2 >= 0.05).OrderByDescending(c => c.Item2))
+            Line($"| · of that threads named \"{thread}\" | {used:0.00} ms |");
         Line($"| collections, of all generations; of generation 2 | {last.Collections - first.Collections:0}; {last.Gen2 - first.Gen2:0} |");
         Line("");
-        Line("Delay: from a picture being taken to its made one being decoded at the client; the error of the slope is estimated from means of 10 s. Allocation counts everything in the server's process, the metrics page that this run reads every 10 s among it.");
+        Line("Delay: from a picture being taken to its made one being decoded at the client; the error of the slope is estimated from means of 10 s. Allocation counts everything in the server's process; this run reads the metrics page twice every 10 s.");
         Line("");
         Line("| s | resident MB | delay p50 ms | p99 ms | frames sent | allocated MB | collections | gen 2 | load average |");
         Line("|---|---|---|---|---|---|---|---|---|");

@@ -23,6 +23,8 @@ internal static class BenchInteractive
     private static readonly Option<int> Seconds = new("--seconds") { Description = "Length of the source.", DefaultValueFactory = _ => 4 };
     private static readonly Option<string> Size = new("--size") { Description = "Size that the network runs at.", DefaultValueFactory = _ => "512x288" };
     private static readonly Option<string?> Write = new("--write") { Description = "Write interactive.md into this folder (default bench/results).", Arity = ArgumentArity.ZeroOrOne };
+    private const int BurstTweaks = 50;
+
     private static readonly string[] Prompts = ["ink", "oil", "noir", "neon", "pencil", "gold", "winter", "dream"];
 
     public static Command Make()
@@ -64,7 +66,8 @@ internal static class BenchInteractive
                 playable.Add(b);
                 full.Add(c);
             }
-            BenchReport.Give(Report(preview, playable, full, seconds, frames, size, machine), parsed.GetResult(Write) is null ? null : parsed.GetValue(Write) ?? "bench/results", "interactive.md");
+            var burst = await BurstAsync(socket, tweaks + 2, frames, seconds, time, cancel).ConfigureAwait(false);
+            BenchReport.Give(Report(burst, preview, playable, full, seconds, frames, size, machine), parsed.GetResult(Write) is null ? null : parsed.GetValue(Write) ?? "bench/results", "interactive.md");
             await app.StopAsync(cancel).ConfigureAwait(false);
             return 0;
         }
@@ -99,17 +102,8 @@ internal static class BenchInteractive
         var buffer = new byte[1 << 20];
         while (full < frames)
         {
-            var length = 0;
-            ValueWebSocketReceiveResult part;
-            do
-            {
-                part = await socket.ReceiveAsync(buffer.AsMemory(length), cancel).ConfigureAwait(false);
-                length += part.Count;
-            }
-            while (!part.EndOfMessage);
-            if (part.MessageType == WebSocketMessageType.Close)
-                throw new IOException(socket.CloseStatusDescription);
-            if (part.MessageType != WebSocketMessageType.Binary || BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(4)) != number)
+            var (isText, _) = await ReceiveAsync(socket, buffer, cancel).ConfigureAwait(false);
+            if (isText || BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(4)) != number)
                 continue;
             var elapsed = time.GetElapsedTime(began).TotalMilliseconds;
             if (preview == 0)
@@ -121,7 +115,52 @@ internal static class BenchInteractive
         return (preview, playable, time.GetElapsedTime(began).TotalMilliseconds);
     }
 
-    private static string Report(List<double> preview, List<double> playable, List<double> full, int seconds, int frames, string size, string machine)
+    private static async Task<(bool IsText, int Length)> ReceiveAsync(ClientWebSocket socket, byte[] buffer, CancellationToken cancel)
+    {
+        var length = 0;
+        ValueWebSocketReceiveResult part;
+        do
+        {
+            part = await socket.ReceiveAsync(buffer.AsMemory(length), cancel).ConfigureAwait(false);
+            length += part.Count;
+        }
+        while (!part.EndOfMessage);
+        return part.MessageType == WebSocketMessageType.Close ? throw new IOException(socket.CloseStatusDescription) : (part.MessageType == WebSocketMessageType.Text, length);
+    }
+
+    // 50 tweaks in 5 s: every one is answered under its own id, and the last one ends full with all its pictures.
+    private static async Task<(int Answered, int LastPictures, double ToFull)> BurstAsync(ClientWebSocket socket, int first, int frames, int seconds, TimeProvider time, CancellationToken cancel)
+    {
+        var (answered, pictures, lastSent) = (new HashSet<string>(), 0, 0L);
+        var sending = Task.Run(async () =>
+        {
+            using var pace = new PeriodicTimer(TimeSpan.FromSeconds(5.0 / BurstTweaks), time);
+            for (var i = 0; i < BurstTweaks && await pace.WaitForNextTickAsync(cancel).ConfigureAwait(false); i++)
+            {
+                lastSent = time.GetTimestamp();
+                var text = string.Create(CultureInfo.InvariantCulture, $$"""{"type":"tweak","id":"b{{i}}","prompt":"{{Prompts[i % Prompts.Length]}}","strength":{{0.4 + i / 100.0}},"playhead_s":{{i * 0.37 % seconds}}}""");
+                await socket.SendAsync(System.Text.Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, true, cancel).ConfigureAwait(false);
+            }
+        }, cancel);
+        var (buffer, last) = (new byte[1 << 20], first + BurstTweaks - 1);
+        for (var full = false; !full;)
+        {
+            var (text, length) = await ReceiveAsync(socket, buffer, cancel).ConfigureAwait(false);
+            if (!text)
+            {
+                pictures += BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(4)) == last && buffer[16] == 2 ? 1 : 0;
+                continue;
+            }
+            using var message = JsonDocument.Parse(buffer.AsMemory(0, length));
+            if (message.RootElement.TryGetProperty("id", out var id) && message.RootElement.GetProperty("type").GetString() == "revision")
+                answered.Add(id.GetString()!);
+            full = message.RootElement.TryGetProperty("revision", out var r) && r.ValueKind == JsonValueKind.Object && r.GetProperty("number").GetInt64() == last && r.GetProperty("state").GetString() == "full";
+        }
+        await sending.ConfigureAwait(false);
+        return (answered.Count, pictures, time.GetElapsedTime(lastSent).TotalMilliseconds);
+    }
+
+    private static string Report((int Answered, int LastPictures, double ToFull) burst, List<double> preview, List<double> playable, List<double> full, int seconds, int frames, string size, string machine)
     {
         string Row(string name, List<double> values, string goal) => string.Create(
             CultureInfo.InvariantCulture, $"| {name} | {BenchReport.Percentile(values, 0.5):0} | {BenchReport.Percentile(values, 0.95):0} | {BenchReport.Percentile(values, 0.99):0} | {goal} |");
@@ -135,6 +174,9 @@ internal static class BenchInteractive
             {Row("first preview", preview, "p95 <= 200")}
             {Row("playable clip (every 4th frame)", playable, "<= 1000")}
             {Row("full clip", full, $"<= {600 * seconds}")}
+
+            {BurstTweaks} tweaks in 5 s: {burst.Answered} of {BurstTweaks} answered under their own id; the last one ended full with {burst.LastPictures} of {frames} pictures, {burst.ToFull:0} ms
+            after it was sent (n=1).
 
             Method: a real server in one process with its client; a made film of {seconds} s ({frames} frames) at {size}; each tweak changes prompt,
             strength and playhead, so that nothing can be reused, and is sent when the one before is full. Times are the client's, from

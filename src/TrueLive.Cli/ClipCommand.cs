@@ -17,7 +17,7 @@ namespace TrueLive.Cli;
 /// <summary><c>truelive clip</c>: a file in, a finished file out.</summary>
 internal static class ClipCommand
 {
-    private static readonly Argument<string?> In = new("in") { Description = "Video to read: anything that ffmpeg reads.", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Argument<string?> In = new("in") { Description = "Video to read: anything that ffmpeg reads; or a folder or ZIP of numbered PNG or JPEG pictures.", Arity = ArgumentArity.ZeroOrOne };
     private static readonly Option<string> Out = new("--output", "-o") { Description = "File to write: .mp4, .webm, .gif, or a folder for PNG pictures.", Required = true };
     private static readonly Option<string?> PromptText = new("--prompt", "-p") { Description = "One prompt for the whole clip, or a schedule such as '0s ink; 3.5s (ink:0.5)(neon:0.5)'." };
     private static readonly Option<FileInfo?> PromptFile = new("--prompts") { Description = "File with a schedule, one entry a line." };
@@ -27,7 +27,8 @@ internal static class ClipCommand
     private static readonly Option<string?> ModelsFolder = new("--models-folder") { Description = "Folder with more ONNX models." };
     private static readonly Option<string?> Size = new("--size") { Description = "Picture size such as 512x288; default the source's, as far as the model goes." };
     private static readonly Option<int> Threads = new("--threads") { Description = "Threads of one model step; 0 takes all cores (with --segments: scenes at once). Frames are the same with any number." };
-    private static readonly Option<string?> Format = new("--format") { Description = "mp4 (H.264), webm (VP9), gif or png; default by the output's name." };
+    private static readonly Option<double> Rate = new("--fps") { Description = "Frames per second of a folder or ZIP of pictures.", DefaultValueFactory = _ => ImageSequence.DefaultRate };
+    private static readonly Option<string?> Format = new("--format") { Description = "mp4 (H.264), webm (VP9), av1 (AV1 in MP4), gif or png; default by the output's name." };
     private static readonly Option<bool> Segments = new("--segments") { Description = "Divide at scene cuts and work on the scenes side by side, each with a memory warmed up on the half second before it: faster on many cores, but frames after a cut can differ slightly." };
     private static readonly Option<bool> Resume = new("--resume") { Description = "Go on where an earlier run of the same input and settings stopped." };
     private static readonly Option<string> OnCancel = new("--on-cancel") { Description = "What Ctrl-C leaves: keep (a playable file up to there, and --resume goes on) or discard (nothing).", DefaultValueFactory = _ => "keep" };
@@ -37,7 +38,7 @@ internal static class ClipCommand
     public static Command Make()
     {
         OnCancel.AcceptOnlyFromAmong("keep", "discard");
-        var clip = new Command("clip", TierWords.Means(Tier.Clip)) { In, Out, PromptText, PromptFile, Strength, Transition, Model, ModelsFolder, Size, Threads, Format, Segments, Resume, OnCancel, FromJournal, Seed };
+        var clip = new Command("clip", TierWords.Means(Tier.Clip)) { In, Out, PromptText, PromptFile, Strength, Transition, Model, ModelsFolder, Size, Threads, Rate, Format, Segments, Resume, OnCancel, FromJournal, Seed };
         clip.SetAction((parsed, cancel) => RunAsync(parsed, cancel));
         return clip;
     }
@@ -48,7 +49,7 @@ internal static class ClipCommand
         {
             using var shelf = Models(parsed);
             var settings = Settings(parsed, shelf);
-            return await RenderAsync(settings, parsed.GetValue(OnCancel) == "keep", cancel).ConfigureAwait(false);
+            return await RenderAsync(settings, parsed, cancel).ConfigureAwait(false);
         }
         catch (Exception error) when (error is MediaFileException or ModelStepException or ModelException or ConfigurationException or ArgumentException or IOException or UnauthorizedAccessException)
         {
@@ -105,14 +106,31 @@ internal static class ClipCommand
             Strength = parsed.GetValue(Strength),
             Transition = TimeSpan.FromMilliseconds(parsed.GetValue(Transition)),
             Size = size,
-            Format = ClipFormats.Find(parsed.GetValue(Format), output) ?? throw new ArgumentException("--format must be mp4, webm, gif or png."),
+            Format = ClipFormats.Find(parsed.GetValue(Format), output) ?? throw new ArgumentException("--format must be mp4, webm, av1, gif or png."),
             Segments = parsed.GetValue(Segments),
             Workers = parsed.GetValue(Threads) is > 0 and var workers ? workers : Environment.ProcessorCount,
             Resume = parsed.GetValue(Resume),
         };
     }
 
-    private static async Task<int> RenderAsync(ClipFileSettings settings, bool keep, CancellationToken ended)
+    private static async Task<int> RenderAsync(ClipFileSettings settings, ParseResult parsed, CancellationToken ended)
+    {
+        var keep = parsed.GetValue(OnCancel) == "keep";
+        if (!ImageSequence.Is(settings.Input))
+            return await RenderAsync(settings, keep).ConfigureAwait(false);
+        var packed = Path.GetFullPath(settings.Output) + ".truelive-pictures.mkv";
+        try
+        {
+            await ImageSequence.PackAsync(settings.Input, parsed.GetValue(Rate), packed, long.MaxValue, ended).ConfigureAwait(false);
+            return await RenderAsync(settings with { Input = packed }, keep).ConfigureAwait(false);
+        }
+        finally
+        {
+            File.Delete(packed);
+        }
+    }
+
+    private static async Task<int> RenderAsync(ClipFileSettings settings, bool keep)
     {
         var render = new ClipFileRender(settings, TimeProvider.System);
         using var stop = new CancellationTokenSource();

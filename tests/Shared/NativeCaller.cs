@@ -128,7 +128,8 @@ internal sealed class NativeCaller : IAsyncDisposable
         {
             foreach (var sent in _sent)
             {
-                if (sent.Stamp == stamp && sent.At != 0)
+                // Either clock may be rounded on the way; frames are 3000 apart.
+                if (sent.At != 0 && Math.Abs((int)(sent.Stamp - stamp)) < 900)
                     Pictures.Enqueue(new Returned(sent.Sent, sent.At, _time.GetTimestamp(), MovingScene.ReadNumber(picture) % Round));
             }
         }

@@ -74,6 +74,16 @@ public sealed class LivePageTests(Browser browser)
         Assert.True(wrong.Length == overtaken && overtaken <= codes.Length / 20, $"{wrong.Length} of {codes.Length} pictures name another frame: {string.Join("; ", wrong.Take(3))}");
         var glass = codes.Select(c => c.ShownAt - c.PaintedAt).Order().ToArray();
         Assert.True(glass[0] > 0, "a picture was shown before it was painted");
+        // What the strip says, against numbers read from the pixels of the same pictures (as the probe measures).
+        var both = await page.EvalAsync<double[]>(
+            """
+            (() => {
+              const now = performance.now(), times = codes.filter((c) => c[0] >= 0 && c[3] >= now - 5000).map((c) => c[3] - c[1]).sort((a, b) => a - b);
+              return [trueLive.figures.latency.quantile(0.5), times[times.length >> 1], times.length];
+            })()
+            """);
+        TestContext.Current.TestOutputHelper?.WriteLine($"the page says p50 {both[0]:0.0} ms, the pixels say {both[1]:0.0} ms ({transport}, n={both[2]:0})");
+        Assert.True(Math.Abs(both[0] - both[1]) <= 10, $"the page says {both[0]:0.0} ms, the pixels say {both[1]:0.0} ms (n={both[2]:0})");
         TestContext.Current.TestOutputHelper?.WriteLine(
             $"glass to glass ({transport}, pass-through 640x360): p50 {glass[glass.Length / 2]:0.0} ms, p95 {glass[glass.Length * 95 / 100]:0.0} ms, n={glass.Length}");
     }

@@ -125,6 +125,27 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    public async Task A_session_that_is_recorded_says_so_on_its_picture_and_the_record_can_be_deleted()
+    {
+        await using var page = await browser.OpenAsync(studio.Server);
+        await page.StartAsync("scene", "passthrough", "384x216");
+        await page.PicturesAsync(3);
+        Assert.False(await page.Page.IsVisibleAsync("#journal-mark"));
+        // Begun by somebody else with the same key: the page shows it all the same.
+        await page.EvalAsync<JsonElement>("fetch(`/v1/sessions/${trueLive.transport.session.session}/journal`, { method: 'POST' }).then((r) => r.json())");
+        await page.UntilAsync("!document.querySelector('#journal-mark').hidden && document.querySelector('#journal-bar').textContent.startsWith('The server records')");
+        Assert.True(await page.Page.IsVisibleAsync("#journal-mark"));
+        await page.UntilAsync("trueLive.figures.server.journal.frames > 10");
+        await Studio.PictureAsync(page.Page, "journal-on");
+        await page.Page.ClickAsync("#journal");
+        await page.UntilAsync("document.querySelector('#journal-mark').hidden && document.querySelector('#journal-bar').textContent.startsWith('The server keeps')");
+        await Studio.PictureAsync(page.Page, "journal-kept");
+        await page.Page.ClickAsync("#journal-bar button:text('Delete')");
+        await page.UntilAsync("document.querySelector('#journal-bar').hidden");
+        Assert.Equal(0, await page.EvalAsync<int>("fetch('/v1/journals').then((r) => r.json()).then((j) => j.journals.length)"));
+    }
+
+    [Fact]
     public async Task A_viewer_sees_the_session_with_a_truth_strip_of_its_own()
     {
         await using var page = await browser.OpenAsync(studio.Server, "webrtc");

@@ -47,8 +47,13 @@ public sealed class ImpairmentTests
         sent = caller.Sent - sent;
         var delays = Delays(pictures);
         var gap = pictures.Zip(pictures.Skip(1), (a, b) => Time.GetElapsedTime(a.SeenAt, b.SeenAt).TotalMilliseconds).Max();
+        var stats = caller.Peer.Stats;
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{codec}: {stats.VideoPacketsLost} packets lost on the way back, {stats.NacksSent} asked for, {stats.PacketsRepaired} repaired, {stats.FramesDropped} frames given up, {stats.FramesReceived} whole; {stats.PacketsRetransmitted} sent again");
         TestContext.Current.TestOutputHelper?.WriteLine($"{codec}, 5 % lost: {pictures.Count} of {sent} pictures, p50 {At(delays, 0.5):0} p95 {At(delays, 0.95):0} ms, longest gap {gap:0} ms");
-        Assert.True(pictures.Count > 0.4 * sent, $"{pictures.Count} of {sent} pictures came back.");
+        // What the network lost is repaired; pictures that a repair held up and a newer one overtook are the mailbox's, by design.
+        Assert.True(stats.FramesDropped <= 3, $"{stats.FramesDropped} frames were given up.");
+        Assert.True(pictures.Count > 0.5 * sent, $"{pictures.Count} of {sent} pictures came back.");
         Assert.True(At(delays, 0.95) < 400, $"p95 {At(delays, 0.95):0} ms.");
         Assert.True(gap < 1000, $"The picture stood still for {gap:0} ms.");
     }

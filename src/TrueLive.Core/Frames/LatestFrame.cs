@@ -6,7 +6,8 @@ namespace TrueLive.Core.Frames;
 /// </summary>
 public sealed class LatestFrame : IDisposable
 {
-    private readonly SemaphoreSlim _ready = new(0, 1);
+    // Without spinning: frames come tens of milliseconds apart, and a core that spins is one that a codec lacks.
+    private readonly ManualResetEventSlim _ready = new(false, spinCount: 0);
     private VideoFrame? _slot;
     private bool _closed;
     private bool _disposed;
@@ -34,6 +35,7 @@ public sealed class LatestFrame : IDisposable
             if (Volatile.Read(ref _closed))
                 return null;
             _ready.Wait(cancel);
+            _ready.Reset();
         }
     }
 
@@ -58,11 +60,10 @@ public sealed class LatestFrame : IDisposable
 
     private void Wake()
     {
-        // A count of one is enough: the reader looks into the slot before it waits again.
         lock (_ready)
         {
-            if (!_disposed && _ready.CurrentCount == 0)
-                _ready.Release();
+            if (!_disposed)
+                _ready.Set();
         }
     }
 }

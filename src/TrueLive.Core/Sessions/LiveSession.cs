@@ -42,7 +42,7 @@ public sealed partial class LiveSession : IDisposable
     public SessionSettings Settings => Volatile.Read(ref _settings);
 
     /// <summary>Figures at this moment.</summary>
-    public SessionStats Stats => _counters.Snapshot();
+    public SessionStats Stats => _counters.Snapshot(State == SessionState.Live && !Settings.Paused ? _options.PromisedRate : 0);
 
     // The live path. The numbers return in the code below.
     //
@@ -81,7 +81,7 @@ public sealed partial class LiveSession : IDisposable
         {
             while (await source.ReadAsync(stop).ConfigureAwait(false) is { } frame) // (1) (2)
             {
-                _counters.Received();
+                _counters.Received(asks: !Settings.Paused);
                 frame.Decoded = _time.GetTimestamp();
                 if (mailbox.Put(frame)) // (3)
                     _counters.Dropped(Settings.Paused ? DropReason.Paused : DropReason.Replaced);

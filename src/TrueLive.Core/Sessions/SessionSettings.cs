@@ -32,6 +32,12 @@ public sealed record LiveSessionOptions
     /// <summary>A frame that is older than this when its step could begin is dropped and counted.</summary>
     public TimeSpan FrameAgeBudget { get; init; } = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>
+    /// What a live session promises: a made picture for each frame that comes in, up to this many a second. Where it makes less than
+    /// nine tenths of that over two seconds, <see cref="SessionStats.DegradedTo"/> says so.
+    /// </summary>
+    public int PromisedRate { get; init; } = 30;
+
     /// <summary>Failed steps in a row after which the connection ends; a single failed step only drops its frame.</summary>
     public int StepFailureLimit { get; init; } = 30;
 

@@ -38,26 +38,47 @@ public enum DropReason : byte
 /// <param name="AgeP50">Median of whole frame here to output handed to the sink.</param>
 /// <param name="AgeP95">95th percentile of the same.</param>
 /// <param name="BesideStepP99">99th percentile of that age less the frame's own model step: what the server adds to the model.</param>
+/// <param name="DegradedTo">Frames per second that it makes while that is below what it promises; null while the promise is kept.</param>
 public sealed record SessionStats(
     long Received, long Sent, long Replaced, long Stale, long Paused, long StepFailed, long Flushed, long SinkFull,
-    int Window, double GeneratedPerSecond, TimeSpan StepP50, TimeSpan StepP95, TimeSpan AgeP50, TimeSpan AgeP95, TimeSpan BesideStepP99);
+    int Window, double GeneratedPerSecond, TimeSpan StepP50, TimeSpan StepP95, TimeSpan AgeP50, TimeSpan AgeP95, TimeSpan BesideStepP99, double? DegradedTo);
 
 /// <summary>Counts for one session and, tagged, for the process. Each counter has one writer, reads may come from any thread.</summary>
 internal sealed class SessionCounters(TimeProvider time)
 {
     private const int WindowSize = 256;
 
+    // Less than this share of what was promised is a broken promise.
+    private const double Kept = 0.9;
+
+    /// <summary>Time over which the promise is looked at.</summary>
+    public static readonly TimeSpan PromiseWindow = TimeSpan.FromSeconds(2);
+
     private static readonly KeyValuePair<string, object?>[] Reasons =
         [.. Enum.GetValues<DropReason>().Select(r => new KeyValuePair<string, object?>("reason", r.ToString().ToLowerInvariant()))];
 
     private readonly long[] _dropped = new long[Reasons.Length];
     private readonly (long SentAt, long Step, long Age)[] _window = new (long, long, long)[WindowSize];
+    private readonly long[] _asked = new long[WindowSize];
+    private long _askedFrames;
+    private long _askedSince;
     private long _received;
     private long _sent;
 
-    public void Received()
+    /// <summary>A frame came in. One that comes while the session is paused asks for no picture.</summary>
+    public void Received(bool asks)
     {
         Interlocked.Increment(ref _received);
+        lock (_window)
+        {
+            var now = time.GetTimestamp();
+            if (!asks)
+                _askedFrames = 0;
+            else if (_askedFrames++ == 0)
+                _askedSince = now;
+            if (asks)
+                _asked[_askedFrames % WindowSize] = now;
+        }
         SessionMetrics.FramesReceived.Add(1);
     }
 
@@ -75,7 +96,8 @@ internal sealed class SessionCounters(TimeProvider time)
         SessionMetrics.Record(time, frame, from, sentAt);
     }
 
-    public SessionStats Snapshot()
+    /// <param name="promised">Frames per second that are promised at most; 0 promises nothing now.</param>
+    public SessionStats Snapshot(int promised)
     {
         (long SentAt, long Step, long Age)[] frames;
         long sent;
@@ -95,8 +117,25 @@ internal sealed class SessionCounters(TimeProvider time)
             Interlocked.Read(ref _received), sent,
             Count(DropReason.Replaced), Count(DropReason.Stale), Count(DropReason.Paused), Count(DropReason.StepFailed),
             Count(DropReason.Flushed), Count(DropReason.SinkFull),
-            frames.Length, rate, At(steps, 0.50), At(steps, 0.95), At(ages, 0.50), At(ages, 0.95), At(beside, 0.99));
+            frames.Length, rate, At(steps, 0.50), At(steps, 0.95), At(ages, 0.50), At(ages, 0.95), At(beside, 0.99), Degraded(promised, frames));
 
+        double? Degraded(int promised, (long SentAt, long Step, long Age)[] made)
+        {
+            long[] asked;
+            lock (_window)
+            {
+                // Right after the start, a pause or a silence of the input nothing can be said.
+                if (_askedFrames == 0 || time.GetElapsedTime(_askedSince) < PromiseWindow)
+                    return null;
+                asked = _asked[..];
+            }
+            var wanted = Math.Min(asked.Count(Recent), promised * PromiseWindow.TotalSeconds);
+            var reached = made.Count(f => Recent(f.SentAt));
+            // The frame in work counts for the session.
+            return reached + 1 < Kept * wanted ? reached / PromiseWindow.TotalSeconds : null;
+        }
+
+        bool Recent(long at) => at != 0 && time.GetElapsedTime(at) <= PromiseWindow;
         long Count(DropReason reason) => Interlocked.Read(ref _dropped[(int)reason]);
         TimeSpan At(long[] sorted, double quantile) => sorted.Length == 0
             ? TimeSpan.Zero : time.GetElapsedTime(0, sorted[(int)Math.Ceiling(quantile * sorted.Length) - 1]);

@@ -37,10 +37,10 @@ public static class FileJoin
         await File.WriteAllTextAsync(list, text.ToString(), cancel).ConfigureAwait(false);
 
         var partial = Path.GetFullPath(output) + ".partial";
-        var sound = source.HasAudio && format is ClipFormat.Mp4 or ClipFormat.WebM;
+        var sound = source.HasAudio && format is ClipFormat.Mp4 or ClipFormat.WebM or ClipFormat.Av1;
         string[] coding = format switch
         {
-            ClipFormat.Mp4 => ["-c:v", "copy", "-c:a", "aac", "-b:a", "160k", "-movflags", "+faststart+use_metadata_tags", "-video_track_timescale", "90000", "-f", "mp4"],
+            ClipFormat.Mp4 or ClipFormat.Av1 => ["-c:v", "copy", "-c:a", "aac", "-b:a", "160k", "-movflags", "+faststart+use_metadata_tags", "-video_track_timescale", "90000", "-f", "mp4"],
             ClipFormat.WebM => ["-c:v", "copy", "-c:a", "libopus", "-b:a", "128k", "-f", "webm"],
             ClipFormat.Gif => ["-filter_complex", "[0:v]fps='min(15,source_fps)',split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=bayer:bayer_scale=4", "-f", "gif"],
             _ => ["-fps_mode", "passthrough", "-f", "image2"],

@@ -13,6 +13,9 @@ public enum ClipFormat
     /// <summary>VP9 in WebM.</summary>
     WebM,
 
+    /// <summary>AV1 in MP4, where this ffmpeg has an encoder for it.</summary>
+    Av1,
+
     /// <summary>Animated GIF, at most 15 frames a second, no sound.</summary>
     Gif,
 
@@ -48,7 +51,7 @@ public sealed class FileSink : IVideoSink, IAsyncDisposable
     /// <param name="path">File to make; an older one is replaced at the end.</param>
     /// <param name="width">Width of the frames, even.</param>
     /// <param name="height">Height of the frames, even.</param>
-    /// <param name="format"><see cref="ClipFormat.Mp4"/> and <see cref="ClipFormat.WebM"/> in their coding; the others without loss, to be converted at the end.</param>
+    /// <param name="format"><see cref="ClipFormat.Mp4"/>, <see cref="ClipFormat.WebM"/> and <see cref="ClipFormat.Av1"/> in their coding; the others without loss, to be converted at the end.</param>
     /// <param name="threads">Threads of the encoder.</param>
     public static async Task<FileSink> CreateAsync(string path, int width, int height, ClipFormat format, int threads, CancellationToken cancel)
     {
@@ -57,6 +60,7 @@ public sealed class FileSink : IVideoSink, IAsyncDisposable
             // No B frames: segments then join at any frame without a shift in time.
             ClipFormat.Mp4 => ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-bf", "0", "-pix_fmt", "yuv420p"],
             ClipFormat.WebM => ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "6", "-crf", "28", "-b:v", "0", "-row-mt", "1", "-pix_fmt", "yuv420p"],
+            ClipFormat.Av1 => await Av1Encoder.FindAsync(cancel).ConfigureAwait(false),
             _ => ["-c:v", "ffv1"],
         };
         var partial = path + ".partial";

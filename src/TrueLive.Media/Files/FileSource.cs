@@ -39,7 +39,7 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     {
         // One line per frame; the child stops at its full pipes long before this channel grows.
         var times = Channel.CreateUnbounded<TimeSpan>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
-        var size = string.Create(CultureInfo.InvariantCulture, $"scale={width}:{height}:flags=area+accurate_rnd:out_color_matrix=bt709:out_range=tv,setsar=1,format=yuv420p,showinfo=checksum=0");
+        var size = string.Create(CultureInfo.InvariantCulture, $"scale={width}:{height}:flags=area:out_color_matrix=bt709:out_range=tv,setsar=1,format=yuv420p,showinfo=checksum=0");
         var reader = new ShownTimes();
         string[] seek = stretch is null ? [] : ["-copyts", "-seek_timestamp", "1", "-ss", stretch.Start.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)];
         var child = FfmpegChild.Start("ffmpeg", ["-loglevel", "info", "-nostats", .. seek, .. FfmpegChild.SafeInput(file.Path), "-map", "0:v:0", "-fps_mode", "passthrough", "-vf", size, "-f", "rawvideo", "pipe:1"],

@@ -10,6 +10,7 @@ public static class ClipFormats
     {
         "mp4" or "m4v" => ClipFormat.Mp4,
         "webm" => ClipFormat.WebM,
+        "av1" => ClipFormat.Av1,
         "gif" => ClipFormat.Gif,
         "png" => ClipFormat.Png,
         _ => name is null ? (Path.GetExtension(output).Length == 0 ? ClipFormat.Png : ClipFormat.Mp4) : null,

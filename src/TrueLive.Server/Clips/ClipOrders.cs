@@ -30,7 +30,7 @@ internal sealed class ClipOrders(
             throw Wrong($"size is '{body.Size}'. Write it as 512x288, both sides within 16..4096.");
         var format = string.IsNullOrEmpty(body.Format) ? "mp4" : body.Format;
         if (ClipFormats.Find(format, "") is null)
-            throw Wrong("format must be mp4, webm, gif or png.");
+            throw Wrong("format must be mp4, webm, av1, gif or png.");
         if (!string.IsNullOrEmpty(body.Webhook) && webhooks.Refuse(body.Webhook) is { } refused)
             throw Wrong($"webhook: {refused}");
         var request = new ClipRequest(body.Upload ?? "", schedule.ToString(), model.Info.Id, size.Width, size.Height, format, strength, body.Webhook, transition);

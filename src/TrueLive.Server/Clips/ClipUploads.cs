@@ -16,9 +16,9 @@ internal sealed class ClipUploads(ClipFolders folders, ServerOptions options, Ti
 {
     private static readonly TimeSpan ProbeTime = TimeSpan.FromSeconds(30);
 
-    /// <summary>Takes a file in and looks at it. Nothing stays on disk when it is refused.</summary>
+    /// <summary>Takes a file in and looks at it; a ZIP is a sequence of pictures at <paramref name="rate"/>. Nothing stays on disk when it is refused.</summary>
     /// <exception cref="RequestRefusedException">413 too large, 415 not a video.</exception>
-    public async Task<UploadView> TakeAsync(string owner, string? name, Stream body, long? length, CancellationToken cancel)
+    public async Task<UploadView> TakeAsync(string owner, string? name, Stream body, long? length, double? rate, CancellationToken cancel)
     {
         var most = (long)options.ClipUploadMb << 20;
         if (length > most)
@@ -34,6 +34,9 @@ internal sealed class ClipUploads(ClipFolders folders, ServerOptions options, Ti
                     throw TooLarge();
                 await file.WriteAsync(buffer.AsMemory(0, read), cancel).ConfigureAwait(false);
             }
+            await file.DisposeAsync().ConfigureAwait(false);
+            if (ImageSequence.Is(path))
+                await PackAsync(path, rate ?? ImageSequence.DefaultRate, Math.Min(most, folders.LeftFor(owner)), cancel).ConfigureAwait(false);
         }, cancel).ConfigureAwait(false);
     }
 
@@ -119,6 +122,20 @@ internal sealed class ClipUploads(ClipFolders folders, ServerOptions options, Ti
         {
             throw new RequestRefusedException(StatusCodes.Status415UnsupportedMediaType, $"The file could not be read within {ProbeTime.TotalSeconds:0} s.");
         }
+    }
+
+    private static async Task PackAsync(string path, double rate, long most, CancellationToken cancel)
+    {
+        var packed = path + ".packed";
+        try
+        {
+            await ImageSequence.PackAsync(path, rate, packed, most, cancel).ConfigureAwait(false);
+        }
+        catch (MediaFileException wrong)
+        {
+            throw new RequestRefusedException(StatusCodes.Status415UnsupportedMediaType, wrong.Message);
+        }
+        File.Move(packed, path, overwrite: true);
     }
 
     private RequestRefusedException TooLarge() =>

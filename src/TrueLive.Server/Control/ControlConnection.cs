@@ -40,7 +40,7 @@ internal sealed class ControlConnection : IDisposable
         seat.Session.Moved += OnMoved;
         seat.Session.Applied += OnApplied;
         _stats = time.CreateTimer(
-            _ => Send(StatsMessage.From(seat.Session.Stats), ControlJson.Default.StatsMessage), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
+            _ => Send(StatsMessage.From(seat.Session.Stats) with { Journal = seat.Tap.Recorder?.View is { Recording: true } journal ? journal : null }, ControlJson.Default.StatsMessage), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
         Finished = Task.Run(HandleAllAsync);
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc;
 using TrueLive.Core.Models;
+using TrueLive.Core.Tiers;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Control;
 using TrueLive.Server.Interactive;
@@ -19,7 +20,7 @@ internal sealed record UpdateSessionBody(string? Id, string? Prompt, float? Stre
 
 /// <summary>A session as the API shows it. The token is there only in the answer that made the session.</summary>
 internal sealed record SessionView(
-    string Id, string? Token, string State, string Transport, DateTimeOffset Created, string Model, string ModelVersion, string Size, string Tier,
+    string Id, string? Token, string State, string Transport, DateTimeOffset Created, string Model, string ModelVersion, string Size, string Tier, string TierMeans,
     PromptView Prompt, int Epoch, StatsMessage Stats, string Whip, string Whep, JournalView? Journal)
 {
     public static SessionView From(SessionSeat seat, bool withToken = false)
@@ -27,7 +28,7 @@ internal sealed record SessionView(
         var s = seat.Session.Settings;
         return new SessionView(
             seat.Session.Id, withToken ? seat.Token : null, seat.Session.State.ToString().ToLowerInvariant(), seat.Transport, seat.Created,
-            s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", "live", PromptView.From(s.Prompt), s.Epoch,
+            s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", TierWords.Name(Core.Tiers.Tier.Live), TierWords.Means(Core.Tiers.Tier.Live), PromptView.From(s.Prompt), s.Epoch,
             StatsMessage.From(seat.Session.Stats), $"/whip/{seat.Session.Id}", $"/whep/{seat.Session.Id}",
             seat.Tap.Recorder?.View is { Recording: true } journal ? journal : null);
     }

@@ -19,7 +19,7 @@ internal static class ClipEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var uploads = app.MapGroup("/v1/uploads").WithTags("Uploads").AddEndpointFilter(AnswerRefusals);
-        uploads.MapPost("", UploadAsync).WithSummary("Send a video file: the body is the file, of any content type").Produces<UploadView>(201).ProducesProblem(413).ProducesProblem(415);
+        uploads.MapPost("", UploadAsync).WithSummary("Send a video file, or a ZIP of numbered PNG or JPEG pictures (fps says how many a second): the body is the file, of any content type").Produces<UploadView>(201).ProducesProblem(413).ProducesProblem(415);
         uploads.MapGet("", (HttpRequest http, Gate gate, ClipUploads all) => new UploadListView(all.List(gate.OwnerOf(http)))).WithSummary("Your uploads");
         uploads.MapGet("/{id}", (string id, HttpRequest http, Gate gate, ClipUploads all) => all.Find(gate.OwnerOf(http), id) is { } upload ? Results.Ok(upload) : NoSuch("upload"))
             .WithSummary("One upload").Produces<UploadView>().ProducesProblem(404);
@@ -55,12 +55,12 @@ internal static class ClipEndpoints
         }
     }
 
-    private static async Task<IResult> UploadAsync(HttpContext http, Gate gate, ClipUploads uploads, ServerOptions options)
+    private static async Task<IResult> UploadAsync(HttpContext http, double? fps, Gate gate, ClipUploads uploads, ServerOptions options)
     {
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
             size.MaxRequestBodySize = ((long)options.ClipUploadMb << 20) + 1;
         var name = Uri.UnescapeDataString(http.Request.Headers["X-File-Name"].ToString());
-        var upload = await uploads.TakeAsync(gate.OwnerOf(http.Request), name, http.Request.Body, http.Request.ContentLength, http.RequestAborted).ConfigureAwait(false);
+        var upload = await uploads.TakeAsync(gate.OwnerOf(http.Request), name, http.Request.Body, http.Request.ContentLength, fps, http.RequestAborted).ConfigureAwait(false);
         return Results.Created($"/v1/uploads/{upload.Id}", upload);
     }
 

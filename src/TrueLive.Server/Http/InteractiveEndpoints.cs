@@ -30,25 +30,14 @@ internal static class InteractiveEndpoints
         return Results.Created($"/v1/interactive/{seat.Id}", seat.View(links, live.LiveHasCores));
     }
 
-    private static async Task<IResult> SocketAsync(string id, HttpContext http, Gate gate, InteractiveShelf shelf, SignedLinks links, LivePrecedence live, InteractiveCommands commands, IHostApplicationLifetime lifetime)
+    private static async Task<IResult> SocketAsync(string id, HttpContext http, Gate gate, InteractiveShelf shelf, SignedLinks links, InteractiveCommands commands)
     {
         if (Find(id, http, gate, shelf, links) is not { } seat)
             return NoSuch();
         if (!http.WebSockets.IsWebSocketRequest)
             return Problems.Of(StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket.");
-        using var accepted = await http.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
-        var socket = new InteractiveSocket(accepted, seat);
-        socket.Commands = (command, cancel) => commands.AnswerAsync(seat, socket, command, cancel);
-        seat.Keep?.Dispose();
-        socket.Send(seat.View(links, live.LiveHasCores, "hello"), InteractiveJson.Default.InteractiveView);
-        seat.Attach(socket)?.Close("Another connection took over.");
-        // What changed between the greeting and here would never be told.
-        if (seat.Clip.Revisions.LastOrDefault() is { } newest)
-            socket.Send(newest);
-        using var stopping = lifetime.ApplicationStopping.Register(() => socket.Close("The server is shutting down."));
-        await socket.RunAsync(http.RequestAborted).ConfigureAwait(false);
-        if (seat.Detach(socket))
-            shelf.KeepFor(seat);
+        using var socket = await http.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
+        await commands.ServeAsync(seat, new WebSocketCarrier(socket), http.RequestAborted).ConfigureAwait(false);
         return Results.Empty;
     }
 

@@ -16,8 +16,11 @@ internal sealed class SignedLinks(ClipFolders folders)
     public string Sign(string path) => $"{path}?token={TokenOf(path)}";
 
     /// <summary>True when the request is for exactly the address that its token was made for.</summary>
-    public bool Opens(HttpRequest request) =>
-        request.Query["token"].ToString() is { Length: 40 } token && request.Path.Value is { } path && path.StartsWith("/v1/", StringComparison.Ordinal) && HasFolder
+    public bool Opens(HttpRequest request) => Opens(request.Path.Value ?? "", request.Query["token"].ToString());
+
+    /// <summary>True when the token was made for exactly this address.</summary>
+    public bool Opens(string path, string token) =>
+        token.Length == 40 && path.StartsWith("/v1/", StringComparison.Ordinal) && HasFolder
         && CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(token), Encoding.ASCII.GetBytes(TokenOf(path)));
 
     private bool HasFolder => _key.IsValueCreated || File.Exists(Path.Combine(folders.Root, "link-key"));

@@ -1,5 +1,6 @@
 using System.Text;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Interactive;
 using TrueLive.Server.Sessions;
 using TrueLive.Server.Transports;
 using TrueLive.WebRtc;
@@ -46,19 +47,19 @@ internal static partial class WhipEndpoints
     }
 
     private static Task<IResult> PublishNew(
-        HttpContext http, string? model, string? size, string? prompt, float? strength, string? codec, WebRtcPort port, SessionRegistry registry, TimeProvider time,
-        IHostApplicationLifetime life) => PublishAsync(
-            http, codec, port, registry, time, life,
+        HttpContext http, string? model, string? size, string? prompt, float? strength, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive,
+        TimeProvider time, IHostApplicationLifetime life) => PublishAsync(
+            http, codec, port, registry, interactive, time, life,
             () => Arrival.Of(registry, http.Request.Headers[TokenHeader], new SessionRequest(model, size, prompt, strength), time));
 
     private static Task<IResult> PublishTo(
-        string id, HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, TimeProvider time, IHostApplicationLifetime life) =>
+        string id, HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life) =>
         registry.Find(id) is { } seat
-            ? PublishAsync(http, codec, port, registry, time, life, () => Arrival.Of(registry, seat.Token, new SessionRequest(null, null, null, null), time))
+            ? PublishAsync(http, codec, port, registry, interactive, time, life, () => Arrival.Of(registry, seat.Token, new SessionRequest(null, null, null, null), time))
             : Task.FromResult(SessionEndpoints.NoSuchSession(id));
 
     private static async Task<IResult> PublishAsync(
-        HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, TimeProvider time, IHostApplicationLifetime life, Func<Arrival> arrive)
+        HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life, Func<Arrival> arrive)
     {
         var (offer, problem) = await ReadAsync(http, Sdp).ConfigureAwait(false);
         if (problem is not null)
@@ -67,7 +68,7 @@ internal static partial class WhipEndpoints
         try
         {
             arrival = arrive();
-            var client = new WebRtcClient(arrival, offer, codec, port, registry, time, out var answer);
+            var client = new WebRtcClient(arrival, offer, codec, port, registry, interactive, time, out var answer);
             _ = RunAsync(http, client, client.RunAsync(IsNew(http, arrival), life.ApplicationStopped));
             var id = arrival.Seat.Session.Id;
             http.Response.Headers[TokenHeader] = arrival.Seat.Token;

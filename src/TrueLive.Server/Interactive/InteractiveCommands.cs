@@ -6,18 +6,49 @@ using TrueLive.Core.Models;
 using TrueLive.Media.Codecs;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Http;
 using TrueLive.Server.Sessions;
+using TrueLive.WebRtc.Sctp;
 
 namespace TrueLive.Server.Interactive;
 
-/// <summary>Answers what a client asks of its interactive clip. Every message gets an answer.</summary>
-internal sealed class InteractiveCommands(ClipOrders orders, ClipViews views)
+/// <summary>Serves a client of an interactive clip and answers what it asks. Every message gets an answer.</summary>
+internal sealed class InteractiveCommands(
+    ClipOrders orders, ClipViews views, InteractiveShelf shelf, SignedLinks links, LivePrecedence live, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     /// <summary>Longest name of a revision.</summary>
     public const int MaxName = 100;
 
-    /// <summary>Does what a command asks.</summary>
-    public async Task AnswerAsync(InteractiveSeat seat, InteractiveSocket socket, InteractiveCommand command, CancellationToken cancel)
+    /// <summary>Serves one connection until either side ends it; a connection of the same clip that runs already is ended.</summary>
+    public async Task ServeAsync(InteractiveSeat seat, IInteractiveCarrier carrier, CancellationToken cancel)
+    {
+        var connection = new InteractiveConnection(carrier, seat);
+        connection.Commands = (command, token) => AnswerAsync(seat, connection, command, token);
+        seat.Keep?.Dispose();
+        connection.Send(seat.View(links, live.LiveHasCores, "hello"), InteractiveJson.Default.InteractiveView);
+        seat.Attach(connection)?.Close("Another connection took over.");
+        // What changed between the greeting and here would never be told.
+        if (seat.Clip.Revisions.LastOrDefault() is { } newest)
+            connection.Send(newest);
+        using var stopping = lifetime.ApplicationStopping.Register(() => connection.Close("The server is shutting down."));
+        await connection.RunAsync(cancel).ConfigureAwait(false);
+        if (seat.Detach(connection))
+            shelf.KeepFor(seat);
+    }
+
+    /// <summary>Serves a data channel that a client opened on its live connection. Returns at once.</summary>
+    public void Serve(DataChannel channel)
+    {
+        var carrier = new DataChannelCarrier(channel, time);
+        var (path, token) = channel.Protocol.Split("?token=", 2) is [var p, var t] ? (p, t) : (channel.Protocol, "");
+        var seat = links.Opens(path, token) && path.Split('/') is ["", "v1", "interactive", var id, "socket"] ? shelf.Find(id) : null;
+        // Whoever calls may hold the lock of the peer connection.
+        _ = Task.Run(() => seat is null
+            ? carrier.CloseAsync("There is no such interactive clip. Give the clip's socket address as the channel's protocol.")
+            : ServeAsync(seat, carrier, CancellationToken.None));
+    }
+
+    private async Task AnswerAsync(InteractiveSeat seat, InteractiveConnection socket, InteractiveCommand command, CancellationToken cancel)
     {
         try
         {
@@ -56,7 +87,7 @@ internal sealed class InteractiveCommands(ClipOrders orders, ClipViews views)
         }
     }
 
-    private static void Tweak(InteractiveSeat seat, InteractiveSocket socket, InteractiveCommand c, long? parent)
+    private static void Tweak(InteractiveSeat seat, InteractiveConnection socket, InteractiveCommand c, long? parent)
     {
         var from = parent is > 0 ? Find(seat, parent) : seat.Clip.Revisions.LastOrDefault();
         var b = from?.Tweak ?? new ClipTweak("", 1, TimeSpan.Zero, seat.Duration, TimeSpan.Zero);
@@ -70,7 +101,7 @@ internal sealed class InteractiveCommands(ClipOrders orders, ClipViews views)
         socket.Send(revision, c.Id);
     }
 
-    private static void Select(InteractiveSeat seat, InteractiveSocket socket, InteractiveCommand c)
+    private static void Select(InteractiveSeat seat, InteractiveConnection socket, InteractiveCommand c)
     {
         var frames = FramesOf(seat, c.Revision);
         if (frames.IsEmpty && c.Revision is > 0 && Find(seat, c.Revision) is var r && r.State is RevisionState.Full or RevisionState.Superseded or RevisionState.Failed)
@@ -83,7 +114,7 @@ internal sealed class InteractiveCommands(ClipOrders orders, ClipViews views)
         socket.Send(new SelectedMessage("selected", c.Id, c.Revision ?? 0), InteractiveJson.Default.SelectedMessage);
     }
 
-    private static void Compare(InteractiveSeat seat, InteractiveSocket socket, InteractiveCommand c)
+    private static void Compare(InteractiveSeat seat, InteractiveConnection socket, InteractiveCommand c)
     {
         var (a, b) = (FramesOf(seat, c.A), FramesOf(seat, c.B).ToDictionary(f => f.Index));
         var pool = new FramePool("comparison", 2);
@@ -103,14 +134,14 @@ internal sealed class InteractiveCommands(ClipOrders orders, ClipViews views)
         socket.Send(new ComparedMessage("compared", c.Id, c.A ?? 0, c.B ?? 0, count, Math.Round(sum / Math.Max(1, count), 2)), InteractiveJson.Default.ComparedMessage);
     }
 
-    private async Task ExportAsync(InteractiveSeat seat, InteractiveSocket socket, InteractiveCommand c, CancellationToken cancel)
+    private async Task ExportAsync(InteractiveSeat seat, InteractiveConnection socket, InteractiveCommand c, CancellationToken cancel)
     {
         var revision = Find(seat, c.Revision);
         var t = revision.Tweak;
         if (!PromptSchedule.TryParse(t.Prompts, out var schedule, out var error))
             throw new ArgumentException(error);
         if (ClipFormats.Find(c.Format ?? "mp4", "") is null)
-            throw new ArgumentException("format must be mp4, webm, gif or png.");
+            throw new ArgumentException("format must be mp4, webm, av1, gif or png.");
         (int Width, int Height) size = default;
         if (!string.IsNullOrEmpty(c.Size) && !PictureSize.TryParse(c.Size, out size))
             throw new ArgumentException($"size is '{c.Size}'. Write it as 512x288, both sides within 16..4096.");

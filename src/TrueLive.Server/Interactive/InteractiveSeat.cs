@@ -9,7 +9,7 @@ using TrueLive.Server.Http;
 
 namespace TrueLive.Server.Interactive;
 
-/// <summary>One interactive clip and the socket that looks at it. What was made stays while nobody looks.</summary>
+/// <summary>One interactive clip and the connection that looks at it. What was made stays while nobody looks.</summary>
 internal sealed class InteractiveSeat : IAsyncDisposable
 {
     private const int Quality = 85;
@@ -18,7 +18,7 @@ internal sealed class InteractiveSeat : IAsyncDisposable
     private readonly JpegCodec _jpeg = new();
     private readonly Lock _gate = new();
     private ImmutableArray<RevisionFrame> _source;
-    private InteractiveSocket? _socket;
+    private InteractiveConnection? _socket;
 
     /// <param name="id">Unique on this server.</param>
     /// <param name="owner">Key that it belongs to.</param>
@@ -66,11 +66,11 @@ internal sealed class InteractiveSeat : IAsyncDisposable
     /// <summary>Counts down to the end while nobody looks.</summary>
     public ITimer? Keep { get; set; }
 
-    /// <summary>The newest socket gets what happens; the one before it is closed.</summary>
-    public InteractiveSocket? Attach(InteractiveSocket? socket) => Interlocked.Exchange(ref _socket, socket);
+    /// <summary>The newest connection gets what happens; the one before it is closed.</summary>
+    public InteractiveConnection? Attach(InteractiveConnection? socket) => Interlocked.Exchange(ref _socket, socket);
 
-    /// <summary>Lets go of a socket unless a newer one has taken over. True when nobody looks now.</summary>
-    public bool Detach(InteractiveSocket socket) => Interlocked.CompareExchange(ref _socket, null, socket) == socket;
+    /// <summary>Lets go of a connection unless a newer one has taken over. True when nobody looks now.</summary>
+    public bool Detach(InteractiveConnection socket) => Interlocked.CompareExchange(ref _socket, null, socket) == socket;
 
     /// <summary>The source's own frames as pictures, made when first asked for.</summary>
     public ImmutableArray<RevisionFrame> Source()

@@ -60,7 +60,7 @@ internal sealed partial class SessionRegistry(
             Admit(model, width, height, except: null);
             var settings = new SessionSettings(model, width, height, Prompt.None, 0, 0, false);
             var session = new LiveSession(
-                Random(12), settings, new LiveSessionOptions { FrameAgeBudget = TimeSpan.FromMilliseconds(options.FrameAgeMs) }, time);
+                Random(12), settings, new LiveSessionOptions { FrameAgeBudget = TimeSpan.FromMilliseconds(options.FrameAgeMs), PromisedRate = admission.TargetRate }, time);
             if ((request.Prompt is not null || request.Strength is not null)
                 && session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero)).Rejected is { } reason)
             {

@@ -26,6 +26,8 @@ internal sealed class ServerMetrics : IDisposable
             () => registry.Seats.GroupBy(s => s.Session.State).Select(g => new Measurement<int>(g.Count(), new KeyValuePair<string, object?>("state", g.Key.ToString().ToLowerInvariant()))),
             "{session}", "Sessions by state.");
         _meter.CreateObservableGauge(
+            "truelive.sessions.degraded", () => registry.Seats.Count(s => s.Session.Stats.DegradedTo is not null), "{session}", "Live sessions that make fewer pictures than they promise.");
+        _meter.CreateObservableGauge(
             "truelive.capacity.sessions",
             () => admission.Costs.Select(c => new Measurement<int>(
                 admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height),

@@ -1,12 +1,13 @@
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Control;
+using TrueLive.Server.Interactive;
 using TrueLive.Server.Sessions;
 using TrueLive.WebRtc;
 using TrueLive.WebRtc.Sctp;
 
 namespace TrueLive.Server.Transports;
 
-/// <summary>The client of a session over WebRTC: its camera comes in, the made pictures go back, commands and traces use its channel <c>control</c>.</summary>
+/// <summary>The client of a session over WebRTC: its camera comes in, the made pictures go back, commands and traces use its channel <c>control</c>, and interactive clips may use channels of their own beside it.</summary>
 internal sealed class WebRtcClient : IDisposable
 {
     /// <summary>Name of the data channel of the control protocol.</summary>
@@ -16,6 +17,7 @@ internal sealed class WebRtcClient : IDisposable
 
     private readonly Arrival _arrival;
     private readonly SessionRegistry _registry;
+    private readonly InteractiveCommands _interactive;
     private readonly TimeProvider _time;
     private readonly PeerVideo _video;
     private readonly PictureReceiver _receiver = new(isClient: true);
@@ -25,9 +27,9 @@ internal sealed class WebRtcClient : IDisposable
 
     /// <exception cref="WebRtc.Sdp.SdpException">The offer cannot be answered.</exception>
     /// <exception cref="InvalidOperationException">No WebRTC here, or too many connections.</exception>
-    public WebRtcClient(Arrival arrival, string offer, string? codec, WebRtcPort port, SessionRegistry registry, TimeProvider time, out string answer)
+    public WebRtcClient(Arrival arrival, string offer, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, out string answer)
     {
-        (_arrival, _registry, _time) = (arrival, registry, time);
+        (_arrival, _registry, _interactive, _time) = (arrival, registry, interactive, time);
         _video = new PeerVideo(time);
         var fan = arrival.Seat.Fan;
         try
@@ -96,6 +98,11 @@ internal sealed class WebRtcClient : IDisposable
 
     private void Opened(DataChannel channel)
     {
+        if (channel.Label == DataChannelCarrier.Label)
+        {
+            _interactive.Serve(channel);
+            return;
+        }
         if (channel.Label != ControlLabel || _channel is not null)
             return;
         _channel = _receiver.Traces = channel;

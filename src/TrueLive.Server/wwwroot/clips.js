@@ -16,9 +16,9 @@ export function open(box) {
   const sources = new Map();
   const films = h('div.list');
   const queue = h('ul.list', { id: 'clip-queue' });
-  const picker = h('input.sr', { id: 'clip-files', type: 'file', accept: 'video/*,image/*', multiple: true, onchange: () => take(picker.files) });
+  const picker = h('input.sr', { id: 'clip-files', type: 'file', accept: 'video/*,image/*,.zip', multiple: true, onchange: () => take(picker.files) });
   const drop = h('label.drop', { ondragover: (e) => (e.preventDefault(), drop.classList.add('over')), ondragleave: () => drop.classList.remove('over') },
-    h('b', {}, 'Drop video files here'), h('span.note', {}, 'or choose them. They go to this server and nowhere else.'), picker);
+    h('b', {}, 'Drop video files here'), h('span.note', {}, 'or a ZIP of numbered pictures, or choose them. They go to this server and nowhere else.'), picker);
   drop.ondrop = (event) => {
     event.preventDefault();
     drop.classList.remove('over');

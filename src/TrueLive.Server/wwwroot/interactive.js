@@ -5,6 +5,21 @@ import { InteractiveClip, recorded } from './revisions.js';
 import { sources } from './sources.js';
 
 const SECONDS = 4;
+const PASSES = [
+  ['First one picture', 'the one under the playhead', (i) => i === 6], ['Then every fourth', 'the clip plays, at a quarter of its rate', (i) => i % 4 === 0], ['Then all of them', 'each made with the memory of those before it', () => true],
+];
+
+function icon(path) {
+  const [svg, line] = ['svg', 'path'].map((name) => document.createElementNS('http://www.w3.org/2000/svg', name));
+  svg.setAttribute('viewBox', '0 0 24 24');
+  svg.setAttribute('aria-hidden', 'true');
+  line.setAttribute('d', path);
+  svg.append(line);
+  return svg;
+}
+
+/** What a way to begin holds: a drawing, its name, and a word more. */
+const way = (path, name, words) => [icon(path), h('b', {}, name), h('span', {}, words)];
 
 export function open(box, live) {
   let clip = null;
@@ -26,16 +41,17 @@ export function open(box, live) {
   const words = h('p.note.num', { id: 'tweak-words', 'aria-live': 'polite' });
   const strip = h('ol.strip', { id: 'strip', 'aria-label': 'Revisions' });
   const picker = h('input.sr', { id: 'interactive-file', type: 'file', accept: 'video/*,image/*', onchange: () => picker.files[0] && load(() => upload(picker.files[0])) });
-  const start = h('div.card.row', { id: 'interactive-start' },
-    h('button.primary', { type: 'button', onclick: () => load(fromCamera('camera')) }, `Take ${SECONDS} s of the camera`),
-    h('button', { type: 'button', id: 'take-scene', onclick: () => load(fromCamera('scene')) }, `Take ${SECONDS} s of the built-in scene`),
-    h('label.button', {}, 'Open a file', picker),
-    live.transport ? h('button', { type: 'button', onclick: () => load(null) }, 'Last seconds of the live session') : null);
+  const start = h('div', { id: 'interactive-start' }, h('div.ways', {},
+    h('button', { type: 'button', onclick: () => load(fromCamera('camera')) }, ...way('M3 7h11v10H3zM14 10l7-3v10l-7-3z', 'Camera', `Takes ${SECONDS} s of it`)),
+    h('button', { type: 'button', id: 'take-scene', onclick: () => load(fromCamera('scene')) }, ...way('M3 19l6-8 4 5 3-4 5 7zM17 5a2 2 0 1 1 0 4 2 2 0 0 1 0-4z', 'Built-in scene', `Takes ${SECONDS} s of it`)),
+    h('label.button', {}, ...way('M6 3h8l4 4v14H6zM10 11l5 3-5 3z', 'File', 'A video or a picture'), picker),
+    live.transport ? h('button', { type: 'button', onclick: () => load(null) }, ...way('M12 4a8 8 0 1 0 8 8M12 8v4l3 2M15 3l4 2-2 4', 'Live session', 'Its last seconds')) : null));
   const bench = h('div.bench', { hidden: true },
     h('div.bench-main', {}, h('div.row', {}, h('label.field.grow', {}, 'Prompt', prompt), h('label.field', {}, 'Strength', strength), h('label.field.short', {}, 'From', from), h('label.field.short', {}, 'To', to)), words,
       h('div.bench-picture', {}, canvas), h('div.row', { style: 'align-items:center' }, play, h('div.grow', {}, playhead), mode, h('div', { style: 'width:9rem' }, wipe))),
     h('aside', {}, h('h2', {}, 'Revisions'), strip));
-  box.append(h('div.lead', {}, h('h1', {}, 'Interactive: change it, see it again'), h('p', {}, 'Tier 2. A short clip is made again within a moment of every change: first the picture under the playhead, then every fourth, then all. It answers you, but not the camera.')), start, bench);
+  box.append(h('div.lead', {}, h('h1', {}, 'Interactive: change it, see it again'), h('p', {}, 'Tier 2. A short clip is made again within a moment of every change: first the picture under the playhead, then every fourth, then all. It answers you, but not the camera.')), start, bench,
+    h('ol.passes', { 'aria-label': 'How a change comes back' }, ...PASSES.map(([name, said, on]) => h('li.card', {}, h('div.frames', { 'aria-hidden': 'true' }, ...Array.from({ length: 16 }, (_, i) => h(on(i) ? 'i.on' : 'i'))), h('b', {}, name), h('span.note', {}, said)))));
 
   const fromCamera = (kind) => async () => {
     const source = await sources[kind]();

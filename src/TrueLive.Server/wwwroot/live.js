@@ -1,6 +1,7 @@
 // The Live screen: one session, steered and watched.
 import { Refused } from './control.js';
 import { $, say, trouble } from './dom.js';
+import { JournalSign } from './journal.js';
 import { Looks } from './looks.js';
 import { PromptLine } from './prompt.js';
 import { Session } from './session.js';
@@ -12,6 +13,7 @@ export class Live {
   stage = new Stage(this.session);
   prompt = new PromptLine(this);
   looks = new Looks(this);
+  journal = new JournalSign(this.session);
   truth = new TruthStrip($('truth'), this.session);
   server = null;
   #waiting = false;

@@ -65,8 +65,9 @@ export class TruthStrip {
     const tier = this.#facts.tier.button.querySelector('.name');
     const number = alone ? this.#screen.number : 3;
     tier.textContent = number ? `Tier ${number} of 3` : 'Measuring';
-    this.#set('tier', alone ? this.#screen.title : passed ? 'Passed through' : words);
-    this.#facts.tier.button.dataset.state = passed ? 'warn' : mood;
+    const degraded = state === 'live' ? (f.server?.degraded ?? null) : null;
+    this.#set('tier', alone ? this.#screen.title : passed ? 'Passed through' : (degraded ?? words));
+    this.#facts.tier.button.dataset.state = passed || degraded ? 'warn' : mood;
     const on = transport !== null;
     const [mid, most] = [f.latency.quantile(0.5), f.latency.quantile(0.99)];
     this.#set('glass', ...(on && mid !== null ? [ms(mid), `p99 ${ms(most)}`] : ['not measured']));
@@ -79,7 +80,7 @@ export class TruthStrip {
     const parts = on ? f.parts() : [];
     this.#set('way', parts.some((p) => p.ms !== null) ? this.#inWords(parts) : 'not measured');
     this.#bar(this.#facts.bar, parts);
-    plot(this.#facts.plot, f.series, this.ageBudget);
+    plot(this.#facts.plot, on ? f.series : [], this.ageBudget);
     if (this.#open) this.#fill();
   }
 
@@ -111,7 +112,7 @@ export class TruthStrip {
     if (this.#explain.dataset.for === this.#open && big) plot(big, f.series, this.ageBudget, true);
     const { title: named, words: meant } = this.#screen;
     const content = {
-      tier: () => this.#session.state === 'idle' && meant ? [named, meant] : ['Live: each camera frame goes through the network', 'Tier 3. One frame in, one frame out, while you watch; nothing is made ahead and nothing is kept. '
+      tier: () => this.#session.state === 'idle' && meant ? [named, meant] : ['Live: each camera frame goes through the network', 'Tier 3. One frame in, one frame out, while you watch; nothing is made ahead, and nothing is kept unless the journal is on. "degraded" means: fewer made pictures than came in, over two seconds. '
         + 'Tier 1 would be a finished file, tier 2 a short clip that is made again whenever you change something.', h('p.note', {}, `Way: ${path ?? 'not connected'}. Network: ${transport?.session.model ?? 'none'}.`)],
       glass: () => ['Glass to glass', 'From the moment the camera captured a frame until the picture made from that very frame was shown in this browser. '
         + 'Each frame is joined by its own number; frames whose two ends are not both known are left out. It does not hold the camera’s own delay nor the screen’s.',

@@ -51,6 +51,21 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
 
     public bool IsEmpty => Count == 0;
 
+    /// <summary>Closed, by the owner or by the record layer that took a close_notify.</summary>
+    public bool IsClosed
+    {
+        get
+        {
+            lock (_queue)
+            {
+                return _closed;
+            }
+        }
+    }
+
+    /// <summary>How often each datagram goes out; the far side's replay window takes the first that comes.</summary>
+    public int RepeatSent { get; set; } = 1;
+
     /// <summary>Datagrams that wait to be received.</summary>
     public int Count
     {
@@ -63,7 +78,14 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
         }
     }
 
-    public int GetReceiveLimit() => MaxDatagram;
+    /// <summary>What the record layer makes room for, anew for each datagram: once open, just what waits.</summary>
+    public int GetReceiveLimit()
+    {
+        lock (_queue)
+        {
+            return !_blocking && _queue.TryPeek(out var next) ? next.Length : MaxDatagram;
+        }
+    }
 
     // Fits the smallest path that carries WebRTC in practice: 1280 octets less IPv6 and UDP headers.
     public int GetSendLimit() => 1232;
@@ -96,9 +118,15 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
         }
     }
 
-    public void Send(byte[] buf, int off, int len) => output(buf.AsSpan(off, len));
+    public void Send(byte[] buf, int off, int len) => Send(buf.AsSpan(off, len));
 
-    public void Send(ReadOnlySpan<byte> buffer) => output(buffer);
+    public void Send(ReadOnlySpan<byte> buffer)
+    {
+        for (var i = 0; i < RepeatSent; i++)
+        {
+            output(buffer);
+        }
+    }
 
     public void Close()
     {

@@ -1,6 +1,4 @@
-using Org.BouncyCastle.Security;
 using Org.BouncyCastle.Tls;
-using Org.BouncyCastle.Tls.Crypto.Impl.BC;
 using TrueLive.WebRtc.Srtp;
 using TrueLive.WebRtc.Transport;
 
@@ -12,7 +10,7 @@ namespace TrueLive.WebRtc.Dtls;
 /// </summary>
 internal sealed class DtlsSession
 {
-    private static readonly BcTlsCrypto Crypto = new(new SecureRandom());
+    private static readonly DtlsCrypto Crypto = new();
     private readonly DatagramQueue _queue;
     private readonly bool _client;
     private readonly DtlsCertificate _certificate;
@@ -85,11 +83,12 @@ internal sealed class DtlsSession
                 }
             }
 
-            return true;
+            // A close_notify throws nothing when it is the last record that waits: the record layer just closes what it reads from.
+            return !_queue.IsClosed;
         }
         catch (TlsTimeoutException)
         {
-            return true;
+            return !_queue.IsClosed;
         }
         catch (IOException e)
         {
@@ -117,11 +116,14 @@ internal sealed class DtlsSession
         }
     }
 
-    /// <summary>Sends close_notify when open and ends a running handshake.</summary>
+    /// <summary>
+    /// Sends close_notify when open, three times, since nothing acknowledges it and a path loses datagrams; ends a running handshake.
+    /// </summary>
     public void Close()
     {
         try
         {
+            _queue.RepeatSent = _transport is null ? 1 : 3;
             _transport?.Close();
         }
         catch (IOException)

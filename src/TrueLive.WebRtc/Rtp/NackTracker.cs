@@ -2,7 +2,7 @@ namespace TrueLive.WebRtc.Rtp;
 
 /// <summary>
 /// Remembers which packets are missing and when to ask for them (RFC 4585 section 6.2.1). The first request goes out as soon as
-/// a hole is seen, or later where the path is known to reorder; it is repeated each round trip.
+/// a hole is seen, or later where the path is known to reorder; it is repeated after a round trip, then twice in each.
 /// </summary>
 internal sealed class NackTracker
 {
@@ -96,7 +96,9 @@ internal sealed class NackTracker
         for (var i = 0; i < _missing.Count && count < sequences.Length; i++)
         {
             var hole = _missing[i];
-            if (hole.Tries < maxTries && (hole.Tries == 0 ? now - hole.Since >= (long)_reorderDelay : now - hole.Asked >= interval))
+            // A second repair too many costs a packet; waiting a round trip more on a bad path costs the wait for a key frame.
+            var due = hole.Tries > 1 ? Math.Max(10_000, interval / 2) : interval;
+            if (hole.Tries < maxTries && (hole.Tries == 0 ? now - hole.Since >= (long)_reorderDelay : now - hole.Asked >= due))
             {
                 sequences[count++] = (ushort)hole.Sequence;
                 _missing[i] = hole with { FirstAsked = hole.Tries == 0 ? now : hole.FirstAsked, Asked = now, Tries = hole.Tries + 1 };

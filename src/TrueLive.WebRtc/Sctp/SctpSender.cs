@@ -20,7 +20,10 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
     private const double MinRto = 0.3;
     private const double MaxRto = 10;
 
+    private const int MaxIdle = 16;
+
     private readonly LinkedList<Chunk> _queue = new();
+    private readonly Stack<LinkedListNode<Chunk>> _idle = new(MaxIdle);
     private readonly Dictionary<ushort, ushort> _sequences = [];
     private readonly Dictionary<ushort, ushort> _skipped = [];
     private uint _next;
@@ -61,10 +64,10 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
         var message = new Message(stream, protocol, ordered, maxRepeats);
         for (var at = 0; at < data.Length; at += MaxData)
         {
-            var part = data.Slice(at, Math.Min(MaxData, data.Length - at)).ToArray();
-            var flags = (byte)((at == 0 ? 2 : 0) | (at + part.Length == data.Length ? 1 : 0) | (ordered ? 0 : 4));
-            _queue.AddLast(new Chunk(message, flags, part));
-            Buffered += part.Length;
+            var length = Math.Min(MaxData, data.Length - at);
+            var flags = (byte)((at == 0 ? 2 : 0) | (at + length == data.Length ? 1 : 0) | (ordered ? 0 : 4));
+            _queue.AddLast(Take(message, flags, data.Slice(at, length)));
+            Buffered += length;
         }
         return true;
     }
@@ -138,6 +141,7 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
                 newly += Acknowledge(chunk, now);
                 Buffered -= chunk.Data.Length;
                 _queue.Remove(node);
+                Keep(node);
             }
             else if (InGap(value, gaps, (ushort)(chunk.Tsn - cumulative), chunk.Tsn - cumulative))
             {
@@ -184,6 +188,21 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
         if (_queue.Count > 0 || _forwardDue)
             _timer = now + Ticks(_rto);
         Send(now);
+    }
+
+    private LinkedListNode<Chunk> Take(Message message, byte flags, ReadOnlySpan<byte> data)
+    {
+        if (!_idle.TryPop(out var node))
+            node = new LinkedListNode<Chunk>(new Chunk());
+        node.Value.Begin(message, flags, data);
+        return node;
+    }
+
+    // A trace goes out with each picture: what carried the last one carries the next.
+    private void Keep(LinkedListNode<Chunk> node)
+    {
+        if (_idle.Count < MaxIdle)
+            _idle.Push(node);
     }
 
     private int Acknowledge(Chunk chunk, long now)
@@ -274,6 +293,7 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
                 _skipped[chunk.Message.Stream] = chunk.Message.Sequence;
             skipped = true;
             _queue.RemoveFirst();
+            Keep(node);
         }
         _forwardDue |= skipped;
     }
@@ -299,7 +319,7 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
         BinaryPrimitives.WriteUInt16BigEndian(value[4..], chunk.Message.Stream);
         BinaryPrimitives.WriteUInt16BigEndian(value[6..], chunk.Message.Sequence);
         BinaryPrimitives.WriteUInt32BigEndian(value[8..], chunk.Message.Protocol);
-        chunk.Data.CopyTo(value[12..]);
+        chunk.Data.Span.CopyTo(value[12..]);
     }
 
     private static bool InGap(ReadOnlySpan<byte> sack, int gaps, ushort offset, uint distance)
@@ -332,13 +352,15 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
         public bool GivenUp { get; set; }
     }
 
-    private sealed class Chunk(Message message, byte flags, byte[] data)
+    private sealed class Chunk
     {
-        public Message Message => message;
+        private byte[] _bytes = [];
 
-        public byte Flags => flags;
+        public Message Message { get; private set; } = null!;
 
-        public byte[] Data => data;
+        public byte Flags { get; private set; }
+
+        public ReadOnlyMemory<byte> Data { get; private set; }
 
         public uint Tsn { get; set; }
 
@@ -355,5 +377,14 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
         public int Missing { get; set; }
 
         public long SentAt { get; set; }
+
+        public void Begin(Message message, byte flags, ReadOnlySpan<byte> data)
+        {
+            if (_bytes.Length < data.Length)
+                _bytes = new byte[data.Length];
+            data.CopyTo(_bytes);
+            (Message, Flags, Data) = (message, flags, _bytes.AsMemory(0, data.Length));
+            (Tsn, Sent, InFlight, Acked, Resend, Repeats, Missing, SentAt) = (0, false, false, false, false, 0, 0, 0);
+        }
     }
 }

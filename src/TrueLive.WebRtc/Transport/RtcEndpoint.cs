@@ -44,11 +44,9 @@ public sealed class RtcEndpoint : IDisposable
     private readonly RtcEndpointOptions _options;
     private readonly UdpPort _udp;
     private readonly TcpPort? _tcp;
-    private readonly ITimer _ticker;
     private readonly ConcurrentDictionary<string, PeerConnection> _byUfrag = new();
     private readonly ConcurrentDictionary<SocketAddress, PeerConnection> _byAddress = new();
     private readonly CancellationTokenSource _stop = new();
-    private int _ticking;
     private long _strange;
 
     /// <summary>Opens the port.</summary>
@@ -60,7 +58,7 @@ public sealed class RtcEndpoint : IDisposable
         // A free port of UDP may be taken in TCP: then another is tried, but never when the caller named the port.
         for (var attempt = 1; ; attempt++)
         {
-            _udp = new UdpPort(address, options.Port, Received);
+            _udp = new UdpPort(address, options.Port, Received, Tick, TickInterval, time);
             if (!options.Tcp)
                 break;
             try
@@ -76,7 +74,6 @@ public sealed class RtcEndpoint : IDisposable
             }
         }
         Certificate = DtlsCertificate.Create(time.GetUtcNow());
-        _ticker = time.CreateTimer(_ => Tick(), null, TickInterval, TickInterval);
     }
 
     /// <summary>The port in use.</summary>
@@ -122,7 +119,6 @@ public sealed class RtcEndpoint : IDisposable
     {
         foreach (var peer in _byUfrag.Values)
             peer.Close("The endpoint was closed.");
-        _ticker.Dispose();
         _stop.Cancel();
         _udp.Dispose();
         _tcp?.Dispose();
@@ -257,18 +253,8 @@ public sealed class RtcEndpoint : IDisposable
 
     private void Tick()
     {
-        // A tick that finds the one before it at work is left out: the next is 5 ms away.
-        if (Interlocked.Exchange(ref _ticking, 1) == 1)
-            return;
-        try
-        {
-            foreach (var (_, peer) in _byUfrag)
-                Tick(peer);
-        }
-        finally
-        {
-            Volatile.Write(ref _ticking, 0);
-        }
+        foreach (var (_, peer) in _byUfrag)
+            Tick(peer);
     }
 
     private static void Tick(PeerConnection peer)

@@ -4,7 +4,10 @@ using TrueLive.WebRtc.Ice;
 
 namespace TrueLive.WebRtc.Transport;
 
-/// <summary>One UDP socket for all peers, read by a thread of its own. Takes both address families when bound to any address.</summary>
+/// <summary>
+/// One UDP socket for all peers, read by a thread of its own, which also keeps the time: between datagrams it ticks. Takes both
+/// address families when bound to any address.
+/// </summary>
 internal sealed class UdpPort : IDisposable
 {
     // Holds about 100 ms of 100 Mbit/s in the kernel while the thread waits for a core; what does not fit is dropped there.
@@ -13,16 +16,22 @@ internal sealed class UdpPort : IDisposable
 
     private readonly Socket _socket;
     private readonly DatagramIn _received;
+    private readonly Action _tick;
+    private readonly TimeSpan _interval;
+    private readonly TimeProvider _time;
     private readonly Thread _thread;
     private volatile bool _closed;
 
     /// <param name="address">Address to bind to; <see cref="IPAddress.IPv6Any"/> takes both families where the system has both.</param>
     /// <param name="port">Port; 0 takes a free one.</param>
     /// <param name="received">Called on the reading thread.</param>
+    /// <param name="tick">Called on the reading thread about every <paramref name="interval"/>, however many datagrams come.</param>
+    /// <param name="interval">Time between ticks.</param>
+    /// <param name="time">Clock.</param>
     /// <exception cref="SocketException">The port is taken.</exception>
-    public UdpPort(IPAddress address, int port, DatagramIn received)
+    public UdpPort(IPAddress address, int port, DatagramIn received, Action tick, TimeSpan interval, TimeProvider time)
     {
-        _received = received;
+        (_received, _tick, _interval, _time) = (received, tick, interval, time);
         _socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         try
         {
@@ -76,16 +85,27 @@ internal sealed class UdpPort : IDisposable
             _thread.Join();
     }
 
+    // A timer of the runtime would wake two more threads for each tick: its own and one of the pool.
     private void Read()
     {
         var buffer = GC.AllocateUninitializedArray<byte>(MaxDatagram, pinned: true);
         var from = new SocketAddress(_socket.AddressFamily);
+        var ticked = _time.GetTimestamp();
         while (!_closed)
         {
-            int length;
+            var left = _interval - _time.GetElapsedTime(ticked);
+            if (left <= TimeSpan.Zero)
+            {
+                _tick();
+                ticked = _time.GetTimestamp();
+                left = _interval;
+            }
+            var length = 0;
             try
             {
-                length = _socket.ReceiveFrom(buffer, SocketFlags.None, from);
+                // The system counts in milliseconds; rounded down, the last one would be spent turning round here.
+                if (_socket.Poll(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), SelectMode.SelectRead))
+                    length = _socket.ReceiveFrom(buffer, SocketFlags.None, from);
             }
             catch (Exception error) when (error is SocketException or ObjectDisposedException)
             {

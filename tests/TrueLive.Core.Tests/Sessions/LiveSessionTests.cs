@@ -3,6 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
+using TrueLive.Core.Tiers;
 
 namespace TrueLive.Core.Tests.Sessions;
 
@@ -285,6 +286,42 @@ public sealed class LiveSessionTests : IDisposable
         source.Feed();
         await _sink.NextAsync();
         Assert.Equal("c", _applied.Take(Cancel).CommandId);
+        await EndOfStream(source, run);
+    }
+
+    [Fact]
+    public async Task A_session_that_makes_fewer_pictures_than_it_promises_says_to_how_many_it_fell()
+    {
+        var (source, run) = Connect();
+        async Task RunFor(int frames, Func<int, bool> takes)
+        {
+            for (var i = 0; i < frames; i++)
+            {
+                _sink.Takes = takes(i);
+                var (sent, full) = (_session.Stats.Sent, _session.Stats.SinkFull);
+                source.Feed();
+                await _sink.NextAsync();
+                await Until(() => _session.Stats.Sent > sent || _session.Stats.SinkFull > full);
+                _time.Advance(TimeSpan.FromMilliseconds(1000 / 30.0));
+            }
+        }
+        await RunFor(20, i => i % 3 == 0);
+        Assert.Null(_session.Stats.DegradedTo); // too early to say
+        await RunFor(90, _ => true);
+        Assert.Null(_session.Stats.DegradedTo);
+        await RunFor(90, i => i % 3 == 0);
+        Assert.Equal("degraded: 10 fps", TierWords.Degraded(_session.Stats.DegradedTo!.Value));
+        _session.Pause(true);
+        Assert.Null(_session.Stats.DegradedTo);
+        _session.Pause(false);
+        // An input of few frames is no broken promise.
+        await RunFor(90, _ => true);
+        for (var i = 0; i < 5; i++)
+        {
+            await RunFor(1, _ => true);
+            _time.Advance(TimeSpan.FromMilliseconds(500));
+        }
+        Assert.Null(_session.Stats.DegradedTo);
         await EndOfStream(source, run);
     }
 

@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Server.Sessions;
+using TrueLive.Server.Tests.Http;
 using TrueLive.Server.Tests.Sessions;
 
 namespace TrueLive.Server.Tests.Clips;
@@ -153,6 +154,43 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Equal("done", (string)(await server.FollowAsync(next))[^1].Job["state"]!);
         while (Directory.Exists(Path.Combine(server.Data, "clips", "work", (string)job["id"]!)))
             await Task.Yield();
+    }
+
+    [Fact]
+    public async Task A_clip_in_work_makes_no_step_while_live_pictures_flow()
+    {
+        await using var server = await ClipServer.StartAsync(files);
+        var upload = await server.UploadAsync(await server.FilmAsync("beside.mp4", 20));
+        JsonNode job;
+        async Task<JsonNode> NowAsync() => (await server.Http.GetFromJsonAsync<JsonNode>($"/v1/clips/{job["id"]}", Cancel))!;
+        await using (var live = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip")))
+        {
+            await live.PicturesAsync(1);
+            var session = (string)(await server.Http.GetFromJsonAsync<JsonNode>("/v1/sessions", Cancel))!["sessions"]![0]!["id"]!;
+            async Task PauseAsync(bool paused) => (await server.Http.PatchAsJsonAsync($"/v1/sessions/{session}", new { paused }, Cancel)).EnsureSuccessStatusCode();
+            await PauseAsync(true);
+            job = await server.ClipAsync(new { upload });
+            while ((long)(await NowAsync())["frames_done"]! == 0)
+                await Task.Yield();
+            await PauseAsync(false);
+            // What was coded when the live session came still gets to its file; then nothing moves.
+            JsonNode before;
+            var count = -1L;
+            do
+            {
+                before = await NowAsync();
+                (var same, count) = (count == (long)before["frames_done"]!, (long)before["frames_done"]!);
+                if (same && (bool)before["waits_for_live"]!)
+                    break;
+                await live.PicturesAsync(10);
+            }
+            while (true);
+            Assert.Equal("running", (string)before["state"]!);
+            await live.PicturesAsync(60);
+            var after = await NowAsync();
+            Assert.Equal((count, true), ((long)after["frames_done"]!, (bool)after["waits_for_live"]!));
+        }
+        Assert.Equal("done", (string)(await server.FollowAsync(job))[^1].Job["state"]!);
     }
 
     private static IEnumerable<string> Left(ClipServer server) =>

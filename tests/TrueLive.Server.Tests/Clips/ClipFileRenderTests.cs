@@ -57,6 +57,16 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     }
 
     [Fact]
+    public async Task Av1_is_written_where_ffmpeg_has_an_encoder_for_it()
+    {
+        var input = await files.MakeAsync("for-av1.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=10:d=0.6", "-f", "lavfi", "-i", "sine=d=0.6", "-pix_fmt", "yuv420p");
+        using var model = new PassthroughModel();
+        await RenderAsync(Settings(input, "coded.mp4", model) with { Format = ClipFormat.Av1 });
+        Assert.Equal("av1", await files.AskAsync(files["coded.mp4"], "-select_streams", "v", "-show_entries", "stream=codec_name", "-of", "csv=p=0"));
+        Assert.Equal(await TimesAsync(input), await TimesAsync(files["coded.mp4"]));
+    }
+
+    [Fact]
     public async Task A_turned_picture_comes_out_upright()
     {
         var flat = await files.MakeAsync("flat.mp4", [.. Scene]);

@@ -9,10 +9,10 @@ using TrueLive.Core.Clips;
 namespace TrueLive.Server.Interactive;
 
 /// <summary>
-/// One client's view of an interactive clip over a WebSocket: what happens goes out in order, and pictures of a revision that is no
-/// longer the newest are left out unless they were asked for.
+/// One client's view of an interactive clip over a WebSocket or a data channel: what happens goes out in order, and pictures of a
+/// revision that is no longer the newest are left out unless they were asked for.
 /// </summary>
-internal sealed class InteractiveSocket(WebSocket socket, InteractiveSeat seat)
+internal sealed class InteractiveConnection(IInteractiveCarrier carrier, InteractiveSeat seat)
 {
     /// <summary>Longest message taken, in bytes.</summary>
     public const int MaxMessage = 64 * 1024;
@@ -20,10 +20,9 @@ internal sealed class InteractiveSocket(WebSocket socket, InteractiveSeat seat)
     private const int HeaderLength = 20;
     private const uint PictureMark = 0x544c0103;
 
-    // Bound: some revisions' worth of pictures; a client that reads nothing loses its socket, and gets all again with select.
+    // Bound: some revisions' worth of pictures; a client that reads nothing loses its connection, and gets all again with select.
     private readonly Channel<(ReadOnlyMemory<byte> Text, RevisionFrame Frame, bool Asked)> _out =
         Channel.CreateBounded<(ReadOnlyMemory<byte>, RevisionFrame, bool)>(new BoundedChannelOptions(4 * InteractiveLoading.MaxFrames) { SingleReader = true });
-    private readonly byte[] _head = new byte[HeaderLength];
     private long _newest;
 
     /// <summary>Answers a command; set before <see cref="RunAsync"/>.</summary>
@@ -43,14 +42,14 @@ internal sealed class InteractiveSocket(WebSocket socket, InteractiveSeat seat)
     /// <summary>Queues a picture.</summary>
     public void Send(in RevisionFrame frame, bool asked) => Put((default, frame, asked));
 
-    /// <summary>Ends the socket.</summary>
+    /// <summary>Ends the connection.</summary>
     public void Close(string why)
     {
         Why = why;
         _out.Writer.TryComplete();
     }
 
-    /// <summary>Why the server ended the socket; null when the client did.</summary>
+    /// <summary>Why the server ended the connection; null when the client did.</summary>
     public string? Why { get; private set; }
 
     /// <summary>Runs until either side ends it.</summary>
@@ -61,16 +60,10 @@ internal sealed class InteractiveSocket(WebSocket socket, InteractiveSeat seat)
         var receiving = ReceiveAllAsync(stop.Token);
         await Task.WhenAny(sending, receiving).ConfigureAwait(false);
         _out.Writer.TryComplete();
-        if (socket.State is WebSocketState.Open or WebSocketState.CloseReceived)
+        if (carrier.IsOpen)
         {
-            try
-            {
-                await sending.ConfigureAwait(false);
-                await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, Why ?? "Closed.", CancellationToken.None).ConfigureAwait(false);
-            }
-            catch (Exception error) when (error is WebSocketException or IOException)
-            {
-            }
+            await sending.ConfigureAwait(false);
+            await carrier.CloseAsync(Why ?? "Closed.").ConfigureAwait(false);
         }
         await stop.CancelAsync().ConfigureAwait(false);
         await receiving.ConfigureAwait(false);
@@ -85,53 +78,48 @@ internal sealed class InteractiveSocket(WebSocket socket, InteractiveSeat seat)
 
     private async Task SendAllAsync(CancellationToken cancel)
     {
+        var picture = new ArrayBufferWriter<byte>(64 * 1024);
         try
         {
             await foreach (var (text, frame, asked) in _out.Reader.ReadAllAsync(cancel).ConfigureAwait(false))
             {
                 if (!text.IsEmpty)
                 {
-                    await socket.SendAsync(text, WebSocketMessageType.Text, true, cancel).ConfigureAwait(false);
+                    await carrier.SendAsync(text, isText: true, cancel).ConfigureAwait(false);
                 }
                 else if (asked || frame.Revision >= Volatile.Read(ref _newest))
                 {
-                    BinaryPrimitives.WriteUInt32BigEndian(_head, PictureMark);
-                    BinaryPrimitives.WriteUInt32BigEndian(_head.AsSpan(4), (uint)frame.Revision);
-                    BinaryPrimitives.WriteUInt32BigEndian(_head.AsSpan(8), (uint)frame.Index);
-                    BinaryPrimitives.WriteUInt32BigEndian(_head.AsSpan(12), (uint)Math.Round(seat.TimeOf(frame).TotalMilliseconds));
-                    _head[16] = (byte)frame.Pass;
-                    await socket.SendAsync(_head, WebSocketMessageType.Binary, false, cancel).ConfigureAwait(false);
-                    await socket.SendAsync(frame.Encoded, WebSocketMessageType.Binary, true, cancel).ConfigureAwait(false);
+                    picture.ResetWrittenCount();
+                    Write(frame, picture);
+                    await carrier.SendAsync(picture.WrittenMemory, isText: false, cancel).ConfigureAwait(false);
                 }
             }
         }
         catch (Exception error) when (error is WebSocketException or OperationCanceledException or IOException)
         {
+            if (error is IOException)
+                Why ??= error.Message;
         }
+    }
+
+    private void Write(in RevisionFrame frame, ArrayBufferWriter<byte> to)
+    {
+        var head = to.GetSpan(HeaderLength)[..HeaderLength];
+        head.Clear();
+        BinaryPrimitives.WriteUInt32BigEndian(head, PictureMark);
+        BinaryPrimitives.WriteUInt32BigEndian(head[4..], (uint)frame.Revision);
+        BinaryPrimitives.WriteUInt32BigEndian(head[8..], (uint)frame.Index);
+        BinaryPrimitives.WriteUInt32BigEndian(head[12..], (uint)Math.Round(seat.TimeOf(frame).TotalMilliseconds));
+        head[16] = (byte)frame.Pass;
+        to.Advance(HeaderLength);
+        to.Write(frame.Encoded.Span);
     }
 
     private async Task ReceiveAllAsync(CancellationToken cancel)
     {
-        var message = new ArrayBufferWriter<byte>(4096);
         try
         {
-            while (true)
-            {
-                // A cancelled receive would abort the socket, and the client would never hear why it was closed.
-                var result = await socket.ReceiveAsync(message.GetMemory(4096), CancellationToken.None).AsTask().WaitAsync(cancel).ConfigureAwait(false);
-                if (result.MessageType == WebSocketMessageType.Close)
-                    return;
-                message.Advance(result.Count);
-                if (message.WrittenCount > MaxMessage)
-                {
-                    Close($"A message is longer than {MaxMessage} bytes.");
-                    return;
-                }
-                if (!result.EndOfMessage)
-                    continue;
-                await AnswerAsync(message.WrittenMemory, cancel).ConfigureAwait(false);
-                message.ResetWrittenCount();
-            }
+            Why ??= await carrier.ReceiveAllAsync(MaxMessage, AnswerAsync, cancel).ConfigureAwait(false);
         }
         catch (Exception error) when (error is WebSocketException or OperationCanceledException or IOException)
         {

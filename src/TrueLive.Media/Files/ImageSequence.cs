@@ -1,0 +1,117 @@
+using System.Globalization;
+using System.IO.Compression;
+using System.Text.RegularExpressions;
+
+namespace TrueLive.Media.Files;
+
+/// <summary>
+/// Numbered pictures (PNG or JPEG, all of one kind) in a folder or a ZIP, packed into one video file without coding them again. The
+/// order is that of the names with their numbers read as numbers. No name out of a ZIP is ever used as a path.
+/// </summary>
+public static partial class ImageSequence
+{
+    /// <summary>Frames per second of a sequence that nobody gives a rate.</summary>
+    public const double DefaultRate = 25;
+
+    /// <summary>Most pictures in a sequence.</summary>
+    public const int MaxPictures = 36_000;
+
+    private const long MaxPicture = 64L << 20;
+
+    /// <summary>Whether a path is a folder or a ZIP file.</summary>
+    public static bool Is(string path)
+    {
+        if (Directory.Exists(path))
+            return true;
+        if (!File.Exists(path))
+            return false;
+        using var file = File.OpenRead(path);
+        Span<byte> head = stackalloc byte[4];
+        return file.ReadAtLeast(head, 4, throwOnEndOfStream: false) == 4 && head.SequenceEqual("PK\u0003\u0004"u8);
+    }
+
+    /// <summary>Packs the pictures into a Matroska file.</summary>
+    /// <param name="path">Folder or ZIP file.</param>
+    /// <param name="rate">Frames per second, within 1..120.</param>
+    /// <param name="output">File to write.</param>
+    /// <param name="maxBytes">Bytes of pictures that are taken.</param>
+    /// <param name="cancel">Ends it.</param>
+    /// <exception cref="MediaFileException">No pictures, mixed kinds, over a limit, or not readable; the message says which.</exception>
+    public static async Task PackAsync(string path, double rate, string output, long maxBytes, CancellationToken cancel)
+    {
+        if (rate is not (>= 1 and <= 120))
+            throw new MediaFileException("The rate of a picture sequence must be within 1..120 frames per second.");
+        var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
+        try
+        {
+            if (Directory.Exists(path))
+            {
+                var files = new DirectoryInfo(path).EnumerateFiles().Where(f => !f.Attributes.HasFlag(FileAttributes.ReparsePoint)).ToArray();
+                await PackAsync(name, [.. files.Select(f => (f.Name, f.Length, (Func<Stream>)f.OpenRead))], rate, output, maxBytes, cancel).ConfigureAwait(false);
+                return;
+            }
+            using var zip = ZipFile.OpenRead(path);
+            await PackAsync(name, [.. zip.Entries.Select(e => (e.FullName, e.Length, (Func<Stream>)e.Open))], rate, output, maxBytes, cancel).ConfigureAwait(false);
+        }
+        catch (InvalidDataException broken)
+        {
+            throw new MediaFileException($"{name} cannot be read as a ZIP file: it is cut off or damaged.", broken);
+        }
+    }
+
+    private static async Task PackAsync(string name, IReadOnlyList<(string Name, long Length, Func<Stream> Open)> files, double rate, string output, long maxBytes, CancellationToken cancel)
+    {
+        var pictures = files.Select(f => (File: f, Kind: KindOf(f.Name))).Where(f => f.Kind is not null).ToArray();
+        if (pictures.Length == 0)
+            throw new MediaFileException($"{name} holds no PNG or JPEG pictures.");
+        if (pictures.Select(p => p.Kind).Distinct().Count() > 1)
+            throw new MediaFileException($"{name} holds both PNG and JPEG pictures. Leave one kind.");
+        if (pictures.Length > MaxPictures)
+            throw new MediaFileException($"{name} holds {pictures.Length} pictures; at most {MaxPictures} are taken.");
+        await using var child = FfmpegChild.Start(
+            "ffmpeg", ["-loglevel", "error", "-y", "-protocol_whitelist", "pipe", "-max_pixels", MediaFile.MaxPixels.ToString(CultureInfo.InvariantCulture), "-f", pictures[0].Kind!, "-framerate", rate.ToString(CultureInfo.InvariantCulture), "-i", "pipe:0",
+                "-c", "copy", "-fflags", "+bitexact", "-f", "matroska", "file:" + Path.GetFullPath(output)], TimeSpan.FromHours(1));
+        var left = maxBytes;
+        try
+        {
+            foreach (var ((entry, _, open), _) in pictures.OrderBy(p => Digits().Replace(p.File.Name, d => d.Value.PadLeft(20, '0')), StringComparer.Ordinal))
+            {
+                using var picture = open();
+                left -= await CopyAsync(picture, child.Input, Math.Min(MaxPicture, left), entry, cancel).ConfigureAwait(false);
+            }
+            child.Input.Close();
+        }
+        catch (IOException) when (!cancel.IsCancellationRequested)
+        {
+            throw new MediaFileException($"{name} cannot be read as pictures: {await child.ComplaintAsync().ConfigureAwait(false)}.");
+        }
+        if (await child.WaitAsync(cancel).ConfigureAwait(false) != 0)
+            throw new MediaFileException($"{name} cannot be read as pictures: {await child.ComplaintAsync().ConfigureAwait(false)}.");
+    }
+
+    // What a ZIP says about a picture's length may be a lie: what comes out of it counts.
+    private static async Task<long> CopyAsync(Stream from, Stream to, long most, string name, CancellationToken cancel)
+    {
+        var buffer = new byte[81920];
+        var total = 0L;
+        int read;
+        while ((read = await from.ReadAsync(buffer, cancel).ConfigureAwait(false)) > 0)
+        {
+            total += read;
+            if (total > most)
+                throw new MediaFileException($"{Path.GetFileName(name)} makes the pictures larger than the {most >> 20} MB that are left for them.");
+            await to.WriteAsync(buffer.AsMemory(0, read), cancel).ConfigureAwait(false);
+        }
+        return total;
+    }
+
+    [GeneratedRegex(@"\d{1,20}")]
+    private static partial Regex Digits();
+
+    private static string? KindOf(string name) => Path.GetFileName(name).StartsWith('.') ? null : Path.GetExtension(name).ToLowerInvariant() switch
+    {
+        ".png" => "png_pipe",
+        ".jpg" or ".jpeg" => "jpeg_pipe",
+        _ => null,
+    };
+}
