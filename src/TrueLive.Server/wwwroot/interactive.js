@@ -101,18 +101,27 @@ export function open(box, live) {
     if (!clip) return;
     const sentAt = performance.now();
     const trim = { start_s: Number(from.value), end_s: Number(to.value) };
+    // A picture may overtake the answer that says which revision it belongs to.
+    const arrived = new Map();
+    let number = null;
+    const tell = () => {
+      if (!arrived.has(number)) return;
+      clip.removeEventListener('picture', first);
+      words.textContent = `Revision ${number}: first picture here after ${ms(arrived.get(number) - sentAt)}.`;
+    };
+    const first = ({ detail }) => {
+      if (!arrived.has(detail.revision)) arrived.set(detail.revision, performance.now());
+      tell();
+    };
+    clip.addEventListener('picture', first);
     try {
       const { revision } = await clip.send(more.revision ? 'branch' : 'tweak', { prompt: prompt.value, strength: Number(strength.value), trim, playhead_s: at, ...more });
       against = more.revision ?? (shown && shown !== revision.number ? shown : against);
-      shown = revision.number;
-      const first = ({ detail }) => {
-        if (detail.revision !== revision.number) return;
-        clip.removeEventListener('picture', first);
-        words.textContent = `Revision ${revision.number}: first picture here after ${ms(performance.now() - sentAt)}.`;
-      };
-      clip.addEventListener('picture', first);
+      number = shown = revision.number;
+      tell();
       paintSoon();
     } catch (error) {
+      clip.removeEventListener('picture', first);
       words.textContent = error.message;
     }
   }
