@@ -12,7 +12,7 @@ internal static partial class SoakBench
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
     // One point every ten seconds.
-    private sealed record Sample(double Seconds, double Resident, double Allocated, double Reading, double Gen2, double Collections, double Frames, double P50, double P99, string Load,
+    private sealed record Sample(double Seconds, double Resident, double Allocated, double Gen2, double Collections, double Frames, double P50, double P99, string Load,
         double CpuSeconds, Dictionary<string, double> Cpu, Dictionary<string, double> Stages);
 
     public static async Task<int> RunAsync(Arguments arguments)
@@ -24,6 +24,7 @@ internal static partial class SoakBench
         var (load, busy) = (Machine.Load, await Machine.BusyCoresAsync(TimeSpan.FromSeconds(3)));
         await using var server = await ServerProcess.StartAsync("--max-sessions", $"{sessions}");
         using var http = new HttpClient { BaseAddress = new Uri(server.Address) };
+        var reading = await ReadingAsync(http);
         var scene = await NativeCaller.SceneAsync(sides[0], sides[1]);
         var callers = new List<NativeCaller>();
         for (var i = 0; i < sessions; i++)
@@ -46,15 +47,13 @@ internal static partial class SoakBench
                     points[i].Add((Time.GetElapsedTime(began, picture.SeenAt).TotalSeconds, delays[^1]));
                 }
             }
-            // The second reading shows what the first one allocated, the frames of its few milliseconds among it.
-            var reading = Sum(await http.GetStringAsync("/metrics"), Allocated);
-            samples.Add(Look(await http.GetStringAsync("/metrics"), reading, server.ProcessId, Time.GetElapsedTime(began).TotalSeconds, delays));
+            samples.Add(Look(await http.GetStringAsync("/metrics"), server.ProcessId, Time.GetElapsedTime(began).TotalSeconds, delays));
             Console.WriteLine($"{samples[^1].Seconds:0} s: {delays.Count / Interval.TotalSeconds:0.0} pictures/s, p50 {samples[^1].P50:0.0} p99 {samples[^1].P99:0.0} ms, RSS {samples[^1].Resident:0.0} MB, gen2 {samples[^1].Gen2:0}");
         }
         var lost = callers.Count(c => c.Peer.State != WebRtc.PeerState.Connected);
         foreach (var caller in callers)
             await caller.DisposeAsync();
-        var report = Report(samples, points, minutes, model, size, lost, load, busy);
+        var report = Report(samples, points, minutes, model, size, lost, load, busy, reading);
         Console.WriteLine();
         Console.WriteLine(report);
         if (arguments.Has("--write"))
@@ -66,8 +65,22 @@ internal static partial class SoakBench
 
     private static readonly string[] Stages = ["decode", "wait", "step", "send"];
 
-    private static Sample Look(string metrics, double before, int process, double seconds, List<double> delays) => new(
-        seconds, Machine.ResidentMegabytes(process), Sum(metrics, Allocated), Sum(metrics, Allocated) - before, Sum(metrics, "dotnet_gc_collections", "gen2"),
+    // Without sessions the server is at rest; the page is written anew when it is older than its cache.
+    private static async Task<double> ReadingAsync(HttpClient http)
+    {
+        var (least, before) = (double.MaxValue, 0.0);
+        for (var i = 0; i < 5; i++)
+        {
+            var now = Sum(await http.GetStringAsync("/metrics"), Allocated);
+            least = i > 1 ? Math.Min(least, now - before) : least;
+            before = now;
+            await Task.Delay(TimeSpan.FromSeconds(1), Time);
+        }
+        return least;
+    }
+
+    private static Sample Look(string metrics, int process, double seconds, List<double> delays) => new(
+        seconds, Machine.ResidentMegabytes(process), Sum(metrics, Allocated), Sum(metrics, "dotnet_gc_collections", "gen2"),
         Sum(metrics, "dotnet_gc_collections"), Sum(metrics, "truelive_frames_sent"), Statistics.Quantile(delays, 0.5), Statistics.Quantile(delays, 0.99), Machine.Load,
         Machine.CpuSeconds(process), Machine.CpuSecondsByThread(process), Stages.ToDictionary(s => s, s => Sum(metrics, "truelive_frame_stage_duration_seconds_sum", $"\"{s}\"")));
 
@@ -79,7 +92,7 @@ internal static partial class SoakBench
     [GeneratedRegex(@"^(\w+)(\{[^}]*\})? ([\d.eE+-]+)", RegexOptions.Multiline)]
     private static partial Regex SeriesLine();
 
-    private static string Report(List<Sample> samples, List<(double X, double Y)>[] points, double minutes, string model, string size, int lost, string load, double busy)
+    private static string Report(List<Sample> samples, List<(double X, double Y)>[] points, double minutes, string model, string size, int lost, string load, double busy, double reading)
     {
         // The first minutes fill pools and compile; a short run leaves out a sixth.
         var settled = Math.Min(300, minutes * 10);
@@ -109,9 +122,7 @@ internal static partial class SoakBench
             Line($"| session {i + 1}: pictures per second | {kept.Count / (last.Seconds - first.Seconds):0.0} |");
         }
         Line($"| resident memory, first, last, highest less lowest | {first.Resident:0.0} MB, {last.Resident:0.0} MB, {steady.Max(s => s.Resident) - steady.Min(s => s.Resident):0.0} MB |");
-        // Two readings a sample; the least is the one that the fewest frames fell into.
-        var reading = samples.Min(s => s.Reading);
-        Line($"| managed allocation per frame sent (n={frames:0}), without the metrics page | {(last.Allocated - first.Allocated - 2 * (steady.Count - 1) * reading) / frames:0} bytes |");
+        Line($"| managed allocation per frame sent (n={frames:0}), without the metrics page | {(last.Allocated - first.Allocated - (steady.Count - 1) * reading) / frames:0} bytes |");
         Line($"| the same with it; one reading of it | {(last.Allocated - first.Allocated) / frames:0} bytes; {reading / 1000:0} KB |");
         Line($"| mean time of a frame in each stage | {string.Join(", ", Stages.Select(s => $"{s} {(last.Stages[s] - first.Stages[s]) / frames * 1000:0.0} ms"))} |");
         Line($"| processor time of the server per frame sent, all threads | {(last.CpuSeconds - first.CpuSeconds) / frames * 1000:0.00} ms |");
@@ -119,7 +130,7 @@ internal static partial class SoakBench
             Line($"| · of that threads named \"{thread}\" | {used:0.00} ms |");
         Line($"| collections, of all generations; of generation 2 | {last.Collections - first.Collections:0}; {last.Gen2 - first.Gen2:0} |");
         Line("");
-        Line("Delay: from a picture being taken to its made one being decoded at the client; the error of the slope is estimated from means of 10 s. Allocation counts everything in the server's process; this run reads the metrics page twice every 10 s.");
+        Line("Delay: from a picture being taken to its made one being decoded at the client; the error of the slope is estimated from means of 10 s. Allocation counts everything in the server's process; this run reads the metrics page every 10 s; what one reading allocates was measured before the first session.");
         Line("");
         Line("| s | resident MB | delay p50 ms | p99 ms | frames sent | allocated MB | collections | gen 2 | load average |");
         Line("|---|---|---|---|---|---|---|---|---|");

@@ -11,5 +11,11 @@ var root = new RootCommand("TrueLive: live AI video on your own machine. Without
     BenchCommand.Make(),
 };
 string[] line = args.Length == 0 || (args[0].StartsWith('-') && args[0] is not ("-h" or "-?" or "--help" or "--version")) ? ["serve", .. args] : args;
-// A clip, the report of a probe and the streams of a server are finished when interrupted, which may take longer than the two seconds given to the others.
-return await root.Parse(line).InvokeAsync(line is ["clip" or "probe" or "serve", ..] ? new InvocationConfiguration { ProcessTerminationTimeout = null } : null);
+// A clip and the report of a probe are finished when interrupted, which may take far longer than the two seconds given to the others. Null leaves
+// the signal to whoever takes it: the server's host does, and without one the process is gone at once.
+return await root.Parse(line).InvokeAsync(line switch
+{
+    ["clip" or "probe", ..] => new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(30) },
+    ["serve", ..] => new InvocationConfiguration { ProcessTerminationTimeout = null },
+    _ => null,
+});

@@ -146,7 +146,7 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
         var picture = new Picture(options.Width, options.Height);
         var prompt = 0;
         var extended = false;
-        Task<(BoundaryFindings, bool)>? look = null;
+        Task<(BoundaryFindings, double)>? look = null;
         while (prompt < _plan.Prompts.Count && _plan.Prompts[prompt].Frame < _firstFrame)
             prompt++;
         for (var j = _firstFrame; j < _plan.Frames.Count; j++)
@@ -180,8 +180,8 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
                 look = Task.Run(LookBack, cancel);
             if (!extended && j == _plan.Frames.Count - 1)
             {
-                var (boundary, answered) = await look!.ConfigureAwait(false);
-                PhaseOrder.AppendLater(_plan, Later(answered), boundary);
+                var (boundary, delay) = await look!.ConfigureAwait(false);
+                PhaseOrder.AppendLater(_plan, Later(!double.IsNaN(delay)), boundary, delay);
                 extended = true;
             }
             if (options.Keep is { } keep && _plan.Phases.FirstOrDefault(p => p.EndFrame == j + 1) is { } over)
@@ -206,17 +206,18 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
     }
 
     /// <summary>Own boundaries, and whether the fast codes were answered at all (few re-draws: an estimate, not evidence).</summary>
-    private (BoundaryFindings Boundary, bool Answered) LookBack()
+    /// <summary>Own boundaries and the first estimate of the delay; NaN when nothing answers yet.</summary>
+    private (BoundaryFindings Boundary, double Delay) LookBack()
     {
         var copy = Locked(seen => seen.Copy());
         if (copy.Count < 60)
-            return (new BoundaryFindings(), false);
+            return (new BoundaryFindings(), double.NaN);
         var boundary = ProbeAnalysis.BoundaryOf(_plan, copy, double.NaN);
         var (test, seconds) = ProbeAnalysis.FirstLook(_plan, copy);
         _estimate = test.Z > 8
             ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"answers the codes (z {test.Z:0.0}), delay about {1000 * seconds:0} ms")
             : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"no clear answer to the fast codes yet (z {test.Z:0.0})");
-        return (boundary, test.Z > 8);
+        return (boundary, test.Z > 8 ? seconds : double.NaN);
     }
 
     private async Task WaitUntilAsync(int j, CancellationToken cancel)

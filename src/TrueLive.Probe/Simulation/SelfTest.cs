@@ -32,7 +32,8 @@ public static class SelfTest
         var fast = run.Plan.Append(PhaseKind.Fast, profile.Fast);
         run.Plan.Append(PhaseKind.Hold, profile.Hold);
         run.Advance(cancel);
-        PhaseOrder.AppendLater(run.Plan, profile, ProbeAnalysis.BoundaryOf(run.Plan, run.Seen, double.NaN));
+        var (first, lag) = ProbeAnalysis.FirstLook(run.Plan, run.Seen);
+        PhaseOrder.AppendLater(run.Plan, profile, ProbeAnalysis.BoundaryOf(run.Plan, run.Seen, double.NaN), first.Z > 8 ? lag : double.NaN);
         run.Advance(cancel);
         var findings = ProbeAnalysis.Analyse(run.Plan, run.Seen, effort, cancel);
         var verdict = DecisionRules.Judge(findings, new RunQuality());

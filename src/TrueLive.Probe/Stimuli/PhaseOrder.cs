@@ -7,18 +7,20 @@ internal static class PhaseOrder
 {
     /// <summary>
     /// Adds slow, control and blackout. Where the hold phase found clips, dwell is at least 1.5 clip lengths: shorter toggles would
-    /// fall between clips. A short control phase toggles faster, to collect the twenty responses that a verdict needs.
+    /// fall between clips. A short control phase toggles faster, to collect the twenty responses that a verdict needs, and all grow by
+    /// the delay (seconds; NaN when unknown): the answers to its last events come after the end.
     /// </summary>
-    public static void AppendLater(StimulusPlan plan, ProbeProfile profile, BoundaryFindings boundary)
+    public static void AppendLater(StimulusPlan plan, ProbeProfile profile, BoundaryFindings boundary, double delay)
     {
+        var answer = double.IsNaN(delay) ? 0 : Math.Ceiling(Math.Clamp(delay - 1, 0, 12));
         var scale = boundary is { Found: true, Period: > 1.4 } ? Math.Min(6, 1.5 * boundary.Period / 2.2) : 1;
         var control = scale == 1 ? Math.Min(1, profile.Control / (25 * 4.1)) : scale;
         var longer = Math.Min(2.0, scale);
         var later = new List<(PhaseKind Kind, double Seconds, double Scale)>
         {
-            (PhaseKind.Slow, profile.Slow * longer, scale),
-            (PhaseKind.Control, profile.Control * longer, control),
-            (PhaseKind.Blackout, profile.Blackout, 1),
+            (PhaseKind.Slow, Longer(profile.Slow * longer), scale),
+            (PhaseKind.Control, Longer(profile.Control * longer), control),
+            (PhaseKind.Blackout, Longer(profile.Blackout), 1),
         };
         var order = plan.Seed.Stream("order");
         while (later.Count > 0)
@@ -28,5 +30,7 @@ internal static class PhaseOrder
                 plan.Append(later[next].Kind, later[next].Seconds, later[next].Scale);
             later.RemoveAt(next);
         }
+
+        double Longer(double seconds) => seconds > 0 ? seconds + answer : 0;
     }
 }

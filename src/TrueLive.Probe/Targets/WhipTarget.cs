@@ -19,10 +19,10 @@ namespace TrueLive.Probe.Targets;
 /// <param name="isTrueLive">The server is TrueLive's: prompts go through its API.</param>
 /// <param name="key">Bearer token; null for none.</param>
 /// <param name="time">The run's clock.</param>
-public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeProvider time) : IProbeTarget
+/// <param name="inserted">How long each frame that comes back is held before it is decoded: a known difference to check the instrument by.</param>
+public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeProvider time, TimeSpan inserted = default) : IProbeTarget
 {
-    private const int MaxWaiting = 60;
-    private readonly Queues.Channel<Coded> _coded = Queues.Channel.CreateBounded<Coded>(new Queues.BoundedChannelOptions(MaxWaiting) { SingleReader = true });
+    private readonly Queues.Channel<Coded> _coded = Queues.Channel.CreateBounded<Coded>(new Queues.BoundedChannelOptions(60 + (int)(60 * inserted.TotalSeconds)) { SingleReader = true });
     private readonly FramePool _pool = new("probe WebRTC", 32);
     private readonly VideoDecoder _decoder = new();
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(10), MaxResponseContentBufferSize = 1 << 20 };
@@ -32,7 +32,7 @@ public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeP
     private int _keyFrameAsked;
 
     /// <inheritdoc/>
-    public string Description => $"{(isTrueLive ? "truelive" : "whip")} {new UriBuilder(endpoint) { UserName = "", Password = "", Query = "" }.Uri}";
+    public string Description => $"{(isTrueLive ? "truelive" : "whip")} {new UriBuilder(endpoint) { UserName = "", Password = "", Query = "" }.Uri}{(inserted == default ? "" : $", {inserted.TotalMilliseconds:0} ms inserted")}";
 
     /// <inheritdoc/>
     public bool TakesPrompts => _session is not null;
@@ -88,6 +88,8 @@ public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeP
         {
             if (!_coded.Reader.TryRead(out var coded))
                 continue;
+            if (inserted - time.GetElapsedTime(coded.Arrived) is var wait && wait > TimeSpan.Zero)
+                await Task.Delay(wait, time, cancel).ConfigureAwait(false);
             var picture = _decoder.Decode(coded.Frame, _pool);
             ArrayPool<byte>.Shared.Return(coded.Buffer);
             if (picture is not null)
@@ -138,13 +140,13 @@ public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeP
     {
         var buffer = ArrayPool<byte>.Shared.Rent(frame.Data.Length);
         frame.Data.CopyTo(buffer);
-        if (_coded.Writer.TryWrite(new Coded(buffer, frame.Data.Length, frame.Codec, frame.RtpTime, frame.KeyFrame, frame.Colour)))
+        if (_coded.Writer.TryWrite(new Coded(buffer, frame.Data.Length, frame.Codec, frame.RtpTime, frame.KeyFrame, frame.Colour, time.GetTimestamp())))
             return;
         ArrayPool<byte>.Shared.Return(buffer);
         _client?.Peer.RequestKeyFrame();
     }
 
-    private readonly record struct Coded(byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool KeyFrame, ColourSpace? Colour)
+    private readonly record struct Coded(byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool KeyFrame, ColourSpace? Colour, long Arrived)
     {
         public EncodedFrame Frame => new() { Codec = Codec, Data = Buffer.AsSpan(0, Length), RtpTime = RtpTime, KeyFrame = KeyFrame, Colour = Colour };
     }

@@ -29,6 +29,7 @@ export function open(box, live) {
   let playing = true;
   let left = false;
   let tweaking = 0;
+  let tweaks = 0;
 
   const canvas = h('canvas', { width: 512, height: 288, role: 'img', 'aria-label': 'The clip' });
   const playhead = h('input', { type: 'range', min: 0, max: 1, step: 0.01, value: 0, 'aria-label': 'Playhead', oninput: () => ((playing = false), (at = Number(playhead.value)), label()) });
@@ -81,8 +82,10 @@ export function open(box, live) {
       bench.hidden = false;
       bench.querySelector('.bench-picture').before(words);
       words.textContent = `${length.toFixed(1)} s, ${clip.clip.source.frames} frames.`;
+      const before = tweaks;
       await clip.send('select', { revision: 0 }).catch(() => {});
-      if (prompt.value) tweak();
+      // What was typed meanwhile may have been sent already: twice would give up the first.
+      if (prompt.value && tweaks === before) later();
       prompt.focus();
     } catch (error) {
       words.textContent = '';
@@ -99,20 +102,30 @@ export function open(box, live) {
 
   async function tweak(more = {}) {
     if (!clip) return;
+    tweaks++;
     const sentAt = performance.now();
     const trim = { start_s: Number(from.value), end_s: Number(to.value) };
+    // A picture may overtake the answer that says which revision it belongs to.
+    const arrived = new Map();
+    let number = null;
+    const tell = () => {
+      if (!arrived.has(number)) return;
+      clip.removeEventListener('picture', first);
+      words.textContent = `Revision ${number}: first picture here after ${ms(arrived.get(number) - sentAt)}.`;
+    };
+    const first = ({ detail }) => {
+      if (!arrived.has(detail.revision)) arrived.set(detail.revision, performance.now());
+      tell();
+    };
+    clip.addEventListener('picture', first);
     try {
       const { revision } = await clip.send(more.revision ? 'branch' : 'tweak', { prompt: prompt.value, strength: Number(strength.value), trim, playhead_s: at, ...more });
       against = more.revision ?? (shown && shown !== revision.number ? shown : against);
-      shown = revision.number;
-      const first = ({ detail }) => {
-        if (detail.revision !== revision.number) return;
-        clip.removeEventListener('picture', first);
-        words.textContent = `Revision ${revision.number}: first picture here after ${ms(performance.now() - sentAt)}.`;
-      };
-      clip.addEventListener('picture', first);
+      number = shown = revision.number;
+      tell();
       paintSoon();
     } catch (error) {
+      clip.removeEventListener('picture', first);
       words.textContent = error.message;
     }
   }
