@@ -51,7 +51,9 @@ internal static class LiveBench
         await ReadyAsync(network, ours.Address);
         var servers = new Dictionary<string, (string Address, int Process)>
         {
-            [Ours] = (ours.Address, ours.ProcessId), [Aiortc] = (aiortc.Address, aiortc.ProcessId), [GStreamer] = (gstreamer.Address, gstreamer.ProcessId),
+            [Ours] = (ours.Address, ours.ProcessId),
+            [Aiortc] = (aiortc.Address, aiortc.ProcessId),
+            [GStreamer] = (gstreamer.Address, gstreamer.ProcessId),
         };
         using var playwright = await Playwright.CreateAsync();
         await using var browser = await LaunchAsync(playwright, network);

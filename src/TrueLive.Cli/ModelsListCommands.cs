@@ -40,8 +40,20 @@ internal static class ModelsListCommands
             {
                 ModelsCommand.Print(new
                 {
-                    m.Id, m.Version, m.Title, m.Description, m.Licence, m.Folder, m.File, m.Sha256, Sizes = model.Info.Sizes, model.Tensors,
-                    States = m.States.Select(s => new { s.Input, s.Output }), m.ReferenceImage, model.Info.Looks, m.Measured,
+                    m.Id,
+                    m.Version,
+                    m.Title,
+                    m.Description,
+                    m.Licence,
+                    m.Folder,
+                    m.File,
+                    m.Sha256,
+                    Sizes = model.Info.Sizes,
+                    model.Tensors,
+                    States = m.States.Select(s => new { s.Input, s.Output }),
+                    m.ReferenceImage,
+                    model.Info.Looks,
+                    m.Measured,
                 });
                 return Task.FromResult(0);
             }

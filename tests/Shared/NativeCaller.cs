@@ -126,12 +126,10 @@ internal sealed class NativeCaller : IAsyncDisposable
         var stamp = frame.RtpTime - (uint)offset;
         lock (_sent)
         {
-            foreach (var sent in _sent)
-            {
-                // Either clock may be rounded on the way; frames are 3000 apart.
-                if (sent.At != 0 && Math.Abs((int)(sent.Stamp - stamp)) < 900)
-                    Pictures.Enqueue(new Returned(sent.Sent, sent.At, _time.GetTimestamp(), MovingScene.ReadNumber(picture) % Round));
-            }
+            // Either clock may be rounded on the way, and late frames are sent close together: the nearest is meant.
+            var sent = _sent.Where(s => s.At != 0).MinBy(s => Math.Abs((int)(s.Stamp - stamp)));
+            if (sent.At != 0 && Math.Abs((int)(sent.Stamp - stamp)) < 900)
+                Pictures.Enqueue(new Returned(sent.Sent, sent.At, _time.GetTimestamp(), MovingScene.ReadNumber(picture) % Round));
         }
     }
 

@@ -42,7 +42,11 @@ public sealed class Browser : IAsyncLifetime
     {
         var context = await _browser!.NewContextAsync(new BrowserNewContextOptions
         {
-            Permissions = ["camera"], IgnoreHTTPSErrors = true, ViewportSize = new ViewportSize { Width = width, Height = height }, ColorScheme = theme, AcceptDownloads = true,
+            Permissions = ["camera"],
+            IgnoreHTTPSErrors = true,
+            ViewportSize = new ViewportSize { Width = width, Height = height },
+            ColorScheme = theme,
+            AcceptDownloads = true,
         });
         if (script is not null)
             await context.AddInitScriptAsync(script);

@@ -201,8 +201,15 @@ internal static class Seeds
         var found = ProbeAnalysis.Analyse(run.Plan, run.Seen, new AnalysisEffort(16, 1, true));
         var about = new RunSection
         {
-            Id = "20260101-000000-ab", Utc = DateTimeOffset.UnixEpoch, Profile = "quick", Validity = "VALID", Evidence = "E1",
-            Target = "simulated", Version = "0", Commitment = "00", Configuration = "-",
+            Id = "20260101-000000-ab",
+            Utc = DateTimeOffset.UnixEpoch,
+            Profile = "quick",
+            Validity = "VALID",
+            Evidence = "E1",
+            Target = "simulated",
+            Version = "0",
+            Commitment = "00",
+            Configuration = "-",
         };
         var report = RunFolder.Report(about, run.Plan, found, DecisionRules.Judge(found, new RunQuality()));
         return JsonSerializer.SerializeToUtf8Bytes(report, ProbeReport.Json);

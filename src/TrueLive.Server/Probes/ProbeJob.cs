@@ -59,9 +59,13 @@ internal sealed class ProbeJob(string id, string target, string profile, string 
                     var (seconds, total) = (Number(said, "seconds") ?? 0, Number(said, "total") ?? 0);
                     Change(v => v with
                     {
-                        Phase = Text(said, "phase") ?? v.Phase, Sending = Text(said, "sends"), Seconds = seconds, Total = total,
+                        Phase = Text(said, "phase") ?? v.Phase,
+                        Sending = Text(said, "sends"),
+                        Seconds = seconds,
+                        Total = total,
                         Done = total > 0 ? Math.Round(Math.Clamp(seconds / total, 0, 1), 4) : 0,
-                        Received = (long?)Number(said, "received"), Estimates = Text(said, "estimate") ?? v.Estimates,
+                        Received = (long?)Number(said, "received"),
+                        Estimates = Text(said, "estimate") ?? v.Estimates,
                     });
                     break;
                 case "done":
@@ -93,8 +97,11 @@ internal sealed class ProbeJob(string id, string target, string profile, string 
         }
         Change(v => v with
         {
-            State = state.ToString().ToLowerInvariant(), Error = Error, Done = state == ProbeState.Done ? 1 : v.Done,
-            ReportHtml = state == ProbeState.Done ? $"/v1/probes/{id}/report.html" : null, ReportJson = state == ProbeState.Done ? $"/v1/probes/{id}/report.json" : null,
+            State = state.ToString().ToLowerInvariant(),
+            Error = Error,
+            Done = state == ProbeState.Done ? 1 : v.Done,
+            ReportHtml = state == ProbeState.Done ? $"/v1/probes/{id}/report.html" : null,
+            ReportJson = state == ProbeState.Done ? $"/v1/probes/{id}/report.json" : null,
         });
     }
 

@@ -21,7 +21,9 @@ internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time
 
     private static readonly Dictionary<string, TimeSpan> Limits = new()
     {
-        ["quick"] = TimeSpan.FromMinutes(12), ["standard"] = TimeSpan.FromMinutes(40), ["deep"] = TimeSpan.FromMinutes(100),
+        ["quick"] = TimeSpan.FromMinutes(12),
+        ["standard"] = TimeSpan.FromMinutes(40),
+        ["deep"] = TimeSpan.FromMinutes(100),
     };
 
     private readonly ConcurrentDictionary<string, ProbeJob> _jobs = new();

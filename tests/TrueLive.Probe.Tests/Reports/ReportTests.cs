@@ -23,8 +23,18 @@ public sealed class WrittenRun : IDisposable
         var configuration = RunFolder.Configuration(profile);
         Report = RunFolder.Write(Folder, RunFolder.Report(new RunSection
         {
-            Id = "test", Utc = DateTimeOffset.UnixEpoch, Profile = "test", Validity = "VALID", Evidence = "E4", Target = "a <simulated> stream", Version = "0",
-            Commitment = seed.Commit(configuration), Configuration = configuration, Seed = seed.Hex, TakesPrompts = true, Redraws = 99,
+            Id = "test",
+            Utc = DateTimeOffset.UnixEpoch,
+            Profile = "test",
+            Validity = "VALID",
+            Evidence = "E4",
+            Target = "a <simulated> stream",
+            Version = "0",
+            Commitment = seed.Commit(configuration),
+            Configuration = configuration,
+            Seed = seed.Hex,
+            TakesPrompts = true,
+            Redraws = 99,
         }, run.Plan, found, verdict), run.Plan, run.Seen, found);
     }
 

@@ -85,7 +85,15 @@ public sealed class RequirementTests
     {
         Run = new RunSection
         {
-            Id = "r", Utc = default, Profile = "quick", Validity = "VALID", Evidence = "E4", Target = "t", Version = "0", Commitment = "c", Configuration = "c",
+            Id = "r",
+            Utc = default,
+            Profile = "quick",
+            Validity = "VALID",
+            Evidence = "E4",
+            Target = "t",
+            Version = "0",
+            Commitment = "c",
+            Configuration = "c",
         },
         Verdict = new VerdictSection(tier, "B", "good", [], "sentence", [], ["a longer run"]),
         Metrics = new Dictionary<string, Metric> { ["delay.D95"] = new() { Value = (low + high) / 2, Unit = "ms", Ci95 = [low, high], N = 100 } },

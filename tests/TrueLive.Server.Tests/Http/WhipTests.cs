@@ -138,7 +138,9 @@ public sealed class WhipTests
 
     private static string Offer() => new SdpOffer(new MediaPreferences(), new TransportDescription
     {
-        IceUfrag = "aaaa", IcePassword = "0123456789012345678901", Fingerprint = "sha-256 " + string.Join(':', Enumerable.Repeat("AA", 32)),
+        IceUfrag = "aaaa",
+        IcePassword = "0123456789012345678901",
+        Fingerprint = "sha-256 " + string.Join(':', Enumerable.Repeat("AA", 32)),
     }).Text;
 
     private static string? State(RunningServer server, string id) =>
