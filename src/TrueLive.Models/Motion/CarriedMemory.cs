@@ -1,5 +1,5 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using TrueLive.Core.Frames;
 
 namespace TrueLive.Models.Motion;
@@ -53,52 +53,64 @@ internal sealed class CarriedMemory(int width, int height)
     /// <param name="to">Planes for the next step.</param>
     public void Carry(ReadOnlySpan<float> from, Span<float> to)
     {
-        for (var plane = 0; plane + width * height <= from.Length; plane += width * height)
+        for (var row = 0; row < _motion.Rows; row++)
         {
-            var source = from.Slice(plane, width * height);
-            var target = to.Slice(plane, width * height);
-            for (var row = 0; row < _motion.Rows; row++)
-                for (var column = 0; column < _motion.Columns; column++)
-                    Move(source, target, column * BlockMotion.Block, row * BlockMotion.Block, _motion.Motion[row * _motion.Columns + column]);
+            var motions = _motion.Motion.AsSpan(row * _motion.Columns, _motion.Columns);
+            // Neighbours of one motion are moved together.
+            for (int column = 0, run; column < motions.Length; column += run)
+            {
+                run = motions[column..].IndexOfAnyExcept(motions[column]) is > 0 and var other ? other : motions.Length - column;
+                var x = column * BlockMotion.Block;
+                for (var plane = 0; plane + width * height <= from.Length; plane += width * height)
+                    Move(from.Slice(plane, width * height), to.Slice(plane, width * height), x, row * BlockMotion.Block, Math.Min(run * BlockMotion.Block, width - x), motions[column]);
+            }
         }
     }
 
-    private void Move(ReadOnlySpan<float> source, Span<float> target, int x, int y, (sbyte X, sbyte Y) motion)
+    private void Move(ReadOnlySpan<float> source, Span<float> target, int x, int y, int w, (sbyte X, sbyte Y) motion)
     {
-        int w = Math.Min(BlockMotion.Block, width - x), h = Math.Min(BlockMotion.Block, height - y);
-        if (motion == default)
-        {
-            for (var i = 0; i < h; i++)
-                source.Slice((y + i) * width + x, w).CopyTo(target[((y + i) * width + x)..]);
-            return;
-        }
         int fromX = x + (motion.X >> 2), fromY = y + (motion.Y >> 2);
         float partX = (motion.X & 3) / 4f, partY = (motion.Y & 3) / 4f;
-        var inside = fromX >= 0 && fromX + w < width;
-        for (var i = 0; i < h; i++)
+        // Between these both neighbours of a sample are in the picture.
+        int first = Math.Clamp(-fromX, 0, w), end = Math.Clamp(width - 1 - fromX, first, w);
+        for (var i = 0; i < Math.Min(BlockMotion.Block, height - y); i++)
         {
             var upper = source.Slice(Math.Clamp(fromY + i, 0, height - 1) * width, width);
             var lower = source.Slice(Math.Clamp(fromY + i + 1, 0, height - 1) * width, width);
             var into = target.Slice((y + i) * width + x, w);
-            var at = 0;
-            if (inside)
-            {
-                ref var a = ref Unsafe.AsRef(in upper[fromX]);
-                ref var b = ref Unsafe.AsRef(in lower[fromX]);
-                for (; at + Vector<float>.Count <= w; at += Vector<float>.Count)
-                {
-                    var top = Between(Vector.LoadUnsafe(ref a, (nuint)at), Vector.LoadUnsafe(ref a, (nuint)at + 1), partX);
-                    var bottom = Between(Vector.LoadUnsafe(ref b, (nuint)at), Vector.LoadUnsafe(ref b, (nuint)at + 1), partX);
-                    Between(top, bottom, partY).CopyTo(into[at..]);
-                }
-            }
-            for (; at < w; at++)
+            for (var at = 0; at < first; at++)
+                into[at] = upper[0] + (lower[0] - upper[0]) * partY;
+            for (var at = end; at < w; at++)
             {
                 int left = Math.Clamp(fromX + at, 0, width - 1), right = Math.Clamp(fromX + at + 1, 0, width - 1);
                 var top = upper[left] + (upper[right] - upper[left]) * partX;
-                var bottom = lower[left] + (lower[right] - lower[left]) * partX;
-                into[at] = top + (bottom - top) * partY;
+                into[at] = top + (lower[left] + (lower[right] - lower[left]) * partX - top) * partY;
             }
+            if (first == end)
+                continue;
+            if ((motion.X & 3 | motion.Y & 3) == 0)
+                upper[(fromX + first)..(fromX + end)].CopyTo(into[first..]);
+            else
+                Blend(upper[(fromX + first)..], lower[(fromX + first)..], into[first..end], partX, partY);
+        }
+    }
+
+    // The samples of both rows are one longer than the result.
+    private static void Blend(ReadOnlySpan<float> upper, ReadOnlySpan<float> lower, Span<float> into, float partX, float partY)
+    {
+        ref var a = ref MemoryMarshal.GetReference(upper);
+        ref var b = ref MemoryMarshal.GetReference(lower);
+        var at = 0;
+        for (; at + Vector<float>.Count <= into.Length; at += Vector<float>.Count)
+        {
+            var top = Between(Vector.LoadUnsafe(ref a, (nuint)at), Vector.LoadUnsafe(ref a, (nuint)at + 1), partX);
+            var bottom = Between(Vector.LoadUnsafe(ref b, (nuint)at), Vector.LoadUnsafe(ref b, (nuint)at + 1), partX);
+            Between(top, bottom, partY).CopyTo(into[at..]);
+        }
+        for (; at < into.Length; at++)
+        {
+            var top = upper[at] + (upper[at + 1] - upper[at]) * partX;
+            into[at] = top + (lower[at] + (lower[at + 1] - lower[at]) * partX - top) * partY;
         }
     }
 

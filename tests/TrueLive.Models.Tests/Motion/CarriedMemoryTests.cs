@@ -7,7 +7,7 @@ public sealed class CarriedMemoryTests
 {
     private readonly FramePool _pool = new("motion test", 4);
 
-    private VideoFrame Picture(int width, int height, int dx, int dy)
+    private VideoFrame Picture(int width, int height, double dx, double dy)
     {
         var frame = _pool.Rent(width, height);
         for (var y = 0; y < height; y++)
@@ -62,5 +62,25 @@ public sealed class CarriedMemoryTests
         carried.Carry(planes, a);
         other.Carry(planes, b);
         Assert.Equal(a, b);
+    }
+
+    [Theory]
+    [InlineData(0.5, 0.25)]
+    [InlineData(-3.5, 2.0)]
+    [InlineData(0.0, -0.75)]
+    public void Parts_of_pixels_are_blended(double dx, double dy)
+    {
+        const int Width = 200, Height = 136;
+        var carried = new CarriedMemory(Width, Height);
+        using var first = Picture(Width, Height, 0, 0);
+        using var second = Picture(Width, Height, dx, dy);
+        carried.Push(first);
+        Assert.True(carried.Push(second));
+        float[] planes = Planes(first), wanted = Planes(second), moved = new float[planes.Length];
+        carried.Carry(planes, moved);
+        double with = 0, without = 0;
+        for (var i = 0; i < moved.Length; i++)
+            (with, without) = (with + Math.Abs(moved[i] - wanted[i]), without + Math.Abs(planes[i] - wanted[i]));
+        Assert.InRange(with / without, 0, 0.6);
     }
 }
