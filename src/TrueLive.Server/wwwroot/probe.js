@@ -136,6 +136,7 @@ export function open(box, live) {
 
 // The one picture: what was sent as a row of ticks, what came back as the same ticks, moved by the measured delay.
 function picture(verdict, metrics) {
+  if (verdict.sentence.startsWith('INVALID')) return h('p.note', {}, 'Nothing is drawn of a run that is not valid; its figures are below, to see what was wrong.');
   const live = /^(TIER 3|T3|LIVE|HYBRID|PARTIAL|PROMPT_STREAM)/.test(verdict.tier) || verdict.sentence.startsWith('TIER 3');
   const delay = metrics['delay.D50']?.value ?? null;
   const answered = live && delay !== null;
