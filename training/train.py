@@ -40,7 +40,7 @@ class Photos:
 
     def sequence(self, size, frames, rng):
         """[T,3,size,size] in 0..1 of one photo under a pan (or still), and the pan (x, y) in pixels a frame: whole ones up to 5,
-        a quarter of them (where training asks for odd sizes of step) half ones, sampled from a picture of twice the size."""
+        and in training, three times in ten, half ones, from a picture of twice the size."""
         p = rng.choice(self.pictures)
         zoom = rng.uniform(0.55, 1.25)
         fine = self.fine and rng.random() < 0.3

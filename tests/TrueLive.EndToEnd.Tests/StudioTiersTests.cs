@@ -50,7 +50,7 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.Page.ClickAsync("[data-revision='1'] >> text=Branch");
         await page.UntilAsync("document.querySelector('[data-revision=\"3\"]')", 40);
         await page.Page.ClickAsync("[data-revision='2'] >> text=Export");
-        await page.UntilAsync("document.querySelector('#tweak-words').textContent.includes('becomes a clip')");
+        await page.UntilAsync("document.querySelector('#export-words').textContent.includes('becomes a clip')");
     }
 
     [Fact]

@@ -41,8 +41,6 @@ internal sealed class BlockMotion
     private readonly int _height;
     private readonly int _stride;
     private readonly int _coarseStride;
-    private readonly int _costSide = 2 * Fine + 3;
-    private readonly int[] _costs;
     private readonly Vote[] _votes;
     private readonly int[] _tally = new int[(2 * Reach + 1) * (2 * Reach + 1)];
     private byte[] _now;
@@ -62,7 +60,6 @@ internal sealed class BlockMotion
         _coarseNow = new byte[_coarseStride * (height / CoarseStep + 2 * CoarseBorder + CoarseWindow)];
         _coarseBefore = new byte[_coarseNow.Length];
         _votes = new Vote[Columns * Rows];
-        _costs = new int[_costSide * _costSide];
         Motion = new (sbyte X, sbyte Y)[Columns * Rows];
     }
 
@@ -100,6 +97,13 @@ internal sealed class BlockMotion
             }
         }
         Extend(_coarseNow, w, h, CoarseBorder, _coarseStride);
+    }
+
+    /// <summary>Writes the luma of the last picture, rows without padding.</summary>
+    public void CopyLast(Span<byte> into)
+    {
+        for (var y = 0; y < _height; y++)
+            _now.AsSpan((y + Border) * _stride + Border, _width).CopyTo(into[(y * _width)..]);
     }
 
     /// <summary>Compares the last two pictures and fills <see cref="Motion"/>. False when nothing moves.</summary>

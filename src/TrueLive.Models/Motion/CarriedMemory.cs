@@ -13,18 +13,15 @@ namespace TrueLive.Models.Motion;
 internal sealed class CarriedMemory(int width, int height)
 {
     private readonly BlockMotion _motion = new(width, height);
-    private readonly byte[] _luma = new byte[width * height];
     private bool _known;
 
     /// <summary>Bytes of a snapshot.</summary>
-    public int SnapshotLength => 1 + _luma.Length;
+    public int SnapshotLength => 1 + width * height;
 
     /// <summary>Takes the picture of the next step. True when its content moved since the picture before, and the memory must too.</summary>
     public bool Push(VideoFrame picture)
     {
-        for (var y = 0; y < height; y++)
-            picture.Y.Slice(y * picture.StrideY, width).CopyTo(_luma.AsSpan(y * width));
-        _motion.Push(_luma, width);
+        _motion.Push(picture.Y, picture.StrideY);
         var moved = _known && _motion.Search();
         _known = true;
         return moved;
@@ -37,15 +34,14 @@ internal sealed class CarriedMemory(int width, int height)
     public void Snapshot(Span<byte> into)
     {
         into[0] = _known ? (byte)1 : (byte)0;
-        _luma.CopyTo(into[1..]);
+        _motion.CopyLast(into[1..]);
     }
 
     /// <summary>Goes on from a snapshot.</summary>
     public void Restore(ReadOnlySpan<byte> from)
     {
         _known = from[0] != 0;
-        from.Slice(1, _luma.Length).CopyTo(_luma);
-        _motion.Push(_luma, width);
+        _motion.Push(from.Slice(1, width * height), width);
     }
 
     /// <summary>Moves planes of the picture's size as <see cref="Push"/> found it.</summary>

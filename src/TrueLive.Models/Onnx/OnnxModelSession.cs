@@ -248,6 +248,8 @@ internal sealed class OnnxModelSession : IModelSession
         }
         catch (OnnxRuntimeException e)
         {
+            // The memory is still that of the picture before: it cannot be moved from the one that failed.
+            _carried?.Reset();
             var why = _run.Terminate ? $"a step took more than {MaxStep.TotalSeconds:0} s" : e.Message.ReplaceLineEndings(" ");
             throw new ModelStepException($"{_model.Info.Id} failed at {Width}x{Height}: {why}", e);
         }

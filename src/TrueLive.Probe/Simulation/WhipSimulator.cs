@@ -186,9 +186,7 @@ public sealed class WhipSimulator : IDisposable
                     continue;
                 using var frame = pool.Rent(Picture.AnalysisWidth, Picture.AnalysisHeight);
                 PictureFrames.Write(picture, frame);
-                encoder.SetBitrate(peer.TargetBitrate);
-                if (peer.CanSendVideo && encoder.TryEncode(frame, Interlocked.Exchange(ref _keyFrameAsked, 0) == 1, (uint)(n * 3000L), out var encoded))
-                    peer.SendVideo(encoded);
+                Send(peer, encoder, frame, (uint)(n * 3000L));
             }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
@@ -198,6 +196,13 @@ public sealed class WhipSimulator : IDisposable
         {
             encoder?.Dispose();
         }
+    }
+
+    private void Send(PeerConnection peer, VideoEncoder encoder, VideoFrame frame, uint timestamp)
+    {
+        encoder.SetBitrate(peer.TargetBitrate);
+        if (peer.CanSendVideo && encoder.TryEncode(frame, Interlocked.Exchange(ref _keyFrameAsked, 0) == 1, timestamp, out var encoded))
+            peer.SendVideo(encoded);
     }
 
     private static bool Draw(in LiveShown shown, StimulusRenderer renderer, StimulusPlan footage, Look look, Picture picture)

@@ -40,6 +40,7 @@ export function open(box, live) {
   const mode = h('select', { id: 'compare-mode', 'aria-label': 'How to look', onchange: () => draw() }, new Option('Only A', 'a'), new Option('A | B wipe', 'wipe'), new Option('Difference', 'difference'), new Option('Onion skin', 'onion'));
   const wipe = h('input', { type: 'range', min: 0, max: 100, value: 50, 'aria-label': 'Where A ends and B begins' });
   const words = h('p.note.num', { id: 'tweak-words', 'aria-live': 'polite' });
+  const exports = h('p.note', { id: 'export-words', 'aria-live': 'polite' });
   const strip = h('ol.strip', { id: 'strip', 'aria-label': 'Revisions' });
   const picker = h('input.sr', { id: 'interactive-file', type: 'file', accept: 'video/*,image/*', onchange: () => picker.files[0] && load(() => upload(picker.files[0])) });
   const start = h('div', { id: 'interactive-start' }, h('div.ways', {},
@@ -50,7 +51,7 @@ export function open(box, live) {
   const bench = h('div.bench', { hidden: true },
     h('div.bench-main', {}, h('div.row', {}, h('label.field.grow', {}, 'Prompt', prompt), h('label.field', {}, 'Strength', strength), h('label.field.short', {}, 'From', from), h('label.field.short', {}, 'To', to)), words,
       h('div.bench-picture', {}, canvas), h('div.row', { style: 'align-items:center' }, play, h('div.grow', {}, playhead), mode, h('div', { style: 'width:9rem' }, wipe))),
-    h('aside', {}, h('h2', {}, 'Revisions'), strip));
+    h('aside', {}, h('h2', {}, 'Revisions'), exports, strip));
   box.append(h('div.lead', {}, h('h1', {}, 'Interactive: change it, see it again'), h('p', {}, 'Tier 2. A short clip is made again within a moment of every change: first the picture under the playhead, then every fourth, then all. It answers you, but not the camera.')), start, bench,
     h('ol.passes', { 'aria-label': 'How a change comes back' }, ...PASSES.map(([name, said, on]) => h('li.card', {}, h('div.frames', { 'aria-hidden': 'true' }, ...Array.from({ length: 16 }, (_, i) => h(on(i) ? 'i.on' : 'i'))), h('b', {}, name), h('span.note', {}, said)))));
 
@@ -79,6 +80,9 @@ export function open(box, live) {
       playhead.max = to.value = to.max = from.max = length;
       from.value = 0;
       [shown, against, at] = [0, 0, 0];
+      rows.clear();
+      strip.replaceChildren();
+      exports.textContent = '';
       bench.hidden = false;
       bench.querySelector('.bench-picture').before(words);
       words.textContent = `${length.toFixed(1)} s, ${clip.clip.source.frames} frames.`;
@@ -135,28 +139,44 @@ export function open(box, live) {
     if (!painting) painting = setTimeout(() => ((painting = 0), paint()), 120);
   }
 
+  // A row stays the same element while its revision grows: replaced under a finger, its buttons would lose the press.
+  const rows = new Map();
+  function row(number) {
+    const asked = () => clip.revisions.get(number).prompts?.replace(/^0s /, '') ?? '';
+    const cell = h('canvas', { width: 160, height: Math.round((160 * canvas.height) / canvas.width), 'aria-hidden': 'true' });
+    const name = h('span');
+    const note = h('p.note.num');
+    const b = h('button.quiet', { type: 'button', onclick: () => ((against = number), mode.value === 'a' && (mode.value = 'wipe'), paint()) }, 'B');
+    const show = () => ((shown = number), clip.pictures.get(number)?.size || clip.send('select', { revision: number }).catch((e) => (words.textContent = e.message)), paint());
+    const item = h('li', { dataset: { revision: number } }, h('button.cell', { type: 'button', onclick: show }, cell, name), note, h('div.row', {}, b,
+      number ? h('button.quiet', { type: 'button', onclick: () => ((prompt.value = asked()), tweak({ revision: number })) }, 'Branch') : null,
+      number ? h('button.quiet', { type: 'button', onclick: () => exported(number) }, 'Export') : null));
+    strip.append(item);
+    return (r) => {
+      const have = clip.pictures.get(number)?.size ?? 0;
+      clip.bitmap(number, at * 1000).then((picture) => picture && cell.getContext('2d').drawImage(picture, 0, 0, cell.width, cell.height));
+      const times = number === 0 ? `${have} pictures` : r.error ?? `preview ${ms(r.to_preview_ms)} · full ${r.state === 'full' ? ms(r.to_full_ms) : r.state === 'superseded' ? 'given up for a newer one' : `${have} of ${r.end - r.first}`}`;
+      name.textContent = number ? `#${number} ${r.name || asked() || 'as it is'}` : 'source';
+      note.textContent = times + (r.unknown_words?.length ? ` · not understood: ${r.unknown_words.join(', ')}` : '');
+      item.ariaCurrent = number === shown ? 'true' : null;
+      b.setAttribute('aria-pressed', String(number === against));
+    };
+  }
+
   function paint() {
-    strip.replaceChildren(...[{ number: 0, prompts: 'source', state: 'full' }, ...clip.revisions.values()].map((r) => {
-      const have = clip.pictures.get(r.number)?.size ?? 0;
-      const cell = h('canvas', { width: 160, height: Math.round((160 * canvas.height) / canvas.width), 'aria-hidden': 'true' });
-      clip.bitmap(r.number, at * 1000).then((b) => b && cell.getContext('2d').drawImage(b, 0, 0, cell.width, cell.height));
-      const times = r.number === 0 ? `${have} pictures` : r.error ?? `preview ${ms(r.to_preview_ms)} · full ${r.state === 'full' ? ms(r.to_full_ms) : r.state === 'superseded' ? 'given up for a newer one' : `${have} of ${r.end - r.first}`}`;
-      return h('li', { 'aria-current': r.number === shown ? 'true' : null, dataset: { revision: r.number } },
-        h('button.cell', { type: 'button', onclick: () => ((shown = r.number), clip.pictures.get(r.number)?.size || clip.send('select', { revision: r.number }).catch((e) => (words.textContent = e.message)), paint()) }, cell, h('span', {}, `${r.number ? `#${r.number} ` : ''}${r.name || (r.prompts ?? '').replace(/^0s /, '') || 'as it is'}`)),
-        h('p.note.num', {}, times, r.unknown_words?.length ? ` · not understood: ${r.unknown_words.join(', ')}` : ''),
-        h('div.row', {}, h('button.quiet', { type: 'button', 'aria-pressed': String(r.number === against), onclick: () => ((against = r.number), mode.value === 'a' && (mode.value = 'wipe'), paint()) }, 'B'),
-          r.number ? h('button.quiet', { type: 'button', onclick: () => ((prompt.value = (r.prompts ?? '').replace(/^0s /, '')), tweak({ revision: r.number })) }, 'Branch') : null,
-          r.number ? h('button.quiet', { type: 'button', onclick: () => exported(r.number) }, 'Export') : null));
-    }));
+    for (const r of [{ number: 0 }, ...clip.revisions.values()]) {
+      if (!rows.has(r.number)) rows.set(r.number, row(r.number));
+      rows.get(r.number)(r);
+    }
     draw();
   }
 
   async function exported(revision) {
     try {
       const { clip: job } = await clip.send('export', { revision, format: 'mp4' });
-      words.replaceChildren(`Revision ${revision} becomes a clip in full quality: `, h('a', { href: '#clips' }, 'see the queue'), ` (${job.state}).`);
+      exports.replaceChildren(`Revision ${revision} becomes a clip in full quality: `, h('a', { href: '#clips' }, 'see the queue'), ` (${job.state}).`);
     } catch (error) {
-      words.textContent = error.message;
+      exports.textContent = error.message;
     }
   }
 
