@@ -88,7 +88,12 @@ internal static class ProbeTargetCommands
             {
                 var options = shared.Read(parsed, TimeProvider.System);
                 await using var target = open(parsed);
-                return (options.Folder, await show.RunAsync((say, progress) => ProbeSession.RunAsync(target, options, TimeProvider.System, say, progress, stop)).ConfigureAwait(false));
+                return (options.Folder, await show.RunAsync((say, progress) =>
+                {
+                    if (target is PageTarget page)
+                        page.Heard = say;
+                    return ProbeSession.RunAsync(target, options, TimeProvider.System, say, progress, stop);
+                }).ConfigureAwait(false));
             }).ConfigureAwait(false);
         });
         return command;

@@ -8,9 +8,10 @@ namespace TrueLive.Core.Clips;
 public readonly record struct RevisionFrame(long Revision, RevisionPass Pass, int Index, TimeSpan At, ReadOnlyMemory<byte> Encoded);
 
 /// <summary>
-/// Tier 2: a short source held in memory, and a new revision of it for every tweak. One worker thread computes the newest tweak:
-/// the frame under the playhead, then every <see cref="CoarseStep"/>th frame, then all. It looks for a newer tweak before each
-/// step, so superseded work ends within one step. A tweak that changes nothing before a moment goes on from the memory saved there.
+/// Tier 2: a short source held in memory, and a new revision of it for every tweak. A worker thread computes the newest tweak: the
+/// frame under the playhead, then every <see cref="CoarseStep"/>th frame and all of them side by side, each pass with a memory of its
+/// own: two steps at a time keep the cores busier than one that is spread over them. It looks for a newer tweak before each step, so
+/// superseded work ends within one step. A tweak that changes nothing before a moment goes on from the memory saved there.
 /// </summary>
 public sealed class InteractiveClip : IAsyncDisposable
 {
@@ -26,37 +27,32 @@ public sealed class InteractiveClip : IAsyncDisposable
     /// <summary>Revisions that are remembered; the oldest unnamed one goes first.</summary>
     public const int MaxRevisions = 100;
 
-    /// <summary>Bytes of saved memories; the ones of the oldest revisions go first, and a long clip saves them further apart.</summary>
-    public const long MaxCheckpointBytes = 192L << 20;
-
-    /// <summary>Revisions whose frames are kept; older ones are computed again when asked for.</summary>
-    public const int MaxRendered = 12;
-
     private readonly ImmutableArray<VideoFrame> _source;
     private readonly IVideoModel _model;
     private readonly int _width;
     private readonly int _height;
 
     // Belongs to the worker.
-    private readonly Dictionary<IVideoModel, IModelSession> _sessions = [];
-    private IModelSession _session;
+    private readonly Dictionary<IVideoModel, (IModelSession Full, IModelSession Coarse)> _sessions = [];
     private readonly Func<VideoFrame, ReadOnlyMemory<byte>> _encode;
     private readonly TimeProvider _time;
-    private readonly object _gate = new();
+    private readonly Lock _gate = new();
+    private readonly Lock _emitting = new();
     private readonly SortedDictionary<long, ClipRevision> _revisions = [];
-    private readonly LinkedList<Rendering> _rendered = new();
+    private readonly RenderedRevisions _rendered = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _worker;
     private (ClipRevision Revision, PromptSchedule Schedule, long Since)? _next;
     private long _newest;
     private long _rendering;
+    private volatile bool _failed;
 
     /// <param name="source">Decoded frames in order; the clip takes over the holds and disposes them.</param>
     /// <param name="model">Shared weights.</param>
     /// <param name="width">Network width.</param>
     /// <param name="height">Network height.</param>
-    /// <param name="encode">Turns an output frame into bytes for the client; called on the worker.</param>
+    /// <param name="encode">Turns an output frame into bytes for the client; never called twice at the same time.</param>
     /// <param name="time">Clock for the measured times.</param>
     public InteractiveClip(ImmutableArray<VideoFrame> source, IVideoModel model, int width, int height, Func<VideoFrame, ReadOnlyMemory<byte>> encode, TimeProvider time)
     {
@@ -66,20 +62,20 @@ public sealed class InteractiveClip : IAsyncDisposable
             throw new ArgumentException($"The source is longer than {MaxSource.TotalSeconds:0} s. Trim it first.", nameof(source));
         (_source, _model, _encode, _time) = (source, model, encode, time);
         (_width, _height) = (width, height);
-        _session = _sessions[model] = model.CreateSession(width, height);
+        _sessions[model] = (model.CreateSession(width, height), model.CreateSession(width, height));
         _worker = Task.Factory.StartNew(Work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
-    /// <summary>A frame is there. Called on the worker; must return quickly.</summary>
+    /// <summary>A frame is there. Never called twice at the same time; must return quickly.</summary>
     public Action<RevisionFrame>? FrameReady { get; set; }
 
-    /// <summary>A revision changed. Called on the worker or on the caller of <see cref="Tweak"/>.</summary>
+    /// <summary>A revision changed. Called on a thread of the clip or on the caller of <see cref="Tweak"/>.</summary>
     public Action<ClipRevision>? Changed { get; set; }
 
     /// <summary>Finds another model by its id; null knows none.</summary>
     public Func<string, IVideoModel?>? ModelOf { get; init; }
 
-    /// <summary>Called on the worker before each step; may block, which is how tier 2 yields to live sessions.</summary>
+    /// <summary>Called before each step, perhaps by two threads; may block, which is how tier 2 yields to live sessions.</summary>
     public Action<CancellationToken>? BeforeStep { get; set; }
 
     /// <summary>A tweak waits or is being computed.</summary>
@@ -149,19 +145,18 @@ public sealed class InteractiveClip : IAsyncDisposable
     }
 
     /// <summary>The full-pass frames of a revision that are kept, in order of index; empty when they were let go.</summary>
-    public ImmutableArray<RevisionFrame> FramesOf(long number)
-    {
-        lock (_gate)
-            return _rendered.FirstOrDefault(r => r.Number == number)?.Snapshot(_source) ?? [];
-    }
+    public ImmutableArray<RevisionFrame> FramesOf(long number) => _rendered.FramesOf(number, _source);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await _worker.ConfigureAwait(false);
-        foreach (var session in _sessions.Values)
-            session.Dispose();
+        foreach (var (full, coarse) in _sessions.Values)
+        {
+            full.Dispose();
+            coarse.Dispose();
+        }
         foreach (var frame in _source)
             frame.Dispose();
         _stop.Dispose();
@@ -195,160 +190,144 @@ public sealed class InteractiveClip : IAsyncDisposable
         }
     }
 
-    private bool Overtaken => Volatile.Read(ref _newest) != _rendering || _stop.IsCancellationRequested;
+    private bool Overtaken => Volatile.Read(ref _newest) != Volatile.Read(ref _rendering) || _failed || _stop.IsCancellationRequested;
 
     private void Render(ClipRevision revision, PromptSchedule schedule, long since)
     {
-        _rendering = revision.Number;
-        revision = Publish(revision with { State = RevisionState.Rendering });
+        Volatile.Write(ref _rendering, revision.Number);
+        _failed = false;
+        Publish(revision, r => r with { State = RevisionState.Rendering });
         try
         {
             var model = ModelFor(revision.Tweak)!;
-            if (!_sessions.TryGetValue(model, out var session))
+            if (!_sessions.TryGetValue(model, out var sessions))
             {
                 var (width, height) = model.Info.Sizes.Nearest(_width, _height);
-                _sessions[model] = session = model.CreateSession(width, height);
+                _sessions[model] = sessions = (model.CreateSession(width, height), model.CreateSession(width, height));
             }
-            _session = session;
             var cues = schedule.Resolve(model, revision.Tweak.Strength, revision.Tweak.Transition ?? Prompt.DefaultTransition);
             var (first, end) = revision.Range;
             cues = PromptSchedule.BegunAt(cues, _source[first].Time.Captured - _source[0].Time.Captured);
             var rendering = new Rendering(revision, cues);
-            var start = TakeOver(rendering, out var memory);
+            var start = _rendered.TakeOver(rendering, _source, out var memory);
+            for (var i = first; i < start; i++)
+                Give(new RevisionFrame(revision.Number, RevisionPass.Full, i, _source[i].Time.Captured, rendering.Frames[i - first]));
             if (!Overtaken)
             {
                 var playhead = Math.Clamp(IndexAt(_source[0].Time.Captured + revision.Tweak.Playhead), first, end - 1);
                 if (playhead >= start)
                 {
-                    _session.Reset();
-                    Emit(RevisionPass.Preview, playhead, revision, cues);
+                    sessions.Coarse.Reset();
+                    Emit(sessions.Coarse, RevisionPass.Preview, playhead, revision, cues);
                 }
-                revision = Publish(revision with { ToPreview = _time.GetElapsedTime(since), ReusedFrames = start - first, FullFrames = start - first });
+                Publish(revision, r => r with { ToPreview = _time.GetElapsedTime(since), ReusedFrames = start - first, FullFrames = start - first });
             }
 
             // The coarse pass pays only where it is clearly shorter than the full one.
-            if (end - start > 2 * CoarseStep)
+            var coarse = end - start <= 2 * CoarseStep ? Task.CompletedTask : Task.Factory.StartNew(
+                () => RenderCoarse(sessions.Coarse, memory, start, revision, cues, since), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            try
             {
-                Resume(memory);
-                for (var i = start; i < end && !Overtaken; i += CoarseStep)
-                    Emit(RevisionPass.Coarse, i, revision, cues);
-                if (!Overtaken)
-                    revision = Publish(revision with { ToPlayable = _time.GetElapsedTime(since) });
+                RenderFull(sessions.Full, memory, start, rendering, revision);
             }
-
-            Resume(memory);
-            var apart = CheckpointFrames;
-            for (var i = start; i < end && !Overtaken; i++)
+            catch (Exception)
             {
-                if ((i - first) % apart == 0)
-                {
-                    var saved = rendering.Checkpoints[i] = _session.Capture();
-                    apart = CheckpointFrames * (int)Math.Max(1, saved.Bytes.Length * 4L * (end - first) / CheckpointFrames / MaxCheckpointBytes);
-                }
-                rendering.Frames.Add(Emit(RevisionPass.Full, i, revision, cues));
-                if ((i - first) % CheckpointFrames == CheckpointFrames - 1)
-                    revision = Publish(revision with { FullFrames = i + 1 - first });
+                _failed = true;
+                throw;
             }
-            Keep(rendering);
-            if (rendering.Frames.Count == end - first)
+            finally
             {
-                var elapsed = _time.GetElapsedTime(since);
-                Publish(revision with { State = RevisionState.Full, FullFrames = end - first, ToFull = elapsed, ToPlayable = revision.ToPlayable ?? elapsed });
+                coarse.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
             }
-            else
-            {
-                Publish(revision with { State = RevisionState.Superseded, FullFrames = rendering.Frames.Count });
-            }
+            coarse.GetAwaiter().GetResult();
+            _rendered.Keep(rendering);
+            var elapsed = _time.GetElapsedTime(since);
+            Publish(revision, r => rendering.Frames.Count == end - first
+                ? r with { State = RevisionState.Full, FullFrames = end - first, ToFull = elapsed, ToPlayable = r.ToPlayable ?? elapsed }
+                : r with { State = RevisionState.Superseded, FullFrames = rendering.Frames.Count });
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
-            Publish(revision with { State = RevisionState.Superseded });
+            Publish(revision, r => r with { State = RevisionState.Superseded });
         }
         catch (Exception e) when (e is ModelStepException or ArgumentException)
         {
-            Publish(revision with { State = RevisionState.Failed, Error = e.Message });
+            Publish(revision, r => r with { State = RevisionState.Failed, Error = e.Message });
         }
     }
 
-    private void Resume(ModelState? memory)
+    private void RenderCoarse(IModelSession session, ModelState? memory, int start, ClipRevision revision, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, long since)
     {
-        if (memory is null)
-            _session.Reset();
-        else
-            _session.Restore(memory);
+        try
+        {
+            Resume(session, memory);
+            for (var i = start; i < revision.Range.End && !Overtaken; i += CoarseStep)
+                Emit(session, RevisionPass.Coarse, i, revision, cues);
+            if (!Overtaken)
+                Publish(revision, r => r with { ToPlayable = _time.GetElapsedTime(since) });
+        }
+        catch (Exception)
+        {
+            _failed = true;
+            throw;
+        }
     }
 
-    private ReadOnlyMemory<byte> Emit(RevisionPass pass, int index, ClipRevision revision, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues)
+    private void RenderFull(IModelSession session, ModelState? memory, int start, Rendering rendering, ClipRevision revision)
+    {
+        var (first, end) = revision.Range;
+        Resume(session, memory);
+        var apart = CheckpointFrames;
+        for (var i = start; i < end && !Overtaken; i++)
+        {
+            if ((i - first) % apart == 0)
+            {
+                var saved = rendering.Checkpoints[i] = session.Capture();
+                apart = CheckpointFrames * (int)Math.Max(1, saved.Bytes.Length * 4L * (end - first) / CheckpointFrames / RenderedRevisions.MaxCheckpointBytes);
+            }
+            rendering.Frames.Add(Emit(session, RevisionPass.Full, i, revision, rendering.Cues));
+            if ((i - first) % CheckpointFrames == CheckpointFrames - 1)
+                Publish(revision, r => r with { FullFrames = i + 1 - first });
+        }
+    }
+
+    private static void Resume(IModelSession session, ModelState? memory)
+    {
+        if (memory is null)
+            session.Reset();
+        else
+            session.Restore(memory);
+    }
+
+    private ReadOnlyMemory<byte> Emit(IModelSession session, RevisionPass pass, int index, ClipRevision revision, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues)
     {
         var input = _source[index];
         BeforeStep?.Invoke(_stop.Token);
-        using var output = _session.Step(input, PromptSchedule.PromptAt(cues, input.Time.Captured - _source[0].Time.Captured));
-        var encoded = _encode(output);
-        FrameReady?.Invoke(new RevisionFrame(revision.Number, pass, index, input.Time.Captured, encoded));
-        return encoded;
-    }
-
-    /// <summary>Copies what an earlier revision has in common with this one and hands back the memory to go on from.</summary>
-    private int TakeOver(Rendering rendering, out ModelState? memory)
-    {
-        memory = null;
-        var first = rendering.First;
-        var best = first;
-        Rendering? from = null;
-        lock (_gate)
+        using var output = session.Step(input, PromptSchedule.PromptAt(cues, input.Time.Captured - _source[0].Time.Captured));
+        lock (_emitting)
         {
-            foreach (var earlier in _rendered.Where(r => r.First == first && r.Strength == rendering.Strength && r.Model == rendering.Model))
-            {
-                var same = SharedUntil(earlier.Cues, rendering.Cues);
-                foreach (var (index, _) in earlier.Checkpoints.Where(c => c.Key - first <= earlier.Frames.Count && _source[Math.Max(c.Key - 1, 0)].Time.Captured - _source[0].Time.Captured < same))
-                {
-                    if (index > best && index <= rendering.End)
-                        (best, from) = (index, earlier);
-                }
-            }
-        }
-        if (from is null)
-            return first;
-        memory = from.Checkpoints[best];
-        rendering.Frames.AddRange(from.Frames.Take(best - first));
-        foreach (var checkpoint in from.Checkpoints.Where(c => c.Key < best))
-            rendering.Checkpoints[checkpoint.Key] = checkpoint.Value;
-        for (var i = first; i < best; i++)
-            FrameReady?.Invoke(new RevisionFrame(rendering.Number, RevisionPass.Full, i, _source[i].Time.Captured, rendering.Frames[i - first]));
-        return best;
-    }
-
-    private void Keep(Rendering rendering)
-    {
-        lock (_gate)
-        {
-            _rendered.AddFirst(rendering);
-            if (_rendered.Count > MaxRendered)
-                _rendered.RemoveLast();
-            // Revisions share the memories that they took over, so a memory counts once.
-            var kept = new HashSet<ModelState>(ReferenceEqualityComparer.Instance);
-            var bytes = 0L;
-            foreach (var each in _rendered)
-            {
-                bytes += each.Checkpoints.Values.Where(kept.Add).Sum(m => (long)m.Bytes.Length);
-                if (bytes > MaxCheckpointBytes)
-                    each.Checkpoints.Clear();
-            }
+            var encoded = _encode(output);
+            Give(new RevisionFrame(revision.Number, pass, index, input.Time.Captured, encoded));
+            return encoded;
         }
     }
+
+    private void Give(RevisionFrame frame) => FrameReady?.Invoke(frame);
 
     private IVideoModel? ModelFor(ClipTweak tweak) =>
         tweak.Model is null || tweak.Model == _model.Info.Id ? _model : ModelOf?.Invoke(tweak.Model);
 
-    private ClipRevision Publish(ClipRevision revision)
+    // Both passes tell how far they are: each changes what the other one left. A revision that was forgotten meanwhile tells nothing.
+    private void Publish(ClipRevision revision, Func<ClipRevision, ClipRevision> change)
     {
+        ClipRevision changed;
         lock (_gate)
         {
-            if (_revisions.TryGetValue(revision.Number, out var held))
-                _revisions[revision.Number] = revision = revision with { Name = held.Name };
+            if (!_revisions.TryGetValue(revision.Number, out var held))
+                return;
+            _revisions[revision.Number] = changed = change(held);
         }
-        Changed?.Invoke(revision);
-        return revision;
+        Changed?.Invoke(changed);
     }
 
     private int IndexAt(TimeSpan at)
@@ -363,38 +342,5 @@ public sealed class InteractiveClip : IAsyncDisposable
                 high = middle;
         }
         return low;
-    }
-
-    /// <summary>The moment from which two schedules differ.</summary>
-    private static TimeSpan SharedUntil(ImmutableArray<(TimeSpan At, Prompt Prompt)> a, ImmutableArray<(TimeSpan At, Prompt Prompt)> b)
-    {
-        var i = 0;
-        while (i < a.Length && i < b.Length && a[i].At == b[i].At && a[i].Prompt.Text == b[i].Prompt.Text && a[i].Prompt.Transition == b[i].Prompt.Transition)
-            i++;
-        var nextA = i < a.Length ? a[i].At : TimeSpan.MaxValue;
-        var nextB = i < b.Length ? b[i].At : TimeSpan.MaxValue;
-        return nextA < nextB ? nextA : nextB;
-    }
-
-    private sealed class Rendering(ClipRevision revision, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues)
-    {
-        public long Number => revision.Number;
-
-        public int First => revision.Range.First;
-
-        public int End => revision.Range.End;
-
-        public string? Model => revision.Tweak.Model;
-
-        public float Strength => revision.Tweak.Strength;
-
-        public ImmutableArray<(TimeSpan At, Prompt Prompt)> Cues => cues;
-
-        public List<ReadOnlyMemory<byte>> Frames { get; } = [];
-
-        public Dictionary<int, ModelState> Checkpoints { get; } = [];
-
-        public ImmutableArray<RevisionFrame> Snapshot(ImmutableArray<VideoFrame> source) =>
-            [.. Frames.Select((bytes, i) => new RevisionFrame(Number, RevisionPass.Full, First + i, source[First + i].Time.Captured, bytes))];
     }
 }

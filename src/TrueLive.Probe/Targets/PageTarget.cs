@@ -13,15 +13,17 @@ namespace TrueLive.Probe.Targets;
 /// returns the output stream, and perhaps <c>prompt(text)</c>. So a vendor's own SDK is measured as its users meet it. The adapter
 /// gets only those environment variables that it names in <c>export const environment = [...]</c>.
 /// </summary>
-/// <param name="adapter">Path of the script.</param>
-/// <param name="browser">Path of Chromium.</param>
-/// <param name="variables">What the adapter is told: addresses, model names; no secrets.</param>
-/// <param name="time">The run's clock.</param>
-/// <param name="patience">How long connecting may take.</param>
-public sealed partial class PageTarget(string adapter, string browser, IReadOnlyDictionary<string, string> variables, TimeProvider time, TimeSpan patience) : IProbeTarget
+public sealed partial class PageTarget : IProbeTarget
 {
     private const int Pixels = Picture.AnalysisWidth * Picture.AnalysisHeight;
     private const int MaxText = 64 << 10;
+    private const int MaxNotes = 500;
+    private readonly string _adapter;
+    private readonly string _browser;
+    private readonly IReadOnlyDictionary<string, string> _variables;
+    private readonly Dictionary<string, string> _environment = [];
+    private readonly TimeProvider _time;
+    private readonly TimeSpan _patience;
     private readonly FramePool _pool = new("probe page", 64);
     private readonly Queues.Channel<(VideoFrame Frame, long Presented)> _output = Queues.Channel.CreateBounded<(VideoFrame, long)>(new Queues.BoundedChannelOptions(48) { SingleReader = true, SingleWriter = true });
     private readonly TaskCompletionSource<bool> _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -31,9 +33,29 @@ public sealed partial class PageTarget(string adapter, string browser, IReadOnly
     private WebSocket? _socket;
     private byte[] _message = [];
     private double _offset = double.PositiveInfinity;
+    private int _notes;
+
+    /// <summary>A target that connects when asked.</summary>
+    /// <param name="adapter">Path of the script.</param>
+    /// <param name="browser">Path of Chromium.</param>
+    /// <param name="variables">What the adapter is told: addresses, model names; no secrets.</param>
+    /// <param name="time">The run's clock.</param>
+    /// <param name="patience">How long connecting may take.</param>
+    /// <exception cref="TargetException">There is no such script, or an environment variable that it names is not set.</exception>
+    public PageTarget(string adapter, string browser, IReadOnlyDictionary<string, string> variables, TimeProvider time, TimeSpan patience)
+    {
+        (_adapter, _browser, _variables, _time, _patience) = (adapter, browser, variables, time, patience);
+        if (!File.Exists(adapter))
+            throw new TargetException($"{adapter} does not exist.");
+        foreach (var name in Named(File.ReadAllText(adapter)))
+            _environment[name] = Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : throw new TargetException($"{Path.GetFileName(adapter)} needs the environment variable {name}.");
+    }
+
+    /// <summary>Told what the adapter logs, at most 500 lines of 500 characters.</summary>
+    public Action<string>? Heard { get; set; }
 
     /// <inheritdoc/>
-    public string Description => $"page {Path.GetFileName(adapter)}" + string.Concat(variables.Select(v => $" {v.Key}={v.Value}"));
+    public string Description => $"page {Path.GetFileName(_adapter)}" + string.Concat(_variables.Select(v => $" {v.Key}={v.Value}"));
 
     /// <inheritdoc/>
     public bool TakesPrompts { get; private set; }
@@ -44,22 +66,17 @@ public sealed partial class PageTarget(string adapter, string browser, IReadOnly
     /// <inheritdoc/>
     public async Task ConnectAsync(StimulusFormat format, CancellationToken cancel)
     {
-        if (!File.Exists(adapter))
-            throw new TargetException($"{adapter} does not exist.");
-        var environment = new Dictionary<string, string>();
-        foreach (var name in Named(await File.ReadAllTextAsync(adapter, cancel).ConfigureAwait(false)))
-            environment[name] = Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : throw new TargetException($"{Path.GetFileName(adapter)} needs the environment variable {name}.");
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var timer = time.CreateTimer(_ => limit.Cancel(), null, patience, Timeout.InfiniteTimeSpan);
+        using var timer = _time.CreateTimer(_ => limit.Cancel(), null, _patience, Timeout.InfiniteTimeSpan);
         try
         {
-            _host = new PageHost(adapter);
-            _process = new BrowserProcess(browser, _host.Page);
+            _host = new PageHost(_adapter);
+            _process = new BrowserProcess(_browser, _host.Page);
             if (await Task.WhenAny(_host.Socket.WaitAsync(limit.Token), _process.Ended).ConfigureAwait(false) == _process.Ended)
-                throw new TargetException($"{browser} ended before it opened the page.");
+                throw new TargetException($"{_browser} ended before it opened the page.");
             _socket = await _host.Socket.WaitAsync(limit.Token).ConfigureAwait(false);
             _ = ReadAsync();
-            await SendAsync(new { connect = new { module = _host.Module, environment, variables } }, limit.Token).ConfigureAwait(false);
+            await SendAsync(new { connect = new { module = _host.Module, environment = _environment, variables = _variables } }, limit.Token).ConfigureAwait(false);
             // Frames flow while it connects: some services wait for the first one.
             using var blank = _pool.Rent(format.Width, format.Height);
             blank.Y.Fill(100);
@@ -68,14 +85,14 @@ public sealed partial class PageTarget(string adapter, string browser, IReadOnly
             while (!_connected.Task.IsCompleted)
             {
                 await SendAsync(blank, limit.Token).ConfigureAwait(false);
-                await Task.WhenAny(_connected.Task, Task.Delay(TimeSpan.FromMilliseconds(33), time, limit.Token)).ConfigureAwait(false);
+                await Task.WhenAny(_connected.Task, Task.Delay(TimeSpan.FromMilliseconds(33), _time, limit.Token)).ConfigureAwait(false);
                 limit.Token.ThrowIfCancellationRequested();
             }
             TakesPrompts = await _connected.Task.ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            throw new TargetException($"{Path.GetFileName(adapter)} did not connect within {patience.TotalSeconds:0} s{(EndedBecause is { } why ? ": " + why : "")}.");
+            throw new TargetException($"{Path.GetFileName(_adapter)} did not connect within {_patience.TotalSeconds:0} s{(EndedBecause is { } why ? ": " + why : "")}.");
         }
     }
 
@@ -193,9 +210,9 @@ public sealed partial class PageTarget(string adapter, string browser, IReadOnly
     {
         if (message.Length != 8 + Pixels * 3 / 2)
             return;
-        var now = time.GetTimestamp();
+        var now = _time.GetTimestamp();
         // The smallest difference ever seen between the two clocks is the one without waiting in between.
-        var page = BinaryPrimitives.ReadDoubleLittleEndian(message) / 1000 * time.TimestampFrequency;
+        var page = BinaryPrimitives.ReadDoubleLittleEndian(message) / 1000 * _time.TimestampFrequency;
         _offset = Math.Min(_offset, now - page);
         var frame = _pool.Rent(Picture.AnalysisWidth, Picture.AnalysisHeight);
         var at = 8;
@@ -222,10 +239,12 @@ public sealed partial class PageTarget(string adapter, string browser, IReadOnly
             return;
         if (message.RootElement.TryGetProperty("connected", out _))
             _connected.TrySetResult(message.RootElement.TryGetProperty("prompts", out var p) && p.ValueKind == JsonValueKind.True);
+        if (message.RootElement.TryGetProperty("log", out var log) && _notes++ < MaxNotes)
+            Heard?.Invoke("the adapter says: " + string.Concat(log.ToString().Take(500).Where(c => !char.IsControl(c))));
         if (message.RootElement.TryGetProperty("error", out var error))
         {
             EndedBecause = "the adapter failed: " + error;
-            if (!_connected.TrySetException(new TargetException($"{Path.GetFileName(adapter)}: {error}")))
+            if (!_connected.TrySetException(new TargetException($"{Path.GetFileName(_adapter)}: {error}")))
                 _output.Writer.TryComplete();
         }
         if (message.RootElement.TryGetProperty("ended", out var ended))

@@ -22,14 +22,16 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
     public Func<bool> InteractiveBusy { get; set; } = () => false;
 
     /// <summary>Live sessions leave too few cores for other work at this moment.</summary>
-    public bool LiveHasCores => MustWait(
-        [.. sessions.Seats.Where(s => s.Session.State == SessionState.Live).Select(s => s.Share)], admission.Cores, models.StepThreads + 1);
+    public bool LiveHasCores => MustWaitFor(models.StepThreads + 1);
 
     /// <summary>Blocks clip work while live sessions need the cores, or while an interactive clip is computed.</summary>
     public void Wait(CancellationToken cancel) => Wait(() => LiveHasCores || InteractiveBusy(), cancel);
 
-    /// <summary>Blocks interactive work while live sessions need the cores.</summary>
-    public void WaitForLive(CancellationToken cancel) => Wait(() => LiveHasCores, cancel);
+    /// <summary>Blocks interactive work, which does two steps at a time, while live sessions need the cores.</summary>
+    public void WaitForLive(CancellationToken cancel) => Wait(() => MustWaitFor(2 * models.StepThreads + 1), cancel);
+
+    private bool MustWaitFor(int needed) =>
+        MustWait([.. sessions.Seats.Where(s => s.Session.State == SessionState.Live).Select(s => s.Share)], admission.Cores, needed);
 
     private void Wait(Func<bool> needed, CancellationToken cancel)
     {
@@ -53,7 +55,7 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
     /// <summary>The rule itself.</summary>
     /// <param name="shares">What each running live session takes of the machine, 0..1; 0 when it was not measured.</param>
     /// <param name="cores">Cores of the machine.</param>
-    /// <param name="needed">Cores that a clip uses: those of its step and one for its codecs.</param>
+    /// <param name="needed">Cores that the work uses: those of its steps and one for its codecs.</param>
     internal static bool MustWait(IReadOnlyCollection<double> shares, int cores, int needed) =>
         shares.Count > 0 && (shares.Any(s => s <= 0) || cores * Admission.Budget * (1 - shares.Sum()) < needed);
 }

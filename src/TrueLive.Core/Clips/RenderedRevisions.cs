@@ -1,0 +1,105 @@
+using System.Collections.Immutable;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+
+namespace TrueLive.Core.Clips;
+
+/// <summary>The frames of one revision and the memories on the way to them.</summary>
+internal sealed class Rendering(ClipRevision revision, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues)
+{
+    public long Number => revision.Number;
+
+    public int First => revision.Range.First;
+
+    public int End => revision.Range.End;
+
+    public ClipTweak Tweak => revision.Tweak;
+
+    public ImmutableArray<(TimeSpan At, Prompt Prompt)> Cues => cues;
+
+    /// <summary>Frames of the full pass, from <see cref="First"/> on.</summary>
+    public List<ReadOnlyMemory<byte>> Frames { get; } = [];
+
+    /// <summary>The memory before the frame of that index.</summary>
+    public Dictionary<int, ModelState> Checkpoints { get; } = [];
+}
+
+/// <summary>The newest renderings of a clip, so that what did not change is not computed again. Any thread.</summary>
+internal sealed class RenderedRevisions
+{
+    /// <summary>Bytes of saved memories; the ones of the oldest revisions go first, and a long clip saves them further apart.</summary>
+    public const long MaxCheckpointBytes = 192L << 20;
+
+    /// <summary>Revisions whose frames are kept; older ones are computed again when asked for.</summary>
+    public const int MaxRendered = 12;
+
+    private readonly Lock _gate = new();
+    private readonly LinkedList<Rendering> _rendered = new();
+
+    /// <summary>The kept frames of a revision, in order; empty when they were let go.</summary>
+    public ImmutableArray<RevisionFrame> FramesOf(long number, ImmutableArray<VideoFrame> source)
+    {
+        lock (_gate)
+        {
+            return _rendered.FirstOrDefault(r => r.Number == number) is { } found
+                ? [.. found.Frames.Select((bytes, i) => new RevisionFrame(number, RevisionPass.Full, found.First + i, source[found.First + i].Time.Captured, bytes))]
+                : [];
+        }
+    }
+
+    /// <summary>Copies what an earlier revision has in common with this one. Returns the frame to go on from, and the memory to go on with.</summary>
+    public int TakeOver(Rendering rendering, ImmutableArray<VideoFrame> source, out ModelState? memory)
+    {
+        lock (_gate)
+        {
+            var (first, best, from) = (rendering.First, rendering.First, (Rendering?)null);
+            foreach (var earlier in _rendered.Where(r => r.First == first && r.Tweak.Strength == rendering.Tweak.Strength && r.Tweak.Model == rendering.Tweak.Model))
+            {
+                var same = SharedUntil(earlier.Cues, rendering.Cues);
+                foreach (var (index, _) in earlier.Checkpoints.Where(c => c.Key - first <= earlier.Frames.Count && source[Math.Max(c.Key - 1, 0)].Time.Captured - source[0].Time.Captured < same))
+                {
+                    if (index > best && index <= rendering.End)
+                        (best, from) = (index, earlier);
+                }
+            }
+            memory = from?.Checkpoints[best];
+            if (from is null)
+                return first;
+            rendering.Frames.AddRange(from.Frames.Take(best - first));
+            foreach (var checkpoint in from.Checkpoints.Where(c => c.Key < best))
+                rendering.Checkpoints[checkpoint.Key] = checkpoint.Value;
+            return best;
+        }
+    }
+
+    /// <summary>Keeps a rendering, and lets the oldest go.</summary>
+    public void Keep(Rendering rendering)
+    {
+        lock (_gate)
+        {
+            _rendered.AddFirst(rendering);
+            if (_rendered.Count > MaxRendered)
+                _rendered.RemoveLast();
+            // Revisions share the memories that they took over, so a memory counts once.
+            var kept = new HashSet<ModelState>(ReferenceEqualityComparer.Instance);
+            var bytes = 0L;
+            foreach (var each in _rendered)
+            {
+                bytes += each.Checkpoints.Values.Where(kept.Add).Sum(m => (long)m.Bytes.Length);
+                if (bytes > MaxCheckpointBytes)
+                    each.Checkpoints.Clear();
+            }
+        }
+    }
+
+    /// <summary>The moment from which two schedules differ.</summary>
+    private static TimeSpan SharedUntil(ImmutableArray<(TimeSpan At, Prompt Prompt)> a, ImmutableArray<(TimeSpan At, Prompt Prompt)> b)
+    {
+        var i = 0;
+        while (i < a.Length && i < b.Length && a[i].At == b[i].At && a[i].Prompt.Text == b[i].Prompt.Text && a[i].Prompt.Transition == b[i].Prompt.Transition)
+            i++;
+        var nextA = i < a.Length ? a[i].At : TimeSpan.MaxValue;
+        var nextB = i < b.Length ? b[i].At : TimeSpan.MaxValue;
+        return nextA < nextB ? nextA : nextB;
+    }
+}
