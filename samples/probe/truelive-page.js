@@ -8,7 +8,7 @@ let session;
 
 export async function connect(stream, { environment, variables, ended, log }) {
   const server = new URL(variables.url);
-  const own = { fetch: globalThis.fetch, Worker: globalThis.Worker };
+  const own = { fetch: globalThis.fetch.bind(globalThis), Worker: globalThis.Worker };
   globalThis.fetch = (address, options) => own.fetch(new URL(address, server), options);
   // A worker may not come from another server, but may import from it.
   globalThis.Worker = function (address, options) {
