@@ -15,6 +15,12 @@ export async function connect(stream, { environment, variables, ended, log }) {
     return new own.Worker(URL.createObjectURL(new Blob([`import ${JSON.stringify(String(address))};`], { type: 'text/javascript' })), options);
   };
   navigator.mediaDevices.getUserMedia = async () => stream;
+  // Of a camera's frames the browser says when they were captured; the probe's are captured when they are written.
+  const { write } = WritableStreamDefaultWriter.prototype;
+  WritableStreamDefaultWriter.prototype.write = function (chunk) {
+    if (chunk instanceof VideoFrame) session?.source?.captured(performance.now());
+    return write.call(this, chunk);
+  };
   const [{ Session }, { tab }] = await Promise.all([import(new URL('/session.js', server)), import(new URL('/dom.js', server))]);
   tab.set('key', environment.TRUELIVE_KEY);
   const { model, size, prompt = 'oil' } = variables;

@@ -35,7 +35,7 @@ public static class SelfTestSuite
 {
     private static readonly JsonSerializerOptions Line = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    /// <summary>All simulators x looks x seeds; seeds in the outer loop, so that a run cut short still covers every system and look.</summary>
+    /// <summary>All simulators x looks x seeds; seeds in the outer loop, so that a run cut short has whole seeds of every system and look.</summary>
     public static IEnumerable<SelfTestCase> Cases(IEnumerable<string> seeds, IReadOnlyList<string> looks) =>
         from seed in seeds from look in looks from system in SimulatedSystem.All select new SelfTestCase(system.Name, look, seed);
 

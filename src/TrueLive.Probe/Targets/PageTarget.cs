@@ -104,13 +104,12 @@ public sealed partial class PageTarget : IProbeTarget
         try
         {
             var (w, h) = (frame.Width, frame.Height);
-            var length = 16 + w * h + 2 * frame.ChromaWidth * frame.ChromaHeight;
+            var length = 8 + w * h + 2 * frame.ChromaWidth * frame.ChromaHeight;
             if (_message.Length < length)
                 _message = new byte[length];
             BinaryPrimitives.WriteInt32LittleEndian(_message, w);
             BinaryPrimitives.WriteInt32LittleEndian(_message.AsSpan(4), h);
-            BinaryPrimitives.WriteDoubleLittleEndian(_message.AsSpan(8), frame.Time.Captured.TotalMicroseconds);
-            var at = 16;
+            var at = 8;
             at += Copy(frame.Y, frame.StrideY, w, h, at);
             at += Copy(frame.U, frame.StrideC, frame.ChromaWidth, frame.ChromaHeight, at);
             Copy(frame.V, frame.StrideC, frame.ChromaWidth, frame.ChromaHeight, at);

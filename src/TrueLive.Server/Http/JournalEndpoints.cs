@@ -30,16 +30,16 @@ internal static class JournalEndpoints
 
     private static IResult Begin(string id, HttpRequest http, Gate gate, JournalShelf shelf, SessionRegistry registry)
     {
-        if (registry.Find(id) is not { } seat)
+        if (registry.Find(id, gate.OwnerOf(http)) is not { } seat)
             return SessionEndpoints.NoSuchSession(id);
         return seat.Tap.Record(() => shelf.Begin(gate.OwnerOf(http), seat))
             ? Results.Created($"/v1/journals/{seat.Tap.Recorder!.View.Id}", seat.Tap.Recorder.View)
             : Problems.Of(StatusCodes.Status409Conflict, "The session is being recorded already. Stop that journal first.");
     }
 
-    private static IResult End(string id, SessionRegistry registry)
+    private static IResult End(string id, HttpRequest http, Gate gate, SessionRegistry registry)
     {
-        if (registry.Find(id) is not { } seat)
+        if (registry.Find(id, gate.OwnerOf(http)) is not { } seat)
             return SessionEndpoints.NoSuchSession(id);
         if (seat.Tap.Recorder is not { } recorder)
             return NoSuch();

@@ -14,12 +14,12 @@ internal static class LiveSocketEndpoint
         .WithSummary("A live session over one WebSocket: JPEG pictures and the control protocol").ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
 
     private static async Task<IResult> RunAsync(
-        HttpContext http, string? model, string? size, string? prompt, float? strength, string? token, SessionRegistry registry, TimeProvider time)
+        HttpContext http, string? model, string? size, string? prompt, float? strength, string? token, Gate gate, SessionRegistry registry, TimeProvider time)
     {
         Arrival arrival;
         try
         {
-            arrival = Arrival.Of(registry, token, new SessionRequest(model, size, prompt, strength), time);
+            arrival = Arrival.Of(registry, token, new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time);
         }
         catch (RequestRefusedException refused)
         {

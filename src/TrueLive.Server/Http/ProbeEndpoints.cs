@@ -19,29 +19,29 @@ internal static partial class ProbeEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var probes = app.MapGroup("/v1/probes").WithTags("Probe");
-        probes.MapGet("", (ProbeRuns runs) => new ProbeListView([.. runs.All.Select(j => j.Look().View)])).WithSummary("Runs, newest first");
+        probes.MapGet("", (HttpRequest http, Gate gate, ProbeRuns runs) => new ProbeListView([.. runs.All.Where(j => j.Owner == gate.OwnerOf(http)).Select(j => j.Look().View)])).WithSummary("Your runs, newest first");
         probes.MapPost("", Begin).WithSummary("Measure this server ('self'), the probe's own echo ('echo') or another address; one run at a time")
             .Produces<ProbeView>(StatusCodes.Status202Accepted).ProducesProblem(409).ProducesProblem(422);
-        probes.MapGet("/{id}", (string id, ProbeRuns runs) => runs.Find(id) is { } job ? Results.Ok(job.Look().View) : NoSuchRun(id))
+        probes.MapGet("/{id}", (string id, HttpRequest http, Gate gate, ProbeRuns runs) => runs.Find(id, gate.OwnerOf(http)) is { } job ? Results.Ok(job.Look().View) : NoSuchRun(id))
             .WithSummary("One run").Produces<ProbeView>().ProducesProblem(404);
         probes.MapGet("/{id}/events", Watch).WithSummary("The run as server-sent events: 'progress', last 'end'").Produces(200, contentType: "text/event-stream").ProducesProblem(404);
         foreach (var file in new[] { "report.html", "report.json" })
         {
-            probes.MapGet("/{id}/" + file, (string id, HttpContext http, ProbeRuns runs) => Report(id, file, http, runs))
+            probes.MapGet("/{id}/" + file, (string id, HttpContext http, Gate gate, ProbeRuns runs) => Report(id, file, http, gate, runs))
                 .WithSummary("The report").ProducesProblem(404).ProducesProblem(409);
         }
         probes.MapDelete("/{id}", Remove).WithSummary("Cancel a run, or remove an ended one").Produces<ProbeView>().ProducesProblem(404);
         probes.MapPost("/check", Check).WithSummary("Does a report meet a requirement? Body: report.json; or ?probe=ID").Produces<ProbeCheckView>().ProducesProblem(413).ProducesProblem(422);
     }
 
-    private static IResult Begin([FromBody] ProbeBody body, IServer server, ProbeRuns runs)
+    private static IResult Begin([FromBody] ProbeBody body, HttpRequest http, Gate gate, IServer server, ProbeRuns runs)
     {
         try
         {
             var own = new UriBuilder(server.Features.Get<IServerAddressesFeature>()!.Addresses.First());
             if (own.Host is "0.0.0.0" or "[::]" or "::")
                 own.Host = "127.0.0.1";
-            var job = runs.Begin(body.Target, own.Uri.GetLeftPart(UriPartial.Authority), body.Profile, body.Key);
+            var job = runs.Begin(gate.OwnerOf(http), body.Target, own.Uri.GetLeftPart(UriPartial.Authority), body.Profile, body.Key);
             return Results.Accepted($"/v1/probes/{job.Id}", job.Look().View);
         }
         catch (RequestRefusedException refused)
@@ -50,9 +50,9 @@ internal static partial class ProbeEndpoints
         }
     }
 
-    private static async Task Watch(string id, HttpContext http, ProbeRuns runs)
+    private static async Task Watch(string id, HttpContext http, Gate gate, ProbeRuns runs)
     {
-        if (runs.Find(id) is not { } job)
+        if (runs.Find(id, gate.OwnerOf(http.Request)) is not { } job)
         {
             await NoSuchRun(id).ExecuteAsync(http).ConfigureAwait(false);
             return;
@@ -78,9 +78,9 @@ internal static partial class ProbeEndpoints
         }
     }
 
-    private static IResult Report(string id, string file, HttpContext http, ProbeRuns runs)
+    private static IResult Report(string id, string file, HttpContext http, Gate gate, ProbeRuns runs)
     {
-        if (runs.Find(id) is not { } job)
+        if (runs.Find(id, gate.OwnerOf(http.Request)) is not { } job)
             return NoSuchRun(id);
         var path = Path.Combine(job.Folder, file);
         if (job.State != ProbeState.Done || !File.Exists(path))
@@ -89,21 +89,21 @@ internal static partial class ProbeEndpoints
         return Results.File(path, file.EndsWith("html", StringComparison.Ordinal) ? "text/html; charset=utf-8" : "application/json");
     }
 
-    private static IResult Remove(string id, ProbeRuns runs)
+    private static IResult Remove(string id, HttpRequest http, Gate gate, ProbeRuns runs)
     {
-        if (runs.Find(id) is not { } job)
+        if (runs.Find(id, gate.OwnerOf(http)) is not { } job)
             return NoSuchRun(id);
         runs.Remove(job);
         return Results.Ok(job.Look().View);
     }
 
-    private static async Task<IResult> Check(string? requirement, string? probe, HttpContext http, ProbeRuns runs)
+    private static async Task<IResult> Check(string? requirement, string? probe, HttpContext http, Gate gate, ProbeRuns runs)
     {
         if (requirement is null || !PresetName().IsMatch(requirement))
             return Problems.Of(StatusCodes.Status422UnprocessableEntity, "Name a requirement that ships with TrueLive: ?requirement=video-call-filter.");
         if (probe is not null)
         {
-            return runs.Find(probe) is { State: ProbeState.Done } job
+            return runs.Find(probe, gate.OwnerOf(http.Request)) is { State: ProbeState.Done } job
                 ? Checked(await ProbeRuns.CheckAsync(requirement, Path.Combine(job.Folder, "report.json"), http.RequestAborted).ConfigureAwait(false)) : NoSuchRun(probe);
         }
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)

@@ -11,13 +11,14 @@ internal static class SessionEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var sessions = app.MapGroup("/v1/sessions").WithTags("Sessions");
-        sessions.MapGet("", (SessionRegistry registry) => new SessionListView([.. registry.Seats.OrderBy(s => s.Created).Select(s => SessionView.From(s))]))
-            .WithSummary("All sessions");
+        sessions.MapGet("", (HttpRequest http, Gate gate, SessionRegistry registry) =>
+                new SessionListView([.. registry.Seats.Where(s => s.Owner == gate.OwnerOf(http)).OrderBy(s => s.Created).Select(s => SessionView.From(s))]))
+            .WithSummary("Your sessions");
         sessions.MapPost("", Create)
             .WithSummary("Make a session that waits for its video")
             .Produces<SessionView>(StatusCodes.Status201Created).ProducesProblem(400).ProducesProblem(503);
-        sessions.MapGet("/{id}", (string id, SessionRegistry registry) =>
-                registry.Find(id) is { } seat ? Results.Ok(SessionView.From(seat)) : NoSuchSession(id))
+        sessions.MapGet("/{id}", (string id, HttpRequest http, Gate gate, SessionRegistry registry) =>
+                registry.Find(id, gate.OwnerOf(http)) is { } seat ? Results.Ok(SessionView.From(seat)) : NoSuchSession(id))
             .WithSummary("One session").Produces<SessionView>().ProducesProblem(404);
         sessions.MapPatch("/{id}", Update)
             .WithSummary("Change prompt, model or size, pause, resume or reset")
@@ -28,11 +29,11 @@ internal static class SessionEndpoints
     internal static IResult NoSuchSession(string id) => Problems.Of(
         StatusCodes.Status404NotFound, $"There is no session '{(id.Length > 64 ? id[..64] : id)}'. It may have ended, or its time to come back is over.");
 
-    private static IResult Create(HttpContext http, [FromBody] CreateSessionBody? body, SessionRegistry registry)
+    private static IResult Create(HttpContext http, [FromBody] CreateSessionBody? body, Gate gate, SessionRegistry registry)
     {
         try
         {
-            var seat = registry.Create(new SessionRequest(body?.Model, body?.Size, body?.Prompt, body?.Strength));
+            var seat = registry.Create(new SessionRequest(body?.Model, body?.Size, body?.Prompt, body?.Strength) { Owner = gate.OwnerOf(http.Request) });
             return Results.Created($"/v1/sessions/{seat.Session.Id}", SessionView.From(seat, withToken: true));
         }
         catch (RequestRefusedException refused)
@@ -41,9 +42,9 @@ internal static class SessionEndpoints
         }
     }
 
-    private static IResult Update(string id, [FromBody] UpdateSessionBody body, SessionRegistry registry)
+    private static IResult Update(string id, [FromBody] UpdateSessionBody body, HttpRequest http, Gate gate, SessionRegistry registry)
     {
-        if (registry.Find(id) is not { } seat)
+        if (registry.Find(id, gate.OwnerOf(http)) is not { } seat)
             return NoSuchSession(id);
         var command = body.Id ?? "";
         if (command.Length > 64)
@@ -65,9 +66,9 @@ internal static class SessionEndpoints
             : Results.Json(ControlConnection.Accepted(body.Id, receipt.Settings), ApiJson.Default.AcceptedMessage, statusCode: StatusCodes.Status202Accepted);
     }
 
-    internal static IResult End(string id, SessionRegistry registry)
+    internal static IResult End(string id, HttpRequest http, Gate gate, SessionRegistry registry)
     {
-        if (registry.Find(id) is not { } seat)
+        if (registry.Find(id, gate.OwnerOf(http)) is not { } seat)
             return NoSuchSession(id);
         registry.End(seat, EndCause.ControlClient);
         return Results.Ok();

@@ -28,9 +28,9 @@ internal static partial class WhipEndpoints
             .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(415).ProducesProblem(503);
         whip.MapPost("/{id}", PublishTo).WithSummary("Send a camera into a session made before")
             .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(415);
-        whip.MapPatch("/{id}", (string id, HttpContext http, SessionRegistry registry) => PatchAsync(http, registry.Find(id)?.Peer))
+        whip.MapPatch("/{id}", (string id, HttpContext http, Gate gate, SessionRegistry registry) => PatchAsync(http, registry.Find(id, gate.OwnerOf(http.Request))?.Peer))
             .WithSummary("Trickle ICE or ICE restart").Produces(204).Produces<string>(200, Fragment).ProducesProblem(404).ProducesProblem(412);
-        whip.MapDelete("/{id}", (string id, SessionRegistry registry) => SessionEndpoints.End(id, registry)).WithSummary("End the session");
+        whip.MapDelete("/{id}", SessionEndpoints.End).WithSummary("End the session");
         var whep = app.MapGroup("/whep").WithTags("WHEP");
         whep.MapPost("/{id}", WatchAsync).WithSummary("Watch a session")
             .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
@@ -47,14 +47,14 @@ internal static partial class WhipEndpoints
     }
 
     private static Task<IResult> PublishNew(
-        HttpContext http, string? model, string? size, string? prompt, float? strength, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive,
+        HttpContext http, string? model, string? size, string? prompt, float? strength, string? codec, WebRtcPort port, Gate gate, SessionRegistry registry, InteractiveCommands interactive,
         TimeProvider time, IHostApplicationLifetime life) => PublishAsync(
             http, codec, port, registry, interactive, time, life,
-            () => Arrival.Of(registry, http.Request.Headers[TokenHeader], new SessionRequest(model, size, prompt, strength), time));
+            () => Arrival.Of(registry, http.Request.Headers[TokenHeader], new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time));
 
     private static Task<IResult> PublishTo(
-        string id, HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life) =>
-        registry.Find(id) is { } seat
+        string id, HttpContext http, string? codec, WebRtcPort port, Gate gate, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life) =>
+        registry.Find(id, gate.OwnerOf(http.Request)) is { } seat
             ? PublishAsync(http, codec, port, registry, interactive, time, life, () => Arrival.Of(registry, seat.Token, new SessionRequest(null, null, null, null), time))
             : Task.FromResult(SessionEndpoints.NoSuchSession(id));
 

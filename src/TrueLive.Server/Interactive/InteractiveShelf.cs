@@ -97,7 +97,7 @@ internal sealed class InteractiveShelf : IAsyncDisposable
 
     private async Task<UploadView> ReplayAsync(string owner, string session, CancellationToken cancel)
     {
-        var seat = _sessions.Find(session) ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such live session.");
+        var seat = _sessions.Find(session, owner) ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such live session.");
         if (!seat.Tap.Keeps)
             throw new RequestRefusedException(StatusCodes.Status409Conflict, "This server keeps no pictures of live sessions. The operator turns it on with replay_seconds.");
         ImmutableArray<VideoFrame> frames = seat.Tap.Last();

@@ -19,7 +19,7 @@ internal enum ProbeState : byte
 }
 
 /// <summary>One run of the probe: what its child process said so far. Thread-safe.</summary>
-internal sealed class ProbeJob(string id, string target, string profile, string folder, DateTimeOffset created, DateTimeOffset expires)
+internal sealed class ProbeJob(string id, string owner, string target, string profile, string folder, DateTimeOffset created, DateTimeOffset expires)
 {
     private const int MaxNotes = 40;
     private readonly Lock _gate = new();
@@ -28,6 +28,9 @@ internal sealed class ProbeJob(string id, string target, string profile, string 
     private ProbeView _view = new(id, target, profile, "running", created, expires, "connecting", null, 0, null, null, 0, null, [], null, null, null, null, null);
 
     public string Id => id;
+
+    /// <summary>Whose run it is.</summary>
+    public string Owner => owner;
 
     public string Folder => folder;
 

@@ -35,15 +35,17 @@ internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time
     /// <summary>Newest first.</summary>
     public IReadOnlyList<ProbeJob> All => [.. _jobs.Values.OrderByDescending(j => j.Look().View.Created)];
 
-    public ProbeJob? Find(string id) => _jobs.GetValueOrDefault(id);
+    /// <summary>The owner's run with this id, or null.</summary>
+    public ProbeJob? Find(string id, string owner) => _jobs.GetValueOrDefault(id) is { } job && job.Owner == owner ? job : null;
 
     /// <summary>Begins a run.</summary>
+    /// <param name="owner">Whose run it is.</param>
     /// <param name="target"><c>self</c>, <c>echo</c> for the probe's own echo, or an http(s) address.</param>
     /// <param name="own">Address of this server, for <c>self</c>.</param>
     /// <param name="profile">quick, standard or deep.</param>
     /// <param name="key">Key of the target; never stored.</param>
     /// <exception cref="RequestRefusedException">Bad target or profile (422), or a run is going on (409).</exception>
-    public ProbeJob Begin(string? target, string own, string? profile, string? key)
+    public ProbeJob Begin(string owner, string? target, string own, string? profile, string? key)
     {
         profile = string.IsNullOrEmpty(profile) ? "quick" : profile;
         if (!Limits.TryGetValue(profile, out var limit))
@@ -65,7 +67,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time
             Forget();
             var now = time.GetUtcNow();
             var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
-            var job = new ProbeJob(id, target is null or "" ? "self" : target, profile, Path.Combine(Root, id), now, now + Kept);
+            var job = new ProbeJob(id, owner, target is null or "" ? "self" : target, profile, Path.Combine(Root, id), now, now + Kept);
             var arguments = new List<string>(["probe", .. command, "--profile", profile, "--out", job.Folder, "--progress", "json"]);
             if (!string.IsNullOrEmpty(key) && command[0] != "null")
                 arguments.AddRange(["--bearer-env", KeyVariable]);

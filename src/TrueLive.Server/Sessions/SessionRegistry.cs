@@ -11,7 +11,11 @@ using TrueLive.Server.Transports;
 namespace TrueLive.Server.Sessions;
 
 /// <summary>What a client asks for; null takes the server's default.</summary>
-internal sealed record SessionRequest(string? Model, string? Size, string? Prompt, float? Strength);
+internal sealed record SessionRequest(string? Model, string? Size, string? Prompt, float? Strength)
+{
+    /// <summary>Whose session it will be, as <see cref="Http.Gate.OwnerOf"/> says.</summary>
+    public string Owner { get; init; } = "local";
+}
 
 /// <summary>A request that cannot be met: <see cref="Status"/> is the HTTP status that says so.</summary>
 internal sealed class RequestRefusedException(int status, string words, Refusal? refusal = null) : Exception(words)
@@ -38,6 +42,9 @@ internal sealed partial class SessionRegistry(
 
     /// <summary>The seat with this id, or null.</summary>
     public SessionSeat? Find(string id) => _seats.GetValueOrDefault(id);
+
+    /// <summary>The seat with this id, or null when it is not this owner's: nobody else steers, records or ends it.</summary>
+    public SessionSeat? Find(string id, string owner) => Find(id) is { } seat && seat.Owner == owner ? seat : null;
 
     /// <summary>The seat whose client shows this token, or null when it was never given out or the session is over.</summary>
     public SessionSeat? FindByToken(string token)
@@ -67,7 +74,7 @@ internal sealed partial class SessionRegistry(
                 session.Dispose();
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
             }
-            var seat = new SessionSeat(session, Random(24), time.GetUtcNow(), new VideoFan(time, options.MaxKbps * 1000), new SessionTap(TimeSpan.FromSeconds(options.ReplaySeconds))) { Share = admission.ShareOf(model, width, height) };
+            var seat = new SessionSeat(session, Random(24), time.GetUtcNow(), new VideoFan(time, options.MaxKbps * 1000), new SessionTap(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = request.Owner, Share = admission.ShareOf(model, width, height) };
             session.Moved += (s, step) => LogMoved(s.Id, step.From, step.To, step.End?.Words, step.End?.Error);
             _seats[session.Id] = seat;
             KeepFor(seat);

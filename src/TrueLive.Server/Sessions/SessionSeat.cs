@@ -11,6 +11,9 @@ internal sealed class SessionSeat(LiveSession session, string token, DateTimeOff
 {
     public LiveSession Session { get; } = session;
 
+    /// <summary>Whose it is: nobody else may steer, record or end it. Watching is open to all who may use the server.</summary>
+    public required string Owner { get; init; }
+
     /// <summary>Shown only to the client that made the session; lets it come back.</summary>
     public string Token { get; } = token;
 

@@ -2,7 +2,9 @@ import { Refused } from './control.js';
 
 /**
  * Where pictures come from. `stream` is what is sent, `view` a playing video of it. For each frame come two events with the time at
- * which it was captured, on the clock of performance.now(): `capture`, and then `picture`, while `image` holds that very frame.
+ * which it was captured, on the clock of performance.now(): `capture`, and then `picture`, while `image` holds that very frame. Where
+ * the browser does not say when a frame was captured there is no `capture`, and `picture` comes with null: when a frame is shown is
+ * too late by an unknown time, so that a delay measured from there would be wrong.
  */
 class Source extends EventTarget {
   constructor(stream, stop = () => {}, canvas = null) {
@@ -20,13 +22,13 @@ class Source extends EventTarget {
     if (canvas || !('requestVideoFrameCallback' in this.view)) return;
     const seen = (now, meta) => {
       this.view.requestVideoFrameCallback(seen);
-      this.captured(meta.captureTime ?? meta.presentationTime);
+      this.captured(meta.captureTime ?? null);
     };
     this.view.requestVideoFrameCallback(seen);
   }
 
   captured(at) {
-    this.dispatchEvent(new CustomEvent('capture', { detail: at }));
+    if (at !== null) this.dispatchEvent(new CustomEvent('capture', { detail: at }));
     this.dispatchEvent(new CustomEvent('picture', { detail: at }));
   }
 }

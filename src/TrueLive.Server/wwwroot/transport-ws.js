@@ -95,7 +95,7 @@ export class JpegTransport extends EventTarget {
       this.#canvas.getContext('2d').drawImage(image, 0, 0, this.#canvas.width, this.#canvas.height);
       const blob = await new Promise((resolve) => this.#canvas.toBlob(resolve, 'image/jpeg', 0.8));
       this.#took.encode.add(performance.now() - began);
-      const stamp = Math.round(capturedAt * 90) >>> 0;
+      const stamp = Math.round((capturedAt ?? began) * 90) >>> 0;
       const header = new DataView(new ArrayBuffer(8));
       header.setUint32(0, MAGIC);
       header.setUint32(4, stamp);

@@ -91,6 +91,32 @@ public sealed class HttpApiTests
     }
 
     [Fact]
+    public async Task A_session_is_seen_steered_recorded_replayed_and_ended_with_its_own_key_only()
+    {
+        const string Other = "another-key-0123456789";
+        await using var server = await RunningServer.StartAsync(o => o.ApiKeys = [Key, Other]);
+        async Task<HttpResponseMessage> Ask(string key, HttpMethod method, string path, string? body = null)
+        {
+            using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+            request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {key}");
+            return await server.Http.SendAsync(request, Cancel);
+        }
+
+        var id = Text(await Json(await Ask(Key, HttpMethod.Post, "/v1/sessions", "{}")), "id");
+        (HttpMethod Method, string Path, string? Body)[] wanted =
+        [
+            (HttpMethod.Get, $"/v1/sessions/{id}", null), (HttpMethod.Patch, $"/v1/sessions/{id}", """{"prompt":"ink"}"""), (HttpMethod.Post, $"/v1/sessions/{id}/journal", null),
+            (HttpMethod.Delete, $"/v1/sessions/{id}/journal", null), (HttpMethod.Post, "/v1/interactive", $$"""{"session":"{{id}}"}"""), (HttpMethod.Post, $"/whip/{id}", null),
+            (HttpMethod.Patch, $"/whip/{id}", null), (HttpMethod.Delete, $"/whip/{id}", null), (HttpMethod.Delete, $"/v1/sessions/{id}", null),
+        ];
+        foreach (var (method, path, body) in wanted)
+            Assert.Equal((path, HttpStatusCode.NotFound), (path, (await Ask(Other, method, path, body)).StatusCode));
+        Assert.Empty((await Json(await Ask(Other, HttpMethod.Get, "/v1/sessions")))["sessions"]!.AsArray());
+        Assert.Single((await Json(await Ask(Key, HttpMethod.Get, "/v1/sessions")))["sessions"]!.AsArray());
+        Assert.Equal(HttpStatusCode.OK, (await Ask(Key, HttpMethod.Delete, $"/v1/sessions/{id}")).StatusCode);
+    }
+
+    [Fact]
     public async Task Without_keys_pages_from_elsewhere_cannot_reach_in_through_the_browser()
     {
         await using var server = await RunningServer.StartAsync();
