@@ -48,8 +48,9 @@ runtime_packages=('libopenh264-7|libopenh264-8|libopenh264-6' 'libvpx7|libvpx9|l
 interop_packages=(python3-aiortc python3-numpy python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-nice iproute2)
 
+command -v dotnet >/dev/null || PATH="$PATH:$HOME/.dotnet:/usr/share/dotnet:/usr/lib/dotnet"
+
 ensure_dotnet() {
-  command -v dotnet >/dev/null || PATH="$PATH:$HOME/.dotnet:/usr/share/dotnet:/usr/lib/dotnet"
   if ! dotnet --list-sdks 2>/dev/null | grep -q '^1[0-9]\.'; then
     echo "The .NET SDK 10 is not installed. See https://dotnet.microsoft.com/download/dotnet/10.0, then start again." >&2
     return 1

@@ -98,7 +98,7 @@ internal static class BenchInteractive
         var text = string.Create(CultureInfo.InvariantCulture, $$"""{"type":"tweak","prompt":"{{Prompts[number % Prompts.Length]}}","strength":{{0.5 + number % 50 / 100.0}},"playhead_s":{{playhead}}}""");
         var began = time.GetTimestamp();
         await socket.SendAsync(System.Text.Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, true, cancel).ConfigureAwait(false);
-        var (preview, playable, coarse, full) = (0.0, 0.0, 0, 0);
+        var (preview, playable, coarse, full) = (0.0, 0.0, new HashSet<uint>(), 0);
         var buffer = new byte[1 << 20];
         while (full < frames)
         {
@@ -108,7 +108,8 @@ internal static class BenchInteractive
             var elapsed = time.GetElapsedTime(began).TotalMilliseconds;
             if (preview == 0)
                 preview = elapsed;
-            if (buffer[16] == 1 && ++coarse == (frames + 3) / 4)
+            // Where the full pass is there first, no coarse picture follows.
+            if (buffer[16] >= 1 && BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(8)) is var index && index % 4 == 0 && coarse.Add(index) && coarse.Count == (frames + 3) / 4)
                 playable = elapsed;
             full += buffer[16] == 2 ? 1 : 0;
         }

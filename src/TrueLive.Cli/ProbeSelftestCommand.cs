@@ -15,7 +15,7 @@ internal static class ProbeSelftestCommand
     {
         var full = new Option<bool>("--full") { Description = "20 seeds x all simulators x 6 looks and 300 null runs (hours; goes on where it stopped)." };
         var seeds = new Option<int?>("--seeds") { Description = "Seeds per simulator and look [1, with --full 20]." };
-        var first = new Option<int>("--first-seed") { Description = "Number of the first seed.", DefaultValueFactory = _ => 5001 };
+        var first = new Option<int>("--first-seed") { Description = "Number of the first seed.", DefaultValueFactory = _ => 6001 };
         var systems = new Option<string[]>("--system") { Description = "Simulators [all].", AllowMultipleArgumentsPerToken = true };
         var looks = new Option<string[]>("--look") { Description = $"Looks [poster; with --full the six that nothing was tuned on]: {string.Join(", ", Look.ByName.Keys)}.", AllowMultipleArgumentsPerToken = true };
         var nulls = new Option<int?>("--nulls") { Description = "Null runs per kind of footage [20, with --full 300]." };

@@ -38,6 +38,7 @@ public sealed class InteractiveClip : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly Lock _gate = new();
     private readonly Lock _emitting = new();
+    private readonly Lock _telling = new();
     private readonly SortedDictionary<long, ClipRevision> _revisions = [];
     private readonly RenderedRevisions _rendered = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
@@ -46,6 +47,7 @@ public sealed class InteractiveClip : IAsyncDisposable
     private (ClipRevision Revision, PromptSchedule Schedule, long Since)? _next;
     private long _newest;
     private long _rendering;
+    private int _fullUntil;
     private volatile bool _failed;
 
     /// <param name="source">Decoded frames in order; the clip takes over the holds and disposes them.</param>
@@ -75,8 +77,11 @@ public sealed class InteractiveClip : IAsyncDisposable
     /// <summary>Finds another model by its id; null knows none.</summary>
     public Func<string, IVideoModel?>? ModelOf { get; init; }
 
-    /// <summary>Called before each step, perhaps by two threads; may block, which is how tier 2 yields to live sessions.</summary>
-    public Action<CancellationToken>? BeforeStep { get; set; }
+    /// <summary>
+    /// Called before each step, perhaps by two threads; may block, which is how tier 2 yields to live sessions. A coarse pass that still waits
+    /// when the full one is done is called off: its token fires.
+    /// </summary>
+    public Action<RevisionPass, CancellationToken>? BeforeStep { get; set; }
 
     /// <summary>A tweak waits or is being computed.</summary>
     public bool Busy
@@ -101,9 +106,9 @@ public sealed class InteractiveClip : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes a new revision and supersedes the one in work.</summary>
-    /// <exception cref="ArgumentException">The schedule cannot be read, or no frame is left between the trim points; the message says which.</exception>
-    public ClipRevision Tweak(ClipTweak tweak, long parent = 0, string name = "")
+    /// <summary>Makes a new revision and supersedes the one in work. <paramref name="told"/> is called with it before anything else is told of it.</summary>
+    /// <exception cref="ArgumentException">The schedule cannot be read, no frame is left between the trim points, or every remembered revision has a name; the message says which.</exception>
+    public ClipRevision Tweak(ClipTweak tweak, long parent = 0, string name = "", Action<ClipRevision>? told = null)
     {
         if (!PromptSchedule.TryParse(tweak.Prompts, out var schedule, out var error))
             throw new ArgumentException(error);
@@ -116,25 +121,33 @@ public sealed class InteractiveClip : IAsyncDisposable
         if (first >= end)
             throw new ArgumentException($"No frame lies between {tweak.TrimStart.TotalSeconds:0.###} s and {tweak.TrimEnd.TotalSeconds:0.###} s.");
         var unknown = schedule.Cues.SelectMany(c => model.Read(c.Text).UnknownWords).Distinct(StringComparer.OrdinalIgnoreCase);
-        ClipRevision revision;
-        ClipRevision? superseded = null;
-        lock (_gate)
+        lock (_telling)
         {
-            ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
-            revision = new ClipRevision { Number = ++_newest, Parent = parent, Tweak = tweak, Name = name, Range = (first, end), UnknownWords = [.. unknown] };
-            if (_next is { } waiting)
-                superseded = _revisions[waiting.Revision.Number] = waiting.Revision with { State = RevisionState.Superseded };
-            _revisions[revision.Number] = revision;
-            _next = (revision, schedule, _time.GetTimestamp());
-            if (_revisions.Count > MaxRevisions && _revisions.Values.FirstOrDefault(r => r.Name.Length == 0 && r.State is RevisionState.Full or RevisionState.Superseded) is { } oldest)
-                _revisions.Remove(oldest.Number);
+            ClipRevision revision;
+            ClipRevision? superseded = null;
+            lock (_gate)
+            {
+                ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
+                if (_revisions.Count >= MaxRevisions)
+                {
+                    var oldest = _revisions.Values.FirstOrDefault(r => r.Name.Length == 0 && r.State is RevisionState.Full or RevisionState.Superseded or RevisionState.Failed)
+                        ?? throw new ArgumentException($"All {MaxRevisions} revisions that a clip remembers have names. Take the name from one that may go.");
+                    _revisions.Remove(oldest.Number);
+                }
+                revision = new ClipRevision { Number = ++_newest, Parent = parent, Tweak = tweak, Name = name, Range = (first, end), UnknownWords = [.. unknown] };
+                if (_next is { } waiting)
+                    superseded = _revisions[waiting.Revision.Number] = _revisions[waiting.Revision.Number] with { State = RevisionState.Superseded };
+                _revisions[revision.Number] = revision;
+                _next = (revision, schedule, _time.GetTimestamp());
+            }
+            told?.Invoke(revision);
+            if (superseded is not null)
+                Changed?.Invoke(superseded);
+            Changed?.Invoke(revision);
             if (_wake.CurrentCount == 0)
                 _wake.Release();
+            return revision;
         }
-        if (superseded is not null)
-            Changed?.Invoke(superseded);
-        Changed?.Invoke(revision);
-        return revision;
     }
 
     /// <summary>Gives a revision a name, which also keeps it from being forgotten. Null when it is not remembered.</summary>
@@ -210,6 +223,7 @@ public sealed class InteractiveClip : IAsyncDisposable
             cues = PromptSchedule.BegunAt(cues, _source[first].Time.Captured - _source[0].Time.Captured);
             var rendering = new Rendering(revision, cues);
             var start = _rendered.TakeOver(rendering, _source, out var memory);
+            _fullUntil = start;
             for (var i = first; i < start; i++)
                 Give(new RevisionFrame(revision.Number, RevisionPass.Full, i, _source[i].Time.Captured, rendering.Frames[i - first]));
             if (!Overtaken)
@@ -218,14 +232,15 @@ public sealed class InteractiveClip : IAsyncDisposable
                 if (playhead >= start)
                 {
                     sessions.Coarse.Reset();
-                    Emit(sessions.Coarse, RevisionPass.Preview, playhead, revision, cues);
+                    Emit(sessions.Coarse, RevisionPass.Preview, playhead, revision, cues, _stop.Token);
                 }
                 Publish(revision, r => r with { ToPreview = _time.GetElapsedTime(since), ReusedFrames = start - first, FullFrames = start - first });
             }
 
             // The coarse pass pays only where it is clearly shorter than the full one.
+            using var callOff = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
             var coarse = end - start <= 2 * CoarseStep ? Task.CompletedTask : Task.Factory.StartNew(
-                () => RenderCoarse(sessions.Coarse, memory, start, revision, cues, since), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                () => RenderCoarse(sessions.Coarse, memory, start, revision, cues, since, callOff.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             try
             {
                 RenderFull(sessions.Full, memory, start, rendering, revision);
@@ -237,6 +252,7 @@ public sealed class InteractiveClip : IAsyncDisposable
             }
             finally
             {
+                callOff.Cancel();
                 coarse.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
             }
             coarse.GetAwaiter().GetResult();
@@ -250,21 +266,28 @@ public sealed class InteractiveClip : IAsyncDisposable
         {
             Publish(revision, r => r with { State = RevisionState.Superseded });
         }
-        catch (Exception e) when (e is ModelStepException or ArgumentException)
+        // Whatever it dies of costs this revision only: the worker goes on with the next.
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
             Publish(revision, r => r with { State = RevisionState.Failed, Error = e.Message });
         }
     }
 
-    private void RenderCoarse(IModelSession session, ModelState? memory, int start, ClipRevision revision, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, long since)
+    private void RenderCoarse(IModelSession session, ModelState? memory, int start, ClipRevision revision, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, long since, CancellationToken callOff)
     {
         try
         {
             Resume(session, memory);
             for (var i = start; i < revision.Range.End && !Overtaken; i += CoarseStep)
-                Emit(session, RevisionPass.Coarse, i, revision, cues);
+            {
+                if (i >= Volatile.Read(ref _fullUntil))
+                    Emit(session, RevisionPass.Coarse, i, revision, cues, callOff);
+            }
             if (!Overtaken)
                 Publish(revision, r => r with { ToPlayable = _time.GetElapsedTime(since) });
+        }
+        catch (OperationCanceledException) when (callOff.IsCancellationRequested)
+        {
         }
         catch (Exception)
         {
@@ -285,7 +308,7 @@ public sealed class InteractiveClip : IAsyncDisposable
                 var saved = rendering.Checkpoints[i] = session.Capture();
                 apart = CheckpointFrames * (int)Math.Max(1, saved.Bytes.Length * 4L * (end - first) / CheckpointFrames / RenderedRevisions.MaxCheckpointBytes);
             }
-            rendering.Frames.Add(Emit(session, RevisionPass.Full, i, revision, rendering.Cues));
+            rendering.Frames.Add(Emit(session, RevisionPass.Full, i, revision, rendering.Cues, _stop.Token));
             if ((i - first) % CheckpointFrames == CheckpointFrames - 1)
                 Publish(revision, r => r with { FullFrames = i + 1 - first });
         }
@@ -299,15 +322,20 @@ public sealed class InteractiveClip : IAsyncDisposable
             session.Restore(memory);
     }
 
-    private ReadOnlyMemory<byte> Emit(IModelSession session, RevisionPass pass, int index, ClipRevision revision, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues)
+    private ReadOnlyMemory<byte> Emit(IModelSession session, RevisionPass pass, int index, ClipRevision revision, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, CancellationToken cancel)
     {
         var input = _source[index];
-        BeforeStep?.Invoke(_stop.Token);
+        BeforeStep?.Invoke(pass, cancel);
         using var output = session.Step(input, PromptSchedule.PromptAt(cues, input.Time.Captured - _source[0].Time.Captured));
         lock (_emitting)
         {
+            // The full pass may have come here meanwhile: its frame stays.
+            if (pass == RevisionPass.Coarse && index < _fullUntil)
+                return default;
             var encoded = _encode(output);
             Give(new RevisionFrame(revision.Number, pass, index, input.Time.Captured, encoded));
+            if (pass == RevisionPass.Full)
+                _fullUntil = index + 1;
             return encoded;
         }
     }
@@ -320,14 +348,17 @@ public sealed class InteractiveClip : IAsyncDisposable
     // Both passes tell how far they are: each changes what the other one left. A revision that was forgotten meanwhile tells nothing.
     private void Publish(ClipRevision revision, Func<ClipRevision, ClipRevision> change)
     {
-        ClipRevision changed;
-        lock (_gate)
+        lock (_telling)
         {
-            if (!_revisions.TryGetValue(revision.Number, out var held))
-                return;
-            _revisions[revision.Number] = changed = change(held);
+            ClipRevision changed;
+            lock (_gate)
+            {
+                if (!_revisions.TryGetValue(revision.Number, out var held))
+                    return;
+                _revisions[revision.Number] = changed = change(held);
+            }
+            Changed?.Invoke(changed);
         }
-        Changed?.Invoke(changed);
     }
 
     private int IndexAt(TimeSpan at)

@@ -87,11 +87,21 @@ public sealed class DecisionRules
         if (!FastDependent && PromptProven && silent)
             return PromptKind();
         if (!FastDependent && silent && !PromptDependent && _found.Fast.Joint.P > 0.01)
-            return TierLabel.NotLive;
+            return Unmoved();
         _settle.Add(_found.Slow is null
             ? "A standard run: its slow phase reaches systems that sample their input rarely."
             : "A deep run: weak looks need more minutes of fast codes.");
         return TierLabel.NotProven;
+    }
+
+    // Coding and delivery blur an exact loop; where nothing moves the output, a blurred return is enough.
+    private TierLabel Unmoved()
+    {
+        if (_found.Repeats.Loop >= _limits.LoopUnmoved)
+            return TierLabel.NotLive;
+        _gates.RemoveAll(g => g.Id == "G1");
+        Pass("G1", "no replay, nothing before its cause", false, $"loop ratio {F(_found.Repeats.Loop)} at {F(_found.Repeats.LoopSeconds, 1)} s (repeat below {F(_limits.LoopUnmoved)} where nothing that was sent changed it)");
+        return TierLabel.Replay;
     }
 
     private TierLabel PartialMotion()
@@ -201,6 +211,9 @@ public sealed class DecisionRules
         if (!PromptDependent || double.IsNaN(q.Seconds) || q.N < _limits.QuantumResponses || q.High > _limits.QuantumLive)
         {
             Unknown("G4", "fine grain", GrainText());
+            // No grain of a live system moves the delay this far in one direction: that much of a queue needs no Q.
+            if (_found.SlopeMsPerS is { Measured: true } slope && Math.Abs(slope.Value) * Watched > 2000 * _limits.QuantumLive && Bounded() is { } growing)
+                return growing;
             _settle.Add(_quality.TakesPrompts
                 ? "More prompt toggles (standard or deep profile), with two prompts that look very different."
                 : "A way to send prompts to the target: without it batches that are played back evenly cannot be told from a stream.");
@@ -210,6 +223,9 @@ public sealed class DecisionRules
         return null;
     }
 
+    // Seconds in which the delay was followed.
+    private double Watched => _found.Fast.Path.Length > 1 ? _found.Fast.Path[^1].Time - _found.Fast.Path[0].Time : 0;
+
     private TierLabel? Bounded()
     {
         var slope = _found.SlopeMsPerS;
@@ -218,10 +234,9 @@ public sealed class DecisionRules
             Unknown("G5", "bounded delay", "not measured");
             return null;
         }
-        var span = _found.Fast.Path.Length > 1 ? _found.Fast.Path[^1].Time - _found.Fast.Path[0].Time : 0;
         // A snapshot system answers anywhere within Q: only what moves further than that in the time watched is a queue.
         var wander = Math.Max(70, _found.ControlQuantum.Seconds is var q and > 0 ? 1000 * q : 0);
-        var grows = (slope.Low > _limits.Slope || slope.High < -_limits.Slope) && Math.Abs(slope.Value) * span > wander;
+        var grows = (slope.Low > _limits.Slope || slope.High < -_limits.Slope) && Math.Abs(slope.Value) * Watched > wander;
         if (!grows && (slope.High > _limits.Slope || slope.Low < -_limits.Slope))
             _flags.Add("slope not resolved to 0.2 ms/s: run longer");
         return Pass("G5", "bounded delay", !grows, $"slope {F(slope.Value)} ms/s, 95 % {F(slope.Low)} to {F(slope.High)}, content clock {F(1 - _found.Fast.Kappa, 3)}")

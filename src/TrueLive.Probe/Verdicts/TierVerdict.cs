@@ -143,7 +143,10 @@ public sealed record Thresholds
     public double Filter { get; init; } = 0.9;
 
     /// <summary>Blackout p above which even the strongest stimulus went unanswered.</summary>
-    public double BlackoutP { get; init; } = 0.05;
+    public double BlackoutP { get; init; } = 0.01;
+
+    /// <summary>Loop ratio below which an output that answers nothing is a replay; what coding and delivery leave of an exact loop.</summary>
+    public double LoopUnmoved { get; init; } = 0.5;
 
     /// <summary>The product's thresholds.</summary>
     public static Thresholds Product { get; } = new();

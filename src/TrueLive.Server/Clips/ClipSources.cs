@@ -30,7 +30,7 @@ internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, Jour
         if (request.Journal is { } id)
         {
             var journal = journals.Find(job.Owner, id) ?? throw new MediaFileException("The journal has expired or was deleted.");
-            var (recorded, resets) = journal.Prompts(models.Find(request.Model)!);
+            var (recorded, resets) = journal.Prompts(models.Find(request.Model) ?? throw new ArgumentException($"This server has no model '{request.Model}' any more."));
             return new ClipSource(journal.VideoPath, recorded, resets);
         }
         var path = request.Url is { } url

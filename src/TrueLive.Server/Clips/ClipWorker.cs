@@ -65,7 +65,7 @@ internal sealed partial class ClipWorker(
                         }
                     }
                 }
-                catch (Exception error) when (error is System.Data.Common.DbException or RequestRefusedException or IOException)
+                catch (Exception error) when (error is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
                 {
                     LogQueue(error.Message);
                 }
@@ -104,7 +104,8 @@ internal sealed partial class ClipWorker(
         {
             await RemoveUnlessOpenAsync(queue, job).ConfigureAwait(false);
         }
-        catch (Exception error) when (error is MediaFileException or ModelStepException or ArgumentException or IOException or UnauthorizedAccessException)
+        // Whatever a job dies of costs that job only: an exception that left here would end the server.
+        catch (Exception error) when (error is not (System.Data.Common.DbException or RequestRefusedException))
         {
             LogFailed(job.Id, error.Message);
             if (await queue.FailAsync(job, error.Message, CancellationToken.None).ConfigureAwait(false))

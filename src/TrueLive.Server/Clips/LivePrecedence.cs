@@ -1,3 +1,4 @@
+using TrueLive.Core.Clips;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Sessions;
 
@@ -27,8 +28,8 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
     /// <summary>Blocks clip work while live sessions need the cores, or while an interactive clip is computed.</summary>
     public void Wait(CancellationToken cancel) => Wait(() => LiveHasCores || InteractiveBusy(), cancel);
 
-    /// <summary>Blocks interactive work, which does two steps at a time, while live sessions need the cores.</summary>
-    public void WaitForLive(CancellationToken cancel) => Wait(() => MustWaitFor(2 * models.StepThreads + 1), cancel);
+    /// <summary>Blocks interactive work while live sessions need the cores. The coarse pass runs beside the full one, so it needs those of two steps.</summary>
+    public void WaitForLive(RevisionPass pass, CancellationToken cancel) => Wait(() => MustWaitFor((pass == RevisionPass.Coarse ? 2 : 1) * models.StepThreads + 1), cancel);
 
     private bool MustWaitFor(int needed) =>
         MustWait([.. sessions.Seats.Where(s => s.Session.State == SessionState.Live).Select(s => s.Share)], admission.Cores, needed);

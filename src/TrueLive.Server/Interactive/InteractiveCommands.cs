@@ -16,6 +16,9 @@ namespace TrueLive.Server.Interactive;
 internal sealed class InteractiveCommands(
     ClipOrders orders, ClipViews views, InteractiveShelf shelf, SignedLinks links, LivePrecedence live, IHostApplicationLifetime lifetime, TimeProvider time)
 {
+    /// <summary>Frames that a comparison looks at, evenly spread.</summary>
+    public const int MaxCompared = 60;
+
     /// <summary>Longest name of a revision.</summary>
     public const int MaxName = 100;
 
@@ -31,9 +34,15 @@ internal sealed class InteractiveCommands(
         if (seat.Clip.Revisions.LastOrDefault() is { } newest)
             connection.Send(newest);
         using var stopping = lifetime.ApplicationStopping.Register(() => connection.Close("The server is shutting down."));
-        await connection.RunAsync(cancel).ConfigureAwait(false);
-        if (seat.Detach(connection))
-            shelf.KeepFor(seat);
+        try
+        {
+            await connection.RunAsync(cancel).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (seat.Detach(connection))
+                shelf.KeepFor(seat);
+        }
     }
 
     /// <summary>Serves a data channel that a client opened on its live connection. Returns at once.</summary>
@@ -69,7 +78,7 @@ internal sealed class InteractiveCommands(
                     Select(seat, socket, command);
                     break;
                 case "compare":
-                    Compare(seat, socket, command);
+                    Compare(seat, socket, command, cancel);
                     break;
                 case "export":
                     await ExportAsync(seat, socket, command, cancel).ConfigureAwait(false);
@@ -81,7 +90,7 @@ internal sealed class InteractiveCommands(
                     throw new ArgumentException($"The type '{command.Type}' is not one of tweak, branch, name, select, compare, export, ping.");
             }
         }
-        catch (Exception wrong) when (wrong is ArgumentException or RequestRefusedException or ObjectDisposedException)
+        catch (Exception wrong) when (wrong is ArgumentException or RequestRefusedException or ObjectDisposedException or System.Data.Common.DbException or IOException)
         {
             socket.Send(new RefusedMessage("error", command.Id, wrong.Message), InteractiveJson.Default.RefusedMessage);
         }
@@ -97,8 +106,7 @@ internal sealed class InteractiveCommands(
             c.Prompts ?? c.Prompt ?? b.Prompts, c.Strength ?? b.Strength, Seconds(c.Trim?.StartS, b.TrimStart), Seconds(c.Trim?.EndS, b.TrimEnd),
             Seconds(c.PlayheadS, b.Playhead), c.TransitionMs is { } ms ? ms is >= 0 and <= 10_000 ? TimeSpan.FromMilliseconds(ms) : throw new ArgumentException("transition_ms must be within 0..10000.") : b.Transition,
             c.Model ?? b.Model);
-        var revision = seat.Clip.Tweak(tweak, from?.Number ?? 0, c.Name ?? "");
-        socket.Send(revision, c.Id);
+        seat.Clip.Tweak(tweak, from?.Number ?? 0, c.Name ?? "", revision => socket.Send(revision, c.Id));
     }
 
     private static void Select(InteractiveSeat seat, InteractiveConnection socket, InteractiveCommand c)
@@ -114,14 +122,16 @@ internal sealed class InteractiveCommands(
         socket.Send(new SelectedMessage("selected", c.Id, c.Revision ?? 0), InteractiveJson.Default.SelectedMessage);
     }
 
-    private static void Compare(InteractiveSeat seat, InteractiveConnection socket, InteractiveCommand c)
+    private static void Compare(InteractiveSeat seat, InteractiveConnection socket, InteractiveCommand c, CancellationToken cancel)
     {
         var (a, b) = (FramesOf(seat, c.A), FramesOf(seat, c.B).ToDictionary(f => f.Index));
         var pool = new FramePool("comparison", 2);
         using var jpeg = new JpegCodec();
         var (sum, count) = (0.0, 0);
-        foreach (var frame in a.Where(f => b.ContainsKey(f.Index)))
+        var both = a.Where(f => b.ContainsKey(f.Index)).ToArray();
+        foreach (var frame in both.Where((_, i) => i % (1 + both.Length / MaxCompared) == 0))
         {
+            cancel.ThrowIfCancellationRequested();
             using var one = jpeg.Decode(frame.Encoded.Span, pool);
             using var two = jpeg.Decode(b[frame.Index].Encoded.Span, pool);
             if (one is null || two is null || (one.Width, one.Height) != (two.Width, two.Height))

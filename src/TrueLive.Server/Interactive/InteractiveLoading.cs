@@ -18,7 +18,11 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
     /// <summary>Frames held at most: 20 s at 60 frames a second.</summary>
     public const int MaxFrames = 1200;
 
+    /// <summary>Bytes of frames held at most: 20 s at 30 frames a second of 768x432.</summary>
+    public const long MaxBytes = 300L << 20;
+
     private const int StillRate = 25;
+    private const int StillSide = 1920;
     private const int Quality = 92;
 
     /// <summary>A still held for a while, as an upload of its own.</summary>
@@ -26,7 +30,8 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
     {
         var file = await MediaFile.OpenAsync(uploads.PathOf(still), cancel).ConfigureAwait(false);
         var pool = new FramePool("still");
-        var (width, height) = (Math.Min(file.Width, 8192) & ~1, Math.Min(file.Height, 8192) & ~1);
+        var scale = Math.Min(1, StillSide / (double)Math.Max(file.Width, file.Height));
+        var (width, height) = ((int)(file.Width * scale) & ~1, (int)(file.Height * scale) & ~1);
         await using var source = FileSource.Open(file, Math.Max(2, width), Math.Max(2, height), pool);
         using var frame = await source.ReadAsync(cancel).ConfigureAwait(false) ?? throw new MediaFileException($"{still.Name} holds no picture.");
         var count = (int)Math.Round(seconds * StillRate);
@@ -60,6 +65,8 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
                         continue;
                     if (frames.Count == MaxFrames)
                         throw Wrong($"The part has more than {MaxFrames} frames. Trim it with trim.start_s and trim.end_s.");
+                    if ((frames.Count + 1L) * size.Width * size.Height * 3 / 2 > MaxBytes)
+                        throw Wrong($"The part needs more than {MaxBytes >> 20} MB at {size.Width}x{size.Height}. Trim it with trim.start_s and trim.end_s, or take a smaller size.");
                     frames.Add(colour.Convert(frame));
                 }
             }

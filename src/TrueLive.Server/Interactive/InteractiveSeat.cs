@@ -29,7 +29,7 @@ internal sealed class InteractiveSeat : IAsyncDisposable
     /// <param name="models">Models that a tweak may name.</param>
     /// <param name="wait">Blocks while live sessions need the cores.</param>
     /// <param name="time">Clock of the measured times.</param>
-    public InteractiveSeat(string id, string owner, UploadView upload, TimeSpan start, ImmutableArray<VideoFrame> frames, IVideoModel model, Func<string, IVideoModel?> models, Action<CancellationToken> wait, TimeProvider time)
+    public InteractiveSeat(string id, string owner, UploadView upload, TimeSpan start, ImmutableArray<VideoFrame> frames, IVideoModel model, Func<string, IVideoModel?> models, Action<RevisionPass, CancellationToken> wait, TimeProvider time)
     {
         (Id, Owner, Upload, Start, _frames, Model) = (id, owner, upload, start, frames, model);
         Clip = new InteractiveClip(frames, model, frames[0].Width, frames[0].Height, frame => _jpeg.Encode(frame, Quality).ToArray(), time)
@@ -68,6 +68,9 @@ internal sealed class InteractiveSeat : IAsyncDisposable
 
     /// <summary>The newest connection gets what happens; the one before it is closed.</summary>
     public InteractiveConnection? Attach(InteractiveConnection? socket) => Interlocked.Exchange(ref _socket, socket);
+
+    /// <summary>A connection looks at it.</summary>
+    public bool IsWatched => Volatile.Read(ref _socket) is not null;
 
     /// <summary>Lets go of a connection unless a newer one has taken over. True when nobody looks now.</summary>
     public bool Detach(InteractiveConnection socket) => Interlocked.CompareExchange(ref _socket, null, socket) == socket;

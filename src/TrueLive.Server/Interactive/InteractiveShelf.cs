@@ -65,15 +65,21 @@ internal sealed class InteractiveShelf : IAsyncDisposable
     }
 
     /// <summary>Counts down to the end of a clip that nobody looks at.</summary>
-    public void KeepFor(InteractiveSeat seat) => seat.Keep = _time.CreateTimer(_ => _ = EndAsync(seat), null, TimeSpan.FromSeconds(_options.KeepSeconds), Timeout.InfiniteTimeSpan);
+    public void KeepFor(InteractiveSeat seat) => seat.Keep = _time.CreateTimer(_ => _ = seat.IsWatched ? Task.CompletedTask : EndAsync(seat), null, TimeSpan.FromSeconds(_options.KeepSeconds), Timeout.InfiniteTimeSpan);
 
     /// <summary>Ends a clip.</summary>
     public async Task EndAsync(InteractiveSeat seat)
     {
         if (!_seats.TryRemove(seat.Id, out _))
             return;
-        await seat.DisposeAsync().ConfigureAwait(false);
-        Interlocked.Decrement(ref _open);
+        try
+        {
+            await seat.DisposeAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _open);
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -29,6 +29,7 @@ export function open(box, live) {
   let playing = true;
   let left = false;
   let tweaking = 0;
+  let untold = () => {};
   let tweaks = 0;
 
   const canvas = h('canvas', { width: 512, height: 288, role: 'img', 'aria-label': 'The clip' });
@@ -72,16 +73,19 @@ export function open(box, live) {
       const body = get ? { upload: (words.textContent = 'Taking it in…') && (await get()).id } : { session: live.transport.session.session };
       if (left) return;
       clip?.close();
-      clip = await InteractiveClip.open(body);
-      for (const name of ['revision', 'picture']) clip.addEventListener(name, () => paintSoon());
-      clip.addEventListener('closed', () => !left && trouble('The connection to the clip broke.', [['Open it again', () => load(get)]]));
+      clip = null;
+      rows.clear();
+      strip.replaceChildren();
+      const opened = await InteractiveClip.open(body);
+      if (left) return opened.close();
+      clip = opened;
+      for (const name of ['revision', 'picture']) clip.addEventListener(name, () => clip === opened && paintSoon());
+      clip.addEventListener('closed', () => !left && clip === opened && trouble('The connection to the clip broke.', [['Open it again', () => load(get)]]));
       const { duration_s: length, width, height } = clip.clip.source;
       Object.assign(canvas, { width: 960, height: Math.round((960 * height) / width) });
       playhead.max = to.value = to.max = from.max = length;
       from.value = 0;
       [shown, against, at] = [0, 0, 0];
-      rows.clear();
-      strip.replaceChildren();
       exports.textContent = '';
       bench.hidden = false;
       bench.querySelector('.bench-picture').before(words);
@@ -114,13 +118,18 @@ export function open(box, live) {
     let number = null;
     const tell = () => {
       if (!arrived.has(number)) return;
-      clip.removeEventListener('picture', first);
+      drop();
       words.textContent = `Revision ${number}: first picture here after ${ms(arrived.get(number) - sentAt)}.`;
     };
     const first = ({ detail }) => {
       if (!arrived.has(detail.revision)) arrived.set(detail.revision, performance.now());
       tell();
     };
+    const asked = clip;
+    const drop = () => asked.removeEventListener('picture', first);
+    // Whoever tweaks again no longer waits for the first picture of the one before.
+    untold();
+    untold = drop;
     clip.addEventListener('picture', first);
     try {
       const { revision } = await clip.send(more.revision ? 'branch' : 'tweak', { prompt: prompt.value, strength: Number(strength.value), trim, playhead_s: at, ...more });
@@ -129,7 +138,7 @@ export function open(box, live) {
       tell();
       paintSoon();
     } catch (error) {
-      clip.removeEventListener('picture', first);
+      drop();
       words.textContent = error.message;
     }
   }
@@ -164,6 +173,7 @@ export function open(box, live) {
   }
 
   function paint() {
+    if (!clip) return;
     for (const r of [{ number: 0 }, ...clip.revisions.values()]) {
       if (!rows.has(r.number)) rows.set(r.number, row(r.number));
       rows.get(r.number)(r);

@@ -58,7 +58,11 @@ export class InteractiveClip extends EventTarget {
     const socket = (this.#socket = new WebSocket(location.origin.replace('http', 'ws') + made.socket));
     socket.binaryType = 'arraybuffer';
     socket.onmessage = ({ data }) => (typeof data === 'string' ? this.#message(JSON.parse(data)) : this.#picture(data));
-    socket.onclose = () => this.dispatchEvent(new Event('closed'));
+    socket.onclose = () => {
+      for (const { reject } of this.#waiting.values()) reject(new Error('The connection to the clip broke.'));
+      this.#waiting.clear();
+      this.dispatchEvent(new Event('closed'));
+    };
     return new Promise((resolve, reject) => {
       this.addEventListener('hello', resolve, { once: true });
       this.addEventListener('closed', () => reject(new Error('The connection to the clip broke.')), { once: true });

@@ -20,7 +20,8 @@ export class Session extends EventTarget {
   state = 'idle';
   startedAt = null;
   path = null;
-  #wanted = false;
+  // What is wanted now: a new object for each start, so that whatever still waits for an older one can tell.
+  #wanted = null;
   #request;
   #ping = null;
 
@@ -31,27 +32,28 @@ export class Session extends EventTarget {
   }
 
   get running() {
-    return this.#wanted;
+    return this.#wanted !== null;
   }
 
   async start(kind, options) {
-    this.#wanted = true;
+    const run = (this.#wanted = {});
     try {
       this.#move('opening', 'Opening the input…');
       const source = await sources[kind](options);
-      if (!this.#wanted) return source.stop();
+      if (this.#wanted !== run) return source.stop();
       this.source = source;
       source.addEventListener('ended', () => this.source === source && this.stop('The input ended.'));
       this.#tell('source');
-      await this.#connect();
+      await this.#connect(run);
     } catch (error) {
+      if (this.#wanted !== run) return;
       this.stop();
       this.#tell('failed', { error });
     }
   }
 
   stop(words = 'Stopped.') {
-    this.#wanted = false;
+    this.#wanted = null;
     this.transport?.close(true);
     this.transport = null;
     clearInterval(this.#ping);
@@ -64,7 +66,7 @@ export class Session extends EventTarget {
     this.#move('idle', words);
   }
 
-  async #connect() {
+  async #connect(run) {
     this.#move('connecting', 'Connecting…');
     const only = new URLSearchParams(location.search).get('transport');
     const ways = only === 'ws' || !('RTCPeerConnection' in window) ? [JpegTransport] : only === 'webrtc' ? [WebRtcTransport] : [WebRtcTransport, JpegTransport];
@@ -72,13 +74,13 @@ export class Session extends EventTarget {
       try {
         const request = { ...this.#request(), token: tab.get('token'), key: tab.get('key') };
         const opened = await way.open(this.source, request);
-        if (this.#wanted) this.#adopt(opened, way);
+        if (this.#wanted === run) this.#adopt(opened, way, run);
         else opened.close(true);
         return;
       } catch (error) {
         if (error.kind === 'gone' && tab.get('token')) {
           tab.set('token', null);
-          return this.#connect();
+          return this.#connect(run);
         }
         if (error.kind !== 'network' || way === ways.at(-1)) throw error;
         this.#move('connecting', `${error.message} Trying ${JpegTransport.label}…`);
@@ -86,7 +88,7 @@ export class Session extends EventTarget {
     }
   }
 
-  #adopt(opened, way) {
+  #adopt(opened, way, run) {
     this.transport = opened;
     this.figures = new Figures();
     this.startedAt ??= performance.now();
@@ -98,7 +100,7 @@ export class Session extends EventTarget {
       this.figures.frame(detail);
       this.#tell('frame', detail);
     });
-    opened.addEventListener('closed', ({ detail }) => this.transport === opened && this.#comeBack(detail.words));
+    opened.addEventListener('closed', ({ detail }) => this.transport === opened && this.#comeBack(detail.words, run));
     control.addEventListener('stats', ({ detail }) => (this.figures.server = detail));
     control.addEventListener('pong', ({ detail }) => this.figures.pong(detail));
     control.addEventListener('state', ({ detail }) => {
@@ -116,16 +118,17 @@ export class Session extends EventTarget {
     this.#tell('opened', opened);
   }
 
-  async #comeBack(words) {
+  async #comeBack(words, run) {
     this.transport?.close(false);
     this.transport = null;
     clearInterval(this.#ping);
     const since = performance.now();
-    for (let wait = 250; this.#wanted && performance.now() - since < AWAY_LIMIT; wait = Math.min(4000, wait * 2)) {
+    for (let wait = 250; this.#wanted === run && performance.now() - since < AWAY_LIMIT; wait = Math.min(4000, wait * 2)) {
       this.#move('away', `${words} Connecting again…`);
       try {
-        return await this.#connect();
+        return await this.#connect(run);
       } catch (error) {
+        if (this.#wanted !== run) return;
         if (error.kind !== 'network' && error.kind !== 'unreachable') {
           this.stop();
           return this.#tell('failed', { error });
@@ -133,7 +136,7 @@ export class Session extends EventTarget {
         await new Promise((resolve) => setTimeout(resolve, wait));
       }
     }
-    if (!this.#wanted) return;
+    if (this.#wanted !== run) return;
     this.stop(words);
     this.#tell('failed', { error: new Refused({ kind: 'lost', words: `${words} It did not come back within a minute.` }) });
   }

@@ -75,6 +75,7 @@ export function open(box, live) {
     await session.transport.control.command('pause').accepted;
     uploaded = await upload(film, 'three-tiers.webm');
     clip = await InteractiveClip.open({ upload: uploaded.id, size: asked.size });
+    if (left) return clip.close();
     clip.addEventListener('picture', ({ detail }) => detail.revision > 0 && detail.revision === clip.newest && picture(detail.count));
     const canvas = h('canvas', { width: 384, height: 216 });
     by.interactive.stage.prepend(canvas);

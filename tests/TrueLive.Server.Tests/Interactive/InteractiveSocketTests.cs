@@ -36,7 +36,7 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
         await page.UntilAsync(m => m["revision"]?["to_preview_ms"] is not null);
         Assert.Equal((0, 15), ((int)page.Pictures[(1, 15)].Pass, page.Pictures.Keys.Single().Index));
         await page.UntilAsync(m => m["revision"]?["to_playable_ms"] is not null);
-        Assert.Equal(8, page.Pictures.Count(p => p.Value.Pass == 1));
+        Assert.Equal(8, page.Pictures.Count(p => p.Key.Index % 4 == 0 && p.Value.Pass >= 1));
         var full = await page.FullAsync(1);
         Assert.Equal(30, page.Pictures.Count(p => p.Value.Pass == 2));
         Assert.True((double)full["to_preview_ms"]! < (double)full["to_playable_ms"]! && (double)full["to_playable_ms"]! < (double)full["to_full_ms"]!);
