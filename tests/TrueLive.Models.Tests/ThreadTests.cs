@@ -8,13 +8,13 @@ namespace TrueLive.Models.Tests;
 [Collection(Alone.Name)]
 public sealed class ThreadTests
 {
-    /// <summary>A clock that each reading moves on: by one unit for the first half of the readings, by <paramref name="second"/> units after.</summary>
-    private sealed class ScriptedClock(int half, long second) : TimeProvider
+    /// <summary>A clock that each reading moves on: by <paramref name="first"/> for a turn of readings, by 1000 for the next, and so on.</summary>
+    private sealed class ScriptedClock(int turn, long first) : TimeProvider
     {
         private int _readings;
         private long _now;
 
-        public override long GetTimestamp() => _now += _readings++ < half ? 1000 : second;
+        public override long GetTimestamp() => _now += _readings++ / turn % 2 == 0 ? first : 1000;
     }
 
     [Theory]
@@ -24,8 +24,8 @@ public sealed class ThreadTests
     public void The_thread_count_is_the_one_that_was_measured_to_be_clearly_faster(long oneThread, int chosen)
     {
         Assert.SkipWhen(Environment.ProcessorCount < 2, "One core leaves nothing to choose.");
-        // Two threads are measured first, in seven steps of two readings each.
-        using var model = OnnxVideoModel.Load(Repository.LiveTiny, 0, new ScriptedClock(14, oneThread));
+        // One thread and two in turns of five steps, each step between two readings.
+        using var model = OnnxVideoModel.Load(Repository.LiveTiny, 0, new ScriptedClock(10, oneThread));
         Assert.Equal(chosen, model.Threads);
     }
 

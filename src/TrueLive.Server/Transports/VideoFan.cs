@@ -120,15 +120,19 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
         return true;
     }
 
-    // Stamps follow the capture times of the input, so that they are as even as its frames; a new input begins where the clock is.
-    private uint StampOf(VideoFrame frame)
+    /// <summary>
+    /// 90 kHz stamp of the next picture. Stamps follow the capture times of the input, so that they are as even as its frames; a new input
+    /// begins where the clock is. They rise by one at least, and wrap.
+    /// </summary>
+    internal uint StampOf(VideoFrame frame)
     {
         var captured = (uint)(ulong)(frame.Time.Captured.Ticks * 9 / 1000);
         var now = (uint)(ulong)((Int128)time.GetTimestamp() * 90_000 / time.TimestampFrequency);
         if (now - (captured + _offset) + Jump > 2 * Jump)
             _offset = now - captured;
         var stamp = captured + _offset;
-        if ((int)(stamp - _lastStamp) <= 0)
+        // Half of all stamps lie before any other: only what is a little behind must not be.
+        if (_lastStamp - stamp < Jump)
             stamp = _lastStamp + 1;
         return _lastStamp = stamp;
     }

@@ -1,0 +1,50 @@
+using TrueLive.Core.Frames;
+using TrueLive.Server.Transports;
+
+namespace TrueLive.Server.Tests.Transports;
+
+public sealed class VideoFanTests
+{
+    private sealed class Uptime(double seconds) : TimeProvider
+    {
+        public double Seconds { get; set; } = seconds;
+
+        public override long TimestampFrequency => 1_000_000_000;
+
+        public override long GetTimestamp() => (long)(Seconds * 1e9);
+    }
+
+    [Theory]
+    [InlineData(10)]
+    [InlineData(30_000)]
+    [InlineData(40_000)]
+    [InlineData(50_000)]
+    public void Stamps_are_as_far_apart_as_the_frames_however_long_the_machine_has_run(double uptime)
+    {
+        var clock = new Uptime(uptime);
+        using var fan = new VideoFan(clock, 1_000_000);
+        using var frame = new FramePool("stamps").Rent(32, 32);
+        var stamps = new List<uint>();
+        for (var i = 0; i < 90; i++, clock.Seconds += 1 / 30.0)
+        {
+            frame.Time = new FrameTime(i, TimeSpan.FromSeconds(i / 30.0), 0, 0);
+            stamps.Add(fan.StampOf(frame));
+        }
+        Assert.All(stamps.Zip(stamps.Skip(1), (a, b) => b - a), apart => Assert.InRange(apart, 2999u, 3001u));
+        Assert.InRange(stamps[0] - (uint)(ulong)(uptime * 90_000), 0u, 1u);
+    }
+
+    [Fact]
+    public void Two_pictures_of_one_moment_are_told_apart_and_a_new_input_begins_where_the_clock_is()
+    {
+        var clock = new Uptime(30_000);
+        using var fan = new VideoFan(clock, 1_000_000);
+        using var frame = new FramePool("stamps").Rent(32, 32);
+        frame.Time = new FrameTime(0, TimeSpan.FromSeconds(5), 0, 0);
+        var first = fan.StampOf(frame);
+        Assert.Equal(first + 1, fan.StampOf(frame));
+        clock.Seconds += 8 * 3600;
+        frame.Time = new FrameTime(1, TimeSpan.Zero, 0, 0);
+        Assert.Equal((uint)(ulong)(clock.Seconds * 90_000), fan.StampOf(frame));
+    }
+}
