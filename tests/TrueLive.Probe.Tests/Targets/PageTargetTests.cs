@@ -28,7 +28,6 @@ public sealed class PageTargetTests : IDisposable
     [InlineData("export async function connect() { throw new Error('the key is wrong'); }", "the key is wrong")]
     [InlineData("this is not javascript", "adapter.js")]
     [InlineData("export async function connect() { return new MediaStream(); }", "without a video track")]
-    [InlineData("export const environment = ['TRUELIVE_NO_SUCH_VARIABLE']; export async function connect(s) { return s; }", "TRUELIVE_NO_SUCH_VARIABLE")]
     [InlineData("export function connect() { return new Promise(() => {}); }", "did not connect within")]
     public async Task A_script_that_cannot_connect_is_a_clear_error(string script, string words)
     {
@@ -36,6 +35,10 @@ public sealed class PageTargetTests : IDisposable
         var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void A_variable_that_is_not_set_is_said_before_anything_runs() =>
+        Assert.Contains("TRUELIVE_NO_SUCH_VARIABLE", Assert.Throws<TargetException>(() => Target("export const environment = ['TRUELIVE_NO_SUCH_VARIABLE']; export async function connect(s) { return s; }")).Message, StringComparison.Ordinal);
 
     [Fact]
     public async Task A_browser_that_is_not_there_is_a_clear_error()
