@@ -155,12 +155,16 @@ public sealed class PeerConnection : IDisposable
     }
 
     /// <summary>Opens a data channel; <see cref="PeerOptions.ChannelOpened"/> is called once it can be used.</summary>
+    /// <param name="label">Name that the other side is told.</param>
+    /// <param name="received">Takes the messages, the first one too: it can arrive before this method returns.</param>
+    /// <param name="ordered">Messages come in the order sent.</param>
+    /// <param name="maxRepeats">Repeats after which a message is given up; null repeats until it arrives.</param>
     /// <exception cref="InvalidOperationException">Not connected, or no channels were agreed on.</exception>
-    public DataChannel OpenChannel(string label, bool ordered = true, int? maxRepeats = null)
+    public DataChannel OpenChannel(string label, DataChannelMessage? received = null, bool ordered = true, int? maxRepeats = null)
     {
         lock (_gate)
             return State == PeerState.Connected && _channels is { } channels
-                ? channels.Open(label, ordered, maxRepeats) : throw new InvalidOperationException("The connection has no data channels.");
+                ? channels.Open(label, received, ordered, maxRepeats) : throw new InvalidOperationException("The connection has no data channels.");
     }
 
     /// <summary>Counters and estimates of the media; those of the last moment once the connection is over.</summary>

@@ -65,7 +65,7 @@ internal sealed class NativeCaller : IAsyncDisposable
         var caller = new NativeCaller(codec, scene, time);
         var options = new PeerOptions { VideoReceived = caller.Take, KeyFrameRequested = () => Interlocked.Exchange(ref caller._keyWanted, 1) };
         caller._client = await WhipClient.ConnectAsync(whip, null, new MediaPreferences { Codecs = [codec], Audio = false }, options, time, cancel);
-        caller.Peer.OpenChannel("control").MessageReceived = (_, utf8, _) => caller.Heard(utf8);
+        caller.Peer.OpenChannel("control", (_, utf8, _) => caller.Heard(utf8));
         caller._sending = caller.SendAsync();
         return caller;
     }

@@ -41,10 +41,10 @@ internal static class Seeds
         Srtp(Save);
         Rtp(Save);
         var link = new SctpTargets.Link();
-        var channel = link.Client.Open("control", true, null);
+        var channel = link.Client.Open("control", null, true, null);
         link.Deliver();
         channel.Send("hello");
-        link.Client.Open("lossy", false, 3).Send(new byte[3000]);
+        link.Client.Open("lossy", null, false, 3).Send(new byte[3000]);
         link.Deliver();
         channel.Close();
         link.Deliver();

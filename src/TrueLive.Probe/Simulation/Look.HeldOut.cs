@@ -115,8 +115,6 @@ public abstract partial class Look
         private readonly ColourMemory _colour = new();
         private bool _warm;
 
-        public override double MemoryFrames => 1;
-
         public override void Apply(Picture picture, int prompt, int reseed)
         {
             for (var y = 0; y < H; y++)
@@ -159,7 +157,7 @@ public abstract partial class Look
         private double _drift;
         private bool _warm;
 
-        public override double MemoryFrames => Math.Log(0.5) / Math.Log(1 - Share);
+        public override int MemoryFrames => HalfAfter(Share);
 
         public override void Apply(Picture picture, int prompt, int reseed)
         {
@@ -195,8 +193,6 @@ public abstract partial class Look
 
         public StrokesLook(SeedStream stream) =>
             _palette = [.. Enumerable.Range(0, 6 * Tones).Select(k => (float)(k < 2 * Tones ? stream.NextDouble(25, 230) : stream.NextDouble(90, 166)))];
-
-        public override double MemoryFrames => Math.Log(0.5) / Math.Log(1 - Share);
 
         public override void Apply(Picture picture, int prompt, int reseed)
         {

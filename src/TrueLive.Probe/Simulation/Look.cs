@@ -38,8 +38,8 @@ public abstract partial class Look
     /// <summary>A colour map of the input and nothing more: a live filter, however it is driven.</summary>
     public virtual bool IsFilter => false;
 
-    /// <summary>Frames by which the memory of the look delays half of a change: part of the response delay, not of the transport.</summary>
-    public virtual double MemoryFrames => 0;
+    /// <summary>Frames between the first picture that holds any of a change and the first that holds half of it: part of the response delay.</summary>
+    public virtual int MemoryFrames => 0;
 
     /// <summary>Restyles <paramref name="picture"/> in place.</summary>
     /// <param name="picture">The content.</param>
@@ -68,6 +68,9 @@ public abstract partial class Look
         hash = (hash ^ (hash >> 15)) * 2246822519u;
         return ((hash ^ (hash >> 13)) & 0xffff) / 32768f - 1;
     }
+
+    /// <summary>With a share of each frame new, the n-th picture holds 1 - (1 - share)^n of a change; the first is no frame late.</summary>
+    private protected static int HalfAfter(float share) => share >= 0.5f ? 0 : (int)Math.Ceiling(Math.Log(0.5) / Math.Log(1 - share)) - 1;
 
     private protected static void Remember(float[] memory, float[] now, float share)
     {
@@ -207,7 +210,7 @@ public abstract partial class Look
             }
         }
 
-        public override double MemoryFrames => _share < 1 ? Math.Log(0.5) / Math.Log(1 - _share) : 0;
+        public override int MemoryFrames => HalfAfter(_share);
 
         public override void Apply(Picture picture, int prompt, int reseed)
         {
@@ -242,7 +245,7 @@ public abstract partial class Look
         private double _drift;
         private bool _warm;
 
-        public override double MemoryFrames => share < 1 ? Math.Log(0.5) / Math.Log(1 - share) : 0;
+        public override int MemoryFrames => HalfAfter(share);
 
         public override void Apply(Picture picture, int prompt, int reseed)
         {

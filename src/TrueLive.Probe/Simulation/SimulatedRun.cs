@@ -45,7 +45,7 @@ public sealed class SimulatedRun : IDisposable
     public IReadOnlyList<(double Time, int Content)> Truth => _truth;
 
     /// <summary>Memory of the look, in seconds: part of the response delay.</summary>
-    public double MemorySeconds => _look.MemoryFrames / CodeLaw.Rate;
+    public double MemorySeconds => _look.MemoryFrames / (double)CodeLaw.Rate;
 
     /// <summary>The look is a colour map and nothing more.</summary>
     public bool LookIsFilter => _look.IsFilter;

@@ -48,7 +48,7 @@ internal sealed class DataChannels
 
     /// <summary>Opens a channel; it can be used once <c>opened</c> was called for it.</summary>
     /// <exception cref="InvalidOperationException">Too many channels.</exception>
-    public DataChannel Open(string label, bool ordered, int? maxRepeats)
+    public DataChannel Open(string label, DataChannelMessage? received, bool ordered, int? maxRepeats)
     {
         lock (_lock)
         {
@@ -57,7 +57,7 @@ internal sealed class DataChannels
                 stream += 2;
             if (_channels.Count >= MaxChannels)
                 throw new InvalidOperationException($"A connection has at most {MaxChannels} data channels.");
-            var channel = _channels[stream] = new DataChannel(this, stream, label, "", ordered, maxRepeats);
+            var channel = _channels[stream] = new DataChannel(this, stream, label, "", ordered, maxRepeats) { MessageReceived = received };
             if (Association.State == SctpState.Established)
                 SendOpen(channel);
             else

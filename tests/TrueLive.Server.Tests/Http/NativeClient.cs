@@ -50,8 +50,7 @@ internal sealed class NativeClient : IAsyncDisposable
 
     public async Task OpenControlAsync()
     {
-        Channel = Whip.Peer.OpenChannel("control");
-        Channel.MessageReceived = (_, data, _) => Messages.Enqueue(JsonNode.Parse(Encoding.UTF8.GetString(data))!);
+        Channel = Whip.Peer.OpenChannel("control", (_, data, _) => Messages.Enqueue(JsonNode.Parse(Encoding.UTF8.GetString(data))!));
         await UntilAsync(() => Channel.IsOpen);
     }
 

@@ -48,7 +48,7 @@ internal sealed class SctpLink
 
     public (DataChannel OnA, DataChannel OnB) Open(bool ordered = true, int? maxRepeats = null)
     {
-        var a = A.Open("test", ordered, maxRepeats);
+        var a = A.Open("test", null, ordered, maxRepeats);
         RunUntil(() => a.IsOpen && OpenedB.Any(c => c.StreamId == a.StreamId), 60);
         return (a, OpenedB.Last(c => c.StreamId == a.StreamId));
     }

@@ -48,8 +48,7 @@ public sealed class PeerConnectionTests : IDisposable
         Assert.False(offering.Path!.Value.IsTcp);
         Assert.Equal(IPAddress.Parse(address), offering.Path.Value.Remote.Address);
 
-        var channel = offering.OpenChannel("control");
-        channel.MessageReceived = (_, data, _) => answerText.TrySetResult(Encoding.UTF8.GetString(data));
+        var channel = offering.OpenChannel("control", (_, data, _) => answerText.TrySetResult(Encoding.UTF8.GetString(data)));
         await Until(() => channel.IsOpen);
         Assert.True(channel.Send("over here"));
         Assert.Equal("over here", await text.Task.WaitAsync(Patience, Cancel));
