@@ -99,45 +99,55 @@ internal sealed class SessionCounters(TimeProvider time)
     /// <param name="promised">Frames per second that are promised at most; 0 promises nothing now.</param>
     public SessionStats Snapshot(int promised)
     {
-        (long SentAt, long Step, long Age)[] frames;
+        Span<long> steps = stackalloc long[WindowSize];
+        Span<long> ages = stackalloc long[WindowSize];
+        Span<long> beside = stackalloc long[WindowSize];
+        var (first, last, recent) = (long.MaxValue, long.MinValue, 0);
         long sent;
+        int count;
+        double? degraded;
         lock (_window)
         {
             sent = _sent;
-            frames = _window[..(int)Math.Min(sent, WindowSize)];
+            count = (int)Math.Min(sent, WindowSize);
+            for (var k = 0; k < count; k++)
+            {
+                var (at, step, age) = _window[k];
+                (steps[k], ages[k], beside[k]) = (step, age, age - step);
+                (first, last) = (Math.Min(first, at), Math.Max(last, at));
+                recent += Recent(at) ? 1 : 0;
+            }
+            degraded = Degraded(promised, recent);
         }
-        var first = frames.Length == 0 ? 0 : frames.Min(f => f.SentAt);
-        var last = frames.Length == 0 ? 0 : frames.Max(f => f.SentAt);
-        var rate = frames.Length < 2 || last == first || time.GetElapsedTime(last) > TimeSpan.FromSeconds(2)
-            ? 0 : (frames.Length - 1) / time.GetElapsedTime(first, last).TotalSeconds;
-        long[] steps = [.. frames.Select(f => f.Step).Order()];
-        long[] ages = [.. frames.Select(f => f.Age).Order()];
-        long[] beside = [.. frames.Select(f => f.Age - f.Step).Order()];
+        steps[..count].Sort();
+        ages[..count].Sort();
+        beside[..count].Sort();
+        var rate = count < 2 || last == first || time.GetElapsedTime(last) > TimeSpan.FromSeconds(2)
+            ? 0 : (count - 1) / time.GetElapsedTime(first, last).TotalSeconds;
         return new SessionStats(
             Interlocked.Read(ref _received), sent,
             Count(DropReason.Replaced), Count(DropReason.Stale), Count(DropReason.Paused), Count(DropReason.StepFailed),
-            Count(DropReason.Flushed), Count(DropReason.SinkFull),
-            frames.Length, rate, At(steps, 0.50), At(steps, 0.95), At(ages, 0.50), At(ages, 0.95), At(beside, 0.99), Degraded(promised, frames));
-
-        double? Degraded(int promised, (long SentAt, long Step, long Age)[] made)
-        {
-            long[] asked;
-            lock (_window)
-            {
-                // Right after the start, a pause or a silence of the input nothing can be said.
-                if (_askedFrames == 0 || time.GetElapsedTime(_askedSince) < PromiseWindow)
-                    return null;
-                asked = _asked[..];
-            }
-            var wanted = Math.Min(asked.Count(Recent), promised * PromiseWindow.TotalSeconds);
-            var reached = made.Count(f => Recent(f.SentAt));
-            // The frame in work counts for the session.
-            return reached + 1 < Kept * wanted ? reached / PromiseWindow.TotalSeconds : null;
-        }
-
-        bool Recent(long at) => at != 0 && time.GetElapsedTime(at) <= PromiseWindow;
-        long Count(DropReason reason) => Interlocked.Read(ref _dropped[(int)reason]);
-        TimeSpan At(long[] sorted, double quantile) => sorted.Length == 0
-            ? TimeSpan.Zero : time.GetElapsedTime(0, sorted[(int)Math.Ceiling(quantile * sorted.Length) - 1]);
+            Count(DropReason.Flushed), Count(DropReason.SinkFull), count, rate,
+            At(steps[..count], 0.50), At(steps[..count], 0.95), At(ages[..count], 0.50), At(ages[..count], 0.95), At(beside[..count], 0.99), degraded);
     }
+
+    // Right after the start, a pause or a silence of the input nothing can be said.
+    private double? Degraded(int promised, int made)
+    {
+        if (_askedFrames == 0 || time.GetElapsedTime(_askedSince) < PromiseWindow)
+            return null;
+        var asked = 0;
+        foreach (var at in _asked)
+            asked += Recent(at) ? 1 : 0;
+        var wanted = Math.Min(asked, promised * PromiseWindow.TotalSeconds);
+        // The frame in work counts for the session.
+        return made + 1 < Kept * wanted ? made / PromiseWindow.TotalSeconds : null;
+    }
+
+    private bool Recent(long at) => at != 0 && time.GetElapsedTime(at) <= PromiseWindow;
+
+    private long Count(DropReason reason) => Interlocked.Read(ref _dropped[(int)reason]);
+
+    private TimeSpan At(ReadOnlySpan<long> sorted, double quantile) => sorted.IsEmpty
+        ? TimeSpan.Zero : time.GetElapsedTime(0, sorted[(int)Math.Ceiling(quantile * sorted.Length) - 1]);
 }

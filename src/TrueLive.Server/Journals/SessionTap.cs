@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Sessions;
 
@@ -103,6 +104,7 @@ internal sealed class SessionTap(TimeSpan replay) : IAsyncDisposable
 
     private sealed class Source(SessionTap tap, IVideoSource source) : IVideoSource
     {
+        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
         public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
         {
             var frame = await source.ReadAsync(cancel).ConfigureAwait(false);

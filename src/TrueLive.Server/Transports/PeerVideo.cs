@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using TrueLive.Core.Frames;
 using TrueLive.Media.Codecs;
@@ -60,6 +61,7 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
     public void End() => _queue.Writer.TryComplete();
 
     /// <inheritdoc/>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
     {
         while (await _queue.Reader.WaitToReadAsync(cancel).ConfigureAwait(false))

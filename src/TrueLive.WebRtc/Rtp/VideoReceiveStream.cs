@@ -22,6 +22,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     private const long NackSlack = 50_000;
 
     private FrameAssembler? _assembler;
+    private readonly VideoFormat[] _formats = [.. plan.Formats];
     private VideoFormat? _format;
     private NackTracker _nacks = new();
     private Unwrapper _sequences = new(16);
@@ -53,7 +54,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     /// <summary>The payload type belongs to this stream or its retransmissions.</summary>
     public bool Accepts(byte payloadType)
     {
-        foreach (var format in plan.Formats)
+        foreach (var format in _formats)
         {
             if (format.PayloadType == payloadType || format.RtxPayloadType == payloadType)
             {
@@ -67,7 +68,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     /// <summary>Takes one packet. <paramref name="now"/> is in microseconds, <paramref name="arrived"/> is what the frame will carry.</summary>
     public void Receive(in RtpPacket packet, long now, long arrived)
     {
-        foreach (var format in plan.Formats)
+        foreach (var format in _formats)
         {
             if (format.PayloadType == packet.PayloadType)
             {

@@ -45,6 +45,9 @@ public sealed class RtcEndpoint : IDisposable
     private readonly UdpPort _udp;
     private readonly TcpPort? _tcp;
     private readonly ConcurrentDictionary<string, PeerConnection> _byUfrag = new();
+
+    // What a tick goes through, every millisecond or so: a dictionary would allocate its enumerator each time.
+    private volatile PeerConnection[] _peers = [];
     private readonly ConcurrentDictionary<SocketAddress, PeerConnection> _byAddress = new();
     private readonly CancellationTokenSource _stop = new();
     private long _strange;
@@ -135,9 +138,23 @@ public sealed class RtcEndpoint : IDisposable
         Candidates = [.. Candidates().Select(c => c.ToString())],
     };
 
-    internal void Register(string ufrag, PeerConnection peer) => _byUfrag[ufrag] = peer;
+    internal void Register(string ufrag, PeerConnection peer)
+    {
+        lock (_byUfrag)
+        {
+            _byUfrag[ufrag] = peer;
+            _peers = [.. _byUfrag.Values];
+        }
+    }
 
-    internal void Unregister(string ufrag) => _byUfrag.TryRemove(ufrag, out _);
+    internal void Unregister(string ufrag)
+    {
+        lock (_byUfrag)
+        {
+            _byUfrag.TryRemove(ufrag, out _);
+            _peers = [.. _byUfrag.Values];
+        }
+    }
 
     internal void Bind(SocketAddress address, PeerConnection peer) => _byAddress[address] = peer;
 
@@ -253,7 +270,7 @@ public sealed class RtcEndpoint : IDisposable
 
     private void Tick()
     {
-        foreach (var (_, peer) in _byUfrag)
+        foreach (var peer in _peers)
             Tick(peer);
     }
 
