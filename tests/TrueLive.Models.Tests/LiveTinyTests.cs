@@ -92,6 +92,27 @@ public sealed class LiveTinyTests(LiveTiny tiny) : IClassFixture<LiveTiny>
     }
 
     [Fact]
+    public async Task Steps_side_by_side_on_one_thread_each_make_the_pictures_of_a_step_alone_on_all()
+    {
+        using var model = OnnxVideoModel.Load(Repository.LiveTiny, Environment.ProcessorCount, TimeProvider.System);
+        var alone = Pictures();
+        var beside = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Task.Factory.StartNew(Pictures, TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+        Assert.All(beside, pictures => Assert.Equal(alone, pictures));
+
+        byte[][] Pictures()
+        {
+            using var session = model.CreateSession(192, 192);
+            var oil = new Prompt(1, "oil", 1, TimeSpan.Zero, model.Read("oil"));
+            return [.. Enumerable.Range(0, 8).Select(t =>
+            {
+                using var input = Picture(192, 192, t, noise: 6);
+                using var output = session.Step(input, oil);
+                return output.Y.ToArray();
+            })];
+        }
+    }
+
+    [Fact]
     public void A_captured_memory_goes_on_in_another_session_as_if_nothing_had_happened_even_in_mid_transition()
     {
         using var one = _model.CreateSession(192, 192);

@@ -29,8 +29,8 @@ internal sealed class OnnxModelSession : IModelSession
     private readonly List<TensorBuffer> _owned = [];
     private readonly TensorBuffer[][] _states;
     private readonly TensorBuffer[] _results;
-    private readonly OrtIoBinding[] _bindings;
-    private readonly OrtIoBinding[] _carriedBindings = [];
+    private readonly Runtime _wide;
+    private readonly Runtime? _narrow;
     private readonly CarriedMemory? _carried;
     private readonly TensorBuffer?[] _carriedStates;
     private readonly PictureTensor _input;
@@ -81,15 +81,15 @@ internal sealed class OnnxModelSession : IModelSession
 
         _carriedStates = [.. m.States.Select((s, i) => s.FollowsMotion ? Own(TensorElementType.Float, [1, s.Channels, height, width]) : null)];
         if (_carriedStates.Any(s => s is not null))
-        {
             _carried = new CarriedMemory(width, height);
-            _carriedBindings = [Bind(0, _carriedStates), Bind(1, _carriedStates)];
-        }
-        _bindings = [Bind(0, []), Bind(1, [])];
+        _wide = new Runtime(session, [Bind(session, 0, []), Bind(session, 1, [])], Carried(session));
+        _narrow = model.Narrow is { } narrow ? new Runtime(narrow, [Bind(narrow, 0, []), Bind(narrow, 1, [])], Carried(narrow)) : null;
 
-        OrtIoBinding Bind(int side, TensorBuffer?[] instead)
+        OrtIoBinding[] Carried(InferenceSession on) => _carried is null ? [] : [Bind(on, 0, _carriedStates), Bind(on, 1, _carriedStates)];
+
+        OrtIoBinding Bind(InferenceSession on, int side, TensorBuffer?[] instead)
         {
-            var binding = session.CreateIoBinding();
+            var binding = on.CreateIoBinding();
             binding.BindInput(m.Frame.Input, frame.Value);
             binding.BindOutput(output.Name, _results[side].Value);
             if (_styleInput is not null)
@@ -116,7 +116,7 @@ internal sealed class OnnxModelSession : IModelSession
     /// <summary>The memory that the next step reads.</summary>
     public IReadOnlyList<TensorBuffer> State => _states[_side];
 
-    /// <summary>One step on a grey picture sizes the runtime's buffers; the memory it left is thrown away.</summary>
+    /// <summary>One step on a grey picture with each number of threads sizes the runtime's buffers; the memory they left is thrown away.</summary>
     public void WarmUp()
     {
         using (var grey = _scratch.Rent(Width, Height))
@@ -126,6 +126,8 @@ internal sealed class OnnxModelSession : IModelSession
             grey.V.Fill(128);
             Step(grey, Prompt.None).Dispose();
         }
+        if (_narrow is { } narrow)
+            Run(narrow, carried: false);
         Reset();
     }
 
@@ -145,7 +147,16 @@ internal sealed class OnnxModelSession : IModelSession
             _input.Load(picture);
             if (_style is not null)
                 _styleInput!.Write(_style.At(prompt, input.Time.Captured));
-            Run(Carry(picture));
+            var carried = Carry(picture);
+            var crowded = _model.StepBegins();
+            try
+            {
+                Run(crowded && _narrow is { } narrow ? narrow : _wide, carried);
+            }
+            finally
+            {
+                _model.StepEnded();
+            }
             _side = 1 - _side;
             var output = _outputs.Rent(Width, Height);
             output.Colour = input.Colour;
@@ -214,8 +225,11 @@ internal sealed class OnnxModelSession : IModelSession
     public void Dispose()
     {
         _deadline.Dispose();
-        foreach (var binding in _bindings.Concat(_carriedBindings))
-            binding.Dispose();
+        foreach (var runtime in new[] { _wide, _narrow }.OfType<Runtime>())
+        {
+            foreach (var binding in runtime.Plain.Concat(runtime.Carried))
+                binding.Dispose();
+        }
         foreach (var tensor in _owned)
             tensor.Dispose();
         _run.Dispose();
@@ -239,12 +253,12 @@ internal sealed class OnnxModelSession : IModelSession
         return true;
     }
 
-    private void Run(bool carried)
+    private void Run(Runtime runtime, bool carried)
     {
         _deadline.Change(MaxStep, Timeout.InfiniteTimeSpan);
         try
         {
-            _session.RunWithBinding(_run, (carried ? _carriedBindings : _bindings)[_side]);
+            runtime.Session.RunWithBinding(_run, (carried ? runtime.Carried : runtime.Plain)[_side]);
         }
         catch (OnnxRuntimeException e)
         {
@@ -291,4 +305,7 @@ internal sealed class OnnxModelSession : IModelSession
             shape[free] = Math.Max(1, length / shape.Aggregate(1L, (a, b) => a * b));
         return shape;
     }
+
+    // All tensors bound to one runtime session, for each side, as they are and with states that were carried along.
+    private sealed record Runtime(InferenceSession Session, OrtIoBinding[] Plain, OrtIoBinding[] Carried);
 }

@@ -8,7 +8,8 @@ using TrueLive.Models.Prompts;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// A network from an ONNX file with a manifest. The weights are loaded and packed once; every session runs on them at once.
+/// A network from an ONNX file with a manifest. The weights are loaded and packed once for each number of threads that a step may use;
+/// every session runs on them at once. Steps that run at the same time and would ask for more threads than there are cores use one each.
 /// </summary>
 public sealed class OnnxVideoModel : IVideoModel
 {
@@ -16,6 +17,8 @@ public sealed class OnnxVideoModel : IVideoModel
     private readonly LookMatcher? _matcher;
     private readonly TimeProvider _time;
     private readonly FramePool _pool = new("model output", 32);
+    private InferenceSession? _narrow;
+    private int _stepping;
 
     private OnnxVideoModel(ModelManifest manifest, InferenceSession session, int threads, LookMatcher? matcher, TimeProvider time)
     {
@@ -33,6 +36,14 @@ public sealed class OnnxVideoModel : IVideoModel
 
     /// <summary>Threads that one step uses.</summary>
     public int Threads { get; }
+
+    /// <summary>A second runtime session whose steps use one thread; null where all do.</summary>
+    internal InferenceSession? Narrow => _narrow;
+
+    /// <summary>A step begins; true when those that run now leave it one thread. Each call is followed by one of <see cref="StepEnded"/>.</summary>
+    internal bool StepBegins() => Interlocked.Increment(ref _stepping) * Threads > Math.Max(Threads, Environment.ProcessorCount);
+
+    internal void StepEnded() => Interlocked.Decrement(ref _stepping);
 
     /// <summary>Output frames that are out; 0 at rest.</summary>
     public int FramesOut => _pool.Rented;
@@ -65,6 +76,8 @@ public sealed class OnnxVideoModel : IVideoModel
         {
             GraphCheck.Run(manifest, model._session);
             model.TryStep(path);
+            if (threads > 1)
+                model._narrow = Runtime(path, bytes, 1);
             if (threads > 0 || Environment.ProcessorCount < 2)
                 return model;
             var two = Create(manifest, path, bytes, 2, matcher, time);
@@ -73,10 +86,13 @@ public sealed class OnnxVideoModel : IVideoModel
             var (one, pair) = (double.MaxValue, double.MaxValue);
             for (var round = 0; round < 2; round++)
                 (one, pair) = (Math.Min(one, model.Times(w, h, 5, time)[0]), Math.Min(pair, two.Times(w, h, 5, time)[0]));
-            if (pair * 1.2 <= one)
-                (model, two) = (two, model);
-            two.Dispose();
-            return model;
+            if (pair * 1.2 > one)
+            {
+                two.Dispose();
+                return model;
+            }
+            two._narrow = model._session;
+            return two;
         }
         catch
         {
@@ -141,9 +157,16 @@ public sealed class OnnxVideoModel : IVideoModel
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _session.Dispose();
+    public void Dispose()
+    {
+        _session.Dispose();
+        _narrow?.Dispose();
+    }
 
-    private static OnnxVideoModel Create(ModelManifest manifest, string path, byte[] bytes, int threads, LookMatcher? matcher, TimeProvider time)
+    private static OnnxVideoModel Create(ModelManifest manifest, string path, byte[] bytes, int threads, LookMatcher? matcher, TimeProvider time) =>
+        new(manifest, Runtime(path, bytes, threads), threads, matcher, time);
+
+    private static InferenceSession Runtime(string path, byte[] bytes, int threads)
     {
         using var options = OnnxMemory.Bound(new SessionOptions
         {
@@ -158,7 +181,7 @@ public sealed class OnnxVideoModel : IVideoModel
         try
         {
             // From memory, so that a file can not make the runtime open others beside it.
-            return new OnnxVideoModel(manifest, new InferenceSession(bytes, options), threads, matcher, time);
+            return new InferenceSession(bytes, options);
         }
         catch (OnnxRuntimeException e)
         {
