@@ -2,10 +2,14 @@ namespace TrueLive.Probe.Stimuli;
 
 /// <summary>
 /// A wide, horizontally periodic backdrop made from the seed: several octaves of smooth noise with bars or boxes, in three
-/// planes with a wrapped tail, so that any camera position is one contiguous read per row.
+/// planes with a wrapped tail, so that any camera position is one contiguous read per row. Drawn in units of the analysed picture:
+/// the same seed gives the same scene at every size.
 /// </summary>
 internal sealed class SceneTexture
 {
+    private const int UnitPeriod = 2 * Picture.AnalysisWidth;
+    private const int UnitHeight = Picture.AnalysisHeight;
+
     public SceneTexture(int width, int height, SeedStream stream)
     {
         Period = 2 * width;
@@ -33,7 +37,7 @@ internal sealed class SceneTexture
     {
         var plane = new float[Stride * Height];
         Array.Fill(plane, mean);
-        var cell = Height;
+        var cell = UnitHeight;
         var strength = contrast;
         for (var octave = 0; octave < 5 && cell >= 3; octave++)
         {
@@ -50,19 +54,19 @@ internal sealed class SceneTexture
 
     private void AddNoise(float[] plane, SeedStream stream, int cell, float strength)
     {
-        var across = Math.Max(2, Period / cell);
-        var down = Height / cell + 3;
+        var across = Math.Max(2, UnitPeriod / cell);
+        var down = UnitHeight / cell + 3;
         var grid = new float[across * down];
         for (var k = 0; k < grid.Length; k++)
             grid[k] = (float)stream.NextDouble(-1, 1);
         for (var y = 0; y < Height; y++)
         {
-            var gy = (float)y / cell;
+            var gy = Math.Max(0, (y + 0.5f) * UnitHeight / Height - 0.5f) / cell;
             var row = (int)gy;
             var v = Smooth(gy - row);
             for (var x = 0; x < Period; x++)
             {
-                var gx = (float)x * across / Period;
+                var gx = Math.Max(0, (x + 0.5f) * UnitPeriod / Period - 0.5f) * across / UnitPeriod;
                 var column = (int)gx;
                 var u = Smooth(gx - column);
                 var next = (column + 1) % across;
@@ -75,14 +79,14 @@ internal sealed class SceneTexture
 
     private void AddBox(float[] plane, SeedStream stream, float contrast)
     {
-        var left = stream.NextInt(Period);
-        var width = (int)(Period * stream.NextDouble(0.02, 0.08));
-        var top = (int)(Height * stream.NextDouble(0, 0.7));
-        var bottom = Math.Min(Height, top + (int)(Height * stream.NextDouble(0.1, 0.6)));
+        var left = stream.NextInt(UnitPeriod);
+        var right = left + (int)(UnitPeriod * stream.NextDouble(0.02, 0.08));
+        var top = (int)(UnitHeight * stream.NextDouble(0, 0.7));
+        var bottom = Math.Min(UnitHeight, top + (int)(UnitHeight * stream.NextDouble(0.1, 0.6)));
         var level = (float)stream.NextDouble(-contrast, contrast);
-        for (var y = top; y < bottom; y++)
+        for (var y = top * Height / UnitHeight; y < bottom * Height / UnitHeight; y++)
         {
-            for (var x = left; x < left + width; x++)
+            for (var x = left * Period / UnitPeriod; x < right * Period / UnitPeriod; x++)
                 plane[y * Stride + x % Period] += level;
         }
     }

@@ -1,4 +1,6 @@
 using CsCheck;
+using TrueLive.Core.Frames;
+using TrueLive.Probe.Features;
 using TrueLive.Probe.Stimuli;
 
 namespace TrueLive.Probe.Tests.Stimuli;
@@ -61,6 +63,36 @@ public sealed class CodeTests
             mean[sign] = picture.Y.Average();
         }
         Assert.InRange(mean[1] / mean[0], 0.95, 1.05);
+    }
+
+    [Theory]
+    [InlineData(384, 216)]
+    [InlineData(640, 360)]
+    [InlineData(854, 480)]
+    public void A_frame_is_the_same_picture_at_every_size(int width, int height)
+    {
+        var pool = new FramePool("sizes");
+        foreach (var name in new[] { "one", "two", "three", "four" })
+        {
+            var plan = new StimulusPlan(ProbeSeed.From(name));
+            plan.Append(PhaseKind.Fast, 8);
+            var small = Thumb(name, Picture.AnalysisWidth, Picture.AnalysisHeight);
+            Assert.InRange(Apart(small, Thumb(name, width, height)), 0, 3);
+            Assert.InRange(Apart(small, Thumb(name + " else", width, height)), 8, 255);
+
+            byte[] Thumb(string seed, int w, int h)
+            {
+                var drawn = new Picture(w, h);
+                new StimulusRenderer(ProbeSeed.From(seed), w, h, 1).Draw(plan.Frames[200], 200, drawn);
+                using var frame = pool.Rent(w, h);
+                PictureFrames.Write(drawn, frame);
+                var seen = Picture.ForAnalysis();
+                PictureFrames.Read(frame, seen);
+                return Observation.Thumb(seen);
+            }
+        }
+
+        static double Apart(byte[] a, byte[] b) => a.Zip(b, (x, y) => Math.Abs(x - y)).Average();
     }
 
     private static float[] Draw(ProbeSeed seed, Channel channel)
