@@ -1,12 +1,13 @@
 using TrueLive.Bench;
 
-// Started by bench/live/run and bench/soak/run.
+// Started by bench/live/run, bench/soak/run and bench/beside/run.
 if (args.Any(a => a is "-h" or "--help"))
 {
     Console.WriteLine("""
         bench/live/run   [--seconds 6] [--rounds 3] [--only TEXT] [--write]    ours, aiortc and GStreamer in turn, about 8 minutes
         bench/soak/run   [--minutes 30] [--sessions 2] [--model live-tiny] [--size 512x288] [--write]
-        --write puts the figures into bench/results. Both want a quiet machine.
+        bench/beside/run [--rounds 4] [--seconds 15] [--write]                 a live session with a clip in the queue, and without
+        --write puts the figures into bench/results. All want a quiet machine.
         """);
     return 0;
 }
@@ -17,7 +18,8 @@ try
     {
         "live" => await LiveBench.RunAsync(arguments),
         "soak" => await SoakBench.RunAsync(arguments),
-        _ => throw new ArgumentException("Say 'live' or 'soak'."),
+        "beside" => await BesideBench.RunAsync(arguments),
+        _ => throw new ArgumentException("Say 'live', 'soak' or 'beside'."),
     };
 }
 catch (ArgumentException error)

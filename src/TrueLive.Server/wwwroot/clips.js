@@ -1,5 +1,11 @@
 // The clips screen: files in, prompts over time, a queue with real progress, finished files out.
-import { ask, askJson, events, h, post, seconds, size, trouble } from './dom.js';
+import { ask, askJson, events, h, post, seconds, size, steps, trouble } from './dom.js';
+
+const STEPS = [
+  ['A file goes in', 'a film, a GIF, or numbered pictures in a ZIP', () => 'plain'],
+  ['Prompts over time', 'each from the second that you choose', (i) => (i < 5 ? 'plain' : i < 11 ? 'on' : 'two')],
+  ['A finished file comes out', 'every frame made, at its own rate, with its sound', (i) => (i < 5 ? 'plain' : i < 11 ? 'on' : 'two')],
+];
 
 /** Sends a file to the server; resolves with the upload as the server sees it. */
 export const upload = (file, name = file.name ?? 'clip.webm') => askJson('/v1/uploads', { method: 'POST', body: file, headers: { 'Content-Type': 'application/octet-stream', 'X-File-Name': encodeURIComponent(name) } });
@@ -25,7 +31,7 @@ export function open(box) {
     take(event.dataTransfer.files);
   };
   box.append(h('div.lead', {}, h('h1', {}, 'Clips: a file in, a file out'), h('p', {}, 'Tier 1. Every frame is made with care for quality, faster or slower than it plays. A clip never answers new input: that is what Live is for.')),
-    drop, films, h('section', { 'aria-label': 'Queue' }, queue));
+    drop, films, h('section', { 'aria-label': 'Queue' }, queue), steps('How a clip is made', STEPS));
 
   async function take(files) {
     for (const file of files) {
@@ -82,7 +88,7 @@ export function open(box) {
       const words = { queued: j.position ? `Waits for ${j.position} before it` : 'Waits', running: j.waits_for_live ? 'Waits: a live session has the machine' : 'Runs', done: 'Done', failed: 'Failed', cancelled: 'Cancelled' }[j.state];
       const figures = j.state === 'running' && j.fps ? ` · ${j.fps.toFixed(1)} frames/s${j.times_real_time ? `, ${j.times_real_time.toFixed(2)} times real time` : ''}${j.seconds_left ? `, ${seconds(j.seconds_left)} left` : ''}` : '';
       item.dataset.state = j.state;
-      item.replaceChildren(h('div.row', { style: 'align-items:center' }, h('div.grow', {}, h('b', {}, j.name ?? 'Clip'), h('p.note.num', {}, `${words}${figures} · ${j.prompts || 'as it is'} · ${j.size} ${j.format}`), j.error ? h('p', {}, j.error) : null, j.note && going ? h('p.note', {}, j.note) : null),
+      item.replaceChildren(h('div.row', { style: 'align-items:center' }, still(j), h('div.grow', {}, h('b', {}, j.name ?? 'Clip'), h('p.note.num', {}, `${words}${figures} · ${j.prompts || 'as it is'} · ${j.size} ${j.format}`), j.error ? h('p', {}, j.error) : null, j.note && going ? h('p.note', {}, j.note) : null),
         j.result ? h('button', { type: 'button', onclick: () => compare(item, j) }, 'Play') : null,
         j.result ? h('a.button', { href: j.result.url, download: `${(j.name ?? 'clip').replace(/\.\w+$/, '')}-truelive.${j.format === 'png' ? 'zip' : j.format}` }, `Download ${size(j.result.bytes)}`) : null,
         h('button.quiet', { type: 'button', onclick: () => ask(`/v1/clips/${j.id}`, { method: 'DELETE' }).then(() => !going && item.remove()).catch((e) => trouble(e.message)) }, going ? 'Cancel' : 'Remove')),
@@ -91,6 +97,10 @@ export function open(box) {
     draw(job);
     if (job.state === 'queued' || job.state === 'running') follow(job.id, draw, leaving.signal).catch((e) => e.name !== 'AbortError' && trouble(e.message));
   }
+
+  // A picture from the finished clip; the browser fetches no more of the file than it needs for that.
+  const still = ({ result, format }) => (!result || format === 'png' ? null : format === 'gif' ? h('img.still', { src: result.url, alt: '', loading: 'lazy' })
+    : h('video.still', { src: `${result.url}#t=0.5`, muted: true, playsInline: true, preload: 'metadata', tabIndex: -1, 'aria-hidden': 'true' }));
 
   // The finished clip, beside its source when this page still has it: one clock, a wipe between them.
   function compare(item, job) {

@@ -19,6 +19,10 @@ export function h(name, fields = {}, ...inside) {
   return element;
 }
 
+/** What a screen does, drawn in three strips of frames for those who have not used it yet: name, a word more, and each frame's class. */
+export const steps = (label, all) => h('ol.passes', { 'aria-label': label }, ...all.map(([name, said, of]) =>
+  h('li.card', {}, h('div.frames', { 'aria-hidden': 'true' }, ...Array.from({ length: 16 }, (_, i) => h(of(i) ? `i.${of(i)}` : 'i'))), h('b', {}, name), h('span.note', {}, said))));
+
 export const ms = (value) => (value === null || value === undefined ? 'not measured' : value < 9.95 ? `${value.toFixed(1)} ms` : value < 9995 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`);
 export const seconds = (value) => (value === null || value === undefined ? 'not measured' : value < 9.95 ? `${value.toFixed(1)} s` : `${Math.round(value)} s`);
 export const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, '0')}`;

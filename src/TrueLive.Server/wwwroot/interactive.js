@@ -1,12 +1,14 @@
 // The interactive screen: a short clip that is made again whenever something is changed.
 import { upload } from './clips.js';
-import { h, ms, trouble } from './dom.js';
+import { h, ms, steps, trouble } from './dom.js';
 import { InteractiveClip, recorded } from './revisions.js';
 import { sources } from './sources.js';
 
 const SECONDS = 4;
 const PASSES = [
-  ['First one picture', 'the one under the playhead', (i) => i === 6], ['Then every fourth', 'the clip plays, at a quarter of its rate', (i) => i % 4 === 0], ['Then all of them', 'each made with the memory of those before it', () => true],
+  ['First one picture', 'the one under the playhead', (i) => i === 6 && 'on'],
+  ['Then every fourth', 'the clip plays, at a quarter of its rate', (i) => i % 4 === 0 && 'on'],
+  ['Then all of them', 'each made with the memory of those before it', () => 'on'],
 ];
 
 function icon(path) {
@@ -54,7 +56,7 @@ export function open(box, live) {
       h('div.bench-picture', {}, canvas), h('div.row', { style: 'align-items:center' }, play, h('div.grow', {}, playhead), mode, h('div', { style: 'width:9rem' }, wipe))),
     h('aside', {}, h('h2', {}, 'Revisions'), exports, strip));
   box.append(h('div.lead', {}, h('h1', {}, 'Interactive: change it, see it again'), h('p', {}, 'Tier 2. A short clip is made again within a moment of every change: first the picture under the playhead, then every fourth, then all. It answers you, but not the camera.')), start, bench,
-    h('ol.passes', { 'aria-label': 'How a change comes back' }, ...PASSES.map(([name, said, on]) => h('li.card', {}, h('div.frames', { 'aria-hidden': 'true' }, ...Array.from({ length: 16 }, (_, i) => h(on(i) ? 'i.on' : 'i'))), h('b', {}, name), h('span.note', {}, said)))));
+    steps('How a change comes back', PASSES));
 
   const fromCamera = (kind) => async () => {
     const source = await sources[kind]();

@@ -1,5 +1,5 @@
 // The probe screen: measure a system from outside, watch the run, read the verdict, check it against what is needed.
-import { $, ask, askJson, events, h, ms, post, trouble } from './dom.js';
+import { $, ask, askJson, events, h, ms, post, steps, trouble } from './dom.js';
 
 const PRESETS = {
   'video-call-filter': 'Filter in a video call', 'ar-mirror': 'Mirror, augmented reality', vtuber: 'VTuber, avatar', 'live-broadcast': 'Live broadcast',
@@ -11,6 +11,14 @@ const PHASES = {
   connecting: 'Opening the session', warmup: 'Warming up', fast: 'Sending a secret code in the picture and looking for it in the answer', slow: 'Sending slow changes',
   control: 'Changing the prompt at secret moments', hold: 'Sending a still scene and looking for seams between clips', blackout: 'Sending nothing for a moment',
 };
+
+const CODE = '1011000110100101';
+const LATE = 3;
+const STEPS = [
+  ['A secret code goes out', 'in the light, colour, places and movement of the picture', (i) => CODE[i] === '1' && 'plain'],
+  ['Something comes back', 'restyled, late, or made of something else', (i) => CODE[i - LATE] === '1' && 'on'],
+  ['Is the code in it, and when?', 'compared with 999 codes that were never sent: that is the verdict', (i) => (i < LATE ? 'gap' : CODE[i - LATE] === '1' && 'two')],
+];
 
 export function open(box, live) {
   const leaving = new AbortController();
@@ -42,7 +50,7 @@ export function open(box, live) {
   const heading = h('h2', { hidden: true }, 'Runs on this server');
   box.append(
     h('div.lead', {}, h('h1', {}, 'Is it live? Ask the picture.'), h('p', {}, 'The probe sends a secret, random code as video and looks for it in what comes back. What answers within a fraction of a second was made from your input; what does not, was not. It needs no help from the vendor.')),
-    form, shown, h('section', { 'aria-label': 'Earlier runs' }, heading, list));
+    form, shown, h('section', { 'aria-label': 'Earlier runs' }, heading, list), steps('How it is found out', STEPS));
 
   async function refresh() {
     const { probes } = await askJson('/v1/probes', { signal: leaving.signal });
