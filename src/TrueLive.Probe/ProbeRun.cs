@@ -16,11 +16,11 @@ public sealed record ProbeRunOptions
     /// <summary>Height of the stimulus.</summary>
     public int Height { get; init; } = 360;
 
-    /// <summary>Prompt of state A.</summary>
-    public string PromptA { get; init; } = "an oil painting in warm orange colours, thick brush strokes";
+    /// <summary>Prompt of state A, in force from the start: it asks for what no colour filter can do.</summary>
+    public string PromptA { get; init; } = "glowing neon outlines on a black background";
 
     /// <summary>Prompt of state B.</summary>
-    public string PromptB { get; init; } = "a pencil drawing in cold blue on white paper, thin lines";
+    public string PromptB { get; init; } = "a pencil drawing on white paper, thin lines";
 
     /// <summary>Effort of the analysis.</summary>
     public AnalysisEffort Effort { get; init; } = new();
@@ -83,10 +83,13 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
     /// Connects, sends all phases, analyses. Cancelling <paramref name="stop"/> ends the sending; what was seen is analysed and
     /// marked incomplete. So does a target that ends early.
     /// </summary>
-    /// <exception cref="TargetException">The session could not be opened at all.</exception>
+    /// <exception cref="TargetException">The session could not be opened at all, or refused its first prompt.</exception>
     public async Task<ProbeRunResult> RunAsync(IProgress<ProbeProgress>? progress, CancellationToken stop)
     {
         await target.ConnectAsync(new StimulusFormat(options.Width, options.Height), stop).ConfigureAwait(false);
+        // A session without a prompt may hand the picture through as it is: what is measured is the system at work.
+        if (target.TakesPrompts)
+            await target.PromptAsync(options.PromptA, stop).ConfigureAwait(false);
         foreach (var (kind, seconds, dwell) in options.Earlier?.Phases ?? [])
             _plan.Append(kind, seconds, dwell);
         _firstFrame = _plan.Frames.Count;
