@@ -17,10 +17,10 @@ public sealed record ProbeRunOptions
     public int Height { get; init; } = 360;
 
     /// <summary>Prompt of state A, in force from the start: it asks for what no colour filter can do.</summary>
-    public string PromptA { get; init; } = "glowing neon outlines on a black background";
+    public string PromptA { get; init; } = "a blueprint, thin white lines on blue paper";
 
     /// <summary>Prompt of state B.</summary>
-    public string PromptB { get; init; } = "a pencil drawing on white paper, thin lines";
+    public string PromptB { get; init; } = "an oil painting in warm orange colours, thick brush strokes";
 
     /// <summary>Effort of the analysis.</summary>
     public AnalysisEffort Effort { get; init; } = new();
