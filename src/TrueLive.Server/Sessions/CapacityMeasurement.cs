@@ -31,7 +31,7 @@ internal sealed partial class CapacityMeasurement(
         try
         {
             await port.WarmUpAsync(time, stoppingToken).ConfigureAwait(false);
-            await Task.Factory.StartNew(() => MeasureAll(stoppingToken), stoppingToken, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
+            await MeasureAllAsync(stoppingToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -42,7 +42,7 @@ internal sealed partial class CapacityMeasurement(
         }
     }
 
-    private void MeasureAll(CancellationToken stop)
+    private async Task MeasureAllAsync(CancellationToken stop)
     {
         foreach (var model in models.All)
         {
@@ -51,7 +51,7 @@ internal sealed partial class CapacityMeasurement(
                 stop.ThrowIfCancellationRequested();
                 try
                 {
-                    var cost = Measure(model, width, height);
+                    var cost = await MeasureAsync(model, width, height).ConfigureAwait(false);
                     admission.Learn(cost);
                     LogCost(cost.ModelId, cost.Width, cost.Height, cost.StepMs, cost.CpuMs, cost.Frames, admission.Capacity(model, width, height), admission.TargetRate);
                 }
@@ -63,67 +63,71 @@ internal sealed partial class CapacityMeasurement(
         }
     }
 
-    private FrameCost Measure(IVideoModel model, int width, int height)
+    private async Task<FrameCost> MeasureAsync(IVideoModel model, int width, int height)
     {
-        var walls = Run(model, width, height, lanes: 1).Walls;
+        var (walls, _) = await RunAsync(model, width, height, lanes: 1).ConfigureAwait(false);
         // A machine that holds several sessions runs their steps side by side, and a crowded step costs less than one spread over the cores.
-        var (all, cpu) = Run(model, width, height, Math.Min(2, admission.Cores));
+        var (all, cpu) = await RunAsync(model, width, height, Math.Min(2, admission.Cores)).ConfigureAwait(false);
         walls.Sort();
         return new FrameCost(model.Info.Id, width, height, Math.Round(walls[walls.Count / 2], 2), Math.Round(cpu.TotalMilliseconds / all.Count, 2), walls.Count + all.Count);
     }
 
-    // Wall times of the steps of all lanes, and the processor time in which their frames went through.
-    private (List<double> Walls, TimeSpan Cpu) Run(IVideoModel model, int width, int height, int lanes)
+    // Wall times of the steps of all lanes in milliseconds, and the processor time in which their frames went through.
+    private async Task<(List<double> Walls, TimeSpan Cpu)> RunAsync(IVideoModel model, int width, int height, int lanes)
     {
-        var (walls, cpu) = (new List<double>(), new TimeSpan[2]);
-        using var together = new Barrier(lanes, b => cpu[Math.Min(1, b.CurrentPhaseNumber)] = Environment.CpuUsage.TotalTime);
-        Parallel.For(0, lanes, new ParallelOptions { MaxDegreeOfParallelism = lanes }, _ =>
+        var all = new List<Lane>();
+        try
         {
-            try
-            {
-                using var lane = new Lane(model, width, height, admission.TargetRate);
-                for (var n = 0; n < WarmUp; n++)
-                    lane.Frame(time);
-                together.SignalAndWait();
-                var (own, began) = (new List<double>(), time.GetTimestamp());
-                while (own.Count < MinFrames && (own.Count == 0 || time.GetElapsedTime(began) < MaxTime))
-                    own.Add(lane.Frame(time).TotalMilliseconds);
-                together.SignalAndWait();
-                lock (walls)
-                    walls.AddRange(own);
-            }
-            catch
-            {
-                together.RemoveParticipant();
-                throw;
-            }
-        });
-        return (walls, cpu[1] - cpu[0]);
+            for (var i = 0; i < lanes; i++)
+                all.Add(await Lane.MakeAsync(model, width, height, admission.TargetRate).ConfigureAwait(false));
+            await OnThreadsOfTheirOwn(all, lane => lane.Run(time, WarmUp)).ConfigureAwait(false);
+            var cpu = Environment.CpuUsage.TotalTime;
+            var walls = await OnThreadsOfTheirOwn(all, lane => lane.Run(time, MinFrames)).ConfigureAwait(false);
+            return ([.. walls.SelectMany(w => w)], Environment.CpuUsage.TotalTime - cpu);
+        }
+        finally
+        {
+            foreach (var lane in all)
+                lane.Dispose();
+        }
     }
 
-    private sealed class Lane : IDisposable
+    private static Task<List<double>[]> OnThreadsOfTheirOwn(List<Lane> lanes, Func<Lane, List<double>> work) =>
+        Task.WhenAll(lanes.Select(lane => Task.Factory.StartNew(() => work(lane), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+
+    private sealed class Lane(IVideoModel model, int width, int height, int rate) : IDisposable
     {
         private readonly FramePool _pool = new("capacity measurement");
         private readonly VideoDecoder _decoder = new();
-        private readonly IModelSession _session;
-        private readonly VideoEncoder _encoder;
-        private readonly VideoFrame[] _scene;
+        private readonly IModelSession _session = model.CreateSession(width, height);
+        private readonly VideoEncoder _encoder = new(VideoCodec.H264, Bitrate, rate);
+        private readonly List<VideoFrame> _scene = [];
         private uint _frames;
 
-        public Lane(IVideoModel model, int width, int height, int rate)
+        public static async Task<Lane> MakeAsync(IVideoModel model, int width, int height, int rate)
         {
-            _session = model.CreateSession(width, height);
-            _encoder = new VideoEncoder(VideoCodec.H264, Bitrate, rate);
-            // Drawn beforehand: a camera costs the server nothing. The scene is made at once, never later.
-            var scene = new MovingScene(width, height, rate, _pool);
-            _scene = [.. Enumerable.Range(0, WarmUp).Select(_ => scene.ReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult()!)];
+            var lane = new Lane(model, width, height, rate);
+            // Drawn beforehand: a camera costs the server nothing.
+            var scene = new MovingScene(width, height, rate, lane._pool);
+            for (var n = 0; n < WarmUp; n++)
+                lane._scene.Add((await scene.ReadAsync(CancellationToken.None).ConfigureAwait(false))!);
+            return lane;
         }
 
-        /// <summary>One frame through the step, and one encode and decode of the same size for those of the session; the time of the step.</summary>
-        public TimeSpan Frame(TimeProvider time)
+        /// <summary>Some frames, fewer when they take longer than <see cref="MaxTime"/>; the time of each step in milliseconds.</summary>
+        public List<double> Run(TimeProvider time, int frames)
+        {
+            var (steps, began) = (new List<double>(), time.GetTimestamp());
+            while (steps.Count < frames && (steps.Count == 0 || time.GetElapsedTime(began) < MaxTime))
+                steps.Add(Frame(time).TotalMilliseconds);
+            return steps;
+        }
+
+        // One frame through the step, and one encode and decode of the same size for those of the session; the time of the step.
+        private TimeSpan Frame(TimeProvider time)
         {
             var from = time.GetTimestamp();
-            using var output = _session.Step(_scene[_frames++ % WarmUp], Prompt.None);
+            using var output = _session.Step(_scene[(int)(_frames++ % WarmUp)], Prompt.None);
             var step = time.GetElapsedTime(from);
             if (_encoder.TryEncode(output, false, _frames * 3000, out var coded))
                 _decoder.Decode(coded, _pool)?.Dispose();

@@ -1,0 +1,54 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Server.Sessions;
+using TrueLive.Server.Tests.Http;
+
+namespace TrueLive.Server.Tests.Sessions;
+
+public sealed class CapacityMeasurementTests
+{
+    /// <summary>A network that loads well and whose steps fail.</summary>
+    private sealed class Failing : IVideoModel
+    {
+        private readonly PassthroughModel _whole = new();
+
+        public ModelInfo Info => _whole.Info with { Id = "failing" };
+
+        public PromptReading Read(string text) => _whole.Read(text);
+
+        public IModelSession CreateSession(int width, int height) => new Session(_whole.CreateSession(width, height));
+
+        public void Dispose() => _whole.Dispose();
+
+        private sealed class Session(IModelSession whole) : IModelSession
+        {
+            public int Width => whole.Width;
+
+            public int Height => whole.Height;
+
+            public VideoFrame Step(VideoFrame input, Prompt prompt) => throw new ModelStepException("It always fails.");
+
+            public void Reset() => whole.Reset();
+
+            public ModelState Capture() => whole.Capture();
+
+            public void Restore(ModelState state) => whole.Restore(state);
+
+            public void Dispose() => whole.Dispose();
+        }
+    }
+
+    [Fact]
+    public async Task A_network_that_fails_while_it_is_measured_costs_its_own_figures_only()
+    {
+        await using var server = await RunningServer.StartAsync(models: [new Failing(), new PassthroughModel()]);
+        var measurement = server.Services.GetRequiredService<CapacityMeasurement>();
+        await measurement.Finished.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        var costs = server.Services.GetRequiredService<Admission>().Costs;
+        Assert.Equal(["passthrough"], costs.Select(c => c.ModelId).Distinct());
+        Assert.All(costs, c => Assert.InRange(c.CpuMs, 0.001, 1000));
+        Assert.False(server.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested);
+    }
+}
