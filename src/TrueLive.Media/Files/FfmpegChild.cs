@@ -49,15 +49,14 @@ public sealed class FfmpegChild : IAsyncDisposable
     /// <exception cref="MediaFileException">The tool is not installed.</exception>
     public static FfmpegChild Start(string tool, IEnumerable<string> arguments, TimeSpan processorTime, Action<string>? line = null)
     {
-        // Behind the steps of networks and live sessions: codecs run ahead and have queues, a step that is kept waiting stops everything.
-        var start = new ProcessStartInfo("nice")
+        var start = new ProcessStartInfo("prlimit")
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,
         };
-        foreach (var argument in new[] { "-n", "5", "prlimit", $"--as={AddressSpace}", $"--fsize={LargestOutput}", $"--cpu={(long)processorTime.TotalSeconds}", "--core=0", "--", tool, "-hide_banner", "-nostdin" }.Where(a => tool == "ffmpeg" || a != "-nostdin").Concat(arguments))
+        foreach (var argument in new[] { $"--as={AddressSpace}", $"--fsize={LargestOutput}", $"--cpu={(long)processorTime.TotalSeconds}", "--core=0", "--", tool, "-hide_banner", "-nostdin" }.Where(a => tool == "ffmpeg" || a != "-nostdin").Concat(arguments))
             start.ArgumentList.Add(argument);
         try
         {
