@@ -13,6 +13,9 @@ namespace TrueLive.Models.Onnx;
 /// </summary>
 public sealed class OnnxVideoModel : IVideoModel
 {
+    // Larger networks are not held a second time; their steps at the same time share the threads.
+    private const int MaxHeldTwice = 64 << 20;
+
     private readonly InferenceSession _session;
     private readonly LookMatcher? _matcher;
     private readonly TimeProvider _time;
@@ -72,30 +75,31 @@ public sealed class OnnxVideoModel : IVideoModel
             _ => null,
         };
         var model = Create(manifest, path, bytes, Math.Max(1, threads), matcher, time);
+        OnnxVideoModel? two = null;
         try
         {
             GraphCheck.Run(manifest, model._session);
             model.TryStep(path);
-            if (threads > 1)
+            if (threads > 1 && bytes.Length <= MaxHeldTwice)
                 model._narrow = Runtime(path, bytes, 1);
             if (threads > 0 || Environment.ProcessorCount < 2)
                 return model;
-            var two = Create(manifest, path, bytes, 2, matcher, time);
+            two = Create(manifest, path, bytes, 2, matcher, time);
             var (w, h) = model.Info.Sizes.Nearest(512, 288);
             // In turns, and the quickest of each: what else the machine does just then only adds.
             var (one, pair) = (double.MaxValue, double.MaxValue);
             for (var round = 0; round < 2; round++)
                 (one, pair) = (Math.Min(one, model.Times(w, h, 5, time)[0]), Math.Min(pair, two.Times(w, h, 5, time)[0]));
-            if (pair * 1.2 > one)
-            {
-                two.Dispose();
-                return model;
-            }
-            two._narrow = model._session;
-            return two;
+            var (chosen, other) = pair * 1.2 <= one ? (two, model) : (model, two);
+            if (chosen.Threads > 1 && bytes.Length <= MaxHeldTwice)
+                chosen._narrow = other._session;
+            else
+                other.Dispose();
+            return chosen;
         }
         catch
         {
+            two?.Dispose();
             model.Dispose();
             throw;
         }
