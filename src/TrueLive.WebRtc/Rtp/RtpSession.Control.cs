@@ -205,7 +205,7 @@ public sealed partial class RtpSession
         }
 
         // RFC 3550 section 6.2: spread over 0.5 to 1.5 of the interval, lest peers fall into step.
-        _nextReport = now + ReportInterval / 2 + Random.Shared.NextInt64(ReportInterval);
+        _nextReport = now + ReportInterval / 2 + _options.Random.NextInt64(ReportInterval);
         var writer = new RtcpWriter(_buffer.AsSpan(0, BufferSize));
         WriteReport(ref writer, now);
         _callbacks.SendRtcp(_buffer, writer.Length);

@@ -17,6 +17,9 @@ public sealed record RtpSessionOptions
 
     /// <summary>Longest time a packet waits in the pacer before new frames are refused. 50 ms to 1 s.</summary>
     public TimeSpan MaxQueueTime { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Spreads the times of reports; a simulated call brings its own, so that it can be repeated.</summary>
+    internal Random Random { get; init; } = Random.Shared;
 }
 
 /// <summary>Where a session hands its results. All are called from inside a call into the session, under its owner's lock.</summary>

@@ -46,7 +46,7 @@ public sealed class RtcEndpoint : IDisposable
     private readonly TcpPort? _tcp;
     private readonly ConcurrentDictionary<string, PeerConnection> _byUfrag = new();
 
-    // What a tick goes through, every millisecond or so: a dictionary would allocate its enumerator each time.
+    // What a tick goes through, every few milliseconds: a dictionary would allocate its enumerator each time.
     private volatile PeerConnection[] _peers = [];
     private readonly ConcurrentDictionary<SocketAddress, PeerConnection> _byAddress = new();
     private readonly CancellationTokenSource _stop = new();

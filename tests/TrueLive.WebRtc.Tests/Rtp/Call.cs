@@ -36,15 +36,17 @@ internal sealed class Call : IDisposable
             AudioReceived = (opus, _) => AudioAtAlice += opus.Length,
             KeyFrameRequested = () => { _keyFrameWanted = true; KeyFrameRequests++; },
             TargetBitrateChanged = b => { Encoder = b; Targets.Add((Now, b)); },
-        }, _time, options);
+        }, _time, Repeatable(2 * seed));
         Bob = new RtpSession(bobPlan, new RtpSessionCallbacks
         {
             SendRtp = (b, n) => Send(Down, b, n, false),
             SendRtcp = (b, n) => Send(Down, b, n, true),
             VideoReceived = Received,
             AudioReceived = (opus, _) => AudioAtBob += opus.Length,
-        }, _time, options);
+        }, _time, Repeatable(2 * seed + 1));
         Encoder = Alice.TargetBitrate;
+
+        RtpSessionOptions Repeatable(int number) => (options ?? new RtpSessionOptions()) with { Random = new Random(number) };
     }
 
     public uint AliceSsrc { get; }

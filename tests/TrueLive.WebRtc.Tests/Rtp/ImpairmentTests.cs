@@ -42,7 +42,7 @@ public class ImpairmentTests
         AssertNoFreeze(call, Second, 500_000);
         AssertDelay(call, p95: 20_000 + jitter + 50_000, most: 400_000);
         AssertFrames(call, 0.97);
-        AssertTargetAbove(call, 5 * Second, 250_000);
+        AssertTargetAbove(call, 5 * Second, 500_000);
     });
 
     [Fact]
