@@ -33,6 +33,15 @@ public sealed class ProbeRunTests : IDisposable
     }
 
     [Fact]
+    public async Task A_session_begins_with_the_first_prompt_before_its_first_picture()
+    {
+        var clock = new FastClock(4);
+        await using var target = new ScriptedTarget(clock, (_, frame, pool) => ScriptedTarget.Copy(frame, pool)) { TakesPrompts = true };
+        await new ProbeRun(target, Short with { Fast = 2, Hold = 0 }, ProbeSeed.From("prompt"), clock, Small with { PromptA = "lines" }).RunAsync(null, TestContext.Current.CancellationToken);
+        Assert.Equal((0, "lines"), Assert.Single(target.Prompts));
+    }
+
+    [Fact]
     public async Task A_target_that_hangs_up_leaves_an_incomplete_report_that_says_why()
     {
         ScriptedTarget? target = null;

@@ -13,7 +13,10 @@ internal sealed class ScriptedTarget(TimeProvider time, Func<int, VideoFrame, Fr
 
     public string Description => "scripted";
 
-    public bool TakesPrompts => false;
+    public bool TakesPrompts { get; init; }
+
+    /// <summary>Each prompt with the number of frames sent before it.</summary>
+    public List<(int Frames, string Prompt)> Prompts { get; } = [];
 
     public string? EndedBecause { get; private set; }
 
@@ -29,7 +32,11 @@ internal sealed class ScriptedTarget(TimeProvider time, Func<int, VideoFrame, Fr
     public async ValueTask<(VideoFrame Frame, long Presented)?> ReceiveAsync(CancellationToken cancel) =>
         await _frames.Reader.WaitToReadAsync(cancel) && _frames.Reader.TryRead(out var frame) ? (frame, time.GetTimestamp()) : null;
 
-    public Task PromptAsync(string prompt, CancellationToken cancel) => Task.CompletedTask;
+    public Task PromptAsync(string prompt, CancellationToken cancel)
+    {
+        Prompts.Add((_count, prompt));
+        return Task.CompletedTask;
+    }
 
     public ValueTask DisposeAsync()
     {
