@@ -17,31 +17,19 @@ internal static class BesideBench
     {
         var (rounds, seconds) = ((int)arguments.Number("--rounds", 4), arguments.Number("--seconds", 15));
         var (load, busy) = (Machine.Load, await Machine.BusyCoresAsync(TimeSpan.FromSeconds(3)));
-        var film = Path.Combine(Path.GetTempPath(), $"truelive-beside-{Environment.ProcessId}.mp4");
-        using (var ffmpeg = Process.Start("ffmpeg", ["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=30", "-pix_fmt", "yuv420p", film]))
-            await ffmpeg.WaitForExitAsync();
         await using var server = await ServerProcess.StartAsync();
         using var http = new HttpClient { BaseAddress = new Uri(server.Address) };
-        JsonElement upload;
-        try
-        {
-            using var body = new StreamContent(File.OpenRead(film));
-            upload = await (await http.PostAsync("/v1/uploads", body)).EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonElement>();
-        }
-        finally
-        {
-            File.Delete(film);
-        }
+        var upload = await UploadAsync(http);
         var scene = await NativeCaller.SceneAsync(512, 288);
-        var idle = await ClipAsync(http, upload, TimeSpan.FromSeconds(seconds));
+        var idle = await ClipAsync(http, upload, seconds);
         await using var caller = await NativeCaller.StartAsync(
             new Uri($"{server.Address}/whip?model=live-tiny&size=512x288&codec=h264&prompt=oil"), VideoCodec.H264, scene, Time, CancellationToken.None);
-        await PhaseAsync(caller, null, null, 10);
+        await PhaseAsync(caller, () => Alone(10));
         var (alone, beside) = (new List<Phase>(), new List<Phase>());
         for (var round = 0; round < rounds; round++)
         {
-            alone.Add(await PhaseAsync(caller, null, null, seconds));
-            beside.Add(await PhaseAsync(caller, http, upload, seconds));
+            alone.Add(await PhaseAsync(caller, () => Alone(seconds)));
+            beside.Add(await PhaseAsync(caller, () => ClipAsync(http, upload, seconds)));
             Console.WriteLine($"Round {round + 1} of {rounds}: p50 {Quantile([alone[^1]], 0.5)} alone, {Quantile([beside[^1]], 0.5)} ms with a clip in the queue ({beside[^1].ClipFrames} of its frames made).");
         }
         var report = Report(alone, beside, idle, seconds, load, busy);
@@ -52,26 +40,45 @@ internal static class BesideBench
         return caller.Peer.State == WebRtc.PeerState.Connected ? 0 : 1;
     }
 
-    private static async Task<Phase> PhaseAsync(NativeCaller caller, HttpClient? http, JsonElement? upload, double seconds)
+    private static async Task<string> UploadAsync(HttpClient http)
+    {
+        var film = Path.Combine(Path.GetTempPath(), $"truelive-beside-{Environment.ProcessId}.mp4");
+        try
+        {
+            using (var ffmpeg = Process.Start("ffmpeg", ["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=30", "-pix_fmt", "yuv420p", film]))
+                await ffmpeg.WaitForExitAsync();
+            using var body = new StreamContent(File.OpenRead(film));
+            var answer = await (await http.PostAsync("/v1/uploads", body)).EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonElement>();
+            return answer.GetProperty("id").GetString()!;
+        }
+        finally
+        {
+            File.Delete(film);
+        }
+    }
+
+    private static async Task<Phase> PhaseAsync(NativeCaller caller, Func<Task<long>> meanwhile)
     {
         caller.Pictures.Clear();
         var began = Time.GetTimestamp();
-        long made = 0;
-        if (http is not null)
-            made = await ClipAsync(http, upload!.Value, TimeSpan.FromSeconds(seconds));
-        else
-            await Task.Delay(TimeSpan.FromSeconds(seconds), Time);
+        var made = await meanwhile();
         var took = Time.GetElapsedTime(began).TotalSeconds;
         return new Phase([.. caller.Pictures.Select(p => Time.GetElapsedTime(p.SentAt, p.SeenAt).TotalMilliseconds)], took, made);
     }
 
-    // Queues a clip, takes it back after a while, and gives the frames that were made of it.
-    private static async Task<long> ClipAsync(HttpClient http, JsonElement upload, TimeSpan after)
+    private static async Task<long> Alone(double seconds)
     {
-        var body = new { upload = upload.GetProperty("id").GetString(), prompt = "ink", size = "512x288" };
+        await Task.Delay(TimeSpan.FromSeconds(seconds), Time);
+        return 0;
+    }
+
+    // Queues a clip, takes it back after a while, and gives the frames that were made of it.
+    private static async Task<long> ClipAsync(HttpClient http, string upload, double seconds)
+    {
+        var body = new { upload, prompt = "ink", size = "512x288" };
         var job = await (await http.PostAsJsonAsync("/v1/clips", body)).EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonElement>();
         var address = $"/v1/clips/{job.GetProperty("id").GetString()}";
-        await Task.Delay(after, Time);
+        await Task.Delay(TimeSpan.FromSeconds(seconds), Time);
         var now = await http.GetFromJsonAsync<JsonElement>(address);
         (await http.DeleteAsync(address)).EnsureSuccessStatusCode();
         return now.GetProperty("frames_done").GetInt64();

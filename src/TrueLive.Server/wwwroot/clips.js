@@ -1,10 +1,11 @@
 // The clips screen: files in, prompts over time, a queue with real progress, finished files out.
 import { ask, askJson, events, h, post, seconds, size, steps, trouble } from './dom.js';
 
+const TURN = (i) => (i < 5 ? 'plain' : i < 11 ? 'on' : 'two');
 const STEPS = [
   ['A file goes in', 'a film, a GIF, or numbered pictures in a ZIP', () => 'plain'],
-  ['Prompts over time', 'each from the second that you choose', (i) => (i < 5 ? 'plain' : i < 11 ? 'on' : 'two')],
-  ['A finished file comes out', 'every frame made, at its own rate, with its sound', (i) => (i < 5 ? 'plain' : i < 11 ? 'on' : 'two')],
+  ['Prompts over time', 'each from the second that you choose', TURN],
+  ['A finished file comes out', 'every frame made, at its own rate, with its sound', TURN],
 ];
 
 /** Sends a file to the server; resolves with the upload as the server sees it. */
