@@ -1,5 +1,5 @@
 // TrueLive's own page as its users meet it: the session, transport and figures are the modules that the server gives its page. Besides
-// being measured from outside it logs the glass-to-glass delay that the page would show, so that the two can be compared.
+// being measured from outside, up to the display, it logs the glass-to-glass delay that the page would show, so that the two can be compared.
 //   TRUELIVE_KEY=... truelive probe page samples/probe/truelive-page.js --var url=http://127.0.0.1:8080
 // The server must ask for API keys: only then may the pages of others, such as this one, use it.
 export const environment = ['TRUELIVE_KEY'];
@@ -44,8 +44,7 @@ export async function connect(stream, { environment, variables, ended, log }) {
   const transport = await opened;
   document.body.append(transport.view);
   transport.addEventListener('closed', ({ detail }) => (clearInterval(report), ended(detail.words)));
-  while (!transport.view.srcObject) await new Promise((next) => setTimeout(next, 20));
-  return transport.view.srcObject;
+  return transport.view;
 }
 
 export const prompt = (text) => session.transport.control.command('prompt', { text }).accepted;

@@ -10,12 +10,15 @@ namespace TrueLive.Probe.Targets;
 
 /// <summary>
 /// Anything that a browser can reach: a headless Chromium loads an adapter script that exports <c>connect(stream, probe)</c>, which
-/// returns the output stream, and perhaps <c>prompt(text)</c>. So a vendor's own SDK is measured as its users meet it. The adapter
-/// gets only those environment variables that it names in <c>export const environment = [...]</c>.
+/// returns the output stream, and perhaps <c>prompt(text)</c>. So a vendor's own SDK is measured as its users meet it. Of a stream a
+/// frame counts as seen when it can be read; where the script returns a video element instead, when the browser expects it on the display
+/// (<c>requestVideoFrameCallback</c>). The adapter gets only those environment variables that it names in
+/// <c>export const environment = [...]</c>.
 /// </summary>
 public sealed partial class PageTarget : IProbeTarget
 {
     private const int Pixels = Picture.AnalysisWidth * Picture.AnalysisHeight;
+    private const int Head = 2 * sizeof(double);
     private const int MaxText = 64 << 10;
     private const int MaxNotes = 500;
     private readonly string _adapter;
@@ -34,6 +37,7 @@ public sealed partial class PageTarget : IProbeTarget
     private byte[] _message = [];
     private double _offset = double.PositiveInfinity;
     private int _notes;
+    private bool _display;
 
     /// <summary>A target that connects when asked.</summary>
     /// <param name="adapter">Path of the script.</param>
@@ -55,7 +59,7 @@ public sealed partial class PageTarget : IProbeTarget
     public Action<string>? Heard { get; set; }
 
     /// <inheritdoc/>
-    public string Description => $"page {Path.GetFileName(_adapter)}" + string.Concat(_variables.Select(v => $" {v.Key}={v.Value}"));
+    public string Description => $"page {Path.GetFileName(_adapter)}" + string.Concat(_variables.Select(v => $" {v.Key}={v.Value}")) + (_display ? " (as displayed)" : "");
 
     /// <inheritdoc/>
     public bool TakesPrompts { get; private set; }
@@ -176,7 +180,7 @@ public sealed partial class PageTarget : IProbeTarget
 
     private async Task ReadAsync()
     {
-        var buffer = new byte[Math.Max(MaxText, 8 + Pixels * 3 / 2) + 1];
+        var buffer = new byte[Math.Max(MaxText, Head + Pixels * 3 / 2) + 1];
         try
         {
             while (true)
@@ -207,19 +211,22 @@ public sealed partial class PageTarget : IProbeTarget
 
     private void Take(ReadOnlySpan<byte> message)
     {
-        if (message.Length != 8 + Pixels * 3 / 2)
+        if (message.Length != Head + Pixels * 3 / 2)
             return;
         var now = _time.GetTimestamp();
+        var seen = BinaryPrimitives.ReadDoubleLittleEndian(message) / 1000 * _time.TimestampFrequency;
+        var sent = BinaryPrimitives.ReadDoubleLittleEndian(message[sizeof(double)..]) / 1000 * _time.TimestampFrequency;
+        if (!double.IsFinite(seen) || !double.IsFinite(sent) || Math.Abs(seen - sent) > _time.TimestampFrequency)
+            return;
         // The smallest difference ever seen between the two clocks is the one without waiting in between.
-        var page = BinaryPrimitives.ReadDoubleLittleEndian(message) / 1000 * _time.TimestampFrequency;
-        _offset = Math.Min(_offset, now - page);
+        _offset = Math.Min(_offset, now - sent);
         var frame = _pool.Rent(Picture.AnalysisWidth, Picture.AnalysisHeight);
-        var at = 8;
+        var at = Head;
         at += Fill(message[at..], frame.Y, frame.StrideY, frame.Width, frame.Height);
         at += Fill(message[at..], frame.U, frame.StrideC, frame.ChromaWidth, frame.ChromaHeight);
         Fill(message[at..], frame.V, frame.StrideC, frame.ChromaWidth, frame.ChromaHeight);
         frame.Colour = ColourSpace.Bt601Limited;
-        if (!_output.Writer.TryWrite((frame, (long)(page + _offset))))
+        if (!_output.Writer.TryWrite((frame, (long)(seen + _offset))))
             frame.Dispose();
     }
 
@@ -237,7 +244,10 @@ public sealed partial class PageTarget : IProbeTarget
         if (message.RootElement.ValueKind != JsonValueKind.Object)
             return;
         if (message.RootElement.TryGetProperty("connected", out _))
-            _connected.TrySetResult(message.RootElement.TryGetProperty("prompts", out var p) && p.ValueKind == JsonValueKind.True);
+        {
+            _display = Is("display");
+            _connected.TrySetResult(Is("prompts"));
+        }
         if (message.RootElement.TryGetProperty("log", out var log) && _notes++ < MaxNotes)
             Heard?.Invoke("the adapter says: " + string.Concat(log.ToString().Take(500).Where(c => !char.IsControl(c))));
         if (message.RootElement.TryGetProperty("error", out var error))
@@ -251,6 +261,8 @@ public sealed partial class PageTarget : IProbeTarget
             EndedBecause = ended.ToString();
             _output.Writer.TryComplete();
         }
+
+        bool Is(string name) => message.RootElement.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
     }
 
     [GeneratedRegex(@"export\s+const\s+environment\s*=\s*\[([^\]]*)\]")]

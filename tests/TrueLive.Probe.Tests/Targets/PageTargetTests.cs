@@ -11,14 +11,17 @@ public sealed class PageTargetTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, true);
 
-    [Fact]
-    public async Task The_browsers_own_echo_answers_the_codes()
+    [Theory]
+    [InlineData("return stream;", false)]
+    [InlineData("return Object.assign(document.createElement('video'), { muted: true, autoplay: true, srcObject: stream });", true)]
+    public async Task The_browsers_own_echo_answers_the_codes(string answer, bool display)
     {
-        await using var target = Target("export async function connect(stream) { return stream; }");
+        await using var target = Target($"export async function connect(stream) {{ {answer} }}");
         var profile = new ProbeProfile { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Redraws = 19 };
         var options = new ProbeRunOptions { Width = 320, Height = 180, Effort = new AnalysisEffort(19, 1) };
         var result = await new ProbeRun(target, profile, ProbeSeed.From("page"), TimeProvider.System, options).RunAsync(null, TestContext.Current.CancellationToken);
         Assert.False(target.TakesPrompts);
+        Assert.Equal(display, target.Description.Contains("as displayed", StringComparison.Ordinal));
         Assert.True(result.Seen.Count > 30, $"{result.Seen.Count} frames, {result.Quality.EndedBecause}");
         // On a machine that is busy with other tests the run does not count, and says so.
         Assert.True(result.Findings.Fast.Joint.Z > 12 || result.Quality.InvalidReasons().Count > 0, $"z {result.Findings.Fast.Joint.Z}, {result.Seen.Count} frames, {result.Quality.EndedBecause}");
