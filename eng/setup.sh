@@ -57,3 +57,12 @@ ensure_dotnet() {
   fi
   export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1
 }
+
+# build PROJECT [option...]: a Release build that says what went wrong only when it failed. The compile server would keep a core busy for another
+# ten seconds or more, beside the first live session or measurement.
+build() {
+  local log failed=
+  log=$(dotnet build "$@" -c Release -v q --nologo 2>&1) || failed=1
+  dotnet build-server shutdown --vbcscompiler >/dev/null 2>&1 || true
+  [ -z "$failed" ] || { printf '%s\n' "$log" >&2; return 1; }
+}
