@@ -17,8 +17,8 @@ namespace TrueLive.Core.Clips;
 /// </remarks>
 public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan At, Prompt Prompt)> prompts, TimeProvider time)
 {
-    /// <summary>Frames that may wait between two stages: enough to hide an uneven codec, few enough to stay small at 4K.</summary>
-    public const int QueueFrames = 4;
+    /// <summary>Frames that may wait between two stages: codecs run when the step leaves a core, so that they come in bursts.</summary>
+    public const int QueueFrames = 12;
 
     private long _outputs;
 

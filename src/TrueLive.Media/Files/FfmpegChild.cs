@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
+using TrueLive.Media.Native;
 
 namespace TrueLive.Media.Files;
 
@@ -28,6 +29,8 @@ public sealed class FfmpegChild : IAsyncDisposable
     private FfmpegChild(Process process, Action<string>? line)
     {
         _process = process;
+        Pipe.Widen(Input);
+        Pipe.Widen(Output);
         _errors = ReadErrorsAsync(line);
     }
 
@@ -46,18 +49,22 @@ public sealed class FfmpegChild : IAsyncDisposable
     /// <param name="arguments">Its arguments; no shell is involved.</param>
     /// <param name="processorTime">Processor time after which the kernel ends it.</param>
     /// <param name="line">Called for each line that it writes to standard error that is not an error; null collects all.</param>
+    /// <param name="background">
+    /// Whether it takes only the processor time that others leave. A codec has queues and may wait; each time it takes a core from a step
+    /// that runs on all of them, the whole step waits.
+    /// </param>
     /// <exception cref="MediaFileException">The tool is not installed.</exception>
-    public static FfmpegChild Start(string tool, IEnumerable<string> arguments, TimeSpan processorTime, Action<string>? line = null)
+    public static FfmpegChild Start(string tool, IEnumerable<string> arguments, TimeSpan processorTime, Action<string>? line = null, bool background = false)
     {
-        var start = new ProcessStartInfo("prlimit")
+        string[] limits = ["prlimit", $"--as={AddressSpace}", $"--fsize={LargestOutput}", $"--cpu={(long)processorTime.TotalSeconds}", "--core=0", "--"];
+        string[] command = [.. background ? ["nice", "-n", "19"] : Array.Empty<string>(), .. limits, tool, "-hide_banner", .. tool == "ffmpeg" ? ["-nostdin"] : Array.Empty<string>(), .. arguments];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,
         };
-        foreach (var argument in new[] { $"--as={AddressSpace}", $"--fsize={LargestOutput}", $"--cpu={(long)processorTime.TotalSeconds}", "--core=0", "--", tool, "-hide_banner", "-nostdin" }.Where(a => tool == "ffmpeg" || a != "-nostdin").Concat(arguments))
-            start.ArgumentList.Add(argument);
         try
         {
             return new FfmpegChild(Process.Start(start)!, line);

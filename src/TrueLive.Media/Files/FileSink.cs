@@ -24,8 +24,8 @@ public enum ClipFormat
 }
 
 /// <summary>
-/// Encodes frames with an ffmpeg child into one video file without sound, each frame at its own time. Frames must come in order of
-/// time. The file appears under its name only after <see cref="FinishAsync"/>.
+/// Encodes frames with an ffmpeg child into one video file without sound, each frame at its own time, in the processor time that others
+/// leave. Frames must come in order of time. The file appears under its name only after <see cref="FinishAsync"/>.
 /// </summary>
 public sealed class FileSink : IVideoSink, IAsyncDisposable
 {
@@ -67,7 +67,7 @@ public sealed class FileSink : IVideoSink, IAsyncDisposable
         var child = FfmpegChild.Start("ffmpeg",
             ["-loglevel", "error", "-y", "-probesize", "64k", "-analyzeduration", "0", "-f", "matroska", "-i", "pipe:0", "-fps_mode", "passthrough", "-enc_time_base", "1:90000",
                 .. coding, "-threads", threads.ToString(CultureInfo.InvariantCulture), "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv", "-f", "matroska", "file:" + Path.GetFullPath(partial)],
-            TimeSpan.FromHours(12));
+            TimeSpan.FromHours(12), background: true);
         var sink = new FileSink(path, width, height, child, partial);
         try
         {

@@ -35,11 +35,12 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     /// <param name="height">Height of the frames that come out.</param>
     /// <param name="pool">Where frames are rented.</param>
     /// <param name="stretch">Part of the file to read; null reads all.</param>
-    public static FileSource Open(MediaFile file, int width, int height, FramePool pool, FileStretch? stretch = null)
+    /// <param name="background">Whether decoding takes only the processor time that others leave.</param>
+    public static FileSource Open(MediaFile file, int width, int height, FramePool pool, FileStretch? stretch = null, bool background = false)
     {
         // One line per frame; the child stops at its full pipes long before this channel grows.
         var times = Channel.CreateUnbounded<TimeSpan>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
-        var size = string.Create(CultureInfo.InvariantCulture, $"scale={width}:{height}:flags=area:out_color_matrix=bt709:out_range=tv,setsar=1,format=yuv420p,showinfo=checksum=0");
+        var size = string.Create(CultureInfo.InvariantCulture, $"scale={width}:{height}:flags=area:{(file.HighDefinitionUntagged ? "in_color_matrix=bt709:" : "")}out_color_matrix=bt709:out_range=tv,setsar=1,format=yuv420p,showinfo=checksum=0");
         var reader = new ShownTimes();
         string[] seek = stretch is null ? [] : ["-copyts", "-seek_timestamp", "1", "-ss", stretch.Start.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)];
         var child = FfmpegChild.Start("ffmpeg", ["-loglevel", "info", "-nostats", .. seek, .. FfmpegChild.SafeInput(file.Path), "-map", "0:v:0", "-fps_mode", "passthrough", "-vf", size, "-f", "rawvideo", "pipe:1"],
@@ -47,7 +48,7 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
             {
                 if (reader.Read(line) is { } at)
                     times.Writer.TryWrite(at);
-            });
+            }, background);
         return new FileSource(file, width, height, pool, times, child, stretch?.Origin);
     }
 

@@ -22,6 +22,12 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
     /// <summary>Time of the earliest sample of any stream, where the file's own timeline begins.</summary>
     public TimeSpan Start { get; init; }
 
+    /// <summary>
+    /// Whether the file does not say which matrix its colours have and is of a size that goes by BT.709, as players take it: more than
+    /// 576 lines or at least 1280 columns.
+    /// </summary>
+    public bool HighDefinitionUntagged { get; init; }
+
     /// <summary>Longest video.</summary>
     public static readonly TimeSpan MaxDuration = TimeSpan.FromHours(4);
 
@@ -72,6 +78,7 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
             throw new MediaFileException($"{name} does not say how large its picture is: the file is cut off, or its picture has more than {MaxPixels / 1_000_000} million pixels.");
         if ((long)width * height > MaxPixels)
             throw new MediaFileException($"{name} is {width}x{height}; at most {MaxPixels / 1_000_000} million pixels are taken.");
+        var untagged = (Text(video, "color_space") ?? "unknown") is "unknown" && Text(video, "pix_fmt")?.StartsWith("yuv", StringComparison.Ordinal) == true && (height > 576 || width >= 1280);
         var notes = new List<string>();
         var aspect = Ratio(Text(video, "sample_aspect_ratio"), ':');
         if (aspect is > 0.1 and < 10 && Math.Abs(aspect - 1) > 0.001)
@@ -94,6 +101,7 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
         var counted = Number(video, "nb_frames") is { } n and > 0 ? (long)n : (long)Math.Round(seconds * rate);
         return new MediaFile(path, width, height, rate, TimeSpan.FromSeconds(seconds), counted, Text(video, "codec_name") ?? "unknown", streams.Any(x => Text(x, "codec_type") == "audio"), notes)
         {
+            HighDefinitionUntagged = untagged,
             Start = TimeSpan.FromSeconds(root.TryGetProperty("format", out var g) && Number(g, "start_time") is { } start && Math.Abs(start) < 1e6 ? start : 0),
         };
     }

@@ -31,7 +31,7 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
         if (lane.Memory is { } memory)
             _session.Restore(new ModelState(settings.Model.Info.Id, settings.Model.Info.Version, size.Width, size.Height, await File.ReadAllBytesAsync(work.PathOf(memory), cancel).ConfigureAwait(false)));
         var stretch = from is { } at ? new FileStretch(at - WarmUp < origin ? origin : at - WarmUp, origin) : null;
-        await using var decoder = FileSource.Open(file, size.Width, size.Height, _pool, stretch);
+        await using var decoder = FileSource.Open(file, size.Width, size.Height, _pool, stretch, background: true);
         var source = new Part(decoder, this, lane.UntilTicks is { } until ? TimeSpan.FromTicks(until) : TimeSpan.MaxValue, stop);
         for (long n = 0; n < lane.Next && await decoder.ReadAsync(cancel).ConfigureAwait(false) is { } done; n++)
             done.Dispose();
