@@ -10,7 +10,7 @@ import os
 import torch
 
 from anchors import ANCHORS
-from network import STYLE
+from network import FAR, HOLD_SLOPE, MAX_HOLD, OFF_CLOSED, OFF_OPEN, STYLE, STYLE_CLOSE
 from prompts import KEEP, KNOWN, STOP, TEMPERATURE
 
 TEXTS = {
@@ -74,6 +74,9 @@ def main():
             {"input": "state_info", "output": "state_info_out", "shape": [1, STYLE + 1, 1, 1]},
         ],
         "style": {"input": "style", "length": STYLE},
+        # Names that torch.onnx.export gives; loading compares what is made of them with the whole graph.
+        "fused": {"stem": "/Concat_1_output_0", "screen": "/Add_2_output_0", "tiles": "/Tile_output_0", "grade": "/grade/Gemm_output_0", "paint": "/paint/Conv_output_0",
+                  "max_hold": MAX_HOLD, "hold_slope": HOLD_SLOPE, "style_close": STYLE_CLOSE, "off_open": OFF_OPEN, "off_closed": OFF_CLOSED, "far": FAR},
         "prompt": {"words": "words.bin", "temperature": TEMPERATURE, "known": KNOWN, "keep": KEEP, "stop": sorted(STOP)},
         "looks": [
             {"id": name, "title": TEXTS[name][0], "description": TEXTS[name][1], "anchors": ANCHORS[name],

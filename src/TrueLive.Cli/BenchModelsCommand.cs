@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using System.Text.Json.Nodes;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
@@ -16,6 +17,7 @@ namespace TrueLive.Cli;
 internal static class BenchModelsCommand
 {
     private const string ResultFile = "bench/results/models.md";
+    private const string WholeName = "the whole graph in the runtime";
     private const int WarmUp = 3;
 
     private static readonly Option<FileInfo?> Candy = new("--candy") { Description = "candy.onnx of fast-neural-style, 720x720; it is rewritten in memory to run at 384x216. Its licence keeps it out of this repository." };
@@ -60,6 +62,7 @@ internal static class BenchModelsCommand
         var shipped = ModelFolders.In([new ServerOptions().ModelPlaces[0]]).First();
         using var one = OnnxVideoModel.Load(shipped, 1, time);
         using var two = OnnxVideoModel.Load(shipped, 2, time);
+        using var whole = Whole(shipped, time);
         using var foreign = candy is null ? null : ResizedNetwork.LoadCandy(candy.FullName, 384, 216, time);
         var pool = new FramePool("bench", 200);
         var look = one.Info.Looks.First(l => l.Id != "identity").Id;
@@ -70,6 +73,7 @@ internal static class BenchModelsCommand
             var frames = Frames(width, height, pool);
             contestants.Add(new(one.Info.Id, 1, one.CreateSession(width, height), frames, prompt));
             contestants.Add(new(one.Info.Id, 2, two.CreateSession(width, height), frames, prompt));
+            contestants.Add(new(WholeName, 1, whole.CreateSession(width, height), frames, prompt));
             if (foreign is not null && width == 384)
                 contestants.Add(new("candy", 1, foreign.CreateSession(width, height), frames, Prompt.None));
         }
@@ -90,6 +94,26 @@ internal static class BenchModelsCommand
         foreach (var contestant in contestants)
             contestant.Session.Dispose();
         return text;
+    }
+
+    // The same network with all of its graph in the runtime: what fusing its ends saves.
+    private static OnnxVideoModel Whole(string shipped, TimeProvider time)
+    {
+        var folder = Directory.CreateTempSubdirectory("truelive-whole-");
+        try
+        {
+            foreach (var file in Directory.EnumerateFiles(shipped))
+                File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
+            var path = Path.Combine(folder.FullName, "manifest.json");
+            var manifest = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+            manifest.Remove("fused");
+            File.WriteAllText(path, manifest.ToJsonString());
+            return OnnxVideoModel.Load(folder.FullName, 1, time);
+        }
+        finally
+        {
+            folder.Delete(true);
+        }
     }
 
     private static List<VideoFrame> Frames(int width, int height, FramePool pool)
@@ -121,6 +145,7 @@ internal static class BenchModelsCommand
         {
             var (one, two) = (size.First(c => c.Threads == 1 && c.Name == id), size.First(c => c.Threads == 2));
             text.Append(CultureInfo.InvariantCulture, $"| {id} {Size(one)}: two threads / one | {two.Median / one.Median:0.00} |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {Size(one)}, one thread: as shipped / {WholeName} | {one.Median / size.First(c => c.Name == WholeName).Median:0.00} |\n");
             if (candy is not null && size.Contains(candy))
                 text.Append(CultureInfo.InvariantCulture, $"| {Size(one)}, one thread: {id} / candy | {one.Median / candy.Median:0.000} |\n");
         }

@@ -23,13 +23,17 @@ public static class ColourConversion
 {
     /// <summary>Fills three planes of <c>frame.Width * frame.Height</c> floats, rows without padding.</summary>
     /// <exception cref="ArgumentException">A plane is too short.</exception>
-    public static void ToPlanarRgb(VideoFrame frame, Span<float> red, Span<float> green, Span<float> blue, in TensorScale scale)
+    public static void ToPlanarRgb(VideoFrame frame, Span<float> red, Span<float> green, Span<float> blue, in TensorScale scale) =>
+        ToPlanarRgb(frame, red, green, blue, scale, 0, frame.Height);
+
+    /// <summary>The same for the rows from <paramref name="first"/> to before <paramref name="end"/> of the whole planes.</summary>
+    public static void ToPlanarRgb(VideoFrame frame, Span<float> red, Span<float> green, Span<float> blue, in TensorScale scale, int first, int end)
     {
-        int width = frame.Width, height = frame.Height;
-        Check(red.Length, green.Length, blue.Length, width * height);
+        int width = frame.Width, height = Math.Min(end, frame.Height);
+        Check(red.Length, green.Length, blue.Length, width * frame.Height);
         var k = Decode.For(frame.Colour);
         ReadOnlySpan<byte> yPlane = frame.Y, uPlane = frame.U, vPlane = frame.V;
-        for (var row = 0; row < height; row++)
+        for (var row = first; row < height; row++)
         {
             ref var y = ref MemoryMarshal.GetReference(yPlane.Slice(row * frame.StrideY, width));
             ref var u = ref MemoryMarshal.GetReference(uPlane.Slice((row >> 1) * frame.StrideC, frame.ChromaWidth));
@@ -64,14 +68,18 @@ public static class ColourConversion
     /// the planes relate to 0..1, as in <see cref="ToPlanarRgb"/>.
     /// </summary>
     /// <exception cref="ArgumentException">A plane is too short.</exception>
-    public static void FromPlanarRgb(ReadOnlySpan<float> red, ReadOnlySpan<float> green, ReadOnlySpan<float> blue, VideoFrame frame, in TensorScale scale)
+    public static void FromPlanarRgb(ReadOnlySpan<float> red, ReadOnlySpan<float> green, ReadOnlySpan<float> blue, VideoFrame frame, in TensorScale scale) =>
+        FromPlanarRgb(red, green, blue, frame, scale, 0, frame.Height);
+
+    /// <summary>The same for the rows from <paramref name="first"/>, which is even, to before <paramref name="end"/> of the whole planes.</summary>
+    public static void FromPlanarRgb(ReadOnlySpan<float> red, ReadOnlySpan<float> green, ReadOnlySpan<float> blue, VideoFrame frame, in TensorScale scale, int first, int end)
     {
         int width = frame.Width, height = frame.Height;
         Check(red.Length, green.Length, blue.Length, width * height);
         var k = Encode.For(frame.Colour);
         var s = Inverse(scale);
         Span<byte> yPlane = frame.Y, uPlane = frame.U, vPlane = frame.V;
-        for (var row = 0; row < height; row += 2)
+        for (var row = first; row < Math.Min(end, height); row += 2)
         {
             // An odd last row stands in for the one below it.
             var below = row + 1 < height ? width : 0;

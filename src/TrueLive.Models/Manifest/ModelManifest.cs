@@ -30,6 +30,24 @@ public sealed record StyleSpec(string Input, int Length);
 /// <summary>A further input filled with one number.</summary>
 public sealed record ExtraInput(string Name, float Value);
 
+/// <summary>
+/// Where the graph may be cut because the host computes its first and last operators itself, much quicker; see models/README.md.
+/// </summary>
+/// <param name="Stem">What the first convolution reads: frame, frame - last frame, last image - frame, hold.</param>
+/// <param name="Screen">What a style lays over the half-size features, before it is repeated.</param>
+/// <param name="Tiles">The screen repeated over the picture.</param>
+/// <param name="Grade">The colour matrix of a style, less the one that changes nothing.</param>
+/// <param name="Paint">What the last convolution makes, at half size.</param>
+/// <param name="MaxHold">The most that one image may owe to the one before.</param>
+/// <param name="HoldSlope">Steepness of the decision between holding and painting anew.</param>
+/// <param name="StyleClose">How fast a change of style closes the memory.</param>
+/// <param name="OffOpen">Mean difference of the frames up to which the memory is held as the network wants.</param>
+/// <param name="OffClosed">Mean difference from which on it is not held.</param>
+/// <param name="Far">How far from a fresh picture the held one may be.</param>
+public sealed record FusedSpec(
+    string Stem, string Screen, string Tiles, string Grade, string Paint, [property: JsonPropertyName("max_hold")] float MaxHold, [property: JsonPropertyName("hold_slope")] float HoldSlope,
+    [property: JsonPropertyName("style_close")] float StyleClose, [property: JsonPropertyName("off_open")] float OffOpen, [property: JsonPropertyName("off_closed")] float OffClosed, float Far);
+
 /// <summary>How text is matched to looks; see training/README.md.</summary>
 /// <param name="Words">Word table inside the folder.</param>
 /// <param name="Temperature">Softness of the choice between looks.</param>
@@ -94,6 +112,9 @@ public sealed partial record ModelManifest
 
     /// <summary>Conditioning.</summary>
     public StyleSpec? Style { get; set; }
+
+    /// <summary>What the host computes instead of the graph; null where it computes nothing.</summary>
+    public FusedSpec? Fused { get; set; }
 
     /// <summary>Further inputs.</summary>
     public ExtraInput[] Inputs { get; set; } = [];
@@ -174,6 +195,13 @@ public sealed partial record ModelManifest
         }
         if (Style is not null)
             Require(Style is { Input.Length: > 0, Length: >= 1 and <= 4096 }, "style", "needs an input name and a length of 1 to 4096");
+        if (Fused is { } fused)
+        {
+            Require(new[] { fused.Stem, fused.Screen, fused.Tiles, fused.Grade, fused.Paint }.All(n => n is { Length: > 0 }), "fused", "needs the tensors stem, screen, tiles, grade and paint");
+            Require(new[] { fused.MaxHold, fused.HoldSlope, fused.StyleClose, fused.OffOpen, fused.OffClosed, fused.Far }.All(float.IsFinite) && fused.OffOpen < fused.OffClosed && fused.Far >= 0, "fused", "needs finite numbers, off_open below off_closed and far from 0");
+            Require(Style is not null && Output.Role == OutputRole.Image && Inputs.Length == 0 && new PictureSpec[] { Frame, Output }.All(IsPlain) && Frame.Channels == 3, "fused", "takes red, green and blue planes of float32 in 0..1 and a style, and gives such planes");
+            Require(Size is { Width: null } && Size.Multiple % 8 == 0, "fused", "takes a size.multiple that 8 divides");
+        }
         Require(Inputs.Length <= MaxTensors, "inputs", $"has {Inputs.Length} entries; at most {MaxTensors} are taken");
         for (var i = 0; i < Inputs.Length; i++)
             Require(Inputs[i] is { Name.Length: > 0 } && float.IsFinite(Inputs[i].Value), $"inputs[{i}]", "needs a name and a finite value");
@@ -200,6 +228,9 @@ public sealed partial record ModelManifest
                 throw new ModelException($"{path}: {field} {rule}.");
         }
     }
+
+    private static bool IsPlain(PictureSpec spec) =>
+        spec is { Layout: TensorLayout.Nchw, Type: TensorType.Float32, Colour: ChannelOrder.Rgb, Range: [0, 1], Mean: [0, 0, 0], Std: [1, 1, 1] };
 
     private static bool IsInside(string name) => name.Length > 0 && name is not ("." or "..") && Path.GetFileName(name) == name && !name.Contains('\\') && !name.Contains('\0');
 

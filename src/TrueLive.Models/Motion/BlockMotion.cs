@@ -42,7 +42,10 @@ internal sealed class BlockMotion
     private readonly int _stride;
     private readonly int _coarseStride;
     private readonly Vote[] _votes;
+    private readonly SharedRows _compare;
+    private readonly SharedRows _decide;
     private readonly int[] _tally = new int[(2 * Reach + 1) * (2 * Reach + 1)];
+    private (int X, int Y) _shared;
     private byte[] _now;
     private byte[] _before;
     private byte[] _coarseNow;
@@ -61,6 +64,7 @@ internal sealed class BlockMotion
         _coarseBefore = new byte[_coarseNow.Length];
         _votes = new Vote[Columns * Rows];
         Motion = new (sbyte X, sbyte Y)[Columns * Rows];
+        (_compare, _decide) = (new SharedRows(Rows, Compare), new SharedRows(Rows, Decide));
     }
 
     public int Columns { get; }
@@ -107,11 +111,19 @@ internal sealed class BlockMotion
     }
 
     /// <summary>Compares the last two pictures and fills <see cref="Motion"/>. False when nothing moves.</summary>
-    public bool Search()
+    /// <param name="helped">Whether another thread may help.</param>
+    public bool Search(bool helped = false)
     {
-        Array.Clear(_tally);
-        var moving = 0;
-        for (var i = 0; i < _votes.Length; i++)
+        _compare.Run(helped);
+        if (!Share())
+            return false;
+        _decide.Run(helped);
+        return true;
+    }
+
+    private void Compare(int row)
+    {
+        for (var i = row * Columns; i < (row + 1) * Columns; i++)
         {
             ref var vote = ref _votes[i];
             var (x, y) = Place(i);
@@ -122,6 +134,16 @@ internal sealed class BlockMotion
                 continue;
             Find(x, y, ref vote);
             vote.Moves = vote.Best < Math.Min(still * Save, still - Pull);
+        }
+    }
+
+    // Finds the motion that most moving blocks share; false when none moves.
+    private bool Share()
+    {
+        Array.Clear(_tally);
+        var moving = 0;
+        foreach (ref readonly var vote in _votes.AsSpan())
+        {
             if (!vote.Moves)
                 continue;
             moving++;
@@ -133,20 +155,24 @@ internal sealed class BlockMotion
             return false;
         }
         var common = _tally.AsSpan().IndexOf(Max(_tally));
-        int commonX = common % (2 * Reach + 1) - Reach, commonY = common / (2 * Reach + 1) - Reach;
-        for (var i = 0; i < _votes.Length; i++)
+        _shared = (common % (2 * Reach + 1) - Reach, common / (2 * Reach + 1) - Reach);
+        return true;
+    }
+
+    private void Decide(int row)
+    {
+        for (var i = row * Columns; i < (row + 1) * Columns; i++)
         {
             ref var vote = ref _votes[i];
             var (x, y) = Place(i);
-            var shared = Cost(x, y, commonX, commonY);
+            var shared = Cost(x, y, _shared.X, _shared.Y);
             if (shared <= vote.Best + (vote.Moves ? Pull : 0) && (vote.Moves || shared < vote.Still * SharedSave - Pull / 4))
-                (vote.X, vote.Y, vote.Best, vote.Moves) = (commonX, commonY, shared, true);
+                (vote.X, vote.Y, vote.Best, vote.Moves) = (_shared.X, _shared.Y, shared, true);
             Motion[i] = vote.Moves
                 ? ((sbyte)(4 * vote.X + Part(Cost(x, y, vote.X - 1, vote.Y), vote.Best, Cost(x, y, vote.X + 1, vote.Y))),
                     (sbyte)(4 * vote.Y + Part(Cost(x, y, vote.X, vote.Y - 1), vote.Best, Cost(x, y, vote.X, vote.Y + 1))))
                 : default;
         }
-        return true;
     }
 
     // A block that the picture ends in is compared as the last whole one.

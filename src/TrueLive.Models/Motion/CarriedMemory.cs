@@ -8,21 +8,29 @@ namespace TrueLive.Models.Motion;
 /// Moves the planes of a memory to where their content is in the next picture, block by block. Bilinear; what comes in from beyond
 /// the border repeats the border, and is for the network to reject, which sees that the picture is another there.
 /// </summary>
-/// <param name="width">Width of the pictures.</param>
-/// <param name="height">Height of the pictures.</param>
-internal sealed class CarriedMemory(int width, int height)
+internal sealed class CarriedMemory
 {
-    private readonly BlockMotion _motion = new(width, height);
+    private readonly BlockMotion _motion;
+    private readonly int _width;
+    private readonly int _height;
     private bool _known;
 
+    public CarriedMemory(int width, int height)
+    {
+        (_width, _height) = (width, height);
+        _motion = new BlockMotion(width, height);
+    }
+
     /// <summary>Bytes of a snapshot.</summary>
-    public int SnapshotLength => 1 + width * height;
+    public int SnapshotLength => 1 + _width * _height;
 
     /// <summary>Takes the picture of the next step. True when its content moved since the picture before, and the memory must too.</summary>
-    public bool Push(VideoFrame picture)
+    /// <param name="picture">The picture.</param>
+    /// <param name="helped">Whether another thread may help with the search.</param>
+    public bool Push(VideoFrame picture, bool helped = false)
     {
         _motion.Push(picture.Y, picture.StrideY);
-        var moved = _known && _motion.Search();
+        var moved = _known && _motion.Search(helped);
         _known = true;
         return moved;
     }
@@ -41,7 +49,7 @@ internal sealed class CarriedMemory(int width, int height)
     public void Restore(ReadOnlySpan<byte> from)
     {
         _known = from[0] != 0;
-        _motion.Push(from.Slice(1, width * height), width);
+        _motion.Push(from.Slice(1, _width * _height), _width);
     }
 
     /// <summary>Moves planes of the picture's size as <see cref="Push"/> found it.</summary>
@@ -50,16 +58,20 @@ internal sealed class CarriedMemory(int width, int height)
     public void Carry(ReadOnlySpan<float> from, Span<float> to)
     {
         for (var row = 0; row < _motion.Rows; row++)
+            Carry(from, to, row);
+    }
+
+    /// <summary>Moves the part of the planes that one row of blocks covers.</summary>
+    public void Carry(ReadOnlySpan<float> from, Span<float> to, int row)
+    {
+        var motions = _motion.Motion.AsSpan(row * _motion.Columns, _motion.Columns);
+        // Neighbours of one motion are moved together.
+        for (int column = 0, run; column < motions.Length; column += run)
         {
-            var motions = _motion.Motion.AsSpan(row * _motion.Columns, _motion.Columns);
-            // Neighbours of one motion are moved together.
-            for (int column = 0, run; column < motions.Length; column += run)
-            {
-                run = motions[column..].IndexOfAnyExcept(motions[column]) is > 0 and var other ? other : motions.Length - column;
-                var x = column * BlockMotion.Block;
-                for (var plane = 0; plane + width * height <= from.Length; plane += width * height)
-                    Move(from.Slice(plane, width * height), to.Slice(plane, width * height), x, row * BlockMotion.Block, Math.Min(run * BlockMotion.Block, width - x), motions[column]);
-            }
+            run = motions[column..].IndexOfAnyExcept(motions[column]) is > 0 and var other ? other : motions.Length - column;
+            var x = column * BlockMotion.Block;
+            for (var plane = 0; plane + _width * _height <= from.Length; plane += _width * _height)
+                Move(from.Slice(plane, _width * _height), to.Slice(plane, _width * _height), x, row * BlockMotion.Block, Math.Min(run * BlockMotion.Block, _width - x), motions[column]);
         }
     }
 
@@ -68,17 +80,17 @@ internal sealed class CarriedMemory(int width, int height)
         int fromX = x + (motion.X >> 2), fromY = y + (motion.Y >> 2);
         float partX = (motion.X & 3) / 4f, partY = (motion.Y & 3) / 4f;
         // Between these both neighbours of a sample are in the picture.
-        int first = Math.Clamp(-fromX, 0, w), end = Math.Clamp(width - 1 - fromX, first, w);
-        for (var i = 0; i < Math.Min(BlockMotion.Block, height - y); i++)
+        int first = Math.Clamp(-fromX, 0, w), end = Math.Clamp(_width - 1 - fromX, first, w);
+        for (var i = 0; i < Math.Min(BlockMotion.Block, _height - y); i++)
         {
-            var upper = source.Slice(Math.Clamp(fromY + i, 0, height - 1) * width, width);
-            var lower = source.Slice(Math.Clamp(fromY + i + 1, 0, height - 1) * width, width);
-            var into = target.Slice((y + i) * width + x, w);
+            var upper = source.Slice(Math.Clamp(fromY + i, 0, _height - 1) * _width, _width);
+            var lower = source.Slice(Math.Clamp(fromY + i + 1, 0, _height - 1) * _width, _width);
+            var into = target.Slice((y + i) * _width + x, w);
             for (var at = 0; at < first; at++)
                 into[at] = upper[0] + (lower[0] - upper[0]) * partY;
             for (var at = end; at < w; at++)
             {
-                int left = Math.Clamp(fromX + at, 0, width - 1), right = Math.Clamp(fromX + at + 1, 0, width - 1);
+                int left = Math.Clamp(fromX + at, 0, _width - 1), right = Math.Clamp(fromX + at + 1, 0, _width - 1);
                 var top = upper[left] + (upper[right] - upper[left]) * partX;
                 into[at] = top + (lower[left] + (lower[right] - lower[left]) * partX - top) * partY;
             }

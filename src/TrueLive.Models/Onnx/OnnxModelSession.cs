@@ -1,50 +1,34 @@
-using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Core.Frames;
-using TrueLive.Core.Models;
 using TrueLive.Models.Manifest;
-using TrueLive.Models.Motion;
 
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// One stream's memory. All tensors are bound once; the state is held twice and the two sides change places after each step that
-/// succeeded, so a failed step leaves the memory as it was and nothing is copied. States that follow motion go through a third
-/// buffer, and only for steps whose picture moved.
+/// One stream's memory of a network whose graph does everything. All tensors are bound once; the state is held twice and the two sides
+/// change places after each step that succeeded, so a failed step leaves the memory as it was and nothing is copied. States that follow
+/// motion go through a third buffer, and only for steps whose picture moved.
 /// </summary>
-internal sealed class OnnxModelSession : IModelSession
+internal sealed class OnnxModelSession : OnnxSession
 {
-    // Far beyond any live step; only a graph that never ends comes here.
-    private static readonly TimeSpan MaxStep = TimeSpan.FromSeconds(30);
-
-    private const long MaxBytes = 1L << 30;
-
-    private readonly OnnxVideoModel _model;
     private readonly InferenceSession _session;
-    private readonly FramePool _outputs;
-    private readonly FramePool _scratch = new("model input", 1);
-    private readonly RunOptions _run = new();
-    private readonly ITimer _deadline;
-    private readonly List<TensorBuffer> _owned = [];
     private readonly TensorBuffer[][] _states;
     private readonly TensorBuffer[] _results;
     private readonly Runtime _wide;
     private readonly Runtime? _narrow;
-    private readonly CarriedMemory? _carried;
-    private readonly TensorBuffer?[] _carriedStates;
+    private readonly TensorBuffer?[] _carried;
     private readonly PictureTensor _input;
     private readonly PictureTensor[]? _images;
     private readonly MaskComposite[]? _masks;
-    private readonly StyleTransition? _style;
-    private readonly TensorBuffer? _styleInput;
-    private FrameScaler? _scaler;
+    private readonly TensorBuffer? _style;
     private int _side;
+    private bool _moved;
 
-    public OnnxModelSession(OnnxVideoModel model, InferenceSession session, FramePool outputs, int width, int height, TimeProvider time)
+    public OnnxModelSession(OnnxVideoModel model, InferenceSession session, InferenceSession? narrow, FramePool outputs, int width, int height, TimeProvider time)
+        : base(model, outputs, width, height, time)
     {
-        (_model, _session, _outputs, Width, Height) = (model, session, outputs, width, height);
-        _deadline = time.CreateTimer(_ => _run.Terminate = true, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _session = session;
         var m = model.Manifest;
         var frame = Own(ElementOf(m.Frame!.Type), PictureShape(m.Frame, m.Frame.Channels));
         _input = new PictureTensor(m.Frame, frame, width, height, m.Frame.Channels);
@@ -52,8 +36,7 @@ internal sealed class OnnxModelSession : IModelSession
         if (m.Style is { } style)
         {
             var meta = session.InputMetadata[style.Input];
-            _styleInput = Own(meta.ElementDataType, Filled(meta.Dimensions, style.Length));
-            _style = new StyleTransition(m.Looks.FirstOrDefault(l => l.Id == "identity")?.Style ?? new float[style.Length]);
+            _style = Own(meta.ElementDataType, Filled(meta.Dimensions, style.Length));
         }
         var extras = m.Inputs.Select(e =>
         {
@@ -79,21 +62,19 @@ internal sealed class OnnxModelSession : IModelSession
         else if (output.Role == OutputRole.Mask)
             _masks = [.. _results.Select(r => new MaskComposite(output, r, shape, width, height))];
 
-        _carriedStates = [.. m.States.Select((s, i) => s.FollowsMotion ? Own(TensorElementType.Float, [1, s.Channels, height, width]) : null)];
-        if (_carriedStates.Any(s => s is not null))
-            _carried = new CarriedMemory(width, height);
+        _carried = [.. m.States.Select((s, i) => s.FollowsMotion ? Own(TensorElementType.Float, [1, s.Channels, height, width]) : null)];
         _wide = new Runtime(session, [Bind(session, 0, []), Bind(session, 1, [])], Carried(session));
-        _narrow = model.Narrow is { } narrow ? new Runtime(narrow, [Bind(narrow, 0, []), Bind(narrow, 1, [])], Carried(narrow)) : null;
+        _narrow = narrow is not null ? new Runtime(narrow, [Bind(narrow, 0, []), Bind(narrow, 1, [])], Carried(narrow)) : null;
 
-        OrtIoBinding[] Carried(InferenceSession on) => _carried is null ? [] : [Bind(on, 0, _carriedStates), Bind(on, 1, _carriedStates)];
+        OrtIoBinding[] Carried(InferenceSession on) => Motion is null ? [] : [Bind(on, 0, _carried), Bind(on, 1, _carried)];
 
         OrtIoBinding Bind(InferenceSession on, int side, TensorBuffer?[] instead)
         {
             var binding = on.CreateIoBinding();
             binding.BindInput(m.Frame.Input, frame.Value);
             binding.BindOutput(output.Name, _results[side].Value);
-            if (_styleInput is not null)
-                binding.BindInput(m.Style!.Input, _styleInput.Value);
+            if (_style is not null)
+                binding.BindInput(m.Style!.Input, _style.Value);
             foreach (var (name, tensor) in extras)
                 binding.BindInput(name, tensor.Value);
             for (var i = 0; i < m.States.Length; i++)
@@ -106,186 +87,91 @@ internal sealed class OnnxModelSession : IModelSession
         }
     }
 
-    public int Width { get; }
-
-    public int Height { get; }
-
-    /// <summary>What the last step put out, before it became a picture; overwritten by the next step but one.</summary>
-    public TensorBuffer Result => _results[1 - _side];
+    public override TensorBuffer Result => _results[1 - _side];
 
     /// <summary>The memory that the next step reads.</summary>
     public IReadOnlyList<TensorBuffer> State => _states[_side];
 
-    /// <summary>One step on a grey picture with each number of threads sizes the runtime's buffers; the memory they left is thrown away.</summary>
-    public void WarmUp()
-    {
-        using (var grey = _scratch.Rent(Width, Height))
-        {
-            grey.Y.Fill(128);
-            grey.U.Fill(128);
-            grey.V.Fill(128);
-            Step(grey, Prompt.None).Dispose();
-        }
-        if (_narrow is { } narrow)
-            Run(narrow, carried: false);
-        Reset();
-    }
+    protected override int MemoryLength => _states[_side].Sum(t => t.Bytes.Length);
 
-    public VideoFrame Step(VideoFrame input, Prompt prompt)
+    protected override void Load(VideoFrame picture, ReadOnlySpan<float> style, bool moved, bool helped)
     {
-        VideoFrame? scaled = null;
-        try
+        _input.Load(picture);
+        _style?.Write(style);
+        _moved = moved;
+        for (var i = 0; moved && i < _carried.Length; i++)
         {
-            var picture = input;
-            if (input.Width != Width || input.Height != Height)
-            {
-                if (_scaler is null || _scaler.FromWidth != input.Width || _scaler.FromHeight != input.Height)
-                    _scaler = new FrameScaler(input.Width, input.Height, Width, Height);
-                picture = scaled = _scratch.Rent(Width, Height);
-                _scaler.Scale(input, scaled);
-            }
-            _input.Load(picture);
-            if (_style is not null)
-                _styleInput!.Write(_style.At(prompt, input.Time.Captured));
-            var carried = Carry(picture);
-            var crowded = _model.StepBegins();
-            try
-            {
-                Run(crowded && _narrow is { } narrow ? narrow : _wide, carried);
-            }
-            finally
-            {
-                _model.StepEnded();
-            }
-            _side = 1 - _side;
-            var output = _outputs.Rent(Width, Height);
-            output.Colour = input.Colour;
-            output.Time = input.Time;
-            if (_images is not null)
-            {
-                _images[1 - _side].Store(output);
-            }
-            else if (_masks is not null)
-            {
-                _masks[1 - _side].Apply(picture, output);
-            }
-            else
-            {
-                picture.Y.CopyTo(output.Y);
-                picture.U.CopyTo(output.U);
-                picture.V.CopyTo(output.V);
-            }
-            return output;
-        }
-        finally
-        {
-            scaled?.Dispose();
+            if (_carried[i] is { } state)
+                Motion!.Carry(_states[_side][i].Floats, state.Floats);
         }
     }
 
-    public void Reset()
+    protected override (InferenceSession Runtime, OrtIoBinding Tensors) Bound(bool narrow)
     {
+        var runtime = narrow ? _narrow! : _wide;
+        return (runtime.Session, (_moved ? runtime.Carried : runtime.Plain)[_side]);
+    }
+
+    protected override void Store(VideoFrame picture, VideoFrame output, bool helped)
+    {
+        _side = 1 - _side;
+        if (_images is not null)
+        {
+            _images[1 - _side].Store(output);
+        }
+        else if (_masks is not null)
+        {
+            _masks[1 - _side].Apply(picture, output);
+        }
+        else
+        {
+            picture.Y.CopyTo(output.Y);
+            picture.U.CopyTo(output.U);
+            picture.V.CopyTo(output.V);
+        }
+    }
+
+    protected override void Forget()
+    {
+        _moved = false;
         foreach (var tensor in _states[_side])
             tensor.Bytes.Clear();
-        _style?.Reset();
-        _carried?.Reset();
     }
 
-    public ModelState Capture()
+    protected override void Save(Span<byte> into)
     {
-        var style = _style?.Snapshot() ?? [];
-        var bytes = new byte[style.Length + CarriedLength + _states[_side].Sum(t => t.Bytes.Length)];
-        style.CopyTo(bytes, 0);
-        _carried?.Snapshot(bytes.AsSpan(style.Length));
-        var at = style.Length + CarriedLength;
         foreach (var tensor in _states[_side])
         {
-            tensor.Bytes.CopyTo(bytes.AsSpan(at));
-            at += tensor.Bytes.Length;
-        }
-        return new ModelState(_model.Info.Id, _model.Info.Version, Width, Height, bytes);
-    }
-
-    public void Restore(ModelState state)
-    {
-        var style = _style?.SnapshotLength ?? 0;
-        if (state.ModelId != _model.Info.Id || state.ModelVersion != _model.Info.Version || (state.Width, state.Height) != (Width, Height)
-            || state.Bytes.Length != style + CarriedLength + _states[_side].Sum(t => t.Bytes.Length))
-            throw new ArgumentException($"The memory is of {state.ModelId} {state.ModelVersion} at {state.Width}x{state.Height}, not of {_model.Info.Id} {_model.Info.Version} at {Width}x{Height}.");
-        _style?.Restore(state.Bytes.Span[..style]);
-        _carried?.Restore(state.Bytes.Span[style..]);
-        var at = style + CarriedLength;
-        foreach (var tensor in _states[_side])
-        {
-            state.Bytes.Span.Slice(at, tensor.Bytes.Length).CopyTo(tensor.Bytes);
-            at += tensor.Bytes.Length;
+            tensor.Bytes.CopyTo(into);
+            into = into[tensor.Bytes.Length..];
         }
     }
 
-    public void Dispose()
+    protected override void Recall(ReadOnlySpan<byte> from)
     {
-        _deadline.Dispose();
+        foreach (var tensor in _states[_side])
+        {
+            from[..tensor.Bytes.Length].CopyTo(tensor.Bytes);
+            from = from[tensor.Bytes.Length..];
+        }
+    }
+
+    public override void Dispose()
+    {
         foreach (var runtime in new[] { _wide, _narrow }.OfType<Runtime>())
         {
             foreach (var binding in runtime.Plain.Concat(runtime.Carried))
                 binding.Dispose();
         }
-        foreach (var tensor in _owned)
-            tensor.Dispose();
-        _run.Dispose();
+        base.Dispose();
     }
 
     internal static TensorElementType ElementOf(TensorType type) =>
         type switch { TensorType.Float32 => TensorElementType.Float, TensorType.Float16 => TensorElementType.Float16, _ => TensorElementType.UInt8 };
 
-    private int CarriedLength => _carried?.SnapshotLength ?? 0;
-
-    // Moves the states that follow motion; false when the picture stands still and they are right as they are.
-    private bool Carry(VideoFrame picture)
-    {
-        if (_carried is null || !_carried.Push(picture))
-            return false;
-        for (var i = 0; i < _carriedStates.Length; i++)
-        {
-            if (_carriedStates[i] is { } state)
-                _carried.Carry(_states[_side][i].Floats, state.Floats);
-        }
-        return true;
-    }
-
-    private void Run(Runtime runtime, bool carried)
-    {
-        _deadline.Change(MaxStep, Timeout.InfiniteTimeSpan);
-        try
-        {
-            runtime.Session.RunWithBinding(_run, (carried ? runtime.Carried : runtime.Plain)[_side]);
-        }
-        catch (OnnxRuntimeException e)
-        {
-            // The memory is still that of the picture before: it cannot be moved from the one that failed.
-            _carried?.Reset();
-            var why = _run.Terminate ? $"a step took more than {MaxStep.TotalSeconds:0} s" : e.Message.ReplaceLineEndings(" ");
-            throw new ModelStepException($"{_model.Info.Id} failed at {Width}x{Height}: {why}", e);
-        }
-        finally
-        {
-            _deadline.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            _run.Terminate = false;
-        }
-    }
-
     private TensorBuffer[] States(ModelManifest m) =>
         [.. m.States.Select(s => Own(_session.InputMetadata[s.Input].ElementDataType, s.Shape is { } shape ? [.. shape.Select(d => (long)d)]
             : m.Frame!.Layout == TensorLayout.Nchw ? [1, s.Channels, Height / s.Divide, Width / s.Divide] : [1, Height / s.Divide, Width / s.Divide, s.Channels]))];
-
-    private TensorBuffer Own(TensorElementType type, long[] shape)
-    {
-        var tensor = new TensorBuffer(type, shape);
-        _owned.Add(tensor);
-        if (_owned.Sum(t => (long)t.Bytes.Length) > MaxBytes)
-            throw new NotSupportedException($"Picture, states and inputs need more than {MaxBytes >> 20} MB at {Width}x{Height}.");
-        return tensor;
-    }
 
     private long[] PictureShape(PictureSpec spec, int channels) =>
         spec.Layout == TensorLayout.Nchw ? [1, channels, Height, Width] : [1, Height, Width, channels];

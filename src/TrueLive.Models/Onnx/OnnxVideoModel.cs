@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Microsoft.ML.OnnxRuntime;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.Models.Fused;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Prompts;
 
@@ -17,15 +18,16 @@ public sealed class OnnxVideoModel : IVideoModel
     private const int MaxHeldTwice = 64 << 20;
 
     private readonly InferenceSession _session;
+    private readonly FusedNetwork? _fused;
     private readonly LookMatcher? _matcher;
     private readonly TimeProvider _time;
     private readonly FramePool _pool = new("model output", 32);
     private InferenceSession? _narrow;
     private int _stepping;
 
-    private OnnxVideoModel(ModelManifest manifest, InferenceSession session, int threads, LookMatcher? matcher, TimeProvider time)
+    private OnnxVideoModel(ModelManifest manifest, InferenceSession session, FusedNetwork? fused, IReadOnlyList<string> tensors, int threads, LookMatcher? matcher, TimeProvider time)
     {
-        (Manifest, _session, Threads, _matcher, _time) = (manifest, session, threads, matcher, time);
+        (Manifest, _session, _fused, Tensors, Threads, _matcher, _time) = (manifest, session, fused, tensors, threads, matcher, time);
         var size = manifest.Size!;
         Info = new ModelInfo(manifest.Id, manifest.Version, manifest.Title, manifest.Description, matcher is not null, manifest.States.Length > 0,
             new ModelSizes(size.Min, size.Max, size.Multiple, size.Width, size.Height), [.. manifest.Looks.Select(l => new LookInfo(l.Id, l.Title, l.Description))]);
@@ -52,8 +54,7 @@ public sealed class OnnxVideoModel : IVideoModel
     public int FramesOut => _pool.Rented;
 
     /// <summary>Inputs and outputs of the graph with element type and shape, -1 for a free side; for people.</summary>
-    public IReadOnlyList<string> Tensors =>
-        [.. _session.InputMetadata.Select(m => $"in  {m.Key} {Describe(m.Value)}"), .. _session.OutputMetadata.Select(m => $"out {m.Key} {Describe(m.Value)}")];
+    public IReadOnlyList<string> Tensors { get; }
 
     /// <summary>Loads a model folder.</summary>
     /// <param name="folder">Folder with a manifest.json.</param>
@@ -74,34 +75,52 @@ public sealed class OnnxVideoModel : IVideoModel
             { Looks.Length: > 0 } => new LookMatcher(PromptSpec.NamesOnly, manifest.Looks, WordTable.Empty),
             _ => null,
         };
-        var model = Create(manifest, path, bytes, Math.Max(1, threads), matcher, time);
-        OnnxVideoModel? two = null;
+        var whole = Runtime($"{path} (field file)", bytes, manifest.Fused is null ? Math.Max(1, threads) : 1);
+        var part = manifest.Fused is null ? $"{path} (field file)" : $"{path}, cut as fused in manifest.json says,";
+        OnnxVideoModel? model = null, two = null;
+        FusedNetwork? fused = null;
         try
         {
-            GraphCheck.Run(manifest, model._session);
+            GraphCheck.Run(manifest, whole);
+            IReadOnlyList<string> tensors = [.. whole.InputMetadata.Select(m => $"in  {m.Key} {Describe(m.Value)}"), .. whole.OutputMetadata.Select(m => $"out {m.Key} {Describe(m.Value)}")];
+            fused = manifest.Fused is null ? null : FusedNetwork.Cut(manifest, bytes, cut => Runtime(part, cut, 1));
+            var step = fused?.Step ?? bytes;
+            model = Create(fused is null ? whole : null, Math.Max(1, threads));
             model.TryStep(path);
-            if (threads > 1 && bytes.Length <= MaxHeldTwice)
-                model._narrow = Runtime(path, bytes, 1);
+            if (fused is not null)
+                model.Compare(whole);
+            if (threads > 1 && step.Length <= MaxHeldTwice)
+                model._narrow = Runtime(part, step, 1);
             if (threads > 0 || Environment.ProcessorCount < 2)
                 return model;
-            two = Create(manifest, path, bytes, 2, matcher, time);
+            two = Create(null, 2);
             var (w, h) = model.Info.Sizes.Nearest(512, 288);
             // In turns, and the quickest of each: what else the machine does just then only adds.
             var (one, pair) = (double.MaxValue, double.MaxValue);
             for (var round = 0; round < 2; round++)
                 (one, pair) = (Math.Min(one, model.Times(w, h, 5, time)[0]), Math.Min(pair, two.Times(w, h, 5, time)[0]));
             var (chosen, other) = pair * 1.2 <= one ? (two, model) : (model, two);
-            if (chosen.Threads > 1 && bytes.Length <= MaxHeldTwice)
+            if (chosen.Threads > 1 && step.Length <= MaxHeldTwice)
                 chosen._narrow = other._session;
             else
-                other.Dispose();
+                other._session.Dispose();
             return chosen;
+
+            OnnxVideoModel Create(InferenceSession? loaded, int count) =>
+                new(manifest, loaded ?? Runtime(part, step, count), fused, tensors, count, matcher, time);
         }
         catch
         {
-            two?.Dispose();
-            model.Dispose();
+            two?._session.Dispose();
+            model?._session.Dispose();
+            fused?.Dispose();
+            whole.Dispose();
             throw;
+        }
+        finally
+        {
+            if (fused is not null)
+                whole.Dispose();
         }
     }
 
@@ -123,9 +142,12 @@ public sealed class OnnxVideoModel : IVideoModel
         return Open(width, height);
     }
 
-    internal OnnxModelSession Open(int width, int height)
+    internal OnnxSession Open(int width, int height) => Warm(_fused is null
+        ? new OnnxModelSession(this, _session, _narrow, _pool, width, height, _time)
+        : new FusedSession(this, _fused, _session, _narrow, _pool, width, height, _time));
+
+    private static OnnxSession Warm(OnnxSession session)
     {
-        var session = new OnnxModelSession(this, _session, _pool, width, height, _time);
         try
         {
             session.WarmUp();
@@ -165,12 +187,10 @@ public sealed class OnnxVideoModel : IVideoModel
     {
         _session.Dispose();
         _narrow?.Dispose();
+        _fused?.Dispose();
     }
 
-    private static OnnxVideoModel Create(ModelManifest manifest, string path, byte[] bytes, int threads, LookMatcher? matcher, TimeProvider time) =>
-        new(manifest, Runtime(path, bytes, threads), threads, matcher, time);
-
-    private static InferenceSession Runtime(string path, byte[] bytes, int threads)
+    private static InferenceSession Runtime(string what, byte[] bytes, int threads)
     {
         using var options = OnnxMemory.Bound(new SessionOptions
         {
@@ -191,7 +211,7 @@ public sealed class OnnxVideoModel : IVideoModel
         {
             var why = e.Message.ReplaceLineEndings(" ");
             var hint = why.Contains("not a registered", StringComparison.OrdinalIgnoreCase) || why.Contains("NOT_IMPLEMENTED", StringComparison.Ordinal) ? " It uses an operator that ONNX Runtime does not have." : "";
-            throw new ModelException($"{path} (field file) cannot be loaded.{hint} ONNX Runtime says: {(why.Length > 300 ? why[..300] : why)}", e);
+            throw new ModelException($"{what} cannot be loaded.{hint} ONNX Runtime says: {(why.Length > 300 ? why[..300] : why)}", e);
         }
     }
 
@@ -204,8 +224,16 @@ public sealed class OnnxVideoModel : IVideoModel
         }
         catch (Exception e) when (e is OnnxRuntimeException or NotSupportedException or ModelStepException or ArgumentException or OverflowException)
         {
-            throw new ModelException($"{path} does not run at {size.Width}x{size.Height} as manifest.json describes it (fields size, output, states): {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new ModelException($"{path} does not run at {size.Width}x{size.Height} as manifest.json describes it (fields size, output, states, fused): {e.Message.ReplaceLineEndings(" ")}", e);
         }
+    }
+
+    private void Compare(InferenceSession whole)
+    {
+        var size = Info.Sizes.Nearest(Manifest.Size!.Min, Manifest.Size.Min);
+        using var fused = Open(size.Width, size.Height);
+        using var graph = Warm(new OnnxModelSession(this, whole, null, _pool, size.Width, size.Height, _time));
+        FusedCheck.Run(Manifest, fused, graph);
     }
 
     private static string Describe(NodeMetadata m) => m.IsTensor ? $"{m.ElementDataType.ToString().ToLowerInvariant()} [{string.Join(", ", m.Dimensions)}]" : "no tensor";

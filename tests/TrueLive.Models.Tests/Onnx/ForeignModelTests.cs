@@ -41,7 +41,7 @@ public sealed class ForeignModelTests
         session.Step(house, Prompt.None).Dispose();
         Assert.True(Highest(session) > nothing + 0.2f, $"a bright square scores {Highest(session)}, a grey picture {nothing}");
 
-        static float Highest(OnnxModelSession session)
+        static float Highest(OnnxSession session)
         {
             var scores = new float[session.Result.Count];
             session.Result.Read(scores);

@@ -1,5 +1,6 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.Models.Onnx;
 
 namespace TrueLive.Models.Tests.Onnx;
 
@@ -80,7 +81,7 @@ public sealed class ManifestFeaturesTests
                         { "input": "c", "output": "c2", "shape": [1, 2] }, { "input": "d", "output": "d2", "channels": 3, "divide": 2 } ]
             """);
         using var model = folder.Load();
-        using var session = model.Open(32, 16);
+        using var session = (OnnxModelSession)model.Open(32, 16);
         Colours.AssertNear((0, 0, 0), session.After(_pool, Tan));
         Colours.AssertNear((0.5f, 0.3f, 0.2f), session.After(_pool, (0, 1, 0)));
         Colours.AssertNear((0.2f, 0.7f, 0.2f), session.After(_pool, Tan));

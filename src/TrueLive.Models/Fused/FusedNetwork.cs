@@ -1,0 +1,98 @@
+using Microsoft.ML.OnnxRuntime;
+using TrueLive.Models.Manifest;
+
+namespace TrueLive.Models.Fused;
+
+/// <summary>
+/// A network whose first and last operators the host computes itself, in one pass over the picture each, where a runtime makes a pass
+/// for every addition. The graph is cut into what is left: a part from the stem to the paint that runs for every picture, and a part
+/// that runs when the style changes. The file stays whole: it says what is right, and <see cref="FusedCheck"/> compares.
+/// </summary>
+internal sealed class FusedNetwork : IDisposable
+{
+    /// <summary>Planes of the stem: red, green and blue of the frame, of frame - last frame, of last image - frame, and the hold.</summary>
+    public const int StemPlanes = 10;
+
+    /// <summary>Planes of the paint at half size: red, green, blue and the wish to hold, each for the four pixels of a square.</summary>
+    public const int PaintPlanes = 16;
+
+    /// <summary>A colour matrix, less the one that changes nothing: three rows of three factors and a shift.</summary>
+    public const int GradeLength = 12;
+
+    private readonly InferenceSession _styles;
+    private readonly string _style;
+
+    private FusedNetwork(FusedSpec spec, string style, InferenceSession styles, byte[] step, int[] screen) =>
+        (Spec, _style, _styles, Step, Channels, ScreenHeight, ScreenWidth) = (spec, style, styles, step, screen[1], screen[2], screen[3]);
+
+    public FusedSpec Spec { get; }
+
+    /// <summary>The part that runs for every picture, as an ONNX file.</summary>
+    public byte[] Step { get; }
+
+    /// <summary>Planes of the screen.</summary>
+    public int Channels { get; }
+
+    /// <summary>Height of the screen, which is repeated over the half-size picture.</summary>
+    public int ScreenHeight { get; }
+
+    /// <summary>Width of the screen.</summary>
+    public int ScreenWidth { get; }
+
+    /// <summary>Cuts the graph where the manifest says.</summary>
+    /// <param name="manifest">With <see cref="ModelManifest.Fused"/>.</param>
+    /// <param name="model">The whole file.</param>
+    /// <param name="open">Opens a part.</param>
+    /// <exception cref="ModelException">A tensor does not exist or has another shape.</exception>
+    public static FusedNetwork Cut(ModelManifest manifest, byte[] model, Func<byte[], InferenceSession> open)
+    {
+        var spec = manifest.Fused!;
+        var style = manifest.Style!;
+        var given = new CutInput(style.Input, 1, style.Length);
+        var styles = open(Make([given], [spec.Screen, spec.Grade]));
+        try
+        {
+            var screen = styles.OutputMetadata[spec.Screen].Dimensions;
+            Require(screen is [1, > 0 and <= 256, > 0 and <= 64, > 0 and <= 64] && manifest.Size!.Multiple / 2 % screen[2] == 0 && manifest.Size.Multiple / 2 % screen[3] == 0,
+                "screen", $"must have 1 x channels x height x width whose sides divide half of size.multiple; '{spec.Screen}' is [{string.Join(", ", screen)}]");
+            var grade = styles.OutputMetadata[spec.Grade].Dimensions;
+            Require(grade.Aggregate(1, (a, b) => a * b) == GradeLength, "grade", $"must have {GradeLength} numbers; '{spec.Grade}' is [{string.Join(", ", grade)}]");
+            var step = Make([new(spec.Stem, 1, StemPlanes, null, null), given, new(spec.Tiles, 1, screen[1], null, null)], [spec.Paint]);
+            return new FusedNetwork(spec, style.Input, styles, step, screen);
+        }
+        catch
+        {
+            styles.Dispose();
+            throw;
+        }
+
+        byte[] Make(CutInput[] inputs, string[] outputs)
+        {
+            try
+            {
+                return GraphCut.Make(model, inputs, outputs);
+            }
+            catch (InvalidDataException e)
+            {
+                throw new ModelException($"{Path.Combine(manifest.Folder, "manifest.json")}: fused names {e.Message}, which {manifest.File} does not have.", e);
+            }
+        }
+
+        void Require(bool holds, string field, string rule)
+        {
+            if (!holds)
+                throw new ModelException($"{Path.Combine(manifest.Folder, "manifest.json")}: fused.{field} {rule}.");
+        }
+    }
+
+    /// <summary>What a style lays over the picture; for the moments in which it changes.</summary>
+    public (float[] Screen, float[] Grade) At(float[] style)
+    {
+        using var run = new RunOptions();
+        using var input = OrtValue.CreateTensorValueFromMemory(style, [1, style.Length]);
+        using var results = _styles.Run(run, [_style], [input], [Spec.Screen, Spec.Grade]);
+        return (results[0].GetTensorDataAsSpan<float>().ToArray(), results[1].GetTensorDataAsSpan<float>().ToArray());
+    }
+
+    public void Dispose() => _styles.Dispose();
+}

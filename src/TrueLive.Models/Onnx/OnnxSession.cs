@@ -1,0 +1,187 @@
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Models.Motion;
+
+namespace TrueLive.Models.Onnx;
+
+/// <summary>
+/// What every stream's memory does around a call of the network: bring the picture to its size, follow the style and the motion, bound
+/// the time of a step, and hand its memory out. How picture and memory reach the tensors is up to the two kinds of session.
+/// </summary>
+internal abstract class OnnxSession : IModelSession
+{
+    // Far beyond any live step; only a graph that never ends comes here.
+    private static readonly TimeSpan MaxStep = TimeSpan.FromSeconds(30);
+
+    private const long MaxBytes = 1L << 30;
+
+    private readonly OnnxVideoModel _model;
+    private readonly FramePool _outputs;
+    private readonly FramePool _scratch = new("model input", 1);
+    private readonly RunOptions _run = new();
+    private readonly ITimer _deadline;
+    private readonly List<TensorBuffer> _owned = [];
+    private readonly StyleTransition? _style;
+    private FrameScaler? _scaler;
+
+    protected OnnxSession(OnnxVideoModel model, FramePool outputs, int width, int height, TimeProvider time)
+    {
+        (_model, _outputs, Width, Height) = (model, outputs, width, height);
+        _deadline = time.CreateTimer(_ => _run.Terminate = true, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        if (model.Manifest.Style is { } style)
+            _style = new StyleTransition(model.Manifest.Looks.FirstOrDefault(l => l.Id == "identity")?.Style ?? new float[style.Length]);
+        if (model.Manifest.States.Any(s => s.FollowsMotion))
+            Motion = new CarriedMemory(width, height);
+    }
+
+    public int Width { get; }
+
+    public int Height { get; }
+
+    /// <summary>What the last step put out, before it became a picture; overwritten by the next step but one.</summary>
+    public abstract TensorBuffer Result { get; }
+
+    /// <summary>Moves the memory with the picture; null where nothing follows motion.</summary>
+    protected CarriedMemory? Motion { get; }
+
+    /// <summary>Bytes of the memory beside style and motion.</summary>
+    protected abstract int MemoryLength { get; }
+
+    /// <summary>Fills the tensors of the next step. The memory must stay as it is: the step may fail.</summary>
+    /// <param name="picture">The picture at the session's size.</param>
+    /// <param name="style">The style in force; empty for a network without one.</param>
+    /// <param name="moved">Whether the content moved, so that <see cref="Motion"/> has to carry what follows it.</param>
+    /// <param name="helped">Whether another thread may help.</param>
+    protected abstract void Load(VideoFrame picture, ReadOnlySpan<float> style, bool moved, bool helped);
+
+    /// <summary>The step with all its tensors bound, on one thread or on the model's number.</summary>
+    protected abstract (InferenceSession Runtime, OrtIoBinding Tensors) Bound(bool narrow);
+
+    /// <summary>The step succeeded: advances the memory and fills the frame.</summary>
+    protected abstract void Store(VideoFrame picture, VideoFrame output, bool helped);
+
+    protected abstract void Forget();
+
+    protected abstract void Save(Span<byte> into);
+
+    protected abstract void Recall(ReadOnlySpan<byte> from);
+
+    /// <summary>One step on a grey picture with each number of threads sizes the runtime's buffers; the memory they left is thrown away.</summary>
+    public void WarmUp()
+    {
+        using (var grey = _scratch.Rent(Width, Height))
+        {
+            grey.Y.Fill(128);
+            grey.U.Fill(128);
+            grey.V.Fill(128);
+            Step(grey, Prompt.None).Dispose();
+        }
+        if (_model.Narrow is not null)
+            Run(narrow: true);
+        Reset();
+    }
+
+    public VideoFrame Step(VideoFrame input, Prompt prompt)
+    {
+        using var picture = Fit(input);
+        var crowded = _model.StepBegins();
+        try
+        {
+            var helped = _model.Threads > 1 && !crowded;
+            Load(picture, _style is null ? [] : _style.At(prompt, input.Time.Captured), Motion is not null && Motion.Push(picture, helped), helped);
+            Run(crowded && _model.Narrow is not null);
+            var output = _outputs.Rent(Width, Height);
+            output.Colour = input.Colour;
+            output.Time = input.Time;
+            Store(picture, output, helped);
+            return output;
+        }
+        finally
+        {
+            _model.StepEnded();
+        }
+    }
+
+    public void Reset()
+    {
+        Forget();
+        _style?.Reset();
+        Motion?.Reset();
+    }
+
+    public ModelState Capture()
+    {
+        var style = _style?.Snapshot() ?? [];
+        var bytes = new byte[style.Length + MotionLength + MemoryLength];
+        style.CopyTo(bytes, 0);
+        Motion?.Snapshot(bytes.AsSpan(style.Length));
+        Save(bytes.AsSpan(style.Length + MotionLength));
+        return new ModelState(_model.Info.Id, _model.Info.Version, Width, Height, bytes);
+    }
+
+    public void Restore(ModelState state)
+    {
+        var style = _style?.SnapshotLength ?? 0;
+        if (state.ModelId != _model.Info.Id || state.ModelVersion != _model.Info.Version || (state.Width, state.Height) != (Width, Height)
+            || state.Bytes.Length != style + MotionLength + MemoryLength)
+            throw new ArgumentException($"The memory is of {state.ModelId} {state.ModelVersion} at {state.Width}x{state.Height}, not of {_model.Info.Id} {_model.Info.Version} at {Width}x{Height}.");
+        _style?.Restore(state.Bytes.Span[..style]);
+        Motion?.Restore(state.Bytes.Span[style..]);
+        Recall(state.Bytes.Span[(style + MotionLength)..]);
+    }
+
+    public virtual void Dispose()
+    {
+        _deadline.Dispose();
+        foreach (var tensor in _owned)
+            tensor.Dispose();
+        _run.Dispose();
+    }
+
+    private int MotionLength => Motion?.SnapshotLength ?? 0;
+
+    protected TensorBuffer Own(TensorElementType type, long[] shape)
+    {
+        var tensor = new TensorBuffer(type, shape);
+        _owned.Add(tensor);
+        if (_owned.Sum(t => (long)t.Bytes.Length) > MaxBytes)
+            throw new NotSupportedException($"Picture, states and inputs need more than {MaxBytes >> 20} MB at {Width}x{Height}.");
+        return tensor;
+    }
+
+    // The caller's frame held once more, or a scaled copy.
+    private VideoFrame Fit(VideoFrame input)
+    {
+        if (input.Width == Width && input.Height == Height)
+            return input.Retain();
+        if (_scaler is null || _scaler.FromWidth != input.Width || _scaler.FromHeight != input.Height)
+            _scaler = new FrameScaler(input.Width, input.Height, Width, Height);
+        var scaled = _scratch.Rent(Width, Height);
+        _scaler.Scale(input, scaled);
+        return scaled;
+    }
+
+    private void Run(bool narrow)
+    {
+        var (runtime, tensors) = Bound(narrow);
+        _deadline.Change(MaxStep, Timeout.InfiniteTimeSpan);
+        try
+        {
+            runtime.RunWithBinding(_run, tensors);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            // The memory is still that of the picture before: it cannot be moved from the one that failed.
+            Motion?.Reset();
+            var why = _run.Terminate ? $"a step took more than {MaxStep.TotalSeconds:0} s" : e.Message.ReplaceLineEndings(" ");
+            throw new ModelStepException($"{_model.Info.Id} failed at {Width}x{Height}: {why}", e);
+        }
+        finally
+        {
+            _deadline.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _run.Terminate = false;
+        }
+    }
+}
