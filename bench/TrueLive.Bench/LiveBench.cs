@@ -45,6 +45,7 @@ internal static class LiveBench
             return 1;
         }
         var began = (Time: TimeProvider.System.GetUtcNow(), Machine.Load, Busy: await Machine.BusyCoresAsync(TimeSpan.FromSeconds(3)));
+        var alone = arguments.Has("--browser-only") ? [] : await ServerOnly.RunAsync(Ours, Math.Max(10, seconds));
         await using var ours = await ServerProcess.StartInAsync(network.ServerSide, "--host", network.ServerAddress, "--insecure", "--max-sessions", "2", "--keep-seconds", "1");
         await using var aiortc = await EchoPeer.StartAsync("aiortc_echo.py", network.ServerSide, network.ServerAddress, 8100);
         await using var gstreamer = await EchoPeer.StartAsync("gstreamer_echo.py", network.ServerSide, network.ServerAddress, 8200);
@@ -78,7 +79,7 @@ internal static class LiveBench
                 }
             }
         }
-        var report = LiveReport.Write(results, failures, seconds, rounds, browser.Version, began);
+        var report = LiveReport.Write(results, alone, failures, seconds, rounds, browser.Version, began);
         Console.WriteLine();
         Console.WriteLine(report);
         if (arguments.Has("--write"))
@@ -134,7 +135,7 @@ internal static class LiveBench
         }
     }
 
-    private static InsideFigures? Inside(JsonElement sessions)
+    internal static InsideFigures? Inside(JsonElement sessions)
     {
         var all = sessions.GetProperty("sessions");
         if (all.GetArrayLength() == 0)

@@ -6,7 +6,7 @@ namespace TrueLive.Bench;
 internal static class LiveReport
 {
     public static string Write(
-        Dictionary<LiveCase, List<LiveRound>> results, List<string> failures, double seconds, int rounds, string browser, (DateTimeOffset Time, string Load, double Busy) began)
+        Dictionary<LiveCase, List<LiveRound>> results, Dictionary<LiveCase, InsideFigures> alone, List<string> failures, double seconds, int rounds, string browser, (DateTimeOffset Time, string Load, double Busy) began)
     {
         var text = new StringBuilder();
         Line("# Live: ours, aiortc and GStreamer side by side");
@@ -52,6 +52,18 @@ internal static class LiveReport
             var inside = r.Where(x => x.Inside is not null).Select(x => x.Inside!).ToList();
             double Mid(Func<InsideFigures, double> figure) => Q([.. inside.Select(figure)], 0.5);
             Line($"| {one.Model} | {one.Size} | {one.Codec} | {Mid(i => i.StepP50):0.0} | {Mid(i => i.AgeP50):0.0} | {Mid(i => i.AgeP95):0.0} | {Mid(i => i.BesideStepP99):0.0} | {Mid(i => i.Frames):0} |");
+        }
+        if (alone.Count > 0)
+        {
+            Line("");
+            Line("## Our server alone");
+            Line("");
+            Line("The same figures without a browser: a client in a process of its own sends pictures that were coded beforehand at an even 30 per second over loopback and decodes nothing, so that the server has the cores to itself. Over the last frames of each session.");
+            Line("");
+            Line("| model | size | codec | model step p50 ms | in to out p50 ms | in to out p95 ms | in to out less the step, p99 ms | frames |");
+            Line("|---|---|---|---|---|---|---|---|");
+            foreach (var (one, i) in alone)
+                Line($"| {one.Model} | {one.Size} | {one.Codec} | {i.StepP50:0.0} | {i.AgeP50:0.0} | {i.AgeP95:0.0} | {i.BesideStepP99:0.0} | {i.Frames} |");
         }
         if (failures.Count > 0)
         {

@@ -4,7 +4,7 @@ using TrueLive.Bench;
 if (args.Any(a => a is "-h" or "--help"))
 {
     Console.WriteLine("""
-        bench/live/run   [--seconds 6] [--rounds 3] [--only TEXT] [--write]    ours, aiortc and GStreamer in turn, about 8 minutes
+        bench/live/run   [--seconds 6] [--rounds 3] [--only TEXT] [--browser-only] [--write]    our server alone, then ours, aiortc and GStreamer in turn, about 9 minutes
         bench/soak/run   [--minutes 30] [--sessions 2] [--model live-tiny] [--size 512x288] [--write]
         bench/beside/run [--rounds 4] [--seconds 15] [--write]                 a live session with a clip in the queue, and without
         --write puts the figures into bench/results. All want a quiet machine.
