@@ -34,7 +34,7 @@ internal sealed class ServerMetrics : IDisposable
                 new KeyValuePair<string, object?>("model", c.ModelId), new KeyValuePair<string, object?>("size", $"{c.Width}x{c.Height}"))),
             "{session}", "Live sessions that this machine holds, as measured at start.");
         _meter.CreateObservableGauge(
-            "truelive.capacity.used", () => registry.Seats.Sum(s => s.Share), "1", "Share of the machine taken by sessions.");
+            "truelive.capacity.used", () => registry.Seats.Sum(s => admission.ShareOf(s.Session.Settings)), "1", "Share of the machine taken by sessions.");
     }
 
     /// <summary>Meters to export.</summary>
