@@ -82,13 +82,13 @@ public sealed partial class LiveSession
     }
 
     /// <summary>Ends the session for good; a running connection stops. The first reason is kept.</summary>
-    public void End(EndCause cause)
+    public void End(EndCause cause, string? because = null)
     {
         lock (_control)
         {
             if (_state == SessionState.Ended)
                 return;
-            _end = new SessionEnd(cause);
+            _end = new SessionEnd(cause) { Because = because };
             Move(SessionState.Ended, _end);
         }
         _ended.Cancel();

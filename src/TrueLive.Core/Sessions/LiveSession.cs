@@ -92,6 +92,10 @@ public sealed partial class LiveSession : IDisposable
         {
             return null;
         }
+        catch (IOException gone)
+        {
+            return new SessionEnd(EndCause.ReceiveClient, gone) { Because = gone.Message };
+        }
         catch (Exception error)
         {
             return new SessionEnd(EndCause.ReceiveServer, error);

@@ -160,9 +160,9 @@ internal sealed partial class SessionRegistry(
     }
 
     /// <summary>Ends a session for good and frees its place.</summary>
-    public void End(SessionSeat seat, EndCause cause)
+    public void End(SessionSeat seat, EndCause cause, string? because = null)
     {
-        seat.Session.End(cause);
+        seat.Session.End(cause, because);
         _ = RemoveAsync(seat);
     }
 

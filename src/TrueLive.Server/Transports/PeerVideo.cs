@@ -57,8 +57,8 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
             ArrayPool<byte>.Shared.Return(buffer);
     }
 
-    /// <summary>The far side has gone: the reader comes to the end.</summary>
-    public void End() => _queue.Writer.TryComplete();
+    /// <summary>The far side has gone: the reader comes to the end, or fails with the reason where one is known.</summary>
+    public void End(string? reason = null) => _queue.Writer.TryComplete(reason is null ? null : new IOException(reason));
 
     /// <inheritdoc/>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
