@@ -31,7 +31,7 @@ public readonly record struct Provenance
     /// <summary>Revision of the prompt in force during the step.</summary>
     public required long PromptRevision { get; init; }
 
-    /// <summary>Bumped by a reset, a reconnect or a change of model; frames of an older epoch are never shown.</summary>
+    /// <summary>Bumped by a reset, a reconnect, a change of model or size, or a picture of another shape; frames of an older epoch are never shown.</summary>
     public required int Epoch { get; init; }
 
     /// <summary>Made, repeated or passed through.</summary>

@@ -22,7 +22,10 @@ internal sealed record Arrival(SessionSeat Seat, ResumedView? Resumed)
         if (seat.Session.State == Core.Sessions.SessionState.Created)
             return new Arrival(seat, null);
         var away = seat.AwaySince is { } since ? time.GetElapsedTime(since) : TimeSpan.Zero;
-        var lost = $"Frames of the {away.TotalSeconds:0.0} s away are lost; the prompt and the model's memory are kept.";
-        return new Arrival(seat, new ResumedView(Math.Round(away.TotalMilliseconds), true, seat.Session.Settings.Prompt.Revision, lost));
+        var (kept, model) = (seat.Session.KeepsMemory, seat.Session.Settings.Model.Info);
+        var memory = kept ? "the prompt and, for a picture of the same shape, the model's memory are kept"
+            : model.HasMemory ? "the prompt is kept, the model's memory begins anew" : $"the prompt is kept ({model.Title} has no memory)";
+        return new Arrival(seat, new ResumedView(
+            Math.Round(away.TotalMilliseconds), kept, seat.Session.Settings.Prompt.Revision, $"Frames of the {away.TotalSeconds:0.0} s away are lost; {memory}."));
     }
 }
