@@ -215,6 +215,7 @@ public sealed partial class LiveSession : IDisposable
         SourceMediaTime = input.Time.MediaTime,
         PromptRevision = settings.Prompt.Revision,
         Epoch = settings.Epoch,
+        Model = settings.Model.Info,
         Origin = ReferenceEquals(input, output) ? FrameOrigin.PassedThrough : FrameOrigin.Generated,
         Arrived = input.Time.Arrived,
         Decoded = input.Decoded,

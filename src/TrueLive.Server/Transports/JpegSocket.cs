@@ -100,15 +100,16 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
             throw new IOException("The WebSocket is closed.");
         if (Interlocked.Read(ref _lastSent) - Interlocked.Read(ref _lastShown) >= InFlight && !silent)
             return false;
-        var trace = _trace.Write(provenance, provenance.SourceMediaTime);
+        using var picture = _colour.Convert(frame);
+        var jpeg = _jpegOut.Encode(picture, Quality);
+        var trace = _trace.Write(provenance, provenance.SourceMediaTime, _time.GetTimestamp());
         _outgoing.ResetWrittenCount();
         var head = _outgoing.GetSpan(HeaderLength);
         BinaryPrimitives.WriteUInt32BigEndian(head, Picture);
         BinaryPrimitives.WriteUInt32BigEndian(head[4..], (uint)trace.Length);
         _outgoing.Advance(HeaderLength);
         _outgoing.Write(trace.Span);
-        using (var picture = _colour.Convert(frame))
-            _outgoing.Write(_jpegOut.Encode(picture, Quality));
+        _outgoing.Write(jpeg);
         Interlocked.Exchange(ref _lastSent, provenance.OutputSequence);
         if (silent)
             Interlocked.Exchange(ref _lastShown, provenance.OutputSequence - 1);
