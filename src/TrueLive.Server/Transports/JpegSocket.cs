@@ -54,9 +54,6 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     /// <summary>Where text messages go.</summary>
     public ControlConnection? Control { get; set; }
 
-    /// <summary>Pictures that could not be decoded.</summary>
-    public long Undecodable { get; private set; }
-
     /// <summary>Queues one control message.</summary>
     public void SendText(ReadOnlyMemory<byte> utf8)
     {
@@ -147,7 +144,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
                 var arrived = _time.GetTimestamp();
                 var frame = _jpegIn.Decode(message[HeaderLength..], _pool);
                 if (frame is null)
-                    Undecodable++;
+                    SessionMetrics.InputDropped(InputDrop.Undecodable);
                 else
                     frame.Time = _clock.Next(value, arrived);
                 return frame;
