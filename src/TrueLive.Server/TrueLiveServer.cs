@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using Microsoft.Extensions.FileProviders;
 using OpenTelemetry.Metrics;
 using Scalar.AspNetCore;
+using TrueLive.Media.Native;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Http;
@@ -25,9 +26,11 @@ public static class TrueLiveServer
     /// <param name="options">Checked settings.</param>
     /// <param name="models">Models to offer; null loads what the settings name. The server disposes them.</param>
     /// <param name="time">Clock of everything; null takes the system's.</param>
+    /// <exception cref="ConfigurationException">A setting cannot be met on this machine, or a codec library is missing.</exception>
     public static WebApplication Build(ServerOptions options, ModelShelf? models = null, TimeProvider? time = null)
     {
         time ??= TimeProvider.System;
+        RequireCodecs(NativeLibraries.Missing());
         models ??= ModelShelf.Load(options, time, Console.Error);
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Logging.SetMinimumLevel(Enum.Parse<LogLevel>(options.LogLevel, ignoreCase: true)).AddFilter("Microsoft", LogLevel.Warning);
@@ -51,6 +54,13 @@ public static class TrueLiveServer
         var app = builder.Build();
         Map(app);
         return app;
+    }
+
+    /// <summary>Refuses to start without a codec: the first client would be the one to find out.</summary>
+    internal static void RequireCodecs(IReadOnlyList<string> missing)
+    {
+        if (missing.Count > 0)
+            throw new ConfigurationException(missing);
     }
 
     private static void AddParts(IServiceCollection services, ServerOptions options, ModelShelf models, WebRtcPort port, TimeProvider time)

@@ -7,5 +7,6 @@ public interface IVideoSource
     /// The next frame, which the caller disposes; null at the end of the source. Live sources must be read without pause, since
     /// inter-coded video needs every frame decoded. One reader at a time.
     /// </summary>
+    /// <exception cref="IOException">The link to the source is gone; for a live source the message says why, for people.</exception>
     ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel);
 }

@@ -28,7 +28,7 @@ public sealed record LookInfo(string Id, string Title, string Description);
 /// <summary>Sizes at which a network runs: both sides within a range and divisible by a step, or one fixed size.</summary>
 /// <param name="MinSide">Smallest side in pixels.</param>
 /// <param name="MaxSide">Largest side in pixels.</param>
-/// <param name="Multiple">Both sides are multiples of this.</param>
+/// <param name="Multiple">Both sides are multiples of this; <see cref="Nearest"/> takes even ones where the range has any.</param>
 /// <param name="FixedWidth">Not null when the network takes one size only.</param>
 /// <param name="FixedHeight">Goes with <paramref name="FixedWidth"/>.</param>
 public sealed record ModelSizes(int MinSide, int MaxSide, int Multiple, int? FixedWidth = null, int? FixedHeight = null)
@@ -46,6 +46,13 @@ public sealed record ModelSizes(int MinSide, int MaxSide, int Multiple, int? Fix
         return (Snap(width * scale), Snap(height * scale));
     }
 
-    private int Snap(double side) =>
-        Math.Clamp((int)Math.Round(side / Multiple) * Multiple, (MinSide + Multiple - 1) / Multiple * Multiple, MaxSide / Multiple * Multiple);
+    // Pictures with an odd side cannot be coded as H.264 with 4:2:0 chroma.
+    private int Snap(double side)
+    {
+        var even = Multiple % 2 == 0 ? Multiple : 2 * Multiple;
+        return Snap(side, MaxSide / even > (MinSide - 1) / even ? even : Multiple);
+    }
+
+    private int Snap(double side, int multiple) =>
+        Math.Clamp((int)Math.Round(side / multiple) * multiple, (MinSide + multiple - 1) / multiple * multiple, MaxSide / multiple * multiple);
 }

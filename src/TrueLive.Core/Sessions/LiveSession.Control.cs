@@ -33,6 +33,12 @@ public sealed partial class LiveSession
     public event Action<LiveSession, CommandApplied>? Applied;
 
     /// <summary>
+    /// The input has another shape, for which the network needs other buffers: its memory began anew, in the epoch given. Called by the step
+    /// thread: handlers must be quick.
+    /// </summary>
+    public event Action<LiveSession, int>? Forgot;
+
+    /// <summary>
     /// Changes the prompt from the next step on. <paramref name="commandId"/> returns in <see cref="Applied"/> with the first frame
     /// made under this or a later prompt.
     /// </summary>
@@ -82,13 +88,13 @@ public sealed partial class LiveSession
     }
 
     /// <summary>Ends the session for good; a running connection stops. The first reason is kept.</summary>
-    public void End(EndCause cause)
+    public void End(EndCause cause, string? because = null)
     {
         lock (_control)
         {
             if (_state == SessionState.Ended)
                 return;
-            _end = new SessionEnd(cause);
+            _end = new SessionEnd(cause) { Because = because };
             Move(SessionState.Ended, _end);
         }
         _ended.Cancel();
@@ -145,6 +151,21 @@ public sealed partial class LiveSession
             Volatile.Write(ref _settings, effect);
             return new CommandReceipt(null, effect);
         }
+    }
+
+    private SessionSettings Forget(SessionSettings used)
+    {
+        SessionSettings now;
+        lock (_control)
+        {
+            // What came in the meantime has an epoch of its own: it is in force, and this frame is flushed by it.
+            if (_settings.Epoch != used.Epoch)
+                return used;
+            now = _settings with { Epoch = _settings.Epoch + 1, Resets = _settings.Resets + 1 };
+            Volatile.Write(ref _settings, now);
+        }
+        Forgot?.Invoke(this, now.Epoch);
+        return now;
     }
 
     private void Settle(in Provenance frame)

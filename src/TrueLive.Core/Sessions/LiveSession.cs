@@ -41,6 +41,9 @@ public sealed partial class LiveSession : IDisposable
     /// <summary>What is in force now.</summary>
     public SessionSettings Settings => Volatile.Read(ref _settings);
 
+    /// <summary>There is a memory for the next connection to go on from, as far as its picture has the shape of the last one.</summary>
+    public bool KeepsMemory => Volatile.Read(ref _memory) is not null && Settings.Model.Info.HasMemory;
+
     /// <summary>Figures at this moment.</summary>
     public SessionStats Stats => _counters.Snapshot(State == SessionState.Live && !Settings.Paused ? _options.PromisedRate : 0);
 
@@ -92,6 +95,10 @@ public sealed partial class LiveSession : IDisposable
         {
             return null;
         }
+        catch (IOException gone)
+        {
+            return new SessionEnd(EndCause.ReceiveClient, gone) { Because = gone.Message };
+        }
         catch (Exception error)
         {
             return new SessionEnd(EndCause.ReceiveServer, error);
@@ -114,7 +121,7 @@ public sealed partial class LiveSession : IDisposable
                     continue;
                 }
                 blame = EndCause.StepServer;
-                var memory = MemoryFor(settings, input);
+                var memory = MemoryFor(ref settings, input);
                 var began = _time.GetTimestamp();
                 VideoFrame output;
                 try
@@ -171,15 +178,19 @@ public sealed partial class LiveSession : IDisposable
         return stale ? DropReason.Stale : null;
     }
 
-    private IModelSession MemoryFor(SessionSettings settings, VideoFrame input)
+    // Settings change where the picture's shape makes the memory begin anew.
+    private IModelSession MemoryFor(ref SessionSettings settings, VideoFrame input)
     {
         var (width, height) = settings.SizeFor(input.Width, input.Height);
-        var fits = _memory is not null && _memorySettings!.Model == settings.Model
-            && (SameShape(_memory, input) && _memorySettings.Width == settings.Width && _memorySettings.Height == settings.Height
-                || (_memory.Width, _memory.Height) == (width, height));
+        var sameModel = _memory is not null && _memorySettings!.Model == settings.Model;
+        var sameSize = sameModel && _memorySettings!.Width == settings.Width && _memorySettings.Height == settings.Height;
+        var fits = sameModel && (sameSize && SameShape(_memory!, input) || (_memory!.Width, _memory.Height) == (width, height));
         if (!fits)
         {
+            if (sameSize && settings.Model.Info.HasMemory)
+                settings = Forget(settings);
             _memory?.Dispose();
+            _memory = null;
             _memory = settings.Model.CreateSession(width, height);
         }
         else if (_memorySettings!.Resets != settings.Resets)
@@ -204,6 +215,7 @@ public sealed partial class LiveSession : IDisposable
         SourceMediaTime = input.Time.MediaTime,
         PromptRevision = settings.Prompt.Revision,
         Epoch = settings.Epoch,
+        Model = settings.Model.Info,
         Origin = ReferenceEquals(input, output) ? FrameOrigin.PassedThrough : FrameOrigin.Generated,
         Arrived = input.Time.Arrived,
         Decoded = input.Decoded,

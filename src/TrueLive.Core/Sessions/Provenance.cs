@@ -1,3 +1,5 @@
+using TrueLive.Core.Models;
+
 namespace TrueLive.Core.Sessions;
 
 /// <summary>What an output frame is: made by the model, a repeat, or the input passed through.</summary>
@@ -31,8 +33,11 @@ public readonly record struct Provenance
     /// <summary>Revision of the prompt in force during the step.</summary>
     public required long PromptRevision { get; init; }
 
-    /// <summary>Bumped by a reset, a reconnect or a change of model; frames of an older epoch are never shown.</summary>
+    /// <summary>Bumped by a reset, a reconnect, a change of model or size, or a picture of another shape; frames of an older epoch are never shown.</summary>
     public required int Epoch { get; init; }
+
+    /// <summary>The model in force during the step; null in a clip, whose job names it.</summary>
+    public ModelInfo? Model { get; init; }
 
     /// <summary>Made, repeated or passed through.</summary>
     public required FrameOrigin Origin { get; init; }

@@ -36,8 +36,13 @@ public enum EndCause : byte
 /// <param name="Error">For the log; never sent to a client.</param>
 public sealed record SessionEnd(EndCause Cause, Exception? Error = null)
 {
-    /// <summary>One sentence for people.</summary>
-    public string Words => Cause switch
+    /// <summary>What is known of the reason, in words for people; null when nothing is.</summary>
+    public string? Because { get; init; }
+
+    /// <summary>One sentence for people, and the reason where it is known.</summary>
+    public string Words => Because is null ? Sentence : $"{Sentence} {Because}";
+
+    private string Sentence => Cause switch
     {
         EndCause.ReceiveClient => "The client's video stopped.",
         EndCause.ReceiveServer => "Receiving video failed on the server.",

@@ -2,6 +2,16 @@ using System.Diagnostics.Metrics;
 
 namespace TrueLive.Core.Sessions;
 
+/// <summary>Why a frame that the network brought never became a picture, so that no session counts it.</summary>
+public enum InputDrop : byte
+{
+    /// <summary>The decoder lagged: coded frames are cut off up to the next key frame.</summary>
+    Overdue,
+
+    /// <summary>Broken, or without the key frame that it builds on.</summary>
+    Undecodable,
+}
+
 /// <summary>The process-wide instruments of the live path, under the meter <see cref="MeterName"/>. Durations in seconds.</summary>
 public static class SessionMetrics
 {
@@ -13,6 +23,8 @@ public static class SessionMetrics
     private static readonly KeyValuePair<string, object?> Decode = new("stage", "decode");
     private static readonly KeyValuePair<string, object?> Step = new("stage", "step");
     private static readonly KeyValuePair<string, object?> Send = new("stage", "send");
+    private static readonly KeyValuePair<string, object?> Overdue = new("reason", "overdue");
+    private static readonly KeyValuePair<string, object?> Undecodable = new("reason", "undecodable");
 
     private static readonly InstrumentAdvice<double> Buckets = new()
     {
@@ -24,6 +36,13 @@ public static class SessionMetrics
 
     internal static Counter<long> FramesDropped { get; } =
         Meter.CreateCounter<long>("truelive.frames.dropped", "{frame}", "Frames without an output of their own, by reason.");
+
+    /// <summary>Counts frames that were lost between network and mailbox.</summary>
+    public static void InputDropped(InputDrop reason, long frames = 1)
+    {
+        if (frames > 0)
+            FramesDropped.Add(frames, reason == InputDrop.Overdue ? Overdue : Undecodable);
+    }
 
     private static readonly Counter<long> FramesSent =
         Meter.CreateCounter<long>("truelive.frames.sent", "{frame}", "Frames made and handed to a client.");

@@ -84,7 +84,7 @@ internal sealed unsafe class H264Encoder : ICodecEncoder
             *(long*)(picture + 64) = rtpTime / 90;
             if (Table->EncodeFrame(_encoder, picture, info) != 0)
                 return false;
-            var kind = *(int*)(info + 5128);
+            var kind = *(int*)(info + OpenH264.FrameKindAt);
             var layers = *(int*)info;
             if (kind == 4 || layers == 0)
                 return false;
@@ -92,7 +92,7 @@ internal sealed unsafe class H264Encoder : ICodecEncoder
             var length = 0;
             for (var i = 0; i < layers; i++)
             {
-                var layer = info + 8 + i * 40;
+                var layer = info + 8 + i * OpenH264.LayerSize;
                 var nals = *(int*)(layer + 16);
                 var lengths = *(int**)(layer + 24);
                 var size = 0;

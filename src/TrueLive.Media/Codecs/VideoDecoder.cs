@@ -4,7 +4,8 @@ using TrueLive.Media.Native;
 namespace TrueLive.Media.Codecs;
 
 /// <summary>
-/// Decodes one stream of H.264 (any profile up to High) or VP8, one picture out for each access unit in, without delay. Hostile or
+/// Decodes one stream of H.264 (any profile up to High) or VP8, one picture out for each access unit in, without delay. A stream that
+/// shows pictures in another order than it codes them, or codes some that are not shown, has none for some access units. Hostile or
 /// broken input never throws: the frame is dropped and <see cref="NeedsKeyFrame"/> is raised. Not thread-safe.
 /// </summary>
 public sealed unsafe class VideoDecoder : IDisposable
@@ -14,11 +15,15 @@ public sealed unsafe class VideoDecoder : IDisposable
 
     private const int Padding = 64;
 
+    // H.264 holds back at most this many pictures to bring them into order (max_num_reorder_frames); more without one is a broken stream.
+    private const int MaxHeldBack = 16;
+
     private nint _context;
     private nint _packet;
     private nint _frame;
     private byte[] _input = GC.AllocateUninitializedArray<byte>(1 << 16, pinned: true);
     private VideoCodec _codec;
+    private int _heldBack;
 
     /// <summary>Set after a frame that could not be decoded, until a key frame is: ask the sender for one.</summary>
     public bool NeedsKeyFrame { get; private set; } = true;
@@ -28,7 +33,8 @@ public sealed unsafe class VideoDecoder : IDisposable
 
     /// <summary>
     /// The decoded picture with the colour that the stream signals, or null when there is none. The caller disposes it and sets its
-    /// time. A change of coding or size is followed.
+    /// time; until then that holds only <see cref="FrameTime.MediaTime"/>, of the access unit that it was in. A change of coding or size is
+    /// followed.
     /// </summary>
     /// <exception cref="MissingNativeLibraryException">libavcodec is not installed.</exception>
     public VideoFrame? Decode(in EncodedFrame encoded, FramePool pool)
@@ -47,8 +53,18 @@ public sealed unsafe class VideoDecoder : IDisposable
         encoded.Data.CopyTo(_input);
         _input.AsSpan(encoded.Data.Length, Padding).Clear();
         fixed (byte* data = _input)
-            Av.SetPacket(_packet, data, encoded.Data.Length);
-        if (Av.SendPacket(_context, _packet) != 0 || Av.ReceiveFrame(_context, _frame) != 0)
+            Av.SetPacket(_packet, data, encoded.Data.Length, encoded.RtpTime);
+        var result = Av.SendPacket(_context, _packet);
+        if (result == 0)
+            result = Av.ReceiveFrame(_context, _frame);
+        if (result == Av.Again && ++_heldBack <= MaxHeldBack)
+        {
+            // Nothing to show yet, which is nothing that a key frame would mend.
+            NeedsKeyFrame = false;
+            return null;
+        }
+        _heldBack = 0;
+        if (result != 0)
         {
             NeedsKeyFrame = true;
             return Drop();
@@ -65,6 +81,7 @@ public sealed unsafe class VideoDecoder : IDisposable
         Copy(1, picture.U, picture.StrideC, picture.ChromaWidth, picture.ChromaHeight);
         Copy(2, picture.V, picture.StrideC, picture.ChromaWidth, picture.ChromaHeight);
         picture.Colour = encoded.Colour ?? SignalledColour();
+        picture.Time = new FrameTime(0, TimeSpan.Zero, 0, (uint)Av.Stamp(_frame));
         return picture;
     }
 
@@ -91,7 +108,7 @@ public sealed unsafe class VideoDecoder : IDisposable
         Av.SetLogLevel(-8);
         var id = Av.FindDecoder(codec == VideoCodec.H264 ? Av.CodecH264 : Av.CodecVp8);
         if (id == 0)
-            throw new MissingNativeLibraryException($"This libavcodec does not decode {codec}. Install Debian's: apt-get install libavcodec59");
+            throw new MissingNativeLibraryException($"This libavcodec does not decode {codec}. Install Debian's: apt-get install libavcodec59 (Debian 12; on Debian 13: apt-get install libavcodec61)");
         (_context, _packet, _frame, _codec, NeedsKeyFrame) = (Av.AllocContext(id), Av.AllocPacket(), Av.AllocFrame(), codec, true);
         Av.SetOption(_context, "threads", "1", 0);
         Av.SetOption(_context, "flags", "+low_delay", 0);

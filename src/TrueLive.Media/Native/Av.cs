@@ -26,8 +26,11 @@ internal static unsafe partial class Av
 
     public static int Format(nint frame) => *(int*)(frame + 116);
 
-    public static void SetPacket(nint packet, byte* data, int size)
+    public static long Stamp(nint frame) => *(long*)(frame + 136);
+
+    public static void SetPacket(nint packet, byte* data, int size, long stamp)
     {
+        *(long*)(packet + 8) = stamp;
         *(byte**)(packet + 24) = data;
         *(int*)(packet + 32) = size;
     }

@@ -15,21 +15,24 @@ public static class NativeLibraries
     internal const string OpenH264 = "openh264";
     internal const string TurboJpeg = "turbojpeg";
 
-    // Newest first. openh264 is the one whose structures are laid out by release: 2.3 to 2.5 share the layout bound here.
-    private static readonly Dictionary<string, (string[] Names, string Package, string For)> Known = new()
+    // Newest first. What is bound by offset holds for the releases named here and no others; eng/setup.sh installs the same.
+    private static readonly Dictionary<string, (string[] Names, string Package, string Newer, string For)> Known = new()
     {
-        [AvCodec] = (["libavcodec.so.61", "libavcodec.so.60", "libavcodec.so.59"], "libavcodec59 (Debian 12; libavcodec61 on Debian 13)", "decoding H.264 and VP8"),
-        [AvUtil] = (["libavutil.so.59", "libavutil.so.58", "libavutil.so.57"], "libavcodec59 (Debian 12; libavcodec61 on Debian 13)", "decoding H.264 and VP8"),
-        [Vpx] = (["libvpx.so.9", "libvpx.so.8", "libvpx.so.7"], "libvpx7 (Debian 12; libvpx9 on Debian 13)", "encoding VP8"),
-        [OpenH264] = (["libopenh264.so.7"], "libopenh264-7", "encoding H.264"),
-        [TurboJpeg] = (["libturbojpeg.so.0"], "libturbojpeg0", "JPEG"),
+        [AvCodec] = (["libavcodec.so.61", "libavcodec.so.60", "libavcodec.so.59"], "libavcodec59", "libavcodec61", "decoding H.264 and VP8"),
+        [AvUtil] = (["libavutil.so.59", "libavutil.so.58", "libavutil.so.57"], "libavcodec59", "libavcodec61", "decoding H.264 and VP8"),
+        [Vpx] = (["libvpx.so.11", "libvpx.so.9", "libvpx.so.8", "libvpx.so.7"], "libvpx7", "libvpx9", "encoding VP8"),
+        [OpenH264] = (["libopenh264.so.8", "libopenh264.so.7"], "libopenh264-7", "libopenh264-8", "encoding H.264"),
+        [TurboJpeg] = (["libturbojpeg.so.0"], "libturbojpeg0", "libturbojpeg0", "JPEG"),
     };
 
     static NativeLibraries() => NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), Resolve);
 
     /// <summary>One sentence for each library that is missing; empty when all are there.</summary>
-    public static IReadOnlyList<string> Missing() =>
-        [.. Known.Values.Where(k => !k.Names.Any(n => NativeLibrary.TryLoad(n, out _))).Select(Sentence).Distinct()];
+    public static IReadOnlyList<string> Missing() => Missing(name => NativeLibrary.TryLoad(name, out _));
+
+    /// <summary>The same on a machine that is told of by what loads there.</summary>
+    public static IReadOnlyList<string> Missing(Func<string, bool> loads) =>
+        [.. Known.Values.Where(k => !k.Names.Any(loads)).Select(Sentence).Distinct()];
 
     /// <summary>Makes the names known to the runtime; every binding calls it first.</summary>
     internal static void Bind()
@@ -48,6 +51,7 @@ public static class NativeLibraries
         throw new MissingNativeLibraryException(Sentence(library));
     }
 
-    private static string Sentence((string[] Names, string Package, string For) library) =>
-        $"{library.Names[^1]} is not installed, which is needed for {library.For}. Install it with: apt-get install {library.Package.Split(' ')[0]}";
+    private static string Sentence((string[] Names, string Package, string Newer, string For) library) =>
+        $"{library.Names[^1]} is not installed, which is needed for {library.For}. Install it with: apt-get install {library.Package}"
+        + (library.Newer == library.Package ? "" : $" (Debian 12; on Debian 13: apt-get install {library.Newer})");
 }

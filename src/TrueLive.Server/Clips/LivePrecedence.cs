@@ -32,7 +32,7 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
     public void WaitForLive(RevisionPass pass, CancellationToken cancel) => Wait(() => MustWaitFor((pass == RevisionPass.Coarse ? 2 : 1) * models.StepThreads + 1), cancel);
 
     private bool MustWaitFor(int needed) =>
-        MustWait([.. sessions.Seats.Where(s => s.Session.State == SessionState.Live).Select(s => s.Share)], admission.Cores, needed);
+        MustWait([.. sessions.Seats.Where(s => s.Session.State == SessionState.Live).Select(s => admission.ShareOf(s.Session.Settings))], admission.Cores, needed);
 
     private void Wait(Func<bool> needed, CancellationToken cancel)
     {
@@ -54,9 +54,9 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
     }
 
     /// <summary>The rule itself.</summary>
-    /// <param name="shares">What each running live session takes of the machine, 0..1; 0 when it was not measured.</param>
+    /// <param name="shares">What each running live session takes of the machine, 0..1; 1 when it was not measured.</param>
     /// <param name="cores">Cores of the machine.</param>
     /// <param name="needed">Cores that the work uses: those of its steps and one for its codecs.</param>
     internal static bool MustWait(IReadOnlyCollection<double> shares, int cores, int needed) =>
-        shares.Count > 0 && (shares.Any(s => s <= 0) || cores * Admission.Budget * (1 - shares.Sum()) < needed);
+        shares.Count > 0 && cores * Admission.Budget * (1 - shares.Sum()) < needed;
 }

@@ -39,6 +39,7 @@ internal sealed class ControlConnection : IDisposable
                 PromptView.From(now.Prompt), now.Epoch, transport, resumed), ControlJson.Default.SessionMessage);
         seat.Session.Moved += OnMoved;
         seat.Session.Applied += OnApplied;
+        seat.Session.Forgot += OnForgot;
         _stats = time.CreateTimer(
             _ => Send(StatsMessage.From(seat.Session.Stats) with { Journal = seat.Tap.Recorder?.View is { Recording: true } journal ? journal : null }, ControlJson.Default.StatsMessage), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
         Finished = Task.Run(HandleAllAsync);
@@ -62,6 +63,7 @@ internal sealed class ControlConnection : IDisposable
         _stats.Dispose();
         _seat.Session.Moved -= OnMoved;
         _seat.Session.Applied -= OnApplied;
+        _seat.Session.Forgot -= OnForgot;
     }
 
     private async Task HandleAllAsync()
@@ -130,6 +132,9 @@ internal sealed class ControlConnection : IDisposable
 
     private void OnMoved(LiveSession session, SessionTransition step) =>
         Send(new StateMessage(step.To.ToString().ToLowerInvariant(), step.End?.Words), ControlJson.Default.StateMessage);
+
+    private void OnForgot(LiveSession session, int epoch) =>
+        Send(new ForgotMessage(epoch, "The picture has another shape than before: the model's memory began anew."), ControlJson.Default.ForgotMessage);
 
     private void OnApplied(LiveSession session, CommandApplied applied)
     {

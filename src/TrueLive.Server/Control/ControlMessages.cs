@@ -42,7 +42,7 @@ internal sealed record SessionMessage(
     public int V { get; } = 1;
 }
 
-/// <summary>What a client that came back has lost: frames of the time away; memory only when it says so.</summary>
+/// <summary>What a client that came back has lost: frames of the time away; memory where <paramref name="MemoryKept"/> is false, and when <see cref="ForgotMessage"/> says so.</summary>
 internal sealed record ResumedView(double AwayMs, bool MemoryKept, long PromptRevision, string Lost);
 
 /// <summary>The prompt in force and what the model understood of it.</summary>
@@ -91,6 +91,12 @@ internal sealed record StateMessage(string State, string? Reason)
     public string Type { get; } = "state";
 }
 
+/// <summary>The memory that the client was told of is gone: a new epoch began.</summary>
+internal sealed record ForgotMessage(int Epoch, string Reason)
+{
+    public string Type { get; } = "forgot";
+}
+
 /// <summary>Answer to <c>ping</c>; <c>server_ms</c> is the clock that provenance times are on.</summary>
 internal sealed record PongMessage(string? Id, double? T, double ServerMs)
 {
@@ -124,6 +130,7 @@ internal sealed record DropsView(long Replaced, long Stale, long Paused, long St
 [JsonSerializable(typeof(RejectedMessage))]
 [JsonSerializable(typeof(ErrorMessage))]
 [JsonSerializable(typeof(StateMessage))]
+[JsonSerializable(typeof(ForgotMessage))]
 [JsonSerializable(typeof(PongMessage))]
 [JsonSerializable(typeof(StatsMessage))]
 internal sealed partial class ControlJson : JsonSerializerContext;

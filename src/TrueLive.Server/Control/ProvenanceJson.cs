@@ -16,7 +16,8 @@ internal sealed class ProvenanceJson(TimeProvider time) : IDisposable
     /// <summary>The message; valid until the next call.</summary>
     /// <param name="p">Trace of the frame.</param>
     /// <param name="outputMediaTime">90 kHz stamp of the output as it is on the wire.</param>
-    public ReadOnlyMemory<byte> Write(in Provenance p, uint outputMediaTime)
+    /// <param name="encoded"><see cref="TimeProvider.GetTimestamp"/> when the picture was coded.</param>
+    public ReadOnlyMemory<byte> Write(in Provenance p, uint outputMediaTime, long encoded)
     {
         _buffer.ResetWrittenCount();
         _writer.Reset(_buffer);
@@ -28,6 +29,11 @@ internal sealed class ProvenanceJson(TimeProvider time) : IDisposable
         _writer.WriteNumber("output_media_time"u8, outputMediaTime);
         _writer.WriteNumber("revision"u8, p.PromptRevision);
         _writer.WriteNumber("epoch"u8, p.Epoch);
+        if (p.Model is { } model)
+        {
+            _writer.WriteString("model"u8, model.Id);
+            _writer.WriteString("model_version"u8, model.Version);
+        }
         _writer.WriteString("origin"u8, p.Origin switch
         {
             FrameOrigin.Generated => "generated"u8,
@@ -38,6 +44,7 @@ internal sealed class ProvenanceJson(TimeProvider time) : IDisposable
         _writer.WriteNumber("decode_ms"u8, Between(p.Arrived, p.Decoded));
         _writer.WriteNumber("wait_ms"u8, Between(p.Decoded, p.StepBegan));
         _writer.WriteNumber("step_ms"u8, Between(p.StepBegan, p.StepEnded));
+        _writer.WriteNumber("encode_ms"u8, Between(p.StepEnded, encoded));
         _writer.WriteEndObject();
         _writer.Flush();
         return _buffer.WrittenMemory;

@@ -43,7 +43,10 @@ internal static class LiveSocketEndpoint
         socket.FinishTexts();
         await texts.ConfigureAwait(false);
         if (webSocket.State is WebSocketState.Open or WebSocketState.CloseReceived)
-            await webSocket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, end.Words, CancellationToken.None).ConfigureAwait(false);
+            await webSocket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, Reason(end), CancellationToken.None).ConfigureAwait(false);
         return Results.Empty;
     }
+
+    // A close frame holds 123 bytes of reason (RFC 6455 section 5.5).
+    private static string Reason(SessionEnd end) => end.Words.Length <= 120 ? end.Words : end.Words[..120];
 }

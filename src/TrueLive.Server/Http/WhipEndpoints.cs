@@ -68,7 +68,7 @@ internal static partial class WhipEndpoints
         try
         {
             arrival = arrive();
-            var client = new WebRtcClient(arrival, offer, codec, port, registry, interactive, time, out var answer);
+            var client = new WebRtcClient(arrival, offer, codec, port, registry, interactive, time, http.RequestServices.GetRequiredService<ILogger<WebRtcClient>>(), out var answer);
             _ = RunAsync(http, client, client.RunAsync(IsNew(http, arrival), life.ApplicationStopped));
             var id = arrival.Seat.Session.Id;
             http.Response.Headers[TokenHeader] = arrival.Seat.Token;

@@ -1,4 +1,5 @@
 using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
 
 namespace TrueLive.Server.Sessions;
 
@@ -16,14 +17,19 @@ internal sealed record Refusal(string Words, int Capacity, int Running, TimeSpan
 
 /// <summary>
 /// Decides whether this machine holds one more live session. A session's share is its processor time per second over what the
-/// machine may spend. The first session is always taken: a slow machine thins its input and says so. Thread-safe.
+/// machine may spend; a model that is not measured yet, or could not be, is taken to fill the machine. The first session is always
+/// taken: a slow machine thins its input and says so. Thread-safe.
 /// </summary>
 internal sealed class Admission(int cores, int targetRate, int maxSessions)
 {
     /// <summary>Share of the processors that live sessions may fill; the rest is for the network, the web server and the system.</summary>
     public const double Budget = 0.9;
 
+    // A measurement is over within seconds.
+    private static readonly TimeSpan MeasuringRetry = TimeSpan.FromSeconds(5);
+
     private volatile IReadOnlyList<FrameCost> _costs = [];
+    private volatile bool _complete;
 
     /// <summary>Cores of the machine.</summary>
     public int Cores => cores;
@@ -37,12 +43,18 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
     /// <summary>Adds a measurement.</summary>
     public void Learn(FrameCost cost) => _costs = [.. _costs, cost];
 
+    /// <summary>No measurement follows: a model without one has none.</summary>
+    public void Complete() => _complete = true;
+
+    /// <summary>Share of the machine that a session takes with what is known now.</summary>
+    public double ShareOf(SessionSettings settings) => ShareOf(settings.Model, settings.Width, settings.Height);
+
     /// <summary>Share of the machine that a session takes: cost scales with pixels from the nearest measured size of the model.</summary>
     public double ShareOf(IVideoModel model, int width, int height)
     {
         var pixels = (double)width * height;
         var near = _costs.Where(c => c.ModelId == model.Info.Id).MinBy(c => Math.Abs(c.Width * c.Height - pixels));
-        return near is null ? 0 : near.CpuMs / 1000 * targetRate * (pixels / ((double)near.Width * near.Height)) / (cores * Budget);
+        return near is null ? 1 : near.CpuMs / 1000 * targetRate * (pixels / ((double)near.Width * near.Height)) / (cores * Budget);
     }
 
     /// <summary>Sessions of one kind that the machine holds; at least 1.</summary>
@@ -50,12 +62,11 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
     {
         if (maxSessions > 0)
             return maxSessions;
-        var share = ShareOf(model, width, height);
-        return share <= 0 ? int.MaxValue : Math.Max(1, (int)(1 / share));
+        return (int)Math.Clamp(1 / ShareOf(model, width, height), 1, int.MaxValue);
     }
 
-    /// <summary>Null when a session with this share fits beside those that run.</summary>
-    public Refusal? Refuse(IVideoModel model, int width, int height, IReadOnlyCollection<double> running, TimeSpan retryAfter)
+    /// <summary>Null when such a session fits beside those that run.</summary>
+    public Refusal? Refuse(IVideoModel model, int width, int height, IReadOnlyCollection<SessionSettings> running, TimeSpan retryAfter)
     {
         var capacity = Capacity(model, width, height);
         if (maxSessions > 0)
@@ -63,10 +74,19 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
             return running.Count < maxSessions ? null
                 : new Refusal($"This server takes {maxSessions} live sessions and {running.Count} are running.", capacity, running.Count, retryAfter);
         }
-        if (running.Count == 0 || running.Sum() + ShareOf(model, width, height) <= 1)
+        var used = running.Sum(ShareOf);
+        if (running.Count == 0 || used + ShareOf(model, width, height) <= 1)
             return null;
-        return new Refusal(
-            $"This machine holds {capacity} live session(s) of {model.Info.Title} at {width}x{height} and {targetRate} frames per second " +
-            $"({running.Sum():P0} of it is in use by {running.Count}). Try again later, or ask for a smaller size.", capacity, running.Count, retryAfter);
+        if (running.Select(s => s.Model).Append(model).FirstOrDefault(m => !IsMeasured(m)) is not { } unknown)
+        {
+            return new Refusal(
+                $"This machine holds {capacity} live session(s) of {model.Info.Title} at {width}x{height} and {targetRate} frames per second " +
+                $"({used:P0} of it is in use by {running.Count}). Try again later, or ask for a smaller size.", capacity, running.Count, retryAfter);
+        }
+        return _complete
+            ? new Refusal($"What {unknown.Info.Title} costs could not be measured, so that it runs alone, and {running.Count} live session(s) are running. Try again later.", 1, running.Count, retryAfter)
+            : new Refusal($"The server has just started and measures what {unknown.Info.Title} costs on this machine; until then it takes one live session. Try again in some seconds.", 1, running.Count, MeasuringRetry);
     }
+
+    private bool IsMeasured(IVideoModel model) => _costs.Any(c => c.ModelId == model.Info.Id);
 }

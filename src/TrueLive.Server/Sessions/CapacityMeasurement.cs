@@ -38,6 +38,7 @@ internal sealed partial class CapacityMeasurement(
         }
         finally
         {
+            admission.Complete();
             _finished.TrySetResult();
         }
     }
@@ -55,8 +56,9 @@ internal sealed partial class CapacityMeasurement(
                     admission.Learn(cost);
                     LogCost(cost.ModelId, cost.Width, cost.Height, cost.StepMs, cost.CpuMs, cost.Frames, admission.Capacity(model, width, height), admission.TargetRate);
                 }
-                catch (ModelStepException error)
+                catch (Exception error) when (error is not OperationCanceledException)
                 {
+                    // A network may fail in ways of its own, and what is thrown here would end the server.
                     LogFailed(model.Info.Id, width, height, error);
                 }
             }

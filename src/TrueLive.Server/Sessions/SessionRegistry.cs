@@ -53,7 +53,7 @@ internal sealed partial class SessionRegistry(
         return _seats.Values.FirstOrDefault(s => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(s.Token), shown));
     }
 
-    /// <summary>Makes a session that waits for its client for as long as a vanished client is waited for.</summary>
+    /// <summary>Makes a session that waits for its first connection for as long as a vanished client is waited for, and at least <see cref="Arrival.ConnectTime"/>.</summary>
     /// <exception cref="RequestRefusedException">Unknown model, bad size, bad prompt (400), or no room (503).</exception>
     public SessionSeat Create(SessionRequest request)
     {
@@ -74,13 +74,24 @@ internal sealed partial class SessionRegistry(
                 session.Dispose();
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
             }
-            var seat = new SessionSeat(session, Random(24), time.GetUtcNow(), new VideoFan(time, options.MaxKbps * 1000), new SessionTap(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = request.Owner, Share = admission.ShareOf(model, width, height) };
+            var seat = new SessionSeat(session, Random(24), time.GetUtcNow(), new VideoFan(time, options.MaxKbps * 1000), new SessionTap(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = request.Owner };
             session.Moved += (s, step) => LogMoved(s.Id, step.From, step.To, step.End?.Words, step.End?.Error);
             _seats[session.Id] = seat;
-            KeepFor(seat);
+            Expect(seat);
             if (options.SessionMinutes > 0)
                 seat.Limit = time.CreateTimer(_ => End(seat, EndCause.ControlServer), null, TimeSpan.FromMinutes(options.SessionMinutes), Timeout.InfiniteTimeSpan);
             return seat;
+        }
+    }
+
+    /// <summary>A client has shown its token and connects: its session is kept until that can have come to an end.</summary>
+    public void Expect(SessionSeat seat)
+    {
+        var keep = TimeSpan.FromSeconds(options.KeepSeconds);
+        lock (seat)
+        {
+            if (seat.Connection is null)
+                KeepFor(seat, keep > Arrival.ConnectTime ? keep : Arrival.ConnectTime);
         }
     }
 
@@ -95,7 +106,6 @@ internal sealed partial class SessionRegistry(
             lock (_admit)
             {
                 Admit(model, width, height, seat);
-                seat.Share = admission.ShareOf(model, width, height);
                 return seat.Session.Switch(commandId, model, width, height);
             }
         }
@@ -140,7 +150,7 @@ internal sealed partial class SessionRegistry(
                     seat.Connection = null;
                     seat.Transport = "none";
                     seat.AwaySince = time.GetTimestamp();
-                    KeepFor(seat);
+                    KeepFor(seat, TimeSpan.FromSeconds(options.KeepSeconds));
                 }
             }
             released.SetResult();
@@ -150,9 +160,9 @@ internal sealed partial class SessionRegistry(
     }
 
     /// <summary>Ends a session for good and frees its place.</summary>
-    public void End(SessionSeat seat, EndCause cause)
+    public void End(SessionSeat seat, EndCause cause, string? because = null)
     {
-        seat.Session.End(cause);
+        seat.Session.End(cause, because);
         _ = RemoveAsync(seat);
     }
 
@@ -182,12 +192,25 @@ internal sealed partial class SessionRegistry(
         seat.Session.Dispose();
     }
 
-    private void KeepFor(SessionSeat seat) => seat.Keep = time.CreateTimer(
-        _ => End(seat, EndCause.KeepExpired), null, TimeSpan.FromSeconds(options.KeepSeconds), Timeout.InfiniteTimeSpan);
+    private void KeepFor(SessionSeat seat, TimeSpan wait)
+    {
+        seat.Keep?.Dispose();
+        seat.Keep = time.CreateTimer(_ => Expire(), null, wait, Timeout.InfiniteTimeSpan);
+
+        void Expire()
+        {
+            lock (seat)
+            {
+                if (seat.Connection is not null)
+                    return;
+            }
+            End(seat, EndCause.KeepExpired);
+        }
+    }
 
     private void Admit(IVideoModel model, int width, int height, SessionSeat? except)
     {
-        double[] running = [.. _seats.Values.Where(s => s != except).Select(s => s.Share)];
+        SessionSettings[] running = [.. _seats.Values.Where(s => s != except).Select(s => s.Session.Settings)];
         var away = _seats.Values.Where(s => s.AwaySince is not null).Select(s => time.GetElapsedTime(s.AwaySince!.Value)).DefaultIfEmpty().Max();
         var retry = away > TimeSpan.Zero ? TimeSpan.FromSeconds(options.KeepSeconds) - away : TimeSpan.FromSeconds(15);
         if (admission.Refuse(model, width, height, running, retry) is { } refusal)

@@ -31,9 +31,6 @@ internal sealed class SessionSeat(LiveSession session, string token, DateTimeOff
     /// <summary>Connections of those who watch.</summary>
     public ConcurrentDictionary<string, PeerConnection> Viewers { get; } = new();
 
-    /// <summary>Share of the machine.</summary>
-    public double Share { get; set; }
-
     /// <summary>Words for the way that the client is connected now, such as <c>webrtc</c>.</summary>
     public string Transport { get; set; } = "none";
 

@@ -4,6 +4,7 @@ using TrueLive.Core.Tiers;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Interactive;
 using TrueLive.Server.Sessions;
+using TrueLive.Server.Transports;
 
 namespace TrueLive.Server.Telemetry;
 
@@ -14,7 +15,7 @@ internal sealed class ServerMetrics : IDisposable
 
     private readonly Meter _meter = new(MeterName);
 
-    public ServerMetrics(SessionRegistry registry, Admission admission, ModelShelf models, InteractiveShelf interactive, ClipWorker clips)
+    public ServerMetrics(SessionRegistry registry, Admission admission, ModelShelf models, InteractiveShelf interactive, ClipWorker clips, WebRtcPort port)
     {
         _meter.CreateObservableGauge(
             "truelive.tier.active",
@@ -34,7 +35,17 @@ internal sealed class ServerMetrics : IDisposable
                 new KeyValuePair<string, object?>("model", c.ModelId), new KeyValuePair<string, object?>("size", $"{c.Width}x{c.Height}"))),
             "{session}", "Live sessions that this machine holds, as measured at start.");
         _meter.CreateObservableGauge(
-            "truelive.capacity.used", () => registry.Seats.Sum(s => s.Share), "1", "Share of the machine taken by sessions.");
+            "truelive.capacity.used", () => registry.Seats.Sum(s => admission.ShareOf(s.Session.Settings)), "1", "Share of the machine taken by sessions.");
+        _meter.CreateObservableCounter(
+            "truelive.link.frames.lost",
+            () =>
+            {
+                var (incomplete, overtaken) = port.FramesLost();
+                return new Measurement<long>[] { new(incomplete, new KeyValuePair<string, object?>("reason", "incomplete")), new(overtaken, new KeyValuePair<string, object?>("reason", "overtaken")) };
+            },
+            "{frame}", "Frames lost on the links: they came incomplete, or a key frame overtook them before they were sent.");
+        _meter.CreateObservableCounter("truelive.link.datagrams.unsent", () => port.Endpoint?.UnsentDatagrams ?? 0, "{datagram}", "Datagrams that the system or a TCP connection did not take.");
+        _meter.CreateObservableCounter("truelive.link.connections.refused", () => port.Endpoint?.RefusedConnections ?? 0, "{connection}", "TCP connections closed because too many strangers were connected.");
     }
 
     /// <summary>Meters to export.</summary>

@@ -54,9 +54,6 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     /// <summary>Where text messages go.</summary>
     public ControlConnection? Control { get; set; }
 
-    /// <summary>Pictures that could not be decoded.</summary>
-    public long Undecodable { get; private set; }
-
     /// <summary>Queues one control message.</summary>
     public void SendText(ReadOnlyMemory<byte> utf8)
     {
@@ -100,15 +97,16 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
             throw new IOException("The WebSocket is closed.");
         if (Interlocked.Read(ref _lastSent) - Interlocked.Read(ref _lastShown) >= InFlight && !silent)
             return false;
-        var trace = _trace.Write(provenance, provenance.SourceMediaTime);
+        using var picture = _colour.Convert(frame);
+        var jpeg = _jpegOut.Encode(picture, Quality);
+        var trace = _trace.Write(provenance, provenance.SourceMediaTime, _time.GetTimestamp());
         _outgoing.ResetWrittenCount();
         var head = _outgoing.GetSpan(HeaderLength);
         BinaryPrimitives.WriteUInt32BigEndian(head, Picture);
         BinaryPrimitives.WriteUInt32BigEndian(head[4..], (uint)trace.Length);
         _outgoing.Advance(HeaderLength);
         _outgoing.Write(trace.Span);
-        using (var picture = _colour.Convert(frame))
-            _outgoing.Write(_jpegOut.Encode(picture, Quality));
+        _outgoing.Write(jpeg);
         Interlocked.Exchange(ref _lastSent, provenance.OutputSequence);
         if (silent)
             Interlocked.Exchange(ref _lastShown, provenance.OutputSequence - 1);
@@ -146,7 +144,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
                 var arrived = _time.GetTimestamp();
                 var frame = _jpegIn.Decode(message[HeaderLength..], _pool);
                 if (frame is null)
-                    Undecodable++;
+                    SessionMetrics.InputDropped(InputDrop.Undecodable);
                 else
                     frame.Time = _clock.Next(value, arrived);
                 return frame;

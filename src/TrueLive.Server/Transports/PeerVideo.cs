@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using TrueLive.Core.Frames;
+using TrueLive.Core.Sessions;
 using TrueLive.Media.Codecs;
 using TrueLive.WebRtc;
 
@@ -25,12 +26,6 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
     /// <summary>The connection; set once it is made.</summary>
     public PeerConnection? Peer { get; set; }
 
-    /// <summary>Coded frames that were dropped because the decoder lagged.</summary>
-    public long Overdue { get; private set; }
-
-    /// <summary>Frames that could not be decoded.</summary>
-    public long Undecodable => _decoder.Dropped;
-
     /// <summary>Takes a coded frame; called on the network thread.</summary>
     public void Take(in EncodedFrame frame)
     {
@@ -39,13 +34,13 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
             _needsKey = true;
             while (_queue.Reader.TryRead(out var late))
             {
-                Overdue++;
+                SessionMetrics.InputDropped(InputDrop.Overdue);
                 ArrayPool<byte>.Shared.Return(late.Buffer);
             }
         }
         if (_needsKey && !frame.KeyFrame)
         {
-            Overdue++;
+            SessionMetrics.InputDropped(InputDrop.Overdue);
             Peer?.RequestKeyFrame();
             return;
         }
@@ -57,8 +52,8 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
             ArrayPool<byte>.Shared.Return(buffer);
     }
 
-    /// <summary>The far side has gone: the reader comes to the end.</summary>
-    public void End() => _queue.Writer.TryComplete();
+    /// <summary>The far side has gone: the reader comes to the end, or fails with the reason where one is known.</summary>
+    public void End(string? reason = null) => _queue.Writer.TryComplete(reason is null ? null : new IOException(reason));
 
     /// <inheritdoc/>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -70,15 +65,18 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
                 continue;
             // The stamps of frames that cannot be decoded count as well: the timeline has no gap of its own.
             var at = _clock.Next(coded.RtpTime, coded.Arrived);
+            var dropped = _decoder.Dropped;
             var picture = _decoder.Decode(coded.Frame, _pool);
             ArrayPool<byte>.Shared.Return(coded.Buffer);
             if (picture is null)
             {
+                SessionMetrics.InputDropped(InputDrop.Undecodable, _decoder.Dropped - dropped);
                 if (_decoder.NeedsKeyFrame)
                     Peer?.RequestKeyFrame();
                 continue;
             }
-            picture.Time = at;
+            // A stream that reorders gives the picture of an earlier access unit, whose own stamp it keeps.
+            picture.Time = at with { MediaTime = picture.Time.MediaTime };
             return picture;
         }
         return null;

@@ -63,7 +63,7 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
             sent |= Send(frame, stamp, receivers, Codecs[i], ref _encoders[i]);
         if (sent)
         {
-            var trace = _trace.Write(provenance, stamp);
+            var trace = _trace.Write(provenance, stamp, time.GetTimestamp());
             foreach (var receiver in receivers)
                 receiver.Tell(trace.Span);
         }

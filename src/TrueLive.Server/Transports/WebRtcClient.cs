@@ -8,7 +8,7 @@ using TrueLive.WebRtc.Sctp;
 namespace TrueLive.Server.Transports;
 
 /// <summary>The client of a session over WebRTC: its camera comes in, the made pictures go back, commands and traces use its channel <c>control</c>, and interactive clips may use channels of their own beside it.</summary>
-internal sealed class WebRtcClient : IDisposable
+internal sealed partial class WebRtcClient : IDisposable
 {
     /// <summary>Name of the data channel of the control protocol.</summary>
     public const string ControlLabel = "control";
@@ -19,6 +19,7 @@ internal sealed class WebRtcClient : IDisposable
     private readonly SessionRegistry _registry;
     private readonly InteractiveCommands _interactive;
     private readonly TimeProvider _time;
+    private readonly ILogger _logger;
     private readonly PeerVideo _video;
     private readonly PictureReceiver _receiver = new(isClient: true);
     private readonly PeerConnection _peer;
@@ -27,9 +28,10 @@ internal sealed class WebRtcClient : IDisposable
 
     /// <exception cref="WebRtc.Sdp.SdpException">The offer cannot be answered.</exception>
     /// <exception cref="InvalidOperationException">No WebRTC here, or too many connections.</exception>
-    public WebRtcClient(Arrival arrival, string offer, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, out string answer)
+    public WebRtcClient(
+        Arrival arrival, string offer, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, ILogger logger, out string answer)
     {
-        (_arrival, _registry, _interactive, _time) = (arrival, registry, interactive, time);
+        (_arrival, _registry, _interactive, _time, _logger) = (arrival, registry, interactive, time, logger);
         _video = new PeerVideo(time);
         var fan = arrival.Seat.Fan;
         try
@@ -64,11 +66,14 @@ internal sealed class WebRtcClient : IDisposable
         }
         catch (Exception error) when (error is IOException or OperationCanceledException)
         {
+            var reason = error is IOException ? error.Message : null;
+            if (reason is not null)
+                LogNeverOpened(_logger, seat.Session.Id, reason);
             if (newSession && seat.Session.State == SessionState.Created)
-                _registry.End(seat, EndCause.ReceiveClient);
+                _registry.End(seat, EndCause.ReceiveClient, reason);
             return;
         }
-        _ = _peer.Closed.ContinueWith(_ => _video.End(), TaskScheduler.Default);
+        _ = EndVideoAsync();
         seat.Fan.Add(_receiver);
         try
         {
@@ -96,6 +101,8 @@ internal sealed class WebRtcClient : IDisposable
         _video.Dispose();
     }
 
+    private async Task EndVideoAsync() => _video.End(await _peer.Closed.ConfigureAwait(false));
+
     private void Opened(DataChannel channel)
     {
         if (channel.Label == DataChannelCarrier.Label)
@@ -116,4 +123,7 @@ internal sealed class WebRtcClient : IDisposable
         _control = control;
         channel.MessageReceived = (_, data, _) => control.Receive(data);
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Session {Session}: a WebRTC connection to it never opened. {Reason}")]
+    private static partial void LogNeverOpened(ILogger logger, string session, string reason);
 }

@@ -13,6 +13,8 @@ namespace TrueLive.Server.Transports;
 internal sealed class WebRtcPort : IDisposable
 {
     private readonly ServerOptions _options;
+    private readonly HashSet<PeerConnection> _open = [];
+    private (long Incomplete, long Overtaken) _closed;
 
     /// <exception cref="ConfigurationException">The port is taken or an address is not one.</exception>
     public WebRtcPort(ServerOptions options, TimeProvider time)
@@ -64,7 +66,19 @@ internal sealed class WebRtcPort : IDisposable
                 _ => throw new SdpException($"codec must be h264 or vp8, not '{codec}'"),
             },
         };
-        return endpoint.Answer(offer, preferences, options with { Media = new RtpSessionOptions { MaxBitrate = _options.MaxKbps * 1000 } }, out answer);
+        var peer = endpoint.Answer(offer, preferences, options with { Media = new RtpSessionOptions { MaxBitrate = _options.MaxKbps * 1000 } }, out answer);
+        _ = CountAsync(peer);
+        return peer;
+    }
+
+    /// <summary>Frames since the start that came with packets missing and were given up, and frames that a key frame overtook in the pacer.</summary>
+    public (long Incomplete, long Overtaken) FramesLost()
+    {
+        lock (_open)
+        {
+            var now = _open.Select(p => p.Stats).ToArray();
+            return (_closed.Incomplete + now.Sum(s => s.FramesDropped), _closed.Overtaken + now.Sum(s => s.FramesDroppedUnsent));
+        }
     }
 
     /// <summary>
@@ -89,4 +103,16 @@ internal sealed class WebRtcPort : IDisposable
     }
 
     public void Dispose() => Endpoint?.Dispose();
+
+    private async Task CountAsync(PeerConnection peer)
+    {
+        lock (_open)
+            _open.Add(peer);
+        await peer.Closed.ConfigureAwait(false);
+        lock (_open)
+        {
+            _open.Remove(peer);
+            _closed = (_closed.Incomplete + peer.Stats.FramesDropped, _closed.Overtaken + peer.Stats.FramesDroppedUnsent);
+        }
+    }
 }

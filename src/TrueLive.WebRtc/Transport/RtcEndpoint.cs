@@ -88,6 +88,12 @@ public sealed class RtcEndpoint : IDisposable
     /// <summary>Datagrams from addresses that no peer has shown.</summary>
     public long StrangeDatagrams => Interlocked.Read(ref _strange);
 
+    /// <summary>Datagrams that the system did not take.</summary>
+    public long UnsentDatagrams => _udp.Unsent + (_tcp?.Dropped ?? 0);
+
+    /// <summary>TCP connections that were closed because too many strangers were connected.</summary>
+    public long RefusedConnections => _tcp?.Refused ?? 0;
+
     internal TimeProvider Time { get; }
 
     internal DtlsCertificate Certificate { get; }

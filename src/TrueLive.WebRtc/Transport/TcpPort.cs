@@ -17,12 +17,14 @@ internal sealed class TcpPort : IDisposable
     private readonly TcpRoute.DatagramIn _received;
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stop = new();
+    private readonly Action _full;
     private int _strangers;
+    private long _dropped;
 
     /// <exception cref="SocketException">The port is taken.</exception>
     public TcpPort(IPAddress address, int port, TcpRoute.DatagramIn received, TimeProvider time)
     {
-        (_received, _time) = (received, time);
+        (_received, _time, _full) = (received, time, () => Interlocked.Increment(ref _dropped));
         _listener = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
@@ -41,6 +43,9 @@ internal sealed class TcpPort : IDisposable
 
     /// <summary>Connections that were closed because too many strangers were connected.</summary>
     public long Refused { get; private set; }
+
+    /// <summary>Datagrams that found the queue of their connection full.</summary>
+    public long Dropped => Interlocked.Read(ref _dropped);
 
     public void Dispose()
     {
@@ -74,7 +79,7 @@ internal sealed class TcpPort : IDisposable
                 socket.Dispose();
                 continue;
             }
-            _ = ServeAsync(new TcpRoute(socket, (IPEndPoint)socket.RemoteEndPoint!), stop);
+            _ = ServeAsync(new TcpRoute(socket, (IPEndPoint)socket.RemoteEndPoint!) { Full = _full }, stop);
         }
     }
 

@@ -41,6 +41,9 @@ internal sealed class TcpRoute : IceRoute, IDisposable
     /// <summary>Datagrams that found the queue full.</summary>
     public long Dropped { get; private set; }
 
+    /// <summary>Called for each of those.</summary>
+    public Action? Full { get; init; }
+
     public override void Send(ReadOnlySpan<byte> datagram)
     {
         if (datagram.Length > MaxDatagram || Volatile.Read(ref _disposed) != 0)
@@ -48,6 +51,7 @@ internal sealed class TcpRoute : IceRoute, IDisposable
         if (Volatile.Read(ref _queued) > MaxQueued)
         {
             Dropped++;
+            Full?.Invoke();
             return;
         }
         var buffer = ArrayPool<byte>.Shared.Rent(datagram.Length + 2);

@@ -20,6 +20,17 @@ public sealed class ModelSizesTests
     public void A_fixed_size_is_the_only_answer() =>
         Assert.Equal((720, 720), new ModelSizes(720, 720, 1, 720, 720).Nearest(640, 360));
 
+    [Fact]
+    public void Sides_are_even_whatever_the_multiple_because_H264_takes_no_others() =>
+        Gen.Select(Gen.Int[1, 4096], Gen.Int[1, 4096], Gen.Int[1, 33]).Sample((w, h, multiple) =>
+        {
+            var (width, height) = new ModelSizes(96, 1280, multiple).Nearest(w, h);
+            return (width | height) % 2 == 0 && width % multiple == 0 && height % multiple == 0 && width is >= 96 and <= 1280 && height is >= 96 and <= 1280;
+        });
+
+    [Fact]
+    public void A_network_of_one_odd_side_keeps_it() => Assert.Equal((255, 255), new ModelSizes(255, 255, 1).Nearest(640, 360));
+
     [Theory]
     [InlineData(1280, 720, 512, 288)]
     [InlineData(720, 1280, 288, 512)]

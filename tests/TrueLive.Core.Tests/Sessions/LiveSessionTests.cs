@@ -164,6 +164,40 @@ public sealed class LiveSessionTests : IDisposable
     }
 
     [Fact]
+    public async Task A_picture_of_another_shape_begins_a_new_memory_in_a_new_epoch_and_says_so()
+    {
+        var forgot = new BlockingCollection<int>();
+        _session.Forgot += (_, epoch) => forgot.Add(epoch);
+        Assert.False(_session.KeepsMemory);
+        var (source, run) = Connect();
+        for (var i = 1; i <= 2; i++)
+        {
+            source.Feed();
+            Assert.Equal(i, (await _sink.NextAsync()).Luma);
+        }
+        Assert.True(_session.KeepsMemory);
+        Assert.Empty(forgot);
+        source.Feed(width: 36, height: 64);
+        var (trace, luma, width, height) = await _sink.NextAsync();
+        Assert.Equal((1, 1), (trace.Epoch, luma));
+        Assert.True(height > width, $"{width}x{height}");
+        Assert.Equal(1, forgot.Take(Cancel));
+        source.Feed(width: 36, height: 64);
+        (trace, luma, _, _) = await _sink.NextAsync();
+        Assert.Equal((1, 2), (trace.Epoch, luma));
+        await EndOfStream(source, run);
+    }
+
+    [Fact]
+    public async Task A_link_that_broke_says_why_in_the_words_of_the_end()
+    {
+        var (source, run) = Connect();
+        source.End(new IOException("Nothing has come from the far side for 30 s."));
+        var end = await run;
+        Assert.Equal((EndCause.ReceiveClient, "The client's video stopped. Nothing has come from the far side for 30 s."), (end.Cause, end.Words));
+    }
+
+    [Fact]
     public async Task A_reset_forgets_the_memory_and_flushes_the_frame_in_the_making()
     {
         _model.Gate = new SemaphoreSlim(0);

@@ -199,8 +199,10 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
     private static async Task<StillVideo> GoLiveAsync(ClipServer server)
     {
         var registry = server.Services.GetRequiredService<SessionRegistry>();
-        var seat = registry.Create(new SessionRequest(null, null, null, null));
-        seat.Share = 1;
+        // A session that fills the machine, by a measurement of the very size that it asks for.
+        var admission = server.Services.GetRequiredService<Admission>();
+        admission.Learn(new FrameCost("passthrough", 514, 290, 1, 1000.0 / admission.TargetRate * admission.Cores * Admission.Budget, 12));
+        var seat = registry.Create(new SessionRequest(null, "514x290", null, null));
         var client = new StillVideo();
         _ = registry.RunAsync(seat, "test", client, client, Cancel);
         while (seat.Session.State != Core.Sessions.SessionState.Live)

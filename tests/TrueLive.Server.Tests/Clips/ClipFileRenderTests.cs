@@ -134,7 +134,9 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     [Fact]
     public async Task A_rendering_that_was_stopped_goes_on_to_the_same_frames()
     {
-        var input = await files.MakeAsync("resume.mkv", [.. Scene]);
+        // When it stops, a full queue and the frame that waits for a place in it are on their way: the film has many more.
+        const int StopAt = 14, OnTheirWay = ClipRender.QueueFrames + 1, Film = 2 * (StopAt + OnTheirWay);
+        var input = await files.MakeAsync("resume.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15", "-frames:v", $"{Film}", "-pix_fmt", "yuv420p");
         using var model = Network();
         await RenderAsync(Settings(input, "whole", model, "0s ink; 1s oil"));
         using var stop = new CancellationTokenSource();
@@ -145,16 +147,16 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
             Resume = true,
             BeforeStep = _ =>
             {
-                if (++steps == 14)
+                if (++steps == StopAt)
                     stop.Cancel();
             },
         };
         var first = await new ClipFileRender(settings, TimeProvider.System).RunAsync(stop.Token, Cancel);
         Assert.False(first.Complete);
-        Assert.InRange(first.Frames, 14, 25);
+        Assert.InRange(first.Frames, StopAt, StopAt + OnTheirWay);
         Assert.Equal(first.Frames, Pictures("parts").Length);
         var second = await RenderAsync(settings with { BeforeStep = null });
-        Assert.Equal((30, first.Frames, true), (second.Frames, second.Resumed, second.Complete));
+        Assert.Equal((Film, first.Frames, true), (second.Frames, second.Resumed, second.Complete));
         Assert.Equal(Pictures("whole"), Pictures("parts"));
         Assert.False(Directory.Exists(files["parts.truelive-work"]));
     }

@@ -2,6 +2,8 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
+using TrueLive.Media.Native;
+using TrueLive.Server.Configuration;
 
 namespace TrueLive.Server.Tests.Http;
 
@@ -45,6 +47,15 @@ public sealed class HttpApiTests
         var problem = await Json(second);
         Assert.Equal((1, 1), ((int)problem["capacity"]!, (int)problem["running"]!));
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync(first.Headers.Location, Cancel)).StatusCode);
+    }
+
+    [Fact]
+    public void Without_a_codec_the_server_does_not_start_and_names_the_package()
+    {
+        TrueLiveServer.RequireCodecs([]);
+        var missing = NativeLibraries.Missing(name => !name.StartsWith("libvpx", StringComparison.Ordinal));
+        var refused = Assert.Throws<ConfigurationException>(() => TrueLiveServer.RequireCodecs(missing));
+        Assert.Contains("apt-get install libvpx7", Assert.Single(refused.Problems), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -2,7 +2,11 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Frames;
+using TrueLive.Server.Sessions;
+using TrueLive.WebRtc;
+using TrueLive.WebRtc.Transport;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Whip;
 
@@ -85,8 +89,11 @@ public sealed class WhipTests
         await client.PicturesAsync(5);
         var hello = await client.MessageAsync(m => (string?)m["type"] == "session");
         var (token, id) = ((string)hello["token"]!, (string)hello["session"]!);
+        var said = "";
+        server.Services.GetRequiredService<SessionRegistry>().Find(id)!.Session.Moved += (_, step) => said = step.End?.Words ?? "";
         await client.VanishAsync();
         await NativeClient.UntilAsync(() => State(server, id) == "detached");
+        Assert.Equal("The client's video stopped. The far side closed the connection.", said);
         using var request = new HttpRequestMessage(HttpMethod.Post, "/whip") { Content = new StringContent(Offer(), Encoding.UTF8, "application/sdp") };
         request.Headers.Add("X-TrueLive-Token", token);
         var back = await server.Http.SendAsync(request, Cancel);
@@ -94,6 +101,20 @@ public sealed class WhipTests
         Assert.Equal($"/whip/{id}", back.Headers.Location!.ToString());
         var session = await server.Http.GetFromJsonAsync<JsonNode>($"/v1/sessions/{id}", Cancel);
         Assert.Equal("oil", (string?)session!["prompt"]!["text"]);
+    }
+
+    [Fact]
+    public async Task A_client_whose_certificate_is_not_the_one_it_named_is_told_of_in_the_end_of_its_session()
+    {
+        await using var server = await RunningServer.StartAsync();
+        using var endpoint = new RtcEndpoint(new RtcEndpointOptions(), TimeProvider.System);
+        using var peer = endpoint.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        var forged = System.Text.RegularExpressions.Regex.Replace(offer, "a=fingerprint:sha-256 [0-9A-F:]+", "a=fingerprint:sha-256 " + string.Join(':', Enumerable.Repeat("AB", 32)));
+        var made = await server.Http.PostAsync("/whip", new StringContent(forged, Encoding.UTF8, "application/sdp"), Cancel);
+        var session = server.Services.GetRequiredService<SessionRegistry>().Find(made.Headers.Location!.ToString().Split('/')[^1])!.Session;
+        peer.Accept(await made.Content.ReadAsStringAsync(Cancel));
+        await NativeClient.UntilAsync(() => session.Ended is not null);
+        Assert.StartsWith("The client's video stopped. The DTLS handshake failed:", session.Ended!.Words, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -136,7 +157,7 @@ public sealed class WhipTests
         }
     }
 
-    private static string Offer() => new SdpOffer(new MediaPreferences(), new TransportDescription
+    internal static string Offer() => new SdpOffer(new MediaPreferences(), new TransportDescription
     {
         IceUfrag = "aaaa",
         IcePassword = "0123456789012345678901",

@@ -9,8 +9,8 @@ namespace TrueLive.Server.Tests.Sessions;
 
 public sealed class CapacityMeasurementTests
 {
-    /// <summary>A network that loads well and whose steps fail.</summary>
-    private sealed class Failing : IVideoModel
+    /// <summary>A network that loads well and fails when it is to run: when its memory is made, or in each step.</summary>
+    private sealed class Failing(Exception? making, Exception stepping) : IVideoModel
     {
         private readonly PassthroughModel _whole = new();
 
@@ -18,17 +18,17 @@ public sealed class CapacityMeasurementTests
 
         public PromptReading Read(string text) => _whole.Read(text);
 
-        public IModelSession CreateSession(int width, int height) => new Session(_whole.CreateSession(width, height));
+        public IModelSession CreateSession(int width, int height) => making is null ? new Session(_whole.CreateSession(width, height), stepping) : throw making;
 
         public void Dispose() => _whole.Dispose();
 
-        private sealed class Session(IModelSession whole) : IModelSession
+        private sealed class Session(IModelSession whole, Exception stepping) : IModelSession
         {
             public int Width => whole.Width;
 
             public int Height => whole.Height;
 
-            public VideoFrame Step(VideoFrame input, Prompt prompt) => throw new ModelStepException("It always fails.");
+            public VideoFrame Step(VideoFrame input, Prompt prompt) => throw stepping;
 
             public void Reset() => whole.Reset();
 
@@ -40,10 +40,19 @@ public sealed class CapacityMeasurementTests
         }
     }
 
-    [Fact]
-    public async Task A_network_that_fails_while_it_is_measured_costs_its_own_figures_only()
+    [Theory]
+    [InlineData("in a step")]
+    [InlineData("in a step, in a way of its own")]
+    [InlineData("where its memory is made")]
+    public async Task A_network_that_fails_while_it_is_measured_costs_its_own_figures_only(string where)
     {
-        await using var server = await RunningServer.StartAsync(models: [new Failing(), new PassthroughModel()]);
+        var failing = where switch
+        {
+            "in a step" => new Failing(null, new ModelStepException("It always fails.")),
+            "where its memory is made" => new Failing(new ArgumentException("No memory of this size."), new InvalidOperationException()),
+            _ => new Failing(null, new InvalidOperationException("It always fails.")),
+        };
+        await using var server = await RunningServer.StartAsync(models: [failing, new PassthroughModel()]);
         var measurement = server.Services.GetRequiredService<CapacityMeasurement>();
         await measurement.Finished.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
         var costs = server.Services.GetRequiredService<Admission>().Costs;

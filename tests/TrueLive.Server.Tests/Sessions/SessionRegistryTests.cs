@@ -88,6 +88,82 @@ public sealed class SessionRegistryTests : IAsyncDisposable
     }
 
     [Fact]
+    public void Until_it_is_measured_a_machine_takes_one_session_and_says_when_to_ask_again()
+    {
+        Create();
+        var refused = Assert.Throws<RequestRefusedException>(() => Create());
+        Assert.Equal((503, 1, 1), (refused.Status, refused.Refusal!.Capacity, refused.Refusal.Running));
+        Assert.Contains("has just started", refused.Message, StringComparison.Ordinal);
+        Assert.InRange(refused.Refusal.RetryAfter, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
+    public void A_session_made_before_the_measurement_counts_for_what_was_measured()
+    {
+        var early = Create();
+        _admission.Learn(new FrameCost("passthrough", 512, 288, StepMs: 20, CpuMs: 25, Frames: 30));
+        Assert.Equal(1.25 / 3, _admission.ShareOf(early.Session.Settings), 6);
+        Create();
+        var refused = Assert.Throws<RequestRefusedException>(() => Create());
+        Assert.Equal((503, 2, 2), (refused.Status, refused.Refusal!.Capacity, refused.Refusal.Running));
+    }
+
+    [Fact]
+    public void A_model_that_could_not_be_measured_runs_alone()
+    {
+        _admission.Complete();
+        Create();
+        Assert.Contains("could not be measured", Assert.Throws<RequestRefusedException>(() => Create()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_new_session_waits_for_its_first_connection_however_short_clients_are_kept()
+    {
+        _options.KeepSeconds = 0;
+        var seat = Create();
+        _time.Advance(TimeSpan.FromSeconds(29));
+        Assert.Equal(1, _registry.Count);
+        var client = new StillVideo();
+        var run = Run(seat, client);
+        _time.Advance(TimeSpan.FromMinutes(1));
+        client.Vanish();
+        await run;
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.Equal(EndCause.KeepExpired, seat.Session.Ended!.Cause);
+    }
+
+    [Fact]
+    public async Task A_client_that_has_shown_its_token_gets_the_time_to_connect()
+    {
+        _options.KeepSeconds = 5;
+        var seat = Create();
+        var client = new StillVideo();
+        var run = Run(seat, client);
+        client.Vanish();
+        await run;
+        _time.Advance(TimeSpan.FromSeconds(4));
+        Assert.Same(seat, Arrival.Of(_registry, seat.Token, new SessionRequest(null, null, null, null), _time).Seat);
+        _time.Advance(TimeSpan.FromSeconds(29));
+        Assert.Equal(SessionState.Detached, seat.Session.State);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(SessionState.Ended, seat.Session.State);
+    }
+
+    [Fact]
+    public async Task A_client_that_comes_back_is_told_what_was_kept_and_what_there_was_nothing_of()
+    {
+        var seat = Create(prompt: "ink");
+        var client = new StillVideo();
+        var run = Run(seat, client);
+        client.Vanish();
+        await run;
+        _time.Advance(TimeSpan.FromSeconds(2));
+        var resumed = Arrival.Of(_registry, seat.Token, new SessionRequest(null, null, null, null), _time).Resumed!;
+        Assert.Equal((2000, false, 1), (resumed.AwayMs, resumed.MemoryKept, resumed.PromptRevision));
+        Assert.Equal("Frames of the 2.0 s away are lost; the prompt is kept (Pass-through has no memory).", resumed.Lost);
+    }
+
+    [Fact]
     public void A_machine_too_slow_for_the_rate_still_takes_one()
     {
         _admission.Learn(new FrameCost("passthrough", 512, 288, StepMs: 400, CpuMs: 700, Frames: 12));

@@ -1,0 +1,95 @@
+using System.Buffers.Binary;
+using System.Net.WebSockets;
+using System.Text;
+using System.Text.Json.Nodes;
+using TrueLive.Core.Frames;
+using TrueLive.Media.Codecs;
+
+namespace TrueLive.Server.Tests.Http;
+
+/// <summary>A client of the JPEG transport, as docs/control-protocol.md has it.</summary>
+internal sealed class JpegClient : IAsyncDisposable
+{
+    private readonly ClientWebSocket _socket = new();
+    private readonly JpegCodec _jpeg = new();
+    private readonly FramePool _pool = new("jpeg client");
+    private readonly MovingScene _scene;
+    private uint _stamp;
+
+    private JpegClient() => _scene = new MovingScene(320, 192, 30, _pool, numbered: true);
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public static async Task<JpegClient> ConnectAsync(RunningServer server, string query)
+    {
+        var client = new JpegClient();
+        await client._socket.ConnectAsync(new UriBuilder(server.Address) { Scheme = "ws", Path = "/v1/live", Query = query }.Uri, Cancel);
+        return client;
+    }
+
+    /// <summary>The next message of a type; pictures and others before it are passed over.</summary>
+    public async Task<JsonNode> MessageAsync(string type)
+    {
+        while (true)
+        {
+            var (kind, bytes) = await ReceiveAsync();
+            if (kind == WebSocketMessageType.Text && JsonNode.Parse(bytes)! is var message && (string?)message["type"] == type)
+                return message;
+        }
+    }
+
+    /// <summary>Sends the next picture of the scene.</summary>
+    public async Task SendPictureAsync()
+    {
+        using var frame = (await _scene.ReadAsync(Cancel))!;
+        await SendAsync(_jpeg.Encode(frame, 90).ToArray());
+    }
+
+    /// <summary>Sends these bytes as if they were a picture.</summary>
+    public async Task SendAsync(byte[] picture)
+    {
+        var message = new byte[8 + picture.Length];
+        BinaryPrimitives.WriteUInt32BigEndian(message, 0x544c0101);
+        BinaryPrimitives.WriteUInt32BigEndian(message.AsSpan(4), _stamp += 3000);
+        picture.CopyTo(message, 8);
+        await _socket.SendAsync(message, WebSocketMessageType.Binary, true, Cancel);
+    }
+
+    /// <summary>The next picture's trace and the number painted into it.</summary>
+    public async Task<(JsonNode Trace, int Number)> PictureAsync()
+    {
+        while (true)
+        {
+            var (kind, bytes) = await ReceiveAsync();
+            if (kind != WebSocketMessageType.Binary)
+                continue;
+            var length = (int)BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(4));
+            var trace = JsonNode.Parse(Encoding.UTF8.GetString(bytes, 8, length))!;
+            using var picture = _jpeg.Decode(bytes.AsSpan(8 + length), _pool)!;
+            return (trace, MovingScene.ReadNumber(picture));
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_socket.State == WebSocketState.Open)
+            await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
+        _socket.Dispose();
+        _jpeg.Dispose();
+        Assert.Equal(0, _pool.Rented);
+    }
+
+    private async Task<(WebSocketMessageType Kind, byte[] Bytes)> ReceiveAsync()
+    {
+        using var whole = new MemoryStream();
+        var part = new byte[64 * 1024];
+        while (true)
+        {
+            var result = await _socket.ReceiveAsync(part, Cancel).WaitAsync(TimeSpan.FromSeconds(30), Cancel);
+            Assert.NotEqual(WebSocketMessageType.Close, result.MessageType);
+            whole.Write(part, 0, result.Count);
+            if (result.EndOfMessage)
+                return (result.MessageType, whole.ToArray());
+        }
+    }
+}
