@@ -184,28 +184,21 @@ public sealed class PeerConnection : IDisposable
         {
             if (State == PeerState.Closed)
                 return;
-            var now = _endpoint.Time.GetTimestamp();
-            if (State == PeerState.Connected)
-            {
-                _rtp!.SendBye(now);
-                _channels?.Association.Abort();
-                _lastStats = _rtp.Stats(now);
-            }
+            var wasConnected = State == PeerState.Connected;
             State = PeerState.Closed;
-            _dtls?.Close();
-            _rtp?.Dispose();
-            _rtp = null;
-            _srtp?.Dispose();
-            _early.Clear();
-            foreach (var ufrag in _ufrags)
-                _endpoint.Unregister(ufrag);
-            foreach (var address in _addresses)
-                _endpoint.Unbind(address, this);
-            foreach (var connection in _connections)
-                connection.Dispose();
+            try
+            {
+                if (wasConnected)
+                    SayGoodbye(_endpoint.Time.GetTimestamp());
+            }
+            finally
+            {
+                // The goodbye calls the owner's handlers: one that throws must not leave the connection half open.
+                Release();
+                _opened.TrySetException(new IOException(reason));
+                _closed.TrySetResult(reason);
+            }
         }
-        _opened.TrySetException(new IOException(reason));
-        _closed.TrySetResult(reason);
     }
 
     /// <inheritdoc/>
@@ -220,6 +213,22 @@ public sealed class PeerConnection : IDisposable
             (_plan, _ice, State) = (plan, ice, PeerState.Connecting);
             _dtls = new DtlsSession(plan.DtlsClient, _endpoint.Certificate, plan.Remote.Fingerprint, datagram => ice.Route?.Send(datagram));
             Register(ice.Local.Ufrag);
+        }
+    }
+
+    /// <summary>
+    /// Ends the connection after a fault, the owner's handlers' included. Never throws: it is what the threads call that serve all
+    /// connections, or have nobody above them.
+    /// </summary>
+    internal void Fail(Exception error)
+    {
+        try
+        {
+            Close($"The connection failed: {error.Message}");
+        }
+        catch (Exception)
+        {
+            // A handler threw at the goodbye as well. The connection is closed all the same, and its reason tells the first fault.
         }
     }
 
@@ -334,6 +343,19 @@ public sealed class PeerConnection : IDisposable
 
     private void HandshakeEnded(DtlsTransport? transport, SrtpKeys? keys, IOException? error)
     {
+        try
+        {
+            Open(transport, keys, error);
+        }
+        catch (Exception fault)
+        {
+            // Nobody is above the handshake's thread: what the owner's handlers throw here would end the process.
+            Fail(fault);
+        }
+    }
+
+    private void Open(DtlsTransport? transport, SrtpKeys? keys, IOException? error)
+    {
         lock (_gate)
         {
             if (State == PeerState.Closed)
@@ -345,7 +367,6 @@ public sealed class PeerConnection : IDisposable
                 return;
             }
             _dtls!.Open(transport);
-            State = PeerState.Connected;
             _srtp = keys is null ? null : new SrtpSession(keys);
             _rtp = new RtpSession(_plan, Callbacks(), _endpoint.Time, _options.Media);
             if (_plan.Data is not null)
@@ -353,12 +374,35 @@ public sealed class PeerConnection : IDisposable
                 _channels = new DataChannels(_gate, _plan.DtlsClient, packet => _dtls.Send(packet), channel => _options.ChannelOpened?.Invoke(channel), _endpoint.Time);
                 _channels.Association.Connect(_endpoint.Time.GetTimestamp());
             }
+            State = PeerState.Connected;
             _opened.TrySetResult();
             if (!_dtls.Receive([], ReceiveData))
                 Close("The far side closed the connection.");
             while (State == PeerState.Connected && _early.TryDequeue(out var packet))
                 ReceiveMedia(packet);
         }
+    }
+
+    private void SayGoodbye(long now)
+    {
+        _lastStats = _rtp!.Stats(now);
+        _rtp.SendBye(now);
+        _channels?.Association.Abort();
+    }
+
+    private void Release()
+    {
+        _dtls?.Close();
+        _rtp?.Dispose();
+        _rtp = null;
+        _srtp?.Dispose();
+        _early.Clear();
+        foreach (var ufrag in _ufrags)
+            _endpoint.Unregister(ufrag);
+        foreach (var address in _addresses)
+            _endpoint.Unbind(address, this);
+        foreach (var connection in _connections)
+            connection.Dispose();
     }
 
     private RtpSessionCallbacks Callbacks() => new()

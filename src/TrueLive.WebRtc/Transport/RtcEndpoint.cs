@@ -207,7 +207,7 @@ public sealed class RtcEndpoint : IDisposable
         catch (Exception error) when (peer is not null)
         {
             // The thread serves all connections: a fault of one ends that one.
-            peer.Close($"The connection failed: {error.Message}");
+            peer.Fail(error);
         }
     }
 
@@ -238,21 +238,30 @@ public sealed class RtcEndpoint : IDisposable
 
     private void Received(Span<byte> datagram, TcpRoute route)
     {
+        PeerConnection? peer = null;
+        try
+        {
+            Deliver(datagram, route, ref peer);
+        }
+        catch (Exception error) when (peer is not null)
+        {
+            peer.Fail(error);
+        }
+    }
+
+    private void Deliver(Span<byte> datagram, TcpRoute route, ref PeerConnection? peer)
+    {
+        peer = route.Owner;
         if (StunMessage.LooksLikeStun(datagram))
         {
-            if (StunMessage.TryParse(datagram, out var message) && (route.Owner ?? FindByUfrag(message.Username)) is { } peer)
-                peer.ReceiveCheck(message, route);
+            if (!StunMessage.TryParse(datagram, out var message))
+                return;
+            peer ??= FindByUfrag(message.Username);
+            peer?.ReceiveCheck(message, route);
         }
-        else if (route.Owner is { } owner)
+        else if (peer is not null)
         {
-            try
-            {
-                owner.Receive(datagram);
-            }
-            catch (Exception error)
-            {
-                owner.Close($"The connection failed: {error.Message}");
-            }
+            peer.Receive(datagram);
         }
         else
         {
@@ -283,7 +292,7 @@ public sealed class RtcEndpoint : IDisposable
         catch (Exception error)
         {
             // As on the reading thread: a fault of one connection ends that one.
-            peer.Close($"The connection failed: {error.Message}");
+            peer.Fail(error);
         }
     }
 }

@@ -117,6 +117,50 @@ public sealed class PeerConnectionTests : IDisposable
         Assert.Equal(PeerState.Connected, answering.State);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_handler_that_throws_ends_its_own_connection_only(bool atGoodbyeToo)
+    {
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var frames = new ConcurrentQueue<byte[]>();
+        var other = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        using var sound = other.Offer(new MediaPreferences(), new PeerOptions(), out var soundOffer);
+        using var beside = server.Answer(soundOffer, new MediaPreferences(), new PeerOptions { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) }, out var soundAnswer);
+        sound.Accept(soundAnswer);
+        await sound.Opened.WaitAsync(Patience, Cancel);
+
+        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions
+        {
+            ChannelOpened = channel =>
+            {
+                channel.Closed = () => _ = atGoodbyeToo ? throw new InvalidOperationException("and again") : 0;
+                throw new InvalidOperationException("a fault of the owner");
+            },
+        }, out var answer);
+        offering.Accept(answer);
+        await offering.Opened.WaitAsync(Patience, Cancel);
+        offering.OpenChannel("control");
+        Assert.Equal("The connection failed: a fault of the owner", await answering.Closed.WaitAsync(Patience, Cancel));
+        await offering.Closed.WaitAsync(Patience, Cancel);
+        Assert.Equal(1, server.Count);
+        await Exchange(sound, frames);
+    }
+
+    [Fact]
+    public async Task A_fault_at_the_end_of_the_handshake_ends_the_connection_and_not_the_process()
+    {
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, new FailsAfterTheHandshake());
+        var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
+        offering.Accept(answer);
+        Assert.Equal("The connection failed: a fault on the handshake's thread", await answering.Closed.WaitAsync(Patience, Cancel));
+        Assert.Equal(0, server.Count);
+    }
+
     [Fact]
     public async Task Noise_from_strangers_changes_nothing()
     {
@@ -161,9 +205,9 @@ public sealed class PeerConnectionTests : IDisposable
 
     public void Dispose() => _endpoints.ForEach(e => e.Dispose());
 
-    private RtcEndpoint Endpoint(RtcEndpointOptions options)
+    private RtcEndpoint Endpoint(RtcEndpointOptions options, TimeProvider? time = null)
     {
-        var endpoint = new RtcEndpoint(options, TimeProvider.System);
+        var endpoint = new RtcEndpoint(options, time ?? TimeProvider.System);
         _endpoints.Add(endpoint);
         return endpoint;
     }
@@ -189,5 +233,12 @@ public sealed class PeerConnectionTests : IDisposable
         limit.CancelAfter(Patience);
         while (!condition())
             await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, limit.Token);
+    }
+
+    /// <summary>A clock that a new session of media cannot ask for the date.</summary>
+    private sealed class FailsAfterTheHandshake : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() =>
+            Thread.CurrentThread.Name == "DTLS handshake" ? throw new InvalidOperationException("a fault on the handshake's thread") : base.GetUtcNow();
     }
 }
