@@ -169,7 +169,7 @@ public sealed partial class RtpSession : IDisposable
 
         _lastAudioSent = Micros(now);
         _audioRate.Add(_lastAudioSent, length);
-        Transmit(length, probe: false, _lastAudioSent);
+        Transmit(length, _plan.Audio!.Extensions, probe: false, _lastAudioSent);
         return true;
     }
 
@@ -270,7 +270,7 @@ public sealed partial class RtpSession : IDisposable
         var length = send.WriteNext(_buffer, _transportSequence);
         if (length > 0)
         {
-            Transmit(length, probe, now);
+            Transmit(length, _plan.SendVideo!.Extensions, probe, now);
         }
 
         return length;
@@ -281,16 +281,21 @@ public sealed partial class RtpSession : IDisposable
         var length = send.WriteProbe(_buffer, _transportSequence);
         if (length > 0)
         {
-            Transmit(length, probe: true, now);
+            Transmit(length, _plan.SendVideo!.Extensions, probe: true, now);
         }
 
         return length;
     }
 
-    private void Transmit(int length, bool probe, long now)
+    private void Transmit(int length, ExtensionIds extensions, bool probe, long now)
     {
         _pacer.Sent(length);
-        _control.OnSent(_transportSequence++, length, probe, now);
+        // Only a packet that carries a number can be reported: of one that does not, the far side would report the number as missing.
+        if (extensions.TransportSequence != 0)
+        {
+            _control.OnSent(_transportSequence++, length, probe, now);
+        }
+
         _callbacks.SendRtp(_buffer, length);
     }
 

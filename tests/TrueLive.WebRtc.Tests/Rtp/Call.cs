@@ -17,7 +17,7 @@ internal sealed class Call : IDisposable
     private bool _keyFrameWanted;
     private long _sinceTick;
 
-    public Call(VideoCodec codec = VideoCodec.H264, int seed = 1, RtpSessionOptions? options = null, int slices = 1, int keyFactor = 6)
+    public Call(VideoCodec codec = VideoCodec.H264, int seed = 1, RtpSessionOptions? options = null, int slices = 1, int keyFactor = 6, Func<MediaPlan, MediaPlan>? agree = null)
     {
         _codec = codec;
         Slices = slices;
@@ -28,6 +28,7 @@ internal sealed class Call : IDisposable
         var offer = new SdpOffer(preferences, Transport);
         var bobPlan = SdpNegotiation.Answer(offer.Text, preferences, Transport, out var answer);
         var alicePlan = offer.Complete(answer);
+        (alicePlan, bobPlan) = agree is null ? (alicePlan, bobPlan) : (agree(alicePlan), agree(bobPlan));
         AliceSsrc = alicePlan.SendVideo!.LocalSsrc;
         Alice = new RtpSession(alicePlan, new RtpSessionCallbacks
         {
