@@ -36,7 +36,7 @@ public sealed partial class RtpSession : IDisposable
     private bool _needKeyFrame = true;
     private bool _keyFrameAsked;
     private long _keyFrameSignalled = long.MinValue / 2;
-    private long _lastVideoSent;
+    private long _lastVideoAt;
     private long _lastFlush;
     private int _keyFrameBytes;
     private long _framesRefused;
@@ -136,7 +136,7 @@ public sealed partial class RtpSession : IDisposable
             _keyFrameBytes = frame.Data.Length;
         }
 
-        _lastVideoSent = micros;
+        _lastVideoAt = frame.Arrived != 0 ? Micros(frame.Arrived) : micros;
         Flush(micros);
         return true;
     }
@@ -167,9 +167,9 @@ public sealed partial class RtpSession : IDisposable
             return false;
         }
 
-        _lastAudioSent = Micros(now);
-        _audioRate.Add(_lastAudioSent, length);
-        Transmit(length, _plan.Audio!.Extensions, probe: false, _lastAudioSent);
+        _lastAudioAt = Micros(now);
+        _audioRate.Add(_lastAudioAt, length);
+        Transmit(length, _plan.Audio!.Extensions, probe: false, _lastAudioAt);
         return true;
     }
 
@@ -229,6 +229,8 @@ public sealed partial class RtpSession : IDisposable
         NacksReceived = _nacksReceived,
         KeyFrameRequestsReceived = _keyFrameRequestsReceived,
         PacketsIgnored = _packetsIgnored,
+        VideoSenderReport = _receive?.Statistics.LastSenderReport,
+        AudioSenderReport = _audio?.Statistics.LastSenderReport,
         AudioPacketsReceived = _audio?.Statistics.Received ?? 0,
         AudioPacketsSent = _audio?.PacketsSent ?? 0,
     };

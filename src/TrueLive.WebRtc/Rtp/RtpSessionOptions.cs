@@ -47,6 +47,11 @@ public sealed record RtpSessionCallbacks
     public Action? Bye { get; init; }
 }
 
+/// <summary>One moment on two clocks of a sender (RFC 3550 section 6.4.1): streams of one sender are played together by it.</summary>
+/// <param name="NtpTime">Seconds since 1900, 32.32 fixed point.</param>
+/// <param name="RtpTime">RTP time of the stream.</param>
+public readonly record struct SenderReport(ulong NtpTime, uint RtpTime);
+
 /// <summary>What a session has done since its start; one immutable snapshot.</summary>
 public sealed record RtpSessionStats
 {
@@ -118,6 +123,12 @@ public sealed record RtpSessionStats
 
     /// <summary>Packets that were malformed or belonged to no stream of the session.</summary>
     public long PacketsIgnored { get; init; }
+
+    /// <summary>What the far side said last of the clocks of its video; null before it did.</summary>
+    public SenderReport? VideoSenderReport { get; init; }
+
+    /// <summary>What the far side said last of the clocks of its audio; null before it did.</summary>
+    public SenderReport? AudioSenderReport { get; init; }
 
     /// <summary>Opus packets received.</summary>
     public long AudioPacketsReceived { get; init; }
