@@ -99,7 +99,7 @@ public sealed class PeerConnectionTests : IDisposable
     [Fact]
     public async Task A_restart_of_ice_keeps_keys_and_channels()
     {
-        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback, Tcp = true });
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var frames = new ConcurrentQueue<byte[]>();
         using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
@@ -111,8 +111,12 @@ public sealed class PeerConnectionTests : IDisposable
         var theirs = offering.RestartIce(before.IceUfrag, before.IcePassword);
         var ours = answering.RestartIce(theirs.IceUfrag, theirs.IcePassword);
         offering.RestartIce(ours.IceUfrag, ours.IcePassword);
-        foreach (var candidate in ours.Candidates)
+        Assert.Equal((1, 1), (server.Count, client.Count));
+        // Only one of the old ways is offered again, another than the one in use.
+        var (wasTcp, other) = (offering.Path!.Value.IsTcp, offering.Path.Value.IsTcp ? " udp " : " tcp ");
+        foreach (var candidate in ours.Candidates.Where(c => c.Contains(other, StringComparison.OrdinalIgnoreCase)))
             offering.AddCandidate(candidate);
+        await Until(() => offering.Path!.Value.IsTcp != wasTcp && answering.Path!.Value.IsTcp != wasTcp);
         await Exchange(offering, frames);
         Assert.Equal(PeerState.Connected, answering.State);
     }
@@ -201,6 +205,26 @@ public sealed class PeerConnectionTests : IDisposable
         for (var i = 0; i < 8000 && offering.State != PeerState.Closed; i++)
             time.Advance(TimeSpan.FromMilliseconds(5));
         Assert.Contains("blocked", await offering.Closed.WaitAsync(Patience, Cancel), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_peer_that_falls_silent_is_closed_when_its_consent_ends()
+    {
+        // Each side on a clock of its own: one that stands still sends no more checks.
+        var (here, there) = (new Microsoft.Extensions.Time.Testing.FakeTimeProvider(), new Microsoft.Extensions.Time.Testing.FakeTimeProvider());
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, here);
+        var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, there);
+        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
+        offering.Accept(answer);
+        await Until(() =>
+        {
+            there.Advance(TimeSpan.FromMilliseconds(1));
+            return offering.State == PeerState.Connected && answering.State == PeerState.Connected;
+        });
+        for (var i = 0; i < 8000 && answering.State != PeerState.Closed; i++)
+            here.Advance(TimeSpan.FromMilliseconds(5));
+        Assert.Contains("30 s", await answering.Closed.WaitAsync(Patience, Cancel), StringComparison.Ordinal);
     }
 
     public void Dispose() => _endpoints.ForEach(e => e.Dispose());
