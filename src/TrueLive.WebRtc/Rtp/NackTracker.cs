@@ -14,8 +14,10 @@ internal sealed class NackTracker
     // After an outage what is missing is too old to be shown; a slow stream that lost a packet or two is not an outage.
     private const long OutageTime = 1_000_000;
     private const int OutageLoss = 16;
+    private const double HalfLife = 14e6;
     private long _highest;
     private long _lastArrived;
+    private long _relaxed;
     private double _reorderDelay;
 
     private record struct Missing(long Sequence, long Since, long FirstAsked, long Asked, int Tries);
@@ -108,8 +110,12 @@ internal sealed class NackTracker
         return count;
     }
 
-    /// <summary>Lets the caution about reordering fade; called about every 10 ms.</summary>
-    public void Relax() => _reorderDelay *= 0.9995;
+    /// <summary>Lets the caution about reordering fade, by half in 14 s; called every few milliseconds.</summary>
+    public void Relax(long now)
+    {
+        _reorderDelay *= Math.Pow(0.5, Math.Max(0, now - _relaxed) / HalfLife);
+        _relaxed = now;
+    }
 
     private int IndexOf(long sequence)
     {

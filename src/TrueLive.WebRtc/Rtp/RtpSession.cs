@@ -7,7 +7,7 @@ namespace TrueLive.WebRtc.Rtp;
 
 /// <summary>
 /// The media of one peer, without sockets, threads or timers: RTP and RTCP go in and out as bytes, frames as
-/// <see cref="EncodedFrame"/>. The owner serialises all calls and calls <see cref="Tick"/> about every 10 ms. Every <c>now</c> is
+/// <see cref="EncodedFrame"/>. The owner serialises all calls and calls <see cref="Tick"/> every 5 to 10 ms. Every <c>now</c> is
 /// <see cref="TimeProvider.GetTimestamp"/> of the time provider given.
 /// </summary>
 public sealed partial class RtpSession : IDisposable

@@ -92,10 +92,10 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     /// <summary>Asks for a key frame when <see cref="KeyFrameDue"/> next allows it.</summary>
     public void WantKeyFrame() => _keyFrameWanted = true;
 
-    /// <summary>Gives up on holes that were not repaired in time; called about every 10 ms.</summary>
+    /// <summary>Gives up on holes that were not repaired in time; called every few milliseconds.</summary>
     public void Tick(long roundTrip, long now)
     {
-        _nacks.Relax();
+        _nacks.Relax(now);
         if (_assembler is not { } assembler)
         {
             return;

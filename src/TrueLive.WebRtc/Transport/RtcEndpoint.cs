@@ -83,7 +83,7 @@ public sealed class RtcEndpoint : IDisposable
     public int Port => _udp.Local.Port;
 
     /// <summary>Connections that are open.</summary>
-    public int Count => _byUfrag.Count;
+    public int Count => _peers.Length;
 
     /// <summary>Datagrams from addresses that no peer has shown.</summary>
     public long StrangeDatagrams => Interlocked.Read(ref _strange);
@@ -120,7 +120,7 @@ public sealed class RtcEndpoint : IDisposable
     /// <summary>Closes all connections and the port.</summary>
     public void Dispose()
     {
-        foreach (var peer in _byUfrag.Values)
+        foreach (var peer in _peers)
             peer.Close("The endpoint was closed.");
         _stop.Cancel();
         _udp.Dispose();
@@ -143,7 +143,7 @@ public sealed class RtcEndpoint : IDisposable
         lock (_byUfrag)
         {
             _byUfrag[ufrag] = peer;
-            _peers = [.. _byUfrag.Values];
+            ListPeers();
         }
     }
 
@@ -152,9 +152,12 @@ public sealed class RtcEndpoint : IDisposable
         lock (_byUfrag)
         {
             _byUfrag.TryRemove(ufrag, out _);
-            _peers = [.. _byUfrag.Values];
+            ListPeers();
         }
     }
+
+    // A restart of ICE gives a peer a second fragment for a while; it is still one peer.
+    private void ListPeers() => _peers = [.. _byUfrag.Values.Distinct()];
 
     internal void Bind(SocketAddress address, PeerConnection peer) => _byAddress[address] = peer;
 
@@ -178,7 +181,7 @@ public sealed class RtcEndpoint : IDisposable
 
     private void Admit()
     {
-        if (_byUfrag.Count >= _options.MaxPeers)
+        if (_peers.Length >= _options.MaxPeers)
             throw new InvalidOperationException($"The endpoint holds {_options.MaxPeers} connections.");
     }
 

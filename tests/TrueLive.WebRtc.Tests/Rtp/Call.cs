@@ -57,6 +57,9 @@ internal sealed class Call : IDisposable
     public Impairment Down { get; }
     public int Slices { get; }
 
+    /// <summary>Time between ticks in microseconds.</summary>
+    public long TickInterval { get; init; } = 5_000;
+
     /// <summary>Bitrate of the made-up encoder, bit/s.</summary>
     public long Encoder { get; set; }
     public int AudioAtAlice { get; private set; }
@@ -85,7 +88,7 @@ internal sealed class Call : IDisposable
             }
 
             Deliver();
-            if ((_sinceTick += 1000) >= 10_000)
+            if ((_sinceTick += 1000) >= TickInterval)
             {
                 _sinceTick = 0;
                 Alice.Tick(Ticks);
