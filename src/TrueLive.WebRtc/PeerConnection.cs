@@ -38,6 +38,7 @@ public sealed class PeerConnection : IDisposable
     private IceAgent? _ice;
     private DtlsSession? _dtls;
     private SrtpSession? _srtp;
+    private SentPackets? _sent;
     private RtpSession? _rtp;
     private DataChannels? _channels;
     private RtpSessionStats _lastStats = new();
@@ -368,6 +369,7 @@ public sealed class PeerConnection : IDisposable
             }
             _dtls!.Open(transport);
             _srtp = keys is null ? null : new SrtpSession(keys);
+            _sent = _plan.SendVideo is { } video && video.Formats[0].RtxPayloadType is null ? new SentPackets(video.LocalSsrc) : null;
             _rtp = new RtpSession(_plan, Callbacks(), _endpoint.Time, _options.Media);
             if (_plan.Data is not null)
             {
@@ -407,14 +409,30 @@ public sealed class PeerConnection : IDisposable
 
     private RtpSessionCallbacks Callbacks() => new()
     {
-        SendRtp = (buffer, length) => Send(buffer, _srtp?.ProtectRtp(buffer, length) ?? 0),
+        SendRtp = SendRtp,
+        SendAgain = SendAgain,
         SendRtcp = (buffer, length) => Send(buffer, _srtp?.ProtectRtcp(buffer, length) ?? 0),
         VideoReceived = _options.VideoReceived,
         AudioReceived = _options.AudioReceived,
         KeyFrameRequested = _options.KeyFrameRequested,
     };
 
-    private void Send(Span<byte> buffer, int length)
+    private void SendRtp(Span<byte> buffer, int length)
+    {
+        var sent = _srtp?.ProtectRtp(buffer, length) ?? 0;
+        _sent?.Keep(buffer[..sent]);
+        Send(buffer, sent);
+    }
+
+    private int SendAgain(ushort sequence)
+    {
+        var packet = _sent is null ? default : _sent.Find(sequence);
+        if (!packet.IsEmpty)
+            _ice!.Route?.Send(packet);
+        return packet.Length;
+    }
+
+    private void Send(ReadOnlySpan<byte> buffer, int length)
     {
         if (length > 0)
             _ice!.Route?.Send(buffer[..length]);

@@ -269,6 +269,14 @@ public sealed partial class RtpSession : IDisposable
 
     private int TransmitNext(VideoSendStream send, bool probe, long now)
     {
+        if (send.TryTakeRepeat(out var sequence))
+        {
+            // Logged as sent under the number that it carries; a second one would be reported as missing.
+            var repeated = _callbacks.SendAgain?.Invoke(sequence) ?? 0;
+            _pacer.Sent(repeated);
+            return repeated;
+        }
+
         var length = send.WriteNext(_buffer, _transportSequence);
         if (length > 0)
         {

@@ -28,6 +28,12 @@ public sealed record RtpSessionCallbacks
     /// <summary>Sends one RTP packet.</summary>
     public required RtpOut SendRtp { get; init; }
 
+    /// <summary>
+    /// Sends a packet of the video stream again, bit for bit, by its sequence number; returns its length, 0 when it is no longer there.
+    /// Only called where no retransmission stream was agreed on.
+    /// </summary>
+    public Func<ushort, int>? SendAgain { get; init; }
+
     /// <summary>Sends one compound RTCP packet.</summary>
     public required RtpOut SendRtcp { get; init; }
 

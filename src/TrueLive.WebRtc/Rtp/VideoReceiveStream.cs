@@ -194,6 +194,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         var extended = repaired ? _sequences.Peek(sequence) : _sequences.Unwrap(sequence);
         Repaired += repaired && _nacks.IsMissing(extended) ? 1 : 0;
         Bytes += payload.Length;
+        _nacks.RepairsInStream = _format?.RtxPayloadType is null;
         if (!_nacks.Arrived(extended, repaired, now))
         {
             _assembler.Reset();
