@@ -38,6 +38,7 @@ public sealed class PeerConnection : IDisposable
     private IceAgent? _ice;
     private DtlsSession? _dtls;
     private SrtpSession? _srtp;
+    private SentPackets? _sent;
     private RtpSession? _rtp;
     private DataChannels? _channels;
     private RtpSessionStats _lastStats = new();
@@ -184,28 +185,21 @@ public sealed class PeerConnection : IDisposable
         {
             if (State == PeerState.Closed)
                 return;
-            var now = _endpoint.Time.GetTimestamp();
-            if (State == PeerState.Connected)
-            {
-                _rtp!.SendBye(now);
-                _channels?.Association.Abort();
-                _lastStats = _rtp.Stats(now);
-            }
+            var wasConnected = State == PeerState.Connected;
             State = PeerState.Closed;
-            _dtls?.Close();
-            _rtp?.Dispose();
-            _rtp = null;
-            _srtp?.Dispose();
-            _early.Clear();
-            foreach (var ufrag in _ufrags)
-                _endpoint.Unregister(ufrag);
-            foreach (var address in _addresses)
-                _endpoint.Unbind(address, this);
-            foreach (var connection in _connections)
-                connection.Dispose();
+            try
+            {
+                if (wasConnected)
+                    SayGoodbye(_endpoint.Time.GetTimestamp());
+            }
+            finally
+            {
+                // The goodbye calls the owner's handlers: one that throws must not leave the connection half open.
+                Release();
+                _opened.TrySetException(new IOException(reason));
+                _closed.TrySetResult(reason);
+            }
         }
-        _opened.TrySetException(new IOException(reason));
-        _closed.TrySetResult(reason);
     }
 
     /// <inheritdoc/>
@@ -220,6 +214,22 @@ public sealed class PeerConnection : IDisposable
             (_plan, _ice, State) = (plan, ice, PeerState.Connecting);
             _dtls = new DtlsSession(plan.DtlsClient, _endpoint.Certificate, plan.Remote.Fingerprint, datagram => ice.Route?.Send(datagram));
             Register(ice.Local.Ufrag);
+        }
+    }
+
+    /// <summary>
+    /// Ends the connection after a fault, the owner's handlers' included. Never throws: it is what the threads call that serve all
+    /// connections, or have nobody above them.
+    /// </summary>
+    internal void Fail(Exception error)
+    {
+        try
+        {
+            Close($"The connection failed: {error.Message}");
+        }
+        catch (Exception)
+        {
+            // A handler threw at the goodbye as well. The connection is closed all the same, and its reason tells the first fault.
         }
     }
 
@@ -334,6 +344,19 @@ public sealed class PeerConnection : IDisposable
 
     private void HandshakeEnded(DtlsTransport? transport, SrtpKeys? keys, IOException? error)
     {
+        try
+        {
+            Open(transport, keys, error);
+        }
+        catch (Exception fault)
+        {
+            // Nobody is above the handshake's thread: what the owner's handlers throw here would end the process.
+            Fail(fault);
+        }
+    }
+
+    private void Open(DtlsTransport? transport, SrtpKeys? keys, IOException? error)
+    {
         lock (_gate)
         {
             if (State == PeerState.Closed)
@@ -345,14 +368,15 @@ public sealed class PeerConnection : IDisposable
                 return;
             }
             _dtls!.Open(transport);
-            State = PeerState.Connected;
             _srtp = keys is null ? null : new SrtpSession(keys);
+            _sent = _plan.SendVideo is { } video && video.Formats[0].RtxPayloadType is null ? new SentPackets(video.LocalSsrc) : null;
             _rtp = new RtpSession(_plan, Callbacks(), _endpoint.Time, _options.Media);
             if (_plan.Data is not null)
             {
                 _channels = new DataChannels(_gate, _plan.DtlsClient, packet => _dtls.Send(packet), channel => _options.ChannelOpened?.Invoke(channel), _endpoint.Time);
                 _channels.Association.Connect(_endpoint.Time.GetTimestamp());
             }
+            State = PeerState.Connected;
             _opened.TrySetResult();
             if (!_dtls.Receive([], ReceiveData))
                 Close("The far side closed the connection.");
@@ -361,16 +385,54 @@ public sealed class PeerConnection : IDisposable
         }
     }
 
+    private void SayGoodbye(long now)
+    {
+        _lastStats = _rtp!.Stats(now);
+        _rtp.SendBye(now);
+        _channels?.Association.Abort();
+    }
+
+    private void Release()
+    {
+        _dtls?.Close();
+        _rtp?.Dispose();
+        _rtp = null;
+        _srtp?.Dispose();
+        _early.Clear();
+        foreach (var ufrag in _ufrags)
+            _endpoint.Unregister(ufrag);
+        foreach (var address in _addresses)
+            _endpoint.Unbind(address, this);
+        foreach (var connection in _connections)
+            connection.Dispose();
+    }
+
     private RtpSessionCallbacks Callbacks() => new()
     {
-        SendRtp = (buffer, length) => Send(buffer, _srtp?.ProtectRtp(buffer, length) ?? 0),
+        SendRtp = SendRtp,
+        SendAgain = SendAgain,
         SendRtcp = (buffer, length) => Send(buffer, _srtp?.ProtectRtcp(buffer, length) ?? 0),
         VideoReceived = _options.VideoReceived,
         AudioReceived = _options.AudioReceived,
         KeyFrameRequested = _options.KeyFrameRequested,
     };
 
-    private void Send(Span<byte> buffer, int length)
+    private void SendRtp(Span<byte> buffer, int length)
+    {
+        var sent = _srtp?.ProtectRtp(buffer, length) ?? 0;
+        _sent?.Keep(buffer[..sent]);
+        Send(buffer, sent);
+    }
+
+    private int SendAgain(ushort sequence)
+    {
+        var packet = _sent is null ? default : _sent.Find(sequence);
+        if (!packet.IsEmpty)
+            _ice!.Route?.Send(packet);
+        return packet.Length;
+    }
+
+    private void Send(ReadOnlySpan<byte> buffer, int length)
     {
         if (length > 0)
             _ice!.Route?.Send(buffer[..length]);

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Net;
 using System.Text;
@@ -48,8 +49,16 @@ internal static class Seeds
         link.Deliver();
         channel.Close();
         link.Deliver();
+        foreach (var packet in link.ToServer)
+        {
+            SctpTargets.Renumber(packet, ~link.ClientTsn + 1, ~link.ServerTsn + 1, 0);
+        }
+
         Save("sctp", "session", Join([.. link.ToServer]));
         Save("sctp", "start", Join([.. link.ToServer.Take(2)]));
+        Save("sctp", "fragments-without-a-beginning", Join([Flood(0, 0, 0), Flood(0, 0, 0, first: 3000)]));
+        Save("sctp", "messages-that-wait", Join([Flood(3, 1, 1), Flood(3, 1, 2, first: 3000), Flood(7, 0, 1024, first: 6000)]));
+        Save("sctp", "holes", Join([Flood(3, 1, 1, step: 2), Flood(7, 0, 1, step: 3, first: 8000)]));
         Save("dcep", "open", Join([[4, 50, 3, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, .. "name"u8], [4, 51, .. "text"u8], [4, 53, 1, 2, 3], [4, 56, 0], [4, 57, 0]]));
         Save("dcep", "kinds", Join([[6, 50, 3, 0x81, 0, 0, 0, 0, 0, 3, 0, 1, 0, 1, .. "ab"u8], [8, 50, 3, 0x82, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0], [1, 50, 2], [6, 51, .. "x"u8]]));
         Save("sdp-offer", "ours.sdp", Encoding.UTF8.GetBytes(new SdpOffer(new MediaPreferences(), WireTargets.Local).Text));
@@ -59,6 +68,24 @@ internal static class Seeds
         Save("words", "four", FileTargets.WordTableOf("ink", "neon", "blue", "film"));
         Save("observation", "short", Observed());
         Save("report", "simulated", Reported());
+    }
+
+    /// <summary>An SCTP packet of many DATA chunks of one byte, to go on 60 times.</summary>
+    private static byte[] Flood(byte flags, int sequence, ushort stream, int step = 1, int first = 0)
+    {
+        var packet = new byte[12 + 50 * 20];
+        (packet[0], packet[7]) = (60, 1);
+        for (var i = 0; i < 50; i++)
+        {
+            var chunk = packet.AsSpan(12 + i * 20);
+            (chunk[1], chunk[3]) = (flags, 17);
+            BinaryPrimitives.WriteInt32BigEndian(chunk[4..], first + i * step);
+            BinaryPrimitives.WriteUInt16BigEndian(chunk[8..], stream);
+            BinaryPrimitives.WriteUInt16BigEndian(chunk[10..], (ushort)(sequence + i));
+            BinaryPrimitives.WriteInt32BigEndian(chunk[12..], 51);
+        }
+
+        return packet;
     }
 
     private static byte[] Stun(IPEndPoint address)

@@ -33,6 +33,9 @@ public readonly ref struct EncodedFrame
     /// <summary>Colour as signalled beside the stream (RTP header extension); null when nothing was signalled.</summary>
     public ColourSpace? Colour { get; init; }
 
-    /// <summary>Receive side: <see cref="TimeProvider.GetTimestamp"/> when the last packet of the frame was here.</summary>
+    /// <summary>
+    /// <see cref="TimeProvider.GetTimestamp"/> when the last packet of the frame was here; on the way out, of the input that the picture was
+    /// made of, 0 for none: players keep sound and picture together by it.
+    /// </summary>
     public long Arrived { get; init; }
 }

@@ -103,6 +103,8 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
         if (!encoder.TryEncode(frame, key, stamp, out var coded))
             return false;
         Coded++;
+        // Sound passes at once, the picture after its step: the reports that bind the two must speak of when the input came.
+        coded = coded with { Arrived = frame.Time.Arrived };
         var sent = false;
         foreach (var receiver in receivers)
         {

@@ -34,6 +34,7 @@ internal sealed class CongestionControl
     private long _oneWayTurned;
     private int _beforeOutage;
     private double _outageRate;
+    private long _lastTick;
     private long _remb = long.MaxValue;
 
     private struct Sent
@@ -172,9 +173,11 @@ internal sealed class CongestionControl
         }
     }
 
-    /// <summary>Does what time alone brings about; called about every 10 ms.</summary>
+    /// <summary>Does what time alone brings about; called every few milliseconds.</summary>
     public void Tick(long roundTrip, long now)
     {
+        var elapsed = _lastTick == 0 ? 0 : now - _lastTick;
+        _lastTick = now;
         if (!_feedback)
         {
             return;
@@ -183,7 +186,7 @@ internal sealed class CongestionControl
         var patience = Math.Max(OutageAfter, 4 * roundTrip);
         if (_lastFeedback != 0 && _lastSent > _lastFeedback + patience / 2 && now - _lastFeedback > patience)
         {
-            BeginOrDeepenOutage();
+            BeginOrDeepenOutage(elapsed);
         }
 
         if (_probe.Rate != 0 && _probe.Started != 0 && now - _probe.Started > 1_000_000)
@@ -229,7 +232,7 @@ internal sealed class CongestionControl
         }
     }
 
-    private void BeginOrDeepenOutage()
+    private void BeginOrDeepenOutage(long elapsed)
     {
         if (!Outage)
         {
@@ -239,7 +242,7 @@ internal sealed class CongestionControl
         }
 
         // Half of it each 0.7 s: what is sent into a dead or choked path only makes its queue longer.
-        _outageRate = Math.Max(_min, _outageRate * Math.Pow(0.5, 0.01 / 0.7));
+        _outageRate = Math.Max(_min, _outageRate * Math.Pow(0.5, elapsed / 0.7e6));
         Settle();
     }
 

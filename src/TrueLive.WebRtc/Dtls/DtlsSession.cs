@@ -45,7 +45,7 @@ internal sealed class DtlsSession
     /// <summary>Datagrams that the handshake has not taken yet.</summary>
     public int Waiting => _queue.Count;
 
-    /// <summary>Runs the handshake on a thread of its own, which calls <paramref name="ended"/> exactly once.</summary>
+    /// <summary>Runs the handshake on a thread of its own, which calls <paramref name="ended"/> exactly once; it must not throw.</summary>
     public void Start(HandshakeEnded ended)
     {
         _started = true;
@@ -155,9 +155,10 @@ internal sealed class DtlsSession
                 keys = server.Keys;
             }
         }
-        catch (IOException e)
+        catch (Exception e)
         {
-            error = e;
+            // The library has no list of what it throws on a hostile handshake, and an exception that leaves a thread ends the process.
+            (transport, keys, error) = (null, null, e as IOException ?? new IOException(e.Message, e));
         }
 
         ended(transport, keys, error);

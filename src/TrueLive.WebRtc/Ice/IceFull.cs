@@ -55,7 +55,8 @@ internal sealed class IceFull : IceAgent
     {
         base.Restart(local, remote);
         _pairs.Clear();
-        (_nominated, _firstValid) = (null, 0);
+        // The way in use stays, but belongs to no pair: a selected one would keep the new ones from being checked, and go unchecked itself.
+        (_nominated, _selected, _firstValid) = (null, null, 0);
     }
 
     /// <inheritdoc/>

@@ -14,14 +14,20 @@ internal sealed class NackTracker
     // After an outage what is missing is too old to be shown; a slow stream that lost a packet or two is not an outage.
     private const long OutageTime = 1_000_000;
     private const int OutageLoss = 16;
+    private const double HalfLife = 14e6;
     private long _highest;
     private long _lastArrived;
+    private long _relaxed;
+    private long _roundTrip;
     private double _reorderDelay;
 
     private record struct Missing(long Sequence, long Since, long FirstAsked, long Asked, int Tries);
 
     /// <summary>Round trip measured from request to repair, in microseconds; 0 before the first one.</summary>
     public long RoundTrip { get; private set; }
+
+    /// <summary>The far side repairs on the stream itself, so that a repair looks like a packet that was overtaken.</summary>
+    public bool RepairsInStream { get; set; }
 
     /// <summary>When the oldest hole was seen, in microseconds; <see cref="long.MaxValue"/> without holes.</summary>
     public long OldestSince => _missing.Count == 0 ? long.MaxValue : _missing[0].Since;
@@ -57,7 +63,7 @@ internal sealed class NackTracker
         {
             var hole = _missing[index];
             _missing.RemoveAt(index);
-            if (!repaired)
+            if (!repaired && !Answers(hole, now))
             {
                 _reorderDelay = Math.Max(_reorderDelay, Math.Min(1.1 * (now - hole.Since), MaxReorderDelay));
             }
@@ -92,6 +98,7 @@ internal sealed class NackTracker
     public int Due(Span<ushort> sequences, int maxTries, long roundTrip, long now)
     {
         var count = 0;
+        _roundTrip = roundTrip;
         var interval = roundTrip == 0 ? UnknownRoundTrip : Math.Max(20_000, roundTrip + 5_000);
         for (var i = 0; i < _missing.Count && count < sequences.Length; i++)
         {
@@ -108,8 +115,19 @@ internal sealed class NackTracker
         return count;
     }
 
-    /// <summary>Lets the caution about reordering fade; called about every 10 ms.</summary>
-    public void Relax() => _reorderDelay *= 0.9995;
+    /// <summary>Lets the caution about reordering fade, by half in 14 s; called every few milliseconds.</summary>
+    public void Relax(long now)
+    {
+        _reorderDelay *= Math.Pow(0.5, Math.Max(0, now - _relaxed) / HalfLife);
+        _relaxed = now;
+    }
+
+    // No answer can be faster than the round trip; what comes sooner was under way already.
+    private bool Answers(in Missing hole, long now)
+    {
+        var known = _roundTrip != 0 ? _roundTrip : RoundTrip;
+        return RepairsInStream && hole.Tries > 0 && now - hole.FirstAsked >= 0.7 * known;
+    }
 
     private int IndexOf(long sequence)
     {

@@ -45,8 +45,15 @@ internal sealed class ReceiveStatistics(int clockRate)
         _transit = transit;
     }
 
-    /// <summary>Notes the middle 32 bits of the NTP time of a sender report.</summary>
-    public void SenderReport(uint ntpMiddle, long now) => (_lastSenderReport, _lastSenderReportAt) = (ntpMiddle, now);
+    /// <summary>What the sender said last of its clocks; null before it did.</summary>
+    public SenderReport? LastSenderReport { get; private set; }
+
+    /// <summary>Notes the times of a sender report.</summary>
+    public void SenderReport(ulong ntp, uint rtpTime, long now)
+    {
+        (_lastSenderReport, _lastSenderReportAt) = (NtpTime.Middle(ntp), now);
+        LastSenderReport = new SenderReport(ntp, rtpTime);
+    }
 
     /// <summary>The report block for the time since the last call.</summary>
     public ReportBlock Report(uint ssrc, long now)

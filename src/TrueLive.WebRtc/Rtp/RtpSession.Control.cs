@@ -16,7 +16,7 @@ public sealed partial class RtpSession
     private long _nextTransportFeedback;
     private long _roundTrip;
     private double _sendLoss;
-    private long _lastAudioSent;
+    private long _lastAudioAt;
     private byte _firSent;
     private int _firReceived = -1;
 
@@ -30,7 +30,7 @@ public sealed partial class RtpSession
             case RtcpType.SenderReport:
                 if (packet.NtpTime != 0)
                 {
-                    StatisticsOf(packet.SenderSsrc)?.SenderReport(NtpTime.Middle(packet.NtpTime), now);
+                    StatisticsOf(packet.SenderSsrc)?.SenderReport(packet.NtpTime, packet.RtpTime, now);
                 }
 
                 ReceiveReports(packet, now);
@@ -229,13 +229,13 @@ public sealed partial class RtpSession
         var ntp = Ntp(now);
         if (_send is { PacketsSent: > 0 } send)
         {
-            writer.SenderReport(send.Ssrc, ntp, RtpNow(send.LastTimestamp, _lastVideoSent, 90_000, now), (uint)send.PacketsSent, (uint)send.PayloadBytesSent, reports);
+            writer.SenderReport(send.Ssrc, ntp, RtpNow(send.LastTimestamp, _lastVideoAt, 90_000, now), (uint)send.PacketsSent, (uint)send.PayloadBytesSent, reports);
             reports = default;
         }
 
         if (_audio is { PacketsSent: > 0 } sound)
         {
-            writer.SenderReport(sound.LocalSsrc, ntp, RtpNow(sound.LastTimestamp, _lastAudioSent, 48_000, now), (uint)sound.PacketsSent, (uint)sound.PayloadBytesSent, reports);
+            writer.SenderReport(sound.LocalSsrc, ntp, RtpNow(sound.LastTimestamp, _lastAudioAt, 48_000, now), (uint)sound.PacketsSent, (uint)sound.PayloadBytesSent, reports);
             reports = default;
         }
 
@@ -247,8 +247,9 @@ public sealed partial class RtpSession
         writer.SourceDescription(_localSsrc, _plan.CName);
     }
 
-    private static uint RtpNow(uint lastTimestamp, long lastSent, int clockRate, long now) =>
-        unchecked(lastTimestamp + (uint)((now - lastSent) * clockRate / 1_000_000));
+    // RFC 3550 section 6.4.1: the RTP time of the moment of the report. A frame's moment is when its input was here, whatever was done to it since.
+    private static uint RtpNow(uint lastTimestamp, long lastAt, int clockRate, long now) =>
+        unchecked(lastTimestamp + (uint)((now - lastAt) * clockRate / 1_000_000));
 
     private ulong Ntp(long now) => _startNtp + (ulong)((UInt128)(ulong)Math.Max(0, now) * (1UL << 32) / 1_000_000);
 }

@@ -7,7 +7,7 @@ namespace TrueLive.WebRtc.Rtp;
 
 /// <summary>
 /// The media of one peer, without sockets, threads or timers: RTP and RTCP go in and out as bytes, frames as
-/// <see cref="EncodedFrame"/>. The owner serialises all calls and calls <see cref="Tick"/> about every 10 ms. Every <c>now</c> is
+/// <see cref="EncodedFrame"/>. The owner serialises all calls and calls <see cref="Tick"/> every 5 to 10 ms. Every <c>now</c> is
 /// <see cref="TimeProvider.GetTimestamp"/> of the time provider given.
 /// </summary>
 public sealed partial class RtpSession : IDisposable
@@ -36,7 +36,7 @@ public sealed partial class RtpSession : IDisposable
     private bool _needKeyFrame = true;
     private bool _keyFrameAsked;
     private long _keyFrameSignalled = long.MinValue / 2;
-    private long _lastVideoSent;
+    private long _lastVideoAt;
     private long _lastFlush;
     private int _keyFrameBytes;
     private long _framesRefused;
@@ -136,7 +136,7 @@ public sealed partial class RtpSession : IDisposable
             _keyFrameBytes = frame.Data.Length;
         }
 
-        _lastVideoSent = micros;
+        _lastVideoAt = frame.Arrived != 0 ? Micros(frame.Arrived) : micros;
         Flush(micros);
         return true;
     }
@@ -167,9 +167,9 @@ public sealed partial class RtpSession : IDisposable
             return false;
         }
 
-        _lastAudioSent = Micros(now);
-        _audioRate.Add(_lastAudioSent, length);
-        Transmit(length, probe: false, _lastAudioSent);
+        _lastAudioAt = Micros(now);
+        _audioRate.Add(_lastAudioAt, length);
+        Transmit(length, _plan.Audio!.Extensions, probe: false, _lastAudioAt);
         return true;
     }
 
@@ -229,6 +229,8 @@ public sealed partial class RtpSession : IDisposable
         NacksReceived = _nacksReceived,
         KeyFrameRequestsReceived = _keyFrameRequestsReceived,
         PacketsIgnored = _packetsIgnored,
+        VideoSenderReport = _receive?.Statistics.LastSenderReport,
+        AudioSenderReport = _audio?.Statistics.LastSenderReport,
         AudioPacketsReceived = _audio?.Statistics.Received ?? 0,
         AudioPacketsSent = _audio?.PacketsSent ?? 0,
     };
@@ -267,10 +269,18 @@ public sealed partial class RtpSession : IDisposable
 
     private int TransmitNext(VideoSendStream send, bool probe, long now)
     {
+        if (send.TryTakeRepeat(out var sequence))
+        {
+            // Logged as sent under the number that it carries; a second one would be reported as missing.
+            var repeated = _callbacks.SendAgain?.Invoke(sequence) ?? 0;
+            _pacer.Sent(repeated);
+            return repeated;
+        }
+
         var length = send.WriteNext(_buffer, _transportSequence);
         if (length > 0)
         {
-            Transmit(length, probe, now);
+            Transmit(length, _plan.SendVideo!.Extensions, probe, now);
         }
 
         return length;
@@ -281,16 +291,21 @@ public sealed partial class RtpSession : IDisposable
         var length = send.WriteProbe(_buffer, _transportSequence);
         if (length > 0)
         {
-            Transmit(length, probe: true, now);
+            Transmit(length, _plan.SendVideo!.Extensions, probe: true, now);
         }
 
         return length;
     }
 
-    private void Transmit(int length, bool probe, long now)
+    private void Transmit(int length, ExtensionIds extensions, bool probe, long now)
     {
         _pacer.Sent(length);
-        _control.OnSent(_transportSequence++, length, probe, now);
+        // Only a packet that carries a number can be reported: of one that does not, the far side would report the number as missing.
+        if (extensions.TransportSequence != 0)
+        {
+            _control.OnSent(_transportSequence++, length, probe, now);
+        }
+
         _callbacks.SendRtp(_buffer, length);
     }
 

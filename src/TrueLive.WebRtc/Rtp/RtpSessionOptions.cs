@@ -28,6 +28,12 @@ public sealed record RtpSessionCallbacks
     /// <summary>Sends one RTP packet.</summary>
     public required RtpOut SendRtp { get; init; }
 
+    /// <summary>
+    /// Sends a packet of the video stream again, bit for bit, by its sequence number; returns its length, 0 when it is no longer there.
+    /// Only called where no retransmission stream was agreed on.
+    /// </summary>
+    public Func<ushort, int>? SendAgain { get; init; }
+
     /// <summary>Sends one compound RTCP packet.</summary>
     public required RtpOut SendRtcp { get; init; }
 
@@ -46,6 +52,11 @@ public sealed record RtpSessionCallbacks
     /// <summary>The far side ended its stream (RTCP BYE).</summary>
     public Action? Bye { get; init; }
 }
+
+/// <summary>One moment on two clocks of a sender (RFC 3550 section 6.4.1): streams of one sender are played together by it.</summary>
+/// <param name="NtpTime">Seconds since 1900, 32.32 fixed point.</param>
+/// <param name="RtpTime">RTP time of the stream.</param>
+public readonly record struct SenderReport(ulong NtpTime, uint RtpTime);
 
 /// <summary>What a session has done since its start; one immutable snapshot.</summary>
 public sealed record RtpSessionStats
@@ -118,6 +129,12 @@ public sealed record RtpSessionStats
 
     /// <summary>Packets that were malformed or belonged to no stream of the session.</summary>
     public long PacketsIgnored { get; init; }
+
+    /// <summary>What the far side said last of the clocks of its video; null before it did.</summary>
+    public SenderReport? VideoSenderReport { get; init; }
+
+    /// <summary>What the far side said last of the clocks of its audio; null before it did.</summary>
+    public SenderReport? AudioSenderReport { get; init; }
 
     /// <summary>Opus packets received.</summary>
     public long AudioPacketsReceived { get; init; }

@@ -92,10 +92,10 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     /// <summary>Asks for a key frame when <see cref="KeyFrameDue"/> next allows it.</summary>
     public void WantKeyFrame() => _keyFrameWanted = true;
 
-    /// <summary>Gives up on holes that were not repaired in time; called about every 10 ms.</summary>
+    /// <summary>Gives up on holes that were not repaired in time; called every few milliseconds.</summary>
     public void Tick(long roundTrip, long now)
     {
-        _nacks.Relax();
+        _nacks.Relax(now);
         if (_assembler is not { } assembler)
         {
             return;
@@ -194,6 +194,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         var extended = repaired ? _sequences.Peek(sequence) : _sequences.Unwrap(sequence);
         Repaired += repaired && _nacks.IsMissing(extended) ? 1 : 0;
         Bytes += payload.Length;
+        _nacks.RepairsInStream = _format?.RtxPayloadType is null;
         if (!_nacks.Arrived(extended, repaired, now))
         {
             _assembler.Reset();

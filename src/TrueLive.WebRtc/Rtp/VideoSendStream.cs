@@ -177,10 +177,29 @@ internal sealed class VideoSendStream : IDisposable
     public void AllowResends(int bitrate, long elapsed) =>
         _resendBudget = Math.Min(_resendBudget + bitrate * 0.5 / 8 * elapsed / 1e6, Math.Max(bitrate * 0.25 / 8, 6000));
 
-    /// <summary>Writes the next packet, retransmissions first, and returns its length; 0 when nothing is queued.</summary>
+    /// <summary>The next packet that must go out again as it was, since no retransmission stream was agreed on; false without one.</summary>
+    public bool TryTakeRepeat(out ushort sequence)
+    {
+        sequence = 0;
+        while (_format.RtxPayloadType is null && _resendBudget > 0 && _resends.TryDequeue(out var resend))
+        {
+            ref var slot = ref _ring.Find(resend);
+            if (!Unsafe.IsNullRef(ref slot))
+            {
+                Retransmitted++;
+                _resendBudget -= slot.Length;
+                sequence = (ushort)resend;
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Writes the next packet, retransmissions (RFC 4588) first, and returns its length; 0 when nothing is queued.</summary>
     public int WriteNext(Span<byte> packet, ushort transportSequence)
     {
-        while (_resendBudget > 0 && _resends.TryDequeue(out var resend))
+        while (_format.RtxPayloadType is not null && _resendBudget > 0 && _resends.TryDequeue(out var resend))
         {
             ref var slot = ref _ring.Find(resend);
             if (!Unsafe.IsNullRef(ref slot))
@@ -260,9 +279,9 @@ internal sealed class VideoSendStream : IDisposable
     private int Write(Span<byte> packet, ref PacketRing<Outgoing>.Slot slot, bool retransmission, ushort transportSequence)
     {
         var payload = PacketRing<Outgoing>.Used(ref slot);
-        if (retransmission && _format.RtxPayloadType is { } rtx)
+        if (retransmission)
         {
-            var header = _header.Write(packet, new(rtx, slot.Item.Marker, _rtxSequence++, slot.Item.Timestamp, _plan.LocalRtxSsrc, transportSequence, _lowDelay, slot.Item.Colour));
+            var header = _header.Write(packet, new(_format.RtxPayloadType!.Value, slot.Item.Marker, _rtxSequence++, slot.Item.Timestamp, _plan.LocalRtxSsrc, transportSequence, _lowDelay, slot.Item.Colour));
             BinaryPrimitives.WriteUInt16BigEndian(packet[header..], (ushort)slot.Sequence);
             payload.CopyTo(packet[(header + 2)..]);
             return header + 2 + payload.Length;

@@ -48,7 +48,9 @@ public sealed class SctpAssociation
     /// <summary>Largest message either way, in bytes.</summary>
     public const int MaxMessage = 256 << 10;
 
-    private const ushort Streams = 1024;
+    /// <summary>Streams each way, data channels at most (RFC 8832 section 6 numbers them from 0).</summary>
+    internal const ushort Streams = 1024;
+
     private static readonly TimeSpan CookieLife = TimeSpan.FromSeconds(60);
 
     private readonly SctpCallbacks _callbacks;
@@ -82,6 +84,11 @@ public sealed class SctpAssociation
     public SctpState State { get; private set; }
 
     internal uint LocalTag => _localTag;
+
+    internal uint NextTsn => _sender.NextTsn;
+
+    /// <summary>Bytes of the peer's that wait for their missing parts or their turn.</summary>
+    internal int Held => _receiver.Held;
 
     /// <summary>Bytes that were sent or wait, and are not acknowledged.</summary>
     public int Buffered => _sender.Buffered;
@@ -139,6 +146,8 @@ public sealed class SctpAssociation
                 return;
             first = false;
             Handle(chunk, now);
+            if (_receiver.TooLarge)
+                Abort();
             if (State == SctpState.Ended)
                 return;
         }

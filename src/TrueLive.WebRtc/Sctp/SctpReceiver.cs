@@ -7,33 +7,53 @@ internal readonly record struct SctpMessage(ushort Stream, uint Protocol, byte[]
 
 /// <summary>
 /// The receiving half: keeps what came out of order, says so in SACKs (RFC 9260 sections 3.3.4 and 6.2), puts fragments together and
-/// delivers ordered streams in order (6.5, 6.9). Holds at most <see cref="Window"/> bytes.
+/// delivers ordered streams in order (6.5, 6.6, 6.9). All that waits, fragments and whole messages alike, counts against
+/// <see cref="Window"/> with what it costs to keep it; work for a chunk does not grow with what waits.
 /// </summary>
 internal sealed class SctpReceiver
 {
     /// <summary>Receive buffer in bytes; what does not fit is dropped and comes again.</summary>
     public const int Window = 1 << 20;
 
-    private const int MaxGapBlocks = 64;
-    private const int MaxStreams = 4096;
+    /// <summary>What the objects around a fragment or a waiting message cost, in bytes: tiny ones would otherwise count as nothing.</summary>
+    public const int Overhead = 128;
 
+    private const int MaxGapBlocks = 64;
+    private const int MaxAhead = 1 << 16;
+
+    private readonly ReceivedTsns _received = new();
     private readonly SortedDictionary<long, Fragment> _fragments = [];
-    private readonly SortedSet<long> _beyond = [];
+
+    // Neighbouring fragments of one message, found by either end: putting a message together never walks over what has come before.
+    private readonly Dictionary<long, Run> _byFirst = [];
+    private readonly Dictionary<long, Run> _byLast = [];
     private readonly Dictionary<ushort, Inbound> _streams = [];
     private readonly Queue<SctpMessage> _ready = new();
-    private long _cumulative;
-    private int _held;
-    private int _duplicates;
 
     /// <summary>A SACK is due.</summary>
     public bool SackDue { get; private set; }
 
+    /// <summary>The far side has sent a message beyond what it was told that we take (RFC 8841 section 6).</summary>
+    public bool TooLarge { get; private set; }
+
     /// <summary>Everything up to here has arrived; unwrapped.</summary>
-    public uint Cumulative => (uint)_cumulative;
+    public uint Cumulative => (uint)_received.Cumulative;
 
-    private int Free => Math.Max(0, Window - _held);
+    /// <summary>What waits here for its missing parts or its turn, in bytes, <see cref="Overhead"/> included.</summary>
+    public int Held { get; private set; }
 
-    public void Begin(uint initialTsn) => _cumulative = initialTsn - 1L;
+    private int Free => Math.Max(0, Window - Held);
+
+    public void Begin(uint initialTsn)
+    {
+        _received.Begin(initialTsn - 1L);
+        _fragments.Clear();
+        _byFirst.Clear();
+        _byLast.Clear();
+        _streams.Clear();
+        _ready.Clear();
+        Held = 0;
+    }
 
     public void Receive(byte flags, ReadOnlySpan<byte> value)
     {
@@ -41,20 +61,26 @@ internal sealed class SctpReceiver
             return;
         SackDue = true;
         var tsn = Unwrap(BinaryPrimitives.ReadUInt32BigEndian(value));
-        var data = value[12..];
-        if (tsn <= _cumulative || _beyond.Contains(tsn))
-        {
-            _duplicates++;
+        var cost = value.Length - 12 + Overhead;
+        if (tsn - _received.Cumulative > MaxAhead || _received.Contains(tsn))
             return;
-        }
-        // The next expected fragment is always taken, or a full buffer could never empty.
-        if (tsn - _cumulative > 1 << 16 || (data.Length > Free && tsn != _cumulative + 1) || _held > Window + (1 << 18))
+        // The next expected fragment is always taken, or a full buffer could never empty: what waits before it is less than one message.
+        if (cost > Free && (tsn != _received.Cumulative + 1 || Held > Window + 2 * SctpAssociation.MaxMessage))
             return;
-        _beyond.Add(tsn);
-        Advance();
-        _fragments[tsn] = new Fragment(BinaryPrimitives.ReadUInt16BigEndian(value[4..]), BinaryPrimitives.ReadUInt16BigEndian(value[6..]), BinaryPrimitives.ReadUInt32BigEndian(value[8..]), flags, data.ToArray());
-        _held += data.Length;
-        Assemble(tsn);
+        if (!_received.Add(tsn))
+            return;
+        var stream = BinaryPrimitives.ReadUInt16BigEndian(value[4..]);
+        // Section 6.5: data of a stream that was not agreed on is acknowledged and thrown away.
+        if (stream >= SctpAssociation.Streams)
+            return;
+        var fragment = new Fragment(stream, BinaryPrimitives.ReadUInt16BigEndian(value[6..]), BinaryPrimitives.ReadUInt32BigEndian(value[8..]), flags, value[12..].ToArray());
+        _fragments[tsn] = fragment;
+        Held += cost;
+        var run = Join(tsn, fragment);
+        if (run.Bytes > SctpAssociation.MaxMessage)
+            TooLarge = true;
+        else if (run.Begins && run.Ends)
+            Assemble(run);
     }
 
     /// <summary>RFC 3758 section 3.6: the sender has given up everything up to a point.</summary>
@@ -64,118 +90,113 @@ internal sealed class SctpReceiver
             return;
         SackDue = true;
         var to = Unwrap(BinaryPrimitives.ReadUInt32BigEndian(value));
-        if (to <= _cumulative || to - _cumulative > 1 << 16)
+        if (to <= _received.Cumulative || to - _received.Cumulative > MaxAhead)
             return;
         foreach (var (tsn, fragment) in _fragments.TakeWhile(f => f.Key <= to).ToArray())
         {
-            _held -= fragment.Data.Length;
+            Held -= fragment.Data.Length + Overhead;
             _fragments.Remove(tsn);
+            // The rest of a message whose head is gone stays a run that never ends, until the sender gives that up too.
+            if (_byFirst.Remove(tsn, out var run))
+                _byLast.Remove(run.Last);
         }
-        _beyond.RemoveWhere(t => t <= to);
-        _cumulative = to;
-        Advance();
+        _received.Forward(to);
         for (var rest = value[4..]; rest.Length >= 4; rest = rest[4..])
         {
-            if (Stream(BinaryPrimitives.ReadUInt16BigEndian(rest)) is not { } stream)
-                continue;
-            var skipped = (ushort)(BinaryPrimitives.ReadUInt16BigEndian(rest[2..]) + 1);
-            if ((short)(skipped - stream.Next) > 0)
-            {
-                foreach (var old in stream.Waiting.Keys.Where(k => (short)(k - skipped) < 0).ToArray())
-                    stream.Waiting.Remove(old);
-                stream.Next = skipped;
-                Deliver(stream);
-            }
+            if (Stream(BinaryPrimitives.ReadUInt16BigEndian(rest)) is { } stream)
+                Skip(stream, (ushort)(BinaryPrimitives.ReadUInt16BigEndian(rest[2..]) + 1));
         }
     }
 
     /// <summary>The next whole message, in the order of its stream.</summary>
     public bool TryTake(out SctpMessage message) => _ready.TryDequeue(out message);
 
-    /// <summary>A stream begins again at zero (RFC 6525).</summary>
-    public void ResetStream(ushort stream) => _streams.Remove(stream);
+    /// <summary>A stream begins again at zero (RFC 6525 section 5.2.2).</summary>
+    public void ResetStream(ushort id)
+    {
+        if (!_streams.Remove(id, out var stream))
+            return;
+        foreach (var message in stream.Waiting.Values)
+            Held -= message.Data.Length + Overhead;
+    }
 
     public void WriteSack(SctpPacketWriter writer)
     {
         SackDue = false;
-        Span<(ushort Start, ushort End)> gaps = stackalloc (ushort, ushort)[MaxGapBlocks];
-        var count = 0;
-        long start = -1, last = -1;
-        foreach (var tsn in _beyond)
-        {
-            if (tsn - _cumulative > ushort.MaxValue)
-                break;
-            if (start >= 0 && tsn == last + 1)
-            {
-                last = tsn;
-                continue;
-            }
-            if (start >= 0 && count < MaxGapBlocks)
-                gaps[count++] = ((ushort)(start - _cumulative), (ushort)(last - _cumulative));
-            (start, last) = (tsn, tsn);
-        }
-        if (start >= 0 && count < MaxGapBlocks)
-            gaps[count++] = ((ushort)(start - _cumulative), (ushort)(last - _cumulative));
-        var value = writer.Chunk(SctpChunkType.Sack, 0, 12 + count * 4);
+        var cumulative = _received.Cumulative;
+        var gaps = _received.Beyond;
+        gaps = gaps[..Math.Min(gaps.Length, MaxGapBlocks)];
+        var value = writer.Chunk(SctpChunkType.Sack, 0, 12 + gaps.Length * 4);
         BinaryPrimitives.WriteUInt32BigEndian(value, Cumulative);
         BinaryPrimitives.WriteUInt32BigEndian(value[4..], (uint)Free);
-        BinaryPrimitives.WriteUInt16BigEndian(value[8..], (ushort)count);
-        _duplicates = 0;
-        for (var i = 0; i < count; i++)
+        BinaryPrimitives.WriteUInt16BigEndian(value[8..], (ushort)gaps.Length);
+        for (var i = 0; i < gaps.Length; i++)
         {
-            BinaryPrimitives.WriteUInt16BigEndian(value[(12 + i * 4)..], gaps[i].Start);
-            BinaryPrimitives.WriteUInt16BigEndian(value[(14 + i * 4)..], gaps[i].End);
+            BinaryPrimitives.WriteUInt16BigEndian(value[(12 + i * 4)..], (ushort)(gaps[i].First - cumulative));
+            BinaryPrimitives.WriteUInt16BigEndian(value[(14 + i * 4)..], (ushort)Math.Min(gaps[i].Last - cumulative, ushort.MaxValue));
         }
     }
 
-    private void Advance()
+    /// <summary>Makes the fragment a run, together with its neighbours of the same message (section 6.9).</summary>
+    private Run Join(long tsn, Fragment fragment)
     {
-        while (_beyond.Count > 0 && _beyond.Min == _cumulative + 1)
+        var run = new Run(tsn, tsn, fragment.Data.Length, fragment.Begins, fragment.Ends);
+        if (!run.Begins && _byLast.TryGetValue(tsn - 1, out var before) && !before.Ends)
         {
-            _beyond.Remove(_cumulative + 1);
-            _cumulative++;
+            _byLast.Remove(before.Last);
+            run = new Run(before.First, run.Last, before.Bytes + run.Bytes, before.Begins, run.Ends);
         }
+        if (!run.Ends && _byFirst.TryGetValue(tsn + 1, out var after) && !after.Begins)
+        {
+            _byFirst.Remove(after.First);
+            run = new Run(run.First, after.Last, run.Bytes + after.Bytes, run.Begins, after.Ends);
+        }
+        _byFirst[run.First] = _byLast[run.Last] = run;
+        return run;
     }
 
-    private void Assemble(long tsn)
+    private void Assemble(Run run)
     {
-        var first = tsn;
-        while (!_fragments[first].Begins)
-        {
-            if (!_fragments.ContainsKey(first - 1))
-                return;
-            first--;
-        }
-        var last = tsn;
-        while (!_fragments[last].Ends)
-        {
-            if (!_fragments.ContainsKey(last + 1))
-                return;
-            last++;
-        }
-        var head = _fragments[first];
-        var size = 0;
-        for (var t = first; t <= last; t++)
-            size += _fragments[t].Data.Length;
-        var data = new byte[size];
+        _byFirst.Remove(run.First);
+        _byLast.Remove(run.Last);
+        var head = _fragments[run.First];
+        var data = new byte[run.Bytes];
         var at = 0;
-        for (var t = first; t <= last; t++)
+        for (var tsn = run.First; tsn <= run.Last; tsn++)
         {
-            var part = _fragments[t].Data;
-            part.CopyTo(data, at);
-            at += part.Length;
-            _fragments.Remove(t);
+            _fragments.Remove(tsn, out var part);
+            part!.Data.CopyTo(data, at);
+            at += part.Data.Length;
+            Held -= part.Data.Length + Overhead;
         }
-        _held -= size;
         var message = new SctpMessage(head.Stream, head.Protocol, data);
         if (head.Unordered)
         {
             _ready.Enqueue(message);
             return;
         }
-        if (Stream(head.Stream) is not { } stream || (short)(head.Sequence - stream.Next) < 0 || stream.Waiting.Count > 1 << 14)
+        var stream = Stream(head.Stream)!;
+        if ((short)(head.Sequence - stream.Next) < 0 || !stream.Waiting.TryAdd(head.Sequence, message))
             return;
-        stream.Waiting[head.Sequence] = message;
+        Held += data.Length + Overhead;
+        Deliver(stream);
+    }
+
+    private void Skip(Inbound stream, ushort next)
+    {
+        var distance = (short)(next - stream.Next);
+        if (distance <= 0)
+            return;
+        // Whichever is shorter: a chunk may name a stream many times.
+        var passed = distance <= stream.Waiting.Count
+            ? Enumerable.Range(stream.Next, distance).Select(n => (ushort)n)
+            : [.. stream.Waiting.Keys.Where(k => (short)(k - next) < 0)];
+        foreach (var sequence in passed)
+        {
+            if (stream.Waiting.Remove(sequence, out var message))
+                Held -= message.Data.Length + Overhead;
+        }
+        stream.Next = next;
         Deliver(stream);
     }
 
@@ -183,6 +204,7 @@ internal sealed class SctpReceiver
     {
         while (stream.Waiting.Remove(stream.Next, out var message))
         {
+            Held -= message.Data.Length + Overhead;
             _ready.Enqueue(message);
             stream.Next++;
         }
@@ -190,12 +212,16 @@ internal sealed class SctpReceiver
 
     private Inbound? Stream(ushort id)
     {
-        if (!_streams.TryGetValue(id, out var stream) && _streams.Count < MaxStreams)
+        if (id >= SctpAssociation.Streams)
+            return null;
+        if (!_streams.TryGetValue(id, out var stream))
             _streams[id] = stream = new Inbound();
         return stream;
     }
 
-    private long Unwrap(uint tsn) => _cumulative + (int)(tsn - (uint)_cumulative);
+    private long Unwrap(uint tsn) => _received.Cumulative + (int)(tsn - (uint)_received.Cumulative);
+
+    private readonly record struct Run(long First, long Last, int Bytes, bool Begins, bool Ends);
 
     private sealed class Inbound
     {

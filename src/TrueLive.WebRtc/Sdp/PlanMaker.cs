@@ -54,7 +54,14 @@ internal sealed class PlanMaker(SessionDescription session, MediaPreferences pre
         RequireMux(section);
         var theirs = SectionReading.Direction(session, section);
         var receives = preferences.ReceiveVideo && _receive is null && theirs.HasFlag(MediaDirection.Send);
-        var sends = preferences.SendVideo && _send is null && theirs.HasFlag(MediaDirection.Receive);
+        // RFC 6184 section 6.2: single NAL unit mode has no fragments, and an encoder makes slices above the packet size. It can only be read.
+        var fragments = formats[0].PacketizationMode == 1;
+        var sends = preferences.SendVideo && _send is null && theirs.HasFlag(MediaDirection.Receive) && fragments;
+        if (!receives && !fragments)
+        {
+            return null;
+        }
+
         var plan = new VideoPlan
         {
             Mid = section.Attribute("mid") ?? "",

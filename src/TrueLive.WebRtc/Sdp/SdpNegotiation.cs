@@ -31,7 +31,7 @@ public static class SdpNegotiation
         var accepted = session.Media.Where((_, i) => sections[i] is not null).ToList();
         if (accepted.Count == 0)
         {
-            throw new SdpException("nothing in the offer can be carried: video must be H264 (baseline to high) or VP8, audio opus/48000/2, data UDP/DTLS/SCTP webrtc-datachannel");
+            throw new SdpException("nothing in the offer can be carried: video must be H264 (baseline to high; packetization-mode 1 to be sent) or VP8, audio opus/48000/2, data UDP/DTLS/SCTP webrtc-datachannel");
         }
 
         var carrier = accepted[0];

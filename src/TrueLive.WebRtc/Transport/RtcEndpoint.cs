@@ -83,7 +83,7 @@ public sealed class RtcEndpoint : IDisposable
     public int Port => _udp.Local.Port;
 
     /// <summary>Connections that are open.</summary>
-    public int Count => _byUfrag.Count;
+    public int Count => _peers.Length;
 
     /// <summary>Datagrams from addresses that no peer has shown.</summary>
     public long StrangeDatagrams => Interlocked.Read(ref _strange);
@@ -126,7 +126,7 @@ public sealed class RtcEndpoint : IDisposable
     /// <summary>Closes all connections and the port.</summary>
     public void Dispose()
     {
-        foreach (var peer in _byUfrag.Values)
+        foreach (var peer in _peers)
             peer.Close("The endpoint was closed.");
         _stop.Cancel();
         _udp.Dispose();
@@ -149,7 +149,7 @@ public sealed class RtcEndpoint : IDisposable
         lock (_byUfrag)
         {
             _byUfrag[ufrag] = peer;
-            _peers = [.. _byUfrag.Values];
+            ListPeers();
         }
     }
 
@@ -158,9 +158,12 @@ public sealed class RtcEndpoint : IDisposable
         lock (_byUfrag)
         {
             _byUfrag.TryRemove(ufrag, out _);
-            _peers = [.. _byUfrag.Values];
+            ListPeers();
         }
     }
+
+    // A restart of ICE gives a peer a second fragment for a while; it is still one peer.
+    private void ListPeers() => _peers = [.. _byUfrag.Values.Distinct()];
 
     internal void Bind(SocketAddress address, PeerConnection peer) => _byAddress[address] = peer;
 
@@ -184,7 +187,7 @@ public sealed class RtcEndpoint : IDisposable
 
     private void Admit()
     {
-        if (_byUfrag.Count >= _options.MaxPeers)
+        if (_peers.Length >= _options.MaxPeers)
             throw new InvalidOperationException($"The endpoint holds {_options.MaxPeers} connections.");
     }
 
@@ -213,7 +216,7 @@ public sealed class RtcEndpoint : IDisposable
         catch (Exception error) when (peer is not null)
         {
             // The thread serves all connections: a fault of one ends that one.
-            peer.Close($"The connection failed: {error.Message}");
+            peer.Fail(error);
         }
     }
 
@@ -244,21 +247,30 @@ public sealed class RtcEndpoint : IDisposable
 
     private void Received(Span<byte> datagram, TcpRoute route)
     {
+        PeerConnection? peer = null;
+        try
+        {
+            Deliver(datagram, route, ref peer);
+        }
+        catch (Exception error) when (peer is not null)
+        {
+            peer.Fail(error);
+        }
+    }
+
+    private void Deliver(Span<byte> datagram, TcpRoute route, ref PeerConnection? peer)
+    {
+        peer = route.Owner;
         if (StunMessage.LooksLikeStun(datagram))
         {
-            if (StunMessage.TryParse(datagram, out var message) && (route.Owner ?? FindByUfrag(message.Username)) is { } peer)
-                peer.ReceiveCheck(message, route);
+            if (!StunMessage.TryParse(datagram, out var message))
+                return;
+            peer ??= FindByUfrag(message.Username);
+            peer?.ReceiveCheck(message, route);
         }
-        else if (route.Owner is { } owner)
+        else if (peer is not null)
         {
-            try
-            {
-                owner.Receive(datagram);
-            }
-            catch (Exception error)
-            {
-                owner.Close($"The connection failed: {error.Message}");
-            }
+            peer.Receive(datagram);
         }
         else
         {
@@ -289,7 +301,7 @@ public sealed class RtcEndpoint : IDisposable
         catch (Exception error)
         {
             // As on the reading thread: a fault of one connection ends that one.
-            peer.Close($"The connection failed: {error.Message}");
+            peer.Fail(error);
         }
     }
 }

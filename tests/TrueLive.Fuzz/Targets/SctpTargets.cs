@@ -6,29 +6,79 @@ namespace TrueLive.Fuzz.Targets;
 /// <summary>What a peer can send through DTLS: SCTP packets, and messages of the channel handshake.</summary>
 internal static class SctpTargets
 {
-    /// <summary>Packets into a connected association, with checksum and tag put right, as a hostile peer would.</summary>
+    private const byte OurPort = 5000 >> 8;
+    private const int MostHeld = SctpReceiver.Window + 2 * SctpAssociation.MaxMessage + (64 << 10);
+
+    /// <summary>
+    /// Packets into a connected association, with checksum, tag and transmission sequence numbers put right, as a hostile peer would: the
+    /// numbers in the input count from the start of the association. A first byte other than that of our port says how often the packet
+    /// goes on, with numbers that go on as well: floods need not be long to be written down.
+    /// </summary>
     public static void Packets(ReadOnlySpan<byte> input)
     {
         var link = new Link();
         foreach (var packet in FuzzTarget.Packets(input))
         {
-            if (packet.Length >= 12)
+            var times = packet.Length == 0 || packet[0] == OurPort ? 1 : Math.Min((int)packet[0], 64);
+            // Tag 0 belongs to INIT.
+            if (packet.Length >= 12 && BinaryPrimitives.ReadUInt32BigEndian(packet.AsSpan(4)) != 0)
             {
-                // Tag 0 belongs to INIT.
-                if (BinaryPrimitives.ReadUInt32BigEndian(packet.AsSpan(4)) != 0)
-                {
-                    BinaryPrimitives.WriteUInt32BigEndian(packet.AsSpan(4), link.Server.Association.LocalTag);
-                }
-
-                BinaryPrimitives.WriteUInt32LittleEndian(packet.AsSpan(8), 0);
-                BinaryPrimitives.WriteUInt32LittleEndian(packet.AsSpan(8), Crc32c.Compute(packet));
+                BinaryPrimitives.WriteUInt32BigEndian(packet.AsSpan(4), link.Server.Association.LocalTag);
             }
 
-            link.Server.Association.Receive(packet, link.Now);
-            link.Deliver();
+            var chunks = Renumber(packet, link.ClientTsn, link.ServerTsn, 0);
+            for (; times > 0; times--)
+            {
+                if (packet.Length >= 12)
+                {
+                    BinaryPrimitives.WriteUInt32LittleEndian(packet.AsSpan(8), 0);
+                    BinaryPrimitives.WriteUInt32LittleEndian(packet.AsSpan(8), Crc32c.Compute(packet));
+                }
+
+                link.Server.Association.Receive(packet, link.Now);
+                link.Deliver();
+                Renumber(packet, (uint)chunks, 0, (ushort)chunks);
+                if (link.Server.Association.Held > MostHeld)
+                {
+                    throw new InvalidOperationException($"{link.Server.Association.Held} bytes wait");
+                }
+            }
         }
 
         link.Wait();
+    }
+
+    /// <summary>Moves the numbers that count from the start of an association; returns how many DATA chunks there are.</summary>
+    internal static int Renumber(Span<byte> packet, uint client, uint server, ushort sequence)
+    {
+        var data = 0;
+        for (var at = 12; at + 12 <= packet.Length;)
+        {
+            var length = BinaryPrimitives.ReadUInt16BigEndian(packet[(at + 2)..]);
+            switch ((SctpChunkType)packet[at])
+            {
+                case SctpChunkType.Data:
+                    data++;
+                    Move(packet.Slice(at + 4, 4), client);
+                    BinaryPrimitives.WriteUInt16BigEndian(packet[(at + 10)..], (ushort)(BinaryPrimitives.ReadUInt16BigEndian(packet[(at + 10)..]) + sequence));
+                    break;
+                case SctpChunkType.ForwardTsn:
+                    Move(packet.Slice(at + 4, 4), client);
+                    break;
+                case SctpChunkType.Sack:
+                    Move(packet.Slice(at + 4, 4), server);
+                    break;
+                case SctpChunkType.Reconfig:
+                    Move(packet.Slice(at + 8, 4), client);
+                    break;
+            }
+
+            at += Math.Max(4, (length + 3) & ~3);
+        }
+
+        return data;
+
+        static void Move(Span<byte> number, uint by) => BinaryPrimitives.WriteUInt32BigEndian(number, BinaryPrimitives.ReadUInt32BigEndian(number) + by);
     }
 
     /// <summary>Messages on stream 0 and up: first byte the stream, second the payload protocol, the rest the message.</summary>
@@ -57,6 +107,7 @@ internal static class SctpTargets
         {
             Client = new DataChannels(new object(), true, p => Put(true, p), _ => { }, TimeProvider.System);
             Server = new DataChannels(new object(), false, p => Put(false, p), c => c.MessageReceived = (channel, data, isText) => channel.Send("ok"), TimeProvider.System);
+            (ClientTsn, ServerTsn) = (Client.Association.NextTsn, Server.Association.NextTsn);
             Client.Association.Connect(Now);
             Deliver();
             if (Server.Association.State != SctpState.Established)
@@ -68,6 +119,11 @@ internal static class SctpTargets
         public DataChannels Client { get; }
 
         public DataChannels Server { get; }
+
+        /// <summary>The number of the first DATA chunk of each side.</summary>
+        public uint ClientTsn { get; }
+
+        public uint ServerTsn { get; }
 
         public long Now { get; private set; } = 1;
 

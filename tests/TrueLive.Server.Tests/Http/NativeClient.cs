@@ -30,6 +30,12 @@ internal sealed class NativeClient : IAsyncDisposable
     /// <summary>Numbers painted into the pictures that came back, in order.</summary>
     public List<int> Numbers { get; } = [];
 
+    /// <summary>Opus packets that came back.</summary>
+    public ConcurrentQueue<byte[]> Sound { get; } = new();
+
+    /// <summary>RTP stamps of the pictures sent, and when.</summary>
+    public ConcurrentQueue<(uint Stamp, long At)> Stamps { get; } = new();
+
     public ConcurrentQueue<JsonNode> Messages { get; } = new();
 
     public DataChannel? Channel { get; private set; }
@@ -41,6 +47,7 @@ internal sealed class NativeClient : IAsyncDisposable
             url, key, new MediaPreferences { Codecs = [codec], SendVideo = sends, ReceiveVideo = receives }, new PeerOptions
             {
                 VideoReceived = (in EncodedFrame f) => client._coded.Enqueue((f.Data.ToArray(), f.Codec, f.KeyFrame, f.RtpTime)),
+                AudioReceived = (opus, _) => client.Sound.Enqueue(opus.ToArray()),
                 KeyFrameRequested = () => client._key = true,
             }, TimeProvider.System, TestContext.Current.CancellationToken);
         if (sends)
@@ -125,7 +132,9 @@ internal sealed class NativeClient : IAsyncDisposable
             {
                 using var frame = (await scene.ReadAsync(_stop.Token))!;
                 var key = _key;
-                if (Whip.Peer.CanSendVideo && encoder.TryEncode(frame, key, (uint)Math.Round(frame.Time.Captured.TotalSeconds * 90_000), out var coded) && Whip.Peer.SendVideo(coded) && key)
+                var stamp = (uint)Math.Round(frame.Time.Captured.TotalSeconds * 90_000);
+                Stamps.Enqueue((stamp, TimeProvider.System.GetTimestamp()));
+                if (Whip.Peer.CanSendVideo && encoder.TryEncode(frame, key, stamp, out var coded) && Whip.Peer.SendVideo(coded) && key)
                     _key = false;
             }
         }

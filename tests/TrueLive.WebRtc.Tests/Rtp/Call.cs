@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Microsoft.Extensions.Time.Testing;
 using TrueLive.Core.Frames;
 using TrueLive.WebRtc.Rtp;
@@ -11,13 +12,14 @@ internal sealed class Call : IDisposable
     private static readonly TransportDescription Transport = new() { IceUfrag = "abcd", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 00:11" };
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
     private readonly Dictionary<uint, (int Number, byte[] Data, long At)> _sent = [];
+    private readonly Dictionary<ulong, byte[]> _bySequence = [];
     private readonly VideoCodec _codec;
     private readonly int _keyFactor;
     private int _number;
     private bool _keyFrameWanted;
     private long _sinceTick;
 
-    public Call(VideoCodec codec = VideoCodec.H264, int seed = 1, RtpSessionOptions? options = null, int slices = 1, int keyFactor = 6)
+    public Call(VideoCodec codec = VideoCodec.H264, int seed = 1, RtpSessionOptions? options = null, int slices = 1, int keyFactor = 6, Func<MediaPlan, MediaPlan>? agree = null)
     {
         _codec = codec;
         Slices = slices;
@@ -28,10 +30,12 @@ internal sealed class Call : IDisposable
         var offer = new SdpOffer(preferences, Transport);
         var bobPlan = SdpNegotiation.Answer(offer.Text, preferences, Transport, out var answer);
         var alicePlan = offer.Complete(answer);
+        (alicePlan, bobPlan) = agree is null ? (alicePlan, bobPlan) : (agree(alicePlan), agree(bobPlan));
         AliceSsrc = alicePlan.SendVideo!.LocalSsrc;
         Alice = new RtpSession(alicePlan, new RtpSessionCallbacks
         {
             SendRtp = (b, n) => Send(Up, b, n, false),
+            SendAgain = SendAgain,
             SendRtcp = (b, n) => Send(Up, b, n, true),
             AudioReceived = (opus, _) => AudioAtAlice += opus.Length,
             KeyFrameRequested = () => { _keyFrameWanted = true; KeyFrameRequests++; },
@@ -56,10 +60,16 @@ internal sealed class Call : IDisposable
     public Impairment Down { get; }
     public int Slices { get; }
 
+    /// <summary>Time between ticks in microseconds.</summary>
+    public long TickInterval { get; init; } = 5_000;
+
     /// <summary>Bitrate of the made-up encoder, bit/s.</summary>
     public long Encoder { get; set; }
     public int AudioAtAlice { get; private set; }
     public int AudioAtBob { get; private set; }
+
+    /// <summary>Packets sent again as they were.</summary>
+    public int Repeats { get; private set; }
     public int KeyFrameRequests { get; private set; }
     public int KeyFramesSent { get; private set; }
     public int FramesOffered { get; private set; }
@@ -84,7 +94,7 @@ internal sealed class Call : IDisposable
             }
 
             Deliver();
-            if ((_sinceTick += 1000) >= 10_000)
+            if ((_sinceTick += 1000) >= TickInterval)
             {
                 _sinceTick = 0;
                 Alice.Tick(Ticks);
@@ -157,9 +167,22 @@ internal sealed class Call : IDisposable
     private void Send(Impairment path, Span<byte> buffer, int length, bool rtcp)
     {
         Assert.True(buffer.Length >= length + RtpSession.Headroom);
+        if (path == Up && !rtcp && !_bySequence.TryAdd(BinaryPrimitives.ReadUInt64BigEndian(buffer[4..]) << 16 ^ BinaryPrimitives.ReadUInt16BigEndian(buffer[2..]), buffer[..length].ToArray()))
+        {
+            Wrong.Add($"a packet index was used twice at {Now}");
+        }
+
         path.Send(buffer[..length], rtcp, Now);
         // What SRTP would do to the buffer.
         buffer.Fill(0xEE);
+    }
+
+    private int SendAgain(ushort sequence)
+    {
+        var packet = _bySequence.Values.Last(p => BinaryPrimitives.ReadUInt32BigEndian(p.AsSpan(8)) == AliceSsrc && BinaryPrimitives.ReadUInt16BigEndian(p.AsSpan(2)) == sequence);
+        Repeats++;
+        Up.Send(packet, false, Now);
+        return packet.Length;
     }
 
     private void Receive(RtpSession session, byte[] packet, bool rtcp)

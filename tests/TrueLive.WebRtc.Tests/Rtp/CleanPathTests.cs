@@ -36,4 +36,22 @@ public class CleanPathTests
         Assert.True(call.Bob.Stats(call.Ticks).PacketsRepaired > 5);
         Assert.Equal(1, call.KeyFramesSent);
     }
+
+    [Fact]
+    public void Audio_without_transport_feedback_is_not_taken_for_lost_video()
+    {
+        // As Firefox offers: the extension stands on the video section only.
+        using var call = new Call(agree: plan => plan with { Audio = plan.Audio! with { Extensions = default } });
+        call.Run(TimeSpan.FromSeconds(15), eachMillisecond: c =>
+        {
+            if (c.Now % 20_000 == 0)
+            {
+                c.Alice.SendAudio(new byte[80], (uint)(c.Now * 48 / 1000), c.Ticks);
+            }
+        });
+
+        Assert.Equal(750 * 80, call.AudioAtBob);
+        Assert.All(call.Targets.Where(t => t.At > 1_000_000), t => Assert.InRange(t.Bitrate, 1_400_000, int.MaxValue));
+        Assert.Empty(call.Wrong);
+    }
 }

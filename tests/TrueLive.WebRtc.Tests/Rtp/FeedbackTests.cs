@@ -1,5 +1,6 @@
 using TrueLive.Core.Frames;
 using TrueLive.WebRtc.Rtcp;
+using TrueLive.WebRtc.Sdp;
 
 namespace TrueLive.WebRtc.Tests.Rtp;
 
@@ -79,5 +80,23 @@ public class FeedbackTests
         Assert.Empty(call.Wrong);
         Assert.Equal(2, call.KeyFramesSent);
         Assert.Equal(1, call.Bob.Stats(call.Ticks).KeyFrameRequestsSent);
+    }
+
+    [Fact]
+    public void Without_a_retransmission_stream_a_packet_goes_out_again_as_it_was()
+    {
+        using var call = new Call(agree: WithoutRtx) { Encoder = 1_000_000 };
+        call.Up.Loss = 0.05;
+        call.Run(TimeSpan.FromSeconds(15));
+
+        Assert.Empty(call.Wrong);
+        Assert.True(call.Repeats > 20, $"{call.Repeats} repeats");
+        Assert.Equal(1, call.KeyFramesSent);
+        Assert.InRange(call.Frames.Count, 0.97 * call.FramesOffered, call.FramesOffered);
+        // Five of a hundred are lost, and no repeat counts as another.
+        Assert.All(call.Targets.Where(t => t.At > 2_000_000), t => Assert.InRange(t.Bitrate, 900_000, int.MaxValue));
+
+        static MediaPlan WithoutRtx(MediaPlan plan) => plan with { SendVideo = Plain(plan.SendVideo!), ReceiveVideo = Plain(plan.ReceiveVideo!) };
+        static VideoPlan Plain(VideoPlan plan) => plan with { Formats = [.. plan.Formats.Select(f => f with { RtxPayloadType = null })] };
     }
 }

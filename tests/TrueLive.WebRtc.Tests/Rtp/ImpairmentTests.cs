@@ -1,4 +1,5 @@
 using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Rtp;
 
 namespace TrueLive.WebRtc.Tests.Rtp;
 
@@ -134,11 +135,28 @@ public class ImpairmentTests
         AssertSettled(call, back, bitrate == 0 ? 1_500_000 : bitrate);
     });
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    [InlineData(20)]
+    public void In_an_outage_the_rate_halves_every_700_ms_however_often_the_clock_ticks(int tick)
+    {
+        using var call = new Call(options: new RtpSessionOptions { MinBitrate = 10_000 }) { TickInterval = tick * 1000 };
+        call.Run(TimeSpan.FromSeconds(4));
+        call.Up.Cut = call.Down.Cut = true;
+        call.Run(TimeSpan.FromMilliseconds(1000));
+        var before = call.Alice.Stats(call.Ticks).EstimatedBitrate;
+        call.Run(TimeSpan.FromMilliseconds(1400));
+
+        Assert.InRange(call.Alice.Stats(call.Ticks).EstimatedBitrate, 0.24 * before, 0.26 * before);
+    }
+
     private static void ForSeeds(VideoCodec codec, Action<Call> scenario)
     {
-        foreach (var seed in new[] { 1, 2, 3 })
+        // Ticks as the endpoint makes them, and as slow ones as a busy machine leaves.
+        foreach (var (seed, tick) in new[] { (1, 5), (2, 5), (3, 5), (1, 10) })
         {
-            using var call = new Call(codec, seed);
+            using var call = new Call(codec, seed) { TickInterval = tick * 1000 };
             call.Up.Delay = call.Down.Delay = 20_000;
             scenario(call);
             Assert.Empty(call.Wrong);

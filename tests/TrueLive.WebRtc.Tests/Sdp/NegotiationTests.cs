@@ -55,7 +55,6 @@ public class NegotiationTests
     [InlineData("f4001f", "1", false)]
     [InlineData("42e0", "1", false)]
     [InlineData("zzzzzz", "1", false)]
-    [InlineData("42e01f", "0", true)]
     public void H264_is_taken_from_baseline_to_high(string profile, string mode, bool taken)
     {
         var offer = Video("96", $"a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode={mode};profile-level-id={profile}\r\n");
@@ -67,8 +66,18 @@ public class NegotiationTests
         }
         else
         {
-            Assert.Contains("H264 (baseline to high)", Refused(offer));
+            Assert.Contains("H264 (baseline to high", Refused(offer));
         }
+    }
+
+    [Fact]
+    public void H264_without_fragments_is_read_and_never_sent()
+    {
+        const string Format = "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=0;profile-level-id=42e01f\r\n";
+        var plan = SdpNegotiation.Answer(Video("96", Format), new MediaPreferences(), ChromiumOfferTests.Local, out var answer);
+        Assert.Equal((0, null), (plan.ReceiveVideo!.Formats[0].PacketizationMode, plan.SendVideo));
+        Assert.Contains("a=recvonly", answer, StringComparison.Ordinal);
+        Assert.Contains("packetization-mode 1", Refused(Video("96", Format + "a=recvonly\r\n")), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -218,4 +218,19 @@ public sealed class SrtpSessionTests : IDisposable
         _sessions.AddRange([alice, bob]);
         return (alice, bob);
     }
+
+    [Fact]
+    public void Sent_packets_are_found_as_they_went_out_until_newer_ones_take_their_place()
+    {
+        var sent = new SentPackets(7);
+        for (var i = 0; i < SentPackets.Capacity + 10; i++)
+            sent.Keep(Packet(7, i));
+        sent.Keep(Packet(8, 100));
+        Assert.True(sent.Find(5).IsEmpty);
+        Assert.Equal(Packet(7, 100), sent.Find(100).ToArray());
+        Assert.Equal(Packet(7, SentPackets.Capacity + 5), sent.Find(SentPackets.Capacity + 5).ToArray());
+        Assert.True(sent.Find(60_000).IsEmpty);
+
+        static byte[] Packet(byte ssrc, int sequence) => [0x80, 96, (byte)(sequence >> 8), (byte)sequence, 0, 0, 0, 0, 0, 0, 0, ssrc, .. new byte[sequence % 50]];
+    }
 }

@@ -99,7 +99,7 @@ public sealed class PeerConnectionTests : IDisposable
     [Fact]
     public async Task A_restart_of_ice_keeps_keys_and_channels()
     {
-        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback, Tcp = true });
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var frames = new ConcurrentQueue<byte[]>();
         using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
@@ -111,10 +111,58 @@ public sealed class PeerConnectionTests : IDisposable
         var theirs = offering.RestartIce(before.IceUfrag, before.IcePassword);
         var ours = answering.RestartIce(theirs.IceUfrag, theirs.IcePassword);
         offering.RestartIce(ours.IceUfrag, ours.IcePassword);
-        foreach (var candidate in ours.Candidates)
+        Assert.Equal((1, 1), (server.Count, client.Count));
+        // Only one of the old ways is offered again, another than the one in use.
+        var (wasTcp, other) = (offering.Path!.Value.IsTcp, offering.Path.Value.IsTcp ? " udp " : " tcp ");
+        foreach (var candidate in ours.Candidates.Where(c => c.Contains(other, StringComparison.OrdinalIgnoreCase)))
             offering.AddCandidate(candidate);
+        await Until(() => offering.Path!.Value.IsTcp != wasTcp && answering.Path!.Value.IsTcp != wasTcp);
         await Exchange(offering, frames);
         Assert.Equal(PeerState.Connected, answering.State);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_handler_that_throws_ends_its_own_connection_only(bool atGoodbyeToo)
+    {
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var frames = new ConcurrentQueue<byte[]>();
+        var other = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        using var sound = other.Offer(new MediaPreferences(), new PeerOptions(), out var soundOffer);
+        using var beside = server.Answer(soundOffer, new MediaPreferences(), new PeerOptions { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) }, out var soundAnswer);
+        sound.Accept(soundAnswer);
+        await sound.Opened.WaitAsync(Patience, Cancel);
+
+        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions
+        {
+            ChannelOpened = channel =>
+            {
+                channel.Closed = () => _ = atGoodbyeToo ? throw new InvalidOperationException("and again") : 0;
+                throw new InvalidOperationException("a fault of the owner");
+            },
+        }, out var answer);
+        offering.Accept(answer);
+        await offering.Opened.WaitAsync(Patience, Cancel);
+        offering.OpenChannel("control");
+        Assert.Equal("The connection failed: a fault of the owner", await answering.Closed.WaitAsync(Patience, Cancel));
+        await offering.Closed.WaitAsync(Patience, Cancel);
+        Assert.Equal(1, server.Count);
+        await Exchange(sound, frames);
+    }
+
+    [Fact]
+    public async Task A_fault_at_the_end_of_the_handshake_ends_the_connection_and_not_the_process()
+    {
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, new FailsAfterTheHandshake());
+        var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
+        offering.Accept(answer);
+        Assert.Equal("The connection failed: a fault on the handshake's thread", await answering.Closed.WaitAsync(Patience, Cancel));
+        Assert.Equal(0, server.Count);
     }
 
     [Fact]
@@ -159,11 +207,31 @@ public sealed class PeerConnectionTests : IDisposable
         Assert.Contains("blocked", await offering.Closed.WaitAsync(Patience, Cancel), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_peer_that_falls_silent_is_closed_when_its_consent_ends()
+    {
+        // Each side on a clock of its own: one that stands still sends no more checks.
+        var (here, there) = (new Microsoft.Extensions.Time.Testing.FakeTimeProvider(), new Microsoft.Extensions.Time.Testing.FakeTimeProvider());
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, here);
+        var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, there);
+        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
+        offering.Accept(answer);
+        await Until(() =>
+        {
+            there.Advance(TimeSpan.FromMilliseconds(1));
+            return offering.State == PeerState.Connected && answering.State == PeerState.Connected;
+        });
+        for (var i = 0; i < 8000 && answering.State != PeerState.Closed; i++)
+            here.Advance(TimeSpan.FromMilliseconds(5));
+        Assert.Contains("30 s", await answering.Closed.WaitAsync(Patience, Cancel), StringComparison.Ordinal);
+    }
+
     public void Dispose() => _endpoints.ForEach(e => e.Dispose());
 
-    private RtcEndpoint Endpoint(RtcEndpointOptions options)
+    private RtcEndpoint Endpoint(RtcEndpointOptions options, TimeProvider? time = null)
     {
-        var endpoint = new RtcEndpoint(options, TimeProvider.System);
+        var endpoint = new RtcEndpoint(options, time ?? TimeProvider.System);
         _endpoints.Add(endpoint);
         return endpoint;
     }
@@ -189,5 +257,12 @@ public sealed class PeerConnectionTests : IDisposable
         limit.CancelAfter(Patience);
         while (!condition())
             await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, limit.Token);
+    }
+
+    /// <summary>A clock that a new session of media cannot ask for the date.</summary>
+    private sealed class FailsAfterTheHandshake : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() =>
+            Thread.CurrentThread.Name == "DTLS handshake" ? throw new InvalidOperationException("a fault on the handshake's thread") : base.GetUtcNow();
     }
 }

@@ -1,0 +1,103 @@
+using System.Net;
+using Microsoft.Extensions.Time.Testing;
+using TrueLive.WebRtc.Ice;
+using TrueLive.WebRtc.Stun;
+
+namespace TrueLive.WebRtc.Tests.Ice;
+
+/// <summary>A full agent and a lite one on a clock of their own: restart (RFC 8445 section 9) and consent (RFC 7675).</summary>
+public sealed class IceTests
+{
+    private static readonly IPEndPoint First = new(IPAddress.Parse("192.0.2.1"), 1000);
+    private static readonly IPEndPoint Second = new(IPAddress.Parse("192.0.2.2"), 2000);
+    private static readonly IPEndPoint Client = new(IPAddress.Parse("198.51.100.1"), 3000);
+
+    private readonly FakeTimeProvider _time = new();
+    private readonly HashSet<IPEndPoint> _open = [First, Second];
+    private readonly IceFull _full;
+    private readonly IceLite _lite;
+
+    public IceTests()
+    {
+        var (ours, theirs) = (IceCredentials.New(), IceCredentials.New());
+        _lite = new IceLite(theirs, ours, _time);
+        _full = new IceFull(ours, theirs, controlling: true, (address, _) => new Wire(this, address, toLite: true), _time);
+    }
+
+    [Fact]
+    public void After_a_restart_media_moves_to_the_new_way_and_consent_is_kept_there()
+    {
+        _full.Add(IceCandidate.Host(First, tcp: false, 0));
+        Assert.True(Run(TimeSpan.FromSeconds(1)));
+        Assert.Equal(First, _full.Route!.Remote);
+
+        Restart();
+        Assert.Equal(First, _full.Route.Remote);
+        _full.Add(IceCandidate.Host(Second, tcp: false, 0));
+        Assert.True(Run(TimeSpan.FromSeconds(1)));
+        Assert.Equal(Second, _full.Route.Remote);
+        Assert.Equal(Second, ((Wire)_lite.Route!).Server);
+        _open.Remove(First);
+        Assert.True(Run(IceAgent.ConsentTime * 3));
+    }
+
+    [Fact]
+    public void Until_the_new_way_works_the_old_one_is_used()
+    {
+        _full.Add(IceCandidate.Host(First, tcp: false, 0));
+        Run(TimeSpan.FromSeconds(1));
+        Restart();
+        _open.Remove(Second);
+        _full.Add(IceCandidate.Host(Second, tcp: false, 0));
+        Assert.True(Run(TimeSpan.FromSeconds(10)));
+        Assert.Equal(First, _full.Route!.Remote);
+        _open.Add(Second);
+        Assert.True(Run(TimeSpan.FromSeconds(10)));
+        Assert.Equal(Second, _full.Route.Remote);
+    }
+
+    [Fact]
+    public void A_silent_far_side_loses_its_consent_after_thirty_seconds()
+    {
+        _full.Add(IceCandidate.Host(First, tcp: false, 0));
+        Assert.True(Run(TimeSpan.FromSeconds(5)));
+        _open.Clear();
+        // The last check was answered up to 4.8 s ago.
+        Assert.True(Run(IceAgent.ConsentTime - TimeSpan.FromSeconds(5)));
+        Assert.False(Run(TimeSpan.FromSeconds(6)));
+    }
+
+    private void Restart()
+    {
+        var (ours, theirs) = (IceCredentials.New(), IceCredentials.New());
+        _lite.Restart(theirs, ours);
+        _full.Restart(ours, theirs);
+    }
+
+    private bool Run(TimeSpan duration)
+    {
+        var alive = true;
+        for (var end = _time.GetUtcNow() + duration; _time.GetUtcNow() < end;)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(5));
+            alive &= _full.Tick(_time.GetTimestamp()) & _lite.Tick(_time.GetTimestamp());
+        }
+        return alive;
+    }
+
+    /// <summary>A way between the client and one address of the server; takes no time.</summary>
+    private sealed class Wire(IceTests test, IPEndPoint server, bool toLite) : IceRoute
+    {
+        public IPEndPoint Server => server;
+
+        public override IPEndPoint Remote => toLite ? server : Client;
+
+        public override bool IsTcp => false;
+
+        public override void Send(ReadOnlySpan<byte> datagram)
+        {
+            if (test._open.Contains(server) && StunMessage.TryParse(datagram, out var message))
+                (toLite ? (IceAgent)test._lite : test._full).Receive(message, new Wire(test, server, !toLite), test._time.GetTimestamp());
+        }
+    }
+}
