@@ -37,8 +37,14 @@ public sealed class Browser : IAsyncLifetime
     /// <param name="width">Width of the window.</param>
     /// <param name="height">Height of the window.</param>
     /// <param name="theme">Light or dark.</param>
+    /// <param name="address">Where the browser finds the server; null is the server's own address.</param>
+    internal Task<LivePage> OpenAsync(
+        ServerProcess server, string transport = "", string? script = null, bool ready = true, int width = 1280, int height = 800, ColorScheme theme = ColorScheme.Dark, string? address = null) =>
+        OpenAsync(address ?? server.Address, transport, script, ready, width, height, theme, () => server.Log);
+
+    /// <summary>The page at an address in a fresh profile; <paramref name="log"/> gives what its server said.</summary>
     internal async Task<LivePage> OpenAsync(
-        ServerProcess server, string transport = "", string? script = null, bool ready = true, int width = 1280, int height = 800, ColorScheme theme = ColorScheme.Dark)
+        string address, string transport = "", string? script = null, bool ready = true, int width = 1280, int height = 800, ColorScheme theme = ColorScheme.Dark, Func<string>? log = null)
     {
         var context = await _browser!.NewContextAsync(new BrowserNewContextOptions
         {
@@ -52,8 +58,8 @@ public sealed class Browser : IAsyncLifetime
             await context.AddInitScriptAsync(script);
         var page = await context.NewPageAsync();
         page.SetDefaultTimeout(20_000);
-        var live = new LivePage(context, page, server);
-        await page.GotoAsync(server.Address + (transport.Length > 0 ? $"/?transport={transport}" : "/"));
+        var live = new LivePage(context, page, log ?? (() => ""));
+        await page.GotoAsync(address + (transport.Length > 0 ? $"/?transport={transport}" : "/"));
         if (ready)
             await live.UntilAsync("document.querySelector('#model').options.length > 0");
         return live;

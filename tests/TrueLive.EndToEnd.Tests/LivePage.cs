@@ -8,11 +8,11 @@ internal sealed class LivePage : IAsyncDisposable
 {
     private readonly IBrowserContext _context;
     private readonly List<string> _errors = [];
-    private readonly ServerProcess _server;
+    private readonly Func<string> _log;
 
-    public LivePage(IBrowserContext context, IPage page, ServerProcess server)
+    public LivePage(IBrowserContext context, IPage page, Func<string> log)
     {
-        (_context, Page, _server) = (context, page, server);
+        (_context, Page, _log) = (context, page, log);
         page.PageError += (_, error) => _errors.Add(error);
         page.Console += (_, message) =>
         {
@@ -48,7 +48,7 @@ internal sealed class LivePage : IAsyncDisposable
         {
             var state = await Page.InnerTextAsync("#state");
             var trouble = await Page.InnerTextAsync("#trouble");
-            Assert.Fail($"Not in {seconds} s: {condition}\nState: {state}\nTrouble: {trouble}\nErrors: {string.Join('\n', _errors)}\nServer:\n{_server.Log}");
+            Assert.Fail($"Not in {seconds} s: {condition}\nState: {state}\nTrouble: {trouble}\nErrors: {string.Join('\n', _errors)}\nServer:\n{_log()}");
         }
     }
 

@@ -125,6 +125,65 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    public async Task The_output_is_seen_mirrored_beside_its_input_full_screen_with_its_figures_and_in_a_small_window()
+    {
+        await using var page = await browser.OpenAsync(studio.Server, "webrtc");
+        await page.StartAsync("camera", "passthrough", "384x216");
+        await page.PicturesAsync(5);
+        Assert.Equal("true", await page.Page.GetAttributeAsync("#mirror", "aria-pressed"));
+        await page.Page.ClickAsync("#mirror");
+        Assert.False(await page.EvalAsync<bool>("document.querySelector('#stage').classList.contains('mirrored')"));
+        await page.Page.CheckAsync("#view input[value=side]");
+        var (input, output) = ((await page.Page.Locator("#input").BoundingBoxAsync())!, (await page.Page.Locator("#output").BoundingBoxAsync())!);
+        Assert.True(input.X + input.Width <= output.X || output.X + output.Width <= input.X, "the pictures lie beside each other");
+        await page.Page.ClickAsync("#fullscreen");
+        await page.UntilAsync("document.fullscreenElement?.id === 'stage' && /glass to glass \\d.* generated \\/ delivered \\d/.test(document.querySelector('#stage-facts').textContent)");
+        Assert.True(await page.Page.IsVisibleAsync("#stage-facts"));
+        await page.Page.Keyboard.PressAsync("f");
+        await page.UntilAsync("document.fullscreenElement === null");
+        await page.Page.ClickAsync("#pip");
+        await page.UntilAsync("document.pictureInPictureElement === trueLive.transport.view");
+        await page.Page.ClickAsync("#pip");
+        await page.UntilAsync("document.pictureInPictureElement === null");
+    }
+
+    [Fact]
+    public async Task Another_camera_and_a_shared_screen_are_taken_while_the_session_runs()
+    {
+        // The browser's made camera is a single one: a second name leads to it too, and what was asked for is kept.
+        await using var page = await browser.OpenAsync(studio.Server, "ws", script:
+            """
+            const media = navigator.mediaDevices, [list, get] = [media.enumerateDevices.bind(media), media.getUserMedia.bind(media)];
+            media.enumerateDevices = async () => [...await list(), { kind: 'videoinput', deviceId: 'second', label: 'Second camera' }];
+            media.getUserMedia = ({ video }) => ((window.asked = video.deviceId?.exact), get({ video: { ...video, deviceId: undefined } }));
+            """);
+        await page.StartAsync("camera", "passthrough", "384x216");
+        await page.PicturesAsync(3);
+        await page.UntilAsync("document.querySelector('#device').options.length === 2 && document.querySelector('#device').checkVisibility()");
+        await page.Page.SelectOptionAsync("#device", "second");
+        await page.UntilAsync("asked === 'second' && trueLive.session.state === 'live'");
+        await page.PicturesAsync(3);
+        await page.Page.SelectOptionAsync("#source", "screen");
+        await page.UntilAsync("trueLive.session.state === 'live' && trueLive.session.kind === 'screen'");
+        await page.PicturesAsync(3);
+        // Only a camera is a mirror.
+        Assert.Equal("false", await page.Page.GetAttributeAsync("#mirror", "aria-pressed"));
+    }
+
+    [Fact]
+    public async Task On_a_phone_every_figure_of_the_truth_strip_can_be_reached()
+    {
+        await using var page = await browser.OpenAsync(studio.Server, width: 390, height: 844);
+        foreach (var name in new[] { "tier", "glass", "rate", "repeats", "drops", "way", "session" })
+        {
+            await page.Page.Locator($".facts > .{name}").ScrollIntoViewIfNeededAsync();
+            Assert.True(await page.Page.IsVisibleAsync($".facts > .{name} .value"), name);
+        }
+        Assert.True(await page.EvalAsync<bool>("document.documentElement.scrollWidth <= 390"), "the page is wider than a phone");
+        Assert.True(await page.Page.IsVisibleAsync("#state"));
+    }
+
+    [Fact]
     public async Task A_session_that_is_recorded_says_so_on_its_picture_and_the_record_can_be_deleted()
     {
         await using var page = await browser.OpenAsync(studio.Server);

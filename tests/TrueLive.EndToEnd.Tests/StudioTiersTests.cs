@@ -35,6 +35,38 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    public async Task The_last_seconds_of_the_camera_become_a_short_clip()
+    {
+        await using var page = await OpenAsync("interactive");
+        await page.Page.ClickAsync("#take-camera");
+        await page.UntilAsync("/^[3-9] s kept/.test(document.querySelector('#kept')?.textContent)");
+        await page.Page.SelectOptionAsync("#take-seconds", "2");
+        await Studio.PictureAsync(page.Page, "interactive-finder");
+        await page.Page.ClickAsync("#take");
+        await page.UntilAsync("document.querySelector('.bench:not([hidden])')");
+        // The end of what the page kept, not what it saw after the press.
+        Assert.InRange(await page.EvalAsync<double>("Number(document.querySelector('[aria-label=Playhead]').max)"), 1.5, 2.5);
+        Assert.False(await page.Page.IsVisibleAsync("#finder"));
+        await page.Page.FillAsync("#tweak", "noir");
+        await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full \\d/)", 40);
+    }
+
+    [Fact]
+    public async Task Many_clips_that_wait_leave_the_page_its_connections()
+    {
+        await using var page = await OpenAsync("clips");
+        await page.Page.SetInputFilesAsync("#clip-files", Footage.Clip);
+        await page.UntilAsync("document.querySelector('.film video')");
+        await page.Page.FillAsync(".cue", "neon");
+        for (var i = 0; i < 8; i++)
+            await page.Page.ClickAsync("text=Make the clip");
+        const string Mine = "[...document.querySelectorAll('.job')].filter((j) => j.textContent.includes('neon'))";
+        await page.UntilAsync($"{Mine}.length === 8");
+        Assert.True(await page.EvalAsync<bool>($"Promise.race([fetch('/v1/capabilities', {{ cache: 'no-store' }}).then((r) => r.ok), new Promise((done) => {Mine}[7] && setTimeout(done, 5000, false))])"));
+        await page.UntilAsync($"{Mine}.every((j) => j.dataset.state === 'done')", 90);
+    }
+
+    [Fact]
     public async Task A_short_clip_is_made_again_for_each_change_and_its_versions_are_compared()
     {
         await using var page = await OpenAsync("interactive");
@@ -51,6 +83,26 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.UntilAsync("document.querySelector('[data-revision=\"3\"]')", 40);
         await page.Page.ClickAsync("[data-revision='2'] >> text=Export");
         await page.UntilAsync("document.querySelector('#export-words').textContent.includes('becomes a clip')");
+    }
+
+    [Fact]
+    public async Task A_clip_is_changed_while_a_live_session_runs_and_live_goes_on_when_the_screen_is_left()
+    {
+        await using var page = await browser.OpenAsync(studio.Server);
+        await page.StartAsync("scene", "live-tiny", "512x288");
+        await page.PicturesAsync(5);
+        await page.Page.ClickAsync("nav a[href='#interactive']");
+        await page.UntilAsync("document.querySelector('.page.interactive h1')");
+        await page.Page.SetInputFilesAsync("#interactive-file", Footage.Clip);
+        await page.UntilAsync("document.querySelector('.bench:not([hidden])')");
+        await page.Page.FillAsync("#tweak", "sepia");
+        await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full \\d/)", 40);
+        // With cores to spare both run; without, the page stands the session aside and says so.
+        Assert.Equal(await page.EvalAsync<bool>("trueLive.session.state === 'paused'"), (await page.TextAsync("machine-words")).Contains("Live is paused", StringComparison.Ordinal));
+        await page.Page.ClickAsync("nav a[href='#live']");
+        await page.UntilAsync("trueLive.session.state === 'live'");
+        var before = await page.EvalAsync<int>("trueLive.figures.lastTrace.output");
+        await page.UntilAsync($"trueLive.figures.lastTrace.output > {before + 5}");
     }
 
     [Fact]

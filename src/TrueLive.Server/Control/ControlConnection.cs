@@ -131,7 +131,7 @@ internal sealed class ControlConnection : IDisposable
         new(id, PromptView.From(s.Prompt), s.Epoch, s.Model.Info.Id, $"{s.Width}x{s.Height}");
 
     private void OnMoved(LiveSession session, SessionTransition step) =>
-        Send(new StateMessage(step.To.ToString().ToLowerInvariant(), step.End?.Words), ControlJson.Default.StateMessage);
+        Send(new StateMessage(step.To.ToString().ToLowerInvariant(), step.End?.Words, step.End is { } end ? JsonNamingPolicy.SnakeCaseLower.ConvertName(end.Cause.ToString()) : null), ControlJson.Default.StateMessage);
 
     private void OnForgot(LiveSession session, int epoch) =>
         Send(new ForgotMessage(epoch, "The picture has another shape than before: the model's memory began anew."), ControlJson.Default.ForgotMessage);

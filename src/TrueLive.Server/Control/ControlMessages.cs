@@ -85,8 +85,8 @@ internal sealed record ErrorMessage(string? Id, string Reason)
     public string Type { get; } = "error";
 }
 
-/// <summary>The session went from one state to another.</summary>
-internal sealed record StateMessage(string State, string? Reason)
+/// <summary>The session went from one state to another; where a connection or the session ended, why: in words, and as a name for programs.</summary>
+internal sealed record StateMessage(string State, string? Reason, string? Cause)
 {
     public string Type { get; } = "state";
 }

@@ -40,7 +40,7 @@ internal sealed record SessionListView(IReadOnlyList<SessionView> Sessions);
 /// <summary>What this server can do, with measured figures.</summary>
 internal sealed record CapabilitiesView(
     string Version, string Tier, string TierMeans, IReadOnlyList<ModelView> Models, string DefaultModel, string DefaultSize, int TargetFps,
-    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<string> Transports, int KeepSeconds, int FrameAgeMs, int MaxPromptLength, int RunningSessions, IReadOnlyList<TierView> Tiers);
+    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<string> Transports, int KeepSeconds, int ReplaySeconds, int FrameAgeMs, int MaxPromptLength, int RunningSessions, IReadOnlyList<TierView> Tiers);
 
 /// <summary>What one tier offers on this machine.</summary>
 /// <param name="Rates">Measured at start; empty until then.</param>

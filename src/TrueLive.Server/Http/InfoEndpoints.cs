@@ -23,7 +23,7 @@ internal static class InfoEndpoints
         [.. models.All.Select(m => ModelView.From(m.Info))], models.Default.Info.Id, options.Size, options.TargetRate,
         [.. admission.Costs.Select(c => new CapacityView(
             c.ModelId, $"{c.Width}x{c.Height}", c.StepMs, c.CpuMs, c.Frames, admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height)))],
-        ["whip", "whep", "websocket-jpeg"], options.KeepSeconds, options.FrameAgeMs, Prompt.MaxLength, registry.Count, [.. Tiers(models, admission, options)]);
+        ["whip", "whep", "websocket-jpeg"], options.KeepSeconds, options.ReplaySeconds, options.FrameAgeMs, Prompt.MaxLength, registry.Count, [.. Tiers(models, admission, options)]);
 
     private static IEnumerable<TierView> Tiers(ModelShelf models, Admission admission, ServerOptions options)
     {

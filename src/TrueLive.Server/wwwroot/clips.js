@@ -1,6 +1,8 @@
 // The clips screen: files in, prompts over time, a queue with real progress, finished files out.
 import { ask, askJson, events, h, post, seconds, size, steps, trouble } from './dom.js';
 
+// How often the list is asked while a clip is being made. A stream of events for each job would take up the six connections that a browser has.
+const LOOK_AGAIN = 700;
 const TURN = (i) => (i < 5 ? 'plain' : i < 11 ? 'on' : 'two');
 const STEPS = [
   ['A file goes in', 'a film, a GIF, or numbered pictures in a ZIP', () => 'plain'],
@@ -21,6 +23,8 @@ export async function follow(id, seen, signal) {
 export function open(box) {
   const leaving = new AbortController();
   const sources = new Map();
+  const jobs = new Map();
+  let looking = false;
   const films = h('div.list');
   const queue = h('ul.list', { id: 'clip-queue' });
   const picker = h('input.sr', { id: 'clip-files', type: 'file', accept: 'video/*,image/*,.zip', multiple: true, onchange: () => take(picker.files) });
@@ -81,22 +85,45 @@ export function open(box) {
     return card;
   }
 
+  const isOpen = ({ state }) => state === 'queued' || state === 'running';
+
+  /** Asks for the list until every job on it has ended. */
+  async function look() {
+    if (looking) return;
+    looking = true;
+    try {
+      while ([...jobs.values()].some((j) => isOpen(j.now))) {
+        await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
+        if (leaving.signal.aborted) return;
+        if (document.hidden) continue;
+        const { clips } = await askJson('/v1/clips?limit=100', { signal: leaving.signal });
+        for (const job of clips) jobs.get(job.id)?.draw(job);
+        for (const [id, { now, item }] of jobs) if (isOpen(now) && !clips.some((c) => c.id === id)) (item.remove(), jobs.delete(id));
+      }
+    } catch (error) {
+      if (error.name !== 'AbortError') trouble(error.message, [['Look again', look]]);
+    } finally {
+      looking = false;
+    }
+  }
+
   function show(job) {
     const item = h('li.card.job', { dataset: { job: job.id } });
     queue.prepend(item);
     const draw = (j) => {
-      const going = j.state === 'queued' || j.state === 'running';
+      const going = isOpen(j);
+      jobs.set(j.id, { now: j, draw, item });
       const words = { queued: j.position ? `Waits for ${j.position} before it` : 'Waits', running: j.waits_for_live ? 'Waits: a live session has the machine' : 'Runs', done: 'Done', failed: 'Failed', cancelled: 'Cancelled' }[j.state];
       const figures = j.state === 'running' && j.fps ? ` · ${j.fps.toFixed(1)} frames/s${j.times_real_time ? `, ${j.times_real_time.toFixed(2)} times real time` : ''}${j.seconds_left ? `, ${seconds(j.seconds_left)} left` : ''}` : '';
       item.dataset.state = j.state;
       item.replaceChildren(h('div.row', { style: 'align-items:center' }, still(j), h('div.grow', {}, h('b', {}, j.name ?? 'Clip'), h('p.note.num', {}, `${words}${figures} · ${j.prompts || 'as it is'} · ${j.size} ${j.format}`), j.error ? h('p', {}, j.error) : null, j.note && going ? h('p.note', {}, j.note) : null),
         j.result ? h('button', { type: 'button', onclick: () => compare(item, j) }, 'Play') : null,
         j.result ? h('a.button', { href: j.result.url, download: `${(j.name ?? 'clip').replace(/\.\w+$/, '')}-truelive.${j.format === 'png' ? 'zip' : j.format}` }, `Download ${size(j.result.bytes)}`) : null,
-        h('button.quiet', { type: 'button', onclick: () => ask(`/v1/clips/${j.id}`, { method: 'DELETE' }).then(() => !going && item.remove()).catch((e) => trouble(e.message)) }, going ? 'Cancel' : 'Remove')),
+        h('button.quiet', { type: 'button', onclick: () => ask(`/v1/clips/${j.id}`, { method: 'DELETE' }).then(() => !going && (item.remove(), jobs.delete(j.id))).catch((e) => trouble(e.message)) }, going ? 'Cancel' : 'Remove')),
       ...(going ? [h('progress', { max: Math.max(1, j.frames_total ?? 1), value: j.frames_done ?? 0, 'aria-label': `${j.frames_done} of ${j.frames_total} frames` }), h('p.note.num', {}, `${j.frames_done} of ${j.frames_total} frames`)] : []));
     };
     draw(job);
-    if (job.state === 'queued' || job.state === 'running') follow(job.id, draw, leaving.signal).catch((e) => e.name !== 'AbortError' && trouble(e.message));
+    look();
   }
 
   // A picture from the finished clip; the browser fetches no more of the file than it needs for that.

@@ -1,5 +1,16 @@
 // Control protocol version 1 over any carrier of text messages. docs/control-protocol.md is the reference.
 
+/** A refusal of the server or of the browser that the page can explain. */
+export class Refused extends Error {
+  constructor({ kind, words, retryAfter }) {
+    super(words);
+    this.kind = kind;
+    this.retryAfter = retryAfter;
+  }
+}
+
+const LOST = new Refused({ kind: 'lost', words: 'The connection is away: the command was not answered.' });
+
 /** Sends commands with ids and gives two promises for each: taken, and seen in a picture. */
 export class Control extends EventTarget {
   #send;
@@ -14,15 +25,21 @@ export class Control extends EventTarget {
 
   /**
    * One command. `accepted` resolves with the server's answer or rejects with its reason; `applied` resolves with the first frame
-   * that shows the effect. Both stay open while the connection is away.
+   * that shows the effect. Where the connection ends before, both reject.
    */
   command(type, fields = {}) {
     const id = `c${this.#next++}`;
     const entry = { sentAt: performance.now() };
     const accepted = new Promise((resolve, reject) => Object.assign(entry, { accept: resolve, refuse: reject }));
-    const applied = new Promise((resolve) => (entry.apply = resolve));
+    const applied = new Promise((resolve, reject) => Object.assign(entry, { apply: resolve, lose: reject }));
+    // Few wait for both.
+    applied.catch(() => {});
     this.#waiting.set(id, entry);
-    this.#send(JSON.stringify({ type, id, ...fields }));
+    try {
+      this.#send(JSON.stringify({ type, id, ...fields }));
+    } catch {
+      this.#drop(id, LOST);
+    }
     return { id, accepted, applied };
   }
 
@@ -35,15 +52,24 @@ export class Control extends EventTarget {
     }
   }
 
+  /** The connection has ended: nothing that still waits will be answered. */
+  end() {
+    for (const id of [...this.#waiting.keys()]) this.#drop(id, LOST);
+  }
+
+  #drop(id, error) {
+    const { refuse, lose } = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    refuse(error);
+    lose(error);
+  }
+
   /** One text message from the server. */
   receive(text) {
     const message = JSON.parse(text);
     const entry = this.#waiting.get(message.id);
     if (message.type === 'accepted') entry?.accept(message);
-    if (message.type === 'rejected' || (message.type === 'error' && entry)) {
-      this.#waiting.delete(message.id);
-      entry?.refuse(new Error(message.reason));
-    }
+    if (entry && (message.type === 'rejected' || message.type === 'error')) this.#drop(message.id, new Error(message.reason));
     if (message.type === 'applied' && entry) {
       this.#waiting.delete(message.id);
       entry.apply({ ...message, sentAt: entry.sentAt });
@@ -58,13 +84,4 @@ export async function wordsOf(response) {
   const problem = await response.json().catch(() => ({}));
   const words = problem.detail || problem.title || `The server answered ${response.status}.`;
   return { kind: response.status === 503 ? 'full' : response.status === 404 ? 'gone' : response.status === 429 ? 'busy' : 'refused', words, retryAfter: problem.retry_after_s };
-}
-
-/** A refusal of the server or of the browser that the page can explain. */
-export class Refused extends Error {
-  constructor({ kind, words, retryAfter }) {
-    super(words);
-    this.kind = kind;
-    this.retryAfter = retryAfter;
-  }
 }

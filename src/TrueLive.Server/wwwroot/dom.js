@@ -80,12 +80,12 @@ export function save(blob, name) {
 
 export const stamp = () => new Date().toISOString().slice(0, 19).replaceAll(':', '-');
 
-/** Says something is wrong, with ways out: [[label, action], ...]. Null takes it away. */
+/** Says something is wrong, with ways out: [[label, action], ...]. Null takes it away. Where a way leads to the next words, its keys go on there. */
 export function trouble(words, ways = []) {
   $('trouble').hidden = !words;
   $('trouble-words').textContent = words ?? '';
   const close = h('button', { type: 'button', onclick: () => trouble(null) }, 'Close');
-  $('trouble-ways').replaceChildren(...ways.map(([label, action]) => h('button', { type: 'button', onclick: () => (trouble(null), action()) }, label)), close);
+  $('trouble-ways').replaceChildren(...ways.map(([label, action]) => h('button', { type: 'button', onclick: () => (trouble(null), action(), $('trouble').hidden || $('trouble-ways').querySelector('button').focus()) }, label)), close);
 }
 
 export const say = (words) => ($('state').textContent = words);

@@ -1,27 +1,15 @@
 // The interactive screen: a short clip that is made again whenever something is changed.
-import { upload } from './clips.js';
-import { h, ms, steps, trouble } from './dom.js';
-import { InteractiveClip, recorded } from './revisions.js';
-import { sources } from './sources.js';
+import { askJson, h, ms, steps, trouble } from './dom.js';
+import { InteractiveClip } from './revisions.js';
+import { takes } from './takes.js';
 
-const SECONDS = 4;
+// A first picture comes within tens of milliseconds: without one for this long, something else has the machine.
+const NOTHING_FOR = 1500;
 const PASSES = [
   ['First one picture', 'the one under the playhead', (i) => i === 6 && 'on'],
   ['Then every fourth', 'the clip plays, at a quarter of its rate', (i) => i % 4 === 0 && 'on'],
   ['Then all of them', 'each made with the memory of those before it', () => 'on'],
 ];
-
-function icon(path) {
-  const [svg, line] = ['svg', 'path'].map((name) => document.createElementNS('http://www.w3.org/2000/svg', name));
-  svg.setAttribute('viewBox', '0 0 24 24');
-  svg.setAttribute('aria-hidden', 'true');
-  line.setAttribute('d', path);
-  svg.append(line);
-  return svg;
-}
-
-/** What a way to begin holds: a drawing, its name, and a word more. */
-const way = (path, name, words) => [icon(path), h('b', {}, name), h('span', {}, words)];
 
 export function open(box, live) {
   let clip = null;
@@ -33,6 +21,7 @@ export function open(box, live) {
   let tweaking = 0;
   let untold = () => {};
   let tweaks = 0;
+  let held = false;
 
   const canvas = h('canvas', { width: 512, height: 288, role: 'img', 'aria-label': 'The clip' });
   const playhead = h('input', { type: 'range', min: 0, max: 1, step: 0.01, value: 0, 'aria-label': 'Playhead', oninput: () => ((playing = false), (at = Number(playhead.value)), label()) });
@@ -43,36 +32,25 @@ export function open(box, live) {
   const mode = h('select', { id: 'compare-mode', 'aria-label': 'How to look', onchange: () => draw() }, new Option('Only A', 'a'), new Option('A | B wipe', 'wipe'), new Option('Difference', 'difference'), new Option('Onion skin', 'onion'));
   const wipe = h('input', { type: 'range', min: 0, max: 100, value: 50, 'aria-label': 'Where A ends and B begins' });
   const words = h('p.note.num', { id: 'tweak-words', 'aria-live': 'polite' });
+  const machine = h('p.note', { id: 'machine-words', role: 'status' });
   const exports = h('p.note', { id: 'export-words', 'aria-live': 'polite' });
   const strip = h('ol.strip', { id: 'strip', 'aria-label': 'Revisions' });
-  const picker = h('input.sr', { id: 'interactive-file', type: 'file', accept: 'video/*,image/*', onchange: () => picker.files[0] && load(() => upload(picker.files[0])) });
-  const start = h('div', { id: 'interactive-start' }, h('div.ways', {},
-    h('button', { type: 'button', onclick: () => load(fromCamera('camera')) }, ...way('M3 7h11v10H3zM14 10l7-3v10l-7-3z', 'Camera', `Takes ${SECONDS} s of it`)),
-    h('button', { type: 'button', id: 'take-scene', onclick: () => load(fromCamera('scene')) }, ...way('M3 19l6-8 4 5 3-4 5 7zM17 5a2 2 0 1 1 0 4 2 2 0 0 1 0-4z', 'Built-in scene', `Takes ${SECONDS} s of it`)),
-    h('label.button', {}, ...way('M6 3h8l4 4v14H6zM10 11l5 3-5 3z', 'File', 'A video or a picture'), picker),
-    live.transport ? h('button', { type: 'button', onclick: () => load(null) }, ...way('M12 4a8 8 0 1 0 8 8M12 8v4l3 2M15 3l4 2-2 4', 'Live session', 'Its last seconds')) : null));
+  const ways = takes(live, (get) => load(get));
+  const start = ways.box;
   const bench = h('div.bench', { hidden: true },
-    h('div.bench-main', {}, h('div.row', {}, h('label.field.grow', {}, 'Prompt', prompt), h('label.field', {}, 'Strength', strength), h('label.field.short', {}, 'From', from), h('label.field.short', {}, 'To', to)), words,
+    h('div.bench-main', {}, h('div.row', {}, h('label.field.grow', {}, 'Prompt', prompt), h('label.field', {}, 'Strength', strength), h('label.field.short', {}, 'From', from), h('label.field.short', {}, 'To', to)), words, machine,
       h('div.bench-picture', {}, canvas), h('div.row', { style: 'align-items:center' }, play, h('div.grow', {}, playhead), mode, h('div', { style: 'width:9rem' }, wipe))),
     h('aside', {}, h('h2', {}, 'Revisions'), exports, strip));
   box.append(h('div.lead', {}, h('h1', {}, 'Interactive: change it, see it again'), h('p', {}, 'Tier 2. A short clip is made again within a moment of every change: first the picture under the playhead, then every fourth, then all. It answers you, but not the camera.')), start, bench,
     steps('How a change comes back', PASSES));
-
-  const fromCamera = (kind) => async () => {
-    const source = await sources[kind]();
-    try {
-      return await upload(await recorded(source.stream, SECONDS, (rest) => (words.textContent = `Taking pictures, ${rest.toFixed(1)} s left`)));
-    } finally {
-      source.stop();
-    }
-  };
 
   async function load(get) {
     trouble(null);
     for (const button of start.querySelectorAll('button')) button.disabled = true;
     start.append(words);
     try {
-      const body = get ? { upload: (words.textContent = 'Taking it in…') && (await get()).id } : { session: live.transport.session.session };
+      words.textContent = 'Taking it in…';
+      const body = await get();
       if (left) return;
       clip?.close();
       clip = null;
@@ -92,6 +70,7 @@ export function open(box, live) {
       bench.hidden = false;
       bench.querySelector('.bench-picture').before(words);
       words.textContent = `${length.toFixed(1)} s, ${clip.clip.source.frames} frames.`;
+      if (clip.clip.waits_for_live) await giveWay();
       const before = tweaks;
       await clip.send('select', { revision: 0 }).catch(() => {});
       // What was typed meanwhile may have been sent already: twice would give up the first.
@@ -103,6 +82,22 @@ export function open(box, live) {
     } finally {
       for (const button of start.querySelectorAll('button')) button.disabled = false;
     }
+  }
+
+  // Live goes before everything else on the server. Where it leaves no cores, nothing would ever come back here.
+  async function giveWay() {
+    if (live.session.state === 'live') {
+      held = true;
+      machine.textContent = 'This machine cannot do both at once: Live is paused while you are here, and goes on when you leave.';
+      await live.pause(true);
+    } else if (!held) machine.textContent = 'Somebody’s live session has the machine: pictures come when it pauses or ends.';
+  }
+
+  async function lookForMachine(asked) {
+    const { waits_for_live: waits } = await askJson(`/v1/interactive/${asked.clip.id}`);
+    if (clip !== asked || left) return;
+    if (waits) await giveWay();
+    else if (!held) machine.textContent = '';
   }
 
   function later() {
@@ -121,6 +116,7 @@ export function open(box, live) {
     const tell = () => {
       if (!arrived.has(number)) return;
       drop();
+      if (!held) machine.textContent = '';
       words.textContent = `Revision ${number}: first picture here after ${ms(arrived.get(number) - sentAt)}.`;
     };
     const first = ({ detail }) => {
@@ -128,7 +124,11 @@ export function open(box, live) {
       tell();
     };
     const asked = clip;
-    const drop = () => asked.removeEventListener('picture', first);
+    const overdue = setTimeout(() => lookForMachine(asked).catch(() => {}), NOTHING_FOR);
+    const drop = () => {
+      clearTimeout(overdue);
+      asked.removeEventListener('picture', first);
+    };
     // Whoever tweaks again no longer waits for the first picture of the one before.
     untold();
     untold = drop;
@@ -236,6 +236,9 @@ export function open(box, live) {
   return () => {
     left = true;
     clearTimeout(tweaking);
+    untold();
+    ways.leave();
     clip?.close();
+    if (held && live.session.state === 'paused') live.pause(false);
   };
 }

@@ -1,6 +1,6 @@
 // The Live screen: one session, steered and watched.
 import { Refused } from './control.js';
-import { $, say, trouble } from './dom.js';
+import { $, h, say, trouble } from './dom.js';
 import { JournalSign } from './journal.js';
 import { Looks } from './looks.js';
 import { PromptLine } from './prompt.js';
@@ -16,12 +16,16 @@ export class Live {
   journal = new JournalSign(this.session);
   truth = new TruthStrip($('truth'), this.session);
   server = null;
-  #waiting = false;
+  // The wait for a place on a full server: an object of its own for each time that it is asked again.
+  #waiting = null;
+  // What was chosen while no session ran: a session that is come back to has another.
+  #chosen = {};
 
   constructor() {
     const { session } = this;
     session.addEventListener('state', ({ detail }) => this.#moved(detail));
     session.addEventListener('opened', ({ detail }) => this.#opened(detail));
+    session.addEventListener('settings', ({ detail }) => this.#inForce(detail));
     session.addEventListener('frame', ({ detail }) => this.prompt.seen(detail));
     session.addEventListener('failed', ({ detail }) => this.#explain(detail.error));
     session.addEventListener('source', () => this.#cameras());
@@ -38,8 +42,20 @@ export class Live {
         else this.start();
       };
     }
-    $('source').onchange = () => this.#sourceChosen();
-    $('file').onchange = () => $('file').files.length && (session.running ? this.#again() : this.start());
+    $('source').onchange = () => {
+      this.#sourceChosen();
+      if (!session.running) return;
+      if ($('source').value !== 'file') return this.#again();
+      // Until a file is chosen the input stays what it is.
+      $('source').value = session.kind;
+      $('file').click();
+    };
+    $('file').onchange = () => {
+      if (!$('file').files.length) return;
+      $('source').value = 'file';
+      if (session.running) this.#again();
+      else this.start();
+    };
     $('device').onchange = () => this.#again();
     $('pause').onclick = () => this.pause();
     $('strength').oninput = () => ($('strength-value').textContent = `${Math.round($('strength').value * 100)} %`);
@@ -62,6 +78,7 @@ export class Live {
   meet(server) {
     this.server = server;
     this.truth.ageBudget = server.frame_age_ms ?? null;
+    if (server.replay_seconds) $('privacy').textContent = `Pictures go to this server and nowhere else. It keeps the last ${server.replay_seconds} s in memory while a session runs, and more only if you turn the journal on.`;
     const sizes = $('size');
     $('model').replaceChildren(...server.models.map((m) => new Option(m.title, m.id, m.id === server.default_model, m.id === server.default_model)));
     if (![...sizes.options].some((o) => o.value === server.default_size)) sizes.add(new Option(server.default_size));
@@ -70,14 +87,14 @@ export class Live {
   }
 
   start() {
-    trouble(null);
+    if (!this.#waiting) trouble(null);
     return this.session.start($('source').value, { file: $('file').files[0], device: $('device').value || undefined });
   }
 
-  pause() {
-    const pause = $('pause').getAttribute('aria-pressed') !== 'true';
-    $('pause').setAttribute('aria-pressed', String(pause));
-    this.transport?.control.command(pause ? 'pause' : 'resume').accepted.catch((error) => trouble(error.message));
+  /** The session stands still, or goes on. */
+  pause(on = $('pause').getAttribute('aria-pressed') !== 'true') {
+    $('pause').setAttribute('aria-pressed', String(on));
+    return this.transport?.control.command(on ? 'pause' : 'resume').accepted.catch((error) => trouble(error.message));
   }
 
   /** A prompt goes out with this text. */
@@ -114,12 +131,33 @@ export class Live {
 
   #opened({ session }) {
     trouble(null);
-    this.#waiting = false;
+    this.#waiting = null;
     $('pause').disabled = false;
+    $('source').value = this.session.kind;
+    this.#sourceChosen();
+    this.#inForce(session);
+    if (session.resumed) this.#strength(session.prompt.strength);
+    const other = Object.entries(this.#chosen).filter(([name, value]) => session[name] !== value);
+    if (other.length) this.#change(Object.fromEntries(other));
+    this.#chosen = {};
     if (!$('prompt').value) this.prompt.text = session.prompt.text;
     this.prompt.read(session.prompt);
     // Back in a session that knows another prompt than the line shows: the line is what is wanted.
     if (session.prompt.text !== this.prompt.text) this.prompt.send({ quick: true });
+  }
+
+  // The controls show what runs, whoever asked for it.
+  #inForce({ model, size }) {
+    if (![...$('size').options].some((o) => o.value === size)) $('size').add(new Option(size));
+    $('size').value = size;
+    if ($('model').value === model) return;
+    $('model').value = model;
+    this.#showLooks();
+  }
+
+  #strength(value) {
+    $('strength').value = value;
+    $('strength').oninput();
   }
 
   #showLooks() {
@@ -130,8 +168,12 @@ export class Live {
   }
 
   #change(fields) {
-    this.transport?.control.command('model', fields).accepted
-      .then(({ model, size }) => say(`Live: ${model} at ${size}.`), (error) => trouble(error.message));
+    const { transport } = this;
+    if (!transport) return Object.assign(this.#chosen, fields);
+    transport.control.command('model', fields).accepted.then(({ model, size }) => say(`Live: ${model} at ${size}.`), (error) => {
+      this.#inForce(transport.session);
+      trouble(error.message);
+    });
   }
 
   #sourceChosen() {
@@ -161,25 +203,39 @@ export class Live {
       this.#sourceChosen();
       this.start();
     }];
+    if (error.kind !== 'full') this.#waiting = null;
     if (error.kind === 'key') $('key-form').hidden = false;
     if (error.kind === 'full') {
       if (this.#waiting) return this.#waitForPlace(error.retryAfter ?? 15);
       const wait = error.retryAfter ? ` It may have room in ${error.retryAfter} s.` : '';
       return trouble(error.message + wait, [['Wait for a place', () => this.#waitForPlace(error.retryAfter ?? 15)], again]);
     }
-    const ways = { input: [again, scene], key: [], gone: [again], lost: [again], unreachable: [again] }[error.kind] ?? [again];
+    const through = ['Pass the picture through', () => {
+      $('model').value = 'passthrough';
+      $('model').onchange();
+      this.start();
+    }];
+    const ways = { input: [again, scene], model: [['Choose another network', () => $('model').focus()], through, again], key: [], gone: [again], lost: [again], unreachable: [again] }[error.kind] ?? [again];
     trouble(error instanceof Refused ? error.message : `Something unexpected failed: ${error.message}`, ways);
   }
 
+  // Said once; only the seconds change, and those are not for a screen reader to repeat.
   #waitForPlace(seconds) {
+    const mine = { left: this.#waiting?.left ?? h('span.num', { id: 'waiting-left', role: 'timer' }) };
+    if (!this.#waiting) {
+      trouble('The server is full. This page waits for a place and starts by itself.', [['Stop waiting', () => (this.#waiting = null)]]);
+      $('trouble-ways').prepend(mine.left);
+    }
+    say('Waiting for a place.');
+    this.#waiting = mine;
     const until = performance.now() + Math.min(seconds, 15) * 1000;
-    this.#waiting = true;
     const tick = () => {
-      trouble('The server is full. This page waits for a place and starts by itself.', [['Stop waiting', () => (this.#waiting = false)]]);
-      if (!this.#waiting || this.session.running) return trouble(null);
+      // Closed, or started by hand meanwhile.
+      if (!mine.left.isConnected) this.#waiting = null;
+      if (this.#waiting !== mine || this.session.running) return;
       const left = Math.ceil((until - performance.now()) / 1000);
       if (left <= 0) return this.start();
-      say(`Waiting for a place: asking again in ${left} s.`);
+      mine.left.textContent = `asks again in ${left} s`;
       setTimeout(tick, 1000);
     };
     tick();

@@ -45,7 +45,7 @@ export function open(box, live) {
     },
   }, h('label.field', {}, 'What', target), address, key, h('label.field', {}, 'How thoroughly', profile), start,
   h('label.button', {}, 'Open a report', h('input.sr', { id: 'probe-file', type: 'file', accept: '.json,application/json', onchange: (event) => event.target.files[0]?.text().then(openFile) })));
-  const shown = h('div', { id: 'probe-shown', 'aria-live': 'polite' });
+  const shown = h('div', { id: 'probe-shown' });
   const list = h('ul.list');
   const heading = h('h2', { hidden: true }, 'Runs on this server');
   box.append(
@@ -67,7 +67,7 @@ export function open(box, live) {
   async function watch(id) {
     run.watching = id;
     start.disabled = true;
-    const title = h('h2');
+    const title = h('h2', { role: 'status' });
     const bar = h('progress', { max: 1, value: 0, 'aria-label': 'Progress of the run' });
     const words = h('p');
     const note = h('p.note.num');
@@ -75,7 +75,8 @@ export function open(box, live) {
       h('button', { type: 'button', id: 'probe-cancel', onclick: () => ask(`/v1/probes/${id}`, { method: 'DELETE' }).catch((e) => trouble(e.message)) }, 'Cancel')));
     try {
       for await (const { data: p } of events(`/v1/probes/${id}/events`, leaving.signal)) {
-        title.textContent = PHASES[p.phase] ?? p.phase;
+        const phase = PHASES[p.phase] ?? p.phase;
+        if (title.textContent !== phase) title.textContent = phase;
         bar.value = p.done;
         words.textContent = p.sending ? `Now in the picture: ${p.sending}.` : '';
         note.textContent = `${Math.round(p.seconds)} of ${Math.round(p.total ?? 0)} s · ${p.received ?? 0} pictures came back${p.estimates ? ` · so far: ${p.estimates}` : ''}`;

@@ -57,20 +57,22 @@ export class PromptLine {
     const { accepted, applied } = transport.control.command('prompt', {
       text, strength: Number($('strength').value), transition_ms: quick ? 120 : Number($('transition').value),
     });
-    const mine = (this.#waiting = { sentAt: performance.now(), revision: null, figures });
+    const mine = (this.#waiting = { text, sentAt: performance.now(), revision: null, understood: true, figures });
     this.#trace(mine);
     try {
       const { prompt } = await accepted;
       mine.revision = prompt.revision;
+      mine.understood = !text.trim() || prompt.understood;
       mine.acceptedAt = performance.now();
       this.read(prompt);
       if (mine === this.#waiting) this.#trace(mine);
       const { first_frame: first } = await applied;
       mine.output = first?.output;
     } catch (error) {
-      mine.refused = error.message;
+      // A connection that comes back gives the prompt in the line again.
+      mine.refused = error.kind === 'lost' ? 'not answered: the connection is away' : 'refused';
       if (mine === this.#waiting) this.#trace(mine);
-      trouble(error.message);
+      if (error.kind !== 'lost') trouble(error.message);
     }
   }
 
@@ -80,9 +82,11 @@ export class PromptLine {
     if (!trace || !mine || mine.revision === null || mine.shown !== undefined || trace.revision < mine.revision || mine.figures !== this.#live.figures) return;
     mine.shown = displayedAt - mine.sentAt;
     mine.output = trace.output;
-    mine.figures.promptToPicture = mine.shown;
+    // The revision rises with every command; the picture only where a network made it of words that it knows.
+    mine.changed = mine.understood && trace.origin === 'generated';
+    if (mine.changed) mine.figures.promptToPicture = mine.shown;
     this.#trace(mine);
-    this.#live.stage.markFirst(`First picture of “${this.text.slice(0, 40) || 'no prompt'}”`);
+    if (mine.changed) this.#live.stage.markFirst(`First picture of “${mine.text.slice(0, 40) || 'no prompt'}”`);
   }
 
   /** What the model understood, said back. */
@@ -105,10 +109,10 @@ export class PromptLine {
       return;
     }
     const steps = [['sent', true], [mine.revision === null ? 'accepted' : `accepted after ${ms(mine.acceptedAt - mine.sentAt)}`, mine.revision !== null],
-      [mine.shown === undefined ? 'in the picture' : `in the picture after ${ms(mine.shown)}`, mine.shown !== undefined]];
-    if (mine.refused) steps.splice(1, 2, ['refused', 'bad']);
+      [mine.shown === undefined ? 'in the picture' : mine.changed ? `in the picture after ${ms(mine.shown)}` : 'no change in the picture', mine.shown !== undefined && (mine.changed || 'bad')]];
+    if (mine.refused) steps.splice(1, 2, [mine.refused, 'bad']);
     list.replaceChildren(...steps.map(([text, done]) => h('li', { className: done === 'bad' ? 'bad' : done ? 'done' : '' }, text)),
-      ...(mine.shown === undefined ? [] : [h('li.note.num.plain', {}, `first frame #${mine.output}`)]));
+      ...(!mine.changed ? [] : [h('li.note.num.plain', {}, `first frame #${mine.output}`)]));
   }
 
   #open() {
@@ -149,7 +153,8 @@ export class PromptLine {
     if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return;
     event.preventDefault();
     if ($('suggestions').hidden) return this.#open();
-    this.#chosen = (this.#chosen + (event.key === 'ArrowDown' ? 1 : -1) + offers.length) % offers.length;
+    const [first, step] = event.key === 'ArrowDown' ? [0, 1] : [offers.length - 1, -1];
+    this.#chosen = this.#chosen < 0 ? first : (this.#chosen + step + offers.length) % offers.length;
     offers.forEach((o, i) => o.setAttribute('aria-selected', String(i === this.#chosen)));
     $('prompt').setAttribute('aria-activedescendant', `offer-${this.#chosen}`);
     offers[this.#chosen].scrollIntoView({ block: 'nearest' });

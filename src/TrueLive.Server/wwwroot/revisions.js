@@ -3,6 +3,7 @@ import { post } from './dom.js';
 
 const HEAD = 20;
 const MAGIC = 0x544c0103;
+const BROKEN = 'The connection to the clip broke.';
 
 /** One open clip. Events: `hello`, `revision` {detail}, `picture` {revision, frame, pass}, `error`, `compared`, `exported`, `closed`. */
 export class InteractiveClip extends EventTarget {
@@ -33,6 +34,7 @@ export class InteractiveClip extends EventTarget {
   /** Sends a command; resolves with its answer (`revision`, `selected`, `compared`, `exported`) or rejects with the reason. */
   send(type, fields = {}) {
     const id = `t${this.#next++}`;
+    if (this.#socket?.readyState !== WebSocket.OPEN) return Promise.reject(new Error(BROKEN));
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       this.#socket.send(JSON.stringify({ type, id, ...fields }));
@@ -45,10 +47,15 @@ export class InteractiveClip extends EventTarget {
     if (!frames?.size) return null;
     let best = null;
     for (const picture of frames.values()) if (!best || Math.abs(picture.at - at) < Math.abs(best.at - at)) best = picture;
-    if (this.#bitmaps.has(best)) return this.#bitmaps.get(best);
-    const bitmap = await createImageBitmap(best.blob);
+    const bitmap = this.#bitmaps.get(best) ?? (await createImageBitmap(best.blob));
+    // The last one asked for is the newest: whoever asks for two at once draws both before either is closed.
+    this.#bitmaps.delete(best);
     this.#bitmaps.set(best, bitmap);
-    if (this.#bitmaps.size > 90) this.#bitmaps.delete(this.#bitmaps.keys().next().value);
+    if (this.#bitmaps.size > 90) {
+      const [oldest, old] = this.#bitmaps.entries().next().value;
+      this.#bitmaps.delete(oldest);
+      old.close();
+    }
     return bitmap;
   }
 
@@ -59,13 +66,13 @@ export class InteractiveClip extends EventTarget {
     socket.binaryType = 'arraybuffer';
     socket.onmessage = ({ data }) => (typeof data === 'string' ? this.#message(JSON.parse(data)) : this.#picture(data));
     socket.onclose = () => {
-      for (const { reject } of this.#waiting.values()) reject(new Error('The connection to the clip broke.'));
+      for (const { reject } of this.#waiting.values()) reject(new Error(BROKEN));
       this.#waiting.clear();
       this.dispatchEvent(new Event('closed'));
     };
     return new Promise((resolve, reject) => {
       this.addEventListener('hello', resolve, { once: true });
-      this.addEventListener('closed', () => reject(new Error('The connection to the clip broke.')), { once: true });
+      this.addEventListener('closed', () => reject(new Error(BROKEN)), { once: true });
     });
   }
 
@@ -97,24 +104,71 @@ export class InteractiveClip extends EventTarget {
   }
 }
 
+// What a MediaRecorder of this browser makes, and the recorder itself.
+function recorderOf(stream) {
+  const type = ['video/webm;codecs=vp8', 'video/webm', 'video/mp4'].find((t) => globalThis.MediaRecorder?.isTypeSupported(t));
+  if (!type) throw new Error('This browser cannot record. A file works.');
+  const recorder = new MediaRecorder(stream, { mimeType: type, videoBitsPerSecond: 8e6 });
+  const parts = [];
+  recorder.ondataavailable = ({ data }) => parts.push(data);
+  return { recorder, began: performance.now(), film: () => new File(parts, `camera.${type.includes('mp4') ? 'mp4' : 'webm'}`, { type }) };
+}
+
 /** Records a stream for some seconds. */
 export function recorded(stream, length, tick = () => {}) {
-  const type = ['video/webm;codecs=vp8', 'video/webm', 'video/mp4'].find((t) => MediaRecorder.isTypeSupported(t));
   return new Promise((resolve, reject) => {
-    const recorder = new MediaRecorder(stream, { mimeType: type, videoBitsPerSecond: 8e6 });
-    const parts = [];
-    const began = performance.now();
+    const { recorder, began, film } = recorderOf(stream);
     const timer = setInterval(() => {
       const left = length - (performance.now() - began) / 1000;
       tick(Math.max(0, left));
       if (left <= 0 && recorder.state === 'recording') recorder.stop();
     }, 100);
-    recorder.ondataavailable = ({ data }) => parts.push(data);
     recorder.onerror = ({ error }) => (clearInterval(timer), reject(error));
     recorder.onstop = () => {
       clearInterval(timer);
-      resolve(new File(parts, `camera.${type.includes('mp4') ? 'mp4' : 'webm'}`, { type }));
+      resolve(film());
     };
     recorder.start(250);
   });
+}
+
+/** The last seconds of a stream, kept in this page alone. A recording can be cut at its end only, so two run, each begun when the other is `most` old. */
+export class LastSeconds {
+  #runs = [];
+  #timer;
+
+  constructor(stream, most) {
+    const begin = () => {
+      if (!stream.active) return;
+      if (this.#runs.length === 2) this.#runs.shift().recorder.stop();
+      const run = recorderOf(stream);
+      run.recorder.start(250);
+      this.#runs.push(run);
+    };
+    begin();
+    this.#timer = setInterval(begin, most * 1000);
+  }
+
+  /** Seconds that are there to be taken. */
+  get kept() {
+    return this.#runs.length ? (performance.now() - this.#runs[0].began) / 1000 : 0;
+  }
+
+  /** What was kept, as a file: its end is now. */
+  async take() {
+    const [{ recorder, film }] = this.#runs;
+    if (recorder.state !== 'inactive') {
+      await new Promise((resolve) => {
+        recorder.onstop = resolve;
+        recorder.stop();
+      });
+    }
+    this.#runs.shift();
+    return film();
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    for (const { recorder } of this.#runs.splice(0)) if (recorder.state !== 'inactive') recorder.stop();
+  }
 }

@@ -1,5 +1,5 @@
 import { Refused } from './control.js';
-import { tab } from './dom.js';
+import { ask, tab } from './dom.js';
 import { sources } from './sources.js';
 import { Figures } from './stats.js';
 import { WebRtcTransport } from './transport-webrtc.js';
@@ -7,10 +7,13 @@ import { JpegTransport } from './transport-ws.js';
 
 const AWAY_LIMIT = 60_000;
 const PING_EVERY = 2000;
+// A model that fails twice within this time would do so for ever.
+const FAILS_AGAIN = 30_000;
 
 /**
  * One live session of this page over its connections: opens the input, connects, comes back after a broken connection, and keeps
- * the figures. Events: `state` {state, words}, `source`, `opened` (a connection runs), `frame`, `failed` {error}.
+ * the figures. Events: `state` {state, words}, `source`, `opened` (a connection runs), `settings` (what is in force has changed),
+ * `frame`, `failed` {error}.
  * States: idle, opening, connecting, live, paused, away.
  */
 export class Session extends EventTarget {
@@ -20,10 +23,14 @@ export class Session extends EventTarget {
   state = 'idle';
   startedAt = null;
   path = null;
+  /** Which of the sources runs. */
+  kind = null;
   // What is wanted now: a new object for each start, so that whatever still waits for an older one can tell.
   #wanted = null;
   #request;
   #ping = null;
+  #id = null;
+  #modelFailedAt = -Infinity;
 
   /** @param {() => object} request gives model, size, prompt and strength as they are wanted now */
   constructor(request) {
@@ -36,12 +43,14 @@ export class Session extends EventTarget {
   }
 
   async start(kind, options) {
+    if (this.running) this.stop();
     const run = (this.#wanted = {});
     try {
       this.#move('opening', 'Opening the input…');
       const source = await sources[kind](options);
       if (this.#wanted !== run) return source.stop();
       this.source = source;
+      this.kind = kind;
       source.addEventListener('ended', () => this.source === source && this.stop('The input ended.'));
       this.#tell('source');
       await this.#connect(run);
@@ -55,7 +64,9 @@ export class Session extends EventTarget {
   stop(words = 'Stopped.') {
     this.#wanted = null;
     this.transport?.close(true);
-    this.transport = null;
+    // While the connection is away the server keeps the session, and its place: nobody comes back to it.
+    if (!this.transport && this.#id) ask(`/v1/sessions/${this.#id}`, { method: 'DELETE', keepalive: true }).catch(() => {});
+    this.transport = this.#id = null;
     clearInterval(this.#ping);
     tab.set('token', null);
     this.source?.stop();
@@ -67,7 +78,9 @@ export class Session extends EventTarget {
   }
 
   async #connect(run) {
-    this.#move('connecting', 'Connecting…');
+    // Who comes back has a picture on the stage: it stays marked as frozen until a new one is there.
+    const state = this.startedAt === null ? 'connecting' : 'away';
+    if (state === 'connecting') this.#move(state, 'Connecting…');
     const only = new URLSearchParams(location.search).get('transport');
     const ways = only === 'ws' || !('RTCPeerConnection' in window) ? [JpegTransport] : only === 'webrtc' ? [WebRtcTransport] : [WebRtcTransport, JpegTransport];
     for (const way of ways) {
@@ -83,7 +96,7 @@ export class Session extends EventTarget {
           return this.#connect(run);
         }
         if (error.kind !== 'network' || way === ways.at(-1)) throw error;
-        this.#move('connecting', `${error.message} Trying ${JpegTransport.label}…`);
+        this.#move(state, `${error.message} Trying ${JpegTransport.label}…`);
       }
     }
   }
@@ -94,18 +107,25 @@ export class Session extends EventTarget {
     this.startedAt ??= performance.now();
     const { session, control } = opened;
     tab.set('token', session.token);
+    this.#id = session.session;
     this.#move('live', session.resumed ? `Back in the session. ${session.resumed.lost}` : `Live: ${session.model} at ${session.size}.`);
     opened.path().then((path) => (this.path = `${way.label}${path && path !== 'websocket' ? ` over ${path.toUpperCase()}` : ''}`));
     opened.addEventListener('frame', ({ detail }) => {
       this.figures.frame(detail);
       this.#tell('frame', detail);
     });
-    opened.addEventListener('closed', ({ detail }) => this.transport === opened && this.#comeBack(detail.words, run));
+    let left = null;
+    opened.addEventListener('closed', ({ detail }) => this.transport === opened && (left?.cause === 'step_server' ? this.#modelFailed(left.reason, run) : this.#comeBack(left?.reason ?? detail.words, run)));
+    control.addEventListener('accepted', ({ detail: { model, size, prompt } }) => {
+      Object.assign(session, { model, size, prompt });
+      this.#tell('settings', session);
+    });
     control.addEventListener('stats', ({ detail }) => (this.figures.server = detail));
     control.addEventListener('pong', ({ detail }) => this.figures.pong(detail));
     control.addEventListener('state', ({ detail }) => {
       if (detail.state === 'paused') this.#move('paused', 'Paused.');
       if (detail.state === 'live' && this.state === 'paused') this.#move('live', 'Live.');
+      if (detail.state === 'detached') left = detail;
       if (detail.state === 'ended' && this.transport === opened) this.stop(detail.reason);
     });
     clearInterval(this.#ping);
@@ -116,6 +136,16 @@ export class Session extends EventTarget {
     this.#ping = setInterval(ping, PING_EVERY);
     for (let n = 1; n < 5; n++) setTimeout(ping, 150 * n);
     this.#tell('opened', opened);
+  }
+
+  #modelFailed(words, run) {
+    const again = performance.now() - this.#modelFailedAt < FAILS_AGAIN;
+    this.#modelFailedAt = performance.now();
+    if (!again) return this.#comeBack(words, run);
+    this.transport.close(false);
+    this.transport = null;
+    this.stop(words);
+    this.#tell('failed', { error: new Refused({ kind: 'model', words: `${words} It did so twice: this network does not work with this input here.` }) });
   }
 
   async #comeBack(words, run) {

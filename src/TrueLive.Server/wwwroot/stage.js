@@ -31,7 +31,7 @@ export class Stage {
     $('fullscreen').onclick = () => this.fullScreen();
     session.addEventListener('source', () => {
       $('input').append(session.source.view);
-      this.#mirror($('source').value === 'camera' && device.get('mirror') !== 'no', false);
+      this.#mirror(session.kind === 'camera' && device.get('mirror') !== 'no', false);
     });
     session.addEventListener('opened', ({ detail }) => {
       $('output').querySelector('video,canvas')?.remove();
@@ -61,12 +61,14 @@ export class Stage {
         : state === 'away' ? ['frozen', 'Frozen: the connection is away']
           : state === 'paused' ? ['frozen', 'Paused: this picture stands still']
             : age === null ? ['waiting', 'Waiting for the first picture']
-              : age > FROZEN_AFTER ? ['frozen', `Frozen: this picture is ${(age / 1000).toFixed(1)} s old`]
+              : age > FROZEN_AFTER ? ['frozen', 'Frozen']
                 : figures.lastOrigin === 'passed_through' ? ['passed', 'Passed through: not made by a network']
                   : figures.lastOrigin === 'repeated' ? ['repeated', 'Repeated: not a new picture'] : ['fresh', ''];
     $('stage').dataset.mark = mark;
     $('picture-mark').hidden = !words;
     if ($('picture-mark').textContent !== words) $('picture-mark').textContent = words;
+    // Beside the words, so that a screen reader does not say each tenth of a second.
+    $('picture-mark').dataset.age = words === 'Frozen' ? `: this picture is ${(age / 1000).toFixed(1)} s old` : '';
     const { width, height } = this.#size();
     $('output-caption').textContent = mark === 'passed' ? 'Output = input' : width ? `Output ${width}×${height}` : 'Output';
   }

@@ -182,7 +182,7 @@ export class Figures {
       { name: 'Decode', kind: 'server', ms: mid('decode'), how: 'measured by the server for each frame' },
       { name: 'Wait', kind: 'server', ms: mid('wait'), how: 'measured by the server: until the network was free' },
       { name: 'Network', kind: 'net', ms: mid('network'), how: 'measured by the server: the model step' },
-      { name: 'Server encode', kind: 'server', ms: rest(after, down, decode, display), how: 'what remains after the model step: encoding, pacing and the jitter buffer' },
+      { name: 'Rest', kind: 'rest', ms: rest(after, down, decode, display), how: 'what remains after the model step: encoding and pacing on the server, the jitter buffer here' },
       { name: 'Way down', kind: 'link', ms: down, how: 'half of the quickest round trip' },
       { name: 'Browser decode', kind: 'you', ms: decode, how: 'measured in this browser' },
       { name: 'Display', kind: 'you', ms: display, how: 'measured in this browser: decoded until shown' },

@@ -7,6 +7,7 @@ import { Session } from './session.js';
 const SECONDS = 2;
 // Live shows its answer for this long before it stands aside on a machine that cannot run all three at once.
 const ASIDE_AFTER = 2000;
+const FROZEN_AFTER = 700;
 const TIERS = [
   { id: 'live', number: 3, title: 'Live', promise: 'Each camera frame, at once', answers: 'Yes: every frame' },
   { id: 'interactive', number: 2, title: 'Interactive', promise: 'A short clip, made again when you ask', answers: 'Only when you ask' },
@@ -18,6 +19,10 @@ export function open(box, live) {
   let asked = { prompt: '', size: '384x216' };
   const session = new Session(() => ({ model: null, size: asked.size, prompt: asked.prompt, strength: 1 }));
   live.truth.watch(session);
+  session.addEventListener('opened', ({ detail }) => {
+    by.live.stage.querySelector('video, canvas')?.remove();
+    by.live.stage.prepend(detail.view);
+  });
   let clip = null;
   let uploaded = null;
   let left = false;
@@ -26,7 +31,13 @@ export function open(box, live) {
   let timer = 0;
   let aside = null;
   let back = null;
+  // Which revision answers the change, and what has come of each: a picture may overtake the answer that names it.
+  let revision = null;
+  const made = new Map();
+  const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
   const leaving = new AbortController();
+  const kept = [];
+  const keep = (blob) => (kept.push(URL.createObjectURL(blob)), kept.at(-1));
   const landed = {};
 
   const source = h('select', { id: 'tiers-source' }, new Option('Built-in scene', 'scene'), new Option('Camera', 'camera'));
@@ -50,7 +61,7 @@ export function open(box, live) {
     go.disabled = true;
     trouble(null);
     try {
-      if (!clip) await prepare();
+      if (!clip || !session.transport) await prepare();
       if (!left) await change();
     } catch (error) {
       if (!left) trouble(error.kind === 'gone' ? 'This server does not offer all three tiers.' : error.message);
@@ -62,12 +73,14 @@ export function open(box, live) {
 
   async function prepare() {
     asked.prompt = '';
-    await new Promise((resolve, reject) => {
-      session.addEventListener('opened', resolve, { once: true });
-      session.addEventListener('failed', ({ detail }) => reject(detail.error), { once: true });
-      session.start(source.value, {});
-    });
-    by.live.stage.prepend(session.transport.view);
+    // What failed before may have left the session running: the comparison then goes on with it.
+    if (!session.transport) {
+      await new Promise((resolve, reject) => {
+        session.addEventListener('opened', resolve, { once: true });
+        session.addEventListener('failed', ({ detail }) => reject(detail.error), { once: true });
+        session.start(source.value, {});
+      });
+    } else await session.transport.control.command('resume').accepted;
     const film = await recorded(session.source.stream, SECONDS, (rest) => (status.textContent = `Taking ${SECONDS} s of the source for tiers 2 and 1: ${rest.toFixed(1)} s`));
     takenAt = performance.now() - SECONDS * 500;
     // Nobody waits for live pictures while the others load; the machine is theirs until the question is asked.
@@ -76,13 +89,17 @@ export function open(box, live) {
     uploaded = await upload(film, 'three-tiers.webm');
     clip = await InteractiveClip.open({ upload: uploaded.id, size: asked.size });
     if (left) return clip.close();
-    clip.addEventListener('picture', ({ detail }) => detail.revision > 0 && detail.revision === clip.newest && picture(detail.count));
+    const opened = clip;
+    clip.addEventListener('picture', ({ detail }) => picture(detail));
+    clip.addEventListener('closed', () => clip === opened && (clip = null));
+    by.interactive.stage.querySelector('canvas')?.remove();
     const canvas = h('canvas', { width: 384, height: 216 });
     by.interactive.stage.prepend(canvas);
     await clip.send('select', { revision: 0 }).catch(() => {});
-    const source0 = h('video', { src: URL.createObjectURL(film), muted: true, loop: true, playsInline: true, autoplay: true });
-    by.clip.stage.prepend(source0);
-    playRevisions(canvas);
+    by.clip.stage.querySelector('video')?.remove();
+    by.clip.stage.prepend(h('video', { src: keep(film), muted: true, loop: true, playsInline: true, autoplay: !still, controls: still }));
+    playRevisions(canvas, clip);
+    clearInterval(timer);
     timer = setInterval(tick, 100);
     const again = new Promise((resolve) => session.addEventListener('frame', resolve, { once: true }));
     await session.transport.control.command('resume').accepted;
@@ -91,29 +108,42 @@ export function open(box, live) {
 
   async function change() {
     for (const tier of TIERS) landed[tier.id] = {};
-    aside = back = null;
+    aside = back = revision = null;
+    made.clear();
     asked.prompt = prompt.value;
     status.textContent = 'Asked all three at the same moment.';
     t0 = performance.now();
-    const { accepted } = session.transport.control.command('prompt', { text: prompt.value, strength: 1, transition_ms: 0 });
-    const tweak = clip.send('tweak', { prompt: prompt.value, transition_ms: 0, playhead_s: 0 });
-    const job = post('/v1/clips', { upload: uploaded.id, prompt: prompt.value, size: asked.size, format: 'mp4' });
-    const revision = (await accepted).prompt.revision;
-    session.addEventListener('frame', function seen({ detail }) {
-      if (!detail.trace || detail.trace.revision < revision) return;
-      session.removeEventListener('frame', seen);
-      landed.live.first = landed.live.whole = detail.displayedAt - t0;
+    const command = session.transport.control.command('prompt', { text: prompt.value, strength: 1, transition_ms: 0 });
+    try {
+      // The first failure ends the comparison.
+      await Promise.all([
+        command.accepted.then((answer) => watchLive(answer.prompt.revision)),
+        whole({ prompt: prompt.value, transition_ms: 0, playhead_s: 0 }),
+        post('/v1/clips', { upload: uploaded.id, prompt: prompt.value, size: asked.size, format: 'mp4' }).then(finished),
+      ]);
+    } finally {
+      stand('resume');
+    }
+    status.textContent = aside === null ? 'All three have answered.' : `All three have answered. This machine cannot run them at once: Live stood still from ${seconds(aside / 1000)} on until the others were done, and their times hold that wait.`;
+  }
+
+  function watchLive(wanted) {
+    const mine = landed.live;
+    session.addEventListener('frame', function shown({ detail }) {
+      if (!detail.trace || detail.trace.revision < wanted) return;
+      session.removeEventListener('frame', shown);
+      mine.first = mine.whole = detail.displayedAt - t0;
       setTimeout(() => !left && landed.interactive.whole === undefined && stand('pause'), ASIDE_AFTER);
     });
-    const [, made] = await Promise.all([tweak, job]);
-    const last = await follow(made.id, (j) => (landed.clip.done = j.frames_total ? j.frames_done / j.frames_total : 0), leaving.signal);
+  }
+
+  async function finished({ id }) {
+    const last = await follow(id, (j) => (landed.clip.done = j.frames_total ? j.frames_done / j.frames_total : 0), leaving.signal);
     if (last?.state !== 'done') throw new Error(last?.error ?? 'The clip was not made.');
-    const video = h('video', { src: last.result.url, muted: true, loop: true, playsInline: true, autoplay: true });
-    await new Promise((resolve) => (video.onloadeddata = resolve));
+    const video = h('video', { src: last.result.url, muted: true, loop: true, playsInline: true, autoplay: !still, controls: still });
+    await new Promise((resolve, reject) => Object.assign(video, { onloadeddata: resolve, onerror: () => reject(new Error('This browser cannot play the clip.')) }));
     by.clip.stage.querySelector('video').replaceWith(video);
     landed.clip.first = landed.clip.whole = performance.now() - t0;
-    stand('resume');
-    status.textContent = aside === null ? 'All three have answered.' : `All three have answered. This machine cannot run them at once: Live stood still from ${seconds(aside / 1000)} on until the others were done, and their times hold that wait.`;
   }
 
   // Live has the machine first; where it leaves no cores the others would wait for ever.
@@ -123,31 +153,54 @@ export function open(box, live) {
       aside = performance.now() - t0;
       status.textContent = 'Live has answered and stands still, so that the others get the machine.';
     } else if (aside === null) return;
-    else back = performance.now() - t0;
+    else if (back === null) back = performance.now() - t0;
     session.transport?.control.command(type).accepted.catch(() => {});
   }
 
-  function picture(count) {
-    const now = performance.now() - t0;
-    const mine = landed.interactive;
-    if (!mine) return;
-    mine.first ??= now;
-    const newest = clip.revisions.get(clip.newest);
-    mine.done = newest ? count / (newest.end - newest.first) : 0;
-    if (newest && count >= newest.end - newest.first) mine.whole ??= now;
+  /** Asks for a revision; resolves when all of its pictures have been made. */
+  async function whole(tweak) {
+    const [mine, opened] = [landed.interactive, clip];
+    revision = (await clip.send('tweak', tweak)).revision.number;
+    seen();
+    await new Promise((resolve, reject) => {
+      const look = () => {
+        const { state, error } = opened.revisions.get(revision);
+        if (state === 'full') resolve();
+        else if (state === 'failed' || state === 'superseded') reject(new Error(error ?? 'The revision was given up.'));
+        else return;
+        opened.removeEventListener('revision', look);
+      };
+      opened.addEventListener('revision', look);
+      opened.addEventListener('closed', () => reject(new Error('The connection to the clip broke.')), { once: true });
+      look();
+    });
+    mine.whole = performance.now() - t0;
   }
 
-  async function playRevisions(canvas) {
-    const length = clip.clip.source.duration_s * 1000;
+  function picture({ revision: of, count }) {
+    const { at = performance.now() } = made.get(of) ?? {};
+    made.set(of, { at, count });
+    seen();
+  }
+
+  function seen() {
+    const mine = made.get(revision);
+    if (!mine) return;
+    const { first, end } = clip.revisions.get(revision);
+    Object.assign(landed.interactive, { first: mine.at - t0, done: mine.count / (end - first) });
+  }
+
+  async function playRevisions(canvas, opened) {
+    const length = opened.clip.source.duration_s * 1000;
     const pen = canvas.getContext('2d');
     let busy = false;
     const step = async () => {
-      if (left) return;
+      if (left || clip !== opened) return;
       requestAnimationFrame(step);
       if (busy) return;
       busy = true;
       const at = performance.now() % length;
-      const bitmap = (await clip.bitmap(clip.newest, at)) ?? (await clip.bitmap(0, at));
+      const bitmap = (await opened.bitmap(opened.newest, at)) ?? (await opened.bitmap(0, at));
       if (bitmap) pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
       busy = false;
     };
@@ -159,7 +212,8 @@ export function open(box, live) {
     fill();
     draw();
     const age = session.figures.latency.quantile(0.5);
-    by.live.age.textContent = session.state === 'paused' ? 'stands still for the others' : age === null ? '' : `shows now, ${ms(age)} ago`;
+    const shown = session.figures.lastShownAt;
+    by.live.age.textContent = session.state === 'paused' ? 'stands still for the others' : shown === null ? '' : performance.now() - shown > FROZEN_AFTER ? `frozen, shows ${seconds((performance.now() - shown) / 1000)} ago` : age === null ? 'shows now' : `shows now, ${ms(age)} ago`;
     const old = takenAt === null ? '' : `shows ${Math.round((performance.now() - takenAt) / 1000)} s ago`;
     by.interactive.age.textContent = by.clip.age.textContent = old;
   }
@@ -204,5 +258,6 @@ export function open(box, live) {
     clearInterval(timer);
     session.stop();
     clip?.close();
+    for (const url of kept) URL.revokeObjectURL(url);
   };
 }

@@ -1,5 +1,5 @@
 import { Control, Refused, wordsOf } from './control.js';
-import { CaptureClock } from './stats.js';
+import { CaptureClock, Window } from './stats.js';
 
 /**
  * A live session over WebRTC: the camera goes up and the made picture comes down in one peer connection (WHIP, RFC 9725), commands
@@ -15,7 +15,10 @@ export class WebRtcTransport extends EventTarget {
   #shown = new Map();
   #closed = false;
   #timed = null;
+  #display = new Window();
   #worker = null;
+  #source = null;
+  #captured = ({ detail }) => this.#clock.captured(detail);
 
   /** Resolves once media and control run. Rejects with `Refused`; kind `network` means that another transport may do better. */
   static async open(source, options) {
@@ -43,7 +46,7 @@ export class WebRtcTransport extends EventTarget {
     return pair ? (stats.get(pair.remoteCandidateId)?.protocol ?? stats.get(pair.localCandidateId)?.protocol ?? null) : null;
   }
 
-  /** Means of the browser's own work since the last call, in ms, from its statistics; null where it says nothing. */
+  /** The browser's own work in ms: encode and decode as means since the last call, from its statistics; display as the median of 5 s. Null where it says nothing. */
   async timings() {
     const now = {};
     for (const s of (await this.#peer.getStats()).values()) {
@@ -52,16 +55,19 @@ export class WebRtcTransport extends EventTarget {
     }
     const before = this.#timed ?? {};
     this.#timed = now;
-    return Object.fromEntries(Object.entries(now).map(([name, [time, count]]) => {
+    const work = Object.fromEntries(Object.entries(now).map(([name, [time, count]]) => {
       const [time0 = 0, count0 = 0] = before[name] ?? [];
       return [name, count > count0 ? ((time - time0) * 1000) / (count - count0) : null];
     }));
+    return { ...work, display: this.#display.quantile(0.5) };
   }
 
   /** Leaves. With `end` the session is over for good; otherwise the server keeps it for a while. */
   close(end) {
     if (this.#closed) return;
     this.#closed = true;
+    this.control?.end();
+    this.#source?.removeEventListener('capture', this.#captured);
     if (end && this.#location) fetch(this.#location, { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
     this.#peer.close();
     this.#worker?.terminate();
@@ -120,13 +126,15 @@ export class WebRtcTransport extends EventTarget {
 
   #lost(words) {
     if (this.#closed) return;
+    this.control.end();
     this.dispatchEvent(new CustomEvent('closed', { detail: { words } }));
   }
 
   // The sender's stamps are only visible to a transform. Chromium sends nothing more once a transform is taken out, so it stays and
   // falls silent when the clock is known.
   #watchSender(sender, source) {
-    source.addEventListener('capture', ({ detail }) => this.#clock.captured(detail));
+    this.#source = source;
+    source.addEventListener('capture', this.#captured);
     if (!('RTCRtpScriptTransform' in window)) return;
     const worker = this.#worker = new Worker(new URL('./sender-stamps.js', import.meta.url), { type: 'module' });
     sender.transform = new RTCRtpScriptTransform(worker, {});
@@ -141,7 +149,9 @@ export class WebRtcTransport extends EventTarget {
     if (!('requestVideoFrameCallback' in this.view)) return;
     const shown = (now, meta) => {
       this.view.requestVideoFrameCallback(shown);
-      this.#shown.set(meta.rtpTimestamp, Math.max(meta.presentationTime, meta.expectedDisplayTime));
+      const displayedAt = Math.max(meta.presentationTime, meta.expectedDisplayTime);
+      this.#display.add(displayedAt - meta.presentationTime);
+      this.#shown.set(meta.rtpTimestamp, displayedAt);
       this.#join(meta.rtpTimestamp);
       if (this.#shown.size > 60) {
         const [oldest, displayedAt] = this.#shown.entries().next().value;

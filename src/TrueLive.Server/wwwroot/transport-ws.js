@@ -50,6 +50,7 @@ export class JpegTransport extends EventTarget {
     if (this.#closed) return;
     if (end && this.#socket?.readyState === WebSocket.OPEN) this.control.command('end').accepted.catch(() => {});
     this.#closed = true;
+    this.control?.end();
     this.#source?.removeEventListener('picture', this.#send);
     this.#socket?.close();
   }
@@ -73,6 +74,7 @@ export class JpegTransport extends EventTarget {
         // A browser hides why a WebSocket was refused; the same request over HTTP says it.
         const refused = this.session ? null : await fetch(`/v1/live?${query}`, request.key ? { headers: { Authorization: `Bearer ${request.key}` } } : {}).catch(() => null);
         reject(new Refused(refused ? await wordsOf(refused) : { kind: 'unreachable', words: reason || 'The server cannot be reached.' }));
+        this.control.end();
         if (this.session && !this.#closed) this.dispatchEvent(new CustomEvent('closed', { detail: { words: reason || 'The connection to the server broke.' } }));
       };
     });

@@ -1,5 +1,5 @@
 // The truth strip: what this session is, in figures that were measured, and one sentence for each that says what it means.
-import { clock, h, ms } from './dom.js';
+import { $, clock, h, ms } from './dom.js';
 
 const DROPS = {
   replaced: ['replaced by a newer frame', 'the input is faster than the network'], stale: ['too old', 'older than the age budget before its turn'],
@@ -8,6 +8,12 @@ const DROPS = {
 };
 const STATES = {
   idle: ['No session', 'idle'], opening: ['Opening the input', 'idle'], connecting: ['Connecting', 'idle'], live: ['Live', 'live'], paused: ['Paused', 'warn'], away: ['Connection away', 'warn'],
+};
+
+// What a figure is, for those who only point at it; a tap opens the whole.
+const SHORT = {
+  tier: 'What kind of picture this is', glass: 'From the camera taking a frame to the picture of that frame being shown here', rate: 'Pictures made anew, against pictures shown', repeats: 'Pictures shown twice for want of a new one',
+  drops: 'Camera frames that got no picture of their own', way: 'What each part of the way takes', session: 'Time since Start',
 };
 
 /** The strip of one session in a box of the page. `tier` and `means` say what kind of session it is. */
@@ -25,7 +31,7 @@ export class TruthStrip {
     this.#session = session;
     const fact = (name, title, classes, ...inside) => {
       const value = h('span.value', {}, '–');
-      const button = h('button', { type: 'button', className: `${name} ${classes}`, 'aria-expanded': 'false', 'aria-controls': 'explain', onclick: () => this.toggle(name) },
+      const button = h('button', { type: 'button', className: `${name} ${classes}`, title: SHORT[name], 'aria-expanded': 'false', 'aria-controls': 'explain', onclick: () => this.toggle(name) },
         h('span', {}, h('span.name', { style: 'display:block' }, title), value), ...inside);
       this.#facts[name] = { button, value, title };
       return button;
@@ -81,6 +87,8 @@ export class TruthStrip {
     this.#set('way', parts.some((p) => p.ms !== null) ? this.#inWords(parts) : 'not measured');
     this.#bar(this.#facts.bar, parts);
     plot(this.#facts.plot, on ? f.series : [], this.ageBudget);
+    // The full screen holds the stage alone: the figures go with it.
+    if (document.fullscreenElement) $('stage-facts').textContent = ['tier', 'glass', 'rate', 'repeats', 'drops'].map((name) => (name === 'tier' ? '' : `${this.#facts[name].title.toLowerCase()} `) + this.#facts[name].value.textContent).join(' · ');
     if (this.#open) this.#fill();
   }
 
@@ -94,7 +102,7 @@ export class TruthStrip {
     const sum = (kind) => parts.filter((p) => p.kind === kind).reduce((s, p) => s + (p.ms ?? 0), 0);
     const all = parts.reduce((s, p) => s + (p.ms ?? 0), 0);
     const share = (kind) => `${Math.round((100 * sum(kind)) / all)} %`;
-    return `network ${share('net')} · browser ${share('you')} · server ${share('server')} · link ${share('link')}`;
+    return `network ${share('net')} · browser ${share('you')} · server ${share('server')} · link ${share('link')} · rest ${share('rest')}`;
   }
 
   #bar(bar, parts) {
@@ -108,8 +116,6 @@ export class TruthStrip {
 
   #fill() {
     const { figures: f, path, transport } = this.#session;
-    const big = this.#explain.querySelector('canvas');
-    if (this.#explain.dataset.for === this.#open && big) plot(big, f.series, this.ageBudget, true);
     const { title: named, words: meant } = this.#screen;
     const content = {
       tier: () => this.#session.state === 'idle' && meant ? [named, meant] : ['Live: each camera frame goes through the network', 'Tier 3. One frame in, one frame out, while you watch; nothing is made ahead, and nothing is kept unless the journal is on. "degraded" means: fewer made pictures than came in, over two seconds. '
@@ -133,8 +139,12 @@ export class TruthStrip {
       session: () => ['Session', 'Time since Start. A broken connection does not end it: prompt and memory wait on the server for the page to come back.', h('p.note', {}, `Id ${transport?.session.session ?? 'none'}.`)],
     }[this.#open]();
     const [title, words, ...more] = content;
+    const next = [h('div.words', {}, h('h2', {}, title), h('p', {}, words)), ...more];
+    const now = [...this.#explain.children];
+    // What has not changed stays the same element: a reader or a selection in it is not disturbed.
+    if (this.#explain.dataset.for === this.#open && now.length === next.length) now.forEach((old, i) => old.tagName === 'CANVAS' || old.isEqualNode(next[i]) || old.replaceWith(next[i]));
+    else this.#explain.replaceChildren(...next);
     this.#explain.dataset.for = this.#open;
-    this.#explain.replaceChildren(h('div.words', {}, h('h2', {}, title), h('p', {}, words)), ...more);
     const canvas = this.#explain.querySelector('canvas');
     if (canvas) plot(canvas, f.series, this.ageBudget, true);
   }

@@ -1,6 +1,6 @@
 // A viewer of somebody's live session over WHEP, with a truth strip of its own.
 import { Control } from './control.js';
-import { $, ask, askJson, say, tab, trouble } from './dom.js';
+import { $, ask, askJson, say, tab, trouble, withKey } from './dom.js';
 import { Figures } from './stats.js';
 import { TruthStrip } from './truth.js';
 
@@ -11,18 +11,23 @@ const watched = { figures: new Figures(), state: 'idle', startedAt: null, transp
 window.trueLive = watched;
 new TruthStrip($('truth'), watched);
 
+// The one connection of this page; whatever an older one still says is not heard.
+let current = null;
+
 async function watch() {
   trouble(null);
+  leave();
   watched.state = 'connecting';
+  const peer = (current = new RTCPeerConnection());
   try {
     const session = await askJson(`/v1/sessions/${encodeURIComponent(id)}`);
     $('key-form').hidden = true;
-    const peer = new RTCPeerConnection();
     peer.addTransceiver('video', { direction: 'recvonly' });
     peer.addTransceiver('audio', { direction: 'recvonly' });
     const channel = peer.createDataChannel('control');
     const control = new Control((text) => channel.send(text));
     const [traces, shown] = [new Map(), new Map()];
+    watched.figures = new Figures();
     const join = (stamp) => {
       if (!traces.has(stamp) || !shown.has(stamp)) return;
       watched.figures.frame({ trace: traces.get(stamp), capturedAt: null, displayedAt: shown.get(stamp) });
@@ -34,8 +39,14 @@ async function watch() {
       if (map.size > 120) map.delete(map.keys().next().value);
       join(stamp);
     };
+    let revision = session.prompt.revision;
     channel.onmessage = ({ data }) => control.receive(data);
-    control.addEventListener('frame', ({ detail }) => keep(traces, detail.output_media_time, detail));
+    control.addEventListener('frame', ({ detail }) => {
+      keep(traces, detail.output_media_time, detail);
+      if (detail.revision <= revision) return;
+      revision = detail.revision;
+      askJson(`/v1/sessions/${encodeURIComponent(id)}`).then((now) => peer === current && tell(now), () => {});
+    });
     const view = Object.assign(document.createElement('video'), { muted: true, autoplay: true, playsInline: true, controls: false });
     $('output').replaceChildren(view);
     peer.ontrack = ({ track, receiver }) => {
@@ -44,40 +55,59 @@ async function watch() {
       view.srcObject.addTrack(track);
     };
     const seen = (now, meta) => {
+      if (peer !== current) return;
       view.requestVideoFrameCallback(seen);
       keep(shown, meta.rtpTimestamp, Math.max(meta.presentationTime, meta.expectedDisplayTime));
     };
     view.requestVideoFrameCallback?.(seen);
     await peer.setLocalDescription();
     const response = await ask(`/whep/${encodeURIComponent(id)}`, { method: 'POST', body: peer.localDescription.sdp, headers: { 'Content-Type': 'application/sdp' } });
+    peer.resource = response.headers.get('Location');
     await peer.setRemoteDescription({ type: 'answer', sdp: await response.text() });
     Object.assign(watched, { state: 'live', startedAt: performance.now(), path: 'WHEP', transport: { session: { session: id, model: session.model } } });
     document.body.dataset.session = 'live';
-    say(`Watching ${session.model} at ${session.size}${session.prompt.text ? `: “${session.prompt.text}”` : ''}.`);
-    addEventListener('pagehide', () => fetch(response.headers.get('Location'), { method: 'DELETE', keepalive: true }));
+    tell(session);
     const lost = () => {
-      Object.assign(watched, { state: 'idle', transport: null, startedAt: null });
-      document.body.dataset.session = 'idle';
+      if (peer !== current) return;
+      leave();
       say('Over.');
       trouble('The session is over, or the connection broke.', [['Connect again', watch]]);
     };
     peer.onconnectionstatechange = () => ['failed', 'closed'].includes(peer.connectionState) && lost();
     channel.onclose = lost;
   } catch (error) {
-    watched.state = 'idle';
+    if (peer !== current) return;
+    leave();
     $('key-form').hidden = error.kind !== 'key';
     say('Not connected.');
     trouble(error.kind === 'gone' ? 'There is no such session: it has ended, or the address is cut off.' : error.message, [['Try again', watch]]);
   }
 }
 
+/** What is watched, as the server says it now. */
+function tell({ model, size, prompt }) {
+  watched.transport.session.model = model;
+  say(`Watching ${model} at ${size}${prompt.text ? `: “${prompt.text}”` : ''}.`);
+}
+
+function leave() {
+  const peer = current;
+  current = null;
+  if (peer?.resource) fetch(peer.resource, { method: 'DELETE', headers: withKey(), keepalive: true }).catch(() => {});
+  peer?.close();
+  Object.assign(watched, { state: 'idle', transport: null, startedAt: null });
+  document.body.dataset.session = 'idle';
+}
+
+addEventListener('pagehide', leave);
 setInterval(() => {
   const { lastShownAt, lastOrigin } = watched.figures;
   const age = lastShownAt === null ? null : performance.now() - lastShownAt;
-  const words = watched.state !== 'live' ? '' : age === null ? 'Waiting for the first picture' : age > 700 ? `Frozen: this picture is ${(age / 1000).toFixed(1)} s old`
+  const words = watched.state !== 'live' ? '' : age === null ? 'Waiting for the first picture' : age > 700 ? 'Frozen'
     : lastOrigin === 'passed_through' ? 'Passed through: not made by a network' : lastOrigin === 'repeated' ? 'Repeated: not a new picture' : '';
   $('picture-mark').hidden = !words;
-  $('picture-mark').textContent = words;
+  if ($('picture-mark').textContent !== words) $('picture-mark').textContent = words;
+  $('picture-mark').dataset.age = words === 'Frozen' ? `: this picture is ${(age / 1000).toFixed(1)} s old` : '';
   $('stage').dataset.mark = age !== null && age > 700 ? 'frozen' : lastOrigin === 'passed_through' ? 'passed' : 'fresh';
 }, 250);
 $('key-form').onsubmit = (event) => {

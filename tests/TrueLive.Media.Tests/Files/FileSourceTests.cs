@@ -37,6 +37,16 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    public async Task A_recording_that_nowhere_says_how_long_it_is_is_measured()
+    {
+        var path = await files.MakeAsync("recorded.webm", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2", "-c:v", "libvpx", "-b:v", "1M", "-pix_fmt", "yuv420p", "-live", "1");
+        Assert.Equal("N/A", await files.AskAsync(path, "-show_entries", "format=duration", "-of", "default=nw=1:nk=1"));
+        var (file, frames) = await ReadAsync(path);
+        Assert.Equal((2.0, 25.0, 50L), (Math.Round(file.Duration.TotalSeconds, 2), Math.Round(file.FrameRate, 1), file.Frames));
+        Assert.Equal(50, frames.Count);
+    }
+
+    [Fact]
     public async Task A_variable_frame_rate_stays_variable()
     {
         var path = await files.MakeAsync("vfr.mkv", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=2", "-vf", "select='lt(mod(n,10),3)+eq(mod(n,10),7)'", "-fps_mode", "vfr", "-pix_fmt", "yuv420p");

@@ -1,0 +1,80 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+
+namespace TrueLive.EndToEnd.Tests;
+
+/// <summary>The way from a browser to a server, which a test can cut: open connections break and new ones are refused until it is mended.</summary>
+internal sealed class CutLink : IAsyncDisposable
+{
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly ConcurrentDictionary<TcpClient, byte> _open = new();
+    private readonly IPEndPoint _server;
+    private readonly Task _accepting;
+    private volatile bool _cut;
+
+    public CutLink(string address)
+    {
+        _server = new IPEndPoint(IPAddress.Loopback, new Uri(address).Port);
+        _listener.Start();
+        Address = $"http://{_listener.LocalEndpoint}";
+        _accepting = AcceptAsync();
+    }
+
+    /// <summary>Where the server is found through this link.</summary>
+    public string Address { get; }
+
+    public void Cut()
+    {
+        _cut = true;
+        foreach (var client in _open.Keys)
+            client.Close();
+    }
+
+    public void Mend() => _cut = false;
+
+    public async ValueTask DisposeAsync()
+    {
+        _listener.Stop();
+        Cut();
+        await _accepting;
+        _listener.Dispose();
+    }
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true)
+                _ = CarryAsync(await _listener.AcceptTcpClientAsync());
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        {
+        }
+    }
+
+    private async Task CarryAsync(TcpClient near)
+    {
+        using (near)
+        using (var far = new TcpClient())
+        {
+            try
+            {
+                _open[near] = 0;
+                _open[far] = 0;
+                if (_cut)
+                    return;
+                await far.ConnectAsync(_server);
+                await Task.WhenAny(near.GetStream().CopyToAsync(far.GetStream()), far.GetStream().CopyToAsync(near.GetStream()));
+            }
+            catch (Exception error) when (error is IOException or SocketException or ObjectDisposedException or InvalidOperationException)
+            {
+            }
+            finally
+            {
+                _open.TryRemove(near, out _);
+                _open.TryRemove(far, out _);
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+namespace TrueLive.EndToEnd.Tests;
+
+/// <summary>What goes wrong, in words, and the way out of it.</summary>
+[Collection(nameof(Browser))]
+public sealed class StudioTroubleTests(Browser browser)
+{
+    [Fact]
+    public async Task On_a_full_server_the_page_waits_by_keys_alone_and_starts_when_the_place_is_free()
+    {
+        await using var server = await ServerProcess.StartAsync("--max-sessions", "1");
+        await using var first = await browser.OpenAsync(server, "ws");
+        await first.StartAsync("scene", "passthrough", "384x216");
+        await first.PicturesAsync(3);
+        await using var second = await browser.OpenAsync(server, "ws");
+        await second.Page.SelectOptionAsync("#source", "scene");
+        await second.Page.FocusAsync("#start");
+        await second.Page.Keyboard.PressAsync("Enter");
+        await second.UntilAsync("document.querySelector('#trouble').textContent.includes('Wait for a place')");
+        await second.Page.FocusAsync("#trouble-ways button:first-of-type");
+        await second.Page.Keyboard.PressAsync("Enter");
+        await second.UntilAsync("document.querySelector('#waiting-left')?.textContent");
+        await second.Page.EvaluateAsync("() => { window.stop = document.activeElement; window.said = document.querySelector('#waiting-left').textContent; }");
+        await second.UntilAsync("document.querySelector('#waiting-left').textContent !== said");
+        // The seconds run while the same button keeps the keyboard.
+        Assert.Equal("Stop waiting", await second.EvalAsync<string>("document.activeElement.textContent"));
+        Assert.True(await second.EvalAsync<bool>("document.activeElement === stop"));
+        await first.Page.ClickAsync("#start");
+        await second.PicturesAsync(3);
+        Assert.False(await second.Page.IsVisibleAsync("#trouble"));
+    }
+
+    [Fact]
+    public async Task A_cut_connection_freezes_the_picture_and_the_session_comes_back_to_its_prompt()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var link = new CutLink(server.Address);
+        await using var page = await browser.OpenAsync(server, "ws", address: link.Address);
+        await page.StartAsync("scene", "live-tiny", "384x216");
+        await page.PicturesAsync(3);
+        await page.PromptAsync("thermal");
+        var session = await page.EvalAsync<string>("trueLive.transport.session.session");
+        link.Cut();
+        await page.UntilAsync("trueLive.session.state === 'away'");
+        await page.UntilAsync("document.querySelector('#picture-mark').textContent.startsWith('Frozen: the connection is away')");
+        link.Mend();
+        await page.UntilAsync("trueLive.session.state === 'live' && trueLive.figures.shown.count > 3");
+        Assert.Contains("Back in the session", await page.TextAsync("state"), StringComparison.Ordinal);
+        Assert.Equal(session, await page.EvalAsync<string>("trueLive.transport.session.session"));
+        Assert.Equal("thermal", await page.EvalAsync<string>("trueLive.transport.session.prompt.text"));
+        Assert.Equal("fresh", await page.EvalAsync<string>("document.querySelector('#stage').dataset.mark"));
+        Assert.False(await page.Page.IsVisibleAsync("#trouble"));
+    }
+
+    [Fact]
+    public async Task A_network_that_fails_on_every_frame_is_given_up_and_pass_through_leads_out()
+    {
+        await using var server = await FailingServer.StartAsync();
+        await using var page = await browser.OpenAsync(server.Address, "ws");
+        await page.StartAsync("scene", "failing", "384x216");
+        await page.UntilAsync("document.querySelector('#trouble').textContent.includes('The model failed on many frames in a row')", 40);
+        Assert.Equal("idle", await page.EvalAsync<string>("trueLive.session.state"));
+        // The one place of this server is free again: what failed was ended there too.
+        await page.UntilAsync("fetch('/v1/sessions').then((r) => r.json()).then((r) => r.sessions.length === 0)");
+        await page.Page.ClickAsync("#trouble-ways button:has-text('Pass the picture through')");
+        await page.PicturesAsync(3);
+        Assert.Equal("passthrough", await page.EvalAsync<string>("trueLive.figures.lastTrace.origin === 'passed_through' && trueLive.transport.session.model"));
+    }
+
+    [Fact]
+    public async Task The_controls_show_what_runs_whoever_chose_it_and_what_is_refused_is_taken_back()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var page = await browser.OpenAsync(server, "ws");
+        await page.StartAsync("scene", "passthrough", "384x216");
+        await page.PicturesAsync(3);
+        // A prompt for a model that takes none changes nothing, and the page does not say otherwise.
+        await page.Page.FillAsync("#prompt", "ink");
+        await page.Page.PressAsync("#prompt", "Enter");
+        await page.UntilAsync("document.querySelector('#prompt-trace').textContent.includes('no change in the picture')");
+        Assert.DoesNotContain("in the picture after", await page.TextAsync("prompt-trace"), StringComparison.Ordinal);
+        await page.Page.EvaluateAsync("() => { const size = document.querySelector('#size'); size.add(new Option('9999x9999')); size.value = '9999x9999'; size.onchange(); }");
+        await page.UntilAsync("document.querySelector('#trouble').textContent.includes('9999x9999')");
+        Assert.Equal("384x216", await page.Page.InputValueAsync("#size"));
+        await page.ReloadAsync();
+        await page.StartAsync("scene");
+        await page.PicturesAsync(3);
+        Assert.Equal(("passthrough", "384x216"), (await page.Page.InputValueAsync("#model"), await page.Page.InputValueAsync("#size")));
+        // Another input is taken at once, and it is the one that the page names.
+        await page.Page.SelectOptionAsync("#source", "camera");
+        await page.UntilAsync("trueLive.session.kind === 'camera' && trueLive.session.state === 'live'");
+        await page.PicturesAsync(3);
+        Assert.Equal("true", await page.Page.GetAttributeAsync("#mirror", "aria-pressed"));
+        await page.Page.ClickAsync(".facts > .tier");
+        await page.UntilAsync("document.querySelector('#explain').textContent.includes('Network: passthrough')");
+    }
+}
