@@ -28,7 +28,7 @@ internal static class LiveSocketEndpoint
         if (!http.WebSockets.IsWebSocketRequest)
         {
             // The page asks again like this to learn in words why its WebSocket was refused. A place taken for it is given back.
-            if (arrival.Resumed is null)
+            if (string.IsNullOrEmpty(token))
                 registry.End(arrival.Seat, EndCause.ControlClient);
             return Problems.Of(StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket.");
         }

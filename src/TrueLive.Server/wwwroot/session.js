@@ -95,7 +95,11 @@ export class Session extends EventTarget {
           tab.set('token', null);
           return this.#connect(run);
         }
-        if (error.kind !== 'network' || way === ways.at(-1)) throw error;
+        if (error.kind !== 'network' || way === ways.at(-1)) {
+          error.abandon?.();
+          throw error;
+        }
+        if (error.token) tab.set('token', error.token);
         this.#move(state, `${error.message} Trying ${JpegTransport.label}…`);
       }
     }
@@ -108,7 +112,7 @@ export class Session extends EventTarget {
     const { session, control } = opened;
     tab.set('token', session.token);
     this.#id = session.session;
-    this.#move('live', session.resumed ? `Back in the session. ${session.resumed.lost}` : `Live: ${session.model} at ${session.size}.`);
+    this.#move('live', session.resumed ? `Back in the session. ${session.resumed.lost}` : `Live: ${session.model} at ${session.size}${way === JpegTransport ? `, ${way.label}` : ''}.`);
     opened.path().then((path) => (this.path = `${way.label}${path && path !== 'websocket' ? ` over ${path.toUpperCase()}` : ''}`));
     opened.addEventListener('frame', ({ detail }) => {
       this.figures.frame(detail);

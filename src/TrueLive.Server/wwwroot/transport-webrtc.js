@@ -9,6 +9,7 @@ export class WebRtcTransport extends EventTarget {
   static label = 'WebRTC';
   #peer = new RTCPeerConnection();
   #location = null;
+  #token = null;
   #headers;
   #clock = new CaptureClock();
   #traces = new Map();
@@ -27,8 +28,10 @@ export class WebRtcTransport extends EventTarget {
       await transport.#connect(source, options);
       return transport;
     } catch (error) {
-      // A place that was taken here would be missing when the next transport asks for one.
-      transport.close(!options.token);
+      // Where only the network is in the way, the session waits for another transport; else its place is given back.
+      const waits = error.kind === 'network';
+      if (waits && !options.token) Object.assign(error, { token: transport.#token, abandon: () => transport.#end() });
+      transport.close(!waits && !options.token);
       throw error;
     }
   }
@@ -68,10 +71,14 @@ export class WebRtcTransport extends EventTarget {
     this.#closed = true;
     this.control?.end();
     this.#source?.removeEventListener('capture', this.#captured);
-    if (end && this.#location) fetch(this.#location, { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
+    if (end) this.#end();
     this.#peer.close();
     this.#worker?.terminate();
     this.view.srcObject = null;
+  }
+
+  #end() {
+    if (this.#location) fetch(this.#location, { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
   }
 
   async #connect(source, { token, timeout = 8000, ...request }) {
@@ -103,6 +110,7 @@ export class WebRtcTransport extends EventTarget {
     });
     if (response.status !== 201) throw new Refused(await wordsOf(response));
     this.#location = response.headers.get('Location');
+    this.#token = response.headers.get('X-TrueLive-Token');
     const ready = new Promise((resolve, reject) => {
       const limit = setTimeout(
         () => reject(new Refused({ kind: 'network', words: 'The media port of the server did not answer over UDP or TCP.' })), timeout);
