@@ -5,6 +5,9 @@ namespace TrueLive.EndToEnd.Tests;
 /// <summary>A headless Chromium whose camera is real footage; shared by all tests, which therefore run one after the other: they measure.</summary>
 public sealed class Browser : IAsyncLifetime
 {
+    /// <summary>What its camera shows.</summary>
+    public string Camera { get; init; } = Footage.Camera;
+
     private IPlaywright? _playwright;
     private IBrowser? _browser;
 
@@ -17,7 +20,7 @@ public sealed class Browser : IAsyncLifetime
             Args =
             [
                 "--no-sandbox", "--disable-gpu", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-                $"--use-file-for-fake-video-capture={Footage.Camera}", "--autoplay-policy=no-user-gesture-required",
+                $"--use-file-for-fake-video-capture={Camera}", "--autoplay-policy=no-user-gesture-required",
             ],
         });
     }

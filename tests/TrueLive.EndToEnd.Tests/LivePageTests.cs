@@ -141,6 +141,38 @@ public sealed class LivePageTests(Browser browser)
         Assert.Equal("tcp", await page.EvalAsync<string>("trueLive.transport.path()"));
     }
 
+    [Fact]
+    public async Task Where_the_media_port_is_blocked_the_same_session_goes_on_over_the_WebSocket()
+    {
+        // An address of documentation (RFC 5737), which nothing answers at; the one place is not asked for twice.
+        await using var server = await ServerProcess.StartAsync("--webrtc-addresses", "192.0.2.1", "--max-sessions", "1");
+        await using var page = await browser.OpenAsync(server);
+        var made = page.Page.WaitForResponseAsync(r => r.Url.Contains("/whip", StringComparison.Ordinal));
+        await page.StartAsync("scene", "passthrough", "384x216");
+        var location = (await made).Headers["location"];
+        await page.UntilAsync("trueLive.transport?.session", 30);
+        await page.PicturesAsync();
+        Assert.Equal("JPEG over WebSocket", await page.EvalAsync<string>("trueLive.transport.constructor.label"));
+        Assert.Equal(location, "/whip/" + await page.EvalAsync<string>("trueLive.transport.session.session"));
+        Assert.Contains("JPEG over WebSocket", await page.TextAsync("state"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_person_in_front_of_the_camera_turns_into_what_the_prompt_says()
+    {
+        Assert.SkipWhen(Footage.Person is null, "This machine has no footage of people beside the repository.");
+        await using var face = new Browser { Camera = Footage.Person };
+        await face.InitializeAsync();
+        await using var server = await ServerProcess.StartAsync();
+        await using var page = await face.OpenAsync(server, "webrtc");
+        await page.StartAsync("camera", "live-tiny", "384x216");
+        await page.PicturesAsync();
+        await page.PromptAsync("noir");
+        var (input, noir) = await page.LooksAsync();
+        Assert.True(input.Contrast > 1, $"the camera shows footage: {input}");
+        Assert.True(noir.Saturation < 0.5 * input.Saturation + 4, $"noir is without colour: {input} became {noir}");
+    }
+
     [Theory]
     [MemberData(nameof(Transports))]
     public async Task A_full_server_says_so_and_leaves_the_running_session_alone(string transport)
