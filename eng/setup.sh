@@ -36,9 +36,17 @@ ensure_packages() {
     return 1
   fi
   echo "Installing ${install[*]} (apt-get)." >&2
-  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${install[@]}" >/dev/null 2>"${TMPDIR:-/tmp}/truelive-apt.$$" ||
-    { cat "${TMPDIR:-/tmp}/truelive-apt.$$" >&2; rm -f "${TMPDIR:-/tmp}/truelive-apt.$$"; return 1; }
-  rm -f "${TMPDIR:-/tmp}/truelive-apt.$$"
+  local said
+  if ! said=$(install_packages "${install[@]}"); then
+    # Package lists of an older day name versions that the mirror no longer has.
+    echo "That did not work; reading the package lists anew (apt-get update)." >&2
+    "${as_root[@]}" apt-get update -qq >&2 && said=$(install_packages "${install[@]}") || { printf '%s\n' "$said" >&2; return 1; }
+  fi
+}
+
+# Uses as_root of ensure_packages; prints what apt says of its troubles.
+install_packages() {
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$@" 2>&1 >/dev/null
 }
 
 # The codecs that the product loads at run time, in the releases that NativeLibraries.cs looks for; ffmpeg reads and writes clip files.
@@ -58,11 +66,13 @@ ensure_dotnet() {
   export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1
 }
 
-# build PROJECT [option...]: a Release build that says what went wrong only when it failed. The compile server would keep a core busy for another
-# ten seconds or more, beside the first live session or measurement.
+# build PROJECT [option...]: a Release build that says what went wrong only when it failed, with the very packages of the lock files, which hold
+# for the processor that they were made on. The compile server would keep a core busy for another ten seconds or more, beside the first live
+# session or measurement.
 build() {
-  local log failed=
-  log=$(dotnet build "$@" -c Release -v q --nologo 2>&1) || failed=1
+  local log failed= locked=()
+  [ "$(uname -m)" != x86_64 ] || locked=(-p:RestoreLockedMode=true)
+  log=$(dotnet build "$@" "${locked[@]}" -c Release -v q --nologo 2>&1) || failed=1
   dotnet build-server shutdown --vbcscompiler >/dev/null 2>&1 || true
   [ -z "$failed" ] || { printf '%s\n' "$log" >&2; return 1; }
 }
