@@ -23,7 +23,7 @@ internal static class CheckCommand
             try
             {
                 var file = parsed.GetValue(config) ?? (File.Exists("truelive.yaml") ? "truelive.yaml" : null);
-                var options = OptionsReader.Read(file, Environment.GetEnvironmentVariable, new Dictionary<string, string>());
+                var options = OptionsReader.Read(file, Environment.GetEnvironmentVariables(), new Dictionary<string, string>());
                 foreach (var (key, value) in OptionsReader.Write(options))
                     Console.WriteLine($"{key}: {value}");
                 return 0;

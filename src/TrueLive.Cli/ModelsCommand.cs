@@ -32,7 +32,7 @@ internal static class ModelsCommand
 
     /// <summary>The settings that say where models lie.</summary>
     public static ServerOptions Options(ParseResult parsed) =>
-        OptionsReader.Read(parsed.GetValue(Config) ?? (File.Exists("truelive.yaml") ? "truelive.yaml" : null), Environment.GetEnvironmentVariable,
+        OptionsReader.Read(parsed.GetValue(Config) ?? (File.Exists("truelive.yaml") ? "truelive.yaml" : null), Environment.GetEnvironmentVariables(),
             parsed.GetValue(Folder) is { } folder ? new Dictionary<string, string> { ["models_folder"] = folder } : []);
 
     /// <summary>The folder that was named, or that of the model with this id.</summary>

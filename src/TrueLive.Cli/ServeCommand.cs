@@ -41,7 +41,7 @@ internal static class ServeCommand
         WebApplication app;
         try
         {
-            options = OptionsReader.Read(file, Environment.GetEnvironmentVariable, flags);
+            options = OptionsReader.Read(file, Environment.GetEnvironmentVariables(), flags);
             app = TrueLiveServer.Build(options);
         }
         catch (ConfigurationException wrong)

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
@@ -36,6 +37,10 @@ public static partial class OptionsReader
 {
     private const int MaxFile = 256 * 1024;
     private const int MaxDepth = 8;
+    private const string Prefix = "TRUELIVE_";
+
+    // Keys for the probe's own targets, which may be in the environment of a server as well.
+    private static readonly string[] NoSettings = ["TRUELIVE_KEY", "TRUELIVE_PROBE_KEY"];
 
     private static readonly (PropertyInfo Property, OptionKey Key)[] Options =
     [
@@ -48,6 +53,26 @@ public static partial class OptionsReader
 
     /// <summary>All settings, in the order of <see cref="ServerOptions"/>.</summary>
     public static IReadOnlyList<OptionKey> Keys { get; } = [.. Options.Select(o => o.Key)];
+
+    /// <summary>
+    /// Reads and checks with the variables of this process. One that begins like a setting and is none is refused: a typo would leave the
+    /// server with a default that nobody asked for.
+    /// </summary>
+    /// <exception cref="ConfigurationException">Something is wrong; all problems at once.</exception>
+    public static ServerOptions Read(string? file, IDictionary environment, IReadOnlyDictionary<string, string> flags)
+    {
+        var unknown = UnknownVariables(environment.Keys.Cast<string>());
+        ServerOptions options;
+        try
+        {
+            options = Read(file, name => environment[name] as string, flags);
+        }
+        catch (ConfigurationException wrong) when (unknown.Count > 0)
+        {
+            throw new ConfigurationException([.. wrong.Problems, .. unknown]);
+        }
+        return unknown.Count == 0 ? options : throw new ConfigurationException(unknown);
+    }
 
     /// <summary>Reads and checks. Later sources win: file, environment, flags.</summary>
     /// <param name="file">YAML file, or null.</param>
@@ -82,6 +107,27 @@ public static partial class OptionsReader
             nameof(ServerOptions.ClipDatabase) => options.ClipDatabase.Length > 0 ? "(set)" : "",
             _ => Write(o.Property.GetValue(options)),
         }));
+
+    private static List<string> UnknownVariables(IEnumerable<string> names) =>
+    [
+        .. names.Where(n => n.StartsWith(Prefix, StringComparison.Ordinal) && !NoSettings.Contains(n) && !n.StartsWith(Prefix + "TEST_", StringComparison.Ordinal) && Keys.All(k => k.Variable != n))
+            .Order(StringComparer.Ordinal)
+            .Select(n => $"{n} is not a setting. Did you mean {Keys.MinBy(k => Distance(k.Variable, n))!.Variable}?"),
+    ];
+
+    // Levenshtein's edit distance.
+    private static int Distance(string a, string b)
+    {
+        var row = Enumerable.Range(0, b.Length + 1).ToArray();
+        for (var i = 1; i <= a.Length; i++)
+        {
+            var diagonal = row[0];
+            row[0] = i;
+            for (var j = 1; j <= b.Length; j++)
+                (diagonal, row[j]) = (row[j], Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)));
+        }
+        return row[^1];
+    }
 
     private static Dictionary<string, string> ReadFile(string file, List<string> problems)
     {
