@@ -9,8 +9,8 @@ namespace TrueLive.Server.Configuration;
 /// </summary>
 public sealed class ServerOptions
 {
-    /// <summary>Address that the web server listens on.</summary>
-    [Description("Address to listen on. Anything but a loopback address needs TLS and an API key, or --insecure.")]
+    /// <summary>Address that the web server and the media port listen on.</summary>
+    [Description("Address to listen on, with the web server and the media port. Anything but a loopback address needs TLS and an API key, or --insecure.")]
     [Required]
     public string Host { get; set; } = "127.0.0.1";
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Interactive;
@@ -185,11 +186,17 @@ internal static partial class WhipEndpoints
             return ("", Problems.Of(StatusCodes.Status415UnsupportedMediaType, $"The content type must be {type}."));
         if (http.Request.ContentLength > MaxBody)
             return ("", Problems.Of(StatusCodes.Status413PayloadTooLarge, $"The body is longer than {MaxBody} bytes."));
-        using var reader = new StreamReader(http.Request.Body, Encoding.UTF8);
-        var buffer = new char[MaxBody + 1];
-        var length = await reader.ReadBlockAsync(buffer, http.RequestAborted).ConfigureAwait(false);
-        return length > MaxBody
-            ? ("", Problems.Of(StatusCodes.Status413PayloadTooLarge, $"The body is longer than {MaxBody} characters."))
-            : (new string(buffer, 0, length), null);
+        var buffer = ArrayPool<byte>.Shared.Rent(MaxBody + 1);
+        try
+        {
+            var length = await http.Request.Body.ReadAtLeastAsync(buffer.AsMemory(0, MaxBody + 1), MaxBody + 1, throwOnEndOfStream: false, http.RequestAborted).ConfigureAwait(false);
+            return length > MaxBody
+                ? ("", Problems.Of(StatusCodes.Status413PayloadTooLarge, $"The body is longer than {MaxBody} bytes."))
+                : (Encoding.UTF8.GetString(buffer.AsSpan(0, length)), null);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 }

@@ -96,10 +96,11 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
         var bitrate = client > 0 ? client : viewers;
         if (bitrate == int.MaxValue)
             return false;
+        bitrate = Math.Min(bitrate, maxBitrate);
         encoder ??= new VideoEncoder(codec, bitrate);
         // Small changes are not worth the encoder's settling.
         if (Math.Abs(bitrate - encoder.Bitrate) > encoder.Bitrate / 20)
-            encoder.SetBitrate(Math.Min(bitrate, maxBitrate));
+            encoder.SetBitrate(bitrate);
         if (!encoder.TryEncode(frame, key, stamp, out var coded))
             return false;
         Coded++;

@@ -27,9 +27,7 @@ internal sealed class WebRtcPort : IDisposable
             Endpoint = new RtcEndpoint(
                 new RtcEndpointOptions
                 {
-                    // A server for this machine alone opens no port to others.
-                    Address = options.Host == "localhost" ? IPAddress.Loopback
-                        : IPAddress.Parse(options.Host) is var host && IPAddress.IsLoopback(host) ? host : IPAddress.IPv6Any,
+                    Address = AddressOf(options.Host),
                     Port = options.WebrtcPort,
                     Udp = options.WebrtcUdp,
                     Tcp = options.WebrtcTcp,
@@ -66,9 +64,18 @@ internal sealed class WebRtcPort : IDisposable
                 _ => throw new SdpException($"codec must be h264 or vp8, not '{codec}'"),
             },
         };
-        var peer = endpoint.Answer(offer, preferences, options with { Media = new RtpSessionOptions { MaxBitrate = _options.MaxKbps * 1000 } }, out answer);
+        var peer = endpoint.Answer(offer, preferences, options with { Media = Media(_options.MaxKbps * 1000) }, out answer);
         _ = CountAsync(peer);
         return peer;
+    }
+
+    /// <summary>Where the media port is opened and announced: as far as the web server, and no further. A host that means every address means those of IPv6 as well.</summary>
+    internal static IPAddress AddressOf(string host)
+    {
+        if (host == "localhost")
+            return IPAddress.Loopback;
+        var address = IPAddress.Parse(host);
+        return address.Equals(IPAddress.Any) ? IPAddress.IPv6Any : address;
     }
 
     /// <summary>Frames since the start that came with packets missing and were given up, and frames that a key frame overtook in the pacer.</summary>
@@ -103,6 +110,13 @@ internal sealed class WebRtcPort : IDisposable
     }
 
     public void Dispose() => Endpoint?.Dispose();
+
+    // What is assumed before the path is known is bounded as well.
+    private static RtpSessionOptions Media(int maxBitrate)
+    {
+        var usual = new RtpSessionOptions();
+        return usual with { MaxBitrate = maxBitrate, StartBitrate = Math.Min(usual.StartBitrate, maxBitrate) };
+    }
 
     private async Task CountAsync(PeerConnection peer)
     {

@@ -117,6 +117,28 @@ public sealed class WhipTests
         Assert.StartsWith("The client's video stopped. The DTLS handshake failed:", session.Ended!.Words, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_small_bitrate_limit_holds_from_the_first_picture()
+    {
+        await using var server = await RunningServer.StartAsync(o => o.MaxKbps = 200);
+        await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip?model=passthrough"));
+        var peer = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Seats).Peer!;
+        Assert.InRange(peer.TargetBitrate, 1, 200_000);
+        await client.PicturesAsync(10);
+        Assert.InRange(peer.TargetBitrate, 1, 200_000);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_offer_without_end_is_refused_however_it_is_sent(bool chunked)
+    {
+        await using var server = await RunningServer.StartAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/whip") { Content = new StringContent(new string('a', 200_000), Encoding.UTF8, "application/sdp") };
+        request.Headers.TransferEncodingChunked = chunked;
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await server.Http.SendAsync(request, Cancel)).StatusCode);
+    }
+
     [Theory]
     [InlineData("text/plain", "v=0", 415)]
     [InlineData("application/sdp", "hello", 400)]
