@@ -1,17 +1,15 @@
-using System.Collections.Concurrent;
-
 namespace TrueLive.Core.Frames;
 
 /// <summary>
-/// Rents frames and takes them back. Keeps at most <see cref="Capacity"/> idle frames over all sizes; beyond that a returned
-/// frame is left to the collector. Thread-safe.
+/// Rents frames and takes them back. Keeps at most <see cref="Capacity"/> idle frames over all sizes; beyond that a returned frame
+/// takes the place of one of another size, which is no longer in use, or is left to the collector. Thread-safe.
 /// </summary>
 /// <param name="purpose">What the frames are for; shown when a leak is reported.</param>
 /// <param name="capacity">Idle frames kept.</param>
 public sealed class FramePool(string purpose, int capacity = 16)
 {
-    private readonly ConcurrentDictionary<(int Width, int Height), ConcurrentBag<VideoFrame>> _idle = new();
-    private int _idleCount;
+    // The longest idle first. Nearly always all are of one size, so that a search ends where it begins.
+    private readonly List<VideoFrame> _idle = new(capacity);
     private int _rented;
 
     /// <summary>What the frames are for.</summary>
@@ -31,10 +29,8 @@ public sealed class FramePool(string purpose, int capacity = 16)
         ArgumentOutOfRangeException.ThrowIfGreaterThan(width, 8192);
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(height, 8192);
-        if (_idle.TryGetValue((width, height), out var bag) && bag.TryTake(out var frame))
-            Interlocked.Decrement(ref _idleCount);
-        else
-            frame = new VideoFrame(this, GC.AllocateUninitializedArray<byte>(SizeOf(width, height), pinned: true), width, height);
+        var frame = TakeIdle(width, height)
+            ?? new VideoFrame(this, GC.AllocateUninitializedArray<byte>(SizeOf(width, height), pinned: true), width, height);
         frame.Colour = ColourSpace.Bt601Limited;
         frame.Time = default;
         frame.Decoded = 0;
@@ -48,10 +44,39 @@ public sealed class FramePool(string purpose, int capacity = 16)
     internal void Return(VideoFrame frame)
     {
         Interlocked.Decrement(ref _rented);
-        if (Interlocked.Increment(ref _idleCount) > Capacity)
-            Interlocked.Decrement(ref _idleCount);
-        else
-            _idle.GetOrAdd((frame.Width, frame.Height), static _ => []).Add(frame);
+        lock (_idle)
+        {
+            if (_idle.Count < Capacity || MakePlace(frame.Width, frame.Height))
+                _idle.Add(frame);
+        }
+    }
+
+    private VideoFrame? TakeIdle(int width, int height)
+    {
+        lock (_idle)
+        {
+            for (var i = _idle.Count - 1; i >= 0; i--)
+            {
+                var frame = _idle[i];
+                if (frame.Width != width || frame.Height != height)
+                    continue;
+                _idle.RemoveAt(i);
+                return frame;
+            }
+        }
+        return null;
+    }
+
+    private bool MakePlace(int width, int height)
+    {
+        for (var i = 0; i < _idle.Count; i++)
+        {
+            if (_idle[i].Width == width && _idle[i].Height == height)
+                continue;
+            _idle.RemoveAt(i);
+            return true;
+        }
+        return false;
     }
 
     // The SIMD loops may read a full vector past the last row.

@@ -22,6 +22,25 @@ public sealed class FramePoolTests
     }
 
     [Fact]
+    public void Frames_of_a_new_size_take_the_places_of_those_of_a_size_that_is_gone()
+    {
+        var pool = new FramePool("sizes", capacity: 2);
+        Rest([pool.Rent(8, 8), pool.Rent(8, 8)]);
+        VideoFrame[] big = [pool.Rent(16, 16), pool.Rent(16, 16)];
+        Rest(big);
+        VideoFrame[] again = [pool.Rent(16, 16), pool.Rent(16, 16)];
+        Assert.Equal(big.ToHashSet(), again.ToHashSet());
+        Rest([.. again, pool.Rent(16, 16)]);
+        Assert.Equal(0, pool.Rented);
+
+        static void Rest(VideoFrame[] frames)
+        {
+            foreach (var frame in frames)
+                frame.Dispose();
+        }
+    }
+
+    [Fact]
     public void Planes_of_any_size_hold_the_whole_picture_and_do_not_overlap() =>
         Gen.Select(Gen.Int[1, 200], Gen.Int[1, 200]).Sample((width, height) =>
         {
