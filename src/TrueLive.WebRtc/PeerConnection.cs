@@ -23,6 +23,9 @@ public sealed class PeerConnection : IDisposable
     private const int MaxEarly = 64;
     private const int MaxAddresses = 16;
 
+    // A browser opens one for each of our addresses; beyond that someone collects sockets.
+    internal const int MaxTaken = 8;
+
     private readonly object _gate = new();
     private readonly RtcEndpoint _endpoint;
     private readonly PeerOptions _options;
@@ -107,11 +110,15 @@ public sealed class PeerConnection : IDisposable
     /// Restarts ICE for a far side that has moved (RFC 8445 section 9) and returns our new side. Keys, media and channels go on; the
     /// old way is used until the new one works.
     /// </summary>
+    /// <exception cref="InvalidOperationException">The connection is over.</exception>
     public TransportDescription RestartIce(string remoteUfrag, string remotePassword)
     {
         var credentials = IceCredentials.New();
         lock (_gate)
         {
+            // A closed connection unregisters nothing any more: the fragment would be held for ever.
+            if (State == PeerState.Closed)
+                throw new InvalidOperationException("The connection is over.");
             _ice?.Restart(credentials, new IceCredentials(remoteUfrag, remotePassword));
             Register(credentials.Ufrag);
         }
@@ -294,26 +301,35 @@ public sealed class PeerConnection : IDisposable
     {
         lock (_gate)
         {
-            if (_addresses.Contains(address))
-                return;
-            if (_addresses.Count == MaxAddresses)
+            if (!_addresses.Contains(address))
             {
-                _endpoint.Unbind(_addresses[0], this);
-                _addresses.RemoveAt(0);
+                if (_addresses.Count == MaxAddresses)
+                {
+                    _endpoint.Unbind(_addresses[0], this);
+                    _addresses.RemoveAt(0);
+                }
+                _addresses.Add(address);
             }
-            _addresses.Add(address);
+            // Another peer may have claimed it since, with a forged source: each check of the rightful one takes it back.
             _endpoint.Bind(address, this);
         }
     }
 
-    /// <summary>This TCP connection belongs to the peer and ends with it.</summary>
+    /// <summary>This TCP connection belongs to the peer and ends with it. Of too many, the oldest that is not in use ends.</summary>
     internal void Own(TcpRoute route)
     {
         lock (_gate)
         {
             route.Owner = this;
-            if (!_connections.Contains(route))
-                _connections.Add(route);
+            if (_connections.Contains(route))
+                return;
+            // What a full agent opens itself is bounded by its pairs.
+            if (_connections.Count >= (_ice is IceFull ? IceFull.MaxPairs : MaxTaken) && _connections.Find(c => c != _ice?.Route) is { } oldest)
+            {
+                _connections.Remove(oldest);
+                oldest.Dispose();
+            }
+            _connections.Add(route);
         }
     }
 
