@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace TrueLive.WebRtc.Transport;
 
 /// <summary>
-/// Listens for TCP connections of peers whose network blocks UDP (RFC 6544: passive candidates; RFC 4571 frames). A connection that shows no known credentials within
-/// <see cref="StrangerTime"/> is closed, and at most <see cref="MaxStrangers"/> such connections are held.
+/// Listens for TCP connections of peers whose network blocks UDP (passive candidates, RFC 6544 section 4.5). A connection that shows no
+/// known credentials within <see cref="StrangerTime"/> is closed, and at most <see cref="MaxStrangers"/> such connections are held.
 /// </summary>
 internal sealed class TcpPort : IDisposable
 {
