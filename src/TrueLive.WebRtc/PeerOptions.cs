@@ -15,6 +15,9 @@ public sealed record PeerOptions
     /// <summary>An Opus packet came in.</summary>
     public OpusPacketHandler? AudioReceived { get; init; }
 
+    /// <summary>The last packet of a frame has left: its RTP time, and the time since the last packet of its input was here.</summary>
+    public Action<uint, TimeSpan>? FrameSent { get; init; }
+
     /// <summary>The far side, or the way to it, needs a key frame.</summary>
     public Action? KeyFrameRequested { get; init; }
 

@@ -17,7 +17,10 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
     [
         new("stun", WireTargets.Stun, 60_000),
         new("ice-candidate", WireTargets.IceCandidate, 40_000),
+        new("ice-tcp", WireTargets.TcpFraming, 40_000),
+        new("trickle", WireTargets.Trickle, 20_000),
         new("dtls-handshake", DtlsTargets.Handshake, 600),
+        new("dtls-client", DtlsTargets.ClientHandshake, 600),
         // Up to 64 datagrams of 16 forged records each; the record layer swallows an exception for every one.
         new("dtls-record", DtlsTargets.Record, 3_000, 32 << 20),
         new("srtp", WireTargets.Srtp, 15_000),

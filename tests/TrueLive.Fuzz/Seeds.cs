@@ -38,6 +38,7 @@ internal static class Seeds
         Save("stun", "request", Convert.FromHexString("000100582112a442b7e7a701bc34d686fa87dfae802200105354554e207465737420636c69656e74002400046e0001ff80290008932ff9b151263b36000600096576746a3a68367659202020000800149aeaa70cbfd8cb56781ef2b5b2d3f249c1b571a280280004e57a3bcf"));
         Save("stun", "response-v4", Stun(IPEndPoint.Parse("192.0.2.1:32853")));
         Save("stun", "response-v6", Stun(IPEndPoint.Parse("[2001:db8::7]:9000")));
+        Save("ice-tcp", "datagrams", Join([Stun(IPEndPoint.Parse("192.0.2.1:32853")), [], [22, 1, 2, 3], new byte[2047], [0x80, 96, 0, 1]]));
         Dtls(Save);
         Srtp(Save);
         Rtp(Save);
@@ -99,7 +100,7 @@ internal static class Seeds
     private static void Dtls(SaveSeed save)
     {
         var (ours, theirs) = (DtlsCertificate.Create(DateTimeOffset.UnixEpoch.AddYears(60)), DtlsCertificate.Create(DateTimeOffset.UnixEpoch.AddYears(60)));
-        var said = new List<byte[]>();
+        var (said, answered) = (new List<byte[]>(), new List<byte[]>());
         using var both = new CountdownEvent(2);
         DtlsSession? client = null;
         DtlsSession? server = null;
@@ -109,7 +110,11 @@ internal static class Seeds
             said.Add(d.ToArray());
             server!.Receive(d, _ => { });
         });
-        server = new DtlsSession(false, ours, theirs.Fingerprint, d => client.Receive(d, _ => { }));
+        server = new DtlsSession(false, ours, theirs.Fingerprint, d =>
+        {
+            answered.Add(d.ToArray());
+            client.Receive(d, _ => { });
+        });
         server.Start((_, _, _) => both.Signal());
         client.Start((t, _, _) =>
         {
@@ -119,6 +124,8 @@ internal static class Seeds
         both.Wait();
         save("dtls-handshake", "hello", Join([said[0]]));
         save("dtls-handshake", "flights", Join([.. said]));
+        save("dtls-client", "hello", Join([answered[0]]));
+        save("dtls-client", "flights", Join([.. answered]));
         said.Clear();
         client.Open(transport!);
         client.Send("application data"u8);

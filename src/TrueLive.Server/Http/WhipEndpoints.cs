@@ -142,22 +142,21 @@ internal static partial class WhipEndpoints
         var wanted = http.Request.Headers.IfMatch.ToString();
         if (wanted.Length > 0 && wanted != "*" && wanted.Trim('"') != TagOf(open))
             return Problems.Of(StatusCodes.Status412PreconditionFailed, "If-Match names another ICE session than the one in use.");
-        string? ufrag = null, password = null;
-        foreach (var raw in fragment.AsSpan().EnumerateLines())
-        {
-            var line = raw.Trim();
-            if (line.StartsWith("a=ice-ufrag:"))
-                ufrag = line["a=ice-ufrag:".Length..].ToString();
-            else if (line.StartsWith("a=ice-pwd:"))
-                password = line["a=ice-pwd:".Length..].ToString();
-            else if (line.StartsWith("a=candidate:"))
-                open.AddCandidate(line.ToString());
-        }
-        if (ufrag is null || password is null || ufrag == open.RemoteUfrag)
-            return Results.NoContent();
-        if (ufrag.Length is < 4 or > 256 || password.Length is < 22 or > 256)
+        if (!TrickleFragment.TryParse(fragment, out var trickle))
             return Problems.Of(StatusCodes.Status400BadRequest, "An ICE restart needs a=ice-ufrag (4 to 256 characters) and a=ice-pwd (22 to 256 characters).");
-        var local = open.RestartIce(ufrag, password);
+        foreach (var candidate in trickle.Candidates)
+            open.AddCandidate(candidate);
+        if (trickle.Ufrag is not { } ufrag || trickle.Password is not { } password || ufrag == open.RemoteUfrag)
+            return Results.NoContent();
+        TransportDescription local;
+        try
+        {
+            local = open.RestartIce(ufrag, password);
+        }
+        catch (InvalidOperationException)
+        {
+            return Problems.Of(StatusCodes.Status404NotFound, "There is no such connection; it has just ended.");
+        }
         http.Response.Headers.ETag = $"\"{TagOf(open)}\"";
         var answer = new StringBuilder();
         answer.Append("a=ice-lite\r\n").Append($"a=ice-ufrag:{local.IceUfrag}\r\na=ice-pwd:{local.IcePassword}\r\n");

@@ -5,7 +5,7 @@ namespace TrueLive.WebRtc.Dtls;
 
 /// <summary>
 /// Stands between a blocking DTLS record layer and datagrams that arrive one by one. Holds at most <see cref="Capacity"/> datagrams;
-/// the newest is refused when full, since DTLS sends again what it misses. Thread-safe.
+/// the newest is refused when full, since DTLS sends again what it misses (RFC 6347 sections 4.1.1 and 4.2.4). Thread-safe.
 /// </summary>
 internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false) : DatagramTransport
 {

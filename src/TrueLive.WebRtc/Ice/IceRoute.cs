@@ -2,7 +2,10 @@ using System.Net;
 
 namespace TrueLive.WebRtc.Ice;
 
-/// <summary>A way to one address of the far side, over UDP or one TCP connection. <see cref="Send"/> may be called from any thread and never blocks.</summary>
+/// <summary>
+/// A way to one address of the far side, over UDP or one TCP connection (RFC 8445 section 2, RFC 6544). <see cref="Send"/> may be called
+/// from any thread and never blocks.
+/// </summary>
 internal abstract class IceRoute
 {
     /// <summary>The far end.</summary>

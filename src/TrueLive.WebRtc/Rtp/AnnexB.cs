@@ -1,6 +1,9 @@
 namespace TrueLive.WebRtc.Rtp;
 
-/// <summary>Walks the NAL units of an H.264 byte stream (ITU-T H.264 annex B). Bytes before the first start code are skipped.</summary>
+/// <summary>
+/// Walks the NAL units of an H.264 byte stream (ITU-T H.264 annex B; RTP carries them without start codes, RFC 6184 section 5.6). Bytes
+/// before the first start code are skipped.
+/// </summary>
 internal ref struct AnnexB(ReadOnlySpan<byte> stream)
 {
     private ReadOnlySpan<byte> _rest = SkipToUnit(stream);

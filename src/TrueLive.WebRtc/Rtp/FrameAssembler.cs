@@ -7,6 +7,8 @@ namespace TrueLive.WebRtc.Rtp;
 /// <summary>
 /// Orders the packets of one video stream and hands out each frame at the moment its last packet is there. Frames leave in order
 /// and without holes: after a loss that nothing repaired, only a key frame goes on. A complete key frame overtakes older damage at once.
+/// The packets of a frame share their RTP time and the last one bears the marker (RFC 3550 section 5.1, RFC 6184 section 5.1, RFC 7741
+/// section 4.1); order is by sequence number, as RFC 6184 section 7.1 has it without interleaving.
 /// </summary>
 internal sealed class FrameAssembler(VideoFormat format) : IDisposable
 {

@@ -6,7 +6,7 @@ using TrueLive.WebRtc.Sdp;
 namespace TrueLive.WebRtc.Rtp;
 
 /// <summary>
-/// The media of one peer, without sockets, threads or timers: RTP and RTCP go in and out as bytes, frames as
+/// The media of one peer (RFC 3550, RFC 4585), without sockets, threads or timers: RTP and RTCP go in and out as bytes, frames as
 /// <see cref="EncodedFrame"/>. The owner serialises all calls and calls <see cref="Tick"/> every 5 to 10 ms. Every <c>now</c> is
 /// <see cref="TimeProvider.GetTimestamp"/> of the time provider given.
 /// </summary>
@@ -122,7 +122,8 @@ public sealed partial class RtpSession : IDisposable
             return false;
         }
 
-        if (!CanSendVideo(now) || !_send.Enqueue(frame, micros))
+        long? arrived = frame.Arrived != 0 ? Micros(frame.Arrived) : null;
+        if (!CanSendVideo(now) || !_send.Enqueue(frame, arrived, micros))
         {
             // What follows refers to the frame that is now missing.
             _framesRefused++;
@@ -136,7 +137,7 @@ public sealed partial class RtpSession : IDisposable
             _keyFrameBytes = frame.Data.Length;
         }
 
-        _lastVideoAt = frame.Arrived != 0 ? Micros(frame.Arrived) : micros;
+        _lastVideoAt = arrived ?? micros;
         Flush(micros);
         return true;
     }
@@ -281,6 +282,10 @@ public sealed partial class RtpSession : IDisposable
         if (length > 0)
         {
             Transmit(length, _plan.SendVideo!.Extensions, probe, now);
+            if (send.Completed is { } frame)
+            {
+                _callbacks.FrameSent?.Invoke(frame.Timestamp, TimeSpan.FromMicroseconds(now - frame.Arrived));
+            }
         }
 
         return length;

@@ -41,6 +41,7 @@ internal sealed class VideoSendStream : IDisposable
         public bool Marker;
         public ColourSpace? Colour;
         public long Queued;
+        public long? Arrived;
         public long Resent;
     }
 
@@ -80,6 +81,9 @@ internal sealed class VideoSendStream : IDisposable
 
     public uint LastTimestamp { get; private set; }
 
+    /// <summary>The frame whose last packet was written just now, and when its input was here; null when the packet was none.</summary>
+    public (uint Timestamp, long Arrived)? Completed { get; private set; }
+
     /// <summary>When the packet at the head of the queue was put there, in microseconds; <paramref name="now"/> for an empty queue.</summary>
     public long OldestQueued(long now)
     {
@@ -87,8 +91,11 @@ internal sealed class VideoSendStream : IDisposable
         return _unsent >= _next || Unsafe.IsNullRef(ref slot) ? now : slot.Item.Queued;
     }
 
-    /// <summary>Queues a frame; false when it is empty, or too large to be kept whole.</summary>
-    public bool Enqueue(in EncodedFrame frame, long now)
+    /// <summary>
+    /// Queues a frame, whose input was here at <paramref name="arrived"/> if that is known; false when it is empty, or too large to be
+    /// kept whole.
+    /// </summary>
+    public bool Enqueue(in EncodedFrame frame, long? arrived, long now)
     {
         if (frame.Codec != _format.Codec || frame.Data.Length > FrameBuffer.Limit)
         {
@@ -140,6 +147,7 @@ internal sealed class VideoSendStream : IDisposable
         }
 
         last.Item.Marker = true;
+        last.Item.Arrived = arrived;
         last.Item.Colour = frame.Colour;
         if (frame.KeyFrame)
         {
@@ -199,6 +207,7 @@ internal sealed class VideoSendStream : IDisposable
     /// <summary>Writes the next packet, retransmissions (RFC 4588) first, and returns its length; 0 when nothing is queued.</summary>
     public int WriteNext(Span<byte> packet, ushort transportSequence)
     {
+        Completed = null;
         while (_format.RtxPayloadType is not null && _resendBudget > 0 && _resends.TryDequeue(out var resend))
         {
             ref var slot = ref _ring.Find(resend);
@@ -219,6 +228,7 @@ internal sealed class VideoSendStream : IDisposable
         QueuedBytes -= next.Length;
         PacketsSent++;
         PayloadBytesSent += next.Length;
+        Completed = next.Item is { Marker: true, Arrived: { } at } ? (next.Item.Timestamp, at) : null;
         return Write(packet, ref next, retransmission: false, transportSequence);
     }
 

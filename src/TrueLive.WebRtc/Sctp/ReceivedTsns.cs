@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace TrueLive.WebRtc.Sctp;
 
 /// <summary>
-/// Which transmission sequence numbers have arrived: all up to a point, and ranges beyond it (RFC 9260 sections 3.3.4 and 6.2.1).
+/// Which transmission sequence numbers have arrived: all up to a point, and ranges beyond it (RFC 9260 sections 3.3.4 and 6.2).
 /// Numbers are unwrapped. At most <see cref="MaxRanges"/> ranges are kept, so that no pattern of holes makes it slow or large.
 /// </summary>
 internal sealed class ReceivedTsns

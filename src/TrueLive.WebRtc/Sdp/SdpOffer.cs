@@ -2,7 +2,7 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.WebRtc.Sdp;
 
-/// <summary>An offer of ours, waiting for its answer.</summary>
+/// <summary>An offer of ours, waiting for its answer (RFC 3264 sections 5 and 7, RFC 8829 section 5.2.1).</summary>
 public sealed class SdpOffer
 {
     private static readonly ExtensionIds OfferedExtensions = new(Mid: 1, TransportSequence: 2, PlayoutDelay: 3, ColourSpace: 4);

@@ -1,8 +1,8 @@
 namespace TrueLive.WebRtc.Srtp;
 
 /// <summary>
-/// Protects single packets in place with session keys of one direction. Packet layout and indices are the caller's; a cipher keeps no
-/// state between packets. Not thread-safe.
+/// Protects single packets in place with session keys of one direction (RFC 3711 sections 3.1, 3.4 and 4; RFC 7714 sections 8
+/// and 9). Packet layout and indices are the caller's; a cipher keeps no state between packets. Not thread-safe.
 /// </summary>
 internal abstract class SrtpCipher : IDisposable
 {

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace TrueLive.WebRtc.Transport;
 
-/// <summary>The addresses at which this machine can be reached.</summary>
+/// <summary>The addresses at which this machine can be reached: host candidates (RFC 8445 section 5.1.1.1).</summary>
 internal static class LocalAddresses
 {
     /// <summary>More addresses than this are not announced: each one costs the far side checks.</summary>

@@ -33,7 +33,7 @@ public sealed record RtcEndpointOptions
 
 /// <summary>
 /// The port that all peer connections of a process share: one UDP socket and, when asked for, one TCP listener with the same number.
-/// A datagram finds its peer by the address it came from, a first STUN check by the user fragment in it. Thread-safe.
+/// A datagram finds its peer by the address it came from, a first STUN check by the user fragment in it (RFC 8445 section 7.3). Thread-safe.
 /// </summary>
 public sealed class RtcEndpoint : IDisposable
 {

@@ -4,14 +4,16 @@ using System.Net.Sockets;
 namespace TrueLive.WebRtc.Transport;
 
 /// <summary>
-/// Listens for TCP connections of peers whose network blocks UDP. A connection that shows no known credentials within
-/// <see cref="StrangerTime"/> is closed, and at most <see cref="MaxStrangers"/> such connections are held.
+/// Listens for TCP connections of peers whose network blocks UDP (passive candidates, RFC 6544 section 4.5). A connection that shows no
+/// known credentials within <see cref="StrangerTime"/> is closed, and at most <see cref="MaxStrangers"/> such connections are held.
 /// </summary>
 internal sealed class TcpPort : IDisposable
 {
     public const int MaxStrangers = 64;
 
     public static readonly TimeSpan StrangerTime = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan RetryTime = TimeSpan.FromMilliseconds(100);
 
     private readonly Socket _listener;
     private readonly TcpRoute.DatagramIn _received;
@@ -59,28 +61,48 @@ internal sealed class TcpPort : IDisposable
         var stop = _stop.Token;
         while (!stop.IsCancellationRequested)
         {
-            Socket socket;
             try
             {
-                socket = await _listener.AcceptAsync(stop).ConfigureAwait(false);
+                Take(await _listener.AcceptAsync(stop).ConfigureAwait(false), stop);
             }
-            catch (Exception error) when (error is OperationCanceledException or ObjectDisposedException)
+            catch (Exception) when (stop.IsCancellationRequested)
             {
                 return;
             }
-            catch (SocketException)
+            catch (SocketException error) when (error.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionAborted)
             {
-                continue;
+                // Whoever came has gone before being let in.
             }
-            if (Interlocked.Increment(ref _strangers) > MaxStrangers)
+            catch (Exception)
             {
-                Interlocked.Decrement(ref _strangers);
-                Refused++;
-                socket.Dispose();
-                continue;
+                // No more sockets, or whatever else: the port stays open for when it is over, and the loop must not turn as fast as it can.
+                await Task.Delay(RetryTime, _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
-            _ = ServeAsync(new TcpRoute(socket, (IPEndPoint)socket.RemoteEndPoint!) { Full = _full }, stop);
         }
+    }
+
+    private void Take(Socket socket, CancellationToken stop)
+    {
+        if (Interlocked.Increment(ref _strangers) > MaxStrangers)
+        {
+            Interlocked.Decrement(ref _strangers);
+            Refused++;
+            socket.Dispose();
+            return;
+        }
+        TcpRoute route;
+        try
+        {
+            route = new TcpRoute(socket, (IPEndPoint)socket.RemoteEndPoint!) { Full = _full };
+        }
+        catch (SocketException)
+        {
+            // It was reset since: it has no far end any more.
+            Interlocked.Decrement(ref _strangers);
+            socket.Dispose();
+            return;
+        }
+        _ = ServeAsync(route, stop);
     }
 
     private async Task ServeAsync(TcpRoute route, CancellationToken stop)

@@ -8,15 +8,13 @@ using TrueLive.WebRtc.Ice;
 namespace TrueLive.WebRtc.Transport;
 
 /// <summary>
-/// One TCP connection that carries datagrams with a length before each (RFC 4571, RFC 6544). Outgoing datagrams wait at most until
+/// One TCP connection that carries datagrams with a length before each (RFC 4571 section 2, RFC 6544 section 3). Outgoing datagrams wait at most until
 /// <see cref="MaxQueued"/> bytes do; the newest is dropped then, as a full router would.
 /// </summary>
 internal sealed class TcpRoute : IceRoute, IDisposable
 {
     /// <summary>Bytes that may wait: about 250 ms at 6 Mbit/s.</summary>
     public const int MaxQueued = 192 * 1024;
-
-    private const int MaxDatagram = 2047;
 
     private readonly Socket _socket;
     private readonly Channel<(byte[] Buffer, int Length)> _queue = Channel.CreateUnbounded<(byte[], int)>(new UnboundedChannelOptions { SingleReader = true });
@@ -46,7 +44,7 @@ internal sealed class TcpRoute : IceRoute, IDisposable
 
     public override void Send(ReadOnlySpan<byte> datagram)
     {
-        if (datagram.Length > MaxDatagram || Volatile.Read(ref _disposed) != 0)
+        if (datagram.Length > TcpFrames.MaxDatagram || Volatile.Read(ref _disposed) != 0)
             return;
         if (Volatile.Read(ref _queued) > MaxQueued)
         {
@@ -112,27 +110,10 @@ internal sealed class TcpRoute : IceRoute, IDisposable
 
     private async Task ReadAsync(DatagramIn received, CancellationToken cancel)
     {
-        var buffer = new byte[16 * 1024];
-        var filled = 0;
-        while (true)
+        var frames = new TcpFrames();
+        TcpFrames.DatagramIn take = datagram => received(datagram, this);
+        while (await _socket.ReceiveAsync(frames.Free, cancel).ConfigureAwait(false) is var count and > 0 && frames.Received(count, take))
         {
-            var count = await _socket.ReceiveAsync(buffer.AsMemory(filled), cancel).ConfigureAwait(false);
-            if (count == 0)
-                return;
-            filled += count;
-            var at = 0;
-            while (filled - at >= 2)
-            {
-                var length = BinaryPrimitives.ReadUInt16BigEndian(buffer.AsSpan(at));
-                if (length > MaxDatagram)
-                    return;
-                if (filled - at - 2 < length)
-                    break;
-                received(buffer.AsSpan(at + 2, length), this);
-                at += 2 + length;
-            }
-            buffer.AsSpan(at, filled - at).CopyTo(buffer);
-            filled -= at;
         }
     }
 }

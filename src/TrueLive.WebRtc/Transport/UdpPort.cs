@@ -5,8 +5,8 @@ using TrueLive.WebRtc.Ice;
 namespace TrueLive.WebRtc.Transport;
 
 /// <summary>
-/// One UDP socket for all peers, read by a thread of its own, which also keeps the time: between datagrams it ticks. Takes both
-/// address families when bound to any address.
+/// One UDP socket for all peers, the base of all host candidates (RFC 8445 section 5.1.1), read by a thread of its own, which also keeps
+/// the time: between datagrams it ticks. Takes both address families when bound to any address.
 /// </summary>
 internal sealed class UdpPort : IDisposable
 {
@@ -109,7 +109,7 @@ internal sealed class UdpPort : IDisposable
             }
             catch (Exception error) when (error is SocketException or ObjectDisposedException)
             {
-                // An ICMP answer to an earlier datagram surfaces here; only a closed socket ends the reading.
+                // An ICMP answer to an earlier datagram surfaces here (RFC 1122 section 4.1.3.3); only a closed socket ends the reading.
                 continue;
             }
             if (length is > 0 and < MaxDatagram)

@@ -11,10 +11,15 @@ internal static class DtlsTargets
     private static DtlsSession? s_open;
 
     /// <summary>A fresh server gets the datagrams and is closed; its thread must end.</summary>
-    public static void Handshake(ReadOnlySpan<byte> input)
+    public static void Handshake(ReadOnlySpan<byte> input) => Handshake(client: false, input);
+
+    /// <summary>The same to a fresh client: what a hostile server may say, to the probe or where an offer makes us the active side.</summary>
+    public static void ClientHandshake(ReadOnlySpan<byte> input) => Handshake(client: true, input);
+
+    private static void Handshake(bool client, ReadOnlySpan<byte> input)
     {
         using var ended = new ManualResetEventSlim();
-        var session = new DtlsSession(false, Ours, Theirs.Fingerprint, _ => { });
+        var session = new DtlsSession(client, Ours, Theirs.Fingerprint, _ => { });
         session.Start((_, _, _) => ended.Set());
         foreach (var packet in FuzzTarget.Packets(input))
         {

@@ -3,6 +3,7 @@ using TrueLive.WebRtc.Ice;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Srtp;
 using TrueLive.WebRtc.Stun;
+using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.Fuzz.Targets;
 
@@ -30,6 +31,45 @@ internal static class WireTargets
             && !TrueLive.WebRtc.Ice.IceCandidate.TryParse(candidate.ToString(), out _))
         {
             throw new InvalidOperationException($"'{candidate}' was read and cannot be read again");
+        }
+    }
+
+    /// <summary>What a TCP connection brings, in pieces; whatever the pieces are, the datagrams must be the same.</summary>
+    public static void TcpFraming(ReadOnlySpan<byte> input)
+    {
+        var (whole, pieces) = (Cut(input, input.Length), Cut(input, input.Length == 0 ? 1 : 1 + input[0]));
+        if (!whole.SequenceEqual(pieces))
+        {
+            throw new InvalidOperationException("the datagrams depend on how the bytes came");
+        }
+
+        static List<string> Cut(ReadOnlySpan<byte> bytes, int piece)
+        {
+            var datagrams = new List<string>();
+            for (var frames = new TcpFrames(); !bytes.IsEmpty;)
+            {
+                var count = Math.Min(Math.Min(piece, bytes.Length), frames.Free.Length);
+                bytes[..count].CopyTo(frames.Free.Span);
+                bytes = bytes[count..];
+                if (!frames.Received(count, d => datagrams.Add(Convert.ToBase64String(d))))
+                {
+                    break;
+                }
+            }
+
+            return datagrams;
+        }
+    }
+
+    /// <summary>The body of a PATCH to WHIP.</summary>
+    public static void Trickle(ReadOnlySpan<byte> input)
+    {
+        if (TrickleFragment.TryParse(Encoding.UTF8.GetString(input), out var fragment))
+        {
+            foreach (var candidate in fragment.Candidates)
+            {
+                _ = TrueLive.WebRtc.Ice.IceCandidate.TryParse(candidate, out _);
+            }
         }
     }
 

@@ -36,6 +36,7 @@ internal sealed class Call : IDisposable
         {
             SendRtp = (b, n) => Send(Up, b, n, false),
             SendAgain = SendAgain,
+            FrameSent = (stamp, took) => Left.Add((stamp, took)),
             SendRtcp = (b, n) => Send(Up, b, n, true),
             AudioReceived = (opus, _) => AudioAtAlice += opus.Length,
             KeyFrameRequested = () => { _keyFrameWanted = true; KeyFrameRequests++; },
@@ -75,6 +76,9 @@ internal sealed class Call : IDisposable
     public int FramesOffered { get; private set; }
     public List<(long At, int Bitrate)> Targets { get; } = [];
     public List<(int Number, long At, long Delay, bool Key, ColourSpace? Colour)> Frames { get; } = [];
+
+    /// <summary>Frames whose last packet Alice has sent, and the time since their input was here.</summary>
+    public List<(uint Stamp, TimeSpan Took)> Left { get; } = [];
     public List<string> Wrong { get; } = [];
 
     /// <summary>Microseconds since the start.</summary>

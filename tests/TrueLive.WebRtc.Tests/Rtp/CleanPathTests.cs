@@ -54,4 +54,20 @@ public class CleanPathTests
         Assert.All(call.Targets.Where(t => t.At > 1_000_000), t => Assert.InRange(t.Bitrate, 1_400_000, int.MaxValue));
         Assert.Empty(call.Wrong);
     }
+
+    [Fact]
+    public void The_time_from_the_last_packet_in_to_the_last_packet_out_is_told_for_each_frame()
+    {
+        using var call = new Call();
+        var data = TestFrames.Make(VideoCodec.H264, 1, true, 20_000);
+        call.Alice.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = data, RtpTime = 7, KeyFrame = true, Arrived = call.Ticks - TimeSpan.TicksPerMillisecond * 30 }, call.Ticks);
+        // The pacer has sent a part of it at most.
+        Assert.Empty(call.Left);
+        call.Run(TimeSpan.FromMilliseconds(200), framesPerSecond: 0);
+        call.Alice.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = TestFrames.Make(VideoCodec.H264, 2, false, 500), RtpTime = 8, KeyFrame = false }, call.Ticks);
+
+        var (stamp, took) = Assert.Single(call.Left);
+        Assert.Equal(7u, stamp);
+        Assert.InRange(took.TotalMilliseconds, 31, 150);
+    }
 }

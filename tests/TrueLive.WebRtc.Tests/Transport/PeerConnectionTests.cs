@@ -166,6 +166,38 @@ public sealed class PeerConnectionTests : IDisposable
     }
 
     [Fact]
+    public async Task An_address_that_another_peer_claims_is_taken_back_by_the_next_check()
+    {
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var frames = new ConcurrentQueue<byte[]>();
+        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) }, out var answer);
+        offering.Accept(answer);
+        await offering.Opened.WaitAsync(Patience, Cancel);
+        using var thief = server.Answer(offer, new MediaPreferences(), new PeerOptions(), out _);
+        thief.Claim(new IPEndPoint(IPAddress.Loopback, client.Port).Serialize());
+        var number = 0;
+        await Until(() =>
+        {
+            offering.SendVideo(new EncodedFrame { Codec = offering.SendCodec!.Value, Data = TestFrames.Make(offering.SendCodec.Value, ++number, true, 200), RtpTime = (uint)number * 3000, KeyFrame = true });
+            return !frames.IsEmpty;
+        });
+    }
+
+    [Fact]
+    public async Task A_connection_that_is_over_cannot_be_restarted()
+    {
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        using var offering = server.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions(), out _);
+        answering.Close();
+        Assert.Throws<InvalidOperationException>(() => answering.RestartIce("abcd", "0123456789012345678901"));
+        await answering.Closed.WaitAsync(Patience, Cancel);
+        Assert.Equal(0, server.Count);
+    }
+
+    [Fact]
     public async Task Noise_from_strangers_changes_nothing()
     {
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback, Tcp = true });

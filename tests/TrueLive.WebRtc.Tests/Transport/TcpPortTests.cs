@@ -1,0 +1,118 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Stun;
+using TrueLive.WebRtc.Transport;
+
+namespace TrueLive.WebRtc.Tests.Transport;
+
+/// <summary>ICE over TCP (RFC 6544), as far as a hostile client can strain it.</summary>
+public sealed class TcpPortTests : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private readonly RtcEndpoint _server = new(new RtcEndpointOptions { Address = IPAddress.Loopback, Tcp = true }, TimeProvider.System);
+    private readonly List<TcpClient> _clients = [];
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_peer_holds_a_few_connections_and_the_one_in_use_is_not_dropped()
+    {
+        using var offering = _server.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var answering = _server.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
+        for (var i = 0; i < PeerConnection.MaxTaken + 3; i++)
+            await CheckAsync(await ConnectAsync(), answer);
+        for (var i = 1; i <= 3; i++)
+            await EndedAsync(_clients[i]);
+        await CheckAsync(_clients[0], answer);
+        await CheckAsync(_clients[4], answer);
+        await CheckAsync(_clients[^1], answer);
+    }
+
+    [Fact]
+    public async Task Connections_that_are_reset_at_once_do_not_end_the_listening()
+    {
+        for (var i = 0; i < 300; i++)
+        {
+            using var hasty = new Socket(SocketType.Stream, ProtocolType.Tcp) { LingerState = new LingerOption(true, 0) };
+            await hasty.ConnectAsync(IPAddress.Loopback, _server.Port, Cancel);
+        }
+        using var offering = _server.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var answering = _server.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
+        await CheckAsync(await ConnectAsync(), answer);
+    }
+
+    [Fact]
+    public void Datagrams_are_found_however_their_bytes_come()
+    {
+        byte[] bytes = [0, 3, 1, 2, 3, 0, 0, 0, 1, 9];
+        for (var piece = 1; piece <= bytes.Length; piece++)
+        {
+            var (frames, found) = (new TcpFrames(), new List<byte[]>());
+            foreach (var chunk in bytes.Chunk(piece))
+            {
+                chunk.CopyTo(frames.Free);
+                Assert.True(frames.Received(chunk.Length, d => found.Add(d.ToArray())));
+            }
+            Assert.Equal([[1, 2, 3], [], [9]], found);
+        }
+        var tooLong = new TcpFrames();
+        new byte[] { 8, 0 }.CopyTo(tooLong.Free);
+        Assert.False(tooLong.Received(2, _ => { }));
+    }
+
+    public void Dispose()
+    {
+        _clients.ForEach(c => c.Dispose());
+        _server.Dispose();
+    }
+
+    private async Task<TcpClient> ConnectAsync()
+    {
+        var client = new TcpClient();
+        _clients.Add(client);
+        await client.ConnectAsync(IPAddress.Loopback, _server.Port, Cancel);
+        return client;
+    }
+
+    /// <summary>Sends a check with right credentials and waits for its answer.</summary>
+    private static async Task CheckAsync(TcpClient client, string answer)
+    {
+        var check = Check(Line(answer, "a=ice-ufrag:"), Line(answer, "a=ice-pwd:"));
+        await client.GetStream().WriteAsync(check, Cancel);
+        Assert.True(await ReadAsync(client) > 0);
+    }
+
+    private static async Task EndedAsync(TcpClient client)
+    {
+        try
+        {
+            while (await ReadAsync(client) > 0)
+            {
+            }
+        }
+        catch (IOException)
+        {
+            // Reset: ended as well.
+        }
+    }
+
+    private static Task<int> ReadAsync(TcpClient client) => client.GetStream().ReadAsync(new byte[2048], Cancel).AsTask().WaitAsync(Patience, Cancel);
+
+    private static byte[] Check(string ufrag, string password)
+    {
+        var writer = new StunWriter(new byte[StunMessage.MaxLength], StunClass.Request, new byte[12]);
+        writer.Bytes(StunAttribute.Username, Encoding.UTF8.GetBytes(ufrag + ":theirs"));
+        writer.UInt32(StunAttribute.Priority, 1);
+        writer.UInt64(StunAttribute.IceControlling, 1);
+        var message = writer.Finish(Encoding.UTF8.GetBytes(password));
+        var frame = new byte[2 + message.Length];
+        BinaryPrimitives.WriteUInt16BigEndian(frame, (ushort)message.Length);
+        message.CopyTo(frame.AsSpan(2));
+        return frame;
+    }
+
+    private static string Line(string sdp, string name) => sdp.Split("\r\n").First(l => l.StartsWith(name, StringComparison.Ordinal))[name.Length..];
+}
