@@ -48,7 +48,7 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         Assert.InRange(await page.EvalAsync<double>("Number(document.querySelector('[aria-label=Playhead]').max)"), 1.5, 2.5);
         Assert.False(await page.Page.IsVisibleAsync("#finder"));
         await page.Page.FillAsync("#tweak", "noir");
-        await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full \\d/)", 40);
+        await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full [\\d.]+ m?s/)", 40);
     }
 
     [Fact]
@@ -73,9 +73,9 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.Page.SetInputFilesAsync("#interactive-file", Footage.Clip);
         await page.UntilAsync("document.querySelector('.bench:not([hidden])')");
         await page.Page.FillAsync("#tweak", "sepia");
-        await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full \\d/)", 40);
+        await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full [\\d.]+ m?s/)", 40);
         await page.Page.FillAsync("#tweak", "thermal");
-        await page.UntilAsync("document.querySelector('[data-revision=\"2\"]')?.textContent.match(/full \\d/)", 40);
+        await page.UntilAsync("document.querySelector('[data-revision=\"2\"]')?.textContent.match(/full [\\d.]+ m?s/)", 40);
         Assert.Contains("first picture here after", await page.TextAsync("tweak-words"), StringComparison.Ordinal);
         await page.Page.SelectOptionAsync("#compare-mode", "difference");
         await Studio.PictureAsync(page.Page, "interactive-done");
@@ -96,7 +96,7 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.Page.SetInputFilesAsync("#interactive-file", Footage.Clip);
         await page.UntilAsync("document.querySelector('.bench:not([hidden])')");
         await page.Page.FillAsync("#tweak", "sepia");
-        await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full \\d/)", 40);
+        await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full [\\d.]+ m?s/)", 40);
         // With cores to spare both run; without, the page stands the session aside and says so.
         Assert.Equal(await page.EvalAsync<bool>("trueLive.session.state === 'paused'"), (await page.TextAsync("machine-words")).Contains("Live is paused", StringComparison.Ordinal));
         await page.Page.ClickAsync("nav a[href='#live']");
@@ -143,6 +143,7 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.Page.ClickAsync("#probe-check");
         await page.UntilAsync("/PASS|FAIL|INCONCLUSIVE/.test(document.querySelector('.verdict .result')?.textContent)");
         await Studio.PictureAsync(page.Page, "probe-report");
+        await Studio.ReadableAsync(page.Page, "report");
         Directory.Delete(folder, recursive: true);
     }
 }
