@@ -16,7 +16,7 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
         await using var page = await browser.OpenAsync(studio.Server);
         foreach (var theme in new[] { ColorScheme.Dark, ColorScheme.Light })
         {
-            await page.Page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = theme });
+            await page.Page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = theme, ReducedMotion = ReducedMotion.Reduce });
             // The comparison, shown last, ends the session.
             await page.Page.EvaluateAsync("location.hash = '#live'");
             await page.UntilAsync("!document.querySelector('#live').hidden");
@@ -49,7 +49,7 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
         {
             foreach (var theme in new[] { ColorScheme.Dark, ColorScheme.Light })
             {
-                await page.Page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = theme });
+                await page.Page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = theme, ReducedMotion = ReducedMotion.Reduce });
                 foreach (var (width, height) in new[] { Sizes[0], Sizes[2] })
                 {
                     await page.Page.SetViewportSizeAsync(width, height);

@@ -52,6 +52,20 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    public async Task Who_wants_less_motion_is_shown_a_clip_that_stands_still()
+    {
+        await using var page = await browser.OpenAsync(studio.Server);
+        await page.Page.EmulateMediaAsync(new PageEmulateMediaOptions { ReducedMotion = ReducedMotion.Reduce });
+        await page.Page.ClickAsync("nav a[href='#interactive']");
+        await page.UntilAsync("document.querySelector('.page.interactive h1')");
+        await page.Page.SetInputFilesAsync("#interactive-file", Footage.Clip);
+        await page.UntilAsync("document.querySelector('[data-revision=\"0\"]')");
+        Assert.Equal("0", await page.Page.InputValueAsync("[aria-label=Playhead]"));
+        await page.Page.ClickAsync(".bench button:text('Play')");
+        await page.UntilAsync("Number(document.querySelector('[aria-label=Playhead]').value) > 0.1");
+    }
+
+    [Fact]
     public async Task Many_clips_that_wait_leave_the_page_its_connections()
     {
         await using var page = await OpenAsync("clips");
