@@ -239,6 +239,7 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await page.PicturesAsync(5);
         await page.Page.ClickAsync("#share");
         await page.UntilAsync("document.querySelector('#sheet').textContent.includes('curl -X PATCH')");
+        Assert.Contains("works on this machine only", await page.TextAsync("sheet"), StringComparison.Ordinal);
         var address = await page.EvalAsync<string>("document.querySelector('#sheet code').textContent");
         await page.Page.ClickAsync("#obs");
         await page.UntilAsync("document.querySelector('#sheet').textContent.includes('/whip/')");

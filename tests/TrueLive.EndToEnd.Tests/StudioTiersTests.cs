@@ -24,6 +24,10 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.Page.FillAsync(".cue", "ink");
         await page.Page.ClickAsync("text=Add a prompt at the playhead");
         await page.Page.FillAsync("li:last-child .cue", "blueprint");
+        // The same from a terminal, with the prompts that stand there.
+        await page.Page.ClickAsync("#share");
+        await page.UntilAsync("/truelive clip second.mp4 --prompt '0s ink; [\\d.]+s blueprint' -o output.mp4/.test(document.querySelector('#sheet').textContent)");
+        await page.Page.Keyboard.PressAsync("Escape");
         await page.Page.ClickAsync("text=Make the clip");
         // Clips of other tests stand in the same queue; no other asks for a blueprint.
         await page.UntilAsync("[...document.querySelectorAll('.job[data-state=done]')].some((j) => j.textContent.includes('blueprint'))", 60);
@@ -63,6 +67,20 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         Assert.Equal("0", await page.Page.InputValueAsync("[aria-label=Playhead]"));
         await page.Page.ClickAsync(".bench button:text('Play')");
         await page.UntilAsync("Number(document.querySelector('[aria-label=Playhead]').value) > 0.1");
+    }
+
+    [Fact]
+    public async Task A_comparison_that_broke_off_goes_on_when_it_is_tried_again()
+    {
+        await using var page = await OpenAsync("tiers");
+        var asked = 0;
+        await page.Page.RouteAsync("**/v1/uploads", route => asked++ == 0 ? route.AbortAsync() : route.ContinueAsync());
+        await page.Page.ClickAsync("#tiers-go");
+        await page.UntilAsync("document.querySelector('#trouble').textContent.includes('cannot be reached')", 60);
+        await page.Page.ClickAsync("#trouble-ways button:has-text('Try again')");
+        await page.UntilAsync("document.querySelector('#tiers-status').textContent.startsWith('All three have answered')", 120);
+        // Not before the short clip was whole.
+        Assert.DoesNotContain("not measured", await page.Page.InnerTextAsync(".tier.interactive dl"), StringComparison.Ordinal);
     }
 
     [Fact]
