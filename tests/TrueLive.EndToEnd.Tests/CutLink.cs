@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace TrueLive.EndToEnd.Tests;
 
-/// <summary>The way from a browser to a server, which a test can cut: open connections break and new ones are refused until it is mended.</summary>
+/// <summary>The way from a browser to a server, which a test can cut (open connections break and new ones are refused) or silence until it is mended.</summary>
 internal sealed class CutLink : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -12,6 +12,7 @@ internal sealed class CutLink : IAsyncDisposable
     private readonly IPEndPoint _server;
     private readonly Task _accepting;
     private volatile bool _cut;
+    private volatile bool _silent;
 
     public CutLink(string address)
     {
@@ -31,7 +32,10 @@ internal sealed class CutLink : IAsyncDisposable
             client.Close();
     }
 
-    public void Mend() => _cut = false;
+    /// <summary>Connections stay open, and nothing that is sent arrives.</summary>
+    public void Silence() => _silent = true;
+
+    public void Mend() => _cut = _silent = false;
 
     public async ValueTask DisposeAsync()
     {
@@ -53,6 +57,16 @@ internal sealed class CutLink : IAsyncDisposable
         }
     }
 
+    private async Task CopyAsync(NetworkStream from, NetworkStream to)
+    {
+        var buffer = new byte[64 * 1024];
+        for (int read; (read = await from.ReadAsync(buffer)) > 0;)
+        {
+            if (!_silent)
+                await to.WriteAsync(buffer.AsMemory(0, read));
+        }
+    }
+
     private async Task CarryAsync(TcpClient near)
     {
         using (near)
@@ -65,7 +79,7 @@ internal sealed class CutLink : IAsyncDisposable
                 if (_cut)
                     return;
                 await far.ConnectAsync(_server);
-                await Task.WhenAny(near.GetStream().CopyToAsync(far.GetStream()), far.GetStream().CopyToAsync(near.GetStream()));
+                await Task.WhenAny(CopyAsync(near.GetStream(), far.GetStream()), CopyAsync(far.GetStream(), near.GetStream()));
             }
             catch (Exception error) when (error is IOException or SocketException or ObjectDisposedException or InvalidOperationException)
             {

@@ -15,6 +15,53 @@ public sealed class PageTests(Browser browser)
         Assert.Equal("Start", await page.TextAsync("start"));
     }
 
+    public static TheoryData<string, string> Cameras => new()
+    {
+        { "NotFoundError", "No camera was found" }, { "NotReadableError", "in use by another program" }, { "OverconstrainedError", "not there any more" }, { "", "only to https pages" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Cameras))]
+    public async Task Every_camera_that_cannot_be_used_is_explained_on_each_screen_with_a_way_out(string error, string words)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        var script = error.Length == 0 ? "Object.defineProperty(navigator, 'mediaDevices', { value: undefined })" : $"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('x', '{error}'))";
+        await using var page = await browser.OpenAsync(server, "ws", script: script);
+        await page.StartAsync("camera", "passthrough");
+        await page.UntilAsync($"document.querySelector('#trouble').textContent.includes('{words}')");
+        await page.Page.ClickAsync("nav a[href='#interactive']");
+        await page.Page.ClickAsync("#take-camera");
+        await page.UntilAsync($"document.querySelector('#trouble').textContent.includes('{words}')");
+        await page.Page.ClickAsync("#trouble-ways button:has-text('Use the built-in scene')");
+        await page.UntilAsync("document.querySelector('#finder video') && document.querySelector('#trouble').hidden");
+    }
+
+    [Fact]
+    public async Task The_page_runs_no_script_but_its_own_and_stands_in_no_other_pages_frame()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var page = await browser.OpenAsync(server, "ws");
+        using var http = new HttpClient();
+        foreach (var file in new[] { "/", "/viewer.html", "/app.js" })
+        {
+            using var answer = await http.GetAsync(server.Address + file, TestContext.Current.CancellationToken);
+            var policy = Assert.Single(answer.Headers.GetValues("Content-Security-Policy"));
+            Assert.Contains("script-src 'self';", policy, StringComparison.Ordinal);
+            Assert.Contains("frame-ancestors 'none'", policy, StringComparison.Ordinal);
+        }
+        Assert.False(await page.EvalAsync<bool>("new Promise((done) => { window.ran = false; const s = document.createElement('script'); s.textContent = 'window.ran = true'; document.head.append(s); setTimeout(() => done(window.ran)); })"));
+        // What is dropped on the page takes no one away from it.
+        Assert.True(await page.EvalAsync<bool>("!document.body.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: new DataTransfer() }))"));
+    }
+
+    [Fact]
+    public async Task A_browser_that_is_too_old_is_told_so()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var page = await browser.OpenAsync(server, ready: false, script: "CSS.supports = () => false");
+        await page.UntilAsync("document.querySelector('#trouble-words').textContent.includes('too old')");
+    }
+
     [Fact]
     public async Task With_a_key_and_a_certificate_of_its_own_the_page_asks_for_the_key_and_works()
     {

@@ -1,3 +1,4 @@
+using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 using TrueLive.Tests.Shared;
 
@@ -34,6 +35,15 @@ public sealed class Studio : IAsyncLifetime
     {
         await Server.DisposeAsync();
         Directory.Delete(_data, recursive: true);
+    }
+
+    /// <summary>Nothing that a checker for accessibility calls serious is to be found on the page as it stands.</summary>
+    internal static async Task ReadableAsync(IPage page, string what)
+    {
+        var found = await page.RunAxe();
+        string[] serious = [.. found.Violations.Where(v => v.Impact is "serious" or "critical")
+            .Select(v => $"{what}: {v.Id}, {v.Help}: {string.Join("; ", v.Nodes.Select(n => n.Html[..Math.Min(160, n.Html.Length)]))}")];
+        Assert.True(serious.Length == 0, string.Join('\n', serious));
     }
 
     internal static Task PictureAsync(IPage page, string name) => page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(Pictures, name + ".png") });

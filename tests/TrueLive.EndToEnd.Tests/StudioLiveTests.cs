@@ -52,10 +52,12 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await using var page = await browser.OpenAsync(studio.Server);
         await page.StartAsync("scene", "live-tiny", "384x216");
         await page.PicturesAsync(3);
+        await page.Page.EvaluateAsync("() => { window.marks = []; const mark = document.querySelector('#first-mark'); new MutationObserver(() => marks.push(mark.hidden ? 'gone' : mark.textContent)).observe(mark, { attributes: true }); }");
         await page.Page.FillAsync("#prompt", "ink xyzzyq");
         await page.Page.PressAsync("#prompt", "Enter");
         await page.UntilAsync("document.querySelector('#prompt-trace').textContent.includes('in the picture after')");
-        await page.UntilAsync("!document.querySelector('#first-mark').hidden || trueLive.figures.promptToPicture !== null");
+        await page.UntilAsync("marks.at(-1) === 'gone'");
+        Assert.Equal("First picture of “ink xyzzyq”, gone", await page.EvalAsync<string>("marks.join(', ')"));
         Assert.Contains("Not understood: xyzzyq", await page.TextAsync("reading"), StringComparison.Ordinal);
         // The prompt is offered again later.
         await page.Page.FillAsync("#prompt", "xyz");
@@ -63,6 +65,31 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await page.Page.PressAsync("#prompt", "ArrowDown");
         await page.Page.PressAsync("#prompt", "Enter");
         Assert.Equal("ink xyzzyq", await page.Page.InputValueAsync("#prompt"));
+    }
+
+    [Fact]
+    public async Task Strength_takes_the_look_back_and_a_transition_brings_it_slowly()
+    {
+        await using var page = await browser.OpenAsync(studio.Server, "ws");
+        await page.StartAsync("scene", "live-tiny", "384x216");
+        await page.PicturesAsync(3);
+        await page.PromptAsync("noir");
+        var grey = (await page.LooksAsync()).Output.Saturation;
+        await page.Page.FillAsync("#strength", "0");
+        await page.UntilAsync("trueLive.transport.session.prompt.strength === 0");
+        var revision = await page.EvalAsync<long>("trueLive.transport.session.prompt.revision");
+        await page.UntilAsync($"trueLive.figures.lastTrace.revision >= {revision}");
+        var shown = await page.EvalAsync<int>("trueLive.figures.lastTrace.output");
+        await page.UntilAsync($"trueLive.figures.lastTrace.output > {shown + 15}");
+        var colour = (await page.LooksAsync()).Output.Saturation;
+        Assert.True(colour > grey + 30, $"without strength the colours are back: {grey} became {colour}");
+        await page.Page.FillAsync("#strength", "1");
+        await page.PromptAsync("underwater");
+        var water = (await page.LooksAsync()).Output.Saturation;
+        await page.Page.FillAsync("#transition", "3000");
+        await page.PromptAsync("noir");
+        // More than half a second has gone, and most of the way is still ahead.
+        Assert.InRange((await page.LooksAsync()).Output.Saturation, grey + 10, water);
     }
 
     [Fact]
@@ -212,17 +239,23 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await page.PicturesAsync(5);
         await page.Page.ClickAsync("#share");
         await page.UntilAsync("document.querySelector('#sheet').textContent.includes('curl -X PATCH')");
+        Assert.Contains("works on this machine only", await page.TextAsync("sheet"), StringComparison.Ordinal);
         var address = await page.EvalAsync<string>("document.querySelector('#sheet code').textContent");
         await page.Page.ClickAsync("#obs");
         await page.UntilAsync("document.querySelector('#sheet').textContent.includes('/whip/')");
         var viewer = await page.Page.Context.NewPageAsync();
         await viewer.GotoAsync(address);
-        await viewer.WaitForFunctionAsync("trueLive.figures.delivered.count > 5 && trueLive.figures.lastOrigin === 'passed_through'");
-        await viewer.WaitForFunctionAsync("document.querySelector('#truth').innerText.includes('Passed through')");
+        Assert.True(await LivePage.HoldsAsync(viewer, "trueLive.figures.delivered.count > 5 && trueLive.figures.lastOrigin === 'passed_through'"));
+        Assert.True(await LivePage.HoldsAsync(viewer, "document.querySelector('#truth').innerText.includes('Passed through')"));
         Assert.Contains("not measured", await viewer.InnerTextAsync("#truth .glass"), StringComparison.Ordinal);
         await Studio.PictureAsync(viewer, "viewer");
+        await Studio.ReadableAsync(viewer, "viewer");
+        // What is steered meanwhile is told to the viewer too.
         await page.Page.Keyboard.PressAsync("Escape");
+        await page.Page.FillAsync("#prompt", "a new prompt");
+        await page.Page.PressAsync("#prompt", "Enter");
+        Assert.True(await LivePage.HoldsAsync(viewer, "document.querySelector('#state').textContent.includes('a new prompt')"));
         await page.Page.ClickAsync("#start");
-        await viewer.WaitForFunctionAsync("!document.querySelector('#trouble').hidden");
+        Assert.True(await LivePage.HoldsAsync(viewer, "!document.querySelector('#trouble').hidden"));
     }
 }

@@ -24,6 +24,10 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.Page.FillAsync(".cue", "ink");
         await page.Page.ClickAsync("text=Add a prompt at the playhead");
         await page.Page.FillAsync("li:last-child .cue", "blueprint");
+        // The same from a terminal, with the prompts that stand there.
+        await page.Page.ClickAsync("#share");
+        await page.UntilAsync("/truelive clip second.mp4 --prompt '0s ink; [\\d.]+s blueprint' -o output.mp4/.test(document.querySelector('#sheet').textContent)");
+        await page.Page.Keyboard.PressAsync("Escape");
         await page.Page.ClickAsync("text=Make the clip");
         // Clips of other tests stand in the same queue; no other asks for a blueprint.
         await page.UntilAsync("[...document.querySelectorAll('.job[data-state=done]')].some((j) => j.textContent.includes('blueprint'))", 60);
@@ -48,7 +52,35 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         Assert.InRange(await page.EvalAsync<double>("Number(document.querySelector('[aria-label=Playhead]').max)"), 1.5, 2.5);
         Assert.False(await page.Page.IsVisibleAsync("#finder"));
         await page.Page.FillAsync("#tweak", "noir");
-        await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full \\d/)", 40);
+        await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full [\\d.]+ m?s/)", 40);
+    }
+
+    [Fact]
+    public async Task Who_wants_less_motion_is_shown_a_clip_that_stands_still()
+    {
+        await using var page = await browser.OpenAsync(studio.Server);
+        await page.Page.EmulateMediaAsync(new PageEmulateMediaOptions { ReducedMotion = ReducedMotion.Reduce });
+        await page.Page.ClickAsync("nav a[href='#interactive']");
+        await page.UntilAsync("document.querySelector('.page.interactive h1')");
+        await page.Page.SetInputFilesAsync("#interactive-file", Footage.Clip);
+        await page.UntilAsync("document.querySelector('[data-revision=\"0\"]')");
+        Assert.Equal("0", await page.Page.InputValueAsync("[aria-label=Playhead]"));
+        await page.Page.ClickAsync(".bench button:text('Play')");
+        await page.UntilAsync("Number(document.querySelector('[aria-label=Playhead]').value) > 0.1");
+    }
+
+    [Fact]
+    public async Task A_comparison_that_broke_off_goes_on_when_it_is_tried_again()
+    {
+        await using var page = await OpenAsync("tiers");
+        var asked = 0;
+        await page.Page.RouteAsync("**/v1/uploads", route => asked++ == 0 ? route.AbortAsync() : route.ContinueAsync());
+        await page.Page.ClickAsync("#tiers-go");
+        await page.UntilAsync("document.querySelector('#trouble').textContent.includes('cannot be reached')", 60);
+        await page.Page.ClickAsync("#trouble-ways button:has-text('Try again')");
+        await page.UntilAsync("document.querySelector('#tiers-status').textContent.startsWith('All three have answered')", 120);
+        // Not before the short clip was whole.
+        Assert.DoesNotContain("not measured", await page.Page.InnerTextAsync(".tier.interactive dl"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -73,9 +105,9 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.Page.SetInputFilesAsync("#interactive-file", Footage.Clip);
         await page.UntilAsync("document.querySelector('.bench:not([hidden])')");
         await page.Page.FillAsync("#tweak", "sepia");
-        await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full \\d/)", 40);
+        await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full [\\d.]+ m?s/)", 40);
         await page.Page.FillAsync("#tweak", "thermal");
-        await page.UntilAsync("document.querySelector('[data-revision=\"2\"]')?.textContent.match(/full \\d/)", 40);
+        await page.UntilAsync("document.querySelector('[data-revision=\"2\"]')?.textContent.match(/full [\\d.]+ m?s/)", 40);
         Assert.Contains("first picture here after", await page.TextAsync("tweak-words"), StringComparison.Ordinal);
         await page.Page.SelectOptionAsync("#compare-mode", "difference");
         await Studio.PictureAsync(page.Page, "interactive-done");
@@ -96,7 +128,7 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.Page.SetInputFilesAsync("#interactive-file", Footage.Clip);
         await page.UntilAsync("document.querySelector('.bench:not([hidden])')");
         await page.Page.FillAsync("#tweak", "sepia");
-        await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full \\d/)", 40);
+        await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full [\\d.]+ m?s/)", 40);
         // With cores to spare both run; without, the page stands the session aside and says so.
         Assert.Equal(await page.EvalAsync<bool>("trueLive.session.state === 'paused'"), (await page.TextAsync("machine-words")).Contains("Live is paused", StringComparison.Ordinal));
         await page.Page.ClickAsync("nav a[href='#live']");
@@ -143,6 +175,7 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.Page.ClickAsync("#probe-check");
         await page.UntilAsync("/PASS|FAIL|INCONCLUSIVE/.test(document.querySelector('.verdict .result')?.textContent)");
         await Studio.PictureAsync(page.Page, "probe-report");
+        await Studio.ReadableAsync(page.Page, "report");
         Directory.Delete(folder, recursive: true);
     }
 }

@@ -52,6 +52,22 @@ public sealed class StudioTroubleTests(Browser browser)
     }
 
     [Fact]
+    public async Task A_server_that_falls_silent_is_noticed_though_nobody_closed_the_connection()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var link = new CutLink(server.Address);
+        await using var page = await browser.OpenAsync(server, "ws", address: link.Address);
+        await page.StartAsync("scene", "passthrough", "384x216");
+        await page.PicturesAsync(3);
+        link.Silence();
+        await page.UntilAsync("document.querySelector('#picture-mark').textContent === 'Frozen'");
+        await page.UntilAsync("document.querySelector('#picture-mark').textContent.startsWith('Frozen: the connection is away')", 30);
+        link.Mend();
+        await page.UntilAsync("trueLive.session.state === 'live' && trueLive.figures.shown.count > 3", 40);
+        Assert.Contains("Back in the session", await page.TextAsync("state"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_network_that_fails_on_every_frame_is_given_up_and_pass_through_leads_out()
     {
         await using var server = await FailingServer.StartAsync();

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc;
 using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
 using TrueLive.Core.Tiers;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Control;
@@ -18,20 +19,26 @@ internal sealed record CreateSessionBody(string? Model, string? Size, string? Pr
 /// <summary>Body of <c>PATCH /v1/sessions/{id}</c>; null keeps what is in force.</summary>
 internal sealed record UpdateSessionBody(string? Id, string? Prompt, float? Strength, double? TransitionMs, bool? Paused, bool? Reset, string? Model, string? Size);
 
-/// <summary>A session as the API shows it. The token is there only in the answer that made the session.</summary>
+/// <summary>A session as the API shows it. The token is there only in the answer that made the session; <c>whep</c> opens watching to whoever has it.</summary>
 internal sealed record SessionView(
     string Id, string? Token, string State, string Transport, DateTimeOffset Created, string Model, string ModelVersion, string Size, string Tier, string TierMeans,
     PromptView Prompt, int Epoch, StatsMessage Stats, string Whip, string Whep, JournalView? Journal)
 {
-    public static SessionView From(SessionSeat seat, bool withToken = false)
+    public static SessionView From(SessionSeat seat, Gate gate, bool withToken = false)
     {
         var s = seat.Session.Settings;
         return new SessionView(
             seat.Session.Id, withToken ? seat.Token : null, seat.Session.State.ToString().ToLowerInvariant(), seat.Transport, seat.Created,
             s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", TierWords.Name(Core.Tiers.Tier.Live), TierWords.Means(Core.Tiers.Tier.Live), PromptView.From(s.Prompt), s.Epoch,
-            StatsMessage.From(seat.Session.Stats), $"/whip/{seat.Session.Id}", $"/whep/{seat.Session.Id}",
+            StatsMessage.From(seat.Session.Stats), $"/whip/{seat.Session.Id}", gate.Share($"/whep/{seat.Session.Id}"),
             seat.Tap.Recorder?.View is { Recording: true } journal ? journal : null);
     }
+}
+
+/// <summary>What a viewer is told of the session that it watches.</summary>
+internal sealed record WatchView(string Model, string Size, PromptView Prompt)
+{
+    public static WatchView From(SessionSettings s) => new(s.Model.Info.Id, $"{s.Width}x{s.Height}", PromptView.From(s.Prompt));
 }
 
 /// <summary>All sessions.</summary>
@@ -73,6 +80,7 @@ internal sealed record ReadyView(bool Ready, string Reason);
 [JsonSerializable(typeof(UpdateSessionBody))]
 [JsonSerializable(typeof(SessionView))]
 [JsonSerializable(typeof(SessionListView))]
+[JsonSerializable(typeof(WatchView))]
 [JsonSerializable(typeof(CapabilitiesView))]
 [JsonSerializable(typeof(AcceptedMessage))]
 [JsonSerializable(typeof(ReadyView))]

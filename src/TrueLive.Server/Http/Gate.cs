@@ -33,6 +33,9 @@ internal sealed class Gate(ServerOptions options, SignedLinks links)
         return null;
     }
 
+    /// <summary>An address with what opens it, and nothing else, to those without a key; the address itself where no keys are asked for.</summary>
+    public string Share(string path) => _keys.Length > 0 ? links.Sign(path) : path;
+
     /// <summary>Whose request it is: a name made from the API key, the same for everyone where no keys are asked for.</summary>
     public string OwnerOf(HttpRequest request) =>
         _keys.Length > 0 && KeyOf(request) is { } key ? "key-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)).AsSpan(0, 8)) : "local";

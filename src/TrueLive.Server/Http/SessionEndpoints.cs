@@ -12,13 +12,13 @@ internal static class SessionEndpoints
     {
         var sessions = app.MapGroup("/v1/sessions").WithTags("Sessions");
         sessions.MapGet("", (HttpRequest http, Gate gate, SessionRegistry registry) =>
-                new SessionListView([.. registry.Seats.Where(s => s.Owner == gate.OwnerOf(http)).OrderBy(s => s.Created).Select(s => SessionView.From(s))]))
+                new SessionListView([.. registry.Seats.Where(s => s.Owner == gate.OwnerOf(http)).OrderBy(s => s.Created).Select(s => SessionView.From(s, gate))]))
             .WithSummary("Your sessions");
         sessions.MapPost("", Create)
             .WithSummary("Make a session that waits for its video")
             .Produces<SessionView>(StatusCodes.Status201Created).ProducesProblem(400).ProducesProblem(503);
         sessions.MapGet("/{id}", (string id, HttpRequest http, Gate gate, SessionRegistry registry) =>
-                registry.Find(id, gate.OwnerOf(http)) is { } seat ? Results.Ok(SessionView.From(seat)) : NoSuchSession(id))
+                registry.Find(id, gate.OwnerOf(http)) is { } seat ? Results.Ok(SessionView.From(seat, gate)) : NoSuchSession(id))
             .WithSummary("One session").Produces<SessionView>().ProducesProblem(404);
         sessions.MapPatch("/{id}", Update)
             .WithSummary("Change prompt, model or size, pause, resume or reset")
@@ -34,7 +34,7 @@ internal static class SessionEndpoints
         try
         {
             var seat = registry.Create(new SessionRequest(body?.Model, body?.Size, body?.Prompt, body?.Strength) { Owner = gate.OwnerOf(http.Request) });
-            return Results.Created($"/v1/sessions/{seat.Session.Id}", SessionView.From(seat, withToken: true));
+            return Results.Created($"/v1/sessions/{seat.Session.Id}", SessionView.From(seat, gate, withToken: true));
         }
         catch (RequestRefusedException refused)
         {

@@ -20,7 +20,7 @@ internal sealed class SignedLinks(ClipFolders folders)
 
     /// <summary>True when the token was made for exactly this address.</summary>
     public bool Opens(string path, string token) =>
-        token.Length == 40 && path.StartsWith("/v1/", StringComparison.Ordinal) && HasFolder
+        token.Length == 40 && (path.StartsWith("/v1/", StringComparison.Ordinal) || path.StartsWith("/whep/", StringComparison.Ordinal)) && HasFolder
         && CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(token), Encoding.ASCII.GetBytes(TokenOf(path)));
 
     private bool HasFolder => _key.IsValueCreated || File.Exists(Path.Combine(folders.Root, "link-key"));

@@ -11,7 +11,9 @@ const kinds = {
   probe: { number: 0, title: 'The probe looks from outside', words: 'The probe believes nothing that a server says about itself, this one included. Its figures come from what it sent and what came back.' },
 };
 const live = new Live();
-let leave = null;
+// What the open screen gives: how it is left, and the command lines that do the same without this page.
+let screen = null;
+let opening = 0;
 
 /** What tests and the curious read. */
 window.trueLive = live;
@@ -24,8 +26,9 @@ async function show() {
     else link.removeAttribute('aria-current');
   }
   document.title = `${names[name]} · TrueLive studio`;
-  leave?.();
-  leave = null;
+  const mine = ++opening;
+  screen?.leave();
+  screen = null;
   if ($('sheet').open) $('sheet').close();
   live.truth.watch(live.session, kinds[name]);
   $('live').hidden = name !== 'live';
@@ -35,11 +38,11 @@ async function show() {
   try {
     const { open } = await screens[name]();
     const box = h('div', { className: `page ${name}` });
-    if (location.hash.slice(1).split('/')[0] !== name) return;
+    if (mine !== opening) return;
     $('other').replaceChildren(box);
-    leave = open(box, live) ?? null;
+    screen = open(box, live);
   } catch (error) {
-    $('other').replaceChildren(h('p', {}, `This screen could not be opened: ${error.message}`));
+    if (mine === opening) $('other').replaceChildren(h('p', {}, `This screen could not be opened: ${error.message}`));
   }
 }
 
@@ -49,24 +52,38 @@ async function describeServer() {
     $('key-form').hidden = true;
     trouble(null);
     live.meet(server);
+    return true;
   } catch (error) {
     $('key-form').hidden = error.kind !== 'key';
     trouble(error.message, error.kind === 'key' ? [] : [['Try again', describeServer]]);
   }
 }
 
-$('key-form').onsubmit = (event) => {
+$('key-form').onsubmit = async (event) => {
   event.preventDefault();
   tab.set('key', $('key').value);
-  describeServer();
+  // What the open screen could not ask for without the key.
+  if ((await describeServer()) && $('live').hidden) show();
 };
+// A file that is dropped beside a drop zone would take the place of the page, and end the session with it.
+addEventListener('dragover', (event) => event.preventDefault());
+addEventListener('drop', (event) => {
+  if (event.defaultPrevented) return;
+  event.preventDefault();
+  if (!$('live').hidden) live.dropped(event.dataTransfer.files);
+});
+$('keys').checked = device.get('keys') !== 'off';
+$('keys').onchange = () => device.set('keys', $('keys').checked ? null : 'off');
 $('theme').onclick = () => {
   const dark = matchMedia('(prefers-color-scheme: dark)').matches;
   const now = document.documentElement.dataset.theme || (dark ? 'dark' : 'light');
   document.documentElement.dataset.theme = now === 'dark' ? 'light' : 'dark';
   device.set('theme', document.documentElement.dataset.theme);
 };
-$('share').onclick = async () => (await import('./share.js')).share(live);
+$('share').onclick = async () => {
+  const { share } = await import('./share.js');
+  share(live, screen?.commands?.()).catch((error) => trouble(error.message));
+};
 $('sheet').addEventListener('click', (event) => {
   if (event.target === $('sheet')) $('sheet').close();
 });
@@ -77,7 +94,7 @@ addEventListener('hashchange', () => {
 document.addEventListener('keydown', (event) => {
   if (event.target.matches('input:not([type=range], [type=radio]), select, textarea') || event.ctrlKey || event.metaKey || event.altKey || $('sheet').open) return;
   if (event.key === ' ' && event.target.matches('button, a, input')) return;
-  if (!$('live').hidden && live.key(event.key)) event.preventDefault();
+  if (!$('live').hidden && $('keys').checked && live.key(event.key)) event.preventDefault();
 });
 show();
 describeServer();

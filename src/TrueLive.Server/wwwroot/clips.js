@@ -1,5 +1,6 @@
 // The clips screen: files in, prompts over time, a queue with real progress, finished files out.
 import { ask, askJson, events, h, post, seconds, size, steps, trouble } from './dom.js';
+import { command, curl } from './share.js';
 
 // How often the list is asked while a clip is being made. A stream of events for each job would take up the six connections that a browser has.
 const LOOK_AGAIN = 700;
@@ -55,16 +56,18 @@ export function open(box) {
   function film(got) {
     const video = h('video', { src: sources.get(got.id), muted: true, loop: true, playsInline: true, controls: true, preload: 'auto', 'aria-label': `Source ${got.name}` });
     const cues = [{ at: 0, text: '' }];
+    const asked = () => cues.map((c) => `${c.at}s ${c.text}`).join('; ');
     const bar = h('div.timeline', { 'aria-hidden': 'true' });
     const rows = h('ol.cues');
     const draw = () => {
+      card.dataset.prompts = asked();
       cues.sort((a, b) => a.at - b.at);
       bar.replaceChildren(...cues.map((cue, i) => h('button', {
         type: 'button', tabIndex: -1, style: `left:${(100 * cue.at) / got.duration_s}%;width:${(100 * ((cues[i + 1]?.at ?? got.duration_s) - cue.at)) / got.duration_s}%`, onclick: () => (video.currentTime = cue.at),
       }, cue.text || 'original')));
       rows.replaceChildren(...cues.map((cue, i) => h('li.row', {},
         h('label.field', {}, 'From, in seconds', h('input', { type: 'number', min: 0, max: got.duration_s, step: 0.1, value: cue.at, disabled: i === 0, onchange: (e) => ((cue.at = Math.min(got.duration_s, Math.max(0, Number(e.target.value)))), draw()) })),
-        h('label.field.grow', {}, 'Prompt', h('input.cue', { value: cue.text, maxlength: 200, placeholder: 'as it is', oninput: (e) => ((cue.text = e.target.value.replaceAll(';', ',')), (bar.children[cues.indexOf(cue)].textContent = cue.text || 'original')) })),
+        h('label.field.grow', {}, 'Prompt', h('input.cue', { value: cue.text, maxlength: 200, placeholder: 'as it is', oninput: (e) => ((cue.text = e.target.value.replaceAll(';', ',')), (bar.children[cues.indexOf(cue)].textContent = cue.text || 'original'), (card.dataset.prompts = asked())) })),
         i ? h('button', { type: 'button', 'aria-label': 'Remove this prompt', onclick: () => (cues.splice(i, 1), draw()) }, 'Remove') : null)));
     };
     const format = h('select', {}, new Option('MP4 (H.264)', 'mp4'), new Option('WebM (VP9)', 'webm'), new Option('GIF', 'gif'), new Option('PNG pictures', 'png'));
@@ -73,7 +76,7 @@ export function open(box) {
       onsubmit: async (event) => {
         event.preventDefault();
         try {
-          show(await post('/v1/clips', { upload: got.id, prompts: cues.map((c) => `${c.at}s ${c.text}`).join('; '), format: format.value, ...(wanted.value ? { size: wanted.value } : {}) }));
+          show(await post('/v1/clips', { upload: got.id, prompts: asked(), format: format.value, ...(wanted.value ? { size: wanted.value } : {}) }));
         } catch (error) {
           trouble(error.message);
         }
@@ -151,8 +154,15 @@ export function open(box) {
 
   askJson('/v1/clips?limit=30', { signal: leaving.signal }).then(({ clips }) => clips.reverse().forEach(show))
     .catch((error) => error.name !== 'AbortError' && trouble(error.kind === 'gone' ? 'This server does not make clips.' : error.message));
-  return () => {
+  const leave = () => {
     leaving.abort();
     for (const url of sources.values()) URL.revokeObjectURL(url);
   };
+  // What the newest film on the screen would be made with.
+  const commands = () => {
+    const words = films.querySelector('form')?.dataset.prompts || '0s ink';
+    return [['Make this clip', 'From the command line, with the prompts that stand here.', command('clip', films.querySelector('h2')?.textContent ?? 'input.mp4', '--prompt', words, '-o', 'output.mp4')],
+      ['Ask for the queue', 'Every clip of yours, with its progress.', curl('GET', '/v1/clips')]];
+  };
+  return { leave, commands };
 }

@@ -1,6 +1,7 @@
 // The interactive screen: a short clip that is made again whenever something is changed.
 import { askJson, h, ms, steps, trouble } from './dom.js';
 import { InteractiveClip } from './revisions.js';
+import { command, curl } from './share.js';
 import { takes } from './takes.js';
 
 // A first picture comes within tens of milliseconds: without one for this long, something else has the machine.
@@ -16,7 +17,7 @@ export function open(box, live) {
   let shown = 0;
   let against = 0;
   let at = 0;
-  let playing = true;
+  let playing = !matchMedia('(prefers-reduced-motion: reduce)').matches;
   let left = false;
   let tweaking = 0;
   let untold = () => {};
@@ -25,7 +26,7 @@ export function open(box, live) {
 
   const canvas = h('canvas', { width: 512, height: 288, role: 'img', 'aria-label': 'The clip' });
   const playhead = h('input', { type: 'range', min: 0, max: 1, step: 0.01, value: 0, 'aria-label': 'Playhead', oninput: () => ((playing = false), (at = Number(playhead.value)), label()) });
-  const play = h('button', { type: 'button', onclick: () => ((playing = !playing), label()) }, 'Pause');
+  const play = h('button', { type: 'button', onclick: () => ((playing = !playing), label()) }, playing ? 'Pause' : 'Play');
   const prompt = h('input', { id: 'tweak', maxlength: 500, placeholder: 'Change it, and it is made again', oninput: () => later() });
   const strength = h('input', { type: 'range', min: 0, max: 1, step: 0.05, value: 1, 'aria-label': 'Strength', oninput: () => later() });
   const [from, to] = [0, 0].map((_, i) => h('input', { type: 'number', min: 0, step: 0.1, 'aria-label': i ? 'End in seconds' : 'Start in seconds', onchange: () => later() }));
@@ -233,7 +234,7 @@ export function open(box, live) {
     draw();
   };
   requestAnimationFrame(step);
-  return () => {
+  const leave = () => {
     left = true;
     clearTimeout(tweaking);
     untold();
@@ -241,4 +242,10 @@ export function open(box, live) {
     clip?.close();
     if (held && live.session.state === 'paused') live.pause(false);
   };
+  const commands = () => [
+    clip ? ['Open this clip again', 'Its answer names the socket for tweaks and pictures (docs/clips.md).', curl('POST', '/v1/interactive', { upload: clip.clip.upload })]
+      : ['Open an interactive clip', 'From an upload, as the page does.', curl('POST', '/v1/interactive', { upload: 'ID' })],
+    ['Make what A shows as a clip', 'In full quality, without this page.', command('clip', 'input.mp4', '--prompt', prompt.value || 'ink', '-o', 'output.mp4')],
+  ];
+  return { leave, commands };
 }

@@ -9,7 +9,7 @@ import { Stage } from './stage.js';
 import { TruthStrip } from './truth.js';
 
 export class Live {
-  session = new Session(() => ({ model: $('model').value, size: $('size').value, prompt: $('prompt').value, strength: $('strength').value }));
+  session = new Session(() => ({ model: $('model').value, size: $('size').value, prompt: $('prompt').value, strength: $('strength').value }), true);
   stage = new Stage(this.session);
   prompt = new PromptLine(this);
   looks = new Looks(this);
@@ -66,6 +66,7 @@ export class Live {
       this.#change({ model: $('model').value });
     };
     $('size').onchange = () => this.#change({ size: $('size').value });
+    navigator.mediaDevices?.addEventListener?.('devicechange', () => this.#cameras());
     addEventListener('pagehide', () => this.transport?.close(false));
     setInterval(() => this.stage.watch(), 250);
   }
@@ -105,6 +106,13 @@ export class Live {
   /** The server says what it understood. */
   understood(prompt) {
     this.looks.mark(Object.fromEntries(prompt.looks.map((l) => [l.look, l.weight])));
+  }
+
+  /** Files let fall on the page: the first video becomes the input. */
+  dropped(files) {
+    if (![...files].some((f) => f.type.startsWith('video/'))) return;
+    $('file').files = files;
+    $('file').onchange();
   }
 
   /** True when the key did something. */
@@ -204,6 +212,7 @@ export class Live {
       this.start();
     }];
     if (error.kind !== 'full') this.#waiting = null;
+    if (error.kind === 'input') this.#cameras();
     if (error.kind === 'key') $('key-form').hidden = false;
     if (error.kind === 'full') {
       if (this.#waiting) return this.#waitForPlace(error.retryAfter ?? 15);

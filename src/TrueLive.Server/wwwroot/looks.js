@@ -29,6 +29,9 @@ export class Looks {
     this.#looks = looks;
     this.#made = 0;
     this.#chosen = [];
+    if (this.#sheet) URL.revokeObjectURL(this.#sheet.url);
+    this.#sheet = null;
+    this.#pad();
     $('blend').disabled = looks.length < 2;
     $('looks').replaceChildren(...looks.map((look) => h('button', {
       type: 'button', title: look.description, 'aria-pressed': 'false', dataset: { look: look.id }, onclick: () => this.#press(look.id),
@@ -101,8 +104,8 @@ export class Looks {
     const title = (id) => this.#looks.find((l) => l.id === id)?.title ?? id;
     const corners = this.#chosen.map((id, i) => {
       const [x, y] = places[i];
-      const corner = h('div.corner', { style: `left:${x * 66}%;top:${y * 100}%;transform:translateY(-${y * 100}%)` }, h('span', {}, title(id)));
-      this.#paint(corner, id);
+      const corner = h('div.corner', { style: `left:${x * 66}%;top:${y * 100}%;transform:translateY(-${y * 100}%)` }, h('i'), h('span', {}, title(id)));
+      this.#paint(corner.firstChild, id);
       return corner;
     });
     const handle = h('button', { id: 'pad-handle', type: 'button', role: 'slider', 'aria-label': 'Mix of looks; arrow keys move it', 'aria-valuemin': '0', 'aria-valuemax': '100' });
@@ -171,10 +174,12 @@ export class Looks {
       const model = $('model').value;
       const response = await ask(`/v1/looks/preview?model=${encodeURIComponent(model)}`, { method: 'POST', body: jpeg, headers: { 'Content-Type': 'image/jpeg' } });
       const [columns, rows, count] = response.headers.get('X-TrueLive-Sheet').split(',').map(Number);
+      // Another model was chosen meanwhile: its looks are other ones.
+      if (model !== $('model').value) return void (this.#made = 0);
       if (this.#sheet) URL.revokeObjectURL(this.#sheet.url);
       this.#sheet = { columns, rows, count, url: URL.createObjectURL(await response.blob()) };
       for (const box of $('looks').children) this.#paint(box, box.dataset.look);
-      for (const [i, corner] of [...document.querySelectorAll('#pad .corner')].entries()) this.#paint(corner, this.#chosen[i]);
+      for (const [i, corner] of [...document.querySelectorAll('#pad .corner i')].entries()) this.#paint(corner, this.#chosen[i]);
       this.#made = performance.now();
       this.#of = own;
       $('looks-note').textContent = own ? 'your frame, by the network' : 'the built-in scene, by the network';

@@ -1,5 +1,6 @@
 // The probe screen: measure a system from outside, watch the run, read the verdict, check it against what is needed.
 import { $, ask, askJson, events, h, ms, post, steps, trouble } from './dom.js';
+import { command } from './share.js';
 
 const PRESETS = {
   'video-call-filter': 'Filter in a video call', 'ar-mirror': 'Mirror, augmented reality', vtuber: 'VTuber, avatar', 'live-broadcast': 'Live broadcast',
@@ -23,7 +24,7 @@ const STEPS = [
 export function open(box, live) {
   const leaving = new AbortController();
   const run = { watching: null };
-  const target = h('select', { id: 'probe-target', onchange: () => (address.hidden = key.hidden = target.value !== 'other') },
+  const target = h('select', { id: 'probe-target', onchange: () => (address.hidden = key.hidden = !($('probe-address').required = target.value === 'other')) },
     new Option('This server', 'self'), new Option('Another system', 'other'), new Option('The probe’s own echo (measures the instrument)', 'echo'));
   const address = h('label.field.grow', { hidden: true }, 'Address', h('input', { id: 'probe-address', type: 'url', placeholder: 'https://host/whip' }));
   const key = h('label.field', { hidden: true }, 'Its key, if it has one', h('input', { id: 'probe-key', type: 'password', autocomplete: 'off' }));
@@ -140,7 +141,11 @@ export function open(box, live) {
   }
 
   refresh().catch((error) => error.name !== 'AbortError' && trouble(error.message));
-  return () => leaving.abort();
+  const commands = () => [
+    ['Measure this from a terminal', 'The same run, with its report in a folder.', command('probe', ...(target.value === 'echo' ? ['null'] : target.value === 'other' ? ['whip', $('probe-address').value || 'ADDRESS'] : ['truelive', location.origin]), '--profile', profile.value, '--out', 'report')],
+    ['Check a report', 'Exit code 0, 1 or 2.', command('check', document.getElementById('probe-preset')?.value ?? 'video-call-filter', 'report/report.json')],
+  ];
+  return { leave: () => leaving.abort(), commands };
 }
 
 // The one picture: what was sent as a row of ticks, what came back as the same ticks, moved by the measured delay.

@@ -28,14 +28,21 @@ export class Session extends EventTarget {
   // What is wanted now: a new object for each start, so that whatever still waits for an older one can tell.
   #wanted = null;
   #request;
+  #keeps;
+  #token = null;
   #ping = null;
   #id = null;
   #modelFailedAt = -Infinity;
 
-  /** @param {() => object} request gives model, size, prompt and strength as they are wanted now */
-  constructor(request) {
+  /**
+   * @param {() => object} request gives model, size, prompt and strength as they are wanted now
+   * @param {boolean} keeps the tab keeps the token: a page that is loaded again comes back to this session
+   */
+  constructor(request, keeps = false) {
     super();
     this.#request = request;
+    this.#keeps = keeps;
+    if (keeps) this.#token = tab.get('token');
   }
 
   get running() {
@@ -68,7 +75,7 @@ export class Session extends EventTarget {
     if (!this.transport && this.#id) ask(`/v1/sessions/${this.#id}`, { method: 'DELETE', keepalive: true }).catch(() => {});
     this.transport = this.#id = null;
     clearInterval(this.#ping);
-    tab.set('token', null);
+    this.#remember(null);
     this.source?.stop();
     this.source?.view.remove();
     this.source = null;
@@ -85,14 +92,14 @@ export class Session extends EventTarget {
     const ways = only === 'ws' || !('RTCPeerConnection' in window) ? [JpegTransport] : only === 'webrtc' ? [WebRtcTransport] : [WebRtcTransport, JpegTransport];
     for (const way of ways) {
       try {
-        const request = { ...this.#request(), token: tab.get('token'), key: tab.get('key') };
+        const request = { ...this.#request(), token: this.#token, key: tab.get('key') };
         const opened = await way.open(this.source, request);
         if (this.#wanted === run) this.#adopt(opened, way, run);
         else opened.close(true);
         return;
       } catch (error) {
-        if (error.kind === 'gone' && tab.get('token')) {
-          tab.set('token', null);
+        if (error.kind === 'gone' && this.#token) {
+          this.#remember(null);
           return this.#connect(run);
         }
         if (error.kind !== 'network' || way === ways.at(-1)) {
@@ -110,7 +117,7 @@ export class Session extends EventTarget {
     this.figures = new Figures();
     this.startedAt ??= performance.now();
     const { session, control } = opened;
-    tab.set('token', session.token);
+    this.#remember(session.token);
     this.#id = session.session;
     this.#move('live', session.resumed ? `Back in the session. ${session.resumed.lost}` : `Live: ${session.model} at ${session.size}${way === JpegTransport ? `, ${way.label}` : ''}.`);
     opened.path().then((path) => (this.path = `${way.label}${path && path !== 'websocket' ? ` over ${path.toUpperCase()}` : ''}`));
@@ -173,6 +180,11 @@ export class Session extends EventTarget {
     if (this.#wanted !== run) return;
     this.stop(words);
     this.#tell('failed', { error: new Refused({ kind: 'lost', words: `${words} It did not come back within a minute.` }) });
+  }
+
+  #remember(token) {
+    this.#token = token;
+    if (this.#keeps) tab.set('token', token);
   }
 
   #move(state, words) {

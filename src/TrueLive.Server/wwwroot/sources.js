@@ -65,13 +65,15 @@ export const sources = {
   async file({ file } = {}) {
     if (!file) throw new Refused({ kind: 'input', words: 'Choose a video file first.' });
     const video = Object.assign(document.createElement('video'), { src: URL.createObjectURL(file), muted: true, loop: true, playsInline: true });
-    await video.play().catch(() => {
-      throw new Refused({ kind: 'input', words: `This browser cannot play ${file.name}.` });
-    });
     const stop = () => {
       video.pause();
       URL.revokeObjectURL(video.src);
     };
+    const played = await video.play().then(() => true, () => false);
+    if (!played || !video.videoWidth) {
+      stop();
+      throw new Refused({ kind: 'input', words: played ? `${file.name} holds no picture.` : `This browser cannot play ${file.name}.` });
+    }
     return drawn(Math.min(1280, video.videoWidth), (pen, width, height) => pen.drawImage(video, 0, 0, width, height), video.videoWidth / video.videoHeight, stop);
   },
 

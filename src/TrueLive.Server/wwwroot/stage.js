@@ -39,6 +39,8 @@ export class Stage {
       for (const id of ['snapshot', 'record', 'pip']) $(id).disabled = false;
     });
     session.addEventListener('state', ({ detail }) => {
+      // The picture that is recorded does not come back with the connection.
+      if (detail.state === 'away') this.#recorder?.stop();
       if (detail.state !== 'idle') return;
       $('output').querySelector('video,canvas')?.remove();
       $('output').append(this.#poster());
@@ -104,14 +106,15 @@ export class Stage {
   }
 
   record() {
-    if (this.#recorder) return this.#recorder.stop();
+    if (this.#recorder) return void this.#recorder.stop();
     if (!('MediaRecorder' in window)) return trouble('This browser cannot record. Snapshot works.');
     const type = ['video/mp4;codecs=avc1', 'video/webm;codecs=vp9', 'video/webm'].find((t) => MediaRecorder.isTypeSupported(t));
+    if (!type) return trouble('This browser cannot record video. Snapshot works.');
     const recorder = new MediaRecorder(this.#stream(), { mimeType: type, videoBitsPerSecond: 6e6 });
     const parts = [];
     recorder.ondataavailable = ({ data }) => parts.push(data);
     recorder.onstop = () => {
-      this.#recorder = null;
+      if (this.#recorder === recorder) this.#recorder = null;
       $('record').setAttribute('aria-pressed', 'false');
       save(new Blob(parts, { type }), `truelive-${stamp()}.${type.includes('mp4') ? 'mp4' : 'webm'}`);
       say('Recording saved.');

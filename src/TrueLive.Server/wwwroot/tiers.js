@@ -1,8 +1,10 @@
 // Three tiers side by side: the same source and the same change, asked of all three at one moment, and when each answered.
 import { follow, upload } from './clips.js';
 import { h, ms, post, seconds, trouble } from './dom.js';
+import { drawLanes } from './lanes.js';
 import { InteractiveClip, recorded } from './revisions.js';
 import { Session } from './session.js';
+import { curl } from './share.js';
 
 const SECONDS = 2;
 // Live shows its answer for this long before it stands aside on a machine that cannot run all three at once.
@@ -64,7 +66,8 @@ export function open(box, live) {
       if (!clip || !session.transport) await prepare();
       if (!left) await change();
     } catch (error) {
-      if (!left) trouble(error.kind === 'gone' ? 'This server does not offer all three tiers.' : error.message);
+      const scene = ['Use the built-in scene', () => ((source.value = 'scene'), run())];
+      if (!left) trouble(error.kind === 'gone' ? 'This server does not offer all three tiers.' : error.message, [['Try again', run], ...(error.kind === 'input' ? [scene] : [])]);
     } finally {
       go.disabled = false;
       go.textContent = clip ? 'Change it again' : 'Start';
@@ -210,7 +213,7 @@ export function open(box, live) {
   function tick() {
     if (document.hidden) return;
     fill();
-    draw();
+    if (t0 !== null) drawLanes(lanes, TIERS, landed, { now: performance.now() - t0, aside, back });
     const age = session.figures.latency.quantile(0.5);
     const shown = session.figures.lastShownAt;
     by.live.age.textContent = session.state === 'paused' ? 'stands still for the others' : shown === null ? '' : performance.now() - shown > FROZEN_AFTER ? `frozen, shows ${seconds((performance.now() - shown) / 1000)} ago` : age === null ? 'shows now' : `shows now, ${ms(age)} ago`;
@@ -231,28 +234,7 @@ export function open(box, live) {
     }
   }
 
-  // When live showed new pictures: not while it stood aside.
-  const flows = (first, now) => [[first, aside ?? now], ...(back === null ? [] : [[back, now]])];
-
-  // One clock for all: a lane for each tier, a dot where its first changed picture was seen, a bar while it is being made.
-  function draw() {
-    if (t0 === null) return;
-    const now = performance.now() - t0;
-    const last = Math.max(...TIERS.map((t) => landed[t.id]?.whole ?? now));
-    const span = Math.max(1000, Math.min(now, last) * 1.15);
-    const x = (t) => `${Math.min(100, (100 * t) / span)}%`;
-    lanes.setAttribute('aria-label', TIERS.map((t) => `${t.title}: ${landed[t.id]?.first === undefined ? 'no answer yet' : `changed picture after ${ms(landed[t.id].first)}`}`).join('. '));
-    lanes.replaceChildren(...TIERS.map((t) => {
-      const mine = landed[t.id] ?? {};
-      const end = mine.whole ?? now;
-      return h(`div.lane.${t.id}`, {}, h('b', {}, t.title), h('div.track', {},
-...(t.id === 'live' && mine.first !== undefined ? flows(mine.first, now) : [[0, end]]).map(([from, to]) => h(t.id === 'live' && mine.first !== undefined ? 'i.flow' : 'i.wait', { style: `left:${x(from)};width:calc(${x(to)} - ${x(from)})` })),
-        mine.first === undefined ? null : h('i.dot', { style: `left:${x(mine.first)}` }),
-        mine.first === undefined ? null : h('span.num', { style: `left:${x(mine.first)}`, className: mine.first / span > 0.7 ? 'num before' : 'num' }, ms(mine.first))));
-    }), h('p.note.num.scale', {}, h('span', {}, 'you change it'), h('span', {}, `${(span / 1000).toFixed(1)} s`)));
-  }
-
-  return () => {
+  const leave = () => {
     left = true;
     leaving.abort();
     clearInterval(timer);
@@ -260,4 +242,10 @@ export function open(box, live) {
     clip?.close();
     for (const url of kept) URL.revokeObjectURL(url);
   };
+  const commands = () => [
+    ['Tier 3: change the live session', 'One frame in, one frame out.', curl('PATCH', `/v1/sessions/${session.transport?.session.session ?? 'ID'}`, { prompt: prompt.value, transition_ms: 0 })],
+    ['Tier 2: open a short clip', 'Its answer names the socket for tweaks (docs/clips.md).', curl('POST', '/v1/interactive', { upload: uploaded?.id ?? 'ID', size: asked.size })],
+    ['Tier 1: make a file', 'The whole clip, finished.', curl('POST', '/v1/clips', { upload: uploaded?.id ?? 'ID', prompt: prompt.value, size: asked.size, format: 'mp4' })],
+  ];
+  return { leave, commands };
 }

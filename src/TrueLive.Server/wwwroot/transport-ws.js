@@ -4,6 +4,8 @@ import { Window } from './stats.js';
 const MAGIC = 0x544c0101; // "TL", version 1, kind 1: one JPEG
 const SHOWN = 0x544c0102; // "TL", version 1, kind 2: a picture was shown
 const IN_FLIGHT = 3;
+// The session pings every two seconds: a server that answers none for this long is gone, though nobody closed the connection.
+const SILENT_FOR = 10_000;
 
 /**
  * The same session as JPEG pictures over one WebSocket, for networks that let nothing else through. Same commands, same events as
@@ -17,6 +19,9 @@ export class JpegTransport extends EventTarget {
   #sending = false;
   #closed = false;
   #decoding = null;
+  #pending = null;
+  #heardAt = 0;
+  #watch = null;
   #captures = new Map();
   #took = { encode: new Window(), decode: new Window(), display: new Window() };
   #canvas = document.createElement('canvas');
@@ -50,6 +55,9 @@ export class JpegTransport extends EventTarget {
     if (this.#closed) return;
     if (end && this.#socket?.readyState === WebSocket.OPEN) this.control.command('end').accepted.catch(() => {});
     this.#closed = true;
+    clearInterval(this.#watch);
+    this.#pending?.bitmap.close();
+    this.#pending = null;
     this.control?.end();
     this.#source?.removeEventListener('picture', this.#send);
     this.#socket?.close();
@@ -68,7 +76,7 @@ export class JpegTransport extends EventTarget {
         this.session = detail;
         resolve();
       }, { once: true });
-      socket.onmessage = ({ data }) => (typeof data === 'string' ? this.control.receive(data) : this.#picture(data));
+      socket.onmessage = ({ data }) => ((this.#heardAt = performance.now()), typeof data === 'string' ? this.control.receive(data) : this.#picture(data));
       socket.onclose = async ({ reason }) => {
         clearTimeout(limit);
         // A browser hides why a WebSocket was refused; the same request over HTTP says it.
@@ -78,6 +86,13 @@ export class JpegTransport extends EventTarget {
         if (this.session && !this.#closed) this.dispatchEvent(new CustomEvent('closed', { detail: { words: reason || 'The connection to the server broke.' } }));
       };
     });
+    this.#watch = setInterval(() => {
+      // A hidden page is woken too seldom to tell.
+      if (document.hidden || performance.now() - this.#heardAt < SILENT_FOR) return;
+      clearInterval(this.#watch);
+      socket.close();
+      socket.onclose({ reason: 'The server has fallen silent.' });
+    }, 1000);
     this.#send = ({ detail }) => this.#sendPicture(source.image, detail);
     source.addEventListener('picture', this.#send);
     this.#source = source;
@@ -117,10 +132,6 @@ export class JpegTransport extends EventTarget {
     const length = head.getUint32(4);
     const trace = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 8, length)));
     this.control.dispatchEvent(new CustomEvent('frame', { detail: trace }));
-    const ack = new DataView(new ArrayBuffer(8));
-    ack.setUint32(0, SHOWN);
-    ack.setUint32(4, trace.output >>> 0);
-    this.#socket.send(ack);
     const capturedAt = this.#captures.get(trace.media_time) ?? null;
     // Everything sent before this picture has been used or dropped.
     for (const stamp of this.#captures.keys()) if (((stamp - trace.media_time) | 0) <= 0) this.#captures.delete(stamp);
@@ -133,14 +144,27 @@ export class JpegTransport extends EventTarget {
     const bitmap = await createImageBitmap(blob);
     const decoded = performance.now();
     this.#took.decode.add(decoded - began);
-    if (mine !== this.#decoding) return bitmap.close();
-    requestAnimationFrame(() => {
-      if (this.view.width !== bitmap.width || this.view.height !== bitmap.height) Object.assign(this.view, { width: bitmap.width, height: bitmap.height });
-      this.view.getContext('2d').drawImage(bitmap, 0, 0);
-      bitmap.close();
-      this.#took.display.add(performance.now() - decoded);
-      // The time that a callback is given lies before it; the picture cannot be on the screen before now.
-      this.dispatchEvent(new CustomEvent('frame', { detail: { trace, capturedAt, displayedAt: performance.now() } }));
-    });
+    if (mine !== this.#decoding || this.#closed) return bitmap.close();
+    // One picture waits for the display; a newer one takes its place. A hidden page draws nothing.
+    const waiting = this.#pending;
+    this.#pending = { bitmap, trace, capturedAt, decoded };
+    if (waiting) waiting.bitmap.close();
+    else requestAnimationFrame(() => this.#draw());
+  }
+
+  #draw() {
+    if (!this.#pending) return;
+    const { bitmap, trace, capturedAt, decoded } = this.#pending;
+    this.#pending = null;
+    if (this.view.width !== bitmap.width || this.view.height !== bitmap.height) Object.assign(this.view, { width: bitmap.width, height: bitmap.height });
+    this.view.getContext('2d').drawImage(bitmap, 0, 0);
+    bitmap.close();
+    this.#took.display.add(performance.now() - decoded);
+    const ack = new DataView(new ArrayBuffer(8));
+    ack.setUint32(0, SHOWN);
+    ack.setUint32(4, trace.output >>> 0);
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(ack);
+    // The time that a callback is given lies before it; the picture cannot be on the screen before now.
+    this.dispatchEvent(new CustomEvent('frame', { detail: { trace, capturedAt, displayedAt: performance.now() } }));
   }
 }

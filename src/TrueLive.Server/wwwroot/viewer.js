@@ -4,7 +4,9 @@ import { $, ask, askJson, say, tab, trouble, withKey } from './dom.js';
 import { Figures } from './stats.js';
 import { TruthStrip } from './truth.js';
 
-const id = new URLSearchParams(location.search).get('session') ?? '';
+const [id, token] = ['session', 'token'].map((name) => new URLSearchParams(location.search).get(name) ?? '');
+// The token opens watching, and nothing else, to those who have no key.
+const address = `/whep/${encodeURIComponent(id)}${token ? `?token=${token}` : ''}`;
 
 /** What the truth strip asks of a session. A viewer does not know when the other's camera took a frame: that stays unmeasured. */
 const watched = { figures: new Figures(), state: 'idle', startedAt: null, transport: null, path: null };
@@ -20,7 +22,7 @@ async function watch() {
   watched.state = 'connecting';
   const peer = (current = new RTCPeerConnection());
   try {
-    const session = await askJson(`/v1/sessions/${encodeURIComponent(id)}`);
+    const session = await askJson(address);
     $('key-form').hidden = true;
     peer.addTransceiver('video', { direction: 'recvonly' });
     peer.addTransceiver('audio', { direction: 'recvonly' });
@@ -45,7 +47,7 @@ async function watch() {
       keep(traces, detail.output_media_time, detail);
       if (detail.revision <= revision) return;
       revision = detail.revision;
-      askJson(`/v1/sessions/${encodeURIComponent(id)}`).then((now) => peer === current && tell(now), () => {});
+      askJson(address).then((now) => peer === current && tell(now), () => {});
     });
     const view = Object.assign(document.createElement('video'), { muted: true, autoplay: true, playsInline: true, controls: false });
     $('output').replaceChildren(view);
@@ -61,7 +63,7 @@ async function watch() {
     };
     view.requestVideoFrameCallback?.(seen);
     await peer.setLocalDescription();
-    const response = await ask(`/whep/${encodeURIComponent(id)}`, { method: 'POST', body: peer.localDescription.sdp, headers: { 'Content-Type': 'application/sdp' } });
+    const response = await ask(address, { method: 'POST', body: peer.localDescription.sdp, headers: { 'Content-Type': 'application/sdp' } });
     peer.resource = response.headers.get('Location');
     await peer.setRemoteDescription({ type: 'answer', sdp: await response.text() });
     Object.assign(watched, { state: 'live', startedAt: performance.now(), path: 'WHEP', transport: { session: { session: id, model: session.model } } });

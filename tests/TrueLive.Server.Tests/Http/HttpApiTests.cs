@@ -102,6 +102,27 @@ public sealed class HttpApiTests
     }
 
     [Fact]
+    public async Task A_viewers_address_opens_watching_and_nothing_else()
+    {
+        await using var server = await RunningServer.StartAsync(o => o.ApiKeys = [Key]);
+        using var make = new HttpRequestMessage(HttpMethod.Post, "/v1/sessions") { Content = new StringContent("{}", System.Text.Encoding.UTF8, "application/json") };
+        make.Headers.TryAddWithoutValidation("Authorization", $"Bearer {Key}");
+        var session = await Json(await server.Http.SendAsync(make, Cancel));
+        var (id, whep) = (Text(session, "id"), Text(session, "whep"));
+        Assert.Equal("passthrough", Text(await Json(await server.Http.GetAsync(whep, Cancel)), "model"));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await server.Http.GetAsync($"/whep/{id}", Cancel)).StatusCode);
+        var token = whep[whep.IndexOf('?')..];
+        foreach (var path in new[] { $"/v1/sessions/{id}", $"/whip/{id}", "/v1/sessions", $"/whep/{id}x" })
+        {
+            foreach (var method in new[] { HttpMethod.Get, HttpMethod.Post, HttpMethod.Patch, HttpMethod.Delete })
+            {
+                using var request = new HttpRequestMessage(method, path + token);
+                Assert.Equal(HttpStatusCode.Unauthorized, (await server.Http.SendAsync(request, Cancel)).StatusCode);
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_session_is_seen_steered_recorded_replayed_and_ended_with_its_own_key_only()
     {
         const string Other = "another-key-0123456789";
