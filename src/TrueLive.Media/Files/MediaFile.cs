@@ -9,7 +9,7 @@ namespace TrueLive.Media.Files;
 /// <param name="Width">Width as shown: after rotation, with square pixels.</param>
 /// <param name="Height">Height as shown.</param>
 /// <param name="FrameRate">Mean frames per second; 0 when the file does not say.</param>
-/// <param name="Duration">Length of the video; zero when there is none to be found (a single picture, a broken header).</param>
+/// <param name="Duration">Length of the video, counted where the file does not say; zero for a single picture.</param>
 /// <param name="Frames">Frames expected from rate and length; 0 when unknown.</param>
 /// <param name="Codec">Name of the video codec.</param>
 /// <param name="HasAudio">Whether there is sound.</param>
@@ -27,6 +27,12 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
     /// 576 lines or at least 1280 columns.
     /// </summary>
     public bool HighDefinitionUntagged { get; init; }
+
+    /// <summary>A single picture (PNG, JPEG, WebP), which has no length.</summary>
+    public bool IsPicture { get; init; }
+
+    /// <summary>The container has an index of its pictures (MP4, MOV, Matroska, WebM): a seek lands on the picture that was asked for, or before it.</summary>
+    public bool SeeksExactly { get; init; }
 
     /// <summary>Longest video.</summary>
     public static readonly TimeSpan MaxDuration = TimeSpan.FromHours(4);
@@ -55,43 +61,38 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
                 ? $"{info.Name} is too large a picture; at most {MaxPixels / 1_000_000} million pixels are taken."
                 : $"{info.Name} cannot be read as a video: {why}.");
         }
+        MediaFile file;
         try
         {
             using var json = JsonDocument.Parse(text);
-            var file = Read(path, json.RootElement);
-            var container = json.RootElement.TryGetProperty("format", out var format) ? Text(format, "format_name") : null;
-            return file.Duration == TimeSpan.Zero && container is not null && (container.Contains("matroska", StringComparison.Ordinal) || container.Contains("mp4", StringComparison.Ordinal))
-                ? await MeasureAsync(file, cancel).ConfigureAwait(false) : file;
+            file = Read(path, json.RootElement);
         }
         catch (JsonException e)
         {
             throw new MediaFileException($"{info.Name} has more streams or tags than are read here.", e);
         }
+        return file.IsPicture || file.Duration > TimeSpan.Zero ? file : await MeasureAsync(file, cancel).ConfigureAwait(false);
     }
 
-    // A recording that a browser makes is written as it comes, and so says nowhere how long it is: its packets do.
+    // What was written while it happened (a browser's recording, a stream) does not say how long it is. Its packets do.
     private static async Task<MediaFile> MeasureAsync(MediaFile file, CancellationToken cancel)
     {
         await using var probe = FfmpegChild.Start(
-            "ffprobe", ["-v", "error", .. FfmpegChild.SafeInput(file.Path), "-select_streams", "V:0", "-show_entries", "packet=pts_time", "-print_format", "default=noprint_wrappers=1:nokey=1"], TimeSpan.FromSeconds(20));
-        var (first, last, count) = (double.MaxValue, 0.0, 0L);
-        using (var reader = new StreamReader(probe.Output))
+            "ffprobe", ["-v", "error", .. FfmpegChild.SafeInput(file.Path), "-select_streams", "V:0", "-show_entries", "packet=pts_time", "-of", "csv=p=0"], TimeSpan.FromSeconds(60), background: true);
+        using var reader = new StreamReader(probe.Output);
+        var (first, last, count) = (double.MaxValue, double.MinValue, 0L);
+        while (await reader.ReadLineAsync(cancel).ConfigureAwait(false) is { } line)
         {
-            while (await reader.ReadLineAsync(cancel).ConfigureAwait(false) is { } line)
-            {
-                if (!double.TryParse(line, NumberStyles.Float, CultureInfo.InvariantCulture, out var at))
-                    continue;
-                (first, last) = (Math.Min(first, at), Math.Max(last, at));
-                count++;
-            }
+            if (!double.TryParse(line.TrimEnd(','), NumberStyles.Float, CultureInfo.InvariantCulture, out var at) || !double.IsFinite(at))
+                continue;
+            (first, last, count) = (Math.Min(first, at), Math.Max(last, at), count + 1);
+            if (last - first > MaxDuration.TotalSeconds)
+                throw new MediaFileException($"{System.IO.Path.GetFileName(file.Path)} is longer than the {MaxDuration.TotalHours:0} hours that are taken.");
         }
-        await probe.WaitAsync(cancel).ConfigureAwait(false);
-        if (last - first > MaxDuration.TotalSeconds)
-            throw TooLong(file.Path, last - first);
         if (count < 2 || last <= first)
-            return file;
-        var rate = (count - 1) / (last - first);
-        return file with { Frames = count, FrameRate = file.FrameRate > 0 ? file.FrameRate : rate, Duration = TimeSpan.FromSeconds(last - first + 1 / rate) };
+            return file with { Frames = Math.Min(count, 1) };
+        var mean = (last - first) / (count - 1);
+        return file with { Duration = TimeSpan.FromSeconds(last - first + mean), FrameRate = 1 / mean <= 1000 ? 1 / mean : file.FrameRate, Frames = count };
     }
 
     private static MediaFile Read(string path, JsonElement root)
@@ -125,17 +126,18 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
             rate = 0;
         var seconds = Number(video, "duration") ?? (root.TryGetProperty("format", out var f) ? Number(f, "duration") : null) ?? 0;
         if (!(seconds >= 0 && seconds <= MaxDuration.TotalSeconds))
-            throw TooLong(path, seconds);
-        var counted = Number(video, "nb_frames") is { } n and > 0 ? (long)n : (long)Math.Round(seconds * rate);
+            throw new MediaFileException($"{name} is {seconds / 3600:0.0} hours long; at most {MaxDuration.TotalHours:0} hours are taken.");
+        var format = root.TryGetProperty("format", out var h) ? Text(h, "format_name") ?? "" : "";
+        var picture = format.EndsWith("_pipe", StringComparison.Ordinal) || format == "image2";
+        var counted = picture ? 1 : Number(video, "nb_frames") is { } n and > 0 ? (long)n : (long)Math.Round(seconds * rate);
         return new MediaFile(path, width, height, rate, TimeSpan.FromSeconds(seconds), counted, Text(video, "codec_name") ?? "unknown", streams.Any(x => Text(x, "codec_type") == "audio"), notes)
         {
+            IsPicture = picture,
+            SeeksExactly = format.StartsWith("mov,", StringComparison.Ordinal) || format.StartsWith("matroska", StringComparison.Ordinal),
             HighDefinitionUntagged = untagged,
             Start = TimeSpan.FromSeconds(root.TryGetProperty("format", out var g) && Number(g, "start_time") is { } start && Math.Abs(start) < 1e6 ? start : 0),
         };
     }
-
-    private static MediaFileException TooLong(string path, double seconds) =>
-        new($"{System.IO.Path.GetFileName(path)} is {seconds / 3600:0.0} hours long; at most {MaxDuration.TotalHours:0} hours are taken.");
 
     private static string? Text(JsonElement e, string name) => e.TryGetProperty(name, out var v) && v.ValueKind == JsonValueKind.String ? v.GetString() : null;
 
