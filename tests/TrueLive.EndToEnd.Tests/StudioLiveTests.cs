@@ -142,7 +142,8 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         Assert.EndsWith(".png", picture.SuggestedFilename, StringComparison.Ordinal);
         Assert.True(new FileInfo((await picture.PathAsync())!).Length > 2000);
         await page.Page.ClickAsync("#record");
-        await page.PicturesAsync(20);
+        var from = await page.EvalAsync<int>("trueLive.figures.lastTrace.output");
+        await page.UntilAsync($"trueLive.figures.lastTrace.output > {from + 20}");
         var film = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.ClickAsync("#record"));
         Assert.True(new FileInfo((await film.PathAsync())!).Length > 2000);
         await page.Page.Locator("body").PressAsync("v");

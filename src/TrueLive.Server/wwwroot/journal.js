@@ -25,7 +25,10 @@ export class JournalSign {
 
   stop() { return this.#do(async () => this.#show(await askJson(this.#address, { method: 'DELETE' }))); }
 
-  get #address() { return `/v1/sessions/${this.#session.transport.session.session}/journal`; }
+  get #address() {
+    if (!this.#session.transport) throw new Error('The connection is away: try it when it is back.');
+    return `/v1/sessions/${this.#session.transport.session.session}/journal`;
+  }
 
   // Whoever began it: what the server says each second is what the page shows.
   #told(journal) {

@@ -79,7 +79,7 @@ export class PromptLine {
   /** A picture was shown: is it the first one of the prompt that is waited for? */
   seen({ trace, displayedAt }) {
     const mine = this.#waiting;
-    if (!trace || !mine || mine.revision === null || mine.shown !== undefined || trace.revision < mine.revision || mine.figures !== this.#live.figures) return;
+    if (!trace || trace.origin === 'repeated' || !mine || mine.revision === null || mine.shown !== undefined || trace.revision < mine.revision || mine.figures !== this.#live.figures) return;
     mine.shown = displayedAt - mine.sentAt;
     mine.output = trace.output;
     // The revision rises with every command; the picture only where a network made it of words that it knows.

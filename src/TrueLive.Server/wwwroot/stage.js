@@ -36,16 +36,15 @@ export class Stage {
     session.addEventListener('opened', ({ detail }) => {
       $('output').querySelector('video,canvas')?.remove();
       $('output').append(detail.view);
-      for (const id of ['snapshot', 'record', 'pip']) $(id).disabled = false;
     });
     session.addEventListener('state', ({ detail }) => {
+      for (const id of ['snapshot', 'record', 'pip']) $(id).disabled = !session.transport;
       // The picture that is recorded does not come back with the connection.
       if (detail.state === 'away') this.#recorder?.stop();
       if (detail.state !== 'idle') return;
       $('output').querySelector('video,canvas')?.remove();
       $('output').append(this.#poster());
       this.#recorder?.stop();
-      for (const id of ['snapshot', 'record', 'pip']) $(id).disabled = true;
     });
     $('output').append(this.#poster());
   }
