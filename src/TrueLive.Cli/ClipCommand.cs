@@ -77,7 +77,7 @@ internal static class ClipCommand
         var input = journal?.VideoPath ?? parsed.GetValue(In) ?? throw new ArgumentException("Name the video to read.");
         if (parsed.GetValue(Seed) is not null)
             throw new ArgumentException($"{shelf.Default.Info.Title} has no randomness, so --seed would change nothing. Leave it out.");
-        if (Path.GetFullPath(input) == Path.GetFullPath(output))
+        if (Path.TrimEndingDirectorySeparator(Path.GetFullPath(input)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(output)))
             throw new ArgumentException("Input and output are the same file. Choose another name with -o.");
         var text = parsed.GetValue(PromptFile) is { } file ? File.ReadAllText(file.FullName) : parsed.GetValue(PromptText) ?? "";
         if (!PromptSchedule.TryParse(text, out var schedule, out var wrong))
@@ -110,19 +110,20 @@ internal static class ClipCommand
             Segments = parsed.GetValue(Segments),
             Workers = parsed.GetValue(Threads) is > 0 and var workers ? workers : Environment.ProcessorCount,
             Resume = parsed.GetValue(Resume),
+            KeepCancelled = parsed.GetValue(OnCancel) == "keep",
         };
     }
 
     private static async Task<int> RenderAsync(ClipFileSettings settings, ParseResult parsed, CancellationToken ended)
     {
-        var keep = parsed.GetValue(OnCancel) == "keep";
+        FileJoin.CheckOutput(settings.Output, settings.Format);
         if (!ImageSequence.Is(settings.Input))
-            return await RenderAsync(settings, keep).ConfigureAwait(false);
-        var packed = Path.GetFullPath(settings.Output) + ".truelive-pictures.mkv";
+            return await RenderAsync(settings, ended).ConfigureAwait(false);
+        var packed = Path.TrimEndingDirectorySeparator(Path.GetFullPath(settings.Output)) + ".truelive-pictures.mkv";
         try
         {
             await ImageSequence.PackAsync(settings.Input, parsed.GetValue(Rate), packed, long.MaxValue, ended).ConfigureAwait(false);
-            return await RenderAsync(settings with { Input = packed }, keep).ConfigureAwait(false);
+            return await RenderAsync(settings with { Input = packed }, ended).ConfigureAwait(false);
         }
         finally
         {
@@ -130,7 +131,7 @@ internal static class ClipCommand
         }
     }
 
-    private static async Task<int> RenderAsync(ClipFileSettings settings, bool keep)
+    private static async Task<int> RenderAsync(ClipFileSettings settings, CancellationToken ended)
     {
         var render = new ClipFileRender(settings, TimeProvider.System);
         using var stop = new CancellationTokenSource();
@@ -139,30 +140,40 @@ internal static class ClipCommand
         {
             // The first signal ends it cleanly; a second one at once.
             signal.Cancel = true;
-            (keep && !stop.IsCancellationRequested ? stop : cancel).Cancel();
+            (settings.KeepCancelled && !stop.IsCancellationRequested ? stop : cancel).Cancel();
         }
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+        // One that came while the model was loaded.
+        if (ended.IsCancellationRequested)
+            await cancel.CancelAsync().ConfigureAwait(false);
         try
         {
             var result = await ShowAsync(render, render.RunAsync(stop.Token, cancel.Token)).ConfigureAwait(false);
             foreach (var note in result.Notes)
-                AnsiConsole.WriteLine(note);
+                await Console.Out.WriteLineAsync(note).ConfigureAwait(false);
             var fps = (result.Frames - result.Resumed) / Math.Max(0.001, result.Elapsed.TotalSeconds);
-            AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{settings.Output}: {result.Frames} frames, {result.Length.TotalSeconds:0.0} s, {result.Bytes / 1024} KB; {result.Elapsed.TotalSeconds:0.0} s of work at {fps:0.0} frames/s. Tier 1 (clip)."));
+            await Console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
+                $"{settings.Output}: {result.Frames} frames, {result.Length.TotalSeconds:0.0} s, {result.Bytes / 1024} KB; {result.Elapsed.TotalSeconds:0.0} s of work at {fps:0.0} frames/s. Tier 1 (clip).")).ConfigureAwait(false);
             if (result.Resumed > 0)
-                AnsiConsole.WriteLine($"{result.Resumed} of the frames were there from an earlier run.");
+                await Console.Out.WriteLineAsync($"{result.Resumed} of the frames were there from an earlier run.").ConfigureAwait(false);
             if (!result.Complete)
-                AnsiConsole.WriteLine("It was stopped: the file ends early. The same command with --resume goes on from here.");
+                await Console.Out.WriteLineAsync("It was stopped: the file ends early. The same command with --resume goes on from here.").ConfigureAwait(false);
             return result.Complete ? 0 : 130;
         }
         catch (OperationCanceledException)
         {
-            await Console.Error.WriteLineAsync("It was stopped; nothing is left.").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync(Directory.Exists(settings.WorkPath) ? "It was stopped. " + GoesOn(settings) : "It was stopped; nothing is left.").ConfigureAwait(false);
             return 130;
         }
+        catch (Exception error) when (Directory.Exists(settings.WorkPath) && error is MediaFileException or ModelStepException or IOException)
+        {
+            await Console.Error.WriteLineAsync($"{error.Message} {GoesOn(settings)}").ConfigureAwait(false);
+            return 1;
+        }
     }
+
+    private static string GoesOn(ClipFileSettings settings) => $"What was finished lies in {settings.WorkPath}: the same command with --resume goes on from there.";
 
     private static async Task<ClipFileResult> ShowAsync(ClipFileRender render, Task<ClipFileResult> work)
     {

@@ -58,6 +58,15 @@ public sealed class ClipDatabase : IAsyncDisposable
     internal static async Task<DbTransaction> BeginWriteAsync(DbConnection connection, CancellationToken cancel) =>
         connection is SqliteConnection sqlite ? sqlite.BeginTransaction(deferred: false) : await connection.BeginTransactionAsync(cancel).ConfigureAwait(false);
 
+    /// <summary>
+    /// Until the transaction ends nobody else counts rows to add one: PostgreSQL would let two see the same count. SQLite has one writer anyway.
+    /// </summary>
+    internal async Task CountAloneAsync(DbConnection connection, DbTransaction transaction, CancellationToken cancel)
+    {
+        if (_postgres is not null)
+            await Sql.ExecuteAsync(connection, transaction, "SELECT pg_advisory_xact_lock(7230158)", cancel).ConfigureAwait(false);
+    }
+
     private async Task MigrateAsync(CancellationToken cancel)
     {
         await using var connection = await ConnectAsync(cancel).ConfigureAwait(false);

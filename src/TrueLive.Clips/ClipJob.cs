@@ -89,6 +89,9 @@ public sealed record ClipJob
     /// <summary>What the worker is doing, in words.</summary>
     public string? Note { get; init; }
 
+    /// <summary>What the user should know of the result; null for nothing.</summary>
+    public IReadOnlyList<string>? Notes { get; init; }
+
     /// <summary>Why it failed.</summary>
     public string? Error { get; init; }
 
@@ -101,5 +104,6 @@ public sealed record ClipJob
 }
 
 [JsonSerializable(typeof(ClipRequest))]
+[JsonSerializable(typeof(IReadOnlyList<string>))]
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 internal sealed partial class ClipJson : JsonSerializerContext;

@@ -29,25 +29,30 @@ public sealed record ClipQueueOptions
 /// <summary>
 /// The clip queue: a table with leases. A job is worked on by the one worker whose lease is in the row; it ends once, because the
 /// end is written only under that lease. A worker that dies loses the lease by time, and the next one goes on from the files left
-/// behind. Between owners the one with the fewest running jobs goes first, then the one that waited longest. Thread-safe; several
-/// processes may share one database.
+/// behind. Between owners the one with the fewest running jobs goes first, then the one whose last job began longest ago, whether or not that
+/// job is still there. Thread-safe; several processes may share one database.
 /// </summary>
 public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, TimeProvider time)
 {
-    private const string Columns = "id, owner, request, state, created, ended, expires, attempts, frames_done, frames_total, result_bytes, note, error, lease";
+    private const string Columns = "id, owner, request, state, created, ended, expires, attempts, frames_done, frames_total, result_bytes, note, error, lease, notes";
 
     /// <summary>Adds a job.</summary>
     /// <exception cref="ClipRefusedException">The owner or the queue is at its limit.</exception>
-    public async Task<ClipJob> EnqueueAsync(string owner, ClipRequest request, CancellationToken cancel)
+    public Task<ClipJob> EnqueueAsync(string owner, ClipRequest request, CancellationToken cancel) => EnqueueAsync(NewId(), owner, request, cancel);
+
+    /// <summary>Adds a job with an id of <see cref="NewId"/>.</summary>
+    /// <exception cref="ClipRefusedException">The owner or the queue is at its limit.</exception>
+    public async Task<ClipJob> EnqueueAsync(string id, string owner, ClipRequest request, CancellationToken cancel)
     {
         await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
         await using var transaction = await ClipDatabase.BeginWriteAsync(connection, cancel).ConfigureAwait(false);
+        await database.CountAloneAsync(connection, transaction, cancel).ConfigureAwait(false);
         var open = await Sql.QueryAsync(connection, transaction, "SELECT owner FROM clip_jobs WHERE state <= 1", r => r.GetString(0), cancel).ConfigureAwait(false);
         if (open.Count >= options.MaxOpen)
             throw new ClipRefusedException($"The queue is full: {open.Count} clips wait or run, {options.MaxOpen} are allowed. Try again later.");
         if (open.Count(o => o == owner) is var own && own >= options.MaxOpenPerOwner)
             throw new ClipRefusedException($"You have {own} clips waiting or running; {options.MaxOpenPerOwner} are allowed. Wait for one to end or cancel one.");
-        var job = new ClipJob { Id = NewId(), Owner = owner, Request = request, State = ClipJobState.Queued, Created = time.GetUtcNow() };
+        var job = new ClipJob { Id = id, Owner = owner, Request = request, State = ClipJobState.Queued, Created = time.GetUtcNow() };
         await Sql.ExecuteAsync(connection, transaction, "INSERT INTO clip_jobs (id, owner, request, state, created) VALUES (@id, @owner, @request, 0, @created)", cancel,
             ("id", job.Id), ("owner", owner), ("request", JsonSerializer.Serialize(request, ClipJson.Default.ClipRequest)), ("created", job.Created.ToUnixTimeMilliseconds())).ConfigureAwait(false);
         await transaction.CommitAsync(cancel).ConfigureAwait(false);
@@ -66,7 +71,7 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         var next = await Sql.QueryAsync(connection, transaction,
             "SELECT id FROM clip_jobs j WHERE state = 0 OR (state = 1 AND lease_until < @now) ORDER BY " +
             "(SELECT COUNT(*) FROM clip_jobs r WHERE r.owner = j.owner AND r.state = 1 AND r.lease_until >= @now), " +
-            "(SELECT COALESCE(MAX(s.started), 0) FROM clip_jobs s WHERE s.owner = j.owner), created, id LIMIT 1" + database.LockClause,
+            "COALESCE((SELECT o.started FROM clip_owners o WHERE o.owner = j.owner), 0), created, id LIMIT 1" + database.LockClause,
             r => r.GetString(0), cancel, ("now", now)).ConfigureAwait(false);
         ClipJob? job = null;
         if (next.Count == 1)
@@ -74,6 +79,8 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
             job = (await Sql.QueryAsync(connection, transaction,
                 $"UPDATE clip_jobs SET state = 1, lease = @lease, lease_until = @until, started = @now, attempts = attempts + 1 WHERE id = @id RETURNING {Columns}",
                 Row, cancel, ("lease", NewId()), ("until", now + (long)options.Lease.TotalMilliseconds), ("now", now), ("id", next[0])).ConfigureAwait(false))[0];
+            await Sql.ExecuteAsync(connection, transaction, "INSERT INTO clip_owners (owner, started) VALUES (@owner, @now) ON CONFLICT (owner) DO UPDATE SET started = excluded.started", cancel,
+                ("owner", job.Owner), ("now", now)).ConfigureAwait(false);
         }
         await transaction.CommitAsync(cancel).ConfigureAwait(false);
         return job;
@@ -85,19 +92,22 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
             ("until", Now() + (long)options.Lease.TotalMilliseconds), ("done", framesDone), ("total", framesTotal), ("note", note), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
 
     /// <summary>Ends a job with its result. False when the lease was lost: the result belongs to somebody else's attempt, throw yours away.</summary>
-    public async Task<bool> CompleteAsync(ClipJob claimed, long framesDone, long resultBytes, CancellationToken cancel) =>
-        await UpdateAsync("state = 2, lease = NULL, ended = @now, expires = @expires, frames_done = @done, frames_total = @done, result_bytes = @bytes, note = NULL WHERE id = @id AND state = 1 AND lease = @lease", cancel,
-            ("now", Now()), ("expires", Expiry(Now())), ("done", framesDone), ("bytes", resultBytes), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
+    public async Task<bool> CompleteAsync(ClipJob claimed, long framesDone, long resultBytes, IReadOnlyList<string> notes, CancellationToken cancel) =>
+        await UpdateAsync("state = 2, lease = NULL, ended = @now, expires = @expires, frames_done = @done, frames_total = @done, result_bytes = @bytes, note = NULL, notes = @notes WHERE id = @id AND state = 1 AND lease = @lease", cancel,
+            ("now", Now()), ("expires", Expiry(Now())), ("done", framesDone), ("bytes", resultBytes), ("notes", notes.Count == 0 ? null : JsonSerializer.Serialize(notes, ClipJson.Default.IReadOnlyListString)), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
 
     /// <summary>Ends a job without a result. False when the lease was lost.</summary>
     public async Task<bool> FailAsync(ClipJob claimed, string error, CancellationToken cancel) =>
         await UpdateAsync("state = 3, lease = NULL, ended = @now, expires = @expires, error = @error, note = NULL WHERE id = @id AND state = 1 AND lease = @lease", cancel,
             ("now", Now()), ("expires", Expiry(Now())), ("error", error), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
 
-    /// <summary>Gives a job back untouched, for a server that shuts down; the attempt does not count.</summary>
-    public async Task<bool> ReleaseAsync(ClipJob claimed, CancellationToken cancel) =>
-        await UpdateAsync("state = 0, lease = NULL, lease_until = NULL, attempts = attempts - 1, note = 'The server restarts; the clip goes on where it was.' WHERE id = @id AND state = 1 AND lease = @lease", cancel,
-            ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
+    /// <summary>Gives a job back, to be gone on with. False when the lease was lost.</summary>
+    /// <param name="claimed">The job.</param>
+    /// <param name="counts">Whether this was one of the attempts that a job has. That of a server which shuts down is none.</param>
+    /// <param name="cancel">Ends the call.</param>
+    public async Task<bool> ReleaseAsync(ClipJob claimed, bool counts, CancellationToken cancel) =>
+        await UpdateAsync("state = 0, lease = NULL, lease_until = NULL, attempts = attempts - @back, note = 'Was interrupted; goes on where it was.' WHERE id = @id AND state = 1 AND lease = @lease", cancel,
+            ("back", counts ? 0 : 1), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
 
     /// <summary>Ends a waiting or running job on its owner's word; its worker notices at the next renewal. False when it had ended.</summary>
     public async Task<bool> CancelAsync(string id, CancellationToken cancel) =>
@@ -136,10 +146,11 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
             ("created", job.Created.ToUnixTimeMilliseconds())).ConfigureAwait(false))[0];
     }
 
-    /// <summary>Removes the rows whose time is over and returns their ids, so that the caller removes the files.</summary>
+    /// <summary>Removes the rows whose time is over, returns their ids, and forgets who has asked for nothing since.</summary>
     public async Task<IReadOnlyList<string>> ExpireAsync(CancellationToken cancel)
     {
         await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
+        await Sql.ExecuteAsync(connection, null, "DELETE FROM clip_owners WHERE started < @limit", cancel, ("limit", Now() - (long)options.Retention.TotalMilliseconds)).ConfigureAwait(false);
         return await Sql.QueryAsync(connection, null, "DELETE FROM clip_jobs WHERE state >= 2 AND expires < @now RETURNING id", r => r.GetString(0), cancel, ("now", Now())).ConfigureAwait(false);
     }
 
@@ -153,7 +164,8 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
 
     private long Expiry(long now) => now + (long)options.Retention.TotalMilliseconds;
 
-    private static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+    /// <summary>An id that nobody can guess.</summary>
+    public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 
     private static ClipJob Row(DbDataReader r) => new()
     {
@@ -171,5 +183,6 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         Note = r.IsDBNull(11) ? null : r.GetString(11),
         Error = r.IsDBNull(12) ? null : r.GetString(12),
         Lease = r.IsDBNull(13) ? null : r.GetString(13),
+        Notes = r.IsDBNull(14) ? null : JsonSerializer.Deserialize(r.GetString(14), ClipJson.Default.IReadOnlyListString),
     };
 }

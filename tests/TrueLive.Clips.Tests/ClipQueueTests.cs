@@ -31,12 +31,12 @@ public sealed class ClipQueueTests(PostgresServer postgres) : IClassFixture<Post
         Assert.Equal(job.Id, claimed?.Id);
         Assert.Null(await queue.ClaimAsync(Cancel));
         Assert.True(await queue.RenewAsync(claimed!, 10, 100, "rendering", Cancel));
-        Assert.True(await queue.CompleteAsync(claimed!, 100, 12345, Cancel));
+        Assert.True(await queue.CompleteAsync(claimed!, 100, 12345, [], Cancel));
 
         var done = await queue.FindAsync(job.Id, Cancel);
         Assert.Equal((ClipJobState.Done, 100, 12345), (done!.State, done.FramesDone, done.ResultBytes));
         Assert.Equal(Request(), done.Request);
-        Assert.False(await queue.CompleteAsync(claimed!, 100, 1, Cancel));
+        Assert.False(await queue.CompleteAsync(claimed!, 100, 1, [], Cancel));
         Assert.False(await queue.CancelAsync(job.Id, Cancel));
     }
 
@@ -53,8 +53,8 @@ public sealed class ClipQueueTests(PostgresServer postgres) : IClassFixture<Post
         Assert.Equal(first!.Id, second?.Id);
         Assert.Equal(2, second!.Attempts);
         Assert.False(await queue.RenewAsync(first, 1, 1, null, Cancel));
-        Assert.False(await queue.CompleteAsync(first, 1, 1, Cancel));
-        Assert.True(await queue.CompleteAsync(second, 1, 1, Cancel));
+        Assert.False(await queue.CompleteAsync(first, 1, 1, [], Cancel));
+        Assert.True(await queue.CompleteAsync(second, 1, 1, [], Cancel));
     }
 
     [Theory, InlineData("sqlite"), InlineData("postgres")]
@@ -89,6 +89,64 @@ public sealed class ClipQueueTests(PostgresServer postgres) : IClassFixture<Post
     }
 
     [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task Whoever_deletes_finished_jobs_goes_no_sooner_than_before(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind);
+        await using var _ = database;
+        async Task RunOneAsync(string owner)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            var job = (await queue.ClaimAsync(Cancel))!;
+            Assert.Equal(owner, job.Owner);
+            await queue.CompleteAsync(job, 1, 1, [], Cancel);
+            await queue.RemoveAsync(job.Id, Cancel);
+        }
+        for (var i = 0; i < 3; i++)
+            await queue.EnqueueAsync("greedy", Request(), Cancel);
+        await RunOneAsync("greedy");
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await queue.EnqueueAsync("modest", Request(), Cancel);
+        await RunOneAsync("modest");
+        await RunOneAsync("greedy");
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task Many_who_ask_at_once_get_no_more_than_the_limit(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind, new ClipQueueOptions { MaxOpenPerOwner = 3 });
+        await using var _ = database;
+        var taken = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => Task.Run(async () =>
+        {
+            try
+            {
+                return await queue.EnqueueAsync("anna", Request(), Cancel);
+            }
+            catch (ClipRefusedException)
+            {
+                return null;
+            }
+        })));
+        Assert.Equal(3, taken.Count(j => j is not null));
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task A_job_that_was_given_back_has_used_an_attempt_only_where_that_is_said(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind);
+        await using var _ = database;
+        await queue.EnqueueAsync("anna", Request(), Cancel);
+        foreach (var (counts, attempts) in new[] { (false, 1), (true, 1), (true, 2) })
+        {
+            var job = await queue.ClaimAsync(Cancel);
+            Assert.Equal(attempts, job!.Attempts);
+            Assert.True(await queue.ReleaseAsync(job, counts, Cancel));
+        }
+        var last = (await queue.ClaimAsync(Cancel))!;
+        Assert.True(await queue.CompleteAsync(last, 1, 1, ["It has no sound."], Cancel));
+        Assert.Equal(["It has no sound."], (await queue.FindAsync(last.Id, Cancel))!.Notes);
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
     public async Task Limits_refuse_politely_with_figures(string kind)
     {
         var (database, queue) = await OpenAsync(kind, new ClipQueueOptions { MaxOpenPerOwner = 2, MaxOpen = 3 });
@@ -119,7 +177,7 @@ public sealed class ClipQueueTests(PostgresServer postgres) : IClassFixture<Post
         var (database, queue) = await OpenAsync(kind);
         await using var _ = database;
         var done = await queue.EnqueueAsync("anna", Request(), Cancel);
-        await queue.CompleteAsync((await queue.ClaimAsync(Cancel))!, 1, 1, Cancel);
+        await queue.CompleteAsync((await queue.ClaimAsync(Cancel))!, 1, 1, [], Cancel);
         var open = await queue.EnqueueAsync("anna", Request(), Cancel);
         Assert.Empty(await queue.ExpireAsync(Cancel));
         _time.Advance(TimeSpan.FromHours(25));
@@ -142,7 +200,7 @@ public sealed class ClipQueueTests(PostgresServer postgres) : IClassFixture<Post
                 if (await queue.ClaimAsync(Cancel) is not { } job)
                     continue;
                 claimed.Add(job.Id);
-                Assert.True(await queue.CompleteAsync(job, 1, 1, Cancel));
+                Assert.True(await queue.CompleteAsync(job, 1, 1, [], Cancel));
             }
         })));
         Assert.Equal(60, claimed.Distinct().Count());

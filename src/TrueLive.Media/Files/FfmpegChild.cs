@@ -1,17 +1,20 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Text;
 using TrueLive.Media.Native;
 
 namespace TrueLive.Media.Files;
 
 /// <summary>A file or ffmpeg itself let us down; the message is for the user and says what to change.</summary>
-public sealed class MediaFileException(string message, Exception? inner = null) : Exception(message, inner);
+public class MediaFileException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>A child was told to end by somebody else (a service manager that stops a whole unit): nothing is wrong with the file.</summary>
+public sealed class MediaInterruptedException(string message) : MediaFileException(message);
 
 /// <summary>
 /// ffmpeg or ffprobe as a child process with limits, since it parses files from strangers: memory, processor time and output are capped by
 /// the kernel, only local files and pipes may be opened, and playlists that name other files are not among the formats allowed.
-/// A crash costs this one file.
+/// A crash costs this one file. A child knows nothing of our environment, and is in a process group of its own: the Ctrl-C of a terminal is
+/// for us, who then let it finish what it has.
 /// </summary>
 public sealed class FfmpegChild : IAsyncDisposable
 {
@@ -20,18 +23,31 @@ public sealed class FfmpegChild : IAsyncDisposable
 
     private const long AddressSpace = 6L << 30;
     private const long LargestOutput = 64L << 30;
-    private const int MaxErrorText = 8 << 10;
+    private const int MaxComplaints = 8 << 10;
+
+    // ffmpeg's own code for "told to end by a signal", and where the codes of a shell for "killed by a signal" begin.
+    private const int ToldToEnd = 255;
+    private const int Killed = 128;
+
+    // Where to find programs and their libraries: keys and passwords of the server are no business of a parser of strangers' files.
+    private static readonly string[] Inherited = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG"];
+
+    // timeout(1) without a time only makes the group. setsid(1) would make a session, and with it a share of the processor of its own
+    // (autogroup), in which the niceness below counts for nothing.
+    private static readonly string[] OwnGroup = ["timeout", "0"];
 
     private readonly Process _process;
     private readonly Task _errors;
-    private readonly StringBuilder _errorText = new();
+    private readonly Queue<string> _complaints = new();
+    private string? _tooLarge;
+    private int _complaintLength;
 
-    private FfmpegChild(Process process, Action<string>? line)
+    private FfmpegChild(Process process, Action<string>? line, Action? lastLine)
     {
         _process = process;
         Pipe.Widen(Input);
         Pipe.Widen(Output);
-        _errors = ReadErrorsAsync(line);
+        _errors = ReadErrorsAsync(line, lastLine);
     }
 
     /// <summary>Bytes to the child.</summary>
@@ -53,11 +69,12 @@ public sealed class FfmpegChild : IAsyncDisposable
     /// Whether it takes only the processor time that others leave. A codec has queues and may wait; each time it takes a core from a step
     /// that runs on all of them, the whole step waits.
     /// </param>
+    /// <param name="lastLine">Called when no line can come any more.</param>
     /// <exception cref="MediaFileException">The tool is not installed.</exception>
-    public static FfmpegChild Start(string tool, IEnumerable<string> arguments, TimeSpan processorTime, Action<string>? line = null, bool background = false)
+    public static FfmpegChild Start(string tool, IEnumerable<string> arguments, TimeSpan processorTime, Action<string>? line = null, bool background = false, Action? lastLine = null)
     {
         string[] limits = ["prlimit", $"--as={AddressSpace}", $"--fsize={LargestOutput}", $"--cpu={(long)processorTime.TotalSeconds}", "--core=0", "--"];
-        string[] command = [.. background ? ["nice", "-n", "19"] : Array.Empty<string>(), .. limits, tool, "-hide_banner", .. tool == "ffmpeg" ? ["-nostdin"] : Array.Empty<string>(), .. arguments];
+        string[] command = [.. OwnGroup, .. background ? ["nice", "-n", "19"] : Array.Empty<string>(), .. limits, tool, "-hide_banner", .. tool == "ffmpeg" ? ["-nostdin"] : Array.Empty<string>(), .. arguments];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardInput = true,
@@ -65,9 +82,11 @@ public sealed class FfmpegChild : IAsyncDisposable
             RedirectStandardError = true,
             UseShellExecute = false,
         };
+        foreach (var name in start.Environment.Keys.Except(Inherited).ToArray())
+            start.Environment.Remove(name);
         try
         {
-            return new FfmpegChild(Process.Start(start)!, line);
+            return new FfmpegChild(Process.Start(start)!, line, lastLine);
         }
         catch (Win32Exception e)
         {
@@ -83,20 +102,43 @@ public sealed class FfmpegChild : IAsyncDisposable
         return _process.ExitCode;
     }
 
+    /// <summary>
+    /// That it failed, in words. Codes above 128 are those of a child that a signal ended: what it has written by then is not all there is,
+    /// even where it looks whole.
+    /// </summary>
+    /// <param name="what">What failed, as the beginning of a sentence.</param>
+    public async Task<MediaFileException> FailureAsync(string what)
+    {
+        var message = $"{what}: {await ComplaintAsync().ConfigureAwait(false)}.";
+        return _process.ExitCode == ToldToEnd ? new MediaInterruptedException(message) : new MediaFileException(message);
+    }
+
+    /// <summary>Whether an exit code says that a signal ended the child.</summary>
+    public static bool IsKilled(int code) => code > Killed;
+
     /// <summary>The child's own last words, shortened and without the paths of this server.</summary>
     public async Task<string> ComplaintAsync()
     {
         await _errors.ConfigureAwait(false);
-        if (_process.HasExited && _process.ExitCode is 127)
-            return "ffmpeg is not installed. Install it with: apt-get install ffmpeg";
-        string text;
-        lock (_errorText)
-            text = _errorText.ToString();
-        var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        if (lines.Length == 0)
-            return _process.HasExited && _process.ExitCode is 137 or 152 ? "it took too much processor time or memory" : "no reason was given";
-        // The first complaint about the size says more than the ones that follow from it.
-        var last = lines.FirstOrDefault(l => l.Contains("max pixel count", StringComparison.Ordinal)) ?? lines[^1];
+        await _process.WaitForExitAsync().ConfigureAwait(false);
+        switch (_process.ExitCode)
+        {
+            case 127:
+                return "ffmpeg is not installed. Install it with: apt-get install ffmpeg";
+            case Killed + 9 or Killed + 24:
+                return "ffmpeg took too much processor time or memory, or was killed";
+            case Killed + 25:
+                return "ffmpeg wrote more than it may";
+            case Killed + 4 or Killed + 6 or Killed + 7 or Killed + 8 or Killed + 11:
+                return "ffmpeg crashed on it";
+            case ToldToEnd:
+                return "ffmpeg was told to end";
+        }
+        string? last;
+        lock (_complaints)
+            last = _tooLarge ?? _complaints.LastOrDefault();
+        if (last is null)
+            return "no reason was given";
         var path = last.IndexOf("file:/", StringComparison.Ordinal);
         if (path >= 0 && last.IndexOf(": ", path, StringComparison.Ordinal) is > 0 and var colon)
             last = last[(colon + 2)..];
@@ -118,20 +160,29 @@ public sealed class FfmpegChild : IAsyncDisposable
         _process.Dispose();
     }
 
-    private async Task ReadErrorsAsync(Action<string>? line)
+    private async Task ReadErrorsAsync(Action<string>? line, Action? lastLine)
     {
         while (await _process.StandardError.ReadLineAsync().ConfigureAwait(false) is { } text)
         {
             if (line is not null && text.StartsWith("[Parsed_showinfo", StringComparison.Ordinal))
-            {
                 line(text);
-                continue;
-            }
-            lock (_errorText)
-            {
-                if (_errorText.Length < MaxErrorText)
-                    _errorText.Append(text).Append('\n');
-            }
+            else if (text.Trim() is { Length: > 0 } complaint)
+                Keep(complaint);
+        }
+        lastLine?.Invoke();
+    }
+
+    // What it said last is why it ended; but the first complaint about the size says more than the ones that follow from it.
+    private void Keep(string complaint)
+    {
+        lock (_complaints)
+        {
+            if (complaint.Contains("max pixel count", StringComparison.Ordinal))
+                _tooLarge ??= complaint;
+            _complaints.Enqueue(complaint);
+            _complaintLength += complaint.Length;
+            while (_complaintLength > MaxComplaints && _complaints.Count > 1)
+                _complaintLength -= _complaints.Dequeue().Length;
         }
     }
 }

@@ -75,9 +75,9 @@ public sealed class FileSink : IVideoSink, IAsyncDisposable
         }
         catch (IOException)
         {
-            var why = await child.ComplaintAsync().ConfigureAwait(false);
+            var failure = await child.FailureAsync("The encoder did not start").ConfigureAwait(false);
             await sink.DisposeAsync().ConfigureAwait(false);
-            throw new MediaFileException($"The encoder did not start: {why}.");
+            throw failure;
         }
         return sink;
     }
@@ -93,7 +93,7 @@ public sealed class FileSink : IVideoSink, IAsyncDisposable
         }
         catch (IOException)
         {
-            throw new MediaFileException($"The encoder stopped: {await _child.ComplaintAsync().ConfigureAwait(false)}.");
+            throw await _child.FailureAsync("The encoder stopped").ConfigureAwait(false);
         }
         Frames++;
         return true;
@@ -105,7 +105,7 @@ public sealed class FileSink : IVideoSink, IAsyncDisposable
     {
         _child.Input.Close();
         if (await _child.WaitAsync(cancel).ConfigureAwait(false) != 0)
-            throw new MediaFileException($"The encoder failed: {await _child.ComplaintAsync().ConfigureAwait(false)}.");
+            throw await _child.FailureAsync("The encoder failed").ConfigureAwait(false);
         File.Move(_partial, _path, overwrite: true);
         _finished = true;
     }

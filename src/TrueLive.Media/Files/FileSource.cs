@@ -11,6 +11,12 @@ namespace TrueLive.Media.Files;
 /// </summary>
 public sealed class FileSource : IVideoSource, IAsyncDisposable
 {
+    // To seek costs a look at the first frame; a few seconds are decoded as fast.
+    private static readonly TimeSpan SeekAt = TimeSpan.FromSeconds(5);
+
+    // The first pictures after a seek may refer to some before it.
+    private static readonly TimeSpan SeekEarly = TimeSpan.FromSeconds(1);
+
     private readonly FfmpegChild _child;
     private readonly FramePool _pool;
     private readonly MediaFile _file;
@@ -18,14 +24,14 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     private readonly byte[] _packed;
     private readonly int _width;
     private readonly int _height;
+    private readonly bool _seeked;
     private TimeSpan? _origin;
-    private TimeSpan? _first;
     private TimeSpan _last;
     private long _sequence;
 
     private FileSource(MediaFile file, int width, int height, FramePool pool, Channel<TimeSpan> times, FfmpegChild child, TimeSpan? origin)
     {
-        (_file, _width, _height, _pool, _times, _child, _origin) = (file, width, height, pool, times, child, origin);
+        (_file, _width, _height, _pool, _times, _child, _origin, _seeked) = (file, width, height, pool, times, child, origin, origin is not null);
         _packed = GC.AllocateUninitializedArray<byte>(width * height + 2 * ((width + 1) / 2) * ((height + 1) / 2));
     }
 
@@ -36,24 +42,44 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     /// <param name="pool">Where frames are rented.</param>
     /// <param name="stretch">Part of the file to read; null reads all.</param>
     /// <param name="background">Whether decoding takes only the processor time that others leave.</param>
-    public static FileSource Open(MediaFile file, int width, int height, FramePool pool, FileStretch? stretch = null, bool background = false)
+    /// <param name="longest">Length that a file may have that does not say it; zero takes <see cref="MediaFile.MaxDuration"/>.</param>
+    public static FileSource Open(MediaFile file, int width, int height, FramePool pool, FileStretch? stretch = null, bool background = false, TimeSpan longest = default)
     {
         // One line per frame; the child stops at its full pipes long before this channel grows.
         var times = Channel.CreateUnbounded<TimeSpan>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
         var size = string.Create(CultureInfo.InvariantCulture, $"scale={width}:{height}:flags=area:{(file.HighDefinitionUntagged ? "in_color_matrix=bt709:" : "")}out_color_matrix=bt709:out_range=tv,setsar=1,format=yuv420p,showinfo=checksum=0");
         var reader = new ShownTimes();
         string[] seek = stretch is null ? [] : ["-copyts", "-seek_timestamp", "1", "-ss", stretch.Start.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)];
-        var child = FfmpegChild.Start("ffmpeg", ["-loglevel", "info", "-nostats", .. seek, .. FfmpegChild.SafeInput(file.Path), "-map", "0:v:0", "-fps_mode", "passthrough", "-vf", size, "-f", "rawvideo", "pipe:1"],
-            TimeSpan.FromSeconds(60 + file.Duration.TotalSeconds * 20), line =>
+        var child = FfmpegChild.Start("ffmpeg", ["-loglevel", "info", "-nostats", .. seek, .. FfmpegChild.SafeInput(file.Path), "-map", "0:V:0", "-fps_mode", "passthrough", "-vf", size, "-f", "rawvideo", "pipe:1"],
+            ProcessorTime(file, longest), line =>
             {
                 if (reader.Read(line) is { } at)
                     times.Writer.TryWrite(at);
-            }, background);
+            }, background, () => times.Writer.TryComplete());
         return new FileSource(file, width, height, pool, times, child, stretch?.Origin);
     }
 
-    /// <summary>Time of the first frame on the file's own timeline, which its sound shares; null before it was read.</summary>
-    public TimeSpan? FirstFrame => _first;
+    /// <summary>
+    /// Starts to decode at a moment of the captured times, or before it: what lies before is the caller's to leave out. Far into a file it
+    /// seeks, so that not everything before is decoded; the times are the same.
+    /// </summary>
+    /// <exception cref="MediaFileException">The file holds no frame that can be decoded.</exception>
+    public static async Task<FileSource> OpenAtAsync(MediaFile file, int width, int height, FramePool pool, TimeSpan start, bool background, TimeSpan longest, CancellationToken cancel)
+    {
+        if (start < SeekAt || !file.SeeksExactly)
+            return Open(file, width, height, pool, null, background, longest);
+        TimeSpan origin;
+        await using (var head = Open(file, 16, 16, new FramePool("first frame", 1), null, background, longest))
+        {
+            using var first = await head.ReadAsync(cancel).ConfigureAwait(false);
+            origin = head.Origin ?? throw new MediaFileException($"{Path.GetFileName(file.Path)} holds no frame.");
+        }
+        return Open(file, width, height, pool, new FileStretch(origin + start - SeekEarly, origin), background, longest);
+    }
+
+    /// <summary>Moment of the file's own timeline, which its sound shares, from which captured times count; null before the first frame was read.</summary>
+    // Without a seek ffmpeg counts from the start of the container, not from zero.
+    public TimeSpan? Origin => _seeked ? _origin : _origin + _file.Start;
 
     /// <inheritdoc/>
     /// <exception cref="MediaFileException">The file holds no frame that can be decoded, or the decoder died.</exception>
@@ -63,12 +89,13 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
         if (read < _packed.Length)
         {
             var code = await _child.WaitAsync(cancel).ConfigureAwait(false);
-            if (_sequence == 0 || (code != 0 && read > 0))
-                throw new MediaFileException($"{Path.GetFileName(_file.Path)} stops after {_sequence} frames: {await _child.ComplaintAsync().ConfigureAwait(false)}.");
+            // A damaged file ends early with the code of an error, and what was in it is all there is; one whose decoder was ended has more.
+            if (_sequence == 0 || FfmpegChild.IsKilled(code) || (code != 0 && read > 0))
+                throw await _child.FailureAsync($"{Path.GetFileName(_file.Path)} stops after {_sequence} frames").ConfigureAwait(false);
             return null;
         }
-        var at = await _times.Reader.ReadAsync(cancel).ConfigureAwait(false);
-        _first ??= at;
+        if (!await _times.Reader.WaitToReadAsync(cancel).ConfigureAwait(false) || !_times.Reader.TryRead(out var at))
+            throw await _child.FailureAsync($"{Path.GetFileName(_file.Path)} gave frame {_sequence} without its time").ConfigureAwait(false);
         _origin ??= at;
         at -= _origin.Value;
         // A file whose times run backwards still plays forwards.
@@ -84,6 +111,13 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _child.DisposeAsync();
+
+    /// <summary>Processor time for all of a file: the slowest codecs that are read take less than this on any machine that can run a network.</summary>
+    internal static TimeSpan ProcessorTime(MediaFile file, TimeSpan longest = default)
+    {
+        var length = file.Duration > TimeSpan.Zero ? file.Duration : longest > TimeSpan.Zero ? longest : MediaFile.MaxDuration;
+        return TimeSpan.FromSeconds(60 + length.TotalSeconds * 20);
+    }
 
     private void Unpack(VideoFrame frame)
     {

@@ -9,7 +9,7 @@ namespace TrueLive.Media.Files;
 /// <param name="Width">Width as shown: after rotation, with square pixels.</param>
 /// <param name="Height">Height as shown.</param>
 /// <param name="FrameRate">Mean frames per second; 0 when the file does not say.</param>
-/// <param name="Duration">Length of the video; zero when the file does not say (a single picture, a broken header).</param>
+/// <param name="Duration">Length of the video, counted where the file does not say; zero for a single picture.</param>
 /// <param name="Frames">Frames expected from rate and length; 0 when unknown.</param>
 /// <param name="Codec">Name of the video codec.</param>
 /// <param name="HasAudio">Whether there is sound.</param>
@@ -27,6 +27,12 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
     /// 576 lines or at least 1280 columns.
     /// </summary>
     public bool HighDefinitionUntagged { get; init; }
+
+    /// <summary>A single picture (PNG, JPEG, WebP), which has no length.</summary>
+    public bool IsPicture { get; init; }
+
+    /// <summary>The container has an index of its pictures (MP4, MOV, Matroska, WebM): a seek lands on the picture that was asked for, or before it.</summary>
+    public bool SeeksExactly { get; init; }
 
     /// <summary>Longest video.</summary>
     public static readonly TimeSpan MaxDuration = TimeSpan.FromHours(4);
@@ -55,15 +61,38 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
                 ? $"{info.Name} is too large a picture; at most {MaxPixels / 1_000_000} million pixels are taken."
                 : $"{info.Name} cannot be read as a video: {why}.");
         }
+        MediaFile file;
         try
         {
             using var json = JsonDocument.Parse(text);
-            return Read(path, json.RootElement);
+            file = Read(path, json.RootElement);
         }
         catch (JsonException e)
         {
             throw new MediaFileException($"{info.Name} has more streams or tags than are read here.", e);
         }
+        return file.IsPicture || file.Duration > TimeSpan.Zero ? file : await MeasureAsync(file, cancel).ConfigureAwait(false);
+    }
+
+    // What was written while it happened (a browser's recording, a stream) does not say how long it is. Its packets do.
+    private static async Task<MediaFile> MeasureAsync(MediaFile file, CancellationToken cancel)
+    {
+        await using var probe = FfmpegChild.Start(
+            "ffprobe", ["-v", "error", .. FfmpegChild.SafeInput(file.Path), "-select_streams", "V:0", "-show_entries", "packet=pts_time", "-of", "csv=p=0"], TimeSpan.FromSeconds(60), background: true);
+        using var reader = new StreamReader(probe.Output);
+        var (first, last, count) = (double.MaxValue, double.MinValue, 0L);
+        while (await reader.ReadLineAsync(cancel).ConfigureAwait(false) is { } line)
+        {
+            if (!double.TryParse(line.TrimEnd(','), NumberStyles.Float, CultureInfo.InvariantCulture, out var at) || !double.IsFinite(at))
+                continue;
+            (first, last, count) = (Math.Min(first, at), Math.Max(last, at), count + 1);
+            if (last - first > MaxDuration.TotalSeconds)
+                throw new MediaFileException($"{System.IO.Path.GetFileName(file.Path)} is longer than the {MaxDuration.TotalHours:0} hours that are taken.");
+        }
+        if (count < 2 || last <= first)
+            return file with { Frames = Math.Min(count, 1) };
+        var mean = (last - first) / (count - 1);
+        return file with { Duration = TimeSpan.FromSeconds(last - first + mean), FrameRate = 1 / mean <= 1000 ? 1 / mean : file.FrameRate, Frames = count };
     }
 
     private static MediaFile Read(string path, JsonElement root)
@@ -98,9 +127,13 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
         var seconds = Number(video, "duration") ?? (root.TryGetProperty("format", out var f) ? Number(f, "duration") : null) ?? 0;
         if (!(seconds >= 0 && seconds <= MaxDuration.TotalSeconds))
             throw new MediaFileException($"{name} is {seconds / 3600:0.0} hours long; at most {MaxDuration.TotalHours:0} hours are taken.");
-        var counted = Number(video, "nb_frames") is { } n and > 0 ? (long)n : (long)Math.Round(seconds * rate);
+        var format = root.TryGetProperty("format", out var h) ? Text(h, "format_name") ?? "" : "";
+        var picture = format.EndsWith("_pipe", StringComparison.Ordinal) || format == "image2";
+        var counted = picture ? 1 : Number(video, "nb_frames") is { } n and > 0 ? (long)n : (long)Math.Round(seconds * rate);
         return new MediaFile(path, width, height, rate, TimeSpan.FromSeconds(seconds), counted, Text(video, "codec_name") ?? "unknown", streams.Any(x => Text(x, "codec_type") == "audio"), notes)
         {
+            IsPicture = picture,
+            SeeksExactly = format.StartsWith("mov,", StringComparison.Ordinal) || format.StartsWith("matroska", StringComparison.Ordinal),
             HighDefinitionUntagged = untagged,
             Start = TimeSpan.FromSeconds(root.TryGetProperty("format", out var g) && Number(g, "start_time") is { } start && Math.Abs(start) < 1e6 ? start : 0),
         };

@@ -24,15 +24,15 @@ public static class SceneCuts
         var cuts = new List<TimeSpan>();
         var select = string.Create(CultureInfo.InvariantCulture, $"scale=160:90:flags=fast_bilinear,select='eq(n\\,0)+gt(scene\\,{Threshold})',showinfo=checksum=0");
         await using var child = FfmpegChild.Start(
-            "ffmpeg", ["-loglevel", "info", "-nostats", "-copyts", .. FfmpegChild.SafeInput(file.Path), "-map", "0:v:0", "-fps_mode", "passthrough", "-vf", select, "-f", "null", "pipe:1"],
-            TimeSpan.FromSeconds(60 + file.Duration.TotalSeconds * 20), line =>
+            "ffmpeg", ["-loglevel", "info", "-nostats", "-copyts", .. FfmpegChild.SafeInput(file.Path), "-map", "0:V:0", "-fps_mode", "passthrough", "-vf", select, "-f", "null", "pipe:1"],
+            FileSource.ProcessorTime(file), line =>
             {
                 if (times.Read(line) is { } at && (cuts.Count == 0 || at > cuts[^1]))
                     cuts.Add(at);
-            });
+            }, background: true);
         await child.Output.CopyToAsync(Stream.Null, cancel).ConfigureAwait(false);
         if (await child.WaitAsync(cancel).ConfigureAwait(false) != 0 || cuts.Count == 0)
-            throw new MediaFileException($"{Path.GetFileName(file.Path)} cannot be decoded: {await child.ComplaintAsync().ConfigureAwait(false)}.");
+            throw await child.FailureAsync($"{Path.GetFileName(file.Path)} cannot be decoded").ConfigureAwait(false);
         return [.. cuts];
     }
 }

@@ -18,6 +18,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
 
     private ImmutableArray<ClipLane> _lanes = [];
     private MediaFile? _file;
+    private (int Width, int Height) _size;
     private long _resumed;
     private long _began;
     private volatile string _note = "Reads the file.";
@@ -30,30 +31,33 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
             var lanes = _lanes;
             var made = lanes.IsDefaultOrEmpty ? 0 : lanes.Sum(l => l.FramesDone);
             var done = _resumed + made;
-            var total = Math.Max(_file?.Frames ?? 0, done);
+            var expected = Expected;
+            var total = Math.Max(expected, done);
             var seconds = made > 0 ? time.GetElapsedTime(_began).TotalSeconds : 0;
             var fps = seconds > 0 ? made / seconds : 0;
             var real = _file?.FrameRate > 0 ? fps / _file.FrameRate : 0;
-            TimeSpan? left = fps > 0 && _file?.Frames > 0 ? TimeSpan.FromSeconds(Math.Min((total - done) / fps, 1e6)) : null;
-            return new ClipFileProgress(done, _file?.Frames > 0 ? total : 0, fps, real, left, _note);
+            TimeSpan? left = fps > 0 && expected > 0 ? TimeSpan.FromSeconds(Math.Min((total - done) / fps, 1e6)) : null;
+            return new ClipFileProgress(done, expected > 0 ? total : 0, fps, real, left, _note);
         }
     }
 
     /// <summary>
     /// Renders. When <paramref name="stop"/> fires, what is on its way is finished, the parts are joined to a playable file and the
-    /// work folder stays; when <paramref name="cancel"/> fires, nothing is left.
+    /// work folder stays; when <paramref name="cancel"/> fires, nothing is left but what the settings keep. A failure leaves what was finished
+    /// before it.
     /// </summary>
     /// <exception cref="MediaFileException">The input cannot be read, is over a limit, or ffmpeg failed; the message is for the user.</exception>
     /// <exception cref="ModelStepException">The network failed.</exception>
     public async Task<ClipFileResult> RunAsync(CancellationToken stop, CancellationToken cancel)
     {
         var began = time.GetTimestamp();
+        FileJoin.CheckOutput(settings.Output, settings.Format);
         var file = _file = await MediaFile.OpenAsync(settings.Input, cancel).ConfigureAwait(false);
-        if (file.Duration > settings.MaxLength)
-            throw new MediaFileException($"{Path.GetFileName(settings.Input)} is {file.Duration.TotalSeconds:0} s long; at most {settings.MaxLength.TotalSeconds:0} s are taken. Cut it first.");
+        if (Trimmed(file) > settings.MaxLength)
+            throw new MediaFileException($"{Path.GetFileName(settings.Input)} is {Trimmed(file).TotalSeconds:0} s long; at most {settings.MaxLength.TotalSeconds:0} s are taken. Cut it first.");
         var (wide, high) = settings.Size.Width > 0 ? settings.Size : (file.Width, file.Height);
         var size = settings.Model.Info.Sizes.Nearest(wide, high);
-        size = (size.Width + (size.Width & 1), size.Height + (size.Height & 1));
+        size = _size = (size.Width + (size.Width & 1), size.Height + (size.Height & 1));
         var cues = settings.Recorded.IsDefaultOrEmpty ? settings.Prompts.Resolve(settings.Model, settings.Strength, settings.Transition) : settings.Recorded;
         var notes = new List<string>(file.Notes);
         var work = await OpenWorkAsync(file, size, cues, notes, cancel).ConfigureAwait(false);
@@ -63,22 +67,27 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
             _note = "Renders.";
             _began = time.GetTimestamp();
             await RenderAsync(work, file, size, cues, stop, cancel).ConfigureAwait(false);
-            return await JoinAsync(work, file, size, notes, began, cancel).ConfigureAwait(false);
+            return await JoinAsync(work, file, notes, began, cancel).ConfigureAwait(false);
         }
-        catch (Exception error) when (error is not IOException)
+        catch
         {
-            // A full disk or a killed process can be mended and gone on from; a bad input or a cancelled job cannot.
-            if (!settings.KeepWork)
+            // Whatever went wrong may be mended and gone on from, if there is anything to go on from.
+            if (!settings.KeepWork && ((cancel.IsCancellationRequested && !settings.KeepCancelled) || work.State.Lanes.All(l => l.Parts.Count == 0)))
                 work.Delete();
             throw;
         }
     }
 
+    private TimeSpan Trimmed(MediaFile file) => file.Duration <= TimeSpan.Zero ? TimeSpan.Zero
+        : (file.Duration < settings.Trim.End ? file.Duration : settings.Trim.End) - settings.Trim.Start;
+
+    private long Expected => _file is not { } file ? 0 : settings.Trim == (TimeSpan.Zero, TimeSpan.MaxValue) ? file.Frames : (long)Math.Round(Math.Max(0, Trimmed(file).TotalSeconds) * file.FrameRate);
+
     private async Task<ClipWork> OpenWorkAsync(MediaFile file, (int Width, int Height) size, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, List<string> notes, CancellationToken cancel)
     {
         var model = settings.Model.Info;
         var fingerprint = ClipWork.Fingerprint(settings.Input, string.Create(CultureInfo.InvariantCulture,
-            $"2|{model.Id}|{model.Version}|{size}|{settings.Format}|{settings.Segments}|{string.Join(';', cues.Select(c => $"{c.At.Ticks} {c.Prompt.Strength} {c.Prompt.Transition.Ticks} {c.Prompt.Text}"))}|{string.Join(',', settings.Resets.Order())}|{settings.Trim}"));
+            $"3|{model.Id}|{model.Version}|{size}|{settings.Format}|{settings.Segments}|{string.Join(';', cues.Select(c => $"{c.At.Ticks} {c.Prompt.Strength} {c.Prompt.Transition.Ticks} {c.Prompt.Text}"))}|{string.Join(',', settings.Resets.Order())}|{settings.Trim}"));
         if (settings.Resume && ClipWork.Find(settings.WorkPath, fingerprint) is { } found)
             return found;
         var lanes = settings.Segments ? await ScenesAsync(file, cues, notes, cancel).ConfigureAwait(false) : (Origin: TimeSpan.Zero, [new ClipLaneState()]);
@@ -87,6 +96,11 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
 
     private async Task<(TimeSpan Origin, IReadOnlyList<ClipLaneState> Lanes)> ScenesAsync(MediaFile file, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, List<string> notes, CancellationToken cancel)
     {
+        if (!file.SeeksExactly)
+        {
+            notes.Add("The clip was rendered in one piece: in this container no scene can be found exactly. MP4, MOV, Matroska and WebM can be divided.");
+            return (TimeSpan.Zero, [new ClipLaneState()]);
+        }
         _note = "Looks for scene cuts.";
         var cuts = await SceneCuts.FindAsync(file, cancel).ConfigureAwait(false);
         var origin = cuts[0];
@@ -122,9 +136,10 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         }).ConfigureAwait(false);
     }
 
-    private async Task<ClipFileResult> JoinAsync(ClipWork work, MediaFile file, (int Width, int Height) size, List<string> notes, long began, CancellationToken cancel)
+    private async Task<ClipFileResult> JoinAsync(ClipWork work, MediaFile file, List<string> notes, long began, CancellationToken cancel)
     {
         _note = "Joins the parts.";
+        await Task.Run(() => settings.BeforeStep?.Invoke(cancel), cancel).ConfigureAwait(false);
         var state = work.State;
         var complete = state.Lanes.All(l => l.Ended);
         var usable = state.Lanes.Take(state.Lanes.TakeWhile(l => l.Ended).Count() + 1).ToArray();
@@ -135,10 +150,12 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         var last = TimeSpan.FromTicks(usable.Last(l => l.Parts.Count > 0).LastTicks);
         var end = EndOf(file, frames, last, complete, notes);
         // A cut lane ends with the last frame before the next lane's first, so parts simply follow each other.
-        await FileJoin.RunAsync(
+        var missing = await FileJoin.RunAsync(
             [.. parts.Select(p => new ClipSegment(work.PathOf(p.File), TimeSpan.FromTicks(p.StartTicks)))], file,
-            TimeSpan.FromTicks(state.OriginTicks) - file.Start + settings.Trim.Start, end, settings.Format, settings.Output, Tags(size), cancel).ConfigureAwait(false);
-        if (complete)
+            TimeSpan.FromTicks(state.OriginTicks) - file.Start + settings.Trim.Start, end, settings.Format, settings.Output, Tags, cancel).ConfigureAwait(false);
+        if (missing is not null)
+            notes.Add(missing);
+        if (complete && !settings.KeepWork)
             work.Delete();
         _note = "Done.";
         var bytes = settings.Format == ClipFormat.Png ? new DirectoryInfo(settings.Output).EnumerateFiles().Sum(f => f.Length) : new FileInfo(settings.Output).Length;
@@ -157,16 +174,20 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         return end;
     }
 
-    private Dictionary<string, string> Tags((int Width, int Height) size)
+    /// <summary>What the file says of itself: its tier, and how it was made.</summary>
+    public IReadOnlyDictionary<string, string> Tags
     {
-        var model = settings.Model.Info;
-        var prompts = settings.Recorded.IsDefaultOrEmpty ? settings.Prompts.ToString() : "from a live session's journal";
-        return new Dictionary<string, string>
+        get
         {
-            ["comment"] = $"{TierWords.Means(Tier.Clip)} Made with TrueLive, model {model.Id} {model.Version} at {size.Width}x{size.Height}.",
-            ["truelive_tier"] = "clip",
-            ["truelive_model"] = $"{model.Id} {model.Version}",
-            ["truelive_prompts"] = prompts.Length <= 4000 ? prompts : prompts[..4000],
-        };
+            var model = settings.Model.Info;
+            var prompts = settings.Recorded.IsDefaultOrEmpty ? settings.Prompts.ToString() : "from a live session's journal";
+            return new Dictionary<string, string>
+            {
+                ["comment"] = $"{TierWords.Means(Tier.Clip)} Made with TrueLive, model {model.Id} {model.Version} at {_size.Width}x{_size.Height}.",
+                ["truelive_tier"] = "clip",
+                ["truelive_model"] = $"{model.Id} {model.Version}",
+                ["truelive_prompts"] = prompts.Length <= 4000 ? prompts : prompts[..4000],
+            };
+        }
     }
 }

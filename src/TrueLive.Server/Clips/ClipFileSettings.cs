@@ -11,6 +11,9 @@ public sealed record ClipFileSettings
     /// <summary>Length of work after which what is finished is put on disk; a process that is killed loses less than twice this.</summary>
     public static readonly TimeSpan DefaultPart = TimeSpan.FromSeconds(4);
 
+    /// <summary>Highest mean frame rate of a clip of the full length.</summary>
+    public const double MostRate = 120;
+
     /// <summary>File to read.</summary>
     public required string Input { get; init; }
 
@@ -44,8 +47,11 @@ public sealed record ClipFileSettings
     /// <summary>Part of the source that is used, on its own timeline from its first frame; the clip's times begin at its start. Not with <see cref="Segments"/>.</summary>
     public (TimeSpan Start, TimeSpan End) Trim { get; init; } = (TimeSpan.Zero, TimeSpan.MaxValue);
 
-    /// <summary>Leave the work folder when the rendering fails or is cancelled: the caller goes on from it or removes it.</summary>
+    /// <summary>Leave the work folder, however the rendering ends: the caller goes on from it or removes it.</summary>
     public bool KeepWork { get; init; }
+
+    /// <summary>Leave what is finished in the work folder also when the rendering is cancelled.</summary>
+    public bool KeepCancelled { get; init; }
 
     /// <summary>Work on the scenes side by side, each with a memory of its own. The frames after a cut then differ slightly.</summary>
     public bool Segments { get; init; }
@@ -65,8 +71,11 @@ public sealed record ClipFileSettings
     /// <summary>See <see cref="DefaultPart"/>.</summary>
     public TimeSpan Part { get; init; } = DefaultPart;
 
-    /// <summary>Longest source taken.</summary>
+    /// <summary>Longest clip made: of a longer source a part may be taken.</summary>
     public TimeSpan MaxLength { get; init; } = MediaFile.MaxDuration;
+
+    /// <summary>Most frames in a clip: a file may say that thousands of them belong to each second.</summary>
+    public long MaxFrames => (long)(MaxLength.TotalSeconds * MostRate);
 
     /// <summary>Bytes that the parts may take on disk.</summary>
     public long MaxBytes { get; init; } = long.MaxValue;
@@ -74,7 +83,8 @@ public sealed record ClipFileSettings
     /// <summary>Called before each step; may block. Null does nothing.</summary>
     public Action<CancellationToken>? BeforeStep { get; init; }
 
-    internal string WorkPath => WorkFolder ?? Path.GetFullPath(Output) + ".truelive-work";
+    /// <summary>Folder in which what is finished lies until the clip is whole.</summary>
+    public string WorkPath => WorkFolder ?? Path.TrimEndingDirectorySeparator(Path.GetFullPath(Output)) + ".truelive-work";
 }
 
 /// <summary>How far a clip has come.</summary>

@@ -16,22 +16,54 @@ internal sealed class ClipFolders(ServerOptions options)
 
     public string Database => Path.Combine(Root, "queue.sqlite");
 
+    private string Work => Path.Combine(Root, "work");
+
+    private string Results => Path.Combine(Root, "results");
+
     public string Uploads => Path.Combine(Root, "uploads");
 
     public string Journals => Path.Combine(Root, "journals");
 
     public string Webhooks => Path.Combine(Root, "webhooks");
 
-    public string WorkOf(string job) => Path.Combine(Root, "work", job);
+    public string WorkOf(string job) => Path.Combine(Work, job);
 
-    public string ResultOf(string job, string ending) => Path.Combine(Root, "results", job, "clip" + ending);
+    /// <summary>Finished parts of a job, in a folder of their own: a fetched source lies beside it.</summary>
+    public string PartsOf(string job) => Path.Combine(WorkOf(job), "parts");
+
+    public string ResultOf(string job, string ending) => Path.Combine(Results, job, "clip" + ending);
 
     public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 
     /// <summary>Ids come from clients: only what <see cref="NewId"/> makes is ever used in a path.</summary>
     public static bool IsId(string? id) => id is { Length: 32 } && id.All(char.IsAsciiHexDigitLower);
 
-    public static long BytesIn(string folder) => Directory.Exists(folder) ? new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length) : 0;
+    /// <summary>Bytes of the files in a folder, some of which may be renamed or go while they are counted.</summary>
+    public static long BytesIn(string folder)
+    {
+        var bytes = 0L;
+        try
+        {
+            foreach (var file in new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories))
+                bytes += LengthOf(file);
+        }
+        catch (DirectoryNotFoundException)
+        {
+        }
+        return bytes;
+
+        static long LengthOf(FileInfo file)
+        {
+            try
+            {
+                return file.Length;
+            }
+            catch (FileNotFoundException)
+            {
+                return 0;
+            }
+        }
+    }
 
     public static void Remove(string folder)
     {
@@ -47,8 +79,11 @@ internal sealed class ClipFolders(ServerOptions options)
     public void RemoveJob(string job)
     {
         Remove(WorkOf(job));
-        Remove(Path.Combine(Root, "results", job));
+        Remove(Path.Combine(Results, job));
     }
+
+    /// <summary>All jobs that have files here.</summary>
+    public IReadOnlyList<string> JobsOnDisk() => [.. new[] { Work, Results }.Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Select(d => Path.GetFileName(d)!).Where(IsId).Distinct()];
 
     /// <summary>Says who a new folder belongs to.</summary>
     public static void Own(string folder, string owner)
@@ -71,7 +106,7 @@ internal sealed class ClipFolders(ServerOptions options)
     }
 
     /// <summary>Bytes on disk that belong to a key, with those that are reserved for what is coming in.</summary>
-    public long UsedBy(string owner) => _reserved.GetValueOrDefault(owner) + new[] { Uploads, Journals, Path.Combine(Root, "results") }
+    public long UsedBy(string owner) => _reserved.GetValueOrDefault(owner) + new[] { Uploads, Journals, Work, Results }
         .Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Where(d => OwnerOf(d) == owner).Sum(BytesIn);
 
     /// <summary>Bytes that a key may still fill.</summary>

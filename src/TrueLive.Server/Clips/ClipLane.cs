@@ -31,10 +31,10 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
         if (lane.Memory is { } memory)
             _session.Restore(new ModelState(settings.Model.Info.Id, settings.Model.Info.Version, size.Width, size.Height, await File.ReadAllBytesAsync(work.PathOf(memory), cancel).ConfigureAwait(false)));
         var stretch = from is { } at ? new FileStretch(at - WarmUp < origin ? origin : at - WarmUp, origin) : null;
-        await using var decoder = FileSource.Open(file, size.Width, size.Height, _pool, stretch, background: true);
-        var source = new Part(decoder, this, lane.UntilTicks is { } until ? TimeSpan.FromTicks(until) : TimeSpan.MaxValue, stop);
-        for (long n = 0; n < lane.Next && await decoder.ReadAsync(cancel).ConfigureAwait(false) is { } done; n++)
-            done.Dispose();
+        await using var decoder = stretch is null
+            ? await FileSource.OpenAtAsync(file, size.Width, size.Height, _pool, settings.Trim.Start, background: true, settings.MaxLength, cancel).ConfigureAwait(false)
+            : FileSource.Open(file, size.Width, size.Height, _pool, stretch, background: true, settings.MaxLength);
+        var source = new Part(decoder, this, lane.Next, lane.UntilTicks is { } until ? TimeSpan.FromTicks(until) : TimeSpan.MaxValue, stop);
         await using var sink = new ClipPartSink(work, index, settings, size.Width, size.Height) { From = from is null ? TimeSpan.Zero : from.Value - origin };
         var (next, since) = (lane.Next, time.GetTimestamp());
         _render = new ClipRender(_session, from is null ? cues : PromptSchedule.BegunAt(cues, from.Value - origin - WarmUp), time)
@@ -58,10 +58,11 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
 
     public void Dispose() => _session.Dispose();
 
-    /// <summary>The lane's own frames of the decoder.</summary>
-    private sealed class Part(FileSource decoder, ClipLane lane, TimeSpan until, CancellationToken stop) : IVideoSource
+    /// <summary>The lane's own frames of the decoder, numbered from the first that belongs to it; those before <paramref name="next"/> are done.</summary>
+    private sealed class Part(FileSource decoder, ClipLane lane, long next, TimeSpan until, CancellationToken stop) : IVideoSource
     {
         private bool _originKnown;
+        private long _number;
 
         public bool Stopped { get; private set; }
 
@@ -72,31 +73,34 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
                 Stopped = true;
                 return null;
             }
-            var frame = await decoder.ReadAsync(cancel).ConfigureAwait(false);
-            while (frame?.Time.Captured < lane.Trim.Start)
+            while (await decoder.ReadAsync(cancel).ConfigureAwait(false) is { } frame)
             {
+                if (!_originKnown && lane.OwnsOrigin && decoder.Origin is { } origin)
+                    lane.Work.SetOrigin(origin);
+                _originKnown = true;
+                var at = frame.Time.Captured - lane.Trim.Start;
+                var (before, after) = (at < TimeSpan.Zero, frame.Time.Captured >= until || frame.Time.Captured >= lane.Trim.End);
+                if (!before && !after && _number++ >= next)
+                {
+                    if (at <= lane.MaxLength && _number <= lane.MaxFrames)
+                    {
+                        frame.Time = frame.Time with { Captured = at, Sequence = _number - 1 };
+                        return frame;
+                    }
+                    frame.Dispose();
+                    throw new MediaFileException(at > lane.MaxLength
+                        ? $"The video is longer than the {lane.MaxLength.TotalSeconds:0} s that are taken. Cut it first."
+                        : $"The video has more than the {lane.MaxFrames} frames that are taken. Cut it, or lower its frame rate first.");
+                }
                 frame.Dispose();
-                frame = await decoder.ReadAsync(cancel).ConfigureAwait(false);
+                if (after)
+                    return null;
             }
-            if (frame is null)
-                return null;
-            if (!_originKnown && lane.OwnsOrigin && decoder.FirstFrame is { } first)
-                lane.SetOrigin(first);
-            _originKnown = true;
-            if (frame.Time.Captured > lane.MaxLength)
-            {
-                frame.Dispose();
-                throw new MediaFileException($"The video is longer than the {lane.MaxLength.TotalSeconds:0} s that are taken. Cut it first.");
-            }
-            if (frame.Time.Captured < until && frame.Time.Captured < lane.Trim.End)
-            {
-                frame.Time = frame.Time with { Captured = frame.Time.Captured - lane.Trim.Start };
-                return frame;
-            }
-            frame.Dispose();
             return null;
         }
     }
+
+    private ClipWork Work => work;
 
     private bool OwnsOrigin => index == 0 && work.State.Lanes[0].FromTicks is null;
 
@@ -104,6 +108,5 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
 
     private TimeSpan MaxLength => settings.MaxLength;
 
-    // Without a seek ffmpeg counts from the start of the container, not from zero.
-    private void SetOrigin(TimeSpan first) => work.SetOrigin(first + file.Start);
+    private long MaxFrames => settings.MaxFrames;
 }

@@ -17,6 +17,8 @@ internal sealed class ClipOrders(
         if (new[] { body.Upload, body.Url, body.Journal }.Count(s => !string.IsNullOrEmpty(s)) != 1)
             throw Wrong("Name one source: upload, url or journal.");
         var model = models.Find(body.Model) ?? throw Wrong($"There is no model '{body.Model}'. This server has: {string.Join(", ", models.All.Select(m => m.Info.Id))}.");
+        if (body.Seed is not null)
+            throw Wrong($"{model.Info.Title} has no randomness, so seed would change nothing. Leave it out.");
         if (!PromptSchedule.TryParse(body.Prompts ?? body.Prompt ?? "", out var schedule, out var error))
             throw Wrong(error);
         var strength = body.Strength ?? 1;
@@ -44,17 +46,26 @@ internal sealed class ClipOrders(
         if (folders.LeftFor(owner) <= 0)
             throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge, $"Your uploads, clips and journals fill the {options.ClipDiskMb} MB that you have. Delete some, or wait until they expire.");
         var queue = await desk.QueueAsync(cancel).ConfigureAwait(false);
+        var id = ClipQueue.NewId();
+        var taken = false;
         try
         {
-            var job = await queue.EnqueueAsync(owner, request, cancel).ConfigureAwait(false);
+            // Before the job, so that none can end, or its server die, without anybody who would tell.
             if (!string.IsNullOrEmpty(request.Webhook))
-                webhooks.Expect(job.Id, request.Webhook);
+                webhooks.Expect(id, request.Webhook);
+            var job = await queue.EnqueueAsync(id, owner, request, cancel).ConfigureAwait(false);
+            taken = true;
             desk.Wake();
             return job;
         }
         catch (ClipRefusedException full)
         {
             throw new RequestRefusedException(StatusCodes.Status429TooManyRequests, full.Message);
+        }
+        finally
+        {
+            if (!taken && !string.IsNullOrEmpty(request.Webhook))
+                webhooks.Forget(id);
         }
     }
 

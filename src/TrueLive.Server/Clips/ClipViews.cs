@@ -10,7 +10,7 @@ internal sealed record ClipResultView(string Url, long Bytes, string ContentType
 /// <summary>A clip job as the API, its events and its webhook show it.</summary>
 internal sealed record ClipView(
     string Id, string Tier, string TierMeans, string State, int Position, DateTimeOffset Created, DateTimeOffset? Ended, DateTimeOffset? Expires, int Attempts,
-    long FramesDone, long FramesTotal, double? Fps, double? TimesRealTime, double? SecondsLeft, bool WaitsForLive, string? Note, string? Error,
+    long FramesDone, long FramesTotal, double? Fps, double? TimesRealTime, double? SecondsLeft, bool WaitsForLive, string? Note, IReadOnlyList<string>? Notes, string? Error,
     string? Upload, string? Url, string? Journal, string Name, string Model, string Size, string Format, string Prompts, float Strength, double TransitionMs,
     string EventsUrl, ClipResultView? Result);
 
@@ -22,7 +22,7 @@ internal sealed record UploadListView(IReadOnlyList<UploadView> Uploads);
 
 /// <summary>Body of <c>POST /v1/clips</c>; null takes the default.</summary>
 internal sealed record CreateClipBody(
-    string? Upload, string? Url, string? Journal, string? Prompt, string? Prompts, float? Strength, double? TransitionMs, string? Model, string? Size, string? Format, string? Webhook);
+    string? Upload, string? Url, string? Journal, string? Prompt, string? Prompts, float? Strength, double? TransitionMs, string? Model, string? Size, string? Format, string? Webhook, long? Seed);
 
 /// <summary>Puts rows of the queue and the worker's figures together.</summary>
 internal sealed class ClipViews(ClipDesk desk, ClipWorker worker, LivePrecedence live, SignedLinks links)
@@ -38,7 +38,7 @@ internal sealed class ClipViews(ClipDesk desk, ClipWorker worker, LivePrecedence
             job.Id, TierWords.Name(Tier.Clip), TierWords.Means(Tier.Clip), job.State.ToString().ToLowerInvariant(), position, job.Created, job.Ended, job.Expires, job.Attempts,
             here?.FramesDone ?? job.FramesDone, here?.FramesTotal ?? job.FramesTotal,
             here is null ? null : Math.Round(here.Fps, 1), here is { TimesRealTime: > 0 } ? Math.Round(here.TimesRealTime, 2) : null, here?.Left is { } left ? Math.Round(left.TotalSeconds, 1) : null,
-            here is not null && live.Waiting, here?.Note ?? job.Note, job.Error, r.Source.Length > 0 ? r.Source : null, r.Url, r.Journal, r.Name, r.Model,
+            here is not null && live.ClipsWaitForLive, here is null ? job.Note : live.WhyClipsWait ?? here.Note, job.Notes, job.Error, r.Source.Length > 0 ? r.Source : null, r.Url, r.Journal, r.Name, r.Model,
             r.Width > 0 ? $"{r.Width}x{r.Height}" : "source", r.Format, r.Prompts, r.Strength, r.TransitionMs, links.Sign($"/v1/clips/{job.Id}/events"),
             job.State == ClipJobState.Done ? new ClipResultView(links.Sign($"/v1/clips/{job.Id}/result"), job.ResultBytes, type) : null);
     }

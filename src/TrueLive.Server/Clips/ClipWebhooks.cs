@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -18,6 +19,14 @@ internal sealed partial class ClipWebhooks(
 {
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
     private static readonly int[] RetrySeconds = [1, 5, 25, 125];
+
+    // A host that answers slowly holds one of these, and no round waits for it.
+    private const int AtOnce = 16;
+
+    // A job's row comes a moment after its webhook is written down.
+    private static readonly TimeSpan RowTime = TimeSpan.FromMinutes(1);
+
+    private readonly ConcurrentDictionary<string, Task> _telling = new();
     private readonly OutboundHosts _hosts = new(options.WebhookHosts, "webhook_hosts");
 
     /// <summary>Why an address may not be told; null when it may.</summary>
@@ -29,6 +38,9 @@ internal sealed partial class ClipWebhooks(
         Directory.CreateDirectory(folders.Webhooks);
         Write(job, address, 0, time.GetUtcNow());
     }
+
+    /// <summary>Forgets a job that was not taken.</summary>
+    public void Forget(string job) => File.Delete(Path.Combine(folders.Webhooks, job));
 
     /// <summary>HMAC-SHA256 over <c>timestamp.body</c>, as the header carries it.</summary>
     public static string Sign(string secret, long timestamp, ReadOnlySpan<byte> body)
@@ -52,36 +64,64 @@ internal sealed partial class ClipWebhooks(
         {
             while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
             {
-                if (Directory.Exists(folders.Webhooks))
-                    await Task.WhenAll(Directory.EnumerateFiles(folders.Webhooks).Where(f => ClipFolders.IsId(Path.GetFileName(f))).Take(16).Select(f => TryAsync(Path.GetFileName(f), stoppingToken))).ConfigureAwait(false);
+                if (!Directory.Exists(folders.Webhooks))
+                    continue;
+                foreach (var job in Directory.EnumerateFiles(folders.Webhooks).Select(f => Path.GetFileName(f)).Where(ClipFolders.IsId).ToArray())
+                    await TryAsync(job, stoppingToken).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException)
         {
         }
+        await Task.WhenAll(_telling.Values).ConfigureAwait(false);
     }
 
+    // Only what is due, and whose job has ended, takes one of the places.
     private async Task TryAsync(string job, CancellationToken cancel)
     {
+        if (_telling.Count >= AtOnce || _telling.ContainsKey(job))
+            return;
+        var path = Path.Combine(folders.Webhooks, job);
         try
         {
-            if ((await File.ReadAllTextAsync(Path.Combine(folders.Webhooks, job), cancel).ConfigureAwait(false)).Split('\n') is not [var address, var tries, var next]
-                || DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(next, CultureInfo.InvariantCulture)) > time.GetUtcNow())
+            if ((await File.ReadAllTextAsync(path, cancel).ConfigureAwait(false)).Split('\n') is not [var address, var tries, var next]
+                || DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(next, CultureInfo.InvariantCulture)) is var due && due > time.GetUtcNow())
                 return;
             var row = await (await desk.QueueAsync(cancel).ConfigureAwait(false)).FindAsync(job, cancel).ConfigureAwait(false);
             if (row is { State: ClipJobState.Queued or ClipJobState.Running })
                 return;
-            var attempt = int.Parse(tries, CultureInfo.InvariantCulture);
-            if (row is null || await TellAsync(row, address, cancel).ConfigureAwait(false))
-                File.Delete(Path.Combine(folders.Webhooks, job));
-            else if (attempt < RetrySeconds.Length)
-                Write(job, address, attempt + 1, time.GetUtcNow().AddSeconds(RetrySeconds[attempt]));
-            else
-                File.Delete(Path.Combine(folders.Webhooks, job));
+            if (row is not null)
+                _telling[job] = TellAndForgetAsync(row, address, int.Parse(tries, CultureInfo.InvariantCulture), cancel);
+            else if (time.GetUtcNow() - due > RowTime)
+                File.Delete(path);
         }
         catch (Exception error) when (error is System.Data.Common.DbException or IOException or FormatException or RequestRefusedException)
         {
             LogFailed(job, error.Message);
+        }
+    }
+
+    private async Task TellAndForgetAsync(ClipJob job, string address, int attempt, CancellationToken cancel)
+    {
+        // Away from the round that began it, which enters it among those that run.
+        await Task.Yield();
+        try
+        {
+            if (!await TellAsync(job, address, cancel).ConfigureAwait(false) && attempt < RetrySeconds.Length)
+                Write(job.Id, address, attempt + 1, time.GetUtcNow().AddSeconds(RetrySeconds[attempt]));
+            else
+                Forget(job.Id);
+        }
+        catch (OperationCanceledException)
+        {
+        }
+        catch (Exception error) when (error is System.Data.Common.DbException or IOException or RequestRefusedException)
+        {
+            LogFailed(job.Id, error.Message);
+        }
+        finally
+        {
+            _telling.TryRemove(job.Id, out _);
         }
     }
 

@@ -63,7 +63,7 @@ internal sealed class ClipWork
     }
 
     /// <summary>Bytes of all parts on disk.</summary>
-    public long Bytes => Directory.Exists(_folder) ? new DirectoryInfo(_folder).EnumerateFiles().Sum(f => f.Length) : 0;
+    public long Bytes => ClipFolders.BytesIn(_folder);
 
     /// <summary>Full path of a file in the folder.</summary>
     public string PathOf(string name) => Path.Combine(_folder, name);

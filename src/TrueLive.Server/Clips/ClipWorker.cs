@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.IO.Compression;
 using TrueLive.Clips;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Models;
@@ -22,6 +21,7 @@ internal sealed partial class ClipWorker(
     private static readonly TimeSpan Cleaning = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<string, (ClipFileRender? Render, CancellationTokenSource Cancel)> _running = new();
+    private volatile ClipJob? _unreachable;
 
     /// <summary>Clips in work in this process.</summary>
     public int Running => _running.Count;
@@ -30,10 +30,12 @@ internal sealed partial class ClipWorker(
     public ClipFileProgress? ProgressOf(string job) => _running.TryGetValue(job, out var running) ? running.Render?.Progress : null;
 
     /// <summary>Stops at once a job that was cancelled, if this process works on it.</summary>
-    public void Stop(string job)
+    public bool Stop(string job)
     {
-        if (_running.TryGetValue(job, out var running))
-            running.Cancel.Cancel();
+        if (!_running.TryGetValue(job, out var running))
+            return false;
+        running.Cancel.Cancel();
+        return true;
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -53,6 +55,12 @@ internal sealed partial class ClipWorker(
                     if (desk.InUse)
                     {
                         var queue = await desk.QueueAsync(stoppingToken).ConfigureAwait(false);
+                        if (_unreachable is { } lost)
+                        {
+                            // It did not fail: its database was away. If nobody has taken it by now, this attempt does not count.
+                            await queue.ReleaseAsync(lost, counts: false, stoppingToken).ConfigureAwait(false);
+                            _unreachable = null;
+                        }
                         if (cleaned is null || time.GetElapsedTime(cleaned.Value) > Cleaning)
                         {
                             await CleanAsync(queue, stoppingToken).ConfigureAwait(false);
@@ -86,7 +94,7 @@ internal sealed partial class ClipWorker(
         try
         {
             var result = await RenderAsync(job, cancel).ConfigureAwait(false);
-            if (await queue.CompleteAsync(job, result.Frames, result.Bytes, CancellationToken.None).ConfigureAwait(false))
+            if (await queue.CompleteAsync(job, result.Frames, result.Bytes, result.Notes, CancellationToken.None).ConfigureAwait(false))
             {
                 ClipFolders.Remove(folders.WorkOf(job.Id));
                 LogDone(job.Id, result.Frames, result.Elapsed.TotalSeconds);
@@ -96,9 +104,15 @@ internal sealed partial class ClipWorker(
                 await RemoveUnlessOpenAsync(queue, job).ConfigureAwait(false);
             }
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        // A service manager that stops the server tells its children to end too, so whatever a job dies of by then is no fault of the job.
+        catch (Exception error) when (stopping.IsCancellationRequested && error is not System.Data.Common.DbException)
         {
-            await queue.ReleaseAsync(job, CancellationToken.None).ConfigureAwait(false);
+            await queue.ReleaseAsync(job, counts: false, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (MediaInterruptedException told)
+        {
+            LogInterrupted(job.Id, told.Message);
+            await queue.ReleaseAsync(job, counts: true, CancellationToken.None).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -135,6 +149,8 @@ internal sealed partial class ClipWorker(
         var format = ClipFormats.Find(r.Format, "") ?? ClipFormat.Mp4;
         var output = folders.ResultOf(job.Id, format == ClipFormat.Png ? "" : ClipFormats.Of(format).Ending);
         ClipFolders.Own(Path.GetDirectoryName(output)!, job.Owner);
+        ClipFolders.Own(folders.WorkOf(job.Id), job.Owner);
+        var parts = folders.PartsOf(job.Id);
         var render = new ClipFileRender(
             new ClipFileSettings
             {
@@ -149,25 +165,21 @@ internal sealed partial class ClipWorker(
                 Recorded = source.Recorded,
                 Resets = source.Resets,
                 Trim = (TimeSpan.FromSeconds(r.TrimStart), r.TrimEnd > 0 ? TimeSpan.FromSeconds(r.TrimEnd) : TimeSpan.MaxValue),
-                WorkFolder = Path.Combine(folders.WorkOf(job.Id), "parts"),
+                WorkFolder = parts,
                 Resume = true,
                 KeepWork = true,
                 MaxLength = TimeSpan.FromSeconds(options.ClipSeconds),
-                MaxBytes = Math.Max(1 << 20, folders.LeftFor(job.Owner)),
+                // The parts lie beside the result that is made of them until it is whole.
+                MaxBytes = Math.Max(1 << 20, (folders.LeftFor(job.Owner) + ClipFolders.BytesIn(parts)) / 2),
                 BeforeStep = live.Wait,
             }, time);
         _running[job.Id] = (render, cancel);
         var result = await render.RunAsync(CancellationToken.None, cancel.Token).ConfigureAwait(false);
-        return format == ClipFormat.Png ? await ZipAsync(job.Id, output, result, cancel.Token).ConfigureAwait(false) : result;
-    }
-
-    private async Task<ClipFileResult> ZipAsync(string job, string pictures, ClipFileResult result, CancellationToken cancel)
-    {
-        var zip = folders.ResultOf(job, ".zip");
-        File.Delete(zip);
-        await ZipFile.CreateFromDirectoryAsync(pictures, zip, CompressionLevel.NoCompression, includeBaseDirectory: false, cancel).ConfigureAwait(false);
-        ClipFolders.Remove(pictures);
-        return result with { Bytes = new FileInfo(zip).Length };
+        if (format == ClipFormat.Png)
+            result = result with { Bytes = await Task.Run(() => PictureZip.Pack(output, folders.ResultOf(job.Id, ".zip"), render.Tags, live.Wait, cancel.Token), cancel.Token).ConfigureAwait(false) };
+        if (folders.LeftFor(job.Owner) + ClipFolders.BytesIn(folders.WorkOf(job.Id)) < 0)
+            throw new MediaFileException($"The clip is larger ({result.Bytes >> 20} MB) than what is left of the {options.ClipDiskMb} MB that you have. Choose a smaller size or a shorter part.");
+        return result;
     }
 
     private async Task RenewAsync(ClipQueue queue, ClipJob job, CancellationTokenSource cancel)
@@ -178,8 +190,7 @@ internal sealed partial class ClipWorker(
             while (await timer.WaitForNextTickAsync(cancel.Token).ConfigureAwait(false))
             {
                 var p = ProgressOf(job.Id);
-                var note = live.Waiting ? "Waits: a live session has the cores." : p?.Note;
-                if (!await queue.RenewAsync(job, p?.FramesDone ?? 0, p?.FramesTotal ?? 0, note, cancel.Token).ConfigureAwait(false))
+                if (!await queue.RenewAsync(job, p?.FramesDone ?? 0, p?.FramesTotal ?? 0, live.WhyClipsWait ?? p?.Note, cancel.Token).ConfigureAwait(false))
                     await cancel.CancelAsync().ConfigureAwait(false);
             }
         }
@@ -190,20 +201,35 @@ internal sealed partial class ClipWorker(
         {
             // Without a lease that can be renewed another worker may take the job: stop before that.
             LogQueue(error.Message);
+            _unreachable = job;
             await cancel.CancelAsync().ConfigureAwait(false);
         }
     }
 
     private async Task CleanAsync(ClipQueue queue, CancellationToken cancel)
     {
-        foreach (var id in await queue.ExpireAsync(cancel).ConfigureAwait(false))
-            folders.RemoveJob(id);
+        await queue.ExpireAsync(cancel).ConfigureAwait(false);
+        // What a job left is found by looking, so that a server that died between its row and its files, or a worker that never came back, leaves
+        // nothing for ever.
+        foreach (var id in folders.JobsOnDisk())
+        {
+            var job = _running.ContainsKey(id) ? null : await queue.FindAsync(id, cancel).ConfigureAwait(false);
+            if (_running.ContainsKey(id))
+                continue;
+            if (job is null or { State: ClipJobState.Failed or ClipJobState.Cancelled })
+                folders.RemoveJob(id);
+            else if (job.State == ClipJobState.Done)
+                ClipFolders.Remove(folders.WorkOf(id));
+        }
         uploads.Expire();
         journals.Expire();
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Clip {Job}: done, {Frames} frames in {Seconds:0.0} s.")]
     private partial void LogDone(string job, long frames, double seconds);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Clip {Job} was interrupted and goes on later: {Why}")]
+    private partial void LogInterrupted(string job, string why);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Clip {Job} failed: {Error}")]
     private partial void LogFailed(string job, string error);

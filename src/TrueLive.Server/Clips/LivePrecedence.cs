@@ -14,10 +14,14 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
     // Looked at again this often while waiting, and never while working.
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
-    private int _waiting;
+    private int _clipsWaiting;
 
-    /// <summary>Clip work stands still at this moment.</summary>
-    public bool Waiting => Volatile.Read(ref _waiting) > 0;
+    /// <summary>Why clips stand still at this moment, in words; null when they do not.</summary>
+    public string? WhyClipsWait => Volatile.Read(ref _clipsWaiting) == 0 ? null
+        : LiveHasCores ? "Waits: a live session has the cores." : InteractiveBusy() ? "Waits: an interactive clip is being computed." : null;
+
+    /// <summary>Clips stand still at this moment, and a live session is why.</summary>
+    public bool ClipsWaitForLive => Volatile.Read(ref _clipsWaiting) > 0 && LiveHasCores;
 
     /// <summary>Tier 2 goes before tier 1: somebody looks at it.</summary>
     public Func<bool> InteractiveBusy { get; set; } = () => false;
@@ -26,7 +30,20 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
     public bool LiveHasCores => MustWaitFor(models.StepThreads + 1);
 
     /// <summary>Blocks clip work while live sessions need the cores, or while an interactive clip is computed.</summary>
-    public void Wait(CancellationToken cancel) => Wait(() => LiveHasCores || InteractiveBusy(), cancel);
+    public void Wait(CancellationToken cancel)
+    {
+        if (!LiveHasCores && !InteractiveBusy())
+            return;
+        Interlocked.Increment(ref _clipsWaiting);
+        try
+        {
+            Wait(() => LiveHasCores || InteractiveBusy(), cancel);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _clipsWaiting);
+        }
+    }
 
     /// <summary>Blocks interactive work while live sessions need the cores. The coarse pass runs beside the full one, so it needs those of two steps.</summary>
     public void WaitForLive(RevisionPass pass, CancellationToken cancel) => Wait(() => MustWaitFor((pass == RevisionPass.Coarse ? 2 : 1) * models.StepThreads + 1), cancel);
@@ -34,22 +51,12 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
     private bool MustWaitFor(int needed) =>
         MustWait([.. sessions.Seats.Where(s => s.Session.State == SessionState.Live).Select(s => s.Share)], admission.Cores, needed);
 
-    private void Wait(Func<bool> needed, CancellationToken cancel)
+    private static void Wait(Func<bool> needed, CancellationToken cancel)
     {
-        if (!needed())
-            return;
-        Interlocked.Increment(ref _waiting);
-        try
+        while (needed())
         {
-            while (needed())
-            {
-                cancel.WaitHandle.WaitOne(Look);
-                cancel.ThrowIfCancellationRequested();
-            }
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _waiting);
+            cancel.WaitHandle.WaitOne(Look);
+            cancel.ThrowIfCancellationRequested();
         }
     }
 

@@ -127,7 +127,11 @@ internal static class ClipEndpoints
             return NoSuch("clip");
         var queue = await desk.QueueAsync(http.RequestAborted).ConfigureAwait(false);
         if (await queue.CancelAsync(id, CancellationToken.None).ConfigureAwait(false))
-            worker.Stop(id);
+        {
+            // One that waits may have been in work before; nobody else would remove what it left.
+            if (!worker.Stop(id) && job.State == ClipJobState.Queued)
+                folders.RemoveJob(id);
+        }
         else if (await queue.RemoveAsync(id, CancellationToken.None).ConfigureAwait(false))
             folders.RemoveJob(id);
         return Results.Ok(await views.OfAsync(await queue.FindAsync(id, CancellationToken.None).ConfigureAwait(false) ?? job, CancellationToken.None).ConfigureAwait(false));

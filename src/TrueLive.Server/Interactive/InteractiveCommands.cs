@@ -100,6 +100,8 @@ internal sealed class InteractiveCommands(
     {
         var from = parent is > 0 ? Find(seat, parent) : seat.Clip.Revisions.LastOrDefault();
         var b = from?.Tweak ?? new ClipTweak("", 1, TimeSpan.Zero, seat.Duration, TimeSpan.Zero);
+        if (c.Seed is not null)
+            throw new ArgumentException("No model of this server has randomness, so seed would change nothing. Leave it out.");
         if (c.Name?.Length > MaxName)
             throw new ArgumentException($"The name is longer than {MaxName} characters.");
         var tweak = new ClipTweak(

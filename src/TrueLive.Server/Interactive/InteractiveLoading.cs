@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Frames;
+using TrueLive.Core.Tiers;
 using TrueLive.Media.Codecs;
 using TrueLive.Media.Files;
 using TrueLive.Server.Clips;
@@ -32,7 +33,7 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
         var pool = new FramePool("still");
         var scale = Math.Min(1, StillSide / (double)Math.Max(file.Width, file.Height));
         var (width, height) = ((int)(file.Width * scale) & ~1, (int)(file.Height * scale) & ~1);
-        await using var source = FileSource.Open(file, Math.Max(2, width), Math.Max(2, height), pool);
+        await using var source = FileSource.Open(file, Math.Max(2, width), Math.Max(2, height), pool, background: true);
         using var frame = await source.ReadAsync(cancel).ConfigureAwait(false) ?? throw new MediaFileException($"{still.Name} holds no picture.");
         var count = (int)Math.Round(seconds * StillRate);
         return await WriteAsync(owner, "still.mkv", Enumerable.Range(0, count).Select(i => (frame, TimeSpan.FromSeconds(i / (double)StillRate))), frame.Width * frame.Height / 2L * count, cancel).ConfigureAwait(false);
@@ -54,7 +55,8 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
         var frames = ImmutableArray.CreateBuilder<VideoFrame>();
         try
         {
-            await using var source = FileSource.Open(file, size.Width, size.Height, pool);
+            // The processor time that live sessions leave must do, and nothing is decoded that lies far before the part.
+            await using var source = await FileSource.OpenAtAsync(file, size.Width, size.Height, pool, start, background: true, MediaFile.MaxDuration, cancel).ConfigureAwait(false);
             while (await source.ReadAsync(cancel).ConfigureAwait(false) is { } frame)
             {
                 using (frame)
@@ -89,7 +91,7 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
             {
                 using var jpeg = new JpegCodec();
                 var colour = new JpegColour();
-                using var video = new JpegMatroska(File.Create(path));
+                using var video = new JpegMatroska(File.Create(path), TierTags.Of(Tier.Interactive));
                 VideoFrame? shown = null;
                 byte[] coded = [];
                 foreach (var (frame, at) in frames)

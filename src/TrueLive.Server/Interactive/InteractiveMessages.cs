@@ -37,7 +37,7 @@ internal sealed record RevisionView(
 /// <summary>A message from the client; which fields matter depends on <see cref="Type"/>.</summary>
 internal sealed record InteractiveCommand(
     string? Type, string? Id, string? Prompt, string? Prompts, float? Strength, double? TransitionMs, string? Model, TrimView? Trim, double? PlayheadS,
-    long? Parent, long? Revision, string? Name, long? A, long? B, string? Format, string? Size);
+    long? Parent, long? Revision, string? Name, long? A, long? B, string? Format, string? Size, long? Seed = null);
 
 internal sealed record RevisionMessage(string Type, string? Id, RevisionView Revision);
 

@@ -95,7 +95,7 @@ internal sealed class InteractiveShelf : IAsyncDisposable
         if (!string.IsNullOrEmpty(body.Session))
             return await ReplayAsync(owner, body.Session, cancel).ConfigureAwait(false);
         var upload = _uploads.Find(owner, body.Upload) ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such upload. It may have expired.");
-        if (upload.Frames > 1 || upload.DurationS > 0.5)
+        if (upload.Frames != 1 || upload.DurationS > 0.5)
             return upload;
         var seconds = body.StillS ?? 4;
         return seconds is >= 0.5 and <= 10 ? await _loading.HoldAsync(owner, upload, seconds, cancel).ConfigureAwait(false) : throw Wrong("still_s must be within 0.5..10.");

@@ -2,8 +2,10 @@ using System.Text.Json;
 using System.Threading.Channels;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Sessions;
+using TrueLive.Core.Tiers;
 using TrueLive.Media.Codecs;
 using TrueLive.Media.Files;
+using TrueLive.Server.Clips;
 using TrueLive.Server.Transports;
 
 namespace TrueLive.Server.Journals;
@@ -148,7 +150,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
         var colour = new JpegColour();
         try
         {
-            using var video = new JpegMatroska(new FileStream(Path.Combine(_folder, "input.mkv"), FileMode.Create, FileAccess.Write, FileShare.Read, 1 << 16));
+            using var video = new JpegMatroska(new FileStream(Path.Combine(_folder, "input.mkv"), FileMode.Create, FileAccess.Write, FileShare.Read, 1 << 16), TierTags.Of(Tier.Live));
             while (_pictures.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
             {
                 while (_pictures.Reader.TryRead(out var picture))

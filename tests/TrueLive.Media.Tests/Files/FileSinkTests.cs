@@ -82,6 +82,39 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    public async Task Pictures_replace_only_pictures_of_ours()
+    {
+        var source = await files.MakeAsync("src-again.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=0.4", "-pix_fmt", "yuv420p");
+        var (segments, file) = await SegmentsAsync(source, ClipFormat.Png, 6);
+        Task JoinAsync(string output) => FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(0.4), ClipFormat.Png, output, new Dictionary<string, string>(), Cancel);
+        await JoinAsync(files["again"] + "/");
+        await JoinAsync(files["again"] + "/");
+        Assert.Equal(4, Directory.GetFiles(files["again"]).Length);
+
+        var letter = Path.Combine(Directory.CreateDirectory(files["videos"]).FullName, "holiday.mov");
+        await File.WriteAllTextAsync(letter, "dear", Cancel);
+        foreach (var output in new[] { files["videos"], files["videos"] + "/", letter })
+            await Assert.ThrowsAsync<MediaFileException>(() => JoinAsync(output));
+        Assert.Equal("dear", await File.ReadAllTextAsync(letter, Cancel));
+        Assert.Throws<MediaFileException>(() => FileJoin.CheckOutput(files["videos"], ClipFormat.Mp4));
+        Assert.Empty(Directory.GetFileSystemEntries(files.Folder, "*.partial"));
+    }
+
+    [Fact]
+    public async Task A_source_that_is_gone_costs_the_clip_its_sound_and_not_its_pictures()
+    {
+        var source = await files.MakeAsync("gone.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=1", "-f", "lavfi", "-i", "sine=d=1", "-pix_fmt", "yuv420p");
+        var (segments, file) = await SegmentsAsync(source, ClipFormat.Mp4, 6);
+        File.Delete(source);
+        // What the join of a killed process left, or still writes.
+        await File.WriteAllTextAsync(files["silent.mp4.abcd.123.partial"], "old", Cancel);
+        var note = await FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(1), ClipFormat.Mp4, files["silent.mp4"], new Dictionary<string, string>(), Cancel);
+        Assert.Contains("no sound", note, StringComparison.Ordinal);
+        Assert.Equal("h264,10", await files.AskAsync(files["silent.mp4"], "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0"));
+        Assert.Empty(Directory.GetFiles(files.Folder, "silent*.partial"));
+    }
+
+    [Fact]
     public async Task An_unfinished_file_leaves_nothing_behind()
     {
         var path = files["abandoned.mkv"];

@@ -107,6 +107,78 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    public async Task A_recording_that_does_not_say_how_long_it_is_is_measured_and_a_picture_is_a_picture()
+    {
+        // What MediaRecorder gives: WebM written to a stream, which nobody went back in to fill in the length.
+        var path = files["camera.webm"];
+        using (var recorder = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("ffmpeg",
+            ["-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=20:d=3", "-c:v", "libvpx", "-deadline", "realtime", "-f", "webm", "-live", "1", "pipe:1"]) { RedirectStandardOutput = true })!)
+        {
+            await using var file = File.Create(path);
+            await recorder.StandardOutput.BaseStream.CopyToAsync(file, Cancel);
+        }
+        Assert.Equal("N/A", await files.AskAsync(path, "-show_entries", "format=duration", "-of", "csv=p=0"));
+        var film = await MediaFile.OpenAsync(path, Cancel);
+        Assert.Equal((60L, false), (film.Frames, film.IsPicture));
+        Assert.Equal(3, film.Duration.TotalSeconds, 0.1);
+        Assert.Equal(20, film.FrameRate, 0.2);
+
+        var picture = await MediaFile.OpenAsync(await files.MakeAsync("still.png", "-f", "lavfi", "-i", "testsrc2=s=160x96", "-frames:v", "1"), Cancel);
+        Assert.Equal((1L, true, TimeSpan.Zero), (picture.Frames, picture.IsPicture, picture.Duration));
+    }
+
+    [Fact]
+    public async Task A_recording_of_ours_says_how_long_it_is_once_it_is_closed_and_plays_when_it_was_not()
+    {
+        using var jpeg = new Media.Codecs.JpegCodec();
+        var whole = new MemoryStream();
+        var cut = Array.Empty<byte>();
+        using (var video = new JpegMatroska(whole, new Dictionary<string, string> { ["truelive_tier"] = "live" }))
+        {
+            for (var i = 0; i < 20; i++)
+            {
+                using var frame = _pool.Rent(64, 48);
+                frame.Y.Fill((byte)(10 * i));
+                frame.U.Fill(128);
+                frame.V.Fill(128);
+                video.Write(jpeg.Encode(frame, 90), TimeSpan.FromMilliseconds(50 * i), 64, 48);
+            }
+            cut = whole.ToArray();
+        }
+        await File.WriteAllBytesAsync(files["closed.mkv"], whole.ToArray(), Cancel);
+        await File.WriteAllBytesAsync(files["open.mkv"], cut, Cancel);
+        Assert.Equal(1, double.Parse(await files.AskAsync(files["closed.mkv"], "-show_entries", "format=duration", "-of", "csv=p=0"), System.Globalization.CultureInfo.InvariantCulture), 0.001);
+        Assert.Equal("live", await files.AskAsync(files["closed.mkv"], "-show_entries", "format_tags=TRUELIVE_TIER", "-of", "csv=p=0"));
+        foreach (var name in new[] { "closed.mkv", "open.mkv" })
+        {
+            var (file, frames) = await ReadAsync(files[name]);
+            Assert.Equal((20, 1.0), (frames.Count, Math.Round(file.Duration.TotalSeconds, 3)));
+        }
+    }
+
+    [Theory]
+    [InlineData("late.mp4")]
+    [InlineData("late.mkv")]
+    [InlineData("late.ts")]
+    public async Task A_part_far_into_a_film_has_the_same_pictures_and_times_as_when_all_is_read(string name)
+    {
+        var path = await files.MakeAsync(name, "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=9", "-g", "37", "-pix_fmt", "yuv420p");
+        var (file, all) = await ReadAsync(path);
+        var part = new List<(TimeSpan, byte, byte, byte)>();
+        await using (var source = await FileSource.OpenAtAsync(file, file.Width, file.Height, _pool, TimeSpan.FromSeconds(7), false, TimeSpan.Zero, Cancel))
+        {
+            while (await source.ReadAsync(Cancel) is { } frame)
+            {
+                using (frame)
+                    part.Add((frame.Time.Captured, frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2], frame.U[0], frame.V[0]));
+            }
+        }
+        Assert.InRange(part.Count, 20, 40);
+        Assert.Equal(all.TakeLast(20).Select(f => (Math.Round(f.At.TotalMilliseconds), f.Y, f.U, f.V)), part.TakeLast(20).Select(f => (Math.Round(f.Item1.TotalMilliseconds), f.Item2, f.Item3, f.Item4)));
+        Assert.Equal(0, _pool.Rented);
+    }
+
+    [Fact]
     public async Task What_is_not_a_video_is_refused_in_words()
     {
         await File.WriteAllTextAsync(files["text.mp4"], "This is a letter, not a film. " + new string('x', 5000), Cancel);

@@ -160,6 +160,118 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     }
 
     [Fact]
+    public async Task A_part_of_a_long_film_is_taken_and_goes_on_where_it_was_stopped_to_the_same_frames()
+    {
+        var input = await files.MakeAsync("part.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=9", "-g", "40", "-pix_fmt", "yuv420p");
+        using var model = Network();
+        using var stop = new CancellationTokenSource();
+        var steps = 0;
+        var whole = Settings(input, "part-whole", model, "0s ink; 1s oil") with { Trim = (TimeSpan.FromSeconds(6.6), TimeSpan.FromSeconds(8.6)), MaxLength = TimeSpan.FromSeconds(4) };
+        var render = new ClipFileRender(whole, TimeProvider.System);
+        Assert.Equal(30, (await render.RunAsync(CancellationToken.None, Cancel)).Frames);
+        Assert.Equal(30, render.Progress.FramesTotal);
+        var settings = whole with
+        {
+            Output = files["part-resumed"],
+            Part = TimeSpan.FromMilliseconds(1),
+            Resume = true,
+            BeforeStep = _ =>
+            {
+                if (++steps == 5)
+                    stop.Cancel();
+            },
+        };
+        var first = await new ClipFileRender(settings, TimeProvider.System).RunAsync(stop.Token, Cancel);
+        Assert.InRange(first.Frames, 5, 29);
+        var second = await RenderAsync(settings with { BeforeStep = null });
+        Assert.Equal((30, first.Frames, true), (second.Frames, second.Resumed, second.Complete));
+        Assert.Equal(Pictures("part-whole"), Pictures("part-resumed"));
+
+        // Cut by hand it is the same part.
+        await files.MakeAsync("part-cut.mkv", "-i", input, "-vf", "select='between(t,6.59,8.59)',setpts=PTS-6.6/TB", "-c:v", "ffv1");
+        await RenderAsync(Settings(files["part-cut.mkv"], "part-cut", model, "0s ink; 1s oil"));
+        Assert.Equal(Pictures("part-cut"), Pictures("part-whole"));
+    }
+
+    [Fact]
+    public async Task A_film_with_more_pictures_than_its_length_can_hold_is_refused()
+    {
+        var input = await files.MakeAsync("dense.mkv", "-f", "lavfi", "-i", "color=s=64x48:r=500:d=0.8", "-c:v", "ffv1");
+        using var model = new PassthroughModel();
+        var error = await Assert.ThrowsAsync<MediaFileException>(() => RenderAsync(Settings(input, "dense.mp4", model) with { MaxLength = TimeSpan.FromSeconds(1) }));
+        Assert.Contains("more than the 120 frames", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_film_that_was_cut_off_gives_what_is_there_and_says_so()
+    {
+        var bytes = await File.ReadAllBytesAsync(await files.MakeAsync("whole.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=8", "-pix_fmt", "yuv420p"), Cancel);
+        await File.WriteAllBytesAsync(files["cut.mkv"], bytes[..(bytes.Length / 3)], Cancel);
+        using var model = new PassthroughModel();
+        var result = await RenderAsync(Settings(files["cut.mkv"], "from-cut.mp4", model));
+        Assert.InRange(result.Frames, 20, 80);
+        Assert.Contains(result.Notes, n => n.Contains("its pictures end at", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_was_finished_before_a_failure_stays_for_the_next_try()
+    {
+        var input = await files.MakeAsync("fails.mkv", [.. Scene]);
+        using var model = new PassthroughModel();
+        var steps = 0;
+        var settings = Settings(input, "failing", model) with
+        {
+            Part = TimeSpan.FromMilliseconds(1),
+            Resume = true,
+            BeforeStep = _ =>
+            {
+                if (++steps >= 25 && Directory.EnumerateFiles(files["failing.truelive-work"], "part-*.mkv").Any())
+                    throw new ModelStepException("The network failed.");
+            },
+        };
+        await Assert.ThrowsAsync<ModelStepException>(() => RenderAsync(settings));
+        var result = await RenderAsync(settings with { BeforeStep = null });
+        Assert.Equal((30, true), (result.Frames, result.Complete));
+        Assert.InRange(result.Resumed, 1, 29);
+    }
+
+    [Theory]
+    [InlineData("a.mov", "-f|lavfi|-i|testsrc2=s=256x192:r=15:d=1|-pix_fmt|yuv420p")]
+    [InlineData("a.webm", "-f|lavfi|-i|testsrc2=s=256x192:r=15:d=1|-c:v|libvpx|-pix_fmt|yuv420p")]
+    [InlineData("/usr/share/doc/opencv-doc/examples/data/vtest.avi", null)]
+    [InlineData("/usr/share/doc/opencv-doc/examples/data/tree.avi", null)]
+    [InlineData("/usr/share/doc/opencv-doc/examples/data/Megamind.avi", null)]
+    [InlineData("*", null)]
+    public async Task Films_of_other_people_come_out_frame_for_frame(string name, string? make)
+    {
+        var inputs = make is not null ? [await files.MakeAsync(name, make.Split('|'))] : name == "*" ? SharedFilms() : File.Exists(name) ? [name] : Array.Empty<string>();
+        Assert.SkipUnless(inputs.Length > 0, $"{name} is not on this machine.");
+        using var model = new PassthroughModel();
+        foreach (var input in inputs)
+        {
+            // The first two seconds are enough to see every stage; the whole of it is for the bench.
+            var settings = Settings(input, "real.mp4", model) with { Size = (256, 192), Trim = (TimeSpan.Zero, TimeSpan.FromSeconds(2)) };
+            var result = await RenderAsync(settings);
+            Assert.True(result.Complete);
+            var times = await TimesAsync(input, "-read_intervals", "%+3");
+            Assert.Equal(times.Count(t => t < 200), result.Frames);
+            Assert.All(times.Where(t => t < 200).Zip(await TimesAsync(files["real.mp4"])), t => Assert.InRange(t.Second - t.First, -1, 1));
+        }
+    }
+
+    // Beside the repository, where the machine has them.
+    private static string[] SharedFilms()
+    {
+        for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
+        {
+            var folder = Path.Combine(at.FullName, "shared", "data", "video");
+            if (Directory.Exists(folder))
+                return [.. Directory.EnumerateFiles(folder).Where(f => Path.GetExtension(f) is ".mp4" or ".webm" or ".mov" or ".mkv" or ".avi").Order(StringComparer.Ordinal).Take(6)];
+        }
+        return [];
+    }
+
+    [Fact]
     public async Task A_cancelled_rendering_leaves_nothing()
     {
         var input = await files.MakeAsync("cancel.mkv", [.. Scene]);
@@ -186,10 +298,10 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     private string[] Pictures(string folder) =>
         [.. Directory.EnumerateFiles(files[folder], "*.png").Order().Select(f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f))))];
 
-    private async Task<int[]> TimesAsync(string path)
+    private async Task<int[]> TimesAsync(string path, params string[] part)
     {
-        var text = await files.AskAsync(path, "-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0");
-        var times = text.Split('\n').Select(t => t.Trim(',', ' ')).Where(t => t.Length > 0).Select(t => double.Parse(t, System.Globalization.CultureInfo.InvariantCulture)).ToArray();
+        var text = await files.AskAsync(path, [.. part, "-select_streams", "v", "-show_entries", "frame=best_effort_timestamp_time", "-of", "csv=p=0"]);
+        var times = text.Split('\n').Select(t => t.Trim(',', ' ')).Where(t => t.Length > 0 && t != "N/A").Select(t => double.Parse(t, System.Globalization.CultureInfo.InvariantCulture)).ToArray();
         return [.. times.Select(t => (int)Math.Round((t - times[0]) * 100))];
     }
 

@@ -40,6 +40,37 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    public async Task A_webhook_is_told_though_many_others_wait_and_one_host_never_answers()
+    {
+        var heard = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var slow = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var receiver = await ReceiverAsync(async http =>
+        {
+            if (http.Request.Path == "/slow")
+                await slow.Task.WaitAsync(http.RequestAborted);
+            else
+                heard.TrySetResult();
+        });
+        await using var server = await ClipServer.StartAsync(files, o => (o.WebhookHosts, o.WebhookSecret, o.ClipOpen) = (["127.0.0.1"], Secret, 60));
+        var hooks = server.Services.GetRequiredService<ClipWebhooks>();
+        var queue = await server.Services.GetRequiredService<ClipDesk>().QueueAsync(Cancel);
+        async Task EndedAsync(string path)
+        {
+            var id = TrueLive.Clips.ClipQueue.NewId();
+            hooks.Expect(id, Of(receiver) + path);
+            await queue.EnqueueAsync(id, "", new("gone", "", "passthrough", 0, 0, "mp4", 1, null), Cancel);
+            await queue.CancelAsync(id, Cancel);
+        }
+        // Not due for a long while: their jobs have not come yet.
+        for (var i = 0; i < 40; i++)
+            hooks.Expect(TrueLive.Clips.ClipQueue.NewId(), Of(receiver) + "never");
+        await EndedAsync("slow");
+        await EndedAsync("done");
+        await heard.Task.WaitAsync(Cancel);
+        slow.SetResult();
+    }
+
+    [Fact]
     public async Task A_film_is_fetched_from_a_host_that_the_operator_named_and_redirects_are_not_followed()
     {
         await using var server = await ClipServer.StartAsync(files, o => o.ClipUrlHosts = ["127.0.0.1"]);

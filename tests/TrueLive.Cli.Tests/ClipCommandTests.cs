@@ -1,0 +1,169 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace TrueLive.Cli.Tests;
+
+/// <summary><c>truelive clip</c> as a user types it, interrupts it and goes on with it.</summary>
+public sealed class ClipCommandTests : IDisposable
+{
+    private readonly string _home = Directory.CreateTempSubdirectory("truelive-clip-cli-").FullName;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private string this[string name] => Path.Combine(_home, name);
+
+    private async Task<string> FilmAsync(string name, string size, int frames)
+    {
+        var (code, _, error) = await RunAsync("ffmpeg", "-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", $"testsrc2=s={size}:r=30", "-frames:v", $"{frames}", "-pix_fmt", "yuv420p", this[name]);
+        Assert.True(code == 0, error);
+        return this[name];
+    }
+
+    private Process Start(string file, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home };
+        start.Environment["XDG_DATA_HOME"] = _home;
+        return Process.Start(start)!;
+    }
+
+    private async Task<(int Code, string Out, string Error)> RunAsync(string file, params string[] arguments) => await EndAsync(Start(file, arguments));
+
+    private static async Task<(int Code, string Out, string Error)> EndAsync(Process started)
+    {
+        using var process = started;
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(Cancel), process.StandardError.ReadToEndAsync(Cancel));
+        await process.WaitForExitAsync(Cancel);
+        return (process.ExitCode, await output, await error);
+    }
+
+    private static string[] Clip(params string[] arguments) => [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "clip", .. arguments];
+
+    private Task<(int Code, string Out, string Error)> ClipAsync(params string[] arguments) => RunAsync("dotnet", Clip(arguments));
+
+    // As a shell does: the command leads a process group, which a terminal's Ctrl-C reaches as a whole.
+    private Process StartGroup(params string[] arguments) => Start("setsid", ["dotnet", .. Clip(arguments)]);
+
+    private static async Task SignalAsync(string signal, int target)
+    {
+        using var kill = Process.Start("kill", ["-" + signal, "--", target.ToString(CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync(Cancel);
+    }
+
+    private static async Task UntilAsync(Process process, Func<bool> holds)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10), TimeProvider.System);
+        while (!holds())
+        {
+            Assert.False(process.HasExited, "It ended before it could be interrupted.");
+            await timer.WaitForNextTickAsync(Cancel);
+        }
+    }
+
+    private string[] Hashes(string folder) => [.. Directory.EnumerateFiles(this[folder], "*.png").Order(StringComparer.Ordinal).Select(f => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(f))))];
+
+    private async Task<int> FramesAsync(string file)
+    {
+        var (code, text, error) = await RunAsync("ffprobe", "-v", "error", "-count_frames", "-select_streams", "v", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", this[file]);
+        Assert.True(code == 0, error);
+        return int.Parse(text.Trim().TrimEnd(','), CultureInfo.InvariantCulture);
+    }
+
+    [Theory]
+    [InlineData("INT", "out.mp4")]
+    [InlineData("TERM", "out")]
+    public async Task A_signal_to_the_whole_process_group_leaves_what_plays_and_resume_finishes_it(string signal, string output)
+    {
+        await FilmAsync("film.mp4", "384x216", 240);
+        var process = StartGroup("film.mp4", "-o", output, "--prompt", "0s ink; 3s neon", "--threads", "1");
+        await UntilAsync(process, () => Directory.Exists(this[output + ".truelive-work"]) && Directory.GetFiles(this[output + ".truelive-work"], "part-*").Length > 0);
+        await SignalAsync(signal, -process.Id);
+        var stopped = await EndAsync(process);
+        Assert.Equal((130, ""), (stopped.Code, stopped.Error));
+        Assert.Contains("--resume goes on from here", stopped.Out, StringComparison.Ordinal);
+        var pictures = output == "out" ? Hashes("out") : [];
+        Assert.InRange(output == "out" ? pictures.Length : await FramesAsync(output), 1, 239);
+
+        var resumed = await ClipAsync("film.mp4", "-o", output, "--prompt", "0s ink; 3s neon", "--resume");
+        Assert.True(resumed.Code == 0, resumed.Error);
+        Assert.Contains("were there from an earlier run", resumed.Out, StringComparison.Ordinal);
+        Assert.Equal(240, output == "out" ? Hashes("out").Length : await FramesAsync(output));
+        Assert.False(Directory.Exists(this[output + ".truelive-work"]));
+        if (output == "out")
+        {
+            await ClipAsync("film.mp4", "-o", "whole", "--prompt", "0s ink; 3s neon");
+            Assert.Equal(Hashes("whole"), Hashes("out"));
+            Assert.Equal(pictures, Hashes("whole").Take(pictures.Length));
+        }
+    }
+
+    [Fact]
+    public async Task A_run_that_was_killed_goes_on_from_its_last_part_to_the_frames_of_a_run_that_was_not()
+    {
+        await FilmAsync("film.mp4", "512x288", 330);
+        var process = StartGroup("film.mp4", "-o", "killed", "--prompt", "oil", "--threads", "1");
+        string Progress() => File.Exists(this["killed.truelive-work/progress.json"]) ? File.ReadAllText(this["killed.truelive-work/progress.json"]) : "";
+        await UntilAsync(process, () => Progress().Contains("part-", StringComparison.Ordinal));
+        await SignalAsync("KILL", -process.Id);
+        await EndAsync(process);
+        Assert.False(Directory.Exists(this["killed"]));
+
+        var resumed = await ClipAsync("film.mp4", "-o", "killed", "--prompt", "oil", "--resume");
+        Assert.True(resumed.Code == 0, resumed.Error);
+        Assert.Contains("were there from an earlier run", resumed.Out, StringComparison.Ordinal);
+        await ClipAsync("film.mp4", "-o", "whole", "--prompt", "oil");
+        Assert.Equal(330, Hashes("whole").Length);
+        Assert.Equal(Hashes("whole"), Hashes("killed"));
+    }
+
+    [Fact]
+    public async Task Ctrl_c_leaves_nothing_where_that_was_asked()
+    {
+        await FilmAsync("film.mp4", "384x216", 240);
+        var process = StartGroup("film.mp4", "-o", "out.webm", "--on-cancel", "discard", "--threads", "1");
+        await UntilAsync(process, () => Directory.Exists(this["out.webm.truelive-work"]));
+        await SignalAsync("INT", -process.Id);
+        var stopped = await EndAsync(process);
+        Assert.Equal(130, stopped.Code);
+        Assert.Contains("nothing is left", stopped.Error, StringComparison.Ordinal);
+        Assert.Equal(["film.mp4"], Directory.EnumerateFileSystemEntries(_home).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public async Task A_recorded_session_is_rendered_again_and_says_when_its_model_was_another()
+    {
+        Directory.CreateDirectory(this["journal"]);
+        await FilmAsync("journal/input.mkv", "256x192", 20);
+        var view = new { Id = "1", Session = "s", Recording = false, Started = DateTimeOffset.UnixEpoch, Frames = 20, LostFrames = 0, Seconds = 0.667, Bytes = 1, LimitS = 1, LimitBytes = 1, Model = "live-tiny", ModelVersion = "an old one", Size = "256x192", Expires = DateTimeOffset.UnixEpoch };
+        var cues = new[] { new { Frame = 0L, AtTicks = 0L, Text = "ink", Strength = 1f, TransitionMs = 0.0 } };
+        await File.WriteAllTextAsync(this["journal/journal.json"], JsonSerializer.Serialize(new { View = view, Cues = cues, Resets = Array.Empty<long>() }), Cancel);
+        var (code, said, error) = await ClipAsync("--from-journal", "journal", "-o", "again.mp4");
+        Assert.True(code == 0, error);
+        Assert.Contains("20 frames", said, StringComparison.Ordinal);
+        Assert.Contains("an old one", error, StringComparison.Ordinal);
+        Assert.Equal(20, await FramesAsync("again.mp4"));
+    }
+
+    [Theory]
+    [InlineData("has no randomness", "film.mp4", "-o", "out.mp4", "--seed", "7")]
+    [InlineData("holds other things", "film.mp4", "-o", "videos/")]
+    [InlineData("is a folder", "film.mp4", "-o", "videos", "--format", "mp4")]
+    [InlineData("same file", "film.mp4", "-o", "film.mp4")]
+    [InlineData("does not exist", "nothing.mp4", "-o", "out.mp4")]
+    [InlineData("order of time", "film.mp4", "-o", "out.mp4", "--prompt", "3s a; 1s b")]
+    public async Task What_cannot_be_done_is_said_before_any_work_and_destroys_nothing(string words, params string[] arguments)
+    {
+        await FilmAsync("film.mp4", "64x48", 2);
+        var letter = Path.Combine(Directory.CreateDirectory(this["videos"]).FullName, "holiday.mov");
+        await File.WriteAllTextAsync(letter, "dear", Cancel);
+        var (code, _, error) = await ClipAsync(arguments);
+        Assert.Equal(1, code);
+        Assert.Contains(words, error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+        Assert.Equal("dear", await File.ReadAllTextAsync(letter, Cancel));
+        Assert.Equal(["film.mp4", "videos"], Directory.EnumerateFileSystemEntries(_home).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    public void Dispose() => Directory.Delete(_home, true);
+}
