@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
@@ -24,6 +25,9 @@ public sealed class InteractiveClip : IAsyncDisposable
     /// <summary>Longest source.</summary>
     public static readonly TimeSpan MaxSource = TimeSpan.FromSeconds(20);
 
+    /// <summary>Prompts whose readings are kept; then all are forgotten.</summary>
+    private const int MaxReadings = 500;
+
     /// <summary>Revisions that are remembered; the oldest unnamed one goes first.</summary>
     public const int MaxRevisions = 100;
 
@@ -41,6 +45,7 @@ public sealed class InteractiveClip : IAsyncDisposable
     private readonly Lock _telling = new();
     private readonly SortedDictionary<long, ClipRevision> _revisions = [];
     private readonly RenderedRevisions _rendered = new();
+    private readonly ConcurrentDictionary<(IVideoModel Model, string Text), PromptReading> _readings = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _worker;
@@ -120,7 +125,7 @@ public sealed class InteractiveClip : IAsyncDisposable
         var end = IndexAt(origin + tweak.TrimEnd);
         if (first >= end)
             throw new ArgumentException($"No frame lies between {tweak.TrimStart.TotalSeconds:0.###} s and {tweak.TrimEnd.TotalSeconds:0.###} s.");
-        var unknown = schedule.Cues.SelectMany(c => model.Read(c.Text).UnknownWords).Distinct(StringComparer.OrdinalIgnoreCase);
+        var unknown = schedule.Cues.SelectMany(c => Read(model, c.Text).UnknownWords).Distinct(StringComparer.OrdinalIgnoreCase);
         lock (_telling)
         {
             ClipRevision revision;
@@ -176,6 +181,14 @@ public sealed class InteractiveClip : IAsyncDisposable
         _wake.Dispose();
     }
 
+    // What a user tries, goes back to and moves about in time is read once.
+    private PromptReading Read(IVideoModel model, string text)
+    {
+        if (_readings.Count >= MaxReadings)
+            _readings.Clear();
+        return _readings.GetOrAdd((model, text), key => key.Model.Read(key.Text));
+    }
+
     private void Work()
     {
         while (true)
@@ -218,7 +231,7 @@ public sealed class InteractiveClip : IAsyncDisposable
                 var (width, height) = model.Info.Sizes.Nearest(_width, _height);
                 _sessions[model] = sessions = (model.CreateSession(width, height), model.CreateSession(width, height));
             }
-            var cues = schedule.Resolve(model, revision.Tweak.Strength, revision.Tweak.Transition ?? Prompt.DefaultTransition);
+            var cues = schedule.Resolve(text => Read(model, text), revision.Tweak.Strength, revision.Tweak.Transition ?? Prompt.DefaultTransition);
             var (first, end) = revision.Range;
             cues = PromptSchedule.BegunAt(cues, _source[first].Time.Captured - _source[0].Time.Captured);
             var rendering = new Rendering(revision, cues);

@@ -70,8 +70,11 @@ public sealed class PromptSchedule
     /// Has the model read every cue. The first look is there from the first frame; later ones come in over
     /// <paramref name="transition"/>. Revisions count from 1.
     /// </summary>
-    public ImmutableArray<(TimeSpan At, Prompt Prompt)> Resolve(IVideoModel model, float strength, TimeSpan transition) =>
-        [.. Cues.Select((cue, i) => (cue.At, new Prompt(i + 1, cue.Text, strength, i == 0 ? TimeSpan.Zero : transition, model.Read(cue.Text))))];
+    public ImmutableArray<(TimeSpan At, Prompt Prompt)> Resolve(IVideoModel model, float strength, TimeSpan transition) => Resolve(model.Read, strength, transition);
+
+    /// <summary>As the other, with readings that the caller may have kept.</summary>
+    public ImmutableArray<(TimeSpan At, Prompt Prompt)> Resolve(Func<string, PromptReading> read, float strength, TimeSpan transition) =>
+        [.. Cues.Select((cue, i) => (cue.At, new Prompt(i + 1, cue.Text, strength, i == 0 ? TimeSpan.Zero : transition, read(cue.Text))))];
 
     /// <summary>The prompt in force at a time, from what <see cref="Resolve"/> gave.</summary>
     public static Prompt PromptAt(ImmutableArray<(TimeSpan At, Prompt Prompt)> resolved, TimeSpan at)

@@ -50,6 +50,8 @@ public static partial class ImageSequence
                 await PackAsync(name, [.. files.Select(f => (f.Name, f.Length, (Func<Stream>)f.OpenRead))], rate, output, maxBytes, cancel).ConfigureAwait(false);
                 return;
             }
+            if (ZipDirectory.BytesOf(path) > ZipDirectory.MaxBytes)
+                throw new MediaFileException($"{name} holds many more files than the {MaxPictures} pictures that are taken.");
             using var zip = ZipFile.OpenRead(path);
             await PackAsync(name, [.. zip.Entries.Select(e => (e.FullName, e.Length, (Func<Stream>)e.Open))], rate, output, maxBytes, cancel).ConfigureAwait(false);
         }

@@ -55,6 +55,29 @@ public sealed class ImageSequenceTests(MadeFiles files) : IClassFixture<MadeFile
         await File.WriteAllBytesAsync(cut, [0x50, 0x4b, 3, 4, 1, 2, 3], Cancel);
         await Refused(cut, "cut off or damaged");
         Assert.False(ImageSequence.Is(files["nothing-here"]));
+
+        // A few megabytes that hold half a million names: nobody makes an object of each to find out.
+        var many = files["many.zip"];
+        using (var zip = new BinaryWriter(File.Create(many)))
+        {
+            zip.Write("PK\u0003\u0004"u8);
+            zip.Write(new byte[26]);
+            for (var i = 0; i < 550_000; i++)
+            {
+                zip.Write("PK\u0001\u0002"u8);
+                zip.Write(new byte[42]);
+            }
+            zip.Write("PK\u0005\u0006"u8);
+            zip.Write(new byte[4]);
+            zip.Write((ushort)5);
+            zip.Write((ushort)5);
+            zip.Write(230);
+            zip.Write(30);
+            zip.Write((ushort)0);
+        }
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        await Refused(many, "many more files");
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 4 << 20);
     }
 
     private async Task Refused(string path, string words, long maxBytes = 1 << 20)

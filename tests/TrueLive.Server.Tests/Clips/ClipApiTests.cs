@@ -196,7 +196,7 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
     private static IEnumerable<string> Left(ClipServer server) =>
         new[] { "uploads", "results", "work" }.Select(f => Path.Combine(server.Data, "clips", f)).Where(Directory.Exists).SelectMany(Directory.EnumerateFileSystemEntries);
 
-    private static async Task<StillVideo> GoLiveAsync(ClipServer server)
+    internal static async Task<StillVideo> GoLiveAsync(ClipServer server)
     {
         var registry = server.Services.GetRequiredService<SessionRegistry>();
         // A session that fills the machine, by a measurement of the very size that it asks for.

@@ -15,19 +15,6 @@ public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    // A live session that takes the whole machine: the job in work stands still with its decoder open.
-    private static async Task<StillVideo> HoldAsync(ClipServer server)
-    {
-        var registry = server.Services.GetRequiredService<SessionRegistry>();
-        var seat = registry.Create(new SessionRequest(null, null, null, null));
-        seat.Share = 1;
-        var client = new StillVideo();
-        _ = registry.RunAsync(seat, "test", client, client, Cancel);
-        while (seat.Session.State != Core.Sessions.SessionState.Live)
-            await Task.Yield();
-        return client;
-    }
-
     private static async Task<JsonNode> UntilAsync(ClipServer server, JsonNode job, Func<JsonNode, bool> fits)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20), TimeProvider.System);
@@ -53,27 +40,25 @@ public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task A_decoder_that_is_killed_costs_its_job_and_no_other()
     {
         await using var server = await ClipServer.StartAsync(files);
-        var client = await HoldAsync(server);
+        var client = await ClipApiTests.GoLiveAsync(server);
         var upload = await server.UploadAsync(await server.FilmAsync("kill.mp4", 30));
         var job = await server.ClipAsync(new { upload });
-        var next = await server.ClipAsync(new { upload, prompts = "ink", format = "gif", size = "192x192" });
+        var next = await server.ClipAsync(new { upload = await server.UploadAsync(await server.FilmAsync("after.mp4", 0.4)) });
         Assert.Contains("live session", (string)(await UntilAsync(server, job, Stands))["note"]!, StringComparison.Ordinal);
         await ChildProcesses.SignalAsync(await ChildProcesses.OneOfAsync("rawvideo", upload), "KILL");
+        client.Vanish();
         var failed = (await server.FollowAsync(job))[^1].Job;
         Assert.Equal("failed", (string)failed["state"]!);
         Assert.Contains("was killed", (string)failed["error"]!, StringComparison.Ordinal);
         Assert.Null(failed["result"]);
-        await server.Http.DeleteAsync($"/v1/clips/{next["id"]}", Cancel);
-        var after = await server.ClipAsync(new { upload = await server.UploadAsync(await server.FilmAsync("after.mp4", 0.4)) });
-        client.Vanish();
-        Assert.Equal("done", (string)(await server.FollowAsync(after))[^1].Job["state"]!);
+        Assert.Equal("done", (string)(await server.FollowAsync(next))[^1].Job["state"]!);
     }
 
     [Fact]
     public async Task A_job_whose_children_were_told_to_end_goes_on_instead_of_failing()
     {
         await using var server = await ClipServer.StartAsync(files);
-        var client = await HoldAsync(server);
+        var client = await ClipApiTests.GoLiveAsync(server);
         var upload = await server.UploadAsync(await server.FilmAsync("term.mp4", 6));
         var job = await server.ClipAsync(new { upload });
         await UntilAsync(server, job, Stands);
@@ -117,7 +102,7 @@ public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task A_waiting_job_that_was_in_work_before_leaves_nothing_when_it_is_cancelled()
     {
         await using var server = await ClipServer.StartAsync(files);
-        var client = await HoldAsync(server);
+        var client = await ClipApiTests.GoLiveAsync(server);
         var upload = await server.UploadAsync(await server.FilmAsync("waits.mp4", 0.4));
         var running = await server.ClipAsync(new { upload });
         await UntilAsync(server, running, Stands);
