@@ -78,7 +78,7 @@ public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
             JsonNode job;
             await using (var first = await ClipServer.StartAsync(files, o => o.DataFolder = data))
             {
-                var client = await HoldAsync(first);
+                var client = await ClipApiTests.GoLiveAsync(first);
                 var upload = await first.UploadAsync(await first.FilmAsync("again.mp4", 6));
                 job = await first.ClipAsync(new { upload });
                 await UntilAsync(first, job, Stands);
