@@ -6,8 +6,8 @@ using System.Text;
 namespace TrueLive.Tests.Shared;
 
 /// <summary>
-/// A bad network between one client and a server on this machine: media goes through a relay that loses packets or is cut, told to
-/// the client by its port in the WHIP answer. HTTP passes unharmed.
+/// A bad network between one client and a server on this machine: media goes through a relay, told to the client by its port in the
+/// WHIP answer. HTTP passes unharmed.
 /// </summary>
 internal sealed class ImpairedLink : IDisposable
 {
@@ -16,7 +16,6 @@ internal sealed class ImpairedLink : IDisposable
     private readonly Socket _near = Open();
     private readonly Socket _far = Open();
     private readonly CancellationTokenSource _stop = new();
-    private readonly Random _random = new(1);
     private SocketAddress? _client;
     private SocketAddress? _media;
 
@@ -38,18 +37,32 @@ internal sealed class ImpairedLink : IDisposable
             }
         }
         _ = PassHttpAsync();
-        _ = RelayAsync(_near, _far, fromClient: true);
-        _ = RelayAsync(_far, _near, fromClient: false);
+        _ = RelayAsync(_near, Up, fromClient: true);
+        _ = RelayAsync(_far, Down, fromClient: false);
+        _ = DeliverAsync(Up, _far, () => _media);
+        _ = DeliverAsync(Down, _near, () => _client);
     }
 
     /// <summary>Takes the place of the server's address.</summary>
     public string Address { get; private set; } = "";
 
+    /// <summary>From the client to the server.</summary>
+    public ImpairedWay Up { get; } = new(1, TimeProvider.System);
+
+    /// <summary>From the server to the client.</summary>
+    public ImpairedWay Down { get; } = new(2, TimeProvider.System);
+
     /// <summary>Nothing passes, either way.</summary>
-    public bool Cut { get; set; }
+    public bool Cut
+    {
+        set => Up.Cut = Down.Cut = value;
+    }
 
     /// <summary>Share of packets lost, each way.</summary>
-    public double Loss { get; set; }
+    public double Loss
+    {
+        set => Up.Loss = Down.Loss = value;
+    }
 
     public void Dispose()
     {
@@ -118,7 +131,7 @@ internal sealed class ImpairedLink : IDisposable
         return string.Join("\r\n", lines);
     }
 
-    private async Task RelayAsync(Socket from, Socket to, bool fromClient)
+    private async Task RelayAsync(Socket from, ImpairedWay way, bool fromClient)
     {
         var buffer = new byte[2048];
         var sender = new SocketAddress(AddressFamily.InterNetwork);
@@ -132,12 +145,20 @@ internal sealed class ImpairedLink : IDisposable
                     _client = new SocketAddress(AddressFamily.InterNetwork);
                     sender.Buffer.CopyTo(_client.Buffer);
                 }
-                bool lost;
-                lock (_random)
-                    lost = _random.NextDouble() < Loss;
-                if (!Cut && !lost && (fromClient ? _media : _client) is { } next)
-                    await to.SendToAsync(buffer.AsMemory(0, length), SocketFlags.None, next, _stop.Token);
+                way.Send(buffer.AsSpan(0, length));
             }
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+            // The link is taken down.
+        }
+    }
+
+    private async Task DeliverAsync(ImpairedWay way, Socket to, Func<SocketAddress?> next)
+    {
+        try
+        {
+            await way.DeliverAsync(to, next, _stop.Token);
         }
         catch (Exception error) when (error is SocketException or ObjectDisposedException or OperationCanceledException)
         {

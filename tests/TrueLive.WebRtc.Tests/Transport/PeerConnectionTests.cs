@@ -166,6 +166,20 @@ public sealed class PeerConnectionTests : IDisposable
     }
 
     [Fact]
+    public async Task A_fault_at_a_check_over_tcp_ends_the_connection_at_once()
+    {
+        var clock = new FailsOnThePool();
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback, Udp = false, Tcp = true }, clock);
+        var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
+        clock.Fails = true;
+        offering.Accept(answer);
+        Assert.Equal("The connection failed: a fault on the reader's thread", await answering.Closed.WaitAsync(Patience, Cancel));
+        Assert.Equal(0, server.Count);
+    }
+
+    [Fact]
     public async Task An_address_that_another_peer_claims_is_taken_back_by_the_next_check()
     {
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
@@ -289,6 +303,15 @@ public sealed class PeerConnectionTests : IDisposable
         limit.CancelAfter(Patience);
         while (!condition())
             await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, limit.Token);
+    }
+
+    /// <summary>A clock that the readers of TCP connections cannot ask.</summary>
+    private sealed class FailsOnThePool : TimeProvider
+    {
+        public bool Fails { get; set; }
+
+        public override long GetTimestamp() =>
+            Fails && Thread.CurrentThread.IsThreadPoolThread ? throw new InvalidOperationException("a fault on the reader's thread") : base.GetTimestamp();
     }
 
     /// <summary>A clock that a new session of media cannot ask for the date.</summary>
