@@ -112,7 +112,8 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
         // What MediaRecorder gives: WebM written to a stream, which nobody went back in to fill in the length.
         var path = files["camera.webm"];
         using (var recorder = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("ffmpeg",
-            ["-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=20:d=3", "-c:v", "libvpx", "-deadline", "realtime", "-f", "webm", "-live", "1", "pipe:1"]) { RedirectStandardOutput = true })!)
+            ["-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=20:d=3", "-c:v", "libvpx", "-deadline", "realtime", "-f", "webm", "-live", "1", "pipe:1"])
+        { RedirectStandardOutput = true })!)
         {
             await using var file = File.Create(path);
             await recorder.StandardOutput.BaseStream.CopyToAsync(file, Cancel);
