@@ -174,7 +174,8 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
                     part.Add((frame.Time.Captured, frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2], frame.U[0], frame.V[0]));
             }
         }
-        Assert.InRange(part.Count, 20, 40);
+        // A transport stream has no index to seek by.
+        Assert.InRange(part.Count, 20, file.SeeksExactly ? 40 : 90);
         Assert.Equal(all.TakeLast(20).Select(f => (Math.Round(f.At.TotalMilliseconds), f.Y, f.U, f.V)), part.TakeLast(20).Select(f => (Math.Round(f.Item1.TotalMilliseconds), f.Item2, f.Item3, f.Item4)));
         Assert.Equal(0, _pool.Rented);
     }
