@@ -92,8 +92,8 @@ internal static class ClipCommand
         var unknown = schedule.Cues.SelectMany(c => shelf.Default.Read(c.Text).UnknownWords).Distinct().ToArray();
         if (unknown.Length > 0)
             Console.Error.WriteLine($"These words mean nothing to {shelf.Default.Info.Title}: {string.Join(", ", unknown)}.");
-        if (journal is not null && (journal.Model, journal.ModelVersion) != (shelf.Default.Info.Id, shelf.Default.Info.Version))
-            Console.Error.WriteLine($"The session ran on {journal.Model} {journal.ModelVersion}; this rendering uses {shelf.Default.Info.Id} {shelf.Default.Info.Version}, so it looks different.");
+        if (journal?.OtherModel(shelf.Default.Info) is { } other)
+            Console.Error.WriteLine(other);
         var (recorded, resets) = journal?.Prompts(shelf.Default) ?? (default, []);
         return new ClipFileSettings
         {

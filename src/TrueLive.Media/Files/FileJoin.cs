@@ -59,7 +59,7 @@ public static partial class FileJoin
         CheckOutput(output, format);
         RemovePartials(output);
         // Of its own name: the join of a process that was killed may still write to the old one.
-        var partial = $"{output}.{Path.GetRandomFileName()[..8]}.partial";
+        var partial = NewPartial(output);
         try
         {
             string? missing = null;
@@ -83,6 +83,12 @@ public static partial class FileJoin
             }
             else
             {
+                if (format == ClipFormat.Gif && tags.TryGetValue("comment", out var comment))
+                {
+                    var commented = NewPartial(output);
+                    await GifComment.CopyAsync(partial, commented, comment, cancel).ConfigureAwait(false);
+                    partial = commented;
+                }
                 File.Move(partial, output, overwrite: true);
             }
             return missing;
@@ -119,6 +125,8 @@ public static partial class FileJoin
         if (await child.WaitAsync(cancel).ConfigureAwait(false) != 0)
             throw await child.FailureAsync("The clip could not be joined").ConfigureAwait(false);
     }
+
+    private static string NewPartial(string output) => $"{output}.{Path.GetRandomFileName()[..8]}.partial";
 
     private static void RemovePartials(string output)
     {

@@ -28,7 +28,10 @@ internal sealed class ClipFolders(ServerOptions options)
 
     public string WorkOf(string job) => Path.Combine(Work, job);
 
-    /// <summary>Finished parts of a job, in a folder of their own: a fetched source lies beside it.</summary>
+    /// <summary>Where a job's source is fetched to, under the name that its address gives it.</summary>
+    public string FetchedOf(string job) => Path.Combine(WorkOf(job), "source");
+
+    /// <summary>Finished parts of a job, in a folder of their own.</summary>
     public string PartsOf(string job) => Path.Combine(WorkOf(job), "parts");
 
     public string ResultOf(string job, string ending) => Path.Combine(Results, job, "clip" + ending);

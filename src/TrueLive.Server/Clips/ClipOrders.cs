@@ -74,6 +74,8 @@ internal sealed class ClipOrders(
         if (!string.IsNullOrEmpty(body.Journal))
         {
             var journal = journals.Find(owner, body.Journal) ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such journal. It may have expired.");
+            if (journals.IsRecording(journal.View.Id))
+                throw new RequestRefusedException(StatusCodes.Status409Conflict, "The journal is still being recorded. Stop it first.");
             return request with { Journal = journal.View.Id, Name = "journal.mkv" };
         }
         if (!string.IsNullOrEmpty(body.Url))

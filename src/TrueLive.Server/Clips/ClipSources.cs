@@ -12,7 +12,8 @@ namespace TrueLive.Server.Clips;
 /// <param name="Path">File to read.</param>
 /// <param name="Recorded">Prompts of a journal; default for a job with prompts of its own.</param>
 /// <param name="Resets">Frames before which a journalled session forgot its memory.</param>
-internal sealed record ClipSource(string Path, ImmutableArray<(TimeSpan At, Prompt Prompt)> Recorded, ImmutableHashSet<long> Resets);
+/// <param name="Note">What the user should know of it; null for nothing.</param>
+internal sealed record ClipSource(string Path, ImmutableArray<(TimeSpan At, Prompt Prompt)> Recorded, ImmutableHashSet<long> Resets, string? Note = null);
 
 /// <summary>Finds or fetches what a job works on.</summary>
 internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, JournalShelf journals, ModelShelf models, ServerOptions options, TimeProvider time) : IDisposable
@@ -30,8 +31,12 @@ internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, Jour
         if (request.Journal is { } id)
         {
             var journal = journals.Find(job.Owner, id) ?? throw new MediaFileException("The journal has expired or was deleted.");
-            var (recorded, resets) = journal.Prompts(models.Find(request.Model) ?? throw new ArgumentException($"This server has no model '{request.Model}' any more."));
-            return new ClipSource(journal.VideoPath, recorded, resets);
+            await journals.WrittenAsync(id).WaitAsync(cancel).ConfigureAwait(false);
+            // Its last pictures may have been on their way when it was found.
+            journal = journals.Find(job.Owner, id) ?? journal;
+            var model = models.Find(request.Model) ?? throw new ArgumentException($"This server has no model '{request.Model}' any more.");
+            var (recorded, resets) = journal.Prompts(model);
+            return new ClipSource(journal.VideoPath, recorded, resets, journal.OtherModel(model.Info));
         }
         var path = request.Url is { } url
             ? await FetchAsync(job, url, cancel).ConfigureAwait(false)
@@ -45,7 +50,7 @@ internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, Jour
     {
         if (Hosts.Refuse(url, out var uri) is { } refused)
             throw new MediaFileException(refused);
-        var folder = folders.WorkOf(job.Id);
+        var folder = folders.FetchedOf(job.Id);
         var path = Path.Combine(folder, ClipUploads.SafeName(Path.GetFileName(uri!.AbsolutePath)));
         if (File.Exists(path))
             return path;

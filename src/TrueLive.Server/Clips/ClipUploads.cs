@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using TrueLive.Core.Tiers;
 using TrueLive.Media.Files;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Sessions;
@@ -8,7 +9,7 @@ namespace TrueLive.Server.Clips;
 
 /// <summary>A file that a client sent, as the API shows it.</summary>
 internal sealed record UploadView(
-    string Id, string Name, long Bytes, int Width, int Height, double Fps, double DurationS, long Frames, bool HasAudio, string Codec,
+    string Id, string? Tier, string? TierMeans, string Name, long Bytes, int Width, int Height, double Fps, double DurationS, long Frames, bool HasAudio, string Codec,
     IReadOnlyList<string> Notes, DateTimeOffset Expires);
 
 /// <summary>Files that clients sent, on disk, each with what ffprobe read in it. Thread-safe; survives a restart.</summary>
@@ -111,7 +112,7 @@ internal sealed class ClipUploads(ClipFolders folders, ServerOptions options, Ti
         {
             var file = await MediaFile.OpenAsync(path, limit.Token).ConfigureAwait(false);
             return new UploadView(
-                id, Path.GetFileName(path), new FileInfo(path).Length, file.Width, file.Height, Math.Round(file.FrameRate, 3), Math.Round(file.Duration.TotalSeconds, 3),
+                id, TierWords.Name(Tier.Clip), TierWords.Means(Tier.Clip), Path.GetFileName(path), new FileInfo(path).Length, file.Width, file.Height, Math.Round(file.FrameRate, 3), Math.Round(file.Duration.TotalSeconds, 3),
                 file.Frames, file.HasAudio, file.Codec, file.Notes, time.GetUtcNow() + TimeSpan.FromHours(options.ClipKeepHours));
         }
         catch (MediaFileException wrong)

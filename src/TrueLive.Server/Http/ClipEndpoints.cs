@@ -1,6 +1,7 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using TrueLive.Clips;
 using TrueLive.Core.Tiers;
@@ -40,8 +41,20 @@ internal static class ClipEndpoints
         clips.MapDelete("/{id}", DeleteAsync).WithSummary("Cancel a clip, or remove one that has ended").Produces<ClipView>().ProducesProblem(404);
     }
 
-    /// <summary>Turns a refusal into the problem that says what to change.</summary>
+    /// <summary>Turns a refusal into the problem that says what to change; a problem names its tier like every other answer.</summary>
     internal static async ValueTask<object?> AnswerRefusals(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        var answer = await AnswerAsync(context, next).ConfigureAwait(false);
+        if (answer is ProblemHttpResult { ProblemDetails: var problem })
+        {
+            var path = context.HttpContext.Request.Path;
+            var tier = path.StartsWithSegments("/v1/interactive") ? Tier.Interactive : path.StartsWithSegments("/v1/journals") ? Tier.Live : Tier.Clip;
+            (problem.Extensions["tier"], problem.Extensions["tier_means"]) = (TierWords.Name(tier), TierWords.Means(tier));
+        }
+        return answer;
+    }
+
+    private static async ValueTask<object?> AnswerAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         try
         {

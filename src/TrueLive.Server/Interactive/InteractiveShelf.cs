@@ -44,6 +44,8 @@ internal sealed class InteractiveShelf : IAsyncDisposable
         }
         try
         {
+            if (_seats.Values.Count(s => s.Owner == owner) >= MostOf(owner))
+                throw new RequestRefusedException(StatusCodes.Status429TooManyRequests, $"You have {MostOf(owner)} interactive clips open; the others are for other keys. Close one.");
             var model = _models.Find(body.Model) ?? throw Wrong($"There is no model '{body.Model}'. This server has: {string.Join(", ", _models.All.Select(m => m.Info.Id))}.");
             var upload = await SourceAsync(owner, body, cancel).ConfigureAwait(false);
             var size = SizeOf(model, upload, body.Size);
@@ -118,6 +120,9 @@ internal sealed class InteractiveShelf : IAsyncDisposable
                 frame.Dispose();
         }
     }
+
+    // Where several keys share the server, none may take all of it.
+    private int MostOf(string owner) => _options.ApiKeys.Length > 1 && owner.Length > 0 ? (_options.InteractiveClips + 1) / 2 : _options.InteractiveClips;
 
     private static (int Width, int Height) SizeOf(Core.Models.IVideoModel model, UploadView upload, string? asked)
     {

@@ -7,7 +7,7 @@ namespace TrueLive.Server.Journals;
 
 /// <summary>A journal as the API shows it.</summary>
 internal sealed record JournalView(
-    string Id, string Session, bool Recording, DateTimeOffset Started, long Frames, long LostFrames, double Seconds, long Bytes, int LimitS, long LimitBytes,
+    string Id, string? Tier, string? TierMeans, string Session, bool Recording, DateTimeOffset Started, long Frames, long LostFrames, double Seconds, long Bytes, int LimitS, long LimitBytes,
     string? EndedBecause, string Model, string ModelVersion, string Size, DateTimeOffset Expires);
 
 /// <summary>A prompt and the first frame that it applied to.</summary>
@@ -39,6 +39,9 @@ public sealed class Journal
 
     internal JournalView View => _state.View;
 
+    /// <summary>The journal of a process that is gone: nobody records it any more.</summary>
+    internal Journal Left() => new(Folder, _state with { View = _state.View with { Recording = false, EndedBecause = "The server stopped while it was recorded." } });
+
     /// <summary>Opens a journal's folder; null when there is none.</summary>
     public static Journal? Open(string folder)
     {
@@ -51,6 +54,10 @@ public sealed class Journal
             return null;
         }
     }
+
+    /// <summary>Says so where a model is not the one that ran; null where it is.</summary>
+    public string? OtherModel(ModelInfo model) => (Model, ModelVersion) == (model.Id, model.Version) ? null
+        : $"The session ran on {Model} {ModelVersion}; this rendering uses {model.Id} {model.Version}, so it looks different.";
 
     /// <summary>The prompts from the frames at which they applied, and the frames before which the memory was forgotten.</summary>
     public (ImmutableArray<(TimeSpan At, Prompt Prompt)> Cues, ImmutableHashSet<long> Resets) Prompts(IVideoModel model)

@@ -57,6 +57,9 @@ internal sealed class JournalRecorder : IAsyncDisposable
         }
     }
 
+    /// <summary>Ends when all that was recorded lies on disk.</summary>
+    public Task Written => _writing;
+
     /// <summary>A picture came in.</summary>
     public void Received(VideoFrame frame)
     {
@@ -170,7 +173,8 @@ internal sealed class JournalRecorder : IAsyncDisposable
                 video.Flush();
             }
         }
-        catch (IOException error)
+        // Whatever it is, it costs this journal: an exception that left a thread would end the server.
+        catch (Exception error)
         {
             End($"It could not be written: {error.Message}");
         }

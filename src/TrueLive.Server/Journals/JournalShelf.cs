@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using TrueLive.Core.Tiers;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Sessions;
@@ -7,14 +9,24 @@ namespace TrueLive.Server.Journals;
 /// <summary>The journals on disk, and how to begin one.</summary>
 internal sealed class JournalShelf(ClipFolders folders, ServerOptions options, TimeProvider time)
 {
+    private readonly ConcurrentDictionary<string, JournalRecorder> _writing = new();
+
     /// <summary>The journal with this id if it belongs to this key, else null.</summary>
     public Journal? Find(string owner, string? id)
     {
         if (!ClipFolders.IsId(id))
             return null;
         var folder = Path.Combine(folders.Journals, id!);
-        return ClipFolders.OwnerOf(folder) == owner ? Journal.Open(folder) : null;
+        if (ClipFolders.OwnerOf(folder) != owner || Journal.Open(folder) is not { } journal)
+            return null;
+        return journal.View.Recording && !_writing.ContainsKey(id!) ? journal.Left() : journal;
     }
+
+    /// <summary>A live session is being recorded into it at this moment.</summary>
+    public bool IsRecording(string id) => _writing.TryGetValue(id, out var recorder) && recorder.View.Recording;
+
+    /// <summary>Ends when all that was recorded lies on disk.</summary>
+    public Task WrittenAsync(string id) => _writing.TryGetValue(id, out var recorder) ? recorder.Written : Task.CompletedTask;
 
     /// <summary>All journals of a key, newest first.</summary>
     public IReadOnlyList<JournalView> List(string owner) => !Directory.Exists(folders.Journals) ? []
@@ -32,10 +44,13 @@ internal sealed class JournalShelf(ClipFolders folders, ServerOptions options, T
         ClipFolders.Own(folder, owner);
         var s = seat.Session.Settings;
         var now = time.GetUtcNow();
-        return new JournalRecorder(
+        var recorder = new JournalRecorder(
             folder, new JournalView(
-                id, seat.Session.Id, true, now, 0, 0, 0, 0, options.JournalSeconds, limit, null, s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}",
+                id, TierWords.Name(Tier.Live), TierWords.Means(Tier.Live), seat.Session.Id, true, now, 0, 0, 0, 0, options.JournalSeconds, limit, null, s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}",
                 now + TimeSpan.FromHours(options.ClipKeepHours)), seat.Session);
+        _writing[id] = recorder;
+        _ = recorder.Written.ContinueWith(_ => _writing.TryRemove(id, out var _), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        return recorder;
     }
 
     /// <summary>Deletes a journal; one that is being recorded stops first.</summary>

@@ -68,7 +68,9 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         var source = await files.MakeAsync($"src-{format}.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=2", "-pix_fmt", "yuv420p");
         var (segments, file) = await SegmentsAsync(source, format, 12);
-        await FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(2), format, files[name], new Dictionary<string, string>(), Cancel);
+        await FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(2), format, files[name], new Dictionary<string, string> { ["comment"] = "Tier 1, clip. " + new string('x', 300) }, Cancel);
+        Assert.Contains("Tier 1, clip. xxx", await files.AskAsync(files[name], "-show_entries", "format_tags=comment", "-of", "csv=p=0"), StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(files.Folder, "*.partial"));
         Assert.Equal($"{codec},20", await files.AskAsync(files[name], "-count_frames", "-select_streams", "v", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0"));
     }
 

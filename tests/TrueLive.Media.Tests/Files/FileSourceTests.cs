@@ -122,7 +122,8 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
         // What MediaRecorder gives: WebM written to a stream, which nobody went back in to fill in the length.
         var path = files["camera.webm"];
         using (var recorder = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("ffmpeg",
-            ["-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=20:d=3", "-c:v", "libvpx", "-deadline", "realtime", "-f", "webm", "-live", "1", "pipe:1"]) { RedirectStandardOutput = true })!)
+            ["-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=20:d=3", "-c:v", "libvpx", "-deadline", "realtime", "-f", "webm", "-live", "1", "pipe:1"])
+        { RedirectStandardOutput = true })!)
         {
             await using var file = File.Create(path);
             await recorder.StandardOutput.BaseStream.CopyToAsync(file, Cancel);
@@ -183,7 +184,8 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
                     part.Add((frame.Time.Captured, frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2], frame.U[0], frame.V[0]));
             }
         }
-        Assert.InRange(part.Count, 20, 40);
+        // A transport stream has no index to seek by.
+        Assert.InRange(part.Count, 20, file.SeeksExactly ? 40 : 90);
         Assert.Equal(all.TakeLast(20).Select(f => (Math.Round(f.At.TotalMilliseconds), f.Y, f.U, f.V)), part.TakeLast(20).Select(f => (Math.Round(f.Item1.TotalMilliseconds), f.Item2, f.Item3, f.Item4)));
         Assert.Equal(0, _pool.Rented);
     }

@@ -95,7 +95,9 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
             body = body.Replace("UPLOAD", await server.UploadAsync(await server.FilmAsync("bad.mp4", 0.2)), StringComparison.Ordinal);
         var answer = await server.Http.PostAsync("/v1/clips", new StringContent(body, System.Text.Encoding.UTF8, "application/json"), Cancel);
         Assert.Equal(status, (int)answer.StatusCode);
-        Assert.Contains(words, (string)(await ClipServer.JsonAsync(answer))["detail"]!, StringComparison.Ordinal);
+        var problem = await ClipServer.JsonAsync(answer);
+        Assert.Contains(words, (string)problem["detail"]!, StringComparison.Ordinal);
+        Assert.Equal("clip", (string)problem["tier"]!);
     }
 
     [Fact]

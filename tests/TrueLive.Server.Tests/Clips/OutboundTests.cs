@@ -84,6 +84,8 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
         });
         var done = (await server.FollowAsync(await server.ClipAsync(new { url = Of(far) + "far.mp4" })))[^1].Job;
         Assert.Equal(("done", 3L), ((string)done["state"]!, (long)done["frames_done"]!));
+        // A name that is one of ours does not meet it.
+        Assert.Equal("done", (string)(await server.FollowAsync(await server.ClipAsync(new { url = Of(far) + "parts" })))[^1].Job["state"]!);
         var failed = (await server.FollowAsync(await server.ClipAsync(new { url = Of(far) + "moved.mp4" })))[^1].Job;
         Assert.Equal("failed", (string)failed["state"]!);
         Assert.Contains("redirects", (string)failed["error"]!, StringComparison.Ordinal);

@@ -50,6 +50,38 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     }
 
     [Fact]
+    public async Task A_camera_recording_without_a_length_is_a_film_and_no_still_and_takes_no_seed()
+    {
+        await using var server = await ClipServer.StartAsync(files, models: Network());
+        var recording = await files.MakeAsync("camera.webm", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=2", "-c:v", "libvpx", "-deadline", "realtime", "-f", "webm", "-live", "1");
+        Assert.Equal("N/A", await files.AskAsync(recording, "-show_entries", "format=duration", "-of", "csv=p=0"));
+        var clip = await OpenAsync(server, new { upload = await server.UploadAsync(recording), size = "256x192" });
+        Assert.Equal(30, (int)clip["source"]!["frames"]!);
+        await using var page = await InteractiveClient.OpenAsync(server, clip);
+        await page.SendAsync(new { type = "tweak", id = "s", prompt = "ink", seed = 7 });
+        Assert.Contains("no", (string)(await page.UntilAsync(m => (string?)m["id"] == "s" && (string)m["type"]! == "error"))["reason"]!, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task No_key_takes_all_interactive_clips_where_there_are_several()
+    {
+        const string Ann = "key-of-ann-long-enough", Ben = "key-of-ben-long-enough";
+        await using var server = await ClipServer.StartAsync(files, o => (o.ApiKeys, o.InteractiveClips) = ([Ann, Ben], 2));
+        var film = await server.FilmAsync("shared.mp4", 0.2);
+        async Task<HttpStatusCode> AskAsync(string key)
+        {
+            var upload = await ClipServer.JsonAsync(await server.SendFileAsync(film, key));
+            Assert.Equal("clip", (string)upload["tier"]!);
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/interactive") { Content = JsonContent.Create(new { upload = (string)upload["id"]!, size = "256x192" }) };
+            request.Headers.Authorization = new("Bearer", key);
+            return (await server.Http.SendAsync(request, Cancel)).StatusCode;
+        }
+        Assert.Equal(HttpStatusCode.Created, await AskAsync(Ann));
+        Assert.Equal(HttpStatusCode.TooManyRequests, await AskAsync(Ann));
+        Assert.Equal(HttpStatusCode.Created, await AskAsync(Ben));
+    }
+
+    [Fact]
     public async Task Revisions_are_named_branched_compared_selected_and_exported()
     {
         await using var server = await ClipServer.StartAsync(files, models: Network());

@@ -1,12 +1,15 @@
+using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
+using TrueLive.Core.Clips;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Models.Onnx;
+using TrueLive.Server.Clips;
 using TrueLive.Server.Journals;
 using TrueLive.Server.Sessions;
 using TrueLive.Server.Tests.Clips;
@@ -60,10 +63,75 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         var done = (await server.FollowAsync(job))[^1].Job;
         Assert.Equal(("done", 40L), ((string)done["state"]!, (long)done["frames_done"]!));
 
+        // Up to the frame at which the prompt changed it is the old look, and from that frame on the new one.
+        var pictures = (await server.FollowAsync(await server.ClipAsync(new { journal = (string)journal["id"]!, size = "256x192", format = "png" })))[^1].Job;
+        Assert.Equal(40L, (long)pictures["frames_total"]!);
+        using var zip = new ZipArchive(await server.Http.GetStreamAsync((string)pictures["result"]!["url"]!, Cancel));
+        var old = files["old-look"];
+        await new ClipFileRender(
+            new ClipFileSettings
+            {
+                Input = Path.Combine(server.Data, "clips", "journals", (string)journal["id"]!, "input.mkv"),
+                Output = old,
+                Prompts = Schedule("ink"),
+                Model = models[0],
+                Size = (256, 192),
+                Format = Media.Files.ClipFormat.Png,
+            }, TimeProvider.System).RunAsync(CancellationToken.None, Cancel);
+        foreach (var (number, same) in new[] { (1, true), (9, true), (10, true), (11, false) })
+        {
+            var name = $"{number:000000}.png";
+            using var picture = new MemoryStream();
+            await using (var entry = await zip.GetEntry(name)!.OpenAsync(Cancel))
+                await entry.CopyToAsync(picture, Cancel);
+            var before = await File.ReadAllBytesAsync(Path.Combine(old, name), Cancel);
+            Assert.Equal(same, picture.ToArray().SequenceEqual(before));
+        }
+
         Assert.Single((await server.Http.GetFromJsonAsync<JsonNode>("/v1/journals", Cancel))!["journals"]!.AsArray());
         Assert.Equal(HttpStatusCode.NoContent, (await server.Http.DeleteAsync($"/v1/journals/{journal["id"]}", Cancel)).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await server.Http.GetAsync($"/v1/journals/{journal["id"]}", Cancel)).StatusCode);
         Assert.Equal(0, camera.Rented);
+    }
+
+    private static PromptSchedule Schedule(string text) => PromptSchedule.TryParse(text, out var schedule, out var error) ? schedule : throw new InvalidOperationException(error);
+
+    [Fact]
+    public async Task A_journal_ends_at_its_length_is_not_rendered_before_it_ends_and_says_when_its_model_is_another()
+    {
+        IReadOnlyList<IVideoModel> models = [new PassthroughModel()];
+        await using var server = await ClipServer.StartAsync(files, o => o.JournalSeconds = 1, models);
+        var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions", new { size = "256x192" }, Cancel));
+        var begun = await ClipServer.JsonAsync(await server.Http.PostAsync($"/v1/sessions/{made["id"]}/journal", null, Cancel));
+        Assert.Equal(("live", true), ((string)begun["tier"]!, (bool)begun["recording"]!));
+        var early = await server.Http.PostAsJsonAsync("/v1/clips", new { journal = (string)begun["id"]! }, Cancel);
+        Assert.Equal(HttpStatusCode.Conflict, early.StatusCode);
+        var registry = server.Services.GetRequiredService<SessionRegistry>();
+        var camera = new SteppedCamera(50, _ => { });
+        await registry.RunAsync(registry.Find((string)made["id"]!)!, "test", camera, camera, Cancel);
+        var ended = (await server.Http.GetFromJsonAsync<JsonNode>($"/v1/journals/{begun["id"]}", Cancel))!;
+        Assert.Equal((false, "It reached the 1 s that a journal may have."), ((bool)ended["recording"]!, (string)ended["ended_because"]!));
+        await server.Services.GetRequiredService<JournalShelf>().WrittenAsync((string)begun["id"]!);
+
+        var state = Path.Combine(server.Data, "clips", "journals", (string)begun["id"]!, "journal.json");
+        var version = models[0].Info.Version;
+        await File.WriteAllTextAsync(state, (await File.ReadAllTextAsync(state, Cancel)).Replace($"\"ModelVersion\":\"{version}\"", "\"ModelVersion\":\"of last year\"", StringComparison.Ordinal), Cancel);
+        var done = (await server.FollowAsync(await server.ClipAsync(new { journal = (string)begun["id"]! })))[^1].Job;
+        Assert.Equal(("done", 31L), ((string)done["state"]!, (long)done["frames_done"]!));
+        Assert.Contains("of last year", (string)done["notes"]![0]!, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_journal_of_a_server_that_was_killed_does_not_record_for_ever()
+    {
+        await using var server = await ClipServer.StartAsync(files);
+        var id = ClipFolders.NewId();
+        var folder = Path.Combine(server.Data, "clips", "journals", id);
+        ClipFolders.Own(folder, "");
+        var view = new JournalView(id, null, null, "gone", true, DateTimeOffset.UnixEpoch, 150, 0, 5, 1000, 600, 1 << 20, null, "live-tiny", "1", "256x192", DateTimeOffset.MaxValue);
+        await File.WriteAllBytesAsync(Path.Combine(folder, "journal.json"), System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(new JournalState(view, [], []), JournalJson.Default.JournalState), Cancel);
+        var journals = server.Services.GetRequiredService<JournalShelf>();
+        Assert.Equal((false, "The server stopped while it was recorded."), (journals.Find("", id)!.View.Recording, journals.Find("", id)!.View.EndedBecause));
     }
 
     [Fact]

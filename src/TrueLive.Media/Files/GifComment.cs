@@ -1,0 +1,29 @@
+using System.Text;
+
+namespace TrueLive.Media.Files;
+
+/// <summary>Writes what a GIF says of itself, which ffmpeg leaves out: a comment extension (GIF89a, 24) right after the colours of the whole picture.</summary>
+internal static class GifComment
+{
+    private const int HeadLength = 13;
+    private const int BlockLength = 255;
+
+    /// <summary>Copies a GIF with a comment in it.</summary>
+    /// <exception cref="MediaFileException">The file is no GIF.</exception>
+    public static async Task CopyAsync(string from, string to, string comment, CancellationToken cancel)
+    {
+        await using var input = File.OpenRead(from);
+        await using var output = File.Create(to);
+        var head = new byte[HeadLength];
+        if (await input.ReadAtLeastAsync(head, HeadLength, throwOnEndOfStream: false, cancel).ConfigureAwait(false) < HeadLength || !head.AsSpan(0, 3).SequenceEqual("GIF"u8))
+            throw new MediaFileException("The clip could not be joined: what came out is no GIF.");
+        // Three bytes a colour, 2, 4, ... 256 of them.
+        var colours = new byte[(head[10] & 0x80) == 0 ? 0 : 3 << ((head[10] & 7) + 1)];
+        await input.ReadExactlyAsync(colours, cancel).ConfigureAwait(false);
+        await output.WriteAsync(head, cancel).ConfigureAwait(false);
+        await output.WriteAsync(colours, cancel).ConfigureAwait(false);
+        byte[] extension = [0x21, 0xFE, .. Encoding.ASCII.GetBytes(comment).Chunk(BlockLength).SelectMany(block => (byte[])[(byte)block.Length, .. block]), 0];
+        await output.WriteAsync(extension, cancel).ConfigureAwait(false);
+        await input.CopyToAsync(output, cancel).ConfigureAwait(false);
+    }
+}
