@@ -24,7 +24,7 @@ internal sealed record LiveRound(
     double Generated, double Painted, double[] Delays, double CpuMs, string Returned, int Unread, double FirstMs, InsideFigures? Inside);
 
 /// <summary>From the last packet in to the last packet out, at the server, ms, over the last frames of the session.</summary>
-internal sealed record InsideFigures(double StepP50, double AgeP50, double AgeP95, double BesideStepP99, int Frames);
+internal sealed record InsideFigures(double StepP50, double AgeP50, double AgeP95, double OutP50, double OutBesideStepP99, int Frames);
 
 /// <summary>Ours, aiortc and GStreamer in turn before the same page in the same browser, over the same pair of network namespaces.</summary>
 internal static class LiveBench
@@ -142,7 +142,7 @@ internal static class LiveBench
             return null;
         var stats = all[all.GetArrayLength() - 1].GetProperty("stats");
         double Of(string name) => stats.GetProperty(name).GetDouble();
-        return new InsideFigures(Of("step_p50_ms"), Of("age_p50_ms"), Of("age_p95_ms"), Of("beside_step_p99_ms"), stats.GetProperty("window").GetInt32());
+        return new InsideFigures(Of("step_p50_ms"), Of("age_p50_ms"), Of("age_p95_ms"), Of("out_p50_ms"), Of("out_beside_step_p99_ms"), stats.GetProperty("window").GetInt32());
     }
 
     // The browser must be inside: neither aiortc nor GStreamer uses the loopback address.

@@ -30,7 +30,7 @@ internal static class ServerOnly
             {
                 var one = new LiveCase(server, codec == VideoCodec.H264 ? "H264" : "VP8", width, height, model);
                 results[one] = await MeasureAsync(http, one, codec, seconds);
-                Console.WriteLine($"server only, {one}: in to out less the step p99 {results[one].BesideStepP99:0.0} ms");
+                Console.WriteLine($"server only, {one}: last packet in to last packet out less the step, p99 {results[one].OutBesideStepP99:0.0} ms");
             }
         }
         return results;

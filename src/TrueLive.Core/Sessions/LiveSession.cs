@@ -47,6 +47,11 @@ public sealed partial class LiveSession : IDisposable
     /// <summary>Figures at this moment.</summary>
     public SessionStats Stats => _counters.Snapshot(State == SessionState.Live && !Settings.Paused ? _options.PromisedRate : 0);
 
+    /// <summary>Told by a connection whose packets are counted: the last packet of a picture has left.</summary>
+    /// <param name="whole">Since the last packet of its input was here.</param>
+    /// <param name="step">The model step in that time.</param>
+    public void Left(TimeSpan whole, TimeSpan step) => _counters.Left(whole, step);
+
     // The live path. The numbers return in the code below.
     //
     //            receive loop                              step loop (a thread of its own)

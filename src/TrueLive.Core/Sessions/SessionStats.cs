@@ -38,10 +38,12 @@ public enum DropReason : byte
 /// <param name="AgeP50">Median of whole frame here to output handed to the sink.</param>
 /// <param name="AgeP95">95th percentile of the same.</param>
 /// <param name="BesideStepP99">99th percentile of that age less the frame's own model step: what the server adds to the model.</param>
+/// <param name="OutP50">Median of last packet in to last packet out; zero where the client takes no RTP.</param>
+/// <param name="OutBesideStepP99">99th percentile of the same less the frame's own model step.</param>
 /// <param name="DegradedTo">Frames per second that it makes while that is below what it promises; null while the promise is kept.</param>
 public sealed record SessionStats(
     long Received, long Sent, long Replaced, long Stale, long Paused, long StepFailed, long Flushed, long SinkFull,
-    int Window, double GeneratedPerSecond, TimeSpan StepP50, TimeSpan StepP95, TimeSpan AgeP50, TimeSpan AgeP95, TimeSpan BesideStepP99, double? DegradedTo);
+    int Window, double GeneratedPerSecond, TimeSpan StepP50, TimeSpan StepP95, TimeSpan AgeP50, TimeSpan AgeP95, TimeSpan BesideStepP99, TimeSpan OutP50, TimeSpan OutBesideStepP99, double? DegradedTo);
 
 /// <summary>Counts for one session and, tagged, for the process. Each counter has one writer, reads may come from any thread.</summary>
 internal sealed class SessionCounters(TimeProvider time)
@@ -59,7 +61,9 @@ internal sealed class SessionCounters(TimeProvider time)
 
     private readonly long[] _dropped = new long[Reasons.Length];
     private readonly (long SentAt, long Step, long Age)[] _window = new (long, long, long)[WindowSize];
+    private readonly (long Out, long Step)[] _left = new (long, long)[WindowSize];
     private readonly long[] _asked = new long[WindowSize];
+    private long _leftCount;
     private long _askedFrames;
     private long _askedSince;
     private long _received;
@@ -96,15 +100,24 @@ internal sealed class SessionCounters(TimeProvider time)
         SessionMetrics.Record(time, frame, from, sentAt);
     }
 
+    /// <summary>The last packet of a frame has left, so long after the last packet of its input was here.</summary>
+    public void Left(TimeSpan whole, TimeSpan step)
+    {
+        lock (_window)
+            _left[_leftCount++ % WindowSize] = (whole.Ticks, step.Ticks);
+    }
+
     /// <param name="promised">Frames per second that are promised at most; 0 promises nothing now.</param>
     public SessionStats Snapshot(int promised)
     {
         Span<long> steps = stackalloc long[WindowSize];
         Span<long> ages = stackalloc long[WindowSize];
         Span<long> beside = stackalloc long[WindowSize];
+        Span<long> outs = stackalloc long[WindowSize];
+        Span<long> outsBeside = stackalloc long[WindowSize];
         var (first, last, recent) = (long.MaxValue, long.MinValue, 0);
         long sent;
-        int count;
+        int count, left;
         double? degraded;
         lock (_window)
         {
@@ -117,8 +130,13 @@ internal sealed class SessionCounters(TimeProvider time)
                 (first, last) = (Math.Min(first, at), Math.Max(last, at));
                 recent += Recent(at) ? 1 : 0;
             }
+            left = (int)Math.Min(_leftCount, WindowSize);
+            for (var k = 0; k < left; k++)
+                (outs[k], outsBeside[k]) = (_left[k].Out, Math.Max(0, _left[k].Out - _left[k].Step));
             degraded = Degraded(promised, recent);
         }
+        outs[..left].Sort();
+        outsBeside[..left].Sort();
         steps[..count].Sort();
         ages[..count].Sort();
         beside[..count].Sort();
@@ -128,7 +146,8 @@ internal sealed class SessionCounters(TimeProvider time)
             Interlocked.Read(ref _received), sent,
             Count(DropReason.Replaced), Count(DropReason.Stale), Count(DropReason.Paused), Count(DropReason.StepFailed),
             Count(DropReason.Flushed), Count(DropReason.SinkFull), count, rate,
-            At(steps[..count], 0.50), At(steps[..count], 0.95), At(ages[..count], 0.50), At(ages[..count], 0.95), At(beside[..count], 0.99), degraded);
+            At(steps[..count], 0.50), At(steps[..count], 0.95), At(ages[..count], 0.50), At(ages[..count], 0.95), At(beside[..count], 0.99),
+            Ticks(outs[..left], 0.50), Ticks(outsBeside[..left], 0.99), degraded);
     }
 
     // Right after the start, a pause or a silence of the input nothing can be said.
@@ -147,6 +166,9 @@ internal sealed class SessionCounters(TimeProvider time)
     private bool Recent(long at) => at != 0 && time.GetElapsedTime(at) <= PromiseWindow;
 
     private long Count(DropReason reason) => Interlocked.Read(ref _dropped[(int)reason]);
+
+    private static TimeSpan Ticks(ReadOnlySpan<long> sorted, double quantile) => sorted.IsEmpty
+        ? TimeSpan.Zero : TimeSpan.FromTicks(sorted[(int)Math.Ceiling(quantile * sorted.Length) - 1]);
 
     private TimeSpan At(ReadOnlySpan<long> sorted, double quantile) => sorted.IsEmpty
         ? TimeSpan.Zero : time.GetElapsedTime(0, sorted[(int)Math.Ceiling(quantile * sorted.Length) - 1]);

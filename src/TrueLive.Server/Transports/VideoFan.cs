@@ -15,10 +15,14 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
     private static readonly VideoCodec[] Codecs = [VideoCodec.H264, VideoCodec.Vp8];
     private static readonly TimeSpan ViewerKeyInterval = TimeSpan.FromSeconds(1);
 
+    // More than the pacer holds.
+    private const int Remembered = 64;
     private const uint Jump = 2 * 90_000;
 
     private readonly Lock _change = new();
     private readonly VideoEncoder?[] _encoders = new VideoEncoder?[Codecs.Length];
+    // Stamp and step of the last pictures: 32 bits of stamp, 32 of microseconds. Written by the step thread, read by the network's.
+    private readonly long[] _steps = new long[Remembered];
     private readonly ProvenanceJson _trace = new(time);
     private volatile PictureReceiver[] _receivers = [];
     private long _viewerKeyAt;
@@ -58,6 +62,7 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
     {
         var receivers = _receivers;
         var stamp = StampOf(frame);
+        Volatile.Write(ref _steps[Coded % Remembered], (long)stamp << 32 | (uint)time.GetElapsedTime(provenance.StepBegan, provenance.StepEnded).TotalMicroseconds);
         var sent = false;
         for (var i = 0; i < Codecs.Length; i++)
             sent |= Send(frame, stamp, receivers, Codecs[i], ref _encoders[i]);
@@ -68,6 +73,18 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
                 receiver.Tell(trace.Span);
         }
         return sent;
+    }
+
+    /// <summary>The model step of a picture that was sent not long ago; null of any other.</summary>
+    public TimeSpan? StepOf(uint stamp)
+    {
+        for (var i = 0; i < Remembered; i++)
+        {
+            var known = Volatile.Read(ref _steps[i]);
+            if ((uint)(known >> 32) == stamp)
+                return TimeSpan.FromMicroseconds((uint)known);
+        }
+        return null;
     }
 
     /// <inheritdoc/>

@@ -42,6 +42,11 @@ internal sealed partial class WebRtcClient : IDisposable
                     VideoReceived = _video.Take,
                     AudioReceived = fan.SendAudio,
                     KeyFrameRequested = _receiver.AskForKeyFrame,
+                    FrameSent = (stamp, whole) =>
+                    {
+                        if (fan.StepOf(stamp) is { } step)
+                            arrival.Seat.Session.Left(whole, step);
+                    },
                     ChannelOpened = Opened,
                 }, out answer);
         }

@@ -9,6 +9,7 @@ const AWAY_LIMIT = 60_000;
 const PING_EVERY = 2000;
 // A model that fails twice within this time would do so for ever.
 const FAILS_AGAIN = 30_000;
+const GOING = 2000;
 
 /**
  * One live session of this page over its connections: opens the input, connects, comes back after a broken connection, and keeps
@@ -32,6 +33,7 @@ export class Session extends EventTarget {
   #token = null;
   #ping = null;
   #id = null;
+  #gone = null;
   #modelFailedAt = -Infinity;
 
   /**
@@ -60,6 +62,9 @@ export class Session extends EventTarget {
       this.kind = kind;
       source.addEventListener('ended', () => this.source === source && this.stop('The input ended.'));
       this.#tell('source');
+      // The place of the session before may be the only one.
+      await Promise.race([this.#gone, new Promise((resolve) => setTimeout(resolve, GOING))]);
+      if (this.#wanted !== run) return;
       await this.#connect(run);
     } catch (error) {
       if (this.#wanted !== run) return;
@@ -70,9 +75,8 @@ export class Session extends EventTarget {
 
   stop(words = 'Stopped.') {
     this.#wanted = null;
-    this.transport?.close(true);
     // While the connection is away the server keeps the session, and its place: nobody comes back to it.
-    if (!this.transport && this.#id) ask(`/v1/sessions/${this.#id}`, { method: 'DELETE', keepalive: true }).catch(() => {});
+    this.#gone = this.transport ? this.transport.close(true) : this.#id ? ask(`/v1/sessions/${this.#id}`, { method: 'DELETE', keepalive: true }).catch(() => {}) : this.#gone;
     this.transport = this.#id = null;
     clearInterval(this.#ping);
     this.#remember(null);
@@ -106,7 +110,7 @@ export class Session extends EventTarget {
           error.abandon?.();
           throw error;
         }
-        if (error.token) tab.set('token', error.token);
+        if (error.token) this.#remember(error.token);
         this.#move(state, `${error.message} Trying ${JpegTransport.label}…`);
       }
     }
@@ -170,11 +174,14 @@ export class Session extends EventTarget {
         return await this.#connect(run);
       } catch (error) {
         if (this.#wanted !== run) return;
-        if (error.kind !== 'network' && error.kind !== 'unreachable') {
+        // A server that has just started takes few until it has measured what it holds, and says when to ask again.
+        const full = error.kind === 'full';
+        if (!full && error.kind !== 'network' && error.kind !== 'unreachable') {
           this.stop();
           return this.#tell('failed', { error });
         }
-        await new Promise((resolve) => setTimeout(resolve, wait));
+        if (full) this.#move('away', `${error.message} Asking again…`);
+        await new Promise((resolve) => setTimeout(resolve, full ? Math.min(10, error.retryAfter ?? 5) * 1000 : wait));
       }
     }
     if (this.#wanted !== run) return;

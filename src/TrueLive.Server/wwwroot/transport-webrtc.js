@@ -71,14 +71,15 @@ export class WebRtcTransport extends EventTarget {
     this.#closed = true;
     this.control?.end();
     this.#source?.removeEventListener('capture', this.#captured);
-    if (end) this.#end();
+    const gone = end ? this.#end() : null;
     this.#peer.close();
     this.#worker?.terminate();
     this.view.srcObject = null;
+    return gone;
   }
 
   #end() {
-    if (this.#location) fetch(this.#location, { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
+    if (this.#location) return fetch(this.#location, { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
   }
 
   async #connect(source, { token, timeout = 8000, ...request }) {

@@ -4,6 +4,7 @@ import { Window } from './stats.js';
 const MAGIC = 0x544c0101; // "TL", version 1, kind 1: one JPEG
 const SHOWN = 0x544c0102; // "TL", version 1, kind 2: a picture was shown
 const IN_FLIGHT = 3;
+const TRIES = 4;
 // The session pings every two seconds: a server that answers none for this long is gone, though nobody closed the connection.
 const SILENT_FOR = 10_000;
 
@@ -27,13 +28,16 @@ export class JpegTransport extends EventTarget {
   #canvas = document.createElement('canvas');
 
   static async open(source, options) {
-    const transport = new JpegTransport();
-    try {
-      await transport.#connect(source, options);
-      return transport;
-    } catch (error) {
-      transport.close(false);
-      throw error;
+    for (let tries = 1; ; tries++) {
+      const transport = new JpegTransport();
+      try {
+        await transport.#connect(source, options);
+        return transport;
+      } catch (error) {
+        transport.close(false);
+        if (!error.passed || tries === TRIES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      }
     }
   }
 
@@ -51,8 +55,10 @@ export class JpegTransport extends EventTarget {
     return Object.fromEntries(Object.entries(this.#took).map(([name, times]) => [name, times.quantile(0.5)]));
   }
 
+  /** Resolves when the server has let go of the connection. */
   close(end) {
     if (this.#closed) return;
+    const gone = this.#socket && this.#socket.readyState !== WebSocket.CLOSED ? new Promise((resolve) => this.#socket.addEventListener('close', resolve)) : null;
     if (end && this.#socket?.readyState === WebSocket.OPEN) this.control.command('end').accepted.catch(() => {});
     this.#closed = true;
     clearInterval(this.#watch);
@@ -61,6 +67,7 @@ export class JpegTransport extends EventTarget {
     this.control?.end();
     this.#source?.removeEventListener('picture', this.#send);
     this.#socket?.close();
+    return gone;
   }
 
   async #connect(source, { timeout = 8000, ...request }) {
@@ -81,7 +88,9 @@ export class JpegTransport extends EventTarget {
         clearTimeout(limit);
         // A browser hides why a WebSocket was refused; the same request over HTTP says it.
         const refused = this.session ? null : await fetch(`/v1/live?${query}`, request.key ? { headers: { Authorization: `Bearer ${request.key}` } } : {}).catch(() => null);
-        reject(new Refused(refused ? await wordsOf(refused) : { kind: 'unreachable', words: reason || 'The server cannot be reached.' }));
+        // 426: a WebSocket would be taken by now, so what was in the way has passed.
+        const passed = refused?.status === 426;
+        reject(Object.assign(new Refused(refused && !passed ? await wordsOf(refused) : { kind: 'unreachable', words: reason || 'The server cannot be reached.' }), { passed }));
         this.control.end();
         if (this.session && !this.#closed) this.dispatchEvent(new CustomEvent('closed', { detail: { words: reason || 'The connection to the server broke.' } }));
       };
