@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using TrueLive.Server.Tests.Http;
 
@@ -25,6 +27,12 @@ public sealed partial class MetricsTests
         await fallback.SendAsync([1, 2, 3]);
         await fallback.SendPictureAsync();
         await fallback.PictureAsync();
+        // Over RTP the time until the last packet of a picture has left is known, and it is no part of what is known of a WebSocket.
+        var sessions = (await server.Http.GetFromJsonAsync<JsonNode>("/v1/sessions", Cancel))!["sessions"]!.AsArray();
+        var outs = sessions.Select(x => ((double)x!["stats"]!["out_p50_ms"]!, (double)x["stats"]!["out_beside_step_p99_ms"]!)).Order().ToArray();
+        Assert.Equal((0, 0), outs[0]);
+        Assert.InRange(outs[1].Item1, 0.01, 5000);
+        Assert.True(outs[1].Item2 >= outs[1].Item1 / 2, $"{outs[1]}");
         Assert.True(client.Channel!.Send("""{"type":"pause","id":"p"}"""));
         await client.MessageAsync(m => (string?)m["type"] == "applied" && (string?)m["id"] == "p");
 
