@@ -8,6 +8,33 @@ namespace TrueLive.EndToEnd.Tests;
 public sealed class StudioLiveTests(Browser browser, Studio studio)
 {
     [Fact]
+    public async Task The_built_in_scene_comes_back_without_specks_behind_what_moved()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var page = await browser.OpenAsync(server);
+        await page.StartAsync("scene", "passthrough", "384x216");
+        // The sun has moved by its own width by then.
+        await page.UntilAsync("trueLive.figures.shown.count && performance.now() - trueLive.session.startedAt > 6000");
+        // Above the head there are the sky and the sun: nothing there is small and brighter or darker than what is on all four sides.
+        var specks = await page.EvalAsync<int>("""
+            (() => {
+              const view = trueLive.transport.view, canvas = new OffscreenCanvas(view.videoWidth, view.videoHeight), pen = canvas.getContext('2d');
+              pen.drawImage(view, 0, 0);
+              const { data, width, height } = pen.getImageData(0, 0, canvas.width, canvas.height);
+              const at = (x, y) => data[4 * (y * width + x)] + data[4 * (y * width + x) + 1] + data[4 * (y * width + x) + 2];
+              let found = 0;
+              for (let y = Math.round(0.05 * height); y < 0.42 * height; y++)
+                for (let x = 8; x < width - 8; x++) {
+                  const sides = [at(x, y - 4), at(x, y + 4), at(x - 8, y), at(x + 8, y)].map((side) => at(x, y) - side);
+                  if (sides.every((d) => d > 40) || sides.every((d) => d < -40)) found++;
+                }
+              return found;
+            })()
+            """);
+        Assert.InRange(specks, 0, 3);
+    }
+
+    [Fact]
     public async Task Looks_are_thumbnails_of_the_users_own_frame_made_by_the_network()
     {
         await using var page = await browser.OpenAsync(studio.Server);

@@ -101,7 +101,7 @@ export class WebRtcTransport extends EventTarget {
     this.#watchView();
 
     await peer.setLocalDescription();
-    const query = new URLSearchParams(Object.entries(request).filter(([name, value]) => name !== 'key' && value != null && value !== ''));
+    const query = new URLSearchParams(Object.entries({ ...request, codec: source.codec }).filter(([name, value]) => name !== 'key' && value != null && value !== ''));
     const response = await fetch(`/whip?${query}`, {
       method: 'POST',
       body: peer.localDescription.sdp,
