@@ -58,7 +58,7 @@ def main():
     manifest = {
         "schema": "truelive-model/1",
         "id": "live-tiny",
-        "version": f"1.{c['step']}",
+        "version": f"2.{c['step']}",
         "title": "Live Tiny",
         "description": f"TrueLive's own causal video network: {len(shown)} looks steered by text, with a memory of the frame before. "
                        "Made for live use on two processor cores.",

@@ -14,7 +14,7 @@ STYLE = 32           # length of the style vector
 MAX_HOLD = 0.92      # the most that one output may owe to the one before it
 HOLD_SLOPE = 3.0     # steepness of the decision between holding and painting anew
 STYLE_CLOSE = 30.0   # how fast a change of style closes the blend
-OFF_OPEN = 0.05      # mean difference of the frames over 5x5 pixels up to which the memory is held as the network wants it,
+OFF_OPEN = 0.05      # mean difference of the frames over 5x5 pixels, or at the pixel, up to which the memory is held as the network wants it,
 OFF_CLOSED = 0.09    # and from which on not at all
 FAR = 0.06           # how far from a fresh picture the held one may be
 GATE_CLOSED = 0.08   # a style lays no screen at all below this: traces of one are no brush strokes
@@ -122,10 +122,12 @@ class LiveTiny(nn.Module):
             fresh = torch.clamp(fresh, 0, 1)
         keep = MAX_HOLD * torch.sigmoid(HOLD_SLOPE * x[:, 3:4]) * hold
         if not self.training:
-            # What was carried wrongly shows as a difference of the frames over an area; noise does not add up there. And what
-            # is held may not be far from what would be painted: both keep ghosts of passing things out of the memory.
+            # What was carried wrongly shows as a difference of the frames over an area, where noise does not add up, or as one of
+            # the pixel itself that is beyond noise: edges of things that pass in front, a line thin. And what is held may
+            # not be far from what would be painted. All three keep ghosts of passing things out of the memory.
             red, green, blue = (frame - last_frame).abs().split(1, 1)
-            off = F.avg_pool2d((red + green + blue) / 3, 5, 1, 2)
+            off = (red + green + blue) / 3
+            off = torch.maximum(F.avg_pool2d(off, 5, 1, 2), off)
             keep = keep * torch.clamp((OFF_CLOSED - off) / (OFF_CLOSED - OFF_OPEN), 0, 1)
         held = last_image - fresh
         image = fresh + keep * (held if self.training else torch.clamp(held, -FAR, FAR))

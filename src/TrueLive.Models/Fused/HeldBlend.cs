@@ -58,13 +58,11 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
             return;
         }
         var pixels = width * height;
-        ref var red = ref MemoryMarshal.GetReference(stem[(3 * pixels + y * width)..]);
-        ref var green = ref Unsafe.Add(ref red, pixels);
-        ref var blue = ref Unsafe.Add(ref green, pixels);
+        ref var changed = ref MemoryMarshal.GetReference(stem[(3 * pixels + y * width)..]);
         ref var row = ref _row[Lanes];
         ref var sums = ref Row(y)[0];
         for (var x = 0; x < width; x += Lanes)
-            (Vector256.Abs(Load(ref red, x)) + Vector256.Abs(Load(ref green, x)) + Vector256.Abs(Load(ref blue, x))).StoreUnsafe(ref row, (nuint)x);
+            Difference(ref changed, pixels, x).StoreUnsafe(ref row, (nuint)x);
         for (var x = 0; x < width; x += Lanes)
             (Load(ref row, x - 2) + Load(ref row, x - 1) + Load(ref row, x) + Load(ref row, x + 1) + Load(ref row, x + 2)).StoreUnsafe(ref sums, (nuint)x);
     }
@@ -73,13 +71,14 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
     {
         int pixels = width * height, quarter = pixels / 4;
         ref var frame = ref MemoryMarshal.GetReference(stem[(y * width)..]);
+        ref var changed = ref Unsafe.Add(ref frame, 3 * pixels);
         ref var last = ref Unsafe.Add(ref frame, 6 * pixels);
         ref var to = ref MemoryMarshal.GetReference(image[(y * width)..]);
         // Plane 4 c + 2 i + j of the paint holds colour c of the pixels in row i and column j of each square.
         ref var left = ref MemoryMarshal.GetReference(paint[((2 * (y & 1) * quarter) + (y >> 1) * (width / 2))..]);
         ref var right = ref Unsafe.Add(ref left, quarter);
         ref float r0 = ref Row(y - 2)[0], r1 = ref Row(y - 1)[0], r2 = ref Row(y)[0], r3 = ref Row(y + 1)[0], r4 = ref Row(y + 2)[0];
-        // keep = closing * (closed - off), cut to 0..1: off is the mean over the window and three colours.
+        // keep = closing * (closed - off), cut to 0..1: off is the mean of three colours over the window, or at the pixel where that is more.
         var closing = 1 / (spec.OffClosed - spec.OffOpen);
         var slope = Vector256.Create(-closing / (3 * Window * Window));
         var start = Vector256.Create(spec.OffClosed * closing);
@@ -93,6 +92,7 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
             if (hold > 0)
             {
                 var off = Load(ref r0, x) + Load(ref r1, x) + Load(ref r2, x) + Load(ref r3, x) + Load(ref r4, x);
+                off = Vector256.Max(off, Difference(ref changed, pixels, x) * (Window * Window));
                 var wish = Squares(ref left, ref right, 12 * quarter, x) * -spec.HoldSlope;
                 keep = most / (Vector256<float>.One + Vector256.Exp(wish)) * Unit(off * slope + start);
             }
@@ -106,6 +106,11 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
             }
         }
     }
+
+    // What eight pixels differ by from the frame before, in all three colours together.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Difference(ref float changed, int pixels, int x) =>
+        Vector256.Abs(Load(ref changed, x)) + Vector256.Abs(Load(ref Unsafe.Add(ref changed, pixels), x)) + Vector256.Abs(Load(ref Unsafe.Add(ref changed, 2 * pixels), x));
 
     // Eight pixels of a row: those of the left and the right columns of four squares in turn.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
