@@ -12,7 +12,7 @@ internal sealed record ClipView(
     string Id, string Tier, string TierMeans, string State, int Position, DateTimeOffset Created, DateTimeOffset? Ended, DateTimeOffset? Expires, int Attempts,
     long FramesDone, long FramesTotal, double? Fps, double? TimesRealTime, double? SecondsLeft, bool WaitsForLive, string? Note, IReadOnlyList<string>? Notes, string? Error,
     string? Upload, string? Url, string? Journal, string Name, string Model, string Size, string Format, string Prompts, float Strength, double TransitionMs,
-    string EventsUrl, ClipResultView? Result);
+    string EventsUrl, ClipResultView? Result, string? SourceUrl);
 
 /// <summary>Clips of one key, newest first.</summary>
 internal sealed record ClipListView(string Tier, string TierMeans, IReadOnlyList<ClipView> Clips);
@@ -25,7 +25,7 @@ internal sealed record CreateClipBody(
     string? Upload, string? Url, string? Journal, string? Prompt, string? Prompts, float? Strength, double? TransitionMs, string? Model, string? Size, string? Format, string? Webhook, long? Seed);
 
 /// <summary>Puts rows of the queue and the worker's figures together.</summary>
-internal sealed class ClipViews(ClipDesk desk, ClipWorker worker, LivePrecedence live, SignedLinks links)
+internal sealed class ClipViews(ClipDesk desk, ClipWorker worker, LivePrecedence live, ClipUploads uploads, SignedLinks links)
 {
     /// <summary>One job as it stands.</summary>
     public async Task<ClipView> OfAsync(ClipJob job, CancellationToken cancel)
@@ -40,6 +40,7 @@ internal sealed class ClipViews(ClipDesk desk, ClipWorker worker, LivePrecedence
             here is null ? null : Math.Round(here.Fps, 1), here is { TimesRealTime: > 0 } ? Math.Round(here.TimesRealTime, 2) : null, here?.Left is { } left ? Math.Round(left.TotalSeconds, 1) : null,
             here is not null && live.ClipsWaitForLive, here is null ? job.Note : live.WhyClipsWait ?? here.Note, job.Notes, job.Error, r.Source.Length > 0 ? r.Source : null, r.Url, r.Journal, r.Name, r.Model,
             r.Width > 0 ? $"{r.Width}x{r.Height}" : "source", r.Format, r.Prompts, r.Strength, r.TransitionMs, links.Sign($"/v1/clips/{job.Id}/events"),
-            job.State == ClipJobState.Done ? new ClipResultView(links.Sign($"/v1/clips/{job.Id}/result"), job.ResultBytes, type) : null);
+            job.State == ClipJobState.Done ? new ClipResultView(links.Sign($"/v1/clips/{job.Id}/result"), job.ResultBytes, type) : null,
+            job.State == ClipJobState.Done && uploads.Find(job.Owner, r.Source) is not null ? links.Sign($"/v1/clips/{job.Id}/source") : null);
     }
 }

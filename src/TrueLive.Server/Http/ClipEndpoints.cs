@@ -38,6 +38,7 @@ internal static class ClipEndpoints
         clips.MapGet("/{id}", GetAsync).WithSummary("One clip").Produces<ClipView>().ProducesProblem(404);
         clips.MapGet("/{id}/events", EventsAsync).WithSummary("A clip's progress as server-sent events").ProducesProblem(404);
         clips.MapGet("/{id}/result", ResultAsync).WithSummary("The finished file, with range requests").ProducesProblem(404).ProducesProblem(409);
+        clips.MapGet("/{id}/source", SourceAsync).WithSummary("The upload that a clip was made from, while it is kept, with range requests").ProducesProblem(404);
         clips.MapDelete("/{id}", DeleteAsync).WithSummary("Cancel a clip, or remove one that has ended").Produces<ClipView>().ProducesProblem(404);
     }
 
@@ -132,6 +133,17 @@ internal static class ClipEndpoints
         var (ending, type) = ClipFormats.Of(ClipFormats.Find(job.Request.Format, "") ?? ClipFormat.Mp4);
         var path = folders.ResultOf(job.Id, ending);
         return File.Exists(path) ? Results.File(path, type, enableRangeProcessing: true) : NoSuch("clip");
+    }
+
+    private static async Task<IResult> SourceAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipUploads uploads, SignedLinks links)
+    {
+        if (await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is not { } job || uploads.Find(job.Owner, job.Request.Source) is not { } upload)
+            return NoSuch("source");
+        // A stranger's file under our own address: it is a film to every browser, and no page in which a script could run.
+        http.Response.Headers.XContentTypeOptions = "nosniff";
+        http.Response.Headers.ContentSecurityPolicy = "sandbox";
+        var webm = Path.GetExtension(upload.Name) is ".webm" or ".mkv";
+        return Results.File(uploads.PathOf(upload), webm ? "video/webm" : "video/mp4", enableRangeProcessing: true);
     }
 
     private static async Task<IResult> DeleteAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipFolders folders, ClipViews views, ClipWorker worker, SignedLinks links)

@@ -133,13 +133,13 @@ export function open(box) {
   const still = ({ result, format }) => (!result || format === 'png' ? null : format === 'gif' ? h('img.still', { src: result.url, alt: '', loading: 'lazy' })
     : h('video.still', { src: `${result.url}#t=0.5`, muted: true, playsInline: true, preload: 'metadata', tabIndex: -1, 'aria-hidden': 'true' }));
 
-  // The finished clip, beside its source when this page still has it: one clock, a wipe between them.
+  // The finished clip, beside its source while this page or the server has it: one clock, a wipe between them.
   function compare(item, job) {
     item.querySelector('.wipe')?.remove();
     if (job.format === 'gif') return item.append(h('div.wipe', {}, h('img', { src: job.result.url, alt: 'The clip' })));
     if (job.format === 'png') return trouble('Pictures come as a ZIP file: download it.');
     const made = h('video', { src: job.result.url, muted: true, loop: true, playsInline: true, controls: true, 'aria-label': 'The clip' });
-    const from = sources.get(job.upload);
+    const from = sources.get(job.upload) ?? job.source_url;
     if (!from) item.append(h('div.wipe', {}, made));
     else {
       const source = h('video', { src: from, muted: true, loop: true, playsInline: true, 'aria-label': 'The source' });
