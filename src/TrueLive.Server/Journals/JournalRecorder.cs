@@ -166,7 +166,11 @@ internal sealed class JournalRecorder : IAsyncDisposable
                     lock (_gate)
                         _view = _view with { Frames = picture.Number + 1, Seconds = Math.Round(picture.At.TotalSeconds, 3), Bytes = video.Bytes };
                     if (video.Bytes > _view.LimitBytes)
+                    {
+                        // What waits would come on top.
                         End($"It reached the {_view.LimitBytes >> 20} MB that it may have.");
+                        return;
+                    }
                     if (picture.Number % 150 == 149)
                         Save();
                 }

@@ -45,8 +45,8 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     [Fact]
     public async Task Sound_is_kept_in_time_and_the_tier_is_in_the_file()
     {
-        // The picture begins half a second after the sound, and the sound goes on after the picture has ended.
-        var input = await files.MakeAsync("sound.mkv", "-itsoffset", "0.5", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=10:d=1", "-f", "lavfi", "-i", "sine=f=440:d=5", "-pix_fmt", "yuv420p", "-c:a", "aac");
+        // The picture begins half a second after the sound, and the sound goes on after the picture has ended. A beep is heard 0.4 s after the first picture.
+        var input = await files.MakeAsync("sound.mkv", "-itsoffset", "0.5", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=10:d=1", "-f", "lavfi", "-i", "aevalsrc=sin(880*PI*t)*between(t\\,0.9\\,1.1):d=5", "-pix_fmt", "yuv420p", "-c:a", "aac");
         using var model = new PassthroughModel();
         var result = await RenderAsync(Settings(input, "sound.mp4", model));
         Assert.Equal(10, result.Frames);
@@ -54,6 +54,8 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
         Assert.Contains("Tier 1", await files.AskAsync(files["sound.mp4"], "-show_entries", "format_tags=comment", "-of", "csv=p=0"), StringComparison.Ordinal);
         var sound = double.Parse(await files.AskAsync(files["sound.mp4"], "-select_streams", "a", "-show_entries", "stream=duration", "-of", "csv=p=0"), System.Globalization.CultureInfo.InvariantCulture);
         Assert.InRange(sound, 0.9, 1.15);
+        var beep = await files.AskAsync($"amovie={files["sound.mp4"]},silencedetect=n=-30dB:d=0.05", "-f", "lavfi", "-show_entries", "frame_tags=lavfi.silence_end", "-of", "csv=p=0");
+        Assert.InRange(double.Parse(beep, System.Globalization.CultureInfo.InvariantCulture), 0.37, 0.43);
     }
 
     [Fact]

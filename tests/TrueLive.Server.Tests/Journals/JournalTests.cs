@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
@@ -10,6 +11,7 @@ using TrueLive.Core.Sessions;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Models.Onnx;
 using TrueLive.Server.Clips;
+using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
 using TrueLive.Server.Sessions;
 using TrueLive.Server.Tests.Clips;
@@ -125,6 +127,30 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    public async Task A_journal_ends_at_its_size_and_is_gone_when_its_time_is_over()
+    {
+        await using var server = await ClipServer.StartAsync(files, o => (o.JournalMb, o.ClipKeepHours) = (1, 2));
+        var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions", new { size = "256x192" }, Cancel));
+        var begun = await ClipServer.JsonAsync(await server.Http.PostAsync($"/v1/sessions/{made["id"]}/journal", null, Cancel));
+        var registry = server.Services.GetRequiredService<SessionRegistry>();
+        var camera = new SteppedCamera(40, _ => { }, noise: true);
+        await registry.RunAsync(registry.Find((string)made["id"]!)!, "test", camera, camera, Cancel);
+        await server.Services.GetRequiredService<JournalShelf>().WrittenAsync((string)begun["id"]!);
+        var ended = (await server.Http.GetFromJsonAsync<JsonNode>($"/v1/journals/{begun["id"]}", Cancel))!;
+        Assert.Equal("It reached the 1 MB that it may have.", (string)ended["ended_because"]!);
+        Assert.InRange((long)ended["bytes"]!, 1 << 20, 2 << 20);
+
+        var later = new FakeTimeProvider(TimeProvider.System.GetUtcNow() + TimeSpan.FromHours(1));
+        var options = new ServerOptions { DataFolder = server.Data, ClipKeepHours = 2 };
+        var shelf = new JournalShelf(new ClipFolders(options), options, later);
+        shelf.Expire();
+        Assert.NotNull(shelf.Find("local", (string)begun["id"]!));
+        later.Advance(TimeSpan.FromHours(1.1));
+        shelf.Expire();
+        Assert.Null(shelf.Find("local", (string)begun["id"]!));
+    }
+
+    [Fact]
     public async Task A_journal_of_a_server_that_was_killed_does_not_record_for_ever()
     {
         await using var server = await ClipServer.StartAsync(files);
@@ -155,7 +181,7 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     /// <summary>A client that sends its next frame when the one before has come back, so that no frame is ever dropped.</summary>
-    private sealed class SteppedCamera(int frames, Action<int> before) : IVideoSource, IVideoSink
+    private sealed class SteppedCamera(int frames, Action<int> before, bool noise = false) : IVideoSource, IVideoSink
     {
         private readonly FramePool _pool = new("stepped camera");
         private readonly SemaphoreSlim _back = new(1, 1);
@@ -169,8 +195,11 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
             if (_next == frames)
                 return null;
             before(_next);
-            var frame = _pool.Rent(256, 192);
-            frame.Y.Fill((byte)(40 + 4 * _next));
+            var frame = noise ? _pool.Rent(640, 480) : _pool.Rent(256, 192);
+            if (noise)
+                new Random(_next).NextBytes(frame.Y);
+            else
+                frame.Y.Fill((byte)(40 + 4 * _next));
             frame.U.Fill(110);
             frame.V.Fill(140);
             frame.Time = new FrameTime(_next, TimeSpan.FromSeconds(_next / 30.0), 0, (uint)(_next * 3000));
