@@ -15,7 +15,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         var start = new ProcessStartInfo(netns is null ? "dotnet" : "ip") { RedirectStandardOutput = true, RedirectStandardError = true };
         // "ip netns exec" becomes the program: signals and figures of the process are the server's own.
         string[] inside = netns is null ? [] : ["netns", "exec", netns, "dotnet"];
-        string[] all = [.. inside, Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "serve", "--port", "0", "--webrtc-port", "0", .. flags];
+        string[] all = [.. inside, Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "serve", .. flags.Contains("--port") ? Array.Empty<string>() : ["--port", "0"], "--webrtc-port", "0", .. flags];
         foreach (var argument in all)
             start.ArgumentList.Add(argument);
         start.Environment["MALLOC_ARENA_MAX"] = "2";

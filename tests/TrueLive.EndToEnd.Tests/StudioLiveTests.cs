@@ -35,6 +35,30 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    public async Task A_capture_time_that_a_frame_contradicts_is_learnt_again()
+    {
+        await using var page = await browser.OpenAsync(studio.Server);
+        // 30 frames a second, all of which leave later than the next one is captured: either capture fits. Then the machine is free again.
+        var off = await page.EvalAsync<double[]>("""
+            (async () => {
+              const clock = new (await import('./stats.js')).CaptureClock(), off = [];
+              let known = false;
+              for (let n = 0; n < 120; n++) {
+                const at = 1000 + n * 100 / 3;
+                clock.captured(at);
+                clock.captured(at + 100 / 3);
+                known = clock.stamped(Math.round(at + 777) * 90, at + (n < 60 ? 45 : 6));
+                if (known && (n === 59 || n === 119)) off.push(clock.captureTime(Math.round(at + 777) * 90) - at);
+              }
+              return off;
+            })()
+            """);
+        Assert.Equal(2, off.Length);
+        Assert.InRange(off[0], 30, 36);
+        Assert.InRange(off[1], -1.5, 1.5);
+    }
+
+    [Fact]
     public async Task Looks_are_thumbnails_of_the_users_own_frame_made_by_the_network()
     {
         await using var page = await browser.OpenAsync(studio.Server);
@@ -171,6 +195,8 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await page.Page.ClickAsync("#record");
         var from = await page.EvalAsync<int>("trueLive.figures.lastTrace.output");
         await page.UntilAsync($"trueLive.figures.lastTrace.output > {from + 20}");
+        // It grows in a file, not in the page's memory.
+        Assert.Equal(1, await page.EvalAsync<int>("(async () => { let n = 0; for await (const name of (await navigator.storage.getDirectory()).keys()) n += /^recording-[-0-9a-f]+$/.test(name); return n; })()"));
         var film = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.ClickAsync("#record"));
         Assert.True(new FileInfo((await film.PathAsync())!).Length > 2000);
         await page.Page.Locator("body").PressAsync("v");

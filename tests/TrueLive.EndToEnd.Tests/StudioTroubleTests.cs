@@ -67,6 +67,25 @@ public sealed class StudioTroubleTests(Browser browser)
         Assert.Contains("Back in the session", await page.TextAsync("state"), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("webrtc")]
+    [InlineData("ws")]
+    public async Task A_server_that_was_started_again_is_found_by_the_page_and_goes_on_with_the_prompt(string transport)
+    {
+        await using var before = await ServerProcess.StartAsync();
+        await using var page = await browser.OpenAsync(before, transport);
+        await page.StartAsync("scene", "live-tiny", "384x216");
+        await page.PicturesAsync(3);
+        await page.PromptAsync("thermal");
+        await before.KillAsync();
+        await page.UntilAsync("trueLive.session.state === 'away'", 30);
+        // It answers before it has measured what the machine holds; until then it takes nobody.
+        await using var after = await ServerProcess.StartAsync("--port", new Uri(before.Address).Port.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        await page.UntilAsync("trueLive.session.state === 'live' && trueLive.figures.shown.count > 3 && document.querySelector('#stage').dataset.mark === 'fresh'", 60);
+        Assert.Equal("thermal", await page.EvalAsync<string>("trueLive.transport.session.prompt.text"));
+        Assert.False(await page.Page.IsVisibleAsync("#trouble"));
+    }
+
     [Fact]
     public async Task A_network_that_fails_on_every_frame_is_given_up_and_pass_through_leads_out()
     {

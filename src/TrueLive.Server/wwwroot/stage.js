@@ -104,22 +104,27 @@ export class Stage {
     return new Promise((resolve) => canvas.toBlob(resolve, type, quality));
   }
 
-  record() {
+  async record() {
     if (this.#recorder) return void this.#recorder.stop();
     if (!('MediaRecorder' in window)) return trouble('This browser cannot record. Snapshot works.');
     const type = ['video/mp4;codecs=avc1', 'video/webm;codecs=vp9', 'video/webm'].find((t) => MediaRecorder.isTypeSupported(t));
     if (!type) return trouble('This browser cannot record video. Snapshot works.');
-    const recorder = new MediaRecorder(this.#stream(), { mimeType: type, videoBitsPerSecond: 6e6 });
-    const parts = [];
-    recorder.ondataavailable = ({ data }) => parts.push(data);
-    recorder.onstop = () => {
+    const kept = await recording(type);
+    // Pressed twice, or the session ended meanwhile.
+    if (this.#recorder || !this.#session.transport) return void kept.end();
+    const recorder = this.#recorder = new MediaRecorder(this.#stream(), { mimeType: type, videoBitsPerSecond: 6e6 });
+    recorder.ondataavailable = ({ data }) => kept.add(data).catch(() => recorder.state !== 'inactive' && recorder.stop());
+    recorder.onstop = async () => {
       if (this.#recorder === recorder) this.#recorder = null;
       $('record').setAttribute('aria-pressed', 'false');
-      save(new Blob(parts, { type }), `truelive-${stamp()}.${type.includes('mp4') ? 'mp4' : 'webm'}`);
-      say('Recording saved.');
+      try {
+        save(await kept.end(), `truelive-${stamp()}.${type.includes('mp4') ? 'mp4' : 'webm'}`);
+        say('Recording saved.');
+      } catch (error) {
+        trouble(`The recording is lost: ${error.message}`);
+      }
     };
     recorder.start(1000);
-    this.#recorder = recorder;
     $('record').setAttribute('aria-pressed', 'true');
     say('Recording to this computer. Press again to save.');
   }
@@ -164,5 +169,28 @@ export class Stage {
     const canvas = Object.assign(document.createElement('canvas'), { className: 'picture', width: 960, height: 540 });
     drawScene(canvas.getContext('2d'), 960, 540, 7);
     return canvas;
+  }
+}
+
+// An hour of film is gigabytes: it grows in a file of the browser's own, and in memory only where the page gets none (no secure context).
+// What was recorded before may still be on its way to where it was saved, so it is removed when the next recording begins.
+async function recording(type) {
+  try {
+    const folder = await navigator.storage.getDirectory();
+    for await (const name of folder.keys()) await folder.removeEntry(name).catch(() => {});
+    const file = await folder.getFileHandle(`recording-${crypto.randomUUID()}`, { create: true });
+    const to = await file.createWritable();
+    let written = Promise.resolve();
+    return {
+      add: (data) => (written = written.then(() => to.write(data))),
+      end: async () => {
+        await written;
+        await to.close();
+        return new Blob([await file.getFile()], { type });
+      },
+    };
+  } catch {
+    const parts = [];
+    return { add: async (data) => parts.push(data), end: () => new Blob(parts, { type }) };
   }
 }

@@ -4,12 +4,14 @@
  * Finds the capture time of a sent frame from its RTP stamp. A browser stamps a frame with its capture time in milliseconds times
  * 90 plus an offset that is random but fixed per stream. The offset is learnt from frames whose capture times the page saw: for the
  * right offset nearly all stamps fall on capture times, none later than the moment the stamp was seen. Good to about 1 ms. Until
- * that is certain there is no offset and no figure.
+ * that is certain there is no offset and no figure. On a busy machine frames can leave so late that the offset of a neighbouring
+ * capture fits as well; the first frame that leaves in time contradicts it, and it is learnt again.
  */
 export class CaptureClock {
   #captures = [];
   #stamps = [];
   #offset = null;
+  #least = -Infinity;
   #unwrapped = null;
 
   /** A frame of the sent stream was captured at this `performance.now()` time. */
@@ -18,10 +20,17 @@ export class CaptureClock {
     if (this.#captures.length > 200) this.#captures.shift();
   }
 
-  /** A frame with this RTP stamp left the encoder at this time. True once nothing more is needed. */
+  /** A frame with this RTP stamp left the encoder at this time. Whether the offset is known: then a frame now and then is enough. */
   stamped(rtp, seenAt) {
-    if (this.#offset !== null) return true;
-    this.#stamps.push({ ms: this.#milliseconds(rtp), seenAt });
+    const ms = this.#milliseconds(rtp);
+    // No frame leaves before it was captured; both clocks count whole milliseconds.
+    this.#least = Math.max(this.#least, ms - seenAt - 2);
+    if (this.#offset !== null) {
+      if (this.#offset >= this.#least) return true;
+      this.#offset = null;
+      this.#stamps = [];
+    }
+    this.#stamps.push({ ms, seenAt });
     if (this.#stamps.length > 90) this.#stamps.shift();
     if (this.#stamps.length >= 24 && this.#stamps.length % 6 === 0) this.#learn();
     return this.#offset !== null;
@@ -52,7 +61,9 @@ export class CaptureClock {
       while (to < offsets.length && offsets[to].offset - offsets[from].offset < 2.5) seen.add(offsets[to++].index);
       if (seen.size < 0.75 * this.#stamps.length) continue;
       const cluster = offsets.slice(from, to).map((o) => o.offset);
-      this.#offset = cluster[cluster.length >> 1];
+      const middle = cluster[cluster.length >> 1];
+      if (middle < this.#least) continue;
+      this.#offset = middle;
       return;
     }
   }

@@ -139,18 +139,18 @@ export class WebRtcTransport extends EventTarget {
     this.dispatchEvent(new CustomEvent('closed', { detail: { words } }));
   }
 
-  // The sender's stamps are only visible to a transform. Chromium sends nothing more once a transform is taken out, so it stays and
-  // falls silent when the clock is known.
+  // The sender's stamps are only visible to a transform. Chromium sends nothing more once a transform is taken out, so it stays, and
+  // reports two a second when the clock is known: enough to find it wrong.
   #watchSender(sender, source) {
     this.#source = source;
     source.addEventListener('capture', this.#captured);
     if (!('RTCRtpScriptTransform' in window)) return;
     const worker = this.#worker = new Worker(new URL('./sender-stamps.js', import.meta.url), { type: 'module' });
     sender.transform = new RTCRtpScriptTransform(worker, {});
+    let every = 1;
     worker.onmessage = ({ data }) => {
-      if (!this.#clock.stamped(data.rtp, data.seenAt - performance.timeOrigin)) return;
-      worker.onmessage = null;
-      worker.postMessage('enough');
+      const wanted = this.#clock.stamped(data.rtp, data.seenAt - performance.timeOrigin) ? 15 : 1;
+      if (wanted !== every) worker.postMessage(every = wanted);
     };
   }
 
