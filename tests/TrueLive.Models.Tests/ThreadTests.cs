@@ -18,8 +18,8 @@ public sealed class ThreadTests
     }
 
     [Theory]
-    [InlineData(1400, 2)]
-    [InlineData(1100, 1)]
+    [InlineData(1150, 2)]
+    [InlineData(1050, 1)]
     [InlineData(700, 1)]
     public void The_thread_count_is_the_one_that_was_measured_to_be_clearly_faster(long oneThread, int chosen)
     {

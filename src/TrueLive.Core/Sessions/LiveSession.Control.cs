@@ -119,6 +119,7 @@ public sealed partial class LiveSession
                 throw new InvalidOperationException($"A session that is {_state} takes no connection.");
             if (_state == SessionState.Detached)
                 Volatile.Write(ref _settings, _settings with { Epoch = _settings.Epoch + 1 });
+            _counters.Connected();
             Move(Connected, null);
         }
     }

@@ -42,7 +42,15 @@ public sealed partial class LiveSession : IDisposable
     public SessionSettings Settings => Volatile.Read(ref _settings);
 
     /// <summary>There is a memory for the next connection to go on from, as far as its picture has the shape of the last one.</summary>
-    public bool KeepsMemory => Volatile.Read(ref _memory) is not null && Settings.Model.Info.HasMemory;
+    public bool KeepsMemory
+    {
+        get
+        {
+            var now = Settings;
+            return Volatile.Read(ref _memory) is not null && now.Model.Info.HasMemory && Volatile.Read(ref _memorySettings) is { } had
+                && (had.Model, had.Width, had.Height, had.Resets) == (now.Model, now.Width, now.Height, now.Resets);
+        }
+    }
 
     /// <summary>Figures at this moment.</summary>
     public SessionStats Stats => _counters.Snapshot(State == SessionState.Live && !Settings.Paused ? _options.PromisedRate : 0);

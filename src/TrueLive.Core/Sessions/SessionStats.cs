@@ -100,6 +100,13 @@ internal sealed class SessionCounters(TimeProvider time)
         SessionMetrics.Record(time, frame, from, sentAt);
     }
 
+    /// <summary>A connection begins: packets of the one before say nothing of it.</summary>
+    public void Connected()
+    {
+        lock (_window)
+            _leftCount = 0;
+    }
+
     /// <summary>The last packet of a frame has left, so long after the last packet of its input was here.</summary>
     public void Left(TimeSpan whole, TimeSpan step)
     {

@@ -86,9 +86,8 @@ internal sealed class FusedNetwork : IDisposable
     }
 
     /// <summary>What a style lays over the picture; for the moments in which it changes.</summary>
-    public (float[] Screen, float[] Grade) At(float[] style)
+    public (float[] Screen, float[] Grade) At(float[] style, RunOptions run)
     {
-        using var run = new RunOptions();
         using var input = OrtValue.CreateTensorValueFromMemory(style, [1, style.Length]);
         using var results = _styles.Run(run, [_style], [input], [Spec.Screen, Spec.Grade]);
         return (results[0].GetTensorDataAsSpan<float>().ToArray(), results[1].GetTensorDataAsSpan<float>().ToArray());

@@ -79,7 +79,7 @@ internal sealed class FusedSession : OnnxSession
 
     private Span<float> LastImage => _images[1 - _side].Floats;
 
-    protected override void Load(VideoFrame picture, ReadOnlySpan<float> style, bool moved, bool helped)
+    protected override void Load(VideoFrame picture, ReadOnlySpan<float> style, bool moved, bool helped, RunOptions run)
     {
         (_picture, _moved) = (picture, moved);
         _load.Run(helped);
@@ -87,7 +87,7 @@ internal sealed class FusedSession : OnnxSession
         var hold = _known ? MathF.Exp(-_network.Spec.StyleClose * away * away) : 0;
         if (_holds[_side] != hold)
             _stems[_side].Floats[(3 * Picture)..].Fill(_holds[_side] = hold);
-        Dress(style);
+        Dress(style, run);
     }
 
     protected override (InferenceSession Runtime, OrtIoBinding Tensors) Bound(bool narrow)
@@ -173,13 +173,15 @@ internal sealed class FusedSession : OnnxSession
     }
 
     // What depends on the style alone is computed when it changes.
-    private void Dress(ReadOnlySpan<float> style)
+    private void Dress(ReadOnlySpan<float> style, RunOptions run)
     {
         if (_grade is not null && style.SequenceEqual(_style))
             return;
+        // If the runtime fails it is asked again.
+        _grade = null;
         style.CopyTo(_style);
         _styleInput.Write(style);
-        (var screen, _grade) = _network.At(_style);
+        (var screen, _grade) = _network.At(_style, run);
         int w = Width / 2, h = Height / 2;
         for (var row = 0; row < _network.Channels * h; row++)
         {

@@ -94,7 +94,7 @@ internal sealed class OnnxModelSession : OnnxSession
 
     protected override int MemoryLength => _states[_side].Sum(t => t.Bytes.Length);
 
-    protected override void Load(VideoFrame picture, ReadOnlySpan<float> style, bool moved, bool helped)
+    protected override void Load(VideoFrame picture, ReadOnlySpan<float> style, bool moved, bool helped, RunOptions run)
     {
         _input.Load(picture);
         _style?.Write(style);

@@ -54,7 +54,8 @@ internal abstract class OnnxSession : IModelSession
     /// <param name="style">The style in force; empty for a network without one.</param>
     /// <param name="moved">Whether the content moved, so that <see cref="Motion"/> has to carry what follows it.</param>
     /// <param name="helped">Whether another thread may help.</param>
-    protected abstract void Load(VideoFrame picture, ReadOnlySpan<float> style, bool moved, bool helped);
+    /// <param name="run">For what the runtime has to compute for it: ends when the step has taken too long.</param>
+    protected abstract void Load(VideoFrame picture, ReadOnlySpan<float> style, bool moved, bool helped, RunOptions run);
 
     /// <summary>The step with all its tensors bound, on one thread or on the model's number.</summary>
     protected abstract (InferenceSession Runtime, OrtIoBinding Tensors) Bound(bool narrow);
@@ -90,8 +91,8 @@ internal abstract class OnnxSession : IModelSession
         try
         {
             var helped = _model.Threads > 1 && !crowded;
-            Load(picture, _style is null ? [] : _style.At(prompt, input.Time.Captured), Motion is not null && Motion.Push(picture, helped), helped);
-            Run(crowded && _model.Narrow is not null);
+            var moved = Motion is not null && Motion.Push(picture, helped);
+            Run(crowded && _model.Narrow is not null, picture, _style is null ? [] : _style.At(prompt, input.Time.Captured), moved, helped);
             var output = _outputs.Rent(Width, Height);
             output.Colour = input.Colour;
             output.Time = input.Time;
@@ -163,12 +164,15 @@ internal abstract class OnnxSession : IModelSession
         return scaled;
     }
 
-    private void Run(bool narrow)
+    // Without a picture it runs on what the tensors hold.
+    private void Run(bool narrow, VideoFrame? picture = null, ReadOnlySpan<float> style = default, bool moved = false, bool helped = false)
     {
-        var (runtime, tensors) = Bound(narrow);
         _deadline.Change(MaxStep, Timeout.InfiniteTimeSpan);
         try
         {
+            if (picture is not null)
+                Load(picture, style, moved, helped, _run);
+            var (runtime, tensors) = Bound(narrow);
             runtime.RunWithBinding(_run, tensors);
         }
         catch (OnnxRuntimeException e)

@@ -58,7 +58,7 @@ public sealed class OnnxVideoModel : IVideoModel
 
     /// <summary>Loads a model folder.</summary>
     /// <param name="folder">Folder with a manifest.json.</param>
-    /// <param name="threads">Threads a step uses; 0 measures one against two and takes two only where they are at least a sixth faster.</param>
+    /// <param name="threads">Threads a step uses; 0 measures one against two and takes two only where they are at least a tenth faster.</param>
     /// <param name="time">Clock for that measurement.</param>
     /// <exception cref="ModelException">The folder cannot be used; the message names the file and the field.</exception>
     public static OnnxVideoModel Load(string folder, int threads, TimeProvider time)
@@ -86,9 +86,7 @@ public sealed class OnnxVideoModel : IVideoModel
             fused = manifest.Fused is null ? null : FusedNetwork.Cut(manifest, bytes, cut => Runtime(part, cut, 1));
             var step = fused?.Step ?? bytes;
             model = Create(fused is null ? whole : null, Math.Max(1, threads));
-            model.TryStep(path);
-            if (fused is not null)
-                model.Compare(whole);
+            model.TryStep(path, fused is null ? null : whole);
             if (threads > 1 && step.Length <= MaxHeldTwice)
                 model._narrow = Runtime(part, step, 1);
             if (threads > 0 || Environment.ProcessorCount < 2)
@@ -99,7 +97,7 @@ public sealed class OnnxVideoModel : IVideoModel
             var (one, pair) = (double.MaxValue, double.MaxValue);
             for (var round = 0; round < 2; round++)
                 (one, pair) = (Math.Min(one, model.Times(w, h, 5, time)[0]), Math.Min(pair, two.Times(w, h, 5, time)[0]));
-            var (chosen, other) = pair * 1.2 <= one ? (two, model) : (model, two);
+            var (chosen, other) = pair * 1.1 <= one ? (two, model) : (model, two);
             if (chosen.Threads > 1 && step.Length <= MaxHeldTwice)
                 chosen._narrow = other._session;
             else
@@ -215,12 +213,14 @@ public sealed class OnnxVideoModel : IVideoModel
         }
     }
 
-    private void TryStep(string path)
+    private void TryStep(string path, InferenceSession? whole)
     {
         var size = Info.Sizes.Nearest(384, 216);
         try
         {
             Open(size.Width, size.Height).Dispose();
+            if (whole is not null)
+                Compare(whole);
         }
         catch (Exception e) when (e is OnnxRuntimeException or NotSupportedException or ModelStepException or ArgumentException or OverflowException)
         {

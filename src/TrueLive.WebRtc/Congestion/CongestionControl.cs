@@ -67,13 +67,6 @@ internal sealed class CongestionControl
     /// <summary>The far side has been silent while we sent.</summary>
     public bool Outage => _beforeOutage != 0;
 
-    public double Loss => _loss.Loss;
-
-    /// <summary>Acknowledged bitrate; null before there is enough feedback.</summary>
-    public int? Acknowledged => _acknowledged.Bitrate();
-
-    public PathUse Path => _trend.State;
-
     /// <summary>Bytes that the probe under way still wants sent.</summary>
     public int ProbeBytesLeft => _probe.BytesLeft;
 

@@ -40,9 +40,6 @@ internal sealed class IceFull : IceAgent
     public IceFull(IceCredentials local, IceCredentials remote, bool controlling, Func<IPEndPoint, bool, IceRoute> routeTo, TimeProvider time)
         : base(local, remote, time) => (_controlling, _routeTo, _time) = (controlling, routeTo, time);
 
-    /// <summary>Whether this side nominates.</summary>
-    public bool IsControlling => _controlling;
-
     /// <summary>Adds an address of the far side; what is known already or beyond <see cref="MaxPairs"/> is ignored.</summary>
     public void Add(IceCandidate candidate)
     {

@@ -60,9 +60,6 @@ internal sealed class VideoSendStream : IDisposable
 
     public uint Ssrc => _plan.LocalSsrc;
 
-    /// <summary>RTP bytes that wait to be sent, retransmissions excluded.</summary>
-    public int QueuedBytes { get; private set; }
-
     /// <summary>A part of a key frame has not been sent yet.</summary>
     public bool KeyFrameQueued => _unsent < _keyFrameEnd;
 
@@ -120,7 +117,6 @@ internal sealed class VideoSendStream : IDisposable
 
                 ref var slot = ref Claim(frame, now);
                 slot.Length = packetizer.Next(_ring.Bytes(ref slot)[.._maxPayload]);
-                QueuedBytes += slot.Length;
             }
         }
         else
@@ -136,7 +132,6 @@ internal sealed class VideoSendStream : IDisposable
 
                 ref var slot = ref Claim(frame, now);
                 slot.Length = packetizer.Next(_ring.Bytes(ref slot)[.._maxPayload]);
-                QueuedBytes += slot.Length;
             }
         }
 
@@ -225,7 +220,6 @@ internal sealed class VideoSendStream : IDisposable
         }
 
         ref var next = ref _ring.Find(_unsent++);
-        QueuedBytes -= next.Length;
         PacketsSent++;
         PayloadBytesSent += next.Length;
         Completed = next.Item is { Marker: true, Arrived: { } at } ? (next.Item.Timestamp, at) : null;
@@ -279,7 +273,6 @@ internal sealed class VideoSendStream : IDisposable
         while (_next > first)
         {
             ref var slot = ref _ring.Find(--_next);
-            QueuedBytes -= slot.Length;
             _ring.Remove(_next);
         }
 

@@ -36,10 +36,7 @@ internal sealed class TcpRoute : IceRoute, IDisposable
     /// <summary>The peer that has shown its credentials here; null before.</summary>
     public PeerConnection? Owner { get; set; }
 
-    /// <summary>Datagrams that found the queue full.</summary>
-    public long Dropped { get; private set; }
-
-    /// <summary>Called for each of those.</summary>
+    /// <summary>Called for each datagram that found the queue full.</summary>
     public Action? Full { get; init; }
 
     public override void Send(ReadOnlySpan<byte> datagram)
@@ -48,7 +45,6 @@ internal sealed class TcpRoute : IceRoute, IDisposable
             return;
         if (Volatile.Read(ref _queued) > MaxQueued)
         {
-            Dropped++;
             Full?.Invoke();
             return;
         }

@@ -186,6 +186,10 @@ public sealed class LiveSessionTests : IDisposable
         (trace, luma, _, _) = await _sink.NextAsync();
         Assert.Equal((1, 2), (trace.Epoch, luma));
         await EndOfStream(source, run);
+        // What happens to the session while nobody is connected counts as well.
+        Assert.True(_session.KeepsMemory);
+        _session.Reset("r");
+        Assert.False(_session.KeepsMemory);
     }
 
     [Fact]
