@@ -60,6 +60,17 @@ internal sealed class ServerProcess : IAsyncDisposable
         return server;
     }
 
+    /// <summary>Waits until a server has measured what the machine holds.</summary>
+    public static async Task ReadyAsync(HttpClient http)
+    {
+        for (var tries = 0; !(await http.GetAsync("/readyz")).IsSuccessStatusCode; tries++)
+        {
+            if (tries == 240)
+                throw new TimeoutException("The server did not finish measuring the machine within a minute.");
+            await Task.Delay(TimeSpan.FromMilliseconds(250), TimeProvider.System);
+        }
+    }
+
     /// <summary>Ends it the way a system does (SIGTERM) and gives its exit code.</summary>
     public async Task<int> EndAsync()
     {

@@ -85,6 +85,11 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.UntilAsync("document.querySelector('#tiers-status').textContent.startsWith('All three have answered')", 120);
         // Not before the short clip was whole.
         Assert.DoesNotContain("not measured", await page.Page.InnerTextAsync(".tier.interactive dl"), StringComparison.Ordinal);
+        // Words that mean nothing are answered by no tier.
+        await page.Page.FillAsync("#tiers-prompt", "xyzzy");
+        await page.Page.ClickAsync("#tiers-go");
+        await page.UntilAsync("!document.querySelector('#tiers-go').disabled && document.querySelector('#trouble-words').textContent.length > 20", 60);
+        Assert.Contains("not measured", await page.Page.InnerTextAsync(".tier.live dl"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -86,6 +86,24 @@ public sealed class StudioTroubleTests(Browser browser)
         Assert.False(await page.Page.IsVisibleAsync("#trouble"));
     }
 
+    [Theory]
+    [InlineData("webrtc")]
+    [InlineData("ws")]
+    public async Task A_paused_session_is_paused_when_the_page_comes_back_and_goes_on_when_told(string transport)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var page = await browser.OpenAsync(server, transport);
+        await page.StartAsync("scene", "passthrough", "384x216");
+        await page.PicturesAsync(3);
+        await page.Page.ClickAsync("#pause");
+        await page.UntilAsync("trueLive.session.state === 'paused'");
+        await page.ReloadAsync();
+        await page.StartAsync("scene");
+        await page.UntilAsync("trueLive.session.state === 'paused' && document.querySelector('#pause').textContent === 'Go on'");
+        await page.Page.ClickAsync("#pause");
+        await page.PicturesAsync(3);
+    }
+
     [Fact]
     public async Task A_network_that_fails_on_every_frame_is_given_up_and_pass_through_leads_out()
     {

@@ -43,14 +43,15 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     /// <param name="stretch">Part of the file to read; null reads all.</param>
     /// <param name="background">Whether decoding takes only the processor time that others leave.</param>
     /// <param name="longest">Length that a file may have that does not say it; zero takes <see cref="MediaFile.MaxDuration"/>.</param>
-    public static FileSource Open(MediaFile file, int width, int height, FramePool pool, FileStretch? stretch = null, bool background = false, TimeSpan longest = default)
+    /// <param name="threads">Threads of the decoder; 0 leaves it to ffmpeg.</param>
+    public static FileSource Open(MediaFile file, int width, int height, FramePool pool, FileStretch? stretch = null, bool background = false, TimeSpan longest = default, int threads = 0)
     {
         // One line per frame; the child stops at its full pipes long before this channel grows.
         var times = Channel.CreateUnbounded<TimeSpan>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
         var size = string.Create(CultureInfo.InvariantCulture, $"scale={width}:{height}:flags=area:{(file.HighDefinitionUntagged ? "in_color_matrix=bt709:" : "")}out_color_matrix=bt709:out_range=tv,setsar=1,format=yuv420p,showinfo=checksum=0");
         var reader = new ShownTimes();
         string[] seek = stretch is null ? [] : ["-copyts", "-seek_timestamp", "1", "-ss", stretch.Start.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)];
-        var child = FfmpegChild.Start("ffmpeg", ["-loglevel", "info", "-nostats", .. seek, .. FfmpegChild.SafeInput(file.Path), "-map", "0:V:0", "-fps_mode", "passthrough", "-vf", size, "-f", "rawvideo", "pipe:1"],
+        var child = FfmpegChild.Start("ffmpeg", ["-loglevel", "info", "-nostats", .. seek, "-threads", threads.ToString(CultureInfo.InvariantCulture), .. FfmpegChild.SafeInput(file.Path), "-map", "0:V:0", "-fps_mode", "passthrough", "-vf", size, "-f", "rawvideo", "pipe:1"],
             ProcessorTime(file, longest), line =>
             {
                 if (reader.Read(line) is { } at)
@@ -64,17 +65,17 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     /// seeks, so that not everything before is decoded; the times are the same.
     /// </summary>
     /// <exception cref="MediaFileException">The file holds no frame that can be decoded.</exception>
-    public static async Task<FileSource> OpenAtAsync(MediaFile file, int width, int height, FramePool pool, TimeSpan start, bool background, TimeSpan longest, CancellationToken cancel)
+    public static async Task<FileSource> OpenAtAsync(MediaFile file, int width, int height, FramePool pool, TimeSpan start, bool background, TimeSpan longest, int threads, CancellationToken cancel)
     {
         if (start < SeekAt || !file.SeeksExactly)
-            return Open(file, width, height, pool, null, background, longest);
+            return Open(file, width, height, pool, null, background, longest, threads);
         TimeSpan origin;
         await using (var head = Open(file, 16, 16, new FramePool("first frame", 1), null, background, longest))
         {
             using var first = await head.ReadAsync(cancel).ConfigureAwait(false);
             origin = head.Origin ?? throw new MediaFileException($"{Path.GetFileName(file.Path)} holds no frame.");
         }
-        return Open(file, width, height, pool, new FileStretch(origin + start - SeekEarly, origin), background, longest);
+        return Open(file, width, height, pool, new FileStretch(origin + start - SeekEarly, origin), background, longest, threads);
     }
 
     /// <summary>Moment of the file's own timeline, which its sound shares, from which captured times count; null before the first frame was read.</summary>

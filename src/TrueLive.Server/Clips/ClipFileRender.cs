@@ -130,7 +130,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         {
             if (stop.IsCancellationRequested)
                 return;
-            using var lane = new ClipLane(settings, file, work, index, size, time);
+            var lane = new ClipLane(settings, file, work, index, size, time);
             ImmutableInterlocked.Update(ref _lanes, lanes => lanes.Add(lane));
             await lane.RunAsync(cues, stop, token).ConfigureAwait(false);
         }).ConfigureAwait(false);

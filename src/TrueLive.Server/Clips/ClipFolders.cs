@@ -36,9 +36,7 @@ internal sealed class ClipFolders(ServerOptions options)
 
     public string ResultOf(string job, string ending) => Path.Combine(Results, job, "clip" + ending);
 
-    public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
-
-    /// <summary>Ids come from clients: only what <see cref="NewId"/> makes is ever used in a path.</summary>
+    /// <summary>Ids come from clients: only what <see cref="ClipQueue.NewId"/> makes is ever used in a path.</summary>
     public static bool IsId(string? id) => id is { Length: 32 } && id.All(char.IsAsciiHexDigitLower);
 
     /// <summary>Bytes of the files in a folder, some of which may be renamed or go while they are counted.</summary>

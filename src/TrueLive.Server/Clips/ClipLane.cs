@@ -7,13 +7,12 @@ using TrueLive.Media.Files;
 namespace TrueLive.Server.Clips;
 
 /// <summary>Works through one run of frames with one memory: decode, step and encode side by side, from where an earlier run stopped.</summary>
-internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWork work, int index, (int Width, int Height) size, TimeProvider time) : IDisposable
+internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWork work, int index, (int Width, int Height) size, TimeProvider time)
 {
     /// <summary>Clip time before a lane's first frame that only warms its memory up.</summary>
     public static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(0.5);
 
     private readonly FramePool _pool = new("clip source", 2 * ClipRender.QueueFrames);
-    private readonly IModelSession _session = settings.Model.CreateSession(size.Width, size.Height);
     private ClipRender? _render;
 
     /// <summary>Frames made in this run.</summary>
@@ -28,35 +27,35 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
             return;
         var origin = TimeSpan.FromTicks(work.State.OriginTicks);
         var from = lane.FromTicks is { } ticks ? TimeSpan.FromTicks(ticks) : (TimeSpan?)null;
-        if (lane.Memory is { } memory)
-            _session.Restore(new ModelState(settings.Model.Info.Id, settings.Model.Info.Version, size.Width, size.Height, await File.ReadAllBytesAsync(work.PathOf(memory), cancel).ConfigureAwait(false)));
         var stretch = from is { } at ? new FileStretch(at - WarmUp < origin ? origin : at - WarmUp, origin) : null;
         await using var decoder = stretch is null
-            ? await FileSource.OpenAtAsync(file, size.Width, size.Height, _pool, settings.Trim.Start, background: true, settings.MaxLength, cancel).ConfigureAwait(false)
-            : FileSource.Open(file, size.Width, size.Height, _pool, stretch, background: true, settings.MaxLength);
+            ? await FileSource.OpenAtAsync(file, size.Width, size.Height, _pool, settings.Trim.Start, background: true, settings.MaxLength, DecoderThreads, cancel).ConfigureAwait(false)
+            : FileSource.Open(file, size.Width, size.Height, _pool, stretch, background: true, settings.MaxLength, DecoderThreads);
+        // The decoder starts meanwhile.
+        using var session = settings.Model.CreateSession(size.Width, size.Height);
+        if (lane.Memory is { } memory)
+            session.Restore(new ModelState(settings.Model.Info.Id, settings.Model.Info.Version, size.Width, size.Height, await File.ReadAllBytesAsync(work.PathOf(memory), cancel).ConfigureAwait(false)));
         var source = new Part(decoder, this, lane.Next, lane.UntilTicks is { } until ? TimeSpan.FromTicks(until) : TimeSpan.MaxValue, stop);
         await using var sink = new ClipPartSink(work, index, settings, size.Width, size.Height) { From = from is null ? TimeSpan.Zero : from.Value - origin };
         var (next, since) = (lane.Next, time.GetTimestamp());
-        _render = new ClipRender(_session, from is null ? cues : PromptSchedule.BegunAt(cues, from.Value - origin - WarmUp), time)
+        _render = new ClipRender(session, from is null ? cues : PromptSchedule.BegunAt(cues, from.Value - origin - WarmUp), time)
         {
             BeforeStep = token =>
             {
                 settings.BeforeStep?.Invoke(token);
                 if (next > lane.Next && time.GetElapsedTime(since) >= settings.Part)
                 {
-                    sink.Mark(next, _session.Capture());
+                    sink.Mark(next, session.Capture());
                     since = time.GetTimestamp();
                 }
                 if (settings.Resets.Contains(next))
-                    _session.Reset();
+                    session.Reset();
                 next++;
             },
         };
         await _render.RunAsync(source, sink, long.MaxValue, cancel).ConfigureAwait(false);
-        await sink.FinishAsync(_session.Capture(), ended: !source.Stopped, cancel).ConfigureAwait(false);
+        await sink.FinishAsync(session.Capture(), ended: !source.Stopped, cancel).ConfigureAwait(false);
     }
-
-    public void Dispose() => _session.Dispose();
 
     /// <summary>The lane's own frames of the decoder, numbered from the first that belongs to it; those before <paramref name="next"/> are done.</summary>
     private sealed class Part(FileSource decoder, ClipLane lane, long next, TimeSpan until, CancellationToken stop) : IVideoSource
@@ -101,6 +100,9 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
     }
 
     private ClipWork Work => work;
+
+    // A second thread costs an eighth more processor time, which the network needs more; beyond full HD one could be slower than a step.
+    private int DecoderThreads => file.Width * file.Height <= 1920 * 1088 ? 1 : 0;
 
     private bool OwnsOrigin => index == 0 && work.State.Lanes[0].FromTicks is null;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using TrueLive.Clips;
 using TrueLive.Core.Tiers;
 using TrueLive.Media.Files;
 using TrueLive.Server.Configuration;
@@ -47,7 +48,7 @@ internal sealed class ClipUploads(ClipFolders folders, ServerOptions options, Ti
     {
         using var room = folders.Reserve(owner, bytes) ?? throw new RequestRefusedException(
             StatusCodes.Status413PayloadTooLarge, $"Your uploads, clips and journals fill {folders.UsedBy(owner) >> 20} of {options.ClipDiskMb} MB. Delete some, or wait until they expire.");
-        var id = ClipFolders.NewId();
+        var id = ClipQueue.NewId();
         var folder = Path.Combine(folders.Uploads, id);
         try
         {

@@ -28,7 +28,9 @@ internal sealed record CreateClipBody(
 internal sealed class ClipViews(ClipDesk desk, ClipWorker worker, LivePrecedence live, ClipUploads uploads, SignedLinks links)
 {
     /// <summary>One job as it stands.</summary>
-    public async Task<ClipView> OfAsync(ClipJob job, CancellationToken cancel)
+    /// <param name="job">Its row.</param>
+    /// <param name="withSource">Whether to look on the disk for its source: not in lists, and not for each step of its progress.</param>
+    public async Task<ClipView> OfAsync(ClipJob job, CancellationToken cancel, bool withSource = false)
     {
         var position = job.State == ClipJobState.Queued ? await (await desk.QueueAsync(cancel).ConfigureAwait(false)).PositionAsync(job, cancel).ConfigureAwait(false) : 0;
         var here = job.State == ClipJobState.Running ? worker.ProgressOf(job.Id) : null;
@@ -41,6 +43,6 @@ internal sealed class ClipViews(ClipDesk desk, ClipWorker worker, LivePrecedence
             here is not null && live.ClipsWaitForLive, here is null ? job.Note : live.WhyClipsWait ?? here.Note, job.Notes, job.Error, r.Source.Length > 0 ? r.Source : null, r.Url, r.Journal, r.Name, r.Model,
             r.Width > 0 ? $"{r.Width}x{r.Height}" : "source", r.Format, r.Prompts, r.Strength, r.TransitionMs, links.Sign($"/v1/clips/{job.Id}/events"),
             job.State == ClipJobState.Done ? new ClipResultView(links.Sign($"/v1/clips/{job.Id}/result"), job.ResultBytes, type) : null,
-            job.State == ClipJobState.Done && uploads.Find(job.Owner, r.Source) is not null ? links.Sign($"/v1/clips/{job.Id}/source") : null);
+            withSource && job.State == ClipJobState.Done && uploads.Find(job.Owner, r.Source) is not null ? links.Sign($"/v1/clips/{job.Id}/source") : null);
     }
 }

@@ -91,7 +91,11 @@ internal sealed partial class ClipWebhooks(
             if (row is { State: ClipJobState.Queued or ClipJobState.Running })
                 return;
             if (row is not null)
-                _telling[job] = TellAndForgetAsync(row, address, int.Parse(tries, CultureInfo.InvariantCulture), cancel);
+            {
+                var telling = TellAndForgetAsync(row, address, int.Parse(tries, CultureInfo.InvariantCulture), cancel);
+                _telling[job] = telling;
+                _ = telling.ContinueWith(_ => _telling.TryRemove(job, out var _), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            }
             else if (time.GetUtcNow() - due > RowTime)
                 File.Delete(path);
         }
@@ -103,8 +107,6 @@ internal sealed partial class ClipWebhooks(
 
     private async Task TellAndForgetAsync(ClipJob job, string address, int attempt, CancellationToken cancel)
     {
-        // Away from the round that began it, which enters it among those that run.
-        await Task.Yield();
         try
         {
             if (!await TellAsync(job, address, cancel).ConfigureAwait(false) && attempt < RetrySeconds.Length)
@@ -118,10 +120,6 @@ internal sealed partial class ClipWebhooks(
         catch (Exception error) when (error is System.Data.Common.DbException or IOException or RequestRefusedException)
         {
             LogFailed(job.Id, error.Message);
-        }
-        finally
-        {
-            _telling.TryRemove(job.Id, out _);
         }
     }
 

@@ -36,7 +36,7 @@ internal sealed class ControlConnection : IDisposable
         Send(
             new SessionMessage(
                 seat.Session.Id, seat.Token, now.Model.Info.Id, now.Model.Info.Version, $"{now.Width}x{now.Height}", nameof(Tier.Live).ToLowerInvariant(),
-                PromptView.From(now.Prompt), now.Epoch, transport, resumed), ControlJson.Default.SessionMessage);
+                PromptView.From(now.Prompt), now.Epoch, now.Paused, transport, resumed), ControlJson.Default.SessionMessage);
         seat.Session.Moved += OnMoved;
         seat.Session.Applied += OnApplied;
         seat.Session.Forgot += OnForgot;

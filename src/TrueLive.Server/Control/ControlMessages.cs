@@ -34,7 +34,7 @@ internal sealed record ClientMessage
 
 /// <summary>First message of every connection: what the client has got.</summary>
 internal sealed record SessionMessage(
-    string Session, string Token, string Model, string ModelVersion, string Size, string Tier, PromptView Prompt, int Epoch,
+    string Session, string Token, string Model, string ModelVersion, string Size, string Tier, PromptView Prompt, int Epoch, bool Paused,
     string Transport, ResumedView? Resumed)
 {
     public string Type { get; } = "session";

@@ -19,7 +19,7 @@ internal static class ClipEndpoints
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        var uploads = app.MapGroup("/v1/uploads").WithTags("Uploads").AddEndpointFilter(AnswerRefusals);
+        var uploads = app.MapGroup("/v1/uploads").WithTags("Uploads").AddEndpointFilter(AnswerRefusals(Tier.Clip));
         uploads.MapPost("", UploadAsync).WithSummary("Send a video file, or a ZIP of numbered PNG or JPEG pictures (fps says how many a second): the body is the file, of any content type").Produces<UploadView>(201).ProducesProblem(413).ProducesProblem(415);
         uploads.MapGet("", (HttpRequest http, Gate gate, ClipUploads all) => new UploadListView(all.List(gate.OwnerOf(http)))).WithSummary("Your uploads");
         uploads.MapGet("/{id}", (string id, HttpRequest http, Gate gate, ClipUploads all) => all.Find(gate.OwnerOf(http), id) is { } upload ? Results.Ok(upload) : NoSuch("upload"))
@@ -32,7 +32,7 @@ internal static class ClipEndpoints
             return Results.NoContent();
         }).WithSummary("Delete an upload").Produces(204).ProducesProblem(404);
 
-        var clips = app.MapGroup("/v1/clips").WithTags("Clips").AddEndpointFilter(AnswerRefusals);
+        var clips = app.MapGroup("/v1/clips").WithTags("Clips").AddEndpointFilter(AnswerRefusals(Tier.Clip));
         clips.MapPost("", CreateAsync).WithSummary("Make a clip (tier 1)").Produces<ClipView>(202).ProducesProblem(404).ProducesProblem(413).ProducesProblem(422).ProducesProblem(429);
         clips.MapGet("", ListAsync).WithSummary("Your clips, newest first").Produces<ClipListView>();
         clips.MapGet("/{id}", GetAsync).WithSummary("One clip").Produces<ClipView>().ProducesProblem(404);
@@ -43,17 +43,13 @@ internal static class ClipEndpoints
     }
 
     /// <summary>Turns a refusal into the problem that says what to change; a problem names its tier like every other answer.</summary>
-    internal static async ValueTask<object?> AnswerRefusals(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    internal static Func<EndpointFilterInvocationContext, EndpointFilterDelegate, ValueTask<object?>> AnswerRefusals(Tier tier) => async (context, next) =>
     {
         var answer = await AnswerAsync(context, next).ConfigureAwait(false);
         if (answer is ProblemHttpResult { ProblemDetails: var problem })
-        {
-            var path = context.HttpContext.Request.Path;
-            var tier = path.StartsWithSegments("/v1/interactive") ? Tier.Interactive : path.StartsWithSegments("/v1/journals") ? Tier.Live : Tier.Clip;
             (problem.Extensions["tier"], problem.Extensions["tier_means"]) = (TierWords.Name(tier), TierWords.Means(tier));
-        }
         return answer;
-    }
+    };
 
     private static async ValueTask<object?> AnswerAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
@@ -97,7 +93,7 @@ internal static class ClipEndpoints
     }
 
     private static async Task<IResult> GetAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipViews views, SignedLinks links) =>
-        await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is { } job ? Results.Ok(await views.OfAsync(job, http.RequestAborted).ConfigureAwait(false)) : NoSuch("clip");
+        await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is { } job ? Results.Ok(await views.OfAsync(job, http.RequestAborted, withSource: true).ConfigureAwait(false)) : NoSuch("clip");
 
     private static async Task<IResult> EventsAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipViews views, SignedLinks links, TimeProvider time, IHostApplicationLifetime lifetime)
     {

@@ -1,3 +1,4 @@
+using TrueLive.Core.Tiers;
 using Microsoft.AspNetCore.Mvc;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Interactive;
@@ -10,8 +11,8 @@ internal static class InteractiveEndpoints
 {
     public static void Map(IEndpointRouteBuilder app)
     {
-        var group = app.MapGroup("/v1/interactive").WithTags("Interactive").AddEndpointFilter(ClipEndpoints.AnswerRefusals);
-        group.MapPost("", CreateAsync).WithSummary("Open an interactive clip (tier 2)").Produces<InteractiveView>(201).ProducesProblem(404).ProducesProblem(422).ProducesProblem(503);
+        var group = app.MapGroup("/v1/interactive").WithTags("Interactive").AddEndpointFilter(ClipEndpoints.AnswerRefusals(Tier.Interactive));
+        group.MapPost("", CreateAsync).WithSummary("Open an interactive clip (tier 2)").Produces<InteractiveView>(201).ProducesProblem(404).ProducesProblem(409).ProducesProblem(422).ProducesProblem(429).ProducesProblem(503);
         group.MapGet("/{id}", (string id, HttpContext http, Gate gate, InteractiveShelf shelf, SignedLinks links, LivePrecedence live) =>
             Find(id, http, gate, shelf, links) is { } seat ? Results.Ok(seat.View(links, live.LiveHasCores)) : NoSuch()).WithSummary("One interactive clip").Produces<InteractiveView>().ProducesProblem(404);
         group.MapDelete("/{id}", async (string id, HttpContext http, Gate gate, InteractiveShelf shelf, SignedLinks links) =>

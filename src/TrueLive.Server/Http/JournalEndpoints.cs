@@ -1,3 +1,4 @@
+using TrueLive.Core.Tiers;
 using TrueLive.Server.Journals;
 using TrueLive.Server.Sessions;
 
@@ -11,10 +12,10 @@ internal static class JournalEndpoints
 {
     public static void Map(IEndpointRouteBuilder app)
     {
-        var sessions = app.MapGroup("/v1/sessions").WithTags("Journals").AddEndpointFilter(ClipEndpoints.AnswerRefusals);
+        var sessions = app.MapGroup("/v1/sessions").WithTags("Journals").AddEndpointFilter(ClipEndpoints.AnswerRefusals(Tier.Live));
         sessions.MapPost("/{id}/journal", Begin).WithSummary("Begin to record a live session").Produces<JournalView>(201).ProducesProblem(404).ProducesProblem(409).ProducesProblem(413);
         sessions.MapDelete("/{id}/journal", End).WithSummary("Stop recording").Produces<JournalView>().ProducesProblem(404);
-        var journals = app.MapGroup("/v1/journals").WithTags("Journals").AddEndpointFilter(ClipEndpoints.AnswerRefusals);
+        var journals = app.MapGroup("/v1/journals").WithTags("Journals").AddEndpointFilter(ClipEndpoints.AnswerRefusals(Tier.Live));
         journals.MapGet("", (HttpRequest http, Gate gate, JournalShelf shelf) => new JournalListView(shelf.List(gate.OwnerOf(http)))).WithSummary("Your journals");
         journals.MapGet("/{id}", (string id, HttpRequest http, Gate gate, JournalShelf shelf, SessionRegistry registry) =>
             shelf.Find(gate.OwnerOf(http), id) is { } journal ? Results.Ok(registry.Find(journal.View.Session)?.Tap.Recorder?.View is { } now && now.Id == id ? now : journal.View) : NoSuch())

@@ -91,7 +91,7 @@ internal static partial class WhipEndpoints
     }
 
     private static async Task<IResult> WatchAsync(
-        string id, HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, ServerOptions options, IHostApplicationLifetime life)
+        string id, HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, Gate gate, ServerOptions options, IHostApplicationLifetime life)
     {
         if (registry.Find(id) is not { } seat)
             return SessionEndpoints.NoSuchSession(id);
@@ -104,7 +104,8 @@ internal static partial class WhipEndpoints
         {
             var viewer = new WebRtcViewer(seat, offer, codec, port, out var answer);
             _ = RunAsync(http, viewer, viewer.RunAsync(life.ApplicationStopped));
-            return Created(http, $"/whep/{id}/{viewer.Id}", viewer.Peer, answer);
+            // Who came with the session's link alone has no key to leave or to trickle with.
+            return Created(http, gate.Share($"/whep/{id}/{viewer.Id}"), viewer.Peer, answer);
         }
         catch (Exception error) when (error is SdpException or InvalidOperationException)
         {

@@ -56,7 +56,7 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
         try
         {
             // The processor time that live sessions leave must do, and nothing is decoded that lies far before the part.
-            await using var source = await FileSource.OpenAtAsync(file, size.Width, size.Height, pool, start, background: true, MediaFile.MaxDuration, cancel).ConfigureAwait(false);
+            await using var source = await FileSource.OpenAtAsync(file, size.Width, size.Height, pool, start, background: true, MediaFile.MaxDuration, threads: 0, cancel).ConfigureAwait(false);
             while (await source.ReadAsync(cancel).ConfigureAwait(false) is { } frame)
             {
                 using (frame)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using TrueLive.Clips;
 using TrueLive.Core.Frames;
 using TrueLive.Media.Files;
 using TrueLive.Server.Clips;
@@ -19,7 +20,7 @@ internal sealed class InteractiveShelf : IAsyncDisposable
     private readonly LivePrecedence _live;
     private readonly ServerOptions _options;
     private readonly TimeProvider _time;
-    private int _open;
+    private readonly Dictionary<string, int> _open = [];
 
     public InteractiveShelf(ClipUploads uploads, InteractiveLoading loading, SessionRegistry sessions, ModelShelf models, LivePrecedence live, ServerOptions options, TimeProvider time)
     {
@@ -37,29 +38,23 @@ internal sealed class InteractiveShelf : IAsyncDisposable
     /// <exception cref="RequestRefusedException">404 no such source, 409 nothing kept, 422 a field is wrong, 503 no room.</exception>
     public async Task<InteractiveSeat> OpenAsync(string owner, CreateInteractiveBody body, CancellationToken cancel)
     {
-        if (Interlocked.Increment(ref _open) > _options.InteractiveClips)
-        {
-            Interlocked.Decrement(ref _open);
-            throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"{_options.InteractiveClips} interactive clips are open, and this server takes no more (interactive_clips). Close one or try again later.");
-        }
+        Reserve(owner);
         try
         {
-            if (_seats.Values.Count(s => s.Owner == owner) >= MostOf(owner))
-                throw new RequestRefusedException(StatusCodes.Status429TooManyRequests, $"You have {MostOf(owner)} interactive clips open; the others are for other keys. Close one.");
             var model = _models.Find(body.Model) ?? throw Wrong($"There is no model '{body.Model}'. This server has: {string.Join(", ", _models.All.Select(m => m.Info.Id))}.");
             var upload = await SourceAsync(owner, body, cancel).ConfigureAwait(false);
             var size = SizeOf(model, upload, body.Size);
             var start = Seconds(body.Trim?.StartS ?? 0, "trim.start_s");
             var end = body.Trim?.EndS is { } given ? Seconds(given, "trim.end_s") : start + Core.Clips.InteractiveClip.MaxSource;
             var frames = await _loading.LoadAsync(upload, size, start, end, cancel).ConfigureAwait(false);
-            var seat = new InteractiveSeat(ClipFolders.NewId(), owner, upload, start, frames, model, id => _models.All.FirstOrDefault(m => m.Info.Id == id), _live.WaitForLive, _time);
+            var seat = new InteractiveSeat(ClipQueue.NewId(), owner, upload, start, frames, model, id => _models.All.FirstOrDefault(m => m.Info.Id == id), _live.WaitForLive, _time);
             _seats[seat.Id] = seat;
             KeepFor(seat);
             return seat;
         }
         catch (Exception error)
         {
-            Interlocked.Decrement(ref _open);
+            Release(owner);
             if (error is MediaFileException wrong)
                 throw Wrong(wrong.Message);
             throw;
@@ -80,7 +75,7 @@ internal sealed class InteractiveShelf : IAsyncDisposable
         }
         finally
         {
-            Interlocked.Decrement(ref _open);
+            Release(seat.Owner);
         }
     }
 
@@ -121,8 +116,29 @@ internal sealed class InteractiveShelf : IAsyncDisposable
         }
     }
 
-    // Where several keys share the server, none may take all of it.
-    private int MostOf(string owner) => _options.ApiKeys.Length > 1 && owner.Length > 0 ? (_options.InteractiveClips + 1) / 2 : _options.InteractiveClips;
+    // A clip that is being loaded has its place as well.
+    private void Reserve(string owner)
+    {
+        // Where several keys share the server, none may take all of it.
+        var most = _options.ApiKeys.Length > 1 ? (_options.InteractiveClips + 1) / 2 : _options.InteractiveClips;
+        lock (_open)
+        {
+            if (_open.Values.Sum() >= _options.InteractiveClips)
+                throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"{_options.InteractiveClips} interactive clips are open, and this server takes no more (interactive_clips). Close one or try again later.");
+            if (_open.GetValueOrDefault(owner) >= most)
+                throw new RequestRefusedException(StatusCodes.Status429TooManyRequests, $"You have {most} interactive clips open; the others are for other keys. Close one.");
+            _open[owner] = _open.GetValueOrDefault(owner) + 1;
+        }
+    }
+
+    private void Release(string owner)
+    {
+        lock (_open)
+        {
+            if (--_open[owner] == 0)
+                _open.Remove(owner);
+        }
+    }
 
     private static (int Width, int Height) SizeOf(Core.Models.IVideoModel model, UploadView upload, string? asked)
     {

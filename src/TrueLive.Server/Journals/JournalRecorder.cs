@@ -177,7 +177,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
                 video.Flush();
             }
         }
-        // Whatever it is, it costs this journal: an exception that left a thread would end the server.
+        // Whatever it is, it costs this journal and nothing else of the session.
         catch (Exception error)
         {
             End($"It could not be written: {error.Message}");
@@ -201,9 +201,9 @@ internal sealed class JournalRecorder : IAsyncDisposable
             File.WriteAllBytes(file + ".new", JsonSerializer.SerializeToUtf8Bytes(state, JournalJson.Default.JournalState));
             File.Move(file + ".new", file, overwrite: true);
         }
-        catch (IOException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // The folder was deleted while it was recorded: there is nothing to keep.
+            // The folder was deleted while it was recorded, or taken away: there is nothing to keep it in.
         }
     }
 }

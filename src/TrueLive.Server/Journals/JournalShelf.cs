@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using TrueLive.Clips;
 using TrueLive.Core.Tiers;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
@@ -39,7 +40,7 @@ internal sealed class JournalShelf(ClipFolders folders, ServerOptions options, T
         var limit = Math.Min((long)options.JournalMb << 20, folders.LeftFor(owner));
         if (limit < 1 << 20)
             throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge, $"Your uploads, clips and journals fill the {options.ClipDiskMb} MB that you have. Delete some, or wait until they expire.");
-        var id = ClipFolders.NewId();
+        var id = ClipQueue.NewId();
         var folder = Path.Combine(folders.Journals, id);
         ClipFolders.Own(folder, owner);
         var s = seat.Session.Settings;

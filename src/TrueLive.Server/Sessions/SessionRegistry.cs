@@ -195,6 +195,7 @@ internal sealed partial class SessionRegistry(
     private void KeepFor(SessionSeat seat, TimeSpan wait)
     {
         seat.Keep?.Dispose();
+        seat.KeptUntil = time.GetUtcNow() + wait;
         seat.Keep = time.CreateTimer(_ => Expire(), null, wait, Timeout.InfiniteTimeSpan);
 
         void Expire()
@@ -211,8 +212,8 @@ internal sealed partial class SessionRegistry(
     private void Admit(IVideoModel model, int width, int height, SessionSeat? except)
     {
         SessionSettings[] running = [.. _seats.Values.Where(s => s != except).Select(s => s.Session.Settings)];
-        var away = _seats.Values.Where(s => s.AwaySince is not null).Select(s => time.GetElapsedTime(s.AwaySince!.Value)).DefaultIfEmpty().Max();
-        var retry = away > TimeSpan.Zero ? TimeSpan.FromSeconds(options.KeepSeconds) - away : TimeSpan.FromSeconds(15);
+        var (now, next) = (time.GetUtcNow(), _seats.Values.Where(s => s.AwaySince is not null).Select(s => s.KeptUntil).DefaultIfEmpty().Min());
+        var retry = next > now ? next - now : TimeSpan.FromSeconds(15);
         if (admission.Refuse(model, width, height, running, retry) is { } refusal)
             throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, refusal.Words, refusal);
     }

@@ -46,6 +46,9 @@ internal sealed class SessionSeat(LiveSession session, string token, DateTimeOff
     /// <summary>Counts down to the end of the session while its client is away.</summary>
     public ITimer? Keep { get; set; }
 
+    /// <summary>When the place is free again if its client stays away.</summary>
+    public DateTimeOffset KeptUntil { get; set; }
+
     /// <summary>Ends the session when its time is up.</summary>
     public ITimer? Limit { get; set; }
 }

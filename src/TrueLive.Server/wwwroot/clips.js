@@ -99,9 +99,11 @@ export function open(box) {
         await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
         if (leaving.signal.aborted) return;
         if (document.hidden) continue;
+        // A job that is posted meanwhile is not on this list.
+        const asked = [...jobs];
         const { clips } = await askJson('/v1/clips?limit=100', { signal: leaving.signal });
         for (const job of clips) jobs.get(job.id)?.draw(job);
-        for (const [id, { now, item }] of jobs) if (isOpen(now) && !clips.some((c) => c.id === id)) (item.remove(), jobs.delete(id));
+        for (const [id, { now, item }] of asked) if (isOpen(now) && !clips.some((c) => c.id === id)) (item.remove(), jobs.delete(id));
       }
     } catch (error) {
       if (error.name !== 'AbortError') trouble(error.message, [['Look again', look]]);
@@ -134,12 +136,12 @@ export function open(box) {
     : h('video.still', { src: `${result.url}#t=0.5`, muted: true, playsInline: true, preload: 'metadata', tabIndex: -1, 'aria-hidden': 'true' }));
 
   // The finished clip, beside its source while this page or the server has it: one clock, a wipe between them.
-  function compare(item, job) {
+  async function compare(item, job) {
     item.querySelector('.wipe')?.remove();
     if (job.format === 'gif') return item.append(h('div.wipe', {}, h('img', { src: job.result.url, alt: 'The clip' })));
     if (job.format === 'png') return trouble('Pictures come as a ZIP file: download it.');
     const made = h('video', { src: job.result.url, muted: true, loop: true, playsInline: true, controls: true, 'aria-label': 'The clip' });
-    const from = sources.get(job.upload) ?? job.source_url;
+    const from = sources.get(job.upload) ?? (await askJson(`/v1/clips/${job.id}`).catch(() => ({}))).source_url;
     if (!from) item.append(h('div.wipe', {}, made));
     else {
       const source = h('video', { src: from, muted: true, loop: true, playsInline: true, 'aria-label': 'The source' });

@@ -52,8 +52,8 @@ export async function ask(address, options = {}) {
 
 export const askJson = async (address, options) => (await ask(address, options)).json();
 
-export const post = (address, body, method = 'POST') =>
-  askJson(address, { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+export const post = (address, body) =>
+  askJson(address, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 
 /** Server-sent events as an async iterator; works with a key, which EventSource cannot send. Ends when the server ends or `signal` fires. */
 export async function* events(address, signal) {

@@ -110,8 +110,11 @@ export class Live {
 
   /** Files let fall on the page: the first video becomes the input. */
   dropped(files) {
-    if (![...files].some((f) => f.type.startsWith('video/'))) return;
-    $('file').files = files;
+    const film = [...files].find((f) => f.type.startsWith('video/'));
+    if (!film) return;
+    const one = new DataTransfer();
+    one.items.add(film);
+    $('file').files = one.files;
     $('file').onchange();
   }
 

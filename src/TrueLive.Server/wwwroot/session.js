@@ -94,6 +94,7 @@ export class Session extends EventTarget {
     if (state === 'connecting') this.#move(state, 'Connecting…');
     const only = new URLSearchParams(location.search).get('transport');
     const ways = only === 'ws' || !('RTCPeerConnection' in window) ? [JpegTransport] : only === 'webrtc' ? [WebRtcTransport] : [WebRtcTransport, JpegTransport];
+    let abandon = null;
     for (const way of ways) {
       try {
         const request = { ...this.#request(), token: this.#token, key: tab.get('key') };
@@ -106,8 +107,10 @@ export class Session extends EventTarget {
           this.#remember(null);
           return this.#connect(run);
         }
+        // The place that a way got, which then led nowhere, is given back when none does.
+        abandon = error.abandon ?? abandon;
         if (error.kind !== 'network' || way === ways.at(-1)) {
-          error.abandon?.();
+          abandon?.();
           throw error;
         }
         if (error.token) this.#remember(error.token);
@@ -124,7 +127,9 @@ export class Session extends EventTarget {
     this.#remember(session.token);
     this.#id = session.session;
     this.#move('live', session.resumed ? `Back in the session. ${session.resumed.lost}` : `Live: ${session.model} at ${session.size}${way === JpegTransport ? `, ${way.label}` : ''}.`);
+    if (session.paused) this.#move('paused', 'Paused.');
     opened.path().then((path) => (this.path = `${way.label}${path && path !== 'websocket' ? ` over ${path.toUpperCase()}` : ''}`));
+    opened.addEventListener('shown', ({ detail }) => this.figures.displayed(detail));
     opened.addEventListener('frame', ({ detail }) => {
       this.figures.frame(detail);
       this.#tell('frame', detail);

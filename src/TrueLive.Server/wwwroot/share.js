@@ -19,7 +19,7 @@ export async function share(live, rows) {
   const [model, size, prompt, strength] = ['model', 'size', 'prompt', 'strength'].map((id) => $(id).value);
   const obs = h('button', { type: 'button', id: 'obs', onclick: () => forObs({ model, size, prompt, strength: Number(strength) }, obs) }, 'Make the two addresses');
   const { whep } = session ? await askJson(`/v1/sessions/${session.session}`) : {};
-  const reach = here ? 'This address works on this machine only: the server listens to nobody else.' : 'Whoever has this address sees the made picture, and cannot change it.';
+  const reach = here ? 'This address works on this machine only.' : 'Whoever has this address sees the made picture, and cannot change it.';
   const all = [
     session ? ['Watch this session', `${reach} With its own truth strip (WHEP).`, viewer(whep)] : ['Watch this session', 'Start a session first; then there is an address for viewers.', null],
     ['Send from OBS', 'Settings, Stream, Service “WHIP”, with this address; the made picture is watched at the viewer address that comes with it.', null, obs],

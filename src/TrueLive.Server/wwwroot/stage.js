@@ -1,8 +1,10 @@
 // The stage: the two pictures, how they are shown, what is marked on them, and what can be taken from them.
 import { $, device, save, say, stamp, trouble } from './dom.js';
 import { drawScene } from './sources.js';
+import { markOf } from './stats.js';
 
-const FROZEN_AFTER = 700;
+// A recording is on its way to where it was saved for at most this long.
+const SAVED_WITHIN = 600_000;
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
 export class Stage {
@@ -56,15 +58,10 @@ export class Stage {
   /** Marks what the picture is when it is not a fresh one that the network made. Called a few times a second. */
   watch() {
     const { figures, state } = this.#session;
-    const age = figures.lastShownAt === null ? null : performance.now() - figures.lastShownAt;
-    const [mark, words] = state === 'idle' ? ['idle', '']
-      : state === 'opening' || state === 'connecting' ? ['waiting', 'Waiting for the first picture']
-        : state === 'away' ? ['frozen', 'Frozen: the connection is away']
-          : state === 'paused' ? ['frozen', 'Paused: this picture stands still']
-            : age === null ? ['waiting', 'Waiting for the first picture']
-              : age > FROZEN_AFTER ? ['frozen', 'Frozen']
-                : figures.lastOrigin === 'passed_through' ? ['passed', 'Passed through: not made by a network']
-                  : figures.lastOrigin === 'repeated' ? ['repeated', 'Repeated: not a new picture'] : ['fresh', ''];
+    const { mark, words, age } = state === 'idle' ? { mark: 'idle', words: '' }
+      : state === 'opening' || state === 'connecting' ? { mark: 'waiting', words: 'Waiting for the first picture' }
+        : state === 'away' ? { mark: 'frozen', words: 'Frozen: the connection is away' }
+          : state === 'paused' ? { mark: 'frozen', words: 'Paused: this picture stands still' } : markOf(figures);
     $('stage').dataset.mark = mark;
     $('picture-mark').hidden = !words;
     if ($('picture-mark').textContent !== words) $('picture-mark').textContent = words;
@@ -87,21 +84,15 @@ export class Stage {
   }
 
   async snapshot() {
-    const blob = await this.grab('image/png');
-    if (blob) save(blob, `truelive-${stamp()}.png`);
+    const view = this.#session.transport?.view;
+    const { width, height } = this.#size();
+    if (!width) return;
+    const canvas = Object.assign(document.createElement('canvas'), { width, height });
+    canvas.getContext('2d').drawImage(view, 0, 0);
+    const blob = await new Promise((resolve) => canvas.toBlob(resolve, 'image/png'));
+    if (!blob) return trouble('The browser makes no picture of this.');
+    save(blob, `truelive-${stamp()}.png`);
     say('Snapshot saved.');
-  }
-
-  /** The output as it is now, or the input with `of: 'input'`; null before there is one. */
-  async grab(type, { of = 'output', width = null, quality = 0.9 } = {}) {
-    const view = of === 'input' ? this.#session.source?.image : this.#session.transport?.view;
-    const [w, h] = [view?.videoWidth || view?.width, view?.videoHeight || view?.height];
-    if (!w) return null;
-    const canvas = document.createElement('canvas');
-    canvas.width = width ?? w;
-    canvas.height = Math.round((canvas.width * h) / w);
-    canvas.getContext('2d').drawImage(view, 0, 0, canvas.width, canvas.height);
-    return new Promise((resolve) => canvas.toBlob(resolve, type, quality));
   }
 
   async record() {
@@ -173,11 +164,11 @@ export class Stage {
 }
 
 // An hour of film is gigabytes: it grows in a file of the browser's own, and in memory only where the page gets none (no secure context).
-// What was recorded before may still be on its way to where it was saved, so it is removed when the next recording begins.
+// What was recorded before may still be on its way to where it was saved, so it is removed by a recording that begins much later.
 async function recording(type) {
   try {
     const folder = await navigator.storage.getDirectory();
-    for await (const name of folder.keys()) await folder.removeEntry(name).catch(() => {});
+    for await (const [name, old] of folder.entries()) if (Date.now() - (await old.getFile()).lastModified > SAVED_WITHIN) await folder.removeEntry(name).catch(() => {});
     const file = await folder.getFileHandle(`recording-${crypto.randomUUID()}`, { create: true });
     const to = await file.createWritable();
     let written = Promise.resolve();

@@ -107,6 +107,19 @@ export class Window {
   }
 }
 
+// A picture that is older than this stands still to the eye.
+const FROZEN_AFTER = 700;
+
+/** What has to be said of the picture that stands there: its mark, the words for it, and its age in ms; null before the first. */
+export function markOf({ lastShownAt, lastOrigin }) {
+  const age = lastShownAt === null ? null : performance.now() - lastShownAt;
+  const [mark, words] = age === null ? ['waiting', 'Waiting for the first picture']
+    : age > FROZEN_AFTER ? ['frozen', 'Frozen']
+      : lastOrigin === 'passed_through' ? ['passed', 'Passed through: not made by a network']
+        : lastOrigin === 'repeated' ? ['repeated', 'Repeated: not a new picture'] : ['fresh', ''];
+  return { mark, words, age };
+}
+
 /** The figures of one connection. */
 export class Figures {
   shown = new Window();
@@ -131,10 +144,14 @@ export class Figures {
   #parts = { before: new Window(), decode: new Window(), wait: new Window(), network: new Window(), after: new Window() };
   #bin = [];
 
-  /** A picture of the server appeared. `capturedAt` null means that its capture time is not known. */
+  /** A picture of the server appeared, whether or not its trace has come. */
+  displayed(at) {
+    this.delivered.add(1, at);
+    this.lastShownAt = at;
+  }
+
+  /** What a picture that appeared was made of; a null trace never came. `capturedAt` null means that its capture time is not known. */
   frame({ trace, capturedAt, displayedAt }) {
-    this.delivered.add(1, displayedAt);
-    this.lastShownAt = displayedAt;
     if (!trace) {
       this.unjoined++;
       return;

@@ -24,7 +24,7 @@ function way(drawing, name, words) {
 /** The ways in. `load(get)` opens what `get` resolves with, a body of `POST /v1/interactive`. Gives the box and what to do when it is left. */
 export function takes(live, load) {
   let finding = null;
-  let left = false;
+  let turn = null;
   const finder = h('div.card.finder', { id: 'finder', hidden: true });
   const part = h('form.card.row', { hidden: true });
   const picker = h('input.sr', { id: 'interactive-file', type: 'file', accept: 'video/*,image/*', onchange: () => picker.files[0] && load(once(() => fromFile(picker.files[0]))) });
@@ -65,10 +65,12 @@ export function takes(live, load) {
   async function find(kind, device) {
     close();
     trouble(null);
+    // A camera that is allowed only after something else was chosen, or after the screen was left, is given back.
+    const mine = (turn = {});
     try {
       const own = kind !== 'live';
       const source = own ? await sources[kind]({ device }) : live.source;
-      if (left) return own && source.stop();
+      if (turn !== mine) return own && source.stop();
       const last = new LastSeconds(source.stream, KEPT);
       const kept = h('p.note.num', { id: 'kept' });
       const timer = setInterval(() => (kept.textContent = `${Math.min(KEPT, Math.floor(last.kept))} s kept so far.`), 250);
@@ -80,6 +82,7 @@ export function takes(live, load) {
       finder.hidden = false;
       finder.querySelector('#take').focus();
     } catch (error) {
+      if (turn !== mine) return;
       trouble(error.message, [['Try again', () => find(kind)], ['Use the built-in scene', () => find('scene')]]);
     }
   }
@@ -99,11 +102,12 @@ export function takes(live, load) {
   }));
 
   function close() {
+    turn = null;
     finding?.stop();
     finding = null;
     finder.hidden = true;
     finder.replaceChildren();
   }
 
-  return { box, leave: () => ((left = true), close()) };
+  return { box, leave: close };
 }

@@ -5,11 +5,11 @@ import { drawLanes } from './lanes.js';
 import { InteractiveClip, recorded } from './revisions.js';
 import { Session } from './session.js';
 import { curl } from './share.js';
+import { markOf } from './stats.js';
 
 const SECONDS = 2;
 // Live shows its answer for this long before it stands aside on a machine that cannot run all three at once.
 const ASIDE_AFTER = 2000;
-const FROZEN_AFTER = 700;
 const TIERS = [
   { id: 'live', number: 3, title: 'Live', promise: 'Each camera frame, at once', answers: 'Yes: every frame' },
   { id: 'interactive', number: 2, title: 'Interactive', promise: 'A short clip, made again when you ask', answers: 'Only when you ask' },
@@ -78,11 +78,9 @@ export function open(box, live) {
     asked.prompt = '';
     // What failed before may have left the session running: the comparison then goes on with it.
     if (!session.transport) {
-      await new Promise((resolve, reject) => {
-        session.addEventListener('opened', resolve, { once: true });
-        session.addEventListener('failed', ({ detail }) => reject(detail.error), { once: true });
-        session.start(source.value, {});
-      });
+      const opened = next('opened');
+      session.start(source.value, {});
+      await opened;
     } else await session.transport.control.command('resume').accepted;
     const film = await recorded(session.source.stream, SECONDS, (rest) => (status.textContent = `Taking ${SECONDS} s of the source for tiers 2 and 1: ${rest.toFixed(1)} s`));
     takenAt = performance.now() - SECONDS * 500;
@@ -104,9 +102,20 @@ export function open(box, live) {
     playRevisions(canvas, clip);
     clearInterval(timer);
     timer = setInterval(tick, 100);
-    const again = new Promise((resolve) => session.addEventListener('frame', resolve, { once: true }));
+    const again = next('frame');
     await session.transport.control.command('resume').accepted;
     await again;
+  }
+
+  /** The session's next event of this kind that `fits`; rejects when the session ends before. */
+  function next(kind, fits = () => true) {
+    const done = new AbortController();
+    const on = (name, heard) => session.addEventListener(name, heard, { signal: done.signal });
+    return new Promise((resolve, reject) => {
+      on(kind, ({ detail }) => fits(detail) && resolve(detail));
+      on('failed', ({ detail }) => reject(detail.error));
+      on('state', ({ detail }) => detail.state === 'idle' && reject(new Error(detail.words)));
+    }).finally(() => done.abort());
   }
 
   async function change() {
@@ -120,7 +129,7 @@ export function open(box, live) {
     try {
       // The first failure ends the comparison.
       await Promise.all([
-        command.accepted.then((answer) => watchLive(answer.prompt.revision)),
+        command.accepted.then((answer) => watchLive(answer.prompt)),
         whole({ prompt: prompt.value, transition_ms: 0, playhead_s: 0 }),
         post('/v1/clips', { upload: uploaded.id, prompt: prompt.value, size: asked.size, format: 'mp4' }).then(finished),
       ]);
@@ -130,14 +139,13 @@ export function open(box, live) {
     status.textContent = aside === null ? 'All three have answered.' : `All three have answered. This machine cannot run them at once: Live stood still from ${seconds(aside / 1000)} on until the others were done, and their times hold that wait.`;
   }
 
-  function watchLive(wanted) {
+  async function watchLive({ revision: wanted, text, understood, note }) {
+    if (text.trim() && !understood) throw new Error(note ?? 'These words mean nothing to the network: no tier can answer them.');
     const mine = landed.live;
-    session.addEventListener('frame', function shown({ detail }) {
-      if (!detail.trace || detail.trace.revision < wanted) return;
-      session.removeEventListener('frame', shown);
-      mine.first = mine.whole = detail.displayedAt - t0;
-      setTimeout(() => !left && landed.interactive.whole === undefined && stand('pause'), ASIDE_AFTER);
-    });
+    const { trace, displayedAt } = await next('frame', (f) => f.trace?.revision >= wanted);
+    if (trace.origin !== 'generated') throw new Error('This session passes its picture through: no network changes it.');
+    mine.first = mine.whole = displayedAt - t0;
+    setTimeout(() => !left && landed.live === mine && landed.interactive.whole === undefined && stand('pause'), ASIDE_AFTER);
   }
 
   async function finished({ id }) {
@@ -215,8 +223,8 @@ export function open(box, live) {
     fill();
     if (t0 !== null) drawLanes(lanes, TIERS, landed, { now: performance.now() - t0, aside, back });
     const age = session.figures.latency.quantile(0.5);
-    const shown = session.figures.lastShownAt;
-    by.live.age.textContent = session.state === 'paused' ? 'stands still for the others' : shown === null ? '' : performance.now() - shown > FROZEN_AFTER ? `frozen, shows ${seconds((performance.now() - shown) / 1000)} ago` : age === null ? 'shows now' : `shows now, ${ms(age)} ago`;
+    const now = markOf(session.figures);
+    by.live.age.textContent = session.state === 'paused' ? 'stands still for the others' : now.mark === 'waiting' ? '' : now.mark === 'frozen' ? `frozen, shows ${seconds(now.age / 1000)} ago` : age === null ? 'shows now' : `shows now, ${ms(age)} ago`;
     const old = takenAt === null ? '' : `shows ${Math.round((performance.now() - takenAt) / 1000)} s ago`;
     by.interactive.age.textContent = by.clip.age.textContent = old;
   }

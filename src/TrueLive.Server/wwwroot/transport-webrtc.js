@@ -3,7 +3,7 @@ import { CaptureClock, Window } from './stats.js';
 
 /**
  * A live session over WebRTC: the camera goes up and the made picture comes down in one peer connection (WHIP, RFC 9725), commands
- * and the trace of every frame over its data channel. Events: `frame` {trace, capturedAt, displayedAt}, `closed` {words}.
+ * and the trace of every frame over its data channel. Events: `shown` with the time for each picture, `frame` {trace, capturedAt, displayedAt} when its trace is there or will not come, `closed` {words}.
  */
 export class WebRtcTransport extends EventTarget {
   static label = 'WebRTC';
@@ -160,6 +160,7 @@ export class WebRtcTransport extends EventTarget {
       this.view.requestVideoFrameCallback(shown);
       const displayedAt = Math.max(meta.presentationTime, meta.expectedDisplayTime);
       this.#display.add(displayedAt - meta.presentationTime);
+      this.dispatchEvent(new CustomEvent('shown', { detail: displayedAt }));
       this.#shown.set(meta.rtpTimestamp, displayedAt);
       this.#join(meta.rtpTimestamp);
       if (this.#shown.size > 60) {

@@ -24,6 +24,7 @@ export class JpegTransport extends EventTarget {
   #heardAt = 0;
   #watch = null;
   #captures = new Map();
+  #inFlight = new Set();
   #took = { encode: new Window(), decode: new Window(), display: new Window() };
   #canvas = document.createElement('canvas');
 
@@ -111,7 +112,7 @@ export class JpegTransport extends EventTarget {
     const width = image.videoWidth ?? image.width;
     const height = image.videoHeight ?? image.height;
     // More in flight than this and delay grows: the newest picture waits for the link instead.
-    if (this.#sending || this.#captures.size >= IN_FLIGHT || this.#socket.bufferedAmount > 0 || !width) return;
+    if (this.#sending || this.#inFlight.size >= IN_FLIGHT || this.#socket.bufferedAmount > 0 || !width) return;
     this.#sending = true;
     try {
       const began = performance.now();
@@ -127,8 +128,10 @@ export class JpegTransport extends EventTarget {
       header.setUint32(4, stamp);
       if (this.#socket.readyState !== WebSocket.OPEN) return;
       this.#captures.set(stamp, capturedAt);
+      if (this.#captures.size > 200) this.#captures.delete(this.#captures.keys().next().value);
+      this.#inFlight.add(stamp);
       // A picture that the server dropped never comes back: its place is free again after a while.
-      setTimeout(() => this.#captures.delete(stamp), 500);
+      setTimeout(() => this.#inFlight.delete(stamp), 500);
       this.#socket.send(new Blob([header, blob]));
     } finally {
       this.#sending = false;
@@ -143,7 +146,8 @@ export class JpegTransport extends EventTarget {
     this.control.dispatchEvent(new CustomEvent('frame', { detail: trace }));
     const capturedAt = this.#captures.get(trace.media_time) ?? null;
     // Everything sent before this picture has been used or dropped.
-    for (const stamp of this.#captures.keys()) if (((stamp - trace.media_time) | 0) <= 0) this.#captures.delete(stamp);
+    for (const sent of [this.#captures, this.#inFlight])
+      for (const stamp of sent.keys()) if (((stamp - trace.media_time) | 0) <= 0) sent.delete(stamp);
     this.#show(new Blob([new Uint8Array(data, 8 + length)], { type: 'image/jpeg' }), trace, capturedAt);
   }
 
@@ -174,6 +178,8 @@ export class JpegTransport extends EventTarget {
     ack.setUint32(4, trace.output >>> 0);
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(ack);
     // The time that a callback is given lies before it; the picture cannot be on the screen before now.
-    this.dispatchEvent(new CustomEvent('frame', { detail: { trace, capturedAt, displayedAt: performance.now() } }));
+    const displayedAt = performance.now();
+    this.dispatchEvent(new CustomEvent('shown', { detail: displayedAt }));
+    this.dispatchEvent(new CustomEvent('frame', { detail: { trace, capturedAt, displayedAt } }));
   }
 }

@@ -59,7 +59,9 @@ async function watch() {
     const seen = (now, meta) => {
       if (peer !== current) return;
       view.requestVideoFrameCallback(seen);
-      keep(shown, meta.rtpTimestamp, Math.max(meta.presentationTime, meta.expectedDisplayTime));
+      const displayedAt = Math.max(meta.presentationTime, meta.expectedDisplayTime);
+      watched.figures.displayed(displayedAt);
+      keep(shown, meta.rtpTimestamp, displayedAt);
     };
     view.requestVideoFrameCallback?.(seen);
     await peer.setLocalDescription();
@@ -103,14 +105,11 @@ function leave() {
 
 addEventListener('pagehide', leave);
 setInterval(() => {
-  const { lastShownAt, lastOrigin } = watched.figures;
-  const age = lastShownAt === null ? null : performance.now() - lastShownAt;
-  const words = watched.state !== 'live' ? '' : age === null ? 'Waiting for the first picture' : age > 700 ? 'Frozen'
-    : lastOrigin === 'passed_through' ? 'Passed through: not made by a network' : lastOrigin === 'repeated' ? 'Repeated: not a new picture' : '';
+  const { mark, words, age } = watched.state === 'live' ? markOf(watched.figures) : { mark: 'fresh', words: '' };
   $('picture-mark').hidden = !words;
   if ($('picture-mark').textContent !== words) $('picture-mark').textContent = words;
-  $('picture-mark').dataset.age = words === 'Frozen' ? `: this picture is ${(age / 1000).toFixed(1)} s old` : '';
-  $('stage').dataset.mark = age !== null && age > 700 ? 'frozen' : lastOrigin === 'passed_through' ? 'passed' : 'fresh';
+  $('picture-mark').dataset.age = mark === 'frozen' ? `: this picture is ${(age / 1000).toFixed(1)} s old` : '';
+  $('stage').dataset.mark = mark;
 }, 250);
 $('key-form').onsubmit = (event) => {
   event.preventDefault();

@@ -37,16 +37,6 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
-    public async Task A_recording_that_nowhere_says_how_long_it_is_is_measured()
-    {
-        var path = await files.MakeAsync("recorded.webm", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2", "-c:v", "libvpx", "-b:v", "1M", "-pix_fmt", "yuv420p", "-live", "1");
-        Assert.Equal("N/A", await files.AskAsync(path, "-show_entries", "format=duration", "-of", "default=nw=1:nk=1"));
-        var (file, frames) = await ReadAsync(path);
-        Assert.Equal((2.0, 25.0, 50L), (Math.Round(file.Duration.TotalSeconds, 2), Math.Round(file.FrameRate, 1), file.Frames));
-        Assert.Equal(50, frames.Count);
-    }
-
-    [Fact]
     public async Task A_variable_frame_rate_stays_variable()
     {
         var path = await files.MakeAsync("vfr.mkv", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=2", "-vf", "select='lt(mod(n,10),3)+eq(mod(n,10),7)'", "-fps_mode", "vfr", "-pix_fmt", "yuv420p");
@@ -176,7 +166,7 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
         var path = await files.MakeAsync(name, "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=9", "-g", "37", "-pix_fmt", "yuv420p");
         var (file, all) = await ReadAsync(path);
         var part = new List<(TimeSpan, byte, byte, byte)>();
-        await using (var source = await FileSource.OpenAtAsync(file, file.Width, file.Height, _pool, TimeSpan.FromSeconds(7), false, TimeSpan.Zero, Cancel))
+        await using (var source = await FileSource.OpenAtAsync(file, file.Width, file.Height, _pool, TimeSpan.FromSeconds(7), false, TimeSpan.Zero, 0, Cancel))
         {
             while (await source.ReadAsync(Cancel) is { } frame)
             {

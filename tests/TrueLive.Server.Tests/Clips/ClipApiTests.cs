@@ -44,13 +44,14 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Equal(whole[100..200], await part.Content.ReadAsByteArrayAsync(Cancel));
 
         // What it was made from comes back as it went up, and as a film whatever it is.
-        var source = await server.Http.GetAsync((string)done["source_url"]!, Cancel);
+        var from = (string)(await server.Http.GetFromJsonAsync<JsonNode>(made.Headers.Location, Cancel))!["source_url"]!;
+        var source = await server.Http.GetAsync(from, Cancel);
         Assert.Equal(("video/mp4", "nosniff", "sandbox"), (source.Content.Headers.ContentType!.MediaType, Assert.Single(source.Headers.GetValues("X-Content-Type-Options")), Assert.Single(source.Headers.GetValues("Content-Security-Policy"))));
         Assert.Equal(await File.ReadAllBytesAsync(files["api film.mp4"], Cancel), await source.Content.ReadAsByteArrayAsync(Cancel));
 
         Assert.Single((await server.Http.GetFromJsonAsync<JsonNode>("/v1/clips", Cancel))!["clips"]!.AsArray());
         await server.Http.DeleteAsync($"/v1/uploads/{upload["id"]}", Cancel);
-        Assert.Equal(HttpStatusCode.NotFound, (await server.Http.GetAsync((string)done["source_url"]!, Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await server.Http.GetAsync(from, Cancel)).StatusCode);
         Assert.Null((await server.Http.GetFromJsonAsync<JsonNode>(made.Headers.Location, Cancel))!["source_url"]);
         await server.Http.DeleteAsync(made.Headers.Location, Cancel);
         Assert.Equal(HttpStatusCode.NotFound, (await server.Http.GetAsync(made.Headers.Location, Cancel)).StatusCode);

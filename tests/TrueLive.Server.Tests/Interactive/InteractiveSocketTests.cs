@@ -76,8 +76,8 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
             request.Headers.Authorization = new("Bearer", key);
             return (await server.Http.SendAsync(request, Cancel)).StatusCode;
         }
-        Assert.Equal(HttpStatusCode.Created, await AskAsync(Ann));
-        Assert.Equal(HttpStatusCode.TooManyRequests, await AskAsync(Ann));
+        // At the same time: one that is being loaded counts.
+        Assert.Equal([HttpStatusCode.Created, HttpStatusCode.TooManyRequests], (await Task.WhenAll(AskAsync(Ann), AskAsync(Ann))).Order());
         Assert.Equal(HttpStatusCode.Created, await AskAsync(Ben));
     }
 

@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
+using TrueLive.Clips;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
@@ -31,13 +32,16 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         var id = (string)made["id"]!;
         var begun = await server.Http.PostAsync($"/v1/sessions/{id}/journal", null, Cancel);
         Assert.Equal(HttpStatusCode.Created, begun.StatusCode);
-        Assert.Equal(HttpStatusCode.Conflict, (await server.Http.PostAsync($"/v1/sessions/{id}/journal", null, Cancel)).StatusCode);
+        var again = await server.Http.PostAsync($"/v1/sessions/{id}/journal", null, Cancel);
+        Assert.Equal((HttpStatusCode.Conflict, "live"), (again.StatusCode, (string)(await again.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["tier"]!));
         Assert.True((bool)(await server.Http.GetFromJsonAsync<JsonNode>($"/v1/sessions/{id}", Cancel))!["journal"]!["recording"]!);
 
         var registry = server.Services.GetRequiredService<SessionRegistry>();
         var seat = registry.Find(id)!;
         var camera = new SteppedCamera(40, frame =>
         {
+            // Half of what may wait for the writer: none is lost.
+            SpinWait.SpinUntil(() => frame - seat.Tap.Recorder!.View.Frames < 8);
             if (frame == 10)
                 seat.Session.Update("a", new PromptChange("neon", null, TimeSpan.Zero));
             else if (frame == 25)
@@ -154,7 +158,7 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task A_journal_of_a_server_that_was_killed_does_not_record_for_ever()
     {
         await using var server = await ClipServer.StartAsync(files);
-        var id = ClipFolders.NewId();
+        var id = ClipQueue.NewId();
         var folder = Path.Combine(server.Data, "clips", "journals", id);
         ClipFolders.Own(folder, "");
         var view = new JournalView(id, null, null, "gone", true, DateTimeOffset.UnixEpoch, 150, 0, 5, 1000, 600, 1 << 20, null, "live-tiny", "1", "256x192", DateTimeOffset.MaxValue);
