@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.Playwright;
+using TrueLive.Cli;
 
 namespace TrueLive.Bench;
 
@@ -20,11 +21,16 @@ internal sealed record LiveCase(string Server, string Codec, int Width, int Heig
 /// <param name="Unread">Pictures whose time could not be read.</param>
 /// <param name="FirstMs">From the offer being sent to the first picture, ms.</param>
 /// <param name="Inside">The server's own figures; ours only.</param>
+/// <param name="Whole">Share of the looks during the round that found a whole core (<see cref="WholeCores"/>).</param>
 internal sealed record LiveRound(
-    double Generated, double Painted, double[] Delays, double CpuMs, string Returned, int Unread, double FirstMs, InsideFigures? Inside);
+    double Generated, double Painted, double[] Delays, double CpuMs, string Returned, int Unread, double FirstMs, InsideFigures? Inside, double Whole);
 
 /// <summary>From the last packet in to the last packet out, at the server, ms, over the last frames of the session.</summary>
-internal sealed record InsideFigures(double StepP50, double AgeP50, double AgeP95, double OutP50, double OutBesideStepP99, int Frames);
+internal sealed record InsideFigures(double StepP50, double AgeP50, double AgeP95, double OutP50, double OutBesideStepP99, int Frames)
+{
+    /// <summary>Share of the looks meanwhile that found a whole core.</summary>
+    public double Whole { get; init; } = double.NaN;
+}
 
 /// <summary>Ours, aiortc and GStreamer in turn before the same page in the same browser, over the same pair of network namespaces.</summary>
 internal static class LiveBench
@@ -45,7 +51,7 @@ internal static class LiveBench
             return 1;
         }
         var began = (Time: TimeProvider.System.GetUtcNow(), Machine.Load, Busy: await Machine.BusyCoresAsync(TimeSpan.FromSeconds(3)));
-        var alone = arguments.Has("--browser-only") ? [] : await ServerOnly.RunAsync(Ours, Math.Max(10, seconds));
+        List<(LiveCase Case, InsideFigures Figures)> alone = arguments.Has("--browser-only") ? [] : await ServerOnly.RunAsync(Ours, Math.Max(10, seconds));
         await using var ours = await ServerProcess.StartInAsync(network.ServerSide, "--host", network.ServerAddress, "--insecure", "--max-sessions", "2", "--keep-seconds", "1");
         await using var aiortc = await EchoPeer.StartAsync("aiortc_echo.py", network.ServerSide, network.ServerAddress, 8100);
         await using var gstreamer = await EchoPeer.StartAsync("gstreamer_echo.py", network.ServerSide, network.ServerAddress, 8200);
@@ -70,7 +76,7 @@ internal static class LiveBench
                 {
                     var figures = await MeasureAsync(browser, one, servers[one.Server].Address, servers[one.Server].Process, seconds);
                     results[one].Add(figures);
-                    Console.WriteLine($"{round}/{rounds} {one}: {figures.Generated:0.0} fps, p50 {Statistics.Quantile(figures.Delays, 0.5):0.0} ms, n={figures.Delays.Length}");
+                    Console.WriteLine($"{round}/{rounds} {one}: {figures.Generated:0.0} fps, p50 {Statistics.Quantile(figures.Delays, 0.5):0.0} ms, n={figures.Delays.Length}, whole cores {figures.Whole:0%}");
                 }
                 catch (Exception error) when (error is PlaywrightException or TimeoutException)
                 {
@@ -117,9 +123,11 @@ internal static class LiveBench
             var first = await page.EvaluateAsync<double>("(o) => liveBench.start(o)", new { url, width = one.Width, height = one.Height, fps = Fps, timeout = 40 });
             // The rate that the path bears is found in the first seconds.
             await page.EvaluateAsync("() => liveBench.measure(2)");
+            using var cores = new WholeCores();
             var cpu = Machine.CpuSeconds(process);
             var figures = await page.EvaluateAsync<JsonElement>("(s) => liveBench.measure(s)", seconds);
             cpu = Machine.CpuSeconds(process) - cpu;
+            var whole = cores.Found.Share;
             InsideFigures? inside = null;
             if (one.Server == Ours)
                 inside = Inside(await page.EvaluateAsync<JsonElement>("() => fetch('/v1/sessions').then((r) => r.json())"));
@@ -127,7 +135,7 @@ internal static class LiveBench
             var (span, generated) = (figures.GetProperty("seconds").GetDouble(), figures.GetProperty("generated").GetInt32());
             return new LiveRound(
                 generated / span, figures.GetProperty("sent").GetInt32() / span, [.. figures.GetProperty("delays").EnumerateArray().Select(d => d.GetDouble())],
-                1000 * cpu / Math.Max(1, generated), figures.GetProperty("size").GetString()!, figures.GetProperty("unread").GetInt32(), first, inside);
+                1000 * cpu / Math.Max(1, generated), figures.GetProperty("size").GetString()!, figures.GetProperty("unread").GetInt32(), first, inside, whole);
         }
         finally
         {

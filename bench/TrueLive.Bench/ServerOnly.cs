@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using TrueLive.Cli;
 using TrueLive.Core.Frames;
 using TrueLive.Media.Codecs;
 using TrueLive.WebRtc;
@@ -17,20 +18,20 @@ internal static class ServerOnly
     private const int Loop = 90;
     private static readonly TimeProvider Time = TimeProvider.System;
 
-    public static async Task<Dictionary<LiveCase, InsideFigures>> RunAsync(string server, double seconds)
+    public static async Task<List<(LiveCase Case, InsideFigures Figures)>> RunAsync(string server, double seconds)
     {
         await using var process = await ServerProcess.StartAsync("--keep-seconds", "1");
         using var http = new HttpClient { BaseAddress = new Uri(process.Address) };
-        for (var tries = 0; tries < 240 && !(await http.GetAsync("/readyz")).IsSuccessStatusCode; tries++)
-            await Task.Delay(TimeSpan.FromMilliseconds(250), Time);
-        var results = new Dictionary<LiveCase, InsideFigures>();
+        await ServerProcess.ReadyAsync(http);
+        var results = new List<(LiveCase, InsideFigures)>();
         foreach (var (model, width, height) in new[] { ("passthrough", 640, 360), ("live-tiny", 512, 288), ("live-tiny", 640, 360) })
         {
             foreach (var codec in new[] { VideoCodec.H264, VideoCodec.Vp8 })
             {
                 var one = new LiveCase(server, codec == VideoCodec.H264 ? "H264" : "VP8", width, height, model);
-                results[one] = await MeasureAsync(http, one, codec, seconds);
-                Console.WriteLine($"server only, {one}: last packet in to last packet out less the step, p99 {results[one].OutBesideStepP99:0.0} ms");
+                var figures = await MeasureAsync(http, one, codec, seconds);
+                results.Add((one, figures));
+                Console.WriteLine($"server only, {one}: last packet in to last packet out less the step, p99 {figures.OutBesideStepP99:0.0} ms, whole cores {figures.Whole:0%}");
             }
         }
         return results;
@@ -43,10 +44,13 @@ internal static class ServerOnly
         var keyWanted = 1;
         var options = new PeerOptions { KeyFrameRequested = () => Interlocked.Exchange(ref keyWanted, 1) };
         await using var client = await WhipClient.ConnectAsync(url, null, new MediaPreferences { Codecs = [codec], Audio = false }, options, Time, CancellationToken.None);
+        using var cores = new WholeCores();
         using var pace = new PeriodicTimer(TimeSpan.FromSeconds(1 / 30.0), Time);
         var (at, sent) = (0, 0);
         while (sent < seconds * 30 && await pace.WaitForNextTickAsync())
         {
+            if (client.Peer.State == PeerState.Closed)
+                throw new TimeoutException($"The server closed the connection of {one}.");
             if (!client.Peer.CanSendVideo)
                 continue;
             if (Interlocked.Exchange(ref keyWanted, 0) == 1)
@@ -56,7 +60,8 @@ internal static class ServerOnly
             (at, sent) = ((at + 1) % Loop, sent + 1);
         }
         var sessions = await http.GetFromJsonAsync<JsonElement>("/v1/sessions");
-        return LiveBench.Inside(sessions) ?? throw new TimeoutException($"{one} had no session.");
+        var figures = LiveBench.Inside(sessions) ?? throw new TimeoutException($"{one} had no session.");
+        return figures with { Whole = cores.Found.Share };
     }
 
     private static async Task<byte[][]> CodeAsync(VideoCodec codec, int width, int height)

@@ -25,8 +25,7 @@ internal static partial class SoakBench
         await using var server = await ServerProcess.StartAsync("--max-sessions", $"{sessions}");
         using var http = new HttpClient { BaseAddress = new Uri(server.Address) };
         // What the server measures of the machine at its start allocates too.
-        for (var tries = 0; tries < 240 && !(await http.GetAsync("/readyz")).IsSuccessStatusCode; tries++)
-            await Task.Delay(TimeSpan.FromMilliseconds(250), Time);
+        await ServerProcess.ReadyAsync(http);
         var reading = await ReadingAsync(http);
         var scene = await NativeCaller.SceneAsync(sides[0], sides[1]);
         var callers = new List<NativeCaller>();

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
@@ -17,23 +18,29 @@ namespace TrueLive.Cli;
 /// </summary>
 internal static class BenchClips
 {
-    private const int BareFrames = 300;
+    private const int BareFrames = 150;
     private static readonly Option<FileInfo?> Input = new("--input") { Description = "Film to render; default one that ffmpeg makes (1280x720, 30 fps)." };
     private static readonly Option<int> Seconds = new("--seconds") { Description = "Length of the made film.", DefaultValueFactory = _ => 20 };
-    private static readonly Option<string> Size = new("--size") { Description = "Size that the network runs at.", DefaultValueFactory = _ => "512x288" };
+    private static readonly Option<string[]> Sizes = new("--size") { Description = "Size that the network runs at; may be given more than once. Default the film's own, as truelive clip takes it, and 512x288." };
     private static readonly Option<int> Rounds = new("--rounds") { Description = "Times that each is measured, in turns.", DefaultValueFactory = _ => 5 };
     private static readonly Option<string?> Write = new("--write") { Description = "Write clips.md into this folder (default bench/results).", Arity = ArgumentArity.ZeroOrOne };
 
     public static Command Make()
     {
-        var clips = new Command("clips", "File to file: ours against a plain pipeline on the same network, and against the bare network.") { Input, Seconds, Size, Rounds, Write };
+        var clips = new Command("clips", "File to file: ours against a plain pipeline on the same network, and against the bare network.") { Input, Seconds, Sizes, Rounds, Write };
         clips.SetAction((parsed, cancel) => RunAsync(parsed, cancel));
         return clips;
     }
 
     private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancel)
     {
-        if (!PictureSize.TryParse(parsed.GetValue(Size), out var asked) || parsed.GetValue(Rounds) is < 1 or > 100 || parsed.GetValue(Seconds) is < 1 or > 600)
+        var asked = new List<(int Width, int Height)>();
+        foreach (var text in parsed.GetValue(Sizes) ?? [])
+        {
+            if (PictureSize.TryParse(text, out var one))
+                asked.Add(one);
+        }
+        if (asked.Count != (parsed.GetValue(Sizes) ?? []).Length || parsed.GetValue(Rounds) is < 1 or > 100 || parsed.GetValue(Seconds) is < 1 or > 600)
         {
             await Console.Error.WriteLineAsync("--size must look like 512x288, --rounds be within 1..100, --seconds within 1..600.").ConfigureAwait(false);
             return 1;
@@ -47,44 +54,14 @@ internal static class BenchClips
             using var narrow = ModelShelf.Load(new ServerOptions { ModelThreads = 1 }, time, Console.Error);
             if (shelf.Default is not OnnxVideoModel model || narrow.Default is not OnnxVideoModel single)
                 throw new InvalidOperationException("The built-in network is missing.");
-            var size = model.Info.Sizes.Nearest(asked.Width, asked.Height);
             var path = parsed.GetValue(Input)?.FullName ?? await BenchReport.MakeFilmAsync(folder, parsed.GetValue(Seconds), cancel).ConfigureAwait(false);
             var film = await MediaFile.OpenAsync(path, cancel).ConfigureAwait(false);
-            var frames = await FramesAsync(film, size, cancel).ConfigureAwait(false);
-            var (ours, plain, bare, wide) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
-            for (var round = 0; round < parsed.GetValue(Rounds); round++)
-            {
-                Console.WriteLine($"Round {round + 1} of {parsed.GetValue(Rounds)}.");
-                ours.Add(await OursAsync(film, model, size, folder, time, cancel).ConfigureAwait(false));
-                plain.Add(await PlainAsync(film, model, size, folder, time, cancel).ConfigureAwait(false));
-                bare.Add(Bare([model], frames, time));
-                wide.Add(Bare([.. Enumerable.Repeat(single, Environment.ProcessorCount)], frames, time));
-            }
-            BenchReport.Give(string.Create(CultureInfo.InvariantCulture, $"""
-                # Clips: ours against a plain pipeline
-
-                | ratio, per round | median (range, n) | goal |
-                |---|---|---|
-                | ours / plain pipeline | {BenchReport.Spread([.. ours.Zip(plain, (a, b) => a / b)], "0.00")} | >= 1.6 |
-                | ours / bare step on all cores | {BenchReport.Spread([.. ours.Zip(bare, (a, b) => a / b)], "0.00")} | >= 0.85 |
-                | ours / bare step, as many streams of one thread as cores | {BenchReport.Spread([.. ours.Zip(wide, (a, b) => a / b)], "0.00")} | out of reach of one stream |
-
-                | frames per second | median (range, n) |
-                |---|---|
-                | ours: `truelive clip`, {model.Threads} threads a step | {BenchReport.Spread(ours, "0.0")} |
-                | plain: ffmpeg pipe, ONNX Runtime with its defaults, ffmpeg pipe, one after the other | {BenchReport.Spread(plain, "0.0")} |
-                | bare step, one stream on {model.Threads} threads | {BenchReport.Spread(bare, "0.0")} |
-                | bare step, {Environment.ProcessorCount} streams of one thread | {BenchReport.Spread(wide, "0.0")} |
-
-                Method: the film ({film.Width}x{film.Height}, {film.Frames} frames, {film.Codec}, {new FileInfo(film.Path).Length * 8 / film.Duration.TotalSeconds / 1e6:0.0} Mbit/s) is rendered from file to file (H.264, x264 veryfast, crf 18) with {model.Info.Id} {model.Info.Version} at
-                {size.Width}x{size.Height} by each in turn, {ours.Count} rounds, start of the processes included, loading of the network not. The plain pipeline decodes to
-                RGB, fills a tensor for each call, and writes RGB to the encoder. The bare step is given {BareFrames} of the film's own frames, decoded
-                beforehand, and includes the conversion from and to YUV and the search for motion. One clip is one stream: its memory runs from
-                frame to frame, so that it can keep all cores busy only as far as one step uses them; as many streams as cores leave no core waiting.
-                Decoding, scaling and encoding take cores from both.
-                Machine: {machine}.
-
-                """), parsed.GetResult(Write) is null ? null : parsed.GetValue(Write) ?? "bench/results", "clips.md");
+            if (asked.Count == 0)
+                asked = [(film.Width, film.Height), (512, 288)];
+            var results = new List<SizeResult>();
+            foreach (var size in asked.Select(a => model.Info.Sizes.Nearest(a.Width, a.Height)).Distinct())
+                results.Add(await MeasureAsync(film, model, single, size, parsed.GetValue(Rounds), folder, time, cancel).ConfigureAwait(false));
+            BenchReport.Give(Report(results, film, model, machine), parsed.GetResult(Write) is null ? null : parsed.GetValue(Write) ?? "bench/results", "clips.md");
             return 0;
         }
         catch (MediaFileException wrong)
@@ -96,6 +73,66 @@ internal static class BenchClips
         {
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    /// <summary>Frames per second of each contestant at one size, one figure a round.</summary>
+    private sealed record SizeResult((int Width, int Height) Size, List<double> Ours, List<double> Plain, List<double> Bare, List<double> Wide, string Cores);
+
+    private static async Task<SizeResult> MeasureAsync(MediaFile film, OnnxVideoModel model, OnnxVideoModel single, (int Width, int Height) size, int rounds, string folder, TimeProvider time, CancellationToken cancel)
+    {
+        var frames = await FramesAsync(film, size, cancel).ConfigureAwait(false);
+        using var cores = new WholeCores();
+        var result = new SizeResult(size, [], [], [], [], "");
+        for (var round = 1; round <= rounds; round++)
+        {
+            Console.WriteLine($"{size.Width}x{size.Height}, round {round} of {rounds}.");
+            // Before and after, since what a core gives changes from one quarter of a minute to the next.
+            var before = Bare([model], frames, time);
+            result.Ours.Add(await OursAsync(film, model, size, folder, time, cancel).ConfigureAwait(false));
+            result.Bare.Add((before + Bare([model], frames, time)) / 2);
+            result.Plain.Add(await PlainAsync(film, model, size, folder, time, cancel).ConfigureAwait(false));
+            result.Wide.Add(Bare([.. Enumerable.Repeat(single, Environment.ProcessorCount)], frames, time));
+        }
+        foreach (var frame in frames)
+            frame.Dispose();
+        return result with { Cores = cores.ToString() };
+    }
+
+    private static string Report(List<SizeResult> results, MediaFile film, OnnxVideoModel model, string machine)
+    {
+        var text = new StringBuilder();
+        text.Append("# Clips: ours against a plain pipeline\n\n| size | ratio, per round | median (range, n) | goal |\n|---|---|---|---|\n");
+        foreach (var r in results)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | ours / plain pipeline | {Ratio(r.Ours, r.Plain)} | >= 1.6 |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | ours / bare step on all cores | {Ratio(r.Ours, r.Bare)} | >= 0.85 |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | ours / bare step, as many streams of one thread as cores | {Ratio(r.Ours, r.Wide)} | out of reach of one stream |\n");
+        }
+        text.Append("\n| size | frames per second | median (range, n) |\n|---|---|---|\n");
+        foreach (var r in results)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | ours: `truelive clip`, {model.Threads} threads a step | {BenchReport.Spread(r.Ours, "0.0")} |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | plain: ffmpeg pipe, ONNX Runtime with its defaults, ffmpeg pipe, one after the other | {BenchReport.Spread(r.Plain, "0.0")} |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | bare step, one stream on {model.Threads} threads | {BenchReport.Spread(r.Bare, "0.0")} |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | bare step, {Environment.ProcessorCount} streams of one thread | {BenchReport.Spread(r.Wide, "0.0")} |\n");
+        }
+        return text.Append(CultureInfo.InvariantCulture, $"""
+
+            Method: the film ({film.Width}x{film.Height}, {film.Frames} frames, {film.Codec}, {new FileInfo(film.Path).Length * 8 / film.Duration.TotalSeconds / 1e6:0.0} Mbit/s) is rendered from file to file (H.264, x264 veryfast, crf 18) with {model.Info.Id} {model.Info.Version} by
+            each in turn, start of the processes included, loading of the network not. `truelive clip` takes the film's own size where none is asked for,
+            as far as the model goes. The plain pipeline decodes to RGB, fills a tensor for each call, and writes RGB to the encoder. The bare step
+            is given the first {BareFrames} of the film's own frames, decoded beforehand, once before and once after ours, and includes the conversion from and to YUV and the search for
+            motion. One clip is one stream: its memory runs from frame to frame, so that it can keep all cores busy only as far as one step uses
+            them; as many streams as cores leave no core waiting. Decoding, scaling and encoding take cores from both, and weigh the less the
+            larger the picture is that the network works on.
+            {string.Join("\n", results.Select(r => $"At {Of(r)}: {r.Cores.ToLowerInvariant()}."))}
+            Machine: {machine}.
+
+            """).ToString();
+
+        static string Of(SizeResult r) => $"{r.Size.Width}x{r.Size.Height}";
+
+        static string Ratio(List<double> a, List<double> b) => BenchReport.Spread([.. a.Zip(b, (x, y) => x / y)], "0.00");
     }
 
     private static async Task<double> OursAsync(MediaFile film, OnnxVideoModel model, (int Width, int Height) size, string folder, TimeProvider time, CancellationToken cancel)
