@@ -17,6 +17,9 @@ public sealed class OnnxVideoModel : IVideoModel
     // Larger networks are not held a second time; their steps at the same time share the threads.
     private const int MaxHeldTwice = 64 << 20;
 
+    // One thread is taken for good only after this many turns: a busy host can take half of two cores away for a second.
+    private const int Rounds = 5;
+
     private readonly InferenceSession _session;
     private readonly FusedNetwork? _fused;
     private readonly LookMatcher? _matcher;
@@ -95,7 +98,7 @@ public sealed class OnnxVideoModel : IVideoModel
             var (w, h) = model.Info.Sizes.Nearest(512, 288);
             // In turns, and the quickest of each: what else the machine does just then only adds.
             var (one, pair) = (double.MaxValue, double.MaxValue);
-            for (var round = 0; round < 2; round++)
+            for (var round = 0; round < Rounds && pair * 1.1 > one; round++)
                 (one, pair) = (Math.Min(one, model.Times(w, h, 5, time)[0]), Math.Min(pair, two.Times(w, h, 5, time)[0]));
             var (chosen, other) = pair * 1.1 <= one ? (two, model) : (model, two);
             if (chosen.Threads > 1 && step.Length <= MaxHeldTwice)
