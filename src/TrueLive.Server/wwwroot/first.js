@@ -2,7 +2,7 @@
 try { document.documentElement.dataset.theme = localStorage.getItem('theme') || ''; } catch (error) { /* forgotten */ }
 if (!('noModule' in document.createElement('script')) || !window.CSS || !CSS.supports('color', 'light-dark(red, red)')) {
   document.addEventListener('DOMContentLoaded', function () {
-    document.getElementById('trouble').hidden = false;
-    document.getElementById('trouble-words').textContent = 'This browser is too old for this page. Use Chrome or Edge 123, Firefox 120, Safari 17.5, or one that is newer.';
+    document.getElementById('too-old').hidden = false;
+    document.getElementById('too-old').textContent = 'This browser is too old for this page. Use Chrome or Edge 123, Firefox 120, Safari 17.5, or one that is newer.';
   });
 }

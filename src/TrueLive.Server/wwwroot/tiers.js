@@ -120,6 +120,7 @@ export function open(box, live) {
 
   async function change() {
     for (const tier of TIERS) landed[tier.id] = {};
+    fill();
     aside = back = revision = null;
     made.clear();
     asked.prompt = prompt.value;
