@@ -3,12 +3,13 @@ using System.Runtime.ExceptionServices;
 namespace TrueLive.Models;
 
 /// <summary>
-/// Work on bands of a picture that a thread of the pool may help with: whoever is free takes the next band, so that a pool with no
-/// thread to spare costs nothing but its help. Allocates nothing when it runs; used by one caller at a time.
+/// Work on bands of a picture that threads of the pool may help with: whoever is free takes the next band, so that a pool with no
+/// thread to spare costs nothing but its help. Bands are taken in their order. Allocates nothing when it runs; used by one caller at a time.
 /// </summary>
 /// <param name="count">Bands.</param>
-/// <param name="work">Works on one band; two bands may be worked on at once, in any order.</param>
-internal sealed class SharedRows(int count, Action<int> work) : IThreadPoolWorkItem
+/// <param name="work">Works on one band; as many as there are threads may be worked on at once.</param>
+/// <param name="helpers">Most threads beside the caller's.</param>
+internal sealed class SharedRows(int count, Action<int> work, int helpers = 1) : IThreadPoolWorkItem
 {
     private readonly int _count = count;
     private int _next = int.MaxValue / 2;
@@ -17,14 +18,17 @@ internal sealed class SharedRows(int count, Action<int> work) : IThreadPoolWorkI
     private Exception? _error;
 
     /// <summary>Works on all bands and returns when all are done.</summary>
-    /// <param name="helped">Whether another thread may take bands.</param>
+    /// <param name="helped">Whether other threads may take bands.</param>
     public void Run(bool helped)
     {
         // A helper that comes late finds no band until the next is 0: what it works on is set before.
         _done = 0;
         Volatile.Write(ref _next, 0);
-        if (helped && _count > 1 && Interlocked.Exchange(ref _queued, 1) == 0)
+        for (var i = Math.Min(helpers, _count - 1); helped && i > 0 && Volatile.Read(ref _queued) < helpers; i--)
+        {
+            Interlocked.Increment(ref _queued);
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
         Take();
         var wait = new SpinWait();
         while (Volatile.Read(ref _done) < _count)
@@ -35,7 +39,7 @@ internal sealed class SharedRows(int count, Action<int> work) : IThreadPoolWorkI
 
     void IThreadPoolWorkItem.Execute()
     {
-        Volatile.Write(ref _queued, 0);
+        Interlocked.Decrement(ref _queued);
         Take();
     }
 

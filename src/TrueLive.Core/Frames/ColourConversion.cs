@@ -159,12 +159,12 @@ public static class ColourConversion
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store(Vector256<float> colour, float scale, float bias, ref float to) =>
-        (Vector256.Min(Vector256.Max(colour, Vector256<float>.Zero), Vector256<float>.One) * scale + Vector256.Create(bias)).StoreUnsafe(ref to);
+        (Vector256.MinNative(Vector256.MaxNative(colour, Vector256<float>.Zero), Vector256<float>.One) * scale + Vector256.Create(bias)).StoreUnsafe(ref to);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Load(ref float from, float scale, float bias) =>
         // MaxNative gives its second operand for NaN, so NaN turns into black here.
-        Vector256.Min(Vector256.MaxNative(Vector256.LoadUnsafe(ref from) * scale + Vector256.Create(bias), Vector256<float>.Zero), Vector256<float>.One);
+        Vector256.MinNative(Vector256.MaxNative(Vector256.LoadUnsafe(ref from) * scale + Vector256.Create(bias), Vector256<float>.Zero), Vector256<float>.One);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<float> Pairs(Vector256<float> row)

@@ -1,4 +1,6 @@
+using System.Numerics;
 using Microsoft.ML.OnnxRuntime;
+using TrueLive.Models.Convolutions;
 using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Fused;
@@ -20,15 +22,20 @@ internal sealed class FusedNetwork : IDisposable
     public const int GradeLength = 12;
 
     private readonly InferenceSession _styles;
-    private readonly string _style;
 
-    private FusedNetwork(FusedSpec spec, string style, InferenceSession styles, byte[] step, int[] screen) =>
-        (Spec, _style, _styles, Step, Channels, ScreenHeight, ScreenWidth) = (spec, style, styles, step, screen[1], screen[2], screen[3]);
+    private FusedNetwork(FusedSpec spec, string style, InferenceSession styles, byte[] step, int[] screen, IReadOnlyList<Convolution>? convolutions) =>
+        (Spec, Style, _styles, Step, Channels, ScreenHeight, ScreenWidth, Convolutions) = (spec, style, styles, step, screen[1], screen[2], screen[3], convolutions);
 
     public FusedSpec Spec { get; }
 
     /// <summary>The part that runs for every picture, as an ONNX file.</summary>
     public byte[] Step { get; }
+
+    /// <summary>The same part as layers that are computed here; null where the processor or the graph is not one for it.</summary>
+    public IReadOnlyList<Convolution>? Convolutions { get; }
+
+    /// <summary>The input of the step that takes the style.</summary>
+    public string Style { get; }
 
     /// <summary>Planes of the screen.</summary>
     public int Channels { get; }
@@ -42,14 +49,16 @@ internal sealed class FusedNetwork : IDisposable
     /// <summary>Cuts the graph where the manifest says.</summary>
     /// <param name="manifest">With <see cref="ModelManifest.Fused"/>.</param>
     /// <param name="model">The whole file.</param>
+    /// <param name="own">Whether to compute the convolutions here where that can be done.</param>
     /// <param name="open">Opens a part.</param>
     /// <exception cref="ModelException">A tensor does not exist or has another shape.</exception>
-    public static FusedNetwork Cut(ModelManifest manifest, byte[] model, Func<byte[], InferenceSession> open)
+    public static FusedNetwork Cut(ModelManifest manifest, byte[] model, bool own, Func<byte[], InferenceSession> open)
     {
         var spec = manifest.Fused!;
         var style = manifest.Style!;
         var given = new CutInput(style.Input, 1, style.Length);
         var styles = open(Make([given], [spec.Screen, spec.Grade]));
+        IReadOnlyList<Convolution>? convolutions = null;
         try
         {
             var screen = styles.OutputMetadata[spec.Screen].Dimensions;
@@ -58,7 +67,15 @@ internal sealed class FusedNetwork : IDisposable
             var grade = styles.OutputMetadata[spec.Grade].Dimensions;
             Require(grade.Aggregate(1, (a, b) => a * b) == GradeLength, "grade", $"must have {GradeLength} numbers; '{spec.Grade}' is [{string.Join(", ", grade)}]");
             var step = Make([new(spec.Stem, 1, StemPlanes, null, null), given, new(spec.Tiles, 1, screen[1], null, null)], [spec.Paint]);
-            return new FusedNetwork(spec, style.Input, styles, step, screen);
+            var layers = own && Microkernel.IsSupported && BitOperations.IsPow2(screen[2]) && BitOperations.IsPow2(screen[3]) ? ConvGraph.Read(step, spec.Stem, spec.Tiles, spec.Paint) : null;
+            if (layers is not null && layers[0].In == StemPlanes && (layers[^1].Out, layers[^1].Divide) == (PaintPlanes, 2) && layers.All(l => manifest.Size!.Multiple % l.Divide == 0 && (!l.Screened || (l.Out, l.Divide) == (screen[1], 2))))
+            {
+                var with = open(Make([given], [spec.Screen, spec.Grade, .. Named(layers)]));
+                if (layers.All(l => Fits(with, l.Scale, l.Out) && Fits(with, l.Shift, l.Out)))
+                    (styles, with, convolutions) = (with, styles, [.. layers.Select(Convolution.Of)]);
+                with.Dispose();
+            }
+            return new FusedNetwork(spec, style.Input, styles, step, screen, convolutions);
         }
         catch
         {
@@ -85,13 +102,21 @@ internal sealed class FusedNetwork : IDisposable
         }
     }
 
-    /// <summary>What a style lays over the picture; for the moments in which it changes.</summary>
-    public (float[] Screen, float[] Grade) At(float[] style, RunOptions run)
+    /// <summary>What a style says; for the moments in which it changes.</summary>
+    public StyleTensors At(float[] style, RunOptions run)
     {
+        string[] layers = [.. Named((Convolutions ?? []).Select(c => c.Layer))];
         using var input = OrtValue.CreateTensorValueFromMemory(style, [1, style.Length]);
-        using var results = _styles.Run(run, [_style], [input], [Spec.Screen, Spec.Grade]);
-        return (results[0].GetTensorDataAsSpan<float>().ToArray(), results[1].GetTensorDataAsSpan<float>().ToArray());
+        using var results = _styles.Run(run, [Style], [input], [Spec.Screen, Spec.Grade, .. layers]);
+        return new StyleTensors(style, Values(0), Values(1), layers.Select((name, i) => (name, i)).ToDictionary(l => l.name, l => Values(2 + l.i)));
+
+        float[] Values(int at) => results[at].GetTensorDataAsSpan<float>().ToArray();
     }
+
+    private static IEnumerable<string> Named(IEnumerable<ConvLayer> layers) => layers.SelectMany(l => new[] { l.Scale, l.Shift }).OfType<string>().Distinct();
+
+    private static bool Fits(InferenceSession styles, string? tensor, int channels) =>
+        tensor is null || (styles.OutputMetadata[tensor] is { IsTensor: true } meta && meta.ElementType == typeof(float) && meta.Dimensions.Length == 4 && meta.Dimensions.SequenceEqual([1, channels, 1, 1]));
 
     public void Dispose() => _styles.Dispose();
 }

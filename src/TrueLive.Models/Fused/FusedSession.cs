@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Core.Frames;
+using TrueLive.Models.Convolutions;
 using TrueLive.Models.Motion;
 using TrueLive.Models.Onnx;
 
@@ -24,11 +25,8 @@ internal sealed class FusedSession : OnnxSession
     private readonly SharedRows _store;
     private readonly TensorBuffer[] _stems;
     private readonly TensorBuffer[] _images;
-    private readonly TensorBuffer _styleInput;
-    private readonly TensorBuffer _tiles;
     private readonly TensorBuffer _paint;
-    private readonly (InferenceSession Runtime, OrtIoBinding[] Sides) _wide;
-    private readonly (InferenceSession Runtime, OrtIoBinding[] Sides)? _narrow;
+    private readonly IFusedStep _step;
     private readonly float[] _holds = [float.NaN, float.NaN];
     private readonly float[] _style;
     private readonly float[] _lastStyle;
@@ -39,7 +37,7 @@ internal sealed class FusedSession : OnnxSession
     private bool _known;
     private int _side;
 
-    public FusedSession(OnnxVideoModel model, FusedNetwork network, InferenceSession session, InferenceSession? narrow, FramePool outputs, int width, int height, TimeProvider time)
+    public FusedSession(OnnxVideoModel model, FusedNetwork network, InferenceSession? session, InferenceSession? narrow, FramePool outputs, int width, int height, TimeProvider time)
         : base(model, outputs, width, height, time)
     {
         _network = network;
@@ -51,22 +49,12 @@ internal sealed class FusedSession : OnnxSession
         _stems = [Planes(FusedNetwork.StemPlanes, 1), Planes(FusedNetwork.StemPlanes, 1)];
         _images = [Planes(3, 1), Planes(3, 1)];
         _paint = Planes(FusedNetwork.PaintPlanes, 2);
-        _tiles = Planes(network.Channels, 2);
-        _styleInput = Own(TensorElementType.Float, [1, style.Length]);
-        _wide = (session, Sides(session));
-        _narrow = narrow is null ? null : (narrow, Sides(narrow));
+        Claim(network.Convolutions?.Sum(c => Activation.Bytes(width / c.Layer.Divide, height / c.Layer.Divide, c.Layer.Out)) ?? 0);
+        _step = network.Convolutions is not null
+            ? new ConvStep(network, _stems, _paint, width, height, model.Threads)
+            : new RuntimeStep(network, session!, narrow, _stems, Own(TensorElementType.Float, [1, style.Length]), Planes(network.Channels, 2), _paint, width, height);
 
         TensorBuffer Planes(int count, int divide) => Own(TensorElementType.Float, [1, count, height / divide, width / divide]);
-
-        OrtIoBinding[] Sides(InferenceSession on) => [.. _stems.Select(stem =>
-        {
-            var binding = on.CreateIoBinding();
-            binding.BindInput(network.Spec.Stem, stem.Value);
-            binding.BindInput(network.Spec.Tiles, _tiles.Value);
-            binding.BindInput(style.Input, _styleInput.Value);
-            binding.BindOutput(network.Spec.Paint, _paint.Value);
-            return binding;
-        })];
     }
 
     public override TensorBuffer Result => _images[1 - _side];
@@ -90,11 +78,7 @@ internal sealed class FusedSession : OnnxSession
         Dress(style, run);
     }
 
-    protected override (InferenceSession Runtime, OrtIoBinding Tensors) Bound(bool narrow)
-    {
-        var (runtime, sides) = narrow ? _narrow!.Value : _wide;
-        return (runtime, sides[_side]);
-    }
+    protected override void Compute(bool narrow, RunOptions run) => _step.Run(_side, narrow, run);
 
     protected override void Store(VideoFrame picture, VideoFrame output, bool helped)
     {
@@ -127,8 +111,7 @@ internal sealed class FusedSession : OnnxSession
 
     public override void Dispose()
     {
-        foreach (var binding in _wide.Sides.Concat(_narrow?.Sides ?? []))
-            binding.Dispose();
+        _step.Dispose();
         base.Dispose();
     }
 
@@ -180,15 +163,8 @@ internal sealed class FusedSession : OnnxSession
         // If the runtime fails it is asked again.
         _grade = null;
         style.CopyTo(_style);
-        _styleInput.Write(style);
-        (var screen, _grade) = _network.At(_style, run);
-        int w = Width / 2, h = Height / 2;
-        for (var row = 0; row < _network.Channels * h; row++)
-        {
-            var tile = screen.AsSpan((row / h * _network.ScreenHeight + row % h % _network.ScreenHeight) * _network.ScreenWidth, _network.ScreenWidth);
-            var into = _tiles.Floats.Slice(row * w, w);
-            for (var x = 0; x < w; x += tile.Length)
-                tile.CopyTo(into[x..]);
-        }
+        var tensors = _network.At(_style, run);
+        _step.Dress(tensors);
+        _grade = tensors.Grade;
     }
 }

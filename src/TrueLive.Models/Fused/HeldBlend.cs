@@ -92,7 +92,7 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
             if (hold > 0)
             {
                 var off = Load(ref r0, x) + Load(ref r1, x) + Load(ref r2, x) + Load(ref r3, x) + Load(ref r4, x);
-                off = Vector256.Max(off, Difference(ref changed, pixels, x) * (Window * Window));
+                off = Vector256.MaxNative(off, Difference(ref changed, pixels, x) * (Window * Window));
                 var wish = Squares(ref left, ref right, 12 * quarter, x) * -spec.HoldSlope;
                 keep = most / (Vector256<float>.One + Vector256.Exp(wish)) * Unit(off * slope + start);
             }
@@ -101,7 +101,7 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
                 var own = c == 0 ? r : c == 1 ? g : b;
                 var fresh = Unit(own + r * grade[4 * c] + g * grade[4 * c + 1] + b * grade[4 * c + 2] + Vector256.Create(grade[4 * c + 3]) + Squares(ref left, ref right, 4 * c * quarter, x));
                 var held = Load(ref Unsafe.Add(ref last, c * pixels), x) + own - fresh;
-                held = Vector256.Min(Vector256.Max(held, Vector256.Create(-spec.Far)), Vector256.Create(spec.Far));
+                held = Vector256.MinNative(Vector256.MaxNative(held, Vector256.Create(-spec.Far)), Vector256.Create(spec.Far));
                 (fresh + keep * held).StoreUnsafe(ref Unsafe.Add(ref to, c * pixels), (nuint)x);
             }
         }
@@ -127,5 +127,5 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
     private static Vector256<float> Load(ref float from, int at) => Vector256.LoadUnsafe(ref Unsafe.Add(ref from, at));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Unit(Vector256<float> value) => Vector256.Min(Vector256.Max(value, Vector256<float>.Zero), Vector256<float>.One);
+    private static Vector256<float> Unit(Vector256<float> value) => Vector256.MinNative(Vector256.MaxNative(value, Vector256<float>.Zero), Vector256<float>.One);
 }

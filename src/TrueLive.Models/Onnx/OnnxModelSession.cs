@@ -106,10 +106,10 @@ internal sealed class OnnxModelSession : OnnxSession
         }
     }
 
-    protected override (InferenceSession Runtime, OrtIoBinding Tensors) Bound(bool narrow)
+    protected override void Compute(bool narrow, RunOptions run)
     {
-        var runtime = narrow ? _narrow! : _wide;
-        return (runtime.Session, (_moved ? runtime.Carried : runtime.Plain)[_side]);
+        var runtime = narrow && _narrow is not null ? _narrow : _wide;
+        runtime.Session.RunWithBinding(run, (_moved ? runtime.Carried : runtime.Plain)[_side]);
     }
 
     protected override void Store(VideoFrame picture, VideoFrame output, bool helped)

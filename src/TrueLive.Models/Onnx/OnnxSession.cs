@@ -25,6 +25,7 @@ internal abstract class OnnxSession : IModelSession
     private readonly List<TensorBuffer> _owned = [];
     private readonly StyleTransition? _style;
     private FrameScaler? _scaler;
+    private long _claimed;
 
     protected OnnxSession(OnnxVideoModel model, FramePool outputs, int width, int height, TimeProvider time)
     {
@@ -57,8 +58,8 @@ internal abstract class OnnxSession : IModelSession
     /// <param name="run">For what the runtime has to compute for it: ends when the step has taken too long.</param>
     protected abstract void Load(VideoFrame picture, ReadOnlySpan<float> style, bool moved, bool helped, RunOptions run);
 
-    /// <summary>The step with all its tensors bound, on one thread or on the model's number.</summary>
-    protected abstract (InferenceSession Runtime, OrtIoBinding Tensors) Bound(bool narrow);
+    /// <summary>The step on the tensors that were filled, on one thread or on the model's number.</summary>
+    protected abstract void Compute(bool narrow, RunOptions run);
 
     /// <summary>The step succeeded: advances the memory and fills the frame.</summary>
     protected abstract void Store(VideoFrame picture, VideoFrame output, bool helped);
@@ -79,7 +80,7 @@ internal abstract class OnnxSession : IModelSession
             grey.V.Fill(128);
             Step(grey, Prompt.None).Dispose();
         }
-        if (_model.Narrow is not null)
+        if (_model.Threads > 1)
             Run(narrow: true);
         Reset();
     }
@@ -92,7 +93,7 @@ internal abstract class OnnxSession : IModelSession
         {
             var helped = _model.Threads > 1 && !crowded;
             var moved = Motion is not null && Motion.Push(picture, helped);
-            Run(crowded && _model.Narrow is not null, picture, _style is null ? [] : _style.At(prompt, input.Time.Captured), moved, helped);
+            Run(!helped, picture, _style is null ? [] : _style.At(prompt, input.Time.Captured), moved, helped);
             var output = _outputs.Rent(Width, Height);
             output.Colour = input.Colour;
             output.Time = input.Time;
@@ -147,9 +148,16 @@ internal abstract class OnnxSession : IModelSession
     {
         var tensor = new TensorBuffer(type, shape);
         _owned.Add(tensor);
-        if (_owned.Sum(t => (long)t.Bytes.Length) > MaxBytes)
-            throw new NotSupportedException($"Picture, states and inputs need more than {MaxBytes >> 20} MB at {Width}x{Height}.");
+        Claim(tensor.Bytes.Length);
         return tensor;
+    }
+
+    /// <summary>Counts memory that this session takes.</summary>
+    /// <exception cref="NotSupportedException">It is more than a session may have.</exception>
+    protected void Claim(long bytes)
+    {
+        if ((_claimed += bytes) > MaxBytes)
+            throw new NotSupportedException($"A session needs more than {MaxBytes >> 20} MB of memory at {Width}x{Height}.");
     }
 
     // The caller's frame held once more, or a scaled copy.
@@ -172,8 +180,7 @@ internal abstract class OnnxSession : IModelSession
         {
             if (picture is not null)
                 Load(picture, style, moved, helped, _run);
-            var (runtime, tensors) = Bound(narrow);
-            runtime.RunWithBinding(_run, tensors);
+            Compute(narrow, _run);
         }
         catch (OnnxRuntimeException e)
         {

@@ -20,7 +20,7 @@ public sealed class OnnxVideoModel : IVideoModel
     // One thread is taken for good only after this many turns: a busy host can take half of two cores away for a second.
     private const int Rounds = 5;
 
-    private readonly InferenceSession _session;
+    private readonly InferenceSession? _session;
     private readonly FusedNetwork? _fused;
     private readonly LookMatcher? _matcher;
     private readonly TimeProvider _time;
@@ -28,7 +28,7 @@ public sealed class OnnxVideoModel : IVideoModel
     private InferenceSession? _narrow;
     private int _stepping;
 
-    private OnnxVideoModel(ModelManifest manifest, InferenceSession session, FusedNetwork? fused, IReadOnlyList<string> tensors, int threads, LookMatcher? matcher, TimeProvider time)
+    private OnnxVideoModel(ModelManifest manifest, InferenceSession? session, FusedNetwork? fused, IReadOnlyList<string> tensors, int threads, LookMatcher? matcher, TimeProvider time)
     {
         (Manifest, _session, _fused, Tensors, Threads, _matcher, _time) = (manifest, session, fused, tensors, threads, matcher, time);
         var size = manifest.Size!;
@@ -64,7 +64,9 @@ public sealed class OnnxVideoModel : IVideoModel
     /// <param name="threads">Threads a step uses; 0 measures one against two and takes two only where they are at least a tenth faster.</param>
     /// <param name="time">Clock for that measurement.</param>
     /// <exception cref="ModelException">The folder cannot be used; the message names the file and the field.</exception>
-    public static OnnxVideoModel Load(string folder, int threads, TimeProvider time)
+    public static OnnxVideoModel Load(string folder, int threads, TimeProvider time) => Load(folder, threads, time, ownConvolutions: true);
+
+    internal static OnnxVideoModel Load(string folder, int threads, TimeProvider time, bool ownConvolutions)
     {
         var manifest = ModelManifest.Load(folder);
         var path = Path.Combine(manifest.Folder, manifest.File);
@@ -86,11 +88,12 @@ public sealed class OnnxVideoModel : IVideoModel
         {
             GraphCheck.Run(manifest, whole);
             IReadOnlyList<string> tensors = [.. whole.InputMetadata.Select(m => $"in  {m.Key} {Describe(m.Value)}"), .. whole.OutputMetadata.Select(m => $"out {m.Key} {Describe(m.Value)}")];
-            fused = manifest.Fused is null ? null : FusedNetwork.Cut(manifest, bytes, cut => Runtime(part, cut, 1));
-            var step = fused?.Step ?? bytes;
+            fused = manifest.Fused is null ? null : FusedNetwork.Cut(manifest, bytes, ownConvolutions, cut => Runtime(part, cut, 1));
+            // Null where no runtime is asked for the step.
+            var step = fused is null ? bytes : fused.Convolutions is null ? fused.Step : null;
             model = Create(fused is null ? whole : null, Math.Max(1, threads));
             model.TryStep(path, fused is null ? null : whole);
-            if (threads > 1 && step.Length <= MaxHeldTwice)
+            if (threads > 1 && step?.Length <= MaxHeldTwice)
                 model._narrow = Runtime(part, step, 1);
             if (threads > 0 || Environment.ProcessorCount < 2)
                 return model;
@@ -101,19 +104,19 @@ public sealed class OnnxVideoModel : IVideoModel
             for (var round = 0; round < Rounds && pair * 1.1 > one; round++)
                 (one, pair) = (Math.Min(one, model.Times(w, h, 5, time)[0]), Math.Min(pair, two.Times(w, h, 5, time)[0]));
             var (chosen, other) = pair * 1.1 <= one ? (two, model) : (model, two);
-            if (chosen.Threads > 1 && step.Length <= MaxHeldTwice)
+            if (chosen.Threads > 1 && step?.Length <= MaxHeldTwice)
                 chosen._narrow = other._session;
             else
-                other._session.Dispose();
+                other._session?.Dispose();
             return chosen;
 
             OnnxVideoModel Create(InferenceSession? loaded, int count) =>
-                new(manifest, loaded ?? Runtime(part, step, count), fused, tensors, count, matcher, time);
+                new(manifest, loaded ?? (step is null ? null : Runtime(part, step, count)), fused, tensors, count, matcher, time);
         }
         catch
         {
-            two?._session.Dispose();
-            model?._session.Dispose();
+            two?._session?.Dispose();
+            model?._session?.Dispose();
             fused?.Dispose();
             whole.Dispose();
             throw;
@@ -144,7 +147,7 @@ public sealed class OnnxVideoModel : IVideoModel
     }
 
     internal OnnxSession Open(int width, int height) => Warm(_fused is null
-        ? new OnnxModelSession(this, _session, _narrow, _pool, width, height, _time)
+        ? new OnnxModelSession(this, _session!, _narrow, _pool, width, height, _time)
         : new FusedSession(this, _fused, _session, _narrow, _pool, width, height, _time));
 
     private static OnnxSession Warm(OnnxSession session)
@@ -186,7 +189,7 @@ public sealed class OnnxVideoModel : IVideoModel
     /// <inheritdoc/>
     public void Dispose()
     {
-        _session.Dispose();
+        _session?.Dispose();
         _narrow?.Dispose();
         _fused?.Dispose();
     }

@@ -36,6 +36,9 @@ internal sealed class TensorBuffer : IDisposable
 
     public OrtValue Value { get; }
 
+    /// <summary>The first float; valid as long as this object is.</summary>
+    public unsafe float* Start => (float*)Marshal.UnsafeAddrOfPinnedArrayElement(_bytes, 0);
+
     public Span<byte> Bytes => _bytes.AsSpan();
 
     public Span<float> Floats => MemoryMarshal.Cast<byte, float>(_bytes.AsSpan());

@@ -146,7 +146,7 @@ public sealed class HostileFileTests
         using var many = new ModelFolder(graph.Bytes(), more: States(40, 1 << 20));
         many.Load().Dispose();
         using var large = new ModelFolder(ModelFolder.Manifest(more: States(40, 1 << 20).Replace("1048576]", "1048576, 16]", StringComparison.Ordinal)), Planes(40));
-        Refused(large.Path, ["net.onnx", "need more than 1024 MB"], 1200);
+        Refused(large.Path, ["net.onnx", "needs more than 1024 MB"], 1200);
 
         static byte[] Planes(int count)
         {

@@ -1,0 +1,186 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace TrueLive.Models.Convolutions;
+
+/// <summary>
+/// The activations of one stream, and the order in which they are made: bands of rows, layer after layer. Threads take the next band as
+/// they come free and wait only where the rows that it reads are still being made, so that no thread stands still at the end of a layer.
+/// </summary>
+internal sealed unsafe class ConvSession
+{
+    private readonly IReadOnlyList<Convolution> _convolutions;
+    private readonly int _width;
+    private readonly int _height;
+    private readonly LayerOutput[] _outputs;
+    private readonly Band[] _bands;
+    // The run in which each band was made last.
+    private readonly int[] _made;
+    private readonly Scratch?[] _scratch;
+    private readonly SharedRows _rows;
+    private readonly float* _result;
+    private float* _planes;
+    private int _run;
+
+    // Rows of a layer, and the bands that must have been made before: those that make what it reads, and those that read what it overwrites.
+    private readonly record struct Band(int Layer, int Index, Range[] After);
+
+    /// <param name="convolutions">The weights, in the order in which the layers run.</param>
+    /// <param name="width">Width of the picture.</param>
+    /// <param name="height">Height of the picture.</param>
+    /// <param name="screenHeight">Height of the screen.</param>
+    /// <param name="screenWidth">Width of the screen.</param>
+    /// <param name="result">Where the last layer's channels go, as planes; pinned and as long.</param>
+    /// <param name="threads">Most threads at once.</param>
+    public ConvSession(IReadOnlyList<Convolution> convolutions, int width, int height, int screenHeight, int screenWidth, float* result, int threads)
+    {
+        (_convolutions, _width, _height) = (convolutions, width, height);
+        _result = result;
+        var owners = Owners([.. convolutions.Select(c => c.Layer)]);
+        var kept = new Activation[convolutions.Count];
+        for (var i = 0; i < kept.Length; i++)
+            kept[i] = owners[i] is { } owner ? kept[owner] : new Activation(width / convolutions[i].Layer.Divide, height / convolutions[i].Layer.Divide, convolutions[i].Layer.Out);
+        _outputs = [.. convolutions.Select((c, i) => new LayerOutput(c.Layer, kept[i], c.Layer.Residual is { } r ? kept[r] : null, screenHeight, screenWidth))];
+        var bands = new List<Band>();
+        var starts = new int[convolutions.Count];
+        for (var i = 0; i < convolutions.Count; i++)
+        {
+            starts[i] = bands.Count;
+            var (convolution, layer, copies) = (convolutions[i], convolutions[i].Layer, _outputs[i].Copies);
+            for (int band = 0, rows = kept[i].Height / copies, y = 0; y < rows; band++, y += convolution.BandRows)
+            {
+                var last = Math.Min(y + convolution.BandRows, rows) - 1;
+                bands.Add(new Band(i, band, [
+                    Making(layer.Input, y * layer.Stride - convolution.Reach, last * layer.Stride + convolution.Reach),
+                    Making(layer.Residual ?? -1, y * copies, (last + 1) * copies - 1),
+                    .. owners[i] is { } owner ? Readers(owner, i).Select(r => starts[r]..starts[r + 1]) : []]));
+            }
+        }
+        _bands = [.. bands];
+        _made = new int[_bands.Length];
+        _rows = new SharedRows(_bands.Length, Make, Math.Max(1, threads - 1));
+        _scratch = [.. Enumerable.Range(0, threads).Select(_ => new Scratch(convolutions.Max(c => c.ScratchLength)))];
+
+        // The layers before this one that read what another put out.
+        IEnumerable<int> Readers(int layer, int before) => Enumerable.Range(0, before).Where(i => convolutions[i].Layer.Input == layer || convolutions[i].Layer.Residual == layer);
+
+        // The bands that make these rows of a layer's output; none for the picture.
+        Range Making(int layer, int first, int last)
+        {
+            if (layer < 0)
+                return 0..0;
+            var rows = convolutions[layer].BandRows * _outputs[layer].Copies;
+            return (starts[layer] + Math.Max(first, 0) / rows)..(starts[layer] + Math.Min(last, kept[layer].Height - 1) / rows + 1);
+        }
+    }
+
+    // Which layer's output each layer writes over: one of the same shape that was read for the last time two layers before, so that nobody waits for it.
+    private static int?[] Owners(IReadOnlyList<ConvLayer> layers)
+    {
+        var owners = new int?[layers.Count];
+        var free = Enumerable.Range(0, layers.Count - 1).ToList();
+        for (var i = 0; i < layers.Count; i++)
+        {
+            var found = free.FindIndex(j => (layers[j].Divide, layers[j].Out) == (layers[i].Divide, layers[i].Out) && LastRead(j) <= i - 2);
+            if (found < 0)
+                continue;
+            owners[i] = free[found];
+            free.RemoveAt(found);
+        }
+        return owners;
+
+        int LastRead(int layer) => Enumerable.Range(0, layers.Count).Last(i => i == layer || layers[i].Input == layer || layers[i].Residual == layer);
+    }
+
+    /// <summary>Takes what a style says of a layer (<see cref="LayerOutput.Dress"/>).</summary>
+    public void Dress(int layer, ReadOnlySpan<float> scale, ReadOnlySpan<float> shift) => _outputs[layer].Dress(scale, shift);
+
+    /// <summary>Computes the result from the picture.</summary>
+    /// <param name="planes">Its planes, in pinned memory.</param>
+    /// <param name="helped">Whether another thread may help.</param>
+    public void Run(float* planes, bool helped)
+    {
+        _planes = planes;
+        _run++;
+        _rows.Run(helped);
+    }
+
+    private void Make(int at)
+    {
+        var band = _bands[at];
+        foreach (var bands in band.After)
+            Await(bands);
+        var scratch = Take();
+        try
+        {
+            var convolution = _convolutions[band.Layer];
+            var (layer, to) = (convolution.Layer, _outputs[band.Layer]);
+            var divide = layer.Divide * to.Copies;
+            if (layer.Input < 0)
+                convolution.Run(_planes, _width, to, _width / divide, _height / divide, band.Index, scratch);
+            else
+                convolution.Run(_outputs[layer.Input].To.Start, _outputs[layer.Input].To.Row, to, _width / divide, _height / divide, band.Index, scratch);
+            if (band.Layer == _bands[^1].Layer)
+                Spread(to.To, band.Index * convolution.BandRows, convolution.BandRows);
+        }
+        finally
+        {
+            Volatile.Write(ref _made[at], _run);
+            Give(scratch);
+        }
+    }
+
+    private void Await(Range bands)
+    {
+        for (var i = bands.Start.Value; i < bands.End.Value; i++)
+        {
+            var wait = new SpinWait();
+            while (Volatile.Read(ref _made[i]) != _run)
+                wait.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
+    // From channels beside each other to planes, four pixels and four channels at a time.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Spread(Activation from, int first, int rows)
+    {
+        nint plane = (nint)from.Width * from.Height;
+        for (var y = first; y < Math.Min(first + rows, from.Height); y++)
+        {
+            for (var c = 0; c < from.Channels; c += 4)
+            {
+                var pixel = from.Start + (nint)y * from.Row + c;
+                var to = _result + c * plane + (nint)y * from.Width;
+                for (var x = 0; x < from.Width; x += 4, pixel += 4 * from.Channels, to += 4)
+                {
+                    Vector128<float> p0 = Vector128.Load(pixel), p1 = Vector128.Load(pixel + from.Channels), p2 = Vector128.Load(pixel + 2 * from.Channels), p3 = Vector128.Load(pixel + 3 * from.Channels);
+                    Vector128<float> low = Sse.UnpackLow(p0, p1), high = Sse.UnpackHigh(p0, p1);
+                    Vector128<float> low2 = Sse.UnpackLow(p2, p3), high2 = Sse.UnpackHigh(p2, p3);
+                    Sse.MoveLowToHigh(low, low2).Store(to);
+                    Sse.MoveHighToLow(low2, low).Store(to + plane);
+                    Sse.MoveLowToHigh(high, high2).Store(to + 2 * plane);
+                    Sse.MoveHighToLow(high2, high).Store(to + 3 * plane);
+                }
+            }
+        }
+    }
+
+    private Scratch Take()
+    {
+        for (var i = 0; ; i = (i + 1) % _scratch.Length)
+        {
+            if (Interlocked.Exchange(ref _scratch[i], null) is { } free)
+                return free;
+        }
+    }
+
+    private void Give(Scratch scratch)
+    {
+        for (var i = 0; ; i = (i + 1) % _scratch.Length)
+        {
+            if (Interlocked.CompareExchange(ref _scratch[i], scratch, null) is null)
+                return;
+        }
+    }
+}

@@ -1,0 +1,77 @@
+using System.Runtime.CompilerServices;
+
+namespace TrueLive.Models.Convolutions;
+
+/// <summary>Where the sums of a layer go, and what is done to them on the way: scale, shift, residual and rectifier in one touch.</summary>
+internal sealed unsafe class LayerOutput
+{
+    private readonly ConvLayer _layer;
+    private readonly AlignedFloats _scale;
+    private readonly AlignedFloats _shift;
+    private readonly Activation? _residual;
+    private readonly int _screenWidth;
+    private readonly int _screenHeight;
+
+    /// <param name="layer">What is done.</param>
+    /// <param name="to">Where it goes.</param>
+    /// <param name="residual">What is added.</param>
+    /// <param name="screenHeight">Height of the screen, a power of two.</param>
+    /// <param name="screenWidth">Width of the screen, a power of two.</param>
+    public LayerOutput(ConvLayer layer, Activation to, Activation? residual, int screenHeight, int screenWidth)
+    {
+        (_layer, To, _residual) = (layer, to, residual);
+        (_screenHeight, _screenWidth) = layer.Screened ? (screenHeight, screenWidth) : (1, 1);
+        _scale = new AlignedFloats(layer.Out);
+        _shift = new AlignedFloats(_screenHeight * _screenWidth * layer.Out);
+        Dress(null, null);
+    }
+
+    public Activation To { get; }
+
+    /// <summary>How often each pixel of the convolution is written along a row, and along a column.</summary>
+    public int Copies => _layer.Doubled ? 2 : 1;
+
+    /// <summary>Takes what the style says.</summary>
+    /// <param name="scale">A factor for each channel; null for 1.</param>
+    /// <param name="shift">A summand for each channel, or for a screened layer the screen: channels x height x width; null for 0.</param>
+    public void Dress(ReadOnlySpan<float> scale, ReadOnlySpan<float> shift)
+    {
+        int channels = _layer.Out, screen = _screenHeight * _screenWidth;
+        for (var c = 0; c < channels; c++)
+        {
+            var factor = _scale.Start[c] = scale.IsEmpty ? 1 : scale[c];
+            for (var at = 0; at < screen; at++)
+                _shift.Start[at * channels + c] = _layer.Bias[c] * factor + (shift.IsEmpty ? 0 : shift[c * screen + at]);
+        }
+    }
+
+    /// <summary>Some channels of a row of the output, for a screened layer of a row whose place in the screen is that row's.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public OutputRow<T> Row<T>(nint y, nint channel) where T : unmanaged, ILanes<T>
+    {
+        var at = y * To.Row + channel;
+        return new OutputRow<T>(To.Start + at, _residual is null ? null : _residual.Start + at, _shift.Start + (y & (_screenHeight - 1)) * _screenWidth * To.Channels + channel,
+            T.Load(_scale.Start + channel), T.All(_layer.Relu ? 0 : float.NegativeInfinity), To.Channels, _screenWidth - 1);
+    }
+}
+
+/// <summary>Where some channels of a row go, and what is done to them.</summary>
+internal readonly unsafe ref struct OutputRow<T>(float* to, float* residual, float* shift, T scale, T least, nint channels, nint screen) where T : unmanaged, ILanes<T>
+{
+    private readonly float* _to = to;
+    private readonly float* _residual = residual;
+    private readonly float* _shift = shift;
+    private readonly T _scale = scale;
+    private readonly T _least = least;
+    private readonly nint _channels = channels;
+    private readonly nint _screen = screen;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Put(T sum, nint x)
+    {
+        sum = T.MultiplyAdd(sum, _scale, T.Load(_shift + (x & _screen) * _channels));
+        if (_residual is not null)
+            sum += T.Load(_residual + x * _channels);
+        T.Max(sum, _least).Store(_to + x * _channels);
+    }
+}

@@ -1,0 +1,34 @@
+using Microsoft.ML.OnnxRuntime;
+using TrueLive.Models.Convolutions;
+using TrueLive.Models.Onnx;
+
+namespace TrueLive.Models.Fused;
+
+/// <summary>The convolutions computed here, with fewer multiplications than a runtime takes for them (<see cref="WinogradConvolution"/>).</summary>
+internal sealed class ConvStep : IFusedStep
+{
+    private readonly IReadOnlyList<Convolution> _convolutions;
+    private readonly ConvSession _session;
+    private readonly TensorBuffer[] _stems;
+
+    public unsafe ConvStep(FusedNetwork network, TensorBuffer[] stems, TensorBuffer paint, int width, int height, int threads)
+    {
+        (_convolutions, _stems) = (network.Convolutions!, stems);
+        _session = new ConvSession(_convolutions, width, height, network.ScreenHeight, network.ScreenWidth, paint.Start, threads);
+    }
+
+    public void Dress(StyleTensors style)
+    {
+        for (var i = 0; i < _convolutions.Count; i++)
+        {
+            var layer = _convolutions[i].Layer;
+            _session.Dress(i, layer.Scale is null ? null : style.Layers[layer.Scale], layer.Screened ? style.Screen : layer.Shift is null ? null : style.Layers[layer.Shift]);
+        }
+    }
+
+    public unsafe void Run(int side, bool narrow, RunOptions run) => _session.Run(_stems[side].Start, !narrow);
+
+    public void Dispose()
+    {
+    }
+}
