@@ -1,0 +1,28 @@
+using System.Text.Json.Nodes;
+using TrueLive.Models.Onnx;
+
+namespace TrueLive.Cli;
+
+/// <summary>The same network with all of its graph in ONNX Runtime, for the benchmarks: what computing parts of it here saves.</summary>
+internal static class WholeGraph
+{
+    /// <summary>Loads a model folder as if its manifest had no <c>fused</c>.</summary>
+    public static OnnxVideoModel Load(string shipped, int threads, TimeProvider time)
+    {
+        var folder = Directory.CreateTempSubdirectory("truelive-whole-");
+        try
+        {
+            foreach (var file in Directory.EnumerateFiles(shipped))
+                File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
+            var path = Path.Combine(folder.FullName, "manifest.json");
+            var manifest = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+            manifest.Remove("fused");
+            File.WriteAllText(path, manifest.ToJsonString());
+            return OnnxVideoModel.Load(folder.FullName, threads, time);
+        }
+        finally
+        {
+            folder.Delete(true);
+        }
+    }
+}
