@@ -36,6 +36,7 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("control", ServerTargets.Control, 1_500),
         new("jpeg-socket", ServerTargets.JpegMessages, 1_500, 16 << 20),
         new("manifest", FileTargets.Manifest, 3_000),
+        new("network", FileTargets.Network, 2_000, 64 << 20),
         new("words", FileTargets.Words, 20_000),
         new("prompt", FileTargets.PromptText, 8_000),
         new("schedule", FileTargets.Schedule, 20_000),

@@ -66,6 +66,7 @@ internal static class Seeds
         SdpNegotiation.Answer(new SdpOffer(new MediaPreferences(), WireTargets.Local).Text, new MediaPreferences(), WireTargets.Local, out var answer);
         Save("sdp-answer", "ours.sdp", Encoding.UTF8.GetBytes(answer));
         Jpeg(Save);
+        Save("network", "layers", FileTargets.SmallNetwork());
         Save("words", "four", FileTargets.WordTableOf("ink", "neon", "blue", "film"));
         Save("observation", "short", Observed());
         Save("report", "simulated", Reported());

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.Models.Convolutions;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Onnx;
 using TrueLive.Models.Tests.Motion;
@@ -80,6 +81,9 @@ public sealed class FusedTests(LiveTiny tiny) : IClassFixture<LiveTiny>
     }
 
     [Fact]
+    public void The_convolutions_are_computed_here_where_the_processor_can() => Assert.Equal(Microkernel.IsSupported, tiny.Model.OwnConvolutions);
+
+    [Fact]
     public void A_memory_of_the_whole_graph_goes_on_in_the_fused_network()
     {
         using var folder = Shipped(m => m.Remove("fused"));
@@ -102,11 +106,12 @@ public sealed class FusedTests(LiveTiny tiny) : IClassFixture<LiveTiny>
     public static TheoryData<string, string, string> Wrong => new()
     {
         { "stem", "\"/Concat_99_output_0\"", "'/Concat_99_output_0'" },
-        { "paint", "\"/merge/Conv_output_0\"", "fused" },
+        { "paint", "\"/merge/Conv_output_0\"", "does not run" },
         { "paint", "\"/strokes/Add_output_0\"", "does not run" },
         { "screen", "\"/gate/Gemm_output_0\"", "fused.screen" },
         { "grade", "\"/gate/Gemm_output_0\"", "fused.grade" },
         { "stem", "\"/Relu_output_0\"", "cut as fused" },
+        { "stem", "\"down4.weight\"", "cut as fused" },
         { "max_hold", "0.5", "fused does not say" },
         { "far", "1", "fused does not say" },
         { "off_open", "0.2", "off_open below off_closed" },

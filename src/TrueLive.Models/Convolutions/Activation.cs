@@ -34,7 +34,7 @@ internal sealed unsafe class Activation
     /// <summary>Zeros left of and above the picture: what a kernel of 3 with dilation 2 reads.</summary>
     public const int Margin = 2;
 
-    // Right and below it more: a tile may hang over the edge by less than two of its sides, and the kernel past that.
+    // Right and below it more: of eight pixels made at once seven may lie past the edge, which are 14 and the kernel of an input twice as wide.
     private const int Overhang = 16;
 
     private readonly AlignedFloats _floats;

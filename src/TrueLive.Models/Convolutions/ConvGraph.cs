@@ -9,9 +9,10 @@ internal sealed class ConvGraph
 {
     private const int Float = 1;
 
-    // Far beyond any live network: what is packed for them stays within some hundred megabytes.
+    // Far beyond any live network.
     private const int MaxLayers = 64;
     private const int MaxChannels = 256;
+    private const long MaxPacked = 64 << 20;
 
     private readonly Dictionary<string, (long[] Shape, float[] Values)> _constants = [];
     // Which layer a tensor belongs to; -1 for the picture.
@@ -21,24 +22,33 @@ internal sealed class ConvGraph
     private readonly List<string> _ends = [];
     private readonly List<(int Layer, string Name)> _read = [];
     private readonly string _tiles;
+    private long _packed;
 
     private ConvGraph(string picture, string tiles) => (_pictures, _tiles) = (new() { [picture] = -1 }, tiles);
 
-    /// <summary>The layers in the order in which they run, the last one making <paramref name="result"/>; null where the graph holds anything else.</summary>
+    /// <summary>
+    /// The layers in the order in which they run, the last one making <paramref name="result"/>; null where the graph holds anything else, more
+    /// than 64 layers, more than 256 channels, or more than 64 MB of weights once they are packed.
+    /// </summary>
     /// <param name="model">The file.</param>
     /// <param name="picture">Its input of planes.</param>
     /// <param name="tiles">Its input that holds the screen, repeated over the picture.</param>
     /// <param name="result">Its output.</param>
     public static IReadOnlyList<ConvLayer>? Read(ReadOnlyMemory<byte> model, string picture, string tiles, string result)
     {
-        var graph = ProtoField.Read(model).First(f => f is { Number: 7, Wire: 2 }).Bytes;
         var read = new ConvGraph(picture, tiles);
-        foreach (var tensor in ProtoField.Read(graph).Where(f => f is { Number: 5, Wire: 2 }))
-            read.Constant(tensor.Bytes, null);
-        foreach (var node in ProtoField.Read(graph).Where(f => f is { Number: 1, Wire: 2 }))
+        try
         {
-            if (!read.Node(node.Bytes))
+            var graph = ProtoField.Read(model).FirstOrDefault(f => f is { Number: 7, Wire: 2 }).Bytes;
+            foreach (var tensor in ProtoField.Read(graph).Where(f => f is { Number: 5, Wire: 2 }))
+                read.Constant(tensor.Bytes, null);
+            if (!ProtoField.Read(graph).Where(f => f is { Number: 1, Wire: 2 }).All(node => read.Node(node.Bytes)))
                 return null;
+        }
+        catch (InvalidDataException)
+        {
+            // A field that the runtime passes over may be no message.
+            return null;
         }
         var whole = read._layers.Count > 0 && read._ends[^1] == result && !read._layers[^1].Doubled && read._read.All(r => r.Layer < 0 || read._ends[r.Layer] == r.Name);
         return whole ? read._layers : null;
@@ -59,7 +69,7 @@ internal sealed class ConvGraph
         var pictures = inputs.Where(_pictures.ContainsKey).ToArray();
         if (pictures.Length == 0)
             return true;
-        if (outputs.Length != 1)
+        if (outputs.Length != 1 || Texts(fields, 7).FirstOrDefault("") is not ("" or "ai.onnx"))
             return false;
         var attributes = fields.Where(f => f is { Number: 5, Wire: 2 }).Select(f => ProtoField.Read(f.Bytes).ToArray()).DistinctBy(a => Texts(a, 1).FirstOrDefault("")).ToDictionary(a => Texts(a, 1).FirstOrDefault(""));
         if (type == "Conv")
@@ -94,16 +104,16 @@ internal sealed class ConvGraph
 
     private bool Conv(string[] inputs, string output, Dictionary<string, ProtoField[]> attributes)
     {
-        if (inputs.Length != 3 || !_constants.TryGetValue(inputs[1], out var weights) || !_constants.TryGetValue(inputs[2], out var bias) || weights.Shape.Length != 4)
+        if (inputs.Length != 3 || !_pictures.TryGetValue(inputs[0], out var from) || !_constants.TryGetValue(inputs[1], out var weights) || !_constants.TryGetValue(inputs[2], out var bias) || weights.Shape.Length != 4)
             return false;
-        var from = _pictures[inputs[0]];
         int outs = (int)weights.Shape[0], ins = (int)weights.Shape[1], kernel = (int)weights.Shape[2];
         long stride = Numbers("strides").FirstOrDefault(1), dilation = Numbers("dilations").FirstOrDefault(1);
         var known = _layers.Count < MaxLayers && Math.Max(outs, ins) <= MaxChannels && weights.Shape[3] == kernel && outs % 16 == 0 && (from < 0 || (ins % 16 == 0 && ins == _layers[from].Out)) && bias.Values.Length == outs && Numbers("group").FirstOrDefault(1) == 1
             && Numbers("strides").All(s => s == stride) && Numbers("dilations").All(d => d == dilation) && !attributes.ContainsKey("auto_pad")
             && Numbers("pads").DefaultIfEmpty(0).All(p => p == dilation * (kernel / 2))
             && (from < 0 ? _layers.Count == 0 && (kernel, stride, dilation) is (3, 2, 1) : (kernel, stride, dilation) is (1, 1, 1) or (3, 1, 1) or (3, 1, 2) or (3, 2, 1));
-        if (!known)
+        _packed += (long)WinogradConvolution.PackedLength(ins, outs) * sizeof(float);
+        if (!known || _packed > MaxPacked)
             return false;
         _read.Add((from, inputs[0]));
         _layers.Add(new ConvLayer(from, ins, outs, kernel, (int)stride, (int)dilation, weights.Values, bias.Values) { Divide = (from < 0 ? 1 : _layers[from].Divide) * (int)stride });
@@ -116,7 +126,7 @@ internal sealed class ConvGraph
 
     private bool Doubles(string[] inputs, Dictionary<string, ProtoField[]> attributes)
     {
-        return Is("mode", "nearest") && Is("coordinate_transformation_mode", "asymmetric") && Is("nearest_mode", "floor")
+        return !attributes.ContainsKey("axes") && Is("mode", "nearest") && Is("coordinate_transformation_mode", "asymmetric") && Is("nearest_mode", "floor")
             && inputs.Length == 3 && _constants.TryGetValue(inputs[2], out var scales) && scales.Values is [1, 1, 2, 2];
 
         bool Is(string name, string value) => attributes.TryGetValue(name, out var a) && Texts(a, 4).FirstOrDefault() == value;
@@ -128,7 +138,7 @@ internal sealed class ConvGraph
         var fields = ProtoField.Read(tensor).ToArray();
         if (fields.FirstOrDefault(f => f.Number == 2).Value != Float)
             return;
-        var shape = fields.Where(f => f.Number == 1).SelectMany(ProtoField.Numbers).ToArray();
+        var shape = fields.Where(f => f.Number == 1).Take(8).SelectMany(ProtoField.Numbers).ToArray();
         var bytes = fields.FirstOrDefault(f => f is { Number: 9 or 4, Wire: 2 }).Bytes;
         var values = MemoryMarshal.Cast<byte, float>(bytes.Span).ToArray();
         if (shape.Aggregate((Int128)1, (a, b) => a * b) == values.Length)

@@ -20,7 +20,8 @@ internal sealed unsafe class ConvSession
     private readonly Scratch?[] _scratch;
     private readonly SharedRows _rows;
     private readonly float* _result;
-    private float* _planes;
+    private nint _planes;
+    private Func<bool> _ended = () => false;
     private int _run;
 
     // Rows of a layer, and the bands that must have been made before: those that make what it reads, and those that read what it overwrites.
@@ -33,14 +34,17 @@ internal sealed unsafe class ConvSession
     /// <param name="screenWidth">Width of the screen.</param>
     /// <param name="result">Where the last layer's channels go, as planes; pinned and as long.</param>
     /// <param name="threads">Most threads at once.</param>
-    public ConvSession(IReadOnlyList<Convolution> convolutions, int width, int height, int screenHeight, int screenWidth, float* result, int threads)
+    /// <param name="claim">Is told of memory, in bytes, before it is taken; may refuse by throwing.</param>
+    public ConvSession(IReadOnlyList<Convolution> convolutions, int width, int height, int screenHeight, int screenWidth, float* result, int threads, Action<long> claim)
     {
         (_convolutions, _width, _height) = (convolutions, width, height);
         _result = result;
         var owners = Owners([.. convolutions.Select(c => c.Layer)]);
         var kept = new Activation[convolutions.Count];
+        var scratch = convolutions.Max(c => c.ScratchLength);
+        claim(threads * Scratch.Bytes(scratch) + convolutions.Where(c => c.Layer.Screened).Sum(c => (long)screenHeight * screenWidth * c.Layer.Out * sizeof(float)));
         for (var i = 0; i < kept.Length; i++)
-            kept[i] = owners[i] is { } owner ? kept[owner] : new Activation(width / convolutions[i].Layer.Divide, height / convolutions[i].Layer.Divide, convolutions[i].Layer.Out);
+            kept[i] = owners[i] is { } owner ? kept[owner] : Keep(convolutions[i].Layer);
         _outputs = [.. convolutions.Select((c, i) => new LayerOutput(c.Layer, kept[i], c.Layer.Residual is { } r ? kept[r] : null, screenHeight, screenWidth))];
         var bands = new List<Band>();
         var starts = new int[convolutions.Count];
@@ -60,7 +64,13 @@ internal sealed unsafe class ConvSession
         _bands = [.. bands];
         _made = new int[_bands.Length];
         _rows = new SharedRows(_bands.Length, Make, Math.Max(1, threads - 1));
-        _scratch = [.. Enumerable.Range(0, threads).Select(_ => new Scratch(convolutions.Max(c => c.ScratchLength)))];
+        _scratch = [.. Enumerable.Range(0, threads).Select(_ => new Scratch(scratch))];
+
+        Activation Keep(ConvLayer layer)
+        {
+            claim(Activation.Bytes(width / layer.Divide, height / layer.Divide, layer.Out));
+            return new Activation(width / layer.Divide, height / layer.Divide, layer.Out);
+        }
 
         // The layers before this one that read what another put out.
         IEnumerable<int> Readers(int layer, int before) => Enumerable.Range(0, before).Where(i => convolutions[i].Layer.Input == layer || convolutions[i].Layer.Residual == layer);
@@ -98,10 +108,12 @@ internal sealed unsafe class ConvSession
 
     /// <summary>Computes the result from the picture.</summary>
     /// <param name="planes">Its planes, in pinned memory.</param>
-    /// <param name="helped">Whether another thread may help.</param>
-    public void Run(float* planes, bool helped)
+    /// <param name="helped">Whether other threads may help.</param>
+    /// <param name="ended">Asked before each band: true gives it up.</param>
+    /// <exception cref="OperationCanceledException"><paramref name="ended"/> said so; the next run is whole again.</exception>
+    public void Run(float* planes, bool helped, Func<bool> ended)
     {
-        _planes = planes;
+        (_planes, _ended) = ((nint)planes, ended);
         _run++;
         _rows.Run(helped);
     }
@@ -114,11 +126,13 @@ internal sealed unsafe class ConvSession
         var scratch = Take();
         try
         {
+            if (_ended())
+                throw new OperationCanceledException();
             var convolution = _convolutions[band.Layer];
             var (layer, to) = (convolution.Layer, _outputs[band.Layer]);
             var divide = layer.Divide * to.Copies;
             if (layer.Input < 0)
-                convolution.Run(_planes, _width, to, _width / divide, _height / divide, band.Index, scratch);
+                convolution.Run((float*)_planes, _width, to, _width / divide, _height / divide, band.Index, scratch);
             else
                 convolution.Run(_outputs[layer.Input].To.Start, _outputs[layer.Input].To.Row, to, _width / divide, _height / divide, band.Index, scratch);
             if (band.Layer == _bands[^1].Layer)
@@ -166,12 +180,16 @@ internal sealed unsafe class ConvSession
         }
     }
 
+    // A helper that is late from the run before can be one thread too many: it waits for another's.
     private Scratch Take()
     {
-        for (var i = 0; ; i = (i + 1) % _scratch.Length)
+        for (var wait = new SpinWait(); ; wait.SpinOnce(sleep1Threshold: -1))
         {
-            if (Interlocked.Exchange(ref _scratch[i], null) is { } free)
-                return free;
+            for (var i = 0; i < _scratch.Length; i++)
+            {
+                if (Interlocked.Exchange(ref _scratch[i], null) is { } free)
+                    return free;
+            }
         }
     }
 

@@ -3,6 +3,9 @@ namespace TrueLive.Models.Convolutions;
 /// <summary>Where one thread keeps what it is at.</summary>
 internal sealed class Scratch(int length)
 {
+    /// <summary>Bytes that one takes.</summary>
+    public static long Bytes(int length) => 2L * length * sizeof(float);
+
     public AlignedFloats Input { get; } = new(length);
 
     public AlignedFloats Sums { get; } = new(length);

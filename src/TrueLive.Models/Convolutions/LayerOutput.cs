@@ -45,7 +45,7 @@ internal sealed unsafe class LayerOutput
         }
     }
 
-    /// <summary>Some channels of a row of the output, for a screened layer of a row whose place in the screen is that row's.</summary>
+    /// <summary>Some channels of a row of the output.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public OutputRow<T> Row<T>(nint y, nint channel) where T : unmanaged, ILanes<T>
     {

@@ -3,6 +3,9 @@ namespace TrueLive.Models.Convolutions;
 /// <summary>The first convolution, 3x3 with stride 2, from planes that have no margin: what lies outside of the picture is left out of the sums.</summary>
 internal sealed unsafe class StemConvolution : Convolution
 {
+    /// <summary>Smallest side of a picture: one pixel of the output beside the eight that are made at once.</summary>
+    public const int MinSide = 2 * (Pixels + 1);
+
     private const int Side = 3;
     private const int Pixels = 8;
 

@@ -27,13 +27,16 @@ internal sealed unsafe class WinogradConvolution : Convolution
 
     public WinogradConvolution(ConvLayer layer) : base(layer)
     {
-        _weights = new AlignedFloats(Points * layer.In * layer.Out);
+        _weights = new AlignedFloats(PackedLength(layer.In, layer.Out));
         for (var o = 0; o < layer.Out; o++)
         {
             for (var i = 0; i < layer.In; i++)
                 Pack(layer.Weights.AsSpan((o * layer.In + i) * 9, 9), o, i);
         }
     }
+
+    /// <summary>Floats of a layer's packed weights.</summary>
+    public static int PackedLength(int ins, int outs) => Points * ins * outs;
 
     public override int BandRows => Tile * Layer.Dilation;
 

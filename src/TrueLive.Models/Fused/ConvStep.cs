@@ -10,11 +10,14 @@ internal sealed class ConvStep : IFusedStep
     private readonly IReadOnlyList<Convolution> _convolutions;
     private readonly ConvSession _session;
     private readonly TensorBuffer[] _stems;
+    private readonly Func<bool> _ended;
+    private RunOptions? _run;
 
-    public unsafe ConvStep(FusedNetwork network, TensorBuffer[] stems, TensorBuffer paint, int width, int height, int threads)
+    public unsafe ConvStep(FusedNetwork network, TensorBuffer[] stems, TensorBuffer paint, int width, int height, int threads, Action<long> claim)
     {
         (_convolutions, _stems) = (network.Convolutions!, stems);
-        _session = new ConvSession(_convolutions, width, height, network.ScreenHeight, network.ScreenWidth, paint.Start, threads);
+        _session = new ConvSession(_convolutions, width, height, network.ScreenHeight, network.ScreenWidth, paint.Start, threads, claim);
+        _ended = () => _run!.Terminate;
     }
 
     public void Dress(StyleTensors style)
@@ -26,7 +29,11 @@ internal sealed class ConvStep : IFusedStep
         }
     }
 
-    public unsafe void Run(int side, bool narrow, RunOptions run) => _session.Run(_stems[side].Start, !narrow);
+    public unsafe void Run(int side, bool narrow, RunOptions run)
+    {
+        _run = run;
+        _session.Run(_stems[side].Start, !narrow, _ended);
+    }
 
     public void Dispose()
     {

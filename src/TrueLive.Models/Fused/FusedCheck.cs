@@ -32,7 +32,8 @@ internal static class FusedCheck
             var worst = 0f;
             for (var i = 0; i < a.Length; i++)
                 worst = Math.Max(worst, float.IsNaN(a[i]) ? 1 : Math.Abs(a[i] - b[i]));
-            if (worst > Most)
+            // False for what is no number, too.
+            if (!(worst <= Most))
                 throw new ModelException($"{Path.Combine(manifest.Folder, "manifest.json")}: fused does not say what {manifest.File} computes: after {t + 1} pictures they differ by {worst:0.####} (of 0..1). Correct its names and numbers, or leave fused out.");
         }
     }

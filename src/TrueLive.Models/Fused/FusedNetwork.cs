@@ -1,5 +1,6 @@
 using System.Numerics;
 using Microsoft.ML.OnnxRuntime;
+using TrueLive.Core.Models;
 using TrueLive.Models.Convolutions;
 using TrueLive.Models.Manifest;
 
@@ -23,13 +24,13 @@ internal sealed class FusedNetwork : IDisposable
 
     private readonly InferenceSession _styles;
 
-    private FusedNetwork(FusedSpec spec, string style, InferenceSession styles, byte[] step, int[] screen, IReadOnlyList<Convolution>? convolutions) =>
+    private FusedNetwork(FusedSpec spec, string style, InferenceSession styles, byte[]? step, int[] screen, IReadOnlyList<Convolution>? convolutions) =>
         (Spec, Style, _styles, Step, Channels, ScreenHeight, ScreenWidth, Convolutions) = (spec, style, styles, step, screen[1], screen[2], screen[3], convolutions);
 
     public FusedSpec Spec { get; }
 
-    /// <summary>The part that runs for every picture, as an ONNX file.</summary>
-    public byte[] Step { get; }
+    /// <summary>The part that runs for every picture, as an ONNX file; null where <see cref="Convolutions"/> does the same.</summary>
+    public byte[]? Step { get; }
 
     /// <summary>The same part as layers that are computed here; null where the processor or the graph is not one for it.</summary>
     public IReadOnlyList<Convolution>? Convolutions { get; }
@@ -67,20 +68,35 @@ internal sealed class FusedNetwork : IDisposable
             var grade = styles.OutputMetadata[spec.Grade].Dimensions;
             Require(grade.Aggregate(1, (a, b) => a * b) == GradeLength, "grade", $"must have {GradeLength} numbers; '{spec.Grade}' is [{string.Join(", ", grade)}]");
             var step = Make([new(spec.Stem, 1, StemPlanes, null, null), given, new(spec.Tiles, 1, screen[1], null, null)], [spec.Paint]);
-            var layers = own && Microkernel.IsSupported && BitOperations.IsPow2(screen[2]) && BitOperations.IsPow2(screen[3]) ? ConvGraph.Read(step, spec.Stem, spec.Tiles, spec.Paint) : null;
-            if (layers is not null && layers[0].In == StemPlanes && (layers[^1].Out, layers[^1].Divide) == (PaintPlanes, 2) && layers.All(l => manifest.Size!.Multiple % l.Divide == 0 && (!l.Screened || (l.Out, l.Divide) == (screen[1], 2))))
+            var layers = own ? Layers(manifest, step, screen) : null;
+            if (layers is not null && Dressed(layers) is { } with)
             {
-                var with = open(Make([given], [spec.Screen, spec.Grade, .. Named(layers)]));
-                if (layers.All(l => Fits(with, l.Scale, l.Out) && Fits(with, l.Shift, l.Out)))
-                    (styles, with, convolutions) = (with, styles, [.. layers.Select(Convolution.Of)]);
-                with.Dispose();
+                styles.Dispose();
+                (styles, convolutions) = (with, [.. layers.Select(Convolution.Of)]);
             }
-            return new FusedNetwork(spec, style.Input, styles, step, screen, convolutions);
+            return new FusedNetwork(spec, style.Input, styles, convolutions is null ? step : null, screen, convolutions);
         }
         catch
         {
             styles.Dispose();
             throw;
+        }
+
+        // With what the layers take of a style as well; null where that is no number for each channel, or needs more than the style.
+        InferenceSession? Dressed(IReadOnlyList<ConvLayer> layers)
+        {
+            try
+            {
+                var with = open(Make([given], [spec.Screen, spec.Grade, .. Named(layers)]));
+                if (layers.All(l => Fits(with, l.Scale, l.Out) && Fits(with, l.Shift, l.Out)))
+                    return with;
+                with.Dispose();
+            }
+            catch (ModelException)
+            {
+                // The runtime takes what this cannot.
+            }
+            return null;
         }
 
         byte[] Make(CutInput[] inputs, string[] outputs)
@@ -102,15 +118,33 @@ internal sealed class FusedNetwork : IDisposable
         }
     }
 
+    // The step as layers that can be computed here; null where there is anything else in it, or the processor is none for it.
+    private static IReadOnlyList<ConvLayer>? Layers(ModelManifest manifest, byte[] step, int[] screen)
+    {
+        var (spec, size) = (manifest.Fused!, manifest.Size!);
+        var smallest = Math.Min(size.Min, Math.Min(size.Width ?? size.Min, size.Height ?? size.Min));
+        if (!Microkernel.IsSupported || smallest < StemConvolution.MinSide || !BitOperations.IsPow2(screen[2]) || !BitOperations.IsPow2(screen[3]))
+            return null;
+        var layers = ConvGraph.Read(step, spec.Stem, spec.Tiles, spec.Paint);
+        var fits = layers is not null && layers[0].In == StemPlanes && (layers[^1].Out, layers[^1].Divide) == (PaintPlanes, 2)
+            && layers.All(l => size.Multiple % l.Divide == 0 && (!l.Screened || (l.Out, l.Divide) == (screen[1], 2)))
+            && !Named(layers).Any(n => n == spec.Screen || n == spec.Grade);
+        return fits ? layers : null;
+    }
+
     /// <summary>What a style says; for the moments in which it changes.</summary>
+    /// <exception cref="ModelStepException">A tensor has not the length that the graph names.</exception>
     public StyleTensors At(float[] style, RunOptions run)
     {
         string[] layers = [.. Named((Convolutions ?? []).Select(c => c.Layer))];
         using var input = OrtValue.CreateTensorValueFromMemory(style, [1, style.Length]);
         using var results = _styles.Run(run, [Style], [input], [Spec.Screen, Spec.Grade, .. layers]);
-        return new StyleTensors(style, Values(0), Values(1), layers.Select((name, i) => (name, i)).ToDictionary(l => l.name, l => Values(2 + l.i)));
+        return new StyleTensors(style, Values(0, Channels * ScreenHeight * ScreenWidth), Values(1, GradeLength),
+            layers.Select((name, i) => (name, i)).ToDictionary(l => l.name, l => Values(2 + l.i, Convolutions!.First(c => c.Layer.Scale == l.name || c.Layer.Shift == l.name).Layer.Out)));
 
-        float[] Values(int at) => results[at].GetTensorDataAsSpan<float>().ToArray();
+        float[] Values(int at, int length) => results[at].GetTensorDataAsSpan<float>() is var values && values.Length == length
+            ? values.ToArray()
+            : throw new ModelStepException($"A style has {values.Length} numbers where the graph names {length}.", null);
     }
 
     private static IEnumerable<string> Named(IEnumerable<ConvLayer> layers) => layers.SelectMany(l => new[] { l.Scale, l.Shift }).OfType<string>().Distinct();

@@ -3,7 +3,6 @@ using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Core.Frames;
-using TrueLive.Models.Convolutions;
 using TrueLive.Models.Motion;
 using TrueLive.Models.Onnx;
 
@@ -49,9 +48,8 @@ internal sealed class FusedSession : OnnxSession
         _stems = [Planes(FusedNetwork.StemPlanes, 1), Planes(FusedNetwork.StemPlanes, 1)];
         _images = [Planes(3, 1), Planes(3, 1)];
         _paint = Planes(FusedNetwork.PaintPlanes, 2);
-        Claim(network.Convolutions?.Sum(c => Activation.Bytes(width / c.Layer.Divide, height / c.Layer.Divide, c.Layer.Out)) ?? 0);
         _step = network.Convolutions is not null
-            ? new ConvStep(network, _stems, _paint, width, height, model.Threads)
+            ? new ConvStep(network, _stems, _paint, width, height, model.Threads, Claim)
             : new RuntimeStep(network, session!, narrow, _stems, Own(TensorElementType.Float, [1, style.Length]), Planes(network.Channels, 2), _paint, width, height);
 
         TensorBuffer Planes(int count, int divide) => Own(TensorElementType.Float, [1, count, height / divide, width / divide]);

@@ -19,5 +19,7 @@ internal interface IFusedStep : IDisposable
     /// <param name="side">Which stem.</param>
     /// <param name="narrow">Whether this thread alone may work on it.</param>
     /// <param name="run">Ends it when it has taken too long.</param>
+    /// <exception cref="OnnxRuntimeException">It failed, or was ended.</exception>
+    /// <exception cref="OperationCanceledException">It was ended.</exception>
     void Run(int side, bool narrow, RunOptions run);
 }

@@ -80,7 +80,7 @@ internal abstract class OnnxSession : IModelSession
             grey.V.Fill(128);
             Step(grey, Prompt.None).Dispose();
         }
-        if (_model.Threads > 1)
+        if (_model.Narrow is not null)
             Run(narrow: true);
         Reset();
     }
@@ -182,7 +182,7 @@ internal abstract class OnnxSession : IModelSession
                 Load(picture, style, moved, helped, _run);
             Compute(narrow, _run);
         }
-        catch (OnnxRuntimeException e)
+        catch (Exception e) when (e is OnnxRuntimeException or OperationCanceledException)
         {
             // The memory is still that of the picture before: it cannot be moved from the one that failed.
             Motion?.Reset();

@@ -9,8 +9,8 @@ using TrueLive.Models.Prompts;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// A network from an ONNX file with a manifest. The weights are loaded and packed once for each number of threads that a step may use;
-/// every session runs on them at once. Steps that run at the same time and would ask for more threads than there are cores use one each.
+/// A network from an ONNX file with a manifest. The weights are loaded and packed once, for the runtime once for each number of threads that a step may
+/// use; every session runs on them at once. Steps that run at the same time and would ask for more threads than there are cores use one each.
 /// </summary>
 public sealed class OnnxVideoModel : IVideoModel
 {
@@ -45,6 +45,9 @@ public sealed class OnnxVideoModel : IVideoModel
     /// <summary>Threads that one step uses.</summary>
     public int Threads { get; }
 
+    /// <summary>Whether the convolutions are computed here.</summary>
+    internal bool OwnConvolutions => _fused?.Convolutions is not null;
+
     /// <summary>A second runtime session whose steps use one thread; null where all do.</summary>
     internal InferenceSession? Narrow => _narrow;
 
@@ -64,9 +67,7 @@ public sealed class OnnxVideoModel : IVideoModel
     /// <param name="threads">Threads a step uses; 0 measures one against two and takes two only where they are at least a tenth faster.</param>
     /// <param name="time">Clock for that measurement.</param>
     /// <exception cref="ModelException">The folder cannot be used; the message names the file and the field.</exception>
-    public static OnnxVideoModel Load(string folder, int threads, TimeProvider time) => Load(folder, threads, time, ownConvolutions: true);
-
-    internal static OnnxVideoModel Load(string folder, int threads, TimeProvider time, bool ownConvolutions)
+    public static OnnxVideoModel Load(string folder, int threads, TimeProvider time)
     {
         var manifest = ModelManifest.Load(folder);
         var path = Path.Combine(manifest.Folder, manifest.File);
@@ -88,11 +89,17 @@ public sealed class OnnxVideoModel : IVideoModel
         {
             GraphCheck.Run(manifest, whole);
             IReadOnlyList<string> tensors = [.. whole.InputMetadata.Select(m => $"in  {m.Key} {Describe(m.Value)}"), .. whole.OutputMetadata.Select(m => $"out {m.Key} {Describe(m.Value)}")];
-            fused = manifest.Fused is null ? null : FusedNetwork.Cut(manifest, bytes, ownConvolutions, cut => Runtime(part, cut, 1));
-            // Null where no runtime is asked for the step.
-            var step = fused is null ? bytes : fused.Convolutions is null ? fused.Step : null;
-            model = Create(fused is null ? whole : null, Math.Max(1, threads));
-            model.TryStep(path, fused is null ? null : whole);
+            try
+            {
+                model = Try(own: true);
+            }
+            catch (ModelException) when (fused?.Convolutions is not null)
+            {
+                // The manifest may be wrong, or only our layers no match for the graph: the runtime decides.
+                fused.Dispose();
+                model = Try(own: false);
+            }
+            var step = fused is null ? bytes : fused.Step;
             if (threads > 1 && step?.Length <= MaxHeldTwice)
                 model._narrow = Runtime(part, step, 1);
             if (threads > 0 || Environment.ProcessorCount < 2)
@@ -110,8 +117,20 @@ public sealed class OnnxVideoModel : IVideoModel
                 other._session?.Dispose();
             return chosen;
 
-            OnnxVideoModel Create(InferenceSession? loaded, int count) =>
-                new(manifest, loaded ?? (step is null ? null : Runtime(part, step, count)), fused, tensors, count, matcher, time);
+            OnnxVideoModel Try(bool own)
+            {
+                fused = manifest.Fused is null ? null : FusedNetwork.Cut(manifest, bytes, own, cut => Runtime(part, cut, 1));
+                model = Create(fused is null ? whole : null, Math.Max(1, threads));
+                model.TryStep(path, fused is null ? null : whole);
+                return model;
+            }
+
+            // No runtime is asked for a step that is computed here.
+            OnnxVideoModel Create(InferenceSession? loaded, int count)
+            {
+                var runtime = fused is null ? bytes : fused.Step;
+                return new(manifest, loaded ?? (runtime is null ? null : Runtime(part, runtime, count)), fused, tensors, count, matcher, time);
+            }
         }
         catch
         {

@@ -32,6 +32,8 @@ internal sealed partial class CapacityMeasurement(
         {
             await port.WarmUpAsync(time, stoppingToken).ConfigureAwait(false);
             await MeasureAllAsync(stoppingToken).ConfigureAwait(false);
+            // What was measured with is given back at once, not piece by piece under the first sessions.
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         }
         catch (OperationCanceledException)
         {

@@ -2,7 +2,10 @@ using System.IO.Compression;
 using System.Text;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Models;
+using TrueLive.Models.Convolutions;
+using TrueLive.Models.Fused;
 using TrueLive.Models.Manifest;
+using TrueLive.Models.Onnx;
 using TrueLive.Models.Prompts;
 using TrueLive.Probe.Features;
 using TrueLive.Probe.Reports;
@@ -33,6 +36,41 @@ internal static class FileTargets
         {
             // The documented refusal.
         }
+    }
+
+    public static void Network(ReadOnlySpan<byte> input)
+    {
+        var file = input.ToArray();
+        ConvGraph.Read(file, "x", "tiles", "y");
+        try
+        {
+            OnnxFile.Check(file, "net.onnx");
+            GraphCut.Make(file, [new CutInput("x", 1, 10, null, null)], ["y"]);
+        }
+        catch (Exception e) when (e is ModelException or InvalidDataException)
+        {
+            // The documented refusals.
+        }
+    }
+
+    /// <summary>An ONNX file (onnx.proto) of three layers, one of each kind, with a factor, a residual and a doubling.</summary>
+    public static byte[] SmallNetwork()
+    {
+        return ProtoField.Write([new(1, 8), Message(8, Text(1, ""), new(2, 13)), Message(7,
+            Weights("w0", 16, 10, 3, 3), Weights("b", 16), Weights("w1", 16, 16, 3, 3), Weights("w2", 16, 16, 1, 1), Weights("twice", 4),
+            Node("Conv", ["x", "w0", "b"], "a", ("strides", [2, 2]), ("pads", [1, 1, 1, 1])), Node("Relu", ["a"], "r"),
+            Node("Conv", ["r", "w1", "b"], "c", ("dilations", [2, 2]), ("pads", [2, 2, 2, 2])), Node("Mul", ["c", "s"], "m"), Node("Add", ["m", "t"], "n"), Node("Add", ["n", "r"], "o"),
+            Node("Conv", ["o", "w2", "b"], "d"), Node("Resize", ["d", "", "twice"], "e"), Node("Relu", ["e"], "y"))]);
+
+        static ProtoField Message(int number, params ProtoField[] fields) => new(number, ProtoField.Write(fields));
+
+        static ProtoField Text(int number, string text) => new(number, Encoding.UTF8.GetBytes(text));
+
+        static ProtoField Weights(string name, params long[] shape) =>
+            Message(5, [.. shape.Select(s => new ProtoField(1, s)), new(2, 1L), Text(8, name), new(9, new byte[4 * shape.Aggregate(1L, (a, b) => a * b)])]);
+
+        static ProtoField Node(string type, string[] inputs, string output, params (string Name, long[] Numbers)[] attributes) =>
+            Message(1, [.. inputs.Select(i => Text(1, i)), Text(2, output), Text(4, type), .. attributes.Select(a => Message(5, [Text(1, a.Name), .. a.Numbers.Select(n => new ProtoField(8, n))]))]);
     }
 
     public static void Words(ReadOnlySpan<byte> input)

@@ -52,6 +52,54 @@ public sealed class ConvGraphTests
         Assert.Null(ConvGraph.Read(graph.Bytes(), "x", "tiles", "y"));
     }
 
+    private const string Ends = "y";
+
+    public static TheoryData<string> Others => [.. Strange.Keys];
+
+    // Each is a graph that is nearly taken: of the stem "a", which has 16 channels, it makes "y".
+    private static readonly Dictionary<string, Func<OnnxGraph, OnnxGraph>> Strange = new()
+    {
+        ["uneven pads"] = g => Layer(g, ("pads", new[] { 1L, 1, 0, 1 })),
+        ["no pads"] = g => Layer(g),
+        ["two groups"] = g => Layer(g, ("pads", new[] { 1L, 1, 1, 1 }), ("group", 2L)),
+        ["uneven strides"] = g => Layer(g, ("pads", new[] { 1L, 1, 1, 1 }), ("strides", new[] { 1L, 2 })),
+        ["a dilation of three"] = g => Layer(g, ("pads", new[] { 3L, 3, 3, 3 }), ("dilations", new[] { 3L, 3 })),
+        ["twelve channels"] = g => g.Constant("w2", new float[12 * 16 * 9], 12, 16, 3, 3).Constant("b2", new float[12], 12).Node("Conv", ["a", "w2", "b2"], [Ends], ("pads", new[] { 1L, 1, 1, 1 })),
+        ["too many channels"] = g => g.Constant("w2", new float[512 * 16], 512, 16, 1, 1).Constant("b2", new float[512], 512).Node("Conv", ["a", "w2", "b2"], [Ends]),
+        ["a kernel of five"] = g => g.Constant("w2", new float[16 * 16 * 25], 16, 16, 5, 5).Constant("b2", new float[16], 16).Node("Conv", ["a", "w2", "b2"], [Ends], ("pads", new[] { 2L, 2, 2, 2 })),
+        ["no bias"] = g => g.Constant("w2", new float[16 * 16], 16, 16, 1, 1).Node("Conv", ["a", "w2"], [Ends]),
+        ["weights that are made"] = g => g.Node("Relu", ["a"], ["r"]).Constant("b2", new float[16], 16).Node("Conv", ["b2", "r", "b2"], [Ends]),
+        ["a factor after a summand"] = g => g.Node("Add", ["a", "s"], ["t"]).Node("Mul", ["t", "s"], [Ends]),
+        ["a factor after the rectifier"] = g => g.Node("Relu", ["a"], ["t"]).Node("Mul", ["t", "s"], [Ends]),
+        ["its own square"] = g => g.Node("Mul", ["a", "a"], [Ends]),
+        ["twice itself"] = g => g.Node("Add", ["a", "a"], [Ends]),
+        ["a rectifier of another library"] = g => g.CustomNode("elsewhere", "Relu", "a", Ends),
+        ["a sum with the picture"] = g => g.Node("Add", ["a", "x"], [Ends]),
+        ["two ends"] = g => g.Node("Split", ["a"], [Ends, "z"]),
+        ["too many layers"] = g => Enumerable.Range(0, 70).Aggregate(g.Constant("w2", new float[16 * 16], 16, 16, 1, 1).Constant("b2", new float[16], 16),
+            (all, i) => all.Node("Conv", [i == 0 ? "a" : $"c{i - 1}", "w2", "b2"], [i == 69 ? Ends : $"c{i}"])),
+        ["weights that are packed too often"] = g => Enumerable.Range(0, 12).Aggregate(g.Constant("w1", new float[256 * 16], 256, 16, 1, 1).Constant("b2", new float[256], 256).Constant("w2", new float[256 * 256 * 9], 256, 256, 3, 3).Node("Conv", ["a", "w1", "b2"], ["c"]),
+            (all, i) => all.Node("Conv", [i == 0 ? "c" : $"c{i - 1}", "w2", "b2"], [i == 11 ? Ends : $"c{i}"], ("pads", new[] { 1L, 1, 1, 1 }))),
+    };
+
+    [Theory]
+    [MemberData(nameof(Others))]
+    public void What_is_no_layer_is_left_to_the_runtime(string what) =>
+        Assert.Null(ConvGraph.Read(Strange[what](Stem()).Output(Ends, Element.Float, 1, 16, 0, 0).Bytes(), "x", "tiles", Ends));
+
+    [Fact]
+    public void Bytes_that_are_no_file_are_left_to_the_runtime()
+    {
+        var whole = Stem().Node("Relu", ["a"], [Ends]).Bytes();
+        for (var length = 0; length < whole.Length; length += 7)
+            ConvGraph.Read(whole.AsMemory(0, length), "x", "tiles", Ends);
+        Assert.Null(ConvGraph.Read(new byte[] { 0x3A, 0x05, 0xFF }, "x", "tiles", Ends));
+        Assert.Null(ConvGraph.Read(ReadOnlyMemory<byte>.Empty, "x", "tiles", Ends));
+    }
+
+    private static OnnxGraph Layer(OnnxGraph graph, params (string, object)[] attributes) =>
+        graph.Constant("w2", new float[16 * 16 * 9], 16, 16, 3, 3).Constant("b2", new float[16], 16).Node("Conv", ["a", "w2", "b2"], [Ends], attributes);
+
     private static OnnxGraph Stem() => new OnnxGraph().Input("x", Element.Float, 1, 10, 0, 0).Constant("w", new float[16 * 10 * 9], 16, 10, 3, 3).Constant("b", new float[16], 16)
         .Node("Conv", ["x", "w", "b"], ["a"], ("strides", new[] { 2L, 2 }), ("pads", new[] { 1L, 1, 1, 1 }), ("dilations", new[] { 1L, 1 }), ("kernel_shape", new[] { 3L, 3 }));
 }

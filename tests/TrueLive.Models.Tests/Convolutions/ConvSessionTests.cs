@@ -1,8 +1,9 @@
+using System.Collections.Concurrent;
 using TrueLive.Models.Convolutions;
 
 namespace TrueLive.Models.Tests.Convolutions;
 
-/// <summary>Chains of layers with every shape that is taken, against sums as they are written down.</summary>
+/// <summary>Chains of layers, against sums as they are written down.</summary>
 public sealed unsafe class ConvSessionTests
 {
     private const int ScreenHeight = 4;
@@ -28,6 +29,22 @@ public sealed unsafe class ConvSessionTests
         Layer(7, 32, 16, 1, 1, 1, 2) with { Doubled = true, Residual = 0, Relu = true },
         Layer(8, 16, 16, 3, 1, 1, 2) with { Scale = "scale", Screened = true, Relu = true },
         Layer(9, 16, 16, 3, 1, 1, 2),
+    ];
+
+    // What the shipped network has none of.
+    private ConvLayer[] Other() =>
+    [
+        Layer(-1, 10, 32, 3, 2, 1, 2) with { Shift = "shift" },
+        Layer(0, 32, 64, 3, 1, 1, 2) with { Scale = "scale" },
+        Layer(1, 64, 16, 3, 1, 2, 2) with { Residual = null, Relu = true },
+        Layer(2, 16, 16, 1, 1, 1, 2) with { Scale = "scale", Residual = 2 },
+        Layer(3, 16, 80, 3, 2, 1, 4) with { Relu = true },
+        Layer(4, 80, 16, 3, 2, 1, 8),
+        Layer(5, 16, 16, 3, 2, 1, 16) with { Relu = true },
+        Layer(6, 16, 16, 1, 1, 1, 8) with { Doubled = true, Scale = "scale", Shift = "shift", Residual = 5 },
+        Layer(7, 16, 16, 1, 1, 1, 4) with { Doubled = true },
+        Layer(8, 16, 32, 1, 1, 1, 2) with { Doubled = true, Residual = 0, Relu = true },
+        Layer(9, 32, 16, 1, 1, 1, 2) with { Screened = true },
     ];
 
     private float[] Of(string? name, int channels) => name is null ? [] : Numbers(channels, 0.8f);
@@ -65,16 +82,35 @@ public sealed unsafe class ConvSessionTests
         return to;
     }
 
-    // Widths and heights of an eighth that leave every rest by four, odd ones among them.
+    /// <summary>A layer whose bands are late now and then, so that threads overtake each other; it counts those that it was made by.</summary>
+    private sealed class Late(Convolution inner, ConcurrentDictionary<int, int> threads) : Convolution(inner.Layer)
+    {
+        public override int BandRows => inner.BandRows;
+
+        public override int ScratchLength => inner.ScratchLength;
+
+        public override void Run(float* from, nint row, LayerOutput to, int width, int height, int band, Scratch scratch)
+        {
+            threads.TryAdd(Environment.CurrentManagedThreadId, 0);
+            if (Random.Shared.Next(8) == 0)
+                Thread.SpinWait(Random.Shared.Next(40_000));
+            inner.Run(from, row, to, width, height, band, scratch);
+        }
+    }
+
+    // Widths and heights of an eighth that leave every rest by four, odd ones among them; and the smallest picture.
     [Theory]
-    [InlineData(192, 192)]
-    [InlineData(200, 208)]
-    [InlineData(216, 200)]
-    [InlineData(264, 216)]
-    public void Every_kind_of_layer_makes_the_sums_that_are_written_down_whatever_the_threads(int width, int height)
+    [InlineData(false, 192, 192)]
+    [InlineData(false, 200, 208)]
+    [InlineData(false, 216, 200)]
+    [InlineData(false, 264, 216)]
+    [InlineData(false, 24, 24)]
+    [InlineData(true, 192, 208)]
+    [InlineData(true, 48, 32)]
+    public void Every_kind_of_layer_makes_the_sums_that_are_written_down_whatever_the_threads(bool other, int width, int height)
     {
         Assert.SkipUnless(Microkernel.IsSupported, "This processor leaves convolutions to the runtime.");
-        var layers = Chain();
+        var layers = other ? Other() : Chain();
         var scales = layers.Select(l => Of(l.Scale, l.Out)).ToArray();
         var shifts = layers.Select(l => l.Screened ? Numbers(l.Out * ScreenHeight * ScreenWidth, 0.8f) : Of(l.Shift, l.Out)).ToArray();
         var planes = new AlignedFloats(10 * width * height);
@@ -85,21 +121,47 @@ public sealed unsafe class ConvSessionTests
             wanted.Add(Naive(layers[i], layers[i].Input < 0 ? [.. planes.Span.ToArray().Select(v => (double)v)] : wanted[layers[i].Input], layers[i].Residual is { } r ? wanted[r] : null, scales[i], shifts[i], width, height));
 
         float[]? first = null;
+        var claimed = 0L;
+        var workers = new ConcurrentDictionary<int, int>();
         foreach (var threads in new[] { 1, 2, 4 })
         {
             var result = new AlignedFloats(4 * width * height);
-            var session = new ConvSession([.. layers.Select(Convolution.Of)], width, height, ScreenHeight, ScreenWidth, result.Start, threads);
+            var session = new ConvSession([.. layers.Select(l => new Late(Convolution.Of(l), workers))], width, height, ScreenHeight, ScreenWidth, result.Start, threads, bytes => claimed += bytes);
             for (var i = 0; i < layers.Length; i++)
                 session.Dress(i, scales[i], shifts[i]);
             for (var run = 0; run < 20; run++)
             {
                 result.Span.Fill(float.NaN);
-                session.Run(planes.Start, helped: threads > 1);
+                session.Run(planes.Start, helped: threads > 1, () => false);
                 first ??= result.Span.ToArray();
                 Assert.True(result.Span.SequenceEqual(first));
             }
         }
         for (var i = 0; i < first!.Length; i++)
             Assert.InRange(first[i] - wanted[^1][i], -1e-4, 1e-4);
+        Assert.True(claimed > 0);
+        Assert.True(workers.Count > 1, "No other thread helped.");
     }
+
+    [Fact]
+    public void A_run_that_is_given_up_says_so_and_the_next_one_is_whole()
+    {
+        Assert.SkipUnless(Microkernel.IsSupported, "This processor leaves convolutions to the runtime.");
+        var layers = Chain();
+        var planes = new AlignedFloats(10 * 192 * 192);
+        Numbers(planes.Length, 1).CopyTo(planes.Span);
+        var result = new AlignedFloats(4 * 192 * 192);
+        var session = new ConvSession([.. layers.Select(Convolution.Of)], 192, 192, ScreenHeight, ScreenWidth, result.Start, 2, _ => { });
+        session.Run(planes.Start, helped: true, () => false);
+        var whole = result.Span.ToArray();
+        var asked = 0;
+        Assert.Throws<OperationCanceledException>(() => session.Run(planes.Start, helped: true, () => Interlocked.Increment(ref asked) > 30));
+        result.Span.Clear();
+        session.Run(planes.Start, helped: true, () => false);
+        Assert.True(result.Span.SequenceEqual(whole));
+    }
+
+    [Fact]
+    public void Memory_that_is_refused_is_not_taken() =>
+        Assert.Throws<NotSupportedException>(() => new ConvSession([.. Chain().Select(Convolution.Of)], 192, 192, ScreenHeight, ScreenWidth, null, 1, _ => throw new NotSupportedException()));
 }
