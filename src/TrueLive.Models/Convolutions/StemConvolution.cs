@@ -55,10 +55,9 @@ internal sealed unsafe class StemConvolution : Convolution
         Lanes8 low = default, high = default;
         for (var s = 0; s < count; s++)
         {
-            for (var k = 0; k < Side; k++, weights += Microkernel.Columns)
+            weights += Microkernel.Columns;
+            for (var k = 1; k < Side; k++, weights += Microkernel.Columns)
             {
-                if (k == 0)
-                    continue;
                 var a = Lanes8.All(start[segments[s] + k]);
                 low = Lanes8.MultiplyAdd(a, Lanes8.Load(weights), low);
                 high = Lanes8.MultiplyAdd(a, Lanes8.Load(weights + Lanes8.Count), high);
