@@ -20,7 +20,7 @@ from looks import LOOKS
 from motion import carry, estimate
 from network import LiveTiny
 from paintings import PAINTINGS, Features, Painting, shifted_difference
-from train import Photos
+from photos import Photos
 
 SHEET = ("owl", "parthenon", "kangaroo")   # held-out photos on the sheet, public domain or CC0
 
@@ -226,7 +226,7 @@ def main():
     a = a.parse_args()
     torch.set_num_threads(a.threads)
     torch.set_grad_enabled(False)
-    c = torch.load(a.checkpoint, map_location="cpu")
+    c = torch.load(a.checkpoint, map_location="cpu", weights_only=False)
     net = LiveTiny()
     net.load_state_dict(c["net"])
     net.eval()

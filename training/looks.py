@@ -115,9 +115,9 @@ def thermal(x):
 
 
 def oil(x):
-    p = saturate(kuwahara(kuwahara(x, 4), 4), 1.35)
+    p = saturate(kuwahara(kuwahara(x, 3), 4), 1.45)
     gx, gy = sobel(gray(p))
-    return (p * (1 + 1.2 * (gx + gy))).clamp(0, 1)
+    return (p * (1 + 1.5 * (gx + gy))).clamp(0, 1)
 
 
 def noir(x):

@@ -50,7 +50,7 @@ def main():
     a.add_argument("--figures")
     a.add_argument("--without", nargs="*", default=[])
     a = a.parse_args()
-    c = torch.load(a.checkpoint, map_location="cpu")
+    c = torch.load(a.checkpoint, map_location="cpu", weights_only=False)
     folder = a.folder
     shown = [(i, n) for i, n in enumerate(c["looks"]) if n not in a.without]
     onnx = open(os.path.join(folder, "live-tiny.onnx"), "rb").read()

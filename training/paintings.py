@@ -14,8 +14,8 @@ from looks import gray, kuwahara, ramp, saturate, smooth_step, xdog
 # Name of the look, file that prepare_data.py writes, the short side in pixels at which its strokes are taught, how much
 # of the photo's own hue stays, how dark the outlines are, the weight of the style loss, and the drawn looks between which its style vector starts.
 PAINTINGS = [
-    ("starry-night", "starry.png", 330, 0.15, 0.3, 2.0, ("oil", "xray", "underwater")),
-    ("great-wave", "F_GreatWave.png", 330, 0.15, 0.8, 5.0, ("ink", "ink", "sepia")),
+    ("starry-night", "starry.png", 400, 0.15, 0.3, 4.0, ("oil", "xray", "underwater")),
+    ("great-wave", "F_GreatWave.png", 330, 0.15, 0.8, 6.0, ("ink", "ink", "sepia")),
 ]
 TAPS = ("conv1", "fire2", "fire3", "fire4", "fire5")
 MARGIN = 16          # the border term sees this many pixels more on every side
@@ -74,7 +74,7 @@ class Painting:
             for k in (side * 0.85, side, side * 1.2):
                 s = k / min(picture.shape[1:])
                 small = F.interpolate(picture[None].float() / 255, scale_factor=s, mode="bilinear", antialias=True, recompute_scale_factor=True)
-                grams.append({n: gram(f) for n, f in features(small).items()})
+                grams.append({n: gram(f) for n, f in features(small.to(features.mean.device)).items()})
         self.grams = {n: sum(g[n] for g in grams) / len(grams) for n in TAPS}
         colours = F.adaptive_avg_pool2d(picture[None].float() / 255, 128)
         light = gray(colours).flatten()
