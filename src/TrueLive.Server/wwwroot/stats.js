@@ -55,18 +55,25 @@ export class CaptureClock {
         if (at <= seenAt && at > seenAt - 300) offsets.push({ offset: ms - at, index });
     });
     offsets.sort((a, b) => a.offset - b.offset);
-    for (let from = 0; from < offsets.length; from++) {
-      let to = from;
-      const seen = new Set();
-      while (to < offsets.length && offsets[to].offset - offsets[from].offset < 2.5) seen.add(offsets[to++].index);
-      if (seen.size < 0.75 * this.#stamps.length) continue;
-      const cluster = offsets.slice(from, to).map((o) => o.offset);
-      const middle = cluster[cluster.length >> 1];
+    // A busy browser stamps a frame milliseconds after it was captured. Which capture fits is found with that much room, the time in the middle of the closest of them.
+    for (const fit of windows(offsets, 12)) {
+      if (new Set(fit.map((o) => o.index)).size < 0.75 * this.#stamps.length) continue;
+      const closest = windows(fit, 2.5).reduce((best, one) => (one.length > best.length ? one : best));
+      const middle = closest[closest.length >> 1].offset;
       if (middle < this.#least) continue;
       this.#offset = middle;
       return;
     }
   }
+}
+
+/** For each of the sorted offsets those from it up to `width` ms above it. */
+function windows(offsets, width) {
+  let to = 0;
+  return offsets.map(({ offset }, from) => {
+    while (to < offsets.length && offsets[to].offset - offset < width) to++;
+    return offsets.slice(from, to);
+  });
 }
 
 /** A rolling window of samples with their times. */
