@@ -111,13 +111,12 @@ public sealed class SctpAssociation
         return true;
     }
 
-    /// <summary>Closes this side of a stream.</summary>
+    /// <summary>Closes this side of a stream; what was queued on it before goes first.</summary>
     public void Reset(ushort stream, long now)
     {
         if (State != SctpState.Established)
             return;
         _resets.Enqueue(stream);
-        _sender.ResetStream(stream);
         SendReset(now);
     }
 
@@ -326,6 +325,13 @@ public sealed class SctpAssociation
             _resetDue = null;
             return;
         }
+        // The request names the last TSN of the stream, which a message that still waits for the window does not have yet.
+        if (_sender.HoldsUnsent(_resets.Peek()))
+        {
+            _resetDue = now;
+            return;
+        }
+        _sender.ResetStream(_resets.Peek());
         // One request at a time; it is repeated until the answer takes it off the queue (RFC 6525 section 5.1.2).
         var value = _writer.Chunk(SctpChunkType.Reconfig, 0, 18);
         BinaryPrimitives.WriteUInt16BigEndian(value, 13);

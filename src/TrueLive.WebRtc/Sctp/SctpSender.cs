@@ -56,6 +56,17 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
 
     public void ResetStream(ushort stream) => _sequences.Remove(stream);
 
+    /// <summary>Whether something of a stream still waits for its first sending.</summary>
+    public bool HoldsUnsent(ushort stream)
+    {
+        for (var node = _queue.Last; node is not null && !node.Value.Sent; node = node.Previous)
+        {
+            if (node.Value.Message.Stream == stream && !node.Value.Message.GivenUp)
+                return true;
+        }
+        return false;
+    }
+
     /// <summary>Queues a message. False when the buffer is full.</summary>
     public bool Queue(ushort stream, uint protocol, ReadOnlySpan<byte> data, bool ordered, int? maxRepeats)
     {

@@ -129,6 +129,26 @@ public sealed class DataChannelTests
         link.RunUntil(() => heard == "again", 30);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.1)]
+    public void The_last_words_of_a_channel_arrive_before_its_end_though_others_fill_the_window(double loss)
+    {
+        var link = new SctpLink(3, loss);
+        link.Connect();
+        var (busy, _) = link.Open();
+        var (a, b) = link.Open();
+        var heard = new List<string>();
+        b.MessageReceived = (_, data, _) => heard.Add(Encoding.UTF8.GetString(data));
+        b.Closed = () => heard.Add("closed");
+        for (var i = 0; i < 8; i++)
+            Assert.True(busy.Send(new byte[50_000]));
+        Assert.True(a.Send("why"));
+        a.Close();
+        link.RunUntil(() => heard.Contains("closed"), 60);
+        Assert.Equal(["why", "closed"], heard);
+    }
+
     [Fact]
     public void A_dead_link_ends_the_association()
     {
