@@ -68,6 +68,7 @@ public sealed class SctpAssociation
     private uint _peerResetSequence;
     private uint _resetSequence;
     private long? _resetDue;
+    private uint? _resetLast;
 
     /// <param name="output">Takes each packet; the bytes are borrowed.</param>
     /// <param name="callbacks">Told what happens.</param>
@@ -325,20 +326,24 @@ public sealed class SctpAssociation
             _resetDue = null;
             return;
         }
-        // The request names the last TSN of the stream, which a message that still waits for the window does not have yet.
-        if (_sender.HoldsUnsent(_resets.Peek()))
+        if (_resetLast is null)
         {
-            _resetDue = now;
-            return;
+            // The request names the last TSN of the stream, which a message that still waits for the window does not have yet.
+            if (_sender.HoldsUnsent(_resets.Peek()))
+            {
+                _resetDue = now;
+                return;
+            }
+            _sender.ResetStream(_resets.Peek());
+            _resetLast = _sender.NextTsn - 1;
         }
-        _sender.ResetStream(_resets.Peek());
         // One request at a time; it is repeated until the answer takes it off the queue (RFC 6525 section 5.1.2).
         var value = _writer.Chunk(SctpChunkType.Reconfig, 0, 18);
         BinaryPrimitives.WriteUInt16BigEndian(value, 13);
         BinaryPrimitives.WriteUInt16BigEndian(value[2..], 18);
         BinaryPrimitives.WriteUInt32BigEndian(value[4..], _resetSequence);
         BinaryPrimitives.WriteUInt32BigEndian(value[8..], _peerResetSequence);
-        BinaryPrimitives.WriteUInt32BigEndian(value[12..], _sender.NextTsn - 1);
+        BinaryPrimitives.WriteUInt32BigEndian(value[12..], _resetLast.Value);
         BinaryPrimitives.WriteUInt16BigEndian(value[16..], _resets.Peek());
         _writer.Flush();
         _resetDue = now + _frequency;
@@ -373,6 +378,7 @@ public sealed class SctpAssociation
             else if (type == 16 && content.Length >= 8 && BinaryPrimitives.ReadUInt32BigEndian(content) == _resetSequence && BinaryPrimitives.ReadUInt32BigEndian(content[4..]) != 6)
             {
                 _resets.TryDequeue(out _);
+                _resetLast = null;
                 _resetSequence++;
                 SendReset(now);
             }
