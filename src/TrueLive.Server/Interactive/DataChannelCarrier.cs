@@ -17,7 +17,6 @@ internal sealed class DataChannelCarrier : IInteractiveCarrier
     private const int MaxBuffered = 64 * 1024;
     private const int MaxWaiting = 64;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
-    private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(500);
 
     private readonly DataChannel _channel;
     private readonly TimeProvider _time;
@@ -68,13 +67,10 @@ internal sealed class DataChannelCarrier : IInteractiveCarrier
         }
     }
 
-    public async Task CloseAsync(string why)
+    public Task CloseAsync(string why)
     {
         _channel.SendText(JsonSerializer.SerializeToUtf8Bytes(new RefusedMessage("error", null, why), InteractiveJson.Default.RefusedMessage));
-        // Told of both at once, a browser was seen to have the end alone.
-        var began = _time.GetTimestamp();
-        while (_channel.IsOpen && _channel.BufferedAmount > 0 && _time.GetElapsedTime(began) < Linger)
-            await Task.Delay(Look, _time).ConfigureAwait(false);
         _channel.Close();
+        return Task.CompletedTask;
     }
 }
