@@ -47,7 +47,13 @@ internal static class CodePainter
           const note = (n, { trace, capturedAt, displayedAt }) => painted.has(n)
             ? codes.push([n, painted.get(n), capturedAt, displayedAt, trace.revision]) : codes.push([-1, null, capturedAt, displayedAt, trace.revision]);
           if (view.requestVideoFrameCallback) {
-            const look = (now, meta) => { view.requestVideoFrameCallback(look); read.set(meta.rtpTimestamp, readCode(view)); };
+            // The view may show the next picture by the time that this is called: only the pixels of the one that is meant count.
+            const look = (now, meta) => {
+              view.requestVideoFrameCallback(look);
+              const picture = new VideoFrame(view);
+              if (Math.abs(picture.timestamp - meta.mediaTime * 1e6) < 2) read.set(meta.rtpTimestamp, readCode(picture));
+              picture.close();
+            };
             view.requestVideoFrameCallback(look);
             transport.addEventListener('frame', ({ detail }) => {
               if (!detail.trace) return;

@@ -6,8 +6,8 @@ const NOISELESS = 'vp8';
 /**
  * Where pictures come from. `stream` is what is sent, `view` a playing video of it. For each frame come two events with the time at
  * which it was captured, on the clock of performance.now(): `capture`, and then `picture`, while `image` holds that very frame. Where
- * the browser does not say when a frame was captured there is no `capture`, and `picture` comes with null: when a frame is shown is
- * too late by an unknown time, so that a delay measured from there would be wrong.
+ * the browser does not say when a frame of the stream was captured there is no `capture`, and `picture` comes with null where that
+ * holds for the image too: when a frame is shown is too late by an unknown time, so that a delay measured from there would be wrong.
  */
 class Source extends EventTarget {
   /** The coding that suits it; null leaves the choice to the server. */
@@ -33,8 +33,8 @@ class Source extends EventTarget {
     this.view.requestVideoFrameCallback(seen);
   }
 
-  captured(at) {
-    if (at !== null) this.dispatchEvent(new CustomEvent('capture', { detail: at }));
+  captured(at, sure = at !== null) {
+    if (sure) this.dispatchEvent(new CustomEvent('capture', { detail: at }));
     this.dispatchEvent(new CustomEvent('picture', { detail: at }));
   }
 }
@@ -88,26 +88,46 @@ export const sources = {
   },
 };
 
-// Pictures that the page draws itself: it knows exactly when.
+// Pictures that the page draws itself: it knows exactly when. Never at even intervals: only uneven ones tell which of them a stamp belongs to.
+const UNEVEN = 10;
+
 function drawn(width, draw, shape, stop = () => {}) {
   const canvas = Object.assign(document.createElement('canvas'), { width: width & ~1, height: Math.round(width / shape) & ~1 });
   const pen = canvas.getContext('2d', { alpha: false });
-  const stream = canvas.captureStream(0);
-  const [track] = stream.getVideoTracks();
+  const { track, feed, sure } = fed(canvas);
   track.contentHint = 'motion';
-  let source = null;
-  const timer = setInterval(() => {
+  let [source, timer] = [null, 0];
+  const first = performance.now();
+  const paint = (n) => {
     const at = performance.now();
     draw(pen, canvas.width, canvas.height, at / 1000);
-    source.captured(at);
-    track.requestFrame();
-  }, 1000 / 30);
-  source = new Source(stream, () => {
-    clearInterval(timer);
+    source.captured(at, sure);
+    feed(at);
+    // What a busy page could not paint in time is left out.
+    const next = Math.max(n + 1, Math.ceil(((at - first) * 30) / 1000));
+    timer = setTimeout(paint, first + (next * 1000) / 30 + Math.random() * UNEVEN - at, next);
+  };
+  timer = setTimeout(paint, 0, 0);
+  source = new Source(new MediaStream([track]), () => {
+    clearTimeout(timer);
     stop();
   }, canvas);
   source.codec = NOISELESS;
   return source;
+}
+
+// A stream of the canvas's pictures. A generator takes each picture as it was painted, with its time; where there is none, the browser
+// takes the canvas as it finds it, at a time of its own.
+function fed(canvas) {
+  if (!('MediaStreamTrackGenerator' in window && 'VideoFrame' in window)) {
+    const [track] = canvas.captureStream(0).getVideoTracks();
+    return { track, feed: () => track.requestFrame(), sure: false };
+  }
+  const track = new MediaStreamTrackGenerator({ kind: 'video' });
+  const writer = track.writable.getWriter();
+  // Refused once the track is stopped.
+  writer.closed.catch(() => {});
+  return { track, sure: true, feed: (at) => writer.write(new VideoFrame(canvas, { timestamp: Math.round(at * 1000), alpha: 'discard' })).catch(() => {}) };
 }
 
 /** One picture of the built-in scene at `t` seconds. */

@@ -62,6 +62,7 @@ export class WebRtcTransport extends EventTarget {
       const [time0 = 0, count0 = 0] = before[name] ?? [];
       return [name, count > count0 ? ((time - time0) * 1000) / (count - count0) : null];
     }));
+    this.#clock.encode = work.encode ?? null;
     return { ...work, display: this.#display.quantile(0.5) };
   }
 
@@ -139,19 +140,14 @@ export class WebRtcTransport extends EventTarget {
     this.dispatchEvent(new CustomEvent('closed', { detail: { words } }));
   }
 
-  // The sender's stamps are only visible to a transform. Chromium sends nothing more once a transform is taken out, so it stays, and
-  // reports two a second when the clock is known: enough to find it wrong.
+  // The sender's stamps are only visible to a transform.
   #watchSender(sender, source) {
     this.#source = source;
     source.addEventListener('capture', this.#captured);
     if (!('RTCRtpScriptTransform' in window)) return;
     const worker = this.#worker = new Worker(new URL('./sender-stamps.js', import.meta.url), { type: 'module' });
     sender.transform = new RTCRtpScriptTransform(worker, {});
-    let every = 1;
-    worker.onmessage = ({ data }) => {
-      const wanted = this.#clock.stamped(data.rtp, data.seenAt - performance.timeOrigin) ? 15 : 1;
-      if (wanted !== every) worker.postMessage(every = wanted);
-    };
+    worker.onmessage = ({ data }) => this.#clock.stamped(data.rtp, data.seenAt - performance.timeOrigin);
   }
 
   #watchView() {

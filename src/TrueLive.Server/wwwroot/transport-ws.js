@@ -19,7 +19,8 @@ export class JpegTransport extends EventTarget {
   #send = null;
   #sending = false;
   #closed = false;
-  #decoding = null;
+  #decoding = false;
+  #next = null;
   #pending = null;
   #heardAt = 0;
   #watch = null;
@@ -148,21 +149,29 @@ export class JpegTransport extends EventTarget {
     // Everything sent before this picture has been used or dropped.
     for (const sent of [this.#captures, this.#inFlight])
       for (const stamp of sent.keys()) if (((stamp - trace.media_time) | 0) <= 0) sent.delete(stamp);
-    this.#show(new Blob([new Uint8Array(data, 8 + length)], { type: 'image/jpeg' }), trace, capturedAt);
+    this.#next = { blob: new Blob([new Uint8Array(data, 8 + length)], { type: 'image/jpeg' }), trace, capturedAt };
+    if (!this.#decoding) this.#decode();
   }
 
-  async #show(blob, trace, capturedAt) {
-    const mine = (this.#decoding = {});
-    const began = performance.now();
-    const bitmap = await createImageBitmap(blob);
-    const decoded = performance.now();
-    this.#took.decode.add(decoded - began);
-    if (mine !== this.#decoding || this.#closed) return bitmap.close();
-    // One picture waits for the display; a newer one takes its place. A hidden page draws nothing.
-    const waiting = this.#pending;
-    this.#pending = { bitmap, trace, capturedAt, decoded };
-    if (waiting) waiting.bitmap.close();
-    else requestAnimationFrame(() => this.#draw());
+  // One picture is decoded at a time and the newest waits for its turn: one that is given up for a newer one on the way would never
+  // be seen where decoding takes longer than the next picture does to come.
+  async #decode() {
+    this.#decoding = true;
+    for (let picture; (picture = this.#next) && !this.#closed; ) {
+      this.#next = null;
+      const began = performance.now();
+      const bitmap = await createImageBitmap(picture.blob).catch(() => null);
+      if (!bitmap) continue;
+      if (this.#closed) return bitmap.close();
+      const decoded = performance.now();
+      this.#took.decode.add(decoded - began);
+      // One picture waits for the display; a newer one takes its place. A hidden page draws nothing.
+      const waiting = this.#pending;
+      this.#pending = { ...picture, bitmap, decoded };
+      if (waiting) waiting.bitmap.close();
+      else requestAnimationFrame(() => this.#draw());
+    }
+    this.#decoding = false;
   }
 
   #draw() {
