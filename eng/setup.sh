@@ -58,6 +58,10 @@ install_packages() {
 # The codecs that the product loads at run time, in the releases that NativeLibraries.cs looks for; ffmpeg reads and writes clip files.
 runtime_packages=('libopenh264-7|libopenh264-8' 'libvpx7|libvpx8|libvpx9|libvpx11' 'libavcodec59|libavcodec60|libavcodec61' 'libturbojpeg0|libturbojpeg' ffmpeg)
 
+# What the tests use: all of them, and those with a browser.
+quick_test_packages=(opencv-doc fonts-dejavu-core curl openssl postgresql)
+test_packages=(chromium)
+
 # Other people's WebRTC stacks, which the interoperability tests and bench/live run against ours.
 interop_packages=(python3-aiortc python3-numpy python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-nice iproute2)

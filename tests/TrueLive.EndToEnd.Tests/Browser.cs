@@ -60,7 +60,7 @@ public sealed class Browser : IAsyncLifetime
         if (script is not null)
             await context.AddInitScriptAsync(script);
         var page = await context.NewPageAsync();
-        page.SetDefaultTimeout(20_000);
+        page.SetDefaultTimeout((float)LivePage.Patience.TotalMilliseconds);
         var live = new LivePage(context, page, log ?? (() => ""));
         await page.GotoAsync(address + (transport.Length > 0 ? $"/?transport={transport}" : "/"));
         if (ready)

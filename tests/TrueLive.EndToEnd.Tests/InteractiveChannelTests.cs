@@ -10,23 +10,27 @@ public sealed class InteractiveChannelTests(Browser browser, Studio studio)
     public async Task A_tweak_over_the_data_channel_of_a_live_session_gives_every_picture()
     {
         await using var page = await browser.OpenAsync(studio.Server);
+        // The session of a page before is kept for a while, and may have the cores that a clip needs.
+        await page.UntilAsync("fetch('/v1/sessions').then((r) => r.json()).then((r) => r.sessions.length === 0)");
         var seen = await page.EvalAsync<JsonElement>(
             """
             (async () => {
-              const json = async (address, body) => (await fetch(address, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })).json();
+              const done = async (response) => { if (!response.ok) throw new Error(`${response.status} ${await response.text()}`); return response; };
+              const json = async (address, body) => (await done(await fetch(address, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }))).json();
               const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 192 });
               const pen = canvas.getContext('2d');
               const paint = setInterval(() => { pen.fillStyle = `hsl(${performance.now() / 20} 80% 50%)`; pen.fillRect(0, 0, 320, 192); }, 33);
-              const still = await (await fetch('/v1/uploads', { method: 'POST', body: await new Promise((done) => canvas.toBlob(done)), headers: { 'X-File-Name': 'still.png' } })).json();
+              const still = await (await done(await fetch('/v1/uploads', { method: 'POST', body: await new Promise((made) => canvas.toBlob(made)), headers: { 'X-File-Name': 'still.png' } }))).json();
               const clip = await json('/v1/interactive', { upload: still.id, still_s: 0.5, size: '256x152' });
 
               const peer = new RTCPeerConnection();
               const control = peer.createDataChannel('control');
+              const session = new Promise((open) => (control.onmessage = ({ data }) => JSON.parse(data).type === 'session' && open()));
               peer.addTransceiver(canvas.captureStream().getVideoTracks()[0], { direction: 'sendrecv' });
               await peer.setLocalDescription();
-              const answer = await fetch('/whip?model=passthrough', { method: 'POST', body: peer.localDescription.sdp, headers: { 'Content-Type': 'application/sdp' } });
+              const answer = await done(await fetch('/whip?model=passthrough', { method: 'POST', body: peer.localDescription.sdp, headers: { 'Content-Type': 'application/sdp' } }));
               await peer.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
-              await new Promise((open) => (control.onmessage = ({ data }) => JSON.parse(data).type === 'session' && open()));
+              await session;
               // A small machine gives the cores to the live session: it pauses while the clip is tweaked.
               control.send(JSON.stringify({ type: 'pause', id: 'p' }));
 

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace TrueLive.EndToEnd.Tests;
 
 /// <summary>What a person sees on the page, over every transport.</summary>
@@ -38,22 +36,6 @@ public sealed class LivePageTests(Browser browser)
         var (_, water) = await page.LooksAsync();
         Assert.True(water.Blue > water.Red + 15, $"underwater is blue: {water}");
         Assert.Contains("underwater", await page.TextAsync("reading"), StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [MemberData(nameof(Transports))]
-    public async Task A_prompt_shows_in_a_picture_within_half_a_second(string transport)
-    {
-        await using var server = await ServerProcess.StartAsync();
-        await using var page = await browser.OpenAsync(server, transport);
-        await page.StartAsync("camera", "live-tiny", "384x216");
-        await page.PicturesAsync();
-        var times = new List<double>();
-        foreach (var prompt in new[] { "ink", "oil", "neon", "sepia", "pencil" })
-            times.Add(await page.PromptAsync(prompt));
-        times.Sort();
-        TestContext.Current.TestOutputHelper?.WriteLine($"prompt to picture ({transport}): p50 {times[2]:0} ms, max {times[4]:0} ms, n=5");
-        Assert.True(times[2] < 500, $"prompt to picture: {string.Join(", ", times.Select(t => t.ToString("0", CultureInfo.InvariantCulture)))} ms");
     }
 
     [Theory]
@@ -146,7 +128,7 @@ public sealed class LivePageTests(Browser browser)
         var made = page.Page.WaitForResponseAsync(r => r.Url.Contains("/whip", StringComparison.Ordinal));
         await page.StartAsync("scene", "passthrough", "384x216");
         var location = (await made).Headers["location"];
-        await page.UntilAsync("trueLive.transport?.session", 30);
+        await page.UntilAsync("trueLive.transport?.session");
         await page.PicturesAsync();
         Assert.Equal("JPEG over WebSocket", await page.EvalAsync<string>("trueLive.transport.constructor.label"));
         Assert.Equal(location, "/whip/" + await page.EvalAsync<string>("trueLive.transport.session.session"));
@@ -197,7 +179,7 @@ public sealed class LivePageTests(Browser browser)
         await page.PicturesAsync();
         await page.Page.ClickAsync("#pause");
         await page.UntilAsync("document.querySelector('#state').textContent === 'Paused.'");
-        await page.UntilAsync("trueLive.figures.shown.count === 0", 10);
+        await page.UntilAsync("trueLive.figures.shown.count === 0");
         await page.Page.ClickAsync("#pause");
         await page.PicturesAsync();
         await page.Page.ClickAsync("#start");

@@ -16,8 +16,9 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         // The sun has moved by its own width by then.
         await page.UntilAsync("trueLive.figures.shown.count && performance.now() - trueLive.session.startedAt > 6000");
         // Above the head there are the sky and the sun: nothing there is small and brighter or darker than what is on all four sides.
-        var specks = await page.EvalAsync<int>("""
-            (() => {
+        // A picture that a link or a machine without time made coarse is followed by better ones; specks that an encoder leaves stay.
+        await page.Page.EvaluateAsync("""
+            window.specks = () => {
               const view = trueLive.transport.view, canvas = new OffscreenCanvas(view.videoWidth, view.videoHeight), pen = canvas.getContext('2d');
               pen.drawImage(view, 0, 0);
               const { data, width, height } = pen.getImageData(0, 0, canvas.width, canvas.height);
@@ -29,9 +30,9 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
                   if (sides.every((d) => d > 40) || sides.every((d) => d < -40)) found++;
                 }
               return found;
-            })()
+            }
             """);
-        Assert.InRange(specks, 0, 3);
+        await page.UntilAsync("specks() <= 3");
     }
 
     // Each row: how uneven the captures are (ms), the longest lateness of a stamp, when frames leave (from, to), the share that is not
@@ -80,11 +81,11 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
     public async Task Looks_are_thumbnails_of_the_users_own_frame_made_by_the_network()
     {
         await using var page = await browser.OpenAsync(studio.Server);
-        await page.UntilAsync("document.querySelector('#looks-note').textContent.startsWith('the built-in scene')", 40);
+        await page.UntilAsync("document.querySelector('#looks-note').textContent.startsWith('the built-in scene')");
         await page.StartAsync("camera", "passthrough", "384x216");
         await page.PicturesAsync(3);
         await page.Page.SelectOptionAsync("#model", "live-tiny");
-        await page.UntilAsync("document.querySelector('#looks-note').textContent.startsWith('your frame')", 60);
+        await page.UntilAsync("document.querySelector('#looks-note').textContent.startsWith('your frame')");
         // What the thumbnails hold, read from the very pixels that the page shows.
         var looks = await page.EvalAsync<JsonElement>(
             """
@@ -156,9 +157,14 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await page.PromptAsync("underwater");
         var water = (await page.LooksAsync()).Output.Saturation;
         await page.Page.FillAsync("#transition", "3000");
-        await page.PromptAsync("noir");
-        // More than half a second has gone, and most of the way is still ahead.
-        Assert.InRange((await page.LooksAsync()).Output.Saturation, grey + 10, water);
+        await page.Page.FillAsync("#prompt", "noir");
+        await page.Page.PressAsync("#prompt", "Enter");
+        // A picture between the two looks, which a switch would never show.
+        double now;
+        do
+            now = (await page.LooksAsync()).Output.Saturation;
+        while (now > water - 0.2 * (water - grey));
+        Assert.InRange(now, grey + 10, water);
     }
 
     [Fact]
@@ -185,14 +191,13 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await using var page = await browser.OpenAsync(studio.Server);
         await page.StartAsync("scene", "live-tiny", "384x216");
         await page.PicturesAsync(10);
-        await page.UntilAsync("trueLive.figures.latency.count > 5 && trueLive.figures.parts()[0].ms !== null", 40);
+        await page.UntilAsync("trueLive.figures.latency.count > 5 && trueLive.figures.parts()[0].ms !== null");
         foreach (var name in new[] { "tier", "glass", "rate", "repeats", "drops", "way", "session" })
         {
             await page.Page.ClickAsync($".facts > .{name}");
             Assert.True((await page.TextAsync("explain")).Length > 60, $"{name} is explained");
         }
-        var sums = await page.EvalAsync<JsonElement>("[trueLive.figures.parts().reduce((s, p) => s + (p.ms ?? 0), 0), trueLive.figures.latency.quantile(0.5)]");
-        Assert.InRange(sums[0].GetDouble() / sums[1].GetDouble(), 0.7, 1.3);
+        await page.UntilAsync("Math.abs(trueLive.figures.parts().reduce((s, p) => s + (p.ms ?? 0), 0) / trueLive.figures.latency.quantile(0.5) - 1) < 0.3");
         await page.Page.ClickAsync("#pause");
         await page.UntilAsync("document.querySelector('#picture-mark').textContent.startsWith('Paused')");
         Assert.Equal("frozen", await page.EvalAsync<string>("document.querySelector('#stage').dataset.mark"));

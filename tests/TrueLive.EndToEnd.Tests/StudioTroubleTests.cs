@@ -60,9 +60,9 @@ public sealed class StudioTroubleTests(Browser browser)
         await page.PicturesAsync(3);
         link.Silence();
         await page.UntilAsync("document.querySelector('#picture-mark').textContent === 'Frozen'");
-        await page.UntilAsync("document.querySelector('#picture-mark').textContent.startsWith('Frozen: the connection is away')", 30);
+        await page.UntilAsync("document.querySelector('#picture-mark').textContent.startsWith('Frozen: the connection is away')");
         link.Mend();
-        await page.UntilAsync("trueLive.session.state === 'live' && trueLive.figures.shown.count > 3", 40);
+        await page.UntilAsync("trueLive.session.state === 'live' && trueLive.figures.shown.count > 3");
         Assert.Contains("Back in the session", await page.TextAsync("state"), StringComparison.Ordinal);
     }
 
@@ -77,10 +77,10 @@ public sealed class StudioTroubleTests(Browser browser)
         await page.PicturesAsync(3);
         await page.PromptAsync("thermal");
         await before.KillAsync();
-        await page.UntilAsync("trueLive.session.state === 'away'", 30);
+        await page.UntilAsync("trueLive.session.state === 'away'");
         // It answers before it has measured what the machine holds; until then it takes nobody.
         await using var after = await ServerProcess.StartAsync("--port", new Uri(before.Address).Port.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        await page.UntilAsync("trueLive.session.state === 'live' && trueLive.figures.shown.count > 3 && document.querySelector('#stage').dataset.mark === 'fresh'", 60);
+        await page.UntilAsync("trueLive.session.state === 'live' && trueLive.figures.shown.count > 3 && document.querySelector('#stage').dataset.mark === 'fresh'");
         Assert.Equal("thermal", await page.EvalAsync<string>("trueLive.transport.session.prompt.text"));
         Assert.False(await page.Page.IsVisibleAsync("#trouble"));
     }
@@ -109,7 +109,7 @@ public sealed class StudioTroubleTests(Browser browser)
         await using var server = await FailingServer.StartAsync();
         await using var page = await browser.OpenAsync(server.Address, "ws");
         await page.StartAsync("scene", "failing", "384x216");
-        await page.UntilAsync("document.querySelector('#trouble').textContent.includes('The model failed on many frames in a row')", 40);
+        await page.UntilAsync("document.querySelector('#trouble').textContent.includes('The model failed on many frames in a row')");
         Assert.Equal("idle", await page.EvalAsync<string>("trueLive.session.state"));
         // The one place of this server is free again: what failed was ended there too.
         await page.UntilAsync("fetch('/v1/sessions').then((r) => r.json()).then((r) => r.sessions.length === 0)");

@@ -7,7 +7,7 @@ public sealed class FuzzException(string target, byte[] input, string what, Exce
 /// <summary>A bounded number of inputs to one target, in this process.</summary>
 public static class BoundedRun
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     /// <summary>Where the seeds of all targets lie.</summary>
     public static string CorpusFolder { get; } = Path.Combine(AppContext.BaseDirectory, "corpus");
@@ -17,7 +17,7 @@ public static class BoundedRun
         [.. Directory.EnumerateFiles(Path.Combine(CorpusFolder, target)).Order(StringComparer.Ordinal).Select(File.ReadAllBytes)];
 
     /// <summary>Runs the corpus and changes of it.</summary>
-    /// <exception cref="FuzzException">The target threw, hung for 10 s, or allocated more than it may.</exception>
+    /// <exception cref="FuzzException">The target threw, hung for a minute, or allocated more than it may.</exception>
     public static void Run(FuzzTarget target, int inputs, int seed)
     {
         var mutator = new Mutator(Corpus(target.Name), seed);

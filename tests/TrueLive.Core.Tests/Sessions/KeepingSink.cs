@@ -27,7 +27,7 @@ internal sealed class KeepingSink : IVideoSink
 
     public async Task<(Provenance Trace, byte Luma, int Width, int Height)> NextAsync()
     {
-        Assert.True(await _arrived.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken), "no frame came out");
+        Assert.True(await _arrived.WaitAsync(TimeSpan.FromMinutes(5), TestContext.Current.CancellationToken), "no frame came out");
         Frames.TryDequeue(out var frame);
         return frame;
     }

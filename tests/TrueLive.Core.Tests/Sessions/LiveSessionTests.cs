@@ -382,7 +382,7 @@ public sealed class LiveSessionTests : IDisposable
 
     private static async Task Until(Func<bool> condition)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
         while (!condition())
         {
             limit.Token.ThrowIfCancellationRequested();

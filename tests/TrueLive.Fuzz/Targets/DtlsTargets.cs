@@ -33,7 +33,7 @@ internal static class DtlsTargets
         }
 
         session.Close();
-        if (!ended.Wait(TimeSpan.FromSeconds(20)))
+        if (!ended.Wait(TimeSpan.FromMinutes(2)))
         {
             throw new TimeoutException("the handshake did not end when its session was closed");
         }
@@ -66,7 +66,7 @@ internal static class DtlsTargets
             both.Signal();
         });
         client.Start((_, _, _) => both.Signal());
-        both.Wait(TimeSpan.FromSeconds(20));
+        both.Wait(TimeSpan.FromMinutes(2));
         server.Open(transport ?? throw new InvalidOperationException("the handshake failed"));
         return server;
     }

@@ -113,7 +113,7 @@ public sealed class ControlConnectionTests : IAsyncDisposable
 
     private JsonNode Next()
     {
-        Assert.True(_said.TryTake(out var message, TimeSpan.FromSeconds(10)), "no answer");
+        Assert.True(_said.TryTake(out var message, TimeSpan.FromMinutes(5)), "no answer");
         return message!;
     }
 }

@@ -85,7 +85,7 @@ internal sealed class JpegClient : IAsyncDisposable
         var part = new byte[64 * 1024];
         while (true)
         {
-            var result = await _socket.ReceiveAsync(part, Cancel).WaitAsync(TimeSpan.FromSeconds(30), Cancel);
+            var result = await _socket.ReceiveAsync(part, Cancel).WaitAsync(TimeSpan.FromMinutes(5), Cancel);
             Assert.NotEqual(WebSocketMessageType.Close, result.MessageType);
             whole.Write(part, 0, result.Count);
             if (result.EndOfMessage)

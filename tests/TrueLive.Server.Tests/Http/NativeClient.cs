@@ -13,7 +13,7 @@ namespace TrueLive.Server.Tests.Http;
 /// <summary>A client of our own WebRTC: sends the made scene, reads the number out of every picture that comes back, keeps messages.</summary>
 internal sealed class NativeClient : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private readonly FramePool _pool = new("native client");
     private readonly ConcurrentQueue<(byte[] Data, VideoCodec Codec, bool Key, uint RtpTime)> _coded = new();

@@ -155,7 +155,7 @@ public sealed class OpenSslTests : IDisposable
 
     private async Task Until(Func<bool> condition)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(15));
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(5));
         while (!condition())
         {
             lock (_lines)

@@ -13,7 +13,7 @@ namespace TrueLive.WebRtc.Tests.Transport;
 /// <summary>Two connections over real sockets on this machine: a lite answerer, as in the server, and a full offerer, as in the probe.</summary>
 public sealed class PeerConnectionTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
     private readonly List<RtcEndpoint> _endpoints = [];
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
