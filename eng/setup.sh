@@ -55,8 +55,9 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$@" 2>&1 >/dev/null
 }
 
-# The codecs that the product loads at run time, in the releases that NativeLibraries.cs looks for; ffmpeg reads and writes clip files.
-runtime_packages=('libopenh264-7|libopenh264-8' 'libvpx7|libvpx8|libvpx9|libvpx11' 'libavcodec59|libavcodec60|libavcodec61' 'libturbojpeg0|libturbojpeg' ffmpeg)
+# The codecs that the product loads at run time, in the releases that NativeLibraries.cs looks for: Debian 12 and 13, Ubuntu 24.04. ffmpeg
+# reads and writes clip files.
+runtime_packages=('libopenh264-7|libopenh264-8' 'libvpx7|libvpx8|libvpx9|libvpx11' 'libavcodec59|libavcodec60|libavcodec61|libavcodec-extra59|libavcodec-extra60|libavcodec-extra61' 'libturbojpeg0|libturbojpeg' ffmpeg)
 
 # What the tests use: all of them, and those with a browser.
 quick_test_packages=(opencv-doc fonts-dejavu-core curl openssl postgresql)

@@ -34,7 +34,7 @@ public sealed record LiveSessionOptions
 
     /// <summary>
     /// What a live session promises: a made picture for each frame that comes in, up to this many a second. Where it makes less than
-    /// nine tenths of that over two seconds, <see cref="SessionStats.DegradedTo"/> says so.
+    /// nine tenths of that over two seconds, <see cref="SessionStats.DegradedTo"/> says so; not in the first five seconds of a connection.
     /// </summary>
     public int PromisedRate { get; init; } = 30;
 

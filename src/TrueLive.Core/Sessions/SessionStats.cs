@@ -56,6 +56,9 @@ internal sealed class SessionCounters(TimeProvider time)
     /// <summary>Time over which the promise is looked at.</summary>
     public static readonly TimeSpan PromiseWindow = TimeSpan.FromSeconds(2);
 
+    /// <summary>Time from a connection's first frame on in which nothing is promised: codecs start, code is compiled, memory is taken.</summary>
+    public static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(5);
+
     private static readonly KeyValuePair<string, object?>[] Reasons =
         [.. Enum.GetValues<DropReason>().Select(r => new KeyValuePair<string, object?>("reason", r.ToString().ToLowerInvariant()))];
 
@@ -66,6 +69,7 @@ internal sealed class SessionCounters(TimeProvider time)
     private long _leftCount;
     private long _askedFrames;
     private long _askedSince;
+    private long _connectedSince;
     private long _received;
     private long _sent;
 
@@ -80,6 +84,8 @@ internal sealed class SessionCounters(TimeProvider time)
                 _askedFrames = 0;
             else if (_askedFrames++ == 0)
                 _askedSince = now;
+            if (asks && _connectedSince == 0)
+                _connectedSince = now;
             if (asks)
                 _asked[_askedFrames % WindowSize] = now;
         }
@@ -104,7 +110,7 @@ internal sealed class SessionCounters(TimeProvider time)
     public void Connected()
     {
         lock (_window)
-            _leftCount = 0;
+            _leftCount = _connectedSince = 0;
     }
 
     /// <summary>The last packet of a frame has left, so long after the last packet of its input was here.</summary>
@@ -160,7 +166,7 @@ internal sealed class SessionCounters(TimeProvider time)
     // Right after the start, a pause or a silence of the input nothing can be said.
     private double? Degraded(int promised, int made)
     {
-        if (_askedFrames == 0 || time.GetElapsedTime(_askedSince) < PromiseWindow)
+        if (_askedFrames == 0 || time.GetElapsedTime(_askedSince) < PromiseWindow || time.GetElapsedTime(_connectedSince) < WarmUp)
             return null;
         var asked = 0;
         foreach (var at in _asked)

@@ -1,16 +1,17 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Media.Codecs;
+using TrueLive.Server.Clips;
 using TrueLive.Server.Sessions;
 using TrueLive.Server.Transports;
 
 namespace TrueLive.Server.Previews;
 
 /// <summary>
-/// One picture with a client's frame in every look of a model, made by that model. Takes at most a third of one core, because it rests
-/// between two looks, and makes one sheet at a time for the whole server. Thread-safe.
+/// One picture with a client's frame in every look of a model, made by that model. Takes at most a third of one core, and a tenth where
+/// live sessions have the cores, because it rests between two looks; makes one sheet at a time for the whole server. Thread-safe.
 /// </summary>
-internal sealed class LookSheet(ModelShelf models, TimeProvider time)
+internal sealed class LookSheet(ModelShelf models, LivePrecedence live, TimeProvider time)
 {
     /// <summary>Width of one look on the sheet.</summary>
     public const int CellWidth = 192;
@@ -23,8 +24,9 @@ internal sealed class LookSheet(ModelShelf models, TimeProvider time)
 
     private const int Quality = 82;
 
-    // Live sessions have the cores first: after each look this rests for twice as long as it took.
+    // After each look this rests for so many times as long as it took.
     private const int Rest = 2;
+    private const int RestBesideLive = 9;
 
     private int _making;
 
@@ -75,7 +77,7 @@ internal sealed class LookSheet(ModelShelf models, TimeProvider time)
                 scaler.Scale(made, cell);
             sheet.Colour = cell.Colour;
             Copy(cell, sheet, i % Columns * CellWidth, i / Columns * CellHeight);
-            await Task.Delay(Rest * time.GetElapsedTime(began), time, cancel).ConfigureAwait(false);
+            await Task.Delay((live.LiveHasCores ? RestBesideLive : Rest) * time.GetElapsedTime(began), time, cancel).ConfigureAwait(false);
         }
         using var converted = new JpegColour().Convert(sheet);
         return new LookSheetPicture(codec.Encode(converted, Quality).ToArray(), Columns, rows, looks.Count);

@@ -3,6 +3,8 @@ import { $, ask, h } from './dom.js';
 import { drawScene } from './sources.js';
 
 const AGAIN_AFTER = 30_000;
+// A session has the machine to itself while it begins, in ms.
+const BEGINS = 5000;
 const MOST = 4;
 const PLACES = { 2: [[0, 0.5], [1, 0.5]], 3: [[0.5, 0], [0, 1], [1, 1]], 4: [[0, 0], [1, 0], [0, 1], [1, 1]] };
 
@@ -14,13 +16,14 @@ export class Looks {
   #blending = false;
   #made = 0;
   #of = null;
-  #busy = false;
+  #busy = null;
   #quick = 0;
   #sheet = null;
 
   constructor(live) {
     this.#live = live;
     $('blend').onclick = () => this.blend(!this.#blending);
+    live.session.addEventListener('source', () => this.#busy?.abort());
     setInterval(() => this.#refresh(), 1000);
   }
 
@@ -156,12 +159,14 @@ export class Looks {
   }
 
   async #refresh() {
-    const own = this.#live.source?.image ?? null;
+    const { source, session: { running, startedAt } } = this.#live;
+    if (running && (startedAt === null || performance.now() - startedAt < BEGINS)) return;
+    const own = source?.image ?? null;
     const old = performance.now() - this.#made > AGAIN_AFTER;
     const due = !this.#made || (this.#of === undefined ? old : this.#of !== own || (own && old));
     if (this.#busy || !due || !this.#looks.length || document.hidden || $('live').hidden) return;
     if (own && !(own.videoWidth ?? own.width)) return;
-    this.#busy = true;
+    const mine = (this.#busy = new AbortController());
     try {
       const canvas = Object.assign(document.createElement('canvas'), { width: 384, height: 216 });
       const pen = canvas.getContext('2d');
@@ -172,7 +177,7 @@ export class Looks {
       }
       const jpeg = await new Promise((resolve) => canvas.toBlob(resolve, 'image/jpeg', 0.9));
       const model = $('model').value;
-      const response = await ask(`/v1/looks/preview?model=${encodeURIComponent(model)}`, { method: 'POST', body: jpeg, headers: { 'Content-Type': 'image/jpeg' } });
+      const response = await ask(`/v1/looks/preview?model=${encodeURIComponent(model)}`, { method: 'POST', body: jpeg, headers: { 'Content-Type': 'image/jpeg' }, signal: mine.signal });
       const [columns, rows, count] = response.headers.get('X-TrueLive-Sheet').split(',').map(Number);
       // Another model was chosen meanwhile: its looks are other ones.
       if (model !== $('model').value) return void (this.#made = 0);
@@ -184,12 +189,13 @@ export class Looks {
       this.#of = own;
       $('looks-note').textContent = own ? 'your frame, by the network' : 'the built-in scene, by the network';
     } catch (error) {
+      if (mine.signal.aborted) return void (this.#made = 0);
       if (!this.#sheet) $('looks-note').textContent = error.kind === 'busy' ? 'thumbnails are being made' : error.message;
       // Soon again when another page was first.
       this.#made = performance.now() - (error.kind === 'busy' ? AGAIN_AFTER - 2000 : 0);
       this.#of = undefined;
     } finally {
-      this.#busy = false;
+      this.#busy = null;
     }
   }
 }

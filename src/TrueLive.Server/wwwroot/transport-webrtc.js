@@ -114,8 +114,9 @@ export class WebRtcTransport extends EventTarget {
     this.#location = response.headers.get('Location');
     this.#token = response.headers.get('X-TrueLive-Token');
     const ready = new Promise((resolve, reject) => {
-      const limit = setTimeout(
-        () => reject(new Refused({ kind: 'network', words: 'The media port of the server did not answer over UDP or TCP.' })), timeout);
+      const late = () => reject(new Refused({ kind: 'network', words: 'The media port of the server did not answer over UDP or TCP.' }));
+      // A port that has answered is only waited for: on a busy machine keys and codecs take their time.
+      let limit = setTimeout(() => (['connected', 'completed'].includes(peer.iceConnectionState) ? (limit = setTimeout(late, 4 * timeout)) : late()), timeout);
       this.control.addEventListener('session', ({ detail }) => {
         clearTimeout(limit);
         this.session = detail;

@@ -343,8 +343,9 @@ public sealed class LiveSessionTests : IDisposable
                 _time.Advance(TimeSpan.FromMilliseconds(1000 / 30.0));
             }
         }
-        await RunFor(20, i => i % 3 == 0);
-        Assert.Null(_session.Stats.DegradedTo); // too early to say
+        // A machine that is still warming up breaks no promise.
+        await RunFor(145, i => i % 3 == 0);
+        Assert.Null(_session.Stats.DegradedTo);
         await RunFor(90, _ => true);
         Assert.Null(_session.Stats.DegradedTo);
         await RunFor(90, i => i % 3 == 0);

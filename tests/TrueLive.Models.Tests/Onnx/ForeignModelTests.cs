@@ -11,6 +11,7 @@ public sealed class ForeignModelTests
     private readonly FramePool _pool = new("foreign models", 4);
 
     [Fact]
+    [Trait("Run", "long")]
     public void A_face_detector_with_four_outputs_in_nhwc_runs_and_passes_the_picture_on()
     {
         using var folder = Sample("blazeface", TestModel("face_detection_front_128x128_barracuda.onnx"));
@@ -27,6 +28,7 @@ public sealed class ForeignModelTests
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public void A_line_detector_with_a_fourth_channel_finds_lines_and_its_map_is_a_mask()
     {
         using var folder = Sample("mlsd-lines", TestModel("mlsd_320x320_tiny.onnx"));

@@ -5,6 +5,7 @@ using TrueLive.Probe.Targets;
 namespace TrueLive.Probe.Tests.Targets;
 
 /// <summary>The instrument under real theft of its processors.</summary>
+[Trait("Run", "alone")]
 public sealed class StolenTimeTests
 {
     private static readonly TimeSpan Inserted = TimeSpan.FromMilliseconds(120);

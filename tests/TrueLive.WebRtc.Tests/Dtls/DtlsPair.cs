@@ -34,7 +34,7 @@ internal sealed class DtlsSide(bool client, DtlsCertificate own, string remoteFi
     }
 
     /// <summary>True when the handshake gave a transport, which is then in use.</summary>
-    public bool WaitForEnd(int seconds = 20)
+    public bool WaitForEnd(int seconds = 300)
     {
         Assert.True(_ended.Wait(TimeSpan.FromSeconds(seconds), TestContext.Current.CancellationToken), "the handshake did not end");
         if (_transport is null)

@@ -33,7 +33,7 @@ public sealed class SctpReceiverTests
         for (var i = 0; i < 60_000; i++)
             Data((uint)(backwards ? 60_001 - i : 2 + i), Middle, 1, 0, 1);
         // Walking over all that came before would take minutes.
-        Assert.InRange(TimeProvider.System.GetElapsedTime(began).TotalSeconds, 0, 10);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(began).TotalSeconds, 0, 60);
         Assert.InRange(_receiver.Held, 0, Most);
     }
 
