@@ -8,15 +8,17 @@ namespace TrueLive.Cli.Tests;
 /// <summary><c>truelive clip</c> as a user types it, interrupts it and goes on with it.</summary>
 public sealed class ClipCommandTests : IDisposable
 {
+    private const int Frames = 80;
+
     private readonly string _home = Directory.CreateTempSubdirectory("truelive-clip-cli-").FullName;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     private string this[string name] => Path.Combine(_home, name);
 
-    private async Task<string> FilmAsync(string name, string size, int frames)
+    private async Task<string> FilmAsync(string name, string size, int frames, int rate = 30)
     {
-        var (code, _, error) = await RunAsync("ffmpeg", "-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", $"testsrc2=s={size}:r=30", "-frames:v", $"{frames}", "-pix_fmt", "yuv420p", this[name]);
+        var (code, _, error) = await RunAsync("ffmpeg", "-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", $"testsrc2=s={size}:r={rate}", "-frames:v", $"{frames}", "-pix_fmt", "yuv420p", this[name]);
         Assert.True(code == 0, error);
         return this[name];
     }
@@ -71,11 +73,12 @@ public sealed class ClipCommandTests : IDisposable
     }
 
     [Theory]
+    [Trait("Run", "long")]
     [InlineData("INT", "out.mp4")]
     [InlineData("TERM", "out")]
     public async Task A_signal_to_the_whole_process_group_leaves_what_plays_and_resume_finishes_it(string signal, string output)
     {
-        await FilmAsync("film.mp4", "384x216", 240);
+        await FilmAsync("film.mp4", "512x288", Frames, rate: 10);
         var process = StartGroup("film.mp4", "-o", output, "--prompt", "0s ink; 3s neon", "--threads", "1");
         await UntilAsync(process, () => Directory.Exists(this[output + ".truelive-work"]) && Directory.GetFiles(this[output + ".truelive-work"], "part-*").Length > 0);
         await SignalAsync(signal, -process.Id);
@@ -83,12 +86,12 @@ public sealed class ClipCommandTests : IDisposable
         Assert.Equal((130, ""), (stopped.Code, stopped.Error));
         Assert.Contains("--resume goes on from here", stopped.Out, StringComparison.Ordinal);
         var pictures = output == "out" ? Hashes("out") : [];
-        Assert.InRange(output == "out" ? pictures.Length : await FramesAsync(output), 1, 239);
+        Assert.InRange(output == "out" ? pictures.Length : await FramesAsync(output), 1, Frames - 1);
 
         var resumed = await ClipAsync("film.mp4", "-o", output, "--prompt", "0s ink; 3s neon", "--resume");
         Assert.True(resumed.Code == 0, resumed.Error);
         Assert.Contains("were there from an earlier run", resumed.Out, StringComparison.Ordinal);
-        Assert.Equal(240, output == "out" ? Hashes("out").Length : await FramesAsync(output));
+        Assert.Equal(Frames, output == "out" ? Hashes("out").Length : await FramesAsync(output));
         Assert.False(Directory.Exists(this[output + ".truelive-work"]));
         if (output == "out")
         {
@@ -99,10 +102,11 @@ public sealed class ClipCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_run_that_was_killed_goes_on_from_its_last_part_to_the_frames_of_a_run_that_was_not()
     {
-        // Long enough for a part to be finished, on a machine three times as fast as well.
-        await FilmAsync("film.mp4", "1280x720", 130);
+        // A part lasts four seconds of the film: two of them, each of few frames that take their time on any machine.
+        await FilmAsync("film.mp4", "640x360", Frames, rate: 10);
         var process = StartGroup("film.mp4", "-o", "killed", "--prompt", "oil", "--threads", "1");
         string Progress() => File.Exists(this["killed.truelive-work/progress.json"]) ? File.ReadAllText(this["killed.truelive-work/progress.json"]) : "";
         await UntilAsync(process, () => Progress().Contains("part-", StringComparison.Ordinal));
@@ -114,7 +118,7 @@ public sealed class ClipCommandTests : IDisposable
         Assert.True(resumed.Code == 0, resumed.Error);
         Assert.Contains("were there from an earlier run", resumed.Out, StringComparison.Ordinal);
         await ClipAsync("film.mp4", "-o", "whole", "--prompt", "oil");
-        Assert.Equal(130, Hashes("whole").Length);
+        Assert.Equal(Frames, Hashes("whole").Length);
         Assert.Equal(Hashes("whole"), Hashes("killed"));
     }
 

@@ -9,6 +9,7 @@ public sealed class ProbeCommandTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("truelive-probe-cli-").FullName;
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Ctrl_c_gives_an_incomplete_report_of_what_was_measured()
     {
         var cancel = TestContext.Current.CancellationToken;

@@ -6,7 +6,8 @@ namespace TrueLive.Interop.Tests;
 /// <summary>Runs the scripts of tests/interop: other people's WebRTC stacks.</summary>
 internal static class ForeignClient
 {
-    private const int Seconds = 40;
+    // Only what hangs takes this long, on any machine.
+    private const int Seconds = 300;
 
     /// <summary>Where the scripts and their packages are.</summary>
     public static readonly string Folder = FindFolder();

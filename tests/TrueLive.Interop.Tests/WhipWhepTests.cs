@@ -91,7 +91,7 @@ public sealed class WhipWhepTests
         {
             try
             {
-                await page.WaitForFunctionAsync(condition, null, new PageWaitForFunctionOptions { Timeout = 40_000, PollingInterval = 50 });
+                await page.WaitForFunctionAsync(condition, null, new PageWaitForFunctionOptions { Timeout = 300_000, PollingInterval = 50 });
             }
             catch (TimeoutException)
             {

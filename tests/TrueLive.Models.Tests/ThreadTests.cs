@@ -45,12 +45,17 @@ public sealed class ThreadTests
         var pool = new FramePool("threads");
         using var input = Colours.Frame(pool, 256, 256, (0.5f, 0.5f, 0.5f));
         long Spent() => workers.Sum(w => File.Exists($"{w}/schedstat") ? long.Parse(File.ReadAllText($"{w}/schedstat").Split(' ')[0], null) : 0);
-        var (from, cpu) = (Spent(), Environment.CpuUsage.TotalTime);
-        for (var i = 0; i < 40; i++)
-            session.Step(input, Prompt.None).Dispose();
-        var (idle, all) = (TimeSpan.FromMicroseconds((Spent() - from) / 1000), Environment.CpuUsage.TotalTime - cpu);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{idle.TotalMilliseconds:0} ms of {all.TotalMilliseconds:0} ms");
-        Assert.True(idle < all / 4, $"The waiting thread took {idle.TotalMilliseconds:0} ms of {all.TotalMilliseconds:0} ms.");
+        // A thread that spins takes as long as the steps every time; what disturbs one that waits does not.
+        var shares = new List<double>();
+        for (var turn = 0; turn < 5; turn++)
+        {
+            var (from, cpu) = (Spent(), Environment.CpuUsage.TotalTime);
+            for (var i = 0; i < 10; i++)
+                session.Step(input, Prompt.None).Dispose();
+            shares.Add((Spent() - from) / 1e6 / (Environment.CpuUsage.TotalTime - cpu).TotalMilliseconds);
+        }
+        TestContext.Current.TestOutputHelper?.WriteLine(string.Join(", ", shares.Select(s => $"{s:P0}")));
+        Assert.True(shares.Min() < 0.25, $"The waiting thread took {shares.Min():P0} of the time.");
     }
 
     private static string[] Threads() => Directory.GetDirectories("/proc/self/task");

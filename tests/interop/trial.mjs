@@ -73,7 +73,7 @@ export class Trial {
     }
     if (this.#applied !== null) this.result.after = this.#look();
     const blue = this.result.after?.[2] > this.result.after?.[0] + 15;
-    if (!blue && now < Math.min(this.deadline, (this.#applied ?? Infinity) + 5000)) return;
+    if (!blue && now < Math.min(this.deadline, (this.#applied ?? Infinity) + 60_000)) return;
     console.log(JSON.stringify(this.result));
     for (const stop of this.#stops) stop();
     process.exit(0);

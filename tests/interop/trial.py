@@ -20,7 +20,7 @@ class Trial:
         """The answer of a WHIP endpoint to an offer; None when it refused."""
         request = urllib.request.Request(url, offer.encode(), {"Content-Type": "application/sdp"})
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=120) as response:
                 self.result["status"] = response.status
                 return response.read().decode()
         except urllib.error.HTTPError as error:
@@ -53,7 +53,7 @@ class Trial:
             self.send(json.dumps({"type": "prompt", "id": "water", "text": "underwater"}))
         if self._applied:
             after = self.result["after"] = self._look()
-            return after[2] > after[0] + 15 or now > min(self._deadline, self._applied + 5)
+            return after[2] > after[0] + 15 or now > min(self._deadline, self._applied + 60)
         return now > self._deadline
 
     def _look(self):
