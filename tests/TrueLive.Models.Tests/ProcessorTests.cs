@@ -24,6 +24,7 @@ public sealed class ProcessorTests
     [Theory]
     [InlineData(No512)]
     [InlineData(No256)]
+    [Trait("Run", "long")]
     public async Task The_network_gives_the_same_pictures_on_a_processor_with_less(string missing)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, Environment = { [missing] = "0" } };

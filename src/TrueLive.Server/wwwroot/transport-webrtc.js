@@ -1,5 +1,6 @@
+import { CaptureClock } from './capture-clock.js';
 import { Control, Refused, wordsOf } from './control.js';
-import { CaptureClock, Window } from './stats.js';
+import { Window } from './stats.js';
 
 /**
  * A live session over WebRTC: the camera goes up and the made picture comes down in one peer connection (WHIP, RFC 9725), commands

@@ -64,6 +64,7 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
     [Theory]
     [InlineData(ClipFormat.WebM, "out.webm", "vp9")]
     [InlineData(ClipFormat.Gif, "out.gif", "gif")]
+    [Trait("Run", "long")]
     public async Task Other_formats_play(ClipFormat format, string name, string codec)
     {
         var source = await files.MakeAsync($"src-{format}.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=2", "-pix_fmt", "yuv420p");

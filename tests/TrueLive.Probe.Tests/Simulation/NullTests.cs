@@ -11,6 +11,7 @@ public sealed class NullTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    [Trait("Run", "long")]
     public void P_is_uniform_for_other_restyled_footage(bool withCodesOfAnother) =>
         AssertUniform([.. Enumerable.Range(0, 24).AsParallel().WithDegreeOfParallelism(2).Select(k => NullRuns.Simulated($"test null {withCodesOfAnother} {k}", Look.HeldOut[k % 6], withCodesOfAnother, 15, 49))]);
 

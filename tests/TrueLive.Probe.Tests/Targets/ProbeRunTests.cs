@@ -5,6 +5,7 @@ using TrueLive.Probe.Verdicts;
 
 namespace TrueLive.Probe.Tests.Targets;
 
+[Trait("Run", "long")]
 public sealed class ProbeRunTests : IDisposable
 {
     private static readonly ProbeProfile Short = new() { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 5, Blackout = 0, Redraws = 39 };

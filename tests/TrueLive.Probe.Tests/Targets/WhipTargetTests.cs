@@ -11,6 +11,7 @@ public sealed class WhipTargetTests
     private static readonly ProbeRunOptions Small = new() { Width = 160, Height = 90, Effort = new AnalysisEffort(19, 1) };
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_stream_over_real_webrtc_answers_the_codes()
     {
         using var server = new WhipSimulator(LiveBehaviour.All.First(b => b.Name == "stream"), TimeProvider.System);

@@ -134,6 +134,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_rendering_that_was_stopped_goes_on_to_the_same_frames()
     {
         // When it stops, a full queue and the frame that waits for a place in it are on their way: the film has many more.
@@ -164,6 +165,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_part_of_a_long_film_is_taken_and_goes_on_where_it_was_stopped_to_the_same_frames()
     {
         var input = await files.MakeAsync("part.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=9", "-g", "40", "-pix_fmt", "yuv420p");
@@ -207,6 +209,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_film_that_was_cut_off_gives_what_is_there_and_says_so()
     {
         var bytes = await File.ReadAllBytesAsync(await files.MakeAsync("whole.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=8", "-pix_fmt", "yuv420p"), Cancel);
@@ -246,6 +249,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     [InlineData("/usr/share/doc/opencv-doc/examples/data/tree.avi", null)]
     [InlineData("/usr/share/doc/opencv-doc/examples/data/Megamind.avi", null)]
     [InlineData("*", null)]
+    [Trait("Run", "long")]
     public async Task Films_of_other_people_come_out_frame_for_frame(string name, string? make)
     {
         var inputs = make is not null ? [await files.MakeAsync(name, make.Split('|'))] : name == "*" ? SharedFilms() : File.Exists(name) ? [name] : Array.Empty<string>();

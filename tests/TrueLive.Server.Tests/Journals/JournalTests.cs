@@ -24,6 +24,7 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_live_session_is_journalled_and_rendered_again_with_its_prompts_at_the_same_frames()
     {
         IReadOnlyList<IVideoModel> models = [OnnxVideoModel.Load(Path.Combine(AppContext.BaseDirectory, "models", "live-tiny"), 1, TimeProvider.System), new PassthroughModel()];
