@@ -33,7 +33,8 @@ ensure_packages() {
     IFS='|' read -ra names <<<"$choice"
     local pick=${names[0]}
     for name in "${names[@]}"; do
-      if apt-cache show "$name" >/dev/null 2>&1; then pick=$name; break; fi
+      # A name that only others mention is known to apt-cache, too, but has no version.
+      if LC_ALL=C apt-cache policy "$name" 2>/dev/null | grep -q 'Candidate: [^(]'; then pick=$name; break; fi
     done
     install+=("$pick")
   done
