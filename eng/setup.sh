@@ -34,7 +34,7 @@ ensure_packages() {
     local pick=${names[0]}
     for name in "${names[@]}"; do
       # A name that only others mention is known to apt-cache, too, but has no version.
-      if LC_ALL=C apt-cache policy "$name" 2>/dev/null | grep -q 'Candidate: [^(]'; then pick=$name; break; fi
+      if [[ $(LC_ALL=C apt-cache policy "$name" 2>/dev/null) == *"Candidate: "[^\(]* ]]; then pick=$name; break; fi
     done
     install+=("$pick")
   done

@@ -28,7 +28,16 @@ public sealed class SetupTests : IDisposable
         Assert.Equal(["apt-get install", "apt-get update", "apt-get install"], Log());
     }
 
-    private string[] Log() => [.. File.ReadLines(Path.Combine(_folder, "log")).SkipWhile(line => line == "apt-get update")];
+    [Fact]
+    public async Task Of_several_names_the_one_is_installed_that_has_a_version_here()
+    {
+        Program("apt-get", "echo apt-get \"$@\" >> log");
+        Program("apt-cache", "case $2 in codec-7) echo '  Candidate: (none)';; codec-9) echo '  Candidate: 9.1-2'; seq 100000;; esac");
+        Assert.Equal((0, ""), await EnsureAsync("codec-6|codec-7|codec-9|codec-11"));
+        Assert.EndsWith(" codec-9", Assert.Single(Log()), StringComparison.Ordinal);
+    }
+
+    private string[] Log() => [.. File.ReadLines(Path.Combine(_folder, "log")).SkipWhile(line => line.StartsWith("apt-get update", StringComparison.Ordinal))];
 
     private void Program(string name, string script)
     {
@@ -38,15 +47,16 @@ public sealed class SetupTests : IDisposable
     }
 
     // Standard error without what the script says of its own steps.
-    private async Task<(int Code, string Error)> EnsureAsync()
+    private async Task<(int Code, string Error)> EnsureAsync(string package = "some-codec")
     {
         Program("dpkg-query", "exit 1");
-        Program("apt-cache", "exit 0");
+        if (!File.Exists(Path.Combine(_folder, "apt-cache")))
+            Program("apt-cache", "exit 0");
         Program("id", "echo 0");
         var root = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(root, "TrueLive.slnx")))
             root = Path.GetDirectoryName(root)!;
-        using var bash = Process.Start(new ProcessStartInfo("bash", ["-c", $"source {root}/eng/setup.sh; ensure_packages It some-codec"])
+        using var bash = Process.Start(new ProcessStartInfo("bash", ["-c", $"set -o pipefail; source {root}/eng/setup.sh; ensure_packages It '{package}'"])
         {
             WorkingDirectory = _folder,
             RedirectStandardError = true,
