@@ -11,33 +11,14 @@ import json
 import os
 import sys
 
-import numpy
 import onnx
 import torch
 from onnx import numpy_helper
 
 from network import LiveTiny
+from test_picture import picture
 
 WIDTH, HEIGHT, FRAMES, SAMPLES = 256, 192, 30, 31
-
-
-def triangle(n):
-    return numpy.abs(n % 256 - 128)
-
-
-def picture(t):
-    """BT.709 limited I420, turned into RGB in 0..1 as TrueLive.Core's ColourConversion does it."""
-    y, x = numpy.mgrid[0:HEIGHT, 0:WIDTH]
-    luma = 16 + (triangle(3 * x + 5 * t) + triangle(2 * y + x - 3 * t)) * 219 // 256
-    y, x = numpy.mgrid[0:HEIGHT // 2, 0:WIDTH // 2]
-    cb = 64 + triangle(2 * x + 4 * t)
-    cr = 64 + triangle(3 * y - 2 * t)
-    luma = (luma.astype(numpy.float32) - 16) / numpy.float32(219)
-    cb, cr = ((c.repeat(2, 0).repeat(2, 1).astype(numpy.float32) - 128) / numpy.float32(224) for c in (cb, cr))
-    kr, kb = 0.2126, 0.0722
-    kg = 1 - kr - kb
-    rgb = numpy.stack([luma + 2 * (1 - kr) * cr, luma - 2 * (1 - kb) * kb / kg * cb - 2 * (1 - kr) * kr / kg * cr, luma + 2 * (1 - kb) * cb])
-    return torch.from_numpy(rgb.clip(0, 1).astype(numpy.float32))[None]
 
 
 def load(path):
@@ -61,10 +42,10 @@ def main():
     looks = [look["style"] for look in manifest["looks"]]
     looks = [looks[1], looks[len(looks) // 2], looks[-1]]
     rows = []
-    state = LiveTiny.zero_state(picture(0))
+    state = LiveTiny.zero_state(picture(0, WIDTH, HEIGHT))
     with torch.no_grad():
         for t in range(FRAMES):
-            image, *state = net(picture(t), torch.tensor([looks[t // 10]]), *state)
+            image, *state = net(picture(t, WIDTH, HEIGHT), torch.tensor([looks[t // 10]]), *state)
             flat = image.reshape(-1)
             rows += [flat.mean()[None], flat[torch.arange(SAMPLES) * (flat.numel() // SAMPLES) + 1234]]
     rows += [s.mean()[None] for s in state]

@@ -5,7 +5,6 @@ using TrueLive.Core.Frames;
 using TrueLive.Media.Files;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
-using TrueLive.Models.Onnx;
 using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli;
@@ -45,7 +44,7 @@ internal static class ModelsCheckCommand
 
     private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancel)
     {
-        using var model = OnnxVideoModel.Load(ModelsCommand.Find(parsed, parsed.GetValue(Which)!), parsed.GetValue(Threads), TimeProvider.System);
+        using var model = FolderModel.Load(ModelsCommand.Find(parsed, parsed.GetValue(Which)!), parsed.GetValue(Threads), TimeProvider.System);
         var pool = new FramePool("model check", 300);
         var frames = await FramesAsync(parsed, pool, cancel).ConfigureAwait(false);
         var text = parsed.GetValue(Prompt) ?? model.Info.Looks.Select(l => l.Id).FirstOrDefault(l => l != "identity") ?? "";
@@ -111,7 +110,7 @@ internal static class ModelsCheckCommand
         }
     }
 
-    private static void Show(OnnxVideoModel model, ModelCheckReport report, string text, string picture)
+    private static void Show(FolderModel model, ModelCheckReport report, string text, string picture)
     {
         Console.WriteLine($"{model.Info.Id} {model.Info.Version}: {model.Info.Title}, {report.Threads} thread(s) a step{(text.Length > 0 ? $", prompt '{text}'" : "")}");
         foreach (var tensor in model.Tensors)

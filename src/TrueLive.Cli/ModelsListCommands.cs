@@ -4,7 +4,6 @@ using Spectre.Console;
 using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
-using TrueLive.Models.Onnx;
 
 namespace TrueLive.Cli;
 
@@ -34,7 +33,7 @@ internal static class ModelsListCommands
         var show = new Command("show", "Show what a model declares: sizes, tensors, states, looks, measured figures.") { id, ModelsCommand.Json };
         show.SetAction((parsed, _) => ModelsCommand.GuardAsync(() =>
         {
-            using var model = OnnxVideoModel.Load(ModelsCommand.Find(parsed, parsed.GetValue(id)!), 1, TimeProvider.System);
+            using var model = FolderModel.Load(ModelsCommand.Find(parsed, parsed.GetValue(id)!), 1, TimeProvider.System);
             var m = model.Manifest;
             if (parsed.GetValue(ModelsCommand.Json))
             {
@@ -86,7 +85,7 @@ internal static class ModelsListCommands
             Console.WriteLine($"Cannot be used: {wrong.Folder}\n    {wrong.Complaint}");
     }
 
-    private static void Describe(OnnxVideoModel model)
+    private static void Describe(FolderModel model)
     {
         var m = model.Manifest;
         Console.WriteLine($"{m.Id} {m.Version}: {m.Title}\n{m.Description}\nLicence: {m.Licence}\nFolder: {m.Folder}\nSizes: {Sizes(m.Size!)}");

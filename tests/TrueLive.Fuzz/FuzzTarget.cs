@@ -38,6 +38,8 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("manifest", FileTargets.Manifest, 3_000),
         new("network", FileTargets.Network, 2_000, 64 << 20),
         new("words", FileTargets.Words, 20_000),
+        new("tokenizer", FileTargets.Tokenizer, 3_000, 16 << 20),
+        new("scheduler", FileTargets.Scheduler, 8_000),
         new("prompt", FileTargets.PromptText, 8_000),
         new("schedule", FileTargets.Schedule, 20_000),
         new("requirement", FileTargets.Requirement, 2_000, 32 << 20),

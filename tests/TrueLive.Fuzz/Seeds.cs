@@ -67,6 +67,9 @@ internal static class Seeds
         Save("sdp-answer", "ours.sdp", Encoding.UTF8.GetBytes(answer));
         Jpeg(Save);
         Save("network", "layers", FileTargets.SmallNetwork());
+        Save("tokenizer", "clip", Join([
+            """{"i":0,"n":1,"k</w>":2,"in":3,"ink</w>":4,"e":5,"o</w>":6,"<|startoftext|>":7,"<|endoftext|>":8}"""u8.ToArray(), "#version: 0.2\ni n\nin k</w>\n"u8.ToArray(),
+            """{"pad_token":{"content":"<|endoftext|>"}}"""u8.ToArray()]));
         Save("words", "four", FileTargets.WordTableOf("ink", "neon", "blue", "film"));
         Save("observation", "short", Observed());
         Save("report", "simulated", Reported());

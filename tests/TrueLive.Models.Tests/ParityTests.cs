@@ -47,7 +47,7 @@ public sealed class ParityTests
         var at = 0;
         for (var t = 0; t < Frames; t++)
         {
-            using var input = Picture(t);
+            using var input = TestPicture.Make(_pool, t, Width, Height);
             session.Step(input, prompts[t / 10]).Dispose();
             var image = session.Result.Floats[..session.Result.Count];
             Compare(Mean(image), wanted[at++]);
@@ -67,26 +67,6 @@ public sealed class ParityTests
 
         void Compare(double found, double wanted) => worst = Math.Max(worst, Math.Abs(found - wanted));
     }
-
-    private VideoFrame Picture(int t)
-    {
-        var frame = _pool.Rent(Width, Height);
-        frame.Colour = ColourSpace.Bt709Limited;
-        frame.Time = new FrameTime(t, TimeSpan.FromSeconds(t / 30.0), 0, (uint)(t * 3000));
-        for (var y = 0; y < Height; y++)
-        {
-            for (var x = 0; x < Width; x++)
-                frame.Y[y * frame.StrideY + x] = (byte)(16 + (Triangle(3 * x + 5 * t) + Triangle(2 * y + x - 3 * t)) * 219 / 256);
-        }
-        for (var y = 0; y < frame.ChromaHeight; y++)
-        {
-            for (var x = 0; x < frame.ChromaWidth; x++)
-                (frame.U[y * frame.StrideC + x], frame.V[y * frame.StrideC + x]) = ((byte)(64 + Triangle(2 * x + 4 * t)), (byte)(64 + Triangle(3 * y - 2 * t)));
-        }
-        return frame;
-    }
-
-    private static int Triangle(int n) => Math.Abs((n & 255) - 128);
 
     private static double Mean(ReadOnlySpan<float> values)
     {

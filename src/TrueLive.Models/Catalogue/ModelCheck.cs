@@ -61,7 +61,7 @@ public static class ModelCheck
     /// <param name="text">Prompt during the check.</param>
     /// <param name="time">Clock.</param>
     /// <exception cref="ModelStepException">The network failed on a frame.</exception>
-    public static ModelCheckReport Run(OnnxVideoModel model, IReadOnlyList<VideoFrame> frames, IEnumerable<(int Width, int Height)> sizes, string text, TimeProvider time)
+    public static ModelCheckReport Run(FolderModel model, IReadOnlyList<VideoFrame> frames, IEnumerable<(int Width, int Height)> sizes, string text, TimeProvider time)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(frames.Count, 2);
         var findings = new List<string>();
@@ -103,7 +103,7 @@ public static class ModelCheck
         }
     }
 
-    private static SizeTiming Time(OnnxVideoModel model, IReadOnlyList<VideoFrame> frames, (int Width, int Height) size, Prompt prompt, TimeProvider time)
+    private static SizeTiming Time(FolderModel model, IReadOnlyList<VideoFrame> frames, (int Width, int Height) size, Prompt prompt, TimeProvider time)
     {
         using var session = model.CreateSession(size.Width, size.Height);
         var pool = new FramePool("model check", frames.Count);
@@ -125,7 +125,7 @@ public static class ModelCheck
         return new SizeTiming(size.Width, size.Height, Math.Round(times[times.Count / 2], 2), times.Count);
     }
 
-    private static void Judge(OnnxVideoModel model, OutputNumbers output, MemoryFinding? memory, VideoFrame after, VideoFrame again, List<string> findings)
+    private static void Judge(FolderModel model, OutputNumbers output, MemoryFinding? memory, VideoFrame after, VideoFrame again, List<string> findings)
     {
         var spec = model.Manifest.Output!;
         if (output.NotFinite > 0)

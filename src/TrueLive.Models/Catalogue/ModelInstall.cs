@@ -29,11 +29,13 @@ public static class ModelInstall
             if (Directory.Exists(partial))
                 Directory.Delete(partial, true);
             Directory.CreateDirectory(partial);
-            string[] named = ["manifest.json", manifest.File, .. manifest.Prompt is { } prompt ? new[] { prompt.Words } : []];
             var texts = Directory.EnumerateFiles(manifest.Folder).Select(f => new FileInfo(f)).Where(f => f is { Length: > 0 and <= MaxText, LinkTarget: null }).Select(f => f.Name)
                 .Where(name => name.StartsWith("LICENSE", StringComparison.OrdinalIgnoreCase) || name.StartsWith("README", StringComparison.OrdinalIgnoreCase));
-            foreach (var name in named.Concat(texts))
+            foreach (var name in manifest.Files.Concat(texts))
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(partial, name))!);
                 File.Copy(Path.Combine(manifest.Folder, name), Path.Combine(partial, name));
+            }
             if (Directory.Exists(to))
                 Directory.Delete(to, true);
             Directory.Move(partial, to);

@@ -116,6 +116,9 @@ public sealed partial record ModelManifest
     /// <summary>What the host computes instead of the graph; null where it computes nothing.</summary>
     public FusedSpec? Fused { get; set; }
 
+    /// <summary>A diffusion pipeline in subfolders instead of one file; null for one file.</summary>
+    public DiffusionSpec? Diffusion { get; set; }
+
     /// <summary>Further inputs.</summary>
     public ExtraInput[] Inputs { get; set; } = [];
 
@@ -131,6 +134,12 @@ public sealed partial record ModelManifest
 
     /// <summary>Figures from the evaluation, as written there.</summary>
     public JsonElement? Measured { get; set; }
+
+    /// <summary>The files that belong to the model, relative to its folder; those of a pipeline that may be missing are among them only when they are there.</summary>
+    [JsonIgnore]
+    public IEnumerable<string> Files => Diffusion is null
+        ? ["manifest.json", File, .. Prompt is { } prompt ? new[] { prompt.Words } : []]
+        : ["manifest.json", .. DiffusionSpec.Parts, .. DiffusionSpec.OptionalParts.Where(p => System.IO.File.Exists(Path.Combine(Folder, p)))];
 
     /// <summary>The folder that it was read from.</summary>
     [JsonIgnore]
@@ -162,6 +171,11 @@ public sealed partial record ModelManifest
         Require(Schema == "truelive-model/1", "schema", "must be \"truelive-model/1\"");
         Require(IdPattern().IsMatch(Id), "id", "must be 1 to 64 of a-z, 0-9 and -");
         Require(Title.Length is > 0 and <= 100, "title", "must be 1 to 100 characters");
+        if (Diffusion is not null)
+        {
+            CheckDiffusion();
+            return;
+        }
         Require(IsInside(File), "file", "must be the name of an ONNX file in the model's own folder, without a path");
         Require(Frame is { Input.Length: > 0 }, "frame.input", "must name the picture input of the graph");
         Require(Frame!.Channels is 3 or 4, "frame.channels", "must be 3 or 4");
@@ -178,12 +192,7 @@ public sealed partial record ModelManifest
             Require(spec.Mean.Length == 3 && spec.Mean.All(float.IsFinite), name + ".mean", "must be three numbers");
             Require(spec.Std.Length == 3 && spec.Std.All(s => float.IsFinite(s) && s != 0), name + ".std", "must be three numbers other than 0");
         }
-        Require(Size is not null, "size", "must be {\"min\", \"max\", \"multiple\"} or {\"width\", \"height\"}");
-        Require(Size!.Width.HasValue == Size.Height.HasValue, "size", "needs width and height together");
-        if (Size.Width is { } w && Size.Height is { } h)
-            Require(w is >= 16 and <= 4096 && h is >= 16 and <= 4096, "size", "width and height must be 16 to 4096");
-        else
-            Require(Size.Min >= 16 && Size.Max >= Size.Min && Size.Max <= 4096 && Size.Multiple is >= 1 and <= 256, "size", "needs 16 <= min <= max <= 4096 and a multiple of 1 to 256");
+        CheckSize();
         Require(States.Length <= MaxTensors, "states", $"has {States.Length} entries; at most {MaxTensors} are taken");
         for (var i = 0; i < States.Length; i++)
         {
@@ -220,6 +229,27 @@ public sealed partial record ModelManifest
             Require(IsInside(Prompt.Words ?? ""), "prompt.words", "must name a file inside the model's folder");
             Require(Prompt.Temperature > 0, "prompt.temperature", "must be above 0");
             Require(Prompt.Stop is null || Prompt.Stop.All(w => w is not null), "prompt.stop", "must be words");
+        }
+
+        void CheckDiffusion()
+        {
+            Require(File.Length == 0 && Sha256 is null && Frame is null && Output is null && States.Length == 0 && Style is null && Fused is null && Inputs.Length == 0 && Prompt is null && Looks.Length == 0,
+                "diffusion", "stands instead of file, sha256, frame, output, states, style, fused, inputs, prompt and looks");
+            Require(Diffusion.Broken is null, Diffusion.Broken?.Field ?? "", Diffusion.Broken?.Rule ?? "");
+            CheckSize();
+            Require(Size!.Width is { } wide ? wide % 8 == 0 && Size.Height % 8 == 0 : Size.Multiple % 8 == 0, "size", "must have sides, or a multiple, that 8 divides");
+            // What checks and pictures of any model are told by.
+            (Frame, Output) = (new FrameSpec { Input = "sample", Range = [-1, 1] }, new OutputSpec { Name = "sample", Range = [-1, 1] });
+        }
+
+        void CheckSize()
+        {
+            Require(Size is not null, "size", "must be {\"min\", \"max\", \"multiple\"} or {\"width\", \"height\"}");
+            Require(Size!.Width.HasValue == Size.Height.HasValue, "size", "needs width and height together");
+            if (Size.Width is { } w && Size.Height is { } h)
+                Require(w is >= 16 and <= 4096 && h is >= 16 and <= 4096, "size", "width and height must be 16 to 4096");
+            else
+                Require(Size.Min >= 16 && Size.Max >= Size.Min && Size.Max <= 4096 && Size.Multiple is >= 1 and <= 256, "size", "needs 16 <= min <= max <= 4096 and a multiple of 1 to 256");
         }
 
         void Require(bool holds, string field, string rule)

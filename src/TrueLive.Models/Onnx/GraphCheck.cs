@@ -108,5 +108,8 @@ internal sealed class GraphCheck
             throw new ModelException($"{Path.Combine(_manifest.Folder, "manifest.json")}: {field} {rule}.");
     }
 
+    /// <summary>Element type and shape, for people.</summary>
+    public static string Describe(NodeMetadata m) => m.IsTensor ? $"{m.ElementDataType.ToString().ToLowerInvariant()} [{string.Join(", ", m.Dimensions)}]" : "no tensor";
+
     private static string Shape(NodeMetadata tensor) => $"[{string.Join(", ", tensor.Dimensions)}]";
 }

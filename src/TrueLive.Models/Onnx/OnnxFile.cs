@@ -22,8 +22,11 @@ internal static class OnnxFile
     private static int Width(ulong type) => type switch { 1 or 6 or 12 => 4, 4 or 5 or 10 or 16 => 2, 7 or 11 or 13 or 14 => 8, 8 or 15 => 16, _ => 1 };
 
     /// <summary>Checks the file.</summary>
+    /// <param name="file">Its bytes.</param>
+    /// <param name="path">For the messages.</param>
+    /// <param name="maxConstants">Most bytes that its constants may need once loaded.</param>
     /// <exception cref="ModelException">It is no ONNX file, names another file, uses operators of a foreign library, or declares too much.</exception>
-    public static void Check(byte[] file, string path)
+    public static void Check(byte[] file, string path, long maxConstants = MaxConstants)
     {
         var findings = new Findings();
         try
@@ -45,8 +48,8 @@ internal static class OnnxFile
         }
         if (findings.External is { } tensor)
             throw new ModelException($"{path} (field file): tensor '{tensor}' lies outside this file. Save the network as one file: external data is not read.");
-        if (findings.Constants > MaxConstants)
-            throw new ModelException($"{path} (field file) declares {findings.Constants >> 20} MB of constants; at most {MaxConstants >> 20} MB are taken.");
+        if (findings.Constants > maxConstants)
+            throw new ModelException($"{path} (field file) declares {findings.Constants >> 20} MB of constants; at most {maxConstants >> 20} MB are taken.");
         if (findings.Foreign.FirstOrDefault(f => !findings.Functions.Contains(f.Key)) is { Key: { } domain } foreign)
             throw new ModelException($"{path} (field file) uses the custom operator {foreign.Value} of '{domain}', which ONNX Runtime does not have. Export the network with standard operators.");
     }

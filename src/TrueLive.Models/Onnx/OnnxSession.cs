@@ -2,6 +2,7 @@ using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.Models.Catalogue;
 using TrueLive.Models.Motion;
 
 namespace TrueLive.Models.Onnx;
@@ -10,7 +11,7 @@ namespace TrueLive.Models.Onnx;
 /// What every stream's memory does around a call of the network: bring the picture to its size, follow the style and the motion, bound
 /// the time of a step, and hand its memory out. How picture and memory reach the tensors is up to the two kinds of session.
 /// </summary>
-internal abstract class OnnxSession : IModelSession
+internal abstract class OnnxSession : FolderModelSession
 {
     // Far beyond any live step; only a graph that never ends comes here.
     private static readonly TimeSpan MaxStep = TimeSpan.FromSeconds(30);
@@ -37,12 +38,9 @@ internal abstract class OnnxSession : IModelSession
             Motion = new CarriedMemory(width, height);
     }
 
-    public int Width { get; }
+    public override int Width { get; }
 
-    public int Height { get; }
-
-    /// <summary>What the last step put out, before it became a picture; overwritten by the next step but one.</summary>
-    public abstract TensorBuffer Result { get; }
+    public override int Height { get; }
 
     /// <summary>Moves the memory with the picture; null where nothing follows motion.</summary>
     protected CarriedMemory? Motion { get; }
@@ -85,7 +83,7 @@ internal abstract class OnnxSession : IModelSession
         Reset();
     }
 
-    public VideoFrame Step(VideoFrame input, Prompt prompt)
+    public override VideoFrame Step(VideoFrame input, Prompt prompt)
     {
         using var picture = Fit(input);
         var crowded = _model.StepBegins();
@@ -106,14 +104,14 @@ internal abstract class OnnxSession : IModelSession
         }
     }
 
-    public void Reset()
+    public override void Reset()
     {
         Forget();
         _style?.Reset();
         Motion?.Reset();
     }
 
-    public ModelState Capture()
+    public override ModelState Capture()
     {
         var style = _style?.Snapshot() ?? [];
         var bytes = new byte[style.Length + MotionLength + MemoryLength];
@@ -123,7 +121,7 @@ internal abstract class OnnxSession : IModelSession
         return new ModelState(_model.Info.Id, _model.Info.Version, Width, Height, bytes);
     }
 
-    public void Restore(ModelState state)
+    public override void Restore(ModelState state)
     {
         var style = _style?.SnapshotLength ?? 0;
         if (state.ModelId != _model.Info.Id || state.ModelVersion != _model.Info.Version || (state.Width, state.Height) != (Width, Height)
@@ -134,7 +132,7 @@ internal abstract class OnnxSession : IModelSession
         Recall(state.Bytes.Span[(style + MotionLength)..]);
     }
 
-    public virtual void Dispose()
+    public override void Dispose()
     {
         _deadline.Dispose();
         foreach (var tensor in _owned)

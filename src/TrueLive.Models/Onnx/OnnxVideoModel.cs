@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Microsoft.ML.OnnxRuntime;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.Models.Catalogue;
 using TrueLive.Models.Fused;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Prompts;
@@ -12,7 +13,7 @@ namespace TrueLive.Models.Onnx;
 /// A network from an ONNX file with a manifest. The weights are loaded and packed once, for the runtime once for each number of threads that a step may
 /// use; every session runs on them at once. Steps that run at the same time and would ask for more threads than there are cores use one each.
 /// </summary>
-public sealed class OnnxVideoModel : IVideoModel
+public sealed class OnnxVideoModel : FolderModel
 {
     // Larger networks are not held a second time; their steps at the same time share the threads.
     private const int MaxHeldTwice = 64 << 20;
@@ -37,13 +38,13 @@ public sealed class OnnxVideoModel : IVideoModel
     }
 
     /// <inheritdoc/>
-    public ModelInfo Info { get; }
+    public override ModelInfo Info { get; }
 
-    /// <summary>What the folder declares.</summary>
-    public ModelManifest Manifest { get; }
+    /// <inheritdoc/>
+    public override ModelManifest Manifest { get; }
 
-    /// <summary>Threads that one step uses.</summary>
-    public int Threads { get; }
+    /// <inheritdoc/>
+    public override int Threads { get; }
 
     /// <summary>Whether the convolutions are computed here.</summary>
     internal bool OwnConvolutions => _fused?.Convolutions is not null;
@@ -56,18 +57,18 @@ public sealed class OnnxVideoModel : IVideoModel
 
     internal void StepEnded() => Interlocked.Decrement(ref _stepping);
 
-    /// <summary>Output frames that are out; 0 at rest.</summary>
-    public int FramesOut => _pool.Rented;
+    /// <inheritdoc/>
+    public override int FramesOut => _pool.Rented;
 
-    /// <summary>Inputs and outputs of the graph with element type and shape, -1 for a free side; for people.</summary>
-    public IReadOnlyList<string> Tensors { get; }
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Tensors { get; }
 
-    /// <summary>Loads a model folder.</summary>
+    /// <summary>Loads the folder of one ONNX file.</summary>
     /// <param name="folder">Folder with a manifest.json.</param>
     /// <param name="threads">Threads a step uses; 0 measures one against two and takes two only where they are at least a tenth faster.</param>
     /// <param name="time">Clock for that measurement.</param>
     /// <exception cref="ModelException">The folder cannot be used; the message names the file and the field.</exception>
-    public static OnnxVideoModel Load(string folder, int threads, TimeProvider time)
+    public static new OnnxVideoModel Load(string folder, int threads, TimeProvider time)
     {
         var manifest = ModelManifest.Load(folder);
         var path = Path.Combine(manifest.Folder, manifest.File);
@@ -88,7 +89,7 @@ public sealed class OnnxVideoModel : IVideoModel
         try
         {
             GraphCheck.Run(manifest, whole);
-            IReadOnlyList<string> tensors = [.. whole.InputMetadata.Select(m => $"in  {m.Key} {Describe(m.Value)}"), .. whole.OutputMetadata.Select(m => $"out {m.Key} {Describe(m.Value)}")];
+            IReadOnlyList<string> tensors = [.. whole.InputMetadata.Select(m => $"in  {m.Key} {GraphCheck.Describe(m.Value)}"), .. whole.OutputMetadata.Select(m => $"out {m.Key} {GraphCheck.Describe(m.Value)}")];
             try
             {
                 model = Try(own: true);
@@ -148,7 +149,7 @@ public sealed class OnnxVideoModel : IVideoModel
     }
 
     /// <inheritdoc/>
-    public PromptReading Read(string text)
+    public override PromptReading Read(string text)
     {
         if (_matcher is not null)
             return _matcher.Read(text);
@@ -157,15 +158,7 @@ public sealed class OnnxVideoModel : IVideoModel
             : PromptReading.Empty with { Understood = false, Confidence = 0, Note = $"{Info.Title} takes no prompt: it has one look." };
     }
 
-    /// <inheritdoc/>
-    public IModelSession CreateSession(int width, int height)
-    {
-        if (Info.Sizes.Nearest(width, height) != (width, height))
-            throw new ArgumentException($"{Info.Id} does not run at {width}x{height}; the nearest size is {Info.Sizes.Nearest(width, height)}.");
-        return Open(width, height);
-    }
-
-    internal OnnxSession Open(int width, int height) => Warm(_fused is null
+    internal override OnnxSession Open(int width, int height) => Warm(_fused is null
         ? new OnnxModelSession(this, _session!, _narrow, _pool, width, height, _time)
         : new FusedSession(this, _fused, _session, _narrow, _pool, width, height, _time));
 
@@ -206,14 +199,14 @@ public sealed class OnnxVideoModel : IVideoModel
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    public override void Dispose()
     {
         _session?.Dispose();
         _narrow?.Dispose();
         _fused?.Dispose();
     }
 
-    private static InferenceSession Runtime(string what, byte[] bytes, int threads)
+    internal static InferenceSession Runtime(string what, byte[] bytes, int threads)
     {
         using var options = OnnxMemory.Bound(new SessionOptions
         {
@@ -260,6 +253,4 @@ public sealed class OnnxVideoModel : IVideoModel
         using var graph = Warm(new OnnxModelSession(this, whole, null, _pool, size.Width, size.Height, _time));
         FusedCheck.Run(Manifest, fused, graph);
     }
-
-    private static string Describe(NodeMetadata m) => m.IsTensor ? $"{m.ElementDataType.ToString().ToLowerInvariant()} [{string.Join(", ", m.Dimensions)}]" : "no tensor";
 }

@@ -1,7 +1,6 @@
 using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
-using TrueLive.Models.Onnx;
 using TrueLive.Server.Configuration;
 
 namespace TrueLive.Server.Sessions;
@@ -13,7 +12,7 @@ public sealed class ModelShelf(IReadOnlyList<IVideoModel> all) : IDisposable
     public IReadOnlyList<IVideoModel> All { get; } = all;
 
     /// <summary>Cores that one step of the hungriest model uses.</summary>
-    public int StepThreads { get; } = all.Max(m => m is OnnxVideoModel onnx ? onnx.Threads : 1);
+    public int StepThreads { get; } = all.Max(m => m is FolderModel loaded ? loaded.Threads : 1);
 
     /// <summary>What a session gets that names none.</summary>
     public IVideoModel Default => All[0];
@@ -33,7 +32,7 @@ public sealed class ModelShelf(IReadOnlyList<IVideoModel> all) : IDisposable
         {
             try
             {
-                var model = OnnxVideoModel.Load(folder, options.ModelThreads, time);
+                var model = FolderModel.Load(folder, options.ModelThreads, time);
                 if (loaded.Exists(m => m.Info.Id == model.Info.Id) || model.Info.Id == "passthrough")
                 {
                     model.Dispose();

@@ -3,10 +3,12 @@ using System.Text;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Models;
 using TrueLive.Models.Convolutions;
+using TrueLive.Models.Diffusion;
 using TrueLive.Models.Fused;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Onnx;
 using TrueLive.Models.Prompts;
+using TrueLive.Models.Text;
 using TrueLive.Probe.Features;
 using TrueLive.Probe.Reports;
 using TrueLive.Probe.Requirements;
@@ -78,6 +80,40 @@ internal static class FileTargets
         try
         {
             WordTable.Parse(input.ToArray(), "words.bin").Find("ink's-pots");
+        }
+        catch (ModelException)
+        {
+            // The documented refusal.
+        }
+    }
+
+    /// <summary>The three files of a tokenizer, one after the other.</summary>
+    public static void Tokenizer(ReadOnlySpan<byte> input)
+    {
+        var files = FuzzTarget.Packets(input);
+        byte[] File(int i) => i < files.Count ? files[i] : [];
+        try
+        {
+            var ids = new int[ClipTokenizer.Length];
+            ClipTokenizer.Parse(File(0), File(1), File(2), "tokenizer").Encode("Ink, neon's \ud83c\udfa8 (oil:0.5)", ids);
+        }
+        catch (ModelException)
+        {
+            // The documented refusal.
+        }
+    }
+
+    public static void Scheduler(ReadOnlySpan<byte> input)
+    {
+        try
+        {
+            var schedule = NoiseSchedule.Parse(input.ToArray(), "scheduler_config.json");
+            for (var step = 0; step < DiffusionSpec.Grid; step++)
+            {
+                var row = schedule.At(step);
+                if (!double.IsFinite(row.A) || !(row.A > 0) || !double.IsFinite(row.B) || !(row.B > 0))
+                    throw new InvalidOperationException($"step {step} is {row}");
+            }
         }
         catch (ModelException)
         {

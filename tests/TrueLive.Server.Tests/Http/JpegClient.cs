@@ -63,11 +63,27 @@ internal sealed class JpegClient : IAsyncDisposable
             var (kind, bytes) = await ReceiveAsync();
             if (kind != WebSocketMessageType.Binary)
                 continue;
-            var length = (int)BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(4));
-            var trace = JsonNode.Parse(Encoding.UTF8.GetString(bytes, 8, length))!;
-            using var picture = _jpeg.Decode(bytes.AsSpan(8 + length), _pool)!;
-            return (trace, MovingScene.ReadNumber(picture));
+            return Read(bytes);
         }
+    }
+
+    /// <summary>Sends a picture, and another after each message, until one comes back: pictures that wait while a model warms up are dropped.</summary>
+    public async Task<(JsonNode Trace, int Number)> SendUntilPictureAsync()
+    {
+        while (true)
+        {
+            await SendPictureAsync();
+            if (await ReceiveAsync() is (WebSocketMessageType.Binary, var bytes))
+                return Read(bytes);
+        }
+    }
+
+    private (JsonNode Trace, int Number) Read(byte[] bytes)
+    {
+        var length = (int)BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(4));
+        var trace = JsonNode.Parse(Encoding.UTF8.GetString(bytes, 8, length))!;
+        using var picture = _jpeg.Decode(bytes.AsSpan(8 + length), _pool)!;
+        return (trace, MovingScene.ReadNumber(picture));
     }
 
     public async ValueTask DisposeAsync()

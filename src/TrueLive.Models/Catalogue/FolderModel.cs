@@ -1,0 +1,75 @@
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Models.Diffusion;
+using TrueLive.Models.Manifest;
+using TrueLive.Models.Onnx;
+
+namespace TrueLive.Models.Catalogue;
+
+/// <summary>A model that was loaded from a folder with a manifest.json.</summary>
+public abstract class FolderModel : IVideoModel
+{
+    /// <inheritdoc/>
+    public abstract ModelInfo Info { get; }
+
+    /// <summary>What the folder declares.</summary>
+    public abstract ModelManifest Manifest { get; }
+
+    /// <summary>Threads that one step uses.</summary>
+    public abstract int Threads { get; }
+
+    /// <summary>Inputs and outputs of its graphs with element type and shape, -1 for a free side; for people.</summary>
+    public abstract IReadOnlyList<string> Tensors { get; }
+
+    /// <summary>Output frames that are out; 0 at rest.</summary>
+    public abstract int FramesOut { get; }
+
+    /// <summary>Loads a model folder of any kind.</summary>
+    /// <param name="folder">Folder with a manifest.json.</param>
+    /// <param name="threads">Threads that a step uses; 0 chooses.</param>
+    /// <param name="time">Clock.</param>
+    /// <exception cref="ModelException">The folder cannot be used; the message names the file and the field.</exception>
+    public static FolderModel Load(string folder, int threads, TimeProvider time)
+    {
+        var manifest = ModelManifest.Load(folder);
+        return manifest.Diffusion is null ? OnnxVideoModel.Load(folder, threads, time) : DiffusionModel.Load(manifest, threads, time);
+    }
+
+    /// <inheritdoc/>
+    public abstract PromptReading Read(string text);
+
+    /// <inheritdoc/>
+    public IModelSession CreateSession(int width, int height)
+    {
+        if (Info.Sizes.Nearest(width, height) != (width, height))
+            throw new ArgumentException($"{Info.Id} does not run at {width}x{height}; the nearest size is {Info.Sizes.Nearest(width, height)}.");
+        return Open(width, height);
+    }
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+
+    /// <summary>A session at any size, warmed up.</summary>
+    internal abstract FolderModelSession Open(int width, int height);
+}
+
+/// <summary>A stream's memory of a <see cref="FolderModel"/>, with the numbers behind the picture.</summary>
+internal abstract class FolderModelSession : IModelSession
+{
+    public abstract int Width { get; }
+
+    public abstract int Height { get; }
+
+    /// <summary>What the last step put out, before it became a picture; overwritten by the next step but one.</summary>
+    public abstract TensorBuffer Result { get; }
+
+    public abstract VideoFrame Step(VideoFrame input, Prompt prompt);
+
+    public abstract void Reset();
+
+    public abstract ModelState Capture();
+
+    public abstract void Restore(ModelState state);
+
+    public abstract void Dispose();
+}

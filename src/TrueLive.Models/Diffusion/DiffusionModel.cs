@@ -1,0 +1,96 @@
+using Microsoft.ML.OnnxRuntime;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Models.Catalogue;
+using TrueLive.Models.Manifest;
+using TrueLive.Models.Text;
+
+namespace TrueLive.Models.Diffusion;
+
+/// <summary>A latent diffusion pipeline: text encoder, UNet and autoencoder from one folder. Every frame goes through all of its steps at once, so none comes late.</summary>
+public sealed class DiffusionModel : FolderModel
+{
+    private readonly TextEncoder _text;
+    private readonly FramePool _pool = new("model output", 32);
+    private readonly TimeProvider _time;
+
+    private DiffusionModel(ModelManifest manifest, DiffusionGraphs graphs, NoiseSchedule schedule, TextEncoder text, int threads, TimeProvider time)
+    {
+        (Manifest, Graphs, Schedule, _text, Threads, _time) = (manifest, graphs, schedule, text, threads, time);
+        var size = manifest.Size!;
+        Info = new ModelInfo(manifest.Id, manifest.Version, manifest.Title, manifest.Description, TakesPrompt: true,
+            HasMemory: manifest.Diffusion!.Guidance == Guidance.Self, new ModelSizes(size.Min, size.Max, size.Multiple, size.Width, size.Height), []);
+    }
+
+    /// <inheritdoc/>
+    public override ModelInfo Info { get; }
+
+    /// <inheritdoc/>
+    public override ModelManifest Manifest { get; }
+
+    /// <inheritdoc/>
+    public override int Threads { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Tensors => Graphs.Tensors;
+
+    /// <inheritdoc/>
+    public override int FramesOut => _pool.Rented;
+
+    internal DiffusionGraphs Graphs { get; }
+
+    internal NoiseSchedule Schedule { get; }
+
+    internal float[] NoText => _text.Nothing;
+
+    /// <summary>Loads a folder and tries one step.</summary>
+    /// <param name="manifest">Its manifest, with a diffusion part.</param>
+    /// <param name="threads">Threads that a step uses; 0 takes all cores, since little of a step is not the UNet's.</param>
+    /// <param name="time">Clock that bounds a step.</param>
+    /// <exception cref="ModelException">The folder cannot be used; the message names the file and the field.</exception>
+    internal static DiffusionModel Load(ModelManifest manifest, int threads, TimeProvider time)
+    {
+        var schedule = NoiseSchedule.Load(manifest.Folder);
+        var tokens = ClipTokenizer.Load(manifest.Folder);
+        threads = threads > 0 ? threads : Environment.ProcessorCount;
+        var graphs = DiffusionGraphs.Load(manifest, threads);
+        try
+        {
+            var model = new DiffusionModel(manifest, graphs, schedule, new TextEncoder(tokens, graphs.Text, "last_hidden_state"), threads, time);
+            var (width, height) = model.Info.Sizes.Nearest(manifest.Size!.Min, manifest.Size.Min);
+            model.Open(width, height).Dispose();
+            return model;
+        }
+        catch (Exception e) when (e is OnnxRuntimeException or ModelStepException or NotSupportedException or ArgumentException)
+        {
+            graphs.Dispose();
+            throw new ModelException($"{manifest.Folder} does not run as a diffusion pipeline: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+        catch
+        {
+            graphs.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override PromptReading Read(string text) => _text.Read(text);
+
+    /// <inheritdoc/>
+    public override void Dispose() => Graphs.Dispose();
+
+    internal override FolderModelSession Open(int width, int height)
+    {
+        var session = new DiffusionSession(this, _pool, width, height, _time);
+        try
+        {
+            session.WarmUp();
+            return session;
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+}

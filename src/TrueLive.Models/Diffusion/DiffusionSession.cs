@@ -1,0 +1,278 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using Microsoft.ML.OnnxRuntime;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Models.Catalogue;
+using TrueLive.Models.Manifest;
+using TrueLive.Models.Onnx;
+
+namespace TrueLive.Models.Diffusion;
+
+/// <summary>
+/// One stream through a pipeline: encode, denoise at all steps, decode, within one call. A prompt's strength moves the steps: at 1 they are
+/// the manifest's, at 0 there is nothing to denoise and the picture is kept.
+/// </summary>
+internal sealed class DiffusionSession : FolderModelSession
+{
+    /// <summary>Numbers in which a latent consistency model is told the scale of guidance (arXiv:2310.04378).</summary>
+    public const int GuidanceNumbers = 256;
+
+    // Far beyond any step that is worth waiting for, on a processor too; only a graph that never ends comes here.
+    private static readonly TimeSpan MaxStep = TimeSpan.FromMinutes(2);
+
+    private readonly DiffusionModel _model;
+    private readonly FramePool _outputs;
+    private readonly RunOptions _run = new();
+    private readonly ITimer _deadline;
+    private readonly List<IDisposable> _owned = [];
+    private readonly PictureTensor _picture;
+    private readonly PictureTensor _result;
+    private readonly TensorBuffer _encoded;
+    private readonly TensorBuffer _noisy;
+    private readonly TensorBuffer _time;
+    private readonly TensorBuffer _told;
+    private readonly TensorBuffer _predicted;
+    private readonly TensorBuffer _latent;
+    private readonly OrtIoBinding _encode;
+    private readonly OrtIoBinding _denoise;
+    private readonly OrtIoBinding _decode;
+    private readonly StyleTransition _words;
+    private readonly float[] _numbers;
+    private readonly float[] _noise;
+    private readonly float[] _stockBefore;
+    private readonly float[] _wordsNow;
+    private readonly Predict<float> _predict;
+    private readonly FramePool _scratch = new("model input", 1);
+    private FrameScaler? _scaler;
+    private Prompt? _prompt;
+    private Prompt _full = Prompt.None;
+    private (float Strength, ScheduleRow[] Rows, DenoisingWalk<float>? Walk) _plan = (float.NaN, [], null);
+
+    public DiffusionSession(DiffusionModel model, FramePool outputs, int width, int height, TimeProvider time)
+    {
+        (_model, _outputs, Width, Height) = (model, outputs, width, height);
+        _deadline = time.CreateTimer(_ => _run.Terminate = true, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        var g = model.Graphs;
+        _words = new StyleTransition(model.NoText);
+        var picture = Own(g.Encoder, "sample", [1, 3, height, width]);
+        (_encode, _encoded) = (Bind(g.Encoder, ("sample", picture)), OutputOf(g.Encoder, g.EncoderOutput, picture));
+        var planes = (Channels: (long)g.Channels, Height: height / 8L, Width: width / 8L);
+        long[] latent = [1, planes.Channels, planes.Height, planes.Width];
+        var length = (int)(planes.Channels * planes.Height * planes.Width);
+        if (_encoded.Count != (g.EncoderOutput == "latent_sample" ? length : 2 * length))
+            throw new NotSupportedException($"the encoder makes {_encoded.Count} numbers of a picture of {width}x{height}; an eighth of each side and {g.Channels} planes are expected");
+        _encode.BindOutput(g.EncoderOutput, _encoded.Value);
+        _noisy = Own(g.UNet, "sample", latent);
+        _time = Own(g.UNet, "timestep", [.. g.UNet.InputMetadata["timestep"].Dimensions.Select(_ => 1L)]);
+        _told = Own(g.UNet, "encoder_hidden_states", [1, Text.ClipTokenizer.Length, g.Width]);
+        _predicted = Keep(new TensorBuffer(g.UNet.OutputMetadata["out_sample"].ElementDataType, latent));
+        _denoise = Bind(g.UNet, ("sample", _noisy), ("timestep", _time), ("encoder_hidden_states", _told));
+        if (g.UNet.InputMetadata.ContainsKey("timestep_cond"))
+        {
+            var guidance = Own(g.UNet, "timestep_cond", [1, GuidanceNumbers]);
+            guidance.Write(GuidanceEmbedding(model.Manifest.Diffusion!.GuidanceScale));
+            _denoise.BindInput("timestep_cond", guidance.Value);
+        }
+        _denoise.BindOutput("out_sample", _predicted.Value);
+        _latent = Own(g.Decoder, "latent_sample", latent);
+        var made = Keep(new TensorBuffer(g.Decoder.OutputMetadata["sample"].ElementDataType, [1, 3, height, width]));
+        _decode = Bind(g.Decoder, ("latent_sample", _latent));
+        _decode.BindOutput("sample", made.Value);
+        Result = made;
+        _picture = new PictureTensor(Spec(picture), picture, width, height, 3);
+        _result = new PictureTensor(Spec(made), made, width, height, 3);
+        (_numbers, _stockBefore, _wordsNow, _predict) = (new float[_encoded.Count], new float[length], new float[model.NoText.Length], Predict);
+        _noise = new float[model.Manifest.Diffusion!.Steps.Length * length];
+        GaussianNoise.Fill(_noise, model.Manifest.Diffusion.Seed);
+    }
+
+    public override int Width { get; }
+
+    public override int Height { get; }
+
+    public override TensorBuffer Result { get; }
+
+    /// <summary>One step on a grey picture sizes the runtime's buffers.</summary>
+    public void WarmUp()
+    {
+        using (var grey = _scratch.Rent(Width, Height))
+        {
+            grey.Y.Fill(128);
+            grey.U.Fill(128);
+            grey.V.Fill(128);
+            Step(grey, Prompt.None).Dispose();
+        }
+        Reset();
+    }
+
+    public override VideoFrame Step(VideoFrame input, Prompt prompt)
+    {
+        var picture = Fit(input);
+        if (!ReferenceEquals(prompt, _prompt))
+            (_prompt, _full) = (prompt, prompt with { Strength = 1 });
+        var words = _words.At(_full, input.Time.Captured);
+        Plan(prompt.Strength);
+        if (_plan.Walk is not { } walk)
+        {
+            (picture.Colour, picture.Time) = (input.Colour, input.Time);
+            return picture;
+        }
+        using (picture)
+        {
+            Denoise(picture, words, walk);
+            var output = _outputs.Rent(Width, Height);
+            (output.Colour, output.Time) = (input.Colour, input.Time);
+            _result.Store(output);
+            return output;
+        }
+    }
+
+    public override void Reset()
+    {
+        _words.Reset();
+        _prompt = null;
+        _plan.Walk?.Stock.AsSpan().Clear();
+    }
+
+    public override ModelState Capture()
+    {
+        var words = _words.Snapshot();
+        var stock = _plan.Walk is { } walk ? MemoryMarshal.AsBytes(walk.Stock.AsSpan()) : [];
+        return new ModelState(_model.Info.Id, _model.Info.Version, Width, Height, (byte[])[.. words, .. BitConverter.GetBytes(_plan.Strength), .. stock]);
+    }
+
+    public override void Restore(ModelState state)
+    {
+        var bytes = state.Bytes.Span;
+        var words = _words.SnapshotLength;
+        if (state.ModelId != _model.Info.Id || state.ModelVersion != _model.Info.Version || (state.Width, state.Height) != (Width, Height) || bytes.Length < words + sizeof(float))
+            throw Other();
+        var strength = BitConverter.ToSingle(bytes[words..]);
+        var stock = bytes[(words + sizeof(float))..];
+        if (!float.IsNaN(strength))
+            Plan(Math.Clamp(strength, 0, 1));
+        if (stock.Length != (_plan.Walk?.Stock.Length ?? 0) * sizeof(float))
+            throw Other();
+        _words.Restore(bytes[..words]);
+        _prompt = null;
+        if (_plan.Walk is { } walk)
+            MemoryMarshal.Cast<byte, float>(stock).CopyTo(walk.Stock);
+
+        ArgumentException Other() => new($"The memory is of {state.ModelId} {state.ModelVersion} at {state.Width}x{state.Height}, not of {_model.Info.Id} {_model.Info.Version} at {Width}x{Height}.");
+    }
+
+    public override void Dispose()
+    {
+        _deadline.Dispose();
+        foreach (var one in _owned)
+            one.Dispose();
+        _run.Dispose();
+    }
+
+    private void Denoise(VideoFrame picture, ReadOnlySpan<float> words, DenoisingWalk<float> walk)
+    {
+        walk.Stock.CopyTo(_stockBefore, 0);
+        words.CopyTo(_wordsNow);
+        var done = false;
+        _deadline.Change(MaxStep, Timeout.InfiniteTimeSpan);
+        try
+        {
+            _picture.Load(picture);
+            _model.Graphs.Encoder.RunWithBinding(_run, _encode);
+            _encoded.Read(_numbers.AsSpan(0, _encoded.Count));
+            var latent = _numbers.AsSpan(0, _latent.Count);
+            TensorPrimitives.Multiply(latent, _model.Graphs.Scale, latent);
+            walk.Run(latent, _predict);
+            if (!float.IsFinite(TensorPrimitives.Sum((ReadOnlySpan<float>)latent)))
+                throw new ModelStepException($"{_model.Info.Id} made numbers that are not finite at {Width}x{Height}: half floats overflowed, or the weights are broken.");
+            TensorPrimitives.Divide(latent, _model.Graphs.Scale, latent);
+            _latent.Write(latent);
+            _model.Graphs.Decoder.RunWithBinding(_run, _decode);
+            done = true;
+        }
+        catch (OnnxRuntimeException e)
+        {
+            var why = _run.Terminate ? $"a step took more than {MaxStep.TotalSeconds:0} s" : e.Message.ReplaceLineEndings(" ");
+            throw new ModelStepException($"{_model.Info.Id} failed at {Width}x{Height}: {why}", e);
+        }
+        finally
+        {
+            _deadline.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _run.Terminate = false;
+            if (!done)
+                _stockBefore.CopyTo(walk.Stock, 0);
+        }
+    }
+
+    private void Predict(int row, ReadOnlySpan<float> noisy, bool prompted, Span<float> prediction)
+    {
+        _noisy.Write(noisy);
+        _time.Write([_plan.Rows[row].Timestep]);
+        _told.Write(prompted ? _wordsNow : _model.NoText);
+        _model.Graphs.UNet.RunWithBinding(_run, _denoise);
+        _predicted.Read(prediction);
+    }
+
+    // Steps that strength moves to the end of the grid have nothing left to do.
+    private void Plan(float strength)
+    {
+        if (strength == _plan.Strength)
+            return;
+        var spec = _model.Manifest.Diffusion!;
+        var steps = spec.Steps.Select(k => DiffusionSpec.Grid - (int)MathF.Round((DiffusionSpec.Grid - k) * Math.Clamp(strength, 0, 1))).Where(k => k < DiffusionSpec.Grid).Distinct().ToArray();
+        ScheduleRow[] rows = [.. steps.Select(_model.Schedule.At)];
+        _plan = (strength, rows, rows.Length == 0 ? null : new DenoisingWalk<float>(rows, _model.Schedule.Prediction, spec, _noise.AsMemory(0, rows.Length * _latent.Count)));
+    }
+
+    // The caller's frame held once more, or a scaled copy.
+    private VideoFrame Fit(VideoFrame input)
+    {
+        if (input.Width == Width && input.Height == Height)
+            return input.Retain();
+        if (_scaler is null || _scaler.FromWidth != input.Width || _scaler.FromHeight != input.Height)
+            _scaler = new FrameScaler(input.Width, input.Height, Width, Height);
+        var scaled = _outputs.Rent(Width, Height);
+        _scaler.Scale(input, scaled);
+        return scaled;
+    }
+
+    private TensorBuffer Own(InferenceSession graph, string input, long[] shape) => Keep(new TensorBuffer(graph.InputMetadata[input].ElementDataType, shape));
+
+    private T Keep<T>(T one)
+        where T : IDisposable
+    {
+        _owned.Add(one);
+        return one;
+    }
+
+    private OrtIoBinding Bind(InferenceSession graph, params (string Name, TensorBuffer Tensor)[] inputs)
+    {
+        var binding = Keep(graph.CreateIoBinding());
+        foreach (var (name, tensor) in inputs)
+            binding.BindInput(name, tensor.Value);
+        return binding;
+    }
+
+    // How much smaller than the picture a latent is stands in no graph: one run tells.
+    private TensorBuffer OutputOf(InferenceSession graph, string output, TensorBuffer picture)
+    {
+        using var results = graph.Run(_run, ["sample"], [picture.Value], [output]);
+        var made = results[0].GetTensorTypeAndShape();
+        return Keep(new TensorBuffer(made.ElementDataType, made.Shape));
+    }
+
+    private static FrameSpec Spec(TensorBuffer tensor) =>
+        new() { Range = [-1, 1], Type = tensor.Type == Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float16 ? TensorType.Float16 : TensorType.Float32 };
+
+    private static float[] GuidanceEmbedding(float scale)
+    {
+        var numbers = new float[GuidanceNumbers];
+        for (var j = 0; j < GuidanceNumbers / 2; j++)
+        {
+            var angle = 1000 * (scale - 1) * Math.Exp(-Math.Log(10_000) * j / (GuidanceNumbers / 2 - 1));
+            (numbers[j], numbers[j + GuidanceNumbers / 2]) = ((float)Math.Sin(angle), (float)Math.Cos(angle));
+        }
+        return numbers;
+    }
+}

@@ -1,0 +1,56 @@
+using System.Text.Json.Serialization;
+
+namespace TrueLive.Models.Manifest;
+
+/// <summary>How a picture is pushed away from what the model would draw without the prompt.</summary>
+public enum Guidance
+{
+    /// <summary>Not at all: the prompt alone.</summary>
+    None,
+
+    /// <summary>Away from the noise that was added last (StreamDiffusion's residual guidance); no further call of the UNet.</summary>
+    Self,
+
+    /// <summary>As <see cref="Self"/>, with the first step's noise predicted without the prompt; one further call.</summary>
+    Initialize,
+
+    /// <summary>Away from a prediction without the prompt at each step (classifier-free guidance, arXiv:2207.12598); twice the calls.</summary>
+    Full,
+}
+
+/// <summary>A latent diffusion pipeline whose parts lie in the folders that diffusers and optimum write; see docs/diffusion.md.</summary>
+/// <param name="Steps">Where on the grid of 50 steps the picture is denoised: 0 is pure noise, 49 almost none; rising.</param>
+/// <param name="Guidance">Kind of guidance.</param>
+/// <param name="GuidanceScale">1 is none.</param>
+/// <param name="Delta">Share of the added noise that <see cref="Guidance.Self"/> and <see cref="Guidance.Initialize"/> push away from.</param>
+/// <param name="Seed">Of the noise, which stays the same for all frames.</param>
+/// <param name="LatentScale">Factor between the encoder's latents and the UNet's; null takes <c>scaling_factor</c> of the VAE's config.json, or 0.18215.</param>
+public sealed record DiffusionSpec(
+    int[] Steps, Guidance Guidance = Guidance.None, [property: JsonPropertyName("guidance_scale")] float GuidanceScale = 1, float Delta = 1, ulong Seed = 2,
+    [property: JsonPropertyName("latent_scale")] float? LatentScale = null)
+{
+    /// <summary>Steps of the grid that latent consistency models are distilled on (arXiv:2310.04378).</summary>
+    public const int Grid = 50;
+
+    private const int MaxSteps = 8;
+
+    /// <summary>The parts without which the pipeline does not run, relative to the model's folder.</summary>
+    public static IReadOnlyList<string> Parts { get; } =
+    [
+        "text_encoder/model.onnx", "unet/model.onnx", "vae_encoder/model.onnx", "vae_decoder/model.onnx",
+        "tokenizer/vocab.json", "tokenizer/merges.txt", "scheduler/scheduler_config.json",
+    ];
+
+    /// <summary>Files that are read where they are there.</summary>
+    public static IReadOnlyList<string> OptionalParts { get; } = ["tokenizer/tokenizer_config.json", "vae_decoder/config.json"];
+
+    /// <summary>The first rule that the fields break, as field and rule; null when they are right.</summary>
+    internal (string Field, string Rule)? Broken =>
+        Steps is not { Length: >= 1 and <= MaxSteps } || Steps.Any(s => s is < 0 or >= Grid) || Steps.Zip(Steps.Skip(1)).Any(p => p.First >= p.Second)
+            ? ("diffusion.steps", $"must be 1 to {MaxSteps} rising numbers of 0 to {Grid - 1}")
+        : !Enum.IsDefined(Guidance) ? ("diffusion.guidance", "must be none, self, initialize or full")
+        : GuidanceScale is not (>= 1 and <= 30) ? ("diffusion.guidance_scale", "must be 1 to 30")
+        : Delta is not (>= 0 and <= 2) ? ("diffusion.delta", "must be 0 to 2")
+        : LatentScale is { } scale && !(scale is > 0 and <= 100) ? ("diffusion.latent_scale", "must be above 0 and at most 100")
+        : null;
+}

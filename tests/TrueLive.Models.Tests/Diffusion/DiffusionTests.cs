@@ -1,0 +1,247 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Models.Catalogue;
+using TrueLive.Models.Manifest;
+using TrueLive.Models.Tests.Onnx;
+
+namespace TrueLive.Models.Tests.Diffusion;
+
+/// <summary>A pipeline in the folder layout of diffusers and optimum, run as any other model.</summary>
+public sealed class DiffusionTests
+{
+    private const int Side = 64;
+
+    private readonly FramePool _pool = new("diffusion", 4);
+
+    /// <summary>The whole step against PyTorch with the same weights and noise; training/tiny_diffusion.py makes the fixture.</summary>
+    [Fact]
+    public void Twelve_frames_are_what_PyTorch_makes_of_them_with_every_guidance_and_number_of_steps()
+    {
+        var wanted = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(Path.Combine(Repository.Root, "tests", "TrueLive.Models.Tests", "tiny-diffusion.parity.bin"))).ToArray();
+        var (at, worst) = (0, 0.0);
+        foreach (var guidance in new[] { "none", "self", "initialize", "full" })
+        {
+            foreach (var steps in new[] { "[40]", "[35, 45]", "[20, 35, 45]" })
+            {
+                using var folder = new TinyDiffusion($$"""{ "steps": {{steps}}, "guidance": "{{guidance}}", "guidance_scale": {{(guidance == "none" ? "1" : "1.3")}}, "delta": 0.7 }""");
+                using var model = folder.Load();
+                using var session = (FolderModelSession)model.CreateSession(Side, Side);
+                var prompt = TinyDiffusion.Prompt(model, "neon ink");
+                for (var t = 0; t < 12; t++)
+                {
+                    using var input = TestPicture.Make(_pool, t, Side, Side);
+                    session.Step(input, prompt).Dispose();
+                    var picture = session.Result.Floats[..session.Result.Count].ToArray().Select(v => (v + 1) / 2.0).ToArray();
+                    Compare(picture.Average());
+                    for (var i = 0; i < 31; i++)
+                        Compare(picture[i * (picture.Length / 31) + 123]);
+                }
+            }
+        }
+        Assert.Equal(wanted.Length, at);
+        TestContext.Current.TestOutputHelper?.WriteLine(worst.ToString("0.0e0", CultureInfo.InvariantCulture));
+        Assert.InRange(worst, 0, 1e-5);
+
+        void Compare(double found) => worst = Math.Max(worst, Math.Abs(found - wanted[at++]));
+    }
+
+    [Fact]
+    public void A_picture_survives_a_light_step_and_the_words_change_it()
+    {
+        using var folder = new TinyDiffusion("""{ "steps": [45] }""");
+        using var model = folder.Load();
+        using var session = model.CreateSession(128, 64);
+        using var input = TestPicture.Make(_pool, 3, 128, 64);
+        using var plain = session.Step(input, Prompt.None);
+        using var ink = session.Step(input, TinyDiffusion.Prompt(model, "ink"));
+        using var again = session.Step(input, TinyDiffusion.Prompt(model, "ink", revision: 2));
+        using var neon = session.Step(input, TinyDiffusion.Prompt(model, "(neon:2) (oil:0.5)", revision: 3));
+        using var flat = _pool.Rent(128, 64);
+        flat.Y.Fill(126);
+        Assert.InRange(TinyDiffusion.Difference(plain, input), 0.01, TinyDiffusion.Difference(flat, input) * 0.75);
+        Assert.True(TinyDiffusion.Difference(plain, ink) > 0 && TinyDiffusion.Difference(neon, ink) > 0, "the words change nothing");
+        Assert.Equal(0, TinyDiffusion.Difference(ink, again));
+        Assert.Equal(input.Time, ink.Time);
+    }
+
+    [Fact]
+    public void Strength_goes_from_the_picture_itself_to_the_whole_change()
+    {
+        using var folder = new TinyDiffusion("""{ "steps": [30, 45] }""");
+        using var model = folder.Load();
+        using var session = model.CreateSession(Side, Side);
+        using var input = TestPicture.Make(_pool, 0, Side, Side);
+        var differences = new[] { 0f, 0.2f, 1 }.Select((strength, i) =>
+        {
+            using var output = session.Step(input, TinyDiffusion.Prompt(model, "ink", strength, i + 1));
+            return TinyDiffusion.Difference(input, output);
+        }).ToArray();
+        Assert.Equal(0, differences[0]);
+        Assert.True(0 < differences[1] && differences[1] < differences[2], string.Join(", ", differences));
+    }
+
+    [Fact]
+    public void A_new_prompt_comes_in_over_its_transition()
+    {
+        using var folder = new TinyDiffusion();
+        using var model = folder.Load();
+        using var session = model.CreateSession(Side, Side);
+        var (old, next) = (TinyDiffusion.Prompt(model, "ink"), TinyDiffusion.Prompt(model, "(oil:2)", revision: 2) with { Transition = TimeSpan.FromSeconds(1) });
+        VideoFrame At(double seconds, Prompt prompt)
+        {
+            using var input = TestPicture.Make(_pool, 0, Side, Side);
+            input.Time = input.Time with { Captured = TimeSpan.FromSeconds(seconds) };
+            return session.Step(input, prompt);
+        }
+        using var before = At(0, old);
+        using var first = At(0.1, next);
+        using var half = At(0.6, next);
+        using var after = At(1.2, next);
+        Assert.Equal(0, TinyDiffusion.Difference(before, first));
+        Assert.True(TinyDiffusion.Difference(before, half) > 0 && TinyDiffusion.Difference(half, after) > 0);
+    }
+
+    [Fact]
+    public void Another_session_goes_on_from_a_copy_of_the_memory()
+    {
+        // One step with its own guidance is the only way that remembers.
+        using var folder = new TinyDiffusion("""{ "steps": [35], "guidance": "self", "guidance_scale": 1.5, "delta": 0.7 }""");
+        using var model = folder.Load();
+        Assert.True(model.Info.HasMemory);
+        using var one = model.CreateSession(Side, Side);
+        using var two = model.CreateSession(Side, Side);
+        var prompt = TinyDiffusion.Prompt(model, "neon");
+        for (var t = 0; t < 4; t++)
+        {
+            using var input = TestPicture.Make(_pool, t, Side, Side);
+            one.Step(input, prompt).Dispose();
+        }
+        two.Restore(one.Capture());
+        using var next = TestPicture.Make(_pool, 4, Side, Side);
+        using var a = one.Step(next, prompt);
+        using var b = two.Step(next, prompt);
+        two.Reset();
+        using var fresh = two.Step(next, prompt);
+        Assert.Equal(0, TinyDiffusion.Difference(a, b));
+        Assert.NotEqual(0, TinyDiffusion.Difference(a, fresh));
+        Assert.Throws<ArgumentException>(() => two.Restore(one.Capture() with { Bytes = new byte[12] }));
+        Assert.Throws<ArgumentException>(() => two.Restore(one.Capture() with { ModelVersion = "2" }));
+    }
+
+    [Fact]
+    public void Words_that_the_model_does_not_see_are_said()
+    {
+        using var folder = new TinyDiffusion();
+        using var model = folder.Load();
+        Assert.Null(model.Read("ink on the table").Note);
+        var reading = model.Read(string.Join(" ", Enumerable.Repeat("ink", 80)) + " zebra");
+        Assert.True(reading.Understood);
+        Assert.Contains("zebra", reading.Note, StringComparison.Ordinal);
+        Assert.True(model.Read("日本の墨絵 🎨 \0\ud800").Understood);
+    }
+
+    [Fact]
+    public void Numbers_that_are_not_finite_fail_the_step_and_never_show_black()
+    {
+        using var folder = new TinyDiffusion();
+        // The prediction is a square root of the mean of the words and ten: not a number for words far below.
+        File.WriteAllBytes(folder.Of("unet/model.onnx"), UNet(Element.Float, [1], Element.Int64, g => g
+            .Node("ReduceMean", ["words"], ["told"], ("axes", new long[] { 0, 1, 2 }), ("keepdims", 0)).Node("Add", ["told", "ten"], ["left"]).Node("Sqrt", ["left"], ["root"]), add: "root"));
+        using var model = folder.Load();
+        using var session = model.CreateSession(Side, Side);
+        using var input = TestPicture.Make(_pool, 0, Side, Side);
+        session.Step(input, TinyDiffusion.Prompt(model, "ink")).Dispose();
+        var low = TinyDiffusion.Prompt(model, "ink", revision: 2);
+        low = low with { Reading = low.Reading with { Style = [.. low.Reading.Style.Select(_ => -100f)] } };
+        Assert.Contains("not finite", Assert.Throws<ModelStepException>(() => session.Step(input, low)).Message, StringComparison.Ordinal);
+        session.Step(input, TinyDiffusion.Prompt(model, "ink", revision: 3)).Dispose();
+        Assert.Equal(0, model.FramesOut);
+    }
+
+    [Theory]
+    [InlineData(Element.Float, new long[0], Element.Float)]
+    [InlineData(Element.Float, new long[] { 0 }, Element.Int64)]
+    [InlineData(Element.Half, new long[] { 1 }, Element.Half)]
+    [InlineData(Element.Half, new long[0], Element.Int64)]
+    internal void Exporters_write_timesteps_and_types_in_different_ways(Element type, long[] timestep, Element time)
+    {
+        using var folder = new TinyDiffusion("""{ "steps": [35, 45], "guidance": "full", "guidance_scale": 2 }""");
+        File.WriteAllBytes(folder.Of("unet/model.onnx"), UNet(type, timestep, time));
+        using var model = folder.Load();
+        using var session = model.CreateSession(Side, Side);
+        using var input = TestPicture.Make(_pool, 0, Side, Side);
+        using var output = session.Step(input, TinyDiffusion.Prompt(model, "ink"));
+        Assert.NotEqual(0, TinyDiffusion.Difference(input, output));
+    }
+
+    [Fact]
+    public void A_check_of_the_model_and_a_copy_among_the_models_work_as_for_any_other()
+    {
+        using var folder = new TinyDiffusion();
+        using var model = folder.Load();
+        var frames = Enumerable.Range(0, 3).Select(t => TestPicture.Make(_pool, t, 96, 64)).ToArray();
+        using (var report = ModelCheck.Run(model, frames, [(64, 64)], "ink", TimeProvider.System))
+        {
+            Assert.Empty(report.Findings);
+            Assert.Equal((96, 64), (report.After.Width, report.After.Height));
+        }
+        foreach (var frame in frames)
+            frame.Dispose();
+        Assert.Equal(0, model.FramesOut);
+        var place = Directory.CreateTempSubdirectory("truelive-models-").FullName;
+        using (var copy = FolderModel.Load(ModelInstall.Copy(model.Manifest, place, false), 1, TimeProvider.System))
+            Assert.Equal("tiny-diffusion", copy.Info.Id);
+        Directory.Delete(place, true);
+    }
+
+    private static readonly Dictionary<string, (Action<TinyDiffusion> Break, string[] Words)> Broken = new()
+    {
+        ["no UNet"] = (f => File.Delete(f.Of("unet/model.onnx")), ["unet", "does not exist"]),
+        ["a UNet that is text"] = (f => File.WriteAllText(f.Of("unet/model.onnx"), "hello"), ["unet", "not an ONNX file"]),
+        ["a UNet for other words"] = (f => File.WriteAllBytes(f.Of("unet/model.onnx"), UNet(Element.Float, [1], Element.Int64, words: 48)), ["unet", "encoder_hidden_states"]),
+        ["a UNet of SDXL"] = (f => File.WriteAllBytes(f.Of("unet/model.onnx"), UNet(Element.Float, [1], Element.Int64, g => g.Input("text_embeds", Element.Float, 1, 8).Input("time_ids", Element.Float, 1, 6))), ["unet", "SDXL"]),
+        ["a decoder in the encoder's place"] = (f => File.Copy(f.Of("vae_decoder/model.onnx"), f.Of("vae_encoder/model.onnx"), true), ["vae_encoder", "sample"]),
+        ["a link to another folder"] = (f => { Directory.Delete(f.Of("unet"), true); Directory.CreateSymbolicLink(f.Of("unet"), Path.Combine(TinyDiffusion.Shipped, "unet")); }, ["unet", "is a link"]),
+        ["a link to another file"] = (f => { File.Delete(f.Of("tokenizer/vocab.json")); File.CreateSymbolicLink(f.Of("tokenizer/vocab.json"), "/etc/hostname"); }, ["vocab.json", "is a link"]),
+        ["a vocabulary that is a list"] = (f => File.WriteAllText(f.Of("tokenizer/vocab.json"), "[1, 2]"), ["vocab.json", "not an object"]),
+        ["a vocabulary with wild numbers"] = (f => File.WriteAllText(f.Of("tokenizer/vocab.json"), """{ "a": -1 }"""), ["vocab.json", "'a'"]),
+        ["a vocabulary of another kind"] = (f => File.WriteAllText(f.Of("tokenizer/vocab.json"), """{ "a": 1 }"""), ["vocab.json", "<|startoftext|>"]),
+        ["numbers that the text encoder lacks"] = (f => File.WriteAllText(f.Of("tokenizer/vocab.json"), File.ReadAllText(f.Of("tokenizer/vocab.json")).Replace("\"<|endoftext|>\": ", "\"<|endoftext|>\": 9", StringComparison.Ordinal)), ["does not run"]),
+        ["merges that are prose"] = (f => File.WriteAllText(f.Of("tokenizer/merges.txt"), "once upon a time\n"), ["merges.txt", "not a pair"]),
+        ["merges of other words"] = (f => File.WriteAllText(f.Of("tokenizer/merges.txt"), "qq zz\n"), ["merges.txt", "lacks"]),
+        ["a scheduler that we lack"] = (f => File.WriteAllText(f.Of("scheduler/scheduler_config.json"), """{ "_class_name": "FlowMatchEulerDiscreteScheduler" }"""), ["scheduler_config.json", "_class_name", "FlowMatch", "LCMScheduler"]),
+        ["a schedule that we lack"] = (f => File.WriteAllText(f.Of("scheduler/scheduler_config.json"), """{ "beta_schedule": "squaredcos_cap_v2" }"""), ["scheduler_config.json", "beta_schedule"]),
+        ["a prediction that we lack"] = (f => File.WriteAllText(f.Of("scheduler/scheduler_config.json"), """{ "prediction_type": "flow" }"""), ["scheduler_config.json", "prediction_type"]),
+        ["a scheduler of a billion steps"] = (f => File.WriteAllText(f.Of("scheduler/scheduler_config.json"), """{ "num_train_timesteps": 1000000000 }"""), ["scheduler_config.json", "num_train_timesteps"]),
+        ["a scale of nothing"] = (f => File.WriteAllText(f.Of("vae_decoder/config.json"), """{ "scaling_factor": 0 }"""), ["config.json", "scaling_factor", "latent_scale"]),
+        ["steps that fall"] = (f => Manifest(f, """{ "steps": [45, 30] }"""), ["manifest.json", "diffusion.steps"]),
+        ["no steps"] = (f => Manifest(f, """{ "steps": [] }"""), ["manifest.json", "diffusion.steps"]),
+        ["wild guidance"] = (f => Manifest(f, """{ "steps": [30], "guidance_scale": -3 }"""), ["manifest.json", "diffusion.guidance_scale"]),
+        ["a field that is not there"] = (f => Manifest(f, """{ "steps": [30], "step": 1 }"""), ["manifest.json", "diffusion"]),
+    };
+
+    public static TheoryData<string> BrokenFolders() => [.. Broken.Keys];
+
+    [Theory]
+    [MemberData(nameof(BrokenFolders))]
+    public void A_folder_that_cannot_be_used_is_refused_by_file_and_field(string kind)
+    {
+        using var folder = new TinyDiffusion();
+        Broken[kind].Break(folder);
+        var message = Assert.Throws<ModelException>(folder.Load).Message;
+        Assert.All(Broken[kind].Words, word => Assert.Contains(word, message, StringComparison.Ordinal));
+    }
+
+    private static void Manifest(TinyDiffusion folder, string diffusion) => File.WriteAllText(folder.Of("manifest.json"), $$"""
+        { "schema": "truelive-model/1", "id": "t", "title": "T", "size": { "min": 64, "max": 128, "multiple": 8 }, "diffusion": {{diffusion}} }
+        """);
+
+    // Predicts a tenth of the noisy latent, and what is added.
+    private static byte[] UNet(Element type, long[] timestep, Element time, Func<OnnxGraph, OnnxGraph>? more = null, int words = 32, string add = "none") =>
+        (more ?? (g => g))(new OnnxGraph().Input("sample", type, 0, 4, 0, 0).Input("timestep", time, timestep).Input("encoder_hidden_states", type, 0, 77, words).Output("out_sample", type, 0, 4, 0, 0)
+            .Constant("tenth", [0.1f], 1).Constant("ten", [10], 1).Constant("none", [0], 1)
+            .Node("Cast", ["sample"], ["x"], ("to", 1)).Node("Cast", ["encoder_hidden_states"], ["words"], ("to", 1)).Node("Mul", ["x", "tenth"], ["scaled"]))
+            .Node("Add", ["scaled", add], ["sum"]).Node("Cast", ["sum"], ["out_sample"], ("to", (long)type)).Bytes();
+}
