@@ -9,6 +9,7 @@ namespace TrueLive.Probe.Estimators;
 internal sealed class LocalTerms
 {
     private const int Knots = 8;
+    private static readonly int[] Reaches = [1, 3, 7, 15];
 
     /// <summary>Terms of the pixel itself: a filter of colours.</summary>
     public const int Colour = 11 + Knots - 1;
@@ -54,7 +55,7 @@ internal sealed class LocalTerms
         TensorPrimitives.Multiply(y, _distance, Next());
         Hats(y);
 
-        foreach (var (reach, blurred) in new[] { 1, 3, 7, 15 }.Zip(_blur))
+        foreach (var (reach, blurred) in Reaches.Zip(_blur))
         {
             Box(y, reach, blurred);
             blurred.CopyTo(Next().AsSpan());

@@ -41,6 +41,7 @@ internal sealed class NatureFit
     private const int MostPairs = 400;
     private const int Lattice = 7;
     private const int Models = 3;
+    private static readonly int[] Earlier = [0, 3, 8];
     private readonly Plane[] _planes = [new(W, H, 0, 0), new(W / 2, H / 2, W * H, 1), new(W / 2, H / 2, W * H * 5 / 4, 2)];
     private readonly LocalTerms _luma = new(W, H);
     private readonly LocalTerms _chroma = new(W / 2, H / 2);
@@ -122,7 +123,7 @@ internal sealed class NatureFit
 
     private void Terms(int frame)
     {
-        foreach (var (earlier, picture) in new[] { 0, 3, 8 }.Zip(_inputs))
+        foreach (var (earlier, picture) in Earlier.Zip(_inputs))
             _renderer.Draw(_plan.Frames[Math.Max(0, frame - earlier)], Math.Max(0, frame - earlier), picture);
         _luma.Read(_inputs[0].Y, _inputs[0].U, _inputs[0].V, _inputs[1].Y, _inputs[2].Y);
         _chroma.Read(Halved(_inputs[0].Y), Halved(_inputs[0].U), Halved(_inputs[0].V), Halved(_inputs[1].Y), Halved(_inputs[2].Y));
@@ -166,9 +167,9 @@ internal sealed class NatureFit
         var sums = squares.Select(s => Enumerable.Range(0, blocks).Select(b => s.Skip(10 * b).Take(10).Sum()).ToArray()).ToArray();
         var shares = new Estimate[Models];
         var drawn = Enumerable.Range(0, Models).Select(_ => new double[500]).ToArray();
+        Span<double> sum = stackalloc double[Models + 1];
         for (var b = 0; b < 500; b++)
         {
-            Span<double> sum = stackalloc double[Models + 1];
             sum.Clear();
             for (var k = 0; k < blocks; k++)
             {

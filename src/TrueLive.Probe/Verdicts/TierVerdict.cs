@@ -154,7 +154,7 @@ public sealed record Thresholds
     public double Offset { get; init; } = 6;
 
     /// <summary>Share of what no filter explains that must follow from the input to be called restyled.</summary>
-    public double Predicted { get; init; } = 0.2;
+    public double Predicted { get; init; } = 0.04;
 
     /// <summary>Level of each accusation's own test: hybrid by families, hybrid by the remainder, partial, run-ahead.</summary>
     public double AccusationP { get; init; } = 0.001;

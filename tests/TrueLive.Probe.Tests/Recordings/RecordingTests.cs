@@ -135,6 +135,21 @@ public sealed class RecordingTests : IDisposable
     }
 
     [Fact]
+    public async Task A_minute_of_a_street_restyled_by_ffmpeg_is_called_live_and_another_minute_of_it_is_not()
+    {
+        const string Street = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
+        Assert.SkipUnless(File.Exists(Street), "opencv-doc is not installed");
+        var input = await RecordingAnalysis.ReadAsync(Make($"-i {Street} -t 60 -c:v libx264 -preset ultrafast", Path.Combine(_folder, "street.mkv")), TestContext.Current.CancellationToken);
+        var drawn = await RecordingAnalysis.ReadAsync(Make($"-itsoffset 0.4 -i {Street} -t 60 -vf edgedetect -c:v libx264 -preset ultrafast", Path.Combine(_folder, "drawn.mkv")), TestContext.Current.CancellationToken);
+        var other = await RecordingAnalysis.ReadAsync(Make($"-ss 40 -i {Street} -vf edgedetect -c:v libx264 -preset ultrafast", Path.Combine(_folder, "other.mkv")), TestContext.Current.CancellationToken);
+        var (found, verdict) = RecordingAnalysis.Pair(input, drawn, 2, TestContext.Current.CancellationToken);
+        Assert.True(verdict.Sentence.StartsWith("TIER 3 BEHAVIOUR", StringComparison.Ordinal), verdict.Sentence);
+        Assert.InRange(found.D50.Value, 0.36, 0.44);
+        var wrong = RecordingAnalysis.Pair(input, other, 2, TestContext.Current.CancellationToken).Verdict.Sentence;
+        Assert.True(wrong.StartsWith("NOT PROVEN", StringComparison.Ordinal), wrong);
+    }
+
+    [Fact]
     public void Recordings_that_do_not_overlap_say_where_each_lies()
     {
         var (input, output) = Recorded(0.1, "relief", 40);
