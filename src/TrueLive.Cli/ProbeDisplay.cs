@@ -75,6 +75,7 @@ internal abstract class ProbeDisplay
             kind = "done",
             folder = Path.GetFullPath(folder),
             tier = report.Verdict.Tier,
+            nature = report.Verdict.Nature,
             sentence = report.Verdict.Sentence,
             validity = report.Run.Validity,
             incomplete = report.Run.Incomplete,

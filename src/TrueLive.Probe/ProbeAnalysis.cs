@@ -52,7 +52,8 @@ public static class ProbeAnalysis
             Boundary = BoundaryOf(plan, seen, delays.D95.Measured ? delays.D95.Value : double.NaN),
             Repeats = Repeats.Find(seen, even, from, to),
             Cadence = Cadence.Measure(seen, from, to, effort.DuplicateBelow),
-            FilterR2 = map is null ? double.NaN : FilterFit.Measure(plan, seen, map),
+            Nature = map is null ? null : NatureFit.Measure(plan, fastIndex, seen, map, effort.Redraws, cancel),
+            Grain = GrainBound.Of(plan, seen, fast, map, delays.D50),
             D50 = delays.D50,
             D90 = delays.D90,
             D95 = delays.D95,
@@ -60,7 +61,7 @@ public static class ProbeAnalysis
             DelayMethod = delays.Method,
             SlopeMsPerS = SlopeOf(fast, random),
             FrameJitter = map is { Reliable: true } ? Jitter(map) : double.NaN,
-            FamilyGap = GapOf(fast, slow),
+            FamilyGap = FamilyGap.Of(fast, slow),
             Coverage = map is null ? Estimate.None : CoverageOf(seen, map),
             RunAheadMsPerS = control is null ? Estimate.None : RunAhead(control, random),
             Seconds = seen.Times[^1],
@@ -118,7 +119,7 @@ public static class ProbeAnalysis
         if (!Dependent(fast))
             return fast;
         // A weak look needs longer windows before each one can be told from chance.
-        var longer = FastTest.Of(plan, index, seen, even, 0, 10).Run(Math.Min(effort.Redraws, 199), effort.Threads, effort.MayStopEarly, cancel);
+        var longer = FastTest.Of(plan, index, seen, even, 0, 10).Run(effort.Redraws, effort.Threads, effort.MayStopEarly, cancel);
         return longer.Lock >= 0.9 && longer.Joint.Z >= fast.Joint.Z ? longer : fast;
     }
 
@@ -179,17 +180,6 @@ public static class ProbeAnalysis
         for (var i = 1; i < map.Delay.Count; i++)
             sum += Math.Abs(map.Delay[i] - map.Delay[i - 1]);
         return sum / Math.Max(1, map.Delay.Count - 1);
-    }
-
-    private static double GapOf(FastFindings fast, EventFindings? slow)
-    {
-        if (fast.FamilyDelay.Length == 0)
-            return double.NaN;
-        var motion = fast.FamilyDelay[(int)Family.Motion];
-        var region = fast.FamilyDelay[(int)Family.Region];
-        if (double.IsNaN(region) && slow is { Test.ForRules: <= 0.001 } && slow.Delays.Any())
-            region = Intervals.Quantile([.. slow.Delays.Order()], 0.5);
-        return Math.Abs(motion - region);
     }
 
     private static Estimate CoverageOf(Observation seen, FrameMap map)

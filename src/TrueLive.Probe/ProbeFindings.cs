@@ -35,8 +35,11 @@ public sealed class ProbeFindings
     /// <summary>Rhythm of the output.</summary>
     public CadenceFindings Cadence { get; init; } = new();
 
-    /// <summary>R^2 of a colour filter; NaN when not aligned.</summary>
-    public double FilterR2 { get; init; } = double.NaN;
+    /// <summary>What filters of the aligned input explain; null when not aligned.</summary>
+    public NatureFindings? Nature { get; init; }
+
+    /// <summary>The coarsest batches that the delay allows.</summary>
+    public GrainBound Grain { get; init; } = GrainBound.None("not measured");
 
     /// <summary>Median delay, seconds.</summary>
     public Estimate D50 { get; init; } = Estimate.None;
@@ -59,8 +62,8 @@ public sealed class ProbeFindings
     /// <summary>Mean absolute change of delay from frame to frame, seconds.</summary>
     public double FrameJitter { get; init; } = double.NaN;
 
-    /// <summary>Motion delay minus appearance delay (absolute), seconds; NaN when one is missing.</summary>
-    public double FamilyGap { get; init; } = double.NaN;
+    /// <summary>The two families of codes that answer furthest apart.</summary>
+    public FamilyGap FamilyGap { get; init; } = FamilyGap.None;
 
     /// <summary>Share of 100 ms stretches of input that some output frame depicts.</summary>
     public Estimate Coverage { get; init; } = Estimate.None;

@@ -100,6 +100,8 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
             if (seconds > 0 && !Behind(kind))
                 _plan.Append(kind, seconds);
         }
+        if (_plan.Phases.FirstOrDefault(p => p.Kind == PhaseKind.Fast) is { } fast)
+            _seen.KeepPictures(fast.FirstFrame / (double)CodeLaw.Rate, fast.EndFrame / (double)CodeLaw.Rate);
         _zero = time.GetTimestamp() - (long)((double)_firstFrame / CodeLaw.Rate * time.TimestampFrequency);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var receiving = Task.Run(() => ReceiveAsync(ended), CancellationToken.None);

@@ -9,8 +9,8 @@ namespace TrueLive.Probe.Estimators;
 /// </summary>
 internal static class ChannelReadouts
 {
-    /// <summary>Read-outs by channel from raw features on an even grid of 30 per second.</summary>
-    public static float[][][] From(float[][] grid)
+    /// <summary>Read-outs by channel from raw features on an even grid, high-passed over <paramref name="half"/> samples on either side (a second at 30 per second).</summary>
+    public static float[][][] From(float[][] grid, int half = 30)
     {
         var length = grid[0].Length;
         var mean = new float[5][];
@@ -32,7 +32,7 @@ internal static class ChannelReadouts
         }
         var blocks = grid[..60].Select(signal => (float[])signal.Clone()).ToArray();
         foreach (var signal in blocks)
-            Condition(signal, 120, 0.05f);
+            Condition(signal, 4 * half, 0.05f);
         var scene = Signals.PrincipalComponents(blocks, 6);
         foreach (var signal in scene)
         {
@@ -45,10 +45,10 @@ internal static class ChannelReadouts
         foreach (var set in new[] { mean, balance, subject, pattern })
         {
             foreach (var signal in set)
-                Condition(signal, 30, 0.02f);
+                Condition(signal, half, 0.02f);
         }
         foreach (var signal in motion)
-            Condition(signal, 30, 0.005f);
+            Condition(signal, half, 0.005f);
         return [mean, balance, mean, motion, subject, scene, pattern];
     }
 

@@ -5,7 +5,7 @@ namespace TrueLive.Probe.Features;
 
 /// <summary>
 /// What a run saw: when each input frame and prompt was really sent and, for each output frame, its time, its features,
-/// how far it is from the frame before and from the middle of its neighbours, and small pictures five times a second.
+/// how far it is from the frame before and from the middle of its neighbours, and some pictures (<see cref="KeepPictures"/>).
 /// Times are seconds on one clock from the first frame sent. Bounded: <see cref="MaxFrames"/> output frames.
 /// </summary>
 public sealed class Observation
@@ -13,24 +13,27 @@ public sealed class Observation
     /// <summary>Output frames kept at most (two hours at 60 frames per second).</summary>
     public const int MaxFrames = 432_000;
 
-    /// <summary>Width of the small pictures.</summary>
-    public const int ThumbWidth = 32;
+    /// <summary>Pictures kept at most.</summary>
+    public const int MaxPictures = 600;
 
-    /// <summary>Height of the small pictures.</summary>
-    public const int ThumbHeight = 18;
+    /// <summary>Bytes of a kept picture: 160 x 90 luma, then 80 x 45 Cb and Cr.</summary>
+    public const int PictureBytes = Picture.AnalysisWidth * Picture.AnalysisHeight * 3 / 2;
+
+    private const double LeastSpacing = 0.2;
+    private const int ThumbWidth = 32;
+    private const int ThumbHeight = 18;
 
     private readonly FeatureExtractor _extractor = new();
     private readonly List<float> _features = [];
     private readonly List<double> _times = [];
     private readonly List<float> _change = [];
     private readonly List<float> _midpoint = [];
-    private readonly List<(int Frame, byte[] Planes)> _thumbs = [];
+    private readonly List<(int Frame, byte[] Planes)> _pictures = [];
     private float[] _last = new float[ThumbWidth * ThumbHeight];
     private float[] _beforeLast = new float[ThumbWidth * ThumbHeight];
     private float[] _now = new float[ThumbWidth * ThumbHeight];
-    private double _nextThumb = double.NegativeInfinity;
-    private double _nextSnapshot = 2;
-    private readonly List<(int Frame, byte[] Planes)> _snapshots = [];
+    private (double From, double To, double Spacing) _keep = (0, double.MaxValue, LeastSpacing);
+    private double _nextPicture = double.NegativeInfinity;
 
     /// <summary>When each input frame was handed over.</summary>
     public List<double> Sent { get; } = [];
@@ -47,11 +50,8 @@ public sealed class Observation
     /// <summary>Distance of a frame to the middle of its neighbours, over the distance of the neighbours; NaN where undefined.</summary>
     public IReadOnlyList<float> Midpoint => _midpoint;
 
-    /// <summary>Small pictures, Y then Cb then Cr, with the output frame they belong to.</summary>
-    public IReadOnlyList<(int Frame, byte[] Planes)> Thumbs => _thumbs;
-
-    /// <summary>A few whole analysed pictures (160 x 90; Y, Cb, Cr) for the report, with the output frame they belong to; 48 at most.</summary>
-    public IReadOnlyList<(int Frame, byte[] Planes)> Snapshots => _snapshots;
+    /// <summary>Kept pictures with the output frame they belong to; see <see cref="PictureBytes"/>.</summary>
+    public IReadOnlyList<(int Frame, byte[] Planes)> Pictures => _pictures;
 
     /// <summary>Output frames that came after the limit and were counted only.</summary>
     public long Unkept { get; private set; }
@@ -80,33 +80,40 @@ public sealed class Observation
         _midpoint.Add(float.NaN);
         if (_times.Count > 2)
             _midpoint[^2] = MidpointResidual(_beforeLast, _last, _now);
-        if (time >= _nextThumb)
+        if (time >= _nextPicture && time >= _keep.From && time < _keep.To && _pictures.Count < MaxPictures)
         {
-            _thumbs.Add((_times.Count - 1, Thumb(picture)));
-            _nextThumb = time + 0.2;
-        }
-        if (time >= _nextSnapshot && _snapshots.Count < 48)
-        {
-            _snapshots.Add((_times.Count - 1, Bytes(picture)));
-            _nextSnapshot = time + Math.Max(3, time / 8);
+            _pictures.Add((_times.Count - 1, Bytes(picture)));
+            _nextPicture = time + _keep.Spacing;
         }
         (_beforeLast, _last, _now) = (_last, _now, _beforeLast);
     }
 
-    /// <summary>The samples of a picture as bytes: Y, then Cb, then Cr.</summary>
+    /// <summary>Chooses the time in which pictures are kept: evenly over it, at most five a second. Without a choice the first ones are kept.</summary>
+    public void KeepPictures(double from, double to) => _keep = (from, to, Math.Max(LeastSpacing, (to - from) / (MaxPictures - 1)));
+
+    /// <summary>The samples of a picture as they are kept; chroma is averaged over 2 x 2.</summary>
     public static byte[] Bytes(Picture picture)
     {
-        var planes = new byte[3 * picture.Y.Length];
+        const int Width = Picture.AnalysisWidth;
+        var planes = new byte[PictureBytes];
         for (var k = 0; k < picture.Y.Length; k++)
-        {
             planes[k] = (byte)Math.Clamp(picture.Y[k] + 0.5f, 0, 255);
-            planes[picture.Y.Length + k] = (byte)Math.Clamp(picture.U[k] + 0.5f, 0, 255);
-            planes[2 * picture.Y.Length + k] = (byte)Math.Clamp(picture.V[k] + 0.5f, 0, 255);
+        var to = picture.Y.Length;
+        foreach (var plane in new[] { picture.U, picture.V })
+        {
+            for (var y = 0; y < Picture.AnalysisHeight; y += 2)
+            {
+                for (var x = 0; x < Width; x += 2)
+                {
+                    var at = y * Width + x;
+                    planes[to++] = (byte)Math.Clamp(0.25f * (plane[at] + plane[at + 1] + plane[at + Width] + plane[at + Width + 1]) + 0.5f, 0, 255);
+                }
+            }
         }
         return planes;
     }
 
-    /// <summary>A snapshot beside a running session, without the pictures for the report.</summary>
+    /// <summary>A snapshot beside a running session.</summary>
     internal Observation Copy()
     {
         var copy = new Observation();
@@ -116,7 +123,7 @@ public sealed class Observation
         copy._features.AddRange(_features);
         copy._change.AddRange(_change);
         copy._midpoint.AddRange(_midpoint);
-        copy._thumbs.AddRange(_thumbs);
+        copy._pictures.AddRange(_pictures);
         return copy;
     }
 
@@ -128,8 +135,8 @@ public sealed class Observation
         part.PromptSent.AddRange(PromptSent.Where(t => t < time));
         for (var i = 0; i < Count && _times[i] < time; i++)
             part.Restore(_times[i], Features(i), _change[i], _midpoint[i]);
-        foreach (var (frame, planes) in _thumbs.TakeWhile(t => t.Frame < part.Count))
-            part.RestoreThumb(frame, planes);
+        foreach (var (frame, planes) in _pictures.TakeWhile(t => t.Frame < part.Count))
+            part.RestorePicture(frame, planes);
         return part;
     }
 
@@ -141,23 +148,7 @@ public sealed class Observation
         _midpoint.Add(midpoint);
     }
 
-    internal void RestoreThumb(int frame, byte[] planes) => _thumbs.Add((frame, planes));
-
-    /// <summary>The small picture of a picture: 32 x 18 means, Y then Cb then Cr.</summary>
-    public static byte[] Thumb(Picture picture)
-    {
-        var planes = new byte[3 * ThumbWidth * ThumbHeight];
-        var small = new float[ThumbWidth * ThumbHeight];
-        var plane = 0;
-        foreach (var samples in new[] { picture.Y, picture.U, picture.V })
-        {
-            Shrink(samples, small);
-            for (var k = 0; k < small.Length; k++)
-                planes[plane + k] = (byte)Math.Clamp(small[k] + 0.5f, 0, 255);
-            plane += small.Length;
-        }
-        return planes;
-    }
+    internal void RestorePicture(int frame, byte[] planes) => _pictures.Add((frame, planes));
 
     private static void Shrink(float[] plane, float[] small)
     {

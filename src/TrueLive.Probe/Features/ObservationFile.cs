@@ -9,8 +9,7 @@ namespace TrueLive.Probe.Features;
 /// </summary>
 public static class ObservationFile
 {
-    private const uint Magic = 0x31424f54; // "TOB1"
-    private const int MaxThumbs = 200_000;
+    private const uint Magic = 0x32424f54; // "TOB2"
 
     /// <summary>Writes an observation.</summary>
     public static void Write(Observation seen, Stream stream)
@@ -28,8 +27,8 @@ public static class ObservationFile
             writer.Write(seen.Change[i]);
             writer.Write(seen.Midpoint[i]);
         }
-        writer.Write(seen.Thumbs.Count);
-        foreach (var (frame, planes) in seen.Thumbs)
+        writer.Write(seen.Pictures.Count);
+        foreach (var (frame, planes) in seen.Pictures)
         {
             writer.Write(frame);
             writer.Write(planes);
@@ -57,16 +56,16 @@ public static class ObservationFile
                     features[f] = reader.ReadSingle();
                 seen.Restore(time, features, reader.ReadSingle(), reader.ReadSingle());
             }
-            var thumbs = reader.ReadInt32();
-            if (thumbs is < 0 or > MaxThumbs)
-                throw new FormatException($"The file claims {thumbs} small pictures.");
-            for (var k = 0; k < thumbs; k++)
+            var pictures = reader.ReadInt32();
+            if (pictures is < 0 or > Observation.MaxPictures)
+                throw new FormatException($"The file claims {pictures} pictures.");
+            for (var k = 0; k < pictures; k++)
             {
                 var frame = reader.ReadInt32();
-                var planes = reader.ReadBytes(3 * Observation.ThumbWidth * Observation.ThumbHeight);
-                if (planes.Length < 3 * Observation.ThumbWidth * Observation.ThumbHeight || frame < 0 || frame >= seen.Count)
+                var planes = reader.ReadBytes(Observation.PictureBytes);
+                if (planes.Length < Observation.PictureBytes || frame < 0 || frame >= seen.Count)
                     throw new FormatException("The observation file is cut short.");
-                seen.RestoreThumb(frame, planes);
+                seen.RestorePicture(frame, planes);
             }
             return seen;
         }

@@ -16,9 +16,7 @@ public static class RecordingAnalysis
     /// <summary>Distance from the null that a pair of recordings must reach.</summary>
     public const double LeastZ = 10;
 
-    private const double LeastShift = 10;
-
-    /// <summary>Reads a file into an observation.</summary>
+    /// <summary>Reads a file into an observation whose times are those of the file's own timeline: a track that begins late keeps its start.</summary>
     /// <exception cref="MediaFileException">Not a video that can be read; the message says why.</exception>
     public static async Task<Observation> ReadAsync(string path, CancellationToken cancel)
     {
@@ -32,7 +30,7 @@ public static class RecordingAnalysis
             using (frame)
             {
                 PictureFrames.Read(frame, picture);
-                seen.Add(frame.Time.Captured.TotalSeconds, picture);
+                seen.Add((source.Origin!.Value + frame.Time.Captured).TotalSeconds, picture);
             }
         }
         return seen;
@@ -59,33 +57,19 @@ public static class RecordingAnalysis
     public static (ProbeFindings Found, TierVerdict Verdict) Pair(Observation input, Observation output, int threads, CancellationToken cancel)
     {
         var alone = OutputOf(output);
-        var length = (int)(Math.Min(input.Count == 0 ? 0 : input.Times[^1], output.Count == 0 ? 0 : output.Times[^1]) * CodeLaw.Rate);
-        if (length < 30 * CodeLaw.Rate)
+        var (from, to) = RecordedCodes.Overlap(input, output);
+        if (to - from < RecordedCodes.LeastSeconds)
         {
             return (alone, new TierVerdict
             {
                 Tier = TierLabel.NotProven,
-                Sentence = FormattableString.Invariant($"NOT PROVEN: the recordings share only {length / (double)CodeLaw.Rate:0.0} s; at least 30 s are needed. Evidence E2."),
-                WhatWouldSettleIt = ["Record at least 60 s of input and output together."],
+                Sentence = FormattableString.Invariant($"NOT PROVEN: the recordings share only {Math.Max(0, to - from):0.0} s of their clock ({Times(input)} and {Times(output)}); at least 30 s are needed. Evidence E2."),
+                WhatWouldSettleIt = ["Record at least 60 s of input and output together, on one clock."],
             });
         }
-        var sent = ChannelReadouts.From(Timeline.Resample(input, Timeline.DeBurst(input.Times), 0, length, CodeLaw.Rate));
-        var answers = ChannelReadouts.From(Timeline.Resample(output, Timeline.DeBurst(output.Times), 0, length, CodeLaw.Rate));
-        // Only what natural video carries: light, balance, colour, motion and scene; object and pattern codes are ours alone.
-        float[][]?[] readouts = [answers[0], answers[1], answers[2], answers[3], null, answers[5], null];
-        var redraws = Math.Clamp((length / CodeLaw.Rate - 20) * 2, 19, 199);
-        var fast = new FastTest(readouts, Fill, 0, 5).Run(redraws, threads, false, cancel);
-        return Judge(alone, fast, length / (double)CodeLaw.Rate);
+        return Judge(alone, RecordedCodes.Test(input, output, threads, cancel), to - from);
 
-        void Fill(int channel, CodeDraw? draw, float[] code)
-        {
-            var signal = sent[channel][channel == (int)Channel.C ? 1 : 0];
-            var room = length - 2 * LeastShift * CodeLaw.Rate;
-            var shift = draw is not { } d ? 0
-                : (int)(LeastShift * CodeLaw.Rate + room * (d.Kind == "auxiliary" ? (d.Number + 0.5) / 16 : d.Number / (double)redraws)) % length;
-            for (var g = 0; g < code.Length; g++)
-                code[g] = signal[(g + shift) % length];
-        }
+        static string Times(Observation seen) => seen.Count == 0 ? "no pictures" : FormattableString.Invariant($"{seen.Times[0]:0.0} to {seen.Times[^1]:0.0} s");
     }
 
     private static (ProbeFindings Found, TierVerdict Verdict) Judge(ProbeFindings alone, FastFindings fast, double seconds)
@@ -94,8 +78,6 @@ public static class RecordingAnalysis
         var answered = fast.Joint.Z >= LeastZ && fast.Joint.P <= 0.05 && fast.Lock >= 0.5;
         var delay = answered ? Intervals.QuantileInterval(locked.Where((_, k) => k % 10 == 0), 0.5, Intervals.Quantile([.. locked.Order()], 0.5)) : Estimate.None;
         var slope = answered ? Intervals.Slope([.. fast.Path.Where(w => w.Locked).Select(w => (w.Time, 1000 * w.Lag))], 10, new Random(3)) : Estimate.None;
-        var motion = fast.FamilyDelay[(int)Family.Motion];
-        var region = fast.FamilyDelay[(int)Family.Region];
         var found = new ProbeFindings
         {
             Fast = fast,
@@ -105,7 +87,7 @@ public static class RecordingAnalysis
             D50 = delay,
             DelayMethod = answered ? "window" : "none",
             SlopeMsPerS = slope,
-            FamilyGap = Math.Abs(motion - region),
+            FamilyGap = FamilyGap.Of(fast, null),
             Seconds = seconds,
             FirstFrame = alone.FirstFrame,
         };

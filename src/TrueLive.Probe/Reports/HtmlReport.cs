@@ -20,7 +20,7 @@ internal static class HtmlReport
     {
         var html = new StringBuilder(HtmlStyle.Head("TrueLive probe: " + report.Run.Target));
         html.Append("<header><p class=\"kicker\">Live AI video, measured from outside</p><span class=\"badge ").Append(Mood(report.Verdict.Tier)).Append("\">")
-            .Append(H(report.Verdict.Tier)).Append("</span><h1>").Append(H(report.Verdict.Sentence)).Append("</h1><p class=\"meta\">")
+            .Append(H(report.Verdict.Tier)).Append("</span>").Append(report.Verdict.Nature is { } nature ? $" <span class=\"badge open\">{H(nature)}</span>" : "").Append("<h1>").Append(H(report.Verdict.Sentence)).Append("</h1><p class=\"meta\">")
             .Append(H(report.Run.Target)).Append(" &middot; ").Append(report.Run.Utc.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture))
             .Append(" &middot; profile ").Append(H(report.Run.Profile)).Append(" &middot; evidence ").Append(report.Run.Evidence)
             .Append(" &middot; <strong>").Append(report.Run.Validity).Append(report.Run.Incomplete ? ", INCOMPLETE" : "").Append("</strong> &middot; ").Append(H(Echo(report))).Append("</p>");
@@ -69,8 +69,8 @@ internal static class HtmlReport
 
     private static string Mood(string tier) => tier switch
     {
-        "T3-F" or "T3-C" or "T3-S" => "yes",
-        "T2" or "T1" or "live filter" or "hybrid" or "T3-unstable" or "T3-prompt" or "prompt-only" or "partial-luma" or "partial-motion" => "mid",
+        "T3-F" or "T3-C" or "T3-S" or "T3" => "yes",
+        "T2" or "T1" or "hybrid" or "T3-unstable" or "T3-prompt" or "prompt-only" or "partial-luma" or "partial-motion" => "mid",
         "not live" or "replay" => "no",
         _ => "open",
     };
@@ -158,13 +158,13 @@ internal static class HtmlReport
 
     private static void Pairs(StringBuilder html, StimulusPlan plan, Observation seen, ProbeFindings found)
     {
-        if (seen.Snapshots.Count == 0)
+        if (seen.Pictures.Count == 0)
             return;
         var renderer = new StimulusRenderer(plan.Seed, Picture.AnalysisWidth, Picture.AnalysisHeight, plan.Amplitude);
         var picture = Picture.ForAnalysis();
         var aligned = found.Map is { } map
-            ? seen.Snapshots.Where(s => s.Frame >= map.FirstOutput && s.Frame < map.FirstOutput + map.Input.Count).ToArray()
-            : [.. seen.Snapshots];
+            ? seen.Pictures.Where(s => s.Frame >= map.FirstOutput && s.Frame < map.FirstOutput + map.Input.Count).ToArray()
+            : [.. seen.Pictures];
         var chosen = aligned.Where((_, k) => k % Math.Max(1, aligned.Length / 6) == 0).Take(6);
         html.Append("<section><h2>").Append(found.Map is null ? "Output at a few instants" : "Input and the output that shows it").Append("</h2><div class=\"pairs\">");
         foreach (var (frame, planes) in chosen)

@@ -29,13 +29,14 @@ internal static class Png
         return "data:image/png;base64," + Convert.ToBase64String(png.GetBuffer(), 0, (int)png.Length);
     }
 
-    /// <summary>Planar full-resolution Y'CbCr (BT.601, nominal 0..255) to a data URI.</summary>
+    /// <summary>Planar Y'CbCr (BT.601, nominal 0..255) with chroma of half the width and height to a data URI.</summary>
     public static string DataUriOfPlanes(byte[] planes, int width, int height)
     {
         var (n, rgb) = (width * height, new byte[3 * width * height]);
         for (var k = 0; k < n; k++)
         {
-            var (y, u, v) = ((float)planes[k], planes[n + k] - 128f, planes[2 * n + k] - 128f);
+            var half = k / width / 2 * (width / 2) + k % width / 2;
+            var (y, u, v) = ((float)planes[k], planes[n + half] - 128f, planes[n + n / 4 + half] - 128f);
             rgb[3 * k] = (byte)Math.Clamp(y + 1.402f * v, 0, 255);
             rgb[3 * k + 1] = (byte)Math.Clamp(y - 0.344f * u - 0.714f * v, 0, 255);
             rgb[3 * k + 2] = (byte)Math.Clamp(y + 1.772f * u, 0, 255);

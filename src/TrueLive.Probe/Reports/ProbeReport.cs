@@ -9,7 +9,7 @@ namespace TrueLive.Probe.Reports;
 public sealed record ProbeReport
 {
     /// <summary>Version of this layout.</summary>
-    public const string SchemaId = "live-ai-video-report/1";
+    public const string SchemaId = "live-ai-video-report/2";
 
     /// <summary>Always <see cref="SchemaId"/>.</summary>
     public string Schema { get; init; } = SchemaId;
@@ -141,9 +141,9 @@ public sealed record RunSection
     public double Amplitude { get; init; } = 1;
 }
 
-/// <summary>The judgement.</summary>
+/// <summary>The judgement: when and how finely it answers (tier), and what it makes of its input (nature; null where that was not asked).</summary>
 public sealed record VerdictSection(
-    string Tier, [property: JsonPropertyName("class")] string? LatencyClass, string? Cadence, IReadOnlyList<string> Flags, string Sentence,
+    string Tier, string? Nature, [property: JsonPropertyName("class")] string? LatencyClass, string? Cadence, IReadOnlyList<string> Flags, string Sentence,
     IReadOnlyList<GateRow> Gates, IReadOnlyList<string> WhatWouldSettleIt);
 
 /// <summary>One gate; passed is null when it was not reached or lacked evidence.</summary>

@@ -10,7 +10,7 @@ internal static class ReportBuilder
     public static ProbeReport Build(RunSection run, StimulusPlan plan, ProbeFindings found, TierVerdict verdict) => new()
     {
         Run = run,
-        Verdict = new VerdictSection(TierVerdict.Text(verdict.Tier), verdict.LatencyClass, verdict.CadenceClass, verdict.Flags, verdict.Sentence,
+        Verdict = new VerdictSection(TierVerdict.Text(verdict.Tier), verdict.Nature is { } nature ? NatureVerdict.Text(nature.Nature) : null, verdict.LatencyClass, verdict.CadenceClass, verdict.Flags, verdict.Sentence,
             [.. verdict.Gates.Select(g => new GateRow(g.Id, g.Title, g.Passed, g.Evidence))], verdict.WhatWouldSettleIt),
         Metrics = Metrics(run, found),
         Channels = found.Fast.Channels.Length == 0 ? [] :
@@ -55,7 +55,7 @@ internal static class ReportBuilder
         Number("delay.frame_jitter", 1000 * f.FrameJitter, "ms", "mean absolute change of delay from frame to frame");
         Interval("delay.slope", f.SlopeMsPerS, 1, "ms/s", "Theil-Sen of the windowed lag, block bootstrap");
         Number("delay.kappa", f.Fast.Kappa, "1", "content-clock rate search");
-        Number("delay.family_gap", 1000 * f.FamilyGap, "ms", "motion against region");
+        Interval("delay.family_gap", f.FamilyGap.Seconds, 1000, "ms", $"{f.FamilyGap.Early} before {f.FamilyGap.Late}, windows that do not overlap");
         Number("delay.minus_floor", run.EchoD50Ms is { } floor && f.D50.Measured ? 1000 * f.D50.Value - floor : double.NaN, "ms", "D50 less the probe's own echo");
         all["Q"] = new Metric
         {
@@ -86,7 +86,13 @@ internal static class ReportBuilder
         Number("boundary.jump", f.Boundary.Jump, "x", "largest change over the median");
         Number("loop", f.Repeats.Loop, "1", "least distance ratio over loop lengths; a repeat below 0.2");
         Number("pingpong", f.Repeats.PingPong, "1", "distance ratio at turning points; a repeat below 0.2");
-        Number("filter.R2", f.FilterR2, "1", "colour filter and still overlay, second half");
+        Number("grain.bound", f.Grain.Seconds, "s", double.IsNaN(f.Grain.Seconds) ? "not measured: " + f.Grain.Method : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"95 % limit of D{100 * f.Grain.Quantile:0}, weighted by the time shown, over {f.Grain.Quantile:0.00}"), f.Grain.Events);
+        Interval("nature.same", f.Nature?.Same ?? Estimate.None, 1, "1", "share of the changes that gain and offset explain, pictures not fitted");
+        Interval("nature.colour", f.Nature?.Colour ?? Estimate.None, 1, "1", "share that a filter of colours explains");
+        Interval("nature.structure", f.Nature?.Structure ?? Estimate.None, 1, "1", "share that a filter of structure explains");
+        Test("nature.rest_p", f.Nature?.Remainder.Aligned ?? NullTest.None, "randomisation, what the filter of structure leaves over, at the aligned lag");
+        Number("nature.rest_predicted", f.Nature?.Remainder.Predicted ?? double.NaN, "1", "median share of the rest's changes that the input's features predict");
+        Number("nature.other_lag_p", f.Nature is { Remainder.Luma.K: > 0 } n ? n.Remainder.OtherP : double.NaN, "1", "the rest at other lags, Holm over luma and region", f.Nature?.Pairs);
         Number("continuity.max_session", f.Seconds, "s", "time watched without a break");
         return all;
     }

@@ -40,10 +40,10 @@ public static class RequirementCheck
             return (CheckResult.Inconclusive, "the run is invalid");
         if (rule.Op == "in")
         {
-            var tier = report.Verdict.Tier;
-            return rule.Among.Contains(tier) ? (CheckResult.Pass, $"verdict {tier}")
-                : tier is "not proven" or "invalid" ? (CheckResult.Inconclusive, $"verdict {tier}: {string.Join(" ", report.Verdict.WhatWouldSettleIt)}")
-                : (CheckResult.Fail, $"verdict {tier}");
+            var said = rule.Metric == "tier" ? report.Verdict.Tier : report.Verdict.Nature ?? "cannot be told";
+            return rule.Among.Contains(said) ? (CheckResult.Pass, $"verdict {said}")
+                : said is "not proven" or "invalid" or "cannot be told" ? (CheckResult.Inconclusive, $"verdict {said}: {string.Join(" ", report.Verdict.WhatWouldSettleIt)}")
+                : (CheckResult.Fail, $"verdict {said}");
         }
         if (!report.Metrics.TryGetValue(rule.Metric, out var metric) || metric.Value is not { } value)
             return (CheckResult.Inconclusive, metric?.Method ?? "not in the report");

@@ -20,17 +20,20 @@ public static class RequirementYaml
     /// <summary>Allowed operators.</summary>
     public static IReadOnlyList<string> Operators { get; } = ["<=", ">=", "abs<=", "in"];
 
-    /// <summary>Metrics that a rule may name: those of a report, and the tier.</summary>
+    /// <summary>Metrics that a rule may name: those of a report, the tier, and the nature.</summary>
     public static IReadOnlyList<string> Metrics { get; } =
     [
-        "tier", "dep.p", "lock", "delay.D50", "delay.D90", "delay.D95", "delay.D99", "delay.jitter", "delay.frame_jitter", "delay.slope",
+        "tier", "nature", "dep.p", "lock", "delay.D50", "delay.D90", "delay.D95", "delay.D99", "delay.jitter", "delay.frame_jitter", "delay.slope",
         "delay.family_gap", "delay.minus_floor", "Q", "burst.N", "input.coverage", "fps.presented", "fps.unique", "fps.generated",
         "freeze.count", "freeze.ratio", "freeze.longest", "ttff.first", "prompt.p", "prompt.t50.D50", "prompt.t50.D90", "prompt.miss",
-        "prompt.run_ahead", "boundary.T", "loop", "pingpong", "filter.R2", "continuity.max_session",
+        "prompt.run_ahead", "boundary.T", "loop", "pingpong", "grain.bound", "nature.same", "nature.colour", "nature.structure", "continuity.max_session",
     ];
 
     /// <summary>Labels that a tier rule may name.</summary>
     public static IReadOnlyList<string> Tiers { get; } = [.. Enum.GetValues<Verdicts.TierLabel>().Select(Verdicts.TierVerdict.Text)];
+
+    /// <summary>Labels that a nature rule may name.</summary>
+    public static IReadOnlyList<string> Natures { get; } = [.. Enum.GetValues<Verdicts.Nature>().Select(Verdicts.NatureVerdict.Text)];
 
     private static readonly string[] Units = ["ms", "s", "Hz", "%", "ms/s", "1/min", "frames", "1", "x"];
 
@@ -87,8 +90,8 @@ public static class RequirementYaml
         var unit = Optional(file, rule, "unit") is { } u ? OneOf(file, rule, "unit", u, Units) : null;
         if (Optional(file, rule, "conf") is { } conf && conf != "0.95")
             throw At(file, rule, "conf", $"'{conf}' is not supported; reports carry 95 % intervals: allowed: 0.95");
-        if ((metric == "tier") != (op == "in"))
-            throw At(file, rule, "op", metric == "tier" ? "a tier takes: in" : "'in' is for tier only; allowed: <=, >=, abs<=");
+        if ((metric is "tier" or "nature") != (op == "in"))
+            throw At(file, rule, "op", metric is "tier" or "nature" ? $"a {metric} takes: in" : "'in' is for tier and nature only; allowed: <=, >=, abs<=");
         if (!rule.Children.TryGetValue("value", out var value))
             throw At(file, rule, "value", "is missing");
         if (op == "in")
@@ -96,7 +99,7 @@ public static class RequirementYaml
             if (value is not YamlSequenceNode list || list.Children.Count == 0)
                 throw At(file, rule, "value", "must be a list of verdicts");
             return new RequirementRule(metric, op, double.NaN,
-                [.. list.Children.Select(v => OneOf(file, rule, "value", (v as YamlScalarNode)?.Value ?? "", Tiers))], level == "must", null, Optional(file, rule, "why"));
+                [.. list.Children.Select(v => OneOf(file, rule, "value", (v as YamlScalarNode)?.Value ?? "", metric == "tier" ? Tiers : Natures))], level == "must", null, Optional(file, rule, "why"));
         }
         return value is YamlScalarNode { Value: { } number } && double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out var limit) && double.IsFinite(limit)
             ? new RequirementRule(metric, op, limit, [], level == "must", unit, Optional(file, rule, "why"))

@@ -22,7 +22,7 @@ public sealed record LiveBehaviour(string Name, string[] Accepts, Func<ReceivedV
         new("canned", ["not live"], (_, n) => new(null, 0, Canned: n)),
         new("loop", ["replay"], (_, n) => new(null, 0, Canned: n % 90)),
         new("prompt-only", ["T3-prompt", "prompt-only"], (v, n) => new(null, v.Prompt(n * Tick - 0.5), Canned: n)),
-        new("filter", ["live filter"], (v, n) => new(v.At(n * Tick), 0, Plain: true)),
+        new("filter", ["T3-F", "T3"], (v, n) => new(v.At(n * Tick), 0, Plain: true)),
     ];
 }
 

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using TrueLive.Probe.Stimuli;
+using TrueLive.Probe.Verdicts;
 
 namespace TrueLive.Probe.Simulation;
 
@@ -59,7 +60,7 @@ public abstract partial class Look
     private sealed class HalftoneLook(SeedStream stream) : Look
     {
         // Seen through cells of a few pixels, a dot screen is a tone map.
-        public override bool IsFilter => true;
+        public override IReadOnlyList<Nature> Natures => [Nature.FiltersColours];
 
         private static readonly int[] Screen = [0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5];
 

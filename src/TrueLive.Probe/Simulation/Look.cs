@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using TrueLive.Probe.Stimuli;
+using TrueLive.Probe.Verdicts;
 
 namespace TrueLive.Probe.Simulation;
 
@@ -35,8 +36,8 @@ public abstract partial class Look
     /// <summary>Looks that no rule or threshold was tuned on; published figures come from these.</summary>
     public static IReadOnlyList<string> HeldOut { get; } = ["mosaic", "relief", "strokes", "wave", "ink", "dream"];
 
-    /// <summary>A colour map of the input and nothing more: a live filter, however it is driven.</summary>
-    public virtual bool IsFilter => false;
+    /// <summary>What a picture made by this look may be called. An operator on structure is a filter to some and a restyle to others; only a colour map is plain.</summary>
+    public virtual IReadOnlyList<Nature> Natures => [Nature.FiltersStructure, Nature.Restyles, Nature.CannotTell];
 
     /// <summary>Frames between the first picture that holds any of a change and the first that holds half of it: part of the response delay.</summary>
     public virtual int MemoryFrames => 0;
@@ -80,7 +81,7 @@ public abstract partial class Look
 
     private sealed class PosterLook : Look
     {
-        public override bool IsFilter => true;
+        public override IReadOnlyList<Nature> Natures => [Nature.FiltersColours];
 
         public override void Apply(Picture picture, int prompt, int reseed)
         {

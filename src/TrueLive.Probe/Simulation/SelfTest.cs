@@ -12,12 +12,14 @@ namespace TrueLive.Probe.Simulation;
 /// <param name="Expected">Right verdicts.</param>
 /// <param name="Verdict">The verdict reached.</param>
 /// <param name="Right">It is one of the right ones.</param>
-/// <param name="FalseProof">A fake was called T3-F or T3-C.</param>
+/// <param name="FalseProof">A fake was called tier 3.</param>
+/// <param name="Nature">The nature that was said; null where it was not asked.</param>
+/// <param name="NatureRight">It is one of the right ones; null where it was not asked.</param>
 /// <param name="Findings">All estimates.</param>
 /// <param name="Judged">The whole verdict.</param>
 /// <param name="TrueD50">True median response delay in the fast phase, seconds (transport plus the look's memory); NaN when the system has none.</param>
 public sealed record SelfTestRun(
-    string System, string Look, string Seed, string[] Expected, string Verdict, bool Right, bool FalseProof,
+    string System, string Look, string Seed, string[] Expected, string Verdict, bool Right, bool FalseProof, Nature? Nature, bool? NatureRight,
     ProbeFindings Findings, TierVerdict Judged, double TrueD50);
 
 /// <summary>Runs the probe against systems whose nature is known.</summary>
@@ -31,24 +33,24 @@ public static class SelfTest
         run.Plan.Append(PhaseKind.Warmup, profile.Warmup);
         var fast = run.Plan.Append(PhaseKind.Fast, profile.Fast);
         run.Plan.Append(PhaseKind.Hold, profile.Hold);
+        run.Seen.KeepPictures(profile.Warmup, profile.Warmup + profile.Fast);
         run.Advance(cancel);
         var (first, lag) = ProbeAnalysis.FirstLook(run.Plan, run.Seen);
         PhaseOrder.AppendLater(run.Plan, profile, ProbeAnalysis.BoundaryOf(run.Plan, run.Seen, double.NaN), first.Z > 8 ? lag : double.NaN);
         run.Advance(cancel);
         var findings = ProbeAnalysis.Analyse(run.Plan, run.Seen, effort, cancel);
-        var verdict = DecisionRules.Judge(findings, new RunQuality());
+        var verdict = DecisionRules.Judge(findings, new RunQuality { TakesPrompts = system.TakesPrompts });
         if (reports is not null)
             Write(Path.Combine(reports, $"{system.Name}-{look}-{seedText}".Replace(' ', '-')), system, look, seed, profile, run, findings, verdict);
         var text = TierVerdict.Text(verdict.Tier);
-        // Restyling by a colour map alone is a filter in truth, whatever streams it.
-        string[] accepts = run.LookIsFilter && system.Accepts.Any(a => a.StartsWith("T3-", StringComparison.Ordinal) && a != "T3-prompt")
-            ? [.. system.Accepts, "live filter"] : system.Accepts;
         var (from, to) = (fast.FirstFrame * SimulatedInput.Step, fast.EndFrame * SimulatedInput.Step);
         var delays = run.Truth.Where(t => t.Content >= fast.FirstFrame && t.Time >= from && t.Time < to)
             .Select(t => t.Time - t.Content * SimulatedInput.Step).Order().ToArray();
-        var truth = delays.Length > 30 ? Intervals.Quantile(delays, 0.5) + (system.Name == "filter" ? 0 : run.MemorySeconds) : double.NaN;
-        return new SelfTestRun(system.Name, look, seedText, accepts, text, accepts.Contains(text),
-            system.Fake && (verdict.Tier is TierLabel.T3F or TierLabel.T3C), findings, verdict, truth);
+        var truth = delays.Length > 30 ? Intervals.Quantile(delays, 0.5) + (system.Name is "filter" or "echo" ? 0 : run.MemorySeconds) : double.NaN;
+        var nature = verdict.Nature?.Nature;
+        return new SelfTestRun(system.Name, look, seedText, system.Accepts, text, system.Accepts.Contains(text),
+            system.Fake && (verdict.Tier is TierLabel.T3F or TierLabel.T3C or TierLabel.T3 or TierLabel.T3S), nature,
+            nature is { } said ? (system.Natures ?? run.LookNatures).Contains(said) : null, findings, verdict, truth);
     }
 
     private static void Write(string folder, SimulatedSystem system, string look, ProbeSeed seed, ProbeProfile profile, SimulatedRun run, ProbeFindings findings, TierVerdict verdict)
@@ -66,7 +68,7 @@ public static class SelfTest
             Commitment = seed.Commit(configuration),
             Configuration = configuration,
             Seed = seed.Hex,
-            TakesPrompts = true,
+            TakesPrompts = system.TakesPrompts,
             Redraws = findings.Fast.Joint.K,
             Amplitude = profile.Amplitude,
         }, run.Plan, findings, verdict), run.Plan, run.Seen, findings);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using TrueLive.Probe.Stimuli;
+using TrueLive.Probe.Verdicts;
 
 namespace TrueLive.Probe.Simulation;
 
@@ -12,13 +13,14 @@ public readonly record struct SelfTestCase(string System, string Look, string Se
 /// <summary>What one run of a self-test gave, as kept in the results file. Times in seconds; null when not measured.</summary>
 public sealed record SelfTestRow(
     string System, string Look, string Seed, string Verdict, bool Right, bool NotProven, bool FalseProof,
-    double? TrueD50, double? D50, double? D50Low, double? D50High, string DelayMethod, double P, double Z, double AcausalP, double RunSeconds, string Sentence, IReadOnlyList<string> Gates)
+    string? Nature, bool? NatureRight, double? TrueD50, double? D50, double? D50Low, double? D50High, string DelayMethod, double P, double Z, double AcausalP, double RunSeconds, string Sentence, IReadOnlyList<string> Gates)
 {
     /// <summary>Short form of a run.</summary>
     public static SelfTestRow Of(SelfTestRun run, double seconds)
     {
         var d50 = run.Findings.D50;
         return new(run.System, run.Look, run.Seed, run.Verdict, run.Right, run.Verdict == "not proven", run.FalseProof,
+            run.Nature is { } nature ? NatureVerdict.Text(nature) : null, run.NatureRight,
             Finite(run.TrueD50), Finite(d50.Value), Finite(d50.Low), Finite(d50.High), run.Findings.DelayMethod,
             run.Findings.Fast.Joint.P, run.Findings.Fast.Joint.Z, run.Findings.Fast.Acausal.P, Math.Round(seconds, 2), run.Judged.Sentence,
             [.. run.Judged.Gates.Select(g => $"{g.Id} {(g.Passed switch { true => "pass", false => "fail", _ => "open" })}: {g.Evidence}")]);

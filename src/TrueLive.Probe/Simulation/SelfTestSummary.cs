@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using TrueLive.Probe.Estimators;
+using TrueLive.Probe.Verdicts;
 
 namespace TrueLive.Probe.Simulation;
 
@@ -15,7 +16,21 @@ public static class SelfTestSummary
 
     /// <summary>Rows whose delay was measured and is known: constant-delay systems under looks of which the memory is known.</summary>
     public static IEnumerable<SelfTestRow> WithDelay(IEnumerable<SelfTestRow> rows) =>
-        rows.Where(r => r is { TrueD50: not null, D50: not null, System: "stream" or "stream+1.2s" or "stream+6s" or "chunk-burst" or "chunk-paced" or "filter" or "latest12" });
+        rows.Where(r => r is { TrueD50: not null, D50: not null, System: "stream" or "stream+1.2s" or "stream+6s" or "chunk-burst" or "chunk-paced" or "filter" or "echo" or "latest12" or "stream-mute" });
+
+    /// <summary>Verdicts that say of a system that it pretends.</summary>
+    private static readonly string[] Accusations = ["hybrid", "replay", "partial-luma", "partial-motion", "prompt-only", "not live"];
+
+    /// <summary>An honest system was accused.</summary>
+    public static bool Accused(SelfTestRow row) => !Fakes.Contains(row.System) && !row.Right && Accusations.Contains(row.Verdict);
+
+    /// <summary>Less was said of a picture than is true of it: a filter of what is more than that.</summary>
+    public static bool NatureAccused(SelfTestRow row) => row.NatureRight == false && row.Nature != NatureVerdict.Text(Nature.Restyles);
+
+    /// <summary>More was said of a picture than is true of it.</summary>
+    public static bool NaturePromoted(SelfTestRow row) => row.NatureRight == false && row.Nature == NatureVerdict.Text(Nature.Restyles);
+
+    private static readonly HashSet<string> Fakes = [.. SimulatedSystem.All.Where(s => s.Fake).Select(s => s.Name)];
 
     /// <summary>Writes the figures, misses included.</summary>
     public static string Markdown(IReadOnlyList<SelfTestRow> rows, int asked, IReadOnlyList<NullSample> nulls)
@@ -25,8 +40,10 @@ public static class SelfTestSummary
         Line(text, $"Simulators in virtual time, no codec and no network (`truelive probe selftest`): {rows.Count} of {asked} runs done; {rows.Select(r => r.System).Distinct().Count()} systems x {rows.Select(r => r.Look).Distinct().Count()} looks ({string.Join(", ", rows.Select(r => r.Look).Distinct())}) x {seeds.Length} seeds ({(seeds.Length == 0 ? "none" : seeds[0] + " to " + seeds[^1])}).\n");
         Line(text, $"- verdict right: {Share(rows.Count(r => r.Right), rows.Count)}; not proven: {Share(rows.Count(r => r.NotProven && !r.Right), rows.Count)}; wrong: {Share(rows.Count(r => !r.Right && !r.NotProven), rows.Count)}");
         Line(text, $"- right among the verdicts that were given: {Share(rows.Count(r => r.Right), rows.Count(r => r.Right || !r.NotProven))}");
-        var fakes = SimulatedSystem.All.Where(s => s.Fake).Select(s => s.Name).ToHashSet();
-        Line(text, $"- fakes called T3-F or T3-C: {rows.Count(r => r.FalseProof)} of {rows.Count(r => fakes.Contains(r.System))}");
+        var fakes = rows.Count(r => Fakes.Contains(r.System));
+        Line(text, $"- tier: fakes called tier 3: {Share(rows.Count(r => r.FalseProof), fakes)}; honest systems accused ({string.Join(", ", Accusations)}): {Share(rows.Count(Accused), rows.Count - fakes)}");
+        var judged = rows.Where(r => r.NatureRight is not null).ToArray();
+        Line(text, $"- nature, where it was asked: right {Share(judged.Count(r => r.NatureRight == true), judged.Length)}; more than is true ({NatureVerdict.Text(Nature.Restyles)}): {Share(judged.Count(NaturePromoted), judged.Length)}; less than is true: {Share(judged.Count(NatureAccused), judged.Length)}");
         var delays = WithDelay(rows).ToArray();
         var errors = delays.Select(r => Math.Abs(r.D50!.Value - r.TrueD50!.Value)).Order().ToArray();
         Line(text, $"- D50 within one frame (33.4 ms) of the truth: {Share(errors.Count(e => e <= Frame), errors.Length)}; |error| median {Ms(errors, 0.5)}, 95 % {Ms(errors, 0.95)}, worst {Ms(errors, 1)}");
@@ -39,6 +56,9 @@ public static class SelfTestSummary
             var others = own.Where(r => !r.Right).GroupBy(r => $"{r.Verdict} ({r.Look})").OrderByDescending(g => g.Count()).Select(g => $"{g.Count()} x {g.Key}");
             text.Append(CultureInfo.InvariantCulture, $"| {system.Name} | {string.Join(" or ", system.Accepts)} | {own.Count(r => r.Right)}/{own.Length} | {own.Count(r => r.NotProven && !r.Right)} | {own.Count(r => !r.Right && !r.NotProven)} | {string.Join(", ", others)} |\n");
         }
+        text.Append("\n| what was said of the picture | " + string.Join(" | ", Enum.GetValues<Nature>().Select(NatureVerdict.Text)) + " |\n|---|---|---|---|---|---|\n");
+        foreach (var group in judged.GroupBy(r => SimulatedSystem.All.First(s => s.Name == r.System).Natures is null ? "look " + r.Look : "system " + r.System).OrderBy(g => g.Key, StringComparer.Ordinal))
+            text.Append(CultureInfo.InvariantCulture, $"| {group.Key} | {string.Join(" | ", Enum.GetValues<Nature>().Select(n => group.Count(r => r.Nature == NatureVerdict.Text(n))))} |\n");
         text.Append("\n| look | right | not proven | wrong | D50 within a frame |\n|---|---|---|---|---|\n");
         foreach (var own in rows.GroupBy(r => r.Look))
         {

@@ -63,4 +63,16 @@ public readonly record struct Shown()
 
     /// <summary>A colour filter with a painted overlay instead of the look.</summary>
     public bool Filtered { get; init; }
+
+    /// <summary>The picture as it is, with the noise of a codec, instead of the look.</summary>
+    public bool Plain { get; init; }
+
+    /// <summary>Live frame that is laid over the finished picture in the share <see cref="LaidShare"/>; -1 for none.</summary>
+    public int Laid { get; init; } = -1;
+
+    /// <summary>Share of the frame that is laid over, 0..1.</summary>
+    public float LaidShare { get; init; }
+
+    /// <summary>Only the edges of the frame are laid over, drawn dark.</summary>
+    public bool LaidEdges { get; init; }
 }

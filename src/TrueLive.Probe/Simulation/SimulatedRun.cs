@@ -19,12 +19,14 @@ public sealed class SimulatedRun : IDisposable
     private readonly SeedStream _overlay;
     private readonly List<(double Time, int Content)> _truth = [];
     private readonly Dictionary<int, Picture> _recording = [];
+    private readonly bool _takesPrompts;
     private bool _pending;
 
     /// <summary>Prepares a run; nothing is sent yet.</summary>
     public SimulatedRun(SimulatedSystem system, string look, ProbeSeed seed, double amplitude = 1)
     {
         Plan = new StimulusPlan(seed, amplitude);
+        _takesPrompts = system.TakesPrompts;
         var world = ProbeSeed.From($"world {seed.Hex} {system.Name} {look}");
         _look = Look.ByName[look](world.Stream("look"));
         _live = new StimulusRenderer(seed, Picture.AnalysisWidth, Picture.AnalysisHeight, amplitude);
@@ -47,15 +49,15 @@ public sealed class SimulatedRun : IDisposable
     /// <summary>Memory of the look, in seconds: part of the response delay.</summary>
     public double MemorySeconds => _look.MemoryFrames / (double)CodeLaw.Rate;
 
-    /// <summary>The look is a colour map and nothing more.</summary>
-    public bool LookIsFilter => _look.IsFilter;
+    /// <summary>What a system that shows everything through the look may be called.</summary>
+    public IReadOnlyList<Verdicts.Nature> LookNatures => _look.Natures;
 
     /// <summary>Sends all phases planned so far and takes all output up to their end.</summary>
     public void Advance(CancellationToken cancel = default)
     {
         for (var j = Seen.Sent.Count; j < Plan.Frames.Count; j++)
             Seen.Sent.Add(j * SimulatedInput.Step);
-        for (var k = Seen.PromptSent.Count; k < Plan.Prompts.Count; k++)
+        for (var k = Seen.PromptSent.Count; _takesPrompts && k < Plan.Prompts.Count; k++)
             Seen.PromptSent.Add(Plan.Prompts[k].Frame * SimulatedInput.Step);
         var end = Plan.Frames.Count * SimulatedInput.Step;
         while (!cancel.IsCancellationRequested)
@@ -97,6 +99,10 @@ public sealed class SimulatedRun : IDisposable
         {
             Filter();
         }
+        else if (shown.Plain)
+        {
+            Coded();
+        }
         else
         {
             _look.Apply(_picture, shown.Prompt, shown.Reseed);
@@ -106,6 +112,8 @@ public sealed class SimulatedRun : IDisposable
             _live.Draw(Plan.Frames[Math.Min(shown.LumaOf, Plan.Frames.Count - 1)], shown.LumaOf, _second);
             TensorPrimitives.Multiply(_picture.Y, TensorPrimitives.Sum<float>(_second.Y) / _second.Y.Length / 112, _picture.Y);
         }
+        if (shown.Laid >= 0)
+            LayOver(shown);
         TensorPrimitives.Clamp(_picture.Y, 0f, 255f, _picture.Y);
         if (shown.Recorded >= 0)
         {
@@ -115,6 +123,43 @@ public sealed class SimulatedRun : IDisposable
         }
         _truth.Add((shown.Time, shown.Content));
         Seen.Add(shown.Time, _picture);
+    }
+
+    private void LayOver(in Shown shown)
+    {
+        var frame = Math.Min(shown.Laid, Plan.Frames.Count - 1);
+        _live.Draw(Plan.Frames[frame], frame, _second);
+        if (shown.LaidEdges)
+        {
+            const int Width = Picture.AnalysisWidth;
+            for (var k = Width + 1; k < _picture.Y.Length - Width - 1; k++)
+            {
+                var edge = Math.Abs(_second.Y[k + 1] - _second.Y[k - 1]) + Math.Abs(_second.Y[k + Width] - _second.Y[k - Width]);
+                _picture.Y[k] *= 1 - shown.LaidShare * Math.Min(1, edge / 60);
+            }
+            return;
+        }
+        TensorPrimitives.Lerp(_picture.Y, _second.Y, shown.LaidShare, _picture.Y);
+        TensorPrimitives.Lerp(_picture.U, _second.U, shown.LaidShare, _picture.U);
+        TensorPrimitives.Lerp(_picture.V, _second.V, shown.LaidShare, _picture.V);
+    }
+
+    /// <summary>What a codec leaves: errors of a few grey levels in blocks of four, stronger in chroma.</summary>
+    private void Coded()
+    {
+        const int Width = Picture.AnalysisWidth;
+        foreach (var (plane, error) in new[] { (_picture.Y, 4f), (_picture.U, 2f), (_picture.V, 2f) })
+        {
+            for (var top = 0; top < Picture.AnalysisHeight; top += 4)
+            {
+                for (var left = 0; left < Width; left += 4)
+                {
+                    var off = (float)_overlay.NextDouble(-error, error);
+                    for (var y = top; y < Math.Min(Picture.AnalysisHeight, top + 4); y++)
+                        TensorPrimitives.Add(plane.AsSpan(y * Width + left, 4), off, plane.AsSpan(y * Width + left, 4));
+                }
+            }
+        }
     }
 
     private void Filter()

@@ -1,16 +1,25 @@
 using TrueLive.Probe.Stimuli;
+using TrueLive.Probe.Verdicts;
 
 namespace TrueLive.Probe.Simulation;
 
 /// <summary>A system whose true nature is known: it turns the input into a list of what is shown when.</summary>
 /// <param name="Name">Its name in the self-test.</param>
-/// <param name="Accepts">Verdicts that are right.</param>
-/// <param name="Fake">A tier-3 verdict (T3-F or T3-C) would be a false proof of liveness.</param>
+/// <param name="Accepts">Tiers that are right.</param>
+/// <param name="Fake">A verdict of tier 3 would be a false proof of liveness.</param>
 /// <param name="Play">Endless, in rising time; looks only at input older than the time it yields, except where it cheats.</param>
 public sealed record SimulatedSystem(
     string Name, string[] Accepts, bool Fake, Func<SimulatedInput, IReadOnlyList<FrameState>, SeedStream, IEnumerable<Shown>> Play)
 {
     private const double Step = SimulatedInput.Step;
+    private static readonly string[] Live = ["T3-F", "T3"];
+    private static readonly string[] Late = ["hybrid", "T2", "not proven"];
+
+    /// <summary>Natures that are right; null where the look decides.</summary>
+    public IReadOnlyList<Nature>? Natures { get; init; }
+
+    /// <summary>Prompts can be sent to it.</summary>
+    public bool TakesPrompts { get; init; } = true;
 
     /// <summary>All of them.</summary>
     public static IReadOnlyList<SimulatedSystem> All { get; } =
@@ -34,10 +43,26 @@ public sealed record SimulatedSystem(
         new("loop", ["replay"], true, (i, c, s) => Loop(c, 80 + s.NextInt(60), false)),
         new("pingpong", ["replay"], true, (i, c, s) => Loop(c, 60 + s.NextInt(40), true)),
         new("canned-x-luma", ["partial-luma"], true, (i, c, _) => Canned(i, c, true)),
-        new("filter", ["live filter"], true, (i, _, s) => Filter(i, 0.06)),
+        new("filter", Live, false, (i, _, s) => Filter(i, 0.06)) { Natures = [Nature.FiltersColours] },
+        new("echo", Live, false, (i, _, s) => Filter(i, s.NextDouble(0.04, 0.1), plain: true)) { Natures = [Nature.PassesThrough] },
         new("prompt-only", ["T3-prompt", "prompt-only"], true, (i, c, _) => Prompted(i, c, 0.5, 0)),
         new("run-ahead", ["prompt-only"], true, (i, c, _) => Prompted(i, c, 0.5, 0.02)),
         new("leaked-seed", ["replay", "invalid"], true, (i, _, _) => Leaked(i, 0.3)),
+        new("stream-mute", Live, false, (i, _, s) => Stream(i, s, s.NextDouble(0.08, 0.9))) { TakesPrompts = false },
+        new("uneven-mute", Live, false, Uneven) { TakesPrompts = false },
+        new("queue-mute", ["T3-unstable"], false, (i, _, s) => Backlog(i, s.NextDouble(0.1, 0.3), 29.4)) { TakesPrompts = false },
+        // A bound from the delay cannot tell one second of batches from a stream that is one second late: both are tier 3.
+        new("batch-1.0s-mute", ["T3", "not proven"], false, (i, _, _) => Batches(i, 1.0, 0.1)) { TakesPrompts = false },
+        new("batch-1.4s-mute", ["T3", "not proven"], false, (i, _, _) => Batches(i, 1.4, 0.02)) { TakesPrompts = false },
+        new("batch-1.6s-mute", ["T2", "not proven"], true, (i, _, _) => Batches(i, 1.6, 0.02)) { TakesPrompts = false },
+        new("batch-4s-mute", ["T2", "not proven"], true, (i, _, _) => Batches(i, 4, 0.5)) { TakesPrompts = false },
+        new("predicting-mute", Late, true, (i, _, _) => Predicted(i, 1.6, 0.1)) { TakesPrompts = false },
+        new("laid30-batch-4s", Late, true, (i, _, _) => LaidOver(Batches(i, 4, 3), 0.3f)) { TakesPrompts = false },
+        new("laid50-batch-4s", Late, true, (i, _, _) => LaidOver(Batches(i, 4, 3), 0.5f)) { TakesPrompts = false },
+        new("laid70-batch-4s", Late, true, (i, _, _) => LaidOver(Batches(i, 4, 3), 0.7f)) { TakesPrompts = false },
+        new("luma-batch-4s", Late, true, (i, _, _) => Batches(i, 4, 3).Select(s => s with { LumaOf = SimulatedInput.NewestAt(s.Time - 0.1) })) { TakesPrompts = false },
+        // Its edges are live: a tier of 3 is right, a picture made from the input is not.
+        new("edges-canned", ["T3-F", "T3", "not proven"], false, (i, c, _) => LaidOver(Canned(i, c, false), 0.9f, edges: true)) { TakesPrompts = false, Natures = [Nature.CannotTell, Nature.FiltersStructure] },
     ];
 
     /// <summary>A true stream of a given constant delay (seconds), for tests of the delay itself.</summary>
@@ -52,7 +77,7 @@ public sealed record SimulatedSystem(
             if (stream.NextDouble() < 0.02)
                 continue;
             last = Math.Max(last + 0.001, j * Step + delay + 0.004 * Math.Abs(stream.NextNormal()));
-            yield return Live(input, last, j, j * Step);
+            yield return Shows(input, last, j, j * Step);
         }
     }
 
@@ -65,7 +90,7 @@ public sealed record SimulatedSystem(
             for (var k = 0; k < Size; k++)
             {
                 var content = chunk * Size + (hold ? Size - 1 : k);
-                var shown = Live(input, ready + k * pace, content, ready - compute + 0.01);
+                var shown = Shows(input, ready + k * pace, content, ready - compute + 0.01);
                 yield return hold ? shown with { State = Moved(shown.State, 0.4f * k, k) } : shown;
             }
         }
@@ -74,7 +99,7 @@ public sealed record SimulatedSystem(
     private static IEnumerable<Shown> Latest(SimulatedInput input, double compute, double rate)
     {
         for (var k = 0; ; k++)
-            yield return Live(input, k / rate + compute, SimulatedInput.NewestAt(k / rate), k / rate);
+            yield return Shows(input, k / rate + compute, SimulatedInput.NewestAt(k / rate), k / rate);
     }
 
     private static IEnumerable<Shown> Interpolated(SimulatedInput input, double compute)
@@ -83,7 +108,7 @@ public sealed record SimulatedSystem(
         {
             for (var k = 0; k < 3; k++)
             {
-                var shown = Live(input, (3 * key + 3 + k) * Step + compute, 3 * key, 3 * key * Step);
+                var shown = Shows(input, (3 * key + 3 + k) * Step + compute, 3 * key, 3 * key * Step);
                 yield return shown with { Content = 3 * key + k, Second = input.State(3 * key + 3), Blend = k / 3f };
             }
         }
@@ -95,7 +120,7 @@ public sealed record SimulatedSystem(
         for (var j = 0; ; j++)
         {
             free = Math.Max(free, j * Step) + 1 / rate;
-            yield return Live(input, free + compute, j, free);
+            yield return Shows(input, free + compute, j, free);
         }
     }
 
@@ -107,19 +132,45 @@ public sealed record SimulatedSystem(
             var content = SimulatedInput.NewestAt(asked);
             for (var k = 0; k < seconds * CodeLaw.Rate; k++)
             {
-                var shown = Live(input, asked + seconds + k * Step, content, asked);
+                var shown = Shows(input, asked + seconds + k * Step, content, asked);
                 yield return shown with { State = Moved(shown.State, 0.5f * k, k), Reseed = clip };
             }
         }
     }
 
-    private static IEnumerable<Shown> Batches(SimulatedInput input, int seconds, double compute)
+    private static IEnumerable<Shown> Batches(SimulatedInput input, double seconds, double compute)
     {
         for (var batch = 0; ; batch++)
         {
-            var ready = (batch + 1) * (double)seconds + compute;
-            for (var k = 0; k < seconds * CodeLaw.Rate; k++)
-                yield return Live(input, ready + k * Step, batch * seconds * CodeLaw.Rate + k, ready - compute) with { Reseed = batch };
+            var (ready, frames) = ((batch + 1) * seconds + compute, (int)Math.Round(seconds * CodeLaw.Rate));
+            for (var k = 0; k < frames; k++)
+                yield return Shows(input, ready + k * Step, batch * frames + k, ready - compute) with { Reseed = batch };
+        }
+    }
+
+    /// <summary>Batches whose pan is carried on by the last motion seen, so that they seem to be up to date.</summary>
+    private static IEnumerable<Shown> Predicted(SimulatedInput input, double seconds, double compute)
+    {
+        foreach (var shown in Batches(input, seconds, compute))
+        {
+            var late = (float)((shown.Time - shown.Content * Step) / Step);
+            var speed = (shown.State.Pan - input.State(shown.Content - 30).Pan) / 30;
+            yield return shown with { State = Moved(shown.State, speed * late, (int)late) };
+        }
+    }
+
+    private static IEnumerable<Shown> LaidOver(IEnumerable<Shown> under, float share, bool edges = false) =>
+        under.Select(s => s with { Laid = SimulatedInput.NewestAt(s.Time - 0.1), LaidShare = share, LaidEdges = edges });
+
+    /// <summary>Answers at once, at a rate that wanders between 8 and 60 frames per second.</summary>
+    private static IEnumerable<Shown> Uneven(SimulatedInput input, IReadOnlyList<FrameState> footage, SeedStream stream)
+    {
+        var (time, rate) = (0.2, 30.0);
+        while (true)
+        {
+            rate = Math.Clamp(rate * Math.Exp(0.15 * stream.NextNormal()), 8, 60);
+            time += 1 / rate;
+            yield return Shows(input, time, SimulatedInput.NewestAt(time - 0.1), time - 0.1);
         }
     }
 
@@ -128,7 +179,7 @@ public sealed record SimulatedSystem(
         for (var j = (int)(2.5 * CodeLaw.Rate); ; j++)
         {
             var key = (int)(Math.Floor((j * Step - 1) / every) * every * CodeLaw.Rate);
-            var shown = Live(input, j * Step + delay, key, key * Step);
+            var shown = Shows(input, j * Step + delay, key, key * Step);
             yield return shown with { State = shown.State with { Pan = input.State(j).Pan } };
         }
     }
@@ -157,10 +208,10 @@ public sealed record SimulatedSystem(
         }
     }
 
-    private static IEnumerable<Shown> Filter(SimulatedInput input, double delay)
+    private static IEnumerable<Shown> Filter(SimulatedInput input, double delay, bool plain = false)
     {
         for (var j = 0; ; j++)
-            yield return Live(input, j * Step + delay, j, -1) with { Filtered = true };
+            yield return Shows(input, j * Step + delay, j, -1) with { Filtered = !plain, Plain = plain };
     }
 
     private static IEnumerable<Shown> Prompted(SimulatedInput input, IReadOnlyList<FrameState> footage, double delay, double growth)
@@ -182,10 +233,10 @@ public sealed record SimulatedSystem(
     private static IEnumerable<Shown> Leaked(SimulatedInput input, double lead)
     {
         for (var j = (int)(lead * CodeLaw.Rate) + 1; ; j++)
-            yield return Live(input, j * Step - lead, j, j * Step - 1);
+            yield return Shows(input, j * Step - lead, j, j * Step - 1);
     }
 
-    private static Shown Live(SimulatedInput input, double time, int content, double promptTime) => new()
+    private static Shown Shows(SimulatedInput input, double time, int content, double promptTime) => new()
     {
         Time = time,
         State = input.State(content),

@@ -54,7 +54,7 @@ public sealed class DecisionRules
             _settle.Add("A target that returns video for the whole fast phase.");
             return TierLabel.NotProven;
         }
-        return Replay() ?? Causal() ?? Hybrid() ?? Streaming() ?? Clips() ?? Generated() ?? Granular() ?? Bounded() ?? SubGrade();
+        return Replay() ?? Causal() ?? Hybrid() ?? Streaming() ?? Clips() ?? Bounded() ?? Granular() ?? SubGrade();
     }
 
     private TierLabel? Replay()
@@ -79,10 +79,8 @@ public sealed class DecisionRules
             return null;
         }
         Pass("G2", "output depends on input", false, evidence);
-        if (FastDependent && families.Count > 0 && families.All(f => f == Family.Luma))
-            return TierLabel.PartialLuma;
-        if (FastDependent && families.Count > 0 && families.All(f => f is Family.Motion or Family.Luma))
-            return families.Contains(Family.Motion) ? PartialMotion() : TierLabel.PartialLuma;
+        if (FastDependent && Partial(families) is { } partial)
+            return partial;
         var silent = _found.Blackout is { } blackout && blackout.Test.P > _limits.BlackoutP;
         if (!FastDependent && PromptProven && silent)
             return PromptKind();
@@ -104,8 +102,18 @@ public sealed class DecisionRules
         return TierLabel.Replay;
     }
 
-    private TierLabel PartialMotion()
+    /// <summary>Luma or motion alone: shown at its own level and lag while the others are far from any answer.</summary>
+    private TierLabel? Partial(IReadOnlyList<Family> families)
     {
+        if (families.Count == 0 || families.Any(f => f is not (Family.Luma or Family.Motion)))
+            return null;
+        var fast = _found.Fast;
+        var others = Enumerable.Range(0, 4).Where(f => !families.Contains((Family)f)).Select(f => fast.Families[f].ForRules).ToArray();
+        var proven = families.All(f => fast.Families[(int)f].ForRules <= _limits.AccusationP && FastFindings.Resolved(fast.FamilyLag[(int)f]));
+        if (!proven || others.Min() * others.Length <= _limits.UnansweredP)
+            return null;
+        if (!families.Contains(Family.Motion))
+            return TierLabel.PartialLuma;
         if (_found.Slow is null)
             _settle.Add("A standard run: its slow phase tells a hybrid (late appearance) from motion alone.");
         return TierLabel.PartialMotion;
@@ -125,17 +133,21 @@ public sealed class DecisionRules
 
     private TierLabel? Hybrid()
     {
-        var families = Answered(_found.Fast, _limits.FamilyP);
-        if (!families.Contains(Family.Motion) || double.IsNaN(_found.FamilyGap))
+        var (gap, early, late, p) = _found.FamilyGap;
+        var limit = Math.Max(_limits.FamilyGap, 0.1 * (_found.D50.Measured ? _found.D50.Value : 0)) + 2.0 / CodeLaw.Rate;
+        var rest = _found.Nature?.Remainder;
+        var apart = gap.Measured && p <= _limits.AccusationP && gap.Low > limit;
+        var under = rest is not null && rest.AnswersElsewhere(_limits.RemainderP);
+        var evidence = (gap.Measured
+                ? $"{early} before {late} by {F(1000 * gap.Value, 0)} ms (95 %: {F(1000 * gap.Low, 0)} to {F(1000 * gap.High, 0)}, limit {F(1000 * limit, 0)} with the instrument's two frames; p {F(p, 4)})"
+                : "fewer than two families have a resolved lag")
+            + (rest is { Luma.K: > 0 } ? $"; what a filter of the input leaves over, at other lags: p {F(rest.OtherP, 4)}{(under ? $", {F(Math.Abs(rest.Behind.Value), 1)} s {(rest.Behind.Value > 0 ? "behind" : "ahead of")} the aligned input ({F(rest.Behind.Low, 1)} to {F(rest.Behind.High, 1)})" : "")}" : "");
+        if (!apart && !under && !gap.Measured)
         {
-            Unknown("G6", "motion and appearance agree", "one of them was not measured");
+            Unknown("G6", "all of the picture answers together", evidence);
             return null;
         }
-        var delay = _found.D50.Measured ? _found.D50.Value : 0;
-        var limit = Math.Max(_limits.FamilyGap, 0.1 * delay);
-        // The windowed lag has a frame of its own uncertainty on either side.
-        return Pass("G6", "motion and appearance agree", _found.FamilyGap <= limit + 2.0 / CodeLaw.Rate,
-            $"gap {F(1000 * _found.FamilyGap, 0)} ms, limit {F(1000 * limit, 0)} ms plus the instrument's two frames") ? null : TierLabel.Hybrid;
+        return Pass("G6", "all of the picture answers together", !apart && !under, evidence) ? null : TierLabel.Hybrid;
     }
 
     private TierLabel? Streaming()
@@ -160,6 +172,13 @@ public sealed class DecisionRules
         }
         evidence += $"; Q {F(period)} s";
         var sampled = _found.ControlQuantum.Method == "lock" || _found.SlowQuantum.Method == "lock";
+        // Slow events are answered evenly by batches that are played back evenly, too: only a short delay shows that stills are sampled.
+        if (period <= _limits.QuantumSampled && !PromptGrain && !(SlowBound() <= _limits.QuantumLive))
+        {
+            Unknown("G3", "follows the stream", evidence + $"; by the delay of slow events batches of up to {F(SlowBound())} s");
+            _settle.Add("A way to send prompts, or more minutes of fast codes (standard or deep profile).");
+            return TierLabel.NotProven;
+        }
         if (period <= _limits.QuantumSampled && !sampled && covered >= _limits.Coverage)
         {
             // Neither clearly a stream nor clearly samples: a stream in a weak look reads alike.
@@ -170,6 +189,8 @@ public sealed class DecisionRules
         Pass("G3", "follows the stream", false, evidence);
         return ByPeriod(period);
     }
+
+    private double SlowBound() => _found.Slow is { } slow && Intervals.QuantileInterval(slow.Delays, 0.5) is { Measured: true } median ? median.High / 0.5 : double.NaN;
 
     private TierLabel ByPeriod(double period) =>
         period <= _limits.QuantumSampled ? TierLabel.T3S : period <= _limits.QuantumInteractive ? TierLabel.T2 : TierLabel.T1;
@@ -193,33 +214,23 @@ public sealed class DecisionRules
         ? $"own boundaries every {F(b.Period)} s (p {F(b.P, 3)}, jump {F(b.Jump, 1)}x)"
         : $"no own boundaries in {F(_found.Boundary.Seconds, 0)} s of still input";
 
-    private TierLabel? Generated()
-    {
-        var r2 = _found.FilterR2;
-        if (double.IsNaN(r2))
-        {
-            Unknown("G8", "generated, not filtered", "not aligned");
-            return null;
-        }
-        return Pass("G8", "generated, not filtered", r2 < _limits.Filter, $"colour filter explains R2 {F(r2)} (limit {F(_limits.Filter)}); prompt p {(_found.Control is { } c ? P(c.Test) : "not tested")}")
-            ? null : TierLabel.LiveFilter;
-    }
+    private bool PromptGrain => PromptDependent && _found.ControlQuantum is { N: var n, High: var high } && n >= _limits.QuantumResponses && high <= _limits.QuantumLive;
 
     private TierLabel? Granular()
     {
-        var q = _found.ControlQuantum;
-        if (!PromptDependent || double.IsNaN(q.Seconds) || q.N < _limits.QuantumResponses || q.High > _limits.QuantumLive)
+        var bound = _found.Grain;
+        var text = GrainText() + $"; by the delay at most {F(bound.Seconds)} s ({(double.IsNaN(bound.Seconds) ? bound.Method : $"D{F(100 * bound.Quantile, 0)} over {F(bound.Quantile)}, {bound.Events} moments, {bound.Method}")})";
+        if (!PromptGrain && !(bound.Seconds <= _limits.QuantumLive))
         {
-            Unknown("G4", "fine grain", GrainText());
-            // No grain of a live system moves the delay this far in one direction: that much of a queue needs no Q.
-            if (_found.SlopeMsPerS is { Measured: true } slope && Math.Abs(slope.Value) * Watched > 2000 * _limits.QuantumLive && Bounded() is { } growing)
-                return growing;
-            _settle.Add(_quality.TakesPrompts
-                ? "More prompt toggles (standard or deep profile), with two prompts that look very different."
-                : "A way to send prompts to the target: without it batches that are played back evenly cannot be told from a stream.");
+            Unknown("G4", "fine grain", text);
+            _settle.Add(!_quality.TakesPrompts
+                ? "A way to send prompts to the target: at this delay, batches that are played back evenly cannot be told from a stream."
+                : "More prompt toggles (standard or deep profile), with two prompts that look very different.");
             return TierLabel.NotProven;
         }
-        Pass("G4", "fine grain", true, GrainText());
+        if (!PromptGrain)
+            _flags.Add(_found.Control is null ? "prompts were not tried" : "prompts were not resolved");
+        Pass("G4", "fine grain", true, text);
         return null;
     }
 
@@ -235,7 +246,7 @@ public sealed class DecisionRules
             return null;
         }
         // A snapshot system answers anywhere within Q: only what moves further than that in the time watched is a queue.
-        var wander = Math.Max(70, _found.ControlQuantum.Seconds is var q and > 0 ? 1000 * q : 0);
+        var wander = PromptGrain ? Math.Max(70, 1000 * _found.ControlQuantum.Seconds) : _limits.Wander;
         var grows = (slope.Low > _limits.Slope || slope.High < -_limits.Slope) && Math.Abs(slope.Value) * Watched > wander;
         if (!grows && (slope.High > _limits.Slope || slope.Low < -_limits.Slope))
             _flags.Add("slope not resolved to 0.2 ms/s: run longer");
@@ -245,11 +256,14 @@ public sealed class DecisionRules
 
     private TierLabel SubGrade()
     {
+        _gates.Add(new Gate("G7", "continuity", _found.Seconds >= 600 && _quality.Sessions == 1 ? true : null, $"{F(_found.Seconds, 0)} s without a break (600 s asked)"));
+        if (_found.Cadence.Burst > 1)
+            return TierLabel.T3C;
+        if (!PromptGrain)
+            return _found.Grain.Seconds <= _limits.QuantumFrame ? TierLabel.T3F : TierLabel.T3;
         var q = _found.ControlQuantum;
         var limit = Math.Max(_limits.QuantumFrame, 2 / Math.Max(1, _found.Cadence.Generated));
-        var fine = q.Method == "lock" ? q.Seconds <= limit : q.Low <= limit;
-        _gates.Add(new Gate("G7", "continuity", _found.Seconds >= 600 && _quality.Sessions == 1 ? true : null, $"{F(_found.Seconds, 0)} s without a break (600 s asked)"));
-        return fine && _found.Cadence.Burst <= 1 ? TierLabel.T3F : TierLabel.T3C;
+        return (q.Method == "lock" ? q.Seconds <= limit : q.Low <= limit) ? TierLabel.T3F : TierLabel.T3C;
     }
 
     private TierVerdict Verdict(TierLabel tier)
@@ -261,18 +275,23 @@ public sealed class DecisionRules
             _flags.Add("incomplete run" + (_quality.EndedBecause is { } why ? ": " + why : ""));
         if (_quality.Sessions > 1)
             _flags.Add($"resumed: {_quality.Sessions} sessions in one report");
-        if (_found.Seconds < 600 && tier is TierLabel.T3F or TierLabel.T3C or TierLabel.T3S)
+        if (_found.Seconds < 600 && tier is TierLabel.T3F or TierLabel.T3C or TierLabel.T3S or TierLabel.T3)
             _flags.Add($"watched for {F(_found.Seconds, 0)} s only");
         var latency = LatencyOf();
+        // Where nothing answered, or two inputs show at once, there is no one input to compare the output with.
+        var nature = tier is TierLabel.Hybrid or TierLabel.Invalid or TierLabel.NotLive or TierLabel.Replay or TierLabel.PromptOnly or TierLabel.PromptStream ? null : NatureVerdict.Judge(_found.Nature, _limits);
+        if (nature is not null)
+            _gates.Add(nature.Gate);
         return new TierVerdict
         {
             Tier = tier,
+            Nature = nature,
             LatencyClass = latency?.Class,
             CadenceClass = CadenceOf(cadence.Generated),
             Flags = _flags,
             Gates = _gates,
             WhatWouldSettleIt = _settle,
-            Sentence = VerdictWording.Sentence(tier, _found, latency, _quality, _settle, _gates),
+            Sentence = VerdictWording.Sentence(tier, nature, _found, latency, _quality, _settle, _gates),
         };
     }
 

@@ -42,14 +42,14 @@ public enum TierLabel
     /// <summary>Live, from sampled stills.</summary>
     T3S,
 
+    /// <summary>Live, in steps of which only the largest possible length is known.</summary>
+    T3,
+
     /// <summary>Live, with a delay that grows.</summary>
     T3Unstable,
 
-    /// <summary>Motion follows fast, appearance late: reprojection of old pictures.</summary>
+    /// <summary>Part of the picture follows early, the rest late: something live is laid over old pictures.</summary>
     Hybrid,
-
-    /// <summary>Live, but explained by a colour filter.</summary>
-    LiveFilter,
 }
 
 /// <summary>One decision gate with the evidence behind it. Passed is null when the gate was not reached or lacked evidence.</summary>
@@ -60,6 +60,9 @@ public sealed record TierVerdict
 {
     /// <summary>What it is.</summary>
     public required TierLabel Tier { get; init; }
+
+    /// <summary>What it makes of its input; null where that was not asked.</summary>
+    public NatureVerdict? Nature { get; init; }
 
     /// <summary>Latency class A to E or X; null when no delay was measured.</summary>
     public string? LatencyClass { get; init; }
@@ -95,7 +98,6 @@ public sealed record TierVerdict
         TierLabel.T3S => "T3-S",
         TierLabel.T3Unstable => "T3-unstable",
         TierLabel.Hybrid => "hybrid",
-        TierLabel.LiveFilter => "live filter",
         _ => tier.ToString(),
     };
 }
@@ -139,8 +141,32 @@ public sealed record Thresholds
     /// <summary>Gap between families, seconds, or a tenth of the delay.</summary>
     public double FamilyGap { get; init; } = 0.1;
 
-    /// <summary>R^2 at or above which a colour filter explains the output.</summary>
+    /// <summary>Share of the changes that a filter must explain, by the lower end of its interval.</summary>
     public double Filter { get; init; } = 0.9;
+
+    /// <summary>Share that the input itself must explain to be passed through, by the lower end of its interval.</summary>
+    public double Same { get; init; } = 0.95;
+
+    /// <summary>Largest difference of a gain from 1 in a picture that is passed through.</summary>
+    public double Gain { get; init; } = 0.15;
+
+    /// <summary>Largest difference of mean values in a picture that is passed through, 0..255.</summary>
+    public double Offset { get; init; } = 6;
+
+    /// <summary>Share of what no filter explains that must follow from the input to be called restyled.</summary>
+    public double Predicted { get; init; } = 0.04;
+
+    /// <summary>Level of each accusation's own test: hybrid by families, hybrid by the remainder, partial, run-ahead.</summary>
+    public double AccusationP { get; init; } = 0.001;
+
+    /// <summary>Holm's p of the remainder at other lags at or below which something older shows through.</summary>
+    public double RemainderP { get; init; } = 0.004;
+
+    /// <summary>p above which a family counts as unanswered, after Holm's correction.</summary>
+    public double UnansweredP { get; init; } = 0.05;
+
+    /// <summary>Delay growth that any grain of a locked system may feign, milliseconds.</summary>
+    public double Wander { get; init; } = 300;
 
     /// <summary>Blackout p above which even the strongest stimulus went unanswered.</summary>
     public double BlackoutP { get; init; } = 0.01;

@@ -100,7 +100,7 @@ export function open(box, live) {
   function openFile(text) {
     try {
       const report = JSON.parse(text);
-      if (report.schema !== 'live-ai-video-report/1') throw new Error(`its schema is ${report.schema ?? 'missing'}`);
+      if (report.schema !== 'live-ai-video-report/2') throw new Error(`its schema is ${report.schema ?? 'missing'}`);
       show(report, { text });
     } catch (error) {
       trouble(`This is not a report of the probe (report.json): ${error.message}.`);
@@ -122,6 +122,7 @@ export function open(box, live) {
     };
     shown.replaceChildren(h('article.card.verdict', { 'aria-label': 'Verdict' },
       h('h1', {}, verdict.sentence), /^E[12]/.test(made.evidence) ? null : picture(verdict, metrics),
+      verdict.nature ? h('p', {}, h('b', {}, 'What it makes of the picture: '), verdict.nature) : null,
       h('p.note', {}, `${made.target} · ${made.profile} · evidence ${made.evidence} · ${new Date(made.utc).toLocaleString()}${made.validity === 'VALID' ? '' : ` · ${made.invalid_reasons.join(' ')}`}`),
       h('dl.facts-list', {}, ...facts(metrics).map(([name, value, how]) => h('div', {}, h('dt', {}, name), h('dd.num', {}, value, how ? h('small', {}, how) : null)))),
       verdict.gates.length ? h('details', {}, h('summary', {}, 'What decided it'), h('ol.rows', {}, ...verdict.gates.map((g) => h('li', {}, h('b', {}, g.passed === true ? 'Passed: ' : g.passed === false ? 'Not passed: ' : 'Not reached: '), `${g.title} (${g.evidence})`)))) : null,

@@ -73,6 +73,14 @@ public sealed class RequirementTests
         Assert.Equal(CheckResult.Inconclusive, Check(Report("not proven", 10, 20)).Result);
     }
 
+    [Theory]
+    [InlineData("restyles or generates", CheckResult.Pass)]
+    [InlineData("filters colours", CheckResult.Fail)]
+    [InlineData("cannot be told", CheckResult.Inconclusive)]
+    [InlineData(null, CheckResult.Inconclusive)]
+    public void A_rule_on_the_nature_is_checked_apart_from_the_tier(string? nature, CheckResult result) =>
+        Assert.Equal(result, RequirementCheck.Run(RequirementYaml.Read("r.yaml", "schema: live-ai-video-requirement/1\nid: r\nrules:\n  - {metric: nature, op: in, value: [restyles or generates]}\n"), Report("T3-F", 10, 20, nature)).Result);
+
     private static (CheckResult Result, RequirementSection Section) Check(ProbeReport report) => RequirementCheck.Run(RequirementYaml.Read("r.yaml", """
         schema: live-ai-video-requirement/1
         id: r
@@ -81,7 +89,7 @@ public sealed class RequirementTests
           - {metric: delay.D95, op: "<=", value: 200, unit: ms}
         """), report);
 
-    private static ProbeReport Report(string tier, double low, double high) => new()
+    private static ProbeReport Report(string tier, double low, double high, string? nature = null) => new()
     {
         Run = new RunSection
         {
@@ -95,7 +103,7 @@ public sealed class RequirementTests
             Commitment = "c",
             Configuration = "c",
         },
-        Verdict = new VerdictSection(tier, "B", "good", [], "sentence", [], ["a longer run"]),
+        Verdict = new VerdictSection(tier, nature, "B", "good", [], "sentence", [], ["a longer run"]),
         Metrics = new Dictionary<string, Metric> { ["delay.D95"] = new() { Value = (low + high) / 2, Unit = "ms", Ci95 = [low, high], N = 100 } },
         Channels = [],
         Plan = [],

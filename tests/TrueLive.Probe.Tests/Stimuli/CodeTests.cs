@@ -76,11 +76,11 @@ public sealed class CodeTests
         {
             var plan = new StimulusPlan(ProbeSeed.From(name));
             plan.Append(PhaseKind.Fast, 8);
-            var small = Thumb(name, Picture.AnalysisWidth, Picture.AnalysisHeight);
-            Assert.InRange(Apart(small, Thumb(name, width, height)), 0, 3);
-            Assert.InRange(Apart(small, Thumb(name + " else", width, height)), 8, 255);
+            var small = Seen(name, Picture.AnalysisWidth, Picture.AnalysisHeight);
+            Assert.InRange(Apart(small, Seen(name, width, height)), 0, 3);
+            Assert.InRange(Apart(small, Seen(name + " else", width, height)), 8, 255);
 
-            byte[] Thumb(string seed, int w, int h)
+            byte[] Seen(string seed, int w, int h)
             {
                 var drawn = new Picture(w, h);
                 new StimulusRenderer(ProbeSeed.From(seed), w, h, 1).Draw(plan.Frames[200], 200, drawn);
@@ -88,7 +88,7 @@ public sealed class CodeTests
                 PictureFrames.Write(drawn, frame);
                 var seen = Picture.ForAnalysis();
                 PictureFrames.Read(frame, seen);
-                return Observation.Thumb(seen);
+                return Observation.Bytes(seen);
             }
         }
 

@@ -1,0 +1,305 @@
+using System.Numerics.Tensors;
+using TrueLive.Probe.Features;
+using TrueLive.Probe.Stimuli;
+
+namespace TrueLive.Probe.Estimators;
+
+/// <summary>
+/// How much of the output a filter of the aligned input explains: the input itself, a filter of its colours, a filter of its
+/// structure. Shares are of what changes over time (a still overlay counts for nothing) and of pictures that the fit has not seen.
+/// </summary>
+public sealed class NatureFindings
+{
+    /// <summary>Pairs of input and output compared.</summary>
+    public int Pairs { get; init; }
+
+    /// <summary>Share that gain and offset of each plane explain.</summary>
+    public Estimate Same { get; init; } = Estimate.None;
+
+    /// <summary>Furthest gain from 1 of the three planes.</summary>
+    public double Gain { get; init; } = double.NaN;
+
+    /// <summary>Largest difference of mean values of the three planes, 0..255.</summary>
+    public double Offset { get; init; } = double.NaN;
+
+    /// <summary>Share that a filter of colours explains.</summary>
+    public Estimate Colour { get; init; } = Estimate.None;
+
+    /// <summary>Share that a filter of structure explains.</summary>
+    public Estimate Structure { get; init; } = Estimate.None;
+
+    /// <summary>Whether what remains after the filter of structure answers, and when.</summary>
+    public RemainderFindings Remainder { get; init; } = new();
+}
+
+/// <summary>Fits filters to pairs of aligned input and output, each half of the pairs with the weights of the other half.</summary>
+internal sealed class NatureFit
+{
+    private const int W = Picture.AnalysisWidth;
+    private const int H = Picture.AnalysisHeight;
+    private const int LeastPairs = 60;
+    private const int MostPairs = 400;
+    private const int Lattice = 7;
+    private const int Models = 3;
+    private static readonly int[] Earlier = [0, 3, 8];
+    private readonly Plane[] _planes = [new(W, H, 0, 0), new(W / 2, H / 2, W * H, 1), new(W / 2, H / 2, W * H * 5 / 4, 2)];
+    private readonly LocalTerms _luma = new(W, H);
+    private readonly LocalTerms _chroma = new(W / 2, H / 2);
+    private readonly Picture[] _inputs = [Picture.ForAnalysis(), Picture.ForAnalysis(), Picture.ForAnalysis()];
+    private readonly StimulusPlan _plan;
+    private readonly StimulusRenderer _renderer;
+
+    private NatureFit(StimulusPlan plan)
+    {
+        _plan = plan;
+        _renderer = new StimulusRenderer(plan.Seed, W, H, plan.Amplitude);
+    }
+
+    /// <summary>Measures; without enough pairs nothing is said.</summary>
+    public static NatureFindings Measure(StimulusPlan plan, int phaseIndex, Observation seen, FrameMap map, int redraws, CancellationToken cancel)
+    {
+        var kept = seen.Pictures.Where(p => p.Frame >= map.FirstOutput && p.Frame < map.FirstOutput + map.Input.Count).ToArray();
+        var pairs = kept.Where((_, k) => kept.Length <= MostPairs || (long)k * MostPairs / kept.Length != (long)(k - 1) * MostPairs / kept.Length)
+            .Select(p => (Input: map.Input[p.Frame - map.FirstOutput], p.Planes, Time: seen.Times[p.Frame])).ToArray();
+        return pairs.Length < LeastPairs ? new NatureFindings { Pairs = pairs.Length } : new NatureFit(plan).Fit(pairs, phaseIndex, seen, redraws, cancel);
+    }
+
+    private NatureFindings Fit((int Input, byte[] Planes, double Time)[] pairs, int phaseIndex, Observation seen, int redraws, CancellationToken cancel)
+    {
+        var half = pairs.Length / 2;
+        var means = new double[2, 3];
+        for (var n = 0; n < pairs.Length; n++)
+        {
+            cancel.ThrowIfCancellationRequested();
+            Terms(pairs[n].Input);
+            foreach (var plane in _planes)
+            {
+                plane.Sums[n < half ? 0 : 1].Add(plane.Index == 0 ? _luma : _chroma, plane.Output(pairs[n].Planes));
+                means[0, plane.Index] += TensorPrimitives.Average<float>(InputPlane(plane.Index)) / pairs.Length;
+                means[1, plane.Index] += TensorPrimitives.Average<float>(plane.Values) / pairs.Length;
+            }
+        }
+        foreach (var plane in _planes)
+            plane.Solve();
+
+        var errors = Enumerable.Range(0, pairs.Length).Select(_ => _planes.Select(p => new float[Models + 1][]).ToArray()).ToArray();
+        var extractor = new FeatureExtractor();
+        var (shown, remains) = (new float[pairs.Length][], new float[pairs.Length][]);
+        var rest = Picture.ForAnalysis();
+        for (var n = 0; n < pairs.Length; n++)
+        {
+            cancel.ThrowIfCancellationRequested();
+            Terms(pairs[n].Input);
+            foreach (var plane in _planes)
+            {
+                var terms = (plane.Index == 0 ? _luma : _chroma).Planes;
+                var output = plane.Output(pairs[n].Planes);
+                // The weights come from the half that this pair is not in.
+                var fitted = plane.Sums[n < half ? 1 : 0];
+                errors[n][plane.Index][Models] = plane.Sampled(output);
+                for (var model = 0; model < Models; model++)
+                    errors[n][plane.Index][model] = plane.Sampled(plane.Rest(output, terms, fitted.Weights[model]));
+                plane.Show(rest);
+            }
+            (shown[n], remains[n]) = (new float[FeatureExtractor.Count], new float[FeatureExtractor.Count]);
+            extractor.Read(_inputs[0], shown[n]);
+            extractor.Read(rest, remains[n]);
+        }
+        var shares = Shares(errors, half);
+        var gains = _planes.Select(p => p.Sums.Average(s => s.Weights[0][p.Index])).ToArray();
+        return new NatureFindings
+        {
+            Pairs = pairs.Length,
+            Same = shares[0],
+            Gain = gains.MaxBy(g => Math.Abs(g - 1)),
+            Offset = Enumerable.Range(0, 3).Max(p => Math.Abs(means[0, p] - means[1, p])),
+            Colour = shares[1],
+            Structure = shares[2],
+            Remainder = RemainderTest.Run(_plan, phaseIndex, seen, [.. pairs.Select(p => (p.Input, p.Time))], shown, remains, redraws),
+        };
+    }
+
+    private float[] InputPlane(int index) => index == 0 ? _inputs[0].Y : index == 1 ? _inputs[0].U : _inputs[0].V;
+
+    private void Terms(int frame)
+    {
+        foreach (var (earlier, picture) in Earlier.Zip(_inputs))
+            _renderer.Draw(_plan.Frames[Math.Max(0, frame - earlier)], Math.Max(0, frame - earlier), picture);
+        _luma.Read(_inputs[0].Y, _inputs[0].U, _inputs[0].V, _inputs[1].Y, _inputs[2].Y);
+        _chroma.Read(Halved(_inputs[0].Y), Halved(_inputs[0].U), Halved(_inputs[0].V), Halved(_inputs[1].Y), Halved(_inputs[2].Y));
+    }
+
+    private static float[] Halved(float[] plane)
+    {
+        var half = new float[W * H / 4];
+        for (var k = 0; k < half.Length; k++)
+        {
+            var at = k / (W / 2) * 2 * W + k % (W / 2) * 2;
+            half[k] = 0.25f * (plane[at] + plane[at + 1] + plane[at + W] + plane[at + W + 1]);
+        }
+        return half;
+    }
+
+    /// <summary>Explained share of each model with a bootstrap over blocks of ten pairs.</summary>
+    private Estimate[] Shares(float[][][][] errors, int half)
+    {
+        var pairs = errors.Length;
+        var squares = Enumerable.Range(0, Models + 1).Select(_ => new double[pairs]).ToArray();
+        foreach (var plane in _planes)
+        {
+            for (var model = 0; model <= Models; model++)
+            {
+                foreach (var (from, to) in new[] { (0, half), (half, pairs) })
+                {
+                    var still = new float[errors[0][plane.Index][model].Length];
+                    for (var n = from; n < to; n++)
+                        TensorPrimitives.MultiplyAdd(errors[n][plane.Index][model], 1f / (to - from), still, still);
+                    for (var n = from; n < to; n++)
+                    {
+                        var apart = TensorPrimitives.Distance<float>(errors[n][plane.Index][model], still);
+                        squares[model][n] += (plane.Index == 0 ? 1 : 4) * apart * apart;
+                    }
+                }
+            }
+        }
+        var random = new Random(11);
+        var blocks = (pairs + 9) / 10;
+        var sums = squares.Select(s => Enumerable.Range(0, blocks).Select(b => s.Skip(10 * b).Take(10).Sum()).ToArray()).ToArray();
+        var shares = new Estimate[Models];
+        var drawn = Enumerable.Range(0, Models).Select(_ => new double[500]).ToArray();
+        Span<double> sum = stackalloc double[Models + 1];
+        for (var b = 0; b < 500; b++)
+        {
+            sum.Clear();
+            for (var k = 0; k < blocks; k++)
+            {
+                var block = random.Next(blocks);
+                for (var model = 0; model <= Models; model++)
+                    sum[model] += sums[model][block];
+            }
+            for (var model = 0; model < Models; model++)
+                drawn[model][b] = 1 - sum[model] / Math.Max(sum[Models], 1e-9);
+        }
+        for (var model = 0; model < Models; model++)
+        {
+            Array.Sort(drawn[model]);
+            var total = sums[Models].Sum();
+            // Less than half a grey level of change is a still picture: nothing to explain.
+            shares[model] = total < 0.25 * pairs * _planes.Sum(p => p.Samples * (p.Index == 0 ? 1 : 4)) ? Estimate.None
+                : new Estimate(1 - sums[model].Sum() / total, drawn[model][12], drawn[model][487], pairs);
+        }
+        return shares;
+    }
+
+    /// <summary>One plane of the output with its sums and weights for either half.</summary>
+    private sealed class Plane(int width, int height, int offset, int index)
+    {
+        private readonly float[] _rest = new float[width * height];
+
+        public int Index => index;
+
+        public int Samples { get; } = (width * height + Lattice - 1) / Lattice;
+
+        public float[] Values { get; } = new float[width * height];
+
+        public Sums[] Sums { get; } = [new(index, (width * height + Lattice - 1) / Lattice), new(index, (width * height + Lattice - 1) / Lattice)];
+
+        public float[] Output(byte[] planes)
+        {
+            TensorPrimitives.ConvertChecked<byte, float>(planes.AsSpan(offset, Values.Length), Values);
+            return Values;
+        }
+
+        public float[] Sampled(float[] plane)
+        {
+            var sampled = new float[Samples];
+            for (var k = 0; k < sampled.Length; k++)
+                sampled[k] = plane[k * Lattice];
+            return sampled;
+        }
+
+        public void Solve()
+        {
+            foreach (var sums in Sums)
+                sums.Solve();
+        }
+
+        public float[] Rest(float[] output, float[][] terms, double[] weights)
+        {
+            output.CopyTo(_rest.AsSpan());
+            for (var t = 0; t < weights.Length; t++)
+            {
+                if (weights[t] != 0)
+                    TensorPrimitives.MultiplyAdd(terms[t], (float)(-255 * weights[t]), _rest, _rest);
+            }
+            return _rest;
+        }
+
+        /// <summary>Puts the last rest, which is the largest model's, into a picture around middle grey.</summary>
+        public void Show(Picture picture)
+        {
+            var to = index == 0 ? picture.Y : index == 1 ? picture.U : picture.V;
+            for (var k = 0; k < to.Length; k++)
+                to[k] = 128 + _rest[k / W * height / H * width + k % W * width / W];
+        }
+    }
+
+    /// <summary>Normal equations of one plane over the sampled pixels, less each pixel's own mean over time.</summary>
+    private sealed class Sums(int index, int samples)
+    {
+        private const int Terms = LocalTerms.Count;
+        private readonly double[,] _gram = new double[Terms, Terms];
+        private readonly double[] _right = new double[Terms];
+        private readonly float[][] _means = [.. Enumerable.Range(0, Terms + 1).Select(_ => new float[samples])];
+        private readonly float[][] _now = [.. Enumerable.Range(0, Terms + 1).Select(_ => new float[samples])];
+        private int _count;
+
+        /// <summary>Weights of the three models.</summary>
+        public double[][] Weights { get; } = new double[Models][];
+
+        public void Add(LocalTerms terms, float[] output)
+        {
+            for (var t = 0; t <= Terms; t++)
+            {
+                var from = t < Terms ? terms.Planes[t] : output;
+                for (var k = 0; k < samples; k++)
+                    _now[t][k] = from[k * Lattice];
+                TensorPrimitives.Add(_means[t], _now[t], _means[t]);
+            }
+            Multiply(_now, 1);
+            _count++;
+        }
+
+        public void Solve()
+        {
+            foreach (var mean in _means)
+                TensorPrimitives.Divide(mean, _count, mean);
+            Multiply(_means, -_count);
+            var own = new double[Terms];
+            own[index] = _gram[index, index] > 1e-9 ? _right[index] / 255 / _gram[index, index] : 0;
+            Weights[0] = own;
+            foreach (var (model, terms) in new[] { (1, LocalTerms.Colour), (2, Terms) })
+            {
+                var gram = new double[terms, terms];
+                for (var a = 0; a < terms; a++)
+                {
+                    for (var b = 0; b < terms; b++)
+                        gram[a, b] = _gram[Math.Max(a, b), Math.Min(a, b)];
+                    gram[a, a] += 1e-4 * gram[a, a] + 1e-6 * _count;
+                }
+                Weights[model] = [.. _right.Take(terms).Select(r => r / 255)];
+                SymmetricEigen.CholeskySolve(gram, [Weights[model]]);
+            }
+        }
+
+        private void Multiply(float[][] values, double sign)
+        {
+            for (var a = 0; a < Terms; a++)
+            {
+                for (var b = 0; b <= a; b++)
+                    _gram[a, b] += sign * TensorPrimitives.Dot<float>(values[a], values[b]);
+                _right[a] += sign * TensorPrimitives.Dot<float>(values[a], values[Terms]);
+            }
+        }
+    }
+}

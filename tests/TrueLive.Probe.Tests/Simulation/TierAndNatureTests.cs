@@ -1,0 +1,81 @@
+using TrueLive.Probe.Simulation;
+using TrueLive.Probe.Stimuli;
+using TrueLive.Probe.Verdicts;
+
+namespace TrueLive.Probe.Tests.Simulation;
+
+/// <summary>Tier and nature of systems that take no prompts, in runs of less than a minute.</summary>
+public sealed class TierAndNatureTests
+{
+    private static readonly ProbeProfile Short = new() { Name = "short", Warmup = 9, Fast = 40, Slow = 0, Control = 0, Hold = 8, Blackout = 0 };
+
+    [Theory]
+    [InlineData(0.15, "edge", TierLabel.T3)]
+    [InlineData(0.04, "relief", TierLabel.T3F)]
+    [InlineData(0.6, "mosaic", TierLabel.T3)]
+    public void A_live_system_without_prompts_is_tier_3_and_its_grain_is_bounded_by_its_delay(double delay, string look, TierLabel tier)
+    {
+        var run = Run(SimulatedSystem.StreamOf(delay) with { TakesPrompts = false }, look);
+        Assert.True(run.Judged.Tier == tier, run.Judged.Sentence);
+        Assert.InRange(run.Findings.Grain.Seconds, delay, (delay + 0.12) / 0.8);
+        Assert.Contains("prompts were not tried", run.Judged.Flags);
+        Assert.Contains("grain at most", run.Judged.Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_queue_that_grows_by_two_per_cent_is_told_without_prompts()
+    {
+        var run = Run(Named("queue-mute"), "relief");
+        Assert.True(run.Judged.Tier == TierLabel.T3Unstable, run.Judged.Sentence);
+        Assert.InRange(run.Findings.SlopeMsPerS.Value, 15, 25);
+    }
+
+    [Theory]
+    [InlineData("laid30-batch-4s")]
+    [InlineData("laid50-batch-4s")]
+    [InlineData("laid70-batch-4s")]
+    [InlineData("luma-batch-4s")]
+    public void Something_live_over_old_batches_is_a_hybrid_at_the_lag_of_the_batches(string system)
+    {
+        var run = Run(Named(system), "relief");
+        Assert.False(run.FalseProof, run.Judged.Sentence);
+        Assert.True(run.Judged.Tier == TierLabel.Hybrid, run.Judged.Sentence);
+    }
+
+    [Theory]
+    [InlineData("batch-1.6s-mute")]
+    [InlineData("batch-4s-mute")]
+    [InlineData("predicting-mute")]
+    public void Batches_beyond_the_limit_are_never_tier_3_by_their_delay(string system)
+    {
+        var run = Run(Named(system), "edge");
+        Assert.False(run.FalseProof, run.Judged.Sentence);
+        Assert.False(run.Findings.Grain.Seconds <= 1.5, $"bound {run.Findings.Grain}");
+    }
+
+    [Fact]
+    public void A_colour_filter_is_live_and_a_colour_filter()
+    {
+        var run = Run(Named("filter"), "relief");
+        Assert.True(run.Judged.Tier is TierLabel.T3F or TierLabel.T3, run.Judged.Sentence);
+        Assert.Equal(Nature.FiltersColours, run.Nature);
+        Assert.Contains("TIER 3", run.Judged.Sentence, StringComparison.Ordinal);
+        Assert.Contains("colour filter", run.Judged.Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_picture_that_comes_back_through_a_codec_is_passed_through() =>
+        Assert.Equal(Nature.PassesThrough, Run(Named("echo"), "relief").Nature);
+
+    [Fact]
+    public void Canned_pictures_under_live_edges_are_not_called_made_from_the_input()
+    {
+        var run = Run(Named("edges-canned"), "relief");
+        Assert.True(run.Nature is null or Nature.CannotTell or Nature.FiltersStructure, run.Judged.Sentence);
+    }
+
+    private static SimulatedSystem Named(string name) => SimulatedSystem.All.First(s => s.Name == name);
+
+    private static SelfTestRun Run(SimulatedSystem system, string look) =>
+        SelfTest.Run(system, look, $"tier and nature {system.Name} {look}", Short, new AnalysisEffort(999, 2, true), cancel: TestContext.Current.CancellationToken);
+}
