@@ -87,6 +87,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time
         using var process = Process.Start(OwnProgram.Start("check", requirement, report))!;
         try
         {
+            process.PriorityClass = ProcessPriorityClass.BelowNormal;
             var output = process.StandardOutput.ReadToEndAsync(limit.Token);
             var errors = process.StandardError.ReadToEndAsync(limit.Token);
             await process.WaitForExitAsync(limit.Token).ConfigureAwait(false);
