@@ -3,6 +3,7 @@ using TrueLive.Probe;
 using TrueLive.Probe.Clips;
 using TrueLive.Probe.Reports;
 using TrueLive.Probe.Targets;
+using TrueLive.WebRtc.Whip;
 
 namespace TrueLive.Cli;
 
@@ -40,13 +41,17 @@ internal static class ProbeTargetCommands
         var url = new Argument<string>("url") { Description = isTrueLive ? "Address of the server." : "WHIP endpoint." };
         var key = new Option<string?>("--bearer-env") { Description = "Environment variable that holds the bearer token." };
         var insert = new Option<double>("--insert-delay") { Description = "Milliseconds for which each frame that comes back is held: a known difference to check the probe by." };
-        return Live(shared, name, description, [url, key, insert], parsed =>
+        var reach = new Option<WhipReach>("--reach")
+        {
+            Description = "How far the server may lead the probe: any; host, the server itself and public addresses; public, public addresses only. For runs on behalf of others.",
+        };
+        return Live(shared, name, description, [url, key, insert, reach], parsed =>
         {
             if (!Uri.TryCreate(parsed.GetValue(url), UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
                 throw new FormatException($"'{parsed.GetValue(url)}' is not an http or https address.");
             var variable = parsed.GetValue(key);
             var token = variable is null ? null : Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : throw new FormatException($"--bearer-env: the environment variable {variable} is not set.");
-            return new WhipTarget(address, isTrueLive, token, TimeProvider.System, TimeSpan.FromMilliseconds(Math.Clamp(parsed.GetValue(insert), 0, 20_000)));
+            return new WhipTarget(address, isTrueLive, token, TimeProvider.System, TimeSpan.FromMilliseconds(Math.Clamp(parsed.GetValue(insert), 0, 20_000)), parsed.GetValue(reach));
         });
     }
 

@@ -68,6 +68,7 @@ public static class TrueLiveServer
     {
         services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models).AddSingleton(_ => port);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
+        services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount));
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
         services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipDesk>().AddSingleton<ClipUploads>().AddSingleton<JournalShelf>();

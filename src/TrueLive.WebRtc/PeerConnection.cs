@@ -93,12 +93,13 @@ public sealed partial class PeerConnection : IDisposable
             AddCandidate(candidate);
     }
 
-    /// <summary>Adds an address of the far side that came after its description (trickle ICE, RFC 8838). Unreadable ones are ignored.</summary>
+    /// <summary>Adds an address of the far side that came after its description (trickle ICE, RFC 8838). Unreadable ones, and those that may not be reached, are ignored.</summary>
     public void AddCandidate(string candidate)
     {
         lock (_gate)
         {
-            if (State != PeerState.Closed && _ice is IceFull full && IceCandidate.TryParse(candidate, out var parsed))
+            if (State != PeerState.Closed && _ice is IceFull full && IceCandidate.TryParse(candidate, out var parsed)
+                && _options.MayReach?.Invoke(parsed.Address.Address) is not false)
                 full.Add(parsed);
         }
     }

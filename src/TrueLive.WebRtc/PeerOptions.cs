@@ -1,3 +1,4 @@
+using System.Net;
 using TrueLive.WebRtc.Rtp;
 using TrueLive.WebRtc.Sctp;
 
@@ -23,6 +24,9 @@ public sealed record PeerOptions
 
     /// <summary>A data channel can be used.</summary>
     public Action<DataChannel>? ChannelOpened { get; init; }
+
+    /// <summary>Whether checks may go to an address that the far side named; null takes all.</summary>
+    public Func<IPAddress, bool>? MayReach { get; init; }
 
     /// <summary>Bitrates and delays.</summary>
     public RtpSessionOptions Media { get; init; } = new();

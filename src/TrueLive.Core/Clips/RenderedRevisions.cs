@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 
@@ -32,6 +33,9 @@ internal sealed class RenderedRevisions
 
     /// <summary>Revisions whose frames are kept; older ones are computed again when asked for.</summary>
     public const int MaxRendered = 12;
+
+    /// <summary>Bytes of the frames of all kept revisions; beyond it the oldest go, and the newest stays whatever it takes.</summary>
+    public const long MaxFrameBytes = 256L << 20;
 
     private readonly Lock _gate = new();
     private readonly LinkedList<Rendering> _rendered = new();
@@ -80,6 +84,7 @@ internal sealed class RenderedRevisions
             _rendered.AddFirst(rendering);
             if (_rendered.Count > MaxRendered)
                 _rendered.RemoveLast();
+            DropBeyond(MaxFrameBytes);
             // Revisions share the memories that they took over, so a memory counts once.
             var kept = new HashSet<ModelState>(ReferenceEqualityComparer.Instance);
             var bytes = 0L;
@@ -89,6 +94,25 @@ internal sealed class RenderedRevisions
                 if (bytes > MaxCheckpointBytes)
                     each.Checkpoints.Clear();
             }
+        }
+    }
+
+    // Revisions share the frames that they took over, so a frame counts once.
+    private void DropBeyond(long most)
+    {
+        var counted = new HashSet<byte[]>(ReferenceEqualityComparer.Instance);
+        var bytes = 0L;
+        for (var each = _rendered.First; each is not null;)
+        {
+            var next = each.Next;
+            foreach (var frame in each.Value.Frames)
+            {
+                if (MemoryMarshal.TryGetArray(frame, out var array) && counted.Add(array.Array!))
+                    bytes += frame.Length;
+            }
+            if (bytes > most && each != _rendered.First)
+                _rendered.Remove(each);
+            each = next;
         }
     }
 

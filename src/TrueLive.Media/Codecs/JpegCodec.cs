@@ -13,6 +13,11 @@ public sealed unsafe partial class JpegCodec : IDisposable
     /// <summary>Largest picture, in pixels.</summary>
     public const long MaxPixels = VideoDecoder.MaxPixels;
 
+    /// <summary>
+    /// Most scans of a picture. A decoder goes through the whole picture for each, and a few bytes make one that changes nothing; encoders write about ten.
+    /// </summary>
+    public const int MaxScans = 32;
+
     private const int Sampling420 = 2;
     private const int NoRealloc = 1024;
 
@@ -46,8 +51,8 @@ public sealed unsafe partial class JpegCodec : IDisposable
     }
 
     /// <summary>
-    /// Decodes a picture of any chroma sampling. Null when the bytes are no JPEG, are cut off before the picture, or name a picture
-    /// larger than <see cref="MaxPixels"/>. The caller disposes the frame and sets its time.
+    /// Decodes a picture of any chroma sampling. Null when the bytes are no JPEG, are cut off before the picture, name a picture
+    /// larger than <see cref="MaxPixels"/>, or hold more than <see cref="MaxScans"/>. The caller disposes the frame and sets its time.
     /// </summary>
     public VideoFrame? Decode(ReadOnlySpan<byte> jpeg, FramePool pool)
     {
@@ -56,7 +61,7 @@ public sealed unsafe partial class JpegCodec : IDisposable
         fixed (byte* bytes = jpeg)
         {
             int width, height, sampling, space;
-            if (jpeg.Length < 4 || Header(_decompress, bytes, (nuint)jpeg.Length, &width, &height, &sampling, &space) != 0)
+            if (jpeg.Length < 4 || ScansOf(jpeg) > MaxScans || Header(_decompress, bytes, (nuint)jpeg.Length, &width, &height, &sampling, &space) != 0)
                 return null;
             // Only Y'CbCr and grey have planes that are planes of ours; a small edge would make an empty chroma plane.
             if (width is < 2 or > 8192 || height is < 2 or > 8192 || (long)width * height > MaxPixels || space is not (1 or 2) || sampling is < 0 or > 5)
@@ -69,6 +74,9 @@ public sealed unsafe partial class JpegCodec : IDisposable
             return null;
         }
     }
+
+    // Coded data never holds these two bytes side by side; a thumbnail in the metadata can, and counts along.
+    private static int ScansOf(ReadOnlySpan<byte> jpeg) => jpeg.Count((ReadOnlySpan<byte>)[0xFF, 0xDA]);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.IO.Compression;
-using System.Text.RegularExpressions;
 
 namespace TrueLive.Media.Files;
 
@@ -8,7 +7,7 @@ namespace TrueLive.Media.Files;
 /// Numbered pictures (PNG or JPEG, all of one kind) in a folder or a ZIP, packed into one video file without coding them again. The
 /// order is that of the names with their numbers read as numbers. No name out of a ZIP is ever used as a path.
 /// </summary>
-public static partial class ImageSequence
+public static class ImageSequence
 {
     /// <summary>Frames per second of a sequence that nobody gives a rate.</summary>
     public const double DefaultRate = 25;
@@ -17,6 +16,7 @@ public static partial class ImageSequence
     public const int MaxPictures = 36_000;
 
     private const long MaxPicture = 64L << 20;
+    private const int MaxName = 255;
 
     /// <summary>Whether a path is a folder or a ZIP file.</summary>
     public static bool Is(string path)
@@ -68,6 +68,8 @@ public static partial class ImageSequence
             throw new MediaFileException($"{name} holds no PNG or JPEG pictures.");
         if (pictures.Select(p => p.Kind).Distinct().Count() > 1)
             throw new MediaFileException($"{name} holds both PNG and JPEG pictures. Leave one kind.");
+        if (pictures.FirstOrDefault(p => p.File.Name.Length > MaxName) is { Kind: not null })
+            throw new MediaFileException($"{name} holds a picture whose name has more than {MaxName} characters. Give it a shorter one.");
         if (pictures.Length > MaxPictures)
             throw new MediaFileException($"{name} holds {pictures.Length} pictures; at most {MaxPictures} are taken.");
         await using var child = FfmpegChild.Start(
@@ -76,7 +78,7 @@ public static partial class ImageSequence
         var left = maxBytes;
         try
         {
-            foreach (var ((entry, _, open), _) in pictures.OrderBy(p => Digits().Replace(p.File.Name, d => d.Value.PadLeft(20, '0')), StringComparer.Ordinal))
+            foreach (var ((entry, _, open), _) in pictures.OrderBy(p => p.File.Name, NumberedNames.Order))
             {
                 using var picture = open();
                 left -= await CopyAsync(picture, child.Input, Math.Min(MaxPicture, left), entry, cancel).ConfigureAwait(false);
@@ -106,9 +108,6 @@ public static partial class ImageSequence
         }
         return total;
     }
-
-    [GeneratedRegex(@"\d{1,20}")]
-    private static partial Regex Digits();
 
     private static string? KindOf(string name) => Path.GetFileName(name).StartsWith('.') ? null : Path.GetExtension(name).ToLowerInvariant() switch
     {

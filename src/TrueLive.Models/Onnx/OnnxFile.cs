@@ -41,6 +41,9 @@ internal static class OnnxFile
             }
             if (!graph)
                 throw new InvalidDataException("it has no graph");
+            // After all nesting was found to be shallow.
+            if (OnnxFunctions.CountNodes(file) > OnnxFunctions.MaxNodes)
+                throw new ModelException($"{path} (field file) has more than {OnnxFunctions.MaxNodes} operators once its functions are put in place. Export the network without functions that call each other.");
         }
         catch (InvalidDataException e)
         {

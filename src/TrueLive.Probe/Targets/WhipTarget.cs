@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using TrueLive.Core.Frames;
@@ -20,12 +19,12 @@ namespace TrueLive.Probe.Targets;
 /// <param name="key">Bearer token; null for none.</param>
 /// <param name="time">The run's clock.</param>
 /// <param name="inserted">How long each frame that comes back is held before it is decoded: a known difference to check the instrument by.</param>
-public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeProvider time, TimeSpan inserted = default) : IProbeTarget
+/// <param name="reach">How far the server may lead the probe.</param>
+public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeProvider time, TimeSpan inserted = default, WhipReach reach = WhipReach.Any) : IProbeTarget
 {
     private readonly Queues.Channel<Coded> _coded = Queues.Channel.CreateBounded<Coded>(new Queues.BoundedChannelOptions(60 + (int)(60 * inserted.TotalSeconds)) { SingleReader = true });
     private readonly FramePool _pool = new("probe WebRTC", 32);
     private readonly VideoDecoder _decoder = new();
-    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(10), MaxResponseContentBufferSize = 1 << 20 };
     private VideoEncoder? _encoder;
     private WhipClient? _client;
     private Uri? _session;
@@ -50,7 +49,7 @@ public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeP
             {
                 VideoReceived = Take,
                 KeyFrameRequested = () => Interlocked.Exchange(ref _keyFrameAsked, 1),
-            }, time, cancel).ConfigureAwait(false);
+            }, time, cancel, reach).ConfigureAwait(false);
         }
         catch (WhipException refused)
         {
@@ -103,15 +102,10 @@ public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeP
     /// <inheritdoc/>
     public async Task PromptAsync(string prompt, CancellationToken cancel)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Patch, _session)
-        {
-            Content = new StringContent(JsonSerializer.Serialize(new { prompt }), Encoding.UTF8, "application/json"),
-        };
-        if (key is not null)
-            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        using var content = new StringContent(JsonSerializer.Serialize(new { prompt }), Encoding.UTF8, "application/json");
         try
         {
-            using var answer = await _http.SendAsync(request, cancel).ConfigureAwait(false);
+            using var answer = await _client!.SendAsync(HttpMethod.Patch, _session!, content, cancel).ConfigureAwait(false);
             if (!answer.IsSuccessStatusCode)
                 throw new TargetException($"The server refused the prompt: {(int)answer.StatusCode} {answer.ReasonPhrase}");
         }
@@ -131,7 +125,6 @@ public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeP
             ArrayPool<byte>.Shared.Return(left.Buffer);
         _encoder?.Dispose();
         _decoder.Dispose();
-        _http.Dispose();
     }
 
     private Uri Root => new(endpoint, "/");

@@ -14,12 +14,12 @@ internal sealed record UploadView(
     IReadOnlyList<string> Notes, DateTimeOffset Expires);
 
 /// <summary>Files that clients sent, on disk, each with what ffprobe read in it. Thread-safe; survives a restart.</summary>
-internal sealed class ClipUploads(ClipFolders folders, ServerOptions options, TimeProvider time)
+internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, ServerOptions options, TimeProvider time)
 {
     private static readonly TimeSpan ProbeTime = TimeSpan.FromSeconds(30);
 
     /// <summary>Takes a file in and looks at it; a ZIP is a sequence of pictures at <paramref name="rate"/>. Nothing stays on disk when it is refused.</summary>
-    /// <exception cref="RequestRefusedException">413 too large, 415 not a video.</exception>
+    /// <exception cref="RequestRefusedException">413 too large, 415 not a video, 429 or 503 too many at a time.</exception>
     public async Task<UploadView> TakeAsync(string owner, string? name, Stream body, long? length, double? rate, CancellationToken cancel)
     {
         var most = (long)options.ClipUploadMb << 20;
@@ -37,15 +37,18 @@ internal sealed class ClipUploads(ClipFolders folders, ServerOptions options, Ti
                 await file.WriteAsync(buffer.AsMemory(0, read), cancel).ConfigureAwait(false);
             }
             await file.DisposeAsync().ConfigureAwait(false);
-            if (ImageSequence.Is(path))
+            if (!ImageSequence.Is(path))
+                return;
+            using (await places.TurnAsync(cancel).ConfigureAwait(false))
                 await PackAsync(path, rate ?? ImageSequence.DefaultRate, Math.Min(most, folders.LeftFor(owner)), cancel).ConfigureAwait(false);
         }, cancel).ConfigureAwait(false);
     }
 
     /// <summary>Takes in a file that <paramref name="write"/> makes at the path that it is given.</summary>
-    /// <exception cref="RequestRefusedException">413 without room, 415 not a video.</exception>
+    /// <exception cref="RequestRefusedException">413 without room, 415 not a video, 429 or 503 too many at a time.</exception>
     public async Task<UploadView> TakeAsync(string owner, string? name, long bytes, Func<string, Task> write, CancellationToken cancel)
     {
+        using var place = places.Enter(owner);
         using var room = folders.Reserve(owner, bytes) ?? throw new RequestRefusedException(
             StatusCodes.Status413PayloadTooLarge, $"Your uploads, clips and journals fill {folders.UsedBy(owner) >> 20} of {options.ClipDiskMb} MB. Delete some, or wait until they expire.");
         var id = ClipQueue.NewId();
@@ -55,7 +58,9 @@ internal sealed class ClipUploads(ClipFolders folders, ServerOptions options, Ti
             ClipFolders.Own(folder, owner);
             var path = Path.Combine(folder, SafeName(name));
             await write(path).ConfigureAwait(false);
-            var view = await LookAsync(id, path, cancel).ConfigureAwait(false);
+            UploadView view;
+            using (await places.TurnAsync(cancel).ConfigureAwait(false))
+                view = await LookAsync(id, path, cancel).ConfigureAwait(false);
             await File.WriteAllBytesAsync(Path.Combine(folder, "upload.json"), JsonSerializer.SerializeToUtf8Bytes(view, UploadJson.Default.UploadView), cancel).ConfigureAwait(false);
             return view;
         }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.Server.Clips;
 
@@ -34,6 +35,9 @@ internal sealed class OutboundHosts(IReadOnlyList<string> allowed, string settin
         return allowed.Any(a => Matches(a, host)) ? null : $"The operator has not allowed the host '{host}' ({setting}).";
     }
 
+    /// <summary>Whether a host that <see cref="Refuse"/> let pass is named in full, so that it may be in a private network.</summary>
+    public bool IsNamed(string host) => IsNamed(allowed, host);
+
     /// <summary>Sends a request to an address that <see cref="Refuse"/> let pass.</summary>
     /// <exception cref="HttpRequestException">It failed; a refused address is its inner <see cref="HostRefusedException"/>.</exception>
     public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancel) =>
@@ -41,29 +45,16 @@ internal sealed class OutboundHosts(IReadOnlyList<string> allowed, string settin
 
     public void Dispose() => _http.Dispose();
 
-    /// <summary>Loopback, private, link-local, shared, multicast and reserved ranges (RFC 6890), also inside IPv6.</summary>
-    internal static bool IsPrivate(IPAddress address)
-    {
-        if (address.IsIPv4MappedToIPv6)
-            address = address.MapToIPv4();
-        var b = address.GetAddressBytes();
-        if (address.AddressFamily == AddressFamily.InterNetwork)
-        {
-            return b[0] is 0 or 10 or 127 or >= 224 || (b[0], b[1]) is (169, 254) or (172, >= 16 and <= 31) or (192, 168) or (100, >= 64 and <= 127) or (198, 18 or 19)
-                || (b[0], b[1], b[2]) is (192, 0, 0) or (192, 0, 2) or (198, 51, 100) or (203, 0, 113);
-        }
-        // Global unicast is 2000::/3; within it 6to4, Teredo and NAT64 carry an IPv4 address that would have to be judged again.
-        return (b[0] & 0xE0) != 0x20 || (b[0], b[1]) is (0x20, 0x02) || (b[0], b[1], b[2], b[3]) is (0x20, 0x01, 0, 0) or (0x20, 0x01, 0x0D, 0xB8);
-    }
+    private static bool IsNamed(IReadOnlyList<string> allowed, string host) => allowed.Any(a => !a.StartsWith('*') && Matches(a, host));
 
-    private static bool Matches(string rule, string host) =>
-        rule.StartsWith("*.", StringComparison.Ordinal) ? host.EndsWith(rule[1..], StringComparison.OrdinalIgnoreCase) : rule.Equals(host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase);
+    private static bool Matches(string rule, string host) => rule == "*" ||
+        (rule.StartsWith("*.", StringComparison.Ordinal) ? host.EndsWith(rule[1..], StringComparison.OrdinalIgnoreCase) : rule.Equals(host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase));
 
     private static async ValueTask<Stream> ConnectAsync(IReadOnlyList<string> allowed, DnsEndPoint to, CancellationToken cancel)
     {
-        var named = allowed.Any(a => !a.StartsWith('*') && Matches(a, to.Host));
+        var named = IsNamed(allowed, to.Host);
         var addresses = await Dns.GetHostAddressesAsync(to.Host, cancel).ConfigureAwait(false);
-        IPAddress[] usable = [.. addresses.Where(a => named || !IsPrivate(a))];
+        IPAddress[] usable = [.. addresses.Where(a => named || !PrivateAddress.Is(a))];
         if (usable.Length == 0)
             throw new HostRefusedException($"{to.Host} is in a private network; the operator would have to name it in full.");
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };

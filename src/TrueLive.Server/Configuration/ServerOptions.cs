@@ -154,6 +154,10 @@ public sealed class ServerOptions
     [Description("Hosts that webhooks may go to (example.org, *.example.org); empty sends none. A host in a private network must be named in full.")]
     public string[] WebhookHosts { get; set; } = [];
 
+    /// <summary>Hosts that clients may have measured.</summary>
+    [Description("Hosts that clients may have measured by the probe besides this server (example.org, *.example.org, * for every public one). A host in a private network must be named in full. Empty: none, but every one where no keys are asked for on loopback.")]
+    public string[] ProbeHosts { get; set; } = [];
+
     /// <summary>Key that webhooks are signed with.</summary>
     [Description("Key that webhooks are signed with (HMAC-SHA256), at least 16 characters.")]
     public string WebhookSecret { get; set; } = "";

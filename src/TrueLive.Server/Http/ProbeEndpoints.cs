@@ -31,7 +31,7 @@ internal static partial class ProbeEndpoints
                 .WithSummary("The report").ProducesProblem(404).ProducesProblem(409);
         }
         probes.MapDelete("/{id}", Remove).WithSummary("Cancel a run, or remove an ended one").Produces<ProbeView>().ProducesProblem(404);
-        probes.MapPost("/check", Check).WithSummary("Does a report meet a requirement? Body: report.json; or ?probe=ID").Produces<ProbeCheckView>().ProducesProblem(413).ProducesProblem(422);
+        probes.MapPost("/check", Check).WithSummary("Does a report meet a requirement? Body: report.json; or ?probe=ID").Produces<ProbeCheckView>().ProducesProblem(413).ProducesProblem(422).ProducesProblem(429);
     }
 
     private static IResult Begin([FromBody] ProbeBody body, HttpRequest http, Gate gate, IServer server, ProbeRuns runs)
@@ -97,14 +97,27 @@ internal static partial class ProbeEndpoints
         return Results.Ok(job.Look().View);
     }
 
-    private static async Task<IResult> Check(string? requirement, string? probe, HttpContext http, Gate gate, ProbeRuns runs)
+    private static async Task<IResult> Check(string? requirement, string? probe, HttpContext http, Gate gate, ProbeRuns runs, WorkPlaces places)
+    {
+        try
+        {
+            using var place = places.Enter(gate.OwnerOf(http.Request));
+            return await CheckOneAsync(requirement, probe, http, gate, runs, places).ConfigureAwait(false);
+        }
+        catch (RequestRefusedException refused)
+        {
+            return Problems.From(http, refused);
+        }
+    }
+
+    private static async Task<IResult> CheckOneAsync(string? requirement, string? probe, HttpContext http, Gate gate, ProbeRuns runs, WorkPlaces places)
     {
         if (requirement is null || !PresetName().IsMatch(requirement))
             return Problems.Of(StatusCodes.Status422UnprocessableEntity, "Name a requirement that ships with TrueLive: ?requirement=video-call-filter.");
         if (probe is not null)
         {
             return runs.Find(probe, gate.OwnerOf(http.Request)) is { State: ProbeState.Done } job
-                ? Checked(await ProbeRuns.CheckAsync(requirement, Path.Combine(job.Folder, "report.json"), http.RequestAborted).ConfigureAwait(false)) : NoSuchRun(probe);
+                ? await RunAsync(Path.Combine(job.Folder, "report.json")).ConfigureAwait(false) : NoSuchRun(probe);
         }
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
             limit.MaxRequestBodySize = MaxReport;
@@ -114,11 +127,17 @@ internal static partial class ProbeEndpoints
             var copy = new FileStream(file, FileMode.CreateNew, FileAccess.Write, FileShare.None);
             await using (copy.ConfigureAwait(false))
                 await http.Request.Body.CopyToAsync(copy, http.RequestAborted).ConfigureAwait(false);
-            return Checked(await ProbeRuns.CheckAsync(requirement, file, http.RequestAborted).ConfigureAwait(false));
+            return await RunAsync(file).ConfigureAwait(false);
         }
         finally
         {
             File.Delete(file);
+        }
+
+        async Task<IResult> RunAsync(string report)
+        {
+            using (await places.TurnAsync(http.RequestAborted).ConfigureAwait(false))
+                return Checked(await ProbeRuns.CheckAsync(requirement, report, http.RequestAborted).ConfigureAwait(false));
         }
     }
 

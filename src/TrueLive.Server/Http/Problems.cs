@@ -6,11 +6,15 @@ namespace TrueLive.Server.Http;
 /// <summary>Errors as RFC 9457 problem details: a title for the kind, a detail that says what to change.</summary>
 internal static class Problems
 {
-    /// <summary>Any refusal; a full server adds its figures and <c>Retry-After</c>.</summary>
+    /// <summary>Any refusal; one for want of room says when to come again, and a full server adds its figures.</summary>
     public static IResult From(HttpContext http, RequestRefusedException refused)
     {
         if (refused.Refusal is not { } full)
+        {
+            if (refused.Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
+                http.Response.Headers.RetryAfter = "2";
             return Of(refused.Status, refused.Message);
+        }
         var seconds = Math.Max(1, (int)Math.Ceiling(full.RetryAfter.TotalSeconds));
         http.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
         return Results.Problem(new ProblemDetails

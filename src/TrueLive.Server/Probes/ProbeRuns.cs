@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Security.Cryptography;
+using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Sessions;
 
@@ -27,6 +28,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time
     };
 
     private readonly ConcurrentDictionary<string, ProbeJob> _jobs = new();
+    private readonly OutboundHosts _hosts = new(options.ProbeHosts, "probe_hosts");
     private readonly Lock _one = new();
     private Task _running = Task.CompletedTask;
 
@@ -56,7 +58,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time
         {
             null or "" or "self" => ["truelive", own],
             "echo" => ["null"],
-            _ => [Address(target).AbsolutePath.Contains("/whip", StringComparison.Ordinal) ? "whip" : "truelive", Address(target).AbsoluteUri],
+            _ => Elsewhere(target),
         };
         if (target is null or "" or "self")
             key ??= options.ApiKeys.FirstOrDefault();
@@ -85,6 +87,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time
         using var process = Process.Start(OwnProgram.Start("check", requirement, report))!;
         try
         {
+            process.PriorityClass = ProcessPriorityClass.BelowNormal;
             var output = process.StandardOutput.ReadToEndAsync(limit.Token);
             var errors = process.StandardError.ReadToEndAsync(limit.Token);
             await process.WaitForExitAsync(limit.Token).ConfigureAwait(false);
@@ -114,6 +117,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time
         foreach (var job in _jobs.Values)
             await job.Cancel.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
+        _hosts.Dispose();
         foreach (var job in _jobs.Values)
             job.Cancel.Dispose();
     }
@@ -177,6 +181,17 @@ internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time
             if (line.Length > 0)
                 heard(line);
         }
+    }
+
+    // Whoever reaches a server that is open on loopback is on this machine and reaches as far without it.
+    private string[] Elsewhere(string target)
+    {
+        var address = Address(target);
+        string[] command = [address.AbsolutePath.Contains("/whip", StringComparison.Ordinal) ? "whip" : "truelive", address.AbsoluteUri];
+        if (options.ProbeHosts.Length == 0 && options.ApiKeys.Length == 0 && OptionsReader.IsLoopback(options.Host))
+            return command;
+        return _hosts.Refuse(address.AbsoluteUri, out _) is { } refused
+            ? throw new RequestRefusedException(422, refused) : [.. command, "--reach", _hosts.IsNamed(address.IdnHost) ? "host" : "public"];
     }
 
     private static Uri Address(string target) =>

@@ -15,7 +15,7 @@ internal sealed class ServerMetrics : IDisposable
 
     private readonly Meter _meter = new(MeterName);
 
-    public ServerMetrics(SessionRegistry registry, Admission admission, ModelShelf models, InteractiveShelf interactive, ClipWorker clips, WebRtcPort port)
+    public ServerMetrics(SessionRegistry registry, Admission admission, ModelShelf models, InteractiveShelf interactive, ClipWorker clips, WebRtcPort port, WorkPlaces work)
     {
         _meter.CreateObservableGauge(
             "truelive.tier.active",
@@ -36,6 +36,8 @@ internal sealed class ServerMetrics : IDisposable
             "{session}", "Live sessions that this machine holds, as measured at start.");
         _meter.CreateObservableGauge(
             "truelive.capacity.used", () => registry.Seats.Sum(s => admission.ShareOf(s.Session.Settings)), "1", "Share of the machine taken by sessions.");
+        _meter.CreateObservableGauge("truelive.work.requests", () => work.Taken, "{request}", "Uploads that are taken in and reports that are checked, those that wait for their turn included.");
+        _meter.CreateObservableGauge("truelive.work.programs", () => work.Running, "{process}", "Programs that look into files for such requests.");
         _meter.CreateObservableCounter(
             "truelive.link.frames.lost",
             () =>

@@ -26,11 +26,7 @@ internal abstract class IceAgent(IceCredentials local, IceCredentials remote, Ti
     public IceCredentials Remote { get; protected set; } = remote;
 
     /// <summary>The way in use; null until one works. May be read by any thread.</summary>
-    public IceRoute? Route
-    {
-        get => _route;
-        protected set => _route = value;
-    }
+    public IceRoute? Route => _route;
 
     /// <summary>Messages that were not authentic or made no sense here.</summary>
     public long Rejected { get; private set; }
@@ -51,7 +47,9 @@ internal abstract class IceAgent(IceCredentials local, IceCredentials remote, Ti
             Rejected++;
             return false;
         }
-        _heard = now;
+        // Consent is for the way in use: what comes over another one does not make its far end want our packets.
+        if (Route is not { } inUse || inUse.LeadsWhere(route))
+            _heard = now;
         if (message.Class == StunClass.Request)
             Answer(message, route, now);
         return true;
@@ -67,6 +65,9 @@ internal abstract class IceAgent(IceCredentials local, IceCredentials remote, Ti
     /// <summary>Begins anew with other credentials (RFC 8445 section 9); the old way is used until another is found.</summary>
     public virtual void Restart(IceCredentials local, IceCredentials remote) => (Local, Remote) = (local, remote);
 
+    /// <summary>Takes a way into use; it has just been heard from.</summary>
+    protected void Use(IceRoute route, long now) => (_route, _heard) = (route, now);
+
     /// <summary>A request is authentic and understood: it is answered with success after this, unless false is returned.</summary>
     protected abstract bool Asked(in StunMessage request, IceRoute route, long now);
 
@@ -75,6 +76,18 @@ internal abstract class IceAgent(IceCredentials local, IceCredentials remote, Ti
 
     /// <summary>Sends checks that are due.</summary>
     protected abstract void Work(long now);
+
+    /// <summary>Sends a check (RFC 8445 section 7.2.2).</summary>
+    protected void Check(IceRoute route, ReadOnlySpan<byte> transaction, bool controlling, ulong tieBreaker, bool nominate)
+    {
+        var writer = new StunWriter(_buffer, StunClass.Request, transaction);
+        writer.Bytes(StunAttribute.Username, Encoding.UTF8.GetBytes($"{Remote.Ufrag}:{Local.Ufrag}"));
+        writer.UInt32(StunAttribute.Priority, IceCandidate.Host(route.Remote, route.IsTcp, 0).PeerReflexivePriority);
+        writer.UInt64(controlling ? StunAttribute.IceControlling : StunAttribute.IceControlled, tieBreaker);
+        if (nominate)
+            writer.Flag(StunAttribute.UseCandidate);
+        route.Send(writer.Finish(Remote.Key));
+    }
 
     /// <summary>Sends an error answer.</summary>
     protected void Refuse(in StunMessage request, IceRoute route, int code)

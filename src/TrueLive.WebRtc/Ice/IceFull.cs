@@ -1,6 +1,5 @@
 using System.Net;
 using System.Security.Cryptography;
-using System.Text;
 using TrueLive.WebRtc.Stun;
 
 namespace TrueLive.WebRtc.Ice;
@@ -24,7 +23,6 @@ internal sealed class IceFull : IceAgent
     private readonly TimeProvider _time;
     private readonly Func<IPEndPoint, bool, IceRoute> _routeTo;
     private readonly List<Pair> _pairs = [];
-    private readonly byte[] _buffer = new byte[StunMessage.MaxLength];
     private readonly ulong _tieBreaker = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
     private bool _controlling;
     private long _nextCheck;
@@ -73,7 +71,7 @@ internal sealed class IceFull : IceAgent
         }
         pair.TheyNominated |= !_controlling && request.UseCandidate;
         if (pair.Valid)
-            Select(pair, pair.TheyNominated);
+            Select(pair, pair.TheyNominated, now);
         else
             Check(pair, nominate: false, now); // A triggered check (section 7.3.1.4).
         return true;
@@ -101,7 +99,7 @@ internal sealed class IceFull : IceAgent
         pair.Due = now + Ticks(Freshness * (0.8 + 0.4 * Random.Shared.NextDouble()));
         if (_firstValid == 0)
             _firstValid = now;
-        Select(pair, _controlling ? pair == _nominated : pair.TheyNominated);
+        Select(pair, _controlling ? pair == _nominated : pair.TheyNominated, now);
         return true;
     }
 
@@ -140,12 +138,13 @@ internal sealed class IceFull : IceAgent
 
     private Pair? PairOf(IceRoute route) => _pairs.Find(p => ReferenceEquals(p.Route, route) || (p.Route.IsTcp == route.IsTcp && p.Route.Remote.Equals(route.Remote)));
 
-    private void Select(Pair pair, bool nominated)
+    private void Select(Pair pair, bool nominated, long now)
     {
         if (!nominated)
             return;
+        if (_selected != pair)
+            Use(pair.Route, now);
         _selected = pair;
-        Route = pair.Route;
     }
 
     private void Check(Pair pair, bool nominate, long now)
@@ -157,13 +156,7 @@ internal sealed class IceFull : IceAgent
         if (!pair.Asked || nominate != pair.AskedNomination)
             RandomNumberGenerator.Fill(pair.Transaction);
         (pair.Asked, pair.AskedNomination) = (true, nominate);
-        var writer = new StunWriter(_buffer, StunClass.Request, pair.Transaction);
-        writer.Bytes(StunAttribute.Username, Encoding.UTF8.GetBytes($"{Remote.Ufrag}:{Local.Ufrag}"));
-        writer.UInt32(StunAttribute.Priority, IceCandidate.Host(pair.Route.Remote, pair.Route.IsTcp, 0).PeerReflexivePriority);
-        writer.UInt64(_controlling ? StunAttribute.IceControlling : StunAttribute.IceControlled, _tieBreaker);
-        if (nominate && _controlling)
-            writer.Flag(StunAttribute.UseCandidate);
-        pair.Route.Send(writer.Finish(Remote.Key));
+        Check(pair.Route, pair.Transaction, _controlling, _tieBreaker, nominate && _controlling);
     }
 
     // RFC 8445 section 7.3.1.1: the larger tie-breaker controls. False: the far side must change its role.

@@ -1,37 +1,86 @@
+using System.Security.Cryptography;
 using TrueLive.WebRtc.Stun;
 
 namespace TrueLive.WebRtc.Ice;
 
 /// <summary>
 /// The side of a server that its clients can reach: answers checks and uses the way that the far side nominates (RFC 8445 section
-/// 2.5 and 8.2). The first way that works is used until then, so that nothing waits for the nomination.
+/// 2.5 and 8.2). The first way that works is used until then, so that nothing waits for the nomination. Media moves to another address only
+/// after a check of our own was answered from there: a check that came in says nothing about who is at the address in its header, and a
+/// client could have its pictures sent to somebody who never asked for them.
 /// </summary>
 internal sealed class IceLite(IceCredentials local, IceCredentials remote, TimeProvider time) : IceAgent(local, remote, time)
 {
+    private const int MaxChecks = 7;
+    private static readonly TimeSpan FirstRepeat = TimeSpan.FromMilliseconds(100);
+
+    private readonly TimeProvider _time = time;
+    private readonly byte[] _transaction = new byte[12];
+    private readonly ulong _tieBreaker = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
     private bool _nominated;
+    private IceRoute? _next;
+    private int _checks;
+    private long _due;
 
     /// <inheritdoc/>
     public override void Restart(IceCredentials local, IceCredentials remote)
     {
         base.Restart(local, remote);
-        _nominated = false;
+        (_nominated, _next) = (false, null);
     }
 
     /// <inheritdoc/>
     protected override bool Asked(in StunMessage request, IceRoute route, long now)
     {
-        if (request.UseCandidate)
-            (Route, _nominated) = (route, true);
-        else if (!_nominated)
-            Route ??= route;
+        if (Route is not { } inUse)
+        {
+            Use(route, now);
+            _nominated = request.UseCandidate;
+        }
+        else if (request.UseCandidate)
+        {
+            _nominated = true;
+            // A TCP connection has shown that its far end is there.
+            if (route.IsTcp || inUse.LeadsWhere(route))
+                Use(route, now);
+            else
+                Prove(route, now);
+        }
         return true;
     }
 
     /// <inheritdoc/>
-    protected override bool Answered(in StunMessage answer, IceRoute route, long now) => false;
+    protected override bool Answered(in StunMessage answer, IceRoute route, long now)
+    {
+        // Nobody but the far end has seen the transaction id: a refusal proves as much as a success.
+        if (_next is not { } next || !next.LeadsWhere(route) || !answer.TransactionId.SequenceEqual(_transaction))
+            return false;
+        Use(next, now);
+        _next = null;
+        return true;
+    }
 
     /// <inheritdoc/>
     protected override void Work(long now)
     {
+        if (_next is { } next && now >= _due && _checks < MaxChecks)
+            Ask(next, now);
+    }
+
+    // One check out for each that came in, at most, and a few repeats: nothing that could be used to send much to somebody else.
+    private void Prove(IceRoute route, long now)
+    {
+        if (_next is { } asked && asked.LeadsWhere(route) && _checks < MaxChecks)
+            return;
+        RandomNumberGenerator.Fill(_transaction);
+        (_next, _checks) = (route, 0);
+        Ask(route, now);
+    }
+
+    private void Ask(IceRoute route, long now)
+    {
+        _due = now + (long)((FirstRepeat * (1 << _checks)).TotalSeconds * _time.TimestampFrequency);
+        _checks++;
+        Check(route, _transaction, controlling: false, _tieBreaker, nominate: false);
     }
 }

@@ -14,6 +14,9 @@ internal abstract class IceRoute
     /// <summary>TCP; else UDP.</summary>
     public abstract bool IsTcp { get; }
 
+    /// <summary>Whether another way has the same far end: for UDP an address, for TCP one connection.</summary>
+    public bool LeadsWhere(IceRoute other) => ReferenceEquals(this, other) || (!IsTcp && !other.IsTcp && Remote.Equals(other.Remote));
+
     /// <summary>Sends one datagram, or lets it go when the way is choked or gone.</summary>
     public abstract void Send(ReadOnlySpan<byte> datagram);
 }

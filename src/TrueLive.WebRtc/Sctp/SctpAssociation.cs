@@ -115,11 +115,15 @@ public sealed class SctpAssociation
     /// <summary>Closes this side of a stream; what was queued on it before goes first.</summary>
     public void Reset(ushort stream, long now)
     {
-        if (State != SctpState.Established)
+        // A peer that opens and closes streams and answers no request would make the queue grow for ever: once is enough for each that waits.
+        if (State != SctpState.Established || _resets.Skip(_resetLast is null ? 0 : 1).Contains(stream))
             return;
         _resets.Enqueue(stream);
         SendReset(now);
     }
+
+    /// <summary>Streams whose end the peer has not acknowledged.</summary>
+    internal int WaitingResets => _resets.Count;
 
     /// <summary>Ends at once and tells the peer.</summary>
     public void Abort()

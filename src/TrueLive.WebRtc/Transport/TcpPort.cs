@@ -5,11 +5,14 @@ namespace TrueLive.WebRtc.Transport;
 
 /// <summary>
 /// Listens for TCP connections of peers whose network blocks UDP (passive candidates, RFC 6544 section 4.5). A connection that shows no
-/// known credentials within <see cref="StrangerTime"/> is closed, and at most <see cref="MaxStrangers"/> such connections are held.
+/// known credentials within <see cref="StrangerTime"/> is closed, and at most <see cref="MaxStrangers"/> such connections are held, of one address
+/// at most <see cref="MaxStrangersOfOne"/>.
 /// </summary>
 internal sealed class TcpPort : IDisposable
 {
-    public const int MaxStrangers = 64;
+    public const int MaxStrangers = 256;
+
+    public const int MaxStrangersOfOne = 16;
 
     public static readonly TimeSpan StrangerTime = TimeSpan.FromSeconds(10);
 
@@ -20,7 +23,8 @@ internal sealed class TcpPort : IDisposable
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stop = new();
     private readonly Action _full;
-    private int _strangers;
+    private readonly Dictionary<IPAddress, int> _strangers = [];
+    private int _strangerCount;
     private long _dropped;
 
     /// <exception cref="SocketException">The port is taken.</exception>
@@ -83,13 +87,6 @@ internal sealed class TcpPort : IDisposable
 
     private void Take(Socket socket, CancellationToken stop)
     {
-        if (Interlocked.Increment(ref _strangers) > MaxStrangers)
-        {
-            Interlocked.Decrement(ref _strangers);
-            Refused++;
-            socket.Dispose();
-            return;
-        }
         TcpRoute route;
         try
         {
@@ -98,11 +95,39 @@ internal sealed class TcpPort : IDisposable
         catch (SocketException)
         {
             // It was reset since: it has no far end any more.
-            Interlocked.Decrement(ref _strangers);
             socket.Dispose();
             return;
         }
-        _ = ServeAsync(route, stop);
+        if (Enter(route.Remote.Address))
+        {
+            _ = ServeAsync(route, stop);
+            return;
+        }
+        Refused++;
+        route.Dispose();
+    }
+
+    private bool Enter(IPAddress address)
+    {
+        lock (_strangers)
+        {
+            var own = _strangers.GetValueOrDefault(address);
+            if (own >= MaxStrangersOfOne || _strangerCount >= MaxStrangers)
+                return false;
+            _strangers[address] = own + 1;
+            _strangerCount++;
+            return true;
+        }
+    }
+
+    private void Leave(IPAddress address)
+    {
+        lock (_strangers)
+        {
+            _strangerCount--;
+            if (--_strangers[address] == 0)
+                _strangers.Remove(address);
+        }
     }
 
     private async Task ServeAsync(TcpRoute route, CancellationToken stop)
@@ -111,14 +136,18 @@ internal sealed class TcpPort : IDisposable
         using var limit = _time.CreateTimer(
             _ =>
             {
-                if (Interlocked.Exchange(ref counted, 0) == 1)
-                    Interlocked.Decrement(ref _strangers);
+                NoLongerStrange();
                 if (route.Owner is null)
                     route.Dispose();
             }, null, StrangerTime, Timeout.InfiniteTimeSpan);
         await route.RunAsync(_received, stop).ConfigureAwait(false);
-        if (Interlocked.Exchange(ref counted, 0) == 1)
-            Interlocked.Decrement(ref _strangers);
+        NoLongerStrange();
         route.Owner?.Forget(route);
+
+        void NoLongerStrange()
+        {
+            if (Interlocked.Exchange(ref counted, 0) == 1)
+                Leave(route.Remote.Address);
+        }
     }
 }

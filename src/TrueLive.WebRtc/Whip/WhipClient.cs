@@ -11,7 +11,7 @@ public sealed class WhipException(string words, Exception? inner = null) : IOExc
 
 /// <summary>
 /// The offerer's side of WHIP (RFC 9725), which asks to get video back in the same connection as well. The server's every byte is
-/// hostile: answers are limited in size, redirects in number, and all of it in time.
+/// hostile: answers are limited in size, redirects in number, and all of it in time, and no request ever goes to another origin than the one named.
 /// </summary>
 public sealed class WhipClient : IAsyncDisposable
 {
@@ -30,7 +30,7 @@ public sealed class WhipClient : IAsyncDisposable
     /// <summary>The connection; open once <see cref="ConnectAsync"/> has returned.</summary>
     public PeerConnection Peer { get; }
 
-    /// <summary>Address of the session at the server; null when the server gave none.</summary>
+    /// <summary>Address of the session at the server; null when the server gave none at its own origin.</summary>
     public Uri? Resource { get; private set; }
 
     /// <summary>Offers, takes the answer, and waits until media can flow.</summary>
@@ -40,15 +40,17 @@ public sealed class WhipClient : IAsyncDisposable
     /// <param name="options">Where media and channels go.</param>
     /// <param name="time">Clock.</param>
     /// <param name="cancel">Gives up.</param>
+    /// <param name="reach">How far the server may lead.</param>
     /// <exception cref="WhipException">The server refused, cannot be reached, or no way for media was found.</exception>
     public static async Task<WhipClient> ConnectAsync(
-        Uri url, string? key, MediaPreferences preferences, PeerOptions options, TimeProvider time, CancellationToken cancel)
+        Uri url, string? key, MediaPreferences preferences, PeerOptions options, TimeProvider time, CancellationToken cancel, WhipReach reach = WhipReach.Any)
     {
         if (url.Scheme is not ("http" or "https"))
             throw new WhipException($"'{url}' is not an http or https address.");
         var endpoint = new RtcEndpoint(new RtcEndpointOptions(), time);
-        var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = AnswerTime }) { Timeout = AnswerTime, MaxResponseContentBufferSize = MaxAnswer };
-        var client = new WhipClient(endpoint, http, key, endpoint.Offer(preferences, options, out var offer));
+        var server = new ReachedServer(reach, AnswerTime);
+        var http = new HttpClient(server.Handler()) { Timeout = AnswerTime, MaxResponseContentBufferSize = MaxAnswer };
+        var client = new WhipClient(endpoint, http, key, endpoint.Offer(preferences, options with { MayReach = server.MayLeadTo }, out var offer));
         try
         {
             client.Peer.Accept(await client.PostAsync(url, offer, cancel).ConfigureAwait(false));
@@ -68,6 +70,17 @@ public sealed class WhipClient : IAsyncDisposable
                 _ => error,
             };
         }
+    }
+
+    /// <summary>Sends a request to the server, with the key.</summary>
+    /// <exception cref="HttpRequestException">It cannot be reached, or the address is at another origin than the session.</exception>
+    public async Task<HttpResponseMessage> SendAsync(HttpMethod method, Uri url, HttpContent content, CancellationToken cancel)
+    {
+        if (Resource is null || !IsSameOrigin(url, Resource))
+            throw new HttpRequestException($"'{url}' is not at the server of the session.");
+        using var request = Request(method, url);
+        request.Content = content;
+        return await _http.SendAsync(request, cancel).ConfigureAwait(false);
     }
 
     /// <summary>Tells the server that the session is over, and closes.</summary>
@@ -102,17 +115,18 @@ public sealed class WhipClient : IAsyncDisposable
                 if (redirects == MaxRedirects)
                     throw new WhipException($"The server redirects more than {MaxRedirects} times.");
                 var target = new Uri(url, next);
-                // The key is for the host that it was given for.
-                if (target.Scheme is not ("http" or "https") || (_key is not null && target.Host != url.Host))
-                    throw new WhipException($"The server redirects to '{target}', which is not followed.");
+                // Key and offer are for the server that was named, not for whatever it points to.
+                if (!IsSameOrigin(target, url) && !IsUpgrade(url, target))
+                    throw new WhipException($"The server redirects to '{target}', which is another origin and is not followed. If that is the right address, name it instead.");
                 url = target;
                 continue;
             }
             var body = await response.Content.ReadAsStringAsync(cancel).ConfigureAwait(false);
             if (response.StatusCode != HttpStatusCode.Created)
                 throw new WhipException($"The server answered {(int)response.StatusCode} {response.ReasonPhrase}: {Excerpt(body)}");
-            if (response.Headers.Location is { } location)
-                Resource = new Uri(url, location);
+            // A server that names a session elsewhere finds out by itself when its client has gone.
+            if (response.Headers.Location is { } location && new Uri(url, location) is var session && IsSameOrigin(session, url))
+                Resource = session;
             return body;
         }
     }
@@ -124,6 +138,11 @@ public sealed class WhipClient : IAsyncDisposable
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _key);
         return request;
     }
+
+    private static bool IsSameOrigin(Uri a, Uri b) => Uri.Compare(a, b, UriComponents.SchemeAndServer, UriFormat.UriEscaped, StringComparison.OrdinalIgnoreCase) == 0;
+
+    private static bool IsUpgrade(Uri from, Uri to) =>
+        from is { Scheme: "http", IsDefaultPort: true } && to is { Scheme: "https", IsDefaultPort: true } && from.Host == to.Host;
 
     private static string Excerpt(string body) => body.Length <= 300 ? body : string.Concat(body.AsSpan(0, 300), "...");
 }

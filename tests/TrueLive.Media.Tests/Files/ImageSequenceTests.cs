@@ -80,6 +80,83 @@ public sealed class ImageSequenceTests(MadeFiles files) : IClassFixture<MadeFile
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 4 << 20);
     }
 
+    [Fact]
+    public async Task A_directory_of_many_entries_is_found_whatever_hides_its_end()
+    {
+        // A comment that holds the mark of an end record: the last one counts for a guard that looks for no more, the one before it for a reader.
+        await Refused(Hostile("comment.zip", count: 5, start: 30, comment: [.. "PK\u0005\u0006"u8, 0, 0]), "many more files");
+        // Counts of 0xFFFF with a place of their own near the end: readers take the place of the large record.
+        await Refused(Hostile("marked.zip", count: ushort.MaxValue, start: null, comment: [], large: 30), "many more files");
+        await Refused(Hostile("two-places.zip", count: ushort.MaxValue, start: 30, comment: [], large: null), "many more files");
+        // A record that nobody else would take, or that names nothing.
+        await Refused(Hostile("no-large.zip", count: ushort.MaxValue, start: 30, comment: []), "cut off or damaged");
+        await Refused(Hostile("outside.zip", count: 5, start: uint.MaxValue - 1, comment: []), "cut off or damaged");
+    }
+
+    [Fact]
+    public async Task An_archive_with_a_comment_is_taken()
+    {
+        var folder = Directory.CreateDirectory(files["noted"]).FullName;
+        await files.MakeAsync(Path.Combine(folder, "p%d.png"), "-f", "lavfi", "-i", "color=red:s=16x16:r=10:d=0.2", "-start_number", "9");
+        var zip = files["noted.zip"];
+        await using (var archive = await ZipFile.OpenAsync(zip, ZipArchiveMode.Create, Cancel))
+        {
+            archive.Comment = "made on a holiday";
+            foreach (var picture in Directory.EnumerateFiles(folder))
+                await archive.CreateEntryFromFileAsync(picture, Path.GetFileName(picture), Cancel);
+        }
+        await ImageSequence.PackAsync(zip, 10, files["noted.mkv"], 1 << 20, Cancel);
+        Assert.Equal(2, (await MediaFile.OpenAsync(files["noted.mkv"], Cancel)).Frames);
+    }
+
+    [Fact]
+    public async Task Names_of_pictures_take_no_more_memory_than_they_have_letters()
+    {
+        var zip = files["names.zip"];
+        using (var archive = await ZipFile.OpenAsync(zip, ZipArchiveMode.Create, Cancel))
+            archive.CreateEntry(string.Concat(Enumerable.Repeat("1a", 30_000)) + ".png");
+        await Refused(zip, "more than 255 characters");
+        Assert.Equal(["a1b", "a2", "a02b", "a10", "a99999999999999999999999999", "b"], new[] { "b", "a10", "a02b", "a1b", "a99999999999999999999999999", "a2" }.Order(NumberedNames.Order));
+    }
+
+    // Half a million entries and an end record that says what it is told to.
+    private string Hostile(string name, ushort count, uint? start, byte[] comment, long? large = -1)
+    {
+        var path = files[name];
+        using var zip = new BinaryWriter(File.Create(path));
+        zip.Write("PK\u0003\u0004"u8);
+        zip.Write(new byte[26]);
+        for (var i = 0; i < 550_000; i++)
+        {
+            zip.Write("PK\u0001\u0002"u8);
+            zip.Write(new byte[42]);
+        }
+        var at = zip.BaseStream.Position;
+        if (large != -1)
+        {
+            zip.Write("PK\u0006\u0006"u8);
+            zip.Write(44L);
+            zip.Write(new byte[12]);
+            zip.Write(550_000L);
+            zip.Write(550_000L);
+            zip.Write(46L * 550_000);
+            zip.Write(large ?? at - 46);
+            zip.Write("PK\u0006\u0007"u8);
+            zip.Write(0);
+            zip.Write(at);
+            zip.Write(1);
+        }
+        zip.Write("PK\u0005\u0006"u8);
+        zip.Write(0);
+        zip.Write(count);
+        zip.Write(count);
+        zip.Write(230);
+        zip.Write(start ?? (uint)at - 46);
+        zip.Write((ushort)comment.Length);
+        zip.Write(comment);
+        return path;
+    }
+
     private async Task Refused(string path, string words, long maxBytes = 1 << 20)
     {
         var wrong = await Assert.ThrowsAsync<MediaFileException>(() => ImageSequence.PackAsync(path, 25, files["refused.mkv"], maxBytes, Cancel));

@@ -20,6 +20,7 @@ internal sealed class OnnxGraph
 {
     private readonly List<ProtoField> _graph = [Text(2, "test")];
     private readonly List<ProtoField> _opsets = [];
+    private readonly List<ProtoField> _functions = [];
 
     /// <summary>A graph input; a side of 0 is free.</summary>
     public OnnxGraph Input(string name, Element type, params long[] shape) => Add(Value(11, name, type, shape));
@@ -60,8 +61,16 @@ internal sealed class OnnxGraph
     public OnnxGraph NodeWithBody(string type, string[] inputs, string[] outputs, OnnxGraph body) =>
         Add(Nested(1, [.. NodeFields(type, "", inputs, outputs, []), Nested(5, Text(1, "body"), Nested(6, [.. body._graph]), new ProtoField(20, 5))]));
 
+    /// <summary>A function of the library <c>local</c> that calls another one of it so many times.</summary>
+    public OnnxGraph Function(string name, string called, int times)
+    {
+        var calls = Enumerable.Range(0, times).Select(_ => Nested(7, NodeFields(called, "local", ["x"], ["y"], [])));
+        _functions.Add(Nested(25, [Text(1, name), Text(4, "x"), Text(5, "y"), .. calls, Text(10, "local")]));
+        return this;
+    }
+
     public byte[] Bytes(int opset = 13) =>
-        ProtoField.Write([new ProtoField(1, 8), Nested(7, [.. _graph]), Nested(8, Text(1, ""), new ProtoField(2, opset)), .. _opsets]);
+        ProtoField.Write([new ProtoField(1, 8), Nested(7, [.. _graph]), Nested(8, Text(1, ""), new ProtoField(2, opset)), .. _opsets, .. _functions]);
 
     private OnnxGraph Add(ProtoField field)
     {

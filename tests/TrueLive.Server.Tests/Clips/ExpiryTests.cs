@@ -2,6 +2,7 @@ using Microsoft.Extensions.Time.Testing;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Sessions;
 
 namespace TrueLive.Server.Tests.Clips;
 
@@ -15,7 +16,7 @@ public sealed class ExpiryTests(MadeFiles files) : IClassFixture<MadeFiles>
         var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         var options = new ServerOptions { DataFolder = files["expiry"], ClipKeepHours = 2 };
         var folders = new ClipFolders(options);
-        var uploads = new ClipUploads(folders, options, time);
+        var uploads = new ClipUploads(folders, new WorkPlaces(1), options, time);
         var film = await files.MakeAsync("short-lived.mp4", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=0.3", "-pix_fmt", "yuv420p");
         await using var body = File.OpenRead(film);
         var upload = await uploads.TakeAsync("ann", "short-lived.mp4", body, body.Length, null, Cancel);

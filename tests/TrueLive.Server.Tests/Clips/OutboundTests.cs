@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Server.Clips;
+using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.Server.Tests.Clips;
 
@@ -119,7 +120,7 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
     [InlineData("93.184.216.34", false)]
     [InlineData("2606:2800:220:1::1", false)]
     public void Addresses_that_only_this_network_can_reach_are_known(string address, bool isPrivate) =>
-        Assert.Equal(isPrivate, OutboundHosts.IsPrivate(IPAddress.Parse(address)));
+        Assert.Equal(isPrivate, PrivateAddress.Is(IPAddress.Parse(address)));
 
     [Theory]
     [InlineData("https://hooks.example.org/x", true)]

@@ -160,6 +160,21 @@ public sealed class HttpApiTests
         Assert.Equal(HttpStatusCode.OK, (await Get(server, "Origin", server.Address.ToString().TrimEnd('/'))).StatusCode);
     }
 
+    [Theory]
+    [InlineData("http://10.0.0.5:9200/_all")]
+    [InlineData("http://169.254.169.254/latest/whip")]
+    [InlineData("http://localhost:5432/")]
+    [InlineData("https://elsewhere.org/whip")]
+    public async Task With_keys_the_probe_goes_only_to_hosts_that_the_operator_named(string target)
+    {
+        await using var server = await RunningServer.StartAsync(o => (o.ApiKeys, o.ProbeHosts) = ([Key], ["*.example.org"]));
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/probes") { Content = JsonContent.Create(new { target }) };
+        request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {Key}");
+        var answer = await server.Http.SendAsync(request, Cancel);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
+        Assert.Contains("probe_hosts", Text(await Json(answer), "detail"), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task It_makes_a_certificate_and_keeps_it()
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using TrueLive.WebRtc.Ice;
 using TrueLive.WebRtc.Stun;
@@ -67,6 +68,67 @@ public sealed class IceTests
         Assert.False(Run(TimeSpan.FromSeconds(6)));
     }
 
+    [Fact]
+    public void Media_moves_to_another_address_only_when_somebody_there_has_answered()
+    {
+        var victim = new Stranger(new IPEndPoint(IPAddress.Parse("203.0.113.9"), 5000));
+        _full.Add(IceCandidate.Host(First, tcp: false, 0));
+        Assert.True(Run(TimeSpan.FromSeconds(1)));
+
+        // A client with right credentials that writes the victim's address into its datagrams.
+        for (var i = 0; i < 20; i++)
+            _lite.Receive(Nominate(), victim, _time.GetTimestamp());
+        Assert.True(Run(TimeSpan.FromSeconds(10)));
+        Assert.Equal(Client, _lite.Route!.Remote);
+        Assert.All(victim.Got, datagram => Assert.True(StunMessage.TryParse(datagram, out var m) && m.Class is StunClass.Request or StunClass.Success));
+        Assert.InRange(victim.Got.Count, 1, 60);
+
+        // The same client, having really moved.
+        victim.Heard = datagram =>
+        {
+            if (!StunMessage.TryParse(datagram, out var check) || check.Class != StunClass.Request)
+                return;
+            var writer = new StunWriter(new byte[StunMessage.MaxLength], StunClass.Success, check.TransactionId);
+            writer.MappedAddress(First);
+            Assert.True(StunMessage.TryParse(writer.Finish(_lite.Remote.Key).ToArray(), out var answer));
+            _lite.Receive(answer, victim, _time.GetTimestamp());
+        };
+        _lite.Receive(Nominate(), victim, _time.GetTimestamp());
+        Run(TimeSpan.FromSeconds(1));
+        Assert.Equal(victim.Remote, _lite.Route.Remote);
+
+        StunMessage Nominate()
+        {
+            var writer = new StunWriter(new byte[StunMessage.MaxLength], StunClass.Request, new byte[12]);
+            writer.Bytes(StunAttribute.Username, Encoding.UTF8.GetBytes($"{_lite.Local.Ufrag}:{_lite.Remote.Ufrag}"));
+            writer.UInt32(StunAttribute.Priority, 1);
+            writer.UInt64(StunAttribute.IceControlling, 1);
+            writer.Flag(StunAttribute.UseCandidate);
+            Assert.True(StunMessage.TryParse(writer.Finish(_lite.Local.Key).ToArray(), out var message));
+            return message;
+        }
+    }
+
+    [Fact]
+    public void Consent_is_not_kept_by_checks_from_another_address()
+    {
+        var elsewhere = new Stranger(new IPEndPoint(IPAddress.Parse("203.0.113.9"), 5000));
+        _full.Add(IceCandidate.Host(First, tcp: false, 0));
+        Assert.True(Run(TimeSpan.FromSeconds(1)));
+        _open.Clear();
+        var alive = true;
+        for (var second = 0; second < 40; second++)
+        {
+            var writer = new StunWriter(new byte[StunMessage.MaxLength], StunClass.Request, new byte[12]);
+            writer.Bytes(StunAttribute.Username, Encoding.UTF8.GetBytes($"{_lite.Local.Ufrag}:{_lite.Remote.Ufrag}"));
+            Assert.True(StunMessage.TryParse(writer.Finish(_lite.Local.Key).ToArray(), out var check));
+            Assert.True(_lite.Receive(check, elsewhere, _time.GetTimestamp()));
+            _time.Advance(TimeSpan.FromSeconds(1));
+            alive &= _lite.Tick(_time.GetTimestamp());
+        }
+        Assert.False(alive);
+    }
+
     private void Restart()
     {
         var (ours, theirs) = (IceCredentials.New(), IceCredentials.New());
@@ -98,6 +160,24 @@ public sealed class IceTests
         {
             if (test._open.Contains(server) && StunMessage.TryParse(datagram, out var message))
                 (toLite ? (IceAgent)test._lite : test._full).Receive(message, new Wire(test, server, !toLite), test._time.GetTimestamp());
+        }
+    }
+
+    /// <summary>An address that the client says it has.</summary>
+    private sealed class Stranger(IPEndPoint address) : IceRoute
+    {
+        public List<byte[]> Got { get; } = [];
+
+        public Action<byte[]>? Heard { get; set; }
+
+        public override IPEndPoint Remote => address;
+
+        public override bool IsTcp => false;
+
+        public override void Send(ReadOnlySpan<byte> datagram)
+        {
+            Got.Add(datagram.ToArray());
+            Heard?.Invoke(Got[^1]);
         }
     }
 }

@@ -150,6 +150,18 @@ public sealed class DataChannelTests
     }
 
     [Fact]
+    public void A_peer_that_answers_no_reset_makes_nothing_grow()
+    {
+        var link = new SctpLink();
+        link.Connect();
+        link.Open();
+        link.Loss = 1;
+        for (var i = 0; i < 1000; i++)
+            link.B.Association.Reset((ushort)(i % 3), link.Now);
+        Assert.InRange(link.B.Association.WaitingResets, 3, 4);
+    }
+
+    [Fact]
     public void A_dead_link_ends_the_association()
     {
         var link = new SctpLink();

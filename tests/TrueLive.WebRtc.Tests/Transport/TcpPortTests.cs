@@ -45,6 +45,20 @@ public sealed class TcpPortTests : IDisposable
     }
 
     [Fact]
+    public async Task One_address_with_idle_connections_leaves_room_for_another()
+    {
+        using var offering = _server.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var answering = _server.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
+        for (var i = 0; i < TcpPort.MaxStrangers + 10; i++)
+            await ConnectAsync();
+        await Until(() => _server.RefusedConnections >= TcpPort.MaxStrangers + 10 - TcpPort.MaxStrangersOfOne);
+        var other = new TcpClient(new IPEndPoint(IPAddress.Parse("127.0.0.3"), 0));
+        _clients.Add(other);
+        await other.ConnectAsync(IPAddress.Loopback, _server.Port, Cancel);
+        await CheckAsync(other, answer);
+    }
+
+    [Fact]
     public void Datagrams_are_found_however_their_bytes_come()
     {
         byte[] bytes = [0, 3, 1, 2, 3, 0, 0, 0, 1, 9];
@@ -67,6 +81,14 @@ public sealed class TcpPortTests : IDisposable
     {
         _clients.ForEach(c => c.Dispose());
         _server.Dispose();
+    }
+
+    private static async Task Until(Func<bool> condition)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        limit.CancelAfter(Patience);
+        while (!condition())
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, limit.Token);
     }
 
     private async Task<TcpClient> ConnectAsync()
