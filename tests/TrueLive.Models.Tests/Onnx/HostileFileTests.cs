@@ -38,6 +38,8 @@ public sealed class HostileFileTests
         ["a constant without its numbers"] = (Adding(Network().Constant("c", [1], 1_000_000, 1_000_000)).Bytes(), ["net.onnx", "field file", "MB of constants"]),
         ["a computed constant of 40 GB"] = (Adding(Network().Whole("s", [100_000L, 100_000], 2).Node("ConstantOfShape", ["s"], ["e"]).Node("ReduceMax", ["e"], ["c"], ("keepdims", 0))).Bytes(), ["net.onnx", "field"]),
         ["a step that needs 40 GB"] = (Network().Whole("s", [100_000L, 1, 1, 1], 4).Node("Expand", ["x", "s"], ["e"]).Node("ReduceMax", ["e"], ["r"], ("keepdims", 1)).Node("Add", ["x", "r"], ["y"]).Bytes(), ["net.onnx", "size"]),
+        ["a newer file format"] = (Network().Node("Identity", ["x"], ["y"]).Bytes(version: 99), ["net.onnx", "field file", "newer", "opset"]),
+        ["a newer set of operators"] = (Network().Node("Identity", ["x"], ["y"]).Bytes(99), ["net.onnx", "field file", "newer", "opset"]),
         ["graphs in graphs"] = (Nested(60).Bytes(), ["net.onnx", "field file", "nested"]),
         ["another shape than it says"] = (Network().Whole("zero", [0L, 0], 2).Whole("some", [7L, 7], 2).Whole("axes", [2L, 3], 2).Node("Slice", ["x", "zero", "some", "axes"], ["y"]).Bytes(), ["net.onnx", "fields size, output"]),
     };

@@ -9,6 +9,7 @@ internal enum Element
 {
     Float = 1,
     Uint8 = 2,
+    Int8 = 3,
     Int32 = 6,
     Int64 = 7,
     Bool = 9,
@@ -60,8 +61,8 @@ internal sealed class OnnxGraph
     public OnnxGraph NodeWithBody(string type, string[] inputs, string[] outputs, OnnxGraph body) =>
         Add(Nested(1, [.. NodeFields(type, "", inputs, outputs, []), Nested(5, Text(1, "body"), Nested(6, [.. body._graph]), new ProtoField(20, 5))]));
 
-    public byte[] Bytes(int opset = 13) =>
-        ProtoField.Write([new ProtoField(1, 8), Nested(7, [.. _graph]), Nested(8, Text(1, ""), new ProtoField(2, opset)), .. _opsets]);
+    public byte[] Bytes(int opset = 13, int version = 8) =>
+        ProtoField.Write([new ProtoField(1, version), Nested(7, [.. _graph]), Nested(8, Text(1, ""), new ProtoField(2, opset)), .. _opsets]);
 
     private OnnxGraph Add(ProtoField field)
     {
