@@ -14,25 +14,34 @@ internal static class ServeCommand
 {
     public static Command Make()
     {
+        var serve = new Command("serve", "Serve the page, the API and WebRTC. Settings come from a file, TRUELIVE_* variables and flags; later ones win.");
+        var settings = AddSettings(serve);
+        serve.SetAction(async (parsed, cancel) =>
+        {
+            var (file, flags) = settings(parsed);
+            return await RunAsync(file, flags, cancel).ConfigureAwait(false);
+        });
+        return serve;
+    }
+
+    /// <summary>Gives a command every setting of the server, and returns what reads the file and the flags that a user gave.</summary>
+    public static Func<ParseResult, (string? File, Dictionary<string, string> Flags)> AddSettings(Command command)
+    {
         var config = new Option<string?>("--config") { Description = "YAML file with settings (default: truelive.yaml here, if there is one)." };
-        var serve = new Command("serve", "Serve the page, the API and WebRTC. Settings come from a file, TRUELIVE_* variables and flags; later ones win.") { config };
+        command.Options.Add(config);
         var flags = new List<(OptionKey Key, Option Option)>();
         foreach (var key in OptionsReader.Keys)
         {
             Option option = key.IsSwitch
                 ? new Option<bool?>(key.Flag) { Description = Describe(key), Arity = ArgumentArity.ZeroOrOne }
                 : new Option<string?>(key.Flag) { Description = Describe(key) };
-            serve.Options.Add(option);
+            command.Options.Add(option);
             flags.Add((key, option));
         }
-        serve.SetAction(async (parsed, cancel) =>
-        {
-            var given = flags.Where(f => parsed.GetResult(f.Option) is { Implicit: false })
-                .ToDictionary(f => f.Key.Key, f => f.Option is Option<bool?> b ? (parsed.GetValue(b) ?? true ? "true" : "false") : parsed.GetValue((Option<string?>)f.Option) ?? "");
-            var file = parsed.GetValue(config) ?? (File.Exists("truelive.yaml") ? "truelive.yaml" : null);
-            return await RunAsync(file, given, cancel).ConfigureAwait(false);
-        });
-        return serve;
+        return parsed => (
+            parsed.GetValue(config) ?? (File.Exists("truelive.yaml") ? "truelive.yaml" : null),
+            flags.Where(f => parsed.GetResult(f.Option) is { Implicit: false })
+                .ToDictionary(f => f.Key.Key, f => f.Option is Option<bool?> b ? (parsed.GetValue(b) ?? true ? "true" : "false") : parsed.GetValue((Option<string?>)f.Option) ?? ""));
     }
 
     private static async Task<int> RunAsync(string? file, Dictionary<string, string> flags, CancellationToken cancel)

@@ -34,19 +34,26 @@ public sealed record LookInfo(string Id, string Title, string Description);
 public sealed record ModelSizes(int MinSide, int MaxSide, int Multiple, int? FixedWidth = null, int? FixedHeight = null)
 {
     /// <summary>
-    /// The size nearest to the one asked for that the network runs at; aspect is kept as far as the multiple allows.
-    /// A session scales the input to it and leaves the output at this size.
+    /// The session size nearest to the one asked for; aspect is kept as far as the multiple allows. A session scales the input to the network's
+    /// size and leaves the output at this one, whose sides are even: an odd side of the network is one pixel longer here.
     /// </summary>
     public (int Width, int Height) Nearest(int width, int height)
     {
         if (FixedWidth is { } w && FixedHeight is { } h)
-            return (w, h);
+            return (Even(w), Even(h));
         var scale = Math.Min(1.0, (double)MaxSide / Math.Max(width, height));
         scale = Math.Max(scale, (double)MinSide / Math.Min(width, height));
-        return (Snap(width * scale), Snap(height * scale));
+        return (Even(Snap(width * scale)), Even(Snap(height * scale)));
     }
 
+    /// <summary>The network's own size in a session of a size that <see cref="Nearest"/> gave.</summary>
+    public (int Width, int Height) Network(int width, int height) => (FixedWidth ?? Side(width), FixedHeight ?? Side(height));
+
+    private int Side(int even) => even > MaxSide || even % Multiple != 0 ? even - 1 : even;
+
     // Pictures with an odd side cannot be coded as H.264 with 4:2:0 chroma.
+    private static int Even(int side) => side + (side & 1);
+
     private int Snap(double side)
     {
         var even = Multiple % 2 == 0 ? Multiple : 2 * Multiple;

@@ -34,6 +34,10 @@ public static class NativeLibraries
     public static IReadOnlyList<string> Missing(Func<string, bool> loads) =>
         [.. Known.Values.Where(k => !k.Names.Any(loads)).Select(Sentence).Distinct()];
 
+    /// <summary>Each library: the name under which it loads, or null; what it is for; and the sentence that says how to get one.</summary>
+    public static IEnumerable<(string? File, string For, string Missing)> Look() =>
+        Known.Values.Select(k => (k.Names.FirstOrDefault(name => NativeLibrary.TryLoad(name, out _)), k.For, Sentence(k)));
+
     /// <summary>Makes the names known to the runtime; every binding calls it first.</summary>
     internal static void Bind()
     {

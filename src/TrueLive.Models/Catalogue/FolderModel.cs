@@ -39,17 +39,12 @@ public abstract class FolderModel : IVideoModel
     public abstract PromptReading Read(string text);
 
     /// <inheritdoc/>
-    public IModelSession CreateSession(int width, int height)
-    {
-        if (Info.Sizes.Nearest(width, height) != (width, height))
-            throw new ArgumentException($"{Info.Id} does not run at {width}x{height}; the nearest size is {Info.Sizes.Nearest(width, height)}.");
-        return Open(width, height);
-    }
+    public abstract IModelSession CreateSession(int width, int height);
 
     /// <inheritdoc/>
     public abstract void Dispose();
 
-    /// <summary>A session at any size, warmed up.</summary>
+    /// <summary>A session whose frames have the model's own size, for a size that <see cref="ModelSizes.Nearest"/> gave; warmed up.</summary>
     internal abstract FolderModelSession Open(int width, int height);
 }
 

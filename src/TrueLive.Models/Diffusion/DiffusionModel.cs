@@ -77,6 +77,10 @@ public sealed class DiffusionModel : FolderModel
     public override PromptReading Read(string text) => _text.Read(text);
 
     /// <inheritdoc/>
+    public override IModelSession CreateSession(int width, int height) => Info.Sizes.Nearest(width, height) == (width, height) ? Open(width, height)
+        : throw new ArgumentException($"{Info.Id} does not run at {width}x{height}; the nearest size is {Info.Sizes.Nearest(width, height)}.");
+
+    /// <inheritdoc/>
     public override void Dispose() => Graphs.Dispose();
 
     internal override FolderModelSession Open(int width, int height)

@@ -36,8 +36,8 @@ internal sealed class FusedSession : OnnxSession
     private bool _known;
     private int _side;
 
-    public FusedSession(OnnxVideoModel model, FusedNetwork network, InferenceSession? session, InferenceSession? narrow, FramePool outputs, int width, int height, TimeProvider time)
-        : base(model, outputs, width, height, time)
+    public FusedSession(OnnxVideoModel model, FusedNetwork network, InferenceSession? session, InferenceSession? narrow, FramePool outputs, int width, int height, TimeProvider time, bool trial = false)
+        : base(model, outputs, width, height, time, trial)
     {
         _network = network;
         _blends = [.. Enumerable.Range(0, (height + BlendRows - 1) / BlendRows).Select(_ => new HeldBlend(network.Spec, width, height))];

@@ -1,8 +1,17 @@
+using System.Text;
+
 namespace TrueLive.Models.Manifest;
 
 /// <summary>Reads the files of a model folder, which may come from anyone: plain files of a bounded size, never through a link.</summary>
 internal static class FolderFile
 {
+    /// <summary>What a text file says: UTF-8, or what its byte order mark names, as editors and shells of Windows write it.</summary>
+    public static string Text(byte[] bytes)
+    {
+        using var reader = new StreamReader(new MemoryStream(bytes), Encoding.UTF8, detectEncodingFromByteOrderMarks: true);
+        return reader.ReadToEnd();
+    }
+
     /// <summary>The whole file.</summary>
     /// <param name="path">Where it lies.</param>
     /// <param name="field">What in the manifest named it; for the message.</param>

@@ -155,14 +155,14 @@ public sealed partial record ModelManifest
         var bytes = FolderFile.Read(path, "the manifest", MaxManifestBytes);
         try
         {
-            var manifest = JsonSerializer.Deserialize(bytes, ManifestJson.Default.ModelManifest) ?? throw new ModelException($"{path} holds null; it must hold an object.");
+            var manifest = JsonSerializer.Deserialize(FolderFile.Text(bytes), ManifestJson.Default.ModelManifest) ?? throw new ModelException($"{path} holds null; it must hold an object.");
             manifest = manifest with { Folder = Path.GetFullPath(folder) };
             manifest.Check(path);
             return manifest;
         }
         catch (JsonException e)
         {
-            throw new ModelException($"{path}: field {(e.Path is { Length: > 2 } at ? at[2..] : "(whole file)")} cannot be read (line {e.LineNumber + 1}): {FirstSentence(e.Message).Replace("TrueLive.Models.Manifest.", "", StringComparison.Ordinal)}", e);
+            throw new ModelException($"{path}: field {(e.Path is { Length: > 2 } at ? at[2..] : "(whole file)")} cannot be read (line {e.LineNumber + 1}): {FirstSentence(e.Message).Replace("TrueLive.Models.Manifest.", "", StringComparison.Ordinal)}{Taken(e.Path)}", e);
         }
     }
 
@@ -186,7 +186,7 @@ public sealed partial record ModelManifest
         foreach (var (spec, name) in new (PictureSpec, string)[] { (Frame, "frame"), (Output, "output") })
         {
             Require(Enum.IsDefined(spec.Layout), name + ".layout", "must be nchw or nhwc");
-            Require(Enum.IsDefined(spec.Type), name + ".type", "must be float32, float16 or uint8");
+            Require(Enum.IsDefined(spec.Type), name + ".type", "must be float32, float16, uint8, int8 or int32");
             Require(Enum.IsDefined(spec.Colour), name + ".colour", "must be rgb or bgr");
             Require(spec.Range.Length == 2 && spec.Range[0] != spec.Range[1] && spec.Range.All(float.IsFinite), name + ".range", "must be two different numbers, black and white");
             Require(spec.Mean.Length == 3 && spec.Mean.All(float.IsFinite), name + ".mean", "must be three numbers");
@@ -249,7 +249,8 @@ public sealed partial record ModelManifest
             if (Size.Width is { } w && Size.Height is { } h)
                 Require(w is >= 16 and <= 4096 && h is >= 16 and <= 4096, "size", "width and height must be 16 to 4096");
             else
-                Require(Size.Min >= 16 && Size.Max >= Size.Min && Size.Max <= 4096 && Size.Multiple is >= 1 and <= 256, "size", "needs 16 <= min <= max <= 4096 and a multiple of 1 to 256");
+                Require(Size.Min >= 16 && Size.Max >= Size.Min && Size.Max <= 4096 && Size.Multiple is >= 1 and <= 256 && Size.Max / Size.Multiple > (Size.Min - 1) / Size.Multiple, "size",
+                    "needs 16 <= min <= max <= 4096 and a multiple of 1 to 256 that has at least one multiple between them");
         }
 
         void Require(bool holds, string field, string rule)
@@ -263,6 +264,18 @@ public sealed partial record ModelManifest
         spec is { Layout: TensorLayout.Nchw, Type: TensorType.Float32, Colour: ChannelOrder.Rgb, Range: [0, 1], Mean: [0, 0, 0], Std: [1, 1, 1] };
 
     private static bool IsInside(string name) => name.Length > 0 && name is not ("." or "..") && Path.GetFileName(name) == name && !name.Contains('\\') && !name.Contains('\0');
+
+    // What a field takes that knows only some words.
+    private static string Taken(string? path) => path?.Split('.')[^1] switch
+    {
+        "layout" => Words<TensorLayout>(),
+        "type" => Words<TensorType>(),
+        "colour" => Words<ChannelOrder>(),
+        "role" => Words<OutputRole>(),
+        _ => "",
+    };
+
+    private static string Words<T>() where T : struct, Enum => $" Taken are: {string.Join(", ", Enum.GetNames<T>()).ToLowerInvariant()}.";
 
     private static string FirstSentence(string text) => text.IndexOf(". ", StringComparison.Ordinal) is > 0 and var dot ? text[..(dot + 1)] : text;
 

@@ -36,7 +36,7 @@ internal sealed class GraphCheck
         if (output.Role == OutputRole.Image)
             Picture(tensor, output, 3, "output");
         else if (output.Role == OutputRole.Mask)
-            Demand(tensor.Dimensions.Length is 3 or 4, "output.role", $"is mask, but '{output.Name}' is {Shape(tensor)}; a mask has three or four dimensions");
+            Demand(tensor.Dimensions.Length is 0 or 3 or 4, "output.role", $"is mask, but '{output.Name}' is {Shape(tensor)}; a mask has three or four dimensions");
     }
 
     private void Picture(NodeMetadata tensor, PictureSpec spec, int channels, string field)
@@ -44,6 +44,9 @@ internal sealed class GraphCheck
         var name = spec is FrameSpec frame ? frame.Input : ((OutputSpec)spec).Name;
         Demand(tensor.ElementDataType == OnnxModelSession.ElementOf(spec.Type), $"{field}.type", $"is {spec.Type.ToString().ToLowerInvariant()}, but '{name}' is {tensor.ElementDataType.ToString().ToLowerInvariant()}");
         var d = tensor.Dimensions;
+        // Exporters may leave a shape out; the steps that are tried at load tell.
+        if (d.Length == 0)
+            return;
         Demand(d.Length == 4, $"{field}.layout", $"needs four dimensions, but '{name}' is {Shape(tensor)}");
         Demand(d[0] is < 1 or 1, $"{field}", $"is fed one picture at a time, but '{name}' is {Shape(tensor)}");
         var (c, h, w) = spec.Layout == TensorLayout.Nchw ? (d[1], d[2], d[3]) : (d[3], d[1], d[2]);
@@ -68,7 +71,7 @@ internal sealed class GraphCheck
             var wanted = state.Shape ?? planes;
             foreach (var (tensor, name) in new[] { (from, state.Input), (to, state.Output) })
             {
-                Demand(tensor.Dimensions.Length == wanted.Length && tensor.Dimensions.Zip(wanted).All(d => d.First < 1 || d.Second < 1 || d.First == d.Second),
+                Demand(tensor.Dimensions.Length == 0 || tensor.Dimensions.Length == wanted.Length && tensor.Dimensions.Zip(wanted).All(d => d.First < 1 || d.Second < 1 || d.First == d.Second),
                     $"states[{i}].{(state.Shape is null ? "channels" : "shape")}", $"gives [{string.Join(", ", wanted)}] (-1: as large as the picture divided), but '{name}' is {Shape(tensor)}");
             }
             Demand(state.Output != _manifest.Output!.Name || _manifest.Output.Role != OutputRole.Image || state is { Shape: null, Channels: 3, Divide: 1 }, $"states[{i}]", "takes the picture that is shown, so it needs 3 channels and divide 1");
@@ -98,7 +101,7 @@ internal sealed class GraphCheck
     {
         Demand(tensors.ContainsKey(name), field, $"names '{name}', which {_manifest.File} does not have. It has: {string.Join(", ", tensors.Keys)}");
         Demand(tensors[name].IsTensor && TensorBuffer.Takes(tensors[name].ElementDataType), field,
-            $"names '{name}', which is {(tensors[name].IsTensor ? $"of type {tensors[name].ElementDataType}" : "no tensor")}; float, float16, uint8, bool, int32 and int64 tensors are taken");
+            $"names '{name}', which is {(tensors[name].IsTensor ? $"of type {tensors[name].ElementDataType}" : "no tensor")}; float, float16, uint8, int8, bool, int32 and int64 tensors are taken");
         return tensors[name];
     }
 

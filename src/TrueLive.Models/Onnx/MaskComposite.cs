@@ -23,6 +23,8 @@ internal sealed class MaskComposite
     /// <exception cref="NotSupportedException">The tensor is no mask; the message says what it has to be.</exception>
     public MaskComposite(OutputSpec spec, TensorBuffer mask, long[] shape, int width, int height)
     {
+        if (shape.Length is not (3 or 4))
+            throw new NotSupportedException($"output.role is mask, but '{spec.Name}' comes out as [{string.Join(", ", shape)}]; a mask has three or four dimensions.");
         var four = shape.Length == 4 ? shape : spec.Layout == TensorLayout.Nchw ? [shape[0], 1, .. shape[1..]] : [.. shape, 1];
         (var channels, _height, _width) = spec.Layout == TensorLayout.Nchw ? ((int)four[1], (int)four[2], (int)four[3]) : ((int)four[3], (int)four[1], (int)four[2]);
         if (spec.Channel >= channels || four[0] != 1)

@@ -12,7 +12,6 @@ namespace TrueLive.Models.Onnx;
 /// </summary>
 internal sealed class OnnxModelSession : OnnxSession
 {
-    private readonly InferenceSession _session;
     private readonly TensorBuffer[][] _states;
     private readonly TensorBuffer[] _results;
     private readonly Runtime _wide;
@@ -22,17 +21,18 @@ internal sealed class OnnxModelSession : OnnxSession
     private readonly PictureTensor[]? _images;
     private readonly MaskComposite[]? _masks;
     private readonly TensorBuffer? _style;
+
+    // An output that is no picture and may have another size after each step: the runtime allocates it.
+    private readonly string? _free;
     private int _side;
     private bool _moved;
 
-    public OnnxModelSession(OnnxVideoModel model, InferenceSession session, InferenceSession? narrow, FramePool outputs, int width, int height, TimeProvider time)
-        : base(model, outputs, width, height, time)
+    public OnnxModelSession(OnnxVideoModel model, InferenceSession session, InferenceSession? narrow, FramePool outputs, int width, int height, TimeProvider time, bool trial = false)
+        : base(model, outputs, width, height, time, trial)
     {
-        _session = session;
         var m = model.Manifest;
         var frame = Own(ElementOf(m.Frame!.Type), PictureShape(m.Frame, m.Frame.Channels));
         _input = new PictureTensor(m.Frame, frame, width, height, m.Frame.Channels);
-        _states = [States(m), States(m)];
         if (m.Style is { } style)
         {
             var meta = session.InputMetadata[style.Input];
@@ -50,33 +50,33 @@ internal sealed class OnnxModelSession : OnnxSession
 
         // The shown picture may itself be the memory: the result of each side is then the state that the other side reads.
         var output = m.Output!;
-        var shape = output.Role == OutputRole.Image ? PictureShape(output, 3) : ResultShape(output, session.OutputMetadata[output.Name].Dimensions);
         var alias = Array.FindIndex(m.States, s => s.Output == output.Name);
+        var (states, shape) = TensorShapes.Of(m, session, width, height, Attempt);
+        _states = [States(states), States(states)];
+        _free = alias < 0 && shape is null ? output.Name : null;
         if (alias >= 0)
             _results = [_states[1][alias], _states[0][alias]];
         else
-            _results = [Own(session.OutputMetadata[output.Name].ElementDataType, shape), null!];
+            _results = [Own(session.OutputMetadata[output.Name].ElementDataType, shape ?? [0]), null!];
         _results[1] ??= _results[0];
         if (output.Role == OutputRole.Image)
             _images = [.. _results.Select(r => new PictureTensor(output, r, width, height, 3))];
         else if (output.Role == OutputRole.Mask)
-            _masks = [.. _results.Select(r => new MaskComposite(output, r, shape, width, height))];
+            _masks = [.. _results.Select(r => new MaskComposite(output, r, shape!, width, height))];
 
         _carried = [.. m.States.Select((s, i) => s.FollowsMotion ? Own(TensorElementType.Float, [1, s.Channels, height, width]) : null)];
         _wide = new Runtime(session, [Bind(session, 0, []), Bind(session, 1, [])], Carried(session));
         _narrow = narrow is not null ? new Runtime(narrow, [Bind(narrow, 0, []), Bind(narrow, 1, [])], Carried(narrow)) : null;
 
+        TensorBuffer[] States(long[][] shapes) => [.. m.States.Zip(shapes, (s, sides) => Own(session.InputMetadata[s.Input].ElementDataType, sides))];
+
         OrtIoBinding[] Carried(InferenceSession on) => Motion is null ? [] : [Bind(on, 0, _carried), Bind(on, 1, _carried)];
 
         OrtIoBinding Bind(InferenceSession on, int side, TensorBuffer?[] instead)
         {
-            var binding = on.CreateIoBinding();
-            binding.BindInput(m.Frame.Input, frame.Value);
-            binding.BindOutput(output.Name, _results[side].Value);
-            if (_style is not null)
-                binding.BindInput(m.Style!.Input, _style.Value);
-            foreach (var (name, tensor) in extras)
-                binding.BindInput(name, tensor.Value);
+            var binding = BindInputs(on);
+            if (_free is null)
+                binding.BindOutput(output.Name, _results[side].Value);
             for (var i = 0; i < m.States.Length; i++)
             {
                 binding.BindInput(m.States[i].Input, (instead.ElementAtOrDefault(i) ?? _states[side][i]).Value);
@@ -84,6 +84,43 @@ internal sealed class OnnxModelSession : OnnxSession
                     binding.BindOutput(m.States[i].Output, _states[1 - side][i].Value);
             }
             return binding;
+        }
+
+        OrtIoBinding BindInputs(InferenceSession on)
+        {
+            var binding = on.CreateIoBinding();
+            binding.BindInput(m.Frame.Input, frame.Value);
+            if (_style is not null)
+                binding.BindInput(m.Style!.Input, _style.Value);
+            foreach (var (name, tensor) in extras)
+                binding.BindInput(name, tensor.Value);
+            return binding;
+        }
+
+        long[][] Attempt(long[][] shapes)
+        {
+            var empty = new List<TensorBuffer>();
+            try
+            {
+                using var binding = BindInputs(session);
+                foreach (var (state, sides) in m.States.Zip(shapes))
+                {
+                    empty.Add(new TensorBuffer(session.InputMetadata[state.Input].ElementDataType, sides));
+                    binding.BindInput(state.Input, empty[^1].Value);
+                    binding.BindOutputToDevice(state.Output, OrtMemoryInfo.DefaultInstance);
+                }
+                if (alias < 0)
+                    binding.BindOutputToDevice(output.Name, OrtMemoryInfo.DefaultInstance);
+                Bounded(run => session.RunWithBinding(run, binding));
+                using var made = binding.GetOutputValues();
+                var found = made.Select(v => v.GetTensorTypeAndShape().Shape).ToArray();
+                return alias < 0 ? found : [.. found, found[alias]];
+            }
+            finally
+            {
+                foreach (var tensor in empty)
+                    tensor.Dispose();
+            }
         }
     }
 
@@ -109,7 +146,11 @@ internal sealed class OnnxModelSession : OnnxSession
     protected override void Compute(bool narrow, RunOptions run)
     {
         var runtime = narrow && _narrow is not null ? _narrow : _wide;
-        runtime.Session.RunWithBinding(run, (_moved ? runtime.Carried : runtime.Plain)[_side]);
+        var binding = (_moved ? runtime.Carried : runtime.Plain)[_side];
+        // What one step left bound would have to fit the next.
+        if (_free is not null)
+            binding.BindOutputToDevice(_free, OrtMemoryInfo.DefaultInstance);
+        runtime.Session.RunWithBinding(run, binding);
     }
 
     protected override void Store(VideoFrame picture, VideoFrame output, bool helped)
@@ -166,22 +207,17 @@ internal sealed class OnnxModelSession : OnnxSession
         base.Dispose();
     }
 
-    internal static TensorElementType ElementOf(TensorType type) =>
-        type switch { TensorType.Float32 => TensorElementType.Float, TensorType.Float16 => TensorElementType.Float16, _ => TensorElementType.UInt8 };
-
-    private TensorBuffer[] States(ModelManifest m) =>
-        [.. m.States.Select(s => Own(_session.InputMetadata[s.Input].ElementDataType, s.Shape is { } shape ? [.. shape.Select(d => (long)d)]
-            : m.Frame!.Layout == TensorLayout.Nchw ? [1, s.Channels, Height / s.Divide, Width / s.Divide] : [1, Height / s.Divide, Width / s.Divide, s.Channels]))];
+    internal static TensorElementType ElementOf(TensorType type) => type switch
+    {
+        TensorType.Float32 => TensorElementType.Float,
+        TensorType.Float16 => TensorElementType.Float16,
+        TensorType.Int8 => TensorElementType.Int8,
+        TensorType.Int32 => TensorElementType.Int32,
+        _ => TensorElementType.UInt8,
+    };
 
     private long[] PictureShape(PictureSpec spec, int channels) =>
         spec.Layout == TensorLayout.Nchw ? [1, channels, Height, Width] : [1, Height, Width, channels];
-
-    // What the graph fixes (a mask at half size, say) is taken from the graph.
-    private long[] ResultShape(OutputSpec output, int[] dimensions)
-    {
-        int h = (output.Layout == TensorLayout.Nchw ? 2 : 1) - (4 - dimensions.Length), w = h + 1;
-        return [.. dimensions.Select((d, i) => d > 0 ? d : i == h ? Height : i == w ? Width : 1L)];
-    }
 
     // Free sides are 1, but the last one takes what is left of the length.
     private static long[] Filled(int[] dimensions, int length)

@@ -18,6 +18,9 @@ internal abstract class OnnxSession : FolderModelSession
 
     private const long MaxBytes = 1L << 30;
 
+    // A size is tried for this long; slower than that it is no live step, but may still be a clip's.
+    private static readonly TimeSpan MaxTrial = TimeSpan.FromSeconds(5);
+
     private readonly OnnxVideoModel _model;
     private readonly FramePool _outputs;
     private readonly FramePool _scratch = new("model input", 1);
@@ -25,12 +28,20 @@ internal abstract class OnnxSession : FolderModelSession
     private readonly ITimer _deadline;
     private readonly List<TensorBuffer> _owned = [];
     private readonly StyleTransition? _style;
+    private readonly TimeSpan _limit;
     private FrameScaler? _scaler;
-    private long _claimed;
 
-    protected OnnxSession(OnnxVideoModel model, FramePool outputs, int width, int height, TimeProvider time)
+    /// <param name="model">The network.</param>
+    /// <param name="outputs">Where the output frames come from.</param>
+    /// <param name="width">Width of the network's picture.</param>
+    /// <param name="height">Height of the network's picture.</param>
+    /// <param name="time">Clock.</param>
+    /// <param name="trial">Whether only one step is tried: within less time, and the runtime gives its memory back after it.</param>
+    protected OnnxSession(OnnxVideoModel model, FramePool outputs, int width, int height, TimeProvider time, bool trial)
     {
-        (_model, _outputs, Width, Height) = (model, outputs, width, height);
+        (_model, _outputs, Width, Height, _limit) = (model, outputs, width, height, trial ? MaxTrial : MaxStep);
+        if (trial)
+            _run.AddRunConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");
         _deadline = time.CreateTimer(_ => _run.Terminate = true, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         if (model.Manifest.Style is { } style)
             _style = new StyleTransition(model.Manifest.Looks.FirstOrDefault(l => l.Id == "identity")?.Style ?? new float[style.Length]);
@@ -41,6 +52,9 @@ internal abstract class OnnxSession : FolderModelSession
     public override int Width { get; }
 
     public override int Height { get; }
+
+    /// <summary>Bytes of the session's own memory.</summary>
+    public long Claimed { get; private set; }
 
     /// <summary>Moves the memory with the picture; null where nothing follows motion.</summary>
     protected CarriedMemory? Motion { get; }
@@ -154,7 +168,7 @@ internal abstract class OnnxSession : FolderModelSession
     /// <exception cref="NotSupportedException">It is more than a session may have.</exception>
     protected void Claim(long bytes)
     {
-        if ((_claimed += bytes) > MaxBytes)
+        if ((Claimed += bytes) > MaxBytes)
             throw new NotSupportedException($"A session needs more than {MaxBytes >> 20} MB of memory at {Width}x{Height}.");
     }
 
@@ -173,7 +187,7 @@ internal abstract class OnnxSession : FolderModelSession
     // Without a picture it runs on what the tensors hold.
     private void Run(bool narrow, VideoFrame? picture = null, ReadOnlySpan<float> style = default, bool moved = false, bool helped = false)
     {
-        _deadline.Change(MaxStep, Timeout.InfiniteTimeSpan);
+        _deadline.Change(_limit, Timeout.InfiniteTimeSpan);
         try
         {
             if (picture is not null)
@@ -184,13 +198,39 @@ internal abstract class OnnxSession : FolderModelSession
         {
             // The memory is still that of the picture before: it cannot be moved from the one that failed.
             Motion?.Reset();
-            var why = _run.Terminate ? $"a step took more than {MaxStep.TotalSeconds:0} s" : e.Message.ReplaceLineEndings(" ");
-            throw new ModelStepException($"{_model.Info.Id} failed at {Width}x{Height}: {why}", e);
+            throw Failed(e);
         }
         finally
         {
-            _deadline.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            _run.Terminate = false;
+            EndBound();
         }
     }
+
+    /// <summary>A call of the runtime outside a step, within the time of one. Refusals of the runtime pass through; what takes too long is a step that failed.</summary>
+    protected void Bounded(Action<RunOptions> call)
+    {
+        _deadline.Change(_limit, Timeout.InfiniteTimeSpan);
+        try
+        {
+            call(_run);
+        }
+        catch (OnnxRuntimeException e) when (_run.Terminate)
+        {
+            throw Failed(e);
+        }
+        finally
+        {
+            EndBound();
+        }
+    }
+
+    private void EndBound()
+    {
+        _deadline.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _run.Terminate = false;
+    }
+
+    private ModelStepException Failed(Exception e) => _run.Terminate
+        ? new($"{_model.Info.Id} failed at {Width}x{Height}: a step took more than {_limit.TotalSeconds:0} s", new TimeoutException(e.Message, e))
+        : new($"{_model.Info.Id} failed at {Width}x{Height}: {e.Message.ReplaceLineEndings(" ")}", e);
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Microsoft.ML.OnnxRuntime;
 using TrueLive.Core.Frames;
@@ -158,9 +159,25 @@ public sealed class OnnxVideoModel : FolderModel
             : PromptReading.Empty with { Understood = false, Confidence = 0, Note = $"{Info.Title} takes no prompt: it has one look." };
     }
 
-    internal override OnnxSession Open(int width, int height) => Warm(_fused is null
-        ? new OnnxModelSession(this, _session!, _narrow, _pool, width, height, _time)
-        : new FusedSession(this, _fused, _session, _narrow, _pool, width, height, _time));
+    /// <inheritdoc/>
+    public override IModelSession CreateSession(int width, int height)
+    {
+        if (Info.Sizes.Nearest(width, height) != (width, height))
+            throw new ArgumentException($"{Info.Id} does not run at {width}x{height}; the nearest size is {Info.Sizes.Nearest(width, height)}.");
+        var session = Open(width, height);
+        return (session.Width, session.Height) == (width, height) ? session : new EvenSession(session, _pool, width, height);
+    }
+
+    internal override OnnxSession Open(int width, int height) => Open(width, height, trial: false);
+
+    /// <summary>A session whose frames have the network's own size, for a size that <see cref="ModelSizes.Nearest"/> gave.</summary>
+    internal OnnxSession Open(int width, int height, bool trial)
+    {
+        (width, height) = Info.Sizes.Network(width, height);
+        return Warm(_fused is null
+            ? new OnnxModelSession(this, _session!, _narrow, _pool, width, height, _time, trial)
+            : new FusedSession(this, _fused, _session, _narrow, _pool, width, height, _time, trial));
+    }
 
     private static OnnxSession Warm(OnnxSession session)
     {
@@ -226,8 +243,12 @@ public sealed class OnnxVideoModel : FolderModel
         catch (OnnxRuntimeException e)
         {
             var why = e.Message.ReplaceLineEndings(" ");
-            var hint = why.Contains("not a registered", StringComparison.OrdinalIgnoreCase) || why.Contains("NOT_IMPLEMENTED", StringComparison.Ordinal) ? " It uses an operator that ONNX Runtime does not have." : "";
-            throw new ModelException($"{what} cannot be loaded.{hint} ONNX Runtime says: {(why.Length > 300 ? why[..300] : why)}", e);
+            var hint = Says("not a registered") || Says("NOT_IMPLEMENTED") ? " It uses an operator that ONNX Runtime does not have."
+                : Says("Unsupported model IR version") || Says("is under development") ? " It is written in a newer ONNX than ONNX Runtime reads here: export it with a lower opset." : "";
+            // The names of the runtime's own functions come first, what is wrong comes last.
+            throw new ModelException($"{what} cannot be loaded.{hint} ONNX Runtime says: {(why.Length > 300 ? "..." + why[^300..] : why)}", e);
+
+            bool Says(string words) => why.Contains(words, StringComparison.OrdinalIgnoreCase);
         }
     }
 
@@ -240,11 +261,52 @@ public sealed class OnnxVideoModel : FolderModel
             if (whole is not null)
                 Compare(whole);
         }
-        catch (Exception e) when (e is OnnxRuntimeException or NotSupportedException or ModelStepException or ArgumentException or OverflowException)
+        catch (Exception e) when (IsRefusal(e))
         {
             throw new ModelException($"{path} does not run at {size.Width}x{size.Height} as manifest.json describes it (fields size, output, states, fused): {e.Message.ReplaceLineEndings(" ")}", e);
         }
+        TryEnds(size);
     }
+
+    // Every size that is offered must run, so its ends are tried: the smallest, the next one, the narrowest both ways and the largest. One that takes
+    // too long to tell is not held against the network, and none larger is tried.
+    private void TryEnds((int Width, int Height) known)
+    {
+        var (low, high) = (Info.Sizes.Nearest(1, 1).Width, Info.Sizes.Nearest(4096, 4096).Width);
+        var next = low + (Manifest.Size!.Multiple % 2 == 0 ? 1 : 2) * Manifest.Size.Multiple;
+        var most = 0L;
+        foreach (var (width, height) in new[] { (low, low), (next, next), (high, low), (low, high), (high, high) }.Select(s => Info.Sizes.Nearest(s.Item1, s.Item2)).Distinct().Where(s => s != known))
+        {
+            if (TryEnd(width, height, known) is not { } taken)
+                break;
+            most = Math.Max(most, taken);
+        }
+        // Buffers of the largest size would lie about until the next collection of the oldest generation, which may never come.
+        if (most > MaxHeldTwice)
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    }
+
+    // The bytes that a session took, or null when its step took too long. Apart, so that nothing on the stack holds the session when they are collected.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private long? TryEnd(int width, int height, (int Width, int Height) known)
+    {
+        try
+        {
+            using var session = Open(width, height, trial: true);
+            return session.Claimed;
+        }
+        catch (ModelStepException e) when (e.InnerException is TimeoutException)
+        {
+            return null;
+        }
+        catch (Exception e) when (IsRefusal(e))
+        {
+            var (w, h) = Info.Sizes.Network(width, height);
+            throw new ModelException($"{Path.Combine(Manifest.Folder, "manifest.json")}: size claims {w}x{h}, but {Manifest.File} does not run there; it runs at {known.Width}x{known.Height}. Set size.min, size.max and size.multiple to what the network takes. {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
+    private static bool IsRefusal(Exception e) => e is OnnxRuntimeException or NotSupportedException or ModelStepException or ArgumentException or OverflowException;
 
     private void Compare(InferenceSession whole)
     {

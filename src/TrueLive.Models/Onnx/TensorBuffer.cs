@@ -58,13 +58,17 @@ internal sealed class TensorBuffer : IDisposable
                 for (var i = 0; i < values.Length; i++)
                     _bytes[i] = (byte)Math.Clamp(values[i] + 0.5f, 0, 255);
                 break;
+            case TensorElementType.Int8:
+                for (var i = 0; i < values.Length; i++)
+                    _bytes[i] = (byte)(sbyte)Math.Clamp(MathF.Round(values[i]), sbyte.MinValue, sbyte.MaxValue);
+                break;
             case TensorElementType.Int64:
                 for (var i = 0; i < values.Length; i++)
-                    MemoryMarshal.Cast<byte, long>(_bytes.AsSpan())[i] = (long)values[i];
+                    MemoryMarshal.Cast<byte, long>(_bytes.AsSpan())[i] = (long)MathF.Round(values[i]);
                 break;
             default:
                 for (var i = 0; i < values.Length; i++)
-                    MemoryMarshal.Cast<byte, int>(_bytes.AsSpan())[i] = (int)values[i];
+                    MemoryMarshal.Cast<byte, int>(_bytes.AsSpan())[i] = (int)MathF.Round(values[i]);
                 break;
         }
     }
@@ -83,6 +87,9 @@ internal sealed class TensorBuffer : IDisposable
             case TensorElementType.UInt8 or TensorElementType.Bool:
                 TensorPrimitives.ConvertTruncating<byte, float>(_bytes.AsSpan(0, Count), values);
                 break;
+            case TensorElementType.Int8:
+                TensorPrimitives.ConvertTruncating<sbyte, float>(MemoryMarshal.Cast<byte, sbyte>(_bytes.AsSpan(0, Count)), values);
+                break;
             case TensorElementType.Int64:
                 TensorPrimitives.ConvertTruncating<long, float>(MemoryMarshal.Cast<byte, long>(_bytes.AsSpan())[..Count], values);
                 break;
@@ -98,7 +105,7 @@ internal sealed class TensorBuffer : IDisposable
     {
         TensorElementType.Float or TensorElementType.Int32 => 4,
         TensorElementType.Float16 => 2,
-        TensorElementType.UInt8 or TensorElementType.Bool => 1,
+        TensorElementType.UInt8 or TensorElementType.Int8 or TensorElementType.Bool => 1,
         TensorElementType.Int64 => 8,
         _ => 0,
     };

@@ -194,11 +194,11 @@ public sealed class ServerOptions
     public string[] ModelPlaces => [Path.Combine(AppContext.BaseDirectory, "models"), ModelsPath];
 
     /// <summary><see cref="DataFolder"/>, or the place that the XDG base directory specification gives it.</summary>
-    internal string DataPath => DataFolder.Length > 0
+    public string DataPath => DataFolder.Length > 0
         ? DataFolder : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "truelive");
 
     /// <summary><see cref="Size"/> as numbers.</summary>
-    internal (int Width, int Height) SizePixels => PictureSize.TryParse(Size, out var size) ? size : (512, 288);
+    public (int Width, int Height) SizePixels => PictureSize.TryParse(Size, out var size) ? size : (512, 288);
 }
 
 /// <summary>Picture sizes as they are written: <c>512x288</c>.</summary>

@@ -29,7 +29,33 @@ public sealed class ModelSizesTests
         });
 
     [Fact]
-    public void A_network_of_one_odd_side_keeps_it() => Assert.Equal((255, 255), new ModelSizes(255, 255, 1).Nearest(640, 360));
+    public void A_network_of_odd_sides_has_sessions_one_pixel_larger()
+    {
+        foreach (var sizes in new[] { new ModelSizes(255, 255, 1), new ModelSizes(200, 300, 255), new ModelSizes(16, 16, 1, 255, 255) })
+        {
+            Assert.Equal((256, 256), sizes.Nearest(640, 360));
+            Assert.Equal((255, 255), sizes.Network(256, 256));
+        }
+    }
+
+    [Fact]
+    public void The_size_of_a_session_is_its_own_nearest_and_the_network_is_at_most_a_pixel_smaller() =>
+        Gen.Select(Gen.Int[16, 400], Gen.Int[0, 600], Gen.Int[1, 64], Gen.Int[1, 4000], Gen.Int[1, 4000]).Sample((min, more, multiple, w, h) =>
+        {
+            if ((min + more) / multiple == (min - 1) / multiple)
+                return;
+            var sizes = new ModelSizes(min, min + more, multiple);
+            var (width, height) = sizes.Nearest(w, h);
+            Assert.Equal((width, height), sizes.Nearest(width, height));
+            var (wide, high) = sizes.Network(width, height);
+            Assert.All([(width, wide), (height, high)], side =>
+            {
+                Assert.Equal(0, side.Item1 % 2);
+                Assert.InRange(side.Item1 - side.Item2, 0, 1);
+                Assert.InRange(side.Item2, min, min + more);
+                Assert.Equal(0, side.Item2 % multiple);
+            });
+        });
 
     [Theory]
     [InlineData(1280, 720, 512, 288)]

@@ -40,6 +40,8 @@ public sealed class HostileFileTests
         ["a step that needs 40 GB"] = (Network().Whole("s", [100_000L, 1, 1, 1], 4).Node("Expand", ["x", "s"], ["e"]).Node("ReduceMax", ["e"], ["r"], ("keepdims", 1)).Node("Add", ["x", "r"], ["y"]).Bytes(), ["net.onnx", "size"]),
         ["functions that call each other ten times each"] = (Enumerable.Range(0, 12).Aggregate(Network().CustomNode("local", "F0", "x", "y"), (graph, i) => graph.Function($"F{i}", $"F{i + 1}", 10)).Bytes(), ["net.onnx", "field file", "functions"]),
         ["a function that calls itself"] = (Network().CustomNode("local", "F0", "x", "y").Function("F0", "F1", 1).Function("F1", "F0", 1).Bytes(), ["net.onnx", "field file", "calls itself"]),
+        ["a newer file format"] = (Network().Node("Identity", ["x"], ["y"]).Bytes(version: 99), ["net.onnx", "field file", "newer", "opset"]),
+        ["a newer set of operators"] = (Network().Node("Identity", ["x"], ["y"]).Bytes(99), ["net.onnx", "field file", "newer", "opset"]),
         ["graphs in graphs"] = (Nested(60).Bytes(), ["net.onnx", "field file", "nested"]),
         ["another shape than it says"] = (Network().Whole("zero", [0L, 0], 2).Whole("some", [7L, 7], 2).Whole("axes", [2L, 3], 2).Node("Slice", ["x", "zero", "some", "axes"], ["y"]).Bytes(), ["net.onnx", "fields size, output"]),
     };

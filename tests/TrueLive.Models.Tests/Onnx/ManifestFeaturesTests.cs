@@ -1,5 +1,6 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.Models.Manifest;
 using TrueLive.Models.Onnx;
 
 namespace TrueLive.Models.Tests.Onnx;
@@ -18,7 +19,7 @@ public sealed class ManifestFeaturesTests
         {
             foreach (var colour in new[] { "rgb", "bgr" })
             {
-                foreach (var (type, black, white) in new[] { ("float32", 0f, 1f), ("float32", 0, 255), ("float32", -1, 1), ("float16", 0, 1), ("float16", 0, 255), ("uint8", 0, 255) })
+                foreach (var (type, black, white) in new[] { ("float32", 0f, 1f), ("float32", 0, 255), ("float32", -1, 1), ("float16", 0, 1), ("float16", 0, 255), ("uint8", 0, 255), ("int8", -128, 127), ("int32", 0, 255) })
                     data.Add(layout, colour, type, black, white);
             }
         }
@@ -30,7 +31,7 @@ public sealed class ManifestFeaturesTests
     public void A_picture_goes_in_and_out_in_the_layout_order_type_and_range_of_the_manifest(string layout, string colour, string type, float black, float white)
     {
         // The network keeps its first channel and makes the others black, in its own numbers.
-        var element = type switch { "float32" => Element.Float, "float16" => Element.Half, _ => Element.Uint8 };
+        var element = type switch { "float32" => Element.Float, "float16" => Element.Half, "int8" => Element.Int8, "int32" => Element.Int32, _ => Element.Uint8 };
         long[] shape = layout == "nchw" ? [1, 3, 0, 0] : [1, 0, 0, 3], channels = layout == "nchw" ? [1, 3, 1, 1] : [1, 1, 1, 3];
         var network = new OnnxGraph().Input("x", element, shape).Output("y", element, shape)
             .Constant("first", [1, 0, 0], channels).Constant("black", [0, black, black], channels)
@@ -39,6 +40,86 @@ public sealed class ManifestFeaturesTests
         using var model = folder.Load();
         using var session = model.CreateSession(32, 16);
         Colours.AssertNear(colour == "rgb" ? (Tan.R, 0, 0) : (0, 0, Tan.B), session.After(_pool, Tan));
+    }
+
+    [Theory]
+    [InlineData("utf-8", false)]
+    [InlineData("utf-8", true)]
+    [InlineData("utf-16", true)]
+    [InlineData("utf-16BE", true)]
+    public void A_manifest_is_read_writtenWindows_editors_and_shells_write_it(string encoding, bool mark)
+    {
+        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Node("Identity", ["x"], ["y"]);
+        using var folder = new ModelFolder(network.Bytes(), more: "\"description\": \"Mädchen mit Perlenohrgehänge\"");
+        var path = Path.Combine(folder.Path, "manifest.json");
+        var text = File.ReadAllText(path).ReplaceLineEndings("\r\n");
+        var written = System.Text.Encoding.GetEncoding(encoding);
+        File.WriteAllBytes(path, [.. mark ? written.GetPreamble() : [], .. written.GetBytes(text)]);
+        using var model = folder.Load();
+        Assert.Equal("Mädchen mit Perlenohrgehänge", model.Info.Description);
+    }
+
+    [Fact]
+    public void Tensors_files_and_folders_may_have_names_with_spaces_colons_and_signs()
+    {
+        var network = new OnnxGraph().Input("input image:0", Element.Float, 0, 3, 0, 0).Input("état #1", Element.Float, 0, 3, 0, 0).Output("Identity:0 / \"out\"", Element.Float, 0, 3, 0, 0).Output("état 2", Element.Float, 0, 3, 0, 0)
+            .Node("Identity", ["état #1"], ["Identity:0 / \"out\""]).Node("Identity", ["input image:0"], ["état 2"]);
+        using var place = new ModelFolder("");
+        var folder = Path.Combine(place.Path, "my models #1", " 100% größer; (final)");
+        Directory.CreateDirectory(folder);
+        File.WriteAllBytes(Path.Combine(folder, "my network (v2) #1.onnx"), network.Bytes());
+        File.WriteAllText(Path.Combine(folder, "manifest.json"), """
+            { "schema": "truelive-model/1", "id": "spaces", "title": "With spaces", "file": "my network (v2) #1.onnx", "frame": { "input": "input image:0" }, "output": { "name": "Identity:0 / \"out\"" },
+              "size": { "min": 16, "max": 64 }, "states": [{ "input": "état #1", "output": "état 2", "channels": 3 }] }
+            """);
+        using var model = OnnxVideoModel.Load(folder, 1, TimeProvider.System);
+        using var session = model.CreateSession(32, 16);
+        session.After(_pool, Tan);
+        Colours.AssertNear(Tan, session.After(_pool, (0, 0, 0)));
+    }
+
+    [Fact]
+    public void A_network_in_half_floats_takes_further_inputs_in_its_own_type_and_may_give_its_mask_in_another()
+    {
+        // As matting networks are exported: half floats in, the ratio as a float, a mask in floats, states as large as the ratio makes them.
+        var network = new OnnxGraph().Input("src", Element.Half, 0, 3, 0, 0).Input("r1i", Element.Half, 0, 0, 0, 0).Input("ratio", Element.Float, 1)
+            .Output("pha", Element.Float, 0, 1, 0, 0).Output("r1o", Element.Half, 0, 0, 0, 0)
+            .Node("Cast", ["src"], ["f"], ("to", 1)).Constant("ones", [1, 1], 2).Constant("empty", [], 0)
+            .Node("Concat", ["ones", "ratio", "ratio"], ["scales"], ("axis", 0)).Node("Resize", ["f", "", "scales"], ["small"])
+            .Node("Cast", ["small"], ["r"], ("to", 10)).Node("Add", ["r", "r1i"], ["r1o"])
+            .Node("ReduceMax", ["f"], ["pha"], ("axes", new[] { 1L }), ("keepdims", 1));
+        using var folder = new ModelFolder("""
+            { "schema": "truelive-model/1", "id": "matting", "title": "Matting", "file": "net.onnx", "frame": { "input": "src", "type": "float16" }, "output": { "name": "pha", "role": "mask" },
+              "size": { "min": 32, "max": 256, "multiple": 2 }, "inputs": [{ "name": "ratio", "value": 0.25 }], "states": [{ "input": "r1i", "output": "r1o", "channels": 3, "divide": 4 }] }
+            """, network.Bytes());
+        using var model = folder.Load();
+        using var session = (OnnxModelSession)model.CreateSession(90, 50);
+        Colours.AssertNear((0.8f, 0.8f, 0.8f), session.After(_pool, (0.8f, 0.8f, 0.8f)));
+        Assert.Equal(3 * 12 * 22, session.State[0].Count);
+    }
+
+    [Theory]
+    [InlineData("type", "double", "float32, float16, uint8, int8, int32")]
+    [InlineData("layout", "chw", "nchw, nhwc")]
+    [InlineData("colour", "yuv", "rgb, bgr")]
+    public void What_no_picture_tensor_has_is_refused_by_its_field_with_what_is_taken(string field, string given, string taken)
+    {
+        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Node("Identity", ["x"], ["y"]);
+        using var folder = new ModelFolder(network.Bytes(), $"\"{field}\": \"{given}\"");
+        var refusal = Assert.Throws<ModelException>(folder.Load);
+        Assert.Contains($"manifest.json: field frame.{field}", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains($"Taken are: {taken}.", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Whole_numbers_that_a_further_input_is_filled_with_are_rounded()
+    {
+        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("n", Element.Int64, 1).Output("y", Element.Float, 1, 3, 0, 0)
+            .Node("Cast", ["n"], ["f"], ("to", 1)).Node("Div", ["x", "f"], ["y"]);
+        using var folder = new ModelFolder(network.Bytes(), more: "\"inputs\": [{ \"name\": \"n\", \"value\": 1.9999999 }]");
+        using var model = folder.Load();
+        using var session = model.CreateSession(32, 16);
+        Colours.AssertNear((0.4f, 0.2f, 0.1f), session.After(_pool, Tan));
     }
 
     [Fact]

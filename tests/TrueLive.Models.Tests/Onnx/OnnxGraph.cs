@@ -9,6 +9,7 @@ internal enum Element
 {
     Float = 1,
     Uint8 = 2,
+    Int8 = 3,
     Int32 = 6,
     Int64 = 7,
     Bool = 9,
@@ -69,8 +70,8 @@ internal sealed class OnnxGraph
         return this;
     }
 
-    public byte[] Bytes(int opset = 13) =>
-        ProtoField.Write([new ProtoField(1, 8), Nested(7, [.. _graph]), Nested(8, Text(1, ""), new ProtoField(2, opset)), .. _opsets, .. _functions]);
+    public byte[] Bytes(int opset = 13, int version = 8) =>
+        ProtoField.Write([new ProtoField(1, version), Nested(7, [.. _graph]), Nested(8, Text(1, ""), new ProtoField(2, opset)), .. _opsets, .. _functions]);
 
     private OnnxGraph Add(ProtoField field)
     {

@@ -1,0 +1,63 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+using TrueLive.Media.Native;
+using TrueLive.Models.Onnx;
+
+namespace TrueLive.Cli.Doctor;
+
+/// <summary>What the machine brings: codec libraries, memory, clock, GPU.</summary>
+internal static class MachineChecks
+{
+    private const long LittleMemory = 1L << 30;
+
+    public static IEnumerable<Finding> Codecs() => NativeLibraries.Look().Select(library => library.File is { } file
+        ? Finding.Right("codecs", $"{file}{Version(file)}, for {library.For}")
+        : Finding.Wrong("codecs", $"no library for {library.For} loads here.", library.Missing));
+
+    public static Finding Memory()
+    {
+        var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        var says = $"{Environment.ProcessorCount} core(s), {memory >> 20} MB of memory";
+        if (memory < LittleMemory)
+            return Finding.Note("machine", says, "One live session and a clip beside it want 1 GB. Take away other work, or raise the limit of the container.");
+        return Avx2.IsSupported || RuntimeInformation.ProcessArchitecture != Architecture.X64
+            ? Finding.Right("machine", says)
+            : Finding.Note("machine", says + ", no AVX2", "The network runs in ONNX Runtime, at about half the speed. A virtual machine can often be given its host's own processor model.");
+    }
+
+    /// <summary>A clock that is behind what is installed makes certificates, signed links and the times of a probe wrong.</summary>
+    public static Finding Clock(TimeProvider time)
+    {
+        const string Mend = "Set it: timedatectl set-ntp true (or date -s). Certificates and signed links are judged by it.";
+        var now = time.GetUtcNow();
+        var installed = new DateTimeOffset(File.GetLastWriteTimeUtc(typeof(MachineChecks).Assembly.Location), TimeSpan.Zero);
+        if (now < installed.AddDays(-1))
+            return Finding.Wrong("clock", $"it is {now:u}, before this program was installed ({installed:u}).", Mend);
+        if (time.TimestampFrequency < 1_000_000)
+            return Finding.Note("clock", $"{now:u}, but it only tells steps of {1e6 / time.TimestampFrequency:0} microseconds.", "Delays are measured no finer. Boot with clocksource=tsc where the machine has one.");
+        return Finding.Right("clock", $"{now:u}");
+    }
+
+    public static Finding Gpu()
+    {
+        var runtime = $"ONNX Runtime {OnnxRuntimeInfo.Version} ({string.Join(", ", OnnxRuntimeInfo.Providers)})";
+        return File.Exists("/proc/driver/nvidia/version")
+            ? Finding.Note("gpu", $"{runtime}; an NVIDIA GPU is here, and this build computes on the processor.", "Nothing to mend: the capacity below is that of the processor.")
+            : Finding.Right("gpu", $"{runtime}; no GPU is needed");
+    }
+
+    // The file that the name leads to carries the whole version, such as libvpx.so.7.1.0; empty where it does not.
+    private static string Version(string name)
+    {
+        var stem = name[..(name.IndexOf(".so.", StringComparison.Ordinal) + 4)];
+        try
+        {
+            var mapped = File.ReadLines("/proc/self/maps").Select(line => Path.GetFileName(line[(line.LastIndexOf(' ') + 1)..])).FirstOrDefault(file => file.StartsWith(stem, StringComparison.Ordinal));
+            return mapped is null ? "" : " " + mapped[stem.Length..];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+}

@@ -1,0 +1,41 @@
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+
+namespace TrueLive.Models.Onnx;
+
+/// <summary>
+/// A session of a network with an odd side. Pictures with 4:2:0 chroma are coded with even sides, so what it makes has its last column or row once more;
+/// the input is scaled to the network's own size.
+/// </summary>
+internal sealed class EvenSession(OnnxSession network, FramePool outputs, int width, int height) : IModelSession
+{
+    public int Width => width;
+
+    public int Height => height;
+
+    public VideoFrame Step(VideoFrame input, Prompt prompt)
+    {
+        using var made = network.Step(input, prompt);
+        var output = outputs.Rent(width, height);
+        (output.Colour, output.Time) = (made.Colour, made.Time);
+        for (var y = 0; y < height; y++)
+        {
+            var row = output.Y.Slice(y * output.StrideY, width);
+            made.Y.Slice(Math.Min(y, made.Height - 1) * made.StrideY, made.Width).CopyTo(row);
+            row[made.Width..].Fill(row[made.Width - 1]);
+        }
+        // Chroma of an odd side is rounded up, so it is as large.
+        made.U.CopyTo(output.U);
+        made.V.CopyTo(output.V);
+        return output;
+    }
+
+    public void Reset() => network.Reset();
+
+    public ModelState Capture() => network.Capture() with { Width = width, Height = height };
+
+    public void Restore(ModelState state) =>
+        network.Restore((state.Width, state.Height) == (width, height) ? state with { Width = network.Width, Height = network.Height } : state);
+
+    public void Dispose() => network.Dispose();
+}
