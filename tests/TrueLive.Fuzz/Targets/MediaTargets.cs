@@ -32,7 +32,7 @@ internal static class MediaTargets
 
     public static void H264(ReadOnlySpan<byte> input)
     {
-        var depacketizer = new H264Depacketizer(default);
+        var depacketizer = new H264Depacketizer(new H264ParameterSets(default));
         using var frame = new FrameBuffer();
         depacketizer.Begin();
         foreach (var packet in FuzzTarget.Packets(input))
