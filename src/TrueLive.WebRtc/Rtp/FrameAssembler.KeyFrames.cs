@@ -81,15 +81,19 @@ internal sealed partial class FrameAssembler
     /// <summary>A damaged frame may be passed over for one that needs nothing before it, but not for a recovery point, which takes seconds.</summary>
     private bool StandsAlone(long start, long end)
     {
-        for (var sequence = start; _format.Codec == VideoCodec.H264 && sequence <= end; sequence++)
+        if (_format.Codec != VideoCodec.H264)
         {
-            ReadOnlySpan<byte> payload = PacketRing<Received>.Used(ref _ring.Find(sequence));
-            if (H264Payload.HoldsIdr(payload))
+            return true;
+        }
+
+        for (var sequence = start; sequence <= end; sequence++)
+        {
+            if (H264Payload.HoldsIdr(PacketRing<Received>.Used(ref _ring.Find(sequence))))
             {
                 return true;
             }
         }
 
-        return _format.Codec != VideoCodec.H264;
+        return false;
     }
 }

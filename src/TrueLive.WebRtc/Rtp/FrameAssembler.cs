@@ -25,6 +25,9 @@ internal sealed partial class FrameAssembler : IDisposable
     private Cursor _current;
     private Cursor _key;
     private long _taken;
+    private uint _takenStamp;
+    private bool _takenPicture;
+    private bool _endsByStamp;
     private long _lowest;
     private ColourSpace? _colour;
 
@@ -186,7 +189,7 @@ internal sealed partial class FrameAssembler : IDisposable
                 return true;
             }
 
-            if (slot.Item.Marker && slot.Length > 0)
+            if (slot.Item.Marker && slot.Length > 0 && !_endsByStamp)
             {
                 end = cursor.Scan;
                 return true;
@@ -224,7 +227,11 @@ internal sealed partial class FrameAssembler : IDisposable
             _ring.Remove(sequence);
         }
 
-        _taken = end;
+        // Some senders set the marker on each unit: where a picture goes on behind it, the change of the time tells the end, a frame later.
+        var goesOn = h264 && start == _taken + 1 && timestamp == _takenStamp && _takenPicture;
+        _endsByStamp |= goesOn;
+        sound &= !goesOn;
+        (_taken, _takenStamp, _takenPicture) = (end, timestamp, !h264 || _h264.Picture);
         var wasWaiting = _current.Start == 0;
         if (_key.Start <= end)
         {
@@ -237,10 +244,12 @@ internal sealed partial class FrameAssembler : IDisposable
         }
 
         frame = default;
-        if (sound && h264 && !_h264.Picture)
+        if (sound && !_takenPicture)
         {
-            // Some senders mark the end of a picture behind its parameter sets as well.
-            _current = wasWaiting ? default : new Cursor { Start = end + 1, Scan = end + 1 };
+            // Parameter sets or messages with a marker of their own: the picture follows.
+            var next = new Cursor { Start = end + 1, Scan = end + 1, Timestamp = timestamp };
+            _current = wasWaiting ? default : next;
+            _key = wasWaiting && _key.Start == 0 ? next : _key;
             _lowest = end + 1;
             return false;
         }

@@ -53,6 +53,9 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
 
     public long KeyFrameRequests { get; private set; }
 
+    /// <summary>Several requests brought no key frame: senders are about that take one kind of request and not the other.</summary>
+    public bool AsksInVain => _keyFrameUnanswered > KeyFrameTries;
+
     public long FramesDropped => _droppedBefore + (_assembler?.FramesDropped ?? 0);
 
     /// <summary>Round trip from NACK to repair in microseconds; 0 when not known.</summary>

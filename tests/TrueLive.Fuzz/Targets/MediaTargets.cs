@@ -37,7 +37,8 @@ internal static class MediaTargets
         depacketizer.Begin();
         foreach (var packet in FuzzTarget.Packets(input))
         {
-            depacketizer.BeginsKeyFrame(packet);
+            _ = H264Payload.Start(packet);
+            _ = H264Payload.HoldsIdr(packet);
             if (!depacketizer.Append(packet, frame))
             {
                 depacketizer.Begin();

@@ -36,7 +36,7 @@ public sealed class PeerConnectionTests : IDisposable
         using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions
         {
             VideoReceived = (in EncodedFrame f) => atServer.Enqueue(f.Data.ToArray()),
-            AudioReceived = (opus, _) => audio.TrySetResult(opus.ToArray()),
+            AudioReceived = (in OpusPacket opus) => audio.TrySetResult(opus.Data.ToArray()),
             ChannelOpened = channel => channel.MessageReceived = (c, data, isText) =>
             {
                 text.TrySetResult(Encoding.UTF8.GetString(data));
