@@ -3,8 +3,8 @@ using TrueLive.WebRtc.Rtp;
 namespace TrueLive.Server.Transports;
 
 /// <summary>
-/// One unbroken line of numbers and times for the sound of a session, whoever sends it and however its own ones jump. Within one
-/// sender's stream all stays as it came: a lost packet leaves its number out, a late one keeps its own. Not thread-safe.
+/// One unbroken line of numbers and times for the sound of a session: those of its first sender, on which others go on, and what jumps.
+/// Within one stream all stays as it came: a lost packet leaves its number out, a late one keeps its own. Not thread-safe.
 /// </summary>
 internal sealed class SoundLine(TimeProvider time)
 {
@@ -28,7 +28,11 @@ internal sealed class SoundLine(TimeProvider time)
     {
         var now = time.GetTimestamp();
         var passed = _source is null ? TimeSpan.Zero : time.GetElapsedTime(_newestAt, now);
-        if (!Follows(source, packet, passed))
+        if (_source is null)
+        {
+            (_source, _ssrc, _newest, _newestTime) = (source, packet.Ssrc, packet.Sequence - 1, packet.RtpTime);
+        }
+        else if (!Follows(source, packet, passed))
         {
             (_source, _ssrc) = (source, packet.Ssrc);
             _shift = _newest + 1 - packet.Sequence;

@@ -46,7 +46,7 @@ public sealed class LipSyncTests
     public async Task Viewers_hear_one_line_of_sound_when_another_sender_takes_the_session_over()
     {
         await using var server = await RunningServer.StartAsync();
-        var first = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
+        await using var first = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
         await first.OpenControlAsync();
         var token = (string)(await first.MessageAsync(m => (string?)m["type"] == "session"))["token"]!;
         var whep = new Uri(server.Address, first.Whip.Resource!.AbsolutePath.Replace("/whip/", "/whep/", StringComparison.Ordinal));
@@ -57,7 +57,6 @@ public sealed class LipSyncTests
         await stop.CancelAsync();
         await speaking;
         await first.VanishAsync();
-        await first.DisposeAsync();
 
         using var endpoint = new RtcEndpoint(new RtcEndpointOptions(), TimeProvider.System);
         using var second = endpoint.Offer(new MediaPreferences(), new PeerOptions(), out var offer);

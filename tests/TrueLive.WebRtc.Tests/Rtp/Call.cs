@@ -47,7 +47,11 @@ internal sealed class Call : IDisposable
             SendRtp = (b, n) => Send(Down, b, n, false),
             SendRtcp = (b, n) => Send(Down, b, n, true),
             VideoReceived = Received,
-            AudioReceived = (in OpusPacket opus) => AudioAtBob += opus.Data.Length,
+            AudioReceived = (in OpusPacket opus) =>
+            {
+                AudioAtBob += opus.Data.Length;
+                SoundAtBob.Add((opus.Sequence, opus.RtpTime));
+            },
         }, _time, Repeatable(2 * seed + 1));
         Encoder = Alice.TargetBitrate;
 
@@ -68,6 +72,9 @@ internal sealed class Call : IDisposable
     public long Encoder { get; set; }
     public int AudioAtAlice { get; private set; }
     public int AudioAtBob { get; private set; }
+
+    /// <summary>Numbers and times of the sound.</summary>
+    public List<(long Sequence, uint RtpTime)> SoundAtBob { get; } = [];
 
     /// <summary>Packets sent again as they were.</summary>
     public int Repeats { get; private set; }
