@@ -160,10 +160,12 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
         var captured = (uint)(ulong)(frame.Time.Captured.Ticks * 9 / 1000);
         var now = (uint)(ulong)((Int128)time.GetTimestamp() * 90_000 / time.TimestampFrequency);
         var behind = (int)(now - (captured + _offset));
-        if (behind is > Jump or < -Jump)
+        var step = (int)(captured - _lastCaptured);
+        // No input goes back by itself: that is another one.
+        if (step < 0 || behind is > Jump or < -Jump)
             _offset = now - captured;
         else if (Math.Abs(behind) > Slack)
-            Correct(Math.Sign(behind), (int)(captured - _lastCaptured));
+            Correct(Math.Sign(behind), step);
         _lastCaptured = captured;
         var stamp = captured + _offset;
         // Half of all stamps lie before any other: only what is a little behind must not be.
@@ -174,7 +176,7 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
 
     private void Correct(int sign, int step)
     {
-        _uncorrected += Math.Clamp(step, 0, Jump);
+        _uncorrected += Math.Min(step, Jump);
         _offset += (uint)(sign * (_uncorrected / CorrectionPace));
         _uncorrected %= CorrectionPace;
     }

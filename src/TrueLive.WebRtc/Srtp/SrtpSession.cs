@@ -18,10 +18,14 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
     // Bounds the memory that invented SSRCs could take; only authenticated packets make a stream.
     private const int MaxStreams = 64;
 
+    // Senders may begin with any number. One that was seen to begin just above 0 may have wrapped before, while its packets were lost.
+    private const ushort JustWrapped = 4096;
+
     private readonly SrtpCipher _local = SrtpCipher.Create(keys.Profile, keys.LocalKey, keys.LocalSalt);
     private readonly SrtpCipher _remote = SrtpCipher.Create(keys.Profile, keys.RemoteKey, keys.RemoteSalt);
     private readonly Dictionary<uint, Outgoing> _outgoing = [];
     private readonly Dictionary<uint, Incoming> _incoming = [];
+    private readonly byte[] _untried = new byte[MaxPacket];
 
     public SrtpProfile Profile => keys.Profile;
 
@@ -88,7 +92,20 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
             return 0;
         }
 
+        // A failed try may leave the packet changed.
+        var mayHaveWrapped = stream is null && sequence < JustWrapped;
+        if (mayHaveWrapped)
+        {
+            packet.CopyTo(_untried);
+        }
+
         var length = _remote.UnprotectRtp(packet, header, ssrc, index);
+        if (length < 0 && mayHaveWrapped)
+        {
+            _untried.AsSpan(0, packet.Length).CopyTo(packet);
+            length = _remote.UnprotectRtp(packet, header, ssrc, index += 1 << 16);
+        }
+
         if (length < 0)
         {
             return Reject();

@@ -55,6 +55,21 @@ public sealed class VideoFanTests
     }
 
     [Fact]
+    public void An_input_that_takes_over_after_a_second_goes_on_at_an_even_pace()
+    {
+        var clock = new Uptime(500);
+        using var fan = new VideoFan(clock, 1_000_000);
+        using var frame = new FramePool("stamps").Rent(32, 32);
+        var stamps = new List<uint>();
+        for (var i = 0; i < 90; i++, clock.Seconds += 1 / 30.0)
+        {
+            frame.Time = new FrameTime(i % 30, TimeSpan.FromSeconds(i % 30 / 30.0), 0, 0);
+            stamps.Add(fan.StampOf(frame));
+        }
+        Assert.All(stamps.Zip(stamps.Skip(1), (a, b) => b - a), apart => Assert.InRange(apart, 2998u, 3002u));
+    }
+
+    [Fact]
     public void Two_pictures_of_one_moment_are_told_apart_and_a_new_input_begins_where_the_clock_is()
     {
         var clock = new Uptime(30_000);

@@ -87,6 +87,19 @@ public sealed class SrtpSessionTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Profiles))]
+    public void A_stream_whose_packets_before_the_first_rollover_were_all_lost_is_let_in(int profile)
+    {
+        var (alice, bob) = Pair(profile);
+        var wires = Enumerable.Range(65_530, 20).Select(i => Protect(alice, Rtp((ushort)i, 1))).ToArray();
+
+        Assert.Equal(Rtp(5, 1), Unprotect(bob, wires[11]));
+        Assert.Equal(Rtp(65_534, 1), Unprotect(bob, wires[4]));
+        Assert.Equal(Rtp(6, 1), Unprotect(bob, wires[12]));
+        Assert.Equal((0, 0), (bob.Unauthentic, bob.Replayed));
+    }
+
+    [Theory]
+    [MemberData(nameof(Profiles))]
     public void Another_key_and_any_changed_bit_are_refused_and_do_not_disturb(int profile)
     {
         var (alice, bob) = Pair(profile);
