@@ -143,11 +143,11 @@ public sealed partial class PeerConnection : IDisposable
         }
     }
 
-    /// <summary>Sends one Opus packet. False when audio is not sent here.</summary>
-    public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime)
+    /// <summary>Sends one Opus packet. Numbers tell the receiver of gaps and order; without one the packet is the next. False when audio is not sent here.</summary>
+    public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long? sequence = null)
     {
         lock (_gate)
-            return State == PeerState.Connected && _rtp!.SendAudio(opus, rtpTime, _endpoint.Time.GetTimestamp());
+            return State == PeerState.Connected && _rtp!.SendAudio(opus, rtpTime, _endpoint.Time.GetTimestamp(), sequence);
     }
 
     /// <summary>Asks the far side for a key frame.</summary>

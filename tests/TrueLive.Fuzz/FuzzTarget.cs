@@ -26,6 +26,7 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("srtp", WireTargets.Srtp, 15_000),
         new("rtp", MediaTargets.Rtp, 3_000),
         new("h264", MediaTargets.H264, 30_000),
+        new("h264-head", MediaTargets.H264Beginning, 60_000),
         new("vp8", MediaTargets.Vp8, 30_000),
         new("rtcp", MediaTargets.Rtcp, 3_000),
         new("twcc", MediaTargets.TransportFeedback, 3_000),

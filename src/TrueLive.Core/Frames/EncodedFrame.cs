@@ -27,8 +27,11 @@ public readonly ref struct EncodedFrame
     /// <summary>90 kHz RTP time.</summary>
     public required uint RtpTime { get; init; }
 
-    /// <summary>Decodable on its own.</summary>
+    /// <summary>Decoding can begin here: the picture stands alone, or (H.264 with intra refresh) those after it become whole from here on.</summary>
     public required bool KeyFrame { get; init; }
+
+    /// <summary>Frames before this one are missing.</summary>
+    public bool AfterGap { get; init; }
 
     /// <summary>Colour as signalled beside the stream (RTP header extension); null when nothing was signalled.</summary>
     public ColourSpace? Colour { get; init; }

@@ -5,8 +5,9 @@ namespace TrueLive.Media.Codecs;
 
 /// <summary>
 /// Decodes one stream of H.264 (any profile up to High) or VP8, one picture out for each access unit in, without delay. A stream that
-/// shows pictures in another order than it codes them, or codes some that are not shown, has none for some access units. Hostile or
-/// broken input never throws: the frame is dropped and <see cref="NeedsKeyFrame"/> is raised. Not thread-safe.
+/// shows pictures in another order than it codes them, or codes some that are not shown, has none for some access units; one without IDR
+/// pictures has none after a loss until its recovery point is reached. Hostile or broken input never throws: the frame is dropped and
+/// <see cref="NeedsKeyFrame"/> is raised. Not thread-safe.
 /// </summary>
 public sealed unsafe class VideoDecoder : IDisposable
 {
@@ -18,15 +19,30 @@ public sealed unsafe class VideoDecoder : IDisposable
     // H.264 holds back at most this many pictures to bring them into order (max_num_reorder_frames); more without one is a broken stream.
     private const int MaxHeldBack = 16;
 
+    // One damaged key frame is bad luck.
+    private const int MaxFailures = 5;
+
+    private const string Interlaced = "The picture is interlaced: each frame shows two moments, and motion has combs. Send progressive video, or deinterlace before sending.";
+
     private nint _context;
     private nint _packet;
     private nint _frame;
     private byte[] _input = GC.AllocateUninitializedArray<byte>(1 << 16, pinned: true);
     private VideoCodec _codec;
+    private H264Sequence? _sequence;
     private int _heldBack;
+    private int _mayHoldBack;
+    private int _failures;
+    private bool _interlaced;
 
     /// <summary>Set after a frame that could not be decoded, until a key frame is: ask the sender for one.</summary>
     public bool NeedsKeyFrame { get; private set; } = true;
+
+    /// <summary>What is wrong with the kind of stream, in words that say what to send instead; null while nothing is.</summary>
+    public string? Trouble { get; private set; }
+
+    /// <summary>No picture of this stream can be shown, whatever key frames the sender makes: it needs other settings.</summary>
+    public bool Hopeless { get; private set; }
 
     /// <summary>Frames that could not be decoded.</summary>
     public long Dropped { get; private set; }
@@ -47,6 +63,8 @@ public sealed unsafe class VideoDecoder : IDisposable
             Open(encoded.Codec);
         if (NeedsKeyFrame && !encoded.KeyFrame)
             return Drop();
+        if (encoded.KeyFrame)
+            Begin(encoded);
         // The decoder reads past the end by design; the padding must be zero.
         if (_input.Length < encoded.Data.Length + Padding)
             _input = GC.AllocateUninitializedArray<byte>(encoded.Data.Length * 3 / 2 + Padding, pinned: true);
@@ -57,7 +75,7 @@ public sealed unsafe class VideoDecoder : IDisposable
         var result = Av.SendPacket(_context, _packet);
         if (result == 0)
             result = Av.ReceiveFrame(_context, _frame);
-        if (result == Av.Again && ++_heldBack <= MaxHeldBack)
+        if (result == Av.Again && ++_heldBack <= _mayHoldBack)
         {
             // Nothing to show yet, which is nothing that a key frame would mend.
             NeedsKeyFrame = false;
@@ -65,17 +83,12 @@ public sealed unsafe class VideoDecoder : IDisposable
         }
         _heldBack = 0;
         if (result != 0)
-        {
-            NeedsKeyFrame = true;
-            return Drop();
-        }
+            return Fail(encoded.KeyFrame);
         int width = Av.Width(_frame), height = Av.Height(_frame);
-        if (Av.Format(_frame) is not (Av.PixelI420 or Av.PixelI420Full) || width is < 2 or > 8192 || height is < 2 or > 8192 || (long)width * height > MaxPixels)
-        {
-            NeedsKeyFrame = true;
-            return Drop();
-        }
-        NeedsKeyFrame = false;
+        if (Av.Format(_frame) is not (Av.PixelI420 or Av.PixelI420Full) || !IsTaken(width, height))
+            return Refuse(width, height);
+        (NeedsKeyFrame, Hopeless, _failures, _mayHoldBack) = (false, false, 0, MaxHeldBack);
+        Trouble = _interlaced ? Interlaced : null;
         var picture = pool.Rent(width, height);
         Copy(0, picture.Y, picture.StrideY, width, height);
         Copy(1, picture.U, picture.StrideC, picture.ChromaWidth, picture.ChromaHeight);
@@ -96,6 +109,48 @@ public sealed unsafe class VideoDecoder : IDisposable
             Av.FreeFrame(ref _frame);
     }
 
+    // A recovery point is like a start: what the decoder remembers would go into pictures that look whole and are not.
+    private void Begin(in EncodedFrame encoded)
+    {
+        _mayHoldBack = Math.Max(_mayHoldBack, MaxHeldBack);
+        if (encoded.Codec != VideoCodec.H264)
+            return;
+        var head = H264Head.Read(encoded.Data, _sequence);
+        _sequence = head.Sequence ?? _sequence;
+        _interlaced = head.Field || _sequence is { MixedFields: true };
+        if (!head.Idr && head.RecoveryFrames is { } frames && (NeedsKeyFrame || encoded.AfterGap))
+        {
+            Av.Flush(_context);
+            (_heldBack, _mayHoldBack) = (0, MaxHeldBack + frames);
+        }
+    }
+
+    private static bool IsTaken(long width, long height) => width is >= 2 and <= 8192 && height is >= 2 and <= 8192 && width * height <= MaxPixels;
+
+    private VideoFrame? Fail(bool keyFrame)
+    {
+        NeedsKeyFrame = true;
+        if (_codec == VideoCodec.H264 && _sequence is { } sequence && !IsTaken(sequence.Width, sequence.Height))
+            return Refuse((int)Math.Min(sequence.Width, int.MaxValue), (int)Math.Min(sequence.Height, int.MaxValue));
+        if (keyFrame && ++_failures >= MaxFailures)
+        {
+            Hopeless = true;
+            Trouble = $"The picture cannot be decoded: {MaxFailures} key frames in a row were broken or of a kind that is not decoded here. It is {Kind}. Send H.264 Constrained Baseline, Main or High with 4:2:0 and 8 bits, or VP8.";
+        }
+        return Drop();
+    }
+
+    private VideoFrame? Refuse(int width, int height)
+    {
+        (NeedsKeyFrame, Hopeless) = (true, true);
+        Trouble = IsTaken(width, height)
+            ? $"The picture cannot be decoded: it is {Kind}. Send 4:2:0 with 8 bits (OBS: Settings, Advanced, Color Format NV12 or I420)."
+            : $"The picture cannot be decoded: {width}x{height} is not within 2x2 and {MaxPixels / 1e6:0.0} million pixels. Send a smaller one.";
+        return Drop();
+    }
+
+    private string Kind => _codec == VideoCodec.H264 ? _sequence?.Words ?? "H.264" : "VP8";
+
     private VideoFrame? Drop()
     {
         Dropped++;
@@ -110,6 +165,7 @@ public sealed unsafe class VideoDecoder : IDisposable
         if (id == 0)
             throw new MissingNativeLibraryException($"This libavcodec does not decode {codec}. Install Debian's: apt-get install libavcodec59 (Debian 12; on Debian 13: apt-get install libavcodec61)");
         (_context, _packet, _frame, _codec, NeedsKeyFrame) = (Av.AllocContext(id), Av.AllocPacket(), Av.AllocFrame(), codec, true);
+        (_sequence, _interlaced, _failures, _heldBack) = (null, false, 0, 0);
         Av.SetOption(_context, "threads", "1", 0);
         Av.SetOption(_context, "flags", "+low_delay", 0);
         Av.SetOption(_context, "max_pixels", MaxPixels.ToString(System.Globalization.CultureInfo.InvariantCulture), 0);

@@ -37,6 +37,9 @@ internal sealed class ControlConnection : IDisposable
             new SessionMessage(
                 seat.Session.Id, seat.Token, now.Model.Info.Id, now.Model.Info.Version, $"{now.Width}x{now.Height}", nameof(Tier.Live).ToLowerInvariant(),
                 PromptView.From(now.Prompt), now.Epoch, now.Paused, transport, resumed), ControlJson.Default.SessionMessage);
+        seat.Input.Changed += OnInput;
+        if (seat.Input.Problem is { } problem)
+            OnInput(problem);
         seat.Session.Moved += OnMoved;
         seat.Session.Applied += OnApplied;
         seat.Session.Forgot += OnForgot;
@@ -61,6 +64,7 @@ internal sealed class ControlConnection : IDisposable
     {
         _inbox.Writer.TryComplete();
         _stats.Dispose();
+        _seat.Input.Changed -= OnInput;
         _seat.Session.Moved -= OnMoved;
         _seat.Session.Applied -= OnApplied;
         _seat.Session.Forgot -= OnForgot;
@@ -135,6 +139,8 @@ internal sealed class ControlConnection : IDisposable
 
     private void OnForgot(LiveSession session, int epoch) =>
         Send(new ForgotMessage(epoch, "The picture has another shape than before: the model's memory began anew."), ControlJson.Default.ForgotMessage);
+
+    private void OnInput(string? problem) => Send(new InputMessage(problem), ControlJson.Default.InputMessage);
 
     private void OnApplied(LiveSession session, CommandApplied applied)
     {

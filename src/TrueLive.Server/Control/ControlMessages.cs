@@ -97,6 +97,12 @@ internal sealed record ForgotMessage(int Epoch, string Reason)
     public string Type { get; } = "forgot";
 }
 
+/// <summary>Something is wrong with the picture that comes in, in words; without <c>problem</c> it is right again.</summary>
+internal sealed record InputMessage(string? Problem)
+{
+    public string Type { get; } = "input";
+}
+
 /// <summary>Answer to <c>ping</c>; <c>server_ms</c> is the clock that provenance times are on.</summary>
 internal sealed record PongMessage(string? Id, double? T, double ServerMs)
 {
@@ -131,6 +137,7 @@ internal sealed record DropsView(long Replaced, long Stale, long Paused, long St
 [JsonSerializable(typeof(ErrorMessage))]
 [JsonSerializable(typeof(StateMessage))]
 [JsonSerializable(typeof(ForgotMessage))]
+[JsonSerializable(typeof(InputMessage))]
 [JsonSerializable(typeof(PongMessage))]
 [JsonSerializable(typeof(StatsMessage))]
 internal sealed partial class ControlJson : JsonSerializerContext;

@@ -19,10 +19,13 @@ internal sealed record CreateSessionBody(string? Model, string? Size, string? Pr
 /// <summary>Body of <c>PATCH /v1/sessions/{id}</c>; null keeps what is in force.</summary>
 internal sealed record UpdateSessionBody(string? Id, string? Prompt, float? Strength, double? TransitionMs, bool? Paused, bool? Reset, string? Model, string? Size);
 
-/// <summary>A session as the API shows it. The token is there only in the answer that made the session; <c>whep</c> opens watching to whoever has it.</summary>
+/// <summary>
+/// A session as the API shows it. The token is there only in the answer that made the session; <c>whep</c> opens watching to whoever has it;
+/// <c>input_problem</c> says what is wrong with the picture that comes in, and what to send instead.
+/// </summary>
 internal sealed record SessionView(
     string Id, string? Token, string State, string Transport, DateTimeOffset Created, string Model, string ModelVersion, string Size, string Tier, string TierMeans,
-    PromptView Prompt, int Epoch, StatsMessage Stats, string Whip, string Whep, JournalView? Journal)
+    PromptView Prompt, int Epoch, StatsMessage Stats, string Whip, string Whep, JournalView? Journal, string? InputProblem)
 {
     public static SessionView From(SessionSeat seat, Gate gate, bool withToken = false)
     {
@@ -31,14 +34,18 @@ internal sealed record SessionView(
             seat.Session.Id, withToken ? seat.Token : null, seat.Session.State.ToString().ToLowerInvariant(), seat.Transport, seat.Created,
             s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", TierWords.Name(Core.Tiers.Tier.Live), TierWords.Means(Core.Tiers.Tier.Live), PromptView.From(s.Prompt), s.Epoch,
             StatsMessage.From(seat.Session.Stats), $"/whip/{seat.Session.Id}", gate.Share($"/whep/{seat.Session.Id}"),
-            seat.Tap.Recorder?.View is { Recording: true } journal ? journal : null);
+            seat.Tap.Recorder?.View is { Recording: true } journal ? journal : null, seat.Input.Problem);
     }
 }
 
 /// <summary>What a viewer is told of the session that it watches.</summary>
-internal sealed record WatchView(string Model, string Size, PromptView Prompt)
+internal sealed record WatchView(string Model, string Size, PromptView Prompt, string? InputProblem)
 {
-    public static WatchView From(SessionSettings s) => new(s.Model.Info.Id, $"{s.Width}x{s.Height}", PromptView.From(s.Prompt));
+    public static WatchView From(SessionSeat seat)
+    {
+        var s = seat.Session.Settings;
+        return new WatchView(s.Model.Info.Id, $"{s.Width}x{s.Height}", PromptView.From(s.Prompt), seat.Input.Problem);
+    }
 }
 
 /// <summary>All sessions.</summary>

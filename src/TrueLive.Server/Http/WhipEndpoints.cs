@@ -35,7 +35,7 @@ internal static partial class WhipEndpoints
         var whep = app.MapGroup("/whep").WithTags("WHEP");
         whep.MapPost("/{id}", WatchAsync).WithSummary("Watch a session")
             .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
-        whep.MapGet("/{id}", (string id, SessionRegistry registry) => registry.Find(id) is { } seat ? Results.Ok(WatchView.From(seat.Session.Settings)) : SessionEndpoints.NoSuchSession(id))
+        whep.MapGet("/{id}", (string id, SessionRegistry registry) => registry.Find(id) is { } seat ? Results.Ok(WatchView.From(seat)) : SessionEndpoints.NoSuchSession(id))
             .WithSummary("What is watched").Produces<WatchView>().ProducesProblem(404);
         whep.MapPatch("/{id}/{viewer}", (string id, string viewer, HttpContext http, SessionRegistry registry) =>
                 PatchAsync(http, registry.Find(id)?.Viewers.GetValueOrDefault(viewer)))

@@ -28,6 +28,9 @@ internal sealed class SessionSeat(LiveSession session, string token, DateTimeOff
     /// <summary>The client's latest WebRTC connection; null when it never had one.</summary>
     public PeerConnection? Peer { get; set; }
 
+    /// <summary>What is wrong with the picture that the client sends.</summary>
+    public InputState Input { get; } = new();
+
     /// <summary>Connections of those who watch.</summary>
     public ConcurrentDictionary<string, PeerConnection> Viewers { get; } = new();
 

@@ -34,7 +34,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     private readonly JpegCodec _jpegOut = new();
     private readonly JpegColour _colour = new();
     private readonly ProvenanceJson _trace;
-    private readonly MediaClock _clock = new();
+    private readonly MediaClock _clock;
     private readonly ArrayBufferWriter<byte> _received = new(64 * 1024);
     private readonly ArrayBufferWriter<byte> _outgoing = new(64 * 1024);
 
@@ -49,6 +49,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     {
         (_socket, _time) = (socket, time);
         _trace = new ProvenanceJson(time);
+        _clock = new MediaClock(time);
     }
 
     /// <summary>Where text messages go.</summary>

@@ -17,14 +17,23 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
     /// <summary>Longest time that a coded frame waits for the decoder.</summary>
     public static readonly TimeSpan MaxWait = TimeSpan.FromMilliseconds(500);
 
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(4);
+
     private readonly Channel<Coded> _queue = Channel.CreateUnbounded<Coded>(new UnboundedChannelOptions { SingleWriter = true });
     private readonly VideoDecoder _decoder = new();
     private readonly FramePool _pool = new("WebRTC pictures");
-    private readonly MediaClock _clock = new();
+    private readonly MediaClock _clock = new(time);
+    private string? _trouble;
+    private TimeSpan _retry;
+    private long _asked;
     private bool _needsKey;
 
     /// <summary>The connection; set once it is made.</summary>
     public PeerConnection? Peer { get; set; }
+
+    /// <summary>Told by the reader, once, of a stream that cannot be shown as it is, in words; and with null when it can again.</summary>
+    public Action<string?>? TroubleChanged { get; set; }
 
     /// <summary>Takes a coded frame; called on the network thread.</summary>
     public void Take(in EncodedFrame frame)
@@ -47,7 +56,7 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
         _needsKey = false;
         var buffer = ArrayPool<byte>.Shared.Rent(frame.Data.Length);
         frame.Data.CopyTo(buffer);
-        var coded = new Coded(buffer, frame.Data.Length, frame.Codec, frame.RtpTime, frame.KeyFrame, frame.Colour, frame.Arrived);
+        var coded = new Coded(buffer, frame.Data.Length, frame.Codec, frame.RtpTime, frame.KeyFrame, frame.AfterGap, frame.Colour, frame.Arrived);
         if (!_queue.Writer.TryWrite(coded))
             ArrayPool<byte>.Shared.Return(buffer);
     }
@@ -63,20 +72,21 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
         {
             if (!_queue.Reader.TryRead(out var coded))
                 continue;
-            // The stamps of frames that cannot be decoded count as well: the timeline has no gap of its own.
-            var at = _clock.Next(coded.RtpTime, coded.Arrived);
             var dropped = _decoder.Dropped;
             var picture = _decoder.Decode(coded.Frame, _pool);
             ArrayPool<byte>.Shared.Return(coded.Buffer);
+            if (_decoder.Trouble != _trouble)
+                TroubleChanged?.Invoke(_trouble = _decoder.Trouble);
             if (picture is null)
             {
                 SessionMetrics.InputDropped(InputDrop.Undecodable, _decoder.Dropped - dropped);
-                if (_decoder.NeedsKeyFrame)
-                    Peer?.RequestKeyFrame();
+                if (_decoder is { NeedsKeyFrame: true, Hopeless: false })
+                    AskForKeyFrame();
                 continue;
             }
-            // A stream that reorders gives the picture of an earlier access unit, whose own stamp it keeps.
-            picture.Time = at with { MediaTime = picture.Time.MediaTime };
+            _retry = TimeSpan.Zero;
+            // A stream that reorders gives the picture of an earlier access unit, which has a place and a stamp of its own.
+            picture.Time = _clock.Next(picture.Time.MediaTime, coded.Arrived);
             return picture;
         }
         return null;
@@ -91,8 +101,18 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
         _decoder.Dispose();
     }
 
-    private readonly record struct Coded(byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool KeyFrame, ColourSpace? Colour, long Arrived)
+    // What a key frame does not mend at once it may never mend.
+    private void AskForKeyFrame()
     {
-        public EncodedFrame Frame => new() { Codec = Codec, Data = Buffer.AsSpan(0, Length), RtpTime = RtpTime, KeyFrame = KeyFrame, Colour = Colour, Arrived = Arrived };
+        if (_retry > TimeSpan.Zero && time.GetElapsedTime(_asked) < _retry)
+            return;
+        (_asked, _retry) = (time.GetTimestamp(), _retry == TimeSpan.Zero ? FirstRetry : _retry < LastRetry ? 2 * _retry : LastRetry);
+        Peer?.RequestKeyFrame();
+    }
+
+    private readonly record struct Coded(byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool KeyFrame, bool AfterGap, ColourSpace? Colour, long Arrived)
+    {
+        public EncodedFrame Frame =>
+            new() { Codec = Codec, Data = Buffer.AsSpan(0, Length), RtpTime = RtpTime, KeyFrame = KeyFrame, AfterGap = AfterGap, Colour = Colour, Arrived = Arrived };
     }
 }

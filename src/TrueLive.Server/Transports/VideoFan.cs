@@ -2,6 +2,7 @@ using TrueLive.Core.Frames;
 using TrueLive.Core.Sessions;
 using TrueLive.Media.Codecs;
 using TrueLive.Server.Control;
+using TrueLive.WebRtc.Rtp;
 
 namespace TrueLive.Server.Transports;
 
@@ -17,17 +18,24 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
 
     // More than the pacer holds.
     private const int Remembered = 64;
-    private const uint Jump = 2 * 90_000;
+    private const int Jump = 2 * 90_000;
+
+    // The clock of a camera or sound card may be wrong by some hundred parts in a million: stamps follow ours slowly, within this time.
+    private const int Slack = 90_000 / 10;
+    private const int CorrectionPace = 1000;
 
     private readonly Lock _change = new();
     private readonly VideoEncoder?[] _encoders = new VideoEncoder?[Codecs.Length];
     // Stamp and step of the last pictures: 32 bits of stamp, 32 of microseconds. Written by the step thread, read by the network's.
     private readonly long[] _steps = new long[Remembered];
     private readonly ProvenanceJson _trace = new(time);
+    private readonly SoundLine _sound = new(time);
     private volatile PictureReceiver[] _receivers = [];
     private long _viewerKeyAt;
     private uint _lastStamp;
+    private uint _lastCaptured;
     private uint _offset;
+    private int _uncorrected;
 
     /// <summary>Connections that get the pictures.</summary>
     public int Count => _receivers.Length;
@@ -47,11 +55,14 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
             _receivers = [.. _receivers.Where(r => r != receiver)];
     }
 
-    /// <summary>Passes the client's sound on, untouched.</summary>
-    public void SendAudio(ReadOnlySpan<byte> opus, uint rtpTime)
+    /// <summary>Passes the client's sound on, untouched but for its numbers and times, which go on over a change of the source.</summary>
+    public void SendAudio(object source, in OpusPacket packet)
     {
+        (long Sequence, uint RtpTime) place;
+        lock (_sound)
+            place = _sound.Next(source, packet);
         foreach (var receiver in _receivers)
-            receiver.Peer.SendAudio(opus, rtpTime);
+            receiver.Peer.SendAudio(packet.Data, place.RtpTime, place.Sequence);
     }
 
     /// <inheritdoc/>
@@ -141,19 +152,32 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
     }
 
     /// <summary>
-    /// 90 kHz stamp of the next picture. Stamps follow the capture times of the input, so that they are as even as its frames; a new input
-    /// begins where the clock is. They rise by one at least, and wrap.
+    /// 90 kHz stamp of the next picture. Stamps follow the capture times of the input, so that they are as even as its frames, and our clock
+    /// in the long run; a new input begins where the clock is. They rise by one at least, and wrap.
     /// </summary>
     internal uint StampOf(VideoFrame frame)
     {
         var captured = (uint)(ulong)(frame.Time.Captured.Ticks * 9 / 1000);
         var now = (uint)(ulong)((Int128)time.GetTimestamp() * 90_000 / time.TimestampFrequency);
-        if (now - (captured + _offset) + Jump > 2 * Jump)
+        var behind = (int)(now - (captured + _offset));
+        var step = (int)(captured - _lastCaptured);
+        // No input goes back by itself: that is another one.
+        if (step < 0 || behind is > Jump or < -Jump)
             _offset = now - captured;
+        else if (Math.Abs(behind) > Slack)
+            Correct(Math.Sign(behind), step);
+        _lastCaptured = captured;
         var stamp = captured + _offset;
         // Half of all stamps lie before any other: only what is a little behind must not be.
         if (_lastStamp - stamp < Jump)
             stamp = _lastStamp + 1;
         return _lastStamp = stamp;
+    }
+
+    private void Correct(int sign, int step)
+    {
+        _uncorrected += Math.Min(step, Jump);
+        _offset += (uint)(sign * (_uncorrected / CorrectionPace));
+        _uncorrected %= CorrectionPace;
     }
 }

@@ -3,6 +3,7 @@ using TrueLive.Server.Control;
 using TrueLive.Server.Interactive;
 using TrueLive.Server.Sessions;
 using TrueLive.WebRtc;
+using TrueLive.WebRtc.Rtp;
 using TrueLive.WebRtc.Sctp;
 
 namespace TrueLive.Server.Transports;
@@ -32,7 +33,7 @@ internal sealed partial class WebRtcClient : IDisposable
         Arrival arrival, string offer, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, ILogger logger, out string answer)
     {
         (_arrival, _registry, _interactive, _time, _logger) = (arrival, registry, interactive, time, logger);
-        _video = new PeerVideo(time);
+        _video = new PeerVideo(time) { TroubleChanged = Told };
         var fan = arrival.Seat.Fan;
         try
         {
@@ -40,7 +41,7 @@ internal sealed partial class WebRtcClient : IDisposable
                 offer, receive: true, codec, new PeerOptions
                 {
                     VideoReceived = _video.Take,
-                    AudioReceived = fan.SendAudio,
+                    AudioReceived = (in OpusPacket packet) => fan.SendAudio(_video, packet),
                     KeyFrameRequested = _receiver.AskForKeyFrame,
                     FrameSent = (stamp, whole) =>
                     {
@@ -87,6 +88,7 @@ internal sealed partial class WebRtcClient : IDisposable
         finally
         {
             seat.Fan.Remove(_receiver);
+            seat.Input.Tell(null);
         }
         if (_control is { } control && _channel is { } channel)
         {
@@ -108,6 +110,12 @@ internal sealed partial class WebRtcClient : IDisposable
 
     private async Task EndVideoAsync() => _video.End(await _peer.Closed.ConfigureAwait(false));
 
+    private void Told(string? problem)
+    {
+        if (_arrival.Seat.Input.Tell(problem) && problem is not null)
+            LogInput(_logger, _arrival.Seat.Session.Id, problem);
+    }
+
     private void Opened(DataChannel channel)
     {
         if (channel.Label == DataChannelCarrier.Label)
@@ -128,6 +136,9 @@ internal sealed partial class WebRtcClient : IDisposable
         _control = control;
         channel.MessageReceived = (_, data, _) => control.Receive(data);
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Session {Session}: {Problem}")]
+    private static partial void LogInput(ILogger logger, string session, string problem);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Session {Session}: a WebRTC connection to it never opened. {Reason}")]
     private static partial void LogNeverOpened(ILogger logger, string session, string reason);

@@ -140,8 +140,9 @@ export class Live {
     this.stage.watch();
   }
 
-  #opened({ session }) {
+  #opened({ session, control }) {
     trouble(null);
+    control.addEventListener('input', ({ detail }) => trouble(detail.problem ?? null));
     this.#waiting = null;
     $('pause').disabled = false;
     $('source').value = this.session.kind;

@@ -71,6 +71,8 @@ async function watch() {
     Object.assign(watched, { state: 'live', startedAt: performance.now(), path: 'WHEP', transport: { session: { session: id, model: session.model } } });
     document.body.dataset.session = 'live';
     tell(session);
+    // Who sees nothing is told why as soon as the server knows.
+    const look = setInterval(() => (peer !== current || watched.figures.delivered.count ? clearInterval(look) : askJson(address).then((now) => peer === current && tell(now), () => {})), 3000);
     const lost = () => {
       if (peer !== current) return;
       leave();
@@ -89,7 +91,8 @@ async function watch() {
 }
 
 /** What is watched, as the server says it now. */
-function tell({ model, size, prompt }) {
+function tell({ model, size, prompt, input_problem: problem }) {
+  if (problem) trouble(problem);
   watched.transport.session.model = model;
   say(`Watching ${model} at ${size}${prompt.text ? `: “${prompt.text}”` : ''}.`);
 }

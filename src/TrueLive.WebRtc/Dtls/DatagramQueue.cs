@@ -13,7 +13,7 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
     public const int MaxDatagram = 2048;
     private readonly Queue<byte[]> _queue = new(Capacity);
     private static readonly TlsTimeoutException Empty = new();
-    private RecordGate _gate;
+    private readonly RecordGate _gate = new();
     private bool _blocking = true;
     private bool _closed;
 

@@ -10,7 +10,7 @@ namespace TrueLive.WebRtc.Dtls;
 /// CertificateVerify would cost the handshake; the client's next flight brings both again. A server's ChangeCipherSpec begins its
 /// flight and needs no such care.
 /// </summary>
-internal struct RecordGate
+internal sealed class RecordGate
 {
     private const int RecordHeader = 13;
     private const byte ChangeCipherSpec = 20;
@@ -21,7 +21,7 @@ internal struct RecordGate
     // A first ClientHello may carry the older one (RFC 6347 section 4.2.1).
     private const ushort Dtls12 = 0xFEFD;
     private const ushort Dtls10 = 0xFEFF;
-    private ReplayWindow _seen;
+    private readonly ReplayWindow _seen = new();
 
     /// <summary>Bytes of the datagram, whole records, that may go on to the record layer now.</summary>
     /// <param name="datagram">As it came.</param>

@@ -11,6 +11,8 @@ internal ref struct AnnexB(ReadOnlySpan<byte> stream)
     /// <summary>The unit found last, header byte first, without start code and trailing zeros. Never empty.</summary>
     public ReadOnlySpan<byte> Current { get; private set; }
 
+    public readonly AnnexB GetEnumerator() => this;
+
     public bool MoveNext()
     {
         while (!_rest.IsEmpty)

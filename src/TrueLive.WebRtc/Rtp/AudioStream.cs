@@ -3,8 +3,28 @@ using TrueLive.WebRtc.Sdp;
 
 namespace TrueLive.WebRtc.Rtp;
 
-/// <summary>Takes one received Opus packet (RFC 6716) and its 48 kHz RTP time. The data is borrowed.</summary>
-public delegate void OpusPacketHandler(ReadOnlySpan<byte> opus, uint rtpTime);
+/// <summary>One received Opus packet (RFC 6716). The data is borrowed.</summary>
+/// <param name="data">The packet.</param>
+/// <param name="rtpTime">48 kHz RTP time.</param>
+/// <param name="sequence">RTP sequence number, unwrapped: it tells of loss and order within one <paramref name="ssrc"/>.</param>
+/// <param name="ssrc">The stream.</param>
+public readonly ref struct OpusPacket(ReadOnlySpan<byte> data, uint rtpTime, long sequence, uint ssrc)
+{
+    /// <summary>The packet.</summary>
+    public ReadOnlySpan<byte> Data { get; } = data;
+
+    /// <summary>48 kHz RTP time.</summary>
+    public uint RtpTime { get; } = rtpTime;
+
+    /// <summary>RTP sequence number, unwrapped.</summary>
+    public long Sequence { get; } = sequence;
+
+    /// <summary>The stream.</summary>
+    public uint Ssrc { get; } = ssrc;
+}
+
+/// <summary>Takes one received Opus packet.</summary>
+public delegate void OpusPacketHandler(in OpusPacket packet);
 
 /// <summary>Opus both ways, untouched (RFC 7587): one RTP packet is one Opus packet; order is left to the player.</summary>
 internal sealed class AudioStream(AudioPlan plan, OpusPacketHandler? received)
@@ -12,8 +32,9 @@ internal sealed class AudioStream(AudioPlan plan, OpusPacketHandler? received)
     private const int MaxOpusPacket = 1100;
     private readonly RtpHeader _header = new(plan.Extensions, Encoding.UTF8.GetBytes(plan.Mid));
     private Unwrapper _sequences = new(16);
-    private ushort _sequence = (ushort)Random.Shared.Next(0x8000);
-    private bool _started;
+    private readonly long _first = Random.Shared.Next(0x8000);
+    private long _next;
+    private long? _shift;
 
     public uint LocalSsrc => plan.LocalSsrc;
 
@@ -28,7 +49,11 @@ internal sealed class AudioStream(AudioPlan plan, OpusPacketHandler? received)
 
     public long PayloadBytesSent { get; private set; }
 
+    /// <summary>RTP time of the packet with the highest number.</summary>
     public uint LastTimestamp { get; private set; }
+
+    /// <summary>The packet written last has the highest number.</summary>
+    public bool WroteNewest { get; private set; }
 
     public bool Accepts(byte payloadType) => plan.Receive && payloadType == plan.PayloadType;
 
@@ -41,26 +66,41 @@ internal sealed class AudioStream(AudioPlan plan, OpusPacketHandler? received)
             _sequences = new Unwrapper(16);
         }
 
-        Statistics.Add(_sequences.Unwrap(packet.SequenceNumber), packet.Timestamp, now);
+        var sequence = _sequences.Unwrap(packet.SequenceNumber);
+        Statistics.Add(sequence, packet.Timestamp, now);
         if (!packet.Payload.IsEmpty)
         {
-            received?.Invoke(packet.Payload, packet.Timestamp);
+            received?.Invoke(new OpusPacket(packet.Payload, packet.Timestamp, sequence, packet.Ssrc));
         }
     }
 
-    /// <summary>Writes a packet and returns its length; 0 when audio is not sent in this session or the packet is too large.</summary>
-    public int Write(Span<byte> packet, ReadOnlySpan<byte> opus, uint rtpTime, ushort transportSequence)
+    /// <summary>
+    /// Writes a packet and returns its length; 0 when audio is not sent in this session or the packet is too large or comes before the
+    /// first one. Numbers given leave the gaps and the order of a stream that is passed on visible; without one the packet is the next.
+    /// </summary>
+    public int Write(Span<byte> packet, ReadOnlySpan<byte> opus, uint rtpTime, long? sequence, ushort transportSequence)
     {
         if (!plan.Send || opus.IsEmpty || opus.Length > MaxOpusPacket)
         {
             return 0;
         }
 
+        var number = sequence is { } given ? given + (_shift ??= _next - given) : _next;
+        if (number < 0)
+        {
+            return 0;
+        }
+
         // RFC 3551 section 4.1: the marker tells the start of a talkspurt.
-        var length = _header.Write(packet, new(plan.PayloadType, !_started, _sequence++, rtpTime, plan.LocalSsrc, transportSequence, false, null));
+        var length = _header.Write(packet, new(plan.PayloadType, PacketsSent == 0, (ushort)(_first + number), rtpTime, plan.LocalSsrc, transportSequence, false, null));
         opus.CopyTo(packet[length..]);
-        _started = true;
-        LastTimestamp = rtpTime;
+        WroteNewest = number >= _next;
+        if (WroteNewest)
+        {
+            _next = number + 1;
+            LastTimestamp = rtpTime;
+        }
+
         PacketsSent++;
         PayloadBytesSent += opus.Length;
         return length + opus.Length;

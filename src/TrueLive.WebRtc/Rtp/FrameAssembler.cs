@@ -10,20 +10,34 @@ namespace TrueLive.WebRtc.Rtp;
 /// The packets of a frame share their RTP time and the last one bears the marker (RFC 3550 section 5.1, RFC 6184 section 5.1, RFC 7741
 /// section 4.1); order is by sequence number, as RFC 6184 section 7.1 has it without interleaving.
 /// </summary>
-internal sealed class FrameAssembler(VideoFormat format) : IDisposable
+internal sealed partial class FrameAssembler : IDisposable
 {
     private const int MaxPayload = 1500;
     private const int InitialSlots = 256;
     // 4096 packets of 1 200 bytes hold a frame of 4.9 MB; further ahead than that is not a gap but another stream.
     private const int MaxSlots = 4096;
 
+    private readonly VideoFormat _format;
+    private readonly H264ParameterSets _sets;
+    private readonly H264Depacketizer _h264;
     private readonly PacketRing<Received> _ring = new(MaxPayload, InitialSlots, MaxSlots);
-    private readonly H264Depacketizer _h264 = new(format.ParameterSets);
     private readonly FrameBuffer _frame = new();
     private Cursor _current;
     private Cursor _key;
+    private long _taken;
+    private uint _takenStamp;
+    private bool _takenPicture;
+    private bool _endsByStamp;
     private long _lowest;
     private ColourSpace? _colour;
+
+    /// <summary>An assembler of one stream; <paramref name="sets"/> are the parameter sets that are known of it already.</summary>
+    public FrameAssembler(VideoFormat format, H264ParameterSets? sets = null)
+    {
+        _format = format;
+        _sets = sets ?? new H264ParameterSets(format.ParameterSets.Span);
+        _h264 = new H264Depacketizer(_sets);
+    }
 
     private struct Received
     {
@@ -45,10 +59,10 @@ internal sealed class FrameAssembler(VideoFormat format) : IDisposable
     public bool WaitingForKeyFrame => _current.Start == 0;
 
     /// <summary>A key frame is on its way: its first packet is here.</summary>
-    public bool KeyFrameBegun => _key.Start != 0;
+    public bool KeyFrameBegun => _key.Start != 0 || _bare.Start != 0;
 
     /// <summary>First packet that is still of use; older ones need no repair. 0 while that is unknown.</summary>
-    public long FirstNeeded => _current.Start != 0 ? _current.Start : _key.Start;
+    public long FirstNeeded => _current.Start != 0 ? _current.Start : _key.Start != 0 ? _key.Start : Math.Max(0, _bare.Start - MaxAhead);
 
     /// <summary>Frames that were given up because of loss or because they could not be read.</summary>
     public long FramesDropped { get; private set; }
@@ -85,12 +99,12 @@ internal sealed class FrameAssembler(VideoFormat format) : IDisposable
         {
             if (_current.Start != 0 && Complete(ref _current, out var end))
             {
-                if (Build(_current.Start, end, out frame))
+                if (Build(_current.Start, end, gap: false, out frame))
                 {
                     return true;
                 }
             }
-            else if (_key.Start > _current.Start && Complete(ref _key, out end))
+            else if (_key.Start > _current.Start && Complete(ref _key, out end) && (_current.Start == 0 || StandsAlone(_key.Start, end)))
             {
                 if (_current.Start != 0)
                 {
@@ -98,7 +112,7 @@ internal sealed class FrameAssembler(VideoFormat format) : IDisposable
                 }
 
                 Forget(_current.Start, _key.Start - 1);
-                if (Build(_key.Start, end, out frame))
+                if (Build(_key.Start, end, gap: true, out frame))
                 {
                     return true;
                 }
@@ -116,7 +130,7 @@ internal sealed class FrameAssembler(VideoFormat format) : IDisposable
     {
         FramesDropped++;
         _current = default;
-        if (_key.Start == 0)
+        if (!KeyFrameBegun)
         {
             _ring.Clear();
             _lowest = 0;
@@ -126,7 +140,8 @@ internal sealed class FrameAssembler(VideoFormat format) : IDisposable
     /// <summary>Forgets everything: the stream goes on somewhere else.</summary>
     public void Reset()
     {
-        _key = default;
+        _key = _bare = default;
+        _taken = 0;
         LoseSynchronisation();
     }
 
@@ -142,12 +157,7 @@ internal sealed class FrameAssembler(VideoFormat format) : IDisposable
         payload.CopyTo(_ring.Bytes(ref slot));
         slot.Length = payload.Length;
         slot.Item = new Received { Timestamp = packet.Timestamp, Marker = packet.Marker, Colour = colour, Arrived = arrived };
-        var begins = format.Codec == VideoCodec.H264 ? _h264.BeginsKeyFrame(payload) : Vp8Depacketizer.BeginsKeyFrame(payload);
-        // Several packets of one key frame may look like its first one; the lowest is.
-        if (begins && (_key.Start == 0 || (packet.Timestamp == _key.Timestamp ? sequence < _key.Start : sequence > _key.Start)))
-        {
-            _key = new Cursor { Start = sequence, Scan = sequence, Timestamp = packet.Timestamp };
-        }
+        NoteStart(sequence, packet.Timestamp, payload);
     }
 
     private bool Complete(ref Cursor cursor, out long end)
@@ -179,7 +189,7 @@ internal sealed class FrameAssembler(VideoFormat format) : IDisposable
                 return true;
             }
 
-            if (slot.Item.Marker && slot.Length > 0)
+            if (slot.Item.Marker && slot.Length > 0 && !_endsByStamp)
             {
                 end = cursor.Scan;
                 return true;
@@ -187,11 +197,11 @@ internal sealed class FrameAssembler(VideoFormat format) : IDisposable
         }
     }
 
-    private bool Build(long start, long end, out EncodedFrame frame)
+    private bool Build(long start, long end, bool gap, out EncodedFrame frame)
     {
         _frame.Clear();
         _h264.Begin();
-        var h264 = format.Codec == VideoCodec.H264;
+        var h264 = _format.Codec == VideoCodec.H264;
         bool sound = true, key = false;
         uint timestamp = 0;
         long arrived = 0;
@@ -217,16 +227,37 @@ internal sealed class FrameAssembler(VideoFormat format) : IDisposable
             _ring.Remove(sequence);
         }
 
-        sound = sound && _frame.Length > 0 && (!h264 || _h264.End(_frame));
-        if (sound)
-        {
-            key = h264 ? _h264.KeyFrame : (_frame.Span[0] & 1) == 0;
-        }
-
+        // Some senders set the marker on each unit: where a picture goes on behind it, the change of the time tells the end, a frame later.
+        var goesOn = h264 && start == _taken + 1 && timestamp == _takenStamp && _takenPicture;
+        _endsByStamp |= goesOn;
+        sound &= !goesOn;
+        (_taken, _takenStamp, _takenPicture) = (end, timestamp, !h264 || _h264.Picture);
         var wasWaiting = _current.Start == 0;
         if (_key.Start <= end)
         {
             _key = default;
+        }
+
+        if (_bare.Start <= end)
+        {
+            _bare = default;
+        }
+
+        frame = default;
+        if (sound && !_takenPicture)
+        {
+            // Parameter sets or messages with a marker of their own: the picture follows.
+            var next = new Cursor { Start = end + 1, Scan = end + 1, Timestamp = timestamp };
+            _current = wasWaiting ? default : next;
+            _key = wasWaiting && _key.Start == 0 ? next : _key;
+            _lowest = end + 1;
+            return false;
+        }
+
+        sound = sound && _frame.Length > 0 && (!h264 || _h264.End(_frame));
+        if (sound)
+        {
+            key = h264 ? _h264.KeyFrame : (_frame.Span[0] & 1) == 0;
         }
 
         if (!sound || (wasWaiting && !key))
@@ -235,12 +266,11 @@ internal sealed class FrameAssembler(VideoFormat format) : IDisposable
             FramesDropped++;
             _current = default;
             _lowest = end + 1;
-            frame = default;
             return false;
         }
 
         _current = new Cursor { Start = end + 1, Scan = end + 1 };
-        frame = new EncodedFrame { Codec = format.Codec, Data = _frame.Span, RtpTime = timestamp, KeyFrame = key, Colour = _colour, Arrived = arrived };
+        frame = new EncodedFrame { Codec = _format.Codec, Data = _frame.Span, RtpTime = timestamp, KeyFrame = key, AfterGap = gap, Colour = _colour, Arrived = arrived };
         return true;
     }
 

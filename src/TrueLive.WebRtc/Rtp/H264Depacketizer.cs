@@ -4,27 +4,24 @@ namespace TrueLive.WebRtc.Rtp;
 
 /// <summary>
 /// Puts H.264 payloads of one access unit together as Annex B (RFC 6184 sections 5.6 to 5.8: single NAL unit, STAP-A, FU-A).
-/// Remembers parameter sets, and puts them before an IDR picture that comes without.
+/// Remembers parameter sets, and puts them before a picture that decoding can begin with and that comes without.
 /// </summary>
-internal sealed class H264Depacketizer(ReadOnlyMemory<byte> parameterSets)
+internal sealed class H264Depacketizer(H264ParameterSets sets)
 {
-    private const int MaxParameterSet = 1024;
-    private byte[] _sps = [];
-    private byte[] _pps = [];
     private bool _sawSps;
-    private bool _sawIdr;
+    private bool _sawRecoveryPoint;
     private bool _inFragment;
 
     /// <summary>The frame holds an IDR picture.</summary>
-    public bool KeyFrame => _sawIdr;
+    public bool Idr { get; private set; }
 
-    /// <summary>Parameter sets come in the session description only, so a bare IDR begins a key frame.</summary>
-    public bool ParameterSetsAside => _sps.Length == 0 && !parameterSets.IsEmpty;
+    /// <summary>Decoding can begin with the frame.</summary>
+    public bool KeyFrame => Idr || _sawRecoveryPoint;
 
-    public void Begin()
-    {
-        _sawSps = _sawIdr = _inFragment = false;
-    }
+    /// <summary>The frame holds a part of a picture, not only what goes before one.</summary>
+    public bool Picture { get; private set; }
+
+    public void Begin() => _sawSps = _sawRecoveryPoint = _inFragment = Idr = Picture = false;
 
     /// <summary>Adds one payload; false when it is malformed or of a kind that packetization-mode 1 does not have.</summary>
     public bool Append(ReadOnlySpan<byte> payload, FrameBuffer frame)
@@ -66,55 +63,12 @@ internal sealed class H264Depacketizer(ReadOnlyMemory<byte> parameterSets)
             return false;
         }
 
-        if (!_sawIdr || _sawSps)
+        if (Idr)
         {
-            return true;
+            sets.BareKeyFrames = !_sawSps;
         }
 
-        return _sps.Length > 0
-            ? frame.Prepend(_pps) && frame.Prepend([0, 0, 0, 1]) && frame.Prepend(_sps) && frame.Prepend([0, 0, 0, 1])
-            : frame.Prepend(parameterSets.Span);
-    }
-
-    /// <summary>The payload is the first one of a picture that can be decoded alone.</summary>
-    public bool BeginsKeyFrame(ReadOnlySpan<byte> payload)
-    {
-        if (payload.Length < 3)
-        {
-            return false;
-        }
-
-        var type = payload[0] & 0x1F;
-        return type switch
-        {
-            7 => true,
-            24 => HoldsSps(payload[1..]),
-            // A slice whose first_mb_in_slice is 0 has its first bit set (ue(v) of 0).
-            5 => ParameterSetsAside && (payload[1] & 0x80) != 0,
-            28 => ParameterSetsAside && (payload[1] & 0x9F) == 0x85 && (payload[2] & 0x80) != 0,
-            _ => false,
-        };
-    }
-
-    private static bool HoldsSps(ReadOnlySpan<byte> units)
-    {
-        while (units.Length > 2)
-        {
-            var length = BinaryPrimitives.ReadUInt16BigEndian(units);
-            if ((units[2] & 0x1F) == 7)
-            {
-                return true;
-            }
-
-            if (units.Length < 2 + length)
-            {
-                break;
-            }
-
-            units = units[(2 + length)..];
-        }
-
-        return false;
+        return !KeyFrame || _sawSps || sets.PutBefore(frame);
     }
 
     private bool AppendUnit(ReadOnlySpan<byte> unit, FrameBuffer frame)
@@ -124,18 +78,12 @@ internal sealed class H264Depacketizer(ReadOnlyMemory<byte> parameterSets)
             return false;
         }
 
-        switch (unit[0] & 0x1F)
+        var kind = unit[0] & 0x1F;
+        Note(kind);
+        _sawRecoveryPoint |= kind == 6 && H264Payload.IsRecoveryPoint(unit);
+        if (kind is 7 or 8)
         {
-            case 5:
-                _sawIdr = true;
-                break;
-            case 7:
-                _sawSps = true;
-                Remember(ref _sps, unit);
-                break;
-            case 8:
-                Remember(ref _pps, unit);
-                break;
+            sets.Remember(unit);
         }
 
         return frame.Append([0, 0, 0, 1]) && frame.Append(unit);
@@ -151,7 +99,7 @@ internal sealed class H264Depacketizer(ReadOnlyMemory<byte> parameterSets)
 
         if (start)
         {
-            _sawIdr |= (payload[1] & 0x1F) == 5;
+            Note(payload[1] & 0x1F);
             if (!frame.Append([0, 0, 0, 1]) || !frame.Append([(byte)((payload[0] & 0xE0) | (payload[1] & 0x1F))]))
             {
                 return false;
@@ -162,11 +110,10 @@ internal sealed class H264Depacketizer(ReadOnlyMemory<byte> parameterSets)
         return frame.Append(payload[2..]);
     }
 
-    private static void Remember(ref byte[] set, ReadOnlySpan<byte> unit)
+    private void Note(int kind)
     {
-        if (unit.Length <= MaxParameterSet && !unit.SequenceEqual(set))
-        {
-            set = unit.ToArray();
-        }
+        Idr |= kind == 5;
+        Picture |= kind is >= 1 and <= 5;
+        _sawSps |= kind == 7;
     }
 }

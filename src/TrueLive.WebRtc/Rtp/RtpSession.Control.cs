@@ -149,7 +149,8 @@ public sealed partial class RtpSession
         {
             writer.Pli(_localSsrc, receive.Ssrc);
         }
-        else if (keyFrame)
+
+        if (keyFrame && feedback.Fir && (!feedback.Pli || receive.AsksInVain))
         {
             writer.Fir(_localSsrc, receive.Ssrc, _firSent++);
         }

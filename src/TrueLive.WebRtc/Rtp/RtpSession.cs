@@ -159,18 +159,22 @@ public sealed partial class RtpSession : IDisposable
         return micros - _send.OldestQueued(micros) <= bound;
     }
 
-    /// <summary>Sends one Opus packet, ahead of queued video. False when audio is not sent in this session or the packet is too large.</summary>
-    public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long now)
+    /// <summary>
+    /// Sends one Opus packet, ahead of queued video. Numbers tell the receiver of gaps and order; without one the packet is the next. False
+    /// when audio is not sent in this session, or the packet is too large or older than the first one.
+    /// </summary>
+    public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long now, long? sequence = null)
     {
-        var length = _audio?.Write(_buffer, opus, rtpTime, _transportSequence) ?? 0;
+        var length = _audio?.Write(_buffer, opus, rtpTime, sequence, _transportSequence) ?? 0;
         if (length == 0)
         {
             return false;
         }
 
-        _lastAudioAt = Micros(now);
-        _audioRate.Add(_lastAudioAt, length);
-        Transmit(length, _plan.Audio!.Extensions, probe: false, _lastAudioAt);
+        var micros = Micros(now);
+        _lastAudioAt = _audio!.WroteNewest ? micros : _lastAudioAt;
+        _audioRate.Add(micros, length);
+        Transmit(length, _plan.Audio!.Extensions, probe: false, micros);
         return true;
     }
 

@@ -16,6 +16,9 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     private const long SourceSilence = 500_000;
     private const long KeyFrameRetry = 200_000;
     private const long KeyFrameTransfer = 600_000;
+    // Requests that nobody answers become rarer: the sender takes none, or makes key frames at times of its own.
+    private const int KeyFrameTries = 4;
+    private const long KeyFramePatience = 4_000_000;
     private const long MinWait = 100_000;
     private const long MaxWait = 650_000;
     // Requests wait for the next tick, and repairs for the far side's pacer.
@@ -23,11 +26,15 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
 
     private FrameAssembler? _assembler;
     private readonly VideoFormat[] _formats = [.. plan.Formats];
+    private readonly Dictionary<byte, H264ParameterSets> _sets = [];
     private VideoFormat? _format;
     private NackTracker _nacks = new();
     private Unwrapper _sequences = new(16);
     private long _lastPacket;
+    private uint _formerSsrc;
+    private long _ssrcSince = long.MinValue / 2;
     private long _keyFrameAsked = long.MinValue / 2;
+    private int _keyFrameUnanswered;
     private bool _keyFrameWanted;
     private long _droppedBefore;
 
@@ -45,6 +52,9 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     public long NacksSent { get; private set; }
 
     public long KeyFrameRequests { get; private set; }
+
+    /// <summary>Several requests brought no key frame: senders are about that take one kind of request and not the other.</summary>
+    public bool AsksInVain => _keyFrameUnanswered > KeyFrameTries;
 
     public long FramesDropped => _droppedBefore + (_assembler?.FramesDropped ?? 0);
 
@@ -102,15 +112,22 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         }
 
         _nacks.ForgetBefore(assembler.FirstNeeded);
-        if (!assembler.WaitingForKeyFrame)
+        if (now - _nacks.OldestSince <= Math.Clamp(4 * roundTrip + NackSlack, MinWait, MaxWait))
         {
-            if (now - _nacks.OldestSince > Math.Clamp(4 * roundTrip + NackSlack, MinWait, MaxWait))
-            {
-                assembler.LoseSynchronisation();
-                _nacks.ForgetBefore(assembler.FirstNeeded == 0 ? long.MaxValue : assembler.FirstNeeded);
-                Deliver();
-            }
+            return;
         }
+
+        if (assembler.WaitingForKeyFrame)
+        {
+            assembler.TakeBareKeyFrame();
+        }
+        else
+        {
+            assembler.LoseSynchronisation();
+            _nacks.ForgetBefore(assembler.FirstNeeded == 0 ? long.MaxValue : assembler.FirstNeeded);
+        }
+
+        Deliver();
     }
 
     /// <summary>Fills in the packets to ask for now (NACK).</summary>
@@ -128,19 +145,21 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         return count;
     }
 
-    /// <summary>True when a key frame must be asked for now; at most once per round trip and 200 ms.</summary>
+    /// <summary>True when a key frame must be asked for now; at most once per round trip and 200 ms, and less often while none comes.</summary>
     public bool KeyFrameDue(long roundTrip, long now)
     {
         // Without packets there is nobody to ask, and nothing that an answer could reach.
         var wanted = _keyFrameWanted || (_assembler is { WaitingForKeyFrame: true } && now - _lastPacket < SourceSilence);
         // Asking again while the answer is under way would only lengthen it.
         var patience = _assembler is { KeyFrameBegun: true } ? KeyFrameTransfer : KeyFrameRetry;
+        patience = Math.Min(patience << Math.Clamp(_keyFrameUnanswered - KeyFrameTries, 0, 8), KeyFramePatience);
         if (!wanted || Ssrc == 0 || now - _keyFrameAsked < Math.Max(patience, roundTrip + 50_000))
         {
             return false;
         }
 
         _keyFrameAsked = now;
+        _keyFrameUnanswered++;
         _keyFrameWanted = false;
         KeyFrameRequests++;
         return true;
@@ -152,12 +171,13 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     {
         if (packet.Ssrc != Ssrc)
         {
-            if (Ssrc != 0 && now - _lastPacket < SourceSilence)
+            // A sender that starts anew takes another SSRC, and nothing of the former one follows but packets that were overtaken.
+            if (Ssrc != 0 && now - _lastPacket < SourceSilence && (packet.Ssrc == _formerSsrc || now - _ssrcSince < SourceSilence))
             {
                 return;
             }
 
-            Ssrc = packet.Ssrc;
+            (_formerSsrc, Ssrc, _ssrcSince, _keyFrameUnanswered) = (Ssrc, packet.Ssrc, now, 0);
             Statistics = new ReceiveStatistics(90_000);
             _sequences = new Unwrapper(16);
             _nacks = new NackTracker();
@@ -181,7 +201,18 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         _droppedBefore = FramesDropped;
         _assembler?.Dispose();
         _format = format;
-        _assembler = format is null ? null : new FrameAssembler(format);
+        _assembler = format is null ? null : new FrameAssembler(format, SetsOf(format));
+    }
+
+    // The sets of a format outlive its stream: a sender that starts anew with the same encoder may not repeat them.
+    private H264ParameterSets SetsOf(VideoFormat format)
+    {
+        if (!_sets.TryGetValue(format.PayloadType, out var sets))
+        {
+            _sets[format.PayloadType] = sets = new H264ParameterSets(format.ParameterSets.Span);
+        }
+
+        return sets;
     }
 
     private void Take(in RtpPacket packet, ushort sequence, ReadOnlySpan<byte> payload, bool repaired, long now, long arrived)
@@ -210,6 +241,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         while (_assembler!.TryTake(out var frame))
         {
             Frames++;
+            _keyFrameUnanswered = frame.KeyFrame ? 0 : _keyFrameUnanswered;
             frames?.Invoke(frame);
         }
     }

@@ -1,30 +1,51 @@
 namespace TrueLive.WebRtc.Srtp;
 
-/// <summary>Remembers which of the last 128 packet indices were seen (RFC 3711 section 3.3.2).</summary>
-internal struct ReplayWindow
+/// <summary>
+/// Remembers which of the last <see cref="Size"/> packet indices were seen (RFC 3711 section 3.3.2). A sender without a retransmission
+/// stream repairs under the old index, several hundred packets behind the newest where a picture is large: the window holds as many
+/// packets as a frame may have.
+/// </summary>
+internal sealed class ReplayWindow
 {
-    public const int Size = 128;
-    private UInt128 _seen;
+    public const int Size = 4096;
+    private readonly ulong[] _seen = new ulong[Size / 64];
     private ulong _top;
     private bool _any;
 
     /// <summary>True when the index is neither seen nor too old.</summary>
-    public readonly bool IsFresh(ulong index) =>
-        !_any || index > _top || (_top - index < Size && (_seen >> (int)(_top - index) & 1) == 0);
+    public bool IsFresh(ulong index) => !_any || index > _top || (_top - index < Size && (Word(index) & Bit(index)) == 0);
 
     /// <summary>Marks an authenticated index.</summary>
     public void Mark(ulong index)
     {
         if (!_any || index > _top)
         {
-            var shift = _any ? index - _top : Size;
-            _seen = (shift < Size ? _seen << (int)shift : 0) | 1;
-            _top = index;
-            _any = true;
+            Forget(index);
+            (_top, _any) = (index, true);
         }
-        else if (_top - index < Size)
+
+        if (_top - index < Size)
         {
-            _seen |= UInt128.One << (int)(_top - index);
+            Word(index) |= Bit(index);
         }
     }
+
+    // The bits between the old and the new top belonged to indices that have left the window.
+    private void Forget(ulong next)
+    {
+        if (!_any || next - _top >= Size)
+        {
+            Array.Clear(_seen);
+            return;
+        }
+
+        for (var index = _top + 1; index <= next; index++)
+        {
+            Word(index) &= ~Bit(index);
+        }
+    }
+
+    private ref ulong Word(ulong index) => ref _seen[index / 64 % (Size / 64)];
+
+    private static ulong Bit(ulong index) => 1UL << (int)(index % 64);
 }

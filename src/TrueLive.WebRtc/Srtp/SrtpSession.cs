@@ -18,10 +18,14 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
     // Bounds the memory that invented SSRCs could take; only authenticated packets make a stream.
     private const int MaxStreams = 64;
 
+    // Senders may begin with any number. One that was seen to begin just above 0 may have wrapped before, while its packets were lost.
+    private const ushort JustWrapped = 4096;
+
     private readonly SrtpCipher _local = SrtpCipher.Create(keys.Profile, keys.LocalKey, keys.LocalSalt);
     private readonly SrtpCipher _remote = SrtpCipher.Create(keys.Profile, keys.RemoteKey, keys.RemoteSalt);
     private readonly Dictionary<uint, Outgoing> _outgoing = [];
     private readonly Dictionary<uint, Incoming> _incoming = [];
+    private readonly byte[] _untried = new byte[MaxPacket];
 
     public SrtpProfile Profile => keys.Profile;
 
@@ -41,7 +45,7 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
         }
 
         var ssrc = BinaryPrimitives.ReadUInt32BigEndian(buffer[8..]);
-        ref var stream = ref CollectionsMarshal.GetValueRefOrAddDefault(_outgoing, ssrc, out _);
+        var stream = OutgoingStream(ssrc);
         var index = stream.Rtp.Estimate(BinaryPrimitives.ReadUInt16BigEndian(buffer[2..]));
 
         // A changed packet under the same index would give away the GCM authentication key (RFC 7714 section 14.1).
@@ -64,7 +68,7 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
         }
 
         var ssrc = BinaryPrimitives.ReadUInt32BigEndian(buffer[4..]);
-        ref var stream = ref CollectionsMarshal.GetValueRefOrAddDefault(_outgoing, ssrc, out _);
+        var stream = OutgoingStream(ssrc);
         stream.RtcpIndex = (stream.RtcpIndex + 1) & 0x7FFF_FFFF;
         return _local.ProtectRtcp(buffer, length, ssrc, stream.RtcpIndex);
     }
@@ -79,23 +83,42 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
         }
 
         var ssrc = BinaryPrimitives.ReadUInt32BigEndian(packet[8..]);
-        _incoming.TryGetValue(ssrc, out var stream);
-        var index = stream.Rtp.Estimate(BinaryPrimitives.ReadUInt16BigEndian(packet[2..]));
-        if (!stream.RtpSeen.IsFresh(index))
+        var stream = _incoming.GetValueOrDefault(ssrc);
+        var sequence = BinaryPrimitives.ReadUInt16BigEndian(packet[2..]);
+        var index = stream?.Rtp.Estimate(sequence) ?? sequence;
+        if (stream is not null && !stream.RtpSeen.IsFresh(index))
         {
             Replayed++;
             return 0;
         }
 
+        // A failed try may leave the packet changed.
+        var mayHaveWrapped = stream is null && sequence < JustWrapped;
+        if (mayHaveWrapped)
+        {
+            packet.CopyTo(_untried);
+        }
+
         var length = _remote.UnprotectRtp(packet, header, ssrc, index);
+        if (length < 0 && mayHaveWrapped)
+        {
+            _untried.AsSpan(0, packet.Length).CopyTo(packet);
+            length = _remote.UnprotectRtp(packet, header, ssrc, index += 1 << 16);
+        }
+
         if (length < 0)
         {
             return Reject();
         }
 
-        stream.Rtp.Accept(index);
-        stream.RtpSeen.Mark(index);
-        return Keep(ssrc, stream) ? length : 0;
+        if ((stream ?? Keep(ssrc)) is not { } kept)
+        {
+            return 0;
+        }
+
+        kept.Rtp.Accept(index);
+        kept.RtpSeen.Mark(index);
+        return length;
     }
 
     /// <summary>Checks and decrypts; returns the plain length, or 0 when the packet is to be dropped.</summary>
@@ -109,8 +132,8 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
         var ssrc = BinaryPrimitives.ReadUInt32BigEndian(packet[4..]);
         var wordAt = Profile == SrtpProfile.AeadAes128Gcm ? packet.Length - 4 : packet.Length - _remote.RtcpOverhead;
         var word = BinaryPrimitives.ReadUInt32BigEndian(packet[wordAt..]);
-        _incoming.TryGetValue(ssrc, out var stream);
-        if (!stream.RtcpSeen.IsFresh(word & 0x7FFF_FFFF))
+        var stream = _incoming.GetValueOrDefault(ssrc);
+        if (stream is not null && !stream.RtcpSeen.IsFresh(word & 0x7FFF_FFFF))
         {
             Replayed++;
             return 0;
@@ -122,8 +145,13 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
             return Reject();
         }
 
-        stream.RtcpSeen.Mark(word & 0x7FFF_FFFF);
-        return Keep(ssrc, stream) ? length : 0;
+        if ((stream ?? Keep(ssrc)) is not { } kept)
+        {
+            return 0;
+        }
+
+        kept.RtcpSeen.Mark(word & 0x7FFF_FFFF);
+        return length;
     }
 
     public void Dispose()
@@ -160,28 +188,32 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
         return 0;
     }
 
-    private bool Keep(uint ssrc, in Incoming stream)
+    private Outgoing OutgoingStream(uint ssrc) =>
+        CollectionsMarshal.GetValueRefOrAddDefault(_outgoing, ssrc, out _) ??= new Outgoing();
+
+    private Incoming? Keep(uint ssrc)
     {
-        if (_incoming.Count >= MaxStreams && !_incoming.ContainsKey(ssrc))
+        if (_incoming.Count >= MaxStreams)
         {
-            return false;
+            return null;
         }
 
-        _incoming[ssrc] = stream;
-        return true;
+        var stream = new Incoming();
+        _incoming.Add(ssrc, stream);
+        return stream;
     }
 
-    private struct Outgoing
+    private sealed class Outgoing
     {
+        public readonly ReplayWindow Sent = new();
         public RolloverCounter Rtp;
-        public ReplayWindow Sent;
         public uint RtcpIndex;
     }
 
-    private struct Incoming
+    private sealed class Incoming
     {
+        public readonly ReplayWindow RtpSeen = new();
+        public readonly ReplayWindow RtcpSeen = new();
         public RolloverCounter Rtp;
-        public ReplayWindow RtpSeen;
-        public ReplayWindow RtcpSeen;
     }
 }

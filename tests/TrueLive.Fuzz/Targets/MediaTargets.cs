@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using TrueLive.Core.Frames;
+using TrueLive.Media.Codecs;
 using TrueLive.WebRtc.Congestion;
 using TrueLive.WebRtc.Rtp;
 using TrueLive.WebRtc.Sdp;
@@ -32,12 +33,13 @@ internal static class MediaTargets
 
     public static void H264(ReadOnlySpan<byte> input)
     {
-        var depacketizer = new H264Depacketizer(default);
+        var depacketizer = new H264Depacketizer(new H264ParameterSets(default));
         using var frame = new FrameBuffer();
         depacketizer.Begin();
         foreach (var packet in FuzzTarget.Packets(input))
         {
-            depacketizer.BeginsKeyFrame(packet);
+            _ = H264Payload.Start(packet);
+            _ = H264Payload.HoldsIdr(packet);
             if (!depacketizer.Append(packet, frame))
             {
                 depacketizer.Begin();
@@ -47,6 +49,14 @@ internal static class MediaTargets
 
         depacketizer.End(frame);
         Assemble(H264Format, input);
+    }
+
+    public static void H264Beginning(ReadOnlySpan<byte> input)
+    {
+        var first = H264Head.Read(input, null);
+        _ = first.Sequence?.Words;
+        H264Head.Read(input, first.Sequence);
+        _ = new H264ParameterSets(input).Known;
     }
 
     public static void Vp8(ReadOnlySpan<byte> input)

@@ -1,5 +1,9 @@
+using System.Text;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.WebRtc;
+using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.Server.Tests.Http;
 
@@ -21,7 +25,7 @@ public sealed class LipSyncTests
         await using var viewer = await NativeClient.ConnectAsync(whep, sends: false);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         var said = new List<byte[]>();
-        var speaking = SpeakAsync(client, said, stop.Token);
+        var speaking = SpeakAsync(client.Whip.Peer, said, stop.Token);
         await client.PicturesAsync(20);
         await viewer.PicturesAsync(10);
         await NativeClient.UntilAsync(() => client.Sound.Count > 50 && viewer.Sound.Count > 50);
@@ -36,6 +40,43 @@ public sealed class LipSyncTests
         // From the first packet heard on, each is the next one said: nothing is lost on this path.
         foreach (var heard in new[] { client.Sound.ToArray(), viewer.Sound.ToArray() })
             Assert.Equal(said.Skip(said.FindIndex(s => s.AsSpan().SequenceEqual(heard[0]))).Take(heard.Length), heard);
+    }
+
+    [Fact]
+    public async Task Viewers_hear_one_line_of_sound_when_another_sender_takes_the_session_over()
+    {
+        await using var server = await RunningServer.StartAsync();
+        await using var first = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
+        await first.OpenControlAsync();
+        var token = (string)(await first.MessageAsync(m => (string?)m["type"] == "session"))["token"]!;
+        var whep = new Uri(server.Address, first.Whip.Resource!.AbsolutePath.Replace("/whip/", "/whep/", StringComparison.Ordinal));
+        await using var viewer = await NativeClient.ConnectAsync(whep, sends: false);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var speaking = SpeakAsync(first.Whip.Peer, [], stop.Token);
+        await NativeClient.UntilAsync(() => viewer.SoundPlaces.Count > 20);
+        await stop.CancelAsync();
+        await speaking;
+        await first.VanishAsync();
+
+        using var endpoint = new RtcEndpoint(new RtcEndpointOptions(), TimeProvider.System);
+        using var second = endpoint.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/whip") { Content = new StringContent(offer, Encoding.UTF8, "application/sdp") };
+        request.Headers.Add("X-TrueLive-Token", token);
+        second.Accept(await (await server.Http.SendAsync(request, Cancel)).Content.ReadAsStringAsync(Cancel));
+        await second.Opened.WaitAsync(Cancel);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var before = viewer.SoundPlaces.Count;
+        var going = SpeakAsync(second, [], end.Token, shift: 3 * 3600 * 48_000u);
+        await NativeClient.UntilAsync(() => viewer.SoundPlaces.Count > before + 20);
+        await end.CancelAsync();
+        await going;
+
+        var places = viewer.SoundPlaces.ToArray();
+        Assert.All(places.Zip(places.Skip(1)), pair =>
+        {
+            Assert.Equal(pair.First.Sequence + 1, pair.Second.Sequence);
+            Assert.InRange(pair.Second.RtpTime - pair.First.RtpTime, 1u, 60u * 48_000);
+        });
     }
 
     private static bool Reported(NativeClient client) => client.Whip.Peer.Stats is { VideoSenderReport: not null, AudioSenderReport: not null };
@@ -54,7 +95,7 @@ public sealed class LipSyncTests
     }
 
     /// <summary>An Opus packet every 20 ms, stamped with the clock and numbered.</summary>
-    private static async Task SpeakAsync(NativeClient client, List<byte[]> said, CancellationToken stop)
+    private static async Task SpeakAsync(PeerConnection peer, List<byte[]> said, CancellationToken stop, uint shift = 0)
     {
         using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         try
@@ -63,7 +104,7 @@ public sealed class LipSyncTests
             {
                 byte[] opus = [0x78, (byte)said.Count, (byte)(said.Count >> 8), 1, 2, 3];
                 said.Add(opus);
-                client.Whip.Peer.SendAudio(opus, Stamp48());
+                peer.SendAudio(opus, Stamp48() + shift);
             }
         }
         catch (OperationCanceledException)

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using TrueLive.Core.Frames;
 using TrueLive.Media.Codecs;
 using TrueLive.WebRtc;
+using TrueLive.WebRtc.Rtp;
 using TrueLive.WebRtc.Sctp;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Whip;
@@ -33,6 +34,9 @@ internal sealed class NativeClient : IAsyncDisposable
     /// <summary>Opus packets that came back.</summary>
     public ConcurrentQueue<byte[]> Sound { get; } = new();
 
+    /// <summary>Their numbers and times.</summary>
+    public ConcurrentQueue<(long Sequence, uint RtpTime)> SoundPlaces { get; } = new();
+
     /// <summary>RTP stamps of the pictures sent, and when.</summary>
     public ConcurrentQueue<(uint Stamp, long At)> Stamps { get; } = new();
 
@@ -47,7 +51,11 @@ internal sealed class NativeClient : IAsyncDisposable
             url, key, new MediaPreferences { Codecs = [codec], SendVideo = sends, ReceiveVideo = receives }, new PeerOptions
             {
                 VideoReceived = (in EncodedFrame f) => client._coded.Enqueue((f.Data.ToArray(), f.Codec, f.KeyFrame, f.RtpTime)),
-                AudioReceived = (opus, _) => client.Sound.Enqueue(opus.ToArray()),
+                AudioReceived = (in OpusPacket opus) =>
+                {
+                    client.Sound.Enqueue(opus.Data.ToArray());
+                    client.SoundPlaces.Enqueue((opus.Sequence, opus.RtpTime));
+                },
                 KeyFrameRequested = () => client._key = true,
             }, TimeProvider.System, TestContext.Current.CancellationToken);
         if (sends)

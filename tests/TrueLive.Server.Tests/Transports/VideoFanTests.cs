@@ -34,6 +34,41 @@ public sealed class VideoFanTests
         Assert.InRange(stamps[0] - (uint)(ulong)(uptime * 90_000), 0u, 1u);
     }
 
+    [Theory]
+    [InlineData(1.0005)]
+    [InlineData(0.9995)]
+    public void A_camera_clock_that_is_wrong_by_500_millionths_is_followed_without_jumps(double rate)
+    {
+        var clock = new Uptime(100);
+        using var fan = new VideoFan(clock, 1_000_000);
+        using var frame = new FramePool("stamps").Rent(32, 32);
+        uint last = 0;
+        for (var i = 0; i < 3 * 3600 * 30; i++, clock.Seconds += 1 / 30.0)
+        {
+            frame.Time = new FrameTime(i, TimeSpan.FromSeconds(i / 30.0 * rate), 0, 0);
+            var stamp = fan.StampOf(frame);
+            if (i > 0)
+                Assert.InRange(stamp - last, 2990u, 3010u);
+            last = stamp;
+        }
+        Assert.InRange((int)(last - (uint)(ulong)((clock.Seconds - 1 / 30.0) * 90_000)), -15_000, 15_000);
+    }
+
+    [Fact]
+    public void An_input_that_takes_over_after_a_second_goes_on_at_an_even_pace()
+    {
+        var clock = new Uptime(500);
+        using var fan = new VideoFan(clock, 1_000_000);
+        using var frame = new FramePool("stamps").Rent(32, 32);
+        var stamps = new List<uint>();
+        for (var i = 0; i < 90; i++, clock.Seconds += 1 / 30.0)
+        {
+            frame.Time = new FrameTime(i % 30, TimeSpan.FromSeconds(i % 30 / 30.0), 0, 0);
+            stamps.Add(fan.StampOf(frame));
+        }
+        Assert.All(stamps.Zip(stamps.Skip(1), (a, b) => b - a), apart => Assert.InRange(apart, 2998u, 3002u));
+    }
+
     [Fact]
     public void Two_pictures_of_one_moment_are_told_apart_and_a_new_input_begins_where_the_clock_is()
     {

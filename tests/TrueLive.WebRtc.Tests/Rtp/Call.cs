@@ -38,7 +38,7 @@ internal sealed class Call : IDisposable
             SendAgain = SendAgain,
             FrameSent = (stamp, took) => Left.Add((stamp, took)),
             SendRtcp = (b, n) => Send(Up, b, n, true),
-            AudioReceived = (opus, _) => AudioAtAlice += opus.Length,
+            AudioReceived = (in OpusPacket opus) => AudioAtAlice += opus.Data.Length,
             KeyFrameRequested = () => { _keyFrameWanted = true; KeyFrameRequests++; },
             TargetBitrateChanged = b => { Encoder = b; Targets.Add((Now, b)); },
         }, _time, Repeatable(2 * seed));
@@ -47,7 +47,11 @@ internal sealed class Call : IDisposable
             SendRtp = (b, n) => Send(Down, b, n, false),
             SendRtcp = (b, n) => Send(Down, b, n, true),
             VideoReceived = Received,
-            AudioReceived = (opus, _) => AudioAtBob += opus.Length,
+            AudioReceived = (in OpusPacket opus) =>
+            {
+                AudioAtBob += opus.Data.Length;
+                SoundAtBob.Add((opus.Sequence, opus.RtpTime));
+            },
         }, _time, Repeatable(2 * seed + 1));
         Encoder = Alice.TargetBitrate;
 
@@ -68,6 +72,9 @@ internal sealed class Call : IDisposable
     public long Encoder { get; set; }
     public int AudioAtAlice { get; private set; }
     public int AudioAtBob { get; private set; }
+
+    /// <summary>Numbers and times of the sound.</summary>
+    public List<(long Sequence, uint RtpTime)> SoundAtBob { get; } = [];
 
     /// <summary>Packets sent again as they were.</summary>
     public int Repeats { get; private set; }

@@ -22,7 +22,7 @@ public class PacketizationTests
     public void Any_access_unit_survives_single_units_aggregates_and_fragments() => Units.Sample(units =>
     {
         var accessUnit = AnnexB(units);
-        var depacketizer = new H264Depacketizer(default);
+        var depacketizer = new H264Depacketizer(new H264ParameterSets(default));
         using var frame = new FrameBuffer();
         depacketizer.Begin();
         foreach (var payload in Payloads(VideoCodec.H264, accessUnit))

@@ -28,15 +28,37 @@ public sealed class SrtpSessionTests : IDisposable
     public void Packets_in_any_order_arrive_within_the_window_and_not_behind_it(int profile)
     {
         var (alice, bob) = Pair(profile);
-        var wires = Enumerable.Range(0, 300).Select(i => Protect(alice, Rtp((ushort)i, 1))).ToArray();
+        const int Top = ReplayWindow.Size + 200;
+        var wires = Enumerable.Range(0, Top + 100).Select(i => Protect(alice, Rtp((ushort)i, 1))).ToArray();
 
-        Assert.NotNull(Unprotect(bob, wires[200]));
-        Assert.NotNull(Unprotect(bob, wires[200 - ReplayWindow.Size + 1]));
-        Assert.Null(Unprotect(bob, wires[200 - ReplayWindow.Size]));
-        Assert.NotNull(Unprotect(bob, wires[299]));
-        Assert.NotNull(Unprotect(bob, wires[201]));
+        Assert.NotNull(Unprotect(bob, wires[Top]));
+        Assert.NotNull(Unprotect(bob, wires[Top - ReplayWindow.Size + 1]));
+        Assert.Null(Unprotect(bob, wires[Top - ReplayWindow.Size]));
+        Assert.NotNull(Unprotect(bob, wires[Top + 99]));
+        Assert.NotNull(Unprotect(bob, wires[Top + 1]));
         Assert.Equal(1, bob.Replayed);
     }
+
+    [Fact]
+    public void The_window_remembers_what_a_plain_set_of_indices_remembers() => Gen.Int[1, 1_000_000].Sample(seed =>
+    {
+        var random = new Random(seed);
+        var (window, seen, top) = (new ReplayWindow(), new HashSet<ulong>(), 0UL);
+        for (var i = 0; i < 3000; i++)
+        {
+            // Mostly onward, often back within the window or beyond, at times far ahead.
+            var step = random.Next(100) switch { 0 => random.Next(20_000), < 40 => -random.Next(5000), _ => random.Next(8) };
+            var index = (ulong)Math.Max(0, (long)top + step);
+            var fresh = seen.Count == 0 || index > top || (top - index < ReplayWindow.Size && !seen.Contains(index));
+            Assert.Equal(fresh, window.IsFresh(index));
+            if (fresh)
+            {
+                window.Mark(index);
+                seen.Add(index);
+                top = Math.Max(top, index);
+            }
+        }
+    }, seed: "0000000000001", iter: 50);
 
     [Theory]
     [MemberData(nameof(Profiles))]
@@ -61,6 +83,19 @@ public sealed class SrtpSessionTests : IDisposable
                 Assert.Equal(Rtp((ushort)number, 1), Unprotect(bob, wire));
             }
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Profiles))]
+    public void A_stream_whose_packets_before_the_first_rollover_were_all_lost_is_let_in(int profile)
+    {
+        var (alice, bob) = Pair(profile);
+        var wires = Enumerable.Range(65_530, 20).Select(i => Protect(alice, Rtp((ushort)i, 1))).ToArray();
+
+        Assert.Equal(Rtp(5, 1), Unprotect(bob, wires[11]));
+        Assert.Equal(Rtp(65_534, 1), Unprotect(bob, wires[4]));
+        Assert.Equal(Rtp(6, 1), Unprotect(bob, wires[12]));
+        Assert.Equal((0, 0), (bob.Unauthentic, bob.Replayed));
     }
 
     [Theory]

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Rtp;
 using TrueLive.WebRtc.Sctp;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Tests.Rtp;
@@ -36,7 +37,7 @@ public sealed class PeerConnectionTests : IDisposable
         using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions
         {
             VideoReceived = (in EncodedFrame f) => atServer.Enqueue(f.Data.ToArray()),
-            AudioReceived = (opus, _) => audio.TrySetResult(opus.ToArray()),
+            AudioReceived = (in OpusPacket opus) => audio.TrySetResult(opus.Data.ToArray()),
             ChannelOpened = channel => channel.MessageReceived = (c, data, isText) =>
             {
                 text.TrySetResult(Encoding.UTF8.GetString(data));
