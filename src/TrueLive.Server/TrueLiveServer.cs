@@ -70,7 +70,7 @@ public static class TrueLiveServer
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
-        services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipDesk>().AddSingleton<ClipUploads>().AddSingleton<JournalShelf>();
+        services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipDesk>().AddSingleton<ClipUploads>().AddSingleton<UploadPreview>().AddSingleton<JournalShelf>();
         services.AddSingleton<ClipSources>().AddSingleton<ClipOrders>().AddSingleton<ClipViews>().AddSingleton<LivePrecedence>();
         services.AddSingleton<InteractiveLoading>().AddSingleton<InteractiveShelf>().AddSingleton<InteractiveCommands>();
         services.AddSingleton<ClipWorker>().AddHostedService(p => p.GetRequiredService<ClipWorker>());

@@ -26,13 +26,13 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.Page.FillAsync("li:last-child .cue", "blueprint");
         // The same from a terminal, with the prompts that stand there.
         await page.Page.ClickAsync("#share");
-        await page.UntilAsync("/truelive clip second.mp4 --prompt '0s ink; [\\d.]+s blueprint' -o output.mp4/.test(document.querySelector('#sheet').textContent)");
+        await page.UntilAsync("/truelive clip second.mp4 --prompts '0s ink; [\\d.]+s blueprint' -o output.mp4/.test(document.querySelector('#sheet').textContent)");
         await page.Page.Keyboard.PressAsync("Escape");
         await page.Page.ClickAsync("text=Make the clip");
         // Clips of other tests stand in the same queue; no other asks for a blueprint.
         await page.UntilAsync("[...document.querySelectorAll('.job[data-state=done]')].some((j) => j.textContent.includes('blueprint'))", 60);
         await page.Page.ClickAsync(".job:has-text('blueprint') button:has-text('Play')");
-        await page.UntilAsync("document.querySelectorAll('.wipe video').length === 2 && document.querySelector('.wipe video:nth-of-type(2)').currentTime > 0.1");
+        await page.UntilAsync("document.querySelectorAll('.wipe video').length === 2 && document.querySelector('.wipe > video').currentTime > 0.1");
         await Studio.PictureAsync(page.Page, "clips-done");
         // A page that is loaded again has the file no more; the server has.
         await page.ReloadAsync();
