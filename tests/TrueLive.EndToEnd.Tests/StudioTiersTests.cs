@@ -43,6 +43,24 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    public async Task What_was_sent_is_seen_whether_the_browser_can_play_it_or_not()
+    {
+        var folder = Directory.CreateTempSubdirectory("truelive-shown-").FullName;
+        await using var page = await OpenAsync("clips");
+        foreach (var (name, coding) in new[] { ("moving.gif", "gif"), ("still.png", "png"), ("old.avi", "huffyuv") })
+        {
+            var path = Path.Combine(folder, name);
+            using (var ffmpeg = Process.Start("ffmpeg", ["-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=s=128x96:r=10:d=0.5", .. name == "still.png" ? ["-frames:v", "1"] : Array.Empty<string>(), "-c:v", coding, path]))
+                await ffmpeg.WaitForExitAsync(TestContext.Current.CancellationToken);
+            await page.Page.SetInputFilesAsync("#clip-files", path);
+            await page.UntilAsync($"document.querySelector('form.film h2')?.textContent === '{name}' && document.querySelector('form.film img')?.naturalWidth === 128");
+            var bar = await page.EvalAsync<string>("document.querySelector('form.film .timeline button').getAttribute('style')");
+            Assert.Contains("width: 100%", bar, StringComparison.Ordinal);
+        }
+        Directory.Delete(folder, true);
+    }
+
+    [Fact]
     public async Task The_last_seconds_of_the_camera_become_a_short_clip()
     {
         await using var page = await OpenAsync("interactive");

@@ -104,14 +104,14 @@ public static partial class FileJoin
         }
         try
         {
-            await WriteAsync(job, source, SoundCoding.Arguments(source, job.Format, plain: false), cancel).ConfigureAwait(false);
+            await WriteAsync(job, source, SoundCoding.Arguments(source, job.SoundStart, job.Format, plain: false), cancel).ConfigureAwait(false);
             return SoundCoding.Changed(source, await SoundOfAsync(job.Partial, cancel).ConfigureAwait(false));
         }
         catch (MediaFileException failure) when (failure is not MediaInterruptedException)
         {
             try
             {
-                await WriteAsync(job, source, SoundCoding.Arguments(source, job.Format, plain: true), cancel).ConfigureAwait(false);
+                await WriteAsync(job, source, SoundCoding.Arguments(source, job.SoundStart, job.Format, plain: true), cancel).ConfigureAwait(false);
                 return $"Only the first {(source.Sound[0].Channels > 1 ? "two channels" : "channel")} of the first track of sound could be taken. {failure.Message}";
             }
             catch (MediaFileException again) when (again is not MediaInterruptedException)
@@ -144,7 +144,7 @@ public static partial class FileJoin
         string[] arguments = [
             // The list and its parts by their own names alone, in their folder: ffmpeg joins longer ones as URLs, in which # and ? mean something.
             "-loglevel", "error", "-y", "-protocol_whitelist", "file,pipe", "-f", "concat", "-safe", "1", "-i", List,
-            .. source is not null && job.SoundStart > TimeSpan.FromMilliseconds(1) ? ["-ss", job.SoundStart.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)] : Array.Empty<string>(),
+            .. source is not null && SoundCoding.Seeks(source, job.SoundStart) ? ["-ss", job.SoundStart.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)] : Array.Empty<string>(),
             .. source is not null ? FfmpegChild.SafeInput(source.Path) : [],
             "-t", job.End.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture), .. job.Tags.SelectMany(t => new[] { "-metadata", $"{t.Key}={t.Value}" }), .. coding,
             // A percent sign in a name of ours is none of a pattern.

@@ -11,12 +11,19 @@ internal static class FileSignature
     private const int Looked = 64 << 10;
 
     /// <summary>ffmpeg's demuxer for a file; null leaves the choice to ffmpeg.</summary>
-    public static string? DemuxerOf(string path)
+    public static string? DemuxerOf(string path) => DemuxerOf(HeadOf(path), Path.GetExtension(path));
+
+    /// <summary>A WebP file of several pictures (its extended header has the flag for it).</summary>
+    public static bool IsAnimatedWebP(string path) => IsAnimatedWebP(HeadOf(path));
+
+    /// <summary>A photograph in HEIF or AVIF; the word for its kind.</summary>
+    public static string? PhotographOf(string path) => PhotographOf(HeadOf(path));
+
+    internal static string? DemuxerOf(ReadOnlySpan<byte> head, string ending)
     {
-        var head = HeadOf(path);
         return head switch
         {
-            [0xFF, 0xD8, 0xFF, ..] => Path.GetExtension(path).ToLowerInvariant() is ".mjpg" or ".mjpeg" ? "mjpeg" : "jpeg_pipe",
+            [0xFF, 0xD8, 0xFF, ..] => ending.ToLowerInvariant() is ".mjpg" or ".mjpeg" ? "mjpeg" : "jpeg_pipe",
             [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => IsAnimatedPng(head) ? "apng" : "png_pipe",
             [(byte)'G', (byte)'I', (byte)'F', (byte)'8', ..] => "gif",
             [(byte)'R', (byte)'I', (byte)'F', (byte)'F', _, _, _, _, (byte)'W', (byte)'E', (byte)'B', (byte)'P', ..] => "webp_pipe",
@@ -27,13 +34,11 @@ internal static class FileSignature
         };
     }
 
-    /// <summary>A WebP file of several pictures (its extended header has the flag for it).</summary>
-    public static bool IsAnimatedWebP(string path) => HeadOf(path) is [(byte)'R', _, _, _, _, _, _, _, (byte)'W', (byte)'E', (byte)'B', (byte)'P', (byte)'V', (byte)'P', (byte)'8', (byte)'X', _, _, _, _, var flags, ..] && (flags & 2) != 0;
+    internal static bool IsAnimatedWebP(ReadOnlySpan<byte> head) => head is [(byte)'R', _, _, _, _, _, _, _, (byte)'W', (byte)'E', (byte)'B', (byte)'P', (byte)'V', (byte)'P', (byte)'8', (byte)'X', _, _, _, _, var flags, ..] && (flags & 2) != 0;
 
-    /// <summary>A photograph in HEIF or AVIF; the word for its kind.</summary>
-    public static string? PhotographOf(string path)
+    internal static string? PhotographOf(ReadOnlySpan<byte> head)
     {
-        if (HeadOf(path) is not [_, _, _, _, (byte)'f', (byte)'t', (byte)'y', (byte)'p', var a, var b, var c, var d, ..])
+        if (head is not [_, _, _, _, (byte)'f', (byte)'t', (byte)'y', (byte)'p', var a, var b, var c, var d, ..])
             return null;
         return System.Text.Encoding.Latin1.GetString([a, b, c, d]) switch
         {
@@ -52,7 +57,7 @@ internal static class FileSignature
                 return true;
             if (name.SequenceEqual("IDAT"u8))
                 return false;
-            at = (int)Math.Min(int.MaxValue, at + 12L + BinaryPrimitives.ReadUInt32BigEndian(head[at..]));
+            at = (int)Math.Min(head.Length, at + 12L + BinaryPrimitives.ReadUInt32BigEndian(head[at..]));
         }
         return false;
     }

@@ -75,14 +75,16 @@ internal static partial class MediaHead
         return picture ? file : Timed(file, video, head, await PacketsAsync(path, Whole(video, "index"), format is "mpegts" or "mpeg" or "ogg", cancel).ConfigureAwait(false), notes);
     }
 
-    private static MediaFile Timed(MediaFile file, JsonElement video, JsonElement head, (PacketTimes Times, bool Whole) read, List<string> notes)
+    private static MediaFile Timed(MediaFile file, JsonElement video, JsonElement head, (PacketTimes Times, bool Whole, bool All) read, List<string> notes)
     {
-        var (times, whole) = read;
+        var (times, whole, all) = read;
         var name = Path.GetFileName(file.Path);
         if (times.Count == 0)
             throw new MediaFileException($"{name} cannot be read as a video: it holds no picture.");
         var tail = times.Tail(whole ? Stated(video) : null);
-        var seconds = times.Last - times.First + tail;
+        var claimed = Number(video, "duration") ?? Number(head, "duration") ?? 0;
+        // A file too large to be looked through is as long as it says.
+        var seconds = Math.Max(times.Last - times.First + tail, all ? 0 : claimed);
         if (seconds > MediaFile.MaxDuration.TotalSeconds)
             throw new MediaFileException($"{name} is {seconds / 3600:0.0} hours long; at most {MediaFile.MaxDuration.TotalHours:0} hours are taken.");
         var rate = Ratio(Text(video, "avg_frame_rate"), '/');
@@ -90,13 +92,12 @@ internal static partial class MediaHead
         // The header's figure is exact where it is right; times may be rounded to milliseconds.
         if (!(rate is > 0 and <= 1000 && (mean == 0 || Math.Abs(rate / mean - 1) < 0.02)))
             rate = mean is > 0 and <= 1000 ? mean : 0;
-        var claimed = Number(video, "duration") ?? Number(head, "duration") ?? 0;
         if (claimed - seconds > Math.Max(2, 3 * times.Mean))
             notes.Add(string.Create(CultureInfo.InvariantCulture, $"The file says that it is {claimed:0.0} s long, but its pictures end at {seconds:0.0} s."));
         return file with { FrameRate = rate, Duration = TimeSpan.FromSeconds(seconds), Frames = times.Count, LastPicture = TimeSpan.FromSeconds(tail), Restarts = times.Restarts };
     }
 
-    private static async Task<(PacketTimes Times, bool Whole)> PacketsAsync(string path, int video, bool mends, CancellationToken cancel)
+    private static async Task<(PacketTimes Times, bool Whole, bool All)> PacketsAsync(string path, int video, bool mends, CancellationToken cancel)
     {
         var times = new PacketTimes(video);
         await using var probe = FfmpegChild.Start(
@@ -104,8 +105,8 @@ internal static partial class MediaHead
         using var reader = new StreamReader(probe.Output);
         while (await reader.ReadLineAsync(cancel).ConfigureAwait(false) is { } line)
             times.Read(line, mends);
-        await probe.WaitAsync(cancel).ConfigureAwait(false);
-        return (times, !probe.Complained);
+        var code = await probe.WaitAsync(cancel).ConfigureAwait(false);
+        return (times, !probe.Complained, !FfmpegChild.IsKilled(code));
     }
 
     // What only the decoded picture says: fields, and how a camera was held (EXIF).

@@ -12,8 +12,10 @@ internal sealed class PacketTimes(int video)
     private const double Jump = 10;
     private const double Back = 0.1;
     private const double Reordered = 2;
+    private const double Furthest = 1e9;
 
-    private double _before = double.NaN;
+    private double _decodedBefore = double.NaN;
+    private double _shownBefore = double.NaN;
     private double _next = double.NaN;
     private double _offset;
     private double _soundEnd = double.MinValue;
@@ -37,12 +39,12 @@ internal sealed class PacketTimes(int video)
     public double Mean => Count > 1 && Last > First ? (Last - First) / (Count - 1) : 0;
 
     /// <summary>
-    /// Seconds for which the last picture stays: what its packet says, or what the track says in a file that is whole, unless that is beyond all
-    /// reason and no sound lasts as long.
+    /// Seconds for which the last picture stays: until the moment at which the track says that it ends, in a file that is whole; or what its packet
+    /// says. Not where that is beyond all reason and no sound lasts as long.
     /// </summary>
-    public double Tail(double? claimed)
+    public double Tail(double? claimedEnd)
     {
-        var hold = Math.Max(Hold, claimed - (Last - First) ?? 0);
+        var hold = claimedEnd > Last ? claimedEnd.Value - Last : Hold;
         var believed = hold <= 60 || hold <= 10 * (Last - First) || Last + hold <= _soundEnd + 1;
         return hold > 0 && believed && hold <= MediaFile.MaxDuration.TotalSeconds ? hold : Mean > 0 ? Mean : 0.04;
     }
@@ -64,21 +66,23 @@ internal sealed class PacketTimes(int video)
             return;
         }
         Count++;
-        var at = _offset + (!double.IsNaN(decoded) ? decoded : !double.IsNaN(shown) ? shown : double.IsNaN(_next) ? 0 : _next - _offset);
-        // Pictures that refer to later ones come out of order where only their times of presentation are known.
-        var back = at < _before - (double.IsNaN(decoded) ? Reordered : Back);
+        var byDecoding = !double.IsNaN(decoded);
+        var at = _offset + (byDecoding ? decoded : !double.IsNaN(shown) ? shown : double.IsNaN(_next) ? 0 : _next - _offset);
+        // The two clocks are not compared with each other: pictures that refer to later ones are decoded long before they are shown.
+        ref var before = ref byDecoding ? ref _decodedBefore : ref _shownBefore;
+        var back = at < before - (byDecoding ? Back : Reordered);
         if (back || (mends && at > _next + Jump))
         {
             _offset += _next - at;
             at = _next;
             Restarts |= !mends;
         }
-        (_before, _next) = (at, at + length);
+        (before, _next) = (at, at + length);
         var time = double.IsNaN(shown) ? at : shown + _offset;
         First = Math.Min(First, time);
         if (time >= Last)
             (Last, Hold) = (time, length);
     }
 
-    private static double Number(ReadOnlySpan<char> text) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value) ? value : double.NaN;
+    private static double Number(ReadOnlySpan<char> text) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && Math.Abs(value) < Furthest ? value : double.NaN;
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace TrueLive.Media.Files;
 
 /// <summary>How the sound of a source gets into a clip: every track with its channels, as far as the coding has places for them.</summary>
@@ -9,6 +11,8 @@ internal static class SoundCoding
 
     private const int MaxTracks = 8;
 
+    private static readonly TimeSpan SeekAt = TimeSpan.FromSeconds(5);
+
     // Behind the first sample nothing is stretched: gaps are filled with silence and what overlaps is cut, so that sound stays with its pictures.
     private const string InStep = "aresample=async=1:min_hard_comp=0.03:first_pts=0";
 
@@ -18,14 +22,19 @@ internal static class SoundCoding
     /// <summary>Tracks that are taken of a file.</summary>
     public static int Tracks(MediaFile source) => Math.Min(source.Sound.Count, MaxTracks);
 
+    /// <summary>Whether the sound's beginning is sought for. Only far into a file, and where a seek lands where it should: others are decoded up to it.</summary>
+    public static bool Seeks(MediaFile source, TimeSpan start) => start >= SeekAt && source.SeeksExactly && !source.Restarts;
+
     /// <summary>ffmpeg's arguments for the tracks of input 1.</summary>
     /// <param name="source">Where the sound is from.</param>
+    /// <param name="start">Moment of it that belongs to the clip's first frame.</param>
     /// <param name="format">What is written.</param>
     /// <param name="plain">Whether to take the first two channels of the first track only, wherever they belong.</param>
-    public static string[] Arguments(MediaFile source, ClipFormat format, bool plain)
+    public static string[] Arguments(MediaFile source, TimeSpan start, ClipFormat format, bool plain)
     {
         var layouts = format == ClipFormat.WebM ? Opus : Aac;
-        var order = source.Restarts ? EndToEnd + "," + InStep : InStep;
+        var cut = Seeks(source, start) || start <= TimeSpan.Zero ? "" : string.Create(CultureInfo.InvariantCulture, $"atrim=start={start.TotalSeconds:0.######},asetpts=PTS-{start.TotalSeconds:0.######}/TB,");
+        var order = $"{(source.Restarts ? EndToEnd + "," : "")}{cut}{InStep}";
         List<string> all = ["-c:a", format == ClipFormat.WebM ? "libopus" : "aac"];
         for (var i = 0; i < (plain ? 1 : Tracks(source)); i++)
         {

@@ -98,9 +98,10 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
 
     private async Task<(TimeSpan Origin, IReadOnlyList<ClipLaneState> Lanes)> ScenesAsync(MediaFile file, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, List<string> notes, CancellationToken cancel)
     {
-        if (!file.SeeksExactly)
+        if (!file.SeeksExactly || file.Restarts)
         {
-            notes.Add("The clip was rendered in one piece: in this container no scene can be found exactly. MP4, MOV, Matroska and WebM can be divided.");
+            notes.Add(file.Restarts ? "The clip was rendered in one piece: its times begin anew in the middle, so no scene can be found exactly."
+                : "The clip was rendered in one piece: in this container no scene can be found exactly. MP4, MOV, Matroska and WebM can be divided.");
             return (TimeSpan.Zero, [new ClipLaneState()]);
         }
         _note = "Looks for scene cuts.";
