@@ -18,17 +18,17 @@ namespace TrueLive.Cli;
 internal static class ClipCommand
 {
     private static readonly Argument<string?> In = new("in") { Description = "Video to read: anything that ffmpeg reads; or a folder or ZIP of numbered PNG or JPEG pictures.", Arity = ArgumentArity.ZeroOrOne };
-    private static readonly Option<string> Out = new("--output", "-o") { Description = "File to write: .mp4, .webm, .gif, or a folder for PNG pictures.", Required = true };
-    private static readonly Option<string?> PromptText = new("--prompt", "-p") { Description = "One prompt for the whole clip, or a schedule such as '0s ink; 3.5s (ink:0.5)(neon:0.5)'." };
-    private static readonly Option<FileInfo?> PromptFile = new("--prompts") { Description = "File with a schedule, one entry a line." };
+    private static readonly Option<string> Out = new("--output", "-o") { Description = "File to write: .mp4, .mov, .mkv, .webm, .gif, or a folder for PNG pictures.", Required = true };
+    private static readonly Option<string?> PromptText = new("--prompt", "-p") { Description = "One prompt for the whole clip, whatever characters it holds." };
+    private static readonly Option<string?> Schedule = new("--prompts") { Description = "Prompts over time: a schedule such as '0s ink; 3.5s (ink:0.5)(neon:0.5)', or a file with one, an entry a line." };
     private static readonly Option<float> Strength = new("--strength") { Description = "0 keeps the picture, 1 is the full look.", DefaultValueFactory = _ => 1 };
     private static readonly Option<int> Transition = new("--transition-ms") { Description = "Milliseconds over which one look turns into the next.", DefaultValueFactory = _ => 300 };
     private static readonly Option<string?> Model = new("--model") { Description = "Model id (see truelive models); default the built-in network." };
     private static readonly Option<string?> ModelsFolder = new("--models-folder") { Description = "Folder with more ONNX models." };
-    private static readonly Option<string?> Size = new("--size") { Description = "Picture size such as 512x288; default the source's, as far as the model goes." };
+    private static readonly Option<string?> Size = new("--size") { Description = "Size into which the picture fits, such as 512x288, or with an exclamation mark (512x288!) a size that it is stretched to; default the source's, as far as the model goes." };
     private static readonly Option<int> Threads = new("--threads") { Description = "Threads of one model step; 0 takes all cores (with --segments: scenes at once). Frames are the same with any number." };
     private static readonly Option<double> Rate = new("--fps") { Description = "Frames per second of a folder or ZIP of pictures.", DefaultValueFactory = _ => ImageSequence.DefaultRate };
-    private static readonly Option<string?> Format = new("--format") { Description = "mp4 (H.264), webm (VP9), av1 (AV1 in MP4), gif or png; default by the output's name." };
+    private static readonly Option<string?> Format = new("--format") { Description = "mp4, mov or mkv (H.264), webm (VP9), av1 (AV1 in MP4), gif or png; default by the output's name, with which it must agree." };
     private static readonly Option<bool> Segments = new("--segments") { Description = "Divide at scene cuts and work on the scenes side by side, each with a memory warmed up on the half second before it: faster on many cores, but frames after a cut can differ slightly." };
     private static readonly Option<bool> Resume = new("--resume") { Description = "Go on where an earlier run of the same input and settings stopped." };
     private static readonly Option<string> OnCancel = new("--on-cancel") { Description = "What Ctrl-C leaves: keep (a playable file up to there, and --resume goes on) or discard (nothing).", DefaultValueFactory = _ => "keep" };
@@ -38,7 +38,7 @@ internal static class ClipCommand
     public static Command Make()
     {
         OnCancel.AcceptOnlyFromAmong("keep", "discard");
-        var clip = new Command("clip", TierWords.Means(Tier.Clip)) { In, Out, PromptText, PromptFile, Strength, Transition, Model, ModelsFolder, Size, Threads, Rate, Format, Segments, Resume, OnCancel, FromJournal, Seed };
+        var clip = new Command("clip", TierWords.Means(Tier.Clip)) { In, Out, PromptText, Schedule, Strength, Transition, Model, ModelsFolder, Size, Threads, Rate, Format, Segments, Resume, OnCancel, FromJournal, Seed };
         clip.SetAction((parsed, cancel) => RunAsync(parsed, cancel));
         return clip;
     }
@@ -71,24 +71,23 @@ internal static class ClipCommand
     private static ClipFileSettings Settings(ParseResult parsed, ModelShelf shelf)
     {
         var output = parsed.GetValue(Out)!;
+        var format = ClipFormats.ForOutput(parsed.GetValue(Format), output);
         var journal = parsed.GetValue(FromJournal) is { } folder ? Journal.Open(folder.FullName) ?? throw new ArgumentException($"{folder} holds no journal.") : null;
-        if (journal is not null && (parsed.GetValue(In) ?? parsed.GetValue(PromptText) ?? parsed.GetValue(PromptFile)?.FullName) is not null)
+        if (journal is not null && (parsed.GetValue(In) ?? parsed.GetValue(PromptText) ?? parsed.GetValue(Schedule)) is not null)
             throw new ArgumentException("A journal has its own video and prompts: leave out the input, --prompt and --prompts.");
         var input = journal?.VideoPath ?? parsed.GetValue(In) ?? throw new ArgumentException("Name the video to read.");
         if (parsed.GetValue(Seed) is not null)
             throw new ArgumentException($"{shelf.Default.Info.Title} has no randomness, so --seed would change nothing. Leave it out.");
         if (Path.TrimEndingDirectorySeparator(Path.GetFullPath(input)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(output)))
             throw new ArgumentException("Input and output are the same file. Choose another name with -o.");
-        var text = parsed.GetValue(PromptFile) is { } file ? File.ReadAllText(file.FullName) : parsed.GetValue(PromptText) ?? "";
-        if (!PromptSchedule.TryParse(text, out var schedule, out var wrong))
-            throw new ArgumentException(wrong);
+        var schedule = Prompts(parsed.GetValue(PromptText), parsed.GetValue(Schedule));
         if (parsed.GetValue(Strength) is not (>= 0 and <= 1))
             throw new ArgumentException("--strength must be within 0..1.");
         if (parsed.GetValue(Transition) is < 0 or > 10_000)
             throw new ArgumentException("--transition-ms must be within 0..10000.");
-        (int Width, int Height) size = default;
-        if (parsed.GetValue(Size) is { } asked && !PictureSize.TryParse(asked, out size))
-            throw new ArgumentException($"--size is '{asked}'. Write it as 512x288, both sides within 16..4096.");
+        var (size, stretch) = ((Width: 0, Height: 0), false);
+        if (parsed.GetValue(Size) is { } asked && !ClipSize.TryParse(asked, out size, out stretch))
+            throw new ArgumentException($"--size is '{asked}'. {ClipSize.Rule}");
         var unknown = schedule.Cues.SelectMany(c => shelf.Default.Read(c.Text).UnknownWords).Distinct().ToArray();
         if (unknown.Length > 0)
             Console.Error.WriteLine($"These words mean nothing to {shelf.Default.Info.Title}: {string.Join(", ", unknown)}.");
@@ -106,7 +105,8 @@ internal static class ClipCommand
             Strength = parsed.GetValue(Strength),
             Transition = TimeSpan.FromMilliseconds(parsed.GetValue(Transition)),
             Size = size,
-            Format = ClipFormats.Find(parsed.GetValue(Format), output) ?? throw new ArgumentException("--format must be mp4, webm, av1, gif or png."),
+            Stretch = stretch,
+            Format = format,
             Segments = parsed.GetValue(Segments),
             Workers = parsed.GetValue(Threads) is > 0 and var workers ? workers : Environment.ProcessorCount,
             Resume = parsed.GetValue(Resume),
@@ -114,12 +114,24 @@ internal static class ClipCommand
         };
     }
 
+    private static PromptSchedule Prompts(string? one, string? several)
+    {
+        if (one is not null && several is not null)
+            throw new ArgumentException("Give either --prompt (one prompt) or --prompts (a schedule).");
+        if (several is null)
+            return PromptSchedule.TryOne(one ?? "", out var single, out var tooLong) ? single : throw new ArgumentException(tooLong);
+        var isFile = File.Exists(several);
+        if (!isFile && !char.IsAsciiDigit(several.TrimStart().FirstOrDefault()))
+            throw new ArgumentException($"There is no file '{several}', and a schedule begins with a time: '0s ink; 3.5s neon'. One prompt for the whole clip is --prompt.");
+        return PromptSchedule.TryParse(isFile ? File.ReadAllText(several) : several, out var schedule, out var wrong) ? schedule : throw new ArgumentException(wrong);
+    }
+
     private static async Task<int> RenderAsync(ClipFileSettings settings, ParseResult parsed, CancellationToken ended)
     {
         FileJoin.CheckOutput(settings.Output, settings.Format);
         if (!ImageSequence.Is(settings.Input))
             return await RenderAsync(settings, ended).ConfigureAwait(false);
-        var packed = Path.TrimEndingDirectorySeparator(Path.GetFullPath(settings.Output)) + ".truelive-pictures.mkv";
+        var packed = OutputName.Beside(settings.Output, ".truelive-pictures.mkv");
         try
         {
             await ImageSequence.PackAsync(settings.Input, parsed.GetValue(Rate), packed, long.MaxValue, ended).ConfigureAwait(false);
@@ -168,7 +180,11 @@ internal static class ClipCommand
         }
         catch (Exception error) when (Directory.Exists(settings.WorkPath) && error is MediaFileException or ModelStepException or IOException)
         {
-            await Console.Error.WriteLineAsync($"{error.Message} {GoesOn(settings)}").ConfigureAwait(false);
+            // The same command would run into the same fault: it is worth another try only once something is different.
+            var advice = error is MediaInterruptedException ? GoesOn(settings)
+                : settings.Resume && render.FramesMade == 0 ? $"What was finished before stays in {settings.WorkPath}, but --resume came no further: mend the cause first, or delete that folder."
+                : $"What was finished lies in {settings.WorkPath}. Once the cause is mended, the same command with --resume goes on from there.";
+            await Console.Error.WriteLineAsync($"{error.Message} {advice}").ConfigureAwait(false);
             return 1;
         }
     }

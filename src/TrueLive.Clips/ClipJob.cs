@@ -51,7 +51,8 @@ public sealed record ClipRequest(
     string? Journal = null,
     string Name = "",
     double TrimStart = 0,
-    double TrimEnd = 0);
+    double TrimEnd = 0,
+    bool Stretch = false);
 
 /// <summary>One row of the queue.</summary>
 public sealed record ClipJob

@@ -71,7 +71,7 @@ public static class TrueLiveServer
         services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount));
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
-        services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipDesk>().AddSingleton<ClipUploads>().AddSingleton<JournalShelf>();
+        services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipDesk>().AddSingleton<ClipUploads>().AddSingleton<UploadPreview>().AddSingleton<JournalShelf>();
         services.AddSingleton<ClipSources>().AddSingleton<ClipOrders>().AddSingleton<ClipViews>().AddSingleton<LivePrecedence>();
         services.AddSingleton<InteractiveLoading>().AddSingleton<InteractiveShelf>().AddSingleton<InteractiveCommands>();
         services.AddSingleton<ClipWorker>().AddHostedService(p => p.GetRequiredService<ClipWorker>());

@@ -79,7 +79,7 @@ public sealed class ClipCommandTests : IDisposable
     public async Task A_signal_to_the_whole_process_group_leaves_what_plays_and_resume_finishes_it(string signal, string output)
     {
         await FilmAsync("film.mp4", "512x288", Frames, rate: 10);
-        var process = StartGroup("film.mp4", "-o", output, "--prompt", "0s ink; 3s neon", "--threads", "1");
+        var process = StartGroup("film.mp4", "-o", output, "--prompts", "0s ink; 3s neon", "--threads", "1");
         await UntilAsync(process, () => Directory.Exists(this[output + ".truelive-work"]) && Directory.GetFiles(this[output + ".truelive-work"], "part-*").Length > 0);
         await SignalAsync(signal, -process.Id);
         var stopped = await EndAsync(process);
@@ -88,14 +88,14 @@ public sealed class ClipCommandTests : IDisposable
         var pictures = output == "out" ? Hashes("out") : [];
         Assert.InRange(output == "out" ? pictures.Length : await FramesAsync(output), 1, Frames - 1);
 
-        var resumed = await ClipAsync("film.mp4", "-o", output, "--prompt", "0s ink; 3s neon", "--resume");
+        var resumed = await ClipAsync("film.mp4", "-o", output, "--prompts", "0s ink; 3s neon", "--resume");
         Assert.True(resumed.Code == 0, resumed.Error);
         Assert.Contains("were there from an earlier run", resumed.Out, StringComparison.Ordinal);
         Assert.Equal(Frames, output == "out" ? Hashes("out").Length : await FramesAsync(output));
         Assert.False(Directory.Exists(this[output + ".truelive-work"]));
         if (output == "out")
         {
-            await ClipAsync("film.mp4", "-o", "whole", "--prompt", "0s ink; 3s neon");
+            await ClipAsync("film.mp4", "-o", "whole", "--prompts", "0s ink; 3s neon");
             Assert.Equal(Hashes("whole"), Hashes("out"));
             Assert.Equal(pictures, Hashes("whole").Take(pictures.Length));
         }
@@ -155,8 +155,12 @@ public sealed class ClipCommandTests : IDisposable
     [InlineData("holds other things", "film.mp4", "-o", "videos/")]
     [InlineData("is a folder", "film.mp4", "-o", "videos", "--format", "mp4")]
     [InlineData("same file", "film.mp4", "-o", "film.mp4")]
+    [InlineData("is not written", "film.mp4", "-o", "out.avi")]
+    [InlineData("another format", "film.mp4", "-o", "out.webm", "--format", "mp4")]
+    [InlineData("either --prompt", "film.mp4", "-o", "out.mp4", "--prompt", "ink", "--prompts", "0s ink")]
+    [InlineData("no file 'later.txt'", "film.mp4", "-o", "out.mp4", "--prompts", "later.txt")]
     [InlineData("does not exist", "nothing.mp4", "-o", "out.mp4")]
-    [InlineData("order of time", "film.mp4", "-o", "out.mp4", "--prompt", "3s a; 1s b")]
+    [InlineData("order of time", "film.mp4", "-o", "out.mp4", "--prompts", "3s a; 1s b")]
     public async Task What_cannot_be_done_is_said_before_any_work_and_destroys_nothing(string words, params string[] arguments)
     {
         await FilmAsync("film.mp4", "64x48", 2);
@@ -168,6 +172,23 @@ public sealed class ClipCommandTests : IDisposable
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
         Assert.Equal("dear", await File.ReadAllTextAsync(letter, Cancel));
         Assert.Equal(["film.mp4", "videos"], Directory.EnumerateFileSystemEntries(_home).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task One_prompt_is_one_prompt_whatever_is_in_it_and_what_lies_after_the_end_is_told()
+    {
+        await FilmAsync("film.mp4", "64x48", 4);
+        await File.WriteAllTextAsync(this["cues.txt"], "0s ink\n# a comment\n9s neon", Cancel);
+        foreach (var prompt in new[] { "16:9 cinematic ink", "oil; soft light", "#ink", "3s pencil" })
+        {
+            var (code, _, error) = await ClipAsync("film.mp4", "-o", "out.mkv", "--prompt", prompt);
+            Assert.True(code == 0, error);
+            var (_, tag, _) = await RunAsync("ffprobe", "-v", "error", "-show_entries", "format_tags=TRUELIVE_PROMPTS", "-of", "default=nw=1:nk=1", this["out.mkv"]);
+            Assert.Equal("0s " + prompt, tag.Trim());
+        }
+        var (late, said, why) = await ClipAsync("film.mp4", "-o", "out.mov", "--prompts", "cues.txt");
+        Assert.True(late == 0, why);
+        Assert.Contains("The prompt at 9s ('neon') lies after the clip's end", said, StringComparison.Ordinal);
     }
 
     public void Dispose() => Directory.Delete(_home, true);

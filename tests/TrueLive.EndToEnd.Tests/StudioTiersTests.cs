@@ -26,13 +26,13 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.Page.FillAsync("li:last-child .cue", "blueprint");
         // The same from a terminal, with the prompts that stand there.
         await page.Page.ClickAsync("#share");
-        await page.UntilAsync("/truelive clip second.mp4 --prompt '0s ink; [\\d.]+s blueprint' -o output.mp4/.test(document.querySelector('#sheet').textContent)");
+        await page.UntilAsync("/truelive clip second.mp4 --prompts '0s ink; [\\d.]+s blueprint' -o output.mp4/.test(document.querySelector('#sheet').textContent)");
         await page.Page.Keyboard.PressAsync("Escape");
         await page.Page.ClickAsync("text=Make the clip");
         // Clips of other tests stand in the same queue; no other asks for a blueprint.
         await page.UntilAsync("[...document.querySelectorAll('.job[data-state=done]')].some((j) => j.textContent.includes('blueprint'))");
         await page.Page.ClickAsync(".job:has-text('blueprint') button:has-text('Play')");
-        await page.UntilAsync("document.querySelectorAll('.wipe video').length === 2 && document.querySelector('.wipe video:nth-of-type(2)').currentTime > 0.1");
+        await page.UntilAsync("document.querySelectorAll('.wipe video').length === 2 && document.querySelector('.wipe > video').currentTime > 0.1");
         await Studio.PictureAsync(page.Page, "clips-done");
         // A page that is loaded again has the file no more; the server has.
         await page.ReloadAsync();
@@ -40,6 +40,24 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.UntilAsync("document.querySelectorAll('.wipe video').length === 2 && document.querySelector('.wipe video').readyState > 1");
         var file = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.ClickAsync(".job:has-text('blueprint') a"));
         Assert.EndsWith(".mp4", file.SuggestedFilename, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_was_sent_is_seen_whether_the_browser_can_play_it_or_not()
+    {
+        var folder = Directory.CreateTempSubdirectory("truelive-shown-").FullName;
+        await using var page = await OpenAsync("clips");
+        foreach (var (name, coding) in new[] { ("moving.gif", "gif"), ("still.png", "png"), ("old.avi", "huffyuv") })
+        {
+            var path = Path.Combine(folder, name);
+            using (var ffmpeg = Process.Start("ffmpeg", ["-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=s=128x96:r=10:d=0.5", .. name == "still.png" ? ["-frames:v", "1"] : Array.Empty<string>(), "-c:v", coding, path]))
+                await ffmpeg.WaitForExitAsync(TestContext.Current.CancellationToken);
+            await page.Page.SetInputFilesAsync("#clip-files", path);
+            await page.UntilAsync($"document.querySelector('form.film h2')?.textContent === '{name}' && document.querySelector('form.film img')?.naturalWidth === 128");
+            var bar = await page.EvalAsync<string>("document.querySelector('form.film .timeline button').getAttribute('style')");
+            Assert.Contains("width: 100%", bar, StringComparison.Ordinal);
+        }
+        Directory.Delete(folder, true);
     }
 
     [Fact]

@@ -84,6 +84,9 @@ public sealed record ClipRevision
     /// <summary>Words of the prompts that meant nothing to the model.</summary>
     public ImmutableArray<string> UnknownWords { get; init; } = [];
 
+    /// <summary>What the user should know of the prompts: that some lie after the end. Null for nothing.</summary>
+    public string? Note { get; init; }
+
     /// <summary>Why it failed.</summary>
     public string? Error { get; init; }
 }

@@ -69,6 +69,8 @@ public sealed class InteractiveClip : IAsyncDisposable
             throw new ArgumentException($"The source is longer than {MaxSource.TotalSeconds:0} s. Trim it first.", nameof(source));
         (_source, _model, _encode, _time) = (source, model, encode, time);
         (_width, _height) = (width, height);
+        var span = source[^1].Time.Captured - source[0].Time.Captured;
+        Length = source.Length > 1 ? span + span / (source.Length - 1) : TimeSpan.FromMilliseconds(40);
         _sessions[model] = (model.CreateSession(width, height), model.CreateSession(width, height));
         _worker = Task.Factory.StartNew(Work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
@@ -78,6 +80,9 @@ public sealed class InteractiveClip : IAsyncDisposable
 
     /// <summary>A revision changed. Called on a thread of the clip or on the caller of <see cref="Tweak"/>.</summary>
     public Action<ClipRevision>? Changed { get; set; }
+
+    /// <summary>Length of the source with its last frame.</summary>
+    public TimeSpan Length { get; init; }
 
     /// <summary>Finds another model by its id; null knows none.</summary>
     public Func<string, IVideoModel?>? ModelOf { get; init; }
@@ -139,7 +144,7 @@ public sealed class InteractiveClip : IAsyncDisposable
                         ?? throw new ArgumentException($"All {MaxRevisions} revisions that a clip remembers have names. Take the name from one that may go.");
                     _revisions.Remove(oldest.Number);
                 }
-                revision = new ClipRevision { Number = ++_newest, Parent = parent, Tweak = tweak, Name = name, Range = (first, end), UnknownWords = [.. unknown] };
+                revision = new ClipRevision { Number = ++_newest, Parent = parent, Tweak = tweak, Name = name, Range = (first, end), UnknownWords = [.. unknown], Note = schedule.BeyondEnd(tweak.TrimEnd < Length ? tweak.TrimEnd : Length) };
                 if (_next is { } waiting)
                     superseded = _revisions[waiting.Revision.Number] = _revisions[waiting.Revision.Number] with { State = RevisionState.Superseded };
                 _revisions[revision.Number] = revision;

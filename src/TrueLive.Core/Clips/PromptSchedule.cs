@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Text;
 using TrueLive.Core.Models;
 
 namespace TrueLive.Core.Clips;
@@ -13,17 +14,30 @@ public readonly record struct PromptCue(TimeSpan At, string Text);
 /// <summary>
 /// Prompts over the time of a clip, written as <c>0s ink; 3.5s (ink:0.5)(neon:0.5)</c>: entries separated by semicolons or line
 /// breaks, each led by a time (<c>3.5s</c>, <c>800ms</c>, <c>1:02.5</c>). A text that begins with no time starts at 0; a lone
-/// <c>1970s film</c> is such a text. Lines that begin with <c>#</c> are comments. Cues are in order of time and the first one is at 0.
+/// <c>1970s film</c> is such a text. Lines that begin with <c>#</c> are comments; <c>\;</c> is a semicolon within a text and <c>\\</c> a
+/// backslash. Cues are in order of time and the first one is at 0.
 /// </summary>
 public sealed class PromptSchedule
 {
     /// <summary>Most cues in one schedule.</summary>
     public const int MaxCues = 1000;
 
+    private const string Backslash = "\\", Semicolon = ";";
+
     private PromptSchedule(ImmutableArray<PromptCue> cues) => Cues = cues;
 
     /// <summary>In order of time; never empty.</summary>
     public ImmutableArray<PromptCue> Cues { get; }
+
+    /// <summary>One prompt from beginning to end, whatever characters it holds. On failure <paramref name="error"/> says what is allowed.</summary>
+    public static bool TryOne(string text, [NotNullWhen(true)] out PromptSchedule? schedule, [NotNullWhen(false)] out string? error)
+    {
+        text = text.ReplaceLineEndings(" ").Trim();
+        var fits = text.Length <= Prompt.MaxLength;
+        schedule = fits ? new PromptSchedule([new PromptCue(TimeSpan.Zero, text)]) : null;
+        error = fits ? null : $"The prompt has {text.Length} characters; at most {Prompt.MaxLength} are taken.";
+        return fits;
+    }
 
     /// <summary>Reads a schedule. On failure <paramref name="error"/> says which entry is wrong and what is allowed.</summary>
     public static bool TryParse(string text, [NotNullWhen(true)] out PromptSchedule? schedule, [NotNullWhen(false)] out string? error)
@@ -31,11 +45,11 @@ public sealed class PromptSchedule
         schedule = null;
         var cues = new List<PromptCue>();
         var entry = 0;
-        var alone = text.AsSpan().Trim("; \t\r\n").IndexOfAny(';', '\n') < 0;
-        foreach (var range in text.AsSpan().SplitAny(';', '\n'))
+        var alone = Split(text).Take(2).Count() == 1;
+        foreach (var whole in Split(text))
         {
-            var part = text.AsSpan()[range].Trim();
-            if (part.IsEmpty || part[0] == '#')
+            var part = whole.AsSpan();
+            if (part[0] == '#')
                 continue;
             entry++;
             var at = TimeSpan.Zero;
@@ -106,8 +120,39 @@ public sealed class PromptSchedule
         return new PromptSchedule([new PromptCue(TimeSpan.Zero, first.Text), .. Cues.Where(c => c.At > start).Select(c => c with { At = c.At - start })]);
     }
 
-    /// <inheritdoc/>
-    public override string ToString() => string.Join("; ", Cues.Select(c => $"{Seconds(c.At)} {c.Text}"));
+    /// <summary>The text that <see cref="TryParse"/> reads as this schedule.</summary>
+    public override string ToString() => string.Join("; ", Cues.Select(c => $"{Seconds(c.At)} {c.Text.Replace(Backslash, @"\\", StringComparison.Ordinal).Replace(Semicolon, @"\;", StringComparison.Ordinal)}"));
+
+    /// <summary>For people: as <see cref="ToString"/>, but one prompt alone stands as it was written.</summary>
+    public string ToDisplay() => Cues.Length == 1 ? $"0s {Cues[0].Text}" : ToString();
+
+    /// <summary>What to tell of cues that are never reached, since the clip ends before them; null when all are.</summary>
+    public string? BeyondEnd(TimeSpan length)
+    {
+        var late = Cues.Where(c => c.At >= length && c.At > TimeSpan.Zero).ToArray();
+        if (late.Length == 0)
+            return null;
+        var what = late.Length == 1 ? $"The prompt at {Seconds(late[0].At)} ('{Shown(late[0].Text)}') lies" : $"{late.Length} prompts, the first at {Seconds(late[0].At)} ('{Shown(late[0].Text)}'), lie";
+        return $"{what} after the clip's end ({Seconds(length)}) and changed nothing.";
+    }
+
+    private static IEnumerable<string> Split(string text)
+    {
+        var part = new StringBuilder();
+        for (var i = 0; i <= text.Length; i++)
+        {
+            if (i == text.Length || text[i] is ';' or '\n')
+            {
+                if (part.ToString().Trim() is { Length: > 0 } entry)
+                    yield return entry;
+                part.Clear();
+                continue;
+            }
+            if (text[i] == '\\' && i + 1 < text.Length && text[i + 1] is ';' or '\\')
+                i++;
+            part.Append(text[i]);
+        }
+    }
 
     private static string Seconds(TimeSpan t) => t.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture) + "s";
 

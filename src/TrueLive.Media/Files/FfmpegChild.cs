@@ -56,9 +56,19 @@ public sealed class FfmpegChild : IAsyncDisposable
     /// <summary>Bytes from the child.</summary>
     public Stream Output => _process.StandardOutput.BaseStream;
 
-    /// <summary>Arguments that make an input safe to open; they come before <c>-i</c>.</summary>
+    /// <summary>It wrote something to standard error that is neither a time nor empty. Known once it has ended.</summary>
+    public bool Complained
+    {
+        get
+        {
+            lock (_complaints)
+                return _complaints.Count > 0;
+        }
+    }
+
+    /// <summary>Arguments that make an input safe to open, and its <c>-i</c>.</summary>
     public static string[] SafeInput(string path) =>
-        ["-protocol_whitelist", "file,pipe", "-format_whitelist", Formats, "-max_pixels", MediaFile.MaxPixels.ToString(System.Globalization.CultureInfo.InvariantCulture), "-i", "file:" + Path.GetFullPath(path)];
+        ["-protocol_whitelist", "file,pipe", "-format_whitelist", Formats, .. FileSignature.DemuxerOf(path) is { } demuxer ? ["-f", demuxer] : Array.Empty<string>(), "-max_pixels", MediaFile.MaxPixels.ToString(System.Globalization.CultureInfo.InvariantCulture), "-i", "file:" + Path.GetFullPath(path)];
 
     /// <summary>Starts <c>ffmpeg</c> or <c>ffprobe</c>.</summary>
     /// <param name="tool"><c>ffmpeg</c> or <c>ffprobe</c>.</param>
@@ -70,8 +80,9 @@ public sealed class FfmpegChild : IAsyncDisposable
     /// that runs on all of them, the whole step waits.
     /// </param>
     /// <param name="lastLine">Called when no line can come any more.</param>
+    /// <param name="folder">Folder to which its relative names refer; null for ours.</param>
     /// <exception cref="MediaFileException">The tool is not installed.</exception>
-    public static FfmpegChild Start(string tool, IEnumerable<string> arguments, TimeSpan processorTime, Action<string>? line = null, bool background = false, Action? lastLine = null)
+    public static FfmpegChild Start(string tool, IEnumerable<string> arguments, TimeSpan processorTime, Action<string>? line = null, bool background = false, Action? lastLine = null, string? folder = null)
     {
         string[] limits = ["prlimit", $"--as={AddressSpace}", $"--fsize={LargestOutput}", $"--cpu={(long)processorTime.TotalSeconds}", "--core=0", "--"];
         string[] command = [.. OwnGroup, .. background ? ["nice", "-n", "19"] : Array.Empty<string>(), .. limits, tool, "-hide_banner", .. tool == "ffmpeg" ? ["-nostdin"] : Array.Empty<string>(), .. arguments];
@@ -81,6 +92,7 @@ public sealed class FfmpegChild : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,
+            WorkingDirectory = folder ?? "",
         };
         foreach (var name in start.Environment.Keys.Except(Inherited).ToArray())
             start.Environment.Remove(name);

@@ -15,6 +15,10 @@ public readonly record struct ClipSegment(string Path, TimeSpan Start);
 /// </summary>
 public static partial class FileJoin
 {
+    private const string List = "join.txt";
+    private const int GifRate = 15;
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(1);
+
     /// <summary>Says so before any work is done where a result could not be put at this path, or would replace what is no result of ours.</summary>
     /// <exception cref="MediaFileException">The path is taken; the message says by what.</exception>
     public static void CheckOutput(string output, ClipFormat format)
@@ -24,6 +28,8 @@ public static partial class FileJoin
         {
             if (Directory.Exists(output))
                 throw new MediaFileException($"{output} is a folder. Name a file in it.");
+            if (Encoding.UTF8.GetByteCount(Path.GetFileName(output)) > 255)
+                throw new MediaFileException($"The name {Path.GetFileName(output)[..40]}... is longer than the 255 bytes that file systems take. Choose a shorter one.");
             return;
         }
         if (File.Exists(output))
@@ -36,16 +42,18 @@ public static partial class FileJoin
     /// <param name="segments">In order of time.</param>
     /// <param name="source">Where the sound is taken from.</param>
     /// <param name="soundStart">Moment of the source's timeline that belongs to the clip's first frame.</param>
-    /// <param name="end">Where the clip ends on its timeline; sound beyond it is cut.</param>
+    /// <param name="last">Time of the clip's last frame on its timeline.</param>
+    /// <param name="end">Where the clip ends: the last frame is shown until then, and sound beyond it is cut.</param>
     /// <param name="format">What to write.</param>
     /// <param name="output">File, or folder for <see cref="ClipFormat.Png"/>.</param>
     /// <param name="tags">Metadata: tier, model, prompts.</param>
-    /// <returns>Why the source's sound is missing; null when it is there, or there was none.</returns>
+    /// <returns>Why the source's sound is missing or not as it was; null when it is there as it was, or there was none.</returns>
     /// <exception cref="MediaFileException">ffmpeg failed; the message says why.</exception>
-    public static async Task<string?> RunAsync(IReadOnlyList<ClipSegment> segments, MediaFile source, TimeSpan soundStart, TimeSpan end, ClipFormat format, string output, IReadOnlyDictionary<string, string> tags, CancellationToken cancel)
+    public static async Task<string?> RunAsync(IReadOnlyList<ClipSegment> segments, MediaFile source, TimeSpan soundStart, TimeSpan last, TimeSpan end, ClipFormat format, string output, IReadOnlyDictionary<string, string> tags, CancellationToken cancel)
     {
+        output = Path.TrimEndingDirectorySeparator(Path.GetFullPath(output));
+        CheckOutput(output, format);
         var folder = Path.GetDirectoryName(Path.GetFullPath(segments[0].Path))!;
-        var list = Path.Combine(folder, "join.txt");
         var text = new StringBuilder("ffconcat version 1.0\n");
         for (var i = 0; i < segments.Count; i++)
         {
@@ -53,27 +61,14 @@ public static partial class FileJoin
             var next = i + 1 < segments.Count ? segments[i + 1].Start : end;
             text.Append(CultureInfo.InvariantCulture, $"duration {(next - segments[i].Start).TotalSeconds:0.######}\n");
         }
-        await File.WriteAllTextAsync(list, text.ToString(), cancel).ConfigureAwait(false);
-
-        output = Path.TrimEndingDirectorySeparator(Path.GetFullPath(output));
-        CheckOutput(output, format);
+        await File.WriteAllTextAsync(Path.Combine(folder, List), text.ToString(), cancel).ConfigureAwait(false);
         RemovePartials(output);
         // Of its own name: the join of a process that was killed may still write to the old one.
         var partial = NewPartial(output);
+        var job = new Join(folder, partial, soundStart, last, end, format, source.FrameRate, tags);
         try
         {
-            string? missing = null;
-            var sound = source.HasAudio && format is ClipFormat.Mp4 or ClipFormat.WebM or ClipFormat.Av1;
-            try
-            {
-                await WriteAsync(list, partial, sound ? source : null, soundStart, end, format, tags, cancel).ConfigureAwait(false);
-            }
-            catch (MediaFileException failure) when (sound && failure is not MediaInterruptedException)
-            {
-                // Hours of work are not thrown away for a sound that cannot be decoded, or a source that is gone by now.
-                await WriteAsync(list, partial, null, soundStart, end, format, tags, cancel).ConfigureAwait(false);
-                missing = $"The clip has no sound: that of the source could not be read. {failure.Message}";
-            }
+            var note = await WriteWithSoundAsync(job, source, cancel).ConfigureAwait(false);
             if (format == ClipFormat.Png)
             {
                 CheckOutput(output, format);
@@ -91,7 +86,7 @@ public static partial class FileJoin
                 }
                 File.Move(partial, output, overwrite: true);
             }
-            return missing;
+            return note;
         }
         finally
         {
@@ -99,40 +94,84 @@ public static partial class FileJoin
         }
     }
 
-    private static async Task WriteAsync(string list, string partial, MediaFile? sound, TimeSpan soundStart, TimeSpan end, ClipFormat format, IReadOnlyDictionary<string, string> tags, CancellationToken cancel)
+    // Hours of work are not thrown away for a sound that cannot be decoded, or a source that is gone by now.
+    private static async Task<string?> WriteWithSoundAsync(Join job, MediaFile source, CancellationToken cancel)
     {
-        string[] coding = format switch
+        if (source.Sound.Count == 0 || job.Format is ClipFormat.Gif or ClipFormat.Png)
         {
-            ClipFormat.Mp4 or ClipFormat.Av1 => ["-c:v", "copy", "-c:a", "aac", "-b:a", "160k", "-movflags", "+faststart+use_metadata_tags", "-video_track_timescale", "90000", "-f", "mp4"],
-            ClipFormat.WebM => ["-c:v", "copy", "-c:a", "libopus", "-b:a", "128k", "-f", "webm"],
-            ClipFormat.Gif => ["-filter_complex", "[0:v]fps='min(15,source_fps)',split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=bayer:bayer_scale=4", "-f", "gif"],
-            _ => ["-fps_mode", "passthrough", "-f", "image2"],
-        };
-        if (format == ClipFormat.Png)
-            Directory.CreateDirectory(partial);
-        else if (Path.GetDirectoryName(partial) is { Length: > 0 } parent)
-            Directory.CreateDirectory(parent);
-        string[] maps = format is ClipFormat.Gif ? [] : sound is not null ? ["-map", "0:v:0", "-map", "1:a:0"] : ["-map", "0:v:0"];
-        string[] length = ["-t", end.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)];
-        string[] arguments = [
-            "-loglevel", "error", "-y", "-protocol_whitelist", "file,pipe", "-f", "concat", "-safe", "1", "-i", "file:" + list,
-            .. sound is not null && soundStart > TimeSpan.FromMilliseconds(1) ? ["-ss", soundStart.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)] : Array.Empty<string>(),
-            .. sound is not null ? FfmpegChild.SafeInput(sound.Path) : [],
-            .. maps, .. length, .. tags.SelectMany(t => new[] { "-metadata", $"{t.Key}={t.Value}" }), .. coding,
-            "file:" + (format == ClipFormat.Png ? Path.Combine(partial, "%06d.png") : partial)];
-        await using var child = FfmpegChild.Start("ffmpeg", arguments, TimeSpan.FromHours(2), background: true);
-        await child.Output.CopyToAsync(Stream.Null, cancel).ConfigureAwait(false);
-        if (await child.WaitAsync(cancel).ConfigureAwait(false) != 0)
-            throw await child.FailureAsync("The clip could not be joined").ConfigureAwait(false);
+            await WriteAsync(job, null, [], cancel).ConfigureAwait(false);
+            return source.Sound.Count > 0 ? "The sound is left out: the format has none." : null;
+        }
+        try
+        {
+            await WriteAsync(job, source, SoundCoding.Arguments(source, job.SoundStart, job.Format, plain: false), cancel).ConfigureAwait(false);
+            return SoundCoding.Changed(source, await SoundOfAsync(job.Partial, cancel).ConfigureAwait(false));
+        }
+        catch (MediaFileException failure) when (failure is not MediaInterruptedException)
+        {
+            try
+            {
+                await WriteAsync(job, source, SoundCoding.Arguments(source, job.SoundStart, job.Format, plain: true), cancel).ConfigureAwait(false);
+                return $"Only the first {(source.Sound[0].Channels > 1 ? "two channels" : "channel")} of the first track of sound could be taken. {failure.Message}";
+            }
+            catch (MediaFileException again) when (again is not MediaInterruptedException)
+            {
+                await WriteAsync(job, null, [], cancel).ConfigureAwait(false);
+                return $"The clip has no sound: that of the source could not be read. {again.Message}";
+            }
+        }
     }
 
-    private static string NewPartial(string output) => $"{output}.{Path.GetRandomFileName()[..8]}.partial";
+    private static async Task WriteAsync(Join job, MediaFile? source, string[] sound, CancellationToken cancel)
+    {
+        var hold = job.End - job.Last;
+        // A packet says how long its picture is shown; that of the last one is known only now. The filter counts in the parts' unit, a millisecond, and
+        // some ffmpegs hand it packets in that of the file: both have to be one.
+        string[] copy = ["-map", "0:v:0", "-c:v", "copy", "-bsf:v", string.Create(CultureInfo.InvariantCulture, $"setts=duration=if(gte(PTS*TB\\,{(job.Last - Tick).TotalSeconds:0.######})\\,{hold.TotalSeconds:0.######}/TB\\,DURATION)")];
+        string[] coding = job.Format switch
+        {
+            ClipFormat.Mp4 or ClipFormat.Av1 or ClipFormat.Mov => [.. copy, .. sound, "-movflags", "+faststart+use_metadata_tags", "-video_track_timescale", "1000", "-f", job.Format == ClipFormat.Mov ? "mov" : "mp4"],
+            ClipFormat.WebM => [.. copy, .. sound, "-f", "webm"],
+            ClipFormat.Mkv => [.. copy, .. sound, "-f", "matroska"],
+            ClipFormat.Gif => ["-filter_complex", $"[0:v]{(job.Rate > GifRate ? $"fps={GifRate}," : "")}split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=bayer:bayer_scale=4", "-fps_mode", "passthrough",
+                "-final_delay", Math.Clamp((int)Math.Round(hold.TotalSeconds * 100), 1, ushort.MaxValue).ToString(CultureInfo.InvariantCulture), "-f", "gif"],
+            _ => ["-map", "0:v:0", "-fps_mode", "passthrough", "-f", "image2"],
+        };
+        if (job.Format == ClipFormat.Png)
+            Directory.CreateDirectory(job.Partial);
+        else if (Path.GetDirectoryName(job.Partial) is { Length: > 0 } parent)
+            Directory.CreateDirectory(parent);
+        string[] arguments = [
+            // The list and its parts by their own names alone, in their folder: ffmpeg joins longer ones as URLs, in which # and ? mean something.
+            "-loglevel", "error", "-y", "-protocol_whitelist", "file,pipe", "-f", "concat", "-safe", "1", "-i", List,
+            .. source is not null && SoundCoding.Seeks(source, job.SoundStart) ? ["-ss", job.SoundStart.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)] : Array.Empty<string>(),
+            .. source is not null ? FfmpegChild.SafeInput(source.Path) : [],
+            "-t", job.End.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture), .. job.Tags.SelectMany(t => new[] { "-metadata", $"{t.Key}={t.Value}" }), .. coding,
+            // A percent sign in a name of ours is none of a pattern.
+            "file:" + (job.Format == ClipFormat.Png ? Path.Combine(job.Partial.Replace("%", "%%", StringComparison.Ordinal), "%06d.png") : job.Partial)];
+        await using var child = FfmpegChild.Start("ffmpeg", arguments, TimeSpan.FromHours(2), background: true, folder: job.Folder);
+        await child.Output.CopyToAsync(Stream.Null, cancel).ConfigureAwait(false);
+        if (await child.WaitAsync(cancel).ConfigureAwait(false) != 0)
+            throw await child.FailureAsync(source is null ? "The clip could not be joined" : "ffmpeg says").ConfigureAwait(false);
+    }
+
+    private static async Task<SoundTrack[]> SoundOfAsync(string path, CancellationToken cancel)
+    {
+        await using var probe = FfmpegChild.Start("ffprobe", ["-v", "error", .. FfmpegChild.SafeInput(path), "-select_streams", "a", "-show_entries", "stream=channels,channel_layout", "-of", "csv=p=0"], TimeSpan.FromSeconds(20));
+        using var reader = new StreamReader(probe.Output);
+        var lines = (await reader.ReadToEndAsync(cancel).ConfigureAwait(false)).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        return [.. lines.Select(l => l.Split(',')).Select(f => new SoundTrack(int.TryParse(f[0], CultureInfo.InvariantCulture, out var channels) ? channels : 0, f.Length > 1 && f[1] != "unknown" ? f[1] : null))];
+    }
+
+    private sealed record Join(string Folder, string Partial, TimeSpan SoundStart, TimeSpan Last, TimeSpan End, ClipFormat Format, double Rate, IReadOnlyDictionary<string, string> Tags);
+
+    private static string NewPartial(string output) => OutputName.Beside(output, $".{Path.GetRandomFileName()[..8]}.partial");
 
     private static void RemovePartials(string output)
     {
         if (Path.GetDirectoryName(output) is not { Length: > 0 } folder || !Directory.Exists(folder))
             return;
-        var ours = Path.GetFileName(output) + ".";
+        var ours = Path.GetFileName(OutputName.Beside(output, ".12345678.partial"))[..^"12345678.partial".Length];
         foreach (var left in Directory.EnumerateFileSystemEntries(folder).Where(e => Path.GetFileName(e) is var name && name.StartsWith(ours, StringComparison.Ordinal) && PartialEnding().IsMatch(name[ours.Length..])).ToArray())
         {
             if (Directory.Exists(left))

@@ -10,6 +10,12 @@ public enum ClipFormat
     /// <summary>H.264 in MP4, plays everywhere.</summary>
     Mp4,
 
+    /// <summary>H.264 in QuickTime.</summary>
+    Mov,
+
+    /// <summary>H.264 in Matroska.</summary>
+    Mkv,
+
     /// <summary>VP9 in WebM.</summary>
     WebM,
 
@@ -51,7 +57,7 @@ public sealed class FileSink : IVideoSink, IAsyncDisposable
     /// <param name="path">File to make; an older one is replaced at the end.</param>
     /// <param name="width">Width of the frames, even.</param>
     /// <param name="height">Height of the frames, even.</param>
-    /// <param name="format"><see cref="ClipFormat.Mp4"/>, <see cref="ClipFormat.WebM"/> and <see cref="ClipFormat.Av1"/> in their coding; the others without loss, to be converted at the end.</param>
+    /// <param name="format"><see cref="ClipFormat.Gif"/> and <see cref="ClipFormat.Png"/> are coded without loss, to be converted at the end; the others in their coding.</param>
     /// <param name="threads">Threads of the encoder.</param>
     public static async Task<FileSink> CreateAsync(string path, int width, int height, ClipFormat format, int threads, CancellationToken cancel)
     {
@@ -59,7 +65,7 @@ public sealed class FileSink : IVideoSink, IAsyncDisposable
         {
             // No B frames: segments then join at any frame without a shift in time. Coded like the preset veryfast but for the smallest blocks
             // and references, which take a fifth of its time and save 2 % of the bytes: the network can use that time.
-            ClipFormat.Mp4 => ["-c:v", "libx264", "-preset", "superfast", "-x264-params", "mbtree=1:rc-lookahead=10:subme=2", "-crf", "18", "-bf", "0", "-pix_fmt", "yuv420p"],
+            ClipFormat.Mp4 or ClipFormat.Mov or ClipFormat.Mkv => ["-c:v", "libx264", "-preset", "superfast", "-x264-params", "mbtree=1:rc-lookahead=10:subme=2", "-crf", "18", "-bf", "0", "-pix_fmt", "yuv420p"],
             ClipFormat.WebM => ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "6", "-crf", "28", "-b:v", "0", "-row-mt", "1", "-pix_fmt", "yuv420p"],
             ClipFormat.Av1 => await Av1Encoder.FindAsync(cancel).ConfigureAwait(false),
             _ => ["-c:v", "ffv1"],

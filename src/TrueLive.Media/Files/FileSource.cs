@@ -6,8 +6,8 @@ namespace TrueLive.Media.Files;
 
 /// <summary>
 /// The frames of a video file in order, decoded, turned upright and scaled to a size by an ffmpeg child, each with its own exact
-/// presentation time (a variable frame rate stays variable). Colours come out as BT.709 limited whatever the file had. Captured
-/// times begin at zero with the first frame.
+/// presentation time (a variable frame rate stays variable). Colours come out as BT.709 limited whatever the file had, fields as whole
+/// pictures, transparency as black. Captured times begin at zero with the first frame.
 /// </summary>
 public sealed class FileSource : IVideoSource, IAsyncDisposable
 {
@@ -16,6 +16,8 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
 
     // The first pictures after a seek may refer to some before it.
     private static readonly TimeSpan SeekEarly = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan Jitter = TimeSpan.FromMilliseconds(100);
 
     private readonly FfmpegChild _child;
     private readonly FramePool _pool;
@@ -27,6 +29,8 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     private readonly bool _seeked;
     private TimeSpan? _origin;
     private TimeSpan _last;
+    private TimeSpan _rebased;
+    private TimeSpan _step = TimeSpan.FromMilliseconds(40);
     private long _sequence;
 
     private FileSource(MediaFile file, int width, int height, FramePool pool, Channel<TimeSpan> times, FfmpegChild child, TimeSpan? origin)
@@ -44,14 +48,18 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     /// <param name="background">Whether decoding takes only the processor time that others leave.</param>
     /// <param name="longest">Length that a file may have that does not say it; zero takes <see cref="MediaFile.MaxDuration"/>.</param>
     /// <param name="threads">Threads of the decoder; 0 leaves it to ffmpeg.</param>
-    public static FileSource Open(MediaFile file, int width, int height, FramePool pool, FileStretch? stretch = null, bool background = false, TimeSpan longest = default, int threads = 0)
+    /// <param name="keepShape">Whether a picture of another shape than the size gets black bars instead of being stretched.</param>
+    public static FileSource Open(MediaFile file, int width, int height, FramePool pool, FileStretch? stretch = null, bool background = false, TimeSpan longest = default, int threads = 0, bool keepShape = false)
     {
         // One line per frame; the child stops at its full pipes long before this channel grows.
         var times = Channel.CreateUnbounded<TimeSpan>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
-        var size = string.Create(CultureInfo.InvariantCulture, $"scale={width}:{height}:flags=area:{(file.HighDefinitionUntagged ? "in_color_matrix=bt709:" : "")}out_color_matrix=bt709:out_range=tv,setsar=1,format=yuv420p,showinfo=checksum=0");
+        var filters = file.Picture.Filters(width, height, keepShape ? PictureShape.Inside(file.Width, file.Height, width, height) : null);
         var reader = new ShownTimes();
         string[] seek = stretch is null ? [] : ["-copyts", "-seek_timestamp", "1", "-ss", stretch.Start.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)];
-        var child = FfmpegChild.Start("ffmpeg", ["-loglevel", "info", "-nostats", .. seek, "-threads", threads.ToString(CultureInfo.InvariantCulture), .. FfmpegChild.SafeInput(file.Path), "-map", "0:V:0", "-fps_mode", "passthrough", "-vf", size, "-f", "rawvideo", "pipe:1"],
+        string[] decoder = file.Picture.Decoder is { } named ? ["-c:v", named] : [];
+        string[] one = file.IsPicture ? ["-frames:v", "1"] : [];
+        var child = FfmpegChild.Start(
+            "ffmpeg", ["-loglevel", "info", "-nostats", .. seek, "-threads", threads.ToString(CultureInfo.InvariantCulture), .. decoder, .. FfmpegChild.SafeInput(file.Path), "-map", "0:V:0", .. one, "-fps_mode", "passthrough", "-vf", filters, "-f", "rawvideo", "pipe:1"],
             ProcessorTime(file, longest), line =>
             {
                 if (reader.Read(line) is { } at)
@@ -65,17 +73,17 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     /// seeks, so that not everything before is decoded; the times are the same.
     /// </summary>
     /// <exception cref="MediaFileException">The file holds no frame that can be decoded.</exception>
-    public static async Task<FileSource> OpenAtAsync(MediaFile file, int width, int height, FramePool pool, TimeSpan start, bool background, TimeSpan longest, int threads, CancellationToken cancel)
+    public static async Task<FileSource> OpenAtAsync(MediaFile file, int width, int height, FramePool pool, TimeSpan start, bool background, TimeSpan longest, int threads, CancellationToken cancel, bool keepShape = false)
     {
-        if (start < SeekAt || !file.SeeksExactly)
-            return Open(file, width, height, pool, null, background, longest, threads);
+        if (start < SeekAt || !file.SeeksExactly || file.Restarts)
+            return Open(file, width, height, pool, null, background, longest, threads, keepShape);
         TimeSpan origin;
         await using (var head = Open(file, 16, 16, new FramePool("first frame", 1), null, background, longest))
         {
             using var first = await head.ReadAsync(cancel).ConfigureAwait(false);
             origin = head.Origin ?? throw new MediaFileException($"{Path.GetFileName(file.Path)} holds no frame.");
         }
-        return Open(file, width, height, pool, new FileStretch(origin + start - SeekEarly, origin), background, longest, threads);
+        return Open(file, width, height, pool, new FileStretch(origin + start - SeekEarly, origin), background, longest, threads, keepShape);
     }
 
     /// <summary>Moment of the file's own timeline, which its sound shares, from which captured times count; null before the first frame was read.</summary>
@@ -98,10 +106,17 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
         if (!await _times.Reader.WaitToReadAsync(cancel).ConfigureAwait(false) || !_times.Reader.TryRead(out var at))
             throw await _child.FailureAsync($"{Path.GetFileName(_file.Path)} gave frame {_sequence} without its time").ConfigureAwait(false);
         _origin ??= at;
-        at -= _origin.Value;
-        // A file whose times run backwards still plays forwards.
+        at += _rebased - _origin.Value;
+        // A file whose times run backwards still plays forwards. One whose times begin anew goes on from where it was.
         if (_sequence > 0 && at <= _last)
-            at = _last + TimeSpan.FromMilliseconds(1);
+        {
+            var on = _last + (_last - at < Jitter ? TimeSpan.FromMilliseconds(1) : _step);
+            if (_last - at >= Jitter)
+                _rebased += on - at;
+            at = on;
+        }
+        else if (_sequence > 0)
+            _step = at - _last;
         _last = at;
         var frame = _pool.Rent(_width, _height);
         Unpack(frame);

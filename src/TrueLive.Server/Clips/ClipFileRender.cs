@@ -23,13 +23,15 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
     private long _began;
     private volatile string _note = "Reads the file.";
 
+    /// <summary>Frames made in this run.</summary>
+    public long FramesMade => _lanes.IsDefaultOrEmpty ? 0 : _lanes.Sum(l => l.FramesDone);
+
     /// <summary>How far it is; may be asked from any thread.</summary>
     public ClipFileProgress Progress
     {
         get
         {
-            var lanes = _lanes;
-            var made = lanes.IsDefaultOrEmpty ? 0 : lanes.Sum(l => l.FramesDone);
+            var made = FramesMade;
             var done = _resumed + made;
             var expected = Expected;
             var total = Math.Max(expected, done);
@@ -55,11 +57,11 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         var file = _file = await MediaFile.OpenAsync(settings.Input, cancel).ConfigureAwait(false);
         if (Trimmed(file) > settings.MaxLength)
             throw new MediaFileException($"{Path.GetFileName(settings.Input)} is {Trimmed(file).TotalSeconds:0} s long; at most {settings.MaxLength.TotalSeconds:0} s are taken. Cut it first.");
-        var (wide, high) = settings.Size.Width > 0 ? settings.Size : (file.Width, file.Height);
-        var size = settings.Model.Info.Sizes.Nearest(wide, high);
-        size = _size = (size.Width + (size.Width & 1), size.Height + (size.Height & 1));
+        var size = _size = ClipSize.For(settings.Model.Info.Sizes, file.Width, file.Height, settings.Size, settings.Stretch);
         var cues = settings.Recorded.IsDefaultOrEmpty ? settings.Prompts.Resolve(settings.Model, settings.Strength, settings.Transition) : settings.Recorded;
         var notes = new List<string>(file.Notes);
+        if (!settings.Stretch && PictureShape.Inside(file.Width, file.Height, size.Width, size.Height) is not null)
+            notes.Add($"{settings.Model.Info.Title} does not run at the shape of this picture: it has black bars beside it.");
         var work = await OpenWorkAsync(file, size, cues, notes, cancel).ConfigureAwait(false);
         try
         {
@@ -87,7 +89,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
     {
         var model = settings.Model.Info;
         var fingerprint = ClipWork.Fingerprint(settings.Input, string.Create(CultureInfo.InvariantCulture,
-            $"3|{model.Id}|{model.Version}|{size}|{settings.Format}|{settings.Segments}|{string.Join(';', cues.Select(c => $"{c.At.Ticks} {c.Prompt.Strength} {c.Prompt.Transition.Ticks} {c.Prompt.Text}"))}|{string.Join(',', settings.Resets.Order())}|{settings.Trim}"));
+            $"4|{model.Id}|{model.Version}|{size}|{settings.Stretch}|{settings.Format}|{settings.Segments}|{string.Join(';', cues.Select(c => $"{c.At.Ticks} {c.Prompt.Strength} {c.Prompt.Transition.Ticks} {c.Prompt.Text}"))}|{string.Join(',', settings.Resets.Order())}|{settings.Trim}"));
         if (settings.Resume && ClipWork.Find(settings.WorkPath, fingerprint) is { } found)
             return found;
         var lanes = settings.Segments ? await ScenesAsync(file, cues, notes, cancel).ConfigureAwait(false) : (Origin: TimeSpan.Zero, [new ClipLaneState()]);
@@ -96,9 +98,10 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
 
     private async Task<(TimeSpan Origin, IReadOnlyList<ClipLaneState> Lanes)> ScenesAsync(MediaFile file, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, List<string> notes, CancellationToken cancel)
     {
-        if (!file.SeeksExactly)
+        if (!file.SeeksExactly || file.Restarts)
         {
-            notes.Add("The clip was rendered in one piece: in this container no scene can be found exactly. MP4, MOV, Matroska and WebM can be divided.");
+            notes.Add(file.Restarts ? "The clip was rendered in one piece: its times begin anew in the middle, so no scene can be found exactly."
+                : "The clip was rendered in one piece: in this container no scene can be found exactly. MP4, MOV, Matroska and WebM can be divided.");
             return (TimeSpan.Zero, [new ClipLaneState()]);
         }
         _note = "Looks for scene cuts.";
@@ -149,10 +152,12 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         var frames = parts.Sum(p => p.Frames);
         var last = TimeSpan.FromTicks(usable.Last(l => l.Parts.Count > 0).LastTicks);
         var end = EndOf(file, frames, last, complete, notes);
+        if (complete && settings.Recorded.IsDefaultOrEmpty && settings.Prompts.BeyondEnd(end) is { } unused)
+            notes.Add(unused);
         // A cut lane ends with the last frame before the next lane's first, so parts simply follow each other.
         var missing = await FileJoin.RunAsync(
             [.. parts.Select(p => new ClipSegment(work.PathOf(p.File), TimeSpan.FromTicks(p.StartTicks)))], file,
-            TimeSpan.FromTicks(state.OriginTicks) - file.Start + settings.Trim.Start, end, settings.Format, settings.Output, Tags, cancel).ConfigureAwait(false);
+            TimeSpan.FromTicks(state.OriginTicks) - file.Start + settings.Trim.Start, last, end, settings.Format, settings.Output, Tags, cancel).ConfigureAwait(false);
         if (missing is not null)
             notes.Add(missing);
         if (complete && !settings.KeepWork)
@@ -166,12 +171,15 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
     {
         var mean = file.FrameRate > 0 ? TimeSpan.FromSeconds(1 / file.FrameRate) : frames > 1 ? last / (frames - 1) : TimeSpan.FromMilliseconds(40);
         var end = last + mean;
-        if (!complete || file.Duration <= end || settings.Trim != (TimeSpan.Zero, TimeSpan.MaxValue))
+        if (!complete || file.IsPicture)
             return end;
-        if (file.Duration - end <= TimeSpan.FromSeconds(2) || file.Duration - end <= 3 * mean)
-            return file.Duration;
-        notes.Add($"The file says that it is {file.Duration.TotalSeconds:0.0} s long, but its pictures end at {end.TotalSeconds:0.0} s.");
-        return end;
+        // The last picture is shown until the film ends, or the part that was asked for.
+        var until = (file.Duration < settings.Trim.End ? file.Duration : settings.Trim.End) - settings.Trim.Start;
+        if (until <= last)
+            return end;
+        if (until - last > TimeSpan.FromSeconds(2) && until - last > 3 * mean && until - last > 2 * (file.LastPicture ?? mean))
+            notes.Add($"The pictures end at {end.TotalSeconds:0.0} s; the last one stays until {until.TotalSeconds:0.0} s.");
+        return until;
     }
 
     /// <summary>What the file says of itself: its tier, and how it was made.</summary>

@@ -32,8 +32,11 @@ public sealed record ClipFileSettings
     /// <summary>Time over which one look turns into the next at a cue.</summary>
     public TimeSpan Transition { get; init; } = Prompt.DefaultTransition;
 
-    /// <summary>Size asked for; 0x0 takes the source's. The nearest size that the model runs at is used.</summary>
+    /// <summary>Size into which the picture fits; 0x0 takes the source's. The nearest size that the model runs at is used.</summary>
     public (int Width, int Height) Size { get; init; }
+
+    /// <summary>Fill <see cref="Size"/> although the picture has another shape.</summary>
+    public bool Stretch { get; init; }
 
     /// <summary>What to write.</summary>
     public ClipFormat Format { get; init; } = ClipFormat.Mp4;
@@ -84,7 +87,7 @@ public sealed record ClipFileSettings
     public Action<CancellationToken>? BeforeStep { get; init; }
 
     /// <summary>Folder in which what is finished lies until the clip is whole.</summary>
-    public string WorkPath => WorkFolder ?? Path.TrimEndingDirectorySeparator(Path.GetFullPath(Output)) + ".truelive-work";
+    public string WorkPath => WorkFolder ?? OutputName.Beside(Output, ".truelive-work");
 }
 
 /// <summary>How far a clip has come.</summary>

@@ -29,8 +29,8 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
         var from = lane.FromTicks is { } ticks ? TimeSpan.FromTicks(ticks) : (TimeSpan?)null;
         var stretch = from is { } at ? new FileStretch(at - WarmUp < origin ? origin : at - WarmUp, origin) : null;
         await using var decoder = stretch is null
-            ? await FileSource.OpenAtAsync(file, size.Width, size.Height, _pool, settings.Trim.Start, background: true, settings.MaxLength, DecoderThreads, cancel).ConfigureAwait(false)
-            : FileSource.Open(file, size.Width, size.Height, _pool, stretch, background: true, settings.MaxLength, DecoderThreads);
+            ? await FileSource.OpenAtAsync(file, size.Width, size.Height, _pool, settings.Trim.Start, background: true, settings.MaxLength, DecoderThreads, cancel, !settings.Stretch).ConfigureAwait(false)
+            : FileSource.Open(file, size.Width, size.Height, _pool, stretch, background: true, settings.MaxLength, DecoderThreads, !settings.Stretch);
         // The decoder starts meanwhile.
         using var session = settings.Model.CreateSession(size.Width, size.Height);
         if (lane.Memory is { } memory)

@@ -19,7 +19,7 @@ internal sealed class ClipOrders(
         var model = models.Find(body.Model) ?? throw Wrong($"There is no model '{body.Model}'. This server has: {string.Join(", ", models.All.Select(m => m.Info.Id))}.");
         if (body.Seed is not null)
             throw Wrong($"{model.Info.Title} has no randomness, so seed would change nothing. Leave it out.");
-        if (!PromptSchedule.TryParse(body.Prompts ?? body.Prompt ?? "", out var schedule, out var error))
+        if (!(body.Prompts is { } several ? PromptSchedule.TryParse(several, out var schedule, out var error) : PromptSchedule.TryOne(body.Prompt ?? "", out schedule, out error)))
             throw Wrong(error);
         var strength = body.Strength ?? 1;
         if (!(strength is >= 0 and <= 1))
@@ -28,14 +28,15 @@ internal sealed class ClipOrders(
         if (!(transition is >= 0 and <= 10_000))
             throw Wrong("transition_ms must be within 0..10000.");
         (int Width, int Height) size = default;
-        if (!string.IsNullOrEmpty(body.Size) && !PictureSize.TryParse(body.Size, out size))
-            throw Wrong($"size is '{body.Size}'. Write it as 512x288, both sides within 16..4096.");
+        var stretch = false;
+        if (!string.IsNullOrEmpty(body.Size) && !ClipSize.TryParse(body.Size, out size, out stretch))
+            throw Wrong($"size is '{body.Size}'. {ClipSize.Rule}");
         var format = string.IsNullOrEmpty(body.Format) ? "mp4" : body.Format;
-        if (ClipFormats.Find(format, "") is null)
-            throw Wrong("format must be mp4, webm, av1, gif or png.");
+        if (ClipFormats.Named(format) is null)
+            throw Wrong($"format must be {ClipFormats.Names}.");
         if (!string.IsNullOrEmpty(body.Webhook) && webhooks.Refuse(body.Webhook) is { } refused)
             throw Wrong($"webhook: {refused}");
-        var request = new ClipRequest(body.Upload ?? "", schedule.ToString(), model.Info.Id, size.Width, size.Height, format, strength, body.Webhook, transition);
+        var request = new ClipRequest(body.Upload ?? "", schedule.ToString(), model.Info.Id, size.Width, size.Height, format, strength, body.Webhook, transition, Stretch: stretch);
         return await EnqueueAsync(owner, Sourced(owner, body, request), cancel).ConfigureAwait(false);
     }
 

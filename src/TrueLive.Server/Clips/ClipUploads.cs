@@ -11,7 +11,7 @@ namespace TrueLive.Server.Clips;
 /// <summary>A file that a client sent, as the API shows it.</summary>
 internal sealed record UploadView(
     string Id, string? Tier, string? TierMeans, string Name, long Bytes, int Width, int Height, double Fps, double DurationS, long Frames, bool HasAudio, string Codec,
-    IReadOnlyList<string> Notes, DateTimeOffset Expires);
+    IReadOnlyList<string> Notes, DateTimeOffset Expires, string? PreviewUrl = null);
 
 /// <summary>Files that clients sent, on disk, each with what ffprobe read in it. Thread-safe; survives a restart.</summary>
 internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, ServerOptions options, TimeProvider time)
@@ -153,7 +153,7 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
     {
         var last = (name ?? "").Split('/', '\\')[^1];
         var safe = new string([.. last.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' ? c : '_').TakeLast(80)]).TrimStart('.', '-');
-        return safe is "" or "owner" or "upload.json" ? "upload" : safe;
+        return safe is "" or "owner" or "upload.json" or UploadPreview.Name ? "upload" : safe;
     }
 }
 

@@ -1,4 +1,5 @@
 using TrueLive.Clips;
+using TrueLive.Core.Clips;
 using TrueLive.Core.Tiers;
 using TrueLive.Server.Http;
 
@@ -35,13 +36,13 @@ internal sealed class ClipViews(ClipDesk desk, ClipWorker worker, LivePrecedence
         var position = job.State == ClipJobState.Queued ? await (await desk.QueueAsync(cancel).ConfigureAwait(false)).PositionAsync(job, cancel).ConfigureAwait(false) : 0;
         var here = job.State == ClipJobState.Running ? worker.ProgressOf(job.Id) : null;
         var r = job.Request;
-        var (_, type) = ClipFormats.Of(ClipFormats.Find(r.Format, "") ?? Media.Files.ClipFormat.Mp4);
+        var (_, type) = ClipFormats.Of(ClipFormats.Named(r.Format) ?? Media.Files.ClipFormat.Mp4);
         return new ClipView(
             job.Id, TierWords.Name(Tier.Clip), TierWords.Means(Tier.Clip), job.State.ToString().ToLowerInvariant(), position, job.Created, job.Ended, job.Expires, job.Attempts,
             here?.FramesDone ?? job.FramesDone, here?.FramesTotal ?? job.FramesTotal,
             here is null ? null : Math.Round(here.Fps, 1), here is { TimesRealTime: > 0 } ? Math.Round(here.TimesRealTime, 2) : null, here?.Left is { } left ? Math.Round(left.TotalSeconds, 1) : null,
             here is not null && live.ClipsWaitForLive, here is null ? job.Note : live.WhyClipsWait ?? here.Note, job.Notes, job.Error, r.Source.Length > 0 ? r.Source : null, r.Url, r.Journal, r.Name, r.Model,
-            r.Width > 0 ? $"{r.Width}x{r.Height}" : "source", r.Format, r.Prompts, r.Strength, r.TransitionMs, links.Sign($"/v1/clips/{job.Id}/events"),
+            r.Width > 0 ? $"{r.Width}x{r.Height}{(r.Stretch ? "!" : "")}" : "source", r.Format, PromptSchedule.TryParse(r.Prompts, out var schedule, out _) ? schedule.ToDisplay() : r.Prompts, r.Strength, r.TransitionMs, links.Sign($"/v1/clips/{job.Id}/events"),
             job.State == ClipJobState.Done ? new ClipResultView(links.Sign($"/v1/clips/{job.Id}/result"), job.ResultBytes, type) : null,
             withSource && job.State == ClipJobState.Done && uploads.Find(job.Owner, r.Source) is not null ? links.Sign($"/v1/clips/{job.Id}/source") : null);
     }

@@ -146,7 +146,7 @@ internal sealed partial class ClipWorker(
         var source = await sources.OpenAsync(job, cancel.Token).ConfigureAwait(false);
         if (!PromptSchedule.TryParse(r.Prompts, out var schedule, out var wrong))
             throw new ArgumentException(wrong);
-        var format = ClipFormats.Find(r.Format, "") ?? ClipFormat.Mp4;
+        var format = ClipFormats.Named(r.Format) ?? ClipFormat.Mp4;
         var output = folders.ResultOf(job.Id, format == ClipFormat.Png ? "" : ClipFormats.Of(format).Ending);
         ClipFolders.Own(Path.GetDirectoryName(output)!, job.Owner);
         ClipFolders.Own(folders.WorkOf(job.Id), job.Owner);
@@ -161,6 +161,7 @@ internal sealed partial class ClipWorker(
                 Strength = r.Strength,
                 Transition = TimeSpan.FromMilliseconds(r.TransitionMs),
                 Size = (r.Width, r.Height),
+                Stretch = r.Stretch,
                 Format = format,
                 Recorded = source.Recorded,
                 Resets = source.Resets,

@@ -21,9 +21,10 @@ internal static class ClipEndpoints
     {
         var uploads = app.MapGroup("/v1/uploads").WithTags("Uploads").AddEndpointFilter(AnswerRefusals(Tier.Clip));
         uploads.MapPost("", UploadAsync).WithSummary("Send a video file, or a ZIP of numbered PNG or JPEG pictures (fps says how many a second): the body is the file, of any content type").Produces<UploadView>(201).ProducesProblem(413).ProducesProblem(415);
-        uploads.MapGet("", (HttpRequest http, Gate gate, ClipUploads all) => new UploadListView(all.List(gate.OwnerOf(http)))).WithSummary("Your uploads");
-        uploads.MapGet("/{id}", (string id, HttpRequest http, Gate gate, ClipUploads all) => all.Find(gate.OwnerOf(http), id) is { } upload ? Results.Ok(upload) : NoSuch("upload"))
+        uploads.MapGet("", (HttpRequest http, Gate gate, ClipUploads all, SignedLinks links) => new UploadListView([.. all.List(gate.OwnerOf(http)).Select(u => WithPreview(u, links))])).WithSummary("Your uploads");
+        uploads.MapGet("/{id}", (string id, HttpRequest http, Gate gate, ClipUploads all, SignedLinks links) => all.Find(gate.OwnerOf(http), id) is { } upload ? Results.Ok(WithPreview(upload, links)) : NoSuch("upload"))
             .WithSummary("One upload").Produces<UploadView>().ProducesProblem(404);
+        uploads.MapGet("/{id}/preview", PreviewAsync).WithSummary("A picture of an upload (JPEG), whatever kind of file it is").ProducesProblem(404).ProducesProblem(415);
         uploads.MapDelete("/{id}", (string id, HttpRequest http, Gate gate, ClipUploads all) =>
         {
             if (all.Find(gate.OwnerOf(http), id) is not { } upload)
@@ -65,13 +66,22 @@ internal static class ClipEndpoints
         }
     }
 
-    private static async Task<IResult> UploadAsync(HttpContext http, double? fps, Gate gate, ClipUploads uploads, ServerOptions options)
+    private static async Task<IResult> UploadAsync(HttpContext http, double? fps, Gate gate, ClipUploads uploads, SignedLinks links, ServerOptions options)
     {
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
             size.MaxRequestBodySize = ((long)options.ClipUploadMb << 20) + 1;
         var name = Uri.UnescapeDataString(http.Request.Headers["X-File-Name"].ToString());
         var upload = await uploads.TakeAsync(gate.OwnerOf(http.Request), name, http.Request.Body, http.Request.ContentLength, fps, http.RequestAborted).ConfigureAwait(false);
-        return Results.Created($"/v1/uploads/{upload.Id}", upload);
+        return Results.Created($"/v1/uploads/{upload.Id}", WithPreview(upload, links));
+    }
+
+    private static UploadView WithPreview(UploadView upload, SignedLinks links) => upload with { PreviewUrl = links.Sign($"/v1/uploads/{upload.Id}/preview") };
+
+    private static async Task<IResult> PreviewAsync(string id, HttpContext http, Gate gate, ClipUploads uploads, ClipFolders folders, UploadPreview preview, SignedLinks links)
+    {
+        var owner = ClipFolders.IsId(id) && links.Opens(http.Request) ? ClipFolders.OwnerOf(Path.Combine(folders.Uploads, id)) : gate.OwnerOf(http.Request);
+        return owner is not null && uploads.Find(owner, id) is { } upload
+            ? Results.File(await preview.OfAsync(upload, http.RequestAborted).ConfigureAwait(false), "image/jpeg") : NoSuch("upload");
     }
 
     private static async Task<IResult> CreateAsync(HttpContext http, [FromBody] CreateClipBody body, Gate gate, ClipOrders orders, ClipViews views)
@@ -126,7 +136,7 @@ internal static class ClipEndpoints
             return NoSuch("clip");
         if (job.State != ClipJobState.Done)
             return Problems.Of(StatusCodes.Status409Conflict, job.Error is { } error ? $"There is no result: {error}" : $"There is no result yet: the clip is {job.State.ToString().ToLowerInvariant()}.");
-        var (ending, type) = ClipFormats.Of(ClipFormats.Find(job.Request.Format, "") ?? ClipFormat.Mp4);
+        var (ending, type) = ClipFormats.Of(ClipFormats.Named(job.Request.Format) ?? ClipFormat.Mp4);
         var path = folders.ResultOf(job.Id, ending);
         return File.Exists(path) ? Results.File(path, type, enableRangeProcessing: true) : NoSuch("clip");
     }
@@ -135,11 +145,20 @@ internal static class ClipEndpoints
     {
         if (await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is not { } job || uploads.Find(job.Owner, job.Request.Source) is not { } upload)
             return NoSuch("source");
-        // A stranger's file under our own address: it is a film to every browser, and no page in which a script could run.
+        // A stranger's file under our own address: it is a film or a picture to every browser, and no page in which a script could run.
         http.Response.Headers.XContentTypeOptions = "nosniff";
         http.Response.Headers.ContentSecurityPolicy = "sandbox";
-        var webm = Path.GetExtension(upload.Name) is ".webm" or ".mkv";
-        return Results.File(uploads.PathOf(upload), webm ? "video/webm" : "video/mp4", enableRangeProcessing: true);
+        var type = (upload.Codec, Path.GetExtension(upload.Name)) switch
+        {
+            ("gif", _) => "image/gif",
+            ("png" or "apng", _) => "image/png",
+            ("webp", _) => "image/webp",
+            ("mjpeg", _) when upload.Frames == 1 => "image/jpeg",
+            ("av1", _) when upload.Frames == 1 => "image/avif",
+            (_, ".webm" or ".mkv") => "video/webm",
+            _ => "video/mp4",
+        };
+        return Results.File(uploads.PathOf(upload), type, enableRangeProcessing: true);
     }
 
     private static async Task<IResult> DeleteAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipFolders folders, ClipViews views, ClipWorker worker, SignedLinks links)

@@ -104,8 +104,9 @@ internal sealed class InteractiveCommands(
             throw new ArgumentException("No model of this server has randomness, so seed would change nothing. Leave it out.");
         if (c.Name?.Length > MaxName)
             throw new ArgumentException($"The name is longer than {MaxName} characters.");
+        var prompts = c.Prompts ?? (c.Prompt is not { } one ? b.Prompts : PromptSchedule.TryOne(one, out var schedule, out var error) ? schedule.ToString() : throw new ArgumentException(error));
         var tweak = new ClipTweak(
-            c.Prompts ?? c.Prompt ?? b.Prompts, c.Strength ?? b.Strength, Seconds(c.Trim?.StartS, b.TrimStart), Seconds(c.Trim?.EndS, b.TrimEnd),
+            prompts, c.Strength ?? b.Strength, Seconds(c.Trim?.StartS, b.TrimStart), Seconds(c.Trim?.EndS, b.TrimEnd),
             Seconds(c.PlayheadS, b.Playhead), c.TransitionMs is { } ms ? ms is >= 0 and <= 10_000 ? TimeSpan.FromMilliseconds(ms) : throw new ArgumentException("transition_ms must be within 0..10000.") : b.Transition,
             c.Model ?? b.Model);
         seat.Clip.Tweak(tweak, from?.Number ?? 0, c.Name ?? "", revision => socket.Send(revision, c.Id));
@@ -152,14 +153,15 @@ internal sealed class InteractiveCommands(
         var t = revision.Tweak;
         if (!PromptSchedule.TryParse(t.Prompts, out var schedule, out var error))
             throw new ArgumentException(error);
-        if (ClipFormats.Find(c.Format ?? "mp4", "") is null)
-            throw new ArgumentException("format must be mp4, webm, av1, gif or png.");
+        if (ClipFormats.Named(c.Format ?? "mp4") is null)
+            throw new ArgumentException($"format must be {ClipFormats.Names}.");
         (int Width, int Height) size = default;
-        if (!string.IsNullOrEmpty(c.Size) && !PictureSize.TryParse(c.Size, out size))
-            throw new ArgumentException($"size is '{c.Size}'. Write it as 512x288, both sides within 16..4096.");
+        var stretch = false;
+        if (!string.IsNullOrEmpty(c.Size) && !ClipSize.TryParse(c.Size, out size, out stretch))
+            throw new ArgumentException($"size is '{c.Size}'. {ClipSize.Rule}");
         var request = new ClipRequest(
             seat.Upload.Id, schedule.From(t.TrimStart).ToString(), t.Model ?? seat.Model.Info.Id, size.Width, size.Height, c.Format ?? "mp4", t.Strength, null,
-            (t.Transition ?? Prompt.DefaultTransition).TotalMilliseconds, Name: seat.Upload.Name, TrimStart: (seat.Start + t.TrimStart).TotalSeconds, TrimEnd: (seat.Start + t.TrimEnd).TotalSeconds);
+            (t.Transition ?? Prompt.DefaultTransition).TotalMilliseconds, Name: seat.Upload.Name, TrimStart: (seat.Start + t.TrimStart).TotalSeconds, TrimEnd: (seat.Start + t.TrimEnd).TotalSeconds, Stretch: stretch);
         var job = await orders.EnqueueAsync(seat.Owner, request, cancel).ConfigureAwait(false);
         socket.Send(new ExportedMessage("exported", c.Id, revision.Number, await views.OfAsync(job, cancel).ConfigureAwait(false)), InteractiveJson.Default.ExportedMessage);
     }

@@ -43,9 +43,9 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
     public Task<UploadView> TakeAsync(string owner, ImmutableArray<VideoFrame> frames, CancellationToken cancel) =>
         WriteAsync(owner, "live.mkv", frames.Select(f => (f, f.Time.Captured - frames[0].Time.Captured)), frames.Sum(f => f.Width * f.Height / 2L), cancel);
 
-    /// <summary>Decodes the part of an upload that is worked on. The caller owns the frames.</summary>
+    /// <summary>Decodes the part of an upload that is worked on, and says how long it is with its last frame. The caller owns the frames.</summary>
     /// <exception cref="RequestRefusedException">422: the part is empty, too long or has too many frames.</exception>
-    public async Task<ImmutableArray<VideoFrame>> LoadAsync(UploadView upload, (int Width, int Height) size, TimeSpan start, TimeSpan end, CancellationToken cancel)
+    public async Task<(ImmutableArray<VideoFrame> Frames, TimeSpan Length)> LoadAsync(UploadView upload, (int Width, int Height) size, bool stretch, TimeSpan start, TimeSpan end, CancellationToken cancel)
     {
         if (end - start > InteractiveClip.MaxSource)
             throw Wrong($"The part is {(end - start).TotalSeconds:0.#} s long; an interactive clip takes at most {InteractiveClip.MaxSource.TotalSeconds:0} s. Trim it with trim.start_s and trim.end_s.");
@@ -56,7 +56,7 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
         try
         {
             // The processor time that live sessions leave must do, and nothing is decoded that lies far before the part.
-            await using var source = await FileSource.OpenAtAsync(file, size.Width, size.Height, pool, start, background: true, MediaFile.MaxDuration, threads: 0, cancel).ConfigureAwait(false);
+            await using var source = await FileSource.OpenAtAsync(file, size.Width, size.Height, pool, start, background: true, MediaFile.MaxDuration, threads: 0, cancel, keepShape: !stretch).ConfigureAwait(false);
             while (await source.ReadAsync(cancel).ConfigureAwait(false) is { } frame)
             {
                 using (frame)
@@ -72,7 +72,10 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
                     frames.Add(colour.Convert(frame));
                 }
             }
-            return frames.Count > 0 ? frames.DrainToImmutable() : throw Wrong($"No frame lies between {start.TotalSeconds:0.###} s and {end.TotalSeconds:0.###} s.");
+            var last = frames.Count > 0 ? frames[^1].Time.Captured : throw Wrong($"No frame lies between {start.TotalSeconds:0.###} s and {end.TotalSeconds:0.###} s.");
+            var until = file.Duration < end ? file.Duration : end;
+            var length = (until > last ? until : last + TimeSpan.FromMilliseconds(40)) - frames[0].Time.Captured;
+            return (frames.DrainToImmutable(), length);
         }
         catch (MediaFileException wrong)
         {

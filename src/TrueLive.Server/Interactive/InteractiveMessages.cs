@@ -23,13 +23,13 @@ internal sealed record InteractiveView(
 /// <summary>A revision as the API shows it.</summary>
 internal sealed record RevisionView(
     long Number, long Parent, string Name, string Tier, string State, string Prompts, float Strength, double TransitionMs, string Model, TrimView Trim, double PlayheadS,
-    int First, int End, int FullFrames, int ReusedFrames, double? ToPreviewMs, double? ToPlayableMs, double? ToFullMs, IReadOnlyList<string> UnknownWords, string? Error)
+    int First, int End, int FullFrames, int ReusedFrames, double? ToPreviewMs, double? ToPlayableMs, double? ToFullMs, IReadOnlyList<string> UnknownWords, string? Note, string? Error)
 {
     public static RevisionView From(ClipRevision r, string model) => new(
-        r.Number, r.Parent, r.Name, TierWords.Name(Core.Tiers.Tier.Interactive), r.State.ToString().ToLowerInvariant(), r.Tweak.Prompts, r.Tweak.Strength,
+        r.Number, r.Parent, r.Name, TierWords.Name(Core.Tiers.Tier.Interactive), r.State.ToString().ToLowerInvariant(), PromptSchedule.TryParse(r.Tweak.Prompts, out var schedule, out _) ? schedule.ToDisplay() : r.Tweak.Prompts, r.Tweak.Strength,
         (r.Tweak.Transition ?? Core.Models.Prompt.DefaultTransition).TotalMilliseconds, r.Tweak.Model ?? model,
         new TrimView(r.Tweak.TrimStart.TotalSeconds, r.Tweak.TrimEnd.TotalSeconds), r.Tweak.Playhead.TotalSeconds, r.Range.First, r.Range.End, r.FullFrames, r.ReusedFrames,
-        Milliseconds(r.ToPreview), Milliseconds(r.ToPlayable), Milliseconds(r.ToFull), r.UnknownWords, r.Error);
+        Milliseconds(r.ToPreview), Milliseconds(r.ToPlayable), Milliseconds(r.ToFull), r.UnknownWords, r.Note, r.Error);
 
     private static double? Milliseconds(TimeSpan? t) => t is { } time ? Math.Round(time.TotalMilliseconds, 1) : null;
 }

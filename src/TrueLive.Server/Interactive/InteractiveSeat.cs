@@ -25,15 +25,17 @@ internal sealed class InteractiveSeat : IAsyncDisposable
     /// <param name="upload">Where the frames are from; exports are made from it.</param>
     /// <param name="start">Where in the upload the first frame lies.</param>
     /// <param name="frames">Frames in the colours of JPEG; the clip takes them over.</param>
+    /// <param name="length">How long they are with the last one.</param>
     /// <param name="model">Model of a tweak that names none.</param>
     /// <param name="models">Models that a tweak may name.</param>
     /// <param name="wait">Blocks while live sessions need the cores.</param>
     /// <param name="time">Clock of the measured times.</param>
-    public InteractiveSeat(string id, string owner, UploadView upload, TimeSpan start, ImmutableArray<VideoFrame> frames, IVideoModel model, Func<string, IVideoModel?> models, Action<RevisionPass, CancellationToken> wait, TimeProvider time)
+    public InteractiveSeat(string id, string owner, UploadView upload, TimeSpan start, ImmutableArray<VideoFrame> frames, TimeSpan length, IVideoModel model, Func<string, IVideoModel?> models, Action<RevisionPass, CancellationToken> wait, TimeProvider time)
     {
         (Id, Owner, Upload, Start, _frames, Model) = (id, owner, upload, start, frames, model);
         Clip = new InteractiveClip(frames, model, frames[0].Width, frames[0].Height, frame => _jpeg.Encode(frame, Quality).ToArray(), time)
         {
+            Length = length,
             ModelOf = models,
             BeforeStep = wait,
             FrameReady = frame => Volatile.Read(ref _socket)?.Send(frame, asked: false),
@@ -54,14 +56,7 @@ internal sealed class InteractiveSeat : IAsyncDisposable
     public InteractiveClip Clip { get; }
 
     /// <summary>Length of the loaded source with its last frame.</summary>
-    public TimeSpan Duration
-    {
-        get
-        {
-            var span = _frames[^1].Time.Captured - _frames[0].Time.Captured;
-            return _frames.Length > 1 ? span + span / (_frames.Length - 1) : TimeSpan.FromMilliseconds(40);
-        }
-    }
+    public TimeSpan Duration => Clip.Length;
 
     /// <summary>Counts down to the end while nobody looks.</summary>
     public ITimer? Keep { get; set; }

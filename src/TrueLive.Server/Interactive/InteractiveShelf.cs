@@ -43,11 +43,11 @@ internal sealed class InteractiveShelf : IAsyncDisposable
         {
             var model = _models.Find(body.Model) ?? throw Wrong($"There is no model '{body.Model}'. This server has: {string.Join(", ", _models.All.Select(m => m.Info.Id))}.");
             var upload = await SourceAsync(owner, body, cancel).ConfigureAwait(false);
-            var size = SizeOf(model, upload, body.Size);
+            var (width, height, stretch) = SizeOf(model, upload, body.Size);
             var start = Seconds(body.Trim?.StartS ?? 0, "trim.start_s");
             var end = body.Trim?.EndS is { } given ? Seconds(given, "trim.end_s") : start + Core.Clips.InteractiveClip.MaxSource;
-            var frames = await _loading.LoadAsync(upload, size, start, end, cancel).ConfigureAwait(false);
-            var seat = new InteractiveSeat(ClipQueue.NewId(), owner, upload, start, frames, model, id => _models.All.FirstOrDefault(m => m.Info.Id == id), _live.WaitForLive, _time);
+            var (frames, length) = await _loading.LoadAsync(upload, (width, height), stretch, start, end, cancel).ConfigureAwait(false);
+            var seat = new InteractiveSeat(ClipQueue.NewId(), owner, upload, start, frames, length, model, id => _models.All.FirstOrDefault(m => m.Info.Id == id), _live.WaitForLive, _time);
             _seats[seat.Id] = seat;
             KeepFor(seat);
             return seat;
@@ -140,13 +140,14 @@ internal sealed class InteractiveShelf : IAsyncDisposable
         }
     }
 
-    private static (int Width, int Height) SizeOf(Core.Models.IVideoModel model, UploadView upload, string? asked)
+    private static (int Width, int Height, bool Stretch) SizeOf(Core.Models.IVideoModel model, UploadView upload, string? asked)
     {
-        var size = (Width: 512, Height: Math.Max(16, (int)Math.Round(512.0 * upload.Height / upload.Width)));
-        if (!string.IsNullOrEmpty(asked) && !PictureSize.TryParse(asked, out size))
-            throw Wrong($"size is '{asked}'. Write it as 512x288, both sides within 16..4096.");
-        var (width, height) = model.Info.Sizes.Nearest(size.Width, size.Height);
-        return (width, height);
+        var (size, stretch) = ((Width: 512, Height: Math.Max(16, (int)Math.Round(512.0 * upload.Height / upload.Width))), false);
+        if (!string.IsNullOrEmpty(asked) && !ClipSize.TryParse(asked, out size, out stretch))
+            throw Wrong($"size is '{asked}'. {ClipSize.Rule}");
+        var fitted = stretch || string.IsNullOrEmpty(asked) ? size : PictureShape.Fit(upload.Width, upload.Height, size.Width, size.Height);
+        var (width, height) = model.Info.Sizes.Nearest(fitted.Width, fitted.Height);
+        return (width, height, stretch);
     }
 
     private static TimeSpan Seconds(double value, string name) => value is >= 0 and <= 14_400 ? TimeSpan.FromSeconds(value) : throw Wrong($"{name} must be within 0..14400.");

@@ -1,12 +1,13 @@
 // The clips screen: files in, prompts over time, a queue with real progress, finished files out.
 import { ask, askJson, events, h, post, seconds, size, steps, trouble } from './dom.js';
 import { command, curl } from './share.js';
+import { shown, TAKEN } from './shown.js';
 
 // How often the list is asked while a clip is being made. A stream of events for each job would take up the six connections that a browser has.
 const LOOK_AGAIN = 700;
 const TURN = (i) => (i < 5 ? 'plain' : i < 11 ? 'on' : 'two');
 const STEPS = [
-  ['A file goes in', 'a film, a GIF, or numbered pictures in a ZIP', () => 'plain'],
+  ['A file goes in', 'a film, a GIF, a picture, or numbered pictures in a ZIP', () => 'plain'],
   ['Prompts over time', 'each from the second that you choose', TURN],
   ['A finished file comes out', 'every frame made, at its own rate, with its sound', TURN],
 ];
@@ -28,7 +29,7 @@ export function open(box) {
   let looking = false;
   const films = h('div.list');
   const queue = h('ul.list', { id: 'clip-queue' });
-  const picker = h('input.sr', { id: 'clip-files', type: 'file', accept: 'video/*,image/*,.zip', multiple: true, onchange: () => take(picker.files) });
+  const picker = h('input.sr', { id: 'clip-files', type: 'file', accept: TAKEN, multiple: true, onchange: () => take(picker.files) });
   const drop = h('label.drop', { ondragover: (e) => (e.preventDefault(), drop.classList.add('over')), ondragleave: () => drop.classList.remove('over') },
     h('b', {}, 'Drop video files here'), h('span.note', {}, 'or a ZIP of numbered pictures, or choose them. They go to this server and nowhere else.'), picker);
   drop.ondrop = (event) => {
@@ -54,35 +55,40 @@ export function open(box) {
   }
 
   function film(got) {
-    const video = h('video', { src: sources.get(got.id), muted: true, loop: true, playsInline: true, controls: true, preload: 'auto', 'aria-label': `Source ${got.name}` });
+    const view = shown(sources.get(got.id), got, `Source ${got.name}`, { controls: true });
+    const video = () => view.querySelector('video');
+    const still = got.frames === 1;
+    // A picture has no length of its own, and a timeline of no length cannot be drawn.
+    const length = got.duration_s || 1;
     const cues = [{ at: 0, text: '' }];
-    const asked = () => cues.map((c) => `${c.at}s ${c.text}`).join('; ');
+    const asked = () => cues.map((c) => `${c.at}s ${c.text.replace(/[\\;]/g, '\\$&')}`).join('; ');
     const bar = h('div.timeline', { 'aria-hidden': 'true' });
     const rows = h('ol.cues');
+    const told = () => (card.dataset.prompts = cues.length > 1 ? asked() : '', card.dataset.prompt = cues[0].text);
     const draw = () => {
-      card.dataset.prompts = asked();
+      told();
       cues.sort((a, b) => a.at - b.at);
       bar.replaceChildren(...cues.map((cue, i) => h('button', {
-        type: 'button', tabIndex: -1, style: `left:${(100 * cue.at) / got.duration_s}%;width:${(100 * ((cues[i + 1]?.at ?? got.duration_s) - cue.at)) / got.duration_s}%`, onclick: () => (video.currentTime = cue.at),
+        type: 'button', tabIndex: -1, style: `left:${(100 * cue.at) / length}%;width:${(100 * ((cues[i + 1]?.at ?? length) - cue.at)) / length}%`, onclick: () => video() && (video().currentTime = cue.at),
       }, cue.text || 'original')));
       rows.replaceChildren(...cues.map((cue, i) => h('li.row', {},
-        h('label.field', {}, 'From, in seconds', h('input', { type: 'number', min: 0, max: got.duration_s, step: 0.1, value: cue.at, disabled: i === 0, onchange: (e) => ((cue.at = Math.min(got.duration_s, Math.max(0, Number(e.target.value)))), draw()) })),
-        h('label.field.grow', {}, 'Prompt', h('input.cue', { value: cue.text, maxlength: 200, placeholder: 'as it is', oninput: (e) => ((cue.text = e.target.value.replaceAll(';', ',')), (bar.children[cues.indexOf(cue)].textContent = cue.text || 'original'), (card.dataset.prompts = asked())) })),
+        h('label.field', {}, 'From, in seconds', h('input', { type: 'number', min: 0, max: length, step: 0.1, value: cue.at, disabled: i === 0, onchange: (e) => ((cue.at = Math.min(length, Math.max(0, Number(e.target.value)))), draw()) })),
+        h('label.field.grow', {}, 'Prompt', h('input.cue', { value: cue.text, maxlength: 200, placeholder: 'as it is', oninput: (e) => ((cue.text = e.target.value), (bar.children[cues.indexOf(cue)].textContent = cue.text || 'original'), told()) })),
         i ? h('button', { type: 'button', 'aria-label': 'Remove this prompt', onclick: () => (cues.splice(i, 1), draw()) }, 'Remove') : null)));
     };
-    const format = h('select', {}, new Option('MP4 (H.264)', 'mp4'), new Option('WebM (VP9)', 'webm'), new Option('GIF', 'gif'), new Option('PNG pictures', 'png'));
+    const format = h('select', {}, new Option('MP4 (H.264)', 'mp4'), new Option('MOV (H.264)', 'mov'), new Option('MKV (H.264)', 'mkv'), new Option('WebM (VP9)', 'webm'), new Option('GIF', 'gif'), new Option('PNG pictures', 'png'));
     const wanted = h('select', {}, new Option('As the source', ''), ...['384x216', '512x288', '640x360', '1280x720'].map((s) => new Option(s)));
     const card = h('form.card.film', {
       onsubmit: async (event) => {
         event.preventDefault();
         try {
-          show(await post('/v1/clips', { upload: got.id, prompts: asked(), format: format.value, ...(wanted.value ? { size: wanted.value } : {}) }));
+          show(await post('/v1/clips', { upload: got.id, ...(cues.length > 1 ? { prompts: asked() } : { prompt: cues[0].text }), format: format.value, ...(wanted.value ? { size: wanted.value } : {}) }));
         } catch (error) {
           trouble(error.message);
         }
       },
-    }, video, h('div.film-side', {}, h('h2', {}, got.name), h('p.note', {}, `${got.width}×${got.height}, ${got.fps?.toFixed(2)} per second, ${seconds(got.duration_s)}, ${got.frames} frames. ${(got.notes ?? []).join(' ')}`),
-      bar, rows, h('div.row', {}, h('button', { type: 'button', onclick: () => (cues.push({ at: Math.round(video.currentTime * 10) / 10 || got.duration_s / 2, text: '' }), draw(), rows.querySelector('li:last-child .cue').focus()) }, 'Add a prompt at the playhead'),
+    }, view, h('div.film-side', {}, h('h2', {}, got.name), h('p.note', {}, `${got.width}×${got.height}, ${still ? 'a still picture: the clip is this one picture' : `${got.fps.toFixed(2)} per second, ${seconds(got.duration_s)}, ${got.frames} frames`}. ${(got.notes ?? []).join(' ')}`),
+      bar, rows, h('div.row', {}, still ? null : h('button', { type: 'button', onclick: () => (cues.push({ at: Math.round((video()?.currentTime ?? 0) * 10) / 10 || length / 2, text: '' }), draw(), rows.querySelector('li:last-child .cue').focus()) }, 'Add a prompt at the playhead'),
         h('label.field', {}, 'Format', format), h('label.field', {}, 'Size', wanted), h('button.primary', {}, 'Make the clip'))));
     draw();
     return card;
@@ -123,7 +129,7 @@ export function open(box) {
       item.dataset.state = j.state;
       item.replaceChildren(h('div.row', { style: 'align-items:center' }, still(j), h('div.grow', {}, h('b', {}, j.name ?? 'Clip'), h('p.note.num', {}, `${words}${figures} · ${j.prompts || 'as it is'} · ${j.size} ${j.format}`), j.error ? h('p', {}, j.error) : null, j.note && going ? h('p.note', {}, j.note) : null),
         j.result ? h('button', { type: 'button', onclick: () => compare(item, j) }, 'Play') : null,
-        j.result ? h('a.button', { href: j.result.url, download: `${(j.name ?? 'clip').replace(/\.\w+$/, '')}-truelive.${j.format === 'png' ? 'zip' : j.format}` }, `Download ${size(j.result.bytes)}`) : null,
+        j.result ? h('a.button', { href: j.result.url, download: `${(j.name ?? 'clip').replace(/\.\w+$/, '')}-truelive.${{ png: 'zip', av1: 'mp4' }[j.format] ?? j.format}` }, `Download ${size(j.result.bytes)}`) : null,
         h('button.quiet', { type: 'button', onclick: () => ask(`/v1/clips/${j.id}`, { method: 'DELETE' }).then(() => !going && (item.remove(), jobs.delete(j.id))).catch((e) => trouble(e.message)) }, going ? 'Cancel' : 'Remove')),
       ...(going ? [h('progress', { max: Math.max(1, j.frames_total ?? 1), value: j.frames_done ?? 0, 'aria-label': `${j.frames_done} of ${j.frames_total} frames` }), h('p.note.num', {}, `${j.frames_done} of ${j.frames_total} frames`)] : []));
     };
@@ -141,14 +147,17 @@ export function open(box) {
     if (job.format === 'gif') return item.append(h('div.wipe', {}, h('img', { src: job.result.url, alt: 'The clip' })));
     if (job.format === 'png') return trouble('Pictures come as a ZIP file: download it.');
     const made = h('video', { src: job.result.url, muted: true, loop: true, playsInline: true, controls: true, 'aria-label': 'The clip' });
+    made.onerror = () => item.querySelector('.wipe')?.replaceChildren(h('p.note', {}, 'This browser cannot play it: download it.'));
     const from = sources.get(job.upload) ?? (await askJson(`/v1/clips/${job.id}`).catch(() => ({}))).source_url;
-    if (!from) item.append(h('div.wipe', {}, made));
+    const upload = from && (await askJson(`/v1/uploads/${job.upload}`).catch(() => null));
+    if (!upload) item.append(h('div.wipe', {}, made));
     else {
-      const source = h('video', { src: from, muted: true, loop: true, playsInline: true, 'aria-label': 'The source' });
+      const source = shown(from, upload, 'The source');
+      const film = (act) => source.querySelector('video') && act(source.querySelector('video'));
       const wipe = h('div.wipe', { style: '--split:50%' }, source, made, h('input', { type: 'range', min: 0, max: 100, value: 50, 'aria-label': 'Where source ends and clip begins', oninput: (e) => wipe.style.setProperty('--split', `${e.target.value}%`) }));
-      made.ontimeupdate = () => Math.abs(source.currentTime - made.currentTime) > 0.08 && (source.currentTime = made.currentTime);
-      made.onplay = () => source.play();
-      made.onpause = () => source.pause();
+      made.ontimeupdate = () => film((f) => Math.abs(f.currentTime - made.currentTime) > 0.08 && (f.currentTime = made.currentTime));
+      made.onplay = () => film((f) => f.play().catch(() => {}));
+      made.onpause = () => film((f) => f.pause());
       item.append(wipe);
     }
     made.play().catch(() => {});
@@ -162,8 +171,8 @@ export function open(box) {
   };
   // What the newest film on the screen would be made with.
   const commands = () => {
-    const words = films.querySelector('form')?.dataset.prompts || '0s ink';
-    return [['Make this clip', 'From the command line, with the prompts that stand here.', command('clip', films.querySelector('h2')?.textContent ?? 'input.mp4', '--prompt', words, '-o', 'output.mp4')],
+    const { prompts, prompt } = films.querySelector('form')?.dataset ?? {};
+    return [['Make this clip', 'From the command line, with the prompts that stand here.', command('clip', films.querySelector('h2')?.textContent ?? 'input.mp4', ...(prompts ? ['--prompts', prompts] : ['--prompt', prompt || 'ink']), '-o', 'output.mp4')],
       ['Ask for the queue', 'Every clip of yours, with its progress.', curl('GET', '/v1/clips')]];
   };
   return { leave, commands };

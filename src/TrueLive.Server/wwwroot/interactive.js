@@ -169,7 +169,7 @@ export function open(box, live) {
       clip.bitmap(number, at * 1000).then((picture) => picture && cell.getContext('2d').drawImage(picture, 0, 0, cell.width, cell.height));
       const times = number === 0 ? `${have} pictures` : r.error ?? `preview ${ms(r.to_preview_ms)} · full ${r.state === 'full' ? ms(r.to_full_ms) : r.state === 'superseded' ? 'given up for a newer one' : `${have} of ${r.end - r.first}`}`;
       name.textContent = number ? `#${number} ${r.name || asked() || 'as it is'}` : 'source';
-      note.textContent = times + (r.unknown_words?.length ? ` · not understood: ${r.unknown_words.join(', ')}` : '');
+      note.textContent = times + (r.unknown_words?.length ? ` · not understood: ${r.unknown_words.join(', ')}` : '') + (r.note ? ` · ${r.note}` : '');
       item.ariaCurrent = number === shown ? 'true' : null;
       b.setAttribute('aria-pressed', String(number === against));
     };

@@ -2,6 +2,7 @@
 import { upload } from './clips.js';
 import { h, trouble } from './dom.js';
 import { LastSeconds } from './revisions.js';
+import { TAKEN } from './shown.js';
 import { sources } from './sources.js';
 
 // What an interactive clip takes at most, and what the page keeps of a stream that is looked at.
@@ -27,7 +28,7 @@ export function takes(live, load) {
   let turn = null;
   const finder = h('div.card.finder', { id: 'finder', hidden: true });
   const part = h('form.card.row', { hidden: true });
-  const picker = h('input.sr', { id: 'interactive-file', type: 'file', accept: 'video/*,image/*', onchange: () => picker.files[0] && load(once(() => fromFile(picker.files[0]))) });
+  const picker = h('input.sr', { id: 'interactive-file', type: 'file', accept: TAKEN, onchange: () => picker.files[0] && load(once(() => fromFile(picker.files[0]))) });
   const button = (kind, name, words, onclick = () => find(kind)) => h('button', { type: 'button', id: `take-${kind}`, onclick }, ...way(kind, name, words));
   const replay = live.server?.replay_seconds;
   const ofLive = !live.transport ? null : replay

@@ -43,6 +43,43 @@ public sealed class PromptScheduleTests
         Assert.Equal(TimeSpan.Zero, resolved[0].Prompt.Transition);
     }
 
+    [Theory]
+    [InlineData("16:9 cinematic")]
+    [InlineData("oil painting; 3s soft light")]
+    [InlineData("#anime")]
+    [InlineData("0s")]
+    [InlineData(@"a\;b\")]
+    [InlineData("")]
+    public void One_prompt_is_taken_as_it_stands_and_is_the_same_when_its_schedule_is_read_again(string text)
+    {
+        Assert.True(PromptSchedule.TryOne(text, out var one, out _));
+        Assert.Equal(text, Assert.Single(one.Cues).Text);
+        Assert.Equal(one.Cues, Parse(one.ToString()).Cues);
+        Assert.Equal("0s " + text, one.ToDisplay());
+    }
+
+    [Fact]
+    public void A_semicolon_within_a_prompt_has_a_backslash_before_it() =>
+        Assert.Equal(["oil; soft", "ink"], Parse(@"0s oil\; soft; 2s ink").Cues.Select(c => c.Text));
+
+    [Fact]
+    public void What_lies_after_the_end_is_told()
+    {
+        Assert.Null(Parse("0s ink; 0.9s neon").BeyondEnd(TimeSpan.FromSeconds(1)));
+        Assert.Contains("at 3s ('neon')", Parse("0s ink; 3s neon").BeyondEnd(TimeSpan.FromSeconds(1)), StringComparison.Ordinal);
+        Assert.Contains("2 prompts, the first at 1s", Parse("0s ink; 1s neon; 2s oil").BeyondEnd(TimeSpan.FromSeconds(1)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Any_prompts_come_back_from_the_text_of_their_schedule() =>
+        Gen.String[Gen.Char["0123456789.:sm; \\#ink"], 0, 40].List[1, 4].Sample(texts =>
+        {
+            var cues = string.Join("; ", texts.Select((t, i) => $"{i}s {t.Replace(@"\", @"\\", StringComparison.Ordinal).Replace(";", @"\;", StringComparison.Ordinal)}"));
+            var schedule = Parse(cues);
+            Assert.Equal(texts.Select(t => t.Trim()), schedule.Cues.Select(c => c.Text));
+            Assert.Equal(schedule.Cues, Parse(schedule.ToString()).Cues);
+        });
+
     [Fact]
     public void Any_text_is_read_or_refused_and_never_throws() =>
         Gen.String[Gen.Char["0123456789.:sm; \n#(ink)-é"], 0, 80].Sample(text =>

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Text;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Models;
+using TrueLive.Media.Files;
 using TrueLive.Models.Convolutions;
 using TrueLive.Models.Diffusion;
 using TrueLive.Models.Fused;
@@ -151,6 +152,27 @@ internal static class FileTargets
         else if (error.Length is 0 or > 500)
         {
             throw new InvalidOperationException($"an error of {error.Length} characters");
+        }
+    }
+
+    /// <summary>The first bytes of a film or a picture; and as lines, what ffprobe says of its packets.</summary>
+    public static void MediaFile(ReadOnlySpan<byte> input)
+    {
+        FileSignature.DemuxerOf(input, ".jpg");
+        FileSignature.IsAnimatedWebP(input);
+        FileSignature.PhotographOf(input);
+        foreach (var mends in new[] { false, true })
+        {
+            var times = new PacketTimes(0);
+            foreach (var line in Encoding.Latin1.GetString(input).Split('\n'))
+            {
+                times.Read(line, mends);
+            }
+
+            if (times.Count > 0 && !(times.Tail(times.Last + 1) is > 0 and < 1e6 && double.IsFinite(times.Last - times.First) && times.Mean >= 0))
+            {
+                throw new InvalidOperationException("a length that is no number");
+            }
         }
     }
 

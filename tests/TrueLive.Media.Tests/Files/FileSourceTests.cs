@@ -79,7 +79,7 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
         var path = await files.MakeAsync($"untagged-{size}.mp4", "-f", "lavfi", "-i", $"color=c=0xC03020:s={size}:r=25:d=0.2",
             "-vf", $"scale=out_color_matrix={matrix}:out_range=tv,format=yuv420p", "-c:v", "libx264", "-crf", "1", "-bsf:v", "h264_metadata=matrix_coefficients=2:colour_primaries=2:transfer_characteristics=2");
         var (file, frames) = await ReadAsync(path, 160, 96);
-        Assert.Equal(size == "1280x720", file.HighDefinitionUntagged);
+        Assert.Equal(size == "1280x720", file.Picture.HighDefinitionUntagged);
         Assert.InRange(frames[0].Y, 78 - 2, 82 + 2);
         Assert.InRange(frames[0].V, 193 - 6, 197 + 6);
     }

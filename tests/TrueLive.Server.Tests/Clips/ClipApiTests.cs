@@ -58,7 +58,40 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Empty(Left(server));
     }
 
+    [Fact]
+    public async Task Prompt_is_one_prompt_and_prompts_is_a_schedule()
+    {
+        await using var server = await ClipServer.StartAsync(files);
+        var upload = await server.UploadAsync(await server.FilmAsync("words.mp4", 0.4));
+        foreach (var prompt in new[] { "oil painting; soft light", "#anime", "16:9 ink", "3s pencil" })
+            Assert.Equal("0s " + prompt, (string)(await server.ClipAsync(new { upload, prompt }))["prompts"]!);
+        var job = await server.ClipAsync(new { upload, prompts = @"0s oil\; soft; 9s neon" });
+        Assert.Equal(@"0s oil\; soft; 9s neon", (string)job["prompts"]!);
+        var done = (await server.FollowAsync(job))[^1].Job;
+        Assert.Contains(done["notes"]!.AsArray(), n => ((string)n!).Contains("after the clip's end", StringComparison.Ordinal));
+    }
+
     [Theory]
+    [InlineData("phone.jpg", "-f|lavfi|-i|color=white:s=128x96|-frames:v|1")]
+    [InlineData("old.avi", "-f|lavfi|-i|color=white:s=128x96:r=10:d=0.5|-c:v|huffyuv")]
+    [InlineData("moving.gif", "-f|lavfi|-i|color=white:s=128x96:r=10:d=0.5")]
+    public async Task Every_upload_has_a_picture_that_any_browser_shows(string name, string make)
+    {
+        await using var server = await ClipServer.StartAsync(files, o => o.ApiKeys = [Ann]);
+        var upload = await ClipServer.JsonAsync(await server.SendFileAsync(await files.MakeAsync(name, make.Split('|')), Ann));
+        var url = (string)upload["preview_url"]!;
+        var answer = await server.Http.GetAsync(url, Cancel);
+        Assert.Equal((HttpStatusCode.OK, "image/jpeg"), (answer.StatusCode, answer.Content.Headers.ContentType!.MediaType));
+        using var jpeg = new TrueLive.Media.Codecs.JpegCodec();
+        using var picture = jpeg.Decode(await answer.Content.ReadAsByteArrayAsync(Cancel), new TrueLive.Core.Frames.FramePool("preview"))!;
+        Assert.Equal((128, 96), (picture.Width, picture.Height));
+        Assert.InRange(picture.Y[0], 230, 255);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await server.Http.GetAsync(url[..url.IndexOf('?', StringComparison.Ordinal)], Cancel)).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("mov", "video/quicktime")]
+    [InlineData("mkv", "video/x-matroska")]
     [InlineData("webm", "video/webm")]
     [InlineData("gif", "image/gif")]
     [InlineData("png", "application/zip")]

@@ -22,7 +22,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
         Output = files[output],
         Prompts = PromptSchedule.TryParse(prompts, out var schedule, out var error) ? schedule : throw new InvalidOperationException(error),
         Model = model,
-        Format = ClipFormats.Find(null, output)!.Value,
+        Format = ClipFormats.ForOutput(null, output),
     };
 
     private static Task<ClipFileResult> RenderAsync(ClipFileSettings settings) => new ClipFileRender(settings, TimeProvider.System).RunAsync(CancellationToken.None, Cancel);

@@ -1,0 +1,32 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace TrueLive.Media.Files;
+
+/// <summary>Names for what lies beside an output while it is made.</summary>
+public static class OutputName
+{
+    // Bytes that file systems take in a name.
+    private const int Longest = 255;
+
+    /// <summary>
+    /// The output's path with an ending behind it. Where that would be longer than a name can be, the end of the name gives way to a hash of it.
+    /// </summary>
+    public static string Beside(string output, string ending)
+    {
+        output = Path.TrimEndingDirectorySeparator(Path.GetFullPath(output));
+        var name = Path.GetFileName(output);
+        if (Encoding.UTF8.GetByteCount(name + ending) <= Longest)
+            return output + ending;
+        var hash = "~" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..8] + ending;
+        var kept = new StringBuilder();
+        var room = Longest - Encoding.UTF8.GetByteCount(hash);
+        foreach (var rune in name.EnumerateRunes())
+        {
+            if ((room -= rune.Utf8SequenceLength) < 0)
+                break;
+            kept.Append(rune);
+        }
+        return Path.Combine(Path.GetDirectoryName(output) ?? "/", kept + hash);
+    }
+}

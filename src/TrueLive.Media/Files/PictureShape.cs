@@ -1,0 +1,24 @@
+namespace TrueLive.Media.Files;
+
+/// <summary>Sizes that keep the shape of a picture.</summary>
+public static class PictureShape
+{
+    // What rounding to the step of a network costs is not seen.
+    private const double Unseen = 0.04;
+
+    /// <summary>The largest size of a picture's shape that fits into another.</summary>
+    public static (int Width, int Height) Fit(int width, int height, int boxWidth, int boxHeight)
+    {
+        var scale = Math.Min(boxWidth / (double)width, boxHeight / (double)height);
+        return (Math.Max(1, (int)Math.Round(width * scale)), Math.Max(1, (int)Math.Round(height * scale)));
+    }
+
+    /// <summary>The even size at which a picture stands within a frame of another shape; null where the shapes are as good as the same.</summary>
+    public static (int Width, int Height)? Inside(int width, int height, int frameWidth, int frameHeight)
+    {
+        if (Math.Abs(width / (double)height * frameHeight / frameWidth - 1) <= Unseen)
+            return null;
+        var (w, h) = Fit(width, height, frameWidth, frameHeight);
+        return (Math.Clamp(w & ~1, 2, frameWidth), Math.Clamp(h & ~1, 2, frameHeight));
+    }
+}

@@ -1,0 +1,96 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace TrueLive.Media.Files;
+
+/// <summary>What has to be done to the pictures of a file so that they come out upright, whole, opaque and in BT.709.</summary>
+public sealed record SourcePicture
+{
+    internal const string InterlacedNote = "The film is interlaced: each picture is made of its two fields.";
+
+    /// <summary>Pictures are made of two fields that were taken one after the other.</summary>
+    public bool Interlaced { get; init; }
+
+    /// <summary>Codec and container of broadcasts, in which a progressive film may turn into an interlaced one.</summary>
+    public bool MayInterlace { get; init; }
+
+    /// <summary>There may be transparent parts; what is under them is not meant to be seen.</summary>
+    public bool Alpha { get; init; }
+
+    /// <summary>ffmpeg's decoder when its own would leave out the transparency; null for its own.</summary>
+    public string? Decoder { get; init; }
+
+    /// <summary>Untagged, and of a size that goes by BT.709 as players take it.</summary>
+    public bool HighDefinitionUntagged { get; init; }
+
+    /// <summary>Transfer curve, primaries and matrix for zscale, of high dynamic range or wide gamut; null for ordinary pictures.</summary>
+    public (string Transfer, string Primaries, string Matrix)? Wide { get; init; }
+
+    /// <summary>The curve is that of high dynamic range.</summary>
+    public bool HighDynamicRange => Wide is { Transfer: "smpte2084" or "arib-std-b67" };
+
+    /// <summary>ffmpeg's filters from the decoder to frames of a size; with <paramref name="inner"/> the picture has bars around it.</summary>
+    public string Filters(int width, int height, (int Width, int Height)? inner)
+    {
+        var chain = new List<string>();
+        if (Interlaced || MayInterlace)
+            chain.Add("bwdif=mode=send_frame:deint=interlaced");
+        var matrix = HighDefinitionUntagged ? ":in_color_matrix=bt709" : "";
+        if (Alpha)
+        {
+            // Over black, a colour is what its alpha leaves of it. To multiply first keeps what is under the transparent parts out of the edges.
+            chain.Add($"scale=flags=accurate_rnd+full_chroma_int{matrix},format=gbrap,premultiply=inplace=1,format=gbrp");
+            matrix = "";
+        }
+        var (w, h) = inner ?? (width, height);
+        if (Wide is { } wide)
+        {
+            chain.Add(string.Create(CultureInfo.InvariantCulture, $"scale={w}:{h}:flags=area"));
+            chain.Add($"zscale=tin={wide.Transfer}:pin={wide.Primaries}:min={(Alpha ? "gbr" : wide.Matrix)}:t=linear:npl=100,format=gbrpf32le,zscale=p=bt709");
+            if (HighDynamicRange)
+                chain.Add("tonemap=hable:desat=0:peak=10");
+            chain.Add("zscale=t=bt709:m=bt709:p=bt709:r=tv");
+        }
+        else
+            chain.Add(string.Create(CultureInfo.InvariantCulture, $"scale={w}:{h}:flags=area{matrix}:out_color_matrix=bt709:out_range=tv"));
+        chain.Add("setsar=1,format=yuv420p");
+        if (inner is not null)
+            chain.Add(string.Create(CultureInfo.InvariantCulture, $"pad={width}:{height}:-1:-1:black"));
+        chain.Add("showinfo=checksum=0");
+        return string.Join(',', chain);
+    }
+
+    /// <summary>Reads what ffprobe says of a video stream, and adds what the user should know.</summary>
+    internal static SourcePicture From(JsonElement video, string format, int width, int height, bool zscale, List<string> notes)
+    {
+        string Say(string name) => video.TryGetProperty(name, out var v) && v.GetString() is { } text && text is not ("unknown" or "reserved") ? text : "";
+        var (codec, pixels, order) = (Say("codec_name"), Say("pix_fmt"), Say("field_order"));
+        var yuv = pixels.StartsWith("yuv", StringComparison.Ordinal);
+        var layered = codec is "vp8" or "vp9" && video.TryGetProperty("tags", out var tags) && tags.EnumerateObject().Any(t => t.Name.Equals("alpha_mode", StringComparison.OrdinalIgnoreCase) && t.Value.GetString() == "1");
+        var alpha = layered || (codec != "mjpeg" && (pixels.StartsWith("yuva", StringComparison.Ordinal) || pixels.StartsWith("gbrap", StringComparison.Ordinal)
+            || pixels.StartsWith("rgba", StringComparison.Ordinal) || pixels.StartsWith("bgra", StringComparison.Ordinal) || pixels is "argb" or "abgr" or "pal8" || pixels.StartsWith("ya", StringComparison.Ordinal)));
+        if (alpha)
+            notes.Add(codec == "gif" || pixels == "pal8" ? "Where the picture is transparent, black is seen." : "The picture has transparent parts: they are laid on black.");
+        var interlaced = order is "tt" or "bb" or "tb" or "bt";
+        if (interlaced)
+            notes.Add(InterlacedNote);
+        var (transfer, primaries) = (Say("color_transfer"), Say("color_primaries"));
+        var bright = transfer is "smpte2084" or "arib-std-b67";
+        var wide = bright || primaries is "bt2020";
+        if (bright)
+            notes.Add(zscale ? "The film is in high dynamic range: its brightness is brought to that of ordinary screens." : "The film is in high dynamic range, and its brightness stays as it is: this ffmpeg has no zscale filter.");
+        if (pixels.EndsWith("10le", StringComparison.Ordinal) || pixels.EndsWith("10be", StringComparison.Ordinal) || pixels.EndsWith("12le", StringComparison.Ordinal) || pixels.EndsWith("12be", StringComparison.Ordinal))
+            notes.Add($"The film has {pixels[^4..^2]} bits a colour; the network works with 8.");
+        return new SourcePicture
+        {
+            Interlaced = interlaced,
+            MayInterlace = codec is "mpeg2video" or "h264" or "vc1" && format is "mpegts" or "mpeg" or "mxf",
+            Alpha = alpha,
+            Decoder = layered ? $"libvpx{(codec == "vp9" ? "-vp9" : "")}" : null,
+            HighDefinitionUntagged = Say("color_space").Length == 0 && yuv && (height > 576 || width >= 1280),
+            Wide = !wide || !zscale ? null : (Or(transfer, "bt709"), Or(primaries, "bt2020"), Or(Say("color_space"), yuv ? "bt2020nc" : "gbr")),
+        };
+
+        static string Or(string text, string otherwise) => text.Length > 0 ? text : otherwise;
+    }
+}
