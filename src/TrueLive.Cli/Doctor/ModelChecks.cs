@@ -5,7 +5,6 @@ using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
-using TrueLive.Models.Onnx;
 using TrueLive.Server;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Sessions;
@@ -85,7 +84,7 @@ internal sealed class ModelChecks(ServerOptions options, TimeProvider time) : ID
         const string Mend = "The server leaves it out. Correct what is named (models/README.md explains every field), or move the folder away.";
         try
         {
-            var model = OnnxVideoModel.Load(folder, options.ModelThreads, time);
+            var model = FolderModel.Load(folder, options.ModelThreads, time);
             var info = model.Info;
             if (ids.Contains(info.Id))
             {
@@ -102,7 +101,7 @@ internal sealed class ModelChecks(ServerOptions options, TimeProvider time) : ID
             finally
             {
                 if (_chosen is null || info.Id == options.Model)
-                    (_chosen, model) = (model, _chosen as OnnxVideoModel);
+                    (_chosen, model) = (model, _chosen as FolderModel);
                 model?.Dispose();
             }
         }
