@@ -20,16 +20,21 @@ namespace TrueLive.Probe.Targets;
 /// <param name="key">Bearer token; null for none.</param>
 /// <param name="time">The run's clock.</param>
 /// <param name="inserted">How long each frame that comes back is held before it is decoded: a known difference to check the instrument by.</param>
-public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeProvider time, TimeSpan inserted = default) : IProbeTarget
+/// <param name="patience">How long the answer to the offer may take; 10 s by default.</param>
+public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeProvider time, TimeSpan inserted = default, TimeSpan? patience = null) : IProbeTarget
 {
     private readonly Queues.Channel<Coded> _coded = Queues.Channel.CreateBounded<Coded>(new Queues.BoundedChannelOptions(60 + (int)(60 * inserted.TotalSeconds)) { SingleReader = true });
     private readonly FramePool _pool = new("probe WebRTC", 32);
     private readonly VideoDecoder _decoder = new();
-    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(10), MaxResponseContentBufferSize = 1 << 20 };
+    // A redirected PATCH would come back as a GET that succeeds, with the prompt lost on the way.
+    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(10), MaxResponseContentBufferSize = 1 << 20 };
     private VideoEncoder? _encoder;
     private WhipClient? _client;
     private Uri? _session;
     private int _keyFrameAsked;
+
+    /// <summary>Told in words when a busy server asked to wait.</summary>
+    public Action<string>? Heard { get; set; }
 
     /// <inheritdoc/>
     public string Description => $"{(isTrueLive ? "truelive" : "whip")} {new UriBuilder(endpoint) { UserName = "", Password = "", Query = "" }.Uri}{(inserted == default ? "" : $", {inserted.TotalMilliseconds:0} ms inserted")}";
@@ -50,7 +55,7 @@ public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeP
             {
                 VideoReceived = Take,
                 KeyFrameRequested = () => Interlocked.Exchange(ref _keyFrameAsked, 1),
-            }, time, cancel).ConfigureAwait(false);
+            }, time, cancel, patience, Heard).ConfigureAwait(false);
         }
         catch (WhipException refused)
         {
@@ -118,6 +123,10 @@ public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeP
         catch (HttpRequestException e)
         {
             throw new TargetException($"The prompt could not be sent: {e.Message}", e);
+        }
+        catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+        {
+            throw new TargetException($"The server did not take the prompt within {_http.Timeout.TotalSeconds:0} s.", e);
         }
     }
 
