@@ -68,7 +68,7 @@ public static partial class FileJoin
             {
                 await WriteAsync(list, partial, sound ? source : null, soundStart, end, format, tags, cancel).ConfigureAwait(false);
             }
-            catch (MediaFileException failure) when (sound && failure is not MediaInterruptedException)
+            catch (MediaFileException failure) when (sound && failure is not (MediaInterruptedException or MediaMachineException))
             {
                 // Hours of work are not thrown away for a sound that cannot be decoded, or a source that is gone by now.
                 await WriteAsync(list, partial, null, soundStart, end, format, tags, cancel).ConfigureAwait(false);
