@@ -16,8 +16,16 @@ export async function connect(stream, { environment, variables, ended }) {
   });
   const headers = { 'Content-Type': 'application/sdp' };
   if (environment.PROBE_WHIP_TOKEN) headers.Authorization = `Bearer ${environment.PROBE_WHIP_TOKEN}`;
-  const answer = await fetch(variables.url, { method: 'POST', headers, body: peer.localDescription.sdp });
+  const offer = () => fetch(variables.url, { method: 'POST', headers, body: peer.localDescription.sdp });
+  let answer = await offer();
+  // A busy server says when to ask again; a browser reads the header of another host only where that host exposes it.
+  for (let tries = 0; [429, 503].includes(answer.status) && Number(answer.headers.get('Retry-After')) > 0 && tries < 3; tries++) {
+    await new Promise(resolve => setTimeout(resolve, 1000 * Math.min(60, Number(answer.headers.get('Retry-After')))));
+    answer = await offer();
+  }
   if (!answer.ok) throw new Error(`${variables.url} answered ${answer.status}: ${(await answer.text()).slice(0, 300)}`);
   await peer.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
+  const [video] = peer.getTransceivers().filter(t => t.sender.track?.kind === 'video');
+  if (video.currentDirection !== 'sendrecv') throw new Error(`${variables.url} ${video.currentDirection === 'sendonly' ? 'only takes video and sends none back' : 'does not take video'}`);
   return await output;
 }

@@ -3,6 +3,7 @@ using TrueLive.Probe;
 using TrueLive.Probe.Clips;
 using TrueLive.Probe.Reports;
 using TrueLive.Probe.Targets;
+using TrueLive.Probe.Verdicts;
 using TrueLive.WebRtc.Whip;
 
 namespace TrueLive.Cli;
@@ -22,15 +23,19 @@ internal static class ProbeTargetCommands
         var file = new Argument<string>("file") { Description = "Adapter script: exports connect(stream, probe), perhaps prompt(text). Ready ones are in samples/probe." };
         var variable = new Option<string[]>("--var") { Description = "NAME=VALUE for the adapter (probe.variables.NAME); keys come from the environment variables that it names." };
         var browser = new Option<string>("--browser") { Description = "Chromium.", DefaultValueFactory = _ => "chromium" };
-        var patience = new Option<double>("--connect-seconds") { Description = "How long connecting may take.", DefaultValueFactory = _ => 60 };
+        var patience = ConnectSeconds(60);
         return Live(shared, "page", "Any system that a browser can reach, through an adapter script.", [file, variable, browser, patience], parsed =>
         {
             var variables = new SortedDictionary<string, string>(StringComparer.Ordinal);
             foreach (var pair in (parsed.GetValue(variable) ?? []).Select(v => v.Split('=', 2)))
                 variables[pair[0]] = pair.Length == 2 ? pair[1] : throw new FormatException($"--var {pair[0]}: write NAME=VALUE.");
-            return new PageTarget(parsed.GetValue(file)!, parsed.GetValue(browser)!, variables, TimeProvider.System, TimeSpan.FromSeconds(Math.Clamp(parsed.GetValue(patience), 1, 600)));
+            return new PageTarget(parsed.GetValue(file)!, parsed.GetValue(browser)!, variables, TimeProvider.System, Seconds(parsed, patience));
         });
     }
+
+    private static Option<double> ConnectSeconds(double most) => new("--connect-seconds") { Description = "How long connecting may take.", DefaultValueFactory = _ => most };
+
+    private static TimeSpan Seconds(ParseResult parsed, Option<double> option) => TimeSpan.FromSeconds(Math.Clamp(parsed.GetValue(option), 1, 600));
 
     public static Command Whip(ProbeOptions shared) => Native(shared, "whip", "Any WHIP endpoint that sends video back in the same connection; no prompts.", false);
 
@@ -45,13 +50,14 @@ internal static class ProbeTargetCommands
         {
             Description = "How far the server may lead the probe: any; host, the server itself and public addresses; public, public addresses only. For runs on behalf of others.",
         };
-        return Live(shared, name, description, [url, key, insert, reach], parsed =>
+        var patience = ConnectSeconds(30);
+        return Live(shared, name, description, [url, key, insert, reach, patience], parsed =>
         {
             if (!Uri.TryCreate(parsed.GetValue(url), UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
                 throw new FormatException($"'{parsed.GetValue(url)}' is not an http or https address.");
             var variable = parsed.GetValue(key);
             var token = variable is null ? null : Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : throw new FormatException($"--bearer-env: the environment variable {variable} is not set.");
-            return new WhipTarget(address, isTrueLive, token, TimeProvider.System, TimeSpan.FromMilliseconds(Math.Clamp(parsed.GetValue(insert), 0, 20_000)), parsed.GetValue(reach));
+            return new WhipTarget(address, isTrueLive, token, TimeProvider.System, TimeSpan.FromMilliseconds(Math.Clamp(parsed.GetValue(insert), 0, 20_000)), parsed.GetValue(reach), Seconds(parsed, patience));
         });
     }
 
@@ -74,7 +80,10 @@ internal static class ProbeTargetCommands
         return clips;
     }
 
-    /// <summary>A command that measures a live target. Exit code 0 for a report of a whole valid run, 1 for an error, 3 for an incomplete or invalid run.</summary>
+    /// <summary>
+    /// A command that measures a live target. Exit code 0 for a whole valid run whose verdict names a tier, 1 for an error, 3 for a run that is
+    /// incomplete, invalid or proves nothing.
+    /// </summary>
     private static Command Live(ProbeOptions shared, string name, string description, Symbol[] own, Func<ParseResult, IProbeTarget> open)
     {
         var command = new Command(name, description);
@@ -97,6 +106,8 @@ internal static class ProbeTargetCommands
                 {
                     if (target is PageTarget page)
                         page.Heard = say;
+                    if (target is WhipTarget whip)
+                        whip.Heard = say;
                     return ProbeSession.RunAsync(target, options, TimeProvider.System, say, progress, stop);
                 }).ConfigureAwait(false));
             }).ConfigureAwait(false);
@@ -110,7 +121,7 @@ internal static class ProbeTargetCommands
         {
             var (folder, report) = await run().ConfigureAwait(false);
             show.Done(report, folder);
-            return report.Run.Incomplete || report.Run.Validity != "VALID" ? 3 : 0;
+            return report.Run.Incomplete || report.Run.Validity != "VALID" || report.Verdict.Tier == TierVerdict.Text(TierLabel.NotProven) ? 3 : 0;
         }
         catch (OperationCanceledException)
         {

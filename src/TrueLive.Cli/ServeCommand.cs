@@ -59,6 +59,11 @@ internal static class ServeCommand
                 await Console.Error.WriteLineAsync(problem).ConfigureAwait(false);
             return 2;
         }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync($"The data folder cannot be used: {error.Message} Choose another with --data-folder.").ConfigureAwait(false);
+            return 1;
+        }
         await using var _ = app;
         try
         {

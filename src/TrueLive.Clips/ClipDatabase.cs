@@ -37,8 +37,23 @@ public sealed class ClipDatabase : IAsyncDisposable
     {
         var named = new NpgsqlConnectionStringBuilder(connectionString);
         var database = new ClipDatabase(null, NpgsqlDataSource.Create(connectionString)) { Description = $"PostgreSQL {named.Host}/{named.Database}" };
-        await database.MigrateAsync(cancel).ConfigureAwait(false);
+        try
+        {
+            await database.MigrateAsync(cancel).ConfigureAwait(false);
+        }
+        catch
+        {
+            await database.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
         return database;
+    }
+
+    /// <summary>Whether an error says that the queue's own file cannot be written: the disk is full, read-only or gone.</summary>
+    public static bool LacksDisk(DbException error)
+    {
+        const int ReadOnly = 8, DiskError = 10, Full = 13, CannotOpen = 14;
+        return error is SqliteException { SqliteErrorCode: ReadOnly or DiskError or Full or CannotOpen };
     }
 
     /// <inheritdoc/>

@@ -34,6 +34,9 @@ public sealed record ClipQueueOptions
 /// </summary>
 public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, TimeProvider time)
 {
+    /// <summary>Workers that may begin one job before it is given up.</summary>
+    public int MaxAttempts => options.MaxAttempts;
+
     private const string Columns = "id, owner, request, state, created, ended, expires, attempts, frames_done, frames_total, result_bytes, note, error, lease, notes";
 
     /// <summary>Adds a job.</summary>
@@ -69,7 +72,7 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
             "UPDATE clip_jobs SET state = 3, ended = @now, expires = @expires, lease = NULL, error = 'Its worker stopped ' || attempts || ' times without a result.' WHERE state = 1 AND lease_until < @now AND attempts >= @max", cancel,
             ("now", now), ("expires", Expiry(now)), ("max", options.MaxAttempts)).ConfigureAwait(false);
         var next = await Sql.QueryAsync(connection, transaction,
-            "SELECT id FROM clip_jobs j WHERE state = 0 OR (state = 1 AND lease_until < @now) ORDER BY " +
+            "SELECT id FROM clip_jobs j WHERE state <= 1 AND (lease_until IS NULL OR lease_until < @now) ORDER BY " +
             "(SELECT COUNT(*) FROM clip_jobs r WHERE r.owner = j.owner AND r.state = 1 AND r.lease_until >= @now), " +
             "COALESCE((SELECT o.started FROM clip_owners o WHERE o.owner = j.owner), 0), created, id LIMIT 1" + database.LockClause,
             r => r.GetString(0), cancel, ("now", now)).ConfigureAwait(false);
@@ -105,9 +108,18 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
     /// <param name="claimed">The job.</param>
     /// <param name="counts">Whether this was one of the attempts that a job has. That of a server which shuts down is none.</param>
     /// <param name="cancel">Ends the call.</param>
-    public async Task<bool> ReleaseAsync(ClipJob claimed, bool counts, CancellationToken cancel) =>
-        await UpdateAsync("state = 0, lease = NULL, lease_until = NULL, attempts = attempts - @back, note = 'Was interrupted; goes on where it was.' WHERE id = @id AND state = 1 AND lease = @lease", cancel,
-            ("back", counts ? 0 : 1), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
+    /// <param name="note">Why it waits, in words.</param>
+    /// <param name="pause">Time in which nobody takes it.</param>
+    public async Task<bool> ReleaseAsync(ClipJob claimed, bool counts, CancellationToken cancel, string note = "Was interrupted; goes on where it was.", TimeSpan pause = default) =>
+        await UpdateAsync("state = 0, lease = NULL, lease_until = @until, attempts = attempts - @back, note = @note WHERE id = @id AND state = 1 AND lease = @lease", cancel,
+            ("until", pause > TimeSpan.Zero ? Now() + (long)pause.TotalMilliseconds : null), ("back", counts ? 0 : 1), ("note", note), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
+
+    /// <summary>Returns when the database has answered a question.</summary>
+    public async Task PingAsync(CancellationToken cancel)
+    {
+        await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
+        await Sql.QueryAsync(connection, null, "SELECT 1 FROM clip_migrations", r => r.GetInt32(0), cancel).ConfigureAwait(false);
+    }
 
     /// <summary>Ends a waiting or running job on its owner's word; its worker notices at the next renewal. False when it had ended.</summary>
     public async Task<bool> CancelAsync(string id, CancellationToken cancel) =>

@@ -25,9 +25,6 @@ public sealed record ProbeRunOptions
     /// <summary>Effort of the analysis.</summary>
     public AnalysisEffort Effort { get; init; } = new();
 
-    /// <summary>Delay of the probe's own echo, for the report; NaN when it was not measured.</summary>
-    public (double D50, double D95) Echo { get; init; } = (double.NaN, double.NaN);
-
     /// <summary>An earlier session of the same run that ended early; null for a new run.</summary>
     public EarlierSession? Earlier { get; init; }
 
@@ -69,6 +66,9 @@ public sealed record ProbeRunResult(StimulusPlan Plan, Observation Seen, ProbeFi
 /// </summary>
 public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSeed seed, TimeProvider time, ProbeRunOptions options)
 {
+    /// <summary>A target from which nothing at all has come by then will send nothing: no system that is called live is that late.</summary>
+    public static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
+
     private readonly StimulusPlan _plan = new(seed, profile.Amplitude);
     private readonly Observation _seen = options.Earlier?.Seen ?? new();
     private readonly Lock _gate = new();
@@ -76,6 +76,7 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
     private long _zero;
     private int _unsent;
     private int _firstFrame;
+    private int _firstSeen;
     private string? _estimate;
     private string? _failure;
 
@@ -102,6 +103,7 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
         }
         if (_plan.Phases.FirstOrDefault(p => p.Kind == PhaseKind.Fast) is { } fast)
             _seen.KeepPictures(fast.FirstFrame / (double)CodeLaw.Rate, fast.EndFrame / (double)CodeLaw.Rate);
+        _firstSeen = _seen.Count;
         _zero = time.GetTimestamp() - (long)((double)_firstFrame / CodeLaw.Rate * time.TimestampFrequency);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var receiving = Task.Run(() => ReceiveAsync(ended), CancellationToken.None);
@@ -137,8 +139,6 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
             Incomplete = !complete,
             EndedBecause = complete ? null : stopped ? "stopped by the user" : _failure ?? target.EndedBecause ?? "the target ended the session",
             TakesPrompts = target.TakesPrompts,
-            EchoD50 = options.Echo.D50,
-            EchoD95 = options.Echo.D95,
             Sessions = options.Earlier is null ? 1 : 2,
         };
         return new ProbeRunResult(_plan, _seen, findings, DecisionRules.Judge(findings, quality), quality);
@@ -178,6 +178,8 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
                 lock (_gate)
                     _seen.PromptSent.Add(Now());
             }
+            if (j - _firstFrame == (int)(Silence.TotalSeconds * CodeLaw.Rate) && Locked(seen => seen.Count) == _firstSeen)
+                throw new TargetException($"no picture came back in the first {Silence.TotalSeconds:0} s, though the target took what was sent");
             if (j % CodeLaw.Rate == 0)
                 progress?.Report(new ProbeProgress(PhaseAt(j), j / (double)CodeLaw.Rate, _plan.Frames.Count / (double)CodeLaw.Rate, _seen.Count, _estimate));
             // Later phases depend on what the first ones showed; the look back must be done before the still input ends.

@@ -32,7 +32,7 @@ public sealed record ProbeSessionOptions
     public IReadOnlyList<Requirement> Requirements { get; init; } = [];
 }
 
-/// <summary>One probe run from the commitment to the files: measures the instrument's own echo, runs, judges, writes.</summary>
+/// <summary>One probe run from the commitment to the files: runs, judges, measures the instrument's own echo, writes.</summary>
 public static class ProbeSession
 {
     /// <summary>A short run against the probe's own echo, for the instrument's own delay.</summary>
@@ -58,19 +58,23 @@ public static class ProbeSession
         await File.WriteAllTextAsync(Path.Combine(options.Folder, "commitment.txt"), $"{commitment}\n{configuration}\n", stop).ConfigureAwait(false);
         say?.Invoke($"commitment {commitment}");
         var began = time.GetUtcNow();
-        say?.Invoke("measuring the probe's own echo");
-        var (d50, d95) = await EchoAsync(options.Run, time, stop).ConfigureAwait(false);
-        say?.Invoke(double.IsNaN(d50) ? "the probe's own echo could not be measured" : FormattableString.Invariant($"the probe's own echo: median {1000 * d50:0} ms, D95 {1000 * d95:0} ms"));
+        say?.Invoke($"connecting to {target.Description}");
         var run = new ProbeRun(target, options.Profile, seed, time, options.Run with
         {
-            Echo = (d50, d95),
             Earlier = earlier,
             Keep = kept => RunFolder.Keep(options.Folder, options.Profile, seed, target.Description, kept),
             Effort = options.Run.Effort with { Redraws = options.Profile.Redraws },
         });
         var result = await run.RunAsync(progress, stop).ConfigureAwait(false);
+        var (d50, d95) = (double.NaN, double.NaN);
         if (!result.Quality.Incomplete)
+        {
             RunFolder.Forget(options.Folder);
+            // Afterwards: a target that cannot be measured is told of at once.
+            say?.Invoke("measuring the probe's own echo");
+            (d50, d95) = await EchoAsync(options.Run, time, stop).ConfigureAwait(false);
+            say?.Invoke(double.IsNaN(d50) ? "the probe's own echo could not be measured" : FormattableString.Invariant($"the probe's own echo: median {1000 * d50:0} ms, D95 {1000 * d95:0} ms"));
+        }
         var reasons = result.Quality.InvalidReasons();
         var report = RunFolder.Report(new RunSection
         {
@@ -112,7 +116,6 @@ public static class ProbeSession
     {
         await using var echo = new NullTarget(time);
         var result = await new ProbeRun(echo, Echo, ProbeSeed.Create(), time, run with { Effort = new AnalysisEffort(19), Earlier = null, Keep = null }).RunAsync(null, stop).ConfigureAwait(false);
-        stop.ThrowIfCancellationRequested();
         var delays = result.Findings.Map is { Reliable: true } map ? map.Delay.Order().ToArray() : [];
         return delays.Length == 0 ? (result.Findings.D50.Value, double.NaN) : (Intervals.Quantile(delays, 0.5), Intervals.Quantile(delays, 0.95));
     }

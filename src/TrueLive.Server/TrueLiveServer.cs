@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.StaticFiles;
 using Microsoft.Extensions.FileProviders;
+using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry.Metrics;
 using Scalar.AspNetCore;
 using TrueLive.Media.Native;
@@ -35,15 +36,12 @@ public static class TrueLiveServer
         models ??= ModelShelf.Load(options, time, Console.Error);
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Logging.SetMinimumLevel(Enum.Parse<LogLevel>(options.LogLevel, ignoreCase: true)).AddFilter("Microsoft", LogLevel.Warning);
-        builder.Logging.ClearProviders().AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.TimestampFormat = "HH:mm:ss ";
-        });
+        builder.Logging.ClearProviders().AddConsole(console => console.FormatterName = LogLines.FormatterName).AddConsoleFormatter<LogLines, ConsoleFormatterOptions>();
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = 256 * 1024;
+            kestrel.Limits.MaxConcurrentConnections = kestrel.Limits.MaxConcurrentUpgradedConnections = OpenFiles.ForClients;
             var address = options.Host == "localhost" ? IPAddress.Loopback : IPAddress.Parse(options.Host);
             kestrel.Listen(address, options.Port, listen =>
             {
@@ -69,7 +67,7 @@ public static class TrueLiveServer
         services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models).AddSingleton(_ => port);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount));
-        services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>();
+        services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
         services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipDesk>().AddSingleton<ClipUploads>().AddSingleton<UploadPreview>().AddSingleton<JournalShelf>();
         services.AddSingleton<ClipSources>().AddSingleton<ClipOrders>().AddSingleton<ClipViews>().AddSingleton<LivePrecedence>();
@@ -118,6 +116,10 @@ public static class TrueLiveServer
                 catch (BadHttpRequestException bad)
                 {
                     await Problems.Of(bad.StatusCode, bad.Message).ExecuteAsync(http).ConfigureAwait(false);
+                }
+                catch (Exception error) when (!http.Response.HasStarted && Shortage.Of(error) is { } lacking)
+                {
+                    await Problems.From(http, lacking).ExecuteAsync(http).ConfigureAwait(false);
                 }
                 return;
             }

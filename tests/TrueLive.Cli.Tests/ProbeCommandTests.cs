@@ -32,5 +32,40 @@ public sealed class ProbeCommandTests : IDisposable
         Assert.Equal("stopped by the user", report.RootElement.GetProperty("run").GetProperty("ended_because").GetString());
     }
 
+    [Fact]
+    public async Task A_server_that_only_takes_video_is_told_of_in_words_before_anything_is_measured()
+    {
+        using var server = new HandMadeServer(HandMadeServer.Answers("recvonly"));
+        var (code, said) = await ProbeAsync("whip", server.Address.ToString());
+        Assert.True(code == 1, said);
+        Assert.Contains("only takes video", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("echo", said, StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(_folder, "run", "report.json")));
+    }
+
+    [Fact]
+    public async Task A_whole_run_that_proves_nothing_does_not_end_with_exit_code_0()
+    {
+        var film = Path.Combine(_folder, "film.mp4");
+        await Process.Start("ffmpeg", ["-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=15:d=0.4", "-pix_fmt", "yuv420p", film]).WaitForExitAsync(TestContext.Current.CancellationToken);
+        var clip = await File.ReadAllBytesAsync(film, TestContext.Current.CancellationToken);
+        using var server = new HandMadeServer(request => request.StartsWith("POST", StringComparison.Ordinal)
+            ? HandMadeServer.Says("200 OK", "Content-Type: application/json\r\n", "{\"url\":\"/clip\"}")(request) : HandMadeServer.Bytes("200 OK", "", clip));
+        var service = Path.Combine(_folder, "service.yaml");
+        await File.WriteAllTextAsync(service, $"schema: live-ai-video-clips/1\nname: same\nsubmit: {{url: \"{server.Address}make\", json: {{prompt: \"${{prompt}}\"}}}}\nresult: /url\n", TestContext.Current.CancellationToken);
+        var (code, said) = await ProbeAsync("clips", service);
+        Assert.True(code == 3, said);
+        Assert.Contains("NOT PROVEN", said, StringComparison.Ordinal);
+    }
+
+    private async Task<(int Code, string Said)> ProbeAsync(params string[] what)
+    {
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "probe", .. what, "--out", "run"])
+        { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder })!;
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (process.ExitCode, await output + await error);
+    }
+
     public void Dispose() => Directory.Delete(_folder, true);
 }

@@ -19,8 +19,14 @@ public sealed class PostgresServer : IAsyncLifetime
         if (asRoot)
             await RunAsync("chown", "postgres", _directory);
         await ToolAsync("initdb", "-D", _directory + "/data", "-U", "truelive", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C");
-        await ToolAsync("pg_ctl", "-D", _directory + "/data", "-w", "-l", _directory + "/log", "-o", $"-p {_port} -k {_directory} -c listen_addresses=127.0.0.1 -c fsync=off", "start");
+        await StartAsync();
     }
+
+    /// <summary>Starts it on its port; it runs from the beginning.</summary>
+    public Task StartAsync() => ToolAsync("pg_ctl", "-D", _directory + "/data", "-w", "-l", _directory + "/log", "-o", $"-p {_port} -k {_directory} -c listen_addresses=127.0.0.1 -c fsync=off", "start");
+
+    /// <summary>Stops it as a crash would: connections break, nothing is lost that was committed.</summary>
+    public Task StopAsync() => ToolAsync("pg_ctl", "-D", _directory + "/data", "-m", "immediate", "-w", "stop");
 
     public async Task<string> NewDatabaseAsync()
     {
@@ -31,7 +37,7 @@ public sealed class PostgresServer : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        await ToolAsync("pg_ctl", "-D", _directory + "/data", "-m", "immediate", "-w", "stop");
+        await StopAsync();
         Directory.Delete(_directory, true);
     }
 

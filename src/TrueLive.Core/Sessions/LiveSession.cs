@@ -55,6 +55,9 @@ public sealed partial class LiveSession : IDisposable
     /// <summary>Figures at this moment.</summary>
     public SessionStats Stats => _counters.Snapshot(State == SessionState.Live && !Settings.Paused ? _options.PromisedRate : 0);
 
+    /// <summary>All of it so far, for one line at its end.</summary>
+    public SessionSummary Summary => _counters.Summary();
+
     /// <summary>Told by a connection whose packets are counted: the last packet of a picture has left.</summary>
     /// <param name="whole">Since the last packet of its input was here.</param>
     /// <param name="step">The model step in that time.</param>

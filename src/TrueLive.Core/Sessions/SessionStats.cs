@@ -70,6 +70,8 @@ internal sealed class SessionCounters(TimeProvider time)
     private long _askedFrames;
     private long _askedSince;
     private long _connectedSince;
+    private readonly DelayHistogram _delays = new();
+    private (long First, long Last)? _came;
     private long _received;
     private long _sent;
 
@@ -80,6 +82,7 @@ internal sealed class SessionCounters(TimeProvider time)
         lock (_window)
         {
             var now = time.GetTimestamp();
+            _came = (_came?.First ?? now, now);
             if (!asks)
                 _askedFrames = 0;
             else if (_askedFrames++ == 0)
@@ -103,6 +106,7 @@ internal sealed class SessionCounters(TimeProvider time)
         var from = frame.Arrived == 0 ? frame.StepBegan : frame.Arrived;
         lock (_window)
             _window[_sent++ % WindowSize] = (sentAt, frame.StepEnded - frame.StepBegan, sentAt - from);
+        _delays.Add(time.GetElapsedTime(from, sentAt));
         SessionMetrics.Record(time, frame, from, sentAt);
     }
 
@@ -161,6 +165,18 @@ internal sealed class SessionCounters(TimeProvider time)
             Count(DropReason.Flushed), Count(DropReason.SinkFull), count, rate,
             At(steps[..count], 0.50), At(steps[..count], 0.95), At(ages[..count], 0.50), At(ages[..count], 0.95), At(beside[..count], 0.99),
             Ticks(outs[..left], 0.50), Ticks(outsBeside[..left], 0.99), degraded);
+    }
+
+    /// <summary>All that has been counted since the session was made.</summary>
+    public SessionSummary Summary()
+    {
+        lock (_window)
+        {
+            var seconds = _came is var (first, last) ? time.GetElapsedTime(first, last).TotalSeconds : 0;
+            return new SessionSummary(
+                Interlocked.Read(ref _received), _sent + Count(DropReason.SinkFull) + Count(DropReason.Flushed), _sent, seconds, _delays.Quantile(0.5), _delays.Quantile(0.99),
+                [.. Enum.GetValues<DropReason>().Select(r => (r, Count(r))).Where(d => d.Item2 > 0)]);
+        }
     }
 
     // Right after the start, a pause or a silence of the input nothing can be said.

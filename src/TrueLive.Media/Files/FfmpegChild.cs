@@ -10,6 +10,16 @@ public class MediaFileException(string message, Exception? inner = null) : Excep
 /// <summary>A child was told to end by somebody else (a service manager that stops a whole unit): nothing is wrong with the file.</summary>
 public sealed class MediaInterruptedException(string message) : MediaFileException(message);
 
+/// <summary>The machine cannot do it now, and nothing is wrong with the file: no ffmpeg, or no disk, memory or handles for it.</summary>
+/// <param name="message">For people.</param>
+/// <param name="errno">The system's number for what is short; 0 where ffmpeg is missing.</param>
+/// <param name="inner">What it was seen by.</param>
+public sealed class MediaMachineException(string message, int errno, Exception? inner = null) : MediaFileException(message, inner)
+{
+    /// <summary>The system's number for what is short (ENOSPC and the like); 0 where ffmpeg is missing.</summary>
+    public int Errno => errno;
+}
+
 /// <summary>
 /// ffmpeg or ffprobe as a child process with limits, since it parses files from strangers: memory, processor time and output are capped by
 /// the kernel, only local files and pipes may be opened, and playlists that name other files are not among the formats allowed.
@@ -29,6 +39,14 @@ public sealed class FfmpegChild : IAsyncDisposable
     private const int ToldToEnd = 255;
     private const int Killed = 128;
 
+    // Codes of a shell for "not found" and "cannot be run".
+    private const int NotFound = 127;
+    private const int NotRunnable = 126;
+
+    // ffmpeg says what a system call answered in the C library's words, and in nothing else.
+    private static readonly (string Words, int Errno)[] Shortages =
+        [("No space left on device", 28), ("Disk quota exceeded", 122), ("Read-only file system", 30), ("Too many open files", 24), ("Cannot allocate memory", 12)];
+
     // Where to find programs and their libraries: keys and passwords of the server are no business of a parser of strangers' files.
     private static readonly string[] Inherited = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG"];
 
@@ -40,6 +58,7 @@ public sealed class FfmpegChild : IAsyncDisposable
     private readonly Task _errors;
     private readonly Queue<string> _complaints = new();
     private string? _tooLarge;
+    private (string Words, int Errno)? _short;
     private int _complaintLength;
 
     private FfmpegChild(Process process, Action<string>? line, Action? lastLine)
@@ -102,7 +121,10 @@ public sealed class FfmpegChild : IAsyncDisposable
         }
         catch (Win32Exception e)
         {
-            throw new MediaFileException("ffmpeg cannot be started. Install it with: apt-get install ffmpeg", e);
+            const int NoEntry = 2;
+            throw e.NativeErrorCode == NoEntry
+                ? new MediaMachineException("ffmpeg cannot be started. Install it with: apt-get install ffmpeg", 0, e)
+                : new MediaMachineException($"ffmpeg cannot be started: {e.Message}.", e.NativeErrorCode, e);
         }
     }
 
@@ -121,21 +143,34 @@ public sealed class FfmpegChild : IAsyncDisposable
     /// <param name="what">What failed, as the beginning of a sentence.</param>
     public async Task<MediaFileException> FailureAsync(string what)
     {
-        var message = $"{what}: {await ComplaintAsync().ConfigureAwait(false)}.";
-        return _process.ExitCode == ToldToEnd ? new MediaInterruptedException(message) : new MediaFileException(message);
+        var message = $"{what}: {await LastWordsAsync().ConfigureAwait(false)}.";
+        return Lacking(message) ?? (_process.ExitCode == ToldToEnd ? new MediaInterruptedException(message) : new MediaFileException(message));
     }
 
     /// <summary>Whether an exit code says that a signal ended the child.</summary>
     public static bool IsKilled(int code) => code > Killed;
 
     /// <summary>The child's own last words, shortened and without the paths of this server.</summary>
+    /// <exception cref="MediaMachineException">It failed for what the machine lacks.</exception>
     public async Task<string> ComplaintAsync()
+    {
+        var words = await LastWordsAsync().ConfigureAwait(false);
+        return Lacking(words + ".") is { } lacking ? throw lacking : words;
+    }
+
+    private MediaMachineException? Lacking(string message)
+    {
+        lock (_complaints)
+            return _process.ExitCode is NotFound or NotRunnable ? new MediaMachineException(message, 0) : _short is { } lacking ? new MediaMachineException(message, lacking.Errno) : null;
+    }
+
+    private async Task<string> LastWordsAsync()
     {
         await _errors.ConfigureAwait(false);
         await _process.WaitForExitAsync().ConfigureAwait(false);
         switch (_process.ExitCode)
         {
-            case 127:
+            case NotFound or NotRunnable:
                 return "ffmpeg is not installed. Install it with: apt-get install ffmpeg";
             case Killed + 9 or Killed + 24:
                 return "ffmpeg took too much processor time or memory, or was killed";
@@ -148,7 +183,7 @@ public sealed class FfmpegChild : IAsyncDisposable
         }
         string? last;
         lock (_complaints)
-            last = _tooLarge ?? _complaints.LastOrDefault();
+            last = _short?.Words ?? _tooLarge ?? _complaints.LastOrDefault();
         if (last is null)
             return "no reason was given";
         var path = last.IndexOf("file:/", StringComparison.Ordinal);
@@ -191,6 +226,8 @@ public sealed class FfmpegChild : IAsyncDisposable
         {
             if (complaint.Contains("max pixel count", StringComparison.Ordinal))
                 _tooLarge ??= complaint;
+            if (_short is null && Shortages.FirstOrDefault(s => complaint.Contains(s.Words, StringComparison.Ordinal)) is { Errno: > 0 } lacking)
+                _short = lacking;
             _complaints.Enqueue(complaint);
             _complaintLength += complaint.Length;
             while (_complaintLength > MaxComplaints && _complaints.Count > 1)

@@ -11,13 +11,18 @@ internal sealed partial class ClipClient : IDisposable
 {
     private const int MaxAnswer = 4 << 20;
     private const int MaxRedirects = 5;
+    private const int MaxWaits = 5;
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
     private readonly ClipApi _service;
     private readonly TimeProvider _time;
+    private readonly Action<string>? _say;
+    // What the service had us wait before it took a request: its limit on requests, not the time that a clip takes.
+    private TimeSpan _waited;
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(10) }) { Timeout = Timeout.InfiniteTimeSpan };
 
-    public ClipClient(ClipApi service, TimeProvider time)
+    public ClipClient(ClipApi service, TimeProvider time, Action<string>? say = null)
     {
-        (_service, _time) = (service, time);
+        (_service, _time, _say) = (service, time, say);
         foreach (var template in new[] { service.Submit, service.Poll, service.Download })
         {
             foreach (Match place in Place().Matches($"{template?.Url} {template?.Body} {string.Concat(template?.Headers.Values ?? [])}"))
@@ -28,17 +33,19 @@ internal sealed partial class ClipClient : IDisposable
         }
     }
 
-    /// <summary>Makes one clip and writes it to <paramref name="path"/>; returns the seconds from the request to the last byte.</summary>
+    /// <summary>Makes one clip and writes it to <paramref name="path"/>; returns the seconds from the request that was taken to the last byte.</summary>
     /// <exception cref="TargetException">The service failed or broke a limit; the message says which.</exception>
     public async Task<double> MakeAsync(string prompt, string imageBase64, string path, CancellationToken cancel)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         using var timer = _time.CreateTimer(_ => limit.Cancel(), null, TimeSpan.FromSeconds(_service.Seconds), Timeout.InfiniteTimeSpan);
         var began = _time.GetTimestamp();
+        _waited = TimeSpan.Zero;
         var values = new Dictionary<string, string> { ["prompt"] = prompt, ["image_base64"] = imageBase64, ["image"] = "data:image/png;base64," + imageBase64 };
         try
         {
             var answer = await AskAsync(_service.Submit, values, limit.Token).ConfigureAwait(false);
+            var waited = _waited;
             if (_service.Poll is { } poll)
             {
                 values["job"] = At(answer, _service.Job!, "job");
@@ -46,11 +53,15 @@ internal sealed partial class ClipClient : IDisposable
             }
             var download = _service.Download ?? new RequestTemplate("GET", new Uri(new Uri(Fill(_service.Submit.Url, values, false)), At(answer, _service.Result!, "result")).ToString(), new Dictionary<string, string>(), null);
             await DownloadAsync(download, values, path, limit.Token).ConfigureAwait(false);
-            return _time.GetElapsedTime(began).TotalSeconds;
+            return (_time.GetElapsedTime(began) - waited).TotalSeconds;
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
             throw new TargetException($"{_service.Name} took longer than {_service.Seconds:0} s for one clip (limits.seconds).");
+        }
+        catch (HttpRequestException e) when (e.HttpRequestError == HttpRequestError.ResponseEnded)
+        {
+            throw new TargetException($"{_service.Name} closed the connection without an answer.", e);
         }
         catch (Exception e) when (e is HttpRequestException or IOException or UriFormatException)
         {
@@ -115,7 +126,7 @@ internal sealed partial class ClipClient : IDisposable
     {
         var url = new Uri(Fill(template.Url, values, false));
         var origin = url.GetLeftPart(UriPartial.Authority);
-        for (var redirects = 0; ; redirects++)
+        for (var (redirects, waits) = (0, 0); ;)
         {
             using var request = new HttpRequestMessage(new HttpMethod(template.Method), url);
             // Keys are for the host that they were given for.
@@ -128,8 +139,8 @@ internal sealed partial class ClipClient : IDisposable
             {
                 response.Dispose();
                 url = new Uri(url, next);
-                if (redirects == MaxRedirects || url.Scheme is not ("http" or "https"))
-                    throw new TargetException($"{_service.Name} redirects {(redirects == MaxRedirects ? $"more than {MaxRedirects} times" : $"to {url.Scheme}:, which is not followed")}.");
+                if (redirects++ == MaxRedirects || url.Scheme is not ("http" or "https"))
+                    throw new TargetException($"{_service.Name} redirects {(redirects > MaxRedirects ? $"more than {MaxRedirects} times" : $"to {url.Scheme}:, which is not followed")}.");
                 if (template.Method != "GET")
                     throw new TargetException($"{_service.Name} redirects a {template.Method} to {url.Host}; name that address in the description instead.");
                 continue;
@@ -137,8 +148,25 @@ internal sealed partial class ClipClient : IDisposable
             if (response.IsSuccessStatusCode)
                 return response;
             using (response)
-                throw new TargetException($"{_service.Name} answered {(int)response.StatusCode} {response.ReasonPhrase} to {template.Method} {url.GetLeftPart(UriPartial.Path)}.");
+            {
+                var refused = $"{_service.Name} answered {(int)response.StatusCode} {response.ReasonPhrase} to {template.Method} {url.GetLeftPart(UriPartial.Path)}.";
+                if (Wait(response) is not { } wait)
+                    throw new TargetException(refused);
+                if (wait > LongestWait)
+                    throw new TargetException($"{refused} It asks to come back in {wait.TotalSeconds:0} s: run the probe again then.");
+                if (waits++ == MaxWaits)
+                    throw new TargetException($"{refused} It stayed so for {MaxWaits} retries.");
+                _say?.Invoke(FormattableString.Invariant($"{refused} Retrying in {wait.TotalSeconds:0.#} s."));
+                var began = _time.GetTimestamp();
+                await Task.Delay(wait, _time, cancel).ConfigureAwait(false);
+                _waited += _time.GetElapsedTime(began);
+            }
         }
+
+        // When the answer says; and a question that changes nothing may be asked again anyway.
+        TimeSpan? Wait(HttpResponseMessage response) => (int)response.StatusCode is not (429 or 502 or 503 or 504) ? null
+            : response.Headers.RetryAfter is { } after && (after.Delta ?? after.Date - _time.GetUtcNow()) is { } asked ? asked < TimeSpan.Zero ? TimeSpan.Zero : asked
+            : template.Method == "GET" ? TimeSpan.FromSeconds(_service.Every) : null;
     }
 
     private static string At(JsonDocument answer, string pointer, string what)

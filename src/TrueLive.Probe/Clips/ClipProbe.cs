@@ -41,7 +41,7 @@ public static class ClipProbe
         var images = new[] { Image(options.Seed, 0), Image(options.Seed, 1) };
         var results = new List<ClipJobResult>();
         string? ended = null;
-        using var client = new ClipClient(service, time);
+        using var client = new ClipClient(service, time, say);
         var file = Path.Combine(Directory.CreateTempSubdirectory("truelive-clips-").FullName, "clip");
         try
         {

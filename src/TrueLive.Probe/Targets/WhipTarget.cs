@@ -20,7 +20,9 @@ namespace TrueLive.Probe.Targets;
 /// <param name="time">The run's clock.</param>
 /// <param name="inserted">How long each frame that comes back is held before it is decoded: a known difference to check the instrument by.</param>
 /// <param name="reach">How far the server may lead the probe.</param>
-public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeProvider time, TimeSpan inserted = default, WhipReach reach = WhipReach.Any) : IProbeTarget
+/// <param name="patience">How long the answer to the offer may take; 10 s by default.</param>
+public sealed class WhipTarget(
+    Uri endpoint, bool isTrueLive, string? key, TimeProvider time, TimeSpan inserted = default, WhipReach reach = WhipReach.Any, TimeSpan? patience = null) : IProbeTarget
 {
     private readonly Queues.Channel<Coded> _coded = Queues.Channel.CreateBounded<Coded>(new Queues.BoundedChannelOptions(60 + (int)(60 * inserted.TotalSeconds)) { SingleReader = true });
     private readonly FramePool _pool = new("probe WebRTC", 32);
@@ -29,6 +31,9 @@ public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeP
     private WhipClient? _client;
     private Uri? _session;
     private int _keyFrameAsked;
+
+    /// <summary>Told in words when a busy server asked to wait.</summary>
+    public Action<string>? Heard { get; set; }
 
     /// <inheritdoc/>
     public string Description => $"{(isTrueLive ? "truelive" : "whip")} {new UriBuilder(endpoint) { UserName = "", Password = "", Query = "" }.Uri}{(inserted == default ? "" : $", {inserted.TotalMilliseconds:0} ms inserted")}";
@@ -49,7 +54,7 @@ public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeP
             {
                 VideoReceived = Take,
                 KeyFrameRequested = () => Interlocked.Exchange(ref _keyFrameAsked, 1),
-            }, time, cancel, reach).ConfigureAwait(false);
+            }, time, cancel, reach, patience, Heard).ConfigureAwait(false);
         }
         catch (WhipException refused)
         {
@@ -112,6 +117,10 @@ public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeP
         catch (HttpRequestException e)
         {
             throw new TargetException($"The prompt could not be sent: {e.Message}", e);
+        }
+        catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+        {
+            throw new TargetException($"The server did not take the prompt within {_http.Timeout.TotalSeconds:0} s.", e);
         }
     }
 

@@ -15,12 +15,6 @@ public sealed record RunQuality
     /// <summary>Why it ended early; null when it did not.</summary>
     public string? EndedBecause { get; init; }
 
-    /// <summary>Median delay of the probe's own echo, seconds; NaN when not measured.</summary>
-    public double EchoD50 { get; init; } = double.NaN;
-
-    /// <summary>95 % quantile of the echo's delay, seconds.</summary>
-    public double EchoD95 { get; init; } = double.NaN;
-
     /// <summary>Evidence grade E1 to E5.</summary>
     public string Evidence { get; init; } = "E4";
 

@@ -2,6 +2,7 @@ using System.Data.Common;
 using TrueLive.Clips;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Sessions;
+using TrueLive.Server.Telemetry;
 
 namespace TrueLive.Server.Clips;
 
@@ -36,6 +37,8 @@ internal sealed class ClipDesk(ServerOptions options, ClipFolders folders, TimeP
         }
         catch (Exception error) when (error is DbException or IOException or UnauthorizedAccessException or ArgumentException or System.Net.Sockets.SocketException)
         {
+            if (Shortage.Of(error) is { Resource: Resource.Disk } lacking)
+                throw new RequestRefusedException(lacking.Status, lacking.Words);
             throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"The clip queue cannot be opened: {error.Message} Check clip_database and data_folder.");
         }
         finally

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Telemetry;
 
 namespace TrueLive.Server.Clips;
 
@@ -11,6 +12,9 @@ namespace TrueLive.Server.Clips;
 internal sealed class ClipFolders(ServerOptions options)
 {
     private readonly ConcurrentDictionary<string, long> _reserved = new();
+
+    /// <summary>The disk that all of it lies on.</summary>
+    public DataDisk Disk { get; } = new(Path.Combine(options.DataPath, "clips"));
 
     public string Root { get; } = Path.Combine(options.DataPath, "clips");
 

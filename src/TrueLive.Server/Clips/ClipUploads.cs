@@ -25,6 +25,8 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
         var most = (long)options.ClipUploadMb << 20;
         if (length > most)
             throw TooLarge();
+        if (folders.Disk.Refuse(length ?? 0) is { } full)
+            throw new RequestRefusedException(full.Status, full.Words);
         return await TakeAsync(owner, name, length ?? most, async path =>
         {
             await using var file = new FileStream(path, FileMode.CreateNew);
@@ -66,7 +68,14 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
         }
         catch
         {
-            ClipFolders.Remove(folder);
+            // On a disk that went read-only it stays until it expires.
+            try
+            {
+                ClipFolders.Remove(folder);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+            }
             throw;
         }
     }
@@ -121,7 +130,7 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
                 id, TierWords.Name(Tier.Clip), TierWords.Means(Tier.Clip), Path.GetFileName(path), new FileInfo(path).Length, file.Width, file.Height, Math.Round(file.FrameRate, 3), Math.Round(file.Duration.TotalSeconds, 3),
                 file.Frames, file.HasAudio, file.Codec, file.Notes, time.GetUtcNow() + TimeSpan.FromHours(options.ClipKeepHours));
         }
-        catch (MediaFileException wrong)
+        catch (MediaFileException wrong) when (wrong is not MediaMachineException)
         {
             throw new RequestRefusedException(StatusCodes.Status415UnsupportedMediaType, wrong.Message);
         }
@@ -138,7 +147,7 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
         {
             await ImageSequence.PackAsync(path, rate, packed, most, cancel).ConfigureAwait(false);
         }
-        catch (MediaFileException wrong)
+        catch (MediaFileException wrong) when (wrong is not MediaMachineException)
         {
             throw new RequestRefusedException(StatusCodes.Status415UnsupportedMediaType, wrong.Message);
         }

@@ -2,6 +2,7 @@ using TrueLive.Clips;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Tiers;
 using TrueLive.Server.Http;
+using TrueLive.Server.Telemetry;
 
 namespace TrueLive.Server.Clips;
 
@@ -26,7 +27,7 @@ internal sealed record CreateClipBody(
     string? Upload, string? Url, string? Journal, string? Prompt, string? Prompts, float? Strength, double? TransitionMs, string? Model, string? Size, string? Format, string? Webhook, long? Seed);
 
 /// <summary>Puts rows of the queue and the worker's figures together.</summary>
-internal sealed class ClipViews(ClipDesk desk, ClipWorker worker, LivePrecedence live, ClipUploads uploads, SignedLinks links)
+internal sealed class ClipViews(ClipDesk desk, ClipWorker worker, LivePrecedence live, ClipUploads uploads, SignedLinks links, ServerHealth health)
 {
     /// <summary>One job as it stands.</summary>
     /// <param name="job">Its row.</param>
@@ -41,7 +42,7 @@ internal sealed class ClipViews(ClipDesk desk, ClipWorker worker, LivePrecedence
             job.Id, TierWords.Name(Tier.Clip), TierWords.Means(Tier.Clip), job.State.ToString().ToLowerInvariant(), position, job.Created, job.Ended, job.Expires, job.Attempts,
             here?.FramesDone ?? job.FramesDone, here?.FramesTotal ?? job.FramesTotal,
             here is null ? null : Math.Round(here.Fps, 1), here is { TimesRealTime: > 0 } ? Math.Round(here.TimesRealTime, 2) : null, here?.Left is { } left ? Math.Round(left.TotalSeconds, 1) : null,
-            here is not null && live.ClipsWaitForLive, here is null ? job.Note : live.WhyClipsWait ?? here.Note, job.Notes, job.Error, r.Source.Length > 0 ? r.Source : null, r.Url, r.Journal, r.Name, r.Model,
+            here is not null && live.ClipsWaitForLive, here is not null ? live.WhyClipsWait ?? here.Note : job.State is ClipJobState.Queued or ClipJobState.Running ? health.WhyClipsWait ?? job.Note : job.Note, job.Notes, job.Error, r.Source.Length > 0 ? r.Source : null, r.Url, r.Journal, r.Name, r.Model,
             r.Width > 0 ? $"{r.Width}x{r.Height}{(r.Stretch ? "!" : "")}" : "source", r.Format, PromptSchedule.TryParse(r.Prompts, out var schedule, out _) ? schedule.ToDisplay() : r.Prompts, r.Strength, r.TransitionMs, links.Sign($"/v1/clips/{job.Id}/events"),
             job.State == ClipJobState.Done ? new ClipResultView(links.Sign($"/v1/clips/{job.Id}/result"), job.ResultBytes, type) : null,
             withSource && job.State == ClipJobState.Done && uploads.Find(job.Owner, r.Source) is not null ? links.Sign($"/v1/clips/{job.Id}/source") : null);

@@ -64,9 +64,7 @@ internal sealed partial class ClipWebhooks(
         {
             while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
             {
-                if (!Directory.Exists(folders.Webhooks))
-                    continue;
-                foreach (var job in Directory.EnumerateFiles(folders.Webhooks).Select(f => Path.GetFileName(f)).Where(ClipFolders.IsId).ToArray())
+                foreach (var job in Waiting())
                     await TryAsync(job, stoppingToken).ConfigureAwait(false);
             }
         }
@@ -74,6 +72,20 @@ internal sealed partial class ClipWebhooks(
         {
         }
         await Task.WhenAll(_telling.Values).ConfigureAwait(false);
+    }
+
+    private string[] Waiting()
+    {
+        try
+        {
+            return Directory.Exists(folders.Webhooks) ? [.. Directory.EnumerateFiles(folders.Webhooks).Select(f => Path.GetFileName(f)).Where(ClipFolders.IsId)] : [];
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // What leaves the loop ends the server; the folder is looked at again in a moment.
+            LogFailed("any", error.Message);
+            return [];
+        }
     }
 
     // Only what is due, and whose job has ended, takes one of the places.
@@ -99,7 +111,7 @@ internal sealed partial class ClipWebhooks(
             else if (time.GetUtcNow() - due > RowTime)
                 File.Delete(path);
         }
-        catch (Exception error) when (error is System.Data.Common.DbException or IOException or FormatException or RequestRefusedException)
+        catch (Exception error) when (error is System.Data.Common.DbException or IOException or UnauthorizedAccessException or FormatException or RequestRefusedException)
         {
             LogFailed(job, error.Message);
         }
@@ -117,7 +129,7 @@ internal sealed partial class ClipWebhooks(
         catch (OperationCanceledException)
         {
         }
-        catch (Exception error) when (error is System.Data.Common.DbException or IOException or RequestRefusedException)
+        catch (Exception error) when (error is System.Data.Common.DbException or IOException or UnauthorizedAccessException or RequestRefusedException)
         {
             LogFailed(job.Id, error.Message);
         }
@@ -163,6 +175,6 @@ internal sealed partial class ClipWebhooks(
         File.Move(path + ".new", path, overwrite: true);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The webhook of clip {Job} was not taken: {Why}")]
+    [LoggerMessage(EventId = 3007, EventName = "webhook_failed", Level = LogLevel.Warning, Message = "The webhook of clip {Job} was not taken: {Why}")]
     private partial void LogFailed(string job, string why);
 }

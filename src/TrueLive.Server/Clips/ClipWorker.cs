@@ -6,6 +6,7 @@ using TrueLive.Media.Files;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
 using TrueLive.Server.Sessions;
+using TrueLive.Server.Telemetry;
 
 namespace TrueLive.Server.Clips;
 
@@ -15,13 +16,16 @@ namespace TrueLive.Server.Clips;
 /// </summary>
 internal sealed partial class ClipWorker(
     ClipDesk desk, ClipFolders folders, ClipUploads uploads, JournalShelf journals, ClipSources sources, ModelShelf models, LivePrecedence live, CapacityMeasurement measurement,
-    ServerOptions options, TimeProvider time, ILogger<ClipWorker> logger) : BackgroundService
+    ServerHealth health, ServerOptions options, TimeProvider time, ILogger<ClipWorker> logger) : BackgroundService
 {
     private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Cleaning = TimeSpan.FromMinutes(1);
 
+    // Before a job that found the machine short of something is tried again, twice as long each time.
+    private static readonly TimeSpan ShortagePause = TimeSpan.FromSeconds(5);
+
     private readonly ConcurrentDictionary<string, (ClipFileRender? Render, CancellationTokenSource Cancel)> _running = new();
-    private volatile ClipJob? _unreachable;
+    private volatile Unreachable? _unreachable;
 
     /// <summary>Clips in work in this process.</summary>
     public int Running => _running.Count;
@@ -58,15 +62,16 @@ internal sealed partial class ClipWorker(
                         if (_unreachable is { } lost)
                         {
                             // It did not fail: its database was away. If nobody has taken it by now, this attempt does not count.
-                            await queue.ReleaseAsync(lost, counts: false, stoppingToken).ConfigureAwait(false);
+                            await queue.ReleaseAsync(lost.Job, counts: false, stoppingToken).ConfigureAwait(false);
                             _unreachable = null;
                         }
                         if (cleaned is null || time.GetElapsedTime(cleaned.Value) > Cleaning)
                         {
-                            await CleanAsync(queue, stoppingToken).ConfigureAwait(false);
                             cleaned = time.GetTimestamp();
+                            await CleanAsync(queue, stoppingToken).ConfigureAwait(false);
                         }
-                        if (await queue.ClaimAsync(stoppingToken).ConfigureAwait(false) is { } job)
+                        // Whatever is short, a job would find out at the cost of one of its attempts.
+                        if ((await health.LookAsync(stoppingToken, idle: true).ConfigureAwait(false)).Count == 0 && await queue.ClaimAsync(stoppingToken).ConfigureAwait(false) is { } job)
                         {
                             worked = true;
                             await WorkAsync(queue, job, stoppingToken).ConfigureAwait(false);
@@ -116,13 +121,25 @@ internal sealed partial class ClipWorker(
         }
         catch (OperationCanceledException)
         {
-            await RemoveUnlessOpenAsync(queue, job).ConfigureAwait(false);
+            // The queue lies on the disk that this job may have filled: without room it could not even be given back.
+            if (_unreachable is { LacksDisk: true } lost && lost.Job == job)
+                folders.RemoveJob(job.Id);
+            else
+                await RemoveUnlessOpenAsync(queue, job).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is not System.Data.Common.DbException && job.Attempts < queue.MaxAttempts && Shortage.Of(error) is { } lacking)
+        {
+            LogWaits(job.Id, lacking.Words);
+            if (lacking.Resource == Resource.Disk)
+                folders.RemoveJob(job.Id);
+            await queue.ReleaseAsync(job, counts: true, CancellationToken.None, "Waits: " + lacking.Words, ShortagePause * (1 << (job.Attempts - 1))).ConfigureAwait(false);
         }
         // Whatever a job dies of costs that job only: an exception that left here would end the server.
-        catch (Exception error) when (error is not (System.Data.Common.DbException or RequestRefusedException))
+        catch (Exception error) when (error is not System.Data.Common.DbException)
         {
-            LogFailed(job.Id, error.Message);
-            if (await queue.FailAsync(job, error.Message, CancellationToken.None).ConfigureAwait(false))
+            var why = Shortage.Of(error) is { } lacking ? $"{lacking.Words} It was tried {job.Attempts} times." : error.Message;
+            LogFailed(job.Id, why);
+            if (await queue.FailAsync(job, why, CancellationToken.None).ConfigureAwait(false))
                 folders.RemoveJob(job.Id);
         }
         finally
@@ -202,14 +219,26 @@ internal sealed partial class ClipWorker(
         {
             // Without a lease that can be renewed another worker may take the job: stop before that.
             LogQueue(error.Message);
-            _unreachable = job;
+            _unreachable = new Unreachable(job, ClipDatabase.LacksDisk(error));
             await cancel.CancelAsync().ConfigureAwait(false);
         }
     }
 
     private async Task CleanAsync(ClipQueue queue, CancellationToken cancel)
     {
-        await queue.ExpireAsync(cancel).ConfigureAwait(false);
+        try
+        {
+            await CleanFilesAsync(queue, cancel).ConfigureAwait(false);
+            await queue.ExpireAsync(cancel).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            LogUncleaned(error.Message);
+        }
+    }
+
+    private async Task CleanFilesAsync(ClipQueue queue, CancellationToken cancel)
+    {
         // What a job left is found by looking, so that a server that died between its row and its files, or a worker that never came back, leaves
         // nothing for ever.
         foreach (var id in folders.JobsOnDisk())
@@ -226,15 +255,24 @@ internal sealed partial class ClipWorker(
         journals.Expire();
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Clip {Job}: done, {Frames} frames in {Seconds:0.0} s.")]
+    /// <summary>A job whose lease could not be renewed.</summary>
+    private sealed record Unreachable(ClipJob Job, bool LacksDisk);
+
+    [LoggerMessage(EventId = 3001, EventName = "clip_done", Level = LogLevel.Information, Message = "Clip {Job}: done, {Frames} frames in {Seconds:0.0} s.")]
     private partial void LogDone(string job, long frames, double seconds);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Clip {Job} was interrupted and goes on later: {Why}")]
+    [LoggerMessage(EventId = 3002, EventName = "clip_interrupted", Level = LogLevel.Information, Message = "Clip {Job} was interrupted and goes on later: {Why}")]
     private partial void LogInterrupted(string job, string why);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Clip {Job} failed: {Error}")]
-    private partial void LogFailed(string job, string error);
+    [LoggerMessage(EventId = 3003, EventName = "clip_failed", Level = LogLevel.Warning, Message = "Clip {Job} failed: {Why}")]
+    private partial void LogFailed(string job, string why);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The clip queue does not answer: {Error}")]
-    private partial void LogQueue(string error);
+    [LoggerMessage(EventId = 3004, EventName = "clip_waits", Level = LogLevel.Warning, Message = "Clip {Job} waits: {Why}")]
+    private partial void LogWaits(string job, string why);
+
+    [LoggerMessage(EventId = 3005, EventName = "queue_unreachable", Level = LogLevel.Warning, Message = "The clip queue does not answer: {Why}")]
+    private partial void LogQueue(string why);
+
+    [LoggerMessage(EventId = 3006, EventName = "clips_uncleaned", Level = LogLevel.Warning, Message = "What is past its time could not be deleted: {Why}")]
+    private partial void LogUncleaned(string why);
 }

@@ -187,6 +187,11 @@ public sealed class ServerOptions
     [RegularExpression("^(?i:Trace|Debug|Information|Warning|Error|Critical|None)$")]
     public string LogLevel { get; set; } = "Information";
 
+    /// <summary>How the log is written.</summary>
+    [Description("How the log is written: text, or json with one object a line.")]
+    [RegularExpression("^(text|json)$")]
+    public string LogFormat { get; set; } = "text";
+
     /// <summary><see cref="ModelsFolder"/>, or its place under the data folder.</summary>
     public string ModelsPath => ModelsFolder.Length > 0 ? ModelsFolder : Path.Combine(DataPath, "models");
 

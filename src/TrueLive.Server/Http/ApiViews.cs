@@ -78,7 +78,10 @@ internal sealed record ModelView(
 internal sealed record CapacityView(string Model, string Size, double StepMs, double CpuMsPerFrame, int FramesMeasured, int Sessions);
 
 /// <summary>Answer of <c>/readyz</c>.</summary>
-internal sealed record ReadyView(bool Ready, string Reason);
+internal sealed record ReadyView(bool Ready, string Reason, IReadOnlyList<ShortageView>? Short = null);
+
+/// <summary>Something that the machine has run out of.</summary>
+internal sealed record ShortageView(string Resource, string Words);
 
 /// <summary>Source-generated JSON of the HTTP API.</summary>
 [JsonSourceGenerationOptions(

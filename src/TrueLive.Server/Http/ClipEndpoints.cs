@@ -9,6 +9,7 @@ using TrueLive.Media.Files;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Sessions;
+using TrueLive.Server.Telemetry;
 
 namespace TrueLive.Server.Http;
 
@@ -64,6 +65,10 @@ internal static class ClipEndpoints
         {
             return Problems.From(context.HttpContext, refused);
         }
+        catch (Exception error) when (Shortage.Of(error) is { } lacking)
+        {
+            return Problems.From(context.HttpContext, lacking);
+        }
     }
 
     private static async Task<IResult> UploadAsync(HttpContext http, double? fps, Gate gate, ClipUploads uploads, SignedLinks links, ServerOptions options)
@@ -118,11 +123,22 @@ internal static class ClipEndpoints
         var queue = await desk.QueueAsync(cancel).ConfigureAwait(false);
         ClipView? shown = null;
         using var timer = new PeriodicTimer(EventPause, time);
-        while (await queue.FindAsync(id, cancel).ConfigureAwait(false) is { } job)
+        while (true)
         {
-            var view = await views.OfAsync(job, cancel).ConfigureAwait(false);
-            var ended = job.State is not (ClipJobState.Queued or ClipJobState.Running);
-            if (ended || view != shown)
+            ClipJob? job = null;
+            ClipView? view = null;
+            try
+            {
+                if ((job = await queue.FindAsync(id, cancel).ConfigureAwait(false)) is null)
+                    yield break;
+                view = await views.OfAsync(job, cancel).ConfigureAwait(false);
+            }
+            catch (System.Data.Common.DbException)
+            {
+                // A database that is away comes back; whoever listens has what was last known.
+            }
+            var ended = view is not null && job!.State is not (ClipJobState.Queued or ClipJobState.Running);
+            if (view is not null && (ended || view != shown))
                 yield return new SseItem<ClipView>(shown = view, ended ? "end" : "progress");
             // A server that shuts down does not wait for those who listen; their EventSource comes back by itself.
             if (ended || stopping.IsCancellationRequested || !await timer.WaitForNextTickAsync(cancel).ConfigureAwait(false))

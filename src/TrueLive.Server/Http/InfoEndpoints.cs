@@ -2,6 +2,7 @@ using TrueLive.Core.Models;
 using TrueLive.Core.Tiers;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Sessions;
+using TrueLive.Server.Telemetry;
 
 namespace TrueLive.Server.Http;
 
@@ -11,11 +12,21 @@ internal static class InfoEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         app.MapGet("/healthz", () => Results.Text("ok\n")).WithTags("Health").WithSummary("The process runs");
-        app.MapGet("/readyz", (CapacityMeasurement measurement) => measurement.Finished.IsCompleted
-                ? Results.Ok(new ReadyView(true, "Models are loaded and the machine's capacity is measured."))
-                : Results.Json(new ReadyView(false, "The machine's capacity is being measured."), ApiJson.Default.ReadyView, statusCode: 503))
-            .WithTags("Health").WithSummary("Sessions can start").Produces<ReadyView>().Produces<ReadyView>(503);
+        app.MapGet("/readyz", ReadyAsync).WithTags("Health").WithSummary("Everything can start that this server does; otherwise what is short, in words").Produces<ReadyView>().Produces<ReadyView>(503);
         app.MapGet("/v1/capabilities", Capabilities).WithTags("Info").WithSummary("Models, sizes, transports and measured capacity");
+    }
+
+    private static async Task<IResult> ReadyAsync(CapacityMeasurement measurement, ServerHealth health, CancellationToken cancel)
+    {
+        var lacking = await health.LookAsync(cancel).ConfigureAwait(false);
+        if (lacking.Count > 0)
+            return NotReady(string.Join(' ', lacking.Select(s => s.Words)), [.. lacking.Select(s => new ShortageView(s.Resource.ToString().ToLowerInvariant(), s.Words))]);
+        return measurement.Finished.IsCompleted
+            ? Results.Ok(new ReadyView(true, "Models are loaded and the machine's capacity is measured."))
+            : NotReady("The machine's capacity is being measured.", null);
+
+        static IResult NotReady(string reason, IReadOnlyList<ShortageView>? lacking) =>
+            Results.Json(new ReadyView(false, reason, lacking), ApiJson.Default.ReadyView, statusCode: StatusCodes.Status503ServiceUnavailable);
     }
 
     private static CapabilitiesView Capabilities(ModelShelf models, Admission admission, SessionRegistry registry, ServerOptions options) => new(

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Mvc;
 using TrueLive.Server.Sessions;
+using TrueLive.Server.Telemetry;
 
 namespace TrueLive.Server.Http;
 
@@ -25,6 +26,13 @@ internal static class Problems
             Detail = full.Words,
             Extensions = { ["capacity"] = full.Capacity, ["running"] = full.Running, ["retry_after_s"] = seconds },
         });
+    }
+
+    /// <summary>What cannot be done for what the machine lacks: 507 for the disk, 503 for all else, to be tried again soon.</summary>
+    public static IResult From(HttpContext http, Shortage lacking)
+    {
+        http.Response.Headers.RetryAfter = "10";
+        return Of(lacking.Status, lacking.Words);
     }
 
     /// <summary>A plain refusal.</summary>

@@ -132,7 +132,7 @@ internal static partial class WhipEndpoints
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A WebRTC connection failed.")]
+    [LoggerMessage(EventId = 2005, EventName = "webrtc_failed", Level = LogLevel.Error, Message = "A WebRTC connection failed.")]
     private static partial void LogFailed(ILogger logger, Exception error);
 
     private static async Task<IResult> PatchAsync(HttpContext http, PeerConnection? peer)

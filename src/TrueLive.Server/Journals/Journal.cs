@@ -40,7 +40,10 @@ public sealed class Journal
     internal JournalView View => _state.View;
 
     /// <summary>The journal of a process that is gone: nobody records it any more.</summary>
-    internal Journal Left() => new(Folder, _state with { View = _state.View with { Recording = false, EndedBecause = "The server stopped while it was recorded." } });
+    internal Journal Left() => With(_state.View with { Recording = false, EndedBecause = "The server stopped while it was recorded." });
+
+    /// <summary>The same with what is known of it by now.</summary>
+    internal Journal With(JournalView view) => new(Folder, _state with { View = view });
 
     /// <summary>Opens a journal's folder; null when there is none.</summary>
     public static Journal? Open(string folder)

@@ -6,6 +6,7 @@ using TrueLive.Core.Tiers;
 using TrueLive.Media.Codecs;
 using TrueLive.Media.Files;
 using TrueLive.Server.Clips;
+using TrueLive.Server.Telemetry;
 using TrueLive.Server.Transports;
 
 namespace TrueLive.Server.Journals;
@@ -59,6 +60,9 @@ internal sealed class JournalRecorder : IAsyncDisposable
 
     /// <summary>Ends when all that was recorded lies on disk.</summary>
     public Task Written => _writing;
+
+    /// <summary>What its journal.json says is what is known: false while the disk does not take it.</summary>
+    public bool IsSaved { get; private set; }
 
     /// <summary>A picture came in.</summary>
     public void Received(VideoFrame frame)
@@ -180,7 +184,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
         // Whatever it is, it costs this journal and nothing else of the session.
         catch (Exception error)
         {
-            End($"It could not be written: {error.Message}");
+            End($"It could not be written on. {Shortage.Of(error)?.Words ?? error.Message}");
         }
         finally
         {
@@ -190,7 +194,8 @@ internal sealed class JournalRecorder : IAsyncDisposable
         }
     }
 
-    private void Save()
+    /// <summary>Writes journal.json anew.</summary>
+    public void Save()
     {
         JournalState state;
         lock (_gate)
@@ -200,10 +205,16 @@ internal sealed class JournalRecorder : IAsyncDisposable
             var file = Path.Combine(_folder, "journal.json");
             File.WriteAllBytes(file + ".new", JsonSerializer.SerializeToUtf8Bytes(state, JournalJson.Default.JournalState));
             File.Move(file + ".new", file, overwrite: true);
+            IsSaved = true;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Deleted while it was recorded: there is nothing to keep it in.
+            IsSaved = true;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // The folder was deleted while it was recorded, or taken away: there is nothing to keep it in.
+            IsSaved = false;
         }
     }
 }

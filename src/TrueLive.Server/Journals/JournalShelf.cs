@@ -20,7 +20,9 @@ internal sealed class JournalShelf(ClipFolders folders, ServerOptions options, T
         var folder = Path.Combine(folders.Journals, id!);
         if (ClipFolders.OwnerOf(folder) != owner || Journal.Open(folder) is not { } journal)
             return null;
-        return journal.View.Recording && !_writing.ContainsKey(id!) ? journal.Left() : journal;
+        if (_writing.TryGetValue(id!, out var recorder))
+            return recorder.View.Recording ? journal : journal.With(recorder.View);
+        return journal.View.Recording ? journal.Left() : journal;
     }
 
     /// <summary>A live session is being recorded into it at this moment.</summary>
@@ -40,6 +42,9 @@ internal sealed class JournalShelf(ClipFolders folders, ServerOptions options, T
         var limit = Math.Min((long)options.JournalMb << 20, folders.LeftFor(owner));
         if (limit < 1 << 20)
             throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge, $"Your uploads, clips and journals fill the {options.ClipDiskMb} MB that you have. Delete some, or wait until they expire.");
+        // A file can be made on a disk that has no room for what is written into it.
+        if (folders.Disk.Refuse(1 << 20) is { } full)
+            throw new RequestRefusedException(full.Status, full.Words);
         var id = ClipQueue.NewId();
         var folder = Path.Combine(folders.Journals, id);
         ClipFolders.Own(folder, owner);
@@ -50,7 +55,7 @@ internal sealed class JournalShelf(ClipFolders folders, ServerOptions options, T
                 id, TierWords.Name(Tier.Live), TierWords.Means(Tier.Live), seat.Session.Id, true, now, 0, 0, 0, 0, options.JournalSeconds, limit, null, s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}",
                 now + TimeSpan.FromHours(options.ClipKeepHours)), seat.Session);
         _writing[id] = recorder;
-        _ = recorder.Written.ContinueWith(_ => _writing.TryRemove(id, out var _), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        _ = recorder.Written.ContinueWith(_ => Forget(id, recorder), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         return recorder;
     }
 
@@ -61,9 +66,14 @@ internal sealed class JournalShelf(ClipFolders folders, ServerOptions options, T
         ClipFolders.Remove(Path.Combine(folders.Journals, journal.Id));
     }
 
-    /// <summary>Deletes what is past its time.</summary>
+    /// <summary>Deletes what is past its time, and writes down what a full disk did not take.</summary>
     public void Expire()
     {
+        foreach (var (id, recorder) in _writing.Where(w => w.Value.Written.IsCompleted))
+        {
+            recorder.Save();
+            Forget(id, recorder);
+        }
         if (!Directory.Exists(folders.Journals))
             return;
         foreach (var folder in Directory.EnumerateDirectories(folders.Journals))
@@ -71,5 +81,12 @@ internal sealed class JournalShelf(ClipFolders folders, ServerOptions options, T
             if ((Journal.Open(folder)?.View.Expires ?? DateTimeOffset.MinValue) < time.GetUtcNow())
                 ClipFolders.Remove(folder);
         }
+    }
+
+    // What the disk did not take is known here only.
+    private void Forget(string id, JournalRecorder recorder)
+    {
+        if (recorder.IsSaved)
+            _writing.TryRemove(id, out _);
     }
 }

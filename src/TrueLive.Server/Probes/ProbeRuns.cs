@@ -217,6 +217,6 @@ internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time
             Directory.Delete(folder, recursive: true);
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Probe run {Id} failed.")]
+    [LoggerMessage(EventId = 4001, EventName = "probe_failed", Level = LogLevel.Error, Message = "Probe run {Id} failed.")]
     private partial void LogFailed(string id, Exception error);
 }

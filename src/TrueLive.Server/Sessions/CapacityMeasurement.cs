@@ -148,9 +148,9 @@ internal sealed partial class CapacityMeasurement(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Model} at {Width}x{Height}: {StepMs} ms a step, {CpuMs} ms of processor time a frame (n={Frames}): {Sessions} live session(s) at {Rate} fps.")]
+    [LoggerMessage(EventId = 1001, EventName = "capacity_measured", Level = LogLevel.Information, Message = "{Model} at {Width}x{Height}: {StepMs} ms a step, {CpuMs} ms of processor time a frame (n={Frames}): {Sessions} live session(s) at {Rate} fps.")]
     private partial void LogCost(string model, int width, int height, double stepMs, double cpuMs, int frames, int sessions, int rate);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Model} at {Width}x{Height} failed while it was measured.")]
+    [LoggerMessage(EventId = 1002, EventName = "capacity_failed", Level = LogLevel.Warning, Message = "{Model} at {Width}x{Height} failed while it was measured.")]
     private partial void LogFailed(string model, int width, int height, Exception error);
 }

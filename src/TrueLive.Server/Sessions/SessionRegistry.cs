@@ -6,6 +6,7 @@ using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
+using TrueLive.Server.Telemetry;
 using TrueLive.Server.Transports;
 
 namespace TrueLive.Server.Sessions;
@@ -29,7 +30,7 @@ internal sealed class RequestRefusedException(int status, string words, Refusal?
 /// All sessions of this server: makes them if they fit, hands them to one connection at a time, keeps them for clients that
 /// vanished, and ends them. Thread-safe.
 /// </summary>
-internal sealed partial class SessionRegistry(
+internal sealed class SessionRegistry(
     ModelShelf models, Admission admission, ServerOptions options, TimeProvider time, ILogger<SessionRegistry> logger) : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, SessionSeat> _seats = new();
@@ -75,7 +76,7 @@ internal sealed partial class SessionRegistry(
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
             }
             var seat = new SessionSeat(session, Random(24), time.GetUtcNow(), new VideoFan(time, options.MaxKbps * 1000), new SessionTap(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = request.Owner };
-            session.Moved += (s, step) => LogMoved(s.Id, step.From, step.To, step.End?.Words, step.End?.Error);
+            session.Moved += (s, step) => SessionLog.Moved(logger, s.Id, step);
             _seats[session.Id] = seat;
             Expect(seat);
             if (options.SessionMinutes > 0)
@@ -185,6 +186,7 @@ internal sealed partial class SessionRegistry(
         seat.Keep?.Dispose();
         seat.Limit?.Dispose();
         await seat.Released.ConfigureAwait(false);
+        SessionLog.Ended(logger, seat, time.GetUtcNow());
         await seat.Tap.DisposeAsync().ConfigureAwait(false);
         foreach (var viewer in seat.Viewers.Values)
             viewer.Close("The session is over.");
@@ -223,7 +225,4 @@ internal sealed partial class SessionRegistry(
         : throw new RequestRefusedException(StatusCodes.Status400BadRequest, $"'{size}' is not a size. Write it as 512x288, both sides within 16..4096.");
 
     private static string Random(int bytes) => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(bytes));
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Session {Session}: {From} -> {To}. {Words}")]
-    private partial void LogMoved(string session, SessionState from, SessionState to, string? words, Exception? error);
 }

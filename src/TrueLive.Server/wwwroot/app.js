@@ -96,6 +96,23 @@ document.addEventListener('keydown', (event) => {
   if (event.key === ' ' && event.target.matches('button, a, input')) return;
   if (!$('live').hidden && $('keys').checked && live.key(event.key)) event.preventDefault();
 });
+// What the server has run out of, for as long as it has: clips and uploads wait for it, live sessions go on.
+async function showShortages() {
+  let short = [];
+  if (!document.hidden) {
+    try {
+      ({ short = [] } = await (await fetch('readyz')).json());
+    } catch {
+      // A server that does not answer is told of by whatever is asked of it.
+    }
+    const words = short.map((s) => s.words).join(' ');
+    if ($('short').textContent !== words) $('short').textContent = words;
+    $('short').hidden = words === '';
+  }
+  setTimeout(showShortages, 15_000);
+}
+
 show();
 describeServer();
+showShortages();
 if (!('requestVideoFrameCallback' in HTMLVideoElement.prototype)) say('This browser cannot say when a picture is shown: glass to glass is not measured.');

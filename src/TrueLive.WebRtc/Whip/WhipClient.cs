@@ -19,13 +19,16 @@ public sealed class WhipClient : IAsyncDisposable
     public const int MaxAnswer = 128 * 1024;
 
     private const int MaxRedirects = 3;
+    private const int MaxRetries = 3;
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
 
     private readonly RtcEndpoint _endpoint;
     private readonly HttpClient _http;
     private readonly string? _key;
+    private readonly TimeProvider _time;
 
-    private WhipClient(RtcEndpoint endpoint, HttpClient http, string? key, PeerConnection peer) => (_endpoint, _http, _key, Peer) = (endpoint, http, key, peer);
+    private WhipClient(RtcEndpoint endpoint, HttpClient http, string? key, PeerConnection peer, TimeProvider time) => (_endpoint, _http, _key, Peer, _time) = (endpoint, http, key, peer, time);
 
     /// <summary>The connection; open once <see cref="ConnectAsync"/> has returned.</summary>
     public PeerConnection Peer { get; }
@@ -41,19 +44,29 @@ public sealed class WhipClient : IAsyncDisposable
     /// <param name="time">Clock.</param>
     /// <param name="cancel">Gives up.</param>
     /// <param name="reach">How far the server may lead.</param>
-    /// <exception cref="WhipException">The server refused, cannot be reached, or no way for media was found.</exception>
+    /// <param name="patience">How long one answer may take; 10 s by default.</param>
+    /// <param name="said">Told in words when a busy server asked to wait.</param>
+    /// <exception cref="WhipException">
+    /// The server refused, takes or sends no video where that is asked for, cannot be reached, or no way for media was found.
+    /// </exception>
     public static async Task<WhipClient> ConnectAsync(
-        Uri url, string? key, MediaPreferences preferences, PeerOptions options, TimeProvider time, CancellationToken cancel, WhipReach reach = WhipReach.Any)
+        Uri url, string? key, MediaPreferences preferences, PeerOptions options, TimeProvider time, CancellationToken cancel,
+        WhipReach reach = WhipReach.Any, TimeSpan? patience = null, Action<string>? said = null)
     {
         if (url.Scheme is not ("http" or "https"))
             throw new WhipException($"'{url}' is not an http or https address.");
         var endpoint = new RtcEndpoint(new RtcEndpointOptions(), time);
-        var server = new ReachedServer(reach, AnswerTime);
-        var http = new HttpClient(server.Handler()) { Timeout = AnswerTime, MaxResponseContentBufferSize = MaxAnswer };
-        var client = new WhipClient(endpoint, http, key, endpoint.Offer(preferences, options with { MayReach = server.MayLeadTo }, out var offer));
+        var answerTime = patience ?? AnswerTime;
+        var server = new ReachedServer(reach, answerTime);
+        var http = new HttpClient(server.Handler()) { Timeout = answerTime, MaxResponseContentBufferSize = MaxAnswer };
+        var client = new WhipClient(endpoint, http, key, endpoint.Offer(preferences, options with { MayReach = server.MayLeadTo }, out var offer), time);
         try
         {
-            client.Peer.Accept(await client.PostAsync(url, offer, cancel).ConfigureAwait(false));
+            client.Peer.Accept(await client.PostAsync(url, offer, said, cancel).ConfigureAwait(false));
+            if (preferences.SendVideo && client.Peer.Plan?.SendVideo is null)
+                throw new WhipException("The server takes no video: its answer refuses it, or says 'sendonly' or 'inactive'. Check that the address is one for publishing (WHIP), not for watching (WHEP).");
+            if (preferences.ReceiveVideo && client.Peer.Plan?.ReceiveVideo is null)
+                throw new WhipException("The server only takes video: its answer says 'recvonly', so none would come back. The address must be one that returns video in the same connection.");
             await client.Peer.Opened.WaitAsync(cancel).ConfigureAwait(false);
             return client;
         }
@@ -64,8 +77,9 @@ public sealed class WhipClient : IAsyncDisposable
             {
                 WhipException or OperationCanceledException when cancel.IsCancellationRequested || error is WhipException => error,
                 SdpException => new WhipException($"The answer of the server cannot be used: {error.Message}.", error),
-                OperationCanceledException => new WhipException($"The server did not answer within {AnswerTime.TotalSeconds:0} s.", error),
-                HttpRequestException => new WhipException($"The server cannot be reached: {error.Message}", error),
+                OperationCanceledException => new WhipException($"The server did not answer within {answerTime.TotalSeconds:0} s.", error),
+                HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } => new WhipException("The server closed the connection without an answer.", error),
+                HttpRequestException => new WhipException($"The server cannot be reached: {error.InnerException?.Message ?? error.Message}", error),
                 IOException => new WhipException(error.Message, error),
                 _ => error,
             };
@@ -103,16 +117,17 @@ public sealed class WhipClient : IAsyncDisposable
         _http.Dispose();
     }
 
-    private async Task<string> PostAsync(Uri url, string offer, CancellationToken cancel)
+    private async Task<string> PostAsync(Uri url, string offer, Action<string>? said, CancellationToken cancel)
     {
-        for (var redirects = 0; ; redirects++)
+        for (var (redirects, retries) = (0, 0); ;)
         {
             using var request = Request(HttpMethod.Post, url);
             request.Content = new StringContent(offer, Encoding.UTF8, new MediaTypeHeaderValue("application/sdp"));
             using var response = await _http.SendAsync(request, cancel).ConfigureAwait(false);
-            if (response.StatusCode is HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect && response.Headers.Location is { } next)
+            // All of these: a WHIP server that moved means its POST, whatever browsers make of 301 and 302.
+            if ((int)response.StatusCode is 301 or 302 or 307 or 308 && response.Headers.Location is { } next)
             {
-                if (redirects == MaxRedirects)
+                if (redirects++ == MaxRedirects)
                     throw new WhipException($"The server redirects more than {MaxRedirects} times.");
                 var target = new Uri(url, next);
                 // Key and offer are for the server that was named, not for whatever it points to.
@@ -123,7 +138,18 @@ public sealed class WhipClient : IAsyncDisposable
             }
             var body = await response.Content.ReadAsStringAsync(cancel).ConfigureAwait(false);
             if (response.StatusCode != HttpStatusCode.Created)
-                throw new WhipException($"The server answered {(int)response.StatusCode} {response.ReasonPhrase}: {Excerpt(body)}");
+            {
+                var refused = $"The server answered {(int)response.StatusCode} {response.ReasonPhrase}{Excerpt(body)}";
+                if (RetryAfter(response) is not { } wait)
+                    throw new WhipException(refused);
+                if (wait > LongestWait)
+                    throw new WhipException($"{refused} It asks to come back in {wait.TotalSeconds:0} s: try again then.");
+                if (retries++ == MaxRetries)
+                    throw new WhipException($"{refused} It stayed so for {MaxRetries} retries at the times that it asked for.");
+                said?.Invoke($"{refused} Retrying in {wait.TotalSeconds:0} s, as it asks.");
+                await Task.Delay(wait, _time, cancel).ConfigureAwait(false);
+                continue;
+            }
             // A server that names a session elsewhere finds out by itself when its client has gone.
             if (response.Headers.Location is { } location && new Uri(url, location) is var session && IsSameOrigin(session, url))
                 Resource = session;
@@ -144,5 +170,14 @@ public sealed class WhipClient : IAsyncDisposable
     private static bool IsUpgrade(Uri from, Uri to) =>
         from is { Scheme: "http", IsDefaultPort: true } && to is { Scheme: "https", IsDefaultPort: true } && from.Host == to.Host;
 
-    private static string Excerpt(string body) => body.Length <= 300 ? body : string.Concat(body.AsSpan(0, 300), "...");
+    // Only a server that says when is asked again: 429 and 503, and gateways that wait for a server to start.
+    private TimeSpan? RetryAfter(HttpResponseMessage response) =>
+        (int)response.StatusCode is 429 or 502 or 503 or 504 && response.Headers.RetryAfter is { } after && (after.Delta ?? after.Date - _time.GetUtcNow()) is { } wait
+            ? wait < TimeSpan.Zero ? TimeSpan.Zero : wait : null;
+
+    private static string Excerpt(string body)
+    {
+        var line = string.Join(' ', new string([.. body.Take(2000).Select(c => char.IsControl(c) ? ' ' : c)]).Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        return line.Length == 0 ? "." : line.Length <= 300 ? ": " + line : string.Concat(": ", line.AsSpan(0, 300), "...");
+    }
 }

@@ -15,6 +15,7 @@ public sealed class ClipApiTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("probe-clips-").FullName;
     private readonly string _root;
     private readonly Dictionary<string, byte[]> _clips = [];
+    private readonly HashSet<string> _refused = [];
     private string _bad = "";
     private string _prompt = "";
     private int _polls;
@@ -51,6 +52,19 @@ public sealed class ClipApiTests : IDisposable
     }
 
     [Fact]
+    public async Task A_busy_service_is_asked_again_when_it_says_and_the_wait_is_not_its_turnaround()
+    {
+        _bad = "busy";
+        _clips["warm"] = Clip("testsrc2=size=160x90:rate=15:duration=1");
+        _clips["cold"] = Clip("mandelbrot=size=160x90:rate=15 -t 1");
+        var heard = new List<string>();
+        var report = await RunAsync(Service(), heard.Add);
+        Assert.False(report.Run.Incomplete, report.Run.EndedBecause);
+        Assert.Contains(heard, h => h.Contains("answered 429", StringComparison.Ordinal) && h.EndsWith("Retrying in 1 s.", StringComparison.Ordinal));
+        Assert.Contains(heard, h => h.Contains("answered 502", StringComparison.Ordinal) && h.EndsWith("Retrying in 0.1 s.", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_service_that_always_sends_the_same_clip_is_not_proven()
     {
         _clips["warm"] = _clips["cold"] = Clip("testsrc2=size=160x90:rate=15:duration=1");
@@ -69,12 +83,24 @@ public sealed class ClipApiTests : IDisposable
     [InlineData("never", "limits.seconds")]
     [InlineData("garbage", "no video")]
     [InlineData("500", "answered 500")]
+    [InlineData("busy for long", "come back in 900 s")]
+    [InlineData("busy without a time", "answered 429")]
+    [InlineData("no poll", "stayed so for 5 retries")]
     public async Task A_service_that_misbehaves_is_a_clear_error(string bad, string words)
     {
         _bad = bad;
         _clips["warm"] = _clips["cold"] = [1, 2, 3];
         var error = await Assert.ThrowsAsync<TargetException>(() => RunAsync(Service(seconds: bad == "never" ? 1 : 20)));
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_service_that_hangs_up_is_told_of_in_words()
+    {
+        using var server = new HandMadeServer(_ => null);
+        var service = ClipApi.Read("x.yaml", $"schema: {ClipApi.Schema}\nname: x\nsubmit: {{url: \"{server.Address}\"}}\nresult: /u\n");
+        var error = await Assert.ThrowsAsync<TargetException>(() => RunAsync(service));
+        Assert.Equal("x closed the connection without an answer.", error.Message);
     }
 
     [Theory]
@@ -99,13 +125,23 @@ public sealed class ClipApiTests : IDisposable
         Assert.Contains("TRUELIVE_TEST_NO_SUCH_KEY", error.Message, StringComparison.Ordinal);
     }
 
-    private Task<TrueLive.Probe.Reports.ProbeReport> RunAsync(ClipApi service) => ClipProbe.RunAsync(service, new ProbeSessionOptions
+    private (int Status, string? After)? Busy(string path) => (_bad, path) switch
+    {
+        ("busy", "/jobs") when _refused.Add(path) => (429, "1"),
+        ("busy", "/jobs/j1") when _refused.Add(path) => (502, null),
+        ("busy for long", _) => (429, "900"),
+        ("busy without a time", _) => (429, null),
+        ("no poll", "/jobs/j1") => (503, null),
+        _ => null,
+    };
+
+    private Task<TrueLive.Probe.Reports.ProbeReport> RunAsync(ClipApi service, Action<string>? say = null) => ClipProbe.RunAsync(service, new ProbeSessionOptions
     {
         Profile = ProbeProfile.Quick,
         Seed = ProbeSeed.From("clips"),
         Folder = _folder,
         Run = new ProbeRunOptions { PromptA = "warm", PromptB = "cold" },
-    }, TimeProvider.System, null, TestContext.Current.CancellationToken);
+    }, TimeProvider.System, say, TestContext.Current.CancellationToken);
 
     private ClipApi Service(int seconds = 20) => ClipApi.Read("test.yaml", $$$"""
         schema: live-ai-video-clips/1
@@ -143,7 +179,13 @@ public sealed class ClipApiTests : IDisposable
         try
         {
             var path = request.Url!.AbsolutePath;
-            if (path == "/jobs")
+            if (Busy(path) is { } busy)
+            {
+                response.StatusCode = busy.Status;
+                if (busy.After is { } after)
+                    response.Headers["Retry-After"] = after;
+            }
+            else if (path == "/jobs")
             {
                 using var body = new StreamReader(request.InputStream);
                 _prompt = (await body.ReadToEndAsync()).Contains("\"warm\"", StringComparison.Ordinal) ? "warm" : "cold";

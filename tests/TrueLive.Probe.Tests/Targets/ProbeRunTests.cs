@@ -91,6 +91,17 @@ public sealed class ProbeRunTests : IDisposable
     }
 
     [Fact]
+    public async Task A_target_that_takes_a_minute_of_video_and_sends_nothing_ends_the_run_in_words()
+    {
+        var clock = new FastClock(30);
+        await using var target = new ScriptedTarget(clock, (_, _, _) => null);
+        var result = await new ProbeRun(target, Short with { Fast = 120 }, ProbeSeed.From("minute"), clock, Small).RunAsync(null, TestContext.Current.CancellationToken);
+        Assert.True(result.Quality.Incomplete);
+        Assert.Contains("no picture came back in the first 60 s", result.Quality.EndedBecause, StringComparison.Ordinal);
+        Assert.True(result.Seen.Sent.Count < 61 * 30, $"{result.Seen.Sent.Count}");
+    }
+
+    [Fact]
     public async Task A_probe_whose_processor_is_stolen_calls_its_own_run_invalid()
     {
         var clock = new StolenClock();

@@ -61,6 +61,82 @@ public sealed class WhipTargetTests
         Assert.Contains("127.0.0.1:9", error.Message, StringComparison.Ordinal);
     }
 
+    public static TheoryData<string, string> Refusals => new()
+    {
+        { "recvonly", "only takes video" },
+        { "sendonly", "takes no video" },
+        { "inactive", "takes no video" },
+        { "502", "502 Bad Gateway: <html> nginx" },
+        { "401", "401 Unauthorized: no key" },
+        { "405", "405 Method Not Allowed." },
+        { "200", "200 OK" },
+        { "no sdp", "cannot be used" },
+        { "hangs up", "closed the connection without an answer" },
+        { "moves in a circle", "redirects more than 3 times" },
+        { "busy for long", "come back in 3600 s" },
+        { "busy for ever", "stayed so for 3 retries" },
+        { "busy without a time", "503 Service Unavailable: full" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Refusals))]
+    public async Task A_server_that_cannot_be_measured_is_told_of_in_words(string kind, string words)
+    {
+        using var server = new HandMadeServer(kind switch
+        {
+            "recvonly" or "sendonly" or "inactive" => HandMadeServer.Answers(kind),
+            "502" => HandMadeServer.Says("502 Bad Gateway", "", "<html>\r\n\tnginx"),
+            "401" => HandMadeServer.Says("401 Unauthorized", "WWW-Authenticate: Bearer\r\n", "no key"),
+            "405" => HandMadeServer.Says("405 Method Not Allowed", ""),
+            "200" => HandMadeServer.Says("200 OK", "Content-Type: text/html\r\n", "<html>"),
+            "no sdp" => HandMadeServer.Says("201 Created", "Content-Type: application/sdp\r\n", "v=0\r\n"),
+            "moves in a circle" => HandMadeServer.Says("301 Moved Permanently", "Location: /again\r\n"),
+            "busy for long" => HandMadeServer.Says("429 Too Many Requests", "Retry-After: 3600\r\n"),
+            "busy for ever" => HandMadeServer.Says("429 Too Many Requests", "Retry-After: 0\r\n"),
+            "busy without a time" => HandMadeServer.Says("503 Service Unavailable", "", "full"),
+            _ => _ => null,
+        });
+        await using var target = new WhipTarget(server.Address, false, null, TimeProvider.System);
+        var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
+        Assert.Contains(words, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_that_answers_too_late_is_told_of_with_the_time_it_had()
+    {
+        using var never = new ManualResetEventSlim();
+        using var server = new HandMadeServer(_ =>
+        {
+            never.Wait(TestContext.Current.CancellationToken);
+            return null;
+        });
+        await using var target = new WhipTarget(server.Address, false, null, TimeProvider.System, patience: TimeSpan.FromSeconds(1));
+        var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
+        never.Set();
+        Assert.Contains("did not answer within 1 s", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_busy_server_is_asked_again_when_it_says_and_followed_where_it_went()
+    {
+        var clock = new FastClock(20);
+        var began = clock.GetTimestamp();
+        using var server = new HandMadeServer(
+            HandMadeServer.Says("429 Too Many Requests", "Retry-After: 20\r\n"),
+            HandMadeServer.Says("503 Service Unavailable", "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n"),
+            HandMadeServer.Says("302 Found", "Location: /moved\r\n"),
+            request => request.StartsWith("POST /moved", StringComparison.Ordinal) ? HandMadeServer.Answers("recvonly")(request) : HandMadeServer.Bytes("200 OK", "", []));
+        var heard = new List<string>();
+        await using var target = new WhipTarget(server.Address, false, null, clock) { Heard = heard.Add };
+        var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
+        Assert.Contains("only takes video", error.Message, StringComparison.Ordinal);
+        // Four offers, and the goodbye to a session that is of no use.
+        Assert.Equal(5, server.Asked);
+        Assert.True(clock.GetElapsedTime(began) >= TimeSpan.FromSeconds(20));
+        Assert.Contains("Retrying in 20 s", heard[0], StringComparison.Ordinal);
+        Assert.Contains("Retrying in 0 s", heard[1], StringComparison.Ordinal);
+    }
+
     private sealed class EndAt(double seconds, WhipSimulator server) : IProgress<ProbeProgress>
     {
         public void Report(ProbeProgress value)

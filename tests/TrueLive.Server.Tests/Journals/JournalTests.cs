@@ -184,38 +184,4 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         while (camera.Rented > 0)
             await Task.Yield();
     }
-
-    /// <summary>A client that sends its next frame when the one before has come back, so that no frame is ever dropped.</summary>
-    private sealed class SteppedCamera(int frames, Action<int> before, bool noise = false) : IVideoSource, IVideoSink
-    {
-        private readonly FramePool _pool = new("stepped camera");
-        private readonly SemaphoreSlim _back = new(1, 1);
-        private int _next;
-
-        public int Rented => _pool.Rented;
-
-        public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
-        {
-            await _back.WaitAsync(cancel);
-            if (_next == frames)
-                return null;
-            before(_next);
-            var frame = noise ? _pool.Rent(640, 480) : _pool.Rent(256, 192);
-            if (noise)
-                new Random(_next).NextBytes(frame.Y);
-            else
-                frame.Y.Fill((byte)(40 + 4 * _next));
-            frame.U.Fill(110);
-            frame.V.Fill(140);
-            frame.Time = new FrameTime(_next, TimeSpan.FromSeconds(_next / 30.0), 0, (uint)(_next * 3000));
-            _next++;
-            return frame;
-        }
-
-        public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
-        {
-            _back.Release();
-            return new(true);
-        }
-    }
 }

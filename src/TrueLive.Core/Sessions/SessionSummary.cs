@@ -1,0 +1,37 @@
+namespace TrueLive.Core.Sessions;
+
+/// <summary>A session as a whole, for one line at its end.</summary>
+/// <param name="Received">Frames decoded.</param>
+/// <param name="Made">Frames that the network made, whether or not they could be sent.</param>
+/// <param name="Sent">Frames handed to the sink.</param>
+/// <param name="Seconds">From the first frame that came in to the last.</param>
+/// <param name="DelayP50">Median over all frames sent, from the whole frame being here to its output handed to the sink, to 5 %.</param>
+/// <param name="DelayP99">99th percentile of the same.</param>
+/// <param name="Drops">Frames without an output of their own, by reason; only reasons that came.</param>
+public sealed record SessionSummary(
+    long Received, long Made, long Sent, double Seconds, TimeSpan DelayP50, TimeSpan DelayP99, IReadOnlyList<(DropReason Reason, long Frames)> Drops);
+
+/// <summary>Counts delays of any number of frames in fixed memory, each to 5 %, from 1 ms to a minute. One writer; the quantiles may be asked by others.</summary>
+internal sealed class DelayHistogram
+{
+    private const double Step = 1.05;
+
+    // 1.05 to the power of 230 is 75,000: a minute in milliseconds and some more.
+    private readonly long[] _counts = new long[231];
+
+    public void Add(TimeSpan delay) =>
+        Interlocked.Increment(ref _counts[Math.Clamp((int)Math.Ceiling(Math.Log(Math.Max(1, delay.TotalMilliseconds), Step)), 0, _counts.Length - 1)]);
+
+    /// <summary>Upper end of the bucket that holds the quantile; zero without any delay.</summary>
+    public TimeSpan Quantile(double quantile)
+    {
+        var total = _counts.Sum();
+        var rank = (long)Math.Ceiling(quantile * total);
+        for (var (bucket, seen) = (0, 0L); total > 0 && bucket < _counts.Length; bucket++)
+        {
+            if ((seen += _counts[bucket]) >= rank)
+                return TimeSpan.FromMilliseconds(Math.Pow(Step, bucket));
+        }
+        return TimeSpan.Zero;
+    }
+}
