@@ -63,7 +63,7 @@ public sealed class WhipTarget(Uri endpoint, bool isTrueLive, string? key, TimeP
             _coded.Writer.TryComplete();
         }, TaskScheduler.Default);
         if (isTrueLive && _client.Resource is { } resource)
-            _session = new Uri(Root, "v1/sessions/" + resource.Segments[^1]);
+            _session = new Uri(Root, "v1/sessions/" + resource.Segments[^2].TrimEnd('/'));
     }
 
     /// <inheritdoc/>

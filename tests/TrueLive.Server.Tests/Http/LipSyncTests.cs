@@ -1,5 +1,7 @@
+using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.Server.Sessions;
 
 namespace TrueLive.Server.Tests.Http;
 
@@ -17,7 +19,7 @@ public sealed class LipSyncTests
         await using var server = await RunningServer.StartAsync(models: [new SlowModel()]);
         await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
         await client.OpenControlAsync();
-        var whep = new Uri(server.Address, client.Whip.Resource!.AbsolutePath.Replace("/whip/", "/whep/", StringComparison.Ordinal));
+        var whep = client.WhepOf(server);
         await using var viewer = await NativeClient.ConnectAsync(whep, sends: false);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         var said = new List<byte[]>();
@@ -36,6 +38,36 @@ public sealed class LipSyncTests
         // From the first packet heard on, each is the next one said: nothing is lost on this path.
         foreach (var heard in new[] { client.Sound.ToArray(), viewer.Sound.ToArray() })
             Assert.Equal(said.Skip(said.FindIndex(s => s.AsSpan().SequenceEqual(heard[0]))).Take(heard.Length), heard);
+    }
+
+    [Fact]
+    public async Task Sound_of_another_sender_at_the_same_address_goes_on_where_the_clock_is_and_not_hours_away()
+    {
+        await using var server = await RunningServer.StartAsync();
+        var first = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
+        await first.PicturesAsync(3);
+        var seat = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Seats);
+        await using var viewer = await NativeClient.ConnectAsync(first.WhepOf(server), sends: false);
+        await viewer.PicturesAsync(1);
+        await HearAsync(first, 1_000_000, 3);
+        await using var second = await NativeClient.ConnectAsync(new Uri(server.Address, $"/whip/{seat.Session.Id}"));
+        await second.PicturesAsync(3);
+        await HearAsync(second, 3_000_000_000, 3);
+        await first.DisposeAsync();
+        var stamps = viewer.SoundStamps.ToArray();
+        for (var i = 1; i < stamps.Length; i++)
+            Assert.InRange(stamps[i] - stamps[i - 1], 1u, 48_000u * 60);
+        // Within one sender the packets stay as far apart as they came.
+        Assert.Equal([960u, 960u], new[] { stamps[1] - stamps[0], stamps[2] - stamps[1] });
+        Assert.Equal([960u, 960u], new[] { stamps[^2] - stamps[^3], stamps[^1] - stamps[^2] });
+
+        async Task HearAsync(NativeClient sender, uint stamp, int packets)
+        {
+            var heard = viewer.Sound.Count;
+            for (uint i = 0; i < packets; i++)
+                Assert.True(sender.Whip.Peer.SendAudio([0xf8, 0xff, 0xfe, (byte)i], stamp + 960 * i));
+            await NativeClient.UntilAsync(() => viewer.Sound.Count >= heard + packets);
+        }
     }
 
     private static bool Reported(NativeClient client) => client.Whip.Peer.Stats is { VideoSenderReport: not null, AudioSenderReport: not null };

@@ -33,6 +33,9 @@ internal sealed class NativeClient : IAsyncDisposable
     /// <summary>Opus packets that came back.</summary>
     public ConcurrentQueue<byte[]> Sound { get; } = new();
 
+    /// <summary>Their stamps.</summary>
+    public ConcurrentQueue<uint> SoundStamps { get; } = new();
+
     /// <summary>RTP stamps of the pictures sent, and when.</summary>
     public ConcurrentQueue<(uint Stamp, long At)> Stamps { get; } = new();
 
@@ -47,13 +50,20 @@ internal sealed class NativeClient : IAsyncDisposable
             url, key, new MediaPreferences { Codecs = [codec], SendVideo = sends, ReceiveVideo = receives }, new PeerOptions
             {
                 VideoReceived = (in EncodedFrame f) => client._coded.Enqueue((f.Data.ToArray(), f.Codec, f.KeyFrame, f.RtpTime)),
-                AudioReceived = (opus, _) => client.Sound.Enqueue(opus.ToArray()),
+                AudioReceived = (opus, stamp) =>
+                {
+                    client.SoundStamps.Enqueue(stamp);
+                    client.Sound.Enqueue(opus.ToArray());
+                },
                 KeyFrameRequested = () => client._key = true,
             }, TimeProvider.System, TestContext.Current.CancellationToken);
         if (sends)
             client._sending = Task.Run(() => client.SendAsync(codec));
         return client;
     }
+
+    /// <summary>Where the session that this client sends into is watched.</summary>
+    public Uri WhepOf(RunningServer server) => new(server.Address, $"/whep/{Whip.Resource!.Segments[2]}".TrimEnd('/'));
 
     public async Task OpenControlAsync()
     {
@@ -102,11 +112,17 @@ internal sealed class NativeClient : IAsyncDisposable
             await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, limit.Token);
     }
 
-    /// <summary>Goes without a word to the server's HTTP side, as a closed laptop does.</summary>
-    public async Task VanishAsync()
+    /// <summary>Stays connected and sends no picture any more, as a shared screen on which nothing moves.</summary>
+    public async Task FreezeAsync()
     {
         await _stop.CancelAsync();
         await _sending;
+    }
+
+    /// <summary>Goes without a word to the server's HTTP side, as a closed laptop does.</summary>
+    public async Task VanishAsync()
+    {
+        await FreezeAsync();
         Whip.Peer.Close();
     }
 
