@@ -74,6 +74,7 @@ public static class TrueLiveServer
         services.AddSingleton<InteractiveLoading>().AddSingleton<InteractiveShelf>().AddSingleton<InteractiveCommands>();
         services.AddSingleton<ClipWorker>().AddHostedService(p => p.GetRequiredService<ClipWorker>());
         services.AddSingleton<ClipWebhooks>().AddHostedService(p => p.GetRequiredService<ClipWebhooks>());
+        services.AddHostedService<AnnouncedAddresses>();
         services.AddSingleton<CapacityMeasurement>().AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
         services.ConfigureHttpJsonOptions(json =>
         {
@@ -87,7 +88,7 @@ public static class TrueLiveServer
         services.AddResponseCompression(compress => (compress.EnableForHttps, compress.MimeTypes) = (true, ["text/html", "text/css", "text/javascript"]));
         services.AddOpenApi("v1");
         services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
-            .AllowAnyOrigin().AllowAnyHeader().WithMethods("GET", "POST", "PATCH", "DELETE").WithExposedHeaders("Location", "Link", "ETag", "Retry-After", WhipEndpoints.TokenHeader)));
+            .AllowAnyOrigin().AllowAnyHeader().WithMethods("GET", "POST", "PATCH", "DELETE").WithExposedHeaders("Location", "Link", "ETag", "Retry-After", WhipEndpoints.TokenHeader, WhipEndpoints.ConnectionHeader)));
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(ServerMetrics.Meters).AddPrometheusExporter());
     }
 
@@ -98,9 +99,16 @@ public static class TrueLiveServer
         app.Services.GetRequiredService<ServerMetrics>();
         app.Services.GetRequiredService<WebRtcPort>();
         app.Lifetime.ApplicationStopping.Register(() => _ = registry.DrainAsync());
+        if (options.PathPrefix.Length > 0)
+            UsePrefix(app, options.PathPrefix);
         app.UseExceptionHandler(errors => errors.Run(http => Problems.Of(500, "The server failed; its log says how.").ExecuteAsync(http)));
         app.UseStatusCodePages();
         // Other pages may use a server that asks for keys; without keys the gate lets only this machine's own pages in.
+        app.Use((http, next) =>
+        {
+            WhipEndpoints.TellOptions(http);
+            return next(http);
+        });
         if (options.ApiKeys.Length > 0)
             app.UseCors();
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5), KeepAliveTimeout = TimeSpan.FromSeconds(15) });
@@ -143,6 +151,23 @@ public static class TrueLiveServer
         app.MapOpenApi("/openapi/{documentName}.json");
         app.MapScalarApiReference("/docs", docs => docs.WithOpenApiRoutePattern("/openapi/v1.json"));
         app.MapPrometheusScrapingEndpoint("/metrics");
+    }
+
+    // A proxy may strip the prefix or leave it. Addresses in answers have it, those in the header Location as well.
+    private static void UsePrefix(WebApplication app, string prefix)
+    {
+        app.UsePathBase(prefix);
+        app.UseRouting();
+        app.Use((http, next) =>
+        {
+            http.Response.OnStarting(() =>
+            {
+                if ((string?)http.Response.Headers.Location is ['/', ..] path && !path.StartsWith(prefix + "/", StringComparison.Ordinal))
+                    http.Response.Headers.Location = prefix + path;
+                return Task.CompletedTask;
+            });
+            return next(http);
+        });
     }
 
     // The page runs its own scripts and asks its own server, and no other page may hold it in a frame. Reports are shown in a frame of it, which

@@ -14,12 +14,17 @@ namespace TrueLive.WebRtc;
 /// <summary>The side towards the network: addresses and checks, the handshake, and packets in and out (RFC 5764 section 3, RFC 7983).</summary>
 public sealed partial class PeerConnection
 {
+    internal static void Check(MediaPlan plan)
+    {
+        if (!DtlsFingerprint.IsUsable(plan.Remote.Fingerprint))
+            throw new SdpException("a=fingerprint must be sha-256, sha-384 or sha-512 with a digest of its length");
+    }
+
     internal void Begin(MediaPlan plan, IceAgent ice)
     {
         lock (_gate)
         {
-            if (!DtlsFingerprint.IsUsable(plan.Remote.Fingerprint))
-                throw new SdpException("a=fingerprint must be sha-256, sha-384 or sha-512 with a digest of its length");
+            Check(plan);
             (_plan, _ice, State) = (plan, ice, PeerState.Connecting);
             _dtls = new DtlsSession(plan.DtlsClient, _endpoint.Certificate, plan.Remote.Fingerprint, datagram => ice.Route?.Send(datagram));
             Register(ice.Local.Ufrag);

@@ -120,7 +120,7 @@ public sealed partial class PeerConnection : IDisposable
             _ice?.Restart(credentials, new IceCredentials(remoteUfrag, remotePassword));
             Register(credentials.Ufrag);
         }
-        return _endpoint.Describe(credentials, _ice is IceLite);
+        return _endpoint.Describe(credentials, _ice is IceLite, _options.Reached);
     }
 
     /// <summary>

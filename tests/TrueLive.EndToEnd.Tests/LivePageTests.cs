@@ -131,7 +131,7 @@ public sealed class LivePageTests(Browser browser)
         await page.UntilAsync("trueLive.transport?.session");
         await page.PicturesAsync();
         Assert.Equal("JPEG over WebSocket", await page.EvalAsync<string>("trueLive.transport.constructor.label"));
-        Assert.Equal(location, "/whip/" + await page.EvalAsync<string>("trueLive.transport.session.session"));
+        Assert.StartsWith($"/whip/{await page.EvalAsync<string>("trueLive.transport.session.session")}/", location, StringComparison.Ordinal);
         Assert.Contains("JPEG over WebSocket", await page.TextAsync("state"), StringComparison.Ordinal);
     }
 

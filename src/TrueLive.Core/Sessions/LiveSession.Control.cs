@@ -1,3 +1,4 @@
+using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 
 namespace TrueLive.Core.Sessions;
@@ -8,6 +9,7 @@ public sealed partial class LiveSession
     private readonly Lock _control = new();
     private readonly PendingCommands _pending;
     private SessionState _state = SessionState.Created;
+    private SessionTransition? _last;
     private SessionEnd? _end;
 
     // Bound: what can apply is what the step in hand or one of the waiting commands asked for.
@@ -15,6 +17,9 @@ public sealed partial class LiveSession
 
     /// <summary>Where the session stands.</summary>
     public SessionState State => _state;
+
+    /// <summary>The last step of the session's life: how it came to stand where it does; null before the first.</summary>
+    public SessionTransition? Last => Volatile.Read(ref _last);
 
     /// <summary>Why the session is over; null until <see cref="SessionState.Ended"/>.</summary>
     public SessionEnd? Ended => _end;
@@ -28,6 +33,12 @@ public sealed partial class LiveSession
 
     /// <summary>Every step of the session's life, in order. Handlers must be quick and must not call back.</summary>
     public event Action<LiveSession, SessionTransition>? Moved;
+
+    /// <summary>
+    /// A frame came in; its times are on the session's timeline, which goes on from connection to connection. Called by the receive loop:
+    /// handlers must be quick, and hold the frame once more where they keep it.
+    /// </summary>
+    public event Action<LiveSession, VideoFrame>? Received;
 
     /// <summary>A command's first frame went out. Called by the step thread: handlers must be quick.</summary>
     public event Action<LiveSession, CommandApplied>? Applied;
@@ -115,11 +126,12 @@ public sealed partial class LiveSession
     {
         lock (_control)
         {
-            if (!SessionLifecycle.Allows(_state, Connected) || _state is SessionState.Live or SessionState.Paused)
+            if (_state is not (SessionState.Created or SessionState.Detached))
                 throw new InvalidOperationException($"A session that is {_state} takes no connection.");
             if (_state == SessionState.Detached)
                 Volatile.Write(ref _settings, _settings with { Epoch = _settings.Epoch + 1 });
             _counters.Connected();
+            _timeline.Begin();
             Move(Connected, null);
         }
     }
@@ -184,8 +196,11 @@ public sealed partial class LiveSession
 
     private void Move(SessionState to, SessionEnd? end)
     {
+        if (!SessionLifecycle.Allows(_state, to))
+            throw new InvalidOperationException($"A session does not go from {_state} to {to}.");
         var step = new SessionTransition(_state, to, _time.GetUtcNow(), end);
         _state = to;
+        Volatile.Write(ref _last, step);
         Moved?.Invoke(this, step);
     }
 }

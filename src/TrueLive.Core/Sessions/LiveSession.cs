@@ -5,7 +5,8 @@ namespace TrueLive.Core.Sessions;
 
 /// <summary>
 /// Tier 3: one client's stream through one model. It outlives its connections: <see cref="RunAsync"/> runs one connection, and the
-/// prompt, the model's memory, the counters and the waiting commands stay for the next. Commands may come from any thread.
+/// prompt, the model's memory, the timeline of its frames, the counters and the waiting commands stay for the next. Commands may come from
+/// any thread.
 /// </summary>
 public sealed partial class LiveSession : IDisposable
 {
@@ -13,6 +14,7 @@ public sealed partial class LiveSession : IDisposable
     private readonly TimeProvider _time;
     private readonly SessionCounters _counters;
     private readonly CancellationTokenSource _ended = new();
+    private readonly SessionTimeline _timeline;
     private SessionSettings _settings;
 
     // The memory belongs to the step thread while a connection runs, and to nobody between two connections.
@@ -32,6 +34,7 @@ public sealed partial class LiveSession : IDisposable
         _options = options;
         _time = time;
         _counters = new SessionCounters(time);
+        _timeline = new SessionTimeline(time);
         _pending = new PendingCommands(options.CommandLimit, time);
     }
 
@@ -57,6 +60,9 @@ public sealed partial class LiveSession : IDisposable
 
     /// <summary>All of it so far, for one line at its end.</summary>
     public SessionSummary Summary => _counters.Summary();
+
+    /// <summary><see cref="TimeProvider.GetTimestamp"/> when the last frame came in; 0 before the first.</summary>
+    public long HeardAt => _timeline.HeardAt;
 
     /// <summary>Told by a connection whose packets are counted: the last packet of a picture has left.</summary>
     /// <param name="whole">Since the last packet of its input was here.</param>
@@ -101,6 +107,8 @@ public sealed partial class LiveSession : IDisposable
             while (await source.ReadAsync(stop).ConfigureAwait(false) is { } frame) // (1) (2)
             {
                 _counters.Received(asks: !Settings.Paused);
+                frame.Time = _timeline.Place(frame.Time);
+                Received?.Invoke(this, frame);
                 frame.Decoded = _time.GetTimestamp();
                 if (mailbox.Put(frame)) // (3)
                     _counters.Dropped(Settings.Paused ? DropReason.Paused : DropReason.Replaced);

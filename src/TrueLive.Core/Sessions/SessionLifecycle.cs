@@ -24,7 +24,7 @@ public enum SessionState : byte
 /// <param name="To">State after.</param>
 /// <param name="At">Wall clock of the server.</param>
 /// <param name="End">Why a connection or the session ended; null for other steps.</param>
-public readonly record struct SessionTransition(SessionState From, SessionState To, DateTimeOffset At, SessionEnd? End);
+public sealed record SessionTransition(SessionState From, SessionState To, DateTimeOffset At, SessionEnd? End);
 
 /// <summary>The legal edges between session states.</summary>
 public static class SessionLifecycle

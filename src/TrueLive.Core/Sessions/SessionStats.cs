@@ -31,7 +31,7 @@ public enum DropReason : byte
 /// <param name="StepFailed">See <see cref="DropReason.StepFailed"/>.</param>
 /// <param name="Flushed">See <see cref="DropReason.Flushed"/>.</param>
 /// <param name="SinkFull">See <see cref="DropReason.SinkFull"/>.</param>
-/// <param name="Window">Frames that the percentiles below are over: the last 256 at most.</param>
+/// <param name="Window">Frames that the percentiles below are over: the last 256 at most, of this connection and since the last pause or silence.</param>
 /// <param name="GeneratedPerSecond">Generated rate over the window; 0 with fewer than two frames or when the last one is over 2 s old.</param>
 /// <param name="StepP50">Median length of a model step.</param>
 /// <param name="StepP95">95th percentile of the same.</param>
@@ -66,6 +66,7 @@ internal sealed class SessionCounters(TimeProvider time)
     private readonly (long SentAt, long Step, long Age)[] _window = new (long, long, long)[WindowSize];
     private readonly (long Out, long Step)[] _left = new (long, long)[WindowSize];
     private readonly long[] _asked = new long[WindowSize];
+    private long _windowCount;
     private long _leftCount;
     private long _askedFrames;
     private long _askedSince;
@@ -79,20 +80,22 @@ internal sealed class SessionCounters(TimeProvider time)
     public void Received(bool asks)
     {
         Interlocked.Increment(ref _received);
+        SessionMetrics.FramesReceived.Add(1);
         lock (_window)
         {
             var now = time.GetTimestamp();
             _came = (_came?.First ?? now, now);
-            if (!asks)
+            if (!asks || (_askedFrames > 0 && time.GetElapsedTime(_asked[_askedFrames % WindowSize], now) > PromiseWindow))
                 _askedFrames = 0;
-            else if (_askedFrames++ == 0)
-                _askedSince = now;
-            if (asks && _connectedSince == 0)
+            if (!asks)
+                return;
+            // What lies before a pause, a silence or another connection would make the rate after it look low.
+            if (_askedFrames++ == 0)
+                (_askedSince, _windowCount) = (now, 0);
+            if (_connectedSince == 0)
                 _connectedSince = now;
-            if (asks)
-                _asked[_askedFrames % WindowSize] = now;
+            _asked[_askedFrames % WindowSize] = now;
         }
-        SessionMetrics.FramesReceived.Add(1);
     }
 
     public void Dropped(DropReason reason)
@@ -105,16 +108,19 @@ internal sealed class SessionCounters(TimeProvider time)
     {
         var from = frame.Arrived == 0 ? frame.StepBegan : frame.Arrived;
         lock (_window)
-            _window[_sent++ % WindowSize] = (sentAt, frame.StepEnded - frame.StepBegan, sentAt - from);
+        {
+            _window[_windowCount++ % WindowSize] = (sentAt, frame.StepEnded - frame.StepBegan, sentAt - from);
+            _sent++;
+        }
         _delays.Add(time.GetElapsedTime(from, sentAt));
         SessionMetrics.Record(time, frame, from, sentAt);
     }
 
-    /// <summary>A connection begins: packets of the one before say nothing of it.</summary>
+    /// <summary>A connection begins: frames and packets of the one before say nothing of it.</summary>
     public void Connected()
     {
         lock (_window)
-            _leftCount = _connectedSince = 0;
+            (_leftCount, _askedFrames, _windowCount, _connectedSince) = (0, 0, 0, 0);
     }
 
     /// <summary>The last packet of a frame has left, so long after the last packet of its input was here.</summary>
@@ -139,7 +145,7 @@ internal sealed class SessionCounters(TimeProvider time)
         lock (_window)
         {
             sent = _sent;
-            count = (int)Math.Min(sent, WindowSize);
+            count = (int)Math.Min(_windowCount, WindowSize);
             for (var k = 0; k < count; k++)
             {
                 var (at, step, age) = _window[k];

@@ -67,7 +67,7 @@ public sealed class WhipTarget(
             _coded.Writer.TryComplete();
         }, TaskScheduler.Default);
         if (isTrueLive && _client.Resource is { } resource)
-            _session = new Uri(Root, "v1/sessions/" + resource.Segments[^1]);
+            _session = new Uri(Root, "v1/sessions/" + resource.Segments[^2].TrimEnd('/'));
     }
 
     /// <inheritdoc/>

@@ -189,8 +189,8 @@ public static partial class OptionsReader
     {
         if (!IPAddress.TryParse(options.Host, out _) && options.Host is not "localhost")
             problems.Add($"host is '{options.Host}'; it must be an IP address or localhost.");
-        foreach (var address in options.WebrtcAddresses.Where(a => !IPAddress.TryParse(a, out _)))
-            problems.Add($"webrtc_addresses has '{address}', which is not an IP address.");
+        foreach (var address in options.WebrtcAddresses.Where(a => Uri.CheckHostName(a) is UriHostNameType.Unknown or UriHostNameType.Basic))
+            problems.Add($"webrtc_addresses has '{address}', which is neither an IP address nor a name.");
         foreach (var _ in options.ApiKeys.Where(k => k.Length < 16))
             problems.Add("api_keys has a key of fewer than 16 characters. 'openssl rand -hex 24' makes a good one.");
         if (options.TlsCertificate is null != options.TlsKey is null)

@@ -24,8 +24,13 @@ public sealed class ServerOptions
     [Range(0, 65535)]
     public int WebrtcPort { get; set; } = 8189;
 
+    /// <summary>What a reverse proxy puts before every path, as <c>/truelive</c>; empty for none.</summary>
+    [Description("What a reverse proxy puts before every path, such as /truelive; whether the proxy strips it or not. Empty for none.")]
+    [RegularExpression("^(/[A-Za-z0-9._~-]+)*$")]
+    public string PathPrefix { get; set; } = "";
+
     /// <summary>Addresses announced to WebRTC clients; empty announces every address of this machine.</summary>
-    [Description("IP addresses announced to WebRTC clients, for a machine behind NAT; empty announces every address of this machine.")]
+    [Description("Addresses announced to WebRTC clients, for a machine behind NAT: IP addresses, names that DNS knows, and 'local' for the machine's own beside them. Empty announces the machine's own.")]
     public string[] WebrtcAddresses { get; set; } = [];
 
     /// <summary>Media over UDP.</summary>

@@ -26,17 +26,21 @@ internal sealed class ControlConnection : IDisposable
     private readonly Action<ReadOnlyMemory<byte>> _send;
     private readonly TimeProvider _time;
     private readonly ITimer _stats;
+
+    // Clients count their commands anew with each connection: what an older one, or another's, still waits for is not answered here.
+    private readonly string _scope = $"{Guid.NewGuid():n} ";
     private readonly Channel<byte[]> _inbox = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(QueueLength) { SingleReader = true });
 
     /// <summary>Greets the client with its session and begins to report.</summary>
-    public ControlConnection(SessionSeat seat, SessionRegistry registry, string transport, ResumedView? resumed, Action<ReadOnlyMemory<byte>> send, TimeProvider time)
+    public ControlConnection(Arrival arrival, SessionRegistry registry, string transport, Action<ReadOnlyMemory<byte>> send, TimeProvider time)
     {
-        (_seat, _registry, _send, _time) = (seat, registry, send, time);
+        (_seat, _registry, _send, _time) = (arrival.Seat, registry, send, time);
+        var seat = arrival.Seat;
         var now = seat.Session.Settings;
         Send(
             new SessionMessage(
                 seat.Session.Id, seat.Token, now.Model.Info.Id, now.Model.Info.Version, $"{now.Width}x{now.Height}", nameof(Tier.Live).ToLowerInvariant(),
-                PromptView.From(now.Prompt), now.Epoch, now.Paused, transport, resumed), ControlJson.Default.SessionMessage);
+                PromptView.From(now.Prompt), now.Epoch, now.Paused, transport, arrival.Number, arrival.Resumed), ControlJson.Default.SessionMessage);
         seat.Input.Changed += OnInput;
         if (seat.Input.Problem is { } problem)
             OnInput(problem);
@@ -96,13 +100,13 @@ internal sealed class ControlConnection : IDisposable
         {
             case "prompt":
                 TimeSpan? transition = message.TransitionMs is { } ms && double.IsFinite(ms) && Math.Abs(ms) < 1e6 ? TimeSpan.FromMilliseconds(ms) : null;
-                Answer(message.Id, _seat.Session.Update(id, new PromptChange(message.Text, message.Strength, transition)));
+                Answer(message.Id, _seat.Session.Update(_scope + id, new PromptChange(message.Text, message.Strength, transition)));
                 break;
             case "model":
-                Answer(message.Id, _registry.Switch(_seat, id, message.Model, message.Size));
+                Answer(message.Id, _registry.Switch(_seat, _scope + id, message.Model, message.Size));
                 break;
             case "reset":
-                Answer(message.Id, _seat.Session.Reset(id));
+                Answer(message.Id, _seat.Session.Reset(_scope + id));
                 break;
             case "pause" or "resume":
                 var receipt = _seat.Session.Pause(message.Type == "pause");
@@ -134,8 +138,7 @@ internal sealed class ControlConnection : IDisposable
     internal static AcceptedMessage Accepted(string? id, SessionSettings s) =>
         new(id, PromptView.From(s.Prompt), s.Epoch, s.Model.Info.Id, $"{s.Width}x{s.Height}");
 
-    private void OnMoved(LiveSession session, SessionTransition step) =>
-        Send(new StateMessage(step.To.ToString().ToLowerInvariant(), step.End?.Words, step.End is { } end ? JsonNamingPolicy.SnakeCaseLower.ConvertName(end.Cause.ToString()) : null), ControlJson.Default.StateMessage);
+    private void OnMoved(LiveSession session, SessionTransition step) => Send(StateMessage.From(step), ControlJson.Default.StateMessage);
 
     private void OnForgot(LiveSession session, int epoch) =>
         Send(new ForgotMessage(epoch, "The picture has another shape than before: the model's memory began anew."), ControlJson.Default.ForgotMessage);
@@ -144,10 +147,12 @@ internal sealed class ControlConnection : IDisposable
 
     private void OnApplied(LiveSession session, CommandApplied applied)
     {
+        if (!applied.CommandId.StartsWith(_scope, StringComparison.Ordinal))
+            return;
         var f = applied.FirstFrame;
         Send(
             new AppliedMessage(
-                applied.CommandId, new FirstFrameView(f.OutputSequence, f.SourceSequence, f.SourceMediaTime, f.PromptRevision, f.Epoch),
+                applied.CommandId[_scope.Length..], new FirstFrameView(f.OutputSequence, f.SourceSequence, f.SourceMediaTime, f.PromptRevision, f.Epoch),
                 Math.Round(applied.Waited.TotalMilliseconds, 2)), ControlJson.Default.AppliedMessage);
     }
 

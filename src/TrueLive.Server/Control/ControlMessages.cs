@@ -35,7 +35,7 @@ internal sealed record ClientMessage
 /// <summary>First message of every connection: what the client has got.</summary>
 internal sealed record SessionMessage(
     string Session, string Token, string Model, string ModelVersion, string Size, string Tier, PromptView Prompt, int Epoch, bool Paused,
-    string Transport, ResumedView? Resumed)
+    string Transport, long Connection, ResumedView? Resumed)
 {
     public string Type { get; } = "session";
 
@@ -89,6 +89,9 @@ internal sealed record ErrorMessage(string? Id, string Reason)
 internal sealed record StateMessage(string State, string? Reason, string? Cause)
 {
     public string Type { get; } = "state";
+
+    public static StateMessage From(SessionTransition step) => new(
+        step.To.ToString().ToLowerInvariant(), step.End?.Words, step.End is { } end ? JsonNamingPolicy.SnakeCaseLower.ConvertName(end.Cause.ToString()) : null);
 }
 
 /// <summary>The memory that the client was told of is gone: a new epoch began.</summary>

@@ -33,18 +33,19 @@ internal sealed record SessionView(
         return new SessionView(
             seat.Session.Id, withToken ? seat.Token : null, seat.Session.State.ToString().ToLowerInvariant(), seat.Transport, seat.Created,
             s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", TierWords.Name(Core.Tiers.Tier.Live), TierWords.Means(Core.Tiers.Tier.Live), PromptView.From(s.Prompt), s.Epoch,
-            StatsMessage.From(seat.Session.Stats), $"/whip/{seat.Session.Id}", gate.Share($"/whep/{seat.Session.Id}"),
+            StatsMessage.From(seat.Session.Stats), gate.AddressOf($"/whip/{seat.Session.Id}"), gate.Share($"/whep/{seat.Session.Id}"),
             seat.Tap.Recorder?.View is { Recording: true } journal ? journal : null, seat.Input.Problem);
     }
 }
 
 /// <summary>What a viewer is told of the session that it watches.</summary>
-internal sealed record WatchView(string Model, string Size, PromptView Prompt, string? InputProblem)
+internal sealed record WatchView(string Model, string Size, PromptView Prompt, string State, string? Reason, string? InputProblem)
 {
     public static WatchView From(SessionSeat seat)
     {
-        var s = seat.Session.Settings;
-        return new WatchView(s.Model.Info.Id, $"{s.Width}x{s.Height}", PromptView.From(s.Prompt), seat.Input.Problem);
+        var session = seat.Session;
+        var s = session.Settings;
+        return new WatchView(s.Model.Info.Id, $"{s.Width}x{s.Height}", PromptView.From(s.Prompt), session.State.ToString().ToLowerInvariant(), session.Last?.End?.Words, seat.Input.Problem);
     }
 }
 

@@ -34,7 +34,10 @@ internal sealed class Gate(ServerOptions options, SignedLinks links)
     }
 
     /// <summary>An address with what opens it, and nothing else, to those without a key; the address itself where no keys are asked for.</summary>
-    public string Share(string path) => _keys.Length > 0 ? links.Sign(path) : path;
+    public string Share(string path) => _keys.Length > 0 ? links.Sign(path) : AddressOf(path);
+
+    /// <summary>A path of this server as clients reach it.</summary>
+    public string AddressOf(string path) => options.PathPrefix + path;
 
     /// <summary>Whose request it is: a name made from the API key, the same for everyone where no keys are asked for.</summary>
     public string OwnerOf(HttpRequest request) =>

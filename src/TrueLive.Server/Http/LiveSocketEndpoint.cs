@@ -14,12 +14,12 @@ internal static class LiveSocketEndpoint
         .WithSummary("A live session over one WebSocket: JPEG pictures and the control protocol").ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
 
     private static async Task<IResult> RunAsync(
-        HttpContext http, string? model, string? size, string? prompt, float? strength, string? token, Gate gate, SessionRegistry registry, TimeProvider time)
+        HttpContext http, string? model, string? size, string? prompt, float? strength, string? token, long? connection, Gate gate, SessionRegistry registry, TimeProvider time)
     {
         Arrival arrival;
         try
         {
-            arrival = Arrival.Of(registry, token, new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time);
+            arrival = Arrival.Of(registry, token, connection, new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time);
         }
         catch (RequestRefusedException refused)
         {
@@ -34,10 +34,12 @@ internal static class LiveSocketEndpoint
         }
         using var webSocket = await http.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
         using var socket = new JpegSocket(webSocket, time);
-        using var control = new ControlConnection(arrival.Seat, registry, "websocket-jpeg", arrival.Resumed, socket.SendText, time);
+        using var control = new ControlConnection(arrival, registry, "websocket-jpeg", socket.SendText, time);
         socket.Control = control;
         var texts = socket.SendTextsAsync(http.RequestAborted);
-        var end = await registry.RunAsync(arrival.Seat, "websocket-jpeg", socket, new FannedSink(socket, arrival.Seat.Fan), http.RequestAborted).ConfigureAwait(false);
+        if (arrival.Seat.Session.Settings.Paused)
+            await ShowLastAsync(arrival.Seat, socket, http.RequestAborted).ConfigureAwait(false);
+        var end = await registry.RunAsync(arrival.Seat, "websocket-jpeg", socket, new FannedSink(socket, arrival.Seat.Fan), http.RequestAborted, arrival.Number).ConfigureAwait(false);
         control.Dispose();
         await control.Finished.ConfigureAwait(false);
         socket.FinishTexts();
@@ -45,6 +47,23 @@ internal static class LiveSocketEndpoint
         if (webSocket.State is WebSocketState.Open or WebSocketState.CloseReceived)
             await webSocket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, Reason(end), CancellationToken.None).ConfigureAwait(false);
         return Results.Empty;
+    }
+
+    // Nothing new comes while the session is paused: a page that is loaded again shows what stood there.
+    private static async Task ShowLastAsync(SessionSeat seat, JpegSocket socket, CancellationToken cancel)
+    {
+        try
+        {
+            if (seat.Fan.TakeLast(out var trace) is { } last)
+            {
+                using (last)
+                    await socket.WriteAsync(last, trace, cancel).ConfigureAwait(false);
+            }
+        }
+        catch (Exception gone) when (gone is IOException or OperationCanceledException)
+        {
+            // The session's own loop finds out and says why.
+        }
     }
 
     // A close frame holds 123 bytes of reason (RFC 6455 section 5.5).

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using TrueLive.Server.Clips;
+using TrueLive.Server.Configuration;
 
 namespace TrueLive.Server.Http;
 
@@ -8,12 +9,15 @@ namespace TrueLive.Server.Http;
 /// Addresses that open one thing without a key, because <c>&lt;video&gt;</c>, <c>EventSource</c> and downloads cannot send one:
 /// the address of the thing and a keyed hash of it. The key of the hash lies in the data folder, so links outlive a restart.
 /// </summary>
-internal sealed class SignedLinks(ClipFolders folders)
+internal sealed class SignedLinks(ClipFolders folders, ServerOptions options)
 {
     private readonly Lazy<byte[]> _key = new(() => LoadOrMake(Path.Combine(folders.Root, "link-key")));
 
-    /// <summary>The path with its token.</summary>
-    public string Sign(string path) => $"{path}?token={TokenOf(path)}";
+    /// <summary>The path with its token, as clients reach it.</summary>
+    public string Sign(string path) => $"{options.PathPrefix}{path}?token={TokenOf(path)}";
+
+    /// <summary>The path of an address as this server knows it, without what a reverse proxy puts before it.</summary>
+    public string Local(string path) => path.StartsWith(options.PathPrefix + "/", StringComparison.Ordinal) ? path[options.PathPrefix.Length..] : path;
 
     /// <summary>True when the request is for exactly the address that its token was made for.</summary>
     public bool Opens(HttpRequest request) => Opens(request.Path.Value ?? "", request.Query["token"].ToString());

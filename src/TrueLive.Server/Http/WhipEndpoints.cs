@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using Microsoft.Net.Http.Headers;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Interactive;
 using TrueLive.Server.Sessions;
@@ -11,35 +12,49 @@ namespace TrueLive.Server.Http;
 
 /// <summary>
 /// WHIP (RFC 9725): a client sends its camera; the answer returns the made pictures in the same connection when the offer can receive.
-/// WHEP (draft-ietf-wish-whep): viewers of a session. One resource of each is one peer connection.
+/// WHEP (draft-ietf-wish-whep): viewers of a session. Endpoints take offers and outlive what is made from them: each offer becomes a
+/// connection with an address of its own. docs/whip.md goes through the RFC line by line.
 /// </summary>
 internal static partial class WhipEndpoints
 {
     /// <summary>Carries the token of a session that a client comes back to.</summary>
     public const string TokenHeader = "X-TrueLive-Token";
 
+    /// <summary>Number of a connection; sent back by a client that comes back, so that of two with one token the older gives way.</summary>
+    public const string ConnectionHeader = "X-TrueLive-Connection";
+
     private const string Sdp = "application/sdp";
     private const string Fragment = "application/trickle-ice-sdpfrag";
     private const int MaxBody = 128 * 1024;
+
+    // One that runs, one that takes over from it, and some that never open.
+    private const int MaxSenders = 8;
 
     public static void Map(IEndpointRouteBuilder app)
     {
         var whip = app.MapGroup("/whip").WithTags("WHIP");
         whip.MapPost("", PublishNew).WithSummary("A live session from an SDP offer; the answer returns the made pictures")
-            .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(415).ProducesProblem(503);
+            .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(406).ProducesProblem(409).ProducesProblem(415).ProducesProblem(422).ProducesProblem(503);
         whip.MapPost("/{id}", PublishTo).WithSummary("Send a camera into a session made before")
-            .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(415);
-        whip.MapPatch("/{id}", (string id, HttpContext http, Gate gate, SessionRegistry registry) => PatchAsync(http, registry.Find(id, gate.OwnerOf(http.Request))?.Peer))
-            .WithSummary("Trickle ICE or ICE restart").Produces(204).Produces<string>(200, Fragment).ProducesProblem(404).ProducesProblem(412);
-        whip.MapDelete("/{id}", SessionEndpoints.End).WithSummary("End the session");
+            .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(406).ProducesProblem(409).ProducesProblem(415).ProducesProblem(422).ProducesProblem(503);
+        whip.MapPatch("/{id}/{connection}", (string id, string connection, HttpContext http, Gate gate, SessionRegistry registry) =>
+                PatchAsync(http, SenderOf(id, connection, http, gate, registry)?.Peer))
+            .WithSummary("Trickle ICE or ICE restart").Produces(204).Produces<string>(200, Fragment).ProducesProblem(404).ProducesProblem(412).ProducesProblem(428);
+        whip.MapDelete("/{id}/{connection}", (string id, string connection, HttpContext http, Gate gate, SessionRegistry registry) =>
+        {
+            if (SenderOf(id, connection, http, gate, registry) is not { } sender)
+                return NoSuchConnection();
+            sender.Stop();
+            return Results.Ok();
+        }).WithSummary("Stop sending: ends the connection; a session that was made ahead is kept for the next");
         var whep = app.MapGroup("/whep").WithTags("WHEP");
         whep.MapPost("/{id}", WatchAsync).WithSummary("Watch a session")
-            .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
+            .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(406).ProducesProblem(503);
         whep.MapGet("/{id}", (string id, SessionRegistry registry) => registry.Find(id) is { } seat ? Results.Ok(WatchView.From(seat)) : SessionEndpoints.NoSuchSession(id))
             .WithSummary("What is watched").Produces<WatchView>().ProducesProblem(404);
         whep.MapPatch("/{id}/{viewer}", (string id, string viewer, HttpContext http, SessionRegistry registry) =>
                 PatchAsync(http, registry.Find(id)?.Viewers.GetValueOrDefault(viewer)))
-            .WithSummary("Trickle ICE or ICE restart of a viewer").Produces(204).Produces<string>(200, Fragment).ProducesProblem(404);
+            .WithSummary("Trickle ICE or ICE restart of a viewer").Produces(204).Produces<string>(200, Fragment).ProducesProblem(404).ProducesProblem(412).ProducesProblem(428);
         whep.MapDelete("/{id}/{viewer}", (string id, string viewer, SessionRegistry registry) =>
         {
             if (registry.Find(id)?.Viewers.GetValueOrDefault(viewer) is not { } peer)
@@ -47,18 +62,44 @@ internal static partial class WhipEndpoints
             peer.Close("The viewer left.");
             return Results.Ok();
         }).WithSummary("Stop watching");
+        foreach (var group in new[] { whip, whep })
+        {
+            foreach (var address in new[] { "", "/{id}", "/{id}/{connection}" })
+                group.MapMethods(address, ["OPTIONS"], () => Results.Ok()).ExcludeFromDescription();
+        }
     }
+
+    /// <summary>Says what the addresses take in answers to OPTIONS, those to the preflights of other pages included (RFC 9725 section 4.2).</summary>
+    public static void TellOptions(HttpContext http)
+    {
+        if (!HttpMethods.IsOptions(http.Request.Method) || !(http.Request.Path.StartsWithSegments("/whip", out var rest) || http.Request.Path.StartsWithSegments("/whep", out rest)))
+            return;
+        var isConnection = (rest.Value ?? "").Trim('/').Contains('/', StringComparison.Ordinal);
+        http.Response.Headers.Allow = isConnection ? "OPTIONS, PATCH, DELETE" : "OPTIONS, POST";
+        http.Response.Headers[isConnection ? "Accept-Patch" : "Accept-Post"] = isConnection ? Fragment : Sdp;
+    }
+
+    private static WebRtcClient? SenderOf(string id, string connection, HttpContext http, Gate gate, SessionRegistry registry) =>
+        registry.Find(id, gate.OwnerOf(http.Request))?.Senders.GetValueOrDefault(connection);
+
+    private static IResult NoSuchConnection() => Problems.Of(StatusCodes.Status404NotFound, "There is no such connection; it may have ended.");
 
     private static Task<IResult> PublishNew(
         HttpContext http, string? model, string? size, string? prompt, float? strength, string? codec, WebRtcPort port, Gate gate, SessionRegistry registry, InteractiveCommands interactive,
         TimeProvider time, IHostApplicationLifetime life) => PublishAsync(
             http, codec, port, registry, interactive, time, life,
-            () => Arrival.Of(registry, http.Request.Headers[TokenHeader], new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time));
+            () => Arrival.Of(registry, http.Request.Headers[TokenHeader], long.TryParse(http.Request.Headers[ConnectionHeader], out var had) ? had : null, new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time));
 
     private static Task<IResult> PublishTo(
         string id, HttpContext http, string? codec, WebRtcPort port, Gate gate, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life) =>
         registry.Find(id, gate.OwnerOf(http.Request)) is { } seat
-            ? PublishAsync(http, codec, port, registry, interactive, time, life, () => Arrival.Of(registry, seat.Token, new SessionRequest(null, null, null, null), time))
+            ? PublishAsync(http, codec, port, registry, interactive, time, life, () =>
+            {
+                registry.Contest(seat);
+                if (seat.Senders.Count >= MaxSenders)
+                    throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"{MaxSenders} connections to this session are being opened. Those that never open end within {Arrival.ConnectTime.TotalSeconds:0} s.");
+                return Arrival.Of(registry, seat.Token, null, new SessionRequest(null, null, null, null), time);
+            })
             : Task.FromResult(SessionEndpoints.NoSuchSession(id));
 
     private static async Task<IResult> PublishAsync(
@@ -70,12 +111,18 @@ internal static partial class WhipEndpoints
         Arrival? arrival = null;
         try
         {
+            // An offer that cannot be answered takes no place, and is told so on a full server as well.
+            port.Check(offer, receive: true, codec);
             arrival = arrive();
-            var client = new WebRtcClient(arrival, offer, codec, port, registry, interactive, time, http.RequestServices.GetRequiredService<ILogger<WebRtcClient>>(), out var answer);
+            var client = new WebRtcClient(arrival, offer, codec, http.Connection.LocalIpAddress, port, registry, interactive, time, http.RequestServices.GetRequiredService<ILogger<WebRtcClient>>(), out var answer)
+            {
+                OwnsSession = http.Request.RouteValues["id"] is null,
+            };
             _ = RunAsync(http, client, client.RunAsync(IsNew(http, arrival), life.ApplicationStopped));
             var id = arrival.Seat.Session.Id;
             http.Response.Headers[TokenHeader] = arrival.Seat.Token;
-            return Created(http, $"/whip/{id}", arrival.Seat.Peer!, answer);
+            http.Response.Headers[ConnectionHeader] = $"{arrival.Number}";
+            return Created(http, $"/whip/{id}/{client.Id}", client.Peer, answer);
         }
         catch (RequestRefusedException refused)
         {
@@ -83,7 +130,7 @@ internal static partial class WhipEndpoints
         }
         catch (Exception error) when (error is SdpException or InvalidOperationException)
         {
-            // A place that was taken for an offer which cannot be answered is given back.
+            // A place that was taken for a connection that cannot be made is given back.
             if (arrival is not null && IsNew(http, arrival))
                 registry.End(arrival.Seat, Core.Sessions.EndCause.ControlClient);
             return Unanswered(error);
@@ -102,7 +149,8 @@ internal static partial class WhipEndpoints
             return Problems.Of(StatusCodes.Status503ServiceUnavailable, $"This session has {options.MaxViewers} viewers, which is the limit of the server (max_viewers).");
         try
         {
-            var viewer = new WebRtcViewer(seat, offer, codec, port, out var answer);
+            port.Check(offer, receive: false, codec);
+            var viewer = new WebRtcViewer(seat, offer, codec, http.Connection.LocalIpAddress, port, out var answer);
             _ = RunAsync(http, viewer, viewer.RunAsync(life.ApplicationStopped));
             // Who came with the session's link alone has no key to leave or to trickle with.
             return Created(http, gate.Share($"/whep/{id}/{viewer.Id}"), viewer.Peer, answer);
@@ -138,12 +186,13 @@ internal static partial class WhipEndpoints
     private static async Task<IResult> PatchAsync(HttpContext http, PeerConnection? peer)
     {
         if (peer is not { State: not PeerState.Closed } open)
-            return Problems.Of(StatusCodes.Status404NotFound, "There is no such connection; it may have ended.");
+            return NoSuchConnection();
         var (fragment, problem) = await ReadAsync(http, Fragment).ConfigureAwait(false);
         if (problem is not null)
             return problem;
-        var wanted = http.Request.Headers.IfMatch.ToString();
-        if (wanted.Length > 0 && wanted != "*" && wanted.Trim('"') != TagOf(open))
+        if (http.Request.Headers.IfMatch.Count == 0)
+            return Problems.Of(StatusCodes.Status428PreconditionRequired, "Send If-Match with the ETag of the answer, or with * for an ICE restart.");
+        if (!Matches(http.Request, TagOf(open)))
             return Problems.Of(StatusCodes.Status412PreconditionFailed, "If-Match names another ICE session than the one in use.");
         if (!TrickleFragment.TryParse(fragment, out var trickle))
             return Problems.Of(StatusCodes.Status400BadRequest, "An ICE restart needs a=ice-ufrag (4 to 256 characters) and a=ice-pwd (22 to 256 characters).");
@@ -169,6 +218,10 @@ internal static partial class WhipEndpoints
         return Results.Text(answer.Append("a=end-of-candidates\r\n").ToString(), Fragment);
     }
 
+    // Strong comparison (RFC 9110 section 13.1.1). RFC 9725's example of a restart writes the star as a tag.
+    private static bool Matches(HttpRequest request, string tag) => request.Headers.IfMatch.ToString().Trim() is "*" or "\"*\""
+        || request.GetTypedHeaders().IfMatch.Any(m => !m.IsWeak && m.Tag.AsSpan().Trim('"').SequenceEqual(tag));
+
     private static IResult Created(HttpContext http, string location, PeerConnection peer, string answer)
     {
         http.Response.Headers.ETag = $"\"{TagOf(peer)}\"";
@@ -178,13 +231,17 @@ internal static partial class WhipEndpoints
 
     private static string TagOf(PeerConnection peer) => peer.LocalUfrag ?? "";
 
-    private static IResult Unanswered(Exception error) => error is SdpException
-        ? Problems.Of(StatusCodes.Status400BadRequest, $"The offer cannot be answered: {error.Message}.")
-        : Problems.Of(StatusCodes.Status503ServiceUnavailable, error.Message);
+    private static IResult Unanswered(Exception error) => error switch
+    {
+        SdpNotAcceptableException { IsCoding: true } => Problems.Of(StatusCodes.Status406NotAcceptable, $"Nothing would be seen or heard of this offer: {error.Message}."),
+        SdpNotAcceptableException => Problems.Of(StatusCodes.Status422UnprocessableEntity, $"The offer cannot be carried as a whole: {error.Message}."),
+        SdpException => Problems.Of(StatusCodes.Status400BadRequest, $"The offer cannot be answered: {error.Message}."),
+        _ => Problems.Of(StatusCodes.Status503ServiceUnavailable, error.Message),
+    };
 
     private static async Task<(string Body, IResult? Problem)> ReadAsync(HttpContext http, string type)
     {
-        if (!(http.Request.ContentType ?? "").StartsWith(type, StringComparison.OrdinalIgnoreCase))
+        if (!MediaTypeHeaderValue.TryParse(http.Request.ContentType, out var sent) || !sent.MediaType.Equals(type, StringComparison.OrdinalIgnoreCase))
             return ("", Problems.Of(StatusCodes.Status415UnsupportedMediaType, $"The content type must be {type}."));
         if (http.Request.ContentLength > MaxBody)
             return ("", Problems.Of(StatusCodes.Status413PayloadTooLarge, $"The body is longer than {MaxBody} bytes."));

@@ -50,6 +50,7 @@ internal sealed class InteractiveCommands(
     {
         var carrier = new DataChannelCarrier(channel, time);
         var (path, token) = channel.Protocol.Split("?token=", 2) is [var p, var t] ? (p, t) : (channel.Protocol, "");
+        path = links.Local(path);
         var seat = links.Opens(path, token) && path.Split('/') is ["", "v1", "interactive", var id, "socket"] ? shelf.Find(id) : null;
         // Whoever calls may hold the lock of the peer connection.
         _ = Task.Run(() => seat is null

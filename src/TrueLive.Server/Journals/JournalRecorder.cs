@@ -77,7 +77,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
                 End("The session went on with another model.");
                 return;
             }
-            // Each connection counts its time from zero; the journal goes on where the one before it stopped.
+            // Nothing came while nobody was connected: the journal leaves that time out.
             _offset ??= _taken == 0 ? -frame.Time.Captured : _last + TimeSpan.FromMilliseconds(33) - frame.Time.Captured;
             var at = TimeSpan.FromMicroseconds(Math.Round((frame.Time.Captured + _offset.Value).TotalMicroseconds));
             if (_taken > 0 && at <= _last)
@@ -121,7 +121,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
         }
     }
 
-    /// <summary>A connection began: its pictures are counted anew.</summary>
+    /// <summary>A connection began.</summary>
     public void Connected()
     {
         lock (_gate)
@@ -129,7 +129,6 @@ internal sealed class JournalRecorder : IAsyncDisposable
             if (_connected)
                 _offset = null;
             _connected = true;
-            _recent.Clear();
         }
     }
 

@@ -1,12 +1,11 @@
 using System.Collections.Immutable;
-using System.Runtime.CompilerServices;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Sessions;
 
 namespace TrueLive.Server.Journals;
 
 /// <summary>
-/// Looks on as pictures pass between a connection and its session: keeps the last seconds for an interactive clip, and hands them
+/// Looks on as pictures pass through a session: keeps the last seconds for an interactive clip, and hands them
 /// to a journal while one is recorded. It copies nothing and waits for nothing.
 /// </summary>
 internal sealed class SessionTap(TimeSpan replay) : IAsyncDisposable
@@ -54,12 +53,19 @@ internal sealed class SessionTap(TimeSpan replay) : IAsyncDisposable
             return [.. _last.Select(f => f.Retain())];
     }
 
-    /// <summary>Stands between a connection's source and the session.</summary>
-    public IVideoSource On(IVideoSource source)
+    /// <summary>Another connection begins.</summary>
+    public void Connected()
     {
         Recorder?.Connected();
         Forget();
-        return new Source(this, source);
+    }
+
+    /// <summary>A picture came in.</summary>
+    public void Received(VideoFrame frame)
+    {
+        Recorder?.Received(frame);
+        if (Keeps)
+            Keep(frame);
     }
 
     /// <summary>Stands between the session and a connection's sink.</summary>
@@ -101,22 +107,6 @@ internal sealed class SessionTap(TimeSpan replay) : IAsyncDisposable
     }
 
     private static long Size(VideoFrame frame) => (long)frame.StrideY * frame.Height + 2L * frame.StrideC * frame.ChromaHeight;
-
-    private sealed class Source(SessionTap tap, IVideoSource source) : IVideoSource
-    {
-        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-        public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
-        {
-            var frame = await source.ReadAsync(cancel).ConfigureAwait(false);
-            if (frame is not null)
-            {
-                tap.Recorder?.Received(frame);
-                if (tap.Keeps)
-                    tap.Keep(frame);
-            }
-            return frame;
-        }
-    }
 
     private sealed class Sink(SessionTap tap, IVideoSink sink) : IVideoSink
     {

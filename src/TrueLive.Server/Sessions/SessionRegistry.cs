@@ -33,6 +33,12 @@ internal sealed class RequestRefusedException(int status, string words, Refusal?
 internal sealed class SessionRegistry(
     ModelShelf models, Admission admission, ServerOptions options, TimeProvider time, ILogger<SessionRegistry> logger) : IAsyncDisposable
 {
+    /// <summary>Time after which an address that was taken over may be taken over again.</summary>
+    public static readonly TimeSpan ContestTime = TimeSpan.FromMinutes(2);
+
+    // A sender that was not heard for so long has gone, though its connection may not know it yet.
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);
+
     private readonly ConcurrentDictionary<string, SessionSeat> _seats = new();
     private readonly Lock _admit = new();
     private bool _draining;
@@ -76,6 +82,7 @@ internal sealed class SessionRegistry(
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
             }
             var seat = new SessionSeat(session, Random(24), time.GetUtcNow(), new VideoFan(time, options.MaxKbps * 1000), new SessionTap(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = request.Owner };
+            session.Received += (_, frame) => seat.Tap.Received(frame);
             session.Moved += (s, step) => SessionLog.Moved(logger, s.Id, step);
             _seats[session.Id] = seat;
             Expect(seat);
@@ -92,8 +99,26 @@ internal sealed class SessionRegistry(
         lock (seat)
         {
             if (seat.Connection is null)
-                KeepFor(seat, keep > Arrival.ConnectTime ? keep : Arrival.ConnectTime);
+                KeepFor(seat, keep > Arrival.ConnectTime ? keep : Arrival.ConnectTime, seat.Away?.Since);
         }
+    }
+
+    /// <summary>
+    /// Whether somebody without a token may take the session's address over. A first one may, since a sender that broke off and begins anew
+    /// is not told from another. Two senders that begin anew whenever they are replaced would then take it from each other without end: the
+    /// second stays for as long as it sends, unless nobody has tried for <see cref="ContestTime"/>.
+    /// </summary>
+    /// <exception cref="RequestRefusedException">409: another took it over lately and is sending.</exception>
+    public void Contest(SessionSeat seat)
+    {
+        lock (seat)
+        {
+            if (seat.Connection is null || seat.TakenOverAt is not { } at || time.GetElapsedTime(at) > ContestTime || time.GetElapsedTime(seat.Session.HeardAt) > Silence)
+                return;
+            seat.TakenOverAt = time.GetTimestamp();
+        }
+        throw new RequestRefusedException(
+            StatusCodes.Status409Conflict, "Another sender took this address over and is sending. Stop that one first; two senders need two sessions, each with an address of its own.");
     }
 
     /// <summary>Another model or size for a running session, if it fits.</summary>
@@ -120,27 +145,33 @@ internal sealed class SessionRegistry(
     /// Runs one connection on the session. A connection that runs already is ended first: the newer one of a client is the one
     /// that it looks at. Afterwards the session is kept for its client, unless it ended.
     /// </summary>
-    public async Task<SessionEnd> RunAsync(SessionSeat seat, string transport, IVideoSource source, IVideoSink sink, CancellationToken cancel)
+    /// <param name="seat">The session.</param>
+    /// <param name="transport">Words for the way that the client is connected.</param>
+    /// <param name="source">What it sends.</param>
+    /// <param name="sink">Where the made pictures go.</param>
+    /// <param name="cancel">The server or the client's request ends.</param>
+    /// <param name="number">The <see cref="Arrival.Number"/> of the connection.</param>
+    public async Task<SessionEnd> RunAsync(SessionSeat seat, string transport, IVideoSource source, IVideoSink sink, CancellationToken cancel, long number = 0)
     {
         using var connection = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Task older;
         lock (seat)
         {
+            seat.TakenOverAt = seat.Connection is null ? null : time.GetTimestamp();
             seat.Connection?.Cancel();
             older = seat.Released;
-            seat.Connection = connection;
+            (seat.Connection, seat.Number, seat.Transport, seat.Away) = (connection, number, transport, null);
             seat.Released = released.Task;
             seat.Keep?.Dispose();
         }
         try
         {
             await older.ConfigureAwait(false);
-            seat.Transport = transport;
-            seat.AwaySince = null;
-            return seat.Session.State == SessionState.Ended
-                ? seat.Session.Ended!
-                : await seat.Session.RunAsync(seat.Tap.On(source), seat.Tap.On(sink), connection.Token).ConfigureAwait(false);
+            if (seat.Session.State == SessionState.Ended)
+                return seat.Session.Ended!;
+            seat.Tap.Connected();
+            return await seat.Session.RunAsync(source, seat.Tap.On(sink), connection.Token).ConfigureAwait(false);
         }
         finally
         {
@@ -150,8 +181,7 @@ internal sealed class SessionRegistry(
                 {
                     seat.Connection = null;
                     seat.Transport = "none";
-                    seat.AwaySince = time.GetTimestamp();
-                    KeepFor(seat, TimeSpan.FromSeconds(options.KeepSeconds));
+                    KeepFor(seat, TimeSpan.FromSeconds(options.KeepSeconds), time.GetTimestamp());
                 }
             }
             released.SetResult();
@@ -194,10 +224,11 @@ internal sealed class SessionRegistry(
         seat.Session.Dispose();
     }
 
-    private void KeepFor(SessionSeat seat, TimeSpan wait)
+    // A client that has not come yet is not away.
+    private void KeepFor(SessionSeat seat, TimeSpan wait, long? awaySince)
     {
         seat.Keep?.Dispose();
-        seat.KeptUntil = time.GetUtcNow() + wait;
+        seat.Away = awaySince is { } since ? new Absence(since, time.GetUtcNow() + wait) : null;
         seat.Keep = time.CreateTimer(_ => Expire(), null, wait, Timeout.InfiniteTimeSpan);
 
         void Expire()
@@ -214,8 +245,8 @@ internal sealed class SessionRegistry(
     private void Admit(IVideoModel model, int width, int height, SessionSeat? except)
     {
         SessionSettings[] running = [.. _seats.Values.Where(s => s != except).Select(s => s.Session.Settings)];
-        var (now, next) = (time.GetUtcNow(), _seats.Values.Where(s => s.AwaySince is not null).Select(s => s.KeptUntil).DefaultIfEmpty().Min());
-        var retry = next > now ? next - now : TimeSpan.FromSeconds(15);
+        var (now, next) = (time.GetUtcNow(), _seats.Values.Select(s => s.Away?.KeptUntil).Min());
+        var retry = next > now ? next.Value - now : TimeSpan.FromSeconds(15);
         if (admission.Refuse(model, width, height, running, retry) is { } refusal)
             throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, refusal.Words, refusal);
     }

@@ -9,8 +9,7 @@ internal sealed class FannedSink(IVideoSink client, VideoFan viewers) : IVideoSi
     /// <inheritdoc/>
     public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
     {
-        if (viewers.Count > 0)
-            viewers.Write(frame, provenance);
+        viewers.Write(frame, provenance);
         return client.WriteAsync(frame, provenance, cancel);
     }
 }

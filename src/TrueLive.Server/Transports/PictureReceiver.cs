@@ -17,6 +17,9 @@ internal sealed class PictureReceiver(bool isClient)
     /// <summary>The client whose link sets the bitrate; else a viewer.</summary>
     public bool IsClient { get; } = isClient;
 
+    /// <summary>When it was added, by <see cref="TimeProvider.GetTimestamp"/>.</summary>
+    public long Since { get; set; }
+
     /// <summary>The connection.</summary>
     public PeerConnection Peer
     {

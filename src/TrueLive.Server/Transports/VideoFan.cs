@@ -9,9 +9,10 @@ namespace TrueLive.Server.Transports;
 /// <summary>
 /// (5) (6) Codes the session's pictures once for each coding in use and sends them to its client and its viewers. The client's link
 /// sets the bitrate; a viewer with a slower one loses frames and goes on at a key frame, which viewers together may ask for once a
-/// second. Nothing is queued here: a picture that no link can take is let go before it is coded.
+/// second. Nothing is queued here: a picture that no link can take is let go before it is coded. While nothing new comes (paused, a still
+/// input, a sender that is away) whoever joins gets the last picture again, and is told that it is a repeat.
 /// </summary>
-internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, IDisposable
+internal sealed class VideoFan : IVideoSink, IDisposable
 {
     private static readonly VideoCodec[] Codecs = [VideoCodec.H264, VideoCodec.Vp8];
     private static readonly TimeSpan ViewerKeyInterval = TimeSpan.FromSeconds(1);
@@ -24,18 +25,44 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
     private const int Slack = 90_000 / 10;
     private const int CorrectionPace = 1000;
 
+    // Nothing new has come for so long; pictures of the slowest cameras come quicker.
+    private static readonly TimeSpan Still = TimeSpan.FromMilliseconds(300);
+
+    // A client that has just connected sends pictures of its own: it sees the last one of before only if those do not come.
+    private static readonly TimeSpan OwnPictures = TimeSpan.FromSeconds(1);
+
+    private readonly TimeProvider _time;
+    private readonly int _maxBitrate;
     private readonly Lock _change = new();
+
+    // Held while a picture is coded and handed to the links: they come from the step thread, repeats from a timer.
+    private readonly Lock _coding = new();
+    private readonly ITimer _repeats;
     private readonly VideoEncoder?[] _encoders = new VideoEncoder?[Codecs.Length];
     // Stamp and step of the last pictures: 32 bits of stamp, 32 of microseconds. Written by the step thread, read by the network's.
     private readonly long[] _steps = new long[Remembered];
-    private readonly ProvenanceJson _trace = new(time);
-    private readonly SoundLine _sound = new(time);
+    private readonly ProvenanceJson _trace;
+    private readonly SoundLine _sound;
     private volatile PictureReceiver[] _receivers = [];
+    private VideoFrame? _last;
+    private Provenance _lastTrace;
+    private ReadOnlyMemory<byte> _told;
+    private long _lastAt;
+    private bool _disposed;
+    private object? _soundSource;
     private long _viewerKeyAt;
     private uint _lastStamp;
     private uint _lastCaptured;
     private uint _offset;
     private int _uncorrected;
+
+    /// <param name="time">Clock.</param>
+    /// <param name="maxBitrate">Bit/s that no link is asked for more than.</param>
+    public VideoFan(TimeProvider time, int maxBitrate)
+    {
+        (_time, _maxBitrate, _trace, _sound) = (time, maxBitrate, new ProvenanceJson(time), new SoundLine(time));
+        _repeats = time.CreateTimer(_ => Repeat(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
 
     /// <summary>Connections that get the pictures.</summary>
     public int Count => _receivers.Length;
@@ -46,18 +73,34 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
     public void Add(PictureReceiver receiver)
     {
         lock (_change)
+        {
+            receiver.Since = _time.GetTimestamp();
             _receivers = [.. _receivers, receiver];
+            _repeats.Change(TimeSpan.Zero, Still);
+        }
     }
 
     public void Remove(PictureReceiver receiver)
     {
         lock (_change)
+        {
             _receivers = [.. _receivers.Where(r => r != receiver)];
+            if (_receivers.Length == 0)
+                _repeats.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
     }
 
-    /// <summary>Passes the client's sound on, untouched but for its numbers and times, which go on over a change of the source.</summary>
+    /// <summary>The connection whose sound passes from now on.</summary>
+    public void Hear(object source) => Volatile.Write(ref _soundSource, source);
+
+    /// <summary>
+    /// Passes sound on, untouched but for its numbers and times, which go on over a change of the source; what another connection than the one
+    /// heard sends is left out.
+    /// </summary>
     public void SendAudio(object source, in OpusPacket packet)
     {
+        if (Volatile.Read(ref _soundSource) != source)
+            return;
         (long Sequence, uint RtpTime) place;
         lock (_sound)
             place = _sound.Next(source, packet);
@@ -71,19 +114,37 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
     /// <summary>Codes and sends one picture. False when nobody could take it.</summary>
     public bool Write(VideoFrame frame, in Provenance provenance)
     {
-        var receivers = _receivers;
-        var stamp = StampOf(frame);
-        Volatile.Write(ref _steps[Coded % Remembered], (long)stamp << 32 | (uint)time.GetElapsedTime(provenance.StepBegan, provenance.StepEnded).TotalMicroseconds);
-        var sent = false;
-        for (var i = 0; i < Codecs.Length; i++)
-            sent |= Send(frame, stamp, receivers, Codecs[i], ref _encoders[i]);
-        if (sent)
+        lock (_coding)
         {
-            var trace = _trace.Write(provenance, stamp, time.GetTimestamp());
-            foreach (var receiver in receivers)
-                receiver.Tell(trace.Span);
+            if (_disposed)
+                return false;
+            _last?.Dispose();
+            (_last, _lastTrace, _lastAt) = (frame.Retain(), provenance, _time.GetTimestamp());
+            var stamp = StampOf(frame);
+            Volatile.Write(ref _steps[Coded % Remembered], (long)stamp << 32 | (uint)_time.GetElapsedTime(provenance.StepBegan, provenance.StepEnded).TotalMicroseconds);
+            // Sound passes at once, the picture after its step: the reports that bind the two must speak of when the input came.
+            return Send(frame, provenance, stamp, frame.Time.Arrived, key: false);
         }
-        return sent;
+    }
+
+    /// <summary>Tells how the picture that was sent last came about, where the channel for it has opened only after the picture went out.</summary>
+    public void TellLast(PictureReceiver receiver)
+    {
+        lock (_coding)
+        {
+            if (!_disposed && !_told.IsEmpty)
+                receiver.Tell(_told.Span);
+        }
+    }
+
+    /// <summary>The last picture, with a hold of the caller's, and its trace as a repeat; null before the first.</summary>
+    public VideoFrame? TakeLast(out Provenance trace)
+    {
+        lock (_coding)
+        {
+            trace = _lastTrace with { Origin = FrameOrigin.Repeated };
+            return _last?.Retain();
+        }
     }
 
     /// <summary>The model step of a picture that was sent not long ago; null of any other.</summary>
@@ -101,14 +162,55 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var encoder in _encoders)
-            encoder?.Dispose();
-        _trace.Dispose();
+        _repeats.Dispose();
+        lock (_coding)
+        {
+            _disposed = true;
+            _last?.Dispose();
+            _last = null;
+            foreach (var encoder in _encoders)
+                encoder?.Dispose();
+            _trace.Dispose();
+        }
     }
 
-    private bool Send(VideoFrame frame, uint stamp, PictureReceiver[] receivers, VideoCodec codec, ref VideoEncoder? encoder)
+    // The pictures that follow build on the key frame: it goes to all, whoever it is for.
+    private void Repeat()
     {
-        var (client, viewers, key) = (0, int.MaxValue, false);
+        lock (_coding)
+        {
+            if (_disposed || _last is not { } last || _time.GetElapsedTime(_lastAt) < Still || !_receivers.Any(Waits))
+                return;
+            var now = _time.GetTimestamp();
+            var ahead = (int)(ClockStamp(now) - _lastStamp);
+            var stamp = _lastStamp += (uint)Math.Max(1, ahead);
+            if (Send(last, _lastTrace with { Origin = FrameOrigin.Repeated }, stamp, now, key: true))
+                _lastAt = now;
+        }
+    }
+
+    private bool Waits(PictureReceiver receiver) =>
+        receiver is { NeedsKeyFrame: true, Codec: not null } && (!receiver.IsClient || _time.GetElapsedTime(receiver.Since) >= OwnPictures);
+
+    private bool Send(VideoFrame frame, in Provenance provenance, uint stamp, long arrived, bool key)
+    {
+        var receivers = _receivers;
+        var sent = false;
+        for (var i = 0; i < Codecs.Length; i++)
+            sent |= Send(frame, stamp, arrived, receivers, Codecs[i], ref _encoders[i], key);
+        if (sent)
+        {
+            // The times of a repeat are those of the picture as it was made.
+            _told = _trace.Write(provenance, stamp, provenance.Origin == FrameOrigin.Repeated ? provenance.StepEnded : _time.GetTimestamp());
+            foreach (var receiver in receivers)
+                receiver.Tell(_told.Span);
+        }
+        return sent;
+    }
+
+    private bool Send(VideoFrame frame, uint stamp, long arrived, PictureReceiver[] receivers, VideoCodec codec, ref VideoEncoder? encoder, bool key)
+    {
+        var (client, viewers) = (0, int.MaxValue);
         foreach (var receiver in receivers)
         {
             receiver.IsReady = receiver.Codec == codec && receiver.Peer.CanSendVideo;
@@ -124,7 +226,7 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
         var bitrate = client > 0 ? client : viewers;
         if (bitrate == int.MaxValue)
             return false;
-        bitrate = Math.Min(bitrate, maxBitrate);
+        bitrate = Math.Min(bitrate, _maxBitrate);
         encoder ??= new VideoEncoder(codec, bitrate);
         // Small changes are not worth the encoder's settling.
         if (Math.Abs(bitrate - encoder.Bitrate) > encoder.Bitrate / 20)
@@ -132,8 +234,7 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
         if (!encoder.TryEncode(frame, key, stamp, out var coded))
             return false;
         Coded++;
-        // Sound passes at once, the picture after its step: the reports that bind the two must speak of when the input came.
-        coded = coded with { Arrived = frame.Time.Arrived };
+        coded = coded with { Arrived = arrived };
         var sent = false;
         foreach (var receiver in receivers)
         {
@@ -145,9 +246,9 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
 
     private bool MayViewersAskNow()
     {
-        if (time.GetElapsedTime(_viewerKeyAt) < ViewerKeyInterval)
+        if (_time.GetElapsedTime(_viewerKeyAt) < ViewerKeyInterval)
             return false;
-        _viewerKeyAt = time.GetTimestamp();
+        _viewerKeyAt = _time.GetTimestamp();
         return true;
     }
 
@@ -158,12 +259,11 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
     internal uint StampOf(VideoFrame frame)
     {
         var captured = (uint)(ulong)(frame.Time.Captured.Ticks * 9 / 1000);
-        var now = (uint)(ulong)((Int128)time.GetTimestamp() * 90_000 / time.TimestampFrequency);
-        var behind = (int)(now - (captured + _offset));
+        var behind = (int)(ClockStamp(_time.GetTimestamp()) - (captured + _offset));
         var step = (int)(captured - _lastCaptured);
         // No input goes back by itself: that is another one.
         if (step < 0 || behind is > Jump or < -Jump)
-            _offset = now - captured;
+            _offset += (uint)behind;
         else if (Math.Abs(behind) > Slack)
             Correct(Math.Sign(behind), step);
         _lastCaptured = captured;
@@ -180,4 +280,6 @@ internal sealed class VideoFan(TimeProvider time, int maxBitrate) : IVideoSink, 
         _offset += (uint)(sign * (_uncorrected / CorrectionPace));
         _uncorrected %= CorrectionPace;
     }
+
+    private uint ClockStamp(long now) => (uint)(ulong)((Int128)now * 90_000 / _time.TimestampFrequency);
 }

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Security.Cryptography;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Control;
 using TrueLive.Server.Interactive;
@@ -24,13 +26,14 @@ internal sealed partial class WebRtcClient : IDisposable
     private readonly PeerVideo _video;
     private readonly PictureReceiver _receiver = new(isClient: true);
     private readonly PeerConnection _peer;
+    private volatile bool _runs;
     private DataChannel? _channel;
     private ControlConnection? _control;
 
     /// <exception cref="WebRtc.Sdp.SdpException">The offer cannot be answered.</exception>
     /// <exception cref="InvalidOperationException">No WebRTC here, or too many connections.</exception>
     public WebRtcClient(
-        Arrival arrival, string offer, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, ILogger logger, out string answer)
+        Arrival arrival, string offer, string? codec, IPAddress? reached, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, ILogger logger, out string answer)
     {
         (_arrival, _registry, _interactive, _time, _logger) = (arrival, registry, interactive, time, logger);
         _video = new PeerVideo(time) { TroubleChanged = Told };
@@ -40,8 +43,9 @@ internal sealed partial class WebRtcClient : IDisposable
             _peer = port.Answer(
                 offer, receive: true, codec, new PeerOptions
                 {
+                    Reached = reached,
                     VideoReceived = _video.Take,
-                    AudioReceived = (in OpusPacket packet) => fan.SendAudio(_video, packet),
+                    AudioReceived = (in OpusPacket packet) => fan.SendAudio(this, packet),
                     KeyFrameRequested = _receiver.AskForKeyFrame,
                     FrameSent = (stamp, whole) =>
                     {
@@ -57,7 +61,24 @@ internal sealed partial class WebRtcClient : IDisposable
             throw;
         }
         _receiver.Peer = _video.Peer = _peer;
-        arrival.Seat.Peer = _peer;
+        arrival.Seat.Senders[Id] = this;
+    }
+
+    /// <summary>Name in the address of the connection.</summary>
+    public string Id { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+
+    /// <summary>The connection.</summary>
+    public PeerConnection Peer => _peer;
+
+    /// <summary>The session was not made ahead under an address of its own: it ends when its client says that it stops.</summary>
+    public required bool OwnsSession { get; init; }
+
+    /// <summary>The client says that it stops, over HTTP. A session with an address of its own is kept, as when its client is lost.</summary>
+    public void Stop()
+    {
+        if (OwnsSession && (_runs || _arrival.Seat.Session.State == SessionState.Created))
+            _registry.End(_arrival.Seat, EndCause.ControlClient);
+        _peer.Close("The sender stopped.");
     }
 
     /// <summary>Runs the session over this connection until either ends.</summary>
@@ -81,12 +102,15 @@ internal sealed partial class WebRtcClient : IDisposable
         }
         _ = EndVideoAsync();
         seat.Fan.Add(_receiver);
+        seat.Fan.Hear(this);
+        _runs = true;
         try
         {
-            await _registry.RunAsync(seat, _peer.Path is { IsTcp: true } ? "webrtc-tcp" : "webrtc", _video, seat.Fan, stop).ConfigureAwait(false);
+            await _registry.RunAsync(seat, _peer.Path is { IsTcp: true } ? "webrtc-tcp" : "webrtc", _video, seat.Fan, stop, _arrival.Number).ConfigureAwait(false);
         }
         finally
         {
+            _runs = false;
             seat.Fan.Remove(_receiver);
             seat.Input.Tell(null);
         }
@@ -103,6 +127,7 @@ internal sealed partial class WebRtcClient : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _arrival.Seat.Senders.TryRemove(Id, out _);
         _peer.Close("The session's connection ended.");
         _control?.Dispose();
         _video.Dispose();
@@ -127,7 +152,7 @@ internal sealed partial class WebRtcClient : IDisposable
             return;
         _channel = _receiver.Traces = channel;
         var control = new ControlConnection(
-            _arrival.Seat, _registry, "webrtc", _arrival.Resumed, utf8 =>
+            _arrival, _registry, "webrtc", utf8 =>
             {
                 // Answers are never dropped silently: a client that takes none loses its connection.
                 if (!channel.SendText(utf8.Span) && channel.IsOpen)

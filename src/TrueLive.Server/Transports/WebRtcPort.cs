@@ -16,7 +16,7 @@ internal sealed class WebRtcPort : IDisposable
     private readonly HashSet<PeerConnection> _open = [];
     private (long Incomplete, long Overtaken) _closed;
 
-    /// <exception cref="ConfigurationException">The port is taken or an address is not one.</exception>
+    /// <exception cref="ConfigurationException">The port is taken.</exception>
     public WebRtcPort(ServerOptions options, TimeProvider time)
     {
         _options = options;
@@ -31,21 +31,21 @@ internal sealed class WebRtcPort : IDisposable
                     Port = options.WebrtcPort,
                     Udp = options.WebrtcUdp,
                     Tcp = options.WebrtcTcp,
-                    Announced = [.. options.WebrtcAddresses.Select(IPAddress.Parse)],
+                    Announced = AnnouncedAddresses.Fixed(options),
                 }, time);
         }
         catch (SocketException error)
         {
             throw new ConfigurationException([$"webrtc_port {options.WebrtcPort} cannot be opened: {error.Message}. Choose another with --webrtc-port."]);
         }
-        catch (FormatException)
-        {
-            throw new ConfigurationException([$"webrtc_addresses must be IP addresses; it is '{string.Join(", ", options.WebrtcAddresses)}'."]);
-        }
     }
 
     /// <summary>The endpoint; null when both UDP and TCP are turned off.</summary>
     public RtcEndpoint? Endpoint { get; }
+
+    /// <summary>Finds out whether <see cref="Answer"/> would take an offer, without making a connection.</summary>
+    /// <exception cref="SdpException">It would not.</exception>
+    public void Check(string offer, bool receive, string? codec) => Endpoint?.Check(offer, Wanted(receive, codec));
 
     /// <summary>Answers an offer.</summary>
     /// <exception cref="SdpException">The offer cannot be answered.</exception>
@@ -53,18 +53,7 @@ internal sealed class WebRtcPort : IDisposable
     public PeerConnection Answer(string offer, bool receive, string? codec, PeerOptions options, out string answer)
     {
         var endpoint = Endpoint ?? throw new InvalidOperationException("WebRTC is turned off on this server.");
-        var preferences = new MediaPreferences
-        {
-            ReceiveVideo = receive,
-            Codecs = codec?.ToLowerInvariant() switch
-            {
-                null or "" => [VideoCodec.H264, VideoCodec.Vp8],
-                "h264" => [VideoCodec.H264],
-                "vp8" => [VideoCodec.Vp8],
-                _ => throw new SdpException($"codec must be h264 or vp8, not '{codec}'"),
-            },
-        };
-        var peer = endpoint.Answer(offer, preferences, options with { Media = Media(_options.MaxKbps * 1000) }, out answer);
+        var peer = endpoint.Answer(offer, Wanted(receive, codec), options with { Media = Media(_options.MaxKbps * 1000) }, out answer);
         _ = CountAsync(peer);
         return peer;
     }
@@ -110,6 +99,19 @@ internal sealed class WebRtcPort : IDisposable
     }
 
     public void Dispose() => Endpoint?.Dispose();
+
+    private static MediaPreferences Wanted(bool receive, string? codec) => new()
+    {
+        ReceiveVideo = receive,
+        Whole = true,
+        Codecs = codec?.ToLowerInvariant() switch
+        {
+            null or "" => [VideoCodec.H264, VideoCodec.Vp8],
+            "h264" => [VideoCodec.H264],
+            "vp8" => [VideoCodec.Vp8],
+            _ => throw new SdpException($"codec must be h264 or vp8, not '{codec}'"),
+        },
+    };
 
     // What is assumed before the path is known is bounded as well.
     private static RtpSessionOptions Media(int maxBitrate)

@@ -1,10 +1,15 @@
+using System.Net;
 using System.Security.Cryptography;
+using System.Text.Json;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Control;
 using TrueLive.Server.Sessions;
 using TrueLive.WebRtc;
+using TrueLive.WebRtc.Sctp;
 
 namespace TrueLive.Server.Transports;
 
-/// <summary>Someone who watches a session (WHEP): gets its pictures, sound and traces, and commands nothing.</summary>
+/// <summary>Someone who watches a session (WHEP): gets its pictures, sound and traces, is told where the session stands, and commands nothing.</summary>
 internal sealed class WebRtcViewer : IDisposable
 {
     private readonly SessionSeat _seat;
@@ -12,17 +17,19 @@ internal sealed class WebRtcViewer : IDisposable
 
     /// <exception cref="WebRtc.Sdp.SdpException">The offer cannot be answered.</exception>
     /// <exception cref="InvalidOperationException">No WebRTC here, or too many connections.</exception>
-    public WebRtcViewer(SessionSeat seat, string offer, string? codec, WebRtcPort port, out string answer)
+    public WebRtcViewer(SessionSeat seat, string offer, string? codec, IPAddress? reached, WebRtcPort port, out string answer)
     {
         _seat = seat;
         Peer = port.Answer(
             offer, receive: false, codec, new PeerOptions
             {
+                Reached = reached,
                 KeyFrameRequested = _receiver.AskForKeyFrame,
-                ChannelOpened = channel => _receiver.Traces ??= channel,
+                ChannelOpened = Opened,
             }, out answer);
         _receiver.Peer = Peer;
         seat.Viewers[Id] = Peer;
+        seat.Session.Moved += OnMoved;
     }
 
     /// <summary>Name in the address of the viewer's connection.</summary>
@@ -48,8 +55,27 @@ internal sealed class WebRtcViewer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _seat.Session.Moved -= OnMoved;
         _seat.Fan.Remove(_receiver);
         _seat.Viewers.TryRemove(Id, out _);
         Peer.Close("The viewer left.");
     }
+
+    private void Opened(DataChannel channel)
+    {
+        if (_receiver.Traces is not null)
+            return;
+        _receiver.Traces = channel;
+        Tell(channel, _seat.Session.Last is { } last ? StateMessage.From(last) : new StateMessage("created", null, null));
+        // Whoever calls holds the lock of the peer connection, which the fan takes after its own.
+        _ = Task.Run(() => _seat.Fan.TellLast(_receiver));
+    }
+
+    private void OnMoved(LiveSession session, SessionTransition step)
+    {
+        if (_receiver.Traces is { IsOpen: true } channel)
+            Tell(channel, StateMessage.From(step));
+    }
+
+    private static void Tell(DataChannel channel, StateMessage state) => channel.SendText(JsonSerializer.SerializeToUtf8Bytes(state, ControlJson.Default.StateMessage));
 }

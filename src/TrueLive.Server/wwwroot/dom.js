@@ -40,9 +40,15 @@ export const device = kept('localStorage');
 
 export const withKey = (headers = {}) => (tab.get('key') ? { ...headers, Authorization: `Bearer ${tab.get('key')}` } : headers);
 
+// Where the page lies: behind a reverse proxy that may be below a path of its own.
+const root = new URL('.', location.href).pathname;
+
+/** A path of this server as this page reaches it. */
+export const at = (path) => (path.startsWith('/') && !path.startsWith(root) ? root + path.slice(1) : path);
+
 /** A request to this server. Rejects with `Refused` in words; gives the response itself. */
 export async function ask(address, options = {}) {
-  const response = await fetch(address, { ...options, headers: withKey(options.headers) }).catch((error) => {
+  const response = await fetch(at(address), { ...options, headers: withKey(options.headers) }).catch((error) => {
     if (error.name === 'AbortError') throw error;
     throw new Refused({ kind: 'unreachable', words: 'The server cannot be reached. Is it running?' });
   });

@@ -61,7 +61,7 @@ export function open(box, live) {
       if (left) return opened.close();
       clip = opened;
       for (const name of ['revision', 'picture']) clip.addEventListener(name, () => clip === opened && paintSoon());
-      clip.addEventListener('closed', () => !left && clip === opened && trouble('The connection to the clip broke.', [['Open it again', () => load(get)]]));
+      clip.addEventListener('closed', ({ detail }) => !left && clip === opened && trouble(detail, [['Open it again', () => load(get)]]));
       const { duration_s: length, width, height } = clip.clip.source;
       Object.assign(canvas, { width: 960, height: Math.round((960 * height) / width) });
       playhead.max = to.value = to.max = from.max = length;

@@ -1,5 +1,5 @@
 // The probe screen: measure a system from outside, watch the run, read the verdict, check it against what is needed.
-import { $, ask, askJson, events, h, ms, post, steps, trouble } from './dom.js';
+import { $, ask, askJson, at, events, h, ms, post, steps, trouble } from './dom.js';
 import { command } from './share.js';
 
 const PRESETS = {
@@ -127,7 +127,7 @@ export function open(box, live) {
       h('dl.facts-list', {}, ...facts(metrics).map(([name, value, how]) => h('div', {}, h('dt', {}, name), h('dd.num', {}, value, how ? h('small', {}, how) : null)))),
       verdict.gates.length ? h('details', {}, h('summary', {}, 'What decided it'), h('ol.rows', {}, ...verdict.gates.map((g) => h('li', {}, h('b', {}, g.passed === true ? 'Passed: ' : g.passed === false ? 'Not passed: ' : 'Not reached: '), `${g.title} (${g.evidence})`)))) : null,
       verdict.what_would_settle_it.length ? h('p', {}, `What would settle it: ${verdict.what_would_settle_it.join(' ')}`) : null,
-      h('div.row', {}, from.page ? h('button', { type: 'button', onclick: () => openPage(from.page) }, 'Whole report') : null,
+      h('div.row', {}, from.page ? h('button', { type: 'button', onclick: () => openPage(at(from.page)) }, 'Whole report') : null,
         h('label.field', {}, 'Is it good enough for', preset), h('button', { type: 'button', id: 'probe-check', onclick: check }, 'Check')), checked));
     shown.scrollIntoView({ block: 'start' });
   }

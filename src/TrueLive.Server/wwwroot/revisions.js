@@ -1,5 +1,5 @@
 // Tier 2 on the wire: one short clip on the server, its revisions, and their pictures as they come.
-import { post } from './dom.js';
+import { at, post } from './dom.js';
 
 const HEAD = 20;
 const MAGIC = 0x544c0103;
@@ -62,13 +62,14 @@ export class InteractiveClip extends EventTarget {
   #connect(made) {
     this.clip = made;
     this.#take(made);
-    const socket = (this.#socket = new WebSocket(location.origin.replace('http', 'ws') + made.socket));
+    const socket = (this.#socket = new WebSocket(location.origin.replace('http', 'ws') + at(made.socket)));
     socket.binaryType = 'arraybuffer';
     socket.onmessage = ({ data }) => (typeof data === 'string' ? this.#message(JSON.parse(data)) : this.#picture(data));
-    socket.onclose = () => {
+    socket.onclose = ({ reason }) => {
       for (const { reject } of this.#waiting.values()) reject(new Error(BROKEN));
       this.#waiting.clear();
-      this.dispatchEvent(new Event('closed'));
+      // Said by the server where it knows why, as when another page has taken the clip over.
+      this.dispatchEvent(new CustomEvent('closed', { detail: reason || BROKEN }));
     };
     return new Promise((resolve, reject) => {
       this.addEventListener('hello', resolve, { once: true });

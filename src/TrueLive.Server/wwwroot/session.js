@@ -31,6 +31,8 @@ export class Session extends EventTarget {
   #request;
   #keeps;
   #token = null;
+  // Number of the connection that this page had last: of two pages with one token, as a duplicated tab has, the server lets the older give way.
+  #connection = null;
   #ping = null;
   #id = null;
   #gone = null;
@@ -44,7 +46,7 @@ export class Session extends EventTarget {
     super();
     this.#request = request;
     this.#keeps = keeps;
-    if (keeps) this.#token = tab.get('token');
+    if (keeps) [this.#token, this.#connection] = [tab.get('token'), tab.get('connection')];
   }
 
   get running() {
@@ -68,6 +70,7 @@ export class Session extends EventTarget {
       await this.#connect(run);
     } catch (error) {
       if (this.#wanted !== run) return;
+      if (error.kind === 'replaced') return this.#giveWay(error.message);
       this.stop();
       this.#tell('failed', { error });
     }
@@ -97,7 +100,7 @@ export class Session extends EventTarget {
     let abandon = null;
     for (const way of ways) {
       try {
-        const request = { ...this.#request(), token: this.#token, key: tab.get('key') };
+        const request = { ...this.#request(), token: this.#token, connection: this.#connection, key: tab.get('key') };
         const opened = await way.open(this.source, request);
         if (this.#wanted === run) this.#adopt(opened, way, run);
         else opened.close(true);
@@ -113,7 +116,7 @@ export class Session extends EventTarget {
           abandon?.();
           throw error;
         }
-        if (error.token) this.#remember(error.token);
+        if (error.token) this.#remember(error.token, error.connection);
         this.#move(state, `${error.message} Trying ${JpegTransport.label}…`);
       }
     }
@@ -124,7 +127,7 @@ export class Session extends EventTarget {
     this.figures = new Figures();
     this.startedAt ??= performance.now();
     const { session, control } = opened;
-    this.#remember(session.token);
+    this.#remember(session.token, session.connection);
     this.#id = session.session;
     this.#move('live', session.resumed ? `Back in the session. ${session.resumed.lost}` : `Live: ${session.model} at ${session.size}${way === JpegTransport ? `, ${way.label}` : ''}.`);
     if (session.paused) this.#move('paused', 'Paused.');
@@ -135,7 +138,7 @@ export class Session extends EventTarget {
       this.#tell('frame', detail);
     });
     let left = null;
-    opened.addEventListener('closed', ({ detail }) => this.transport === opened && (left?.cause === 'step_server' ? this.#modelFailed(left.reason, run) : this.#comeBack(left?.reason ?? detail.words, run)));
+    opened.addEventListener('closed', ({ detail }) => this.transport === opened && this.#left(left?.cause, left?.reason ?? detail.words, run));
     control.addEventListener('accepted', ({ detail: { model, size, prompt } }) => {
       Object.assign(session, { model, size, prompt });
       this.#tell('settings', session);
@@ -156,6 +159,27 @@ export class Session extends EventTarget {
     this.#ping = setInterval(ping, PING_EVERY);
     for (let n = 1; n < 5; n++) setTimeout(ping, 150 * n);
     this.#tell('opened', opened);
+  }
+
+  #left(cause, words, run) {
+    if (cause === 'control_replaced') this.#giveWay(words);
+    else if (cause === 'step_server') this.#modelFailed(words, run);
+    else this.#comeBack(words, run);
+  }
+
+  // Another page shows the same token and is the newer one. To come back would take the session from it, which then would come back as well.
+  #giveWay(words) {
+    const [token, lost] = [this.#token, this.transport];
+    this.transport = this.#id = null;
+    lost?.close(false);
+    this.stop(words);
+    this.#tell('failed', { error: Object.assign(new Refused({ kind: 'replaced', words: `${words} It goes on there; this page has stopped.` }), { token }) });
+  }
+
+  /** Takes the session with this token over from wherever it runs. */
+  takeBack(token, kind, options) {
+    this.#remember(token);
+    return this.start(kind, options);
   }
 
   #modelFailed(words, run) {
@@ -181,6 +205,7 @@ export class Session extends EventTarget {
         if (this.#wanted !== run) return;
         // A server that has just started takes few until it has measured what it holds, and says when to ask again.
         const full = error.kind === 'full';
+        if (error.kind === 'replaced') return this.#giveWay(error.message);
         if (!full && error.kind !== 'network' && error.kind !== 'unreachable') {
           this.stop();
           return this.#tell('failed', { error });
@@ -194,9 +219,11 @@ export class Session extends EventTarget {
     this.#tell('failed', { error: new Refused({ kind: 'lost', words: `${words} It did not come back within a minute.` }) });
   }
 
-  #remember(token) {
-    this.#token = token;
-    if (this.#keeps) tab.set('token', token);
+  #remember(token, connection = null) {
+    [this.#token, this.#connection] = [token, connection];
+    if (!this.#keeps) return;
+    tab.set('token', token);
+    tab.set('connection', connection);
   }
 
   #move(state, words) {

@@ -1,5 +1,5 @@
 // Share: let others watch, let OBS send, and the same thing without a page.
-import { $, askJson, h, post, say, tab } from './dom.js';
+import { $, askJson, at, h, post, say, tab } from './dom.js';
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 const here = ['localhost', '127.0.0.1', '[::1]'].includes(location.hostname);
@@ -7,7 +7,7 @@ const here = ['localhost', '127.0.0.1', '[::1]'].includes(location.hostname);
 /** One curl line for a request of this page. */
 export function curl(method, path, body) {
   const key = tab.get('key') ? " -H 'Authorization: Bearer KEY'" : '';
-  return `curl -X ${method}${key}${body ? " -H 'Content-Type: application/json'" : ''} ${location.origin}${path}${body ? ` -d ${quoted(JSON.stringify(body))}` : ''}`;
+  return `curl -X ${method}${key}${body ? " -H 'Content-Type: application/json'" : ''} ${location.origin}${at(path)}${body ? ` -d ${quoted(JSON.stringify(body))}` : ''}`;
 }
 
 /** The command line of this product with words of its own. */
@@ -38,7 +38,7 @@ export async function share(live, rows) {
 function viewer(whep) {
   const { pathname, searchParams } = new URL(whep, location.origin);
   const token = searchParams.get('token');
-  return `${location.origin}/viewer.html?session=${pathname.split('/').at(-1)}${token ? `&token=${token}` : ''}`;
+  return `${location.origin}${at('/viewer.html')}?session=${pathname.split('/').at(-1)}${token ? `&token=${token}` : ''}`;
 }
 
 const line = (text) => (text ? [h('code', { tabIndex: 0 }, text), h('button', { type: 'button', onclick: (event) => copy(text, event.target) }, 'Copy')] : []);
@@ -47,7 +47,7 @@ const line = (text) => (text ? [h('code', { tabIndex: 0 }, text), h('button', { 
 async function forObs(wanted, button) {
   try {
     const session = await post('/v1/sessions', wanted);
-    button.replaceWith(...line(location.origin + session.whip), ...line(viewer(session.whep)), h('p.note', {}, 'The place is kept for a minute: start the stream in OBS now. With an API key, enter it in OBS as the bearer token.'));
+    button.replaceWith(...line(location.origin + at(session.whip)), ...line(viewer(session.whep)), h('p.note', {}, 'The place is kept for a minute: start the stream in OBS now. Stop and Start keep both addresses, with no more than a minute between them. With an API key, enter it in OBS as the bearer token.'));
   } catch (error) {
     button.replaceWith(h('p', {}, error.message));
   }

@@ -1,5 +1,6 @@
 import { CaptureClock } from './capture-clock.js';
 import { Control, Refused, wordsOf } from './control.js';
+import { at } from './dom.js';
 import { Window } from './stats.js';
 
 /**
@@ -11,6 +12,7 @@ export class WebRtcTransport extends EventTarget {
   #peer = new RTCPeerConnection();
   #location = null;
   #token = null;
+  #number = null;
   #headers;
   #clock = new CaptureClock();
   #traces = new Map();
@@ -31,7 +33,7 @@ export class WebRtcTransport extends EventTarget {
     } catch (error) {
       // Where only the network is in the way, the session waits for another transport; else its place is given back.
       const waits = error.kind === 'network';
-      if (waits && !options.token) Object.assign(error, { token: transport.#token, abandon: () => transport.#end() });
+      if (waits) Object.assign(error, { token: transport.#token ?? options.token, connection: transport.#number }, options.token ? {} : { abandon: () => transport.#end() });
       transport.close(!waits && !options.token);
       throw error;
     }
@@ -81,10 +83,10 @@ export class WebRtcTransport extends EventTarget {
   }
 
   #end() {
-    if (this.#location) return fetch(this.#location, { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
+    if (this.#location) return fetch(at(this.#location), { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
   }
 
-  async #connect(source, { token, timeout = 8000, ...request }) {
+  async #connect(source, { token, connection, timeout = 8000, ...request }) {
     const peer = this.#peer;
     const channel = peer.createDataChannel('control');
     this.control = new Control((text) => channel.send(text));
@@ -104,16 +106,17 @@ export class WebRtcTransport extends EventTarget {
 
     await peer.setLocalDescription();
     const query = new URLSearchParams(Object.entries({ ...request, codec: source.codec }).filter(([name, value]) => name !== 'key' && value != null && value !== ''));
-    const response = await fetch(`/whip?${query}`, {
+    const response = await fetch(at(`/whip?${query}`), {
       method: 'POST',
       body: peer.localDescription.sdp,
-      headers: { ...this.#headers, 'Content-Type': 'application/sdp', ...(token ? { 'X-TrueLive-Token': token } : {}) },
+      headers: { ...this.#headers, 'Content-Type': 'application/sdp', ...(token ? { 'X-TrueLive-Token': token } : {}), ...(connection ? { 'X-TrueLive-Connection': connection } : {}) },
     }).catch(() => {
       throw new Refused({ kind: 'unreachable', words: 'The server cannot be reached. Is it running?' });
     });
     if (response.status !== 201) throw new Refused(await wordsOf(response));
     this.#location = response.headers.get('Location');
     this.#token = response.headers.get('X-TrueLive-Token');
+    this.#number = response.headers.get('X-TrueLive-Connection');
     const ready = new Promise((resolve, reject) => {
       const late = () => reject(new Refused({ kind: 'network', words: 'The media port of the server did not answer over UDP or TCP.' }));
       // A port that has answered is only waited for: on a busy machine keys and codecs take their time.

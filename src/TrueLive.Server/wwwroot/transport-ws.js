@@ -1,4 +1,5 @@
 import { Control, Refused, wordsOf } from './control.js';
+import { at } from './dom.js';
 import { Window } from './stats.js';
 
 const MAGIC = 0x544c0101; // "TL", version 1, kind 1: one JPEG
@@ -74,7 +75,7 @@ export class JpegTransport extends EventTarget {
 
   async #connect(source, { timeout = 8000, ...request }) {
     const query = new URLSearchParams(Object.entries(request).filter(([, value]) => value != null && value !== ''));
-    const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/v1/live?${query}`;
+    const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${at(`/v1/live?${query}`)}`;
     const socket = (this.#socket = new WebSocket(address));
     socket.binaryType = 'arraybuffer';
     this.control = new Control((text) => socket.send(text));
@@ -89,7 +90,7 @@ export class JpegTransport extends EventTarget {
       socket.onclose = async ({ reason }) => {
         clearTimeout(limit);
         // A browser hides why a WebSocket was refused; the same request over HTTP says it.
-        const refused = this.session ? null : await fetch(`/v1/live?${query}`, request.key ? { headers: { Authorization: `Bearer ${request.key}` } } : {}).catch(() => null);
+        const refused = this.session ? null : await fetch(at(`/v1/live?${query}`), request.key ? { headers: { Authorization: `Bearer ${request.key}` } } : {}).catch(() => null);
         // 426: a WebSocket would be taken by now, so what was in the way has passed.
         const passed = refused?.status === 426;
         reject(Object.assign(new Refused(refused && !passed ? await wordsOf(refused) : { kind: 'unreachable', words: reason || 'The server cannot be reached.' }), { passed }));

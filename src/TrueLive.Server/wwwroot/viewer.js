@@ -1,7 +1,7 @@
 // A viewer of somebody's live session over WHEP, with a truth strip of its own.
 import { Control } from './control.js';
-import { $, ask, askJson, say, tab, trouble, withKey } from './dom.js';
-import { Figures } from './stats.js';
+import { $, ask, askJson, at, say, tab, trouble, withKey } from './dom.js';
+import { Figures, markOf } from './stats.js';
 import { TruthStrip } from './truth.js';
 
 const [id, token] = ['session', 'token'].map((name) => new URLSearchParams(location.search).get(name) ?? '');
@@ -15,6 +15,7 @@ new TruthStrip($('truth'), watched);
 
 // The one connection of this page; whatever an older one still says is not heard.
 let current = null;
+let flows = '';
 
 async function watch() {
   trouble(null);
@@ -41,6 +42,7 @@ async function watch() {
       if (map.size > 120) map.delete(map.keys().next().value);
       join(stamp);
     };
+    control.addEventListener('state', ({ detail }) => peer === current && stands(detail));
     let revision = session.prompt.revision;
     channel.onmessage = ({ data }) => control.receive(data);
     control.addEventListener('frame', ({ detail }) => {
@@ -71,6 +73,7 @@ async function watch() {
     Object.assign(watched, { state: 'live', startedAt: performance.now(), path: 'WHEP', transport: { session: { session: id, model: session.model } } });
     document.body.dataset.session = 'live';
     tell(session);
+    stands(session);
     // Who sees nothing is told why as soon as the server knows.
     const look = setInterval(() => (peer !== current || watched.figures.delivered.count ? clearInterval(look) : askJson(address).then((now) => peer === current && tell(now), () => {})), 3000);
     const lost = () => {
@@ -94,13 +97,20 @@ async function watch() {
 function tell({ model, size, prompt, input_problem: problem }) {
   if (problem) trouble(problem);
   watched.transport.session.model = model;
-  say(`Watching ${model} at ${size}${prompt.text ? `: “${prompt.text}”` : ''}.`);
+  flows = `Watching ${model} at ${size}${prompt.text ? `: “${prompt.text}”` : ''}.`;
+  say(flows);
+}
+
+/** Where the session stands: why nothing new comes, while nothing does. */
+function stands({ state, reason }) {
+  const words = { created: 'Waiting for the sender.', paused: 'Paused: the last picture stays.', detached: `The sender is away: the last picture stays, and it goes on here when the sender comes back. ${reason ?? ''}` };
+  say(words[state] ?? flows);
 }
 
 function leave() {
   const peer = current;
   current = null;
-  if (peer?.resource) fetch(peer.resource, { method: 'DELETE', headers: withKey(), keepalive: true }).catch(() => {});
+  if (peer?.resource) fetch(at(peer.resource), { method: 'DELETE', headers: withKey(), keepalive: true }).catch(() => {});
   peer?.close();
   Object.assign(watched, { state: 'idle', transport: null, startedAt: null });
   document.body.dataset.session = 'idle';

@@ -141,6 +141,12 @@ public sealed record MediaPreferences
     /// <summary>Pass Opus through, in the same directions as video.</summary>
     public bool Audio { get; init; } = true;
 
+    /// <summary>
+    /// Refuse an offer whose video or sound could be carried only in part, or that has no video for the direction wanted. Off, what cannot
+    /// be carried is rejected section by section.
+    /// </summary>
+    public bool Whole { get; init; }
+
     /// <summary>Take or offer data channels.</summary>
     public bool DataChannels { get; init; } = true;
 

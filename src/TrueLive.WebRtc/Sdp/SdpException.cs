@@ -1,7 +1,7 @@
 namespace TrueLive.WebRtc.Sdp;
 
 /// <summary>A session description that cannot be used; the message says which line is at fault and what to change.</summary>
-public sealed class SdpException : Exception
+public class SdpException : Exception
 {
     /// <summary>Creates the exception with a message for the person who wrote the client.</summary>
     public SdpException(string message)

@@ -14,12 +14,18 @@ public static class SdpNegotiation
     /// <param name="preferences">What we want.</param>
     /// <param name="local">Our transport.</param>
     /// <param name="answer">The answer to send back, lines ended by CR LF.</param>
+    /// <exception cref="SdpNotAcceptableException">It is well formed, and <see cref="MediaPreferences.Whole"/> cannot be kept.</exception>
     /// <exception cref="SdpException">The offer is malformed or has nothing we can carry.</exception>
     public static MediaPlan Answer(string offer, MediaPreferences preferences, TransportDescription local, out string answer)
     {
         var session = Parse(offer);
         var bundle = BundledMids(session);
         var usable = session.Media.Where(m => !SectionReading.IsRejected(m) && InBundle(m)).ToList();
+        if (preferences.Whole)
+        {
+            WholeOffer.Require(session, usable, preferences);
+        }
+
         if (usable.Count == 0)
         {
             throw new SdpException("the offer has no section that can be used: sections must be part of a=group:BUNDLE");

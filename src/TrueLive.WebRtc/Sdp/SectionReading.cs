@@ -191,7 +191,7 @@ internal static class SectionReading
         return null;
     }
 
-    private static string? RtpMap(MediaDescription section, byte payloadType)
+    internal static string? RtpMap(MediaDescription section, byte payloadType)
     {
         var prefix = payloadType.ToString(CultureInfo.InvariantCulture) + " ";
         foreach (var value in section.All("rtpmap"))

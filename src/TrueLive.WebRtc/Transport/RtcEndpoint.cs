@@ -56,7 +56,7 @@ public sealed class RtcEndpoint : IDisposable
     /// <exception cref="SocketException">The port is taken or not allowed.</exception>
     public RtcEndpoint(RtcEndpointOptions options, TimeProvider time)
     {
-        (_options, Time) = (options, time);
+        (_options, Time, Announced) = (options, time, options.Announced);
         var address = options.Address.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6 ? IPAddress.Any : options.Address;
         // A free port of UDP may be taken in TCP: then another is tried, but never when the caller named the port.
         for (var attempt = 1; ; attempt++)
@@ -78,6 +78,9 @@ public sealed class RtcEndpoint : IDisposable
         }
         Certificate = DtlsCertificate.Create(time.GetUtcNow());
     }
+
+    /// <summary>Addresses to announce; empty announces those of the machine. May be changed: answers from then on have the new ones.</summary>
+    public IReadOnlyList<IPAddress> Announced { get; set; }
 
     /// <summary>The port in use.</summary>
     public int Port => _udp.Local.Port;
@@ -105,12 +108,17 @@ public sealed class RtcEndpoint : IDisposable
     {
         Admit();
         var credentials = IceCredentials.New();
-        var plan = SdpNegotiation.Answer(offer, preferences, Describe(credentials, lite: true), out answer);
+        var plan = SdpNegotiation.Answer(offer, preferences, Describe(credentials, lite: true, options.Reached), out answer);
         var peer = new PeerConnection(this, options);
         var ice = new IceLite(credentials, new IceCredentials(plan.Remote.IceUfrag, plan.Remote.IcePassword), Time);
         peer.Begin(plan, ice);
         return peer;
     }
+
+    /// <summary>Finds out whether <see cref="Answer"/> would take an offer, without making a connection.</summary>
+    /// <exception cref="SdpException">It would not; the message says why.</exception>
+    public void Check(string offer, MediaPreferences preferences) =>
+        PeerConnection.Check(SdpNegotiation.Answer(offer, preferences, Describe(IceCredentials.New(), lite: true), out _));
 
     /// <summary>Makes an offer; <see cref="PeerConnection.Accept"/> takes its answer. The connection runs the checks (full ICE).</summary>
     /// <exception cref="InvalidOperationException">There are <see cref="RtcEndpointOptions.MaxPeers"/> connections.</exception>
@@ -134,14 +142,14 @@ public sealed class RtcEndpoint : IDisposable
         _stop.Dispose();
     }
 
-    internal TransportDescription Describe(IceCredentials credentials, bool lite) => new()
+    internal TransportDescription Describe(IceCredentials credentials, bool lite, IPAddress? reached = null) => new()
     {
         IceUfrag = credentials.Ufrag,
         IcePassword = credentials.Password,
         Fingerprint = Certificate.Fingerprint,
         IceLite = lite,
         EndOfCandidates = true,
-        Candidates = [.. Candidates().Select(c => c.ToString())],
+        Candidates = [.. Candidates(reached).Select(c => c.ToString())],
     };
 
     internal void Register(string ufrag, PeerConnection peer)
@@ -191,9 +199,13 @@ public sealed class RtcEndpoint : IDisposable
             throw new InvalidOperationException($"The endpoint holds {_options.MaxPeers} connections.");
     }
 
-    private IEnumerable<IceCandidate> Candidates()
+    private IEnumerable<IceCandidate> Candidates(IPAddress? reached)
     {
-        var addresses = _options.Announced.Count > 0 ? _options.Announced : LocalAddresses.For(_udp.Local.Address);
+        var announced = Announced;
+        var addresses = announced.Count > 0 ? announced : LocalAddresses.For(_udp.Local.Address);
+        // Of a machine with many addresses, the one that the far side has just used is surely one that it reaches.
+        if (announced.Count == 0 && addresses.Count > 1 && reached is { IsIPv6LinkLocal: false } && !IPAddress.IsLoopback(reached))
+            addresses = [.. addresses.Prepend(reached.IsIPv4MappedToIPv6 ? reached.MapToIPv4() : reached).Distinct().Take(LocalAddresses.Max)];
         if (_options.Udp)
         {
             for (var i = 0; i < addresses.Count; i++)

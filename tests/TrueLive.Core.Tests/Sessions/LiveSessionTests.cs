@@ -164,6 +164,84 @@ public sealed class LiveSessionTests : IDisposable
     }
 
     [Fact]
+    public async Task Frames_of_all_connections_lie_on_one_timeline_which_goes_on_while_nobody_is_connected()
+    {
+        var times = new BlockingCollection<FrameTime>();
+        _session.Received += (_, frame) => times.Add(frame.Time);
+        for (var connection = 0; connection < 3; connection++)
+        {
+            var (source, run) = Connect();
+            for (var i = 0; i < 3; i++)
+            {
+                source.Feed();
+                Assert.Equal(3 * connection + i, (await _sink.NextAsync()).Trace.SourceSequence);
+                Assert.Equal((long)(3000 * i), times.Last().MediaTime);
+            }
+            await EndOfStream(source, run);
+            _time.Advance(TimeSpan.FromSeconds(40));
+        }
+        Assert.Equal([0, 33, 66, 40_066, 40_099, 40_132, 80_132, 80_165, 80_198], times.Select(t => t.Captured.TotalMilliseconds));
+    }
+
+    [Fact]
+    public async Task Another_connection_at_the_same_moment_never_turns_the_time_back()
+    {
+        var times = new BlockingCollection<TimeSpan>();
+        _session.Received += (_, frame) => times.Add(frame.Time.Captured);
+        for (var connection = 0; connection < 4; connection++)
+        {
+            var (source, run) = Connect();
+            source.Feed();
+            await _sink.NextAsync();
+            await EndOfStream(source, run);
+        }
+        Assert.Equal(times.Distinct().Order(), times);
+    }
+
+    [Theory]
+    [InlineData("reconnect")]
+    [InlineData("pause")]
+    [InlineData("silence")]
+    public async Task The_rate_after_an_interruption_is_not_spread_over_it(string interruption)
+    {
+        var (source, run) = Connect();
+        await RunAsync(60);
+        Assert.InRange(_session.Stats.GeneratedPerSecond, 29.5, 30.5);
+        if (interruption == "reconnect")
+            await EndOfStream(source, run);
+        else if (interruption == "pause")
+            await PausedAsync();
+        _time.Advance(TimeSpan.FromSeconds(60));
+        if (interruption == "reconnect")
+            (source, run) = Connect();
+        await RunAsync(20);
+        Assert.InRange(_session.Stats.GeneratedPerSecond, 29.5, 30.5);
+        Assert.Equal((20, 80), (_session.Stats.Window, _session.Stats.Sent));
+        Assert.Null(_session.Stats.DegradedTo);
+        await EndOfStream(source, run);
+
+        async Task RunAsync(int frames)
+        {
+            for (var i = 0; i < frames; i++)
+            {
+                var sent = _session.Stats.Sent;
+                source.Feed();
+                await _sink.NextAsync();
+                await Until(() => _session.Stats.Sent > sent);
+                _time.Advance(TimeSpan.FromSeconds(1 / 30.0));
+            }
+        }
+
+        async Task PausedAsync()
+        {
+            _session.Pause(true);
+            source.Feed();
+            await Until(() => _session.Stats.Paused == 1);
+            _session.Pause(false);
+        }
+    }
+
+    [Fact]
     public async Task A_picture_of_another_shape_begins_a_new_memory_in_a_new_epoch_and_says_so()
     {
         var forgot = new BlockingCollection<int>();

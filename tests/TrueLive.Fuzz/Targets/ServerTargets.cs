@@ -20,7 +20,7 @@ internal static class ServerTargets
     {
         var seat = Registry.Create(new SessionRequest(null, null, null, null));
         var answers = 0;
-        var control = new ControlConnection(seat, Registry, "fuzz", null, _ => Interlocked.Increment(ref answers), TimeProvider.System);
+        var control = new ControlConnection(new Arrival(seat, 1, null), Registry, "fuzz", _ => Interlocked.Increment(ref answers), TimeProvider.System);
         var lines = 0;
         foreach (var range in input.Split((byte)'\n'))
         {

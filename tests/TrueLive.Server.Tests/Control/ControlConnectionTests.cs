@@ -24,7 +24,7 @@ public sealed class ControlConnectionTests : IAsyncDisposable
         _registry = new SessionRegistry(
             new ModelShelf([new PassthroughModel()]), new Admission(2, 30, 0), new ServerOptions(), _time, NullLogger<SessionRegistry>.Instance);
         _seat = _registry.Create(new SessionRequest(null, null, null, null));
-        _control = new ControlConnection(_seat, _registry, "test", null, utf8 => _said.Add(JsonNode.Parse(utf8.Span)!), _time);
+        _control = new ControlConnection(new Arrival(_seat, 1, null), _registry, "test", utf8 => _said.Add(JsonNode.Parse(utf8.Span)!), _time);
     }
 
     public async ValueTask DisposeAsync()

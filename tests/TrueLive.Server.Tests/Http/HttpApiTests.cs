@@ -142,7 +142,7 @@ public sealed class HttpApiTests
         [
             (HttpMethod.Get, $"/v1/sessions/{id}", null), (HttpMethod.Patch, $"/v1/sessions/{id}", """{"prompt":"ink"}"""), (HttpMethod.Post, $"/v1/sessions/{id}/journal", null),
             (HttpMethod.Delete, $"/v1/sessions/{id}/journal", null), (HttpMethod.Post, "/v1/interactive", $$"""{"session":"{{id}}"}"""), (HttpMethod.Post, $"/whip/{id}", null),
-            (HttpMethod.Patch, $"/whip/{id}", null), (HttpMethod.Delete, $"/whip/{id}", null), (HttpMethod.Delete, $"/v1/sessions/{id}", null),
+            (HttpMethod.Patch, $"/whip/{id}/0", null), (HttpMethod.Delete, $"/whip/{id}/0", null), (HttpMethod.Delete, $"/v1/sessions/{id}", null),
         ];
         foreach (var (method, path, body) in wanted)
             Assert.Equal((path, HttpStatusCode.NotFound), (path, (await Ask(Other, method, path, body)).StatusCode));

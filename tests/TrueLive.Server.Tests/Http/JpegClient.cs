@@ -38,6 +38,9 @@ internal sealed class JpegClient : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends one message of the control protocol.</summary>
+    public Task SayAsync(string json) => _socket.SendAsync(Encoding.UTF8.GetBytes(json), WebSocketMessageType.Text, true, Cancel);
+
     /// <summary>Sends the next picture of the scene.</summary>
     public async Task SendPictureAsync()
     {

@@ -37,12 +37,55 @@ public sealed class LiveSocketTests
 
         await using var client = await JpegClient.ConnectAsync(server, $"token={token}");
         var hello = await client.MessageAsync("session");
-        Assert.Equal(made.Headers.Location!.ToString(), $"/whip/{hello["session"]}");
+        Assert.StartsWith($"/whip/{hello["session"]}/", made.Headers.Location!.ToString(), StringComparison.Ordinal);
         Assert.Equal(("ink", "websocket-jpeg"), ((string?)hello["prompt"]!["text"], (string?)hello["transport"]));
         Assert.Null(hello["resumed"]);
         await client.SendPictureAsync();
         Assert.Equal(0, (await client.PictureAsync()).Number);
         var list = await server.Http.GetFromJsonAsync<JsonNode>("/v1/sessions", Cancel);
         Assert.Equal("live", (string?)Assert.Single(list!["sessions"]!.AsArray())!["state"]);
+    }
+
+    [Fact]
+    public async Task What_a_lost_connection_still_waited_for_is_not_told_to_the_next_which_counts_its_commands_anew()
+    {
+        await using var server = await RunningServer.StartAsync();
+        string token;
+        await using (var lost = await JpegClient.ConnectAsync(server, "model=passthrough"))
+        {
+            token = (string)(await lost.MessageAsync("session"))["token"]!;
+            await lost.SayAsync("{\"type\":\"prompt\",\"id\":\"c1\",\"text\":\"ink\"}");
+            await lost.MessageAsync("accepted");
+        }
+        await using var back = await JpegClient.ConnectAsync(server, $"token={token}");
+        Assert.Equal("ink", (string?)(await back.MessageAsync("session"))["prompt"]!["text"]);
+        await back.SayAsync("{\"type\":\"prompt\",\"id\":\"c1\",\"text\":\"oil\"}");
+        await back.MessageAsync("accepted");
+        await back.SendPictureAsync();
+        await back.SendPictureAsync();
+        Assert.Equal(2, (long)(await back.MessageAsync("applied"))["first_frame"]!["revision"]!);
+        // Another answer for c1 would come before this one's.
+        await back.SayAsync("{\"type\":\"prompt\",\"id\":\"c2\",\"text\":\"neon\"}");
+        await back.SendPictureAsync();
+        Assert.Equal("c2", (string?)(await back.MessageAsync("applied"))["id"]);
+    }
+
+    [Fact]
+    public async Task A_page_that_is_loaded_again_while_its_session_is_paused_gets_the_last_picture_as_a_repeat()
+    {
+        await using var server = await RunningServer.StartAsync();
+        string token;
+        await using (var first = await JpegClient.ConnectAsync(server, "model=passthrough"))
+        {
+            token = (string)(await first.MessageAsync("session"))["token"]!;
+            await first.SendPictureAsync();
+            Assert.Equal(0, (await first.PictureAsync()).Number);
+            await first.SayAsync("{\"type\":\"pause\",\"id\":\"p\"}");
+            await first.MessageAsync("applied");
+        }
+        await using var back = await JpegClient.ConnectAsync(server, $"token={token}");
+        Assert.True((bool)(await back.MessageAsync("session"))["paused"]!);
+        var (trace, number) = await back.PictureAsync();
+        Assert.Equal((0, "repeated", 0), (number, (string?)trace["origin"], (int)trace["epoch"]!));
     }
 }

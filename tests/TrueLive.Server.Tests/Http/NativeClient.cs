@@ -34,8 +34,8 @@ internal sealed class NativeClient : IAsyncDisposable
     /// <summary>Opus packets that came back.</summary>
     public ConcurrentQueue<byte[]> Sound { get; } = new();
 
-    /// <summary>Their numbers and times.</summary>
-    public ConcurrentQueue<(long Sequence, uint RtpTime)> SoundPlaces { get; } = new();
+    /// <summary>Their stamps.</summary>
+    public ConcurrentQueue<uint> SoundStamps { get; } = new();
 
     /// <summary>RTP stamps of the pictures sent, and when.</summary>
     public ConcurrentQueue<(uint Stamp, long At)> Stamps { get; } = new();
@@ -53,8 +53,8 @@ internal sealed class NativeClient : IAsyncDisposable
                 VideoReceived = (in EncodedFrame f) => client._coded.Enqueue((f.Data.ToArray(), f.Codec, f.KeyFrame, f.RtpTime)),
                 AudioReceived = (in OpusPacket opus) =>
                 {
+                    client.SoundStamps.Enqueue(opus.RtpTime);
                     client.Sound.Enqueue(opus.Data.ToArray());
-                    client.SoundPlaces.Enqueue((opus.Sequence, opus.RtpTime));
                 },
                 KeyFrameRequested = () => client._key = true,
             }, TimeProvider.System, TestContext.Current.CancellationToken);
@@ -62,6 +62,9 @@ internal sealed class NativeClient : IAsyncDisposable
             client._sending = Task.Run(() => client.SendAsync(codec));
         return client;
     }
+
+    /// <summary>Where the session that this client sends into is watched.</summary>
+    public Uri WhepOf(RunningServer server) => new(server.Address, $"/whep/{Whip.Resource!.Segments[2]}".TrimEnd('/'));
 
     public async Task OpenControlAsync()
     {
@@ -110,11 +113,17 @@ internal sealed class NativeClient : IAsyncDisposable
             await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, limit.Token);
     }
 
-    /// <summary>Goes without a word to the server's HTTP side, as a closed laptop does.</summary>
-    public async Task VanishAsync()
+    /// <summary>Stays connected and sends no picture any more, as a shared screen on which nothing moves.</summary>
+    public async Task FreezeAsync()
     {
         await _stop.CancelAsync();
         await _sending;
+    }
+
+    /// <summary>Goes without a word to the server's HTTP side, as a closed laptop does.</summary>
+    public async Task VanishAsync()
+    {
+        await FreezeAsync();
         Whip.Peer.Close();
     }
 

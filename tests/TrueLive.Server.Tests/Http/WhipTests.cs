@@ -61,7 +61,7 @@ public sealed class WhipTests
         await using var server = await RunningServer.StartAsync(o => o.MaxViewers = 2);
         await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
         await client.PicturesAsync(5);
-        var whep = new Uri(server.Address, client.Whip.Resource!.AbsolutePath.Replace("/whip/", "/whep/", StringComparison.Ordinal));
+        var whep = client.WhepOf(server);
         await using var first = await NativeClient.ConnectAsync(whep, sends: false);
         await using var second = await NativeClient.ConnectAsync(whep, VideoCodec.Vp8, sends: false);
         await first.PicturesAsync(20);
@@ -98,7 +98,7 @@ public sealed class WhipTests
         request.Headers.Add("X-TrueLive-Token", token);
         var back = await server.Http.SendAsync(request, Cancel);
         Assert.Equal(HttpStatusCode.Created, back.StatusCode);
-        Assert.Equal($"/whip/{id}", back.Headers.Location!.ToString());
+        Assert.StartsWith($"/whip/{id}/", back.Headers.Location!.ToString(), StringComparison.Ordinal);
         var session = await server.Http.GetFromJsonAsync<JsonNode>($"/v1/sessions/{id}", Cancel);
         Assert.Equal("oil", (string?)session!["prompt"]!["text"]);
     }
@@ -111,7 +111,7 @@ public sealed class WhipTests
         using var peer = endpoint.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
         var forged = System.Text.RegularExpressions.Regex.Replace(offer, "a=fingerprint:sha-256 [0-9A-F:]+", "a=fingerprint:sha-256 " + string.Join(':', Enumerable.Repeat("AB", 32)));
         var made = await server.Http.PostAsync("/whip", new StringContent(forged, Encoding.UTF8, "application/sdp"), Cancel);
-        var session = server.Services.GetRequiredService<SessionRegistry>().Find(made.Headers.Location!.ToString().Split('/')[^1])!.Session;
+        var session = server.Services.GetRequiredService<SessionRegistry>().Find(made.Headers.Location!.ToString().Split('/')[2])!.Session;
         peer.Accept(await made.Content.ReadAsStringAsync(Cancel));
         await NativeClient.UntilAsync(() => session.Ended is not null);
         Assert.StartsWith("The client's video stopped. The DTLS handshake failed:", session.Ended!.Words, StringComparison.Ordinal);
@@ -122,7 +122,7 @@ public sealed class WhipTests
     {
         await using var server = await RunningServer.StartAsync(o => o.MaxKbps = 200);
         await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip?model=passthrough"));
-        var peer = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Seats).Peer!;
+        var peer = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Seats).Senders.Values.Single().Peer;
         Assert.InRange(peer.TargetBitrate, 1, 200_000);
         await client.PicturesAsync(10);
         Assert.InRange(peer.TargetBitrate, 1, 200_000);
@@ -142,7 +142,7 @@ public sealed class WhipTests
     [Theory]
     [InlineData("text/plain", "v=0", 415)]
     [InlineData("application/sdp", "hello", 400)]
-    [InlineData("application/sdp", "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n", 400)]
+    [InlineData("application/sdp", "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n", 406)]
     public async Task An_offer_that_is_none_is_refused_in_words_and_leaves_no_session(string type, string body, int status)
     {
         await using var server = await RunningServer.StartAsync();
@@ -151,32 +151,6 @@ public sealed class WhipTests
         Assert.NotEmpty((string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["detail"]!);
         var list = await server.Http.GetFromJsonAsync<JsonNode>("/v1/sessions", Cancel);
         Assert.Empty(list!["sessions"]!.AsArray());
-    }
-
-    [Fact]
-    public async Task Ice_is_restarted_by_a_patch_that_names_the_session_in_use()
-    {
-        await using var server = await RunningServer.StartAsync();
-        var made = await server.Http.PostAsync("/whip", new StringContent(Offer(), Encoding.UTF8, "application/sdp"), Cancel);
-        var old = made.Headers.ETag!.ToString();
-        const string Fragment = "a=ice-ufrag:abcdef\r\na=ice-pwd:0123456789012345678901\r\na=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
-        var restarted = await Patch(made.Headers.Location!, Fragment, old);
-        Assert.Equal(HttpStatusCode.OK, restarted.StatusCode);
-        var text = await restarted.Content.ReadAsStringAsync(Cancel);
-        Assert.Contains("a=ice-ufrag:", text, StringComparison.Ordinal);
-        Assert.Contains("a=candidate:", text, StringComparison.Ordinal);
-        Assert.NotEqual(old, restarted.Headers.ETag!.ToString());
-        Assert.Equal(HttpStatusCode.PreconditionFailed, (await Patch(made.Headers.Location!, Fragment, old)).StatusCode);
-        Assert.Equal(HttpStatusCode.NoContent, (await Patch(made.Headers.Location!, "a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n", "*")).StatusCode);
-        Assert.Equal(HttpStatusCode.OK, (await server.Http.DeleteAsync(made.Headers.Location, Cancel)).StatusCode);
-        Assert.Equal(HttpStatusCode.NotFound, (await Patch(made.Headers.Location!, Fragment, "*")).StatusCode);
-
-        async Task<HttpResponseMessage> Patch(Uri location, string body, string tag)
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Patch, location) { Content = new StringContent(body, Encoding.UTF8, "application/trickle-ice-sdpfrag") };
-            request.Headers.TryAddWithoutValidation("If-Match", tag);
-            return await server.Http.SendAsync(request, Cancel);
-        }
     }
 
     internal static string Offer() => new SdpOffer(new MediaPreferences(), new TransportDescription

@@ -1,5 +1,7 @@
+using System.Threading.Channels;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Configuration;
@@ -68,7 +70,7 @@ public sealed class SessionRegistryTests : IAsyncDisposable
         var client = new StillVideo();
         var second = Run(seat, client);
         Assert.Equal(EndCause.ControlReplaced, (await first).Cause);
-        Assert.Null(seat.AwaySince);
+        Assert.Null(seat.Away);
         client.Vanish();
         Assert.Equal(EndCause.ReceiveClient, (await second).Cause);
     }
@@ -142,7 +144,7 @@ public sealed class SessionRegistryTests : IAsyncDisposable
         client.Vanish();
         await run;
         _time.Advance(TimeSpan.FromSeconds(4));
-        Assert.Same(seat, Arrival.Of(_registry, seat.Token, new SessionRequest(null, null, null, null), _time).Seat);
+        Assert.Same(seat, Back(seat).Seat);
         _time.Advance(TimeSpan.FromSeconds(29));
         Assert.Equal(SessionState.Detached, seat.Session.State);
         _time.Advance(TimeSpan.FromSeconds(1));
@@ -158,7 +160,7 @@ public sealed class SessionRegistryTests : IAsyncDisposable
         client.Vanish();
         await run;
         _time.Advance(TimeSpan.FromSeconds(2));
-        var resumed = Arrival.Of(_registry, seat.Token, new SessionRequest(null, null, null, null), _time).Resumed!;
+        var resumed = Back(seat).Resumed!;
         Assert.Equal((2000, false, 1), (resumed.AwayMs, resumed.MemoryKept, resumed.PromptRevision));
         Assert.Equal("Frames of the 2.0 s away are lost; the prompt is kept (Pass-through has no memory).", resumed.Lost);
     }
@@ -215,8 +217,110 @@ public sealed class SessionRegistryTests : IAsyncDisposable
         Assert.Equal(EndCause.ControlServer, seat.Session.Ended!.Cause);
     }
 
+    [Fact]
+    public async Task Of_two_pages_with_one_token_the_older_gives_way_for_good()
+    {
+        var seat = Create();
+        var older = Back(seat).Number;
+        var first = Run(seat, new StillVideo(), older);
+        // The copy of the page knows the token and the number of the page that it was copied from.
+        var newer = Back(seat, older).Number;
+        var client = new StillVideo();
+        var second = Run(seat, client, newer);
+        Assert.Equal(EndCause.ControlReplaced, (await first).Cause);
+        while (seat.Session.State != SessionState.Live)
+            await Task.Yield();
+        for (var i = 0; i < 3; i++)
+        {
+            var refused = Assert.Throws<RequestRefusedException>(() => Back(seat, older));
+            Assert.Equal(409, refused.Status);
+            Assert.Contains("newer connection", refused.Message, StringComparison.Ordinal);
+            _time.Advance(TimeSpan.FromSeconds(30));
+        }
+        Assert.Equal((SessionState.Live, newer), (seat.Session.State, seat.Number));
+        // The page that runs comes back as often as its network breaks.
+        client.Vanish();
+        await second;
+        var again = Run(seat, client = new StillVideo(), Back(seat, newer).Number);
+        Assert.Equal(SessionState.Live, seat.Session.State);
+        client.Vanish();
+        await again;
+    }
+
+    [Fact]
+    public async Task A_page_whose_own_connection_is_still_taken_for_alive_comes_back()
+    {
+        var seat = Create();
+        var number = Back(seat).Number;
+        var first = Run(seat, new StillVideo(), number);
+        var client = new StillVideo();
+        var second = Run(seat, client, Back(seat, number).Number);
+        Assert.Equal(EndCause.ControlReplaced, (await first).Cause);
+        client.Vanish();
+        await second;
+    }
+
+    [Fact]
+    public async Task Of_two_senders_that_begin_anew_for_ever_the_second_keeps_the_address_while_it_sends()
+    {
+        var seat = Create();
+        using var pool = new Camera(_time);
+        _registry.Contest(seat);
+        var first = Run(seat, new StillVideo());
+        _registry.Contest(seat);
+        var second = _registry.RunAsync(seat, "test", pool, pool, TestContext.Current.CancellationToken);
+        Assert.Equal(EndCause.ControlReplaced, (await first).Cause);
+        for (var i = 0; i < 5; i++)
+        {
+            await pool.SendAsync();
+            Assert.Equal(409, Assert.Throws<RequestRefusedException>(() => _registry.Contest(seat)).Status);
+            _time.Advance(TimeSpan.FromSeconds(100));
+        }
+        // It has sent nothing since: gone, whatever its connection believes.
+        _registry.Contest(seat);
+        await pool.SendAsync();
+        _time.Advance(SessionRegistry.ContestTime + TimeSpan.FromSeconds(1));
+        await pool.SendAsync();
+        // Nobody has tried for long: whoever comes means it.
+        _registry.Contest(seat);
+        pool.Vanish();
+        await second;
+    }
+
     private SessionSeat Create(string? prompt = null) => _registry.Create(new SessionRequest(null, null, prompt, null));
 
-    private Task<SessionEnd> Run(SessionSeat seat, StillVideo client) =>
-        _registry.RunAsync(seat, "test", client, client, TestContext.Current.CancellationToken);
+    private Arrival Back(SessionSeat seat, long? had = null) => Arrival.Of(_registry, seat.Token, had, new SessionRequest(null, null, null, null), _time);
+
+    private Task<SessionEnd> Run(SessionSeat seat, StillVideo client, long number = 0) =>
+        _registry.RunAsync(seat, "test", client, client, TestContext.Current.CancellationToken, number);
+
+    /// <summary>A client that sends a picture when it is told to.</summary>
+    private sealed class Camera(TimeProvider time) : IVideoSource, IVideoSink, IDisposable
+    {
+        private readonly FramePool _pool = new("camera");
+        private readonly Channel<VideoFrame> _frames = Channel.CreateUnbounded<VideoFrame>();
+        private readonly SemaphoreSlim _back = new(0);
+        private long _sent;
+
+        public async Task SendAsync()
+        {
+            var frame = _pool.Rent(64, 64);
+            frame.Time = new FrameTime(_sent, TimeSpan.FromSeconds(_sent++), time.GetTimestamp(), 0);
+            _frames.Writer.TryWrite(frame);
+            Assert.True(await _back.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken), "no picture came back");
+        }
+
+        public void Vanish() => _frames.Writer.Complete();
+
+        public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel) =>
+            await _frames.Reader.WaitToReadAsync(cancel) && _frames.Reader.TryRead(out var frame) ? frame : null;
+
+        public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+        {
+            _back.Release();
+            return new(true);
+        }
+
+        public void Dispose() => Assert.Equal(0, _pool.Rented);
+    }
 }

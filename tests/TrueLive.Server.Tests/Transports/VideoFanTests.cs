@@ -1,4 +1,5 @@
 using TrueLive.Core.Frames;
+using TrueLive.Core.Sessions;
 using TrueLive.Server.Transports;
 
 namespace TrueLive.Server.Tests.Transports;
@@ -67,6 +68,41 @@ public sealed class VideoFanTests
             stamps.Add(fan.StampOf(frame));
         }
         Assert.All(stamps.Zip(stamps.Skip(1), (a, b) => b - a), apart => Assert.InRange(apart, 2998u, 3002u));
+    }
+
+    [Fact]
+    public void The_last_picture_is_kept_one_at_a_time_and_given_back_at_the_end()
+    {
+        var pool = new FramePool("fan");
+        var fan = new VideoFan(TimeProvider.System, 1_000_000);
+        Assert.Null(fan.TakeLast(out _));
+        for (var i = 0; i < 5; i++)
+        {
+            using var frame = pool.Rent(32, 32);
+            fan.Write(frame, Trace(i));
+        }
+        Assert.Equal(1, pool.Rented);
+        fan.TakeLast(out var trace)!.Dispose();
+        Assert.Equal((4L, FrameOrigin.Repeated), (trace.OutputSequence, trace.Origin));
+        fan.Dispose();
+        Assert.Equal(0, pool.Rented);
+        using var late = pool.Rent(32, 32);
+        Assert.False(fan.Write(late, Trace(9)));
+        fan.Dispose();
+
+        static Provenance Trace(int i) => new()
+        {
+            OutputSequence = i,
+            SourceSequence = i,
+            SourceMediaTime = 0,
+            PromptRevision = 0,
+            Epoch = 0,
+            Origin = FrameOrigin.Generated,
+            Arrived = 1,
+            Decoded = 1,
+            StepBegan = 1,
+            StepEnded = 1,
+        };
     }
 
     [Fact]

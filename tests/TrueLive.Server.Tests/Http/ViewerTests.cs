@@ -1,0 +1,87 @@
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Sessions;
+
+namespace TrueLive.Server.Tests.Http;
+
+/// <summary>Who joins while nothing new comes sees the last picture, is told that it is one, and why nothing follows.</summary>
+public sealed class ViewerTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("paused", VideoCodec.H264)]
+    [InlineData("paused", VideoCodec.Vp8)]
+    [InlineData("still", VideoCodec.H264)]
+    [InlineData("detached", VideoCodec.H264)]
+    [InlineData("detached", VideoCodec.Vp8)]
+    public async Task A_viewer_who_joins_while_nothing_new_comes_gets_the_last_picture_and_the_state_at_once(string why, VideoCodec codec)
+    {
+        await using var server = await RunningServer.StartAsync();
+        await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
+        await client.OpenControlAsync();
+        await client.PicturesAsync(10);
+        var seat = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Seats);
+        if (why == "paused")
+            seat.Session.Pause(true);
+        else if (why == "still")
+            await client.FreezeAsync();
+        else
+            await client.VanishAsync();
+        await NativeClient.UntilAsync(() => why == "still" ? seat.Session.Stats.GeneratedPerSecond == 0 : seat.Session.State.ToString().Equals(why, StringComparison.OrdinalIgnoreCase));
+        var sent = seat.Session.Stats.Sent;
+
+        for (var viewers = 0; viewers < 2; viewers++)
+        {
+            await using var viewer = await NativeClient.ConnectAsync(client.WhepOf(server), codec, sends: false);
+            await viewer.OpenControlAsync();
+            var state = await viewer.MessageAsync(m => (string?)m["type"] == "state");
+            Assert.Equal(why == "still" ? "live" : why, (string?)state["state"]);
+            await viewer.PicturesAsync(1);
+            var trace = await viewer.MessageAsync(m => (string?)m["type"] == "frame" && (string?)m["origin"] == "repeated");
+            Assert.Equal(sent - 1, (long)trace["output"]!);
+        }
+        Assert.Equal(sent, seat.Session.Stats.Sent);
+        var seen = await server.Http.GetFromJsonAsync<JsonNode>(client.WhepOf(server), Cancel);
+        Assert.Equal(why == "still" ? "live" : why, (string?)seen!["state"]);
+        if (why == "detached")
+            Assert.Contains("video stopped", (string?)seen["reason"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_viewer_is_told_what_becomes_of_the_session_and_its_picture_goes_on_after_a_pause()
+    {
+        await using var server = await RunningServer.StartAsync();
+        await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
+        await client.PicturesAsync(3);
+        var seat = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Seats);
+        seat.Session.Pause(true);
+        await NativeClient.UntilAsync(() => seat.Session.Stats.Paused > 10);
+        await using var viewer = await NativeClient.ConnectAsync(client.WhepOf(server), sends: false);
+        await viewer.OpenControlAsync();
+        await viewer.PicturesAsync(1);
+        seat.Session.Pause(false);
+        // What follows builds on the repeated key frame.
+        await viewer.PicturesAsync(20);
+        await client.PicturesAsync(20);
+        await viewer.MessageAsync(m => (string?)m["type"] == "state" && (string?)m["state"] == "live");
+        Assert.Equal(viewer.Numbers.Distinct().Order(), viewer.Numbers);
+        seat.Session.End(EndCause.ControlServer);
+        await viewer.MessageAsync(m => (string?)m["type"] == "state" && (string?)m["state"] == "ended");
+    }
+
+    [Fact]
+    public async Task A_viewer_of_a_session_that_nobody_sends_into_yet_is_told_so()
+    {
+        await using var server = await RunningServer.StartAsync();
+        var made = (await (await server.Http.PostAsJsonAsync("/v1/sessions", new { prompt = "ink" }, Cancel)).Content.ReadFromJsonAsync<JsonNode>(Cancel))!;
+        await using var viewer = await NativeClient.ConnectAsync(new Uri(server.Address, (string)made["whep"]!), sends: false);
+        await viewer.OpenControlAsync();
+        Assert.Equal("created", (string?)(await viewer.MessageAsync(m => (string?)m["type"] == "state"))["state"]);
+        await using var sender = await NativeClient.ConnectAsync(new Uri(server.Address, (string)made["whip"]!), receives: false);
+        await viewer.PicturesAsync(5);
+    }
+}
