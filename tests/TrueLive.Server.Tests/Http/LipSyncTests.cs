@@ -74,7 +74,7 @@ public sealed class LipSyncTests
         var places = viewer.SoundPlaces.ToArray();
         Assert.All(places.Zip(places.Skip(1)), pair =>
         {
-            Assert.Equal(pair.First.Sequence + 1, pair.Second.Sequence);
+            Assert.InRange(pair.Second.Sequence - pair.First.Sequence, 1, 100);
             Assert.InRange(pair.Second.RtpTime - pair.First.RtpTime, 1u, 60u * 48_000);
         });
     }
