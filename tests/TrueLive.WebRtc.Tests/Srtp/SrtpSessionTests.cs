@@ -39,6 +39,16 @@ public sealed class SrtpSessionTests : IDisposable
         Assert.Equal(1, bob.Replayed);
     }
 
+    [Theory]
+    [MemberData(nameof(Profiles))]
+    public void A_repair_under_the_old_index_is_let_in_behind_a_second_of_a_fast_stream(int profile)
+    {
+        var (alice, bob) = Pair(profile);
+        var wires = Enumerable.Range(0, 2001).Select(i => Protect(alice, Rtp((ushort)i, 1))).ToArray();
+        Assert.All(wires.Skip(1), wire => Assert.NotNull(Unprotect(bob, wire)));
+        Assert.Equal(Rtp(0, 1), Unprotect(bob, wires[0]));
+    }
+
     [Fact]
     public void The_window_remembers_what_a_plain_set_of_indices_remembers() => Gen.Int[1, 1_000_000].Sample(seed =>
     {
