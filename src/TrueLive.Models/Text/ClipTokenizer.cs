@@ -55,15 +55,7 @@ internal sealed partial class ClipTokenizer
             throw Wrong("vocab.json", $"it has {words.Count} tokens; at most {MaxWords} are taken");
         if (!words.TryGetValue(Start, out var start) || !words.TryGetValue(End, out var end))
             throw Wrong("vocab.json", $"it lacks {Start} or {End}; only tokenizers of CLIP's kind are supported");
-        var pad = end;
-        if (config.Length > 0 && Members(config, "tokenizer_config.json").FirstOrDefault(m => m.Name == "pad_token").Value is var given)
-        {
-            // Written as text, or as an object with the text as its content.
-            if (given is { ValueKind: JsonValueKind.Object } && given.TryGetProperty("content", out var content))
-                given = content;
-            if (given.ValueKind == JsonValueKind.String && words.TryGetValue(given.GetString()!, out var number))
-                pad = number;
-        }
+        var pad = config.Length > 0 && words.TryGetValue(PadToken() ?? End, out var padding) ? padding : end;
         var pairs = Encoding.UTF8.GetString(merges).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
             .Where(l => !l.StartsWith("#version", StringComparison.Ordinal)).ToArray();
         if (pairs.FirstOrDefault(p => p.Split(' ') is not [{ Length: > 0 }, { Length: > 0 }]) is { } broken)
@@ -84,6 +76,22 @@ internal sealed partial class ClipTokenizer
         catch (Exception e) when (e is ArgumentException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
             throw new ModelException($"{folder} (vocab.json, merges.txt) is not a tokenizer: {e.Message}", e);
+        }
+
+        // Written as text, or as an object with the text as its content.
+        string? PadToken()
+        {
+            var given = Members(config, "tokenizer_config.json").FirstOrDefault(m => m.Name == "pad_token").Value;
+            if (given is { ValueKind: JsonValueKind.Object } && given.TryGetProperty("content", out var content))
+                given = content;
+            try
+            {
+                return given.ValueKind == JsonValueKind.String ? given.GetString() : null;
+            }
+            catch (InvalidOperationException)
+            {
+                throw Wrong("tokenizer_config.json", "pad_token is not UTF-8");
+            }
         }
 
         ModelException Wrong(string file, string why) => new($"{System.IO.Path.Combine(folder, file)} is not a tokenizer's: {why}.");
