@@ -120,7 +120,7 @@ public sealed class WhipTarget(
         }
         catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
         {
-            throw new TargetException($"The server did not take the prompt within {_http.Timeout.TotalSeconds:0} s.", e);
+            throw new TargetException($"The server did not take the prompt in time.", e);
         }
     }
 

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Server.Sessions;
+using TrueLive.WebRtc;
 
 namespace TrueLive.Server.Tests.Http;
 
@@ -86,7 +87,7 @@ public sealed class LipSyncTests
     }
 
     /// <summary>An Opus packet every 20 ms, stamped with the clock and numbered.</summary>
-    private static async Task SpeakAsync(PeerConnection peer, List<byte[]> said, CancellationToken stop, uint shift = 0)
+    private static async Task SpeakAsync(PeerConnection peer, List<byte[]> said, CancellationToken stop)
     {
         using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         try
@@ -95,7 +96,7 @@ public sealed class LipSyncTests
             {
                 byte[] opus = [0x78, (byte)said.Count, (byte)(said.Count >> 8), 1, 2, 3];
                 said.Add(opus);
-                peer.SendAudio(opus, Stamp48() + shift);
+                peer.SendAudio(opus, Stamp48());
             }
         }
         catch (OperationCanceledException)
