@@ -18,15 +18,23 @@ internal sealed class DataChannelCarrier : IInteractiveCarrier
     private const int MaxWaiting = 64;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
 
+    // A page that has not heard yet that its channel is open hears nothing of what came before the end: Chromium tells it the end alone.
+    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(5);
+
     private readonly DataChannel _channel;
     private readonly TimeProvider _time;
+    private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Channel<byte[]> _inbox = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
 
     /// <summary>Takes messages from now on.</summary>
     public DataChannelCarrier(DataChannel channel, TimeProvider time)
     {
         (_channel, _time) = (channel, time);
-        channel.Closed = () => _inbox.Writer.TryComplete();
+        channel.Closed = () =>
+        {
+            _inbox.Writer.TryComplete();
+            _closed.TrySetResult();
+        };
         channel.MessageReceived = (_, data, _) =>
         {
             if (!_inbox.Writer.TryWrite(data.ToArray()))
@@ -67,10 +75,12 @@ internal sealed class DataChannelCarrier : IInteractiveCarrier
         }
     }
 
-    public Task CloseAsync(string why)
+    public async Task CloseAsync(string why)
     {
         _channel.SendText(JsonSerializer.SerializeToUtf8Bytes(new RefusedMessage("error", null, why), InteractiveJson.Default.RefusedMessage));
+        using var waited = new CancellationTokenSource();
+        await Task.WhenAny(_closed.Task, Task.Delay(Linger, _time, waited.Token)).ConfigureAwait(false);
+        await waited.CancelAsync().ConfigureAwait(false);
         _channel.Close();
-        return Task.CompletedTask;
     }
 }

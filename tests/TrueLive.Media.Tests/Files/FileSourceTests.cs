@@ -49,7 +49,7 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task A_turned_picture_comes_out_upright()
     {
         var flat = await files.MakeAsync("flat.mp4", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=0.4", "-pix_fmt", "yuv420p");
-        var turned = await files.MakeAsync("turned.mp4", "-i", flat, "-metadata:s:v", "rotate=90", "-c", "copy");
+        var turned = await files.TurnAsync("turned.mp4", flat);
         var (file, frames) = await ReadAsync(turned);
         Assert.Equal((180, 320), (file.Width, file.Height));
         Assert.Equal(10, frames.Count);

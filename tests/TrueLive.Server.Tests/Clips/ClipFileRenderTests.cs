@@ -72,7 +72,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     public async Task A_turned_picture_comes_out_upright()
     {
         var flat = await files.MakeAsync("flat.mp4", [.. Scene]);
-        var turned = await files.MakeAsync("turned.mp4", "-i", flat, "-metadata:s:v", "rotate=90", "-c", "copy");
+        var turned = await files.TurnAsync("turned.mp4", flat);
         using var model = new PassthroughModel();
         await RenderAsync(Settings(turned, "upright.webm", model));
         Assert.Equal("192,256", await files.AskAsync(files["upright.webm"], "-select_streams", "v", "-show_entries", "stream=width,height", "-of", "csv=p=0"));
