@@ -12,6 +12,7 @@ internal sealed class PacketTimes(int video)
     private const double Jump = 10;
     private const double Back = 0.1;
     private const double Reordered = 2;
+    private const double ReorderedPictures = 20;
     private const double Furthest = 1e9;
 
     private double _decodedBefore = double.NaN;
@@ -70,7 +71,7 @@ internal sealed class PacketTimes(int video)
         var at = _offset + (byDecoding ? decoded : !double.IsNaN(shown) ? shown : double.IsNaN(_next) ? 0 : _next - _offset);
         // The two clocks are not compared with each other: pictures that refer to later ones are decoded long before they are shown.
         ref var before = ref byDecoding ? ref _decodedBefore : ref _shownBefore;
-        var back = at < before - (byDecoding ? Back : Reordered);
+        var back = at < before - (byDecoding ? Back : Math.Max(Reordered, ReorderedPictures * length));
         if (back || (mends && at > _next + Jump))
         {
             _offset += _next - at;

@@ -188,7 +188,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         get
         {
             var model = settings.Model.Info;
-            var prompts = settings.Recorded.IsDefaultOrEmpty ? settings.Prompts.ToString() : "from a live session's journal";
+            var prompts = settings.Recorded.IsDefaultOrEmpty ? settings.Prompts.ToDisplay() : "from a live session's journal";
             return new Dictionary<string, string>
             {
                 ["comment"] = $"{TierWords.Means(Tier.Clip)} Made with TrueLive, model {model.Id} {model.Version} at {_size.Width}x{_size.Height}.",

@@ -45,7 +45,7 @@ public sealed class FileTimeTests(MadeFiles files) : IClassFixture<MadeFiles>
         await files.MakeAsync("slide1.png", "-f", "lavfi", "-i", "color=red:s=64x48", "-frames:v", "1");
         await files.MakeAsync("slide2.png", "-f", "lavfi", "-i", "color=blue:s=64x48", "-frames:v", "1");
         await File.WriteAllTextAsync(files["slides.txt"], $"file '{files["slide1.png"]}'\nduration 1\nfile '{files["slide2.png"]}'\nduration 4\n", Cancel);
-        var raw = await files.MakeAsync($"slides-raw.{ending}", "-f", "concat", "-safe", "0", "-i", files["slides.txt"], "-f", "lavfi", "-i", "sine=d=5", "-fps_mode", "vfr", "-pix_fmt", "yuv420p", "-bf", "0");
+        var raw = await files.MakeAsync($"slides-raw.{ending}", "-f", "concat", "-safe", "0", "-i", files["slides.txt"], "-f", "lavfi", "-i", "sine=d=5", "-fps_mode", "vfr", "-pix_fmt", "yuv420p", "-bf", "0", "-video_track_timescale", "1000");
         var path = await files.MakeAsync($"slides.{ending}", "-i", raw, "-c", "copy", "-video_track_timescale", "1000", "-bsf:v", @"setts=duration=if(gte(PTS*TB\,0.9)\,4/TB\,DURATION)");
         var file = await MediaFile.OpenAsync(path, Cancel);
         Assert.Equal(5, file.Duration.TotalSeconds, 0.1);

@@ -72,7 +72,7 @@ public sealed class ClipTimeAndSoundTests(MadeFiles files) : IClassFixture<MadeF
         Assert.Equal((5L, 3.8), (result.Frames, Math.Round(result.Length.TotalSeconds, 2)));
         Assert.Equal(3.8, await LengthAsync($"held.{ending}"), 0.03);
         var format = await files.AskAsync(files[$"held.{ending}"], "-show_entries", "format=format_name:format_tags=major_brand", "-of", "csv=p=0");
-        Assert.Contains(ending switch { "mkv" or "webm" => "matroska", "gif" => "gif", "mov" => "qt  ", _ => "isom" }, format, StringComparison.Ordinal);
+        Assert.Contains(ending switch { "mkv" or "webm" => "matroska", "gif" => "gif", "mov" => ",qt", _ => "isom" }, format, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -89,8 +89,8 @@ public sealed class ClipTimeAndSoundTests(MadeFiles files) : IClassFixture<MadeF
     [Theory]
     [InlineData("5.1(side)", "mp4", "6", null)]
     [InlineData("5.1(side)", "webm", "6", null)]
-    [InlineData("2.1", "webm", "2", "2.1 became stereo")]
-    [InlineData("22.2", "mkv", "8", "22.2 became 7.1")]
+    [InlineData("2.1", "webm", "2", "became stereo")]
+    [InlineData("22.2", "mkv", "8", "became 7.1")]
     [InlineData("mono", "mov", "1", null)]
     public async Task Channels_are_kept_or_mapped_with_a_note(string layout, string ending, string channels, string? note)
     {

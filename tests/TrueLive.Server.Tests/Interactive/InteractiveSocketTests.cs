@@ -33,7 +33,7 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
         Assert.Equal(("interactive", 30, "256x192"), ((string)clip["tier"]!, (int)clip["source"]!["frames"]!, (string)clip["size"]!));
         await using var page = await InteractiveClient.OpenAsync(server, clip);
         await page.SendAsync(new { type = "tweak", id = "t1", prompt = "ink", playhead_s = 1.0 });
-        Assert.Equal("ink", (string)(await page.UntilAsync(m => (string?)m["id"] == "t1"))["revision"]!["prompts"]!);
+        Assert.Equal("0s ink", (string)(await page.UntilAsync(m => (string?)m["id"] == "t1"))["revision"]!["prompts"]!);
         await page.UntilAsync(m => m["revision"]?["to_preview_ms"] is not null);
         Assert.Equal((0, 15), ((int)page.Pictures[(1, 15)].Pass, page.Pictures.Keys.Single().Index));
         await page.UntilAsync(m => m["revision"]?["to_playable_ms"] is not null);
@@ -96,7 +96,7 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
         Assert.Equal((3, 12), ((int)(await page.FullAsync(2))["first"]!, (int)page.Messages[^1]["revision"]!["end"]!));
         await page.SendAsync(new { type = "branch", id = "b", revision = 1, strength = 0.7 });
         var branch = (await page.UntilAsync(m => (string?)m["id"] == "b"))["revision"]!;
-        Assert.Equal((1L, "ink", 0.7f), ((long)branch["parent"]!, (string)branch["prompts"]!, (float)branch["strength"]!));
+        Assert.Equal((1L, "0s ink", 0.7f), ((long)branch["parent"]!, (string)branch["prompts"]!, (float)branch["strength"]!));
         await page.FullAsync(3);
 
         page.Pictures.Clear();
