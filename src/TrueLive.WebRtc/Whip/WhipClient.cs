@@ -40,7 +40,7 @@ public sealed class WhipClient : IAsyncDisposable
     /// <param name="options">Where media and channels go.</param>
     /// <param name="time">Clock.</param>
     /// <param name="cancel">Gives up.</param>
-    /// <exception cref="WhipException">The server refused, cannot be reached, or no way for media was found.</exception>
+    /// <exception cref="WhipException">The server refused, cannot be reached, sends no video back where some is wanted, or no way for media was found.</exception>
     public static async Task<WhipClient> ConnectAsync(
         Uri url, string? key, MediaPreferences preferences, PeerOptions options, TimeProvider time, CancellationToken cancel)
     {
@@ -52,6 +52,8 @@ public sealed class WhipClient : IAsyncDisposable
         try
         {
             client.Peer.Accept(await client.PostAsync(url, offer, cancel).ConfigureAwait(false));
+            if (preferences.ReceiveVideo && client.Peer.Plan!.ReceiveVideo is null)
+                throw new WhipException("The server takes video and sends none back: its answer says recvonly, or rejects the video.");
             await client.Peer.Opened.WaitAsync(cancel).ConfigureAwait(false);
             return client;
         }
@@ -108,6 +110,8 @@ public sealed class WhipClient : IAsyncDisposable
                 url = target;
                 continue;
             }
+            if (response.StatusCode is HttpStatusCode.MovedPermanently or HttpStatusCode.Found)
+                throw new WhipException($"The server redirects with {(int)response.StatusCode}, which would make the offer a GET (RFC 9725 section 4.5); it should use 307 or 308. It names '{response.Headers.Location}'.");
             var body = await response.Content.ReadAsStringAsync(cancel).ConfigureAwait(false);
             if (response.StatusCode != HttpStatusCode.Created)
                 throw new WhipException($"The server answered {(int)response.StatusCode} {response.ReasonPhrase}: {Excerpt(body)}");
