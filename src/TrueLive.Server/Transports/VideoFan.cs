@@ -61,7 +61,7 @@ internal sealed class VideoFan : IVideoSink, IDisposable
     public VideoFan(TimeProvider time, int maxBitrate)
     {
         (_time, _maxBitrate, _trace, _sound) = (time, maxBitrate, new ProvenanceJson(time), new SoundLine(time));
-        _repeats = time.CreateTimer(_ => Repeat(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _repeats = time.CreateTimer(_ => RepeatOrStop(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Connections that get the pictures.</summary>
@@ -171,6 +171,19 @@ internal sealed class VideoFan : IVideoSink, IDisposable
             foreach (var encoder in _encoders)
                 encoder?.Dispose();
             _trace.Dispose();
+        }
+    }
+
+    // Nobody is above a timer: what an encoder throws here would end the process. The session's own loop meets it at its next picture.
+    private void RepeatOrStop()
+    {
+        try
+        {
+            Repeat();
+        }
+        catch (Exception)
+        {
+            _repeats.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         }
     }
 

@@ -124,8 +124,7 @@ public sealed class WhipClient : IAsyncDisposable
             using var request = Request(HttpMethod.Post, url);
             request.Content = new StringContent(offer, Encoding.UTF8, new MediaTypeHeaderValue("application/sdp"));
             using var response = await _http.SendAsync(request, cancel).ConfigureAwait(false);
-            // All of these: a WHIP server that moved means its POST, whatever browsers make of 301 and 302.
-            if ((int)response.StatusCode is 301 or 302 or 307 or 308 && response.Headers.Location is { } next)
+            if (response.StatusCode is HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect && response.Headers.Location is { } next)
             {
                 if (redirects++ == MaxRedirects)
                     throw new WhipException($"The server redirects more than {MaxRedirects} times.");
@@ -136,6 +135,8 @@ public sealed class WhipClient : IAsyncDisposable
                 url = target;
                 continue;
             }
+            if (response.StatusCode is HttpStatusCode.MovedPermanently or HttpStatusCode.Found)
+                throw new WhipException($"The server redirects with {(int)response.StatusCode}, which would make the offer a GET (RFC 9725 section 4.5); it should use 307 or 308. It names '{response.Headers.Location}'.");
             var body = await response.Content.ReadAsStringAsync(cancel).ConfigureAwait(false);
             if (response.StatusCode != HttpStatusCode.Created)
             {

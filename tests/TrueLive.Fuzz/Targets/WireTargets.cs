@@ -89,9 +89,18 @@ internal static class WireTargets
 
     public static void SdpOffer(ReadOnlySpan<byte> input)
     {
+        var offer = Encoding.UTF8.GetString(input);
+        Answer(offer, new MediaPreferences());
+        // As the server takes senders and viewers.
+        Answer(offer, new MediaPreferences { Whole = true });
+        Answer(offer, new MediaPreferences { Whole = true, ReceiveVideo = false });
+    }
+
+    private static void Answer(string offer, MediaPreferences preferences)
+    {
         try
         {
-            SdpNegotiation.Answer(Encoding.UTF8.GetString(input), new MediaPreferences(), Local, out var answer);
+            SdpNegotiation.Answer(offer, preferences, Local, out var answer);
             if (!SessionDescription.TryParse(answer, out _, out var error))
             {
                 throw new InvalidOperationException("our answer cannot be read: " + error);

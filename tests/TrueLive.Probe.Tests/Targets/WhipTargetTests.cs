@@ -90,7 +90,7 @@ public sealed class WhipTargetTests
             "405" => HandMadeServer.Says("405 Method Not Allowed", ""),
             "200" => HandMadeServer.Says("200 OK", "Content-Type: text/html\r\n", "<html>"),
             "no sdp" => HandMadeServer.Says("201 Created", "Content-Type: application/sdp\r\n", "v=0\r\n"),
-            "moves in a circle" => HandMadeServer.Says("301 Moved Permanently", "Location: /again\r\n"),
+            "moves in a circle" => HandMadeServer.Says("308 Permanent Redirect", "Location: /again\r\n"),
             "busy for long" => HandMadeServer.Says("429 Too Many Requests", "Retry-After: 3600\r\n"),
             "busy for ever" => HandMadeServer.Says("429 Too Many Requests", "Retry-After: 0\r\n"),
             "busy without a time" => HandMadeServer.Says("503 Service Unavailable", "", "full"),
@@ -124,7 +124,7 @@ public sealed class WhipTargetTests
         using var server = new HandMadeServer(
             HandMadeServer.Says("429 Too Many Requests", "Retry-After: 20\r\n"),
             HandMadeServer.Says("503 Service Unavailable", "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n"),
-            HandMadeServer.Says("302 Found", "Location: /moved\r\n"),
+            HandMadeServer.Says("307 Temporary Redirect", "Location: /moved\r\n"),
             request => request.StartsWith("POST /moved", StringComparison.Ordinal) ? HandMadeServer.Answers("recvonly")(request) : HandMadeServer.Bytes("200 OK", "", []));
         var heard = new List<string>();
         await using var target = new WhipTarget(server.Address, false, null, clock) { Heard = heard.Add };

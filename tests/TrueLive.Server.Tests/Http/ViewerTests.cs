@@ -42,7 +42,8 @@ public sealed class ViewerTests
             Assert.Equal(why == "still" ? "live" : why, (string?)state["state"]);
             await viewer.PicturesAsync(1);
             var trace = await viewer.MessageAsync(m => (string?)m["type"] == "frame" && (string?)m["origin"] == "repeated");
-            Assert.Equal(sent - 1, (long)trace["output"]!);
+            // The last one that was made may have found the client's link closed already.
+            Assert.InRange((long)trace["output"]!, sent - 1, sent);
         }
         Assert.Equal(sent, seat.Session.Stats.Sent);
         var seen = await server.Http.GetFromJsonAsync<JsonNode>(client.WhepOf(server), Cancel);

@@ -1,0 +1,56 @@
+using Microsoft.Playwright;
+
+namespace TrueLive.EndToEnd.Tests;
+
+/// <summary>Two pages that want the same session: one has it, the other says so and leaves it alone.</summary>
+[Collection(nameof(Browser))]
+public sealed class GivingWayTests(Browser browser)
+{
+    [Theory]
+    [InlineData("webrtc")]
+    [InlineData("ws")]
+    public async Task Of_a_tab_and_its_duplicate_the_older_gives_way_in_words_and_for_good(string transport)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var older = await browser.OpenAsync(server, transport);
+        await older.StartAsync("scene", "passthrough", "384x216");
+        await older.PicturesAsync(3);
+        // A page that another opens has a copy of its tab's store, as a duplicated tab has.
+        var opening = older.Page.Context.WaitForPageAsync();
+        await older.Page.EvaluateAsync("() => { window.open(location.href); }");
+        var newer = await opening;
+        Assert.True(await LivePage.HoldsAsync(newer, "sessionStorage.getItem('token') && window.trueLive?.server"));
+        await newer.ClickAsync("#welcome [data-source=scene]");
+        await older.UntilAsync("document.querySelector('#trouble').textContent.includes('A newer connection took the session over.')");
+        Assert.True(await LivePage.HoldsAsync(newer, "trueLive.session.state === 'live' && trueLive.figures.lastTrace"));
+        // Longer than the older page would wait between two tries.
+        await newer.EvaluateAsync("() => { window.seen = trueLive.figures.lastTrace.output; }");
+        Assert.True(await LivePage.HoldsAsync(newer, "trueLive.session.state === 'live' && trueLive.figures.lastTrace.output > seen + 150", 60));
+        Assert.Equal("idle", await older.EvalAsync<string>("trueLive.session.state"));
+        Assert.Equal(1, await older.EvalAsync<int>("fetch('/v1/sessions').then((r) => r.json()).then((r) => r.sessions.length)"));
+
+        // Asked for, it comes back, and then the other one gives way.
+        await older.Page.ClickAsync("#trouble-ways button:text('Go on here instead')");
+        await older.UntilAsync("trueLive.session.state === 'live' && trueLive.figures.shown.count > 3");
+        Assert.True(await LivePage.HoldsAsync(newer, "trueLive.session.state === 'idle' && document.querySelector('#trouble').textContent.includes('took the session over')"));
+        Assert.Equal(1, await older.EvalAsync<int>("fetch('/v1/sessions').then((r) => r.json()).then((r) => r.sessions.length)"));
+    }
+
+    [Fact]
+    public async Task A_viewer_who_opens_the_page_of_a_paused_session_sees_its_last_picture_and_that_it_is_paused()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var page = await browser.OpenAsync(server, "webrtc");
+        await page.StartAsync("scene", "passthrough", "384x216");
+        await page.PicturesAsync(3);
+        await page.Page.ClickAsync("#pause");
+        await page.UntilAsync("trueLive.session.state === 'paused'");
+        var id = await page.EvalAsync<string>("trueLive.transport.session.session");
+        var viewer = await page.Page.Context.NewPageAsync();
+        await viewer.GotoAsync($"{server.Address}/viewer.html?session={id}");
+        Assert.True(await LivePage.HoldsAsync(viewer, "trueLive.figures.delivered.count > 0 || trueLive.figures.lastShownAt !== null"));
+        Assert.True(await LivePage.HoldsAsync(viewer, "document.querySelector('#state').textContent === 'Paused: the last picture stays.'"));
+        await page.Page.ClickAsync("#pause");
+        Assert.True(await LivePage.HoldsAsync(viewer, "document.querySelector('#state').textContent.startsWith('Watching') && trueLive.figures.lastOrigin === 'passed_through'"));
+    }
+}
