@@ -27,11 +27,11 @@ internal sealed class HandMadeServer : IDisposable
     public static Func<string, byte[]?> Says(string status, string headers, string body = "") => _ => Bytes(status, headers, Encoding.UTF8.GetBytes(body));
 
     /// <summary>Answers an SDP offer with itself, changed into an answer of this direction.</summary>
-    public static Func<string, byte[]?> Answers(string direction) => request =>
+    public static Func<string, byte[]?> Answers(string direction, string headers = "") => request =>
     {
         var sdp = request[(request.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]
             .Replace("a=sendrecv", "a=" + direction, StringComparison.Ordinal).Replace("a=setup:actpass", "a=setup:active", StringComparison.Ordinal);
-        return Bytes("201 Created", "Content-Type: application/sdp\r\nLocation: /r/1\r\n", Encoding.UTF8.GetBytes(sdp));
+        return Bytes("201 Created", "Content-Type: application/sdp\r\nLocation: /r/1\r\n" + headers, Encoding.UTF8.GetBytes(sdp));
     };
 
     public static byte[] Bytes(string status, string headers, byte[] body) =>

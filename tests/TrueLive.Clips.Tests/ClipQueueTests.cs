@@ -147,6 +147,25 @@ public sealed class ClipQueueTests(PostgresServer postgres) : IClassFixture<Post
     }
 
     [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task A_job_that_waits_for_its_machine_says_why_and_holds_up_no_other(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind);
+        await using var _ = database;
+        var first = await queue.EnqueueAsync("anna", Request(), Cancel);
+        var claimed = (await queue.ClaimAsync(Cancel))!;
+        Assert.True(await queue.ReleaseAsync(claimed, counts: true, Cancel, "Waits: no room.", TimeSpan.FromSeconds(20)));
+        var waiting = (await queue.FindAsync(first.Id, Cancel))!;
+        Assert.Equal((ClipJobState.Queued, "Waits: no room."), (waiting.State, waiting.Note));
+        Assert.Null(await queue.ClaimAsync(Cancel));
+        var second = await queue.EnqueueAsync("anna", Request(), Cancel);
+        Assert.Equal(second.Id, (await queue.ClaimAsync(Cancel))?.Id);
+        _time.Advance(TimeSpan.FromSeconds(21));
+        var again = (await queue.ClaimAsync(Cancel))!;
+        Assert.Contains(again.Id, new[] { first.Id, second.Id });
+        Assert.Equal(first.Id, again.Id == first.Id ? again.Id : (await queue.ClaimAsync(Cancel))?.Id);
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
     public async Task Limits_refuse_politely_with_figures(string kind)
     {
         var (database, queue) = await OpenAsync(kind, new ClipQueueOptions { MaxOpenPerOwner = 2, MaxOpen = 3 });

@@ -1,3 +1,5 @@
+using TrueLive.Server.Tests.Telemetry;
+
 namespace TrueLive.EndToEnd.Tests;
 
 /// <summary>What goes wrong, in words, and the way out of it.</summary>
@@ -27,6 +29,19 @@ public sealed class StudioTroubleTests(Browser browser)
         await first.Page.ClickAsync("#start");
         await second.PicturesAsync(3);
         Assert.False(await second.Page.IsVisibleAsync("#trouble"));
+    }
+
+    [Fact]
+    public async Task A_server_whose_disk_is_full_says_so_on_the_page_until_there_is_room()
+    {
+        using var disk = SmallDisk.Mount(16);
+        disk.Fill();
+        await using var server = await ServerProcess.StartAsync("--data-folder", disk.Folder);
+        await using var page = await browser.OpenAsync(server, "ws");
+        await page.UntilAsync("document.querySelector('#short').textContent.includes('disk is full')");
+        Assert.True(await page.Page.IsVisibleAsync("#short"));
+        disk.Empty();
+        await page.UntilAsync("document.querySelector('#short').hidden", 40);
     }
 
     [Fact]

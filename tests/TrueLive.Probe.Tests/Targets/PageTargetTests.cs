@@ -40,6 +40,26 @@ public sealed class PageTargetTests : IDisposable
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("recvonly", "only takes video")]
+    [InlineData("refuses", "answered 401: no key")]
+    [InlineData("busy", "only takes video")]
+    public async Task The_sample_for_WHIP_tells_of_a_server_that_sends_nothing_back(string kind, string words)
+    {
+        const string Open = "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Headers: *\r\nAccess-Control-Expose-Headers: *\r\n";
+        var turns = 0;
+        using var server = new HandMadeServer(request =>
+            request.StartsWith("OPTIONS", StringComparison.Ordinal) ? HandMadeServer.Bytes("204 No Content", Open, [])
+            : kind == "refuses" ? HandMadeServer.Says("401 Unauthorized", Open, "no key")(request)
+            : kind == "busy" && turns++ == 0 ? HandMadeServer.Says("429 Too Many Requests", Open + "Retry-After: 1\r\n")(request)
+            : HandMadeServer.Answers("recvonly", Open)(request));
+        var sample = Path.Combine(AppContext.BaseDirectory, "whip.js");
+        await using var target = new PageTarget(sample, Browser, new Dictionary<string, string> { ["url"] = server.Address.ToString() }, TimeProvider.System, TimeSpan.FromSeconds(60));
+        var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
+        Assert.Contains(words, error.Message, StringComparison.Ordinal);
+        Assert.True(kind != "busy" || turns == 2);
+    }
+
     [Fact]
     public void A_variable_that_is_not_set_is_said_before_anything_runs() =>
         Assert.Contains("TRUELIVE_NO_SUCH_VARIABLE", Assert.Throws<TargetException>(() => Target("export const environment = ['TRUELIVE_NO_SUCH_VARIABLE']; export async function connect(s) { return s; }")).Message, StringComparison.Ordinal);
