@@ -4,116 +4,6 @@ using TrueLive.Probe.Stimuli;
 
 namespace TrueLive.Probe.Estimators;
 
-/// <summary>A statistic against its own re-draws.</summary>
-/// <param name="P">(1 + re-draws at or above) / (K + 1).</param>
-/// <param name="Z">Distance from the re-draws' mean in their standard deviations.</param>
-/// <param name="K">Re-draws made.</param>
-public readonly record struct NullTest(double P, double Z, int K)
-{
-    /// <summary>Nothing was tested.</summary>
-    public static NullTest None => new(1, 0, 0);
-
-    /// <summary>
-    /// The p-value used in rules: the exact one. Only where a short test found no re-draw at or above and z is 12 or more is its
-    /// floor replaced by a Gumbel tail; nearer than that the null's tail can be heavier than any law (z of 5.7 was seen by chance).
-    /// </summary>
-    public double ForRules => K == 0 ? 1 : P > 1.5 / (K + 1) || K >= 999 || Z < SurelyZ ? P : Math.Min(P, GumbelTail(Z));
-
-    internal const double SurelyZ = 12;
-
-    /// <summary>From a statistic and its re-draws.</summary>
-    public static NullTest Of(double statistic, ReadOnlySpan<double> redraws)
-    {
-        if (redraws.Length == 0)
-            return None;
-        var (above, sum, square) = (0, 0.0, 0.0);
-        foreach (var value in redraws)
-        {
-            above += value >= statistic ? 1 : 0;
-            sum += value;
-            square += value * value;
-        }
-        var mean = sum / redraws.Length;
-        var deviation = Math.Sqrt(Math.Max(0, square / redraws.Length - mean * mean));
-        // A null without spread (all features dead) proves nothing whatever the statistic.
-        var z = (statistic - mean) / Math.Max(deviation, 0.01 + 0.02 * Math.Abs(mean));
-        return new NullTest((1.0 + above) / (redraws.Length + 1), z, redraws.Length);
-    }
-
-    private static double GumbelTail(double z) => 1 - Math.Exp(-Math.Exp(-(1.28255 * z + 0.57722)));
-}
-
-/// <summary>One window of the lag path.</summary>
-/// <param name="Time">Middle of the window on the output clock, seconds.</param>
-/// <param name="Lag">Delay, seconds.</param>
-/// <param name="Score">Joint score.</param>
-/// <param name="Locked">Score above the null's 95 % quantile.</param>
-public readonly record struct LagWindow(double Time, double Lag, double Score, bool Locked);
-
-/// <summary>What the fast phase shows: dependence, families, channels, lag over time.</summary>
-public sealed class FastFindings
-{
-    /// <summary>Joint test at the selected rate, all channels.</summary>
-    public NullTest Joint { get; init; } = NullTest.None;
-
-    /// <summary>By family, in the order of <see cref="Family"/>; not yet corrected for four tests.</summary>
-    public NullTest[] Families { get; init; } = [NullTest.None, NullTest.None, NullTest.None, NullTest.None];
-
-    /// <summary>By channel, in the order of <see cref="Channel"/>.</summary>
-    public NullTest[] Channels { get; init; } = [];
-
-    /// <summary>Same statistic on lags that would need chips not yet sent.</summary>
-    public NullTest Acausal { get; init; } = NullTest.None;
-
-    /// <summary>Median delay of each channel's own path, seconds; NaN where p is above 0.01.</summary>
-    public double[] ChannelDelay { get; init; } = [];
-
-    /// <summary>Median delay of each family's own path, seconds; NaN where p is above 0.01.</summary>
-    public double[] FamilyDelay { get; init; } = [];
-
-    /// <summary>Median lag of each family's own path with its interval over windows half a length apart, seconds, less the growth at <see cref="Kappa"/>.</summary>
-    public Estimate[] FamilyLag { get; init; } = [];
-
-    /// <summary>The same by channel.</summary>
-    public Estimate[] ChannelLag { get; init; } = [];
-
-    /// <summary>The same for all channels together.</summary>
-    public Estimate JointLag { get; init; } = Estimate.None;
-
-    /// <summary>A channel answers: below 0.01 after Bonferroni's correction for seven channels, at a lag that is resolved.</summary>
-    public bool ChannelAnswered(Channel channel) => Channels[(int)channel].ForRules * 7 <= 0.01 && Resolved(ChannelLag[(int)channel]);
-
-    /// <summary>A lag is resolved when its interval is narrow: one that wanders says nothing about another channel's.</summary>
-    public static bool Resolved(Estimate lag) => lag.Measured && lag.High - lag.Low <= Math.Max(0.25, 0.25 * lag.Value);
-
-    /// <summary>Content-clock rate: 0 when the output keeps up, 0.13 when it falls 13 % behind.</summary>
-    public double Kappa { get; init; }
-
-    /// <summary>Delay over time.</summary>
-    public LagWindow[] Path { get; init; } = [];
-
-    /// <summary>Share of usable windows that are locked.</summary>
-    public double Lock { get; init; }
-
-    /// <summary>Usable windows that do not overlap.</summary>
-    public double LockWindows { get; init; }
-
-    /// <summary>Seconds per window behind <see cref="Lock"/>.</summary>
-    public double WindowSeconds { get; init; }
-
-    /// <summary>Joint statistics of the re-draws, for the picture of the null.</summary>
-    public double[] Redraws { get; init; } = [];
-
-    /// <summary>The joint statistic of what was sent.</summary>
-    public double Statistic { get; init; }
-
-    /// <summary>Joint score by window and lag (every second lag), for the heat map; windows x <see cref="HeatLags"/>.</summary>
-    public float[] Heat { get; init; } = [];
-
-    /// <summary>Lags per row of <see cref="Heat"/>.</summary>
-    public int HeatLags { get; init; }
-}
-
 /// <summary>Fills a channel's code on the analysis grid: what was sent (null), or an independent draw of it.</summary>
 internal delegate void CodeFill(int channel, CodeDraw? draw, float[] code);
 
@@ -130,6 +20,7 @@ internal sealed class FastTest
     private const int CausalFirst = -LagSearch.FirstLag;
     private const int CausalCount = 360;
     private const int AcausalCount = 80;
+    private const int ShortChip = 6;
     private readonly double _kappa;
     private readonly double _start;
     private readonly int _hop;
@@ -223,6 +114,16 @@ internal sealed class FastTest
         Estimate[] familyLag = [.. buffers.Families.Select(LagOf)];
         Estimate[] channelLag = [.. buffers.Channels.Select((z, c) => _searches[c] is null ? Estimate.None : LagOf(z))];
 
+        // A path that owes nothing to a channel's own code leaves its sent code and its re-draws exchangeable.
+        var withoutOwn = new int[7][];
+        foreach (var c in Enumerable.Range(0, 7).Where(c => _searches[c] is not null && CodeLaw.ChipFrames((Channel)c) is > 0 and <= ShortChip))
+        {
+            var others = (float[])joint.Clone();
+            System.Numerics.Tensors.TensorPrimitives.Subtract(others, buffers.Channels[c], others);
+            withoutOwn[c] = LagPath.Trace(others, Windows, CausalFirst, CausalCount);
+        }
+        sent = sent with { Together = Along(withoutOwn, buffers) };
+
         var results = new Statistics[redraws];
         var nullScores = new List<float>();
         var done = 0;
@@ -235,6 +136,7 @@ internal sealed class FastTest
                 (k, _, own) =>
                 {
                     results[k] = Evaluate(new CodeDraw("redraw", k), own);
+                    results[k] = results[k] with { Together = Along(withoutOwn, own) };
                     if (k < 24)
                         CollectPathScores(own.Joint, nullScores);
                     return own;
@@ -275,6 +177,7 @@ internal sealed class FastTest
             Joint = NullTest.Of(sent.Joint, redrawn),
             Families = families,
             Channels = channels,
+            Together = [.. Enumerable.Range(0, 7).Select(c => withoutOwn[c] is null ? NullTest.None : NullTest.Of(sent.Together[c], [.. results.Select(r => r.Together[c])]))],
             Acausal = NullTest.Of(sent.Acausal, [.. results.Select(r => r.Acausal)]),
             ChannelDelay = channelDelay,
             FamilyDelay = familyDelay,
@@ -300,7 +203,7 @@ internal sealed class FastTest
         var families = Enumerable.Range(0, 4).Select(f => NullTest.Of(sent.Families[f], [.. drawn.Select(r => r.Families[f])]).Z).ToArray();
         // A family between chance and certainty could still accuse the others of another lag.
         return NullTest.Of(sent.Joint, [.. drawn.Select(r => r.Joint)]).Z > 15 && families[(int)Family.Region] > NullTest.SurelyZ
-            && NullTest.Of(sent.Channels[(int)Channel.R], [.. drawn.Select(r => r.Channels[(int)Channel.R])]).Z is < 2 or > NullTest.SurelyZ
+            && NullTest.Of(sent.Together[(int)Channel.R], [.. drawn.Select(r => r.Together[(int)Channel.R])]).Z is < 2 or > NullTest.SurelyZ
             && families.Count(z => z > NullTest.SurelyZ) >= 2
             && families[(int)Family.Luma] is < 2 or > NullTest.SurelyZ && families[(int)Family.Motion] is < 2 or > NullTest.SurelyZ;
     }
@@ -476,7 +379,26 @@ internal sealed class FastTest
         }
     }
 
-    private sealed record Statistics(double Joint, double[] Families, double[] Channels, double Acausal);
+    /// <summary>Mean score of each channel within two frames of a given path.</summary>
+    private double[] Along(int[][] paths, Buffers own)
+    {
+        var scores = new double[7];
+        for (var c = 0; c < 7; c++)
+        {
+            for (var w = 0; paths[c] is { } path && w < Windows; w++)
+            {
+                var from = Math.Max(0, path[w] - 2);
+                var near = own.Channels[c].AsSpan(w * LagSearch.Lags + CausalFirst + from, Math.Min(CausalCount, path[w] + 3) - from);
+                scores[c] += System.Numerics.Tensors.TensorPrimitives.Max<float>(near) / Windows;
+            }
+        }
+        return scores;
+    }
+
+    private sealed record Statistics(double Joint, double[] Families, double[] Channels, double Acausal)
+    {
+        public double[] Together { get; init; } = [];
+    }
 
     private sealed class Buffers(int length, int windows)
     {

@@ -28,12 +28,12 @@ public readonly record struct GrainBound(double Seconds, double Quantile, int Ev
     {
         if (map is null || fast.ChannelLag.Length == 0)
             return None("the output could not be aligned");
-        var answered = CodeLaw.Channels.Where(c => CodeLaw.ChipFrames(c) is > 0 and <= 6 && fast.ChannelAnswered(c)).ToArray();
-        if (!answered.Contains(Channel.R))
-            return None("the balance channel did not answer with a resolved lag");
-        // The map follows all channels together; a channel behind it moves the bound by as much.
+        if (!fast.AnswersTogether(Channel.R))
+            return None("the balance channel does not answer where the others do");
+        // The map follows all channels together; one that lies behind it moves the bound by as much.
         var joint = fast.JointLag.Measured ? fast.JointLag.Value : median.Value;
-        var behind = answered.Max(c => Math.Max(0, fast.ChannelLag[(int)c].High - joint - 1.0 / CodeLaw.Rate));
+        var behind = CodeLaw.Channels.Where(c => fast.AnswersTogether(c) && FastFindings.Resolved(fast.ChannelLag[(int)c]))
+            .Select(c => fast.ChannelLag[(int)c].High - joint - 1.0 / CodeLaw.Rate).Append(0).Max();
         if (!map.Reliable)
         {
             return median.Measured

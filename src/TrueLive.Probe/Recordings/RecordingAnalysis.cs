@@ -91,10 +91,11 @@ public static class RecordingAnalysis
             Seconds = seconds,
             FirstFrame = alone.FirstFrame,
         };
-        var appearance = fast.Families[(int)Family.Region].Z >= 5 || fast.Families[(int)Family.Luma].Z >= 5;
+        var families = string.Join(", ", Enum.GetValues<Family>().Select(f => FormattableString.Invariant($"{f.ToString().ToLowerInvariant()} {fast.Families[(int)f].Z:0.0}")));
+        var appearance = new[] { Family.Luma, Family.Region, Family.Scene }.Any(f => fast.Families[(int)f].Z >= 5);
         var sentence = alone.Repeats.Repeats ? "REPLAY in this recording: the output repeats. Evidence E2."
             : !answered ? FormattableString.Invariant($"NOT PROVEN: the output does not follow the input clearly (z {fast.Joint.Z:0.0}, needs {LeastZ:0}; lock {fast.Lock:0.00}). Evidence E2.")
-            : !appearance ? FormattableString.Invariant($"NOT PROVEN: only motion follows the input (delay {1000 * delay.Value:0} ms); appearance does not clearly. Evidence E2.")
+            : !appearance ? FormattableString.Invariant($"NOT PROVEN: only motion follows the input (delay {1000 * delay.Value:0} ms); appearance does not clearly (z by family: {families}; needs 5). Evidence E2.")
             : FormattableString.Invariant($"TIER 3 BEHAVIOUR IN THIS RECORDING (delay {1000 * delay.Value:0} ms, slope {slope.Value:0.0} ms/s, z {fast.Joint.Z:0.0}). Evidence E2: a recording can be chosen, rehearsed or edited, so no tier is proven.");
         return (found, new TierVerdict
         {

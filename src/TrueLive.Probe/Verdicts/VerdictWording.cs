@@ -16,14 +16,14 @@ internal static class VerdictWording
         var made = nature is null || tier == TierLabel.NotProven && nature.Nature == Nature.CannotTell ? "" : " " + nature.Sentence;
         var tail = $"{made} {(quality.Incomplete ? "Incomplete run" : "Valid run")}, evidence {quality.Evidence}.";
         var last = gates.LastOrDefault(g => g.Passed != true && g.Id != "N1");
-        var bound = string.Create(culture, $"grain at most {1000 * found.Grain.Seconds:0} ms");
-        var steps = found.Grain.Seconds <= 0 || grain.Length > 0 ? grain : bound;
+        var bound = double.IsNaN(found.Grain.Seconds) ? "grain not measured" : string.Create(culture, $"grain at most {1000 * found.Grain.Seconds:0} ms");
+        var steps = grain.Length > 0 ? grain : bound;
         return tier switch
         {
             TierLabel.T3F => $"TIER 3 (T3-F, frame by frame, {steps}), {delay}{rate}.{tail}",
             TierLabel.T3C => $"TIER 3 (T3-C, in chunks{(found.Cadence.Burst > 1 ? $" of {found.Cadence.Burst} frames" : "")}, {steps}), {delay}{rate}.{tail}",
             TierLabel.T3 => $"TIER 3 ({bound}), {delay}{rate}.{tail}",
-            TierLabel.T3S => $"TIER 3 (T3-S, sampled stills, {grain}), {delay}{rate}.{tail}",
+            TierLabel.T3S => $"TIER 3 (T3-S, sampled stills, {steps}), {delay}{rate}.{tail}",
             TierLabel.T3Unstable => string.Create(culture, $"TIER 3 BUT UNSTABLE: the delay grows by {found.SlopeMsPerS.Value:0.0} ms every second{rate}.{tail}"),
             TierLabel.T2 => $"TIER 2: interactive clips, not a stream{Every(found)}.{tail}",
             TierLabel.T1 => $"TIER 1: clips{Every(found)}.{tail}",
