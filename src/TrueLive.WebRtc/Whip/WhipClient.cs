@@ -123,7 +123,7 @@ public sealed class WhipClient : IAsyncDisposable
             }
             var body = await response.Content.ReadAsStringAsync(cancel).ConfigureAwait(false);
             if (response.StatusCode != HttpStatusCode.Created)
-                throw new WhipException($"The server answered {(int)response.StatusCode} {response.ReasonPhrase}: {Excerpt(body)}");
+                throw new WhipException($"The server answered {(int)response.StatusCode} {Excerpt(response.ReasonPhrase ?? "")}: {Excerpt(body)}");
             // A server that names a session elsewhere finds out by itself when its client has gone.
             if (response.Headers.Location is { } location && new Uri(url, location) is var session && IsSameOrigin(session, url))
                 Resource = session;
@@ -144,5 +144,6 @@ public sealed class WhipClient : IAsyncDisposable
     private static bool IsUpgrade(Uri from, Uri to) =>
         from is { Scheme: "http", IsDefaultPort: true } && to is { Scheme: "https", IsDefaultPort: true } && from.Host == to.Host;
 
-    private static string Excerpt(string body) => body.Length <= 300 ? body : string.Concat(body.AsSpan(0, 300), "...");
+    // It is shown on terminals, which take orders in control characters.
+    private static string Excerpt(string text) => string.Concat(text.Take(300).Select(c => char.IsControl(c) ? ' ' : c)) + (text.Length > 300 ? "..." : "");
 }
