@@ -55,8 +55,9 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$@" 2>&1 >/dev/null
 }
 
-# The codecs that the product loads at run time, in the releases that NativeLibraries.cs looks for; ffmpeg reads and writes clip files.
-runtime_packages=('libopenh264-7|libopenh264-8' 'libvpx7|libvpx8|libvpx9|libvpx11' 'libavcodec59|libavcodec60|libavcodec61' 'libturbojpeg0|libturbojpeg' ffmpeg)
+# The codecs that the product loads at run time, in the releases that NativeLibraries.cs looks for; ffmpeg reads and writes clip files,
+# shut in by bubblewrap.
+runtime_packages=('libopenh264-7|libopenh264-8' 'libvpx7|libvpx8|libvpx9|libvpx11' 'libavcodec59|libavcodec60|libavcodec61' 'libturbojpeg0|libturbojpeg' ffmpeg bubblewrap)
 
 # Other people's WebRTC stacks, which the interoperability tests and bench/live run against ours.
 interop_packages=(python3-aiortc python3-numpy python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
