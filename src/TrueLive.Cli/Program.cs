@@ -4,6 +4,7 @@ using TrueLive.Cli;
 var root = new RootCommand("TrueLive: live AI video on your own machine. Without a command it serves.")
 {
     ServeCommand.Make(),
+    KeysCommand.Make(),
     ModelsCommand.Make(),
     CheckCommand.Make(),
     ClipCommand.Make(),

@@ -105,10 +105,9 @@ internal static class ClipEndpoints
 
     private static async IAsyncEnumerable<SseItem<ClipView>> Follow(string id, ClipDesk desk, ClipViews views, TimeProvider time, CancellationToken stopping, [EnumeratorCancellation] CancellationToken cancel)
     {
-        var queue = await desk.QueueAsync(cancel).ConfigureAwait(false);
         ClipView? shown = null;
         using var timer = new PeriodicTimer(EventPause, time);
-        while (await queue.FindAsync(id, cancel).ConfigureAwait(false) is { } job)
+        while (await desk.LookAsync(id, cancel).ConfigureAwait(false) is { } job)
         {
             var view = await views.OfAsync(job, cancel).ConfigureAwait(false);
             var ended = job.State is not (ClipJobState.Queued or ClipJobState.Running);
