@@ -24,7 +24,10 @@ internal abstract class ProbeDisplay
         Console.WriteLine($"Report: {Path.Combine(folder, "report.html")}");
     }
 
-    public virtual void Error(string message) => Console.Error.WriteLine(message);
+    public virtual void Error(string message) => Console.Error.WriteLine(Shown(message));
+
+    // Words of a server or a page go to a terminal as words, whatever orders to it they hold.
+    internal static string Shown(string text) => string.Concat(text.Select(c => char.IsControl(c) && c != '\n' ? '\uFFFD' : c));
 
     private static string Line(ProbeProgress p) => FormattableString.Invariant(
         $"{p.Phase,-8} {p.Seconds,5:0} of {p.Total:0} s   sends {p.Sends}   {p.Received} frames came back   {p.Estimate}");
@@ -44,7 +47,7 @@ internal abstract class ProbeDisplay
     {
         private double _next;
 
-        public override Task<ProbeReport> RunAsync(Func<Action<string>, IProgress<ProbeProgress>, Task<ProbeReport>> run) => run(Console.Error.WriteLine, new Reporter(p =>
+        public override Task<ProbeReport> RunAsync(Func<Action<string>, IProgress<ProbeProgress>, Task<ProbeReport>> run) => run(text => Console.Error.WriteLine(Shown(text)), new Reporter(p =>
         {
             if (p.Seconds < _next)
                 return;
@@ -98,7 +101,7 @@ internal abstract class ProbeDisplay
             {
                 var bar = context.AddTask("connecting", maxValue: 1);
                 return run(
-                    text => AnsiConsole.MarkupLineInterpolated($"[grey]{text}[/]"),
+                    text => AnsiConsole.MarkupLineInterpolated($"[grey]{Shown(text)}[/]"),
                     new Reporter(p =>
                     {
                         bar.MaxValue = Math.Max(p.Total, 1);

@@ -23,13 +23,14 @@ internal static class ProbeTargetCommands
         var file = new Argument<string>("file") { Description = "Adapter script: exports connect(stream, probe), perhaps prompt(text). Ready ones are in samples/probe." };
         var variable = new Option<string[]>("--var") { Description = "NAME=VALUE for the adapter (probe.variables.NAME); keys come from the environment variables that it names." };
         var browser = new Option<string>("--browser") { Description = "Chromium.", DefaultValueFactory = _ => "chromium" };
+        var bare = new Option<bool>("--no-sandbox") { Description = "Run Chromium without its sandbox, which it does not have for root: for pages that you trust with this machine." };
         var patience = ConnectSeconds(60);
-        return Live(shared, "page", "Any system that a browser can reach, through an adapter script.", [file, variable, browser, patience], parsed =>
+        return Live(shared, "page", "Any system that a browser can reach, through an adapter script.", [file, variable, browser, bare, patience], parsed =>
         {
             var variables = new SortedDictionary<string, string>(StringComparer.Ordinal);
             foreach (var pair in (parsed.GetValue(variable) ?? []).Select(v => v.Split('=', 2)))
                 variables[pair[0]] = pair.Length == 2 ? pair[1] : throw new FormatException($"--var {pair[0]}: write NAME=VALUE.");
-            return new PageTarget(parsed.GetValue(file)!, parsed.GetValue(browser)!, variables, TimeProvider.System, Seconds(parsed, patience));
+            return new PageTarget(parsed.GetValue(file)!, parsed.GetValue(browser)!, variables, TimeProvider.System, Seconds(parsed, patience), parsed.GetValue(bare));
         });
     }
 

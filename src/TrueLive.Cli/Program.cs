@@ -5,6 +5,7 @@ var root = new RootCommand("TrueLive: live AI video on your own machine. Without
 {
     ServeCommand.Make(),
     DoctorCommand.Make(),
+    KeysCommand.Make(),
     ModelsCommand.Make(),
     CheckCommand.Make(),
     ClipCommand.Make(),

@@ -34,7 +34,9 @@ internal static class ServeCommand
         {
             Option option = key.IsSwitch
                 ? new Option<bool?>(key.Flag) { Description = Describe(key), Arity = ArgumentArity.ZeroOrOne }
-                : new Option<string?>(key.Flag) { Description = Describe(key) };
+                : new Option<string?>(key.Flag) { Description = Describe(key), Hidden = key.IsSecret };
+            if (key.IsSecret)
+                option.Validators.Add(given => given.AddError($"{key.Flag} would show a secret to every user of this machine, who can read its command lines. Set {key.Variable}, or {key.Key} in a file."));
             command.Options.Add(option);
             flags.Add((key, option));
         }
@@ -50,6 +52,8 @@ internal static class ServeCommand
         WebApplication app;
         try
         {
+            if (file is not null)
+                await Console.Error.WriteLineAsync($"Settings from {Path.GetFullPath(file)}.").ConfigureAwait(false);
             options = OptionsReader.Read(file, Environment.GetEnvironmentVariables(), flags);
             app = TrueLiveServer.Build(options);
         }
@@ -78,6 +82,16 @@ internal static class ServeCommand
         Console.WriteLine($"TrueLive is at {address}   (Ctrl-C ends it)");
         await app.WaitForShutdownAsync(cancel).ConfigureAwait(false);
         return 0;
+    }
+
+    /// <summary>Settings as far as they say where the server keeps its files: a server that others reach cannot be checked as a whole before it has a key.</summary>
+    public static ServerOptions PlaceOf(string? config, string? dataFolder)
+    {
+        var file = config ?? (File.Exists("truelive.yaml") ? "truelive.yaml" : null);
+        dataFolder ??= Environment.GetEnvironmentVariable("TRUELIVE_DATA_FOLDER");
+        if (dataFolder is null && file is not null)
+            dataFolder = OptionsReader.Read(file, _ => null, new Dictionary<string, string> { ["host"] = "127.0.0.1" }).DataFolder;
+        return new ServerOptions { DataFolder = dataFolder ?? "" };
     }
 
     private static string Describe(OptionKey key) => key.Default.Length == 0 ? key.Description : $"{key.Description} [{key.Default}]";

@@ -1,18 +1,23 @@
 using System.Net;
-using System.Security.Cryptography.X509Certificates;
+using System.Net.Security;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.StaticFiles;
 using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry.Metrics;
 using Scalar.AspNetCore;
+using TrueLive.Media.Files;
 using TrueLive.Media.Native;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Http;
 using TrueLive.Server.Interactive;
 using TrueLive.Server.Journals;
+using TrueLive.Server.Keys;
 using TrueLive.Server.Previews;
 using TrueLive.Server.Probes;
 using TrueLive.Server.Sessions;
@@ -22,7 +27,7 @@ using TrueLive.Server.Transports;
 namespace TrueLive.Server;
 
 /// <summary>Puts the server together. The only place that knows all the parts.</summary>
-public static class TrueLiveServer
+public static partial class TrueLiveServer
 {
     /// <summary>A server that is ready to run.</summary>
     /// <param name="options">Checked settings.</param>
@@ -41,12 +46,14 @@ public static class TrueLiveServer
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = 256 * 1024;
-            kestrel.Limits.MaxConcurrentConnections = kestrel.Limits.MaxConcurrentUpgradedConnections = OpenFiles.ForClients;
+            kestrel.Limits.MaxConcurrentConnections = Math.Min(OpenFiles.ForClients, ConnectionLimit.All);
+            kestrel.Limits.MaxConcurrentUpgradedConnections = kestrel.Limits.MaxConcurrentConnections / 2;
             var address = options.Host == "localhost" ? IPAddress.Loopback : IPAddress.Parse(options.Host);
             kestrel.Listen(address, options.Port, listen =>
             {
-                if (Certificate(options, time) is { } certificate)
-                    listen.UseHttps(certificate);
+                var limit = new ConnectionLimit([.. options.Proxies.Select(IPAddress.Parse)]);
+                listen.Use(next => connection => limit.ServeAsync(connection, next));
+                Secure(listen, options, time);
             });
         });
         AddParts(builder.Services, options, models, new WebRtcPort(options, time), time);
@@ -67,6 +74,7 @@ public static class TrueLiveServer
         services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models).AddSingleton(_ => port);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount));
+        services.AddSingleton<ApiKeyRing>().AddSingleton<FailedKeys>();
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
         services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipDesk>().AddSingleton<ClipUploads>().AddSingleton<UploadPreview>().AddSingleton<JournalShelf>();
@@ -87,8 +95,16 @@ public static class TrueLiveServer
         // The page's own files only: nothing that holds a secret is compressed.
         services.AddResponseCompression(compress => (compress.EnableForHttps, compress.MimeTypes) = (true, ["text/html", "text/css", "text/javascript"]));
         services.AddOpenApi("v1");
-        services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
-            .AllowAnyOrigin().AllowAnyHeader().WithMethods("GET", "POST", "PATCH", "DELETE").WithExposedHeaders("Location", "Link", "ETag", "Retry-After", WhipEndpoints.TokenHeader, WhipEndpoints.ConnectionHeader)));
+        services.Configure<ForwardedHeadersOptions>(forwarded =>
+        {
+            forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost;
+            forwarded.KnownIPNetworks.Clear();
+            forwarded.KnownProxies.Clear();
+            foreach (var proxy in options.Proxies)
+                forwarded.KnownProxies.Add(IPAddress.Parse(proxy));
+        });
+        services.AddCors(cors => cors.AddDefaultPolicy(policy => (options.Origins.Length > 0 ? policy.WithOrigins([.. options.Origins.Select(o => o.TrimEnd('/'))]) : policy.AllowAnyOrigin())
+            .AllowAnyHeader().WithMethods("GET", "POST", "PATCH", "DELETE").WithExposedHeaders("Location", "Link", "ETag", "Retry-After", WhipEndpoints.TokenHeader, WhipEndpoints.ConnectionHeader)));
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(ServerMetrics.Meters).AddPrometheusExporter());
     }
 
@@ -99,17 +115,22 @@ public static class TrueLiveServer
         app.Services.GetRequiredService<ServerMetrics>();
         app.Services.GetRequiredService<WebRtcPort>();
         app.Lifetime.ApplicationStopping.Register(() => _ = registry.DrainAsync());
+        if (options.Clips && !FfmpegChild.IsSandboxed)
+            LogNotShutIn(app.Services.GetRequiredService<ILogger<ServerOptions>>());
+        if (options.Proxies.Length > 0)
+            app.UseForwardedHeaders();
         if (options.PathPrefix.Length > 0)
             UsePrefix(app, options.PathPrefix);
-        app.UseExceptionHandler(errors => errors.Run(http => Problems.Of(500, "The server failed; its log says how.").ExecuteAsync(http)));
+        app.UseExceptionHandler(errors => errors.Run(http => Problems.Of(500, "The server failed; see the server log.").ExecuteAsync(http)));
         app.UseStatusCodePages();
-        // Other pages may use a server that asks for keys; without keys the gate lets only this machine's own pages in.
+        app.Use(AddHeaders);
         app.Use((http, next) =>
         {
             WhipEndpoints.TellOptions(http);
             return next(http);
         });
-        if (options.ApiKeys.Length > 0)
+        // Other pages may use a server that asks for keys, or those that the operator named; without either the gate lets only its own pages in.
+        if (options.Origins.Length > 0 || app.Services.GetRequiredService<ApiKeyRing>().Required)
             app.UseCors();
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5), KeepAliveTimeout = TimeSpan.FromSeconds(15) });
         var gate = app.Services.GetRequiredService<Gate>();
@@ -121,7 +142,7 @@ public static class TrueLiveServer
                 {
                     await next(http).ConfigureAwait(false);
                 }
-                catch (BadHttpRequestException bad)
+                catch (Microsoft.AspNetCore.Http.BadHttpRequestException bad)
                 {
                     await Problems.Of(bad.StatusCode, bad.Message).ExecuteAsync(http).ConfigureAwait(false);
                 }
@@ -129,6 +150,12 @@ public static class TrueLiveServer
                 {
                     await Problems.From(http, lacking).ExecuteAsync(http).ConfigureAwait(false);
                 }
+                return;
+            }
+            // A client may ask what it may send before it has a key to show; nothing behind the gate gets to see it.
+            if (refused.Status == StatusCodes.Status401Unauthorized && HttpMethods.IsOptions(http.Request.Method))
+            {
+                http.Response.StatusCode = StatusCodes.Status204NoContent;
                 return;
             }
             if (refused.Status == StatusCodes.Status401Unauthorized)
@@ -178,17 +205,46 @@ public static class TrueLiveServer
         headers.CacheControl = "no-cache";
         headers.ContentSecurityPolicy =
             "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-        headers.XContentTypeOptions = "nosniff";
     }
 
-    private static X509Certificate2? Certificate(ServerOptions options, TimeProvider time)
+    // For every answer: nothing is taken for another type than it says, no address with a token is told to another server, and a browser that came
+    // over TLS comes back over it. A page that is no file of ours is the description of the API, whose scripts stand in it.
+    private static Task AddHeaders(HttpContext http, RequestDelegate next)
+    {
+        var headers = http.Response.Headers;
+        headers.XContentTypeOptions = "nosniff";
+        headers["Referrer-Policy"] = "no-referrer";
+        if (http.Request.IsHttps)
+            headers.StrictTransportSecurity = "max-age=31536000";
+        if (http.Request.Path.StartsWithSegments("/docs"))
+        {
+            headers.ContentSecurityPolicy =
+                "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+        }
+        return next(http);
+    }
+
+    private static void Secure(ListenOptions listen, ServerOptions options, TimeProvider time)
     {
         if (options.TlsCertificate is { } chain)
         {
-            // SslStream wants a key that is not ephemeral on some platforms; a round trip through PKCS #12 gives one everywhere.
-            using var pem = X509Certificate2.CreateFromPemFile(chain, options.TlsKey);
-            return X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pfx), null);
+            var certificate = new TlsCertificate(chain, options.TlsKey!, time);
+            var logger = listen.ApplicationServices.GetRequiredService<ILogger<TlsCertificate>>();
+            listen.UseHttps(new TlsHandshakeCallbackOptions
+            {
+                OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
+                {
+                    ServerCertificateContext = certificate.Current(logger),
+                    ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
+                }),
+            });
         }
-        return options.TlsSelfMade ? SelfMadeCertificate.LoadOrMake(options.DataPath, options.Host, time) : null;
+        else if (options.TlsSelfMade)
+        {
+            listen.UseHttps(SelfMadeCertificate.LoadOrMake(options.DataPath, options.Host, time));
+        }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "ffmpeg, which opens the files that clients send, runs without a sandbox here. Install bubblewrap (apt-get install bubblewrap) and let this user make user namespaces.")]
+    private static partial void LogNotShutIn(ILogger logger);
 }

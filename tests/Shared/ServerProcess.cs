@@ -19,8 +19,14 @@ internal sealed class ServerProcess : IAsyncDisposable
         // "ip netns exec" becomes the program: signals and figures of the process are the server's own.
         string[] inside = netns is null ? [] : ["netns", "exec", netns, "dotnet"];
         string[] all = [.. inside, Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "serve", .. flags.Contains("--port") ? Array.Empty<string>() : ["--port", "0"], "--webrtc-port", "0", .. flags];
-        foreach (var argument in all)
-            start.ArgumentList.Add(argument);
+        for (var i = 0; i < all.Length; i++)
+        {
+            // Secrets are no flags: every user of the machine could read them.
+            if (all[i] is "--api-keys" or "--clip-database")
+                start.Environment["TRUELIVE_" + all[i][2..].Replace('-', '_').ToUpperInvariant()] = all[++i];
+            else
+                start.ArgumentList.Add(all[i]);
+        }
         start.Environment["MALLOC_ARENA_MAX"] = "2";
         _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, line) => Heard(line.Data);

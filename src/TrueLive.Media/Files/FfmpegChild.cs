@@ -23,13 +23,26 @@ public sealed class MediaMachineException(string message, int errno, Exception? 
 /// <summary>
 /// ffmpeg or ffprobe as a child process with limits, since it parses files from strangers: memory, processor time and output are capped by
 /// the kernel, only local files and pipes may be opened, and playlists that name other files are not among the formats allowed.
-/// A crash costs this one file. A child knows nothing of our environment, and is in a process group of its own: the Ctrl-C of a terminal is
+/// Where bubblewrap works it sees only the files that its arguments name and no network. A crash costs this one file. A child knows nothing of our environment, and is in a process group of its own: the Ctrl-C of a terminal is
 /// for us, who then let it finish what it has.
 /// </summary>
 public sealed class FfmpegChild : IAsyncDisposable
 {
     /// <summary>Container formats that are read. Playlists (HLS, DASH, concat) and device inputs are left out on purpose.</summary>
     public const string Formats = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,ogg,flv,ivf,h264,hevc,yuv4mpegpipe,nut,mjpeg,png_pipe,jpeg_pipe,webp_pipe,apng,asf,mxf,rawvideo";
+
+    /// <summary>
+    /// Decoders that are used: those of formats that people record, edit and exchange. The others of ffmpeg, some hundreds for old games and cameras,
+    /// are tried by nobody but those who look for a hole.
+    /// </summary>
+    public const string Decoders =
+        "h264,hevc,av1,libdav1d,libaom-av1,vp8,vp9,libvpx,libvpx-vp9,mpeg4,mpeg2video,mpeg1video,mpegvideo,msmpeg4,msmpeg4v2,msmpeg4v3,h263,h263p,flv,wmv1,wmv2,wmv3,vc1,theora,mjpeg,mjpegb,"
+        + "png,apng,gif,webp,bmp,tiff,jpeg2000,libopenjpeg,prores,dnxhd,cfhd,dvvideo,ffv1,huffyuv,ffvhuff,utvideo,magicyuv,qtrle,rawvideo,v210,v410,yuv4,rpza,svq3,cinepak,wrapped_avframe,"
+        + "aac,aac_fixed,mp1,mp1float,mp2,mp2float,mp3,mp3float,opus,libopus,vorbis,libvorbis,flac,alac,ac3,ac3_fixed,eac3,dca,wmav1,wmav2,wmapro,amrnb,amrwb,libopencore_amrnb,libopencore_amrwb,"
+        + "adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,adpcm_swf,nellymoser,pcm_alaw,pcm_mulaw,pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_bluray,pcm_dvd";
+
+    /// <summary>Whether children are shut in by bubblewrap, beside the limits that hold anyway.</summary>
+    public static bool IsSandboxed => Sandbox.IsUsable;
 
     private const long AddressSpace = 6L << 30;
     private const long LargestOutput = 64L << 30;
@@ -87,7 +100,8 @@ public sealed class FfmpegChild : IAsyncDisposable
 
     /// <summary>Arguments that make an input safe to open, and its <c>-i</c>.</summary>
     public static string[] SafeInput(string path) =>
-        ["-protocol_whitelist", "file,pipe", "-format_whitelist", Formats, .. FileSignature.DemuxerOf(path) is { } demuxer ? ["-f", demuxer] : Array.Empty<string>(), "-max_pixels", MediaFile.MaxPixels.ToString(System.Globalization.CultureInfo.InvariantCulture), "-i", "file:" + Path.GetFullPath(path)];
+        ["-protocol_whitelist", "file,pipe", "-format_whitelist", Formats, "-codec_whitelist", Decoders, .. FileSignature.DemuxerOf(path) is { } demuxer ? ["-f", demuxer] : Array.Empty<string>(),
+            "-max_pixels", MediaFile.MaxPixels.ToString(System.Globalization.CultureInfo.InvariantCulture), "-i", "file:" + Path.GetFullPath(path)];
 
     /// <summary>Starts <c>ffmpeg</c> or <c>ffprobe</c>.</summary>
     /// <param name="tool"><c>ffmpeg</c> or <c>ffprobe</c>.</param>
@@ -104,7 +118,8 @@ public sealed class FfmpegChild : IAsyncDisposable
     public static FfmpegChild Start(string tool, IEnumerable<string> arguments, TimeSpan processorTime, Action<string>? line = null, bool background = false, Action? lastLine = null, string? folder = null)
     {
         string[] limits = ["prlimit", $"--as={AddressSpace}", $"--fsize={LargestOutput}", $"--cpu={(long)processorTime.TotalSeconds}", "--core=0", "--"];
-        string[] command = [.. OwnGroup, .. background ? ["nice", "-n", "19"] : Array.Empty<string>(), .. limits, tool, "-hide_banner", .. tool == "ffmpeg" ? ["-nostdin"] : Array.Empty<string>(), .. arguments];
+        string[] own = ["-hide_banner", .. tool == "ffmpeg" ? ["-nostdin"] : Array.Empty<string>(), .. arguments];
+        string[] command = [.. OwnGroup, .. background ? ["nice", "-n", "19"] : Array.Empty<string>(), .. limits, .. Sandbox.IsUsable ? Sandbox.Around(tool, own) : [tool, .. own]];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardInput = true,

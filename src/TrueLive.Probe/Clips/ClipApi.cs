@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
 
 namespace TrueLive.Probe.Clips;
@@ -24,6 +25,9 @@ public sealed record ClipApi
     public const string Schema = "live-ai-video-clips/1";
 
     private const int MaxCharacters = 256 * 1024;
+
+    // Deeper than any request's body that a service takes.
+    private const int MaxDepth = 32;
 
     /// <summary>For the report.</summary>
     public required string Name { get; init; }
@@ -73,11 +77,24 @@ public sealed record ClipApi
         var stream = new YamlStream();
         try
         {
+            var parser = new Parser(new StringReader(text));
+            for (var depth = 0; parser.MoveNext();)
+            {
+                // The loader goes down without limit, and its aliases multiply.
+                depth += parser.Current!.NestingIncrease;
+                if (depth > MaxDepth || parser.Current is AnchorAlias)
+                    throw new ClipApiException(file, parser.Current.Start.Line, "(syntax)", $"aliases, and nesting deeper than {MaxDepth}, are not taken");
+            }
             stream.Load(new StringReader(text));
         }
         catch (YamlException e)
         {
             throw new ClipApiException(file, e.Start.Line, "(syntax)", e.InnerException?.Message ?? e.Message);
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // YamlDotNet's scanner throws these on some malformed texts.
+            throw new ClipApiException(file, 1, "(syntax)", "not readable as YAML");
         }
         if (stream.Documents.Count != 1 || stream.Documents[0].RootNode is not YamlMappingNode root)
             throw new ClipApiException(file, 1, "(file)", "must hold one mapping with the keys schema, name, submit and more");

@@ -3,25 +3,45 @@ using System.Diagnostics;
 
 namespace TrueLive.Probe.Targets;
 
-/// <summary>A headless Chromium with a profile of its own that is gone when it ends.</summary>
+/// <summary>
+/// A headless Chromium with a profile of its own that is gone when it ends. What it opens is hostile: it gets nothing of our environment but what a
+/// program needs to run, opens no windows, downloads nothing, and can write no large file.
+/// </summary>
 internal sealed class BrowserProcess : IDisposable
 {
+    // A profile's largest file is some ten megabytes.
+    private const long LargestFile = 256L << 20;
+
+    private static readonly string[] Inherited = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG"];
+
     private readonly Process _process;
     private readonly string _profile = Directory.CreateTempSubdirectory("truelive-probe-").FullName;
 
-    /// <exception cref="TargetException">There is no such browser.</exception>
-    public BrowserProcess(string executable, string page)
+    /// <exception cref="TargetException">There is no such browser, or it would have to run without its sandbox and that was not asked for.</exception>
+    public BrowserProcess(string executable, string page, bool withoutSandbox)
     {
-        var start = new ProcessStartInfo(executable) { RedirectStandardError = true, RedirectStandardOutput = true, UseShellExecute = false };
+        // Chromium's sandbox refuses to run as root, as in containers.
+        if (Environment.UserName == "root" && !withoutSandbox)
+            throw new TargetException("Chromium has no sandbox when root runs it, and the page that is measured could use the whole machine. Run the probe as another user, or accept that with --no-sandbox.");
+        if (!Path.Exists(executable) && !(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, executable))))
+            throw new TargetException($"{executable} cannot be started: there is no such program. Install Chromium or name it with --browser.");
+        var start = new ProcessStartInfo("prlimit") { RedirectStandardError = true, RedirectStandardOutput = true, UseShellExecute = false };
+        foreach (var name in start.Environment.Keys.Except(Inherited).ToArray())
+            start.Environment.Remove(name);
+        start.Environment["HOME"] = _profile;
+        RefuseDownloads();
+        start.ArgumentList.Add($"--fsize={LargestFile}");
+        start.ArgumentList.Add("--core=0");
+        start.ArgumentList.Add("--");
+        start.ArgumentList.Add(executable);
         foreach (var argument in new[]
         {
-            "--headless=new", "--disable-gpu", "--no-first-run", "--no-default-browser-check", "--mute-audio", "--disable-dev-shm-usage", "--disable-extensions",
+            "--headless=new", "--disable-gpu", "--no-first-run", "--no-default-browser-check", "--mute-audio", "--disable-dev-shm-usage", "--disable-extensions", "--block-new-web-contents", "--disable-sync", "--disable-background-networking",
             "--autoplay-policy=no-user-gesture-required", "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
             "--disable-backgrounding-occluded-windows", $"--user-data-dir={_profile}",
         })
             start.ArgumentList.Add(argument);
-        // Chromium's sandbox refuses to run as root, as in containers.
-        if (Environment.UserName == "root")
+        if (withoutSandbox)
             start.ArgumentList.Add("--no-sandbox");
         start.ArgumentList.Add(page);
         try
@@ -58,4 +78,8 @@ internal sealed class BrowserProcess : IDisposable
             // A helper of the browser still writes; the system clears its temporary folder.
         }
     }
+
+    // 3 refuses all (Chromium's DownloadRestrictions).
+    private void RefuseDownloads() => File.WriteAllText(
+        Path.Combine(Directory.CreateDirectory(Path.Combine(_profile, "Default")).FullName, "Preferences"), """{"download_restrictions":3,"profile":{"default_content_setting_values":{"popups":2,"automatic_downloads":2}}}""");
 }

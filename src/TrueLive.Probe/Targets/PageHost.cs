@@ -7,20 +7,22 @@ namespace TrueLive.Probe.Targets;
 
 /// <summary>
 /// The little web server, on this machine only, that gives the browser its page and the adapter's folder and takes one WebSocket
-/// that knows the token.
+/// that knows the token. Nobody gets a file without the token, and of the folder only what a script is made of: keys may lie beside it.
 /// </summary>
 internal sealed class PageHost : IDisposable
 {
     private const long MaxFile = 64L << 20;
     private readonly HttpListener _listener = new();
     private readonly string _folder;
+    private readonly string _adapters;
     private readonly string _token = RandomNumberGenerator.GetHexString(32, true);
     private readonly TaskCompletionSource<WebSocket> _socket = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public PageHost(string adapter)
     {
         _folder = Path.GetDirectoryName(Path.GetFullPath(adapter))!;
-        Module = "/adapter/" + Uri.EscapeDataString(Path.GetFileName(adapter));
+        _adapters = $"/{_token}/adapter/";
+        Module = _adapters + Uri.EscapeDataString(Path.GetFileName(adapter));
         using (var free = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
         {
             free.Bind(new IPEndPoint(IPAddress.Loopback, 0));
@@ -69,7 +71,7 @@ internal sealed class PageHost : IDisposable
                 return;
             }
             var (body, type) = path == "/" ? (Page0(), "text/html; charset=utf-8")
-                : path.StartsWith("/adapter/", StringComparison.Ordinal) ? (FileOf(path["/adapter/".Length..]), TypeOf(path))
+                : path.StartsWith(_adapters, StringComparison.Ordinal) ? (FileOf(path[_adapters.Length..]), TypeOf(path))
                 : (null, "text/plain");
             context.Response.StatusCode = body is null ? 404 : 200;
             context.Response.ContentType = type;
@@ -86,6 +88,8 @@ internal sealed class PageHost : IDisposable
     private byte[]? FileOf(string name)
     {
         var path = Path.GetFullPath(Path.Combine(_folder, Uri.UnescapeDataString(name)));
+        if (TypeOf(path).Length == 0 || Path.GetRelativePath(_folder, path).Split('/').Any(part => part.StartsWith('.')) || new FileInfo(path).LinkTarget is not null)
+            return null;
         return path.StartsWith(_folder + Path.DirectorySeparatorChar, StringComparison.Ordinal) && File.Exists(path) && new FileInfo(path).Length <= MaxFile
             ? File.ReadAllBytes(path) : null;
     }
@@ -95,7 +99,7 @@ internal sealed class PageHost : IDisposable
         ".js" or ".mjs" => "text/javascript; charset=utf-8",
         ".wasm" => "application/wasm",
         ".json" => "application/json",
-        _ => "application/octet-stream",
+        _ => "",
     };
 
     private static byte[] Page0()

@@ -27,6 +27,7 @@ public sealed partial class PageTarget : IProbeTarget
     private readonly Dictionary<string, string> _environment = [];
     private readonly TimeProvider _time;
     private readonly TimeSpan _patience;
+    private readonly bool _withoutSandbox;
     private readonly FramePool _pool = new("probe page", 64);
     private readonly Queues.Channel<(VideoFrame Frame, long Presented)> _output = Queues.Channel.CreateBounded<(VideoFrame, long)>(new Queues.BoundedChannelOptions(48) { SingleReader = true, SingleWriter = true });
     private readonly TaskCompletionSource<bool> _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -45,10 +46,11 @@ public sealed partial class PageTarget : IProbeTarget
     /// <param name="variables">What the adapter is told: addresses, model names; no secrets.</param>
     /// <param name="time">The run's clock.</param>
     /// <param name="patience">How long connecting may take.</param>
+    /// <param name="withoutSandbox">Run the browser without its sandbox, which it does not have for root.</param>
     /// <exception cref="TargetException">There is no such script, or an environment variable that it names is not set.</exception>
-    public PageTarget(string adapter, string browser, IReadOnlyDictionary<string, string> variables, TimeProvider time, TimeSpan patience)
+    public PageTarget(string adapter, string browser, IReadOnlyDictionary<string, string> variables, TimeProvider time, TimeSpan patience, bool withoutSandbox = false)
     {
-        (_adapter, _browser, _variables, _time, _patience) = (adapter, browser, variables, time, patience);
+        (_adapter, _browser, _variables, _time, _patience, _withoutSandbox) = (adapter, browser, variables, time, patience, withoutSandbox);
         if (!File.Exists(adapter))
             throw new TargetException($"{adapter} does not exist.");
         foreach (var name in Named(File.ReadAllText(adapter)))
@@ -75,7 +77,7 @@ public sealed partial class PageTarget : IProbeTarget
         try
         {
             _host = new PageHost(_adapter);
-            _process = new BrowserProcess(_browser, _host.Page);
+            _process = new BrowserProcess(_browser, _host.Page, _withoutSandbox);
             if (await Task.WhenAny(_host.Socket.WaitAsync(limit.Token), _process.Ended).ConfigureAwait(false) == _process.Ended)
                 throw new TargetException($"{_browser} ended before it opened the page.");
             _socket = await _host.Socket.WaitAsync(limit.Token).ConfigureAwait(false);
@@ -249,21 +251,24 @@ public sealed partial class PageTarget : IProbeTarget
             _connected.TrySetResult(Is("prompts"));
         }
         if (message.RootElement.TryGetProperty("log", out var log) && _notes++ < MaxNotes)
-            Heard?.Invoke("the adapter says: " + string.Concat(log.ToString().Take(500).Where(c => !char.IsControl(c))));
+            Heard?.Invoke("the adapter says: " + Words(log));
         if (message.RootElement.TryGetProperty("error", out var error))
         {
-            EndedBecause = "the adapter failed: " + error;
-            if (!_connected.TrySetException(new TargetException($"{Path.GetFileName(_adapter)}: {error}")))
+            EndedBecause = "the adapter failed: " + Words(error);
+            if (!_connected.TrySetException(new TargetException($"{Path.GetFileName(_adapter)}: {Words(error)}")))
                 _output.Writer.TryComplete();
         }
         if (message.RootElement.TryGetProperty("ended", out var ended))
         {
-            EndedBecause = ended.ToString();
+            EndedBecause = Words(ended);
             _output.Writer.TryComplete();
         }
 
         bool Is(string name) => message.RootElement.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
     }
+
+    // What a page says goes to terminals and into reports.
+    private static string Words(JsonElement said) => string.Concat(said.ToString().Take(500).Where(c => !char.IsControl(c)));
 
     [GeneratedRegex(@"export\s+const\s+environment\s*=\s*\[([^\]]*)\]")]
     private static partial Regex EnvironmentList();

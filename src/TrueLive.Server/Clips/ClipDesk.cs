@@ -1,14 +1,21 @@
+using System.Collections.Concurrent;
 using System.Data.Common;
 using TrueLive.Clips;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Keys;
 using TrueLive.Server.Sessions;
 using TrueLive.Server.Telemetry;
 
 namespace TrueLive.Server.Clips;
 
 /// <summary>Opens the queue when it is first needed, so that a server that is only used live makes no files for it.</summary>
-internal sealed class ClipDesk(ServerOptions options, ClipFolders folders, TimeProvider time) : IAsyncDisposable
+internal sealed partial class ClipDesk(ServerOptions options, ClipFolders folders, TimeProvider time, ILogger<ClipDesk> logger) : IAsyncDisposable
 {
+    // As often as a follower of a job is told something, and no oftener however many follow it.
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
+    private const int MaxLooks = 1000;
+
+    private readonly ConcurrentDictionary<string, (long At, Task<ClipJob?> Row)> _looks = new();
     private readonly SemaphoreSlim _opening = new(1, 1);
     private readonly SemaphoreSlim _wake = new(0, 1);
     private ClipDatabase? _database;
@@ -28,6 +35,7 @@ internal sealed class ClipDesk(ServerOptions options, ClipFolders folders, TimeP
         {
             if (_queue is null)
             {
+                PrivateFiles.MakeFolder(folders.Root);
                 _database = options.ClipDatabase.Length > 0
                     ? await ClipDatabase.OpenPostgresAsync(options.ClipDatabase, cancel).ConfigureAwait(false)
                     : await ClipDatabase.OpenSqliteAsync(folders.Database, cancel).ConfigureAwait(false);
@@ -39,12 +47,26 @@ internal sealed class ClipDesk(ServerOptions options, ClipFolders folders, TimeP
         {
             if (Shortage.Of(error) is { Resource: Resource.Disk } lacking)
                 throw new RequestRefusedException(lacking.Status, lacking.Words);
-            throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"The clip queue cannot be opened: {error.Message} Check clip_database and data_folder.");
+            // What a database says may hold addresses, names and paths, which are for the operator alone.
+            LogUnreachable(error);
+            throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, "The clip queue cannot be opened. The server's log says why; its operator should check clip_database and data_folder.");
         }
         finally
         {
             _opening.Release();
         }
+    }
+
+    /// <summary>A job's row as it was at most a fifth of a second ago: all who follow it share one look.</summary>
+    public async Task<ClipJob?> LookAsync(string id, CancellationToken cancel)
+    {
+        if (_looks.TryGetValue(id, out var last) && time.GetElapsedTime(last.At) < LookEvery)
+            return await last.Row.WaitAsync(cancel).ConfigureAwait(false);
+        if (_looks.Count >= MaxLooks)
+            _looks.Clear();
+        var row = (await QueueAsync(cancel).ConfigureAwait(false)).FindAsync(id, CancellationToken.None);
+        _looks[id] = (time.GetTimestamp(), row);
+        return await row.WaitAsync(cancel).ConfigureAwait(false);
     }
 
     /// <summary>Tells the worker that there is something to do.</summary>
@@ -78,4 +100,7 @@ internal sealed class ClipDesk(ServerOptions options, ClipFolders folders, TimeP
         if (_database is not null)
             await _database.DisposeAsync().ConfigureAwait(false);
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The clip queue cannot be opened.")]
+    private partial void LogUnreachable(Exception error);
 }

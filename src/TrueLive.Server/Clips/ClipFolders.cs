@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Keys;
 using TrueLive.Server.Telemetry;
 
 namespace TrueLive.Server.Clips;
@@ -11,7 +12,12 @@ namespace TrueLive.Server.Clips;
 /// </summary>
 internal sealed class ClipFolders(ServerOptions options)
 {
+    // What a file takes on common file systems, at least; a folder, too.
+    private const long Block = 4096;
+    private const int MaxKnown = 100_000;
+
     private readonly ConcurrentDictionary<string, long> _reserved = new();
+    private readonly ConcurrentDictionary<string, string> _owners = new();
 
     /// <summary>The disk that all of it lies on.</summary>
     public DataDisk Disk { get; } = new(Path.Combine(options.DataPath, "clips"));
@@ -43,10 +49,10 @@ internal sealed class ClipFolders(ServerOptions options)
     /// <summary>Ids come from clients: only what <see cref="ClipQueue.NewId"/> makes is ever used in a path.</summary>
     public static bool IsId(string? id) => id is { Length: 32 } && id.All(char.IsAsciiHexDigitLower);
 
-    /// <summary>Bytes of the files in a folder, some of which may be renamed or go while they are counted.</summary>
+    /// <summary>Bytes that a folder and its files take on the disk, some of which may be renamed or go while they are counted.</summary>
     public static long BytesIn(string folder)
     {
-        var bytes = 0L;
+        var bytes = Block;
         try
         {
             foreach (var file in new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories))
@@ -54,6 +60,7 @@ internal sealed class ClipFolders(ServerOptions options)
         }
         catch (DirectoryNotFoundException)
         {
+            return 0;
         }
         return bytes;
 
@@ -61,7 +68,7 @@ internal sealed class ClipFolders(ServerOptions options)
         {
             try
             {
-                return file.Length;
+                return (file.Length + Block - 1) / Block * Block;
             }
             catch (FileNotFoundException)
             {
@@ -93,7 +100,7 @@ internal sealed class ClipFolders(ServerOptions options)
     /// <summary>Says who a new folder belongs to.</summary>
     public static void Own(string folder, string owner)
     {
-        Directory.CreateDirectory(folder);
+        PrivateFiles.MakeFolder(folder);
         File.WriteAllText(Path.Combine(folder, "owner"), owner);
     }
 
@@ -112,7 +119,20 @@ internal sealed class ClipFolders(ServerOptions options)
 
     /// <summary>Bytes on disk that belong to a key, with those that are reserved for what is coming in.</summary>
     public long UsedBy(string owner) => _reserved.GetValueOrDefault(owner) + new[] { Uploads, Journals, Work, Results }
-        .Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Where(d => OwnerOf(d) == owner).Sum(BytesIn);
+        .Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Where(d => KnownOwnerOf(d) == owner).Sum(BytesIn);
+
+    /// <summary>Uploads that belong to a key.</summary>
+    public int UploadsOf(string owner) => Directory.Exists(Uploads) ? Directory.EnumerateDirectories(Uploads).Count(d => KnownOwnerOf(d) == owner) : 0;
+
+    // A folder keeps its owner and its name is never used again: each is read once, not at every request.
+    private string? KnownOwnerOf(string folder)
+    {
+        if (_owners.TryGetValue(folder, out var known))
+            return known;
+        if (_owners.Count >= MaxKnown)
+            _owners.Clear();
+        return OwnerOf(folder) is { Length: > 0 } owner ? _owners.GetOrAdd(folder, owner) : null;
+    }
 
     /// <summary>Bytes that a key may still fill.</summary>
     public long LeftFor(string owner) => ((long)options.ClipDiskMb << 20) - UsedBy(owner);

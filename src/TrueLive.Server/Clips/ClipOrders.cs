@@ -34,9 +34,10 @@ internal sealed class ClipOrders(
         var format = string.IsNullOrEmpty(body.Format) ? "mp4" : body.Format;
         if (ClipFormats.Named(format) is null)
             throw Wrong($"format must be {ClipFormats.Names}.");
-        if (!string.IsNullOrEmpty(body.Webhook) && webhooks.Refuse(body.Webhook) is { } refused)
+        Uri? webhook = null;
+        if (!string.IsNullOrEmpty(body.Webhook) && webhooks.Refuse(body.Webhook, out webhook) is { } refused)
             throw Wrong($"webhook: {refused}");
-        var request = new ClipRequest(body.Upload ?? "", schedule.ToString(), model.Info.Id, size.Width, size.Height, format, strength, body.Webhook, transition, Stretch: stretch);
+        var request = new ClipRequest(body.Upload ?? "", schedule.ToString(), model.Info.Id, size.Width, size.Height, format, strength, webhook?.AbsoluteUri, transition, Stretch: stretch);
         return await EnqueueAsync(owner, Sourced(owner, body, request), cancel).ConfigureAwait(false);
     }
 

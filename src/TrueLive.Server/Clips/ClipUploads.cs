@@ -16,6 +16,9 @@ internal sealed record UploadView(
 /// <summary>Files that clients sent, on disk, each with what ffprobe read in it. Thread-safe; survives a restart.</summary>
 internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, ServerOptions options, TimeProvider time)
 {
+    /// <summary>Uploads of one key that are kept: each takes room in every list and count, however small it is.</summary>
+    public const int MostOfOneKey = 2000;
+
     private static readonly TimeSpan ProbeTime = TimeSpan.FromSeconds(30);
 
     /// <summary>Takes a file in and looks at it; a ZIP is a sequence of pictures at <paramref name="rate"/>. Nothing stays on disk when it is refused.</summary>
@@ -51,6 +54,8 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
     public async Task<UploadView> TakeAsync(string owner, string? name, long bytes, Func<string, Task> write, CancellationToken cancel)
     {
         using var place = places.Enter(owner);
+        if (folders.UploadsOf(owner) >= MostOfOneKey)
+            throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge, $"You have {MostOfOneKey} uploads. Delete some, or wait until they expire.");
         using var room = folders.Reserve(owner, bytes) ?? throw new RequestRefusedException(
             StatusCodes.Status413PayloadTooLarge, $"Your uploads, clips and journals fill {folders.UsedBy(owner) >> 20} of {options.ClipDiskMb} MB. Delete some, or wait until they expire.");
         var id = ClipQueue.NewId();

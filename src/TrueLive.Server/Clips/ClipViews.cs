@@ -43,8 +43,8 @@ internal sealed class ClipViews(ClipDesk desk, ClipWorker worker, LivePrecedence
             here?.FramesDone ?? job.FramesDone, here?.FramesTotal ?? job.FramesTotal,
             here is null ? null : Math.Round(here.Fps, 1), here is { TimesRealTime: > 0 } ? Math.Round(here.TimesRealTime, 2) : null, here?.Left is { } left ? Math.Round(left.TotalSeconds, 1) : null,
             here is not null && live.ClipsWaitForLive, here is not null ? live.WhyClipsWait ?? here.Note : job.State is ClipJobState.Queued or ClipJobState.Running ? health.WhyClipsWait ?? job.Note : job.Note, job.Notes, job.Error, r.Source.Length > 0 ? r.Source : null, r.Url, r.Journal, r.Name, r.Model,
-            r.Width > 0 ? $"{r.Width}x{r.Height}{(r.Stretch ? "!" : "")}" : "source", r.Format, PromptSchedule.TryParse(r.Prompts, out var schedule, out _) ? schedule.ToDisplay() : r.Prompts, r.Strength, r.TransitionMs, links.Sign($"/v1/clips/{job.Id}/events"),
-            job.State == ClipJobState.Done ? new ClipResultView(links.Sign($"/v1/clips/{job.Id}/result"), job.ResultBytes, type) : null,
-            withSource && job.State == ClipJobState.Done && uploads.Find(job.Owner, r.Source) is not null ? links.Sign($"/v1/clips/{job.Id}/source") : null);
+            r.Width > 0 ? $"{r.Width}x{r.Height}{(r.Stretch ? "!" : "")}" : "source", r.Format, PromptSchedule.TryParse(r.Prompts, out var schedule, out _) ? schedule.ToDisplay() : r.Prompts, r.Strength, r.TransitionMs, links.Sign($"/v1/clips/{job.Id}/events", job.Owner),
+            job.State == ClipJobState.Done ? new ClipResultView(links.Sign($"/v1/clips/{job.Id}/result", job.Owner), job.ResultBytes, type) : null,
+            withSource && job.State == ClipJobState.Done && uploads.Find(job.Owner, r.Source) is not null ? links.Sign($"/v1/clips/{job.Id}/source", job.Owner) : null);
     }
 }

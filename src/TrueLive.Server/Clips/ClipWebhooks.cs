@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using TrueLive.Clips;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Keys;
 using TrueLive.Server.Http;
 using TrueLive.Server.Sessions;
 
@@ -26,16 +27,19 @@ internal sealed partial class ClipWebhooks(
     // A job's row comes a moment after its webhook is written down.
     private static readonly TimeSpan RowTime = TimeSpan.FromMinutes(1);
 
+    // The year 9999.
+    private const long MaxMilliseconds = 253_000_000_000_000;
+
     private readonly ConcurrentDictionary<string, Task> _telling = new();
     private readonly OutboundHosts _hosts = new(options.WebhookHosts, "webhook_hosts");
 
     /// <summary>Why an address may not be told; null when it may.</summary>
-    public string? Refuse(string address) => _hosts.Refuse(address, out _);
+    public string? Refuse(string address, out Uri? uri) => _hosts.Refuse(address, out uri);
 
     /// <summary>Remembers to tell an address when the job ends.</summary>
     public void Expect(string job, string address)
     {
-        Directory.CreateDirectory(folders.Webhooks);
+        PrivateFiles.MakeFolder(folders.Webhooks);
         Write(job, address, 0, time.GetUtcNow());
     }
 
@@ -97,14 +101,22 @@ internal sealed partial class ClipWebhooks(
         try
         {
             if ((await File.ReadAllTextAsync(path, cancel).ConfigureAwait(false)).Split('\n') is not [var address, var tries, var next]
-                || DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(next, CultureInfo.InvariantCulture)) is var due && due > time.GetUtcNow())
+                || !int.TryParse(tries, NumberStyles.None, CultureInfo.InvariantCulture, out var attempt) || !long.TryParse(next, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds))
+            {
+                // Nobody could ever tell it.
+                File.Delete(path);
+                LogFailed(job, "its record is damaged");
+                return;
+            }
+            var due = DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(milliseconds, MaxMilliseconds));
+            if (due > time.GetUtcNow())
                 return;
             var row = await (await desk.QueueAsync(cancel).ConfigureAwait(false)).FindAsync(job, cancel).ConfigureAwait(false);
             if (row is { State: ClipJobState.Queued or ClipJobState.Running })
                 return;
             if (row is not null)
             {
-                var telling = TellAndForgetAsync(row, address, int.Parse(tries, CultureInfo.InvariantCulture), cancel);
+                var telling = TellAndForgetAsync(row, address, attempt, cancel);
                 _telling[job] = telling;
                 _ = telling.ContinueWith(_ => _telling.TryRemove(job, out var _), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
             }

@@ -23,7 +23,8 @@ public sealed class ConfigurationException(IReadOnlyList<string> problems) : Exc
 /// <param name="Description">For people.</param>
 /// <param name="IsSwitch">True when the flag needs no value.</param>
 /// <param name="Default">As it would be written.</param>
-public sealed record OptionKey(string Key, string Description, bool IsSwitch, string Default)
+/// <param name="IsSecret">True when it must not stand on a command line, which every user of the machine can read.</param>
+public sealed record OptionKey(string Key, string Description, bool IsSwitch, string Default, bool IsSecret)
 {
     /// <summary>Name on the command line.</summary>
     public string Flag => "--" + Key.Replace('_', '-');
@@ -42,13 +43,16 @@ public static partial class OptionsReader
     // Keys for the probe's own targets, which may be in the environment of a server as well.
     private static readonly string[] NoSettings = ["TRUELIVE_KEY", "TRUELIVE_PROBE_KEY"];
 
+    private static readonly string[] Secrets = [nameof(ServerOptions.ApiKeys), nameof(ServerOptions.WebhookSecret), nameof(ServerOptions.ClipDatabase)];
+
     private static readonly (PropertyInfo Property, OptionKey Key)[] Options =
     [
         .. typeof(ServerOptions).GetProperties().Where(p => p.CanWrite).Select(p => (p, new OptionKey(
             WordStart().Replace(p.Name, "_$1").ToLowerInvariant(),
             p.GetCustomAttribute<DescriptionAttribute>()!.Description,
             p.PropertyType == typeof(bool),
-            Write(p.GetValue(new ServerOptions()))))),
+            Write(p.GetValue(new ServerOptions())),
+            Secrets.Contains(p.Name)))),
     ];
 
     /// <summary>All settings, in the order of <see cref="ServerOptions"/>.</summary>
@@ -133,6 +137,8 @@ public static partial class OptionsReader
     {
         try
         {
+            if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(file) & UnixFileMode.OtherWrite) != 0)
+                throw new IOException("every user of this machine can change it. Run: chmod o-w " + file);
             if (new FileInfo(file).Length > MaxFile)
                 throw new IOException($"it is longer than {MaxFile} bytes");
             var text = File.ReadAllText(file);
@@ -193,6 +199,10 @@ public static partial class OptionsReader
             problems.Add($"webrtc_addresses has '{address}', which is neither an IP address nor a name.");
         foreach (var _ in options.ApiKeys.Where(k => k.Length < 16))
             problems.Add("api_keys has a key of fewer than 16 characters. 'openssl rand -hex 24' makes a good one.");
+        foreach (var origin in options.Origins.Where(o => !(Uri.TryCreate(o, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.PathAndQuery == "/")))
+            problems.Add($"origins has '{origin}', which is not an origin such as https://studio.example.org.");
+        foreach (var proxy in options.Proxies.Where(p => !IPAddress.TryParse(p, out _)))
+            problems.Add($"proxies has '{proxy}', which is not an IP address.");
         if (options.TlsCertificate is null != options.TlsKey is null)
             problems.Add("tls_certificate and tls_key go together: set both or neither.");
         if (options.WebhookHosts.Length > 0 && options.WebhookSecret.Length < 16)
@@ -203,8 +213,8 @@ public static partial class OptionsReader
             return;
         if (options.TlsCertificate is null && !options.TlsSelfMade)
             problems.Add($"host is {options.Host}, which others can reach: set tls_certificate and tls_key, or tls_self_made, or insecure.");
-        if (options.ApiKeys.Length == 0)
-            problems.Add($"host is {options.Host}, which others can reach: set api_keys, or insecure.");
+        if (options.ApiKeys.Length == 0 && !File.Exists(options.KeysPath))
+            problems.Add($"host is {options.Host}, which others can reach: make a key with 'truelive keys create NAME', or set api_keys, or insecure.");
     }
 
     internal static bool IsLoopback(string host) => host == "localhost" || (IPAddress.TryParse(host, out var ip) && IPAddress.IsLoopback(ip));

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using TrueLive.Server.Keys;
 
 namespace TrueLive.Server.Configuration;
 
@@ -32,7 +33,7 @@ internal static class SelfMadeCertificate
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], false));
         using var made = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(365));
         var pfx = made.Export(X509ContentType.Pfx);
-        Directory.CreateDirectory(folder);
+        PrivateFiles.MakeFolder(folder);
         using (var stream = new FileStream(file, new FileStreamOptions
         {
             Mode = FileMode.Create,

@@ -53,9 +53,17 @@ public sealed class ServerOptions
     [Description("HTTPS with a certificate that the server makes and keeps in the data folder. Browsers ask before they trust it.")]
     public bool TlsSelfMade { get; set; }
 
-    /// <summary>Keys that clients show as <c>Authorization: Bearer</c> or <c>X-Api-Key</c>; empty asks for none.</summary>
-    [Description("Keys that clients show as 'Authorization: Bearer KEY' or 'X-Api-Key: KEY'; each at least 16 characters.")]
+    /// <summary>Keys that clients show as <c>Authorization: Bearer</c> or <c>X-Api-Key</c> and that open everything; named ones are made with <c>truelive keys</c>.</summary>
+    [Description("Keys that clients show as 'Authorization: Bearer KEY' or 'X-Api-Key: KEY' and that open everything; each at least 16 characters. 'truelive keys create' makes named ones that open less.")]
     public string[] ApiKeys { get; set; } = [];
+
+    /// <summary>Origins of pages that may use this server besides its own.</summary>
+    [Description("Origins of pages that may use this server besides its own, such as https://studio.example.org, also that of its own page behind a proxy. Empty: none without keys, every one with them.")]
+    public string[] Origins { get; set; } = [];
+
+    /// <summary>Reverse proxies whose word on client, scheme and host is taken.</summary>
+    [Description("IP addresses of reverse proxies whose X-Forwarded-For, -Proto and -Host are believed.")]
+    public string[] Proxies { get; set; } = [];
 
     /// <summary>Listen off loopback without TLS or key.</summary>
     [Description("Listen off loopback without TLS or key. Everyone who reaches the port can use the machine and see all pictures.")]
@@ -206,6 +214,9 @@ public sealed class ServerOptions
     /// <summary><see cref="DataFolder"/>, or the place that the XDG base directory specification gives it.</summary>
     public string DataPath => DataFolder.Length > 0
         ? DataFolder : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "truelive");
+
+    /// <summary>The file of named keys.</summary>
+    public string KeysPath => Path.Combine(DataPath, "api-keys.json");
 
     /// <summary><see cref="Size"/> as numbers.</summary>
     public (int Width, int Height) SizePixels => PictureSize.TryParse(Size, out var size) ? size : (512, 288);

@@ -33,7 +33,7 @@ internal sealed record SessionView(
         return new SessionView(
             seat.Session.Id, withToken ? seat.Token : null, seat.Session.State.ToString().ToLowerInvariant(), seat.Transport, seat.Created,
             s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", TierWords.Name(Core.Tiers.Tier.Live), TierWords.Means(Core.Tiers.Tier.Live), PromptView.From(s.Prompt), s.Epoch,
-            StatsMessage.From(seat.Session.Stats), gate.AddressOf($"/whip/{seat.Session.Id}"), gate.Share($"/whep/{seat.Session.Id}"),
+            StatsMessage.From(seat.Session.Stats), gate.AddressOf($"/whip/{seat.Session.Id}"), gate.Share($"/whep/{seat.Session.Id}", seat.Owner),
             seat.Tap.Recorder?.View is { Recording: true } journal ? journal : null, seat.Input.Problem);
     }
 }

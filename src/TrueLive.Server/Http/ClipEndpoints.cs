@@ -22,8 +22,8 @@ internal static class ClipEndpoints
     {
         var uploads = app.MapGroup("/v1/uploads").WithTags("Uploads").AddEndpointFilter(AnswerRefusals(Tier.Clip));
         uploads.MapPost("", UploadAsync).WithSummary("Send a video file, or a ZIP of numbered PNG or JPEG pictures (fps says how many a second): the body is the file, of any content type").Produces<UploadView>(201).ProducesProblem(413).ProducesProblem(415);
-        uploads.MapGet("", (HttpRequest http, Gate gate, ClipUploads all, SignedLinks links) => new UploadListView([.. all.List(gate.OwnerOf(http)).Select(u => WithPreview(u, links))])).WithSummary("Your uploads");
-        uploads.MapGet("/{id}", (string id, HttpRequest http, Gate gate, ClipUploads all, SignedLinks links) => all.Find(gate.OwnerOf(http), id) is { } upload ? Results.Ok(WithPreview(upload, links)) : NoSuch("upload"))
+        uploads.MapGet("", (HttpRequest http, Gate gate, ClipUploads all, SignedLinks links) => new UploadListView([.. all.List(gate.OwnerOf(http)).Select(u => WithPreview(u, gate.OwnerOf(http), links))])).WithSummary("Your uploads");
+        uploads.MapGet("/{id}", (string id, HttpRequest http, Gate gate, ClipUploads all, SignedLinks links) => all.Find(gate.OwnerOf(http), id) is { } upload ? Results.Ok(WithPreview(upload, gate.OwnerOf(http), links)) : NoSuch("upload"))
             .WithSummary("One upload").Produces<UploadView>().ProducesProblem(404);
         uploads.MapGet("/{id}/preview", PreviewAsync).WithSummary("A picture of an upload (JPEG), whatever kind of file it is").ProducesProblem(404).ProducesProblem(415);
         uploads.MapDelete("/{id}", (string id, HttpRequest http, Gate gate, ClipUploads all) =>
@@ -77,10 +77,10 @@ internal static class ClipEndpoints
             size.MaxRequestBodySize = ((long)options.ClipUploadMb << 20) + 1;
         var name = Uri.UnescapeDataString(http.Request.Headers["X-File-Name"].ToString());
         var upload = await uploads.TakeAsync(gate.OwnerOf(http.Request), name, http.Request.Body, http.Request.ContentLength, fps, http.RequestAborted).ConfigureAwait(false);
-        return Results.Created($"/v1/uploads/{upload.Id}", WithPreview(upload, links));
+        return Results.Created($"/v1/uploads/{upload.Id}", WithPreview(upload, owner, links));
     }
 
-    private static UploadView WithPreview(UploadView upload, SignedLinks links) => upload with { PreviewUrl = links.Sign($"/v1/uploads/{upload.Id}/preview") };
+    private static UploadView WithPreview(UploadView upload, string owner, SignedLinks links) => upload with { PreviewUrl = links.Sign($"/v1/uploads/{upload.Id}/preview", owner) };
 
     private static async Task<IResult> PreviewAsync(string id, HttpContext http, Gate gate, ClipUploads uploads, ClipFolders folders, UploadPreview preview, SignedLinks links)
     {
@@ -120,7 +120,6 @@ internal static class ClipEndpoints
 
     private static async IAsyncEnumerable<SseItem<ClipView>> Follow(string id, ClipDesk desk, ClipViews views, TimeProvider time, CancellationToken stopping, [EnumeratorCancellation] CancellationToken cancel)
     {
-        var queue = await desk.QueueAsync(cancel).ConfigureAwait(false);
         ClipView? shown = null;
         using var timer = new PeriodicTimer(EventPause, time);
         while (true)
@@ -129,7 +128,7 @@ internal static class ClipEndpoints
             ClipView? view = null;
             try
             {
-                if ((job = await queue.FindAsync(id, cancel).ConfigureAwait(false)) is null)
+                if ((job = await desk.LookAsync(id, cancel).ConfigureAwait(false)) is null)
                     yield break;
                 view = await views.OfAsync(job, cancel).ConfigureAwait(false);
             }

@@ -1,71 +1,110 @@
 using System.Net;
-using System.Security.Cryptography;
-using System.Text;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Keys;
 
 namespace TrueLive.Server.Http;
 
 /// <summary>
-/// Who may come in. With API keys: whoever shows one. Without keys on loopback: only pages and programs of this machine, told by
-/// the Host and Origin headers, so that a web page from elsewhere cannot reach in through the user's browser (DNS rebinding,
-/// cross-site WebSockets). The page itself, <c>/healthz</c> and <c>/readyz</c> are open to all, and a signed link opens what it names.
+/// Who may come in. With API keys: whoever shows one that opens what is asked for. Without keys: only the server's own pages and programs, told by
+/// the Host and Origin headers, so that a page from elsewhere, one on this machine included, cannot reach in through the user's browser (DNS
+/// rebinding, cross-site WebSockets). The page itself, <c>/healthz</c> and <c>/readyz</c> are open to all, and a signed link opens what it names.
 /// </summary>
-internal sealed class Gate(ServerOptions options, SignedLinks links)
+internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks links, FailedKeys failed)
 {
-    private readonly byte[][] _keys = [.. options.ApiKeys.Select(k => SHA256.HashData(Encoding.UTF8.GetBytes(k)))];
+    private static readonly string[] OfProxies = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"];
+    private static readonly string HostName = Dns.GetHostName();
+
+    private readonly HashSet<string> _origins = [.. options.Origins.Select(o => o.TrimEnd('/').ToLowerInvariant())];
+    private readonly HashSet<string> _hosts = new(options.Origins.Select(o => new Uri(o).Host), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The words of the refusal and its status; null lets the request in.</summary>
-    public (int Status, string Words)? Refuse(HttpRequest request)
-    {
-        if (_keys.Length > 0)
-        {
-            if (IsOpen(request.Path) || HttpMethods.IsOptions(request.Method) || KeyOf(request) is { } key && Knows(key) || links.Opens(request))
-                return null;
-            return (StatusCodes.Status401Unauthorized, "This server asks for an API key: send it as 'Authorization: Bearer KEY' or 'X-Api-Key: KEY'.");
-        }
-        if (options.Insecure || !OptionsReader.IsLoopback(options.Host))
-            return null;
-        if (!IsLocal(request.Host.Host))
-            return (StatusCodes.Status421MisdirectedRequest, $"The host '{request.Host.Host}' is not this machine. Open http://127.0.0.1:{options.Port} instead.");
-        var origin = request.Headers.Origin.ToString();
-        if (origin.Length > 0 && !(Uri.TryCreate(origin, UriKind.Absolute, out var uri) && IsLocal(uri.Host)))
-            return (StatusCodes.Status403Forbidden, $"Pages from '{origin}' may not use this server. Set api_keys to let other pages in.");
-        return null;
-    }
+    public (int Status, string Words)? Refuse(HttpRequest request) => ring.Required ? RefuseKey(request) : RefusePage(request);
 
     /// <summary>An address with what opens it, and nothing else, to those without a key; the address itself where no keys are asked for.</summary>
-    public string Share(string path) => _keys.Length > 0 ? links.Sign(path) : AddressOf(path);
+    public string Share(string path, string owner) => ring.Required ? links.Sign(path, owner) : AddressOf(path);
 
     /// <summary>A path of this server as clients reach it.</summary>
     public string AddressOf(string path) => options.PathPrefix + path;
 
-    /// <summary>Whose request it is: a name made from the API key, the same for everyone where no keys are asked for.</summary>
-    public string OwnerOf(HttpRequest request) =>
-        _keys.Length > 0 && KeyOf(request) is { } key ? "key-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)).AsSpan(0, 8)) : "local";
+    /// <summary>Whose request it is: a name made from the API key, the same for everyone where no keys are asked for, and of nothing for one with a link alone.</summary>
+    public string OwnerOf(HttpRequest request) => !ring.Required ? ApiKeyRing.Nobody : KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Owner : "";
 
-    // A browser cannot set headers on a WebSocket, so that one request may carry its key in the address.
-    private static string? KeyOf(HttpRequest request)
+    /// <summary>Name of the key that was shown, for logs.</summary>
+    public string NameOf(HttpRequest request) => KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Name : request.Query.ContainsKey("token") ? "link" : "none";
+
+    /// <summary>The key that a request shows; null for none.</summary>
+    public static string? KeyOf(HttpRequest request)
     {
         var bearer = request.Headers.Authorization.ToString();
         if (bearer.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
             return bearer[7..].Trim();
+        // A browser cannot set headers on a WebSocket, so that one request may carry its key in the address.
         var header = request.Headers["X-Api-Key"].ToString();
         return header.Length > 0 ? header : request.HttpContext.WebSockets.IsWebSocketRequest ? request.Query["key"] : (string?)null;
     }
 
-    private bool Knows(string key)
+    private (int, string)? RefuseKey(HttpRequest request)
     {
-        var shown = SHA256.HashData(Encoding.UTF8.GetBytes(key));
-        var known = false;
-        foreach (var hash in _keys)
-            known |= CryptographicOperations.FixedTimeEquals(hash, shown);
-        return known;
+        if (IsOpen(request.Path))
+            return null;
+        var shown = KeyOf(request);
+        if (shown is { Length: > 0 } && ring.Find(shown) is { } key)
+        {
+            var needed = Needed(request);
+            return (key.Scopes & needed) == needed ? null
+                : (StatusCodes.Status403Forbidden, $"The key '{key.Name}' does not open this: it needs the scope {needed.ToString().ToLowerInvariant()}.");
+        }
+        if (links.Opens(request))
+            return null;
+        if (shown is { Length: > 0 } && failed.IsTooMany(request.HttpContext.Connection.RemoteIpAddress))
+            return (StatusCodes.Status429TooManyRequests, "Too many wrong keys came from your address. Wait a minute.");
+        return (StatusCodes.Status401Unauthorized, "This server asks for an API key: send it as 'Authorization: Bearer KEY' or 'X-Api-Key: KEY'.");
+    }
+
+    private (int, string)? RefusePage(HttpRequest request)
+    {
+        // Behind a proxy that we do not know of, everybody would seem to be the proxy's own machine.
+        if (options.Proxies.Length == 0 && Array.Find(OfProxies, request.Headers.ContainsKey) is { } header)
+            return (StatusCodes.Status403Forbidden, $"This request came through a proxy ({header}), and this server asks for no keys. Set api_keys, or name the proxy in proxies and its address in origins.");
+        var host = request.Host.Host;
+        if (!IsOwn(host))
+        {
+            return (StatusCodes.Status421MisdirectedRequest, OptionsReader.IsLoopback(options.Host)
+                ? $"The host '{host}' is not this machine. Open http://127.0.0.1:{options.Port} instead, or name its address in origins."
+                : $"The host '{host}' is not known here. Use the IP address of this machine, or name http://{host} in origins.");
+        }
+        var origin = request.Headers.Origin.ToString();
+        return origin.Length == 0 || IsOwn(request, origin) ? null
+            : (StatusCodes.Status403Forbidden, $"Pages from '{origin}' may not use this server. Name that origin in origins, or set api_keys.");
+    }
+
+    private bool IsOwn(HttpRequest request, string origin) =>
+        origin.Equals($"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase) || _origins.Contains(origin.ToLowerInvariant());
+
+    // A name that anybody could give an address of ours is not ours; an address, and what the operator named, is.
+    private bool IsOwn(string host)
+    {
+        if (host == "localhost" || _hosts.Contains(host))
+            return true;
+        var isAddress = IPAddress.TryParse(host.Trim('[', ']'), out var address);
+        return OptionsReader.IsLoopback(options.Host) ? isAddress && IPAddress.IsLoopback(address!) : isAddress || host.Equals(HostName, StringComparison.OrdinalIgnoreCase);
     }
 
     private static bool IsOpen(PathString path) =>
         !(path.StartsWithSegments("/v1") || path.StartsWithSegments("/whip") || path.StartsWithSegments("/whep")
             || path.StartsWithSegments("/metrics") || path.StartsWithSegments("/openapi") || path.StartsWithSegments("/docs"));
 
-    private static bool IsLocal(string host) =>
-        host == "localhost" || (IPAddress.TryParse(host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
+    private static KeyScopes Needed(HttpRequest request)
+    {
+        var path = request.Path;
+        if (path.StartsWithSegments("/v1/capabilities") || path.StartsWithSegments("/openapi") || path.StartsWithSegments("/docs"))
+            return KeyScopes.None;
+        if (path.StartsWithSegments("/whep"))
+            return KeyScopes.Watch;
+        if (path.StartsWithSegments("/v1/uploads") || path.StartsWithSegments("/v1/clips") || path.StartsWithSegments("/v1/interactive"))
+            return KeyScopes.Clips;
+        if (path.StartsWithSegments("/v1/probes"))
+            return KeyScopes.Probe;
+        return path.StartsWithSegments("/metrics") ? KeyScopes.Operate : KeyScopes.Publish;
+    }
 }

@@ -41,7 +41,9 @@ internal static partial class ProbeEndpoints
             var own = new UriBuilder(server.Features.Get<IServerAddressesFeature>()!.Addresses.First());
             if (own.Host is "0.0.0.0" or "[::]" or "::")
                 own.Host = "127.0.0.1";
-            var job = runs.Begin(gate.OwnerOf(http), body.Target, own.Uri.GetLeftPart(UriPartial.Authority), body.Profile, body.Key);
+            // This server is measured as the client that asks: with its key, its sessions and its limits.
+            var key = body.Target is null or "" or "self" ? Gate.KeyOf(http) : body.Key;
+            var job = runs.Begin(gate.OwnerOf(http), body.Target, own.Uri.GetLeftPart(UriPartial.Authority), body.Profile, key);
             return Results.Accepted($"/v1/probes/{job.Id}", job.Look().View);
         }
         catch (RequestRefusedException refused)

@@ -145,15 +145,21 @@ internal static partial class WhipEndpoints
         var (offer, problem) = await ReadAsync(http, Sdp).ConfigureAwait(false);
         if (problem is not null)
             return problem;
-        if (seat.Viewers.Count >= options.MaxViewers)
-            return Problems.Of(StatusCodes.Status503ServiceUnavailable, $"This session has {options.MaxViewers} viewers, which is the limit of the server (max_viewers).");
         try
         {
             port.Check(offer, receive: false, codec);
-            var viewer = new WebRtcViewer(seat, offer, codec, http.Connection.LocalIpAddress, port, out var answer);
+            WebRtcViewer viewer;
+            string answer;
+            // Two that come at once may not both take the last place.
+            lock (seat.Viewers)
+            {
+                if (seat.Viewers.Count >= options.MaxViewers)
+                    return Problems.Of(StatusCodes.Status503ServiceUnavailable, $"This session has {options.MaxViewers} viewers, which is the limit of the server (max_viewers).");
+                viewer = new WebRtcViewer(seat, $"{id} watched from {http.Connection.RemoteIpAddress}", offer, codec, http.Connection.LocalIpAddress, port, out answer);
+            }
             _ = RunAsync(http, viewer, viewer.RunAsync(life.ApplicationStopped));
             // Who came with the session's link alone has no key to leave or to trickle with.
-            return Created(http, gate.Share($"/whep/{id}/{viewer.Id}"), viewer.Peer, answer);
+            return Created(http, gate.Share($"/whep/{id}/{viewer.Id}", seat.Owner), viewer.Peer, answer);
         }
         catch (Exception error) when (error is SdpException or InvalidOperationException)
         {

@@ -92,7 +92,7 @@ internal sealed class InteractiveSeat : IAsyncDisposable
         new InteractiveSourceView(
             _frames.Length, Math.Round(Duration.TotalSeconds, 3), Math.Round(_frames.Length / Duration.TotalSeconds, 2), Upload.Width, Upload.Height,
             [.. _frames.Select(f => Math.Round((f.Time.Captured - _frames[0].Time.Captured).TotalMilliseconds, 1))]),
-        links.Sign($"/v1/interactive/{Id}/socket"), waits, [.. Clip.Revisions.Select(r => RevisionView.From(r, Model.Info.Id))]);
+        links.Sign($"/v1/interactive/{Id}/socket", Owner), waits, [.. Clip.Revisions.Select(r => RevisionView.From(r, Model.Info.Id))]);
 
     public async ValueTask DisposeAsync()
     {

@@ -5,6 +5,7 @@ using TrueLive.Core.Frames;
 using TrueLive.Media.Files;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Keys;
 using TrueLive.Server.Sessions;
 
 namespace TrueLive.Server.Interactive;
@@ -19,12 +20,13 @@ internal sealed class InteractiveShelf : IAsyncDisposable
     private readonly ModelShelf _models;
     private readonly LivePrecedence _live;
     private readonly ServerOptions _options;
+    private readonly ApiKeyRing _ring;
     private readonly TimeProvider _time;
     private readonly Dictionary<string, int> _open = [];
 
-    public InteractiveShelf(ClipUploads uploads, InteractiveLoading loading, SessionRegistry sessions, ModelShelf models, LivePrecedence live, ServerOptions options, TimeProvider time)
+    public InteractiveShelf(ClipUploads uploads, InteractiveLoading loading, SessionRegistry sessions, ModelShelf models, LivePrecedence live, ServerOptions options, ApiKeyRing ring, TimeProvider time)
     {
-        (_uploads, _loading, _sessions, _models, _live, _options, _time) = (uploads, loading, sessions, models, live, options, time);
+        (_uploads, _loading, _sessions, _models, _live, _options, _ring, _time) = (uploads, loading, sessions, models, live, options, ring, time);
         live.InteractiveBusy = () => _seats.Values.Any(s => s.Clip.Busy);
     }
 
@@ -120,7 +122,7 @@ internal sealed class InteractiveShelf : IAsyncDisposable
     private void Reserve(string owner)
     {
         // Where several keys share the server, none may take all of it.
-        var most = _options.ApiKeys.Length > 1 ? (_options.InteractiveClips + 1) / 2 : _options.InteractiveClips;
+        var most = _ring.Count > 1 ? (_options.InteractiveClips + 1) / 2 : _options.InteractiveClips;
         lock (_open)
         {
             if (_open.Values.Sum() >= _options.InteractiveClips)

@@ -3,9 +3,14 @@ using System.Reflection;
 
 namespace TrueLive.Server.Probes;
 
-/// <summary>Starts this very program again with other arguments, so that probe and server are always of one version and share no memory.</summary>
+/// <summary>
+/// Starts this very program again with other arguments, so that probe and server are always of one version and share no memory, and nothing of
+/// the server's environment but what a program needs to run: it talks to strangers, and keys and passwords are no business of theirs.
+/// </summary>
 internal static class OwnProgram
 {
+    private static readonly string[] Inherited = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG", "HOME", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "MALLOC_ARENA_MAX"];
+
     /// <summary>What to start; output and errors are redirected. Nothing of a caller goes through a shell.</summary>
     public static ProcessStartInfo Start(params IEnumerable<string> arguments)
     {
@@ -16,6 +21,8 @@ internal static class OwnProgram
             start.ArgumentList.Add(Assembly.GetEntryAssembly()!.Location);
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
+        foreach (var name in start.Environment.Keys.Where(n => !Inherited.Contains(n) && !n.StartsWith("DOTNET_", StringComparison.Ordinal)).ToArray())
+            start.Environment.Remove(name);
         start.Environment["MALLOC_ARENA_MAX"] = "2";
         return start;
     }

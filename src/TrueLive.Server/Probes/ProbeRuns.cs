@@ -11,9 +11,9 @@ namespace TrueLive.Server.Probes;
 /// Runs the probe for clients, one run at a time, as a child of this program at low priority. A key reaches the child in its
 /// environment only. Reports lie under the data folder for a day, at most <see cref="MaxKept"/> of them. Thread-safe.
 /// </summary>
-internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time, ILogger<ProbeRuns> logger) : IAsyncDisposable
+internal sealed partial class ProbeRuns(ServerOptions options, Keys.ApiKeyRing ring, TimeProvider time, ILogger<ProbeRuns> logger) : IAsyncDisposable
 {
-    /// <summary>Reports kept; the oldest goes.</summary>
+    /// <summary>Reports kept; then the oldest of the owner who has the most goes.</summary>
     public const int MaxKept = 20;
 
     private const long MaxBytes = 2L << 30;
@@ -45,7 +45,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time
     /// <param name="target"><c>self</c>, <c>echo</c> for the probe's own echo, or an http(s) address.</param>
     /// <param name="own">Address of this server, for <c>self</c>.</param>
     /// <param name="profile">quick, standard or deep.</param>
-    /// <param name="key">Key of the target; never stored.</param>
+    /// <param name="key">Key of the target, for <c>self</c> the client's own; never stored.</param>
     /// <exception cref="RequestRefusedException">Bad target or profile (422), or a run is going on (409).</exception>
     public ProbeJob Begin(string owner, string? target, string own, string? profile, string? key)
     {
@@ -60,8 +60,6 @@ internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time
             "echo" => ["null"],
             _ => Elsewhere(target),
         };
-        if (target is null or "" or "self")
-            key ??= options.ApiKeys.FirstOrDefault();
         lock (_one)
         {
             if (!_running.IsCompleted)
@@ -128,7 +126,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, job.Cancel.Token);
         try
         {
-            Directory.CreateDirectory(Root);
+            Keys.PrivateFiles.MakeFolder(Root);
             var start = OwnProgram.Start(arguments);
             if (!string.IsNullOrEmpty(key))
                 start.Environment[KeyVariable] = key;
@@ -188,7 +186,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time
     {
         var address = Address(target);
         string[] command = [address.AbsolutePath.Contains("/whip", StringComparison.Ordinal) ? "whip" : "truelive", address.AbsoluteUri];
-        if (options.ProbeHosts.Length == 0 && options.ApiKeys.Length == 0 && OptionsReader.IsLoopback(options.Host))
+        if (options.ProbeHosts.Length == 0 && !ring.Required && OptionsReader.IsLoopback(options.Host))
             return command;
         return _hosts.Refuse(address.AbsoluteUri, out _) is { } refused
             ? throw new RequestRefusedException(422, refused) : [.. command, "--reach", _hosts.IsNamed(address.IdnHost) ? "host" : "public"];
@@ -201,8 +199,11 @@ internal sealed partial class ProbeRuns(ServerOptions options, TimeProvider time
     private void Forget()
     {
         var now = time.GetUtcNow();
-        foreach (var old in All.Where((job, place) => job.State != ProbeState.Running && (job.Expires < now || place >= MaxKept - 1)).ToArray())
+        foreach (var old in All.Where(job => job.State != ProbeState.Running && job.Expires < now).ToArray())
             Remove(old);
+        // The owner of the most gives up its oldest: nobody can push out what others measured.
+        while (_jobs.Count >= MaxKept && All.Where(j => j.State != ProbeState.Running).GroupBy(j => j.Owner).MaxBy(g => g.Count())?.Last() is { } oldest)
+            Remove(oldest);
         // Folders of an earlier run of this server belong to nobody.
         if (Directory.Exists(Root))
         {

@@ -37,6 +37,7 @@ internal sealed class ServerMetrics : IDisposable
         _meter.CreateObservableGauge(
             "truelive.capacity.used", () => registry.Seats.Sum(s => admission.ShareOf(s.Session.Settings)), "1", "Share of the machine taken by sessions.");
         _meter.CreateObservableGauge("truelive.work.requests", () => work.Taken, "{request}", "Uploads that are taken in and reports that are checked, those that wait for their turn included.");
+        _meter.CreateObservableGauge("truelive.link.connections.pending", () => port.Pending, "{connection}", "WebRTC connections that were answered and are not open yet.");
         _meter.CreateObservableGauge("truelive.work.programs", () => work.Running, "{process}", "Programs that look into files for such requests.");
         _meter.CreateObservableCounter(
             "truelive.link.frames.lost",

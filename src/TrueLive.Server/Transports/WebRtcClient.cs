@@ -41,7 +41,7 @@ internal sealed partial class WebRtcClient : IDisposable
         try
         {
             _peer = port.Answer(
-                offer, receive: true, codec, new PeerOptions
+                arrival.Seat.Session.Id, offer, receive: true, codec, new PeerOptions
                 {
                     Reached = reached,
                     VideoReceived = _video.Take,

@@ -13,7 +13,11 @@ namespace TrueLive.Server.Transports;
 internal sealed class WebRtcPort : IDisposable
 {
     private readonly ServerOptions _options;
+    // One that is not open yet is held for 30 s, at no cost for whoever asked for it.
+    private const int MaxPending = 8;
+
     private readonly HashSet<PeerConnection> _open = [];
+    private readonly Dictionary<string, int> _pending = [];
     private (long Incomplete, long Overtaken) _closed;
 
     /// <exception cref="ConfigurationException">The port is taken.</exception>
@@ -43,19 +47,39 @@ internal sealed class WebRtcPort : IDisposable
     /// <summary>The endpoint; null when both UDP and TCP are turned off.</summary>
     public RtcEndpoint? Endpoint { get; }
 
+    /// <summary>Connections that were answered and are not open yet.</summary>
+    public int Pending
+    {
+        get
+        {
+            lock (_pending)
+                return _pending.Values.Sum();
+        }
+    }
+
     /// <summary>Finds out whether <see cref="Answer"/> would take an offer, without making a connection.</summary>
     /// <exception cref="SdpException">It would not.</exception>
     public void Check(string offer, bool receive, string? codec) => Endpoint?.Check(offer, Wanted(receive, codec));
 
-    /// <summary>Answers an offer.</summary>
+    /// <summary>Answers an offer for somebody, who may have a few connections that are not open yet.</summary>
     /// <exception cref="SdpException">The offer cannot be answered.</exception>
     /// <exception cref="InvalidOperationException">WebRTC is off, or too many connections are open.</exception>
-    public PeerConnection Answer(string offer, bool receive, string? codec, PeerOptions options, out string answer)
+    public PeerConnection Answer(string who, string offer, bool receive, string? codec, PeerOptions options, out string answer)
     {
         var endpoint = Endpoint ?? throw new InvalidOperationException("WebRTC is turned off on this server.");
-        var peer = endpoint.Answer(offer, Wanted(receive, codec), options with { Media = Media(_options.MaxKbps * 1000) }, out answer);
-        _ = CountAsync(peer);
-        return peer;
+        var preferences = Wanted(receive, codec);
+        Expect(who);
+        try
+        {
+            var peer = endpoint.Answer(offer, preferences, options with { Media = Media(_options.MaxKbps * 1000) }, out answer);
+            _ = CountAsync(peer, who);
+            return peer;
+        }
+        catch
+        {
+            NoLongerExpect(who);
+            throw;
+        }
     }
 
     /// <summary>Where the media port is opened and announced: as far as the web server, and no further. A host that means every address means those of IPv6 as well.</summary>
@@ -120,10 +144,31 @@ internal sealed class WebRtcPort : IDisposable
         return usual with { MaxBitrate = maxBitrate, StartBitrate = Math.Min(usual.StartBitrate, maxBitrate) };
     }
 
-    private async Task CountAsync(PeerConnection peer)
+    private void Expect(string who)
+    {
+        lock (_pending)
+        {
+            if (_pending.GetValueOrDefault(who) >= MaxPending)
+                throw new InvalidOperationException($"{MaxPending} connections to this session wait to be opened. Use one of them, or wait for half a minute.");
+            _pending[who] = _pending.GetValueOrDefault(who) + 1;
+        }
+    }
+
+    private void NoLongerExpect(string who)
+    {
+        lock (_pending)
+        {
+            if (--_pending[who] == 0)
+                _pending.Remove(who);
+        }
+    }
+
+    private async Task CountAsync(PeerConnection peer, string who)
     {
         lock (_open)
             _open.Add(peer);
+        await Task.WhenAny(peer.Opened, peer.Closed).ConfigureAwait(false);
+        NoLongerExpect(who);
         await peer.Closed.ConfigureAwait(false);
         lock (_open)
         {

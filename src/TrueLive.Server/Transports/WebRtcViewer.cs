@@ -15,13 +15,20 @@ internal sealed class WebRtcViewer : IDisposable
     private readonly SessionSeat _seat;
     private readonly PictureReceiver _receiver = new(isClient: false);
 
+    /// <param name="seat">What is watched.</param>
+    /// <param name="who">Whose connections that are not open yet are counted together.</param>
+    /// <param name="offer">The viewer's offer.</param>
+    /// <param name="codec">The coding that it wants; null takes either.</param>
+    /// <param name="reached">Address of ours that the viewer reached.</param>
+    /// <param name="port">Where media goes.</param>
+    /// <param name="answer">For the viewer.</param>
     /// <exception cref="WebRtc.Sdp.SdpException">The offer cannot be answered.</exception>
     /// <exception cref="InvalidOperationException">No WebRTC here, or too many connections.</exception>
-    public WebRtcViewer(SessionSeat seat, string offer, string? codec, IPAddress? reached, WebRtcPort port, out string answer)
+    public WebRtcViewer(SessionSeat seat, string who, string offer, string? codec, IPAddress? reached, WebRtcPort port, out string answer)
     {
         _seat = seat;
         Peer = port.Answer(
-            offer, receive: false, codec, new PeerOptions
+            who, offer, receive: false, codec, new PeerOptions
             {
                 Reached = reached,
                 KeyFrameRequested = _receiver.AskForKeyFrame,

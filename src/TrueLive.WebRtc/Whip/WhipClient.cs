@@ -140,7 +140,7 @@ public sealed class WhipClient : IAsyncDisposable
             var body = await response.Content.ReadAsStringAsync(cancel).ConfigureAwait(false);
             if (response.StatusCode != HttpStatusCode.Created)
             {
-                var refused = $"The server answered {(int)response.StatusCode} {response.ReasonPhrase}{Excerpt(body)}";
+                var refused = $"The server answered {(int)response.StatusCode} {Line(response.ReasonPhrase)}{Excerpt(body)}";
                 if (RetryAfter(response) is not { } wait)
                     throw new WhipException(refused);
                 if (wait > LongestWait)
@@ -176,9 +176,12 @@ public sealed class WhipClient : IAsyncDisposable
         (int)response.StatusCode is 429 or 502 or 503 or 504 && response.Headers.RetryAfter is { } after && (after.Delta ?? after.Date - _time.GetUtcNow()) is { } wait
             ? wait < TimeSpan.Zero ? TimeSpan.Zero : wait : null;
 
-    private static string Excerpt(string body)
+    private static string Excerpt(string body) => Line(body) is { Length: > 0 } line ? ": " + line : ".";
+
+    // It is shown on terminals, which take orders in control characters.
+    private static string Line(string? text)
     {
-        var line = string.Join(' ', new string([.. body.Take(2000).Select(c => char.IsControl(c) ? ' ' : c)]).Split(' ', StringSplitOptions.RemoveEmptyEntries));
-        return line.Length == 0 ? "." : line.Length <= 300 ? ": " + line : string.Concat(": ", line.AsSpan(0, 300), "...");
+        var line = string.Join(' ', new string([.. (text ?? "").Take(2000).Select(c => char.IsControl(c) ? ' ' : c)]).Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        return line.Length <= 300 ? line : string.Concat(line.AsSpan(0, 300), "...");
     }
 }

@@ -117,6 +117,19 @@ public sealed class ClipApiTests : IDisposable
         Assert.Contains(key, error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("[", 100_000)]
+    [InlineData("{a: ", 30_000)]
+    public void A_description_that_is_nested_without_end_is_refused(string open, int times)
+    {
+        var error = Assert.Throws<ClipApiException>(() => ClipApi.Read("deep.yaml", "submit: " + string.Concat(Enumerable.Repeat(open, times))));
+        Assert.Contains("nesting", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_description_whose_aliases_multiply_is_refused() =>
+        Assert.Contains("aliases", Assert.Throws<ClipApiException>(() => ClipApi.Read("laughs.yaml", "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n")).Message, StringComparison.Ordinal);
+
     [Fact]
     public void A_description_that_needs_a_key_says_which_variable()
     {

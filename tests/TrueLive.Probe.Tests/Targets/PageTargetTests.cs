@@ -65,6 +65,42 @@ public sealed class PageTargetTests : IDisposable
         Assert.Contains("TRUELIVE_NO_SUCH_VARIABLE", Assert.Throws<TargetException>(() => Target("export const environment = ['TRUELIVE_NO_SUCH_VARIABLE']; export async function connect(s) { return s; }")).Message, StringComparison.Ordinal);
 
     [Fact]
+    public async Task The_page_gets_no_secrets_from_the_environment_and_no_files_that_are_no_script()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder, "keys.txt"), "secret", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(_folder, ".env.js"), "secret", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(_folder, "part.js"), "export const part = 1;", TestContext.Current.CancellationToken);
+        using var host = new PageHost(Path.Combine(_folder, "adapter.js"));
+        using var http = new HttpClient { BaseAddress = new Uri(host.Address) };
+        var folder = host.Module[..(host.Module.LastIndexOf('/') + 1)];
+        Assert.Equal("export const part = 1;", await http.GetStringAsync(folder + "part.js", TestContext.Current.CancellationToken));
+        foreach (var path in new[] { "/adapter/part.js", "/part.js", folder + "keys.txt", folder + ".env.js", folder + "../../etc/hostname", folder + "%2e%2e/x.js" })
+            Assert.Equal((path, System.Net.HttpStatusCode.NotFound), (path, (await http.GetAsync(path, TestContext.Current.CancellationToken)).StatusCode));
+    }
+
+    [Fact]
+    public async Task A_browser_runs_with_what_a_program_needs_of_the_environment_and_nothing_else()
+    {
+        var browser = Path.Combine(_folder, "browser");
+        await File.WriteAllTextAsync(browser, $"#!/bin/sh\nenv > {_folder}/environment\nulimit -f > {_folder}/limit\n", TestContext.Current.CancellationToken);
+        File.SetUnixFileMode(browser, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Environment.SetEnvironmentVariable("PROBE_TESTS_SECRET_KEY", "secret");
+        using (var process = new BrowserProcess(browser, "about:blank", withoutSandbox: true))
+            await process.Ended.WaitAsync(TestContext.Current.CancellationToken);
+        Assert.DoesNotContain("secret", await File.ReadAllTextAsync(Path.Combine(_folder, "environment"), TestContext.Current.CancellationToken), StringComparison.OrdinalIgnoreCase);
+        Assert.NotEqual("unlimited", (await File.ReadAllTextAsync(Path.Combine(_folder, "limit"), TestContext.Current.CancellationToken)).Trim());
+    }
+
+    [Fact]
+    public async Task Without_its_sandbox_a_browser_runs_only_when_that_was_asked_for()
+    {
+        Assert.SkipUnless(Environment.UserName == "root", "Only root's browser has no sandbox.");
+        await using var target = Target("export async function connect(s) { return s; }", withoutSandbox: false);
+        var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
+        Assert.Contains("--no-sandbox", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_browser_that_is_not_there_is_a_clear_error()
     {
         await using var target = Target("export async function connect(s) { return s; }", browser: "/no/such/browser");
@@ -89,10 +125,10 @@ public sealed class PageTargetTests : IDisposable
     public void Only_variables_that_a_script_names_are_handed_over() =>
         Assert.Equal(["A_KEY", "B"], PageTarget.Named("const x = 1;\nexport const environment = ['A_KEY', \"B\"];\nprocess.env.PATH"));
 
-    private PageTarget Target(string script, double seconds = 300, string browser = Browser)
+    private PageTarget Target(string script, double seconds = 300, string browser = Browser, bool withoutSandbox = true)
     {
         var path = Path.Combine(_folder, "adapter.js");
         File.WriteAllText(path, script);
-        return new PageTarget(path, browser, new Dictionary<string, string>(), TimeProvider.System, TimeSpan.FromSeconds(seconds));
+        return new PageTarget(path, browser, new Dictionary<string, string>(), TimeProvider.System, TimeSpan.FromSeconds(seconds), withoutSandbox && Environment.UserName == "root");
     }
 }

@@ -72,6 +72,24 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    public async Task A_webhook_with_a_newline_in_it_is_told_like_any_other_and_a_damaged_record_is_not_kept()
+    {
+        var heard = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var receiver = await ReceiverAsync(http =>
+        {
+            heard.TrySetResult(http.Request.Path);
+            return Task.CompletedTask;
+        });
+        await using var server = await ClipServer.StartAsync(files, o => (o.WebhookHosts, o.WebhookSecret) = (["127.0.0.1"], Secret));
+        var folder = server.Services.GetRequiredService<ClipFolders>().Webhooks;
+        server.Services.GetRequiredService<ClipWebhooks>().Expect(TrueLive.Clips.ClipQueue.NewId(), "http://127.0.0.1/\n1\n2\n3");
+        var upload = await server.UploadAsync(await server.FilmAsync("newline.mp4", 0.2));
+        await server.ClipAsync(new { upload, webhook = Of(receiver) + "do\nne" });
+        Assert.Equal("/do%0Ane", await heard.Task.WaitAsync(Cancel));
+        await Http.NativeClient.UntilAsync(() => !Directory.EnumerateFiles(folder).Any());
+    }
+
+    [Fact]
     public async Task A_film_is_fetched_from_a_host_that_the_operator_named_and_redirects_are_not_followed()
     {
         await using var server = await ClipServer.StartAsync(files, o => o.ClipUrlHosts = ["127.0.0.1"]);

@@ -81,6 +81,24 @@ public sealed class WhipTests
     }
 
     [Fact]
+    public async Task Connections_that_never_open_take_only_a_few_places_and_viewers_never_more_than_there_are()
+    {
+        await using var server = await RunningServer.StartAsync(o => o.MaxViewers = 6);
+        var made = await server.Http.PostAsync("/v1/sessions", null, Cancel);
+        var id = (string)(await made.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["id"]!;
+        var seat = server.Services.GetRequiredService<SessionRegistry>().Find(id)!;
+        var watching = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => server.Http.PostAsync($"/whep/{id}", new StringContent(Offer(), Encoding.UTF8, "application/sdp"), Cancel)));
+        Assert.Equal(6, watching.Count(a => a.StatusCode == HttpStatusCode.Created));
+        Assert.Equal(6, seat.Viewers.Count);
+        var sending = new List<HttpStatusCode>();
+        for (var i = 0; i < 12; i++)
+            sending.Add((await server.Http.PostAsync($"/whip/{id}", new StringContent(Offer(), Encoding.UTF8, "application/sdp"), Cancel)).StatusCode);
+        Assert.Equal(8, sending.Count(s => s == HttpStatusCode.Created));
+        Assert.Equal(4, sending.Count(s => s == HttpStatusCode.ServiceUnavailable));
+        Assert.Equal(14, server.Services.GetRequiredService<TrueLive.Server.Transports.WebRtcPort>().Pending);
+    }
+
+    [Fact]
     public async Task A_client_that_vanished_comes_back_with_its_token()
     {
         await using var server = await RunningServer.StartAsync();

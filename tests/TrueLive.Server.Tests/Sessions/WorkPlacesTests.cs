@@ -17,7 +17,7 @@ public sealed class WorkPlacesTests(MadeFiles files) : IClassFixture<MadeFiles>
     [Fact]
     public async Task One_key_sends_only_so_many_files_at_a_time_and_leaves_room_for_others()
     {
-        await using var server = await ClipServer.StartAsync(files, o => o.ApiKeys = [Key, Other]);
+        await using var server = await ClipServer.StartAsync(files, o => (o.ApiKeys, o.ClipUploadMb) = ([Key, Other], 16));
         var places = server.Services.GetRequiredService<WorkPlaces>();
         var film = await server.FilmAsync("small.mp4", 0.2);
         var slow = Enumerable.Range(0, WorkPlaces.PerKey).Select(_ => new SlowFile()).ToArray();

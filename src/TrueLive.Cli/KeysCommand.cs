@@ -1,0 +1,68 @@
+using System.CommandLine;
+using TrueLive.Server.Keys;
+
+namespace TrueLive.Cli;
+
+/// <summary><c>truelive keys</c>: the named keys of a server on this machine. A running server takes every change within a second.</summary>
+internal static class KeysCommand
+{
+    private static readonly Option<string?> Config = new("--config") { Description = "YAML file with settings (default: truelive.yaml here, if there is one).", Recursive = true };
+
+    private static readonly Option<string?> DataFolder = new("--data-folder") { Description = "Data folder of the server; it goes before what the settings say.", Recursive = true };
+
+    public static Command Make()
+    {
+        var name = new Argument<string>("name") { Description = "Whose key it is, for people and logs." };
+        var scopes = new Option<KeyScopes[]>("--scope")
+        {
+            Description = "What it opens: publish, watch, clips, probe, operate, or all. May be given several times.",
+            DefaultValueFactory = _ => [KeyScopes.All],
+        };
+        var days = new Option<double?>("--days") { Description = "Days until it opens nothing any more; without it, it lasts until it is revoked." };
+        var create = new Command("create", "Make a key. It is shown once; the server keeps only its hash.") { name, scopes, days };
+        create.SetAction(parsed => Guard(() =>
+        {
+            if (parsed.GetValue(days) is not (null or (> 0 and <= 36_500)))
+                throw new ArgumentException("--days must be within 0..36500.");
+            var lasts = parsed.GetValue(days) is { } d ? TimeSpan.FromDays(d) : (TimeSpan?)null;
+            var opens = parsed.GetValue(scopes)!.Aggregate(KeyScopes.None, (all, one) => all | one);
+            Console.WriteLine(ApiKeyFile.Create(PathOf(parsed), parsed.GetValue(name)!, opens, TimeProvider.System.GetUtcNow(), lasts));
+            return 0;
+        }));
+        var list = new Command("list", "Show the keys: name, what each opens, from when to when. The keys themselves are kept nowhere.");
+        list.SetAction(parsed => Guard(() =>
+        {
+            var now = TimeProvider.System.GetUtcNow();
+            foreach (var key in ApiKeyFile.Read(PathOf(parsed)))
+            {
+                var end = key.Expires is not { } e ? "no end" : e <= now ? FormattableString.Invariant($"ended {e:yyyy-MM-dd HH:mm}") : FormattableString.Invariant($"until {e:yyyy-MM-dd HH:mm}");
+                Console.WriteLine(FormattableString.Invariant($"{key.Name,-24} {key.Scopes.ToString().ToLowerInvariant(),-36} made {key.Created:yyyy-MM-dd HH:mm}, {end}"));
+            }
+            return 0;
+        }));
+        var revoked = new Argument<string>("name") { Description = "Name of the key." };
+        var revoke = new Command("revoke", "End a key, and with it the links to what belongs to it.") { revoked };
+        revoke.SetAction(parsed => Guard(() =>
+        {
+            if (ApiKeyFile.Revoke(PathOf(parsed), parsed.GetValue(revoked)!))
+                return 0;
+            throw new ArgumentException($"There is no key '{parsed.GetValue(revoked)}'. 'truelive keys list' shows them.");
+        }));
+        return new Command("keys", "Make, list and revoke named keys of the server on this machine.") { create, list, revoke, Config, DataFolder };
+    }
+
+    private static string PathOf(ParseResult parsed) => ServeCommand.PlaceOf(parsed.GetValue(Config), parsed.GetValue(DataFolder)).KeysPath;
+
+    private static int Guard(Func<int> run)
+    {
+        try
+        {
+            return run();
+        }
+        catch (Exception error) when (error is ArgumentException or IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine(error.Message);
+            return 1;
+        }
+    }
+}

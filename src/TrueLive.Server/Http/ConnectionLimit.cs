@@ -1,0 +1,65 @@
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+
+namespace TrueLive.Server.Http;
+
+/// <summary>
+/// Connections to the web server that one address may hold: idle ones cost their maker nothing and us a socket each. This machine itself, where a
+/// proxy may stand for many, and proxies that the operator named, hold as many as all together. Thread-safe.
+/// </summary>
+internal sealed class ConnectionLimit(IReadOnlyCollection<IPAddress> exempt)
+{
+    /// <summary>Connections of one address: a page holds a handful, and a house shares an address.</summary>
+    public const int OfOneAddress = 256;
+
+    /// <summary>Connections in all.</summary>
+    public const int All = 4096;
+
+    private readonly Dictionary<IPAddress, int> _held = [];
+
+    /// <summary>Serves a connection, or closes it without a word when its address holds too many.</summary>
+    public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        if ((connection.RemoteEndPoint as IPEndPoint)?.Address is not { } address || IPAddress.IsLoopback(address) || exempt.Contains(address))
+        {
+            await next(connection).ConfigureAwait(false);
+            return;
+        }
+        if (!Enter(address))
+        {
+            connection.Abort(new ConnectionAbortedException("Too many connections from one address."));
+            return;
+        }
+        try
+        {
+            await next(connection).ConfigureAwait(false);
+        }
+        finally
+        {
+            Leave(address);
+        }
+    }
+
+    /// <summary>Counts one more; false when the address holds <see cref="OfOneAddress"/>.</summary>
+    internal bool Enter(IPAddress address)
+    {
+        lock (_held)
+        {
+            var held = _held.GetValueOrDefault(address);
+            if (held >= OfOneAddress)
+                return false;
+            _held[address] = held + 1;
+            return true;
+        }
+    }
+
+    /// <summary>Counts one less.</summary>
+    internal void Leave(IPAddress address)
+    {
+        lock (_held)
+        {
+            if (--_held[address] == 0)
+                _held.Remove(address);
+        }
+    }
+}

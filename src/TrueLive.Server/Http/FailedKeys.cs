@@ -1,0 +1,38 @@
+using System.Net;
+
+namespace TrueLive.Server.Http;
+
+/// <summary>
+/// Counts wrong keys by the address that they came from: beyond a few a minute nothing is looked at from there but right ones. Guessing a key of 16
+/// characters is hopeless anyway; this keeps the guesses from filling the log and taking the processor. Thread-safe.
+/// </summary>
+internal sealed class FailedKeys(TimeProvider time)
+{
+    /// <summary>Wrong keys of one address within a <see cref="Window"/>.</summary>
+    public const int Most = 20;
+
+    /// <summary>How long one is remembered.</summary>
+    public static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
+
+    // Beyond this many addresses all are forgotten: memory is bounded, and so is what a flood of addresses gains.
+    private const int MaxAddresses = 10_000;
+
+    private readonly Dictionary<IPAddress, (int Count, long Since)> _seen = [];
+
+    /// <summary>Counts one more; true when it is one too many.</summary>
+    public bool IsTooMany(IPAddress? address)
+    {
+        if (address is null)
+            return false;
+        lock (_seen)
+        {
+            if (_seen.Count >= MaxAddresses)
+                _seen.Clear();
+            var (count, since) = _seen.GetValueOrDefault(address, (0, time.GetTimestamp()));
+            if (time.GetElapsedTime(since) > Window)
+                (count, since) = (0, time.GetTimestamp());
+            _seen[address] = (count + 1, since);
+            return count >= Most;
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using System.CommandLine;
+using TrueLive.Server.Keys;
+
+namespace TrueLive.Cli.Tests;
+
+public sealed class KeysCommandTests : IDisposable
+{
+    private readonly string _data = Directory.CreateTempSubdirectory("truelive-cli-keys-").FullName;
+
+    private string KeyFile => Path.Combine(_data, "api-keys.json");
+
+    public void Dispose() => Directory.Delete(_data, recursive: true);
+
+    [Fact]
+    public void A_key_is_made_listed_and_revoked_from_the_command_line()
+    {
+        Assert.Equal(0, Run("create", "camera-1", "--scope", "publish", "--scope", "watch", "--days", "7"));
+        var key = Assert.Single(ApiKeyFile.Read(KeyFile));
+        Assert.Equal(("camera-1", KeyScopes.Publish | KeyScopes.Watch), (key.Name, key.Scopes));
+        Assert.Equal(7, (key.Expires!.Value - key.Created).TotalDays, 3);
+        Assert.Equal(0, Run("list"));
+        Assert.Equal(1, Run("create", "camera-1"));
+        Assert.Equal(1, Run("create", "other", "--days", "-1"));
+        Assert.Equal(1, Run("revoke", "nobody"));
+        Assert.Equal(0, Run("revoke", "camera-1"));
+        Assert.Empty(ApiKeyFile.Read(KeyFile));
+    }
+
+    [Theory]
+    [InlineData("--api-keys")]
+    [InlineData("--webhook-secret")]
+    [InlineData("--clip-database")]
+    public void Secrets_are_not_taken_from_a_command_line_that_everybody_can_read(string flag)
+    {
+        var refused = Assert.Single(ServeCommand.Make().Parse([flag, "a-secret-of-enough-characters"]).Errors);
+        Assert.Contains("TRUELIVE_" + flag[2..].Replace('-', '_').ToUpperInvariant(), refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Words_of_a_measured_server_give_no_orders_to_a_terminal() =>
+        Assert.Equal("red\uFFFD[31m title\uFFFD]0;x\uFFFD\nnext", ProbeDisplay.Shown("red\u001b[31m title\u001b]0;x\u0007\nnext"));
+
+    private int Run(params string[] arguments) => KeysCommand.Make().Parse([.. arguments, "--data-folder", _data]).Invoke();
+}
