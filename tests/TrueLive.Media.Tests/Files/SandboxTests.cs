@@ -35,7 +35,7 @@ public sealed class SandboxTests : IDisposable
             tries kill -0 {{Environment.ProcessId}}
             tries ls /proc/{{Environment.ProcessId}}
             tries bash -c 'exec 3<>/dev/tcp/127.0.0.1/{{((IPEndPoint)listener.LocalEndpoint).Port}}'
-            tries bash -c 'echo x > /dev/tty'
+            tries test -c /dev/tty
             tries unshare --user --map-root-user mount -t tmpfs none /usr
             exit 7
             """;
