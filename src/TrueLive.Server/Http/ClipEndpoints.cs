@@ -76,7 +76,8 @@ internal static class ClipEndpoints
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
             size.MaxRequestBodySize = ((long)options.ClipUploadMb << 20) + 1;
         var name = Uri.UnescapeDataString(http.Request.Headers["X-File-Name"].ToString());
-        var upload = await uploads.TakeAsync(gate.OwnerOf(http.Request), name, http.Request.Body, http.Request.ContentLength, fps, http.RequestAborted).ConfigureAwait(false);
+        var owner = gate.OwnerOf(http.Request);
+        var upload = await uploads.TakeAsync(owner, name, http.Request.Body, http.Request.ContentLength, fps, http.RequestAborted).ConfigureAwait(false);
         return Results.Created($"/v1/uploads/{upload.Id}", WithPreview(upload, owner, links));
     }
 
