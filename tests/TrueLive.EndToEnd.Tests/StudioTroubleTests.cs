@@ -41,7 +41,7 @@ public sealed class StudioTroubleTests(Browser browser)
         await page.UntilAsync("document.querySelector('#short').textContent.includes('disk is full')");
         Assert.True(await page.Page.IsVisibleAsync("#short"));
         disk.Empty();
-        await page.UntilAsync("document.querySelector('#short').hidden", 40);
+        await page.UntilAsync("document.querySelector('#short').hidden");
     }
 
     [Fact]
