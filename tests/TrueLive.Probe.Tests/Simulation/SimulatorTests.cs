@@ -7,6 +7,7 @@ namespace TrueLive.Probe.Tests.Simulation;
 /// The probe against systems whose nature is known. The whole proof (20 seeds x all systems x six looks) is
 /// <c>truelive probe selftest --full</c>; here each system is met once, with looks and seeds that nothing was tuned on.
 /// </summary>
+[Trait("Run", "long")]
 public sealed class SimulatorTests(SimulatorRuns runs) : IClassFixture<SimulatorRuns>
 {
     [Fact]
