@@ -18,6 +18,9 @@ internal sealed partial class WebRtcClient : IDisposable
 
     private static readonly TimeSpan FlushTime = TimeSpan.FromMilliseconds(500);
 
+    // A sender may change its settings as often as it likes.
+    private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
+
     private readonly Arrival _arrival;
     private readonly SessionRegistry _registry;
     private readonly InteractiveCommands _interactive;
@@ -29,6 +32,8 @@ internal sealed partial class WebRtcClient : IDisposable
     private volatile bool _runs;
     private DataChannel? _channel;
     private ControlConnection? _control;
+    private string? _logged;
+    private long _loggedAt;
 
     /// <exception cref="WebRtc.Sdp.SdpException">The offer cannot be answered.</exception>
     /// <exception cref="InvalidOperationException">No WebRTC here, or too many connections.</exception>
@@ -137,8 +142,10 @@ internal sealed partial class WebRtcClient : IDisposable
 
     private void Told(string? problem)
     {
-        if (_arrival.Seat.Input.Tell(problem) && problem is not null)
-            LogInput(_logger, _arrival.Seat.Session.Id, problem);
+        if (!_arrival.Seat.Input.Tell(problem) || problem is null || problem == _logged || (_logged is not null && _time.GetElapsedTime(_loggedAt) < LogInterval))
+            return;
+        (_logged, _loggedAt) = (problem, _time.GetTimestamp());
+        LogInput(_logger, _arrival.Seat.Session.Id, problem);
     }
 
     private void Opened(DataChannel channel)
