@@ -74,7 +74,7 @@ public static partial class TrueLiveServer
         services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models).AddSingleton(_ => port);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount));
-        services.AddSingleton<ApiKeyRing>().AddSingleton<FailedKeys>();
+        services.AddSingleton<ApiKeyRing>().AddSingleton<FailedKeys>().AddSingleton<AuditLog>();
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
         services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipDesk>().AddSingleton<ClipUploads>().AddSingleton<UploadPreview>().AddSingleton<JournalShelf>();
@@ -134,8 +134,10 @@ public static partial class TrueLiveServer
             app.UseCors();
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5), KeepAliveTimeout = TimeSpan.FromSeconds(15) });
         var gate = app.Services.GetRequiredService<Gate>();
+        var audit = app.Services.GetRequiredService<AuditLog>();
         app.Use(async (http, next) =>
         {
+            audit.Watch(http);
             if (gate.Refuse(http.Request) is not { } refused)
             {
                 try

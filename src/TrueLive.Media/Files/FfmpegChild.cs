@@ -119,7 +119,7 @@ public sealed class FfmpegChild : IAsyncDisposable
     {
         string[] limits = ["prlimit", $"--as={AddressSpace}", $"--fsize={LargestOutput}", $"--cpu={(long)processorTime.TotalSeconds}", "--core=0", "--"];
         string[] own = ["-hide_banner", .. tool == "ffmpeg" ? ["-nostdin"] : Array.Empty<string>(), .. arguments];
-        string[] command = [.. OwnGroup, .. background ? ["nice", "-n", "19"] : Array.Empty<string>(), .. limits, .. Sandbox.IsUsable ? Sandbox.Around(tool, own) : [tool, .. own]];
+        string[] command = [.. OwnGroup, .. background ? ["nice", "-n", "19"] : Array.Empty<string>(), .. limits, .. Sandbox.IsUsable ? Sandbox.Around(tool, own, folder) : [tool, .. own]];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardInput = true,

@@ -25,7 +25,10 @@ internal static class Sandbox
     /// The command that runs a program inside. Arguments of the form <c>file:PATH</c> name what it sees: the one after <c>-i</c> it may read (with its
     /// neighbours where it is a list of parts), into the folders of the others it may write.
     /// </summary>
-    public static IReadOnlyList<string> Around(string tool, IReadOnlyList<string> arguments)
+    /// <param name="tool">The program.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="folder">Folder that relative names among them refer to, which it may read; null for none.</param>
+    public static IReadOnlyList<string> Around(string tool, IReadOnlyList<string> arguments, string? folder = null)
     {
         List<string> command = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"];
         foreach (var path in System.Where(Path.Exists))
@@ -35,11 +38,13 @@ internal static class Sandbox
             else
                 command.AddRange(["--ro-bind", path, path]);
         }
-        if (FolderOf(tool) is { } folder && !System.Any(s => folder.StartsWith(s + "/", StringComparison.Ordinal)))
-            command.AddRange(["--ro-bind", folder, folder]);
+        if (FolderOf(tool) is { } home && !System.Any(s => home.StartsWith(s + "/", StringComparison.Ordinal)))
+            command.AddRange(["--ro-bind", home, home]);
         foreach (var device in Devices)
             command.AddRange(["--dev-bind", device, device]);
         command.AddRange(["--tmpfs", "/tmp"]);
+        if (folder is not null)
+            command.AddRange(["--ro-bind", folder, folder, "--chdir", folder]);
         var isList = false;
         for (var i = 0; i < arguments.Count; i++)
         {
@@ -47,7 +52,8 @@ internal static class Sandbox
             if (!arguments[i].StartsWith(FilePrefix, StringComparison.Ordinal))
                 continue;
             var path = arguments[i][FilePrefix.Length..];
-            var above = Path.GetDirectoryName(path) ?? "/";
+            // Where the name is a pattern of numbers, percent signs of its folder are written twice.
+            var above = (Path.GetFileName(path).Contains('%', StringComparison.Ordinal) ? Path.GetDirectoryName(path)?.Replace("%%", "%", StringComparison.Ordinal) : Path.GetDirectoryName(path)) ?? "/";
             if (i == 0 || arguments[i - 1] != "-i")
                 command.AddRange(["--bind", above, above]);
             else if (isList)

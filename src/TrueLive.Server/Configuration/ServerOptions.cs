@@ -195,6 +195,11 @@ public sealed class ServerOptions
     [Range(1, 1_000_000)]
     public int JournalMb { get; set; } = 1024;
 
+    /// <summary>Size at which the audit log begins a new file.</summary>
+    [Description("Where keys are asked for: size in MB at which audit.log in the data folder begins a new file; five are kept. 0 keeps none.")]
+    [Range(0, 10_000)]
+    public int AuditMb { get; set; } = 16;
+
     /// <summary>Least severe messages that are logged.</summary>
     [Description("Least severe messages that are logged: Debug, Information, Warning or Error.")]
     [RegularExpression("^(?i:Trace|Debug|Information|Warning|Error|Critical|None)$")]

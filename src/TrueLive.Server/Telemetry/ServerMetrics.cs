@@ -15,7 +15,7 @@ internal sealed class ServerMetrics : IDisposable
 
     private readonly Meter _meter = new(MeterName);
 
-    public ServerMetrics(SessionRegistry registry, Admission admission, ModelShelf models, InteractiveShelf interactive, ClipWorker clips, WebRtcPort port, WorkPlaces work)
+    public ServerMetrics(SessionRegistry registry, Admission admission, ModelShelf models, InteractiveShelf interactive, ClipWorker clips, WebRtcPort port, WorkPlaces work, AuditLog audit)
     {
         _meter.CreateObservableGauge(
             "truelive.tier.active",
@@ -47,6 +47,7 @@ internal sealed class ServerMetrics : IDisposable
                 return new Measurement<long>[] { new(incomplete, new KeyValuePair<string, object?>("reason", "incomplete")), new(overtaken, new KeyValuePair<string, object?>("reason", "overtaken")) };
             },
             "{frame}", "Frames lost on the links: they came incomplete, or a key frame overtook them before they were sent.");
+        _meter.CreateObservableCounter("truelive.audit.lost", () => audit.Lost, "{entry}", "Entries of the audit log that were not written.");
         _meter.CreateObservableCounter("truelive.link.datagrams.unsent", () => port.Endpoint?.UnsentDatagrams ?? 0, "{datagram}", "Datagrams that the system or a TCP connection did not take.");
         _meter.CreateObservableCounter("truelive.link.connections.refused", () => port.Endpoint?.RefusedConnections ?? 0, "{connection}", "TCP connections closed because too many strangers were connected.");
     }
