@@ -21,15 +21,19 @@ public readonly record struct GrainBound(double Seconds, double Quantile, int Ev
     internal static double QuantileFor(int events) => events >= 59 ? 0.95 : events >= 29 ? 0.9 : events >= 14 ? 0.8 : 0.5;
 
     /// <summary>
-    /// The bound of the slowest answered channel with chips of at most 200 ms. The balance channel must be among them: mean light and
-    /// motion can be laid over old pictures.
+    /// The bound of the slowest answered channel with chips of at most 200 ms. Mean light and motion can be laid over old pictures, so the
+    /// balance channel must be among them; where a look hides it, balance, object and pattern together, whose chips of half a second allow
+    /// a lag but no high quantile: the mean delay is at least half a batch.
     /// </summary>
     internal static GrainBound Of(StimulusPlan plan, Observation seen, FastFindings fast, FrameMap? map, Estimate median)
     {
         if (map is null || fast.ChannelLag.Length == 0)
             return None("the output could not be aligned");
-        if (!fast.AnswersTogether(Channel.R))
-            return None("the balance channel does not answer where the others do");
+        var region = fast.FamilyLag[(int)Family.Region];
+        var coarse = fast.AnswersTogether(Channel.R) ? 0
+            : fast.Families[(int)Family.Region].ForRules * 4 <= 0.01 && FastFindings.Resolved(region) ? region.High / 0.5 : double.NaN;
+        if (double.IsNaN(coarse))
+            return None("neither the balance channel nor its family answers at a resolved lag");
         // The map follows all channels together; one that lies behind it moves the bound by as much.
         var joint = fast.JointLag.Measured ? fast.JointLag.Value : median.Value;
         var behind = CodeLaw.Channels.Where(c => fast.AnswersTogether(c) && FastFindings.Resolved(fast.ChannelLag[(int)c]))
@@ -37,14 +41,14 @@ public readonly record struct GrainBound(double Seconds, double Quantile, int Ev
         if (!map.Reliable)
         {
             return median.Measured
-                ? new GrainBound((median.High + behind) / 0.5, 0.5, median.N, "window")
+                ? new GrainBound(Math.Max(coarse, (median.High + behind) / 0.5), 0.5, median.N, "window")
                 : None("the delay was not measured");
         }
         var delays = ShownDelays([.. Enumerable.Range(0, map.Input.Count).Select(map.Time)], [.. map.Input.Select(j => seen.Sent[j])], plan.Seed.Stream("grain"));
         var q = QuantileFor(delays.Length);
         var bound = Intervals.QuantileInterval(delays, q);
         return bound.Measured
-            ? new GrainBound((bound.High + 1.0 / CodeLaw.Rate + behind) / q, q, delays.Length, "frame")
+            ? new GrainBound(Math.Max(coarse, (bound.High + 1.0 / CodeLaw.Rate + behind) / q), q, delays.Length, coarse > 0 ? "frame, and region's lag" : "frame")
             : None("too few seconds were aligned");
     }
 

@@ -156,38 +156,45 @@ internal sealed class RemainderTest
     }
 
     /// <summary>Takes away what the channel's own code at aligned lags explains, with the sidelobes that the high-pass gives it.</summary>
-    private float[] WithoutAligned(float[] signal, float[][] codes)
-    {
-        var taps = Enumerable.Range(0, _lags.Length).Where(l => _lags[l] is >= Newest and <= Oldest && _lags[l] % 6 == 0).Select(l =>
+    private float[] WithoutAligned(float[] signal, float[][] codes) =>
+        Without(signal, [.. Enumerable.Range(0, _lags.Length).Where(l => _lags[l] is >= Newest and <= Oldest && _lags[l] % 6 == 0).Select(l =>
         {
             var tap = (float[])codes[l].Clone();
             Signals.HighPass(tap, Half);
             return tap;
-        }).ToArray();
-        var gram = new double[taps.Length, taps.Length];
-        var weights = new double[taps.Length];
-        for (var a = 0; a < taps.Length; a++)
+        })]);
+
+    private static float[] Without(float[] signal, float[][] explained)
+    {
+        var gram = new double[explained.Length, explained.Length];
+        var weights = new double[explained.Length];
+        for (var a = 0; a < explained.Length; a++)
         {
-            for (var b = 0; b < taps.Length; b++)
-                gram[a, b] = TensorPrimitives.Dot<float>(taps[a], taps[b]) + (a == b ? 1 : 0);
-            weights[a] = TensorPrimitives.Dot<float>(taps[a], signal);
+            for (var b = 0; b < explained.Length; b++)
+                gram[a, b] = TensorPrimitives.Dot<float>(explained[a], explained[b]) + (a == b ? 1 : 0);
+            weights[a] = TensorPrimitives.Dot<float>(explained[a], signal);
         }
         SymmetricEigen.CholeskySolve(gram, [weights]);
         var rest = (float[])signal.Clone();
-        for (var a = 0; a < taps.Length; a++)
-            TensorPrimitives.MultiplyAdd(taps[a], (float)-weights[a], rest, rest);
+        for (var a = 0; a < explained.Length; a++)
+            TensorPrimitives.MultiplyAdd(explained[a], (float)-weights[a], rest, rest);
         return rest;
     }
 
     private static float[][] Columns(float[][] rows) =>
         [.. Enumerable.Range(0, FeatureExtractor.Count).Select(f => rows.Select(row => row[f]).ToArray())];
 
-    /// <summary>Median share of the remainder's block values over time that the tone, colour, edges and contrast of the same block of the input predict.</summary>
+    /// <summary>
+    /// Median share of the remainder's block values over time that the tone, colour, edges and contrast of the same block of the input predict,
+    /// beyond what the means of the whole input do: live light on canned pictures is made from nothing else.
+    /// </summary>
     private static double Predicted(float[][] shown, float[][] remains)
     {
         const int Blocks = 12;
         const int Maps = 5;
         var shares = new List<double>();
+        var whole = Enumerable.Range(0, Maps).Select(map => Conditioned(Enumerable.Range(0, shown[0].Length).Select(n => Enumerable.Range(0, Blocks).Sum(b => shown[map * Blocks + b][n]))))
+            .Where(signal => signal.Any(v => v != 0)).ToArray();
         for (var block = 0; block < Blocks; block++)
         {
             var tone = shown[block];
@@ -195,7 +202,7 @@ internal sealed class RemainderTest
                 .. Enumerable.Range(0, 9).Select(knot => Conditioned(tone.Select(y => Math.Max(0, 1 - Math.Abs(y / 20 - knot - 1))))),
                 .. Enumerable.Range(0, Maps).Select(map => Conditioned(shown[map * Blocks + block])),
             ];
-            var rest = Enumerable.Range(0, Maps).Select(map => Conditioned(remains[map * Blocks + block])).Where(signal => signal.Any(v => v != 0)).ToArray();
+            var rest = Enumerable.Range(0, Maps).Select(map => Without(Conditioned(remains[map * Blocks + block]), whole)).Where(signal => signal.Any(v => v != 0)).ToArray();
             if (rest.Length > 0)
                 shares.AddRange(RidgeDecoder.Decode(input, rest).Select(d => Math.Max(0, d.Correlation) * Math.Max(0, d.Correlation)));
         }

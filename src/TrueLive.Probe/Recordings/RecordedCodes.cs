@@ -29,17 +29,38 @@ internal static class RecordedCodes
         var length = (int)((to - from) * CodeLaw.Rate);
         var sent = ChannelReadouts.From(Timeline.Resample(input, Timeline.DeBurst(input.Times), from, length, CodeLaw.Rate));
         var answers = ChannelReadouts.From(Timeline.Resample(output, Timeline.DeBurst(output.Times), from, length, CodeLaw.Rate));
+        var codes = Enumerable.Range(0, sent.Length).Select(c => Levelled(sent[c][c == (int)Channel.C ? 1 : 0])).ToArray();
         // Only what natural video carries: light, balance, colour, motion and scene; object and pattern codes are ours alone.
         float[][]?[] readouts = [answers[0], answers[1], answers[2], answers[3], null, answers[5], null];
         return new FastTest(readouts, Fill, from, WindowSeconds).Run(Redraws, threads, false, cancel);
 
         void Fill(int channel, CodeDraw? draw, float[] code)
         {
-            var signal = sent[channel][channel == (int)Channel.C ? 1 : 0];
+            var signal = codes[channel];
             var (shift, backwards) = draw is { } d ? Place(d, length) : (0, false);
             for (var g = 0; g < code.Length; g++)
                 code[g] = signal[backwards ? (length + shift - 1 - g) % length : (g + shift) % length];
         }
+    }
+
+    /// <summary>
+    /// Brought to the unit strength of a code, window by window: the search leaves out lags at which too little code overlaps, and natural
+    /// light and motion come in stretches. What rests is not blown up beyond ten times.
+    /// </summary>
+    private static float[] Levelled(float[] signal)
+    {
+        var half = (int)(WindowSeconds * CodeLaw.Rate / 2);
+        var sums = new double[signal.Length + 1];
+        for (var g = 0; g < signal.Length; g++)
+            sums[g + 1] = sums[g] + signal[g] * signal[g];
+        var least = 0.01 * sums[^1] / signal.Length;
+        var levelled = new float[signal.Length];
+        for (var g = 0; g < signal.Length && sums[^1] > 0; g++)
+        {
+            var (a, b) = (Math.Max(0, g - half), Math.Min(signal.Length, g + half + 1));
+            levelled[g] = (float)(signal[g] / Math.Sqrt(Math.Max(least, (sums[b] - sums[a]) / (b - a))));
+        }
+        return levelled;
     }
 
     /// <summary>

@@ -278,8 +278,8 @@ public sealed class DecisionRules
         if (_found.Seconds < 600 && tier is TierLabel.T3F or TierLabel.T3C or TierLabel.T3S or TierLabel.T3)
             _flags.Add($"watched for {F(_found.Seconds, 0)} s only");
         var latency = LatencyOf();
-        // Where nothing answered, or two inputs show at once, there is no one input to compare the output with.
-        var nature = tier is TierLabel.Hybrid or TierLabel.Invalid or TierLabel.NotLive or TierLabel.Replay or TierLabel.PromptOnly or TierLabel.PromptStream ? null : NatureVerdict.Judge(_found.Nature, _limits);
+        // Where the picture does not answer, or two inputs show at once, there is no one input to compare the output with.
+        var nature = tier != TierLabel.Hybrid && _gates.Any(g => g is { Id: "G2", Passed: true }) ? NatureVerdict.Judge(_found.Nature, _limits) : null;
         if (nature is not null)
             _gates.Add(nature.Gate);
         return new TierVerdict

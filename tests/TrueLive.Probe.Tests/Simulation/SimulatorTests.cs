@@ -18,6 +18,12 @@ public sealed class SimulatorTests(SimulatorRuns runs) : IClassFixture<Simulator
     public void No_fake_is_called_tier_3() => Assert.True(runs.Rows.All(r => !r.FalseProof), Misses(r => r.FalseProof));
 
     [Fact]
+    public void No_honest_system_is_accused() => Assert.True(!runs.Rows.Any(SelfTestSummary.Accused), Misses(SelfTestSummary.Accused));
+
+    [Fact]
+    public void No_picture_is_said_to_be_made_from_the_input_that_is_not() => Assert.True(!runs.Rows.Any(SelfTestSummary.NaturePromoted), Misses(SelfTestSummary.NaturePromoted));
+
+    [Fact]
     public void The_median_delay_is_found_within_a_frame_and_its_interval_covers_the_truth()
     {
         var rows = SelfTestSummary.WithDelay(runs.Rows).ToArray();
