@@ -247,6 +247,6 @@ public static partial class TrueLiveServer
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "ffmpeg, which opens the files that clients send, runs without a sandbox here. Install bubblewrap (apt-get install bubblewrap) and let this user make user namespaces.")]
+    [LoggerMessage(EventId = 1005, EventName = "sandbox_missing", Level = LogLevel.Warning, Message = "ffmpeg, which opens the files that clients send, runs without a sandbox here. Install bubblewrap (apt-get install bubblewrap) and let this user make user namespaces.")]
     private static partial void LogNotShutIn(ILogger logger);
 }

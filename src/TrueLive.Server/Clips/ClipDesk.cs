@@ -101,6 +101,6 @@ internal sealed partial class ClipDesk(ServerOptions options, ClipFolders folder
             await _database.DisposeAsync().ConfigureAwait(false);
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The clip queue cannot be opened.")]
+    [LoggerMessage(EventId = 3008, EventName = "queue_unopened", Level = LogLevel.Error, Message = "The clip queue cannot be opened.")]
     private partial void LogUnreachable(Exception error);
 }

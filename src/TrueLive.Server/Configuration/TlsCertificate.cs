@@ -70,9 +70,9 @@ internal sealed partial class TlsCertificate
         return SslStreamCertificateContext.Create(leaf, others, offline: true);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The certificate was renewed; it is good until {Until}.")]
+    [LoggerMessage(EventId = 1006, EventName = "certificate_renewed", Level = LogLevel.Information, Message = "The certificate was renewed; it is good until {Until}.")]
     private static partial void LogRenewed(ILogger logger, DateTime until);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The new certificate cannot be used, and the one before it stays: {Why}")]
+    [LoggerMessage(EventId = 1007, EventName = "certificate_refused", Level = LogLevel.Error, Message = "The new certificate cannot be used, and the one before it stays: {Why}")]
     private static partial void LogKept(ILogger logger, string why);
 }

@@ -115,6 +115,6 @@ internal sealed partial class ApiKeyRing
         public bool IsOpenAt(DateTimeOffset now) => Expires is not { } end || now < end;
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The key file has changed and cannot be used; the keys before it stay in force: {Why}")]
+    [LoggerMessage(EventId = 5001, EventName = "keys_refused", Level = LogLevel.Error, Message = "The key file has changed and cannot be used; the keys before it stay in force: {Why}")]
     private partial void LogDamaged(string why);
 }

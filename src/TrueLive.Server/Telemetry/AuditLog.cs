@@ -119,7 +119,7 @@ internal sealed partial class AuditLog : IAsyncDisposable
         lines.WriteTo(file);
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Count} entries of the audit log are lost: {Why}")]
+    [LoggerMessage(EventId = 5002, EventName = "audit_lost", Level = LogLevel.Error, Message = "{Count} entries of the audit log are lost: {Why}")]
     private partial void LogLost(int count, string why);
 }
 

@@ -63,6 +63,6 @@ internal sealed partial class AnnouncedAddresses(ServerOptions options, WebRtcPo
 
     private static IReadOnlyList<IPAddress> OwnOf(ServerOptions options) => LocalAddresses.For(WebRtcPort.AddressOf(options.Host));
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "webrtc_addresses has '{Name}', which cannot be resolved now and is not announced: {Words}")]
+    [LoggerMessage(EventId = 1008, EventName = "address_unresolved", Level = LogLevel.Warning, Message = "webrtc_addresses has '{Name}', which cannot be resolved now and is not announced: {Words}")]
     private partial void LogUnknown(string name, string words);
 }

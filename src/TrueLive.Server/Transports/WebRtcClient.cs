@@ -169,7 +169,7 @@ internal sealed partial class WebRtcClient : IDisposable
         channel.MessageReceived = (_, data, _) => control.Receive(data);
     }
 
-    [LoggerMessage(EventId = 2005, EventName = "webrtc_input_undecodable", Level = LogLevel.Warning, Message = "Session {Session}: {Problem}")]
+    [LoggerMessage(EventId = 2008, EventName = "input_undecodable", Level = LogLevel.Warning, Message = "Session {Session}: {Problem}")]
     private static partial void LogInput(ILogger logger, string session, string problem);
 
     [LoggerMessage(EventId = 2004, EventName = "webrtc_never_opened", Level = LogLevel.Warning, Message = "Session {Session}: a WebRTC connection to it never opened. {Why}")]
