@@ -2,14 +2,14 @@ import { Refused } from './control.js';
 import { ask, tab } from './dom.js';
 import { sources } from './sources.js';
 import { Figures } from './stats.js';
-import { WebRtcTransport } from './transport-webrtc.js';
-import { JpegTransport } from './transport-ws.js';
 
 const AWAY_LIMIT = 60_000;
 const PING_EVERY = 2000;
 // A model that fails twice within this time would do so for ever.
 const FAILS_AGAIN = 30_000;
 const GOING = 2000;
+// Nobody needs them before a session: they are asked for with the first one, and are there for a connection that is lost.
+const transports = () => Promise.all([import('./transport-webrtc.js'), import('./transport-ws.js')]);
 
 /**
  * One live session of this page over its connections: opens the input, connects, comes back after a broken connection, and keeps
@@ -95,6 +95,8 @@ export class Session extends EventTarget {
     // Who comes back has a picture on the stage: it stays marked as frozen until a new one is there.
     const state = this.startedAt === null ? 'connecting' : 'away';
     if (state === 'connecting') this.#move(state, 'Connecting…');
+    const [{ WebRtcTransport }, { JpegTransport }] = await transports();
+    if (this.#wanted !== run) return;
     const only = new URLSearchParams(location.search).get('transport');
     const ways = only === 'ws' || !('RTCPeerConnection' in window) ? [JpegTransport] : only === 'webrtc' ? [WebRtcTransport] : [WebRtcTransport, JpegTransport];
     let abandon = null;
@@ -129,7 +131,7 @@ export class Session extends EventTarget {
     const { session, control } = opened;
     this.#remember(session.token, session.connection);
     this.#id = session.session;
-    this.#move('live', session.resumed ? `Back in the session. ${session.resumed.lost}` : `Live: ${session.model} at ${session.size}${way === JpegTransport ? `, ${way.label}` : ''}.`);
+    this.#move('live', session.resumed ? `Back in the session. ${session.resumed.lost}` : `Live: ${session.model} at ${session.size}${session.transport === 'websocket-jpeg' ? `, ${way.label}` : ''}.`);
     if (session.paused) this.#move('paused', 'Paused.');
     opened.path().then((path) => (this.path = `${way.label}${path && path !== 'websocket' ? ` over ${path.toUpperCase()}` : ''}`));
     opened.addEventListener('shown', ({ detail }) => this.figures.displayed(detail));
