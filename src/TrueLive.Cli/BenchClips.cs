@@ -52,9 +52,9 @@ internal static class BenchClips
         var folder = Directory.CreateTempSubdirectory("truelive-bench-").FullName;
         try
         {
-            using var shelf = ModelShelf.Load(new ServerOptions { ModelThreads = Environment.ProcessorCount }, time, Console.Error);
-            using var narrow = ModelShelf.Load(new ServerOptions { ModelThreads = 1 }, time, Console.Error);
-            if (shelf.Default is not OnnxVideoModel model || narrow.Default is not OnnxVideoModel single)
+            using var models = ModelStore.Load(new ServerOptions { ModelThreads = Environment.ProcessorCount }, time, Console.Error);
+            using var narrow = ModelStore.Load(new ServerOptions { ModelThreads = 1 }, time, Console.Error);
+            if (models.Default is not OnnxVideoModel model || narrow.Default is not OnnxVideoModel single)
                 throw new InvalidOperationException("The built-in network is missing.");
             using var runtime = WholeGraph.Load(model.Manifest.Folder, Environment.ProcessorCount, time);
             var path = parsed.GetValue(Input)?.FullName ?? await BenchReport.MakeFilmAsync(folder, parsed.GetValue(Seconds), cancel).ConfigureAwait(false);

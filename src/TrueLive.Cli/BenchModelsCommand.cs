@@ -62,7 +62,7 @@ internal static class BenchModelsCommand
         using var one = OnnxVideoModel.Load(shipped, 1, time);
         using var two = OnnxVideoModel.Load(shipped, 2, time);
         using var whole = WholeGraph.Load(shipped, 1, time);
-        using var foreign = candy is null ? null : ResizedNetwork.LoadCandy(candy.FullName, 384, 216, time);
+        using var foreign = candy is null ? null : ResizedModel.LoadCandy(candy.FullName, 384, 216, time);
         var pool = new FramePool("bench", 200);
         var look = one.Info.Looks.First(l => l.Id != "identity").Id;
         var prompt = new Prompt(1, look, 1, TimeSpan.Zero, one.Read(look));

@@ -47,8 +47,8 @@ internal static class ClipCommand
     {
         try
         {
-            using var shelf = Models(parsed);
-            var settings = Settings(parsed, shelf);
+            using var models = Models(parsed);
+            var settings = Settings(parsed, models);
             return await RenderAsync(settings, parsed, cancel).ConfigureAwait(false);
         }
         catch (Exception error) when (error is MediaFileException or ModelStepException or ModelException or ConfigurationException or ArgumentException or IOException or UnauthorizedAccessException)
@@ -58,17 +58,17 @@ internal static class ClipCommand
         }
     }
 
-    private static ModelShelf Models(ParseResult parsed)
+    private static ModelStore Models(ParseResult parsed)
     {
         var threads = parsed.GetValue(Threads);
         if (threads is < 0 or > 256)
             throw new ArgumentException("--threads must be within 0..256.");
         var perStep = threads > 0 && !parsed.GetValue(Segments) ? threads : parsed.GetValue(Segments) ? 1 : Environment.ProcessorCount;
         var model = parsed.GetValue(Model) ?? (parsed.GetValue(FromJournal) is { } folder ? Journal.Open(folder.FullName)?.Model : null) ?? "";
-        return ModelShelf.Load(new ServerOptions { Model = model, ModelsFolder = parsed.GetValue(ModelsFolder) ?? "", ModelThreads = perStep }, TimeProvider.System, Console.Error);
+        return ModelStore.Load(new ServerOptions { Model = model, ModelsFolder = parsed.GetValue(ModelsFolder) ?? "", ModelThreads = perStep }, TimeProvider.System, Console.Error);
     }
 
-    private static ClipFileSettings Settings(ParseResult parsed, ModelShelf shelf)
+    private static ClipFileSettings Settings(ParseResult parsed, ModelStore models)
     {
         var output = parsed.GetValue(Out)!;
         var format = ClipFormats.ForOutput(parsed.GetValue(Format), output);
@@ -77,7 +77,7 @@ internal static class ClipCommand
             throw new ArgumentException("A journal has its own video and prompts: leave out the input, --prompt and --prompts.");
         var input = journal?.VideoPath ?? parsed.GetValue(In) ?? throw new ArgumentException("Name the video to read.");
         if (parsed.GetValue(Seed) is not null)
-            throw new ArgumentException($"{shelf.Default.Info.Title} has no randomness, so --seed would change nothing. Leave it out.");
+            throw new ArgumentException($"{models.Default.Info.Title} has no randomness, so --seed would change nothing. Leave it out.");
         if (Path.TrimEndingDirectorySeparator(Path.GetFullPath(input)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(output)))
             throw new ArgumentException("Input and output are the same file. Choose another name with -o.");
         var schedule = Prompts(parsed.GetValue(PromptText), parsed.GetValue(Schedule));
@@ -88,12 +88,12 @@ internal static class ClipCommand
         var (size, stretch) = ((Width: 0, Height: 0), false);
         if (parsed.GetValue(Size) is { } asked && !ClipSize.TryParse(asked, out size, out stretch))
             throw new ArgumentException($"--size is '{asked}'. {ClipSize.Rule}");
-        var unknown = schedule.Cues.SelectMany(c => shelf.Default.Read(c.Text).UnknownWords).Distinct().ToArray();
+        var unknown = schedule.Cues.SelectMany(c => models.Default.Read(c.Text).UnknownWords).Distinct().ToArray();
         if (unknown.Length > 0)
-            Console.Error.WriteLine($"These words mean nothing to {shelf.Default.Info.Title}: {string.Join(", ", unknown)}.");
-        if (journal?.OtherModel(shelf.Default.Info) is { } other)
+            Console.Error.WriteLine($"These words mean nothing to {models.Default.Info.Title}: {string.Join(", ", unknown)}.");
+        if (journal?.OtherModel(models.Default.Info) is { } other)
             Console.Error.WriteLine(other);
-        var (recorded, resets) = journal?.Prompts(shelf.Default) ?? (default, []);
+        var (recorded, resets) = journal?.Prompts(models.Default) ?? (default, []);
         return new ClipFileSettings
         {
             Recorded = recorded,
@@ -101,7 +101,7 @@ internal static class ClipCommand
             Input = input,
             Output = output,
             Prompts = schedule,
-            Model = shelf.Default,
+            Model = models.Default,
             Strength = parsed.GetValue(Strength),
             Transition = TimeSpan.FromMilliseconds(parsed.GetValue(Transition)),
             Size = size,

@@ -34,11 +34,11 @@ public static partial class TrueLiveServer
     /// <param name="models">Models to offer; null loads what the settings name. The server disposes them.</param>
     /// <param name="time">Clock of everything; null takes the system's.</param>
     /// <exception cref="ConfigurationException">A setting cannot be met on this machine, or a codec library is missing.</exception>
-    public static WebApplication Build(ServerOptions options, ModelShelf? models = null, TimeProvider? time = null)
+    public static WebApplication Build(ServerOptions options, ModelStore? models = null, TimeProvider? time = null)
     {
         time ??= TimeProvider.System;
         RequireCodecs(NativeLibraries.Missing());
-        models ??= ModelShelf.Load(options, time, Console.Error);
+        models ??= ModelStore.Load(options, time, Console.Error);
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Logging.SetMinimumLevel(Enum.Parse<LogLevel>(options.LogLevel, ignoreCase: true)).AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.ClearProviders().AddConsole(console => console.FormatterName = LogLines.FormatterName).AddConsoleFormatter<LogLines, ConsoleFormatterOptions>();
@@ -69,7 +69,7 @@ public static partial class TrueLiveServer
             throw new ConfigurationException(missing);
     }
 
-    private static void AddParts(IServiceCollection services, ServerOptions options, ModelShelf models, WebRtcPort port, TimeProvider time)
+    private static void AddParts(IServiceCollection services, ServerOptions options, ModelStore models, WebRtcPort port, TimeProvider time)
     {
         services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models).AddSingleton(_ => port);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
@@ -77,9 +77,9 @@ public static partial class TrueLiveServer
         services.AddSingleton<ApiKeyRing>().AddSingleton<FailedKeys>().AddSingleton<AuditLog>();
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
-        services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipDesk>().AddSingleton<ClipUploads>().AddSingleton<UploadPreview>().AddSingleton<JournalShelf>();
+        services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipQueueHost>().AddSingleton<ClipUploads>().AddSingleton<UploadPreview>().AddSingleton<JournalStore>();
         services.AddSingleton<ClipSources>().AddSingleton<ClipOrders>().AddSingleton<ClipViews>().AddSingleton<LivePrecedence>();
-        services.AddSingleton<InteractiveLoading>().AddSingleton<InteractiveShelf>().AddSingleton<InteractiveCommands>();
+        services.AddSingleton<InteractiveLoading>().AddSingleton<InteractiveRegistry>().AddSingleton<InteractiveCommands>();
         services.AddSingleton<ClipWorker>().AddHostedService(p => p.GetRequiredService<ClipWorker>());
         services.AddSingleton<ClipWebhooks>().AddHostedService(p => p.GetRequiredService<ClipWebhooks>());
         services.AddHostedService<AnnouncedAddresses>();

@@ -22,7 +22,7 @@ internal sealed class FailingServer : IAsyncDisposable
     public static async Task<FailingServer> StartAsync()
     {
         var options = new ServerOptions { Port = 0, WebrtcPort = 0, LogLevel = "Error", MaxSessions = 1, Clips = false };
-        var app = TrueLiveServer.Build(options, new ModelShelf([new Failing(), new PassthroughModel()]));
+        var app = TrueLiveServer.Build(options, new ModelStore([new Failing(), new PassthroughModel()]));
         await app.StartAsync();
         return new FailingServer(app);
     }

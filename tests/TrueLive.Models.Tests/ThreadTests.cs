@@ -33,10 +33,10 @@ public sealed class ThreadTests
     public void A_second_thread_that_has_nothing_to_do_takes_no_processor_time()
     {
         // Sums along a row run on one thread, so that the other one only waits; a spinning one would take as long as the steps.
-        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Whole("axis", [3L]).Constant("small", [1e-3f], 1);
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Whole("axis", [3L]).Constant("small", [1e-3f], 1);
         for (var i = 0; i < 20; i++)
-            network.Node("CumSum", [i == 0 ? "x" : $"s{i - 1}", "axis"], [$"s{i}"]);
-        using var folder = new ModelFolder(network.Node("Mul", ["s19", "small"], ["y"]).Bytes());
+            fused.Node("CumSum", [i == 0 ? "x" : $"s{i - 1}", "axis"], [$"s{i}"]);
+        using var folder = new ModelFolder(fused.Node("Mul", ["s19", "small"], ["y"]).Bytes());
         var before = Threads();
         using var model = OnnxVideoModel.Load(folder.Path, 2, TimeProvider.System);
         using var session = model.CreateSession(256, 256);

@@ -46,7 +46,7 @@ internal sealed class ModelChecks(ServerOptions options, TimeProvider time) : ID
                 Port = 0, WebrtcPort = 0, DataFolder = folder.FullName, Clips = false, LogLevel = "None",
                 Size = options.Size, ModelThreads = options.ModelThreads, TargetRate = options.TargetRate, MaxSessions = options.MaxSessions,
             };
-            await using var app = TrueLiveServer.Build(trial, new ModelShelf([model]), time);
+            await using var app = TrueLiveServer.Build(trial, new ModelStore([model]), time);
             _chosen = null;
             await app.StartAsync(limit.Token).ConfigureAwait(false);
             using var http = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()) };

@@ -103,8 +103,8 @@ internal sealed unsafe class ConvSession
         int LastRead(int layer) => Enumerable.Range(0, layers.Count).Last(i => i == layer || layers[i].Input == layer || layers[i].Residual == layer);
     }
 
-    /// <summary>Takes what a style says of a layer (<see cref="LayerOutput.Dress"/>).</summary>
-    public void Dress(int layer, ReadOnlySpan<float> scale, ReadOnlySpan<float> shift) => _outputs[layer].Dress(scale, shift);
+    /// <summary>Takes what a style says of a layer (<see cref="LayerOutput.SetStyle"/>).</summary>
+    public void SetStyle(int layer, ReadOnlySpan<float> scale, ReadOnlySpan<float> shift) => _outputs[layer].SetStyle(scale, shift);
 
     /// <summary>Computes the result from the picture.</summary>
     /// <param name="planes">Its planes, in pinned memory.</param>

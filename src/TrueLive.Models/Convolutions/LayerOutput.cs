@@ -23,7 +23,7 @@ internal sealed unsafe class LayerOutput
         (_screenHeight, _screenWidth) = layer.Screened ? (screenHeight, screenWidth) : (1, 1);
         _scale = new AlignedFloats(layer.Out);
         _shift = new AlignedFloats(_screenHeight * _screenWidth * layer.Out);
-        Dress(null, null);
+        SetStyle(null, null);
     }
 
     public Activation To { get; }
@@ -34,7 +34,7 @@ internal sealed unsafe class LayerOutput
     /// <summary>Takes what the style says.</summary>
     /// <param name="scale">A factor for each channel; null for 1.</param>
     /// <param name="shift">A summand for each channel, or for a screened layer the screen: channels x height x width; null for 0.</param>
-    public void Dress(ReadOnlySpan<float> scale, ReadOnlySpan<float> shift)
+    public void SetStyle(ReadOnlySpan<float> scale, ReadOnlySpan<float> shift)
     {
         int channels = _layer.Out, screen = _screenHeight * _screenWidth;
         for (var c = 0; c < channels; c++)

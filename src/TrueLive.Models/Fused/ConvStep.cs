@@ -13,26 +13,26 @@ internal sealed class ConvStep : IFusedStep
     private readonly Func<bool> _ended;
     private RunOptions? _run;
 
-    public unsafe ConvStep(FusedNetwork network, TensorBuffer[] stems, TensorBuffer paint, int width, int height, int threads, Action<long> claim)
+    public unsafe ConvStep(FusedModel fused, TensorBuffer[] stems, TensorBuffer halfOutput, int width, int height, int threads, Action<long> claim)
     {
-        (_convolutions, _stems) = (network.Convolutions!, stems);
-        _session = new ConvSession(_convolutions, width, height, network.ScreenHeight, network.ScreenWidth, paint.Start, threads, claim);
+        (_convolutions, _stems) = (fused.Convolutions!, stems);
+        _session = new ConvSession(_convolutions, width, height, fused.ScreenHeight, fused.ScreenWidth, halfOutput.Start, threads, claim);
         _ended = () => _run!.Terminate;
     }
 
-    public void Dress(StyleTensors style)
+    public void SetStyle(StyleTensors style)
     {
         for (var i = 0; i < _convolutions.Count; i++)
         {
             var layer = _convolutions[i].Layer;
-            _session.Dress(i, layer.Scale is null ? null : style.Layers[layer.Scale], layer.Screened ? style.Screen : layer.Shift is null ? null : style.Layers[layer.Shift]);
+            _session.SetStyle(i, layer.Scale is null ? null : style.Layers[layer.Scale], layer.Screened ? style.Screen : layer.Shift is null ? null : style.Layers[layer.Shift]);
         }
     }
 
-    public unsafe void Run(int side, bool narrow, RunOptions run)
+    public unsafe void Run(int side, bool singleThreaded, RunOptions run)
     {
         _run = run;
-        _session.Run(_stems[side].Start, !narrow, _ended);
+        _session.Run(_stems[side].Start, !singleThreaded, _ended);
     }
 
     public void Dispose()

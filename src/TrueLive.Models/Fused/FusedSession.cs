@@ -9,7 +9,7 @@ using TrueLive.Models.Onnx;
 namespace TrueLive.Models.Fused;
 
 /// <summary>
-/// One stream's memory of a <see cref="FusedNetwork"/>: the last frame, the last image and the style that made it. Stems and images are
+/// One stream's memory of a <see cref="FusedModel"/>: the last frame, the last image and the style that made it. Stems and images are
 /// held twice and the two sides change places after each step that succeeded, so a failed step leaves the memory as it was; the last
 /// frame lies in the stem of the side before.
 /// </summary>
@@ -18,13 +18,13 @@ internal sealed class FusedSession : OnnxSession
     // Rows that one thread blends at a time; even, since chroma is.
     private const int BlendRows = 48;
 
-    private readonly FusedNetwork _network;
+    private readonly FusedModel _fused;
     private readonly HeldBlend[] _blends;
     private readonly SharedRows _load;
     private readonly SharedRows _store;
     private readonly TensorBuffer[] _stems;
     private readonly TensorBuffer[] _images;
-    private readonly TensorBuffer _paint;
+    private readonly TensorBuffer _halfOutput;
     private readonly IFusedStep _step;
     private readonly float[] _holds = [float.NaN, float.NaN];
     private readonly float[] _style;
@@ -36,21 +36,21 @@ internal sealed class FusedSession : OnnxSession
     private bool _known;
     private int _side;
 
-    public FusedSession(OnnxVideoModel model, FusedNetwork network, InferenceSession? session, InferenceSession? narrow, FramePool outputs, int width, int height, TimeProvider time, bool trial = false)
+    public FusedSession(OnnxVideoModel model, FusedModel fused, InferenceSession? session, InferenceSession? singleThreaded, FramePool outputs, int width, int height, TimeProvider time, bool trial = false)
         : base(model, outputs, width, height, time, trial)
     {
-        _network = network;
-        _blends = [.. Enumerable.Range(0, (height + BlendRows - 1) / BlendRows).Select(_ => new HeldBlend(network.Spec, width, height))];
+        _fused = fused;
+        _blends = [.. Enumerable.Range(0, (height + BlendRows - 1) / BlendRows).Select(_ => new HeldBlend(fused.Spec, width, height))];
         _load = new SharedRows((height + BlockMotion.Block - 1) / BlockMotion.Block, LoadBlocks);
         _store = new SharedRows(_blends.Length, StoreRows);
         var style = model.Manifest.Style!;
         (_style, _lastStyle) = (new float[style.Length], new float[style.Length]);
-        _stems = [Planes(FusedNetwork.StemPlanes, 1), Planes(FusedNetwork.StemPlanes, 1)];
+        _stems = [Planes(FusedModel.StemPlanes, 1), Planes(FusedModel.StemPlanes, 1)];
         _images = [Planes(3, 1), Planes(3, 1)];
-        _paint = Planes(FusedNetwork.PaintPlanes, 2);
-        _step = network.Convolutions is not null
-            ? new ConvStep(network, _stems, _paint, width, height, model.Threads, Claim)
-            : new RuntimeStep(network, session!, narrow, _stems, Own(TensorElementType.Float, [1, style.Length]), Planes(network.Channels, 2), _paint, width, height);
+        _halfOutput = Planes(FusedModel.HalfOutputPlanes, 2);
+        _step = fused.Convolutions is not null
+            ? new ConvStep(fused, _stems, _halfOutput, width, height, model.Threads, Claim)
+            : new RuntimeStep(fused, session!, singleThreaded, _stems, Own(TensorElementType.Float, [1, style.Length]), Planes(fused.Channels, 2), _halfOutput, width, height);
 
         TensorBuffer Planes(int count, int divide) => Own(TensorElementType.Float, [1, count, height / divide, width / divide]);
     }
@@ -70,13 +70,13 @@ internal sealed class FusedSession : OnnxSession
         (_picture, _moved) = (picture, moved);
         _load.Run(helped);
         var away = TensorPrimitives.Distance(style, _lastStyle);
-        var hold = _known ? MathF.Exp(-_network.Spec.StyleClose * away * away) : 0;
+        var hold = _known ? MathF.Exp(-_fused.Spec.StyleClose * away * away) : 0;
         if (_holds[_side] != hold)
             _stems[_side].Floats[(3 * Picture)..].Fill(_holds[_side] = hold);
-        Dress(style, run);
+        SetStyle(style, run);
     }
 
-    protected override void Compute(bool narrow, RunOptions run) => _step.Run(_side, narrow, run);
+    protected override void Compute(bool singleThreaded, RunOptions run) => _step.Run(_side, singleThreaded, run);
 
     protected override void Store(VideoFrame picture, VideoFrame output, bool helped)
     {
@@ -149,20 +149,20 @@ internal sealed class FusedSession : OnnxSession
     {
         int pixels = Width * Height, first = band * BlendRows, end = Math.Min(first + BlendRows, Height);
         var image = _images[_side].Floats;
-        _blends[band].Run(_stems[_side].Floats, _paint.Floats, _grade, _holds[_side], image, first, end);
+        _blends[band].Run(_stems[_side].Floats, _halfOutput.Floats, _grade, _holds[_side], image, first, end);
         ColourConversion.FromPlanarRgb(image[..pixels], image.Slice(pixels, pixels), image[(2 * pixels)..], _output!, TensorScale.Unit, first, end);
     }
 
     // What depends on the style alone is computed when it changes.
-    private void Dress(ReadOnlySpan<float> style, RunOptions run)
+    private void SetStyle(ReadOnlySpan<float> style, RunOptions run)
     {
         if (_grade is not null && style.SequenceEqual(_style))
             return;
         // If the runtime fails it is asked again.
         _grade = null;
         style.CopyTo(_style);
-        var tensors = _network.At(_style, run);
-        _step.Dress(tensors);
+        var tensors = _fused.At(_style, run);
+        _step.SetStyle(tensors);
         _grade = tensors.Grade;
     }
 }

@@ -26,24 +26,24 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
     private readonly float[] _row = new float[width + 2 * Lanes];
 
     /// <summary>Fills the image from row <paramref name="first"/> to before <paramref name="end"/>.</summary>
-    /// <param name="stem">The planes that the step began with (<see cref="FusedNetwork.StemPlanes"/>).</param>
-    /// <param name="paint">The planes that it ended with (<see cref="FusedNetwork.PaintPlanes"/>).</param>
+    /// <param name="stem">The planes that the step began with (<see cref="FusedModel.StemPlanes"/>).</param>
+    /// <param name="halfOutput">The planes that it ended with (<see cref="FusedModel.HalfOutputPlanes"/>).</param>
     /// <param name="grade">Colour matrix less identity.</param>
     /// <param name="hold">How far the memory may be held at all, 0..1.</param>
     /// <param name="image">Three planes.</param>
     /// <param name="first">First row.</param>
     /// <param name="end">Row after the last one.</param>
-    public void Run(ReadOnlySpan<float> stem, ReadOnlySpan<float> paint, ReadOnlySpan<float> grade, float hold, Span<float> image, int first, int end)
+    public void Run(ReadOnlySpan<float> stem, ReadOnlySpan<float> halfOutput, ReadOnlySpan<float> grade, float hold, Span<float> image, int first, int end)
     {
         int pixels = width * height;
-        if (stem.Length < FusedNetwork.StemPlanes * pixels || paint.Length < FusedNetwork.PaintPlanes / 4 * pixels || image.Length < 3 * pixels || grade.Length != FusedNetwork.GradeLength || width % Lanes != 0)
+        if (stem.Length < FusedModel.StemPlanes * pixels || halfOutput.Length < FusedModel.HalfOutputPlanes / 4 * pixels || image.Length < 3 * pixels || grade.Length != FusedModel.GradeLength || width % Lanes != 0)
             throw new ArgumentException($"The planes do not fit a picture of {width}x{height}.");
         for (var y = first - Reach; y < first + Reach; y++)
             Compare(stem, y);
         for (var y = first; y < Math.Min(end, height); y++)
         {
             Compare(stem, y + Reach);
-            Blend(stem, paint, grade, hold, image, y);
+            Blend(stem, halfOutput, grade, hold, image, y);
         }
     }
 
@@ -67,7 +67,7 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
             (Load(ref row, x - 2) + Load(ref row, x - 1) + Load(ref row, x) + Load(ref row, x + 1) + Load(ref row, x + 2)).StoreUnsafe(ref sums, (nuint)x);
     }
 
-    private void Blend(ReadOnlySpan<float> stem, ReadOnlySpan<float> paint, ReadOnlySpan<float> grade, float hold, Span<float> image, int y)
+    private void Blend(ReadOnlySpan<float> stem, ReadOnlySpan<float> halfOutput, ReadOnlySpan<float> grade, float hold, Span<float> image, int y)
     {
         int pixels = width * height, quarter = pixels / 4;
         ref var frame = ref MemoryMarshal.GetReference(stem[(y * width)..]);
@@ -75,7 +75,7 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
         ref var last = ref Unsafe.Add(ref frame, 6 * pixels);
         ref var to = ref MemoryMarshal.GetReference(image[(y * width)..]);
         // Plane 4 c + 2 i + j of the paint holds colour c of the pixels in row i and column j of each square.
-        ref var left = ref MemoryMarshal.GetReference(paint[((2 * (y & 1) * quarter) + (y >> 1) * (width / 2))..]);
+        ref var left = ref MemoryMarshal.GetReference(halfOutput[((2 * (y & 1) * quarter) + (y >> 1) * (width / 2))..]);
         ref var right = ref Unsafe.Add(ref left, quarter);
         ref float r0 = ref Row(y - 2)[0], r1 = ref Row(y - 1)[0], r2 = ref Row(y)[0], r3 = ref Row(y + 1)[0], r4 = ref Row(y + 2)[0];
         // keep = closing * (closed - off), cut to 0..1: off is the mean of three colours over the window, or at the pixel where that is more.

@@ -7,7 +7,7 @@ namespace TrueLive.Models.Onnx;
 /// A session of a network with an odd side. Pictures with 4:2:0 chroma are coded with even sides, so what it makes has its last column or row once more;
 /// the input is scaled to the network's own size.
 /// </summary>
-internal sealed class EvenSession(OnnxSession network, FramePool outputs, int width, int height) : IModelSession
+internal sealed class EvenSession(OnnxSession fused, FramePool outputs, int width, int height) : IModelSession
 {
     public int Width => width;
 
@@ -15,7 +15,7 @@ internal sealed class EvenSession(OnnxSession network, FramePool outputs, int wi
 
     public VideoFrame Step(VideoFrame input, Prompt prompt)
     {
-        using var made = network.Step(input, prompt);
+        using var made = fused.Step(input, prompt);
         var output = outputs.Rent(width, height);
         (output.Colour, output.Time) = (made.Colour, made.Time);
         for (var y = 0; y < height; y++)
@@ -30,12 +30,12 @@ internal sealed class EvenSession(OnnxSession network, FramePool outputs, int wi
         return output;
     }
 
-    public void Reset() => network.Reset();
+    public void Reset() => fused.Reset();
 
-    public ModelState Capture() => network.Capture() with { Width = width, Height = height };
+    public ModelState Capture() => fused.Capture() with { Width = width, Height = height };
 
     public void Restore(ModelState state) =>
-        network.Restore((state.Width, state.Height) == (width, height) ? state with { Width = network.Width, Height = network.Height } : state);
+        fused.Restore((state.Width, state.Height) == (width, height) ? state with { Width = fused.Width, Height = fused.Height } : state);
 
-    public void Dispose() => network.Dispose();
+    public void Dispose() => fused.Dispose();
 }

@@ -14,8 +14,8 @@ internal sealed class OnnxModelSession : OnnxSession
 {
     private readonly TensorBuffer[][] _states;
     private readonly TensorBuffer[] _results;
-    private readonly Runtime _wide;
-    private readonly Runtime? _narrow;
+    private readonly Runtime _multiThreaded;
+    private readonly Runtime? _singleThreaded;
     private readonly TensorBuffer?[] _carried;
     private readonly PictureTensor _input;
     private readonly PictureTensor[]? _images;
@@ -27,7 +27,7 @@ internal sealed class OnnxModelSession : OnnxSession
     private int _side;
     private bool _moved;
 
-    public OnnxModelSession(OnnxVideoModel model, InferenceSession session, InferenceSession? narrow, FramePool outputs, int width, int height, TimeProvider time, bool trial = false)
+    public OnnxModelSession(OnnxVideoModel model, InferenceSession session, InferenceSession? singleThreaded, FramePool outputs, int width, int height, TimeProvider time, bool trial = false)
         : base(model, outputs, width, height, time, trial)
     {
         var m = model.Manifest;
@@ -65,8 +65,8 @@ internal sealed class OnnxModelSession : OnnxSession
             _masks = [.. _results.Select(r => new MaskComposite(output, r, shape!, width, height))];
 
         _carried = [.. m.States.Select((s, i) => s.FollowsMotion ? Own(TensorElementType.Float, [1, s.Channels, height, width]) : null)];
-        _wide = new Runtime(session, [Bind(session, 0, []), Bind(session, 1, [])], Carried(session));
-        _narrow = narrow is not null ? new Runtime(narrow, [Bind(narrow, 0, []), Bind(narrow, 1, [])], Carried(narrow)) : null;
+        _multiThreaded = new Runtime(session, [Bind(session, 0, []), Bind(session, 1, [])], Carried(session));
+        _singleThreaded = singleThreaded is not null ? new Runtime(singleThreaded, [Bind(singleThreaded, 0, []), Bind(singleThreaded, 1, [])], Carried(singleThreaded)) : null;
 
         TensorBuffer[] States(long[][] shapes) => [.. m.States.Zip(shapes, (s, sides) => Own(session.InputMetadata[s.Input].ElementDataType, sides))];
 
@@ -143,9 +143,9 @@ internal sealed class OnnxModelSession : OnnxSession
         }
     }
 
-    protected override void Compute(bool narrow, RunOptions run)
+    protected override void Compute(bool singleThreaded, RunOptions run)
     {
-        var runtime = narrow && _narrow is not null ? _narrow : _wide;
+        var runtime = singleThreaded && _singleThreaded is not null ? _singleThreaded : _multiThreaded;
         var binding = (_moved ? runtime.Carried : runtime.Plain)[_side];
         // What one step left bound would have to fit the next.
         if (_free is not null)
@@ -199,7 +199,7 @@ internal sealed class OnnxModelSession : OnnxSession
 
     public override void Dispose()
     {
-        foreach (var runtime in new[] { _wide, _narrow }.OfType<Runtime>())
+        foreach (var runtime in new[] { _multiThreaded, _singleThreaded }.OfType<Runtime>())
         {
             foreach (var binding in runtime.Plain.Concat(runtime.Carried))
                 binding.Dispose();

@@ -71,7 +71,7 @@ internal abstract class OnnxSession : FolderModelSession
     protected abstract void Load(VideoFrame picture, ReadOnlySpan<float> style, bool moved, bool helped, RunOptions run);
 
     /// <summary>The step on the tensors that were filled, on one thread or on the model's number.</summary>
-    protected abstract void Compute(bool narrow, RunOptions run);
+    protected abstract void Compute(bool singleThreaded, RunOptions run);
 
     /// <summary>The step succeeded: advances the memory and fills the frame.</summary>
     protected abstract void Store(VideoFrame picture, VideoFrame output, bool helped);
@@ -93,7 +93,7 @@ internal abstract class OnnxSession : FolderModelSession
             Step(grey, Prompt.None).Dispose();
         }
         if (_model.Narrow is not null)
-            Run(narrow: true);
+            Run(singleThreaded: true);
         Reset();
     }
 
@@ -185,14 +185,14 @@ internal abstract class OnnxSession : FolderModelSession
     }
 
     // Without a picture it runs on what the tensors hold.
-    private void Run(bool narrow, VideoFrame? picture = null, ReadOnlySpan<float> style = default, bool moved = false, bool helped = false)
+    private void Run(bool singleThreaded, VideoFrame? picture = null, ReadOnlySpan<float> style = default, bool moved = false, bool helped = false)
     {
         _deadline.Change(_limit, Timeout.InfiniteTimeSpan);
         try
         {
             if (picture is not null)
                 Load(picture, style, moved, helped, _run);
-            Compute(narrow, _run);
+            Compute(singleThreaded, _run);
         }
         catch (Exception e) when (e is OnnxRuntimeException or OperationCanceledException)
         {

@@ -23,14 +23,14 @@ public sealed class OnnxVideoModel : FolderModel
     private const int Rounds = 5;
 
     private readonly InferenceSession? _session;
-    private readonly FusedNetwork? _fused;
+    private readonly FusedModel? _fused;
     private readonly LookMatcher? _matcher;
     private readonly TimeProvider _time;
     private readonly FramePool _pool = new("model output", 32);
-    private InferenceSession? _narrow;
+    private InferenceSession? _singleThreaded;
     private int _stepping;
 
-    private OnnxVideoModel(ModelManifest manifest, InferenceSession? session, FusedNetwork? fused, IReadOnlyList<string> tensors, int threads, LookMatcher? matcher, TimeProvider time)
+    private OnnxVideoModel(ModelManifest manifest, InferenceSession? session, FusedModel? fused, IReadOnlyList<string> tensors, int threads, LookMatcher? matcher, TimeProvider time)
     {
         (Manifest, _session, _fused, Tensors, Threads, _matcher, _time) = (manifest, session, fused, tensors, threads, matcher, time);
         var size = manifest.Size!;
@@ -51,7 +51,7 @@ public sealed class OnnxVideoModel : FolderModel
     internal bool OwnConvolutions => _fused?.Convolutions is not null;
 
     /// <summary>A second runtime session whose steps use one thread; null where all do.</summary>
-    internal InferenceSession? Narrow => _narrow;
+    internal InferenceSession? Narrow => _singleThreaded;
 
     /// <summary>A step begins; true when those that run now leave it one thread. Each call is followed by one of <see cref="StepEnded"/>.</summary>
     internal bool StepBegins() => Interlocked.Increment(ref _stepping) * Threads > Math.Max(Threads, Environment.ProcessorCount);
@@ -86,7 +86,7 @@ public sealed class OnnxVideoModel : FolderModel
         var whole = Runtime($"{path} (field file)", bytes, manifest.Fused is null ? Math.Max(1, threads) : 1);
         var part = manifest.Fused is null ? $"{path} (field file)" : $"{path}, cut as fused in manifest.json says,";
         OnnxVideoModel? model = null, two = null;
-        FusedNetwork? fused = null;
+        FusedModel? fused = null;
         try
         {
             GraphCheck.Run(manifest, whole);
@@ -103,7 +103,7 @@ public sealed class OnnxVideoModel : FolderModel
             }
             var step = fused is null ? bytes : fused.Step;
             if (threads > 1 && step?.Length <= MaxHeldTwice)
-                model._narrow = Runtime(part, step, 1);
+                model._singleThreaded = Runtime(part, step, 1);
             if (threads > 0 || Environment.ProcessorCount < 2)
                 return model;
             two = Create(null, 2);
@@ -114,14 +114,14 @@ public sealed class OnnxVideoModel : FolderModel
                 (one, pair) = (Math.Min(one, model.Times(w, h, 5, time)[0]), Math.Min(pair, two.Times(w, h, 5, time)[0]));
             var (chosen, other) = pair * 1.1 <= one ? (two, model) : (model, two);
             if (chosen.Threads > 1 && step?.Length <= MaxHeldTwice)
-                chosen._narrow = other._session;
+                chosen._singleThreaded = other._session;
             else
                 other._session?.Dispose();
             return chosen;
 
             OnnxVideoModel Try(bool own)
             {
-                fused = manifest.Fused is null ? null : FusedNetwork.Cut(manifest, bytes, own, cut => Runtime(part, cut, 1));
+                fused = manifest.Fused is null ? null : FusedModel.Cut(manifest, bytes, own, cut => Runtime(part, cut, 1));
                 model = Create(fused is null ? whole : null, Math.Max(1, threads));
                 model.TryStep(path, fused is null ? null : whole);
                 return model;
@@ -175,8 +175,8 @@ public sealed class OnnxVideoModel : FolderModel
     {
         (width, height) = Info.Sizes.Network(width, height);
         return Warm(_fused is null
-            ? new OnnxModelSession(this, _session!, _narrow, _pool, width, height, _time, trial)
-            : new FusedSession(this, _fused, _session, _narrow, _pool, width, height, _time, trial));
+            ? new OnnxModelSession(this, _session!, _singleThreaded, _pool, width, height, _time, trial)
+            : new FusedSession(this, _fused, _session, _singleThreaded, _pool, width, height, _time, trial));
     }
 
     private static OnnxSession Warm(OnnxSession session)
@@ -197,7 +197,7 @@ public sealed class OnnxVideoModel : FolderModel
     public override void Dispose()
     {
         _session?.Dispose();
-        _narrow?.Dispose();
+        _singleThreaded?.Dispose();
         _fused?.Dispose();
     }
 

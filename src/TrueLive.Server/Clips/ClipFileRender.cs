@@ -16,7 +16,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
     /// <summary>Shortest scene that gets a memory of its own.</summary>
     public static readonly TimeSpan MinScene = TimeSpan.FromSeconds(2);
 
-    private ImmutableArray<ClipLane> _lanes = [];
+    private ImmutableArray<SceneRender> _scenes = [];
     private MediaFile? _file;
     private (int Width, int Height) _size;
     private long _resumed;
@@ -24,7 +24,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
     private volatile string _note = "Reads the file.";
 
     /// <summary>Frames made in this run.</summary>
-    public long FramesMade => _lanes.IsDefaultOrEmpty ? 0 : _lanes.Sum(l => l.FramesDone);
+    public long FramesMade => _scenes.IsDefaultOrEmpty ? 0 : _scenes.Sum(l => l.FramesDone);
 
     /// <summary>How far it is; may be asked from any thread.</summary>
     public ClipFileProgress Progress
@@ -65,7 +65,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         var work = await OpenWorkAsync(file, size, cues, notes, cancel).ConfigureAwait(false);
         try
         {
-            _resumed = work.State.Lanes.Sum(l => l.Parts.Sum(p => p.Frames));
+            _resumed = work.State.Scenes.Sum(l => l.Parts.Sum(p => p.Frames));
             _note = "Renders.";
             _began = time.GetTimestamp();
             await RenderAsync(work, file, size, cues, stop, cancel).ConfigureAwait(false);
@@ -74,7 +74,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         catch
         {
             // Whatever went wrong may be mended and gone on from, if there is anything to go on from.
-            if (!settings.KeepWork && ((cancel.IsCancellationRequested && !settings.KeepCancelled) || work.State.Lanes.All(l => l.Parts.Count == 0)))
+            if (!settings.KeepWork && ((cancel.IsCancellationRequested && !settings.KeepCancelled) || work.State.Scenes.All(l => l.Parts.Count == 0)))
                 work.Delete();
             throw;
         }
@@ -92,17 +92,17 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
             $"4|{model.Id}|{model.Version}|{size}|{settings.Stretch}|{settings.Format}|{settings.Segments}|{string.Join(';', cues.Select(c => $"{c.At.Ticks} {c.Prompt.Strength} {c.Prompt.Transition.Ticks} {c.Prompt.Text}"))}|{string.Join(',', settings.Resets.Order())}|{settings.Trim}"));
         if (settings.Resume && ClipWork.Find(settings.WorkPath, fingerprint) is { } found)
             return found;
-        var lanes = settings.Segments ? await ScenesAsync(file, cues, notes, cancel).ConfigureAwait(false) : (Origin: TimeSpan.Zero, [new ClipLaneState()]);
-        return ClipWork.Begin(settings.WorkPath, new ClipWorkState(fingerprint, lanes.Origin.Ticks, lanes.Lanes));
+        var scenes = settings.Segments ? await ScenesAsync(file, cues, notes, cancel).ConfigureAwait(false) : (Origin: TimeSpan.Zero, [new SceneState()]);
+        return ClipWork.Begin(settings.WorkPath, new ClipWorkState(fingerprint, scenes.Origin.Ticks, scenes.Scenes));
     }
 
-    private async Task<(TimeSpan Origin, IReadOnlyList<ClipLaneState> Lanes)> ScenesAsync(MediaFile file, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, List<string> notes, CancellationToken cancel)
+    private async Task<(TimeSpan Origin, IReadOnlyList<SceneState> Scenes)> ScenesAsync(MediaFile file, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, List<string> notes, CancellationToken cancel)
     {
         if (!file.SeeksExactly || file.Restarts)
         {
             notes.Add(file.Restarts ? "The clip was rendered in one piece: its times begin anew in the middle, so no scene can be found exactly."
                 : "The clip was rendered in one piece: in this container no scene can be found exactly. MP4, MOV, Matroska and WebM can be divided.");
-            return (TimeSpan.Zero, [new ClipLaneState()]);
+            return (TimeSpan.Zero, [new SceneState()]);
         }
         _note = "Looks for scene cuts.";
         var cuts = await SceneCuts.FindAsync(file, cancel).ConfigureAwait(false);
@@ -111,14 +111,14 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         foreach (var cut in cuts.Skip(1))
         {
             // Where a look is just coming in, a memory that begins anew would not know how far it is.
-            var moving = cues.Any(c => cut - origin >= c.At && cut - origin - ClipLane.WarmUp <= c.At + c.Prompt.Transition);
+            var moving = cues.Any(c => cut - origin >= c.At && cut - origin - SceneRender.WarmUp <= c.At + c.Prompt.Transition);
             if (!moving && cut - starts[^1] >= MinScene)
                 starts.Add(cut);
         }
         notes.Add(starts.Count == 1
             ? "No scene cut was found where the clip could be divided: it was rendered in one piece."
-            : $"The clip was divided at {starts.Count - 1} scene cuts; each scene's memory was warmed up on the {ClipLane.WarmUp.TotalSeconds:0.0} s before it, so the frames after a cut can differ slightly from an undivided rendering.");
-        return (origin, [.. starts.Select((start, i) => new ClipLaneState
+            : $"The clip was divided at {starts.Count - 1} scene cuts; each scene's memory was warmed up on the {SceneRender.WarmUp.TotalSeconds:0.0} s before it, so the frames after a cut can differ slightly from an undivided rendering.");
+        return (origin, [.. starts.Select((start, i) => new SceneState
         {
             FromTicks = i == 0 ? null : start.Ticks,
             UntilTicks = i + 1 < starts.Count ? (starts[i + 1] - origin).Ticks : null,
@@ -127,15 +127,15 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
 
     private async Task RenderAsync(ClipWork work, MediaFile file, (int Width, int Height) size, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, CancellationToken stop, CancellationToken cancel)
     {
-        var indices = Enumerable.Range(0, work.State.Lanes.Count).Where(i => !work.State.Lanes[i].Ended).ToArray();
+        var indices = Enumerable.Range(0, work.State.Scenes.Count).Where(i => !work.State.Scenes[i].Ended).ToArray();
         var options = new ParallelOptions { MaxDegreeOfParallelism = settings.Segments ? Math.Max(1, settings.Workers) : 1, CancellationToken = cancel };
         await Parallel.ForEachAsync(indices, options, async (index, token) =>
         {
             if (stop.IsCancellationRequested)
                 return;
-            var lane = new ClipLane(settings, file, work, index, size, time);
-            ImmutableInterlocked.Update(ref _lanes, lanes => lanes.Add(lane));
-            await lane.RunAsync(cues, stop, token).ConfigureAwait(false);
+            var scene = new SceneRender(settings, file, work, index, size, time);
+            ImmutableInterlocked.Update(ref _scenes, scenes => scenes.Add(scene));
+            await scene.RunAsync(cues, stop, token).ConfigureAwait(false);
         }).ConfigureAwait(false);
     }
 
@@ -144,8 +144,8 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         _note = "Joins the parts.";
         await Task.Run(() => settings.BeforeStep?.Invoke(cancel), cancel).ConfigureAwait(false);
         var state = work.State;
-        var complete = state.Lanes.All(l => l.Ended);
-        var usable = state.Lanes.Take(state.Lanes.TakeWhile(l => l.Ended).Count() + 1).ToArray();
+        var complete = state.Scenes.All(l => l.Ended);
+        var usable = state.Scenes.Take(state.Scenes.TakeWhile(l => l.Ended).Count() + 1).ToArray();
         var parts = usable.SelectMany(l => l.Parts).ToArray();
         if (parts.Length == 0)
             throw new OperationCanceledException("It was stopped before the first frame.");
@@ -154,7 +154,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         var end = EndOf(file, frames, last, complete, notes);
         if (complete && settings.Recorded.IsDefaultOrEmpty && settings.Prompts.BeyondEnd(end) is { } unused)
             notes.Add(unused);
-        // A cut lane ends with the last frame before the next lane's first, so parts simply follow each other.
+        // A cut scene ends with the last frame before the next scene's first, so parts simply follow each other.
         var missing = await FileJoin.RunAsync(
             [.. parts.Select(p => new ClipSegment(work.PathOf(p.File), TimeSpan.FromTicks(p.StartTicks)))], file,
             TimeSpan.FromTicks(state.OriginTicks) - file.Start + settings.Trim.Start, last, end, settings.Format, settings.Output, Tags, cancel).ConfigureAwait(false);

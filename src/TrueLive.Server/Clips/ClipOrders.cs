@@ -8,7 +8,7 @@ namespace TrueLive.Server.Clips;
 
 /// <summary>Checks what a client asks for and puts it into the queue.</summary>
 internal sealed class ClipOrders(
-    ClipDesk desk, ClipFolders folders, ClipUploads uploads, JournalShelf journals, ClipSources sources, ClipWebhooks webhooks, ModelShelf models, ServerOptions options)
+    ClipQueueHost queueHost, ClipFolders folders, ClipUploads uploads, JournalStore journals, ClipSources sources, ClipWebhooks webhooks, ModelStore models, ServerOptions options)
 {
     /// <summary>Takes a job.</summary>
     /// <exception cref="RequestRefusedException">422 for what cannot be done, 413 without room on disk, 429 or 503 for a full queue.</exception>
@@ -47,7 +47,7 @@ internal sealed class ClipOrders(
     {
         if (folders.LeftFor(owner) <= 0)
             throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge, $"Your uploads, clips and journals fill the {options.ClipDiskMb} MB that you have. Delete some, or wait until they expire.");
-        var queue = await desk.QueueAsync(cancel).ConfigureAwait(false);
+        var queue = await queueHost.QueueAsync(cancel).ConfigureAwait(false);
         var id = ClipQueue.NewId();
         var taken = false;
         try
@@ -57,7 +57,7 @@ internal sealed class ClipOrders(
                 webhooks.Expect(id, request.Webhook);
             var job = await queue.EnqueueAsync(id, owner, request, cancel).ConfigureAwait(false);
             taken = true;
-            desk.Wake();
+            queueHost.Wake();
             return job;
         }
         catch (ClipRefusedException full)

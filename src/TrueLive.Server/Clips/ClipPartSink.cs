@@ -7,10 +7,10 @@ using TrueLive.Media.Files;
 namespace TrueLive.Server.Clips;
 
 /// <summary>
-/// Writes a lane's frames as parts. A part ends at the frames that the step thread marked, and while its encoder finishes the next
+/// Writes a scene's frames as parts. A part ends at the frames that the step thread marked, and while its encoder finishes the next
 /// one has begun: the network never waits for it.
 /// </summary>
-internal sealed class ClipPartSink(ClipWork work, int lane, ClipFileSettings settings, int width, int height) : IVideoSink, IAsyncDisposable
+internal sealed class ClipPartSink(ClipWork work, int scene, ClipFileSettings settings, int width, int height) : IVideoSink, IAsyncDisposable
 {
     private readonly ConcurrentQueue<(long Frame, ModelState Memory)> _marks = new();
     private FileSink? _part;
@@ -39,7 +39,7 @@ internal sealed class ClipPartSink(ClipWork work, int lane, ClipFileSettings set
         if (_part is null)
         {
             _start = frame.Time.Captured;
-            _name = $"part-{lane:0000}-{frame.Time.Sequence:00000000}.mkv";
+            _name = $"part-{scene:0000}-{frame.Time.Sequence:00000000}.mkv";
             _part = await FileSink.CreateAsync(work.PathOf(_name), width, height, settings.Format, settings.EncoderThreads, cancel).ConfigureAwait(false);
         }
         _last = frame.Time.Captured;
@@ -52,7 +52,7 @@ internal sealed class ClipPartSink(ClipWork work, int lane, ClipFileSettings set
         if (_next > 0)
             await EndPartAsync(_next, memory, ended, cancel).ConfigureAwait(false);
         else if (ended)
-            work.Advance(lane, state => state with { Ended = true });
+            work.Advance(scene, state => state with { Ended = true });
         await _finishing.ConfigureAwait(false);
     }
 
@@ -81,8 +81,8 @@ internal sealed class ClipPartSink(ClipWork work, int lane, ClipFileSettings set
                 await using (part)
                     await part.FinishAsync(cancel).ConfigureAwait(false);
             }
-            var saved = work.SaveMemory(lane, next, memory);
-            work.Advance(lane, state => state with
+            var saved = work.SaveMemory(scene, next, memory);
+            work.Advance(scene, state => state with
             {
                 Next = next,
                 Memory = saved,

@@ -16,7 +16,7 @@ namespace TrueLive.Server.Clips;
 internal sealed record ClipSource(string Path, ImmutableArray<(TimeSpan At, Prompt Prompt)> Recorded, ImmutableHashSet<long> Resets, string? Note = null);
 
 /// <summary>Finds or fetches what a job works on.</summary>
-internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, JournalShelf journals, ModelShelf models, ServerOptions options, TimeProvider time) : IDisposable
+internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, JournalStore journals, ModelStore models, ServerOptions options, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan FetchTime = TimeSpan.FromMinutes(10);
 

@@ -27,14 +27,14 @@ internal sealed record CreateClipBody(
     string? Upload, string? Url, string? Journal, string? Prompt, string? Prompts, float? Strength, double? TransitionMs, string? Model, string? Size, string? Format, string? Webhook, long? Seed);
 
 /// <summary>Puts rows of the queue and the worker's figures together.</summary>
-internal sealed class ClipViews(ClipDesk desk, ClipWorker worker, LivePrecedence live, ClipUploads uploads, SignedLinks links, ServerHealth health)
+internal sealed class ClipViews(ClipQueueHost queueHost, ClipWorker worker, LivePrecedence live, ClipUploads uploads, SignedLinks links, ServerHealth health)
 {
     /// <summary>One job as it stands.</summary>
     /// <param name="job">Its row.</param>
     /// <param name="withSource">Whether to look on the disk for its source: not in lists, and not for each step of its progress.</param>
     public async Task<ClipView> OfAsync(ClipJob job, CancellationToken cancel, bool withSource = false)
     {
-        var position = job.State == ClipJobState.Queued ? await (await desk.QueueAsync(cancel).ConfigureAwait(false)).PositionAsync(job, cancel).ConfigureAwait(false) : 0;
+        var position = job.State == ClipJobState.Queued ? await (await queueHost.QueueAsync(cancel).ConfigureAwait(false)).PositionAsync(job, cancel).ConfigureAwait(false) : 0;
         var here = job.State == ClipJobState.Running ? worker.ProgressOf(job.Id) : null;
         var r = job.Request;
         var (_, type) = ClipFormats.Of(ClipFormats.Named(r.Format) ?? Media.Files.ClipFormat.Mp4);

@@ -16,7 +16,7 @@ namespace TrueLive.Server.Clips;
 /// from the moment that the job is taken, so that a restart loses none.
 /// </summary>
 internal sealed partial class ClipWebhooks(
-    ClipFolders folders, ClipDesk desk, ClipViews views, ServerOptions options, TimeProvider time, ILogger<ClipWebhooks> logger) : BackgroundService
+    ClipFolders folders, ClipQueueHost queueHost, ClipViews views, ServerOptions options, TimeProvider time, ILogger<ClipWebhooks> logger) : BackgroundService
 {
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
     private static readonly int[] RetrySeconds = [1, 5, 25, 125];
@@ -111,7 +111,7 @@ internal sealed partial class ClipWebhooks(
             var due = DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(milliseconds, MaxMilliseconds));
             if (due > time.GetUtcNow())
                 return;
-            var row = await (await desk.QueueAsync(cancel).ConfigureAwait(false)).FindAsync(job, cancel).ConfigureAwait(false);
+            var row = await (await queueHost.QueueAsync(cancel).ConfigureAwait(false)).FindAsync(job, cancel).ConfigureAwait(false);
             if (row is { State: ClipJobState.Queued or ClipJobState.Running })
                 return;
             if (row is not null)

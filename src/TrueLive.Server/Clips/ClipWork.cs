@@ -14,12 +14,12 @@ namespace TrueLive.Server.Clips;
 internal sealed record ClipPart(string File, long StartTicks, long Frames);
 
 /// <summary>One scene, or the whole clip: a run of frames with one memory.</summary>
-internal sealed record ClipLaneState
+internal sealed record SceneState
 {
     /// <summary>Where it begins on the file's own timeline; null from the start.</summary>
     public long? FromTicks { get; init; }
 
-    /// <summary>Where the next lane begins, on the clip's timeline; null for the last.</summary>
+    /// <summary>Where the next scene begins, on the clip's timeline; null for the last.</summary>
     public long? UntilTicks { get; init; }
 
     /// <summary>Frames of its source that need not be worked on again.</summary>
@@ -38,7 +38,7 @@ internal sealed record ClipLaneState
 }
 
 /// <summary>What progress.json holds.</summary>
-internal sealed record ClipWorkState(string Fingerprint, long OriginTicks, IReadOnlyList<ClipLaneState> Lanes);
+internal sealed record ClipWorkState(string Fingerprint, long OriginTicks, IReadOnlyList<SceneState> Scenes);
 
 /// <summary>
 /// The work folder beside an output: finished parts, the model's memory after each, and progress.json that names them. The file is
@@ -101,25 +101,25 @@ internal sealed class ClipWork
             _state = _state with { OriginTicks = origin.Ticks };
     }
 
-    /// <summary>Writes down what a lane has finished; the memory that is no longer needed goes.</summary>
-    public void Advance(int lane, Func<ClipLaneState, ClipLaneState> change)
+    /// <summary>Writes down what a scene has finished; the memory that is no longer needed goes.</summary>
+    public void Advance(int scene, Func<SceneState, SceneState> change)
     {
         lock (_write)
         {
-            var lanes = _state.Lanes.ToArray();
-            var before = lanes[lane];
-            lanes[lane] = change(before);
-            _state = _state with { Lanes = lanes };
+            var scenes = _state.Scenes.ToArray();
+            var before = scenes[scene];
+            scenes[scene] = change(before);
+            _state = _state with { Scenes = scenes };
             Save();
-            if (before.Memory is { } old && old != lanes[lane].Memory)
+            if (before.Memory is { } old && old != scenes[scene].Memory)
                 File.Delete(PathOf(old));
         }
     }
 
     /// <summary>Puts a model's memory on disk.</summary>
-    public string SaveMemory(int lane, long frame, ModelState memory)
+    public string SaveMemory(int scene, long frame, ModelState memory)
     {
-        var name = $"memory-{lane:0000}-{frame:00000000}.bin";
+        var name = $"memory-{scene:0000}-{frame:00000000}.bin";
         File.WriteAllBytes(PathOf(name), memory.Bytes.Span);
         return name;
     }

@@ -15,7 +15,7 @@ namespace TrueLive.Server.Clips;
 /// process that dies leaves the job's lease to run out, and whoever takes it then goes on from the work folder.
 /// </summary>
 internal sealed partial class ClipWorker(
-    ClipDesk desk, ClipFolders folders, ClipUploads uploads, JournalShelf journals, ClipSources sources, ModelShelf models, LivePrecedence live, CapacityMeasurement measurement,
+    ClipQueueHost queueHost, ClipFolders folders, ClipUploads uploads, JournalStore journals, ClipSources sources, ModelStore models, LivePrecedence live, CapacityMeasurement measurement,
     ServerHealth health, ServerOptions options, TimeProvider time, ILogger<ClipWorker> logger) : BackgroundService
 {
     private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(2);
@@ -56,9 +56,9 @@ internal sealed partial class ClipWorker(
                 var worked = false;
                 try
                 {
-                    if (desk.InUse)
+                    if (queueHost.InUse)
                     {
-                        var queue = await desk.QueueAsync(stoppingToken).ConfigureAwait(false);
+                        var queue = await queueHost.QueueAsync(stoppingToken).ConfigureAwait(false);
                         if (_unreachable is { } lost)
                         {
                             // It did not fail: its database was away. If nobody has taken it by now, this attempt does not count.
@@ -83,7 +83,7 @@ internal sealed partial class ClipWorker(
                     LogQueue(error.Message);
                 }
                 if (!worked)
-                    await desk.WaitAsync(stoppingToken).ConfigureAwait(false);
+                    await queueHost.WaitAsync(stoppingToken).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

@@ -9,7 +9,7 @@ namespace TrueLive.Server.Clips;
 /// unpaused live sessions leave free are enough for the step and its codecs. With two cores that means that clips stand still while
 /// anyone is live; they go on with the next step after that.
 /// </summary>
-internal sealed class LivePrecedence(SessionRegistry sessions, Admission admission, ModelShelf models)
+internal sealed class LivePrecedence(SessionRegistry sessions, Admission admission, ModelStore models)
 {
     // Looked at again this often while waiting, and never while working.
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
@@ -49,7 +49,7 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
     public void WaitForLive(RevisionPass pass, CancellationToken cancel) => Wait(() => MustWaitFor((pass == RevisionPass.Coarse ? 2 : 1) * models.StepThreads + 1), cancel);
 
     private bool MustWaitFor(int needed) =>
-        MustWait([.. sessions.Seats.Where(s => s.Session.State == SessionState.Live).Select(s => admission.ShareOf(s.Session.Settings))], admission.Cores, needed);
+        MustWait([.. sessions.Hosted.Where(s => s.Session.State == SessionState.Live).Select(s => admission.ShareOf(s.Session.Settings))], admission.Cores, needed);
 
     private static void Wait(Func<bool> needed, CancellationToken cancel)
     {

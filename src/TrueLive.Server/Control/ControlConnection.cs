@@ -21,7 +21,7 @@ internal sealed class ControlConnection : IDisposable
     /// <summary>Messages that may wait; the newest is refused with an error beyond that.</summary>
     public const int QueueLength = 64;
 
-    private readonly SessionSeat _seat;
+    private readonly HostedSession _hosted;
     private readonly SessionRegistry _registry;
     private readonly Action<ReadOnlyMemory<byte>> _send;
     private readonly TimeProvider _time;
@@ -32,23 +32,23 @@ internal sealed class ControlConnection : IDisposable
     private readonly Channel<byte[]> _inbox = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(QueueLength) { SingleReader = true });
 
     /// <summary>Greets the client with its session and begins to report.</summary>
-    public ControlConnection(Arrival arrival, SessionRegistry registry, string transport, Action<ReadOnlyMemory<byte>> send, TimeProvider time)
+    public ControlConnection(AdmittedClient admitted, SessionRegistry registry, string transport, Action<ReadOnlyMemory<byte>> send, TimeProvider time)
     {
-        (_seat, _registry, _send, _time) = (arrival.Seat, registry, send, time);
-        var seat = arrival.Seat;
-        var now = seat.Session.Settings;
+        (_hosted, _registry, _send, _time) = (admitted.Hosted, registry, send, time);
+        var hosted = admitted.Hosted;
+        var now = hosted.Session.Settings;
         Send(
             new SessionMessage(
-                seat.Session.Id, seat.Token, now.Model.Info.Id, now.Model.Info.Version, $"{now.Width}x{now.Height}", nameof(Tier.Live).ToLowerInvariant(),
-                PromptView.From(now.Prompt), now.Epoch, now.Paused, transport, arrival.Number, arrival.Resumed), ControlJson.Default.SessionMessage);
-        seat.Input.Changed += OnInput;
-        if (seat.Input.Problem is { } problem)
+                hosted.Session.Id, hosted.Token, now.Model.Info.Id, now.Model.Info.Version, $"{now.Width}x{now.Height}", nameof(Tier.Live).ToLowerInvariant(),
+                PromptView.From(now.Prompt), now.Epoch, now.Paused, transport, admitted.Number, admitted.Resumed), ControlJson.Default.SessionMessage);
+        hosted.Input.Changed += OnInput;
+        if (hosted.Input.Problem is { } problem)
             OnInput(problem);
-        seat.Session.Moved += OnMoved;
-        seat.Session.Applied += OnApplied;
-        seat.Session.Forgot += OnForgot;
+        hosted.Session.Moved += OnMoved;
+        hosted.Session.Applied += OnApplied;
+        hosted.Session.Forgot += OnForgot;
         _stats = time.CreateTimer(
-            _ => Send(StatsMessage.From(seat.Session.Stats) with { Journal = seat.Tap.Recorder?.View is { Recording: true } journal ? journal : null }, ControlJson.Default.StatsMessage), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
+            _ => Send(StatsMessage.From(hosted.Session.Stats) with { Journal = hosted.Observer.Recorder?.View is { Recording: true } journal ? journal : null }, ControlJson.Default.StatsMessage), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
         Finished = Task.Run(HandleAllAsync);
     }
 
@@ -68,10 +68,10 @@ internal sealed class ControlConnection : IDisposable
     {
         _inbox.Writer.TryComplete();
         _stats.Dispose();
-        _seat.Input.Changed -= OnInput;
-        _seat.Session.Moved -= OnMoved;
-        _seat.Session.Applied -= OnApplied;
-        _seat.Session.Forgot -= OnForgot;
+        _hosted.Input.Changed -= OnInput;
+        _hosted.Session.Moved -= OnMoved;
+        _hosted.Session.Applied -= OnApplied;
+        _hosted.Session.Forgot -= OnForgot;
     }
 
     private async Task HandleAllAsync()
@@ -100,23 +100,23 @@ internal sealed class ControlConnection : IDisposable
         {
             case "prompt":
                 TimeSpan? transition = message.TransitionMs is { } ms && double.IsFinite(ms) && Math.Abs(ms) < 1e6 ? TimeSpan.FromMilliseconds(ms) : null;
-                Answer(message.Id, _seat.Session.Update(_scope + id, new PromptChange(message.Text, message.Strength, transition)));
+                Answer(message.Id, _hosted.Session.Update(_scope + id, new PromptChange(message.Text, message.Strength, transition)));
                 break;
             case "model":
-                Answer(message.Id, _registry.Switch(_seat, _scope + id, message.Model, message.Size));
+                Answer(message.Id, _registry.Switch(_hosted, _scope + id, message.Model, message.Size));
                 break;
             case "reset":
-                Answer(message.Id, _seat.Session.Reset(_scope + id));
+                Answer(message.Id, _hosted.Session.Reset(_scope + id));
                 break;
             case "pause" or "resume":
-                var receipt = _seat.Session.Pause(message.Type == "pause");
+                var receipt = _hosted.Session.Pause(message.Type == "pause");
                 Answer(message.Id, receipt);
                 if (receipt.Rejected is null)
                     Send(new AppliedMessage(id, null, 0), ControlJson.Default.AppliedMessage);
                 break;
             case "end":
-                Answer(message.Id, new CommandReceipt(null, _seat.Session.Settings));
-                _registry.End(_seat, EndCause.ControlClient);
+                Answer(message.Id, new CommandReceipt(null, _hosted.Session.Settings));
+                _registry.End(_hosted, EndCause.ControlClient);
                 break;
             case "ping":
                 Send(new PongMessage(message.Id, message.T, ProvenanceJson.Milliseconds(_time, _time.GetTimestamp())), ControlJson.Default.PongMessage);

@@ -27,25 +27,25 @@ internal sealed record SessionView(
     string Id, string? Token, string State, string Transport, DateTimeOffset Created, string Model, string ModelVersion, string Size, string Tier, string TierMeans,
     PromptView Prompt, int Epoch, StatsMessage Stats, string Whip, string Whep, JournalView? Journal, string? InputProblem)
 {
-    public static SessionView From(SessionSeat seat, Gate gate, bool withToken = false)
+    public static SessionView From(HostedSession hosted, Gate gate, bool withToken = false)
     {
-        var s = seat.Session.Settings;
+        var s = hosted.Session.Settings;
         return new SessionView(
-            seat.Session.Id, withToken ? seat.Token : null, seat.Session.State.ToString().ToLowerInvariant(), seat.Transport, seat.Created,
+            hosted.Session.Id, withToken ? hosted.Token : null, hosted.Session.State.ToString().ToLowerInvariant(), hosted.Transport, hosted.Created,
             s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", TierWords.Name(Core.Tiers.Tier.Live), TierWords.Means(Core.Tiers.Tier.Live), PromptView.From(s.Prompt), s.Epoch,
-            StatsMessage.From(seat.Session.Stats), gate.AddressOf($"/whip/{seat.Session.Id}"), gate.Share($"/whep/{seat.Session.Id}", seat.Owner),
-            seat.Tap.Recorder?.View is { Recording: true } journal ? journal : null, seat.Input.Problem);
+            StatsMessage.From(hosted.Session.Stats), gate.AddressOf($"/whip/{hosted.Session.Id}"), gate.Share($"/whep/{hosted.Session.Id}", hosted.Owner),
+            hosted.Observer.Recorder?.View is { Recording: true } journal ? journal : null, hosted.Input.Problem);
     }
 }
 
 /// <summary>What a viewer is told of the session that it watches.</summary>
 internal sealed record WatchView(string Model, string Size, PromptView Prompt, string State, string? Reason, string? InputProblem)
 {
-    public static WatchView From(SessionSeat seat)
+    public static WatchView From(HostedSession hosted)
     {
-        var session = seat.Session;
+        var session = hosted.Session;
         var s = session.Settings;
-        return new WatchView(s.Model.Info.Id, $"{s.Width}x{s.Height}", PromptView.From(s.Prompt), session.State.ToString().ToLowerInvariant(), session.Last?.End?.Words, seat.Input.Problem);
+        return new WatchView(s.Model.Info.Id, $"{s.Width}x{s.Height}", PromptView.From(s.Prompt), session.State.ToString().ToLowerInvariant(), session.Last?.End?.Words, hosted.Input.Problem);
     }
 }
 

@@ -96,30 +96,30 @@ internal static class ClipEndpoints
         return Results.Accepted($"/v1/clips/{job.Id}", await views.OfAsync(job, http.RequestAborted).ConfigureAwait(false));
     }
 
-    private static async Task<IResult> ListAsync(HttpContext http, int? limit, Gate gate, ClipDesk desk, ClipViews views)
+    private static async Task<IResult> ListAsync(HttpContext http, int? limit, Gate gate, ClipQueueHost queueHost, ClipViews views)
     {
         var list = new List<ClipView>();
-        if (desk.InUse)
+        if (queueHost.InUse)
         {
-            var queue = await desk.QueueAsync(http.RequestAborted).ConfigureAwait(false);
+            var queue = await queueHost.QueueAsync(http.RequestAborted).ConfigureAwait(false);
             foreach (var job in await queue.ListAsync(gate.OwnerOf(http.Request), Math.Clamp(limit ?? 50, 1, 500), http.RequestAborted).ConfigureAwait(false))
                 list.Add(await views.OfAsync(job, http.RequestAborted).ConfigureAwait(false));
         }
         return Results.Ok(new ClipListView(TierWords.Name(Tier.Clip), TierWords.Means(Tier.Clip), list));
     }
 
-    private static async Task<IResult> GetAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipViews views, SignedLinks links) =>
-        await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is { } job ? Results.Ok(await views.OfAsync(job, http.RequestAborted, withSource: true).ConfigureAwait(false)) : NoSuch("clip");
+    private static async Task<IResult> GetAsync(string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipViews views, SignedLinks links) =>
+        await FindAsync(id, http, gate, queueHost, links).ConfigureAwait(false) is { } job ? Results.Ok(await views.OfAsync(job, http.RequestAborted, withSource: true).ConfigureAwait(false)) : NoSuch("clip");
 
-    private static async Task<IResult> EventsAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipViews views, SignedLinks links, TimeProvider time, IHostApplicationLifetime lifetime)
+    private static async Task<IResult> EventsAsync(string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipViews views, SignedLinks links, TimeProvider time, IHostApplicationLifetime lifetime)
     {
-        if (await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is null)
+        if (await FindAsync(id, http, gate, queueHost, links).ConfigureAwait(false) is null)
             return NoSuch("clip");
         http.Response.Headers["X-Accel-Buffering"] = "no";
-        return TypedResults.ServerSentEvents(Follow(id, desk, views, time, lifetime.ApplicationStopping, http.RequestAborted));
+        return TypedResults.ServerSentEvents(Follow(id, queueHost, views, time, lifetime.ApplicationStopping, http.RequestAborted));
     }
 
-    private static async IAsyncEnumerable<SseItem<ClipView>> Follow(string id, ClipDesk desk, ClipViews views, TimeProvider time, CancellationToken stopping, [EnumeratorCancellation] CancellationToken cancel)
+    private static async IAsyncEnumerable<SseItem<ClipView>> Follow(string id, ClipQueueHost queueHost, ClipViews views, TimeProvider time, CancellationToken stopping, [EnumeratorCancellation] CancellationToken cancel)
     {
         ClipView? shown = null;
         using var timer = new PeriodicTimer(EventPause, time);
@@ -129,7 +129,7 @@ internal static class ClipEndpoints
             ClipView? view = null;
             try
             {
-                if ((job = await desk.LookAsync(id, cancel).ConfigureAwait(false)) is null)
+                if ((job = await queueHost.LookAsync(id, cancel).ConfigureAwait(false)) is null)
                     yield break;
                 view = await views.OfAsync(job, cancel).ConfigureAwait(false);
             }
@@ -146,9 +146,9 @@ internal static class ClipEndpoints
         }
     }
 
-    private static async Task<IResult> ResultAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipFolders folders, SignedLinks links)
+    private static async Task<IResult> ResultAsync(string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipFolders folders, SignedLinks links)
     {
-        if (await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is not { } job)
+        if (await FindAsync(id, http, gate, queueHost, links).ConfigureAwait(false) is not { } job)
             return NoSuch("clip");
         if (job.State != ClipJobState.Done)
             return Problems.Of(StatusCodes.Status409Conflict, job.Error is { } error ? $"There is no result: {error}" : $"There is no result yet: the clip is {job.State.ToString().ToLowerInvariant()}.");
@@ -157,9 +157,9 @@ internal static class ClipEndpoints
         return File.Exists(path) ? Results.File(path, type, enableRangeProcessing: true) : NoSuch("clip");
     }
 
-    private static async Task<IResult> SourceAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipUploads uploads, SignedLinks links)
+    private static async Task<IResult> SourceAsync(string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipUploads uploads, SignedLinks links)
     {
-        if (await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is not { } job || uploads.Find(job.Owner, job.Request.Source) is not { } upload)
+        if (await FindAsync(id, http, gate, queueHost, links).ConfigureAwait(false) is not { } job || uploads.Find(job.Owner, job.Request.Source) is not { } upload)
             return NoSuch("source");
         // A stranger's file under our own address: it is a film or a picture to every browser, and no page in which a script could run.
         http.Response.Headers.XContentTypeOptions = "nosniff";
@@ -177,11 +177,11 @@ internal static class ClipEndpoints
         return Results.File(uploads.PathOf(upload), type, enableRangeProcessing: true);
     }
 
-    private static async Task<IResult> DeleteAsync(string id, HttpContext http, Gate gate, ClipDesk desk, ClipFolders folders, ClipViews views, ClipWorker worker, SignedLinks links)
+    private static async Task<IResult> DeleteAsync(string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipFolders folders, ClipViews views, ClipWorker worker, SignedLinks links)
     {
-        if (await FindAsync(id, http, gate, desk, links).ConfigureAwait(false) is not { } job)
+        if (await FindAsync(id, http, gate, queueHost, links).ConfigureAwait(false) is not { } job)
             return NoSuch("clip");
-        var queue = await desk.QueueAsync(http.RequestAborted).ConfigureAwait(false);
+        var queue = await queueHost.QueueAsync(http.RequestAborted).ConfigureAwait(false);
         if (await queue.CancelAsync(id, CancellationToken.None).ConfigureAwait(false))
         {
             // One that waits may have been in work before; nobody else would remove what it left.
@@ -193,11 +193,11 @@ internal static class ClipEndpoints
         return Results.Ok(await views.OfAsync(await queue.FindAsync(id, CancellationToken.None).ConfigureAwait(false) ?? job, CancellationToken.None).ConfigureAwait(false));
     }
 
-    private static async Task<ClipJob?> FindAsync(string id, HttpContext http, Gate gate, ClipDesk desk, SignedLinks links)
+    private static async Task<ClipJob?> FindAsync(string id, HttpContext http, Gate gate, ClipQueueHost queueHost, SignedLinks links)
     {
-        if (!ClipFolders.IsId(id) || !desk.InUse)
+        if (!ClipFolders.IsId(id) || !queueHost.InUse)
             return null;
-        var job = await (await desk.QueueAsync(http.RequestAborted).ConfigureAwait(false)).FindAsync(id, http.RequestAborted).ConfigureAwait(false);
+        var job = await (await queueHost.QueueAsync(http.RequestAborted).ConfigureAwait(false)).FindAsync(id, http.RequestAborted).ConfigureAwait(false);
         return job is not null && (job.Owner == gate.OwnerOf(http.Request) || links.Opens(http.Request)) ? job : null;
     }
 

@@ -29,14 +29,14 @@ internal static class InfoEndpoints
             Results.Json(new ReadyView(false, reason, lacking), ApiJson.Default.ReadyView, statusCode: StatusCodes.Status503ServiceUnavailable);
     }
 
-    private static CapabilitiesView Capabilities(ModelShelf models, Admission admission, SessionRegistry registry, ServerOptions options) => new(
+    private static CapabilitiesView Capabilities(ModelStore models, Admission admission, SessionRegistry registry, ServerOptions options) => new(
         typeof(InfoEndpoints).Assembly.GetName().Version!.ToString(3), TierWords.Name(Tier.Live), TierWords.Means(Tier.Live),
         [.. models.All.Select(m => ModelView.From(m.Info))], models.Default.Info.Id, options.Size, options.TargetRate,
         [.. admission.Costs.Select(c => new CapacityView(
             c.ModelId, $"{c.Width}x{c.Height}", c.StepMs, c.CpuMs, c.Frames, admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height)))],
         ["whip", "whep", "websocket-jpeg"], options.KeepSeconds, options.ReplaySeconds, options.FrameAgeMs, Prompt.MaxLength, registry.Count, [.. Tiers(models, admission, options)]);
 
-    private static IEnumerable<TierView> Tiers(ModelShelf models, Admission admission, ServerOptions options)
+    private static IEnumerable<TierView> Tiers(ModelStore models, Admission admission, ServerOptions options)
     {
         string[] sizes = [.. models.All.Select(m => m.Info).Select(i => i.Sizes.FixedWidth is { } w ? $"{i.Id}: {w}x{i.Sizes.FixedHeight}" : $"{i.Id}: sides {i.Sizes.MinSide}..{i.Sizes.MaxSide}, multiples of {i.Sizes.Multiple}")];
         RateView[] rates = [.. admission.Costs.Where(c => c.StepMs > 0).Select(c => new RateView(c.ModelId, $"{c.Width}x{c.Height}", Math.Round(1000 / c.StepMs, 1), c.StepMs))];

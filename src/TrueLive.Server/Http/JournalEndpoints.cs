@@ -16,33 +16,33 @@ internal static class JournalEndpoints
         sessions.MapPost("/{id}/journal", Begin).WithSummary("Begin to record a live session").Produces<JournalView>(201).ProducesProblem(404).ProducesProblem(409).ProducesProblem(413);
         sessions.MapDelete("/{id}/journal", End).WithSummary("Stop recording").Produces<JournalView>().ProducesProblem(404);
         var journals = app.MapGroup("/v1/journals").WithTags("Journals").AddEndpointFilter(ClipEndpoints.AnswerRefusals(Tier.Live));
-        journals.MapGet("", (HttpRequest http, Gate gate, JournalShelf shelf) => new JournalListView(shelf.List(gate.OwnerOf(http)))).WithSummary("Your journals");
-        journals.MapGet("/{id}", (string id, HttpRequest http, Gate gate, JournalShelf shelf, SessionRegistry registry) =>
-            shelf.Find(gate.OwnerOf(http), id) is { } journal ? Results.Ok(registry.Find(journal.View.Session)?.Tap.Recorder?.View is { } now && now.Id == id ? now : journal.View) : NoSuch())
+        journals.MapGet("", (HttpRequest http, Gate gate, JournalStore store) => new JournalListView(store.List(gate.OwnerOf(http)))).WithSummary("Your journals");
+        journals.MapGet("/{id}", (string id, HttpRequest http, Gate gate, JournalStore store, SessionRegistry registry) =>
+            store.Find(gate.OwnerOf(http), id) is { } journal ? Results.Ok(registry.Find(journal.View.Session)?.Observer.Recorder?.View is { } now && now.Id == id ? now : journal.View) : NoSuch())
             .WithSummary("One journal").Produces<JournalView>().ProducesProblem(404);
-        journals.MapDelete("/{id}", (string id, HttpRequest http, Gate gate, JournalShelf shelf, SessionRegistry registry) =>
+        journals.MapDelete("/{id}", (string id, HttpRequest http, Gate gate, JournalStore store, SessionRegistry registry) =>
         {
-            if (shelf.Find(gate.OwnerOf(http), id) is not { } journal)
+            if (store.Find(gate.OwnerOf(http), id) is not { } journal)
                 return NoSuch();
-            shelf.Delete(journal.View, registry);
+            store.Delete(journal.View, registry);
             return Results.NoContent();
         }).WithSummary("Delete a journal").Produces(204).ProducesProblem(404);
     }
 
-    private static IResult Begin(string id, HttpRequest http, Gate gate, JournalShelf shelf, SessionRegistry registry)
+    private static IResult Begin(string id, HttpRequest http, Gate gate, JournalStore store, SessionRegistry registry)
     {
-        if (registry.Find(id, gate.OwnerOf(http)) is not { } seat)
+        if (registry.Find(id, gate.OwnerOf(http)) is not { } hosted)
             return SessionEndpoints.NoSuchSession(id);
-        return seat.Tap.Record(() => shelf.Begin(gate.OwnerOf(http), seat))
-            ? Results.Created($"/v1/journals/{seat.Tap.Recorder!.View.Id}", seat.Tap.Recorder.View)
+        return hosted.Observer.Record(() => store.Begin(gate.OwnerOf(http), hosted))
+            ? Results.Created($"/v1/journals/{hosted.Observer.Recorder!.View.Id}", hosted.Observer.Recorder.View)
             : Problems.Of(StatusCodes.Status409Conflict, "The session is being recorded already. Stop that journal first.");
     }
 
     private static IResult End(string id, HttpRequest http, Gate gate, SessionRegistry registry)
     {
-        if (registry.Find(id, gate.OwnerOf(http)) is not { } seat)
+        if (registry.Find(id, gate.OwnerOf(http)) is not { } hosted)
             return SessionEndpoints.NoSuchSession(id);
-        if (seat.Tap.Recorder is not { } recorder)
+        if (hosted.Observer.Recorder is not { } recorder)
             return NoSuch();
         recorder.End("It was stopped.");
         return Results.Ok(recorder.View);

@@ -16,10 +16,10 @@ internal static class LiveSocketEndpoint
     private static async Task<IResult> RunAsync(
         HttpContext http, string? model, string? size, string? prompt, float? strength, string? token, long? connection, Gate gate, SessionRegistry registry, TimeProvider time)
     {
-        Arrival arrival;
+        AdmittedClient admitted;
         try
         {
-            arrival = Arrival.Of(registry, token, connection, new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time);
+            admitted = AdmittedClient.Of(registry, token, connection, new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time);
         }
         catch (RequestRefusedException refused)
         {
@@ -29,17 +29,17 @@ internal static class LiveSocketEndpoint
         {
             // The page asks again like this to learn in words why its WebSocket was refused. A place taken for it is given back.
             if (string.IsNullOrEmpty(token))
-                registry.End(arrival.Seat, EndCause.ControlClient);
+                registry.End(admitted.Hosted, EndCause.ControlClient);
             return Problems.Of(StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket.");
         }
         using var webSocket = await http.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
         using var socket = new JpegSocket(webSocket, time);
-        using var control = new ControlConnection(arrival, registry, "websocket-jpeg", socket.SendText, time);
+        using var control = new ControlConnection(admitted, registry, "websocket-jpeg", socket.SendText, time);
         socket.Control = control;
         var texts = socket.SendTextsAsync(http.RequestAborted);
-        if (arrival.Seat.Session.Settings.Paused)
-            await ShowLastAsync(arrival.Seat, socket, http.RequestAborted).ConfigureAwait(false);
-        var end = await registry.RunAsync(arrival.Seat, "websocket-jpeg", socket, new FannedSink(socket, arrival.Seat.Fan), http.RequestAborted, arrival.Number).ConfigureAwait(false);
+        if (admitted.Hosted.Session.Settings.Paused)
+            await ShowLastAsync(admitted.Hosted, socket, http.RequestAborted).ConfigureAwait(false);
+        var end = await registry.RunAsync(admitted.Hosted, "websocket-jpeg", socket, new BroadcastSink(socket, admitted.Hosted.Broadcaster), http.RequestAborted, admitted.Number).ConfigureAwait(false);
         control.Dispose();
         await control.Finished.ConfigureAwait(false);
         socket.FinishTexts();
@@ -50,11 +50,11 @@ internal static class LiveSocketEndpoint
     }
 
     // Nothing new comes while the session is paused: a page that is loaded again shows what stood there.
-    private static async Task ShowLastAsync(SessionSeat seat, JpegSocket socket, CancellationToken cancel)
+    private static async Task ShowLastAsync(HostedSession hosted, JpegSocket socket, CancellationToken cancel)
     {
         try
         {
-            if (seat.Fan.TakeLast(out var trace) is { } last)
+            if (hosted.Broadcaster.TakeLast(out var trace) is { } last)
             {
                 using (last)
                     await socket.WriteAsync(last, trace, cancel).ConfigureAwait(false);

@@ -12,13 +12,13 @@ internal static class SessionEndpoints
     {
         var sessions = app.MapGroup("/v1/sessions").WithTags("Sessions");
         sessions.MapGet("", (HttpRequest http, Gate gate, SessionRegistry registry) =>
-                new SessionListView([.. registry.Seats.Where(s => s.Owner == gate.OwnerOf(http)).OrderBy(s => s.Created).Select(s => SessionView.From(s, gate))]))
+                new SessionListView([.. registry.Hosted.Where(s => s.Owner == gate.OwnerOf(http)).OrderBy(s => s.Created).Select(s => SessionView.From(s, gate))]))
             .WithSummary("Your sessions");
         sessions.MapPost("", Create)
             .WithSummary("Make a session that waits for its video")
             .Produces<SessionView>(StatusCodes.Status201Created).ProducesProblem(400).ProducesProblem(503);
         sessions.MapGet("/{id}", (string id, HttpRequest http, Gate gate, SessionRegistry registry) =>
-                registry.Find(id, gate.OwnerOf(http)) is { } seat ? Results.Ok(SessionView.From(seat, gate)) : NoSuchSession(id))
+                registry.Find(id, gate.OwnerOf(http)) is { } hosted ? Results.Ok(SessionView.From(hosted, gate)) : NoSuchSession(id))
             .WithSummary("One session").Produces<SessionView>().ProducesProblem(404);
         sessions.MapPatch("/{id}", Update)
             .WithSummary("Change prompt, model or size, pause, resume or reset")
@@ -33,8 +33,8 @@ internal static class SessionEndpoints
     {
         try
         {
-            var seat = registry.Create(new SessionRequest(body?.Model, body?.Size, body?.Prompt, body?.Strength) { Owner = gate.OwnerOf(http.Request) });
-            return Results.Created($"/v1/sessions/{seat.Session.Id}", SessionView.From(seat, gate, withToken: true));
+            var hosted = registry.Create(new SessionRequest(body?.Model, body?.Size, body?.Prompt, body?.Strength) { Owner = gate.OwnerOf(http.Request) });
+            return Results.Created($"/v1/sessions/{hosted.Session.Id}", SessionView.From(hosted, gate, withToken: true));
         }
         catch (RequestRefusedException refused)
         {
@@ -44,23 +44,23 @@ internal static class SessionEndpoints
 
     private static IResult Update(string id, [FromBody] UpdateSessionBody body, HttpRequest http, Gate gate, SessionRegistry registry)
     {
-        if (registry.Find(id, gate.OwnerOf(http)) is not { } seat)
+        if (registry.Find(id, gate.OwnerOf(http)) is not { } hosted)
             return NoSuchSession(id);
         var command = body.Id ?? "";
         if (command.Length > 64)
             return Problems.Of(StatusCodes.Status422UnprocessableEntity, "The id is longer than 64 characters.");
-        var receipt = new CommandReceipt(null, seat.Session.Settings);
+        var receipt = new CommandReceipt(null, hosted.Session.Settings);
         if (body.Model is not null || body.Size is not null)
-            receipt = registry.Switch(seat, command, body.Model, body.Size);
+            receipt = registry.Switch(hosted, command, body.Model, body.Size);
         if (receipt.Rejected is null && (body.Prompt is not null || body.Strength is not null))
         {
             TimeSpan? transition = body.TransitionMs is { } ms && Math.Abs(ms) < 1e6 ? TimeSpan.FromMilliseconds(ms) : null;
-            receipt = seat.Session.Update(command, new PromptChange(body.Prompt, body.Strength, transition));
+            receipt = hosted.Session.Update(command, new PromptChange(body.Prompt, body.Strength, transition));
         }
         if (receipt.Rejected is null && body.Reset == true)
-            receipt = seat.Session.Reset(command);
+            receipt = hosted.Session.Reset(command);
         if (receipt.Rejected is null && body.Paused is { } paused)
-            receipt = seat.Session.Pause(paused);
+            receipt = hosted.Session.Pause(paused);
         return receipt.Rejected is { } reason
             ? Problems.Of(StatusCodes.Status422UnprocessableEntity, reason)
             : Results.Json(ControlConnection.Accepted(body.Id, receipt.Settings), ApiJson.Default.AcceptedMessage, statusCode: StatusCodes.Status202Accepted);
@@ -68,9 +68,9 @@ internal static class SessionEndpoints
 
     internal static IResult End(string id, HttpRequest http, Gate gate, SessionRegistry registry)
     {
-        if (registry.Find(id, gate.OwnerOf(http)) is not { } seat)
+        if (registry.Find(id, gate.OwnerOf(http)) is not { } hosted)
             return NoSuchSession(id);
-        registry.End(seat, EndCause.ControlClient);
+        registry.End(hosted, EndCause.ControlClient);
         return Results.Ok();
     }
 }

@@ -50,7 +50,7 @@ internal static partial class WhipEndpoints
         var whep = app.MapGroup("/whep").WithTags("WHEP");
         whep.MapPost("/{id}", WatchAsync).WithSummary("Watch a session")
             .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(406).ProducesProblem(503);
-        whep.MapGet("/{id}", (string id, SessionRegistry registry) => registry.Find(id) is { } seat ? Results.Ok(WatchView.From(seat)) : SessionEndpoints.NoSuchSession(id))
+        whep.MapGet("/{id}", (string id, SessionRegistry registry) => registry.Find(id) is { } hosted ? Results.Ok(WatchView.From(hosted)) : SessionEndpoints.NoSuchSession(id))
             .WithSummary("What is watched").Produces<WatchView>().ProducesProblem(404);
         whep.MapPatch("/{id}/{viewer}", (string id, string viewer, HttpContext http, SessionRegistry registry) =>
                 PatchAsync(http, registry.Find(id)?.Viewers.GetValueOrDefault(viewer)))
@@ -88,40 +88,40 @@ internal static partial class WhipEndpoints
         HttpContext http, string? model, string? size, string? prompt, float? strength, string? codec, WebRtcPort port, Gate gate, SessionRegistry registry, InteractiveCommands interactive,
         TimeProvider time, IHostApplicationLifetime life) => PublishAsync(
             http, codec, port, registry, interactive, time, life,
-            () => Arrival.Of(registry, http.Request.Headers[TokenHeader], long.TryParse(http.Request.Headers[ConnectionHeader], out var had) ? had : null, new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time));
+            () => AdmittedClient.Of(registry, http.Request.Headers[TokenHeader], long.TryParse(http.Request.Headers[ConnectionHeader], out var had) ? had : null, new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time));
 
     private static Task<IResult> PublishTo(
         string id, HttpContext http, string? codec, WebRtcPort port, Gate gate, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life) =>
-        registry.Find(id, gate.OwnerOf(http.Request)) is { } seat
+        registry.Find(id, gate.OwnerOf(http.Request)) is { } hosted
             ? PublishAsync(http, codec, port, registry, interactive, time, life, () =>
             {
-                registry.Contest(seat);
-                if (seat.Senders.Count >= MaxSenders)
-                    throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"{MaxSenders} connections to this session are being opened. Those that never open end within {Arrival.ConnectTime.TotalSeconds:0} s.");
-                return Arrival.Of(registry, seat.Token, null, new SessionRequest(null, null, null, null), time);
+                registry.Contest(hosted);
+                if (hosted.Senders.Count >= MaxSenders)
+                    throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"{MaxSenders} connections to this session are being opened. Those that never open end within {AdmittedClient.ConnectTime.TotalSeconds:0} s.");
+                return AdmittedClient.Of(registry, hosted.Token, null, new SessionRequest(null, null, null, null), time);
             })
             : Task.FromResult(SessionEndpoints.NoSuchSession(id));
 
     private static async Task<IResult> PublishAsync(
-        HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life, Func<Arrival> arrive)
+        HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life, Func<AdmittedClient> arrive)
     {
         var (offer, problem) = await ReadAsync(http, Sdp).ConfigureAwait(false);
         if (problem is not null)
             return problem;
-        Arrival? arrival = null;
+        AdmittedClient? admitted = null;
         try
         {
             // An offer that cannot be answered takes no place, and is told so on a full server as well.
             port.Check(offer, receive: true, codec);
-            arrival = arrive();
-            var client = new WebRtcClient(arrival, offer, codec, http.Connection.LocalIpAddress, port, registry, interactive, time, http.RequestServices.GetRequiredService<ILogger<WebRtcClient>>(), out var answer)
+            admitted = arrive();
+            var client = new WebRtcClient(admitted, offer, codec, http.Connection.LocalIpAddress, port, registry, interactive, time, http.RequestServices.GetRequiredService<ILogger<WebRtcClient>>(), out var answer)
             {
                 OwnsSession = http.Request.RouteValues["id"] is null,
             };
-            _ = RunAsync(http, client, client.RunAsync(IsNew(http, arrival), life.ApplicationStopped));
-            var id = arrival.Seat.Session.Id;
-            http.Response.Headers[TokenHeader] = arrival.Seat.Token;
-            http.Response.Headers[ConnectionHeader] = $"{arrival.Number}";
+            _ = RunAsync(http, client, client.RunAsync(IsNew(http, admitted), life.ApplicationStopped));
+            var id = admitted.Hosted.Session.Id;
+            http.Response.Headers[TokenHeader] = admitted.Hosted.Token;
+            http.Response.Headers[ConnectionHeader] = $"{admitted.Number}";
             return Created(http, $"/whip/{id}/{client.Id}", client.Peer, answer);
         }
         catch (RequestRefusedException refused)
@@ -131,8 +131,8 @@ internal static partial class WhipEndpoints
         catch (Exception error) when (error is SdpException or InvalidOperationException)
         {
             // A place that was taken for a connection that cannot be made is given back.
-            if (arrival is not null && IsNew(http, arrival))
-                registry.End(arrival.Seat, Core.Sessions.EndCause.ControlClient);
+            if (admitted is not null && IsNew(http, admitted))
+                registry.End(admitted.Hosted, Core.Sessions.EndCause.ControlClient);
             return Unanswered(error);
         }
     }
@@ -140,7 +140,7 @@ internal static partial class WhipEndpoints
     private static async Task<IResult> WatchAsync(
         string id, HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, Gate gate, ServerOptions options, IHostApplicationLifetime life)
     {
-        if (registry.Find(id) is not { } seat)
+        if (registry.Find(id) is not { } hosted)
             return SessionEndpoints.NoSuchSession(id);
         var (offer, problem) = await ReadAsync(http, Sdp).ConfigureAwait(false);
         if (problem is not null)
@@ -151,15 +151,15 @@ internal static partial class WhipEndpoints
             WebRtcViewer viewer;
             string answer;
             // Two that come at once may not both take the last place.
-            lock (seat.Viewers)
+            lock (hosted.Viewers)
             {
-                if (seat.Viewers.Count >= options.MaxViewers)
+                if (hosted.Viewers.Count >= options.MaxViewers)
                     return Problems.Of(StatusCodes.Status503ServiceUnavailable, $"This session has {options.MaxViewers} viewers, which is the limit of the server (max_viewers).");
-                viewer = new WebRtcViewer(seat, $"{id} watched from {http.Connection.RemoteIpAddress}", offer, codec, http.Connection.LocalIpAddress, port, out answer);
+                viewer = new WebRtcViewer(hosted, $"{id} watched from {http.Connection.RemoteIpAddress}", offer, codec, http.Connection.LocalIpAddress, port, out answer);
             }
             _ = RunAsync(http, viewer, viewer.RunAsync(life.ApplicationStopped));
             // Who came with the session's link alone has no key to leave or to trickle with.
-            return Created(http, gate.Share($"/whep/{id}/{viewer.Id}", seat.Owner), viewer.Peer, answer);
+            return Created(http, gate.Share($"/whep/{id}/{viewer.Id}", hosted.Owner), viewer.Peer, answer);
         }
         catch (Exception error) when (error is SdpException or InvalidOperationException)
         {
@@ -168,8 +168,8 @@ internal static partial class WhipEndpoints
     }
 
     // Neither named in the address nor come back to.
-    private static bool IsNew(HttpContext http, Arrival arrival) =>
-        arrival.Resumed is null && http.Request.RouteValues["id"] is null && http.Request.Headers[TokenHeader].Count == 0;
+    private static bool IsNew(HttpContext http, AdmittedClient admitted) =>
+        admitted.Resumed is null && http.Request.RouteValues["id"] is null && http.Request.Headers[TokenHeader].Count == 0;
 
     private static async Task RunAsync(HttpContext http, IDisposable connection, Task run)
     {

@@ -14,7 +14,7 @@ namespace TrueLive.Server.Interactive;
 
 /// <summary>Serves a client of an interactive clip and answers what it asks. Every message gets an answer.</summary>
 internal sealed class InteractiveCommands(
-    ClipOrders orders, ClipViews views, InteractiveShelf shelf, SignedLinks links, LivePrecedence live, IHostApplicationLifetime lifetime, TimeProvider time)
+    ClipOrders orders, ClipViews views, InteractiveRegistry registry, SignedLinks links, LivePrecedence live, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     /// <summary>Frames that a comparison looks at, evenly spread.</summary>
     public const int MaxCompared = 60;
@@ -23,15 +23,15 @@ internal sealed class InteractiveCommands(
     public const int MaxName = 100;
 
     /// <summary>Serves one connection until either side ends it; a connection of the same clip that runs already is ended.</summary>
-    public async Task ServeAsync(InteractiveSeat seat, IInteractiveCarrier carrier, CancellationToken cancel)
+    public async Task ServeAsync(HostedClip hosted, IInteractiveCarrier carrier, CancellationToken cancel)
     {
-        var connection = new InteractiveConnection(carrier, seat);
-        connection.Commands = (command, token) => AnswerAsync(seat, connection, command, token);
-        seat.Keep?.Dispose();
-        connection.Send(seat.View(links, live.LiveHasCores, "hello"), InteractiveJson.Default.InteractiveView);
-        seat.Attach(connection)?.Close("Another connection took over.");
+        var connection = new InteractiveConnection(carrier, hosted);
+        connection.Commands = (command, token) => AnswerAsync(hosted, connection, command, token);
+        hosted.Keep?.Dispose();
+        connection.Send(hosted.View(links, live.LiveHasCores, "hello"), InteractiveJson.Default.InteractiveView);
+        hosted.Attach(connection)?.Close("Another connection took over.");
         // What changed between the greeting and here would never be told.
-        if (seat.Clip.Revisions.LastOrDefault() is { } newest)
+        if (hosted.Clip.Revisions.LastOrDefault() is { } newest)
             connection.Send(newest);
         using var stopping = lifetime.ApplicationStopping.Register(() => connection.Close("The server is shutting down."));
         try
@@ -40,8 +40,8 @@ internal sealed class InteractiveCommands(
         }
         finally
         {
-            if (seat.Detach(connection))
-                shelf.KeepFor(seat);
+            if (hosted.Detach(connection))
+                registry.KeepFor(hosted);
         }
     }
 
@@ -51,38 +51,38 @@ internal sealed class InteractiveCommands(
         var carrier = new DataChannelCarrier(channel, time);
         var (path, token) = channel.Protocol.Split("?token=", 2) is [var p, var t] ? (p, t) : (channel.Protocol, "");
         path = links.Local(path);
-        var seat = links.Opens(path, token) && path.Split('/') is ["", "v1", "interactive", var id, "socket"] ? shelf.Find(id) : null;
+        var hosted = links.Opens(path, token) && path.Split('/') is ["", "v1", "interactive", var id, "socket"] ? registry.Find(id) : null;
         // Whoever calls may hold the lock of the peer connection.
-        _ = Task.Run(() => seat is null
+        _ = Task.Run(() => hosted is null
             ? carrier.CloseAsync("There is no such interactive clip. Give the clip's socket address as the channel's protocol.")
-            : ServeAsync(seat, carrier, CancellationToken.None));
+            : ServeAsync(hosted, carrier, CancellationToken.None));
     }
 
-    private async Task AnswerAsync(InteractiveSeat seat, InteractiveConnection socket, InteractiveCommand command, CancellationToken cancel)
+    private async Task AnswerAsync(HostedClip hosted, InteractiveConnection socket, InteractiveCommand command, CancellationToken cancel)
     {
         try
         {
             switch (command.Type)
             {
                 case "tweak":
-                    Tweak(seat, socket, command, command.Parent);
+                    Tweak(hosted, socket, command, command.Parent);
                     break;
                 case "branch":
-                    Tweak(seat, socket, command, Find(seat, command.Revision).Number);
+                    Tweak(hosted, socket, command, Find(hosted, command.Revision).Number);
                     break;
                 case "name":
                     if (command.Name is null || command.Name.Length > MaxName)
                         throw new ArgumentException($"A name of at most {MaxName} characters is needed.");
-                    socket.Send(seat.Clip.Rename(Find(seat, command.Revision).Number, command.Name)!, command.Id);
+                    socket.Send(hosted.Clip.Rename(Find(hosted, command.Revision).Number, command.Name)!, command.Id);
                     break;
                 case "select":
-                    Select(seat, socket, command);
+                    Select(hosted, socket, command);
                     break;
                 case "compare":
-                    Compare(seat, socket, command, cancel);
+                    Compare(hosted, socket, command, cancel);
                     break;
                 case "export":
-                    await ExportAsync(seat, socket, command, cancel).ConfigureAwait(false);
+                    await ExportAsync(hosted, socket, command, cancel).ConfigureAwait(false);
                     break;
                 case "ping":
                     socket.Send(new PongMessage("pong", command.Id), InteractiveJson.Default.PongMessage);
@@ -97,10 +97,10 @@ internal sealed class InteractiveCommands(
         }
     }
 
-    private static void Tweak(InteractiveSeat seat, InteractiveConnection socket, InteractiveCommand c, long? parent)
+    private static void Tweak(HostedClip hosted, InteractiveConnection socket, InteractiveCommand c, long? parent)
     {
-        var from = parent is > 0 ? Find(seat, parent) : seat.Clip.Revisions.LastOrDefault();
-        var b = from?.Tweak ?? new ClipTweak("", 1, TimeSpan.Zero, seat.Duration, TimeSpan.Zero);
+        var from = parent is > 0 ? Find(hosted, parent) : hosted.Clip.Revisions.LastOrDefault();
+        var b = from?.Tweak ?? new ClipTweak("", 1, TimeSpan.Zero, hosted.Duration, TimeSpan.Zero);
         if (c.Seed is not null)
             throw new ArgumentException("No model of this server has randomness, so seed would change nothing. Leave it out.");
         if (c.Name?.Length > MaxName)
@@ -110,15 +110,15 @@ internal sealed class InteractiveCommands(
             prompts, c.Strength ?? b.Strength, Seconds(c.Trim?.StartS, b.TrimStart), Seconds(c.Trim?.EndS, b.TrimEnd),
             Seconds(c.PlayheadS, b.Playhead), c.TransitionMs is { } ms ? ms is >= 0 and <= 10_000 ? TimeSpan.FromMilliseconds(ms) : throw new ArgumentException("transition_ms must be within 0..10000.") : b.Transition,
             c.Model ?? b.Model);
-        seat.Clip.Tweak(tweak, from?.Number ?? 0, c.Name ?? "", revision => socket.Send(revision, c.Id));
+        hosted.Clip.Tweak(tweak, from?.Number ?? 0, c.Name ?? "", revision => socket.Send(revision, c.Id));
     }
 
-    private static void Select(InteractiveSeat seat, InteractiveConnection socket, InteractiveCommand c)
+    private static void Select(HostedClip hosted, InteractiveConnection socket, InteractiveCommand c)
     {
-        var frames = FramesOf(seat, c.Revision);
-        if (frames.IsEmpty && c.Revision is > 0 && Find(seat, c.Revision) is var r && r.State is RevisionState.Full or RevisionState.Superseded or RevisionState.Failed)
+        var frames = FramesOf(hosted, c.Revision);
+        if (frames.IsEmpty && c.Revision is > 0 && Find(hosted, c.Revision) is var r && r.State is RevisionState.Full or RevisionState.Superseded or RevisionState.Failed)
         {
-            Tweak(seat, socket, new InteractiveCommand("tweak", c.Id, null, null, null, null, null, null, null, null, null, r.Name, null, null, null, null), r.Number);
+            Tweak(hosted, socket, new InteractiveCommand("tweak", c.Id, null, null, null, null, null, null, null, null, null, r.Name, null, null, null, null), r.Number);
             return;
         }
         foreach (var frame in frames)
@@ -126,9 +126,9 @@ internal sealed class InteractiveCommands(
         socket.Send(new SelectedMessage("selected", c.Id, c.Revision ?? 0), InteractiveJson.Default.SelectedMessage);
     }
 
-    private static void Compare(InteractiveSeat seat, InteractiveConnection socket, InteractiveCommand c, CancellationToken cancel)
+    private static void Compare(HostedClip hosted, InteractiveConnection socket, InteractiveCommand c, CancellationToken cancel)
     {
-        var (a, b) = (FramesOf(seat, c.A), FramesOf(seat, c.B).ToDictionary(f => f.Index));
+        var (a, b) = (FramesOf(hosted, c.A), FramesOf(hosted, c.B).ToDictionary(f => f.Index));
         var pool = new FramePool("comparison", 2);
         using var jpeg = new JpegCodec();
         var (sum, count) = (0.0, 0);
@@ -148,9 +148,9 @@ internal sealed class InteractiveCommands(
         socket.Send(new ComparedMessage("compared", c.Id, c.A ?? 0, c.B ?? 0, count, Math.Round(sum / Math.Max(1, count), 2)), InteractiveJson.Default.ComparedMessage);
     }
 
-    private async Task ExportAsync(InteractiveSeat seat, InteractiveConnection socket, InteractiveCommand c, CancellationToken cancel)
+    private async Task ExportAsync(HostedClip hosted, InteractiveConnection socket, InteractiveCommand c, CancellationToken cancel)
     {
-        var revision = Find(seat, c.Revision);
+        var revision = Find(hosted, c.Revision);
         var t = revision.Tweak;
         if (!PromptSchedule.TryParse(t.Prompts, out var schedule, out var error))
             throw new ArgumentException(error);
@@ -161,17 +161,17 @@ internal sealed class InteractiveCommands(
         if (!string.IsNullOrEmpty(c.Size) && !ClipSize.TryParse(c.Size, out size, out stretch))
             throw new ArgumentException($"size is '{c.Size}'. {ClipSize.Rule}");
         var request = new ClipRequest(
-            seat.Upload.Id, schedule.From(t.TrimStart).ToString(), t.Model ?? seat.Model.Info.Id, size.Width, size.Height, c.Format ?? "mp4", t.Strength, null,
-            (t.Transition ?? Prompt.DefaultTransition).TotalMilliseconds, Name: seat.Upload.Name, TrimStart: (seat.Start + t.TrimStart).TotalSeconds, TrimEnd: (seat.Start + t.TrimEnd).TotalSeconds, Stretch: stretch);
-        var job = await orders.EnqueueAsync(seat.Owner, request, cancel).ConfigureAwait(false);
+            hosted.Upload.Id, schedule.From(t.TrimStart).ToString(), t.Model ?? hosted.Model.Info.Id, size.Width, size.Height, c.Format ?? "mp4", t.Strength, null,
+            (t.Transition ?? Prompt.DefaultTransition).TotalMilliseconds, Name: hosted.Upload.Name, TrimStart: (hosted.Start + t.TrimStart).TotalSeconds, TrimEnd: (hosted.Start + t.TrimEnd).TotalSeconds, Stretch: stretch);
+        var job = await orders.EnqueueAsync(hosted.Owner, request, cancel).ConfigureAwait(false);
         socket.Send(new ExportedMessage("exported", c.Id, revision.Number, await views.OfAsync(job, cancel).ConfigureAwait(false)), InteractiveJson.Default.ExportedMessage);
     }
 
-    private static ImmutableArray<RevisionFrame> FramesOf(InteractiveSeat seat, long? revision) =>
-        revision is null or 0 ? seat.Source() : seat.Clip.FramesOf(Find(seat, revision).Number);
+    private static ImmutableArray<RevisionFrame> FramesOf(HostedClip hosted, long? revision) =>
+        revision is null or 0 ? hosted.Source() : hosted.Clip.FramesOf(Find(hosted, revision).Number);
 
-    private static ClipRevision Find(InteractiveSeat seat, long? number) =>
-        seat.Clip.Revisions.FirstOrDefault(r => r.Number == number) ?? throw new ArgumentException($"There is no revision {number}. It may have been forgotten: name the ones to keep.");
+    private static ClipRevision Find(HostedClip hosted, long? number) =>
+        hosted.Clip.Revisions.FirstOrDefault(r => r.Number == number) ?? throw new ArgumentException($"There is no revision {number}. It may have been forgotten: name the ones to keep.");
 
     private static TimeSpan Seconds(double? value, TimeSpan otherwise) => value is not { } s ? otherwise
         : s is >= 0 and <= 14_400 ? TimeSpan.FromSeconds(s) : throw new ArgumentException("Times must be within 0..14400 s.");

@@ -12,7 +12,7 @@ namespace TrueLive.Server.Interactive;
 /// One client's view of an interactive clip over a WebSocket or a data channel: what happens goes out in order, and pictures of a
 /// revision that is no longer the newest are left out unless they were asked for.
 /// </summary>
-internal sealed class InteractiveConnection(IInteractiveCarrier carrier, InteractiveSeat seat)
+internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedClip hosted)
 {
     /// <summary>Longest message taken, in bytes.</summary>
     public const int MaxMessage = 64 * 1024;
@@ -36,7 +36,7 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, Interac
     {
         if (revision.Number > Volatile.Read(ref _newest))
             Volatile.Write(ref _newest, revision.Number);
-        Send(new RevisionMessage("revision", id, RevisionView.From(revision, seat.Model.Info.Id)), InteractiveJson.Default.RevisionMessage);
+        Send(new RevisionMessage("revision", id, RevisionView.From(revision, hosted.Model.Info.Id)), InteractiveJson.Default.RevisionMessage);
     }
 
     /// <summary>Queues a picture.</summary>
@@ -109,7 +109,7 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, Interac
         BinaryPrimitives.WriteUInt32BigEndian(head, PictureMark);
         BinaryPrimitives.WriteUInt32BigEndian(head[4..], (uint)frame.Revision);
         BinaryPrimitives.WriteUInt32BigEndian(head[8..], (uint)frame.Index);
-        BinaryPrimitives.WriteUInt32BigEndian(head[12..], (uint)Math.Round(seat.TimeOf(frame).TotalMilliseconds));
+        BinaryPrimitives.WriteUInt32BigEndian(head[12..], (uint)Math.Round(hosted.TimeOf(frame).TotalMilliseconds));
         head[16] = (byte)frame.Pass;
         to.Advance(HeaderLength);
         to.Write(frame.Encoded.Span);

@@ -11,7 +11,7 @@ namespace TrueLive.Server.Previews;
 /// One picture with a client's frame in every look of a model, made by that model. Takes at most a third of one core, and a tenth where
 /// live sessions have the cores, because it rests between two looks; makes one sheet at a time for the whole server. Thread-safe.
 /// </summary>
-internal sealed class LookSheet(ModelShelf models, LivePrecedence live, TimeProvider time)
+internal sealed class LookSheet(ModelStore models, LivePrecedence live, TimeProvider time)
 {
     /// <summary>Width of one look on the sheet.</summary>
     public const int CellWidth = 192;

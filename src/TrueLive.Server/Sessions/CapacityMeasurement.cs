@@ -14,7 +14,7 @@ namespace TrueLive.Server.Sessions;
 /// packets and encryption cost comes out of the share that <see cref="Admission"/> leaves free.
 /// </summary>
 internal sealed partial class CapacityMeasurement(
-    ModelShelf models, Admission admission, WebRtcPort port, ServerOptions options, TimeProvider time, ILogger<CapacityMeasurement> logger) : BackgroundService
+    ModelStore models, Admission admission, WebRtcPort port, ServerOptions options, TimeProvider time, ILogger<CapacityMeasurement> logger) : BackgroundService
 {
     private const int MinFrames = 12;
     private const int WarmUp = 4;

@@ -31,7 +31,7 @@ internal sealed class RequestRefusedException(int status, string words, Refusal?
 /// vanished, and ends them. Thread-safe.
 /// </summary>
 internal sealed class SessionRegistry(
-    ModelShelf models, Admission admission, ServerOptions options, TimeProvider time, ILogger<SessionRegistry> logger) : IAsyncDisposable
+    ModelStore models, Admission admission, ServerOptions options, TimeProvider time, ILogger<SessionRegistry> logger) : IAsyncDisposable
 {
     /// <summary>Time after which an address that was taken over may be taken over again.</summary>
     public static readonly TimeSpan ContestTime = TimeSpan.FromMinutes(2);
@@ -39,30 +39,30 @@ internal sealed class SessionRegistry(
     // A sender that was not heard for so long has gone, though its connection may not know it yet.
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);
 
-    private readonly ConcurrentDictionary<string, SessionSeat> _seats = new();
+    private readonly ConcurrentDictionary<string, HostedSession> _hosted = new();
     private readonly Lock _admit = new();
     private bool _draining;
 
-    public IEnumerable<SessionSeat> Seats => _seats.Values;
+    public IEnumerable<HostedSession> Hosted => _hosted.Values;
 
-    public int Count => _seats.Count;
+    public int Count => _hosted.Count;
 
-    /// <summary>The seat with this id, or null.</summary>
-    public SessionSeat? Find(string id) => _seats.GetValueOrDefault(id);
+    /// <summary>The session with this id, or null.</summary>
+    public HostedSession? Find(string id) => _hosted.GetValueOrDefault(id);
 
-    /// <summary>The seat with this id, or null when it is not this owner's: nobody else steers, records or ends it.</summary>
-    public SessionSeat? Find(string id, string owner) => Find(id) is { } seat && seat.Owner == owner ? seat : null;
+    /// <summary>The session with this id, or null when it is not this owner's: nobody else steers, records or ends it.</summary>
+    public HostedSession? Find(string id, string owner) => Find(id) is { } hosted && hosted.Owner == owner ? hosted : null;
 
-    /// <summary>The seat whose client shows this token, or null when it was never given out or the session is over.</summary>
-    public SessionSeat? FindByToken(string token)
+    /// <summary>The session whose client shows this token, or null when it was never given out or the session is over.</summary>
+    public HostedSession? FindByToken(string token)
     {
         var shown = Encoding.UTF8.GetBytes(token);
-        return _seats.Values.FirstOrDefault(s => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(s.Token), shown));
+        return _hosted.Values.FirstOrDefault(s => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(s.Token), shown));
     }
 
-    /// <summary>Makes a session that waits for its first connection for as long as a vanished client is waited for, and at least <see cref="Arrival.ConnectTime"/>.</summary>
+    /// <summary>Makes a session that waits for its first connection for as long as a vanished client is waited for, and at least <see cref="AdmittedClient.ConnectTime"/>.</summary>
     /// <exception cref="RequestRefusedException">Unknown model, bad size, bad prompt (400), or no room (503).</exception>
-    public SessionSeat Create(SessionRequest request)
+    public HostedSession Create(SessionRequest request)
     {
         var model = models.Find(request.Model) ?? throw new RequestRefusedException(
             StatusCodes.Status400BadRequest, $"There is no model '{request.Model}'. This server has: {string.Join(", ", models.All.Select(m => m.Info.Id))}.");
@@ -81,25 +81,25 @@ internal sealed class SessionRegistry(
                 session.Dispose();
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
             }
-            var seat = new SessionSeat(session, Random(24), time.GetUtcNow(), new VideoFan(time, options.MaxKbps * 1000), new SessionTap(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = request.Owner };
-            session.Received += (_, frame) => seat.Tap.Received(frame);
+            var hosted = new HostedSession(session, Random(24), time.GetUtcNow(), new VideoBroadcaster(time, options.MaxKbps * 1000), new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = request.Owner };
+            session.Received += (_, frame) => hosted.Observer.Received(frame);
             session.Moved += (s, step) => SessionLog.Moved(logger, s.Id, step);
-            _seats[session.Id] = seat;
-            Expect(seat);
+            _hosted[session.Id] = hosted;
+            Expect(hosted);
             if (options.SessionMinutes > 0)
-                seat.Limit = time.CreateTimer(_ => End(seat, EndCause.ControlServer), null, TimeSpan.FromMinutes(options.SessionMinutes), Timeout.InfiniteTimeSpan);
-            return seat;
+                hosted.Limit = time.CreateTimer(_ => End(hosted, EndCause.ControlServer), null, TimeSpan.FromMinutes(options.SessionMinutes), Timeout.InfiniteTimeSpan);
+            return hosted;
         }
     }
 
     /// <summary>A client has shown its token and connects: its session is kept until that can have come to an end.</summary>
-    public void Expect(SessionSeat seat)
+    public void Expect(HostedSession hosted)
     {
         var keep = TimeSpan.FromSeconds(options.KeepSeconds);
-        lock (seat)
+        lock (hosted)
         {
-            if (seat.Connection is null)
-                KeepFor(seat, keep > Arrival.ConnectTime ? keep : Arrival.ConnectTime, seat.Away?.Since);
+            if (hosted.Connection is null)
+                KeepFor(hosted, keep > AdmittedClient.ConnectTime ? keep : AdmittedClient.ConnectTime, hosted.Away?.Since);
         }
     }
 
@@ -109,30 +109,30 @@ internal sealed class SessionRegistry(
     /// second stays for as long as it sends, unless nobody has tried for <see cref="ContestTime"/>.
     /// </summary>
     /// <exception cref="RequestRefusedException">409: another took it over lately and is sending.</exception>
-    public void Contest(SessionSeat seat)
+    public void Contest(HostedSession hosted)
     {
-        lock (seat)
+        lock (hosted)
         {
-            if (seat.Connection is null || seat.TakenOverAt is not { } at || time.GetElapsedTime(at) > ContestTime || time.GetElapsedTime(seat.Session.HeardAt) > Silence)
+            if (hosted.Connection is null || hosted.TakenOverAt is not { } at || time.GetElapsedTime(at) > ContestTime || time.GetElapsedTime(hosted.Session.HeardAt) > Silence)
                 return;
-            seat.TakenOverAt = time.GetTimestamp();
+            hosted.TakenOverAt = time.GetTimestamp();
         }
         throw new RequestRefusedException(
             StatusCodes.Status409Conflict, "Another sender took this address over and is sending. Stop that one first; two senders need two sessions, each with an address of its own.");
     }
 
     /// <summary>Another model or size for a running session, if it fits.</summary>
-    public CommandReceipt Switch(SessionSeat seat, string commandId, string? modelId, string? size)
+    public CommandReceipt Switch(HostedSession hosted, string commandId, string? modelId, string? size)
     {
-        var now = seat.Session.Settings;
+        var now = hosted.Session.Settings;
         try
         {
             var model = modelId is null ? now.Model : models.Find(modelId) ?? throw new RequestRefusedException(400, $"There is no model '{modelId}'.");
             var (width, height) = size is null ? (now.Width, now.Height) : SizeOf(size);
             lock (_admit)
             {
-                Admit(model, width, height, seat);
-                return seat.Session.Switch(commandId, model, width, height);
+                Admit(model, width, height, hosted);
+                return hosted.Session.Switch(commandId, model, width, height);
             }
         }
         catch (RequestRefusedException refused)
@@ -145,56 +145,56 @@ internal sealed class SessionRegistry(
     /// Runs one connection on the session. A connection that runs already is ended first: the newer one of a client is the one
     /// that it looks at. Afterwards the session is kept for its client, unless it ended.
     /// </summary>
-    /// <param name="seat">The session.</param>
+    /// <param name="hosted">The session.</param>
     /// <param name="transport">Words for the way that the client is connected.</param>
     /// <param name="source">What it sends.</param>
     /// <param name="sink">Where the made pictures go.</param>
     /// <param name="cancel">The server or the client's request ends.</param>
-    /// <param name="number">The <see cref="Arrival.Number"/> of the connection.</param>
-    public async Task<SessionEnd> RunAsync(SessionSeat seat, string transport, IVideoSource source, IVideoSink sink, CancellationToken cancel, long number = 0)
+    /// <param name="number">The <see cref="AdmittedClient.Number"/> of the connection.</param>
+    public async Task<SessionEnd> RunAsync(HostedSession hosted, string transport, IVideoSource source, IVideoSink sink, CancellationToken cancel, long number = 0)
     {
         using var connection = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Task older;
-        lock (seat)
+        lock (hosted)
         {
-            seat.TakenOverAt = seat.Connection is null ? null : time.GetTimestamp();
-            seat.Connection?.Cancel();
-            older = seat.Released;
-            (seat.Connection, seat.Number, seat.Transport, seat.Away) = (connection, number, transport, null);
-            seat.Released = released.Task;
-            seat.Keep?.Dispose();
+            hosted.TakenOverAt = hosted.Connection is null ? null : time.GetTimestamp();
+            hosted.Connection?.Cancel();
+            older = hosted.Released;
+            (hosted.Connection, hosted.Number, hosted.Transport, hosted.Away) = (connection, number, transport, null);
+            hosted.Released = released.Task;
+            hosted.Keep?.Dispose();
         }
         try
         {
             await older.ConfigureAwait(false);
-            if (seat.Session.State == SessionState.Ended)
-                return seat.Session.Ended!;
-            seat.Tap.Connected();
-            return await seat.Session.RunAsync(source, seat.Tap.On(sink), connection.Token).ConfigureAwait(false);
+            if (hosted.Session.State == SessionState.Ended)
+                return hosted.Session.Ended!;
+            hosted.Observer.Connected();
+            return await hosted.Session.RunAsync(source, hosted.Observer.On(sink), connection.Token).ConfigureAwait(false);
         }
         finally
         {
-            lock (seat)
+            lock (hosted)
             {
-                if (seat.Connection == connection)
+                if (hosted.Connection == connection)
                 {
-                    seat.Connection = null;
-                    seat.Transport = "none";
-                    KeepFor(seat, TimeSpan.FromSeconds(options.KeepSeconds), time.GetTimestamp());
+                    hosted.Connection = null;
+                    hosted.Transport = "none";
+                    KeepFor(hosted, TimeSpan.FromSeconds(options.KeepSeconds), time.GetTimestamp());
                 }
             }
             released.SetResult();
-            if (seat.Session.State == SessionState.Ended)
-                await RemoveAsync(seat).ConfigureAwait(false);
+            if (hosted.Session.State == SessionState.Ended)
+                await RemoveAsync(hosted).ConfigureAwait(false);
         }
     }
 
     /// <summary>Ends a session for good and frees its place.</summary>
-    public void End(SessionSeat seat, EndCause cause, string? because = null)
+    public void End(HostedSession hosted, EndCause cause, string? because = null)
     {
-        seat.Session.End(cause, because);
-        _ = RemoveAsync(seat);
+        hosted.Session.End(cause, because);
+        _ = RemoveAsync(hosted);
     }
 
     /// <summary>Takes no new sessions and ends those that run.</summary>
@@ -202,50 +202,50 @@ internal sealed class SessionRegistry(
     {
         lock (_admit)
             _draining = true;
-        foreach (var seat in _seats.Values)
-            seat.Session.End(EndCause.ControlServer);
-        await Task.WhenAll(_seats.Values.Select(RemoveAsync)).ConfigureAwait(false);
+        foreach (var hosted in _hosted.Values)
+            hosted.Session.End(EndCause.ControlServer);
+        await Task.WhenAll(_hosted.Values.Select(RemoveAsync)).ConfigureAwait(false);
     }
 
     public async ValueTask DisposeAsync() => await DrainAsync().ConfigureAwait(false);
 
-    private async Task RemoveAsync(SessionSeat seat)
+    private async Task RemoveAsync(HostedSession hosted)
     {
-        if (!_seats.TryRemove(seat.Session.Id, out _))
+        if (!_hosted.TryRemove(hosted.Session.Id, out _))
             return;
-        seat.Keep?.Dispose();
-        seat.Limit?.Dispose();
-        await seat.Released.ConfigureAwait(false);
-        SessionLog.Ended(logger, seat, time.GetUtcNow());
-        await seat.Tap.DisposeAsync().ConfigureAwait(false);
-        foreach (var viewer in seat.Viewers.Values)
+        hosted.Keep?.Dispose();
+        hosted.Limit?.Dispose();
+        await hosted.Released.ConfigureAwait(false);
+        SessionLog.Ended(logger, hosted, time.GetUtcNow());
+        await hosted.Observer.DisposeAsync().ConfigureAwait(false);
+        foreach (var viewer in hosted.Viewers.Values)
             viewer.Close("The session is over.");
-        seat.Fan.Dispose();
-        seat.Session.Dispose();
+        hosted.Broadcaster.Dispose();
+        hosted.Session.Dispose();
     }
 
     // A client that has not come yet is not away.
-    private void KeepFor(SessionSeat seat, TimeSpan wait, long? awaySince)
+    private void KeepFor(HostedSession hosted, TimeSpan wait, long? awaySince)
     {
-        seat.Keep?.Dispose();
-        seat.Away = awaySince is { } since ? new Absence(since, time.GetUtcNow() + wait) : null;
-        seat.Keep = time.CreateTimer(_ => Expire(), null, wait, Timeout.InfiniteTimeSpan);
+        hosted.Keep?.Dispose();
+        hosted.Away = awaySince is { } since ? new Absence(since, time.GetUtcNow() + wait) : null;
+        hosted.Keep = time.CreateTimer(_ => Expire(), null, wait, Timeout.InfiniteTimeSpan);
 
         void Expire()
         {
-            lock (seat)
+            lock (hosted)
             {
-                if (seat.Connection is not null)
+                if (hosted.Connection is not null)
                     return;
             }
-            End(seat, EndCause.KeepExpired);
+            End(hosted, EndCause.KeepExpired);
         }
     }
 
-    private void Admit(IVideoModel model, int width, int height, SessionSeat? except)
+    private void Admit(IVideoModel model, int width, int height, HostedSession? except)
     {
-        SessionSettings[] running = [.. _seats.Values.Where(s => s != except).Select(s => s.Session.Settings)];
-        var (now, next) = (time.GetUtcNow(), _seats.Values.Select(s => s.Away?.KeptUntil).Min());
+        SessionSettings[] running = [.. _hosted.Values.Where(s => s != except).Select(s => s.Session.Settings)];
+        var (now, next) = (time.GetUtcNow(), _hosted.Values.Select(s => s.Away?.KeptUntil).Min());
         var retry = next > now ? next.Value - now : TimeSpan.FromSeconds(15);
         if (admission.Refuse(model, width, height, running, retry) is { } refusal)
             throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, refusal.Words, refusal);

@@ -5,7 +5,7 @@ using TrueLive.Server.Sessions;
 namespace TrueLive.Server.Telemetry;
 
 /// <summary>Looks at what the server cannot work without, once a second at most: disk, database of the clips, open files, ffmpeg. Thread-safe.</summary>
-internal sealed partial class ServerHealth(ClipFolders folders, ClipDesk desk, ServerOptions options, TimeProvider time, ILogger<ServerHealth> logger) : IDisposable
+internal sealed partial class ServerHealth(ClipFolders folders, ClipQueueHost queueHost, ServerOptions options, TimeProvider time, ILogger<ServerHealth> logger) : IDisposable
 {
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(1);
 
@@ -61,13 +61,13 @@ internal sealed partial class ServerHealth(ClipFolders folders, ClipDesk desk, S
 
     private async Task<Shortage?> DatabaseAsync(CancellationToken cancel)
     {
-        if (!desk.InUse)
+        if (!queueHost.InUse)
             return null;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         using var timer = time.CreateTimer(_ => limit.Cancel(), null, DatabaseTime, Timeout.InfiniteTimeSpan);
         try
         {
-            await (await desk.QueueAsync(limit.Token).ConfigureAwait(false)).PingAsync(limit.Token).ConfigureAwait(false);
+            await (await queueHost.QueueAsync(limit.Token).ConfigureAwait(false)).PingAsync(limit.Token).ConfigureAwait(false);
             return null;
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)

@@ -15,7 +15,7 @@ internal sealed class ServerMetrics : IDisposable
 
     private readonly Meter _meter = new(MeterName);
 
-    public ServerMetrics(SessionRegistry registry, Admission admission, ModelShelf models, InteractiveShelf interactive, ClipWorker clips, WebRtcPort port, WorkPlaces work, AuditLog audit)
+    public ServerMetrics(SessionRegistry registry, Admission admission, ModelStore models, InteractiveRegistry interactive, ClipWorker clips, WebRtcPort port, WorkPlaces work, AuditLog audit)
     {
         _meter.CreateObservableGauge(
             "truelive.tier.active",
@@ -24,10 +24,10 @@ internal sealed class ServerMetrics : IDisposable
             "{item}", "Clips in work, interactive clips open and live sessions, by tier.");
         _meter.CreateObservableGauge(
             "truelive.sessions",
-            () => registry.Seats.GroupBy(s => s.Session.State).Select(g => new Measurement<int>(g.Count(), new KeyValuePair<string, object?>("state", g.Key.ToString().ToLowerInvariant()))),
+            () => registry.Hosted.GroupBy(s => s.Session.State).Select(g => new Measurement<int>(g.Count(), new KeyValuePair<string, object?>("state", g.Key.ToString().ToLowerInvariant()))),
             "{session}", "Sessions by state.");
         _meter.CreateObservableGauge(
-            "truelive.sessions.degraded", () => registry.Seats.Count(s => s.Session.Stats.DegradedTo is not null), "{session}", "Live sessions that make fewer pictures than they promise.");
+            "truelive.sessions.degraded", () => registry.Hosted.Count(s => s.Session.Stats.DegradedTo is not null), "{session}", "Live sessions that make fewer pictures than they promise.");
         _meter.CreateObservableGauge(
             "truelive.capacity.sessions",
             () => admission.Costs.Select(c => new Measurement<int>(
@@ -35,7 +35,7 @@ internal sealed class ServerMetrics : IDisposable
                 new KeyValuePair<string, object?>("model", c.ModelId), new KeyValuePair<string, object?>("size", $"{c.Width}x{c.Height}"))),
             "{session}", "Live sessions that this machine holds, as measured at start.");
         _meter.CreateObservableGauge(
-            "truelive.capacity.used", () => registry.Seats.Sum(s => admission.ShareOf(s.Session.Settings)), "1", "Share of the machine taken by sessions.");
+            "truelive.capacity.used", () => registry.Hosted.Sum(s => admission.ShareOf(s.Session.Settings)), "1", "Share of the machine taken by sessions.");
         _meter.CreateObservableGauge("truelive.work.requests", () => work.Taken, "{request}", "Uploads that are taken in and reports that are checked, those that wait for their turn included.");
         _meter.CreateObservableGauge("truelive.link.connections.pending", () => port.Pending, "{connection}", "WebRTC connections that were answered and are not open yet.");
         _meter.CreateObservableGauge("truelive.work.programs", () => work.Running, "{process}", "Programs that look into files for such requests.");

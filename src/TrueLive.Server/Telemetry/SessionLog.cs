@@ -20,10 +20,10 @@ internal static partial class SessionLog
     }
 
     /// <summary>A session is over.</summary>
-    public static void Ended(ILogger logger, SessionSeat seat, DateTimeOffset now)
+    public static void Ended(ILogger logger, HostedSession hosted, DateTimeOffset now)
     {
-        var session = seat.Session;
-        var length = (now - seat.Created).TotalSeconds;
+        var session = hosted.Session;
+        var length = (now - hosted.Created).TotalSeconds;
         var words = session.Ended?.Words ?? "The server ended the session.";
         var all = session.Summary;
         if (all.Received == 0)

@@ -33,7 +33,7 @@ internal sealed class PictureReceiver(bool isClient)
     /// <summary>Coding that the connection takes; null before it is open.</summary>
     public VideoCodec? Codec => _peer?.SendCodec;
 
-    /// <summary>The connection can take the picture at hand; only the fan uses it.</summary>
+    /// <summary>The connection can take the picture at hand; only the broadcaster uses it.</summary>
     public bool IsReady { get; set; }
 
     /// <summary>Nothing can be shown there before a key frame.</summary>

@@ -21,7 +21,7 @@ internal sealed partial class WebRtcClient : IDisposable
     // A sender may change its settings as often as it likes.
     private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
 
-    private readonly Arrival _arrival;
+    private readonly AdmittedClient _admitted;
     private readonly SessionRegistry _registry;
     private readonly InteractiveCommands _interactive;
     private readonly TimeProvider _time;
@@ -38,24 +38,24 @@ internal sealed partial class WebRtcClient : IDisposable
     /// <exception cref="WebRtc.Sdp.SdpException">The offer cannot be answered.</exception>
     /// <exception cref="InvalidOperationException">No WebRTC here, or too many connections.</exception>
     public WebRtcClient(
-        Arrival arrival, string offer, string? codec, IPAddress? reached, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, ILogger logger, out string answer)
+        AdmittedClient admitted, string offer, string? codec, IPAddress? reached, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, ILogger logger, out string answer)
     {
-        (_arrival, _registry, _interactive, _time, _logger) = (arrival, registry, interactive, time, logger);
+        (_admitted, _registry, _interactive, _time, _logger) = (admitted, registry, interactive, time, logger);
         _video = new PeerVideo(time) { TroubleChanged = Told };
-        var fan = arrival.Seat.Fan;
+        var broadcaster = admitted.Hosted.Broadcaster;
         try
         {
             _peer = port.Answer(
-                arrival.Seat.Session.Id, offer, receive: true, codec, new PeerOptions
+                admitted.Hosted.Session.Id, offer, receive: true, codec, new PeerOptions
                 {
                     Reached = reached,
                     VideoReceived = _video.Take,
-                    AudioReceived = (in OpusPacket packet) => fan.SendAudio(this, packet),
+                    AudioReceived = (in OpusPacket packet) => broadcaster.SendAudio(this, packet),
                     KeyFrameRequested = _receiver.AskForKeyFrame,
                     FrameSent = (stamp, whole) =>
                     {
-                        if (fan.StepOf(stamp) is { } step)
-                            arrival.Seat.Session.Left(whole, step);
+                        if (broadcaster.StepOf(stamp) is { } step)
+                            admitted.Hosted.Session.Left(whole, step);
                     },
                     ChannelOpened = Opened,
                 }, out answer);
@@ -66,7 +66,7 @@ internal sealed partial class WebRtcClient : IDisposable
             throw;
         }
         _receiver.Peer = _video.Peer = _peer;
-        arrival.Seat.Senders[Id] = this;
+        admitted.Hosted.Senders[Id] = this;
     }
 
     /// <summary>Name in the address of the connection.</summary>
@@ -81,8 +81,8 @@ internal sealed partial class WebRtcClient : IDisposable
     /// <summary>The client says that it stops, over HTTP. A session with an address of its own is kept, as when its client is lost.</summary>
     public void Stop()
     {
-        if (OwnsSession && (_runs || _arrival.Seat.Session.State == SessionState.Created))
-            _registry.End(_arrival.Seat, EndCause.ControlClient);
+        if (OwnsSession && (_runs || _admitted.Hosted.Session.State == SessionState.Created))
+            _registry.End(_admitted.Hosted, EndCause.ControlClient);
         _peer.Close("The sender stopped.");
     }
 
@@ -91,7 +91,7 @@ internal sealed partial class WebRtcClient : IDisposable
     /// <param name="stop">The server ends.</param>
     public async Task RunAsync(bool newSession, CancellationToken stop)
     {
-        var seat = _arrival.Seat;
+        var hosted = _admitted.Hosted;
         try
         {
             await _peer.Opened.WaitAsync(stop).ConfigureAwait(false);
@@ -100,24 +100,24 @@ internal sealed partial class WebRtcClient : IDisposable
         {
             var reason = error is IOException ? error.Message : null;
             if (reason is not null)
-                LogNeverOpened(_logger, seat.Session.Id, reason);
-            if (newSession && seat.Session.State == SessionState.Created)
-                _registry.End(seat, EndCause.ReceiveClient, reason);
+                LogNeverOpened(_logger, hosted.Session.Id, reason);
+            if (newSession && hosted.Session.State == SessionState.Created)
+                _registry.End(hosted, EndCause.ReceiveClient, reason);
             return;
         }
         _ = EndVideoAsync();
-        seat.Fan.Add(_receiver);
-        seat.Fan.Hear(this);
+        hosted.Broadcaster.Add(_receiver);
+        hosted.Broadcaster.Hear(this);
         _runs = true;
         try
         {
-            await _registry.RunAsync(seat, _peer.Path is { IsTcp: true } ? "webrtc-tcp" : "webrtc", _video, seat.Fan, stop, _arrival.Number).ConfigureAwait(false);
+            await _registry.RunAsync(hosted, _peer.Path is { IsTcp: true } ? "webrtc-tcp" : "webrtc", _video, hosted.Broadcaster, stop, _admitted.Number).ConfigureAwait(false);
         }
         finally
         {
             _runs = false;
-            seat.Fan.Remove(_receiver);
-            seat.Input.Tell(null);
+            hosted.Broadcaster.Remove(_receiver);
+            hosted.Input.Tell(null);
         }
         if (_control is { } control && _channel is { } channel)
         {
@@ -132,7 +132,7 @@ internal sealed partial class WebRtcClient : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _arrival.Seat.Senders.TryRemove(Id, out _);
+        _admitted.Hosted.Senders.TryRemove(Id, out _);
         _peer.Close("The session's connection ended.");
         _control?.Dispose();
         _video.Dispose();
@@ -142,10 +142,10 @@ internal sealed partial class WebRtcClient : IDisposable
 
     private void Told(string? problem)
     {
-        if (!_arrival.Seat.Input.Tell(problem) || problem is null || problem == _logged || (_logged is not null && _time.GetElapsedTime(_loggedAt) < LogInterval))
+        if (!_admitted.Hosted.Input.Tell(problem) || problem is null || problem == _logged || (_logged is not null && _time.GetElapsedTime(_loggedAt) < LogInterval))
             return;
         (_logged, _loggedAt) = (problem, _time.GetTimestamp());
-        LogInput(_logger, _arrival.Seat.Session.Id, problem);
+        LogInput(_logger, _admitted.Hosted.Session.Id, problem);
     }
 
     private void Opened(DataChannel channel)
@@ -159,7 +159,7 @@ internal sealed partial class WebRtcClient : IDisposable
             return;
         _channel = _receiver.Traces = channel;
         var control = new ControlConnection(
-            _arrival, _registry, "webrtc", utf8 =>
+            _admitted, _registry, "webrtc", utf8 =>
             {
                 // Answers are never dropped silently: a client that takes none loses its connection.
                 if (!channel.SendText(utf8.Span) && channel.IsOpen)

@@ -12,10 +12,10 @@ namespace TrueLive.Server.Transports;
 /// <summary>Someone who watches a session (WHEP): gets its pictures, sound and traces, is told where the session stands, and commands nothing.</summary>
 internal sealed class WebRtcViewer : IDisposable
 {
-    private readonly SessionSeat _seat;
+    private readonly HostedSession _hosted;
     private readonly PictureReceiver _receiver = new(isClient: false);
 
-    /// <param name="seat">What is watched.</param>
+    /// <param name="hosted">What is watched.</param>
     /// <param name="who">Whose connections that are not open yet are counted together.</param>
     /// <param name="offer">The viewer's offer.</param>
     /// <param name="codec">The coding that it wants; null takes either.</param>
@@ -24,9 +24,9 @@ internal sealed class WebRtcViewer : IDisposable
     /// <param name="answer">For the viewer.</param>
     /// <exception cref="WebRtc.Sdp.SdpException">The offer cannot be answered.</exception>
     /// <exception cref="InvalidOperationException">No WebRTC here, or too many connections.</exception>
-    public WebRtcViewer(SessionSeat seat, string who, string offer, string? codec, IPAddress? reached, WebRtcPort port, out string answer)
+    public WebRtcViewer(HostedSession hosted, string who, string offer, string? codec, IPAddress? reached, WebRtcPort port, out string answer)
     {
-        _seat = seat;
+        _hosted = hosted;
         Peer = port.Answer(
             who, offer, receive: false, codec, new PeerOptions
             {
@@ -35,8 +35,8 @@ internal sealed class WebRtcViewer : IDisposable
                 ChannelOpened = Opened,
             }, out answer);
         _receiver.Peer = Peer;
-        seat.Viewers[Id] = Peer;
-        seat.Session.Moved += OnMoved;
+        hosted.Viewers[Id] = Peer;
+        hosted.Session.Moved += OnMoved;
     }
 
     /// <summary>Name in the address of the viewer's connection.</summary>
@@ -50,7 +50,7 @@ internal sealed class WebRtcViewer : IDisposable
         try
         {
             await Peer.Opened.WaitAsync(stop).ConfigureAwait(false);
-            _seat.Fan.Add(_receiver);
+            _hosted.Broadcaster.Add(_receiver);
             await Peer.Closed.WaitAsync(stop).ConfigureAwait(false);
         }
         catch (Exception error) when (error is IOException or OperationCanceledException)
@@ -62,9 +62,9 @@ internal sealed class WebRtcViewer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _seat.Session.Moved -= OnMoved;
-        _seat.Fan.Remove(_receiver);
-        _seat.Viewers.TryRemove(Id, out _);
+        _hosted.Session.Moved -= OnMoved;
+        _hosted.Broadcaster.Remove(_receiver);
+        _hosted.Viewers.TryRemove(Id, out _);
         Peer.Close("The viewer left.");
     }
 
@@ -73,9 +73,9 @@ internal sealed class WebRtcViewer : IDisposable
         if (_receiver.Traces is not null)
             return;
         _receiver.Traces = channel;
-        Tell(channel, _seat.Session.Last is { } last ? StateMessage.From(last) : new StateMessage("created", null, null));
-        // Whoever calls holds the lock of the peer connection, which the fan takes after its own.
-        _ = Task.Run(() => _seat.Fan.TellLast(_receiver));
+        Tell(channel, _hosted.Session.Last is { } last ? StateMessage.From(last) : new StateMessage("created", null, null));
+        // Whoever calls holds the lock of the peer connection, which the broadcaster takes after its own.
+        _ = Task.Run(() => _hosted.Broadcaster.TellLast(_receiver));
     }
 
     private void OnMoved(LiveSession session, SessionTransition step)

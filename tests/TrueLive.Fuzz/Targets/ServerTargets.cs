@@ -13,14 +13,14 @@ namespace TrueLive.Fuzz.Targets;
 internal static class ServerTargets
 {
     private static readonly SessionRegistry Registry = new(
-        new ModelShelf([new PassthroughModel()]), new Admission(2, 30, 0), new ServerOptions(), TimeProvider.System, NullLogger<SessionRegistry>.Instance);
+        new ModelStore([new PassthroughModel()]), new Admission(2, 30, 0), new ServerOptions(), TimeProvider.System, NullLogger<SessionRegistry>.Instance);
 
     /// <summary>One control message per line; every line gets an answer, and the connection lives on.</summary>
     public static void Control(ReadOnlySpan<byte> input)
     {
-        var seat = Registry.Create(new SessionRequest(null, null, null, null));
+        var hosted = Registry.Create(new SessionRequest(null, null, null, null));
         var answers = 0;
-        var control = new ControlConnection(new Arrival(seat, 1, null), Registry, "fuzz", _ => Interlocked.Increment(ref answers), TimeProvider.System);
+        var control = new ControlConnection(new AdmittedClient(hosted, 1, null), Registry, "fuzz", _ => Interlocked.Increment(ref answers), TimeProvider.System);
         var lines = 0;
         foreach (var range in input.Split((byte)'\n'))
         {
@@ -33,7 +33,7 @@ internal static class ServerTargets
 
         control.Dispose();
         control.Finished.GetAwaiter().GetResult();
-        Registry.End(seat, EndCause.ControlClient);
+        Registry.End(hosted, EndCause.ControlClient);
         if (answers < lines)
         {
             throw new InvalidOperationException($"{lines} messages, {answers} answers");

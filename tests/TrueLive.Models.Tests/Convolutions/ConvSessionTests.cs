@@ -128,7 +128,7 @@ public sealed unsafe class ConvSessionTests
             var result = new AlignedFloats(4 * width * height);
             var session = new ConvSession([.. layers.Select(l => new Late(Convolution.Of(l), workers))], width, height, ScreenHeight, ScreenWidth, result.Start, threads, bytes => claimed += bytes);
             for (var i = 0; i < layers.Length; i++)
-                session.Dress(i, scales[i], shifts[i]);
+                session.SetStyle(i, scales[i], shifts[i]);
             for (var run = 0; run < 20; run++)
             {
                 result.Span.Fill(float.NaN);

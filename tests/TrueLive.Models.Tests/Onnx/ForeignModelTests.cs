@@ -90,10 +90,10 @@ public sealed class ForeignModelTests
         return file;
     }
 
-    private static ModelFolder Sample(string name, string network)
+    private static ModelFolder Sample(string name, string fused)
     {
         var folder = new ModelFolder(File.ReadAllText(Path.Combine(Repository.Root, "samples", "models", name, "manifest.json")));
-        File.Copy(network, Path.Combine(folder.Path, Path.GetFileName(network)));
+        File.Copy(fused, Path.Combine(folder.Path, Path.GetFileName(fused)));
         return folder;
     }
 }

@@ -58,9 +58,9 @@ public sealed class HostileFileTests
 
     [Theory]
     [MemberData(nameof(NetworkNames))]
-    public void A_network_that_cannot_be_used_is_refused_by_name_in_little_memory(string network)
+    public void A_network_that_cannot_be_used_is_refused_by_name_in_little_memory(string fused)
     {
-        var (file, words) = Networks[network];
+        var (file, words) = Networks[fused];
         using var folder = new ModelFolder(file);
         Refused(folder.Path, words, 128);
     }

@@ -33,10 +33,10 @@ public sealed class ManifestFeaturesTests
         // The network keeps its first channel and makes the others black, in its own numbers.
         var element = type switch { "float32" => Element.Float, "float16" => Element.Half, "int8" => Element.Int8, "int32" => Element.Int32, _ => Element.Uint8 };
         long[] shape = layout == "nchw" ? [1, 3, 0, 0] : [1, 0, 0, 3], channels = layout == "nchw" ? [1, 3, 1, 1] : [1, 1, 1, 3];
-        var network = new OnnxGraph().Input("x", element, shape).Output("y", element, shape)
+        var fused = new OnnxGraph().Input("x", element, shape).Output("y", element, shape)
             .Constant("first", [1, 0, 0], channels).Constant("black", [0, black, black], channels)
             .Node("Cast", ["x"], ["f"], ("to", 1)).Node("Mul", ["f", "first"], ["m"]).Node("Add", ["m", "black"], ["a"]).Node("Cast", ["a"], ["y"], ("to", (long)element));
-        using var folder = new ModelFolder(network.Bytes(), FormattableString.Invariant($"\"layout\": \"{layout}\", \"colour\": \"{colour}\", \"type\": \"{type}\", \"range\": [{black}, {white}]"));
+        using var folder = new ModelFolder(fused.Bytes(), FormattableString.Invariant($"\"layout\": \"{layout}\", \"colour\": \"{colour}\", \"type\": \"{type}\", \"range\": [{black}, {white}]"));
         using var model = folder.Load();
         using var session = model.CreateSession(32, 16);
         Colours.AssertNear(colour == "rgb" ? (Tan.R, 0, 0) : (0, 0, Tan.B), session.After(_pool, Tan));
@@ -49,8 +49,8 @@ public sealed class ManifestFeaturesTests
     [InlineData("utf-16BE", true)]
     public void A_manifest_is_read_writtenWindows_editors_and_shells_write_it(string encoding, bool mark)
     {
-        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Node("Identity", ["x"], ["y"]);
-        using var folder = new ModelFolder(network.Bytes(), more: "\"description\": \"Mädchen mit Perlenohrgehänge\"");
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Node("Identity", ["x"], ["y"]);
+        using var folder = new ModelFolder(fused.Bytes(), more: "\"description\": \"Mädchen mit Perlenohrgehänge\"");
         var path = Path.Combine(folder.Path, "manifest.json");
         var text = File.ReadAllText(path).ReplaceLineEndings("\r\n");
         var written = System.Text.Encoding.GetEncoding(encoding);
@@ -62,12 +62,12 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void Tensors_files_and_folders_may_have_names_with_spaces_colons_and_signs()
     {
-        var network = new OnnxGraph().Input("input image:0", Element.Float, 0, 3, 0, 0).Input("état #1", Element.Float, 0, 3, 0, 0).Output("Identity:0 / \"out\"", Element.Float, 0, 3, 0, 0).Output("état 2", Element.Float, 0, 3, 0, 0)
+        var fused = new OnnxGraph().Input("input image:0", Element.Float, 0, 3, 0, 0).Input("état #1", Element.Float, 0, 3, 0, 0).Output("Identity:0 / \"out\"", Element.Float, 0, 3, 0, 0).Output("état 2", Element.Float, 0, 3, 0, 0)
             .Node("Identity", ["état #1"], ["Identity:0 / \"out\""]).Node("Identity", ["input image:0"], ["état 2"]);
         using var place = new ModelFolder("");
         var folder = Path.Combine(place.Path, "my models #1", " 100% größer; (final)");
         Directory.CreateDirectory(folder);
-        File.WriteAllBytes(Path.Combine(folder, "my network (v2) #1.onnx"), network.Bytes());
+        File.WriteAllBytes(Path.Combine(folder, "my network (v2) #1.onnx"), fused.Bytes());
         File.WriteAllText(Path.Combine(folder, "manifest.json"), """
             { "schema": "truelive-model/1", "id": "spaces", "title": "With spaces", "file": "my network (v2) #1.onnx", "frame": { "input": "input image:0" }, "output": { "name": "Identity:0 / \"out\"" },
               "size": { "min": 16, "max": 64 }, "states": [{ "input": "état #1", "output": "état 2", "channels": 3 }] }
@@ -82,7 +82,7 @@ public sealed class ManifestFeaturesTests
     public void A_network_in_half_floats_takes_further_inputs_in_its_own_type_and_may_give_its_mask_in_another()
     {
         // As matting networks are exported: half floats in, the ratio as a float, a mask in floats, states as large as the ratio makes them.
-        var network = new OnnxGraph().Input("src", Element.Half, 0, 3, 0, 0).Input("r1i", Element.Half, 0, 0, 0, 0).Input("ratio", Element.Float, 1)
+        var fused = new OnnxGraph().Input("src", Element.Half, 0, 3, 0, 0).Input("r1i", Element.Half, 0, 0, 0, 0).Input("ratio", Element.Float, 1)
             .Output("pha", Element.Float, 0, 1, 0, 0).Output("r1o", Element.Half, 0, 0, 0, 0)
             .Node("Cast", ["src"], ["f"], ("to", 1)).Constant("ones", [1, 1], 2).Constant("empty", [], 0)
             .Node("Concat", ["ones", "ratio", "ratio"], ["scales"], ("axis", 0)).Node("Resize", ["f", "", "scales"], ["small"])
@@ -91,7 +91,7 @@ public sealed class ManifestFeaturesTests
         using var folder = new ModelFolder("""
             { "schema": "truelive-model/1", "id": "matting", "title": "Matting", "file": "net.onnx", "frame": { "input": "src", "type": "float16" }, "output": { "name": "pha", "role": "mask" },
               "size": { "min": 32, "max": 256, "multiple": 2 }, "inputs": [{ "name": "ratio", "value": 0.25 }], "states": [{ "input": "r1i", "output": "r1o", "channels": 3, "divide": 4 }] }
-            """, network.Bytes());
+            """, fused.Bytes());
         using var model = folder.Load();
         using var session = (OnnxModelSession)model.CreateSession(90, 50);
         Colours.AssertNear((0.8f, 0.8f, 0.8f), session.After(_pool, (0.8f, 0.8f, 0.8f)));
@@ -104,8 +104,8 @@ public sealed class ManifestFeaturesTests
     [InlineData("colour", "yuv", "rgb, bgr")]
     public void What_no_picture_tensor_has_is_refused_by_its_field_with_what_is_taken(string field, string given, string taken)
     {
-        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Node("Identity", ["x"], ["y"]);
-        using var folder = new ModelFolder(network.Bytes(), $"\"{field}\": \"{given}\"");
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Node("Identity", ["x"], ["y"]);
+        using var folder = new ModelFolder(fused.Bytes(), $"\"{field}\": \"{given}\"");
         var refusal = Assert.Throws<ModelException>(folder.Load);
         Assert.Contains($"manifest.json: field frame.{field}", refusal.Message, StringComparison.Ordinal);
         Assert.Contains($"Taken are: {taken}.", refusal.Message, StringComparison.Ordinal);
@@ -114,9 +114,9 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void Whole_numbers_that_a_further_input_is_filled_with_are_rounded()
     {
-        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("n", Element.Int64, 1).Output("y", Element.Float, 1, 3, 0, 0)
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("n", Element.Int64, 1).Output("y", Element.Float, 1, 3, 0, 0)
             .Node("Cast", ["n"], ["f"], ("to", 1)).Node("Div", ["x", "f"], ["y"]);
-        using var folder = new ModelFolder(network.Bytes(), more: "\"inputs\": [{ \"name\": \"n\", \"value\": 1.9999999 }]");
+        using var folder = new ModelFolder(fused.Bytes(), more: "\"inputs\": [{ \"name\": \"n\", \"value\": 1.9999999 }]");
         using var model = folder.Load();
         using var session = model.CreateSession(32, 16);
         Colours.AssertNear((0.4f, 0.2f, 0.1f), session.After(_pool, Tan));
@@ -125,10 +125,10 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void Mean_and_deviation_reach_the_network_and_are_not_taken_over_by_the_output()
     {
-        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0)
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0)
             .Constant("std", [0.5f, 0.25f, 2], 1, 3, 1, 1).Constant("mean", [0.1f, 0.2f, 0.3f], 1, 3, 1, 1)
             .Node("Mul", ["x", "std"], ["m"]).Node("Add", ["m", "mean"], ["y"]);
-        using var folder = new ModelFolder(network.Bytes(), "\"mean\": [0.1, 0.2, 0.3], \"std\": [0.5, 0.25, 2]");
+        using var folder = new ModelFolder(fused.Bytes(), "\"mean\": [0.1, 0.2, 0.3], \"std\": [0.5, 0.25, 2]");
         using var model = folder.Load();
         using var session = model.CreateSession(32, 16);
         Colours.AssertNear(Tan, session.After(_pool, Tan));
@@ -137,9 +137,9 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void A_fixed_size_is_the_only_one_and_a_fourth_channel_is_ones()
     {
-        var network = new OnnxGraph().Input("x", Element.Float, 1, 4, 24, 40).Output("y", Element.Float, 1, 3, 24, 40)
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 4, 24, 40).Output("y", Element.Float, 1, 3, 24, 40)
             .Whole("at", [3, 3, 3], 3).Node("Gather", ["x", "at"], ["y"], ("axis", 1));
-        using var folder = new ModelFolder(network.Bytes(), "\"channels\": 4", size: "\"width\": 40, \"height\": 24");
+        using var folder = new ModelFolder(fused.Bytes(), "\"channels\": 4", size: "\"width\": 40, \"height\": 24");
         using var model = folder.Load();
         Assert.Equal((40, 24), model.Info.Sizes.Nearest(1920, 1080));
         using var session = model.CreateSession(40, 24);
@@ -150,14 +150,14 @@ public sealed class ManifestFeaturesTests
     public void Any_number_of_states_of_any_type_goes_from_step_to_step()
     {
         // y = a + b / 2: a grows by 0.1 a step (float), c by one (int64, shown as nothing), d is the frame before in half floats at half size.
-        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0)
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0)
             .Input("a", Element.Float, 1).Output("a2", Element.Float, 1).Input("b", Element.Float, 1, 3, 0, 0).Output("b2", Element.Float, 1, 3, 0, 0)
             .Input("c", Element.Int64, 1, 2).Output("c2", Element.Int64, 1, 2).Input("d", Element.Half, 1, 3, 0, 0).Output("d2", Element.Half, 1, 3, 0, 0)
             .Constant("tenth", [0.1f], 1).Constant("half", [0.5f], 1).Whole("one", [1L], 1).Whole("start", [0L, 0, 0, 0], 4).Whole("end", [1L, 3, 10000, 10000], 4).Whole("stride", [1L, 1, 2, 2], 4).Whole("axes", [0L, 1, 2, 3], 4)
             .Node("Add", ["a", "tenth"], ["a2"]).Node("Identity", ["x"], ["b2"]).Node("Add", ["c", "one"], ["c2"])
             .Node("Slice", ["x", "start", "end", "axes", "stride"], ["s"]).Node("Cast", ["s"], ["d2"], ("to", 10))
             .Node("Mul", ["b", "half"], ["h"]).Node("Add", ["h", "a"], ["y"]);
-        using var folder = new ModelFolder(network.Bytes(), more: """
+        using var folder = new ModelFolder(fused.Bytes(), more: """
             "states": [ { "input": "a", "output": "a2", "shape": [1] }, { "input": "b", "output": "b2", "channels": 3 },
                         { "input": "c", "output": "c2", "shape": [1, 2] }, { "input": "d", "output": "d2", "channels": 3, "divide": 2 } ]
             """);
@@ -186,9 +186,9 @@ public sealed class ManifestFeaturesTests
     {
         var element = type == "float32" ? Element.Float : Element.Half;
         long[] shape = layout == "nchw" ? [1, 3, 0, 0] : [1, 0, 0, 3];
-        var network = new OnnxGraph().Input("x", element, shape).Input("before", element, shape).Output("y", element, shape)
+        var fused = new OnnxGraph().Input("x", element, shape).Input("before", element, shape).Output("y", element, shape)
             .Constant("half", [0.5f], 1).Node("Cast", ["half"], ["h"], ("to", (long)element)).Node("Add", ["x", "before"], ["s"]).Node("Mul", ["s", "h"], ["y"]);
-        using var folder = new ModelFolder(network.Bytes(14), $"\"layout\": \"{layout}\", \"type\": \"{type}\"", more: "\"states\": [{ \"input\": \"before\", \"output\": \"y\", \"channels\": 3 }]");
+        using var folder = new ModelFolder(fused.Bytes(14), $"\"layout\": \"{layout}\", \"type\": \"{type}\"", more: "\"states\": [{ \"input\": \"before\", \"output\": \"y\", \"channels\": 3 }]");
         using var model = folder.Load();
         using var session = model.CreateSession(32, 16);
         foreach (var share in new[] { 0.5f, 0.75f, 0.875f })
@@ -198,9 +198,9 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void A_style_vector_is_named_by_its_looks_without_any_word_table()
     {
-        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("style", Element.Float, 0, 1, 3).Output("y", Element.Float, 1, 3, 0, 0)
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("style", Element.Float, 0, 1, 3).Output("y", Element.Float, 1, 3, 0, 0)
             .Whole("shape", [1L, 3, 1, 1], 4).Constant("zero", [0f], 1).Node("Reshape", ["style", "shape"], ["s"]).Node("Mul", ["x", "zero"], ["z"]).Node("Add", ["z", "s"], ["y"]);
-        using var folder = new ModelFolder(network.Bytes(), more: """
+        using var folder = new ModelFolder(fused.Bytes(), more: """
             "style": { "input": "style", "length": 3 },
             "looks": [ { "id": "red", "title": "Red", "anchors": [], "style": [1, 0, 0] }, { "id": "blue-sky", "title": "Blue", "anchors": ["azure"], "style": [0, 0, 1] } ]
             """);
@@ -217,10 +217,10 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void Further_inputs_of_any_type_are_filled_with_their_values()
     {
-        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("gain", Element.Float).Input("count", Element.Int64, 1).Input("small", Element.Int32, 1).Input("on", Element.Bool, 1).Output("y", Element.Float, 1, 3, 0, 0)
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("gain", Element.Float).Input("count", Element.Int64, 1).Input("small", Element.Int32, 1).Input("on", Element.Bool, 1).Output("y", Element.Float, 1, 3, 0, 0)
             .Node("Cast", ["count"], ["c"], ("to", 1)).Node("Cast", ["small"], ["s"], ("to", 1)).Node("Cast", ["on"], ["o"], ("to", 1))
             .Node("Mul", ["x", "gain"], ["a"]).Node("Div", ["a", "c"], ["b"]).Node("Div", ["b", "s"], ["d"]).Node("Mul", ["d", "o"], ["y"]);
-        using var folder = new ModelFolder(network.Bytes(), more: """
+        using var folder = new ModelFolder(fused.Bytes(), more: """
             "inputs": [{ "name": "gain", "value": 3 }, { "name": "count", "value": 2 }, { "name": "small", "value": 3 }, { "name": "on", "value": 1 }]
             """);
         using var model = folder.Load();
@@ -244,9 +244,9 @@ public sealed class ManifestFeaturesTests
             var (channel, x) = layout == "nhwc" ? (i % channels, i / channels % 64) : (i / (32 * 64), i % 64);
             values[i] = x < 32 == (channel == channels - 1) ? white : 0;
         }
-        var network = new OnnxGraph().Input("x", Element.Float, 1, 64, 128, 3).Output("y", element, shape)
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 64, 128, 3).Output("y", element, shape)
             .Constant("mask", values, shape).Constant("zero", [0f], 1).Node("ReduceMax", ["x"], ["r"], ("keepdims", 1)).Node("Mul", ["r", "zero"], ["z"]).Node("Add", ["mask", "z"], ["m"]).Node("Cast", ["m"], ["y"], ("to", (long)element));
-        using var folder = new ModelFolder(network.Bytes(), "\"layout\": \"nhwc\", \"range\": [-1, 1]", $"\"role\": \"mask\", \"layout\": \"{layout}\", \"type\": \"{type}\", \"channel\": {channels - 1}", "\"width\": 128, \"height\": 64");
+        using var folder = new ModelFolder(fused.Bytes(), "\"layout\": \"nhwc\", \"range\": [-1, 1]", $"\"role\": \"mask\", \"layout\": \"{layout}\", \"type\": \"{type}\", \"channel\": {channels - 1}", "\"width\": 128, \"height\": 64");
         using var model = folder.Load();
         using var session = model.CreateSession(128, 64);
         using var input = Colours.Frame(_pool, 128, 64, (0.5f, 0.5f, 0.5f));
@@ -261,9 +261,9 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void A_network_that_makes_no_picture_passes_the_input_on()
     {
-        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 1, 1, 1).Output("z", Element.Float, 1, 1, 1, 1)
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 1, 1, 1).Output("z", Element.Float, 1, 1, 1, 1)
             .Node("ReduceMax", ["x"], ["y"], ("keepdims", 1)).Node("ReduceMin", ["x"], ["z"], ("keepdims", 1));
-        using var folder = new ModelFolder(network.Bytes(), output: "\"role\": \"data\"");
+        using var folder = new ModelFolder(fused.Bytes(), output: "\"role\": \"data\"");
         using var model = folder.Load();
         using var session = model.CreateSession(32, 16);
         Colours.AssertNear(Tan, session.After(_pool, Tan));

@@ -7,17 +7,17 @@ namespace TrueLive.Models.Tests.Onnx;
 /// <summary>A model folder of a test's own.</summary>
 internal sealed class ModelFolder : IDisposable
 {
-    public ModelFolder(string manifest, byte[]? network = null)
+    public ModelFolder(string manifest, byte[]? fused = null)
     {
         Directory.CreateDirectory(Path);
         File.WriteAllText(System.IO.Path.Combine(Path, "manifest.json"), manifest);
-        if (network is not null)
-            File.WriteAllBytes(System.IO.Path.Combine(Path, "net.onnx"), network);
+        if (fused is not null)
+            File.WriteAllBytes(System.IO.Path.Combine(Path, "net.onnx"), fused);
     }
 
     /// <summary>A manifest from its fields: what is not given is as short as it may be.</summary>
-    public ModelFolder(byte[] network, string frame = "", string output = "", string size = "\"min\": 16, \"max\": 256, \"multiple\": 2", string more = "")
-        : this(Manifest(frame, output, size, more), network)
+    public ModelFolder(byte[] fused, string frame = "", string output = "", string size = "\"min\": 16, \"max\": 256, \"multiple\": 2", string more = "")
+        : this(Manifest(frame, output, size, more), fused)
     {
     }
 

@@ -44,8 +44,8 @@ public sealed class ModelSizeTests
     [Fact]
     public void The_memory_of_a_network_of_odd_sides_is_captured_and_restored_at_the_size_of_the_session()
     {
-        var network = Picture(33, 33).Input("before", Element.Float, 1, 3, 33, 33).Constant("half", [0.5f], 1).Node("Add", ["x", "before"], ["s"]).Node("Mul", ["s", "half"], ["y"]);
-        using var folder = new ModelFolder(network.Bytes(14), size: "\"width\": 33, \"height\": 33", more: "\"states\": [{ \"input\": \"before\", \"output\": \"y\", \"channels\": 3 }]");
+        var fused = Picture(33, 33).Input("before", Element.Float, 1, 3, 33, 33).Constant("half", [0.5f], 1).Node("Add", ["x", "before"], ["s"]).Node("Mul", ["s", "half"], ["y"]);
+        using var folder = new ModelFolder(fused.Bytes(14), size: "\"width\": 33, \"height\": 33", more: "\"states\": [{ \"input\": \"before\", \"output\": \"y\", \"channels\": 3 }]");
         using var model = folder.Load();
         using var session = model.CreateSession(34, 34);
         using var other = model.CreateSession(34, 34);
@@ -66,10 +66,10 @@ public sealed class ModelSizeTests
     public void A_mask_of_a_free_size_is_as_large_as_the_network_makes_it(long pad, int height, int width)
     {
         // A quarter of the picture, rounded up or down; white on the left.
-        var network = new OnnxGraph().Input("x", Element.Float, 0, 3, 0, 0).Output("y", Element.Float, 0, 1, 0, 0)
+        var fused = new OnnxGraph().Input("x", Element.Float, 0, 3, 0, 0).Output("y", Element.Float, 0, 1, 0, 0)
             .Node("ReduceMax", ["x"], ["grey"], ("axes", new[] { 1L }), ("keepdims", 1))
             .Node("MaxPool", ["grey"], ["y"], ("kernel_shape", new[] { 4L, 4 }), ("strides", new[] { 4L, 4 }), ("ceil_mode", pad));
-        using var folder = new ModelFolder(network.Bytes(), output: "\"role\": \"mask\"");
+        using var folder = new ModelFolder(fused.Bytes(), output: "\"role\": \"mask\"");
         using var model = folder.Load();
         using var session = model.CreateSession(width, height);
         using var input = Colours.Frame(_pool, width, height, (0, 0, 0));
@@ -89,11 +89,11 @@ public sealed class ModelSizeTests
     {
         // The state is the largest of each square of four by four pixels of the frame before, and the picture shows its mean. It is added to what is
         // pooled now, so that a state of another size fails as it does in a real network.
-        var network = Picture().Input("s", Element.Float, 1, 3, 0, 0).Output("t", Element.Float, 1, 3, 0, 0).Constant("zero", [0], 1)
+        var fused = Picture().Input("s", Element.Float, 1, 3, 0, 0).Output("t", Element.Float, 1, 3, 0, 0).Constant("zero", [0], 1)
             .Node("MaxPool", ["x"], ["t"], ("kernel_shape", new[] { 4L, 4 }), ("strides", new[] { 4L, 4 }), ("ceil_mode", up))
             .Node("Mul", ["t", "zero"], ["nothing"]).Node("Add", ["s", "nothing"], ["sum"]).Node("ReduceMean", ["sum"], ["mean"], ("axes", new[] { 2L, 3 }), ("keepdims", 1))
             .Node("Mul", ["x", "zero"], ["black"]).Node("Add", ["black", "mean"], ["y"]);
-        using var folder = new ModelFolder(network.Bytes(), more: "\"states\": [{ \"input\": \"s\", \"output\": \"t\", \"channels\": 3, \"divide\": 4 }]");
+        using var folder = new ModelFolder(fused.Bytes(), more: "\"states\": [{ \"input\": \"s\", \"output\": \"t\", \"channels\": 3, \"divide\": 4 }]");
         using var model = folder.Load();
         using var session = (Models.Onnx.OnnxModelSession)model.CreateSession(width, height);
         Colours.AssertNear((0, 0, 0), session.After(_pool, Tan));
@@ -105,9 +105,9 @@ public sealed class ModelSizeTests
     [Fact]
     public void A_result_that_is_no_picture_may_have_another_size_with_each_frame()
     {
-        var network = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Int64, 4, 0)
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Int64, 4, 0)
             .Constant("dark", [0.5f], 1).Node("Greater", ["x", "dark"], ["bright"]).Node("NonZero", ["bright"], ["y"]);
-        using var folder = new ModelFolder(network.Bytes(), output: "\"role\": \"data\"");
+        using var folder = new ModelFolder(fused.Bytes(), output: "\"role\": \"data\"");
         using var model = folder.Load();
         using var session = model.CreateSession(32, 16);
         Colours.AssertNear(Tan, session.After(_pool, Tan));
@@ -144,11 +144,11 @@ public sealed class ModelSizeTests
 
     [Theory]
     [MemberData(nameof(Claims))]
-    public void A_size_that_is_claimed_but_does_not_run_is_refused_at_load_by_file_and_field(string claim, byte[] network, string size, string[] words)
+    public void A_size_that_is_claimed_but_does_not_run_is_refused_at_load_by_file_and_field(string claim, byte[] fused, string size, string[] words)
     {
         var states = claim.StartsWith("more memory", StringComparison.Ordinal)
             ? "\"states\": [" + string.Join(", ", Enumerable.Range(0, 3).Select(i => $"{{ \"input\": \"s{i}\", \"output\": \"t{i}\", \"channels\": 3 }}")) + "]" : "";
-        using var folder = new ModelFolder(network, size: size, more: states);
+        using var folder = new ModelFolder(fused, size: size, more: states);
         var refusal = Assert.Throws<ModelException>(folder.Load);
         Assert.All(words, word => Assert.Contains(word, refusal.Message, StringComparison.Ordinal));
         Assert.Contains(folder.Path, refusal.Message, StringComparison.Ordinal);

@@ -245,10 +245,10 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
         // A session that fills the machine, by a measurement of the very size that it asks for.
         var admission = server.Services.GetRequiredService<Admission>();
         admission.Learn(new FrameCost("passthrough", 514, 290, 1, 1000.0 / admission.TargetRate * admission.Cores * Admission.Budget, 12));
-        var seat = registry.Create(new SessionRequest(null, "514x290", null, null));
+        var hosted = registry.Create(new SessionRequest(null, "514x290", null, null));
         var client = new StillVideo();
-        _ = registry.RunAsync(seat, "test", client, client, Cancel);
-        while (seat.Session.State != Core.Sessions.SessionState.Live)
+        _ = registry.RunAsync(hosted, "test", client, client, Cancel);
+        while (hosted.Session.State != Core.Sessions.SessionState.Live)
             await Task.Yield();
         return client;
     }

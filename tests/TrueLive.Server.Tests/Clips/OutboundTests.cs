@@ -54,7 +54,7 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
         });
         await using var server = await ClipServer.StartAsync(files, o => (o.WebhookHosts, o.WebhookSecret, o.ClipOpen) = (["127.0.0.1"], Secret, 60));
         var hooks = server.Services.GetRequiredService<ClipWebhooks>();
-        var queue = await server.Services.GetRequiredService<ClipDesk>().QueueAsync(Cancel);
+        var queue = await server.Services.GetRequiredService<ClipQueueHost>().QueueAsync(Cancel);
         async Task EndedAsync(string path)
         {
             var id = TrueLive.Clips.ClipQueue.NewId();

@@ -15,16 +15,16 @@ public sealed class ControlConnectionTests : IAsyncDisposable
 {
     private readonly FakeTimeProvider _time = new();
     private readonly SessionRegistry _registry;
-    private readonly SessionSeat _seat;
+    private readonly HostedSession _hosted;
     private readonly ControlConnection _control;
     private readonly BlockingCollection<JsonNode> _said = [];
 
     public ControlConnectionTests()
     {
         _registry = new SessionRegistry(
-            new ModelShelf([new PassthroughModel()]), new Admission(2, 30, 0), new ServerOptions(), _time, NullLogger<SessionRegistry>.Instance);
-        _seat = _registry.Create(new SessionRequest(null, null, null, null));
-        _control = new ControlConnection(new Arrival(_seat, 1, null), _registry, "test", utf8 => _said.Add(JsonNode.Parse(utf8.Span)!), _time);
+            new ModelStore([new PassthroughModel()]), new Admission(2, 30, 0), new ServerOptions(), _time, NullLogger<SessionRegistry>.Instance);
+        _hosted = _registry.Create(new SessionRequest(null, null, null, null));
+        _control = new ControlConnection(new AdmittedClient(_hosted, 1, null), _registry, "test", utf8 => _said.Add(JsonNode.Parse(utf8.Span)!), _time);
     }
 
     public async ValueTask DisposeAsync()
@@ -39,7 +39,7 @@ public sealed class ControlConnectionTests : IAsyncDisposable
     {
         var hello = Next();
         Assert.Equal(("session", 1, "live"), (Text(hello, "type"), (int)hello["v"]!, Text(hello, "tier")));
-        Assert.Equal((_seat.Session.Id, _seat.Token), (Text(hello, "session"), Text(hello, "token")));
+        Assert.Equal((_hosted.Session.Id, _hosted.Token), (Text(hello, "session"), Text(hello, "token")));
     }
 
     [Fact]
@@ -89,7 +89,7 @@ public sealed class ControlConnectionTests : IAsyncDisposable
         Say("""{"type":"pause","id":"p"}""");
         Assert.Equal("accepted", Text(Next(), "type"));
         Assert.Equal("applied", Text(Next(), "type"));
-        Assert.True(_seat.Session.Settings.Paused);
+        Assert.True(_hosted.Session.Settings.Paused);
         Say("""{"type":"ping","id":"q","t":12.5}""");
         Assert.Equal(12.5, (double)Next()["t"]!);
         _time.Advance(TimeSpan.FromSeconds(1));
@@ -104,7 +104,7 @@ public sealed class ControlConnectionTests : IAsyncDisposable
         Assert.Equal("accepted", Text(Next(), "type"));
         var state = Next();
         Assert.Equal(("state", "ended"), (Text(state, "type"), Text(state, "state")));
-        Assert.Null(_registry.Find(_seat.Session.Id));
+        Assert.Null(_registry.Find(_hosted.Session.Id));
     }
 
     private static string Text(JsonNode node, string name) => (string)node[name]!;

@@ -47,11 +47,11 @@ public sealed class LipSyncTests
         await using var server = await RunningServer.StartAsync();
         var first = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
         await first.PicturesAsync(3);
-        var seat = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Seats);
+        var hosted = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Hosted);
         await using var viewer = await NativeClient.ConnectAsync(first.WhepOf(server), sends: false);
         await viewer.PicturesAsync(1);
         await HearAsync(first, 1_000_000, 3);
-        await using var second = await NativeClient.ConnectAsync(new Uri(server.Address, $"/whip/{seat.Session.Id}"));
+        await using var second = await NativeClient.ConnectAsync(new Uri(server.Address, $"/whip/{hosted.Session.Id}"));
         await second.PicturesAsync(3);
         await HearAsync(second, 3_000_000_000, 3);
         await first.DisposeAsync();

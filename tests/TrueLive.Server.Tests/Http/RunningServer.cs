@@ -30,7 +30,7 @@ internal sealed class RunningServer : IAsyncDisposable
     {
         var options = new ServerOptions { Port = 0, WebrtcPort = 0, LogLevel = "Warning" };
         change?.Invoke(options);
-        var app = TrueLiveServer.Build(options, new ModelShelf(models ?? [new PassthroughModel()]));
+        var app = TrueLiveServer.Build(options, new ModelStore(models ?? [new PassthroughModel()]));
         await app.StartAsync(TestContext.Current.CancellationToken);
         return new RunningServer(app);
     }

@@ -24,15 +24,15 @@ public sealed class ViewerTests
         await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
         await client.OpenControlAsync();
         await client.PicturesAsync(10);
-        var seat = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Seats);
+        var hosted = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Hosted);
         if (why == "paused")
-            seat.Session.Pause(true);
+            hosted.Session.Pause(true);
         else if (why == "still")
             await client.FreezeAsync();
         else
             await client.VanishAsync();
-        await NativeClient.UntilAsync(() => why == "still" ? seat.Session.Stats.GeneratedPerSecond == 0 : seat.Session.State.ToString().Equals(why, StringComparison.OrdinalIgnoreCase));
-        var sent = seat.Session.Stats.Sent;
+        await NativeClient.UntilAsync(() => why == "still" ? hosted.Session.Stats.GeneratedPerSecond == 0 : hosted.Session.State.ToString().Equals(why, StringComparison.OrdinalIgnoreCase));
+        var sent = hosted.Session.Stats.Sent;
 
         for (var viewers = 0; viewers < 2; viewers++)
         {
@@ -45,7 +45,7 @@ public sealed class ViewerTests
             // The last one that was made may have found the client's link closed already.
             Assert.InRange((long)trace["output"]!, sent - 1, sent);
         }
-        Assert.Equal(sent, seat.Session.Stats.Sent);
+        Assert.Equal(sent, hosted.Session.Stats.Sent);
         var seen = await server.Http.GetFromJsonAsync<JsonNode>(client.WhepOf(server), Cancel);
         Assert.Equal(why == "still" ? "live" : why, (string?)seen!["state"]);
         if (why == "detached")
@@ -58,19 +58,19 @@ public sealed class ViewerTests
         await using var server = await RunningServer.StartAsync();
         await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
         await client.PicturesAsync(3);
-        var seat = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Seats);
-        seat.Session.Pause(true);
-        await NativeClient.UntilAsync(() => seat.Session.Stats.Paused > 10);
+        var hosted = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Hosted);
+        hosted.Session.Pause(true);
+        await NativeClient.UntilAsync(() => hosted.Session.Stats.Paused > 10);
         await using var viewer = await NativeClient.ConnectAsync(client.WhepOf(server), sends: false);
         await viewer.OpenControlAsync();
         await viewer.PicturesAsync(1);
-        seat.Session.Pause(false);
+        hosted.Session.Pause(false);
         // What follows builds on the repeated key frame.
         await viewer.PicturesAsync(20);
         await client.PicturesAsync(20);
         await viewer.MessageAsync(m => (string?)m["type"] == "state" && (string?)m["state"] == "live");
         Assert.Equal(viewer.Numbers.Distinct().Order(), viewer.Numbers);
-        seat.Session.End(EndCause.ControlServer);
+        hosted.Session.End(EndCause.ControlServer);
         await viewer.MessageAsync(m => (string?)m["type"] == "state" && (string?)m["state"] == "ended");
     }
 

@@ -168,12 +168,12 @@ public sealed class WhipConformanceTests
         Assert.Equal(HttpStatusCode.NotAcceptable, answer.StatusCode);
         var words = (string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["detail"]!;
         Assert.All([named, "H264", "VP8"], word => Assert.Contains(word, words, StringComparison.Ordinal));
-        Assert.Empty(server.Services.GetRequiredService<SessionRegistry>().Seats);
+        Assert.Empty(server.Services.GetRequiredService<SessionRegistry>().Hosted);
         // On a full server it is told the same, and the session that an address names is left alone.
         var id = (string)(await Made(server))["id"]!;
         Assert.Equal(HttpStatusCode.NotAcceptable, (await Post(server, "/whip", Sdp(Video(coding, parameters), Audio("opus/48000/2")))).StatusCode);
         Assert.Equal(HttpStatusCode.NotAcceptable, (await Post(server, $"/whip/{id}", Sdp(Video(coding, parameters)))).StatusCode);
-        Assert.Empty(Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Seats).Senders);
+        Assert.Empty(Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Hosted).Senders);
     }
 
     [Theory]
@@ -225,7 +225,7 @@ public sealed class WhipConformanceTests
         await using var server = await RunningServer.StartAsync();
         var made = await Made(server);
         var (id, whip) = ((string)made["id"]!, new Uri(server.Address, (string)made["whip"]!));
-        var seat = server.Services.GetRequiredService<SessionRegistry>().Find(id)!;
+        var hosted = server.Services.GetRequiredService<SessionRegistry>().Find(id)!;
         var sender = await NativeClient.ConnectAsync(whip);
         await sender.PicturesAsync(5);
         await using var viewer = await NativeClient.ConnectAsync(new Uri(server.Address, (string)made["whep"]!), sends: false);
@@ -235,11 +235,11 @@ public sealed class WhipConformanceTests
             var resource = sender.Whip.Resource!;
             // Stop, as OBS says it: DELETE and then nothing.
             Assert.Equal(HttpStatusCode.OK, (await server.Http.DeleteAsync(resource, Cancel)).StatusCode);
-            await NativeClient.UntilAsync(() => seat.Session.State == Core.Sessions.SessionState.Detached);
-            Assert.Equal("The client's video stopped. The sender stopped.", seat.Session.Last!.End!.Words);
+            await NativeClient.UntilAsync(() => hosted.Session.State == Core.Sessions.SessionState.Detached);
+            Assert.Equal("The client's video stopped. The sender stopped.", hosted.Session.Last!.End!.Words);
             await NativeClient.UntilAsync(async () => (await server.Http.DeleteAsync(resource, Cancel)).StatusCode == HttpStatusCode.NotFound);
             Assert.Equal(HttpStatusCode.NotFound, (await Patch(server, resource, Trickle, "*")).StatusCode);
-            Assert.Equal("detached", (string?)(await server.Http.GetFromJsonAsync<JsonNode>(seat.Session.Id.Insert(0, "/whep/"), Cancel))!["state"]);
+            Assert.Equal("detached", (string?)(await server.Http.GetFromJsonAsync<JsonNode>(hosted.Session.Id.Insert(0, "/whep/"), Cancel))!["state"]);
             await sender.DisposeAsync();
             sender = await NativeClient.ConnectAsync(whip);
             await sender.PicturesAsync(5);
@@ -271,12 +271,12 @@ public sealed class WhipConformanceTests
         await using var server = await RunningServer.StartAsync();
         var older = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
         await older.PicturesAsync(3);
-        var seat = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Seats);
-        await using var newer = await NativeClient.ConnectAsync(new Uri(server.Address, $"/whip/{seat.Session.Id}"));
+        var hosted = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Hosted);
+        await using var newer = await NativeClient.ConnectAsync(new Uri(server.Address, $"/whip/{hosted.Session.Id}"));
         await newer.PicturesAsync(3);
         await older.DisposeAsync();
         await newer.PicturesAsync(10);
-        Assert.Equal(Core.Sessions.SessionState.Live, seat.Session.State);
+        Assert.Equal(Core.Sessions.SessionState.Live, hosted.Session.State);
     }
 
     [Fact]

@@ -86,10 +86,10 @@ public sealed class WhipTests
         await using var server = await RunningServer.StartAsync(o => o.MaxViewers = 6);
         var made = await server.Http.PostAsync("/v1/sessions", null, Cancel);
         var id = (string)(await made.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["id"]!;
-        var seat = server.Services.GetRequiredService<SessionRegistry>().Find(id)!;
+        var hosted = server.Services.GetRequiredService<SessionRegistry>().Find(id)!;
         var watching = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => server.Http.PostAsync($"/whep/{id}", new StringContent(Offer(), Encoding.UTF8, "application/sdp"), Cancel)));
         Assert.Equal(6, watching.Count(a => a.StatusCode == HttpStatusCode.Created));
-        Assert.Equal(6, seat.Viewers.Count);
+        Assert.Equal(6, hosted.Viewers.Count);
         var sending = new List<HttpStatusCode>();
         for (var i = 0; i < 12; i++)
             sending.Add((await server.Http.PostAsync($"/whip/{id}", new StringContent(Offer(), Encoding.UTF8, "application/sdp"), Cancel)).StatusCode);
@@ -140,7 +140,7 @@ public sealed class WhipTests
     {
         await using var server = await RunningServer.StartAsync(o => o.MaxKbps = 200);
         await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip?model=passthrough"));
-        var peer = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Seats).Senders.Values.Single().Peer;
+        var peer = Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Hosted).Senders.Values.Single().Peer;
         Assert.InRange(peer.TargetBitrate, 1, 200_000);
         await client.PicturesAsync(10);
         Assert.InRange(peer.TargetBitrate, 1, 200_000);

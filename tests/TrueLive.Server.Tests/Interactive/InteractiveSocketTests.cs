@@ -143,7 +143,7 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
         Assert.Equal(50, state["revisions"]!.AsArray().Count);
         Assert.All(state["revisions"]!.AsArray().SkipLast(1), r => Assert.Contains((string)r!["state"]!, new[] { "superseded", "full" }));
         Assert.Equal(HttpStatusCode.NoContent, (await server.Http.DeleteAsync($"/v1/interactive/{clip["id"]}", Cancel)).StatusCode);
-        Assert.Equal(0, server.Services.GetRequiredService<InteractiveShelf>().Count);
+        Assert.Equal(0, server.Services.GetRequiredService<InteractiveRegistry>().Count);
         // A picture may be on its way into a JPEG still.
         await NativeClient.UntilAsync(() => ((OnnxVideoModel)models[0]).FramesOut == 0);
     }

@@ -38,19 +38,19 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.True((bool)(await server.Http.GetFromJsonAsync<JsonNode>($"/v1/sessions/{id}", Cancel))!["journal"]!["recording"]!);
 
         var registry = server.Services.GetRequiredService<SessionRegistry>();
-        var seat = registry.Find(id)!;
+        var hosted = registry.Find(id)!;
         var camera = new SteppedCamera(40, frame =>
         {
             // Half of what may wait for the writer: none is lost.
-            SpinWait.SpinUntil(() => frame - seat.Tap.Recorder!.View.Frames < 8);
+            SpinWait.SpinUntil(() => frame - hosted.Observer.Recorder!.View.Frames < 8);
             if (frame == 10)
-                seat.Session.Update("a", new PromptChange("neon", null, TimeSpan.Zero));
+                hosted.Session.Update("a", new PromptChange("neon", null, TimeSpan.Zero));
             else if (frame == 25)
-                seat.Session.Update("b", new PromptChange("oil", 0.5f, null));
+                hosted.Session.Update("b", new PromptChange("oil", 0.5f, null));
             else if (frame == 30)
-                seat.Session.Reset("c");
+                hosted.Session.Reset("c");
         });
-        await registry.RunAsync(seat, "test", camera, camera, Cancel);
+        await registry.RunAsync(hosted, "test", camera, camera, Cancel);
         var ended = await ClipServer.JsonAsync(await server.Http.DeleteAsync($"/v1/sessions/{id}/journal", Cancel));
         Assert.False((bool)ended["recording"]!);
         await server.Http.DeleteAsync($"/v1/sessions/{id}", Cancel);
@@ -118,7 +118,7 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         await registry.RunAsync(registry.Find((string)made["id"]!)!, "test", camera, camera, Cancel);
         var ended = (await server.Http.GetFromJsonAsync<JsonNode>($"/v1/journals/{begun["id"]}", Cancel))!;
         Assert.Equal((false, "It reached the 1 s that a journal may have."), ((bool)ended["recording"]!, (string)ended["ended_because"]!));
-        await server.Services.GetRequiredService<JournalShelf>().WrittenAsync((string)begun["id"]!);
+        await server.Services.GetRequiredService<JournalStore>().WrittenAsync((string)begun["id"]!);
         // Nothing holds this camera to a rate, so what the journal's writer could not keep up with is counted as lost.
         var written = (await server.Http.GetFromJsonAsync<JsonNode>($"/v1/journals/{begun["id"]}", Cancel))!;
         Assert.Equal(31, (long)written["frames"]! + (long)written["lost_frames"]!);
@@ -140,19 +140,19 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         var registry = server.Services.GetRequiredService<SessionRegistry>();
         var camera = new SteppedCamera(40, _ => { }, noise: true);
         await registry.RunAsync(registry.Find((string)made["id"]!)!, "test", camera, camera, Cancel);
-        await server.Services.GetRequiredService<JournalShelf>().WrittenAsync((string)begun["id"]!);
+        await server.Services.GetRequiredService<JournalStore>().WrittenAsync((string)begun["id"]!);
         var ended = (await server.Http.GetFromJsonAsync<JsonNode>($"/v1/journals/{begun["id"]}", Cancel))!;
         Assert.Equal("It reached the 1 MB that it may have.", (string)ended["ended_because"]!);
         Assert.InRange((long)ended["bytes"]!, 1 << 20, 2 << 20);
 
         var later = new FakeTimeProvider(TimeProvider.System.GetUtcNow() + TimeSpan.FromHours(1));
         var options = new ServerOptions { DataFolder = server.Data, ClipKeepHours = 2 };
-        var shelf = new JournalShelf(new ClipFolders(options), options, later);
-        shelf.Expire();
-        Assert.NotNull(shelf.Find("local", (string)begun["id"]!));
+        var store = new JournalStore(new ClipFolders(options), options, later);
+        store.Expire();
+        Assert.NotNull(store.Find("local", (string)begun["id"]!));
         later.Advance(TimeSpan.FromHours(1.1));
-        shelf.Expire();
-        Assert.Null(shelf.Find("local", (string)begun["id"]!));
+        store.Expire();
+        Assert.Null(store.Find("local", (string)begun["id"]!));
     }
 
     [Fact]
@@ -164,7 +164,7 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         ClipFolders.Own(folder, "");
         var view = new JournalView(id, null, null, "gone", true, DateTimeOffset.UnixEpoch, 150, 0, 5, 1000, 600, 1 << 20, null, "live-tiny", "1", "256x192", DateTimeOffset.MaxValue);
         await File.WriteAllBytesAsync(Path.Combine(folder, "journal.json"), System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(new JournalState(view, [], []), JournalJson.Default.JournalState), Cancel);
-        var journals = server.Services.GetRequiredService<JournalShelf>();
+        var journals = server.Services.GetRequiredService<JournalStore>();
         Assert.Equal((false, "The server stopped while it was recorded."), (journals.Find("", id)!.View.Recording, journals.Find("", id)!.View.EndedBecause));
     }
 
@@ -174,9 +174,9 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         await using var server = await ClipServer.StartAsync(files, o => o.ReplaySeconds = 1);
         var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions", new { size = "256x192" }, Cancel));
         var registry = server.Services.GetRequiredService<SessionRegistry>();
-        var seat = registry.Find((string)made["id"]!)!;
+        var hosted = registry.Find((string)made["id"]!)!;
         var camera = new SteppedCamera(45, _ => { });
-        await registry.RunAsync(seat, "test", camera, camera, Cancel);
+        await registry.RunAsync(hosted, "test", camera, camera, Cancel);
         var clip = await server.Http.PostAsJsonAsync("/v1/interactive", new { session = (string)made["id"]!, size = "256x192" }, Cancel);
         Assert.Equal(HttpStatusCode.Created, clip.StatusCode);
         Assert.InRange((int)(await ClipServer.JsonAsync(clip))["source"]!["frames"]!, 30, 31);

@@ -18,7 +18,7 @@ public sealed class SessionRegistryTests : IAsyncDisposable
 
     public SessionRegistryTests()
     {
-        _registry = new SessionRegistry(new ModelShelf([new PassthroughModel()]), _admission, _options, _time, NullLogger<SessionRegistry>.Instance);
+        _registry = new SessionRegistry(new ModelStore([new PassthroughModel()]), _admission, _options, _time, NullLogger<SessionRegistry>.Instance);
     }
 
     public ValueTask DisposeAsync() => _registry.DisposeAsync();
@@ -26,16 +26,16 @@ public sealed class SessionRegistryTests : IAsyncDisposable
     [Fact]
     public async Task A_vanished_client_finds_its_session_by_token_within_the_minute()
     {
-        var seat = Create(prompt: "ink");
+        var hosted = Create(prompt: "ink");
         var client = new StillVideo();
-        var run = Run(seat, client);
+        var run = Run(hosted, client);
         client.Vanish();
         Assert.Equal(EndCause.ReceiveClient, (await run).Cause);
         _time.Advance(TimeSpan.FromSeconds(59));
-        Assert.Same(seat, _registry.FindByToken(seat.Token));
-        run = Run(seat, client = new StillVideo());
+        Assert.Same(hosted, _registry.FindByToken(hosted.Token));
+        run = Run(hosted, client = new StillVideo());
         _time.Advance(TimeSpan.FromMinutes(10));
-        Assert.Equal((SessionState.Live, "ink", 1), (seat.Session.State, seat.Session.Settings.Prompt.Text, seat.Session.Settings.Epoch));
+        Assert.Equal((SessionState.Live, "ink", 1), (hosted.Session.State, hosted.Session.Settings.Prompt.Text, hosted.Session.Settings.Epoch));
         client.Vanish();
         await run;
     }
@@ -43,14 +43,14 @@ public sealed class SessionRegistryTests : IAsyncDisposable
     [Fact]
     public async Task After_the_minute_the_session_is_over_and_its_place_is_free()
     {
-        var seat = Create();
+        var hosted = Create();
         var client = new StillVideo();
-        var run = Run(seat, client);
+        var run = Run(hosted, client);
         client.Vanish();
         await run;
         _time.Advance(TimeSpan.FromSeconds(60));
-        Assert.Null(_registry.FindByToken(seat.Token));
-        Assert.Equal(EndCause.KeepExpired, seat.Session.Ended!.Cause);
+        Assert.Null(_registry.FindByToken(hosted.Token));
+        Assert.Equal(EndCause.KeepExpired, hosted.Session.Ended!.Cause);
         Assert.Equal(0, _registry.Count);
     }
 
@@ -65,12 +65,12 @@ public sealed class SessionRegistryTests : IAsyncDisposable
     [Fact]
     public async Task A_second_connection_of_the_same_client_takes_over_from_the_first()
     {
-        var seat = Create();
-        var first = Run(seat, new StillVideo());
+        var hosted = Create();
+        var first = Run(hosted, new StillVideo());
         var client = new StillVideo();
-        var second = Run(seat, client);
+        var second = Run(hosted, client);
         Assert.Equal(EndCause.ControlReplaced, (await first).Cause);
-        Assert.Null(seat.Away);
+        Assert.Null(hosted.Away);
         client.Vanish();
         Assert.Equal(EndCause.ReceiveClient, (await second).Cause);
     }
@@ -122,45 +122,45 @@ public sealed class SessionRegistryTests : IAsyncDisposable
     public async Task A_new_session_waits_for_its_first_connection_however_short_clients_are_kept()
     {
         _options.KeepSeconds = 0;
-        var seat = Create();
+        var hosted = Create();
         _time.Advance(TimeSpan.FromSeconds(29));
         Assert.Equal(1, _registry.Count);
         var client = new StillVideo();
-        var run = Run(seat, client);
+        var run = Run(hosted, client);
         _time.Advance(TimeSpan.FromMinutes(1));
         client.Vanish();
         await run;
         _time.Advance(TimeSpan.FromMilliseconds(1));
-        Assert.Equal(EndCause.KeepExpired, seat.Session.Ended!.Cause);
+        Assert.Equal(EndCause.KeepExpired, hosted.Session.Ended!.Cause);
     }
 
     [Fact]
     public async Task A_client_that_has_shown_its_token_gets_the_time_to_connect()
     {
         _options.KeepSeconds = 5;
-        var seat = Create();
+        var hosted = Create();
         var client = new StillVideo();
-        var run = Run(seat, client);
+        var run = Run(hosted, client);
         client.Vanish();
         await run;
         _time.Advance(TimeSpan.FromSeconds(4));
-        Assert.Same(seat, Back(seat).Seat);
+        Assert.Same(hosted, Back(hosted).Hosted);
         _time.Advance(TimeSpan.FromSeconds(29));
-        Assert.Equal(SessionState.Detached, seat.Session.State);
+        Assert.Equal(SessionState.Detached, hosted.Session.State);
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Equal(SessionState.Ended, seat.Session.State);
+        Assert.Equal(SessionState.Ended, hosted.Session.State);
     }
 
     [Fact]
     public async Task A_client_that_comes_back_is_told_what_was_kept_and_what_there_was_nothing_of()
     {
-        var seat = Create(prompt: "ink");
+        var hosted = Create(prompt: "ink");
         var client = new StillVideo();
-        var run = Run(seat, client);
+        var run = Run(hosted, client);
         client.Vanish();
         await run;
         _time.Advance(TimeSpan.FromSeconds(2));
-        var resumed = Back(seat).Resumed!;
+        var resumed = Back(hosted).Resumed!;
         Assert.Equal((2000, false, 1), (resumed.AwayMs, resumed.MemoryKept, resumed.PromptRevision));
         Assert.Equal("Frames of the 2.0 s away are lost; the prompt is kept (Pass-through has no memory).", resumed.Lost);
     }
@@ -177,12 +177,12 @@ public sealed class SessionRegistryTests : IAsyncDisposable
     public void A_size_that_does_not_fit_beside_the_others_is_rejected_and_the_session_goes_on()
     {
         _admission.Learn(new FrameCost("passthrough", 512, 288, StepMs: 20, CpuMs: 25, Frames: 30));
-        var seat = Create();
+        var hosted = Create();
         Create();
-        var receipt = _registry.Switch(seat, "c", null, "1280x720");
+        var receipt = _registry.Switch(hosted, "c", null, "1280x720");
         Assert.Contains("1280x720", receipt.Rejected, StringComparison.Ordinal);
-        Assert.Equal(512, seat.Session.Settings.Width);
-        Assert.Null(_registry.Switch(seat, "d", null, "384x216").Rejected);
+        Assert.Equal(512, hosted.Session.Settings.Width);
+        Assert.Null(_registry.Switch(hosted, "d", null, "384x216").Rejected);
     }
 
     [Theory]
@@ -199,8 +199,8 @@ public sealed class SessionRegistryTests : IAsyncDisposable
     [Fact]
     public async Task A_drain_ends_every_session_and_takes_no_more()
     {
-        var seat = Create();
-        var run = Run(seat, new StillVideo());
+        var hosted = Create();
+        var run = Run(hosted, new StillVideo());
         await _registry.DrainAsync();
         Assert.Equal(EndCause.ControlServer, (await run).Cause);
         Assert.Equal(0, _registry.Count);
@@ -211,38 +211,38 @@ public sealed class SessionRegistryTests : IAsyncDisposable
     public void A_session_ends_when_its_time_is_up()
     {
         _options.SessionMinutes = 5;
-        var seat = Create();
-        _ = Run(seat, new StillVideo());
+        var hosted = Create();
+        _ = Run(hosted, new StillVideo());
         _time.Advance(TimeSpan.FromMinutes(5));
-        Assert.Equal(EndCause.ControlServer, seat.Session.Ended!.Cause);
+        Assert.Equal(EndCause.ControlServer, hosted.Session.Ended!.Cause);
     }
 
     [Fact]
     public async Task Of_two_pages_with_one_token_the_older_gives_way_for_good()
     {
-        var seat = Create();
-        var older = Back(seat).Number;
-        var first = Run(seat, new StillVideo(), older);
+        var hosted = Create();
+        var older = Back(hosted).Number;
+        var first = Run(hosted, new StillVideo(), older);
         // The copy of the page knows the token and the number of the page that it was copied from.
-        var newer = Back(seat, older).Number;
+        var newer = Back(hosted, older).Number;
         var client = new StillVideo();
-        var second = Run(seat, client, newer);
+        var second = Run(hosted, client, newer);
         Assert.Equal(EndCause.ControlReplaced, (await first).Cause);
-        while (seat.Session.State != SessionState.Live)
+        while (hosted.Session.State != SessionState.Live)
             await Task.Yield();
         for (var i = 0; i < 3; i++)
         {
-            var refused = Assert.Throws<RequestRefusedException>(() => Back(seat, older));
+            var refused = Assert.Throws<RequestRefusedException>(() => Back(hosted, older));
             Assert.Equal(409, refused.Status);
             Assert.Contains("newer connection", refused.Message, StringComparison.Ordinal);
             _time.Advance(TimeSpan.FromSeconds(30));
         }
-        Assert.Equal((SessionState.Live, newer), (seat.Session.State, seat.Number));
+        Assert.Equal((SessionState.Live, newer), (hosted.Session.State, hosted.Number));
         // The page that runs comes back as often as its network breaks.
         client.Vanish();
         await second;
-        var again = Run(seat, client = new StillVideo(), Back(seat, newer).Number);
-        Assert.Equal(SessionState.Live, seat.Session.State);
+        var again = Run(hosted, client = new StillVideo(), Back(hosted, newer).Number);
+        Assert.Equal(SessionState.Live, hosted.Session.State);
         client.Vanish();
         await again;
     }
@@ -250,11 +250,11 @@ public sealed class SessionRegistryTests : IAsyncDisposable
     [Fact]
     public async Task A_page_whose_own_connection_is_still_taken_for_alive_comes_back()
     {
-        var seat = Create();
-        var number = Back(seat).Number;
-        var first = Run(seat, new StillVideo(), number);
+        var hosted = Create();
+        var number = Back(hosted).Number;
+        var first = Run(hosted, new StillVideo(), number);
         var client = new StillVideo();
-        var second = Run(seat, client, Back(seat, number).Number);
+        var second = Run(hosted, client, Back(hosted, number).Number);
         Assert.Equal(EndCause.ControlReplaced, (await first).Cause);
         client.Vanish();
         await second;
@@ -263,36 +263,36 @@ public sealed class SessionRegistryTests : IAsyncDisposable
     [Fact]
     public async Task Of_two_senders_that_begin_anew_for_ever_the_second_keeps_the_address_while_it_sends()
     {
-        var seat = Create();
+        var hosted = Create();
         using var pool = new Camera(_time);
-        _registry.Contest(seat);
-        var first = Run(seat, new StillVideo());
-        _registry.Contest(seat);
-        var second = _registry.RunAsync(seat, "test", pool, pool, TestContext.Current.CancellationToken);
+        _registry.Contest(hosted);
+        var first = Run(hosted, new StillVideo());
+        _registry.Contest(hosted);
+        var second = _registry.RunAsync(hosted, "test", pool, pool, TestContext.Current.CancellationToken);
         Assert.Equal(EndCause.ControlReplaced, (await first).Cause);
         for (var i = 0; i < 5; i++)
         {
             await pool.SendAsync();
-            Assert.Equal(409, Assert.Throws<RequestRefusedException>(() => _registry.Contest(seat)).Status);
+            Assert.Equal(409, Assert.Throws<RequestRefusedException>(() => _registry.Contest(hosted)).Status);
             _time.Advance(TimeSpan.FromSeconds(100));
         }
         // It has sent nothing since: gone, whatever its connection believes.
-        _registry.Contest(seat);
+        _registry.Contest(hosted);
         await pool.SendAsync();
         _time.Advance(SessionRegistry.ContestTime + TimeSpan.FromSeconds(1));
         await pool.SendAsync();
         // Nobody has tried for long: whoever comes means it.
-        _registry.Contest(seat);
+        _registry.Contest(hosted);
         pool.Vanish();
         await second;
     }
 
-    private SessionSeat Create(string? prompt = null) => _registry.Create(new SessionRequest(null, null, prompt, null));
+    private HostedSession Create(string? prompt = null) => _registry.Create(new SessionRequest(null, null, prompt, null));
 
-    private Arrival Back(SessionSeat seat, long? had = null) => Arrival.Of(_registry, seat.Token, had, new SessionRequest(null, null, null, null), _time);
+    private AdmittedClient Back(HostedSession hosted, long? had = null) => AdmittedClient.Of(_registry, hosted.Token, had, new SessionRequest(null, null, null, null), _time);
 
-    private Task<SessionEnd> Run(SessionSeat seat, StillVideo client, long number = 0) =>
-        _registry.RunAsync(seat, "test", client, client, TestContext.Current.CancellationToken, number);
+    private Task<SessionEnd> Run(HostedSession hosted, StillVideo client, long number = 0) =>
+        _registry.RunAsync(hosted, "test", client, client, TestContext.Current.CancellationToken, number);
 
     /// <summary>A client that sends a picture when it is told to.</summary>
     private sealed class Camera(TimeProvider time) : IVideoSource, IVideoSink, IDisposable

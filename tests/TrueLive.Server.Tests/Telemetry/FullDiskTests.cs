@@ -93,7 +93,7 @@ public sealed class FullDiskTests(MadeFiles files) : IClassFixture<MadeFiles>
         await using var server = await ClipServer.StartAsync(files, o => o.DataFolder = disk.Folder);
         var session = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions", new { size = "256x192" }, Cancel));
         var begun = await ClipServer.JsonAsync(await server.Http.PostAsync($"/v1/sessions/{session["id"]}/journal", null, Cancel));
-        var (registry, journals) = (server.Services.GetRequiredService<SessionRegistry>(), server.Services.GetRequiredService<JournalShelf>());
+        var (registry, journals) = (server.Services.GetRequiredService<SessionRegistry>(), server.Services.GetRequiredService<JournalStore>());
         var camera = new SteppedCamera(300, _ => { }, noise: true);
         await registry.RunAsync(registry.Find((string)session["id"]!)!, "test", camera, camera, Cancel);
         await journals.WrittenAsync((string)begun["id"]!);
@@ -106,7 +106,7 @@ public sealed class FullDiskTests(MadeFiles files) : IClassFixture<MadeFiles>
         disk.Grow(16);
         journals.Expire();
         var options = new ServerOptions { DataFolder = disk.Folder };
-        var later = new JournalShelf(new ClipFolders(options), options, TimeProvider.System).Find("local", (string)begun["id"]!);
+        var later = new JournalStore(new ClipFolders(options), options, TimeProvider.System).Find("local", (string)begun["id"]!);
         Assert.Equal((string)ended["ended_because"]!, later!.View.EndedBecause);
     }
 

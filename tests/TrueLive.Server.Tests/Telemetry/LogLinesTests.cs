@@ -87,16 +87,16 @@ public sealed partial class LogLinesTests
     public async Task A_session_is_summed_up_in_one_line_when_it_ends()
     {
         var log = new Heard(_options, TimeProvider.System);
-        var registry = new SessionRegistry(new ModelShelf([new PassthroughModel()]), new Admission(2, 30, 0), _options, TimeProvider.System, log);
-        var seat = registry.Create(new SessionRequest(null, "256x192", null, null) { Owner = "local" });
+        var registry = new SessionRegistry(new ModelStore([new PassthroughModel()]), new Admission(2, 30, 0), _options, TimeProvider.System, log);
+        var hosted = registry.Create(new SessionRequest(null, "256x192", null, null) { Owner = "local" });
         var camera = new SteppedCamera(40, _ => { }, noise: false);
-        await registry.RunAsync(seat, "test", camera, camera, TestContext.Current.CancellationToken);
-        registry.End(seat, EndCause.ControlServer);
+        await registry.RunAsync(hosted, "test", camera, camera, TestContext.Current.CancellationToken);
+        registry.End(hosted, EndCause.ControlServer);
         var unused = registry.Create(new SessionRequest(null, "256x192", null, null) { Owner = "local" });
         await registry.DisposeAsync();
         var line = Assert.Single(log.Lines, l => l.Contains(" session_ended: ", StringComparison.Ordinal));
         Assert.Matches(
-            $@"Session {seat.Session.Id} ended after \d+\.\d s \(passthrough, 256x192\): 40 frames in \([\d.]+ per second\), 40 made, 40 out \([\d.]+ per second\); delay p50 \d+ ms, p99 \d+ ms; dropped: none\. The server ended the session\.$",
+            $@"Session {hosted.Session.Id} ended after \d+\.\d s \(passthrough, 256x192\): 40 frames in \([\d.]+ per second\), 40 made, 40 out \([\d.]+ per second\); delay p50 \d+ ms, p99 \d+ ms; dropped: none\. The server ended the session\.$",
             line);
         Assert.Contains(log.Lines, l => l.Contains($" session_unused: Session {unused.Session.Id} ended after", StringComparison.Ordinal));
         Assert.DoesNotContain(log.Lines, l => l.Contains("(null)", StringComparison.Ordinal) || l.Contains(" at ", StringComparison.Ordinal) && l.Contains("Exception", StringComparison.Ordinal));

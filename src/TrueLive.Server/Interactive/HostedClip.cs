@@ -10,7 +10,7 @@ using TrueLive.Server.Http;
 namespace TrueLive.Server.Interactive;
 
 /// <summary>One interactive clip and the connection that looks at it. What was made stays while nobody looks.</summary>
-internal sealed class InteractiveSeat : IAsyncDisposable
+internal sealed class HostedClip : IAsyncDisposable
 {
     private const int Quality = 85;
 
@@ -30,7 +30,7 @@ internal sealed class InteractiveSeat : IAsyncDisposable
     /// <param name="models">Models that a tweak may name.</param>
     /// <param name="wait">Blocks while live sessions need the cores.</param>
     /// <param name="time">Clock of the measured times.</param>
-    public InteractiveSeat(string id, string owner, UploadView upload, TimeSpan start, ImmutableArray<VideoFrame> frames, TimeSpan length, IVideoModel model, Func<string, IVideoModel?> models, Action<RevisionPass, CancellationToken> wait, TimeProvider time)
+    public HostedClip(string id, string owner, UploadView upload, TimeSpan start, ImmutableArray<VideoFrame> frames, TimeSpan length, IVideoModel model, Func<string, IVideoModel?> models, Action<RevisionPass, CancellationToken> wait, TimeProvider time)
     {
         (Id, Owner, Upload, Start, _frames, Model) = (id, owner, upload, start, frames, model);
         Clip = new InteractiveClip(frames, model, frames[0].Width, frames[0].Height, frame => _jpeg.Encode(frame, Quality).ToArray(), time)

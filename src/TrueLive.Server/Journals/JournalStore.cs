@@ -8,7 +8,7 @@ using TrueLive.Server.Sessions;
 namespace TrueLive.Server.Journals;
 
 /// <summary>The journals on disk, and how to begin one.</summary>
-internal sealed class JournalShelf(ClipFolders folders, ServerOptions options, TimeProvider time)
+internal sealed class JournalStore(ClipFolders folders, ServerOptions options, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, JournalRecorder> _writing = new();
 
@@ -37,7 +37,7 @@ internal sealed class JournalShelf(ClipFolders folders, ServerOptions options, T
 
     /// <summary>Begins to record a session.</summary>
     /// <exception cref="RequestRefusedException">413: the key's disk is full.</exception>
-    public JournalRecorder Begin(string owner, SessionSeat seat)
+    public JournalRecorder Begin(string owner, HostedSession hosted)
     {
         var limit = Math.Min((long)options.JournalMb << 20, folders.LeftFor(owner));
         if (limit < 1 << 20)
@@ -48,12 +48,12 @@ internal sealed class JournalShelf(ClipFolders folders, ServerOptions options, T
         var id = ClipQueue.NewId();
         var folder = Path.Combine(folders.Journals, id);
         ClipFolders.Own(folder, owner);
-        var s = seat.Session.Settings;
+        var s = hosted.Session.Settings;
         var now = time.GetUtcNow();
         var recorder = new JournalRecorder(
             folder, new JournalView(
-                id, TierWords.Name(Tier.Live), TierWords.Means(Tier.Live), seat.Session.Id, true, now, 0, 0, 0, 0, options.JournalSeconds, limit, null, s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}",
-                now + TimeSpan.FromHours(options.ClipKeepHours)), seat.Session);
+                id, TierWords.Name(Tier.Live), TierWords.Means(Tier.Live), hosted.Session.Id, true, now, 0, 0, 0, 0, options.JournalSeconds, limit, null, s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}",
+                now + TimeSpan.FromHours(options.ClipKeepHours)), hosted.Session);
         _writing[id] = recorder;
         _ = recorder.Written.ContinueWith(_ => Forget(id, recorder), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         return recorder;
@@ -62,7 +62,7 @@ internal sealed class JournalShelf(ClipFolders folders, ServerOptions options, T
     /// <summary>Deletes a journal; one that is being recorded stops first.</summary>
     public void Delete(JournalView journal, SessionRegistry sessions)
     {
-        sessions.Find(journal.Session)?.Tap.Stop(journal.Id, "It was deleted.");
+        sessions.Find(journal.Session)?.Observer.Stop(journal.Id, "It was deleted.");
         ClipFolders.Remove(Path.Combine(folders.Journals, journal.Id));
     }
 

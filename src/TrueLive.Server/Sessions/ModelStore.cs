@@ -6,7 +6,7 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Server.Sessions;
 
 /// <summary>The models that this server offers. The first one is the default.</summary>
-public sealed class ModelShelf(IReadOnlyList<IVideoModel> all) : IDisposable
+public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
 {
     /// <summary>The default first, pass-through last.</summary>
     public IReadOnlyList<IVideoModel> All { get; } = all;
@@ -25,7 +25,7 @@ public sealed class ModelShelf(IReadOnlyList<IVideoModel> all) : IDisposable
     /// <paramref name="complaints"/> and left out.
     /// </summary>
     /// <exception cref="ConfigurationException">The model that <see cref="ServerOptions.Model"/> names is not there.</exception>
-    public static ModelShelf Load(ServerOptions options, TimeProvider time, TextWriter complaints)
+    public static ModelStore Load(ServerOptions options, TimeProvider time, TextWriter complaints)
     {
         var loaded = new List<IVideoModel>();
         foreach (var folder in ModelFolders.In(options.ModelPlaces))
@@ -49,7 +49,7 @@ public sealed class ModelShelf(IReadOnlyList<IVideoModel> all) : IDisposable
         var wanted = loaded.Find(m => m.Info.Id == options.Model);
         if (wanted is null && options.Model.Length > 0)
             throw new ConfigurationException([$"model is '{options.Model}'; this installation has: {string.Join(", ", loaded.Select(m => m.Info.Id))}."]);
-        return new ModelShelf([.. loaded.OrderBy(m => m == wanted ? 0 : 1)]);
+        return new ModelStore([.. loaded.OrderBy(m => m == wanted ? 0 : 1)]);
     }
 
     /// <inheritdoc/>

@@ -8,7 +8,7 @@ namespace TrueLive.Cli;
 /// The fixed-size network "candy" at another size, for a fair race: the sides of its input and output and the <c>output_shape</c> of its
 /// transposed convolutions are rewritten (onnx.proto), nothing else. Its other operators take any size whose sides are multiples of 4.
 /// </summary>
-internal static class ResizedNetwork
+internal static class ResizedModel
 {
     private const int Side = 720;
     private static readonly int[] Parts = [1, 2, 4, 8];

@@ -5,9 +5,9 @@ using TrueLive.Server.Sessions;
 
 namespace TrueLive.Server.Tests.Sessions;
 
-public sealed class ModelShelfTests : IDisposable
+public sealed class ModelStoreTests : IDisposable
 {
-    private readonly string _place = Directory.CreateTempSubdirectory("truelive-shelf-").FullName;
+    private readonly string _place = Directory.CreateTempSubdirectory("truelive-models-").FullName;
 
     [Fact]
     public void A_bad_folder_is_named_and_left_out_and_the_good_one_beside_it_works()
@@ -20,16 +20,16 @@ public sealed class ModelShelfTests : IDisposable
             network.Write([1, 2, 3]);
         Directory.CreateDirectory(Path.Combine(_place, "no-model"));
         var complaints = new StringWriter();
-        using var shelf = ModelShelf.Load(new ServerOptions { ModelsFolder = _place, ModelThreads = 1 }, TimeProvider.System, complaints);
-        Assert.Equal(["live-tiny", "tiny-two", "passthrough"], shelf.All.Select(m => m.Info.Id));
+        using var models = ModelStore.Load(new ServerOptions { ModelsFolder = _place, ModelThreads = 1 }, TimeProvider.System, complaints);
+        Assert.Equal(["live-tiny", "tiny-two", "passthrough"], models.All.Select(m => m.Info.Id));
         var lines = complaints.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(3, lines.Length);
         Assert.Contains("id is 'live-tiny', which another model has", lines[0], StringComparison.Ordinal);
         Assert.Contains("sha256", lines[1], StringComparison.Ordinal);
         Assert.Contains("states[0].output names 'gone'", lines[2], StringComparison.Ordinal);
 
-        using var session = shelf.Find("tiny-two")!.CreateSession(192, 192);
-        var pool = new FramePool("shelf test");
+        using var session = models.Find("tiny-two")!.CreateSession(192, 192);
+        var pool = new FramePool("model store test");
         using var input = pool.Rent(192, 192);
         session.Step(input, Prompt.None).Dispose();
     }

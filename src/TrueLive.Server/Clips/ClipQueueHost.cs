@@ -9,7 +9,7 @@ using TrueLive.Server.Telemetry;
 namespace TrueLive.Server.Clips;
 
 /// <summary>Opens the queue when it is first needed, so that a server that is only used live makes no files for it.</summary>
-internal sealed partial class ClipDesk(ServerOptions options, ClipFolders folders, TimeProvider time, ILogger<ClipDesk> logger) : IAsyncDisposable
+internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders folders, TimeProvider time, ILogger<ClipQueueHost> logger) : IAsyncDisposable
 {
     // As often as a follower of a job is told something, and no oftener however many follow it.
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);

@@ -11,8 +11,8 @@ namespace TrueLive.Server.Sessions;
 /// <param name="KeptUntil">When its place is free again if it stays away.</param>
 internal sealed record Absence(long Since, DateTimeOffset KeptUntil);
 
-/// <summary>A place on this machine held by one session: the session, the token that brings its client back, and its connection.</summary>
-internal sealed class SessionSeat(LiveSession session, string token, DateTimeOffset created, VideoFan fan, SessionTap tap)
+/// <summary>A session that this server hosts: the session, the token that brings its client back, and its connection.</summary>
+internal sealed class HostedSession(LiveSession session, string token, DateTimeOffset created, VideoBroadcaster broadcaster, SessionObserver observer)
 {
     private Absence? _away;
 
@@ -25,12 +25,12 @@ internal sealed class SessionSeat(LiveSession session, string token, DateTimeOff
     public string Token { get; } = token;
 
     /// <summary>Looks on as pictures pass, for journals and interactive clips.</summary>
-    public SessionTap Tap { get; } = tap;
+    public SessionObserver Observer { get; } = observer;
 
     public DateTimeOffset Created { get; } = created;
 
     /// <summary>Codes the pictures and sends them to WebRTC clients and viewers.</summary>
-    public VideoFan Fan { get; } = fan;
+    public VideoBroadcaster Broadcaster { get; } = broadcaster;
 
     /// <summary>WebRTC connections that send into the session, by the names in their addresses: the one that runs, and others that begin or end.</summary>
     public ConcurrentDictionary<string, WebRtcClient> Senders { get; } = new();
@@ -51,7 +51,7 @@ internal sealed class SessionSeat(LiveSession session, string token, DateTimeOff
         set => Volatile.Write(ref _away, value);
     }
 
-    /// <summary>Ends the running connection, so that another can take over. Guarded by a lock on the seat, as all of the following.</summary>
+    /// <summary>Ends the running connection, so that another can take over. Guarded by a lock on this session, as all of the following.</summary>
     public CancellationTokenSource? Connection { get; set; }
 
     /// <summary>Number of the connection that runs, or ran last: each that arrives has the next one, and its client is told.</summary>

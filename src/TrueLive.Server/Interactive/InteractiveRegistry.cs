@@ -11,34 +11,34 @@ using TrueLive.Server.Sessions;
 namespace TrueLive.Server.Interactive;
 
 /// <summary>All interactive clips of this server: makes them if there is room, and ends those that nobody looks at any more.</summary>
-internal sealed class InteractiveShelf : IAsyncDisposable
+internal sealed class InteractiveRegistry : IAsyncDisposable
 {
-    private readonly ConcurrentDictionary<string, InteractiveSeat> _seats = new();
+    private readonly ConcurrentDictionary<string, HostedClip> _clips = new();
     private readonly ClipUploads _uploads;
     private readonly InteractiveLoading _loading;
     private readonly SessionRegistry _sessions;
-    private readonly ModelShelf _models;
+    private readonly ModelStore _models;
     private readonly LivePrecedence _live;
     private readonly ServerOptions _options;
     private readonly ApiKeyRing _ring;
     private readonly TimeProvider _time;
     private readonly Dictionary<string, int> _open = [];
 
-    public InteractiveShelf(ClipUploads uploads, InteractiveLoading loading, SessionRegistry sessions, ModelShelf models, LivePrecedence live, ServerOptions options, ApiKeyRing ring, TimeProvider time)
+    public InteractiveRegistry(ClipUploads uploads, InteractiveLoading loading, SessionRegistry sessions, ModelStore models, LivePrecedence live, ServerOptions options, ApiKeyRing ring, TimeProvider time)
     {
         (_uploads, _loading, _sessions, _models, _live, _options, _ring, _time) = (uploads, loading, sessions, models, live, options, ring, time);
-        live.InteractiveBusy = () => _seats.Values.Any(s => s.Clip.Busy);
+        live.InteractiveBusy = () => _clips.Values.Any(s => s.Clip.Busy);
     }
 
     /// <summary>Interactive clips that are open.</summary>
-    public int Count => _seats.Count;
+    public int Count => _clips.Count;
 
     /// <summary>The clip with this id, whoever it belongs to; null when there is none.</summary>
-    public InteractiveSeat? Find(string id) => _seats.GetValueOrDefault(id);
+    public HostedClip? Find(string id) => _clips.GetValueOrDefault(id);
 
     /// <summary>Loads a source and opens a clip on it.</summary>
     /// <exception cref="RequestRefusedException">404 no such source, 409 nothing kept, 422 a field is wrong, 503 no room.</exception>
-    public async Task<InteractiveSeat> OpenAsync(string owner, CreateInteractiveBody body, CancellationToken cancel)
+    public async Task<HostedClip> OpenAsync(string owner, CreateInteractiveBody body, CancellationToken cancel)
     {
         Reserve(owner);
         try
@@ -49,10 +49,10 @@ internal sealed class InteractiveShelf : IAsyncDisposable
             var start = Seconds(body.Trim?.StartS ?? 0, "trim.start_s");
             var end = body.Trim?.EndS is { } given ? Seconds(given, "trim.end_s") : start + Core.Clips.InteractiveClip.MaxSource;
             var (frames, length) = await _loading.LoadAsync(upload, (width, height), stretch, start, end, cancel).ConfigureAwait(false);
-            var seat = new InteractiveSeat(ClipQueue.NewId(), owner, upload, start, frames, length, model, id => _models.All.FirstOrDefault(m => m.Info.Id == id), _live.WaitForLive, _time);
-            _seats[seat.Id] = seat;
-            KeepFor(seat);
-            return seat;
+            var hosted = new HostedClip(ClipQueue.NewId(), owner, upload, start, frames, length, model, id => _models.All.FirstOrDefault(m => m.Info.Id == id), _live.WaitForLive, _time);
+            _clips[hosted.Id] = hosted;
+            KeepFor(hosted);
+            return hosted;
         }
         catch (Exception error)
         {
@@ -64,27 +64,27 @@ internal sealed class InteractiveShelf : IAsyncDisposable
     }
 
     /// <summary>Counts down to the end of a clip that nobody looks at.</summary>
-    public void KeepFor(InteractiveSeat seat) => seat.Keep = _time.CreateTimer(_ => _ = seat.IsWatched ? Task.CompletedTask : EndAsync(seat), null, TimeSpan.FromSeconds(_options.KeepSeconds), Timeout.InfiniteTimeSpan);
+    public void KeepFor(HostedClip hosted) => hosted.Keep = _time.CreateTimer(_ => _ = hosted.IsWatched ? Task.CompletedTask : EndAsync(hosted), null, TimeSpan.FromSeconds(_options.KeepSeconds), Timeout.InfiniteTimeSpan);
 
     /// <summary>Ends a clip.</summary>
-    public async Task EndAsync(InteractiveSeat seat)
+    public async Task EndAsync(HostedClip hosted)
     {
-        if (!_seats.TryRemove(seat.Id, out _))
+        if (!_clips.TryRemove(hosted.Id, out _))
             return;
         try
         {
-            await seat.DisposeAsync().ConfigureAwait(false);
+            await hosted.DisposeAsync().ConfigureAwait(false);
         }
         finally
         {
-            Release(seat.Owner);
+            Release(hosted.Owner);
         }
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var seat in _seats.Values)
-            await EndAsync(seat).ConfigureAwait(false);
+        foreach (var hosted in _clips.Values)
+            await EndAsync(hosted).ConfigureAwait(false);
     }
 
     private async Task<UploadView> SourceAsync(string owner, CreateInteractiveBody body, CancellationToken cancel)
@@ -102,10 +102,10 @@ internal sealed class InteractiveShelf : IAsyncDisposable
 
     private async Task<UploadView> ReplayAsync(string owner, string session, CancellationToken cancel)
     {
-        var seat = _sessions.Find(session, owner) ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such live session.");
-        if (!seat.Tap.Keeps)
+        var hosted = _sessions.Find(session, owner) ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such live session.");
+        if (!hosted.Observer.Keeps)
             throw new RequestRefusedException(StatusCodes.Status409Conflict, "This server keeps no pictures of live sessions. The operator turns it on with replay_seconds.");
-        ImmutableArray<VideoFrame> frames = seat.Tap.Last();
+        ImmutableArray<VideoFrame> frames = hosted.Observer.Last();
         try
         {
             return frames.Length > 0 ? await _loading.TakeAsync(owner, frames, cancel).ConfigureAwait(false)

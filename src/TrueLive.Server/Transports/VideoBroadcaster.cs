@@ -12,7 +12,7 @@ namespace TrueLive.Server.Transports;
 /// second. Nothing is queued here: a picture that no link can take is let go before it is coded. While nothing new comes (paused, a still
 /// input, a sender that is away) whoever joins gets the last picture again, and is told that it is a repeat.
 /// </summary>
-internal sealed class VideoFan : IVideoSink, IDisposable
+internal sealed class VideoBroadcaster : IVideoSink, IDisposable
 {
     private static readonly VideoCodec[] Codecs = [VideoCodec.H264, VideoCodec.Vp8];
     private static readonly TimeSpan ViewerKeyInterval = TimeSpan.FromSeconds(1);
@@ -58,7 +58,7 @@ internal sealed class VideoFan : IVideoSink, IDisposable
 
     /// <param name="time">Clock.</param>
     /// <param name="maxBitrate">Bit/s that no link is asked for more than.</param>
-    public VideoFan(TimeProvider time, int maxBitrate)
+    public VideoBroadcaster(TimeProvider time, int maxBitrate)
     {
         (_time, _maxBitrate, _trace, _sound) = (time, maxBitrate, new ProvenanceJson(time), new SoundLine(time));
         _repeats = time.CreateTimer(_ => RepeatOrStop(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);

@@ -4,7 +4,7 @@ using TrueLive.Core.Sessions;
 namespace TrueLive.Server.Transports;
 
 /// <summary>A client that is not a peer connection gets its pictures its own way, and the session's viewers get theirs.</summary>
-internal sealed class FannedSink(IVideoSink client, VideoFan viewers) : IVideoSink
+internal sealed class BroadcastSink(IVideoSink client, VideoBroadcaster viewers) : IVideoSink
 {
     /// <inheritdoc/>
     public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)

@@ -7,9 +7,9 @@ using TrueLive.Media.Files;
 namespace TrueLive.Server.Clips;
 
 /// <summary>Works through one run of frames with one memory: decode, step and encode side by side, from where an earlier run stopped.</summary>
-internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWork work, int index, (int Width, int Height) size, TimeProvider time)
+internal sealed class SceneRender(ClipFileSettings settings, MediaFile file, ClipWork work, int index, (int Width, int Height) size, TimeProvider time)
 {
-    /// <summary>Clip time before a lane's first frame that only warms its memory up.</summary>
+    /// <summary>Clip time before a scene's first frame that only warms its memory up.</summary>
     public static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(0.5);
 
     private readonly FramePool _pool = new("clip source", 2 * ClipRender.QueueFrames);
@@ -18,32 +18,32 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
     /// <summary>Frames made in this run.</summary>
     public long FramesDone => _render?.FramesDone ?? 0;
 
-    /// <summary>Renders until the lane ends, or until <paramref name="stop"/> and then only what is on its way.</summary>
+    /// <summary>Renders until the scene ends, or until <paramref name="stop"/> and then only what is on its way.</summary>
     /// <exception cref="MediaFileException">Source or encoder failed.</exception>
     public async Task RunAsync(ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, CancellationToken stop, CancellationToken cancel)
     {
-        var lane = work.State.Lanes[index];
-        if (lane.Ended)
+        var scene = work.State.Scenes[index];
+        if (scene.Ended)
             return;
         var origin = TimeSpan.FromTicks(work.State.OriginTicks);
-        var from = lane.FromTicks is { } ticks ? TimeSpan.FromTicks(ticks) : (TimeSpan?)null;
+        var from = scene.FromTicks is { } ticks ? TimeSpan.FromTicks(ticks) : (TimeSpan?)null;
         var stretch = from is { } at ? new FileStretch(at - WarmUp < origin ? origin : at - WarmUp, origin) : null;
         await using var decoder = stretch is null
             ? await FileSource.OpenAtAsync(file, size.Width, size.Height, _pool, settings.Trim.Start, background: true, settings.MaxLength, DecoderThreads, cancel, !settings.Stretch).ConfigureAwait(false)
             : FileSource.Open(file, size.Width, size.Height, _pool, stretch, background: true, settings.MaxLength, DecoderThreads, !settings.Stretch);
         // The decoder starts meanwhile.
         using var session = settings.Model.CreateSession(size.Width, size.Height);
-        if (lane.Memory is { } memory)
+        if (scene.Memory is { } memory)
             session.Restore(new ModelState(settings.Model.Info.Id, settings.Model.Info.Version, size.Width, size.Height, await File.ReadAllBytesAsync(work.PathOf(memory), cancel).ConfigureAwait(false)));
-        var source = new Part(decoder, this, lane.Next, lane.UntilTicks is { } until ? TimeSpan.FromTicks(until) : TimeSpan.MaxValue, stop);
+        var source = new Part(decoder, this, scene.Next, scene.UntilTicks is { } until ? TimeSpan.FromTicks(until) : TimeSpan.MaxValue, stop);
         await using var sink = new ClipPartSink(work, index, settings, size.Width, size.Height) { From = from is null ? TimeSpan.Zero : from.Value - origin };
-        var (next, since) = (lane.Next, time.GetTimestamp());
+        var (next, since) = (scene.Next, time.GetTimestamp());
         _render = new ClipRender(session, from is null ? cues : PromptSchedule.BegunAt(cues, from.Value - origin - WarmUp), time)
         {
             BeforeStep = token =>
             {
                 settings.BeforeStep?.Invoke(token);
-                if (next > lane.Next && time.GetElapsedTime(since) >= settings.Part)
+                if (next > scene.Next && time.GetElapsedTime(since) >= settings.Part)
                 {
                     sink.Mark(next, session.Capture());
                     since = time.GetTimestamp();
@@ -57,8 +57,8 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
         await sink.FinishAsync(session.Capture(), ended: !source.Stopped, cancel).ConfigureAwait(false);
     }
 
-    /// <summary>The lane's own frames of the decoder, numbered from the first that belongs to it; those before <paramref name="next"/> are done.</summary>
-    private sealed class Part(FileSource decoder, ClipLane lane, long next, TimeSpan until, CancellationToken stop) : IVideoSource
+    /// <summary>The scene's own frames of the decoder, numbered from the first that belongs to it; those before <paramref name="next"/> are done.</summary>
+    private sealed class Part(FileSource decoder, SceneRender scene, long next, TimeSpan until, CancellationToken stop) : IVideoSource
     {
         private bool _originKnown;
         private long _number;
@@ -74,22 +74,22 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
             }
             while (await decoder.ReadAsync(cancel).ConfigureAwait(false) is { } frame)
             {
-                if (!_originKnown && lane.OwnsOrigin && decoder.Origin is { } origin)
-                    lane.Work.SetOrigin(origin);
+                if (!_originKnown && scene.OwnsOrigin && decoder.Origin is { } origin)
+                    scene.Work.SetOrigin(origin);
                 _originKnown = true;
-                var at = frame.Time.Captured - lane.Trim.Start;
-                var (before, after) = (at < TimeSpan.Zero, frame.Time.Captured >= until || frame.Time.Captured >= lane.Trim.End);
+                var at = frame.Time.Captured - scene.Trim.Start;
+                var (before, after) = (at < TimeSpan.Zero, frame.Time.Captured >= until || frame.Time.Captured >= scene.Trim.End);
                 if (!before && !after && _number++ >= next)
                 {
-                    if (at <= lane.MaxLength && _number <= lane.MaxFrames)
+                    if (at <= scene.MaxLength && _number <= scene.MaxFrames)
                     {
                         frame.Time = frame.Time with { Captured = at, Sequence = _number - 1 };
                         return frame;
                     }
                     frame.Dispose();
-                    throw new MediaFileException(at > lane.MaxLength
-                        ? $"The video is longer than the {lane.MaxLength.TotalSeconds:0} s that are taken. Cut it first."
-                        : $"The video has more than the {lane.MaxFrames} frames that are taken. Cut it, or lower its frame rate first.");
+                    throw new MediaFileException(at > scene.MaxLength
+                        ? $"The video is longer than the {scene.MaxLength.TotalSeconds:0} s that are taken. Cut it first."
+                        : $"The video has more than the {scene.MaxFrames} frames that are taken. Cut it, or lower its frame rate first.");
                 }
                 frame.Dispose();
                 if (after)
@@ -104,7 +104,7 @@ internal sealed class ClipLane(ClipFileSettings settings, MediaFile file, ClipWo
     // A second thread costs an eighth more processor time, which the network needs more; beyond full HD one could be slower than a step.
     private int DecoderThreads => file.Width * file.Height <= 1920 * 1088 ? 1 : 0;
 
-    private bool OwnsOrigin => index == 0 && work.State.Lanes[0].FromTicks is null;
+    private bool OwnsOrigin => index == 0 && work.State.Scenes[0].FromTicks is null;
 
     private (TimeSpan Start, TimeSpan End) Trim => settings.Trim;
 

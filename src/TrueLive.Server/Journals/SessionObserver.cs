@@ -8,7 +8,7 @@ namespace TrueLive.Server.Journals;
 /// Looks on as pictures pass through a session: keeps the last seconds for an interactive clip, and hands them
 /// to a journal while one is recorded. It copies nothing and waits for nothing.
 /// </summary>
-internal sealed class SessionTap(TimeSpan replay) : IAsyncDisposable
+internal sealed class SessionObserver(TimeSpan replay) : IAsyncDisposable
 {
     // Uncompressed pictures are large: about 6 s of 720p at 30 frames a second.
     private const long MaxReplayBytes = 256L << 20;
@@ -108,12 +108,12 @@ internal sealed class SessionTap(TimeSpan replay) : IAsyncDisposable
 
     private static long Size(VideoFrame frame) => (long)frame.StrideY * frame.Height + 2L * frame.StrideC * frame.ChromaHeight;
 
-    private sealed class Sink(SessionTap tap, IVideoSink sink) : IVideoSink
+    private sealed class Sink(SessionObserver observer, IVideoSink sink) : IVideoSink
     {
         public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
         {
             // A picture that the sink has no room for was stepped all the same: its prompt counts.
-            tap.Recorder?.Sent(provenance);
+            observer.Recorder?.Sent(provenance);
             return sink.WriteAsync(frame, provenance, cancel);
         }
     }

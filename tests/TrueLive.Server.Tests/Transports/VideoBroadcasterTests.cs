@@ -4,7 +4,7 @@ using TrueLive.Server.Transports;
 
 namespace TrueLive.Server.Tests.Transports;
 
-public sealed class VideoFanTests
+public sealed class VideoBroadcasterTests
 {
     private sealed class Uptime(double seconds) : TimeProvider
     {
@@ -23,13 +23,13 @@ public sealed class VideoFanTests
     public void Stamps_are_as_far_apart_as_the_frames_however_long_the_machine_has_run(double uptime)
     {
         var clock = new Uptime(uptime);
-        using var fan = new VideoFan(clock, 1_000_000);
+        using var broadcaster = new VideoBroadcaster(clock, 1_000_000);
         using var frame = new FramePool("stamps").Rent(32, 32);
         var stamps = new List<uint>();
         for (var i = 0; i < 90; i++, clock.Seconds += 1 / 30.0)
         {
             frame.Time = new FrameTime(i, TimeSpan.FromSeconds(i / 30.0), 0, 0);
-            stamps.Add(fan.StampOf(frame));
+            stamps.Add(broadcaster.StampOf(frame));
         }
         Assert.All(stamps.Zip(stamps.Skip(1), (a, b) => b - a), apart => Assert.InRange(apart, 2999u, 3001u));
         Assert.InRange(stamps[0] - (uint)(ulong)(uptime * 90_000), 0u, 1u);
@@ -41,13 +41,13 @@ public sealed class VideoFanTests
     public void A_camera_clock_that_is_wrong_by_500_millionths_is_followed_without_jumps(double rate)
     {
         var clock = new Uptime(100);
-        using var fan = new VideoFan(clock, 1_000_000);
+        using var broadcaster = new VideoBroadcaster(clock, 1_000_000);
         using var frame = new FramePool("stamps").Rent(32, 32);
         uint last = 0;
         for (var i = 0; i < 3 * 3600 * 30; i++, clock.Seconds += 1 / 30.0)
         {
             frame.Time = new FrameTime(i, TimeSpan.FromSeconds(i / 30.0 * rate), 0, 0);
-            var stamp = fan.StampOf(frame);
+            var stamp = broadcaster.StampOf(frame);
             if (i > 0)
                 Assert.InRange(stamp - last, 2990u, 3010u);
             last = stamp;
@@ -59,13 +59,13 @@ public sealed class VideoFanTests
     public void An_input_that_takes_over_after_a_second_goes_on_at_an_even_pace()
     {
         var clock = new Uptime(500);
-        using var fan = new VideoFan(clock, 1_000_000);
+        using var broadcaster = new VideoBroadcaster(clock, 1_000_000);
         using var frame = new FramePool("stamps").Rent(32, 32);
         var stamps = new List<uint>();
         for (var i = 0; i < 90; i++, clock.Seconds += 1 / 30.0)
         {
             frame.Time = new FrameTime(i % 30, TimeSpan.FromSeconds(i % 30 / 30.0), 0, 0);
-            stamps.Add(fan.StampOf(frame));
+            stamps.Add(broadcaster.StampOf(frame));
         }
         Assert.All(stamps.Zip(stamps.Skip(1), (a, b) => b - a), apart => Assert.InRange(apart, 2998u, 3002u));
     }
@@ -73,22 +73,22 @@ public sealed class VideoFanTests
     [Fact]
     public void The_last_picture_is_kept_one_at_a_time_and_given_back_at_the_end()
     {
-        var pool = new FramePool("fan");
-        var fan = new VideoFan(TimeProvider.System, 1_000_000);
-        Assert.Null(fan.TakeLast(out _));
+        var pool = new FramePool("broadcaster");
+        var broadcaster = new VideoBroadcaster(TimeProvider.System, 1_000_000);
+        Assert.Null(broadcaster.TakeLast(out _));
         for (var i = 0; i < 5; i++)
         {
             using var frame = pool.Rent(32, 32);
-            fan.Write(frame, Trace(i));
+            broadcaster.Write(frame, Trace(i));
         }
         Assert.Equal(1, pool.Rented);
-        fan.TakeLast(out var trace)!.Dispose();
+        broadcaster.TakeLast(out var trace)!.Dispose();
         Assert.Equal((4L, FrameOrigin.Repeated), (trace.OutputSequence, trace.Origin));
-        fan.Dispose();
+        broadcaster.Dispose();
         Assert.Equal(0, pool.Rented);
         using var late = pool.Rent(32, 32);
-        Assert.False(fan.Write(late, Trace(9)));
-        fan.Dispose();
+        Assert.False(broadcaster.Write(late, Trace(9)));
+        broadcaster.Dispose();
 
         static Provenance Trace(int i) => new()
         {
@@ -109,13 +109,13 @@ public sealed class VideoFanTests
     public void Two_pictures_of_one_moment_are_told_apart_and_a_new_input_begins_where_the_clock_is()
     {
         var clock = new Uptime(30_000);
-        using var fan = new VideoFan(clock, 1_000_000);
+        using var broadcaster = new VideoBroadcaster(clock, 1_000_000);
         using var frame = new FramePool("stamps").Rent(32, 32);
         frame.Time = new FrameTime(0, TimeSpan.FromSeconds(5), 0, 0);
-        var first = fan.StampOf(frame);
-        Assert.Equal(first + 1, fan.StampOf(frame));
+        var first = broadcaster.StampOf(frame);
+        Assert.Equal(first + 1, broadcaster.StampOf(frame));
         clock.Seconds += 8 * 3600;
         frame.Time = new FrameTime(1, TimeSpan.Zero, 0, 0);
-        Assert.Equal((uint)(ulong)(clock.Seconds * 90_000), fan.StampOf(frame));
+        Assert.Equal((uint)(ulong)(clock.Seconds * 90_000), broadcaster.StampOf(frame));
     }
 }

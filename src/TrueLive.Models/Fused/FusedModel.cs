@@ -11,20 +11,20 @@ namespace TrueLive.Models.Fused;
 /// for every addition. The graph is cut into what is left: a part from the stem to the paint that runs for every picture, and a part
 /// that runs when the style changes. The file stays whole: it says what is right, and <see cref="FusedCheck"/> compares.
 /// </summary>
-internal sealed class FusedNetwork : IDisposable
+internal sealed class FusedModel : IDisposable
 {
     /// <summary>Planes of the stem: red, green and blue of the frame, of frame - last frame, of last image - frame, and the hold.</summary>
     public const int StemPlanes = 10;
 
     /// <summary>Planes of the paint at half size: red, green, blue and the wish to hold, each for the four pixels of a square.</summary>
-    public const int PaintPlanes = 16;
+    public const int HalfOutputPlanes = 16;
 
     /// <summary>A colour matrix, less the one that changes nothing: three rows of three factors and a shift.</summary>
     public const int GradeLength = 12;
 
     private readonly InferenceSession _styles;
 
-    private FusedNetwork(FusedSpec spec, string style, InferenceSession styles, byte[]? step, int[] screen, IReadOnlyList<Convolution>? convolutions) =>
+    private FusedModel(FusedSpec spec, string style, InferenceSession styles, byte[]? step, int[] screen, IReadOnlyList<Convolution>? convolutions) =>
         (Spec, Style, _styles, Step, Channels, ScreenHeight, ScreenWidth, Convolutions) = (spec, style, styles, step, screen[1], screen[2], screen[3], convolutions);
 
     public FusedSpec Spec { get; }
@@ -53,7 +53,7 @@ internal sealed class FusedNetwork : IDisposable
     /// <param name="own">Whether to compute the convolutions here where that can be done.</param>
     /// <param name="open">Opens a part.</param>
     /// <exception cref="ModelException">A tensor does not exist or has another shape.</exception>
-    public static FusedNetwork Cut(ModelManifest manifest, byte[] model, bool own, Func<byte[], InferenceSession> open)
+    public static FusedModel Cut(ModelManifest manifest, byte[] model, bool own, Func<byte[], InferenceSession> open)
     {
         var spec = manifest.Fused!;
         var style = manifest.Style!;
@@ -69,12 +69,12 @@ internal sealed class FusedNetwork : IDisposable
             Require(grade.Aggregate(1, (a, b) => a * b) == GradeLength, "grade", $"must have {GradeLength} numbers; '{spec.Grade}' is [{string.Join(", ", grade)}]");
             var step = Make([new(spec.Stem, 1, StemPlanes, null, null), given, new(spec.Tiles, 1, screen[1], null, null)], [spec.Paint]);
             var layers = own ? Layers(manifest, step, screen) : null;
-            if (layers is not null && Dressed(layers) is { } with)
+            if (layers is not null && WithLayers(layers) is { } with)
             {
                 styles.Dispose();
                 (styles, convolutions) = (with, [.. layers.Select(Convolution.Of)]);
             }
-            return new FusedNetwork(spec, style.Input, styles, convolutions is null ? step : null, screen, convolutions);
+            return new FusedModel(spec, style.Input, styles, convolutions is null ? step : null, screen, convolutions);
         }
         catch
         {
@@ -83,7 +83,7 @@ internal sealed class FusedNetwork : IDisposable
         }
 
         // With what the layers take of a style as well; null where that is no number for each channel, or needs more than the style.
-        InferenceSession? Dressed(IReadOnlyList<ConvLayer> layers)
+        InferenceSession? WithLayers(IReadOnlyList<ConvLayer> layers)
         {
             try
             {
@@ -126,7 +126,7 @@ internal sealed class FusedNetwork : IDisposable
         if (!Microkernel.IsSupported || smallest < StemConvolution.MinSide || !BitOperations.IsPow2(screen[2]) || !BitOperations.IsPow2(screen[3]))
             return null;
         var layers = ConvGraph.Read(step, spec.Stem, spec.Tiles, spec.Paint);
-        var fits = layers is not null && layers[0].In == StemPlanes && (layers[^1].Out, layers[^1].Divide) == (PaintPlanes, 2)
+        var fits = layers is not null && layers[0].In == StemPlanes && (layers[^1].Out, layers[^1].Divide) == (HalfOutputPlanes, 2)
             && layers.All(l => size.Multiple % l.Divide == 0 && (!l.Screened || (l.Out, l.Divide) == (screen[1], 2)))
             && !Named(layers).Any(n => n == spec.Screen || n == spec.Grade);
         return fits ? layers : null;
