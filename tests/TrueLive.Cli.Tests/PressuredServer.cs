@@ -50,15 +50,19 @@ public sealed class PressuredServer : IAsyncLifetime
         var start = new ProcessStartInfo(
             "prlimit",
             [$"--nofile={Files}", "--", dotnet, Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "serve", "--port", "0", "--webrtc-port", "0", "--log-format", "json",
-                "--data-folder", Path.Combine(_home, "data"), "--clip-database", await Postgres.NewDatabaseAsync()])
+                "--data-folder", Path.Combine(_home, "data")])
         { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["PATH"] = Bin;
+        start.Environment["TRUELIVE_CLIP_DATABASE"] = await Postgres.NewDatabaseAsync();
         _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, line) => Hear(line.Data);
         _process.ErrorDataReceived += (_, line) => Hear(line.Data);
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
-        Http = new HttpClient { BaseAddress = await _address.Task.WaitAsync(Cancel) };
+        var ended = _process.WaitForExitAsync(Cancel);
+        if (await Task.WhenAny(_address.Task, ended) == ended)
+            throw new InvalidOperationException($"The server ended at its start: {string.Join('\n', Log)}");
+        Http = new HttpClient { BaseAddress = await _address.Task };
         await ReadyAsync(null);
     }
 

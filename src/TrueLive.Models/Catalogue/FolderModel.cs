@@ -74,12 +74,17 @@ public abstract class FolderModel : IVideoModel
 /// <summary>A stream's memory of a <see cref="FolderModel"/>, with the numbers behind the picture.</summary>
 internal abstract class FolderModelSession : IModelSession
 {
+    private FrameScaler? _scaler;
+
     public abstract int Width { get; }
 
     public abstract int Height { get; }
 
     /// <summary>What the last step put out, before it became a picture; overwritten by the next step but one.</summary>
     public abstract TensorBuffer Result { get; }
+
+    /// <summary>For frames that live no longer than a step.</summary>
+    private protected FramePool Scratch { get; } = new("model input", 1);
 
     public abstract VideoFrame Step(VideoFrame input, Prompt prompt);
 
@@ -90,4 +95,15 @@ internal abstract class FolderModelSession : IModelSession
     public abstract void Restore(ModelState state);
 
     public abstract void Dispose();
+    /// <summary>The caller's frame held once more, or a copy at the session's size.</summary>
+    private protected VideoFrame Fit(VideoFrame input)
+    {
+        if (input.Width == Width && input.Height == Height)
+            return input.Retain();
+        if (_scaler is null || _scaler.FromWidth != input.Width || _scaler.FromHeight != input.Height)
+            _scaler = new FrameScaler(input.Width, input.Height, Width, Height);
+        var scaled = Scratch.Rent(Width, Height);
+        _scaler.Scale(input, scaled);
+        return scaled;
+    }
 }

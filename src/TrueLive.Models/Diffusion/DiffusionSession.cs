@@ -43,8 +43,6 @@ internal sealed class DiffusionSession : FolderModelSession
     private readonly float[] _stockBefore;
     private readonly float[] _wordsNow;
     private readonly Predict<float> _predict;
-    private readonly FramePool _scratch = new("model input", 1);
-    private FrameScaler? _scaler;
     private Prompt? _prompt;
     private Prompt _full = Prompt.None;
     private (float Strength, ScheduleRow[] Rows, DenoisingWalk<float>? Walk) _plan = (float.NaN, [], null);
@@ -96,7 +94,7 @@ internal sealed class DiffusionSession : FolderModelSession
     /// <summary>One step on a grey picture sizes the runtime's buffers.</summary>
     public void WarmUp()
     {
-        using (var grey = _scratch.Rent(Width, Height))
+        using (var grey = Scratch.Rent(Width, Height))
         {
             grey.Y.Fill(128);
             grey.U.Fill(128);
@@ -223,18 +221,6 @@ internal sealed class DiffusionSession : FolderModelSession
         var steps = spec.Steps.Select(k => DiffusionSpec.Grid - (int)MathF.Round((DiffusionSpec.Grid - k) * Math.Clamp(strength, 0, 1))).Where(k => k < DiffusionSpec.Grid).Distinct().ToArray();
         ScheduleRow[] rows = [.. steps.Select(_model.Schedule.At)];
         _plan = (strength, rows, rows.Length == 0 ? null : new DenoisingWalk<float>(rows, _model.Schedule.Prediction, spec, _noise.AsMemory(0, rows.Length * _latent.Count)));
-    }
-
-    // The caller's frame held once more, or a scaled copy.
-    private VideoFrame Fit(VideoFrame input)
-    {
-        if (input.Width == Width && input.Height == Height)
-            return input.Retain();
-        if (_scaler is null || _scaler.FromWidth != input.Width || _scaler.FromHeight != input.Height)
-            _scaler = new FrameScaler(input.Width, input.Height, Width, Height);
-        var scaled = _outputs.Rent(Width, Height);
-        _scaler.Scale(input, scaled);
-        return scaled;
     }
 
     private TensorBuffer Own(InferenceSession graph, string input, long[] shape) => Keep(new TensorBuffer(graph.InputMetadata[input].ElementDataType, shape));

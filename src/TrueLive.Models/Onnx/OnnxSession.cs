@@ -23,13 +23,11 @@ internal abstract class OnnxSession : FolderModelSession
 
     private readonly OnnxVideoModel _model;
     private readonly FramePool _outputs;
-    private readonly FramePool _scratch = new("model input", 1);
     private readonly RunOptions _run = new();
     private readonly ITimer _deadline;
     private readonly List<TensorBuffer> _owned = [];
     private readonly StyleTransition? _style;
     private readonly TimeSpan _limit;
-    private FrameScaler? _scaler;
 
     /// <param name="model">The network.</param>
     /// <param name="outputs">Where the output frames come from.</param>
@@ -85,7 +83,7 @@ internal abstract class OnnxSession : FolderModelSession
     /// <summary>One step on a grey picture with each number of threads sizes the runtime's buffers; the memory they left is thrown away.</summary>
     public void WarmUp()
     {
-        using (var grey = _scratch.Rent(Width, Height))
+        using (var grey = Scratch.Rent(Width, Height))
         {
             grey.Y.Fill(128);
             grey.U.Fill(128);
@@ -170,18 +168,6 @@ internal abstract class OnnxSession : FolderModelSession
     {
         if ((Claimed += bytes) > MaxBytes)
             throw new NotSupportedException($"A session needs more than {MaxBytes >> 20} MB of memory at {Width}x{Height}.");
-    }
-
-    // The caller's frame held once more, or a scaled copy.
-    private VideoFrame Fit(VideoFrame input)
-    {
-        if (input.Width == Width && input.Height == Height)
-            return input.Retain();
-        if (_scaler is null || _scaler.FromWidth != input.Width || _scaler.FromHeight != input.Height)
-            _scaler = new FrameScaler(input.Width, input.Height, Width, Height);
-        var scaled = _scratch.Rent(Width, Height);
-        _scaler.Scale(input, scaled);
-        return scaled;
     }
 
     // Without a picture it runs on what the tensors hold.
