@@ -109,7 +109,7 @@ public sealed class WhipSimulator : IDisposable
             _ = Task.Run(DecodeAsync);
             _ = Task.Run(() => PlayAsync(peer));
             (response.StatusCode, response.ContentType) = (201, "application/sdp");
-            response.Headers["Location"] = "/whip/1";
+            response.Headers["Location"] = "/whip/1/1";
             await response.OutputStream.WriteAsync(Encoding.UTF8.GetBytes(answer)).ConfigureAwait(false);
         }
         else if (request.HttpMethod == "PATCH" && path == "/v1/sessions/1")

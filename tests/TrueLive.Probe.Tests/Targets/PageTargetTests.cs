@@ -54,7 +54,7 @@ public sealed class PageTargetTests : IDisposable
             : kind == "busy" && turns++ == 0 ? HandMadeServer.Says("429 Too Many Requests", Open + "Retry-After: 1\r\n")(request)
             : HandMadeServer.Answers("recvonly", Open)(request));
         var sample = Path.Combine(AppContext.BaseDirectory, "whip.js");
-        await using var target = new PageTarget(sample, Browser, new Dictionary<string, string> { ["url"] = server.Address.ToString() }, TimeProvider.System, TimeSpan.FromSeconds(60));
+        await using var target = new PageTarget(sample, Browser, new Dictionary<string, string> { ["url"] = server.Address.ToString() }, TimeProvider.System, TimeSpan.FromSeconds(60), withoutSandbox: true);
         var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
         Assert.True(kind != "busy" || turns == 2);
