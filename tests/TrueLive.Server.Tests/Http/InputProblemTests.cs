@@ -43,7 +43,7 @@ public sealed class InputProblemTests : IDisposable
         Assert.Contains("Color Format NV12 or I420", (string?)told["problem"], StringComparison.Ordinal);
         // Some may be asked for before the first one is here; five a second were, for ever.
         Assert.InRange(client.Peer.Stats.KeyFrameRequestsReceived, 0, 5);
-        var id = client.Resource!.AbsolutePath.Split('/')[^1];
+        var id = client.Resource!.AbsolutePath.Split('/')[2];
         foreach (var view in new[] { $"/v1/sessions/{id}", $"/whep/{id}" })
             Assert.Equal((string?)told["problem"], (string?)(await server.Http.GetFromJsonAsync<JsonNode>(view, Cancel))!["input_problem"]);
 
