@@ -212,7 +212,9 @@ public sealed class FfmpegChild : IAsyncDisposable
     {
         try
         {
-            _process.Kill(entireProcessTree: true);
+            // The whole group at once: of a tree that is just growing, some would be missed, and would hold the pipes.
+            if (_process.HasExited || ProcessGroup.Kill(_process.Id) != 0)
+                _process.Kill(entireProcessTree: true);
         }
         catch (InvalidOperationException)
         {

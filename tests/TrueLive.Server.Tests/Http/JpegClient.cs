@@ -81,6 +81,17 @@ internal sealed class JpegClient : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends a picture, and another after each message, until a message of a type comes.</summary>
+    public async Task<JsonNode> SendUntilAsync(string type)
+    {
+        while (true)
+        {
+            await SendPictureAsync();
+            if (await ReceiveAsync() is (WebSocketMessageType.Text, var bytes) && JsonNode.Parse(bytes)! is var message && (string?)message["type"] == type)
+                return message;
+        }
+    }
+
     private (JsonNode Trace, int Number) Read(byte[] bytes)
     {
         var length = (int)BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(4));

@@ -42,10 +42,13 @@ public sealed class ApiKeyTests : IDisposable
         await NativeClient.UntilAsync(async () => await Ask(server, all, HttpMethod.Get, "/v1/sessions") == HttpStatusCode.OK);
         Assert.True(ApiKeyFile.Revoke(Options.KeysPath, "watcher"));
         Assert.True(ApiKeyFile.Revoke(Options.KeysPath, "all"));
-        await NativeClient.UntilAsync(async () => await Ask(server, all, HttpMethod.Get, "/v1/sessions") == HttpStatusCode.Unauthorized);
+        await NativeClient.UntilAsync(async () => IsShut(await Ask(server, all, HttpMethod.Get, "/v1/sessions")));
         // Shut, not open, though no key is left.
-        Assert.Equal(HttpStatusCode.Unauthorized, await Ask(server, watcher, HttpMethod.Get, "/v1/uploads"));
-        Assert.Equal(HttpStatusCode.Unauthorized, await Ask(server, null, HttpMethod.Get, "/v1/sessions"));
+        Assert.True(IsShut(await Ask(server, watcher, HttpMethod.Get, "/v1/uploads")));
+        Assert.True(IsShut(await Ask(server, null, HttpMethod.Get, "/v1/sessions")));
+
+        // Asking again and again until the server has seen the file is one wrong key after the other to it.
+        static bool IsShut(HttpStatusCode answer) => answer is HttpStatusCode.Unauthorized or HttpStatusCode.TooManyRequests;
     }
 
     [Fact]

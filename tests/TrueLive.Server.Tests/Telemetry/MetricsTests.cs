@@ -25,8 +25,7 @@ public sealed partial class MetricsTests
         await client.PicturesAsync(30);
         await using var fallback = await JpegClient.ConnectAsync(server, "model=passthrough");
         await fallback.SendAsync([1, 2, 3]);
-        await fallback.SendPictureAsync();
-        await fallback.PictureAsync();
+        await fallback.SendUntilPictureAsync();
         // Over RTP the time until the last packet of a picture has left is known, and it is no part of what is known of a WebSocket.
         var sessions = (await server.Http.GetFromJsonAsync<JsonNode>("/v1/sessions", Cancel))!["sessions"]!.AsArray();
         var outs = sessions.Select(x => ((double)x!["stats"]!["out_p50_ms"]!, (double)x["stats"]!["out_beside_step_p99_ms"]!)).Order().ToArray();

@@ -1,0 +1,15 @@
+using System.Runtime.InteropServices;
+
+namespace TrueLive.Media.Native;
+
+/// <summary>A child that made a group of its own, and all that it started.</summary>
+internal static partial class ProcessGroup
+{
+    private const int Kill9 = 9;
+
+    /// <summary>Ends every process of the group that this process leads (SIGKILL). Not 0 when there is no such group yet.</summary>
+    public static int Kill(int leader) => Send(-leader, Kill9);
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Send(int process, int signal);
+}
