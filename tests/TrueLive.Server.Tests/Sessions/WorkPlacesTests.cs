@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Server.Sessions;
@@ -73,9 +74,16 @@ public sealed class WorkPlacesTests(MadeFiles files) : IClassFixture<MadeFiles>
 
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
         {
-            await stream.WriteAsync("no film"u8.ToArray());
-            await stream.FlushAsync();
-            await _end.Task;
+            // As fast as the web server demands, however slow the machine is.
+            using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+            var some = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("no film ", 512)));
+            do
+            {
+                await stream.WriteAsync(some, Cancel);
+                await stream.FlushAsync(Cancel);
+                await pace.WaitForNextTickAsync(Cancel);
+            }
+            while (!_end.Task.IsCompleted);
         }
 
         protected override bool TryComputeLength(out long length)
