@@ -113,6 +113,7 @@ public sealed class RecordingTests : IDisposable
         }
     }
 
+    [Trait("Run", "full")]
     [Fact]
     public void P_of_recordings_is_uniform_when_the_output_has_nothing_to_do_with_the_input()
     {
