@@ -31,7 +31,8 @@ public sealed class WhipTargetTests
         var delays = await Task.WhenAll(MedianAsync(TimeSpan.Zero), MedianAsync(TimeSpan.FromMilliseconds(200)));
         if (delays.Any(d => d is null))
             Assert.Skip("The machine was too busy for a valid run.");
-        Assert.InRange(delays[1]!.Value - delays[0]!.Value, 0.19, 0.21);
+        // Within a frame, as the probe says of itself; how near it comes on a quiet machine is told by bench/inserted-delay.
+        Assert.InRange(delays[1]!.Value - delays[0]!.Value, 0.2 - 1 / 30.0, 0.2 + 1 / 30.0);
 
         static async Task<double?> MedianAsync(TimeSpan inserted)
         {
