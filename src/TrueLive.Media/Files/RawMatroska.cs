@@ -6,10 +6,13 @@ namespace TrueLive.Media.Files;
 
 /// <summary>
 /// Writes uncompressed I420 frames with their times as Matroska (RFC 9559, codec <c>V_UNCOMPRESSED</c>), the one thing that carries
-/// exact presentation times into an ffmpeg pipe: raw video has none. Times are in microseconds.
+/// exact presentation times into an ffmpeg pipe: raw video has none. Times are in microseconds. Each frame states a length, too, because
+/// libvpx and libaom refuse frames without one, and ffmpeg 7 can estimate it only where several small frames lie in its probe.
 /// </summary>
 internal sealed class RawMatroska(int width, int height)
 {
+    private const int FrameNanoseconds = 40_000_000;
+
     private readonly byte[] _frame = GC.AllocateUninitializedArray<byte>(64 + width * height + 2 * ((width + 1) / 2) * ((height + 1) / 2));
 
     /// <summary>The head of the file, written once.</summary>
@@ -20,6 +23,7 @@ internal sealed class RawMatroska(int width, int height)
             .. Element(0x73C5, [1]),
             .. Element(0x83, [1]),
             .. Element(0x9C, [0]),
+            .. Element(0x23E383, Number(FrameNanoseconds)),
             .. Element(0x86, Encoding.ASCII.GetBytes("V_UNCOMPRESSED")),
             .. Element(0xE0, [.. Element(0xB0, Number(width)), .. Element(0xBA, Number(height)), .. Element(0x2EB524, "I420"u8),
                 .. Element(0x55B0, [.. Element(0x55B1, [1]), .. Element(0x55B9, [1]), .. Element(0x55BA, [1]), .. Element(0x55BB, [1])])]),

@@ -126,7 +126,8 @@ public sealed class FilePictureTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task High_dynamic_range_is_brought_to_ordinary_screens(string transfer)
     {
         // Half of the code range of PQ is 92 nits, ordinary white; of HLG a twelfth of its peak.
-        var path = await files.MakeAsync($"{transfer}.mkv", "-f", "lavfi", "-i", "color=gray:s=64x48:r=5:d=0.4", "-vf", "format=yuv420p10le", "-c:v", "ffv1", "-color_trc", transfer, "-color_primaries", "bt2020", "-colorspace", "bt2020nc", "-color_range", "tv");
+        var path = await files.MakeAsync($"{transfer}.mkv", "-f", "lavfi", "-i", "color=gray:s=64x48:r=5:d=0.4", "-vf",
+            $"format=yuv420p10le,setparams=color_trc={transfer}:color_primaries=bt2020:colorspace=bt2020nc:range=tv", "-c:v", "ffv1", "-color_trc", transfer, "-color_primaries", "bt2020");
         var file = await MediaFile.OpenAsync(path, Cancel);
         Assert.Contains(file.Notes, n => n.Contains("high dynamic range", StringComparison.Ordinal));
         Assert.Contains(file.Notes, n => n.Contains("10 bits", StringComparison.Ordinal));
