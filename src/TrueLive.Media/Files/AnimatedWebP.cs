@@ -61,7 +61,7 @@ internal sealed record AnimatedWebP(int Width, int Height, IReadOnlyList<WebPPar
                 if (parts.Count > ImageSequence.MaxPictures)
                     throw new InvalidDataException($"it holds more than the {ImageSequence.MaxPictures} pictures that are taken");
             }
-            file.Position = next;
+            file.Position = Math.Min(next, file.Length);
         }
         return parts.Count > 0 ? new AnimatedWebP(width, height, parts) : throw new InvalidDataException("it holds no picture");
     }

@@ -40,7 +40,10 @@ internal static class ExifOrientation
                 return OfTiff(exif.AsSpan(0, file.ReadAtLeast(exif, exif.Length, throwOnEndOfStream: false)));
             }
             // A checksum follows in PNG; in RIFF, a byte that makes the length even.
-            file.Position += length + (png ? 4 : length & 1);
+            var next = file.Position + length + (png ? 4 : length & 1);
+            if (next >= file.Length)
+                break;
+            file.Position = next;
         }
         return Upright;
     }

@@ -61,8 +61,10 @@ public sealed record SourcePicture
             matrix = "";
         }
         var (across, down) = inner ?? (width, height);
+        // Bars around a picture of odd sides would lie between its colours.
+        var barred = width % 2 == 0 && height % 2 == 0;
         var own = SquarePixels ? "a" : "dar";
-        var size = string.Create(CultureInfo.InvariantCulture,
+        var size = !barred ? $"{across}:{down}" : string.Create(CultureInfo.InvariantCulture,
             $"w='if(lte(abs({own}/{shape}-1),{PictureShape.Unseen}),{across},max(2,trunc(min({width},{height}*{own})/2)*2))':h='if(lte(abs({own}/{shape}-1),{PictureShape.Unseen}),{down},max(2,trunc(min({height},{width}/{own})/2)*2))'");
         if (Wide is { } wide)
         {
@@ -74,7 +76,9 @@ public sealed record SourcePicture
         }
         else
             chain.Add($"scale={size}:flags=area{matrix}:out_color_matrix=bt709:out_range=tv");
-        chain.Add(string.Create(CultureInfo.InvariantCulture, $"setsar=1,format=yuv420p,pad={width}:{height}:-1:-1:black"));
+        chain.Add("setsar=1,format=yuv420p");
+        if (barred)
+            chain.Add(string.Create(CultureInfo.InvariantCulture, $"pad={width}:{height}:-1:-1:black"));
         chain.Add("showinfo=checksum=0");
         return string.Join(',', chain);
     }
