@@ -12,17 +12,20 @@ using OpenTelemetry.Metrics;
 using Scalar.AspNetCore;
 using TrueLive.Media.Files;
 using TrueLive.Media.Native;
+using TrueLive.Server.Access;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Http;
 using TrueLive.Server.Interactive;
 using TrueLive.Server.Journals;
-using TrueLive.Server.Keys;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Live.Transports;
 using TrueLive.Server.Previews;
 using TrueLive.Server.Probes;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Resources;
 using TrueLive.Server.Telemetry;
-using TrueLive.Server.Transports;
+using TrueLive.Server.Tls;
 
 namespace TrueLive.Server;
 

@@ -6,8 +6,8 @@ using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
 using TrueLive.Server;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
 
 namespace TrueLive.Cli.Doctor;
 

@@ -1,8 +1,9 @@
 using TrueLive.Clips;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Tiers;
-using TrueLive.Server.Http;
-using TrueLive.Server.Telemetry;
+using TrueLive.Server.Access;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 

@@ -4,10 +4,10 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using TrueLive.Clips;
+using TrueLive.Server.Access;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Keys;
 using TrueLive.Server.Http;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 

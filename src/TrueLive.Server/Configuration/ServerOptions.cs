@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using TrueLive.Server.Tls;
 
 namespace TrueLive.Server.Configuration;
 

@@ -5,11 +5,11 @@ using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Core.Tiers;
 using TrueLive.Server.Clips;
-using TrueLive.Server.Control;
 using TrueLive.Server.Interactive;
 using TrueLive.Server.Journals;
+using TrueLive.Server.Live.Control;
+using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Probes;
-using TrueLive.Server.Sessions;
 
 namespace TrueLive.Server.Http;
 

@@ -1,6 +1,6 @@
 using TrueLive.Core.Tiers;
 using TrueLive.Server.Journals;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Sessions;
 
 namespace TrueLive.Server.Http;
 

@@ -3,8 +3,9 @@ using System.Text;
 using Microsoft.Net.Http.Headers;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Interactive;
-using TrueLive.Server.Sessions;
-using TrueLive.Server.Transports;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Live.Transports;
+using TrueLive.Server.Resources;
 using TrueLive.WebRtc;
 using TrueLive.WebRtc.Sdp;
 

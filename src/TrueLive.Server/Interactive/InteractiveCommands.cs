@@ -4,10 +4,10 @@ using TrueLive.Core.Clips;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Media.Codecs;
+using TrueLive.Server.Access;
 using TrueLive.Server.Clips;
-using TrueLive.Server.Configuration;
-using TrueLive.Server.Http;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
 using TrueLive.WebRtc.Sctp;
 
 namespace TrueLive.Server.Interactive;

@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
 using TrueLive.Clips;
 using TrueLive.Core.Tiers;
-using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Journals;
 

@@ -1,9 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Threading.Channels;
+using TrueLive.Server.Access;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Http;
-using TrueLive.Server.Keys;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Telemetry;
 

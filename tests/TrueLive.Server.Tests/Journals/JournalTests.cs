@@ -14,7 +14,8 @@ using TrueLive.Models.Onnx;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
 using TrueLive.Server.Tests.Clips;
 
 namespace TrueLive.Server.Tests.Journals;
