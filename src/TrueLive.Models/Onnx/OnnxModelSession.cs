@@ -1,6 +1,7 @@
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Core.Frames;
+using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Onnx;

@@ -1,4 +1,5 @@
 using TrueLive.Core.Models;
+using TrueLive.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
 using TrueLive.Server.Configuration;
@@ -32,7 +33,7 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
         {
             try
             {
-                var model = FolderModel.Load(folder, options.ModelThreads, time);
+                var model = ModelLoader.Load(folder, options.ModelThreads, time);
                 if (loaded.Exists(m => m.Info.Id == model.Info.Id) || model.Info.Id == "passthrough")
                 {
                     model.Dispose();

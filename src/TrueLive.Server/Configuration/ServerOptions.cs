@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
-using TrueLive.Server.Tls;
 
 namespace TrueLive.Server.Configuration;
 

@@ -12,7 +12,6 @@ using Microsoft.Extensions.Logging;
 using TrueLive.Server.Live.Transports;
 using TrueLive.WebRtc;
 using TrueLive.WebRtc.Sdp;
-using TrueLive.WebRtc.Transport;
 using TrueLive.WebRtc.Whip;
 
 namespace TrueLive.Server.Tests.Http;

@@ -8,7 +8,6 @@ using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Live.Transports;
 using TrueLive.WebRtc;
 using TrueLive.WebRtc.Sdp;
-using TrueLive.WebRtc.Transport;
 using TrueLive.WebRtc.Whip;
 
 namespace TrueLive.Server.Tests.Http;

@@ -7,7 +7,6 @@ using TrueLive.WebRtc.Rtp;
 using TrueLive.WebRtc.Sctp;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Tests.Rtp;
-using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.WebRtc.Tests.Transport;
 

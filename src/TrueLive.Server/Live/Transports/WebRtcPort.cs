@@ -5,7 +5,6 @@ using TrueLive.Server.Configuration;
 using TrueLive.WebRtc;
 using TrueLive.WebRtc.Rtp;
 using TrueLive.WebRtc.Sdp;
-using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.Server.Live.Transports;
 

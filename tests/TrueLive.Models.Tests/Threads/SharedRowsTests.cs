@@ -1,4 +1,6 @@
-namespace TrueLive.Models.Tests;
+using TrueLive.Models.Threads;
+
+namespace TrueLive.Models.Tests.Threads;
 
 public sealed class SharedRowsTests
 {

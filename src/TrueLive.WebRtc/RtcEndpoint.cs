@@ -6,8 +6,9 @@ using TrueLive.WebRtc.Dtls;
 using TrueLive.WebRtc.Ice;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Stun;
+using TrueLive.WebRtc.Transport;
 
-namespace TrueLive.WebRtc.Transport;
+namespace TrueLive.WebRtc;
 
 /// <summary>Settings of an <see cref="RtcEndpoint"/>.</summary>
 public sealed record RtcEndpointOptions
@@ -49,6 +50,7 @@ public sealed class RtcEndpoint : IDisposable
     // What a tick goes through, every few milliseconds: a dictionary would allocate its enumerator each time.
     private volatile PeerConnection[] _peers = [];
     private readonly ConcurrentDictionary<SocketAddress, PeerConnection> _byAddress = new();
+    private readonly ConcurrentDictionary<TcpRoute, PeerConnection> _byConnection = new();
     private readonly CancellationTokenSource _stop = new();
     private long _strange;
 
@@ -175,6 +177,10 @@ public sealed class RtcEndpoint : IDisposable
 
     internal void Bind(SocketAddress address, PeerConnection peer) => _byAddress[address] = peer;
 
+    internal void Bind(TcpRoute connection, PeerConnection peer) => _byConnection[connection] = peer;
+
+    internal void Unbind(TcpRoute connection) => _byConnection.TryRemove(connection, out _);
+
     internal void Unbind(SocketAddress address, PeerConnection peer) =>
         _byAddress.TryRemove(new KeyValuePair<SocketAddress, PeerConnection>(address, peer));
 
@@ -187,7 +193,7 @@ public sealed class RtcEndpoint : IDisposable
             peer.Claim(UdpPort.KeyOf(route));
             return route;
         }
-        var connection = new TcpRoute(new Socket(remote.AddressFamily, SocketType.Stream, ProtocolType.Tcp), remote) { Owner = peer };
+        var connection = new TcpRoute(new Socket(remote.AddressFamily, SocketType.Stream, ProtocolType.Tcp), remote);
         peer.Own(connection);
         _ = connection.RunAsync(Received, _stop.Token);
         return connection;
@@ -272,7 +278,7 @@ public sealed class RtcEndpoint : IDisposable
 
     private void Deliver(Span<byte> datagram, TcpRoute route, ref PeerConnection? peer)
     {
-        peer = route.Owner;
+        _byConnection.TryGetValue(route, out peer);
         if (StunMessage.LooksLikeStun(datagram))
         {
             if (!StunMessage.TryParse(datagram, out var message))

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace TrueLive.Models.Onnx;
+namespace TrueLive.Models.Graphs;
 
 /// <summary>One field of a Protocol Buffers message as it lies in the file: ONNX is read and made from these, without generated classes.</summary>
 /// <param name="Number">Field number.</param>

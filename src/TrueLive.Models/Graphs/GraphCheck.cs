@@ -1,8 +1,9 @@
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Models.Manifest;
+using TrueLive.Models.Onnx;
 
-namespace TrueLive.Models.Onnx;
+namespace TrueLive.Models.Graphs;
 
 /// <summary>Compares what a manifest says of the tensors with what the graph declares, so that a mistake is named by its field and not found by a failing step.</summary>
 internal sealed class GraphCheck

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace TrueLive.Models.Onnx;
+namespace TrueLive.Models.Graphs;
 
 /// <summary>
 /// How many nodes a file's graph has once ONNX Runtime has put the bodies of its functions (FunctionProto) in the places of their calls: a dozen

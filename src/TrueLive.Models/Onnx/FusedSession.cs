@@ -3,10 +3,12 @@ using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Core.Frames;
+using TrueLive.Models.Fused;
+using TrueLive.Models.Graphs;
 using TrueLive.Models.Motion;
-using TrueLive.Models.Onnx;
+using TrueLive.Models.Threads;
 
-namespace TrueLive.Models.Fused;
+namespace TrueLive.Models.Onnx;
 
 /// <summary>
 /// One stream's memory of a <see cref="FusedModel"/>: the last frame, the last image and the style that made it. Stems and images are

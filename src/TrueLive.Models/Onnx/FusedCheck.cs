@@ -1,9 +1,8 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Manifest;
-using TrueLive.Models.Onnx;
 
-namespace TrueLive.Models.Fused;
+namespace TrueLive.Models.Onnx;
 
 /// <summary>
 /// Holds what the host computes of a network against its whole graph, on a few small pictures with a change of look among them, before

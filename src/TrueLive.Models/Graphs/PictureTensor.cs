@@ -1,7 +1,7 @@
 using TrueLive.Core.Frames;
 using TrueLive.Models.Manifest;
 
-namespace TrueLive.Models.Onnx;
+namespace TrueLive.Models.Graphs;
 
 /// <summary>
 /// Moves pictures between frames and a tensor in the model's own layout, type, channel order and range. Planar float tensors are

@@ -1,7 +1,7 @@
 using System.Text;
 using TrueLive.Models.Manifest;
 
-namespace TrueLive.Models.Onnx;
+namespace TrueLive.Models.Graphs;
 
 /// <summary>
 /// Looks through an ONNX file (onnx.proto, IR version 3 to 13) before ONNX Runtime sees it, for what would let a small file open

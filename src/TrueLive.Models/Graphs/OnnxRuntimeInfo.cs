@@ -1,6 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 
-namespace TrueLive.Models.Onnx;
+namespace TrueLive.Models.Graphs;
 
 /// <summary>The runtime that this installation brings.</summary>
 public static class OnnxRuntimeInfo

@@ -1,6 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 
-namespace TrueLive.Models.Onnx;
+namespace TrueLive.Models.Graphs;
 
 /// <summary>
 /// The memory that all networks of the process work in: one arena with an upper limit, so that a network that asks for more than the

@@ -1,6 +1,6 @@
 using System.Runtime.ExceptionServices;
 
-namespace TrueLive.Models;
+namespace TrueLive.Models.Threads;
 
 /// <summary>
 /// Work on bands of a picture that threads of the pool may help with: whoever is free takes the next band, so that a pool with no

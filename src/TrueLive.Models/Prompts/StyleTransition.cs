@@ -2,7 +2,7 @@ using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using TrueLive.Core.Models;
 
-namespace TrueLive.Models.Onnx;
+namespace TrueLive.Models.Prompts;
 
 /// <summary>
 /// The style vector in force: moves from the last prompt's vector to the new one over the prompt's transition, on the source's own

@@ -1,6 +1,7 @@
+using TrueLive.Core.Frames;
 using TrueLive.Core.Sessions;
 
-namespace TrueLive.Core.Frames;
+namespace TrueLive.Core.Sessions;
 
 /// <summary>Where finished frames go: a peer connection, a WebSocket, a file. Called by one thread at a time.</summary>
 public interface IVideoSink

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
-namespace TrueLive.Models.Onnx;
+namespace TrueLive.Models.Graphs;
 
 /// <summary>A tensor in pinned managed memory that ONNX Runtime reads and writes in place.</summary>
 internal sealed class TensorBuffer : IDisposable
