@@ -86,7 +86,10 @@ public static partial class TrueLiveServer
         services.AddSingleton<ClipWorker>().AddHostedService(p => p.GetRequiredService<ClipWorker>());
         services.AddSingleton<ClipWebhooks>().AddHostedService(p => p.GetRequiredService<ClipWebhooks>());
         services.AddHostedService<AnnouncedAddresses>();
-        services.AddSingleton<CapacityMeasurement>().AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
+        services.AddSingleton(p => new CapacityMeasurement(models, p.GetRequiredService<Admission>(), options, time, p.GetRequiredService<ILogger<CapacityMeasurement>>())
+        {
+            Before = cancel => port.WarmUpAsync(time, cancel),
+        }).AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
         services.ConfigureHttpJsonOptions(json =>
         {
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default);
@@ -140,7 +143,7 @@ public static partial class TrueLiveServer
         var audit = app.Services.GetRequiredService<AuditLog>();
         app.Use(async (http, next) =>
         {
-            audit.Watch(http);
+            audit.Watch(http, gate.NameOf);
             if (gate.Refuse(http.Request) is not { } refused)
             {
                 try

@@ -1,7 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Models.Manifest;
-using TrueLive.Models.Onnx;
 
 namespace TrueLive.Models.Graphs;
 
@@ -43,7 +42,7 @@ internal sealed class GraphCheck
     private void Picture(NodeMetadata tensor, PictureSpec spec, int channels, string field)
     {
         var name = spec is FrameSpec frame ? frame.Input : ((OutputSpec)spec).Name;
-        Demand(tensor.ElementDataType == OnnxModelSession.ElementOf(spec.Type), $"{field}.type", $"is {spec.Type.ToString().ToLowerInvariant()}, but '{name}' is {tensor.ElementDataType.ToString().ToLowerInvariant()}");
+        Demand(tensor.ElementDataType == TensorBuffer.ElementOf(spec.Type), $"{field}.type", $"is {spec.Type.ToString().ToLowerInvariant()}, but '{name}' is {tensor.ElementDataType.ToString().ToLowerInvariant()}");
         var d = tensor.Dimensions;
         // Exporters may leave a shape out; the steps that are tried at load tell.
         if (d.Length == 0)

@@ -2,6 +2,7 @@ using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Graphs;
 
@@ -100,6 +101,16 @@ internal sealed class TensorBuffer : IDisposable
     }
 
     public void Dispose() => Value.Dispose();
+
+    /// <summary>A manifest's element type as the runtime names it.</summary>
+    public static TensorElementType ElementOf(TensorType type) => type switch
+    {
+        TensorType.Float32 => TensorElementType.Float,
+        TensorType.Float16 => TensorElementType.Float16,
+        TensorType.Int8 => TensorElementType.Int8,
+        TensorType.Int32 => TensorElementType.Int32,
+        _ => TensorElementType.UInt8,
+    };
 
     private static int Width(TensorElementType type) => type switch
     {

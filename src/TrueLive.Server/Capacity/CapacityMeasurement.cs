@@ -2,7 +2,6 @@ using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Media.Codecs;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Live.Transports;
 
 namespace TrueLive.Server.Capacity;
 
@@ -14,7 +13,7 @@ namespace TrueLive.Server.Capacity;
 /// packets and encryption cost comes out of the share that <see cref="Admission"/> leaves free.
 /// </summary>
 internal sealed partial class CapacityMeasurement(
-    ModelStore models, Admission admission, WebRtcPort port, ServerOptions options, TimeProvider time, ILogger<CapacityMeasurement> logger) : BackgroundService
+    ModelStore models, Admission admission, ServerOptions options, TimeProvider time, ILogger<CapacityMeasurement> logger) : BackgroundService
 {
     private const int MinFrames = 12;
     private const int WarmUp = 4;
@@ -23,6 +22,9 @@ internal sealed partial class CapacityMeasurement(
     private static readonly (int Width, int Height)[] Sizes = [(384, 216), (512, 288), (640, 360)];
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>Work that is done first, since beside the measurement it would count as a cost of the frames.</summary>
+    public Func<CancellationToken, Task> Before { get; init; } = _ => Task.CompletedTask;
+
     /// <summary>Completes when all models are measured.</summary>
     public Task Finished => _finished.Task;
 
@@ -30,7 +32,7 @@ internal sealed partial class CapacityMeasurement(
     {
         try
         {
-            await port.WarmUpAsync(time, stoppingToken).ConfigureAwait(false);
+            await Before(stoppingToken).ConfigureAwait(false);
             await MeasureAllAsync(stoppingToken).ConfigureAwait(false);
             // What was measured with is given back at once, not piece by piece under the first sessions.
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);

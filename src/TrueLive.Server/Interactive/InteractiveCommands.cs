@@ -45,9 +45,11 @@ internal sealed class InteractiveCommands(
         }
     }
 
-    /// <summary>Serves a data channel that a client opened on its live connection. Returns at once.</summary>
+    /// <summary>Serves a data channel that a client opened on its live connection, when it is labelled for it. Returns at once.</summary>
     public void Serve(DataChannel channel)
     {
+        if (channel.Label != DataChannelCarrier.Label)
+            return;
         var carrier = new DataChannelCarrier(channel, time);
         var (path, token) = channel.Protocol.Split("?token=", 2) is [var p, var t] ? (p, t) : (channel.Protocol, "");
         path = links.Local(path);

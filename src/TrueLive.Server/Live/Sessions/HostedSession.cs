@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Live.Broadcast;
-using TrueLive.Server.Live.Transports;
 using TrueLive.Server.Resources;
 using TrueLive.WebRtc;
 
@@ -11,6 +10,11 @@ namespace TrueLive.Server.Live.Sessions;
 /// <param name="Since">When it went, by <see cref="TimeProvider.GetTimestamp"/>.</param>
 /// <param name="KeptUntil">When its place is free again if it stays away.</param>
 internal sealed record Absence(long Since, DateTimeOffset KeptUntil);
+
+/// <summary>A WebRTC connection that sends into a session.</summary>
+/// <param name="Peer">The connection.</param>
+/// <param name="Stop">Its client says that it stops.</param>
+internal sealed record Sender(PeerConnection Peer, Action Stop);
 
 /// <summary>A session that this server hosts: the session, the token that brings its client back, and its connection.</summary>
 internal sealed class HostedSession(LiveSession session, string token, DateTimeOffset created, VideoBroadcaster broadcaster, SessionObserver observer)
@@ -34,7 +38,7 @@ internal sealed class HostedSession(LiveSession session, string token, DateTimeO
     public VideoBroadcaster Broadcaster { get; } = broadcaster;
 
     /// <summary>WebRTC connections that send into the session, by the names in their addresses: the one that runs, and others that begin or end.</summary>
-    public ConcurrentDictionary<string, WebRtcClient> Senders { get; } = new();
+    public ConcurrentDictionary<string, Sender> Senders { get; } = new();
 
     /// <summary>What is wrong with the picture that the client sends.</summary>
     public InputState Input { get; } = new();

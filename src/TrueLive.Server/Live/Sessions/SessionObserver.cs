@@ -40,13 +40,6 @@ internal sealed class SessionObserver(TimeSpan replay) : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops the journal with this id.</summary>
-    public void Stop(string id, string because)
-    {
-        if (Recorder is { } recorder && recorder.View.Id == id)
-            recorder.End(because);
-    }
-
     /// <summary>The pictures of the last seconds, each with a hold of the caller's.</summary>
     public ImmutableArray<VideoFrame> Last()
     {

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
 using TrueLive.Core.Sessions;
-using TrueLive.Server.Interactive;
 using TrueLive.Server.Live.Broadcast;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
@@ -11,7 +10,7 @@ using TrueLive.WebRtc.Sctp;
 
 namespace TrueLive.Server.Live.Transports;
 
-/// <summary>The client of a session over WebRTC: its camera comes in, the made pictures go back, commands and traces use its channel <c>control</c>, and interactive clips may use channels of their own beside it.</summary>
+/// <summary>The client of a session over WebRTC: its camera comes in, the made pictures go back, commands and traces use its channel <c>control</c>, and what else the server offers may use channels of its own beside it.</summary>
 internal sealed partial class WebRtcClient : IDisposable
 {
     /// <summary>Name of the data channel of the control protocol.</summary>
@@ -24,7 +23,7 @@ internal sealed partial class WebRtcClient : IDisposable
 
     private readonly AdmittedClient _admitted;
     private readonly SessionRegistry _registry;
-    private readonly InteractiveCommands _interactive;
+    private readonly Action<DataChannel> _serveOther;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly PeerVideo _video;
@@ -39,9 +38,9 @@ internal sealed partial class WebRtcClient : IDisposable
     /// <exception cref="WebRtc.Sdp.SdpException">The offer cannot be answered.</exception>
     /// <exception cref="InvalidOperationException">No WebRTC here, or too many connections.</exception>
     public WebRtcClient(
-        AdmittedClient admitted, string offer, string? codec, IPAddress? reached, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, ILogger logger, out string answer)
+        AdmittedClient admitted, string offer, string? codec, IPAddress? reached, WebRtcPort port, SessionRegistry registry, Action<DataChannel> serveOther, TimeProvider time, ILogger logger, out string answer)
     {
-        (_admitted, _registry, _interactive, _time, _logger) = (admitted, registry, interactive, time, logger);
+        (_admitted, _registry, _serveOther, _time, _logger) = (admitted, registry, serveOther, time, logger);
         _video = new PeerVideo(time) { TroubleChanged = Told };
         var broadcaster = admitted.Hosted.Broadcaster;
         try
@@ -67,7 +66,7 @@ internal sealed partial class WebRtcClient : IDisposable
             throw;
         }
         _receiver.Peer = _video.Peer = _peer;
-        admitted.Hosted.Senders[Id] = this;
+        admitted.Hosted.Senders[Id] = new Sender(_peer, Stop);
     }
 
     /// <summary>Name in the address of the connection.</summary>
@@ -151,12 +150,12 @@ internal sealed partial class WebRtcClient : IDisposable
 
     private void Opened(DataChannel channel)
     {
-        if (channel.Label == DataChannelCarrier.Label)
+        if (channel.Label != ControlLabel)
         {
-            _interactive.Serve(channel);
+            _serveOther(channel);
             return;
         }
-        if (channel.Label != ControlLabel || _channel is not null)
+        if (_channel is not null)
             return;
         _channel = _receiver.Traces = channel;
         var control = new ControlConnection(
