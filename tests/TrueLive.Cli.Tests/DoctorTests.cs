@@ -5,7 +5,6 @@ using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Time.Testing;
 using TrueLive.Cli.Doctor;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Tls;
 
 namespace TrueLive.Cli.Tests;
 

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using TrueLive.Server.Access;
 
 namespace TrueLive.Cli.Tests;

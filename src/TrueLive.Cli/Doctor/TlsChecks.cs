@@ -2,7 +2,6 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Tls;
 
 namespace TrueLive.Cli.Doctor;
 

@@ -1,5 +1,4 @@
 using TrueLive.Core.Frames;
-using TrueLive.Core.Sessions;
 
 namespace TrueLive.Core.Sessions;
 

@@ -1,5 +1,3 @@
-using TrueLive.Core.Tiers;
-
 namespace TrueLive.Core.Tiers;
 
 /// <summary>What a file that we write says of its tier.</summary>

@@ -1,6 +1,5 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
-using TrueLive.Models.Diffusion;
 using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
 

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using TrueLive.Clips;
 using TrueLive.Core.Clips;
-using TrueLive.Core.Models;
 using TrueLive.Media.Files;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
 using TrueLive.Server.Configuration;
 
 namespace TrueLive.Server.Resources;

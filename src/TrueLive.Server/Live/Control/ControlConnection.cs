@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using System.Threading.Channels;
-using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Core.Tiers;
 using TrueLive.Server.Live.Broadcast;
