@@ -71,6 +71,7 @@ internal abstract class ProbeDisplay
                 total = Math.Round(p.Total, 1),
                 received = p.Received,
                 estimate = p.Estimate,
+                picture = p.Picture,
             })));
 
         public override void Done(ProbeReport report, string folder) => Write(new

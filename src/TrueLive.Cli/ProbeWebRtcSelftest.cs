@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using TrueLive.Probe;
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Reports;
 using TrueLive.Probe.Simulation;
 using TrueLive.Probe.Stimuli;
