@@ -10,7 +10,9 @@ namespace TrueLive.WebRtc;
 /// </summary>
 public sealed record PeerOptions
 {
-    /// <summary>Address of this machine that the far side has reached already, as with its offer; announced first where there are many.</summary>
+    /// <summary>
+    /// Address of this machine that the far side has reached already, as with its offer; announced first where there are many.
+    /// </summary>
     public IPAddress? Reached { get; init; }
 
     /// <summary>A whole video frame came in.</summary>

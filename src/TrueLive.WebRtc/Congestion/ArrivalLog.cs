@@ -51,7 +51,7 @@ internal sealed class ArrivalLog
             return;
         }
 
-        // A latecomer was reported as missing: report from there once more.
+        // A late packet was already reported as missing: report from there again.
         _next = Math.Min(_next, extended);
         (_sequence[slot], _arrival[slot]) = (extended, now);
     }

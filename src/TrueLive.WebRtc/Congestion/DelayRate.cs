@@ -43,7 +43,7 @@ internal sealed class DelayRate(int start, int min, int max)
     {
         if (state == PathUse.Normal && queueDelay > LongQueue)
         {
-            // A full queue that drops what it cannot hold has a constant delay, to which a slope is blind.
+            // A full queue that drops packets has a constant delay, which the slope does not show.
             state = PathUse.Over;
             if (_standingSince == 0)
             {
@@ -70,7 +70,7 @@ internal sealed class DelayRate(int start, int min, int max)
             default:
                 if (_holding && queueDelay < 40_000)
                 {
-                    // The queue is empty again: back to what the path is known to carry, less a margin.
+                    // The queue is empty again: return to the known capacity of the path, less a margin.
                     _rate = Math.Max(_rate, Math.Min(_capacity * 0.9, max));
                     _holding = false;
                 }
@@ -128,7 +128,7 @@ internal sealed class DelayRate(int start, int min, int max)
             wanted = _rate * Math.Pow(1.08, elapsed) + 1000 * elapsed;
         }
 
-        // No further than what the far side shows it receives, or a quiet encoder would free the estimate of all proof.
+        // No further than what the far side reports as received: with a quiet encoder the estimate would grow without evidence.
         var ceiling = throughput is { } through ? Math.Max(1.5 * through + 10_000, _rate) : double.MaxValue;
         _rate = Math.Min(wanted, ceiling);
     }

@@ -107,7 +107,7 @@ internal sealed class DelayTrend
             return true;
         }
 
-        // Packets that queued up behind something else come in one burst; their spacing tells nothing of the path.
+        // Packets that waited behind other traffic arrive in one burst; their spacing says nothing about the path.
         var arrivalGap = arrived - _current.LastArrived;
         return arrivalGap <= BurstTime && arrivalGap - (sent - _current.LastSent) < 0 && arrived - _current.FirstArrived < 100_000;
     }
@@ -165,7 +165,7 @@ internal sealed class DelayTrend
 
         _lastTrend = trend;
         var size = Math.Abs(modified);
-        // A spike (a route change, a pause of the sender) must not teach the detector to be deaf.
+        // A spike (a route change, a pause of the sender) must not raise the threshold for long.
         if (size <= _threshold + 15)
         {
             var step = Math.Min((now - _lastUpdate) / 1000.0, 100);

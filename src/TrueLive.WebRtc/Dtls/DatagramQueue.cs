@@ -112,7 +112,7 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
                 return length;
             }
 
-            // The record layer would otherwise spin until its wait is over.
+            // Otherwise the record layer would spin until its timeout.
             return _blocking ? -1 : throw Empty;
         }
     }

@@ -11,7 +11,7 @@ namespace TrueLive.WebRtc.Dtls;
 /// <summary>Certificate fingerprints of SDP (RFC 8122 section 5).</summary>
 internal static class DtlsFingerprint
 {
-    // What browsers and other stacks make is at most half as long. A signature of an 8 kB key with an exponent of that length takes minutes to check.
+    // Twice what browsers and other stacks make. Checking a signature of an 8 kB key with an exponent of that length takes minutes.
     private const int MaxRsaBits = 4096;
     private const int MaxExponentBits = 33;
 
@@ -52,7 +52,7 @@ internal static class DtlsFingerprint
                 var rsa = RsaPublicKeyStructure.GetInstance(key.ParsePublicKey());
                 return rsa.Modulus.BitLength <= MaxRsaBits && rsa.PublicExponent.BitLength <= MaxExponentBits;
             }
-            // A curve that is written out could be of any size.
+            // A curve given by explicit parameters could be of any size.
             return kind.Equals(X9ObjectIdentifiers.IdECPublicKey) && key.Algorithm.Parameters is DerObjectIdentifier;
         }
         catch (Exception error) when (error is IOException or ArgumentException or InvalidCastException or InvalidOperationException)

@@ -75,14 +75,14 @@ internal sealed class DtlsSession
         {
             while (!_queue.IsEmpty)
             {
-                // The wait is never used: an empty queue ends the call.
+                // Never waited for: the call ends when the queue is empty.
                 for (var length = transport.Receive(_plain, 0, _plain.Length, 1); length > 0; length = transport.ReceivePending(_plain, 0, _plain.Length))
                 {
                     received(_plain.AsSpan(0, length));
                 }
             }
 
-            // A close_notify throws nothing when it is the last record that waits: the record layer just closes what it reads from.
+            // A close_notify that is the last record in the queue throws nothing: the record layer closes its input instead.
             return !_queue.IsClosed;
         }
         catch (TlsTimeoutException)
@@ -127,7 +127,7 @@ internal sealed class DtlsSession
         }
         catch (IOException)
         {
-            // The far side is gone: nothing is left to say.
+            // The far side is gone: there is nobody to send close_notify to.
         }
 
         _transport = null;
@@ -156,7 +156,8 @@ internal sealed class DtlsSession
         }
         catch (Exception e)
         {
-            // The library has no list of what it throws on a hostile handshake, and an exception that leaves a thread ends the process.
+            // The library does not document what a hostile handshake makes it throw, and an unhandled exception on a thread ends the
+            // process.
             (transport, keys, error) = (null, null, e as IOException ?? new IOException(e.Message, e));
         }
 

@@ -15,10 +15,10 @@ internal sealed class RecordGate
     private const int RecordHeader = 13;
     private const byte ChangeCipherSpec = 20;
 
-    // The longest flight in one datagram has six; a datagram of empty records costs the record layer an exception each.
+    // The longest flight has six records in a datagram. Each empty record would cost an exception in the record layer.
     private const int MaxRecords = 16;
 
-    // A first ClientHello may carry the older one (RFC 6347 section 4.2.1).
+    // A first ClientHello may carry the older version (RFC 6347 section 4.2.1).
     private const ushort Dtls12 = 0xFEFD;
     private const ushort Dtls10 = 0xFEFF;
     private readonly ReplayWindow _seen = new();

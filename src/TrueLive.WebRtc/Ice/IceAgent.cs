@@ -38,7 +38,7 @@ internal abstract class IceAgent(IceCredentials local, IceCredentials remote, Ti
         {
             StunClass.Request => IsForUs(message.Username) && message.IsAuthentic(Local.Key),
             StunClass.Success => message.IsAuthentic(Remote.Key) && Answered(message, route, now),
-            // An error need not be signed by what could not read the request; the transaction id is proof enough to count it (RFC 8489 section 9.1.4).
+            // An error response may be unsigned; the transaction id is proof enough to count it (RFC 8489 section 9.1.4).
             StunClass.Error => Answered(message, route, now),
             _ => false,
         };
@@ -47,7 +47,7 @@ internal abstract class IceAgent(IceCredentials local, IceCredentials remote, Ti
             Rejected++;
             return false;
         }
-        // Consent is for the way in use: what comes over another one does not make its far end want our packets.
+        // Consent applies to the route in use: packets over another route do not show that this one's far end wants ours.
         if (Route is not { } inUse || inUse.LeadsWhere(route))
             _heard = now;
         if (message.Class == StunClass.Request)

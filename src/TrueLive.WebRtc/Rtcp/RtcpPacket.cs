@@ -88,7 +88,9 @@ internal readonly ref struct RtcpPacket
         return there;
     }
 
-    /// <summary>NACK: pair <paramref name="index"/> of first lost packet and bit mask of the 16 after it (RFC 4585 section 6.2.1).</summary>
+    /// <summary>
+    /// NACK: pair <paramref name="index"/> of first lost packet and bit mask of the 16 after it (RFC 4585 section 6.2.1).
+    /// </summary>
     public bool TryGetNack(int index, out ushort packetId, out ushort mask)
     {
         var offset = 12 + 4 * index;

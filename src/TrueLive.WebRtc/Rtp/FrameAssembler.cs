@@ -14,7 +14,7 @@ internal sealed partial class FrameAssembler : IDisposable
 {
     private const int MaxPayload = 1500;
     private const int InitialSlots = 256;
-    // 4096 packets of 1 200 bytes hold a frame of 4.9 MB; further ahead than that is not a gap but another stream.
+    // 4096 packets of 1200 bytes hold a frame of 4.9 MB; a larger jump is another stream, not a gap.
     private const int MaxSlots = 4096;
 
     private readonly VideoFormat _format;
@@ -75,7 +75,7 @@ internal sealed partial class FrameAssembler : IDisposable
             return true;
         }
 
-        // Without any key frame in sight only the latest packets are kept, in case its first packet comes late.
+        // Before any key frame only the latest packets are kept, in case its first packet arrives late.
         _lowest = _lowest == 0 || sequence < _lowest ? sequence : Math.Max(_lowest, sequence - InitialSlots + 1);
         var first = FirstNeeded != 0 ? FirstNeeded : _lowest;
 
@@ -227,7 +227,8 @@ internal sealed partial class FrameAssembler : IDisposable
             _ring.Remove(sequence);
         }
 
-        // Some senders set the marker on each unit: where a picture goes on behind it, the change of the time tells the end, a frame later.
+        // Some senders set the marker on every unit. Where the picture continues after it, the next timestamp marks the end, one frame
+        // later.
         var goesOn = h264 && start == _taken + 1 && timestamp == _takenStamp && _takenPicture;
         _endsByStamp |= goesOn;
         sound &= !goesOn;
@@ -246,7 +247,7 @@ internal sealed partial class FrameAssembler : IDisposable
         frame = default;
         if (sound && !_takenPicture)
         {
-            // Parameter sets or messages with a marker of their own: the picture follows.
+            // Parameter sets or SEI messages with a marker: the picture follows.
             var next = new Cursor { Start = end + 1, Scan = end + 1, Timestamp = timestamp };
             _current = wasWaiting ? default : next;
             _key = wasWaiting && _key.Start == 0 ? next : _key;

@@ -38,7 +38,9 @@ internal sealed class PacketRing<T>(int slotSize, int initialSlots, int maxSlots
 
     public bool Contains(long sequence) => sequence != 0 && _slots[sequence & (_slots.Length - 1)].Sequence == sequence;
 
-    /// <summary>Takes the slot for <paramref name="sequence"/>, evicting what an older lap left there. Its bytes are <see cref="Bytes"/>.</summary>
+    /// <summary>
+    /// Takes the slot for <paramref name="sequence"/>, evicting what an older lap left there. Its bytes are <see cref="Bytes"/>.
+    /// </summary>
     public ref Slot Claim(long sequence)
     {
         ref var slot = ref _slots[sequence & (_slots.Length - 1)];

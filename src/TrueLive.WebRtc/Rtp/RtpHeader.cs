@@ -38,7 +38,7 @@ internal readonly struct RtpHeader(ExtensionIds ids, byte[] mid)
 
         if (ids.PlayoutDelay != 0 && fields.LowDelay)
         {
-            // Minimum and maximum 0: show at once. On every packet, since a receiver keeps only what it saw last.
+            // Minimum and maximum 0: show at once. On every packet, since a receiver applies the last value it saw.
             packet[offset] = (byte)((ids.PlayoutDelay << 4) | 2);
             packet.Slice(offset + 1, 3).Clear();
             offset += 4;

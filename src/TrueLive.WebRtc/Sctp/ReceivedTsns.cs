@@ -83,7 +83,7 @@ internal sealed class ReceivedTsns
         _ranges.RemoveRange(0, passed);
     }
 
-    // Index of the first range that begins after the number.
+    // The index of the first range that begins after the number.
     private int IndexAfter(long tsn)
     {
         int low = 0, high = _ranges.Count;

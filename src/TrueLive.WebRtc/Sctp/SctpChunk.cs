@@ -31,7 +31,10 @@ internal readonly ref struct SctpChunk(SctpChunkType type, byte flags, ReadOnlyS
 
     public ReadOnlySpan<byte> Value { get; } = value;
 
-    /// <summary>Takes the next type-length-value item (a chunk, or a parameter with <paramref name="type"/> of 16 bits); false at the end or at a broken length.</summary>
+    /// <summary>
+    /// Takes the next type-length-value item (a chunk, or a parameter with <paramref name="type"/> of 16 bits); false at the end or at a
+    /// broken length.
+    /// </summary>
     public static bool TryNext(ref ReadOnlySpan<byte> rest, out ushort type, out ReadOnlySpan<byte> value)
     {
         type = 0;

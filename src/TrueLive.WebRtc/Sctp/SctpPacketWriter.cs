@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace TrueLive.WebRtc.Sctp;
 
-/// <summary>Gathers chunks into packets of at most <see cref="MaxPacket"/> bytes and hands each out with its checksum (RFC 9260 section 3).</summary>
+/// <summary>
+/// Gathers chunks into packets of at most <see cref="MaxPacket"/> bytes and hands each out with its checksum (RFC 9260 section 3).
+/// </summary>
 internal sealed class SctpPacketWriter(PacketOut output)
 {
     /// <summary>Fits a DTLS record in a 1200-byte datagram.</summary>

@@ -14,7 +14,9 @@ public sealed record TransportDescription
     /// <summary>Hash name and certificate digest as in the <c>fingerprint</c> attribute, for example <c>sha-256 AB:CD:...</c>.</summary>
     public required string Fingerprint { get; init; }
 
-    /// <summary>Candidates: attribute values without <c>a=</c>, each beginning <c>candidate:</c>. Strange ones are for ICE to ignore.</summary>
+    /// <summary>
+    /// Candidates: attribute values without <c>a=</c>, each beginning <c>candidate:</c>. Strange ones are for ICE to ignore.
+    /// </summary>
     public IReadOnlyList<string> Candidates { get; init; } = [];
 
     /// <summary>The side only answers connectivity checks (RFC 8445 section 2.5).</summary>

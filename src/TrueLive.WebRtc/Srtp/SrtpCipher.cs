@@ -20,7 +20,9 @@ internal abstract class SrtpCipher : IDisposable
         return profile == SrtpProfile.AeadAes128Gcm ? new SrtpGcmCipher(rtp, rtcp) : new SrtpCmCipher(rtp, rtcp);
     }
 
-    /// <summary>Encrypts after <paramref name="header"/> bytes and appends the tag behind <paramref name="length"/>; returns the new length.</summary>
+    /// <summary>
+    /// Encrypts after <paramref name="header"/> bytes and appends the tag behind <paramref name="length"/>; returns the new length.
+    /// </summary>
     public abstract int ProtectRtp(Span<byte> buffer, int length, int header, uint ssrc, ulong index);
 
     /// <summary>Checks and decrypts; returns the length without the tag, or -1 when the packet is not authentic.</summary>

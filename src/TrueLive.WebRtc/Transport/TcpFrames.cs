@@ -19,7 +19,9 @@ internal sealed class TcpFrames
     /// <summary>Where the next bytes go; never empty.</summary>
     public Memory<byte> Free => _buffer.AsMemory(_filled);
 
-    /// <summary>So many bytes were written to <see cref="Free"/>. False when a datagram is too long: nothing after it can be found.</summary>
+    /// <summary>
+    /// So many bytes were written to <see cref="Free"/>. False when a datagram is too long: nothing after it can be found.
+    /// </summary>
     public bool Received(int count, DatagramIn received)
     {
         _filled += count;
