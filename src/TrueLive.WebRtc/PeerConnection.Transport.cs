@@ -34,7 +34,7 @@ public sealed partial class PeerConnection
     }
 
     /// <summary>
-    /// Ends the connection after a fault, the owner's handlers' included. Never throws: it is what the threads call that serve all
+    /// Ends the connection after a fault, including one in the owner's handlers. Never throws: it is called on the threads that serve all
     /// connections, or have nobody above them.
     /// </summary>
     internal void Fail(Exception error)
@@ -105,7 +105,7 @@ public sealed partial class PeerConnection
         }
     }
 
-    /// <summary>Whatever comes from this address is for this connection.</summary>
+    /// <summary>Datagrams from this address belong to this connection.</summary>
     internal void Claim(SocketAddress address)
     {
         lock (_gate)

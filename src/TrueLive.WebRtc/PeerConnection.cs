@@ -50,7 +50,7 @@ public sealed partial class PeerConnection : IDisposable
         _ = _opened.Task.ContinueWith(t => t.Exception, TaskScheduler.Default);
     }
 
-    /// <summary>Where the connection stands.</summary>
+    /// <summary>The state of the connection.</summary>
     public PeerState State { get; private set; } = PeerState.Offered;
 
     /// <summary>Completes when media can flow.</summary>
@@ -60,7 +60,7 @@ public sealed partial class PeerConnection : IDisposable
     /// <summary>Completes with the reason, in words, when the connection is over.</summary>
     public Task<string> Closed => _closed.Task;
 
-    /// <summary>What was agreed; null while an offer waits for its answer.</summary>
+    /// <summary>The negotiated plan; null while an offer waits for its answer.</summary>
     public MediaPlan? Plan => _plan;
 
     /// <summary>Coding that <see cref="SendVideo"/> takes; null when video is not sent or the connection is not open yet.</summary>
@@ -94,7 +94,7 @@ public sealed partial class PeerConnection : IDisposable
     }
 
     /// <summary>
-    /// Adds an address of the far side that came after its description (trickle ICE, RFC 8838). Unreadable ones, and those that may not be
+    /// Adds a candidate that arrived after the far side's description (trickle ICE, RFC 8838). Unreadable ones, and those that may not be
     /// reached, are ignored.
     /// </summary>
     public void AddCandidate(string candidate)
@@ -169,8 +169,8 @@ public sealed partial class PeerConnection : IDisposable
     /// <summary>Opens a data channel; <see cref="PeerOptions.ChannelOpened"/> is called once it can be used.</summary>
     /// <param name="label">Name that the other side is told.</param>
     /// <param name="received">Takes the messages, the first one too: it can arrive before this method returns.</param>
-    /// <param name="ordered">Messages come in the order sent.</param>
-    /// <param name="maxRepeats">Repeats after which a message is given up; null repeats until it arrives.</param>
+    /// <param name="ordered">Messages arrive in the order sent.</param>
+    /// <param name="maxRepeats">Retransmissions after which a message is abandoned; null retransmits until it arrives.</param>
     /// <exception cref="InvalidOperationException">Not connected, or no channels were agreed on.</exception>
     public DataChannel OpenChannel(string label, DataChannelMessage? received = null, bool ordered = true, int? maxRepeats = null)
     {

@@ -187,7 +187,7 @@ public sealed class RtcEndpoint : IDisposable
     internal void Unbind(SocketAddress address, PeerConnection peer) =>
         _byAddress.TryRemove(new KeyValuePair<SocketAddress, PeerConnection>(address, peer));
 
-    /// <summary>The way to an address for the checks of <paramref name="peer"/>; what comes from there is the peer's.</summary>
+    /// <summary>The route to an address for the checks of <paramref name="peer"/>; datagrams from there belong to the peer.</summary>
     internal IceRoute RouteTo(IPEndPoint remote, bool tcp, PeerConnection peer)
     {
         if (!tcp)

@@ -166,7 +166,7 @@ internal sealed class CongestionControl
         }
     }
 
-    /// <summary>Does what time alone brings about; called every few milliseconds.</summary>
+    /// <summary>Applies changes that depend on time alone; called every few milliseconds.</summary>
     public void Tick(long roundTrip, long now)
     {
         var elapsed = _lastTick == 0 ? 0 : now - _lastTick;

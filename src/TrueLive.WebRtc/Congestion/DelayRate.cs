@@ -22,7 +22,7 @@ internal sealed class DelayRate(int start, int min, int max)
 
     public int Rate => (int)_rate;
 
-    /// <summary>What the path carried when it was last overused; 0 when not known.</summary>
+    /// <summary>The capacity of the path when it was last overused; 0 when unknown.</summary>
     public double Capacity => _capacity;
 
     /// <summary>
@@ -33,7 +33,7 @@ internal sealed class DelayRate(int start, int min, int max)
     /// <summary>Sets the rate from outside: a probe, or the return of a path.</summary>
     public void Set(double rate) => _rate = Math.Clamp(rate, min, max);
 
-    /// <param name="state">What the detector says.</param>
+    /// <param name="state">The state of the detector.</param>
     /// <param name="throughput">Acknowledged bitrate; null when not known.</param>
     /// <param name="queueDelay">Estimated time in the bottleneck's queue.</param>
     /// <param name="loss">Smoothed share of packets lost.</param>

@@ -1,6 +1,6 @@
 namespace TrueLive.WebRtc.Congestion;
 
-/// <summary>What the delay says about the path (draft-ietf-rmcat-gcc-02 section 5.4).</summary>
+/// <summary>The state of the path as its delay shows it (draft-ietf-rmcat-gcc-02 section 5.4).</summary>
 internal enum PathUse
 {
     Normal,
@@ -11,7 +11,7 @@ internal enum PathUse
 /// <summary>
 /// Delay-based detector: groups packets sent together (draft-ietf-rmcat-gcc-02 sections 5.1 and 5.2), fits a line through the
 /// accumulated delay variation of the last groups, and compares its slope with an adaptive threshold (section 5.4). The line
-/// stands in for the Kalman filter of section 5.3: it needs no noise model. Times in microseconds.
+/// replaces the Kalman filter of section 5.3, since it needs no noise model. Times in microseconds.
 /// </summary>
 internal sealed class DelayTrend
 {
@@ -49,7 +49,7 @@ internal sealed class DelayTrend
 
     public PathUse State { get; private set; }
 
-    /// <summary>Forgets the path, for example after it was gone.</summary>
+    /// <summary>Resets the estimate, for example after an outage.</summary>
     public void Reset()
     {
         _current = _previous = default;

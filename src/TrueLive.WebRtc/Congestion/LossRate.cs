@@ -27,7 +27,7 @@ internal sealed class LossRate(int start, int min, int max)
 
     public void Set(double rate) => _rate = Math.Clamp(rate, min, max);
 
-    /// <summary>Counts acknowledged and lost packets; decides when enough have come together.</summary>
+    /// <summary>Counts acknowledged and lost packets; updates the rate once there are enough.</summary>
     public void Add(int packets, int lost, double current, int? carried, long queueDelay, long now)
     {
         _packets += packets;

@@ -4,7 +4,7 @@ namespace TrueLive.WebRtc.Congestion;
 
 /// <summary>
 /// Walks one transport-wide feedback packet (draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1): for each packet
-/// number in order, whether it came and when on the receiver's clock.
+/// number in order, whether it arrived and when, on the receiver's clock.
 /// </summary>
 internal ref struct TransportFeedback
 {

@@ -20,7 +20,9 @@ internal static class DtlsFingerprint
     /// <summary>True when a hash name and digest as in <c>a=fingerprint</c> can be checked: sha-256, sha-384 or sha-512.</summary>
     public static bool IsUsable(string fingerprint) => Split(fingerprint) is { } parts && Digest(parts.Name, [0]) is { } digest && parts.Value.Length == (digest.Length * 3) - 1;
 
-    /// <summary>Compares the end-entity certificate with what signalling promised, and its key with what may be calculated with.</summary>
+    /// <summary>
+    /// Compares the end-entity certificate with the fingerprint from signalling, and its key with the sizes that are accepted.
+    /// </summary>
     /// <exception cref="TlsFatalAlert">No certificate, another one, or a key that is too large or of an unusual kind.</exception>
     public static void Require(Certificate? chain, string fingerprint)
     {

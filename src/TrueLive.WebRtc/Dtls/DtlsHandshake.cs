@@ -10,7 +10,7 @@ internal interface IDtlsRole
     SrtpKeys? Keys { get; }
 }
 
-/// <summary>What both sides of a handshake hold to.</summary>
+/// <summary>Settings shared by both sides of a handshake.</summary>
 internal static class DtlsHandshake
 {
     public const int TimeoutMilliseconds = 10_000;

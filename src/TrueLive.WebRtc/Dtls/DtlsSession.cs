@@ -38,20 +38,24 @@ internal sealed class DtlsSession
 
     public long Dropped => _queue.Dropped;
 
-    /// <summary>What broke an open session; null while nothing did.</summary>
+    /// <summary>The fault that ended an open session; null while there is none.</summary>
     public IOException? Error { get; private set; }
 
     /// <summary>Datagrams that the handshake has not taken yet.</summary>
     public int Waiting => _queue.Count;
 
-    /// <summary>Runs the handshake on a thread of its own, which calls <paramref name="ended"/> exactly once; it must not throw.</summary>
+    /// <summary>
+    /// Runs the handshake on its own thread, which calls <paramref name="ended"/> exactly once; <paramref name="ended"/> must not throw.
+    /// </summary>
     public void Start(HandshakeEnded ended)
     {
         _started = true;
         new Thread(() => Handshake(ended), 512 * 1024) { IsBackground = true, Name = "DTLS handshake" }.Start();
     }
 
-    /// <summary>Takes over the finished handshake; the caller then drains what came in meanwhile with <see cref="Receive"/>.</summary>
+    /// <summary>
+    /// Takes over the finished handshake; the caller then drains datagrams that arrived meanwhile with <see cref="Receive"/>.
+    /// </summary>
     public void Open(DtlsTransport transport)
     {
         _transport = transport;

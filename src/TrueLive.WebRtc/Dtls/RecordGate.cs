@@ -4,7 +4,8 @@ using TrueLive.WebRtc.Srtp;
 namespace TrueLive.WebRtc.Dtls;
 
 /// <summary>
-/// Stands before BouncyCastle's record layer (RFC 6347 section 4.1) and keeps back what it takes badly. A record of an impossible
+/// Filters datagrams before BouncyCastle's record layer (RFC 6347 section 4.1), which does not tolerate some of them. A record of an
+/// impossible
 /// version, and an encrypted one too short to hold nonce and tag, end the session for it, so anybody could with one forged datagram. A
 /// client's ChangeCipherSpec while the record before it is missing makes it refuse that message's retransmission, so one lost or late
 /// CertificateVerify would cost the handshake; the client's next flight brings both again. A server's ChangeCipherSpec begins its

@@ -33,7 +33,7 @@ internal sealed record IceCandidate(IPEndPoint Address, bool IsTcp, uint Priorit
 
     /// <summary>
     /// Reads an attribute value, with or without <c>a=</c>. False for what cannot be reached from here: names (mDNS among them), other
-    /// components, TCP that is not passive, and what is malformed.
+    /// components, TCP that is not passive, and malformed values.
     /// </summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out IceCandidate? candidate)
     {

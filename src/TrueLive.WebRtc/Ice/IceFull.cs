@@ -38,7 +38,7 @@ internal sealed class IceFull : IceAgent
     public IceFull(IceCredentials local, IceCredentials remote, bool controlling, Func<IPEndPoint, bool, IceRoute> routeTo, TimeProvider time)
         : base(local, remote, time) => (_controlling, _routeTo, _time) = (controlling, routeTo, time);
 
-    /// <summary>Adds an address of the far side; what is known already or beyond <see cref="MaxPairs"/> is ignored.</summary>
+    /// <summary>Adds an address of the far side; known ones and those beyond <see cref="MaxPairs"/> are ignored.</summary>
     public void Add(IceCandidate candidate)
     {
         if (_pairs.Count < MaxPairs && !_pairs.Exists(p => p.Route.IsTcp == candidate.IsTcp && p.Route.Remote.Equals(candidate.Address)))

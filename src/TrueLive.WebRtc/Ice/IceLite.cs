@@ -6,7 +6,7 @@ namespace TrueLive.WebRtc.Ice;
 /// <summary>
 /// The side of a server that its clients can reach: answers checks and uses the way that the far side nominates (RFC 8445 section
 /// 2.5 and 8.2). The first way that works is used until then, so that nothing waits for the nomination. Media moves to another address only
-/// after a check of our own was answered from there: a check that came in says nothing about who is at the address in its header, and a
+/// after a check of our own was answered from there: a received check proves nothing about the address in its header, and a
 /// client could have its pictures sent to somebody who never asked for them.
 /// </summary>
 internal sealed class IceLite(IceCredentials local, IceCredentials remote, TimeProvider time) : IceAgent(local, remote, time)

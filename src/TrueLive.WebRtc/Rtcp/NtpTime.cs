@@ -12,7 +12,7 @@ internal static class NtpTime
     internal static uint Middle(ulong ntp) => (uint)(ntp >> 16);
 
     /// <summary>
-    /// Round trip in microseconds from a report block that came at <paramref name="nowMiddle"/>; null when it makes no sense.
+    /// Round trip in microseconds from a report block that arrived at <paramref name="nowMiddle"/>; null when it is implausible.
     /// </summary>
     internal static long? RoundTrip(uint nowMiddle, in ReportBlock block)
     {

@@ -13,7 +13,7 @@ internal enum RtcpType : byte
     PayloadFeedback = 206,
 }
 
-/// <summary>One packet out of a compound RTCP packet, with readers for what this stack acts on. All of them are bounds-checked.</summary>
+/// <summary>One packet of a compound RTCP packet, with bounds-checked readers for the fields that this stack uses.</summary>
 internal readonly ref struct RtcpPacket
 {
     private RtcpPacket(ReadOnlySpan<byte> bytes) => Bytes = bytes;

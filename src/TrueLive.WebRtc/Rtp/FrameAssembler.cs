@@ -6,7 +6,7 @@ namespace TrueLive.WebRtc.Rtp;
 
 /// <summary>
 /// Orders the packets of one video stream and hands out each frame at the moment its last packet is there. Frames leave in order
-/// and without holes: after a loss that nothing repaired, only a key frame goes on. A complete key frame overtakes older damage at once.
+/// and without holes: after an unrepaired loss, only a key frame resumes the stream. A complete key frame overtakes older damage at once.
 /// The packets of a frame share their RTP time and the last one bears the marker (RFC 3550 section 5.1, RFC 6184 section 5.1, RFC 7741
 /// section 4.1); order is by sequence number, as RFC 6184 section 7.1 has it without interleaving.
 /// </summary>
@@ -47,7 +47,7 @@ internal sealed partial class FrameAssembler : IDisposable
         public long Arrived;
     }
 
-    /// <summary>A frame in the making: packets from Start to before Scan are all there.</summary>
+    /// <summary>An incomplete frame: all packets from Start up to Scan have arrived.</summary>
     private struct Cursor
     {
         public long Start;
@@ -58,7 +58,7 @@ internal sealed partial class FrameAssembler : IDisposable
     /// <summary>True until a key frame has been completed, and again after an unrepaired loss.</summary>
     public bool WaitingForKeyFrame => _current.Start == 0;
 
-    /// <summary>A key frame is on its way: its first packet is here.</summary>
+    /// <summary>A key frame is arriving: its first packet is here.</summary>
     public bool KeyFrameBegun => _key.Start != 0 || _bare.Start != 0;
 
     /// <summary>First packet that is still of use; older ones need no repair. 0 while that is unknown.</summary>
@@ -125,7 +125,7 @@ internal sealed partial class FrameAssembler : IDisposable
         }
     }
 
-    /// <summary>Gives up the frame that waits for packets; only a key frame goes on.</summary>
+    /// <summary>Abandons the frame that waits for packets; only a key frame resumes the stream.</summary>
     public void LoseSynchronisation()
     {
         FramesDropped++;
@@ -137,7 +137,7 @@ internal sealed partial class FrameAssembler : IDisposable
         }
     }
 
-    /// <summary>Forgets everything: the stream goes on somewhere else.</summary>
+    /// <summary>Forgets everything: the stream continues at another place.</summary>
     public void Reset()
     {
         _key = _bare = default;

@@ -185,7 +185,7 @@ public sealed partial class RtpSession : IDisposable
         FlushFeedback(Micros(now));
     }
 
-    /// <summary>Does what is due: paced packets, feedback, reports.</summary>
+    /// <summary>Sends what is due: paced packets, feedback, reports.</summary>
     public void Tick(long now)
     {
         var micros = Micros(now);

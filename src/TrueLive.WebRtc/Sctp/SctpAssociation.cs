@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 
 namespace TrueLive.WebRtc.Sctp;
 
-/// <summary>Where an association stands (RFC 9260 section 4, shortened).</summary>
+/// <summary>The state of an association (RFC 9260 section 4, simplified).</summary>
 public enum SctpState
 {
     /// <summary>Nothing sent yet.</summary>
@@ -22,7 +22,7 @@ public enum SctpState
     Ended,
 }
 
-/// <summary>What an association tells its owner; called inside <c>Receive</c> and <c>Tick</c>.</summary>
+/// <summary>Callbacks of an association to its owner; called from <c>Receive</c> and <c>Tick</c>.</summary>
 public sealed record SctpCallbacks
 {
     /// <summary>Data may be sent from now on.</summary>
@@ -71,7 +71,7 @@ public sealed class SctpAssociation
     private uint? _resetLast;
 
     /// <param name="output">Takes each packet; the bytes are borrowed.</param>
-    /// <param name="callbacks">Told what happens.</param>
+    /// <param name="callbacks">Called on events.</param>
     /// <param name="time">Only its frequency is used.</param>
     public SctpAssociation(PacketOut output, SctpCallbacks callbacks, TimeProvider time)
     {
@@ -81,7 +81,7 @@ public sealed class SctpAssociation
         _sender.Begin(_localTsn);
     }
 
-    /// <summary>Where it stands.</summary>
+    /// <summary>The state of the association.</summary>
     public SctpState State { get; private set; }
 
     internal uint LocalTag => _localTag;
@@ -114,7 +114,7 @@ public sealed class SctpAssociation
         return true;
     }
 
-    /// <summary>Closes this side of a stream; what was queued on it before goes first.</summary>
+    /// <summary>Closes this side of a stream after the messages that are already queued on it.</summary>
     public void Reset(ushort stream, long now)
     {
         // One entry for each stream: a peer that opens and closes streams and never answers would otherwise make the queue grow without

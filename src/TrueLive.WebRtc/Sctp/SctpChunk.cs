@@ -22,7 +22,7 @@ internal enum SctpChunkType : byte
     ForwardTsn = 192,
 }
 
-/// <summary>One chunk inside a packet; <see cref="Value"/> is what follows the four-byte head.</summary>
+/// <summary>One chunk inside a packet; <see cref="Value"/> follows the four-byte header.</summary>
 internal readonly ref struct SctpChunk(SctpChunkType type, byte flags, ReadOnlySpan<byte> value)
 {
     public SctpChunkType Type { get; } = type;

@@ -12,11 +12,11 @@ internal readonly record struct SctpMessage(ushort Stream, uint Protocol, byte[]
 /// </summary>
 internal sealed class SctpReceiver
 {
-    /// <summary>Receive buffer in bytes; what does not fit is dropped and comes again.</summary>
+    /// <summary>Receive buffer in bytes; chunks that do not fit are dropped and will be retransmitted.</summary>
     public const int Window = 1 << 20;
 
     /// <summary>
-    /// What the objects around a fragment or a waiting message cost, in bytes: tiny ones would otherwise count as nothing.
+    /// Memory overhead of a fragment or a waiting message, in bytes: tiny ones would otherwise hardly count.
     /// </summary>
     public const int Overhead = 128;
 
@@ -35,13 +35,13 @@ internal sealed class SctpReceiver
     /// <summary>A SACK is due.</summary>
     public bool SackDue { get; private set; }
 
-    /// <summary>The far side has sent a message beyond what it was told that we take (RFC 8841 section 6).</summary>
+    /// <summary>The far side sent a message larger than the limit we announced (RFC 8841 section 6).</summary>
     public bool TooLarge { get; private set; }
 
     /// <summary>Everything up to here has arrived; unwrapped.</summary>
     public uint Cumulative => (uint)_received.Cumulative;
 
-    /// <summary>What waits here for its missing parts or its turn, in bytes, <see cref="Overhead"/> included.</summary>
+    /// <summary>Bytes that wait for missing parts or for their turn, <see cref="Overhead"/> included.</summary>
     public int Held { get; private set; }
 
     private int Free => Math.Max(0, Window - Held);

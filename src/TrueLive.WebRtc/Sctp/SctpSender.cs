@@ -83,7 +83,7 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
         return true;
     }
 
-    /// <summary>Sends what the windows allow.</summary>
+    /// <summary>Sends as much as the windows allow.</summary>
     public void Send(long now)
     {
         if (_forwardDue)

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace TrueLive.WebRtc.Sdp;
 
-/// <summary>Decides section by section what of the far side's description is used, and gathers the plan.</summary>
+/// <summary>Decides for each section of the far side's description how it is used, and builds the plan.</summary>
 internal sealed class PlanMaker(SessionDescription session, MediaPreferences preferences, string cname)
 {
     private VideoPlan? _receive;

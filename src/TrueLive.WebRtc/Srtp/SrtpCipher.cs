@@ -31,7 +31,7 @@ internal abstract class SrtpCipher : IDisposable
     /// <summary>Encrypts after the first 8 bytes and appends tag and index word; returns the new length.</summary>
     public abstract int ProtectRtcp(Span<byte> buffer, int length, uint ssrc, uint index);
 
-    /// <summary>Checks and decrypts, the index word being what the packet says; returns the plain length or -1.</summary>
+    /// <summary>Authenticates and decrypts, with the index word from the packet; returns the plain length or -1.</summary>
     public abstract int UnprotectRtcp(Span<byte> packet, uint ssrc, uint indexWord);
 
     public abstract void Dispose();

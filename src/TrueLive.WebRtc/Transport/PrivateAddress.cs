@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace TrueLive.WebRtc.Transport;
 
-/// <summary>Addresses that only this machine or its own network can reach: what a stranger may not lead us to.</summary>
+/// <summary>Addresses that only this machine or its own network can reach, where a stranger must not send us.</summary>
 public static class PrivateAddress
 {
     /// <summary>Loopback, private, link-local, shared, multicast and reserved ranges (RFC 6890), also inside IPv6.</summary>

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace TrueLive.WebRtc.Transport;
 
 /// <summary>
-/// Cuts what a TCP connection brings into datagrams, each with its length in two bytes before it (RFC 4571 section 2, RFC 6544 section
+/// Splits a TCP stream into datagrams, each preceded by its length in two bytes (RFC 4571 section 2, RFC 6544 section
 /// 3). Holds one datagram that is not whole yet, at most.
 /// </summary>
 internal sealed class TcpFrames

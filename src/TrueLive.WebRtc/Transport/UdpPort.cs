@@ -66,7 +66,7 @@ internal sealed class UdpPort : IDisposable
         return new Route(this, target.Serialize());
     }
 
-    /// <summary>The way to where a datagram came from; <paramref name="from"/> is copied.</summary>
+    /// <summary>The route to the source of a datagram; <paramref name="from"/> is copied.</summary>
     public IceRoute RouteTo(SocketAddress from)
     {
         var copy = new SocketAddress(from.Family, from.Size);
@@ -74,7 +74,7 @@ internal sealed class UdpPort : IDisposable
         return new Route(this, copy);
     }
 
-    /// <summary>The key by which a route's datagrams come back.</summary>
+    /// <summary>The key under which datagrams of a route arrive.</summary>
     public static SocketAddress KeyOf(IceRoute route) => ((Route)route).Address;
 
     public void Dispose()

@@ -5,7 +5,7 @@ using TrueLive.WebRtc.Sdp;
 
 namespace TrueLive.WebRtc.Whip;
 
-/// <summary>A WHIP server said no, or something that is not WHIP. The message is for people.</summary>
+/// <summary>A WHIP server refused, or did not speak WHIP. The message is meant for people.</summary>
 public sealed class WhipException(string words, Exception? inner = null) : IOException(words, inner);
 
 /// <summary>
@@ -45,7 +45,7 @@ public sealed class WhipClient : IAsyncDisposable
     /// <param name="cancel">Gives up.</param>
     /// <param name="reach">How far the server may lead.</param>
     /// <param name="patience">How long one answer may take; 10 s by default.</param>
-    /// <param name="said">Told in words when a busy server asked to wait.</param>
+    /// <param name="said">Receives a message when a busy server asks the client to wait.</param>
     /// <exception cref="WhipException">
     /// The server refused, takes or sends no video where that is asked for, cannot be reached, or no way for media was found.
     /// </exception>
