@@ -30,7 +30,7 @@ public sealed class ClipAdviceTests : IDisposable
     [InlineData("film.mkv|-o|out.mkv|--prompt|a|--prompts|0s b", "Give either --prompt (one prompt) or --prompts (a schedule)", "film.mkv|-o|out.mkv|--prompt|a")]
     [InlineData("film.mkv|-o|out.mkv|--size|9", "(512x288!)", "film.mkv|-o|out.mkv|--size|512x288!")]
     [InlineData("mixed|-o|out.mkv", "Leave one kind", "one|-o|out.mkv")]
-    [Trait("Run", "long")]
+    [Trait("Run", "full")]
     public async Task The_advice_of_a_refusal_works(string refused, string advice, string followed)
     {
         Directory.CreateDirectory(Path.Combine(_home, "one"));

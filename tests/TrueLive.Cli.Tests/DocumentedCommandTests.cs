@@ -86,7 +86,7 @@ public sealed partial class DocumentedCommandTests
     [GeneratedRegex(@"\{[^{}]*\}")]
     private static partial Regex Hole();
 
-    [GeneratedRegex("""(?<!\\)"(?<text>(?:[^"\\\n]|\\.)+)\"""")]
+    [GeneratedRegex(@"(?<!\\)""(?<text>(?:[^""\\\n]|\\.)+)""")]
     private static partial Regex Literal();
 
     // Two words at least that are no arguments: a list of those is for another program.

@@ -22,14 +22,14 @@ public sealed class AdviceTests
             var upload = (string)(await sent.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["id"]!;
             (string Path, JsonObject Refused, string Advice, JsonObject Followed)[] told =
             [
-                ("/v1/sessions", new() { ["model"] = "nope" }, "This server has: live-tiny", new() { ["model"] = "live-tiny" }),
+                ("/v1/sessions", new() { ["model"] = "nope" }, "This server has: passthrough", new() { ["model"] = "passthrough" }),
                 ("/v1/sessions", new() { ["size"] = "9" }, "Write it as 512x288", new() { ["size"] = "512x288" }),
                 ("/v1/sessions", new() { ["strength"] = 7 }, "within 0..1", new() { ["strength"] = 1 }),
                 ("/v1/clips", new() { ["upload"] = upload, ["format"] = "avi" }, "mp4, mov, mkv, webm, av1, gif or png", new() { ["upload"] = upload, ["format"] = "mkv" }),
                 ("/v1/clips", new() { ["upload"] = upload, ["size"] = "5x5" }, "With an exclamation mark (512x288!)", new() { ["upload"] = upload, ["size"] = "512x288!" }),
                 ("/v1/clips", new() { ["upload"] = upload, ["seed"] = 3 }, "Leave it out", new() { ["upload"] = upload }),
-                ("/v1/clips", new() { ["upload"] = upload, ["model"] = "nope" }, "This server has: live-tiny", new() { ["upload"] = upload, ["model"] = "live-tiny" }),
-                ("/v1/interactive", new() { ["upload"] = upload, ["model"] = "nope" }, "This server has: live-tiny", new() { ["upload"] = upload, ["model"] = "live-tiny" }),
+                ("/v1/clips", new() { ["upload"] = upload, ["model"] = "nope" }, "This server has: passthrough", new() { ["upload"] = upload, ["model"] = "passthrough" }),
+                ("/v1/interactive", new() { ["upload"] = upload, ["model"] = "nope" }, "This server has: passthrough", new() { ["upload"] = upload, ["model"] = "passthrough" }),
             ];
             foreach (var (path, refused, advice, followed) in told)
             {
