@@ -23,7 +23,7 @@ public sealed class LiveTinyTests(LiveTiny tiny) : IClassFixture<LiveTiny>
         var random = new Random(seed * 1000 + t);
         var frame = _pool.Rent(width, height);
         frame.Colour = ColourSpace.Bt709Limited;
-        frame.Time = new FrameTime(t, TimeSpan.FromSeconds(t / 30.0), 0, (uint)(t * 3000));
+        frame.Ticket = new FrameTicket(t, TimeSpan.FromSeconds(t / 30.0), 0, (uint)(t * 3000));
         for (var y = 0; y < height; y++)
         {
             for (var x = 0; x < width; x++)
@@ -62,7 +62,7 @@ public sealed class LiveTinyTests(LiveTiny tiny) : IClassFixture<LiveTiny>
         Assert.InRange(Difference(input, kept), 0, 8);
         Assert.InRange(Difference(input, inked), 12, 200);
         Assert.InRange(Difference(inked, gold), 12, 200);
-        Assert.Equal(input.Time, kept.Time);
+        Assert.Equal(input.Ticket, kept.Ticket);
     }
 
     [Fact]
@@ -268,7 +268,7 @@ public sealed class LiveTinyTests(LiveTiny tiny) : IClassFixture<LiveTiny>
         var random = new Random(t);
         var frame = _pool.Rent(width, height);
         frame.Colour = ColourSpace.Bt709Limited;
-        frame.Time = new FrameTime(t, TimeSpan.FromSeconds(t / 30.0), 0, (uint)(t * 3000));
+        frame.Ticket = new FrameTicket(t, TimeSpan.FromSeconds(t / 30.0), 0, (uint)(t * 3000));
         for (var y = 0; y < height; y++)
         {
             for (var x = 0; x < width; x++)

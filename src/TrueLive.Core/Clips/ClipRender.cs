@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Threading.Channels;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
-using TrueLive.Core.Sessions;
 
 namespace TrueLive.Core.Clips;
 
@@ -38,7 +37,7 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var decoded = Channel.CreateBounded<VideoFrame>(new BoundedChannelOptions(QueueFrames) { SingleReader = true, SingleWriter = true });
-        var stepped = Channel.CreateBounded<(VideoFrame Frame, Provenance Provenance)>(new BoundedChannelOptions(QueueFrames) { SingleReader = true, SingleWriter = true });
+        var stepped = Channel.CreateBounded<MadeFrame>(new BoundedChannelOptions(QueueFrames) { SingleReader = true, SingleWriter = true });
         var before = FramesDone;
         var ended = false;
         try
@@ -97,25 +96,19 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
                 using (input)
                 {
                     BeforeStep?.Invoke(stop.Token);
-                    var prompt = PromptSchedule.PromptAt(prompts, input.Time.Captured);
+                    var prompt = PromptSchedule.PromptAt(prompts, input.Ticket.Captured);
                     var began = time.GetTimestamp();
                     var output = session.Step(input, prompt);
-                    var provenance = new Provenance
+                    var ticket = input.Ticket with
                     {
-                        OutputSequence = input.Time.Sequence,
-                        SourceSequence = input.Time.Sequence,
-                        SourceMediaTime = input.Time.MediaTime,
+                        OutputSequence = input.Ticket.SourceSequence,
                         PromptRevision = prompt.Revision,
-                        Epoch = 0,
-                        Origin = FrameOrigin.Generated,
-                        Arrived = input.Time.Arrived,
-                        Decoded = input.Time.Arrived,
                         StepBegan = began,
                         StepEnded = time.GetTimestamp(),
                     };
                     try
                     {
-                        await stepped.Writer.WriteAsync((output, provenance), stop.Token).ConfigureAwait(false);
+                        await stepped.Writer.WriteAsync(new MadeFrame(output, ticket), stop.Token).ConfigureAwait(false);
                     }
                     catch
                     {
@@ -128,10 +121,10 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
 
         async Task EncodeAsync()
         {
-            await foreach (var (frame, provenance) in stepped.Reader.ReadAllAsync(stop.Token).ConfigureAwait(false))
+            await foreach (var made in stepped.Reader.ReadAllAsync(stop.Token).ConfigureAwait(false))
             {
-                using (frame)
-                    await sink.WriteAsync(frame, provenance, stop.Token).ConfigureAwait(false);
+                using (made.Frame)
+                    await sink.WriteAsync(made, stop.Token).ConfigureAwait(false);
                 Interlocked.Increment(ref _outputs);
             }
         }

@@ -65,11 +65,11 @@ public sealed class InteractiveClip : IAsyncDisposable
     {
         if (source.IsEmpty)
             throw new ArgumentException("The source has no frames.", nameof(source));
-        if (source[^1].Time.Captured - source[0].Time.Captured > MaxSource)
+        if (source[^1].Ticket.Captured - source[0].Ticket.Captured > MaxSource)
             throw new ArgumentException($"The source is longer than {MaxSource.TotalSeconds:0} s. Trim it first.", nameof(source));
         (_source, _model, _encode, _time) = (source, model, encode, time);
         (_width, _height) = (width, height);
-        var span = source[^1].Time.Captured - source[0].Time.Captured;
+        var span = source[^1].Ticket.Captured - source[0].Ticket.Captured;
         Length = source.Length > 1 ? span + span / (source.Length - 1) : TimeSpan.FromMilliseconds(40);
         _sessions[model] = (model.CreateSession(width, height), model.CreateSession(width, height));
         _worker = Task.Factory.StartNew(Work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
@@ -125,7 +125,7 @@ public sealed class InteractiveClip : IAsyncDisposable
         if (!(tweak.Strength is >= 0 and <= 1))
             throw new ArgumentException("The strength is not within 0..1.");
         var model = ModelFor(tweak) ?? throw new ArgumentException($"There is no model '{tweak.Model}'.");
-        var origin = _source[0].Time.Captured;
+        var origin = _source[0].Ticket.Captured;
         var first = IndexAt(origin + tweak.TrimStart);
         var end = IndexAt(origin + tweak.TrimEnd);
         if (first >= end)
@@ -238,15 +238,15 @@ public sealed class InteractiveClip : IAsyncDisposable
             }
             var cues = schedule.Resolve(text => Read(model, text), revision.Tweak.Strength, revision.Tweak.Transition ?? Prompt.DefaultTransition);
             var (first, end) = revision.Range;
-            cues = PromptSchedule.BegunAt(cues, _source[first].Time.Captured - _source[0].Time.Captured);
+            cues = PromptSchedule.BegunAt(cues, _source[first].Ticket.Captured - _source[0].Ticket.Captured);
             var rendering = new Rendering(revision, cues);
             var start = _rendered.TakeOver(rendering, _source, out var memory);
             _fullUntil = start;
             for (var i = first; i < start; i++)
-                Give(new RevisionFrame(revision.Number, RevisionPass.Full, i, _source[i].Time.Captured, rendering.Frames[i - first]));
+                Give(new RevisionFrame(revision.Number, RevisionPass.Full, i, _source[i].Ticket.Captured, rendering.Frames[i - first]));
             if (!Overtaken)
             {
-                var playhead = Math.Clamp(IndexAt(_source[0].Time.Captured + revision.Tweak.Playhead), first, end - 1);
+                var playhead = Math.Clamp(IndexAt(_source[0].Ticket.Captured + revision.Tweak.Playhead), first, end - 1);
                 if (playhead >= start)
                 {
                     sessions.Coarse.Reset();
@@ -344,14 +344,14 @@ public sealed class InteractiveClip : IAsyncDisposable
     {
         var input = _source[index];
         BeforeStep?.Invoke(pass, cancel);
-        using var output = session.Step(input, PromptSchedule.PromptAt(cues, input.Time.Captured - _source[0].Time.Captured));
+        using var output = session.Step(input, PromptSchedule.PromptAt(cues, input.Ticket.Captured - _source[0].Ticket.Captured));
         lock (_emitting)
         {
             // The full pass may have come here meanwhile: its frame stays.
             if (pass == RevisionPass.Coarse && index < _fullUntil)
                 return default;
             var encoded = _encode(output);
-            Give(new RevisionFrame(revision.Number, pass, index, input.Time.Captured, encoded));
+            Give(new RevisionFrame(revision.Number, pass, index, input.Ticket.Captured, encoded));
             if (pass == RevisionPass.Full)
                 _fullUntil = index + 1;
             return encoded;
@@ -385,7 +385,7 @@ public sealed class InteractiveClip : IAsyncDisposable
         while (low < high)
         {
             var middle = (low + high) / 2;
-            if (_source[middle].Time.Captured < at)
+            if (_source[middle].Ticket.Captured < at)
                 low = middle + 1;
             else
                 high = middle;

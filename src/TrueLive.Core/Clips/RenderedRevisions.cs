@@ -46,7 +46,7 @@ internal sealed class RenderedRevisions
         lock (_gate)
         {
             return _rendered.FirstOrDefault(r => r.Number == number) is { } found
-                ? [.. found.Frames.Select((bytes, i) => new RevisionFrame(number, RevisionPass.Full, found.First + i, source[found.First + i].Time.Captured, bytes))]
+                ? [.. found.Frames.Select((bytes, i) => new RevisionFrame(number, RevisionPass.Full, found.First + i, source[found.First + i].Ticket.Captured, bytes))]
                 : [];
         }
     }
@@ -60,7 +60,7 @@ internal sealed class RenderedRevisions
             foreach (var earlier in _rendered.Where(r => r.First == first && r.Tweak.Strength == rendering.Tweak.Strength && r.Tweak.Model == rendering.Tweak.Model))
             {
                 var same = SharedUntil(earlier.Cues, rendering.Cues);
-                foreach (var (index, _) in earlier.Checkpoints.Where(c => c.Key - first <= earlier.Frames.Count && source[Math.Max(c.Key - 1, 0)].Time.Captured - source[0].Time.Captured < same))
+                foreach (var (index, _) in earlier.Checkpoints.Where(c => c.Key - first <= earlier.Frames.Count && source[Math.Max(c.Key - 1, 0)].Ticket.Captured - source[0].Ticket.Captured < same))
                 {
                     if (index > best && index <= rendering.End)
                         (best, from) = (index, earlier);

@@ -39,11 +39,8 @@ public sealed class VideoFrame : IDisposable
     /// <summary>How the samples map to colour; set by whoever fills the frame.</summary>
     public ColourSpace Colour { get; set; }
 
-    /// <summary>When and where in its source the frame belongs; set by whoever fills the frame.</summary>
-    public FrameTime Time { get; set; }
-
-    /// <summary><see cref="TimeProvider.GetTimestamp"/> when the frame was decoded and put into the mailbox; 0 until then.</summary>
-    public long Decoded { get; set; }
+    /// <summary>When and where in its source a frame that came in belongs; the ticket of one that a model made lies in its <see cref="MadeFrame"/>.</summary>
+    public FrameTicket Ticket { get; set; }
 
     /// <summary>Luma rows, <c>StrideY * Height</c> bytes.</summary>
     public Span<byte> Y => Plane(0, StrideY * Height);

@@ -14,7 +14,7 @@ public interface IModelSession : IDisposable
     /// <summary>
     /// Makes one output frame from one input frame and advances the memory. Input of another size is scaled. The output has the
     /// session's size and the input's <see cref="VideoFrame.Time"/>; the caller disposes it, and the input stays the caller's.
-    /// Look transitions run on the input's <see cref="FrameTime.Captured"/>, so the same input and prompts give the same output.
+    /// Look transitions run on the input's <see cref="FrameTicket.Captured"/>, so the same input and prompts give the same output.
     /// </summary>
     /// <exception cref="ModelStepException">The network failed; the memory is as it was before the call.</exception>
     VideoFrame Step(VideoFrame input, Prompt prompt);

@@ -181,7 +181,7 @@ public sealed partial class LiveSession
         return now;
     }
 
-    private void Settle(in Provenance frame)
+    private void Settle(in FrameTicket frame)
     {
         if (!_pending.Any)
             return;

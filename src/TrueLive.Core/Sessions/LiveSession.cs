@@ -65,9 +65,13 @@ public sealed partial class LiveSession : IDisposable
     public long HeardAt => _timeline.HeardAt;
 
     /// <summary>Told by a connection whose packets are counted: the last packet of a picture has left.</summary>
+    /// <param name="ticket">Which picture.</param>
     /// <param name="whole">Since the last packet of its input was here.</param>
-    /// <param name="step">The model step in that time.</param>
-    public void Left(TimeSpan whole, TimeSpan step) => _counters.Left(whole, step);
+    public void Left(FrameTicket ticket, TimeSpan whole)
+    {
+        if (ticket.Origin != FrameOrigin.Repeated)
+            _counters.Left(whole, _time.GetElapsedTime(ticket.StepBegan, ticket.StepEnded));
+    }
 
     // The live path. The numbers return in the code below.
     //
@@ -107,9 +111,9 @@ public sealed partial class LiveSession : IDisposable
             while (await source.ReadAsync(stop).ConfigureAwait(false) is { } frame) // (1) (2)
             {
                 _counters.Received(asks: !Settings.Paused);
-                frame.Time = _timeline.Place(frame.Time);
+                frame.Ticket = _timeline.Place(frame.Ticket);
                 Received?.Invoke(this, frame);
-                frame.Decoded = _time.GetTimestamp();
+                frame.Ticket = frame.Ticket with { Decoded = _time.GetTimestamp() };
                 if (mailbox.Put(frame)) // (3)
                     _counters.Dropped(Settings.Paused ? DropReason.Paused : DropReason.Replaced);
             }
@@ -165,17 +169,17 @@ public sealed partial class LiveSession : IDisposable
                         _counters.Dropped(DropReason.Flushed);
                         continue;
                     }
-                    var provenance = Trace(input, output, settings, began);
+                    var ticket = Trace(input, output, settings, began);
                     blame = EndCause.SendServer;
                     // This thread is the session's own, so waiting for a sink that does not answer at once blocks nobody else.
-                    if (!sink.WriteAsync(output, provenance, stop).AsTask().GetAwaiter().GetResult()) // (5) (6)
+                    if (!sink.WriteAsync(new MadeFrame(output, ticket), stop).AsTask().GetAwaiter().GetResult()) // (5) (6)
                     {
                         _counters.Dropped(DropReason.SinkFull);
                         continue;
                     }
                     _outputs++;
-                    _counters.Sent(provenance, _time.GetTimestamp());
-                    Settle(provenance);
+                    _counters.Sent(ticket, _time.GetTimestamp());
+                    Settle(ticket);
                 }
             }
             return null;
@@ -198,7 +202,7 @@ public sealed partial class LiveSession : IDisposable
     {
         if (settings.Paused)
             return DropReason.Paused;
-        var stale = input.Time.Arrived != 0 && _time.GetElapsedTime(input.Time.Arrived) > _options.FrameAgeBudget;
+        var stale = input.Ticket.Arrived != 0 && _time.GetElapsedTime(input.Ticket.Arrived) > _options.FrameAgeBudget;
         return stale ? DropReason.Stale : null;
     }
 
@@ -232,17 +236,14 @@ public sealed partial class LiveSession : IDisposable
         return shape is > 0.95 and < 1.05;
     }
 
-    private Provenance Trace(VideoFrame input, VideoFrame output, SessionSettings settings, long began) => new()
+    private FrameTicket Trace(VideoFrame input, VideoFrame output, SessionSettings settings, long began) => input.Ticket with
     {
         OutputSequence = _outputs,
-        SourceSequence = input.Time.Sequence,
-        SourceMediaTime = input.Time.MediaTime,
         PromptRevision = settings.Prompt.Revision,
         Epoch = settings.Epoch,
-        Model = settings.Model.Info,
+        ModelId = settings.Model.Info.Id,
+        ModelVersion = settings.Model.Info.Version,
         Origin = ReferenceEquals(input, output) ? FrameOrigin.PassedThrough : FrameOrigin.Generated,
-        Arrived = input.Time.Arrived,
-        Decoded = input.Decoded,
         StepBegan = began,
         StepEnded = _time.GetTimestamp(),
     };

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using TrueLive.Core.Frames;
 
 namespace TrueLive.Core.Sessions;
 
@@ -53,7 +54,7 @@ public static class SessionMetrics
     private static readonly Histogram<double> Age =
         Meter.CreateHistogram("truelive.frame.age", "s", "From the whole input frame being here to its output being handed over.", advice: Buckets);
 
-    internal static void Record(TimeProvider time, in Provenance frame, long from, long sentAt)
+    internal static void Record(TimeProvider time, in FrameTicket frame, long from, long sentAt)
     {
         FramesSent.Add(1);
         if (frame.Decoded != 0)

@@ -1,3 +1,5 @@
+using TrueLive.Core.Frames;
+
 namespace TrueLive.Core.Sessions;
 
 /// <summary>Why a frame that came in has no output of its own.</summary>
@@ -104,7 +106,7 @@ internal sealed class SessionCounters(TimeProvider time)
         SessionMetrics.FramesDropped.Add(1, Reasons[(int)reason]);
     }
 
-    public void Sent(in Provenance frame, long sentAt)
+    public void Sent(in FrameTicket frame, long sentAt)
     {
         var from = frame.Arrived == 0 ? frame.StepBegan : frame.Arrived;
         lock (_window)

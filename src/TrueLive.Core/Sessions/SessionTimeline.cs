@@ -23,18 +23,18 @@ internal sealed class SessionTimeline(TimeProvider time)
     public void Begin() => _begins = true;
 
     /// <summary>Place and time of the frame among all of the session's.</summary>
-    public FrameTime Place(in FrameTime frame)
+    public FrameTicket Place(in FrameTicket frame)
     {
         var now = time.GetTimestamp();
         if (_begins && _next > 0)
         {
             var away = time.GetElapsedTime(_heardAt, now);
             _shift = _latest + (away > TimeSpan.Zero ? away : TimeSpan.FromTicks(1)) - frame.Captured;
-            _base = _next - frame.Sequence;
+            _base = _next - frame.SourceSequence;
         }
         _begins = false;
-        var placed = frame with { Sequence = frame.Sequence + _base, Captured = frame.Captured + _shift };
-        (_next, _latest) = (placed.Sequence + 1, placed.Captured);
+        var placed = frame with { SourceSequence = frame.SourceSequence + _base, Captured = frame.Captured + _shift };
+        (_next, _latest) = (placed.SourceSequence + 1, placed.Captured);
         Volatile.Write(ref _heardAt, now);
         return placed;
     }

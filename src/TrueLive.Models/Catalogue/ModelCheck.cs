@@ -114,7 +114,7 @@ public static class ModelCheck
         {
             using var input = pool.Rent(size.Width, size.Height);
             scaler.Scale(frame, input);
-            (input.Colour, input.Time) = (frame.Colour, frame.Time);
+            (input.Colour, input.Ticket) = (frame.Colour, frame.Ticket);
             var from = time.GetTimestamp();
             session.Step(input, prompt).Dispose();
             times.Add(time.GetElapsedTime(from).TotalMilliseconds);

@@ -109,18 +109,18 @@ internal sealed class DiffusionSession : FolderModelSession
         var picture = Fit(input);
         if (!ReferenceEquals(prompt, _prompt))
             (_prompt, _full) = (prompt, prompt with { Strength = 1 });
-        var words = _words.At(_full, input.Time.Captured);
+        var words = _words.At(_full, input.Ticket.Captured);
         Plan(prompt.Strength);
         if (_plan.Walk is not { } walk)
         {
-            (picture.Colour, picture.Time) = (input.Colour, input.Time);
+            (picture.Colour, picture.Ticket) = (input.Colour, input.Ticket);
             return picture;
         }
         using (picture)
         {
             Denoise(picture, words, walk);
             var output = _outputs.Rent(Width, Height);
-            (output.Colour, output.Time) = (input.Colour, input.Time);
+            (output.Colour, output.Ticket) = (input.Colour, input.Ticket);
             _result.Store(output);
             return output;
         }

@@ -17,7 +17,7 @@ internal sealed class EvenSession(OnnxSession fused, FramePool outputs, int widt
     {
         using var made = fused.Step(input, prompt);
         var output = outputs.Rent(width, height);
-        (output.Colour, output.Time) = (made.Colour, made.Time);
+        (output.Colour, output.Ticket) = (made.Colour, made.Ticket);
         for (var y = 0; y < height; y++)
         {
             var row = output.Y.Slice(y * output.StrideY, width);

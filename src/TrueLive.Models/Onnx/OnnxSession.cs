@@ -103,10 +103,10 @@ internal abstract class OnnxSession : FolderModelSession
         {
             var helped = _model.Threads > 1 && !crowded;
             var moved = Motion is not null && Motion.Push(picture, helped);
-            Run(!helped, picture, _style is null ? [] : _style.At(prompt, input.Time.Captured), moved, helped);
+            Run(!helped, picture, _style is null ? [] : _style.At(prompt, input.Ticket.Captured), moved, helped);
             var output = _outputs.Rent(Width, Height);
             output.Colour = input.Colour;
-            output.Time = input.Time;
+            output.Ticket = input.Ticket;
             Store(picture, output, helped);
             return output;
         }

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
-using TrueLive.Core.Sessions;
 using TrueLive.Media.Files;
 
 namespace TrueLive.Server.Clips;
@@ -26,24 +25,25 @@ internal sealed class ClipPartSink(ClipWork work, int scene, ClipFileSettings se
     /// <summary>Called by the step thread before the frame with this number: the part ends there, with this memory.</summary>
     public void Mark(long frame, ModelState memory) => _marks.Enqueue((frame, memory));
 
-    public async ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+    public async ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
     {
-        if (_marks.TryPeek(out var mark) && frame.Time.Sequence >= mark.Frame)
+        var ticket = made.Ticket;
+        if (_marks.TryPeek(out var mark) && ticket.SourceSequence >= mark.Frame)
         {
             _marks.TryDequeue(out _);
             await EndPartAsync(mark.Frame, mark.Memory, ended: false, cancel).ConfigureAwait(false);
         }
-        _next = frame.Time.Sequence + 1;
-        if (frame.Time.Captured < From)
+        _next = ticket.SourceSequence + 1;
+        if (ticket.Captured < From)
             return true;
         if (_part is null)
         {
-            _start = frame.Time.Captured;
-            _name = $"part-{scene:0000}-{frame.Time.Sequence:00000000}.mkv";
+            _start = ticket.Captured;
+            _name = $"part-{scene:0000}-{ticket.SourceSequence:00000000}.mkv";
             _part = await FileSink.CreateAsync(work.PathOf(_name), width, height, settings.Format, settings.EncoderThreads, cancel).ConfigureAwait(false);
         }
-        _last = frame.Time.Captured;
-        return await _part.WriteAsync(frame, provenance, cancel).ConfigureAwait(false);
+        _last = ticket.Captured;
+        return await _part.WriteAsync(made, cancel).ConfigureAwait(false);
     }
 
     /// <summary>Ends the last part; <paramref name="memory"/> is the memory after it.</summary>

@@ -77,13 +77,13 @@ internal sealed class SceneRender(ClipFileSettings settings, MediaFile file, Cli
                 if (!_originKnown && scene.OwnsOrigin && decoder.Origin is { } origin)
                     scene.Work.SetOrigin(origin);
                 _originKnown = true;
-                var at = frame.Time.Captured - scene.Trim.Start;
-                var (before, after) = (at < TimeSpan.Zero, frame.Time.Captured >= until || frame.Time.Captured >= scene.Trim.End);
+                var at = frame.Ticket.Captured - scene.Trim.Start;
+                var (before, after) = (at < TimeSpan.Zero, frame.Ticket.Captured >= until || frame.Ticket.Captured >= scene.Trim.End);
                 if (!before && !after && _number++ >= next)
                 {
                     if (at <= scene.MaxLength && _number <= scene.MaxFrames)
                     {
-                        frame.Time = frame.Time with { Captured = at, Sequence = _number - 1 };
+                        frame.Ticket = frame.Ticket with { Captured = at, SourceSequence = _number - 1 };
                         return frame;
                     }
                     frame.Dispose();

@@ -40,7 +40,7 @@ internal sealed class EchoModel(FramePool pool) : IVideoModel
                 throw new ModelStepException("The network failed on purpose.");
             Interlocked.Increment(ref model.Steps);
             var output = model.Pool.Rent(width, height);
-            output.Time = input.Time;
+            output.Ticket = input.Ticket;
             output.Y.Fill(++_seen);
             output.U.Fill((byte)prompt.Text.Length);
             output.V.Fill(input.V[0]);

@@ -16,7 +16,7 @@ public sealed class LatestFrameTests : IDisposable
         Assert.True(mailbox.Put(Frame(2)));
         Assert.Equal(1, _pool.Rented);
         using var taken = mailbox.Take(TestContext.Current.CancellationToken);
-        Assert.Equal(2, taken!.Time.Sequence);
+        Assert.Equal(2, taken!.Ticket.SourceSequence);
     }
 
     [Fact]
@@ -30,7 +30,7 @@ public sealed class LatestFrameTests : IDisposable
             {
                 while (mailbox.Take(CancellationToken.None) is { } frame)
                 {
-                    seen.Add(frame.Time.Sequence);
+                    seen.Add(frame.Ticket.SourceSequence);
                     frame.Dispose();
                     read.Release();
                 }
@@ -58,7 +58,7 @@ public sealed class LatestFrameTests : IDisposable
     private VideoFrame Frame(long sequence)
     {
         var frame = _pool.Rent(4, 4);
-        frame.Time = new FrameTime(sequence, TimeSpan.Zero, 0, 0);
+        frame.Ticket = new FrameTicket(sequence, TimeSpan.Zero, 0, 0);
         return frame;
     }
 }

@@ -48,7 +48,7 @@ internal sealed class CountingModel(FramePool pool, string id = "counting") : IV
             var output = owner.Pool.Rent(width, height);
             output.Y.Fill(++_steps);
             output.U.Fill((byte)prompt.Revision);
-            output.Time = input.Time;
+            output.Ticket = input.Ticket;
             return output;
         }
 

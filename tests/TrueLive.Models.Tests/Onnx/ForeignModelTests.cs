@@ -20,7 +20,7 @@ public sealed class ForeignModelTests
         using var session = model.Open(128, 128);
         using var input = Scene(640, 360);
         using var output = session.Step(input, Prompt.None);
-        Assert.Equal(input.Time, output.Time);
+        Assert.Equal(input.Ticket, output.Ticket);
         var scores = new float[session.Result.Count];
         session.Result.Read(scores);
         Assert.Equal(512, scores.Length);

@@ -1,5 +1,4 @@
 using TrueLive.Core.Frames;
-using TrueLive.Core.Sessions;
 
 namespace TrueLive.Server.Tests.Journals;
 
@@ -25,12 +24,12 @@ internal sealed class SteppedCamera(int frames, Action<int> before, bool noise =
             frame.Y.Fill((byte)(40 + 4 * _next));
         frame.U.Fill(110);
         frame.V.Fill(140);
-        frame.Time = new FrameTime(_next, TimeSpan.FromSeconds(_next / 30.0), 0, (uint)(_next * 3000));
+        frame.Ticket = new FrameTicket(_next, TimeSpan.FromSeconds(_next / 30.0), 0, (uint)(_next * 3000));
         _next++;
         return frame;
     }
 
-    public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+    public ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
     {
         _back.Release();
         return new(true);
