@@ -19,7 +19,12 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
     /// <summary>Frames that may wait between two stages: codecs run when the step leaves a core, so that they come in bursts.</summary>
     public const int QueueFrames = 12;
 
+    private long _taken;
+    private long _made;
     private long _outputs;
+
+    /// <summary>Frames that the model took.</summary>
+    public long FramesTaken => Interlocked.Read(ref _taken);
 
     /// <summary>Frames whose output reached the sink.</summary>
     public long FramesDone => Interlocked.Read(ref _outputs);
@@ -28,6 +33,19 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
     /// Called before each step; may block, which is how clip work yields to live sessions. Null does nothing.
     /// </summary>
     public Action<CancellationToken>? BeforeStep { get; init; }
+
+    /// <summary>
+    /// Called between two steps with the frames that the model has taken and those that it has made of them: the moment to capture its memory.
+    /// </summary>
+    public Action<long, long>? BetweenSteps { get; init; }
+
+    /// <summary>Says by its place in the source whether the memory is forgotten before a frame. What is inside the model comes out first.</summary>
+    public Func<long, bool>? ForgetsBefore { get; init; }
+
+    /// <summary>
+    /// Says at the end of the source whether what is still inside the model is to come out; otherwise it stays there, for a capture to go on from.
+    /// </summary>
+    public Func<bool>? FlushesAtEnd { get; init; }
 
     /// <summary>
     /// Renders until the source ends, <paramref name="frameLimit"/> frames are made, or <paramref name="cancel"/> fires. Returns the
@@ -91,31 +109,58 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
 
         async Task StepAllAsync()
         {
+            var made = new MadeFrame[Chunk.MaxFrames];
             await foreach (var input in decoded.Reader.ReadAllAsync(stop.Token).ConfigureAwait(false))
             {
                 using (input)
                 {
                     BeforeStep?.Invoke(stop.Token);
+                    if (ForgetsBefore?.Invoke(input.Ticket.SourceSequence) == true)
+                    {
+                        await FlushAsync(made).ConfigureAwait(false);
+                        session.Reset();
+                    }
+                    BetweenSteps?.Invoke(_taken, _made);
                     var prompt = PromptSchedule.PromptAt(prompts, input.Ticket.Captured);
                     var began = time.GetTimestamp();
-                    var output = session.Step(input, prompt);
-                    var ticket = input.Ticket with
-                    {
-                        OutputSequence = input.Ticket.SourceSequence,
-                        PromptRevision = prompt.Revision,
-                        StepBegan = began,
-                        StepEnded = time.GetTimestamp(),
-                    };
-                    try
-                    {
-                        await stepped.Writer.WriteAsync(new MadeFrame(output, ticket), stop.Token).ConfigureAwait(false);
-                    }
-                    catch
-                    {
-                        output.Dispose();
-                        throw;
-                    }
+                    input.Ticket = input.Ticket with { Taken = began };
+                    var count = session.Step(input, prompt, made);
+                    Interlocked.Increment(ref _taken);
+                    await PassOnAsync(made, count, began).ConfigureAwait(false);
                 }
+            }
+            if (!stop.IsCancellationRequested && FlushesAtEnd?.Invoke() != false)
+                await FlushAsync(made).ConfigureAwait(false);
+        }
+
+        async Task FlushAsync(MadeFrame[] made)
+        {
+            while (true)
+            {
+                var began = time.GetTimestamp();
+                var count = session.Flush(made);
+                if (count == 0)
+                    return;
+                await PassOnAsync(made, count, began).ConfigureAwait(false);
+            }
+        }
+
+        async Task PassOnAsync(MadeFrame[] made, int count, long began)
+        {
+            var (ended, passed) = (time.GetTimestamp(), 0);
+            try
+            {
+                for (; passed < count; passed++)
+                {
+                    var ticket = made[passed].Ticket with { OutputSequence = _made, StepBegan = began, StepEnded = ended, Released = ended };
+                    await stepped.Writer.WriteAsync(made[passed] with { Ticket = ticket }, stop.Token).ConfigureAwait(false);
+                    _made++;
+                }
+            }
+            finally
+            {
+                for (; passed < count; passed++)
+                    made[passed].Frame.Dispose();
             }
         }
 

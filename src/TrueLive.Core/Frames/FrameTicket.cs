@@ -30,11 +30,20 @@ public readonly record struct FrameTicket(long SourceSequence, TimeSpan Captured
     /// <summary>Decoded and put into the mailbox.</summary>
     public long Decoded { get; init; }
 
-    /// <summary>The model step that made the frame began.</summary>
+    /// <summary>The model took the input: its wait in the mailbox is over.</summary>
+    public long Taken { get; init; }
+
+    /// <summary>The model step that made the frame began: with the one that took its input, or later where a model chunks or lags.</summary>
     public long StepBegan { get; init; }
 
-    /// <summary>That step ended; encoding begins.</summary>
+    /// <summary>That step ended.</summary>
     public long StepEnded { get; init; }
+
+    /// <summary>Its turn to leave came, and encoding begins: at the end of the step, or later for the frames of a chunk.</summary>
+    public long Released { get; init; }
+
+    /// <summary>How long the frame waited by design for others of its chunk, before the step and after it; ticks of the clock.</summary>
+    public long Held => StepBegan - Taken + (Released - StepEnded);
 
     /// <summary>Counts output frames of the session from 0.</summary>
     public long OutputSequence { get; init; }
@@ -60,4 +69,12 @@ public readonly record struct FrameTicket(long SourceSequence, TimeSpan Captured
 /// </summary>
 /// <param name="Frame">The picture; whoever gets it from a model disposes it.</param>
 /// <param name="Ticket">Which input it shows and what made it.</param>
-public readonly record struct MadeFrame(VideoFrame Frame, in FrameTicket Ticket);
+public readonly record struct MadeFrame(VideoFrame Frame, FrameTicket Ticket)
+{
+    /// <summary>A picture that was made from a frame under the prompt of a revision.</summary>
+    public static MadeFrame Of(VideoFrame source, VideoFrame picture, long revision) => new(picture, source.Ticket with
+    {
+        PromptRevision = revision,
+        Origin = ReferenceEquals(source, picture) ? FrameOrigin.PassedThrough : FrameOrigin.Generated,
+    });
+}

@@ -39,7 +39,10 @@ public sealed class VideoFrame : IDisposable
     /// <summary>How the samples map to colour; set by whoever fills the frame.</summary>
     public ColourSpace Colour { get; set; }
 
-    /// <summary>When and where in its source a frame that came in belongs; the ticket of one that a model made lies in its <see cref="MadeFrame"/>.</summary>
+    /// <summary>
+    /// What is known of a frame that came in: its source writes it and stages add to it, but what stands there stays. The ticket of a picture
+    /// that a model made is in its <see cref="MadeFrame"/>.
+    /// </summary>
     public FrameTicket Ticket { get; set; }
 
     /// <summary>Luma rows, <c>StrideY * Height</c> bytes.</summary>

@@ -99,12 +99,12 @@ internal sealed class DiffusionSession : FolderModelSession
             grey.Y.Fill(128);
             grey.U.Fill(128);
             grey.V.Fill(128);
-            Step(grey, Prompt.None).Dispose();
+            Make(grey, Prompt.None).Dispose();
         }
         Reset();
     }
 
-    public override VideoFrame Step(VideoFrame input, Prompt prompt)
+    private protected override VideoFrame Make(VideoFrame input, Prompt prompt)
     {
         var picture = Fit(input);
         if (!ReferenceEquals(prompt, _prompt))
@@ -113,14 +113,14 @@ internal sealed class DiffusionSession : FolderModelSession
         Plan(prompt.Strength);
         if (_plan.Walk is not { } walk)
         {
-            (picture.Colour, picture.Ticket) = (input.Colour, input.Ticket);
+            picture.Colour = input.Colour;
             return picture;
         }
         using (picture)
         {
             Denoise(picture, words, walk);
             var output = _outputs.Rent(Width, Height);
-            (output.Colour, output.Ticket) = (input.Colour, input.Ticket);
+            output.Colour = input.Colour;
             _result.Store(output);
             return output;
         }

@@ -88,14 +88,14 @@ internal abstract class OnnxSession : FolderModelSession
             grey.Y.Fill(128);
             grey.U.Fill(128);
             grey.V.Fill(128);
-            Step(grey, Prompt.None).Dispose();
+            Make(grey, Prompt.None).Dispose();
         }
         if (_model.Narrow is not null)
             Run(singleThreaded: true);
         Reset();
     }
 
-    public override VideoFrame Step(VideoFrame input, Prompt prompt)
+    private protected override VideoFrame Make(VideoFrame input, Prompt prompt)
     {
         using var picture = Fit(input);
         var crowded = _model.StepBegins();
@@ -106,7 +106,6 @@ internal abstract class OnnxSession : FolderModelSession
             Run(!helped, picture, _style is null ? [] : _style.At(prompt, input.Ticket.Captured), moved, helped);
             var output = _outputs.Rent(Width, Height);
             output.Colour = input.Colour;
-            output.Ticket = input.Ticket;
             Store(picture, output, helped);
             return output;
         }

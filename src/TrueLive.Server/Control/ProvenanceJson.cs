@@ -42,9 +42,11 @@ internal sealed class ProvenanceJson(TimeProvider time) : IDisposable
         });
         _writer.WriteNumber("arrived_ms"u8, Milliseconds(time, p.Arrived));
         _writer.WriteNumber("decode_ms"u8, Between(p.Arrived, p.Decoded));
-        _writer.WriteNumber("wait_ms"u8, Between(p.Decoded, p.StepBegan));
+        _writer.WriteNumber("wait_ms"u8, Between(p.Decoded, p.Taken));
+        if (p.Held > 0)
+            _writer.WriteNumber("held_ms"u8, Milliseconds(time, p.Held));
         _writer.WriteNumber("step_ms"u8, Between(p.StepBegan, p.StepEnded));
-        _writer.WriteNumber("encode_ms"u8, Between(p.StepEnded, encoded));
+        _writer.WriteNumber("encode_ms"u8, Between(p.Released, encoded));
         _writer.WriteEndObject();
         _writer.Flush();
         return _buffer.WrittenMemory;

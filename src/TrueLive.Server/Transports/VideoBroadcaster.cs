@@ -199,7 +199,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         {
             // The times of a repeat are those of the picture as it was made.
             var ticket = made.Ticket;
-            _told = _trace.Write(ticket, stamp, ticket.Origin == FrameOrigin.Repeated ? ticket.StepEnded : _time.GetTimestamp());
+            _told = _trace.Write(ticket, stamp, ticket.Origin == FrameOrigin.Repeated ? ticket.Released : _time.GetTimestamp());
             foreach (var receiver in receivers)
                 receiver.Tell(_told.Span);
         }

@@ -28,7 +28,7 @@ public sealed class CapacityMeasurementTests
 
             public int Height => whole.Height;
 
-            public VideoFrame Step(VideoFrame input, Prompt prompt) => throw stepping;
+            public int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made) => throw stepping;
 
             public void Reset() => whole.Reset();
 
