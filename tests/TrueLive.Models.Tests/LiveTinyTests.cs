@@ -199,14 +199,21 @@ public sealed class LiveTinyTests(LiveTiny tiny) : IClassFixture<LiveTiny>
     {
         using var session = _model.CreateSession(192, 192);
         using var input = Picture(192, 192, 0);
-        var ink = Prompt("ink");
-        for (var i = 0; i < 20; i++)
-            session.Step(input, ink).Dispose();
+        var (ink, made) = (Prompt("ink"), new MadeFrame[1]);
+        Step(20);
         var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 50; i++)
-            session.Step(input, ink).Dispose();
+        Step(50);
         Assert.Equal(0, (GC.GetAllocatedBytesForCurrentThread() - before) / 50);
         Assert.Equal(0, _model.FramesOut);
+
+        void Step(int times)
+        {
+            for (var i = 0; i < times; i++)
+            {
+                session.Step(input, ink, made);
+                made[0].Frame.Dispose();
+            }
+        }
     }
 
     [Fact]
