@@ -19,6 +19,7 @@ public sealed class LatestFrames : IDisposable
     /// <summary>Puts a frame in and takes over the caller's hold. True when one that nobody had read had to go for it.</summary>
     public bool Put(VideoFrame frame)
     {
+        bool loser;
         lock (_gate)
         {
             if (_closed)
@@ -26,13 +27,13 @@ public sealed class LatestFrames : IDisposable
                 frame.Dispose();
                 return false;
             }
-            var full = _waiting.Count >= _capacity;
-            if (full)
+            loser = _waiting.Count >= _capacity;
+            if (loser)
                 _waiting.Dequeue().Dispose();
             _waiting.Enqueue(frame);
-            _ready.Set();
-            return full;
         }
+        Wake();
+        return loser;
     }
 
     /// <summary>Blocks until there is a frame and hands the oldest to the caller, who disposes it. Null once closed and empty.</summary>
@@ -69,11 +70,8 @@ public sealed class LatestFrames : IDisposable
     public void Close()
     {
         lock (_gate)
-        {
             _closed = true;
-            if (!_disposed)
-                _ready.Set();
-        }
+        Wake();
     }
 
     /// <inheritdoc/>
@@ -84,8 +82,21 @@ public sealed class LatestFrames : IDisposable
         {
             while (_waiting.TryDequeue(out var frame))
                 frame.Dispose();
+        }
+        lock (_ready)
+        {
             _disposed = true;
             _ready.Dispose();
+        }
+    }
+
+    // Not under the gate, which the reader wants as soon as it wakes.
+    private void Wake()
+    {
+        lock (_ready)
+        {
+            if (!_disposed)
+                _ready.Set();
         }
     }
 }

@@ -2,11 +2,11 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Server.Tests.Journals;
 
-/// <summary>A client that sends its next frame when the one before has come back, so that no frame is ever dropped.</summary>
-internal sealed class SteppedCamera(int frames, Action<int> before, bool noise = false) : IVideoSource, IVideoSink
+/// <summary>A client that sends its next frame when the one before, or as many before as its model holds, has come back, so that none is dropped.</summary>
+internal sealed class SteppedCamera(int frames, Action<int> before, bool noise = false, int ahead = 1) : IVideoSource, IVideoSink
 {
     private readonly FramePool _pool = new("stepped camera");
-    private readonly SemaphoreSlim _back = new(1, 1);
+    private readonly SemaphoreSlim _back = new(ahead, ahead);
     private int _next;
 
     public int Rented => _pool.Rented;
