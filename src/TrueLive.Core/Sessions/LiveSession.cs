@@ -99,6 +99,7 @@ public sealed partial class LiveSession : IDisposable
         Attach();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel, _ended.Token);
         using var mailbox = new LatestFrames();
+        mailbox.Hold(Settings.Model.Info.Chunk.Takes);
         using var pacer = new FramePacer(_time);
         var receive = ReceiveAsync(source, mailbox, stop.Token);
         var step = Task.Factory.StartNew(
