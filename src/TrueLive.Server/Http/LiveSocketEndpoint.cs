@@ -32,7 +32,7 @@ internal static class LiveSocketEndpoint
                 registry.End(admitted.Hosted, EndCause.ControlClient);
             return Problems.Of(StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket.");
         }
-        using var webSocket = await http.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
+        using var webSocket = await http.WebSockets.AcceptWebSocketAsync(SocketProtocol.Accept(http)).ConfigureAwait(false);
         using var socket = new JpegSocket(webSocket, time);
         using var control = new ControlConnection(admitted, registry, "websocket-jpeg", socket.SendText, time);
         socket.Control = control;
