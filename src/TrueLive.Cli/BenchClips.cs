@@ -6,9 +6,9 @@ using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Media.Files;
 using TrueLive.Models.Onnx;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
 
 namespace TrueLive.Cli;
 

@@ -7,10 +7,10 @@ using TrueLive.Core.Models;
 using TrueLive.Core.Tiers;
 using TrueLive.Media.Files;
 using TrueLive.Models.Manifest;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
-using TrueLive.Server.Sessions;
 
 namespace TrueLive.Cli;
 

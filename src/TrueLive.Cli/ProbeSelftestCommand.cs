@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using TrueLive.Probe;
-using TrueLive.Probe.Features;
 using TrueLive.Probe.Recordings;
 using TrueLive.Probe.Simulation;
 using TrueLive.Probe.Stimuli;

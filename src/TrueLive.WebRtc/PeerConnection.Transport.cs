@@ -127,9 +127,10 @@ public sealed partial class PeerConnection
     {
         lock (_gate)
         {
-            route.Owner = this;
             if (_connections.Contains(route))
                 return;
+            route.Ended = Forget;
+            _endpoint.Bind(route, this);
             // What a full agent opens itself is bounded by its pairs.
             if (_connections.Count >= (_ice is IceFull ? IceFull.MaxPairs : MaxTaken) && _connections.Find(c => c != _ice?.Route) is { } oldest)
             {
@@ -140,9 +141,9 @@ public sealed partial class PeerConnection
         }
     }
 
-    /// <summary>A TCP connection has ended.</summary>
-    internal void Forget(TcpRoute route)
+    private void Forget(TcpRoute route)
     {
+        _endpoint.Unbind(route);
         lock (_gate)
             _connections.Remove(route);
     }

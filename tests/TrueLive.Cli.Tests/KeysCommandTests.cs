@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
-using TrueLive.Server.Keys;
+using TrueLive.Server.Access;
 
 namespace TrueLive.Cli.Tests;
 

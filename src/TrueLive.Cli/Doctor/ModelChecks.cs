@@ -3,11 +3,12 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Models;
+using TrueLive.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
 using TrueLive.Server;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
 
 namespace TrueLive.Cli.Doctor;
 
@@ -84,7 +85,7 @@ internal sealed class ModelChecks(ServerOptions options, TimeProvider time) : ID
         const string Mend = "The server leaves it out. Correct what is named (models/README.md explains every field), or move the folder away.";
         try
         {
-            var model = FolderModel.Load(folder, options.ModelThreads, time);
+            var model = ModelLoader.Load(folder, options.ModelThreads, time);
             var info = model.Info;
             if (ids.Contains(info.Id))
             {

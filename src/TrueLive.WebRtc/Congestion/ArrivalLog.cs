@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using TrueLive.WebRtc.Rtcp;
-using TrueLive.WebRtc.Rtp;
 
 namespace TrueLive.WebRtc.Congestion;
 

@@ -1,4 +1,4 @@
-using TrueLive.WebRtc.Rtp;
+using TrueLive.WebRtc.Rtcp;
 
 namespace TrueLive.WebRtc.Congestion;
 

@@ -1,5 +1,4 @@
 using Org.BouncyCastle.Tls;
-using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.WebRtc.Dtls;
 

@@ -1,6 +1,5 @@
 using Org.BouncyCastle.Tls;
 using TrueLive.WebRtc.Srtp;
-using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.WebRtc.Dtls;
 

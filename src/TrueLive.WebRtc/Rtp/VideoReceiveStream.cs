@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Rtcp;
 using TrueLive.WebRtc.Sdp;
 
 namespace TrueLive.WebRtc.Rtp;

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Text;
 using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Rtcp;
 using TrueLive.WebRtc.Sdp;
 
 namespace TrueLive.WebRtc.Rtp;

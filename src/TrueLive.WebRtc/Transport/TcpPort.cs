@@ -137,12 +137,11 @@ internal sealed class TcpPort : IDisposable
             _ =>
             {
                 NoLongerStrange();
-                if (route.Owner is null)
+                if (route.Ended is null)
                     route.Dispose();
             }, null, StrangerTime, Timeout.InfiniteTimeSpan);
         await route.RunAsync(_received, stop).ConfigureAwait(false);
         NoLongerStrange();
-        route.Owner?.Forget(route);
 
         void NoLongerStrange()
         {

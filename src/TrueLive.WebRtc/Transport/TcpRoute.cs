@@ -33,8 +33,8 @@ internal sealed class TcpRoute : IceRoute, IDisposable
 
     public override bool IsTcp => true;
 
-    /// <summary>The peer that has shown its credentials here; null before.</summary>
-    public PeerConnection? Owner { get; set; }
+    /// <summary>Called when the connection has ended. Set by the peer that has shown its credentials here; null while it is a stranger's.</summary>
+    public Action<TcpRoute>? Ended { get; set; }
 
     /// <summary>Called for each datagram that found the queue full.</summary>
     public Action? Full { get; init; }
@@ -75,6 +75,7 @@ internal sealed class TcpRoute : IceRoute, IDisposable
         finally
         {
             Dispose();
+            Ended?.Invoke(this);
         }
     }
 

@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using TrueLive.WebRtc.Sdp;
-using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.WebRtc.Whip;
 

@@ -1,11 +1,11 @@
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrueLive.Core.Models;
+using TrueLive.Server.Access;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Http;
 using TrueLive.Server.Journals;
-using TrueLive.Server.Keys;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Fuzz.Targets;
 

@@ -4,12 +4,13 @@ using Microsoft.Extensions.Logging.Abstractions;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Control;
 using TrueLive.Server.Interactive;
-using TrueLive.Server.Sessions;
-using TrueLive.Server.Transports;
+using TrueLive.Server.Live.Control;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Live.Transports;
 
 namespace TrueLive.Fuzz.Targets;
 
