@@ -18,7 +18,7 @@ internal sealed class HostileClient : IDisposable
     private readonly HttpClient _http;
     private readonly CancellationTokenSource _stop;
     private readonly ConcurrentDictionary<string, long> _met = new();
-    private readonly byte[] _offer = File.ReadAllBytes(Path.Combine(Machine.Repository, "tests", "TrueLive.Fuzz", "corpus", "sdp-offer", "ours.sdp"));
+    private readonly byte[] _offer = File.ReadAllBytes(Path.Combine(Machine.Repository, "tests", "TrueLive.Fuzz", "corpus", "sdp-offer", "chromium-156-offer.sdp"));
     private readonly byte[] _large = LargePicture();
     private readonly byte[] _scans;
 
@@ -38,10 +38,10 @@ internal sealed class HostileClient : IDisposable
         Console.WriteLine("begun");
         await Task.WhenAll(
         [
-            .. client.Many(16, () => client.PostAsync("offer", "/whip?model=passthrough", _ => client.Body(client._offer, "application/sdp"))),
-            .. client.Many(16, () => client.PostAsync("upload", "/v1/uploads", _ => client.Body(client._large, "image/jpeg"))),
+            .. client.Many(16, () => client.PostAsync("offer", "/whip?model=passthrough", _ => Body(client._offer, "application/sdp"))),
+            .. client.Many(16, () => client.PostAsync("upload", "/v1/uploads", _ => Body(client._large, "image/jpeg"))),
             .. client.Many(16, () => client.PostAsync("wrong key", "/v1/sessions", request => request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", "wrong-" + Guid.NewGuid()))),
-            .. client.Many(4, () => client.PostAsync("preview", "/v1/looks/preview", _ => client.Body(client._scans, "image/jpeg"))),
+            .. client.Many(4, () => client.PostAsync("preview", "/v1/looks/preview", _ => Body(client._scans, "image/jpeg"))),
             .. client.Many(4, () => client.PicturesAsync(client._large, "large pictures")),
             .. client.Many(2, () => client.PicturesAsync(client._scans, "pictures of many scans")),
             client.ConnectionsAsync(),
@@ -73,7 +73,7 @@ internal sealed class HostileClient : IDisposable
 
     private void Met(string what, object answer) => _met.AddOrUpdate($"{what}: {answer}", 1, (_, before) => before + 1);
 
-    private HttpContent Body(byte[] bytes, string type) => new ByteArrayContent(bytes) { Headers = { ContentType = new MediaTypeHeaderValue(type) } };
+    private static ByteArrayContent Body(byte[] bytes, string type) => new ByteArrayContent(bytes) { Headers = { ContentType = new MediaTypeHeaderValue(type) } };
 
     // So many at a time, each again when it was answered.
     private IEnumerable<Task> Many(int count, Func<Task> once) => Enumerable.Range(0, count).Select(_ => Task.Run(async () =>

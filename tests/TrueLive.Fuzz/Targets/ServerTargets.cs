@@ -49,7 +49,7 @@ internal static class ServerTargets
     public static void JpegMessages(ReadOnlySpan<byte> input)
     {
         using var wire = new FedSocket(FuzzTarget.Packets(input));
-        using var socket = new JpegSocket(wire, TimeProvider.System);
+        using var socket = new JpegSocket(wire, new PictureBudget(1000, TimeProvider.System), "fuzz", TimeProvider.System);
         while (socket.ReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult() is { } frame)
         {
             frame.Dispose();
