@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using TrueLive.Probe;
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Simulation;
 using TrueLive.Probe.Stimuli;
 

@@ -90,7 +90,7 @@ internal static class ModelsCheckCommand
 
     private static async Task WriteAsync(string path, ModelCheckReport report, FramePool pool, CancellationToken cancel)
     {
-        // Side by side at the network's own size, so that the picture shows what the network made and no scaling of it.
+        // Side by side at the model's own size, so that the picture shows its output without scaling.
         int width = report.After.Width & ~1, height = report.After.Height & ~1;
         using var both = pool.Rent(2 * width, height);
         using var before = pool.Rent(report.After.Width, report.After.Height);

@@ -26,7 +26,7 @@ internal abstract class ProbeDisplay
 
     public virtual void Error(string message) => Console.Error.WriteLine(Shown(message));
 
-    // Words of a server or a page go to a terminal as words, whatever orders to it they hold.
+    // Text from a server or a page is printed without control characters, which terminals obey.
     internal static string Shown(string text) => string.Concat(text.Select(c => char.IsControl(c) && c != '\n' ? '\uFFFD' : c));
 
     private static string Line(ProbeProgress p) => FormattableString.Invariant(
@@ -71,6 +71,7 @@ internal abstract class ProbeDisplay
                 total = Math.Round(p.Total, 1),
                 received = p.Received,
                 estimate = p.Estimate,
+                picture = p.Picture,
             })));
 
         public override void Done(ProbeReport report, string folder) => Write(new

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using TrueLive.Probe;
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Requirements;
 using TrueLive.Probe.Stimuli;
 
@@ -8,7 +9,7 @@ namespace TrueLive.Cli;
 /// <summary>The flags that every live target of <c>truelive probe</c> takes.</summary>
 internal sealed class ProbeOptions
 {
-    private readonly Option<string> _profile = new("--profile") { Description = "quick (about 3 minutes), standard (14) or deep (40).", DefaultValueFactory = _ => "quick" };
+    private readonly Option<string> _profile = new("--profile") { Description = "glance (half a minute at most), quick (about 3 minutes), standard (14) or deep (40).", DefaultValueFactory = _ => "quick" };
     private readonly Option<string?> _seed = new("--seed") { Description = "Secret seed, 64 hexadecimal digits or any text [a new one]." };
     private readonly Option<string?> _out = new("--out") { Description = "Folder for the report [probe-DATE-TIME]." };
     private readonly Option<bool> _resume = new("--resume") { Description = "Go on with the run that ended early in the folder of --out." };
@@ -37,6 +38,8 @@ internal sealed class ProbeOptions
         if (!ProbeProfile.ByName.TryGetValue(name, out var profile))
             throw new FormatException($"--profile {name} is not known; allowed: {string.Join(", ", ProbeProfile.ByName.Keys)}.");
         var resume = parsed.GetValue(_resume);
+        if (resume && profile.Looks.Count > 0)
+            throw new FormatException($"A {name} is too short to be gone on with; start it again without --resume.");
         var folder = parsed.GetValue(_out) ?? (resume
             ? throw new FormatException("--resume needs --out with the folder of the run that ended early.")
             : $"probe-{time.GetLocalNow():yyyyMMdd-HHmmss}");

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using TrueLive.Probe;
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Reports;
 
 namespace TrueLive.Cli;

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using TrueLive.Probe;
+using TrueLive.Probe.Analysis;
+using TrueLive.Probe.Features;
 using TrueLive.Probe.Recordings;
 using TrueLive.Probe.Simulation;
 using TrueLive.Probe.Stimuli;
@@ -24,8 +26,9 @@ internal static class ProbeSelftestCommand
         var sum = new Option<bool>("--sum") { Description = "Run nothing; sum up what the results file holds." };
         var reports = new Option<string?>("--reports") { Description = "Folder for a whole report of each run." };
         var webrtc = new Option<bool>("--webrtc") { Description = "Ten misbehaving servers behind real WebRTC instead, quick profile (about 12 minutes of a quiet machine)." };
+        var glances = new Option<int?>("--glances") { Description = "So many glances at each simulator instead, looks in turn." };
         var report = new Option<string?>("--write") { Description = "Markdown file for the measured figures." };
-        var selftest = new Command("selftest", "Measure simulators of known nature and say how often the probe is right.") { full, seeds, first, systems, looks, nulls, footage, threads, file, sum, reports, webrtc, report };
+        var selftest = new Command("selftest", "Measure simulators of known nature and say how often the probe is right.") { full, seeds, first, systems, looks, nulls, footage, threads, file, sum, reports, webrtc, glances, report };
         selftest.SetAction(async (parsed, cancel) =>
         {
             if (parsed.GetValue(webrtc))
@@ -37,6 +40,8 @@ internal static class ProbeSelftestCommand
                 await Console.Error.WriteLineAsync($"--look {unknown} is not known; allowed: {string.Join(", ", Look.ByName.Keys)}").ConfigureAwait(false);
                 return 2;
             }
+            if (parsed.GetValue(glances) is { } each)
+                return await GlanceAsync(parsed.GetValue(systems) ?? [], names, $"glance {parsed.GetValue(first)}", each, parsed.GetValue(file), parsed.GetValue(report), cancel).ConfigureAwait(false);
             var count = parsed.GetValue(seeds) ?? (all ? 20 : 1);
             var from = parsed.GetValue(first);
             var only = parsed.GetValue(systems) ?? [];
@@ -55,7 +60,7 @@ internal static class ProbeSelftestCommand
             }
             else
             {
-                // Seed by seed with its share of the null runs: whenever it is stopped, what there is is balanced.
+                // Seed by seed, each with its share of the null runs, so that the results are balanced whenever the run is stopped.
                 var round = 0;
                 foreach (var seed in cases.GroupBy(c => c.Seed))
                 {
@@ -67,7 +72,7 @@ internal static class ProbeSelftestCommand
                     }
                     catch (OperationCanceledException)
                     {
-                        // What was measured so far is summed up all the same.
+                        // Interrupted: the results so far are still summed up.
                         if (results is not null && File.Exists(results))
                             rows = [.. SelfTestSuite.Read(results).Where(r => cases.Contains(new SelfTestCase(r.System, r.Look, r.Seed)))];
                         break;
@@ -90,5 +95,25 @@ internal static class ProbeSelftestCommand
                 $"{++done,5}  {(row.Right ? "right" : row.NotProven ? "open " : row.FalseProof ? "FALSE PROOF" : "WRONG")}  {row.System,-14} {row.Look,-9} {row.Seed}: {row.Verdict}  ({row.RunSeconds:0.0} s){(row.Right ? "" : "  " + string.Join(" | ", row.Gates))}"));
         });
         return selftest;
+    }
+    private static async Task<int> GlanceAsync(string[] systems, IReadOnlyList<string> looks, string label, int each, string? file, string? report, CancellationToken cancel)
+    {
+        var suite = new GlanceSuite(label, looks, file);
+        try
+        {
+            suite.Run([.. SimulatedSystem.All.Select(s => s.Name).Where(n => systems.Length == 0 || systems.Contains(n))], each, Show, cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            // Interrupted: the results so far are still summed up.
+        }
+        var text = suite.Markdown();
+        if (report is not null)
+            await File.WriteAllTextAsync(report, text, CancellationToken.None).ConfigureAwait(false);
+        Console.WriteLine(text);
+        return suite.Rows.Any(r => r.FalseProof) ? 1 : 0;
+
+        static void Show(GlanceRow row) => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{(row.FalseProof ? "FALSE PROOF" : row.Accused ? "ACCUSED" : "ok")}  {row.System,-16} {row.Look,-9} {row.Seed}: {row.Tier} ({row.Nature}) at {row.Seconds:0} s  {row.Sentence}"));
     }
 }

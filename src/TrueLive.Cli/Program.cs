@@ -2,8 +2,8 @@ using System.CommandLine;
 using TrueLive.Cli;
 
 var line = CommandLine.Complete(args);
-// A clip and the report of a probe are finished when interrupted, which may take far longer than the two seconds given to the others. Null leaves
-// the signal to whoever takes it: the server's host does, and without one the process is gone at once.
+// An interrupted clip or probe finishes its file or report, which may take far longer than the default of two seconds. Null leaves
+// the signal to the server's host; without a host the process ends at once.
 return await CommandLine.Make().Parse(line).InvokeAsync(line switch
 {
     ["clip" or "probe", ..] => new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(30) },

@@ -1,6 +1,8 @@
 using TrueLive.Core.Frames;
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Estimators;
 using TrueLive.Probe.Features;
+using TrueLive.Probe.Reports;
 using TrueLive.Probe.Stimuli;
 using TrueLive.Probe.Targets;
 using TrueLive.Probe.Verdicts;
@@ -32,18 +34,14 @@ public sealed record ProbeRunOptions
     public Action<EarlierSession>? Keep { get; init; }
 }
 
-/// <summary>Phases that a run has behind it.</summary>
-/// <param name="Phases">Kind, seconds and dwell scale of each, in order.</param>
-/// <param name="Seen">What came back up to the end of the last of them.</param>
-public sealed record EarlierSession(IReadOnlyList<(PhaseKind Kind, double Seconds, double DwellScale)> Phases, Observation Seen);
-
 /// <summary>Where a run stands; reported about once a second.</summary>
 /// <param name="Phase">What is being sent.</param>
 /// <param name="Seconds">Seconds sent so far.</param>
 /// <param name="Total">Seconds planned so far.</param>
 /// <param name="Received">Output frames so far.</param>
-/// <param name="Estimate">First estimates, once there are any.</param>
-public sealed record ProbeProgress(PhaseKind Phase, double Seconds, double Total, int Received, string? Estimate)
+/// <param name="Estimate">First estimates, or a verdict as it grows, once there are any.</param>
+/// <param name="Picture">What is being sent, 32 x 18, as a data URI.</param>
+public sealed record ProbeProgress(PhaseKind Phase, double Seconds, double Total, int Received, string? Estimate, string? Picture = null)
 {
     /// <summary>What the phase sends, in words.</summary>
     public string Sends => Phase switch
@@ -79,6 +77,8 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
     private int _firstSeen;
     private string? _estimate;
     private string? _failure;
+    private GlanceWatch? _glance;
+    private string? _settled;
 
     /// <summary>
     /// Connects, sends all phases, analyses. Cancelling <paramref name="stop"/> ends the sending; what was seen is analysed and
@@ -106,13 +106,16 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
         _firstSeen = _seen.Count;
         _zero = time.GetTimestamp() - (long)((double)_firstFrame / CodeLaw.Rate * time.TimestampFrequency);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        if (profile.Looks.Count > 0)
+            _glance = new GlanceWatch(_plan, profile.Looks, options.Effort, stop);
         var receiving = Task.Run(() => ReceiveAsync(ended), CancellationToken.None);
         var complete = true;
         try
         {
             await SendAsync(progress, ended.Token).ConfigureAwait(false);
             // The last answers are still under way.
-            await Task.Delay(TimeSpan.FromSeconds(1), time, ended.Token).ConfigureAwait(false);
+            if (_glance is null && _settled is null)
+                await Task.Delay(TimeSpan.FromSeconds(1), time, ended.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -125,24 +128,47 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
         await ended.CancelAsync().ConfigureAwait(false);
         await receiving.ConfigureAwait(false);
         complete &= _failure is null;
+        if (_glance is { } glance)
+        {
+            try
+            {
+                await glance.FinishAsync().ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+            }
+            if (glance.Decided.IsCompletedSuccessfully)
+                return glance.Decided.Result;
+        }
         return await Task.Run(() => Judge(complete, stop.IsCancellationRequested), CancellationToken.None).ConfigureAwait(false);
     }
 
     private ProbeRunResult Judge(bool complete, bool stopped)
     {
-        var findings = ProbeAnalysis.Analyse(_plan, _seen, options.Effort);
-        _late.Sort();
-        var quality = new RunQuality
+        var quality = Quality() with
         {
-            TimerP99 = Intervals.Quantile(_late, 0.99),
-            SendDrops = _seen.Sent.Count == 0 ? 0 : (double)_unsent / _seen.Sent.Count,
             Incomplete = !complete,
-            EndedBecause = complete ? null : stopped ? "stopped by the user" : _failure ?? target.EndedBecause ?? "the target ended the session",
-            TakesPrompts = target.TakesPrompts,
-            Sessions = options.Earlier is null ? 1 : 2,
+            EndedBecause = complete ? _settled : stopped ? "stopped by the user" : _failure ?? target.EndedBecause ?? "the target ended the session",
         };
-        return new ProbeRunResult(_plan, _seen, findings, DecisionRules.Judge(findings, quality), quality);
+        if (_glance is null)
+        {
+            var found = ProbeAnalysis.Analyse(_plan, _seen, options.Effort);
+            return new ProbeRunResult(_plan, _seen, found, DecisionRules.Judge(found, quality), quality);
+        }
+        // A glance that was cut short says what its last look saw, or takes its first look at what there is.
+        var seen = _glance.Last?.Seen ?? _seen;
+        quality = quality with { Look = _glance.Last?.Quality.Look ?? 1 };
+        var (shown, verdict) = GlanceRules.Take(_plan, seen, quality, options.Effort);
+        return new ProbeRunResult(_plan, seen, shown, verdict, quality);
     }
+
+    private RunQuality Quality() => new()
+    {
+        TimerP99 = Intervals.Quantile([.. _late.Order()], 0.99),
+        SendDrops = _seen.Sent.Count == 0 ? 0 : (double)_unsent / _seen.Sent.Count,
+        TakesPrompts = target.TakesPrompts,
+        Sessions = options.Earlier is null ? 1 : 2,
+    };
 
     private async Task SendAsync(IProgress<ProbeProgress>? progress, CancellationToken cancel)
     {
@@ -178,22 +204,49 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
                 lock (_gate)
                     _seen.PromptSent.Add(Now());
             }
+            if (_glance is { } glance)
+            {
+                if (glance.Due(j + 1 - _firstFrame))
+                    glance.Look(Locked(seen => seen.Copy()), Quality());
+                _estimate = glance.Sentence;
+                if (glance.Decided.IsCompleted)
+                    return;
+                if (j == _plan.Frames.Count - 1)
+                {
+                    await glance.FinishAsync().WaitAsync(cancel).ConfigureAwait(false);
+                    return;
+                }
+            }
             if (j - _firstFrame == (int)(Silence.TotalSeconds * CodeLaw.Rate) && Locked(seen => seen.Count) == _firstSeen)
                 throw new TargetException($"no picture came back in the first {Silence.TotalSeconds:0} s, though the target took what was sent");
             if (j % CodeLaw.Rate == 0)
-                progress?.Report(new ProbeProgress(PhaseAt(j), j / (double)CodeLaw.Rate, _plan.Frames.Count / (double)CodeLaw.Rate, _seen.Count, _estimate));
+                progress?.Report(new ProbeProgress(PhaseAt(j), j / (double)CodeLaw.Rate, _plan.Frames.Count / (double)CodeLaw.Rate, _seen.Count, _estimate, Png.Thumbnail(picture)));
             // Later phases depend on what the first ones showed; the look back must be done before the still input ends.
-            if (!extended && look is null && j >= _plan.Frames.Count - 3 * CodeLaw.Rate)
+            if (_glance is null && !extended && look is null && j >= _plan.Frames.Count - 3 * CodeLaw.Rate)
                 look = Task.Run(LookBack, cancel);
-            if (!extended && j == _plan.Frames.Count - 1)
+            if (_glance is null && !extended && j == _plan.Frames.Count - 1)
             {
                 var (boundary, delay) = await look!.ConfigureAwait(false);
-                PhaseOrder.AppendLater(_plan, Later(!double.IsNaN(delay)), boundary, delay);
+                if (Settled() is { } why)
+                {
+                    _settled = why;
+                    return;
+                }
+                PhaseOrder.AppendLater(_plan, Later(!double.IsNaN(delay)), boundary.ClipSeconds, delay);
                 extended = true;
             }
-            if (options.Keep is { } keep && _plan.Phases.FirstOrDefault(p => p.EndFrame == j + 1) is { } over)
+            if (_glance is null && options.Keep is { } keep && _plan.Phases.FirstOrDefault(p => p.EndFrame == j + 1) is { } over)
                 keep(new([.. _plan.Phases.TakeWhile(p => p.EndFrame <= over.EndFrame).Select(p => (p.Kind, p.FrameCount / (double)CodeLaw.Rate, p.DwellShortest / 2.2))], Locked(s => s.Copy())));
         }
+    }
+
+    /// <summary>Why nothing that is still to be sent could change the verdict; null when something could.</summary>
+    private string? Settled()
+    {
+        var total = _plan.Frames.Count + (profile.Slow + profile.Control + profile.Blackout) * CodeLaw.Rate;
+        if (_unsent > RunQuality.MostUnsent * total || _late.Count(l => l > RunQuality.LatestP99) > 0.01 * total)
+            return "the probe could not keep its own time, so the run does not count whatever comes";
+        return ProbeAnalysis.RepeatsOf(_plan, Locked(seen => seen.Copy())).Repeats ? "the output repeats itself, whatever is sent after that" : null;
     }
 
     /// <summary>What is still to be sent after the first phases.</summary>
@@ -212,7 +265,6 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
             return read(_seen);
     }
 
-    /// <summary>Own boundaries, and whether the fast codes were answered at all (few re-draws: an estimate, not evidence).</summary>
     /// <summary>Own boundaries and the first estimate of the delay; NaN when nothing answers yet.</summary>
     private (BoundaryFindings Boundary, double Delay) LookBack()
     {

@@ -1,4 +1,4 @@
-using System.Reflection;
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Estimators;
 using TrueLive.Probe.Reports;
 using TrueLive.Probe.Requirements;
@@ -68,8 +68,10 @@ public static class ProbeSession
         var result = await run.RunAsync(progress, stop).ConfigureAwait(false);
         var (d50, d95) = (double.NaN, double.NaN);
         if (!result.Quality.Incomplete)
-        {
             RunFolder.Forget(options.Folder);
+        // Half a minute is promised of a glance; the echo takes as long again as its first looks.
+        if (!result.Quality.Incomplete && result.Quality.Look is null)
+        {
             // Afterwards: a target that cannot be measured is told of at once.
             say?.Invoke("measuring the probe's own echo");
             (d50, d95) = await EchoAsync(options.Run, time, stop).ConfigureAwait(false);
@@ -87,7 +89,7 @@ public static class ProbeSession
             EndedBecause = result.Quality.EndedBecause,
             Evidence = result.Quality.Evidence,
             Target = target.Description,
-            Version = Version,
+            Version = ProbeReport.ProgramVersion,
             Commitment = commitment,
             Configuration = configuration,
             Seed = seed.Hex,
@@ -97,6 +99,7 @@ public static class ProbeSession
             EchoD95Ms = Finite(1000 * d95),
             TakesPrompts = target.TakesPrompts,
             Redraws = options.Profile.Redraws,
+            Look = result.Quality.Look,
             Sessions = result.Quality.Sessions,
             Amplitude = options.Profile.Amplitude,
         }, result.Plan, result.Findings, result.Verdict);
@@ -107,10 +110,6 @@ public static class ProbeSession
         report = report with { Requirements = [.. options.Requirements.Select(r => RequirementCheck.Run(r, report).Section)] };
         return RunFolder.Write(options.Folder, report, result.Plan, result.Seen, result.Findings);
     }
-
-    /// <summary>Version of this program.</summary>
-    public static string Version { get; } =
-        typeof(ProbeSession).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
     private static async Task<(double D50, double D95)> EchoAsync(ProbeRunOptions run, TimeProvider time, CancellationToken stop)
     {

@@ -34,7 +34,8 @@ public sealed record RtcEndpointOptions
 
 /// <summary>
 /// The port that all peer connections of a process share: one UDP socket and, when asked for, one TCP listener with the same number.
-/// A datagram finds its peer by the address it came from, a first STUN check by the user fragment in it (RFC 8445 section 7.3). Thread-safe.
+/// A datagram finds its peer by the address it came from, a first STUN check by the user fragment in it (RFC 8445 section 7.3).
+/// Thread-safe.
 /// </summary>
 public sealed class RtcEndpoint : IDisposable
 {
@@ -47,7 +48,7 @@ public sealed class RtcEndpoint : IDisposable
     private readonly TcpPort? _tcp;
     private readonly ConcurrentDictionary<string, PeerConnection> _byUfrag = new();
 
-    // What a tick goes through, every few milliseconds: a dictionary would allocate its enumerator each time.
+    // Iterated on every tick: enumerating a dictionary would allocate each time.
     private volatile PeerConnection[] _peers = [];
     private readonly ConcurrentDictionary<SocketAddress, PeerConnection> _byAddress = new();
     private readonly ConcurrentDictionary<TcpRoute, PeerConnection> _byConnection = new();
@@ -60,7 +61,7 @@ public sealed class RtcEndpoint : IDisposable
     {
         (_options, Time, Announced) = (options, time, options.Announced);
         var address = options.Address.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6 ? IPAddress.Any : options.Address;
-        // A free port of UDP may be taken in TCP: then another is tried, but never when the caller named the port.
+        // A port that is free for UDP may be taken for TCP: then another one is tried, but never when the caller named the port.
         for (var attempt = 1; ; attempt++)
         {
             _udp = new UdpPort(address, options.Port, Received, Tick, TickInterval, time);
@@ -81,7 +82,9 @@ public sealed class RtcEndpoint : IDisposable
         Certificate = DtlsCertificate.Create(time.GetUtcNow());
     }
 
-    /// <summary>Addresses to announce; empty announces those of the machine. May be changed: answers from then on have the new ones.</summary>
+    /// <summary>
+    /// Addresses to announce; empty announces those of the machine. May be changed: answers from then on have the new ones.
+    /// </summary>
     public IReadOnlyList<IPAddress> Announced { get; set; }
 
     /// <summary>The port in use.</summary>
@@ -172,7 +175,7 @@ public sealed class RtcEndpoint : IDisposable
         }
     }
 
-    // A restart of ICE gives a peer a second fragment for a while; it is still one peer.
+    // During an ICE restart a peer has two fragments; it still counts once.
     private void ListPeers() => _peers = [.. _byUfrag.Values.Distinct()];
 
     internal void Bind(SocketAddress address, PeerConnection peer) => _byAddress[address] = peer;
@@ -184,7 +187,7 @@ public sealed class RtcEndpoint : IDisposable
     internal void Unbind(SocketAddress address, PeerConnection peer) =>
         _byAddress.TryRemove(new KeyValuePair<SocketAddress, PeerConnection>(address, peer));
 
-    /// <summary>The way to an address for the checks of <paramref name="peer"/>; what comes from there is the peer's.</summary>
+    /// <summary>The route to an address for the checks of <paramref name="peer"/>; datagrams from there belong to the peer.</summary>
     internal IceRoute RouteTo(IPEndPoint remote, bool tcp, PeerConnection peer)
     {
         if (!tcp)
@@ -209,7 +212,7 @@ public sealed class RtcEndpoint : IDisposable
     {
         var announced = Announced;
         var addresses = announced.Count > 0 ? announced : LocalAddresses.For(_udp.Local.Address);
-        // Of a machine with many addresses, the one that the far side has just used is surely one that it reaches.
+        // Where the machine has many addresses, the far side certainly reaches the one that it has just used.
         if (announced.Count == 0 && addresses.Count > 1 && reached is { IsIPv6LinkLocal: false } && !IPAddress.IsLoopback(reached))
             addresses = [.. addresses.Prepend(reached.IsIPv4MappedToIPv6 ? reached.MapToIPv4() : reached).Distinct().Take(LocalAddresses.Max)];
         if (_options.Udp)
@@ -233,7 +236,7 @@ public sealed class RtcEndpoint : IDisposable
         }
         catch (Exception error) when (peer is not null)
         {
-            // The thread serves all connections: a fault of one ends that one.
+            // The thread serves all connections: a fault ends only the connection that caused it.
             peer.Fail(error);
         }
     }
@@ -318,7 +321,7 @@ public sealed class RtcEndpoint : IDisposable
         }
         catch (Exception error)
         {
-            // As on the reading thread: a fault of one connection ends that one.
+            // As on the reading thread: a fault ends only the connection that caused it.
             peer.Fail(error);
         }
     }

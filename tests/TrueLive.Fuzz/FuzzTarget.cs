@@ -59,6 +59,7 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("clip-answer", ProbeTargets.ClipAnswer, 10_000),
         new("probe-page", ProbeTargets.Page, 3_000),
         new("probe-progress", ProbeTargets.Progress, 3_000),
+        new("web-picture", FileTargets.WebPicture, 10_000),
         new("requirement", FileTargets.Requirement, 2_000, 32 << 20),
         new("config", FileTargets.Configuration, 2_000, 32 << 20),
         new("observation", FileTargets.Observation, 3_000, 16 << 20),

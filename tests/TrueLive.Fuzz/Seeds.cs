@@ -6,6 +6,7 @@ using System.Text.Json;
 using TrueLive.Core.Frames;
 using TrueLive.Fuzz.Targets;
 using TrueLive.Media.Codecs;
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Features;
 using TrueLive.Probe;
 using TrueLive.Probe.Reports;

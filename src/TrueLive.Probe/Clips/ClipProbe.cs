@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using TrueLive.Media.Files;
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Estimators;
 using TrueLive.Probe.Features;
 using TrueLive.Probe.Recordings;
@@ -147,7 +148,7 @@ public static class ClipProbe
             EndedBecause = ended,
             Evidence = "E4",
             Target = "clips " + service.Name,
-            Version = ProbeSession.Version,
+            Version = ProbeReport.ProgramVersion,
             Commitment = commitment,
             Configuration = configuration,
             Seed = options.Seed.Hex,

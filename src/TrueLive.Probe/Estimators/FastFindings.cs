@@ -49,7 +49,7 @@ public readonly record struct NullTest(double P, double Z, int K)
 public readonly record struct LagWindow(double Time, double Lag, double Score, bool Locked);
 
 /// <summary>What the fast phase shows: dependence, families, channels, lag over time.</summary>
-public sealed class FastFindings
+public sealed record FastFindings
 {
     /// <summary>Joint test at the selected rate, all channels.</summary>
     public NullTest Joint { get; init; } = NullTest.None;

@@ -16,19 +16,14 @@ internal readonly record struct CodeDraw(string Kind, int Number);
 /// </summary>
 internal sealed class FastTest
 {
-    private const int Auxiliary = 16;
-    private const int CausalFirst = -LagSearch.FirstLag;
-    private const int CausalCount = 360;
+    private const int CausalFirst = LagWindows.CausalFirst;
+    private const int CausalCount = LagWindows.CausalCount;
     private const int AcausalCount = 80;
     private const int ShortChip = 6;
-    private readonly double _kappa;
-    private readonly double _start;
-    private readonly int _hop;
-    private readonly int _window;
+    private readonly LagWindows _windows;
     private readonly CodeFill _fill;
     private readonly LagSearch?[] _searches;
-    private readonly float[][] _nullMean;
-    private readonly float[][] _nullInverse;
+    private readonly FastNull _null;
 
     /// <summary>For codes of any origin.</summary>
     /// <param name="readouts">Features by channel on an even grid of 30 per second; null where the channel rests.</param>
@@ -38,13 +33,13 @@ internal sealed class FastTest
     /// <param name="kappa">Rate at which the grid was made.</param>
     public FastTest(float[][]?[] readouts, CodeFill fill, double start, double windowSeconds, double kappa = 0)
     {
-        (_fill, _start, _kappa) = (fill, start, kappa);
+        _fill = fill;
         Length = readouts.First(r => r is not null)![0].Length;
-        _window = (int)Math.Round(windowSeconds * CodeLaw.Rate);
-        _hop = _window / (Length <= 100 * CodeLaw.Rate ? 10 : 5);
-        _searches = [.. readouts.Select(r => r is null ? null : new LagSearch(r, _window, _hop))];
-        Windows = _searches.First(s => s is not null)!.Windows;
-        (_nullMean, _nullInverse) = NullPerWindow();
+        var window = (int)Math.Round(windowSeconds * CodeLaw.Rate);
+        var hop = window / (Length <= 100 * CodeLaw.Rate ? 10 : 5);
+        _searches = [.. readouts.Select(r => r is null ? null : new LagSearch(r, window, hop))];
+        _windows = new LagWindows(start, window, hop, _searches.First(s => s is not null)!.Windows, kappa);
+        _null = new FastNull(_searches, Windows, Length, fill);
     }
 
     /// <summary>For the codes of a plan's fast phase.</summary>
@@ -73,33 +68,23 @@ internal sealed class FastTest
         }
     }
 
-    public int Windows { get; }
+    private int Windows => _windows.Count;
 
     private int Length { get; }
-
-    /// <summary>Seconds on the output clock of the middle of a window.</summary>
-    public double TimeOf(int window) => _start + (window * _hop + _window / 2.0) / CodeLaw.Rate / (1 - _kappa);
-
-    /// <summary>Delay in seconds of a lag (frames) at a window.</summary>
-    public double DelayOf(int window, double lag)
-    {
-        var scaled = (window * _hop + _window / 2.0) / CodeLaw.Rate;
-        return lag / CodeLaw.Rate + scaled * _kappa / (1 - _kappa);
-    }
 
     /// <summary>The joint z alone, against <paramref name="redraws"/> re-draws: for the search over rates.</summary>
     public (double Statistic, NullTest Test) Quick(int redraws)
     {
         var buffers = new Buffers(Length, Windows);
-        var statistic = Evaluate(null, buffers, jointOnly: true).Joint;
+        var statistic = Evaluate(null, buffers, brief: true).Joint;
         var others = new double[redraws];
         for (var k = 0; k < redraws; k++)
-            others[k] = Evaluate(new CodeDraw("quick", k), buffers, jointOnly: true).Joint;
+            others[k] = Evaluate(new CodeDraw("quick", k), buffers, brief: true).Joint;
         return (statistic, NullTest.Of(statistic, others));
     }
 
-    /// <summary>The whole test with K re-draws on some threads; stops at 64 when all is beyond doubt and <paramref name="mayStop"/>.</summary>
-    public FastFindings Run(int redraws, int threads, bool mayStop, CancellationToken cancel)
+    /// <summary>The whole test with K re-draws on some threads, or as many as <paramref name="stop"/> asks for.</summary>
+    public FastFindings Run(int redraws, int threads, Stopping stop, CancellationToken cancel)
     {
         var buffers = new Buffers(Length, Windows);
         var sent = Evaluate(null, buffers);
@@ -108,11 +93,11 @@ internal sealed class FastTest
         var channelDelay = new double[7];
         var familyDelay = new double[4];
         for (var c = 0; c < 7; c++)
-            channelDelay[c] = _searches[c] is null ? double.NaN : MedianDelay(buffers.Channels[c]);
+            channelDelay[c] = _searches[c] is null ? double.NaN : _windows.MedianDelay(buffers.Channels[c]);
         for (var f = 0; f < 4; f++)
-            familyDelay[f] = MedianDelay(buffers.Families[f]);
-        Estimate[] familyLag = [.. buffers.Families.Select(LagOf)];
-        Estimate[] channelLag = [.. buffers.Channels.Select((z, c) => _searches[c] is null ? Estimate.None : LagOf(z))];
+            familyDelay[f] = _windows.MedianDelay(buffers.Families[f]);
+        Estimate[] familyLag = [.. buffers.Families.Select(_windows.LagOf)];
+        Estimate[] channelLag = [.. buffers.Channels.Select((z, c) => _searches[c] is null ? Estimate.None : _windows.LagOf(z))];
 
         // A path that owes nothing to a channel's own code leaves its sent code and its re-draws exchangeable.
         var withoutOwn = new int[7][];
@@ -124,12 +109,12 @@ internal sealed class FastTest
         }
         sent = sent with { Together = Along(withoutOwn, buffers) };
 
-        var results = new Statistics[redraws];
+        var results = new FastStatistics[redraws];
         var nullScores = new List<float>();
         var done = 0;
-        foreach (var upTo in mayStop ? Stops(redraws) : [redraws])
+        foreach (var upTo in FastStatistics.Stops(redraws))
         {
-            if (done > 0 && (BeyondDoubt(sent, results.AsSpan(0, done)) || NothingThere(sent, results.AsSpan(0, done))))
+            if (done > 0 && FastStatistics.Enough(stop, sent, results.AsSpan(0, done)))
                 break;
             Parallel.For(done, upTo, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancel },
                 () => new Buffers(Length, Windows),
@@ -138,7 +123,11 @@ internal sealed class FastTest
                     results[k] = Evaluate(new CodeDraw("redraw", k), own);
                     results[k] = results[k] with { Together = Along(withoutOwn, own) };
                     if (k < 24)
-                        CollectPathScores(own.Joint, nullScores);
+                    {
+                        var scores = _windows.PathScores(own.Joint);
+                        lock (nullScores)
+                            nullScores.AddRange(scores);
+                    }
                     return own;
                 },
                 _ => { });
@@ -159,17 +148,17 @@ internal sealed class FastTest
         var windows = new List<LagWindow>();
         var (usable, locked) = (0, 0);
         // Output from before the first answer could arrive has nothing to lock to.
-        var lockedLags = Enumerable.Range(0, Windows).Where(w => Covered(w, path[w]) && joint[w * LagSearch.Lags + CausalFirst + path[w]] > threshold)
+        var lockedLags = Enumerable.Range(0, Windows).Where(w => _windows.Covered(w, path[w]) && joint[w * LagSearch.Lags + CausalFirst + path[w]] > threshold)
             .Select(w => path[w]).Order().ToArray();
         var usual = lockedLags.Length > 0 ? lockedLags[lockedLags.Length / 2] : 0;
         for (var w = 0; w < Windows; w++)
         {
             var score = joint[w * LagSearch.Lags + CausalFirst + path[w]];
-            if (!Covered(w, path[w]) || !Covered(w, usual))
+            if (!_windows.Covered(w, path[w]) || !_windows.Covered(w, usual))
                 continue;
             usable++;
             locked += score > threshold ? 1 : 0;
-            windows.Add(new LagWindow(TimeOf(w), DelayOf(w, path[w]), score, score > threshold));
+            windows.Add(new LagWindow(_windows.TimeOf(w), _windows.DelayOf(w, path[w]), score, score > threshold));
         }
         var redrawn = results.Select(r => r.Joint).ToArray();
         return new FastFindings
@@ -183,88 +172,46 @@ internal sealed class FastTest
             FamilyDelay = familyDelay,
             FamilyLag = familyLag,
             ChannelLag = channelLag,
-            JointLag = LagOf(joint),
-            Kappa = _kappa,
+            JointLag = _windows.LagOf(joint),
+            Kappa = _windows.Kappa,
             Path = [.. windows],
             Lock = usable > 0 ? (double)locked / usable : 0,
-            LockWindows = usable * (double)_hop / _window,
-            WindowSeconds = (double)_window / CodeLaw.Rate,
+            LockWindows = usable * (double)_windows.Hop / _windows.Window,
+            WindowSeconds = (double)_windows.Window / CodeLaw.Rate,
             Redraws = redrawn,
             Statistic = sent.Joint,
-            Heat = HeatMap(joint),
+            Heat = _windows.HeatMap(joint),
             HeatLags = CausalCount / 2,
         };
     }
 
-    /// <summary>Joint, region and one more family are so far from their null that more re-draws could not change a rule.</summary>
-    private static bool BeyondDoubt(Statistics sent, Span<Statistics> redraws)
+    /// <summary>
+    /// Joint and region alone, with K re-draws for a p-value smaller than the whole test allows. Ends at the first re-draw at or above either:
+    /// whoever asks for this many has no use for a greater p.
+    /// </summary>
+    public (NullTest Joint, NullTest Region) Certain(int redraws, int threads, CancellationToken cancel)
     {
-        var drawn = redraws.ToArray();
-        var families = Enumerable.Range(0, 4).Select(f => NullTest.Of(sent.Families[f], [.. drawn.Select(r => r.Families[f])]).Z).ToArray();
-        // A family between chance and certainty could still accuse the others of another lag.
-        return NullTest.Of(sent.Joint, [.. drawn.Select(r => r.Joint)]).Z > 15 && families[(int)Family.Region] > NullTest.SurelyZ
-            && NullTest.Of(sent.Together[(int)Channel.R], [.. drawn.Select(r => r.Together[(int)Channel.R])]).Z is < 2 or > NullTest.SurelyZ
-            && families.Count(z => z > NullTest.SurelyZ) >= 2
-            && families[(int)Family.Luma] is < 2 or > NullTest.SurelyZ && families[(int)Family.Motion] is < 2 or > NullTest.SurelyZ;
-    }
-
-    /// <summary>Ten re-draws at or above the statistic in every test of a rule: no p can become small any more (Besag and Clifford 1991).</summary>
-    private static bool NothingThere(Statistics sent, Span<Statistics> redraws)
-    {
-        Span<int> above = stackalloc int[6];
-        foreach (var drawn in redraws)
+        const int Batch = 250;
+        var sent = Evaluate(null, new Buffers(Length, Windows), brief: true);
+        var (joint, region) = (new double[redraws], new double[redraws]);
+        var done = 0;
+        for (var above = false; done < redraws && !above;)
         {
-            above[0] += drawn.Joint >= sent.Joint ? 1 : 0;
-            above[1] += drawn.Acausal >= sent.Acausal ? 1 : 0;
-            for (var f = 0; f < 4; f++)
-                above[2 + f] += drawn.Families[f] >= sent.Families[f] ? 1 : 0;
+            var upTo = Math.Min(redraws, done + Batch);
+            Parallel.For(done, upTo, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancel },
+                () => new Buffers(Length, Windows),
+                (k, _, own) =>
+                {
+                    var drawn = Evaluate(new CodeDraw("redraw", k), own, brief: true);
+                    (joint[k], region[k]) = (drawn.Joint, drawn.Families[(int)Family.Region]);
+                    return own;
+                },
+                _ => { });
+            above = joint.AsSpan(done, upTo - done).ContainsAnyInRange(sent.Joint, double.MaxValue)
+                || region.AsSpan(done, upTo - done).ContainsAnyInRange(sent.Families[(int)Family.Region], double.MaxValue);
+            done = upTo;
         }
-        return System.Numerics.Tensors.TensorPrimitives.Min<int>(above) >= 10;
-    }
-
-    private static IEnumerable<int> Stops(int redraws)
-    {
-        for (var at = 64; at < redraws; at *= 2)
-            yield return at;
-        yield return redraws;
-    }
-
-    private bool Covered(int window, int lag) => window * _hop - lag >= -0.3 * _window;
-
-    private double MedianDelay(float[] z)
-    {
-        var path = LagPath.Trace(z, Windows, CausalFirst, CausalCount);
-        var delays = new List<double>();
-        for (var w = 0; w < Windows; w++)
-        {
-            if (Covered(w, path[w]))
-                delays.Add(DelayOf(w, path[w]));
-        }
-        delays.Sort();
-        return delays.Count > 0 ? delays[delays.Count / 2] : double.NaN;
-    }
-
-    private Estimate LagOf(float[] z)
-    {
-        var path = LagPath.Trace(z, Windows, CausalFirst, CausalCount);
-        // Windows that overlap by half: chips of a tenth of a second leave their errors nearly independent, and a stray one must not blur the rest.
-        var apart = Math.Max(1, _window / _hop / 2);
-        var lags = Enumerable.Range(0, Windows).Where(w => w % apart == 0 && Covered(w, path[w])).Select(w => (double)path[w] / CodeLaw.Rate).ToArray();
-        var median = Intervals.QuantileInterval(lags, 0.5);
-        return median.Measured ? median with { Low = median.Low - 1.0 / CodeLaw.Rate, High = median.High + 1.0 / CodeLaw.Rate } : median;
-    }
-
-    private void CollectPathScores(float[] joint, List<float> scores)
-    {
-        var path = LagPath.Trace(joint, Windows, CausalFirst, CausalCount);
-        lock (scores)
-        {
-            for (var w = 0; w < Windows; w++)
-            {
-                if (Covered(w, path[w]))
-                    scores.Add(joint[w * LagSearch.Lags + CausalFirst + path[w]]);
-            }
-        }
+        return (NullTest.Of(sent.Joint, joint.AsSpan(0, done)), NullTest.Of(sent.Families[(int)Family.Region], region.AsSpan(0, done)));
     }
 
     private static float Quantile(List<float> values, double q)
@@ -273,68 +220,8 @@ internal sealed class FastTest
         return values.Count == 0 ? float.PositiveInfinity : values[(int)(q * (values.Count - 1))];
     }
 
-    private float[] HeatMap(float[] joint)
-    {
-        var heat = new float[Windows * CausalCount / 2];
-        for (var w = 0; w < Windows; w++)
-        {
-            for (var l = 0; l < CausalCount / 2; l++)
-                heat[w * CausalCount / 2 + l] = Math.Max(joint[w * LagSearch.Lags + CausalFirst + 2 * l], joint[w * LagSearch.Lags + CausalFirst + 2 * l + 1]);
-        }
-        return heat;
-    }
-
-    /// <summary>
-    /// Mean and deviation of E per window, pooled over lags and over codes drawn for this purpose only. They are independent of
-    /// both the sent code and the K re-draws, so those stay exchangeable and the p-value exact.
-    /// </summary>
-    private (float[][] Mean, float[][] Inverse) NullPerWindow()
-    {
-        var (mean, inverse) = (new float[7][], new float[7][]);
-        var scratch = new LagSearch.Scratch(Length);
-        var energy = new float[Windows * LagSearch.Lags];
-        var code = new float[Length];
-        for (var c = 0; c < 7; c++)
-        {
-            if (_searches[c] is not { } search)
-                continue;
-            var (sum, square, count) = (new double[Windows], new double[Windows], new int[Windows]);
-            for (var k = 0; k < Auxiliary; k++)
-            {
-                _fill(c, new CodeDraw("auxiliary", k), code);
-                search.Evaluate(code, scratch, energy);
-                for (var w = 0; w < Windows; w++)
-                {
-                    var (total, squares, known) = (Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero);
-                    var row = energy.AsSpan(w * LagSearch.Lags, LagSearch.Lags);
-                    for (var l = 0; l < row.Length; l += Vector<float>.Count)
-                    {
-                        var value = new Vector<float>(row[l..]);
-                        var there = Vector.Equals(value, value);
-                        value = Vector.ConditionalSelect(there, value, Vector<float>.Zero);
-                        total += value;
-                        squares += value * value;
-                        known += Vector.ConditionalSelect(there, Vector<float>.One, Vector<float>.Zero);
-                    }
-                    sum[w] += Vector.Sum(total);
-                    square[w] += Vector.Sum(squares);
-                    count[w] += (int)Vector.Sum(known);
-                }
-            }
-            (mean[c], inverse[c]) = (new float[Windows], new float[Windows]);
-            // r^2 of unrelated white signals would spread by sqrt(2 F); half of that bounds the gain of a nearly dead window.
-            var floor = 0.5 * Math.Sqrt(2.0 * Math.Max(1, search.Alive));
-            for (var w = 0; w < Windows; w++)
-            {
-                var m = sum[w] / Math.Max(1, count[w]);
-                mean[c][w] = (float)m;
-                inverse[c][w] = (float)(1 / Math.Max(floor, Math.Sqrt(Math.Max(0, square[w] / Math.Max(1, count[w]) - m * m))));
-            }
-        }
-        return (mean, inverse);
-    }
-
-    private Statistics Evaluate(CodeDraw? draw, Buffers own, bool jointOnly = false)
+    /// <summary>All statistics of a code; when <paramref name="brief"/>, joint and region alone.</summary>
+    private FastStatistics Evaluate(CodeDraw? draw, Buffers own, bool brief = false)
     {
         Array.Clear(own.Joint);
         foreach (var family in own.Families)
@@ -349,34 +236,21 @@ internal sealed class FastTest
             var z = own.Channels[c];
             search.Evaluate(own.Code, own.Scratch, z);
             for (var w = 0; w < Windows; w++)
-                Standardise(z.AsSpan(w * LagSearch.Lags, LagSearch.Lags), _nullMean[c][w], _nullInverse[c][w]);
+                _null.Standardise(c, w, z.AsSpan(w * LagSearch.Lags, LagSearch.Lags));
             System.Numerics.Tensors.TensorPrimitives.Add(own.Joint, z, own.Joint);
             if ((Channel)c is Channel.G or Channel.R or Channel.C or Channel.M)
                 System.Numerics.Tensors.TensorPrimitives.Add(own.Fast, z, own.Fast);
-            if (jointOnly)
+            if (brief && CodeLaw.FamilyOf((Channel)c) != Family.Region)
                 continue;
-            channels[c] = LagPath.Score(z, Windows, CausalFirst, CausalCount);
+            channels[c] = brief ? 0 : LagPath.Score(z, Windows, CausalFirst, CausalCount);
             var family = own.Families[(int)CodeLaw.FamilyOf((Channel)c)];
             System.Numerics.Tensors.TensorPrimitives.Add(family, z, family);
         }
-        return new Statistics(
+        return new FastStatistics(
             LagPath.Score(own.Joint, Windows, CausalFirst, CausalCount),
-            jointOnly ? [] : [.. own.Families.Select(z => (double)LagPath.Score(z, Windows, CausalFirst, CausalCount))],
+            [.. own.Families.Select((z, f) => brief && f != (int)Family.Region ? 0 : (double)LagPath.Score(z, Windows, CausalFirst, CausalCount))],
             channels,
-            jointOnly ? 0 : LagPath.Score(own.Fast, Windows, 0, AcausalCount));
-    }
-
-    private static void Standardise(Span<float> energy, float mean, float inverse)
-    {
-        var (m, scale) = (new Vector<float>(mean), new Vector<float>(inverse));
-        var (low, high) = (new Vector<float>(-1f), new Vector<float>(12f));
-        for (var l = 0; l < energy.Length; l += Vector<float>.Count)
-        {
-            var z = (new Vector<float>(energy[l..]) - m) * scale;
-            // A lag without enough code (NaN) neither helps nor hurts a path.
-            z = Vector.ConditionalSelect(Vector.Equals(z, z), Vector.Min(Vector.Max(z, low), high), Vector<float>.Zero);
-            z.CopyTo(energy[l..]);
-        }
+            brief ? 0 : LagPath.Score(own.Fast, Windows, 0, AcausalCount));
     }
 
     /// <summary>Mean score of each channel within two frames of a given path.</summary>
@@ -393,11 +267,6 @@ internal sealed class FastTest
             }
         }
         return scores;
-    }
-
-    private sealed record Statistics(double Joint, double[] Families, double[] Channels, double Acausal)
-    {
-        public double[] Together { get; init; } = [];
     }
 
     private sealed class Buffers(int length, int windows)

@@ -69,7 +69,7 @@ public sealed class FrameMap
             var targets = codes.Select(code => Targets(code, input, phase.FirstFrame)).ToArray();
             var decoded = RidgeDecoder.Decode(features, targets);
             correlation = [.. decoded.Select(d => d.Correlation)];
-            input = BestPath(guess, even, first, codes, decoded, phase.FirstFrame, phase.FrameCount, 1 - fast.Kappa);
+            input = BestPath(guess, even, first, codes, decoded, phase.FirstFrame, last + 1 - phase.FirstFrame, 1 - fast.Kappa);
         }
         var (times, delay) = (new double[count], new double[count]);
         for (var i = 0; i < count; i++)

@@ -23,6 +23,7 @@ internal sealed class LagSearch
     private readonly float[] _weights;
     private readonly int _hop;
     private readonly int _hops;
+    private readonly int _reach;
 
     public LagSearch(float[][] features, int window, int hop)
     {
@@ -30,6 +31,9 @@ internal sealed class LagSearch
         (_hop, _hops) = (hop, window / hop);
         Length = features[0].Length;
         Windows = Math.Max(0, Length / hop - _hops + 1);
+        // No window of a short signal holds enough of a code that is later than this.
+        var step = 4 * Vector<float>.Count;
+        _reach = Math.Min(Lags, ((int)(Length - LeastCover * window) - FirstLag + step) / step * step);
         _means = new float[_features.Length * Windows];
         _weights = new float[_features.Length * Windows];
         for (var f = 0; f < _features.Length; f++)
@@ -83,7 +87,7 @@ internal sealed class LagSearch
                 var running = scratch.Running.AsSpan(f * Lags, Lags);
                 if (h >= _hops)
                     System.Numerics.Tensors.TensorPrimitives.Subtract(running, row, running);
-                CorrelateHop(_features[f].AsSpan(h * _hop, _hop), scratch.Code.AsSpan(Base(h * _hop + _hop - 1)), row);
+                CorrelateHop(_features[f].AsSpan(h * _hop, _hop), scratch.Code.AsSpan(Base(h * _hop + _hop - 1)), row[.._reach]);
                 System.Numerics.Tensors.TensorPrimitives.Add(running, row, running);
             }
             var w = h - _hops + 1;
@@ -115,7 +119,7 @@ internal sealed class LagSearch
     {
         var width = Vector<float>.Count;
         ref var codes = ref MemoryMarshal.GetReference(code);
-        for (var l = 0; l < Lags; l += 4 * width)
+        for (var l = 0; l < row.Length; l += 4 * width)
         {
             var (a, b, c, d) = (Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero);
             for (var t = 0; t < feature.Length; t++)

@@ -25,6 +25,9 @@ public sealed class BoundaryFindings
 
     /// <summary>Own boundaries are proven: jumps of five times the median or more, evenly placed.</summary>
     public bool Found => !double.IsNaN(Period) && P <= 0.01 && Jump >= 5;
+
+    /// <summary>The period where boundaries are proven; NaN otherwise.</summary>
+    public double ClipSeconds => Found ? Period : double.NaN;
 }
 
 /// <summary>The own-boundary test of the hold phase.</summary>

@@ -22,6 +22,9 @@ public sealed class RemainderFindings
     /// <summary>The other lag, seconds behind the aligned input; the interval is the range over leaving out each fifth of the pairs.</summary>
     public Estimate Behind { get; init; } = Estimate.None;
 
+    /// <summary>Seconds behind the aligned input up to which older pictures were looked for.</summary>
+    public double Searched { get; init; }
+
     /// <summary>Holm's p over the two tests at other lags.</summary>
     public double OtherP
     {
@@ -90,6 +93,7 @@ internal sealed class RemainderTest
             Luma = Test((_, o) => Best(o, [0, 2], false).Score),
             Region = Test((_, o) => Best(o, [1, 3, 4], false).Score),
             Behind = OtherLag(cleaned, sent),
+            Searched = _lags.Length == 0 ? 0 : _lags[^1] / (double)CodeLaw.Rate,
         };
     }
 

@@ -88,8 +88,8 @@ public sealed class Observation
         (_beforeLast, _last, _now) = (_last, _now, _beforeLast);
     }
 
-    /// <summary>Chooses the time in which pictures are kept: evenly over it, at most five a second. Without a choice the first ones are kept.</summary>
-    public void KeepPictures(double from, double to) => _keep = (from, to, Math.Max(LeastSpacing, (to - from) / (MaxPictures - 1)));
+    /// <summary>Chooses the time in which pictures are kept: evenly over it, at most five a second, or ten of a short time. Without a choice the first ones are kept.</summary>
+    public void KeepPictures(double from, double to) => _keep = (from, to, Math.Max(to - from <= 30 ? LeastSpacing / 2 : LeastSpacing, (to - from) / (MaxPictures - 1)));
 
     /// <summary>The samples of a picture as they are kept; chroma is averaged over 2 x 2.</summary>
     public static byte[] Bytes(Picture picture)

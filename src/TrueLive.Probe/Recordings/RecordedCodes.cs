@@ -32,7 +32,7 @@ internal static class RecordedCodes
         var codes = Enumerable.Range(0, sent.Length).Select(c => Levelled(sent[c][c == (int)Channel.C ? 1 : 0])).ToArray();
         // Only what natural video carries: light, balance, colour, motion and scene; object and pattern codes are ours alone.
         float[][]?[] readouts = [answers[0], answers[1], answers[2], answers[3], null, answers[5], null];
-        return new FastTest(readouts, Fill, from, WindowSeconds).Run(Redraws, threads, false, cancel);
+        return new FastTest(readouts, Fill, from, WindowSeconds).Run(Redraws, threads, Stopping.Never, cancel);
 
         void Fill(int channel, CodeDraw? draw, float[] code)
         {

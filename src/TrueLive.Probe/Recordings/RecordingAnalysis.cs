@@ -1,5 +1,6 @@
 using TrueLive.Core.Frames;
 using TrueLive.Media.Files;
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Estimators;
 using TrueLive.Probe.Features;
 using TrueLive.Probe.Stimuli;

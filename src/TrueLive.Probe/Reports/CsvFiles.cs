@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Estimators;
 using TrueLive.Probe.Features;
 using TrueLive.Probe.Stimuli;

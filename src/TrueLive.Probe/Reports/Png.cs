@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using TrueLive.Probe.Stimuli;
 
 namespace TrueLive.Probe.Reports;
 
@@ -27,6 +28,23 @@ internal static class Png
         Chunk(png, "IDAT"u8, packed.ToArray());
         Chunk(png, "IEND"u8, []);
         return "data:image/png;base64," + Convert.ToBase64String(png.GetBuffer(), 0, (int)png.Length);
+    }
+
+    /// <summary>A picture at 32 x 18, about 2 kB.</summary>
+    public static string Thumbnail(Picture picture)
+    {
+        const int Width = 32;
+        const int Height = 18;
+        var rgb = new byte[3 * Width * Height];
+        for (var k = 0; k < Width * Height; k++)
+        {
+            var at = (2 * (k / Width) + 1) * picture.Height / (2 * Height) * picture.Width + (2 * (k % Width) + 1) * picture.Width / (2 * Width);
+            var (y, u, v) = (picture.Y[at], picture.U[at] - 128, picture.V[at] - 128);
+            rgb[3 * k] = (byte)Math.Clamp(y + 1.402f * v, 0, 255);
+            rgb[3 * k + 1] = (byte)Math.Clamp(y - 0.344f * u - 0.714f * v, 0, 255);
+            rgb[3 * k + 2] = (byte)Math.Clamp(y + 1.772f * u, 0, 255);
+        }
+        return DataUri(rgb, Width, Height);
     }
 
     /// <summary>Planar Y'CbCr (BT.601, nominal 0..255) with chroma of half the width and height to a data URI.</summary>

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Schema;
@@ -10,6 +11,10 @@ public sealed record ProbeReport
 {
     /// <summary>Version of this layout.</summary>
     public const string SchemaId = "live-ai-video-report/2";
+
+    /// <summary>Version of the program that writes reports.</summary>
+    public static string ProgramVersion { get; } =
+        typeof(ProbeReport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
     /// <summary>Always <see cref="SchemaId"/>.</summary>
     public string Schema { get; init; } = SchemaId;
@@ -136,6 +141,9 @@ public sealed record RunSection
 
     /// <summary>Sessions with the target: 2 when the run was resumed.</summary>
     public int Sessions { get; init; } = 1;
+
+    /// <summary>The look of a glance that decided, from 1; null for a run of phases.</summary>
+    public int? Look { get; init; }
 
     /// <summary>Strength of the codes.</summary>
     public double Amplitude { get; init; } = 1;

@@ -1,3 +1,4 @@
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Estimators;
 using TrueLive.Probe.Stimuli;
 using TrueLive.Probe.Verdicts;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Estimators;
 using TrueLive.Probe.Features;
 using TrueLive.Probe.Stimuli;

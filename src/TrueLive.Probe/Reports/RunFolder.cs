@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Features;
 using TrueLive.Probe.Stimuli;
 using TrueLive.Probe.Verdicts;
@@ -53,7 +54,7 @@ public static class RunFolder
             Validity = "VALID",
             Evidence = evidence,
             Target = target,
-            Version = ProbeSession.Version,
+            Version = ProbeReport.ProgramVersion,
             Commitment = "none: a recording carries no codes of ours",
             Configuration = "none",
             Redraws = found.Fast.Joint.K,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Features;
 using TrueLive.Probe.Stimuli;
 using TrueLive.Probe.Verdicts;
@@ -46,7 +47,6 @@ public static class Verification
         using (var stream = File.OpenRead(raw))
             seen = ObservationFile.Read(stream);
         var plan = Replan(report, seed);
-        var found = ProbeAnalysis.Analyse(plan, seen, effort with { Redraws = report.Run.Redraws }, cancel);
         var quality = new RunQuality
         {
             SendDrops = report.Run.SendDrops,
@@ -56,8 +56,10 @@ public static class Verification
             Evidence = report.Run.Evidence,
             TakesPrompts = report.Run.TakesPrompts,
             Sessions = report.Run.Sessions,
+            Look = report.Run.Look is { } look ? Math.Clamp(look, 1, ProbeProfile.Glance.Looks.Count) : null,
         };
-        var verdict = DecisionRules.Judge(found, quality);
+        effort = effort with { Redraws = report.Run.Redraws };
+        var (found, verdict) = quality.Look is null ? Judged(plan, seen, quality, effort, cancel) : GlanceRules.Take(plan, seen, quality, effort, cancel);
         lines.Add(new("verdict", TierVerdict.Text(verdict.Tier) == report.Verdict.Tier, TierVerdict.Text(verdict.Tier)));
         foreach (var (name, again) in ReportBuilder.Build(report.Run, plan, found, verdict).Metrics)
         {
@@ -66,6 +68,12 @@ public static class Verification
             lines.Add(new(name, same, string.Create(CultureInfo.InvariantCulture, $"report {before?.ToString(CultureInfo.InvariantCulture) ?? "none"}, recomputed {again.Value?.ToString(CultureInfo.InvariantCulture) ?? "none"}")));
         }
         return lines;
+    }
+
+    private static (ProbeFindings, TierVerdict) Judged(StimulusPlan plan, Observation seen, RunQuality quality, AnalysisEffort effort, CancellationToken cancel)
+    {
+        var found = ProbeAnalysis.Analyse(plan, seen, effort, cancel);
+        return (found, DecisionRules.Judge(found, quality));
     }
 
     private static StimulusPlan Replan(ProbeReport report, ProbeSeed seed)

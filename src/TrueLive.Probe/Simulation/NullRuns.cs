@@ -56,7 +56,7 @@ public static class NullRuns
     /// <summary>The exact p spread evenly over its step of 1/(K+1): continuous and uniform when the null holds, as the test above assumes.</summary>
     private static double P(StimulusPlan plan, Observation seen, int redraws)
     {
-        var test = FastTest.Of(plan, 0, seen, Timeline.DeBurst(seen.Times)).Run(redraws, 1, false, default).Joint;
+        var test = FastTest.Of(plan, 0, seen, Timeline.DeBurst(seen.Times)).Run(redraws, 1, Stopping.Never, default).Joint;
         return test.P - plan.Seed.Stream("tie").NextDouble(0, 1) / (test.K + 1);
     }
 }

@@ -1,3 +1,4 @@
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Estimators;
 using TrueLive.Probe.Reports;
 using TrueLive.Probe.Stimuli;
@@ -25,6 +26,9 @@ public sealed record SelfTestRun(
 /// <summary>Runs the probe against systems whose nature is known.</summary>
 public static class SelfTest
 {
+    /// <summary>Verdicts of tier 3, as printed, that a fake must not have.</summary>
+    public static IReadOnlyList<string> Tier3 { get; } = [.. new[] { TierLabel.T3F, TierLabel.T3C, TierLabel.T3, TierLabel.T3S }.Select(TierVerdict.Text)];
+
     /// <summary>One run: phases W, F, H first, then L, C and B in an order drawn from the seed with a dwell chosen by the hold phase.</summary>
     public static SelfTestRun Run(SimulatedSystem system, string look, string seedText, ProbeProfile profile, AnalysisEffort effort, string? reports = null, CancellationToken cancel = default)
     {
@@ -36,7 +40,7 @@ public static class SelfTest
         run.Seen.KeepPictures(profile.Warmup, profile.Warmup + profile.Fast);
         run.Advance(cancel);
         var (first, lag) = ProbeAnalysis.FirstLook(run.Plan, run.Seen);
-        PhaseOrder.AppendLater(run.Plan, profile, ProbeAnalysis.BoundaryOf(run.Plan, run.Seen, double.NaN), first.Z > 8 ? lag : double.NaN);
+        PhaseOrder.AppendLater(run.Plan, profile, ProbeAnalysis.BoundaryOf(run.Plan, run.Seen, double.NaN).ClipSeconds, first.Z > 8 ? lag : double.NaN);
         run.Advance(cancel);
         var findings = ProbeAnalysis.Analyse(run.Plan, run.Seen, effort, cancel);
         var verdict = DecisionRules.Judge(findings, new RunQuality { TakesPrompts = system.TakesPrompts });
@@ -49,7 +53,7 @@ public static class SelfTest
         var truth = delays.Length > 30 ? Intervals.Quantile(delays, 0.5) + (system.Name is "filter" or "echo" ? 0 : run.MemorySeconds) : double.NaN;
         var nature = verdict.Nature?.Nature;
         return new SelfTestRun(system.Name, look, seedText, system.Accepts, text, system.Accepts.Contains(text),
-            system.Fake && (verdict.Tier is TierLabel.T3F or TierLabel.T3C or TierLabel.T3 or TierLabel.T3S), nature,
+            system.Fake && Tier3.Contains(text), nature,
             nature is { } said ? (system.Natures ?? run.LookNatures).Contains(said) : null, findings, verdict, truth);
     }
 
@@ -64,7 +68,7 @@ public static class SelfTest
             Validity = "VALID",
             Evidence = "E4",
             Target = $"simulator {system.Name}, look {look}",
-            Version = ProbeSession.Version,
+            Version = ProbeReport.ProgramVersion,
             Commitment = seed.Commit(configuration),
             Configuration = configuration,
             Seed = seed.Hex,

@@ -19,7 +19,7 @@ public static class SelfTestSummary
         rows.Where(r => r is { TrueD50: not null, D50: not null, System: "stream" or "stream+1.2s" or "stream+6s" or "chunk-burst" or "chunk-paced" or "filter" or "echo" or "latest12" or "stream-mute" });
 
     /// <summary>Verdicts that say of a system that it pretends.</summary>
-    private static readonly string[] Accusations = ["hybrid", "replay", "partial-luma", "partial-motion", "prompt-only", "not live"];
+    public static IReadOnlyList<string> Accusations { get; } = ["hybrid", "replay", "partial-luma", "partial-motion", "prompt-only", "not live"];
 
     /// <summary>An honest system was accused.</summary>
     public static bool Accused(SelfTestRow row) => !Fakes.Contains(row.System) && !row.Right && Accusations.Contains(row.Verdict);
@@ -82,7 +82,7 @@ public static class SelfTestSummary
 
     private static void Line(StringBuilder text, FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
 
-    private static string Share(int k, int n)
+    internal static string Share(int k, int n)
     {
         var share = Intervals.Share(n == 0 ? double.NaN : (double)k / n, n);
         return string.Create(CultureInfo.InvariantCulture, $"{k}/{n} ({100.0 * k / Math.Max(1, n):0.0} %, 95 %: {100 * share.Low:0.0} to {100 * share.High:0.0})");

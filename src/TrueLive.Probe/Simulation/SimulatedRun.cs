@@ -53,13 +53,16 @@ public sealed class SimulatedRun : IDisposable
     public IReadOnlyList<Verdicts.Nature> LookNatures => _look.Natures;
 
     /// <summary>Sends all phases planned so far and takes all output up to their end.</summary>
-    public void Advance(CancellationToken cancel = default)
+    public void Advance(CancellationToken cancel = default) => Advance(Plan.Frames.Count, cancel);
+
+    /// <summary>Sends up to an input frame and takes all output up to its time.</summary>
+    public void Advance(int frames, CancellationToken cancel = default)
     {
-        for (var j = Seen.Sent.Count; j < Plan.Frames.Count; j++)
+        for (var j = Seen.Sent.Count; j < frames; j++)
             Seen.Sent.Add(j * SimulatedInput.Step);
-        for (var k = Seen.PromptSent.Count; _takesPrompts && k < Plan.Prompts.Count; k++)
+        for (var k = Seen.PromptSent.Count; _takesPrompts && k < Plan.Prompts.Count && Plan.Prompts[k].Frame < frames; k++)
             Seen.PromptSent.Add(Plan.Prompts[k].Frame * SimulatedInput.Step);
-        var end = Plan.Frames.Count * SimulatedInput.Step;
+        var end = frames * SimulatedInput.Step;
         while (!cancel.IsCancellationRequested)
         {
             if (!_pending)

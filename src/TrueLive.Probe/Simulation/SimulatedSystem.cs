@@ -65,9 +65,14 @@ public sealed record SimulatedSystem(
         new("edges-canned", ["T3-F", "T3", "not proven"], false, (i, c, _) => LaidOver(Canned(i, c, false), 0.9f, edges: true)) { TakesPrompts = false, Natures = [Nature.CannotTell, Nature.FiltersStructure] },
     ];
 
+    /// <summary>The system of a name.</summary>
+    public static SimulatedSystem Named(string name) => ByName[name];
+
     /// <summary>A true stream of a given constant delay (seconds), for tests of the delay itself.</summary>
     public static SimulatedSystem StreamOf(double delay) =>
         new("stream", ["T3-F"], false, (i, _, s) => Stream(i, s, delay));
+
+    private static readonly Dictionary<string, SimulatedSystem> ByName = All.ToDictionary(s => s.Name);
 
     private static IEnumerable<Shown> Stream(SimulatedInput input, SeedStream stream, double delay)
     {

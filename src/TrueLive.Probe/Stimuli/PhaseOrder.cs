@@ -1,19 +1,17 @@
-using TrueLive.Probe.Estimators;
-
 namespace TrueLive.Probe.Stimuli;
 
 /// <summary>The later phases of a run, in an order drawn from the seed.</summary>
 internal static class PhaseOrder
 {
     /// <summary>
-    /// Adds slow, control and blackout. Where the hold phase found clips, dwell is at least 1.5 clip lengths: shorter toggles would
-    /// fall between clips. A short control phase toggles faster, to collect the twenty responses that a verdict needs, and all grow by
+    /// Adds slow, control and blackout. Where the hold phase found clips (their length in seconds; NaN when none), dwell is at least 1.5 of
+    /// them: shorter toggles would fall between clips. A short control phase toggles faster, to collect the twenty responses that a verdict needs, and all grow by
     /// the delay (seconds; NaN when unknown): the answers to its last events come after the end.
     /// </summary>
-    public static void AppendLater(StimulusPlan plan, ProbeProfile profile, BoundaryFindings boundary, double delay)
+    public static void AppendLater(StimulusPlan plan, ProbeProfile profile, double clip, double delay)
     {
         var answer = double.IsNaN(delay) ? 0 : Math.Ceiling(Math.Clamp(delay - 1, 0, 12));
-        var scale = boundary is { Found: true, Period: > 1.4 } ? Math.Min(6, 1.5 * boundary.Period / 2.2) : 1;
+        var scale = clip > 1.4 ? Math.Min(6, 1.5 * clip / 2.2) : 1;
         var control = scale == 1 ? Math.Min(1, profile.Control / (25 * 4.1)) : scale;
         var longer = Math.Min(2.0, scale);
         var later = new List<(PhaseKind Kind, double Seconds, double Scale)>

@@ -46,6 +46,12 @@ public sealed record ProbeProfile
     /// <summary>Seconds of blackout events.</summary>
     public required double Blackout { get; init; }
 
+    /// <summary>Seconds from the first frame at which the run is judged and may end; empty for a run that is judged at its end.</summary>
+    public IReadOnlyList<double> Looks { get; init; } = [];
+
+    /// <summary>Length of all phases.</summary>
+    public double Seconds => Warmup + Fast + Slow + Control + Hold + Blackout;
+
     /// <summary>Re-draws K of the randomisation test.</summary>
     public int Redraws { get; init; } = 999;
 
@@ -54,6 +60,10 @@ public sealed record ProbeProfile
 
     /// <summary>Fast, slow and blackout phases do nothing that a person should not watch.</summary>
     public bool Safe => Amplitude < 0.5;
+
+    /// <summary>Half a minute at most, fast codes alone.</summary>
+    public static ProbeProfile Glance { get; } = new()
+    { Name = "glance", Warmup = 1, Fast = 29, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Looks = [8, 12, 17, 23, 30], Redraws = 9999 };
 
     /// <summary>About three minutes.</summary>
     public static ProbeProfile Quick { get; } = new()
@@ -73,5 +83,5 @@ public sealed record ProbeProfile
 
     /// <summary>The profiles by name.</summary>
     public static IReadOnlyDictionary<string, ProbeProfile> ByName { get; } =
-        new[] { Quick, Standard, Deep, Selftest }.ToDictionary(p => p.Name);
+        new[] { Glance, Quick, Standard, Deep, Selftest }.ToDictionary(p => p.Name);
 }

@@ -1,21 +1,21 @@
 using System.Globalization;
+using TrueLive.Probe.Analysis;
 
 namespace TrueLive.Probe.Verdicts;
 
 /// <summary>The one sentence that a report opens with.</summary>
 internal static class VerdictWording
 {
-    public static string Sentence(
-        TierLabel tier, NatureVerdict? nature, ProbeFindings found, (string Class, string Text)? latency, RunQuality quality, IReadOnlyList<string> settle, IReadOnlyList<Gate> gates)
+    public static string Sentence(Judgement judgement, TierLabel tier, NatureVerdict? nature, (string Class, string Text)? latency)
     {
-        var culture = CultureInfo.InvariantCulture;
+        var (culture, found, quality) = (CultureInfo.InvariantCulture, judgement.Found, judgement.Quality);
         var delay = latency is { } l ? $"class {l.Class} ({l.Text})" : "delay not measured";
         var rate = double.IsNaN(found.Cadence.Generated) ? "" : string.Create(culture, $", {found.Cadence.Generated:0.0} generated frames per second");
         var q = found.ControlQuantum;
         var grain = double.IsNaN(q.Seconds) ? "" : string.Create(culture, $"Q {q.Seconds:0.00} s");
         var made = nature is null || tier == TierLabel.NotProven && nature.Nature == Nature.CannotTell ? "" : " " + nature.Sentence;
-        var tail = $"{made} {(quality.Incomplete ? "Incomplete run" : "Valid run")}, evidence {quality.Evidence}.";
-        var last = gates.LastOrDefault(g => g.Passed != true && g.Id != "N1");
+        var tail = $"{made} {(quality.Incomplete ? "Incomplete run" : "Valid run")}, evidence {quality.Evidence}.{(quality.Look is null ? "" : " " + GlanceRules.NotTested(found))}";
+        var last = judgement.Gates.LastOrDefault(g => g.Passed != true && g.Id != "N1");
         var bound = double.IsNaN(found.Grain.Seconds) ? "grain not measured" : string.Create(culture, $"grain at most {1000 * found.Grain.Seconds:0} ms");
         var steps = grain.Length > 0 ? grain : bound;
         return tier switch
@@ -35,7 +35,7 @@ internal static class VerdictWording
             TierLabel.Replay => $"REPLAY: {last?.Evidence}.{tail}",
             TierLabel.NotLive => $"NOT LIVE: nothing that was sent, not even a blackout, changed the output.{tail}",
             TierLabel.Invalid => $"INVALID RUN: {last?.Evidence}.",
-            _ => $"NOT PROVEN: {last?.Title ?? "evidence"} ({last?.Evidence}). What would settle it: {string.Join(" ", settle)}{tail}",
+            _ => $"NOT PROVEN: {last?.Title ?? "evidence"} ({last?.Evidence}). What would settle it: {string.Join(" ", judgement.Settle)}{tail}",
         };
     }
 

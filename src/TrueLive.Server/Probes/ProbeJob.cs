@@ -69,6 +69,7 @@ internal sealed class ProbeJob(string id, string owner, string target, string pr
                         Done = total > 0 ? Math.Round(Math.Clamp(seconds / total, 0, 1), 4) : 0,
                         Received = (long?)Number(said, "received"),
                         Estimates = Text(said, "estimate") ?? v.Estimates,
+                        Picture = Text(said, "picture"),
                     });
                     break;
                 case "done":
@@ -102,6 +103,7 @@ internal sealed class ProbeJob(string id, string owner, string target, string pr
         {
             State = state.ToString().ToLowerInvariant(),
             Error = Error,
+            Picture = null,
             Done = state == ProbeState.Done ? 1 : v.Done,
             ReportHtml = state == ProbeState.Done ? $"/v1/probes/{id}/report.html" : null,
             ReportJson = state == ProbeState.Done ? $"/v1/probes/{id}/report.json" : null,
@@ -141,4 +143,7 @@ internal sealed record ProbeView(
     long? Received, double Done, string? Estimates, IReadOnlyList<string> Notes, string? Sentence, string? Tier, string? Validity, string? Error, string? ReportHtml)
 {
     public string? ReportJson { get; init; }
+
+    /// <summary>What the probe is sending, very small, as a data URI; null when the run is over.</summary>
+    public string? Picture { get; init; }
 }

@@ -26,6 +26,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
 
     private static readonly Dictionary<string, TimeSpan> Limits = new()
     {
+        ["glance"] = TimeSpan.FromMinutes(5),
         ["quick"] = TimeSpan.FromMinutes(12),
         ["standard"] = TimeSpan.FromMinutes(40),
         ["deep"] = TimeSpan.FromMinutes(100),
@@ -51,7 +52,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
     /// <param name="owner">Whose run it is.</param>
     /// <param name="target"><c>self</c>, <c>echo</c> for the probe's own echo, or an http(s) address.</param>
     /// <param name="own">Address of this server, for <c>self</c>.</param>
-    /// <param name="profile">quick, standard or deep.</param>
+    /// <param name="profile">glance, quick, standard or deep.</param>
     /// <param name="key">Key of the target, for <c>self</c> the client's own; never stored.</param>
     /// <exception cref="RequestRefusedException">Bad target or profile (422), a run is going on, or it is the turn of those who waited for it (409).</exception>
     public ProbeJob Begin(string owner, string? target, string own, string? profile, string? key)

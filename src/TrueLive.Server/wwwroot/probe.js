@@ -7,7 +7,7 @@ const PRESETS = {
   'live-event-interaction': 'Live event that answers the hall', 'game-control': 'Game control', 'creative-exploration': 'Creative exploration',
   'batch-post-production': 'Post-production in batches', 'surveillance-redaction': 'Redaction of surveillance video',
 };
-const PROFILES = { quick: 'Quick, about 3 minutes', standard: 'Standard, about 14 minutes', deep: 'Deep, about 40 minutes' };
+const PROFILES = { glance: 'A glance, half a minute', quick: 'Quick, about 3 minutes', standard: 'Standard, about 14 minutes', deep: 'Deep, about 40 minutes' };
 const PHASES = {
   connecting: 'Opening the session', warmup: 'Warming up', fast: 'Sending a secret code in the picture and looking for it in the answer', slow: 'Sending slow changes',
   control: 'Changing the prompt at secret moments', hold: 'Sending a still scene and looking for seams between clips', blackout: 'Sending nothing for a moment',
@@ -69,10 +69,12 @@ export function open(box, live) {
     run.watching = id;
     start.disabled = true;
     const title = h('h2', { role: 'status' });
+    const verdict = h('p.growing', { 'aria-live': 'polite' });
+    const sent = h('img.sent', { alt: '', width: 64, height: 36, hidden: true });
     const bar = h('progress', { max: 1, value: 0, 'aria-label': 'Progress of the run' });
     const words = h('p');
     const note = h('p.note.num');
-    shown.replaceChildren(h('div.card.running', {}, title, words, bar, note,
+    shown.replaceChildren(h('div.card.running', {}, h('div.row', {}, sent, title), verdict, words, bar, note,
       h('button', { type: 'button', id: 'probe-cancel', onclick: () => ask(`/v1/probes/${id}`, { method: 'DELETE' }).catch((e) => trouble(e.message)) }, 'Cancel')));
     try {
       for await (const { data: p } of events(`/v1/probes/${id}/events`, leaving.signal)) {
@@ -80,7 +82,9 @@ export function open(box, live) {
         if (title.textContent !== phase) title.textContent = phase;
         bar.value = p.done;
         words.textContent = p.sending ? `Now in the picture: ${p.sending}.` : '';
-        note.textContent = `${Math.round(p.seconds)} of ${Math.round(p.total ?? 0)} s · ${p.received ?? 0} pictures came back${p.estimates ? ` · so far: ${p.estimates}` : ''}`;
+        if (verdict.textContent !== (p.estimates ?? '')) verdict.textContent = p.estimates ?? '';
+        if (p.picture) Object.assign(sent, { src: p.picture, hidden: false });
+        note.textContent = `${Math.round(p.seconds)} of ${p.profile === 'glance' ? 'at most ' : ''}${Math.round(p.total ?? 0)} s · ${p.received ?? 0} pictures came back`;
         if (p.state === 'done') await read(p);
         else if (p.state !== 'running') shown.replaceChildren(h('div.card', {}, h('h2', {}, p.state === 'cancelled' ? 'Cancelled' : 'There is no result'), h('p', {}, p.error)));
       }

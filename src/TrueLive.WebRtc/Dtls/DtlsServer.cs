@@ -4,7 +4,9 @@ using TrueLive.WebRtc.Srtp;
 
 namespace TrueLive.WebRtc.Dtls;
 
-/// <summary>Server side of one DTLS 1.2 handshake with use_srtp (RFC 5764 section 4.1); asks for and checks the client's certificate.</summary>
+/// <summary>
+/// Server side of one DTLS 1.2 handshake with use_srtp (RFC 5764 section 4.1); asks for and checks the client's certificate.
+/// </summary>
 internal sealed class DtlsServer(BcTlsCrypto crypto, DtlsCertificate certificate, string remoteFingerprint) : DefaultTlsServer(crypto), IDtlsRole
 {
     private SrtpProfile? _profile;

@@ -1,6 +1,9 @@
 namespace TrueLive.WebRtc.Rtcp;
 
-/// <summary>Extends a wrapping 16-bit or 32-bit counter to 64 bits by taking each value as the nearest to the last one (as RFC 3711 section 3.3.1 does).</summary>
+/// <summary>
+/// Extends a wrapping 16-bit or 32-bit counter to 64 bits by taking each value as the nearest to the last one (as RFC 3711 section 3.3.1
+/// does).
+/// </summary>
 internal struct Unwrapper(int bits)
 {
     private readonly int _shift = 64 - bits;

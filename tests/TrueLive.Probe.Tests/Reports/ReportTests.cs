@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Features;
 using TrueLive.Probe.Reports;
 using TrueLive.Probe.Simulation;

@@ -1,3 +1,4 @@
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Simulation;
 using TrueLive.Probe.Stimuli;
 

@@ -1,3 +1,4 @@
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Reports;
 using TrueLive.Probe.Stimuli;
 using TrueLive.Probe.Targets;

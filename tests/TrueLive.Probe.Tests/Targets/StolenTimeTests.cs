@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Stimuli;
 using TrueLive.Probe.Targets;
 

@@ -1,9 +1,9 @@
 using TrueLive.Probe.Estimators;
 
-namespace TrueLive.Probe;
+namespace TrueLive.Probe.Analysis;
 
 /// <summary>Everything the estimators found in one run, before any judgement.</summary>
-public sealed class ProbeFindings
+public sealed record ProbeFindings
 {
     /// <summary>The fast phase.</summary>
     public FastFindings Fast { get; init; } = new();

@@ -2,14 +2,21 @@ using TrueLive.Probe.Estimators;
 using TrueLive.Probe.Features;
 using TrueLive.Probe.Stimuli;
 
-namespace TrueLive.Probe;
+namespace TrueLive.Probe.Analysis;
 
 /// <summary>How hard the analysis works.</summary>
 /// <param name="Redraws">K of the randomisation tests.</param>
 /// <param name="Threads">Threads for re-draws.</param>
-/// <param name="MayStopEarly">Stops before K when more re-draws could not change a rule (never for a published report).</param>
+/// <param name="MayStopEarly">Stops before K also where only a model of the null's tail says that more could not change a rule: for simulations, never for a published report.</param>
 /// <param name="DuplicateBelow">Grey levels below which a frame is a duplicate; 1.5 times the codec noise where an echo run measured it.</param>
-public sealed record AnalysisEffort(int Redraws = 999, int Threads = 2, bool MayStopEarly = false, double DuplicateBelow = 0.05);
+public sealed record AnalysisEffort(int Redraws = 999, int Threads = 2, bool MayStopEarly = false, double DuplicateBelow = 0.05)
+{
+    /// <summary>Looks for an output that falls behind, and for a weak one in longer windows, where the output does not follow plainly.</summary>
+    public bool Thorough { get; init; } = true;
+
+    /// <summary>Asks what becomes of the picture.</summary>
+    public bool WithNature { get; init; } = true;
+}
 
 /// <summary>Runs all estimators over what a run saw. The same observation and plan give the same findings.</summary>
 public static class ProbeAnalysis
@@ -52,7 +59,7 @@ public static class ProbeAnalysis
             Boundary = BoundaryOf(plan, seen, delays.D95.Measured ? delays.D95.Value : double.NaN),
             Repeats = Repeats.Find(seen, even, from, to),
             Cadence = Cadence.Measure(seen, from, to, effort.DuplicateBelow),
-            Nature = map is null ? null : NatureFit.Measure(plan, fastIndex, seen, map, effort.Redraws, cancel),
+            Nature = map is null || !effort.WithNature ? null : NatureFit.Measure(plan, fastIndex, seen, map, effort.Redraws, cancel),
             Grain = GrainBound.Of(plan, seen, fast, map, delays.D50),
             D50 = delays.D50,
             D90 = delays.D90,
@@ -81,15 +88,39 @@ public static class ProbeAnalysis
         return OwnBoundary.Run(seen, from + wait, to, new Random(7));
     }
 
+    /// <summary>Whether the output repeats itself, from the fast phase or, where there is none, from all of it.</summary>
+    public static RepeatFindings RepeatsOf(StimulusPlan plan, Observation seen)
+    {
+        if (seen.Count == 0)
+            return new RepeatFindings(1, double.NaN, 1);
+        var index = IndexOf(plan, PhaseKind.Fast, seen);
+        var (from, to) = index < 0 ? (seen.Times[0], seen.Times[^1]) : Span(plan, index, seen);
+        return Repeats.Find(seen, Timeline.DeBurst(seen.Times), from, to);
+    }
+
     /// <summary>A first look at the fast phase with eight re-draws: an estimate for people who wait, not evidence.</summary>
     internal static (NullTest Test, double Lag) FirstLook(StimulusPlan plan, Observation seen)
     {
         var index = IndexOf(plan, PhaseKind.Fast, seen);
         if (index < 0 || seen.Count < 60)
             return (NullTest.None, double.NaN);
-        var found = FastTest.Of(plan, index, seen, Timeline.DeBurst(seen.Times), 0, limit: 40).Run(8, 1, false, default);
+        var found = FastTest.Of(plan, index, seen, Timeline.DeBurst(seen.Times), 0, limit: 40).Run(8, 1, Stopping.Never, default);
         var lags = found.Path.Select(w => w.Lag).Order().ToArray();
         return (found.Joint, Intervals.Quantile(lags, 0.5));
+    }
+
+    /// <summary>The findings with what becomes of the picture.</summary>
+    internal static ProbeFindings WithNature(ProbeFindings found, StimulusPlan plan, Observation seen, AnalysisEffort effort, CancellationToken cancel) =>
+        found.Map is null ? found : found with { Nature = NatureFit.Measure(plan, IndexOf(plan, PhaseKind.Fast, seen), seen, found.Map, effort.Redraws, cancel) };
+
+    /// <summary>The findings with p-values of the fast phase from as many re-draws, where none of them meets what was sent.</summary>
+    internal static ProbeFindings Certain(ProbeFindings found, StimulusPlan plan, Observation seen, int redraws, int threads, CancellationToken cancel)
+    {
+        var (index, fast) = (IndexOf(plan, PhaseKind.Fast, seen), found.Fast);
+        var (joint, region) = FastTest.Of(plan, index, seen, Timeline.DeBurst(seen.Times), fast.Kappa, fast.WindowSeconds).Certain(redraws, threads, cancel);
+        NullTest[] families = [.. fast.Families];
+        families[(int)Family.Region] = region;
+        return found with { Fast = fast with { Joint = joint, Families = families } };
     }
 
     /// <summary>The fast phase answers what was sent.</summary>
@@ -98,8 +129,8 @@ public static class ProbeAnalysis
     private static FastFindings FastOf(
         StimulusPlan plan, int index, Observation seen, double[] even, AnalysisEffort effort, CancellationToken cancel)
     {
-        var fast = FastTest.Of(plan, index, seen, even).Run(effort.Redraws, effort.Threads, effort.MayStopEarly, cancel);
-        if (fast.Lock >= 0.9)
+        var fast = FastTest.Of(plan, index, seen, even).Run(effort.Redraws, effort.Threads, effort.MayStopEarly ? Stopping.WhenClear : Stopping.WhenHopeless, cancel);
+        if (fast.Lock >= 0.9 || !effort.Thorough)
             return fast;
         // Falling behind smears a window: search the rate on the first two minutes, confirm against a null made at that rate.
         var (kappa, best) = (0.0, Math.Max(6, 1.5 * FastTest.Of(plan, index, seen, even, 0, limit: 120).Quick(8).Test.Z));
@@ -112,14 +143,14 @@ public static class ProbeAnalysis
         }
         if (kappa != 0)
         {
-            var scaled = FastTest.Of(plan, index, seen, even, kappa).Run(effort.Redraws, effort.Threads, effort.MayStopEarly, cancel);
+            var scaled = FastTest.Of(plan, index, seen, even, kappa).Run(effort.Redraws, effort.Threads, effort.MayStopEarly ? Stopping.WhenClear : Stopping.WhenHopeless, cancel);
             if (scaled.Joint.ForRules * Rates.Length <= 0.05 && scaled.Lock > fast.Lock)
                 return scaled;
         }
         if (!Dependent(fast))
             return fast;
         // A weak look needs longer windows before each one can be told from chance.
-        var longer = FastTest.Of(plan, index, seen, even, 0, 10).Run(effort.Redraws, effort.Threads, effort.MayStopEarly, cancel);
+        var longer = FastTest.Of(plan, index, seen, even, 0, 10).Run(effort.Redraws, effort.Threads, effort.MayStopEarly ? Stopping.WhenClear : Stopping.WhenHopeless, cancel);
         return longer.Lock >= 0.9 && longer.Joint.Z >= fast.Joint.Z ? longer : fast;
     }
 

@@ -1,0 +1,86 @@
+namespace TrueLive.Probe.Verdicts;
+
+/// <summary>The thresholds of the decision rules, all in one place.</summary>
+public sealed record Thresholds
+{
+    /// <summary>Joint p at or below which the output depends on the input.</summary>
+    public double DependenceP { get; init; } = 0.001;
+
+    /// <summary>Family p (after Holm) at or below which a family answers.</summary>
+    public double FamilyP { get; init; } = 0.01;
+
+    /// <summary>p at or below which balance, object and pattern must answer by themselves; 1 leaves it to the families.</summary>
+    public double PictureP { get; init; } = 1;
+
+    /// <summary>Acausal p at or below which the output leads its input.</summary>
+    public double AcausalP { get; init; } = 0.001;
+
+    /// <summary>Share of locked windows for streaming.</summary>
+    public double Lock { get; init; } = 0.9;
+
+    /// <summary>Share of input stretches depicted for streaming.</summary>
+    public double Coverage { get; init; } = 0.9;
+
+    /// <summary>Largest Q of tier 3, seconds.</summary>
+    public double QuantumLive { get; init; } = 1.5;
+
+    /// <summary>Largest Q of a sampled stream, seconds.</summary>
+    public double QuantumSampled { get; init; } = 0.5;
+
+    /// <summary>Largest Q of tier 2, seconds.</summary>
+    public double QuantumInteractive { get; init; } = 10;
+
+    /// <summary>Largest Q of a frame-synchronous stream, seconds (or two frames).</summary>
+    public double QuantumFrame { get; init; } = 0.15;
+
+    /// <summary>Prompt responses needed before Q counts.</summary>
+    public int QuantumResponses { get; init; } = 20;
+
+    /// <summary>Slope beyond which the delay grows, milliseconds per second.</summary>
+    public double Slope { get; init; } = 0.2;
+
+    /// <summary>Gap between families, seconds, or a tenth of the delay.</summary>
+    public double FamilyGap { get; init; } = 0.1;
+
+    /// <summary>Share of the changes that a filter must explain, by the lower end of its interval.</summary>
+    public double Filter { get; init; } = 0.9;
+
+    /// <summary>Share that the input itself must explain to be passed through, by the lower end of its interval.</summary>
+    public double Same { get; init; } = 0.95;
+
+    /// <summary>Largest difference of a gain from 1 in a picture that is passed through.</summary>
+    public double Gain { get; init; } = 0.15;
+
+    /// <summary>Largest difference of mean values in a picture that is passed through, 0..255.</summary>
+    public double Offset { get; init; } = 6;
+
+    /// <summary>Share of what no filter explains that must follow from the input to be called restyled.</summary>
+    public double Predicted { get; init; } = 0.04;
+
+    /// <summary>Level of each accusation's own test: hybrid by families, hybrid by the remainder, partial, run-ahead.</summary>
+    public double AccusationP { get; init; } = 0.001;
+
+    /// <summary>Holm's p of the remainder at other lags at or below which something older shows through.</summary>
+    public double RemainderP { get; init; } = 0.004;
+
+    /// <summary>p above which a family counts as unanswered, after Holm's correction.</summary>
+    public double UnansweredP { get; init; } = 0.05;
+
+    /// <summary>Delay growth that any grain of a locked system may feign, milliseconds.</summary>
+    public double Wander { get; init; } = 300;
+
+    /// <summary>Blackout p above which even the strongest stimulus went unanswered.</summary>
+    public double BlackoutP { get; init; } = 0.01;
+
+    /// <summary>Loop ratio below which an output that answers nothing is a replay; what coding and delivery leave of an exact loop.</summary>
+    public double LoopUnmoved { get; init; } = 0.5;
+
+    /// <summary>The product's thresholds.</summary>
+    public static Thresholds Product { get; } = new();
+
+    /// <summary>
+    /// Those of each look of a glance. Both tests of a promotion are asked at the same level at each of five looks, which spends 0.0005 at most:
+    /// a look has no more of it the later it comes.
+    /// </summary>
+    public static Thresholds Glance { get; } = new() { DependenceP = 0.0001, PictureP = 0.0001 };
+}
