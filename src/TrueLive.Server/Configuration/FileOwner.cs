@@ -9,7 +9,7 @@ internal static partial class FileOwner
     private const int CurrentFolder = -100;
     private const uint WithOwner = 8;
 
-    // struct statx is the same on every machine: the mask lies at 0, the owner at 20.
+    // What `statx` fills is the same on every machine: the mask lies at 0, the owner at 20.
     private const int Length = 256;
     private const int OwnerAt = 20;
 

@@ -1,8 +1,8 @@
 using System.Diagnostics.Metrics;
+using TrueLive.Server.Http;
 using TrueLive.Server.Live.Transports;
-using TrueLive.Server.Telemetry;
 
-namespace TrueLive.Server.Http;
+namespace TrueLive.Server.Telemetry;
 
 /// <summary>What the limits of requests and connections hold back, for operators.</summary>
 internal sealed class LimitMetrics : IDisposable
