@@ -122,7 +122,7 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
         var frame = _pool.Rent(_width, _height);
         Unpack(frame);
         frame.Colour = ColourSpace.Bt709Limited;
-        frame.Time = new FrameTime(_sequence++, at, 0, (uint)(at.Ticks * 9 / 1000));
+        frame.Ticket = new FrameTicket(_sequence++, at, 0, (uint)(at.Ticks * 9 / 1000));
         return frame;
     }
 

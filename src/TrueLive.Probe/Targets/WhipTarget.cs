@@ -80,7 +80,7 @@ public sealed class WhipTarget(
         if (!peer.CanSendVideo)
             return ValueTask.FromResult(true);
         _encoder!.SetBitrate(peer.TargetBitrate);
-        if (_encoder.TryEncode(frame, Interlocked.Exchange(ref _keyFrameAsked, 0) == 1, frame.Time.MediaTime, out var encoded))
+        if (_encoder.TryEncode(frame, Interlocked.Exchange(ref _keyFrameAsked, 0) == 1, frame.Ticket.MediaTime, out var encoded))
             peer.SendVideo(encoded);
         return ValueTask.FromResult(true);
     }

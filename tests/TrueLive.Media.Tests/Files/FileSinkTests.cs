@@ -21,10 +21,10 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
             {
                 if (sink is null)
                 {
-                    segments.Add(new ClipSegment(files[$"{Path.GetFileName(source)}-{format}-{segments.Count}.mkv"], frame.Time.Captured));
+                    segments.Add(new ClipSegment(files[$"{Path.GetFileName(source)}-{format}-{segments.Count}.mkv"], frame.Ticket.Captured));
                     sink = await FileSink.CreateAsync(segments[^1].Path, file.Width, file.Height, format, 1, Cancel);
                 }
-                await sink.WriteAsync(frame, default, Cancel);
+                await sink.WriteAsync(new MadeFrame(frame, frame.Ticket), Cancel);
                 if (sink.Frames == perSegment)
                 {
                     await sink.FinishAsync(Cancel);
@@ -85,7 +85,7 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
         await using (var sink = await FileSink.CreateAsync(path, 640, 360, format, 1, Cancel))
         {
             using var frame = _pool.Rent(640, 360);
-            await sink.WriteAsync(frame, default, Cancel);
+            await sink.WriteAsync(new MadeFrame(frame, frame.Ticket), Cancel);
             await sink.FinishAsync(Cancel);
         }
         Assert.Equal($"{codec},1", await files.AskAsync(path, "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0"));
@@ -141,7 +141,7 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
         await using (var sink = await FileSink.CreateAsync(path, 160, 96, ClipFormat.Mp4, 1, Cancel))
         {
             using var frame = _pool.Rent(160, 96);
-            await sink.WriteAsync(frame, default, Cancel);
+            await sink.WriteAsync(new MadeFrame(frame, frame.Ticket), Cancel);
         }
         Assert.Empty(Directory.GetFiles(files.Folder, "abandoned*"));
     }
