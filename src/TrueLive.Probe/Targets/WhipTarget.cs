@@ -136,7 +136,15 @@ public sealed class WhipTarget(
         _decoder.Dispose();
     }
 
-    private Uri Root => new(endpoint, "/");
+    // The server may lie below a path of a proxy; its WHIP endpoint is as good an address of it.
+    private Uri Root
+    {
+        get
+        {
+            var path = endpoint.AbsolutePath.TrimEnd('/');
+            return new Uri(endpoint, (path.EndsWith("/whip", StringComparison.Ordinal) ? path[..^"/whip".Length] : path) + "/");
+        }
+    }
 
     private void Take(in EncodedFrame frame)
     {

@@ -75,6 +75,23 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Equal($"{codec},20", await files.AskAsync(files[name], "-count_frames", "-select_streams", "v", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0"));
     }
 
+    [Theory]
+    [InlineData(ClipFormat.Mp4, "h264")]
+    [InlineData(ClipFormat.WebM, "vp9")]
+    [InlineData(ClipFormat.Av1, "av1")]
+    public async Task A_part_of_one_large_picture_is_written_in_every_coding(ClipFormat format, string codec)
+    {
+        var path = files[$"one-{format}.mkv"];
+        await using (var sink = await FileSink.CreateAsync(path, 640, 360, format, 1, Cancel))
+        {
+            using var frame = _pool.Rent(640, 360);
+            await sink.WriteAsync(frame, default, Cancel);
+            await sink.FinishAsync(Cancel);
+        }
+        Assert.Equal($"{codec},1", await files.AskAsync(path, "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0"));
+        Assert.Equal("bt709,bt709,bt709", await files.AskAsync(path, "-show_entries", "stream=color_space,color_transfer,color_primaries", "-of", "csv=p=0"));
+    }
+
     [Fact]
     public async Task A_picture_sequence_has_one_file_a_frame()
     {
