@@ -105,9 +105,6 @@ public sealed partial class InteractiveClip : IAsyncDisposable
         }
     }
 
-    /// <summary>Source frames.</summary>
-    public int SourceFrames => _source.Length;
-
     /// <summary>All remembered revisions, oldest first.</summary>
     public ImmutableArray<ClipRevision> Revisions
     {

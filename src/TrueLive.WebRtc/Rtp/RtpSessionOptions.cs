@@ -56,9 +56,6 @@ public sealed record RtpSessionCallbacks
 
     /// <summary>The bitrate that video may use has changed, bit/s.</summary>
     public Action<int>? TargetBitrateChanged { get; init; }
-
-    /// <summary>The far side ended its stream (RTCP BYE).</summary>
-    public Action? Bye { get; init; }
 }
 
 /// <summary>One moment on two clocks of a sender (RFC 3550 section 6.4.1): streams of one sender are played together by it.</summary>

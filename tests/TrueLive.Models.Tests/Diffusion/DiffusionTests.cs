@@ -284,6 +284,11 @@ public sealed class DiffusionTests
         ["steps that fall"] = (f => Manifest(f, """{ "steps": [45, 30] }"""), ["manifest.json", "diffusion.steps"]),
         ["no steps"] = (f => Manifest(f, """{ "steps": [] }"""), ["manifest.json", "diffusion.steps"]),
         ["wild guidance"] = (f => Manifest(f, """{ "steps": [30], "guidance_scale": -3 }"""), ["manifest.json", "diffusion.guidance_scale"]),
+        ["throughput of a UNet that takes one frame at a time"] = (f =>
+        {
+            File.WriteAllBytes(f.Of("unet/model.onnx"), UNet(Element.Float, [1], Element.Int64));
+            Manifest(f, """{ "steps": [30, 40], "throughput": true }""");
+        }, ["unet", "diffusion.throughput", "dynamic batch"]),
         ["a field that is not there"] = (f => Manifest(f, """{ "steps": [30], "step": 1 }"""), ["manifest.json", "diffusion"]),
     };
 
