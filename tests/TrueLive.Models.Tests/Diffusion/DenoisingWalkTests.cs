@@ -42,6 +42,35 @@ public sealed class DenoisingWalkTests
         Compare(spec, noise, told, untold, frames, Batched(spec, noise, told, untold, frames), Width, 1e-12);
     }
 
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public void The_stream_batch_is_the_batched_form(int[] steps, Guidance guidance, float scale, float delta)
+    {
+        var random = new Random(steps.Length + (int)guidance);
+        double[] Draw(int count) => [.. Enumerable.Range(0, count).Select(_ => 2 * random.NextDouble() - 1)];
+        var (noise, told, untold) = (Draw(steps.Length * Length), Draw(6), Draw(6));
+        var frames = Enumerable.Range(0, Frames).Select(_ => Draw(Length)).ToArray();
+        var spec = new DiffusionSpec(steps, guidance, scale, delta);
+        var rows = steps.Select(Schedule.At).ToArray();
+        var batch = new StreamBatch<double>(steps.Length, Prediction.Epsilon, spec, noise);
+        var schedules = steps.Select(_ => rows).ToArray();
+        var wanted = Batched(spec, noise, told, untold, frames);
+        for (var j = 0; j < frames.Length; j++)
+        {
+            var latent = (double[])frames[j].Clone();
+            batch.Run(latent, schedules, (asked, noisy, predictions) =>
+            {
+                for (var place = 0; place < asked.Length; place++)
+                {
+                    var one = noisy.Slice(place * Length, Length);
+                    Toy(one, rows[asked[place].Row].Timestep, asked[place].Prompted ? told : untold, Width).CopyTo(predictions[(place * Length)..]);
+                }
+            });
+            if (j >= steps.Length - 1)
+                Assert.All(latent.Zip(wanted[j]), p => Assert.Equal(p.Second, p.First, 1e-12));
+        }
+    }
+
     /// <summary>Cases that StreamDiffusion's own code computed, where a file with them is at hand: TRUELIVE_STREAM_BATCH_CASES names it.</summary>
     [Fact]
     public void Cases_of_others_come_out_the_same()
