@@ -66,7 +66,7 @@ internal static class ServerTargets
             frame.Y.Fill(100);
             frame.U.Fill(128);
             frame.V.Fill(128);
-            (frame.Colour, frame.Time) = (ColourSpace.Bt601Full, new FrameTime(0, TimeSpan.FromMilliseconds(40 * i), 0, 0));
+            (frame.Colour, frame.Ticket) = (ColourSpace.Bt601Full, new FrameTicket(0, TimeSpan.FromMilliseconds(40 * i), 0, 0));
             return frame;
         }).ToImmutableArray();
         var upload = new UploadView("id", null, null, "x.mp4", 1, 16, 16, 25, 0.16, 4, false, "h264", [], DateTimeOffset.MaxValue);
