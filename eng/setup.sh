@@ -61,7 +61,7 @@ install_packages() {
 runtime_packages=('libopenh264-7|libopenh264-8' 'libvpx7|libvpx8|libvpx9|libvpx11' 'libavcodec59|libavcodec60|libavcodec61|libavcodec-extra59|libavcodec-extra60|libavcodec-extra61' 'libturbojpeg0|libturbojpeg' ffmpeg bubblewrap)
 
 # What the tests use: all of them, and those with a browser.
-quick_test_packages=(opencv-doc fonts-dejavu-core curl openssl postgresql)
+quick_test_packages=(opencv-doc fonts-dejavu-core curl openssl postgresql aspell aspell-en)
 test_packages=(chromium)
 
 # Other people's WebRTC stacks, which the interoperability tests and bench/live run against ours.

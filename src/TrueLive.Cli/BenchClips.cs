@@ -6,9 +6,9 @@ using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Media.Files;
 using TrueLive.Models.Onnx;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
 
 namespace TrueLive.Cli;
 
@@ -78,10 +78,13 @@ internal static class BenchClips
         }
     }
 
-    /// <summary>Frames per second of each contestant at one size, and milliseconds of processor time that ours gave to codecs for a frame, one figure a round.</summary>
+    /// <summary>
+    /// Frames per second of each contestant at one size, and milliseconds of processor time that ours gave to codecs for a frame, one
+    /// figure a round.
+    /// </summary>
     private sealed record SizeResult((int Width, int Height) Size, List<double> Ours, List<double> Plain, List<double> Bare, List<double> Wide, List<double> Runtime, List<double> Codecs, string Cores)
     {
-        // What all cores can give that have codecs and the bare step to do and never wait.
+        // The frame rate if all cores did nothing but codecs and the bare step, without waiting.
         public List<double> Full => [.. Bare.Zip(Codecs, (bare, codecs) => 1 / (1 / bare + codecs / 1000 / Environment.ProcessorCount))];
     }
 
@@ -93,7 +96,7 @@ internal static class BenchClips
         for (var round = 1; round <= rounds; round++)
         {
             Console.WriteLine($"{size.Width}x{size.Height}, round {round} of {rounds}.");
-            // Before and after, since what a core gives changes from one quarter of a minute to the next.
+            // Before and after, since the speed of a virtual core changes within a quarter of a minute.
             var before = Bare([model], frames, time);
             var codecs = ChildTime.Spent;
             result.Ours.Add(await OursAsync(film, model, size, folder, time, cancel).ConfigureAwait(false));

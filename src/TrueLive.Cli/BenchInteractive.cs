@@ -3,7 +3,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net.WebSockets;
 using System.Text.Json;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
@@ -59,7 +58,7 @@ internal static class BenchInteractive
             for (var i = 1; i <= tweaks + 1; i++)
             {
                 var (a, b, c) = await TweakAsync(socket, i, frames, (i * 0.37) % seconds, time, cancel).ConfigureAwait(false);
-                // The first one also warms code and caches.
+                // The first tweak also warms up code and caches.
                 if (i == 1)
                     continue;
                 preview.Add(a);
@@ -108,7 +107,7 @@ internal static class BenchInteractive
             var elapsed = time.GetElapsedTime(began).TotalMilliseconds;
             if (preview == 0)
                 preview = elapsed;
-            // Where the full pass is there first, no coarse picture follows.
+            // When the full pass finishes first, no preview follows.
             if (buffer[16] >= 1 && BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(8)) is var index && index % 4 == 0 && coarse.Add(index) && coarse.Count == (frames + 3) / 4)
                 playable = elapsed;
             full += buffer[16] == 2 ? 1 : 0;

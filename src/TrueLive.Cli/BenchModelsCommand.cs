@@ -11,7 +11,7 @@ namespace TrueLive.Cli;
 
 /// <summary>
 /// <c>truelive bench models</c>: the time of a step of the shipped network, and of "candy" beside it. All contestants take turns, frame
-/// by frame, so that whatever else the machine does falls on all of them alike; that is why ratios come first.
+/// by frame, so that other load on the machine affects all of them alike; that is why ratios come first.
 /// </summary>
 internal static class BenchModelsCommand
 {

@@ -36,7 +36,9 @@ internal static class BenchReport
         Console.WriteLine($"Written to {Path.Combine(folder, name)}.");
     }
 
-    /// <summary>A film for measurements that names none: moving patterns with light grain, about 4 Mbit/s in H.264, as 720p films have.</summary>
+    /// <summary>
+    /// The default film for measurements: moving patterns with light grain, about 4 Mbit/s in H.264, as is usual at 720p.
+    /// </summary>
     public static async Task<string> MakeFilmAsync(string folder, int seconds, CancellationToken cancel)
     {
         var path = Path.Combine(folder, "film.mp4");

@@ -12,7 +12,7 @@ internal static partial class ChildTime
     {
         get
         {
-            // Two pairs of seconds and microseconds, and fourteen counters that are not asked for.
+            // Two pairs of seconds and microseconds, and fourteen counters that are not used.
             Span<long> usage = stackalloc long[18];
             return GetUsage(Children, ref usage[0]) == 0
                 ? TimeSpan.FromSeconds(usage[0] + usage[2]) + TimeSpan.FromMicroseconds(usage[1] + usage[3])

@@ -7,10 +7,10 @@ using TrueLive.Core.Models;
 using TrueLive.Core.Tiers;
 using TrueLive.Media.Files;
 using TrueLive.Models.Manifest;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
-using TrueLive.Server.Sessions;
 
 namespace TrueLive.Cli;
 
@@ -156,7 +156,7 @@ internal static class ClipCommand
         }
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
-        // One that came while the model was loaded.
+        // A signal that arrived while the model was being loaded.
         if (ended.IsCancellationRequested)
             await cancel.CancelAsync().ConfigureAwait(false);
         try
@@ -180,7 +180,7 @@ internal static class ClipCommand
         }
         catch (Exception error) when (Directory.Exists(settings.WorkPath) && error is MediaFileException or ModelStepException or IOException)
         {
-            // The same command would run into the same fault: it is worth another try only once something is different.
+            // The same command would fail in the same way: retrying helps only after something has changed.
             var advice = error is MediaInterruptedException ? GoesOn(settings)
                 : settings.Resume && render.FramesMade == 0 ? $"What was finished before stays in {settings.WorkPath}, but --resume came no further: mend the cause first, or delete that folder."
                 : $"What was finished lies in {settings.WorkPath}. Once the cause is mended, the same command with --resume goes on from there.";

@@ -3,7 +3,7 @@ using TrueLive.Cli.Doctor;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive doctor</c>: what of this machine and these settings is right, and how to mend the rest.</summary>
+/// <summary><c>truelive doctor</c>: checks this machine and these settings, and says how to fix what is wrong.</summary>
 internal static class DoctorCommand
 {
     private const string About = """

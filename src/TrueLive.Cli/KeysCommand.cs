@@ -1,9 +1,11 @@
 using System.CommandLine;
-using TrueLive.Server.Keys;
+using TrueLive.Server.Access;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive keys</c>: the named keys of a server on this machine. A running server takes every change within a second.</summary>
+/// <summary>
+/// <c>truelive keys</c>: the named keys of a server on this machine. A running server takes every change within a second.
+/// </summary>
 internal static class KeysCommand
 {
     private static readonly Option<string?> Config = new("--config") { Description = "YAML file with settings (default: truelive.yaml here, if there is one).", Recursive = true };

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using TrueLive.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
 
@@ -16,7 +17,7 @@ internal static class ModelsAddCommand
         {
             var options = ModelsCommand.Options(parsed);
             // Loading runs one step, so a model that is copied is known to work.
-            using var model = FolderModel.Load(parsed.GetValue(folder)!, 1, TimeProvider.System);
+            using var model = ModelLoader.Load(parsed.GetValue(folder)!, 1, TimeProvider.System);
             var id = model.Info.Id;
             if (id == "passthrough" || ModelFolders.In([options.ModelPlaces[0]]).Any(f => ModelManifest.Load(f).Id == id))
                 throw new ModelException($"{Path.Combine(model.Manifest.Folder, "manifest.json")}: id is '{id}', which TrueLive itself brings. Choose another.");

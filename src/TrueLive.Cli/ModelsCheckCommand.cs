@@ -3,6 +3,7 @@ using System.Globalization;
 using Spectre.Console;
 using TrueLive.Core.Frames;
 using TrueLive.Media.Files;
+using TrueLive.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
 using TrueLive.Server.Configuration;
@@ -44,7 +45,7 @@ internal static class ModelsCheckCommand
 
     private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancel)
     {
-        using var model = FolderModel.Load(ModelsCommand.Find(parsed, parsed.GetValue(Which)!), parsed.GetValue(Threads), TimeProvider.System);
+        using var model = ModelLoader.Load(ModelsCommand.Find(parsed, parsed.GetValue(Which)!), parsed.GetValue(Threads), TimeProvider.System);
         var pool = new FramePool("model check", 300);
         var frames = await FramesAsync(parsed, pool, cancel).ConfigureAwait(false);
         var text = parsed.GetValue(Prompt) ?? model.Info.Looks.Select(l => l.Id).FirstOrDefault(l => l != "identity") ?? "";
@@ -89,7 +90,7 @@ internal static class ModelsCheckCommand
 
     private static async Task WriteAsync(string path, ModelCheckReport report, FramePool pool, CancellationToken cancel)
     {
-        // Side by side at the network's own size, so that the picture shows what the network made and no scaling of it.
+        // Side by side at the model's own size, so that the picture shows its output without scaling.
         int width = report.After.Width & ~1, height = report.After.Height & ~1;
         using var both = pool.Rent(2 * width, height);
         using var before = pool.Rent(report.After.Width, report.After.Height);

@@ -10,7 +10,7 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive models</c>: what this installation offers, and how more comes in.</summary>
+/// <summary><c>truelive models</c>: the models of this installation, and adding more.</summary>
 internal static class ModelsCommand
 {
     private const string About = """
@@ -30,13 +30,13 @@ internal static class ModelsCommand
 
     public static Command Make() => new("models", About) { Folder, Config, ModelsListCommands.List(), ModelsListCommands.Show(), ModelsAddCommand.Make(), ModelsCheckCommand.Make() };
 
-    /// <summary>The settings that say where models lie.</summary>
+    /// <summary>The settings that say where models are stored.</summary>
     public static ServerOptions Options(ParseResult parsed) =>
         OptionsReader.Read(parsed.GetValue(Config) ?? (File.Exists("truelive.yaml") ? "truelive.yaml" : null), Environment.GetEnvironmentVariables(),
             parsed.GetValue(Folder) is { } folder ? new Dictionary<string, string> { ["models_folder"] = folder } : []);
 
-    /// <summary>The folder that was named, or that of the model with this id.</summary>
-    /// <exception cref="ModelException">There is neither.</exception>
+    /// <summary>The given folder, or the folder of the model with this id.</summary>
+    /// <exception cref="ModelException">Neither exists.</exception>
     public static string Find(ParseResult parsed, string folderOrId)
     {
         if (folderOrId.Contains('/') || File.Exists(Path.Combine(folderOrId, "manifest.json")))
@@ -50,7 +50,7 @@ internal static class ModelsCommand
             }
             catch (ModelException)
             {
-                // A bad folder is still found by its name, to be told what is wrong with it.
+                // An unusable folder is still found by its name, so that its fault can be shown.
                 known.Add(Path.GetFileName(folder));
             }
             if (known[^1] == folderOrId)
@@ -59,7 +59,7 @@ internal static class ModelsCommand
         throw new ModelException($"There is no model '{folderOrId}' here, nor a folder of that name with a manifest.json. This installation has: {string.Join(", ", known)}.");
     }
 
-    /// <summary>Runs a command; what went wrong is said in a sentence, with exit code 1, or 2 for the settings.</summary>
+    /// <summary>Runs a command; errors are printed as a sentence, with exit code 1, or 2 for invalid settings.</summary>
     public static async Task<int> GuardAsync(Func<Task<int>> run)
     {
         try

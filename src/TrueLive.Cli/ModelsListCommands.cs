@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Spectre.Console;
 using TrueLive.Core.Models;
+using TrueLive.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
 
@@ -33,7 +34,7 @@ internal static class ModelsListCommands
         var show = new Command("show", "Show what a model declares: sizes, tensors, states, looks, measured figures.") { id, ModelsCommand.Json };
         show.SetAction((parsed, _) => ModelsCommand.GuardAsync(() =>
         {
-            using var model = FolderModel.Load(ModelsCommand.Find(parsed, parsed.GetValue(id)!), 1, TimeProvider.System);
+            using var model = ModelLoader.Load(ModelsCommand.Find(parsed, parsed.GetValue(id)!), 1, TimeProvider.System);
             var m = model.Manifest;
             if (parsed.GetValue(ModelsCommand.Json))
             {

@@ -15,6 +15,6 @@ internal static class Output
         return table;
     }
 
-    /// <summary>Cells that are taken as they are: text from a model folder is no markup.</summary>
+    /// <summary>Cells without markup: text from a model folder must not be read as such.</summary>
     public static Text[] Cells(params string[] cells) => [.. cells.Select(c => new Text(c))];
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using TrueLive.Probe.Targets;
 
 namespace TrueLive.Cli;
 

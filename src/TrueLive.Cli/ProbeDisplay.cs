@@ -26,7 +26,7 @@ internal abstract class ProbeDisplay
 
     public virtual void Error(string message) => Console.Error.WriteLine(Shown(message));
 
-    // Words of a server or a page go to a terminal as words, whatever orders to it they hold.
+    // Text from a server or a page is printed without control characters, which terminals obey.
     internal static string Shown(string text) => string.Concat(text.Select(c => char.IsControl(c) && c != '\n' ? '\uFFFD' : c));
 
     private static string Line(ProbeProgress p) => FormattableString.Invariant(

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using TrueLive.Media.Files;
-using TrueLive.Probe.Features;
 using TrueLive.Probe.Recordings;
 using TrueLive.Probe.Reports;
 

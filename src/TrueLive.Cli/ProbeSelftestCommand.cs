@@ -60,7 +60,7 @@ internal static class ProbeSelftestCommand
             }
             else
             {
-                // Seed by seed with its share of the null runs: whenever it is stopped, what there is is balanced.
+                // Seed by seed, each with its share of the null runs, so that the results are balanced whenever the run is stopped.
                 var round = 0;
                 foreach (var seed in cases.GroupBy(c => c.Seed))
                 {
@@ -72,7 +72,7 @@ internal static class ProbeSelftestCommand
                     }
                     catch (OperationCanceledException)
                     {
-                        // What was measured so far is summed up all the same.
+                        // Interrupted: the results so far are still summed up.
                         if (results is not null && File.Exists(results))
                             rows = [.. SelfTestSuite.Read(results).Where(r => cases.Contains(new SelfTestCase(r.System, r.Look, r.Seed)))];
                         break;
@@ -105,7 +105,7 @@ internal static class ProbeSelftestCommand
         }
         catch (OperationCanceledException)
         {
-            // What was measured so far is summed up all the same.
+            // Interrupted: the results so far are still summed up.
         }
         var text = suite.Markdown();
         if (report is not null)

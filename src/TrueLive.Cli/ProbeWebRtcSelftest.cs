@@ -9,7 +9,10 @@ using TrueLive.Probe.Targets;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive probe selftest --webrtc</c>: misbehaving servers behind real WebRTC, each measured with the quick profile, some side by side.</summary>
+/// <summary>
+/// <c>truelive probe selftest --webrtc</c>: misbehaving servers behind real WebRTC, each measured with the quick profile, some side by
+/// side.
+/// </summary>
 internal static class ProbeWebRtcSelftest
 {
     public static async Task<int> RunAsync(string[] only, int sideBySide, string folder, string? report, CancellationToken stop)
@@ -30,7 +33,7 @@ internal static class ProbeWebRtcSelftest
                 free.Release();
             }
         })).ConfigureAwait(false);
-        // Those that disturbed each other get the machine to themselves, once. Validity knows nothing of the verdict.
+        // Runs that disturbed each other are repeated alone, once. Validity does not depend on the verdict.
         for (var k = 0; k < made.Length && sideBySide > 1; k++)
         {
             if (made[k] is { Run: { Validity: not "VALID", Incomplete: false } } && !stop.IsCancellationRequested)
@@ -54,7 +57,7 @@ internal static class ProbeWebRtcSelftest
             {
                 Profile = ProbeProfile.Quick,
                 Folder = Path.Combine(folder, behaviour.Name),
-                // The analysis of one must leave room for the clocks of the others.
+                // The analysis of one run must leave processor time for the clocks of the others.
                 Run = new ProbeRunOptions { Width = 320, Height = 180, Effort = new AnalysisEffort(Threads: sideBySide > 1 ? 1 : 2) },
             };
             try

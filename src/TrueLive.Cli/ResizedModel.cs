@@ -1,4 +1,5 @@
 using System.Text;
+using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Onnx;
 

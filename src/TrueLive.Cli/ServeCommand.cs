@@ -24,7 +24,9 @@ internal static class ServeCommand
         return serve;
     }
 
-    /// <summary>Gives a command every setting of the server, and returns what reads the file and the flags that a user gave.</summary>
+    /// <summary>
+    /// Adds every setting of the server to a command as a flag; returns a function that reads the settings file and the flags given.
+    /// </summary>
     public static Func<ParseResult, (string? File, Dictionary<string, string> Flags)> AddSettings(Command command)
     {
         var config = new Option<string?>("--config") { Description = "YAML file with settings (default: truelive.yaml here, if there is one)." };
@@ -84,7 +86,10 @@ internal static class ServeCommand
         return 0;
     }
 
-    /// <summary>Settings as far as they say where the server keeps its files: a server that others reach cannot be checked as a whole before it has a key.</summary>
+    /// <summary>
+    /// Only the settings that say where the server keeps its files: a public server's settings are not valid as a whole before it has a
+    /// key.
+    /// </summary>
     public static ServerOptions PlaceOf(string? config, string? dataFolder)
     {
         var file = config ?? (File.Exists("truelive.yaml") ? "truelive.yaml" : null);

@@ -76,7 +76,7 @@ internal sealed partial class WholeCores : IDisposable
         }
     }
 
-    // Ten chains that do not wait for each other keep both multipliers of a core busy, so that sharing them shows.
+    // Ten independent chains keep both multipliers of a core busy, so that sharing the core becomes visible.
     private static double Look()
     {
         var began = ProcessorTime();
@@ -96,7 +96,7 @@ internal sealed partial class WholeCores : IDisposable
             i = Vector256.FusedMultiplyAdd(i, by, and);
             j = Vector256.FusedMultiplyAdd(j, by, and);
         }
-        // The sum is never negative: it only keeps the compiler from leaving the work out.
+        // The sum is never negative; the test keeps the compiler from removing the work.
         var sum = Vector256.Sum(a + b + c + d + e + f + g + h + i + j);
         return sum < 0 ? double.MaxValue : ProcessorTime() - began;
     }

@@ -16,7 +16,7 @@ public sealed class ClipDatabase : IAsyncDisposable
 
     private ClipDatabase(string? sqlite, NpgsqlDataSource? postgres) => (_sqlite, _postgres) = (sqlite, postgres);
 
-    /// <summary>For people: <c>SQLite /path</c> or <c>PostgreSQL host/database</c>, without a password.</summary>
+    /// <summary>A display name: <c>SQLite /path</c> or <c>PostgreSQL host/database</c>, without a password.</summary>
     public required string Description { get; init; }
 
     /// <summary>Appended to the select that picks the next job: PostgreSQL lets several servers pick different rows at once.</summary>
@@ -49,7 +49,7 @@ public sealed class ClipDatabase : IAsyncDisposable
         return database;
     }
 
-    /// <summary>Whether an error says that the queue's own file cannot be written: the disk is full, read-only or gone.</summary>
+    /// <summary>Whether an error means that the queue's own file cannot be written: the disk is full, read-only or gone.</summary>
     public static bool LacksDisk(DbException error)
     {
         const int ReadOnly = 8, DiskError = 10, Full = 13, CannotOpen = 14;
@@ -67,14 +67,14 @@ public sealed class ClipDatabase : IAsyncDisposable
     }
 
     /// <summary>
-    /// A transaction that writes. SQLite must take its write lock at the start: a read that turns into a write fails at once when
-    /// another writer was in between.
+    /// A transaction that writes. SQLite must take its write lock at the start: a read that is upgraded to a write fails at once when
+    /// another writer came first.
     /// </summary>
     internal static async Task<DbTransaction> BeginWriteAsync(DbConnection connection, CancellationToken cancel) =>
         connection is SqliteConnection sqlite ? sqlite.BeginTransaction(deferred: false) : await connection.BeginTransactionAsync(cancel).ConfigureAwait(false);
 
     /// <summary>
-    /// Until the transaction ends nobody else counts rows to add one: PostgreSQL would let two see the same count. SQLite has one writer anyway.
+    /// Serialises counting and inserting: in PostgreSQL two transactions could see the same count. SQLite has a single writer anyway.
     /// </summary>
     internal async Task CountAloneAsync(DbConnection connection, DbTransaction transaction, CancellationToken cancel)
     {

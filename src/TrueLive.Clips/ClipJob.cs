@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace TrueLive.Clips;
 
-/// <summary>Where a clip job stands. The last three are final.</summary>
+/// <summary>The state of a clip job. The last three are final.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<ClipJobState>))]
 public enum ClipJobState
 {
@@ -12,17 +12,17 @@ public enum ClipJobState
     /// <summary>A worker holds the lease.</summary>
     Running,
 
-    /// <summary>The result is there until it expires.</summary>
+    /// <summary>The result is available until it expires.</summary>
     Done,
 
     /// <summary>Ended without a result; <see cref="ClipJob.Error"/> says why.</summary>
     Failed,
 
-    /// <summary>Ended because its owner asked for it.</summary>
+    /// <summary>Cancelled by its owner.</summary>
     Cancelled,
 }
 
-/// <summary>What a client asked for. Stored as JSON with the job.</summary>
+/// <summary>The request of a client. Stored as JSON with the job.</summary>
 /// <param name="Source">Id of an upload; empty when <paramref name="Url"/> or <paramref name="Journal"/> is given.</param>
 /// <param name="Prompts">Prompt schedule, as <c>PromptSchedule</c> reads it.</param>
 /// <param name="Model">Model id.</param>
@@ -30,11 +30,11 @@ public enum ClipJobState
 /// <param name="Height">Output height; 0 as <paramref name="Width"/>.</param>
 /// <param name="Format"><c>mp4</c>, <c>webm</c>, <c>gif</c> or <c>png</c>.</param>
 /// <param name="Strength">0..1.</param>
-/// <param name="Webhook">Told when the job ends; null for nobody.</param>
+/// <param name="Webhook">Address called when the job ends; null for none.</param>
 /// <param name="TransitionMs">Milliseconds over which one look turns into the next.</param>
 /// <param name="Url">Where the source is fetched from; null for an upload or a journal.</param>
 /// <param name="Journal">Id of a live session's journal; null for an upload or an address.</param>
-/// <param name="Name">Name of the source for people.</param>
+/// <param name="Name">Display name of the source.</param>
 /// <param name="TrimStart">First moment of the source that is used, in seconds.</param>
 /// <param name="TrimEnd">End on the source's timeline, in seconds; 0 for its end.</param>
 public sealed record ClipRequest(
@@ -60,13 +60,13 @@ public sealed record ClipJob
     /// <summary>Unique id, url-safe.</summary>
     public required string Id { get; init; }
 
-    /// <summary>Who asked: the API key's name; jobs of different owners share the workers fairly.</summary>
+    /// <summary>The owner, by the name of the API key; owners share the workers fairly.</summary>
     public required string Owner { get; init; }
 
-    /// <summary>What was asked.</summary>
+    /// <summary>The request.</summary>
     public required ClipRequest Request { get; init; }
 
-    /// <summary>Where it stands.</summary>
+    /// <summary>Its state.</summary>
     public required ClipJobState State { get; init; }
 
     /// <summary>When it was queued.</summary>
@@ -78,7 +78,7 @@ public sealed record ClipJob
     /// <summary>When row and result are deleted; null while not final.</summary>
     public DateTimeOffset? Expires { get; init; }
 
-    /// <summary>How many workers have begun it.</summary>
+    /// <summary>Attempts so far.</summary>
     public int Attempts { get; init; }
 
     /// <summary>Frames made so far.</summary>
@@ -90,7 +90,7 @@ public sealed record ClipJob
     /// <summary>What the worker is doing, in words.</summary>
     public string? Note { get; init; }
 
-    /// <summary>What the user should know of the result; null for nothing.</summary>
+    /// <summary>A note for the user about the result; null for none.</summary>
     public IReadOnlyList<string>? Notes { get; init; }
 
     /// <summary>Why it failed.</summary>
@@ -99,7 +99,7 @@ public sealed record ClipJob
     /// <summary>Size of the result in bytes.</summary>
     public long ResultBytes { get; init; }
 
-    /// <summary>Proof of the right to work on the job; null unless this process claimed it.</summary>
+    /// <summary>The lease token; null unless this process claimed the job.</summary>
     [JsonIgnore]
     public string? Lease { get; init; }
 }

@@ -10,16 +10,16 @@ public sealed class ClipRefusedException(string message) : Exception(message);
 /// <summary>Limits of the queue.</summary>
 public sealed record ClipQueueOptions
 {
-    /// <summary>A worker that says nothing for this long has lost its job.</summary>
+    /// <summary>A worker that has not renewed its lease for this long loses its job.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>Workers that may begin one job before it is given up: a job that kills its worker must not do so for ever.</summary>
+    /// <summary>Attempts at a job before it fails, so that a job that kills its worker does not do so for ever.</summary>
     public int MaxAttempts { get; init; } = 5;
 
     /// <summary>Jobs that one owner may have waiting or running.</summary>
     public int MaxOpenPerOwner { get; init; } = 20;
 
-    /// <summary>Jobs that may wait or run in all.</summary>
+    /// <summary>Jobs that may wait or run in total.</summary>
     public int MaxOpen { get; init; } = 500;
 
     /// <summary>How long a finished job and its result are kept.</summary>
@@ -27,14 +27,14 @@ public sealed record ClipQueueOptions
 }
 
 /// <summary>
-/// The clip queue: a table with leases. A job is worked on by the one worker whose lease is in the row; it ends once, because the
-/// end is written only under that lease. A worker that dies loses the lease by time, and the next one goes on from the files left
-/// behind. Between owners the one with the fewest running jobs goes first, then the one whose last job began longest ago, whether or not that
+/// The clip queue: a table with leases. Only the worker whose lease is in the row works on a job; a job ends exactly once, because the
+/// end is written only under that lease. The lease of a worker that dies expires, and the next worker continues from the files left
+/// behind. The owner with the fewest running jobs goes first, then the one whose last job began longest ago, whether or not that
 /// job is still there. Thread-safe; several processes may share one database.
 /// </summary>
 public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, TimeProvider time)
 {
-    /// <summary>Workers that may begin one job before it is given up.</summary>
+    /// <summary>Attempts at a job before it fails.</summary>
     public int MaxAttempts => options.MaxAttempts;
 
     private const string Columns = "id, owner, request, state, created, ended, expires, attempts, frames_done, frames_total, result_bytes, note, error, lease, notes";
@@ -62,7 +62,7 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         return job;
     }
 
-    /// <summary>Takes the next job that waits, or that lost its worker; null when there is none. The caller renews the lease.</summary>
+    /// <summary>Claims the next job that waits or that lost its worker; null when there is none. The caller must renew the lease.</summary>
     public async Task<ClipJob?> ClaimAsync(CancellationToken cancel)
     {
         await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
@@ -94,7 +94,7 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         await UpdateAsync("lease_until = @until, frames_done = @done, frames_total = @total, note = @note WHERE id = @id AND state = 1 AND lease = @lease", cancel,
             ("until", Now() + (long)options.Lease.TotalMilliseconds), ("done", framesDone), ("total", framesTotal), ("note", note), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
 
-    /// <summary>Ends a job with its result. False when the lease was lost: the result belongs to somebody else's attempt, throw yours away.</summary>
+    /// <summary>Ends a job with its result. False when the lease was lost: another worker has the job, so discard the result.</summary>
     public async Task<bool> CompleteAsync(ClipJob claimed, long framesDone, long resultBytes, IReadOnlyList<string> notes, CancellationToken cancel) =>
         await UpdateAsync("state = 2, lease = NULL, ended = @now, expires = @expires, frames_done = @done, frames_total = @done, result_bytes = @bytes, note = NULL, notes = @notes WHERE id = @id AND state = 1 AND lease = @lease", cancel,
             ("now", Now()), ("expires", Expiry(Now())), ("done", framesDone), ("bytes", resultBytes), ("notes", notes.Count == 0 ? null : JsonSerializer.Serialize(notes, ClipJson.Default.IReadOnlyListString)), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
@@ -104,7 +104,7 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         await UpdateAsync("state = 3, lease = NULL, ended = @now, expires = @expires, error = @error, note = NULL WHERE id = @id AND state = 1 AND lease = @lease", cancel,
             ("now", Now()), ("expires", Expiry(Now())), ("error", error), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
 
-    /// <summary>Gives a job back, to be gone on with. False when the lease was lost.</summary>
+    /// <summary>Returns a job to the queue, to be continued. False when the lease was lost.</summary>
     /// <param name="claimed">The job.</param>
     /// <param name="counts">Whether this was one of the attempts that a job has. That of a server which shuts down is none.</param>
     /// <param name="cancel">Ends the call.</param>
@@ -114,14 +114,14 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         await UpdateAsync("state = 0, lease = NULL, lease_until = @until, attempts = attempts - @back, note = @note WHERE id = @id AND state = 1 AND lease = @lease", cancel,
             ("until", pause > TimeSpan.Zero ? Now() + (long)pause.TotalMilliseconds : null), ("back", counts ? 0 : 1), ("note", note), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
 
-    /// <summary>Returns when the database has answered a question.</summary>
+    /// <summary>Completes when the database has answered a query.</summary>
     public async Task PingAsync(CancellationToken cancel)
     {
         await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
         await Sql.QueryAsync(connection, null, "SELECT 1 FROM clip_migrations", r => r.GetInt32(0), cancel).ConfigureAwait(false);
     }
 
-    /// <summary>Ends a waiting or running job on its owner's word; its worker notices at the next renewal. False when it had ended.</summary>
+    /// <summary>Cancels a waiting or running job; its worker notices at the next renewal. False when it had already ended.</summary>
     public async Task<bool> CancelAsync(string id, CancellationToken cancel) =>
         await UpdateAsync("state = 4, lease = NULL, ended = @now, expires = @expires, note = NULL WHERE id = @id AND state <= 1", cancel,
             ("now", Now()), ("expires", Expiry(Now())), ("id", id)).ConfigureAwait(false);
@@ -158,7 +158,7 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
             ("created", job.Created.ToUnixTimeMilliseconds())).ConfigureAwait(false))[0];
     }
 
-    /// <summary>Removes the rows whose time is over, returns their ids, and forgets who has asked for nothing since.</summary>
+    /// <summary>Removes expired rows and returns their ids; forgets owners without jobs.</summary>
     public async Task<IReadOnlyList<string>> ExpireAsync(CancellationToken cancel)
     {
         await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
@@ -176,7 +176,7 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
 
     private long Expiry(long now) => now + (long)options.Retention.TotalMilliseconds;
 
-    /// <summary>An id that nobody can guess.</summary>
+    /// <summary>An unguessable id.</summary>
     public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 
     private static ClipJob Row(DbDataReader r) => new()

@@ -12,17 +12,20 @@ using OpenTelemetry.Metrics;
 using Scalar.AspNetCore;
 using TrueLive.Media.Files;
 using TrueLive.Media.Native;
+using TrueLive.Server.Access;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Http;
 using TrueLive.Server.Interactive;
 using TrueLive.Server.Journals;
-using TrueLive.Server.Keys;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Live.Transports;
 using TrueLive.Server.Previews;
 using TrueLive.Server.Probes;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Resources;
 using TrueLive.Server.Telemetry;
-using TrueLive.Server.Transports;
+using TrueLive.Server.Tls;
 
 namespace TrueLive.Server;
 
@@ -83,7 +86,10 @@ public static partial class TrueLiveServer
         services.AddSingleton<ClipWorker>().AddHostedService(p => p.GetRequiredService<ClipWorker>());
         services.AddSingleton<ClipWebhooks>().AddHostedService(p => p.GetRequiredService<ClipWebhooks>());
         services.AddHostedService<AnnouncedAddresses>();
-        services.AddSingleton<CapacityMeasurement>().AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
+        services.AddSingleton(p => new CapacityMeasurement(models, p.GetRequiredService<Admission>(), options, time, p.GetRequiredService<ILogger<CapacityMeasurement>>())
+        {
+            Before = cancel => port.WarmUpAsync(time, cancel),
+        }).AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
         services.ConfigureHttpJsonOptions(json =>
         {
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default);
@@ -137,7 +143,7 @@ public static partial class TrueLiveServer
         var audit = app.Services.GetRequiredService<AuditLog>();
         app.Use(async (http, next) =>
         {
-            audit.Watch(http);
+            audit.Watch(http, gate.NameOf);
             if (gate.Refuse(http.Request) is not { } refused)
             {
                 try

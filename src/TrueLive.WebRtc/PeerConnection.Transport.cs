@@ -11,7 +11,9 @@ using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.WebRtc;
 
-/// <summary>The side towards the network: addresses and checks, the handshake, and packets in and out (RFC 5764 section 3, RFC 7983).</summary>
+/// <summary>
+/// The side towards the network: addresses and checks, the handshake, and packets in and out (RFC 5764 section 3, RFC 7983).
+/// </summary>
 public sealed partial class PeerConnection
 {
     internal static void Check(MediaPlan plan)
@@ -32,7 +34,7 @@ public sealed partial class PeerConnection
     }
 
     /// <summary>
-    /// Ends the connection after a fault, the owner's handlers' included. Never throws: it is what the threads call that serve all
+    /// Ends the connection after a fault, including one in the owner's handlers. Never throws: it is called on the threads that serve all
     /// connections, or have nobody above them.
     /// </summary>
     internal void Fail(Exception error)
@@ -43,7 +45,7 @@ public sealed partial class PeerConnection
         }
         catch (Exception)
         {
-            // A handler threw at the goodbye as well. The connection is closed all the same, and its reason tells the first fault.
+            // A handler threw again while closing. The connection is closed all the same, and its reason names the first fault.
         }
     }
 
@@ -103,7 +105,7 @@ public sealed partial class PeerConnection
         }
     }
 
-    /// <summary>Whatever comes from this address is for this connection.</summary>
+    /// <summary>Datagrams from this address belong to this connection.</summary>
     internal void Claim(SocketAddress address)
     {
         lock (_gate)
@@ -117,7 +119,7 @@ public sealed partial class PeerConnection
                 }
                 _addresses.Add(address);
             }
-            // Another peer may have claimed it since, with a forged source: each check of the rightful one takes it back.
+            // Another peer may have claimed the address with a forged source; each check of the rightful peer takes it back.
             _endpoint.Bind(address, this);
         }
     }
@@ -127,10 +129,11 @@ public sealed partial class PeerConnection
     {
         lock (_gate)
         {
-            route.Owner = this;
             if (_connections.Contains(route))
                 return;
-            // What a full agent opens itself is bounded by its pairs.
+            route.Ended = Forget;
+            _endpoint.Bind(route, this);
+            // A full agent opens at most one for each candidate pair.
             if (_connections.Count >= (_ice is IceFull ? IceFull.MaxPairs : MaxTaken) && _connections.Find(c => c != _ice?.Route) is { } oldest)
             {
                 _connections.Remove(oldest);
@@ -140,9 +143,9 @@ public sealed partial class PeerConnection
         }
     }
 
-    /// <summary>A TCP connection has ended.</summary>
-    internal void Forget(TcpRoute route)
+    private void Forget(TcpRoute route)
     {
+        _endpoint.Unbind(route);
         lock (_gate)
             _connections.Remove(route);
     }
@@ -151,7 +154,7 @@ public sealed partial class PeerConnection
     {
         _ufrags.Add(ufrag);
         _endpoint.Register(ufrag, this);
-        // One fragment before the present one stays known, since the far side may still check with it.
+        // The previous fragment stays registered, since the far side may still send checks with it.
         if (_ufrags.Count > 2)
         {
             _endpoint.Unregister(_ufrags[0]);
@@ -173,7 +176,7 @@ public sealed partial class PeerConnection
         }
         catch (Exception fault)
         {
-            // Nobody is above the handshake's thread: what the owner's handlers throw here would end the process.
+            // Nothing catches exceptions on the handshake's thread: what the owner's handlers throw would end the process.
             Fail(fault);
         }
     }

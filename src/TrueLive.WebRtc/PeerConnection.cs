@@ -16,11 +16,11 @@ namespace TrueLive.WebRtc;
 /// </summary>
 public sealed partial class PeerConnection : IDisposable
 {
-    // RTP that comes before the keys are there (the far side's handshake ends half a round trip before ours) waits for them.
+    // RTP that arrives before our handshake is over (the far side's ends half a round trip earlier) waits for the keys.
     private const int MaxEarly = 64;
     private const int MaxAddresses = 16;
 
-    // A browser opens one for each of our addresses; beyond that someone collects sockets.
+    // A browser opens one for each of our addresses; more suggests an attempt to exhaust sockets.
     internal const int MaxTaken = 8;
 
     private readonly object _gate = new();
@@ -46,11 +46,11 @@ public sealed partial class PeerConnection : IDisposable
     internal PeerConnection(RtcEndpoint endpoint, PeerOptions options, SdpOffer? offer = null, IceCredentials? offered = null)
     {
         (_endpoint, _options, _offer, _offered) = (endpoint, options, offer, offered);
-        // Who only looks at one of the two tasks need not look at the other.
+        // Observe the exception here: callers may await only one of the two tasks.
         _ = _opened.Task.ContinueWith(t => t.Exception, TaskScheduler.Default);
     }
 
-    /// <summary>Where the connection stands.</summary>
+    /// <summary>The state of the connection.</summary>
     public PeerState State { get; private set; } = PeerState.Offered;
 
     /// <summary>Completes when media can flow.</summary>
@@ -60,7 +60,7 @@ public sealed partial class PeerConnection : IDisposable
     /// <summary>Completes with the reason, in words, when the connection is over.</summary>
     public Task<string> Closed => _closed.Task;
 
-    /// <summary>What was agreed; null while an offer waits for its answer.</summary>
+    /// <summary>The negotiated plan; null while an offer waits for its answer.</summary>
     public MediaPlan? Plan => _plan;
 
     /// <summary>Coding that <see cref="SendVideo"/> takes; null when video is not sent or the connection is not open yet.</summary>
@@ -93,7 +93,10 @@ public sealed partial class PeerConnection : IDisposable
             AddCandidate(candidate);
     }
 
-    /// <summary>Adds an address of the far side that came after its description (trickle ICE, RFC 8838). Unreadable ones, and those that may not be reached, are ignored.</summary>
+    /// <summary>
+    /// Adds a candidate that arrived after the far side's description (trickle ICE, RFC 8838). Unreadable ones, and those that may not be
+    /// reached, are ignored.
+    /// </summary>
     public void AddCandidate(string candidate)
     {
         lock (_gate)
@@ -114,7 +117,7 @@ public sealed partial class PeerConnection : IDisposable
         var credentials = IceCredentials.New();
         lock (_gate)
         {
-            // A closed connection unregisters nothing any more: the fragment would be held for ever.
+            // A closed connection is never unregistered again: the fragment would be held for ever.
             if (State == PeerState.Closed)
                 throw new InvalidOperationException("The connection is over.");
             _ice?.Restart(credentials, new IceCredentials(remoteUfrag, remotePassword));
@@ -143,7 +146,10 @@ public sealed partial class PeerConnection : IDisposable
         }
     }
 
-    /// <summary>Sends one Opus packet. Numbers tell the receiver of gaps and order; without one the packet is the next. False when audio is not sent here.</summary>
+    /// <summary>
+    /// Sends one Opus packet. Numbers tell the receiver of gaps and order; without one the packet is the next. False when audio is not sent
+    /// here.
+    /// </summary>
     public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long? sequence = null)
     {
         lock (_gate)
@@ -163,8 +169,8 @@ public sealed partial class PeerConnection : IDisposable
     /// <summary>Opens a data channel; <see cref="PeerOptions.ChannelOpened"/> is called once it can be used.</summary>
     /// <param name="label">Name that the other side is told.</param>
     /// <param name="received">Takes the messages, the first one too: it can arrive before this method returns.</param>
-    /// <param name="ordered">Messages come in the order sent.</param>
-    /// <param name="maxRepeats">Repeats after which a message is given up; null repeats until it arrives.</param>
+    /// <param name="ordered">Messages arrive in the order sent.</param>
+    /// <param name="maxRepeats">Retransmissions after which a message is abandoned; null retransmits until it arrives.</param>
     /// <exception cref="InvalidOperationException">Not connected, or no channels were agreed on.</exception>
     public DataChannel OpenChannel(string label, DataChannelMessage? received = null, bool ordered = true, int? maxRepeats = null)
     {
@@ -199,7 +205,7 @@ public sealed partial class PeerConnection : IDisposable
             }
             finally
             {
-                // The goodbye calls the owner's handlers: one that throws must not leave the connection half open.
+                // Saying goodbye calls the owner's handlers: one that throws must not leave the connection half open.
                 Release();
                 _opened.TrySetException(new IOException(reason));
                 _closed.TrySetResult(reason);

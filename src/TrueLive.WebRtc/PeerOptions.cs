@@ -5,21 +5,23 @@ using TrueLive.WebRtc.Sctp;
 namespace TrueLive.WebRtc;
 
 /// <summary>
-/// What a <see cref="PeerConnection"/> tells its owner. Everything is called under the connection's lock, mostly on the thread that
+/// Callbacks of a <see cref="PeerConnection"/> to its owner. All are called under the connection's lock, mostly on the thread that
 /// reads the network for all connections: return quickly, and do not wait for anything.
 /// </summary>
 public sealed record PeerOptions
 {
-    /// <summary>Address of this machine that the far side has reached already, as with its offer; announced first where there are many.</summary>
+    /// <summary>
+    /// Address of this machine that the far side has reached already, as with its offer; announced first where there are many.
+    /// </summary>
     public IPAddress? Reached { get; init; }
 
-    /// <summary>A whole video frame came in.</summary>
+    /// <summary>A complete video frame arrived.</summary>
     public VideoFrameHandler? VideoReceived { get; init; }
 
-    /// <summary>An Opus packet came in.</summary>
+    /// <summary>An Opus packet arrived.</summary>
     public OpusPacketHandler? AudioReceived { get; init; }
 
-    /// <summary>The last packet of a frame has left: its RTP time, and the time since the last packet of its input was here.</summary>
+    /// <summary>The last packet of a frame was sent: its RTP time, and the time since the last packet of its input arrived.</summary>
     public Action<uint, TimeSpan>? FrameSent { get; init; }
 
     /// <summary>The far side, or the way to it, needs a key frame.</summary>
@@ -35,7 +37,7 @@ public sealed record PeerOptions
     public RtpSessionOptions Media { get; init; } = new();
 }
 
-/// <summary>Where a connection stands.</summary>
+/// <summary>The state of a connection.</summary>
 public enum PeerState
 {
     /// <summary>An offer waits for its answer.</summary>

@@ -1,5 +1,4 @@
-using System.CommandLine;
-using TrueLive.Server.Keys;
+using TrueLive.Server.Access;
 
 namespace TrueLive.Cli.Tests;
 

@@ -5,8 +5,8 @@ using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Server;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
 
 namespace TrueLive.EndToEnd.Tests;
 

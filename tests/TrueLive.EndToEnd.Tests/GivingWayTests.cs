@@ -1,5 +1,3 @@
-using Microsoft.Playwright;
-
 namespace TrueLive.EndToEnd.Tests;
 
 /// <summary>Two pages that want the same session: one has it, the other says so and leaves it alone.</summary>

@@ -1,6 +1,5 @@
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
-using TrueLive.Tests.Shared;
 
 namespace TrueLive.EndToEnd.Tests;
 

@@ -1,4 +1,4 @@
-using TrueLive.Server.Tests.Telemetry;
+using TrueLive.Server.Tests.Resources;
 
 namespace TrueLive.EndToEnd.Tests;
 

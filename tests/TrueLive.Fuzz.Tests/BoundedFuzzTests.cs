@@ -1,5 +1,3 @@
-using TrueLive.Fuzz;
-
 namespace TrueLive.Fuzz.Tests;
 
 /// <summary>Every parser that takes bytes from outside, with a fixed number of fixed inputs. tests/TrueLive.Fuzz/run goes on from here.</summary>

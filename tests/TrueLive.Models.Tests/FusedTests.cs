@@ -4,7 +4,6 @@ using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Convolutions;
 using TrueLive.Models.Manifest;
-using TrueLive.Models.Onnx;
 using TrueLive.Models.Tests.Motion;
 using TrueLive.Models.Tests.Onnx;
 

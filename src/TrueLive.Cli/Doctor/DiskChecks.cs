@@ -27,7 +27,7 @@ internal static class DiskChecks
             yield return Finding.Right(Part, says);
     }
 
-    // Writes a file as the server would and takes away again whatever was not there before.
+    // Writes a file as the server would, then removes everything that it created.
     private static string? Refusal(string folder)
     {
         var made = new Stack<string>();
@@ -54,7 +54,7 @@ internal static class DiskChecks
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // Somebody else writes there already.
+                // Another process is already writing there.
             }
         }
     }

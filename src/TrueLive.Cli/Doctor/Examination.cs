@@ -3,7 +3,9 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli.Doctor;
 
-/// <summary>Looks at all that a server needs, in the order in which a person would mend it. What cannot be looked at since something before it is wrong says so.</summary>
+/// <summary>
+/// Checks everything that a server needs, in the order in which a person would fix it. Checks that depend on a failed one say so.
+/// </summary>
 internal static class Examination
 {
     /// <param name="file">Configuration file, or null.</param>

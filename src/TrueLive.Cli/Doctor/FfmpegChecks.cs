@@ -4,13 +4,13 @@ using System.Runtime.CompilerServices;
 
 namespace TrueLive.Cli.Doctor;
 
-/// <summary>ffmpeg and the small programs that hold it in bounds: whether they start, and whether they write what clips are asked for.</summary>
+/// <summary>ffmpeg and the programs that confine it: whether they start, and whether ffmpeg has the encoders that clips need.</summary>
 internal static class FfmpegChecks
 {
     private const string Part = "ffmpeg";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    // Encoders by what is lost without them.
+    // Encoders, and what is unavailable without them.
     private static readonly (string Name, string For, bool Needed)[] Encoders =
     [
         ("libx264", "MP4 clips", true),
@@ -52,7 +52,7 @@ internal static class FfmpegChecks
             yield return Finding.Right(Part, $"it writes {string.Join(", ", Encoders.Select(e => e.For))}");
     }
 
-    // What a program prints; null when it does not start, fails, or does not end.
+    // The output of a program; null when it does not start, fails, or does not exit.
     private static async Task<string?> SaysAsync(string program, string[] arguments, CancellationToken cancel)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);

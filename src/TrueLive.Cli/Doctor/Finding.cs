@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace TrueLive.Cli.Doctor;
 
-/// <summary>How a part of the machine or the settings was found.</summary>
+/// <summary>The state of a part of the machine or the settings.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<FindingState>))]
 internal enum FindingState
 {
@@ -10,18 +10,18 @@ internal enum FindingState
     [JsonStringEnumMemberName("right")]
     Right,
 
-    /// <summary>Works, but a person should know.</summary>
+    /// <summary>Works, with a limitation worth knowing.</summary>
     [JsonStringEnumMemberName("note")]
     Note,
 
-    /// <summary>Something does not work until it is mended.</summary>
+    /// <summary>Does not work until it is fixed.</summary>
     [JsonStringEnumMemberName("wrong")]
     Wrong,
 }
 
 /// <summary>One line of what <c>truelive doctor</c> found.</summary>
 /// <param name="Part">What was looked at, in a word.</param>
-/// <param name="State">How it was found.</param>
+/// <param name="State">Its state.</param>
 /// <param name="Says">What was found, with figures.</param>
 /// <param name="Mend">What to do; null when there is nothing.</param>
 internal sealed record Finding(string Part, FindingState State, string Says, string? Mend = null)

@@ -1,11 +1,11 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using TrueLive.Media.Native;
-using TrueLive.Models.Onnx;
+using TrueLive.Models.Graphs;
 
 namespace TrueLive.Cli.Doctor;
 
-/// <summary>What the machine brings: codec libraries, memory, clock, GPU.</summary>
+/// <summary>The machine: codec libraries, memory, clock, GPU.</summary>
 internal static class MachineChecks
 {
     private const long LittleMemory = 1L << 30;
@@ -25,7 +25,7 @@ internal static class MachineChecks
             : Finding.Note("machine", says + ", no AVX2", "The network runs in ONNX Runtime, at about half the speed. A virtual machine can often be given its host's own processor model.");
     }
 
-    /// <summary>A clock that is behind what is installed makes certificates, signed links and the times of a probe wrong.</summary>
+    /// <summary>A clock older than the installed files makes certificates, signed links and probe times wrong.</summary>
     public static Finding Clock(TimeProvider time)
     {
         const string Mend = "Set it: timedatectl set-ntp true (or date -s). Certificates and signed links are judged by it.";
@@ -46,7 +46,7 @@ internal static class MachineChecks
             : Finding.Right("gpu", $"{runtime}; no GPU is needed");
     }
 
-    // The file that the name leads to carries the whole version, such as libvpx.so.7.1.0; empty where it does not.
+    // The link target carries the full version, such as libvpx.so.7.1.0; empty if it does not.
     private static string Version(string name)
     {
         var stem = name[..(name.IndexOf(".so.", StringComparison.Ordinal) + 4)];

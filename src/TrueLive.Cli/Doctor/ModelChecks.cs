@@ -3,15 +3,16 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Models;
+using TrueLive.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
 using TrueLive.Server;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
 
 namespace TrueLive.Cli.Doctor;
 
-/// <summary>Loads each model and makes a step with it, then lets a server measure what the machine holds of the one that it would take.</summary>
+/// <summary>Loads each model and runs a step, then has a server measure the capacity for the default model.</summary>
 internal sealed class ModelChecks(ServerOptions options, TimeProvider time) : IDisposable
 {
     private const int Steps = 5;
@@ -31,7 +32,9 @@ internal sealed class ModelChecks(ServerOptions options, TimeProvider time) : ID
             yield return Finding.Wrong("models", "no network can be used here: pictures would pass through unchanged.", "Install TrueLive anew; its own network lies in the folder models beside the program.");
     }
 
-    /// <summary>Starts a server on free ports and a folder of its own, with the model that sessions get, and asks it what it measured.</summary>
+    /// <summary>
+    /// Starts a server on free ports with a temporary folder and the default model, and reads the capacity that it measured.
+    /// </summary>
     public async Task<Finding> CapacityAsync(CancellationToken cancel)
     {
         const string Part = "capacity";
@@ -84,7 +87,7 @@ internal sealed class ModelChecks(ServerOptions options, TimeProvider time) : ID
         const string Mend = "The server leaves it out. Correct what is named (models/README.md explains every field), or move the folder away.";
         try
         {
-            var model = FolderModel.Load(folder, options.ModelThreads, time);
+            var model = ModelLoader.Load(folder, options.ModelThreads, time);
             var info = model.Info;
             if (ids.Contains(info.Id))
             {

@@ -24,7 +24,7 @@ internal static class TlsChecks
             "Set --tls-certificate and --tls-key, or --tls-self-made. Behind a proxy that speaks https, listen on 127.0.0.1.");
     }
 
-    /// <summary>Null where no files are named.</summary>
+    /// <summary>Null when no certificate files are configured.</summary>
     public static Finding? Files(ServerOptions options, TimeProvider time)
     {
         if (options is not { TlsCertificate: { } chain, TlsKey: { } key })

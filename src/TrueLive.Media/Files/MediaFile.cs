@@ -1,5 +1,4 @@
 using System.Text.Json;
-using TrueLive.Core.Frames;
 
 namespace TrueLive.Media.Files;
 

@@ -1,8 +1,7 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
-using TrueLive.Models.Diffusion;
+using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
-using TrueLive.Models.Onnx;
 
 namespace TrueLive.Models.Catalogue;
 
@@ -23,17 +22,6 @@ public abstract class FolderModel : IVideoModel
 
     /// <summary>Output frames that are out; 0 at rest.</summary>
     public abstract int FramesOut { get; }
-
-    /// <summary>Loads a model folder of any kind.</summary>
-    /// <param name="folder">Folder with a manifest.json.</param>
-    /// <param name="threads">Threads that a step uses; 0 chooses.</param>
-    /// <param name="time">Clock.</param>
-    /// <exception cref="ModelException">The folder cannot be used; the message names the file and the field.</exception>
-    public static FolderModel Load(string folder, int threads, TimeProvider time)
-    {
-        var manifest = ModelManifest.Load(folder);
-        return manifest.Diffusion is null ? OnnxVideoModel.Load(folder, threads, time) : DiffusionModel.Load(manifest, threads, time);
-    }
 
     /// <inheritdoc/>
     public abstract PromptReading Read(string text);

@@ -1,7 +1,7 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
-using TrueLive.Models.Onnx;
 
 namespace TrueLive.Models.Catalogue;
 

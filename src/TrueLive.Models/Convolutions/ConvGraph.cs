@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using TrueLive.Models.Onnx;
+using TrueLive.Models.Graphs;
 
 namespace TrueLive.Models.Convolutions;
 

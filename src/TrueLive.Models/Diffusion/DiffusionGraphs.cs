@@ -1,8 +1,8 @@
 using System.Text.Json;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
-using TrueLive.Models.Onnx;
 using TrueLive.Models.Text;
 
 namespace TrueLive.Models.Diffusion;
@@ -80,7 +80,7 @@ internal sealed class DiffusionGraphs : IDisposable
         var path = Path.Combine(manifest.Folder, part, "model.onnx");
         var bytes = FolderFile.Read(path, "diffusion", MaxPartBytes);
         OnnxFile.Check(bytes, path, MaxPartBytes);
-        var session = OnnxVideoModel.Runtime(path, bytes, threads);
+        var session = GraphRuntime.Open(path, bytes, threads);
         _all.Add(session);
         return session;
     }

@@ -4,8 +4,9 @@ using Microsoft.ML.OnnxRuntime;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
+using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
-using TrueLive.Models.Onnx;
+using TrueLive.Models.Prompts;
 
 namespace TrueLive.Models.Diffusion;
 

@@ -1,6 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 using TrueLive.Models.Convolutions;
-using TrueLive.Models.Onnx;
+using TrueLive.Models.Graphs;
 
 namespace TrueLive.Models.Fused;
 

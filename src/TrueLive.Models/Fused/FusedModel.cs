@@ -3,6 +3,7 @@ using Microsoft.ML.OnnxRuntime;
 using TrueLive.Core.Models;
 using TrueLive.Models.Convolutions;
 using TrueLive.Models.Manifest;
+using TrueLive.Models.Onnx;
 
 namespace TrueLive.Models.Fused;
 

@@ -1,5 +1,5 @@
 using System.Text;
-using TrueLive.Models.Onnx;
+using TrueLive.Models.Graphs;
 
 namespace TrueLive.Models.Fused;
 

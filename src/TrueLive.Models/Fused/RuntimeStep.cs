@@ -1,6 +1,5 @@
 using Microsoft.ML.OnnxRuntime;
-using Microsoft.ML.OnnxRuntime.Tensors;
-using TrueLive.Models.Onnx;
+using TrueLive.Models.Graphs;
 
 namespace TrueLive.Models.Fused;
 

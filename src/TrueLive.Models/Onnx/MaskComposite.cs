@@ -1,4 +1,5 @@
 using TrueLive.Core.Frames;
+using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Onnx;

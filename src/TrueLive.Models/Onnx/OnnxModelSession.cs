@@ -1,6 +1,7 @@
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Core.Frames;
+using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Onnx;
@@ -31,7 +32,7 @@ internal sealed class OnnxModelSession : OnnxSession
         : base(model, outputs, width, height, time, trial)
     {
         var m = model.Manifest;
-        var frame = Own(ElementOf(m.Frame!.Type), PictureShape(m.Frame, m.Frame.Channels));
+        var frame = Own(TensorBuffer.ElementOf(m.Frame!.Type), PictureShape(m.Frame, m.Frame.Channels));
         _input = new PictureTensor(m.Frame, frame, width, height, m.Frame.Channels);
         if (m.Style is { } style)
         {
@@ -206,15 +207,6 @@ internal sealed class OnnxModelSession : OnnxSession
         }
         base.Dispose();
     }
-
-    internal static TensorElementType ElementOf(TensorType type) => type switch
-    {
-        TensorType.Float32 => TensorElementType.Float,
-        TensorType.Float16 => TensorElementType.Float16,
-        TensorType.Int8 => TensorElementType.Int8,
-        TensorType.Int32 => TensorElementType.Int32,
-        _ => TensorElementType.UInt8,
-    };
 
     private long[] PictureShape(PictureSpec spec, int channels) =>
         spec.Layout == TensorLayout.Nchw ? [1, channels, Height, Width] : [1, Height, Width, channels];

@@ -3,7 +3,9 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
+using TrueLive.Models.Graphs;
 using TrueLive.Models.Motion;
+using TrueLive.Models.Prompts;
 
 namespace TrueLive.Models.Onnx;
 

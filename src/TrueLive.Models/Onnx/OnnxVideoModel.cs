@@ -5,6 +5,7 @@ using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Fused;
+using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Prompts;
 
@@ -69,7 +70,7 @@ public sealed class OnnxVideoModel : FolderModel
     /// <param name="threads">Threads a step uses; 0 measures one against two and takes two only where they are at least a tenth faster.</param>
     /// <param name="time">Clock for that measurement.</param>
     /// <exception cref="ModelException">The folder cannot be used; the message names the file and the field.</exception>
-    public static new OnnxVideoModel Load(string folder, int threads, TimeProvider time)
+    public static OnnxVideoModel Load(string folder, int threads, TimeProvider time)
     {
         var manifest = ModelManifest.Load(folder);
         var path = Path.Combine(manifest.Folder, manifest.File);
@@ -83,7 +84,7 @@ public sealed class OnnxVideoModel : FolderModel
             { Looks.Length: > 0 } => new LookMatcher(PromptSpec.NamesOnly, manifest.Looks, WordTable.Empty),
             _ => null,
         };
-        var whole = Runtime($"{path} (field file)", bytes, manifest.Fused is null ? Math.Max(1, threads) : 1);
+        var whole = GraphRuntime.Open($"{path} (field file)", bytes, manifest.Fused is null ? Math.Max(1, threads) : 1);
         var part = manifest.Fused is null ? $"{path} (field file)" : $"{path}, cut as fused in manifest.json says,";
         OnnxVideoModel? model = null, two = null;
         FusedModel? fused = null;
@@ -103,7 +104,7 @@ public sealed class OnnxVideoModel : FolderModel
             }
             var step = fused is null ? bytes : fused.Step;
             if (threads > 1 && step?.Length <= MaxHeldTwice)
-                model._singleThreaded = Runtime(part, step, 1);
+                model._singleThreaded = GraphRuntime.Open(part, step, 1);
             if (threads > 0 || Environment.ProcessorCount < 2)
                 return model;
             two = Create(null, 2);
@@ -121,7 +122,7 @@ public sealed class OnnxVideoModel : FolderModel
 
             OnnxVideoModel Try(bool own)
             {
-                fused = manifest.Fused is null ? null : FusedModel.Cut(manifest, bytes, own, cut => Runtime(part, cut, 1));
+                fused = manifest.Fused is null ? null : FusedModel.Cut(manifest, bytes, own, cut => GraphRuntime.Open(part, cut, 1));
                 model = Create(fused is null ? whole : null, Math.Max(1, threads));
                 model.TryStep(path, fused is null ? null : whole);
                 return model;
@@ -131,7 +132,7 @@ public sealed class OnnxVideoModel : FolderModel
             OnnxVideoModel Create(InferenceSession? loaded, int count)
             {
                 var runtime = fused is null ? bytes : fused.Step;
-                return new(manifest, loaded ?? (runtime is null ? null : Runtime(part, runtime, count)), fused, tensors, count, matcher, time);
+                return new(manifest, loaded ?? (runtime is null ? null : GraphRuntime.Open(part, runtime, count)), fused, tensors, count, matcher, time);
             }
         }
         catch
@@ -199,35 +200,6 @@ public sealed class OnnxVideoModel : FolderModel
         _session?.Dispose();
         _singleThreaded?.Dispose();
         _fused?.Dispose();
-    }
-
-    internal static InferenceSession Runtime(string what, byte[] bytes, int threads)
-    {
-        using var options = OnnxMemory.Bound(new SessionOptions
-        {
-            IntraOpNumThreads = threads,
-            InterOpNumThreads = 1,
-            ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
-            GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
-            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
-        });
-        // A spinning thread steals the core that the codecs need: two spinning threads are slower than one beside any other work.
-        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
-        try
-        {
-            // From memory, so that a file can not make the runtime open others beside it.
-            return new InferenceSession(bytes, options);
-        }
-        catch (OnnxRuntimeException e)
-        {
-            var why = e.Message.ReplaceLineEndings(" ");
-            var hint = Says("not a registered") || Says("NOT_IMPLEMENTED") ? " It uses an operator that ONNX Runtime does not have."
-                : Says("Unsupported model IR version") || Says("is under development") ? " It is written in a newer ONNX than ONNX Runtime reads here: export it with a lower opset." : "";
-            // The names of the runtime's own functions come first, what is wrong comes last.
-            throw new ModelException($"{what} cannot be loaded.{hint} ONNX Runtime says: {(why.Length > 300 ? "..." + why[^300..] : why)}", e);
-
-            bool Says(string words) => why.Contains(words, StringComparison.OrdinalIgnoreCase);
-        }
     }
 
     private void TryStep(string path, InferenceSession? whole)

@@ -1,6 +1,5 @@
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
-using TrueLive.Core.Models;
 using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Onnx;

@@ -1,5 +1,4 @@
 using Microsoft.ML.OnnxRuntime;
-using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Onnx;

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Core.Models;
-using TrueLive.Models.Onnx;
+using TrueLive.Models.Graphs;
 using TrueLive.Models.Prompts;
 
 namespace TrueLive.Models.Text;

@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using TrueLive.Core.Frames;
 using TrueLive.Media.Files;
 using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Estimators;

@@ -8,7 +8,6 @@ using TrueLive.Media.Codecs;
 using TrueLive.Probe.Stimuli;
 using TrueLive.WebRtc;
 using TrueLive.WebRtc.Sdp;
-using TrueLive.WebRtc.Transport;
 using Queues = System.Threading.Channels;
 
 namespace TrueLive.Probe.Simulation;

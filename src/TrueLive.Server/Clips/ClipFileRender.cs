@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using TrueLive.Core.Clips;
 using TrueLive.Core.Models;
 using TrueLive.Core.Tiers;
 using TrueLive.Media.Files;

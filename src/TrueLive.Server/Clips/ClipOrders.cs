@@ -1,8 +1,9 @@
 using TrueLive.Clips;
 using TrueLive.Core.Clips;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 

@@ -2,9 +2,11 @@ using System.Collections.Immutable;
 using TrueLive.Clips;
 using TrueLive.Core.Models;
 using TrueLive.Media.Files;
+using TrueLive.Server.Access;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 

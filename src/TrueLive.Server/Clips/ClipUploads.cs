@@ -3,8 +3,9 @@ using System.Text.Json.Serialization;
 using TrueLive.Clips;
 using TrueLive.Core.Tiers;
 using TrueLive.Media.Files;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 

@@ -1,8 +1,11 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using TrueLive.Clips;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Tiers;
-using TrueLive.Server.Http;
-using TrueLive.Server.Telemetry;
+using TrueLive.Server.Access;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 
@@ -48,3 +51,9 @@ internal sealed class ClipViews(ClipQueueHost queueHost, ClipWorker worker, Live
             withSource && job.State == ClipJobState.Done && uploads.Find(job.Owner, r.Source) is not null ? links.Sign($"/v1/clips/{job.Id}/source", job.Owner) : null);
     }
 }
+
+/// <summary>A clip job as its webhook carries it, written as the API does.</summary>
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Web, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ClipView))]
+internal sealed partial class ClipJson : JsonSerializerContext;

@@ -4,10 +4,9 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using TrueLive.Clips;
+using TrueLive.Server.Access;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Keys;
-using TrueLive.Server.Http;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 
@@ -154,7 +153,7 @@ internal sealed partial class ClipWebhooks(
             LogFailed(job.Id, refused);
             return true;
         }
-        var body = JsonSerializer.SerializeToUtf8Bytes(await views.OfAsync(job, cancel).ConfigureAwait(false), ApiJson.Default.ClipView);
+        var body = JsonSerializer.SerializeToUtf8Bytes(await views.OfAsync(job, cancel).ConfigureAwait(false), ClipJson.Default.ClipView);
         var now = time.GetUtcNow().ToUnixTimeSeconds();
         using var request = new HttpRequestMessage(HttpMethod.Post, uri) { Content = new ByteArrayContent(body) };
         request.Content.Headers.ContentType = new("application/json");

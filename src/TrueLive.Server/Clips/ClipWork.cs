@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using TrueLive.Core.Models;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 

@@ -1,12 +1,12 @@
 using System.Collections.Concurrent;
 using TrueLive.Clips;
 using TrueLive.Core.Clips;
-using TrueLive.Core.Models;
 using TrueLive.Media.Files;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
-using TrueLive.Server.Sessions;
-using TrueLive.Server.Telemetry;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 

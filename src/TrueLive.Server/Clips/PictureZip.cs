@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 

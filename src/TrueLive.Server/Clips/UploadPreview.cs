@@ -1,8 +1,7 @@
 using TrueLive.Core.Frames;
 using TrueLive.Media.Codecs;
 using TrueLive.Media.Files;
-using TrueLive.Server.Sessions;
-using TrueLive.Server.Transports;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 

@@ -2,14 +2,12 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc;
 using TrueLive.Core.Models;
-using TrueLive.Core.Sessions;
 using TrueLive.Core.Tiers;
 using TrueLive.Server.Clips;
-using TrueLive.Server.Control;
 using TrueLive.Server.Interactive;
 using TrueLive.Server.Journals;
-using TrueLive.Server.Probes;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Control;
+using TrueLive.Server.Live.Sessions;
 
 namespace TrueLive.Server.Http;
 

@@ -6,10 +6,10 @@ using Microsoft.AspNetCore.Mvc;
 using TrueLive.Clips;
 using TrueLive.Core.Tiers;
 using TrueLive.Media.Files;
+using TrueLive.Server.Access;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
-using TrueLive.Server.Telemetry;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Http;
 

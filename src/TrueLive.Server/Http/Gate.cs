@@ -1,6 +1,6 @@
 using System.Net;
+using TrueLive.Server.Access;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Keys;
 
 namespace TrueLive.Server.Http;
 

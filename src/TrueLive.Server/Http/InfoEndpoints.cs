@@ -1,8 +1,9 @@
 using TrueLive.Core.Models;
 using TrueLive.Core.Tiers;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
-using TrueLive.Server.Telemetry;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Http;
 

@@ -1,8 +1,8 @@
-using TrueLive.Core.Tiers;
 using Microsoft.AspNetCore.Mvc;
-using TrueLive.Server.Clips;
+using TrueLive.Core.Tiers;
+using TrueLive.Server.Access;
 using TrueLive.Server.Interactive;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Sessions;
 
 namespace TrueLive.Server.Http;
 

@@ -1,6 +1,6 @@
 using TrueLive.Core.Tiers;
 using TrueLive.Server.Journals;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Sessions;
 
 namespace TrueLive.Server.Http;
 
@@ -20,11 +20,11 @@ internal static class JournalEndpoints
         journals.MapGet("/{id}", (string id, HttpRequest http, Gate gate, JournalStore store, SessionRegistry registry) =>
             store.Find(gate.OwnerOf(http), id) is { } journal ? Results.Ok(registry.Find(journal.View.Session)?.Observer.Recorder?.View is { } now && now.Id == id ? now : journal.View) : NoSuch())
             .WithSummary("One journal").Produces<JournalView>().ProducesProblem(404);
-        journals.MapDelete("/{id}", (string id, HttpRequest http, Gate gate, JournalStore store, SessionRegistry registry) =>
+        journals.MapDelete("/{id}", (string id, HttpRequest http, Gate gate, JournalStore store) =>
         {
             if (store.Find(gate.OwnerOf(http), id) is not { } journal)
                 return NoSuch();
-            store.Delete(journal.View, registry);
+            store.Delete(journal.View);
             return Results.NoContent();
         }).WithSummary("Delete a journal").Produces(204).ProducesProblem(404);
     }
@@ -33,7 +33,7 @@ internal static class JournalEndpoints
     {
         if (registry.Find(id, gate.OwnerOf(http)) is not { } hosted)
             return SessionEndpoints.NoSuchSession(id);
-        return hosted.Observer.Record(() => store.Begin(gate.OwnerOf(http), hosted))
+        return hosted.Observer.Record(() => store.Begin(gate.OwnerOf(http), hosted.Session))
             ? Results.Created($"/v1/journals/{hosted.Observer.Recorder!.View.Id}", hosted.Observer.Recorder.View)
             : Problems.Of(StatusCodes.Status409Conflict, "The session is being recorded already. Stop that journal first.");
     }

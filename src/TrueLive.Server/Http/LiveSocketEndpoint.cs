@@ -1,8 +1,10 @@
 using System.Net.WebSockets;
 using TrueLive.Core.Sessions;
-using TrueLive.Server.Control;
-using TrueLive.Server.Sessions;
-using TrueLive.Server.Transports;
+using TrueLive.Server.Live.Broadcast;
+using TrueLive.Server.Live.Control;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Live.Transports;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Http;
 

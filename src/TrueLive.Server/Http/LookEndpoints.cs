@@ -1,5 +1,5 @@
 using TrueLive.Server.Previews;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Http;
 

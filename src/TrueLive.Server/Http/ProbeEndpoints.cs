@@ -3,8 +3,9 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Probes;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Http;
 

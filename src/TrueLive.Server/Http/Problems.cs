@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Mvc;
-using TrueLive.Server.Sessions;
-using TrueLive.Server.Telemetry;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Http;
 

@@ -1,7 +1,8 @@
 using Microsoft.AspNetCore.Mvc;
 using TrueLive.Core.Sessions;
-using TrueLive.Server.Control;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Control;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Http;
 

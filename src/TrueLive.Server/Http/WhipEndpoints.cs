@@ -3,8 +3,9 @@ using System.Text;
 using Microsoft.Net.Http.Headers;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Interactive;
-using TrueLive.Server.Sessions;
-using TrueLive.Server.Transports;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Live.Transports;
+using TrueLive.Server.Resources;
 using TrueLive.WebRtc;
 using TrueLive.WebRtc.Sdp;
 
@@ -79,7 +80,7 @@ internal static partial class WhipEndpoints
         http.Response.Headers[isConnection ? "Accept-Patch" : "Accept-Post"] = isConnection ? Fragment : Sdp;
     }
 
-    private static WebRtcClient? SenderOf(string id, string connection, HttpContext http, Gate gate, SessionRegistry registry) =>
+    private static Sender? SenderOf(string id, string connection, HttpContext http, Gate gate, SessionRegistry registry) =>
         registry.Find(id, gate.OwnerOf(http.Request))?.Senders.GetValueOrDefault(connection);
 
     private static IResult NoSuchConnection() => Problems.Of(StatusCodes.Status404NotFound, "There is no such connection; it may have ended.");
@@ -114,7 +115,7 @@ internal static partial class WhipEndpoints
             // An offer that cannot be answered takes no place, and is told so on a full server as well.
             port.Check(offer, receive: true, codec);
             admitted = arrive();
-            var client = new WebRtcClient(admitted, offer, codec, http.Connection.LocalIpAddress, port, registry, interactive, time, http.RequestServices.GetRequiredService<ILogger<WebRtcClient>>(), out var answer)
+            var client = new WebRtcClient(admitted, offer, codec, http.Connection.LocalIpAddress, port, registry, interactive.Serve, time, http.RequestServices.GetRequiredService<ILogger<WebRtcClient>>(), out var answer)
             {
                 OwnsSession = http.Request.RouteValues["id"] is null,
             };

@@ -4,8 +4,8 @@ using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Tiers;
 using TrueLive.Media.Codecs;
+using TrueLive.Server.Access;
 using TrueLive.Server.Clips;
-using TrueLive.Server.Http;
 
 namespace TrueLive.Server.Interactive;
 

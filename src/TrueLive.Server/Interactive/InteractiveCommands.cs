@@ -4,10 +4,10 @@ using TrueLive.Core.Clips;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Media.Codecs;
+using TrueLive.Server.Access;
 using TrueLive.Server.Clips;
-using TrueLive.Server.Configuration;
-using TrueLive.Server.Http;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
 using TrueLive.WebRtc.Sctp;
 
 namespace TrueLive.Server.Interactive;
@@ -45,9 +45,11 @@ internal sealed class InteractiveCommands(
         }
     }
 
-    /// <summary>Serves a data channel that a client opened on its live connection. Returns at once.</summary>
+    /// <summary>Serves a data channel that a client opened on its live connection, when it is labelled for it. Returns at once.</summary>
     public void Serve(DataChannel channel)
     {
+        if (channel.Label != DataChannelCarrier.Label)
+            return;
         var carrier = new DataChannelCarrier(channel, time);
         var (path, token) = channel.Protocol.Split("?token=", 2) is [var p, var t] ? (p, t) : (channel.Protocol, "");
         path = links.Local(path);

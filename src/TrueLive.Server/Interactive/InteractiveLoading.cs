@@ -5,8 +5,7 @@ using TrueLive.Core.Tiers;
 using TrueLive.Media.Codecs;
 using TrueLive.Media.Files;
 using TrueLive.Server.Clips;
-using TrueLive.Server.Sessions;
-using TrueLive.Server.Transports;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Interactive;
 

@@ -3,10 +3,12 @@ using System.Collections.Immutable;
 using TrueLive.Clips;
 using TrueLive.Core.Frames;
 using TrueLive.Media.Files;
+using TrueLive.Server.Access;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Keys;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Interactive;
 

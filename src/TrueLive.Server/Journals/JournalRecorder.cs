@@ -5,9 +5,7 @@ using TrueLive.Core.Sessions;
 using TrueLive.Core.Tiers;
 using TrueLive.Media.Codecs;
 using TrueLive.Media.Files;
-using TrueLive.Server.Clips;
-using TrueLive.Server.Telemetry;
-using TrueLive.Server.Transports;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Journals;
 

@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
 using TrueLive.Clips;
+using TrueLive.Core.Sessions;
 using TrueLive.Core.Tiers;
-using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Journals;
 
@@ -37,7 +37,7 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
 
     /// <summary>Begins to record a session.</summary>
     /// <exception cref="RequestRefusedException">413: the key's disk is full.</exception>
-    public JournalRecorder Begin(string owner, HostedSession hosted)
+    public JournalRecorder Begin(string owner, LiveSession session)
     {
         var limit = Math.Min((long)options.JournalMb << 20, folders.LeftFor(owner));
         if (limit < 1 << 20)
@@ -48,21 +48,22 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
         var id = ClipQueue.NewId();
         var folder = Path.Combine(folders.Journals, id);
         ClipFolders.Own(folder, owner);
-        var s = hosted.Session.Settings;
+        var s = session.Settings;
         var now = time.GetUtcNow();
         var recorder = new JournalRecorder(
             folder, new JournalView(
-                id, TierWords.Name(Tier.Live), TierWords.Means(Tier.Live), hosted.Session.Id, true, now, 0, 0, 0, 0, options.JournalSeconds, limit, null, s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}",
-                now + TimeSpan.FromHours(options.ClipKeepHours)), hosted.Session);
+                id, TierWords.Name(Tier.Live), TierWords.Means(Tier.Live), session.Id, true, now, 0, 0, 0, 0, options.JournalSeconds, limit, null, s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}",
+                now + TimeSpan.FromHours(options.ClipKeepHours)), session);
         _writing[id] = recorder;
         _ = recorder.Written.ContinueWith(_ => Forget(id, recorder), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         return recorder;
     }
 
     /// <summary>Deletes a journal; one that is being recorded stops first.</summary>
-    public void Delete(JournalView journal, SessionRegistry sessions)
+    public void Delete(JournalView journal)
     {
-        sessions.Find(journal.Session)?.Observer.Stop(journal.Id, "It was deleted.");
+        if (_writing.TryGetValue(journal.Id, out var recorder))
+            recorder.End("It was deleted.");
         ClipFolders.Remove(Path.Combine(folders.Journals, journal.Id));
     }
 

@@ -1,9 +1,9 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Media.Codecs;
-using TrueLive.Server.Clips;
-using TrueLive.Server.Sessions;
-using TrueLive.Server.Transports;
+using TrueLive.Server.Capacity;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Previews;
 

@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Security.Cryptography;
-using TrueLive.Server.Clips;
+using TrueLive.Server.Access;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Probes;
 
@@ -11,7 +11,7 @@ namespace TrueLive.Server.Probes;
 /// Runs the probe for clients, one run at a time, as a child of this program at low priority. A key reaches the child in its
 /// environment only. Reports lie under the data folder for a day, at most <see cref="MaxKept"/> of them. Thread-safe.
 /// </summary>
-internal sealed partial class ProbeRuns(ServerOptions options, Keys.ApiKeyRing ring, TimeProvider time, ILogger<ProbeRuns> logger) : IAsyncDisposable
+internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, TimeProvider time, ILogger<ProbeRuns> logger) : IAsyncDisposable
 {
     /// <summary>Reports kept; then the oldest of the owner who has the most goes.</summary>
     public const int MaxKept = 20;
@@ -127,7 +127,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, Keys.ApiKeyRing r
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, job.Cancel.Token);
         try
         {
-            Keys.PrivateFiles.MakeFolder(Root);
+            PrivateFiles.MakeFolder(Root);
             var start = OwnProgram.Start(arguments);
             if (!string.IsNullOrEmpty(key))
                 start.Environment[KeyVariable] = key;

@@ -1,9 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Threading.Channels;
+using TrueLive.Server.Access;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Http;
-using TrueLive.Server.Keys;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Telemetry;
 
@@ -27,15 +27,14 @@ internal sealed partial class AuditLog : IAsyncDisposable
     private readonly string _path;
     private readonly long _most;
     private readonly ApiKeyRing _ring;
-    private readonly Gate _gate;
     private readonly TimeProvider _time;
     private readonly ILogger<AuditLog> _logger;
     private readonly Task _writing;
     private long _lost;
 
-    public AuditLog(ServerOptions options, ApiKeyRing ring, Gate gate, TimeProvider time, ILogger<AuditLog> logger)
+    public AuditLog(ServerOptions options, ApiKeyRing ring, TimeProvider time, ILogger<AuditLog> logger)
     {
-        (_path, _most, _ring, _gate, _time, _logger) = (Path.Combine(options.DataPath, "audit.log"), (long)options.AuditMb << 20, ring, gate, time, logger);
+        (_path, _most, _ring, _time, _logger) = (Path.Combine(options.DataPath, "audit.log"), (long)options.AuditMb << 20, ring, time, logger);
         _writing = Task.Run(WriteAsync);
     }
 
@@ -43,10 +42,12 @@ internal sealed partial class AuditLog : IAsyncDisposable
     public long Lost => Interlocked.Read(ref _lost);
 
     /// <summary>Notes a request once its answer begins: a WebSocket is noted when it opens, not when it ends.</summary>
-    public void Watch(HttpContext http)
+    /// <param name="http">The request.</param>
+    /// <param name="nameOf">Name of the key that a request shows.</param>
+    public void Watch(HttpContext http, Func<HttpRequest, string> nameOf)
     {
         if (_most > 0 && _ring.Required)
-            http.Response.OnStarting(() => Note(http));
+            http.Response.OnStarting(() => Note(http, nameOf));
     }
 
     public async ValueTask DisposeAsync()
@@ -55,14 +56,14 @@ internal sealed partial class AuditLog : IAsyncDisposable
         await _writing.ConfigureAwait(false);
     }
 
-    private Task Note(HttpContext http)
+    private Task Note(HttpContext http, Func<HttpRequest, string> nameOf)
     {
         var (request, status) = (http.Request, http.Response.StatusCode);
         var path = request.Path.Value ?? "";
         if (!Matters(request, path, status))
             return Task.CompletedTask;
         var entry = new AuditEntry(
-            _time.GetUtcNow(), _gate.NameOf(request), http.Connection.RemoteIpAddress?.ToString(), request.Method, path.Length > MaxPath ? path[..MaxPath] : path, status);
+            _time.GetUtcNow(), nameOf(request), http.Connection.RemoteIpAddress?.ToString(), request.Method, path.Length > MaxPath ? path[..MaxPath] : path, status);
         if (!_entries.Writer.TryWrite(entry))
             Interlocked.Increment(ref _lost);
         return Task.CompletedTask;

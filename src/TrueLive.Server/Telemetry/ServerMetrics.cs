@@ -1,10 +1,11 @@
 using System.Diagnostics.Metrics;
 using TrueLive.Core.Sessions;
 using TrueLive.Core.Tiers;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Interactive;
-using TrueLive.Server.Sessions;
-using TrueLive.Server.Transports;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Live.Transports;
 
 namespace TrueLive.Server.Telemetry;
 

@@ -15,11 +15,14 @@ new TruthStrip($('truth'), watched);
 
 // The one connection of this page; whatever an older one still says is not heard.
 let current = null;
+// What is watched, and where the session stands: answers and messages overtake each other, so each says its own part only.
 let flows = '';
+let standing = null;
 
 async function watch() {
   trouble(null);
   leave();
+  standing = null;
   watched.state = 'connecting';
   const peer = (current = new RTCPeerConnection());
   try {
@@ -42,7 +45,11 @@ async function watch() {
       if (map.size > 120) map.delete(map.keys().next().value);
       join(stamp);
     };
-    control.addEventListener('state', ({ detail }) => peer === current && stands(detail));
+    control.addEventListener('state', ({ detail }) => {
+      if (peer !== current) return;
+      standing = detail;
+      speak();
+    });
     let revision = session.prompt.revision;
     channel.onmessage = ({ data }) => control.receive(data);
     control.addEventListener('frame', ({ detail }) => {
@@ -72,8 +79,8 @@ async function watch() {
     await peer.setRemoteDescription({ type: 'answer', sdp: await response.text() });
     Object.assign(watched, { state: 'live', startedAt: performance.now(), path: 'WHEP', transport: { session: { session: id, model: session.model } } });
     document.body.dataset.session = 'live';
+    standing ??= session;
     tell(session);
-    stands(session);
     // Who sees nothing is told why as soon as the server knows.
     const look = setInterval(() => (peer !== current || watched.figures.delivered.count ? clearInterval(look) : askJson(address).then((now) => peer === current && tell(now), () => {})), 3000);
     const lost = () => {
@@ -98,11 +105,12 @@ function tell({ model, size, prompt, input_problem: problem }) {
   if (problem) trouble(problem);
   watched.transport.session.model = model;
   flows = `Watching ${model} at ${size}${prompt.text ? `: “${prompt.text}”` : ''}.`;
-  say(flows);
+  speak();
 }
 
-/** Where the session stands: why nothing new comes, while nothing does. */
-function stands({ state, reason }) {
+/** What is watched; while nothing new comes, why. */
+function speak() {
+  const { state, reason } = standing;
   const words = { created: 'Waiting for the sender.', paused: 'Paused: the last picture stays.', detached: `The sender is away: the last picture stays, and it goes on here when the sender comes back. ${reason ?? ''}` };
   say(words[state] ?? flows);
 }

@@ -1,11 +1,10 @@
 using System.Buffers.Binary;
 using TrueLive.WebRtc.Rtcp;
-using TrueLive.WebRtc.Rtp;
 
 namespace TrueLive.WebRtc.Congestion;
 
 /// <summary>
-/// Receiving side of transport-wide congestion control: remembers when each packet came and writes the feedback
+/// Receiving side of transport-wide congestion control: records the arrival of each packet and writes the feedback
 /// (draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1). Times in microseconds.
 /// </summary>
 internal sealed class ArrivalLog
@@ -25,7 +24,7 @@ internal sealed class ArrivalLog
     private long _highest;
     private byte _count;
 
-    /// <summary>Packets have come since the last feedback.</summary>
+    /// <summary>Packets have arrived since the last feedback.</summary>
     public bool HasNews => _highest != 0 && _next <= _highest;
 
     public void Add(ushort sequence, long now)
@@ -52,12 +51,12 @@ internal sealed class ArrivalLog
             return;
         }
 
-        // A latecomer was reported as missing: report from there once more.
+        // A late packet was already reported as missing: report from there again.
         _next = Math.Min(_next, extended);
         (_sequence[slot], _arrival[slot]) = (extended, now);
     }
 
-    /// <summary>Writes one feedback packet about what came since the last one; call while it returns true.</summary>
+    /// <summary>Writes one feedback packet about the arrivals since the last one; call while it returns true.</summary>
     public bool Write(ref RtcpWriter writer, uint sender, uint media)
     {
         while (_next <= _highest && !Has(_next))

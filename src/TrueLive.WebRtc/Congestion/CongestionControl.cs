@@ -1,4 +1,4 @@
-using TrueLive.WebRtc.Rtp;
+using TrueLive.WebRtc.Rtcp;
 
 namespace TrueLive.WebRtc.Congestion;
 
@@ -166,7 +166,7 @@ internal sealed class CongestionControl
         }
     }
 
-    /// <summary>Does what time alone brings about; called every few milliseconds.</summary>
+    /// <summary>Applies changes that depend on time alone; called every few milliseconds.</summary>
     public void Tick(long roundTrip, long now)
     {
         var elapsed = _lastTick == 0 ? 0 : now - _lastTick;
@@ -234,7 +234,7 @@ internal sealed class CongestionControl
             _probe.Stop();
         }
 
-        // Half of it each 0.7 s: what is sent into a dead or choked path only makes its queue longer.
+        // Halved every 0.7 s: packets sent into a dead or congested path only make its queue longer.
         _outageRate = Math.Max(_min, _outageRate * Math.Pow(0.5, elapsed / 0.7e6));
         Settle();
     }
@@ -251,7 +251,9 @@ internal sealed class CongestionControl
         _nextProbe = Math.Min(_nextProbe, now + 500_000);
     }
 
-    /// <summary>The clocks differ by an unknown constant: only the excess over the smallest value of the last 10 to 20 s means anything.</summary>
+    /// <summary>
+    /// The clocks differ by an unknown constant: only the excess over the smallest value of the last 10 to 20 s means anything.
+    /// </summary>
     private void ObserveOneWay(long delay, long now)
     {
         if (now - _oneWayTurned > OneWayWindow)

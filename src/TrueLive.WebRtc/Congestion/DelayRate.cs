@@ -22,7 +22,7 @@ internal sealed class DelayRate(int start, int min, int max)
 
     public int Rate => (int)_rate;
 
-    /// <summary>What the path carried when it was last overused; 0 when not known.</summary>
+    /// <summary>The capacity of the path when it was last overused; 0 when unknown.</summary>
     public double Capacity => _capacity;
 
     /// <summary>
@@ -33,7 +33,7 @@ internal sealed class DelayRate(int start, int min, int max)
     /// <summary>Sets the rate from outside: a probe, or the return of a path.</summary>
     public void Set(double rate) => _rate = Math.Clamp(rate, min, max);
 
-    /// <param name="state">What the detector says.</param>
+    /// <param name="state">The state of the detector.</param>
     /// <param name="throughput">Acknowledged bitrate; null when not known.</param>
     /// <param name="queueDelay">Estimated time in the bottleneck's queue.</param>
     /// <param name="loss">Smoothed share of packets lost.</param>
@@ -43,7 +43,7 @@ internal sealed class DelayRate(int start, int min, int max)
     {
         if (state == PathUse.Normal && queueDelay > LongQueue)
         {
-            // A full queue that drops what it cannot hold has a constant delay, to which a slope is blind.
+            // A full queue that drops packets has a constant delay, which the slope does not show.
             state = PathUse.Over;
             if (_standingSince == 0)
             {
@@ -70,7 +70,7 @@ internal sealed class DelayRate(int start, int min, int max)
             default:
                 if (_holding && queueDelay < 40_000)
                 {
-                    // The queue is empty again: back to what the path is known to carry, less a margin.
+                    // The queue is empty again: return to the known capacity of the path, less a margin.
                     _rate = Math.Max(_rate, Math.Min(_capacity * 0.9, max));
                     _holding = false;
                 }
@@ -128,7 +128,7 @@ internal sealed class DelayRate(int start, int min, int max)
             wanted = _rate * Math.Pow(1.08, elapsed) + 1000 * elapsed;
         }
 
-        // No further than what the far side shows it receives, or a quiet encoder would free the estimate of all proof.
+        // No further than what the far side reports as received: with a quiet encoder the estimate would grow without evidence.
         var ceiling = throughput is { } through ? Math.Max(1.5 * through + 10_000, _rate) : double.MaxValue;
         _rate = Math.Min(wanted, ceiling);
     }

@@ -1,6 +1,6 @@
 namespace TrueLive.WebRtc.Congestion;
 
-/// <summary>What the delay says about the path (draft-ietf-rmcat-gcc-02 section 5.4).</summary>
+/// <summary>The state of the path as its delay shows it (draft-ietf-rmcat-gcc-02 section 5.4).</summary>
 internal enum PathUse
 {
     Normal,
@@ -11,7 +11,7 @@ internal enum PathUse
 /// <summary>
 /// Delay-based detector: groups packets sent together (draft-ietf-rmcat-gcc-02 sections 5.1 and 5.2), fits a line through the
 /// accumulated delay variation of the last groups, and compares its slope with an adaptive threshold (section 5.4). The line
-/// stands in for the Kalman filter of section 5.3: it needs no noise model. Times in microseconds.
+/// replaces the Kalman filter of section 5.3, since it needs no noise model. Times in microseconds.
 /// </summary>
 internal sealed class DelayTrend
 {
@@ -49,7 +49,7 @@ internal sealed class DelayTrend
 
     public PathUse State { get; private set; }
 
-    /// <summary>Forgets the path, for example after it was gone.</summary>
+    /// <summary>Resets the estimate, for example after an outage.</summary>
     public void Reset()
     {
         _current = _previous = default;
@@ -107,7 +107,7 @@ internal sealed class DelayTrend
             return true;
         }
 
-        // Packets that queued up behind something else come in one burst; their spacing tells nothing of the path.
+        // Packets that waited behind other traffic arrive in one burst; their spacing says nothing about the path.
         var arrivalGap = arrived - _current.LastArrived;
         return arrivalGap <= BurstTime && arrivalGap - (sent - _current.LastSent) < 0 && arrived - _current.FirstArrived < 100_000;
     }
@@ -165,7 +165,7 @@ internal sealed class DelayTrend
 
         _lastTrend = trend;
         var size = Math.Abs(modified);
-        // A spike (a route change, a pause of the sender) must not teach the detector to be deaf.
+        // A spike (a route change, a pause of the sender) must not raise the threshold for long.
         if (size <= _threshold + 15)
         {
             var step = Math.Min((now - _lastUpdate) / 1000.0, 100);

@@ -27,7 +27,7 @@ internal sealed class LossRate(int start, int min, int max)
 
     public void Set(double rate) => _rate = Math.Clamp(rate, min, max);
 
-    /// <summary>Counts acknowledged and lost packets; decides when enough have come together.</summary>
+    /// <summary>Counts acknowledged and lost packets; updates the rate once there are enough.</summary>
     public void Add(int packets, int lost, double current, int? carried, long queueDelay, long now)
     {
         _packets += packets;
@@ -63,7 +63,7 @@ internal sealed class LossRate(int start, int min, int max)
                 (_episodeRate, _episodeLoss) = (Math.Min(_rate, current), _loss);
             }
 
-            // What came through in spite of the loss bounds the decrease: several reports of one queue's overflow must not add up.
+            // Never below the rate that did arrive: several reports of the same queue overflow must not add up.
             var floor = Math.Max(min, Math.Min(Floor * (carried ?? 0), current));
             _rate = Math.Max(Math.Min(_rate, current) * (1 - 0.5 * Math.Min(share, 0.5)), floor);
             if (queueDelay < ShortQueue && _rate < 0.6 * _episodeRate && _loss > 0.7 * _episodeLoss)

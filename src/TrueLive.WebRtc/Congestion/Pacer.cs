@@ -2,7 +2,7 @@ namespace TrueLive.WebRtc.Congestion;
 
 /// <summary>
 /// Leaky bucket (draft-ietf-rmcat-gcc-02 section 4): lets packets out at a multiple of the target bitrate. An ordinary frame leaves at
-/// once; only what exceeds the burst allowance is spread. Keeps no packets itself: its queue is the send stream's.
+/// once; only packets beyond the burst allowance are spread. It holds no packets: its queue is that of the send stream.
 /// </summary>
 internal sealed class Pacer
 {
@@ -13,11 +13,11 @@ internal sealed class Pacer
     private double _budget;
     private long _last;
 
-    /// <summary>Bit/s at which packets leave.</summary>
+    /// <summary>The rate at which packets are released, bit/s.</summary>
     public double Rate { get; private set; }
 
     /// <summary>
-    /// Fills the bucket for the time gone by. While the bottleneck's own queue is long, bursts would only wait there, or be dropped.
+    /// Refills the bucket for the elapsed time. While the bottleneck's queue is long, bursts would only wait there or be dropped.
     /// </summary>
     /// <param name="target">Bit/s.</param>
     /// <param name="bottleneckDelay">Microseconds.</param>

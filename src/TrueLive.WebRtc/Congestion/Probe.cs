@@ -62,7 +62,7 @@ internal sealed class Probe
             return null;
         }
 
-        // N packets span N-1 gaps. A train that was not stretched has shown no limit below the rate tried.
+        // N packets span N-1 gaps. A train that was not stretched shows no limit below the rate that was tried.
         var span = Math.Max(_lastArrived - _firstArrived, _lastSent - _firstSent);
         var measured = span < 1_000 ? Rate : Math.Min(Rate, (_arrivedBytes - _firstSize) * 8_000_000L / span);
         return (int)measured;

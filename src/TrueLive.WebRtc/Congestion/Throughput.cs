@@ -1,6 +1,8 @@
 namespace TrueLive.WebRtc.Congestion;
 
-/// <summary>Bitrate over a sliding window (draft-ietf-rmcat-gcc-02 section 5.5: the incoming bitrate, window 0.5 s). Times in microseconds.</summary>
+/// <summary>
+/// Bitrate over a sliding window (draft-ietf-rmcat-gcc-02 section 5.5: the incoming bitrate, window 0.5 s). Times in microseconds.
+/// </summary>
 internal sealed class Throughput(long window = 500_000)
 {
     private const int Buckets = 50;
@@ -14,7 +16,7 @@ internal sealed class Throughput(long window = 500_000)
     {
         if (time <= 0)
         {
-            // The far side's clock can be anything; before its zero there is nothing to count.
+            // The far side's clock may start anywhere; negative times are not counted.
             return;
         }
 

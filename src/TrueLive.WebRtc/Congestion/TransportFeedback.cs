@@ -4,11 +4,11 @@ namespace TrueLive.WebRtc.Congestion;
 
 /// <summary>
 /// Walks one transport-wide feedback packet (draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1): for each packet
-/// number in order, whether it came and when on the receiver's clock.
+/// number in order, whether it arrived and when, on the receiver's clock.
 /// </summary>
 internal ref struct TransportFeedback
 {
-    // As many as the send log holds; a few bytes of run lengths could otherwise ask for 65535 steps, many times in one datagram.
+    // As many as the send log holds. Otherwise a few bytes of run lengths could ask for 65535 steps, many times in one datagram.
     private const int MaxStatuses = 8192;
 
     private readonly ReadOnlySpan<byte> _packet;
@@ -47,7 +47,7 @@ internal ref struct TransportFeedback
             return false;
         }
 
-        // The deltas begin behind the chunks that cover all statuses.
+        // The deltas begin after the chunks that cover all packets.
         int count = BinaryPrimitives.ReadUInt16BigEndian(packet[14..]);
         if (count > MaxStatuses)
         {

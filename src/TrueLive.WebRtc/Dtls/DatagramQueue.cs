@@ -1,11 +1,10 @@
 using Org.BouncyCastle.Tls;
-using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.WebRtc.Dtls;
 
 /// <summary>
 /// Stands between a blocking DTLS record layer and datagrams that arrive one by one. Holds at most <see cref="Capacity"/> datagrams;
-/// the newest is refused when full, since DTLS sends again what it misses (RFC 6347 sections 4.1.1 and 4.2.4). Thread-safe.
+/// the newest is refused when full, since DTLS retransmits lost messages (RFC 6347 sections 4.1.1 and 4.2.4). Thread-safe.
 /// </summary>
 internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false) : DatagramTransport
 {
@@ -63,7 +62,7 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
         }
     }
 
-    /// <summary>How often each datagram goes out; the far side's replay window takes the first that comes.</summary>
+    /// <summary>How many copies of each datagram are sent; the far side's replay window accepts the first to arrive.</summary>
     public int RepeatSent { get; set; } = 1;
 
     /// <summary>Datagrams that wait to be received.</summary>
@@ -78,7 +77,9 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
         }
     }
 
-    /// <summary>What the record layer makes room for, anew for each datagram: once open, just what waits.</summary>
+    /// <summary>
+    /// The buffer size that the record layer allocates for each datagram: once open, the size of the one that is waiting.
+    /// </summary>
     public int GetReceiveLimit()
     {
         lock (_queue)
@@ -113,7 +114,7 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
                 return length;
             }
 
-            // The record layer would otherwise spin until its wait is over.
+            // Otherwise the record layer would spin until its timeout.
             return _blocking ? -1 : throw Empty;
         }
     }

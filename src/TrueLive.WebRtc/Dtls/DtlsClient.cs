@@ -4,7 +4,9 @@ using TrueLive.WebRtc.Srtp;
 
 namespace TrueLive.WebRtc.Dtls;
 
-/// <summary>Client side of one DTLS 1.2 handshake with use_srtp (RFC 5764 section 4.1); shows our certificate and checks the server's.</summary>
+/// <summary>
+/// Client side of one DTLS 1.2 handshake with use_srtp (RFC 5764 section 4.1); shows our certificate and checks the server's.
+/// </summary>
 internal sealed class DtlsClient(BcTlsCrypto crypto, DtlsCertificate certificate, string remoteFingerprint) : DefaultTlsClient(crypto), IDtlsRole
 {
     private SrtpProfile? _profile;

@@ -9,7 +9,7 @@ namespace TrueLive.WebRtc.Dtls;
 
 /// <summary>
 /// BouncyCastle's cryptography with the system's AES-GCM for records (RFC 5288 section 3, RFC 6347 section 4.1.2): its own
-/// expands the key and its tables anew for each record, 1.5 KB of garbage and many times the work.
+/// expands the key and its tables again for each record, which is 1.5 KB of garbage and many times the work.
 /// </summary>
 internal sealed class DtlsCrypto() : BcTlsCrypto(new SecureRandom())
 {

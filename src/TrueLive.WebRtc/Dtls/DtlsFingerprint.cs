@@ -11,7 +11,7 @@ namespace TrueLive.WebRtc.Dtls;
 /// <summary>Certificate fingerprints of SDP (RFC 8122 section 5).</summary>
 internal static class DtlsFingerprint
 {
-    // What browsers and other stacks make is at most half as long. A signature of an 8 kB key with an exponent of that length takes minutes to check.
+    // Twice what browsers and other stacks make. Checking a signature of an 8 kB key with an exponent of that length takes minutes.
     private const int MaxRsaBits = 4096;
     private const int MaxExponentBits = 33;
 
@@ -20,7 +20,9 @@ internal static class DtlsFingerprint
     /// <summary>True when a hash name and digest as in <c>a=fingerprint</c> can be checked: sha-256, sha-384 or sha-512.</summary>
     public static bool IsUsable(string fingerprint) => Split(fingerprint) is { } parts && Digest(parts.Name, [0]) is { } digest && parts.Value.Length == (digest.Length * 3) - 1;
 
-    /// <summary>Compares the end-entity certificate with what signalling promised, and its key with what may be calculated with.</summary>
+    /// <summary>
+    /// Compares the end-entity certificate with the fingerprint from signalling, and its key with the sizes that are accepted.
+    /// </summary>
     /// <exception cref="TlsFatalAlert">No certificate, another one, or a key that is too large or of an unusual kind.</exception>
     public static void Require(Certificate? chain, string fingerprint)
     {
@@ -52,7 +54,7 @@ internal static class DtlsFingerprint
                 var rsa = RsaPublicKeyStructure.GetInstance(key.ParsePublicKey());
                 return rsa.Modulus.BitLength <= MaxRsaBits && rsa.PublicExponent.BitLength <= MaxExponentBits;
             }
-            // A curve that is written out could be of any size.
+            // A curve given by explicit parameters could be of any size.
             return kind.Equals(X9ObjectIdentifiers.IdECPublicKey) && key.Algorithm.Parameters is DerObjectIdentifier;
         }
         catch (Exception error) when (error is IOException or ArgumentException or InvalidCastException or InvalidOperationException)

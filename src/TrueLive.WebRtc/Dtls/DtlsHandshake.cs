@@ -10,21 +10,21 @@ internal interface IDtlsRole
     SrtpKeys? Keys { get; }
 }
 
-/// <summary>What both sides of a handshake hold to.</summary>
+/// <summary>Settings shared by both sides of a handshake.</summary>
 internal static class DtlsHandshake
 {
     public const int TimeoutMilliseconds = 10_000;
 
-    // RFC 6347 section 4.2.4.1 leaves the timer to those who know the path; ICE has just shown that it answers.
+    // Shorter than the timer suggested in RFC 6347 section 4.2.4.1: ICE has just shown that the path works.
     public const int ResendMilliseconds = 200;
 
-    // Bounds what a far side makes us hold while its fragments come in.
+    // Bounds the memory for a handshake message whose fragments are still arriving.
     public const int MaxMessage = 8192;
 
     /// <summary>Nonce and tag of AES-GCM (RFC 5288 section 3): no encrypted record is shorter.</summary>
     public const int CipherOverhead = 8 + 16;
 
-    // AES-GCM only: every WebRTC implementation must have it (RFC 8827 section 6.5), and one overhead holds for all.
+    // AES-GCM only: every WebRTC implementation must support it (RFC 8827 section 6.5), and all records have the same overhead.
     public static readonly int[] EcdsaSuites =
     [
         CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,

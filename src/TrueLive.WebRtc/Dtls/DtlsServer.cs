@@ -1,11 +1,12 @@
 using Org.BouncyCastle.Tls;
-using Org.BouncyCastle.Tls.Crypto;
 using Org.BouncyCastle.Tls.Crypto.Impl.BC;
 using TrueLive.WebRtc.Srtp;
 
 namespace TrueLive.WebRtc.Dtls;
 
-/// <summary>Server side of one DTLS 1.2 handshake with use_srtp (RFC 5764 section 4.1); asks for and checks the client's certificate.</summary>
+/// <summary>
+/// Server side of one DTLS 1.2 handshake with use_srtp (RFC 5764 section 4.1); asks for and checks the client's certificate.
+/// </summary>
 internal sealed class DtlsServer(BcTlsCrypto crypto, DtlsCertificate certificate, string remoteFingerprint) : DefaultTlsServer(crypto), IDtlsRole
 {
     private SrtpProfile? _profile;

@@ -1,6 +1,5 @@
 using Org.BouncyCastle.Tls;
 using TrueLive.WebRtc.Srtp;
-using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.WebRtc.Dtls;
 
@@ -39,20 +38,24 @@ internal sealed class DtlsSession
 
     public long Dropped => _queue.Dropped;
 
-    /// <summary>What broke an open session; null while nothing did.</summary>
+    /// <summary>The fault that ended an open session; null while there is none.</summary>
     public IOException? Error { get; private set; }
 
     /// <summary>Datagrams that the handshake has not taken yet.</summary>
     public int Waiting => _queue.Count;
 
-    /// <summary>Runs the handshake on a thread of its own, which calls <paramref name="ended"/> exactly once; it must not throw.</summary>
+    /// <summary>
+    /// Runs the handshake on its own thread, which calls <paramref name="ended"/> exactly once; <paramref name="ended"/> must not throw.
+    /// </summary>
     public void Start(HandshakeEnded ended)
     {
         _started = true;
         new Thread(() => Handshake(ended), 512 * 1024) { IsBackground = true, Name = "DTLS handshake" }.Start();
     }
 
-    /// <summary>Takes over the finished handshake; the caller then drains what came in meanwhile with <see cref="Receive"/>.</summary>
+    /// <summary>
+    /// Takes over the finished handshake; the caller then drains datagrams that arrived meanwhile with <see cref="Receive"/>.
+    /// </summary>
     public void Open(DtlsTransport transport)
     {
         _transport = transport;
@@ -76,14 +79,14 @@ internal sealed class DtlsSession
         {
             while (!_queue.IsEmpty)
             {
-                // The wait is never used: an empty queue ends the call.
+                // Never waited for: the call ends when the queue is empty.
                 for (var length = transport.Receive(_plain, 0, _plain.Length, 1); length > 0; length = transport.ReceivePending(_plain, 0, _plain.Length))
                 {
                     received(_plain.AsSpan(0, length));
                 }
             }
 
-            // A close_notify throws nothing when it is the last record that waits: the record layer just closes what it reads from.
+            // A close_notify that is the last record in the queue throws nothing: the record layer closes its input instead.
             return !_queue.IsClosed;
         }
         catch (TlsTimeoutException)
@@ -128,7 +131,7 @@ internal sealed class DtlsSession
         }
         catch (IOException)
         {
-            // The far side is gone: nothing is left to say.
+            // The far side is gone: there is nobody to send close_notify to.
         }
 
         _transport = null;
@@ -157,7 +160,8 @@ internal sealed class DtlsSession
         }
         catch (Exception e)
         {
-            // The library has no list of what it throws on a hostile handshake, and an exception that leaves a thread ends the process.
+            // The library does not document what a hostile handshake makes it throw, and an unhandled exception on a thread ends the
+            // process.
             (transport, keys, error) = (null, null, e as IOException ?? new IOException(e.Message, e));
         }
 

@@ -4,7 +4,8 @@ using TrueLive.WebRtc.Srtp;
 namespace TrueLive.WebRtc.Dtls;
 
 /// <summary>
-/// Stands before BouncyCastle's record layer (RFC 6347 section 4.1) and keeps back what it takes badly. A record of an impossible
+/// Filters datagrams before BouncyCastle's record layer (RFC 6347 section 4.1), which does not tolerate some of them. A record of an
+/// impossible
 /// version, and an encrypted one too short to hold nonce and tag, end the session for it, so anybody could with one forged datagram. A
 /// client's ChangeCipherSpec while the record before it is missing makes it refuse that message's retransmission, so one lost or late
 /// CertificateVerify would cost the handshake; the client's next flight brings both again. A server's ChangeCipherSpec begins its
@@ -15,10 +16,10 @@ internal sealed class RecordGate
     private const int RecordHeader = 13;
     private const byte ChangeCipherSpec = 20;
 
-    // The longest flight in one datagram has six; a datagram of empty records costs the record layer an exception each.
+    // The longest flight has six records in a datagram. Each empty record would cost an exception in the record layer.
     private const int MaxRecords = 16;
 
-    // A first ClientHello may carry the older one (RFC 6347 section 4.2.1).
+    // A first ClientHello may carry the older version (RFC 6347 section 4.2.1).
     private const ushort Dtls12 = 0xFEFD;
     private const ushort Dtls10 = 0xFEFF;
     private readonly ReplayWindow _seen = new();

@@ -5,11 +5,11 @@ namespace TrueLive.WebRtc.Ice;
 
 /// <summary>
 /// Finds a way to one peer and keeps it (RFC 8445). No clock, thread or lock inside: the owner passes the time, and calls one at a
-/// time. Input is hostile: what is not authentic is counted and gets no answer.
+/// time. Input is hostile: messages that are not authentic are counted and not answered.
 /// </summary>
 internal abstract class IceAgent(IceCredentials local, IceCredentials remote, TimeProvider time)
 {
-    /// <summary>Consent to send ends when nothing authentic came for this long (RFC 7675 section 5.1).</summary>
+    /// <summary>Consent to send ends when nothing authentic has arrived for this long (RFC 7675 section 5.1).</summary>
     public static readonly TimeSpan ConsentTime = TimeSpan.FromSeconds(30);
 
     /// <summary>A peer that was never reached is given up after this long.</summary>
@@ -28,17 +28,17 @@ internal abstract class IceAgent(IceCredentials local, IceCredentials remote, Ti
     /// <summary>The way in use; null until one works. May be read by any thread.</summary>
     public IceRoute? Route => _route;
 
-    /// <summary>Messages that were not authentic or made no sense here.</summary>
+    /// <summary>Messages that were not authentic or not expected.</summary>
     public long Rejected { get; private set; }
 
-    /// <summary>Takes a STUN message that came over <paramref name="route"/>. True when it was authentic.</summary>
+    /// <summary>Takes a STUN message that arrived over <paramref name="route"/>. True when it was authentic.</summary>
     public bool Receive(in StunMessage message, IceRoute route, long now)
     {
         var authentic = message.Class switch
         {
             StunClass.Request => IsForUs(message.Username) && message.IsAuthentic(Local.Key),
             StunClass.Success => message.IsAuthentic(Remote.Key) && Answered(message, route, now),
-            // An error need not be signed by what could not read the request; the transaction id is proof enough to count it (RFC 8489 section 9.1.4).
+            // An error response may be unsigned; the transaction id is proof enough to count it (RFC 8489 section 9.1.4).
             StunClass.Error => Answered(message, route, now),
             _ => false,
         };
@@ -47,7 +47,7 @@ internal abstract class IceAgent(IceCredentials local, IceCredentials remote, Ti
             Rejected++;
             return false;
         }
-        // Consent is for the way in use: what comes over another one does not make its far end want our packets.
+        // Consent applies to the route in use: packets over another route do not show that this one's far end wants ours.
         if (Route is not { } inUse || inUse.LeadsWhere(route))
             _heard = now;
         if (message.Class == StunClass.Request)
@@ -55,14 +55,14 @@ internal abstract class IceAgent(IceCredentials local, IceCredentials remote, Ti
         return true;
     }
 
-    /// <summary>Does what is due. False when the peer cannot be reached or its consent has ended.</summary>
+    /// <summary>Sends what is due. False when the peer cannot be reached or its consent has ended.</summary>
     public bool Tick(long now)
     {
         Work(now);
         return time.GetElapsedTime(_heard, now) <= (Route is null ? StartTime : ConsentTime);
     }
 
-    /// <summary>Begins anew with other credentials (RFC 8445 section 9); the old way is used until another is found.</summary>
+    /// <summary>Restarts with new credentials (RFC 8445 section 9); the old route is used until a new one is found.</summary>
     public virtual void Restart(IceCredentials local, IceCredentials remote) => (Local, Remote) = (local, remote);
 
     /// <summary>Takes a way into use; it has just been heard from.</summary>

@@ -13,7 +13,7 @@ internal sealed record IceCandidate(IPEndPoint Address, bool IsTcp, uint Priorit
     /// <summary>A host candidate of ours; <paramref name="rank"/> orders the addresses of a machine, 0 first.</summary>
     public static IceCandidate Host(IPEndPoint address, bool tcp, int rank)
     {
-        // RFC 8421 section 4 would interleave address families; the order of the machine's own list does as well.
+        // RFC 8421 section 4 would interleave address families; the order of the system's own list serves as well.
         var local = (uint)Math.Max(0, 65535 - rank);
         return new IceCandidate(address, tcp, ((tcp ? 90u : 126u) << 24) | (local << 8) | 255);
     }
@@ -33,7 +33,7 @@ internal sealed record IceCandidate(IPEndPoint Address, bool IsTcp, uint Priorit
 
     /// <summary>
     /// Reads an attribute value, with or without <c>a=</c>. False for what cannot be reached from here: names (mDNS among them), other
-    /// components, TCP that is not passive, and what is malformed.
+    /// components, TCP that is not passive, and malformed values.
     /// </summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out IceCandidate? candidate)
     {

@@ -38,7 +38,7 @@ internal sealed class IceFull : IceAgent
     public IceFull(IceCredentials local, IceCredentials remote, bool controlling, Func<IPEndPoint, bool, IceRoute> routeTo, TimeProvider time)
         : base(local, remote, time) => (_controlling, _routeTo, _time) = (controlling, routeTo, time);
 
-    /// <summary>Adds an address of the far side; what is known already or beyond <see cref="MaxPairs"/> is ignored.</summary>
+    /// <summary>Adds an address of the far side; known ones and those beyond <see cref="MaxPairs"/> are ignored.</summary>
     public void Add(IceCandidate candidate)
     {
         if (_pairs.Count < MaxPairs && !_pairs.Exists(p => p.Route.IsTcp == candidate.IsTcp && p.Route.Remote.Equals(candidate.Address)))
@@ -50,7 +50,8 @@ internal sealed class IceFull : IceAgent
     {
         base.Restart(local, remote);
         _pairs.Clear();
-        // The way in use stays, but belongs to no pair: a selected one would keep the new ones from being checked, and go unchecked itself.
+        // The route in use stays, but belongs to no pair: a selected pair would stop the new ones from being checked, and go unchecked
+        // itself.
         (_nominated, _selected, _firstValid) = (null, null, 0);
     }
 
@@ -80,7 +81,8 @@ internal sealed class IceFull : IceAgent
     /// <inheritdoc/>
     protected override bool Answered(in StunMessage answer, IceRoute route, long now)
     {
-        // Unsymmetric answers prove nothing (section 7.2.5.2.1), so the pair is looked up by where the answer came from.
+        // An answer from another address than was asked proves nothing (section 7.2.5.2.1), so the pair is looked up by the answer's
+        // source.
         if (PairOf(route) is not { } pair || !pair.Asked || !answer.TransactionId.SequenceEqual(pair.Transaction))
             return false;
         pair.Asked = false;
@@ -121,7 +123,7 @@ internal sealed class IceFull : IceAgent
             Check(pair, nominate: pair == _nominated && pair != _selected, now);
             return;
         }
-        // Whoever answered nothing may only be late: all are tried again until the time for the start is over.
+        // Pairs without an answer may only be slow: all are retried until the start-up time is over.
         if (_selected is null && _pairs.Count > 0 && _pairs.TrueForAll(p => p.Checks >= MaxChecks && now >= p.Due))
             _pairs.ForEach(p => p.Checks = 0);
         else if (_selected is { } inUse && inUse.Checks >= MaxChecks && now >= inUse.Due)
@@ -152,7 +154,7 @@ internal sealed class IceFull : IceAgent
         _nextCheck = now + Ticks(Pace);
         pair.Due = now + Ticks(FirstRepeat * Math.Min(16, 1 << pair.Checks));
         pair.Checks++;
-        // A repeat keeps its transaction (RFC 8489 section 6.2.1), unless it now asks for more.
+        // A retransmission keeps its transaction (RFC 8489 section 6.2.1), unless it now nominates.
         if (!pair.Asked || nominate != pair.AskedNomination)
             RandomNumberGenerator.Fill(pair.Transaction);
         (pair.Asked, pair.AskedNomination) = (true, nominate);

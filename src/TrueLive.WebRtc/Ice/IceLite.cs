@@ -6,7 +6,7 @@ namespace TrueLive.WebRtc.Ice;
 /// <summary>
 /// The side of a server that its clients can reach: answers checks and uses the way that the far side nominates (RFC 8445 section
 /// 2.5 and 8.2). The first way that works is used until then, so that nothing waits for the nomination. Media moves to another address only
-/// after a check of our own was answered from there: a check that came in says nothing about who is at the address in its header, and a
+/// after a check of our own was answered from there: a received check proves nothing about the address in its header, and a
 /// client could have its pictures sent to somebody who never asked for them.
 /// </summary>
 internal sealed class IceLite(IceCredentials local, IceCredentials remote, TimeProvider time) : IceAgent(local, remote, time)
@@ -40,7 +40,7 @@ internal sealed class IceLite(IceCredentials local, IceCredentials remote, TimeP
         else if (request.UseCandidate)
         {
             _nominated = true;
-            // A TCP connection has shown that its far end is there.
+            // A TCP connection proves that its far end exists.
             if (route.IsTcp || inUse.LeadsWhere(route))
                 Use(route, now);
             else
@@ -52,7 +52,7 @@ internal sealed class IceLite(IceCredentials local, IceCredentials remote, TimeP
     /// <inheritdoc/>
     protected override bool Answered(in StunMessage answer, IceRoute route, long now)
     {
-        // Nobody but the far end has seen the transaction id: a refusal proves as much as a success.
+        // Only the far end has seen the transaction id, so an error response proves as much as a success.
         if (_next is not { } next || !next.LeadsWhere(route) || !answer.TransactionId.SequenceEqual(_transaction))
             return false;
         Use(next, now);
@@ -67,7 +67,7 @@ internal sealed class IceLite(IceCredentials local, IceCredentials remote, TimeP
             Ask(next, now);
     }
 
-    // One check out for each that came in, at most, and a few repeats: nothing that could be used to send much to somebody else.
+    // At most one check, with a few retransmissions, for each one received: no use for amplification.
     private void Prove(IceRoute route, long now)
     {
         if (_next is { } asked && asked.LeadsWhere(route) && _checks < MaxChecks)

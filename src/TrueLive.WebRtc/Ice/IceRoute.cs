@@ -17,6 +17,6 @@ internal abstract class IceRoute
     /// <summary>Whether another way has the same far end: for UDP an address, for TCP one connection.</summary>
     public bool LeadsWhere(IceRoute other) => ReferenceEquals(this, other) || (!IsTcp && !other.IsTcp && Remote.Equals(other.Remote));
 
-    /// <summary>Sends one datagram, or lets it go when the way is choked or gone.</summary>
+    /// <summary>Sends one datagram, or drops it when the route is congested or gone.</summary>
     public abstract void Send(ReadOnlySpan<byte> datagram);
 }

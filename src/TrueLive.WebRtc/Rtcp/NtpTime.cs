@@ -11,7 +11,9 @@ internal static class NtpTime
     /// <summary>The middle 32 bits, in units of 1/65536 s.</summary>
     internal static uint Middle(ulong ntp) => (uint)(ntp >> 16);
 
-    /// <summary>Round trip in microseconds from a report block that came at <paramref name="nowMiddle"/>; null when it makes no sense.</summary>
+    /// <summary>
+    /// Round trip in microseconds from a report block that arrived at <paramref name="nowMiddle"/>; null when it is implausible.
+    /// </summary>
     internal static long? RoundTrip(uint nowMiddle, in ReportBlock block)
     {
         if (block.LastSenderReport == 0)
@@ -20,7 +22,7 @@ internal static class NtpTime
         }
 
         var units = unchecked((int)(nowMiddle - block.LastSenderReport - block.DelaySinceLastSenderReport));
-        // Clock rounding may make a very short trip look negative.
+        // Clock rounding may make a very short round trip negative.
         return units is > -66 and < 65536 * 30 ? Math.Max(1, units) * 1_000_000L / 65536 : null;
     }
 }

@@ -13,7 +13,7 @@ internal enum RtcpType : byte
     PayloadFeedback = 206,
 }
 
-/// <summary>One packet out of a compound RTCP packet, with readers for what this stack acts on. All of them are bounds-checked.</summary>
+/// <summary>One packet of a compound RTCP packet, with bounds-checked readers for the fields that this stack uses.</summary>
 internal readonly ref struct RtcpPacket
 {
     private RtcpPacket(ReadOnlySpan<byte> bytes) => Bytes = bytes;
@@ -88,7 +88,9 @@ internal readonly ref struct RtcpPacket
         return there;
     }
 
-    /// <summary>NACK: pair <paramref name="index"/> of first lost packet and bit mask of the 16 after it (RFC 4585 section 6.2.1).</summary>
+    /// <summary>
+    /// NACK: pair <paramref name="index"/> of first lost packet and bit mask of the 16 after it (RFC 4585 section 6.2.1).
+    /// </summary>
     public bool TryGetNack(int index, out ushort packetId, out ushort mask)
     {
         var offset = 12 + 4 * index;

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace TrueLive.WebRtc.Rtcp;
 
-/// <summary>Writes a compound RTCP packet into a caller's buffer. A packet that does not fit is left out; its method returns false.</summary>
+/// <summary>
+/// Writes a compound RTCP packet into a caller's buffer. A packet that does not fit is left out; its method returns false.
+/// </summary>
 internal ref struct RtcpWriter(Span<byte> buffer)
 {
     private readonly Span<byte> _buffer = buffer;

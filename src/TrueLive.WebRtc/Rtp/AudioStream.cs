@@ -1,4 +1,5 @@
 using System.Text;
+using TrueLive.WebRtc.Rtcp;
 using TrueLive.WebRtc.Sdp;
 
 namespace TrueLive.WebRtc.Rtp;

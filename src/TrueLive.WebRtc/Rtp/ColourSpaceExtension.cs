@@ -36,7 +36,7 @@ internal static class ColourSpaceExtension
     {
         var bt709 = colour.Matrix == ColourMatrix.Bt709;
         value[0] = bt709 ? Bt709 : Smpte170M;
-        // Chromium marks its full-range canvas pictures with the sRGB transfer; video keeps the matrix's own.
+        // Chromium marks full-range canvas pictures with the sRGB transfer function; camera video keeps that of its matrix.
         value[1] = bt709 ? (colour.FullRange ? Srgb : Bt709) : Smpte170M;
         value[2] = bt709 ? Bt709 : Smpte170M;
         value[3] = (byte)(colour.FullRange ? 0x20 : 0x10);

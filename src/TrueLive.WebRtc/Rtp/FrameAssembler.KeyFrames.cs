@@ -3,16 +3,16 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.WebRtc.Rtp;
 
-/// <content>Where decoding can begin (anew).</content>
+/// <content>Where decoding can start or restart.</content>
 internal sealed partial class FrameAssembler
 {
-    // Units that may stand before the first slice of a picture, each in a packet of its own: delimiter, parameter sets, messages.
+    // Units that may precede the first slice of a picture, each in a packet of its own: delimiter, parameter sets, SEI messages.
     private const int MaxAhead = 16;
 
-    // What looks like the start of a key frame without parameter sets, until it is certain that none were lost before it.
+    // A possible start of a key frame without parameter sets, until it is certain that none were lost before it.
     private Cursor _bare;
 
-    /// <summary>What may have been lost before a key frame will not come any more: it is taken with the parameter sets known.</summary>
+    /// <summary>Packets lost before a key frame will not be repaired any more: it is decoded with the parameter sets known.</summary>
     public void TakeBareKeyFrame()
     {
         if (_bare.Start > _key.Start)
@@ -41,7 +41,7 @@ internal sealed partial class FrameAssembler
         }
     }
 
-    // Several packets of one key frame may look like its first one; the lowest is.
+    // Several packets of a key frame may look like its first one; the lowest number is the first.
     private static void Begin(ref Cursor key, long sequence, uint timestamp)
     {
         if (key.Start == 0 || (timestamp == key.Timestamp ? sequence < key.Start : sequence > key.Start))
@@ -78,7 +78,9 @@ internal sealed partial class FrameAssembler
         }
     }
 
-    /// <summary>A damaged frame may be passed over for one that needs nothing before it, but not for a recovery point, which takes seconds.</summary>
+    /// <summary>
+    /// A damaged frame may be skipped for an IDR frame, but not for a recovery point, which takes seconds.
+    /// </summary>
     private bool StandsAlone(long start, long end)
     {
         if (_format.Codec != VideoCodec.H264)

@@ -6,7 +6,7 @@ namespace TrueLive.WebRtc.Rtp;
 
 /// <summary>
 /// Orders the packets of one video stream and hands out each frame at the moment its last packet is there. Frames leave in order
-/// and without holes: after a loss that nothing repaired, only a key frame goes on. A complete key frame overtakes older damage at once.
+/// and without holes: after an unrepaired loss, only a key frame resumes the stream. A complete key frame overtakes older damage at once.
 /// The packets of a frame share their RTP time and the last one bears the marker (RFC 3550 section 5.1, RFC 6184 section 5.1, RFC 7741
 /// section 4.1); order is by sequence number, as RFC 6184 section 7.1 has it without interleaving.
 /// </summary>
@@ -14,7 +14,7 @@ internal sealed partial class FrameAssembler : IDisposable
 {
     private const int MaxPayload = 1500;
     private const int InitialSlots = 256;
-    // 4096 packets of 1 200 bytes hold a frame of 4.9 MB; further ahead than that is not a gap but another stream.
+    // 4096 packets of 1200 bytes hold a frame of 4.9 MB; a larger jump is another stream, not a gap.
     private const int MaxSlots = 4096;
 
     private readonly VideoFormat _format;
@@ -47,7 +47,7 @@ internal sealed partial class FrameAssembler : IDisposable
         public long Arrived;
     }
 
-    /// <summary>A frame in the making: packets from Start to before Scan are all there.</summary>
+    /// <summary>An incomplete frame: all packets from Start up to Scan have arrived.</summary>
     private struct Cursor
     {
         public long Start;
@@ -58,7 +58,7 @@ internal sealed partial class FrameAssembler : IDisposable
     /// <summary>True until a key frame has been completed, and again after an unrepaired loss.</summary>
     public bool WaitingForKeyFrame => _current.Start == 0;
 
-    /// <summary>A key frame is on its way: its first packet is here.</summary>
+    /// <summary>A key frame is arriving: its first packet is here.</summary>
     public bool KeyFrameBegun => _key.Start != 0 || _bare.Start != 0;
 
     /// <summary>First packet that is still of use; older ones need no repair. 0 while that is unknown.</summary>
@@ -75,7 +75,7 @@ internal sealed partial class FrameAssembler : IDisposable
             return true;
         }
 
-        // Without any key frame in sight only the latest packets are kept, in case its first packet comes late.
+        // Before any key frame only the latest packets are kept, in case its first packet arrives late.
         _lowest = _lowest == 0 || sequence < _lowest ? sequence : Math.Max(_lowest, sequence - InitialSlots + 1);
         var first = FirstNeeded != 0 ? FirstNeeded : _lowest;
 
@@ -125,7 +125,7 @@ internal sealed partial class FrameAssembler : IDisposable
         }
     }
 
-    /// <summary>Gives up the frame that waits for packets; only a key frame goes on.</summary>
+    /// <summary>Abandons the frame that waits for packets; only a key frame resumes the stream.</summary>
     public void LoseSynchronisation()
     {
         FramesDropped++;
@@ -137,7 +137,7 @@ internal sealed partial class FrameAssembler : IDisposable
         }
     }
 
-    /// <summary>Forgets everything: the stream goes on somewhere else.</summary>
+    /// <summary>Forgets everything: the stream continues at another place.</summary>
     public void Reset()
     {
         _key = _bare = default;
@@ -227,7 +227,8 @@ internal sealed partial class FrameAssembler : IDisposable
             _ring.Remove(sequence);
         }
 
-        // Some senders set the marker on each unit: where a picture goes on behind it, the change of the time tells the end, a frame later.
+        // Some senders set the marker on every unit. Where the picture continues after it, the next timestamp marks the end, one frame
+        // later.
         var goesOn = h264 && start == _taken + 1 && timestamp == _takenStamp && _takenPicture;
         _endsByStamp |= goesOn;
         sound &= !goesOn;
@@ -246,7 +247,7 @@ internal sealed partial class FrameAssembler : IDisposable
         frame = default;
         if (sound && !_takenPicture)
         {
-            // Parameter sets or messages with a marker of their own: the picture follows.
+            // Parameter sets or SEI messages with a marker: the picture follows.
             var next = new Cursor { Start = end + 1, Scan = end + 1, Timestamp = timestamp };
             _current = wasWaiting ? default : next;
             _key = wasWaiting && _key.Start == 0 ? next : _key;

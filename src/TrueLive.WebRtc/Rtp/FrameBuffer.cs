@@ -29,7 +29,7 @@ internal sealed class FrameBuffer : IDisposable
         return true;
     }
 
-    /// <summary>Puts data in front of what is there. Rare, hence the move.</summary>
+    /// <summary>Inserts data before the present content. Moves it, which is rare.</summary>
     public bool Prepend(ReadOnlySpan<byte> data)
     {
         if (!Reserve(data.Length))

@@ -4,7 +4,7 @@ namespace TrueLive.WebRtc.Rtp;
 
 /// <summary>
 /// Puts H.264 payloads of one access unit together as Annex B (RFC 6184 sections 5.6 to 5.8: single NAL unit, STAP-A, FU-A).
-/// Remembers parameter sets, and puts them before a picture that decoding can begin with and that comes without.
+/// Remembers parameter sets, and inserts them before a picture at which decoding can start and that has none of its own.
 /// </summary>
 internal sealed class H264Depacketizer(H264ParameterSets sets)
 {
@@ -18,7 +18,7 @@ internal sealed class H264Depacketizer(H264ParameterSets sets)
     /// <summary>Decoding can begin with the frame.</summary>
     public bool KeyFrame => Idr || _sawRecoveryPoint;
 
-    /// <summary>The frame holds a part of a picture, not only what goes before one.</summary>
+    /// <summary>The frame holds at least a part of a picture, not only parameter sets or delimiters.</summary>
     public bool Picture { get; private set; }
 
     public void Begin() => _sawSps = _sawRecoveryPoint = _inFragment = Idr = Picture = false;

@@ -54,7 +54,7 @@ internal sealed class H264ParameterSets
         }
     }
 
-    /// <summary>Puts all sets before what is in the frame; false when that makes it too large.</summary>
+    /// <summary>Inserts all sets before the content of the frame; false when it becomes too large.</summary>
     public bool PutBefore(FrameBuffer frame)
     {
         foreach (var set in _sets.Values.Reverse())

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace TrueLive.WebRtc.Rtp;
 
-/// <summary>What an H.264 payload says about where decoding can begin.</summary>
+/// <summary>Whether decoding can start at an H.264 payload.</summary>
 internal enum H264Start : byte
 {
     None,
@@ -10,7 +10,7 @@ internal enum H264Start : byte
     /// <summary>The first slice of an IDR picture, or a recovery point, with no parameter sets in this packet.</summary>
     Bare,
 
-    /// <summary>A sequence parameter set: nothing that the picture needs comes before it.</summary>
+    /// <summary>A sequence parameter set: the picture needs nothing before it.</summary>
     WithSets,
 }
 

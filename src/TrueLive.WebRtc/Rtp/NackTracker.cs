@@ -11,7 +11,7 @@ internal sealed class NackTracker
     private const long UnknownRoundTrip = 100_000;
     private const long MaxReorderDelay = 60_000;
     private readonly List<Missing> _missing = new(MaxMissing);
-    // After an outage what is missing is too old to be shown; a slow stream that lost a packet or two is not an outage.
+    // After an outage, missing packets are too old to be shown. A slow stream that lost a packet or two is not an outage.
     private const long OutageTime = 1_000_000;
     private const int OutageLoss = 16;
     private const double HalfLife = 14e6;
@@ -69,7 +69,7 @@ internal sealed class NackTracker
             }
             else if (hole.Tries > 0)
             {
-                // Which of several requests was answered is not known: the first one gives an upper bound, the last one a lower.
+                // It is unknown which request was answered: the first gives an upper bound of the round trip, the last a lower bound.
                 var longest = now - hole.FirstAsked;
                 var shortest = now - hole.Asked;
                 RoundTrip = RoundTrip == 0 ? longest : (7 * RoundTrip + Math.Clamp(RoundTrip, shortest, longest)) / 8;
@@ -103,7 +103,7 @@ internal sealed class NackTracker
         for (var i = 0; i < _missing.Count && count < sequences.Length; i++)
         {
             var hole = _missing[i];
-            // A second repair too many costs a packet; waiting a round trip more on a bad path costs the wait for a key frame.
+            // A needless second repair costs a packet; waiting another round trip on a bad path costs the wait for a key frame.
             var due = hole.Tries > 1 ? Math.Max(10_000, interval / 2) : interval;
             if (hole.Tries < maxTries && (hole.Tries == 0 ? now - hole.Since >= (long)_reorderDelay : now - hole.Asked >= due))
             {
@@ -122,7 +122,7 @@ internal sealed class NackTracker
         _relaxed = now;
     }
 
-    // No answer can be faster than the round trip; what comes sooner was under way already.
+    // No repair arrives within less than a round trip; an earlier packet was merely late.
     private bool Answers(in Missing hole, long now)
     {
         var known = _roundTrip != 0 ? _roundTrip : RoundTrip;

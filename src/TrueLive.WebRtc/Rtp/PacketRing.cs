@@ -29,7 +29,7 @@ internal sealed class PacketRing<T>(int slotSize, int initialSlots, int maxSlots
 
     public int MaxCapacity => maxSlots;
 
-    /// <summary>The slot that holds <paramref name="sequence"/>; a null reference when it is not there.</summary>
+    /// <summary>The slot that holds <paramref name="sequence"/>; a null reference when there is none.</summary>
     public ref Slot Find(long sequence)
     {
         ref var slot = ref _slots[sequence & (_slots.Length - 1)];
@@ -38,7 +38,9 @@ internal sealed class PacketRing<T>(int slotSize, int initialSlots, int maxSlots
 
     public bool Contains(long sequence) => sequence != 0 && _slots[sequence & (_slots.Length - 1)].Sequence == sequence;
 
-    /// <summary>Takes the slot for <paramref name="sequence"/>, evicting what an older lap left there. Its bytes are <see cref="Bytes"/>.</summary>
+    /// <summary>
+    /// Takes the slot for <paramref name="sequence"/>, evicting an older packet. Its bytes are <see cref="Bytes"/>.
+    /// </summary>
     public ref Slot Claim(long sequence)
     {
         ref var slot = ref _slots[sequence & (_slots.Length - 1)];

@@ -45,7 +45,7 @@ internal sealed class ReceiveStatistics(int clockRate)
         _transit = transit;
     }
 
-    /// <summary>What the sender said last of its clocks; null before it did.</summary>
+    /// <summary>The sender's latest report of its clocks; null before the first.</summary>
     public SenderReport? LastSenderReport { get; private set; }
 
     /// <summary>Notes the times of a sender report.</summary>

@@ -7,7 +7,7 @@ namespace TrueLive.WebRtc.Rtp;
 /// <summary>Writes RTP headers with one-byte header extensions (RFC 3550 section 5.1, RFC 8285 section 4.2).</summary>
 internal readonly struct RtpHeader(ExtensionIds ids, byte[] mid)
 {
-    /// <summary>What varies from packet to packet.</summary>
+    /// <summary>The fields that vary from packet to packet.</summary>
     internal readonly record struct Fields(byte PayloadType, bool Marker, ushort Sequence, uint Timestamp, uint Ssrc, ushort TransportSequence, bool LowDelay, ColourSpace? Colour);
 
     /// <summary>Longest header that <see cref="Write"/> makes.</summary>
@@ -38,7 +38,7 @@ internal readonly struct RtpHeader(ExtensionIds ids, byte[] mid)
 
         if (ids.PlayoutDelay != 0 && fields.LowDelay)
         {
-            // Minimum and maximum 0: show at once. On every packet, since a receiver keeps only what it saw last.
+            // Minimum and maximum 0: show at once. On every packet, since a receiver applies the last value it saw.
             packet[offset] = (byte)((ids.PlayoutDelay << 4) | 2);
             packet.Slice(offset + 1, 3).Clear();
             offset += 4;

@@ -112,7 +112,7 @@ public sealed partial class RtpSession
     {
         for (var i = 0; packet.TryGetFir(i, out var target, out var sequence); i++)
         {
-            // Repeats of a request carry the same number (RFC 5104 section 4.3.1.2).
+            // A repeated request carries the same number (RFC 5104 section 4.3.1.2).
             if (target == ssrc && sequence != _firReceived)
             {
                 _firReceived = sequence;
@@ -191,7 +191,7 @@ public sealed partial class RtpSession
         var writer = new RtcpWriter(_buffer.AsSpan(0, BufferSize));
         if (!_plan.ReceiveVideo?.ReducedSizeRtcp ?? false)
         {
-            // RFC 3550 section 6.1: a compound packet begins with a report, if an empty one.
+            // RFC 3550 section 6.1: a compound packet begins with a report, even an empty one.
             writer.ReceiverReport(_localSsrc, []);
         }
 
@@ -205,7 +205,7 @@ public sealed partial class RtpSession
             return;
         }
 
-        // RFC 3550 section 6.2: spread over 0.5 to 1.5 of the interval, lest peers fall into step.
+        // RFC 3550 section 6.2: spread over 0.5 to 1.5 of the interval, so that peers do not synchronise.
         _nextReport = now + ReportInterval / 2 + _options.Random.NextInt64(ReportInterval);
         var writer = new RtcpWriter(_buffer.AsSpan(0, BufferSize));
         WriteReport(ref writer, now);
@@ -248,7 +248,8 @@ public sealed partial class RtpSession
         writer.SourceDescription(_localSsrc, _plan.CName);
     }
 
-    // RFC 3550 section 6.4.1: the RTP time of the moment of the report. A frame's moment is when its input was here, whatever was done to it since.
+    // RFC 3550 section 6.4.1: the RTP time at the moment of the report. A frame's time is the arrival of its input, however long processing
+    // took.
     private static uint RtpNow(uint lastTimestamp, long lastAt, int clockRate, long now) =>
         unchecked(lastTimestamp + (uint)((now - lastAt) * clockRate / 1_000_000));
 

@@ -125,7 +125,7 @@ public sealed partial class RtpSession : IDisposable
         long? arrived = frame.Arrived != 0 ? Micros(frame.Arrived) : null;
         if (!CanSendVideo(now) || !_send.Enqueue(frame, arrived, micros))
         {
-            // What follows refers to the frame that is now missing.
+            // Later frames refer to the frame that is now missing.
             _framesRefused++;
             _needKeyFrame = true;
             return false;
@@ -153,7 +153,7 @@ public sealed partial class RtpSession : IDisposable
             return false;
         }
 
-        // A key frame may take longer than the bound; refusing what refers to it would only bring the next key frame.
+        // A key frame may take longer than the bound; refusing the frames that refer to it would only cause another key frame.
         var micros = Micros(now);
         var bound = (long)_options.MaxQueueTime.TotalMicroseconds * (_send.KeyFrameQueued ? 4 : 1);
         return micros - _send.OldestQueued(micros) <= bound;
@@ -185,7 +185,7 @@ public sealed partial class RtpSession : IDisposable
         FlushFeedback(Micros(now));
     }
 
-    /// <summary>Does what is due: paced packets, feedback, reports.</summary>
+    /// <summary>Sends what is due: paced packets, feedback, reports.</summary>
     public void Tick(long now)
     {
         var micros = Micros(now);
@@ -276,7 +276,7 @@ public sealed partial class RtpSession : IDisposable
     {
         if (send.TryTakeRepeat(out var sequence))
         {
-            // Logged as sent under the number that it carries; a second one would be reported as missing.
+            // Logged under the number that it carries; a new number would be reported as missing.
             var repeated = _callbacks.SendAgain?.Invoke(sequence) ?? 0;
             _pacer.Sent(repeated);
             return repeated;
@@ -309,7 +309,7 @@ public sealed partial class RtpSession : IDisposable
     private void Transmit(int length, ExtensionIds extensions, bool probe, long now)
     {
         _pacer.Sent(length);
-        // Only a packet that carries a number can be reported: of one that does not, the far side would report the number as missing.
+        // A packet without the extension must not use up a number: the far side would report that number as missing.
         if (extensions.TransportSequence != 0)
         {
             _control.OnSent(_transportSequence++, length, probe, now);
@@ -320,7 +320,7 @@ public sealed partial class RtpSession : IDisposable
 
     private void UpdateTarget()
     {
-        // Video gets what audio and packet headers leave over.
+        // Video gets what audio and packet headers leave.
         var video = Math.Max(_options.MinBitrate, (int)(0.97 * _control.Target) - (_audioRate.Bitrate() ?? 0));
         if (Math.Abs(video - TargetBitrate) > TargetBitrate / 40)
         {
@@ -333,7 +333,7 @@ public sealed partial class RtpSession : IDisposable
 
     private void SignalKeyFrame(long now)
     {
-        // Key frames may take 40 % of the bitrate at most: on a choked path more of them keep it choked.
+        // Key frames take at most 40 % of the bitrate: on a congested path, more of them would keep it congested.
         var interval = Math.Clamp(_keyFrameBytes * 8_000_000L / (long)(0.4 * TargetBitrate), KeyFrameInterval, MaxKeyFrameInterval);
         if (_keyFrameAsked && now - _keyFrameSignalled >= interval)
         {

@@ -29,7 +29,7 @@ public sealed record RtpSessionCallbacks
     public required RtpOut SendRtp { get; init; }
 
     /// <summary>
-    /// Sends a packet of the video stream again, bit for bit, by its sequence number; returns its length, 0 when it is no longer there.
+    /// Resends a packet of the video stream, bit for bit, by its sequence number; returns its length, or 0 when it is no longer stored.
     /// Only called where no retransmission stream was agreed on.
     /// </summary>
     public Func<ushort, int>? SendAgain { get; init; }
@@ -37,14 +37,14 @@ public sealed record RtpSessionCallbacks
     /// <summary>Sends one compound RTCP packet.</summary>
     public required RtpOut SendRtcp { get; init; }
 
-    /// <summary>A whole video frame came in.</summary>
+    /// <summary>A complete video frame arrived.</summary>
     public VideoFrameHandler? VideoReceived { get; init; }
 
-    /// <summary>An Opus packet came in.</summary>
+    /// <summary>An Opus packet arrived.</summary>
     public OpusPacketHandler? AudioReceived { get; init; }
 
     /// <summary>
-    /// The last packet of a frame has left, by its RTP time, so long after the last packet of its input was here
+    /// The last packet of a frame was sent: its RTP time, and the time since the last packet of its input arrived
     /// (<see cref="Core.Frames.EncodedFrame.Arrived"/>); not told of frames without one.
     /// </summary>
     public Action<uint, TimeSpan>? FrameSent { get; init; }
@@ -64,7 +64,7 @@ public sealed record RtpSessionCallbacks
 /// <param name="RtpTime">RTP time of the stream.</param>
 public readonly record struct SenderReport(ulong NtpTime, uint RtpTime);
 
-/// <summary>What a session has done since its start; one immutable snapshot.</summary>
+/// <summary>Counters of a session since its start; an immutable snapshot.</summary>
 public sealed record RtpSessionStats
 {
     /// <summary>Round trip; null before the first measurement.</summary>
@@ -100,7 +100,7 @@ public sealed record RtpSessionStats
     /// <summary>Video packets missing, by sequence numbers.</summary>
     public long VideoPacketsLost { get; init; }
 
-    /// <summary>Missing packets that came by retransmission; probes and repeats do not count.</summary>
+    /// <summary>Missing packets that were repaired by retransmission, without bandwidth probes and duplicates.</summary>
     public long PacketsRepaired { get; init; }
 
     /// <summary>Packets asked for by NACK, repeats counted.</summary>
@@ -112,7 +112,7 @@ public sealed record RtpSessionStats
     /// <summary>Frames queued for sending.</summary>
     public long FramesSent { get; init; }
 
-    /// <summary>Frames taken out of the pacer's queue because a key frame came behind them.</summary>
+    /// <summary>Frames removed from the pacer's queue because a key frame followed.</summary>
     public long FramesDroppedUnsent { get; init; }
 
     /// <summary>Frames refused: pacer full, waiting for a key frame, or wrong codec.</summary>
@@ -136,10 +136,10 @@ public sealed record RtpSessionStats
     /// <summary>Packets that were malformed or belonged to no stream of the session.</summary>
     public long PacketsIgnored { get; init; }
 
-    /// <summary>What the far side said last of the clocks of its video; null before it did.</summary>
+    /// <summary>The far side's latest sender report for its video; null before the first.</summary>
     public SenderReport? VideoSenderReport { get; init; }
 
-    /// <summary>What the far side said last of the clocks of its audio; null before it did.</summary>
+    /// <summary>The far side's latest sender report for its audio; null before the first.</summary>
     public SenderReport? AudioSenderReport { get; init; }
 
     /// <summary>Opus packets received.</summary>

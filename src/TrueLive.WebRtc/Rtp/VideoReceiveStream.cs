@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Rtcp;
 using TrueLive.WebRtc.Sdp;
 
 namespace TrueLive.WebRtc.Rtp;
@@ -16,12 +17,12 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     private const long SourceSilence = 500_000;
     private const long KeyFrameRetry = 200_000;
     private const long KeyFrameTransfer = 600_000;
-    // Requests that nobody answers become rarer: the sender takes none, or makes key frames at times of its own.
+    // Unanswered requests become rarer: the sender ignores them, or makes key frames on its own schedule.
     private const int KeyFrameTries = 4;
     private const long KeyFramePatience = 4_000_000;
     private const long MinWait = 100_000;
     private const long MaxWait = 650_000;
-    // Requests wait for the next tick, and repairs for the far side's pacer.
+    // Allows for the wait until the next tick here, and for the pacer of the far side.
     private const long NackSlack = 50_000;
 
     private FrameAssembler? _assembler;
@@ -75,7 +76,9 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         return false;
     }
 
-    /// <summary>Takes one packet. <paramref name="now"/> is in microseconds, <paramref name="arrived"/> is what the frame will carry.</summary>
+    /// <summary>
+    /// Takes one packet. <paramref name="now"/> is in microseconds, <paramref name="arrived"/> is what the frame will carry.
+    /// </summary>
     public void Receive(in RtpPacket packet, long now, long arrived)
     {
         foreach (var format in _formats)
@@ -88,7 +91,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
 
             if (format.RtxPayloadType == packet.PayloadType && format == _format)
             {
-                // Shorter ones are padding that probes the path.
+                // Shorter packets are padding that probes the bandwidth.
                 if (packet.Payload.Length > 2)
                 {
                     Take(packet, BinaryPrimitives.ReadUInt16BigEndian(packet.Payload), packet.Payload[2..], repaired: true, now, arrived);
@@ -138,19 +141,21 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
             return 0;
         }
 
-        // While only a key frame can help, a hole is worth one request: the key frame's first packet may be in it.
+        // While waiting for a key frame, a gap is requested once: it may hold the key frame's first packet.
         var tries = _assembler is { WaitingForKeyFrame: true, KeyFrameBegun: false } ? 1 : NackTracker.MaxTries;
         var count = _nacks.Due(sequences, tries, roundTrip, now);
         NacksSent += count;
         return count;
     }
 
-    /// <summary>True when a key frame must be asked for now; at most once per round trip and 200 ms, and less often while none comes.</summary>
+    /// <summary>
+    /// True when a key frame must be asked for now; at most once per round trip and 200 ms, and less often while none comes.
+    /// </summary>
     public bool KeyFrameDue(long roundTrip, long now)
     {
-        // Without packets there is nobody to ask, and nothing that an answer could reach.
+        // No packets arrive, so a request would reach nobody.
         var wanted = _keyFrameWanted || (_assembler is { WaitingForKeyFrame: true } && now - _lastPacket < SourceSilence);
-        // Asking again while the answer is under way would only lengthen it.
+        // Another request while the key frame is arriving would only delay it.
         var patience = _assembler is { KeyFrameBegun: true } ? KeyFrameTransfer : KeyFrameRetry;
         patience = Math.Min(patience << Math.Clamp(_keyFrameUnanswered - KeyFrameTries, 0, 8), KeyFramePatience);
         if (!wanted || Ssrc == 0 || now - _keyFrameAsked < Math.Max(patience, roundTrip + 50_000))
@@ -171,7 +176,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     {
         if (packet.Ssrc != Ssrc)
         {
-            // A sender that starts anew takes another SSRC, and nothing of the former one follows but packets that were overtaken.
+            // A sender that restarts takes a new SSRC; afterwards only reordered packets of the old one arrive.
             if (Ssrc != 0 && now - _lastPacket < SourceSilence && (packet.Ssrc == _formerSsrc || now - _ssrcSince < SourceSilence))
             {
                 return;
@@ -204,7 +209,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         _assembler = format is null ? null : new FrameAssembler(format, SetsOf(format));
     }
 
-    // The sets of a format outlive its stream: a sender that starts anew with the same encoder may not repeat them.
+    // Parameter sets outlive their stream: a sender that restarts with the same encoder may not repeat them.
     private H264ParameterSets SetsOf(VideoFormat format)
     {
         if (!_sets.TryGetValue(format.PayloadType, out var sets))

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Text;
 using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Rtcp;
 using TrueLive.WebRtc.Sdp;
 
 namespace TrueLive.WebRtc.Rtp;
@@ -81,7 +82,9 @@ internal sealed class VideoSendStream : IDisposable
     /// <summary>The frame whose last packet was written just now, and when its input was here; null when the packet was none.</summary>
     public (uint Timestamp, long Arrived)? Completed { get; private set; }
 
-    /// <summary>When the packet at the head of the queue was put there, in microseconds; <paramref name="now"/> for an empty queue.</summary>
+    /// <summary>
+    /// When the packet at the head of the queue was put there, in microseconds; <paramref name="now"/> for an empty queue.
+    /// </summary>
     public long OldestQueued(long now)
     {
         ref var slot = ref _ring.Find(_unsent);
@@ -146,7 +149,7 @@ internal sealed class VideoSendStream : IDisposable
         last.Item.Colour = frame.Colour;
         if (frame.KeyFrame)
         {
-            // What came before is of no more use: after an outage its repair would crowd out video for seconds.
+            // Earlier packets are no longer useful: after an outage, repairing them would crowd out video for seconds.
             (_keyFrameStart, _keyFrameEnd) = (first, _next);
             _resends.Clear();
         }
@@ -180,7 +183,9 @@ internal sealed class VideoSendStream : IDisposable
     public void AllowResends(int bitrate, long elapsed) =>
         _resendBudget = Math.Min(_resendBudget + bitrate * 0.5 / 8 * elapsed / 1e6, Math.Max(bitrate * 0.25 / 8, 6000));
 
-    /// <summary>The next packet that must go out again as it was, since no retransmission stream was agreed on; false without one.</summary>
+    /// <summary>
+    /// The next packet that must go out again as it was, since no retransmission stream was agreed on; false without one.
+    /// </summary>
     public bool TryTakeRepeat(out ushort sequence)
     {
         sequence = 0;

@@ -10,7 +10,7 @@ public sealed class DataChannel
     internal DataChannel(DataChannels owner, ushort streamId, string label, string protocol, bool ordered, int? maxRepeats) =>
         (_owner, StreamId, Label, Protocol, Ordered, MaxRepeats) = (owner, streamId, label, protocol, ordered, maxRepeats);
 
-    /// <summary>Name given by whoever opened it.</summary>
+    /// <summary>Label given by the side that opened it.</summary>
     public string Label { get; }
 
     /// <summary>Sub-protocol; empty for none.</summary>
@@ -19,10 +19,10 @@ public sealed class DataChannel
     /// <summary>SCTP stream.</summary>
     public ushort StreamId { get; }
 
-    /// <summary>Messages come in the order sent.</summary>
+    /// <summary>Messages arrive in the order sent.</summary>
     public bool Ordered { get; }
 
-    /// <summary>Repeats after which a message is given up; null repeats until it arrives.</summary>
+    /// <summary>Retransmissions after which a message is abandoned; null retransmits until it arrives.</summary>
     public int? MaxRepeats { get; }
 
     /// <summary>Messages can be sent.</summary>

@@ -72,7 +72,7 @@ internal sealed class DataChannels
         {
             if (!channel.IsOpen)
                 return false;
-            // SCTP has no empty messages: one byte and a protocol of its own stand for them.
+            // SCTP has no empty messages: they are sent as one byte with a payload protocol of their own.
             var protocol = data.IsEmpty ? isText ? EmptyText : EmptyBinary : isText ? Text : Binary;
             return Association.Send(channel.StreamId, protocol, data.IsEmpty ? [0] : data, channel.Ordered, channel.MaxRepeats, _time.GetTimestamp());
         }
@@ -129,7 +129,7 @@ internal sealed class DataChannels
         var kind = open[1] & 0x7F;
         if (open.Length < 12 + labelLength + protocolLength || labelLength > 1024 || _channels.ContainsKey(stream) || _channels.Count >= MaxChannels || kind > 2)
             return;
-        // A lifetime in milliseconds (kind 2) is met at least by one repeat.
+        // A lifetime in milliseconds (kind 2) is approximated by one retransmission.
         int? repeats = kind == 0 ? null : kind == 1 ? (int)Math.Min(BinaryPrimitives.ReadUInt32BigEndian(open[4..]), 1000) : 1;
         var channel = _channels[stream] = new DataChannel(this, stream, Encoding.UTF8.GetString(open.Slice(12, labelLength)), Encoding.UTF8.GetString(open.Slice(12 + labelLength, protocolLength)), (open[1] & 0x80) == 0, repeats);
         Association.Send(stream, Control, [2], true, null, _time.GetTimestamp());

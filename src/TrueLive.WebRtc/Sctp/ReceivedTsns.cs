@@ -15,7 +15,7 @@ internal sealed class ReceivedTsns
     /// <summary>Everything up to here has arrived.</summary>
     public long Cumulative { get; private set; }
 
-    /// <summary>What has arrived beyond the first hole, ascending.</summary>
+    /// <summary>The ranges received beyond the first gap, ascending.</summary>
     public ReadOnlySpan<(long First, long Last)> Beyond => CollectionsMarshal.AsSpan(_ranges);
 
     public void Begin(long cumulative)
@@ -83,7 +83,7 @@ internal sealed class ReceivedTsns
         _ranges.RemoveRange(0, passed);
     }
 
-    // Index of the first range that begins after the number.
+    // The index of the first range that begins after the number.
     private int IndexAfter(long tsn)
     {
         int low = 0, high = _ranges.Count;

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 
 namespace TrueLive.WebRtc.Sctp;
 
-/// <summary>Where an association stands (RFC 9260 section 4, shortened).</summary>
+/// <summary>The state of an association (RFC 9260 section 4, simplified).</summary>
 public enum SctpState
 {
     /// <summary>Nothing sent yet.</summary>
@@ -22,7 +22,7 @@ public enum SctpState
     Ended,
 }
 
-/// <summary>What an association tells its owner; called inside <c>Receive</c> and <c>Tick</c>.</summary>
+/// <summary>Callbacks of an association to its owner; called from <c>Receive</c> and <c>Tick</c>.</summary>
 public sealed record SctpCallbacks
 {
     /// <summary>Data may be sent from now on.</summary>
@@ -71,7 +71,7 @@ public sealed class SctpAssociation
     private uint? _resetLast;
 
     /// <param name="output">Takes each packet; the bytes are borrowed.</param>
-    /// <param name="callbacks">Told what happens.</param>
+    /// <param name="callbacks">Called on events.</param>
     /// <param name="time">Only its frequency is used.</param>
     public SctpAssociation(PacketOut output, SctpCallbacks callbacks, TimeProvider time)
     {
@@ -81,7 +81,7 @@ public sealed class SctpAssociation
         _sender.Begin(_localTsn);
     }
 
-    /// <summary>Where it stands.</summary>
+    /// <summary>The state of the association.</summary>
     public SctpState State { get; private set; }
 
     internal uint LocalTag => _localTag;
@@ -103,7 +103,9 @@ public sealed class SctpAssociation
         SendHandshake(now);
     }
 
-    /// <summary>Queues and sends a message of 1 to <see cref="MaxMessage"/> bytes. False when not connected, too large, or the buffer is full.</summary>
+    /// <summary>
+    /// Queues and sends a message of 1 to <see cref="MaxMessage"/> bytes. False when not connected, too large, or the buffer is full.
+    /// </summary>
     public bool Send(ushort stream, uint protocol, ReadOnlySpan<byte> data, bool ordered, int? maxRepeats, long now)
     {
         if (State != SctpState.Established || data.Length is 0 or > MaxMessage || !_sender.Queue(stream, protocol, data, ordered, maxRepeats))
@@ -112,10 +114,11 @@ public sealed class SctpAssociation
         return true;
     }
 
-    /// <summary>Closes this side of a stream; what was queued on it before goes first.</summary>
+    /// <summary>Closes this side of a stream after the messages that are already queued on it.</summary>
     public void Reset(ushort stream, long now)
     {
-        // A peer that opens and closes streams and answers no request would make the queue grow for ever: once is enough for each that waits.
+        // One entry for each stream: a peer that opens and closes streams and never answers would otherwise make the queue grow without
+        // limit.
         if (State != SctpState.Established || _resets.Skip(_resetLast is null ? 0 : 1).Contains(stream))
             return;
         _resets.Enqueue(stream);
@@ -257,7 +260,7 @@ public sealed class SctpAssociation
         var peerTag = BinaryPrimitives.ReadUInt32BigEndian(value);
         if (peerTag == 0)
             return;
-        // The cookie holds all that is known of the peer, signed, so that nothing is stored before it comes back (RFC 9260 5.1.3).
+        // The signed cookie holds the peer's state, so that nothing is stored before it comes back (RFC 9260 section 5.1.3).
         Span<byte> cookie = stackalloc byte[20 + 32];
         BinaryPrimitives.WriteInt64BigEndian(cookie, now);
         BinaryPrimitives.WriteUInt32BigEndian(cookie[8..], peerTag);
@@ -297,7 +300,7 @@ public sealed class SctpAssociation
         if (!CryptographicOperations.FixedTimeEquals(signature, cookie[20..]) || now - BinaryPrimitives.ReadInt64BigEndian(cookie) > CookieLife.TotalSeconds * _frequency)
             return;
         var peerTag = BinaryPrimitives.ReadUInt32BigEndian(cookie[8..]);
-        // A cookie that comes twice is acknowledged twice; one of another peer would be a restart, which DTLS rules out.
+        // A repeated cookie is acknowledged again. Another peer's would mean a restart, which DTLS rules out.
         if (State == SctpState.Established && peerTag != _writer.PeerTag)
             return;
         if (State != SctpState.Established)
@@ -332,7 +335,7 @@ public sealed class SctpAssociation
         }
         if (_resetLast is null)
         {
-            // The request names the last TSN of the stream, which a message that still waits for the window does not have yet.
+            // The request names the last TSN of the stream; messages still waiting for the window have none yet.
             if (_sender.HoldsUnsent(_resets.Peek()))
             {
                 _resetDue = now;

@@ -22,7 +22,7 @@ internal enum SctpChunkType : byte
     ForwardTsn = 192,
 }
 
-/// <summary>One chunk inside a packet; <see cref="Value"/> is what follows the four-byte head.</summary>
+/// <summary>One chunk inside a packet; <see cref="Value"/> follows the four-byte header.</summary>
 internal readonly ref struct SctpChunk(SctpChunkType type, byte flags, ReadOnlySpan<byte> value)
 {
     public SctpChunkType Type { get; } = type;
@@ -31,7 +31,10 @@ internal readonly ref struct SctpChunk(SctpChunkType type, byte flags, ReadOnlyS
 
     public ReadOnlySpan<byte> Value { get; } = value;
 
-    /// <summary>Takes the next type-length-value item (a chunk, or a parameter with <paramref name="type"/> of 16 bits); false at the end or at a broken length.</summary>
+    /// <summary>
+    /// Takes the next type-length-value item (a chunk, or a parameter with <paramref name="type"/> of 16 bits); false at the end or at a
+    /// broken length.
+    /// </summary>
     public static bool TryNext(ref ReadOnlySpan<byte> rest, out ushort type, out ReadOnlySpan<byte> value)
     {
         type = 0;

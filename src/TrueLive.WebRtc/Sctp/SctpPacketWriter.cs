@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace TrueLive.WebRtc.Sctp;
 
-/// <summary>Gathers chunks into packets of at most <see cref="MaxPacket"/> bytes and hands each out with its checksum (RFC 9260 section 3).</summary>
+/// <summary>
+/// Gathers chunks into packets of at most <see cref="MaxPacket"/> bytes and hands each out with its checksum (RFC 9260 section 3).
+/// </summary>
 internal sealed class SctpPacketWriter(PacketOut output)
 {
     /// <summary>Fits a DTLS record in a 1200-byte datagram.</summary>
@@ -15,7 +17,7 @@ internal sealed class SctpPacketWriter(PacketOut output)
 
     public uint PeerTag { get; set; }
 
-    /// <summary>A place for a chunk's value; a packet without room for it goes out first.</summary>
+    /// <summary>Reserves space for a chunk's value; a packet without room for it is sent first.</summary>
     public Span<byte> Chunk(SctpChunkType type, byte flags, int valueLength, uint? tag = null)
     {
         var size = (4 + valueLength + 3) & ~3;
@@ -36,7 +38,7 @@ internal sealed class SctpPacketWriter(PacketOut output)
         return chunk.Slice(4, valueLength);
     }
 
-    /// <summary>Sends what was gathered.</summary>
+    /// <summary>Sends the pending packet.</summary>
     public void Flush()
     {
         if (_length == 0)

@@ -12,10 +12,12 @@ internal readonly record struct SctpMessage(ushort Stream, uint Protocol, byte[]
 /// </summary>
 internal sealed class SctpReceiver
 {
-    /// <summary>Receive buffer in bytes; what does not fit is dropped and comes again.</summary>
+    /// <summary>Receive buffer in bytes; chunks that do not fit are dropped and will be retransmitted.</summary>
     public const int Window = 1 << 20;
 
-    /// <summary>What the objects around a fragment or a waiting message cost, in bytes: tiny ones would otherwise count as nothing.</summary>
+    /// <summary>
+    /// Memory overhead of a fragment or a waiting message, in bytes: tiny ones would otherwise hardly count.
+    /// </summary>
     public const int Overhead = 128;
 
     private const int MaxGapBlocks = 64;
@@ -24,7 +26,7 @@ internal sealed class SctpReceiver
     private readonly ReceivedTsns _received = new();
     private readonly SortedDictionary<long, Fragment> _fragments = [];
 
-    // Neighbouring fragments of one message, found by either end: putting a message together never walks over what has come before.
+    // Runs of adjacent fragments, found by either end, so that reassembly never walks over fragments that came earlier.
     private readonly Dictionary<long, Run> _byFirst = [];
     private readonly Dictionary<long, Run> _byLast = [];
     private readonly Dictionary<ushort, Inbound> _streams = [];
@@ -33,13 +35,13 @@ internal sealed class SctpReceiver
     /// <summary>A SACK is due.</summary>
     public bool SackDue { get; private set; }
 
-    /// <summary>The far side has sent a message beyond what it was told that we take (RFC 8841 section 6).</summary>
+    /// <summary>The far side sent a message larger than the limit we announced (RFC 8841 section 6).</summary>
     public bool TooLarge { get; private set; }
 
     /// <summary>Everything up to here has arrived; unwrapped.</summary>
     public uint Cumulative => (uint)_received.Cumulative;
 
-    /// <summary>What waits here for its missing parts or its turn, in bytes, <see cref="Overhead"/> included.</summary>
+    /// <summary>Bytes that wait for missing parts or for their turn, <see cref="Overhead"/> included.</summary>
     public int Held { get; private set; }
 
     private int Free => Math.Max(0, Window - Held);
@@ -64,13 +66,13 @@ internal sealed class SctpReceiver
         var cost = value.Length - 12 + Overhead;
         if (tsn - _received.Cumulative > MaxAhead || _received.Contains(tsn))
             return;
-        // The next expected fragment is always taken, or a full buffer could never empty: what waits before it is less than one message.
+        // The next expected fragment is always accepted, or a full buffer could never drain.
         if (cost > Free && (tsn != _received.Cumulative + 1 || Held > Window + 2 * SctpAssociation.MaxMessage))
             return;
         if (!_received.Add(tsn))
             return;
         var stream = BinaryPrimitives.ReadUInt16BigEndian(value[4..]);
-        // Section 6.5: data of a stream that was not agreed on is acknowledged and thrown away.
+        // Section 6.5: data on a stream that was not negotiated is acknowledged and discarded.
         if (stream >= SctpAssociation.Streams)
             return;
         var fragment = new Fragment(stream, BinaryPrimitives.ReadUInt16BigEndian(value[6..]), BinaryPrimitives.ReadUInt32BigEndian(value[8..]), flags, value[12..].ToArray());
@@ -96,7 +98,7 @@ internal sealed class SctpReceiver
         {
             Held -= fragment.Data.Length + Overhead;
             _fragments.Remove(tsn);
-            // The rest of a message whose head is gone stays a run that never ends, until the sender gives that up too.
+            // The rest of a message whose first fragment is gone never completes; it is kept until the sender abandons it too.
             if (_byFirst.Remove(tsn, out var run))
                 _byLast.Remove(run.Last);
         }
@@ -187,7 +189,7 @@ internal sealed class SctpReceiver
         var distance = (short)(next - stream.Next);
         if (distance <= 0)
             return;
-        // Whichever is shorter: a chunk may name a stream many times.
+        // The shorter of the two: a chunk may name a stream many times.
         var passed = distance <= stream.Waiting.Count
             ? Enumerable.Range(stream.Next, distance).Select(n => (ushort)n)
             : [.. stream.Waiting.Keys.Where(k => (short)(k - next) < 0)];

@@ -83,7 +83,7 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
         return true;
     }
 
-    /// <summary>Sends what the windows allow.</summary>
+    /// <summary>Sends as much as the windows allow.</summary>
     public void Send(long now)
     {
         if (_forwardDue)
@@ -161,7 +161,7 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
             }
             node = next;
         }
-        // The receiver's window counts what it holds; what is in flight is still to come.
+        // The receiver's window does not count what is still in flight.
         _peerWindow = BinaryPrimitives.ReadUInt32BigEndian(value[4..]);
         if (newly > 0)
             Timeouts = 0;
@@ -209,7 +209,7 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
         return node;
     }
 
-    // A trace goes out with each picture: what carried the last one carries the next.
+    // Chunk nodes are reused: a trace goes out with every picture.
     private void Keep(LinkedListNode<Chunk> node)
     {
         if (_idle.Count < MaxIdle)
@@ -288,7 +288,7 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
         chunk.Resend = true;
     }
 
-    // RFC 3758 section 3.5: the advanced acknowledgement point runs over messages that were given up whole.
+    // RFC 3758 section 3.5: the advanced acknowledgement point skips messages that were abandoned as a whole.
     private void AdvancePeer()
     {
         var skipped = false;

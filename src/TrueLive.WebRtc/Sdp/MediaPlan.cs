@@ -2,7 +2,7 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.WebRtc.Sdp;
 
-/// <summary>What one side tells the other about its transport: ICE (RFC 8839) and DTLS (RFC 8122, RFC 8842).</summary>
+/// <summary>One side's transport parameters: ICE (RFC 8839) and DTLS (RFC 8122, RFC 8842).</summary>
 public sealed record TransportDescription
 {
     /// <summary>ICE user fragment, 4 to 256 characters.</summary>
@@ -14,7 +14,9 @@ public sealed record TransportDescription
     /// <summary>Hash name and certificate digest as in the <c>fingerprint</c> attribute, for example <c>sha-256 AB:CD:...</c>.</summary>
     public required string Fingerprint { get; init; }
 
-    /// <summary>Candidates: attribute values without <c>a=</c>, each beginning <c>candidate:</c>. Strange ones are for ICE to ignore.</summary>
+    /// <summary>
+    /// Candidates: attribute values without <c>a=</c>, each beginning <c>candidate:</c>. Strange ones are for ICE to ignore.
+    /// </summary>
     public IReadOnlyList<string> Candidates { get; init; } = [];
 
     /// <summary>The side only answers connectivity checks (RFC 8445 section 2.5).</summary>
@@ -48,7 +50,9 @@ public sealed record VideoFormat(VideoCodec Codec, byte PayloadType, byte? RtxPa
 /// <summary>The feedback that both sides agreed on (RFC 4585, RFC 5104).</summary>
 public readonly record struct FeedbackSupport(bool Nack, bool Pli, bool Fir, bool TransportCc);
 
-/// <summary>What was agreed on one video section. A section that carries video both ways stands in both places of the plan.</summary>
+/// <summary>
+/// The parameters negotiated for one video section. A section that carries video both ways appears in both places of the plan.
+/// </summary>
 public sealed record VideoPlan
 {
     /// <summary>Media identification tag (RFC 5888), at most 16 bytes when it is to travel in RTP.</summary>
@@ -73,7 +77,7 @@ public sealed record VideoPlan
     public uint LocalRtxSsrc { get; init; }
 }
 
-/// <summary>What was agreed on the Opus section (RFC 7587).</summary>
+/// <summary>The parameters negotiated for the Opus section (RFC 7587).</summary>
 public sealed record AudioPlan
 {
     /// <summary>Media identification tag.</summary>
@@ -95,7 +99,7 @@ public sealed record AudioPlan
     public uint LocalSsrc { get; init; }
 }
 
-/// <summary>What was agreed on the data channel section (RFC 8841).</summary>
+/// <summary>The parameters negotiated for the data channel section (RFC 8841).</summary>
 /// <param name="Mid">Media identification tag.</param>
 /// <param name="SctpPort">The far side's SCTP port.</param>
 /// <param name="MaxMessageSize">Largest message the far side takes, in bytes; 0 means no limit.</param>
@@ -129,7 +133,7 @@ public sealed record MediaPlan
     public required string CName { get; init; }
 }
 
-/// <summary>What this side wants from a session.</summary>
+/// <summary>What this side asks of a session.</summary>
 public sealed record MediaPreferences
 {
     /// <summary>Take video from the far side if it sends.</summary>

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace TrueLive.WebRtc.Sdp;
 
-/// <summary>Decides section by section what of the far side's description is used, and gathers the plan.</summary>
+/// <summary>Decides for each section of the far side's description how it is used, and builds the plan.</summary>
 internal sealed class PlanMaker(SessionDescription session, MediaPreferences preferences, string cname)
 {
     private VideoPlan? _receive;
@@ -54,7 +54,8 @@ internal sealed class PlanMaker(SessionDescription session, MediaPreferences pre
         RequireMux(section);
         var theirs = SectionReading.Direction(session, section);
         var receives = preferences.ReceiveVideo && _receive is null && theirs.HasFlag(MediaDirection.Send);
-        // RFC 6184 section 6.2: single NAL unit mode has no fragments, and an encoder makes slices above the packet size. It can only be read.
+        // RFC 6184 section 6.2: single NAL unit mode has no fragments, and our encoder makes slices larger than a packet. We can only
+        // receive it.
         var fragments = formats[0].PacketizationMode == 1;
         var sends = preferences.SendVideo && _send is null && theirs.HasFlag(MediaDirection.Receive) && fragments;
         if (!receives && !fragments)

@@ -5,6 +5,6 @@ namespace TrueLive.WebRtc.Sdp;
 /// <param name="coding">The codings are at fault; else the number of streams.</param>
 public sealed class SdpNotAcceptableException(string message, bool coding) : SdpException(message)
 {
-    /// <summary>Another coding would be taken; else what is sent is too much or too little.</summary>
+    /// <summary>True when another codec would be accepted; false when too many or too few media sections were offered.</summary>
     public bool IsCoding { get; } = coding;
 }

@@ -70,7 +70,9 @@ internal static class SectionReading
             : new ExtensionIds(0, transport, playout, colour);
     }
 
-    /// <summary>Formats of the section that we can carry, ours first by <paramref name="wanted"/>, then by how widely the profile plays.</summary>
+    /// <summary>
+    /// Formats of the section that we can carry, ours first by <paramref name="wanted"/>, then by how widely the profile plays.
+    /// </summary>
     internal static List<VideoFormat> VideoFormats(MediaDescription section, IReadOnlyList<VideoCodec> wanted)
     {
         var maps = new Dictionary<byte, (string Name, string Fmtp)>();
@@ -205,7 +207,9 @@ internal static class SectionReading
         return null;
     }
 
-    /// <summary>RFC 6184 section 8.1, table 5: constrained baseline first, since every decoder plays it. Null: a profile we do not take.</summary>
+    /// <summary>
+    /// RFC 6184 section 8.1, table 5: constrained baseline first, since every decoder plays it. Null: a profile we do not take.
+    /// </summary>
     private static int? ProfileRank(string fmtp)
     {
         var text = Parameter(fmtp, "profile-level-id") ?? "420010";

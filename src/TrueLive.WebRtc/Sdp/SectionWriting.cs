@@ -135,7 +135,8 @@ internal sealed class SectionWriting(TransportDescription local, MediaPreference
             Line($"a=rtcp:9 IN IP4 0.0.0.0");
         }
 
-        // RFC 8843 section 7.1.1: candidates stand in the section that carries the bundle; ufrag and fingerprint stand in all, which old clients need.
+        // RFC 8843 section 7.1.1: candidates stand in the section that carries the bundle; ufrag and fingerprint stand in all, which old
+        // clients need.
         if (carriesCandidates)
         {
             foreach (var candidate in local.Candidates)

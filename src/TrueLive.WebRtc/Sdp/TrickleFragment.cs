@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace TrueLive.WebRtc.Sdp;
 
 /// <summary>
-/// What a client sends after its offer: further candidates, or new credentials for a restart of ICE (RFC 8840 section 9, RFC 9725
+/// A fragment that a client sends after its offer: further candidates, or new credentials for an ICE restart (RFC 8840 section 9, RFC 9725
 /// section 4.3). Lines of no use here are passed over.
 /// </summary>
 /// <param name="Ufrag">ICE user fragment; null when not named.</param>

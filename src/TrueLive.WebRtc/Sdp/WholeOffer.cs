@@ -4,7 +4,8 @@ using TrueLive.Core.Frames;
 namespace TrueLive.WebRtc.Sdp;
 
 /// <summary>
-/// Refuses an offer of which only a part could be carried (RFC 9725 section 4.4): a sender would show "live" while nobody sees or hears what
+/// Refuses an offer of which only a part could be carried (RFC 9725 section 4.4): a sender would show "live" while nobody sees or hears
+/// what
 /// was left out.
 /// </summary>
 internal static class WholeOffer
@@ -42,7 +43,7 @@ internal static class WholeOffer
             session.Media.FindAll(m => m.Kind == kind && !SectionReading.IsRejected(m) && SectionReading.Direction(session, m).HasFlag(direction));
     }
 
-    // The codings of the sections as their senders know them, without those that only repair or protect.
+    // The codecs offered, without those that only carry repairs or redundancy.
     private static string Names(List<MediaDescription> sections)
     {
         var names = sections.SelectMany(s => s.Formats.Select(f => Name(s, f))).OfType<string>().Distinct().Take(8).ToList();

@@ -30,7 +30,7 @@ internal sealed class ReplayWindow
         }
     }
 
-    // The bits between the old and the new top belonged to indices that have left the window.
+    // The bits between the old and the new top belong to indices that have left the window.
     private void Forget(ulong next)
     {
         if (!_any || next - _top >= Size)

@@ -4,7 +4,7 @@ namespace TrueLive.WebRtc.Srtp;
 
 /// <summary>
 /// Copies of the newest protected packets of one stream, to be sent again where no retransmission stream was agreed on. A packet index
-/// protects one packet only (RFC 3711 section 9.1): what goes out again must be the same bits, its transport sequence number included.
+/// protects one packet only (RFC 3711 section 9.1): a packet is resent with the same bits, its transport sequence number included.
 /// </summary>
 internal sealed class SentPackets(uint ssrc)
 {

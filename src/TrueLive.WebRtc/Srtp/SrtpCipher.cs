@@ -20,7 +20,9 @@ internal abstract class SrtpCipher : IDisposable
         return profile == SrtpProfile.AeadAes128Gcm ? new SrtpGcmCipher(rtp, rtcp) : new SrtpCmCipher(rtp, rtcp);
     }
 
-    /// <summary>Encrypts after <paramref name="header"/> bytes and appends the tag behind <paramref name="length"/>; returns the new length.</summary>
+    /// <summary>
+    /// Encrypts after <paramref name="header"/> bytes and appends the tag behind <paramref name="length"/>; returns the new length.
+    /// </summary>
     public abstract int ProtectRtp(Span<byte> buffer, int length, int header, uint ssrc, ulong index);
 
     /// <summary>Checks and decrypts; returns the length without the tag, or -1 when the packet is not authentic.</summary>
@@ -29,7 +31,7 @@ internal abstract class SrtpCipher : IDisposable
     /// <summary>Encrypts after the first 8 bytes and appends tag and index word; returns the new length.</summary>
     public abstract int ProtectRtcp(Span<byte> buffer, int length, uint ssrc, uint index);
 
-    /// <summary>Checks and decrypts, the index word being what the packet says; returns the plain length or -1.</summary>
+    /// <summary>Authenticates and decrypts, with the index word from the packet; returns the plain length or -1.</summary>
     public abstract int UnprotectRtcp(Span<byte> packet, uint ssrc, uint indexWord);
 
     public abstract void Dispose();

@@ -8,7 +8,9 @@ namespace TrueLive.WebRtc.Srtp;
 /// <param name="Salt">12 bytes for GCM, 14 for counter mode.</param>
 internal sealed record SrtpSessionKeys(byte[] Encryption, byte[] Authentication, byte[] Salt);
 
-/// <summary>Session keys from master keys with AES-CM and key derivation rate 0 (RFC 3711 sections 4.3.1 and 4.3.3; RFC 7714 section 11).</summary>
+/// <summary>
+/// Session keys from master keys with AES-CM and key derivation rate 0 (RFC 3711 sections 4.3.1 and 4.3.3; RFC 7714 section 11).
+/// </summary>
 internal static class SrtpKeyDerivation
 {
     private const byte RtpLabel = 0;
@@ -32,7 +34,7 @@ internal static class SrtpKeyDerivation
         for (var i = 0; i < blocks; i++)
         {
             var counter = counters.AsSpan(i * 16, 16);
-            // A salt of 12 bytes stands left-aligned in the 14 of the PRF.
+            // A salt of 12 bytes is left-aligned in the 14 bytes of the PRF.
             masterSalt.CopyTo(counter);
             counter[7] ^= label;
             counter[15] = (byte)i;

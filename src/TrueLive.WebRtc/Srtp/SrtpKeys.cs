@@ -7,7 +7,7 @@ internal enum SrtpProfile
     AeadAes128Gcm = 0x0007,
 }
 
-/// <summary>Master keys of one session, split as RFC 5764 section 4.2 says.</summary>
+/// <summary>Master keys of one session, split by RFC 5764 section 4.2.</summary>
 internal sealed record SrtpKeys(SrtpProfile Profile, byte[] LocalKey, byte[] LocalSalt, byte[] RemoteKey, byte[] RemoteSalt)
 {
     public static int SaltLength(SrtpProfile profile) => profile == SrtpProfile.AeadAes128Gcm ? 12 : 14;

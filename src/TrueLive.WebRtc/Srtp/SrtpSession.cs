@@ -15,10 +15,10 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
     /// <summary>Longest packet that is protected or taken.</summary>
     public const int MaxPacket = 2048;
 
-    // Bounds the memory that invented SSRCs could take; only authenticated packets make a stream.
+    // Bounds the memory that invented SSRCs could take; only authenticated packets create a stream.
     private const int MaxStreams = 64;
 
-    // Senders may begin with any number. One that was seen to begin just above 0 may have wrapped before, while its packets were lost.
+    // Senders may start at any number. One that seems to start just above 0 may have wrapped while its first packets were lost.
     private const ushort JustWrapped = 4096;
 
     private readonly SrtpCipher _local = SrtpCipher.Create(keys.Profile, keys.LocalKey, keys.LocalSalt);
@@ -35,7 +35,9 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
     /// <summary>Packets seen before or too old for the window.</summary>
     public long Replayed { get; private set; }
 
-    /// <summary>Protects the first <paramref name="length"/> bytes; returns the new length, or 0 when this is no RTP packet that can go out.</summary>
+    /// <summary>
+    /// Protects the first <paramref name="length"/> bytes; returns the new length, or 0 when this is no RTP packet that can go out.
+    /// </summary>
     public int ProtectRtp(Span<byte> buffer, int length)
     {
         var header = RtpHeaderLength(buffer[..length]);
@@ -48,7 +50,7 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
         var stream = OutgoingStream(ssrc);
         var index = stream.Rtp.Estimate(BinaryPrimitives.ReadUInt16BigEndian(buffer[2..]));
 
-        // A changed packet under the same index would give away the GCM authentication key (RFC 7714 section 14.1).
+        // Protecting a different packet under the same index would reveal the GCM authentication key (RFC 7714 section 14.1).
         if (Profile == SrtpProfile.AeadAes128Gcm && !stream.Sent.IsFresh(index))
         {
             return 0;
@@ -92,7 +94,7 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
             return 0;
         }
 
-        // A failed try may leave the packet changed.
+        // A failed attempt may leave the packet modified.
         var mayHaveWrapped = stream is null && sequence < JustWrapped;
         if (mayHaveWrapped)
         {

@@ -5,7 +5,7 @@ using System.Security.Cryptography;
 namespace TrueLive.WebRtc.Stun;
 
 /// <summary>
-/// A STUN message as it came from outside (RFC 8489 section 5), read in place. Only Binding messages of at most
+/// A received STUN message (RFC 8489 section 5), read in place. Only Binding messages of at most
 /// <see cref="MaxLength"/> bytes parse; attribute boundaries are checked once, in <see cref="TryParse"/>.
 /// </summary>
 internal readonly ref struct StunMessage

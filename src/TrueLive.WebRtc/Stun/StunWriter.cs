@@ -4,7 +4,9 @@ using System.Security.Cryptography;
 
 namespace TrueLive.WebRtc.Stun;
 
-/// <summary>Writes one Binding message into a caller's buffer (RFC 8489 sections 5 and 14). Integrity, then fingerprint, come last.</summary>
+/// <summary>
+/// Writes one Binding message into a caller's buffer (RFC 8489 sections 5 and 14). Integrity, then fingerprint, come last.
+/// </summary>
 internal ref struct StunWriter
 {
     private readonly Span<byte> _buffer;

@@ -15,7 +15,8 @@ public static class LocalAddresses
 
     /// <summary>
     /// Addresses for a socket bound to <paramref name="bound"/>: that one, or the unicast addresses of the interfaces that are up when
-    /// it is any, at most <see cref="Max"/>: first of interfaces with a way out, then of others, then of bridges between containers and virtual
+    /// it is any, at most <see cref="Max"/>: first of interfaces with a way out, then of others, then of bridges between containers and
+    /// virtual
     /// machines, which nobody outside reaches. Loopback comes last, so that programs on this machine find it where the system has no other;
     /// link-local IPv6 is left out.
     /// </summary>

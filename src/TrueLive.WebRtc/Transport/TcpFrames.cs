@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace TrueLive.WebRtc.Transport;
 
 /// <summary>
-/// Cuts what a TCP connection brings into datagrams, each with its length in two bytes before it (RFC 4571 section 2, RFC 6544 section
+/// Splits a TCP stream into datagrams, each preceded by its length in two bytes (RFC 4571 section 2, RFC 6544 section
 /// 3). Holds one datagram that is not whole yet, at most.
 /// </summary>
 internal sealed class TcpFrames
@@ -19,7 +19,9 @@ internal sealed class TcpFrames
     /// <summary>Where the next bytes go; never empty.</summary>
     public Memory<byte> Free => _buffer.AsMemory(_filled);
 
-    /// <summary>So many bytes were written to <see cref="Free"/>. False when a datagram is too long: nothing after it can be found.</summary>
+    /// <summary>
+    /// So many bytes were written to <see cref="Free"/>. False when a datagram is too long: nothing after it can be found.
+    /// </summary>
     public bool Received(int count, DatagramIn received)
     {
         _filled += count;

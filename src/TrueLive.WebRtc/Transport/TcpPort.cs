@@ -5,7 +5,8 @@ namespace TrueLive.WebRtc.Transport;
 
 /// <summary>
 /// Listens for TCP connections of peers whose network blocks UDP (passive candidates, RFC 6544 section 4.5). A connection that shows no
-/// known credentials within <see cref="StrangerTime"/> is closed, and at most <see cref="MaxStrangers"/> such connections are held, of one address
+/// known credentials within <see cref="StrangerTime"/> is closed, and at most <see cref="MaxStrangers"/> such connections are held, of one
+/// address
 /// at most <see cref="MaxStrangersOfOne"/>.
 /// </summary>
 internal sealed class TcpPort : IDisposable
@@ -75,11 +76,11 @@ internal sealed class TcpPort : IDisposable
             }
             catch (SocketException error) when (error.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionAborted)
             {
-                // Whoever came has gone before being let in.
+                // The client disconnected before it was accepted.
             }
             catch (Exception)
             {
-                // No more sockets, or whatever else: the port stays open for when it is over, and the loop must not turn as fast as it can.
+                // Out of sockets, for example: the port stays open until there are some again, and the loop must not spin meanwhile.
                 await Task.Delay(RetryTime, _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -94,7 +95,7 @@ internal sealed class TcpPort : IDisposable
         }
         catch (SocketException)
         {
-            // It was reset since: it has no far end any more.
+            // It was reset in the meantime and has no remote address.
             socket.Dispose();
             return;
         }
@@ -137,12 +138,11 @@ internal sealed class TcpPort : IDisposable
             _ =>
             {
                 NoLongerStrange();
-                if (route.Owner is null)
+                if (route.Ended is null)
                     route.Dispose();
             }, null, StrangerTime, Timeout.InfiniteTimeSpan);
         await route.RunAsync(_received, stop).ConfigureAwait(false);
         NoLongerStrange();
-        route.Owner?.Forget(route);
 
         void NoLongerStrange()
         {

@@ -8,7 +8,8 @@ using TrueLive.WebRtc.Ice;
 namespace TrueLive.WebRtc.Transport;
 
 /// <summary>
-/// One TCP connection that carries datagrams with a length before each (RFC 4571 section 2, RFC 6544 section 3). Outgoing datagrams wait at most until
+/// One TCP connection that carries datagrams with a length before each (RFC 4571 section 2, RFC 6544 section 3). Outgoing datagrams wait at
+/// most until
 /// <see cref="MaxQueued"/> bytes do; the newest is dropped then, as a full router would.
 /// </summary>
 internal sealed class TcpRoute : IceRoute, IDisposable
@@ -33,8 +34,10 @@ internal sealed class TcpRoute : IceRoute, IDisposable
 
     public override bool IsTcp => true;
 
-    /// <summary>The peer that has shown its credentials here; null before.</summary>
-    public PeerConnection? Owner { get; set; }
+    /// <summary>
+    /// Called when the connection has ended. Set by the peer that has shown its credentials here; null while it is a stranger's.
+    /// </summary>
+    public Action<TcpRoute>? Ended { get; set; }
 
     /// <summary>Called for each datagram that found the queue full.</summary>
     public Action? Full { get; init; }
@@ -70,11 +73,12 @@ internal sealed class TcpRoute : IceRoute, IDisposable
         }
         catch (Exception error) when (error is SocketException or ObjectDisposedException or OperationCanceledException)
         {
-            // The connection is gone; ICE finds that out by itself.
+            // The connection is gone; ICE notices by itself.
         }
         finally
         {
             Dispose();
+            Ended?.Invoke(this);
         }
     }
 

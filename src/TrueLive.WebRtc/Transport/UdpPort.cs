@@ -10,7 +10,7 @@ namespace TrueLive.WebRtc.Transport;
 /// </summary>
 internal sealed class UdpPort : IDisposable
 {
-    // Holds about 100 ms of 100 Mbit/s in the kernel while the thread waits for a core; what does not fit is dropped there.
+    // About 100 ms of 100 Mbit/s in the kernel while the thread waits for a core; more is dropped there.
     private const int KernelBuffer = 1 << 20;
     private const int MaxDatagram = 2048;
 
@@ -66,7 +66,7 @@ internal sealed class UdpPort : IDisposable
         return new Route(this, target.Serialize());
     }
 
-    /// <summary>The way to where a datagram came from; <paramref name="from"/> is copied.</summary>
+    /// <summary>The route to the source of a datagram; <paramref name="from"/> is copied.</summary>
     public IceRoute RouteTo(SocketAddress from)
     {
         var copy = new SocketAddress(from.Family, from.Size);
@@ -74,7 +74,7 @@ internal sealed class UdpPort : IDisposable
         return new Route(this, copy);
     }
 
-    /// <summary>The key by which a route's datagrams come back.</summary>
+    /// <summary>The key under which datagrams of a route arrive.</summary>
     public static SocketAddress KeyOf(IceRoute route) => ((Route)route).Address;
 
     public void Dispose()
@@ -85,7 +85,7 @@ internal sealed class UdpPort : IDisposable
             _thread.Join();
     }
 
-    // A timer of the runtime would wake two more threads for each tick: its own and one of the pool.
+    // A runtime timer would wake two more threads for each tick: its own and one of the pool.
     private void Read()
     {
         var buffer = GC.AllocateUninitializedArray<byte>(MaxDatagram, pinned: true);
@@ -103,13 +103,13 @@ internal sealed class UdpPort : IDisposable
             var length = 0;
             try
             {
-                // The system counts in milliseconds; rounded down, the last one would be spent turning round here.
+                // The poll takes whole milliseconds: rounded down, the last millisecond would be a busy loop.
                 if (_socket.Poll(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), SelectMode.SelectRead))
                     length = _socket.ReceiveFrom(buffer, SocketFlags.None, from);
             }
             catch (Exception error) when (error is SocketException or ObjectDisposedException)
             {
-                // An ICMP answer to an earlier datagram surfaces here (RFC 1122 section 4.1.3.3); only a closed socket ends the reading.
+                // An ICMP error for an earlier datagram surfaces here (RFC 1122 section 4.1.3.3); only a closed socket ends the loop.
                 continue;
             }
             if (length is > 0 and < MaxDatagram)

@@ -2,16 +2,16 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using TrueLive.WebRtc.Sdp;
-using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.WebRtc.Whip;
 
-/// <summary>A WHIP server said no, or something that is not WHIP. The message is for people.</summary>
+/// <summary>A WHIP server refused, or did not speak WHIP. The message is meant for people.</summary>
 public sealed class WhipException(string words, Exception? inner = null) : IOException(words, inner);
 
 /// <summary>
 /// The offerer's side of WHIP (RFC 9725), which asks to get video back in the same connection as well. The server's every byte is
-/// hostile: answers are limited in size, redirects in number, and all of it in time, and no request ever goes to another origin than the one named.
+/// hostile: answers are limited in size, redirects in number, and all of it in time, and no request ever goes to another origin than the
+/// one named.
 /// </summary>
 public sealed class WhipClient : IAsyncDisposable
 {
@@ -45,7 +45,7 @@ public sealed class WhipClient : IAsyncDisposable
     /// <param name="cancel">Gives up.</param>
     /// <param name="reach">How far the server may lead.</param>
     /// <param name="patience">How long one answer may take; 10 s by default.</param>
-    /// <param name="said">Told in words when a busy server asked to wait.</param>
+    /// <param name="said">Receives a message when a busy server asks the client to wait.</param>
     /// <exception cref="WhipException">
     /// The server refused, takes or sends no video where that is asked for, cannot be reached, or no way for media was found.
     /// </exception>
@@ -109,7 +109,7 @@ public sealed class WhipClient : IAsyncDisposable
             }
             catch (Exception error) when (error is HttpRequestException or OperationCanceledException)
             {
-                // The server finds out by itself that nobody is there.
+                // The server notices by itself that the client has gone.
             }
         }
         Peer.Close();
@@ -129,7 +129,7 @@ public sealed class WhipClient : IAsyncDisposable
                 if (redirects++ == MaxRedirects)
                     throw new WhipException($"The server redirects more than {MaxRedirects} times.");
                 var target = new Uri(url, next);
-                // Key and offer are for the server that was named, not for whatever it points to.
+                // Key and offer are meant for the server that was named, not for one that it redirects to.
                 if (!IsSameOrigin(target, url) && !IsUpgrade(url, target))
                     throw new WhipException($"The server redirects to '{target}', which is another origin and is not followed. If that is the right address, name it instead.");
                 url = target;
@@ -151,7 +151,7 @@ public sealed class WhipClient : IAsyncDisposable
                 await Task.Delay(wait, _time, cancel).ConfigureAwait(false);
                 continue;
             }
-            // A server that names a session elsewhere finds out by itself when its client has gone.
+            // A server whose session address is on another host notices by itself that its client has gone.
             if (response.Headers.Location is { } location && new Uri(url, location) is var session && IsSameOrigin(session, url))
                 Resource = session;
             return body;
@@ -171,14 +171,14 @@ public sealed class WhipClient : IAsyncDisposable
     private static bool IsUpgrade(Uri from, Uri to) =>
         from is { Scheme: "http", IsDefaultPort: true } && to is { Scheme: "https", IsDefaultPort: true } && from.Host == to.Host;
 
-    // Only a server that says when is asked again: 429 and 503, and gateways that wait for a server to start.
+    // Retried only where the server says when (429, 503), and at gateways whose server is still starting.
     private TimeSpan? RetryAfter(HttpResponseMessage response) =>
         (int)response.StatusCode is 429 or 502 or 503 or 504 && response.Headers.RetryAfter is { } after && (after.Delta ?? after.Date - _time.GetUtcNow()) is { } wait
             ? wait < TimeSpan.Zero ? TimeSpan.Zero : wait : null;
 
     private static string Excerpt(string body) => Line(body) is { Length: > 0 } line ? ": " + line : ".";
 
-    // It is shown on terminals, which take orders in control characters.
+    // It is shown on terminals, which obey control characters.
     private static string Line(string? text)
     {
         var line = string.Join(' ', new string([.. (text ?? "").Take(2000).Select(c => char.IsControl(c) ? ' ' : c)]).Split(' ', StringSplitOptions.RemoveEmptyEntries));

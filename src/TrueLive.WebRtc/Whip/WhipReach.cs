@@ -8,10 +8,14 @@ namespace TrueLive.WebRtc.Whip;
 /// <summary>How far a server may lead the client that measures it, by its name, and by the addresses in its answer.</summary>
 public enum WhipReach : byte
 {
-    /// <summary>For an address of the user's own: the server may be anywhere, its media in a private network only where the server itself is in one.</summary>
+    /// <summary>
+    /// For an address of the user's own: the server may be anywhere, its media in a private network only where the server itself is in one.
+    /// </summary>
     Any,
 
-    /// <summary>For somebody else who may name this host: it may be in a private network, its media only at its own addresses or public ones.</summary>
+    /// <summary>
+    /// For somebody else who may name this host: it may be in a private network, its media only at its own addresses or public ones.
+    /// </summary>
     Host,
 
     /// <summary>For somebody else: nothing in a private network.</summary>

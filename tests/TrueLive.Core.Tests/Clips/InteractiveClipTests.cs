@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Collections.Immutable;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Frames;
 

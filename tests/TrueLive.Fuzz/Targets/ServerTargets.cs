@@ -2,10 +2,11 @@ using System.Net.WebSockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Control;
-using TrueLive.Server.Sessions;
-using TrueLive.Server.Transports;
+using TrueLive.Server.Live.Control;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Live.Transports;
 
 namespace TrueLive.Fuzz.Targets;
 

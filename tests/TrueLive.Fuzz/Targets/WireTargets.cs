@@ -1,5 +1,4 @@
 using System.Text;
-using TrueLive.WebRtc.Ice;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Srtp;
 using TrueLive.WebRtc.Stun;

@@ -191,7 +191,7 @@ public sealed class DiffusionTests
             frame.Dispose();
         Assert.Equal(0, model.FramesOut);
         var place = Directory.CreateTempSubdirectory("truelive-models-").FullName;
-        using (var copy = FolderModel.Load(ModelInstall.Copy(model.Manifest, place, false), 1, TimeProvider.System))
+        using (var copy = ModelLoader.Load(ModelInstall.Copy(model.Manifest, place, false), 1, TimeProvider.System))
             Assert.Equal("tiny-diffusion", copy.Info.Id);
         Directory.Delete(place, true);
     }

@@ -27,7 +27,7 @@ internal sealed class TinyDiffusion : IDisposable
 
     public string Of(string file) => System.IO.Path.Combine(Path, file);
 
-    public FolderModel Load() => FolderModel.Load(Path, 1, TimeProvider.System);
+    public FolderModel Load() => ModelLoader.Load(Path, 1, TimeProvider.System);
 
     public void Dispose() => Directory.Delete(Path, true);
 

@@ -1,6 +1,5 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
-using TrueLive.Models.Manifest;
 using TrueLive.Models.Onnx;
 
 namespace TrueLive.Models.Tests.Onnx;

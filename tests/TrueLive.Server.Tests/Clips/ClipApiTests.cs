@@ -4,9 +4,10 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Media.Tests.Files;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Capacity;
+using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Tests.Http;
-using TrueLive.Server.Tests.Sessions;
+using TrueLive.Server.Tests.Live.Sessions;
 
 namespace TrueLive.Server.Tests.Clips;
 

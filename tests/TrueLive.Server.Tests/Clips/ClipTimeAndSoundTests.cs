@@ -1,7 +1,6 @@
 using System.Globalization;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Models;
-using TrueLive.Media.Files;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Server.Clips;
 

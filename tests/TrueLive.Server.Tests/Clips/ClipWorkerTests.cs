@@ -5,8 +5,6 @@ using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Clips;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Server.Clips;
-using TrueLive.Server.Sessions;
-using TrueLive.Server.Tests.Sessions;
 
 namespace TrueLive.Server.Tests.Clips;
 

@@ -1,8 +1,9 @@
 using Microsoft.Extensions.Time.Testing;
 using TrueLive.Media.Tests.Files;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Tests.Clips;
 

@@ -7,7 +7,10 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Media.Tests.Files;
+using TrueLive.Server.Access;
 using TrueLive.Server.Clips;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
 using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.Server.Tests.Clips;

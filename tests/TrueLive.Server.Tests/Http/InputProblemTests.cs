@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json.Nodes;
 using TrueLive.Core.Frames;
 using TrueLive.WebRtc;
-using TrueLive.WebRtc.Rtp;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Whip;
 

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Sessions;
 using TrueLive.WebRtc;
 
 namespace TrueLive.Server.Tests.Http;

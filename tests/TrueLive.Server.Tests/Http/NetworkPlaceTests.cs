@@ -9,10 +9,9 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using TrueLive.Server.Transports;
+using TrueLive.Server.Live.Transports;
 using TrueLive.WebRtc;
 using TrueLive.WebRtc.Sdp;
-using TrueLive.WebRtc.Transport;
 using TrueLive.WebRtc.Whip;
 
 namespace TrueLive.Server.Tests.Http;

@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Models;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
 
 namespace TrueLive.Server.Tests.Http;
 

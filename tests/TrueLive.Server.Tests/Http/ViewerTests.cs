@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Sessions;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Sessions;
 
 namespace TrueLive.Server.Tests.Http;
 

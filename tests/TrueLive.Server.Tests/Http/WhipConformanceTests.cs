@@ -3,7 +3,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Sessions;
 
 namespace TrueLive.Server.Tests.Http;
 

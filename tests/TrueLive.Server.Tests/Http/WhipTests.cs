@@ -4,9 +4,9 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Frames;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Live.Transports;
 using TrueLive.WebRtc;
-using TrueLive.WebRtc.Transport;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Whip;
 
@@ -95,7 +95,7 @@ public sealed class WhipTests
             sending.Add((await server.Http.PostAsync($"/whip/{id}", new StringContent(Offer(), Encoding.UTF8, "application/sdp"), Cancel)).StatusCode);
         Assert.Equal(8, sending.Count(s => s == HttpStatusCode.Created));
         Assert.Equal(4, sending.Count(s => s == HttpStatusCode.ServiceUnavailable));
-        Assert.Equal(14, server.Services.GetRequiredService<TrueLive.Server.Transports.WebRtcPort>().Pending);
+        Assert.Equal(14, server.Services.GetRequiredService<WebRtcPort>().Pending);
     }
 
     [Fact]

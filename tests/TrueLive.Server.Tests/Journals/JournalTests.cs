@@ -6,7 +6,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using TrueLive.Clips;
 using TrueLive.Core.Clips;
-using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Media.Tests.Files;
@@ -14,7 +13,8 @@ using TrueLive.Models.Onnx;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
 using TrueLive.Server.Tests.Clips;
 
 namespace TrueLive.Server.Tests.Journals;

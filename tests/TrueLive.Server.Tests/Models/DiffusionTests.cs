@@ -1,6 +1,7 @@
 using TrueLive.Core.Clips;
 using TrueLive.Core.Models;
 using TrueLive.Media.Tests.Files;
+using TrueLive.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Tests.Http;
@@ -12,7 +13,7 @@ public sealed class DiffusionTests(MadeFiles files) : IClassFixture<MadeFiles>
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private static FolderModel Load() => FolderModel.Load(Path.Combine(Samples(), "tiny-diffusion"), 1, TimeProvider.System);
+    private static FolderModel Load() => ModelLoader.Load(Path.Combine(Samples(), "tiny-diffusion"), 1, TimeProvider.System);
 
     private static string Samples()
     {

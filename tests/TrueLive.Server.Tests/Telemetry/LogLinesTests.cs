@@ -4,8 +4,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Sessions;
+using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Telemetry;
 using TrueLive.Server.Tests.Journals;
 

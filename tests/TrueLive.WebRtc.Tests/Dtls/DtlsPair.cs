@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using Org.BouncyCastle.Tls;
 using TrueLive.WebRtc.Dtls;
 using TrueLive.WebRtc.Srtp;
-using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.WebRtc.Tests.Dtls;
 

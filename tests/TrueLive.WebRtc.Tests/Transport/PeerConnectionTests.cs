@@ -4,10 +4,8 @@ using System.Net.Sockets;
 using System.Text;
 using TrueLive.Core.Frames;
 using TrueLive.WebRtc.Rtp;
-using TrueLive.WebRtc.Sctp;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Tests.Rtp;
-using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.WebRtc.Tests.Transport;
 

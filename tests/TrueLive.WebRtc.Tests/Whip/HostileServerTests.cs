@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using TrueLive.WebRtc.Sdp;
-using TrueLive.WebRtc.Transport;
 using TrueLive.WebRtc.Whip;
 
 namespace TrueLive.WebRtc.Tests.Whip;

@@ -1,0 +1,23 @@
+using System.CommandLine;
+
+namespace TrueLive.Cli;
+
+/// <summary>The whole command line: every command with its arguments and options.</summary>
+internal static class CommandLine
+{
+    public static RootCommand Make() => new("TrueLive: live AI video on your own machine. Without a command it serves.")
+    {
+        ServeCommand.Make(),
+        DoctorCommand.Make(),
+        KeysCommand.Make(),
+        ModelsCommand.Make(),
+        CheckCommand.Make(),
+        ClipCommand.Make(),
+        ProbeCommand.Make(),
+        BenchCommand.Make(),
+    };
+
+    /// <summary>Without a command it serves.</summary>
+    public static string[] Complete(string[] words) =>
+        words.Length == 0 || (words[0].StartsWith('-') && words[0] is not ("-h" or "-?" or "--help" or "--version")) ? ["serve", .. words] : words;
+}

@@ -1,0 +1,8 @@
+namespace TrueLive.Core.Tiers;
+
+/// <summary>What a file that we write says of its tier.</summary>
+public static class TierTags
+{
+    /// <summary>Tags of a file that belongs to a tier.</summary>
+    public static IReadOnlyDictionary<string, string> Of(Tier tier) => new Dictionary<string, string> { ["truelive_tier"] = TierWords.Name(tier), ["comment"] = TierWords.Means(tier) };
+}

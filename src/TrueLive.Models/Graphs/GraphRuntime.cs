@@ -1,0 +1,42 @@
+using Microsoft.ML.OnnxRuntime;
+using TrueLive.Models.Manifest;
+
+namespace TrueLive.Models.Graphs;
+
+/// <summary>Loads graphs into ONNX Runtime.</summary>
+internal static class GraphRuntime
+{
+    /// <summary>Loads a graph.</summary>
+    /// <param name="what">The file and its field, for the message of a refusal.</param>
+    /// <param name="bytes">The file.</param>
+    /// <param name="threads">Threads of one call.</param>
+    /// <exception cref="ModelException">The runtime refuses it.</exception>
+    public static InferenceSession Open(string what, byte[] bytes, int threads)
+    {
+        using var options = OnnxMemory.Bound(new SessionOptions
+        {
+            IntraOpNumThreads = threads,
+            InterOpNumThreads = 1,
+            ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
+            GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
+        });
+        // A spinning thread steals the core that the codecs need: two spinning threads are slower than one beside any other work.
+        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        try
+        {
+            // From memory, so that a file can not make the runtime open others beside it.
+            return new InferenceSession(bytes, options);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            var why = e.Message.ReplaceLineEndings(" ");
+            var hint = Says("not a registered") || Says("NOT_IMPLEMENTED") ? " It uses an operator that ONNX Runtime does not have."
+                : Says("Unsupported model IR version") || Says("is under development") ? " It is written in a newer ONNX than ONNX Runtime reads here: export it with a lower opset." : "";
+            // The names of the runtime's own functions come first, what is wrong comes last.
+            throw new ModelException($"{what} cannot be loaded.{hint} ONNX Runtime says: {(why.Length > 300 ? "..." + why[^300..] : why)}", e);
+
+            bool Says(string words) => why.Contains(words, StringComparison.OrdinalIgnoreCase);
+        }
+    }
+}

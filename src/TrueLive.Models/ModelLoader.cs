@@ -1,0 +1,21 @@
+using TrueLive.Models.Catalogue;
+using TrueLive.Models.Diffusion;
+using TrueLive.Models.Manifest;
+using TrueLive.Models.Onnx;
+
+namespace TrueLive.Models;
+
+/// <summary>Loads models of any kind.</summary>
+public static class ModelLoader
+{
+    /// <summary>Loads a model folder.</summary>
+    /// <param name="folder">Folder with a manifest.json.</param>
+    /// <param name="threads">Threads that a step uses; 0 chooses.</param>
+    /// <param name="time">Clock.</param>
+    /// <exception cref="ModelException">The folder cannot be used; the message names the file and the field.</exception>
+    public static FolderModel Load(string folder, int threads, TimeProvider time)
+    {
+        var manifest = ModelManifest.Load(folder);
+        return manifest.Diffusion is null ? OnnxVideoModel.Load(folder, threads, time) : DiffusionModel.Load(manifest, threads, time);
+    }
+}

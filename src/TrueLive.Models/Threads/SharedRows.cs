@@ -1,0 +1,65 @@
+using System.Runtime.ExceptionServices;
+
+namespace TrueLive.Models.Threads;
+
+/// <summary>
+/// Work on bands of a picture that threads of the pool may help with: whoever is free takes the next band, so that a pool with no
+/// thread to spare costs nothing but its help. Bands are taken in their order. Allocates nothing when it runs; used by one caller at a time.
+/// </summary>
+/// <param name="count">Bands.</param>
+/// <param name="work">Works on one band; as many as there are threads may be worked on at once.</param>
+/// <param name="helpers">Most threads beside the caller's.</param>
+internal sealed class SharedRows(int count, Action<int> work, int helpers = 1) : IThreadPoolWorkItem
+{
+    private readonly int _count = count;
+    private int _next = int.MaxValue / 2;
+    private int _done;
+    private int _queued;
+    private Exception? _error;
+
+    /// <summary>Works on all bands and returns when all are done.</summary>
+    /// <param name="helped">Whether other threads may take bands.</param>
+    public void Run(bool helped)
+    {
+        // A helper that comes late finds no band until the next is 0: what it works on is set before.
+        _done = 0;
+        Volatile.Write(ref _next, 0);
+        for (var i = Math.Min(helpers, _count - 1); helped && i > 0 && Volatile.Read(ref _queued) < helpers; i--)
+        {
+            Interlocked.Increment(ref _queued);
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+        Take();
+        var wait = new SpinWait();
+        while (Volatile.Read(ref _done) < _count)
+            wait.SpinOnce(sleep1Threshold: -1);
+        if (Interlocked.Exchange(ref _error, null) is { } error)
+            ExceptionDispatchInfo.Throw(error);
+    }
+
+    void IThreadPoolWorkItem.Execute()
+    {
+        Interlocked.Decrement(ref _queued);
+        Take();
+    }
+
+    private void Take()
+    {
+        for (int band; (band = Interlocked.Increment(ref _next) - 1) < _count;)
+        {
+            try
+            {
+                work(band);
+            }
+            catch (Exception e)
+            {
+                // Kept for the caller: nobody else on this thread could do anything with it.
+                _error = e;
+            }
+            finally
+            {
+                Interlocked.Increment(ref _done);
+            }
+        }
+    }
+}

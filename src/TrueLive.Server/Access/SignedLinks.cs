@@ -1,0 +1,53 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Resources;
+
+namespace TrueLive.Server.Access;
+
+/// <summary>
+/// Addresses that open one thing without a key, because <c>&lt;video&gt;</c>, <c>EventSource</c> and downloads cannot send one:
+/// the address of the thing, until when, whose it is, and a keyed hash of these. A link ends with its time and with the key of its owner.
+/// The key of the hash lies in the data folder, so links outlive a restart.
+/// </summary>
+internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOptions options, TimeProvider time)
+{
+    private const int KeyLength = 32;
+    private readonly Lazy<byte[]> _key = new(() => LoadOrMake(Path.Combine(folders.Root, "link-key")));
+
+    /// <summary>The path with its token, as clients reach it. The same for an hour: who follows a job is told of changes, not of new tokens.</summary>
+    public string Sign(string path, string owner)
+    {
+        var until = time.GetUtcNow().AddHours(options.ClipKeepHours + 1).ToUnixTimeSeconds() / 3600;
+        return $"{options.PathPrefix}{path}?token={TokenOf(path, until, owner)}";
+    }
+
+    /// <summary>The path of an address as this server knows it, without what a reverse proxy puts before it.</summary>
+    public string Local(string path) => path.StartsWith(options.PathPrefix + "/", StringComparison.Ordinal) ? path[options.PathPrefix.Length..] : path;
+
+    /// <summary>True when the request is for exactly the address that its token was made for.</summary>
+    public bool Opens(HttpRequest request) => Opens(request.Path.Value ?? "", request.Query["token"].ToString());
+
+    /// <summary>True when the token was made for exactly this address, its time is not over and its owner's key still opens.</summary>
+    public bool Opens(string path, string token) =>
+        token.Length < 200 && (path.StartsWith("/v1/", StringComparison.Ordinal) || path.StartsWith("/whep/", StringComparison.Ordinal)) && HasKey
+        && token.Split('.') is [var hours, var owner, _] && long.TryParse(hours, NumberStyles.None, CultureInfo.InvariantCulture, out var until)
+        && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(TokenOf(path, until, owner)))
+        && time.GetUtcNow().ToUnixTimeSeconds() < until * 3600 && ring.Knows(owner);
+
+    private bool HasKey => _key.IsValueCreated || File.Exists(Path.Combine(folders.Root, "link-key"));
+
+    private string TokenOf(string path, long until, string owner) => string.Create(
+        CultureInfo.InvariantCulture, $"{until}.{owner}.{Convert.ToHexStringLower(HMACSHA256.HashData(_key.Value, Encoding.UTF8.GetBytes($"{path}\n{until}\n{owner}")).AsSpan(0, 20))}");
+
+    // A file of another length is what a full disk or a crash has left: links made with it would open to whoever guesses as much.
+    private static byte[] LoadOrMake(string file)
+    {
+        PrivateFiles.MakeFolder(Path.GetDirectoryName(file)!);
+        if (File.Exists(file) && File.ReadAllBytes(file) is { Length: not KeyLength })
+            PrivateFiles.Replace(file, RandomNumberGenerator.GetBytes(KeyLength));
+        PrivateFiles.Make(file, RandomNumberGenerator.GetBytes(KeyLength));
+        return File.ReadAllBytes(file) is { Length: KeyLength } key ? key : throw new IOException($"{file} does not hold a key of {KeyLength} bytes.");
+    }
+}

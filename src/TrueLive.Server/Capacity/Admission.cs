@@ -1,0 +1,90 @@
+using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Resources;
+
+namespace TrueLive.Server.Capacity;
+
+/// <summary>What one frame costs with a model at a size, measured on this machine at start.</summary>
+/// <param name="ModelId">Model.</param>
+/// <param name="Width">Network width.</param>
+/// <param name="Height">Network height.</param>
+/// <param name="StepMs">Median wall time of a step alone in milliseconds.</param>
+/// <param name="CpuMs">Processor time of decode, step and encode per frame in milliseconds, all threads together, with two side by side.</param>
+/// <param name="Frames">Frames measured.</param>
+internal sealed record FrameCost(string ModelId, int Width, int Height, double StepMs, double CpuMs, int Frames);
+
+/// <summary>
+/// Decides whether this machine holds one more live session. A session's share is its processor time per second over what the
+/// machine may spend; a model that is not measured yet, or could not be, is taken to fill the machine. The first session is always
+/// taken: a slow machine thins its input and says so. Thread-safe.
+/// </summary>
+internal sealed class Admission(int cores, int targetRate, int maxSessions)
+{
+    /// <summary>Share of the processors that live sessions may fill; the rest is for the network, the web server and the system.</summary>
+    public const double Budget = 0.9;
+
+    // A measurement is over within seconds.
+    private static readonly TimeSpan MeasuringRetry = TimeSpan.FromSeconds(5);
+
+    private volatile IReadOnlyList<FrameCost> _costs = [];
+    private volatile bool _complete;
+
+    /// <summary>Cores of the machine.</summary>
+    public int Cores => cores;
+
+    /// <summary>Rate planned for, in frames per second.</summary>
+    public int TargetRate => targetRate;
+
+    /// <summary>What was measured so far.</summary>
+    public IReadOnlyList<FrameCost> Costs => _costs;
+
+    /// <summary>Adds a measurement.</summary>
+    public void Learn(FrameCost cost) => _costs = [.. _costs, cost];
+
+    /// <summary>No measurement follows: a model without one has none.</summary>
+    public void Complete() => _complete = true;
+
+    /// <summary>Share of the machine that a session takes with what is known now.</summary>
+    public double ShareOf(SessionSettings settings) => ShareOf(settings.Model, settings.Width, settings.Height);
+
+    /// <summary>Share of the machine that a session takes: cost scales with pixels from the nearest measured size of the model.</summary>
+    public double ShareOf(IVideoModel model, int width, int height)
+    {
+        var pixels = (double)width * height;
+        var near = _costs.Where(c => c.ModelId == model.Info.Id).MinBy(c => Math.Abs(c.Width * c.Height - pixels));
+        return near is null ? 1 : near.CpuMs / 1000 * targetRate * (pixels / ((double)near.Width * near.Height)) / (cores * Budget);
+    }
+
+    /// <summary>Sessions of one kind that the machine holds; at least 1.</summary>
+    public int Capacity(IVideoModel model, int width, int height)
+    {
+        if (maxSessions > 0)
+            return maxSessions;
+        return (int)Math.Clamp(1 / ShareOf(model, width, height), 1, int.MaxValue);
+    }
+
+    /// <summary>Null when such a session fits beside those that run.</summary>
+    public Refusal? Refuse(IVideoModel model, int width, int height, IReadOnlyCollection<SessionSettings> running, TimeSpan retryAfter)
+    {
+        var capacity = Capacity(model, width, height);
+        if (maxSessions > 0)
+        {
+            return running.Count < maxSessions ? null
+                : new Refusal($"This server takes {maxSessions} live sessions and {running.Count} are running.", capacity, running.Count, retryAfter);
+        }
+        var used = running.Sum(ShareOf);
+        if (running.Count == 0 || used + ShareOf(model, width, height) <= 1)
+            return null;
+        if (running.Select(s => s.Model).Append(model).FirstOrDefault(m => !IsMeasured(m)) is not { } unknown)
+        {
+            return new Refusal(
+                $"This machine holds {capacity} live session(s) of {model.Info.Title} at {width}x{height} and {targetRate} frames per second " +
+                $"({used:P0} of it is in use by {running.Count}). Try again later, or ask for a smaller size.", capacity, running.Count, retryAfter);
+        }
+        return _complete
+            ? new Refusal($"What {unknown.Info.Title} costs could not be measured, so that it runs alone, and {running.Count} live session(s) are running. Try again later.", 1, running.Count, retryAfter)
+            : new Refusal($"The server has just started and measures what {unknown.Info.Title} costs on this machine; until then it takes one live session. Try again in some seconds.", 1, running.Count, MeasuringRetry);
+    }
+
+    private bool IsMeasured(IVideoModel model) => _costs.Any(c => c.ModelId == model.Info.Id);
+}

@@ -1,0 +1,31 @@
+using TrueLive.Core.Frames;
+
+namespace TrueLive.Server.Live.Broadcast;
+
+/// <summary>
+/// Turns 32-bit 90 kHz stamps, which wrap and may come from anyone, into a timeline that starts at 0, never goes back and never stands
+/// still: where the stamps start again or jump, the time between the arrivals counts.
+/// </summary>
+internal sealed class MediaClock(TimeProvider time)
+{
+    // Frames that waited on the way come in a bunch, with stamps that run ahead of the arrivals.
+    private static readonly TimeSpan Ahead = TimeSpan.FromSeconds(2);
+
+    private long _place;
+    private uint _last;
+    private long _arrived;
+    private long _sequence;
+
+    /// <summary>Place and time of the next frame, in the order in which frames are shown.</summary>
+    public FrameTime Next(uint mediaTime, long arrived)
+    {
+        if (_sequence > 0)
+        {
+            var passed = time.GetElapsedTime(_arrived, arrived);
+            var step = (int)(mediaTime - _last);
+            _place += step > 0 && TimeSpan.FromTicks(step * 1000L / 9) <= passed + Ahead ? step : Math.Max(0, passed.Ticks * 9 / 1000);
+        }
+        (_last, _arrived) = (mediaTime, arrived);
+        return new FrameTime(_sequence++, TimeSpan.FromTicks(_place * 1000 / 9), arrived, mediaTime);
+    }
+}

@@ -1,0 +1,56 @@
+using System.Buffers;
+using System.Text.Json;
+using TrueLive.Core.Sessions;
+
+namespace TrueLive.Server.Live.Broadcast;
+
+/// <summary>Writes the <c>frame</c> message that travels beside every output picture, without allocating per frame. Not thread-safe.</summary>
+internal sealed class ProvenanceJson(TimeProvider time) : IDisposable
+{
+    private readonly ArrayBufferWriter<byte> _buffer = new(512);
+    private readonly Utf8JsonWriter _writer = new(Stream.Null);
+
+    /// <summary>Milliseconds of the server's monotonic clock: what <c>pong</c> gives and the times of a frame are on.</summary>
+    public static double Milliseconds(TimeProvider time, long timestamp) => Math.Round(timestamp * 1000.0 / time.TimestampFrequency, 3);
+
+    /// <summary>The message; valid until the next call.</summary>
+    /// <param name="p">Trace of the frame.</param>
+    /// <param name="outputMediaTime">90 kHz stamp of the output as it is on the wire.</param>
+    /// <param name="encoded"><see cref="TimeProvider.GetTimestamp"/> when the picture was coded.</param>
+    public ReadOnlyMemory<byte> Write(in Provenance p, uint outputMediaTime, long encoded)
+    {
+        _buffer.ResetWrittenCount();
+        _writer.Reset(_buffer);
+        _writer.WriteStartObject();
+        _writer.WriteString("type"u8, "frame"u8);
+        _writer.WriteNumber("output"u8, p.OutputSequence);
+        _writer.WriteNumber("source"u8, p.SourceSequence);
+        _writer.WriteNumber("media_time"u8, p.SourceMediaTime);
+        _writer.WriteNumber("output_media_time"u8, outputMediaTime);
+        _writer.WriteNumber("revision"u8, p.PromptRevision);
+        _writer.WriteNumber("epoch"u8, p.Epoch);
+        if (p.Model is { } model)
+        {
+            _writer.WriteString("model"u8, model.Id);
+            _writer.WriteString("model_version"u8, model.Version);
+        }
+        _writer.WriteString("origin"u8, p.Origin switch
+        {
+            FrameOrigin.Generated => "generated"u8,
+            FrameOrigin.Repeated => "repeated"u8,
+            _ => "passed_through"u8,
+        });
+        _writer.WriteNumber("arrived_ms"u8, Milliseconds(time, p.Arrived));
+        _writer.WriteNumber("decode_ms"u8, Between(p.Arrived, p.Decoded));
+        _writer.WriteNumber("wait_ms"u8, Between(p.Decoded, p.StepBegan));
+        _writer.WriteNumber("step_ms"u8, Between(p.StepBegan, p.StepEnded));
+        _writer.WriteNumber("encode_ms"u8, Between(p.StepEnded, encoded));
+        _writer.WriteEndObject();
+        _writer.Flush();
+        return _buffer.WrittenMemory;
+    }
+
+    public void Dispose() => _writer.Dispose();
+
+    private double Between(long from, long to) => from == 0 ? 0 : Math.Round(time.GetElapsedTime(from, to).TotalMilliseconds, 3);
+}

@@ -1,0 +1,297 @@
+using TrueLive.Core.Frames;
+using TrueLive.Core.Sessions;
+using TrueLive.Media.Codecs;
+using TrueLive.WebRtc.Rtp;
+
+namespace TrueLive.Server.Live.Broadcast;
+
+/// <summary>
+/// (5) (6) Codes the session's pictures once for each coding in use and sends them to its client and its viewers. The client's link
+/// sets the bitrate; a viewer with a slower one loses frames and goes on at a key frame, which viewers together may ask for once a
+/// second. Nothing is queued here: a picture that no link can take is let go before it is coded. While nothing new comes (paused, a still
+/// input, a sender that is away) whoever joins gets the last picture again, and is told that it is a repeat.
+/// </summary>
+internal sealed class VideoBroadcaster : IVideoSink, IDisposable
+{
+    private static readonly VideoCodec[] Codecs = [VideoCodec.H264, VideoCodec.Vp8];
+    private static readonly TimeSpan ViewerKeyInterval = TimeSpan.FromSeconds(1);
+
+    // More than the pacer holds.
+    private const int Remembered = 64;
+    private const int Jump = 2 * 90_000;
+
+    // The clock of a camera or sound card may be wrong by some hundred parts in a million: stamps follow ours slowly, within this time.
+    private const int Slack = 90_000 / 10;
+    private const int CorrectionPace = 1000;
+
+    // Nothing new has come for so long; pictures of the slowest cameras come quicker.
+    private static readonly TimeSpan Still = TimeSpan.FromMilliseconds(300);
+
+    // A client that has just connected sends pictures of its own: it sees the last one of before only if those do not come.
+    private static readonly TimeSpan OwnPictures = TimeSpan.FromSeconds(1);
+
+    private readonly TimeProvider _time;
+    private readonly int _maxBitrate;
+    private readonly Lock _change = new();
+
+    // Held while a picture is coded and handed to the links: they come from the step thread, repeats from a timer.
+    private readonly Lock _coding = new();
+    private readonly ITimer _repeats;
+    private readonly VideoEncoder?[] _encoders = new VideoEncoder?[Codecs.Length];
+    // Stamp and step of the last pictures: 32 bits of stamp, 32 of microseconds. Written by the step thread, read by the network's.
+    private readonly long[] _steps = new long[Remembered];
+    private readonly ProvenanceJson _trace;
+    private readonly SoundLine _sound;
+    private volatile PictureReceiver[] _receivers = [];
+    private VideoFrame? _last;
+    private Provenance _lastTrace;
+    private ReadOnlyMemory<byte> _told;
+    private long _lastAt;
+    private bool _disposed;
+    private object? _soundSource;
+    private long _viewerKeyAt;
+    private uint _lastStamp;
+    private uint _lastCaptured;
+    private uint _offset;
+    private int _uncorrected;
+
+    /// <param name="time">Clock.</param>
+    /// <param name="maxBitrate">Bit/s that no link is asked for more than.</param>
+    public VideoBroadcaster(TimeProvider time, int maxBitrate)
+    {
+        (_time, _maxBitrate, _trace, _sound) = (time, maxBitrate, new ProvenanceJson(time), new SoundLine(time));
+        _repeats = time.CreateTimer(_ => RepeatOrStop(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Connections that get the pictures.</summary>
+    public int Count => _receivers.Length;
+
+    /// <summary>Pictures that were coded.</summary>
+    public long Coded { get; private set; }
+
+    public void Add(PictureReceiver receiver)
+    {
+        lock (_change)
+        {
+            receiver.Since = _time.GetTimestamp();
+            _receivers = [.. _receivers, receiver];
+            _repeats.Change(TimeSpan.Zero, Still);
+        }
+    }
+
+    public void Remove(PictureReceiver receiver)
+    {
+        lock (_change)
+        {
+            _receivers = [.. _receivers.Where(r => r != receiver)];
+            if (_receivers.Length == 0)
+                _repeats.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    /// <summary>The connection whose sound passes from now on.</summary>
+    public void Hear(object source) => Volatile.Write(ref _soundSource, source);
+
+    /// <summary>
+    /// Passes sound on, untouched but for its numbers and times, which go on over a change of the source; what another connection than the one
+    /// heard sends is left out.
+    /// </summary>
+    public void SendAudio(object source, in OpusPacket packet)
+    {
+        if (Volatile.Read(ref _soundSource) != source)
+            return;
+        (long Sequence, uint RtpTime) place;
+        lock (_sound)
+            place = _sound.Next(source, packet);
+        foreach (var receiver in _receivers)
+            receiver.Peer.SendAudio(packet.Data, place.RtpTime, place.Sequence);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel) => ValueTask.FromResult(Write(frame, provenance));
+
+    /// <summary>Codes and sends one picture. False when nobody could take it.</summary>
+    public bool Write(VideoFrame frame, in Provenance provenance)
+    {
+        lock (_coding)
+        {
+            if (_disposed)
+                return false;
+            _last?.Dispose();
+            (_last, _lastTrace, _lastAt) = (frame.Retain(), provenance, _time.GetTimestamp());
+            var stamp = StampOf(frame);
+            Volatile.Write(ref _steps[Coded % Remembered], (long)stamp << 32 | (uint)_time.GetElapsedTime(provenance.StepBegan, provenance.StepEnded).TotalMicroseconds);
+            // Sound passes at once, the picture after its step: the reports that bind the two must speak of when the input came.
+            return Send(frame, provenance, stamp, frame.Time.Arrived, key: false);
+        }
+    }
+
+    /// <summary>Tells how the picture that was sent last came about, where the channel for it has opened only after the picture went out.</summary>
+    public void TellLast(PictureReceiver receiver)
+    {
+        lock (_coding)
+        {
+            if (!_disposed && !_told.IsEmpty)
+                receiver.Tell(_told.Span);
+        }
+    }
+
+    /// <summary>The last picture, with a hold of the caller's, and its trace as a repeat; null before the first.</summary>
+    public VideoFrame? TakeLast(out Provenance trace)
+    {
+        lock (_coding)
+        {
+            trace = _lastTrace with { Origin = FrameOrigin.Repeated };
+            return _last?.Retain();
+        }
+    }
+
+    /// <summary>The model step of a picture that was sent not long ago; null of any other.</summary>
+    public TimeSpan? StepOf(uint stamp)
+    {
+        for (var i = 0; i < Remembered; i++)
+        {
+            var known = Volatile.Read(ref _steps[i]);
+            if ((uint)(known >> 32) == stamp)
+                return TimeSpan.FromMicroseconds((uint)known);
+        }
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _repeats.Dispose();
+        lock (_coding)
+        {
+            _disposed = true;
+            _last?.Dispose();
+            _last = null;
+            foreach (var encoder in _encoders)
+                encoder?.Dispose();
+            _trace.Dispose();
+        }
+    }
+
+    // Nobody is above a timer: what an encoder throws here would end the process. The session's own loop meets it at its next picture.
+    private void RepeatOrStop()
+    {
+        try
+        {
+            Repeat();
+        }
+        catch (Exception)
+        {
+            _repeats.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    // The pictures that follow build on the key frame: it goes to all, whoever it is for.
+    private void Repeat()
+    {
+        lock (_coding)
+        {
+            if (_disposed || _last is not { } last || _time.GetElapsedTime(_lastAt) < Still || !_receivers.Any(Waits))
+                return;
+            var now = _time.GetTimestamp();
+            var ahead = (int)(ClockStamp(now) - _lastStamp);
+            var stamp = _lastStamp += (uint)Math.Max(1, ahead);
+            if (Send(last, _lastTrace with { Origin = FrameOrigin.Repeated }, stamp, now, key: true))
+                _lastAt = now;
+        }
+    }
+
+    private bool Waits(PictureReceiver receiver) =>
+        receiver is { NeedsKeyFrame: true, Codec: not null } && (!receiver.IsClient || _time.GetElapsedTime(receiver.Since) >= OwnPictures);
+
+    private bool Send(VideoFrame frame, in Provenance provenance, uint stamp, long arrived, bool key)
+    {
+        var receivers = _receivers;
+        var sent = false;
+        for (var i = 0; i < Codecs.Length; i++)
+            sent |= Send(frame, stamp, arrived, receivers, Codecs[i], ref _encoders[i], key);
+        if (sent)
+        {
+            // The times of a repeat are those of the picture as it was made.
+            _told = _trace.Write(provenance, stamp, provenance.Origin == FrameOrigin.Repeated ? provenance.StepEnded : _time.GetTimestamp());
+            foreach (var receiver in receivers)
+                receiver.Tell(_told.Span);
+        }
+        return sent;
+    }
+
+    private bool Send(VideoFrame frame, uint stamp, long arrived, PictureReceiver[] receivers, VideoCodec codec, ref VideoEncoder? encoder, bool key)
+    {
+        var (client, viewers) = (0, int.MaxValue);
+        foreach (var receiver in receivers)
+        {
+            receiver.IsReady = receiver.Codec == codec && receiver.Peer.CanSendVideo;
+            if (!receiver.IsReady)
+                continue;
+            key |= receiver.NeedsKeyFrame && (receiver.IsClient || MayViewersAskNow());
+            if (receiver.IsClient)
+                client = receiver.Peer.TargetBitrate;
+            else
+                viewers = Math.Min(viewers, receiver.Peer.TargetBitrate);
+        }
+        // Without a client that gets pictures (OBS sends and looks elsewhere) the slowest viewer counts.
+        var bitrate = client > 0 ? client : viewers;
+        if (bitrate == int.MaxValue)
+            return false;
+        bitrate = Math.Min(bitrate, _maxBitrate);
+        encoder ??= new VideoEncoder(codec, bitrate);
+        // Small changes are not worth the encoder's settling.
+        if (Math.Abs(bitrate - encoder.Bitrate) > encoder.Bitrate / 20)
+            encoder.SetBitrate(bitrate);
+        if (!encoder.TryEncode(frame, key, stamp, out var coded))
+            return false;
+        Coded++;
+        coded = coded with { Arrived = arrived };
+        var sent = false;
+        foreach (var receiver in receivers)
+        {
+            if (receiver.Codec == codec)
+                sent |= receiver.Send(coded);
+        }
+        return sent;
+    }
+
+    private bool MayViewersAskNow()
+    {
+        if (_time.GetElapsedTime(_viewerKeyAt) < ViewerKeyInterval)
+            return false;
+        _viewerKeyAt = _time.GetTimestamp();
+        return true;
+    }
+
+    /// <summary>
+    /// 90 kHz stamp of the next picture. Stamps follow the capture times of the input, so that they are as even as its frames, and our clock
+    /// in the long run; a new input begins where the clock is. They rise by one at least, and wrap.
+    /// </summary>
+    internal uint StampOf(VideoFrame frame)
+    {
+        var captured = (uint)(ulong)(frame.Time.Captured.Ticks * 9 / 1000);
+        var behind = (int)(ClockStamp(_time.GetTimestamp()) - (captured + _offset));
+        var step = (int)(captured - _lastCaptured);
+        // No input goes back by itself: that is another one.
+        if (step < 0 || behind is > Jump or < -Jump)
+            _offset += (uint)behind;
+        else if (Math.Abs(behind) > Slack)
+            Correct(Math.Sign(behind), step);
+        _lastCaptured = captured;
+        var stamp = captured + _offset;
+        // Half of all stamps lie before any other: only what is a little behind must not be.
+        if (_lastStamp - stamp < Jump)
+            stamp = _lastStamp + 1;
+        return _lastStamp = stamp;
+    }
+
+    private void Correct(int sign, int step)
+    {
+        _uncorrected += Math.Min(step, Jump);
+        _offset += (uint)(sign * (_uncorrected / CorrectionPace));
+        _uncorrected %= CorrectionPace;
+    }
+
+    private uint ClockStamp(long now) => (uint)(ulong)((Int128)now * 90_000 / _time.TimestampFrequency);
+}

@@ -1,0 +1,162 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using System.Threading.Channels;
+using TrueLive.Core.Sessions;
+using TrueLive.Core.Tiers;
+using TrueLive.Server.Live.Broadcast;
+using TrueLive.Server.Live.Sessions;
+
+namespace TrueLive.Server.Live.Control;
+
+/// <summary>
+/// One client's side of the control protocol over whatever carries its messages. Answers every message; a message that cannot be
+/// understood gets an error, never silence. Messages wait in a queue of <see cref="QueueLength"/> and are handled one at a time away
+/// from the thread that brought them: that thread may hold the lock of its peer connection, which answering takes again.
+/// </summary>
+internal sealed class ControlConnection : IDisposable
+{
+    /// <summary>Longest message taken, in bytes.</summary>
+    public const int MaxMessage = 4096;
+
+    /// <summary>Messages that may wait; the newest is refused with an error beyond that.</summary>
+    public const int QueueLength = 64;
+
+    private readonly HostedSession _hosted;
+    private readonly SessionRegistry _registry;
+    private readonly Action<ReadOnlyMemory<byte>> _send;
+    private readonly TimeProvider _time;
+    private readonly ITimer _stats;
+
+    // Clients count their commands anew with each connection: what an older one, or another's, still waits for is not answered here.
+    private readonly string _scope = $"{Guid.NewGuid():n} ";
+    private readonly Channel<byte[]> _inbox = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(QueueLength) { SingleReader = true });
+
+    /// <summary>Greets the client with its session and begins to report.</summary>
+    public ControlConnection(AdmittedClient admitted, SessionRegistry registry, string transport, Action<ReadOnlyMemory<byte>> send, TimeProvider time)
+    {
+        (_hosted, _registry, _send, _time) = (admitted.Hosted, registry, send, time);
+        var hosted = admitted.Hosted;
+        var now = hosted.Session.Settings;
+        Send(
+            new SessionMessage(
+                hosted.Session.Id, hosted.Token, now.Model.Info.Id, now.Model.Info.Version, $"{now.Width}x{now.Height}", nameof(Tier.Live).ToLowerInvariant(),
+                PromptView.From(now.Prompt), now.Epoch, now.Paused, transport, admitted.Number, admitted.Resumed), ControlJson.Default.SessionMessage);
+        hosted.Input.Changed += OnInput;
+        if (hosted.Input.Problem is { } problem)
+            OnInput(problem);
+        hosted.Session.Moved += OnMoved;
+        hosted.Session.Applied += OnApplied;
+        hosted.Session.Forgot += OnForgot;
+        _stats = time.CreateTimer(
+            _ => Send(StatsMessage.From(hosted.Session.Stats) with { Journal = hosted.Observer.Recorder?.View is { Recording: true } journal ? journal : null }, ControlJson.Default.StatsMessage), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
+        Finished = Task.Run(HandleAllAsync);
+    }
+
+    /// <summary>Completes when the last message that was taken has been answered, after <see cref="Dispose"/>.</summary>
+    public Task Finished { get; }
+
+    /// <summary>Takes one message from the client and returns at once. The bytes are copied.</summary>
+    public void Receive(ReadOnlySpan<byte> utf8)
+    {
+        if (utf8.Length > MaxMessage)
+            Error(null, $"The message is longer than {MaxMessage} bytes.");
+        else if (!_inbox.Writer.TryWrite(utf8.ToArray()))
+            Error(null, $"More than {QueueLength} messages wait for an answer.");
+    }
+
+    public void Dispose()
+    {
+        _inbox.Writer.TryComplete();
+        _stats.Dispose();
+        _hosted.Input.Changed -= OnInput;
+        _hosted.Session.Moved -= OnMoved;
+        _hosted.Session.Applied -= OnApplied;
+        _hosted.Session.Forgot -= OnForgot;
+    }
+
+    private async Task HandleAllAsync()
+    {
+        await foreach (var utf8 in _inbox.Reader.ReadAllAsync().ConfigureAwait(false))
+        {
+            try
+            {
+                var message = JsonSerializer.Deserialize(utf8, ControlJson.Default.ClientMessage) ?? new ClientMessage();
+                if (message.Id?.Length > 64)
+                    Error(null, "The id is longer than 64 characters.");
+                else
+                    Handle(message);
+            }
+            catch (JsonException)
+            {
+                Error(null, "The message is not a JSON object of the control protocol.");
+            }
+        }
+    }
+
+    private void Handle(ClientMessage message)
+    {
+        var id = message.Id ?? "";
+        switch (message.Type)
+        {
+            case "prompt":
+                TimeSpan? transition = message.TransitionMs is { } ms && double.IsFinite(ms) && Math.Abs(ms) < 1e6 ? TimeSpan.FromMilliseconds(ms) : null;
+                Answer(message.Id, _hosted.Session.Update(_scope + id, new PromptChange(message.Text, message.Strength, transition)));
+                break;
+            case "model":
+                Answer(message.Id, _registry.Switch(_hosted, _scope + id, message.Model, message.Size));
+                break;
+            case "reset":
+                Answer(message.Id, _hosted.Session.Reset(_scope + id));
+                break;
+            case "pause" or "resume":
+                var receipt = _hosted.Session.Pause(message.Type == "pause");
+                Answer(message.Id, receipt);
+                if (receipt.Rejected is null)
+                    Send(new AppliedMessage(id, null, 0), ControlJson.Default.AppliedMessage);
+                break;
+            case "end":
+                Answer(message.Id, new CommandReceipt(null, _hosted.Session.Settings));
+                _registry.End(_hosted, EndCause.ControlClient);
+                break;
+            case "ping":
+                Send(new PongMessage(message.Id, message.T, ProvenanceJson.Milliseconds(_time, _time.GetTimestamp())), ControlJson.Default.PongMessage);
+                break;
+            default:
+                Error(message.Id, $"The type '{message.Type}' is not one of prompt, model, reset, pause, resume, end, ping.");
+                break;
+        }
+    }
+
+    private void Answer(string? id, CommandReceipt receipt)
+    {
+        if (receipt.Rejected is { } reason)
+            Send(new RejectedMessage(id, reason), ControlJson.Default.RejectedMessage);
+        else
+            Send(Accepted(id, receipt.Settings), ControlJson.Default.AcceptedMessage);
+    }
+
+    internal static AcceptedMessage Accepted(string? id, SessionSettings s) =>
+        new(id, PromptView.From(s.Prompt), s.Epoch, s.Model.Info.Id, $"{s.Width}x{s.Height}");
+
+    private void OnMoved(LiveSession session, SessionTransition step) => Send(StateMessage.From(step), ControlJson.Default.StateMessage);
+
+    private void OnForgot(LiveSession session, int epoch) =>
+        Send(new ForgotMessage(epoch, "The picture has another shape than before: the model's memory began anew."), ControlJson.Default.ForgotMessage);
+
+    private void OnInput(string? problem) => Send(new InputMessage(problem), ControlJson.Default.InputMessage);
+
+    private void OnApplied(LiveSession session, CommandApplied applied)
+    {
+        if (!applied.CommandId.StartsWith(_scope, StringComparison.Ordinal))
+            return;
+        var f = applied.FirstFrame;
+        Send(
+            new AppliedMessage(
+                applied.CommandId[_scope.Length..], new FirstFrameView(f.OutputSequence, f.SourceSequence, f.SourceMediaTime, f.PromptRevision, f.Epoch),
+                Math.Round(applied.Waited.TotalMilliseconds, 2)), ControlJson.Default.AppliedMessage);
+    }
+
+    private void Error(string? id, string reason) => Send(new ErrorMessage(id, reason), ControlJson.Default.ErrorMessage);
+
+    private void Send<T>(T message, JsonTypeInfo<T> type) => _send(JsonSerializer.SerializeToUtf8Bytes(message, type));
+}

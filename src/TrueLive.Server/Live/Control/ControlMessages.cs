@@ -1,0 +1,144 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
+using TrueLive.Core.Tiers;
+using TrueLive.Server.Journals;
+using TrueLive.Server.Live.Sessions;
+
+namespace TrueLive.Server.Live.Control;
+
+// Control protocol version 1, spoken over the data channel "control" and over the WebSocket transport alike. One JSON object per
+// message. Unknown fields are ignored, unknown types are answered with an error. docs/control-protocol.md is the reference.
+
+/// <summary>Anything a client says. Which fields count depends on <see cref="Type"/>.</summary>
+internal sealed record ClientMessage
+{
+    public string? Type { get; init; }
+
+    /// <summary>Chosen by the client, up to 64 characters; returns in every answer to the message.</summary>
+    public string? Id { get; init; }
+
+    public string? Text { get; init; }
+
+    public float? Strength { get; init; }
+
+    public double? TransitionMs { get; init; }
+
+    public string? Model { get; init; }
+
+    public string? Size { get; init; }
+
+    /// <summary>Echoed by <c>pong</c>.</summary>
+    public double? T { get; init; }
+}
+
+/// <summary>First message of every connection: what the client has got.</summary>
+internal sealed record SessionMessage(
+    string Session, string Token, string Model, string ModelVersion, string Size, string Tier, PromptView Prompt, int Epoch, bool Paused,
+    string Transport, long Connection, ResumedView? Resumed)
+{
+    public string Type { get; } = "session";
+
+    public int V { get; } = 1;
+}
+
+/// <summary>The prompt in force and what the model understood of it.</summary>
+internal sealed record PromptView(
+    long Revision, string Text, float Strength, double TransitionMs, bool Understood, float Confidence,
+    IReadOnlyList<LookView> Looks, IReadOnlyList<string> UnknownWords, string? Note)
+{
+    public static PromptView From(Prompt p) => new(
+        p.Revision, p.Text, p.Strength, p.Transition.TotalMilliseconds, p.Reading.Understood, p.Reading.Confidence,
+        [.. p.Reading.Looks.Select(l => new LookView(l.Look, l.Weight))], p.Reading.UnknownWords, p.Reading.Note);
+}
+
+/// <summary>A look and its share.</summary>
+internal sealed record LookView(string Look, float Weight);
+
+/// <summary>The command was taken; <c>applied</c> follows with its first frame.</summary>
+internal sealed record AcceptedMessage(string? Id, PromptView Prompt, int Epoch, string Model, string Size)
+{
+    public string Type { get; } = "accepted";
+}
+
+/// <summary>The first frame that shows the command's effect went out.</summary>
+internal sealed record AppliedMessage(string Id, FirstFrameView? FirstFrame, double WaitedMs)
+{
+    public string Type { get; } = "applied";
+}
+
+/// <summary>Names a frame by its place in the output, in the input, and by the 90 kHz stamp that both carry.</summary>
+internal sealed record FirstFrameView(long Output, long Source, uint MediaTime, long Revision, int Epoch);
+
+/// <summary>The command was not taken.</summary>
+internal sealed record RejectedMessage(string? Id, string Reason)
+{
+    public string Type { get; } = "rejected";
+}
+
+/// <summary>The message could not be understood.</summary>
+internal sealed record ErrorMessage(string? Id, string Reason)
+{
+    public string Type { get; } = "error";
+}
+
+/// <summary>The session went from one state to another; where a connection or the session ended, why: in words, and as a name for programs.</summary>
+internal sealed record StateMessage(string State, string? Reason, string? Cause)
+{
+    public string Type { get; } = "state";
+
+    public static StateMessage From(SessionTransition step) => new(
+        step.To.ToString().ToLowerInvariant(), step.End?.Words, step.End is { } end ? JsonNamingPolicy.SnakeCaseLower.ConvertName(end.Cause.ToString()) : null);
+}
+
+/// <summary>The memory that the client was told of is gone: a new epoch began.</summary>
+internal sealed record ForgotMessage(int Epoch, string Reason)
+{
+    public string Type { get; } = "forgot";
+}
+
+/// <summary>Something is wrong with the picture that comes in, in words; without <c>problem</c> it is right again.</summary>
+internal sealed record InputMessage(string? Problem)
+{
+    public string Type { get; } = "input";
+}
+
+/// <summary>Answer to <c>ping</c>; <c>server_ms</c> is the clock that provenance times are on.</summary>
+internal sealed record PongMessage(string? Id, double? T, double ServerMs)
+{
+    public string Type { get; } = "pong";
+}
+
+/// <summary>Once a second: figures of the session; <c>degraded</c> in words while it falls below its promise, <c>journal</c> while it is recorded.</summary>
+internal sealed record StatsMessage(
+    long Received, long Sent, DropsView Dropped, double GeneratedFps, double StepP50Ms, double StepP95Ms, double AgeP50Ms, double AgeP95Ms, double BesideStepP99Ms, double OutP50Ms, double OutBesideStepP99Ms, int Window, string? Degraded, JournalView? Journal = null)
+{
+    public string Type { get; } = "stats";
+
+    public static StatsMessage From(SessionStats s) => new(
+        s.Received, s.Sent, new DropsView(s.Replaced, s.Stale, s.Paused, s.StepFailed, s.Flushed, s.SinkFull), Math.Round(s.GeneratedPerSecond, 2),
+        Ms(s.StepP50), Ms(s.StepP95), Ms(s.AgeP50), Ms(s.AgeP95), Ms(s.BesideStepP99), Ms(s.OutP50), Ms(s.OutBesideStepP99), s.Window, s.DegradedTo is { } rate ? TierWords.Degraded(rate) : null);
+
+    private static double Ms(TimeSpan span) => Math.Round(span.TotalMilliseconds, 2);
+}
+
+/// <summary>Frames without an output of their own, by reason.</summary>
+internal sealed record DropsView(long Replaced, long Stale, long Paused, long StepFailed, long Flushed, long SinkFull);
+
+/// <summary>Source-generated JSON of the control protocol.</summary>
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Web, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, MaxDepth = 8,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ClientMessage))]
+[JsonSerializable(typeof(SessionMessage))]
+[JsonSerializable(typeof(AcceptedMessage))]
+[JsonSerializable(typeof(AppliedMessage))]
+[JsonSerializable(typeof(RejectedMessage))]
+[JsonSerializable(typeof(ErrorMessage))]
+[JsonSerializable(typeof(StateMessage))]
+[JsonSerializable(typeof(ForgotMessage))]
+[JsonSerializable(typeof(InputMessage))]
+[JsonSerializable(typeof(PongMessage))]
+[JsonSerializable(typeof(StatsMessage))]
+internal sealed partial class ControlJson : JsonSerializerContext;

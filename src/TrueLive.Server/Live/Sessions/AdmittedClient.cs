@@ -1,0 +1,46 @@
+using TrueLive.Server.Resources;
+
+namespace TrueLive.Server.Live.Sessions;
+
+/// <summary>What a client that came back has lost: frames of the time away; memory where <paramref name="MemoryKept"/> is false, and when the message <c>forgot</c> says so.</summary>
+internal sealed record ResumedView(double AwayMs, bool MemoryKept, long PromptRevision, string Lost);
+
+/// <summary>A client that may connect: to a new session, or again to the one that its token names.</summary>
+/// <param name="Hosted">Its session.</param>
+/// <param name="Number">Number of its connection among those of the session.</param>
+/// <param name="Resumed">What it has lost, when it came back; else null.</param>
+internal sealed record AdmittedClient(HostedSession Hosted, long Number, ResumedView? Resumed)
+{
+    /// <summary>Time within which an admitted client has connected or given up: a DTLS handshake alone may take 10 s, and another transport may be tried after it.</summary>
+    public static readonly TimeSpan ConnectTime = TimeSpan.FromSeconds(30);
+
+    /// <summary>Finds or makes the session, and keeps it until its client is in.</summary>
+    /// <param name="registry">All sessions.</param>
+    /// <param name="token">What the client shows; null or empty makes a session.</param>
+    /// <param name="had">The number of the connection that it had; null where it does not say.</param>
+    /// <param name="request">For a new session.</param>
+    /// <param name="time">Clock.</param>
+    /// <exception cref="RequestRefusedException">
+    /// 404 for a token that is not (or no longer) known, 409 where a newer connection runs; else as <see cref="SessionRegistry.Create"/>.
+    /// </exception>
+    public static AdmittedClient Of(SessionRegistry registry, string? token, long? had, SessionRequest request, TimeProvider time)
+    {
+        if (string.IsNullOrEmpty(token))
+        {
+            var made = registry.Create(request);
+            return new AdmittedClient(made, made.Enter(null), null);
+        }
+        if (registry.FindByToken(token) is not { } hosted)
+            throw new RequestRefusedException(StatusCodes.Status404NotFound, "The session is over: its time to come back has passed, or the server was started anew.");
+        var number = hosted.Enter(had);
+        registry.Expect(hosted);
+        if (hosted.Session.State == Core.Sessions.SessionState.Created)
+            return new AdmittedClient(hosted, number, null);
+        var away = hosted.Away is { } absence ? time.GetElapsedTime(absence.Since) : TimeSpan.Zero;
+        var (kept, model) = (hosted.Session.KeepsMemory, hosted.Session.Settings.Model.Info);
+        var memory = kept ? "the prompt and, for a picture of the same shape, the model's memory are kept"
+            : model.HasMemory ? "the prompt is kept, the model's memory begins anew" : $"the prompt is kept ({model.Title} has no memory)";
+        return new AdmittedClient(hosted, number, new ResumedView(
+            Math.Round(away.TotalMilliseconds), kept, hosted.Session.Settings.Prompt.Revision, $"Frames of the {away.TotalSeconds:0.0} s away are lost; {memory}."));
+    }
+}

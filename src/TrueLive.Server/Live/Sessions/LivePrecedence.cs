@@ -1,0 +1,69 @@
+using TrueLive.Core.Clips;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Capacity;
+
+namespace TrueLive.Server.Live.Sessions;
+
+/// <summary>
+/// Decides when clip work must leave the processors to live sessions: before every step it asks whether the cores that connected,
+/// unpaused live sessions leave free are enough for the step and its codecs. With two cores that means that clips stand still while
+/// anyone is live; they go on with the next step after that.
+/// </summary>
+internal sealed class LivePrecedence(SessionRegistry sessions, Admission admission, ModelStore models)
+{
+    // Looked at again this often while waiting, and never while working.
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
+
+    private int _clipsWaiting;
+
+    /// <summary>Why clips stand still at this moment, in words; null when they do not.</summary>
+    public string? WhyClipsWait => Volatile.Read(ref _clipsWaiting) == 0 ? null
+        : LiveHasCores ? "Waits: a live session has the cores." : InteractiveBusy() ? "Waits: an interactive clip is being computed." : null;
+
+    /// <summary>Clips stand still at this moment, and a live session is why.</summary>
+    public bool ClipsWaitForLive => Volatile.Read(ref _clipsWaiting) > 0 && LiveHasCores;
+
+    /// <summary>Tier 2 goes before tier 1: somebody looks at it.</summary>
+    public Func<bool> InteractiveBusy { get; set; } = () => false;
+
+    /// <summary>Live sessions leave too few cores for other work at this moment.</summary>
+    public bool LiveHasCores => MustWaitFor(models.StepThreads + 1);
+
+    /// <summary>Blocks clip work while live sessions need the cores, or while an interactive clip is computed.</summary>
+    public void Wait(CancellationToken cancel)
+    {
+        if (!LiveHasCores && !InteractiveBusy())
+            return;
+        Interlocked.Increment(ref _clipsWaiting);
+        try
+        {
+            Wait(() => LiveHasCores || InteractiveBusy(), cancel);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _clipsWaiting);
+        }
+    }
+
+    /// <summary>Blocks interactive work while live sessions need the cores. The coarse pass runs beside the full one, so it needs those of two steps.</summary>
+    public void WaitForLive(RevisionPass pass, CancellationToken cancel) => Wait(() => MustWaitFor((pass == RevisionPass.Coarse ? 2 : 1) * models.StepThreads + 1), cancel);
+
+    private bool MustWaitFor(int needed) =>
+        MustWait([.. sessions.Hosted.Where(s => s.Session.State == SessionState.Live).Select(s => admission.ShareOf(s.Session.Settings))], admission.Cores, needed);
+
+    private static void Wait(Func<bool> needed, CancellationToken cancel)
+    {
+        while (needed())
+        {
+            cancel.WaitHandle.WaitOne(Look);
+            cancel.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>The rule itself.</summary>
+    /// <param name="shares">What each running live session takes of the machine, 0..1; 1 when it was not measured.</param>
+    /// <param name="cores">Cores of the machine.</param>
+    /// <param name="needed">Cores that the work uses: those of its steps and one for its codecs.</param>
+    internal static bool MustWait(IReadOnlyCollection<double> shares, int cores, int needed) =>
+        shares.Count > 0 && cores * Admission.Budget * (1 - shares.Sum()) < needed;
+}

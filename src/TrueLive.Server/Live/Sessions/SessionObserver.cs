@@ -1,0 +1,114 @@
+using System.Collections.Immutable;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Journals;
+
+namespace TrueLive.Server.Live.Sessions;
+
+/// <summary>
+/// Looks on as pictures pass through a session: keeps the last seconds for an interactive clip, and hands them
+/// to a journal while one is recorded. It copies nothing and waits for nothing.
+/// </summary>
+internal sealed class SessionObserver(TimeSpan replay) : IAsyncDisposable
+{
+    // Uncompressed pictures are large: about 6 s of 720p at 30 frames a second.
+    private const long MaxReplayBytes = 256L << 20;
+
+    private readonly Lock _gate = new();
+    private readonly Queue<VideoFrame> _last = new();
+    private long _bytes;
+    private JournalRecorder? _recorder;
+    private bool _ended;
+
+    /// <summary>The journal in work or ended last; null when none was made.</summary>
+    public JournalRecorder? Recorder => Volatile.Read(ref _recorder);
+
+    /// <summary>Whether the last seconds are kept.</summary>
+    public bool Keeps => replay > TimeSpan.Zero;
+
+    /// <summary>Begins a journal. False while another is recorded.</summary>
+    public bool Record(Func<JournalRecorder> begin)
+    {
+        lock (_gate)
+        {
+            if (_ended || _recorder?.View.Recording == true)
+                return false;
+            var recorder = begin();
+            recorder.Connected();
+            Volatile.Write(ref _recorder, recorder);
+            return true;
+        }
+    }
+
+    /// <summary>The pictures of the last seconds, each with a hold of the caller's.</summary>
+    public ImmutableArray<VideoFrame> Last()
+    {
+        lock (_gate)
+            return [.. _last.Select(f => f.Retain())];
+    }
+
+    /// <summary>Another connection begins.</summary>
+    public void Connected()
+    {
+        Recorder?.Connected();
+        Forget();
+    }
+
+    /// <summary>A picture came in.</summary>
+    public void Received(VideoFrame frame)
+    {
+        Recorder?.Received(frame);
+        if (Keeps)
+            Keep(frame);
+    }
+
+    /// <summary>Stands between the session and a connection's sink.</summary>
+    public IVideoSink On(IVideoSink sink) => new Sink(this, sink);
+
+    public async ValueTask DisposeAsync()
+    {
+        lock (_gate)
+            _ended = true;
+        Forget();
+        if (Recorder is { } recorder)
+            await recorder.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private void Forget()
+    {
+        lock (_gate)
+        {
+            while (_last.TryDequeue(out var frame))
+                frame.Dispose();
+            _bytes = 0;
+        }
+    }
+
+    private void Keep(VideoFrame frame)
+    {
+        lock (_gate)
+        {
+            if (_ended)
+                return;
+            _last.Enqueue(frame.Retain());
+            _bytes += Size(frame);
+            while (_bytes > MaxReplayBytes || frame.Time.Captured - _last.Peek().Time.Captured > replay)
+            {
+                using var old = _last.Dequeue();
+                _bytes -= Size(old);
+            }
+        }
+    }
+
+    private static long Size(VideoFrame frame) => (long)frame.StrideY * frame.Height + 2L * frame.StrideC * frame.ChromaHeight;
+
+    private sealed class Sink(SessionObserver observer, IVideoSink sink) : IVideoSink
+    {
+        public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+        {
+            // A picture that the sink has no room for was stepped all the same: its prompt counts.
+            observer.Recorder?.Sent(provenance);
+            return sink.WriteAsync(frame, provenance, cancel);
+        }
+    }
+}

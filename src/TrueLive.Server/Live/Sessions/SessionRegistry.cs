@@ -1,0 +1,251 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Capacity;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Live.Broadcast;
+using TrueLive.Server.Resources;
+
+namespace TrueLive.Server.Live.Sessions;
+
+/// <summary>What a client asks for; null takes the server's default.</summary>
+internal sealed record SessionRequest(string? Model, string? Size, string? Prompt, float? Strength)
+{
+    /// <summary>Whose session it will be: the name made from the API key.</summary>
+    public string Owner { get; init; } = "local";
+}
+
+/// <summary>
+/// All sessions of this server: makes them if they fit, hands them to one connection at a time, keeps them for clients that
+/// vanished, and ends them. Thread-safe.
+/// </summary>
+internal sealed class SessionRegistry(
+    ModelStore models, Admission admission, ServerOptions options, TimeProvider time, ILogger<SessionRegistry> logger) : IAsyncDisposable
+{
+    /// <summary>Time after which an address that was taken over may be taken over again.</summary>
+    public static readonly TimeSpan ContestTime = TimeSpan.FromMinutes(2);
+
+    // A sender that was not heard for so long has gone, though its connection may not know it yet.
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);
+
+    private readonly ConcurrentDictionary<string, HostedSession> _hosted = new();
+    private readonly Lock _admit = new();
+    private bool _draining;
+
+    public IEnumerable<HostedSession> Hosted => _hosted.Values;
+
+    public int Count => _hosted.Count;
+
+    /// <summary>The session with this id, or null.</summary>
+    public HostedSession? Find(string id) => _hosted.GetValueOrDefault(id);
+
+    /// <summary>The session with this id, or null when it is not this owner's: nobody else steers, records or ends it.</summary>
+    public HostedSession? Find(string id, string owner) => Find(id) is { } hosted && hosted.Owner == owner ? hosted : null;
+
+    /// <summary>The session whose client shows this token, or null when it was never given out or the session is over.</summary>
+    public HostedSession? FindByToken(string token)
+    {
+        var shown = Encoding.UTF8.GetBytes(token);
+        return _hosted.Values.FirstOrDefault(s => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(s.Token), shown));
+    }
+
+    /// <summary>Makes a session that waits for its first connection for as long as a vanished client is waited for, and at least <see cref="AdmittedClient.ConnectTime"/>.</summary>
+    /// <exception cref="RequestRefusedException">Unknown model, bad size, bad prompt (400), or no room (503).</exception>
+    public HostedSession Create(SessionRequest request)
+    {
+        var model = models.Find(request.Model) ?? throw new RequestRefusedException(
+            StatusCodes.Status400BadRequest, $"There is no model '{request.Model}'. This server has: {string.Join(", ", models.All.Select(m => m.Info.Id))}.");
+        var (width, height) = SizeOf(request.Size);
+        lock (_admit)
+        {
+            if (_draining)
+                throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, "The server is shutting down.");
+            Admit(model, width, height, except: null);
+            var settings = new SessionSettings(model, width, height, Prompt.None, 0, 0, false);
+            var session = new LiveSession(
+                Random(12), settings, new LiveSessionOptions { FrameAgeBudget = TimeSpan.FromMilliseconds(options.FrameAgeMs), PromisedRate = admission.TargetRate }, time);
+            if ((request.Prompt is not null || request.Strength is not null)
+                && session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero)).Rejected is { } reason)
+            {
+                session.Dispose();
+                throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
+            }
+            var hosted = new HostedSession(session, Random(24), time.GetUtcNow(), new VideoBroadcaster(time, options.MaxKbps * 1000), new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = request.Owner };
+            session.Received += (_, frame) => hosted.Observer.Received(frame);
+            session.Moved += (s, step) => SessionLog.Moved(logger, s.Id, step);
+            _hosted[session.Id] = hosted;
+            Expect(hosted);
+            if (options.SessionMinutes > 0)
+                hosted.Limit = time.CreateTimer(_ => End(hosted, EndCause.ControlServer), null, TimeSpan.FromMinutes(options.SessionMinutes), Timeout.InfiniteTimeSpan);
+            return hosted;
+        }
+    }
+
+    /// <summary>A client has shown its token and connects: its session is kept until that can have come to an end.</summary>
+    public void Expect(HostedSession hosted)
+    {
+        var keep = TimeSpan.FromSeconds(options.KeepSeconds);
+        lock (hosted)
+        {
+            if (hosted.Connection is null)
+                KeepFor(hosted, keep > AdmittedClient.ConnectTime ? keep : AdmittedClient.ConnectTime, hosted.Away?.Since);
+        }
+    }
+
+    /// <summary>
+    /// Whether somebody without a token may take the session's address over. A first one may, since a sender that broke off and begins anew
+    /// is not told from another. Two senders that begin anew whenever they are replaced would then take it from each other without end: the
+    /// second stays for as long as it sends, unless nobody has tried for <see cref="ContestTime"/>.
+    /// </summary>
+    /// <exception cref="RequestRefusedException">409: another took it over lately and is sending.</exception>
+    public void Contest(HostedSession hosted)
+    {
+        lock (hosted)
+        {
+            if (hosted.Connection is null || hosted.TakenOverAt is not { } at || time.GetElapsedTime(at) > ContestTime || time.GetElapsedTime(hosted.Session.HeardAt) > Silence)
+                return;
+            hosted.TakenOverAt = time.GetTimestamp();
+        }
+        throw new RequestRefusedException(
+            StatusCodes.Status409Conflict, "Another sender took this address over and is sending. Stop that one first; two senders need two sessions, each with an address of its own.");
+    }
+
+    /// <summary>Another model or size for a running session, if it fits.</summary>
+    public CommandReceipt Switch(HostedSession hosted, string commandId, string? modelId, string? size)
+    {
+        var now = hosted.Session.Settings;
+        try
+        {
+            var model = modelId is null ? now.Model : models.Find(modelId) ?? throw new RequestRefusedException(400, $"There is no model '{modelId}'.");
+            var (width, height) = size is null ? (now.Width, now.Height) : SizeOf(size);
+            lock (_admit)
+            {
+                Admit(model, width, height, hosted);
+                return hosted.Session.Switch(commandId, model, width, height);
+            }
+        }
+        catch (RequestRefusedException refused)
+        {
+            return new CommandReceipt(refused.Message, now);
+        }
+    }
+
+    /// <summary>
+    /// Runs one connection on the session. A connection that runs already is ended first: the newer one of a client is the one
+    /// that it looks at. Afterwards the session is kept for its client, unless it ended.
+    /// </summary>
+    /// <param name="hosted">The session.</param>
+    /// <param name="transport">Words for the way that the client is connected.</param>
+    /// <param name="source">What it sends.</param>
+    /// <param name="sink">Where the made pictures go.</param>
+    /// <param name="cancel">The server or the client's request ends.</param>
+    /// <param name="number">The <see cref="AdmittedClient.Number"/> of the connection.</param>
+    public async Task<SessionEnd> RunAsync(HostedSession hosted, string transport, IVideoSource source, IVideoSink sink, CancellationToken cancel, long number = 0)
+    {
+        using var connection = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task older;
+        lock (hosted)
+        {
+            hosted.TakenOverAt = hosted.Connection is null ? null : time.GetTimestamp();
+            hosted.Connection?.Cancel();
+            older = hosted.Released;
+            (hosted.Connection, hosted.Number, hosted.Transport, hosted.Away) = (connection, number, transport, null);
+            hosted.Released = released.Task;
+            hosted.Keep?.Dispose();
+        }
+        try
+        {
+            await older.ConfigureAwait(false);
+            if (hosted.Session.State == SessionState.Ended)
+                return hosted.Session.Ended!;
+            hosted.Observer.Connected();
+            return await hosted.Session.RunAsync(source, hosted.Observer.On(sink), connection.Token).ConfigureAwait(false);
+        }
+        finally
+        {
+            lock (hosted)
+            {
+                if (hosted.Connection == connection)
+                {
+                    hosted.Connection = null;
+                    hosted.Transport = "none";
+                    KeepFor(hosted, TimeSpan.FromSeconds(options.KeepSeconds), time.GetTimestamp());
+                }
+            }
+            released.SetResult();
+            if (hosted.Session.State == SessionState.Ended)
+                await RemoveAsync(hosted).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Ends a session for good and frees its place.</summary>
+    public void End(HostedSession hosted, EndCause cause, string? because = null)
+    {
+        hosted.Session.End(cause, because);
+        _ = RemoveAsync(hosted);
+    }
+
+    /// <summary>Takes no new sessions and ends those that run.</summary>
+    public async Task DrainAsync()
+    {
+        lock (_admit)
+            _draining = true;
+        foreach (var hosted in _hosted.Values)
+            hosted.Session.End(EndCause.ControlServer);
+        await Task.WhenAll(_hosted.Values.Select(RemoveAsync)).ConfigureAwait(false);
+    }
+
+    public async ValueTask DisposeAsync() => await DrainAsync().ConfigureAwait(false);
+
+    private async Task RemoveAsync(HostedSession hosted)
+    {
+        if (!_hosted.TryRemove(hosted.Session.Id, out _))
+            return;
+        hosted.Keep?.Dispose();
+        hosted.Limit?.Dispose();
+        await hosted.Released.ConfigureAwait(false);
+        SessionLog.Ended(logger, hosted, time.GetUtcNow());
+        await hosted.Observer.DisposeAsync().ConfigureAwait(false);
+        foreach (var viewer in hosted.Viewers.Values)
+            viewer.Close("The session is over.");
+        hosted.Broadcaster.Dispose();
+        hosted.Session.Dispose();
+    }
+
+    // A client that has not come yet is not away.
+    private void KeepFor(HostedSession hosted, TimeSpan wait, long? awaySince)
+    {
+        hosted.Keep?.Dispose();
+        hosted.Away = awaySince is { } since ? new Absence(since, time.GetUtcNow() + wait) : null;
+        hosted.Keep = time.CreateTimer(_ => Expire(), null, wait, Timeout.InfiniteTimeSpan);
+
+        void Expire()
+        {
+            lock (hosted)
+            {
+                if (hosted.Connection is not null)
+                    return;
+            }
+            End(hosted, EndCause.KeepExpired);
+        }
+    }
+
+    private void Admit(IVideoModel model, int width, int height, HostedSession? except)
+    {
+        SessionSettings[] running = [.. _hosted.Values.Where(s => s != except).Select(s => s.Session.Settings)];
+        var (now, next) = (time.GetUtcNow(), _hosted.Values.Select(s => s.Away?.KeptUntil).Min());
+        var retry = next > now ? next.Value - now : TimeSpan.FromSeconds(15);
+        if (admission.Refuse(model, width, height, running, retry) is { } refusal)
+            throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, refusal.Words, refusal);
+    }
+
+    private (int Width, int Height) SizeOf(string? size) => size is null ? options.SizePixels
+        : PictureSize.TryParse(size, out var pixels) ? pixels
+        : throw new RequestRefusedException(StatusCodes.Status400BadRequest, $"'{size}' is not a size. Write it as 512x288, both sides within 16..4096.");
+
+    private static string Random(int bytes) => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(bytes));
+}

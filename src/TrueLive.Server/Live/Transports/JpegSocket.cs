@@ -1,0 +1,199 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Net.WebSockets;
+using System.Threading.Channels;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Sessions;
+using TrueLive.Media.Codecs;
+using TrueLive.Server.Live.Broadcast;
+using TrueLive.Server.Live.Control;
+
+namespace TrueLive.Server.Live.Transports;
+
+/// <summary>
+/// A client that sends and gets JPEG pictures over one WebSocket, for networks that let nothing else through.
+/// Text messages are the control protocol. Binary messages begin with "TL", version 1, a kind, and four bytes (big endian):
+/// kind 1 up: media time, JPEG; kind 1 down: length of the trace, trace as JSON, JPEG; kind 2 up: output sequence that was shown.
+/// </summary>
+internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
+{
+    /// <summary>Longest picture taken, in bytes.</summary>
+    public const int MaxPicture = 4 * 1024 * 1024;
+
+    // More pictures on their way than this and delay grows; the newest one waits by not being sent.
+    private const int InFlight = 3;
+    private const int Quality = 80;
+    private const int HeaderLength = 8;
+    private const uint Picture = 0x544c0101;
+    private const uint Shown = 0x544c0102;
+    private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(2);
+
+    private readonly WebSocket _socket;
+    private readonly TimeProvider _time;
+    private readonly FramePool _pool = new("websocket pictures");
+    private readonly JpegCodec _jpegIn = new();
+    private readonly JpegCodec _jpegOut = new();
+    private readonly JpegColour _colour = new();
+    private readonly ProvenanceJson _trace;
+    private readonly MediaClock _clock;
+    private readonly ArrayBufferWriter<byte> _received = new(64 * 1024);
+    private readonly ArrayBufferWriter<byte> _outgoing = new(64 * 1024);
+
+    // Bound: 64 messages; a client that reads nothing loses its connection, since control messages are never dropped silently.
+    private readonly Channel<ReadOnlyMemory<byte>> _texts = Channel.CreateBounded<ReadOnlyMemory<byte>>(64);
+    private readonly SemaphoreSlim _sending = new(1, 1);
+    private long _lastSent = -1;
+    private long _lastShown = -1;
+    private long _lastSentAt;
+
+    public JpegSocket(WebSocket socket, TimeProvider time)
+    {
+        (_socket, _time) = (socket, time);
+        _trace = new ProvenanceJson(time);
+        _clock = new MediaClock(time);
+    }
+
+    /// <summary>Where text messages go.</summary>
+    public ControlConnection? Control { get; set; }
+
+    /// <summary>Queues one control message.</summary>
+    public void SendText(ReadOnlyMemory<byte> utf8)
+    {
+        if (!_texts.Writer.TryWrite(utf8))
+            _socket.Abort();
+    }
+
+    /// <summary>Sends queued control messages until cancelled or the socket is gone.</summary>
+    public async Task SendTextsAsync(CancellationToken cancel)
+    {
+        try
+        {
+            await foreach (var text in _texts.Reader.ReadAllAsync(cancel).ConfigureAwait(false))
+                await SendAsync(text, WebSocketMessageType.Text, cancel).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is WebSocketException or OperationCanceledException or IOException)
+        {
+        }
+    }
+
+    /// <summary>Ends <see cref="SendTextsAsync"/> once everything queued has gone out.</summary>
+    public void FinishTexts() => _texts.Writer.TryComplete();
+
+    public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
+    {
+        while (await ReceiveAsync(cancel).ConfigureAwait(false) is { } type)
+        {
+            var message = _received.WrittenSpan;
+            if (type == WebSocketMessageType.Text)
+                Control?.Receive(message);
+            else if (message.Length >= HeaderLength && Handle(message) is { } frame)
+                return frame;
+        }
+        return null;
+    }
+
+    public async ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+    {
+        var silent = _time.GetElapsedTime(Interlocked.Read(ref _lastSentAt)) > SilenceLimit;
+        if (_socket.State != WebSocketState.Open)
+            throw new IOException("The WebSocket is closed.");
+        if (Interlocked.Read(ref _lastSent) - Interlocked.Read(ref _lastShown) >= InFlight && !silent)
+            return false;
+        using var picture = _colour.Convert(frame);
+        var jpeg = _jpegOut.Encode(picture, Quality);
+        var trace = _trace.Write(provenance, provenance.SourceMediaTime, _time.GetTimestamp());
+        _outgoing.ResetWrittenCount();
+        var head = _outgoing.GetSpan(HeaderLength);
+        BinaryPrimitives.WriteUInt32BigEndian(head, Picture);
+        BinaryPrimitives.WriteUInt32BigEndian(head[4..], (uint)trace.Length);
+        _outgoing.Advance(HeaderLength);
+        _outgoing.Write(trace.Span);
+        _outgoing.Write(jpeg);
+        Interlocked.Exchange(ref _lastSent, provenance.OutputSequence);
+        if (silent)
+            Interlocked.Exchange(ref _lastShown, provenance.OutputSequence - 1);
+        Interlocked.Exchange(ref _lastSentAt, _time.GetTimestamp());
+        try
+        {
+            await SendAsync(_outgoing.WrittenMemory, WebSocketMessageType.Binary, cancel).ConfigureAwait(false);
+            return true;
+        }
+        catch (WebSocketException error)
+        {
+            throw new IOException("The WebSocket broke.", error);
+        }
+    }
+
+    public void Dispose()
+    {
+        _trace.Dispose();
+        _jpegIn.Dispose();
+        _jpegOut.Dispose();
+        _sending.Dispose();
+    }
+
+    private VideoFrame? Handle(ReadOnlySpan<byte> message)
+    {
+        var value = BinaryPrimitives.ReadUInt32BigEndian(message[4..]);
+        switch (BinaryPrimitives.ReadUInt32BigEndian(message))
+        {
+            case Shown:
+                // The client tells the low 32 bits; what it cannot have seen yet is not believed.
+                var sent = Interlocked.Read(ref _lastSent);
+                Interlocked.Exchange(ref _lastShown, Math.Min(sent, sent + (int)(value - (uint)sent)));
+                return null;
+            case Picture:
+                var arrived = _time.GetTimestamp();
+                var frame = _jpegIn.Decode(message[HeaderLength..], _pool);
+                if (frame is null)
+                    SessionMetrics.InputDropped(InputDrop.Undecodable);
+                else
+                    frame.Time = _clock.Next(value, arrived);
+                return frame;
+            default:
+                return null;
+        }
+    }
+
+    private async ValueTask<WebSocketMessageType?> ReceiveAsync(CancellationToken cancel)
+    {
+        _received.ResetWrittenCount();
+        try
+        {
+            while (true)
+            {
+                // A cancelled receive would abort the socket, and the client would never hear why it was closed.
+                var receive = _socket.ReceiveAsync(_received.GetMemory(16 * 1024), CancellationToken.None);
+                var result = receive.IsCompletedSuccessfully
+                    ? await receive.ConfigureAwait(false) : await receive.AsTask().WaitAsync(cancel).ConfigureAwait(false);
+                if (result.MessageType == WebSocketMessageType.Close)
+                    return null;
+                _received.Advance(result.Count);
+                if (_received.WrittenCount > MaxPicture)
+                {
+                    await _socket.CloseOutputAsync(WebSocketCloseStatus.MessageTooBig, $"A message is longer than {MaxPicture} bytes.", cancel).ConfigureAwait(false);
+                    return null;
+                }
+                if (result.EndOfMessage)
+                    return result.MessageType;
+            }
+        }
+        catch (WebSocketException)
+        {
+            return null;
+        }
+    }
+
+    private async ValueTask SendAsync(ReadOnlyMemory<byte> message, WebSocketMessageType type, CancellationToken cancel)
+    {
+        await _sending.WaitAsync(cancel).ConfigureAwait(false);
+        try
+        {
+            await _socket.SendAsync(message, type, endOfMessage: true, cancel).ConfigureAwait(false);
+        }
+        finally
+        {
+            _sending.Release();
+        }
+    }
+}

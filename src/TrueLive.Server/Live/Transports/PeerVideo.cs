@@ -1,0 +1,119 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Sessions;
+using TrueLive.Media.Codecs;
+using TrueLive.Server.Live.Broadcast;
+using TrueLive.WebRtc;
+
+namespace TrueLive.Server.Live.Transports;
+
+/// <summary>
+/// (1) (2) The video that one peer sends: coded frames are taken off the network thread at once and decoded by the reader. Holds coded
+/// frames for at most <see cref="MaxWait"/>: a reader that lags further loses them all and goes on at the next key frame.
+/// </summary>
+internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
+{
+    /// <summary>Longest time that a coded frame waits for the decoder.</summary>
+    public static readonly TimeSpan MaxWait = TimeSpan.FromMilliseconds(500);
+
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(4);
+
+    private readonly Channel<Coded> _queue = Channel.CreateUnbounded<Coded>(new UnboundedChannelOptions { SingleWriter = true });
+    private readonly VideoDecoder _decoder = new();
+    private readonly FramePool _pool = new("WebRTC pictures");
+    private readonly MediaClock _clock = new(time);
+    private string? _trouble;
+    private TimeSpan _retry;
+    private long _asked;
+    private bool _needsKey;
+
+    /// <summary>The connection; set once it is made.</summary>
+    public PeerConnection? Peer { get; set; }
+
+    /// <summary>Told by the reader, once, of a stream that cannot be shown as it is, in words; and with null when it can again.</summary>
+    public Action<string?>? TroubleChanged { get; set; }
+
+    /// <summary>Takes a coded frame; called on the network thread.</summary>
+    public void Take(in EncodedFrame frame)
+    {
+        if (_queue.Reader.TryPeek(out var oldest) && time.GetElapsedTime(oldest.Arrived, frame.Arrived) > MaxWait)
+        {
+            _needsKey = true;
+            while (_queue.Reader.TryRead(out var late))
+            {
+                SessionMetrics.InputDropped(InputDrop.Overdue);
+                ArrayPool<byte>.Shared.Return(late.Buffer);
+            }
+        }
+        if (_needsKey && !frame.KeyFrame)
+        {
+            SessionMetrics.InputDropped(InputDrop.Overdue);
+            Peer?.RequestKeyFrame();
+            return;
+        }
+        _needsKey = false;
+        var buffer = ArrayPool<byte>.Shared.Rent(frame.Data.Length);
+        frame.Data.CopyTo(buffer);
+        var coded = new Coded(buffer, frame.Data.Length, frame.Codec, frame.RtpTime, frame.KeyFrame, frame.AfterGap, frame.Colour, frame.Arrived);
+        if (!_queue.Writer.TryWrite(coded))
+            ArrayPool<byte>.Shared.Return(buffer);
+    }
+
+    /// <summary>The far side has gone: the reader comes to the end, or fails with the reason where one is known.</summary>
+    public void End(string? reason = null) => _queue.Writer.TryComplete(reason is null ? null : new IOException(reason));
+
+    /// <inheritdoc/>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
+    {
+        while (await _queue.Reader.WaitToReadAsync(cancel).ConfigureAwait(false))
+        {
+            if (!_queue.Reader.TryRead(out var coded))
+                continue;
+            var dropped = _decoder.Dropped;
+            var picture = _decoder.Decode(coded.Frame, _pool);
+            ArrayPool<byte>.Shared.Return(coded.Buffer);
+            if (_decoder.Trouble != _trouble)
+                TroubleChanged?.Invoke(_trouble = _decoder.Trouble);
+            if (picture is null)
+            {
+                SessionMetrics.InputDropped(InputDrop.Undecodable, _decoder.Dropped - dropped);
+                if (_decoder is { NeedsKeyFrame: true, Hopeless: false })
+                    AskForKeyFrame();
+                continue;
+            }
+            _retry = TimeSpan.Zero;
+            // A stream that reorders gives the picture of an earlier access unit, which has a place and a stamp of its own.
+            picture.Time = _clock.Next(picture.Time.MediaTime, coded.Arrived);
+            return picture;
+        }
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        End();
+        while (_queue.Reader.TryRead(out var left))
+            ArrayPool<byte>.Shared.Return(left.Buffer);
+        _decoder.Dispose();
+    }
+
+    // What a key frame does not mend at once it may never mend.
+    private void AskForKeyFrame()
+    {
+        if (_retry > TimeSpan.Zero && time.GetElapsedTime(_asked) < _retry)
+            return;
+        (_asked, _retry) = (time.GetTimestamp(), _retry == TimeSpan.Zero ? FirstRetry : _retry < LastRetry ? 2 * _retry : LastRetry);
+        Peer?.RequestKeyFrame();
+    }
+
+    private readonly record struct Coded(byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool KeyFrame, bool AfterGap, ColourSpace? Colour, long Arrived)
+    {
+        public EncodedFrame Frame =>
+            new() { Codec = Codec, Data = Buffer.AsSpan(0, Length), RtpTime = RtpTime, KeyFrame = KeyFrame, AfterGap = AfterGap, Colour = Colour, Arrived = Arrived };
+    }
+}

@@ -1,0 +1,177 @@
+using System.Net;
+using System.Security.Cryptography;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Live.Broadcast;
+using TrueLive.Server.Live.Control;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.WebRtc;
+using TrueLive.WebRtc.Rtp;
+using TrueLive.WebRtc.Sctp;
+
+namespace TrueLive.Server.Live.Transports;
+
+/// <summary>The client of a session over WebRTC: its camera comes in, the made pictures go back, commands and traces use its channel <c>control</c>, and what else the server offers may use channels of its own beside it.</summary>
+internal sealed partial class WebRtcClient : IDisposable
+{
+    /// <summary>Name of the data channel of the control protocol.</summary>
+    public const string ControlLabel = "control";
+
+    private static readonly TimeSpan FlushTime = TimeSpan.FromMilliseconds(500);
+
+    // A sender may change its settings as often as it likes.
+    private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
+
+    private readonly AdmittedClient _admitted;
+    private readonly SessionRegistry _registry;
+    private readonly Action<DataChannel> _serveOther;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly PeerVideo _video;
+    private readonly PictureReceiver _receiver = new(isClient: true);
+    private readonly PeerConnection _peer;
+    private volatile bool _runs;
+    private DataChannel? _channel;
+    private ControlConnection? _control;
+    private string? _logged;
+    private long _loggedAt;
+
+    /// <exception cref="WebRtc.Sdp.SdpException">The offer cannot be answered.</exception>
+    /// <exception cref="InvalidOperationException">No WebRTC here, or too many connections.</exception>
+    public WebRtcClient(
+        AdmittedClient admitted, string offer, string? codec, IPAddress? reached, WebRtcPort port, SessionRegistry registry, Action<DataChannel> serveOther, TimeProvider time, ILogger logger, out string answer)
+    {
+        (_admitted, _registry, _serveOther, _time, _logger) = (admitted, registry, serveOther, time, logger);
+        _video = new PeerVideo(time) { TroubleChanged = Told };
+        var broadcaster = admitted.Hosted.Broadcaster;
+        try
+        {
+            _peer = port.Answer(
+                admitted.Hosted.Session.Id, offer, receive: true, codec, new PeerOptions
+                {
+                    Reached = reached,
+                    VideoReceived = _video.Take,
+                    AudioReceived = (in OpusPacket packet) => broadcaster.SendAudio(this, packet),
+                    KeyFrameRequested = _receiver.AskForKeyFrame,
+                    FrameSent = (stamp, whole) =>
+                    {
+                        if (broadcaster.StepOf(stamp) is { } step)
+                            admitted.Hosted.Session.Left(whole, step);
+                    },
+                    ChannelOpened = Opened,
+                }, out answer);
+        }
+        catch
+        {
+            _video.Dispose();
+            throw;
+        }
+        _receiver.Peer = _video.Peer = _peer;
+        admitted.Hosted.Senders[Id] = new Sender(_peer, Stop);
+    }
+
+    /// <summary>Name in the address of the connection.</summary>
+    public string Id { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+
+    /// <summary>The connection.</summary>
+    public PeerConnection Peer => _peer;
+
+    /// <summary>The session was not made ahead under an address of its own: it ends when its client says that it stops.</summary>
+    public required bool OwnsSession { get; init; }
+
+    /// <summary>The client says that it stops, over HTTP. A session with an address of its own is kept, as when its client is lost.</summary>
+    public void Stop()
+    {
+        if (OwnsSession && (_runs || _admitted.Hosted.Session.State == SessionState.Created))
+            _registry.End(_admitted.Hosted, EndCause.ControlClient);
+        _peer.Close("The sender stopped.");
+    }
+
+    /// <summary>Runs the session over this connection until either ends.</summary>
+    /// <param name="newSession">The session was made for this connection and ends with it when it never opens.</param>
+    /// <param name="stop">The server ends.</param>
+    public async Task RunAsync(bool newSession, CancellationToken stop)
+    {
+        var hosted = _admitted.Hosted;
+        try
+        {
+            await _peer.Opened.WaitAsync(stop).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is IOException or OperationCanceledException)
+        {
+            var reason = error is IOException ? error.Message : null;
+            if (reason is not null)
+                LogNeverOpened(_logger, hosted.Session.Id, reason);
+            if (newSession && hosted.Session.State == SessionState.Created)
+                _registry.End(hosted, EndCause.ReceiveClient, reason);
+            return;
+        }
+        _ = EndVideoAsync();
+        hosted.Broadcaster.Add(_receiver);
+        hosted.Broadcaster.Hear(this);
+        _runs = true;
+        try
+        {
+            await _registry.RunAsync(hosted, _peer.Path is { IsTcp: true } ? "webrtc-tcp" : "webrtc", _video, hosted.Broadcaster, stop, _admitted.Number).ConfigureAwait(false);
+        }
+        finally
+        {
+            _runs = false;
+            hosted.Broadcaster.Remove(_receiver);
+            hosted.Input.Tell(null);
+        }
+        if (_control is { } control && _channel is { } channel)
+        {
+            control.Dispose();
+            await control.Finished.ConfigureAwait(false);
+            // What ended the session is said before the connection is cut.
+            for (var began = _time.GetTimestamp(); channel.BufferedAmount > 0 && channel.IsOpen && _time.GetElapsedTime(began) < FlushTime;)
+                await Task.Delay(TimeSpan.FromMilliseconds(5), _time, CancellationToken.None).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _admitted.Hosted.Senders.TryRemove(Id, out _);
+        _peer.Close("The session's connection ended.");
+        _control?.Dispose();
+        _video.Dispose();
+    }
+
+    private async Task EndVideoAsync() => _video.End(await _peer.Closed.ConfigureAwait(false));
+
+    private void Told(string? problem)
+    {
+        if (!_admitted.Hosted.Input.Tell(problem) || problem is null || problem == _logged || (_logged is not null && _time.GetElapsedTime(_loggedAt) < LogInterval))
+            return;
+        (_logged, _loggedAt) = (problem, _time.GetTimestamp());
+        LogInput(_logger, _admitted.Hosted.Session.Id, problem);
+    }
+
+    private void Opened(DataChannel channel)
+    {
+        if (channel.Label != ControlLabel)
+        {
+            _serveOther(channel);
+            return;
+        }
+        if (_channel is not null)
+            return;
+        _channel = _receiver.Traces = channel;
+        var control = new ControlConnection(
+            _admitted, _registry, "webrtc", utf8 =>
+            {
+                // Answers are never dropped silently: a client that takes none loses its connection.
+                if (!channel.SendText(utf8.Span) && channel.IsOpen)
+                    _peer.Close("The client reads no messages.");
+            }, _time);
+        _control = control;
+        channel.MessageReceived = (_, data, _) => control.Receive(data);
+    }
+
+    [LoggerMessage(EventId = 2008, EventName = "input_undecodable", Level = LogLevel.Warning, Message = "Session {Session}: {Problem}")]
+    private static partial void LogInput(ILogger logger, string session, string problem);
+
+    [LoggerMessage(EventId = 2004, EventName = "webrtc_never_opened", Level = LogLevel.Warning, Message = "Session {Session}: a WebRTC connection to it never opened. {Why}")]
+    private static partial void LogNeverOpened(ILogger logger, string session, string why);
+}

@@ -1,0 +1,178 @@
+using System.Net;
+using System.Net.Sockets;
+using TrueLive.Core.Frames;
+using TrueLive.Server.Configuration;
+using TrueLive.WebRtc;
+using TrueLive.WebRtc.Rtp;
+using TrueLive.WebRtc.Sdp;
+
+namespace TrueLive.Server.Live.Transports;
+
+/// <summary>The one port of WebRTC, opened as the settings say.</summary>
+internal sealed class WebRtcPort : IDisposable
+{
+    private readonly ServerOptions _options;
+    // One that is not open yet is held for 30 s, at no cost for whoever asked for it.
+    private const int MaxPending = 8;
+
+    private readonly HashSet<PeerConnection> _open = [];
+    private readonly Dictionary<string, int> _pending = [];
+    private (long Incomplete, long Overtaken) _closed;
+
+    /// <exception cref="ConfigurationException">The port is taken.</exception>
+    public WebRtcPort(ServerOptions options, TimeProvider time)
+    {
+        _options = options;
+        if (!options.WebrtcUdp && !options.WebrtcTcp)
+            return;
+        try
+        {
+            Endpoint = new RtcEndpoint(
+                new RtcEndpointOptions
+                {
+                    Address = AddressOf(options.Host),
+                    Port = options.WebrtcPort,
+                    Udp = options.WebrtcUdp,
+                    Tcp = options.WebrtcTcp,
+                    Announced = AnnouncedAddresses.Fixed(options),
+                }, time);
+        }
+        catch (SocketException error)
+        {
+            throw new ConfigurationException([$"webrtc_port {options.WebrtcPort} cannot be opened: {error.Message}. Choose another with --webrtc-port."]);
+        }
+    }
+
+    /// <summary>The endpoint; null when both UDP and TCP are turned off.</summary>
+    public RtcEndpoint? Endpoint { get; }
+
+    /// <summary>Connections that were answered and are not open yet.</summary>
+    public int Pending
+    {
+        get
+        {
+            lock (_pending)
+                return _pending.Values.Sum();
+        }
+    }
+
+    /// <summary>Finds out whether <see cref="Answer"/> would take an offer, without making a connection.</summary>
+    /// <exception cref="SdpException">It would not.</exception>
+    public void Check(string offer, bool receive, string? codec) => Endpoint?.Check(offer, Wanted(receive, codec));
+
+    /// <summary>Answers an offer for somebody, who may have a few connections that are not open yet.</summary>
+    /// <exception cref="SdpException">The offer cannot be answered.</exception>
+    /// <exception cref="InvalidOperationException">WebRTC is off, or too many connections are open.</exception>
+    public PeerConnection Answer(string who, string offer, bool receive, string? codec, PeerOptions options, out string answer)
+    {
+        var endpoint = Endpoint ?? throw new InvalidOperationException("WebRTC is turned off on this server.");
+        var preferences = Wanted(receive, codec);
+        Expect(who);
+        try
+        {
+            var peer = endpoint.Answer(offer, preferences, options with { Media = Media(_options.MaxKbps * 1000) }, out answer);
+            _ = CountAsync(peer, who);
+            return peer;
+        }
+        catch
+        {
+            NoLongerExpect(who);
+            throw;
+        }
+    }
+
+    /// <summary>Where the media port is opened and announced: as far as the web server, and no further. A host that means every address means those of IPv6 as well.</summary>
+    internal static IPAddress AddressOf(string host)
+    {
+        if (host == "localhost")
+            return IPAddress.Loopback;
+        var address = IPAddress.Parse(host);
+        return address.Equals(IPAddress.Any) ? IPAddress.IPv6Any : address;
+    }
+
+    /// <summary>Frames since the start that came with packets missing and were given up, and frames that a key frame overtook in the pacer.</summary>
+    public (long Incomplete, long Overtaken) FramesLost()
+    {
+        lock (_open)
+        {
+            var now = _open.Select(p => p.Stats).ToArray();
+            return (_closed.Incomplete + now.Sum(s => s.FramesDropped), _closed.Overtaken + now.Sum(s => s.FramesDroppedUnsent));
+        }
+    }
+
+    /// <summary>
+    /// Connects to itself once, so that the first client does not wait for the just-in-time compiler in its handshake. A failure is
+    /// nobody's loss.
+    /// </summary>
+    public async Task WarmUpAsync(TimeProvider time, CancellationToken cancel)
+    {
+        if (Endpoint is not { } endpoint)
+            return;
+        try
+        {
+            using var near = new RtcEndpoint(new RtcEndpointOptions(), time);
+            using var offering = near.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+            using var answering = endpoint.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
+            offering.Accept(answer);
+            await Task.WhenAll(offering.Opened, answering.Opened).WaitAsync(TimeSpan.FromSeconds(5), time, cancel).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is IOException or TimeoutException or SocketException or OperationCanceledException)
+        {
+        }
+    }
+
+    public void Dispose() => Endpoint?.Dispose();
+
+    private static MediaPreferences Wanted(bool receive, string? codec) => new()
+    {
+        ReceiveVideo = receive,
+        Whole = true,
+        Codecs = codec?.ToLowerInvariant() switch
+        {
+            null or "" => [VideoCodec.H264, VideoCodec.Vp8],
+            "h264" => [VideoCodec.H264],
+            "vp8" => [VideoCodec.Vp8],
+            _ => throw new SdpException($"codec must be h264 or vp8, not '{codec}'"),
+        },
+    };
+
+    // What is assumed before the path is known is bounded as well.
+    private static RtpSessionOptions Media(int maxBitrate)
+    {
+        var usual = new RtpSessionOptions();
+        return usual with { MaxBitrate = maxBitrate, StartBitrate = Math.Min(usual.StartBitrate, maxBitrate) };
+    }
+
+    private void Expect(string who)
+    {
+        lock (_pending)
+        {
+            if (_pending.GetValueOrDefault(who) >= MaxPending)
+                throw new InvalidOperationException($"{MaxPending} connections to this session wait to be opened. Use one of them, or wait for half a minute.");
+            _pending[who] = _pending.GetValueOrDefault(who) + 1;
+        }
+    }
+
+    private void NoLongerExpect(string who)
+    {
+        lock (_pending)
+        {
+            if (--_pending[who] == 0)
+                _pending.Remove(who);
+        }
+    }
+
+    private async Task CountAsync(PeerConnection peer, string who)
+    {
+        lock (_open)
+            _open.Add(peer);
+        await Task.WhenAny(peer.Opened, peer.Closed).ConfigureAwait(false);
+        NoLongerExpect(who);
+        await peer.Closed.ConfigureAwait(false);
+        lock (_open)
+        {
+            _open.Remove(peer);
+            _closed = (_closed.Incomplete + peer.Stats.FramesDropped, _closed.Overtaken + peer.Stats.FramesDroppedUnsent);
+        }
+    }
+}

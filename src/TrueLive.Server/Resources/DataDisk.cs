@@ -1,0 +1,50 @@
+namespace TrueLive.Server.Resources;
+
+/// <summary>The disk under the data folder: how much is free, and whether it can be written to.</summary>
+internal sealed class DataDisk(string folder)
+{
+    private const long Reserve = 64L << 20;
+
+    // On a small disk a fixed reserve would be all of it.
+    private const int ReserveShare = 50;
+
+    private readonly string _trial = Path.Combine(folder, $".room-{Environment.ProcessId}");
+    private readonly byte[] _page = new byte[4096];
+
+    /// <summary>What is short; null when it can be written to and a reserve is free. A folder that nothing has used yet is only looked at.</summary>
+    public Shortage? Look()
+    {
+        try
+        {
+            if (Directory.Exists(folder))
+            {
+                // Free bytes say nothing of quotas, of inodes and of a disk that went read-only after an error.
+                try
+                {
+                    File.WriteAllBytes(_trial, _page);
+                }
+                finally
+                {
+                    File.Delete(_trial);
+                }
+            }
+            return Drive() is { IsReady: true } drive && drive.AvailableFreeSpace < Math.Min(Reserve, drive.TotalSize / ReserveShare) ? Shortage.DiskFull : null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return Shortage.Of(error);
+        }
+    }
+
+    /// <summary>What is short for a file of this length that is about to come; null when it fits.</summary>
+    public Shortage? Refuse(long bytes) => Look() ?? (Drive() is { IsReady: true } drive && drive.AvailableFreeSpace < bytes
+        ? Shortage.DiskFull with { Words = $"The file has {bytes >> 20} MB and the server's disk has {drive.AvailableFreeSpace >> 20} MB left. Delete uploads, clips and journals that are not needed, or give it more room." } : null);
+
+    private DriveInfo? Drive()
+    {
+        var there = folder;
+        while (!Directory.Exists(there) && Path.GetDirectoryName(there) is { } parent)
+            there = parent;
+        return Directory.Exists(there) ? new DriveInfo(Path.GetFullPath(there)) : null;
+    }
+}

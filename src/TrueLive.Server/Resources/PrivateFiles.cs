@@ -1,0 +1,55 @@
+namespace TrueLive.Server.Resources;
+
+/// <summary>Files and folders that only the server's own user may open, whatever the umask says.</summary>
+internal static class PrivateFiles
+{
+    private const UnixFileMode ForUs = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>Makes a folder, and those above it that are missing. One that exists keeps the mode that its owner gave it.</summary>
+    public static void MakeFolder(string path)
+    {
+        if (Directory.Exists(path))
+            return;
+        if (Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(path)) is { Length: > 0 } above)
+            MakeFolder(above);
+        Directory.CreateDirectory(path, ForUs | UnixFileMode.UserExecute);
+    }
+
+    /// <summary>Puts a whole file in the place of another one, or of none: a crash or a full disk leaves what was there.</summary>
+    public static void Replace(string path, byte[] content)
+    {
+        var aside = WriteAside(path, content);
+        File.Move(aside, path, overwrite: true);
+    }
+
+    /// <summary>As <see cref="Replace"/>, but leaves a file alone that somebody else has made meanwhile.</summary>
+    public static void Make(string path, byte[] content)
+    {
+        var aside = WriteAside(path, content);
+        try
+        {
+            File.Move(aside, path, overwrite: false);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            File.Delete(aside);
+        }
+    }
+
+    private static string WriteAside(string path, byte[] content)
+    {
+        var aside = $"{path}.{Path.GetRandomFileName()}.new";
+        try
+        {
+            using var file = new FileStream(aside, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = ForUs });
+            file.Write(content);
+            file.Flush(flushToDisk: true);
+        }
+        catch (IOException)
+        {
+            File.Delete(aside);
+            throw;
+        }
+        return aside;
+    }
+}

@@ -1,0 +1,89 @@
+using TrueLive.Server.Configuration;
+
+namespace TrueLive.Server.Resources;
+
+/// <summary>Looks at what the server cannot work without, once a second at most: disk, database of the clips, open files, ffmpeg. Thread-safe.</summary>
+internal sealed partial class ServerHealth(ClipFolders folders, ClipQueueHost queueHost, ServerOptions options, TimeProvider time, ILogger<ServerHealth> logger) : IDisposable
+{
+    private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(1);
+
+    // The worker asks all day: a disk that is fine and idle may sleep.
+    private static readonly TimeSpan IdleFreshness = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan DatabaseTime = TimeSpan.FromSeconds(2);
+    private static readonly string[] Tools = ["ffmpeg", "ffprobe"];
+
+    private readonly SemaphoreSlim _looking = new(1, 1);
+    private IReadOnlyList<Shortage> _last = [];
+    private long? _looked;
+
+    /// <summary>Why no clip is begun, in words; null while nothing keeps one from it. As last looked.</summary>
+    public string? WhyClipsWait => Volatile.Read(ref _last) is [var first, ..] ? "Waits: " + first.Words : null;
+
+    /// <summary>What is short now.</summary>
+    /// <param name="cancel">Ends the call.</param>
+    /// <param name="idle">Nothing is known to be wrong and nobody waits for the answer.</param>
+    public async Task<IReadOnlyList<Shortage>> LookAsync(CancellationToken cancel, bool idle = false)
+    {
+        await _looking.WaitAsync(cancel).ConfigureAwait(false);
+        try
+        {
+            if (_looked is { } looked && time.GetElapsedTime(looked) < (idle && _last.Count == 0 ? IdleFreshness : Freshness))
+                return _last;
+            var found = new List<Shortage>();
+            if (options.Clips)
+            {
+                if (folders.Disk.Look() is { } disk)
+                    found.Add(disk);
+                if (await DatabaseAsync(cancel).ConfigureAwait(false) is { } database && !found.Contains(database))
+                    found.Add(database);
+                if (!Tools.All(IsInstalled))
+                    found.Add(Shortage.NoFfmpeg);
+            }
+            if (OpenFiles.Share > OpenFiles.High)
+                found.Add(Shortage.OutOfHandles);
+            foreach (var begun in found.Except(_last))
+                LogShort(begun.Words);
+            if (found.Count == 0 && _last.Count > 0)
+                LogEnough();
+            Volatile.Write(ref _last, found);
+            _looked = time.GetTimestamp();
+            return found;
+        }
+        finally
+        {
+            _looking.Release();
+        }
+    }
+
+    public void Dispose() => _looking.Dispose();
+
+    private async Task<Shortage?> DatabaseAsync(CancellationToken cancel)
+    {
+        if (!queueHost.InUse)
+            return null;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        using var timer = time.CreateTimer(_ => limit.Cancel(), null, DatabaseTime, Timeout.InfiniteTimeSpan);
+        try
+        {
+            await (await queueHost.QueueAsync(limit.Token).ConfigureAwait(false)).PingAsync(limit.Token).ConfigureAwait(false);
+            return null;
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            return Shortage.DatabaseGone;
+        }
+        catch (Exception error) when (error is System.Data.Common.DbException or RequestRefusedException)
+        {
+            return Shortage.Of(error) ?? Shortage.DatabaseGone;
+        }
+    }
+
+    private static bool IsInstalled(string tool) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => folder.Length > 0 && File.Exists(Path.Combine(folder, tool)));
+
+    [LoggerMessage(EventId = 1003, EventName = "resource_short", Level = LogLevel.Warning, Message = "{Why}")]
+    private partial void LogShort(string why);
+
+    [LoggerMessage(EventId = 1004, EventName = "resources_back", Level = LogLevel.Information, Message = "Everything that was short is there again.")]
+    private partial void LogEnough();
+}

@@ -1,0 +1,67 @@
+using System.ComponentModel;
+using System.Data.Common;
+using System.Net.Sockets;
+using TrueLive.Clips;
+using TrueLive.Media.Files;
+
+namespace TrueLive.Server.Resources;
+
+/// <summary>What a machine can run out of.</summary>
+internal enum Resource : byte
+{
+    Disk,
+    Database,
+    Handles,
+    Memory,
+    Ffmpeg,
+}
+
+/// <summary>Something that the machine has run out of: no fault of whoever asked, and over when there is some again.</summary>
+/// <param name="Resource">What.</param>
+/// <param name="Words">For people: what is short and what to do. No paths, no addresses.</param>
+internal sealed record Shortage(Resource Resource, string Words)
+{
+    private const int NoMemory = 12, TryAgain = 11, FileTableFull = 23, TooManyFiles = 24, NoSpace = 28, ReadOnly = 30, OverQuota = 122;
+
+    public static readonly Shortage DiskFull = new(Resource.Disk, "The server's disk is full. Delete uploads, clips and journals that are not needed, or give it more room; it goes on by itself.");
+    public static readonly Shortage DiskReadOnly = new(Resource.Disk, "The server cannot write to its data folder: the disk is read-only or the folder belongs to somebody else. It goes on by itself once it can.");
+    public static readonly Shortage DatabaseGone = new(Resource.Database, "The database of the clip queue does not answer. It goes on by itself once it does.");
+    public static readonly Shortage OutOfHandles = new(Resource.Handles, "The server has as many files and connections open as the system lets it. Raise its limit (LimitNOFILE, ulimit -n), or try again when others are done.");
+    public static readonly Shortage OutOfMemory = new(Resource.Memory, "The server is out of memory or threads. Take a smaller size or a shorter part, or try again when others are done.");
+    public static readonly Shortage NoFfmpeg = new(Resource.Ffmpeg, "ffmpeg or ffprobe is not installed any more. Install it with: apt-get install ffmpeg");
+
+    /// <summary>HTTP status of what cannot be done for it.</summary>
+    public int Status => Resource == Resource.Disk ? StatusCodes.Status507InsufficientStorage : StatusCodes.Status503ServiceUnavailable;
+
+    /// <summary>The shortage that an error comes from; null for any other error.</summary>
+    public static Shortage? Of(Exception error)
+    {
+        for (var at = error; at is not null; at = at.InnerException)
+        {
+            var found = at switch
+            {
+                DbException database => ClipDatabase.LacksDisk(database) ? DiskFull : DatabaseGone,
+                MediaMachineException { Errno: 0 } => NoFfmpeg,
+                MediaMachineException machine => OfErrno(machine.Errno),
+                Win32Exception and not SocketException => OfErrno(((Win32Exception)at).NativeErrorCode),
+                SocketException { SocketErrorCode: SocketError.TooManyOpenSockets } => OutOfHandles,
+                UnauthorizedAccessException => DiskReadOnly,
+                OutOfMemoryException => OutOfMemory,
+                IOException io => OfErrno(io.HResult),
+                _ => null,
+            };
+            if (found is not null)
+                return found;
+        }
+        return null;
+    }
+
+    private static Shortage? OfErrno(int errno) => errno switch
+    {
+        NoSpace or OverQuota => DiskFull,
+        ReadOnly => DiskReadOnly,
+        TooManyFiles or FileTableFull => OutOfHandles,
+        NoMemory or TryAgain => OutOfMemory,
+        _ => null,
+    };
+}

@@ -1,4 +1,0 @@
-namespace TrueLive.WebRtc;
-
-/// <summary>Takes an outgoing packet; the bytes are borrowed for the length of the call.</summary>
-public delegate void PacketOut(Span<byte> packet);

@@ -1,0 +1,122 @@
+using System.Text.RegularExpressions;
+
+namespace TrueLive.Core.Tests.House;
+
+/// <summary>What the documents say of the repository is so: links lead somewhere, and files, types and settings that are named exist.</summary>
+public sealed partial class DocumentTests
+{
+    private static readonly string Root = FindRoot();
+
+    // Records of the past name what there was then.
+    private static readonly string[] History = ["CHANGELOG.md", "docs/decisions/", "docs/glossary.md", "bench/results/"];
+
+    // Words that look like a name of ours and are none.
+    private static readonly string[] Foreign = ["snake_case"];
+
+    private static readonly Lazy<string> Source = new(() => string.Join('\n', new[] { "src", "tests", "bench", "training", "samples", "eng", "models" }
+        .SelectMany(f => Directory.EnumerateFiles(Path.Combine(Root, f), "*.*", SearchOption.AllDirectories))
+        .Where(f => !f.Contains("/obj/", StringComparison.Ordinal) && !f.Contains("/node_modules/", StringComparison.Ordinal)
+            && Path.GetExtension(f) is ".cs" or ".js" or ".mjs" or ".py" or ".html" or ".json" or ".yaml" or ".sh" or ".csproj")
+        .Select(File.ReadAllText)));
+
+    private static readonly Lazy<HashSet<string>> Words = new(() => AnyWord().Matches(Source.Value).Select(m => m.Value).ToHashSet(StringComparer.Ordinal));
+
+    [Fact]
+    public void Every_link_leads_somewhere()
+    {
+        var links = Documents(all: true).SelectMany(d => Link().Matches(d.Text).Select(m => (d.Name, Target: m.Groups["target"].Value))).ToList();
+        Assert.NotEmpty(links);
+        None(links.Where(l => !Leads(l.Name, l.Target)).Select(l => $"{l.Name}: {l.Target}"));
+    }
+
+    [Fact]
+    public void Every_file_type_and_setting_that_a_document_names_exists()
+    {
+        var named = Documents(all: false).SelectMany(d => Quoted().Matches(d.Text).Select(m => (d.Name, Words: m.Groups["words"].Value))).Distinct().ToList();
+        Assert.NotEmpty(named);
+        None(named.Where(n => IsPath(n.Words) && !Exists(n.Words)).Select(n => $"{n.Name}: there is no file {n.Words}")
+            .Concat(named.Where(n => IsName(n.Words) && !Foreign.Contains(n.Words) && !IsWritten(n.Words))
+                .Select(n => $"{n.Name}: nothing is called {n.Words}")));
+    }
+
+    private static void None(IEnumerable<string> faults)
+    {
+        var all = faults.ToList();
+        Assert.True(all.Count == 0, string.Join('\n', all));
+    }
+
+    private static bool Leads(string document, string target)
+    {
+        if (target.Contains("://", StringComparison.Ordinal) || target.StartsWith("mailto:", StringComparison.Ordinal))
+            return true;
+        var (path, anchor) = target.Split('#') is [var p, var a] ? (p, a) : (target, null);
+        var file = Path.GetFullPath(Path.Combine(Root, Path.GetDirectoryName(document)!, path.Length == 0 ? Path.GetFileName(document) : path.TrimStart('/')));
+        if (path.StartsWith('/'))
+            file = Path.Combine(Root, path[1..]);
+        return Directory.Exists(file) || (File.Exists(file) && (anchor is null || File.ReadLines(file).Any(l => l.StartsWith('#') && Anchor(l) == anchor)));
+    }
+
+    // As GitHub makes them: lower case, punctuation left out, spaces to hyphens.
+    private static string Anchor(string heading) =>
+        Punctuation().Replace(heading.TrimStart('#').Trim().ToLowerInvariant(), string.Empty).Replace(' ', '-');
+
+    // Results are written by commands, and a link to one must lead somewhere.
+    private static bool IsPath(string words) => !words.StartsWith("bench/results/", StringComparison.Ordinal) && RepositoryPath().IsMatch(words) && !Placeholder().IsMatch(words);
+
+    private static bool IsName(string words) => TypeName().IsMatch(words) || SettingName().IsMatch(words);
+
+    private static bool Exists(string words)
+    {
+        var path = Path.Combine(Root, words.Split(' ')[0].TrimStart('/'));
+        return File.Exists(path) || Directory.Exists(path);
+    }
+
+    // A setting or a field may be a property here, a figure of /metrics has dots.
+    private static bool IsWritten(string name) => Words.Value.Contains(name) || Words.Value.Contains(Pascal(name))
+        || (name.StartsWith("truelive_", StringComparison.Ordinal) && Source.Value.Contains(name.Replace('_', '.'), StringComparison.Ordinal));
+
+    private static string Pascal(string name) => string.Concat(name.Split('_').Select(w => char.ToUpperInvariant(w[0]) + w[1..]));
+
+    private static IEnumerable<(string Name, string Text)> Documents(bool all)
+    {
+        string[] folders = ["docs", "models", "training", "samples", "bench"];
+        return Directory.EnumerateFiles(Root, "*.md")
+            .Concat(folders.SelectMany(f => Directory.EnumerateFiles(Path.Combine(Root, f), "*.md", SearchOption.AllDirectories)))
+            .Select(f => (Name: Path.GetRelativePath(Root, f).Replace('\\', '/'), File: f))
+            .Where(f => all || !History.Any(h => f.Name.StartsWith(h, StringComparison.Ordinal)))
+            .Select(f => (f.Name, File.ReadAllText(f.File)));
+    }
+
+    private static string FindRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "TrueLive.slnx")))
+            folder = folder.Parent!;
+        return folder.FullName;
+    }
+
+    [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)")]
+    private static partial Regex Link();
+
+    [GeneratedRegex(@"`(?<words>[^`\n]+)`")]
+    private static partial Regex Quoted();
+
+    [GeneratedRegex(@"^/?(src|tests|bench|docs|eng|samples|models|training)/[\w./-]+( .*)?$")]
+    private static partial Regex RepositoryPath();
+
+    // Two capitals with a small letter between them: a type, a method or a property.
+    [GeneratedRegex(@"^[A-Z][a-z0-9]+(?:[A-Z][A-Za-z0-9]*)+$")]
+    private static partial Regex TypeName();
+
+    [GeneratedRegex(@"^[a-z][a-z0-9]*(?:_[a-z0-9]+)+$")]
+    private static partial Regex SettingName();
+
+    [GeneratedRegex(@"/[A-Z]+\b")]
+    private static partial Regex Placeholder();
+
+    [GeneratedRegex(@"\w+")]
+    private static partial Regex AnyWord();
+
+    [GeneratedRegex(@"[^\w\- ]")]
+    private static partial Regex Punctuation();
+}

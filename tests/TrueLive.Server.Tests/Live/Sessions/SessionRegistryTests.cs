@@ -1,0 +1,328 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Capacity;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
+
+namespace TrueLive.Server.Tests.Live.Sessions;
+
+public sealed class SessionRegistryTests : IAsyncDisposable
+{
+    private readonly FakeTimeProvider _time = new();
+    private readonly ServerOptions _options = new();
+    private readonly Admission _admission = new(cores: 2, targetRate: 30, maxSessions: 0);
+    private readonly SessionRegistry _registry;
+
+    public SessionRegistryTests()
+    {
+        _registry = new SessionRegistry(new ModelStore([new PassthroughModel()]), _admission, _options, _time, NullLogger<SessionRegistry>.Instance);
+    }
+
+    public ValueTask DisposeAsync() => _registry.DisposeAsync();
+
+    [Fact]
+    public async Task A_vanished_client_finds_its_session_by_token_within_the_minute()
+    {
+        var hosted = Create(prompt: "ink");
+        var client = new StillVideo();
+        var run = Run(hosted, client);
+        client.Vanish();
+        Assert.Equal(EndCause.ReceiveClient, (await run).Cause);
+        _time.Advance(TimeSpan.FromSeconds(59));
+        Assert.Same(hosted, _registry.FindByToken(hosted.Token));
+        run = Run(hosted, client = new StillVideo());
+        _time.Advance(TimeSpan.FromMinutes(10));
+        Assert.Equal((SessionState.Live, "ink", 1), (hosted.Session.State, hosted.Session.Settings.Prompt.Text, hosted.Session.Settings.Epoch));
+        client.Vanish();
+        await run;
+    }
+
+    [Fact]
+    public async Task After_the_minute_the_session_is_over_and_its_place_is_free()
+    {
+        var hosted = Create();
+        var client = new StillVideo();
+        var run = Run(hosted, client);
+        client.Vanish();
+        await run;
+        _time.Advance(TimeSpan.FromSeconds(60));
+        Assert.Null(_registry.FindByToken(hosted.Token));
+        Assert.Equal(EndCause.KeepExpired, hosted.Session.Ended!.Cause);
+        Assert.Equal(0, _registry.Count);
+    }
+
+    [Fact]
+    public void A_session_that_nobody_comes_for_does_not_hold_its_place()
+    {
+        Create();
+        _time.Advance(TimeSpan.FromSeconds(60));
+        Assert.Equal(0, _registry.Count);
+    }
+
+    [Fact]
+    public async Task A_second_connection_of_the_same_client_takes_over_from_the_first()
+    {
+        var hosted = Create();
+        var first = Run(hosted, new StillVideo());
+        var client = new StillVideo();
+        var second = Run(hosted, client);
+        Assert.Equal(EndCause.ControlReplaced, (await first).Cause);
+        Assert.Null(hosted.Away);
+        client.Vanish();
+        Assert.Equal(EndCause.ReceiveClient, (await second).Cause);
+    }
+
+    [Fact]
+    public void A_full_machine_refuses_with_figures_and_when_to_come_back()
+    {
+        // 25 ms of processor time at 30 fps is 0.75 of a core; 1.8 cores hold two.
+        _admission.Learn(new FrameCost("passthrough", 512, 288, StepMs: 20, CpuMs: 25, Frames: 30));
+        Create();
+        Create();
+        var refused = Assert.Throws<RequestRefusedException>(() => Create());
+        Assert.Equal((503, 2, 2), (refused.Status, refused.Refusal!.Capacity, refused.Refusal.Running));
+        Assert.Contains("2 live session(s)", refused.Message, StringComparison.Ordinal);
+        Assert.True(refused.Refusal.RetryAfter > TimeSpan.Zero);
+        Assert.Equal(2, _registry.Count);
+    }
+
+    [Fact]
+    public void Until_it_is_measured_a_machine_takes_one_session_and_says_when_to_ask_again()
+    {
+        Create();
+        var refused = Assert.Throws<RequestRefusedException>(() => Create());
+        Assert.Equal((503, 1, 1), (refused.Status, refused.Refusal!.Capacity, refused.Refusal.Running));
+        Assert.Contains("has just started", refused.Message, StringComparison.Ordinal);
+        Assert.InRange(refused.Refusal.RetryAfter, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
+    public void A_session_made_before_the_measurement_counts_for_what_was_measured()
+    {
+        var early = Create();
+        _admission.Learn(new FrameCost("passthrough", 512, 288, StepMs: 20, CpuMs: 25, Frames: 30));
+        Assert.Equal(1.25 / 3, _admission.ShareOf(early.Session.Settings), 6);
+        Create();
+        var refused = Assert.Throws<RequestRefusedException>(() => Create());
+        Assert.Equal((503, 2, 2), (refused.Status, refused.Refusal!.Capacity, refused.Refusal.Running));
+    }
+
+    [Fact]
+    public void A_model_that_could_not_be_measured_runs_alone()
+    {
+        _admission.Complete();
+        Create();
+        Assert.Contains("could not be measured", Assert.Throws<RequestRefusedException>(() => Create()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_new_session_waits_for_its_first_connection_however_short_clients_are_kept()
+    {
+        _options.KeepSeconds = 0;
+        var hosted = Create();
+        _time.Advance(TimeSpan.FromSeconds(29));
+        Assert.Equal(1, _registry.Count);
+        var client = new StillVideo();
+        var run = Run(hosted, client);
+        _time.Advance(TimeSpan.FromMinutes(1));
+        client.Vanish();
+        await run;
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.Equal(EndCause.KeepExpired, hosted.Session.Ended!.Cause);
+    }
+
+    [Fact]
+    public async Task A_client_that_has_shown_its_token_gets_the_time_to_connect()
+    {
+        _options.KeepSeconds = 5;
+        var hosted = Create();
+        var client = new StillVideo();
+        var run = Run(hosted, client);
+        client.Vanish();
+        await run;
+        _time.Advance(TimeSpan.FromSeconds(4));
+        Assert.Same(hosted, Back(hosted).Hosted);
+        _time.Advance(TimeSpan.FromSeconds(29));
+        Assert.Equal(SessionState.Detached, hosted.Session.State);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(SessionState.Ended, hosted.Session.State);
+    }
+
+    [Fact]
+    public async Task A_client_that_comes_back_is_told_what_was_kept_and_what_there_was_nothing_of()
+    {
+        var hosted = Create(prompt: "ink");
+        var client = new StillVideo();
+        var run = Run(hosted, client);
+        client.Vanish();
+        await run;
+        _time.Advance(TimeSpan.FromSeconds(2));
+        var resumed = Back(hosted).Resumed!;
+        Assert.Equal((2000, false, 1), (resumed.AwayMs, resumed.MemoryKept, resumed.PromptRevision));
+        Assert.Equal("Frames of the 2.0 s away are lost; the prompt is kept (Pass-through has no memory).", resumed.Lost);
+    }
+
+    [Fact]
+    public void A_machine_too_slow_for_the_rate_still_takes_one()
+    {
+        _admission.Learn(new FrameCost("passthrough", 512, 288, StepMs: 400, CpuMs: 700, Frames: 12));
+        Create();
+        Assert.Equal(503, Assert.Throws<RequestRefusedException>(() => Create()).Status);
+    }
+
+    [Fact]
+    public void A_size_that_does_not_fit_beside_the_others_is_rejected_and_the_session_goes_on()
+    {
+        _admission.Learn(new FrameCost("passthrough", 512, 288, StepMs: 20, CpuMs: 25, Frames: 30));
+        var hosted = Create();
+        Create();
+        var receipt = _registry.Switch(hosted, "c", null, "1280x720");
+        Assert.Contains("1280x720", receipt.Rejected, StringComparison.Ordinal);
+        Assert.Equal(512, hosted.Session.Settings.Width);
+        Assert.Null(_registry.Switch(hosted, "d", null, "384x216").Rejected);
+    }
+
+    [Theory]
+    [InlineData("nope", null, "There is no model 'nope'")]
+    [InlineData(null, "512", "'512' is not a size")]
+    [InlineData(null, "99999x1", "is not a size")]
+    public void A_wrong_request_is_told_what_would_be_right(string? model, string? size, string words)
+    {
+        var refused = Assert.Throws<RequestRefusedException>(() => _registry.Create(new SessionRequest(model, size, null, null)));
+        Assert.Equal(400, refused.Status);
+        Assert.Contains(words, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_drain_ends_every_session_and_takes_no_more()
+    {
+        var hosted = Create();
+        var run = Run(hosted, new StillVideo());
+        await _registry.DrainAsync();
+        Assert.Equal(EndCause.ControlServer, (await run).Cause);
+        Assert.Equal(0, _registry.Count);
+        Assert.Equal(503, Assert.Throws<RequestRefusedException>(() => Create()).Status);
+    }
+
+    [Fact]
+    public void A_session_ends_when_its_time_is_up()
+    {
+        _options.SessionMinutes = 5;
+        var hosted = Create();
+        _ = Run(hosted, new StillVideo());
+        _time.Advance(TimeSpan.FromMinutes(5));
+        Assert.Equal(EndCause.ControlServer, hosted.Session.Ended!.Cause);
+    }
+
+    [Fact]
+    public async Task Of_two_pages_with_one_token_the_older_gives_way_for_good()
+    {
+        var hosted = Create();
+        var older = Back(hosted).Number;
+        var first = Run(hosted, new StillVideo(), older);
+        // The copy of the page knows the token and the number of the page that it was copied from.
+        var newer = Back(hosted, older).Number;
+        var client = new StillVideo();
+        var second = Run(hosted, client, newer);
+        Assert.Equal(EndCause.ControlReplaced, (await first).Cause);
+        while (hosted.Session.State != SessionState.Live)
+            await Task.Yield();
+        for (var i = 0; i < 3; i++)
+        {
+            var refused = Assert.Throws<RequestRefusedException>(() => Back(hosted, older));
+            Assert.Equal(409, refused.Status);
+            Assert.Contains("newer connection", refused.Message, StringComparison.Ordinal);
+            _time.Advance(TimeSpan.FromSeconds(30));
+        }
+        Assert.Equal((SessionState.Live, newer), (hosted.Session.State, hosted.Number));
+        // The page that runs comes back as often as its network breaks.
+        client.Vanish();
+        await second;
+        var again = Run(hosted, client = new StillVideo(), Back(hosted, newer).Number);
+        Assert.Equal(SessionState.Live, hosted.Session.State);
+        client.Vanish();
+        await again;
+    }
+
+    [Fact]
+    public async Task A_page_whose_own_connection_is_still_taken_for_alive_comes_back()
+    {
+        var hosted = Create();
+        var number = Back(hosted).Number;
+        var first = Run(hosted, new StillVideo(), number);
+        var client = new StillVideo();
+        var second = Run(hosted, client, Back(hosted, number).Number);
+        Assert.Equal(EndCause.ControlReplaced, (await first).Cause);
+        client.Vanish();
+        await second;
+    }
+
+    [Fact]
+    public async Task Of_two_senders_that_begin_anew_for_ever_the_second_keeps_the_address_while_it_sends()
+    {
+        var hosted = Create();
+        using var pool = new Camera(_time);
+        _registry.Contest(hosted);
+        var first = Run(hosted, new StillVideo());
+        _registry.Contest(hosted);
+        var second = _registry.RunAsync(hosted, "test", pool, pool, TestContext.Current.CancellationToken);
+        Assert.Equal(EndCause.ControlReplaced, (await first).Cause);
+        for (var i = 0; i < 5; i++)
+        {
+            await pool.SendAsync();
+            Assert.Equal(409, Assert.Throws<RequestRefusedException>(() => _registry.Contest(hosted)).Status);
+            _time.Advance(TimeSpan.FromSeconds(100));
+        }
+        // It has sent nothing since: gone, whatever its connection believes.
+        _registry.Contest(hosted);
+        await pool.SendAsync();
+        _time.Advance(SessionRegistry.ContestTime + TimeSpan.FromSeconds(1));
+        await pool.SendAsync();
+        // Nobody has tried for long: whoever comes means it.
+        _registry.Contest(hosted);
+        pool.Vanish();
+        await second;
+    }
+
+    private HostedSession Create(string? prompt = null) => _registry.Create(new SessionRequest(null, null, prompt, null));
+
+    private AdmittedClient Back(HostedSession hosted, long? had = null) => AdmittedClient.Of(_registry, hosted.Token, had, new SessionRequest(null, null, null, null), _time);
+
+    private Task<SessionEnd> Run(HostedSession hosted, StillVideo client, long number = 0) =>
+        _registry.RunAsync(hosted, "test", client, client, TestContext.Current.CancellationToken, number);
+
+    /// <summary>A client that sends a picture when it is told to.</summary>
+    private sealed class Camera(TimeProvider time) : IVideoSource, IVideoSink, IDisposable
+    {
+        private readonly FramePool _pool = new("camera");
+        private readonly Channel<VideoFrame> _frames = Channel.CreateUnbounded<VideoFrame>();
+        private readonly SemaphoreSlim _back = new(0);
+        private long _sent;
+
+        public async Task SendAsync()
+        {
+            var frame = _pool.Rent(64, 64);
+            frame.Time = new FrameTime(_sent, TimeSpan.FromSeconds(_sent++), time.GetTimestamp(), 0);
+            _frames.Writer.TryWrite(frame);
+            Assert.True(await _back.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken), "no picture came back");
+        }
+
+        public void Vanish() => _frames.Writer.Complete();
+
+        public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel) =>
+            await _frames.Reader.WaitToReadAsync(cancel) && _frames.Reader.TryRead(out var frame) ? frame : null;
+
+        public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+        {
+            _back.Release();
+            return new(true);
+        }
+
+        public void Dispose() => Assert.Equal(0, _pool.Rented);
+    }
+}
