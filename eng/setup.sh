@@ -60,13 +60,14 @@ install_packages() {
 # reads and writes clip files, shut in by bubblewrap.
 runtime_packages=('libopenh264-7|libopenh264-8' 'libvpx7|libvpx8|libvpx9|libvpx11' 'libavcodec59|libavcodec60|libavcodec61|libavcodec-extra59|libavcodec-extra60|libavcodec-extra61' 'libturbojpeg0|libturbojpeg' ffmpeg bubblewrap)
 
-# What the tests use: all of them, and those with a browser.
-quick_test_packages=(opencv-doc fonts-dejavu-core curl openssl postgresql aspell aspell-en)
+# What the tests use: all of them (the second line makes pictures as others do), and those with a browser.
+quick_test_packages=(opencv-doc fonts-dejavu-core curl openssl postgresql procps aspell aspell-en
+  webp libimage-exiftool-perl libheif-examples 'libheif-plugin-libde265|libheif1' 'libheif-plugin-x265|libheif1')
 test_packages=(chromium)
 
 # Other people's WebRTC stacks, which the interoperability tests and bench/live run against ours.
 interop_packages=(python3-aiortc python3-numpy python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
-  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-nice iproute2)
+  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-nice iproute2 nginx-light)
 
 command -v dotnet >/dev/null || PATH="$PATH:$HOME/.dotnet:/usr/share/dotnet:/usr/lib/dotnet"
 

@@ -129,12 +129,12 @@ internal static class ClipCommand
     private static async Task<int> RenderAsync(ClipFileSettings settings, ParseResult parsed, CancellationToken ended)
     {
         FileJoin.CheckOutput(settings.Output, settings.Format);
-        if (!ImageSequence.Is(settings.Input))
+        if (!PackedInput.Is(settings.Input))
             return await RenderAsync(settings, ended).ConfigureAwait(false);
         var packed = OutputName.Beside(settings.Output, ".truelive-pictures.mkv");
         try
         {
-            await ImageSequence.PackAsync(settings.Input, parsed.GetValue(Rate), packed, long.MaxValue, ended).ConfigureAwait(false);
+            await PackedInput.PackAsync(settings.Input, parsed.GetValue(Rate), packed, long.MaxValue, ended).ConfigureAwait(false);
             return await RenderAsync(settings with { Input = packed }, ended).ConfigureAwait(false);
         }
         finally

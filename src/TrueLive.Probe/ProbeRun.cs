@@ -186,7 +186,7 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
             using (var frame = pool.Rent(options.Width, options.Height))
             {
                 PictureFrames.Write(picture, frame);
-                frame.Time = new FrameTime(j, TimeSpan.FromSeconds(j / (double)CodeLaw.Rate), 0, (uint)(j * 3000L));
+                frame.Ticket = new FrameTicket(j, TimeSpan.FromSeconds(j / (double)CodeLaw.Rate), 0, (uint)(j * 3000L));
                 await WaitUntilAsync(j, cancel).ConfigureAwait(false);
                 var sent = await target.SendAsync(frame, cancel).ConfigureAwait(false);
                 lock (_gate)

@@ -1,4 +1,5 @@
 using System.Net;
+using TrueLive.Core.Frames;
 using TrueLive.WebRtc.Rtp;
 using TrueLive.WebRtc.Sctp;
 
@@ -21,8 +22,8 @@ public sealed record PeerOptions
     /// <summary>An Opus packet arrived.</summary>
     public OpusPacketHandler? AudioReceived { get; init; }
 
-    /// <summary>The last packet of a frame was sent: its RTP time, and the time since the last packet of its input arrived.</summary>
-    public Action<uint, TimeSpan>? FrameSent { get; init; }
+    /// <summary>The last packet of a frame was sent, so long after the last packet of its input arrived.</summary>
+    public Action<FrameTicket, TimeSpan>? FrameSent { get; init; }
 
     /// <summary>The far side, or the way to it, needs a key frame.</summary>
     public Action? KeyFrameRequested { get; init; }

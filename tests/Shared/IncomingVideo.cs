@@ -121,7 +121,7 @@ internal sealed class IncomingVideo : IDisposable
             foreach (var sample in picture.Y.Slice(y * picture.StrideY, picture.Width))
                 content = (content ^ sample) * 1_099_511_628_211UL;
         }
-        Pictures.Add((picture.Time.MediaTime, picture.Width, picture.Height, _now, content));
+        Pictures.Add((picture.Ticket.MediaTime, picture.Width, picture.Height, _now, content));
     }
 
     private void Feedback(ReadOnlySpan<byte> compound)

@@ -51,7 +51,7 @@ internal sealed class FailingServer : IAsyncDisposable
 
             public int Height => whole.Height;
 
-            public VideoFrame Step(VideoFrame input, Prompt prompt) => throw new ModelStepException("It always fails.");
+            public int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made) => throw new ModelStepException("It always fails.");
 
             public void Reset() => whole.Reset();
 

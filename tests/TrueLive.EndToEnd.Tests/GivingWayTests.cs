@@ -2,7 +2,7 @@ namespace TrueLive.EndToEnd.Tests;
 
 /// <summary>Two pages that want the same session: one has it, the other says so and leaves it alone.</summary>
 [Collection(nameof(Browser))]
-public sealed class GivingWayTests(Browser browser)
+public sealed class GivingWayTests(Browser browser, Studio studio)
 {
     [Theory]
     [InlineData("webrtc")]
@@ -37,7 +37,7 @@ public sealed class GivingWayTests(Browser browser)
     [Fact]
     public async Task A_viewer_who_opens_the_page_of_a_paused_session_sees_its_last_picture_and_that_it_is_paused()
     {
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         await using var page = await browser.OpenAsync(server, "webrtc");
         await page.StartAsync("scene", "passthrough", "384x216");
         await page.PicturesAsync(3);

@@ -2,7 +2,7 @@ namespace TrueLive.EndToEnd.Tests;
 
 /// <summary>What a person sees on the page, over every transport.</summary>
 [Collection(nameof(Browser))]
-public sealed class LivePageTests(Browser browser)
+public sealed class LivePageTests(Browser browser, Studio studio)
 {
     public static TheoryData<string> Transports => ["ws", "webrtc"];
 
@@ -10,7 +10,7 @@ public sealed class LivePageTests(Browser browser)
     [MemberData(nameof(Transports))]
     public async Task The_camera_comes_back_unchanged_through_pass_through(string transport)
     {
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         await using var page = await browser.OpenAsync(server, transport);
         await page.StartAsync("camera", "passthrough", "640x360");
         await page.PicturesAsync(30);
@@ -23,7 +23,7 @@ public sealed class LivePageTests(Browser browser)
     [MemberData(nameof(Transports))]
     public async Task The_picture_turns_into_what_the_prompt_says_and_changes_with_it(string transport)
     {
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         await using var page = await browser.OpenAsync(server, transport);
         await page.StartAsync("camera", "live-tiny", "384x216");
         await page.PicturesAsync();
@@ -42,7 +42,7 @@ public sealed class LivePageTests(Browser browser)
     [MemberData(nameof(Transports))]
     public async Task Provenance_names_the_very_frame_that_is_seen(string transport)
     {
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         await using var page = await browser.OpenAsync(server, transport);
         await page.StartAsync("scene", "passthrough", "640x360");
         await page.PicturesAsync(5);
@@ -70,7 +70,7 @@ public sealed class LivePageTests(Browser browser)
     [MemberData(nameof(Transports))]
     public async Task Two_sessions_do_not_mix(string transport)
     {
-        await using var server = await ServerProcess.StartAsync("--max-sessions", "2");
+        var server = studio.Server;
         await using var one = await browser.OpenAsync(server, transport);
         await using var two = await browser.OpenAsync(server, transport);
         foreach (var page in new[] { one, two })
@@ -92,7 +92,7 @@ public sealed class LivePageTests(Browser browser)
     [MemberData(nameof(Transports))]
     public async Task A_reloaded_page_is_back_in_its_session_with_prompt_and_memory(string transport)
     {
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         await using var page = await browser.OpenAsync(server, transport);
         await page.StartAsync("camera", "live-tiny", "384x216");
         await page.PicturesAsync();
@@ -141,7 +141,7 @@ public sealed class LivePageTests(Browser browser)
         Assert.SkipWhen(Footage.Person is null, "This machine has no footage of people beside the repository.");
         await using var face = new Browser { Camera = Footage.Person };
         await face.InitializeAsync();
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         await using var page = await face.OpenAsync(server, "webrtc");
         await page.StartAsync("camera", "live-tiny", "384x216");
         await page.PicturesAsync();

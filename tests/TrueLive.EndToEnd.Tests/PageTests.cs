@@ -2,12 +2,12 @@ namespace TrueLive.EndToEnd.Tests;
 
 /// <summary>The page itself: words for what is wrong, keys, and the way in with an API key.</summary>
 [Collection(nameof(Browser))]
-public sealed class PageTests(Browser browser)
+public sealed class PageTests(Browser browser, Studio studio)
 {
     [Fact]
     public async Task A_refused_camera_is_explained()
     {
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         await using var page = await browser.OpenAsync(server, "ws", script:
             "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('Permission denied', 'NotAllowedError'))");
         await page.StartAsync("camera");
@@ -24,7 +24,7 @@ public sealed class PageTests(Browser browser)
     [MemberData(nameof(Cameras))]
     public async Task Every_camera_that_cannot_be_used_is_explained_on_each_screen_with_a_way_out(string error, string words)
     {
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         var script = error.Length == 0 ? "Object.defineProperty(navigator, 'mediaDevices', { value: undefined })" : $"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('x', '{error}'))";
         await using var page = await browser.OpenAsync(server, "ws", script: script);
         await page.StartAsync("camera", "passthrough");
@@ -39,7 +39,7 @@ public sealed class PageTests(Browser browser)
     [Fact]
     public async Task The_page_runs_no_script_but_its_own_and_stands_in_no_other_pages_frame()
     {
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         await using var page = await browser.OpenAsync(server, "ws");
         using var http = new HttpClient();
         foreach (var file in new[] { "/", "/viewer.html", "/app.js" })
@@ -57,7 +57,7 @@ public sealed class PageTests(Browser browser)
     [Fact]
     public async Task A_browser_that_is_too_old_is_told_so()
     {
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         await using var page = await browser.OpenAsync(server, ready: false, script: "CSS.supports = () => false");
         // What the server says of itself afterwards does not take the words away.
         await page.UntilAsync("document.querySelector('#model').options.length > 0");
@@ -83,7 +83,7 @@ public sealed class PageTests(Browser browser)
     [Fact]
     public async Task Looks_and_prompt_are_reached_by_keys_and_the_page_fits_a_phone()
     {
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         await using var page = await browser.OpenAsync(server, "ws");
         await page.Page.Keyboard.PressAsync("3");
         Assert.NotEmpty(await page.Page.InputValueAsync("#prompt"));

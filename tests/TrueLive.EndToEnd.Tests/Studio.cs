@@ -7,7 +7,7 @@ namespace TrueLive.EndToEnd.Tests;
 [CollectionDefinition(nameof(Browser))]
 public sealed class BrowserTests : ICollectionFixture<Browser>, ICollectionFixture<Studio>;
 
-/// <summary>One server for all tests of the studio's screens, and what they look at.</summary>
+/// <summary>One server for all tests that ask nothing special of it: a start measures the machine, which takes seconds.</summary>
 public sealed class Studio : IAsyncLifetime
 {
     private readonly string _data = Directory.CreateTempSubdirectory("truelive-studio").FullName;

@@ -9,7 +9,7 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
     [Fact]
     public async Task The_built_in_scene_comes_back_without_specks_behind_what_moved()
     {
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         await using var page = await browser.OpenAsync(server);
         await page.StartAsync("scene", "passthrough", "384x216");
         // The sun has moved by its own width by then.

@@ -4,7 +4,7 @@ namespace TrueLive.EndToEnd.Tests;
 
 /// <summary>What goes wrong, in words, and the way out of it.</summary>
 [Collection(nameof(Browser))]
-public sealed class StudioTroubleTests(Browser browser)
+public sealed class StudioTroubleTests(Browser browser, Studio studio)
 {
     [Fact]
     public async Task On_a_full_server_the_page_waits_by_keys_alone_and_starts_when_the_place_is_free()
@@ -47,7 +47,7 @@ public sealed class StudioTroubleTests(Browser browser)
     [Fact]
     public async Task A_cut_connection_freezes_the_picture_and_the_session_comes_back_to_its_prompt()
     {
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         await using var link = new CutLink(server.Address);
         await using var page = await browser.OpenAsync(server, "ws", address: link.Address);
         await page.StartAsync("scene", "live-tiny", "384x216");
@@ -68,7 +68,7 @@ public sealed class StudioTroubleTests(Browser browser)
     [Fact]
     public async Task A_server_that_falls_silent_is_noticed_though_nobody_closed_the_connection()
     {
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         await using var link = new CutLink(server.Address);
         await using var page = await browser.OpenAsync(server, "ws", address: link.Address);
         await page.StartAsync("scene", "passthrough", "384x216");
@@ -105,7 +105,7 @@ public sealed class StudioTroubleTests(Browser browser)
     [InlineData("ws")]
     public async Task A_paused_session_is_paused_when_the_page_comes_back_and_goes_on_when_told(string transport)
     {
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         await using var page = await browser.OpenAsync(server, transport);
         await page.StartAsync("scene", "passthrough", "384x216");
         await page.PicturesAsync(3);
@@ -136,7 +136,7 @@ public sealed class StudioTroubleTests(Browser browser)
     [Fact]
     public async Task The_controls_show_what_runs_whoever_chose_it_and_what_is_refused_is_taken_back()
     {
-        await using var server = await ServerProcess.StartAsync();
+        var server = studio.Server;
         await using var page = await browser.OpenAsync(server, "ws");
         await page.StartAsync("scene", "passthrough", "384x216");
         await page.PicturesAsync(3);

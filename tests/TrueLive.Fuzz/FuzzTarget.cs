@@ -44,6 +44,7 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("prompt", FileTargets.PromptText, 8_000),
         new("schedule", FileTargets.Schedule, 20_000),
         new("media-file", FileTargets.MediaFile, 20_000),
+        new("web-picture", FileTargets.WebPicture, 10_000),
         new("requirement", FileTargets.Requirement, 2_000, 32 << 20),
         new("config", FileTargets.Configuration, 2_000, 32 << 20),
         new("observation", FileTargets.Observation, 3_000, 16 << 20),

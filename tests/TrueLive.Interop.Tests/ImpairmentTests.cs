@@ -3,7 +3,7 @@ using TrueLive.Core.Frames;
 namespace TrueLive.Interop.Tests;
 
 /// <summary>The real server behind a bad network, watched by a client over our own stack.</summary>
-public sealed class ImpairmentTests
+public sealed class ImpairmentTests(ImpairmentTests.Server shared) : IClassFixture<ImpairmentTests.Server>
 {
     private static readonly TimeProvider Time = TimeProvider.System;
 
@@ -17,8 +17,7 @@ public sealed class ImpairmentTests
     [InlineData(8, VideoCodec.Vp8)]
     public async Task After_a_cut_new_pictures_come_back_and_none_is_old(int seconds, VideoCodec codec)
     {
-        await using var server = await StartAsync();
-        using var link = new ImpairedLink(server.Address);
+        using var link = new ImpairedLink(shared.Address);
         await using var caller = await CallAsync(link.Address, codec);
         await CollectAsync(caller, p => p.Count >= 30);
 
@@ -38,8 +37,7 @@ public sealed class ImpairmentTests
     [InlineData(0.10, VideoCodec.H264)]
     public async Task With_packets_lost_each_way_pictures_go_on_and_what_was_lost_is_repaired(double loss, VideoCodec codec)
     {
-        await using var server = await StartAsync();
-        using var link = new ImpairedLink(server.Address) { Loss = loss };
+        using var link = new ImpairedLink(shared.Address) { Loss = loss };
         await using var caller = await CallAsync(link.Address, codec);
         await CollectAsync(caller, p => p.Count >= 15);
         caller.Pictures.Clear();
@@ -57,8 +55,7 @@ public sealed class ImpairmentTests
     [InlineData(20, true, 0.1)]
     public async Task With_jitter_reordering_and_doubled_packets_pictures_go_on_in_order(int jitterMs, bool reorder, double duplicate)
     {
-        await using var server = await StartAsync();
-        using var link = new ImpairedLink(server.Address);
+        using var link = new ImpairedLink(shared.Address);
         await using var caller = await CallAsync(link.Address, VideoCodec.H264);
         await CollectAsync(caller, p => p.Count >= 15);
         foreach (var way in new[] { link.Up, link.Down })
@@ -73,8 +70,7 @@ public sealed class ImpairmentTests
     public async Task A_way_back_that_shrinks_to_a_megabit_is_found_and_filled()
     {
         const int Link = 1_000_000;
-        await using var server = await StartAsync();
-        using var link = new ImpairedLink(server.Address);
+        using var link = new ImpairedLink(shared.Address);
         await using var caller = await CallAsync(link.Address, VideoCodec.H264, 640, 360);
         await CollectAsync(caller, p => p.Count >= 60);
         // How soon and how late is tested in virtual time: here the codecs and the relay compete for the processor.
@@ -98,7 +94,17 @@ public sealed class ImpairmentTests
         Assert.All(pictures, p => Assert.Equal(p.Sent % 256, p.Number));
     }
 
-    private static Task<ServerProcess> StartAsync() => ServerProcess.StartAsync("--webrtc-tcp", "false", "--max-sessions", "8");
+    /// <summary>One server for all of them: the links between are what differs.</summary>
+    public sealed class Server : IAsyncLifetime
+    {
+        private ServerProcess? _process;
+
+        public string Address => _process!.Address;
+
+        public async ValueTask InitializeAsync() => _process = await ServerProcess.StartAsync("--webrtc-tcp", "false", "--max-sessions", "20", "--keep-seconds", "10");
+
+        public ValueTask DisposeAsync() => _process!.DisposeAsync();
+    }
 
     private static async Task<NativeCaller> CallAsync(string server, VideoCodec codec, int width = 256, int height = 144) => await NativeCaller.StartAsync(
         new Uri($"{server}whip?model=passthrough&size={width}x{height}"), codec, await NativeCaller.SceneAsync(width, height), Time, Cancel);

@@ -29,7 +29,7 @@ public sealed class FusedTests(LiveTiny tiny) : IClassFixture<LiveTiny>
     {
         var frame = _pool.Rent(width, height);
         frame.Colour = ColourSpace.Bt709Limited;
-        frame.Time = new FrameTime(t, TimeSpan.FromSeconds(t / 30.0), 0, (uint)(t * 3000));
+        frame.Ticket = new FrameTicket(t, TimeSpan.FromSeconds(t / 30.0), 0, (uint)(t * 3000));
         for (var y = 0; y < height; y++)
         {
             for (var x = 0; x < width; x++)

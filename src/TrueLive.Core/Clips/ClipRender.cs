@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Threading.Channels;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
-using TrueLive.Core.Sessions;
 
 namespace TrueLive.Core.Clips;
 
@@ -20,7 +19,12 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
     /// <summary>Frames that may wait between two stages: codecs run when the step leaves a core, so that they come in bursts.</summary>
     public const int QueueFrames = 12;
 
+    private long _taken;
+    private long _made;
     private long _outputs;
+
+    /// <summary>Frames that the model took.</summary>
+    public long FramesTaken => Interlocked.Read(ref _taken);
 
     /// <summary>Frames whose output reached the sink.</summary>
     public long FramesDone => Interlocked.Read(ref _outputs);
@@ -31,6 +35,19 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
     public Action<CancellationToken>? BeforeStep { get; init; }
 
     /// <summary>
+    /// Called between two steps with the frames that the model has taken and those that it has made of them: the moment to capture its memory.
+    /// </summary>
+    public Action<long, long>? BetweenSteps { get; init; }
+
+    /// <summary>Says by its place in the source whether the memory is forgotten before a frame. What is inside the model comes out first.</summary>
+    public Func<long, bool>? ForgetsBefore { get; init; }
+
+    /// <summary>
+    /// Says at the end of the source whether what is still inside the model is to come out; otherwise it stays there, for a capture to go on from.
+    /// </summary>
+    public Func<bool>? FlushesAtEnd { get; init; }
+
+    /// <summary>
     /// Renders until the source ends, <paramref name="frameLimit"/> frames are made, or <paramref name="cancel"/> fires. Returns the
     /// frames made in this call and whether the source ended. The first failure of any stage ends the other two and is thrown.
     /// </summary>
@@ -38,7 +55,7 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var decoded = Channel.CreateBounded<VideoFrame>(new BoundedChannelOptions(QueueFrames) { SingleReader = true, SingleWriter = true });
-        var stepped = Channel.CreateBounded<(VideoFrame Frame, Provenance Provenance)>(new BoundedChannelOptions(QueueFrames) { SingleReader = true, SingleWriter = true });
+        var stepped = Channel.CreateBounded<MadeFrame>(new BoundedChannelOptions(QueueFrames) { SingleReader = true, SingleWriter = true });
         var before = FramesDone;
         var ended = false;
         try
@@ -92,46 +109,67 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
 
         async Task StepAllAsync()
         {
+            var made = new MadeFrame[Chunk.MaxFrames];
             await foreach (var input in decoded.Reader.ReadAllAsync(stop.Token).ConfigureAwait(false))
             {
                 using (input)
                 {
                     BeforeStep?.Invoke(stop.Token);
-                    var prompt = PromptSchedule.PromptAt(prompts, input.Time.Captured);
+                    if (ForgetsBefore?.Invoke(input.Ticket.SourceSequence) == true)
+                    {
+                        await FlushAsync(made).ConfigureAwait(false);
+                        session.Reset();
+                    }
+                    BetweenSteps?.Invoke(_taken, _made);
+                    var prompt = PromptSchedule.PromptAt(prompts, input.Ticket.Captured);
                     var began = time.GetTimestamp();
-                    var output = session.Step(input, prompt);
-                    var provenance = new Provenance
-                    {
-                        OutputSequence = input.Time.Sequence,
-                        SourceSequence = input.Time.Sequence,
-                        SourceMediaTime = input.Time.MediaTime,
-                        PromptRevision = prompt.Revision,
-                        Epoch = 0,
-                        Origin = FrameOrigin.Generated,
-                        Arrived = input.Time.Arrived,
-                        Decoded = input.Time.Arrived,
-                        StepBegan = began,
-                        StepEnded = time.GetTimestamp(),
-                    };
-                    try
-                    {
-                        await stepped.Writer.WriteAsync((output, provenance), stop.Token).ConfigureAwait(false);
-                    }
-                    catch
-                    {
-                        output.Dispose();
-                        throw;
-                    }
+                    input.Ticket = input.Ticket with { Taken = began };
+                    var count = session.Step(input, prompt, made);
+                    Interlocked.Increment(ref _taken);
+                    await PassOnAsync(made, count, began).ConfigureAwait(false);
                 }
+            }
+            if (!stop.IsCancellationRequested && FlushesAtEnd?.Invoke() != false)
+                await FlushAsync(made).ConfigureAwait(false);
+        }
+
+        async Task FlushAsync(MadeFrame[] made)
+        {
+            while (true)
+            {
+                var began = time.GetTimestamp();
+                var count = session.Flush(made);
+                if (count == 0)
+                    return;
+                await PassOnAsync(made, count, began).ConfigureAwait(false);
+            }
+        }
+
+        async Task PassOnAsync(MadeFrame[] made, int count, long began)
+        {
+            var (ended, passed) = (time.GetTimestamp(), 0);
+            try
+            {
+                for (; passed < count; passed++)
+                {
+                    var ticket = made[passed].Ticket with { OutputSequence = _made, StepBegan = began, StepEnded = ended, Released = ended };
+                    await stepped.Writer.WriteAsync(made[passed] with { Ticket = ticket }, stop.Token).ConfigureAwait(false);
+                    _made++;
+                }
+            }
+            finally
+            {
+                for (; passed < count; passed++)
+                    made[passed].Frame.Dispose();
             }
         }
 
         async Task EncodeAsync()
         {
-            await foreach (var (frame, provenance) in stepped.Reader.ReadAllAsync(stop.Token).ConfigureAwait(false))
+            await foreach (var made in stepped.Reader.ReadAllAsync(stop.Token).ConfigureAwait(false))
             {
-                using (frame)
-                    await sink.WriteAsync(frame, provenance, stop.Token).ConfigureAwait(false);
+                using (made.Frame)
+                    await sink.WriteAsync(made, stop.Token).ConfigureAwait(false);
                 Interlocked.Increment(ref _outputs);
             }
         }

@@ -14,7 +14,7 @@ public readonly record struct RevisionFrame(long Revision, RevisionPass Pass, in
 /// own: two steps at a time keep the cores busier than one that is spread over them. It looks for a newer tweak before each step, so
 /// superseded work ends within one step. A tweak that changes nothing before a moment goes on from the memory saved there.
 /// </summary>
-public sealed class InteractiveClip : IAsyncDisposable
+public sealed partial class InteractiveClip : IAsyncDisposable
 {
     /// <summary>The coarse pass takes every this many frames.</summary>
     public const int CoarseStep = 4;
@@ -65,11 +65,13 @@ public sealed class InteractiveClip : IAsyncDisposable
     {
         if (source.IsEmpty)
             throw new ArgumentException("The source has no frames.", nameof(source));
-        if (source[^1].Time.Captured - source[0].Time.Captured > MaxSource)
+        if (source[^1].Ticket.Captured - source[0].Ticket.Captured > MaxSource)
             throw new ArgumentException($"The source is longer than {MaxSource.TotalSeconds:0} s. Trim it first.", nameof(source));
+        for (var i = 0; i < source.Length; i++)
+            source[i].Ticket = source[i].Ticket with { SourceSequence = i };
         (_source, _model, _encode, _time) = (source, model, encode, time);
         (_width, _height) = (width, height);
-        var span = source[^1].Time.Captured - source[0].Time.Captured;
+        var span = source[^1].Ticket.Captured - source[0].Ticket.Captured;
         Length = source.Length > 1 ? span + span / (source.Length - 1) : TimeSpan.FromMilliseconds(40);
         _sessions[model] = (model.CreateSession(width, height), model.CreateSession(width, height));
         _worker = Task.Factory.StartNew(Work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
@@ -103,9 +105,6 @@ public sealed class InteractiveClip : IAsyncDisposable
         }
     }
 
-    /// <summary>Source frames.</summary>
-    public int SourceFrames => _source.Length;
-
     /// <summary>All remembered revisions, oldest first.</summary>
     public ImmutableArray<ClipRevision> Revisions
     {
@@ -125,7 +124,9 @@ public sealed class InteractiveClip : IAsyncDisposable
         if (!(tweak.Strength is >= 0 and <= 1))
             throw new ArgumentException("The strength is not within 0..1.");
         var model = ModelFor(tweak) ?? throw new ArgumentException($"There is no model '{tweak.Model}'.");
-        var origin = _source[0].Time.Captured;
+        if (model.Info.Chunk is var chunk && chunk.Takes != chunk.Gives)
+            throw new ArgumentException($"{model.Info.Title} makes {chunk.Gives} frames of {chunk.Takes}: it has no revisions of a clip. Render a clip with it, or take another model.");
+        var origin = _source[0].Ticket.Captured;
         var first = IndexAt(origin + tweak.TrimStart);
         var end = IndexAt(origin + tweak.TrimEnd);
         if (first >= end)
@@ -238,30 +239,37 @@ public sealed class InteractiveClip : IAsyncDisposable
             }
             var cues = schedule.Resolve(text => Read(model, text), revision.Tweak.Strength, revision.Tweak.Transition ?? Prompt.DefaultTransition);
             var (first, end) = revision.Range;
-            cues = PromptSchedule.BegunAt(cues, _source[first].Time.Captured - _source[0].Time.Captured);
+            cues = PromptSchedule.BegunAt(cues, _source[first].Ticket.Captured - _source[0].Ticket.Captured);
             var rendering = new Rendering(revision, cues);
             var start = _rendered.TakeOver(rendering, _source, out var memory);
-            _fullUntil = start;
-            for (var i = first; i < start; i++)
-                Give(new RevisionFrame(revision.Number, RevisionPass.Full, i, _source[i].Time.Captured, rendering.Frames[i - first]));
+            var reused = rendering.Frames.Count;
+            _fullUntil = first + reused;
+            for (var i = first; i < first + reused; i++)
+                Give(new RevisionFrame(revision.Number, RevisionPass.Full, i, _source[i].Ticket.Captured, rendering.Frames[i - first]));
+            var (takes, holds) = (model.Info.Chunk.Takes, model.Info.Chunk.Held > 0);
             if (!Overtaken)
             {
-                var playhead = Math.Clamp(IndexAt(_source[0].Time.Captured + revision.Tweak.Playhead), first, end - 1);
-                if (playhead >= start)
+                var playhead = Math.Clamp(IndexAt(_source[0].Ticket.Captured + revision.Tweak.Playhead), first, end - 1);
+                if (playhead >= first + reused)
                 {
+                    // A model that takes chunks sees that of the playhead, counted from the clip's first frame.
                     sessions.Coarse.Reset();
-                    Emit(sessions.Coarse, RevisionPass.Preview, playhead, revision, cues, _stop.Token);
+                    var pass = new Pass(this, sessions.Coarse, RevisionPass.Preview, revision, cues, holds, _stop.Token) { Only = playhead };
+                    var chunk = playhead - (playhead - first) % takes;
+                    for (var i = chunk; i < Math.Min(chunk + takes, end) && !Overtaken; i++)
+                        pass.Take(i);
+                    pass.Flush();
                 }
-                Publish(revision, r => r with { ToPreview = _time.GetElapsedTime(since), ReusedFrames = start - first, FullFrames = start - first });
+                Publish(revision, r => r with { ToPreview = _time.GetElapsedTime(since), ReusedFrames = reused, FullFrames = reused });
             }
 
             // The coarse pass pays only where it is clearly shorter than the full one.
             using var callOff = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-            var coarse = end - start <= 2 * CoarseStep ? Task.CompletedTask : Task.Factory.StartNew(
-                () => RenderCoarse(sessions.Coarse, memory, start, revision, cues, since, callOff.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            var coarse = end - start <= 2 * CoarseStep * takes ? Task.CompletedTask : Task.Factory.StartNew(
+                () => RenderCoarse(new Pass(this, sessions.Coarse, RevisionPass.Coarse, revision, cues, holds, callOff.Token), memory, start, takes, revision, since), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             try
             {
-                RenderFull(sessions.Full, memory, start, rendering, revision);
+                RenderFull(sessions.Full, memory, start, holds, rendering, revision);
             }
             catch (Exception)
             {
@@ -288,73 +296,6 @@ public sealed class InteractiveClip : IAsyncDisposable
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             Publish(revision, r => r with { State = RevisionState.Failed, Error = e.Message });
-        }
-    }
-
-    private void RenderCoarse(IModelSession session, ModelState? memory, int start, ClipRevision revision, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, long since, CancellationToken callOff)
-    {
-        try
-        {
-            Resume(session, memory);
-            for (var i = start; i < revision.Range.End && !Overtaken; i += CoarseStep)
-            {
-                if (i >= Volatile.Read(ref _fullUntil))
-                    Emit(session, RevisionPass.Coarse, i, revision, cues, callOff);
-            }
-            if (!Overtaken)
-                Publish(revision, r => r with { ToPlayable = _time.GetElapsedTime(since) });
-        }
-        catch (OperationCanceledException) when (callOff.IsCancellationRequested)
-        {
-        }
-        catch (Exception)
-        {
-            _failed = true;
-            throw;
-        }
-    }
-
-    private void RenderFull(IModelSession session, ModelState? memory, int start, Rendering rendering, ClipRevision revision)
-    {
-        var (first, end) = revision.Range;
-        Resume(session, memory);
-        var apart = CheckpointFrames;
-        for (var i = start; i < end && !Overtaken; i++)
-        {
-            if ((i - first) % apart == 0)
-            {
-                var saved = rendering.Checkpoints[i] = session.Capture();
-                apart = CheckpointFrames * (int)Math.Max(1, saved.Bytes.Length * 4L * (end - first) / CheckpointFrames / RenderedRevisions.MaxCheckpointBytes);
-            }
-            rendering.Frames.Add(Emit(session, RevisionPass.Full, i, revision, rendering.Cues, _stop.Token));
-            if ((i - first) % CheckpointFrames == CheckpointFrames - 1)
-                Publish(revision, r => r with { FullFrames = i + 1 - first });
-        }
-    }
-
-    private static void Resume(IModelSession session, ModelState? memory)
-    {
-        if (memory is null)
-            session.Reset();
-        else
-            session.Restore(memory);
-    }
-
-    private ReadOnlyMemory<byte> Emit(IModelSession session, RevisionPass pass, int index, ClipRevision revision, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, CancellationToken cancel)
-    {
-        var input = _source[index];
-        BeforeStep?.Invoke(pass, cancel);
-        using var output = session.Step(input, PromptSchedule.PromptAt(cues, input.Time.Captured - _source[0].Time.Captured));
-        lock (_emitting)
-        {
-            // The full pass may have come here meanwhile: its frame stays.
-            if (pass == RevisionPass.Coarse && index < _fullUntil)
-                return default;
-            var encoded = _encode(output);
-            Give(new RevisionFrame(revision.Number, pass, index, input.Time.Captured, encoded));
-            if (pass == RevisionPass.Full)
-                _fullUntil = index + 1;
-            return encoded;
         }
     }
 
@@ -385,7 +326,7 @@ public sealed class InteractiveClip : IAsyncDisposable
         while (low < high)
         {
             var middle = (low + high) / 2;
-            if (_source[middle].Time.Captured < at)
+            if (_source[middle].Ticket.Captured < at)
                 low = middle + 1;
             else
                 high = middle;

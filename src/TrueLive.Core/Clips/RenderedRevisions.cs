@@ -21,8 +21,8 @@ internal sealed class Rendering(ClipRevision revision, ImmutableArray<(TimeSpan 
     /// <summary>Frames of the full pass, from <see cref="First"/> on.</summary>
     public List<ReadOnlyMemory<byte>> Frames { get; } = [];
 
-    /// <summary>The memory before the frame of that index.</summary>
-    public Dictionary<int, ModelState> Checkpoints { get; } = [];
+    /// <summary>The memory before the source frame of that index was taken, and how many frames were made by then.</summary>
+    public Dictionary<int, (ModelState Memory, int Made)> Checkpoints { get; } = [];
 }
 
 /// <summary>The newest renderings of a clip, so that what did not change is not computed again. Any thread.</summary>
@@ -46,12 +46,15 @@ internal sealed class RenderedRevisions
         lock (_gate)
         {
             return _rendered.FirstOrDefault(r => r.Number == number) is { } found
-                ? [.. found.Frames.Select((bytes, i) => new RevisionFrame(number, RevisionPass.Full, found.First + i, source[found.First + i].Time.Captured, bytes))]
+                ? [.. found.Frames.Select((bytes, i) => new RevisionFrame(number, RevisionPass.Full, found.First + i, source[found.First + i].Ticket.Captured, bytes))]
                 : [];
         }
     }
 
-    /// <summary>Copies what an earlier revision has in common with this one. Returns the frame to go on from, and the memory to go on with.</summary>
+    /// <summary>
+    /// Copies the frames that an earlier revision has in common with this one. Returns the source frame to go on from, and the memory to go on
+    /// with, from which the frames between those copied and that one are still to come.
+    /// </summary>
     public int TakeOver(Rendering rendering, ImmutableArray<VideoFrame> source, out ModelState? memory)
     {
         lock (_gate)
@@ -60,16 +63,16 @@ internal sealed class RenderedRevisions
             foreach (var earlier in _rendered.Where(r => r.First == first && r.Tweak.Strength == rendering.Tweak.Strength && r.Tweak.Model == rendering.Tweak.Model))
             {
                 var same = SharedUntil(earlier.Cues, rendering.Cues);
-                foreach (var (index, _) in earlier.Checkpoints.Where(c => c.Key - first <= earlier.Frames.Count && source[Math.Max(c.Key - 1, 0)].Time.Captured - source[0].Time.Captured < same))
+                foreach (var (index, _) in earlier.Checkpoints.Where(c => c.Value.Made <= earlier.Frames.Count && source[Math.Max(c.Key - 1, 0)].Ticket.Captured - source[0].Ticket.Captured < same))
                 {
                     if (index > best && index <= rendering.End)
                         (best, from) = (index, earlier);
                 }
             }
-            memory = from?.Checkpoints[best];
+            memory = from?.Checkpoints[best].Memory;
             if (from is null)
                 return first;
-            rendering.Frames.AddRange(from.Frames.Take(best - first));
+            rendering.Frames.AddRange(from.Frames.Take(from.Checkpoints[best].Made));
             foreach (var checkpoint in from.Checkpoints.Where(c => c.Key < best))
                 rendering.Checkpoints[checkpoint.Key] = checkpoint.Value;
             return best;
@@ -90,7 +93,7 @@ internal sealed class RenderedRevisions
             var bytes = 0L;
             foreach (var each in _rendered)
             {
-                bytes += each.Checkpoints.Values.Where(kept.Add).Sum(m => (long)m.Bytes.Length);
+                bytes += each.Checkpoints.Values.Select(c => c.Memory).Where(kept.Add).Sum(m => (long)m.Bytes.Length);
                 if (bytes > MaxCheckpointBytes)
                     each.Checkpoints.Clear();
             }

@@ -9,9 +9,6 @@ public readonly record struct TensorScale(float ScaleR, float ScaleG, float Scal
 {
     /// <summary>Values are colours in 0..1.</summary>
     public static TensorScale Unit => new(1, 1, 1, 0, 0, 0);
-
-    /// <summary>The same scale and bias for all channels.</summary>
-    public static TensorScale Uniform(float scale, float bias) => new(scale, scale, scale, bias, bias, bias);
 }
 
 /// <summary>

@@ -37,8 +37,8 @@ public readonly ref struct EncodedFrame
     public ColourSpace? Colour { get; init; }
 
     /// <summary>
-    /// <see cref="TimeProvider.GetTimestamp"/> when the last packet of the frame was here; on the way out, of the input that the picture was
-    /// made of, 0 for none: players keep sound and picture together by it.
+    /// On the way in, when the last packet of the frame was here; on the way out, all that is known of the picture. Players keep sound and
+    /// picture together by <see cref="FrameTicket.Arrived"/>, which a picture made from no live input lacks.
     /// </summary>
-    public long Arrived { get; init; }
+    public FrameTicket Ticket { get; init; }
 }

@@ -32,8 +32,7 @@ public sealed class FramePool(string purpose, int capacity = 16)
         var frame = TakeIdle(width, height)
             ?? new VideoFrame(this, GC.AllocateUninitializedArray<byte>(SizeOf(width, height), pinned: true), width, height);
         frame.Colour = ColourSpace.Bt601Limited;
-        frame.Time = default;
-        frame.Decoded = 0;
+        frame.Ticket = default;
         frame.Hand();
         Interlocked.Increment(ref _rented);
         return frame;

@@ -34,7 +34,7 @@ public sealed class FrameScaler
     /// <summary>Height of frames filled.</summary>
     public int ToHeight { get; }
 
-    /// <summary>Fills <paramref name="to"/> with the scaled picture, its colour space and its time.</summary>
+    /// <summary>Fills <paramref name="to"/> with the scaled picture, its colour space and its ticket.</summary>
     /// <exception cref="ArgumentException">A frame has another size than the scaler.</exception>
     public void Scale(VideoFrame from, VideoFrame to)
     {
@@ -44,7 +44,7 @@ public sealed class FrameScaler
         Plane(from.U, from.StrideC, to.U, to.StrideC, _chromaX, _chromaY);
         Plane(from.V, from.StrideC, to.V, to.StrideC, _chromaX, _chromaY);
         to.Colour = from.Colour;
-        to.Time = from.Time;
+        to.Ticket = from.Ticket;
     }
 
     private void Plane(ReadOnlySpan<byte> from, int fromStride, Span<byte> to, int toStride, Axis ax, Axis ay)

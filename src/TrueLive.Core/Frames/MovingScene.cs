@@ -20,7 +20,7 @@ public sealed class MovingScene(int width, int height, double frameRate, FramePo
         var frame = pool.Rent(width, height);
         var at = TimeSpan.FromSeconds(_next / frameRate);
         frame.Colour = ColourSpace.Bt709Limited;
-        frame.Time = new FrameTime(_next, at, 0, (uint)(at.Ticks * 9 / 1000));
+        frame.Ticket = new FrameTicket(_next, at, 0, (uint)(at.Ticks * 9 / 1000));
         Paint(frame, (float)at.TotalSeconds + _phase);
         if (numbered)
             PaintNumber(frame, (int)(_next & 0xFFFF));

@@ -39,11 +39,11 @@ public sealed class VideoFrame : IDisposable
     /// <summary>How the samples map to colour; set by whoever fills the frame.</summary>
     public ColourSpace Colour { get; set; }
 
-    /// <summary>When and where in its source the frame belongs; set by whoever fills the frame.</summary>
-    public FrameTime Time { get; set; }
-
-    /// <summary><see cref="TimeProvider.GetTimestamp"/> when the frame was decoded and put into the mailbox; 0 until then.</summary>
-    public long Decoded { get; set; }
+    /// <summary>
+    /// What is known of a frame that came in: its source writes it and stages add to it, but what stands there stays. The ticket of a picture
+    /// that a model made is in its <see cref="MadeFrame"/>.
+    /// </summary>
+    public FrameTicket Ticket { get; set; }
 
     /// <summary>Luma rows, <c>StrideY * Height</c> bytes.</summary>
     public Span<byte> Y => Plane(0, StrideY * Height);

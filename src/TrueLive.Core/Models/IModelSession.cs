@@ -12,17 +12,33 @@ public interface IModelSession : IDisposable
     int Height { get; }
 
     /// <summary>
-    /// Makes one output frame from one input frame and advances the memory. Input of another size is scaled. The output has the
-    /// session's size and the input's <see cref="VideoFrame.Time"/>; the caller disposes it, and the input stays the caller's.
-    /// Look transitions run on the input's <see cref="FrameTime.Captured"/>, so the same input and prompts give the same output.
+    /// Takes one frame, advances the memory, and hands out what became ready: none while a chunk fills, one from most models, several from
+    /// a chunk, in the order of their sources. Input of another size is scaled, and stays the caller's; a model that needs it longer holds it
+    /// once more. Outputs have the session's size, the ticket of the frame that each was made from with the revision of the prompt that made
+    /// it (a chunk's is the one given with its last frame), and are the caller's to dispose. Look transitions run on the input's
+    /// <see cref="FrameTicket.Captured"/>, so the same input and prompts give the same output.
     /// </summary>
-    /// <exception cref="ModelStepException">The network failed; the memory is as it was before the call.</exception>
-    VideoFrame Step(VideoFrame input, Prompt prompt);
+    /// <param name="input">The frame.</param>
+    /// <param name="prompt">The prompt in force.</param>
+    /// <param name="made">Room for at least <see cref="Chunk.Gives"/> frames.</param>
+    /// <returns>How many were handed out.</returns>
+    /// <exception cref="ModelStepException">The step failed: nothing is handed out, and the memory is as it was before the call.</exception>
+    int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made);
 
-    /// <summary>Forgets everything: the next step is a first step. The same steps after a reset give the same frames.</summary>
+    /// <summary>
+    /// Hands out what is still inside, at the end of a stream: each call what <paramref name="made"/> has room for, 0 when nothing is left. A chunk
+    /// that is not full is filled up with its last frame, of which only its own frames come out.
+    /// </summary>
+    /// <exception cref="ModelStepException">As <see cref="Step"/>.</exception>
+    int Flush(Span<MadeFrame> made) => 0;
+
+    /// <summary>Forgets everything, frames inside included: the next step is a first step. The same steps after a reset give the same frames.</summary>
     void Reset();
 
-    /// <summary>A copy of the memory, to go on from later in this or another session of the same model version and size.</summary>
+    /// <summary>
+    /// A copy of the memory and of the frames inside, to go on from later in this or another session of the same model version and size: what is
+    /// still to come out comes out there. Of their tickets, what the source wrote and the revision are kept.
+    /// </summary>
     ModelState Capture();
 
     /// <summary>Goes on from a copy. </summary>

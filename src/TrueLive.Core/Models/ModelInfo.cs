@@ -17,7 +17,14 @@ public sealed record ModelInfo(
     bool TakesPrompt,
     bool HasMemory,
     ModelSizes Sizes,
-    IReadOnlyList<LookInfo> Looks);
+    IReadOnlyList<LookInfo> Looks)
+{
+    /// <summary>How many frames go in before any come out.</summary>
+    public Chunk Chunk { get; init; } = Chunk.One;
+
+    /// <summary>What its user may set beside the prompt.</summary>
+    public IReadOnlyList<ModelParameter> Parameters { get; init; } = [];
+}
 
 /// <summary>A look that a prompt can name.</summary>
 /// <param name="Id">Word used in a prompt, such as <c>ink</c>.</param>

@@ -29,7 +29,11 @@ public sealed class PassthroughModel : IVideoModel
 
         public int Height => height;
 
-        public VideoFrame Step(VideoFrame input, Prompt prompt) => input.Retain();
+        public int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made)
+        {
+            made[0] = MadeFrame.Of(input, input.Retain(), prompt.Revision);
+            return 1;
+        }
 
         public void Reset()
         {

@@ -118,6 +118,7 @@ public sealed partial class LiveSession
         _memory?.Dispose();
         _memory = null;
         _ended.Dispose();
+        _sending.Dispose();
     }
 
     private SessionState Connected => _settings.Paused ? SessionState.Paused : SessionState.Live;
@@ -181,7 +182,7 @@ public sealed partial class LiveSession
         return now;
     }
 
-    private void Settle(in Provenance frame)
+    private void Settle(in FrameTicket frame)
     {
         if (!_pending.Any)
             return;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 
@@ -20,6 +21,10 @@ public sealed partial class LiveSession : IDisposable
     // The memory belongs to the step thread while a connection runs, and to nobody between two connections.
     private IModelSession? _memory;
     private SessionSettings? _memorySettings;
+    private int _inside;
+
+    // One frame is with the sink at a time: those of a chunk come from the pacer, others straight from the step.
+    private readonly SemaphoreSlim _sending = new(1, 1);
     private long _outputs;
 
     /// <summary>A session that waits for its first connection.</summary>
@@ -56,7 +61,8 @@ public sealed partial class LiveSession : IDisposable
     }
 
     /// <summary>Figures at this moment.</summary>
-    public SessionStats Stats => _counters.Snapshot(State == SessionState.Live && !Settings.Paused ? _options.PromisedRate : 0);
+    public SessionStats Stats => _counters.Snapshot(
+        State == SessionState.Live && !Settings.Paused ? _options.PromisedRate : 0, Settings.Model.Info.Chunk, _timeline.Interval);
 
     /// <summary>All of it so far, for one line at its end.</summary>
     public SessionSummary Summary => _counters.Summary();
@@ -65,17 +71,21 @@ public sealed partial class LiveSession : IDisposable
     public long HeardAt => _timeline.HeardAt;
 
     /// <summary>Told by a connection whose packets are counted: the last packet of a picture has left.</summary>
+    /// <param name="ticket">Which picture.</param>
     /// <param name="whole">Since the last packet of its input was here.</param>
-    /// <param name="step">The model step in that time.</param>
-    public void Left(TimeSpan whole, TimeSpan step) => _counters.Left(whole, step);
+    public void Left(FrameTicket ticket, TimeSpan whole)
+    {
+        if (ticket.Origin != FrameOrigin.Repeated)
+            _counters.Left(whole, _time.GetElapsedTime(ticket.StepBegan, ticket.StepEnded), _time.GetElapsedTime(0, ticket.Held));
+    }
 
     // The live path. The numbers return in the code below.
     //
     //            receive loop                              step loop (a thread of its own)
-    // (1) source -> (2) decode -> (3) LatestFrame -> (4) model step -> (5) encode + pace -> (6) sink
-    //     packets in                  1 slot, newest     IModelSession     in the sink: one      packets out
-    //                                 wins, loser        + its memory      frame per step, so
-    //                                 counted                              nothing to pace
+    // (1) source -> (2) decode -> (3) LatestFrames -> (4) model step -> (5) encode + pace -> (6) sink
+    //     packets in                  newest wins,       IModelSession     in the sink;          packets out
+    //                                 the loser is       + its memory      FramePacer where a
+    //                                 counted                              step gives several
     // control:   data channel / WebSocket / HTTP  ->  Update, Switch, Reset, Pause  ->  one new SessionSettings,
     //            read once per step; prompt revision and epoch are stamped on every frame that they made
 
@@ -88,28 +98,31 @@ public sealed partial class LiveSession : IDisposable
     {
         Attach();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel, _ended.Token);
-        using var mailbox = new LatestFrame();
+        using var mailbox = new LatestFrames();
+        mailbox.Hold(Settings.Model.Info.Chunk.Takes);
+        using var pacer = new FramePacer(_time);
         var receive = ReceiveAsync(source, mailbox, stop.Token);
         var step = Task.Factory.StartNew(
-            () => Step(mailbox, sink, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        var first = await Task.WhenAny(receive, step).ConfigureAwait(false);
+            () => Step(mailbox, pacer, sink, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var pace = PaceAsync(pacer, sink, stop.Token);
+        var first = await Task.WhenAny(receive, step, pace).ConfigureAwait(false);
         await stop.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll(receive, step).ConfigureAwait(false);
+        await Task.WhenAll(receive, step, pace).ConfigureAwait(false);
         var end = await first.ConfigureAwait(false) ?? _end ?? new SessionEnd(EndCause.ControlReplaced);
         Detach(end);
         return end;
     }
 
-    private async Task<SessionEnd?> ReceiveAsync(IVideoSource source, LatestFrame mailbox, CancellationToken stop)
+    private async Task<SessionEnd?> ReceiveAsync(IVideoSource source, LatestFrames mailbox, CancellationToken stop)
     {
         try
         {
             while (await source.ReadAsync(stop).ConfigureAwait(false) is { } frame) // (1) (2)
             {
                 _counters.Received(asks: !Settings.Paused);
-                frame.Time = _timeline.Place(frame.Time);
+                frame.Ticket = _timeline.Place(frame.Ticket);
                 Received?.Invoke(this, frame);
-                frame.Decoded = _time.GetTimestamp();
+                frame.Ticket = frame.Ticket with { Decoded = _time.GetTimestamp() };
                 if (mailbox.Put(frame)) // (3)
                     _counters.Dropped(Settings.Paused ? DropReason.Paused : DropReason.Replaced);
             }
@@ -129,14 +142,18 @@ public sealed partial class LiveSession : IDisposable
         }
     }
 
-    private SessionEnd? Step(LatestFrame mailbox, IVideoSink sink, CancellationToken stop)
+    private SessionEnd? Step(LatestFrames mailbox, FramePacer pacer, IVideoSink sink, CancellationToken stop)
     {
         var blame = EndCause.StepServer;
         var failures = 0;
+        MadeFrame[] made = [];
         try
         {
-            while (mailbox.Take(stop) is { } taken)
+            while (true)
             {
+                _counters.Dropped(DropReason.Replaced, mailbox.Hold(Settings.Model.Info.Chunk.Takes));
+                if (mailbox.Take(stop) is not { } taken)
+                    return null;
                 using var input = taken;
                 var settings = Settings;
                 if (Refuse(input, settings) is { } reason)
@@ -146,11 +163,15 @@ public sealed partial class LiveSession : IDisposable
                 }
                 blame = EndCause.StepServer;
                 var memory = MemoryFor(ref settings, input);
+                var chunk = settings.Model.Info.Chunk;
+                if (made.Length < chunk.Gives)
+                    made = new MadeFrame[chunk.Gives];
                 var began = _time.GetTimestamp();
-                VideoFrame output;
+                input.Ticket = input.Ticket with { Taken = began, Epoch = settings.Epoch, ModelId = settings.Model.Info.Id, ModelVersion = settings.Model.Info.Version };
+                int count;
                 try
                 {
-                    output = memory.Step(input, settings.Prompt); // (4)
+                    count = memory.Step(input, settings.Prompt, made); // (4)
                     failures = 0;
                 }
                 catch (ModelStepException) when (++failures < _options.StepFailureLimit)
@@ -158,27 +179,21 @@ public sealed partial class LiveSession : IDisposable
                     _counters.Dropped(DropReason.StepFailed);
                     continue;
                 }
-                using (output)
+                _inside = chunk.Takes == chunk.Gives ? Math.Max(0, _inside + 1 - count) : 0;
+                count = Stamp(made.AsSpan(0, count), chunk, began);
+                blame = EndCause.SendServer;
+                if (chunk.Gives > 1)
                 {
-                    if (Settings.Epoch != settings.Epoch)
-                    {
-                        _counters.Dropped(DropReason.Flushed);
-                        continue;
-                    }
-                    var provenance = Trace(input, output, settings, began);
-                    blame = EndCause.SendServer;
+                    var (flushed, superseded) = pacer.Put(made.AsSpan(0, count), chunk.Gives);
+                    _counters.Dropped(DropReason.Flushed, flushed);
+                    _counters.Dropped(DropReason.Superseded, superseded);
+                }
+                else if (count == 1)
+                {
                     // This thread is the session's own, so waiting for a sink that does not answer at once blocks nobody else.
-                    if (!sink.WriteAsync(output, provenance, stop).AsTask().GetAwaiter().GetResult()) // (5) (6)
-                    {
-                        _counters.Dropped(DropReason.SinkFull);
-                        continue;
-                    }
-                    _outputs++;
-                    _counters.Sent(provenance, _time.GetTimestamp());
-                    Settle(provenance);
+                    SendAsync(made[0], sink, stop).AsTask().GetAwaiter().GetResult();
                 }
             }
-            return null;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -194,13 +209,84 @@ public sealed partial class LiveSession : IDisposable
         }
     }
 
+    // The frames of a chunk leave one by one, while the next chunk fills and is worked on.
+    private async Task<SessionEnd?> PaceAsync(FramePacer pacer, IVideoSink sink, CancellationToken stop)
+    {
+        try
+        {
+            while (true)
+                await SendAsync(await pacer.TakeAsync(stop).ConfigureAwait(false), sink, stop).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (IOException error)
+        {
+            return new SessionEnd(EndCause.SendClient, error);
+        }
+        catch (Exception error)
+        {
+            return new SessionEnd(EndCause.SendServer, error);
+        }
+    }
+
+    // Completes the tickets of what a step handed out; what lay inside for longer than its design says is let go. Returns how many are left.
+    private int Stamp(Span<MadeFrame> made, Chunk chunk, long began)
+    {
+        var (ended, kept) = (_time.GetTimestamp(), 0);
+        foreach (var one in made)
+        {
+            // A step's own input was looked at before the step.
+            if (one.Ticket.Taken != began && IsStale(one.Ticket, chunk, began))
+            {
+                one.Frame.Dispose();
+                _counters.Dropped(DropReason.Stale);
+                continue;
+            }
+            made[kept++] = one with { Ticket = one.Ticket with { StepBegan = began, StepEnded = ended, Released = ended } };
+        }
+        return kept;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask SendAsync(MadeFrame made, IVideoSink sink, CancellationToken stop)
+    {
+        using var frame = made.Frame;
+        await _sending.WaitAsync(stop).ConfigureAwait(false);
+        try
+        {
+            if (Settings.Epoch != made.Ticket.Epoch)
+            {
+                _counters.Dropped(DropReason.Flushed);
+                return;
+            }
+            made = made with { Ticket = made.Ticket with { OutputSequence = _outputs } };
+            if (!await sink.WriteAsync(made, stop).ConfigureAwait(false)) // (5) (6)
+            {
+                _counters.Dropped(DropReason.SinkFull);
+                return;
+            }
+            _outputs++;
+            _counters.Sent(made.Ticket, _time.GetTimestamp());
+            Settle(made.Ticket);
+        }
+        finally
+        {
+            _sending.Release();
+        }
+    }
+
     private DropReason? Refuse(VideoFrame input, SessionSettings settings)
     {
         if (settings.Paused)
             return DropReason.Paused;
-        var stale = input.Time.Arrived != 0 && _time.GetElapsedTime(input.Time.Arrived) > _options.FrameAgeBudget;
-        return stale ? DropReason.Stale : null;
+        return IsStale(input.Ticket, settings.Model.Info.Chunk, _time.GetTimestamp()) ? DropReason.Stale : null;
     }
+
+    // The wait for the others of its chunk is by design: what exceeds it counts.
+    private bool IsStale(in FrameTicket frame, Chunk chunk, long now) =>
+        frame.Arrived != 0 && _time.GetElapsedTime(frame.Arrived, now) > _options.FrameAgeBudget + chunk.Wait(_timeline.Interval);
 
     // Settings change where the picture's shape makes the memory begin anew.
     private IModelSession MemoryFor(ref SessionSettings settings, VideoFrame input)
@@ -213,12 +299,14 @@ public sealed partial class LiveSession : IDisposable
         {
             if (sameSize && settings.Model.Info.HasMemory)
                 settings = Forget(settings);
+            ForgetInside();
             _memory?.Dispose();
             _memory = null;
             _memory = settings.Model.CreateSession(width, height);
         }
         else if (_memorySettings!.Resets != settings.Resets)
         {
+            ForgetInside();
             _memory!.Reset();
         }
         _memorySettings = settings;
@@ -232,18 +320,10 @@ public sealed partial class LiveSession : IDisposable
         return shape is > 0.95 and < 1.05;
     }
 
-    private Provenance Trace(VideoFrame input, VideoFrame output, SessionSettings settings, long began) => new()
+    // Frames that went in and never come out.
+    private void ForgetInside()
     {
-        OutputSequence = _outputs,
-        SourceSequence = input.Time.Sequence,
-        SourceMediaTime = input.Time.MediaTime,
-        PromptRevision = settings.Prompt.Revision,
-        Epoch = settings.Epoch,
-        Model = settings.Model.Info,
-        Origin = ReferenceEquals(input, output) ? FrameOrigin.PassedThrough : FrameOrigin.Generated,
-        Arrived = input.Time.Arrived,
-        Decoded = input.Decoded,
-        StepBegan = began,
-        StepEnded = _time.GetTimestamp(),
-    };
+        _counters.Dropped(DropReason.Flushed, _inside);
+        _inside = 0;
+    }
 }

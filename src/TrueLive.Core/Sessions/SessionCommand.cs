@@ -1,3 +1,5 @@
+using TrueLive.Core.Frames;
+
 namespace TrueLive.Core.Sessions;
 
 /// <summary>What to change in the prompt; null keeps the value in force.</summary>
@@ -15,7 +17,7 @@ public readonly record struct CommandReceipt(string? Rejected, SessionSettings S
 /// <param name="CommandId">As the client gave it.</param>
 /// <param name="FirstFrame">That frame; its prompt revision is higher than the command's own when a later command overtook it.</param>
 /// <param name="Waited">From the command's arrival to the hand-over of the frame to the sink.</param>
-public readonly record struct CommandApplied(string CommandId, Provenance FirstFrame, TimeSpan Waited);
+public readonly record struct CommandApplied(string CommandId, FrameTicket FirstFrame, TimeSpan Waited);
 
 /// <summary>Commands that were taken and wait for their first frame. Not thread-safe: the owner locks.</summary>
 internal sealed class PendingCommands(int limit, TimeProvider time)
@@ -36,7 +38,7 @@ internal sealed class PendingCommands(int limit, TimeProvider time)
     }
 
     /// <summary>Takes out the commands whose effect the frame shows.</summary>
-    public List<CommandApplied> Settle(in Provenance frame)
+    public List<CommandApplied> Settle(in FrameTicket frame)
     {
         var settled = new List<CommandApplied>();
         for (var i = 0; i < _waiting.Count; i++)

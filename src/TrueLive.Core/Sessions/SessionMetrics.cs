@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using TrueLive.Core.Frames;
 
 namespace TrueLive.Core.Sessions;
 
@@ -21,6 +22,7 @@ public static class SessionMetrics
     private static readonly Meter Meter = new(MeterName);
     private static readonly KeyValuePair<string, object?> Wait = new("stage", "wait");
     private static readonly KeyValuePair<string, object?> Decode = new("stage", "decode");
+    private static readonly KeyValuePair<string, object?> Held = new("stage", "held");
     private static readonly KeyValuePair<string, object?> Step = new("stage", "step");
     private static readonly KeyValuePair<string, object?> Send = new("stage", "send");
     private static readonly KeyValuePair<string, object?> Overdue = new("reason", "overdue");
@@ -53,16 +55,18 @@ public static class SessionMetrics
     private static readonly Histogram<double> Age =
         Meter.CreateHistogram("truelive.frame.age", "s", "From the whole input frame being here to its output being handed over.", advice: Buckets);
 
-    internal static void Record(TimeProvider time, in Provenance frame, long from, long sentAt)
+    internal static void Record(TimeProvider time, in FrameTicket frame, long from, long sentAt)
     {
         FramesSent.Add(1);
         if (frame.Decoded != 0)
         {
             StageTime.Record(time.GetElapsedTime(from, frame.Decoded).TotalSeconds, Decode);
-            StageTime.Record(time.GetElapsedTime(frame.Decoded, frame.StepBegan).TotalSeconds, Wait);
+            StageTime.Record(time.GetElapsedTime(frame.Decoded, frame.Taken).TotalSeconds, Wait);
         }
+        if (frame.Held > 0)
+            StageTime.Record(time.GetElapsedTime(0, frame.Held).TotalSeconds, Held);
         StageTime.Record(time.GetElapsedTime(frame.StepBegan, frame.StepEnded).TotalSeconds, Step);
-        StageTime.Record(time.GetElapsedTime(frame.StepEnded, sentAt).TotalSeconds, Send);
+        StageTime.Record(time.GetElapsedTime(frame.Released, sentAt).TotalSeconds, Send);
         Age.Record(time.GetElapsedTime(from, sentAt).TotalSeconds);
     }
 }

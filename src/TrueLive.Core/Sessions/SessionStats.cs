@@ -1,3 +1,6 @@
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+
 namespace TrueLive.Core.Sessions;
 
 /// <summary>Why a frame that came in has no output of its own.</summary>
@@ -20,6 +23,9 @@ public enum DropReason : byte
 
     /// <summary>Made, but the sink let it go: the link or the client cannot take more now.</summary>
     SinkFull,
+
+    /// <summary>Made as one of a chunk, but those of newer chunks were done before its turn to leave.</summary>
+    Superseded,
 }
 
 /// <summary>A session's figures at one moment; counts run since the session was made.</summary>
@@ -31,19 +37,21 @@ public enum DropReason : byte
 /// <param name="StepFailed">See <see cref="DropReason.StepFailed"/>.</param>
 /// <param name="Flushed">See <see cref="DropReason.Flushed"/>.</param>
 /// <param name="SinkFull">See <see cref="DropReason.SinkFull"/>.</param>
+/// <param name="Superseded">See <see cref="DropReason.Superseded"/>.</param>
 /// <param name="Window">Frames that the percentiles below are over: the last 256 at most, of this connection and since the last pause or silence.</param>
 /// <param name="GeneratedPerSecond">Generated rate over the window; 0 with fewer than two frames or when the last one is over 2 s old.</param>
 /// <param name="StepP50">Median length of a model step.</param>
 /// <param name="StepP95">95th percentile of the same.</param>
 /// <param name="AgeP50">Median of whole frame here to output handed to the sink.</param>
 /// <param name="AgeP95">95th percentile of the same.</param>
-/// <param name="BesideStepP99">99th percentile of that age less the frame's own model step: what the server adds to the model.</param>
+/// <param name="BesideStepP99">99th percentile of that age less the frame's own model step and its wait by design: what the server adds to the model.</param>
 /// <param name="OutP50">Median of last packet in to last packet out; zero where the client takes no RTP.</param>
-/// <param name="OutBesideStepP99">99th percentile of the same less the frame's own model step.</param>
+/// <param name="OutBesideStepP99">99th percentile of the same less the frame's own model step and its wait by design.</param>
+/// <param name="ByDesign">Delay that the model has by design at the source's rate: the wait for the others of its chunk, its lag, and the median step.</param>
 /// <param name="DegradedTo">Frames per second that it makes while that is below what it promises; null while the promise is kept.</param>
 public sealed record SessionStats(
-    long Received, long Sent, long Replaced, long Stale, long Paused, long StepFailed, long Flushed, long SinkFull,
-    int Window, double GeneratedPerSecond, TimeSpan StepP50, TimeSpan StepP95, TimeSpan AgeP50, TimeSpan AgeP95, TimeSpan BesideStepP99, TimeSpan OutP50, TimeSpan OutBesideStepP99, double? DegradedTo);
+    long Received, long Sent, long Replaced, long Stale, long Paused, long StepFailed, long Flushed, long SinkFull, long Superseded,
+    int Window, double GeneratedPerSecond, TimeSpan StepP50, TimeSpan StepP95, TimeSpan AgeP50, TimeSpan AgeP95, TimeSpan BesideStepP99, TimeSpan OutP50, TimeSpan OutBesideStepP99, TimeSpan ByDesign, double? DegradedTo);
 
 /// <summary>Counts for one session and, tagged, for the process. Each counter has one writer, reads may come from any thread.</summary>
 internal sealed class SessionCounters(TimeProvider time)
@@ -63,8 +71,8 @@ internal sealed class SessionCounters(TimeProvider time)
         [.. Enum.GetValues<DropReason>().Select(r => new KeyValuePair<string, object?>("reason", r.ToString().ToLowerInvariant()))];
 
     private readonly long[] _dropped = new long[Reasons.Length];
-    private readonly (long SentAt, long Step, long Age)[] _window = new (long, long, long)[WindowSize];
-    private readonly (long Out, long Step)[] _left = new (long, long)[WindowSize];
+    private readonly (long SentAt, long Step, long Age, long Beside)[] _window = new (long, long, long, long)[WindowSize];
+    private readonly (long Out, long Beside)[] _left = new (long, long)[WindowSize];
     private readonly long[] _asked = new long[WindowSize];
     private long _windowCount;
     private long _leftCount;
@@ -98,18 +106,21 @@ internal sealed class SessionCounters(TimeProvider time)
         }
     }
 
-    public void Dropped(DropReason reason)
+    public void Dropped(DropReason reason, int frames = 1)
     {
-        Interlocked.Increment(ref _dropped[(int)reason]);
-        SessionMetrics.FramesDropped.Add(1, Reasons[(int)reason]);
+        if (frames == 0)
+            return;
+        Interlocked.Add(ref _dropped[(int)reason], frames);
+        SessionMetrics.FramesDropped.Add(frames, Reasons[(int)reason]);
     }
 
-    public void Sent(in Provenance frame, long sentAt)
+    public void Sent(in FrameTicket frame, long sentAt)
     {
-        var from = frame.Arrived == 0 ? frame.StepBegan : frame.Arrived;
+        var from = frame.Arrived == 0 ? frame.Taken : frame.Arrived;
+        var (step, age) = (frame.StepEnded - frame.StepBegan, sentAt - from);
         lock (_window)
         {
-            _window[_windowCount++ % WindowSize] = (sentAt, frame.StepEnded - frame.StepBegan, sentAt - from);
+            _window[_windowCount++ % WindowSize] = (sentAt, step, age, age - step - frame.Held);
             _sent++;
         }
         _delays.Add(time.GetElapsedTime(from, sentAt));
@@ -124,14 +135,19 @@ internal sealed class SessionCounters(TimeProvider time)
     }
 
     /// <summary>The last packet of a frame has left, so long after the last packet of its input was here.</summary>
-    public void Left(TimeSpan whole, TimeSpan step)
+    /// <param name="whole">That time.</param>
+    /// <param name="step">The model step in it.</param>
+    /// <param name="held">The wait by design in it.</param>
+    public void Left(TimeSpan whole, TimeSpan step, TimeSpan held)
     {
         lock (_window)
-            _left[_leftCount++ % WindowSize] = (whole.Ticks, step.Ticks);
+            _left[_leftCount++ % WindowSize] = (whole.Ticks, Math.Max(0, (whole - step - held).Ticks));
     }
 
     /// <param name="promised">Frames per second that are promised at most; 0 promises nothing now.</param>
-    public SessionStats Snapshot(int promised)
+    /// <param name="chunk">How the model in use takes and gives frames.</param>
+    /// <param name="interval">Time between two frames of the source.</param>
+    public SessionStats Snapshot(int promised, Chunk chunk, TimeSpan interval)
     {
         Span<long> steps = stackalloc long[WindowSize];
         Span<long> ages = stackalloc long[WindowSize];
@@ -148,15 +164,14 @@ internal sealed class SessionCounters(TimeProvider time)
             count = (int)Math.Min(_windowCount, WindowSize);
             for (var k = 0; k < count; k++)
             {
-                var (at, step, age) = _window[k];
-                (steps[k], ages[k], beside[k]) = (step, age, age - step);
+                (var at, steps[k], ages[k], beside[k]) = _window[k];
                 (first, last) = (Math.Min(first, at), Math.Max(last, at));
                 recent += Recent(at) ? 1 : 0;
             }
             left = (int)Math.Min(_leftCount, WindowSize);
             for (var k = 0; k < left; k++)
-                (outs[k], outsBeside[k]) = (_left[k].Out, Math.Max(0, _left[k].Out - _left[k].Step));
-            degraded = Degraded(promised, recent);
+                (outs[k], outsBeside[k]) = _left[k];
+            degraded = Degraded(promised, chunk, chunk.Wait(interval), recent);
         }
         outs[..left].Sort();
         outsBeside[..left].Sort();
@@ -168,9 +183,9 @@ internal sealed class SessionCounters(TimeProvider time)
         return new SessionStats(
             Interlocked.Read(ref _received), sent,
             Count(DropReason.Replaced), Count(DropReason.Stale), Count(DropReason.Paused), Count(DropReason.StepFailed),
-            Count(DropReason.Flushed), Count(DropReason.SinkFull), count, rate,
+            Count(DropReason.Flushed), Count(DropReason.SinkFull), Count(DropReason.Superseded), count, rate,
             At(steps[..count], 0.50), At(steps[..count], 0.95), At(ages[..count], 0.50), At(ages[..count], 0.95), At(beside[..count], 0.99),
-            Ticks(outs[..left], 0.50), Ticks(outsBeside[..left], 0.99), degraded);
+            Ticks(outs[..left], 0.50), Ticks(outsBeside[..left], 0.99), chunk.Wait(interval) + At(steps[..count], 0.50), degraded);
     }
 
     /// <summary>All that has been counted since the session was made.</summary>
@@ -180,22 +195,23 @@ internal sealed class SessionCounters(TimeProvider time)
         {
             var seconds = _came is var (first, last) ? time.GetElapsedTime(first, last).TotalSeconds : 0;
             return new SessionSummary(
-                Interlocked.Read(ref _received), _sent + Count(DropReason.SinkFull) + Count(DropReason.Flushed), _sent, seconds, _delays.Quantile(0.5), _delays.Quantile(0.99),
+                Interlocked.Read(ref _received), _sent + Count(DropReason.SinkFull) + Count(DropReason.Flushed) + Count(DropReason.Superseded), _sent, seconds, _delays.Quantile(0.5), _delays.Quantile(0.99),
                 [.. Enum.GetValues<DropReason>().Select(r => (r, Count(r))).Where(d => d.Item2 > 0)]);
         }
     }
 
     // Right after the start, a pause or a silence of the input nothing can be said.
-    private double? Degraded(int promised, int made)
+    private double? Degraded(int promised, Chunk chunk, TimeSpan wait, int made)
     {
-        if (_askedFrames == 0 || time.GetElapsedTime(_askedSince) < PromiseWindow || time.GetElapsedTime(_connectedSince) < WarmUp)
+        // What a chunk waits for comes later, and that is no broken promise.
+        if (_askedFrames == 0 || time.GetElapsedTime(_askedSince) < PromiseWindow + 2 * wait || time.GetElapsedTime(_connectedSince) < WarmUp)
             return null;
         var asked = 0;
         foreach (var at in _asked)
             asked += Recent(at) ? 1 : 0;
         var wanted = Math.Min(asked, promised * PromiseWindow.TotalSeconds);
-        // The frame in work counts for the session.
-        return made + 1 < Kept * wanted ? made / PromiseWindow.TotalSeconds : null;
+        // What is in work counts for the session.
+        return made + chunk.Gives < Kept * wanted ? made / PromiseWindow.TotalSeconds : null;
     }
 
     private bool Recent(long at) => at != 0 && time.GetElapsedTime(at) <= PromiseWindow;

@@ -22,7 +22,6 @@ public sealed class JpegColour
         ColourConversion.ToPlanarRgb(frame, red, green, blue, TensorScale.Unit);
         var converted = _pool.Rent(frame.Width, frame.Height);
         converted.Colour = ColourSpace.Bt601Full;
-        converted.Time = frame.Time;
         ColourConversion.FromPlanarRgb(red, green, blue, converted, TensorScale.Unit);
         return converted;
     }

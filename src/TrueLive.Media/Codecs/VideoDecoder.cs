@@ -49,7 +49,7 @@ public sealed unsafe class VideoDecoder : IDisposable
 
     /// <summary>
     /// The decoded picture with the colour that the stream signals, or null when there is none. The caller disposes it and sets its
-    /// time; until then that holds only <see cref="FrameTime.MediaTime"/>, of the access unit that it was in. A change of coding or size is
+    /// time; until then that holds only <see cref="FrameTicket.MediaTime"/>, of the access unit that it was in. A change of coding or size is
     /// followed.
     /// </summary>
     /// <exception cref="MissingNativeLibraryException">libavcodec is not installed.</exception>
@@ -94,7 +94,7 @@ public sealed unsafe class VideoDecoder : IDisposable
         Copy(1, picture.U, picture.StrideC, picture.ChromaWidth, picture.ChromaHeight);
         Copy(2, picture.V, picture.StrideC, picture.ChromaWidth, picture.ChromaHeight);
         picture.Colour = encoded.Colour ?? SignalledColour();
-        picture.Time = new FrameTime(0, TimeSpan.Zero, 0, (uint)Av.Stamp(_frame));
+        picture.Ticket = new FrameTicket(0, TimeSpan.Zero, 0, (uint)Av.Stamp(_frame));
         return picture;
     }
 

@@ -103,8 +103,8 @@ public sealed class FfmpegChild : IAsyncDisposable
         ["-protocol_whitelist", "file,pipe", "-format_whitelist", Formats, "-codec_whitelist", Decoders, .. FileSignature.DemuxerOf(path) is { } demuxer ? ["-f", demuxer] : Array.Empty<string>(),
             "-max_pixels", MediaFile.MaxPixels.ToString(System.Globalization.CultureInfo.InvariantCulture), "-i", "file:" + Path.GetFullPath(path)];
 
-    /// <summary>Starts <c>ffmpeg</c> or <c>ffprobe</c>.</summary>
-    /// <param name="tool"><c>ffmpeg</c> or <c>ffprobe</c>.</param>
+    /// <summary>Starts <c>ffmpeg</c>, <c>ffprobe</c>, or another program that reads what strangers sent.</summary>
+    /// <param name="tool">Its name.</param>
     /// <param name="arguments">Its arguments; no shell is involved.</param>
     /// <param name="processorTime">Processor time after which the kernel ends it.</param>
     /// <param name="line">Called for each line that it writes to standard error that is not an error; null collects all.</param>
@@ -114,12 +114,13 @@ public sealed class FfmpegChild : IAsyncDisposable
     /// </param>
     /// <param name="lastLine">Called when no line can come any more.</param>
     /// <param name="folder">Folder to which its relative names refer; null for ours.</param>
+    /// <param name="writes">Whether it may write into that folder.</param>
     /// <exception cref="MediaFileException">The tool is not installed.</exception>
-    public static FfmpegChild Start(string tool, IEnumerable<string> arguments, TimeSpan processorTime, Action<string>? line = null, bool background = false, Action? lastLine = null, string? folder = null)
+    public static FfmpegChild Start(string tool, IEnumerable<string> arguments, TimeSpan processorTime, Action<string>? line = null, bool background = false, Action? lastLine = null, string? folder = null, bool writes = false)
     {
         string[] limits = ["prlimit", $"--as={AddressSpace}", $"--fsize={LargestOutput}", $"--cpu={(long)processorTime.TotalSeconds}", "--core=0", "--"];
-        string[] own = ["-hide_banner", .. tool == "ffmpeg" ? ["-nostdin"] : Array.Empty<string>(), .. arguments];
-        string[] command = [.. OwnGroup, .. background ? ["nice", "-n", "19"] : Array.Empty<string>(), .. limits, .. Sandbox.IsUsable ? Sandbox.Around(tool, own, folder) : [tool, .. own]];
+        string[] own = [.. tool switch { "ffmpeg" => ["-hide_banner", "-nostdin"], "ffprobe" => ["-hide_banner"], _ => Array.Empty<string>() }, .. arguments];
+        string[] command = [.. OwnGroup, .. background ? ["nice", "-n", "19"] : Array.Empty<string>(), .. limits, .. Sandbox.IsUsable ? Sandbox.Around(tool, own, folder, writes) : [tool, .. own]];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardInput = true,

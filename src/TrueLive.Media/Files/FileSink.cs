@@ -1,6 +1,5 @@
 using System.Globalization;
 using TrueLive.Core.Frames;
-using TrueLive.Core.Sessions;
 
 namespace TrueLive.Media.Files;
 
@@ -91,12 +90,12 @@ public sealed class FileSink : IVideoSink, IAsyncDisposable
 
     /// <inheritdoc/>
     /// <exception cref="MediaFileException">The encoder died; the message says why.</exception>
-    public async ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+    public async ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
     {
-        _origin ??= frame.Time.Captured;
+        _origin ??= made.Ticket.Captured;
         try
         {
-            await _child.Input.WriteAsync(_raw.Frame(frame, frame.Time.Captured - _origin.Value), cancel).ConfigureAwait(false);
+            await _child.Input.WriteAsync(_raw.Frame(made.Frame, made.Ticket.Captured - _origin.Value), cancel).ConfigureAwait(false);
         }
         catch (IOException)
         {

@@ -53,13 +53,14 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     {
         // One line per frame; the child stops at its full pipes long before this channel grows.
         var times = Channel.CreateUnbounded<TimeSpan>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
-        var filters = file.Picture.Filters(width, height, keepShape ? PictureShape.Inside(file.Width, file.Height, width, height) : null);
+        var filters = file.Picture.Filters(width, height, keepShape ? PictureShape.Inside(file.Width, file.Height, width, height) : null, file.Width / (double)file.Height);
         var reader = new ShownTimes();
         string[] seek = stretch is null ? [] : ["-copyts", "-seek_timestamp", "1", "-ss", stretch.Start.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)];
         string[] decoder = file.Picture.Decoder is { } named ? ["-c:v", named] : [];
+        string[] turned = file.Picture.Orientation > 1 ? ["-noautorotate"] : [];
         string[] one = file.IsPicture ? ["-frames:v", "1"] : [];
         var child = FfmpegChild.Start(
-            "ffmpeg", ["-loglevel", "info", "-nostats", .. seek, "-threads", threads.ToString(CultureInfo.InvariantCulture), .. decoder, .. FfmpegChild.SafeInput(file.Path), "-map", "0:V:0", .. one, "-fps_mode", "passthrough", "-vf", filters, "-f", "rawvideo", "pipe:1"],
+            "ffmpeg", ["-loglevel", "info", "-nostats", .. seek, "-threads", threads.ToString(CultureInfo.InvariantCulture), .. decoder, .. turned, .. FfmpegChild.SafeInput(file.Path), "-map", "0:V:0", .. one, "-fps_mode", "passthrough", "-vf", filters, "-f", "rawvideo", "pipe:1"],
             ProcessorTime(file, longest), line =>
             {
                 if (reader.Read(line) is { } at)
@@ -121,7 +122,7 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
         var frame = _pool.Rent(_width, _height);
         Unpack(frame);
         frame.Colour = ColourSpace.Bt709Limited;
-        frame.Time = new FrameTime(_sequence++, at, 0, (uint)(at.Ticks * 9 / 1000));
+        frame.Ticket = new FrameTicket(_sequence++, at, 0, (uint)(at.Ticks * 9 / 1000));
         return frame;
     }
 

@@ -16,10 +16,14 @@ internal static partial class MediaHead
     // Each picture whole and of one moment.
     private static readonly string[] Progressive = ["gif", "png", "apng", "webp", "vp8", "vp9", "av1"];
 
+    // What EXIF's numbers mean: on its side, mirrored, and by how many degrees clockwise it has to be turned.
+    private static readonly (bool Sideways, bool Mirrored, double Degrees)[] Held =
+        [default, default, (false, true, 0), (false, false, 180), (false, true, 180), (true, true, 90), (true, false, 90), (true, true, 270), (true, false, 270)];
+
     private static bool? _zscale;
 
     /// <summary>That a kind of file is not read by the ffmpeg of this machine.</summary>
-    public static string Unread(string name, string kind) => $"{name}: {kind} are not read by the installed ffmpeg. Save it as {(kind.StartsWith("animated", StringComparison.Ordinal) ? "GIF, APNG or MP4" : "JPEG or PNG")}.";
+    public static string Unread(string name, string kind) => $"{name}: {kind} are not read by the installed ffmpeg. {(kind.StartsWith("HEIC", StringComparison.Ordinal) ? "Install libheif's tools (apt-get install libheif-examples), or save" : "Save")} it as JPEG or PNG.";
 
     /// <exception cref="MediaFileException">Not a video, or over a limit.</exception>
     public static async Task<MediaFile> ReadAsync(string path, JsonElement root, CancellationToken cancel)
@@ -31,8 +35,7 @@ internal static partial class MediaHead
             throw new MediaFileException($"{name} holds no video{(streams.Length > 0 ? $" (only {string.Join(", ", streams.Select(x => Text(x, "codec_type")).Distinct())})" : "")}.");
         int width = Whole(video, "width"), height = Whole(video, "height");
         if (width < 1 || height < 1)
-            throw new MediaFileException(FileSignature.IsAnimatedWebP(path) ? Unread(name, "animated WebP pictures")
-                : $"{name} does not say how large its picture is: the file is cut off, or its picture has more than {MediaFile.MaxPixels / 1_000_000} million pixels.");
+            throw new MediaFileException($"{name} does not say how large its picture is: the file is cut off, or its picture has more than {MediaFile.MaxPixels / 1_000_000} million pixels.");
         if ((long)width * height > MediaFile.MaxPixels)
             throw new MediaFileException($"{name} is {width}x{height}; at most {MediaFile.MaxPixels / 1_000_000} million pixels are taken.");
         var head = root.TryGetProperty("format", out var f) ? f : default;
@@ -47,9 +50,15 @@ internal static partial class MediaHead
         var zscale = Text(video, "color_transfer") is not ("smpte2084" or "arib-std-b67") && Text(video, "color_primaries") != "bt2020" || await HasZscaleAsync(cancel).ConfigureAwait(false);
         var chain = SourcePicture.From(video, format, width, height, zscale, notes);
         var aspect = Ratio(Text(video, "sample_aspect_ratio"), ':');
-        if (aspect is > 0.1 and < 10 && Math.Abs(aspect - 1) > 0.001 && !picture && !Square.Contains(codec))
+        chain = chain with { SquarePixels = picture || Square.Contains(codec) };
+        if (aspect is > 0.1 and < 10 && Math.Abs(aspect - 1) > 0.001 && !chain.SquarePixels)
             width = Math.Max(1, (int)Math.Round(width * aspect));
         var turn = Turn(video);
+        if (codec is "png" or "webp" && picture && ExifOrientation.Of(path) is > 1 and var held)
+        {
+            chain = chain with { Orientation = held };
+            turn = Held[held];
+        }
         if (codec == "mjpeg" || (Text(video, "field_order") is null or "unknown" && !Progressive.Contains(codec)))
         {
             var frame = await FrameAsync(path, cancel).ConfigureAwait(false);

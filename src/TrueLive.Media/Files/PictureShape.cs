@@ -3,8 +3,8 @@ namespace TrueLive.Media.Files;
 /// <summary>Sizes that keep the shape of a picture.</summary>
 public static class PictureShape
 {
-    // What rounding to the step of a network costs is not seen.
-    private const double Unseen = 0.04;
+    /// <summary>What rounding to the step of a network costs is not seen.</summary>
+    internal const double Unseen = 0.04;
 
     /// <summary>The largest size of a picture's shape that fits into another.</summary>
     public static (int Width, int Height) Fit(int width, int height, int boxWidth, int boxHeight)

@@ -5,12 +5,16 @@ using TrueLive.Core.Frames;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// Writes uncompressed I420 frames with their times as Matroska (RFC 9559, codec <c>V_UNCOMPRESSED</c>), the one thing that carries
-/// exact presentation times into an ffmpeg pipe: raw video has none. Times are in microseconds.
+/// Writes uncompressed frames (I420, or BGRA with transparency) with their times as Matroska (RFC 9559, codec <c>V_UNCOMPRESSED</c>), the one thing that carries
+/// exact presentation times into an ffmpeg pipe: raw video has none. Times are in microseconds. Each frame states a length, too, because
+/// libvpx and libaom refuse frames without one, and ffmpeg 7 can estimate it only where several small frames lie in its probe.
 /// </summary>
-internal sealed class RawMatroska(int width, int height)
+internal sealed class RawMatroska(int width, int height, bool hasAlpha = false)
 {
-    private readonly byte[] _frame = GC.AllocateUninitializedArray<byte>(64 + width * height + 2 * ((width + 1) / 2) * ((height + 1) / 2));
+    private const int FrameNanoseconds = 40_000_000;
+    private const int HeadRoom = 64;
+
+    private readonly byte[] _frame = GC.AllocateUninitializedArray<byte>(HeadRoom + (hasAlpha ? 4 * width * height : width * height + 2 * ((width + 1) / 2) * ((height + 1) / 2)));
 
     /// <summary>The head of the file, written once.</summary>
     public byte[] Header()
@@ -20,9 +24,10 @@ internal sealed class RawMatroska(int width, int height)
             .. Element(0x73C5, [1]),
             .. Element(0x83, [1]),
             .. Element(0x9C, [0]),
+            .. Element(0x23E383, Number(FrameNanoseconds)),
             .. Element(0x86, Encoding.ASCII.GetBytes("V_UNCOMPRESSED")),
-            .. Element(0xE0, [.. Element(0xB0, Number(width)), .. Element(0xBA, Number(height)), .. Element(0x2EB524, "I420"u8),
-                .. Element(0x55B0, [.. Element(0x55B1, [1]), .. Element(0x55B9, [1]), .. Element(0x55BA, [1]), .. Element(0x55BB, [1])])]),
+            .. Element(0xE0, [.. Element(0xB0, Number(width)), .. Element(0xBA, Number(height)), .. Element(0x2EB524, hasAlpha ? "BGRA"u8 : "I420"u8),
+                .. hasAlpha ? [] : Element(0x55B0, [.. Element(0x55B1, [1]), .. Element(0x55B9, [1]), .. Element(0x55BA, [1]), .. Element(0x55BB, [1])])]),
         ]);
         return [
             .. Element(0x1A45DFA3, [.. Element(0x4282, "matroska"u8), .. Element(0x4287, [4]), .. Element(0x4285, [2])]),
@@ -32,21 +37,21 @@ internal sealed class RawMatroska(int width, int height)
         ];
     }
 
+    /// <summary>One frame in BGRA as a cluster of its own; valid until the next call.</summary>
+    public ReadOnlyMemory<byte> Frame(ReadOnlySpan<byte> bgra, TimeSpan at)
+    {
+        bgra.CopyTo(_frame.AsSpan(HeadRoom));
+        return Behind(at);
+    }
+
     /// <summary>One frame as a cluster of its own; valid until the next call.</summary>
     public ReadOnlyMemory<byte> Frame(VideoFrame frame, TimeSpan at)
     {
-        var pixels = _frame.Length - 64;
-        Span<byte> head = [
-            .. Id(0x1F43B675), .. Size(TimeElement + BlockHead + pixels),
-            .. Element(0xE7, Number8((ulong)(at.Ticks / 10))),
-            0xA3, .. Size(pixels + 4), 0x81, 0, 0, 0x80];
-        var start = 64 - head.Length;
-        head.CopyTo(_frame.AsSpan(start));
-        var to = _frame.AsSpan(64);
+        var to = _frame.AsSpan(HeadRoom);
         to = Plane(frame.Y, to, frame.StrideY, width, height);
         to = Plane(frame.U, to, frame.StrideC, frame.ChromaWidth, frame.ChromaHeight);
         Plane(frame.V, to, frame.StrideC, frame.ChromaWidth, frame.ChromaHeight);
-        return _frame.AsMemory(start);
+        return Behind(at);
 
         static Span<byte> Plane(Span<byte> from, Span<byte> to, int stride, int width, int height)
         {
@@ -54,6 +59,18 @@ internal sealed class RawMatroska(int width, int height)
                 from.Slice(y * stride, width).CopyTo(to[(y * width)..]);
             return to[(width * height)..];
         }
+    }
+
+    private ReadOnlyMemory<byte> Behind(TimeSpan at)
+    {
+        var pixels = _frame.Length - HeadRoom;
+        Span<byte> head = [
+            .. Id(0x1F43B675), .. Size(TimeElement + BlockHead + pixels),
+            .. Element(0xE7, Number8((ulong)(at.Ticks / 10))),
+            0xA3, .. Size(pixels + 4), 0x81, 0, 0, 0x80];
+        var start = HeadRoom - head.Length;
+        head.CopyTo(_frame.AsSpan(start));
+        return _frame.AsMemory(start);
     }
 
     private const int SizeLength = 8;

@@ -28,7 +28,8 @@ internal static class Sandbox
     /// <param name="tool">The program.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="folder">Folder that relative names among them refer to, which it may read; null for none.</param>
-    public static IReadOnlyList<string> Around(string tool, IReadOnlyList<string> arguments, string? folder = null)
+    /// <param name="writes">Whether it may write there, too.</param>
+    public static IReadOnlyList<string> Around(string tool, IReadOnlyList<string> arguments, string? folder = null, bool writes = false)
     {
         List<string> command = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"];
         foreach (var path in System.Where(Path.Exists))
@@ -44,7 +45,7 @@ internal static class Sandbox
             command.AddRange(["--dev-bind", device, device]);
         command.AddRange(["--tmpfs", "/tmp"]);
         if (folder is not null)
-            command.AddRange(["--ro-bind", folder, folder, "--chdir", folder]);
+            command.AddRange([writes ? "--bind" : "--ro-bind", folder, folder, "--chdir", folder]);
         var isList = false;
         for (var i = 0; i < arguments.Count; i++)
         {

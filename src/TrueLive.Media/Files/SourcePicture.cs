@@ -6,6 +6,9 @@ namespace TrueLive.Media.Files;
 /// <summary>What has to be done to the pictures of a file so that they come out upright, whole, opaque and in BT.709.</summary>
 public sealed record SourcePicture
 {
+    // By EXIF's number; ffmpeg names turns by what they do to the picture.
+    private static readonly string[] Turns = ["", "", "hflip", "hflip,vflip", "vflip", "transpose=cclock_flip", "transpose=clock", "transpose=clock_flip", "transpose=cclock"];
+
     internal const string InterlacedNote = "The film is interlaced: each picture is made of its two fields.";
 
     /// <summary>Pictures are made of two fields that were taken one after the other.</summary>
@@ -26,13 +29,28 @@ public sealed record SourcePicture
     /// <summary>Transfer curve, primaries and matrix for zscale, of high dynamic range or wide gamut; null for ordinary pictures.</summary>
     public (string Transfer, string Primaries, string Matrix)? Wide { get; init; }
 
+    /// <summary>How the camera was held, as EXIF counts (1 is upright), where ffmpeg does not see it.</summary>
+    public int Orientation { get; init; } = 1;
+
+    /// <summary>Whether its pixels are square whatever the file says.</summary>
+    public bool SquarePixels { get; init; }
+
     /// <summary>The curve is that of high dynamic range.</summary>
     public bool HighDynamicRange => Wide is { Transfer: "smpte2084" or "arib-std-b67" };
 
-    /// <summary>ffmpeg's filters from the decoder to frames of a size; with <paramref name="inner"/> the picture has bars around it.</summary>
-    public string Filters(int width, int height, (int Width, int Height)? inner)
+    /// <summary>
+    /// ffmpeg's filters from the decoder to frames of a size; with <paramref name="inner"/> the picture has bars around it. A picture whose shape is not
+    /// the first one's (a series of photographs, a telephone that was turned) keeps its own and has bars, too.
+    /// </summary>
+    /// <param name="width">Width of the frames.</param>
+    /// <param name="height">Height of the frames.</param>
+    /// <param name="inner">Size of the picture within the frame; null fills it.</param>
+    /// <param name="shape">Width over height of the first picture as shown.</param>
+    public string Filters(int width, int height, (int Width, int Height)? inner, double shape)
     {
         var chain = new List<string>();
+        if (Orientation > 1)
+            chain.Add(Turns[Orientation]);
         if (Interlaced || MayInterlace)
             chain.Add("bwdif=mode=send_frame:deint=interlaced");
         var matrix = HighDefinitionUntagged ? ":in_color_matrix=bt709" : "";
@@ -42,19 +60,24 @@ public sealed record SourcePicture
             chain.Add($"scale=flags=accurate_rnd+full_chroma_int{matrix},format=gbrap,premultiply=inplace=1,format=gbrp");
             matrix = "";
         }
-        var (w, h) = inner ?? (width, height);
+        var (across, down) = inner ?? (width, height);
+        // Bars around a picture of odd sides would lie between its colours.
+        var barred = width % 2 == 0 && height % 2 == 0;
+        var own = SquarePixels ? "a" : "dar";
+        var size = !barred ? $"{across}:{down}" : string.Create(CultureInfo.InvariantCulture,
+            $"w='if(lte(abs({own}/{shape}-1),{PictureShape.Unseen}),{across},max(2,trunc(min({width},{height}*{own})/2)*2))':h='if(lte(abs({own}/{shape}-1),{PictureShape.Unseen}),{down},max(2,trunc(min({height},{width}/{own})/2)*2))'");
         if (Wide is { } wide)
         {
-            chain.Add(string.Create(CultureInfo.InvariantCulture, $"scale={w}:{h}:flags=area"));
+            chain.Add($"scale={size}:flags=area");
             chain.Add($"zscale=tin={wide.Transfer}:pin={wide.Primaries}:min={(Alpha ? "gbr" : wide.Matrix)}:t=linear:npl=100,format=gbrpf32le,zscale=p=bt709");
             if (HighDynamicRange)
                 chain.Add("tonemap=hable:desat=0:peak=10");
             chain.Add("zscale=t=bt709:m=bt709:p=bt709:r=tv");
         }
         else
-            chain.Add(string.Create(CultureInfo.InvariantCulture, $"scale={w}:{h}:flags=area{matrix}:out_color_matrix=bt709:out_range=tv"));
+            chain.Add($"scale={size}:flags=area{matrix}:out_color_matrix=bt709:out_range=tv");
         chain.Add("setsar=1,format=yuv420p");
-        if (inner is not null)
+        if (barred)
             chain.Add(string.Create(CultureInfo.InvariantCulture, $"pad={width}:{height}:-1:-1:black"));
         chain.Add("showinfo=checksum=0");
         return string.Join(',', chain);
@@ -85,7 +108,8 @@ public sealed record SourcePicture
         {
             Interlaced = interlaced,
             MayInterlace = codec is "mpeg2video" or "h264" or "vc1" && format is "mpegts" or "mpeg" or "mxf",
-            Alpha = alpha,
+            // One picture of a series may be transparent where the first is not.
+            Alpha = alpha || codec == "png" && !format.EndsWith("_pipe", StringComparison.Ordinal),
             Decoder = layered ? $"libvpx{(codec == "vp9" ? "-vp9" : "")}" : null,
             HighDefinitionUntagged = Say("color_space").Length == 0 && yuv && (height > 576 || width >= 1280),
             Wide = !wide || !zscale ? null : (Or(transfer, "bt709"), Or(primaries, "bt2020"), Or(Say("color_space"), yuv ? "bt2020nc" : "gbr")),

@@ -11,7 +11,6 @@ internal static unsafe partial class OpenH264
     public const int ParamSize = 924;
     public const int PictureSize = 80;
     public const int InfoSize = 7192;
-    public const int OptionFrameRate = 4;
     public const int OptionBitrate = 5;
     public const int OptionMaxBitrate = 6;
     public const int OptionTraceLevel = 25;

@@ -29,10 +29,10 @@ public abstract class FolderModel : IVideoModel
     /// <inheritdoc/>
     public abstract IModelSession CreateSession(int width, int height);
 
-    /// <summary>Median time of a step at a size, in milliseconds.</summary>
+    /// <summary>Median time of a frame at a size, in milliseconds: of a step, or of a chunk over its frames.</summary>
     public double Measure(int width, int height, int steps, TimeProvider time) => Times(width, height, steps, time)[steps / 2];
 
-    /// <summary>Times of steps at a size, shortest first, in milliseconds.</summary>
+    /// <summary>Times of frames at a size, shortest first, in milliseconds.</summary>
     private protected double[] Times(int width, int height, int steps, TimeProvider time)
     {
         using var session = CreateSession(width, height);
@@ -41,12 +41,17 @@ public abstract class FolderModel : IVideoModel
         input.Y.Fill(120);
         input.U.Fill(110);
         input.V.Fill(140);
+        var made = new MadeFrame[Info.Chunk.Gives];
         var times = new double[steps];
         for (var i = 0; i < steps; i++)
         {
             var began = time.GetTimestamp();
-            session.Step(input, Prompt.None).Dispose();
-            times[i] = time.GetElapsedTime(began).TotalMilliseconds;
+            for (var taken = 0; taken < Info.Chunk.Takes; taken++)
+            {
+                foreach (var one in made.AsSpan(0, session.Step(input, Prompt.None, made)))
+                    one.Frame.Dispose();
+            }
+            times[i] = time.GetElapsedTime(began).TotalMilliseconds / Info.Chunk.Gives;
         }
         Array.Sort(times);
         return times;
@@ -74,7 +79,11 @@ internal abstract class FolderModelSession : IModelSession
     /// <summary>For frames that live no longer than a step.</summary>
     private protected FramePool Scratch { get; } = new("model input", 1);
 
-    public abstract VideoFrame Step(VideoFrame input, Prompt prompt);
+    public virtual int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made)
+    {
+        made[0] = MadeFrame.Of(input, Make(input, prompt), prompt.Revision);
+        return 1;
+    }
 
     public abstract void Reset();
 
@@ -83,6 +92,10 @@ internal abstract class FolderModelSession : IModelSession
     public abstract void Restore(ModelState state);
 
     public abstract void Dispose();
+
+    /// <summary>The picture that a step makes of one frame; the frame itself, held once more, where there is nothing to do.</summary>
+    private protected abstract VideoFrame Make(VideoFrame input, Prompt prompt);
+
     /// <summary>The caller's frame held once more, or a copy at the session's size.</summary>
     private protected VideoFrame Fit(VideoFrame input)
     {

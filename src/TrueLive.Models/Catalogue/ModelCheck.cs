@@ -74,27 +74,30 @@ public static class ModelCheck
         using var session = model.Open(width, height);
         using var second = model.Open(width, height);
         var numbers = new Numbers(model.Manifest.Output!);
+        var made = new MadeFrame[model.Info.Chunk.Gives];
         VideoFrame? after = null;
         try
         {
-            ModelState? memory = null;
-            for (var i = 0; i < frames.Count; i++)
+            foreach (var frame in frames.SkipLast(1))
             {
-                if (i == frames.Count - 1)
-                    memory = session.Capture();
-                after?.Dispose();
-                after = session.Step(frames[i], prompt);
-                numbers.Add(session.Result);
+                var count = session.Step(frame, prompt, made);
+                foreach (var one in made.AsSpan(0, count))
+                    one.Frame.Dispose();
+                if (count > 0)
+                    numbers.Add(session.Result);
             }
-            second.Restore(memory!);
-            using var again = second.Step(frames[^1], prompt);
+            var memory = session.Capture();
+            after = session.StepLast(frames[^1], prompt);
+            numbers.Add(session.Result);
+            second.Restore(memory);
+            using var again = second.StepLast(frames[^1], prompt);
             session.Reset();
-            using var fresh = session.Step(frames[^1], prompt);
+            using var fresh = session.StepLast(frames[^1], prompt);
             var finding = model.Manifest.States.Length == 0 ? null
-                : new MemoryFinding(model.Manifest.States.Length, memory!.Bytes.Length, Math.Round(Difference(after!, fresh), 3), Difference(after!, again) == 0);
+                : new MemoryFinding(model.Manifest.States.Length, memory.Bytes.Length, Math.Round(Difference(after, fresh), 3), Difference(after, again) == 0);
             var output = numbers.Sum();
-            Judge(model, output, finding, after!, again, findings);
-            return new ModelCheckReport(model.Threads, timings, output, finding, findings, frames[^1].Retain(), after!);
+            Judge(model, output, finding, after, again, findings);
+            return new ModelCheckReport(model.Threads, timings, output, finding, findings, frames[^1].Retain(), after);
         }
         catch
         {
@@ -108,18 +111,25 @@ public static class ModelCheck
         using var session = model.CreateSession(size.Width, size.Height);
         var pool = new FramePool("model check", frames.Count);
         var scaler = new FrameScaler(frames[0].Width, frames[0].Height, size.Width, size.Height);
+        var (takes, gives) = (model.Info.Chunk.Takes, model.Info.Chunk.Gives);
+        var made = new MadeFrame[gives];
         var times = new List<double>();
         var began = time.GetTimestamp();
-        foreach (var frame in frames)
+        var chunk = 0.0;
+        for (var i = 0; times.Count == 0 || (i < frames.Count && time.GetElapsedTime(began) <= MaxTimeOfSize); i++)
         {
             using var input = pool.Rent(size.Width, size.Height);
-            scaler.Scale(frame, input);
-            (input.Colour, input.Time) = (frame.Colour, frame.Time);
+            scaler.Scale(frames[i % frames.Count], input);
             var from = time.GetTimestamp();
-            session.Step(input, prompt).Dispose();
-            times.Add(time.GetElapsedTime(from).TotalMilliseconds);
-            if (time.GetElapsedTime(began) > MaxTimeOfSize)
-                break;
+            var count = session.Step(input, prompt, made);
+            chunk += time.GetElapsedTime(from).TotalMilliseconds;
+            foreach (var one in made.AsSpan(0, count))
+                one.Frame.Dispose();
+            if (i % takes == takes - 1)
+            {
+                times.Add(chunk / gives);
+                chunk = 0;
+            }
         }
         times.Sort();
         return new SizeTiming(size.Width, size.Height, Math.Round(times[times.Count / 2], 2), times.Count);

@@ -40,8 +40,7 @@ internal sealed class DiffusionGraphs : IDisposable
     /// <summary>Factor between the encoder's latents and the UNet's.</summary>
     public float Scale { get; private set; }
 
-    public IReadOnlyList<string> Tensors => [.. _all.Zip(["text encoder", "unet", "vae encoder", "vae decoder"]).SelectMany(g =>
-        g.First.InputMetadata.Select(m => $"{g.Second}: in  {m.Key} {GraphCheck.Describe(m.Value)}").Concat(g.First.OutputMetadata.Select(m => $"{g.Second}: out {m.Key} {GraphCheck.Describe(m.Value)}")))];
+    public IReadOnlyList<string> Tensors => [.. _all.Zip(["text encoder", "unet", "vae encoder", "vae decoder"]).SelectMany(g => GraphCheck.Describe(g.First).Select(line => $"{g.Second}: {line}"))];
 
     /// <exception cref="ModelException">A part is missing or does not fit; the message names it.</exception>
     public static DiffusionGraphs Load(ModelManifest manifest, int threads)

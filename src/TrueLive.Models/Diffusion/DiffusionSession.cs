@@ -100,28 +100,28 @@ internal sealed class DiffusionSession : FolderModelSession
             grey.Y.Fill(128);
             grey.U.Fill(128);
             grey.V.Fill(128);
-            Step(grey, Prompt.None).Dispose();
+            Make(grey, Prompt.None).Dispose();
         }
         Reset();
     }
 
-    public override VideoFrame Step(VideoFrame input, Prompt prompt)
+    private protected override VideoFrame Make(VideoFrame input, Prompt prompt)
     {
         var picture = Fit(input);
         if (!ReferenceEquals(prompt, _prompt))
             (_prompt, _full) = (prompt, prompt with { Strength = 1 });
-        var words = _words.At(_full, input.Time.Captured);
+        var words = _words.At(_full, input.Ticket.Captured);
         Plan(prompt.Strength);
         if (_plan.Walk is not { } walk)
         {
-            (picture.Colour, picture.Time) = (input.Colour, input.Time);
+            picture.Colour = input.Colour;
             return picture;
         }
         using (picture)
         {
             Denoise(picture, words, walk);
             var output = _outputs.Rent(Width, Height);
-            (output.Colour, output.Time) = (input.Colour, input.Time);
+            output.Colour = input.Colour;
             _result.Store(output);
             return output;
         }

@@ -111,6 +111,10 @@ internal sealed class GraphCheck
             throw new ModelException($"{Path.Combine(_manifest.Folder, "manifest.json")}: {field} {rule}.");
     }
 
+    /// <summary>The inputs and outputs of a graph, a line each; for people.</summary>
+    public static IEnumerable<string> Describe(InferenceSession graph) =>
+        graph.InputMetadata.Select(m => $"in  {m.Key} {Describe(m.Value)}").Concat(graph.OutputMetadata.Select(m => $"out {m.Key} {Describe(m.Value)}"));
+
     /// <summary>Element type and shape, for people.</summary>
     public static string Describe(NodeMetadata m) => m.IsTensor ? $"{m.ElementDataType.ToString().ToLowerInvariant()} [{string.Join(", ", m.Dimensions)}]" : "no tensor";
 

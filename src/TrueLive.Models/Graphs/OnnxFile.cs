@@ -1,4 +1,3 @@
-using System.Text;
 using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Graphs;
@@ -50,11 +49,11 @@ internal static class OnnxFile
             throw new ModelException($"{path} (field file) is not an ONNX file, or is cut off: {e.Message}.", e);
         }
         if (findings.External is { } tensor)
-            throw new ModelException($"{path} (field file): tensor '{tensor}' lies outside this file. Save the network as one file: external data is not read.");
+            throw new ModelException($"{path} (field file): tensor '{Short(tensor)}' lies outside this file. Save the network as one file: external data is not read.");
         if (findings.Constants > maxConstants)
             throw new ModelException($"{path} (field file) declares {findings.Constants >> 20} MB of constants; at most {maxConstants >> 20} MB are taken.");
         if (findings.Foreign.FirstOrDefault(f => !findings.Functions.Contains(f.Key)) is { Key: { } domain } foreign)
-            throw new ModelException($"{path} (field file) uses the custom operator {foreign.Value} of '{domain}', which ONNX Runtime does not have. Export the network with standard operators.");
+            throw new ModelException($"{path} (field file) uses the custom operator {Short(foreign.Value)} of '{Short(domain)}', which ONNX Runtime does not have. Export the network with standard operators.");
     }
 
     private sealed class Findings
@@ -76,7 +75,7 @@ internal static class OnnxFile
         foreach (var field in ProtoField.Read(graph).Where(f => f.Wire == 2))
         {
             if (field.Number == 1)
-                Node(field.Bytes, findings, depth);
+                Node(OnnxNode.Read(field.Bytes), findings, depth);
             else if (field.Number == 5)
                 Tensor(field.Bytes, findings);
             else if (field.Number == 15)
@@ -90,26 +89,18 @@ internal static class OnnxFile
         foreach (var field in ProtoField.Read(function).Where(f => f.Wire == 2))
         {
             if (field.Number == 7)
-                Node(field.Bytes, findings, 0);
+                Node(OnnxNode.Read(field.Bytes), findings, 0);
             else if (field.Number == 10 && findings.Functions.Count < MaxDomains)
-                findings.Functions.Add(Text(field));
+                findings.Functions.Add(OnnxNode.Text(field));
         }
     }
 
-    private static void Node(ReadOnlyMemory<byte> node, Findings findings, int depth)
+    private static void Node(OnnxNode node, Findings findings, int depth)
     {
-        string type = "", domain = "";
-        foreach (var field in ProtoField.Read(node).Where(f => f.Wire == 2))
-        {
-            if (field.Number == 4)
-                type = Text(field);
-            else if (field.Number == 7)
-                domain = Text(field);
-            else if (field.Number == 5)
-                Attribute(field.Bytes, findings, depth);
-        }
-        if (!KnownDomains.Contains(domain) && findings.Foreign.Count < MaxDomains)
-            findings.Foreign.TryAdd(domain, type);
+        foreach (var attribute in node.Attributes)
+            Attribute(attribute, findings, depth);
+        if (!KnownDomains.Contains(node.Domain) && findings.Foreign.Count < MaxDomains)
+            findings.Foreign.TryAdd(node.Domain, node.Type);
     }
 
     private static void Attribute(ReadOnlyMemory<byte> attribute, Findings findings, int depth)
@@ -135,7 +126,7 @@ internal static class OnnxFile
             else if (field is { Number: 2, Wire: 0 })
                 type = field.Value;
             else if (field is { Number: 8, Wire: 2 })
-                name = Text(field);
+                name = OnnxNode.Text(field);
             else if (field is { Number: 13, Wire: 2 } or { Number: 14, Wire: 0, Value: not 0 })
                 external = true;
         }
@@ -171,5 +162,6 @@ internal static class OnnxFile
     private static void Declare(Int128 count, ulong type, Findings findings) =>
         findings.Constants = (long)Int128.Min(findings.Constants + count * Width(type), TooMany);
 
-    private static string Text(ProtoField field) => Encoding.UTF8.GetString(field.Bytes.Span[..Math.Min(field.Bytes.Length, 200)]);
+    // A name may be as long as the file.
+    private static string Short(string name) => name.Length <= 200 ? name : name[..200] + "...";
 }

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace TrueLive.Models.Graphs;
 
 /// <summary>
@@ -40,11 +38,11 @@ internal sealed class OnnxFunctions
         foreach (var field in ProtoField.Read(function).Where(f => f.Wire == 2))
         {
             if (field.Number == 1)
-                name = Text(field);
+                name = OnnxNode.Text(field);
             else if (field.Number == 10)
-                domain = Text(field);
+                domain = OnnxNode.Text(field);
             else if (field.Number == 7)
-                Node(field.Bytes, body);
+                Node(OnnxNode.Read(field.Bytes), body);
         }
         _bodies[$"{domain}:{name}"] = body;
     }
@@ -67,29 +65,16 @@ internal sealed class OnnxFunctions
     private static void Graph(ReadOnlyMemory<byte> graph, Body body)
     {
         foreach (var field in ProtoField.Read(graph).Where(f => f is { Number: 1, Wire: 2 }))
-            Node(field.Bytes, body);
+            Node(OnnxNode.Read(field.Bytes), body);
     }
 
-    private static void Node(ReadOnlyMemory<byte> node, Body body)
+    private static void Node(OnnxNode node, Body body)
     {
-        string type = "", domain = "";
-        foreach (var field in ProtoField.Read(node).Where(f => f.Wire == 2))
-        {
-            if (field.Number == 4)
-                type = Text(field);
-            else if (field.Number == 7)
-                domain = Text(field);
-            else if (field.Number == 5)
-            {
-                foreach (var inner in ProtoField.Read(field.Bytes).Where(f => f.Number is 6 or 11 && f.Wire == 2))
-                    Graph(inner.Bytes, body);
-            }
-        }
-        var name = $"{domain}:{type}";
+        foreach (var inner in node.Attributes.SelectMany(a => ProtoField.Read(a)).Where(f => f.Number is 6 or 11 && f.Wire == 2))
+            Graph(inner.Bytes, body);
+        var name = $"{node.Domain}:{node.Type}";
         body.Calls[name] = body.Calls.GetValueOrDefault(name) + 1;
     }
-
-    private static string Text(ProtoField field) => Encoding.UTF8.GetString(field.Bytes.Span);
 
     private sealed class Body
     {

@@ -13,11 +13,21 @@ internal sealed class EvenSession(OnnxSession fused, FramePool outputs, int widt
 
     public int Height => height;
 
-    public VideoFrame Step(VideoFrame input, Prompt prompt)
+    public int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made)
     {
-        using var made = fused.Step(input, prompt);
+        var count = fused.Step(input, prompt, made);
+        foreach (ref var one in made[..count])
+        {
+            using var odd = one.Frame;
+            one = one with { Frame = Even(odd) };
+        }
+        return count;
+    }
+
+    private VideoFrame Even(VideoFrame made)
+    {
         var output = outputs.Rent(width, height);
-        (output.Colour, output.Time) = (made.Colour, made.Time);
+        output.Colour = made.Colour;
         for (var y = 0; y < height; y++)
         {
             var row = output.Y.Slice(y * output.StrideY, width);

@@ -42,7 +42,7 @@ internal static class FusedCheck
     {
         var frame = pool.Rent(width, height);
         frame.Colour = ColourSpace.Bt709Limited;
-        frame.Time = new FrameTime(t, TimeSpan.FromSeconds(t / 30.0), 0, (uint)(t * 3000));
+        frame.Ticket = new FrameTicket(t, TimeSpan.FromSeconds(t / 30.0), 0, (uint)(t * 3000));
         for (var i = 0; i < frame.Y.Length; i++)
             frame.Y[i] = (byte)(40 + (i % frame.StrideY + 3 * t) / 8 % 8 * 20 + i * 7919L % 5);
         for (var i = 0; i < frame.U.Length; i++)

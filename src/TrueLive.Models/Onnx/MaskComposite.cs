@@ -41,10 +41,10 @@ internal sealed class MaskComposite
     {
         _mask.Read(_values);
         using var small = _pool.Rent(_down.ToWidth, _down.ToHeight);
-        var (colour, time) = (output.Colour, output.Time);
+        var colour = output.Colour;
         _down.Scale(input, small);
         _up.Scale(small, output);
-        (output.Colour, output.Time) = (colour, time);
+        output.Colour = colour;
         Plane(input.Y, output.Y, input.StrideY, input.Width, input.Height);
         Plane(input.U, output.U, input.StrideC, input.ChromaWidth, input.ChromaHeight);
         Plane(input.V, output.V, input.StrideC, input.ChromaWidth, input.ChromaHeight);

@@ -90,14 +90,14 @@ internal abstract class OnnxSession : FolderModelSession
             grey.Y.Fill(128);
             grey.U.Fill(128);
             grey.V.Fill(128);
-            Step(grey, Prompt.None).Dispose();
+            Make(grey, Prompt.None).Dispose();
         }
         if (_model.Narrow is not null)
             Run(singleThreaded: true);
         Reset();
     }
 
-    public override VideoFrame Step(VideoFrame input, Prompt prompt)
+    private protected override VideoFrame Make(VideoFrame input, Prompt prompt)
     {
         using var picture = Fit(input);
         var crowded = _model.StepBegins();
@@ -105,10 +105,9 @@ internal abstract class OnnxSession : FolderModelSession
         {
             var helped = _model.Threads > 1 && !crowded;
             var moved = Motion is not null && Motion.Push(picture, helped);
-            Run(!helped, picture, _style is null ? [] : _style.At(prompt, input.Time.Captured), moved, helped);
+            Run(!helped, picture, _style is null ? [] : _style.At(prompt, input.Ticket.Captured), moved, helped);
             var output = _outputs.Rent(Width, Height);
             output.Colour = input.Colour;
-            output.Time = input.Time;
             Store(picture, output, helped);
             return output;
         }

@@ -31,7 +31,7 @@ public static class RecordingAnalysis
             using (frame)
             {
                 PictureFrames.Read(frame, picture);
-                seen.Add((source.Origin!.Value + frame.Time.Captured).TotalSeconds, picture);
+                seen.Add((source.Origin!.Value + frame.Ticket.Captured).TotalSeconds, picture);
             }
         }
         return seen;

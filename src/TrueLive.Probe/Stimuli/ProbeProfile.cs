@@ -58,9 +58,6 @@ public sealed record ProbeProfile
     /// <summary>1 for the default amplitudes; 0.27 for the safe profile (+-4 % exposure, no flashing object, no cuts).</summary>
     public double Amplitude { get; init; } = 1;
 
-    /// <summary>Fast, slow and blackout phases do nothing that a person should not watch.</summary>
-    public bool Safe => Amplitude < 0.5;
-
     /// <summary>Half a minute at most, fast codes alone.</summary>
     public static ProbeProfile Glance { get; } = new()
     { Name = "glance", Warmup = 1, Fast = 29, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Looks = [8, 12, 17, 23, 30], Redraws = 9999 };

@@ -80,7 +80,7 @@ public sealed class WhipTarget(
         if (!peer.CanSendVideo)
             return ValueTask.FromResult(true);
         _encoder!.SetBitrate(peer.TargetBitrate);
-        if (_encoder.TryEncode(frame, Interlocked.Exchange(ref _keyFrameAsked, 0) == 1, frame.Time.MediaTime, out var encoded))
+        if (_encoder.TryEncode(frame, Interlocked.Exchange(ref _keyFrameAsked, 0) == 1, frame.Ticket.MediaTime, out var encoded))
             peer.SendVideo(encoded);
         return ValueTask.FromResult(true);
     }
@@ -136,7 +136,15 @@ public sealed class WhipTarget(
         _decoder.Dispose();
     }
 
-    private Uri Root => new(endpoint, "/");
+    // The server may lie below a path of a proxy; its WHIP endpoint is as good an address of it.
+    private Uri Root
+    {
+        get
+        {
+            var path = endpoint.AbsolutePath.TrimEnd('/');
+            return new Uri(endpoint, (path.EndsWith("/whip", StringComparison.Ordinal) ? path[..^"/whip".Length] : path) + "/");
+        }
+    }
 
     private void Take(in EncodedFrame frame)
     {

@@ -8,7 +8,7 @@ namespace TrueLive.Server.Capacity;
 /// <param name="ModelId">Model.</param>
 /// <param name="Width">Network width.</param>
 /// <param name="Height">Network height.</param>
-/// <param name="StepMs">Median wall time of a step alone in milliseconds.</param>
+/// <param name="StepMs">Median wall time of a step alone in milliseconds; of a chunk, over the frames that it gives.</param>
 /// <param name="CpuMs">Processor time of decode, step and encode per frame in milliseconds, all threads together, with two side by side.</param>
 /// <param name="Frames">Frames measured.</param>
 internal sealed record FrameCost(string ModelId, int Width, int Height, double StepMs, double CpuMs, int Frames);

@@ -9,7 +9,7 @@ namespace TrueLive.Server.Capacity;
 /// Measures, once the server listens, what a frame costs with each model, so that admission knows what the machine holds. Runs the
 /// real step, encoder and decoder on a made scene, alone for the time of a step, then two side by side for the processor time of a frame:
 /// each time the first <see cref="WarmUp"/> frames are thrown away, then it runs for <see cref="MinFrames"/> frames or
-/// <see cref="MaxTime"/>. Processor time is that of the process, so that work beside it makes the figure higher, never lower; what
+/// <see cref="MaxTime"/>. A model that takes chunks is measured by whole ones, since most of its steps only take a frame in. Processor time is that of the process, so that work beside it makes the figure higher, never lower; what
 /// packets and encryption cost comes out of the share that <see cref="Admission"/> leaves free.
 /// </summary>
 internal sealed partial class CapacityMeasurement(
@@ -75,10 +75,13 @@ internal sealed partial class CapacityMeasurement(
         // A machine that holds several sessions runs their steps side by side, and a crowded step costs less than one spread over the cores.
         var (all, cpu) = await RunAsync(model, width, height, Math.Min(2, admission.Cores)).ConfigureAwait(false);
         walls.Sort();
-        return new FrameCost(model.Info.Id, width, height, Math.Round(walls[walls.Count / 2], 2), Math.Round(cpu.TotalMilliseconds / all.Count, 2), walls.Count + all.Count);
+        var taken = all.Count * model.Info.Chunk.Takes;
+        return new FrameCost(
+            model.Info.Id, width, height, Math.Round(walls[walls.Count / 2] / model.Info.Chunk.Gives, 2), Math.Round(cpu.TotalMilliseconds / taken, 2),
+            walls.Count * model.Info.Chunk.Takes + taken);
     }
 
-    // Wall times of the steps of all lanes in milliseconds, and the processor time in which their frames went through.
+    // Wall times of the chunks of all lanes in milliseconds, and the processor time in which their frames went through.
     private async Task<(List<double> Walls, TimeSpan Cpu)> RunAsync(IVideoModel model, int width, int height, int lanes)
     {
         var all = new List<Lane>();
@@ -86,7 +89,7 @@ internal sealed partial class CapacityMeasurement(
         {
             for (var i = 0; i < lanes; i++)
                 all.Add(await Lane.MakeAsync(model, width, height, admission.TargetRate).ConfigureAwait(false));
-            await OnThreadsOfTheirOwn(all, lane => lane.Run(time, WarmUp)).ConfigureAwait(false);
+            await OnThreadsOfTheirOwn(all, lane => lane.Run(time, WarmUp + model.Info.Chunk.Held)).ConfigureAwait(false);
             var cpu = Environment.CpuUsage.TotalTime;
             var walls = await OnThreadsOfTheirOwn(all, lane => lane.Run(time, MinFrames)).ConfigureAwait(false);
             return ([.. walls.SelectMany(w => w)], Environment.CpuUsage.TotalTime - cpu);
@@ -108,7 +111,10 @@ internal sealed partial class CapacityMeasurement(
         private readonly IModelSession _session = model.CreateSession(width, height);
         private readonly VideoEncoder _encoder = new(VideoCodec.H264, Bitrate, rate);
         private readonly List<VideoFrame> _scene = [];
+        private readonly int _takes = model.Info.Chunk.Takes;
+        private readonly MadeFrame[] _made = new MadeFrame[model.Info.Chunk.Gives];
         private uint _frames;
+        private uint _coded;
 
         public static async Task<Lane> MakeAsync(IVideoModel model, int width, int height, int rate)
         {
@@ -120,23 +126,27 @@ internal sealed partial class CapacityMeasurement(
             return lane;
         }
 
-        /// <summary>Some frames, fewer when they take longer than <see cref="MaxTime"/>; the time of each step in milliseconds.</summary>
+        /// <summary>Chunks of some frames, fewer when they take longer than <see cref="MaxTime"/>; the time of each in milliseconds.</summary>
         public List<double> Run(TimeProvider time, int frames)
         {
-            var (steps, began) = (new List<double>(), time.GetTimestamp());
-            while (steps.Count < frames && (steps.Count == 0 || time.GetElapsedTime(began) < MaxTime))
-                steps.Add(Frame(time).TotalMilliseconds);
-            return steps;
+            var (chunks, began) = (new List<double>(), time.GetTimestamp());
+            while (chunks.Count * _takes < frames && (chunks.Count == 0 || time.GetElapsedTime(began) < MaxTime))
+                chunks.Add(Enumerable.Range(0, _takes).Sum(_ => Frame(time).TotalMilliseconds));
+            return chunks;
         }
 
-        // One frame through the step, and one encode and decode of the same size for those of the session; the time of the step.
+        // One frame through the step, and an encode and decode of the same size for those of the session; the time of the step.
         private TimeSpan Frame(TimeProvider time)
         {
             var from = time.GetTimestamp();
-            using var output = _session.Step(_scene[(int)(_frames++ % WarmUp)], Prompt.None);
+            var count = _session.Step(_scene[(int)(_frames++ % WarmUp)], Prompt.None, _made);
             var step = time.GetElapsedTime(from);
-            if (_encoder.TryEncode(output, false, _frames * 3000, out var coded))
-                _decoder.Decode(coded, _pool)?.Dispose();
+            foreach (var one in _made.AsSpan(0, count))
+            {
+                using var output = one.Frame;
+                if (_encoder.TryEncode(output, false, _coded++ * 3000, out var coded))
+                    _decoder.Decode(coded, _pool)?.Dispose();
+            }
             return step;
         }
 
@@ -150,7 +160,7 @@ internal sealed partial class CapacityMeasurement(
         }
     }
 
-    [LoggerMessage(EventId = 1001, EventName = "capacity_measured", Level = LogLevel.Information, Message = "{Model} at {Width}x{Height}: {StepMs} ms a step, {CpuMs} ms of processor time a frame (n={Frames}): {Sessions} live session(s) at {Rate} fps.")]
+    [LoggerMessage(EventId = 1001, EventName = "capacity_measured", Level = LogLevel.Information, Message = "{Model} at {Width}x{Height}: {StepMs} ms of steps and {CpuMs} ms of processor time a frame (n={Frames}): {Sessions} live session(s) at {Rate} fps.")]
     private partial void LogCost(string model, int width, int height, double stepMs, double cpuMs, int frames, int sessions, int rate);
 
     [LoggerMessage(EventId = 1002, EventName = "capacity_failed", Level = LogLevel.Warning, Message = "{Model} at {Width}x{Height} failed while it was measured.")]

@@ -61,6 +61,8 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         var notes = new List<string>(file.Notes);
         if (!settings.Stretch && PictureShape.Inside(file.Width, file.Height, size.Width, size.Height) is not null)
             notes.Add($"{settings.Model.Info.Title} does not run at the shape of this picture: it has black bars beside it.");
+        if (settings.Model.Info.Chunk is { Takes: > 1 and var takes } && cues.Length > 1)
+            notes.Add($"{settings.Model.Info.Title} works on {takes} frames at a time: a prompt begins with the frames that its time falls among, at most {takes - 1} before it.");
         var work = await OpenWorkAsync(file, size, cues, notes, cancel).ConfigureAwait(false);
         try
         {

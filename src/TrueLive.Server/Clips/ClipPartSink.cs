@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
-using TrueLive.Core.Sessions;
 using TrueLive.Media.Files;
 
 namespace TrueLive.Server.Clips;
@@ -12,45 +11,49 @@ namespace TrueLive.Server.Clips;
 /// </summary>
 internal sealed class ClipPartSink(ClipWork work, int scene, ClipFileSettings settings, int width, int height) : IVideoSink, IAsyncDisposable
 {
-    private readonly ConcurrentQueue<(long Frame, ModelState Memory)> _marks = new();
+    private readonly ConcurrentQueue<(long Made, long Next, ModelState Memory)> _marks = new();
     private FileSink? _part;
     private string _name = "";
     private TimeSpan _start;
     private TimeSpan _last;
-    private long _next;
+    private long _written;
     private Task _finishing = Task.CompletedTask;
 
     /// <summary>Frames before this time only warm the memory up.</summary>
     public TimeSpan From { get; init; } = TimeSpan.Zero;
 
-    /// <summary>Called by the step thread before the frame with this number: the part ends there, with this memory.</summary>
-    public void Mark(long frame, ModelState memory) => _marks.Enqueue((frame, memory));
+    /// <summary>
+    /// Called by the step thread: the part ends after so many frames that were made in this run; source frame <paramref name="next"/> comes next,
+    /// with this memory, which holds what the model has taken and not yet handed out.
+    /// </summary>
+    public void Mark(long made, long next, ModelState memory) => _marks.Enqueue((made, next, memory));
 
-    public async ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+    public async ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
     {
-        if (_marks.TryPeek(out var mark) && frame.Time.Sequence >= mark.Frame)
+        var ticket = made.Ticket;
+        while (_marks.TryPeek(out var mark) && _written >= mark.Made)
         {
             _marks.TryDequeue(out _);
-            await EndPartAsync(mark.Frame, mark.Memory, ended: false, cancel).ConfigureAwait(false);
+            await EndPartAsync(mark.Next, mark.Memory, ended: false, cancel).ConfigureAwait(false);
         }
-        _next = frame.Time.Sequence + 1;
-        if (frame.Time.Captured < From)
+        _written++;
+        if (ticket.Captured < From)
             return true;
         if (_part is null)
         {
-            _start = frame.Time.Captured;
-            _name = $"part-{scene:0000}-{frame.Time.Sequence:00000000}.mkv";
+            _start = ticket.Captured;
+            _name = $"part-{scene:0000}-{ticket.SourceSequence:00000000}.mkv";
             _part = await FileSink.CreateAsync(work.PathOf(_name), width, height, settings.Format, settings.EncoderThreads, cancel).ConfigureAwait(false);
         }
-        _last = frame.Time.Captured;
-        return await _part.WriteAsync(frame, provenance, cancel).ConfigureAwait(false);
+        _last = ticket.Captured;
+        return await _part.WriteAsync(made, cancel).ConfigureAwait(false);
     }
 
-    /// <summary>Ends the last part; <paramref name="memory"/> is the memory after it.</summary>
-    public async Task FinishAsync(ModelState memory, bool ended, CancellationToken cancel)
+    /// <summary>Ends the last part; <paramref name="memory"/> is the memory after it, with which source frame <paramref name="next"/> comes next.</summary>
+    public async Task FinishAsync(long next, ModelState memory, bool ended, CancellationToken cancel)
     {
-        if (_next > 0)
-            await EndPartAsync(_next, memory, ended, cancel).ConfigureAwait(false);
+        if (_written > 0)
+            await EndPartAsync(next, memory, ended, cancel).ConfigureAwait(false);
         else if (ended)
             work.Advance(scene, state => state with { Ended = true });
         await _finishing.ConfigureAwait(false);

@@ -43,7 +43,7 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
                 await file.WriteAsync(buffer.AsMemory(0, read), cancel).ConfigureAwait(false);
             }
             await file.DisposeAsync().ConfigureAwait(false);
-            if (!ImageSequence.Is(path))
+            if (!PackedInput.Is(path))
                 return;
             using (await places.TurnAsync(cancel).ConfigureAwait(false))
                 await PackAsync(path, rate ?? ImageSequence.DefaultRate, Math.Min(most, folders.LeftFor(owner)), cancel).ConfigureAwait(false);
@@ -151,7 +151,7 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
         var packed = path + ".packed";
         try
         {
-            await ImageSequence.PackAsync(path, rate, packed, most, cancel).ConfigureAwait(false);
+            await PackedInput.PackAsync(path, rate, packed, most, cancel).ConfigureAwait(false);
         }
         catch (MediaFileException wrong) when (wrong is not MediaMachineException)
         {

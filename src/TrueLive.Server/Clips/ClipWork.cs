@@ -23,10 +23,10 @@ internal sealed record SceneState
     /// <summary>Where the next scene begins, on the clip's timeline; null for the last.</summary>
     public long? UntilTicks { get; init; }
 
-    /// <summary>Frames of its source that need not be worked on again.</summary>
+    /// <summary>Frames of its source that the model has taken and need not take again.</summary>
     public long Next { get; init; }
 
-    /// <summary>File with the memory before frame <see cref="Next"/>; null before the first frame.</summary>
+    /// <summary>File with the memory before frame <see cref="Next"/>, frames inside the model included; null before the first frame.</summary>
     public string? Memory { get; init; }
 
     /// <summary>Every frame is there.</summary>

@@ -37,24 +37,22 @@ internal sealed class SceneRender(ClipFileSettings settings, MediaFile file, Cli
             session.Restore(new ModelState(settings.Model.Info.Id, settings.Model.Info.Version, size.Width, size.Height, await File.ReadAllBytesAsync(work.PathOf(memory), cancel).ConfigureAwait(false)));
         var source = new Part(decoder, this, scene.Next, scene.UntilTicks is { } until ? TimeSpan.FromTicks(until) : TimeSpan.MaxValue, stop);
         await using var sink = new ClipPartSink(work, index, settings, size.Width, size.Height) { From = from is null ? TimeSpan.Zero : from.Value - origin };
-        var (next, since) = (scene.Next, time.GetTimestamp());
+        var since = time.GetTimestamp();
         _render = new ClipRender(session, from is null ? cues : PromptSchedule.BegunAt(cues, from.Value - origin - WarmUp), time)
         {
-            BeforeStep = token =>
+            BeforeStep = settings.BeforeStep,
+            ForgetsBefore = settings.Resets.Contains,
+            FlushesAtEnd = () => !source.Stopped,
+            BetweenSteps = (taken, made) =>
             {
-                settings.BeforeStep?.Invoke(token);
-                if (next > scene.Next && time.GetElapsedTime(since) >= settings.Part)
-                {
-                    sink.Mark(next, session.Capture());
-                    since = time.GetTimestamp();
-                }
-                if (settings.Resets.Contains(next))
-                    session.Reset();
-                next++;
+                if (taken == 0 || time.GetElapsedTime(since) < settings.Part)
+                    return;
+                sink.Mark(made, scene.Next + taken, session.Capture());
+                since = time.GetTimestamp();
             },
         };
         await _render.RunAsync(source, sink, long.MaxValue, cancel).ConfigureAwait(false);
-        await sink.FinishAsync(session.Capture(), ended: !source.Stopped, cancel).ConfigureAwait(false);
+        await sink.FinishAsync(scene.Next + _render.FramesTaken, session.Capture(), ended: !source.Stopped, cancel).ConfigureAwait(false);
     }
 
     /// <summary>The scene's own frames of the decoder, numbered from the first that belongs to it; those before <paramref name="next"/> are done.</summary>
@@ -77,13 +75,13 @@ internal sealed class SceneRender(ClipFileSettings settings, MediaFile file, Cli
                 if (!_originKnown && scene.OwnsOrigin && decoder.Origin is { } origin)
                     scene.Work.SetOrigin(origin);
                 _originKnown = true;
-                var at = frame.Time.Captured - scene.Trim.Start;
-                var (before, after) = (at < TimeSpan.Zero, frame.Time.Captured >= until || frame.Time.Captured >= scene.Trim.End);
+                var at = frame.Ticket.Captured - scene.Trim.Start;
+                var (before, after) = (at < TimeSpan.Zero, frame.Ticket.Captured >= until || frame.Ticket.Captured >= scene.Trim.End);
                 if (!before && !after && _number++ >= next)
                 {
                     if (at <= scene.MaxLength && _number <= scene.MaxFrames)
                     {
-                        frame.Time = frame.Time with { Captured = at, Sequence = _number - 1 };
+                        frame.Ticket = frame.Ticket with { Captured = at, SourceSequence = _number - 1 };
                         return frame;
                     }
                     frame.Dispose();

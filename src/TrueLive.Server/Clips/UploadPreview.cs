@@ -57,7 +57,7 @@ internal sealed class UploadPreview(ClipUploads uploads) : IDisposable
         VideoFrame? shown = null;
         try
         {
-            while (shown is null || shown.Time.Captured < wanted)
+            while (shown is null || shown.Ticket.Captured < wanted)
             {
                 if (await source.ReadAsync(cancel).ConfigureAwait(false) is not { } next)
                     break;

@@ -60,17 +60,33 @@ internal sealed record CapabilitiesView(
 /// <param name="Limits">In words.</param>
 internal sealed record TierView(string Tier, string TierMeans, bool Available, IReadOnlyList<string> Sizes, IReadOnlyList<RateView> Rates, IReadOnlyList<string> Limits);
 
-/// <summary>Frames per second that the model's step alone reaches, and the delay that it adds at least.</summary>
+/// <summary>Frames per second that the model's step alone reaches, and the delay that it adds at least, by design and by its step.</summary>
 internal sealed record RateView(string Model, string Size, double StepFps, double DelayFloorMs);
 
-/// <summary>A model.</summary>
+/// <summary>
+/// A model. <c>by_design_ms</c> is the delay that it has by design at the server's target rate, its step left out: what a frame waits inside it
+/// for others of its chunk, and its lag.
+/// </summary>
 internal sealed record ModelView(
     string Id, string Version, string Title, string Description, bool TakesPrompt, bool HasMemory, IReadOnlyList<LookInfo> Looks,
-    int MinSide, int MaxSide, int Multiple, int? FixedWidth, int? FixedHeight)
+    int MinSide, int MaxSide, int Multiple, int? FixedWidth, int? FixedHeight, ChunkView Chunk, double ByDesignMs, IReadOnlyList<ParameterView>? Parameters)
 {
-    public static ModelView From(ModelInfo i) => new(
+    public static ModelView From(ModelInfo i, int targetRate) => new(
         i.Id, i.Version, i.Title, i.Description, i.TakesPrompt, i.HasMemory, i.Looks,
-        i.Sizes.MinSide, i.Sizes.MaxSide, i.Sizes.Multiple, i.Sizes.FixedWidth, i.Sizes.FixedHeight);
+        i.Sizes.MinSide, i.Sizes.MaxSide, i.Sizes.Multiple, i.Sizes.FixedWidth, i.Sizes.FixedHeight,
+        new ChunkView(i.Chunk.Takes, i.Chunk.Gives, i.Chunk.Lag), Math.Round(i.Chunk.Wait(TimeSpan.FromSeconds(1.0 / targetRate)).TotalMilliseconds, 1),
+        i.Parameters.Count == 0 ? null : [.. i.Parameters.Select(ParameterView.From)]);
+}
+
+/// <summary>Frames that a model takes before it hands any out, those that it hands out then, and the frames that it lags beyond that.</summary>
+internal sealed record ChunkView(int Takes, int Gives, int Lag);
+
+/// <summary>What a model declares that its user may set; <c>when</c> a change takes effect is <c>live</c> or <c>load</c>.</summary>
+internal sealed record ParameterView(
+    string Id, string Title, string Kind, string? Default, double? Min, double? Max, double? Step, IReadOnlyList<string>? Choices, string When)
+{
+    public static ParameterView From(ModelParameter p) => new(
+        p.Id, p.Title, p.Kind.ToString().ToLowerInvariant(), p.Default, p.Min, p.Max, p.Step, p.Choices.IsEmpty ? null : p.Choices, p.Live ? "live" : "load");
 }
 
 /// <summary>Live sessions that the machine holds, as measured at start.</summary>

@@ -32,7 +32,7 @@ internal static class InfoEndpoints
 
     private static CapabilitiesView Capabilities(ModelStore models, Admission admission, SessionRegistry registry, ServerOptions options) => new(
         typeof(InfoEndpoints).Assembly.GetName().Version!.ToString(3), TierWords.Name(Tier.Live), TierWords.Means(Tier.Live),
-        [.. models.All.Select(m => ModelView.From(m.Info))], models.Default.Info.Id, options.Size, options.TargetRate,
+        [.. models.All.Select(m => ModelView.From(m.Info, options.TargetRate))], models.Default.Info.Id, options.Size, options.TargetRate,
         [.. admission.Costs.Select(c => new CapacityView(
             c.ModelId, $"{c.Width}x{c.Height}", c.StepMs, c.CpuMs, c.Frames, admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height)))],
         ["whip", "whep", "websocket-jpeg"], options.KeepSeconds, options.ReplaySeconds, options.FrameAgeMs, Prompt.MaxLength, registry.Count, [.. Tiers(models, admission, options)]);
@@ -40,7 +40,7 @@ internal static class InfoEndpoints
     private static IEnumerable<TierView> Tiers(ModelStore models, Admission admission, ServerOptions options)
     {
         string[] sizes = [.. models.All.Select(m => m.Info).Select(i => i.Sizes.FixedWidth is { } w ? $"{i.Id}: {w}x{i.Sizes.FixedHeight}" : $"{i.Id}: sides {i.Sizes.MinSide}..{i.Sizes.MaxSide}, multiples of {i.Sizes.Multiple}")];
-        RateView[] rates = [.. admission.Costs.Where(c => c.StepMs > 0).Select(c => new RateView(c.ModelId, $"{c.Width}x{c.Height}", Math.Round(1000 / c.StepMs, 1), c.StepMs))];
+        RateView[] rates = [.. admission.Costs.Where(c => c.StepMs > 0).Select(c => new RateView(c.ModelId, $"{c.Width}x{c.Height}", Math.Round(1000 / c.StepMs, 1), Floor(c)))];
         yield return new TierView(
             TierWords.Name(Tier.Clip), TierWords.Means(Tier.Clip), options.Clips, sizes, rates,
             [$"uploads of at most {options.ClipUploadMb} MB and {options.ClipSeconds} s", $"{options.ClipOpen} open clips and {options.ClipDiskMb} MB a key", $"results kept {options.ClipKeepHours} h", "clips stand still while live sessions need the cores"]);
@@ -50,5 +50,12 @@ internal static class InfoEndpoints
         yield return new TierView(
             TierWords.Name(Tier.Live), TierWords.Means(Tier.Live), true, sizes, rates,
             [.. admission.Costs.Select(c => $"{admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height)} session(s) of {c.ModelId} at {c.Width}x{c.Height} and {options.TargetRate} frames per second")]);
+
+        // A chunk's frames come out of one step, which takes as long as all of them.
+        double Floor(FrameCost cost)
+        {
+            var chunk = models.Find(cost.ModelId)!.Info.Chunk;
+            return Math.Round(cost.StepMs * chunk.Gives + chunk.Wait(TimeSpan.FromSeconds(1.0 / options.TargetRate)).TotalMilliseconds, 2);
+        }
     }
 }

@@ -56,10 +56,10 @@ internal static class LiveSocketEndpoint
     {
         try
         {
-            if (hosted.Broadcaster.TakeLast(out var trace) is { } last)
+            if (hosted.Broadcaster.TakeLast() is { } last)
             {
-                using (last)
-                    await socket.WriteAsync(last, trace, cancel).ConfigureAwait(false);
+                using (last.Frame)
+                    await socket.WriteAsync(last, cancel).ConfigureAwait(false);
             }
         }
         catch (Exception gone) when (gone is IOException or OperationCanceledException)

@@ -78,20 +78,20 @@ internal sealed class HostedClip : IAsyncDisposable
             if (_source.IsDefault)
             {
                 using var jpeg = new JpegCodec();
-                _source = [.. _frames.Select((f, i) => new RevisionFrame(0, RevisionPass.Full, i, f.Time.Captured, jpeg.Encode(f, Quality).ToArray()))];
+                _source = [.. _frames.Select((f, i) => new RevisionFrame(0, RevisionPass.Full, i, f.Ticket.Captured, jpeg.Encode(f, Quality).ToArray()))];
             }
             return _source;
         }
     }
 
     /// <summary>Time of a frame on the loaded source's timeline.</summary>
-    public TimeSpan TimeOf(in RevisionFrame frame) => frame.At - _frames[0].Time.Captured;
+    public TimeSpan TimeOf(in RevisionFrame frame) => frame.At - _frames[0].Ticket.Captured;
 
     public InteractiveView View(SignedLinks links, bool waits, string? type = null) => new(
         type, Id, TierWords.Name(Tier.Interactive), TierWords.Means(Tier.Interactive), Model.Info.Id, $"{_frames[0].Width}x{_frames[0].Height}", Upload.Id,
         new InteractiveSourceView(
             _frames.Length, Math.Round(Duration.TotalSeconds, 3), Math.Round(_frames.Length / Duration.TotalSeconds, 2), Upload.Width, Upload.Height,
-            [.. _frames.Select(f => Math.Round((f.Time.Captured - _frames[0].Time.Captured).TotalMilliseconds, 1))]),
+            [.. _frames.Select(f => Math.Round((f.Ticket.Captured - _frames[0].Ticket.Captured).TotalMilliseconds, 1))]),
         links.Sign($"/v1/interactive/{Id}/socket", Owner), waits, [.. Clip.Revisions.Select(r => RevisionView.From(r, Model.Info.Id))]);
 
     public async ValueTask DisposeAsync()

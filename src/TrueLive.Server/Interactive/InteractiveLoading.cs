@@ -40,7 +40,7 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
 
     /// <summary>The last seconds of a live session, as an upload. The frames stay the caller's.</summary>
     public Task<UploadView> TakeAsync(string owner, ImmutableArray<VideoFrame> frames, CancellationToken cancel) =>
-        WriteAsync(owner, "live.mkv", frames.Select(f => (f, f.Time.Captured - frames[0].Time.Captured)), frames.Sum(f => f.Width * f.Height / 2L), cancel);
+        WriteAsync(owner, "live.mkv", frames.Select(f => (f, f.Ticket.Captured - frames[0].Ticket.Captured)), frames.Sum(f => f.Width * f.Height / 2L), cancel);
 
     /// <summary>Decodes the part of an upload that is worked on, and says how long it is with its last frame. The caller owns the frames.</summary>
     /// <exception cref="RequestRefusedException">422: the part is empty, too long or has too many frames.</exception>
@@ -60,9 +60,9 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
             {
                 using (frame)
                 {
-                    if (frame.Time.Captured >= end)
+                    if (frame.Ticket.Captured >= end)
                         break;
-                    if (frame.Time.Captured < start)
+                    if (frame.Ticket.Captured < start)
                         continue;
                     if (frames.Count == MaxFrames)
                         throw Wrong($"The part has more than {MaxFrames} frames. Trim it with trim.start_s and trim.end_s.");
@@ -71,9 +71,9 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
                     frames.Add(colour.Convert(frame));
                 }
             }
-            var last = frames.Count > 0 ? frames[^1].Time.Captured : throw Wrong($"No frame lies between {start.TotalSeconds:0.###} s and {end.TotalSeconds:0.###} s.");
+            var last = frames.Count > 0 ? frames[^1].Ticket.Captured : throw Wrong($"No frame lies between {start.TotalSeconds:0.###} s and {end.TotalSeconds:0.###} s.");
             var until = file.Duration < end ? file.Duration : end;
-            var length = (until > last ? until : last + TimeSpan.FromMilliseconds(40)) - frames[0].Time.Captured;
+            var length = (until > last ? until : last + TimeSpan.FromMilliseconds(40)) - frames[0].Ticket.Captured;
             return (frames.DrainToImmutable(), length);
         }
         catch (MediaFileException wrong)

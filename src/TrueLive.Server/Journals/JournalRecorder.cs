@@ -76,8 +76,8 @@ internal sealed class JournalRecorder : IAsyncDisposable
                 return;
             }
             // Nothing came while nobody was connected: the journal leaves that time out.
-            _offset ??= _taken == 0 ? -frame.Time.Captured : _last + TimeSpan.FromMilliseconds(33) - frame.Time.Captured;
-            var at = TimeSpan.FromMicroseconds(Math.Round((frame.Time.Captured + _offset.Value).TotalMicroseconds));
+            _offset ??= _taken == 0 ? -frame.Ticket.Captured : _last + TimeSpan.FromMilliseconds(33) - frame.Ticket.Captured;
+            var at = TimeSpan.FromMicroseconds(Math.Round((frame.Ticket.Captured + _offset.Value).TotalMicroseconds));
             if (_taken > 0 && at <= _last)
                 at = _last + TimeSpan.FromMicroseconds(1);
             if (at.TotalSeconds > _view.LimitS)
@@ -92,7 +92,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
                 _view = _view with { LostFrames = _view.LostFrames + 1 };
                 return;
             }
-            _recent[frame.Time.Sequence] = (_taken++, at);
+            _recent[frame.Ticket.SourceSequence] = (_taken++, at);
             _last = at;
             if (_recent.Count > 600)
                 _recent.Remove(_recent.Keys.Min());
@@ -100,7 +100,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
     }
 
     /// <summary>A frame went out: tells which prompt was applied to which picture.</summary>
-    public void Sent(in Provenance frame)
+    public void Sent(in FrameTicket frame)
     {
         lock (_gate)
         {

@@ -73,7 +73,7 @@ internal sealed class LookSheet(ModelStore models, LivePrecedence live, TimeProv
             var began = time.GetTimestamp();
             session.Reset();
             var prompt = new Prompt(i + 1, looks[i].Id, 1, TimeSpan.Zero, model.Read(looks[i].Id));
-            using (var made = session.Step(input, prompt))
+            using (var made = session.StepLast(input, prompt))
                 scaler.Scale(made, cell);
             sheet.Colour = cell.Colour;
             Copy(cell, sheet, i % Columns * CellWidth, i / Columns * CellHeight);

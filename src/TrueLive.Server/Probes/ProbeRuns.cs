@@ -161,6 +161,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         }
         catch (Exception error)
         {
+            // Nobody waits for this task: whatever ended the run is logged here or nowhere.
             LogFailed(job.Id, error);
             job.End(ProbeState.Failed, "The probe could not be started; the server's log says why.");
         }

@@ -72,7 +72,7 @@ export class Figures {
   /** What the transport knows of the browser's own work: {encode, decode, display} in ms, each may be null. */
   timings = null;
   #pongs = [];
-  #parts = { before: new Window(), decode: new Window(), wait: new Window(), network: new Window(), after: new Window() };
+  #parts = { before: new Window(), decode: new Window(), wait: new Window(), held: new Window(), network: new Window(), after: new Window() };
   #bin = [];
 
   /** A picture of the server appeared, whether or not its trace has come. */
@@ -104,8 +104,9 @@ export class Figures {
     if (!link) return;
     const arrived = trace.arrived_ms + link.offset;
     const before = arrived - capturedAt;
-    const after = displayedAt - arrived - trace.decode_ms - trace.wait_ms - trace.step_ms;
-    const values = { before, decode: trace.decode_ms, wait: trace.wait_ms, network: trace.step_ms, after };
+    const held = trace.held_ms ?? 0;
+    const after = displayedAt - arrived - trace.decode_ms - trace.wait_ms - held - trace.step_ms;
+    const values = { before, decode: trace.decode_ms, wait: trace.wait_ms, held, network: trace.step_ms, after };
     for (const [name, value] of Object.entries(values)) this.#parts[name].add(value, displayedAt);
   }
 
@@ -123,7 +124,7 @@ export class Figures {
   }
 
   /**
-   * Where the time goes: ten parts in order, `ms` null where it is not known. Medians over the last 5 s. Both ends of the chain are
+   * Where the time goes: ten parts in order and, of a model that holds frames, that wait, `ms` null where it is not known. Medians over the last 5 s. Both ends of the chain are
    * measured as a whole; `how` says which part is measured by itself, which is half a round trip, and which is what remains.
    */
   parts() {
@@ -140,6 +141,7 @@ export class Figures {
       { name: 'Way up', kind: 'link', ms: up, how: 'half of the quickest round trip' },
       { name: 'Decode', kind: 'server', ms: mid('decode'), how: 'measured by the server for each frame' },
       { name: 'Wait', kind: 'server', ms: mid('wait'), how: 'measured by the server: until the network was free' },
+      ...(mid('held') > 0 ? [{ name: 'By design', kind: 'net', ms: mid('held'), how: 'the model waits for the frames of its chunk, or lags' }] : []),
       { name: 'Network', kind: 'net', ms: mid('network'), how: 'measured by the server: the model step' },
       { name: 'Rest', kind: 'rest', ms: rest(after, down, decode, display), how: 'what remains after the model step: encoding and pacing on the server, the jitter buffer here' },
       { name: 'Way down', kind: 'link', ms: down, how: 'half of the quickest round trip' },

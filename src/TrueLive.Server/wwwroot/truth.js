@@ -5,6 +5,7 @@ const DROPS = {
   replaced: ['replaced by a newer frame', 'the input is faster than the network'], stale: ['too old', 'older than the age budget before its turn'],
   paused: ['paused', 'came while the session stood still'], step_failed: ['failed in the network', 'the model gave an error'],
   flushed: ['of an older prompt', 'flushed after a reset or switch'], sink_full: ['not sent', 'the link or this page could not take more'],
+  superseded: ['overtaken', 'newer frames of the model were done before their turn to leave'],
 };
 const STATES = {
   idle: ['No session', 'idle'], opening: ['Opening the input', 'idle'], connecting: ['Connecting', 'idle'], live: ['Live', 'live'], paused: ['Paused', 'warn'], away: ['Connection away', 'warn'],
@@ -76,7 +77,8 @@ export class TruthStrip {
     this.#facts.tier.button.dataset.state = passed || degraded ? 'warn' : mood;
     const on = transport !== null;
     const [mid, most] = [f.latency.quantile(0.5), f.latency.quantile(0.99)];
-    this.#set('glass', ...(on && mid !== null ? [ms(mid), `p99 ${ms(most)}`] : ['not measured']));
+    const held = f.server ? f.server.by_design_ms - f.server.step_p50_ms : 0;
+    this.#set('glass', ...(on && mid !== null ? [ms(mid), held > 1 ? `by design ${ms(f.server.by_design_ms)}` : `p99 ${ms(most)}`] : ['not measured']));
     const [made, out] = [f.generated.rate(), f.delivered.rate()];
     this.#set('rate', ...(on && out !== null ? [`${(made ?? 0).toFixed(1)} / ${out.toFixed(1)}`, 'per second'] : ['not measured']));
     this.#set('repeats', on ? String(f.repeats) : '–');
@@ -118,10 +120,11 @@ export class TruthStrip {
     const { figures: f, path, transport } = this.#session;
     const { title: named, words: meant } = this.#screen;
     const content = {
-      tier: () => this.#session.state === 'idle' && meant ? [named, meant] : ['Live: each camera frame goes through the network', 'Tier 3. One frame in, one frame out, while you watch; nothing is made ahead, and nothing is kept unless the journal is on. "degraded" means: fewer made pictures than came in, over two seconds. '
+      tier: () => this.#session.state === 'idle' && meant ? [named, meant] : ['Live: each camera frame goes through the network', 'Tier 3. Pictures come back while you watch; nothing is made ahead, and nothing is kept unless the journal is on. "degraded" means: fewer made pictures than came in, over two seconds. '
         + 'Tier 1 would be a finished file, tier 2 a short clip that is made again whenever you change something.', h('p.note', {}, `Way: ${path ?? 'not connected'}. Network: ${transport?.session.model ?? 'none'}.`)],
       glass: () => ['Glass to glass', 'From the moment the camera captured a frame until the picture made from that very frame was shown in this browser. '
-        + 'Each frame is joined by its own number; frames whose two ends are not both known are left out. It does not hold the camera’s own delay nor the screen’s.',
+        + 'Each frame is joined by its own number; frames whose two ends are not both known are left out. It does not hold the camera’s own delay nor the screen’s.'
+        + (f.server?.by_design_ms ? ` The model has ${ms(f.server.by_design_ms)} of it by design: its step, and the frames that it waits for.` : ''),
       h('p.note.num', {}, f.latency.count ? `p50 ${ms(f.latency.quantile(0.5))}, p99 ${ms(f.latency.quantile(0.99))}, n = ${f.latency.count} of ${f.delivered.count} frames in 5 s.`
         : 'Not measured: no frame has both ends known.', this.ageBudget ? ` Dashed line: age budget ${this.ageBudget} ms; older frames are dropped before the network.` : ''), h('canvas', { 'aria-hidden': 'true', style: 'color:var(--live)' })],
       rate: () => ['Generated and delivered', 'Generated: pictures that the network made from a new camera frame. Delivered: all pictures that were shown here, repeated and passed-through ones too. '

@@ -110,20 +110,6 @@ internal readonly ref struct RtcpPacket
         return there;
     }
 
-    /// <summary>BYE: names <paramref name="ssrc"/> (RFC 3550 section 6.6).</summary>
-    public bool NamesSource(uint ssrc)
-    {
-        for (var i = 0; i < Format && Bytes.Length >= 8 + 4 * i; i++)
-        {
-            if (BinaryPrimitives.ReadUInt32BigEndian(Bytes[(4 + 4 * i)..]) == ssrc)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
     /// <summary>REMB: the receiver's limit in bit/s (draft-alvestrand-rmcat-remb-03 section 2.2).</summary>
     public long RembBitrate() => (long)Math.Min((ulong)(((Bytes[17] & 3) << 16) | (Bytes[18] << 8) | Bytes[19]) << Math.Min(Bytes[17] >> 2, 40), int.MaxValue);
 }

@@ -27,8 +27,6 @@ internal sealed class PacketRing<T>(int slotSize, int initialSlots, int maxSlots
 
     public int Capacity => _slots.Length;
 
-    public int MaxCapacity => maxSlots;
-
     /// <summary>The slot that holds <paramref name="sequence"/>; a null reference when there is none.</summary>
     public ref Slot Find(long sequence)
     {

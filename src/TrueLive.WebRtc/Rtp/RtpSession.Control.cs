@@ -38,13 +38,6 @@ public sealed partial class RtpSession
             case RtcpType.ReceiverReport:
                 ReceiveReports(packet, now);
                 break;
-            case RtcpType.Bye:
-                if (_receive is { Ssrc: not 0 } receive && packet.NamesSource(receive.Ssrc))
-                {
-                    _callbacks.Bye?.Invoke();
-                }
-
-                break;
             case RtcpType.TransportFeedback when packet.IsNack && _send is { } send && packet.MediaSsrc == send.Ssrc:
                 ReceiveNack(packet, send, now);
                 break;

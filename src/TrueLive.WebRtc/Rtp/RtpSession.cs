@@ -122,8 +122,7 @@ public sealed partial class RtpSession : IDisposable
             return false;
         }
 
-        long? arrived = frame.Arrived != 0 ? Micros(frame.Arrived) : null;
-        if (!CanSendVideo(now) || !_send.Enqueue(frame, arrived, micros))
+        if (!CanSendVideo(now) || !_send.Enqueue(frame, micros))
         {
             // Later frames refer to the frame that is now missing.
             _framesRefused++;
@@ -137,7 +136,7 @@ public sealed partial class RtpSession : IDisposable
             _keyFrameBytes = frame.Data.Length;
         }
 
-        _lastVideoAt = arrived ?? micros;
+        _lastVideoAt = frame.Ticket.Arrived != 0 ? Micros(frame.Ticket.Arrived) : micros;
         Flush(micros);
         return true;
     }
@@ -286,9 +285,9 @@ public sealed partial class RtpSession : IDisposable
         if (length > 0)
         {
             Transmit(length, _plan.SendVideo!.Extensions, probe, now);
-            if (send.Completed is { } frame)
+            if (send.Completed is { Arrived: not 0 } ticket)
             {
-                _callbacks.FrameSent?.Invoke(frame.Timestamp, TimeSpan.FromMicroseconds(now - frame.Arrived));
+                _callbacks.FrameSent?.Invoke(ticket, TimeSpan.FromMicroseconds(now - Micros(ticket.Arrived)));
             }
         }
 

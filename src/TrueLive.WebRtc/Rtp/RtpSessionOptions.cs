@@ -1,3 +1,5 @@
+using TrueLive.Core.Frames;
+
 namespace TrueLive.WebRtc.Rtp;
 
 /// <summary>Settings of one peer's media.</summary>
@@ -44,19 +46,16 @@ public sealed record RtpSessionCallbacks
     public OpusPacketHandler? AudioReceived { get; init; }
 
     /// <summary>
-    /// The last packet of a frame was sent: its RTP time, and the time since the last packet of its input arrived
-    /// (<see cref="Core.Frames.EncodedFrame.Arrived"/>); not told of frames without one.
+    /// The last packet of a frame was sent, so long after the last packet of its input arrived
+    /// (<see cref="FrameTicket.Arrived"/>); not told of frames without one.
     /// </summary>
-    public Action<uint, TimeSpan>? FrameSent { get; init; }
+    public Action<FrameTicket, TimeSpan>? FrameSent { get; init; }
 
     /// <summary>The far side needs a key frame; at most every 300 ms, less often where key frames would take most of the bitrate.</summary>
     public Action? KeyFrameRequested { get; init; }
 
     /// <summary>The bitrate that video may use has changed, bit/s.</summary>
     public Action<int>? TargetBitrateChanged { get; init; }
-
-    /// <summary>The far side ended its stream (RTCP BYE).</summary>
-    public Action? Bye { get; init; }
 }
 
 /// <summary>One moment on two clocks of a sender (RFC 3550 section 6.4.1): streams of one sender are played together by it.</summary>

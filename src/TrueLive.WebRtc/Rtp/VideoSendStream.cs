@@ -42,7 +42,7 @@ internal sealed class VideoSendStream : IDisposable
         public bool Marker;
         public ColourSpace? Colour;
         public long Queued;
-        public long? Arrived;
+        public FrameTicket Ticket;
         public long Resent;
     }
 
@@ -79,8 +79,8 @@ internal sealed class VideoSendStream : IDisposable
 
     public uint LastTimestamp { get; private set; }
 
-    /// <summary>The frame whose last packet was written just now, and when its input was here; null when the packet was none.</summary>
-    public (uint Timestamp, long Arrived)? Completed { get; private set; }
+    /// <summary>Ticket of the frame whose last packet was written just now; null when the packet was none.</summary>
+    public FrameTicket? Completed { get; private set; }
 
     /// <summary>
     /// When the packet at the head of the queue was put there, in microseconds; <paramref name="now"/> for an empty queue.
@@ -91,11 +91,8 @@ internal sealed class VideoSendStream : IDisposable
         return _unsent >= _next || Unsafe.IsNullRef(ref slot) ? now : slot.Item.Queued;
     }
 
-    /// <summary>
-    /// Queues a frame, whose input was here at <paramref name="arrived"/> if that is known; false when it is empty, or too large to be
-    /// kept whole.
-    /// </summary>
-    public bool Enqueue(in EncodedFrame frame, long? arrived, long now)
+    /// <summary>Queues a frame; false when it is empty, or too large to be kept whole.</summary>
+    public bool Enqueue(in EncodedFrame frame, long now)
     {
         if (frame.Codec != _format.Codec || frame.Data.Length > FrameBuffer.Limit)
         {
@@ -145,7 +142,7 @@ internal sealed class VideoSendStream : IDisposable
         }
 
         last.Item.Marker = true;
-        last.Item.Arrived = arrived;
+        last.Item.Ticket = frame.Ticket;
         last.Item.Colour = frame.Colour;
         if (frame.KeyFrame)
         {
@@ -227,7 +224,7 @@ internal sealed class VideoSendStream : IDisposable
         ref var next = ref _ring.Find(_unsent++);
         PacketsSent++;
         PayloadBytesSent += next.Length;
-        Completed = next.Item is { Marker: true, Arrived: { } at } ? (next.Item.Timestamp, at) : null;
+        Completed = next.Item.Marker ? next.Item.Ticket : null;
         return Write(packet, ref next, retransmission: false, transportSequence);
     }
 

@@ -74,7 +74,7 @@ public sealed class ClipRenderTests
             if (_next == frames)
                 return ValueTask.FromResult<VideoFrame?>(null);
             var frame = pool.Rent(32, 32);
-            frame.Time = new FrameTime(_next, TimeSpan.FromSeconds(_next / 30.0), 0, (uint)(_next * 3000));
+            frame.Ticket = new FrameTicket(_next, TimeSpan.FromSeconds(_next / 30.0), 0, (uint)(_next * 3000));
             _next++;
             return ValueTask.FromResult<VideoFrame?>(frame);
         }
@@ -86,11 +86,11 @@ public sealed class ClipRenderTests
 
         public int FailAt { get; init; } = -1;
 
-        public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+        public ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
         {
             if (Frames.Count == FailAt)
                 throw new IOException("The sink failed on purpose.");
-            Frames.Add((frame.Y[0], frame.U[0]));
+            Frames.Add((made.Frame.Y[0], made.Frame.U[0]));
             return ValueTask.FromResult(true);
         }
     }

@@ -33,18 +33,18 @@ internal sealed class EchoModel(FramePool pool) : IVideoModel
 
         public int Height => height;
 
-        public VideoFrame Step(VideoFrame input, Prompt prompt)
+        public int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made)
         {
             model.OnStep?.Invoke();
             if (model.FailNextStep?.Invoke() == true)
                 throw new ModelStepException("The network failed on purpose.");
             Interlocked.Increment(ref model.Steps);
             var output = model.Pool.Rent(width, height);
-            output.Time = input.Time;
             output.Y.Fill(++_seen);
             output.U.Fill((byte)prompt.Text.Length);
             output.V.Fill(input.V[0]);
-            return output;
+            made[0] = MadeFrame.Of(input, output, prompt.Revision);
+            return 1;
         }
 
         public void Reset() => _seen = 0;

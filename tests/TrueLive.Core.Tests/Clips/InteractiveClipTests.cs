@@ -18,7 +18,7 @@ public sealed class InteractiveClipTests : IAsyncDisposable
         var source = Enumerable.Range(0, 90).Select(i =>
         {
             var frame = _pool.Rent(32, 32);
-            frame.Time = new FrameTime(i, TimeSpan.FromSeconds(i / 30.0), 0, 0);
+            frame.Ticket = new FrameTicket(i, TimeSpan.FromSeconds(i / 30.0), 0, 0);
             return frame;
         });
         _clip = new InteractiveClip([.. source], _model, 32, 32, f => new[] { f.Y[0], f.U[0] }, TimeProvider.System)

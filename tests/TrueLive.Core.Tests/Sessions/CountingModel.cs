@@ -39,7 +39,7 @@ internal sealed class CountingModel(FramePool pool, string id = "counting") : IV
 
         public int Height => height;
 
-        public VideoFrame Step(VideoFrame input, Prompt prompt)
+        public int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made)
         {
             owner.Entered.Release();
             owner.Gate?.Wait();
@@ -48,8 +48,8 @@ internal sealed class CountingModel(FramePool pool, string id = "counting") : IV
             var output = owner.Pool.Rent(width, height);
             output.Y.Fill(++_steps);
             output.U.Fill((byte)prompt.Revision);
-            output.Time = input.Time;
-            return output;
+            made[0] = MadeFrame.Of(input, output, prompt.Revision);
+            return 1;
         }
 
         public void Reset() => _steps = 0;

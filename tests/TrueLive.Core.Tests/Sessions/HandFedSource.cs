@@ -15,7 +15,7 @@ internal sealed class HandFedSource(FramePool pool, TimeProvider time) : IVideoS
         frame.Y.Fill(luma);
         frame.U.Fill(128);
         frame.V.Fill(128);
-        frame.Time = new FrameTime(_sequence, TimeSpan.FromMilliseconds(33 * _sequence), time.GetTimestamp(), (uint)(3000 * _sequence));
+        frame.Ticket = new FrameTicket(_sequence, TimeSpan.FromMilliseconds(33 * _sequence), time.GetTimestamp(), (uint)(3000 * _sequence));
         _sequence++;
         _frames.Writer.TryWrite(frame);
     }

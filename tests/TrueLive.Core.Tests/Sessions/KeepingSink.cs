@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using TrueLive.Core.Frames;
-using TrueLive.Core.Sessions;
 
 namespace TrueLive.Core.Tests.Sessions;
 
@@ -9,23 +8,23 @@ internal sealed class KeepingSink : IVideoSink
 {
     private readonly SemaphoreSlim _arrived = new(0);
 
-    public ConcurrentQueue<(Provenance Trace, byte Luma, int Width, int Height)> Frames { get; } = new();
+    public ConcurrentQueue<(FrameTicket Trace, byte Luma, int Width, int Height)> Frames { get; } = new();
 
     public bool Takes { get; set; } = true;
 
     public Exception? Fails { get; set; }
 
-    public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+    public ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
     {
         if (Fails is not null)
             throw Fails;
         if (Takes)
-            Frames.Enqueue((provenance, frame.Y[0], frame.Width, frame.Height));
+            Frames.Enqueue((made.Ticket, made.Frame.Y[0], made.Frame.Width, made.Frame.Height));
         _arrived.Release();
         return new(Takes);
     }
 
-    public async Task<(Provenance Trace, byte Luma, int Width, int Height)> NextAsync()
+    public async Task<(FrameTicket Trace, byte Luma, int Width, int Height)> NextAsync()
     {
         Assert.True(await _arrived.WaitAsync(TimeSpan.FromMinutes(5), TestContext.Current.CancellationToken), "no frame came out");
         Frames.TryDequeue(out var frame);

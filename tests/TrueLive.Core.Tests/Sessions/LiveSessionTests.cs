@@ -38,7 +38,7 @@ public sealed class LiveSessionTests : IDisposable
         {
             source.Feed();
             var (trace, _, _, _) = await _sink.NextAsync();
-            Assert.Equal((i, i, (uint)(3000 * i)), (trace.OutputSequence, trace.SourceSequence, trace.SourceMediaTime));
+            Assert.Equal((i, i, (uint)(3000 * i)), (trace.OutputSequence, trace.SourceSequence, trace.MediaTime));
             Assert.Equal((0, 0, FrameOrigin.Generated), (trace.PromptRevision, trace.Epoch, trace.Origin));
         }
         await EndOfStream(source, run);
@@ -166,8 +166,8 @@ public sealed class LiveSessionTests : IDisposable
     [Fact]
     public async Task Frames_of_all_connections_lie_on_one_timeline_which_goes_on_while_nobody_is_connected()
     {
-        var times = new BlockingCollection<FrameTime>();
-        _session.Received += (_, frame) => times.Add(frame.Time);
+        var times = new BlockingCollection<FrameTicket>();
+        _session.Received += (_, frame) => times.Add(frame.Ticket);
         for (var connection = 0; connection < 3; connection++)
         {
             var (source, run) = Connect();
@@ -187,7 +187,7 @@ public sealed class LiveSessionTests : IDisposable
     public async Task Another_connection_at_the_same_moment_never_turns_the_time_back()
     {
         var times = new BlockingCollection<TimeSpan>();
-        _session.Received += (_, frame) => times.Add(frame.Time.Captured);
+        _session.Received += (_, frame) => times.Add(frame.Ticket.Captured);
         for (var connection = 0; connection < 4; connection++)
         {
             var (source, run) = Connect();
@@ -328,7 +328,7 @@ public sealed class LiveSessionTests : IDisposable
         Assert.Equal((36, 64), Size(await _sink.NextAsync()));
         await EndOfStream(source, run);
 
-        static (int, int) Size((Provenance, byte, int Width, int Height) frame) => (frame.Width, frame.Height);
+        static (int, int) Size((FrameTicket, byte, int Width, int Height) frame) => (frame.Width, frame.Height);
     }
 
     [Fact]

@@ -156,6 +156,24 @@ internal static class FileTargets
     }
 
     /// <summary>The first bytes of a film or a picture; and as lines, what ffprobe says of its packets.</summary>
+    /// <summary>What is read of PNG and WebP before ffmpeg sees them.</summary>
+    public static void WebPicture(ReadOnlySpan<byte> input)
+    {
+        using var file = new MemoryStream(input.ToArray());
+        if (ExifOrientation.Of(file) is < 1 or > 8)
+            throw new InvalidOperationException("no way to hold a camera");
+        file.Position = 0;
+        try
+        {
+            foreach (var part in AnimatedWebP.Read(file).Parts.Take(8))
+                AnimatedWebP.Single(file, part);
+        }
+        catch (InvalidDataException)
+        {
+            // The documented refusal.
+        }
+    }
+
     public static void MediaFile(ReadOnlySpan<byte> input)
     {
         FileSignature.DemuxerOf(input, ".jpg");

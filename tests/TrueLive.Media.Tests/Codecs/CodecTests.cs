@@ -37,7 +37,7 @@ public sealed class CodecTests
         for (var i = 0; i < 30; i++)
         {
             using var frame = (await scene.ReadAsync(Cancel))!;
-            Assert.True(encoder.TryEncode(frame, false, frame.Time.MediaTime, out var encoded));
+            Assert.True(encoder.TryEncode(frame, false, frame.Ticket.MediaTime, out var encoded));
             Assert.Equal(i == 0, encoded.KeyFrame);
             using var back = decoder.Decode(encoded, _pool);
             Assert.NotNull(back);
@@ -76,7 +76,7 @@ public sealed class CodecTests
                 using var frame = (await scene.ReadAsync(Cancel))!;
                 for (var p = 0; p < frame.Y.Length; p += 3)
                     frame.Y[p] = (byte)(frame.Y[p] + (p * 2654435761L + i * 40503) % 23);
-                encoder.TryEncode(frame, false, frame.Time.MediaTime, out var encoded);
+                encoder.TryEncode(frame, false, frame.Ticket.MediaTime, out var encoded);
                 sum += encoded.Data.Length;
             }
             return sum;
@@ -103,7 +103,7 @@ public sealed class CodecTests
         for (var i = 0; i < 200; i++)
         {
             using var frame = (await scene.ReadAsync(Cancel))!;
-            encoder.TryEncode(frame, i % 10 == 0, frame.Time.MediaTime, out var encoded);
+            encoder.TryEncode(frame, i % 10 == 0, frame.Ticket.MediaTime, out var encoded);
             var bytes = encoded.Data.ToArray();
             for (var k = 0; k < 1 + bytes.Length / 50; k++)
                 bytes[random.Next(bytes.Length)] = (byte)random.Next(256);

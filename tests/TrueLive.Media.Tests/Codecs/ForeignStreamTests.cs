@@ -36,7 +36,7 @@ public sealed class ForeignStreamTests(MadeFiles files) : IClassFixture<MadeFile
                 continue;
             for (var y = 0; y < Height; y++)
                 Assert.True(frame.Y.Slice(y * frame.StrideY, Width).SequenceEqual(picture.AsSpan(shown * Width * Height * 3 / 2 + y * Width, Width)), $"picture {shown}, line {y}");
-            Assert.True(stamps.Add(frame.Time.MediaTime));
+            Assert.True(stamps.Add(frame.Ticket.MediaTime));
             shown++;
         }
         Assert.Equal(0, decoder.Dropped);

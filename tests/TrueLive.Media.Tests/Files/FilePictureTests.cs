@@ -72,9 +72,6 @@ public sealed class FilePictureTests(MadeFiles files) : IClassFixture<MadeFiles>
     [Fact]
     public async Task What_this_ffmpeg_does_not_read_is_named_for_what_it_is()
     {
-        await files.MakeAsync("moving.webp", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=5:d=1", "-c:v", "libwebp_anim");
-        var webp = await Record.ExceptionAsync(() => MediaFile.OpenAsync(files["moving.webp"], Cancel));
-        Assert.True(webp is null || webp.Message.Contains("animated WebP pictures are not read", StringComparison.Ordinal), webp?.Message);
         await File.WriteAllBytesAsync(files["phone.heic"], [0, 0, 0, 24, .. "ftypheic\0\0\0\0mif1heic"u8, .. new byte[500]], Cancel);
         var heic = await Assert.ThrowsAsync<MediaFileException>(() => MediaFile.OpenAsync(files["phone.heic"], Cancel));
         Assert.Contains("HEIC photographs are not read", heic.Message, StringComparison.Ordinal);
@@ -126,7 +123,8 @@ public sealed class FilePictureTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task High_dynamic_range_is_brought_to_ordinary_screens(string transfer)
     {
         // Half of the code range of PQ is 92 nits, ordinary white; of HLG a twelfth of its peak.
-        var path = await files.MakeAsync($"{transfer}.mkv", "-f", "lavfi", "-i", "color=gray:s=64x48:r=5:d=0.4", "-vf", "format=yuv420p10le", "-c:v", "ffv1", "-color_trc", transfer, "-color_primaries", "bt2020", "-colorspace", "bt2020nc", "-color_range", "tv");
+        var path = await files.MakeAsync($"{transfer}.mkv", "-f", "lavfi", "-i", "color=gray:s=64x48:r=5:d=0.4", "-vf",
+            $"format=yuv420p10le,setparams=color_trc={transfer}:color_primaries=bt2020:colorspace=bt2020nc:range=tv", "-c:v", "ffv1", "-color_trc", transfer, "-color_primaries", "bt2020");
         var file = await MediaFile.OpenAsync(path, Cancel);
         Assert.Contains(file.Notes, n => n.Contains("high dynamic range", StringComparison.Ordinal));
         Assert.Contains(file.Notes, n => n.Contains("10 bits", StringComparison.Ordinal));

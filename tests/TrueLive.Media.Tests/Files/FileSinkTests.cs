@@ -21,10 +21,10 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
             {
                 if (sink is null)
                 {
-                    segments.Add(new ClipSegment(files[$"{Path.GetFileName(source)}-{format}-{segments.Count}.mkv"], frame.Time.Captured));
+                    segments.Add(new ClipSegment(files[$"{Path.GetFileName(source)}-{format}-{segments.Count}.mkv"], frame.Ticket.Captured));
                     sink = await FileSink.CreateAsync(segments[^1].Path, file.Width, file.Height, format, 1, Cancel);
                 }
-                await sink.WriteAsync(frame, default, Cancel);
+                await sink.WriteAsync(new MadeFrame(frame, frame.Ticket), Cancel);
                 if (sink.Frames == perSegment)
                 {
                     await sink.FinishAsync(Cancel);
@@ -73,6 +73,23 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Contains("Tier 1, clip. xxx", await files.AskAsync(files[name], "-show_entries", "format_tags=comment", "-of", "csv=p=0"), StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(files.Folder, "*.partial"));
         Assert.Equal($"{codec},20", await files.AskAsync(files[name], "-count_frames", "-select_streams", "v", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0"));
+    }
+
+    [Theory]
+    [InlineData(ClipFormat.Mp4, "h264")]
+    [InlineData(ClipFormat.WebM, "vp9")]
+    [InlineData(ClipFormat.Av1, "av1")]
+    public async Task A_part_of_one_large_picture_is_written_in_every_coding(ClipFormat format, string codec)
+    {
+        var path = files[$"one-{format}.mkv"];
+        await using (var sink = await FileSink.CreateAsync(path, 640, 360, format, 1, Cancel))
+        {
+            using var frame = _pool.Rent(640, 360);
+            await sink.WriteAsync(frame, default, Cancel);
+            await sink.FinishAsync(Cancel);
+        }
+        Assert.Equal($"{codec},1", await files.AskAsync(path, "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0"));
+        Assert.Equal("bt709,bt709,bt709", await files.AskAsync(path, "-show_entries", "stream=color_space,color_transfer,color_primaries", "-of", "csv=p=0"));
     }
 
     [Fact]
@@ -124,7 +141,7 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
         await using (var sink = await FileSink.CreateAsync(path, 160, 96, ClipFormat.Mp4, 1, Cancel))
         {
             using var frame = _pool.Rent(160, 96);
-            await sink.WriteAsync(frame, default, Cancel);
+            await sink.WriteAsync(new MadeFrame(frame, frame.Ticket), Cancel);
         }
         Assert.Empty(Directory.GetFiles(files.Folder, "abandoned*"));
     }

@@ -18,7 +18,7 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
             while (await source.ReadAsync(Cancel) is { } frame)
             {
                 using (frame)
-                    frames.Add((frame.Time.Captured, frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2], frame.U[0], frame.V[0]));
+                    frames.Add((frame.Ticket.Captured, frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2], frame.U[0], frame.V[0]));
             }
         }
         Assert.Equal(0, _pool.Rented);
@@ -171,7 +171,7 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
             while (await source.ReadAsync(Cancel) is { } frame)
             {
                 using (frame)
-                    part.Add((frame.Time.Captured, frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2], frame.U[0], frame.V[0]));
+                    part.Add((frame.Ticket.Captured, frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2], frame.U[0], frame.V[0]));
             }
         }
         // A transport stream has no index to seek by.

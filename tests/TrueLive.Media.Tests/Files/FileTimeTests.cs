@@ -18,7 +18,7 @@ public sealed class FileTimeTests(MadeFiles files) : IClassFixture<MadeFiles>
         while (await source.ReadAsync(Cancel) is { } frame)
         {
             using (frame)
-                times.Add(frame.Time.Captured.TotalSeconds);
+                times.Add(frame.Ticket.Captured.TotalSeconds);
         }
         return [.. times];
     }

@@ -31,7 +31,7 @@ public sealed class ImageSequenceTests(MadeFiles files) : IClassFixture<MadeFile
             while (await source.ReadAsync(Cancel) is { } frame)
             {
                 using (frame)
-                    seen.Add((frame.Time.Captured, frame.Y[0]));
+                    seen.Add((frame.Ticket.Captured, frame.Y[0]));
             }
             Assert.Equal(12, seen.Count);
             Assert.Equal(seen.Select(s => s.Y).Order(), seen.Select(s => s.Y));

@@ -37,7 +37,7 @@ public sealed class OutputNameTests(MadeFiles files) : IClassFixture<MadeFiles>
                 while (await source.ReadAsync(Cancel) is { } frame)
                 {
                     using (frame)
-                        await sink.WriteAsync(frame, default, Cancel);
+                        await sink.WriteAsync(new MadeFrame(frame, frame.Ticket), Cancel);
                 }
                 await sink.FinishAsync(Cancel);
             }

@@ -18,8 +18,10 @@ public sealed class ForeignModelTests
         Assert.Equal(4, model.Tensors.Count(t => t.StartsWith("out", StringComparison.Ordinal)));
         using var session = model.Open(128, 128);
         using var input = Scene(640, 360);
-        using var output = session.Step(input, Prompt.None);
-        Assert.Equal(input.Time, output.Time);
+        var made = new MadeFrame[1];
+        Assert.Equal(1, session.Step(input, Prompt.None, made));
+        using var output = made[0].Frame;
+        Assert.Equal(input.Ticket, made[0].Ticket);
         var scores = new float[session.Result.Count];
         session.Result.Read(scores);
         Assert.Equal(512, scores.Length);

@@ -42,7 +42,7 @@ internal static class Colours
     {
         var frame = pool.Rent(width, height);
         frame.Colour = ColourSpace.Bt709Limited;
-        frame.Time = new FrameTime(0, TimeSpan.Zero, 0, 0);
+        frame.Ticket = new FrameTicket(0, TimeSpan.Zero, 0, 0);
         float[] Plane(float value) => [.. Enumerable.Repeat(value, width * height)];
         ColourConversion.FromPlanarRgb(Plane(colour.R), Plane(colour.G), Plane(colour.B), frame, TensorScale.Unit);
         return frame;

@@ -31,10 +31,12 @@ public sealed class ModelSizeTests
         using (var session = model.CreateSession(wide, high))
         {
             using var input = Colours.Frame(_pool, 640, 480, Tan);
-            input.Time = new FrameTime(7, TimeSpan.FromSeconds(1), 3, 9);
-            using var output = session.Step(input, Prompt.None);
+            input.Ticket = new FrameTicket(7, TimeSpan.FromSeconds(1), 3, 9);
+            var made = new MadeFrame[1];
+            Assert.Equal(1, session.Step(input, Prompt.None, made));
+            using var output = made[0].Frame;
             Assert.Equal((wide, high, session.Width, session.Height), (output.Width, output.Height, wide, high));
-            Assert.Equal((input.Time, input.Colour), (output.Time, output.Colour));
+            Assert.Equal((input.Ticket, input.Colour), (made[0].Ticket, output.Colour));
             foreach (var (x, y) in new[] { (0, 0), (wide - 1, high - 1), (wide - 1, 0), (0, high - 1) })
                 Colours.AssertNear((0.2f, 0.6f, 0.8f), Colours.At(output, x, y));
         }

@@ -1,3 +1,5 @@
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using TrueLive.Core.Frames;
@@ -28,7 +30,7 @@ public sealed class CapacityMeasurementTests
 
             public int Height => whole.Height;
 
-            public VideoFrame Step(VideoFrame input, Prompt prompt) => throw stepping;
+            public int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made) => throw stepping;
 
             public void Reset() => whole.Reset();
 
@@ -38,6 +40,26 @@ public sealed class CapacityMeasurementTests
 
             public void Dispose() => whole.Dispose();
         }
+    }
+
+    [Fact]
+    public async Task A_model_that_takes_chunks_is_measured_by_whole_ones_and_its_delay_by_design_is_told()
+    {
+        using var never = new ManualResetEventSlim();
+        var chunked = new HoldingModel(new FramePool("chunked"), new Chunk(4, 4, 0)) { OnStep = inside => never.Wait(inside == 3 ? 40 : 0) };
+        await using var server = await RunningServer.StartAsync(models: [chunked, new PassthroughModel()]);
+        await server.Services.GetRequiredService<CapacityMeasurement>().Finished.WaitAsync(TimeSpan.FromMinutes(5), TestContext.Current.CancellationToken);
+        var costs = server.Services.GetRequiredService<Admission>().Costs.Where(c => c.ModelId == "holding").ToArray();
+        // A median of single steps would be about zero: three of four only take a frame in.
+        Assert.NotEmpty(costs);
+        Assert.All(costs, c => Assert.InRange(c.StepMs, 10, 10_000));
+        var told = (await server.Http.GetFromJsonAsync<JsonNode>("/v1/capabilities", TestContext.Current.CancellationToken))!;
+        var model = told["models"]!.AsArray().Single(m => (string)m!["id"]! == "holding")!;
+        Assert.Equal((4, 4, 0), ((int)model["chunk"]!["takes"]!, (int)model["chunk"]!["gives"]!, (int)model["chunk"]!["lag"]!));
+        Assert.Equal(100, (double)model["by_design_ms"]!, 0.1);
+        Assert.Equal("number", (string)model["parameters"]![0]!["kind"]!);
+        var rate = told["tiers"]![2]!["rates"]!.AsArray().First(r => (string)r!["model"]! == "holding")!;
+        Assert.InRange((double)rate["delay_floor_ms"]!, 140, 50_000);
     }
 
     [Theory]

@@ -78,7 +78,7 @@ public sealed class ClipTimeAndSoundTests(MadeFiles files) : IClassFixture<MadeF
     public async Task Sound_under_a_held_picture_is_all_there()
     {
         // One picture for the whole of a talk, as people put sound on video sites.
-        var raw = await files.MakeAsync("talk-raw.mp4", "-f", "lavfi", "-i", "color=red:s=64x48:r=1:d=1", "-f", "lavfi", "-i", "sine=d=4", "-pix_fmt", "yuv420p");
+        var raw = await files.MakeAsync("talk-raw.mp4", "-f", "lavfi", "-i", "color=red:s=64x48:r=1:d=1", "-f", "lavfi", "-i", "sine=d=4", "-pix_fmt", "yuv420p", "-video_track_timescale", "1000");
         var input = await files.MakeAsync("talk.mp4", "-i", raw, "-c", "copy", "-video_track_timescale", "1000", "-bsf:v", "setts=duration=4000");
         var result = await RenderAsync(input, "talk-out.mp4");
         Assert.Equal((1L, 4.0), (result.Frames, Math.Round(result.Length.TotalSeconds, 1)));
@@ -107,8 +107,8 @@ public sealed class ClipTimeAndSoundTests(MadeFiles files) : IClassFixture<MadeF
         Assert.Equal("2", (await files.AskAsync(files["two-out.mkv"], "-select_streams", "a", "-show_entries", "stream=index", "-of", "csv=p=0")).Split('\n').Length.ToString(CultureInfo.InvariantCulture));
         Assert.Contains("fra", await files.AskAsync(files["two-out.mkv"], "-show_entries", "stream_tags=language", "-of", "csv=p=0"), StringComparison.Ordinal);
 
-        // Twelve microphones in one WAV-like track: nobody says where they stand.
-        var many = await files.MakeAsync("many.mkv", [.. Scene, "-f", "lavfi", "-i", "aevalsrc=" + string.Join('|', Enumerable.Repeat("sin(880*PI*t)", 12)) + ":d=1.5:s=48000", "-c:a", "pcm_s16le"]);
+        // Thirteen microphones in one WAV-like track: nobody says where they stand.
+        var many = await files.MakeAsync("many.mkv", [.. Scene, "-f", "lavfi", "-i", "aevalsrc=" + string.Join('|', Enumerable.Repeat("sin(880*PI*t)", 13)) + ":d=1.5:s=48000", "-c:a", "pcm_s16le"]);
         var result = await RenderAsync(many, "many-out.mp4");
         Assert.Contains(result.Notes, n => n.Contains("first two channels", StringComparison.Ordinal));
         Assert.Equal("2", await files.AskAsync(files["many-out.mp4"], "-select_streams", "a", "-show_entries", "stream=channels", "-of", "csv=p=0"));

@@ -128,10 +128,10 @@ public sealed class LipSyncTests
 
             public int Height => fast.Height;
 
-            public VideoFrame Step(VideoFrame input, Prompt prompt)
+            public int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made)
             {
                 _never.Wait(StepTime, Cancel);
-                return fast.Step(input, prompt);
+                return fast.Step(input, prompt, made);
             }
 
             public void Reset() => fast.Reset();

@@ -149,7 +149,7 @@ internal sealed class NativeClient : IAsyncDisposable
             {
                 using var frame = (await scene.ReadAsync(_stop.Token))!;
                 var key = _key;
-                var stamp = (uint)Math.Round(frame.Time.Captured.TotalSeconds * 90_000);
+                var stamp = (uint)Math.Round(frame.Ticket.Captured.TotalSeconds * 90_000);
                 if (!Whip.Peer.CanSendVideo || !encoder.TryEncode(frame, key, stamp, out var coded))
                     continue;
                 Stamps.Enqueue((stamp, TimeProvider.System.GetTimestamp()));

@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using TrueLive.Clips;
 using TrueLive.Core.Clips;
+using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Media.Tests.Files;
@@ -98,6 +99,32 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Single((await server.Http.GetFromJsonAsync<JsonNode>("/v1/journals", Cancel))!["journals"]!.AsArray());
         Assert.Equal(HttpStatusCode.NoContent, (await server.Http.DeleteAsync($"/v1/journals/{journal["id"]}", Cancel)).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await server.Http.GetAsync($"/v1/journals/{journal["id"]}", Cancel)).StatusCode);
+        Assert.Equal(0, camera.Rented);
+    }
+
+    [Fact]
+    public async Task The_prompts_of_a_session_whose_model_takes_chunks_are_journalled_at_the_frames_that_they_made()
+    {
+        IReadOnlyList<IVideoModel> models = [new HoldingModel(new FramePool("held"), new Chunk(4, 4, 0))];
+        await using var server = await ClipServer.StartAsync(files, models: models);
+        var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions", new { size = "256x192", prompt = "ink" }, Cancel));
+        var begun = await ClipServer.JsonAsync(await server.Http.PostAsync($"/v1/sessions/{made["id"]}/journal", null, Cancel));
+        var registry = server.Services.GetRequiredService<SessionRegistry>();
+        var hosted = registry.Find((string)made["id"]!)!;
+        var camera = new SteppedCamera(40, frame =>
+        {
+            SpinWait.SpinUntil(() => frame - hosted.Observer.Recorder!.View.Frames < 8);
+            if (frame == 10)
+                hosted.Session.Update("a", new PromptChange("neon", null, TimeSpan.Zero));
+        }, ahead: 4);
+        await registry.RunAsync(hosted, "test", camera, camera, Cancel);
+        await server.Http.DeleteAsync($"/v1/sessions/{made["id"]}", Cancel);
+        await server.Services.GetRequiredService<JournalStore>().WrittenAsync((string)begun["id"]!);
+        var (cues, _) = Journal.Open(Path.Combine(server.Data, "clips", "journals", (string)begun["id"]!))!.Prompts(models[0]);
+        // Frames 8 and 9 lay in the model when the prompt came, and were made under it.
+        Assert.Equal([("ink", 0), ("neon", 8)], cues.Select(c => (c.Prompt.Text, (int)Math.Round(c.At.TotalSeconds * 30))));
+        var done = (await server.FollowAsync(await server.ClipAsync(new { journal = (string)begun["id"]!, size = "256x192" })))[^1].Job;
+        Assert.Equal(("done", 40L), ((string)done["state"]!, (long)done["frames_done"]!));
         Assert.Equal(0, camera.Rented);
     }
 

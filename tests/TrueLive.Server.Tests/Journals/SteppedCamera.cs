@@ -1,13 +1,12 @@
 using TrueLive.Core.Frames;
-using TrueLive.Core.Sessions;
 
 namespace TrueLive.Server.Tests.Journals;
 
-/// <summary>A client that sends its next frame when the one before has come back, so that no frame is ever dropped.</summary>
-internal sealed class SteppedCamera(int frames, Action<int> before, bool noise = false) : IVideoSource, IVideoSink
+/// <summary>A client that sends its next frame when the one before, or as many before as its model holds, has come back, so that none is dropped.</summary>
+internal sealed class SteppedCamera(int frames, Action<int> before, bool noise = false, int ahead = 1) : IVideoSource, IVideoSink
 {
     private readonly FramePool _pool = new("stepped camera");
-    private readonly SemaphoreSlim _back = new(1, 1);
+    private readonly SemaphoreSlim _back = new(ahead, ahead);
     private int _next;
 
     public int Rented => _pool.Rented;
@@ -25,12 +24,12 @@ internal sealed class SteppedCamera(int frames, Action<int> before, bool noise =
             frame.Y.Fill((byte)(40 + 4 * _next));
         frame.U.Fill(110);
         frame.V.Fill(140);
-        frame.Time = new FrameTime(_next, TimeSpan.FromSeconds(_next / 30.0), 0, (uint)(_next * 3000));
+        frame.Ticket = new FrameTicket(_next, TimeSpan.FromSeconds(_next / 30.0), 0, (uint)(_next * 3000));
         _next++;
         return frame;
     }
 
-    public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+    public ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
     {
         _back.Release();
         return new(true);

@@ -57,7 +57,7 @@ public class RtcpTests
         Assert.False(fir.TryGetFir(1, out _, out _));
 
         Assert.True(RtcpPacket.TryRead(ref compound, out var bye));
-        Assert.Equal((RtcpType.Bye, true, false), (bye.Type, bye.NamesSource(1), bye.NamesSource(2)));
+        Assert.Equal((RtcpType.Bye, 1u), (bye.Type, bye.SenderSsrc));
         Assert.False(RtcpPacket.TryRead(ref compound, out _));
     }
 

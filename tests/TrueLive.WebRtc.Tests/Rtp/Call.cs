@@ -36,7 +36,7 @@ internal sealed class Call : IDisposable
         {
             SendRtp = (b, n) => Send(Up, b, n, false),
             SendAgain = SendAgain,
-            FrameSent = (stamp, took) => Left.Add((stamp, took)),
+            FrameSent = (ticket, took) => Left.Add((ticket.MediaTime, took)),
             SendRtcp = (b, n) => Send(Up, b, n, true),
             AudioReceived = (in OpusPacket opus) => AudioAtAlice += opus.Data.Length,
             KeyFrameRequested = () => { _keyFrameWanted = true; KeyFrameRequests++; },

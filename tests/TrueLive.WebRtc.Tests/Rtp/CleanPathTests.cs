@@ -60,7 +60,7 @@ public class CleanPathTests
     {
         using var call = new Call();
         var data = TestFrames.Make(VideoCodec.H264, 1, true, 20_000);
-        call.Alice.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = data, RtpTime = 7, KeyFrame = true, Arrived = call.Ticks - TimeSpan.TicksPerMillisecond * 30 }, call.Ticks);
+        call.Alice.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = data, RtpTime = 7, KeyFrame = true, Ticket = new(0, TimeSpan.Zero, call.Ticks - TimeSpan.TicksPerMillisecond * 30, 7) }, call.Ticks);
         // The pacer has sent a part of it at most.
         Assert.Empty(call.Left);
         call.Run(TimeSpan.FromMilliseconds(200), framesPerSecond: 0);

@@ -1,5 +1,4 @@
 using TrueLive.Core.Frames;
-using TrueLive.Core.Sessions;
 
 namespace TrueLive.Server.Live.Broadcast;
 
@@ -7,9 +6,9 @@ namespace TrueLive.Server.Live.Broadcast;
 internal sealed class BroadcastSink(IVideoSink client, VideoBroadcaster viewers) : IVideoSink
 {
     /// <inheritdoc/>
-    public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+    public ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
     {
-        viewers.Write(frame, provenance);
-        return client.WriteAsync(frame, provenance, cancel);
+        viewers.Write(made);
+        return client.WriteAsync(made, cancel);
     }
 }

@@ -16,8 +16,8 @@ internal sealed class MediaClock(TimeProvider time)
     private long _arrived;
     private long _sequence;
 
-    /// <summary>Place and time of the next frame, in the order in which frames are shown.</summary>
-    public FrameTime Next(uint mediaTime, long arrived)
+    /// <summary>Ticket of the next frame, in the order in which frames are shown.</summary>
+    public FrameTicket Next(uint mediaTime, long arrived)
     {
         if (_sequence > 0)
         {
@@ -26,6 +26,6 @@ internal sealed class MediaClock(TimeProvider time)
             _place += step > 0 && TimeSpan.FromTicks(step * 1000L / 9) <= passed + Ahead ? step : Math.Max(0, passed.Ticks * 9 / 1000);
         }
         (_last, _arrived) = (mediaTime, arrived);
-        return new FrameTime(_sequence++, TimeSpan.FromTicks(_place * 1000 / 9), arrived, mediaTime);
+        return new FrameTicket(_sequence++, TimeSpan.FromTicks(_place * 1000 / 9), arrived, mediaTime);
     }
 }

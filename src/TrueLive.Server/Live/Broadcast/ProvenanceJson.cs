@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
-using TrueLive.Core.Sessions;
+using TrueLive.Core.Frames;
 
 namespace TrueLive.Server.Live.Broadcast;
 
@@ -17,7 +17,7 @@ internal sealed class ProvenanceJson(TimeProvider time) : IDisposable
     /// <param name="p">Trace of the frame.</param>
     /// <param name="outputMediaTime">90 kHz stamp of the output as it is on the wire.</param>
     /// <param name="encoded"><see cref="TimeProvider.GetTimestamp"/> when the picture was coded.</param>
-    public ReadOnlyMemory<byte> Write(in Provenance p, uint outputMediaTime, long encoded)
+    public ReadOnlyMemory<byte> Write(in FrameTicket p, uint outputMediaTime, long encoded)
     {
         _buffer.ResetWrittenCount();
         _writer.Reset(_buffer);
@@ -25,14 +25,14 @@ internal sealed class ProvenanceJson(TimeProvider time) : IDisposable
         _writer.WriteString("type"u8, "frame"u8);
         _writer.WriteNumber("output"u8, p.OutputSequence);
         _writer.WriteNumber("source"u8, p.SourceSequence);
-        _writer.WriteNumber("media_time"u8, p.SourceMediaTime);
+        _writer.WriteNumber("media_time"u8, p.MediaTime);
         _writer.WriteNumber("output_media_time"u8, outputMediaTime);
         _writer.WriteNumber("revision"u8, p.PromptRevision);
         _writer.WriteNumber("epoch"u8, p.Epoch);
-        if (p.Model is { } model)
+        if (p.ModelId is { } model)
         {
-            _writer.WriteString("model"u8, model.Id);
-            _writer.WriteString("model_version"u8, model.Version);
+            _writer.WriteString("model"u8, model);
+            _writer.WriteString("model_version"u8, p.ModelVersion);
         }
         _writer.WriteString("origin"u8, p.Origin switch
         {
@@ -42,9 +42,11 @@ internal sealed class ProvenanceJson(TimeProvider time) : IDisposable
         });
         _writer.WriteNumber("arrived_ms"u8, Milliseconds(time, p.Arrived));
         _writer.WriteNumber("decode_ms"u8, Between(p.Arrived, p.Decoded));
-        _writer.WriteNumber("wait_ms"u8, Between(p.Decoded, p.StepBegan));
+        _writer.WriteNumber("wait_ms"u8, Between(p.Decoded, p.Taken));
+        if (p.Held > 0)
+            _writer.WriteNumber("held_ms"u8, Milliseconds(time, p.Held));
         _writer.WriteNumber("step_ms"u8, Between(p.StepBegan, p.StepEnded));
-        _writer.WriteNumber("encode_ms"u8, Between(p.StepEnded, encoded));
+        _writer.WriteNumber("encode_ms"u8, Between(p.Released, encoded));
         _writer.WriteEndObject();
         _writer.Flush();
         return _buffer.WrittenMemory;

@@ -16,8 +16,6 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     private static readonly VideoCodec[] Codecs = [VideoCodec.H264, VideoCodec.Vp8];
     private static readonly TimeSpan ViewerKeyInterval = TimeSpan.FromSeconds(1);
 
-    // More than the pacer holds.
-    private const int Remembered = 64;
     private const int Jump = 2 * 90_000;
 
     // The clock of a camera or sound card may be wrong by some hundred parts in a million: stamps follow ours slowly, within this time.
@@ -38,13 +36,10 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     private readonly Lock _coding = new();
     private readonly ITimer _repeats;
     private readonly VideoEncoder?[] _encoders = new VideoEncoder?[Codecs.Length];
-    // Stamp and step of the last pictures: 32 bits of stamp, 32 of microseconds. Written by the step thread, read by the network's.
-    private readonly long[] _steps = new long[Remembered];
     private readonly ProvenanceJson _trace;
     private readonly SoundLine _sound;
     private volatile PictureReceiver[] _receivers = [];
-    private VideoFrame? _last;
-    private Provenance _lastTrace;
+    private MadeFrame? _last;
     private ReadOnlyMemory<byte> _told;
     private long _lastAt;
     private bool _disposed;
@@ -108,21 +103,20 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel) => ValueTask.FromResult(Write(frame, provenance));
+    public ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel) => ValueTask.FromResult(Write(made));
 
     /// <summary>Codes and sends one picture. False when nobody could take it.</summary>
-    public bool Write(VideoFrame frame, in Provenance provenance)
+    public bool Write(in MadeFrame made)
     {
         lock (_coding)
         {
             if (_disposed)
                 return false;
-            _last?.Dispose();
-            (_last, _lastTrace, _lastAt) = (frame.Retain(), provenance, _time.GetTimestamp());
-            var stamp = StampOf(frame);
-            Volatile.Write(ref _steps[Coded % Remembered], (long)stamp << 32 | (uint)_time.GetElapsedTime(provenance.StepBegan, provenance.StepEnded).TotalMicroseconds);
+            _last?.Frame.Dispose();
+            made.Frame.Retain();
+            (_last, _lastAt) = (made, _time.GetTimestamp());
             // Sound passes at once, the picture after its step: the reports that bind the two must speak of when the input came.
-            return Send(frame, provenance, stamp, frame.Time.Arrived, key: false);
+            return Send(made, StampOf(made.Ticket.Captured), made.Ticket.Arrived, key: false);
         }
     }
 
@@ -136,26 +130,14 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         }
     }
 
-    /// <summary>The last picture, with a hold of the caller's, and its trace as a repeat; null before the first.</summary>
-    public VideoFrame? TakeLast(out Provenance trace)
+    /// <summary>The last picture as a repeat, with a hold of the caller's; null before the first.</summary>
+    public MadeFrame? TakeLast()
     {
         lock (_coding)
         {
-            trace = _lastTrace with { Origin = FrameOrigin.Repeated };
-            return _last?.Retain();
+            _last?.Frame.Retain();
+            return _last is { } last ? AsRepeat(last) : null;
         }
-    }
-
-    /// <summary>The model step of a picture that was sent not long ago; null of any other.</summary>
-    public TimeSpan? StepOf(uint stamp)
-    {
-        for (var i = 0; i < Remembered; i++)
-        {
-            var known = Volatile.Read(ref _steps[i]);
-            if ((uint)(known >> 32) == stamp)
-                return TimeSpan.FromMicroseconds((uint)known);
-        }
-        return null;
     }
 
     /// <inheritdoc/>
@@ -165,7 +147,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         lock (_coding)
         {
             _disposed = true;
-            _last?.Dispose();
+            _last?.Frame.Dispose();
             _last = null;
             foreach (var encoder in _encoders)
                 encoder?.Dispose();
@@ -196,31 +178,34 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
             var now = _time.GetTimestamp();
             var ahead = (int)(ClockStamp(now) - _lastStamp);
             var stamp = _lastStamp += (uint)Math.Max(1, ahead);
-            if (Send(last, _lastTrace with { Origin = FrameOrigin.Repeated }, stamp, now, key: true))
+            if (Send(AsRepeat(last), stamp, now, key: true))
                 _lastAt = now;
         }
     }
 
+    private static MadeFrame AsRepeat(in MadeFrame made) => made with { Ticket = made.Ticket with { Origin = FrameOrigin.Repeated } };
+
     private bool Waits(PictureReceiver receiver) =>
         receiver is { NeedsKeyFrame: true, Codec: not null } && (!receiver.IsClient || _time.GetElapsedTime(receiver.Since) >= OwnPictures);
 
-    private bool Send(VideoFrame frame, in Provenance provenance, uint stamp, long arrived, bool key)
+    private bool Send(in MadeFrame made, uint stamp, long arrived, bool key)
     {
         var receivers = _receivers;
         var sent = false;
         for (var i = 0; i < Codecs.Length; i++)
-            sent |= Send(frame, stamp, arrived, receivers, Codecs[i], ref _encoders[i], key);
+            sent |= Send(made, stamp, arrived, receivers, Codecs[i], ref _encoders[i], key);
         if (sent)
         {
             // The times of a repeat are those of the picture as it was made.
-            _told = _trace.Write(provenance, stamp, provenance.Origin == FrameOrigin.Repeated ? provenance.StepEnded : _time.GetTimestamp());
+            var ticket = made.Ticket;
+            _told = _trace.Write(ticket, stamp, ticket.Origin == FrameOrigin.Repeated ? ticket.Released : _time.GetTimestamp());
             foreach (var receiver in receivers)
                 receiver.Tell(_told.Span);
         }
         return sent;
     }
 
-    private bool Send(VideoFrame frame, uint stamp, long arrived, PictureReceiver[] receivers, VideoCodec codec, ref VideoEncoder? encoder, bool key)
+    private bool Send(in MadeFrame made, uint stamp, long arrived, PictureReceiver[] receivers, VideoCodec codec, ref VideoEncoder? encoder, bool key)
     {
         var (client, viewers) = (0, int.MaxValue);
         foreach (var receiver in receivers)
@@ -243,10 +228,10 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         // Small changes are not worth the encoder's settling.
         if (Math.Abs(bitrate - encoder.Bitrate) > encoder.Bitrate / 20)
             encoder.SetBitrate(bitrate);
-        if (!encoder.TryEncode(frame, key, stamp, out var coded))
+        if (!encoder.TryEncode(made.Frame, key, stamp, out var coded))
             return false;
         Coded++;
-        coded = coded with { Arrived = arrived };
+        coded = coded with { Ticket = made.Ticket with { Arrived = arrived } };
         var sent = false;
         foreach (var receiver in receivers)
         {
@@ -268,9 +253,9 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     /// 90 kHz stamp of the next picture. Stamps follow the capture times of the input, so that they are as even as its frames, and our clock
     /// in the long run; a new input begins where the clock is. They rise by one at least, and wrap.
     /// </summary>
-    internal uint StampOf(VideoFrame frame)
+    internal uint StampOf(TimeSpan at)
     {
-        var captured = (uint)(ulong)(frame.Time.Captured.Ticks * 9 / 1000);
+        var captured = (uint)(ulong)(at.Ticks * 9 / 1000);
         var behind = (int)(ClockStamp(_time.GetTimestamp()) - (captured + _offset));
         var step = (int)(captured - _lastCaptured);
         // No input goes back by itself: that is another one.

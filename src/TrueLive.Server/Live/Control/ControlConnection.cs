@@ -152,7 +152,7 @@ internal sealed class ControlConnection : IDisposable
         var f = applied.FirstFrame;
         Send(
             new AppliedMessage(
-                applied.CommandId[_scope.Length..], new FirstFrameView(f.OutputSequence, f.SourceSequence, f.SourceMediaTime, f.PromptRevision, f.Epoch),
+                applied.CommandId[_scope.Length..], new FirstFrameView(f.OutputSequence, f.SourceSequence, f.MediaTime, f.PromptRevision, f.Epoch),
                 Math.Round(applied.Waited.TotalMilliseconds, 2)), ControlJson.Default.AppliedMessage);
     }
 

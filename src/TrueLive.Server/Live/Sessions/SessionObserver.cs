@@ -92,7 +92,7 @@ internal sealed class SessionObserver(TimeSpan replay) : IAsyncDisposable
                 return;
             _last.Enqueue(frame.Retain());
             _bytes += Size(frame);
-            while (_bytes > MaxReplayBytes || frame.Time.Captured - _last.Peek().Time.Captured > replay)
+            while (_bytes > MaxReplayBytes || frame.Ticket.Captured - _last.Peek().Ticket.Captured > replay)
             {
                 using var old = _last.Dequeue();
                 _bytes -= Size(old);
@@ -104,11 +104,11 @@ internal sealed class SessionObserver(TimeSpan replay) : IAsyncDisposable
 
     private sealed class Sink(SessionObserver observer, IVideoSink sink) : IVideoSink
     {
-        public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+        public ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
         {
             // A picture that the sink has no room for was stepped all the same: its prompt counts.
-            observer.Recorder?.Sent(provenance);
-            return sink.WriteAsync(frame, provenance, cancel);
+            observer.Recorder?.Sent(made.Ticket);
+            return sink.WriteAsync(made, cancel);
         }
     }
 }

@@ -92,16 +92,17 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
         return null;
     }
 
-    public async ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+    public async ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
     {
         var silent = _time.GetElapsedTime(Interlocked.Read(ref _lastSentAt)) > SilenceLimit;
         if (_socket.State != WebSocketState.Open)
             throw new IOException("The WebSocket is closed.");
         if (Interlocked.Read(ref _lastSent) - Interlocked.Read(ref _lastShown) >= InFlight && !silent)
             return false;
-        using var picture = _colour.Convert(frame);
+        using var picture = _colour.Convert(made.Frame);
         var jpeg = _jpegOut.Encode(picture, Quality);
-        var trace = _trace.Write(provenance, provenance.SourceMediaTime, _time.GetTimestamp());
+        var ticket = made.Ticket;
+        var trace = _trace.Write(ticket, ticket.MediaTime, _time.GetTimestamp());
         _outgoing.ResetWrittenCount();
         var head = _outgoing.GetSpan(HeaderLength);
         BinaryPrimitives.WriteUInt32BigEndian(head, Picture);
@@ -109,9 +110,9 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
         _outgoing.Advance(HeaderLength);
         _outgoing.Write(trace.Span);
         _outgoing.Write(jpeg);
-        Interlocked.Exchange(ref _lastSent, provenance.OutputSequence);
+        Interlocked.Exchange(ref _lastSent, ticket.OutputSequence);
         if (silent)
-            Interlocked.Exchange(ref _lastShown, provenance.OutputSequence - 1);
+            Interlocked.Exchange(ref _lastShown, ticket.OutputSequence - 1);
         Interlocked.Exchange(ref _lastSentAt, _time.GetTimestamp());
         try
         {
@@ -148,7 +149,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
                 if (frame is null)
                     SessionMetrics.InputDropped(InputDrop.Undecodable);
                 else
-                    frame.Time = _clock.Next(value, arrived);
+                    frame.Ticket = _clock.Next(value, arrived);
                 return frame;
             default:
                 return null;

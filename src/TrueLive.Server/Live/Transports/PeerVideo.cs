@@ -39,7 +39,7 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
     /// <summary>Takes a coded frame; called on the network thread.</summary>
     public void Take(in EncodedFrame frame)
     {
-        if (_queue.Reader.TryPeek(out var oldest) && time.GetElapsedTime(oldest.Arrived, frame.Arrived) > MaxWait)
+        if (_queue.Reader.TryPeek(out var oldest) && time.GetElapsedTime(oldest.Ticket.Arrived, frame.Ticket.Arrived) > MaxWait)
         {
             _needsKey = true;
             while (_queue.Reader.TryRead(out var late))
@@ -57,7 +57,7 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
         _needsKey = false;
         var buffer = ArrayPool<byte>.Shared.Rent(frame.Data.Length);
         frame.Data.CopyTo(buffer);
-        var coded = new Coded(buffer, frame.Data.Length, frame.Codec, frame.RtpTime, frame.KeyFrame, frame.AfterGap, frame.Colour, frame.Arrived);
+        var coded = new Coded(buffer, frame.Data.Length, frame.Codec, frame.RtpTime, frame.KeyFrame, frame.AfterGap, frame.Colour, frame.Ticket);
         if (!_queue.Writer.TryWrite(coded))
             ArrayPool<byte>.Shared.Return(buffer);
     }
@@ -87,7 +87,7 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
             }
             _retry = TimeSpan.Zero;
             // A stream that reorders gives the picture of an earlier access unit, which has a place and a stamp of its own.
-            picture.Time = _clock.Next(picture.Time.MediaTime, coded.Arrived);
+            picture.Ticket = _clock.Next(picture.Ticket.MediaTime, coded.Ticket.Arrived);
             return picture;
         }
         return null;
@@ -111,9 +111,9 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
         Peer?.RequestKeyFrame();
     }
 
-    private readonly record struct Coded(byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool KeyFrame, bool AfterGap, ColourSpace? Colour, long Arrived)
+    private readonly record struct Coded(byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool KeyFrame, bool AfterGap, ColourSpace? Colour, FrameTicket Ticket)
     {
         public EncodedFrame Frame =>
-            new() { Codec = Codec, Data = Buffer.AsSpan(0, Length), RtpTime = RtpTime, KeyFrame = KeyFrame, AfterGap = AfterGap, Colour = Colour, Arrived = Arrived };
+            new() { Codec = Codec, Data = Buffer.AsSpan(0, Length), RtpTime = RtpTime, KeyFrame = KeyFrame, AfterGap = AfterGap, Colour = Colour, Ticket = Ticket };
     }
 }

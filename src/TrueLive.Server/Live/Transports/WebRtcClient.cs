@@ -52,11 +52,7 @@ internal sealed partial class WebRtcClient : IDisposable
                     VideoReceived = _video.Take,
                     AudioReceived = (in OpusPacket packet) => broadcaster.SendAudio(this, packet),
                     KeyFrameRequested = _receiver.AskForKeyFrame,
-                    FrameSent = (stamp, whole) =>
-                    {
-                        if (broadcaster.StepOf(stamp) is { } step)
-                            admitted.Hosted.Session.Left(whole, step);
-                    },
+                    FrameSent = admitted.Hosted.Session.Left,
                     ChannelOpened = Opened,
                 }, out answer);
         }

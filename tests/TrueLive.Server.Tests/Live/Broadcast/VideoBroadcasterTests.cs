@@ -24,12 +24,10 @@ public sealed class VideoBroadcasterTests
     {
         var clock = new Uptime(uptime);
         using var broadcaster = new VideoBroadcaster(clock, 1_000_000);
-        using var frame = new FramePool("stamps").Rent(32, 32);
         var stamps = new List<uint>();
         for (var i = 0; i < 90; i++, clock.Seconds += 1 / 30.0)
         {
-            frame.Time = new FrameTime(i, TimeSpan.FromSeconds(i / 30.0), 0, 0);
-            stamps.Add(broadcaster.StampOf(frame));
+            stamps.Add(broadcaster.StampOf(TimeSpan.FromSeconds(i / 30.0)));
         }
         Assert.All(stamps.Zip(stamps.Skip(1), (a, b) => b - a), apart => Assert.InRange(apart, 2999u, 3001u));
         Assert.InRange(stamps[0] - (uint)(ulong)(uptime * 90_000), 0u, 1u);
@@ -42,12 +40,10 @@ public sealed class VideoBroadcasterTests
     {
         var clock = new Uptime(100);
         using var broadcaster = new VideoBroadcaster(clock, 1_000_000);
-        using var frame = new FramePool("stamps").Rent(32, 32);
         uint last = 0;
         for (var i = 0; i < 3 * 3600 * 30; i++, clock.Seconds += 1 / 30.0)
         {
-            frame.Time = new FrameTime(i, TimeSpan.FromSeconds(i / 30.0 * rate), 0, 0);
-            var stamp = broadcaster.StampOf(frame);
+            var stamp = broadcaster.StampOf(TimeSpan.FromSeconds(i / 30.0 * rate));
             if (i > 0)
                 Assert.InRange(stamp - last, 2990u, 3010u);
             last = stamp;
@@ -60,12 +56,10 @@ public sealed class VideoBroadcasterTests
     {
         var clock = new Uptime(500);
         using var broadcaster = new VideoBroadcaster(clock, 1_000_000);
-        using var frame = new FramePool("stamps").Rent(32, 32);
         var stamps = new List<uint>();
         for (var i = 0; i < 90; i++, clock.Seconds += 1 / 30.0)
         {
-            frame.Time = new FrameTime(i % 30, TimeSpan.FromSeconds(i % 30 / 30.0), 0, 0);
-            stamps.Add(broadcaster.StampOf(frame));
+            stamps.Add(broadcaster.StampOf(TimeSpan.FromSeconds(i % 30 / 30.0)));
         }
         Assert.All(stamps.Zip(stamps.Skip(1), (a, b) => b - a), apart => Assert.InRange(apart, 2998u, 3002u));
     }
@@ -75,34 +69,23 @@ public sealed class VideoBroadcasterTests
     {
         var pool = new FramePool("broadcaster");
         var broadcaster = new VideoBroadcaster(TimeProvider.System, 1_000_000);
-        Assert.Null(broadcaster.TakeLast(out _));
+        Assert.Null(broadcaster.TakeLast());
         for (var i = 0; i < 5; i++)
         {
             using var frame = pool.Rent(32, 32);
-            broadcaster.Write(frame, Trace(i));
+            broadcaster.Write(new MadeFrame(frame, Trace(i)));
         }
         Assert.Equal(1, pool.Rented);
-        broadcaster.TakeLast(out var trace)!.Dispose();
+        var (last, trace) = broadcaster.TakeLast()!.Value;
+        last.Dispose();
         Assert.Equal((4L, FrameOrigin.Repeated), (trace.OutputSequence, trace.Origin));
         broadcaster.Dispose();
         Assert.Equal(0, pool.Rented);
         using var late = pool.Rent(32, 32);
-        Assert.False(broadcaster.Write(late, Trace(9)));
+        Assert.False(broadcaster.Write(new MadeFrame(late, Trace(9))));
         broadcaster.Dispose();
 
-        static Provenance Trace(int i) => new()
-        {
-            OutputSequence = i,
-            SourceSequence = i,
-            SourceMediaTime = 0,
-            PromptRevision = 0,
-            Epoch = 0,
-            Origin = FrameOrigin.Generated,
-            Arrived = 1,
-            Decoded = 1,
-            StepBegan = 1,
-            StepEnded = 1,
-        };
+        static FrameTicket Trace(int i) => new(i, TimeSpan.Zero, 1, 0) { OutputSequence = i };
     }
 
     [Fact]
@@ -110,12 +93,9 @@ public sealed class VideoBroadcasterTests
     {
         var clock = new Uptime(30_000);
         using var broadcaster = new VideoBroadcaster(clock, 1_000_000);
-        using var frame = new FramePool("stamps").Rent(32, 32);
-        frame.Time = new FrameTime(0, TimeSpan.FromSeconds(5), 0, 0);
-        var first = broadcaster.StampOf(frame);
-        Assert.Equal(first + 1, broadcaster.StampOf(frame));
+        var first = broadcaster.StampOf(TimeSpan.FromSeconds(5));
+        Assert.Equal(first + 1, broadcaster.StampOf(TimeSpan.FromSeconds(5)));
         clock.Seconds += 8 * 3600;
-        frame.Time = new FrameTime(1, TimeSpan.Zero, 0, 0);
-        Assert.Equal((uint)(ulong)(clock.Seconds * 90_000), broadcaster.StampOf(frame));
+        Assert.Equal((uint)(ulong)(clock.Seconds * 90_000), broadcaster.StampOf(TimeSpan.Zero));
     }
 }

@@ -58,21 +58,21 @@ public sealed class LookAfterReconnectTests
                 return null;
             Before?.Invoke(_next);
             var frame = (await new MovingScene(256, 144, 30, _pool).ReadAsync(cancel))!;
-            frame.Time = new FrameTime(_next, TimeSpan.FromSeconds(seconds[_next]), 0, (uint)(seconds[_next] * 90_000));
+            frame.Ticket = new FrameTicket(_next, TimeSpan.FromSeconds(seconds[_next]), 0, (uint)(seconds[_next] * 90_000));
             _next++;
             return frame;
         }
 
-        public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+        public ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
         {
-            var sum = 0.0;
+            var (frame, sum) = (made.Frame, 0.0);
             for (var y = 0; y < frame.ChromaHeight; y++)
             {
                 for (var x = 0; x < frame.ChromaWidth; x++)
                     sum += Math.Abs(frame.U[y * frame.StrideC + x] - 128) + Math.Abs(frame.V[y * frame.StrideC + x] - 128);
             }
             Colour.Add(sum / (frame.ChromaWidth * frame.ChromaHeight));
-            Revisions.Add(provenance.PromptRevision);
+            Revisions.Add(made.Ticket.PromptRevision);
             _back.Release();
             return new(true);
         }

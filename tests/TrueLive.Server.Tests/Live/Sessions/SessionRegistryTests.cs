@@ -307,7 +307,7 @@ public sealed class SessionRegistryTests : IAsyncDisposable
         public async Task SendAsync()
         {
             var frame = _pool.Rent(64, 64);
-            frame.Time = new FrameTime(_sent, TimeSpan.FromSeconds(_sent++), time.GetTimestamp(), 0);
+            frame.Ticket = new FrameTicket(_sent, TimeSpan.FromSeconds(_sent++), time.GetTimestamp(), 0);
             _frames.Writer.TryWrite(frame);
             Assert.True(await _back.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken), "no picture came back");
         }
@@ -317,7 +317,7 @@ public sealed class SessionRegistryTests : IAsyncDisposable
         public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel) =>
             await _frames.Reader.WaitToReadAsync(cancel) && _frames.Reader.TryRead(out var frame) ? frame : null;
 
-        public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel)
+        public ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
         {
             _back.Release();
             return new(true);

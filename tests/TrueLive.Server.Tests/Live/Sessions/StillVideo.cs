@@ -12,5 +12,5 @@ internal sealed class StillVideo : IVideoSource, IVideoSink
 
     public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel) => await _gone.Task.WaitAsync(cancel);
 
-    public ValueTask<bool> WriteAsync(VideoFrame frame, Provenance provenance, CancellationToken cancel) => new(true);
+    public ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel) => new(true);
 }

@@ -2,7 +2,7 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Core.Tests.Frames;
 
-public sealed class LatestFrameTests : IDisposable
+public sealed class LatestFramesTests : IDisposable
 {
     private readonly FramePool _pool = new("mailbox test");
 
@@ -11,18 +11,18 @@ public sealed class LatestFrameTests : IDisposable
     [Fact]
     public void The_newest_frame_wins_and_the_loser_goes_back_to_the_pool()
     {
-        using var mailbox = new LatestFrame();
+        using var mailbox = new LatestFrames();
         Assert.False(mailbox.Put(Frame(1)));
         Assert.True(mailbox.Put(Frame(2)));
         Assert.Equal(1, _pool.Rented);
         using var taken = mailbox.Take(TestContext.Current.CancellationToken);
-        Assert.Equal(2, taken!.Time.Sequence);
+        Assert.Equal(2, taken!.Ticket.SourceSequence);
     }
 
     [Fact]
     public async Task A_waiting_reader_gets_every_frame_when_it_keeps_up()
     {
-        using var mailbox = new LatestFrame();
+        using var mailbox = new LatestFrames();
         var seen = new List<long>();
         using var read = new SemaphoreSlim(0);
         var reader = Task.Factory.StartNew(
@@ -30,7 +30,7 @@ public sealed class LatestFrameTests : IDisposable
             {
                 while (mailbox.Take(CancellationToken.None) is { } frame)
                 {
-                    seen.Add(frame.Time.Sequence);
+                    seen.Add(frame.Ticket.SourceSequence);
                     frame.Dispose();
                     read.Release();
                 }
@@ -48,7 +48,7 @@ public sealed class LatestFrameTests : IDisposable
     [Fact]
     public void A_closed_mailbox_takes_nothing_and_hands_out_nothing()
     {
-        using var mailbox = new LatestFrame();
+        using var mailbox = new LatestFrames();
         mailbox.Close();
         mailbox.Put(Frame(1));
         Assert.Equal(0, _pool.Rented);
@@ -58,7 +58,7 @@ public sealed class LatestFrameTests : IDisposable
     private VideoFrame Frame(long sequence)
     {
         var frame = _pool.Rent(4, 4);
-        frame.Time = new FrameTime(sequence, TimeSpan.Zero, 0, 0);
+        frame.Ticket = new FrameTicket(sequence, TimeSpan.Zero, 0, 0);
         return frame;
     }
 }

@@ -1,0 +1,80 @@
+namespace TrueLive.Core.Frames;
+
+/// <summary>What an output frame is: made by the model, a repeat, or the input passed through.</summary>
+public enum FrameOrigin : byte
+{
+    /// <summary>The model made it from the named input frame.</summary>
+    Generated,
+
+    /// <summary>An earlier generated frame shown again.</summary>
+    Repeated,
+
+    /// <summary>The input as it came in; no model touched it.</summary>
+    PassedThrough,
+}
+
+/// <summary>
+/// What is known of one frame from the last packet in to the last packet out. The source writes the first four; each stage adds its own; a
+/// frame that a model made carries the ticket of the frame that it was made from, with what made it. Times that are no <see cref="TimeSpan"/>
+/// are <see cref="TimeProvider.GetTimestamp"/> values of this process, 0 while the stage lies ahead.
+/// </summary>
+/// <param name="SourceSequence">Counts the frames of one source from 0, dropped ones included.</param>
+/// <param name="Captured">
+/// Time on the source's own timeline (for WebRTC: unwrapped RTP time since the first frame; for a file: presentation time).
+/// Never negative within a source and never decreasing with <paramref name="SourceSequence"/>.
+/// </param>
+/// <param name="Arrived">The whole input frame was here; 0 for a source without arrival.</param>
+/// <param name="MediaTime">The source's 90 kHz stamp as it was on the wire (RTP timestamp), so that a client finds its frame again; wraps.</param>
+public readonly record struct FrameTicket(long SourceSequence, TimeSpan Captured, long Arrived, uint MediaTime)
+{
+    /// <summary>Decoded and put into the mailbox.</summary>
+    public long Decoded { get; init; }
+
+    /// <summary>The model took the input: its wait in the mailbox is over.</summary>
+    public long Taken { get; init; }
+
+    /// <summary>The model step that made the frame began: with the one that took its input, or later where a model chunks or lags.</summary>
+    public long StepBegan { get; init; }
+
+    /// <summary>That step ended.</summary>
+    public long StepEnded { get; init; }
+
+    /// <summary>Its turn to leave came, and encoding begins: at the end of the step, or later for the frames of a chunk.</summary>
+    public long Released { get; init; }
+
+    /// <summary>How long the frame waited by design for others of its chunk, before the step and after it; ticks of the clock.</summary>
+    public long Held => StepBegan - Taken + (Released - StepEnded);
+
+    /// <summary>Counts output frames of the session from 0.</summary>
+    public long OutputSequence { get; init; }
+
+    /// <summary>Revision of the prompt that made the frame.</summary>
+    public long PromptRevision { get; init; }
+
+    /// <summary>Bumped by a reset, a reconnect, a change of model or size, or a picture of another shape; frames of an older epoch are never shown.</summary>
+    public int Epoch { get; init; }
+
+    /// <summary>Made, repeated or passed through.</summary>
+    public FrameOrigin Origin { get; init; }
+
+    /// <summary>The model that made the frame; null in a clip, whose job names it.</summary>
+    public string? ModelId { get; init; }
+
+    /// <summary>Version of its weights.</summary>
+    public string? ModelVersion { get; init; }
+}
+
+/// <summary>
+/// A picture on its way out with its own ticket: one picture may go out more than once (passed through, repeated), each time under another.
+/// </summary>
+/// <param name="Frame">The picture; whoever gets it from a model disposes it.</param>
+/// <param name="Ticket">Which input it shows and what made it.</param>
+public readonly record struct MadeFrame(VideoFrame Frame, FrameTicket Ticket)
+{
+    /// <summary>A picture that was made from a frame under the prompt of a revision.</summary>
+    public static MadeFrame Of(VideoFrame source, VideoFrame picture, long revision) => new(picture, source.Ticket with
+    {
+        PromptRevision = revision,
+        Origin = ReferenceEquals(source, picture) ? FrameOrigin.PassedThrough : FrameOrigin.Generated,
+    });
+}

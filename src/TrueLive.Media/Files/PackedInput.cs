@@ -1,0 +1,108 @@
+using System.Globalization;
+
+namespace TrueLive.Media.Files;
+
+/// <summary>What ffmpeg does not read as it is, and is brought into one file that it reads: series of pictures, animated WebP pictures, HEIC photographs.</summary>
+public static class PackedInput
+{
+    private static readonly TimeSpan WebPTime = TimeSpan.FromMinutes(5);
+
+    /// <summary>Whether this file or folder has to be packed before <see cref="MediaFile.OpenAsync"/> reads it.</summary>
+    public static bool Is(string path) => ImageSequence.Is(path) || FileSignature.IsAnimatedWebP(path) || HeifPhotograph.IsTaken(path);
+
+    /// <summary>Packs it.</summary>
+    /// <param name="path">Folder or file.</param>
+    /// <param name="rate">Frames per second of a series, within 1..120.</param>
+    /// <param name="output">File to write.</param>
+    /// <param name="maxBytes">Bytes of a series, or of the result, that are taken.</param>
+    /// <param name="cancel">Ends it.</param>
+    /// <exception cref="MediaFileException">It cannot be read, or is over a limit; the message says which.</exception>
+    public static async Task PackAsync(string path, double rate, string output, long maxBytes, CancellationToken cancel)
+    {
+        if (ImageSequence.Is(path))
+            await ImageSequence.PackAsync(path, rate, output, maxBytes, cancel).ConfigureAwait(false);
+        else if (FileSignature.IsAnimatedWebP(path))
+            await PackWebPAsync(path, output, maxBytes, cancel).ConfigureAwait(false);
+        else
+            await HeifPhotograph.ConvertAsync(path, output, cancel).ConfigureAwait(false);
+    }
+
+    private static async Task PackWebPAsync(string path, string output, long maxBytes, CancellationToken cancel)
+    {
+        var name = Path.GetFileName(path);
+        await using var file = File.OpenRead(path);
+        try
+        {
+            var webp = AnimatedWebP.Read(file);
+            await using var decoder = FfmpegChild.Start(
+                "ffmpeg", ["-loglevel", "error", "-protocol_whitelist", "pipe", "-max_pixels", MediaFile.MaxPixels.ToString(CultureInfo.InvariantCulture), "-xerror", "-f", "webp_pipe", "-i", "pipe:0",
+                    "-fps_mode", "passthrough", "-vf", $"format=bgra,pad={webp.Width}:{webp.Height}:0:0:black@0", "-f", "rawvideo", "pipe:1"], WebPTime, background: true);
+            // A packet says how long its picture is shown, which counts for the last one.
+            var (last, end) = (webp.Parts.SkipLast(1).Sum(p => p.Shown.TotalMilliseconds), webp.Parts.Sum(p => p.Shown.TotalMilliseconds));
+            await using var encoder = FfmpegChild.Start(
+                "ffmpeg", ["-loglevel", "error", "-y", "-f", "matroska", "-i", "pipe:0", "-fps_mode", "passthrough", "-enc_time_base", "1:1000", "-c:v", "ffv1",
+                    "-bsf:v", string.Create(CultureInfo.InvariantCulture, $"setts=duration=if(gte(PTS*TB\\,{(last - 1) / 1000:0.###})\\,{(end - last) / 1000:0.###}/TB\\,DURATION)"), "-fs", maxBytes.ToString(CultureInfo.InvariantCulture),
+                    "-f", "matroska", "file:" + Path.GetFullPath(output)], WebPTime, background: true);
+            var fed = FeedAsync(file, webp, decoder, cancel);
+            try
+            {
+                await LayAsync(webp, decoder, encoder, name, cancel).ConfigureAwait(false);
+            }
+            catch (MediaFileException) when (IsFull())
+            {
+                // The encoder left off; that is not what has to be changed.
+            }
+            if (IsFull())
+                throw new MediaFileException($"{name} becomes larger than the {maxBytes >> 20} MB that are left for it.");
+            await fed.ConfigureAwait(false);
+
+            bool IsFull() => File.Exists(output) && new FileInfo(output).Length >= maxBytes;
+        }
+        catch (InvalidDataException wrong)
+        {
+            throw new MediaFileException($"{name} cannot be read: {wrong.Message}.", wrong);
+        }
+    }
+
+    private static async Task FeedAsync(FileStream file, AnimatedWebP webp, FfmpegChild decoder, CancellationToken cancel)
+    {
+        // A reader that waits for pictures sees the end also when one of them is damaged.
+        using var input = decoder.Input;
+        try
+        {
+            foreach (var part in webp.Parts)
+                await input.WriteAsync(AnimatedWebP.Single(file, part), cancel).ConfigureAwait(false);
+        }
+        catch (IOException)
+        {
+            // The decoder has ended; whoever reads from it says why.
+        }
+    }
+
+    private static async Task LayAsync(AnimatedWebP webp, FfmpegChild decoder, FfmpegChild encoder, string name, CancellationToken cancel)
+    {
+        var bytes = 4 * webp.Width * webp.Height;
+        var (picture, canvas, at) = (new byte[bytes], new byte[bytes], TimeSpan.Zero);
+        var raw = new RawMatroska(webp.Width, webp.Height, hasAlpha: true);
+        try
+        {
+            await encoder.Input.WriteAsync(raw.Header(), cancel).ConfigureAwait(false);
+            foreach (var part in webp.Parts)
+            {
+                if (await decoder.Output.ReadAtLeastAsync(picture, bytes, throwOnEndOfStream: false, cancel).ConfigureAwait(false) < bytes)
+                    throw new MediaFileException($"{name} cannot be read: {await decoder.ComplaintAsync().ConfigureAwait(false)}.");
+                webp.Lay(picture, canvas, part);
+                await encoder.Input.WriteAsync(raw.Frame(canvas, at), cancel).ConfigureAwait(false);
+                webp.Clear(canvas, part);
+                at += part.Shown;
+            }
+            encoder.Input.Close();
+        }
+        catch (IOException)
+        {
+            throw await encoder.FailureAsync($"{name} could not be packed").ConfigureAwait(false);
+        }
+        if (await encoder.WaitAsync(cancel).ConfigureAwait(false) != 0)
+            throw await encoder.FailureAsync($"{name} could not be packed").ConfigureAwait(false);
+    }
+}
