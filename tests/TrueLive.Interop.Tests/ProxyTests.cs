@@ -33,7 +33,7 @@ public sealed class ProxyTests(ProxyTests.Proxied proxied) : IClassFixture<Proxy
             for (var i = 0L; !done.IsCancellationRequested; i++)
             {
                 using var frame = pool.Rent(256, 144);
-                frame.Time = new FrameTime(i, TimeSpan.FromMilliseconds(33 * i), 0, (uint)(2970 * i));
+                frame.Ticket = new FrameTicket(i, TimeSpan.FromMilliseconds(33 * i), 0, (uint)(2970 * i));
                 await target.SendAsync(frame, Cancel);
                 await timer.WaitForNextTickAsync(Cancel);
             }

@@ -85,7 +85,7 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
         await using (var sink = await FileSink.CreateAsync(path, 640, 360, format, 1, Cancel))
         {
             using var frame = _pool.Rent(640, 360);
-            await sink.WriteAsync(frame, default, Cancel);
+            await sink.WriteAsync(new MadeFrame(frame, frame.Ticket), Cancel);
             await sink.FinishAsync(Cancel);
         }
         Assert.Equal($"{codec},1", await files.AskAsync(path, "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0"));

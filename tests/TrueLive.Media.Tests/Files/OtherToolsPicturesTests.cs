@@ -29,7 +29,7 @@ public sealed class OtherToolsPicturesTests(MadeFiles files) : IClassFixture<Mad
             using (frame)
             {
                 int column = (int)(x * width), row = (int)(y * height), chroma = row / 2 * frame.StrideC + column / 2;
-                seen.Add(((int)frame.Time.Captured.TotalMilliseconds, frame.Y[row * frame.StrideY + column], frame.U[chroma], frame.V[chroma]));
+                seen.Add(((int)frame.Ticket.Captured.TotalMilliseconds, frame.Y[row * frame.StrideY + column], frame.U[chroma], frame.V[chroma]));
             }
         }
         return seen;
