@@ -84,8 +84,10 @@ public static class SelfTestSummary
 
     internal static string Share(int k, int n)
     {
-        var share = Intervals.Share(n == 0 ? double.NaN : (double)k / n, n);
-        return string.Create(CultureInfo.InvariantCulture, $"{k}/{n} ({100.0 * k / Math.Max(1, n):0.0} %, 95 %: {100 * share.Low:0.0} to {100 * share.High:0.0})");
+        if (n == 0)
+            return "none run";
+        var share = Intervals.Share((double)k / n, n);
+        return string.Create(CultureInfo.InvariantCulture, $"{k}/{n} ({100.0 * k / n:0.0} %, 95 %: {100 * share.Low:0.0} to {100 * share.High:0.0})");
     }
 
     private static string Ms(double[] sorted, double q) => sorted.Length == 0 ? "not measured" : (1000 * Intervals.Quantile(sorted, q)).ToString("0.0", CultureInfo.InvariantCulture) + " ms";

@@ -99,6 +99,12 @@ internal sealed class AnswerGates(Judgement judgement)
                 ? $"{early} before {late} by {F(1000 * gap.Value, 0)} ms (95 %: {F(1000 * gap.Low, 0)} to {F(1000 * gap.High, 0)}, limit {F(1000 * limit, 0)} with the instrument's two frames; p {F(p, 4)})"
                 : "fewer than two families have a resolved lag")
             + (rest is { Luma.K: > 0 } ? $"; what a filter of the input leaves over, at other lags: p {F(rest.OtherP, 4)}{(under ? $", {F(Math.Abs(rest.Behind.Value), 1)} s {(rest.Behind.Value > 0 ? "behind" : "ahead of")} the aligned input ({F(rest.Behind.Low, 1)} to {F(rest.Behind.High, 1)})" : "")}" : "");
+        if (!apart && !under && rest is not null && rest.AnswersElsewhere(_limits.RemainderDoubt))
+        {
+            judgement.Unknown("G6", "all of the picture answers together", evidence);
+            judgement.Settle.Add("A run with another seed: something may show through at another lag, too faintly to say.");
+            return TierLabel.NotProven;
+        }
         if (!apart && !under && !gap.Measured)
         {
             judgement.Unknown("G6", "all of the picture answers together", evidence);

@@ -57,11 +57,14 @@ public sealed record Thresholds
     /// <summary>Share of what no filter explains that must follow from the input to be called restyled.</summary>
     public double Predicted { get; init; } = 0.04;
 
-    /// <summary>Level of each accusation's own test: hybrid by families, hybrid by the remainder, partial, run-ahead.</summary>
+    /// <summary>Level of each accusation's own test: hybrid by families, partial, run-ahead.</summary>
     public double AccusationP { get; init; } = 0.001;
 
     /// <summary>Holm's p of the remainder at other lags at or below which something older shows through.</summary>
-    public double RemainderP { get; init; } = 0.004;
+    public double RemainderP { get; init; } = 0.001;
+
+    /// <summary>The same at or below which nothing is called live: too little to accuse, too much to pass.</summary>
+    public double RemainderDoubt { get; init; } = 0.004;
 
     /// <summary>p above which a family counts as unanswered, after Holm's correction.</summary>
     public double UnansweredP { get; init; } = 0.05;

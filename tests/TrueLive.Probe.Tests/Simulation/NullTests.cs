@@ -8,12 +8,13 @@ public sealed class NullTests
 {
     private const string Street = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
+    [Fact]
     [Trait("Run", "long")]
-    public void P_is_uniform_for_other_restyled_footage(bool withCodesOfAnother) =>
-        AssertUniform([.. Enumerable.Range(0, 24).AsParallel().WithDegreeOfParallelism(2).Select(k => NullRuns.Simulated($"test null {withCodesOfAnother} {k}", Look.HeldOut[k % 6], withCodesOfAnother, 15, 49))]);
+    public void P_is_uniform_for_restyled_footage_with_codes_of_another() => AssertUniform(Restyled(true));
+
+    [Fact]
+    [Trait("Run", "full")]
+    public void P_is_uniform_for_other_restyled_footage() => AssertUniform(Restyled(false));
 
     [Fact]
     public async Task P_is_uniform_for_a_recording_of_a_street()
@@ -32,6 +33,9 @@ public sealed class NullTests
         // D of 0.0782 with n = 300 is the 5 % point of Kolmogorov's distribution.
         Assert.InRange(NullRuns.Uniformity(even.Select(p => Math.Min(1, p + 0.0782 - 0.5 / 300))).P, 0.04, 0.06);
     }
+
+    private static double[] Restyled(bool withCodesOfAnother) =>
+        [.. Enumerable.Range(0, 24).AsParallel().WithDegreeOfParallelism(2).Select(k => NullRuns.Simulated($"test null {withCodesOfAnother} {k}", Look.HeldOut[k % 6], withCodesOfAnother, 15, 49))];
 
     private static void AssertUniform(double[] values)
     {

@@ -5,11 +5,10 @@ using TrueLive.Probe.Stimuli;
 namespace TrueLive.Probe.Tests.Simulation;
 
 /// <summary>
-/// The probe against systems whose nature is known. The whole proof (20 seeds x all systems x six looks) is
-/// <c>truelive probe selftest --full</c>; here each system is met once, with looks and seeds that nothing was tuned on.
+/// The probe against systems whose nature is known, each met once with a look and a seed that nothing was tuned on. The whole proof (20 seeds x
+/// all systems x six looks) is <c>truelive probe selftest --full</c>.
 /// </summary>
-[Trait("Run", "long")]
-public sealed class SimulatorTests(SimulatorRuns runs) : IClassFixture<SimulatorRuns>
+public abstract class SimulatorTests(SimulatorRuns runs)
 {
     [Fact]
     public void The_verdict_on_nearly_every_system_is_right() =>
@@ -40,11 +39,25 @@ public sealed class SimulatorTests(SimulatorRuns runs) : IClassFixture<Simulator
         string.Join("\n", runs.Rows.Where(which).Select(r => $"{r.System} {r.Look} {r.Seed}: {r.Verdict}: {string.Join(" | ", r.Gates)}"));
 }
 
+/// <summary>One of each sort; what glances and runs without prompts meet is left to their tests.</summary>
+[Trait("Run", "long")]
+public sealed class SomeSimulatorTests(SomeSimulatorRuns runs) : SimulatorTests(runs), IClassFixture<SomeSimulatorRuns>;
+
+/// <summary>All of them.</summary>
+[Trait("Run", "full")]
+public sealed class EverySimulatorTests(EverySimulatorRuns runs) : SimulatorTests(runs), IClassFixture<EverySimulatorRuns>;
+
 /// <summary>One run of each system, looks in turn.</summary>
-public sealed class SimulatorRuns
+public abstract class SimulatorRuns(Func<SimulatedSystem, bool> which)
 {
     /// <summary>The runs.</summary>
     public IReadOnlyList<SelfTestRow> Rows { get; } = SelfTestSuite.Run(
-        [.. SimulatedSystem.All.Select((s, k) => new SelfTestCase(s.Name, Look.HeldOut[k % Look.HeldOut.Count], $"test {7100 + k}"))],
+        [.. SimulatedSystem.All.Select((s, k) => (System: s, Number: k)).Where(s => which(s.System)).Select(s => new SelfTestCase(s.System.Name, Look.HeldOut[s.Number % Look.HeldOut.Count], $"test {7100 + s.Number}"))],
         ProbeProfile.Selftest, new AnalysisEffort(999, 1, true), 2, null, TimeProvider.System, null, TestContext.Current.CancellationToken);
 }
+
+/// <summary>One of each sort.</summary>
+public sealed class SomeSimulatorRuns() : SimulatorRuns(s => s.Name is "stream" or "stream+1.2s" or "chunk-burst" or "latest12" or "clips-3s" or "warp" or "canned" or "run-ahead");
+
+/// <summary>All of them.</summary>
+public sealed class EverySimulatorRuns() : SimulatorRuns(_ => true);

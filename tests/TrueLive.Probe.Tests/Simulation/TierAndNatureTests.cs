@@ -13,7 +13,6 @@ public sealed class TierAndNatureTests
     [Theory]
     [InlineData(0.15, "edge", TierLabel.T3)]
     [InlineData(0.04, "relief", TierLabel.T3F)]
-    [InlineData(0.6, "mosaic", TierLabel.T3)]
     public void A_live_system_without_prompts_is_tier_3_and_its_grain_is_bounded_by_its_delay(double delay, string look, TierLabel tier)
     {
         var run = Run(SimulatedSystem.StreamOf(delay) with { TakesPrompts = false }, look);
@@ -31,21 +30,18 @@ public sealed class TierAndNatureTests
         Assert.InRange(run.Findings.SlopeMsPerS.Value, 15, 25);
     }
 
+    [Fact]
+    public void Live_light_over_old_batches_is_a_hybrid_at_the_lag_of_the_batches() => IsHybrid("luma-batch-4s");
+
     [Theory]
     [InlineData("laid30-batch-4s")]
     [InlineData("laid50-batch-4s")]
     [InlineData("laid70-batch-4s")]
-    [InlineData("luma-batch-4s")]
-    public void Something_live_over_old_batches_is_a_hybrid_at_the_lag_of_the_batches(string system)
-    {
-        var run = Run(Named(system), "relief");
-        Assert.False(run.FalseProof, run.Judged.Sentence);
-        Assert.True(run.Judged.Tier == TierLabel.Hybrid, run.Judged.Sentence);
-    }
+    [Trait("Run", "full")]
+    public void Something_live_over_old_batches_is_a_hybrid_at_the_lag_of_the_batches(string system) => IsHybrid(system);
 
     [Theory]
     [InlineData("batch-1.6s-mute")]
-    [InlineData("batch-4s-mute")]
     [InlineData("predicting-mute")]
     public void Batches_beyond_the_limit_are_never_tier_3_by_their_delay(string system)
     {
@@ -55,27 +51,20 @@ public sealed class TierAndNatureTests
     }
 
     [Fact]
-    public void A_colour_filter_is_live_and_a_colour_filter()
-    {
-        var run = Run(Named("filter"), "relief");
-        Assert.True(run.Judged.Tier is TierLabel.T3F or TierLabel.T3, run.Judged.Sentence);
-        Assert.Equal(Nature.FiltersColours, run.Nature);
-        Assert.Contains("TIER 3", run.Judged.Sentence, StringComparison.Ordinal);
-        Assert.Contains("colour filter", run.Judged.Sentence, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void A_picture_that_comes_back_through_a_codec_is_passed_through() =>
-        Assert.Equal(Nature.PassesThrough, Run(Named("echo"), "relief").Nature);
-
-    [Fact]
     public void Canned_pictures_under_live_edges_are_not_called_made_from_the_input()
     {
         var run = Run(Named("edges-canned"), "relief");
         Assert.True(run.Nature is null or Nature.CannotTell or Nature.FiltersStructure, run.Judged.Sentence);
     }
 
-    private static SimulatedSystem Named(string name) => SimulatedSystem.All.First(s => s.Name == name);
+    private static void IsHybrid(string system)
+    {
+        var run = Run(Named(system), "relief");
+        Assert.False(run.FalseProof, run.Judged.Sentence);
+        Assert.True(run.Judged.Tier == TierLabel.Hybrid, run.Judged.Sentence);
+    }
+
+    private static SimulatedSystem Named(string name) => SimulatedSystem.Named(name);
 
     private static SelfTestRun Run(SimulatedSystem system, string look) =>
         SelfTest.Run(system, look, $"tier and nature {system.Name} {look}", Short, new AnalysisEffort(999, 2, true), cancel: TestContext.Current.CancellationToken);
