@@ -68,9 +68,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         foreach (var format in _formats)
         {
             if (format.PayloadType == payloadType || format.RtxPayloadType == payloadType)
-            {
                 return true;
-            }
         }
 
         return false;
@@ -93,9 +91,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
             {
                 // Shorter packets are padding that probes the bandwidth.
                 if (packet.Payload.Length > 2)
-                {
                     Take(packet, BinaryPrimitives.ReadUInt16BigEndian(packet.Payload), packet.Payload[2..], repaired: true, now, arrived);
-                }
 
                 return;
             }
@@ -110,15 +106,11 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     {
         _nacks.Relax(now);
         if (_assembler is not { } assembler)
-        {
             return;
-        }
 
         _nacks.ForgetBefore(assembler.FirstNeeded);
         if (now - _nacks.OldestSince <= Math.Clamp(4 * roundTrip + NackSlack, MinWait, MaxWait))
-        {
             return;
-        }
 
         if (assembler.WaitingForKeyFrame)
         {
@@ -137,9 +129,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     public int NacksDue(Span<ushort> sequences, long roundTrip, long now)
     {
         if (!plan.Feedback.Nack)
-        {
             return 0;
-        }
 
         // While waiting for a key frame, a gap is requested once: it may hold the key frame's first packet.
         var tries = _assembler is { WaitingForKeyFrame: true, KeyFrameBegun: false } ? 1 : NackTracker.MaxTries;
@@ -159,9 +149,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         var patience = _assembler is { KeyFrameBegun: true } ? KeyFrameTransfer : KeyFrameRetry;
         patience = Math.Min(patience << Math.Clamp(_keyFrameUnanswered - KeyFrameTries, 0, 8), KeyFramePatience);
         if (!wanted || Ssrc == 0 || now - _keyFrameAsked < Math.Max(patience, roundTrip + 50_000))
-        {
             return false;
-        }
 
         _keyFrameAsked = now;
         _keyFrameUnanswered++;
@@ -178,9 +166,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         {
             // A sender that restarts takes a new SSRC; afterwards only reordered packets of the old one arrive.
             if (Ssrc != 0 && now - _lastPacket < SourceSilence && (packet.Ssrc == _formerSsrc || now - _ssrcSince < SourceSilence))
-            {
                 return;
-            }
 
             (_formerSsrc, Ssrc, _ssrcSince, _keyFrameUnanswered) = (Ssrc, packet.Ssrc, now, 0);
             Statistics = new ReceiveStatistics(90_000);
@@ -192,9 +178,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         }
 
         if (format != _format)
-        {
             Follow(format);
-        }
 
         _lastPacket = now;
         Statistics.Add(_sequences.Peek(packet.SequenceNumber), packet.Timestamp, now);
@@ -213,9 +197,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     private H264ParameterSets SetsOf(VideoFormat format)
     {
         if (!_sets.TryGetValue(format.PayloadType, out var sets))
-        {
             _sets[format.PayloadType] = sets = new H264ParameterSets(format.ParameterSets.Span);
-        }
 
         return sets;
     }
@@ -223,18 +205,14 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     private void Take(in RtpPacket packet, ushort sequence, ReadOnlySpan<byte> payload, bool repaired, long now, long arrived)
     {
         if (_assembler is null)
-        {
             return;
-        }
 
         var extended = repaired ? _sequences.Peek(sequence) : _sequences.Unwrap(sequence);
         Repaired += repaired && _nacks.IsMissing(extended) ? 1 : 0;
         Bytes += payload.Length;
         _nacks.RepairsInStream = _format?.RtxPayloadType is null;
         if (!_nacks.Arrived(extended, repaired, now))
-        {
             _assembler.Reset();
-        }
 
         var colour = ColourSpaceExtension.Read(packet.Extension(plan.Extensions.ColourSpace));
         _assembler.Insert(extended, packet, payload, colour, arrived);

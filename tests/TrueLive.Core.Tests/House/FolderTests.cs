@@ -13,7 +13,7 @@ public sealed partial class FolderTests
     private static readonly Dictionary<string, string> Allowed = new()
     {
         ["TrueLive.Core"] = """
-            Clips: Frames Models Sessions
+            Clips: Frames Models
             Sessions: Frames Models
             Models: Frames
             """,
