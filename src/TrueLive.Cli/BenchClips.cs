@@ -21,7 +21,7 @@ internal static class BenchClips
     private const int BareFrames = 150;
     private static readonly Option<FileInfo?> Input = new("--input") { Description = "Film to render; default one that ffmpeg makes (1280x720, 30 fps)." };
     private static readonly Option<int> Seconds = new("--seconds") { Description = "Length of the made film.", DefaultValueFactory = _ => 20 };
-    private static readonly Option<string[]> Sizes = new("--size") { Description = "Size that the network runs at; may be given more than once. Default the film's own, as truelive clip takes it, and 512x288." };
+    private static readonly Option<string[]> Sizes = new("--size") { Description = "Size that the model runs at; may be given more than once. Default the film's own, as truelive clip takes it, and 512x288." };
     private static readonly Option<int> Rounds = new("--rounds") { Description = "Times that each is measured, in turns.", DefaultValueFactory = _ => 5 };
     private static readonly Option<string?> Write = new("--write") { Description = "Write clips.md into this folder (default bench/results).", Arity = ArgumentArity.ZeroOrOne };
 
@@ -118,7 +118,7 @@ internal static class BenchClips
         foreach (var r in results)
         {
             text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | ours / plain pipeline | {Ratio(r.Ours, r.Plain)} | >= 1.6 |\n");
-            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | ours / the bare network in ONNX Runtime on all cores | {Ratio(r.Ours, r.Runtime)} | >= 0.85 |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | ours / the bare model in ONNX Runtime on all cores | {Ratio(r.Ours, r.Runtime)} | >= 0.85 |\n");
             text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | ours / our own bare step on all cores | {Ratio(r.Ours, r.Bare)} | >= 0.85 |\n");
             text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | ours / our own bare step and the codecs on all cores, none of which ever waits | {Ratio(r.Ours, r.Full)} | none set |\n");
         }
@@ -127,7 +127,7 @@ internal static class BenchClips
         {
             text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | ours: `truelive clip`, {model.Threads} threads a step | {BenchReport.Spread(r.Ours, "0.0")} |\n");
             text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | plain: ffmpeg pipe, ONNX Runtime with its defaults, ffmpeg pipe, one after the other | {BenchReport.Spread(r.Plain, "0.0")} |\n");
-            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | the bare network in ONNX Runtime, one stream on {model.Threads} threads | {BenchReport.Spread(r.Runtime, "0.0")} |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | the bare model in ONNX Runtime, one stream on {model.Threads} threads | {BenchReport.Spread(r.Runtime, "0.0")} |\n");
             text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | our own bare step, one stream on {model.Threads} threads | {BenchReport.Spread(r.Bare, "0.0")} |\n");
             text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | our own bare step and the codecs on all cores, computed | {BenchReport.Spread(r.Full, "0.0")} |\n");
             text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | our own bare step, {Environment.ProcessorCount} streams of one thread | {BenchReport.Spread(r.Wide, "0.0")} |\n");

@@ -20,7 +20,7 @@ internal static class BenchInteractive
 {
     private static readonly Option<int> Tweaks = new("--tweaks") { Description = "Tweaks that are measured, each when the one before is full.", DefaultValueFactory = _ => 40 };
     private static readonly Option<int> Seconds = new("--seconds") { Description = "Length of the source.", DefaultValueFactory = _ => 4 };
-    private static readonly Option<string> Size = new("--size") { Description = "Size that the network runs at.", DefaultValueFactory = _ => "512x288" };
+    private static readonly Option<string> Size = new("--size") { Description = "Size that the model runs at.", DefaultValueFactory = _ => "512x288" };
     private static readonly Option<string?> Write = new("--write") { Description = "Write interactive.md into this folder (default bench/results).", Arity = ArgumentArity.ZeroOrOne };
     private const int BurstTweaks = 50;
 

@@ -10,7 +10,7 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Cli;
 
 /// <summary>
-/// <c>truelive bench models</c>: the time of a step of the shipped network, and of "candy" beside it. All contestants take turns, frame
+/// <c>truelive bench models</c>: the time of a step of the shipped model, and of "candy" beside it. All contestants take turns, frame
 /// by frame, so that other load on the machine affects all of them alike; that is why ratios come first.
 /// </summary>
 internal static class BenchModelsCommand
@@ -34,7 +34,7 @@ internal static class BenchModelsCommand
 
     public static Command Make()
     {
-        var models = new Command("models", "Time a step of the shipped network at three sizes on one and two threads, and of candy beside it, taking turns.") { Candy, Rounds, Write };
+        var models = new Command("models", "Time a step of the shipped model at three sizes on one and two threads, and of candy beside it, taking turns.") { Candy, Rounds, Write };
         Rounds.Validators.Add(given =>
         {
             if (given.GetValueOrDefault<int>() < 3)
@@ -130,7 +130,7 @@ internal static class BenchModelsCommand
             if (candy is not null && size.Contains(candy))
                 text.Append(CultureInfo.InvariantCulture, $"| {Size(one)}, one thread: {id} / candy | {one.Median / candy.Median:0.000} |\n");
         }
-        text.Append("\n## Milliseconds\n\n| network | size | threads | median | 90 % | n |\n|---|---|---|---|---|---|\n");
+        text.Append("\n## Milliseconds\n\n| model | size | threads | median | 90 % | n |\n|---|---|---|---|---|---|\n");
         foreach (var c in contestants)
             text.Append(CultureInfo.InvariantCulture, $"| {c.Name} | {Size(c)} | {c.Threads} | {c.Median:0.0} | {c.Quantile(0.9):0.0} | {c.Times.Count} |\n");
         if (candy is null)

@@ -33,7 +33,7 @@ internal static class ClipCommand
     private static readonly Option<bool> Resume = new("--resume") { Description = "Go on where an earlier run of the same input and settings stopped." };
     private static readonly Option<string> OnCancel = new("--on-cancel") { Description = "What Ctrl-C leaves: keep (a playable file up to there, and --resume goes on) or discard (nothing).", DefaultValueFactory = _ => "keep" };
     private static readonly Option<DirectoryInfo?> FromJournal = new("--from-journal") { Description = "Render a recorded live session again: its folder under DATA/clips/journals. Its own prompts apply, each from the frame at which it applied live." };
-    private static readonly Option<long?> Seed = new("--seed") { Description = "Only for models with randomness. The built-in network has none: the same input, prompts and settings always give the same frames." };
+    private static readonly Option<long?> Seed = new("--seed") { Description = "Only for models with randomness. The built-in model has none: the same input, prompts and settings always give the same frames." };
 
     public static Command Make()
     {

@@ -45,6 +45,8 @@ public static partial class TrueLiveServer
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Logging.SetMinimumLevel(Enum.Parse<LogLevel>(options.LogLevel, ignoreCase: true)).AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.ClearProviders().AddConsole(console => console.FormatterName = LogLines.FormatterName).AddConsoleFormatter<LogLines, ConsoleFormatterOptions>();
+        var limit = new ConnectionLimit([.. options.Proxies.Select(IPAddress.Parse)]);
+        builder.Services.AddSingleton(limit).AddSingleton<LimitMetrics>();
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -54,7 +56,6 @@ public static partial class TrueLiveServer
             var address = options.Host == "localhost" ? IPAddress.Loopback : IPAddress.Parse(options.Host);
             kestrel.Listen(address, options.Port, listen =>
             {
-                var limit = new ConnectionLimit([.. options.Proxies.Select(IPAddress.Parse)]);
                 listen.Use(next => connection => limit.ServeAsync(connection, next));
                 Secure(listen, options, time);
             });
@@ -76,7 +77,7 @@ public static partial class TrueLiveServer
     {
         services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models).AddSingleton(_ => port);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
-        services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount));
+        services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount)).AddSingleton(new PictureBudget(Environment.ProcessorCount, time));
         services.AddSingleton<ApiKeyRing>().AddSingleton<FailedKeys>().AddSingleton<AuditLog>();
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
@@ -127,6 +128,16 @@ public static partial class TrueLiveServer
             app.UseForwardedHeaders();
         if (options.PathPrefix.Length > 0)
             UsePrefix(app, options.PathPrefix);
+        var limits = app.Services.GetRequiredService<LimitMetrics>();
+        app.Use((http, next) =>
+        {
+            http.Response.OnCompleted(() =>
+            {
+                limits.Answered(http.Response.StatusCode);
+                return Task.CompletedTask;
+            });
+            return next(http);
+        });
         app.UseExceptionHandler(errors => errors.Run(http => Problems.Of(500, "The server failed; see the server log.").ExecuteAsync(http)));
         app.UseStatusCodePages();
         app.Use(AddHeaders);

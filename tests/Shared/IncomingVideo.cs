@@ -8,7 +8,7 @@ using TrueLive.WebRtc.Sdp;
 namespace TrueLive.Tests.Shared;
 
 /// <summary>One RTP packet of a sender that is not ours.</summary>
-internal sealed record SentPacket(ushort Sequence, uint Stamp, bool Marker, byte[] Payload);
+internal sealed record SentPacket(ushort Sequence, uint Stamp, bool Marker, byte[] Payload, byte PayloadType = 96);
 
 /// <summary>How a sender answers requests for lost packets.</summary>
 internal enum Repairs
@@ -24,7 +24,7 @@ internal enum Repairs
 /// </summary>
 internal sealed class IncomingVideo : IDisposable
 {
-    private const byte PayloadType = 96, RtxPayloadType = 97;
+    private const byte RtxPayloadType = 97;
     private static readonly TransportDescription Local = new() { IceUfrag = "abcd", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 00:11" };
 
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
@@ -83,7 +83,7 @@ internal sealed class IncomingVideo : IDisposable
             stamp = packet.Stamp;
             _sent[packet.Sequence] = packet;
             if (!Gone(packet) && !Lost(packet))
-                _underWay.Add((_now + 20, Write(packet, PayloadType, Ssrc, packet.Sequence, packet.Payload)));
+                _underWay.Add((_now + 20, Write(packet, packet.PayloadType, Ssrc, packet.Sequence, packet.Payload)));
         }
         Run(settle);
     }
@@ -150,7 +150,7 @@ internal sealed class IncomingVideo : IDisposable
             return;
         byte[] number = [(byte)(sequence >> 8), (byte)sequence];
         _underWay.Add((_now + 40, _repairs == Repairs.OnTheStream
-            ? Write(packet, PayloadType, Ssrc, sequence, packet.Payload) : Write(packet, RtxPayloadType, Ssrc + 1, _rtxSequence++, [.. number, .. packet.Payload])));
+            ? Write(packet, packet.PayloadType, Ssrc, sequence, packet.Payload) : Write(packet, RtxPayloadType, Ssrc + 1, _rtxSequence++, [.. number, .. packet.Payload])));
     }
 
     private static byte[] Write(SentPacket packet, byte payloadType, uint ssrc, ushort sequence, byte[] payload)

@@ -60,11 +60,11 @@ internal sealed class NativeCaller : IAsyncDisposable
     }
 
     /// <summary>Connects and begins to send.</summary>
-    public static async Task<NativeCaller> StartAsync(Uri whip, VideoCodec codec, VideoFrame[] scene, TimeProvider time, CancellationToken cancel)
+    public static async Task<NativeCaller> StartAsync(Uri whip, VideoCodec codec, VideoFrame[] scene, TimeProvider time, CancellationToken cancel, string? key = null)
     {
         var caller = new NativeCaller(codec, scene, time);
         var options = new PeerOptions { VideoReceived = caller.Take, KeyFrameRequested = () => Interlocked.Exchange(ref caller._keyWanted, 1) };
-        caller._client = await WhipClient.ConnectAsync(whip, null, new MediaPreferences { Codecs = [codec], Audio = false }, options, time, cancel);
+        caller._client = await WhipClient.ConnectAsync(whip, key, new MediaPreferences { Codecs = [codec], Audio = false }, options, time, cancel);
         caller.Peer.OpenChannel("control", (_, utf8, _) => caller.Heard(utf8));
         caller._sending = caller.SendAsync();
         return caller;

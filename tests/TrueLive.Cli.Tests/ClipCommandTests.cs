@@ -9,6 +9,7 @@ namespace TrueLive.Cli.Tests;
 public sealed class ClipCommandTests : IDisposable
 {
     private const int Frames = 80;
+    private const int HeldFrames = 300;
 
     private readonly string _home = Directory.CreateTempSubdirectory("truelive-clip-cli-").FullName;
 
@@ -119,6 +120,38 @@ public sealed class ClipCommandTests : IDisposable
         Assert.Contains("were there from an earlier run", resumed.Out, StringComparison.Ordinal);
         await ClipAsync("film.mp4", "-o", "whole", "--prompt", "oil");
         Assert.Equal(Frames, Hashes("whole").Length);
+        Assert.Equal(Hashes("whole"), Hashes("killed"));
+    }
+
+    [Fact]
+    [Trait("Run", "long")]
+    public async Task A_run_that_was_killed_with_frames_inside_the_model_goes_on_to_the_same_frames()
+    {
+        // The stream batch of four steps: three frames are on their way through it at any moment.
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "samples", "tiny-diffusion"), "*", SearchOption.AllDirectories))
+        {
+            var to = this[Path.Combine("models", "tiny-diffusion", Path.GetRelativePath(Path.Combine(AppContext.BaseDirectory, "samples", "tiny-diffusion"), file))];
+            Directory.CreateDirectory(Path.GetDirectoryName(to)!);
+            File.Copy(file, to);
+        }
+        var manifest = this["models/tiny-diffusion/manifest.json"];
+        File.WriteAllText(manifest, File.ReadAllText(manifest).Replace("[40] }", "[20, 30, 40, 45], \"throughput\": true }", StringComparison.Ordinal));
+        await FilmAsync("film.mp4", "512x512", HeldFrames, rate: 10);
+        string[] Arguments(string output, params string[] more) =>
+            ["film.mp4", "-o", output, "--prompts", "0s ink; 3s neon", "--model", "tiny-diffusion", "--models-folder", this["models"], "--threads", "1", .. more];
+        var process = StartGroup(Arguments("killed"));
+        string Progress() => File.Exists(this["killed.truelive-work/progress.json"]) ? File.ReadAllText(this["killed.truelive-work/progress.json"]) : "";
+        await UntilAsync(process, () => Progress().Contains("part-", StringComparison.Ordinal));
+        await SignalAsync("KILL", -process.Id);
+        await EndAsync(process);
+        var state = JsonDocument.Parse(Progress()).RootElement.GetProperty("Scenes")[0];
+        Assert.Equal(state.GetProperty("Next").GetInt64() - 3, state.GetProperty("Parts").EnumerateArray().Sum(p => p.GetProperty("Frames").GetInt64()));
+
+        var resumed = await ClipAsync(Arguments("killed", "--resume"));
+        Assert.True(resumed.Code == 0, resumed.Error);
+        Assert.Contains("were there from an earlier run", resumed.Out, StringComparison.Ordinal);
+        await ClipAsync(Arguments("whole"));
+        Assert.Equal(HeldFrames, Hashes("whole").Length);
         Assert.Equal(Hashes("whole"), Hashes("killed"));
     }
 

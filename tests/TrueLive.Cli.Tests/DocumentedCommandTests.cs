@@ -3,11 +3,14 @@ using System.Text.RegularExpressions;
 
 namespace TrueLive.Cli.Tests;
 
-/// <summary>Every command and flag that a document names is one that the program takes.</summary>
+/// <summary>Every command, flag and package that a document or a message names is one that there is.</summary>
 public sealed partial class DocumentedCommandTests
 {
     // What a release said stays as it was said.
     private static readonly string[] History = ["CHANGELOG.md"];
+
+    // Flags of ffmpeg and of the test runner.
+    private static readonly string[] Others = ["--version", "--filter-class", "--filter-method", "--filter-trait"];
 
     private readonly RootCommand _root = CommandLine.Make();
 
@@ -20,10 +23,29 @@ public sealed partial class DocumentedCommandTests
             .Where(n => n.Unknown.Count > 0)
             .Select(n => $"{n.Name}: '{n.Command}': {string.Join(' ', n.Unknown)}"));
 
-        var flags = Flags(_root).ToHashSet(StringComparer.Ordinal);
+        var flags = Flags(_root).Concat(Others).ToHashSet(StringComparer.Ordinal);
         var alone = Documents().SelectMany(d => LoneFlag().Matches(d.Text).Select(m => (d.Name, Flag: m.Groups["flag"].Value))).ToList();
         Assert.NotEmpty(alone);
         Assert.Empty(alone.Where(f => !flags.Contains(f.Flag)).Select(f => $"{f.Name}: {f.Flag}"));
+    }
+
+    [Fact]
+    public void Messages_advise_only_commands_flags_and_packages_that_there_are()
+    {
+        var messages = Directory.EnumerateFiles(Path.Combine(Repository().FullName, "src"), "*.cs", SearchOption.AllDirectories)
+            .SelectMany(f => Literal().Matches(File.ReadAllText(f)).Select(m => (Name: Path.GetFileName(f), Text: Hole().Replace(m.Groups["text"].Value, "x"))))
+            .Where(m => Sentence().IsMatch(m.Text)).ToList();
+        var commands = messages.SelectMany(m => Quoted().Matches(m.Text).Select(c => (m.Name, Command: c.Groups["command"].Value))).ToList();
+        Assert.True(commands.Count > 5, $"Only {commands.Count} commands were found: the way they are looked for is wrong.");
+        Assert.Empty(commands.Where(c => Unknown(c.Command).Count > 0));
+
+        var flags = Flags(_root).Concat(Others).ToHashSet(StringComparer.Ordinal);
+        Assert.Empty(messages.SelectMany(m => AnyFlag().Matches(m.Text).Select(f => (m.Name, Flag: f.Value))).Where(f => !flags.Contains(f.Flag)));
+
+        var packages = File.ReadAllText(Path.Combine(Repository().FullName, "eng", "setup.sh"));
+        var advised = messages.SelectMany(m => Package().Matches(m.Text).Select(p => p.Groups["name"].Value)).Where(p => p != "x").Distinct().ToList();
+        Assert.Contains("libheif-examples", advised);
+        Assert.Empty(advised.Where(p => !packages.Contains(p, StringComparison.Ordinal)));
     }
 
     private IReadOnlyList<string> Unknown(string command)
@@ -43,9 +65,7 @@ public sealed partial class DocumentedCommandTests
 
     private static IEnumerable<(string Name, string Text)> Documents()
     {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(root.FullName, "TrueLive.slnx")))
-            root = root.Parent!;
+        var root = Repository();
         // Training has programs, and flags, of its own.
         string[] folders = ["docs", "models", "samples", "bench"];
         return Directory.EnumerateFiles(root.FullName, "*.md")
@@ -54,6 +74,34 @@ public sealed partial class DocumentedCommandTests
             .Where(f => !History.Contains(f.Item1))
             .Select(f => (f.Item1, File.ReadAllText(f.f)));
     }
+
+    private static DirectoryInfo Repository()
+    {
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(root.FullName, "TrueLive.slnx")))
+            root = root.Parent!;
+        return root;
+    }
+
+    // What a value is put into.
+    [GeneratedRegex(@"\{[^{}]*\}")]
+    private static partial Regex Hole();
+
+    [GeneratedRegex(@"(?<!\\)""(?<text>(?:[^""\\\n]|\\.)+)""")]
+    private static partial Regex Literal();
+
+    // Two words at least that are no arguments: a list of those is for another program.
+    [GeneratedRegex(@"[A-Za-z']{2,} [a-z']{2,}")]
+    private static partial Regex Sentence();
+
+    [GeneratedRegex(@"['`](?<command>truelive [^'`]+)['`]")]
+    private static partial Regex Quoted();
+
+    [GeneratedRegex(@"(?<![\w-])--[a-z][a-z-]+")]
+    private static partial Regex AnyFlag();
+
+    [GeneratedRegex(@"apt-get install (?<name>[a-z0-9.+-]*[a-z0-9+])")]
+    private static partial Regex Package();
 
     [GeneratedRegex(@"^```.*?^```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Block();

@@ -1,3 +1,5 @@
+using System.CommandLine;
+using System.Diagnostics;
 using TrueLive.Server.Access;
 
 namespace TrueLive.Cli.Tests;
@@ -36,8 +38,38 @@ public sealed class KeysCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Settings_that_another_user_left_in_the_folder_are_taken_only_by_name()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Only root can give a file to another user.");
+        var file = Path.Combine(_data, "truelive.yaml");
+        await File.WriteAllTextAsync(file, "port: 4711\n", Cancel);
+        Assert.Contains("port: 4711", await CheckAsync(), StringComparison.Ordinal);
+        using (var chown = Process.Start("chown", ["12345", file]))
+            await chown.WaitForExitAsync(Cancel);
+        Assert.Contains("another user", await CheckAsync(), StringComparison.Ordinal);
+        Assert.Contains("port: 4711", await CheckAsync("--config", "./truelive.yaml"), StringComparison.Ordinal);
+        // Whoever owns it, what all can write is nobody's settings.
+        File.SetUnixFileMode(file, File.GetUnixFileMode(file) | UnixFileMode.OtherWrite);
+        Assert.Contains("chmod o-w", await CheckAsync("--config", "./truelive.yaml"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Words_of_a_measured_server_give_no_orders_to_a_terminal() =>
         Assert.Equal("red\uFFFD[31m title\uFFFD]0;x\uFFFD\nnext", ProbeDisplay.Shown("red\u001b[31m title\u001b]0;x\u0007\nnext"));
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private async Task<string> CheckAsync(params string[] more)
+    {
+        using var check = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "check", .. more])
+        {
+            WorkingDirectory = _data,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        var errors = check.StandardError.ReadToEndAsync(Cancel);
+        return await check.StandardOutput.ReadToEndAsync(Cancel) + await errors;
+    }
 
     private int Run(params string[] arguments) => KeysCommand.Make().Parse([.. arguments, "--data-folder", _data]).Invoke();
 }

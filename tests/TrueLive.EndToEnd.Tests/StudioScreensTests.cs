@@ -22,7 +22,7 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
             await page.UntilAsync("!document.querySelector('#live').hidden");
             await page.StartAsync("scene", "live-tiny", "384x216");
             await page.PicturesAsync(3);
-            await page.UntilAsync("document.querySelector('#looks-note').textContent.includes('by the network')");
+            await page.UntilAsync("document.querySelector('#looks-note').textContent.includes('by the model')");
             await page.PromptAsync("oil");
             foreach (var screen in Screens)
             {
@@ -62,7 +62,7 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
 
         await page.StartAsync("scene", "live-tiny", "384x216");
         await page.PicturesAsync(3);
-        await page.UntilAsync("document.querySelector('#looks-note').textContent.includes('by the network')");
+        await page.UntilAsync("document.querySelector('#looks-note').textContent.includes('by the model')");
         await page.Page.ClickAsync("#blend");
         await page.Page.ClickAsync(".facts > .way");
         await LookAsync("live-pad");

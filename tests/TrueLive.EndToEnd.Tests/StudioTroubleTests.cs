@@ -158,6 +158,6 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
         await page.PicturesAsync(3);
         Assert.Equal("true", await page.Page.GetAttributeAsync("#mirror", "aria-pressed"));
         await page.Page.ClickAsync(".facts > .tier");
-        await page.UntilAsync("document.querySelector('#explain').textContent.includes('Network: passthrough')");
+        await page.UntilAsync("document.querySelector('#explain').textContent.includes('Model: passthrough')");
     }
 }

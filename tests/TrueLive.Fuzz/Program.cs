@@ -15,7 +15,7 @@ switch (args)
         BoundedRun.Run(FuzzTarget.Named(name), int.Parse(count, CultureInfo.InvariantCulture), int.Parse(seed, CultureInfo.InvariantCulture));
         return 0;
     case ["afl", var name]:
-        var afl = FuzzTarget.Named(name);
+        var afl = new Warmed(FuzzTarget.Named(name));
         Fuzzer.OutOfProcess.Run((Stream stream) =>
         {
             using var bytes = new MemoryStream();
@@ -24,10 +24,27 @@ switch (args)
         });
         return 0;
     case [var name]:
-        var target = FuzzTarget.Named(name);
-        Fuzzer.LibFuzzer.Run(span => target.Run(span));
+        var target = new Warmed(FuzzTarget.Named(name));
+        Fuzzer.LibFuzzer.Run(span => target.Run(span.ToArray()));
         return 0;
     default:
         Console.Error.WriteLine($"Usage: TrueLive.Fuzz [afl] TARGET | mutate TARGET N SEED | seeds FOLDER. The targets are: {string.Join(", ", FuzzTarget.All.Select(t => t.Name))}.");
         return 2;
+}
+
+/// <summary>Runs a seed before the first input, which is then not the one that allocates what is made once. Not sooner: without a driver nothing that it instrumented can run.</summary>
+internal sealed class Warmed(FuzzTarget target)
+{
+    private bool _warm;
+
+    public void Run(byte[] input)
+    {
+        if (!_warm)
+        {
+            target.Run(BoundedRun.Corpus(target.Name)[0]);
+            _warm = true;
+        }
+
+        BoundedRun.One(target, input);
+    }
 }

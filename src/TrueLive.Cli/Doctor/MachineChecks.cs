@@ -22,7 +22,7 @@ internal static class MachineChecks
             return Finding.Note("machine", says, "One live session and a clip beside it want 1 GB. Take away other work, or raise the limit of the container.");
         return Avx2.IsSupported || RuntimeInformation.ProcessArchitecture != Architecture.X64
             ? Finding.Right("machine", says)
-            : Finding.Note("machine", says + ", no AVX2", "The network runs in ONNX Runtime, at about half the speed. A virtual machine can often be given its host's own processor model.");
+            : Finding.Note("machine", says + ", no AVX2", "The model runs in ONNX Runtime, at about half the speed. A virtual machine can often be given its host's own processor model.");
     }
 
     /// <summary>A clock older than the installed files makes certificates, signed links and probe times wrong.</summary>

@@ -29,7 +29,7 @@ internal sealed class ModelChecks(ServerOptions options, TimeProvider time) : ID
         if (options.Model.Length > 0 && !ids.Contains(options.Model))
             yield return Finding.Wrong("models", $"--model is '{options.Model}', which is not among them: {string.Join(", ", ids)}.", "Name one of these, or add the model: truelive models add FOLDER.");
         else if (_chosen is null && options.Model != "passthrough")
-            yield return Finding.Wrong("models", "no network can be used here: pictures would pass through unchanged.", "Install TrueLive anew; its own network lies in the folder models beside the program.");
+            yield return Finding.Wrong("models", "no model can be used here: pictures would pass through unchanged.", "Install TrueLive anew; its own network lies in the folder models beside the program.");
     }
 
     /// <summary>

@@ -11,6 +11,9 @@ public enum InputDrop : byte
 
     /// <summary>Broken, or without the key frame that it builds on.</summary>
     Undecodable,
+
+    /// <summary>The client's pictures cost more to decode than its share.</summary>
+    OverBudget,
 }
 
 /// <summary>The process-wide instruments of the live path, under the meter <see cref="MeterName"/>. Durations in seconds.</summary>
@@ -27,6 +30,7 @@ public static class SessionMetrics
     private static readonly KeyValuePair<string, object?> Send = new("stage", "send");
     private static readonly KeyValuePair<string, object?> Overdue = new("reason", "overdue");
     private static readonly KeyValuePair<string, object?> Undecodable = new("reason", "undecodable");
+    private static readonly KeyValuePair<string, object?> OverBudget = new("reason", "over_budget");
 
     private static readonly InstrumentAdvice<double> Buckets = new()
     {
@@ -43,7 +47,7 @@ public static class SessionMetrics
     public static void InputDropped(InputDrop reason, long frames = 1)
     {
         if (frames > 0)
-            FramesDropped.Add(frames, reason == InputDrop.Overdue ? Overdue : Undecodable);
+            FramesDropped.Add(frames, reason switch { InputDrop.Overdue => Overdue, InputDrop.OverBudget => OverBudget, _ => Undecodable });
     }
 
     private static readonly Counter<long> FramesSent =

@@ -75,6 +75,23 @@ public sealed unsafe partial class JpegCodec : IDisposable
         }
     }
 
+    /// <summary>
+    /// What decoding a picture costs, as pixels of a plain one: a decoder goes through it once for each scan, half as long for all but the first. 0 for
+    /// bytes that <see cref="Decode"/> refuses without decoding them.
+    /// </summary>
+    public long CostOf(ReadOnlySpan<byte> jpeg)
+    {
+        if (_decompress == 0)
+            _decompress = InitDecompress();
+        fixed (byte* bytes = jpeg)
+        {
+            int width, height, sampling, space;
+            var scans = ScansOf(jpeg);
+            return jpeg.Length < 4 || scans > MaxScans || Header(_decompress, bytes, (nuint)jpeg.Length, &width, &height, &sampling, &space) != 0 || (long)width * height > MaxPixels
+                ? 0 : (long)width * height * (scans + 1) / 2;
+        }
+    }
+
     // Coded data never holds these two bytes side by side; a thumbnail in the metadata can, and counts along.
     private static int ScansOf(ReadOnlySpan<byte> jpeg) => jpeg.Count((ReadOnlySpan<byte>)[0xFF, 0xDA]);
 

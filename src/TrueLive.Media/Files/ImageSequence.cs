@@ -42,18 +42,41 @@ public static class ImageSequence
         if (rate is not (>= 1 and <= 120))
             throw new MediaFileException("The rate of a picture sequence must be within 1..120 frames per second.");
         var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
+        FfmpegChild? child = null;
         try
         {
-            if (Directory.Exists(path))
-            {
-                var files = new DirectoryInfo(path).EnumerateFiles().Where(f => !f.Attributes.HasFlag(FileAttributes.ReparsePoint)).ToArray();
-                await PackAsync(name, [.. files.Select(f => (f.Name, f.Length, (Func<Stream>)f.OpenRead))], rate, output, maxBytes, cancel).ConfigureAwait(false);
-                return;
-            }
+            await CopyAsync(path, name, kind => (child = Packer(kind, rate, output)).Input, maxBytes, cancel).ConfigureAwait(false);
+            child!.Input.Close();
+            if (await child.WaitAsync(cancel).ConfigureAwait(false) != 0)
+                throw new MediaFileException($"{name} cannot be read as pictures: {await child.ComplaintAsync().ConfigureAwait(false)}.");
+        }
+        catch (IOException) when (child is not null && !cancel.IsCancellationRequested)
+        {
+            throw new MediaFileException($"{name} cannot be read as pictures: {await child.ComplaintAsync().ConfigureAwait(false)}.");
+        }
+        finally
+        {
+            if (child is not null)
+                await child.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Reads the pictures of a folder or ZIP, in their order, into the stream that is opened for their kind.</summary>
+    /// <exception cref="MediaFileException">As <see cref="PackAsync"/> has it.</exception>
+    internal static async Task CopyAsync(string path, string name, Func<string, Stream> open, long maxBytes, CancellationToken cancel)
+    {
+        if (Directory.Exists(path))
+        {
+            var files = new DirectoryInfo(path).EnumerateFiles().Where(f => !f.Attributes.HasFlag(FileAttributes.ReparsePoint)).ToArray();
+            await CopyAsync(name, [.. files.Select(f => (f.Name, (Func<Stream>)f.OpenRead))], open, maxBytes, cancel).ConfigureAwait(false);
+            return;
+        }
+        try
+        {
             if (ZipDirectory.BytesOf(path) > ZipDirectory.MaxBytes)
                 throw new MediaFileException($"{name} holds many more files than the {MaxPictures} pictures that are taken.");
             using var zip = ZipFile.OpenRead(path);
-            await PackAsync(name, [.. zip.Entries.Select(e => (e.FullName, e.Length, (Func<Stream>)e.Open))], rate, output, maxBytes, cancel).ConfigureAwait(false);
+            await CopyAsync(name, [.. zip.Entries.Select(e => (e.FullName, (Func<Stream>)e.Open))], open, maxBytes, cancel).ConfigureAwait(false);
         }
         catch (InvalidDataException broken)
         {
@@ -61,7 +84,12 @@ public static class ImageSequence
         }
     }
 
-    private static async Task PackAsync(string name, IReadOnlyList<(string Name, long Length, Func<Stream> Open)> files, double rate, string output, long maxBytes, CancellationToken cancel)
+    private static FfmpegChild Packer(string kind, double rate, string output) => FfmpegChild.Start(
+        "ffmpeg", ["-loglevel", "error", "-y", "-protocol_whitelist", "pipe", "-max_pixels", MediaFile.MaxPixels.ToString(CultureInfo.InvariantCulture), "-f", kind,
+            "-framerate", rate.ToString(CultureInfo.InvariantCulture), "-i", "pipe:0", "-c", "copy", "-fflags", "+bitexact", "-f", "matroska", "file:" + Path.GetFullPath(output)],
+        TimeSpan.FromHours(1));
+
+    private static async Task CopyAsync(string name, IReadOnlyList<(string Name, Func<Stream> Open)> files, Func<string, Stream> open, long left, CancellationToken cancel)
     {
         var pictures = files.Select(f => (File: f, Kind: KindOf(f.Name))).Where(f => f.Kind is not null).ToArray();
         if (pictures.Length == 0)
@@ -72,25 +100,12 @@ public static class ImageSequence
             throw new MediaFileException($"{name} holds a picture whose name has more than {MaxName} characters. Give it a shorter one.");
         if (pictures.Length > MaxPictures)
             throw new MediaFileException($"{name} holds {pictures.Length} pictures; at most {MaxPictures} are taken.");
-        await using var child = FfmpegChild.Start(
-            "ffmpeg", ["-loglevel", "error", "-y", "-protocol_whitelist", "pipe", "-max_pixels", MediaFile.MaxPixels.ToString(CultureInfo.InvariantCulture), "-f", pictures[0].Kind!, "-framerate", rate.ToString(CultureInfo.InvariantCulture), "-i", "pipe:0",
-                "-c", "copy", "-fflags", "+bitexact", "-f", "matroska", "file:" + Path.GetFullPath(output)], TimeSpan.FromHours(1));
-        var left = maxBytes;
-        try
+        var to = open(pictures[0].Kind!);
+        foreach (var ((entry, from), _) in pictures.OrderBy(p => p.File.Name, NumberedNames.Order))
         {
-            foreach (var ((entry, _, open), _) in pictures.OrderBy(p => p.File.Name, NumberedNames.Order))
-            {
-                using var picture = open();
-                left -= await CopyAsync(picture, child.Input, Math.Min(MaxPicture, left), entry, cancel).ConfigureAwait(false);
-            }
-            child.Input.Close();
+            using var picture = from();
+            left -= await CopyAsync(picture, to, Math.Min(MaxPicture, left), entry, cancel).ConfigureAwait(false);
         }
-        catch (IOException) when (!cancel.IsCancellationRequested)
-        {
-            throw new MediaFileException($"{name} cannot be read as pictures: {await child.ComplaintAsync().ConfigureAwait(false)}.");
-        }
-        if (await child.WaitAsync(cancel).ConfigureAwait(false) != 0)
-            throw new MediaFileException($"{name} cannot be read as pictures: {await child.ComplaintAsync().ConfigureAwait(false)}.");
     }
 
     // What a ZIP says about a picture's length may be a lie: what comes out of it counts.

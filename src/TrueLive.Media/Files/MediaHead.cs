@@ -23,7 +23,11 @@ internal static partial class MediaHead
     private static bool? _zscale;
 
     /// <summary>That a kind of file is not read by the ffmpeg of this machine.</summary>
-    public static string Unread(string name, string kind) => $"{name}: {kind} are not read by the installed ffmpeg. {(kind.StartsWith("HEIC", StringComparison.Ordinal) ? "Install libheif's tools (apt-get install libheif-examples), or save" : "Save")} it as JPEG or PNG.";
+    public static string Unread(string name, string kind)
+    {
+        var advice = kind.StartsWith("HEIC", StringComparison.Ordinal) ? "Install libheif's tools (apt-get install libheif-examples), or save" : "Save";
+        return $"{name}: {kind} are not read by the installed ffmpeg. {advice} it as JPEG or PNG.";
+    }
 
     /// <exception cref="MediaFileException">Not a video, or over a limit.</exception>
     public static async Task<MediaFile> ReadAsync(string path, JsonElement root, CancellationToken cancel)

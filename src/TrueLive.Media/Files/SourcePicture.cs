@@ -103,7 +103,7 @@ public sealed record SourcePicture
         if (bright)
             notes.Add(zscale ? "The film is in high dynamic range: its brightness is brought to that of ordinary screens." : "The film is in high dynamic range, and its brightness stays as it is: this ffmpeg has no zscale filter.");
         if (pixels.EndsWith("10le", StringComparison.Ordinal) || pixels.EndsWith("10be", StringComparison.Ordinal) || pixels.EndsWith("12le", StringComparison.Ordinal) || pixels.EndsWith("12be", StringComparison.Ordinal))
-            notes.Add($"The film has {pixels[^4..^2]} bits a colour; the network works with 8.");
+            notes.Add($"The film has {pixels[^4..^2]} bits a colour; the model works with 8.");
         return new SourcePicture
         {
             Interlaced = interlaced,

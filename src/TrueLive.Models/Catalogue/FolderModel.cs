@@ -85,6 +85,8 @@ internal abstract class FolderModelSession : IModelSession
         return 1;
     }
 
+    public virtual int Flush(Span<MadeFrame> made) => 0;
+
     public abstract void Reset();
 
     public abstract ModelState Capture();

@@ -71,19 +71,24 @@ internal sealed class DenoisingWalk<T>(ScheduleRow[] rows, Prediction prediction
     private void Ask(int row, bool prompted, Predict<T> predict, Span<T> noisePredicted)
     {
         predict(row, _x, prompted, noisePredicted);
-        var (a, b) = (T.CreateChecked(rows[row].A), T.CreateChecked(rows[row].B));
-        for (var j = 0; j < _length && prediction != Prediction.Epsilon; j++)
-            noisePredicted[j] = prediction == Prediction.Velocity ? b * _x[j] + a * noisePredicted[j] : (_x[j] - a * noisePredicted[j]) / b;
+        ToNoise(noisePredicted, _x, rows[row], prediction);
     }
 
-    private static void Denoise(ReadOnlySpan<T> noisy, ReadOnlySpan<T> e, ScheduleRow row, Span<T> into)
+    internal static void ToNoise(Span<T> predicted, ReadOnlySpan<T> noisy, ScheduleRow row, Prediction prediction)
+    {
+        var (a, b) = (T.CreateChecked(row.A), T.CreateChecked(row.B));
+        for (var j = 0; j < predicted.Length && prediction != Prediction.Epsilon; j++)
+            predicted[j] = prediction == Prediction.Velocity ? b * noisy[j] + a * predicted[j] : (noisy[j] - a * predicted[j]) / b;
+    }
+
+    internal static void Denoise(ReadOnlySpan<T> noisy, ReadOnlySpan<T> e, ScheduleRow row, Span<T> into)
     {
         var (a, b, skip, keep) = (T.CreateChecked(row.A), T.CreateChecked(row.B), T.CreateChecked(row.Skip), T.CreateChecked(row.Out));
         for (var j = 0; j < into.Length; j++)
             into[j] = keep * (noisy[j] - b * e[j]) / a + skip * noisy[j];
     }
 
-    private static void Mix(ReadOnlySpan<T> picture, ReadOnlySpan<T> noise, double a, double b, Span<T> into)
+    internal static void Mix(ReadOnlySpan<T> picture, ReadOnlySpan<T> noise, double a, double b, Span<T> into)
     {
         var (x, y) = (T.CreateChecked(a), T.CreateChecked(b));
         for (var j = 0; j < into.Length; j++)

@@ -96,6 +96,8 @@ internal sealed class DiffusionGraphs : IDisposable
         Input(UNet, "unet", "encoder_hidden_states", [1, ClipTokenizer.Length, Width], TensorElementType.Float, TensorElementType.Float16);
         if (UNet.InputMetadata.ContainsKey("timestep_cond"))
             Input(UNet, "unet", "timestep_cond", [1, DiffusionSession.GuidanceNumbers], TensorElementType.Float, TensorElementType.Float16);
+        var single = manifest.Diffusion!.Lag == 0 ? null : UNet.InputMetadata.Where(m => m.Value.Dimensions is not [< 1, ..]).Select(m => m.Key).FirstOrDefault();
+        Require(single is null, "unet", $"takes one frame at a time ('{single}' has no free first side), and diffusion.throughput needs one that takes a batch. Export it with a dynamic batch, or leave throughput out");
         var other = UNet.InputMetadata.Keys.FirstOrDefault(k => k is not ("sample" or "timestep" or "encoder_hidden_states" or "timestep_cond"));
         Require(other is null, "unet", other is "text_embeds" or "time_ids" ? $"takes '{other}': pipelines of SDXL's kind, with two text encoders, are not supported" : $"takes '{other}', which is not filled");
         Output(UNet, "unet", "out_sample", [1, Channels, -1, -1]);

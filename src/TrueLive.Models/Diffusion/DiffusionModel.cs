@@ -7,7 +7,7 @@ using TrueLive.Models.Text;
 
 namespace TrueLive.Models.Diffusion;
 
-/// <summary>A latent diffusion pipeline: text encoder, UNet and autoencoder from one folder. Every frame goes through all of its steps at once, so none comes late.</summary>
+/// <summary>A latent diffusion pipeline: text encoder, UNet and autoencoder from one folder. Every frame goes through all of its steps at once, so none comes late, unless the manifest asks for throughput.</summary>
 public sealed class DiffusionModel : FolderModel
 {
     private readonly TextEncoder _text;
@@ -19,7 +19,10 @@ public sealed class DiffusionModel : FolderModel
         (Manifest, Graphs, Schedule, _text, Threads, _time) = (manifest, graphs, schedule, text, threads, time);
         var size = manifest.Size!;
         Info = new ModelInfo(manifest.Id, manifest.Version, manifest.Title, manifest.Description, TakesPrompt: true,
-            HasMemory: manifest.Diffusion!.Guidance == Guidance.Self, new ModelSizes(size.Min, size.Max, size.Multiple, size.Width, size.Height), []);
+            HasMemory: manifest.Diffusion!.Guidance == Guidance.Self, new ModelSizes(size.Min, size.Max, size.Multiple, size.Width, size.Height), [])
+        {
+            Chunk = Chunk.One with { Lag = manifest.Diffusion.Lag },
+        };
     }
 
     /// <inheritdoc/>

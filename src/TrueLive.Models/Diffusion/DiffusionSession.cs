@@ -11,10 +11,10 @@ using TrueLive.Models.Prompts;
 namespace TrueLive.Models.Diffusion;
 
 /// <summary>
-/// One stream through a pipeline: encode, denoise at all steps, decode, within one call. A prompt's strength moves the steps: at 1 they are
-/// the manifest's, at 0 there is nothing to denoise and the picture is kept.
+/// One stream through a pipeline: encode, denoise at all steps, decode, within one call; or, for throughput, a row of the stream batch a call. A
+/// prompt's strength moves the steps: at 1 they are the manifest's, at 0 there is nothing to denoise and the picture is kept.
 /// </summary>
-internal sealed class DiffusionSession : FolderModelSession
+internal sealed partial class DiffusionSession : FolderModelSession
 {
     /// <summary>Numbers in which a latent consistency model is told the scale of guidance (arXiv:2310.04378).</summary>
     public const int GuidanceNumbers = 256;
@@ -62,15 +62,20 @@ internal sealed class DiffusionSession : FolderModelSession
         if (_encoded.Count != (g.EncoderOutput == "latent_sample" ? length : 2 * length))
             throw new NotSupportedException($"the encoder makes {_encoded.Count} numbers of a picture of {width}x{height}; an eighth of each side and {g.Channels} planes are expected");
         _encode.BindOutput(g.EncoderOutput, _encoded.Value);
-        _noisy = Own(g.UNet, "sample", latent);
-        _time = Own(g.UNet, "timestep", [.. g.UNet.InputMetadata["timestep"].Dimensions.Select(_ => 1L)]);
-        _told = Own(g.UNet, "encoder_hidden_states", [1, Text.ClipTokenizer.Length, g.Width]);
-        _predicted = Keep(new TensorBuffer(g.UNet.OutputMetadata["out_sample"].ElementDataType, latent));
+        var spec = model.Manifest.Diffusion!;
+        _noise = new float[spec.Steps.Length * length];
+        GaussianNoise.Fill(_noise, spec.Seed);
+        _batch = spec.Lag == 0 ? null : new StreamBatch<float>(spec.Steps.Length, model.Schedule.Prediction, spec, _noise);
+        long[] batch = [_batch?.Size ?? 1, .. latent[1..]];
+        _noisy = Own(g.UNet, "sample", batch);
+        _time = Own(g.UNet, "timestep", [.. g.UNet.InputMetadata["timestep"].Dimensions.Select(_ => batch[0])]);
+        _told = Own(g.UNet, "encoder_hidden_states", [batch[0], Text.ClipTokenizer.Length, g.Width]);
+        _predicted = Keep(new TensorBuffer(g.UNet.OutputMetadata["out_sample"].ElementDataType, batch));
         _denoise = Bind(g.UNet, ("sample", _noisy), ("timestep", _time), ("encoder_hidden_states", _told));
         if (g.UNet.InputMetadata.ContainsKey("timestep_cond"))
         {
-            var guidance = Own(g.UNet, "timestep_cond", [1, GuidanceNumbers]);
-            guidance.Write(GuidanceEmbedding(model.Manifest.Diffusion!.GuidanceScale));
+            var guidance = Own(g.UNet, "timestep_cond", [batch[0], GuidanceNumbers]);
+            guidance.Write([.. Enumerable.Repeat(GuidanceEmbedding(spec.GuidanceScale), (int)batch[0]).SelectMany(e => e)]);
             _denoise.BindInput("timestep_cond", guidance.Value);
         }
         _denoise.BindOutput("out_sample", _predicted.Value);
@@ -82,8 +87,8 @@ internal sealed class DiffusionSession : FolderModelSession
         _picture = new PictureTensor(Spec(picture), picture, width, height, 3);
         _result = new PictureTensor(Spec(made), made, width, height, 3);
         (_numbers, _stockBefore, _wordsNow, _predict) = (new float[_encoded.Count], new float[length], new float[model.NoText.Length], Predict);
-        _noise = new float[model.Manifest.Diffusion!.Steps.Length * length];
-        GaussianNoise.Fill(_noise, model.Manifest.Diffusion.Seed);
+        if (_batch is not null)
+            _inWork = [.. spec.Steps.Select(_ => new FrameInWork(new float[model.NoText.Length], AllRows(1)))];
     }
 
     public override int Width { get; }
@@ -100,7 +105,10 @@ internal sealed class DiffusionSession : FolderModelSession
             grey.Y.Fill(128);
             grey.U.Fill(128);
             grey.V.Fill(128);
-            Make(grey, Prompt.None).Dispose();
+            if (_batch is null)
+                Make(grey, Prompt.None).Dispose();
+            else
+                Advance(grey, Prompt.None)?.Frame.Dispose();
         }
         Reset();
     }
@@ -132,11 +140,15 @@ internal sealed class DiffusionSession : FolderModelSession
         _words.Reset();
         _prompt = null;
         _plan.Walk?.Stock.AsSpan().Clear();
+        if (_batch is not null)
+            ForgetInWork();
     }
 
     public override ModelState Capture()
     {
         var words = _words.Snapshot();
+        if (_batch is not null)
+            return new ModelState(_model.Info.Id, _model.Info.Version, Width, Height, SaveInWork(words));
         var stock = _plan.Walk is { } walk ? MemoryMarshal.AsBytes(walk.Stock.AsSpan()) : [];
         return new ModelState(_model.Info.Id, _model.Info.Version, Width, Height, (byte[])[.. words, .. BitConverter.GetBytes(_plan.Strength), .. stock]);
     }
@@ -147,6 +159,12 @@ internal sealed class DiffusionSession : FolderModelSession
         var words = _words.SnapshotLength;
         if (state.ModelId != _model.Info.Id || state.ModelVersion != _model.Info.Version || (state.Width, state.Height) != (Width, Height) || bytes.Length < words + sizeof(float))
             throw Other();
+        if (_batch is not null)
+        {
+            if (!RecallInWork(bytes))
+                throw Other();
+            return;
+        }
         var strength = BitConverter.ToSingle(bytes[words..]);
         var stock = bytes[(words + sizeof(float))..];
         if (!float.IsNaN(strength))
@@ -177,23 +195,14 @@ internal sealed class DiffusionSession : FolderModelSession
         _deadline.Change(MaxStep, Timeout.InfiniteTimeSpan);
         try
         {
-            _picture.Load(picture);
-            _model.Graphs.Encoder.RunWithBinding(_run, _encode);
-            _encoded.Read(_numbers.AsSpan(0, _encoded.Count));
-            var latent = _numbers.AsSpan(0, _latent.Count);
-            TensorPrimitives.Multiply(latent, _model.Graphs.Scale, latent);
+            var latent = Encode(picture);
             walk.Run(latent, _predict);
-            if (!float.IsFinite(TensorPrimitives.Sum((ReadOnlySpan<float>)latent)))
-                throw new ModelStepException($"{_model.Info.Id} made numbers that are not finite at {Width}x{Height}: half floats overflowed, or the weights are broken.");
-            TensorPrimitives.Divide(latent, _model.Graphs.Scale, latent);
-            _latent.Write(latent);
-            _model.Graphs.Decoder.RunWithBinding(_run, _decode);
+            Decode(latent);
             done = true;
         }
         catch (OnnxRuntimeException e)
         {
-            var why = _run.Terminate ? $"a step took more than {MaxStep.TotalSeconds:0} s" : e.Message.ReplaceLineEndings(" ");
-            throw new ModelStepException($"{_model.Info.Id} failed at {Width}x{Height}: {why}", e);
+            throw Failed(e);
         }
         finally
         {
@@ -202,6 +211,31 @@ internal sealed class DiffusionSession : FolderModelSession
             if (!done)
                 _stockBefore.CopyTo(walk.Stock, 0);
         }
+    }
+
+    private Span<float> Encode(VideoFrame picture)
+    {
+        _picture.Load(picture);
+        _model.Graphs.Encoder.RunWithBinding(_run, _encode);
+        _encoded.Read(_numbers.AsSpan(0, _encoded.Count));
+        var latent = _numbers.AsSpan(0, _latent.Count);
+        TensorPrimitives.Multiply(latent, _model.Graphs.Scale, latent);
+        return latent;
+    }
+
+    private void Decode(Span<float> latent)
+    {
+        if (!float.IsFinite(TensorPrimitives.Sum((ReadOnlySpan<float>)latent)))
+            throw new ModelStepException($"{_model.Info.Id} made numbers that are not finite at {Width}x{Height}: half floats overflowed, or the weights are broken.");
+        TensorPrimitives.Divide(latent, _model.Graphs.Scale, latent);
+        _latent.Write(latent);
+        _model.Graphs.Decoder.RunWithBinding(_run, _decode);
+    }
+
+    private ModelStepException Failed(OnnxRuntimeException e)
+    {
+        var why = _run.Terminate ? $"a step took more than {MaxStep.TotalSeconds:0} s" : e.Message.ReplaceLineEndings(" ");
+        return new ModelStepException($"{_model.Info.Id} failed at {Width}x{Height}: {why}", e);
     }
 
     private void Predict(int row, ReadOnlySpan<float> noisy, bool prompted, Span<float> prediction)

@@ -42,18 +42,18 @@ internal static class OnnxFile
                 throw new InvalidDataException("it has no graph");
             // After all nesting was found to be shallow.
             if (OnnxFunctions.CountNodes(file) > OnnxFunctions.MaxNodes)
-                throw new ModelException($"{path} (field file) has more than {OnnxFunctions.MaxNodes} operators once its functions are put in place. Export the network without functions that call each other.");
+                throw new ModelException($"{path} (field file) has more than {OnnxFunctions.MaxNodes} operators once its functions are put in place. Export the model without functions that call each other.");
         }
         catch (InvalidDataException e)
         {
             throw new ModelException($"{path} (field file) is not an ONNX file, or is cut off: {e.Message}.", e);
         }
         if (findings.External is { } tensor)
-            throw new ModelException($"{path} (field file): tensor '{Short(tensor)}' lies outside this file. Save the network as one file: external data is not read.");
+            throw new ModelException($"{path} (field file): tensor '{Short(tensor)}' lies outside this file. Save the model as one file: external data is not read.");
         if (findings.Constants > maxConstants)
             throw new ModelException($"{path} (field file) declares {findings.Constants >> 20} MB of constants; at most {maxConstants >> 20} MB are taken.");
         if (findings.Foreign.FirstOrDefault(f => !findings.Functions.Contains(f.Key)) is { Key: { } domain } foreign)
-            throw new ModelException($"{path} (field file) uses the custom operator {Short(foreign.Value)} of '{Short(domain)}', which ONNX Runtime does not have. Export the network with standard operators.");
+            throw new ModelException($"{path} (field file) uses the custom operator {Short(foreign.Value)} of '{Short(domain)}', which ONNX Runtime does not have. Export the model with standard operators.");
     }
 
     private sealed class Findings

@@ -9,6 +9,9 @@ internal sealed class OnnxFunctions
     /// <summary>Most nodes that are taken; large networks have a few ten thousand.</summary>
     public const long MaxNodes = 500_000;
 
+    // Exporters make a function of each kind of module, which nest some ten deep.
+    private const int MaxDepth = 100;
+
     private readonly Dictionary<string, Body> _bodies = [];
 
     private OnnxFunctions()
@@ -16,7 +19,7 @@ internal sealed class OnnxFunctions
     }
 
     /// <summary>Nodes after all is put in place, at most a number beyond <see cref="MaxNodes"/>.</summary>
-    /// <exception cref="InvalidDataException">A function calls itself, or the file is cut off.</exception>
+    /// <exception cref="InvalidDataException">A function calls itself, functions call each other too deep, or the file is cut off.</exception>
     public static long CountNodes(byte[] file)
     {
         var functions = new OnnxFunctions();
@@ -28,7 +31,7 @@ internal sealed class OnnxFunctions
             else if (field.Number == 25)
                 functions.Add(field.Bytes);
         }
-        return functions.Nodes(graph);
+        return functions.Nodes(graph, 0);
     }
 
     private void Add(ReadOnlyMemory<byte> function)
@@ -47,8 +50,10 @@ internal sealed class OnnxFunctions
         _bodies[$"{domain}:{name}"] = body;
     }
 
-    private long Nodes(Body body)
+    private long Nodes(Body body, int depth)
     {
+        if (depth > MaxDepth)
+            throw new InvalidDataException($"its functions call each other more than {MaxDepth} deep");
         if (body.Total is { } known)
             return known;
         if (body.InWork)
@@ -56,7 +61,7 @@ internal sealed class OnnxFunctions
         body.InWork = true;
         var total = 0L;
         foreach (var (called, times) in body.Calls)
-            total = Math.Min(total + times * (_bodies.TryGetValue(called, out var function) ? Math.Max(1, Nodes(function)) : 1), MaxNodes + 1);
+            total = Math.Min(total + times * (_bodies.TryGetValue(called, out var function) ? Math.Max(1, Nodes(function, depth + 1)) : 1), MaxNodes + 1);
         body.InWork = false;
         body.Total = total;
         return total;

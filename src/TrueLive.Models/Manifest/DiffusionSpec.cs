@@ -25,14 +25,19 @@ public enum Guidance
 /// <param name="Delta">Share of the added noise that <see cref="Guidance.Self"/> and <see cref="Guidance.Initialize"/> push away from.</param>
 /// <param name="Seed">Of the noise, which stays the same for all frames.</param>
 /// <param name="LatentScale">Factor between the encoder's latents and the UNet's; null takes <c>scaling_factor</c> of the VAE's config.json, or 0.18215.</param>
+/// <param name="Throughput">As many frames as there are steps go through the UNet in one call, each at another step: more frames a second where one does not fill the device, and each comes a step less than that later.</param>
 public sealed record DiffusionSpec(
     int[] Steps, Guidance Guidance = Guidance.None, [property: JsonPropertyName("guidance_scale")] float GuidanceScale = 1, float Delta = 1, ulong Seed = 2,
-    [property: JsonPropertyName("latent_scale")] float? LatentScale = null)
+    [property: JsonPropertyName("latent_scale")] float? LatentScale = null, bool Throughput = false)
 {
     /// <summary>Steps of the grid that latent consistency models are distilled on (arXiv:2310.04378).</summary>
     public const int Grid = 50;
 
     private const int MaxSteps = 8;
+
+    /// <summary>Frames that a picture lies behind the newest that went in.</summary>
+    [JsonIgnore]
+    public int Lag => Throughput ? Steps.Length - 1 : 0;
 
     /// <summary>The parts without which the pipeline does not run, relative to the model's folder.</summary>
     public static IReadOnlyList<string> Parts { get; } =

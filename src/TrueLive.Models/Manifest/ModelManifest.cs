@@ -228,6 +228,8 @@ public sealed partial record ModelManifest
             Require(Looks.Length > 0, "looks", "must not be empty when there is a prompt");
             Require(IsInside(Prompt.Words ?? ""), "prompt.words", "must name a file inside the model's folder");
             Require(Prompt.Temperature > 0, "prompt.temperature", "must be above 0");
+            // Shares are of the best look's, which must be kept itself.
+            Require(Prompt.Keep is >= 0 and <= 1, "prompt.keep", "must be within 0..1");
             Require(Prompt.Stop is null || Prompt.Stop.All(w => w is not null), "prompt.stop", "must be words");
         }
 

@@ -96,7 +96,7 @@ public sealed partial class OnnxVideoModel
         catch (Exception e) when (IsRefusal(e))
         {
             var (w, h) = Info.Sizes.Network(width, height);
-            throw new ModelException($"{Path.Combine(Manifest.Folder, "manifest.json")}: size claims {w}x{h}, but {Manifest.File} does not run there; it runs at {known.Width}x{known.Height}. Set size.min, size.max and size.multiple to what the network takes. {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new ModelException($"{Path.Combine(Manifest.Folder, "manifest.json")}: size claims {w}x{h}, but {Manifest.File} does not run there; it runs at {known.Width}x{known.Height}. Set size.min, size.max and size.multiple to what the model takes. {e.Message.ReplaceLineEndings(" ")}", e);
         }
     }
 

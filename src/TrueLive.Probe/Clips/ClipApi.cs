@@ -174,7 +174,7 @@ public sealed record ClipApi
         {
             YamlMappingNode map => "{" + string.Join(",", map.Children.Select(c => Quote(((c.Key as YamlScalarNode)?.Value) ?? "") + ":" + Json(c.Value))) + "}",
             YamlSequenceNode list => "[" + string.Join(",", list.Children.Select(Json)) + "]",
-            YamlScalarNode { Style: ScalarStyle.Plain, Value: { } plain } when Regex.IsMatch(plain, "^(true|false|null|-?[0-9]+(\\.[0-9]+)?)$") => plain,
+            YamlScalarNode { Style: ScalarStyle.Plain, Value: { } plain } when Regex.IsMatch(plain, "^(true|false|null|-?(0|[1-9][0-9]*)(\\.[0-9]+)?)\\z") => plain,
             YamlScalarNode scalar => Quote(scalar.Value ?? ""),
             _ => "null",
         };

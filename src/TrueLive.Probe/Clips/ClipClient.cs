@@ -169,17 +169,32 @@ internal sealed partial class ClipClient : IDisposable
             : template.Method == "GET" ? TimeSpan.FromSeconds(_service.Every) : null;
     }
 
-    private static string At(JsonDocument answer, string pointer, string what)
+    /// <summary>What an answer has at a JSON pointer.</summary>
+    /// <exception cref="TargetException">Nothing, or no text.</exception>
+    internal static string At(JsonDocument answer, string pointer, string what)
     {
-        var node = answer.RootElement;
+        try
+        {
+            return Find(answer.RootElement, pointer, what).ToString();
+        }
+        catch (InvalidOperationException broken)
+        {
+            throw new TargetException($"The answer has no text at {pointer} ({what}): it is not valid Unicode.", broken);
+        }
+    }
+
+    // A name or text that is not valid Unicode throws InvalidOperationException when it is looked at.
+    private static JsonElement Find(JsonElement answer, string pointer, string what)
+    {
+        var node = answer;
         foreach (var part in pointer.Split('/').Skip(1).Select(p => p.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal)))
         {
             if (node.ValueKind == JsonValueKind.Array && int.TryParse(part, out var index) && index >= 0 && index < node.GetArrayLength())
                 node = node[index];
             else if (node.ValueKind != JsonValueKind.Object || !node.TryGetProperty(part, out node))
-                throw new TargetException($"The answer has nothing at {pointer} ({what}): {answer.RootElement.ToString()[..Math.Min(300, answer.RootElement.ToString().Length)]}");
+                throw new TargetException($"The answer has nothing at {pointer} ({what}): {answer.ToString()[..Math.Min(300, answer.ToString().Length)]}");
         }
-        return node.ToString();
+        return node;
     }
 
     private static string Fill(string template, Dictionary<string, string> values, bool inJson) => Place().Replace(template, place =>

@@ -87,7 +87,9 @@ public static class RunFolder
             throw new FormatException($"{folder} holds no unfinished run: no whole phase was over when it ended, or it ran to its end. Start without --resume.");
         try
         {
-            var state = JsonSerializer.Deserialize<KeptRun>(File.ReadAllBytes(path), ProbeReport.Json)!;
+            var state = JsonSerializer.Deserialize<KeptRun>(File.ReadAllBytes(path), ProbeReport.Json);
+            if (state is not { Configuration: not null, Seed: not null, Target: not null, Phases: not null } || state.Phases.Contains(null!))
+                throw new FormatException($"{path} is damaged: something is missing in it. Start without --resume.");
             if (state.Configuration != Configuration(profile))
                 throw new FormatException($"The unfinished run in {folder} was made with another profile ({state.Configuration}); resume with the same.");
             if (state.Target != target)

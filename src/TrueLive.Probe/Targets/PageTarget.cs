@@ -239,32 +239,47 @@ public sealed partial class PageTarget : IProbeTarget
         return width * height;
     }
 
-    private void Hear(ReadOnlySpan<byte> text)
+    /// <summary>Takes a text message of the page.</summary>
+    /// <exception cref="JsonException">It is no JSON.</exception>
+    internal void Hear(ReadOnlySpan<byte> text)
     {
         var reader = new Utf8JsonReader(text);
         using var message = JsonDocument.ParseValue(ref reader);
-        if (message.RootElement.ValueKind != JsonValueKind.Object)
+        try
+        {
+            Hear(message.RootElement);
+        }
+        catch (InvalidOperationException broken)
+        {
+            throw new JsonException("A text of it is not valid Unicode.", broken);
+        }
+    }
+
+    // A name or text that is not valid Unicode throws InvalidOperationException when it is looked at.
+    private void Hear(JsonElement message)
+    {
+        if (message.ValueKind != JsonValueKind.Object)
             return;
-        if (message.RootElement.TryGetProperty("connected", out _))
+        if (message.TryGetProperty("connected", out _))
         {
             _display = Is("display");
             _connected.TrySetResult(Is("prompts"));
         }
-        if (message.RootElement.TryGetProperty("log", out var log) && _notes++ < MaxNotes)
+        if (message.TryGetProperty("log", out var log) && _notes++ < MaxNotes)
             Heard?.Invoke("the adapter says: " + Words(log));
-        if (message.RootElement.TryGetProperty("error", out var error))
+        if (message.TryGetProperty("error", out var error))
         {
             EndedBecause = "the adapter failed: " + Words(error);
             if (!_connected.TrySetException(new TargetException($"{Path.GetFileName(_adapter)}: {Words(error)}")))
                 _output.Writer.TryComplete();
         }
-        if (message.RootElement.TryGetProperty("ended", out var ended))
+        if (message.TryGetProperty("ended", out var ended))
         {
             EndedBecause = Words(ended);
             _output.Writer.TryComplete();
         }
 
-        bool Is(string name) => message.RootElement.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
+        bool Is(string name) => message.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
     }
 
     // What a page says goes to terminals and into reports.

@@ -79,7 +79,9 @@ public static class ApiKeyFile
                 return [];
             if (new FileInfo(path).Length > MaxBytes)
                 throw new InvalidDataException($"{path} is longer than {MaxBytes >> 20} MiB.");
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), KeyJson.Default.ListNamedKey) ?? [];
+            var keys = JsonSerializer.Deserialize(File.ReadAllBytes(path), KeyJson.Default.ListNamedKey) ?? [];
+            return keys.TrueForAll(k => k is { Name.Length: > 0, Sha256.Length: 64 } && k.Sha256.All(char.IsAsciiHexDigit)) ? keys
+                : throw new InvalidDataException($"{path} holds a key without a name or without a SHA-256 of 64 hexadecimal digits.");
         }
         catch (JsonException damaged)
         {

@@ -93,10 +93,24 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
             return null;
         try
         {
-            var view = JsonSerializer.Deserialize(File.ReadAllBytes(Path.Combine(folders.Uploads, id!, "upload.json")), UploadJson.Default.UploadView);
+            var view = Read(File.ReadAllBytes(Path.Combine(folders.Uploads, id!, "upload.json")), id!);
             return view?.Expires > time.GetUtcNow() ? view : null;
         }
         catch (IOException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What was written down of an upload; null where a crash or a full disk left something else: one of them hides no other.</summary>
+    internal static UploadView? Read(ReadOnlySpan<byte> json, string id)
+    {
+        try
+        {
+            var view = JsonSerializer.Deserialize(json, UploadJson.Default.UploadView);
+            return view?.Id == id && view.Name == SafeName(view.Name) ? view : null;
+        }
+        catch (JsonException)
         {
             return null;
         }
@@ -172,5 +186,6 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
     }
 }
 
+[JsonSourceGenerationOptions(RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(UploadView))]
 internal sealed partial class UploadJson : JsonSerializerContext;

@@ -76,13 +76,18 @@ internal sealed class ClipWork
         {
             using var file = File.OpenRead(Path.Combine(folder, "progress.json"));
             var state = JsonSerializer.Deserialize(file, ClipWorkJson.Default.ClipWorkState);
-            return state?.Fingerprint == fingerprint ? new ClipWork(folder, state) : null;
+            return state?.Fingerprint == fingerprint && state.Scenes.All(IsWhole) ? new ClipWork(folder, state) : null;
         }
         catch (Exception error) when (error is IOException or JsonException or UnauthorizedAccessException)
         {
             return null;
         }
     }
+
+    // What the file names lies beside it, whoever wrote it: parts are joined, and memories deleted.
+    private static bool IsWhole(SceneState? scene) => scene is { Parts: not null } && (scene.Memory is null || IsName(scene.Memory)) && scene.Parts.All(part => part is not null && IsName(part.File));
+
+    private static bool IsName(string file) => file is not ("" or "." or "..") && !file.Contains('/') && !file.Contains('\0');
 
     /// <summary>Begins anew in an empty folder.</summary>
     public static ClipWork Begin(string folder, ClipWorkState state)
@@ -166,5 +171,6 @@ internal sealed class ClipWork
     }
 }
 
+[JsonSourceGenerationOptions(RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(ClipWorkState))]
 internal sealed partial class ClipWorkJson : JsonSerializerContext;

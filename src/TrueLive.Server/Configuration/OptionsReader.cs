@@ -139,6 +139,9 @@ public static partial class OptionsReader
         {
             if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(file) & UnixFileMode.OtherWrite) != 0)
                 throw new IOException("every user of this machine can change it. Run: chmod o-w " + file);
+            // A bare name is what the programs look for by themselves, in folders that may belong to all, such as /tmp.
+            if (Path.GetFileName(file) == file && FileOwner.IsForeign(file))
+                throw new IOException("it belongs to another user of this machine, and is only taken where it is named with its folder. Delete it, or give --config ./" + file);
             if (new FileInfo(file).Length > MaxFile)
                 throw new IOException($"it is longer than {MaxFile} bytes");
             var text = File.ReadAllText(file);

@@ -70,15 +70,15 @@ public sealed class ServerOptions
     public bool Insecure { get; set; }
 
     /// <summary>Model that a session gets when it names none.</summary>
-    [Description("Model of a session that names none; empty takes the built-in network.")]
+    [Description("Model of a session that names none; empty takes the built-in model.")]
     public string Model { get; set; } = "";
 
     /// <summary>Folder with more ONNX models, each in a folder of its own.</summary>
     [Description("Folder with more ONNX models, each in a folder of its own; empty takes models in the data folder.")]
     public string ModelsFolder { get; set; } = "";
 
-    /// <summary>Picture size that the network works at when a session names none.</summary>
-    [Description("Picture size that the network works at, such as 512x288, when a session names none.")]
+    /// <summary>Picture size that the model works at when a session names none.</summary>
+    [Description("Picture size that the model works at, such as 512x288, when a session names none.")]
     [RegularExpression("^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")]
     public string Size { get; set; } = "512x288";
 

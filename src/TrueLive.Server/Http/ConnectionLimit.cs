@@ -16,6 +16,20 @@ internal sealed class ConnectionLimit(IReadOnlyCollection<IPAddress> exempt)
     public const int All = 4096;
 
     private readonly Dictionary<IPAddress, int> _held = [];
+    private long _refused;
+
+    /// <summary>Connections that count against a limit.</summary>
+    public int Held
+    {
+        get
+        {
+            lock (_held)
+                return _held.Values.Sum();
+        }
+    }
+
+    /// <summary>Connections that were closed because their address held too many.</summary>
+    public long Refused => Interlocked.Read(ref _refused);
 
     /// <summary>Serves a connection, or closes it without a word when its address holds too many.</summary>
     public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate next)
@@ -47,7 +61,10 @@ internal sealed class ConnectionLimit(IReadOnlyCollection<IPAddress> exempt)
         {
             var held = _held.GetValueOrDefault(address);
             if (held >= OfOneAddress)
+            {
+                _refused++;
                 return false;
+            }
             _held[address] = held + 1;
             return true;
         }

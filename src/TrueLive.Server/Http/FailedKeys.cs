@@ -18,10 +18,15 @@ internal sealed class FailedKeys(TimeProvider time)
     private const int MaxAddresses = 10_000;
 
     private readonly Dictionary<IPAddress, (int Count, long Since)> _seen = [];
+    private long _all;
+
+    /// <summary>Wrong keys since the start, from all addresses.</summary>
+    public long Seen => Interlocked.Read(ref _all);
 
     /// <summary>Counts one more; true when it is one too many.</summary>
     public bool IsTooMany(IPAddress? address)
     {
+        Interlocked.Increment(ref _all);
         if (address is null)
             return false;
         lock (_seen)

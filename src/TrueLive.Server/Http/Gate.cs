@@ -38,9 +38,8 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
         var bearer = request.Headers.Authorization.ToString();
         if (bearer.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
             return bearer[7..].Trim();
-        // A browser cannot set headers on a WebSocket, so that one request may carry its key in the address.
         var header = request.Headers["X-Api-Key"].ToString();
-        return header.Length > 0 ? header : request.HttpContext.WebSockets.IsWebSocketRequest ? request.Query["key"] : (string?)null;
+        return header.Length > 0 ? header : SocketProtocol.KeyOf(request.HttpContext);
     }
 
     private (int, string)? RefuseKey(HttpRequest request)
@@ -58,7 +57,9 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
             return null;
         if (shown is { Length: > 0 } && failed.IsTooMany(request.HttpContext.Connection.RemoteIpAddress))
             return (StatusCodes.Status429TooManyRequests, "Too many wrong keys came from your address. Wait a minute.");
-        return (StatusCodes.Status401Unauthorized, "This server asks for an API key: send it as 'Authorization: Bearer KEY' or 'X-Api-Key: KEY'.");
+        return (StatusCodes.Status401Unauthorized, request.Query.ContainsKey("key")
+            ? "A key in an address ends up in the logs of proxies, so none is taken from there. Make a new one, and send it as 'Authorization: Bearer KEY', or from a browser's WebSocket as docs/control-protocol.md says."
+            : "This server asks for an API key: send it as 'Authorization: Bearer KEY' or 'X-Api-Key: KEY'.");
     }
 
     private (int, string)? RefusePage(HttpRequest request)

@@ -37,7 +37,7 @@ internal static class InteractiveEndpoints
             return NoSuch();
         if (!http.WebSockets.IsWebSocketRequest)
             return Problems.Of(StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket.");
-        using var socket = await http.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
+        using var socket = await http.WebSockets.AcceptWebSocketAsync(SocketProtocol.Accept(http)).ConfigureAwait(false);
         await commands.ServeAsync(hosted, new WebSocketCarrier(socket), http.RequestAborted).ConfigureAwait(false);
         return Results.Empty;
     }

@@ -99,7 +99,7 @@ internal static partial class WhipEndpoints
                 registry.Contest(hosted);
                 if (hosted.Senders.Count >= MaxSenders)
                     throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"{MaxSenders} connections to this session are being opened. Those that never open end within {AdmittedClient.ConnectTime.TotalSeconds:0} s.");
-                return AdmittedClient.Of(registry, hosted.Token, null, new SessionRequest(null, null, null, null), time);
+                return AdmittedClient.Of(registry, hosted.Token, null, new SessionRequest(null, null, null, null) { Owner = hosted.Owner }, time);
             })
             : Task.FromResult(SessionEndpoints.NoSuchSession(id));
 

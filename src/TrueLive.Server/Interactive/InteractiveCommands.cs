@@ -60,7 +60,8 @@ internal sealed class InteractiveCommands(
             : ServeAsync(hosted, carrier, CancellationToken.None));
     }
 
-    private async Task AnswerAsync(HostedClip hosted, InteractiveConnection socket, InteractiveCommand command, CancellationToken cancel)
+    /// <summary>Answers one command.</summary>
+    internal async Task AnswerAsync(HostedClip hosted, InteractiveConnection socket, InteractiveCommand command, CancellationToken cancel)
     {
         try
         {

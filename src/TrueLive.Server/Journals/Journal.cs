@@ -45,18 +45,22 @@ public sealed class Journal
     /// <summary>The same with what is known of it by now.</summary>
     internal Journal With(JournalView view) => new(Folder, _state with { View = view });
 
-    /// <summary>Opens a journal's folder; null when there is none.</summary>
+    /// <summary>Opens a journal's folder; null when there is none, or its description is damaged.</summary>
     public static Journal? Open(string folder)
     {
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(Path.Combine(folder, "journal.json")), JournalJson.Default.JournalState) is { } state ? new Journal(folder, state) : null;
+            return JsonSerializer.Deserialize(File.ReadAllBytes(Path.Combine(folder, "journal.json")), JournalJson.Default.JournalState) is { } state && state.Cues.All(IsWhole)
+                ? new Journal(folder, state) : null;
         }
         catch (Exception error) when (error is IOException or JsonException or UnauthorizedAccessException)
         {
             return null;
         }
     }
+
+    // A list may hold null whatever its type says.
+    private static bool IsWhole(JournalCue? cue) => cue is not null && float.IsFinite(cue.Strength) && cue.TransitionMs is >= 0 and <= 3_600_000;
 
     /// <summary>Says so where a model is not the one that ran; null where it is.</summary>
     public string? OtherModel(ModelInfo model) => (Model, ModelVersion) == (model.Id, model.Version) ? null
@@ -71,5 +75,6 @@ public sealed class Journal
     }
 }
 
+[JsonSourceGenerationOptions(RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(JournalState))]
 internal sealed partial class JournalJson : JsonSerializerContext;

@@ -16,9 +16,13 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
     /// <summary>Reports kept; then the oldest of the owner who has the most goes.</summary>
     public const int MaxKept = 20;
 
+    private const int MaxWaiting = 1000;
     private const long MaxBytes = 2L << 30;
     private const string KeyVariable = "TRUELIVE_PROBE_KEY";
     private static readonly TimeSpan Kept = TimeSpan.FromDays(1);
+
+    // For so long after a run only those may begin one who were refused while it went on.
+    private static readonly TimeSpan Turn = TimeSpan.FromMinutes(5);
 
     private static readonly Dictionary<string, TimeSpan> Limits = new()
     {
@@ -31,6 +35,9 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
     private readonly ConcurrentDictionary<string, ProbeJob> _jobs = new();
     private readonly OutboundHosts _hosts = new(options.ProbeHosts, "probe_hosts");
     private readonly Lock _one = new();
+    private readonly HashSet<string> _waiting = [];
+    private ProbeJob? _last;
+    private long _ended;
     private Task _running = Task.CompletedTask;
 
     private string Root => Path.Combine(options.DataPath, "probes");
@@ -47,7 +54,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
     /// <param name="own">Address of this server, for <c>self</c>.</param>
     /// <param name="profile">glance, quick, standard or deep.</param>
     /// <param name="key">Key of the target, for <c>self</c> the client's own; never stored.</param>
-    /// <exception cref="RequestRefusedException">Bad target or profile (422), or a run is going on (409).</exception>
+    /// <exception cref="RequestRefusedException">Bad target or profile (422), a run is going on, or it is the turn of those who waited for it (409).</exception>
     public ProbeJob Begin(string owner, string? target, string own, string? profile, string? key)
     {
         profile = string.IsNullOrEmpty(profile) ? "quick" : profile;
@@ -63,8 +70,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         };
         lock (_one)
         {
-            if (!_running.IsCompleted)
-                throw new RequestRefusedException(409, "A probe is running. It takes the whole line to measure well, so only one runs at a time; cancel it or wait.");
+            TakeTurn(owner);
             Forget();
             var now = time.GetUtcNow();
             var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
@@ -72,7 +78,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
             var arguments = new List<string>(["probe", .. command, "--profile", profile, "--out", job.Folder, "--progress", "json"]);
             if (!string.IsNullOrEmpty(key) && command[0] != "null")
                 arguments.AddRange(["--bearer-env", KeyVariable]);
-            _jobs[id] = job;
+            _jobs[id] = _last = job;
             _running = Task.Run(() => RunAsync(job, arguments, key, limit));
             return job;
         }
@@ -121,6 +127,24 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
             job.Cancel.Dispose();
     }
 
+    // Nobody holds the one place for good: who begins a run anew comes after those who found it taken.
+    private void TakeTurn(string owner)
+    {
+        if (_last is { State: ProbeState.Running })
+        {
+            if (owner == _last.Owner)
+                throw new RequestRefusedException(409, "A probe of yours is running. It takes the whole line to measure well, so only one runs at a time; cancel it or wait.");
+            if (_waiting.Count < MaxWaiting)
+                _waiting.Add(owner);
+            throw new RequestRefusedException(
+                409, $"A probe is running. It takes the whole line to measure well, so only one runs at a time. Ask again when it has ended: for {Turn.TotalMinutes:0} minutes you come before those who did not wait.");
+        }
+        if (time.GetElapsedTime(Volatile.Read(ref _ended)) >= Turn)
+            _waiting.Clear();
+        if (!_waiting.Remove(owner) && _waiting.Count > 0)
+            throw new RequestRefusedException(409, $"Others waited for the last probe and come first. Ask again in {Turn.TotalMinutes:0} minutes.");
+    }
+
     private async Task RunAsync(ProbeJob job, List<string> arguments, string? key, TimeSpan limit)
     {
         using var timeout = new CancellationTokenSource(limit, time);
@@ -147,6 +171,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
                     process.Kill(entireProcessTree: true);
                     await process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
                 }
+                Volatile.Write(ref _ended, time.GetTimestamp());
             }
             job.End(File.Exists(Path.Combine(job.Folder, "report.html")) ? ProbeState.Done : ProbeState.Failed);
         }

@@ -229,7 +229,7 @@ export class Live {
       this.start();
     }];
     const back = ['Go on here instead', () => this.session.takeBack(error.token, $('source').value, { file: $('file').files[0], device: $('device').value || undefined })];
-    const ways = { replaced: [back], input: [again, scene], model: [['Choose another network', () => $('model').focus()], through, again], key: [], gone: [again], lost: [again], unreachable: [again] }[error.kind] ?? [again];
+    const ways = { replaced: [back], input: [again, scene], model: [['Choose another model', () => $('model').focus()], through, again], key: [], gone: [again], lost: [again], unreachable: [again] }[error.kind] ?? [again];
     trouble(error instanceof Refused ? error.message : `Something unexpected failed: ${error.message}`, ways);
   }
 

@@ -1,4 +1,4 @@
-// The looks as thumbnails of the user's own frame, made by the network itself, and the pad that mixes them.
+// The looks as thumbnails of the user's own frame, made by the model itself, and the pad that mixes them.
 import { $, ask, h } from './dom.js';
 import { drawScene } from './sources.js';
 
@@ -187,7 +187,7 @@ export class Looks {
       for (const [i, corner] of [...document.querySelectorAll('#pad .corner i')].entries()) this.#paint(corner, this.#chosen[i]);
       this.#made = performance.now();
       this.#of = own;
-      $('looks-note').textContent = own ? 'your frame, by the network' : 'the built-in scene, by the network';
+      $('looks-note').textContent = own ? 'your frame, by the model' : 'the built-in scene, by the model';
     } catch (error) {
       if (mine.signal.aborted) return void (this.#made = 0);
       if (!this.#sheet) $('looks-note').textContent = error.kind === 'busy' ? 'thumbnails are being made' : error.message;

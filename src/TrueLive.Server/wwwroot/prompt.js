@@ -82,7 +82,7 @@ export class PromptLine {
     if (!trace || trace.origin === 'repeated' || !mine || mine.revision === null || mine.shown !== undefined || trace.revision < mine.revision || mine.figures !== this.#live.figures) return;
     mine.shown = displayedAt - mine.sentAt;
     mine.output = trace.output;
-    // The revision rises with every command; the picture only where a network made it of words that it knows.
+    // The revision rises with every command; the picture only where a model made it from words that it knows.
     mine.changed = mine.understood && trace.origin === 'generated';
     if (mine.changed) mine.figures.promptToPicture = mine.shown;
     this.#trace(mine);
@@ -93,7 +93,7 @@ export class PromptLine {
   read(prompt) {
     const shares = prompt.looks.filter((l) => Math.abs(l.weight) >= 0.02).map((l) => `${l.look} ${Math.round(l.weight * 100)} %`).join(', ');
     const parts = [];
-    if (prompt.text && !prompt.understood) parts.push(h('mark', {}, prompt.note ?? 'These words mean nothing to the network: the picture is kept.'));
+    if (prompt.text && !prompt.understood) parts.push(h('mark', {}, prompt.note ?? 'These words mean nothing to the model: the picture is kept.'));
     else if (shares) parts.push(`Understood as ${shares}`);
     if (prompt.understood && prompt.unknown_words.length) parts.push(h('mark', {}, `Not understood: ${prompt.unknown_words.join(', ')}`));
     else if (prompt.understood && prompt.note) parts.push(prompt.note);

@@ -191,7 +191,7 @@ export class Session extends EventTarget {
     this.transport.close(false);
     this.transport = null;
     this.stop(words);
-    this.#tell('failed', { error: new Refused({ kind: 'model', words: `${words} It did so twice: this network does not work with this input here.` }) });
+    this.#tell('failed', { error: new Refused({ kind: 'model', words: `${words} It did so twice: this model does not work with this input here.` }) });
   }
 
   async #comeBack(words, run) {

@@ -55,7 +55,7 @@ export class Stage {
     return $('mirror').getAttribute('aria-pressed') === 'true';
   }
 
-  /** Marks what the picture is when it is not a fresh one that the network made. Called a few times a second. */
+  /** Marks what the picture is when it is not a fresh one that the model made. Called a few times a second. */
   watch() {
     const { figures, state } = this.#session;
     const { mark, words, age } = state === 'idle' ? { mark: 'idle', words: '' }

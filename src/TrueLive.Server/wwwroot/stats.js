@@ -46,7 +46,7 @@ export function markOf({ lastShownAt, lastOrigin }) {
   const age = lastShownAt === null ? null : performance.now() - lastShownAt;
   const [mark, words] = age === null ? ['waiting', 'Waiting for the first picture']
     : age > FROZEN_AFTER ? ['frozen', 'Frozen']
-      : lastOrigin === 'passed_through' ? ['passed', 'Passed through: not made by a network']
+      : lastOrigin === 'passed_through' ? ['passed', 'Passed through: not made by a model']
         : lastOrigin === 'repeated' ? ['repeated', 'Repeated: not a new picture'] : ['fresh', ''];
   return { mark, words, age };
 }
@@ -72,7 +72,7 @@ export class Figures {
   /** What the transport knows of the browser's own work: {encode, decode, display} in ms, each may be null. */
   timings = null;
   #pongs = [];
-  #parts = { before: new Window(), decode: new Window(), wait: new Window(), held: new Window(), network: new Window(), after: new Window() };
+  #parts = { before: new Window(), decode: new Window(), wait: new Window(), held: new Window(), step: new Window(), after: new Window() };
   #bin = [];
 
   /** A picture of the server appeared, whether or not its trace has come. */
@@ -106,7 +106,7 @@ export class Figures {
     const before = arrived - capturedAt;
     const held = trace.held_ms ?? 0;
     const after = displayedAt - arrived - trace.decode_ms - trace.wait_ms - held - trace.step_ms;
-    const values = { before, decode: trace.decode_ms, wait: trace.wait_ms, held, network: trace.step_ms, after };
+    const values = { before, decode: trace.decode_ms, wait: trace.wait_ms, held, step: trace.step_ms, after };
     for (const [name, value] of Object.entries(values)) this.#parts[name].add(value, displayedAt);
   }
 
@@ -140,9 +140,9 @@ export class Figures {
       { name: 'Encode', kind: 'you', ms: encode, how: 'measured in this browser' },
       { name: 'Way up', kind: 'link', ms: up, how: 'half of the quickest round trip' },
       { name: 'Decode', kind: 'server', ms: mid('decode'), how: 'measured by the server for each frame' },
-      { name: 'Wait', kind: 'server', ms: mid('wait'), how: 'measured by the server: until the network was free' },
+      { name: 'Wait', kind: 'server', ms: mid('wait'), how: 'measured by the server: until the model was free' },
       ...(mid('held') > 0 ? [{ name: 'By design', kind: 'net', ms: mid('held'), how: 'the model waits for the frames of its chunk, or lags' }] : []),
-      { name: 'Network', kind: 'net', ms: mid('network'), how: 'measured by the server: the model step' },
+      { name: 'Model', kind: 'net', ms: mid('step'), how: 'measured by the server: the model step' },
       { name: 'Rest', kind: 'rest', ms: rest(after, down, decode, display), how: 'what remains after the model step: encoding and pacing on the server, the jitter buffer here' },
       { name: 'Way down', kind: 'link', ms: down, how: 'half of the quickest round trip' },
       { name: 'Browser decode', kind: 'you', ms: decode, how: 'measured in this browser' },

@@ -141,10 +141,10 @@ export function open(box, live) {
   }
 
   async function watchLive({ revision: wanted, text, understood, note }) {
-    if (text.trim() && !understood) throw new Error(note ?? 'These words mean nothing to the network: no tier can answer them.');
+    if (text.trim() && !understood) throw new Error(note ?? 'These words mean nothing to the model: no tier can answer them.');
     const mine = landed.live;
     const { trace, displayedAt } = await next('frame', (f) => f.trace?.revision >= wanted);
-    if (trace.origin !== 'generated') throw new Error('This session passes its picture through: no network changes it.');
+    if (trace.origin !== 'generated') throw new Error('This session passes its picture through: no model changes it.');
     mine.first = mine.whole = displayedAt - t0;
     setTimeout(() => !left && landed.live === mine && landed.interactive.whole === undefined && stand('pause'), ASIDE_AFTER);
   }

@@ -9,6 +9,8 @@ const TRIES = 4;
 // The session pings every two seconds: a server that answers none for this long is gone, though nobody closed the connection.
 const SILENT_FOR = 10_000;
 
+const base64url = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text))).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+
 /**
  * The same session as JPEG pictures over one WebSocket, for networks that let nothing else through. Same commands, same events as
  * the WebRTC transport. No audio.
@@ -73,10 +75,11 @@ export class JpegTransport extends EventTarget {
     return gone;
   }
 
-  async #connect(source, { timeout = 8000, ...request }) {
+  async #connect(source, { timeout = 8000, key, ...request }) {
     const query = new URLSearchParams(Object.entries(request).filter(([, value]) => value != null && value !== ''));
     const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${at(`/v1/live?${query}`)}`;
-    const socket = (this.#socket = new WebSocket(address));
+    // A WebSocket of a browser has no headers, and an address ends up in the logs of proxies.
+    const socket = (this.#socket = new WebSocket(address, key ? ['truelive.v1', `truelive.key.${base64url(key)}`] : []));
     socket.binaryType = 'arraybuffer';
     this.control = new Control((text) => socket.send(text));
     await new Promise((resolve, reject) => {
@@ -90,7 +93,7 @@ export class JpegTransport extends EventTarget {
       socket.onclose = async ({ reason }) => {
         clearTimeout(limit);
         // A browser hides why a WebSocket was refused; the same request over HTTP says it.
-        const refused = this.session ? null : await fetch(at(`/v1/live?${query}`), request.key ? { headers: { Authorization: `Bearer ${request.key}` } } : {}).catch(() => null);
+        const refused = this.session ? null : await fetch(at(`/v1/live?${query}`), key ? { headers: { Authorization: `Bearer ${key}` } } : {}).catch(() => null);
         // 426: a WebSocket would be taken by now, so what was in the way has passed.
         const passed = refused?.status === 426;
         reject(Object.assign(new Refused(refused && !passed ? await wordsOf(refused) : { kind: 'unreachable', words: reason || 'The server cannot be reached.' }), { passed }));

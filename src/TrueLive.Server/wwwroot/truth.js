@@ -2,8 +2,8 @@
 import { $, clock, h, ms } from './dom.js';
 
 const DROPS = {
-  replaced: ['replaced by a newer frame', 'the input is faster than the network'], stale: ['too old', 'older than the age budget before its turn'],
-  paused: ['paused', 'came while the session stood still'], step_failed: ['failed in the network', 'the model gave an error'],
+  replaced: ['replaced by a newer frame', 'the input is faster than the model'], stale: ['too old', 'older than the age budget before its turn'],
+  paused: ['paused', 'came while the session stood still'], step_failed: ['failed in the model', 'the model gave an error'],
   flushed: ['of an older prompt', 'flushed after a reset or switch'], sink_full: ['not sent', 'the link or this page could not take more'],
   superseded: ['overtaken', 'newer frames of the model were done before their turn to leave'],
 };
@@ -104,7 +104,7 @@ export class TruthStrip {
     const sum = (kind) => parts.filter((p) => p.kind === kind).reduce((s, p) => s + (p.ms ?? 0), 0);
     const all = parts.reduce((s, p) => s + (p.ms ?? 0), 0);
     const share = (kind) => `${Math.round((100 * sum(kind)) / all)} %`;
-    return `network ${share('net')} · browser ${share('you')} · server ${share('server')} · link ${share('link')} · rest ${share('rest')}`;
+    return `model ${share('net')} · browser ${share('you')} · server ${share('server')} · link ${share('link')} · rest ${share('rest')}`;
   }
 
   #bar(bar, parts) {
@@ -120,14 +120,14 @@ export class TruthStrip {
     const { figures: f, path, transport } = this.#session;
     const { title: named, words: meant } = this.#screen;
     const content = {
-      tier: () => this.#session.state === 'idle' && meant ? [named, meant] : ['Live: each camera frame goes through the network', 'Tier 3. Pictures come back while you watch; nothing is made ahead, and nothing is kept unless the journal is on. "degraded" means: fewer made pictures than came in, over two seconds. '
-        + 'Tier 1 would be a finished file, tier 2 a short clip that is made again whenever you change something.', h('p.note', {}, `Way: ${path ?? 'not connected'}. Network: ${transport?.session.model ?? 'none'}.`)],
+      tier: () => this.#session.state === 'idle' && meant ? [named, meant] : ['Live: each camera frame goes through the model', 'Tier 3. Pictures come back while you watch; nothing is made ahead, and nothing is kept unless the journal is on. "degraded" means: fewer made pictures than came in, over two seconds. '
+        + 'Tier 1 would be a finished file, tier 2 a short clip that is made again whenever you change something.', h('p.note', {}, `Way: ${path ?? 'not connected'}. Model: ${transport?.session.model ?? 'none'}.`)],
       glass: () => ['Glass to glass', 'From the moment the camera captured a frame until the picture made from that very frame was shown in this browser. '
         + 'Each frame is joined by its own number; frames whose two ends are not both known are left out. It does not hold the camera’s own delay nor the screen’s.'
         + (f.server?.by_design_ms ? ` The model has ${ms(f.server.by_design_ms)} of it by design: its step, and the frames that it waits for.` : ''),
       h('p.note.num', {}, f.latency.count ? `p50 ${ms(f.latency.quantile(0.5))}, p99 ${ms(f.latency.quantile(0.99))}, n = ${f.latency.count} of ${f.delivered.count} frames in 5 s.`
-        : 'Not measured: no frame has both ends known.', this.ageBudget ? ` Dashed line: age budget ${this.ageBudget} ms; older frames are dropped before the network.` : ''), h('canvas', { 'aria-hidden': 'true', style: 'color:var(--live)' })],
-      rate: () => ['Generated and delivered', 'Generated: pictures that the network made from a new camera frame. Delivered: all pictures that were shown here, repeated and passed-through ones too. '
+        : 'Not measured: no frame has both ends known.', this.ageBudget ? ` Dashed line: age budget ${this.ageBudget} ms; older frames are dropped before the model.` : ''), h('canvas', { 'aria-hidden': 'true', style: 'color:var(--live)' })],
+      rate: () => ['Generated and delivered', 'Generated: pictures that the model made from a new camera frame. Delivered: all pictures that were shown here, repeated and passed-through ones too. '
         + 'If delivered is higher than generated, somebody is filling up.', h('p.note.num', {}, `Generated n = ${f.generated.count}, delivered n = ${f.delivered.count} in 5 s; model step p50 ${ms(f.step.quantile(0.5))}.`)],
       repeats: () => ['Repeats', 'Pictures that were shown again because there was no new one. They are counted, marked on the picture, and never counted as generated.',
         h('p.note.num', {}, `${f.repeats} repeated, ${f.passed} passed through, ${f.unjoined} shown without a trace.`)],

@@ -79,7 +79,7 @@ public sealed partial class RtpSession : IDisposable
         }
 
         NoteArrival(rtp, micros);
-        if (_receive is not null && _receive.Accepts(rtp.PayloadType))
+        if (_receive is not null && _receive.Accepts(rtp))
         {
             _receive.Receive(rtp, micros, now);
             FlushFeedback(micros);

@@ -62,16 +62,16 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     /// <summary>Round trip from NACK to repair in microseconds; 0 when not known.</summary>
     public long RepairRoundTrip => _nacks.RoundTrip;
 
-    /// <summary>The payload type belongs to this stream or its retransmissions.</summary>
-    public bool Accepts(byte payloadType)
+    /// <summary>The packet is of this stream or of its retransmissions.</summary>
+    public bool Accepts(in RtpPacket packet)
     {
         foreach (var format in _formats)
         {
-            if (format.PayloadType == payloadType || format.RtxPayloadType == payloadType)
+            if (format.PayloadType == packet.PayloadType || format.RtxPayloadType == packet.PayloadType)
                 return true;
         }
 
-        return false;
+        return packet.Ssrc == Ssrc && Ssrc != 0;
     }
 
     /// <summary>
@@ -96,6 +96,10 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
                 return;
             }
         }
+
+        // Redundancy that was never agreed on (RED, ULPFEC) takes numbers of the stream: without it each would look like a loss.
+        if (packet.Ssrc == Ssrc && Ssrc != 0)
+            TakeFirstSending(packet, [], now, arrived);
     }
 
     /// <summary>Asks for a key frame when <see cref="KeyFrameDue"/> next allows it.</summary>
@@ -180,9 +184,14 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         if (format != _format)
             Follow(format);
 
+        TakeFirstSending(packet, packet.Payload, now, arrived);
+    }
+
+    private void TakeFirstSending(in RtpPacket packet, ReadOnlySpan<byte> payload, long now, long arrived)
+    {
         _lastPacket = now;
         Statistics.Add(_sequences.Peek(packet.SequenceNumber), packet.Timestamp, now);
-        Take(packet, packet.SequenceNumber, packet.Payload, repaired: false, now, arrived);
+        Take(packet, packet.SequenceNumber, payload, repaired: false, now, arrived);
     }
 
     private void Follow(VideoFormat? format)

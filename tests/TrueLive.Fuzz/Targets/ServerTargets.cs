@@ -1,9 +1,13 @@
+using System.Collections.Immutable;
 using System.Net.WebSockets;
 using Microsoft.Extensions.Logging.Abstractions;
+using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Capacity;
+using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Interactive;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Live.Transports;
@@ -45,11 +49,60 @@ internal static class ServerTargets
     public static void JpegMessages(ReadOnlySpan<byte> input)
     {
         using var wire = new FedSocket(FuzzTarget.Packets(input));
-        using var socket = new JpegSocket(wire, TimeProvider.System);
+        using var socket = new JpegSocket(wire, new PictureBudget(1000, TimeProvider.System), "fuzz", TimeProvider.System);
         while (socket.ReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult() is { } frame)
         {
             frame.Dispose();
         }
+    }
+
+    /// <summary>One message of the interactive protocol per line, to a clip of four pictures; each gets an answer.</summary>
+    public static void Interactive(ReadOnlySpan<byte> input)
+    {
+        var pool = new FramePool("fuzz interactive");
+        var frames = Enumerable.Range(0, 4).Select(i =>
+        {
+            var frame = pool.Rent(16, 16);
+            frame.Y.Fill(100);
+            frame.U.Fill(128);
+            frame.V.Fill(128);
+            (frame.Colour, frame.Ticket) = (ColourSpace.Bt601Full, new FrameTicket(0, TimeSpan.FromMilliseconds(40 * i), 0, 0));
+            return frame;
+        }).ToImmutableArray();
+        var upload = new UploadView("id", null, null, "x.mp4", 1, 16, 16, 25, 0.16, 4, false, "h264", [], DateTimeOffset.MaxValue);
+        var hosted = new HostedClip(
+            "id", "local", upload, TimeSpan.Zero, frames, TimeSpan.FromMilliseconds(160), new PassthroughModel(), _ => null, (_, _) => { }, TimeProvider.System);
+        var carrier = new FedCarrier(input.ToArray());
+        var connection = new InteractiveConnection(carrier, hosted);
+        // An export goes to the queue of clips, which is none of this parser's.
+        var commands = new InteractiveCommands(null!, null!, null!, null!, null!, null!, TimeProvider.System);
+        connection.Commands = (command, cancel) => command.Type == "export" ? Task.CompletedTask : commands.AnswerAsync(hosted, connection, command, cancel);
+        connection.RunAsync(CancellationToken.None).GetAwaiter().GetResult();
+        hosted.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        if (pool.Rented != 0)
+            throw new InvalidOperationException($"{pool.Rented} frames were not given back");
+    }
+
+    /// <summary>Hands on the lines of its text and takes every answer.</summary>
+    private sealed class FedCarrier(byte[] text) : IInteractiveCarrier
+    {
+        public bool IsOpen => true;
+
+        public ValueTask SendAsync(ReadOnlyMemory<byte> message, bool isText, CancellationToken cancel) => ValueTask.CompletedTask;
+
+        public async Task<string?> ReceiveAllAsync(int maxMessage, Func<ReadOnlyMemory<byte>, CancellationToken, Task> take, CancellationToken cancel)
+        {
+            for (var at = 0; at < text.Length;)
+            {
+                var end = text.AsSpan(at).IndexOf((byte)'\n') is >= 0 and var n ? at + n : text.Length;
+                await take(text.AsMemory(at, end - at), cancel).ConfigureAwait(false);
+                at = end + 1;
+            }
+
+            return null;
+        }
+
+        public Task CloseAsync(string why) => Task.CompletedTask;
     }
 
     /// <summary>A socket whose far side says what it is given, then closes.</summary>

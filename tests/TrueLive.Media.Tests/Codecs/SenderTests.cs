@@ -182,6 +182,31 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.True(call.Pictures[60].At - call.Pictures[59].At < 100);
     }
 
+    [Theory]
+    [InlineData("None", false)]
+    [InlineData("OnTheStream", false)]
+    [InlineData("OnTheStream", true)]
+    public async Task Redundancy_that_was_not_agreed_on_is_no_loss(string repairs, bool loses)
+    {
+        // A packet of it behind each third of the stream, within pictures and between them, as senders with FEC number theirs.
+        var packets = new List<SentPacket>();
+        foreach (var (i, packet) in ForeignPackets.OfH264(await H264Async(Plain)).Index())
+        {
+            packets.Add(packet with { Sequence = (ushort)(1000 + packets.Count) });
+            if (i % 3 == 2)
+                packets.Add(new SentPacket((ushort)(1000 + packets.Count), packet.Stamp, packet.Marker, [116, 1, 2, 3, 4, 5, 6, 7], PayloadType: 117));
+        }
+        var clean = Clean(VideoCodec.H264, packets.Where(p => p.PayloadType == 96).Select((p, i) => p with { Sequence = (ushort)(1000 + i) }).ToList());
+        using var call = new IncomingVideo(VideoCodec.H264, Enum.Parse<Repairs>(repairs));
+        call.Lost = p => loses && p.Sequence % 20 == 7;
+        call.Play(packets);
+        // A key frame that is whole does not wait for what it makes needless.
+        AssertShown(call, clean, [.. Range(0, Count - 1).Where(i => !loses || i % Gop != Gop - 1)], orMore: loses);
+        Assert.Equal((loses, 0L), (call.Stats.NacksSent > 0, call.Stats.VideoPacketsLost));
+        Assert.InRange(call.Stats.FramesDropped, 0, loses ? Count / Gop : 0);
+        Assert.InRange(call.PictureLossIndications, 0, loses ? 3 : 1);
+    }
+
     [Fact]
     public async Task A_change_of_size_and_profile_in_mid_stream_is_followed()
     {

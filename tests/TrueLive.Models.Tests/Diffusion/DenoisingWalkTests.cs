@@ -42,6 +42,19 @@ public sealed class DenoisingWalkTests
         Compare(spec, noise, told, untold, frames, Batched(spec, noise, told, untold, frames), Width, 1e-12);
     }
 
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public void The_stream_batch_is_the_batched_form(int[] steps, Guidance guidance, float scale, float delta)
+    {
+        var random = new Random(steps.Length + (int)guidance);
+        double[] Draw(int count) => [.. Enumerable.Range(0, count).Select(_ => 2 * random.NextDouble() - 1)];
+        var (noise, told, untold) = (Draw(steps.Length * Length), Draw(6), Draw(6));
+        var frames = Enumerable.Range(0, Frames).Select(_ => Draw(Length)).ToArray();
+        var spec = new DiffusionSpec(steps, guidance, scale, delta);
+        var (found, wanted) = (Streamed(spec, noise, told, untold, frames, Width), Batched(spec, noise, told, untold, frames));
+        Assert.All(found.Zip(wanted).Skip(steps.Length - 1), p => Assert.All(p.First.Zip(p.Second), n => Assert.Equal(n.Second, n.First, 1e-12)));
+    }
+
     /// <summary>Cases that StreamDiffusion's own code computed, where a file with them is at hand: TRUELIVE_STREAM_BATCH_CASES names it.</summary>
     [Fact]
     public void Cases_of_others_come_out_the_same()
@@ -61,9 +74,29 @@ public sealed class DenoisingWalkTests
             double[][] Pictures(string name) => [.. Numbers(name).Chunk(length)];
             var (told, untold, frames, outputs) = (Numbers("cond"), Numbers("uncond"), Pictures("frames"), Pictures("outputs"));
             Compare(spec, noise, told, untold, frames, outputs, width, 1e-6);
-            var ours = Batched(spec, noise, told, untold, frames, width);
-            Assert.All(ours.Zip(outputs), p => Assert.All(p.First.Zip(p.Second), n => Assert.Equal(n.Second, n.First, 1e-6)));
+            // What comes out before the batch is filled is no picture, but has the same numbers.
+            Assert.All(Streamed(spec, noise, told, untold, frames, width).Zip(outputs), p => Assert.All(p.First.Zip(p.Second), n => Assert.Equal(n.Second, n.First, 1e-6)));
         }
+    }
+
+    private static double[][] Streamed(DiffusionSpec spec, double[] noise, double[] told, double[] untold, double[][] frames, int width)
+    {
+        var (length, rows) = (frames[0].Length, spec.Steps.Select(Schedule.At).ToArray());
+        var batch = new StreamBatch<double>(rows.Length, Prediction.Epsilon, spec, noise);
+        ScheduleRow[][] schedules = [.. rows.Select(_ => rows)];
+        return [.. frames.Select(frame =>
+        {
+            var latent = (double[])frame.Clone();
+            batch.Run(latent, schedules, (asked, noisy, predictions) =>
+            {
+                for (var place = 0; place < asked.Length; place++)
+                {
+                    var words = asked[place].Prompted ? told : untold;
+                    Toy(noisy.Slice(place * length, length), rows[asked[place].Row].Timestep, words, width).CopyTo(predictions[(place * length)..]);
+                }
+            });
+            return latent;
+        })];
     }
 
     private static void Compare(DiffusionSpec spec, double[] noise, double[] told, double[] untold, double[][] frames, double[][] batched, int width, double tolerance)

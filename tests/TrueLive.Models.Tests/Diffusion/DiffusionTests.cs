@@ -47,6 +47,72 @@ public sealed class DiffusionTests
         void Compare(double found) => worst = Math.Max(worst, Math.Abs(found - wanted[at++]));
     }
 
+    [Theory]
+    [InlineData("none", "[35, 45]")]
+    [InlineData("self", "[20, 35, 45]")]
+    [InlineData("initialize", "[35, 45]")]
+    [InlineData("full", "[20, 35, 45]")]
+    public void For_throughput_the_same_pictures_come_out_later_each_with_the_ticket_and_the_prompt_of_its_own_frame(string guidance, string steps)
+    {
+        string Spec(string more) => $$"""{ "steps": {{steps}}, "guidance": "{{guidance}}", "guidance_scale": {{(guidance == "none" ? "1" : "1.3")}}, "delta": 0.7{{more}} }""";
+        using var plain = new TinyDiffusion(Spec(""));
+        using var batched = new TinyDiffusion(Spec(", \"throughput\": true"));
+        using var one = plain.Load();
+        using var many = batched.Load();
+        var lag = steps.Count(c => c == ',');
+        Assert.Equal((new Chunk(1, 1, 0), new Chunk(1, 1, lag)), (one.Info.Chunk, many.Info.Chunk));
+        var prompts = new[] { TinyDiffusion.Prompt(one, "ink"), TinyDiffusion.Prompt(one, "neon", revision: 2) };
+        using (var sequential = one.CreateSession(Side, Side))
+        using (var throughput = many.CreateSession(Side, Side))
+        using (var resumed = many.CreateSession(Side, Side))
+        {
+            var (wanted, found, after) = (new Queue<VideoFrame>(), new List<MadeFrame>(), new List<MadeFrame>());
+            var made = new MadeFrame[1];
+            for (var t = 0; t < 8; t++)
+            {
+                using var input = TestPicture.Make(_pool, t, Side, Side);
+                input.Ticket = new FrameTicket(t, TimeSpan.FromSeconds(t / 30.0), 0, (uint)t);
+                wanted.Enqueue(sequential.Step(input, prompts[t / 4]));
+                if (t == 5)
+                    resumed.Restore(throughput.Capture());
+                found.AddRange(made[..throughput.Step(input, prompts[t / 4], made)]);
+                Assert.Equal(Math.Max(0, t + 1 - lag), found.Count);
+                if (t >= 5)
+                    after.AddRange(made[..resumed.Step(input, prompts[t / 4], made)]);
+            }
+            while (throughput.Flush(made) > 0)
+                found.Add(made[0]);
+            Assert.Equal(Enumerable.Range(0, 8).Select(t => ((long)t, t < 4 ? 1L : 2L)), found.Select(f => (f.Ticket.SourceSequence, f.Ticket.PromptRevision)));
+            Assert.All(found.Zip(wanted), p => Assert.InRange(TinyDiffusion.Difference(p.First.Frame, p.Second), 0, 0.05));
+            // A copy of the memory holds the frames in work.
+            Assert.Equal(found.Skip(5 - lag).Take(3).Select(f => f.Ticket), after.Select(f => f.Ticket));
+            Assert.All(found.Skip(5 - lag).Zip(after), p => Assert.Equal(0, TinyDiffusion.Difference(p.First.Frame, p.Second.Frame)));
+            foreach (var frame in wanted.Concat(found.Concat(after).Select(f => f.Frame)))
+                frame.Dispose();
+        }
+        Assert.Equal((0, 0), (one.FramesOut, many.FramesOut));
+    }
+
+    [Fact]
+    public void A_frame_whose_numbers_break_on_the_way_costs_one_step_and_nothing_of_the_frames_beside_it()
+    {
+        using var folder = new TinyDiffusion("""{ "steps": [35, 45], "throughput": true }""");
+        using var model = folder.Load();
+        using var session = model.CreateSession(Side, Side);
+        var made = new MadeFrame[1];
+        using var input = TestPicture.Make(_pool, 0, Side, Side);
+        Assert.Equal(0, session.Step(input, TinyDiffusion.Prompt(model, "ink"), made));
+        var words = TinyDiffusion.Prompt(model, "ink");
+        var broken = words with { Revision = 2, Reading = words.Reading with { Style = [.. words.Reading.Style.Select(_ => -1e38f)] } };
+        Assert.Equal(1, session.Step(input, broken, made));
+        using var first = made[0].Frame;
+        Assert.Throws<ModelStepException>(() => session.Step(input, words with { Revision = 3 }, made));
+        Assert.Equal(0, session.Step(input, words with { Revision = 4 }, made));
+        Assert.Equal(1, session.Step(input, words with { Revision = 5 }, made));
+        using var later = made[0].Frame;
+        Assert.Equal((4L, 0), (made[0].Ticket.PromptRevision, TinyDiffusion.Difference(first, later)));
+    }
+
     [Fact]
     public void A_picture_survives_a_light_step_and_the_words_change_it()
     {
@@ -218,6 +284,11 @@ public sealed class DiffusionTests
         ["steps that fall"] = (f => Manifest(f, """{ "steps": [45, 30] }"""), ["manifest.json", "diffusion.steps"]),
         ["no steps"] = (f => Manifest(f, """{ "steps": [] }"""), ["manifest.json", "diffusion.steps"]),
         ["wild guidance"] = (f => Manifest(f, """{ "steps": [30], "guidance_scale": -3 }"""), ["manifest.json", "diffusion.guidance_scale"]),
+        ["throughput of a UNet that takes one frame at a time"] = (f =>
+        {
+            File.WriteAllBytes(f.Of("unet/model.onnx"), UNet(Element.Float, [1], Element.Int64));
+            Manifest(f, """{ "steps": [30, 40], "throughput": true }""");
+        }, ["unet", "diffusion.throughput", "dynamic batch"]),
         ["a field that is not there"] = (f => Manifest(f, """{ "steps": [30], "step": 1 }"""), ["manifest.json", "diffusion"]),
     };
 

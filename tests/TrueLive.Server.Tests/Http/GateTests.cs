@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.WebSockets;
 using System.Text;
+using System.Text.Json.Nodes;
 using TrueLive.Server.Http;
 
 namespace TrueLive.Server.Tests.Http;
@@ -11,6 +12,47 @@ public sealed class GateTests
     private const string Key = "a-key-of-enough-characters";
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_browsers_WebSocket_shows_its_key_as_a_subprotocol_and_a_key_in_an_address_opens_nothing()
+    {
+        const string odd = "a key/with+signs=\u00e9";
+        await using var server = await RunningServer.StartAsync(o => (o.ApiKeys, o.MaxSessions) = ([Key, odd], 8));
+        foreach (var key in new[] { Key, odd })
+        {
+            using var socket = await ConnectAsync(server, "", SocketProtocol.Name, Offered(key));
+            Assert.Equal((WebSocketState.Open, SocketProtocol.Name), (socket.State, socket.SubProtocol));
+        }
+        foreach (var wrong in new[] { Offered(Key + "x"), "truelive.key.", "truelive.key.!", "truelive.key.AA", Key })
+            await Assert.ThrowsAsync<WebSocketException>(() => ConnectAsync(server, "", SocketProtocol.Name, wrong));
+        await Assert.ThrowsAsync<WebSocketException>(() => ConnectAsync(server, $"key={Key}"));
+        var refused = await server.Http.GetAsync($"/v1/live?key={Key}", Cancel);
+        Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+        Assert.Contains("in the logs of proxies", await refused.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
+
+        static string Offered(string key) => "truelive.key." + System.Buffers.Text.Base64Url.EncodeToString(Encoding.UTF8.GetBytes(key));
+    }
+
+    [Fact]
+    public async Task A_sessions_token_that_another_key_holder_found_brings_nobody_but_its_client_back()
+    {
+        const string other = "another-key-0123456789";
+        await using var server = await RunningServer.StartAsync(o => o.ApiKeys = [Key, other]);
+        using var make = new HttpRequestMessage(HttpMethod.Post, "/v1/sessions") { Content = new StringContent("{}", Encoding.UTF8, "application/json") };
+        make.Headers.Authorization = new("Bearer", Key);
+        var token = (string)JsonNode.Parse(await (await server.Http.SendAsync(make, Cancel)).Content.ReadAsStringAsync(Cancel))!["token"]!;
+        Assert.Equal(HttpStatusCode.NotFound, await Asked(server, HttpMethod.Get, $"/v1/live?token={token}", ("Authorization", $"Bearer {other}")));
+        Assert.Equal(HttpStatusCode.UpgradeRequired, await Asked(server, HttpMethod.Get, $"/v1/live?token={token}", ("Authorization", $"Bearer {Key}")));
+    }
+
+    private static async Task<ClientWebSocket> ConnectAsync(RunningServer server, string query, params string[] protocols)
+    {
+        var socket = new ClientWebSocket();
+        foreach (var protocol in protocols)
+            socket.Options.AddSubProtocol(protocol);
+        await socket.ConnectAsync(new UriBuilder(server.Address) { Scheme = "ws", Path = "/v1/live", Query = query }.Uri, Cancel);
+        return socket;
+    }
 
     [Theory]
     [InlineData("http://localhost:3000")]

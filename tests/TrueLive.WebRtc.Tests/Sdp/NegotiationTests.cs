@@ -33,6 +33,18 @@ public class NegotiationTests
         AssertAnswerFits(Read(client), answer);
     }
 
+    [Theory]
+    [InlineData("chromium-156-offer.sdp")]
+    [InlineData("firefox-offer.sdp")]
+    public void Redundancy_of_video_is_offered_and_not_answered(string client)
+    {
+        var offer = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Sdp", client));
+        Assert.Contains(" ulpfec/90000", offer, StringComparison.Ordinal);
+        SdpNegotiation.Answer(offer, new MediaPreferences(), ChromiumOfferTests.Local, out var answer);
+        Assert.DoesNotContain("ulpfec", answer, StringComparison.Ordinal);
+        Assert.DoesNotContain(" red/90000", answer, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Channels_in_the_form_before_rfc_8841_are_answered_in_that_form()
     {

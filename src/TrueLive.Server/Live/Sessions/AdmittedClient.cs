@@ -30,7 +30,8 @@ internal sealed record AdmittedClient(HostedSession Hosted, long Number, Resumed
             var made = registry.Create(request);
             return new AdmittedClient(made, made.Enter(null), null);
         }
-        if (registry.FindByToken(token) is not { } hosted)
+        // A token of somebody else's session opens nothing to another key.
+        if (registry.FindByToken(token) is not { } hosted || hosted.Owner != request.Owner)
             throw new RequestRefusedException(StatusCodes.Status404NotFound, "The session is over: its time to come back has passed, or the server was started anew.");
         var number = hosted.Enter(had);
         registry.Expect(hosted);

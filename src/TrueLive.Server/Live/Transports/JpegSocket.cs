@@ -28,7 +28,11 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     private const uint Shown = 0x544c0102;
     private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(2);
 
+    private static readonly TimeSpan TroubleLasts = TimeSpan.FromSeconds(3);
+
     private readonly WebSocket _socket;
+    private readonly PictureBudget _budget;
+    private readonly string _owner;
     private readonly TimeProvider _time;
     private readonly FramePool _pool = new("websocket pictures");
     private readonly JpegCodec _jpegIn = new();
@@ -45,16 +49,25 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     private long _lastSent = -1;
     private long _lastShown = -1;
     private long _lastSentAt;
+    private long? _leftOutAt;
 
-    public JpegSocket(WebSocket socket, TimeProvider time)
+    /// <summary>A client's socket.</summary>
+    /// <param name="socket">Open.</param>
+    /// <param name="budget">What may be decoded.</param>
+    /// <param name="owner">For whom.</param>
+    /// <param name="time">Clock.</param>
+    public JpegSocket(WebSocket socket, PictureBudget budget, string owner, TimeProvider time)
     {
-        (_socket, _time) = (socket, time);
+        (_socket, _budget, _owner, _time) = (socket, budget, owner, time);
         _trace = new ProvenanceJson(time);
         _clock = new MediaClock(time);
     }
 
     /// <summary>Where text messages go.</summary>
     public ControlConnection? Control { get; set; }
+
+    /// <summary>Told by the reader that pictures are left out, in words; and with null when all are taken again.</summary>
+    public Action<string?>? TroubleChanged { get; set; }
 
     /// <summary>Queues one control message.</summary>
     public void SendText(ReadOnlyMemory<byte> utf8)
@@ -145,7 +158,10 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
                 return null;
             case Picture:
                 var arrived = _time.GetTimestamp();
-                var frame = _jpegIn.Decode(message[HeaderLength..], _pool);
+                var jpeg = message[HeaderLength..];
+                if (!Affords(jpeg, arrived))
+                    return null;
+                var frame = _jpegIn.Decode(jpeg, _pool);
                 if (frame is null)
                     SessionMetrics.InputDropped(InputDrop.Undecodable);
                 else
@@ -154,6 +170,24 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
             default:
                 return null;
         }
+    }
+
+    private bool Affords(ReadOnlySpan<byte> jpeg, long now)
+    {
+        if (_budget.Take(_owner, _jpegIn.CostOf(jpeg)))
+        {
+            if (_leftOutAt is { } last && _time.GetElapsedTime(last, now) > TroubleLasts)
+            {
+                _leftOutAt = null;
+                TroubleChanged?.Invoke(null);
+            }
+            return true;
+        }
+        SessionMetrics.InputDropped(InputDrop.OverBudget);
+        if (_leftOutAt is null)
+            TroubleChanged?.Invoke($"More pictures come than are decoded for one key ({_budget.PixelsPerSecond / 1_000_000} million pixels a second), so some are left out. Send smaller ones, or fewer.");
+        _leftOutAt = now;
+        return false;
     }
 
     private async ValueTask<WebSocketMessageType?> ReceiveAsync(CancellationToken cancel)

@@ -1,0 +1,61 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using TrueLive.Core.Frames;
+using TrueLive.Media.Codecs;
+using TrueLive.Server.Live.Transports;
+using TrueLive.Server.Tests.Http;
+
+namespace TrueLive.Server.Tests.Live.Transports;
+
+/// <summary>Pictures cost what they are in pixels, whatever the session's size is.</summary>
+public sealed class PictureBudgetTests
+{
+    [Fact]
+    public void One_key_takes_no_more_than_its_share_and_nothing_of_anothers()
+    {
+        var time = new FakeTimeProvider();
+        var budget = new PictureBudget(cores: 2, time);
+        const long large = 4096L * 2304;
+        Assert.Equal(14, Enumerable.Range(0, 100).Count(_ => budget.Take("hostile", large)));
+        Assert.Equal(86, budget.Refused);
+        Assert.True(budget.Take("other", large));
+        // What was taken beyond the share is waited for.
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(13, Enumerable.Range(0, 100).Count(_ => budget.Take("hostile", large)));
+        // A camera at 1080p and 30 frames a second always has its share.
+        for (var i = 0; i < 300; i++)
+        {
+            time.Advance(TimeSpan.FromSeconds(1 / 30.0));
+            Assert.True(budget.Take("camera", 1920 * 1080));
+        }
+    }
+
+    [Fact]
+    public void A_picture_of_many_scans_costs_what_they_take_and_one_that_is_refused_nothing()
+    {
+        using var codec = new JpegCodec();
+        using var frame = new FramePool("cost").Rent(64, 48);
+        frame.Y.Fill(1);
+        frame.U.Fill(128);
+        frame.V.Fill(128);
+        var plain = codec.Encode(frame, 50).ToArray();
+        byte[] scan = [0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0];
+        byte[] With(int more) => [.. plain[..^2], .. Enumerable.Repeat(scan, more).SelectMany(s => s), 0xFF, 0xD9];
+        Assert.Equal((64 * 48, 64 * 48 * 11 / 2), (codec.CostOf(plain), codec.CostOf(With(9))));
+        Assert.Equal((0, 0), (codec.CostOf(With(JpegCodec.MaxScans)), codec.CostOf([1, 2, 3])));
+    }
+
+    [Fact]
+    public async Task A_client_that_sends_more_than_is_decoded_is_told_in_words_and_goes_on()
+    {
+        await using var server = await RunningServer.StartAsync(o => o.MaxSessions = 4);
+        await using var client = await JpegClient.ConnectAsync(server, "model=passthrough");
+        await client.SendUntilPictureAsync();
+        // As if the same client had others that send without end.
+        var budget = server.Services.GetRequiredService<PictureBudget>();
+        Assert.True(budget.Take("local", 3 * budget.PixelsPerSecond));
+        var told = await client.SendUntilAsync("input");
+        Assert.Contains("left out", (string)told["problem"]!, StringComparison.Ordinal);
+        await client.SendUntilPictureAsync();
+    }
+}
