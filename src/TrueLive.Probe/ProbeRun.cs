@@ -297,9 +297,7 @@ public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSee
             while (await target.ReceiveAsync(ended.Token).ConfigureAwait(false) is { } next)
             {
                 using (next.Frame)
-                {
                     PictureFrames.Read(next.Frame, picture);
-                }
                 lock (_gate)
                     _seen.Add(time.GetElapsedTime(_zero, next.Presented).TotalSeconds, picture);
             }

@@ -31,9 +31,7 @@ internal sealed class ArrivalLog
     {
         var extended = _unwrapper.Unwrap(sequence);
         if (_highest == 0)
-        {
             _next = _highest = extended;
-        }
 
         if (extended > _highest)
         {
@@ -47,9 +45,7 @@ internal sealed class ArrivalLog
 
         var slot = extended & (Size - 1);
         if (_sequence[slot] == extended)
-        {
             return;
-        }
 
         // A late packet was already reported as missing: report from there again.
         _next = Math.Min(_next, extended);
@@ -60,14 +56,10 @@ internal sealed class ArrivalLog
     public bool Write(ref RtcpWriter writer, uint sender, uint media)
     {
         while (_next <= _highest && !Has(_next))
-        {
             _next++;
-        }
 
         if (!HasNews)
-        {
             return false;
-        }
 
         var first = _next;
         var reference = _arrival[first & (Size - 1)] / ReferenceUnit;
@@ -83,9 +75,7 @@ internal sealed class ArrivalLog
 
             var delta = _arrival[_next & (Size - 1)] / DeltaUnit - clock;
             if (delta is < short.MinValue or > short.MaxValue)
-            {
                 break;
-            }
 
             clock += delta;
             _deltas[count] = (short)delta;
@@ -150,9 +140,7 @@ internal sealed class ArrivalLog
                 taken = Math.Min(wide ? 7 : 14, symbols.Length);
                 chunk = wide ? 0xC000 : 0x8000;
                 for (var i = 0; i < taken; i++)
-                {
                     chunk |= symbols[i] << (wide ? 12 - 2 * i : 13 - i);
-                }
             }
 
             BinaryPrimitives.WriteUInt16BigEndian(chunks[length..], (ushort)chunk);

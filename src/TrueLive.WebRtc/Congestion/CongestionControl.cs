@@ -78,9 +78,7 @@ internal sealed class CongestionControl
     {
         _highestLogged = _sequences.Unwrap(sequence);
         if (probe)
-        {
             _probe.Sent(bytes, now);
-        }
 
         _lastFeedback = _lastFeedback == 0 ? now : _lastFeedback;
         _lastSent = now;
@@ -91,14 +89,10 @@ internal sealed class CongestionControl
     public void OnFeedback(ReadOnlySpan<byte> packet, long roundTrip, long now)
     {
         if (!TransportFeedback.TryParse(packet, out var feedback))
-        {
             return;
-        }
 
         if (Outage)
-        {
             EndOutage(now);
-        }
 
         _lastFeedback = now;
         var reference = _references.Unwrap(feedback.ReferenceTime) * 64_000;
@@ -108,9 +102,7 @@ internal sealed class CongestionControl
         {
             ref var sent = ref _log[_sequences.Peek(feedback.Sequence) & (LogSize - 1)];
             if ((ushort)sent.Sequence != feedback.Sequence || sent.Sequence == 0 || sent.Acknowledged)
-            {
                 continue;
-            }
 
             if (!feedback.Received)
             {
@@ -125,9 +117,7 @@ internal sealed class CongestionControl
             _acknowledged.Add(arrived, sent.Bytes);
             _trend.Add(sent.At, arrived);
             if (sent.Probe != 0 && sent.Probe == _probe.Id && _probe.Rate != 0)
-            {
                 probed = _probe.Arrived(sent.Bytes, arrived) ?? probed;
-            }
         }
 
         _delay.Update(_trend.State, _acknowledged.Bitrate(), QueueDelay, _loss.Loss, roundTrip, now);
@@ -139,9 +129,7 @@ internal sealed class CongestionControl
 
         _loss.Add(received + lost, lost, Target, _acknowledged.Bitrate(), QueueDelay, now);
         if (probed is { } measured)
-        {
             OnProbed(measured, now);
-        }
 
         Settle();
     }
@@ -172,20 +160,14 @@ internal sealed class CongestionControl
         var elapsed = _lastTick == 0 ? 0 : now - _lastTick;
         _lastTick = now;
         if (!_feedback)
-        {
             return;
-        }
 
         var patience = Math.Max(OutageAfter, 4 * roundTrip);
         if (_lastFeedback != 0 && _lastSent > _lastFeedback + patience / 2 && now - _lastFeedback > patience)
-        {
             BeginOrDeepenOutage(elapsed);
-        }
 
         if (_probe.Rate != 0 && _probe.Started != 0 && now - _probe.Started > 1_000_000)
-        {
             _probe.Stop();
-        }
 
         if (_probe.Rate == 0 && !Outage && _acknowledged.Bitrate() is not null && now >= _nextProbe && Target < _max
             && _trend.State == PathUse.Normal && QueueDelay < 20_000)
@@ -205,18 +187,14 @@ internal sealed class CongestionControl
         var tried = _probe.Rate;
         _probe.Stop();
         if (_trend.State == PathUse.Over)
-        {
             return;
-        }
 
         if (measured > Target)
         {
             _delay.Set(0.95 * measured);
             _loss.Set(Math.Max(_loss.Rate, 0.95 * measured));
             if (measured > 0.8 * tried && tried < _max)
-            {
                 BeginProbe(2 * tried, now);
-            }
         }
         else if (measured < 0.7 * tried && measured < Target)
         {
@@ -257,9 +235,7 @@ internal sealed class CongestionControl
     private void ObserveOneWay(long delay, long now)
     {
         if (now - _oneWayTurned > OneWayWindow)
-        {
             (_olderMinOneWay, _minOneWay, _oneWayTurned) = (_minOneWay, long.MaxValue, now);
-        }
 
         _minOneWay = Math.Min(_minOneWay, delay);
         QueueDelay = delay - Math.Min(_minOneWay, _olderMinOneWay);
@@ -269,9 +245,7 @@ internal sealed class CongestionControl
     {
         var rate = _feedback ? Math.Min(_delay.Rate, _loss.Rate) : Math.Min(_loss.Rate, _remb);
         if (Outage)
-        {
             rate = (long)Math.Min(rate, _outageRate);
-        }
 
         Target = (int)Math.Clamp(rate, _min, _max);
     }

@@ -46,15 +46,11 @@ internal sealed class DelayRate(int start, int min, int max)
             // A full queue that drops packets has a constant delay, which the slope does not show.
             state = PathUse.Over;
             if (_standingSince == 0)
-            {
                 (_standingSince, _standingDelay) = (now, queueDelay);
-            }
         }
 
         if (queueDelay < Math.Max(LongQueue, 0.9 * _standingDelay))
-        {
             _standingSince = _standingDelay = 0;
-        }
 
         DelayIsNotOurs = _standingSince != 0 && now - _standingSince > StandingTime && loss < 0.02;
         var elapsed = _lastUpdate == 0 ? 0 : Math.Min(now - _lastUpdate, 1_000_000) / 1e6;
@@ -92,16 +88,12 @@ internal sealed class DelayRate(int start, int min, int max)
         _holding = true;
         // One reaction per response time: the first one takes a round trip to show.
         if (now - _lastDecrease < 200_000 + roundTrip)
-        {
             return;
-        }
 
         _lastDecrease = now;
         var carried = throughput ?? _rate * 0.7;
         if (carried < _rate * 1.5)
-        {
             LearnCapacity(carried);
-        }
 
         // A long queue needs more room to drain: 0.85 for a short one down to 0.65 at 400 ms.
         var share = Math.Clamp(Decrease - Math.Max(0, queueDelay - LongQueue) / 1.5e6, SteepestDecrease, Decrease);
@@ -112,9 +104,7 @@ internal sealed class DelayRate(int start, int min, int max)
     {
         var spread = 3 * Math.Sqrt(_deviation * _capacity * 1000);
         if (throughput is { } carried && _capacity > 0 && carried > _capacity + spread)
-        {
             _capacity = 0;
-        }
 
         double wanted;
         if (_capacity > 0 && _rate > _capacity * 0.8)
@@ -137,9 +127,7 @@ internal sealed class DelayRate(int start, int min, int max)
     {
         _capacity = _capacity == 0 ? carried : 0.95 * _capacity + 0.05 * carried;
         if (Math.Abs(_capacity - carried) > 0.3 * carried)
-        {
             _capacity = carried;
-        }
 
         var norm = Math.Max(_capacity, 1);
         _deviation = Math.Clamp(0.95 * _deviation + 0.05 * Math.Pow((_capacity - carried) / 1000, 2) * 1000 / norm, 0.4, 2.5);

@@ -71,9 +71,7 @@ internal sealed class DelayTrend
         }
 
         if (sent < _current.FirstSent)
-        {
             return;
-        }
 
         if (Belongs(sent, arrived))
         {
@@ -103,9 +101,7 @@ internal sealed class DelayTrend
     private bool Belongs(long sent, long arrived)
     {
         if (sent - _current.FirstSent <= BurstTime)
-        {
             return true;
-        }
 
         // Packets that waited behind other traffic arrive in one burst; their spacing says nothing about the path.
         var arrivalGap = arrived - _current.LastArrived;

@@ -33,9 +33,7 @@ internal sealed class LossRate(int start, int min, int max)
         _packets += packets;
         _lost += lost;
         if (now - _since < Interval || _packets < MinPackets)
-        {
             return;
-        }
 
         Decide((double)_lost / _packets, current, carried, queueDelay);
         _packets = _lost = 0;
@@ -59,9 +57,7 @@ internal sealed class LossRate(int start, int min, int max)
         else if (share > 0.10 + _inherent && _loss > 0.10 + _inherent)
         {
             if (_episodeRate == 0)
-            {
                 (_episodeRate, _episodeLoss) = (Math.Min(_rate, current), _loss);
-            }
 
             // Never below the rate that did arrive: several reports of the same queue overflow must not add up.
             var floor = Math.Max(min, Math.Min(Floor * (carried ?? 0), current));

@@ -51,16 +51,12 @@ internal sealed class Probe
     public int? Arrived(int bytes, long arrived)
     {
         if (_arrivedBytes == 0)
-        {
             (_firstArrived, _firstSize) = (arrived, bytes);
-        }
 
         _arrivedBytes += bytes;
         _lastArrived = Math.Max(_lastArrived, arrived);
         if (BytesLeft > 0 || _arrivedBytes < 0.9 * _sentBytes)
-        {
             return null;
-        }
 
         // N packets span N-1 gaps. A train that was not stretched shows no limit below the rate that was tried.
         var span = Math.Max(_lastArrived - _firstArrived, _lastSent - _firstSent);

@@ -43,31 +43,23 @@ internal ref struct TransportFeedback
     {
         feedback = default;
         if (packet.Length < 22)
-        {
             return false;
-        }
 
         // The deltas begin after the chunks that cover all packets.
         int count = BinaryPrimitives.ReadUInt16BigEndian(packet[14..]);
         if (count > MaxStatuses)
-        {
             return false;
-        }
 
         var offset = 20;
         for (var covered = 0; covered < count; offset += 2)
         {
             if (offset + 2 > packet.Length)
-            {
                 return false;
-            }
 
             var chunk = BinaryPrimitives.ReadUInt16BigEndian(packet[offset..]);
             var length = Length(chunk);
             if (length == 0)
-            {
                 return false;
-            }
 
             covered += length;
         }
@@ -80,9 +72,7 @@ internal ref struct TransportFeedback
     public bool MoveNext()
     {
         if (_left == 0)
-        {
             return false;
-        }
 
         if (_inChunk == 0)
         {
@@ -102,9 +92,7 @@ internal ref struct TransportFeedback
         Sequence++;
         Received = symbol is 1 or 2;
         if (!Received)
-        {
             return true;
-        }
 
         if (_deltaOffset + symbol > _packet.Length)
         {

@@ -43,9 +43,7 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
     public void StopBlocking()
     {
         lock (_queue)
-        {
             _blocking = false;
-        }
     }
 
     public bool IsEmpty => Count == 0;
@@ -56,9 +54,7 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
         get
         {
             lock (_queue)
-            {
                 return _closed;
-            }
         }
     }
 
@@ -71,9 +67,7 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
         get
         {
             lock (_queue)
-            {
                 return _queue.Count;
-            }
         }
     }
 
@@ -83,9 +77,7 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
     public int GetReceiveLimit()
     {
         lock (_queue)
-        {
             return !_blocking && _queue.TryPeek(out var next) ? next.Length : MaxDatagram;
-        }
     }
 
     // Fits the smallest path that carries WebRTC in practice: 1280 octets less IPv6 and UDP headers.
@@ -98,14 +90,10 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
         lock (_queue)
         {
             if (_queue.Count == 0 && _blocking && !_closed)
-            {
                 Monitor.Wait(_queue, waitMillis);
-            }
 
             if (_closed)
-            {
                 throw new TlsFatalAlert(AlertDescription.user_canceled, "the peer was closed");
-            }
 
             if (_queue.TryDequeue(out var datagram))
             {
@@ -124,9 +112,7 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
     public void Send(ReadOnlySpan<byte> buffer)
     {
         for (var i = 0; i < RepeatSent; i++)
-        {
             output(buffer);
-        }
     }
 
     public void Close()

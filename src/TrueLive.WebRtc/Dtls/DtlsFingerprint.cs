@@ -27,9 +27,7 @@ internal static class DtlsFingerprint
     public static void Require(Certificate? chain, string fingerprint)
     {
         if (chain is null || chain.IsEmpty)
-        {
             throw new TlsFatalAlert(AlertDescription.handshake_failure, "the far side sent no certificate");
-        }
 
         if (Split(fingerprint) is not { } expected || Digest(expected.Name, chain.GetCertificateAt(0).GetEncoded()) is not { } digest
             || !Hex(digest).Equals(expected.Value, StringComparison.OrdinalIgnoreCase))
@@ -38,9 +36,7 @@ internal static class DtlsFingerprint
         }
 
         if (!IsUsual(chain.GetCertificateAt(0).GetEncoded()))
-        {
             throw new TlsFatalAlert(AlertDescription.unsupported_certificate, $"the certificate's key is neither on a named curve nor RSA of at most {MaxRsaBits} bits");
-        }
     }
 
     private static bool IsUsual(byte[] der)

@@ -33,9 +33,7 @@ internal sealed class DtlsServer(BcTlsCrypto crypto, DtlsCertificate certificate
     {
         var extensions = base.GetServerExtensions();
         if (_profile is { } profile)
-        {
             TlsSrtpUtilities.AddUseSrtpExtension(extensions, new UseSrtpData([(int)profile], TlsUtilities.EmptyBytes));
-        }
 
         return extensions;
     }

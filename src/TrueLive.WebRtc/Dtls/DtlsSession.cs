@@ -66,14 +66,10 @@ internal sealed class DtlsSession
     public bool Receive(ReadOnlySpan<byte> datagram, ApplicationDataIn received)
     {
         if (!datagram.IsEmpty)
-        {
             _queue.Add(datagram);
-        }
 
         if (_transport is not { } transport)
-        {
             return true;
-        }
 
         try
         {
@@ -81,9 +77,7 @@ internal sealed class DtlsSession
             {
                 // Never waited for: the call ends when the queue is empty.
                 for (var length = transport.Receive(_plain, 0, _plain.Length, 1); length > 0; length = transport.ReceivePending(_plain, 0, _plain.Length))
-                {
                     received(_plain.AsSpan(0, length));
-                }
             }
 
             // A close_notify that is the last record in the queue throws nothing: the record layer closes its input instead.
@@ -106,9 +100,7 @@ internal sealed class DtlsSession
         try
         {
             if (_transport is not { } transport || data.Length > transport.GetSendLimit())
-            {
                 return false;
-            }
 
             transport.Send(data);
             return true;

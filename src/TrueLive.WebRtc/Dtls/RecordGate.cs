@@ -33,15 +33,11 @@ internal sealed class RecordGate
         for (var count = 0; datagram.Length - at >= RecordHeader; count++)
         {
             if (count == MaxRecords)
-            {
                 return at;
-            }
 
             var record = datagram[at..];
             if (BinaryPrimitives.ReadUInt16BigEndian(record[1..]) is not (Dtls12 or Dtls10))
-            {
                 return at;
-            }
 
             int length = BinaryPrimitives.ReadUInt16BigEndian(record[11..]);
             // The epoch is the upper 16 bits of these 64; only epoch 0 goes in the clear.
@@ -49,21 +45,15 @@ internal sealed class RecordGate
             if (number >> 48 != 0)
             {
                 if (length < DtlsHandshake.CipherOverhead)
-                {
                     return at;
-                }
             }
             else if (clientFlight)
             {
                 if (record[0] == ChangeCipherSpec && number > 0 && _seen.IsFresh(number - 1))
-                {
                     return at;
-                }
 
                 if (RecordHeader + length <= record.Length)
-                {
                     _seen.Mark(number);
-                }
             }
 
             at += Math.Min(RecordHeader + length, record.Length);

@@ -17,9 +17,7 @@ internal static class NtpTime
     internal static long? RoundTrip(uint nowMiddle, in ReportBlock block)
     {
         if (block.LastSenderReport == 0)
-        {
             return null;
-        }
 
         var units = unchecked((int)(nowMiddle - block.LastSenderReport - block.DelaySinceLastSenderReport));
         // Clock rounding may make a very short round trip negative.

@@ -52,24 +52,18 @@ internal readonly ref struct RtcpPacket
     {
         packet = default;
         if (compound.Length < 4 || compound[0] >> 6 != 2)
-        {
             return false;
-        }
 
         var length = 4 * (BinaryPrimitives.ReadUInt16BigEndian(compound[2..]) + 1);
         if (length > compound.Length)
-        {
             return false;
-        }
 
         var end = length;
         if ((compound[0] & 0x20) != 0)
         {
             var padding = compound[length - 1];
             if (padding == 0 || padding > length - 4)
-            {
                 return false;
-            }
 
             end -= padding;
         }

@@ -17,9 +17,7 @@ internal ref struct RtcpWriter(Span<byte> buffer)
     public bool SenderReport(uint ssrc, ulong ntp, uint rtpTime, uint packets, uint bytes, scoped ReadOnlySpan<ReportBlock> blocks)
     {
         if (!Begin(RtcpType.SenderReport, blocks.Length, 28 + blocks.Length * ReportBlock.Size, out var packet))
-        {
             return false;
-        }
 
         BinaryPrimitives.WriteUInt32BigEndian(packet[4..], ssrc);
         BinaryPrimitives.WriteUInt64BigEndian(packet[8..], ntp);
@@ -34,9 +32,7 @@ internal ref struct RtcpWriter(Span<byte> buffer)
     public bool ReceiverReport(uint ssrc, scoped ReadOnlySpan<ReportBlock> blocks)
     {
         if (!Begin(RtcpType.ReceiverReport, blocks.Length, 8 + blocks.Length * ReportBlock.Size, out var packet))
-        {
             return false;
-        }
 
         BinaryPrimitives.WriteUInt32BigEndian(packet[4..], ssrc);
         Blocks(packet[8..], blocks);
@@ -49,9 +45,7 @@ internal ref struct RtcpWriter(Span<byte> buffer)
         var length = Math.Min(Encoding.UTF8.GetByteCount(cname), 255);
         // Type, length, text, then at least one zero up to the next multiple of four.
         if (!Begin(RtcpType.SourceDescription, 1, 8 + ((2 + length + 4) & ~3), out var packet))
-        {
             return false;
-        }
 
         packet[4..].Clear();
         BinaryPrimitives.WriteUInt32BigEndian(packet[4..], ssrc);
@@ -65,9 +59,7 @@ internal ref struct RtcpWriter(Span<byte> buffer)
     public bool Bye(uint ssrc)
     {
         if (!Begin(RtcpType.Bye, 1, 8, out var packet))
-        {
             return false;
-        }
 
         BinaryPrimitives.WriteUInt32BigEndian(packet[4..], ssrc);
         return true;
@@ -78,14 +70,10 @@ internal ref struct RtcpWriter(Span<byte> buffer)
     {
         var pairs = 0;
         for (var i = 0; i < sequences.Length; pairs++)
-        {
             i = EndOfPair(sequences, i);
-        }
 
         if (!Begin(RtcpType.TransportFeedback, 1, 12 + 4 * pairs, out var packet))
-        {
             return false;
-        }
 
         BinaryPrimitives.WriteUInt32BigEndian(packet[4..], sender);
         BinaryPrimitives.WriteUInt32BigEndian(packet[8..], media);
@@ -95,9 +83,7 @@ internal ref struct RtcpWriter(Span<byte> buffer)
             var end = EndOfPair(sequences, i);
             var mask = 0;
             for (var j = i + 1; j < end; j++)
-            {
                 mask |= 1 << (ushort)(sequences[j] - sequences[i] - 1);
-            }
 
             BinaryPrimitives.WriteUInt16BigEndian(packet[offset..], sequences[i]);
             BinaryPrimitives.WriteUInt16BigEndian(packet[(offset + 2)..], (ushort)mask);
@@ -111,9 +97,7 @@ internal ref struct RtcpWriter(Span<byte> buffer)
     public bool Pli(uint sender, uint media)
     {
         if (!Begin(RtcpType.PayloadFeedback, 1, 12, out var packet))
-        {
             return false;
-        }
 
         BinaryPrimitives.WriteUInt32BigEndian(packet[4..], sender);
         BinaryPrimitives.WriteUInt32BigEndian(packet[8..], media);
@@ -124,9 +108,7 @@ internal ref struct RtcpWriter(Span<byte> buffer)
     public bool Fir(uint sender, uint media, byte sequence)
     {
         if (!Begin(RtcpType.PayloadFeedback, 4, 20, out var packet))
-        {
             return false;
-        }
 
         packet[4..].Clear();
         BinaryPrimitives.WriteUInt32BigEndian(packet[4..], sender);
@@ -140,9 +122,7 @@ internal ref struct RtcpWriter(Span<byte> buffer)
     {
         packet = default;
         if (Length + size > _buffer.Length)
-        {
             return false;
-        }
 
         packet = _buffer.Slice(Length, size);
         packet[0] = (byte)(0x80 | format);
@@ -156,9 +136,7 @@ internal ref struct RtcpWriter(Span<byte> buffer)
     {
         var end = start + 1;
         while (end < sequences.Length && (ushort)(sequences[end] - sequences[start]) is > 0 and <= 16)
-        {
             end++;
-        }
 
         return end;
     }

@@ -70,9 +70,7 @@ internal sealed class AudioStream(AudioPlan plan, OpusPacketHandler? received)
         var sequence = _sequences.Unwrap(packet.SequenceNumber);
         Statistics.Add(sequence, packet.Timestamp, now);
         if (!packet.Payload.IsEmpty)
-        {
             received?.Invoke(new OpusPacket(packet.Payload, packet.Timestamp, sequence, packet.Ssrc));
-        }
     }
 
     /// <summary>
@@ -82,15 +80,11 @@ internal sealed class AudioStream(AudioPlan plan, OpusPacketHandler? received)
     public int Write(Span<byte> packet, ReadOnlySpan<byte> opus, uint rtpTime, long? sequence, ushort transportSequence)
     {
         if (!plan.Send || opus.IsEmpty || opus.Length > MaxOpusPacket)
-        {
             return 0;
-        }
 
         var number = sequence is { } given ? given + (_shift ??= _next - given) : _next;
         if (number < 0)
-        {
             return 0;
-        }
 
         // RFC 3551 section 4.1: the marker tells the start of a talkspurt.
         var length = _header.Write(packet, new(plan.PayloadType, PacketsSent == 0, (ushort)(_first + number), rtpTime, plan.LocalSsrc, transportSequence, false, null));

@@ -18,9 +18,7 @@ internal static class ColourSpaceExtension
     internal static ColourSpace? Read(ReadOnlySpan<byte> value)
     {
         if (value.Length < Length)
-        {
             return null;
-        }
 
         ColourMatrix? matrix = value[2] switch
         {

@@ -16,9 +16,7 @@ internal sealed partial class FrameAssembler
     public void TakeBareKeyFrame()
     {
         if (_bare.Start > _key.Start)
-        {
             _key = _bare;
-        }
 
         _bare = default;
     }
@@ -36,18 +34,14 @@ internal sealed partial class FrameAssembler
         }
 
         if (_bare.Start != 0)
-        {
             SettleBareKeyFrame();
-        }
     }
 
     // Several packets of a key frame may look like its first one; the lowest number is the first.
     private static void Begin(ref Cursor key, long sequence, uint timestamp)
     {
         if (key.Start == 0 || (timestamp == key.Timestamp ? sequence < key.Start : sequence > key.Start))
-        {
             key = new Cursor { Start = sequence, Scan = sequence, Timestamp = timestamp };
-        }
     }
 
     /// <summary>
@@ -67,15 +61,11 @@ internal sealed partial class FrameAssembler
         {
             ref var slot = ref _ring.Find(before);
             if (Unsafe.IsNullRef(ref slot) || slot.Length == 0 || slot.Item.Marker || slot.Item.Timestamp != _bare.Timestamp)
-            {
                 break;
-            }
         }
 
         if (_sets.BareKeyFrames || before <= _taken || _ring.Contains(before))
-        {
             TakeBareKeyFrame();
-        }
     }
 
     /// <summary>
@@ -84,16 +74,12 @@ internal sealed partial class FrameAssembler
     private bool StandsAlone(long start, long end)
     {
         if (_format.Codec != VideoCodec.H264)
-        {
             return true;
-        }
 
         for (var sequence = start; sequence <= end; sequence++)
         {
             if (H264Payload.HoldsIdr(PacketRing<Received>.Used(ref _ring.Find(sequence))))
-            {
                 return true;
-            }
         }
 
         return false;

@@ -71,9 +71,7 @@ internal sealed partial class FrameAssembler : IDisposable
     public bool Insert(long sequence, in RtpPacket packet, ReadOnlySpan<byte> payload, ColourSpace? colour, long arrived)
     {
         if (payload.Length > MaxPayload || (_current.Start != 0 && sequence < _current.Start) || _ring.Contains(sequence))
-        {
             return true;
-        }
 
         // Before any key frame only the latest packets are kept, in case its first packet arrives late.
         _lowest = _lowest == 0 || sequence < _lowest ? sequence : Math.Max(_lowest, sequence - InitialSlots + 1);
@@ -100,22 +98,16 @@ internal sealed partial class FrameAssembler : IDisposable
             if (_current.Start != 0 && Complete(ref _current, out var end))
             {
                 if (Build(_current.Start, end, gap: false, out frame))
-                {
                     return true;
-                }
             }
             else if (_key.Start > _current.Start && Complete(ref _key, out end) && (_current.Start == 0 || StandsAlone(_key.Start, end)))
             {
                 if (_current.Start != 0)
-                {
                     FramesDropped++;
-                }
 
                 Forget(_current.Start, _key.Start - 1);
                 if (Build(_key.Start, end, gap: true, out frame))
-                {
                     return true;
-                }
             }
             else
             {
@@ -235,14 +227,10 @@ internal sealed partial class FrameAssembler : IDisposable
         (_taken, _takenStamp, _takenPicture) = (end, timestamp, !h264 || _h264.Picture);
         var wasWaiting = _current.Start == 0;
         if (_key.Start <= end)
-        {
             _key = default;
-        }
 
         if (_bare.Start <= end)
-        {
             _bare = default;
-        }
 
         frame = default;
         if (sound && !_takenPicture)
@@ -257,9 +245,7 @@ internal sealed partial class FrameAssembler : IDisposable
 
         sound = sound && _frame.Length > 0 && (!h264 || _h264.End(_frame));
         if (sound)
-        {
             key = h264 ? _h264.KeyFrame : (_frame.Span[0] & 1) == 0;
-        }
 
         if (!sound || (wasWaiting && !key))
         {
@@ -278,8 +264,6 @@ internal sealed partial class FrameAssembler : IDisposable
     private void Forget(long first, long last)
     {
         for (var sequence = Math.Max(first, last - MaxSlots); first != 0 && sequence <= last; sequence++)
-        {
             _ring.Remove(sequence);
-        }
     }
 }

@@ -20,9 +20,7 @@ internal sealed class FrameBuffer : IDisposable
     public bool Append(ReadOnlySpan<byte> data)
     {
         if (!Reserve(data.Length))
-        {
             return false;
-        }
 
         data.CopyTo(_bytes.AsSpan(_length));
         _length += data.Length;
@@ -33,9 +31,7 @@ internal sealed class FrameBuffer : IDisposable
     public bool Prepend(ReadOnlySpan<byte> data)
     {
         if (!Reserve(data.Length))
-        {
             return false;
-        }
 
         _bytes.AsSpan(0, _length).CopyTo(_bytes.AsSpan(data.Length));
         data.CopyTo(_bytes);
@@ -46,9 +42,7 @@ internal sealed class FrameBuffer : IDisposable
     public void Dispose()
     {
         if (_bytes.Length > 0)
-        {
             ArrayPool<byte>.Shared.Return(_bytes);
-        }
 
         _bytes = [];
         _length = 0;
@@ -58,18 +52,14 @@ internal sealed class FrameBuffer : IDisposable
     {
         var needed = _length + more;
         if (needed > Limit)
-        {
             return false;
-        }
 
         if (needed > _bytes.Length)
         {
             var wider = ArrayPool<byte>.Shared.Rent(Math.Max(64 * 1024, 2 * needed));
             _bytes.AsSpan(0, _length).CopyTo(wider);
             if (_bytes.Length > 0)
-            {
                 ArrayPool<byte>.Shared.Return(_bytes);
-            }
 
             _bytes = wider;
         }

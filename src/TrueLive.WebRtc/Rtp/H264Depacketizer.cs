@@ -27,9 +27,7 @@ internal sealed class H264Depacketizer(H264ParameterSets sets)
     public bool Append(ReadOnlySpan<byte> payload, FrameBuffer frame)
     {
         if (payload.IsEmpty)
-        {
             return false;
-        }
 
         switch (payload[0] & 0x1F)
         {
@@ -40,9 +38,7 @@ internal sealed class H264Depacketizer(H264ParameterSets sets)
                 {
                     int length = rest.Length < 2 ? 0 : BinaryPrimitives.ReadUInt16BigEndian(rest);
                     if (length == 0 || rest.Length < 2 + length || !AppendUnit(rest.Slice(2, length), frame))
-                    {
                         return false;
-                    }
 
                     rest = rest[(2 + length)..];
                 }
@@ -59,14 +55,10 @@ internal sealed class H264Depacketizer(H264ParameterSets sets)
     public bool End(FrameBuffer frame)
     {
         if (_inFragment)
-        {
             return false;
-        }
 
         if (Idr)
-        {
             sets.BareKeyFrames = !_sawSps;
-        }
 
         return !KeyFrame || _sawSps || sets.PutBefore(frame);
     }
@@ -74,17 +66,13 @@ internal sealed class H264Depacketizer(H264ParameterSets sets)
     private bool AppendUnit(ReadOnlySpan<byte> unit, FrameBuffer frame)
     {
         if (_inFragment)
-        {
             return false;
-        }
 
         var kind = unit[0] & 0x1F;
         Note(kind);
         _sawRecoveryPoint |= kind == 6 && H264Payload.IsRecoveryPoint(unit);
         if (kind is 7 or 8)
-        {
             sets.Remember(unit);
-        }
 
         return frame.Append([0, 0, 0, 1]) && frame.Append(unit);
     }
@@ -93,17 +81,13 @@ internal sealed class H264Depacketizer(H264ParameterSets sets)
     {
         var start = (payload[1] & 0x80) != 0;
         if (start == _inFragment)
-        {
             return false;
-        }
 
         if (start)
         {
             Note(payload[1] & 0x1F);
             if (!frame.Append([0, 0, 0, 1]) || !frame.Append([(byte)((payload[0] & 0xE0) | (payload[1] & 0x1F))]))
-            {
                 return false;
-            }
         }
 
         _inFragment = (payload[1] & 0x40) == 0;

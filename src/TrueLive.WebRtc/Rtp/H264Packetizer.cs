@@ -29,9 +29,7 @@ internal ref struct H264Packetizer
     public int Next(scoped Span<byte> payload)
     {
         if (_fragmented != 0 || _unit.Length > payload.Length)
-        {
             return Fragment(payload);
-        }
 
         if (_ahead.IsEmpty || 5 + _unit.Length + _ahead.Length > payload.Length)
         {
@@ -93,9 +91,7 @@ internal ref struct H264Packetizer
         while (_units.MoveNext())
         {
             if ((_units.Current[0] & 0x1F) is not (9 or 12))
-            {
                 return _units.Current;
-            }
         }
 
         return default;

@@ -16,9 +16,7 @@ internal sealed class H264ParameterSets
     public H264ParameterSets(ReadOnlySpan<byte> described)
     {
         foreach (var unit in new AnnexB(described))
-        {
             Remember(unit);
-        }
 
         BareKeyFrames = _sets.Count > 0;
     }
@@ -36,9 +34,7 @@ internal sealed class H264ParameterSets
     public void Remember(ReadOnlySpan<byte> unit)
     {
         if (unit.Length is < 2 or > MaxLength)
-        {
             return;
-        }
 
         var kind = unit[0] & 0x1F;
         var id = kind switch
@@ -49,9 +45,7 @@ internal sealed class H264ParameterSets
         };
         var key = (kind << 8) | id;
         if (id is >= 0 and < 256 && (_sets.TryGetValue(key, out var had) ? !unit.SequenceEqual(had) : _sets.Count < MaxSets))
-        {
             _sets[key] = unit.ToArray();
-        }
     }
 
     /// <summary>Inserts all sets before the content of the frame; false when it becomes too large.</summary>
@@ -60,9 +54,7 @@ internal sealed class H264ParameterSets
         foreach (var set in _sets.Values.Reverse())
         {
             if (!frame.Prepend(set) || !frame.Prepend([0, 0, 0, 1]))
-            {
                 return false;
-            }
         }
 
         return true;
@@ -73,15 +65,11 @@ internal sealed class H264ParameterSets
     {
         var zeros = 0;
         while (zeros < 9 && !Bit(bits, zeros))
-        {
             zeros++;
-        }
 
         var value = 0;
         for (var i = zeros; i <= 2 * zeros; i++)
-        {
             value = (value << 1) | (Bit(bits, i) ? 1 : 0);
-        }
 
         return zeros > 8 || 2 * zeros >= 8 * bits.Length ? -1 : value - 1;
     }

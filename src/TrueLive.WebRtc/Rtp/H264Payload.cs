@@ -22,9 +22,7 @@ internal static class H264Payload
     public static H264Start Start(ReadOnlySpan<byte> payload)
     {
         if (payload.Length < 3)
-        {
             return H264Start.None;
-        }
 
         switch (payload[0] & 0x1F)
         {
@@ -51,22 +49,16 @@ internal static class H264Payload
     public static bool HoldsIdr(ReadOnlySpan<byte> payload)
     {
         if (payload.Length < 2)
-        {
             return false;
-        }
 
         var kind = payload[0] & 0x1F;
         if (kind != 24)
-        {
             return kind == 5 || (kind == 28 && (payload[1] & 0x1F) == 5);
-        }
 
         for (var units = payload[1..]; units.Length > 2;)
         {
             if ((units[2] & 0x1F) == 5)
-            {
                 return true;
-            }
 
             units = units[Math.Min(units.Length, 2 + BinaryPrimitives.ReadUInt16BigEndian(units))..];
         }
@@ -81,23 +73,17 @@ internal static class H264Payload
     public static bool IsRecoveryPoint(ReadOnlySpan<byte> unit)
     {
         if (unit.IsEmpty || (unit[0] & 0x1F) != 6)
-        {
             return false;
-        }
 
         for (var rest = unit[1..]; rest.Length > 2;)
         {
             var kind = Number(ref rest);
             var size = Number(ref rest);
             if (kind == RecoveryPointMessage)
-            {
                 return true;
-            }
 
             if (size >= rest.Length)
-            {
                 break;
-            }
 
             rest = rest[size..];
         }
@@ -122,9 +108,7 @@ internal static class H264Payload
             rest = rest[1..];
             value += next;
             if (next != 255)
-            {
                 break;
-            }
         }
 
         return value;

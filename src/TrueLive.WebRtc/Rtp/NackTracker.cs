@@ -51,9 +51,7 @@ internal sealed class NackTracker
             }
 
             for (; from < sequence; from++)
-            {
                 _missing.Add(new Missing(from, now, 0, 0, 0));
-            }
 
             return true;
         }
@@ -84,9 +82,7 @@ internal sealed class NackTracker
     {
         var count = 0;
         while (count < _missing.Count && _missing[count].Sequence < sequence)
-        {
             count++;
-        }
 
         _missing.RemoveRange(0, count);
     }
@@ -137,9 +133,7 @@ internal sealed class NackTracker
             var middle = (low + high) / 2;
             var found = _missing[middle].Sequence;
             if (found == sequence)
-            {
                 return middle;
-            }
 
             (low, high) = found < sequence ? (middle + 1, high) : (low, middle - 1);
         }

@@ -43,9 +43,7 @@ internal sealed class PacketRing<T>(int slotSize, int initialSlots, int maxSlots
     {
         ref var slot = ref _slots[sequence & (_slots.Length - 1)];
         if (slot.Block is null)
-        {
             (slot.Block, slot.Offset) = TakeSpace();
-        }
 
         slot.Sequence = sequence;
         slot.Length = 0;
@@ -57,9 +55,7 @@ internal sealed class PacketRing<T>(int slotSize, int initialSlots, int maxSlots
     public bool EnsureCapacity(long span)
     {
         if (span > maxSlots)
-        {
             return false;
-        }
 
         if (span > _slots.Length)
         {
@@ -86,17 +82,13 @@ internal sealed class PacketRing<T>(int slotSize, int initialSlots, int maxSlots
     {
         ref var slot = ref _slots[sequence & (_slots.Length - 1)];
         if (slot.Sequence == sequence)
-        {
             slot.Sequence = 0;
-        }
     }
 
     public void Clear()
     {
         foreach (ref var slot in _slots.AsSpan())
-        {
             slot.Sequence = 0;
-        }
     }
 
     /// <summary>The whole space of a slot.</summary>
@@ -108,9 +100,7 @@ internal sealed class PacketRing<T>(int slotSize, int initialSlots, int maxSlots
     public void Dispose()
     {
         foreach (var block in _blocks)
-        {
             ArrayPool<byte>.Shared.Return(block);
-        }
 
         _blocks.Clear();
         _free.Clear();
@@ -124,9 +114,7 @@ internal sealed class PacketRing<T>(int slotSize, int initialSlots, int maxSlots
             var block = ArrayPool<byte>.Shared.Rent(slotSize * SlotsPerBlock);
             _blocks.Add(block);
             for (var i = SlotsPerBlock - 1; i >= 0; i--)
-            {
                 _free.Push((block, i * slotSize));
-            }
         }
 
         return _free.Pop();

@@ -26,9 +26,7 @@ internal sealed class ReceiveStatistics(int clockRate)
     public void Add(long sequence, uint timestamp, long now)
     {
         if (_first == 0)
-        {
             _first = _highest = sequence;
-        }
 
         _received++;
         var transit = now * clockRate / 1_000_000 - timestamp;

@@ -52,14 +52,10 @@ internal readonly struct RtpHeader(ExtensionIds ids, byte[] mid)
         }
 
         if (offset == 16)
-        {
             return 12;
-        }
 
         while ((offset & 3) != 0)
-        {
             packet[offset++] = 0;
-        }
 
         packet[0] |= 0x10;
         BinaryPrimitives.WriteUInt16BigEndian(packet[12..], 0xBEDE);

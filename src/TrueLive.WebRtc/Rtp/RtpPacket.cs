@@ -44,9 +44,7 @@ public readonly ref struct RtpPacket
     {
         result = default;
         if (packet.Length < FixedHeader || packet[0] >> 6 != 2)
-        {
             return false;
-        }
 
         var offset = FixedHeader + 4 * (packet[0] & 0x0F);
         ReadOnlySpan<byte> extensions = default;
@@ -54,17 +52,13 @@ public readonly ref struct RtpPacket
         if ((packet[0] & 0x10) != 0)
         {
             if (packet.Length < offset + 4)
-            {
                 return false;
-            }
 
             var profile = BinaryPrimitives.ReadUInt16BigEndian(packet[offset..]);
             var length = 4 * BinaryPrimitives.ReadUInt16BigEndian(packet[(offset + 2)..]);
             offset += 4;
             if (packet.Length < offset + length)
-            {
                 return false;
-            }
 
             twoByte = (profile & 0xFFF0) == 0x1000;
             extensions = twoByte || profile == 0xBEDE ? packet.Slice(offset, length) : default;
@@ -76,17 +70,13 @@ public readonly ref struct RtpPacket
         {
             var padding = packet[^1];
             if (padding == 0 || offset + padding > packet.Length)
-            {
                 return false;
-            }
 
             end -= padding;
         }
 
         if (offset > end)
-        {
             return false;
-        }
 
         result = new RtpPacket(packet, extensions, twoByte, packet[offset..end]);
         return true;
@@ -108,9 +98,7 @@ public readonly ref struct RtpPacket
             if (_twoByte)
             {
                 if (rest.Length < 2)
-                {
                     break;
-                }
 
                 (found, length, header) = (rest[0], rest[1], 2);
             }
@@ -118,20 +106,14 @@ public readonly ref struct RtpPacket
             {
                 (found, length, header) = (rest[0] >> 4, (rest[0] & 0x0F) + 1, 1);
                 if (found == 15)
-                {
                     break;
-                }
             }
 
             if (rest.Length < header + length)
-            {
                 break;
-            }
 
             if (found == id)
-            {
                 return rest.Slice(header, length);
-            }
 
             rest = rest[(header + length)..];
         }

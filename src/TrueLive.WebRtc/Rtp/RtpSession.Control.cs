@@ -29,9 +29,7 @@ public sealed partial class RtpSession
         {
             case RtcpType.SenderReport:
                 if (packet.NtpTime != 0)
-                {
                     StatisticsOf(packet.SenderSsrc)?.SenderReport(packet.NtpTime, packet.RtpTime, now);
-                }
 
                 ReceiveReports(packet, now);
                 break;
@@ -67,14 +65,10 @@ public sealed partial class RtpSession
         {
             var ours = block.Ssrc == _send?.Ssrc;
             if (!ours && block.Ssrc != _audio?.LocalSsrc)
-            {
                 continue;
-            }
 
             if (NtpTime.RoundTrip(NtpTime.Middle(Ntp(now)), block) is { } sample)
-            {
                 _roundTrip = _roundTrip == 0 ? sample : (3 * _roundTrip + sample) / 4;
-            }
 
             if (ours)
             {
@@ -120,33 +114,23 @@ public sealed partial class RtpSession
     private void FlushFeedback(long now)
     {
         if (_receive is not { } receive)
-        {
             return;
-        }
 
         var nacks = _nackBuffer.AsSpan(0, receive.NacksDue(_nackBuffer, RoundTrip, now));
         var keyFrame = receive.KeyFrameDue(RoundTrip, now);
         if (nacks.IsEmpty && !keyFrame)
-        {
             return;
-        }
 
         var feedback = _plan.ReceiveVideo!.Feedback;
         var writer = BeginFeedback();
         if (!nacks.IsEmpty)
-        {
             writer.Nack(_localSsrc, receive.Ssrc, nacks);
-        }
 
         if (keyFrame && (feedback.Pli || !feedback.Fir))
-        {
             writer.Pli(_localSsrc, receive.Ssrc);
-        }
 
         if (keyFrame && feedback.Fir && (!feedback.Pli || receive.AsksInVain))
-        {
             writer.Fir(_localSsrc, receive.Ssrc, _firSent++);
-        }
 
         _callbacks.SendRtcp(_buffer, writer.Length);
     }
@@ -155,17 +139,13 @@ public sealed partial class RtpSession
     {
         var value = packet.Extension((_plan.ReceiveVideo?.Extensions ?? _plan.Audio?.Extensions ?? default).TransportSequence);
         if (value.Length >= 2)
-        {
             _arrivals.Add(System.Buffers.Binary.BinaryPrimitives.ReadUInt16BigEndian(value), now);
-        }
     }
 
     private void SendTransportFeedbackIfDue(long now)
     {
         if (now < _nextTransportFeedback || !_arrivals.HasNews)
-        {
             return;
-        }
 
         _nextTransportFeedback = now + TransportFeedbackInterval;
         for (var more = true; more;)
@@ -173,9 +153,7 @@ public sealed partial class RtpSession
             var writer = BeginFeedback();
             more = _arrivals.Write(ref writer, _localSsrc, _receive?.Ssrc ?? _audio?.Ssrc ?? 0);
             if (more)
-            {
                 _callbacks.SendRtcp(_buffer, writer.Length);
-            }
         }
     }
 
@@ -194,9 +172,7 @@ public sealed partial class RtpSession
     private void SendReportIfDue(long now)
     {
         if (now < _nextReport)
-        {
             return;
-        }
 
         // RFC 3550 section 6.2: spread over 0.5 to 1.5 of the interval, so that peers do not synchronise.
         _nextReport = now + ReportInterval / 2 + _options.Random.NextInt64(ReportInterval);
@@ -210,14 +186,10 @@ public sealed partial class RtpSession
         Span<ReportBlock> blocks = stackalloc ReportBlock[2];
         var count = 0;
         if (_receive is { Ssrc: not 0 } video)
-        {
             blocks[count++] = video.Statistics.Report(video.Ssrc, now);
-        }
 
         if (_audio is { Ssrc: not 0 } audio)
-        {
             blocks[count++] = audio.Statistics.Report(audio.Ssrc, now);
-        }
 
         var reports = blocks[..count];
         var ntp = Ntp(now);
@@ -234,9 +206,7 @@ public sealed partial class RtpSession
         }
 
         if (writer.Length == 0 || !reports.IsEmpty)
-        {
             writer.ReceiverReport(_localSsrc, reports);
-        }
 
         writer.SourceDescription(_localSsrc, _plan.CName);
     }

@@ -99,9 +99,7 @@ public sealed partial class RtpSession : IDisposable
     {
         var micros = Micros(now);
         while (RtcpPacket.TryRead(ref compound, out var packet))
-        {
             ReceiveRtcpPacket(packet, micros);
-        }
 
         UpdateTarget();
         Flush(micros);
@@ -148,9 +146,7 @@ public sealed partial class RtpSession : IDisposable
     public bool CanSendVideo(long now)
     {
         if (_send is null)
-        {
             return false;
-        }
 
         // A key frame may take longer than the bound; refusing the frames that refer to it would only cause another key frame.
         var micros = Micros(now);
@@ -166,9 +162,7 @@ public sealed partial class RtpSession : IDisposable
     {
         var length = _audio?.Write(_buffer, opus, rtpTime, sequence, _transportSequence) ?? 0;
         if (length == 0)
-        {
             return false;
-        }
 
         var micros = Micros(now);
         _lastAudioAt = _audio!.WroteNewest ? micros : _lastAudioAt;
@@ -251,17 +245,13 @@ public sealed partial class RtpSession : IDisposable
     private void Flush(long now)
     {
         if (_send is not { } send)
-        {
             return;
-        }
 
         send.AllowResends(_control.Target, now - _lastFlush);
         _pacer.Fill(_control.Target, _control.QueueDelay, now);
         _lastFlush = now;
         while (_pacer.MaySend && send.HasQueued)
-        {
             TransmitNext(send, probe: _control.ProbeBytesLeft > 0, now);
-        }
 
         // A probe goes beyond the pacer, at most 10 ms worth of it at a time.
         for (var left = _control.ProbeRate / 800; left > 0 && _control.ProbeBytesLeft > 0;)
@@ -286,9 +276,7 @@ public sealed partial class RtpSession : IDisposable
         {
             Transmit(length, _plan.SendVideo!.Extensions, probe, now);
             if (send.Completed is { Arrived: not 0 } ticket)
-            {
                 _callbacks.FrameSent?.Invoke(ticket, TimeSpan.FromMicroseconds(now - Micros(ticket.Arrived)));
-            }
         }
 
         return length;
@@ -298,9 +286,7 @@ public sealed partial class RtpSession : IDisposable
     {
         var length = send.WriteProbe(_buffer, _transportSequence);
         if (length > 0)
-        {
             Transmit(length, _plan.SendVideo!.Extensions, probe: true, now);
-        }
 
         return length;
     }
@@ -310,9 +296,7 @@ public sealed partial class RtpSession : IDisposable
         _pacer.Sent(length);
         // A packet without the extension must not use up a number: the far side would report that number as missing.
         if (extensions.TransportSequence != 0)
-        {
             _control.OnSent(_transportSequence++, length, probe, now);
-        }
 
         _callbacks.SendRtp(_buffer, length);
     }

@@ -68,9 +68,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         foreach (var format in _formats)
         {
             if (format.PayloadType == packet.PayloadType || format.RtxPayloadType == packet.PayloadType)
-            {
                 return true;
-            }
         }
 
         return packet.Ssrc == Ssrc && Ssrc != 0;
@@ -93,9 +91,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
             {
                 // Shorter packets are padding that probes the bandwidth.
                 if (packet.Payload.Length > 2)
-                {
                     Take(packet, BinaryPrimitives.ReadUInt16BigEndian(packet.Payload), packet.Payload[2..], repaired: true, now, arrived);
-                }
 
                 return;
             }
@@ -103,9 +99,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
 
         // Redundancy that was never agreed on (RED, ULPFEC) takes numbers of the stream: without it each would look like a loss.
         if (packet.Ssrc == Ssrc && Ssrc != 0)
-        {
             TakeFirstSending(packet, [], now, arrived);
-        }
     }
 
     /// <summary>Asks for a key frame when <see cref="KeyFrameDue"/> next allows it.</summary>
@@ -116,15 +110,11 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     {
         _nacks.Relax(now);
         if (_assembler is not { } assembler)
-        {
             return;
-        }
 
         _nacks.ForgetBefore(assembler.FirstNeeded);
         if (now - _nacks.OldestSince <= Math.Clamp(4 * roundTrip + NackSlack, MinWait, MaxWait))
-        {
             return;
-        }
 
         if (assembler.WaitingForKeyFrame)
         {
@@ -143,9 +133,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     public int NacksDue(Span<ushort> sequences, long roundTrip, long now)
     {
         if (!plan.Feedback.Nack)
-        {
             return 0;
-        }
 
         // While waiting for a key frame, a gap is requested once: it may hold the key frame's first packet.
         var tries = _assembler is { WaitingForKeyFrame: true, KeyFrameBegun: false } ? 1 : NackTracker.MaxTries;
@@ -165,9 +153,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         var patience = _assembler is { KeyFrameBegun: true } ? KeyFrameTransfer : KeyFrameRetry;
         patience = Math.Min(patience << Math.Clamp(_keyFrameUnanswered - KeyFrameTries, 0, 8), KeyFramePatience);
         if (!wanted || Ssrc == 0 || now - _keyFrameAsked < Math.Max(patience, roundTrip + 50_000))
-        {
             return false;
-        }
 
         _keyFrameAsked = now;
         _keyFrameUnanswered++;
@@ -184,9 +170,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         {
             // A sender that restarts takes a new SSRC; afterwards only reordered packets of the old one arrive.
             if (Ssrc != 0 && now - _lastPacket < SourceSilence && (packet.Ssrc == _formerSsrc || now - _ssrcSince < SourceSilence))
-            {
                 return;
-            }
 
             (_formerSsrc, Ssrc, _ssrcSince, _keyFrameUnanswered) = (Ssrc, packet.Ssrc, now, 0);
             Statistics = new ReceiveStatistics(90_000);
@@ -198,9 +182,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         }
 
         if (format != _format)
-        {
             Follow(format);
-        }
 
         TakeFirstSending(packet, packet.Payload, now, arrived);
     }
@@ -224,9 +206,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     private H264ParameterSets SetsOf(VideoFormat format)
     {
         if (!_sets.TryGetValue(format.PayloadType, out var sets))
-        {
             _sets[format.PayloadType] = sets = new H264ParameterSets(format.ParameterSets.Span);
-        }
 
         return sets;
     }
@@ -234,18 +214,14 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     private void Take(in RtpPacket packet, ushort sequence, ReadOnlySpan<byte> payload, bool repaired, long now, long arrived)
     {
         if (_assembler is null)
-        {
             return;
-        }
 
         var extended = repaired ? _sequences.Peek(sequence) : _sequences.Unwrap(sequence);
         Repaired += repaired && _nacks.IsMissing(extended) ? 1 : 0;
         Bytes += payload.Length;
         _nacks.RepairsInStream = _format?.RtxPayloadType is null;
         if (!_nacks.Arrived(extended, repaired, now))
-        {
             _assembler.Reset();
-        }
 
         var colour = ColourSpaceExtension.Read(packet.Extension(plan.Extensions.ColourSpace));
         _assembler.Insert(extended, packet, payload, colour, arrived);

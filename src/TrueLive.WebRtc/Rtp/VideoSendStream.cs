@@ -95,14 +95,10 @@ internal sealed class VideoSendStream : IDisposable
     public bool Enqueue(in EncodedFrame frame, long now)
     {
         if (frame.Codec != _format.Codec || frame.Data.Length > FrameBuffer.Limit)
-        {
             return false;
-        }
 
         if (frame.KeyFrame && now - OldestQueued(now) > StaleQueue)
-        {
             DropUnsentFrames();
-        }
 
         var first = _next;
         if (_format.Codec == VideoCodec.H264)
@@ -111,9 +107,7 @@ internal sealed class VideoSendStream : IDisposable
             while (!packetizer.AtEnd)
             {
                 if (!_ring.EnsureCapacity(_next - _unsent + 1))
-                {
                     return Abandon(first);
-                }
 
                 ref var slot = ref Claim(frame, now);
                 slot.Length = packetizer.Next(_ring.Bytes(ref slot)[.._maxPayload]);
@@ -126,9 +120,7 @@ internal sealed class VideoSendStream : IDisposable
             while (!packetizer.AtEnd)
             {
                 if (!_ring.EnsureCapacity(_next - _unsent + 1))
-                {
                     return Abandon(first);
-                }
 
                 ref var slot = ref Claim(frame, now);
                 slot.Length = packetizer.Next(_ring.Bytes(ref slot)[.._maxPayload]);
@@ -137,9 +129,7 @@ internal sealed class VideoSendStream : IDisposable
 
         ref var last = ref _ring.Find(_next - 1);
         if (_next == first)
-        {
             return false;
-        }
 
         last.Item.Marker = true;
         last.Item.Ticket = frame.Ticket;
@@ -165,9 +155,7 @@ internal sealed class VideoSendStream : IDisposable
         var extended = _sequences.Peek(sequence);
         ref var slot = ref _ring.Find(extended);
         if (extended >= _unsent || extended < _keyFrameStart || Unsafe.IsNullRef(ref slot) || _resends.Count >= MaxResends || now - slot.Item.Resent < (roundTrip == 0 ? 50_000 : Math.Max(roundTrip / 2, 5_000)))
-        {
             return;
-        }
 
         slot.Item.Resent = now;
         _resends.Enqueue(extended);
@@ -217,9 +205,7 @@ internal sealed class VideoSendStream : IDisposable
         }
 
         if (_unsent >= _next)
-        {
             return 0;
-        }
 
         ref var next = ref _ring.Find(_unsent++);
         PacketsSent++;
@@ -263,9 +249,7 @@ internal sealed class VideoSendStream : IDisposable
         }
 
         for (var i = keep; i < _next; i++)
-        {
             FramesDropped += _ring.Find(i).Item.Marker ? 1 : 0;
-        }
 
         Abandon(keep);
     }

@@ -12,26 +12,20 @@ internal static class Vp8Depacketizer
         data = default;
         frameStart = false;
         if (payload.IsEmpty)
-        {
             return false;
-        }
 
         var length = 1;
         if ((payload[0] & 0x80) != 0)
         {
             if (payload.Length < 2)
-            {
                 return false;
-            }
 
             var extended = payload[1];
             length++;
             if ((extended & 0x80) != 0)
             {
                 if (payload.Length <= length)
-                {
                     return false;
-                }
 
                 length += (payload[length] & 0x80) != 0 ? 2 : 1;
             }
@@ -41,9 +35,7 @@ internal static class Vp8Depacketizer
         }
 
         if (payload.Length <= length)
-        {
             return false;
-        }
 
         data = payload[length..];
         frameStart = (payload[0] & 0x17) == 0x10;

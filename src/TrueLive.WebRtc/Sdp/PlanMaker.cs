@@ -47,9 +47,7 @@ internal sealed class PlanMaker(SessionDescription session, MediaPreferences pre
     {
         var formats = SectionReading.VideoFormats(section, preferences.Codecs);
         if (formats.Count == 0)
-        {
             return null;
-        }
 
         RequireMux(section);
         var theirs = SectionReading.Direction(session, section);
@@ -59,9 +57,7 @@ internal sealed class PlanMaker(SessionDescription session, MediaPreferences pre
         var fragments = formats[0].PacketizationMode == 1;
         var sends = preferences.SendVideo && _send is null && theirs.HasFlag(MediaDirection.Receive) && fragments;
         if (!receives && !fragments)
-        {
             return null;
-        }
 
         var plan = new VideoPlan
         {
@@ -82,9 +78,7 @@ internal sealed class PlanMaker(SessionDescription session, MediaPreferences pre
     private Write? TakeAudio(MediaDescription section, (uint Media, uint Rtx)? localSsrc)
     {
         if (SectionReading.Opus(section) is not { } opus)
-        {
             return null;
-        }
 
         RequireMux(section);
         var theirs = SectionReading.Direction(session, section);
@@ -124,8 +118,6 @@ internal sealed class PlanMaker(SessionDescription session, MediaPreferences pre
     private static void RequireMux(MediaDescription section)
     {
         if (section.Attribute("rtcp-mux") is null)
-        {
             throw new SdpException($"the {section.Kind} section has no a=rtcp-mux; RTP and RTCP must share one port");
-        }
     }
 }

@@ -22,23 +22,17 @@ public static class SdpNegotiation
         var bundle = BundledMids(session);
         var usable = session.Media.Where(m => !SectionReading.IsRejected(m) && InBundle(m)).ToList();
         if (preferences.Whole)
-        {
             WholeOffer.Require(session, usable, preferences);
-        }
 
         if (usable.Count == 0)
-        {
             throw new SdpException("the offer has no section that can be used: sections must be part of a=group:BUNDLE");
-        }
 
         var cname = NewCName();
         var plan = new PlanMaker(session, preferences, cname);
         var sections = session.Media.ConvertAll(m => usable.Contains(m) ? plan.Take(m) : null);
         var accepted = session.Media.Where((_, i) => sections[i] is not null).ToList();
         if (accepted.Count == 0)
-        {
             throw new SdpException("nothing in the offer can be carried: video must be H264 (baseline to high; packetization-mode 1 to be sent) or VP8, audio opus/48000/2, data UDP/DTLS/SCTP webrtc-datachannel");
-        }
 
         var carrier = accepted[0];
         // An offerer puts its transport in the first bundled section even when that one is not ours to accept.

@@ -41,21 +41,15 @@ public sealed class SdpOffer
         }
 
         if (preferences.DataChannels)
-        {
             sections.Add((w, mid, first) => w.Data("UDP/DTLS/SCTP", SectionWriting.Channels, mid, first));
-        }
 
         if (sections.Count == 0)
-        {
             throw new SdpException("an offer needs video, audio or data channels");
-        }
 
         var writing = new SectionWriting(local, preferences, "actpass", _cname);
         writing.Session(SdpNegotiation.RandomId(), Enumerable.Range(0, sections.Count).Select(i => $"{i}"));
         for (var i = 0; i < sections.Count; i++)
-        {
             sections[i](writing, $"{i}", i == 0);
-        }
 
         Text = writing.Text;
     }
@@ -70,9 +64,7 @@ public sealed class SdpOffer
         var session = SdpNegotiation.Parse(answer);
         var ours = SdpNegotiation.Parse(Text);
         if (session.Media.Count != ours.Media.Count)
-        {
             throw new SdpException($"the answer has {session.Media.Count} media sections, the offer had {ours.Media.Count}");
-        }
 
         var maker = new PlanMaker(session, _preferences, _cname);
         MediaDescription? carrier = null;
@@ -80,20 +72,14 @@ public sealed class SdpOffer
         {
             var section = session.Media[i];
             if (section.Kind != ours.Media[i].Kind)
-            {
                 throw new SdpException($"section {i} of the answer is {section.Kind}, in the offer it was {ours.Media[i].Kind}");
-            }
 
             if (!SectionReading.IsRejected(section) && maker.Take(section, section.Kind == "video" ? _video : _audio) is not null)
-            {
                 carrier ??= section;
-            }
         }
 
         if (carrier is null)
-        {
             throw new SdpException("the answer accepts no section of the offer");
-        }
 
         var setup = carrier.Attribute("setup") ?? session.Attribute("setup");
         var client = setup switch

@@ -52,9 +52,7 @@ internal static class SectionReading
             // extmap:<id>[/<direction>] <uri> [<attributes>]; only ids that fit one-byte headers are taken (RFC 8285 section 4.2).
             var parts = value.Split(' ', 3);
             if (parts.Length < 2 || !byte.TryParse(parts[0].Split('/')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var id) || id is < 1 or > 14)
-            {
                 continue;
-            }
 
             switch (parts[1])
             {
@@ -92,9 +90,7 @@ internal static class SectionReading
             foreach (var (candidate, map) in maps)
             {
                 if (map.Name.Equals("rtx/90000", StringComparison.OrdinalIgnoreCase) && Parameter(map.Fmtp, "apt") == payloadType.ToString(CultureInfo.InvariantCulture))
-                {
                     rtx = candidate;
-                }
             }
 
             if (name.Equals("VP8/90000", StringComparison.OrdinalIgnoreCase))
@@ -114,9 +110,7 @@ internal static class SectionReading
 
         // Single-NAL mode only where the far side offers nothing else: it cannot carry slices above the packet size.
         if (found.Exists(f => f.Format.PacketizationMode == 1))
-        {
             found.RemoveAll(f => f.Format.PacketizationMode == 0);
-        }
 
         return [.. found.OrderBy(f => f.Rank).ThenBy(f => section.Formats.ToList().IndexOf(f.Format.PayloadType.ToString(CultureInfo.InvariantCulture))).Select(f => f.Format)];
 
@@ -170,9 +164,7 @@ internal static class SectionReading
         foreach (var value in section.All("fmtp"))
         {
             if (value.StartsWith(prefix, StringComparison.Ordinal))
-            {
                 return value[prefix.Length..];
-            }
         }
 
         return "";
@@ -185,9 +177,7 @@ internal static class SectionReading
         {
             var equals = pair.IndexOf('=', StringComparison.Ordinal);
             if (equals > 0 && pair.AsSpan(0, equals).Equals(name, StringComparison.OrdinalIgnoreCase))
-            {
                 return pair[(equals + 1)..];
-            }
         }
 
         return null;
@@ -199,9 +189,7 @@ internal static class SectionReading
         foreach (var value in section.All("rtpmap"))
         {
             if (value.StartsWith(prefix, StringComparison.Ordinal))
-            {
                 return value[prefix.Length..].Trim();
-            }
         }
 
         return null;
@@ -214,9 +202,7 @@ internal static class SectionReading
     {
         var text = Parameter(fmtp, "profile-level-id") ?? "420010";
         if (text.Length != 6 || !int.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var bits))
-        {
             return null;
-        }
 
         var constraints = (bits >> 8) & 0xFF;
         return (bits >> 16) switch
@@ -232,9 +218,7 @@ internal static class SectionReading
     private static byte[] SpropParameterSets(string fmtp)
     {
         if (Parameter(fmtp, "sprop-parameter-sets") is not { } text)
-        {
             return [];
-        }
 
         var result = new List<byte>();
         var buffer = new byte[1024];
@@ -257,14 +241,10 @@ internal static class SectionReading
         var password = section.Attribute("ice-pwd") ?? session.Attribute("ice-pwd");
         var fingerprint = section.Attribute("fingerprint") ?? session.Attribute("fingerprint");
         if (ufrag is null || password is null || ufrag.Length is < 4 or > 256 || password.Length is < 22 or > 256)
-        {
             throw new SdpException("the description needs a=ice-ufrag (4 to 256 characters) and a=ice-pwd (22 to 256 characters)");
-        }
 
         if (fingerprint is null || fingerprint.Length > 512)
-        {
             throw new SdpException("the description needs a=fingerprint: only DTLS-SRTP is supported");
-        }
 
         return new TransportDescription
         {

@@ -22,16 +22,12 @@ internal sealed class SectionWriting(TransportDescription local, MediaPreference
         Line($"t=0 0");
         var mids = string.Join(' ', bundled);
         if (mids.Length > 0)
-        {
             Line($"a=group:BUNDLE {mids}");
-        }
 
         Line($"a=extmap-allow-mixed");
         Line($"a=msid-semantic: WMS *");
         if (local.IceLite)
-        {
             Line($"a=ice-lite");
-        }
     }
 
     internal void Rejected(MediaDescription section)
@@ -39,9 +35,7 @@ internal sealed class SectionWriting(TransportDescription local, MediaPreference
         Line($"m={section.Kind} 0 {section.Protocol} {string.Join(' ', section.Formats)}");
         Line($"c=IN IP4 0.0.0.0");
         if (section.Attribute("mid") is { } mid)
-        {
             Line($"a=mid:{mid}");
-        }
 
         Line($"a=inactive");
     }
@@ -60,14 +54,10 @@ internal sealed class SectionWriting(TransportDescription local, MediaPreference
                 ? $"level-asymmetry-allowed=1;packetization-mode={format.PacketizationMode};profile-level-id={SectionReading.Parameter(format.Fmtp, "profile-level-id") ?? "420010"}"
                 : "";
             if (preferences.StartBitrate > 0)
-            {
                 parameters += (parameters.Length > 0 ? ";" : "") + string.Create(CultureInfo.InvariantCulture, $"x-google-start-bitrate={preferences.StartBitrate / 1000}");
-            }
 
             if (parameters.Length > 0)
-            {
                 Line($"a=fmtp:{format.PayloadType} {parameters}");
-            }
 
             if (format.RtxPayloadType is { } rtx)
             {
@@ -98,9 +88,7 @@ internal sealed class SectionWriting(TransportDescription local, MediaPreference
         Rtp(plan.Extensions, direction, reducedSize);
         Line($"a=rtpmap:{plan.PayloadType} opus/48000/2");
         if (plan.Extensions.TransportSequence != 0)
-        {
             Line($"a=rtcp-fb:{plan.PayloadType} transport-cc");
-        }
 
         Line($"a=fmtp:{plan.PayloadType} minptime=10;useinbandfec=1");
         if (direction.HasFlag(MediaDirection.Send))
@@ -131,23 +119,17 @@ internal sealed class SectionWriting(TransportDescription local, MediaPreference
         Line($"m={kind} 9 {protocol} {formats}");
         Line($"c=IN IP4 0.0.0.0");
         if (kind != "application")
-        {
             Line($"a=rtcp:9 IN IP4 0.0.0.0");
-        }
 
         // RFC 8843 section 7.1.1: candidates stand in the section that carries the bundle; ufrag and fingerprint stand in all, which old
         // clients need.
         if (carriesCandidates)
         {
             foreach (var candidate in local.Candidates)
-            {
                 Line($"a={candidate}");
-            }
 
             if (local.EndOfCandidates)
-            {
                 Line($"a=end-of-candidates");
-            }
         }
 
         Line($"a=ice-ufrag:{local.IceUfrag}");
@@ -156,9 +138,7 @@ internal sealed class SectionWriting(TransportDescription local, MediaPreference
         Line($"a=fingerprint:{local.Fingerprint}");
         Line($"a=setup:{setup}");
         if (mid.Length > 0)
-        {
             Line($"a=mid:{mid}");
-        }
     }
 
     private void Rtp(ExtensionIds ids, MediaDirection direction, bool reducedSize)
@@ -170,40 +150,28 @@ internal sealed class SectionWriting(TransportDescription local, MediaPreference
         Line($"a={direction switch { MediaDirection.Both => "sendrecv", MediaDirection.Send => "sendonly", MediaDirection.Receive => "recvonly", _ => "inactive" }}");
         Line($"a=rtcp-mux");
         if (reducedSize)
-        {
             Line($"a=rtcp-rsize");
-        }
     }
 
     private void Feedback(byte payloadType, FeedbackSupport feedback)
     {
         if (feedback.TransportCc)
-        {
             Line($"a=rtcp-fb:{payloadType} transport-cc");
-        }
 
         if (feedback.Fir)
-        {
             Line($"a=rtcp-fb:{payloadType} ccm fir");
-        }
 
         if (feedback.Nack)
-        {
             Line($"a=rtcp-fb:{payloadType} nack");
-        }
 
         if (feedback.Pli)
-        {
             Line($"a=rtcp-fb:{payloadType} nack pli");
-        }
     }
 
     private void Extension(byte id, string uri)
     {
         if (id != 0)
-        {
             Line($"a=extmap:{id} {uri}");
-        }
     }
 
     private void Line(FormattableString line) => _text.Append(FormattableString.Invariant(line)).Append("\r\n");

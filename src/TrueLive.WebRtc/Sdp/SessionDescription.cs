@@ -33,9 +33,7 @@ public sealed record MediaDescription
         foreach (var attribute in Attributes)
         {
             if (attribute.Name == name)
-            {
                 yield return attribute.Value;
-            }
         }
     }
 }
@@ -79,9 +77,7 @@ public sealed class SessionDescription
             number++;
             var line = raw.TrimEnd();
             if (line.IsEmpty)
-            {
                 continue;
-            }
 
             if (line.Length < 2 || line[1] != '=')
             {
@@ -142,9 +138,7 @@ public sealed class SessionDescription
         // m=<media> <port>[/<number>] <proto> <fmt> ...
         var parts = value.ToString().Split(' ', 131, StringSplitOptions.RemoveEmptyEntries);
         if (parts.Length < 4)
-        {
             return null;
-        }
 
         var port = parts[1].AsSpan();
         var slash = port.IndexOf('/');
@@ -158,9 +152,7 @@ public sealed class SessionDescription
         foreach (var attribute in attributes)
         {
             if (attribute.Name == name)
-            {
                 return attribute.Value;
-            }
         }
 
         return null;

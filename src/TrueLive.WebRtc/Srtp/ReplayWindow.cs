@@ -25,9 +25,7 @@ internal sealed class ReplayWindow
         }
 
         if (_top - index < Size)
-        {
             Word(index) |= Bit(index);
-        }
     }
 
     // The bits between the old and the new top belong to indices that have left the window.
@@ -40,9 +38,7 @@ internal sealed class ReplayWindow
         }
 
         for (var index = _top + 1; index <= next; index++)
-        {
             Word(index) &= ~Bit(index);
-        }
     }
 
     private ref ulong Word(ulong index) => ref _seen[index / 64 % (Size / 64)];

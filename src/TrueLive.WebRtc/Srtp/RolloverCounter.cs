@@ -10,9 +10,7 @@ internal struct RolloverCounter
     public readonly ulong Estimate(ushort sequence)
     {
         if (!_any)
-        {
             return sequence;
-        }
 
         var delta = (short)(sequence - (ushort)_highest);
         return delta < 0 && (ulong)-delta > _highest ? sequence : _highest + (ulong)delta;

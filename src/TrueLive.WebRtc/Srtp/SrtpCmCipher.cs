@@ -35,18 +35,14 @@ internal sealed class SrtpCmCipher : SrtpCipher
     {
         var end = packet.Length - Tag;
         if (end < header)
-        {
             return -1;
-        }
 
         Span<byte> roc = stackalloc byte[4];
         BinaryPrimitives.WriteUInt32BigEndian(roc, (uint)(index >> 16));
         Span<byte> mac = stackalloc byte[Tag];
         _rtp.Mac(packet[..end], roc, mac);
         if (!CryptographicOperations.FixedTimeEquals(mac, packet[end..]) || end - header > _keystream.Length)
-        {
             return -1;
-        }
 
         Crypt(_rtp, packet[header..end], ssrc, index);
         return end;
@@ -64,21 +60,15 @@ internal sealed class SrtpCmCipher : SrtpCipher
     {
         var end = packet.Length - 4 - Tag;
         if (end < 8)
-        {
             return -1;
-        }
 
         Span<byte> mac = stackalloc byte[Tag];
         _rtcp.Mac(packet[..(end + 4)], default, mac);
         if (!CryptographicOperations.FixedTimeEquals(mac, packet[(end + 4)..]) || end - 8 > _keystream.Length)
-        {
             return -1;
-        }
 
         if ((indexWord & 0x8000_0000) != 0)
-        {
             Crypt(_rtcp, packet[8..end], ssrc, indexWord & 0x7FFF_FFFF);
-        }
 
         return end;
     }
@@ -94,9 +84,7 @@ internal sealed class SrtpCmCipher : SrtpCipher
     {
         var blocks = (data.Length + 15) / 16;
         if (blocks == 0)
-        {
             return;
-        }
 
         var first = _counters.AsSpan(0, 16);
         half.Salt.CopyTo(first);
@@ -117,14 +105,10 @@ internal sealed class SrtpCmCipher : SrtpCipher
     {
         var at = 0;
         for (; at <= data.Length - Vector<byte>.Count; at += Vector<byte>.Count)
-        {
             (new Vector<byte>(data[at..]) ^ new Vector<byte>(keystream[at..])).CopyTo(data[at..]);
-        }
 
         for (; at < data.Length; at++)
-        {
             data[at] ^= keystream[at];
-        }
     }
 
     /// <summary>The keys of RTP or of RTCP.</summary>

@@ -35,9 +35,7 @@ internal sealed class SrtpGcmCipher : SrtpCipher
     {
         var end = packet.Length - Tag;
         if (end < header)
-        {
             return -1;
-        }
 
         Span<byte> iv = stackalloc byte[12];
         RtpIv(iv, ssrc, index);
@@ -61,9 +59,7 @@ internal sealed class SrtpGcmCipher : SrtpCipher
     {
         var end = packet.Length - 4 - Tag;
         if (end < 8)
-        {
             return -1;
-        }
 
         Span<byte> iv = stackalloc byte[12];
         RtcpIv(iv, ssrc, indexWord & 0x7FFF_FFFF);
@@ -122,8 +118,6 @@ internal sealed class SrtpGcmCipher : SrtpCipher
     private static void Xor(Span<byte> iv, byte[] salt)
     {
         for (var i = 0; i < 12; i++)
-        {
             iv[i] ^= salt[i];
-        }
     }
 }

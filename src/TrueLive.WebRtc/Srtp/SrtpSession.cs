@@ -42,9 +42,7 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
     {
         var header = RtpHeaderLength(buffer[..length]);
         if (header == 0 || length > MaxPacket - Headroom || buffer.Length < length + _local.RtpOverhead)
-        {
             return 0;
-        }
 
         var ssrc = BinaryPrimitives.ReadUInt32BigEndian(buffer[8..]);
         var stream = OutgoingStream(ssrc);
@@ -52,9 +50,7 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
 
         // Protecting a different packet under the same index would reveal the GCM authentication key (RFC 7714 section 14.1).
         if (Profile == SrtpProfile.AeadAes128Gcm && !stream.Sent.IsFresh(index))
-        {
             return 0;
-        }
 
         stream.Sent.Mark(index);
         stream.Rtp.Accept(index);
@@ -65,9 +61,7 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
     public int ProtectRtcp(Span<byte> buffer, int length)
     {
         if (length is < 8 or > (MaxPacket - Headroom) || buffer.Length < length + _local.RtcpOverhead)
-        {
             return 0;
-        }
 
         var ssrc = BinaryPrimitives.ReadUInt32BigEndian(buffer[4..]);
         var stream = OutgoingStream(ssrc);
@@ -80,9 +74,7 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
     {
         var header = RtpHeaderLength(packet);
         if (header == 0 || packet.Length > MaxPacket)
-        {
             return Reject();
-        }
 
         var ssrc = BinaryPrimitives.ReadUInt32BigEndian(packet[8..]);
         var stream = _incoming.GetValueOrDefault(ssrc);
@@ -97,9 +89,7 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
         // A failed attempt may leave the packet modified.
         var mayHaveWrapped = stream is null && sequence < JustWrapped;
         if (mayHaveWrapped)
-        {
             packet.CopyTo(_untried);
-        }
 
         var length = _remote.UnprotectRtp(packet, header, ssrc, index);
         if (length < 0 && mayHaveWrapped)
@@ -109,14 +99,10 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
         }
 
         if (length < 0)
-        {
             return Reject();
-        }
 
         if ((stream ?? Keep(ssrc)) is not { } kept)
-        {
             return 0;
-        }
 
         kept.Rtp.Accept(index);
         kept.RtpSeen.Mark(index);
@@ -127,9 +113,7 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
     public int UnprotectRtcp(Span<byte> packet)
     {
         if (packet.Length < 8 + _remote.RtcpOverhead || packet.Length > MaxPacket)
-        {
             return Reject();
-        }
 
         var ssrc = BinaryPrimitives.ReadUInt32BigEndian(packet[4..]);
         var wordAt = Profile == SrtpProfile.AeadAes128Gcm ? packet.Length - 4 : packet.Length - _remote.RtcpOverhead;
@@ -143,14 +127,10 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
 
         var length = _remote.UnprotectRtcp(packet, ssrc, word);
         if (length < 0)
-        {
             return Reject();
-        }
 
         if ((stream ?? Keep(ssrc)) is not { } kept)
-        {
             return 0;
-        }
 
         kept.RtcpSeen.Mark(word & 0x7FFF_FFFF);
         return length;
@@ -166,17 +146,13 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
     internal static int RtpHeaderLength(ReadOnlySpan<byte> packet)
     {
         if (packet.Length < 12 || packet[0] >> 6 != 2)
-        {
             return 0;
-        }
 
         var length = 12 + ((packet[0] & 15) * 4);
         if ((packet[0] & 0x10) != 0)
         {
             if (packet.Length < length + 4)
-            {
                 return 0;
-            }
 
             length += 4 + (BinaryPrimitives.ReadUInt16BigEndian(packet[(length + 2)..]) * 4);
         }
@@ -196,9 +172,7 @@ internal sealed class SrtpSession(SrtpKeys keys) : IDisposable
     private Incoming? Keep(uint ssrc)
     {
         if (_incoming.Count >= MaxStreams)
-        {
             return null;
-        }
 
         var stream = new Incoming();
         _incoming.Add(ssrc, stream);

@@ -9,9 +9,7 @@ internal static class Crc32
     {
         var crc = 0xFFFF_FFFFu;
         foreach (var b in data)
-        {
             crc = Table[(byte)(crc ^ b)] ^ (crc >> 8);
-        }
 
         return ~crc;
     }
@@ -23,9 +21,7 @@ internal static class Crc32
         {
             var value = i;
             for (var bit = 0; bit < 8; bit++)
-            {
                 value = (value & 1) != 0 ? (value >> 1) ^ 0xEDB8_8320 : value >> 1;
-            }
 
             table[i] = value;
         }

@@ -62,15 +62,11 @@ internal readonly ref struct StunMessage
             var value = Find(StunAttribute.XorMappedAddress);
             var length = value.Length switch { 8 when value[1] == 1 => 4, 20 when value[1] == 2 => 16, _ => 0 };
             if (length == 0)
-            {
                 return null;
-            }
 
             Span<byte> address = stackalloc byte[length];
             for (var i = 0; i < length; i++)
-            {
                 address[i] = (byte)(value[4 + i] ^ _bytes[4 + i]);
-            }
 
             return new IPEndPoint(new IPAddress(address), BinaryPrimitives.ReadUInt16BigEndian(value[2..]) ^ (int)(MagicCookie >> 16));
         }
@@ -85,15 +81,11 @@ internal readonly ref struct StunMessage
     {
         message = default;
         if (!LooksLikeStun(packet) || packet.Length > MaxLength)
-        {
             return false;
-        }
 
         var type = BinaryPrimitives.ReadUInt16BigEndian(packet);
         if ((type & 0x3EEF) != 1 || BinaryPrimitives.ReadUInt16BigEndian(packet[2..]) != packet.Length - HeaderLength || (packet.Length & 3) != 0)
-        {
             return false;
-        }
 
         var kind = (StunClass)(((type & 0x100) >> 7) | ((type & 0x10) >> 4));
         var integrityAt = 0;
@@ -105,16 +97,12 @@ internal readonly ref struct StunMessage
             var length = BinaryPrimitives.ReadUInt16BigEndian(packet[(at + 2)..]);
             var next = at + 4 + ((length + 3) & ~3);
             if (next > packet.Length)
-            {
                 return false;
-            }
 
             if (attribute == StunAttribute.Fingerprint)
             {
                 if (length != 4 || next != packet.Length || BinaryPrimitives.ReadUInt32BigEndian(packet[(at + 4)..]) != (Crc32.Of(packet[..at]) ^ FingerprintXor))
-                {
                     return false;
-                }
 
                 end = integrityAt == 0 ? at : end;
             }
@@ -123,9 +111,7 @@ internal readonly ref struct StunMessage
                 if (attribute == StunAttribute.MessageIntegrity)
                 {
                     if (length != IntegrityLength)
-                    {
                         return false;
-                    }
 
                     integrityAt = at;
                     end = at;
@@ -147,9 +133,7 @@ internal readonly ref struct StunMessage
     public bool IsAuthentic(ReadOnlySpan<byte> password)
     {
         if (_integrityAt == 0)
-        {
             return false;
-        }
 
         // The HMAC covers a header whose length ends with MESSAGE-INTEGRITY.
         Span<byte> covered = stackalloc byte[MaxLength];
@@ -179,9 +163,7 @@ internal readonly ref struct StunMessage
         for (var at = HeaderLength; at < _end;)
         {
             if ((StunAttribute)BinaryPrimitives.ReadUInt16BigEndian(_bytes[at..]) == wanted)
-            {
                 return at;
-            }
 
             at += 4 + ((BinaryPrimitives.ReadUInt16BigEndian(_bytes[(at + 2)..]) + 3) & ~3);
         }

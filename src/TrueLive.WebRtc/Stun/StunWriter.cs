@@ -55,9 +55,7 @@ internal ref struct StunWriter
         value[1] = (byte)(length == 4 ? 1 : 2);
         BinaryPrimitives.WriteUInt16BigEndian(value[2..], (ushort)(address.Port ^ (int)(StunMessage.MagicCookie >> 16)));
         for (var i = 0; i < length; i++)
-        {
             value[4 + i] = (byte)(raw[i] ^ _buffer[4 + i]);
-        }
     }
 
     /// <summary>Adds MESSAGE-INTEGRITY (when a password is given) and FINGERPRINT; returns the finished message.</summary>

@@ -61,6 +61,11 @@ public sealed partial class HouseTests
     }
 
     [Fact]
+    public void No_braces_stand_around_a_single_line() =>
+        None(Sources().SelectMany(f => BracedLine().Matches(File.ReadAllText(f))
+            .Select(m => $"{Path.GetRelativePath(Root, f)}: {m.Groups["line"].Value}")));
+
+    [Fact]
     public void No_task_is_left_for_later_in_a_comment() =>
         Assert.Empty(Sources().Where(f => LeftForLater().IsMatch(File.ReadAllText(f))).Select(Path.GetFileName));
 
@@ -85,6 +90,12 @@ public sealed partial class HouseTests
 
     [GeneratedRegex(@"\b(?:class|struct|record|interface)\s+(\w*(?:Manager|Helper|Helpers|Util|Utils|Utility|Processor|Wrapper|Common|Service))\b")]
     private static partial Regex VagueType();
+
+    // A branch that has another beside it may need them, and so does a declaration.
+    [GeneratedRegex(
+        @"^(?<indent> *)(?:if|foreach|for|while|using|lock|fixed) \(.*\)\n\k<indent>\{\n"
+        + @"\k<indent>    (?!//|var |using |[\w<>\[\]?.]+ \w+ = )(?<line>[^{}/\n].*;)\n\k<indent>\}\n(?!\k<indent>else)", RegexOptions.Multiline)]
+    private static partial Regex BracedLine();
 
     [GeneratedRegex(@"//.*\b(TODO|FIXME|HACK|XXX)\b")]
     private static partial Regex LeftForLater();
