@@ -14,7 +14,7 @@ namespace TrueLive.Cli;
 
 /// <summary>
 /// <c>truelive bench clips</c>: our file-to-file rendering against the pipeline that a user would write in an afternoon (ffmpeg pipe,
-/// the same ONNX file in a loop, ffmpeg pipe), taken in turns on the same film, and against the bare network.
+/// the same ONNX file in a loop, ffmpeg pipe), taken in turns on the same film, and against the bare model.
 /// </summary>
 internal static class BenchClips
 {

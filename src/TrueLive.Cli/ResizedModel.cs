@@ -6,7 +6,7 @@ using TrueLive.Models.Onnx;
 namespace TrueLive.Cli;
 
 /// <summary>
-/// The fixed-size network "candy" at another size, for a fair race: the sides of its input and output and the <c>output_shape</c> of its
+/// The fixed-size model "candy" at another size, for a fair race: the sides of its input and output and the <c>output_shape</c> of its
 /// transposed convolutions are rewritten (onnx.proto), nothing else. Its other operators take any size whose sides are multiples of 4.
 /// </summary>
 internal static class ResizedModel
@@ -14,7 +14,7 @@ internal static class ResizedModel
     private const int Side = 720;
     private static readonly int[] Parts = [1, 2, 4, 8];
 
-    /// <exception cref="ModelException">It is not that network.</exception>
+    /// <exception cref="ModelException">It is not that model.</exception>
     public static OnnxVideoModel LoadCandy(string file, int width, int height, TimeProvider time)
     {
         var folder = Directory.CreateTempSubdirectory("truelive-candy-");

@@ -9,7 +9,7 @@ using TrueLive.Models.Tests.Onnx;
 
 namespace TrueLive.Models.Tests;
 
-/// <summary>What the host computes of the shipped network, against the whole graph in ONNX Runtime.</summary>
+/// <summary>What the host computes of the shipped model, against the whole graph in ONNX Runtime.</summary>
 public sealed class FusedTests(LiveTiny tiny) : IClassFixture<LiveTiny>
 {
     private readonly FramePool _pool = new("fused test", 4);

@@ -5,7 +5,7 @@ using TrueLive.Models.Tests.Motion;
 
 namespace TrueLive.Models.Tests;
 
-/// <summary>The embedded network, loaded once.</summary>
+/// <summary>The embedded model, loaded once.</summary>
 public sealed class LiveTiny : IDisposable
 {
     public OnnxVideoModel Model { get; } = OnnxVideoModel.Load(Repository.LiveTiny, 1, TimeProvider.System);

@@ -9,8 +9,8 @@ using TrueLive.Models.Tests.Onnx;
 namespace TrueLive.Models.Tests;
 
 /// <summary>
-/// The shipped network in ONNX Runtime against the same weights in PyTorch; training/parity.py makes the fixture. The memory is not
-/// carried along here: that is not the network's part.
+/// The shipped model in ONNX Runtime against the same weights in PyTorch; training/parity.py makes the fixture. The memory is not
+/// carried along here: that is not the model's part.
 /// </summary>
 public sealed class ParityTests
 {

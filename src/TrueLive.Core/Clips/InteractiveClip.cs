@@ -57,8 +57,8 @@ public sealed partial class InteractiveClip : IAsyncDisposable
 
     /// <param name="source">Decoded frames in order; the clip takes over the holds and disposes them.</param>
     /// <param name="model">Shared weights.</param>
-    /// <param name="width">Network width.</param>
-    /// <param name="height">Network height.</param>
+    /// <param name="width">Model width.</param>
+    /// <param name="height">Model height.</param>
     /// <param name="encode">Turns an output frame into bytes for the client; never called twice at the same time.</param>
     /// <param name="time">Clock for the measured times.</param>
     public InteractiveClip(ImmutableArray<VideoFrame> source, IVideoModel model, int width, int height, Func<VideoFrame, ReadOnlyMemory<byte>> encode, TimeProvider time)

@@ -6,13 +6,13 @@ public interface IVideoModel : IDisposable
     /// <summary>What the model declares about itself.</summary>
     ModelInfo Info { get; }
 
-    /// <summary>Turns text into what the network takes. Never throws on any text up to <see cref="Prompt.MaxLength"/>.</summary>
+    /// <summary>Turns text into what the model takes. Never throws on any text up to <see cref="Prompt.MaxLength"/>.</summary>
     PromptReading Read(string text);
 
     /// <summary>
-    /// State for one stream at a network size from <see cref="ModelInfo.Sizes"/>, with all buffers allocated and one warm-up step
+    /// State for one stream at a model size from <see cref="ModelInfo.Sizes"/>, with all buffers allocated and one warm-up step
     /// done, so that the first real step is not slower than the others.
     /// </summary>
-    /// <exception cref="ArgumentException">The size is not one that the network runs at.</exception>
+    /// <exception cref="ArgumentException">The size is not one that the model runs at.</exception>
     IModelSession CreateSession(int width, int height);
 }

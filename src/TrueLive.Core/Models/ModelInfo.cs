@@ -7,7 +7,7 @@ namespace TrueLive.Core.Models;
 /// <param name="Description">One or two sentences for people.</param>
 /// <param name="TakesPrompt">False when text changes nothing.</param>
 /// <param name="HasMemory">True when a step depends on the steps before it.</param>
-/// <param name="Sizes">Which picture sizes the network runs at.</param>
+/// <param name="Sizes">Which picture sizes the model runs at.</param>
 /// <param name="Looks">Looks that can be named in a prompt; empty without prompts.</param>
 public sealed record ModelInfo(
     string Id,
@@ -32,17 +32,17 @@ public sealed record ModelInfo(
 /// <param name="Description">One line for people.</param>
 public sealed record LookInfo(string Id, string Title, string Description);
 
-/// <summary>Sizes at which a network runs: both sides within a range and divisible by a step, or one fixed size.</summary>
+/// <summary>Sizes at which a model runs: both sides within a range and divisible by a step, or one fixed size.</summary>
 /// <param name="MinSide">Smallest side in pixels.</param>
 /// <param name="MaxSide">Largest side in pixels.</param>
 /// <param name="Multiple">Both sides are multiples of this; <see cref="Nearest"/> takes even ones where the range has any.</param>
-/// <param name="FixedWidth">Not null when the network takes one size only.</param>
+/// <param name="FixedWidth">Not null when the model takes one size only.</param>
 /// <param name="FixedHeight">Goes with <paramref name="FixedWidth"/>.</param>
 public sealed record ModelSizes(int MinSide, int MaxSide, int Multiple, int? FixedWidth = null, int? FixedHeight = null)
 {
     /// <summary>
-    /// The session size nearest to the one asked for; aspect is kept as far as the multiple allows. A session scales the input to the network's
-    /// size and leaves the output at this one, whose sides are even: an odd side of the network is one pixel longer here.
+    /// The session size nearest to the one asked for; aspect is kept as far as the multiple allows. A session scales the input to the model's
+    /// size and leaves the output at this one, whose sides are even: an odd side of the model is one pixel longer here.
     /// </summary>
     public (int Width, int Height) Nearest(int width, int height)
     {
@@ -53,7 +53,7 @@ public sealed record ModelSizes(int MinSide, int MaxSide, int Multiple, int? Fix
         return (Even(Snap(width * scale)), Even(Snap(height * scale)));
     }
 
-    /// <summary>The network's own size in a session of a size that <see cref="Nearest"/> gave.</summary>
+    /// <summary>The model's own size in a session of a size that <see cref="Nearest"/> gave.</summary>
     public (int Width, int Height) Network(int width, int height) => (FixedWidth ?? Side(width), FixedHeight ?? Side(height));
 
     private int Side(int even) => even > MaxSide || even % Multiple != 0 ? even - 1 : even;

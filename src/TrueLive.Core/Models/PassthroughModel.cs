@@ -2,7 +2,7 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Core.Models;
 
-/// <summary>Gives every frame back unchanged: the baseline that shows what transport and codecs cost without a network.</summary>
+/// <summary>Gives every frame back unchanged: the baseline that shows what transport and codecs cost without a model.</summary>
 public sealed class PassthroughModel : IVideoModel
 {
     /// <inheritdoc/>

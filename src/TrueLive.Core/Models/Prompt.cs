@@ -33,7 +33,7 @@ public readonly record struct LookWeight(string Look, float Weight);
 /// <param name="Confidence">0..1: how close the text is to what the model knows.</param>
 /// <param name="Looks">The looks chosen, strongest first.</param>
 /// <param name="UnknownWords">Words that carried no meaning for the model.</param>
-/// <param name="Style">Conditioning vector for the network at full strength; empty for a model without text.</param>
+/// <param name="Style">Conditioning vector for the model at full strength; empty for a model without text.</param>
 /// <param name="Note">A sentence for the user when there is something to say, else null.</param>
 public sealed record PromptReading(
     bool Understood,

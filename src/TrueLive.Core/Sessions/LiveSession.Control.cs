@@ -44,7 +44,7 @@ public sealed partial class LiveSession
     public event Action<LiveSession, CommandApplied>? Applied;
 
     /// <summary>
-    /// The input has another shape, for which the network needs other buffers: its memory began anew, in the epoch given. Called by the step
+    /// The input has another shape, for which the model needs other buffers: its memory began anew, in the epoch given. Called by the step
     /// thread: handlers must be quick.
     /// </summary>
     public event Action<LiveSession, int>? Forgot;

@@ -240,7 +240,7 @@ public sealed partial class LiveSession : IDisposable
         return _memory!;
     }
 
-    // A client that scales its video down under load keeps the shape: the network then keeps its size and memory.
+    // A client that scales its video down under load keeps the shape: the model then keeps its size and memory.
     private static bool SameShape(IModelSession memory, VideoFrame input)
     {
         var shape = (double)memory.Width / memory.Height * input.Height / input.Width;

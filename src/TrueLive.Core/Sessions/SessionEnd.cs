@@ -9,7 +9,7 @@ public enum EndCause : byte
     /// <summary>Receiving failed on this machine.</summary>
     ReceiveServer,
 
-    /// <summary>The network failed on many frames in a row.</summary>
+    /// <summary>The model failed on many frames in a row.</summary>
     StepServer,
 
     /// <summary>The link to the client is gone while sending.</summary>

@@ -7,7 +7,7 @@ namespace TrueLive.Core.Sessions;
 /// frame never sees half of a change.
 /// </summary>
 /// <param name="Model">Weights in use.</param>
-/// <param name="Width">Width asked for; the network runs at the same number of pixels in the input's shape.</param>
+/// <param name="Width">Width asked for; the model runs at the same number of pixels in the input's shape.</param>
 /// <param name="Height">Height asked for.</param>
 /// <param name="Prompt">Prompt, read by <paramref name="Model"/>.</param>
 /// <param name="Epoch">Bumped by a reset, a reconnect, a change of model or size, and by a picture of another shape.</param>
@@ -16,7 +16,7 @@ namespace TrueLive.Core.Sessions;
 public sealed record SessionSettings(IVideoModel Model, int Width, int Height, Prompt Prompt, int Epoch, int Resets, bool Paused)
 {
     /// <summary>
-    /// Size that the network runs at for an input of the given size: the asked number of pixels in the input's shape, snapped to
+    /// Size that the model runs at for an input of the given size: the asked number of pixels in the input's shape, snapped to
     /// what the model takes. An input smaller than asked is not enlarged.
     /// </summary>
     public (int Width, int Height) SizeFor(int inputWidth, int inputHeight)

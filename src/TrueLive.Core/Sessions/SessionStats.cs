@@ -6,7 +6,7 @@ namespace TrueLive.Core.Sessions;
 /// <summary>Why a frame that came in has no output of its own.</summary>
 public enum DropReason : byte
 {
-    /// <summary>A newer frame came before the model was free: normal when the input is faster than the network.</summary>
+    /// <summary>A newer frame came before the model was free: normal when the input is faster than the model.</summary>
     Replaced,
 
     /// <summary>Older than the frame-age budget when its step could begin.</summary>

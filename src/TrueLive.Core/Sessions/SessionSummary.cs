@@ -2,7 +2,7 @@ namespace TrueLive.Core.Sessions;
 
 /// <summary>A session as a whole, for one line at its end.</summary>
 /// <param name="Received">Frames decoded.</param>
-/// <param name="Made">Frames that the network made, whether or not they could be sent.</param>
+/// <param name="Made">Frames that the model made, whether or not they could be sent.</param>
 /// <param name="Sent">Frames handed to the sink.</param>
 /// <param name="Seconds">From the first frame that came in to the last.</param>
 /// <param name="DelayP50">Median over all frames sent, from the whole frame being here to its output handed to the sink, to 5 %.</param>

@@ -129,7 +129,7 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _child.DisposeAsync();
 
-    /// <summary>Processor time for all of a file: the slowest codecs that are read take less than this on any machine that can run a network.</summary>
+    /// <summary>Processor time for all of a file: the slowest codecs that are read take less than this on any machine that can run a model.</summary>
     internal static TimeSpan ProcessorTime(MediaFile file, TimeSpan longest = default)
     {
         var length = file.Duration > TimeSpan.Zero ? file.Duration : longest > TimeSpan.Zero ? longest : MediaFile.MaxDuration;

@@ -3,7 +3,7 @@ namespace TrueLive.Media.Files;
 /// <summary>Sizes that keep the shape of a picture.</summary>
 public static class PictureShape
 {
-    /// <summary>What rounding to the step of a network costs is not seen.</summary>
+    /// <summary>What rounding to the step of a model costs is not seen.</summary>
     internal const double Unseen = 0.04;
 
     /// <summary>The largest size of a picture's shape that fits into another.</summary>

@@ -6,8 +6,8 @@ using TrueLive.Models.Manifest;
 namespace TrueLive.Models.Catalogue;
 
 /// <summary>What a step costs at a size.</summary>
-/// <param name="Width">Width of the network's picture.</param>
-/// <param name="Height">Height of the network's picture.</param>
+/// <param name="Width">Width of the model's picture.</param>
+/// <param name="Height">Height of the model's picture.</param>
 /// <param name="MedianMs">Median time of a step in milliseconds, colour conversion included; codecs and scaling are not.</param>
 /// <param name="Frames">Steps that the median is of.</param>
 public sealed record SizeTiming(int Width, int Height, double MedianMs, int Frames)
@@ -16,7 +16,7 @@ public sealed record SizeTiming(int Width, int Height, double MedianMs, int Fram
     public double LiveFps => 1000 / MedianMs;
 }
 
-/// <summary>The numbers that came out of the network before they became a picture.</summary>
+/// <summary>The numbers that came out of the model before they became a picture.</summary>
 /// <param name="Min">Smallest finite number.</param>
 /// <param name="Max">Largest finite number.</param>
 /// <param name="NotFinite">How many were NaN or infinite.</param>
@@ -34,8 +34,8 @@ public sealed record MemoryFinding(int States, int Bytes, double Difference, boo
 /// <summary>What a check of a model on real frames found.</summary>
 /// <param name="Threads">Threads of a step.</param>
 /// <param name="Timings">Cost at each size.</param>
-/// <param name="Output">The network's numbers over all frames.</param>
-/// <param name="Memory">Null for a network without states.</param>
+/// <param name="Output">The model's numbers over all frames.</param>
+/// <param name="Memory">Null for a model without states.</param>
 /// <param name="Findings">What a person should look at; empty when all is well.</param>
 /// <param name="Before">The last frame that went in; the caller disposes it.</param>
 /// <param name="After">What came out for it; the caller disposes it.</param>
@@ -57,10 +57,10 @@ public static class ModelCheck
     /// <summary>Runs the check; takes some seconds.</summary>
     /// <param name="model">What is checked.</param>
     /// <param name="frames">At least two frames of a moving picture, all of one size.</param>
-    /// <param name="sizes">Sizes to time; each is brought to the nearest one that the network takes.</param>
+    /// <param name="sizes">Sizes to time; each is brought to the nearest one that the model takes.</param>
     /// <param name="text">Prompt during the check.</param>
     /// <param name="time">Clock.</param>
-    /// <exception cref="ModelStepException">The network failed on a frame.</exception>
+    /// <exception cref="ModelStepException">The model failed on a frame.</exception>
     public static ModelCheckReport Run(FolderModel model, IReadOnlyList<VideoFrame> frames, IEnumerable<(int Width, int Height)> sizes, string text, TimeProvider time)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(frames.Count, 2);
@@ -183,7 +183,7 @@ public static class ModelCheck
         private long _outside;
         private long _count;
 
-        /// <summary>The range in the network's own numbers, after mean and deviation, over all channels, and a twentieth to each side.</summary>
+        /// <summary>The range in the model's own numbers, after mean and deviation, over all channels, and a twentieth to each side.</summary>
         public static (double Low, double High) RangeOf(OutputSpec spec)
         {
             var ends = spec.Range.SelectMany(r => spec.Role == OutputRole.Image ? Enumerable.Range(0, 3).Select(c => (double)((r - spec.Mean[c]) / spec.Std[c])) : [r]).ToArray();

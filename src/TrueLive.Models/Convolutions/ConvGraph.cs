@@ -9,7 +9,7 @@ internal sealed class ConvGraph
 {
     private const int Float = 1;
 
-    // Far beyond any live network.
+    // Far beyond any live model.
     private const int MaxLayers = 64;
     private const int MaxChannels = 256;
     private const long MaxPacked = 64 << 20;

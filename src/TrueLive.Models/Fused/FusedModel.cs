@@ -8,7 +8,7 @@ using TrueLive.Models.Onnx;
 namespace TrueLive.Models.Fused;
 
 /// <summary>
-/// A network whose first and last operators the host computes itself, in one pass over the picture each, where a runtime makes a pass
+/// A model whose first and last operators the host computes itself, in one pass over the picture each, where a runtime makes a pass
 /// for every addition. The graph is cut into what is left: a part from the stem to the paint that runs for every picture, and a part
 /// that runs when the style changes. The file stays whole: it says what is right, and <see cref="FusedCheck"/> compares.
 /// </summary>

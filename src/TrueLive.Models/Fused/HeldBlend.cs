@@ -7,7 +7,7 @@ using TrueLive.Models.Manifest;
 namespace TrueLive.Models.Fused;
 
 /// <summary>
-/// The last operators of the network in one pass: the paint at half size becomes pixels, is laid over the graded frame, and is blended
+/// The last operators of the model in one pass: the paint at half size becomes pixels, is laid over the graded frame, and is blended
 /// with the picture before as far as the network wants to hold it and the frames agree. training/network.py says the same in PyTorch
 /// (from <c>shuffled</c> on). Widths are multiples of 8.
 /// </summary>

@@ -6,7 +6,7 @@ namespace TrueLive.Models.Graphs;
 /// </summary>
 internal sealed class OnnxFunctions
 {
-    /// <summary>Most nodes that are taken; large networks have a few ten thousand.</summary>
+    /// <summary>Most nodes that are taken; large models have a few ten thousand.</summary>
     public const long MaxNodes = 500_000;
 
     // Exporters make a function of each kind of module, which nest some ten deep.

@@ -3,7 +3,7 @@ using Microsoft.ML.OnnxRuntime;
 namespace TrueLive.Models.Graphs;
 
 /// <summary>
-/// The memory that all networks of the process work in: one arena with an upper limit, so that a network that asks for more than the
+/// The memory that all models of the process work in: one arena with an upper limit, so that a model that asks for more than the
 /// machine has fails with an error instead of taking the process with it. Frames and bound tensors are not part of it.
 /// </summary>
 internal static class OnnxMemory

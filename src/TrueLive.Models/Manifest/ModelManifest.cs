@@ -7,7 +7,7 @@ namespace TrueLive.Models.Manifest;
 /// <summary>A model folder cannot be used; the message names the file and the field and says what is allowed.</summary>
 public sealed class ModelException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>Sizes that the network takes.</summary>
+/// <summary>Sizes that the model takes.</summary>
 /// <param name="Min">Smallest side.</param>
 /// <param name="Max">Largest side.</param>
 /// <param name="Multiple">Sides are multiples of this.</param>
@@ -41,7 +41,7 @@ public sealed record ExtraInput(string Name, float Value);
 /// <param name="MaxHold">The most that one image may owe to the one before.</param>
 /// <param name="HoldSlope">Steepness of the decision between holding and painting anew.</param>
 /// <param name="StyleClose">How fast a change of style closes the memory.</param>
-/// <param name="OffOpen">Mean difference of the frames up to which the memory is held as the network wants.</param>
+/// <param name="OffOpen">Mean difference of the frames up to which the memory is held as the model wants.</param>
 /// <param name="OffClosed">Mean difference from which on it is not held.</param>
 /// <param name="Far">How far from a fresh picture the held one may be.</param>
 public sealed record FusedSpec(

@@ -39,7 +39,7 @@ public enum ChannelOrder
     Bgr,
 }
 
-/// <summary>What the result of a network is.</summary>
+/// <summary>What the result of a model is.</summary>
 public enum OutputRole
 {
     /// <summary>The picture to show.</summary>

@@ -6,7 +6,7 @@ namespace TrueLive.Models.Motion;
 
 /// <summary>
 /// Moves the planes of a memory to where their content is in the next picture, block by block. Bilinear; what comes in from beyond
-/// the border repeats the border, and is for the network to reject, which sees that the picture is another there.
+/// the border repeats the border, and is for the model to reject, which sees that the picture is another there.
 /// </summary>
 internal sealed class CarriedMemory
 {

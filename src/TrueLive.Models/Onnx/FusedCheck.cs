@@ -5,7 +5,7 @@ using TrueLive.Models.Manifest;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// Holds what the host computes of a network against its whole graph, on a few small pictures with a change of look among them, before
+/// Holds what the host computes of a model against its whole graph, on a few small pictures with a change of look among them, before
 /// anybody sees a picture of it: a manifest that names the wrong tensors or constants is refused.
 /// </summary>
 internal static class FusedCheck

@@ -7,7 +7,7 @@ using TrueLive.Models.Manifest;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// One stream's memory of a network whose graph does everything. All tensors are bound once; the state is held twice and the two sides
+/// One stream's memory of a model whose graph does everything. All tensors are bound once; the state is held twice and the two sides
 /// change places after each step that succeeded, so a failed step leaves the memory as it was and nothing is copied. States that follow
 /// motion go through a third buffer, and only for steps whose picture moved.
 /// </summary>

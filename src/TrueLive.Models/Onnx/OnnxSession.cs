@@ -10,7 +10,7 @@ using TrueLive.Models.Prompts;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// What every stream's memory does around a call of the network: bring the picture to its size, follow the style and the motion, bound
+/// What every stream's memory does around a call of the model: bring the picture to its size, follow the style and the motion, bound
 /// the time of a step, and hand its memory out. How picture and memory reach the tensors is up to the two kinds of session.
 /// </summary>
 internal abstract class OnnxSession : FolderModelSession
@@ -31,10 +31,10 @@ internal abstract class OnnxSession : FolderModelSession
     private readonly StyleTransition? _style;
     private readonly TimeSpan _limit;
 
-    /// <param name="model">The network.</param>
+    /// <param name="model">The model.</param>
     /// <param name="outputs">Where the output frames come from.</param>
-    /// <param name="width">Width of the network's picture.</param>
-    /// <param name="height">Height of the network's picture.</param>
+    /// <param name="width">Width of the model's picture.</param>
+    /// <param name="height">Height of the model's picture.</param>
     /// <param name="time">Clock.</param>
     /// <param name="trial">Whether only one step is tried: within less time, and the runtime gives its memory back after it.</param>
     protected OnnxSession(OnnxVideoModel model, FramePool outputs, int width, int height, TimeProvider time, bool trial)
@@ -64,7 +64,7 @@ internal abstract class OnnxSession : FolderModelSession
 
     /// <summary>Fills the tensors of the next step. The memory must stay as it is: the step may fail.</summary>
     /// <param name="picture">The picture at the session's size.</param>
-    /// <param name="style">The style in force; empty for a network without one.</param>
+    /// <param name="style">The style in force; empty for a model without one.</param>
     /// <param name="moved">Whether the content moved, so that <see cref="Motion"/> has to carry what follows it.</param>
     /// <param name="helped">Whether another thread may help.</param>
     /// <param name="run">For what the runtime has to compute for it: ends when the step has taken too long.</param>

@@ -11,7 +11,7 @@ namespace TrueLive.Models.Onnx;
 
 public sealed partial class OnnxVideoModel
 {
-    // Larger networks are not held a second time; their steps at the same time share the threads.
+    // Larger models are not held a second time; their steps at the same time share the threads.
     private const int MaxHeldTwice = 64 << 20;
 
     // One thread is taken for good only after this many turns: a busy host can take half of two cores away for a second.
@@ -63,7 +63,7 @@ public sealed partial class OnnxVideoModel
     }
 
     // Every size that is offered must run, so its ends are tried: the smallest, the next one, the narrowest both ways and the largest. One that takes
-    // too long to tell is not held against the network, and none larger is tried.
+    // too long to tell is not held against the model, and none larger is tried.
     private void TryEnds((int Width, int Height) known)
     {
         var (low, high) = (Info.Sizes.Nearest(1, 1).Width, Info.Sizes.Nearest(4096, 4096).Width);

@@ -9,7 +9,7 @@ using TrueLive.Models.Prompts;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// A network from an ONNX file with a manifest. The weights are loaded and packed once, for the runtime once for each number of threads that a step may
+/// A model from an ONNX file with a manifest. The weights are loaded and packed once, for the runtime once for each number of threads that a step may
 /// use; every session runs on them at once. Steps that run at the same time and would ask for more threads than there are cores use one each.
 /// </summary>
 public sealed partial class OnnxVideoModel : FolderModel
@@ -77,7 +77,7 @@ public sealed partial class OnnxVideoModel : FolderModel
 
     internal override OnnxSession Open(int width, int height) => Open(width, height, trial: false);
 
-    /// <summary>A session whose frames have the network's own size, for a size that <see cref="ModelSizes.Nearest"/> gave.</summary>
+    /// <summary>A session whose frames have the model's own size, for a size that <see cref="ModelSizes.Nearest"/> gave.</summary>
     internal OnnxSession Open(int width, int height, bool trial)
     {
         (width, height) = Info.Sizes.Network(width, height);

@@ -5,7 +5,7 @@ using TrueLive.Models.Manifest;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// The same network, called as its documentation shows: default session options, a tensor made for every call, the state handed
+/// The same model, called as its documentation shows: default session options, a tensor made for every call, the state handed
 /// from one result to the next call. The baseline that <c>truelive bench clips</c> measures against; nothing else uses it.
 /// </summary>
 public sealed class PlainOnnxLoop : IDisposable

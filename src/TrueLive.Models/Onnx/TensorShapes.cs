@@ -16,8 +16,8 @@ internal sealed record TensorShapes(long[][] States, long[]? Result)
 
     /// <param name="manifest">What the folder says.</param>
     /// <param name="session">Any session of the graph.</param>
-    /// <param name="width">Width of the network's picture.</param>
-    /// <param name="height">Height of the network's picture.</param>
+    /// <param name="width">Width of the model's picture.</param>
+    /// <param name="height">Height of the model's picture.</param>
     /// <param name="attempt">Makes a step with states of these shapes and returns the shapes that came out: the states', then the result's.</param>
     public static TensorShapes Of(ModelManifest manifest, InferenceSession session, int width, int height, Func<long[][], long[][]> attempt)
     {

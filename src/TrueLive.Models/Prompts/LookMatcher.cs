@@ -64,7 +64,7 @@ internal sealed partial class LookMatcher
 
     private (ImmutableArray<float> Style, ImmutableArray<LookWeight> Looks) Blend(float[] weights)
     {
-        // More than one whole look in all would leave the space that the network was trained on.
+        // More than one whole look in all would leave the space that the model was trained on.
         var positive = weights.Sum(w => Math.Max(w, 0));
         var scale = positive > 1 ? 1 / positive : 1;
         var origin = _looks[_identity].Style;

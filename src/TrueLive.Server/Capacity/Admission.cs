@@ -6,8 +6,8 @@ namespace TrueLive.Server.Capacity;
 
 /// <summary>What one frame costs with a model at a size, measured on this machine at start.</summary>
 /// <param name="ModelId">Model.</param>
-/// <param name="Width">Network width.</param>
-/// <param name="Height">Network height.</param>
+/// <param name="Width">Model width.</param>
+/// <param name="Height">Model height.</param>
 /// <param name="StepMs">Median wall time of a step alone in milliseconds; of a chunk, over the frames that it gives.</param>
 /// <param name="CpuMs">Processor time of decode, step and encode per frame in milliseconds, all threads together, with two side by side.</param>
 /// <param name="Frames">Frames measured.</param>

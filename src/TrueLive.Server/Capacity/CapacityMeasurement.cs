@@ -62,7 +62,7 @@ internal sealed partial class CapacityMeasurement(
                 }
                 catch (Exception error) when (error is not OperationCanceledException)
                 {
-                    // A network may fail in ways of its own, and what is thrown here would end the server.
+                    // A model may fail in ways of its own, and what is thrown here would end the server.
                     LogFailed(model.Info.Id, width, height, error);
                 }
             }

@@ -48,7 +48,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
     /// before it.
     /// </summary>
     /// <exception cref="MediaFileException">The input cannot be read, is over a limit, or ffmpeg failed; the message is for the user.</exception>
-    /// <exception cref="ModelStepException">The network failed.</exception>
+    /// <exception cref="ModelStepException">The model failed.</exception>
     public async Task<ClipFileResult> RunAsync(CancellationToken stop, CancellationToken cancel)
     {
         var began = time.GetTimestamp();

@@ -23,7 +23,7 @@ public sealed record ClipFileSettings
     /// <summary>What to ask for, and when.</summary>
     public required PromptSchedule Prompts { get; init; }
 
-    /// <summary>Network. Its weights may be shared with others.</summary>
+    /// <summary>Model. Its weights may be shared with others.</summary>
     public required IVideoModel Model { get; init; }
 
     /// <summary>0..1.</summary>

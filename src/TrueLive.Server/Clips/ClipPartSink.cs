@@ -7,7 +7,7 @@ namespace TrueLive.Server.Clips;
 
 /// <summary>
 /// Writes a scene's frames as parts. A part ends at the frames that the step thread marked, and while its encoder finishes the next
-/// one has begun: the network never waits for it.
+/// one has begun: the model never waits for it.
 /// </summary>
 internal sealed class ClipPartSink(ClipWork work, int scene, ClipFileSettings settings, int width, int height) : IVideoSink, IAsyncDisposable
 {

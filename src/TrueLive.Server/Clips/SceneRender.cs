@@ -99,7 +99,7 @@ internal sealed class SceneRender(ClipFileSettings settings, MediaFile file, Cli
 
     private ClipWork Work => work;
 
-    // A second thread costs an eighth more processor time, which the network needs more; beyond full HD one could be slower than a step.
+    // A second thread costs an eighth more processor time, which the model needs more; beyond full HD one could be slower than a step.
     private int DecoderThreads => file.Width * file.Height <= 1920 * 1088 ? 1 : 0;
 
     private bool OwnsOrigin => index == 0 && work.State.Scenes[0].FromTicks is null;

@@ -10,7 +10,7 @@ using TrueLive.Server.Resources;
 namespace TrueLive.Server.Interactive;
 
 /// <summary>
-/// Brings sources of all kinds into one form: an upload that can also be exported from, and its frames in memory at the network's
+/// Brings sources of all kinds into one form: an upload that can also be exported from, and its frames in memory at the model's
 /// size and in the colours of JPEG, so that no frame is scaled or converted again for each tweak.
 /// </summary>
 internal sealed class InteractiveLoading(ClipUploads uploads)

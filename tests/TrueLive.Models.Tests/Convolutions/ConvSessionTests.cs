@@ -31,7 +31,7 @@ public sealed unsafe class ConvSessionTests
         Layer(9, 16, 16, 3, 1, 1, 2),
     ];
 
-    // What the shipped network has none of.
+    // What the shipped model has none of.
     private ConvLayer[] Other() =>
     [
         Layer(-1, 10, 32, 3, 2, 1, 2) with { Shift = "shift" },

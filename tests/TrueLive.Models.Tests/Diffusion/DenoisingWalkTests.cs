@@ -5,7 +5,7 @@ using TrueLive.Models.Manifest;
 namespace TrueLive.Models.Tests.Diffusion;
 
 /// <summary>
-/// The arithmetic of all steps, in double precision on a toy network, against StreamDiffusion's batched form of it (arXiv:2312.12491):
+/// The arithmetic of all steps, in double precision on a toy model, against StreamDiffusion's batched form of it (arXiv:2312.12491):
 /// all rows in one call, each with another frame, so that a picture comes out rows - 1 frames late.
 /// </summary>
 public sealed class DenoisingWalkTests

@@ -4,7 +4,7 @@ using TrueLive.Models.Onnx;
 
 namespace TrueLive.Models.Tests.Onnx;
 
-/// <summary>Networks that others made, with nothing but the manifests of samples/models.</summary>
+/// <summary>Models that others made, with nothing but the manifests of samples/models.</summary>
 public sealed class ForeignModelTests
 {
     private readonly FramePool _pool = new("foreign models", 4);

@@ -5,7 +5,7 @@ using TrueLive.Models.Onnx;
 
 namespace TrueLive.Models.Tests.Onnx;
 
-/// <summary>What a manifest can say, each on a small network that ONNX Runtime runs.</summary>
+/// <summary>What a manifest can say, each on a small model that ONNX Runtime runs.</summary>
 public sealed class ManifestFeaturesTests
 {
     private static readonly (float R, float G, float B) Tan = (0.8f, 0.4f, 0.2f);
@@ -30,7 +30,7 @@ public sealed class ManifestFeaturesTests
     [MemberData(nameof(Pictures))]
     public void A_picture_goes_in_and_out_in_the_layout_order_type_and_range_of_the_manifest(string layout, string colour, string type, float black, float white)
     {
-        // The network keeps its first channel and makes the others black, in its own numbers.
+        // The model keeps its first channel and makes the others black, in its own numbers.
         var element = type switch { "float32" => Element.Float, "float16" => Element.Half, "int8" => Element.Int8, "int32" => Element.Int32, _ => Element.Uint8 };
         long[] shape = layout == "nchw" ? [1, 3, 0, 0] : [1, 0, 0, 3], channels = layout == "nchw" ? [1, 3, 1, 1] : [1, 1, 1, 3];
         var fused = new OnnxGraph().Input("x", element, shape).Output("y", element, shape)
@@ -81,7 +81,7 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void A_network_in_half_floats_takes_further_inputs_in_its_own_type_and_may_give_its_mask_in_another()
     {
-        // As matting networks are exported: half floats in, the ratio as a float, a mask in floats, states as large as the ratio makes them.
+        // As matting models are exported: half floats in, the ratio as a float, a mask in floats, states as large as the ratio makes them.
         var fused = new OnnxGraph().Input("src", Element.Half, 0, 3, 0, 0).Input("r1i", Element.Half, 0, 0, 0, 0).Input("ratio", Element.Float, 1)
             .Output("pha", Element.Float, 0, 1, 0, 0).Output("r1o", Element.Half, 0, 0, 0, 0)
             .Node("Cast", ["src"], ["f"], ("to", 1)).Constant("ones", [1, 1], 2).Constant("empty", [], 0)

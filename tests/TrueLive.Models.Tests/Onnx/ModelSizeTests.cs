@@ -4,7 +4,7 @@ using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Tests.Onnx;
 
-/// <summary>Sizes that networks have in the world: odd ones, free ones, ones that are claimed and do not run.</summary>
+/// <summary>Sizes that models have in the world: odd ones, free ones, ones that are claimed and do not run.</summary>
 [Collection(Alone.Name)]
 public sealed class ModelSizeTests
 {
@@ -90,7 +90,7 @@ public sealed class ModelSizeTests
     public void A_state_whose_side_does_not_divide_evenly_is_rounded_as_the_network_does(long up, string how, int height, int width)
     {
         // The state is the largest of each square of four by four pixels of the frame before, and the picture shows its mean. It is added to what is
-        // pooled now, so that a state of another size fails as it does in a real network.
+        // pooled now, so that a state of another size fails as it does in a real model.
         var fused = Picture().Input("s", Element.Float, 1, 3, 0, 0).Output("t", Element.Float, 1, 3, 0, 0).Constant("zero", [0], 1)
             .Node("MaxPool", ["x"], ["t"], ("kernel_shape", new[] { 4L, 4 }), ("strides", new[] { 4L, 4 }), ("ceil_mode", up))
             .Node("Mul", ["t", "zero"], ["nothing"]).Node("Add", ["s", "nothing"], ["sum"]).Node("ReduceMean", ["sum"], ["mean"], ("axes", new[] { 2L, 3 }), ("keepdims", 1))
