@@ -16,7 +16,7 @@ namespace TrueLive.Core.Clips;
 /// </remarks>
 public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan At, Prompt Prompt)> prompts, TimeProvider time)
 {
-    /// <summary>Frames that may wait between two stages: codecs run when the step leaves a core, so that they come in bursts.</summary>
+    /// <summary>Frames that may wait between two stages: codecs run when the step leaves a core free, so frames come in bursts.</summary>
     public const int QueueFrames = 12;
 
     private long _taken;
@@ -35,15 +35,18 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
     public Action<CancellationToken>? BeforeStep { get; init; }
 
     /// <summary>
-    /// Called between two steps with the frames that the model has taken and those that it has made of them: the moment to capture its memory.
+    /// Called between two steps with the frames that the model has taken and those that it has made of them: the moment to capture its
+    /// memory.
     /// </summary>
     public Action<long, long>? BetweenSteps { get; init; }
 
-    /// <summary>Says by its place in the source whether the memory is forgotten before a frame. What is inside the model comes out first.</summary>
+    /// <summary>
+    /// Decides, by its position in the source, whether the memory is reset before a frame. Frames still inside the model come out first.
+    /// </summary>
     public Func<long, bool>? ForgetsBefore { get; init; }
 
     /// <summary>
-    /// Says at the end of the source whether what is still inside the model is to come out; otherwise it stays there, for a capture to go on from.
+    /// Decides whether, at the end of the source, frames still inside the model are flushed; otherwise they stay for a capture.
     /// </summary>
     public Func<bool>? FlushesAtEnd { get; init; }
 

@@ -2,19 +2,19 @@ using System.Collections.Immutable;
 
 namespace TrueLive.Core.Clips;
 
-/// <summary>How far a revision has come.</summary>
+/// <summary>The progress of a revision.</summary>
 public enum RevisionState
 {
-    /// <summary>Waits for the worker to leave the step it is in.</summary>
+    /// <summary>Waits for the worker to finish its current step.</summary>
     Waiting,
 
-    /// <summary>Being computed; what is there can be shown.</summary>
+    /// <summary>Being computed; the frames so far can be shown.</summary>
     Rendering,
 
-    /// <summary>Every frame is there.</summary>
+    /// <summary>All frames are available.</summary>
     Full,
 
-    /// <summary>A newer tweak took over before it was full; what was made is kept.</summary>
+    /// <summary>A newer tweak took over before it was complete; its frames so far are kept.</summary>
     Superseded,
 
     /// <summary>The model failed; <see cref="ClipRevision.Error"/> says how.</summary>
@@ -54,25 +54,25 @@ public sealed record ClipRevision
     /// <summary>The revision that the user started from; 0 for none.</summary>
     public required long Parent { get; init; }
 
-    /// <summary>What was asked.</summary>
+    /// <summary>The tweak.</summary>
     public required ClipTweak Tweak { get; init; }
 
     /// <summary>The user's name for it; empty for none.</summary>
     public string Name { get; init; } = "";
 
-    /// <summary>How far it has come.</summary>
+    /// <summary>Its progress.</summary>
     public RevisionState State { get; init; }
 
     /// <summary>Source frames that belong to it, first and one past the last.</summary>
     public (int First, int End) Range { get; init; }
 
-    /// <summary>Frames of the full pass that are there, counted from the first.</summary>
+    /// <summary>Frames of the full pass that are available, counted from the first.</summary>
     public int FullFrames { get; init; }
 
     /// <summary>Frames taken over from an earlier revision because nothing before them changed.</summary>
     public int ReusedFrames { get; init; }
 
-    /// <summary>From the tweak to the preview frame; null until it is there.</summary>
+    /// <summary>From the tweak to the preview frame; null before that.</summary>
     public TimeSpan? ToPreview { get; init; }
 
     /// <summary>From the tweak to a clip that can be played from end to end at the coarse rate.</summary>
@@ -84,7 +84,7 @@ public sealed record ClipRevision
     /// <summary>Words of the prompts that meant nothing to the model.</summary>
     public ImmutableArray<string> UnknownWords { get; init; } = [];
 
-    /// <summary>What the user should know of the prompts: that some lie after the end. Null for nothing.</summary>
+    /// <summary>A note for the user about the prompts, such as that some lie after the end; null for none.</summary>
     public string? Note { get; init; }
 
     /// <summary>Why it failed.</summary>

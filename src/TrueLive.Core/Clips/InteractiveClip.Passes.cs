@@ -4,7 +4,7 @@ using TrueLive.Core.Models;
 
 namespace TrueLive.Core.Clips;
 
-/// <content>The ways through the source: the preview, every fourth frame or chunk, and all frames.</content>
+/// <content>The passes over the source: the preview, every fourth frame or chunk, and all frames.</content>
 public sealed partial class InteractiveClip
 {
     private void RenderCoarse(Pass pass, ModelState? memory, int start, int takes, ClipRevision revision, long since)
@@ -61,7 +61,7 @@ public sealed partial class InteractiveClip
         var index = (int)made.Ticket.SourceSequence;
         lock (_emitting)
         {
-            // The full pass may have come here meanwhile: its frame stays.
+            // The full pass may have reached this frame meanwhile: its frame stays.
             if (pass == RevisionPass.Coarse && index < _fullUntil)
                 return;
             if (into is not null && index != into.First + into.Frames.Count)
@@ -75,7 +75,7 @@ public sealed partial class InteractiveClip
         }
     }
 
-    /// <summary>One way through the source with a memory of its own; what the model hands out, now or later, goes to the client.</summary>
+    /// <summary>One pass over the source with its own memory; everything the model hands out, now or later, goes to the client.</summary>
     private sealed class Pass(
         InteractiveClip clip, IModelSession session, RevisionPass pass, ClipRevision revision, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, bool holds, CancellationToken cancel)
     {

@@ -77,7 +77,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
         _worker = Task.Factory.StartNew(Work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
-    /// <summary>A frame is there. Never called twice at the same time; must return quickly.</summary>
+    /// <summary>Called with each finished frame, never twice at the same time; must return quickly.</summary>
     public Action<RevisionFrame>? FrameReady { get; set; }
 
     /// <summary>A revision changed. Called on a thread of the clip or on the caller of <see cref="Tweak"/>.</summary>
@@ -90,12 +90,13 @@ public sealed partial class InteractiveClip : IAsyncDisposable
     public Func<string, IVideoModel?>? ModelOf { get; init; }
 
     /// <summary>
-    /// Called before each step, perhaps by two threads; may block, which is how tier 2 yields to live sessions. A coarse pass that still waits
-    /// when the full one is done is called off: its token fires.
+    /// Called before each step, perhaps by two threads; may block, which is how tier 2 yields to live sessions. A coarse pass that still
+    /// waits
+    /// when the full one is done is cancelled: its token fires.
     /// </summary>
     public Action<RevisionPass, CancellationToken>? BeforeStep { get; set; }
 
-    /// <summary>A tweak waits or is being computed.</summary>
+    /// <summary>Whether a tweak waits or is being computed.</summary>
     public bool Busy
     {
         get
@@ -115,7 +116,9 @@ public sealed partial class InteractiveClip : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes a new revision and supersedes the one in work. <paramref name="told"/> is called with it before anything else is told of it.</summary>
+    /// <summary>
+    /// Makes a new revision and supersedes the current one. <paramref name="told"/> is called with it before any event about it is raised.
+    /// </summary>
     /// <exception cref="ArgumentException">The schedule cannot be read, no frame is left between the trim points, or every remembered revision has a name; the message says which.</exception>
     public ClipRevision Tweak(ClipTweak tweak, long parent = 0, string name = "", Action<ClipRevision>? told = null)
     {
@@ -168,7 +171,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
             return _revisions.TryGetValue(number, out var revision) ? _revisions[number] = revision with { Name = name } : null;
     }
 
-    /// <summary>The full-pass frames of a revision that are kept, in order of index; empty when they were let go.</summary>
+    /// <summary>The full-pass frames of a revision that are kept, in order of index; empty when they were dropped.</summary>
     public ImmutableArray<RevisionFrame> FramesOf(long number) => _rendered.FramesOf(number, _source);
 
     /// <inheritdoc/>
@@ -187,7 +190,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
         _wake.Dispose();
     }
 
-    // What a user tries, goes back to and moves about in time is read once.
+    // Cached: users return to prompts and move them in time.
     private PromptReading Read(IVideoModel model, string text)
     {
         if (_readings.Count >= MaxReadings)
@@ -252,7 +255,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
                 var playhead = Math.Clamp(IndexAt(_source[0].Ticket.Captured + revision.Tweak.Playhead), first, end - 1);
                 if (playhead >= first + reused)
                 {
-                    // A model that takes chunks sees that of the playhead, counted from the clip's first frame.
+                    // A chunked model is given the chunk of the playhead, counted from the clip's first frame.
                     sessions.Coarse.Reset();
                     var pass = new Pass(this, sessions.Coarse, RevisionPass.Preview, revision, cues, holds, _stop.Token) { Only = playhead };
                     var chunk = playhead - (playhead - first) % takes;
@@ -292,7 +295,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
         {
             Publish(revision, r => r with { State = RevisionState.Superseded });
         }
-        // Whatever it dies of costs this revision only: the worker goes on with the next.
+        // A failure costs this revision only: the worker continues with the next.
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             Publish(revision, r => r with { State = RevisionState.Failed, Error = e.Message });
@@ -304,7 +307,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
     private IVideoModel? ModelFor(ClipTweak tweak) =>
         tweak.Model is null || tweak.Model == _model.Info.Id ? _model : ModelOf?.Invoke(tweak.Model);
 
-    // Both passes tell how far they are: each changes what the other one left. A revision that was forgotten meanwhile tells nothing.
+    // Both passes report progress on the latest snapshot. A revision that was forgotten meanwhile reports nothing.
     private void Publish(ClipRevision revision, Func<ClipRevision, ClipRevision> change)
     {
         lock (_telling)

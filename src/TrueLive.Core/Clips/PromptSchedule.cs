@@ -29,7 +29,9 @@ public sealed class PromptSchedule
     /// <summary>In order of time; never empty.</summary>
     public ImmutableArray<PromptCue> Cues { get; }
 
-    /// <summary>One prompt from beginning to end, whatever characters it holds. On failure <paramref name="error"/> says what is allowed.</summary>
+    /// <summary>
+    /// One prompt from beginning to end, whatever characters it holds. On failure <paramref name="error"/> says what is allowed.
+    /// </summary>
     public static bool TryOne(string text, [NotNullWhen(true)] out PromptSchedule? schedule, [NotNullWhen(false)] out string? error)
     {
         text = text.ReplaceLineEndings(" ").Trim();
@@ -123,10 +125,10 @@ public sealed class PromptSchedule
     /// <summary>The text that <see cref="TryParse"/> reads as this schedule.</summary>
     public override string ToString() => string.Join("; ", Cues.Select(c => $"{Seconds(c.At)} {c.Text.Replace(Backslash, @"\\", StringComparison.Ordinal).Replace(Semicolon, @"\;", StringComparison.Ordinal)}"));
 
-    /// <summary>For people: as <see cref="ToString"/>, but one prompt alone stands as it was written.</summary>
+    /// <summary>For display: as <see cref="ToString"/>, but a single prompt is shown as it was written.</summary>
     public string ToDisplay() => Cues.Length == 1 ? $"0s {Cues[0].Text}" : ToString();
 
-    /// <summary>What to tell of cues that are never reached, since the clip ends before them; null when all are.</summary>
+    /// <summary>A note about cues that are never reached, since the clip ends before them; null when all are.</summary>
     public string? BeyondEnd(TimeSpan length)
     {
         var late = Cues.Where(c => c.At >= length && c.At > TimeSpan.Zero).ToArray();

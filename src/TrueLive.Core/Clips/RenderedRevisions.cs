@@ -28,19 +28,21 @@ internal sealed class Rendering(ClipRevision revision, ImmutableArray<(TimeSpan 
 /// <summary>The newest renderings of a clip, so that what did not change is not computed again. Any thread.</summary>
 internal sealed class RenderedRevisions
 {
-    /// <summary>Bytes of saved memories; the ones of the oldest revisions go first, and a long clip saves them further apart.</summary>
+    /// <summary>
+    /// Bytes of saved memories; those of the oldest revisions are dropped first, and a long clip saves them further apart.
+    /// </summary>
     public const long MaxCheckpointBytes = 192L << 20;
 
     /// <summary>Revisions whose frames are kept; older ones are computed again when asked for.</summary>
     public const int MaxRendered = 12;
 
-    /// <summary>Bytes of the frames of all kept revisions; beyond it the oldest go, and the newest stays whatever it takes.</summary>
+    /// <summary>Bytes of the frames of all kept revisions; beyond it the oldest are dropped; the newest stays whatever its size.</summary>
     public const long MaxFrameBytes = 256L << 20;
 
     private readonly Lock _gate = new();
     private readonly LinkedList<Rendering> _rendered = new();
 
-    /// <summary>The kept frames of a revision, in order; empty when they were let go.</summary>
+    /// <summary>The kept frames of a revision, in order; empty when they were dropped.</summary>
     public ImmutableArray<RevisionFrame> FramesOf(long number, ImmutableArray<VideoFrame> source)
     {
         lock (_gate)
@@ -52,7 +54,8 @@ internal sealed class RenderedRevisions
     }
 
     /// <summary>
-    /// Copies the frames that an earlier revision has in common with this one. Returns the source frame to go on from, and the memory to go on
+    /// Copies the frames that an earlier revision has in common with this one. Returns the source frame to go on from, and the memory to go
+    /// on
     /// with, from which the frames between those copied and that one are still to come.
     /// </summary>
     public int TakeOver(Rendering rendering, ImmutableArray<VideoFrame> source, out ModelState? memory)
@@ -79,7 +82,7 @@ internal sealed class RenderedRevisions
         }
     }
 
-    /// <summary>Keeps a rendering, and lets the oldest go.</summary>
+    /// <summary>Keeps a rendering, and drops the oldest.</summary>
     public void Keep(Rendering rendering)
     {
         lock (_gate)

@@ -4,7 +4,9 @@ using System.Runtime.Intrinsics;
 
 namespace TrueLive.Core.Frames;
 
-/// <summary>How the numbers of a tensor relate to colour in 0..1: <c>value = colour * Scale + Bias</c>, per channel in R, G, B order.</summary>
+/// <summary>
+/// How the numbers of a tensor relate to colour in 0..1: <c>value = colour * Scale + Bias</c>, per channel in R, G, B order.
+/// </summary>
 public readonly record struct TensorScale(float ScaleR, float ScaleG, float ScaleB, float BiasR, float BiasG, float BiasB)
 {
     /// <summary>Values are colours in 0..1.</summary>
@@ -68,7 +70,9 @@ public static class ColourConversion
     public static void FromPlanarRgb(ReadOnlySpan<float> red, ReadOnlySpan<float> green, ReadOnlySpan<float> blue, VideoFrame frame, in TensorScale scale) =>
         FromPlanarRgb(red, green, blue, frame, scale, 0, frame.Height);
 
-    /// <summary>The same for the rows from <paramref name="first"/>, which is even, to before <paramref name="end"/> of the whole planes.</summary>
+    /// <summary>
+    /// The same for the rows from <paramref name="first"/>, which is even, to before <paramref name="end"/> of the whole planes.
+    /// </summary>
     public static void FromPlanarRgb(ReadOnlySpan<float> red, ReadOnlySpan<float> green, ReadOnlySpan<float> blue, VideoFrame frame, in TensorScale scale, int first, int end)
     {
         int width = frame.Width, height = frame.Height;

@@ -1,6 +1,6 @@
 namespace TrueLive.Core.Frames;
 
-/// <summary>Video codings that travel between the network side and the codec side.</summary>
+/// <summary>Video codecs.</summary>
 public enum VideoCodec : byte
 {
     /// <summary>H.264 Annex B byte stream with start codes; parameter sets precede each key frame.</summary>
@@ -18,7 +18,7 @@ public enum VideoCodec : byte
 /// </summary>
 public readonly ref struct EncodedFrame
 {
-    /// <summary>Coding of <see cref="Data"/>.</summary>
+    /// <summary>Codec of <see cref="Data"/>.</summary>
     public required VideoCodec Codec { get; init; }
 
     /// <summary>The coded bytes.</summary>
@@ -27,7 +27,9 @@ public readonly ref struct EncodedFrame
     /// <summary>90 kHz RTP time.</summary>
     public required uint RtpTime { get; init; }
 
-    /// <summary>Decoding can begin here: the picture stands alone, or (H.264 with intra refresh) those after it become whole from here on.</summary>
+    /// <summary>
+    /// Decoding can start here: the picture stands alone, or (H.264 with intra refresh) the pictures after it become complete.
+    /// </summary>
     public required bool KeyFrame { get; init; }
 
     /// <summary>Frames before this one are missing.</summary>
@@ -37,8 +39,9 @@ public readonly ref struct EncodedFrame
     public ColourSpace? Colour { get; init; }
 
     /// <summary>
-    /// On the way in, when the last packet of the frame was here; on the way out, all that is known of the picture. Players keep sound and
-    /// picture together by <see cref="FrameTicket.Arrived"/>, which a picture made from no live input lacks.
+    /// On the way in, the arrival of the frame's last packet; on the way out, everything known about the picture. Players synchronise sound
+    /// and
+    /// picture by <see cref="FrameTicket.Arrived"/>, which a picture without live input lacks.
     /// </summary>
     public FrameTicket Ticket { get; init; }
 }

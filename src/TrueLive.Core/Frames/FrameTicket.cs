@@ -15,7 +15,8 @@ public enum FrameOrigin : byte
 
 /// <summary>
 /// What is known of one frame from the last packet in to the last packet out. The source writes the first four; each stage adds its own; a
-/// frame that a model made carries the ticket of the frame that it was made from, with what made it. Times that are no <see cref="TimeSpan"/>
+/// frame that a model made carries the ticket of the frame that it was made from, with what made it. Times that are no <see
+/// cref="TimeSpan"/>
 /// are <see cref="TimeProvider.GetTimestamp"/> values of this process, 0 while the stage lies ahead.
 /// </summary>
 /// <param name="SourceSequence">Counts the frames of one source from 0, dropped ones included.</param>
@@ -33,7 +34,9 @@ public readonly record struct FrameTicket(long SourceSequence, TimeSpan Captured
     /// <summary>The model took the input: its wait in the mailbox is over.</summary>
     public long Taken { get; init; }
 
-    /// <summary>The model step that made the frame began: with the one that took its input, or later where a model chunks or lags.</summary>
+    /// <summary>
+    /// The model step that made the frame began: with the one that took its input, or later where a model chunks or lags.
+    /// </summary>
     public long StepBegan { get; init; }
 
     /// <summary>That step ended.</summary>
@@ -51,7 +54,9 @@ public readonly record struct FrameTicket(long SourceSequence, TimeSpan Captured
     /// <summary>Revision of the prompt that made the frame.</summary>
     public long PromptRevision { get; init; }
 
-    /// <summary>Bumped by a reset, a reconnect, a change of model or size, or a picture of another shape; frames of an older epoch are never shown.</summary>
+    /// <summary>
+    /// Bumped by a reset, a reconnect, a change of model or size, or a picture of another shape; frames of an older epoch are never shown.
+    /// </summary>
     public int Epoch { get; init; }
 
     /// <summary>Made, repeated or passed through.</summary>

@@ -1,7 +1,8 @@
 namespace TrueLive.Core.Frames;
 
 /// <summary>
-/// Step (3) of the live path: a mailbox of as many frames as the model takes at a time, nearly always one. A new frame pushes out the oldest
+/// Step (3) of the live path: a mailbox of as many frames as the model takes at a time, nearly always one. A new frame pushes out the
+/// oldest
 /// of a full mailbox, which is disposed and reported, so that the reader always gets the newest pictures and delay cannot build up. One
 /// writer, one reader.
 /// </summary>

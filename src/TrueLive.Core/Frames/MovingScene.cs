@@ -13,7 +13,7 @@ public sealed class MovingScene(int width, int height, double frameRate, FramePo
     private readonly float _phase = seed * 0.73f;
     private long _next;
 
-    /// <summary>The next frame, at once: whoever needs the pace of a camera waits between reads. Never ends.</summary>
+    /// <summary>The next frame, at once: a caller that needs the pace of a camera waits between reads. Never ends.</summary>
     public ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();

@@ -40,7 +40,8 @@ public sealed class VideoFrame : IDisposable
     public ColourSpace Colour { get; set; }
 
     /// <summary>
-    /// What is known of a frame that came in: its source writes it and stages add to it, but what stands there stays. The ticket of a picture
+    /// What is known of a frame that came in: its source writes it and stages add to it, but what stands there stays. The ticket of a
+    /// picture
     /// that a model made is in its <see cref="MadeFrame"/>.
     /// </summary>
     public FrameTicket Ticket { get; set; }

@@ -2,7 +2,9 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Core.Models;
 
-/// <summary>One stream's memory. Used by one thread at a time; blocks for the length of a step, so call it from a thread of your own.</summary>
+/// <summary>
+/// One stream's memory. Used by one thread at a time; blocks for the length of a step, so call it from a thread of your own.
+/// </summary>
 public interface IModelSession : IDisposable
 {
     /// <summary>Width of the frames this session makes.</summary>
@@ -12,9 +14,11 @@ public interface IModelSession : IDisposable
     int Height { get; }
 
     /// <summary>
-    /// Takes one frame, advances the memory, and hands out what became ready: none while a chunk fills, one from most models, several from
-    /// a chunk, in the order of their sources. Input of another size is scaled, and stays the caller's; a model that needs it longer holds it
-    /// once more. Outputs have the session's size, the ticket of the frame that each was made from with the revision of the prompt that made
+    /// Takes one frame, advances the memory, and hands out the frames that are ready: none while a chunk fills, one from most models,
+    /// several from
+    /// a chunk, in the order of their sources. Input of another size is scaled, and stays the caller's; a model that needs it longer
+    /// retains it
+    /// itself. Outputs have the session's size, the ticket of the frame that each was made from with the revision of the prompt that made
     /// it (a chunk's is the one given with its last frame), and are the caller's to dispose. Look transitions run on the input's
     /// <see cref="FrameTicket.Captured"/>, so the same input and prompts give the same output.
     /// </summary>
@@ -26,22 +30,26 @@ public interface IModelSession : IDisposable
     int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made);
 
     /// <summary>
-    /// Hands out what is still inside, at the end of a stream: each call what <paramref name="made"/> has room for, 0 when nothing is left. A chunk
-    /// that is not full is filled up with its last frame, of which only its own frames come out.
+    /// Hands out the frames still inside, at the end of a stream: as many in each call as fit into <paramref name="made"/>, 0 when none is
+    /// left. A chunk
+    /// that is not full is padded with its last frame; frames made of the padding are not handed out.
     /// </summary>
     /// <exception cref="ModelStepException">As <see cref="Step"/>.</exception>
     int Flush(Span<MadeFrame> made) => 0;
 
-    /// <summary>Forgets everything, frames inside included: the next step is a first step. The same steps after a reset give the same frames.</summary>
+    /// <summary>
+    /// Forgets everything, frames inside included: the next step is a first step. The same steps after a reset give the same frames.
+    /// </summary>
     void Reset();
 
     /// <summary>
-    /// A copy of the memory and of the frames inside, to go on from later in this or another session of the same model version and size: what is
-    /// still to come out comes out there. Of their tickets, what the source wrote and the revision are kept.
+    /// A copy of the memory and of the frames inside, from which this or another session of the same model version and size can continue:
+    /// frames
+    /// that are still inside come out there. Of their tickets, the source's fields and the revision are kept.
     /// </summary>
     ModelState Capture();
 
-    /// <summary>Goes on from a copy. </summary>
+    /// <summary>Continues from a copy. </summary>
     /// <exception cref="ArgumentException">The copy belongs to another model, version or size.</exception>
     void Restore(ModelState state);
 }

@@ -3,8 +3,8 @@ namespace TrueLive.Core.Models;
 /// <summary>What a model declares about itself before it runs.</summary>
 /// <param name="Id">Short name, unique on this server: <c>[a-z0-9-]{1,64}</c>.</param>
 /// <param name="Version">Version of the weights; part of every provenance and journal.</param>
-/// <param name="Title">Name for people.</param>
-/// <param name="Description">One or two sentences for people.</param>
+/// <param name="Title">Display name.</param>
+/// <param name="Description">One or two sentences for users.</param>
 /// <param name="TakesPrompt">False when text changes nothing.</param>
 /// <param name="HasMemory">True when a step depends on the steps before it.</param>
 /// <param name="Sizes">Which picture sizes the model runs at.</param>
@@ -28,8 +28,8 @@ public sealed record ModelInfo(
 
 /// <summary>A look that a prompt can name.</summary>
 /// <param name="Id">Word used in a prompt, such as <c>ink</c>.</param>
-/// <param name="Title">Name for people.</param>
-/// <param name="Description">One line for people.</param>
+/// <param name="Title">Display name.</param>
+/// <param name="Description">One line for users.</param>
 public sealed record LookInfo(string Id, string Title, string Description);
 
 /// <summary>Sizes at which a model runs: both sides within a range and divisible by a step, or one fixed size.</summary>
@@ -41,7 +41,8 @@ public sealed record LookInfo(string Id, string Title, string Description);
 public sealed record ModelSizes(int MinSide, int MaxSide, int Multiple, int? FixedWidth = null, int? FixedHeight = null)
 {
     /// <summary>
-    /// The session size nearest to the one asked for; aspect is kept as far as the multiple allows. A session scales the input to the model's
+    /// The session size nearest to the one asked for; aspect is kept as far as the multiple allows. A session scales the input to the
+    /// model's
     /// size and leaves the output at this one, whose sides are even: an odd side of the model is one pixel longer here.
     /// </summary>
     public (int Width, int Height) Nearest(int width, int height)

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace TrueLive.Core.Models;
 
-/// <summary>What values a parameter takes.</summary>
+/// <summary>The kind of values that a parameter takes.</summary>
 public enum ParameterKind
 {
     /// <summary>A number within bounds.</summary>
@@ -23,8 +23,8 @@ public enum ParameterKind
 
 /// <summary>Something that a model lets its user set beside the prompt.</summary>
 /// <param name="Id">Short name, unique within the model: <c>[a-z0-9_]{1,64}</c>.</param>
-/// <param name="Title">Name for people.</param>
-/// <param name="Kind">What values it takes.</param>
+/// <param name="Title">Display name.</param>
+/// <param name="Kind">The kind of values that it takes.</param>
 public sealed record ModelParameter(string Id, string Title, ParameterKind Kind)
 {
     /// <summary>Value in force until one is set, as text; null for none.</summary>
@@ -42,6 +42,6 @@ public sealed record ModelParameter(string Id, string Title, ParameterKind Kind)
     /// <summary>The words of a choice.</summary>
     public ImmutableArray<string> Choices { get; init; } = [];
 
-    /// <summary>A change takes effect with the next step; otherwise it loads the model anew.</summary>
+    /// <summary>A change takes effect with the next step; otherwise it reloads the model.</summary>
     public bool Live { get; init; } = true;
 }

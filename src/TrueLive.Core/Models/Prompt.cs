@@ -13,7 +13,7 @@ namespace TrueLive.Core.Models;
 /// <param name="Reading">What the model understood.</param>
 public sealed record Prompt(long Revision, string Text, float Strength, TimeSpan Transition, PromptReading Reading)
 {
-    /// <summary>Transition used when nobody says otherwise.</summary>
+    /// <summary>The default transition.</summary>
     public static readonly TimeSpan DefaultTransition = TimeSpan.FromMilliseconds(300);
 
     /// <summary>Longest text taken, in characters.</summary>
@@ -28,7 +28,7 @@ public sealed record Prompt(long Revision, string Text, float Strength, TimeSpan
 /// <param name="Weight">Share; negative pushes away from the look.</param>
 public readonly record struct LookWeight(string Look, float Weight);
 
-/// <summary>What a model understood of a text, said back to the user. Never a guess dressed up as an answer.</summary>
+/// <summary>What a model understood of a text, reported to the user. Never a guess presented as an answer.</summary>
 /// <param name="Understood">False when the text means nothing to the model; the picture is then kept.</param>
 /// <param name="Confidence">0..1: how close the text is to what the model knows.</param>
 /// <param name="Looks">The looks chosen, strongest first.</param>

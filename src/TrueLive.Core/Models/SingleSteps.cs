@@ -5,7 +5,9 @@ namespace TrueLive.Core.Models;
 /// <summary>Steps for callers that want one picture, not a stream.</summary>
 public static class SingleSteps
 {
-    /// <summary>One step of a model whose <see cref="ModelInfo.Chunk"/> is <see cref="Chunk.One"/>; the caller disposes the picture.</summary>
+    /// <summary>
+    /// One step of a model whose <see cref="ModelInfo.Chunk"/> is <see cref="Chunk.One"/>; the caller disposes the picture.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The step handed out nothing.</exception>
     public static VideoFrame Step(this IModelSession session, VideoFrame input, Prompt prompt)
     {
@@ -13,7 +15,9 @@ public static class SingleSteps
         return session.Step(input, prompt, made) == 1 ? made[0].Frame : throw new InvalidOperationException("The step handed out nothing.");
     }
 
-    /// <summary>The last picture that any model makes of a frame and of those before it, with nothing left inside. The caller disposes it.</summary>
+    /// <summary>
+    /// The last picture that any model makes of a frame and of those before it, with nothing left inside. The caller disposes it.
+    /// </summary>
     /// <exception cref="ModelStepException">The step failed, or nothing came out.</exception>
     public static VideoFrame StepLast(this IModelSession session, VideoFrame input, Prompt prompt)
     {

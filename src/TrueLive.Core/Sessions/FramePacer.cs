@@ -3,7 +3,8 @@ using TrueLive.Core.Frames;
 namespace TrueLive.Core.Sessions;
 
 /// <summary>
-/// Lets the frames of a chunk leave as far apart as their sources were, not in a burst. Bound: twice what a step hands out; the oldest go first
+/// Lets the frames of a chunk leave as far apart as their sources were, not in a burst. Bound: twice what a step hands out; the oldest go
+/// first
 /// and are reported. Frames of an older epoch go when one of a newer comes. One writer, one reader.
 /// </summary>
 internal sealed class FramePacer : IDisposable
@@ -26,7 +27,9 @@ internal sealed class FramePacer : IDisposable
         _due = time.CreateTimer(_ => Wake(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>Takes over the frames of one step. Returns how many of an older epoch, and how many beyond the bound, were let go.</summary>
+    /// <summary>
+    /// Takes over the frames of one step. Returns how many of an older epoch, and how many beyond the bound, were let go.
+    /// </summary>
     public (int Flushed, int Superseded) Put(ReadOnlySpan<MadeFrame> made, int gives)
     {
         var (flushed, superseded) = (0, 0);
@@ -41,7 +44,8 @@ internal sealed class FramePacer : IDisposable
             for (var i = 0; i < made.Length; i++)
             {
                 var gap = Ticks(made[i].Ticket.Captured - _lastCaptured);
-                // A chunk that comes before the one ahead of it has left catches up by half a frame, so that a late one delays no others for long.
+                // A chunk that comes before the one ahead of it has left catches up by half a frame, so that a late one delays no others
+                // for long.
                 due = i > 0 ? due + gap : _waiting.Count > 0 ? Math.Max(due, _lastDue + gap / 2) : due;
                 _waiting.Enqueue((made[i], due));
                 (_lastDue, _lastCaptured) = (due, made[i].Ticket.Captured);

@@ -33,7 +33,8 @@ public sealed partial class LiveSession
         }
     }
 
-    // Completes the tickets of what a step handed out; what lay inside for longer than its design says is let go. Returns how many are left.
+    // Completes the tickets of what a step handed out; what lay inside for longer than its design says is let go. Returns how many are
+    // left.
     private int Stamp(Span<MadeFrame> made, Chunk chunk, long began)
     {
         var (ended, kept) = (_time.GetTimestamp(), 0);

@@ -1,25 +1,25 @@
 namespace TrueLive.Core.Sessions;
 
-/// <summary>Where a session stands.</summary>
+/// <summary>The state of a session.</summary>
 public enum SessionState : byte
 {
-    /// <summary>Made, no client connected yet.</summary>
+    /// <summary>Created; no client has connected yet.</summary>
     Created,
 
     /// <summary>Frames flow.</summary>
     Live,
 
-    /// <summary>A client is connected; frames are received and dropped, none are made.</summary>
+    /// <summary>A client is connected; frames are received and dropped, and none are made.</summary>
     Paused,
 
     /// <summary>The client is gone; prompt and memory are kept for it.</summary>
     Detached,
 
-    /// <summary>Over for good.</summary>
+    /// <summary>Ended for good.</summary>
     Ended,
 }
 
-/// <summary>One step of a session's life. Logs, metrics and clients read these and nothing else.</summary>
+/// <summary>A transition in a session's life: the only source for logs, metrics and clients.</summary>
 /// <param name="From">State before.</param>
 /// <param name="To">State after.</param>
 /// <param name="At">Wall clock of the server.</param>

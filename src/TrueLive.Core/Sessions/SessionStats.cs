@@ -64,7 +64,9 @@ internal sealed class SessionCounters(TimeProvider time)
     /// <summary>Time over which the promise is looked at.</summary>
     public static readonly TimeSpan PromiseWindow = TimeSpan.FromSeconds(2);
 
-    /// <summary>Time from a connection's first frame on in which nothing is promised: codecs start, code is compiled, memory is taken.</summary>
+    /// <summary>
+    /// Time from a connection's first frame on in which nothing is promised: codecs start, code is compiled, memory is taken.
+    /// </summary>
     public static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(5);
 
     private static readonly KeyValuePair<string, object?>[] Reasons =

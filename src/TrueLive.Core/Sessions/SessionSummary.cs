@@ -1,6 +1,6 @@
 namespace TrueLive.Core.Sessions;
 
-/// <summary>A session as a whole, for one line at its end.</summary>
+/// <summary>A summary of a whole session, for one log line at its end.</summary>
 /// <param name="Received">Frames decoded.</param>
 /// <param name="Made">Frames that the model made, whether or not they could be sent.</param>
 /// <param name="Sent">Frames handed to the sink.</param>
@@ -11,7 +11,10 @@ namespace TrueLive.Core.Sessions;
 public sealed record SessionSummary(
     long Received, long Made, long Sent, double Seconds, TimeSpan DelayP50, TimeSpan DelayP99, IReadOnlyList<(DropReason Reason, long Frames)> Drops);
 
-/// <summary>Counts delays of any number of frames in fixed memory, each to 5 %, from 1 ms to a minute. One writer; the quantiles may be asked by others.</summary>
+/// <summary>
+/// Counts delays of any number of frames in fixed memory, each to 5 %, from 1 ms to a minute. One writer; the quantiles may be asked by
+/// others.
+/// </summary>
 internal sealed class DelayHistogram
 {
     private const double Step = 1.05;

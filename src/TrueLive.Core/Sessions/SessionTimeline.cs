@@ -3,7 +3,8 @@ using TrueLive.Core.Frames;
 namespace TrueLive.Core.Sessions;
 
 /// <summary>
-/// Puts the frames of one connection after another on one timeline: each source counts its frames and their time from its own start, but the
+/// Puts the frames of one connection after another on one timeline: each source counts its frames and their time from its own start, but
+/// the
 /// model's memory, a look's transition, the stamps of viewers and the journal go on from one to the next. Time passes while nobody is
 /// connected. Not thread-safe: it belongs to the receive loop of the connection that runs.
 /// </summary>

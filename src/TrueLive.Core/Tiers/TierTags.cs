@@ -1,6 +1,6 @@
 namespace TrueLive.Core.Tiers;
 
-/// <summary>What a file that we write says of its tier.</summary>
+/// <summary>The tier in the tags of files that we write.</summary>
 public static class TierTags
 {
     /// <summary>Tags of a file that belongs to a tier.</summary>

@@ -2,17 +2,17 @@ using System.Globalization;
 
 namespace TrueLive.Core.Tiers;
 
-/// <summary>What a tier is called in answers and files, and what it means.</summary>
+/// <summary>The names of the tiers in answers and files, and what they mean.</summary>
 public static class TierWords
 {
     /// <summary><c>clip</c>, <c>interactive</c> or <c>live</c>.</summary>
     public static string Name(Tier tier) => tier switch { Tier.Clip => "clip", Tier.Interactive => "interactive", _ => "live" };
 
-    /// <summary>What a live session says when it falls below its promise.</summary>
+    /// <summary>The message of a live session that falls below its promise.</summary>
     /// <param name="rate">Frames per second that it reaches.</param>
     public static string Degraded(double rate) => string.Create(CultureInfo.InvariantCulture, $"degraded: {rate:0} fps");
 
-    /// <summary>One sentence for people.</summary>
+    /// <summary>One sentence for users.</summary>
     public static string Means(Tier tier) => tier switch
     {
         Tier.Clip => "Tier 1, clip: a file goes in, a finished file comes out; faster is better, but it never answers new input.",
