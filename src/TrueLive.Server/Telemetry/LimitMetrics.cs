@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using TrueLive.Server.Http;
+using TrueLive.Server.Access;
 using TrueLive.Server.Live.Transports;
 
 namespace TrueLive.Server.Telemetry;

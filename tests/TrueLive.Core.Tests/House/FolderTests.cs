@@ -60,7 +60,7 @@ public sealed partial class FolderTests
             /: Resources Telemetry Tls
             Http: Access Capacity Clips Configuration Interactive Journals Live/Broadcast Live/Control Live/Sessions
             Http: Live/Transports Previews Probes Resources
-            Telemetry: Access Capacity Clips Configuration Http Interactive Live/Sessions Live/Transports Resources
+            Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources
             Interactive: Access Capacity Clips Configuration Live/Sessions Resources
             Live/Transports: Configuration Live/Broadcast Live/Control Live/Sessions
             Clips: Access Capacity Configuration Journals Live/Sessions Resources

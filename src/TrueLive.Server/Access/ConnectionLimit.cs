@@ -1,7 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 
-namespace TrueLive.Server.Http;
+namespace TrueLive.Server.Access;
 
 /// <summary>
 /// Connections to the web server that one address may hold: idle ones cost their maker nothing and us a socket each. This machine itself, where a

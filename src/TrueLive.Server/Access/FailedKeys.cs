@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace TrueLive.Server.Http;
+namespace TrueLive.Server.Access;
 
 /// <summary>
 /// Counts wrong keys by the address that they came from: beyond a few a minute nothing is looked at from there but right ones. Guessing a key of 16
