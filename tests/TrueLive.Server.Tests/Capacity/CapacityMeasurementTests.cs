@@ -52,14 +52,14 @@ public sealed class CapacityMeasurementTests
         var costs = server.Services.GetRequiredService<Admission>().Costs.Where(c => c.ModelId == "holding").ToArray();
         // A median of single steps would be about zero: three of four only take a frame in.
         Assert.NotEmpty(costs);
-        Assert.All(costs, c => Assert.InRange(c.StepMs, 10, 10_000));
+        Assert.All(costs, c => Assert.InRange(c.StepMs, 5, 10_000));
         var told = (await server.Http.GetFromJsonAsync<JsonNode>("/v1/capabilities", TestContext.Current.CancellationToken))!;
         var model = told["models"]!.AsArray().Single(m => (string)m!["id"]! == "holding")!;
         Assert.Equal((4, 4, 0), ((int)model["chunk"]!["takes"]!, (int)model["chunk"]!["gives"]!, (int)model["chunk"]!["lag"]!));
         Assert.Equal(100, (double)model["by_design_ms"]!, 0.1);
         Assert.Equal("number", (string)model["parameters"]![0]!["kind"]!);
         var rate = told["tiers"]![2]!["rates"]!.AsArray().First(r => (string)r!["model"]! == "holding")!;
-        Assert.InRange((double)rate["delay_floor_ms"]!, 140, 50_000);
+        Assert.InRange((double)rate["delay_floor_ms"]!, 100, 50_000);
     }
 
     [Theory]
