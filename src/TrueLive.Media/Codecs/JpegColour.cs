@@ -2,7 +2,7 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Media.Codecs;
 
-/// <summary>Gives a frame in the colour space of JPEG (BT.601, full range), so that colours are the same over every transport.</summary>
+/// <summary>Gives a frame in the colour space of JPEG (BT.601, full range), so that colours are the same over every transport. Its ticket goes along.</summary>
 public sealed class JpegColour
 {
     private readonly FramePool _pool = new("JPEG colour", 2);
@@ -21,7 +21,7 @@ public sealed class JpegColour
         var blue = _planes.AsSpan(2 * pixels, pixels);
         ColourConversion.ToPlanarRgb(frame, red, green, blue, TensorScale.Unit);
         var converted = _pool.Rent(frame.Width, frame.Height);
-        converted.Colour = ColourSpace.Bt601Full;
+        (converted.Colour, converted.Ticket) = (ColourSpace.Bt601Full, frame.Ticket);
         ColourConversion.FromPlanarRgb(red, green, blue, converted, TensorScale.Unit);
         return converted;
     }

@@ -59,8 +59,13 @@ internal sealed class InteractiveClient : IAsyncDisposable
     }
 
     /// <summary>Reads until a revision is full and returns it.</summary>
-    public async Task<JsonNode> FullAsync(long number) => (await UntilAsync(m =>
-        (string)m["type"]! == "revision" && (long)m["revision"]!["number"]! == number && (string)m["revision"]!["state"]! == "full"))["revision"]!;
+    public async Task<JsonNode> FullAsync(long number)
+    {
+        var ended = await UntilAsync(m =>
+            (string)m["type"]! == "revision" && (long)m["revision"]!["number"]! == number && (string)m["revision"]!["state"]! is "full" or "failed");
+        Assert.True((string)ended["revision"]!["state"]! == "full", ended.ToJsonString());
+        return ended["revision"]!;
+    }
 
     public async ValueTask DisposeAsync()
     {
