@@ -1,6 +1,8 @@
 namespace TrueLive.Media.Codecs;
 
-/// <summary>Reads the bits of an H.264 unit, leaving out emulation prevention (ITU-T H.264 sections 7.3.1 and 9.1). Zeros follow the end.</summary>
+/// <summary>
+/// Reads the bits of an H.264 unit, leaving out emulation prevention (ITU-T H.264 sections 7.3.1 and 9.1). Zeros follow the end.
+/// </summary>
 internal ref struct H264Bits(ReadOnlySpan<byte> bytes)
 {
     private readonly ReadOnlySpan<byte> _bytes = bytes;

@@ -14,7 +14,8 @@ public sealed unsafe partial class JpegCodec : IDisposable
     public const long MaxPixels = VideoDecoder.MaxPixels;
 
     /// <summary>
-    /// Most scans of a picture. A decoder goes through the whole picture for each, and a few bytes make one that changes nothing; encoders write about ten.
+    /// Most scans of a picture. A decoder goes through the whole picture for each, and a few bytes make one that changes nothing; encoders
+    /// write about ten.
     /// </summary>
     public const int MaxScans = 32;
 
@@ -63,7 +64,7 @@ public sealed unsafe partial class JpegCodec : IDisposable
             int width, height, sampling, space;
             if (jpeg.Length < 4 || ScansOf(jpeg) > MaxScans || Header(_decompress, bytes, (nuint)jpeg.Length, &width, &height, &sampling, &space) != 0)
                 return null;
-            // Only Y'CbCr and grey have planes that are planes of ours; a small edge would make an empty chroma plane.
+            // Only Y'CbCr and grey have the planes of our frames; a very small side would make an empty chroma plane.
             if (width is < 2 or > 8192 || height is < 2 or > 8192 || (long)width * height > MaxPixels || space is not (1 or 2) || sampling is < 0 or > 5)
                 return null;
             var frame = pool.Rent(width, height);
@@ -76,7 +77,8 @@ public sealed unsafe partial class JpegCodec : IDisposable
     }
 
     /// <summary>
-    /// What decoding a picture costs, as pixels of a plain one: a decoder goes through it once for each scan, half as long for all but the first. 0 for
+    /// What decoding a picture costs, as pixels of a plain one: a decoder goes through it once for each scan, half as long for all but the
+    /// first. 0 for
     /// bytes that <see cref="Decode"/> refuses without decoding them.
     /// </summary>
     public long CostOf(ReadOnlySpan<byte> jpeg)

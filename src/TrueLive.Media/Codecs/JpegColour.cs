@@ -2,7 +2,10 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Media.Codecs;
 
-/// <summary>Gives a frame in the colour space of JPEG (BT.601, full range), so that colours are the same over every transport. Its ticket goes along.</summary>
+/// <summary>
+/// Gives a frame in the colour space of JPEG (BT.601, full range), so that colours are the same over every transport. Its ticket goes
+/// along.
+/// </summary>
 public sealed class JpegColour
 {
     private readonly FramePool _pool = new("JPEG colour", 2);

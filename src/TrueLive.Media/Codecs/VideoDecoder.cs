@@ -38,7 +38,7 @@ public sealed unsafe class VideoDecoder : IDisposable
     /// <summary>Set after a frame that could not be decoded, until a key frame is: ask the sender for one.</summary>
     public bool NeedsKeyFrame { get; private set; } = true;
 
-    /// <summary>What is wrong with the kind of stream, in words that say what to send instead; null while nothing is.</summary>
+    /// <summary>Why this kind of stream cannot be shown, with what to send instead; null while it can.</summary>
     public string? Trouble { get; private set; }
 
     /// <summary>No picture of this stream can be shown, whatever key frames the sender makes: it needs other settings.</summary>
@@ -49,7 +49,8 @@ public sealed unsafe class VideoDecoder : IDisposable
 
     /// <summary>
     /// The decoded picture with the colour that the stream signals, or null when there is none. The caller disposes it and sets its
-    /// time; until then that holds only <see cref="FrameTicket.MediaTime"/>, of the access unit that it was in. A change of coding or size is
+    /// time; until then that holds only <see cref="FrameTicket.MediaTime"/>, of the access unit that it was in. A change of coding or size
+    /// is
     /// followed.
     /// </summary>
     /// <exception cref="MissingNativeLibraryException">libavcodec is not installed.</exception>
@@ -77,7 +78,7 @@ public sealed unsafe class VideoDecoder : IDisposable
             result = Av.ReceiveFrame(_context, _frame);
         if (result == Av.Again && ++_heldBack <= _mayHoldBack)
         {
-            // Nothing to show yet, which is nothing that a key frame would mend.
+            // No picture yet; a key frame would not change that.
             NeedsKeyFrame = false;
             return null;
         }
@@ -109,7 +110,7 @@ public sealed unsafe class VideoDecoder : IDisposable
             Av.FreeFrame(ref _frame);
     }
 
-    // A recovery point is like a start: what the decoder remembers would go into pictures that look whole and are not.
+    // A recovery point is a fresh start: the decoder's old references would end up in pictures that look complete and are not.
     private void Begin(in EncodedFrame encoded)
     {
         _mayHoldBack = Math.Max(_mayHoldBack, MaxHeldBack);

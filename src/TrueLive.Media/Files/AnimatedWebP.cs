@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace TrueLive.Media.Files;
 
-/// <summary>A picture of an animated WebP file: where it lies in the canvas, for how long it is shown, and how it is laid on the one before.</summary>
+/// <summary>
+/// A picture of an animated WebP file: where it lies in the canvas, for how long it is shown, and how it is laid on the one before.
+/// </summary>
 /// <param name="X">Left edge in the canvas.</param>
 /// <param name="Y">Upper edge.</param>
 /// <param name="Width">Width.</param>
@@ -15,7 +17,8 @@ namespace TrueLive.Media.Files;
 internal readonly record struct WebPPart(int X, int Y, int Width, int Height, TimeSpan Shown, bool Blends, bool Clears, long At, int Length);
 
 /// <summary>
-/// Animated WebP pictures, which ffmpeg does not put together: their parts are taken out of the container (RFC 9649), decoded by ffmpeg as single pictures,
+/// Animated WebP pictures, which ffmpeg does not put together: their parts are taken out of the container (RFC 9649), decoded by ffmpeg as
+/// single pictures,
 /// and laid on each other here.
 /// </summary>
 internal sealed record AnimatedWebP(int Width, int Height, IReadOnlyList<WebPPart> Parts)
@@ -23,7 +26,7 @@ internal sealed record AnimatedWebP(int Width, int Height, IReadOnlyList<WebPPar
     private const int PartHead = 16;
     private const int MaxPart = 64 << 20;
 
-    // What browsers make of lengths of up to ten milliseconds, which nobody means.
+    // As browsers do with lengths of up to ten milliseconds, which are never meant.
     private static readonly TimeSpan Unmeant = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Reads the container.</summary>

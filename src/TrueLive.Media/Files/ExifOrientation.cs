@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// How a camera was held when it took a PNG or WebP picture (EXIF, tag 274). Browsers turn such pictures, while ffmpeg before its version 8 turns
+/// How a camera was held when it took a PNG or WebP picture (EXIF, tag 274). Browsers turn such pictures, while ffmpeg before its version 8
+/// turns
 /// only JPEG ones.
 /// </summary>
 internal static class ExifOrientation

@@ -4,10 +4,10 @@ using TrueLive.Media.Native;
 
 namespace TrueLive.Media.Files;
 
-/// <summary>A file or ffmpeg itself let us down; the message is for the user and says what to change.</summary>
+/// <summary>A file is unusable or ffmpeg failed; the message is for the user and says what to change.</summary>
 public class MediaFileException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>A child was told to end by somebody else (a service manager that stops a whole unit): nothing is wrong with the file.</summary>
+/// <summary>Something else ended the child (such as a service manager that stops a whole unit): nothing is wrong with the file.</summary>
 public sealed class MediaInterruptedException(string message) : MediaFileException(message);
 
 /// <summary>The machine cannot do it now, and nothing is wrong with the file: no ffmpeg, or no disk, memory or handles for it.</summary>
@@ -16,14 +16,15 @@ public sealed class MediaInterruptedException(string message) : MediaFileExcepti
 /// <param name="inner">What it was seen by.</param>
 public sealed class MediaMachineException(string message, int errno, Exception? inner = null) : MediaFileException(message, inner)
 {
-    /// <summary>The system's number for what is short (ENOSPC and the like); 0 where ffmpeg is missing.</summary>
+    /// <summary>The system's error number (ENOSPC and the like) for what has run out; 0 where ffmpeg is missing.</summary>
     public int Errno => errno;
 }
 
 /// <summary>
 /// ffmpeg or ffprobe as a child process with limits, since it parses files from strangers: memory, processor time and output are capped by
 /// the kernel, only local files and pipes may be opened, and playlists that name other files are not among the formats allowed.
-/// Where bubblewrap works it sees only the files that its arguments name and no network. A crash costs this one file. A child knows nothing of our environment, and is in a process group of its own: the Ctrl-C of a terminal is
+/// Where bubblewrap works it sees only the files that its arguments name and no network. A crash costs this one file. A child knows nothing
+/// of our environment, and is in a process group of its own: the Ctrl-C of a terminal is
 /// for us, who then let it finish what it has.
 /// </summary>
 public sealed class FfmpegChild : IAsyncDisposable
@@ -32,7 +33,8 @@ public sealed class FfmpegChild : IAsyncDisposable
     public const string Formats = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,ogg,flv,ivf,h264,hevc,yuv4mpegpipe,nut,mjpeg,png_pipe,jpeg_pipe,webp_pipe,apng,asf,mxf,rawvideo";
 
     /// <summary>
-    /// Decoders that are used: those of formats that people record, edit and exchange. The others of ffmpeg, some hundreds for old games and cameras,
+    /// Decoders that are used: those of formats that people record, edit and exchange. The others of ffmpeg, some hundreds for old games
+    /// and cameras,
     /// are tried by nobody but those who look for a hole.
     /// </summary>
     public const string Decoders =
@@ -60,7 +62,7 @@ public sealed class FfmpegChild : IAsyncDisposable
     private static readonly (string Words, int Errno)[] Shortages =
         [("No space left on device", 28), ("Disk quota exceeded", 122), ("Read-only file system", 30), ("Too many open files", 24), ("Cannot allocate memory", 12)];
 
-    // Where to find programs and their libraries: keys and passwords of the server are no business of a parser of strangers' files.
+    // Only the paths of programs and libraries: a parser of strangers' files must not see the server's keys and passwords.
     private static readonly string[] Inherited = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG"];
 
     // timeout(1) without a time only makes the group. setsid(1) would make a session, and with it a share of the processor of its own
@@ -213,7 +215,7 @@ public sealed class FfmpegChild : IAsyncDisposable
     {
         try
         {
-            // The whole group at once: of a tree that is just growing, some would be missed, and would hold the pipes.
+            // The whole group at once: killing a growing tree one by one would miss some, and those would hold the pipes open.
             if (_process.HasExited || ProcessGroup.Kill(_process.Id) != 0)
                 _process.Kill(entireProcessTree: true);
         }
@@ -237,7 +239,7 @@ public sealed class FfmpegChild : IAsyncDisposable
         lastLine?.Invoke();
     }
 
-    // What it said last is why it ended; but the first complaint about the size says more than the ones that follow from it.
+    // The last message says why it ended, but the first complaint about the size says more than those that follow from it.
     private void Keep(string complaint)
     {
         lock (_complaints)

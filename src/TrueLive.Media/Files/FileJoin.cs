@@ -19,7 +19,9 @@ public static partial class FileJoin
     private const int GifRate = 15;
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>Says so before any work is done where a result could not be put at this path, or would replace what is no result of ours.</summary>
+    /// <summary>
+    /// Says so before any work is done where a result could not be put at this path, or would replace what is no result of ours.
+    /// </summary>
     /// <exception cref="MediaFileException">The path is taken; the message says by what.</exception>
     public static void CheckOutput(string output, ClipFormat format)
     {
@@ -63,7 +65,7 @@ public static partial class FileJoin
         }
         await File.WriteAllTextAsync(Path.Combine(folder, List), text.ToString(), cancel).ConfigureAwait(false);
         RemovePartials(output);
-        // Of its own name: the join of a process that was killed may still write to the old one.
+        // Under a name of its own: the join of a killed process may still be writing to the old one.
         var partial = NewPartial(output);
         var job = new Join(folder, partial, soundStart, last, end, format, source.FrameRate, tags);
         try
@@ -94,7 +96,7 @@ public static partial class FileJoin
         }
     }
 
-    // Hours of work are not thrown away for a sound that cannot be decoded, or a source that is gone by now.
+    // Hours of work are not discarded because the sound cannot be decoded or the source has been deleted.
     private static async Task<string?> WriteWithSoundAsync(Join job, MediaFile source, CancellationToken cancel)
     {
         if (source.Sound.Count == 0 || job.Format is ClipFormat.Gif or ClipFormat.Png)
@@ -125,7 +127,8 @@ public static partial class FileJoin
     private static async Task WriteAsync(Join job, MediaFile? source, string[] sound, CancellationToken cancel)
     {
         var hold = job.End - job.Last;
-        // A packet says how long its picture is shown; that of the last one is known only now. The filter counts in the parts' unit, a millisecond, and
+        // A packet says how long its picture is shown; that of the last one is known only now. The filter counts in the parts' unit, a
+        // millisecond, and
         // some ffmpegs hand it packets in that of the file: both have to be one.
         string[] copy = ["-map", "0:v:0", "-c:v", "copy", "-bsf:v", string.Create(CultureInfo.InvariantCulture, $"setts=duration=if(gte(PTS*TB\\,{(job.Last - Tick).TotalSeconds:0.######})\\,{hold.TotalSeconds:0.######}/TB\\,DURATION)")];
         string[] coding = job.Format switch
@@ -142,12 +145,13 @@ public static partial class FileJoin
         else if (Path.GetDirectoryName(job.Partial) is { Length: > 0 } parent)
             Directory.CreateDirectory(parent);
         string[] arguments = [
-            // The list and its parts by their own names alone, in their folder: ffmpeg joins longer ones as URLs, in which # and ? mean something.
+            // The list and its parts by their own names alone, in their folder: ffmpeg joins longer ones as URLs, in which # and ? mean
+            // something.
             "-loglevel", "error", "-y", "-protocol_whitelist", "file,pipe", "-f", "concat", "-safe", "1", "-i", List,
             .. source is not null && SoundCoding.Seeks(source, job.SoundStart) ? ["-ss", job.SoundStart.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)] : Array.Empty<string>(),
             .. source is not null ? FfmpegChild.SafeInput(source.Path) : [],
             "-t", job.End.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture), .. job.Tags.SelectMany(t => new[] { "-metadata", $"{t.Key}={t.Value}" }), .. coding,
-            // A percent sign in a name of ours is none of a pattern.
+            // A percent sign in one of our names is not a pattern.
             "file:" + (job.Format == ClipFormat.Png ? Path.Combine(job.Partial.Replace("%", "%%", StringComparison.Ordinal), "%06d.png") : job.Partial)];
         await using var child = FfmpegChild.Start("ffmpeg", arguments, TimeSpan.FromHours(2), background: true, folder: job.Folder);
         await child.Output.CopyToAsync(Stream.Null, cancel).ConfigureAwait(false);

@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// Tells the commonest kinds of files by their first bytes. ffmpeg looks at the name as well, and then takes a photograph for one of a numbered
+/// Tells the commonest kinds of files by their first bytes. ffmpeg looks at the name as well, and then takes a photograph for one of a
+/// numbered
 /// series, or a film with a wrong ending for something that it is not.
 /// </summary>
 internal static class FileSignature
@@ -62,7 +63,7 @@ internal static class FileSignature
         return false;
     }
 
-    // What is gone or closed to us is told of by whoever opens it.
+    // Missing or unreadable files are reported when they are opened.
     private static byte[] HeadOf(string path)
     {
         try

@@ -11,7 +11,7 @@ namespace TrueLive.Media.Files;
 /// </summary>
 public sealed class FileSource : IVideoSource, IAsyncDisposable
 {
-    // To seek costs a look at the first frame; a few seconds are decoded as fast.
+    // Seeking costs decoding the first frame; decoding a few seconds is as fast.
     private static readonly TimeSpan SeekAt = TimeSpan.FromSeconds(5);
 
     // The first pictures after a seek may refer to some before it.
@@ -87,7 +87,9 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
         return Open(file, width, height, pool, new FileStretch(origin + start - SeekEarly, origin), background, longest, threads, keepShape);
     }
 
-    /// <summary>Moment of the file's own timeline, which its sound shares, from which captured times count; null before the first frame was read.</summary>
+    /// <summary>
+    /// Moment of the file's own timeline, which its sound shares, from which captured times count; null before the first frame was read.
+    /// </summary>
     // Without a seek ffmpeg counts from the start of the container, not from zero.
     public TimeSpan? Origin => _seeked ? _origin : _origin + _file.Start;
 
@@ -99,7 +101,8 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
         if (read < _packed.Length)
         {
             var code = await _child.WaitAsync(cancel).ConfigureAwait(false);
-            // A damaged file ends early with the code of an error, and what was in it is all there is; one whose decoder was ended has more.
+            // A damaged file ends early with the code of an error, and what was in it is all there is; one whose decoder was ended has
+            // more.
             if (_sequence == 0 || FfmpegChild.IsKilled(code) || (code != 0 && read > 0))
                 throw await _child.FailureAsync($"{Path.GetFileName(_file.Path)} stops after {_sequence} frames").ConfigureAwait(false);
             return null;
@@ -129,7 +132,9 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _child.DisposeAsync();
 
-    /// <summary>Processor time for all of a file: the slowest codecs that are read take less than this on any machine that can run a model.</summary>
+    /// <summary>
+    /// Processor time for all of a file: the slowest codecs that are read take less than this on any machine that can run a model.
+    /// </summary>
     internal static TimeSpan ProcessorTime(MediaFile file, TimeSpan longest = default)
     {
         var length = file.Duration > TimeSpan.Zero ? file.Duration : longest > TimeSpan.Zero ? longest : MediaFile.MaxDuration;

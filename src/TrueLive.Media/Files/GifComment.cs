@@ -2,7 +2,9 @@ using System.Text;
 
 namespace TrueLive.Media.Files;
 
-/// <summary>Writes what a GIF says of itself, which ffmpeg leaves out: a comment extension (GIF89a, 24) right after the colours of the whole picture.</summary>
+/// <summary>
+/// Writes the comment that ffmpeg leaves out of a GIF: a comment extension (GIF89a, 24) right after the global colour table.
+/// </summary>
 internal static class GifComment
 {
     private const int HeadLength = 13;

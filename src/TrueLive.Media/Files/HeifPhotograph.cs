@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// HEIC photographs by libheif's own program where it is installed: telephones make them of tiles, which ffmpeg before its version 8 does not put
+/// HEIC photographs by libheif's own program where it is installed: telephones make them of tiles, which ffmpeg before its version 8 does
+/// not put
 /// together, and before version 7 does not read at all.
 /// </summary>
 internal static class HeifPhotograph

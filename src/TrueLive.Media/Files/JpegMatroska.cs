@@ -47,7 +47,7 @@ public sealed class JpegMatroska(Stream file, IReadOnlyDictionary<string, string
         {
             if (!_begun || !file.CanSeek)
                 return;
-            // The last picture is shown as long as those before it were on the mean.
+            // The last picture is shown for the mean duration of those before it.
             var length = _last + (_pictures > 1 ? _last / (_pictures - 1) : TimeSpan.FromMilliseconds(40));
             var micros = new byte[8];
             BinaryPrimitives.WriteDoubleBigEndian(micros, length.TotalMicroseconds);

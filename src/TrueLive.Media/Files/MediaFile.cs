@@ -29,13 +29,15 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
     /// <summary>Time for which the last picture is shown; null when nothing says so.</summary>
     public TimeSpan? LastPicture { get; init; }
 
-    /// <summary>Times begin anew within the file, as in recordings that were written one behind the other.</summary>
+    /// <summary>Timestamps restart within the file, as in recordings that were concatenated.</summary>
     public bool Restarts { get; init; }
 
     /// <summary>A single picture (PNG, JPEG, WebP), which has no length.</summary>
     public bool IsPicture { get; init; }
 
-    /// <summary>The container has an index of its pictures (MP4, MOV, Matroska, WebM): a seek lands on the picture that was asked for, or before it.</summary>
+    /// <summary>
+    /// The container has an index of its pictures (MP4, MOV, Matroska, WebM): a seek lands on the picture that was asked for, or before it.
+    /// </summary>
     public bool SeeksExactly { get; init; }
 
     /// <summary>Longest video.</summary>

@@ -96,7 +96,7 @@ internal static partial class MediaHead
             throw new MediaFileException($"{name} cannot be read as a video: it holds no picture.");
         var tail = times.Tail(whole ? Stated(video) : null);
         var claimed = Number(video, "duration") ?? Number(head, "duration") ?? 0;
-        // A file too large to be looked through is as long as it says.
+        // A file too large to be scanned is taken to be as long as it claims.
         var seconds = Math.Max(times.Last - times.First + tail, all ? 0 : claimed);
         if (seconds > MediaFile.MaxDuration.TotalSeconds)
             throw new MediaFileException($"{name} is {seconds / 3600:0.0} hours long; at most {MediaFile.MaxDuration.TotalHours:0} hours are taken.");
@@ -134,7 +134,7 @@ internal static partial class MediaHead
         }
         catch (JsonException)
         {
-            // It cannot be decoded: whoever reads its pictures says so.
+            // It cannot be decoded; reading its pictures reports that.
             return default;
         }
     }

@@ -1,6 +1,9 @@
 namespace TrueLive.Media.Files;
 
-/// <summary>The order of names whose numbers are read as numbers: <c>shot-2</c> before <c>shot-10</c>. Takes no memory for a name, however it is made.</summary>
+/// <summary>
+/// The order of names whose numbers are read as numbers: <c>shot-2</c> before <c>shot-10</c>. Takes no memory for a name, however it is
+/// made.
+/// </summary>
 internal static class NumberedNames
 {
     /// <summary>A total order: names that differ in zeros before a number only are told apart as text.</summary>

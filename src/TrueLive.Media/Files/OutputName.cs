@@ -3,14 +3,15 @@ using System.Text;
 
 namespace TrueLive.Media.Files;
 
-/// <summary>Names for what lies beside an output while it is made.</summary>
+/// <summary>Names of the temporary files beside an output while it is made.</summary>
 public static class OutputName
 {
     // Bytes that file systems take in a name.
     private const int Longest = 255;
 
     /// <summary>
-    /// The output's path with an ending behind it. Where that would be longer than a name can be, the end of the name gives way to a hash of it.
+    /// The output's path with an ending behind it. Where that would be longer than a name can be, the end of the name gives way to a hash
+    /// of it.
     /// </summary>
     public static string Beside(string output, string ending)
     {

@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace TrueLive.Media.Files;
 
-/// <summary>What ffmpeg does not read as it is, and is brought into one file that it reads: series of pictures, animated WebP pictures, HEIC photographs.</summary>
+/// <summary>
+/// What ffmpeg does not read as it is, and is brought into one file that it reads: series of pictures, animated WebP pictures, HEIC
+/// photographs.
+/// </summary>
 public static class PackedInput
 {
     private static readonly TimeSpan WebPTime = TimeSpan.FromMinutes(5);
@@ -75,7 +78,7 @@ public static class PackedInput
         }
         catch (IOException)
         {
-            // The decoder has ended; whoever reads from it says why.
+            // The decoder has ended; its reader reports why.
         }
     }
 

@@ -3,12 +3,13 @@ using System.Globalization;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// What the packets of a file say of its time. Headers may lie, be missing, or know only the container; the time for which the last picture is
+/// What the packets of a file say of its time. Headers may lie, be missing, or know only the container; the time for which the last picture
+/// is
 /// shown stands nowhere else.
 /// </summary>
 internal sealed class PacketTimes(int video)
 {
-    // As ffmpeg takes it: a larger step is a clock that was set anew.
+    // As in ffmpeg: a larger step means that the clock was reset.
     private const double Jump = 10;
     private const double Back = 0.1;
     private const double Reordered = 2;
@@ -33,14 +34,15 @@ internal sealed class PacketTimes(int video)
     /// <summary>Seconds for which the last picture is shown; 0 when its packet does not say.</summary>
     public double Hold { get; private set; }
 
-    /// <summary>Times begin anew within the file.</summary>
+    /// <summary>Timestamps restart within the file.</summary>
     public bool Restarts { get; private set; }
 
     /// <summary>Mean seconds between pictures; 0 for less than two.</summary>
     public double Mean => Count > 1 && Last > First ? (Last - First) / (Count - 1) : 0;
 
     /// <summary>
-    /// Seconds for which the last picture stays: until the moment at which the track says that it ends, in a file that is whole; or what its packet
+    /// Seconds for which the last picture stays: until the moment at which the track says that it ends, in a file that is whole; or what
+    /// its packet
     /// says. Not where that is beyond all reason and no sound lasts as long.
     /// </summary>
     public double Tail(double? claimedEnd)

@@ -13,7 +13,9 @@ public static class PictureShape
         return (Math.Max(1, (int)Math.Round(width * scale)), Math.Max(1, (int)Math.Round(height * scale)));
     }
 
-    /// <summary>The even size at which a picture stands within a frame of another shape; null where the shapes are as good as the same.</summary>
+    /// <summary>
+    /// The even size at which a picture stands within a frame of another shape; null where the shapes are as good as the same.
+    /// </summary>
     public static (int Width, int Height)? Inside(int width, int height, int frameWidth, int frameHeight)
     {
         if (Math.Abs(width / (double)height * frameHeight / frameWidth - 1) <= Unseen)

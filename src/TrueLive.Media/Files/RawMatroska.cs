@@ -5,7 +5,8 @@ using TrueLive.Core.Frames;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// Writes uncompressed frames (I420, or BGRA with transparency) with their times as Matroska (RFC 9559, codec <c>V_UNCOMPRESSED</c>), the one thing that carries
+/// Writes uncompressed frames (I420, or BGRA with transparency) with their times as Matroska (RFC 9559, codec <c>V_UNCOMPRESSED</c>), the
+/// one thing that carries
 /// exact presentation times into an ffmpeg pipe: raw video has none. Times are in microseconds. Each frame states a length, too, because
 /// libvpx and libaom refuse frames without one, and ffmpeg 7 can estimate it only where several small frames lie in its probe.
 /// </summary>

@@ -4,7 +4,8 @@ using System.Diagnostics;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// A program shut in with bubblewrap: it sees the system's programs and libraries, the files that its arguments name and nothing else, has no network
+/// A program shut in with bubblewrap: it sees the system's programs and libraries, the files that its arguments name and nothing else, has
+/// no network
 /// and no other processes, and cannot change its inputs. Whoever takes over a decoder by a hostile file holds an empty room.
 /// </summary>
 internal static class Sandbox
@@ -22,7 +23,8 @@ internal static class Sandbox
     public static bool IsUsable => Works.Value;
 
     /// <summary>
-    /// The command that runs a program inside. Arguments of the form <c>file:PATH</c> name what it sees: the one after <c>-i</c> it may read (with its
+    /// The command that runs a program inside. Arguments of the form <c>file:PATH</c> name what it sees: the one after <c>-i</c> it may
+    /// read (with its
     /// neighbours where it is a list of parts), into the folders of the others it may write.
     /// </summary>
     /// <param name="tool">The program.</param>

@@ -13,7 +13,8 @@ internal static class SoundCoding
 
     private static readonly TimeSpan SeekAt = TimeSpan.FromSeconds(5);
 
-    // Behind the first sample nothing is stretched: gaps are filled with silence and what overlaps is cut, so that sound stays with its pictures.
+    // Behind the first sample nothing is stretched: gaps are filled with silence and what overlaps is cut, so that sound stays with its
+    // pictures.
     private const string InStep = "aresample=async=1:min_hard_comp=0.03:first_pts=0";
 
     // Where the times of a file begin anew, each sample follows the one before, as the pictures do.
@@ -22,7 +23,10 @@ internal static class SoundCoding
     /// <summary>Tracks that are taken of a file.</summary>
     public static int Tracks(MediaFile source) => Math.Min(source.Sound.Count, MaxTracks);
 
-    /// <summary>Whether the sound's beginning is sought for. Only far into a file, and where a seek lands where it should: others are decoded up to it.</summary>
+    /// <summary>
+    /// Whether the sound's beginning is sought for. Only far into a file, and where a seek lands where it should: others are decoded up to
+    /// it.
+    /// </summary>
     public static bool Seeks(MediaFile source, TimeSpan start) => start >= SeekAt && source.SeeksExactly && !source.Restarts;
 
     /// <summary>ffmpeg's arguments for the tracks of input 1.</summary>
@@ -46,7 +50,7 @@ internal static class SoundCoding
         return [.. all];
     }
 
-    /// <summary>What to tell of tracks whose channels are not those of the source; null when all are.</summary>
+    /// <summary>A note about tracks whose channels differ from the source's; null when none do.</summary>
     public static string? Changed(MediaFile source, IReadOnlyList<SoundTrack> made)
     {
         var said = made.Zip(source.Sound).Where(t => t.First.Channels != t.Second.Channels).Select(t => $"{Name(t.Second)} became {Name(t.First)}").ToArray();

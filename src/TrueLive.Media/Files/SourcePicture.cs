@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace TrueLive.Media.Files;
 
-/// <summary>What has to be done to the pictures of a file so that they come out upright, whole, opaque and in BT.709.</summary>
+/// <summary>The filters that make the pictures of a file upright, progressive, opaque and BT.709.</summary>
 public sealed record SourcePicture
 {
     // By EXIF's number; ffmpeg names turns by what they do to the picture.
@@ -32,14 +32,15 @@ public sealed record SourcePicture
     /// <summary>How the camera was held, as EXIF counts (1 is upright), where ffmpeg does not see it.</summary>
     public int Orientation { get; init; } = 1;
 
-    /// <summary>Whether its pixels are square whatever the file says.</summary>
+    /// <summary>Whether its pixels are square regardless of the file's header.</summary>
     public bool SquarePixels { get; init; }
 
     /// <summary>The curve is that of high dynamic range.</summary>
     public bool HighDynamicRange => Wide is { Transfer: "smpte2084" or "arib-std-b67" };
 
     /// <summary>
-    /// ffmpeg's filters from the decoder to frames of a size; with <paramref name="inner"/> the picture has bars around it. A picture whose shape is not
+    /// ffmpeg's filters from the decoder to frames of a size; with <paramref name="inner"/> the picture has bars around it. A picture whose
+    /// shape is not
     /// the first one's (a series of photographs, a telephone that was turned) keeps its own and has bars, too.
     /// </summary>
     /// <param name="width">Width of the frames.</param>
@@ -56,7 +57,8 @@ public sealed record SourcePicture
         var matrix = HighDefinitionUntagged ? ":in_color_matrix=bt709" : "";
         if (Alpha)
         {
-            // Over black, a colour is what its alpha leaves of it. To multiply first keeps what is under the transparent parts out of the edges.
+            // Over black, a colour is what its alpha leaves of it. To multiply first keeps what is under the transparent parts out of the
+            // edges.
             chain.Add($"scale=flags=accurate_rnd+full_chroma_int{matrix},format=gbrap,premultiply=inplace=1,format=gbrp");
             matrix = "";
         }

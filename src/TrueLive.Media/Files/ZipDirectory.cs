@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// Looks at how large the directory of a ZIP file is before anybody reads it: a reader makes an object of every entry, and a file of a few megabytes
+/// Looks at how large the directory of a ZIP file is before anybody reads it: a reader makes an object of every entry, and a file of a few
+/// megabytes
 /// can hold more entries than memory.
 /// </summary>
 internal static class ZipDirectory
@@ -16,7 +17,8 @@ internal static class ZipDirectory
     private const int LocatorLength = 20;
 
     /// <summary>
-    /// Bytes from where the directory begins to the end of the file, whatever the file says of its size and count: no reader finds more entries than fit there.
+    /// Bytes from where the directory begins to the end of the file, whatever the file says of its size and count: no reader finds more
+    /// entries than fit there.
     /// </summary>
     /// <exception cref="InvalidDataException">The file names no such place, or two readers could take different ones.</exception>
     public static long BytesOf(string path)
@@ -35,7 +37,8 @@ internal static class ZipDirectory
         return start >= 0 && start < file.Length ? file.Length - start : throw new InvalidDataException("The directory lies outside the file.");
     }
 
-    // A disk or count of 0xFFFF, or a size or place of 0xFFFFFFFF, sends a reader to the record of large archives (Zip64), some for each of these and some
+    // A disk or count of 0xFFFF, or a size or place of 0xFFFFFFFF, sends a reader to the record of large archives (Zip64), some for each of
+    // these and some
     // for a few only: the earlier of the two places holds for all.
     private static bool IsMarked(ReadOnlySpan<byte> record)
     {

@@ -30,7 +30,7 @@ public static class NativeLibraries
     /// <summary>One sentence for each library that is missing; empty when all are there.</summary>
     public static IReadOnlyList<string> Missing() => Missing(name => NativeLibrary.TryLoad(name, out _));
 
-    /// <summary>The same on a machine that is told of by what loads there.</summary>
+    /// <summary>The same for a machine on which only the given libraries load.</summary>
     public static IReadOnlyList<string> Missing(Func<string, bool> loads) =>
         [.. Known.Values.Where(k => !k.Names.Any(loads)).Select(Sentence).Distinct()];
 

@@ -60,7 +60,9 @@ public abstract class FolderModel : IVideoModel
     /// <inheritdoc/>
     public abstract void Dispose();
 
-    /// <summary>A session whose frames have the model's own size, for a size that <see cref="ModelSizes.Nearest"/> gave; warmed up.</summary>
+    /// <summary>
+    /// A session whose frames have the model's own size, for a size that <see cref="ModelSizes.Nearest"/> gave; warmed up.
+    /// </summary>
     internal abstract FolderModelSession Open(int width, int height);
 }
 

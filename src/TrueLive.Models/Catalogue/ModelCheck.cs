@@ -183,7 +183,9 @@ public static class ModelCheck
         private long _outside;
         private long _count;
 
-        /// <summary>The range in the model's own numbers, after mean and deviation, over all channels, and a twentieth to each side.</summary>
+        /// <summary>
+        /// The range in the model's own numbers, after mean and deviation, over all channels, and a twentieth to each side.
+        /// </summary>
         public static (double Low, double High) RangeOf(OutputSpec spec)
         {
             var ends = spec.Range.SelectMany(r => spec.Role == OutputRole.Image ? Enumerable.Range(0, 3).Select(c => (double)((r - spec.Mean[c]) / spec.Std[c])) : [r]).ToArray();

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace TrueLive.Models.Convolutions;
 
-/// <summary>Floats whose first one lies at a multiple of 64 bytes, where a vector of 16 never crosses a line of the cache. Zero at first.</summary>
+/// <summary>
+/// Floats whose first one lies at a multiple of 64 bytes, where a vector of 16 never crosses a line of the cache. Zero at first.
+/// </summary>
 internal sealed unsafe class AlignedFloats
 {
     private const int Alignment = 64;
@@ -34,7 +36,7 @@ internal sealed unsafe class Activation
     /// <summary>Zeros left of and above the picture: what a kernel of 3 with dilation 2 reads.</summary>
     public const int Margin = 2;
 
-    // Right and below it more: of eight pixels made at once seven may lie past the edge, which are 14 and the kernel of an input twice as wide.
+    // More on the right and below: of eight pixels made at once, seven may lie past the edge, which reads 14 input pixels and the kernel.
     private const int Overhang = 16;
 
     private readonly AlignedFloats _floats;

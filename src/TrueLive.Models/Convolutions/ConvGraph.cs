@@ -9,7 +9,7 @@ internal sealed class ConvGraph
 {
     private const int Float = 1;
 
-    // Far beyond any live model.
+    // Far more than any live model has.
     private const int MaxLayers = 64;
     private const int MaxChannels = 256;
     private const long MaxPacked = 64 << 20;
@@ -27,7 +27,8 @@ internal sealed class ConvGraph
     private ConvGraph(string picture, string tiles) => (_pictures, _tiles) = (new() { [picture] = -1 }, tiles);
 
     /// <summary>
-    /// The layers in the order in which they run, the last one making <paramref name="result"/>; null where the graph holds anything else, more
+    /// The layers in the order in which they run, the last one making <paramref name="result"/>; null where the graph holds anything else,
+    /// more
     /// than 64 layers, more than 256 channels, or more than 64 MB of weights once they are packed.
     /// </summary>
     /// <param name="model">The file.</param>
@@ -47,14 +48,14 @@ internal sealed class ConvGraph
         }
         catch (InvalidDataException)
         {
-            // A field that the runtime passes over may be no message.
+            // A field that the runtime ignores may not be a message.
             return null;
         }
         var whole = read._layers.Count > 0 && read._ends[^1] == result && !read._layers[^1].Doubled && read._read.All(r => r.Layer < 0 || read._ends[r.Layer] == r.Name);
         return whole ? read._layers : null;
     }
 
-    // False for what is no layer and belongs to none.
+    // False for a node that is not a layer or part of one.
     private bool Node(ReadOnlyMemory<byte> node)
     {
         var fields = ProtoField.Read(node).ToArray();

@@ -25,7 +25,8 @@ internal sealed unsafe class ConvSession
     private Func<bool> _ended = () => false;
     private int _run;
 
-    // Rows of a layer, and the bands that must have been made before: those that make what it reads, and those that read what it overwrites.
+    // Rows of a layer, and the bands that must have been made before: those that make what it reads, and those that read what it
+    // overwrites.
     private readonly record struct Band(int Layer, int Index, Range[] After);
 
     /// <param name="convolutions">The weights, in the order in which the layers run.</param>
@@ -86,7 +87,7 @@ internal sealed unsafe class ConvSession
         }
     }
 
-    // Which layer's output each layer writes over: one of the same shape that was read for the last time two layers before, so that nobody waits for it.
+    // The output that each layer overwrites: one of the same shape that was last read two layers earlier, so that nothing waits for it.
     private static int?[] Owners(IReadOnlyList<ConvLayer> layers)
     {
         var owners = new int?[layers.Count];
@@ -181,7 +182,7 @@ internal sealed unsafe class ConvSession
         }
     }
 
-    // A helper that is late from the run before can be one thread too many: it waits for another's.
+    // A helper that is late from the previous run may exceed the number of threads: it waits for a place.
     private Scratch Take()
     {
         for (var wait = new SpinWait(); ; wait.SpinOnce(sleep1Threshold: -1))

@@ -1,6 +1,6 @@
 namespace TrueLive.Models.Convolutions;
 
-/// <summary>Where one thread keeps what it is at.</summary>
+/// <summary>Scratch memory of one thread.</summary>
 internal sealed class Scratch(int length)
 {
     /// <summary>Bytes that one takes.</summary>
@@ -12,7 +12,8 @@ internal sealed class Scratch(int length)
 }
 
 /// <summary>
-/// The packed weights of a layer, and how its output is made, a band of rows at a time. Bands may be made in any order and at the same time;
+/// The packed weights of a layer, and how its output is made, a band of rows at a time. Bands may be made in any order and at the same
+/// time;
 /// each number is the sum of the same products in the same order, however many threads there are.
 /// </summary>
 internal abstract unsafe class Convolution(ConvLayer layer)

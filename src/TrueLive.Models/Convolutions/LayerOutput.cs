@@ -31,7 +31,7 @@ internal sealed unsafe class LayerOutput
     /// <summary>How often each pixel of the convolution is written along a row, and along a column.</summary>
     public int Copies => _layer.Doubled ? 2 : 1;
 
-    /// <summary>Takes what the style says.</summary>
+    /// <summary>Applies the numbers of the style.</summary>
     /// <param name="scale">A factor for each channel; null for 1.</param>
     /// <param name="shift">A summand for each channel, or for a screened layer the screen: channels x height x width; null for 0.</param>
     public void SetStyle(ReadOnlySpan<float> scale, ReadOnlySpan<float> shift)
@@ -55,7 +55,7 @@ internal sealed unsafe class LayerOutput
     }
 }
 
-/// <summary>Where some channels of a row go, and what is done to them.</summary>
+/// <summary>The destination of some channels of a row, and the operations on them.</summary>
 internal readonly unsafe ref struct OutputRow<T>(float* to, float* residual, float* shift, T scale, T least, nint channels, nint screen) where T : unmanaged, ILanes<T>
 {
     private readonly float* _to = to;

@@ -1,6 +1,8 @@
 namespace TrueLive.Models.Convolutions;
 
-/// <summary>The first convolution, 3x3 with stride 2, from planes that have no margin: what lies outside of the picture is left out of the sums.</summary>
+/// <summary>
+/// The first convolution, 3x3 with stride 2, from planes that have no margin: what lies outside of the picture is left out of the sums.
+/// </summary>
 internal sealed unsafe class StemConvolution : Convolution
 {
     /// <summary>Smallest side of a picture: one pixel of the output beside the eight that are made at once.</summary>

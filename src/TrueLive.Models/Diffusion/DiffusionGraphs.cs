@@ -7,7 +7,7 @@ using TrueLive.Models.Text;
 
 namespace TrueLive.Models.Diffusion;
 
-/// <summary>The graphs of a pipeline, loaded and held against each other: what one gives must be what the next takes.</summary>
+/// <summary>The graphs of a pipeline, loaded and checked against each other: the output of one must fit the input of the next.</summary>
 internal sealed class DiffusionGraphs : IDisposable
 {
     // A protobuf message holds 2 GB at most, and so does an array.

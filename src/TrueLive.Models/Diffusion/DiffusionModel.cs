@@ -7,7 +7,10 @@ using TrueLive.Models.Text;
 
 namespace TrueLive.Models.Diffusion;
 
-/// <summary>A latent diffusion pipeline: text encoder, UNet and autoencoder from one folder. Every frame goes through all of its steps at once, so none comes late, unless the manifest asks for throughput.</summary>
+/// <summary>
+/// A latent diffusion pipeline: text encoder, UNet and autoencoder from one folder. Every frame goes through all of its steps at once, so
+/// none comes late, unless the manifest asks for throughput.
+/// </summary>
 public sealed class DiffusionModel : FolderModel
 {
     private readonly TextEncoder _text;

@@ -7,7 +7,8 @@ using TrueLive.Models.Manifest;
 namespace TrueLive.Models.Diffusion;
 
 /// <content>
-/// The stream batch: a step moves every frame in work on by a row of the schedule and hands out the picture of the oldest. A frame keeps its
+/// The stream batch: a step moves every frame in work on by a row of the schedule and hands out the picture of the oldest. A frame keeps
+/// its
 /// words, its strength and its revision from its first row to its last, so that each picture was made by one prompt.
 /// </content>
 internal sealed partial class DiffusionSession

@@ -11,7 +11,8 @@ using TrueLive.Models.Prompts;
 namespace TrueLive.Models.Diffusion;
 
 /// <summary>
-/// One stream through a pipeline: encode, denoise at all steps, decode, within one call; or, for throughput, a row of the stream batch a call. A
+/// One stream through a pipeline: encode, denoise at all steps, decode, within one call; or, for throughput, a row of the stream batch a
+/// call. A
 /// prompt's strength moves the steps: at 1 they are the manifest's, at 0 there is nothing to denoise and the picture is kept.
 /// </summary>
 internal sealed partial class DiffusionSession : FolderModelSession
@@ -19,7 +20,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
     /// <summary>Numbers in which a latent consistency model is told the scale of guidance (arXiv:2310.04378).</summary>
     public const int GuidanceNumbers = 256;
 
-    // Far beyond any step that is worth waiting for, on a processor too; only a graph that never ends comes here.
+    // Far longer than any useful step, even on a processor; only a graph that never ends reaches it.
     private static readonly TimeSpan MaxStep = TimeSpan.FromMinutes(2);
 
     private readonly DiffusionModel _model;
@@ -275,7 +276,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
         return binding;
     }
 
-    // How much smaller than the picture a latent is stands in no graph: one run tells.
+    // No graph declares how much smaller a latent is than the picture: one run shows it.
     private TensorBuffer OutputOf(InferenceSession graph, string output, TensorBuffer picture)
     {
         using var results = graph.Run(_run, ["sample"], [picture.Value], [output]);

@@ -1,6 +1,8 @@
 namespace TrueLive.Models.Diffusion;
 
-/// <summary>Normal random numbers that depend on nothing but the seed: SplitMix64 (Steele, Lea and Flood, 2014) and the Box-Muller transform.</summary>
+/// <summary>
+/// Normal random numbers that depend on nothing but the seed: SplitMix64 (Steele, Lea and Flood, 2014) and the Box-Muller transform.
+/// </summary>
 internal static class GaussianNoise
 {
     public static void Fill(Span<float> values, ulong seed)

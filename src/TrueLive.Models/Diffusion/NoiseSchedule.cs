@@ -16,7 +16,9 @@ internal enum Prediction
     Sample,
 }
 
-/// <summary>One step of the schedule: a noisy latent is <c>A * picture + B * noise</c>; a denoised one is <c>Out * prediction + Skip * noisy</c>.</summary>
+/// <summary>
+/// One step of the schedule: a noisy latent is <c>A * picture + B * noise</c>; a denoised one is <c>Out * prediction + Skip * noisy</c>.
+/// </summary>
 internal readonly record struct ScheduleRow(int Timestep, double A, double B, double Skip, double Out);
 
 /// <summary>
@@ -27,7 +29,8 @@ internal sealed class NoiseSchedule
 {
     private const int MaxBytes = 1 << 20;
 
-    // All of them walk the same noise levels; which of them a folder names decides how many steps its makers meant, and here that says the manifest.
+    // All of them walk the same noise levels; which of them a folder names decides how many steps its makers meant, and here that says the
+    // manifest.
     private static readonly string[] Known =
     [
         "LCMScheduler", "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler",

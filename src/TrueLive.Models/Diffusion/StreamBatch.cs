@@ -3,7 +3,9 @@ using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Diffusion;
 
-/// <summary>What the UNet predicts for several noisy latents in one call, each at a row of its own frame's schedule, with its prompt or without.</summary>
+/// <summary>
+/// What the UNet predicts for several noisy latents in one call, each at a row of its own frame's schedule, with its prompt or without.
+/// </summary>
 internal delegate void PredictBatch<T>(ReadOnlySpan<BatchRow> asked, ReadOnlySpan<T> noisy, Span<T> predictions);
 
 /// <summary>A place in a batch of the UNet.</summary>
@@ -37,7 +39,9 @@ internal sealed class StreamBatch<T>(int rows, Prediction prediction, DiffusionS
     /// <summary>Places of one call of the UNet.</summary>
     public int Size => _asked.Length;
 
-    /// <summary>Moves all frames on by a row. The latent of the newest goes in, the denoised one of the oldest comes out in its place.</summary>
+    /// <summary>
+    /// Moves all frames on by a row. The latent of the newest goes in, the denoised one of the oldest comes out in its place.
+    /// </summary>
     /// <param name="latent">In and out.</param>
     /// <param name="schedules">For each row the whole schedule of the frame that goes through it now.</param>
     /// <param name="predict">The UNet.</param>

@@ -4,7 +4,9 @@ using TrueLive.Models.Graphs;
 
 namespace TrueLive.Models.Fused;
 
-/// <summary>The convolutions computed here, with fewer multiplications than a runtime takes for them (<see cref="WinogradConvolution"/>).</summary>
+/// <summary>
+/// The convolutions computed here, with fewer multiplications than a runtime takes for them (<see cref="WinogradConvolution"/>).
+/// </summary>
 internal sealed class ConvStep : IFusedStep
 {
     private readonly IReadOnlyList<Convolution> _convolutions;

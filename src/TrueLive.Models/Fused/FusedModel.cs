@@ -83,7 +83,7 @@ internal sealed class FusedModel : IDisposable
             throw;
         }
 
-        // With what the layers take of a style as well; null where that is no number for each channel, or needs more than the style.
+        // Also reads what the layers take from a style; null if that is not one number for each channel, or depends on more than the style.
         InferenceSession? WithLayers(IReadOnlyList<ConvLayer> layers)
         {
             try
@@ -95,7 +95,7 @@ internal sealed class FusedModel : IDisposable
             }
             catch (ModelException)
             {
-                // The runtime takes what this cannot.
+                // The runtime handles what this cannot.
             }
             return null;
         }
@@ -119,7 +119,7 @@ internal sealed class FusedModel : IDisposable
         }
     }
 
-    // The step as layers that can be computed here; null where there is anything else in it, or the processor is none for it.
+    // The step as layers that can be computed here; null if it holds anything else, or this processor is not supported.
     private static IReadOnlyList<ConvLayer>? Layers(ModelManifest manifest, byte[] step, int[] screen)
     {
         var (spec, size) = (manifest.Fused!, manifest.Size!);

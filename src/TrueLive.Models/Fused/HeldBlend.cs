@@ -78,7 +78,8 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
         ref var left = ref MemoryMarshal.GetReference(halfOutput[((2 * (y & 1) * quarter) + (y >> 1) * (width / 2))..]);
         ref var right = ref Unsafe.Add(ref left, quarter);
         ref float r0 = ref Row(y - 2)[0], r1 = ref Row(y - 1)[0], r2 = ref Row(y)[0], r3 = ref Row(y + 1)[0], r4 = ref Row(y + 2)[0];
-        // keep = closing * (closed - off), cut to 0..1: off is the mean of three colours over the window, or at the pixel where that is more.
+        // keep = closing * (closed - off), cut to 0..1: off is the mean of three colours over the window, or at the pixel where that is
+        // more.
         var closing = 1 / (spec.OffClosed - spec.OffOpen);
         var slope = Vector256.Create(-closing / (3 * Window * Window));
         var start = Vector256.Create(spec.OffClosed * closing);
@@ -107,7 +108,7 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
         }
     }
 
-    // What eight pixels differ by from the frame before, in all three colours together.
+    // The difference of eight pixels from the previous frame, summed over the three colours.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Difference(ref float changed, int pixels, int x) =>
         Vector256.Abs(Load(ref changed, x)) + Vector256.Abs(Load(ref Unsafe.Add(ref changed, pixels), x)) + Vector256.Abs(Load(ref Unsafe.Add(ref changed, 2 * pixels), x));

@@ -4,7 +4,10 @@ using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Graphs;
 
-/// <summary>Compares what a manifest says of the tensors with what the graph declares, so that a mistake is named by its field and not found by a failing step.</summary>
+/// <summary>
+/// Compares what a manifest says of the tensors with what the graph declares, so that a mistake is named by its field and not found by a
+/// failing step.
+/// </summary>
 internal sealed class GraphCheck
 {
     private readonly ModelManifest _manifest;

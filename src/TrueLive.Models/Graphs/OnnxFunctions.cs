@@ -1,7 +1,8 @@
 namespace TrueLive.Models.Graphs;
 
 /// <summary>
-/// How many nodes a file's graph has once ONNX Runtime has put the bodies of its functions (FunctionProto) in the places of their calls: a dozen
+/// How many nodes a file's graph has once ONNX Runtime has put the bodies of its functions (FunctionProto) in the places of their calls: a
+/// dozen
 /// functions that each call the next one ten times are a few hundred bytes and a million million nodes.
 /// </summary>
 internal sealed class OnnxFunctions

@@ -8,7 +8,9 @@ namespace TrueLive.Models.Graphs;
 /// </summary>
 internal static class OnnxMemory
 {
-    /// <summary>Most bytes of the arena: half of what the process may use, and under 4 GB, which is all that the runtime's option can say.</summary>
+    /// <summary>
+    /// Most bytes of the arena: half of what the process may use, and under 4 GB, which is all that the runtime's option can say.
+    /// </summary>
     public static long Limit { get; } = Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2, 256L << 20, uint.MaxValue - 1L);
 
     // A constant computed while the graph is prepared is not taken from the arena.

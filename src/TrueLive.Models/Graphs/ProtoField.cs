@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace TrueLive.Models.Graphs;
 
-/// <summary>One field of a Protocol Buffers message as it lies in the file: ONNX is read and made from these, without generated classes.</summary>
+/// <summary>
+/// One field of a Protocol Buffers message as it lies in the file: ONNX is read and made from these, without generated classes.
+/// </summary>
 /// <param name="Number">Field number.</param>
 /// <param name="Wire">0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes.</param>
 /// <param name="Value">The number of a field of wire type 0, 1 or 5.</param>

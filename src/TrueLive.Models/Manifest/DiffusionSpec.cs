@@ -14,7 +14,9 @@ public enum Guidance
     /// <summary>As <see cref="Self"/>, with the first step's noise predicted without the prompt; one further call.</summary>
     Initialize,
 
-    /// <summary>Away from a prediction without the prompt at each step (classifier-free guidance, arXiv:2207.12598); twice the calls.</summary>
+    /// <summary>
+    /// Away from a prediction without the prompt at each step (classifier-free guidance, arXiv:2207.12598); twice the calls.
+    /// </summary>
     Full,
 }
 

@@ -63,7 +63,9 @@ public sealed record PromptSpec(string Words, double Temperature, double Known, 
 /// <summary>A look.</summary>
 public sealed record LookSpec(string Id, string Title, string Description, string[] Anchors, float[] Style);
 
-/// <summary>The <c>manifest.json</c> of a model folder, schema <c>truelive-model/1</c>; every field is explained in models/README.md.</summary>
+/// <summary>
+/// The <c>manifest.json</c> of a model folder, schema <c>truelive-model/1</c>; every field is explained in models/README.md.
+/// </summary>
 public sealed partial record ModelManifest
 {
     /// <summary>Largest ONNX file taken, in bytes.</summary>
@@ -135,7 +137,10 @@ public sealed partial record ModelManifest
     /// <summary>Figures from the evaluation, as written there.</summary>
     public JsonElement? Measured { get; set; }
 
-    /// <summary>The files that belong to the model, relative to its folder; those of a pipeline that may be missing are among them only when they are there.</summary>
+    /// <summary>
+    /// The files that belong to the model, relative to its folder; those of a pipeline that may be missing are among them only when they
+    /// are there.
+    /// </summary>
     [JsonIgnore]
     public IEnumerable<string> Files => Diffusion is null
         ? ["manifest.json", File, .. Prompt is { } prompt ? new[] { prompt.Words } : []]

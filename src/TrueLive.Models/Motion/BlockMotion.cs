@@ -22,18 +22,19 @@ internal sealed class BlockMotion
     private const int CoarseReach = 4;
     private const int CoarseWindow = 8;
 
-    // What each step away from none costs in the coarse search, so that of two alike the shorter motion wins.
+    // Cost of each step away from zero motion in the coarse search, so that the shorter of two equal motions wins.
     private const int Short = 8;
 
     /// <summary>The longest motion along an axis, in pixels.</summary>
     public const int Reach = CoarseReach * CoarseStep + Fine;
 
-    // What standing still must cost more, per pixel in 1/255 and as a share, before a block moves.
+    // By how much zero motion must be worse, per pixel in 1/255 and as a share, before a block moves.
     private const int Pull = Block * Block;
     private const double Save = 0.8;
     private const double SharedSave = 0.95;
 
-    // A search reads this far beyond a picture: its reach, one for the costs beside the best, one for the next pixel of a part, a part block.
+    // A search reads this far beyond a picture: its reach, one for the costs beside the best, one for the next pixel of a part, a part
+    // block.
     private const int Border = Reach + 2 + Block;
 
     private const int CoarseBorder = CoarseReach + CoarseWindow;

@@ -4,7 +4,8 @@ using TrueLive.Core.Models;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// A session of a model with an odd side. Pictures with 4:2:0 chroma are coded with even sides, so what it makes has its last column or row once more;
+/// A session of a model with an odd side. Pictures with 4:2:0 chroma are coded with even sides, so what it makes has its last column or row
+/// once more;
 /// the input is scaled to the model's own size.
 /// </summary>
 internal sealed class EvenSession(OnnxSession fused, FramePool outputs, int width, int height) : IModelSession

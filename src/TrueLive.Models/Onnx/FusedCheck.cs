@@ -12,7 +12,7 @@ internal static class FusedCheck
 {
     private const int Steps = 4;
 
-    // Of 0..1: less than half of what 8 bits show.
+    // Of 0..1: less than half of one step of 8 bits.
     private const float Most = 1f / 512;
 
     /// <exception cref="ModelException">They differ.</exception>
@@ -31,7 +31,7 @@ internal static class FusedCheck
             var worst = 0f;
             for (var i = 0; i < a.Length; i++)
                 worst = Math.Max(worst, float.IsNaN(a[i]) ? 1 : Math.Abs(a[i] - b[i]));
-            // False for what is no number, too.
+            // False for NaN, too.
             if (!(worst <= Most))
                 throw new ModelException($"{Path.Combine(manifest.Folder, "manifest.json")}: fused does not say what {manifest.File} computes: after {t + 1} pictures they differ by {worst:0.####} (of 0..1). Correct its names and numbers, or leave fused out.");
         }

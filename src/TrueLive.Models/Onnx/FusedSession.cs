@@ -115,7 +115,7 @@ internal sealed class FusedSession : OnnxSession
         base.Dispose();
     }
 
-    // One row of motion blocks: the frame, and what it and the last image differ by from the memory where its content is now.
+    // One row of motion blocks: the frame, and its and the last image's difference from the memory after motion compensation.
     private void LoadBlocks(int band)
     {
         int pixels = Width * Height, first = band * BlockMotion.Block, end = Math.Min(first + BlockMotion.Block, Height), length = (end - first) * Width;
@@ -155,12 +155,12 @@ internal sealed class FusedSession : OnnxSession
         ColourConversion.FromPlanarRgb(image[..pixels], image.Slice(pixels, pixels), image[(2 * pixels)..], _output!, TensorScale.Unit, first, end);
     }
 
-    // What depends on the style alone is computed when it changes.
+    // Computed only when the style changes.
     private void SetStyle(ReadOnlySpan<float> style, RunOptions run)
     {
         if (_grade is not null && style.SequenceEqual(_style))
             return;
-        // If the runtime fails it is asked again.
+        // If the runtime fails, it is asked again with the next step.
         _grade = null;
         style.CopyTo(_style);
         var tensors = _fused.At(_style, run);

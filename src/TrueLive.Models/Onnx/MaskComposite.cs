@@ -4,7 +4,9 @@ using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Onnx;
 
-/// <summary>Keeps the input where the mask is white and a strongly blurred copy where it is black. A mask of another size is stretched, bilinear.</summary>
+/// <summary>
+/// Keeps the input where the mask is white and a strongly blurred copy where it is black. A mask of another size is stretched, bilinear.
+/// </summary>
 internal sealed class MaskComposite
 {
     private const int Blur = 16;

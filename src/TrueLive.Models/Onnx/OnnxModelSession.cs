@@ -148,7 +148,7 @@ internal sealed class OnnxModelSession : OnnxSession
     {
         var runtime = singleThreaded && _singleThreaded is not null ? _singleThreaded : _multiThreaded;
         var binding = (_moved ? runtime.Carried : runtime.Plain)[_side];
-        // What one step left bound would have to fit the next.
+        // Tensors left bound by one step would have to fit the next.
         if (_free is not null)
             binding.BindOutputToDevice(_free, OrtMemoryInfo.DefaultInstance);
         runtime.Session.RunWithBinding(run, binding);

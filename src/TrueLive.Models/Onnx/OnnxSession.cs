@@ -15,12 +15,12 @@ namespace TrueLive.Models.Onnx;
 /// </summary>
 internal abstract class OnnxSession : FolderModelSession
 {
-    // Far beyond any live step; only a graph that never ends comes here.
+    // Far longer than any live step; only a graph that never ends reaches it.
     private static readonly TimeSpan MaxStep = TimeSpan.FromSeconds(30);
 
     private const long MaxBytes = 1L << 30;
 
-    // A size is tried for this long; slower than that it is no live step, but may still be a clip's.
+    // A size is tried for this long; a slower step is too slow for live, but may still serve clips.
     private static readonly TimeSpan MaxTrial = TimeSpan.FromSeconds(5);
 
     private readonly OnnxVideoModel _model;
@@ -82,7 +82,9 @@ internal abstract class OnnxSession : FolderModelSession
 
     protected abstract void Recall(ReadOnlySpan<byte> from);
 
-    /// <summary>One step on a grey picture with each number of threads sizes the runtime's buffers; the memory they left is thrown away.</summary>
+    /// <summary>
+    /// One step on a grey picture with each number of threads sizes the runtime's buffers; the memory they left is thrown away.
+    /// </summary>
     public void WarmUp()
     {
         using (var grey = Scratch.Rent(Width, Height))
@@ -193,7 +195,10 @@ internal abstract class OnnxSession : FolderModelSession
         }
     }
 
-    /// <summary>A call of the runtime outside a step, within the time of one. Refusals of the runtime pass through; what takes too long is a step that failed.</summary>
+    /// <summary>
+    /// A call of the runtime outside a step, within the time of one. Refusals of the runtime pass through; what takes too long is a step
+    /// that failed.
+    /// </summary>
     protected void Bounded(Action<RunOptions> call)
     {
         _deadline.Change(_limit, Timeout.InfiniteTimeSpan);

@@ -62,7 +62,8 @@ public sealed partial class OnnxVideoModel
         TryEnds(size);
     }
 
-    // Every size that is offered must run, so its ends are tried: the smallest, the next one, the narrowest both ways and the largest. One that takes
+    // Every size that is offered must run, so its ends are tried: the smallest, the next one, the narrowest both ways and the largest. One
+    // that takes
     // too long to tell is not held against the model, and none larger is tried.
     private void TryEnds((int Width, int Height) known)
     {
@@ -80,7 +81,8 @@ public sealed partial class OnnxVideoModel
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
-    // The bytes that a session took, or null when its step took too long. Apart, so that nothing on the stack holds the session when they are collected.
+    // The bytes that a session took, or null when its step took too long. Apart, so that nothing on the stack holds the session when they
+    // are collected.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private long? TryEnd(int width, int height, (int Width, int Height) known)
     {
@@ -155,7 +157,7 @@ public sealed partial class OnnxVideoModel
             }
             catch (ModelException) when (_fused?.Convolutions is not null)
             {
-                // The manifest may be wrong, or only our layers no match for the graph: the runtime decides.
+                // Either the manifest is wrong or our layers do not match the graph: the runtime decides.
                 _fused.Dispose();
                 return Try(threads, own: false);
             }
@@ -184,7 +186,7 @@ public sealed partial class OnnxVideoModel
             return model;
         }
 
-        // In turns, and the quickest of each: what else the machine does just then only adds.
+        // In turns, and the fastest of each: other load on the machine only adds time.
         private OnnxVideoModel Faster(OnnxVideoModel single, OnnxVideoModel pair)
         {
             var (width, height) = single.Info.Sizes.Nearest(512, 288);

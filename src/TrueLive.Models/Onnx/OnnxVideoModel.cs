@@ -9,8 +9,10 @@ using TrueLive.Models.Prompts;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// A model from an ONNX file with a manifest. The weights are loaded and packed once, for the runtime once for each number of threads that a step may
-/// use; every session runs on them at once. Steps that run at the same time and would ask for more threads than there are cores use one each.
+/// A model from an ONNX file with a manifest. The weights are loaded and packed once, for the runtime once for each number of threads that
+/// a step may
+/// use; every session runs on them at once. Steps that run at the same time and would ask for more threads than there are cores use one
+/// each.
 /// </summary>
 public sealed partial class OnnxVideoModel : FolderModel
 {
@@ -45,7 +47,9 @@ public sealed partial class OnnxVideoModel : FolderModel
     /// <summary>A second runtime session whose steps use one thread; null where all do.</summary>
     internal InferenceSession? Narrow => _singleThreaded;
 
-    /// <summary>A step begins; true when those that run now leave it one thread. Each call is followed by one of <see cref="StepEnded"/>.</summary>
+    /// <summary>
+    /// A step begins; true when those that run now leave it one thread. Each call is followed by one of <see cref="StepEnded"/>.
+    /// </summary>
     internal bool StepBegins() => Interlocked.Increment(ref _stepping) * Threads > Math.Max(Threads, Environment.ProcessorCount);
 
     internal void StepEnded() => Interlocked.Decrement(ref _stepping);

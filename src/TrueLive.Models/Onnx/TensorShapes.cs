@@ -4,14 +4,15 @@ using TrueLive.Models.Manifest;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// The shapes of the states and the result at a size: what the graph fixes is taken from it, the rest from the manifest. Where both leave a choice (a
+/// The shapes of the states and the result at a size: what the graph fixes is taken from it, the rest from the manifest. Where both leave a
+/// choice (a
 /// side that a state does not divide evenly, a mask of free size) a step on empty states tells.
 /// </summary>
 /// <param name="States">Of each state.</param>
 /// <param name="Result">Of the output; null where it may differ from step to step.</param>
 internal sealed record TensorShapes(long[][] States, long[]? Result)
 {
-    // States that go in with a wrong size come out with the right one after a step or two, or never.
+    // States given in a wrong size come out in the right one after a step or two, or never.
     private const int Rounds = 4;
 
     /// <param name="manifest">What the folder says.</param>

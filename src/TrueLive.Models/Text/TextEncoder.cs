@@ -76,7 +76,7 @@ internal sealed class TextEncoder : IDisposable
         var made = (Floats(results[0]), cut);
         lock (_gate)
         {
-            // A page that is typed into asks for every beginning of a text once.
+            // While a user types, the page asks for every prefix of the text.
             if (_kept.Count >= MaxKept)
                 _kept.Clear();
             _kept[text] = made;

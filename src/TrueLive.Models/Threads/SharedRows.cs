@@ -4,7 +4,8 @@ namespace TrueLive.Models.Threads;
 
 /// <summary>
 /// Work on bands of a picture that threads of the pool may help with: whoever is free takes the next band, so that a pool with no
-/// thread to spare costs nothing but its help. Bands are taken in their order. Allocates nothing when it runs; used by one caller at a time.
+/// thread to spare costs nothing but its help. Bands are taken in their order. Allocates nothing when it runs; used by one caller at a
+/// time.
 /// </summary>
 /// <param name="count">Bands.</param>
 /// <param name="work">Works on one band; as many as there are threads may be worked on at once.</param>
@@ -21,7 +22,7 @@ internal sealed class SharedRows(int count, Action<int> work, int helpers = 1) :
     /// <param name="helped">Whether other threads may take bands.</param>
     public void Run(bool helped)
     {
-        // A helper that comes late finds no band until the next is 0: what it works on is set before.
+        // Set before the next band is reset to 0: until then a late helper finds no band to work on.
         _done = 0;
         Volatile.Write(ref _next, 0);
         for (var i = Math.Min(helpers, _count - 1); helped && i > 0 && Volatile.Read(ref _queued) < helpers; i--)
@@ -53,7 +54,7 @@ internal sealed class SharedRows(int count, Action<int> work, int helpers = 1) :
             }
             catch (Exception e)
             {
-                // Kept for the caller: nobody else on this thread could do anything with it.
+                // Rethrown to the caller: nothing on this thread could handle it.
                 _error = e;
             }
             finally
