@@ -146,7 +146,8 @@ public static partial class TrueLiveServer
             WhipEndpoints.TellOptions(http);
             return next(http);
         });
-        // Other pages may use a server that asks for keys, or those that the operator named; without either the gate lets only its own pages in.
+        // Other pages may use a server that asks for keys, or those that the operator named; without either the gate lets only its own
+        // pages in.
         if (options.Origins.Length > 0 || app.Services.GetRequiredService<ApiKeyRing>().Required)
             app.UseCors();
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5), KeepAliveTimeout = TimeSpan.FromSeconds(15) });
@@ -171,7 +172,7 @@ public static partial class TrueLiveServer
                 }
                 return;
             }
-            // A client may ask what it may send before it has a key to show; nothing behind the gate gets to see it.
+            // A preflight request carries no key; it is answered here and never passes the gate.
             if (refused.Status == StatusCodes.Status401Unauthorized && HttpMethods.IsOptions(http.Request.Method))
             {
                 http.Response.StatusCode = StatusCodes.Status204NoContent;
@@ -216,8 +217,8 @@ public static partial class TrueLiveServer
         });
     }
 
-    // The page runs its own scripts and asks its own server, and no other page may hold it in a frame. Reports are shown in a frame of it, which
-    // takes on these rules: their styles stand in the file.
+    // The page may run its own scripts and call its own server, and no other page may frame it. Reports are shown in a frame of it and
+    // inherit these rules; their styles are inline.
     private static void PageHeaders(StaticFileResponseContext file)
     {
         var headers = file.Context.Response.Headers;
@@ -226,8 +227,8 @@ public static partial class TrueLiveServer
             "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     }
 
-    // For every answer: nothing is taken for another type than it says, no address with a token is told to another server, and a browser that came
-    // over TLS comes back over it. A page that is no file of ours is the description of the API, whose scripts stand in it.
+    // For every answer: no content sniffing, no address with a token in Referer, and a browser that came
+    // over TLS stays on it. The only page that is not a file of ours is the API reference, whose scripts are inline.
     private static Task AddHeaders(HttpContext http, RequestDelegate next)
     {
         var headers = http.Response.Headers;

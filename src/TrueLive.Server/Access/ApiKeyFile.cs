@@ -91,7 +91,7 @@ public static class ApiKeyFile
 
     internal static byte[] HashOf(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 
-    // Two who change it at once take turns, and a reader sees the old file or the new one.
+    // Concurrent writers take turns, and a reader sees either the old file or the new one.
     private static void Change(string path, Func<List<NamedKey>, List<NamedKey>> how)
     {
         PrivateFiles.MakeFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);

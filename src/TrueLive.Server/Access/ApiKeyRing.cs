@@ -9,7 +9,10 @@ namespace TrueLive.Server.Access;
 /// <param name="Scopes">What it opens.</param>
 internal sealed record KnownKey(string Name, string Owner, KeyScopes Scopes);
 
-/// <summary>The keys that open this server: those of <c>api_keys</c> and the named ones of the key file, which may change while it runs. Thread-safe.</summary>
+/// <summary>
+/// The keys that open this server: those of <c>api_keys</c> and the named ones of the key file, which may change while it runs.
+/// Thread-safe.
+/// </summary>
 internal sealed partial class ApiKeyRing
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);

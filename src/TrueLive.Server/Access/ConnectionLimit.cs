@@ -4,7 +4,8 @@ using Microsoft.AspNetCore.Connections;
 namespace TrueLive.Server.Access;
 
 /// <summary>
-/// Connections to the web server that one address may hold: idle ones cost their maker nothing and us a socket each. This machine itself, where a
+/// Connections to the web server that one address may hold: idle ones cost their maker nothing and us a socket each. This machine itself,
+/// where a
 /// proxy may stand for many, and proxies that the operator named, hold as many as all together. Thread-safe.
 /// </summary>
 internal sealed class ConnectionLimit(IReadOnlyCollection<IPAddress> exempt)

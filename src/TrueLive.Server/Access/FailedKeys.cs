@@ -3,7 +3,8 @@ using System.Net;
 namespace TrueLive.Server.Access;
 
 /// <summary>
-/// Counts wrong keys by the address that they came from: beyond a few a minute nothing is looked at from there but right ones. Guessing a key of 16
+/// Counts wrong keys by the address that they came from: beyond a few a minute nothing is looked at from there but right ones. Guessing a
+/// key of 16
 /// characters is hopeless anyway; this keeps the guesses from filling the log and taking the processor. Thread-safe.
 /// </summary>
 internal sealed class FailedKeys(TimeProvider time)
@@ -14,7 +15,7 @@ internal sealed class FailedKeys(TimeProvider time)
     /// <summary>How long one is remembered.</summary>
     public static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
 
-    // Beyond this many addresses all are forgotten: memory is bounded, and so is what a flood of addresses gains.
+    // Beyond this many addresses all are forgotten, which bounds both memory and the gain of a flood of addresses.
     private const int MaxAddresses = 10_000;
 
     private readonly Dictionary<IPAddress, (int Count, long Since)> _seen = [];

@@ -16,7 +16,9 @@ internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOp
     private const int KeyLength = 32;
     private readonly Lazy<byte[]> _key = new(() => LoadOrMake(Path.Combine(folders.Root, "link-key")));
 
-    /// <summary>The path with its token, as clients reach it. The same for an hour: who follows a job is told of changes, not of new tokens.</summary>
+    /// <summary>
+    /// The path with its token, as clients reach it. The same for an hour: who follows a job is told of changes, not of new tokens.
+    /// </summary>
     public string Sign(string path, string owner)
     {
         var until = time.GetUtcNow().AddHours(options.ClipKeepHours + 1).ToUnixTimeSeconds() / 3600;
@@ -41,7 +43,7 @@ internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOp
     private string TokenOf(string path, long until, string owner) => string.Create(
         CultureInfo.InvariantCulture, $"{until}.{owner}.{Convert.ToHexStringLower(HMACSHA256.HashData(_key.Value, Encoding.UTF8.GetBytes($"{path}\n{until}\n{owner}")).AsSpan(0, 20))}");
 
-    // A file of another length is what a full disk or a crash has left: links made with it would open to whoever guesses as much.
+    // A full disk or a crash leaves a file of another length: links signed with it could be forged by guessing.
     private static byte[] LoadOrMake(string file)
     {
         PrivateFiles.MakeFolder(Path.GetDirectoryName(file)!);

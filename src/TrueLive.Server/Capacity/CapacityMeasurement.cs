@@ -34,7 +34,7 @@ internal sealed partial class CapacityMeasurement(
         {
             await Before(stoppingToken).ConfigureAwait(false);
             await MeasureAllAsync(stoppingToken).ConfigureAwait(false);
-            // What was measured with is given back at once, not piece by piece under the first sessions.
+            // The measurement's memory is collected at once, not piece by piece during the first sessions.
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         }
         catch (OperationCanceledException)
@@ -62,7 +62,7 @@ internal sealed partial class CapacityMeasurement(
                 }
                 catch (Exception error) when (error is not OperationCanceledException)
                 {
-                    // A model may fail in ways of its own, and what is thrown here would end the server.
+                    // A model may throw anything, and an exception here would end the server.
                     LogFailed(model.Info.Id, width, height, error);
                 }
             }
@@ -72,7 +72,8 @@ internal sealed partial class CapacityMeasurement(
     private async Task<FrameCost> MeasureAsync(IVideoModel model, int width, int height)
     {
         var (walls, _) = await RunAsync(model, width, height, lanes: 1).ConfigureAwait(false);
-        // A machine that holds several sessions runs their steps side by side, and a crowded step costs less than one spread over the cores.
+        // A machine that holds several sessions runs their steps side by side, and a crowded step costs less than one spread over the
+        // cores.
         var (all, cpu) = await RunAsync(model, width, height, Math.Min(2, admission.Cores)).ConfigureAwait(false);
         walls.Sort();
         var taken = all.Count * model.Info.Chunk.Takes;
@@ -126,7 +127,9 @@ internal sealed partial class CapacityMeasurement(
             return lane;
         }
 
-        /// <summary>Chunks of some frames, fewer when they take longer than <see cref="MaxTime"/>; the time of each in milliseconds.</summary>
+        /// <summary>
+        /// Chunks of some frames, fewer when they take longer than <see cref="MaxTime"/>; the time of each in milliseconds.
+        /// </summary>
         public List<double> Run(TimeProvider time, int frames)
         {
             var (chunks, began) = (new List<double>(), time.GetTimestamp());

@@ -3,7 +3,8 @@ using TrueLive.Server.Resources;
 namespace TrueLive.Server.Capacity;
 
 /// <summary>
-/// Requests that make work beside the live sessions: files that are taken in, reports that are checked. Each key has a few at a time, and the programs
+/// Requests that make work beside the live sessions: files that are taken in, reports that are checked. Each key has a few at a time, and
+/// the programs
 /// that look into strangers' files run one or a few at a time for the whole server, the others waiting. Thread-safe.
 /// </summary>
 internal sealed class WorkPlaces(int cores) : IDisposable
@@ -11,7 +12,7 @@ internal sealed class WorkPlaces(int cores) : IDisposable
     /// <summary>Such requests of one key at a time.</summary>
     public const int PerKey = 8;
 
-    // With many keys this bounds what waits.
+    // Bounds the queue however many keys there are.
     private const int All = 128;
 
     private readonly Dictionary<string, int> _taken = [];

@@ -44,7 +44,8 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
 
     /// <summary>
     /// Renders. When <paramref name="stop"/> fires, what is on its way is finished, the parts are joined to a playable file and the
-    /// work folder stays; when <paramref name="cancel"/> fires, nothing is left but what the settings keep. A failure leaves what was finished
+    /// work folder stays; when <paramref name="cancel"/> fires, nothing is left but what the settings keep. A failure leaves what was
+    /// finished
     /// before it.
     /// </summary>
     /// <exception cref="MediaFileException">The input cannot be read, is over a limit, or ffmpeg failed; the message is for the user.</exception>
@@ -74,7 +75,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         }
         catch
         {
-            // Whatever went wrong may be mended and gone on from, if there is anything to go on from.
+            // The cause may be fixed and the render resumed, if there is anything to resume.
             if (!settings.KeepWork && ((cancel.IsCancellationRequested && !settings.KeepCancelled) || work.State.Scenes.All(l => l.Parts.Count == 0)))
                 work.Delete();
             throw;
@@ -111,7 +112,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         var starts = new List<TimeSpan> { origin };
         foreach (var cut in cuts.Skip(1))
         {
-            // Where a look is just coming in, a memory that begins anew would not know how far it is.
+            // During a transition, a fresh memory would not know how far it has come.
             var moving = cues.Any(c => cut - origin >= c.At && cut - origin - SceneRender.WarmUp <= c.At + c.Prompt.Transition);
             if (!moving && cut - starts[^1] >= MinScene)
                 starts.Add(cut);

@@ -47,7 +47,10 @@ public sealed record ClipFileSettings
     /// <summary>Numbers of the frames before which the model's memory is forgotten, as a live session did.</summary>
     public ImmutableHashSet<long> Resets { get; init; } = [];
 
-    /// <summary>Part of the source that is used, on its own timeline from its first frame; the clip's times begin at its start. Not with <see cref="Segments"/>.</summary>
+    /// <summary>
+    /// Part of the source that is used, on its own timeline from its first frame; the clip's times begin at its start. Not with <see
+    /// cref="Segments"/>.
+    /// </summary>
     public (TimeSpan Start, TimeSpan End) Trim { get; init; } = (TimeSpan.Zero, TimeSpan.MaxValue);
 
     /// <summary>Leave the work folder, however the rendering ends: the caller goes on from it or removes it.</summary>

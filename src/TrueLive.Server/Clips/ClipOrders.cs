@@ -53,7 +53,7 @@ internal sealed class ClipOrders(
         var taken = false;
         try
         {
-            // Before the job, so that none can end, or its server die, without anybody who would tell.
+            // Before the job, so that no job can end, even if its server dies, without its webhook being known.
             if (!string.IsNullOrEmpty(request.Webhook))
                 webhooks.Expect(id, request.Webhook);
             var job = await queue.EnqueueAsync(id, owner, request, cancel).ConfigureAwait(false);

@@ -23,7 +23,8 @@ internal sealed class ClipPartSink(ClipWork work, int scene, ClipFileSettings se
     public TimeSpan From { get; init; } = TimeSpan.Zero;
 
     /// <summary>
-    /// Called by the step thread: the part ends after so many frames that were made in this run; source frame <paramref name="next"/> comes next,
+    /// Called by the step thread: the part ends after so many frames that were made in this run; source frame <paramref name="next"/> comes
+    /// next,
     /// with this memory, which holds what the model has taken and not yet handed out.
     /// </summary>
     public void Mark(long made, long next, ModelState memory) => _marks.Enqueue((made, next, memory));
@@ -49,7 +50,9 @@ internal sealed class ClipPartSink(ClipWork work, int scene, ClipFileSettings se
         return await _part.WriteAsync(made, cancel).ConfigureAwait(false);
     }
 
-    /// <summary>Ends the last part; <paramref name="memory"/> is the memory after it, with which source frame <paramref name="next"/> comes next.</summary>
+    /// <summary>
+    /// Ends the last part; <paramref name="memory"/> is the memory after it, with which source frame <paramref name="next"/> comes next.
+    /// </summary>
     public async Task FinishAsync(long next, ModelState memory, bool ended, CancellationToken cancel)
     {
         if (_written > 0)

@@ -34,7 +34,7 @@ internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, Jour
         {
             var journal = journals.Find(job.Owner, id) ?? throw new MediaFileException("The journal has expired or was deleted.");
             await journals.WrittenAsync(id).WaitAsync(cancel).ConfigureAwait(false);
-            // Its last pictures may have been on their way when it was found.
+            // Its last pictures may still have been written when it was found.
             journal = journals.Find(job.Owner, id) ?? journal;
             var model = models.Find(request.Model) ?? throw new ArgumentException($"This server has no model '{request.Model}' any more.");
             var (recorded, resets) = journal.Prompts(model);

@@ -22,7 +22,10 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
 
     private static readonly TimeSpan ProbeTime = TimeSpan.FromSeconds(30);
 
-    /// <summary>Takes a file in and looks at it; a ZIP is a sequence of pictures at <paramref name="rate"/>. Nothing stays on disk when it is refused.</summary>
+    /// <summary>
+    /// Takes a file in and looks at it; a ZIP is a sequence of pictures at <paramref name="rate"/>. Nothing stays on disk when it is
+    /// refused.
+    /// </summary>
     /// <exception cref="RequestRefusedException">413 too large, 415 not a video, 429 or 503 too many at a time.</exception>
     public async Task<UploadView> TakeAsync(string owner, string? name, Stream body, long? length, double? rate, CancellationToken cancel)
     {
@@ -74,7 +77,7 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
         }
         catch
         {
-            // On a disk that went read-only it stays until it expires.
+            // On a read-only disk it stays until it expires.
             try
             {
                 ClipFolders.Remove(folder);
@@ -102,7 +105,9 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
         }
     }
 
-    /// <summary>What was written down of an upload; null where a crash or a full disk left something else: one of them hides no other.</summary>
+    /// <summary>
+    /// What was written down of an upload; null where a crash or a full disk left something else: one of them hides no other.
+    /// </summary>
     internal static UploadView? Read(ReadOnlySpan<byte> json, string id)
     {
         try

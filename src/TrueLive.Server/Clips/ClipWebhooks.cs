@@ -20,10 +20,10 @@ internal sealed partial class ClipWebhooks(
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
     private static readonly int[] RetrySeconds = [1, 5, 25, 125];
 
-    // A host that answers slowly holds one of these, and no round waits for it.
+    // A slow host occupies one of these places and delays no other webhook.
     private const int AtOnce = 16;
 
-    // A job's row comes a moment after its webhook is written down.
+    // The job's row is written a moment after its webhook.
     private static readonly TimeSpan RowTime = TimeSpan.FromMinutes(1);
 
     // The year 9999.
@@ -85,7 +85,7 @@ internal sealed partial class ClipWebhooks(
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // What leaves the loop ends the server; the folder is looked at again in a moment.
+            // An exception that leaves the loop would end the server; the folder is read again shortly.
             LogFailed("any", error.Message);
             return [];
         }
@@ -102,7 +102,7 @@ internal sealed partial class ClipWebhooks(
             if ((await File.ReadAllTextAsync(path, cancel).ConfigureAwait(false)).Split('\n') is not [var address, var tries, var next]
                 || !int.TryParse(tries, NumberStyles.None, CultureInfo.InvariantCulture, out var attempt) || !long.TryParse(next, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds))
             {
-                // Nobody could ever tell it.
+                // It could never be delivered.
                 File.Delete(path);
                 LogFailed(job, "its record is damaged");
                 return;

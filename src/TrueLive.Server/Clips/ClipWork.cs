@@ -26,7 +26,9 @@ internal sealed record SceneState
     /// <summary>Frames of its source that the model has taken and need not take again.</summary>
     public long Next { get; init; }
 
-    /// <summary>File with the memory before frame <see cref="Next"/>, frames inside the model included; null before the first frame.</summary>
+    /// <summary>
+    /// File with the memory before frame <see cref="Next"/>, frames inside the model included; null before the first frame.
+    /// </summary>
     public string? Memory { get; init; }
 
     /// <summary>Every frame is there.</summary>
@@ -84,7 +86,7 @@ internal sealed class ClipWork
         }
     }
 
-    // What the file names lies beside it, whoever wrote it: parts are joined, and memories deleted.
+    // Only files beside it may be named, whoever wrote it: parts are joined, and memories deleted.
     private static bool IsWhole(SceneState? scene) => scene is { Parts: not null } && (scene.Memory is null || IsName(scene.Memory)) && scene.Parts.All(part => part is not null && IsName(part.File));
 
     private static bool IsName(string file) => file is not ("" or "." or "..") && !file.Contains('/') && !file.Contains('\0');

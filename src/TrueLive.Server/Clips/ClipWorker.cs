@@ -21,7 +21,7 @@ internal sealed partial class ClipWorker(
     private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Cleaning = TimeSpan.FromMinutes(1);
 
-    // Before a job that found the machine short of something is tried again, twice as long each time.
+    // The wait before a job that lacked a resource is retried; doubled each time.
     private static readonly TimeSpan ShortagePause = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<string, (ClipFileRender? Render, CancellationTokenSource Cancel)> _running = new();
@@ -61,7 +61,8 @@ internal sealed partial class ClipWorker(
                         var queue = await queueHost.QueueAsync(stoppingToken).ConfigureAwait(false);
                         if (_unreachable is { } lost)
                         {
-                            // It did not fail: its database was away. If nobody has taken it by now, this attempt does not count.
+                            // The job did not fail: its database was unavailable. If no other worker has taken it, this attempt does not
+                            // count.
                             await queue.ReleaseAsync(lost.Job, counts: false, stoppingToken).ConfigureAwait(false);
                             _unreachable = null;
                         }
@@ -70,7 +71,7 @@ internal sealed partial class ClipWorker(
                             cleaned = time.GetTimestamp();
                             await CleanAsync(queue, stoppingToken).ConfigureAwait(false);
                         }
-                        // Whatever is short, a job would find out at the cost of one of its attempts.
+                        // A job would discover the shortage at the cost of one of its attempts.
                         if ((await health.LookAsync(stoppingToken, idle: true).ConfigureAwait(false)).Count == 0 && await queue.ClaimAsync(stoppingToken).ConfigureAwait(false) is { } job)
                         {
                             worked = true;
@@ -109,7 +110,7 @@ internal sealed partial class ClipWorker(
                 await RemoveUnlessOpenAsync(queue, job).ConfigureAwait(false);
             }
         }
-        // A service manager that stops the server tells its children to end too, so whatever a job dies of by then is no fault of the job.
+        // A service manager that stops the server ends its children too, so a failure at that time is not the job's.
         catch (Exception error) when (stopping.IsCancellationRequested && error is not System.Data.Common.DbException)
         {
             await queue.ReleaseAsync(job, counts: false, CancellationToken.None).ConfigureAwait(false);
@@ -134,7 +135,7 @@ internal sealed partial class ClipWorker(
                 folders.RemoveJob(job.Id);
             await queue.ReleaseAsync(job, counts: true, CancellationToken.None, "Waits: " + lacking.Words, ShortagePause * (1 << (job.Attempts - 1))).ConfigureAwait(false);
         }
-        // Whatever a job dies of costs that job only: an exception that left here would end the server.
+        // A failure costs this job only: an exception that left here would end the server.
         catch (Exception error) when (error is not System.Data.Common.DbException)
         {
             var why = Shortage.Of(error) is { } lacking ? $"{lacking.Words} It was tried {job.Attempts} times." : error.Message;
@@ -187,7 +188,7 @@ internal sealed partial class ClipWorker(
                 Resume = true,
                 KeepWork = true,
                 MaxLength = TimeSpan.FromSeconds(options.ClipSeconds),
-                // The parts lie beside the result that is made of them until it is whole.
+                // The parts stay beside the result until it is complete.
                 MaxBytes = Math.Max(1 << 20, (folders.LeftFor(job.Owner) + ClipFolders.BytesIn(parts)) / 2),
                 BeforeStep = live.Wait,
             }, time);
@@ -217,7 +218,7 @@ internal sealed partial class ClipWorker(
         }
         catch (System.Data.Common.DbException error)
         {
-            // Without a lease that can be renewed another worker may take the job: stop before that.
+            // If the lease cannot be renewed, another worker may take the job: stop before that.
             LogQueue(error.Message);
             _unreachable = new Unreachable(job, ClipDatabase.LacksDisk(error));
             await cancel.CancelAsync().ConfigureAwait(false);
@@ -239,8 +240,9 @@ internal sealed partial class ClipWorker(
 
     private async Task CleanFilesAsync(ClipQueue queue, CancellationToken cancel)
     {
-        // What a job left is found by looking, so that a server that died between its row and its files, or a worker that never came back, leaves
-        // nothing for ever.
+        // Leftovers are found by scanning, so that a server that died between its row and its files, or a worker that never came back,
+        // leaves
+        // nothing behind for ever.
         foreach (var id in folders.JobsOnDisk())
         {
             var job = _running.ContainsKey(id) ? null : await queue.FindAsync(id, cancel).ConfigureAwait(false);

@@ -11,7 +11,8 @@ internal static class PictureZip
     public const string TierName = "tier.txt";
 
     /// <summary>
-    /// Moves the pictures into a ZIP and returns its size. Each is deleted once it is in, so that they lie on disk once; when it is broken off,
+    /// Moves the pictures into a ZIP and returns its size. Each is deleted once it is in, so that they lie on disk once; when it is broken
+    /// off,
     /// they are made again from the parts.
     /// </summary>
     /// <param name="pictures">Folder, which is gone afterwards.</param>

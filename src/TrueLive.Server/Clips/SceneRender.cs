@@ -6,7 +6,9 @@ using TrueLive.Media.Files;
 
 namespace TrueLive.Server.Clips;
 
-/// <summary>Works through one run of frames with one memory: decode, step and encode side by side, from where an earlier run stopped.</summary>
+/// <summary>
+/// Works through one run of frames with one memory: decode, step and encode side by side, from where an earlier run stopped.
+/// </summary>
 internal sealed class SceneRender(ClipFileSettings settings, MediaFile file, ClipWork work, int index, (int Width, int Height) size, TimeProvider time)
 {
     /// <summary>Clip time before a scene's first frame that only warms its memory up.</summary>
@@ -31,7 +33,7 @@ internal sealed class SceneRender(ClipFileSettings settings, MediaFile file, Cli
         await using var decoder = stretch is null
             ? await FileSource.OpenAtAsync(file, size.Width, size.Height, _pool, settings.Trim.Start, background: true, settings.MaxLength, DecoderThreads, cancel, !settings.Stretch).ConfigureAwait(false)
             : FileSource.Open(file, size.Width, size.Height, _pool, stretch, background: true, settings.MaxLength, DecoderThreads, !settings.Stretch);
-        // The decoder starts meanwhile.
+        // The decoder starts in the meantime.
         using var session = settings.Model.CreateSession(size.Width, size.Height);
         if (scene.Memory is { } memory)
             session.Restore(new ModelState(settings.Model.Info.Id, settings.Model.Info.Version, size.Width, size.Height, await File.ReadAllBytesAsync(work.PathOf(memory), cancel).ConfigureAwait(false)));
@@ -55,7 +57,9 @@ internal sealed class SceneRender(ClipFileSettings settings, MediaFile file, Cli
         await sink.FinishAsync(scene.Next + _render.FramesTaken, session.Capture(), ended: !source.Stopped, cancel).ConfigureAwait(false);
     }
 
-    /// <summary>The scene's own frames of the decoder, numbered from the first that belongs to it; those before <paramref name="next"/> are done.</summary>
+    /// <summary>
+    /// The scene's own frames of the decoder, numbered from the first that belongs to it; those before <paramref name="next"/> are done.
+    /// </summary>
     private sealed class Part(FileSource decoder, SceneRender scene, long next, TimeSpan until, CancellationToken stop) : IVideoSource
     {
         private bool _originKnown;

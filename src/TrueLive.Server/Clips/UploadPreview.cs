@@ -6,7 +6,8 @@ using TrueLive.Server.Resources;
 namespace TrueLive.Server.Clips;
 
 /// <summary>
-/// A picture of an upload, for pages whose browser cannot show the file itself: films in codings of others, pictures in a ZIP. Made when it is
+/// A picture of an upload, for pages whose browser cannot show the file itself: films in codings of others, pictures in a ZIP. Made when it
+/// is
 /// first asked for, and kept beside the upload.
 /// </summary>
 internal sealed class UploadPreview(ClipUploads uploads) : IDisposable
@@ -27,7 +28,7 @@ internal sealed class UploadPreview(ClipUploads uploads) : IDisposable
         var path = Path.Combine(Path.GetDirectoryName(uploads.PathOf(upload))!, Name);
         if (File.Exists(path))
             return path;
-        // A list of many uploads asks for all of them at once; one decoder at a time is enough.
+        // A list of many uploads requests all previews at once; one decoder at a time is enough.
         await _one.WaitAsync(cancel).ConfigureAwait(false);
         try
         {
@@ -52,7 +53,7 @@ internal sealed class UploadPreview(ClipUploads uploads) : IDisposable
         var file = await MediaFile.OpenAsync(uploads.PathOf(upload), cancel).ConfigureAwait(false);
         var (width, height) = PictureShape.Fit(file.Width, file.Height, Math.Min(Side, file.Width), Math.Min(Side, file.Height));
         await using var source = FileSource.Open(file, Math.Max(2, width & ~1), Math.Max(2, height & ~1), new FramePool("upload preview", 2), background: true, longest: Longest);
-        // Many films begin in the dark.
+        // Many films start with a dark picture.
         var wanted = TimeSpan.FromSeconds(Math.Min(1, file.Duration.TotalSeconds / 2));
         VideoFrame? shown = null;
         try

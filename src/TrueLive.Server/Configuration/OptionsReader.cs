@@ -148,7 +148,7 @@ public static partial class OptionsReader
             var parser = new Parser(new StringReader(text));
             for (var depth = 0; parser.MoveNext();)
             {
-                // The loader goes down without limit, and its aliases multiply.
+                // The loader recurses without limit, and its aliases multiply.
                 depth += parser.Current!.NestingIncrease;
                 if (depth > MaxDepth || parser.Current is AnchorAlias)
                     throw new YamlException(parser.Current.Start, parser.Current.End, $"aliases, and nesting deeper than {MaxDepth}, are not taken");

@@ -53,7 +53,10 @@ public sealed class ServerOptions
     [Description("HTTPS with a certificate that the server makes and keeps in the data folder. Browsers ask before they trust it.")]
     public bool TlsSelfMade { get; set; }
 
-    /// <summary>Keys that clients show as <c>Authorization: Bearer</c> or <c>X-Api-Key</c> and that open everything; named ones are made with <c>truelive keys</c>.</summary>
+    /// <summary>
+    /// Keys that clients show as <c>Authorization: Bearer</c> or <c>X-Api-Key</c> and that open everything; named ones are made with
+    /// <c>truelive keys</c>.
+    /// </summary>
     [Description("Keys that clients show as 'Authorization: Bearer KEY' or 'X-Api-Key: KEY' and that open everything; each at least 16 characters. 'truelive keys create' makes named ones that open less.")]
     public string[] ApiKeys { get; set; } = [];
 

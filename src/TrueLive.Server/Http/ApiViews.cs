@@ -18,7 +18,8 @@ internal sealed record CreateSessionBody(string? Model, string? Size, string? Pr
 internal sealed record UpdateSessionBody(string? Id, string? Prompt, float? Strength, double? TransitionMs, bool? Paused, bool? Reset, string? Model, string? Size);
 
 /// <summary>
-/// A session as the API shows it. The token is there only in the answer that made the session; <c>whep</c> opens watching to whoever has it;
+/// A session as the API shows it. The token is there only in the answer that made the session; <c>whep</c> opens watching to whoever has
+/// it;
 /// <c>input_problem</c> says what is wrong with the picture that comes in, and what to send instead.
 /// </summary>
 internal sealed record SessionView(
@@ -60,11 +61,14 @@ internal sealed record CapabilitiesView(
 /// <param name="Limits">In words.</param>
 internal sealed record TierView(string Tier, string TierMeans, bool Available, IReadOnlyList<string> Sizes, IReadOnlyList<RateView> Rates, IReadOnlyList<string> Limits);
 
-/// <summary>Frames per second that the model's step alone reaches, and the delay that it adds at least, by design and by its step.</summary>
+/// <summary>
+/// Frames per second that the model's step alone reaches, and the delay that it adds at least, by design and by its step.
+/// </summary>
 internal sealed record RateView(string Model, string Size, double StepFps, double DelayFloorMs);
 
 /// <summary>
-/// A model. <c>by_design_ms</c> is the delay that it has by design at the server's target rate, its step left out: what a frame waits inside it
+/// A model. <c>by_design_ms</c> is the delay that it has by design at the server's target rate, its step left out: what a frame waits
+/// inside it
 /// for others of its chunk, and its lag.
 /// </summary>
 internal sealed record ModelView(
@@ -78,7 +82,9 @@ internal sealed record ModelView(
         i.Parameters.Count == 0 ? null : [.. i.Parameters.Select(ParameterView.From)]);
 }
 
-/// <summary>Frames that a model takes before it hands any out, those that it hands out then, and the frames that it lags beyond that.</summary>
+/// <summary>
+/// Frames that a model takes before it hands any out, those that it hands out then, and the frames that it lags beyond that.
+/// </summary>
 internal sealed record ChunkView(int Takes, int Gives, int Lag);
 
 /// <summary>What a model declares that its user may set; <c>when</c> a change takes effect is <c>live</c> or <c>load</c>.</summary>

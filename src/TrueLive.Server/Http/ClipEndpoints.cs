@@ -135,12 +135,12 @@ internal static class ClipEndpoints
             }
             catch (System.Data.Common.DbException)
             {
-                // A database that is away comes back; whoever listens has what was last known.
+                // The database will come back; listeners keep the last known state.
             }
             var ended = view is not null && job!.State is not (ClipJobState.Queued or ClipJobState.Running);
             if (view is not null && (ended || view != shown))
                 yield return new SseItem<ClipView>(shown = view, ended ? "end" : "progress");
-            // A server that shuts down does not wait for those who listen; their EventSource comes back by itself.
+            // A server that shuts down does not wait for listeners; their EventSource reconnects by itself.
             if (ended || stopping.IsCancellationRequested || !await timer.WaitForNextTickAsync(cancel).ConfigureAwait(false))
                 yield break;
         }
@@ -161,7 +161,7 @@ internal static class ClipEndpoints
     {
         if (await FindAsync(id, http, gate, queueHost, links).ConfigureAwait(false) is not { } job || uploads.Find(job.Owner, job.Request.Source) is not { } upload)
             return NoSuch("source");
-        // A stranger's file under our own address: it is a film or a picture to every browser, and no page in which a script could run.
+        // A stranger's file on our origin: browsers must treat it as a film or a picture, never as a page in which a script could run.
         http.Response.Headers.XContentTypeOptions = "nosniff";
         http.Response.Headers.ContentSecurityPolicy = "sandbox";
         var type = (upload.Codec, Path.GetExtension(upload.Name)) switch
@@ -184,7 +184,7 @@ internal static class ClipEndpoints
         var queue = await queueHost.QueueAsync(http.RequestAborted).ConfigureAwait(false);
         if (await queue.CancelAsync(id, CancellationToken.None).ConfigureAwait(false))
         {
-            // One that waits may have been in work before; nobody else would remove what it left.
+            // A waiting job may have been started before; nothing else would remove its files.
             if (!worker.Stop(id) && job.State == ClipJobState.Queued)
                 folders.RemoveJob(id);
         }

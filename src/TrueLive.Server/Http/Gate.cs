@@ -5,9 +5,12 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Server.Http;
 
 /// <summary>
-/// Who may come in. With API keys: whoever shows one that opens what is asked for. Without keys: only the server's own pages and programs, told by
-/// the Host and Origin headers, so that a page from elsewhere, one on this machine included, cannot reach in through the user's browser (DNS
-/// rebinding, cross-site WebSockets). The page itself, <c>/healthz</c> and <c>/readyz</c> are open to all, and a signed link opens what it names.
+/// Who may come in. With API keys: whoever shows one that opens what is asked for. Without keys: only the server's own pages and programs,
+/// told by
+/// the Host and Origin headers, so that a page from elsewhere, one on this machine included, cannot reach in through the user's browser
+/// (DNS
+/// rebinding, cross-site WebSockets). The page itself, <c>/healthz</c> and <c>/readyz</c> are open to all, and a signed link opens what it
+/// names.
 /// </summary>
 internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks links, FailedKeys failed)
 {
@@ -20,13 +23,18 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     /// <summary>The words of the refusal and its status; null lets the request in.</summary>
     public (int Status, string Words)? Refuse(HttpRequest request) => ring.Required ? RefuseKey(request) : RefusePage(request);
 
-    /// <summary>An address with what opens it, and nothing else, to those without a key; the address itself where no keys are asked for.</summary>
+    /// <summary>
+    /// An address with what opens it, and nothing else, to those without a key; the address itself where no keys are asked for.
+    /// </summary>
     public string Share(string path, string owner) => ring.Required ? links.Sign(path, owner) : AddressOf(path);
 
     /// <summary>A path of this server as clients reach it.</summary>
     public string AddressOf(string path) => options.PathPrefix + path;
 
-    /// <summary>Whose request it is: a name made from the API key, the same for everyone where no keys are asked for, and of nothing for one with a link alone.</summary>
+    /// <summary>
+    /// Whose request it is: a name made from the API key, the same for everyone where no keys are asked for, and of nothing for one with a
+    /// link alone.
+    /// </summary>
     public string OwnerOf(HttpRequest request) => !ring.Required ? ApiKeyRing.Nobody : KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Owner : "";
 
     /// <summary>Name of the key that was shown, for logs.</summary>
@@ -64,7 +72,7 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
 
     private (int, string)? RefusePage(HttpRequest request)
     {
-        // Behind a proxy that we do not know of, everybody would seem to be the proxy's own machine.
+        // Behind an unknown proxy, every client would appear to be the proxy's own machine.
         if (options.Proxies.Length == 0 && Array.Find(OfProxies, request.Headers.ContainsKey) is { } header)
             return (StatusCodes.Status403Forbidden, $"This request came through a proxy ({header}), and this server asks for no keys. Set api_keys, or name the proxy in proxies and its address in origins.");
         var host = request.Host.Host;
@@ -82,7 +90,7 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     private bool IsOwn(HttpRequest request, string origin) =>
         origin.Equals($"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase) || _origins.Contains(origin.ToLowerInvariant());
 
-    // A name that anybody could give an address of ours is not ours; an address, and what the operator named, is.
+    // Anybody can point a host name at our address, so only addresses and names set by the operator count as ours.
     private bool IsOwn(string host)
     {
         if (host == "localhost" || _hosts.Contains(host))

@@ -65,7 +65,7 @@ internal static class LiveSocketEndpoint
         }
         catch (Exception gone) when (gone is IOException or OperationCanceledException)
         {
-            // The session's own loop finds out and says why.
+            // The session's own loop notices and reports why.
         }
     }
 

@@ -4,7 +4,8 @@ using System.Text;
 namespace TrueLive.Server.Http;
 
 /// <summary>
-/// The subprotocols of this server's WebSockets. A browser can give a WebSocket no headers, and an address ends up in the logs of proxies; so a page
+/// The subprotocols of this server's WebSockets. A browser can give a WebSocket no headers, and an address ends up in the logs of proxies;
+/// so a page
 /// offers its key as one more subprotocol.
 /// </summary>
 internal static class SocketProtocol

@@ -28,7 +28,7 @@ internal static partial class WhipEndpoints
     private const string Fragment = "application/trickle-ice-sdpfrag";
     private const int MaxBody = 128 * 1024;
 
-    // One that runs, one that takes over from it, and some that never open.
+    // One in use, one that takes over from it, and some that never open.
     private const int MaxSenders = 8;
 
     public static void Map(IEndpointRouteBuilder app)
@@ -70,7 +70,9 @@ internal static partial class WhipEndpoints
         }
     }
 
-    /// <summary>Says what the addresses take in answers to OPTIONS, those to the preflights of other pages included (RFC 9725 section 4.2).</summary>
+    /// <summary>
+    /// Says what the addresses take in answers to OPTIONS, those to the preflights of other pages included (RFC 9725 section 4.2).
+    /// </summary>
     public static void TellOptions(HttpContext http)
     {
         if (!HttpMethods.IsOptions(http.Request.Method) || !(http.Request.Path.StartsWithSegments("/whip", out var rest) || http.Request.Path.StartsWithSegments("/whep", out rest)))
@@ -112,7 +114,7 @@ internal static partial class WhipEndpoints
         AdmittedClient? admitted = null;
         try
         {
-            // An offer that cannot be answered takes no place, and is told so on a full server as well.
+            // An offer that cannot be answered takes no place, and is refused as such on a full server as well.
             port.Check(offer, receive: true, codec);
             admitted = arrive();
             var client = new WebRtcClient(admitted, offer, codec, http.Connection.LocalIpAddress, port, registry, interactive.Serve, time, http.RequestServices.GetRequiredService<ILogger<WebRtcClient>>(), out var answer)
@@ -131,7 +133,7 @@ internal static partial class WhipEndpoints
         }
         catch (Exception error) when (error is SdpException or InvalidOperationException)
         {
-            // A place that was taken for a connection that cannot be made is given back.
+            // The place of a connection that cannot be made is given back.
             if (admitted is not null && IsNew(http, admitted))
                 registry.End(admitted.Hosted, Core.Sessions.EndCause.ControlClient);
             return Unanswered(error);
@@ -151,7 +153,7 @@ internal static partial class WhipEndpoints
             port.Check(offer, receive: false, codec);
             WebRtcViewer viewer;
             string answer;
-            // Two that come at once may not both take the last place.
+            // Two concurrent offers must not both take the last place.
             lock (hosted.Viewers)
             {
                 if (hosted.Viewers.Count >= options.MaxViewers)
@@ -159,7 +161,7 @@ internal static partial class WhipEndpoints
                 viewer = new WebRtcViewer(hosted, $"{id} watched from {http.Connection.RemoteIpAddress}", offer, codec, http.Connection.LocalIpAddress, port, out answer);
             }
             _ = RunAsync(http, viewer, viewer.RunAsync(life.ApplicationStopped));
-            // Who came with the session's link alone has no key to leave or to trickle with.
+            // A client with only the session's link has no key for DELETE or PATCH.
             return Created(http, gate.Share($"/whep/{id}/{viewer.Id}", hosted.Owner), viewer.Peer, answer);
         }
         catch (Exception error) when (error is SdpException or InvalidOperationException)
@@ -168,7 +170,7 @@ internal static partial class WhipEndpoints
         }
     }
 
-    // Neither named in the address nor come back to.
+    // Neither named in the address nor resumed by token.
     private static bool IsNew(HttpContext http, AdmittedClient admitted) =>
         admitted.Resumed is null && http.Request.RouteValues["id"] is null && http.Request.Headers[TokenHeader].Count == 0;
 
@@ -182,7 +184,7 @@ internal static partial class WhipEndpoints
         }
         catch (Exception error)
         {
-            // Nobody waits for this task: what it dies of is said here or nowhere.
+            // Nothing awaits this task: a failure is logged here or nowhere.
             LogFailed(logger, error);
         }
     }

@@ -18,7 +18,7 @@ internal sealed class DataChannelCarrier : IInteractiveCarrier
     private const int MaxWaiting = 64;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
 
-    // A page that has not heard yet that its channel is open hears nothing of what came before the end: Chromium tells it the end alone.
+    // If a channel closes before the page learned that it was open, the messages in between are lost: Chromium reports only the end.
     private static readonly TimeSpan Linger = TimeSpan.FromSeconds(5);
 
     private readonly DataChannel _channel;

@@ -30,7 +30,7 @@ internal sealed class InteractiveCommands(
         hosted.Keep?.Dispose();
         connection.Send(hosted.View(links, live.LiveHasCores, "hello"), InteractiveJson.Default.InteractiveView);
         hosted.Attach(connection)?.Close("Another connection took over.");
-        // What changed between the greeting and here would never be told.
+        // Changes between the greeting and here would otherwise never be sent.
         if (hosted.Clip.Revisions.LastOrDefault() is { } newest)
             connection.Send(newest);
         using var stopping = lifetime.ApplicationStopping.Register(() => connection.Close("The server is shutting down."));
@@ -54,7 +54,7 @@ internal sealed class InteractiveCommands(
         var (path, token) = channel.Protocol.Split("?token=", 2) is [var p, var t] ? (p, t) : (channel.Protocol, "");
         path = links.Local(path);
         var hosted = links.Opens(path, token) && path.Split('/') is ["", "v1", "interactive", var id, "socket"] ? registry.Find(id) : null;
-        // Whoever calls may hold the lock of the peer connection.
+        // The caller may hold the lock of the peer connection.
         _ = Task.Run(() => hosted is null
             ? carrier.CloseAsync("There is no such interactive clip. Give the clip's socket address as the channel's protocol.")
             : ServeAsync(hosted, carrier, CancellationToken.None));

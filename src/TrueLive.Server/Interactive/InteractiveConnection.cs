@@ -20,7 +20,7 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
     private const int HeaderLength = 20;
     private const uint PictureMark = 0x544c0103;
 
-    // Bound: some revisions' worth of pictures; a client that reads nothing loses its connection, and gets all again with select.
+    // Bound: the pictures of a few revisions; a client that reads nothing loses its connection, and gets everything again with select.
     private readonly Channel<(ReadOnlyMemory<byte> Text, RevisionFrame Frame, bool Asked)> _out =
         Channel.CreateBounded<(ReadOnlyMemory<byte>, RevisionFrame, bool)>(new BoundedChannelOptions(4 * InteractiveLoading.MaxFrames) { SingleReader = true });
     private long _newest;

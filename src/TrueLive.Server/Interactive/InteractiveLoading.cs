@@ -42,7 +42,9 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
     public Task<UploadView> TakeAsync(string owner, ImmutableArray<VideoFrame> frames, CancellationToken cancel) =>
         WriteAsync(owner, "live.mkv", frames.Select(f => (f, f.Ticket.Captured - frames[0].Ticket.Captured)), frames.Sum(f => f.Width * f.Height / 2L), cancel);
 
-    /// <summary>Decodes the part of an upload that is worked on, and says how long it is with its last frame. The caller owns the frames.</summary>
+    /// <summary>
+    /// Decodes the part of an upload that is worked on, and says how long it is with its last frame. The caller owns the frames.
+    /// </summary>
     /// <exception cref="RequestRefusedException">422: the part is empty, too long or has too many frames.</exception>
     public async Task<(ImmutableArray<VideoFrame> Frames, TimeSpan Length)> LoadAsync(UploadView upload, (int Width, int Height) size, bool stretch, TimeSpan start, TimeSpan end, CancellationToken cancel)
     {
@@ -54,7 +56,7 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
         var frames = ImmutableArray.CreateBuilder<VideoFrame>();
         try
         {
-            // The processor time that live sessions leave must do, and nothing is decoded that lies far before the part.
+            // Uses only the processor time that live sessions leave, and decodes nothing far before the part.
             await using var source = await FileSource.OpenAtAsync(file, size.Width, size.Height, pool, start, background: true, MediaFile.MaxDuration, threads: 0, cancel, keepShape: !stretch).ConfigureAwait(false);
             while (await source.ReadAsync(cancel).ConfigureAwait(false) is { } frame)
             {

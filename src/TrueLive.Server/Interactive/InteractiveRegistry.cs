@@ -120,7 +120,7 @@ internal sealed class InteractiveRegistry : IAsyncDisposable
         }
     }
 
-    // A clip that is being loaded has its place as well.
+    // A clip that is being loaded counts as well.
     private void Reserve(string owner)
     {
         // Where several keys share the server, none may take all of it.

@@ -59,7 +59,7 @@ public sealed class Journal
         }
     }
 
-    // A list may hold null whatever its type says.
+    // A list from JSON may hold null despite its type.
     private static bool IsWhole(JournalCue? cue) => cue is not null && float.IsFinite(cue.Strength) && cue.TransitionMs is >= 0 and <= 3_600_000;
 
     /// <summary>Says so where a model is not the one that ran; null where it is.</summary>

@@ -75,7 +75,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
                 End("The session went on with another model.");
                 return;
             }
-            // Nothing came while nobody was connected: the journal leaves that time out.
+            // No input arrived while nobody was connected: the journal leaves that time out.
             _offset ??= _taken == 0 ? -frame.Ticket.Captured : _last + TimeSpan.FromMilliseconds(33) - frame.Ticket.Captured;
             var at = TimeSpan.FromMicroseconds(Math.Round((frame.Ticket.Captured + _offset.Value).TotalMicroseconds));
             if (_taken > 0 && at <= _last)
@@ -168,7 +168,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
                         _view = _view with { Frames = picture.Number + 1, Seconds = Math.Round(picture.At.TotalSeconds, 3), Bytes = video.Bytes };
                     if (video.Bytes > _view.LimitBytes)
                     {
-                        // What waits would come on top.
+                        // Waiting pictures would be added to it.
                         End($"It reached the {_view.LimitBytes >> 20} MB that it may have.");
                         return;
                     }
@@ -178,7 +178,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
                 video.Flush();
             }
         }
-        // Whatever it is, it costs this journal and nothing else of the session.
+        // Any failure ends this journal and leaves the rest of the session alone.
         catch (Exception error)
         {
             End($"It could not be written on. {Shortage.Of(error)?.Words ?? error.Message}");
@@ -206,7 +206,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
         }
         catch (DirectoryNotFoundException)
         {
-            // Deleted while it was recorded: there is nothing to keep it in.
+            // The folder was deleted during the recording.
             IsSaved = true;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)

@@ -42,7 +42,7 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
         var limit = Math.Min((long)options.JournalMb << 20, folders.LeftFor(owner));
         if (limit < 1 << 20)
             throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge, $"Your uploads, clips and journals fill the {options.ClipDiskMb} MB that you have. Delete some, or wait until they expire.");
-        // A file can be made on a disk that has no room for what is written into it.
+        // A file can be created on a disk that has no room for its content.
         if (folders.Disk.Refuse(1 << 20) is { } full)
             throw new RequestRefusedException(full.Status, full.Words);
         var id = ClipQueue.NewId();
@@ -84,7 +84,7 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
         }
     }
 
-    // What the disk did not take is known here only.
+    // Only here is it known that the disk did not take it.
     private void Forget(string id, JournalRecorder recorder)
     {
         if (recorder.IsSaved)

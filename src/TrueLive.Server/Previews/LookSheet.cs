@@ -24,7 +24,7 @@ internal sealed class LookSheet(ModelStore models, LivePrecedence live, TimeProv
 
     private const int Quality = 82;
 
-    // After each look this rests for so many times as long as it took.
+    // Rests after each look, this many times as long as it took.
     private const int Rest = 2;
     private const int RestBesideLive = 9;
 

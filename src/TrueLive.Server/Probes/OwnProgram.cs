@@ -4,7 +4,8 @@ using System.Reflection;
 namespace TrueLive.Server.Probes;
 
 /// <summary>
-/// Starts this very program again with other arguments, so that probe and server are always of one version and share no memory, and nothing of
+/// Starts this very program again with other arguments, so that probe and server are always of one version and share no memory, and nothing
+/// of
 /// the server's environment but what a program needs to run: it talks to strangers, and keys and passwords are no business of theirs.
 /// </summary>
 internal static class OwnProgram

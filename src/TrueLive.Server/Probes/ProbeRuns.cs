@@ -21,7 +21,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
     private const string KeyVariable = "TRUELIVE_PROBE_KEY";
     private static readonly TimeSpan Kept = TimeSpan.FromDays(1);
 
-    // For so long after a run only those may begin one who were refused while it went on.
+    // For this long after a run, only clients that were refused during it may start the next one.
     private static readonly TimeSpan Turn = TimeSpan.FromMinutes(5);
 
     private static readonly Dictionary<string, TimeSpan> Limits = new()
@@ -127,7 +127,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
             job.Cancel.Dispose();
     }
 
-    // Nobody holds the one place for good: who begins a run anew comes after those who found it taken.
+    // Nobody keeps the one place for good: clients that were refused come before the one that had the last run.
     private void TakeTurn(string owner)
     {
         if (_last is { State: ProbeState.Running })
@@ -186,7 +186,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         }
         catch (Exception error)
         {
-            // Nobody waits for this task: whatever ended the run is logged here or nowhere.
+            // Nothing awaits this task: a failure is logged here or nowhere.
             LogFailed(job.Id, error);
             job.End(ProbeState.Failed, "The probe could not be started; the server's log says why.");
         }
@@ -208,7 +208,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         }
     }
 
-    // Whoever reaches a server that is open on loopback is on this machine and reaches as far without it.
+    // A client of a keyless server on loopback is on this machine and can reach the same addresses without the server.
     private string[] Elsewhere(string target)
     {
         var address = Address(target);
@@ -228,10 +228,10 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         var now = time.GetUtcNow();
         foreach (var old in All.Where(job => job.State != ProbeState.Running && job.Expires < now).ToArray())
             Remove(old);
-        // The owner of the most gives up its oldest: nobody can push out what others measured.
+        // The owner with the most reports loses its oldest, so that nobody can push out others' reports.
         while (_jobs.Count >= MaxKept && All.Where(j => j.State != ProbeState.Running).GroupBy(j => j.Owner).MaxBy(g => g.Count())?.Last() is { } oldest)
             Remove(oldest);
-        // Folders of an earlier run of this server belong to nobody.
+        // Folders left by an earlier run of this server belong to nobody.
         if (Directory.Exists(Root))
         {
             foreach (var folder in Directory.EnumerateDirectories(Root).Where(f => !_jobs.ContainsKey(Path.GetFileName(f))))

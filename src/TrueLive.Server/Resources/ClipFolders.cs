@@ -9,7 +9,7 @@ namespace TrueLive.Server.Resources;
 /// </summary>
 internal sealed class ClipFolders(ServerOptions options)
 {
-    // What a file takes on common file systems, at least; a folder, too.
+    // The least that a file or folder takes on common file systems.
     private const long Block = 4096;
     private const int MaxKnown = 100_000;
 

@@ -8,7 +8,7 @@ namespace TrueLive.Server.Resources;
 /// <summary>Opens the queue when it is first needed, so that a server that is only used live makes no files for it.</summary>
 internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders folders, TimeProvider time, ILogger<ClipQueueHost> logger) : IAsyncDisposable
 {
-    // As often as a follower of a job is told something, and no oftener however many follow it.
+    // The interval of updates to followers of a job, however many there are.
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
     private const int MaxLooks = 1000;
 
@@ -44,7 +44,7 @@ internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders f
         {
             if (Shortage.Of(error) is { Resource: Resource.Disk } lacking)
                 throw new RequestRefusedException(lacking.Status, lacking.Words);
-            // What a database says may hold addresses, names and paths, which are for the operator alone.
+            // A database's error may contain addresses, names and paths, which only the operator may see.
             LogUnreachable(error);
             throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, "The clip queue cannot be opened. The server's log says why; its operator should check clip_database and data_folder.");
         }

@@ -5,20 +5,22 @@ internal sealed class DataDisk(string folder)
 {
     private const long Reserve = 64L << 20;
 
-    // On a small disk a fixed reserve would be all of it.
+    // On a small disk a fixed reserve would take all of it.
     private const int ReserveShare = 50;
 
     private readonly string _trial = Path.Combine(folder, $".room-{Environment.ProcessId}");
     private readonly byte[] _page = new byte[4096];
 
-    /// <summary>What is short; null when it can be written to and a reserve is free. A folder that nothing has used yet is only looked at.</summary>
+    /// <summary>
+    /// What is short; null when it can be written to and a reserve is free. A folder that nothing has used yet is only looked at.
+    /// </summary>
     public Shortage? Look()
     {
         try
         {
             if (Directory.Exists(folder))
             {
-                // Free bytes say nothing of quotas, of inodes and of a disk that went read-only after an error.
+                // Free bytes do not show quotas, inodes, or a disk that became read-only after an error.
                 try
                 {
                     File.WriteAllBytes(_trial, _page);

@@ -35,7 +35,7 @@ internal static class OpenFiles
             }
             catch (IOException)
             {
-                // Not even this folder can be opened any more.
+                // Not even this folder can be opened.
                 return 1;
             }
         }

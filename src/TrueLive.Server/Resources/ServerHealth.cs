@@ -2,12 +2,14 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Server.Resources;
 
-/// <summary>Looks at what the server cannot work without, once a second at most: disk, database of the clips, open files, ffmpeg. Thread-safe.</summary>
+/// <summary>
+/// Looks at what the server cannot work without, once a second at most: disk, database of the clips, open files, ffmpeg. Thread-safe.
+/// </summary>
 internal sealed partial class ServerHealth(ClipFolders folders, ClipQueueHost queueHost, ServerOptions options, TimeProvider time, ILogger<ServerHealth> logger) : IDisposable
 {
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(1);
 
-    // The worker asks all day: a disk that is fine and idle may sleep.
+    // The worker asks all the time: a healthy idle disk may sleep.
     private static readonly TimeSpan IdleFreshness = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan DatabaseTime = TimeSpan.FromSeconds(2);
     private static readonly string[] Tools = ["ffmpeg", "ffprobe"];

@@ -11,7 +11,8 @@ namespace TrueLive.Server.Telemetry;
 internal sealed record AuditEntry(DateTimeOffset Time, string Key, string? From, string Method, string Path, int Status);
 
 /// <summary>
-/// Who did what from where, one JSON line for each request that made, changed, fetched or deleted something of people, and for each that was refused:
+/// Who did what from where, one JSON line for each request that made, changed, fetched or deleted something of people, and for each that
+/// was refused:
 /// <c>audit.log</c> in the data folder, with names of keys and never their values. Written only where keys are asked for. Requests do not wait for the
 /// disk: what does not fit into the queue, or onto the disk, is counted.
 /// </summary>

@@ -19,7 +19,7 @@ internal sealed class LogLines(ServerOptions options, TimeProvider time) : Conso
 
     private const int MaxStack = 8000;
 
-    // The parameter of our own messages that holds the cause; what else differs from line to line does not make another one.
+    // The parameter of our messages that holds the cause; other parameters do not distinguish causes.
     private const string Cause = "Why";
 
     private readonly LogPace _pace = new(time);
@@ -48,7 +48,7 @@ internal sealed class LogLines(ServerOptions options, TimeProvider time) : Conso
 
     private static bool IsClientGone(Exception error) => error is OperationCanceledException or ConnectionResetException or ConnectionAbortedException or BadHttpRequestException;
 
-    // What clients and files are called stands in messages: nothing in it may look like a line of its own.
+    // Messages contain names of clients and files: none may look like a log line of its own.
     private static string OneLine(string text)
     {
         var line = string.Create(Math.Min(text.Length, MaxStack), text, static (to, from) =>

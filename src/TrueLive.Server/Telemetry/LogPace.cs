@@ -1,6 +1,8 @@
 namespace TrueLive.Server.Telemetry;
 
-/// <summary>Lets each cause be said once a minute and counts what was left out. Remembers a bounded number of causes. Thread-safe.</summary>
+/// <summary>
+/// Lets each cause be said once a minute and counts what was left out. Remembers a bounded number of causes. Thread-safe.
+/// </summary>
 internal sealed class LogPace(TimeProvider time)
 {
     /// <summary>Causes that are told apart; what comes on top counts as one.</summary>

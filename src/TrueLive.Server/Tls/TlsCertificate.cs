@@ -5,7 +5,9 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Server.Tls;
 
-/// <summary>The certificate of HTTPS with its whole chain, read again when its files have changed, so that a renewal needs no restart. Thread-safe.</summary>
+/// <summary>
+/// The certificate of HTTPS with its whole chain, read again when its files have changed, so that a renewal needs no restart. Thread-safe.
+/// </summary>
 internal sealed partial class TlsCertificate
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
@@ -34,7 +36,9 @@ internal sealed partial class TlsCertificate
         }
     }
 
-    /// <summary>What to answer the next handshake with. Files that are being replaced, or are damaged, leave the certificate as it was.</summary>
+    /// <summary>
+    /// What to answer the next handshake with. Files that are being replaced, or are damaged, leave the certificate as it was.
+    /// </summary>
     public SslStreamCertificateContext Current(ILogger logger)
     {
         lock (_gate)

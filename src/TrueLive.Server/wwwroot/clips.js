@@ -3,7 +3,8 @@ import { ask, askJson, events, h, post, seconds, size, steps, trouble } from './
 import { command, curl } from './share.js';
 import { shown, TAKEN } from './shown.js';
 
-// How often the list is asked while a clip is being made. A stream of events for each job would take up the six connections that a browser has.
+// How often the list is asked while a clip is being made. A stream of events for each job would take up the six connections that a browser
+// has.
 const LOOK_AGAIN = 700;
 const TURN = (i) => (i < 5 ? 'plain' : i < 11 ? 'on' : 'two');
 const STEPS = [

@@ -31,7 +31,8 @@ export class Session extends EventTarget {
   #request;
   #keeps;
   #token = null;
-  // Number of the connection that this page had last: of two pages with one token, as a duplicated tab has, the server lets the older give way.
+  // Number of the connection that this page had last: of two pages with one token, as a duplicated tab has, the server lets the older give
+  // way.
   #connection = null;
   #ping = null;
   #id = null;
@@ -169,7 +170,8 @@ export class Session extends EventTarget {
     else this.#comeBack(words, run);
   }
 
-  // Another page shows the same token and is the newer one. To come back would take the session from it, which then would come back as well.
+  // Another page shows the same token and is the newer one. To come back would take the session from it, which then would come back as
+  // well.
   #giveWay(words) {
     const [token, lost] = [this.#token, this.transport];
     this.transport = this.#id = null;

@@ -1,6 +1,7 @@
 import { Refused } from './control.js';
 
-// Where nothing is noisy, Chromium's H.264 encoder leaves specks at the corners of blocks behind things that move; its VP8 encoder leaves none.
+// Where nothing is noisy, Chromium's H.264 encoder leaves specks at the corners of blocks behind things that move; its VP8 encoder leaves
+// none.
 const NOISELESS = 'vp8';
 
 /**
@@ -88,7 +89,8 @@ export const sources = {
   },
 };
 
-// Pictures that the page draws itself: it knows exactly when. Never at even intervals: only uneven ones tell which of them a stamp belongs to.
+// Pictures that the page draws itself: it knows exactly when. Never at even intervals: only uneven ones tell which of them a stamp belongs
+// to.
 const UNEVEN = 10;
 
 function drawn(width, draw, shape, stop = () => {}) {

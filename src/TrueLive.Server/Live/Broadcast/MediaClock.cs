@@ -8,7 +8,7 @@ namespace TrueLive.Server.Live.Broadcast;
 /// </summary>
 internal sealed class MediaClock(TimeProvider time)
 {
-    // Frames that waited on the way come in a bunch, with stamps that run ahead of the arrivals.
+    // Frames delayed on the way arrive in a burst, with timestamps that run ahead of their arrival.
     private static readonly TimeSpan Ahead = TimeSpan.FromSeconds(2);
 
     private long _place;

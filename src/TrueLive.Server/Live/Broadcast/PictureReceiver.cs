@@ -7,7 +7,7 @@ namespace TrueLive.Server.Live.Broadcast;
 /// <summary>One connection that gets a session's pictures: the client that sends the input, or a viewer.</summary>
 internal sealed class PictureReceiver(bool isClient)
 {
-    // A trace is worth little once it is late; a client that reads none must not fill the buffer of its commands' answers.
+    // A late trace is of little use; a client that reads none must not fill the buffer for the answers to its commands.
     private const int MaxTraceBacklog = 32 * 1024;
 
     private PeerConnection? _peer;

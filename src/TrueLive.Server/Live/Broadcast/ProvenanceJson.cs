@@ -4,7 +4,9 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Server.Live.Broadcast;
 
-/// <summary>Writes the <c>frame</c> message that travels beside every output picture, without allocating per frame. Not thread-safe.</summary>
+/// <summary>
+/// Writes the <c>frame</c> message that travels beside every output picture, without allocating per frame. Not thread-safe.
+/// </summary>
 internal sealed class ProvenanceJson(TimeProvider time) : IDisposable
 {
     private readonly ArrayBufferWriter<byte> _buffer = new(512);

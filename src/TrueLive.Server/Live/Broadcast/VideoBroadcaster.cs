@@ -18,21 +18,21 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
 
     private const int Jump = 2 * 90_000;
 
-    // The clock of a camera or sound card may be wrong by some hundred parts in a million: stamps follow ours slowly, within this time.
+    // The clock of a camera or sound card may be off by some hundred parts per million: timestamps are corrected slowly towards our clock.
     private const int Slack = 90_000 / 10;
     private const int CorrectionPace = 1000;
 
-    // Nothing new has come for so long; pictures of the slowest cameras come quicker.
+    // No new picture for this long; even the slowest cameras are faster.
     private static readonly TimeSpan Still = TimeSpan.FromMilliseconds(300);
 
-    // A client that has just connected sends pictures of its own: it sees the last one of before only if those do not come.
+    // A client that has just connected will send pictures of its own: it gets the last one from before only if none arrive.
     private static readonly TimeSpan OwnPictures = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider _time;
     private readonly int _maxBitrate;
     private readonly Lock _change = new();
 
-    // Held while a picture is coded and handed to the links: they come from the step thread, repeats from a timer.
+    // Held while a picture is encoded and sent: pictures come from the step thread, repeats from a timer.
     private readonly Lock _coding = new();
     private readonly ITimer _repeats;
     private readonly VideoEncoder?[] _encoders = new VideoEncoder?[Codecs.Length];
@@ -88,7 +88,8 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     public void Hear(object source) => Volatile.Write(ref _soundSource, source);
 
     /// <summary>
-    /// Passes sound on, untouched but for its numbers and times, which go on over a change of the source; what another connection than the one
+    /// Passes sound on, untouched but for its numbers and times, which go on over a change of the source; what another connection than the
+    /// one
     /// heard sends is left out.
     /// </summary>
     public void SendAudio(object source, in OpusPacket packet)
@@ -120,7 +121,9 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         }
     }
 
-    /// <summary>Tells how the picture that was sent last came about, where the channel for it has opened only after the picture went out.</summary>
+    /// <summary>
+    /// Tells how the picture that was sent last came about, where the channel for it has opened only after the picture went out.
+    /// </summary>
     public void TellLast(PictureReceiver receiver)
     {
         lock (_coding)
@@ -155,7 +158,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         }
     }
 
-    // Nobody is above a timer: what an encoder throws here would end the process. The session's own loop meets it at its next picture.
+    // Nothing catches exceptions of a timer: they would end the process. The session's own loop will meet the fault at its next picture.
     private void RepeatOrStop()
     {
         try
@@ -168,7 +171,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         }
     }
 
-    // The pictures that follow build on the key frame: it goes to all, whoever it is for.
+    // Later pictures refer to the key frame, so it goes to all receivers.
     private void Repeat()
     {
         lock (_coding)
@@ -225,7 +228,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
             return false;
         bitrate = Math.Min(bitrate, _maxBitrate);
         encoder ??= new VideoEncoder(codec, bitrate);
-        // Small changes are not worth the encoder's settling.
+        // Small changes are not worth disturbing the encoder's rate control.
         if (Math.Abs(bitrate - encoder.Bitrate) > encoder.Bitrate / 20)
             encoder.SetBitrate(bitrate);
         if (!encoder.TryEncode(made.Frame, key, stamp, out var coded))
@@ -250,7 +253,8 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     }
 
     /// <summary>
-    /// 90 kHz stamp of the next picture. Stamps follow the capture times of the input, so that they are as even as its frames, and our clock
+    /// 90 kHz stamp of the next picture. Stamps follow the capture times of the input, so that they are as even as its frames, and our
+    /// clock
     /// in the long run; a new input begins where the clock is. They rise by one at least, and wrap.
     /// </summary>
     internal uint StampOf(TimeSpan at)
@@ -258,14 +262,14 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         var captured = (uint)(ulong)(at.Ticks * 9 / 1000);
         var behind = (int)(ClockStamp(_time.GetTimestamp()) - (captured + _offset));
         var step = (int)(captured - _lastCaptured);
-        // No input goes back by itself: that is another one.
+        // An input's time never goes back: this is another input.
         if (step < 0 || behind is > Jump or < -Jump)
             _offset += (uint)behind;
         else if (Math.Abs(behind) > Slack)
             Correct(Math.Sign(behind), step);
         _lastCaptured = captured;
         var stamp = captured + _offset;
-        // Half of all stamps lie before any other: only what is a little behind must not be.
+        // Timestamps wrap, so half of them count as earlier: only one that is slightly behind must be avoided.
         if (_lastStamp - stamp < Jump)
             stamp = _lastStamp + 1;
         return _lastStamp = stamp;

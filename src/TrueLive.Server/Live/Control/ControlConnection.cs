@@ -27,7 +27,7 @@ internal sealed class ControlConnection : IDisposable
     private readonly TimeProvider _time;
     private readonly ITimer _stats;
 
-    // Clients count their commands anew with each connection: what an older one, or another's, still waits for is not answered here.
+    // Clients number their commands from the start with each connection: answers to commands of other connections are dropped here.
     private readonly string _scope = $"{Guid.NewGuid():n} ";
     private readonly Channel<byte[]> _inbox = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(QueueLength) { SingleReader = true });
 

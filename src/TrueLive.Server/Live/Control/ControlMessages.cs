@@ -83,7 +83,9 @@ internal sealed record ErrorMessage(string? Id, string Reason)
     public string Type { get; } = "error";
 }
 
-/// <summary>The session went from one state to another; where a connection or the session ended, why: in words, and as a name for programs.</summary>
+/// <summary>
+/// The session went from one state to another; where a connection or the session ended, why: in words, and as a name for programs.
+/// </summary>
 internal sealed record StateMessage(string State, string? Reason, string? Cause)
 {
     public string Type { get; } = "state";
@@ -110,7 +112,9 @@ internal sealed record PongMessage(string? Id, double? T, double ServerMs)
     public string Type { get; } = "pong";
 }
 
-/// <summary>Once a second: figures of the session; <c>degraded</c> in words while it falls below its promise, <c>journal</c> while it is recorded.</summary>
+/// <summary>
+/// Once a second: figures of the session; <c>degraded</c> in words while it falls below its promise, <c>journal</c> while it is recorded.
+/// </summary>
 internal sealed record StatsMessage(
     long Received, long Sent, DropsView Dropped, double GeneratedFps, double StepP50Ms, double StepP95Ms, double AgeP50Ms, double AgeP95Ms, double BesideStepP99Ms, double OutP50Ms, double OutBesideStepP99Ms, double ByDesignMs, int Window, string? Degraded, JournalView? Journal = null)
 {

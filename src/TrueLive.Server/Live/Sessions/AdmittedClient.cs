@@ -2,7 +2,10 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Live.Sessions;
 
-/// <summary>What a client that came back has lost: frames of the time away; memory where <paramref name="MemoryKept"/> is false, and when the message <c>forgot</c> says so.</summary>
+/// <summary>
+/// What a client that came back has lost: frames of the time away; memory where <paramref name="MemoryKept"/> is false, and when the
+/// message <c>forgot</c> says so.
+/// </summary>
 internal sealed record ResumedView(double AwayMs, bool MemoryKept, long PromptRevision, string Lost);
 
 /// <summary>A client that may connect: to a new session, or again to the one that its token names.</summary>
@@ -11,7 +14,10 @@ internal sealed record ResumedView(double AwayMs, bool MemoryKept, long PromptRe
 /// <param name="Resumed">What it has lost, when it came back; else null.</param>
 internal sealed record AdmittedClient(HostedSession Hosted, long Number, ResumedView? Resumed)
 {
-    /// <summary>Time within which an admitted client has connected or given up: a DTLS handshake alone may take 10 s, and another transport may be tried after it.</summary>
+    /// <summary>
+    /// Time within which an admitted client has connected or given up: a DTLS handshake alone may take 10 s, and another transport may be
+    /// tried after it.
+    /// </summary>
     public static readonly TimeSpan ConnectTime = TimeSpan.FromSeconds(30);
 
     /// <summary>Finds or makes the session, and keeps it until its client is in.</summary>

@@ -37,7 +37,9 @@ internal sealed class HostedSession(LiveSession session, string token, DateTimeO
     /// <summary>Codes the pictures and sends them to WebRTC clients and viewers.</summary>
     public VideoBroadcaster Broadcaster { get; } = broadcaster;
 
-    /// <summary>WebRTC connections that send into the session, by the names in their addresses: the one that runs, and others that begin or end.</summary>
+    /// <summary>
+    /// WebRTC connections that send into the session, by the names in their addresses: the one that runs, and others that begin or end.
+    /// </summary>
     public ConcurrentDictionary<string, Sender> Senders { get; } = new();
 
     /// <summary>What is wrong with the picture that the client sends.</summary>
@@ -49,14 +51,18 @@ internal sealed class HostedSession(LiveSession session, string token, DateTimeO
     /// <summary>Words for the way that the client is connected now, such as <c>webrtc</c>.</summary>
     public string Transport { get; set; } = "none";
 
-    /// <summary>Since when the client is away; null while connected, and before it came. One reference, so that no reader sees half of it.</summary>
+    /// <summary>
+    /// Since when the client is away; null while connected, and before it came. One reference, so that no reader sees half of it.
+    /// </summary>
     public Absence? Away
     {
         get => Volatile.Read(ref _away);
         set => Volatile.Write(ref _away, value);
     }
 
-    /// <summary>Ends the running connection, so that another can take over. Guarded by a lock on this session, as all of the following.</summary>
+    /// <summary>
+    /// Ends the running connection, so that another can take over. Guarded by a lock on this session, as all of the following.
+    /// </summary>
     public CancellationTokenSource? Connection { get; set; }
 
     /// <summary>Number of the connection that runs, or ran last: each that arrives has the next one, and its client is told.</summary>
@@ -65,7 +71,9 @@ internal sealed class HostedSession(LiveSession session, string token, DateTimeO
     /// <summary>Number of the connection that arrived last.</summary>
     public long LastNumber { get; set; }
 
-    /// <summary>When the running connection took over from one that ran, or another was last refused for that; null when it did not.</summary>
+    /// <summary>
+    /// When the running connection took over from one that ran, or another was last refused for that; null when it did not.
+    /// </summary>
     public long? TakenOverAt { get; set; }
 
     /// <summary>Completes when the running connection has let go of the session.</summary>

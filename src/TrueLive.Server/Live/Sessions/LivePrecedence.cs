@@ -11,7 +11,7 @@ namespace TrueLive.Server.Live.Sessions;
 /// </summary>
 internal sealed class LivePrecedence(SessionRegistry sessions, Admission admission, ModelStore models)
 {
-    // Looked at again this often while waiting, and never while working.
+    // Polled at this interval while waiting, never while working.
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
     private int _clipsWaiting;
@@ -45,7 +45,10 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
         }
     }
 
-    /// <summary>Blocks interactive work while live sessions need the cores. The coarse pass runs beside the full one, so it needs those of two steps.</summary>
+    /// <summary>
+    /// Blocks interactive work while live sessions need the cores. The coarse pass runs beside the full one, so it needs those of two
+    /// steps.
+    /// </summary>
     public void WaitForLive(RevisionPass pass, CancellationToken cancel) => Wait(() => MustWaitFor((pass == RevisionPass.Coarse ? 2 : 1) * models.StepThreads + 1), cancel);
 
     private bool MustWaitFor(int needed) =>

@@ -11,7 +11,7 @@ internal static partial class SessionLog
     {
         if (step.End is not { } end)
             LogMoved(logger, session, step.From, step.To);
-        // That a client is gone is no fault; where something of ours failed, the error says where.
+        // A client that left is not a fault; where something of ours failed, the stack says where.
         else if (end.Cause is EndCause.ReceiveServer or EndCause.StepServer or EndCause.SendServer)
             LogFailed(logger, session, end.Words, end.Error);
         else

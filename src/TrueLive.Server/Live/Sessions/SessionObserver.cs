@@ -106,7 +106,7 @@ internal sealed class SessionObserver(TimeSpan replay) : IAsyncDisposable
     {
         public ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
         {
-            // A picture that the sink has no room for was stepped all the same: its prompt counts.
+            // A picture that the sink refused went through the model all the same: its prompt counts.
             observer.Recorder?.Sent(made.Ticket);
             return sink.WriteAsync(made, cancel);
         }

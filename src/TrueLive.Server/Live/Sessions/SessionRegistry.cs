@@ -28,7 +28,7 @@ internal sealed class SessionRegistry(
     /// <summary>Time after which an address that was taken over may be taken over again.</summary>
     public static readonly TimeSpan ContestTime = TimeSpan.FromMinutes(2);
 
-    // A sender that was not heard for so long has gone, though its connection may not know it yet.
+    // A sender silent for this long has gone, though its connection may not have noticed.
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);
 
     private readonly ConcurrentDictionary<string, HostedSession> _hosted = new();
@@ -52,7 +52,10 @@ internal sealed class SessionRegistry(
         return _hosted.Values.FirstOrDefault(s => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(s.Token), shown));
     }
 
-    /// <summary>Makes a session that waits for its first connection for as long as a vanished client is waited for, and at least <see cref="AdmittedClient.ConnectTime"/>.</summary>
+    /// <summary>
+    /// Makes a session that waits for its first connection for as long as a vanished client is waited for, and at least <see
+    /// cref="AdmittedClient.ConnectTime"/>.
+    /// </summary>
     /// <exception cref="RequestRefusedException">Unknown model, bad size, bad prompt (400), or no room (503).</exception>
     public HostedSession Create(SessionRequest request)
     {
@@ -216,7 +219,7 @@ internal sealed class SessionRegistry(
         hosted.Session.Dispose();
     }
 
-    // A client that has not come yet is not away.
+    // A client that has never connected is not away.
     private void KeepFor(HostedSession hosted, TimeSpan wait, long? awaySince)
     {
         hosted.Keep?.Dispose();

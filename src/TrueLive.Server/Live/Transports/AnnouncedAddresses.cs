@@ -55,7 +55,7 @@ internal sealed partial class AnnouncedAddresses(ServerOptions options, WebRtcPo
         }
         catch (SocketException error)
         {
-            // What was known before is announced on: DNS may be away for a while.
+            // Addresses known before are still announced: DNS may be unavailable for a while.
             if (_unknown.Add(name))
                 LogUnknown(name, error.Message);
         }

@@ -20,7 +20,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     /// <summary>Longest picture taken, in bytes.</summary>
     public const int MaxPicture = 4 * 1024 * 1024;
 
-    // More pictures on their way than this and delay grows; the newest one waits by not being sent.
+    // With more pictures in flight the delay would grow; beyond this the newest is not sent.
     private const int InFlight = 3;
     private const int Quality = 80;
     private const int HeaderLength = 8;
@@ -152,7 +152,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
         switch (BinaryPrimitives.ReadUInt32BigEndian(message))
         {
             case Shown:
-                // The client tells the low 32 bits; what it cannot have seen yet is not believed.
+                // The client sends the low 32 bits; acknowledgements of pictures that were not sent yet are ignored.
                 var sent = Interlocked.Read(ref _lastSent);
                 Interlocked.Exchange(ref _lastShown, Math.Min(sent, sent + (int)(value - (uint)sent)));
                 return null;

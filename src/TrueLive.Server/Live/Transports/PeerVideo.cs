@@ -102,7 +102,7 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
         _decoder.Dispose();
     }
 
-    // What a key frame does not mend at once it may never mend.
+    // If one key frame does not help, further ones may not either.
     private void AskForKeyFrame()
     {
         if (_retry > TimeSpan.Zero && time.GetElapsedTime(_asked) < _retry)

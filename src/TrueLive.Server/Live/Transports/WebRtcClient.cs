@@ -10,7 +10,10 @@ using TrueLive.WebRtc.Sctp;
 
 namespace TrueLive.Server.Live.Transports;
 
-/// <summary>The client of a session over WebRTC: its camera comes in, the made pictures go back, commands and traces use its channel <c>control</c>, and what else the server offers may use channels of its own beside it.</summary>
+/// <summary>
+/// The client of a session over WebRTC: its camera comes in, the made pictures go back, commands and traces use its channel <c>control</c>,
+/// and what else the server offers may use channels of its own beside it.
+/// </summary>
 internal sealed partial class WebRtcClient : IDisposable
 {
     /// <summary>Name of the data channel of the control protocol.</summary>
@@ -74,7 +77,9 @@ internal sealed partial class WebRtcClient : IDisposable
     /// <summary>The session was not made ahead under an address of its own: it ends when its client says that it stops.</summary>
     public required bool OwnsSession { get; init; }
 
-    /// <summary>The client says that it stops, over HTTP. A session with an address of its own is kept, as when its client is lost.</summary>
+    /// <summary>
+    /// The client says that it stops, over HTTP. A session with an address of its own is kept, as when its client is lost.
+    /// </summary>
     public void Stop()
     {
         if (OwnsSession && (_runs || _admitted.Hosted.Session.State == SessionState.Created))
@@ -119,7 +124,7 @@ internal sealed partial class WebRtcClient : IDisposable
         {
             control.Dispose();
             await control.Finished.ConfigureAwait(false);
-            // What ended the session is said before the connection is cut.
+            // The reason is sent before the connection is closed.
             for (var began = _time.GetTimestamp(); channel.BufferedAmount > 0 && channel.IsOpen && _time.GetElapsedTime(began) < FlushTime;)
                 await Task.Delay(TimeSpan.FromMilliseconds(5), _time, CancellationToken.None).ConfigureAwait(false);
         }

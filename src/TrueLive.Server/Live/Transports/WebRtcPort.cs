@@ -12,7 +12,7 @@ namespace TrueLive.Server.Live.Transports;
 internal sealed class WebRtcPort : IDisposable
 {
     private readonly ServerOptions _options;
-    // One that is not open yet is held for 30 s, at no cost for whoever asked for it.
+    // A connection that never opens is held for 30 s, and costs its requester nothing.
     private const int MaxPending = 8;
 
     private readonly HashSet<PeerConnection> _open = [];
@@ -81,7 +81,10 @@ internal sealed class WebRtcPort : IDisposable
         }
     }
 
-    /// <summary>Where the media port is opened and announced: as far as the web server, and no further. A host that means every address means those of IPv6 as well.</summary>
+    /// <summary>
+    /// Where the media port is opened and announced: as far as the web server, and no further. A host that means every address means those
+    /// of IPv6 as well.
+    /// </summary>
     internal static IPAddress AddressOf(string host)
     {
         if (host == "localhost")
@@ -90,7 +93,9 @@ internal sealed class WebRtcPort : IDisposable
         return address.Equals(IPAddress.Any) ? IPAddress.IPv6Any : address;
     }
 
-    /// <summary>Frames since the start that came with packets missing and were given up, and frames that a key frame overtook in the pacer.</summary>
+    /// <summary>
+    /// Frames since the start that came with packets missing and were given up, and frames that a key frame overtook in the pacer.
+    /// </summary>
     public (long Incomplete, long Overtaken) FramesLost()
     {
         lock (_open)
@@ -136,7 +141,7 @@ internal sealed class WebRtcPort : IDisposable
         },
     };
 
-    // What is assumed before the path is known is bounded as well.
+    // The initial estimate is bounded as well.
     private static RtpSessionOptions Media(int maxBitrate)
     {
         var usual = new RtpSessionOptions();

@@ -10,7 +10,9 @@ using TrueLive.WebRtc.Sctp;
 
 namespace TrueLive.Server.Live.Transports;
 
-/// <summary>Someone who watches a session (WHEP): gets its pictures, sound and traces, is told where the session stands, and commands nothing.</summary>
+/// <summary>
+/// Someone who watches a session (WHEP): gets its pictures, sound and traces, is told where the session stands, and commands nothing.
+/// </summary>
 internal sealed class WebRtcViewer : IDisposable
 {
     private readonly HostedSession _hosted;
@@ -56,7 +58,7 @@ internal sealed class WebRtcViewer : IDisposable
         }
         catch (Exception error) when (error is IOException or OperationCanceledException)
         {
-            // Either it never came, or the server ends.
+            // Either the viewer never connected, or the server is shutting down.
         }
     }
 
@@ -75,7 +77,7 @@ internal sealed class WebRtcViewer : IDisposable
             return;
         _receiver.Traces = channel;
         Tell(channel, _hosted.Session.Last is { } last ? StateMessage.From(last) : new StateMessage("created", null, null));
-        // Whoever calls holds the lock of the peer connection, which the broadcaster takes after its own.
+        // The caller holds the lock of the peer connection, which the broadcaster takes after its own.
         _ = Task.Run(() => _hosted.Broadcaster.TellLast(_receiver));
     }
 
