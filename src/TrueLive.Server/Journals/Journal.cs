@@ -7,8 +7,8 @@ namespace TrueLive.Server.Journals;
 
 /// <summary>A journal as the API shows it.</summary>
 internal sealed record JournalView(
-    string Id, string? Tier, string? TierMeans, string Session, bool Recording, DateTimeOffset Started, long Frames, long LostFrames, double Seconds, long Bytes, int LimitS, long LimitBytes,
-    string? EndedBecause, string Model, string ModelVersion, string Size, DateTimeOffset Expires);
+    string Id, string Session, bool Recording, DateTimeOffset Started, long Frames, long LostFrames, double Seconds, long Bytes, int LimitS, long LimitBytes,
+    string Model, string ModelVersion, string Size, DateTimeOffset Expires, string? Tier = null, string? TierMeans = null, string? EndedBecause = null);
 
 /// <summary>A prompt and the first frame that it applied to.</summary>
 /// <param name="Frame">Number of the frame in the journal's video.</param>

@@ -52,8 +52,8 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
         var now = time.GetUtcNow();
         var recorder = new JournalRecorder(
             folder, new JournalView(
-                id, TierWords.Name(Tier.Live), TierWords.Means(Tier.Live), session.Id, true, now, 0, 0, 0, 0, options.JournalSeconds, limit, null, s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}",
-                now + TimeSpan.FromHours(options.ClipKeepHours)), session);
+                id, session.Id, true, now, 0, 0, 0, 0, options.JournalSeconds, limit, s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}",
+                now + TimeSpan.FromHours(options.ClipKeepHours), TierWords.Name(Tier.Live), TierWords.Means(Tier.Live)), session);
         _writing[id] = recorder;
         _ = recorder.Written.ContinueWith(_ => Forget(id, recorder), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         return recorder;

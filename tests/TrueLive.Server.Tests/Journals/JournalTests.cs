@@ -189,7 +189,7 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         var id = ClipQueue.NewId();
         var folder = Path.Combine(server.Data, "clips", "journals", id);
         ClipFolders.Own(folder, "");
-        var view = new JournalView(id, null, null, "gone", true, DateTimeOffset.UnixEpoch, 150, 0, 5, 1000, 600, 1 << 20, null, "live-tiny", "1", "256x192", DateTimeOffset.MaxValue);
+        var view = new JournalView(id, "gone", true, DateTimeOffset.UnixEpoch, 150, 0, 5, 1000, 600, 1 << 20, "live-tiny", "1", "256x192", DateTimeOffset.MaxValue);
         await File.WriteAllBytesAsync(Path.Combine(folder, "journal.json"), System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(new JournalState(view, [], []), JournalJson.Default.JournalState), Cancel);
         var journals = server.Services.GetRequiredService<JournalStore>();
         Assert.Equal((false, "The server stopped while it was recorded."), (journals.Find("", id)!.View.Recording, journals.Find("", id)!.View.EndedBecause));
