@@ -39,6 +39,11 @@ public sealed partial class DocumentTests
                 .Select(n => $"{n.Name}: nothing is called {n.Words}")));
     }
 
+    [Fact]
+    public void Lines_of_prose_are_at_most_140_characters_long() =>
+        None(Documents(all: true).SelectMany(d => Block().Replace(d.Text, string.Empty).Split('\n')
+            .Where(l => l.Length > 140 && !l.StartsWith('|') && !l.StartsWith("    ", StringComparison.Ordinal)).Select(l => $"{d.Name}: {l}")));
+
     private static void None(IEnumerable<string> faults)
     {
         var all = faults.ToList();
@@ -119,4 +124,7 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"[^\w\- ]")]
     private static partial Regex Punctuation();
+
+    [GeneratedRegex(@"^```.*?^```", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex Block();
 }
