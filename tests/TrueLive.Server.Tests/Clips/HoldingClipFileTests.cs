@@ -30,9 +30,9 @@ public sealed class HoldingClipFileTests(MadeFiles files) : IClassFixture<MadeFi
             Part = TimeSpan.FromMilliseconds(1),
             BeforeStep = _ =>
             {
-                // What a process leaves that is killed at this moment.
-                if (++steps == Film / 2)
-                    saved = SpinWait.SpinUntil(() => TryCopy(whole.WorkPath, died.WorkPath), TimeSpan.FromMinutes(5));
+                // What a process leaves that is killed at this moment. Slow steps, so that a part is whole before the film is over.
+                if (!saved && ++steps > Film / 5)
+                    saved = SpinWait.SpinUntil(() => TryCopy(whole.WorkPath, died.WorkPath), TimeSpan.FromMilliseconds(500));
             },
         });
         Assert.Equal((Film, true), (result.Frames, result.Complete));
