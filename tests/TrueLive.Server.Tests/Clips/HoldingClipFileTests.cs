@@ -32,7 +32,7 @@ public sealed class HoldingClipFileTests(MadeFiles files) : IClassFixture<MadeFi
             {
                 // What a process leaves that is killed at this moment. Slow steps, so that a part is whole before the film is over.
                 if (!saved && ++steps > Film / 5)
-                    saved = SpinWait.SpinUntil(() => TryCopy(whole.WorkPath, died.WorkPath), TimeSpan.FromMilliseconds(500));
+                    saved = SpinWait.SpinUntil(() => TryCopy(whole.WorkPath, died.WorkPath), TimeSpan.FromSeconds(2));
             },
         });
         Assert.Equal((Film, true), (result.Frames, result.Complete));
