@@ -3,6 +3,7 @@ using System.Net.WebSockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using TrueLive.Server.Tests.Clips;
+using TrueLive.Server.Tests.Http;
 
 namespace TrueLive.Server.Tests.Interactive;
 
@@ -52,6 +53,7 @@ internal sealed class InteractiveClient : IAsyncDisposable
                 continue;
             }
             var message = JsonNode.Parse(_buffer.AsSpan(0, length))!;
+            Published.CheckMessage(Published.Interactive, message);
             Messages.Add(message);
             if (fits(message))
                 return message;

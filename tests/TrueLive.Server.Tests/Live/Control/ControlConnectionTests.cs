@@ -9,6 +9,7 @@ using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Tests.Http;
 
 namespace TrueLive.Server.Tests.Live.Control;
 
@@ -25,7 +26,12 @@ public sealed class ControlConnectionTests : IAsyncDisposable
         _registry = new SessionRegistry(
             new ModelStore([new PassthroughModel()]), new Admission(2, 30, 0), new ServerOptions(), _time, NullLogger<SessionRegistry>.Instance);
         _hosted = _registry.Create(new SessionRequest(null, null, null, null));
-        _control = new ControlConnection(new AdmittedClient(_hosted, 1, null), _registry, "test", utf8 => _said.Add(JsonNode.Parse(utf8.Span)!), _time);
+        _control = new ControlConnection(new AdmittedClient(_hosted, 1, null), _registry, "test", utf8 =>
+        {
+            var message = JsonNode.Parse(utf8.Span)!;
+            Published.CheckMessage(Published.Control, message);
+            _said.Add(message);
+        }, _time);
     }
 
     public async ValueTask DisposeAsync()
