@@ -48,9 +48,9 @@ internal static class JsonSchemas
         };
     }
 
-    /// <summary>The schema of a type as a serialiser of ours reads or writes it.</summary>
+    /// <summary>The schema of a type as we read or write it.</summary>
     /// <param name="type">The type.</param>
-    /// <param name="options">The serialiser's.</param>
+    /// <param name="options">How.</param>
     /// <param name="place">JSON pointer to where the schema will stand.</param>
     /// <param name="isSent">We write it: what is never null is then always there.</param>
     public static JsonNode Of(Type type, JsonSerializerOptions options, string place, bool isSent)
@@ -67,8 +67,13 @@ internal static class JsonSchemas
             TreatNullObliviousAsNonNullable = true,
             TransformSchemaNode = (context, node) =>
             {
-                if (isSent && context.TypeInfo.Kind == JsonTypeInfoKind.Object && node is JsonObject here && here.ContainsKey("properties"))
-                    here["required"] = new JsonArray([.. context.TypeInfo.Properties.Where(IsAlwaysThere).Select(p => (JsonNode)p.Name)]);
+                if (context.TypeInfo.Kind != JsonTypeInfoKind.Object || node is not JsonObject here || !here.ContainsKey("properties"))
+                    return node;
+                // The exporter takes every parameter of a constructor for required, whether or not the reader asks for it.
+                here.Remove("required");
+                var required = context.TypeInfo.Properties.Where(p => isSent ? IsAlwaysThere(p) : p.IsRequired).Select(p => (JsonNode)p.Name).ToArray();
+                if (required.Length > 0)
+                    here["required"] = new JsonArray(required);
                 return node;
             },
         });
@@ -114,7 +119,7 @@ internal static class JsonSchemas
     public static IEnumerable<string> Types(JsonNode? type) => type is JsonArray several ? several.Select(t => (string)t!) : type is null ? [] : [(string)type!];
 
     private static bool IsAlwaysThere(JsonPropertyInfo property) =>
-        property.Get is not null && !property.IsGetNullable && Nullable.GetUnderlyingType(property.PropertyType) is null;
+        property is { Get: not null, IsGetNullable: false, IsExtensionData: false } && Nullable.GetUnderlyingType(property.PropertyType) is null;
 
     // A reference within a schema leads from its own root, which becomes a place in the document.
     private static void Rebase(JsonNode? node, string place)
