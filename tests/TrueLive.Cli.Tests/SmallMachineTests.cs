@@ -23,8 +23,7 @@ public sealed class SmallMachineTests : IDisposable
         await using var server = await ServerProcess.StartUnderAsync(["env", Heap], "--data-folder", Path.Combine(_folder, "data"));
         using var http = new HttpClient { BaseAddress = new Uri(server.Address) };
         await ServerProcess.ReadyAsync(http);
-        await using var live = await JpegClient.ConnectAsync(http.BaseAddress, "size=384x216&prompt=ink");
-        await live.SendUntilPictureAsync();
+        await using var live = await LiveClient.StartAsync(http.BaseAddress);
         var upload = await UploadAsync(http);
         var held = new List<string>();
         HttpResponseMessage answer;
@@ -33,14 +32,14 @@ public sealed class SmallMachineTests : IDisposable
             held.Add((string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["id"]!);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
         Assert.Contains("out of memory", await answer.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
-        await live.SendUntilPictureAsync();
+        await live.GoesOnAsync();
         foreach (var one in held)
             await http.DeleteAsync($"/v1/interactive/{one}", Cancel);
         // There is room again: what fits is taken.
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100), TimeProvider.System);
         while (!(await http.PostAsJsonAsync("/v1/interactive", new { upload, size = "384x216", trim = new { start_s = 0, end_s = 1 } }, Cancel)).IsSuccessStatusCode)
             await timer.WaitForNextTickAsync(Cancel);
-        await live.SendUntilPictureAsync();
+        await live.GoesOnAsync();
     }
 
     [Fact]
@@ -57,19 +56,18 @@ public sealed class SmallMachineTests : IDisposable
         await using var server = await ServerProcess.StartUnderAsync(["setpriv", .. somebody, "env", $"HOME={_folder}"], "--data-folder", Path.Combine(_folder, "data"));
         using var http = new HttpClient { BaseAddress = new Uri(server.Address) };
         await ServerProcess.ReadyAsync(http);
-        await using var live = await JpegClient.ConnectAsync(http.BaseAddress, "size=384x216&prompt=ink");
-        await live.SendUntilPictureAsync();
+        await using var live = await LiveClient.StartAsync(http.BaseAddress);
         var upload = await UploadAsync(http);
         // From now on none more than there are.
         await RunAsync("setpriv", [.. somebody, "prlimit", $"--pid={server.ProcessId}", "--nproc=1:"]);
         using var refused = await http.PostAsJsonAsync("/v1/interactive", new { upload, size = "384x216", trim = new { start_s = 0, end_s = 1 } }, Cancel);
         Assert.True(refused.StatusCode == HttpStatusCode.ServiceUnavailable, await refused.Content.ReadAsStringAsync(Cancel));
         Assert.Contains("memory or threads", await refused.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
-        await live.SendUntilPictureAsync();
+        await live.GoesOnAsync();
         await RunAsync("setpriv", [.. somebody, "prlimit", $"--pid={server.ProcessId}", "--nproc=4096:"]);
         using var taken = await http.PostAsJsonAsync("/v1/interactive", new { upload, size = "384x216", trim = new { start_s = 0, end_s = 1 } }, Cancel);
         Assert.True(taken.IsSuccessStatusCode, await taken.Content.ReadAsStringAsync(Cancel));
-        await live.SendUntilPictureAsync();
+        await live.GoesOnAsync();
     }
 
     [Fact]
@@ -113,5 +111,45 @@ public sealed class SmallMachineTests : IDisposable
         Assert.Equal(1, process.ExitCode);
         Assert.DoesNotContain("   at ", said, StringComparison.Ordinal);
         return said;
+    }
+
+    /// <summary>A client that sends and receives for as long as it is there.</summary>
+    private sealed class LiveClient : IAsyncDisposable
+    {
+        private readonly JpegClient _client;
+        private readonly Task _running;
+        private bool _ended;
+        private int _pictures;
+
+        private LiveClient(JpegClient client) => (_client, _running) = (client, Task.Run(async () =>
+        {
+            while (!Volatile.Read(ref _ended))
+            {
+                await client.SendUntilPictureAsync();
+                Interlocked.Increment(ref _pictures);
+            }
+        }));
+
+        public static async Task<LiveClient> StartAsync(Uri server) => new(await JpegClient.ConnectAsync(server, "size=384x216&prompt=ink"));
+
+        /// <summary>Waits for pictures that were sent from now on.</summary>
+        public async Task GoesOnAsync()
+        {
+            var until = Volatile.Read(ref _pictures) + 3;
+            using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+            while (Volatile.Read(ref _pictures) < until)
+            {
+                if (_running.IsCompleted)
+                    await _running;
+                await timer.WaitForNextTickAsync(Cancel);
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            Volatile.Write(ref _ended, true);
+            await _running;
+            await _client.DisposeAsync();
+        }
     }
 }
