@@ -1,6 +1,7 @@
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Models.Manifest;
+using TrueLive.Models.Onnx;
 
 namespace TrueLive.Bench;
 

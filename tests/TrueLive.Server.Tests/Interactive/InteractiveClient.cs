@@ -3,7 +3,6 @@ using System.Net.WebSockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using TrueLive.Server.Tests.Clips;
-using TrueLive.Server.Tests.Http;
 
 namespace TrueLive.Server.Tests.Interactive;
 

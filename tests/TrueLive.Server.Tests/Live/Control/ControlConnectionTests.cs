@@ -9,7 +9,6 @@ using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
-using TrueLive.Server.Tests.Http;
 
 namespace TrueLive.Server.Tests.Live.Control;
 

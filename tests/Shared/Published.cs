@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
-namespace TrueLive.Server.Tests.Http;
+namespace TrueLive.Tests.Shared;
 
 /// <summary>
 /// The checked-in schemas held against what the tests' servers say: each JSON answer over HTTP, and each message of the two protocols, in
@@ -31,7 +31,7 @@ internal static partial class Published
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancel)
         {
             var response = await base.SendAsync(request, cancel);
-            if (response.Content.Headers.ContentType?.MediaType is not ("application/json" or "application/problem+json"))
+            if (request.Method == HttpMethod.Head || response.Content.Headers.ContentType?.MediaType is not ("application/json" or "application/problem+json"))
                 return response;
             await response.Content.LoadIntoBufferAsync(cancel);
             var document = Documents[Api].Value;
