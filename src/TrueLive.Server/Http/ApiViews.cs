@@ -54,10 +54,10 @@ internal sealed record SessionListView(IReadOnlyList<SessionView> Sessions);
 /// <summary>What this server can do, with measured figures.</summary>
 internal sealed record CapabilitiesView(
     string Version, string Tier, string TierMeans, IReadOnlyList<ModelView> Models, string DefaultModel, string DefaultSize, int TargetFps,
-    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<string> Transports, int KeepSeconds, int ReplaySeconds, int FrameAgeMs, int MaxPromptLength, int RunningSessions, IReadOnlyList<TierView> Tiers);
+    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<UnmeasuredView> NotMeasured, IReadOnlyList<string> Transports, int KeepSeconds, int ReplaySeconds, int FrameAgeMs, int MaxPromptLength, int RunningSessions, IReadOnlyList<TierView> Tiers);
 
 /// <summary>What one tier offers on this machine.</summary>
-/// <param name="Rates">Measured at start; empty until then.</param>
+/// <param name="Rates">Measured figures; those of a model and size that nobody has asked for yet are missing.</param>
 /// <param name="Limits">In words.</param>
 internal sealed record TierView(string Tier, string TierMeans, bool Available, IReadOnlyList<string> Sizes, IReadOnlyList<RateView> Rates, IReadOnlyList<string> Limits);
 
@@ -95,8 +95,14 @@ internal sealed record ParameterView(
         p.Id, p.Title, p.Kind.ToString().ToLowerInvariant(), p.Default, p.Min, p.Max, p.Step, p.Choices.IsEmpty ? null : p.Choices, p.Live ? "live" : "load");
 }
 
-/// <summary>Live sessions that the machine holds, as measured at start.</summary>
-internal sealed record CapacityView(string Model, string Size, double StepMs, double CpuMsPerFrame, int FramesMeasured, int Sessions);
+/// <summary>
+/// Live sessions that the machine holds, as measured; <c>beside</c> counts the live sessions that ran meanwhile and made the step longer
+/// (it is measured again when none runs).
+/// </summary>
+internal sealed record CapacityView(string Model, string Size, double StepMs, double CpuMsPerFrame, int FramesMeasured, int Sessions, int? Beside);
+
+/// <summary>A model and size without figures, and why: not measured yet, which its first session changes, or failed.</summary>
+internal sealed record UnmeasuredView(string Model, string Size, string Why);
 
 /// <summary>Answer of <c>/readyz</c>.</summary>
 internal sealed record ReadyView(bool Ready, string Reason, IReadOnlyList<ShortageView>? Short = null);

@@ -142,6 +142,7 @@ export class Live {
 
   #opened({ session, control }) {
     trouble(null);
+    control.addEventListener('warming', ({ detail }) => say(`Warming up ${detail.model}; the picture goes on as it is meanwhile.`));
     control.addEventListener('input', ({ detail }) => trouble(detail.problem ?? null));
     this.#waiting = null;
     $('pause').disabled = false;

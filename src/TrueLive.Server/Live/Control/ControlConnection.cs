@@ -29,6 +29,8 @@ internal sealed class ControlConnection : IDisposable
 
     // Clients number their commands from the start with each connection: answers to commands of other connections are dropped here.
     private readonly string _scope = $"{Guid.NewGuid():n} ";
+    private readonly CancellationTokenSource _gone = new();
+    private Task _switching = Task.CompletedTask;
     private readonly Channel<byte[]> _inbox = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(QueueLength) { SingleReader = true });
 
     /// <summary>Greets the client with its session and begins to report.</summary>
@@ -67,6 +69,7 @@ internal sealed class ControlConnection : IDisposable
     public void Dispose()
     {
         _inbox.Writer.TryComplete();
+        _gone.Cancel();
         _stats.Dispose();
         _hosted.Input.Changed -= OnInput;
         _hosted.Session.Moved -= OnMoved;
@@ -103,7 +106,7 @@ internal sealed class ControlConnection : IDisposable
                 Answer(message.Id, _hosted.Session.Update(_scope + id, new PromptChange(message.Text, message.Strength, transition)));
                 break;
             case "model":
-                Answer(message.Id, _registry.Switch(_hosted, _scope + id, message.Model, message.Size));
+                SwitchModel(message);
                 break;
             case "reset":
                 Answer(message.Id, _hosted.Session.Reset(_scope + id));
@@ -124,6 +127,32 @@ internal sealed class ControlConnection : IDisposable
             default:
                 Error(message.Id, $"The type '{message.Type}' is not one of prompt, model, reset, pause, resume, end, ping.");
                 break;
+        }
+    }
+
+    // Other messages are answered while a model is warmed up.
+    private void SwitchModel(ClientMessage message)
+    {
+        if (!_switching.IsCompleted)
+        {
+            Answer(message.Id, new CommandReceipt("Another model or size is being warmed up. Wait for its answer.", _hosted.Session.Settings));
+            return;
+        }
+        _switching = SwitchAsync();
+
+        async Task SwitchAsync()
+        {
+            try
+            {
+                var receipt = _registry.SwitchAsync(_hosted, _scope + (message.Id ?? ""), message.Model, message.Size, _gone.Token);
+                if (!receipt.IsCompleted)
+                    Send(new WarmingMessage(message.Id, message.Model ?? _hosted.Session.Settings.Model.Info.Id, message.Size), ControlJson.Default.WarmingMessage);
+                Answer(message.Id, await receipt.ConfigureAwait(false));
+            }
+            catch (OperationCanceledException)
+            {
+                // The client has left.
+            }
         }
     }
 

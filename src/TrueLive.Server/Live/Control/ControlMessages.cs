@@ -71,6 +71,12 @@ internal sealed record AppliedMessage(string Id, FirstFrameView? FirstFrame, dou
 /// <summary>Names a frame by its place in the output, in the input, and by the 90 kHz stamp that both carry.</summary>
 internal sealed record FirstFrameView(long Output, long Source, uint MediaTime, long Revision, int Epoch);
 
+/// <summary>The model or size asked for is being made ready; the session goes on as it is until <c>accepted</c> or <c>rejected</c>.</summary>
+internal sealed record WarmingMessage(string? Id, string Model, string? Size)
+{
+    public string Type { get; } = "warming";
+}
+
 /// <summary>The command was not taken.</summary>
 internal sealed record RejectedMessage(string? Id, string Reason)
 {
@@ -138,6 +144,7 @@ internal sealed record DropsView(long Replaced, long Stale, long Paused, long St
 [JsonSerializable(typeof(SessionMessage))]
 [JsonSerializable(typeof(AcceptedMessage))]
 [JsonSerializable(typeof(AppliedMessage))]
+[JsonSerializable(typeof(WarmingMessage))]
 [JsonSerializable(typeof(RejectedMessage))]
 [JsonSerializable(typeof(ErrorMessage))]
 [JsonSerializable(typeof(StateMessage))]
