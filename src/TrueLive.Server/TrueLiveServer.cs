@@ -81,7 +81,8 @@ public static partial class TrueLiveServer
         services.AddSingleton<ApiKeyRing>().AddSingleton<FailedKeys>().AddSingleton<AuditLog>();
         services.AddSingleton(p => new SessionRegistry(models, p.GetRequiredService<Admission>(), options, time, p.GetRequiredService<ILogger<SessionRegistry>>())
         {
-            Measured = p.GetRequiredService<CapacityMeasurement>().KnowAsync,
+            // Where the operator sets a number, nothing else counts.
+            Measured = options.MaxSessions > 0 ? (_, _, _, _) => Task.CompletedTask : p.GetRequiredService<CapacityMeasurement>().KnowAsync,
         });
         services.AddSingleton<Gate>().AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
@@ -199,6 +200,7 @@ public static partial class TrueLiveServer
         JournalEndpoints.Map(app);
         LiveSocketEndpoint.Map(app);
         LookEndpoints.Map(app);
+        ModelEndpoints.Map(app);
         ProbeEndpoints.Map(app);
         WhipEndpoints.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json");

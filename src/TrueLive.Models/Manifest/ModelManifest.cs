@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
+using TrueLive.Core.Models;
 
 namespace TrueLive.Models.Manifest;
 
@@ -169,6 +170,30 @@ public sealed partial record ModelManifest
         {
             throw new ModelException($"{path}: field {(e.Path is { Length: > 2 } at ? at[2..] : "(whole file)")} cannot be read (line {e.LineNumber + 1}): {FirstSentence(e.Message).Replace("TrueLive.Models.Manifest.", "", StringComparison.Ordinal)}{Taken(e.Path)}", e);
         }
+    }
+
+    /// <summary>What a model of this manifest says of itself, without loading its graphs.</summary>
+    public ModelInfo Describe()
+    {
+        var sizes = new ModelSizes(Size!.Min, Size.Max, Size.Multiple, Size.Width, Size.Height);
+        return Diffusion is { } diffusion
+            ? new ModelInfo(Id, Version, Title, Description, TakesPrompt: true, HasMemory: diffusion.Guidance == Guidance.Self, sizes, [])
+            {
+                Chunk = Chunk.One with { Lag = diffusion.Lag },
+            }
+            : new ModelInfo(
+                Id, Version, Title, Description, Prompt is not null || Looks.Length > 0, States.Length > 0, sizes,
+                [.. Looks.Select(l => new LookInfo(l.Id, l.Title, l.Description))]);
+    }
+
+    /// <summary>Bytes of the files that belong to the model; a file that is missing is named.</summary>
+    /// <exception cref="ModelException">A file is not there.</exception>
+    public long FileBytes()
+    {
+        var files = Files.Select(f => new FileInfo(Path.Combine(Folder, f))).ToArray();
+        return files.FirstOrDefault(f => !f.Exists) is { } missing
+            ? throw new ModelException($"{missing.FullName} is not there, and manifest.json names it or its kind of model needs it.")
+            : files.Sum(f => f.Length);
     }
 
     private void Check(string path)

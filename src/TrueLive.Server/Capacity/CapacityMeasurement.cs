@@ -56,7 +56,7 @@ internal sealed partial class CapacityMeasurement(
 
     /// <summary>The sizes of a model that are measured and stand for all others.</summary>
     public IReadOnlyList<(int Width, int Height)> SizesOf(IVideoModel model) =>
-        [.. Sizes.Append(options.SizePixels).Select(s => model.Info.Sizes.Nearest(s.Width, s.Height)).Distinct()];
+        [.. Sizes.Prepend(options.SizePixels).Select(s => model.Info.Sizes.Nearest(s.Width, s.Height)).Distinct()];
 
     /// <summary>There is no figure for the model at this one of its <see cref="SizesOf"/>: it was not measured yet, or it failed.</summary>
     public bool Lacks(IVideoModel model, (int Width, int Height) size, out bool failed)
@@ -71,9 +71,6 @@ internal sealed partial class CapacityMeasurement(
     /// </summary>
     public async Task KnowAsync(IVideoModel model, int width, int height, CancellationToken cancel)
     {
-        // The operator's own limit is all that counts then.
-        if (options.MaxSessions > 0)
-            return;
         var size = SizesOf(model).MinBy(s => Math.Abs(s.Width * s.Height - width * height));
         try
         {
@@ -122,15 +119,19 @@ internal sealed partial class CapacityMeasurement(
                 busyAt = time.GetTimestamp();
             if (time.GetElapsedTime(busyAt) < IdleTime || Next() is not var (model, size))
                 continue;
+            var cold = model is OnDemandModel { IsWarm: false };
             await KnownAsync(model, size).WaitAsync(stop).ConfigureAwait(false);
+            if (cold)
+                ((OnDemandModel)model).TryUnload();
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         }
     }
 
-    // A size that nobody has asked for, or one whose figure was taken beside live sessions.
+    // A size that nobody has asked for, or one whose figure was taken beside live sessions. Of a model that is not loaded the first one is
+    // enough, and only where no other model has to go for it.
     private (IVideoModel Model, (int Width, int Height) Size)? Next()
     {
-        foreach (var model in models.All)
+        foreach (var model in models.All.Where(m => m is not OnDemandModel { IsWarm: false } cold || models.Memory!.HasRoomFor(cold)))
         {
             foreach (var size in SizesOf(model))
             {
@@ -139,6 +140,8 @@ internal sealed partial class CapacityMeasurement(
                     _known.TryRemove(key, out _);
                 if (!_known.ContainsKey(key))
                     return (model, size);
+                if (model is OnDemandModel { IsWarm: false })
+                    break;
             }
         }
         return null;

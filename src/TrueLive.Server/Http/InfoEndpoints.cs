@@ -32,7 +32,7 @@ internal static class InfoEndpoints
 
     private static CapabilitiesView Capabilities(ModelStore models, Admission admission, CapacityMeasurement measurement, SessionRegistry registry, ServerOptions options) => new(
         typeof(InfoEndpoints).Assembly.GetName().Version!.ToString(3), TierWords.Name(Tier.Live), TierWords.Means(Tier.Live),
-        [.. models.All.Select(m => ModelView.From(m.Info, options.TargetRate))], models.Default.Info.Id, options.Size, options.TargetRate,
+        [.. models.All.Select(m => ModelView.From(m, models, admission, options))], models.Default.Info.Id, options.Size, options.TargetRate,
         [.. admission.Costs.Select(c => new CapacityView(
             c.ModelId, $"{c.Width}x{c.Height}", c.StepMs, c.CpuMs, c.Frames, admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height), c.Beside > 0 ? c.Beside : null))],
         [.. Unmeasured(models, measurement)], ["whip", "whep", "websocket-jpeg"], options.KeepSeconds, options.ReplaySeconds, options.FrameAgeMs, Prompt.MaxLength, registry.Count, [.. Tiers(models, admission, options)]);

@@ -3,6 +3,7 @@ import { Refused } from './control.js';
 import { $, h, say, trouble } from './dom.js';
 import { JournalSign } from './journal.js';
 import { Looks } from './looks.js';
+import { Picker } from './picker.js';
 import { PromptLine } from './prompt.js';
 import { Session } from './session.js';
 import { Stage } from './stage.js';
@@ -14,6 +15,7 @@ export class Live {
   prompt = new PromptLine(this);
   looks = new Looks(this);
   journal = new JournalSign(this.session);
+  picker = new Picker();
   truth = new TruthStrip($('truth'), this.session);
   server = null;
   // The wait for a place on a full server: an object of its own for each time that it is asked again.
@@ -61,8 +63,11 @@ export class Live {
     $('strength').oninput = () => ($('strength-value').textContent = `${Math.round($('strength').value * 100)} %`);
     $('strength').onchange = () => this.prompt.send({ quick: true });
     $('transition').oninput = () => ($('transition-value').textContent = `${($('transition').value / 1000).toFixed(1)} s`);
+    session.connecting = () => this.picker.warming;
     $('model').onchange = () => {
       this.#showLooks();
+      if (this.transport) this.picker.tell();
+      else this.picker.warm();
       this.#change({ model: $('model').value });
     };
     $('size').onchange = () => this.#change({ size: $('size').value });
@@ -81,7 +86,7 @@ export class Live {
     this.truth.ageBudget = server.frame_age_ms ?? null;
     if (server.replay_seconds) $('privacy').textContent = `Pictures go to this server and nowhere else. It keeps the last ${server.replay_seconds} s in memory while a session runs, and more only if you turn the journal on.`;
     const sizes = $('size');
-    $('model').replaceChildren(...server.models.map((m) => new Option(m.title, m.id, m.id === server.default_model, m.id === server.default_model)));
+    this.picker.meet(server);
     if (![...sizes.options].some((o) => o.value === server.default_size)) sizes.add(new Option(server.default_size));
     sizes.value = server.default_size;
     this.#showLooks();
@@ -163,8 +168,10 @@ export class Live {
   #inForce({ model, size }) {
     if (![...$('size').options].some((o) => o.value === size)) $('size').add(new Option(size));
     $('size').value = size;
+    this.picker.ran(model);
     if ($('model').value === model) return;
     $('model').value = model;
+    this.picker.tell();
     this.#showLooks();
   }
 

@@ -59,7 +59,7 @@ internal sealed class SessionRegistry(
         return _hosted.Values.FirstOrDefault(s => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(s.Token), shown));
     }
 
-    /// <summary>As <see cref="Create"/>, when it is known what the session costs.</summary>
+    /// <summary>As <see cref="Create"/>, when the model is loaded and it is known what the session costs.</summary>
     /// <exception cref="RequestRefusedException">As <see cref="Create"/>.</exception>
     public async Task<HostedSession> CreateAsync(SessionRequest request, CancellationToken cancel)
     {
@@ -272,6 +272,7 @@ internal sealed class SessionRegistry(
 
     private async Task WarmUpAsync(IVideoModel model, int width, int height, HostedSession? changed, CancellationToken cancel)
     {
+        await ModelStore.WarmAsync(model, cancel).ConfigureAwait(false);
         SessionSettings[] others = [.. _hosted.Values.Where(s => s != changed).Select(s => s.Session.Settings)];
         // A session that runs alone may take what it likes, and a measurement would only disturb it.
         if (changed is not null && others.Length == 0)
