@@ -94,7 +94,7 @@ export function open(box, live) {
       },
     }, view, h('div.film-side', {}, h('h2', {}, got.name), h('p.note', {}, `${got.width}×${got.height}, ${still ? 'a still picture: the clip is this one picture' : `${got.fps.toFixed(2)} per second, ${seconds(got.duration_s)}, ${got.frames} frames`}. ${(got.notes ?? []).join(' ')}`),
       bar, rows, h('div.row', {}, still ? null : h('button', { type: 'button', onclick: () => (cues.push({ at: Math.round((video()?.currentTime ?? 0) * 10) / 10 || length / 2, text: '' }), draw(), rows.querySelector('li:last-child .cue').focus()) }, 'Add a prompt at the playhead'),
-        usable.length > 1 ? h('label.field', {}, 'Model', model) : null, h('label.field', {}, 'Format', format), h('label.field', {}, 'Size', wanted), h('button.primary', {}, 'Make the clip'))));
+        usable.length > 1 ? h('label.field', { style: 'flex: 1 1 12rem' }, 'Model', model) : null, h('label.field', {}, 'Format', format), h('label.field', {}, 'Size', wanted), h('button.primary', {}, 'Make the clip'))));
     draw();
     return card;
   }
