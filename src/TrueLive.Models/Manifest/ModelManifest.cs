@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
@@ -28,8 +29,27 @@ public sealed record StateSpec(string Input, string Output, int Channels = 0, in
 /// <summary>The conditioning input.</summary>
 public sealed record StyleSpec(string Input, int Length);
 
-/// <summary>A further input filled with one number.</summary>
-public sealed record ExtraInput(string Name, float Value);
+/// <summary>A further input filled with one number, which users may set where it has a title.</summary>
+/// <param name="Name">Name in the graph.</param>
+/// <param name="Value">The number, or what it is until one is set.</param>
+/// <param name="Title">Display name; null keeps the number as it is.</param>
+/// <param name="Min">Smallest number that may be set.</param>
+/// <param name="Max">Largest number that may be set.</param>
+/// <param name="Step">Distance between two of them; null for any.</param>
+public sealed partial record ExtraInput(string Name, float Value, string? Title = null, float Min = 0, float Max = 1, float? Step = null)
+{
+    /// <summary>What its user may set; null without a title.</summary>
+    internal ModelParameter? Parameter => Title is null ? null : new ModelParameter(Name, Title, ParameterKind.Number)
+    {
+        Default = Value.ToString("R", CultureInfo.InvariantCulture), Min = Math.Round(Min, 6), Max = Math.Round(Max, 6), Step = Step is { } step ? Math.Round(step, 6) : null,
+    };
+
+    internal bool IsRight => Name is { Length: > 0 } && float.IsFinite(Value) && (Title is null || (ParameterId().IsMatch(Name) && Title.Length is > 0 and <= 100
+        && float.IsFinite(Min) && float.IsFinite(Max) && Min <= Value && Value <= Max && Step is null or (> 0 and < 1e6f)));
+
+    [GeneratedRegex("^[a-z0-9_]{1,64}$")]
+    private static partial Regex ParameterId();
+}
 
 /// <summary>
 /// Where the graph may be cut because the host computes its first and last operators itself, much quicker; see models/README.md.
@@ -180,10 +200,14 @@ public sealed partial record ModelManifest
             ? new ModelInfo(Id, Version, Title, Description, TakesPrompt: true, HasMemory: diffusion.Guidance == Guidance.Self, sizes, [])
             {
                 Chunk = Chunk.One with { Lag = diffusion.Lag },
+                Parameters = diffusion.Parameters,
             }
             : new ModelInfo(
                 Id, Version, Title, Description, Prompt is not null || Looks.Length > 0, States.Length > 0, sizes,
-                [.. Looks.Select(l => new LookInfo(l.Id, l.Title, l.Description))]);
+                [.. Looks.Select(l => new LookInfo(l.Id, l.Title, l.Description))])
+            {
+                Parameters = [.. Inputs.Select(i => i.Parameter).OfType<ModelParameter>()],
+            };
     }
 
     /// <summary>Bytes of the files that belong to the model; a file that is missing is named.</summary>
@@ -243,7 +267,7 @@ public sealed partial record ModelManifest
         }
         Require(Inputs.Length <= MaxTensors, "inputs", $"has {Inputs.Length} entries; at most {MaxTensors} are taken");
         for (var i = 0; i < Inputs.Length; i++)
-            Require(Inputs[i] is { Name.Length: > 0 } && float.IsFinite(Inputs[i].Value), $"inputs[{i}]", "needs a name and a finite value");
+            Require(Inputs[i]?.IsRight == true, $"inputs[{i}]", "needs a name and a finite value; one with a title has a name of a-z, 0-9 and _, min <= value <= max and a step above 0");
         string[] filled = [Frame.Input, .. States.Select(s => s.Input), .. Style is null ? [] : new[] { Style.Input }, .. Inputs.Select(i => i.Name)];
         Require(filled.Distinct().Count() == filled.Length, "states, style, inputs", $"fill '{filled.GroupBy(f => f).MaxBy(g => g.Count())!.Key}' more than once");
         Require(States.Select(s => s.Output).Distinct().Count() == States.Length, "states", "take one output twice");

@@ -14,10 +14,11 @@ using TrueLive.Server.Live.Sessions;
 namespace TrueLive.Server.Http;
 
 /// <summary>Body of <c>POST /v1/sessions</c>; null takes the server's default.</summary>
-internal sealed record CreateSessionBody(string? Model, string? Size, string? Prompt, float? Strength);
+internal sealed record CreateSessionBody(string? Model, string? Size, string? Prompt, float? Strength, IReadOnlyDictionary<string, JsonElement>? Values);
 
 /// <summary>Body of <c>PATCH /v1/sessions/{id}</c>; null keeps what is in force.</summary>
-internal sealed record UpdateSessionBody(string? Id, string? Prompt, float? Strength, double? TransitionMs, bool? Paused, bool? Reset, string? Model, string? Size);
+internal sealed record UpdateSessionBody(
+    string? Id, string? Prompt, float? Strength, double? TransitionMs, bool? Paused, bool? Reset, string? Model, string? Size, IReadOnlyDictionary<string, JsonElement>? Values);
 
 /// <summary>
 /// A session as the API shows it. The token is there only in the answer that made the session; <c>whep</c> opens watching to whoever has

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Mvc;
+using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
@@ -34,7 +35,10 @@ internal static class SessionEndpoints
     {
         try
         {
-            var request = new SessionRequest(body?.Model, body?.Size, body?.Prompt, body?.Strength) { Owner = gate.OwnerOf(http.Request) };
+            var request = new SessionRequest(body?.Model, body?.Size, body?.Prompt, body?.Strength) 
+            {
+                Owner = gate.OwnerOf(http.Request), Values = ParameterJson.Texts(body?.Values),
+            };
             var hosted = await registry.CreateAsync(request, http.RequestAborted).ConfigureAwait(false);
             return Results.Created($"/v1/sessions/{hosted.Session.Id}", SessionView.From(hosted, gate, withToken: true));
         }
@@ -54,10 +58,10 @@ internal static class SessionEndpoints
         var receipt = new CommandReceipt(null, hosted.Session.Settings);
         if (body.Model is not null || body.Size is not null)
             receipt = await registry.SwitchAsync(hosted, command, body.Model, body.Size, http.HttpContext.RequestAborted).ConfigureAwait(false);
-        if (receipt.Rejected is null && (body.Prompt is not null || body.Strength is not null))
+        if (receipt.Rejected is null && (body.Prompt is not null || body.Strength is not null || body.Values is not null))
         {
             TimeSpan? transition = body.TransitionMs is { } ms && Math.Abs(ms) < 1e6 ? TimeSpan.FromMilliseconds(ms) : null;
-            receipt = hosted.Session.Update(command, new PromptChange(body.Prompt, body.Strength, transition));
+            receipt = hosted.Session.Update(command, new PromptChange(body.Prompt, body.Strength, transition) { Values = ParameterJson.Texts(body.Values) });
         }
         if (receipt.Rejected is null && body.Reset == true)
             receipt = hosted.Session.Reset(command);

@@ -20,6 +20,8 @@ export class Live {
   server = null;
   // The wait for a place on a full server: an object of its own for each time that it is asked again.
   #waiting = null;
+  // Values of the model's parameters that were set while no session ran.
+  #values = {};
   // What was chosen while no session ran: a session that is come back to has another.
   #chosen = {};
 
@@ -65,6 +67,7 @@ export class Live {
     $('transition').oninput = () => ($('transition-value').textContent = `${($('transition').value / 1000).toFixed(1)} s`);
     session.connecting = () => this.picker.warming;
     $('model').onchange = () => {
+      this.#values = {};
       this.#showLooks();
       if (this.transport) this.picker.tell();
       else this.picker.warm();
@@ -158,6 +161,8 @@ export class Live {
     const other = Object.entries(this.#chosen).filter(([name, value]) => session[name] !== value);
     if (other.length) this.#change(Object.fromEntries(other));
     this.#chosen = {};
+    if (Object.keys(this.#values).length) this.#set(this.#values);
+    this.#values = {};
     if (!$('prompt').value) this.prompt.text = session.prompt.text;
     this.prompt.read(session.prompt);
     // Back in a session that knows another prompt than the line shows: the line is what is wanted.
@@ -165,12 +170,14 @@ export class Live {
   }
 
   // The controls show what runs, whoever asked for it.
-  #inForce({ model, size }) {
+  #inForce({ model, size, prompt }) {
     if (![...$('size').options].some((o) => o.value === size)) $('size').add(new Option(size));
     $('size').value = size;
     this.picker.ran(model);
-    if ($('model').value === model) return;
+    const other = $('model').value !== model;
     $('model').value = model;
+    this.#showParameters(prompt.values);
+    if (!other) return;
     this.picker.tell();
     this.#showLooks();
   }
@@ -185,6 +192,23 @@ export class Live {
     this.prompt.looks = looks;
     this.looks.show(looks);
     this.looks.mark({ [this.prompt.text.trim()]: 1 });
+    this.#showParameters(this.transport?.session.prompt.values ?? this.#values);
+  }
+
+  // Most models have none, and the page is without the code for them then.
+  async #showParameters(values = {}) {
+    const declared = this.picker.chosen?.parameters ?? [];
+    $('parameters').hidden = !declared.length;
+    if (declared.length) (await import('./parameters.js')).show(declared, values, (changed) => this.#set(changed));
+  }
+
+  #set(values) {
+    const { transport } = this;
+    if (!transport) return Object.assign(this.#values, values);
+    transport.control.command('set', { values }).accepted.catch((error) => {
+      this.#inForce(transport.session);
+      trouble(error.message);
+    });
   }
 
   #change(fields) {

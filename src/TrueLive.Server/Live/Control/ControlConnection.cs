@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using System.Threading.Channels;
+using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Core.Tiers;
 using TrueLive.Server.Live.Broadcast;
@@ -101,9 +102,15 @@ internal sealed class ControlConnection : IDisposable
         var id = message.Id ?? "";
         switch (message.Type)
         {
-            case "prompt":
+            case "set" when message.Values is null or { Count: 0 }:
+                Error(message.Id, "A message of the type set names parameters and their values: {\"values\": {\"seed\": 7}}.");
+                break;
+            case "prompt" or "set":
                 TimeSpan? transition = message.TransitionMs is { } ms && double.IsFinite(ms) && Math.Abs(ms) < 1e6 ? TimeSpan.FromMilliseconds(ms) : null;
-                Answer(message.Id, _hosted.Session.Update(_scope + id, new PromptChange(message.Text, message.Strength, transition)));
+                Answer(message.Id, _hosted.Session.Update(_scope + id, new PromptChange(message.Text, message.Strength, transition)
+                {
+                    Values = ParameterJson.Texts(message.Values),
+                }));
                 break;
             case "model":
                 SwitchModel(message);
@@ -125,7 +132,7 @@ internal sealed class ControlConnection : IDisposable
                 Send(new PongMessage(message.Id, message.T, ProvenanceJson.Milliseconds(_time, _time.GetTimestamp())), ControlJson.Default.PongMessage);
                 break;
             default:
-                Error(message.Id, $"The type '{message.Type}' is not one of prompt, model, reset, pause, resume, end, ping.");
+                Error(message.Id, $"The type '{message.Type}' is not one of prompt, set, model, reset, pause, resume, end, ping.");
                 break;
         }
     }

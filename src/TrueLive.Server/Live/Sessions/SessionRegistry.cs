@@ -16,6 +16,9 @@ internal sealed record SessionRequest(string? Model, string? Size, string? Promp
 {
     /// <summary>Whose session it will be: the name made from the API key.</summary>
     public string Owner { get; init; } = "local";
+
+    /// <summary>Parameters of the model and their values; null sets none.</summary>
+    public IReadOnlyCollection<KeyValuePair<string, string>>? Values { get; init; }
 }
 
 /// <summary>
@@ -85,8 +88,8 @@ internal sealed class SessionRegistry(
             var settings = new SessionSettings(model, width, height, Prompt.None, 0, 0, false);
             var session = new LiveSession(
                 Random(12), settings, new LiveSessionOptions { FrameAgeBudget = TimeSpan.FromMilliseconds(options.FrameAgeMs), PromisedRate = admission.TargetRate }, time);
-            if ((request.Prompt is not null || request.Strength is not null)
-                && session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero)).Rejected is { } reason)
+            if ((request.Prompt is not null || request.Strength is not null || request.Values is not null)
+                && session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero) { Values = request.Values }).Rejected is { } reason)
             {
                 session.Dispose();
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
