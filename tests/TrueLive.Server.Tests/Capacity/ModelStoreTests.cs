@@ -98,7 +98,7 @@ public sealed class ModelStoreTests : IDisposable
         await using var server = await RunningServer.StartAsync(models: [new PassthroughModel(), Models(2)[0]]);
         var cold = await ModelAsync(server);
         Assert.Equal((false, true), ((bool)cold["warm"]!, (double)cold["memory_mb"]! > 0));
-        await using var client = await JpegClient.ConnectAsync(server, "model=passthrough&size=192x192");
+        await using var client = await JpegClient.ConnectAsync(server.Address, "model=passthrough&size=192x192");
         await client.MessageAsync("session");
         await client.SendUntilPictureAsync();
         await client.SayAsync("""{"type":"model","id":"m","model":"tiny-a"}""");

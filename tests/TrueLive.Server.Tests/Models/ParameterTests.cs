@@ -30,7 +30,7 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
         await using var server = await RunningServer.StartAsync(models: Models());
         var told = (await server.Http.GetFromJsonAsync<JsonNode>("/v1/capabilities", Cancel))!["models"]![0]!["parameters"]!.AsArray();
         Assert.Equal(["number live", "choice live", "flag live", "text live", "number load"], told.Select(p => $"{p!["kind"]} {p["when"]}"));
-        await using var client = await JpegClient.ConnectAsync(server, "size=128x64");
+        await using var client = await JpegClient.ConnectAsync(server.Address, "size=128x64");
         await client.MessageAsync("session");
         await client.SendUntilPictureAsync();
         await client.SayAsync("""{"type":"set","id":"a","values":{"level":97,"invert":true}}""");
