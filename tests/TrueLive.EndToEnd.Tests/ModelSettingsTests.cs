@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
+using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Server;
 using TrueLive.Server.Capacity;
@@ -17,10 +18,10 @@ public sealed class ModelSettingsTests(Browser browser)
     public async Task The_page_makes_controls_of_what_a_model_declares_and_says_what_it_costs_before_it_starts()
     {
         var options = new ServerOptions { Port = 0, WebrtcPort = 0, LogLevel = "Error", Clips = false };
-        await using var app = TrueLiveServer.Build(options, new ModelStore([new PassthroughModel(), new PaintingModel()]));
+        await using var app = TrueLiveServer.Build(options, new ModelStore([new PassthroughModel(), new PaintingModel(), new HoldingModel(new FramePool("page"), new Chunk(4, 4, 0))]));
         await app.StartAsync(TestContext.Current.CancellationToken);
         await using var page = await browser.OpenAsync(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
-        await page.UntilAsync("document.querySelector('#model').options.length == 2");
+        await page.UntilAsync("document.querySelector('#model').options.length == 3");
         const string Painting = "document.querySelector('#model').options[1].textContent";
         Assert.Equal("Painting (frame by frame, not measured yet)", await page.EvalAsync<string>(Painting));
         Assert.True(await page.EvalAsync<bool>("document.querySelector('#parameters').hidden"));
@@ -42,5 +43,11 @@ public sealed class ModelSettingsTests(Browser browser)
         // Another model has none.
         await page.Page.SelectOptionAsync("#model", "passthrough");
         await page.UntilAsync("document.querySelector('#parameters').hidden");
+        // A model of chunks says how late it is by design, before it runs and beside the measured delay.
+        Assert.StartsWith("Holding (chunks of 4, ", await page.EvalAsync<string>("document.querySelector('#model').options[2].textContent"), StringComparison.Ordinal);
+        await page.Page.SelectOptionAsync("#model", "holding");
+        await page.UntilAsync("document.querySelector('#model-note').textContent.includes('100 ms late by design')");
+        await page.UntilAsync("trueLive.figures.lastTrace?.model == 'holding'");
+        await page.UntilAsync("/by design \\d+ ms/.test(document.querySelector('#truth').textContent)");
     }
 }

@@ -290,10 +290,12 @@ public sealed class DiffusionTests
         Assert.NotEqual(0, TinyDiffusion.Difference(input, output));
     }
 
-    [Fact]
-    public void A_check_of_the_model_and_a_copy_among_the_models_work_as_for_any_other()
+    [Theory]
+    [InlineData("""{ "steps": [40] }""")]
+    [InlineData("""{ "steps": [35, 45], "throughput": true }""")]
+    public void A_check_of_the_model_and_a_copy_among_the_models_work_as_for_any_other(string diffusion)
     {
-        using var folder = new TinyDiffusion();
+        using var folder = new TinyDiffusion(diffusion);
         using var model = folder.Load();
         var frames = Enumerable.Range(0, 3).Select(t => TestPicture.Make(_pool, t, 96, 64)).ToArray();
         using (var report = ModelCheck.Run(model, frames, [(64, 64)], "ink", TimeProvider.System))

@@ -92,6 +92,21 @@ public sealed class SessionRegistryTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_model_that_takes_chunks_is_admitted_by_what_its_frames_cost()
+    {
+        await using var registry = new SessionRegistry(
+            new ModelStore([new HoldingModel(new FramePool("chunks"), new Chunk(4, 4, 0))]), _admission, _options, _time, NullLogger<SessionRegistry>.Instance);
+        // Of a chunk of 100 ms each frame is a quarter: as much as one of a model without chunks that takes 25 ms.
+        _admission.Learn(new FrameCost("holding", 512, 288, StepMs: 20, CpuMs: 25, Frames: 24));
+        var request = new SessionRequest(null, null, null, null);
+        registry.Create(request);
+        registry.Create(request);
+        var refused = Assert.Throws<RequestRefusedException>(() => registry.Create(request));
+        Assert.Equal((503, 2, 2), (refused.Status, refused.Refusal!.Capacity, refused.Refusal.Running));
+        Assert.Contains("Holding at 512x288", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_session_counts_for_what_was_measured_after_it_was_made()
     {
         var early = Create();
