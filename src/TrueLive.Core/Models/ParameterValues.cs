@@ -83,7 +83,7 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
         declared.Any(p => !p.Live && Text(p.Id) != other.Text(p.Id));
 
     /// <inheritdoc/>
-    public bool Equals(ParameterValues? other) => other is not null && All.SequenceEqual(other.All);
+    public bool Equals(ParameterValues? other) => other is not null && (ReferenceEquals(this, other) || All.SequenceEqual(other.All));
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as ParameterValues);

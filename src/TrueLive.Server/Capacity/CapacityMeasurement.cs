@@ -61,7 +61,7 @@ internal sealed partial class CapacityMeasurement(
     /// <summary>There is no figure for the model at this one of its <see cref="SizesOf"/>: it was not measured yet, or it failed.</summary>
     public bool Lacks(IVideoModel model, (int Width, int Height) size, out bool failed)
     {
-        failed = _known.TryGetValue((model.Info.Id, size.Width, size.Height), out var known) && known is { IsValueCreated: true, Value.IsCompleted: true };
+        failed = _known.TryGetValue((model.Info.Id, size.Width, size.Height), out var known) && known.IsValueCreated && known.Value.IsCompleted;
         return !admission.Costs.Any(c => (c.ModelId, c.Width, c.Height) == (model.Info.Id, size.Width, size.Height));
     }
 
@@ -131,7 +131,7 @@ internal sealed partial class CapacityMeasurement(
     // enough, and only where no other model has to go for it.
     private (IVideoModel Model, (int Width, int Height) Size)? Next()
     {
-        foreach (var model in models.All.Where(m => m is not OnDemandModel { IsWarm: false } cold || models.Memory!.HasRoomFor(cold)))
+        foreach (var model in models.All.Where(m => m is not OnDemandModel { IsWarm: false } cold || models.Memory?.HasRoomFor(cold) == true))
         {
             foreach (var size in SizesOf(model))
             {
