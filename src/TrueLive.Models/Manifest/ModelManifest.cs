@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
+using TrueLive.Core.Models;
 
 namespace TrueLive.Models.Manifest;
 
@@ -26,9 +27,6 @@ public sealed record StateSpec(string Input, string Output, int Channels = 0, in
 
 /// <summary>The conditioning input.</summary>
 public sealed record StyleSpec(string Input, int Length);
-
-/// <summary>A further input filled with one number.</summary>
-public sealed record ExtraInput(string Name, float Value);
 
 /// <summary>
 /// Where the graph may be cut because the host computes its first and last operators itself, much quicker; see models/README.md.
@@ -171,6 +169,34 @@ public sealed partial record ModelManifest
         }
     }
 
+    /// <summary>What a model of this manifest says of itself, without loading its graphs.</summary>
+    public ModelInfo Describe()
+    {
+        var sizes = new ModelSizes(Size!.Min, Size.Max, Size.Multiple, Size.Width, Size.Height);
+        return Diffusion is { } diffusion
+            ? new ModelInfo(Id, Version, Title, Description, TakesPrompt: true, HasMemory: diffusion.Guidance == Guidance.Self, sizes, [])
+            {
+                Chunk = Chunk.One with { Lag = diffusion.Lag },
+                Parameters = diffusion.Parameters,
+            }
+            : new ModelInfo(
+                Id, Version, Title, Description, Prompt is not null || Looks.Length > 0, States.Length > 0, sizes,
+                [.. Looks.Select(l => new LookInfo(l.Id, l.Title, l.Description))])
+            {
+                Parameters = [.. Inputs.Select(i => i.Parameter).OfType<ModelParameter>()],
+            };
+    }
+
+    /// <summary>Bytes of the files that belong to the model; a file that is missing is named.</summary>
+    /// <exception cref="ModelException">A file is not there.</exception>
+    public long FileBytes()
+    {
+        var files = Files.Select(f => new FileInfo(Path.Combine(Folder, f))).ToArray();
+        return files.FirstOrDefault(f => !f.Exists) is { } missing
+            ? throw new ModelException($"{missing.FullName} is not there, and manifest.json names it or its kind of model needs it.")
+            : files.Sum(f => f.Length);
+    }
+
     private void Check(string path)
     {
         Require(Schema == "truelive-model/1", "schema", "must be \"truelive-model/1\"");
@@ -218,7 +244,7 @@ public sealed partial record ModelManifest
         }
         Require(Inputs.Length <= MaxTensors, "inputs", $"has {Inputs.Length} entries; at most {MaxTensors} are taken");
         for (var i = 0; i < Inputs.Length; i++)
-            Require(Inputs[i] is { Name.Length: > 0 } && float.IsFinite(Inputs[i].Value), $"inputs[{i}]", "needs a name and a finite value");
+            Require(Inputs[i]?.IsRight == true, $"inputs[{i}]", "needs a name and a finite value; one with a title has a name of a-z, 0-9 and _, min <= value <= max and a step above 0");
         string[] filled = [Frame.Input, .. States.Select(s => s.Input), .. Style is null ? [] : new[] { Style.Input }, .. Inputs.Select(i => i.Name)];
         Require(filled.Distinct().Count() == filled.Length, "states, style, inputs", $"fill '{filled.GroupBy(f => f).MaxBy(g => g.Count())!.Key}' more than once");
         Require(States.Select(s => s.Output).Distinct().Count() == States.Length, "states", "take one output twice");
