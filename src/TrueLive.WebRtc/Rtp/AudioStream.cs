@@ -1,6 +1,7 @@
 using System.Text;
 using TrueLive.WebRtc.Rtcp;
 using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Rtp;
 
@@ -24,11 +25,8 @@ public readonly ref struct OpusPacket(ReadOnlySpan<byte> data, uint rtpTime, lon
     public uint Ssrc { get; } = ssrc;
 }
 
-/// <summary>Takes one received Opus packet.</summary>
-public delegate void OpusPacketHandler(in OpusPacket packet);
-
 /// <summary>Opus both ways, untouched (RFC 7587): one RTP packet is one Opus packet; order is left to the player.</summary>
-internal sealed class AudioStream(AudioPlan plan, OpusPacketHandler? received)
+internal sealed class AudioStream(AudioPlan plan, MediaEvents events)
 {
     private const int MaxOpusPacket = 1100;
     private readonly RtpHeader _header = new(plan.Extensions, Encoding.UTF8.GetBytes(plan.Mid));
@@ -58,7 +56,7 @@ internal sealed class AudioStream(AudioPlan plan, OpusPacketHandler? received)
 
     public bool Accepts(byte payloadType) => plan.Receive && payloadType == plan.PayloadType;
 
-    public void Receive(in RtpPacket packet, long now)
+    public void Receive(in RtpPacket packet, Instant now)
     {
         if (packet.Ssrc != Ssrc)
         {
@@ -70,7 +68,7 @@ internal sealed class AudioStream(AudioPlan plan, OpusPacketHandler? received)
         var sequence = _sequences.Unwrap(packet.SequenceNumber);
         Statistics.Add(sequence, packet.Timestamp, now);
         if (!packet.Payload.IsEmpty)
-            received?.Invoke(new OpusPacket(packet.Payload, packet.Timestamp, sequence, packet.Ssrc));
+            events.Add(MediaEvent.Of(new OpusPacket(packet.Payload, packet.Timestamp, sequence, packet.Ssrc)));
     }
 
     /// <summary>
