@@ -164,7 +164,9 @@ internal sealed class SctpAssociation
             if (State == SctpState.Ended)
                 return;
         }
-        TakeMessages();
+        // Data may come ahead of our establishment; nobody could answer it before.
+        if (State == SctpState.Established)
+            TakeMessages();
         if (_receiver.SackDue && State == SctpState.Established)
             _receiver.WriteSack(_writer);
         if (State == SctpState.Established)
