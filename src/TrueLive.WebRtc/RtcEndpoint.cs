@@ -117,8 +117,9 @@ public sealed class RtcEndpoint : IDisposable
         Admit();
         var credentials = IceCredentials.New();
         options ??= new PeerOptions();
-        var plan = SdpNegotiation.Answer(offer, preferences, Describe(credentials, lite: true, options.Reached), out var answer);
-        return RtcPeer.Answering(this, options, credentials, plan, answer);
+        var answerer = new SdpAnswerer(preferences);
+        var plan = answerer.Answer(offer, _ => Describe(credentials, lite: true, options.Reached), out var answer);
+        return RtcPeer.Answering(this, options, credentials, answerer, plan, answer);
     }
 
     /// <summary>Finds out whether <see cref="Answer"/> would take an offer, without making a connection.</summary>

@@ -22,6 +22,7 @@ public sealed partial class RtcPeer : IDisposable
     private readonly IceCredentials _credentials;
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private SdpAnswerer? _answerer;
     private volatile PeerConnection? _connection;
 
     private RtcPeer(RtcEndpoint endpoint, PeerOptions options, IceCredentials credentials, string description)
@@ -42,7 +43,7 @@ public sealed partial class RtcPeer : IDisposable
     public Task<string> Closed => _closed.Task;
 
     /// <summary>The offer or answer of this side, for the far side.</summary>
-    public string LocalDescription { get; }
+    public string LocalDescription { get; private set; }
 
     /// <summary>The negotiated plan; null while an offer waits for its answer.</summary>
     public MediaPlan? Plan => _connection?.Plan;
@@ -70,9 +71,10 @@ public sealed partial class RtcPeer : IDisposable
 
     internal int Buffered => Ask(static (connection, _) => connection.Buffered);
 
-    internal static RtcPeer Answering(RtcEndpoint endpoint, PeerOptions options, IceCredentials credentials, MediaPlan plan, string answer)
+    internal static RtcPeer Answering(
+        RtcEndpoint endpoint, PeerOptions options, IceCredentials credentials, SdpAnswerer answerer, MediaPlan plan, string answer)
     {
-        var peer = new RtcPeer(endpoint, options, credentials, answer);
+        var peer = new RtcPeer(endpoint, options, credentials, answer) { _answerer = answerer };
         peer.Begin(plan, lite: true);
         return peer;
     }
@@ -104,6 +106,36 @@ public sealed partial class RtcPeer : IDisposable
         Begin(plan, lite: false);
         foreach (var candidate in plan.Remote.Candidates)
             AddCandidate(candidate);
+    }
+
+    /// <summary>
+    /// Answers a further offer of the far side: sections come and go, media is stopped and goes on, and new ICE credentials restart ICE. Keys,
+    /// channels, and streams that stay go on meanwhile. The answer is the new <see cref="LocalDescription"/>.
+    /// </summary>
+    /// <exception cref="SdpException">The offer cannot be answered; the message says why, and nothing has changed.</exception>
+    /// <exception cref="InvalidOperationException">The connection is over, or the offer was ours.</exception>
+    public string Answer(string offer)
+    {
+        lock (_gate)
+        {
+            if (_answerer is null || _connection is not { State: not PeerState.Closed } connection)
+                throw new InvalidOperationException("This connection takes no further offer.");
+            IceCredentials? restarted = null;
+            var plan = _answerer.Answer(offer, theirs =>
+            {
+                var (ufrag, password) = connection.Remote;
+                restarted = (theirs.IceUfrag, theirs.IcePassword) == (ufrag, password) ? null : IceCredentials.New();
+                return _endpoint.Describe(restarted ?? connection.Local, lite: true, _options.Reached);
+            }, out var answer);
+            if (restarted is not null)
+            {
+                connection.Restart(restarted, new IceCredentials(plan.Remote.IceUfrag, plan.Remote.IcePassword));
+                Register(restarted.Ufrag);
+            }
+            connection.Update(plan, _endpoint.Clock.Now);
+            Settle();
+            return LocalDescription = answer;
+        }
     }
 
     /// <summary>

@@ -41,6 +41,7 @@ internal sealed class PeerConnection : IDisposable
     private bool _handshakeBegun;
     private SrtpSession? _srtp;
     private SentPackets? _sent;
+    private uint _sentSsrc;
     private RtpSession? _rtp;
     private DataChannels? _channels;
     private RtpSessionStats _lastStats = new();
@@ -64,7 +65,7 @@ internal sealed class PeerConnection : IDisposable
     public string? Reason { get; private set; }
 
     /// <summary>What was agreed on.</summary>
-    public MediaPlan Plan { get; }
+    public MediaPlan Plan { get; private set; }
 
     /// <summary>When <see cref="Handle(Instant)"/> must be called.</summary>
     public Instant Deadline { get; private set; }
@@ -152,25 +153,28 @@ internal sealed class PeerConnection : IDisposable
     {
         if (State == PeerState.Closed)
             return;
-        var media = Plan.ReceiveVideo is not null || Plan.SendVideo is not null || Plan.Audio is not null;
-        if (handshake is not { Transport: { } transport, Error: null } || (media && handshake.Keys is null))
+        if (handshake is not { Transport: { } transport, Error: null } || (Plan.HasMedia && handshake.Keys is null))
         {
             Close(handshake.Error is { } error ? $"The DTLS handshake failed: {error.Message}" : "The far side does not speak DTLS-SRTP.", now);
             return;
         }
         _dtls.Open(transport);
         _srtp = handshake.Keys is { } keys ? new SrtpSession(keys) : null;
-        _sent = Plan.SendVideo is { } video && video.Formats[0].RtxPayloadType is null ? new SentPackets(video.LocalSsrc) : null;
         _rtp = new RtpSession(Plan, _settings.Media, _settings.Clock, now);
-        if (Plan.Data is not null)
-        {
-            _channels = new DataChannels(Plan.DtlsClient, packet => _dtls.Send(packet));
-            _channels.Connect(now);
-        }
         State = PeerState.Connected;
+        Follow(now);
         ReceiveRecord([], now);
         while (State == PeerState.Connected && _early.TryDequeue(out var packet))
             ReceiveMedia(packet, now);
+    }
+
+    /// <summary>Follows a new agreement with the same far side; the certificate is the same.</summary>
+    public void Update(MediaPlan plan, Instant now)
+    {
+        Plan = plan;
+        _rtp?.Update(plan, now);
+        if (State == PeerState.Connected)
+            Follow(now);
     }
 
     /// <summary>The next datagram to send.</summary>
@@ -275,6 +279,20 @@ internal sealed class PeerConnection : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Close("Closed on this side.", Deadline);
+
+    private void Follow(Instant now)
+    {
+        if (Plan.SendVideo is { } video && video.LocalSsrc != _sentSsrc)
+        {
+            _sentSsrc = video.LocalSsrc;
+            _sent = video.Formats[0].RtxPayloadType is null ? new SentPackets(video.LocalSsrc) : null;
+        }
+        if (Plan.Data is not null && _channels is null)
+        {
+            _channels = new DataChannels(Plan.DtlsClient, packet => _dtls.Send(packet));
+            _channels.Connect(now);
+        }
+    }
 
     private ReadOnlySpan<byte> Protect(QueuedPacket<RtpPacketKind> packet)
     {

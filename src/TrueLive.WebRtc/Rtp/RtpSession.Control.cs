@@ -58,14 +58,14 @@ internal sealed partial class RtpSession
     }
 
     private ReceiveStatistics? StatisticsOf(uint ssrc) =>
-        _receive?.Ssrc == ssrc ? _receive.Statistics : _audio?.Ssrc == ssrc ? _audio.Statistics : null;
+        _receive?.Ssrc == ssrc ? _receive.Statistics : _audio.Ssrc == ssrc ? _audio.Statistics : null;
 
     private void ReceiveReports(in RtcpPacket packet, Instant now)
     {
         for (var i = 0; packet.TryGetReport(i, out var block); i++)
         {
             var ours = block.Ssrc == _send?.Ssrc;
-            if (!ours && block.Ssrc != _audio?.LocalSsrc)
+            if (!ours && block.Ssrc != _audio.LocalSsrc)
                 continue;
 
             if (NtpTime.RoundTrip(NtpTime.Middle(Ntp(now)), block) is { } sample)
@@ -138,7 +138,7 @@ internal sealed partial class RtpSession
 
     private void NoteArrival(in RtpPacket packet, Instant now)
     {
-        var value = packet.Extension((_plan.ReceiveVideo?.Extensions ?? _plan.Audio?.Extensions ?? default).TransportSequence);
+        var value = packet.Extension((_plan.ReceiveVideo?.Extensions ?? _plan.ReceiveAudio?.Extensions ?? default).TransportSequence);
         if (value.Length >= 2)
             _arrivals.Add(System.Buffers.Binary.BinaryPrimitives.ReadUInt16BigEndian(value), now);
     }
@@ -152,7 +152,7 @@ internal sealed partial class RtpSession
         for (var more = true; more;)
         {
             var writer = BeginFeedback();
-            more = _arrivals.Write(ref writer, _localSsrc, _receive?.Ssrc ?? _audio?.Ssrc ?? 0);
+            more = _arrivals.Write(ref writer, _localSsrc, _receive?.Ssrc ?? _audio.Ssrc);
             if (more)
                 _packets.Commit(RtpPacketKind.Rtcp, writer.Length);
         }

@@ -19,17 +19,18 @@ internal sealed partial class RtpSession : IDisposable
     private const long KeyFrameInterval = 300_000;
     private const long MaxKeyFrameInterval = 1_000_000;
 
-    private readonly MediaPlan _plan;
+    private MediaPlan _plan;
     private readonly RtpSessionOptions _options;
     private readonly Clock _clock;
     private readonly PacketQueue<RtpPacketKind> _packets = new();
     private readonly MediaEvents _events = new();
     private readonly Instant _start;
     private readonly ulong _startNtp;
-    private readonly VideoReceiveStream? _receive;
-    private readonly VideoSendStream? _send;
-    private readonly AudioStream? _audio;
-    private readonly CongestionControl _control;
+    private readonly AudioStream _audio;
+    private VideoReceiveStream? _receive;
+    private VideoSendStream? _send;
+    private VideoPlan? _sendPlan;
+    private CongestionControl _control;
     private readonly Pacer _pacer = new();
     private readonly Throughput _audioRate = new(1_000_000);
     private readonly uint _localSsrc;
@@ -51,19 +52,52 @@ internal sealed partial class RtpSession : IDisposable
         (_plan, _options, _clock, _start) = (plan, options, clock, now);
         _startNtp = NtpTime.From(clock.UtcNow);
         _receive = plan.ReceiveVideo is { } receive ? new VideoReceiveStream(receive, _events) : null;
-        _send = plan.SendVideo is { } send ? new VideoSendStream(send, _options.LowDelayPlayout) : null;
-        _audio = plan.Audio is { } audio ? new AudioStream(audio, _events) : null;
-        _localSsrc = _send?.Ssrc ?? _audio?.LocalSsrc ?? plan.ReceiveVideo?.LocalSsrc ?? SdpNegotiation.NewSsrc();
+        _sendPlan = plan.SendVideo;
+        _send = _sendPlan is null ? null : new VideoSendStream(_sendPlan, _options.LowDelayPlayout);
+        _audio = new AudioStream(_events);
+        _audio.Update(plan.ReceiveAudio, plan.SendAudio);
+        _localSsrc = _send?.Ssrc ?? plan.SendAudio?.LocalSsrc ?? plan.ReceiveVideo?.LocalSsrc ?? SdpNegotiation.NewSsrc();
         (_nextReport, _lastFlush) = (now + 50_000, now);
-        _control = new CongestionControl(_options.StartBitrate, _options.MinBitrate, _options.MaxBitrate, plan.SendVideo is { Feedback.TransportCc: true, Extensions.TransportSequence: not 0 }, now);
+        _control = Control(plan.SendVideo, now);
         TargetBitrate = _options.StartBitrate;
     }
 
     /// <summary>Coding that <see cref="SendVideo"/> takes; null when video is not sent in this session.</summary>
-    public VideoCodec? SendCodec => _send?.Format.Codec;
+    public VideoCodec? SendCodec => _plan.SendVideo is null ? null : _send?.Format.Codec;
 
     /// <summary>Bitrate that video may use now, bit/s.</summary>
     public int TargetBitrate { get; private set; }
+
+    /// <summary>
+    /// Follows a new agreement. Streams that go on keep all that is known of them; video that is no longer sent may come back later, with a
+    /// key frame. The estimate of the path stays.
+    /// </summary>
+    public void Update(MediaPlan plan, Instant now)
+    {
+        if (_receive is null || !_receive.Follows(plan.ReceiveVideo))
+        {
+            _receive?.Dispose();
+            _receive = plan.ReceiveVideo is { } receive ? new VideoReceiveStream(receive, _events) : null;
+        }
+
+        if (plan.SendVideo is { } send)
+        {
+            // Until now there was nothing to estimate by.
+            if (_send is null)
+                _control = Control(send, now);
+            if (_send?.Ssrc != send.LocalSsrc)
+            {
+                _send?.Dispose();
+                (_send, _sendPlan) = (new VideoSendStream(send, _options.LowDelayPlayout), send);
+            }
+
+            if (_plan.SendVideo?.LocalSsrc != send.LocalSsrc)
+                _needKeyFrame = _keyFrameAsked = true;
+        }
+
+        _audio.Update(plan.ReceiveAudio, plan.SendAudio);
+        _plan = plan;
+    }
 
     /// <summary>The next packet to send, borrowed until the next call.</summary>
     public bool TryTake(out QueuedPacket<RtpPacketKind> packet) => _packets.TryTake(out packet);
@@ -86,7 +120,7 @@ internal sealed partial class RtpSession : IDisposable
             _receive.Receive(rtp, now, _clock.TimestampOf(now));
             FlushFeedback(now);
         }
-        else if (_audio is not null && _audio.Accepts(rtp.PayloadType))
+        else if (_audio.Accepts(rtp.PayloadType))
         {
             _audio.Receive(rtp, now);
         }
@@ -112,6 +146,12 @@ internal sealed partial class RtpSession : IDisposable
     /// </summary>
     public bool SendVideo(in EncodedFrame frame, Instant now)
     {
+        if (_plan.SendVideo is null)
+        {
+            _framesRefused++;
+            return false;
+        }
+
         if (_send is null || (_needKeyFrame && !frame.KeyFrame))
         {
             _framesRefused++;
@@ -145,7 +185,7 @@ internal sealed partial class RtpSession : IDisposable
     /// </summary>
     public bool CanSendVideo(Instant now)
     {
-        if (_send is null)
+        if (_send is null || _plan.SendVideo is null)
             return false;
 
         // A key frame may take longer than the bound; refusing the frames that refer to it would only cause another key frame.
@@ -159,13 +199,13 @@ internal sealed partial class RtpSession : IDisposable
     /// </summary>
     public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, Instant now, long? sequence = null)
     {
-        var length = _audio?.Write(_packets.Reserve(BufferSize), opus, rtpTime, sequence, _transportSequence) ?? 0;
+        var length = _audio.Write(_packets.Reserve(BufferSize), opus, rtpTime, sequence, _transportSequence);
         if (length == 0)
             return false;
 
-        _lastAudioAt = _audio!.WroteNewest ? now : _lastAudioAt;
+        _lastAudioAt = _audio.WroteNewest ? now : _lastAudioAt;
         _audioRate.Add(now.Microseconds, length);
-        Transmit(length, _plan.Audio!.Extensions, probe: false, now);
+        Transmit(length, _plan.SendAudio!.Extensions, probe: false, now);
         return true;
     }
 
@@ -225,9 +265,9 @@ internal sealed partial class RtpSession : IDisposable
         KeyFrameRequestsReceived = _keyFrameRequestsReceived,
         PacketsIgnored = _packetsIgnored,
         VideoSenderReport = _receive?.Statistics.LastSenderReport,
-        AudioSenderReport = _audio?.Statistics.LastSenderReport,
-        AudioPacketsReceived = _audio?.Statistics.Received ?? 0,
-        AudioPacketsSent = _audio?.PacketsSent ?? 0,
+        AudioSenderReport = _audio.Statistics.LastSenderReport,
+        AudioPacketsReceived = _audio.Statistics.Received,
+        AudioPacketsSent = _audio.PacketsSent,
         EventsDropped = _events.Dropped,
     };
 
@@ -273,7 +313,7 @@ internal sealed partial class RtpSession : IDisposable
         var length = send.WriteNext(_packets.Reserve(BufferSize), _transportSequence);
         if (length > 0)
         {
-            Transmit(length, _plan.SendVideo!.Extensions, probe, now);
+            Transmit(length, _sendPlan!.Extensions, probe, now);
             if (send.Completed is { Arrived: not 0 } ticket)
                 _events.Add(MediaEvent.Sent(ticket, TimeSpan.FromMicroseconds(now - _clock.At(ticket.Arrived))));
         }
@@ -285,7 +325,7 @@ internal sealed partial class RtpSession : IDisposable
     {
         var length = send.WriteProbe(_packets.Reserve(BufferSize), _transportSequence);
         if (length > 0)
-            Transmit(length, _plan.SendVideo!.Extensions, probe: true, now);
+            Transmit(length, _sendPlan!.Extensions, probe: true, now);
 
         return length;
     }
@@ -298,6 +338,12 @@ internal sealed partial class RtpSession : IDisposable
             _control.OnSent(_transportSequence++, length, probe, now);
 
         _packets.Commit(RtpPacketKind.Rtp, length);
+    }
+
+    private CongestionControl Control(VideoPlan? send, Instant now)
+    {
+        var feedback = send is { Feedback.TransportCc: true, Extensions.TransportSequence: not 0 };
+        return new CongestionControl(_options.StartBitrate, _options.MinBitrate, _options.MaxBitrate, feedback, now);
     }
 
     private void UpdateTarget()

@@ -95,6 +95,28 @@ public sealed class WholeCallTests
     }
 
     [Fact]
+    public void Video_that_is_stopped_and_goes_on_by_agreement_goes_on_with_a_key_frame()
+    {
+        using var call = new WholeCall(9, loss: 0.02);
+        call.Connect();
+        Frames(call, 2);
+        var (alice, bob) = (call.Alice.Connection.Plan, call.Bob.Connection.Plan);
+        call.Alice.Connection.Update(alice with { SendVideo = null }, call.Clock.Now);
+        call.Bob.Connection.Update(bob with { ReceiveVideo = null }, call.Clock.Now);
+        call.Run(0.1);
+        var until = call.Bob.Frames.Count;
+        Assert.Null(call.Alice.Connection.SendCodec);
+        call.Run(1, () => Assert.False(call.Alice.Connection.CanSendVideo(call.Clock.Now)));
+        Assert.Equal(until, call.Bob.Frames.Count);
+
+        call.Alice.Connection.Update(alice, call.Clock.Now);
+        call.Bob.Connection.Update(bob, call.Clock.Now);
+        call.Run(0.05);
+        Frames(call, 2);
+        Assert.InRange(call.Bob.Frames.Count - until, 55, 61);
+    }
+
+    [Fact]
     public void Nobody_there_is_said_in_words_after_half_a_minute()
     {
         using var call = new WholeCall(7);

@@ -41,7 +41,11 @@ public class CleanPathTests
     public void Audio_without_transport_feedback_is_not_taken_for_lost_video()
     {
         // As Firefox offers: the extension stands on the video section only.
-        using var call = new Call(agree: plan => plan with { Audio = plan.Audio! with { Extensions = default } });
+        using var call = new Call(agree: plan => plan with
+        {
+            SendAudio = plan.SendAudio! with { Extensions = default },
+            ReceiveAudio = plan.ReceiveAudio! with { Extensions = default },
+        });
         call.Run(TimeSpan.FromSeconds(15), eachMillisecond: c =>
         {
             if (c.Now % 20_000 == 0)

@@ -122,6 +122,37 @@ public sealed class PeerConnectionTests : IDisposable
         Assert.Equal(PeerState.Connected, answering.State);
     }
 
+    [Fact]
+    public async Task A_further_offer_stops_what_it_no_longer_sends_restarts_ice_and_lets_the_rest_go_on()
+    {
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var (atServer, atClient) = (new ConcurrentQueue<byte[]>(), new ConcurrentQueue<byte[]>());
+        using var offering = client.Offer(new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => atClient.Enqueue(f.Data.ToArray()) });
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => atServer.Enqueue(f.Data.ToArray()) });
+        offering.Accept(answering.LocalDescription);
+        await Task.WhenAll(offering.Opened, answering.Opened).WaitAsync(Patience, Cancel);
+        await Exchange(offering, atServer);
+
+        var offer = offering.LocalDescription;
+        answering.Answer(offer.Replace("a=sendrecv", "a=recvonly", StringComparison.Ordinal));
+        Assert.Null(answering.Plan!.ReceiveVideo);
+        await Exchange(answering, atClient);
+        Assert.Throws<SdpException>(() => answering.Answer("v=0\r\n"));
+
+        var moved = offering.RestartIce(answering.LocalUfrag!, "0123456789012345678901");
+        var ufrag = answering.LocalUfrag;
+        var answer = answering.Answer(System.Text.RegularExpressions.Regex.Replace(
+            System.Text.RegularExpressions.Regex.Replace(offer, "a=ice-ufrag:.*\r", $"a=ice-ufrag:{moved.IceUfrag}\r"), "a=ice-pwd:.*\r", $"a=ice-pwd:{moved.IcePassword}\r"));
+        Assert.NotEqual(ufrag, answering.LocalUfrag);
+        Assert.Equal(moved.IceUfrag, answering.RemoteUfrag);
+        Assert.Contains($"a=ice-ufrag:{answering.LocalUfrag}\r\n", answer, StringComparison.Ordinal);
+        Assert.NotNull(answering.Plan.ReceiveVideo);
+        await Exchange(answering, atClient);
+        await Exchange(offering, atServer);
+        Assert.Throws<InvalidOperationException>(() => offering.Answer(offer));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
