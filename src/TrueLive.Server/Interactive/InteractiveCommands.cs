@@ -8,7 +8,7 @@ using TrueLive.Server.Access;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Resources;
-using TrueLive.WebRtc.Sctp;
+using TrueLive.WebRtc;
 
 namespace TrueLive.Server.Interactive;
 
@@ -54,7 +54,7 @@ internal sealed class InteractiveCommands(
         var (path, token) = channel.Protocol.Split("?token=", 2) is [var p, var t] ? (p, t) : (channel.Protocol, "");
         path = links.Local(path);
         var hosted = links.Opens(path, token) && path.Split('/') is ["", "v1", "interactive", var id, "socket"] ? registry.Find(id) : null;
-        // The caller may hold the lock of the peer connection.
+        // The caller serves all connections.
         _ = Task.Run(() => hosted is null
             ? carrier.CloseAsync("There is no such interactive clip. Give the clip's socket address as the channel's protocol.")
             : ServeAsync(hosted, carrier, CancellationToken.None));

@@ -12,7 +12,7 @@ namespace TrueLive.Server.Live.Control;
 /// <summary>
 /// One client's side of the control protocol over whatever carries its messages. Answers every message; a message that cannot be
 /// understood gets an error, never silence. Messages wait in a queue of <see cref="QueueLength"/> and are handled one at a time away
-/// from the thread that brought them: that thread may hold the lock of its peer connection, which answering takes again.
+/// from the thread that brought them, which serves all connections.
 /// </summary>
 internal sealed class ControlConnection : IDisposable
 {
