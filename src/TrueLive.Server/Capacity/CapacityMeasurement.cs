@@ -91,9 +91,9 @@ internal sealed partial class CapacityMeasurement(
             for (var i = 0; i < lanes; i++)
                 all.Add(await Lane.MakeAsync(model, width, height, admission.TargetRate).ConfigureAwait(false));
             await OnThreadsOfTheirOwn(all, lane => lane.Run(time, WarmUp + model.Info.Chunk.Held)).ConfigureAwait(false);
-            var cpu = Environment.CpuUsage.TotalTime;
+            var cpu = Environment.CpuUsage.TotalTime + model.ProcessorTimeElsewhere;
             var walls = await OnThreadsOfTheirOwn(all, lane => lane.Run(time, MinFrames)).ConfigureAwait(false);
-            return ([.. walls.SelectMany(w => w)], Environment.CpuUsage.TotalTime - cpu);
+            return ([.. walls.SelectMany(w => w)], Environment.CpuUsage.TotalTime + model.ProcessorTimeElsewhere - cpu);
         }
         finally
         {

@@ -33,7 +33,7 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
         {
             try
             {
-                var model = ModelLoader.Load(folder, options.ModelThreads, time);
+                var model = ModelLoader.Load(folder, options.ModelThreads, time, options.Reload);
                 if (loaded.Exists(m => m.Info.Id == model.Info.Id) || model.Info.Id == "passthrough")
                 {
                     model.Dispose();
