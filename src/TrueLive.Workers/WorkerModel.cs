@@ -104,10 +104,12 @@ public sealed class WorkerModel : IVideoModel
     /// <inheritdoc/>
     public void Dispose()
     {
-        _disposed = true;
         _edits?.Dispose();
         lock (_gate)
+        {
+            _disposed = true;
             _run?.End("The server is done with it.");
+        }
         _wake.Set();
         _thread.Join();
         _wake.Dispose();
@@ -137,11 +139,15 @@ public sealed class WorkerModel : IVideoModel
 
     private void Supervise()
     {
-        while (!_disposed)
+        while (true)
         {
-            var run = new WorkerRun(_spec, _time);
+            using var run = new WorkerRun(_spec, _time);
             lock (_gate)
+            {
+                if (_disposed)
+                    return;
                 _run = run;
+            }
             var why = run.Run(() => Began(run));
             lock (_gate)
             {

@@ -14,7 +14,7 @@ namespace TrueLive.Workers;
 /// One life of a worker's process: start, handshake, messages until it ends. <see cref="Run"/> holds its thread for all of it: the kernel
 /// ends the child together with the thread that started it, so that none outlives a server that was killed.
 /// </summary>
-internal sealed class WorkerRun(WorkerSpec spec, TimeProvider time)
+internal sealed class WorkerRun : IDisposable
 {
     /// <summary>Time to connect in, with all that the program imports before.</summary>
     public static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(60);
@@ -30,18 +30,28 @@ internal sealed class WorkerRun(WorkerSpec spec, TimeProvider time)
 
     private readonly Lock _gate = new();
     private readonly Dictionary<uint, WorkerStream> _streams = [];
-    private readonly LastWords _words = new(time);
+    private readonly LastWords _words;
     private readonly string _token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
     private readonly CancellationTokenSource _stop = new();
+    private readonly WorkerSpec _spec;
+    private readonly TimeProvider _time;
     private Process? _process;
     private WorkerSocket? _socket;
     private Process? _inside;
     private string? _why;
     private string? _phase = "did not connect";
-    private long _phaseBegan = time.GetTimestamp();
+    private long _phaseBegan;
     private TimeSpan _phaseLimit = ConnectLimit;
     private long _heard;
     private uint _sessions;
+    private bool _isOver;
+
+    public WorkerRun(WorkerSpec spec, TimeProvider time)
+    {
+        (_spec, _time) = (spec, time);
+        _words = new LastWords(time, _stop.Token);
+        _phaseBegan = time.GetTimestamp();
+    }
 
     /// <summary>What it said of itself; null until it is ready, and again when it has ended.</summary>
     public ReadyMessage? Ready { get; private set; }
@@ -71,7 +81,7 @@ internal sealed class WorkerRun(WorkerSpec spec, TimeProvider time)
     {
         var link = Directory.CreateTempSubdirectory("truelive-worker-").FullName;
         Task output = Task.CompletedTask, errors = Task.CompletedTask;
-        using var watch = time.CreateTimer(_ => Watch(), null, WatchInterval, WatchInterval);
+        using var watch = _time.CreateTimer(_ => Watch(), null, WatchInterval, WatchInterval);
         try
         {
             File.WriteAllBytes(Path.Combine(link, ForkFilter.FileName), ForkFilter.Bytes());
@@ -80,7 +90,7 @@ internal sealed class WorkerRun(WorkerSpec spec, TimeProvider time)
             listener.Listen(1);
             _process = Start(link);
             (output, errors) = (_words.ReadAsync(_process.StandardOutput.BaseStream), _words.ReadAsync(_process.StandardError.BaseStream));
-            _ = _process.WaitForExitAsync(_stop.Token).ContinueWith(_ => _stop.Cancel(), TaskScheduler.Default);
+            _ = _process.WaitForExitAsync(_stop.Token).ContinueWith(_ => Stop(), TaskScheduler.Default);
             var socket = listener.AcceptAsync(_stop.Token).AsTask().GetAwaiter().GetResult();
             _socket = new WorkerSocket(socket);
             File.Delete(Path.Combine(link, "socket"));
@@ -110,8 +120,17 @@ internal sealed class WorkerRun(WorkerSpec spec, TimeProvider time)
     public void End(string why)
     {
         Interlocked.CompareExchange(ref _why, why, null);
-        _stop.Cancel();
+        Stop();
         Kill();
+    }
+
+    /// <summary>Only when <see cref="Run"/> has returned. What others still ask of it does nothing.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+            _isOver = true;
+        _stop.Dispose();
+        _socket?.Dispose();
     }
 
     /// <summary>Opens a stream; its answer comes by itself.</summary>
@@ -134,7 +153,7 @@ internal sealed class WorkerRun(WorkerSpec spec, TimeProvider time)
 
     private Process Start(string link)
     {
-        var command = WorkerJail.Around(spec.Command, link);
+        var command = WorkerJail.Around(_spec.Command, link);
         var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
             RedirectStandardInput = true,
@@ -158,19 +177,19 @@ internal sealed class WorkerRun(WorkerSpec spec, TimeProvider time)
 
     private void Converse(WorkerSocket socket, Action ready)
     {
-        _heard = time.GetTimestamp();
+        _heard = _time.GetTimestamp();
         Phase("did not introduce itself", ConnectLimit);
         var known = false;
         while (socket.Receive() is var (kind, body))
         {
-            Volatile.Write(ref _heard, time.GetTimestamp());
+            Volatile.Write(ref _heard, _time.GetTimestamp());
             switch (kind)
             {
-                case FrameKind.Made when Ready is not null:
-                    Stream(BitConverter.ToUInt32(body.Span[..4])).Answer(body.Span);
+                case FrameKind.Made when Ready is not null && body.Length >= 4:
+                    Stream(BitConverter.ToUInt32(body.Span[..4]))?.Answer(body.Span);
                     break;
                 case FrameKind.State when Ready is not null && body.Length >= 4:
-                    Stream(BitConverter.ToUInt32(body.Span[..4])).AnswerState(body[4..]);
+                    Stream(BitConverter.ToUInt32(body.Span[..4]))?.AnswerState(body[4..]);
                     break;
                 case FrameKind.Control:
                     var message = FromWorker.Read(body.Span);
@@ -180,7 +199,7 @@ internal sealed class WorkerRun(WorkerSpec spec, TimeProvider time)
                         known = true;
                         _inside = PeerOf(socket);
                         Phase("did not become ready", LoadLimit);
-                        socket.Send(new ToWorker("load") { Folder = spec.Command.Folder });
+                        socket.Send(new ToWorker("load") { Folder = _spec.Command.Folder });
                     }
                     else
                     {
@@ -230,7 +249,7 @@ internal sealed class WorkerRun(WorkerSpec spec, TimeProvider time)
             case "failed" when Ready is null:
                 throw new WorkerException($"It failed to load: {Told(message)}");
             case "opened" or "done" or "failed" when Ready is not null:
-                Stream(message.Session).Answer(message);
+                Stream(message.Session)?.Answer(message);
                 break;
             default:
                 throw new WorkerException($"It sent a control message '{LastWords.Clean(message.Type)}' that nobody waits for.");
@@ -249,25 +268,29 @@ internal sealed class WorkerRun(WorkerSpec spec, TimeProvider time)
     public static string Told(FromWorker failed) =>
         LastWords.Clean(failed.Detail is { Length: > 0 } detail ? $"{failed.Reason}\n{detail}" : failed.Reason ?? "no reason was given");
 
-    private WorkerStream Stream(uint session)
+    // Null for one that was closed while its answer was on the way.
+    private WorkerStream? Stream(uint session)
     {
         lock (_gate)
-            return _streams.GetValueOrDefault(session) ?? throw new WorkerException($"It answered for session {session}, which there is none of.");
+        {
+            return _streams.TryGetValue(session, out var stream) ? stream
+                : session - 1 < _sessions ? null : throw new WorkerException($"It answered for session {session}, which there is none of.");
+        }
     }
 
     private void Phase(string? fault, TimeSpan limit)
     {
         lock (_gate)
-            (_phase, _phaseLimit, _phaseBegan) = (fault, limit, time.GetTimestamp());
+            (_phase, _phaseLimit, _phaseBegan) = (fault, limit, _time.GetTimestamp());
     }
 
     // Everything that takes too long is found here, so that nobody who waits for the worker needs a limit of their own.
     private void Watch()
     {
-        var now = time.GetTimestamp();
+        var now = _time.GetTimestamp();
         lock (_gate)
         {
-            if (_phase is { } fault && time.GetElapsedTime(_phaseBegan, now) > _phaseLimit)
+            if (_phase is { } fault && _time.GetElapsedTime(_phaseBegan, now) > _phaseLimit)
                 End($"It {fault} within {_phaseLimit.TotalSeconds:0} s.");
             foreach (var stream in _streams.Values)
             {
@@ -277,18 +300,27 @@ internal sealed class WorkerRun(WorkerSpec spec, TimeProvider time)
         }
         if (_socket is not { } socket || _inside is not { } inside)
             return;
-        if (time.GetElapsedTime(Volatile.Read(ref _heard), now) > SilenceLimit)
+        if (_time.GetElapsedTime(Volatile.Read(ref _heard), now) > SilenceLimit)
             End($"It gave no sign of life for {SilenceLimit.TotalSeconds:0} s.");
         socket.Ping();
         try
         {
             inside.Refresh();
-            if (inside.WorkingSet64 > (long)spec.Command.MemoryMb << 20)
-                End($"It took more than the {spec.Command.MemoryMb} MB of memory that its manifest allows (memory_mb).");
+            if (inside.WorkingSet64 > (long)_spec.Command.MemoryMb << 20)
+                End($"It took more than the {_spec.Command.MemoryMb} MB of memory that its manifest allows (memory_mb).");
         }
         catch (InvalidOperationException)
         {
             // It has just ended.
+        }
+    }
+
+    private void Stop()
+    {
+        lock (_gate)
+        {
+            if (!_isOver)
+                _stop.Cancel();
         }
     }
 
@@ -321,6 +353,7 @@ internal sealed class WorkerRun(WorkerSpec spec, TimeProvider time)
             Kill();
             process.WaitForExit();
             code = process.ExitCode;
+            Stop();
             Task.WaitAll(output, errors);
             process.Dispose();
         }

@@ -42,6 +42,16 @@ internal sealed partial class WorkerStream
     /// <summary>Time that the model took for the last step, by the worker's own clock.</summary>
     public TimeSpan ComputeTime { get; private set; }
 
+    /// <summary>A step is with the worker.</summary>
+    internal bool Waits
+    {
+        get
+        {
+            lock (_gate)
+                return _awaited == Awaited.Made;
+        }
+    }
+
     /// <summary>Begins anew with a process that is ready.</summary>
     public void Attach(WorkerRun run, WorkerSocket socket, uint session)
     {

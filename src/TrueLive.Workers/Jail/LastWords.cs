@@ -3,7 +3,7 @@ using System.Text;
 namespace TrueLive.Workers.Jail;
 
 /// <summary>The last lines of what a child wrote, in bounded memory and at a bounded rate whatever it writes. Thread-safe.</summary>
-internal sealed class LastWords(TimeProvider time)
+internal sealed class LastWords(TimeProvider time, CancellationToken hurry)
 {
     private const int MaxBytes = 16 << 10;
     private const int MaxLines = 64;
@@ -29,7 +29,7 @@ internal sealed class LastWords(TimeProvider time)
                         _ring[_written++ % MaxBytes] = b;
                 }
                 if (read > MaxBytes / 4)
-                    await Task.Delay(Breath, time).ConfigureAwait(false);
+                    await Task.Delay(Breath, time, hurry).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
