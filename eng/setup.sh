@@ -58,7 +58,7 @@ install_packages() {
 
 # The codecs that the product loads at run time, in the releases that NativeLibraries.cs looks for: Debian 12 and 13, Ubuntu 24.04. ffmpeg
 # reads and writes clip files, shut in by bubblewrap.
-runtime_packages=('libopenh264-7|libopenh264-8' 'libvpx7|libvpx8|libvpx9|libvpx11' 'libavcodec59|libavcodec60|libavcodec61|libavcodec-extra59|libavcodec-extra60|libavcodec-extra61' 'libturbojpeg0|libturbojpeg' ffmpeg bubblewrap)
+runtime_packages=('libopenh264-7|libopenh264-8' 'libvpx7|libvpx8|libvpx9|libvpx11' 'libavcodec59|libavcodec60|libavcodec61|libavcodec-extra59|libavcodec-extra60|libavcodec-extra61' 'libturbojpeg0|libturbojpeg' ffmpeg bubblewrap util-linux)
 
 # What the tests use: all of them (the second line makes pictures as others do), and those with a browser.
 # (python3 and its numpy run the models of the tests; the product needs them only for models in Python.)

@@ -21,7 +21,7 @@ internal static class ForkFilter
     // clone3 says in memory what it makes, which a filter cannot read: where it is missing, the C library takes clone.
     private static readonly (uint Machine, uint Clone, uint Clone3, uint[] Refused)? Calls = RuntimeInformation.ProcessArchitecture switch
     {
-        // fork vfork ptrace add_key request_key keyctl unshare setns bpf perf_event_open userfaultfd process_vm_* io_uring_*
+        // `fork vfork ptrace add_key request_key keyctl unshare setns bpf perf_event_open userfaultfd process_vm_* io_uring_*`
         Architecture.X64 => (0xc000003e, 56, 435, [57, 58, 101, 248, 249, 250, 272, 308, 321, 298, 323, 310, 311, 425, 426, 427]),
         Architecture.Arm64 => (0xc00000b7, 220, 435, [117, 217, 218, 219, 97, 268, 280, 241, 282, 270, 271, 425, 426, 427]),
         _ => null,

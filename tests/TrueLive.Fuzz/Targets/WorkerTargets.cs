@@ -1,3 +1,4 @@
+using TrueLive.Workers;
 using TrueLive.Workers.Jail;
 using TrueLive.Workers.Link;
 
@@ -13,7 +14,8 @@ internal static class WorkerTargets
     {
         if (input.IsEmpty)
             return;
-        var (expectsState, rest) = ((input[0] & 1) != 0, input[1..]);
+        var expectsState = (input[0] & 1) != 0;
+        var rest = input[1..];
         try
         {
             while (rest.Length >= FrameHead.Size)
@@ -25,7 +27,7 @@ internal static class WorkerTargets
                 var body = rest[..Math.Min(rest.Length, head.Length)];
                 rest = rest[body.Length..];
                 if (head.Kind == FrameKind.Control)
-                    _ = WorkerRun(FromWorker.Read(body));
+                    _ = Told(FromWorker.Read(body));
                 else if (head.Kind == FrameKind.Made && MadeMessage.Read(body, Pictures).Count is < 0 or > MadeMessage.MaxPictures)
                     throw new InvalidOperationException("more pictures than there may be");
             }
@@ -36,6 +38,6 @@ internal static class WorkerTargets
         }
     }
 
-    private static string WorkerRun(FromWorker message) => TrueLive.Workers.WorkerRun.Told(message) is { Length: <= 64 * 401 } told
+    private static string Told(FromWorker message) => WorkerRun.Told(message) is { Length: <= 64 * 401 } told
         ? told : throw new InvalidOperationException("a reason without bounds");
 }
