@@ -26,6 +26,7 @@ internal static class ClipCommand
     private static readonly Option<string?> Model = new("--model") { Description = "Model id (see truelive models); default the built-in network." };
     private static readonly Option<string?> ModelsFolder = new("--models-folder") { Description = "Folder with more ONNX models." };
     private static readonly Option<string?> Size = new("--size") { Description = "Size into which the picture fits, such as 512x288, or with an exclamation mark (512x288!) a size that it is stretched to; default the source's, as far as the model goes." };
+    private static readonly Option<string> Background = new("--background") { Description = "Colour where the source is transparent: #00b140, white, ...", DefaultValueFactory = _ => "black" };
     private static readonly Option<int> Threads = new("--threads") { Description = "Threads of one model step; 0 takes all cores (with --segments: scenes at once). Frames are the same with any number." };
     private static readonly Option<double> Rate = new("--fps") { Description = "Frames per second of a folder or ZIP of pictures.", DefaultValueFactory = _ => ImageSequence.DefaultRate };
     private static readonly Option<string?> Format = new("--format") { Description = "mp4, mov or mkv (H.264), webm (VP9), av1 (AV1 in MP4), gif or png; default by the output's name, with which it must agree." };
@@ -38,7 +39,7 @@ internal static class ClipCommand
     public static Command Make()
     {
         OnCancel.AcceptOnlyFromAmong("keep", "discard");
-        var clip = new Command("clip", TierWords.Means(Tier.Clip)) { In, Out, PromptText, Schedule, Strength, Transition, Model, ModelsFolder, Size, Threads, Rate, Format, Segments, Resume, OnCancel, FromJournal, Seed };
+        var clip = new Command("clip", TierWords.Means(Tier.Clip)) { In, Out, PromptText, Schedule, Strength, Transition, Model, ModelsFolder, Size, Background, Threads, Rate, Format, Segments, Resume, OnCancel, FromJournal, Seed };
         clip.SetAction((parsed, cancel) => RunAsync(parsed, cancel));
         return clip;
     }
@@ -88,6 +89,8 @@ internal static class ClipCommand
         var (size, stretch) = ((Width: 0, Height: 0), false);
         if (parsed.GetValue(Size) is { } asked && !ClipSize.TryParse(asked, out size, out stretch))
             throw new ArgumentException($"--size is '{asked}'. {ClipSize.Rule}");
+        if (!Backdrop.TryParse(parsed.GetValue(Background)!, out var backdrop))
+            throw new ArgumentException($"--background is '{parsed.GetValue(Background)}'. {Backdrop.Rule}");
         var unknown = schedule.Cues.SelectMany(c => models.Default.Read(c.Text).UnknownWords).Distinct().ToArray();
         if (unknown.Length > 0)
             Console.Error.WriteLine($"These words mean nothing to {models.Default.Info.Title}: {string.Join(", ", unknown)}.");
@@ -106,6 +109,7 @@ internal static class ClipCommand
             Transition = TimeSpan.FromMilliseconds(parsed.GetValue(Transition)),
             Size = size,
             Stretch = stretch,
+            Backdrop = backdrop,
             Format = format,
             Segments = parsed.GetValue(Segments),
             Workers = parsed.GetValue(Threads) is > 0 and var workers ? workers : Environment.ProcessorCount,

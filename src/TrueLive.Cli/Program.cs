@@ -4,9 +4,23 @@ using TrueLive.Cli;
 var line = CommandLine.Complete(args);
 // An interrupted clip or probe finishes its file or report, which may take far longer than the default of two seconds. Null leaves
 // the signal to the server's host; without a host the process ends at once.
-return await CommandLine.Make().Parse(line).InvokeAsync(line switch
+var invocation = line switch
 {
     ["clip" or "probe", ..] => new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(30) },
     ["serve", ..] => new InvocationConfiguration { ProcessTerminationTimeout = null },
-    _ => null,
-});
+    _ => new InvocationConfiguration(),
+};
+invocation.EnableDefaultExceptionHandler = false;
+try
+{
+    return await CommandLine.Make().Parse(line).InvokeAsync(invocation);
+}
+catch (OperationCanceledException)
+{
+    return 1;
+}
+catch (Exception error)
+{
+    await Console.Error.WriteLineAsync(MachineFault.Of(error) ?? $"This is a fault in TrueLive. Please report it with these lines:\n{error}");
+    return 1;
+}

@@ -37,6 +37,8 @@ public enum ClipJobState
 /// <param name="Name">Display name of the source.</param>
 /// <param name="TrimStart">First moment of the source that is used, in seconds.</param>
 /// <param name="TrimEnd">End on the source's timeline, in seconds; 0 for its end.</param>
+/// <param name="Stretch">Fill the size although the picture has another shape.</param>
+/// <param name="Background">Colour that is seen where the source is transparent.</param>
 public sealed record ClipRequest(
     string Source,
     string Prompts,
@@ -52,7 +54,8 @@ public sealed record ClipRequest(
     string Name = "",
     double TrimStart = 0,
     double TrimEnd = 0,
-    bool Stretch = false);
+    bool Stretch = false,
+    string Background = "black");
 
 /// <summary>One row of the queue.</summary>
 public sealed record ClipJob

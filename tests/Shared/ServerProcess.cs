@@ -13,12 +13,12 @@ internal sealed class ServerProcess : IAsyncDisposable
     private readonly StringBuilder _log = new();
     private readonly TaskCompletionSource<string> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private ServerProcess(string? netns, string[] flags)
+    private ServerProcess(string[] before, string[] flags)
     {
-        var start = new ProcessStartInfo(netns is null ? "dotnet" : "ip") { RedirectStandardOutput = true, RedirectStandardError = true };
-        // "ip netns exec" becomes the program: signals and figures of the process are the server's own.
-        string[] inside = netns is null ? [] : ["netns", "exec", netns, "dotnet"];
-        string[] all = [.. inside, Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "serve", .. flags.Contains("--port") ? Array.Empty<string>() : ["--port", "0"], "--webrtc-port", "0", .. flags];
+        // What comes before becomes the program: signals and figures of the process are the server's own.
+        string[] program = [.. before, "dotnet"];
+        var start = new ProcessStartInfo(program[0]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        string[] all = [.. program[1..], Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "serve", .. flags.Contains("--port") ? Array.Empty<string>() : ["--port", "0"], "--webrtc-port", "0", .. flags];
         for (var i = 0; i < all.Length; i++)
         {
             // Secrets are no flags: every user of the machine could read them.
@@ -48,12 +48,16 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
-    public static Task<ServerProcess> StartAsync(params string[] flags) => StartInAsync(null, flags);
+    public static Task<ServerProcess> StartAsync(params string[] flags) => StartUnderAsync([], flags);
 
     /// <summary>Starts it in a network namespace; null is the machine's own.</summary>
-    public static async Task<ServerProcess> StartInAsync(string? netns, params string[] flags)
+    public static Task<ServerProcess> StartInAsync(string? netns, params string[] flags) =>
+        StartUnderAsync(netns is null ? [] : ["ip", "netns", "exec", netns], flags);
+
+    /// <summary>Starts it by a command that sets its surroundings (env, prlimit, setpriv) and becomes it.</summary>
+    public static async Task<ServerProcess> StartUnderAsync(string[] before, params string[] flags)
     {
-        var server = new ServerProcess(netns, flags);
+        var server = new ServerProcess(before, flags);
         try
         {
             await Task.WhenAny(server._address.Task, server._process.WaitForExitAsync()).WaitAsync(Patience);

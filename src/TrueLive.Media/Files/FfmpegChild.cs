@@ -55,6 +55,11 @@ public sealed class FfmpegChild : IAsyncDisposable
     private const int ToldToEnd = 255;
     private const int Killed = 128;
 
+    private const int TryAgain = 11;
+
+    // timeout(1) could not start anything: no process is left for it.
+    private const int NotStarted = 125;
+
     // Codes of a shell for "not found" and "cannot be run".
     private const int NotFound = 127;
     private const int NotRunnable = 126;
@@ -143,7 +148,7 @@ public sealed class FfmpegChild : IAsyncDisposable
             const int NoEntry = 2;
             throw e.NativeErrorCode == NoEntry
                 ? new MediaMachineException("ffmpeg cannot be started. Install it with: apt-get install ffmpeg", 0, e)
-                : new MediaMachineException($"ffmpeg cannot be started: {e.Message}.", e.NativeErrorCode, e);
+                : new MediaMachineException($"ffmpeg cannot be started: {new Win32Exception(e.NativeErrorCode).Message}.", e.NativeErrorCode, e);
         }
     }
 
@@ -180,7 +185,8 @@ public sealed class FfmpegChild : IAsyncDisposable
     private MediaMachineException? Lacking(string message)
     {
         lock (_complaints)
-            return _process.ExitCode is NotFound or NotRunnable ? new MediaMachineException(message, 0) : _short is { } lacking ? new MediaMachineException(message, lacking.Errno) : null;
+            return _process.ExitCode is NotFound or NotRunnable ? new MediaMachineException(message, 0)
+                : _process.ExitCode is NotStarted ? new MediaMachineException(message, TryAgain) : _short is { } lacking ? new MediaMachineException(message, lacking.Errno) : null;
     }
 
     private async Task<string> LastWordsAsync()
@@ -191,6 +197,8 @@ public sealed class FfmpegChild : IAsyncDisposable
         {
             case NotFound or NotRunnable:
                 return "ffmpeg is not installed. Install it with: apt-get install ffmpeg";
+            case NotStarted:
+                return "no further program can be started on this machine";
             case Killed + 9 or Killed + 24:
                 return "ffmpeg took too much processor time or memory, or was killed";
             case Killed + 25:

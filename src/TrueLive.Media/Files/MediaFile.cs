@@ -40,6 +40,13 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
     /// </summary>
     public bool SeeksExactly { get; init; }
 
+    /// <summary>The same file, with a colour under its transparent parts.</summary>
+    public MediaFile Over(Backdrop colour) => this with
+    {
+        Picture = Picture with { Backdrop = colour },
+        Notes = [.. Notes.Select(n => n == SourcePicture.TransparentNote(Picture.Backdrop) ? SourcePicture.TransparentNote(colour) : n)],
+    };
+
     /// <summary>Longest video.</summary>
     public static readonly TimeSpan MaxDuration = TimeSpan.FromHours(4);
 

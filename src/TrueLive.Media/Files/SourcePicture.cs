@@ -11,6 +11,8 @@ public sealed record SourcePicture
 
     internal const string InterlacedNote = "The film is interlaced: each picture is made of its two fields.";
 
+    internal static string TransparentNote(Backdrop colour) => $"Where the picture is transparent, {colour} is seen.";
+
     /// <summary>Pictures are made of two fields that were taken one after the other.</summary>
     public bool Interlaced { get; init; }
 
@@ -19,6 +21,9 @@ public sealed record SourcePicture
 
     /// <summary>There may be transparent parts; what is under them is not meant to be seen.</summary>
     public bool Alpha { get; init; }
+
+    /// <summary>What is seen through the transparent parts.</summary>
+    public Backdrop Backdrop { get; init; }
 
     /// <summary>ffmpeg's decoder when its own would leave out the transparency; null for its own.</summary>
     public string? Decoder { get; init; }
@@ -58,8 +63,10 @@ public sealed record SourcePicture
         if (Alpha)
         {
             // Over black, a colour is what its alpha leaves of it. To multiply first keeps what is under the transparent parts out of the
-            // edges.
-            chain.Add($"scale=flags=accurate_rnd+full_chroma_int{matrix},format=gbrap,premultiply=inplace=1,format=gbrp");
+            // edges. Another colour is added as far as the alpha, turned round, lets it through.
+            var over = Backdrop == default ? "" : string.Create(CultureInfo.InvariantCulture,
+                $",lutrgb=a=negval,colorchannelmixer=ra={Backdrop.Red / 255.0:0.####}:ga={Backdrop.Green / 255.0:0.####}:ba={Backdrop.Blue / 255.0:0.####}");
+            chain.Add($"scale=flags=accurate_rnd+full_chroma_int{matrix},format=gbrap,premultiply=inplace=1{over},format=gbrp");
             matrix = "";
         }
         var (across, down) = inner ?? (width, height);
@@ -95,7 +102,7 @@ public sealed record SourcePicture
         var alpha = layered || (codec != "mjpeg" && (pixels.StartsWith("yuva", StringComparison.Ordinal) || pixels.StartsWith("gbrap", StringComparison.Ordinal)
             || pixels.StartsWith("rgba", StringComparison.Ordinal) || pixels.StartsWith("bgra", StringComparison.Ordinal) || pixels is "argb" or "abgr" or "pal8" || pixels.StartsWith("ya", StringComparison.Ordinal)));
         if (alpha)
-            notes.Add(codec == "gif" || pixels == "pal8" ? "Where the picture is transparent, black is seen." : "The picture has transparent parts: they are laid on black.");
+            notes.Add(TransparentNote(default));
         var interlaced = order is "tt" or "bb" or "tb" or "bt";
         if (interlaced)
             notes.Add(InterlacedNote);

@@ -54,7 +54,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
     {
         var began = time.GetTimestamp();
         FileJoin.CheckOutput(settings.Output, settings.Format);
-        var file = _file = await MediaFile.OpenAsync(settings.Input, cancel).ConfigureAwait(false);
+        var file = _file = (await MediaFile.OpenAsync(settings.Input, cancel).ConfigureAwait(false)).Over(settings.Backdrop);
         if (Trimmed(file) > settings.MaxLength)
             throw new MediaFileException($"{Path.GetFileName(settings.Input)} is {Trimmed(file).TotalSeconds:0} s long; at most {settings.MaxLength.TotalSeconds:0} s are taken. Cut it first.");
         var size = _size = ClipSize.For(settings.Model.Info.Sizes, file.Width, file.Height, settings.Size, settings.Stretch);
@@ -91,7 +91,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
     {
         var model = settings.Model.Info;
         var fingerprint = ClipWork.Fingerprint(settings.Input, string.Create(CultureInfo.InvariantCulture,
-            $"4|{model.Id}|{model.Version}|{size}|{settings.Stretch}|{settings.Format}|{settings.Segments}|{string.Join(';', cues.Select(c => $"{c.At.Ticks} {c.Prompt.Strength} {c.Prompt.Transition.Ticks} {c.Prompt.Text}"))}|{string.Join(',', settings.Resets.Order())}|{settings.Trim}"));
+            $"4|{model.Id}|{model.Version}|{size}|{settings.Stretch}|{settings.Backdrop}|{settings.Format}|{settings.Segments}|{string.Join(';', cues.Select(c => $"{c.At.Ticks} {c.Prompt.Strength} {c.Prompt.Transition.Ticks} {c.Prompt.Text}"))}|{string.Join(',', settings.Resets.Order())}|{settings.Trim}"));
         if (settings.Resume && ClipWork.Find(settings.WorkPath, fingerprint) is { } found)
             return found;
         var scenes = settings.Segments ? await ScenesAsync(file, cues, notes, cancel).ConfigureAwait(false) : (Origin: TimeSpan.Zero, [new SceneState()]);

@@ -38,6 +38,9 @@ public sealed record ClipFileSettings
     /// <summary>Fill <see cref="Size"/> although the picture has another shape.</summary>
     public bool Stretch { get; init; }
 
+    /// <summary>What is seen where the source is transparent.</summary>
+    public Backdrop Backdrop { get; init; }
+
     /// <summary>What to write.</summary>
     public ClipFormat Format { get; init; } = ClipFormat.Mp4;
 

@@ -1,5 +1,6 @@
 using TrueLive.Clips;
 using TrueLive.Core.Clips;
+using TrueLive.Media.Files;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
@@ -20,6 +21,8 @@ internal sealed class ClipOrders(
         var model = models.Find(body.Model) ?? throw Wrong($"There is no model '{body.Model}'. This server has: {string.Join(", ", models.All.Select(m => m.Info.Id))}.");
         if (body.Seed is not null)
             throw Wrong($"{model.Info.Title} has no randomness, so seed would change nothing. Leave it out.");
+        if (body.Prompt is not null && body.Prompts is not null)
+            throw Wrong("Give either prompt (one prompt for the whole clip) or prompts (a schedule).");
         if (!(body.Prompts is { } several ? PromptSchedule.TryParse(several, out var schedule, out var error) : PromptSchedule.TryOne(body.Prompt ?? "", out schedule, out error)))
             throw Wrong(error);
         var strength = body.Strength ?? 1;
@@ -32,13 +35,16 @@ internal sealed class ClipOrders(
         var stretch = false;
         if (!string.IsNullOrEmpty(body.Size) && !ClipSize.TryParse(body.Size, out size, out stretch))
             throw Wrong($"size is '{body.Size}'. {ClipSize.Rule}");
+        Backdrop backdrop = default;
+        if (!string.IsNullOrEmpty(body.Background) && !Backdrop.TryParse(body.Background, out backdrop))
+            throw Wrong($"background is '{body.Background}'. {Backdrop.Rule}");
         var format = string.IsNullOrEmpty(body.Format) ? "mp4" : body.Format;
         if (ClipFormats.Named(format) is null)
             throw Wrong($"format must be {ClipFormats.Names}.");
         Uri? webhook = null;
         if (!string.IsNullOrEmpty(body.Webhook) && webhooks.Refuse(body.Webhook, out webhook) is { } refused)
             throw Wrong($"webhook: {refused}");
-        var request = new ClipRequest(body.Upload ?? "", schedule.ToString(), model.Info.Id, size.Width, size.Height, format, strength, webhook?.AbsoluteUri, transition, Stretch: stretch);
+        var request = new ClipRequest(body.Upload ?? "", schedule.ToString(), model.Info.Id, size.Width, size.Height, format, strength, webhook?.AbsoluteUri, transition, Stretch: stretch, Background: backdrop.ToString());
         return await EnqueueAsync(owner, Sourced(owner, body, request), cancel).ConfigureAwait(false);
     }
 

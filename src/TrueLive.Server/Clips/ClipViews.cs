@@ -27,7 +27,7 @@ internal sealed record UploadListView(IReadOnlyList<UploadView> Uploads);
 
 /// <summary>Body of <c>POST /v1/clips</c>; null takes the default.</summary>
 internal sealed record CreateClipBody(
-    string? Upload, string? Url, string? Journal, string? Prompt, string? Prompts, float? Strength, double? TransitionMs, string? Model, string? Size, string? Format, string? Webhook, long? Seed);
+    string? Upload, string? Url, string? Journal, string? Prompt, string? Prompts, float? Strength, double? TransitionMs, string? Model, string? Size, string? Format, string? Webhook, long? Seed, string? Background);
 
 /// <summary>Puts rows of the queue and the worker's figures together.</summary>
 internal sealed class ClipViews(ClipQueueHost queueHost, ClipWorker worker, LivePrecedence live, ClipUploads uploads, SignedLinks links, ServerHealth health)

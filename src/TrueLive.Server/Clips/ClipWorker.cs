@@ -180,6 +180,7 @@ internal sealed partial class ClipWorker(
                 Transition = TimeSpan.FromMilliseconds(r.TransitionMs),
                 Size = (r.Width, r.Height),
                 Stretch = r.Stretch,
+                Backdrop = Backdrop.TryParse(r.Background, out var backdrop) ? backdrop : default,
                 Format = format,
                 Recorded = source.Recorded,
                 Resets = source.Resets,

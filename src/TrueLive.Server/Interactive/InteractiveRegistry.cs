@@ -59,7 +59,7 @@ internal sealed class InteractiveRegistry : IAsyncDisposable
         catch (Exception error)
         {
             Release(owner);
-            if (error is MediaFileException wrong)
+            if (error is MediaFileException wrong and not MediaMachineException)
                 throw Wrong(wrong.Message);
             throw;
         }

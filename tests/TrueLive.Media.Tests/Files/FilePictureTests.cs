@@ -110,12 +110,40 @@ public sealed class FilePictureTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         var path = await files.MakeAsync(name, "-f", "lavfi", "-i", "color=white:s=64x48:r=5:d=0.2", "-vf", @"format=rgba,geq=r=255:g='255*mod(floor(Y/8)\,2)':b=0:a='if(lt(X\,32)\,255\,0)'", "-frames:v", "1", "-c:v", codec, "-pix_fmt", pixels);
         var file = await MediaFile.OpenAsync(path, Cancel);
-        Assert.Contains(file.Notes, n => n.Contains("laid on black", StringComparison.Ordinal));
+        Assert.Contains(file.Notes, n => n == "Where the picture is transparent, black is seen.");
         using var frame = await FirstAsync(file);
         Assert.InRange(At(frame, 0.2, 0.5), 50, 235);
         for (var y = 0; y < frame.Height; y++)
             Assert.InRange(frame.Y[y * frame.StrideY + 50], 16, 20);
     }
+
+    [Theory]
+    [InlineData("laid.png", "rgba", "#ff0000", 63, 102, 240)]
+    [InlineData("laid.png", "rgba", "White", 235, 128, 128)]
+    [InlineData("laid.webp", "yuva420p", "#00b140", 129, 96, 55)]
+    public async Task What_is_transparent_has_the_colour_that_was_asked_for(string name, string pixels, string colour, int y, int u, int v)
+    {
+        var path = await files.MakeAsync(name, "-f", "lavfi", "-i", "color=white:s=64x48", "-vf", "format=rgba,geq=r=255:g=255:b=0:a='if(lt(X,32),255,if(lt(X,48),128,0))'", "-frames:v", "1", "-pix_fmt", pixels);
+        Assert.True(Backdrop.TryParse(colour, out var backdrop));
+        var file = (await MediaFile.OpenAsync(path, Cancel)).Over(backdrop);
+        Assert.Contains(file.Notes, n => n == $"Where the picture is transparent, {backdrop} is seen.");
+        using var frame = await FirstAsync(file);
+        Assert.Equal(219, At(frame, 0.2, 0.5), 4.0);
+        Assert.Equal(y, At(frame, 0.9, 0.5), 3.0);
+        Assert.Equal((y + 219) / 2.0, At(frame, 0.62, 0.5), 5.0);
+        Assert.Equal(u, frame.U[29], 4.0);
+        Assert.Equal(v, frame.V[29], 4.0);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("#12")]
+    [InlineData("#1234567")]
+    [InlineData("#gg0000")]
+    [InlineData("transparent")]
+    [InlineData("Window")]
+    [InlineData("octarine")]
+    public void A_colour_that_is_none_is_refused(string text) => Assert.False(Backdrop.TryParse(text, out _));
 
     [Theory]
     [InlineData("smpte2084")]

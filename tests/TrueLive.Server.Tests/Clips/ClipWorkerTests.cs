@@ -3,6 +3,8 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Clips;
+using TrueLive.Core.Frames;
+using TrueLive.Media.Files;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Server.Clips;
 
@@ -134,14 +136,37 @@ public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Contains("Tier 1", await text.ReadToEndAsync(Cancel), StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("/v1/clips", "{\"upload\":\"UPLOAD\",\"seed\":7}")]
-    public async Task A_seed_is_refused_in_words_where_nothing_is_random(string path, string body)
+    [Fact]
+    public async Task What_a_clip_cannot_have_is_refused_in_words()
     {
         await using var server = await ClipServer.StartAsync(files);
-        body = body.Replace("UPLOAD", await server.UploadAsync(await server.FilmAsync("seed.mp4", 0.2)), StringComparison.Ordinal);
-        var answer = await server.Http.PostAsync(path, new StringContent(body, System.Text.Encoding.UTF8, "application/json"), Cancel);
-        Assert.Equal(422, (int)answer.StatusCode);
-        Assert.Contains("no randomness", (string)(await ClipServer.JsonAsync(answer))["detail"]!, StringComparison.Ordinal);
+        var upload = await server.UploadAsync(await server.FilmAsync("refused.mp4", 0.2));
+        foreach (var (asked, words) in new (object, string)[]
+        {
+            (new { upload, seed = 7 }, "no randomness"),
+            (new { upload, prompt = "ink", prompts = "0s neon" }, "either prompt"),
+            (new { upload, background = "octarine" }, "background is 'octarine'"),
+        })
+        {
+            var answer = await server.Http.PostAsJsonAsync("/v1/clips", asked, Cancel);
+            Assert.Equal(422, (int)answer.StatusCode);
+            Assert.Contains(words, (string)(await ClipServer.JsonAsync(answer))["detail"]!, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task A_transparent_picture_is_laid_on_the_colour_that_was_asked_for()
+    {
+        await using var server = await ClipServer.StartAsync(files);
+        var upload = await server.UploadAsync(await files.MakeAsync("through.png", "-f", "lavfi", "-i", "color=black@0:s=128x96,format=rgba", "-frames:v", "1"));
+        var job = (await server.FollowAsync(await server.ClipAsync(new { upload, background = "#ffffff", format = "png" })))[^1].Job;
+        Assert.Contains(job["notes"]!.AsArray(), n => (string)n! == "Where the picture is transparent, #ffffff is seen.");
+        using var zip = new ZipArchive(await server.Http.GetStreamAsync((string)job["result"]!["url"]!, Cancel));
+        var made = files["through-made.png"];
+        await using (var picture = File.Create(made))
+            await zip.GetEntry("000001.png")!.Open().CopyToAsync(picture, Cancel);
+        await using var source = FileSource.Open(await MediaFile.OpenAsync(made, Cancel), 128, 96, new FramePool("made"));
+        using var frame = (await source.ReadAsync(Cancel))!;
+        Assert.InRange(frame.Y[frame.StrideY * 40 + 40], 200, 255);
     }
 }

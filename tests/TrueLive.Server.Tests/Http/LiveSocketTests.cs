@@ -14,7 +14,7 @@ public sealed class LiveSocketTests
     public async Task A_picture_comes_back_with_the_trace_of_how_it_came_about()
     {
         await using var server = await RunningServer.StartAsync();
-        await using var client = await JpegClient.ConnectAsync(server, "model=passthrough");
+        await using var client = await JpegClient.ConnectAsync(server.Address, "model=passthrough");
         var (trace, number) = await client.SendUntilPictureAsync();
         Assert.Equal((number + 1) * 3000L, (long)trace["media_time"]!);
         Assert.Equal(("passthrough", "1", "passed_through"), ((string?)trace["model"], (string?)trace["model_version"], (string?)trace["origin"]));
@@ -34,7 +34,7 @@ public sealed class LiveSocketTests
         // Nothing ever comes through the media port. To ask in words why a WebSocket fails does not cost the session.
         Assert.Equal(HttpStatusCode.UpgradeRequired, (await server.Http.GetAsync($"/v1/live?token={token}", Cancel)).StatusCode);
 
-        await using var client = await JpegClient.ConnectAsync(server, $"token={token}");
+        await using var client = await JpegClient.ConnectAsync(server.Address, $"token={token}");
         var hello = await client.MessageAsync("session");
         Assert.StartsWith($"/whip/{hello["session"]}/", made.Headers.Location!.ToString(), StringComparison.Ordinal);
         Assert.Equal(("ink", "websocket-jpeg"), ((string?)hello["prompt"]!["text"], (string?)hello["transport"]));
@@ -49,13 +49,13 @@ public sealed class LiveSocketTests
     {
         await using var server = await RunningServer.StartAsync();
         string token;
-        await using (var lost = await JpegClient.ConnectAsync(server, "model=passthrough"))
+        await using (var lost = await JpegClient.ConnectAsync(server.Address, "model=passthrough"))
         {
             token = (string)(await lost.MessageAsync("session"))["token"]!;
             await lost.SayAsync("{\"type\":\"prompt\",\"id\":\"c1\",\"text\":\"ink\"}");
             await lost.MessageAsync("accepted");
         }
-        await using var back = await JpegClient.ConnectAsync(server, $"token={token}");
+        await using var back = await JpegClient.ConnectAsync(server.Address, $"token={token}");
         Assert.Equal("ink", (string?)(await back.MessageAsync("session"))["prompt"]!["text"]);
         await back.SayAsync("{\"type\":\"prompt\",\"id\":\"c1\",\"text\":\"oil\"}");
         await back.MessageAsync("accepted");
@@ -71,14 +71,14 @@ public sealed class LiveSocketTests
         await using var server = await RunningServer.StartAsync();
         string token;
         int shown;
-        await using (var first = await JpegClient.ConnectAsync(server, "model=passthrough"))
+        await using (var first = await JpegClient.ConnectAsync(server.Address, "model=passthrough"))
         {
             token = (string)(await first.MessageAsync("session"))["token"]!;
             shown = (await first.SendUntilPictureAsync()).Number;
             await first.SayAsync("{\"type\":\"pause\",\"id\":\"p\"}");
             await first.MessageAsync("applied");
         }
-        await using var back = await JpegClient.ConnectAsync(server, $"token={token}");
+        await using var back = await JpegClient.ConnectAsync(server.Address, $"token={token}");
         Assert.True((bool)(await back.MessageAsync("session"))["paused"]!);
         var (trace, number) = await back.PictureAsync();
         Assert.Equal(("repeated", 0), ((string?)trace["origin"], (int)trace["epoch"]!));

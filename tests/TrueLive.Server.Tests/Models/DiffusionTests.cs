@@ -28,7 +28,7 @@ public sealed class DiffusionTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         var model = Load();
         await using var server = await RunningServer.StartAsync(models: [model, new PassthroughModel()]);
-        await using var client = await JpegClient.ConnectAsync(server, "model=tiny-diffusion&size=128x64&prompt=ink");
+        await using var client = await JpegClient.ConnectAsync(server.Address, "model=tiny-diffusion&size=128x64&prompt=ink");
         var hello = await client.MessageAsync("session");
         Assert.Equal(("tiny-diffusion", "128x64"), ((string?)hello["model"], (string?)hello["size"]));
         long source = -1;

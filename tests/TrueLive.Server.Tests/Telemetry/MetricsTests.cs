@@ -23,7 +23,7 @@ public sealed partial class MetricsTests
         await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip?model=passthrough"));
         await client.OpenControlAsync();
         await client.PicturesAsync(30);
-        await using var fallback = await JpegClient.ConnectAsync(server, "model=passthrough");
+        await using var fallback = await JpegClient.ConnectAsync(server.Address, "model=passthrough");
         await fallback.SendAsync([1, 2, 3]);
         await fallback.SendUntilPictureAsync();
         // Over RTP the time until the last packet of a picture has left is known, and it is no part of what is known of a WebSocket.

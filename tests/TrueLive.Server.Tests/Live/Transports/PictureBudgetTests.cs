@@ -49,7 +49,7 @@ public sealed class PictureBudgetTests
     public async Task A_client_that_sends_more_than_is_decoded_is_told_in_words_and_goes_on()
     {
         await using var server = await RunningServer.StartAsync(o => o.MaxSessions = 4);
-        await using var client = await JpegClient.ConnectAsync(server, "model=passthrough");
+        await using var client = await JpegClient.ConnectAsync(server.Address, "model=passthrough");
         await client.SendUntilPictureAsync();
         // As if the same client had others that send without end.
         var budget = server.Services.GetRequiredService<PictureBudget>();

@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 using TrueLive.Core.Frames;
 using TrueLive.Media.Codecs;
 
-namespace TrueLive.Server.Tests.Http;
+namespace TrueLive.Tests.Shared;
 
 /// <summary>A client of the JPEG transport, as docs/control-protocol.md has it.</summary>
 internal sealed class JpegClient : IAsyncDisposable
@@ -20,10 +20,10 @@ internal sealed class JpegClient : IAsyncDisposable
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public static async Task<JpegClient> ConnectAsync(RunningServer server, string query)
+    public static async Task<JpegClient> ConnectAsync(Uri server, string query)
     {
         var client = new JpegClient();
-        await client._socket.ConnectAsync(new UriBuilder(server.Address) { Scheme = "ws", Path = "/v1/live", Query = query }.Uri, Cancel);
+        await client._socket.ConnectAsync(new UriBuilder(server) { Scheme = "ws", Path = "/v1/live", Query = query }.Uri, Cancel);
         return client;
     }
 

@@ -1,0 +1,41 @@
+using System.ComponentModel;
+using System.Net.Sockets;
+
+namespace TrueLive.Cli;
+
+/// <summary>What the machine lacks when a command ends with an error that it does not expect: no fault of the program, and no stack trace.</summary>
+internal static class MachineFault
+{
+    private const int NoMemory = 12, TryAgain = 11, FileTableFull = 23, TooManyFiles = 24, NoSpace = 28, ReadOnly = 30, OverQuota = 122;
+
+    /// <summary>In words, with what to change; null when the error comes from something else.</summary>
+    public static string? Of(Exception error)
+    {
+        for (var at = error; at is not null; at = at.InnerException)
+        {
+            var found = at switch
+            {
+                OutOfMemoryException => OfErrno(NoMemory),
+                SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse or SocketError.AddressNotAvailable } =>
+                    "This machine has no free port left. End programs that hold many connections, or allow more ports (sysctl net.ipv4.ip_local_port_range).",
+                SocketException { SocketErrorCode: SocketError.TooManyOpenSockets } => OfErrno(TooManyFiles),
+                Win32Exception system => OfErrno(system.NativeErrorCode),
+                IOException io => OfErrno(io.HResult),
+                UnauthorizedAccessException => at.Message,
+                _ => null,
+            };
+            if (found is not null)
+                return found;
+        }
+        return null;
+    }
+
+    private static string? OfErrno(int errno) => errno switch
+    {
+        NoMemory or TryAgain => "This machine has too little memory or too few threads for this. Choose a smaller size, or allow more (ulimit -u, the limits of the container).",
+        TooManyFiles or FileTableFull => "No more files can be opened. Allow more (ulimit -n), or end what holds them.",
+        NoSpace or OverQuota => "The disk is full. Make room and start again.",
+        ReadOnly => "The disk is read-only. Choose another folder.",
+        _ => null,
+    };
+}
