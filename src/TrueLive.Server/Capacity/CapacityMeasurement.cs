@@ -195,9 +195,9 @@ internal sealed partial class CapacityMeasurement(
             for (var i = 0; i < lanes; i++)
                 all.Add(await Lane.MakeAsync(model, width, height, admission.TargetRate).ConfigureAwait(false));
             await OnThreadsOfTheirOwn(all, lane => lane.Run(time, WarmUp + model.Info.Chunk.Held)).ConfigureAwait(false);
-            var (live, began) = (Live(), Environment.CpuUsage.TotalTime);
+            var (live, began) = (Live(), Environment.CpuUsage.TotalTime + model.ProcessorTimeElsewhere);
             var walls = await OnThreadsOfTheirOwn(all, lane => lane.Run(time, MinFrames)).ConfigureAwait(false);
-            var cpu = (Environment.CpuUsage.TotalTime - began).TotalMilliseconds;
+            var cpu = (Environment.CpuUsage.TotalTime + model.ProcessorTimeElsewhere - began).TotalMilliseconds;
             return ([.. walls.SelectMany(w => w)], cpu - Math.Min(cpu / 2, Live().Sum(s => s.Value - live.GetValueOrDefault(s.Key, s.Value))));
         }
         finally

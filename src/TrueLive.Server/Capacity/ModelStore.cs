@@ -55,12 +55,12 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
             if (standard is not null || (options.Model.Length > 0 && manifest.Id != options.Model))
                 break;
             found.Remove(manifest.Id);
-            Attempt(manifest.Folder, () => standard = ModelLoader.Load(manifest.Folder, options.ModelThreads, time));
+            Attempt(manifest.Folder, () => standard = ModelLoader.Load(manifest.Folder, options.ModelThreads, time, options.Reload));
         }
         if (standard is null && options.Model.Length > 0)
             throw new ConfigurationException([$"model is '{options.Model}'; this installation has: {string.Join(", ", found.Keys.Append("passthrough"))}."]);
         var memory = new ModelMemory(options.ModelMemoryMb > 0 ? (long)options.ModelMemoryMb << 20 : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2);
-        IEnumerable<IVideoModel> others = found.Values.Select(m => new OnDemandModel(m, options.ModelThreads, memory, time, complaints));
+        IEnumerable<IVideoModel> others = found.Values.Select(m => new OnDemandModel(m, options, memory, time, complaints));
         IVideoModel[] all = standard is null ? [.. others] : [standard, .. others];
         return new ModelStore(standard is PassthroughModel ? all : [.. all, new PassthroughModel()]) { Memory = memory };
 

@@ -3,6 +3,7 @@ using TrueLive.Core.Models;
 using TrueLive.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
+using TrueLive.Server.Configuration;
 using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Capacity;
@@ -11,7 +12,7 @@ namespace TrueLive.Server.Capacity;
 /// A model of a folder that is loaded when it is first used, and may be unloaded while nobody uses it: what it declares is known without.
 /// Thread-safe. Whatever loads it throws <see cref="RequestRefusedException"/> where that fails or there is no room.
 /// </summary>
-internal sealed class OnDemandModel(ModelManifest manifest, int threads, ModelMemory memory, TimeProvider time, TextWriter complaints) : IVideoModel
+internal sealed class OnDemandModel(ModelManifest manifest, ServerOptions options, ModelMemory memory, TimeProvider time, TextWriter complaints) : IVideoModel
 {
     // The runtime keeps the weights as they are in the file, and packs those of convolutions and products once more.
     private const int Copies = 2;
@@ -21,11 +22,17 @@ internal sealed class OnDemandModel(ModelManifest manifest, int threads, ModelMe
     private int _users;
     private volatile bool _broken;
 
+    // What a worker says of itself is known once it has run.
+    private volatile ModelInfo _info = manifest.Describe();
+
     /// <inheritdoc/>
-    public ModelInfo Info { get; } = manifest.Describe();
+    public ModelInfo Info => Volatile.Read(ref _model)?.Info ?? _info;
 
     /// <summary>Memory that its weights take while it is loaded, as its files let expect.</summary>
     public long Bytes { get; } = manifest.FileBytes() * Copies;
+
+    /// <inheritdoc/>
+    public TimeSpan ProcessorTimeElsewhere => Volatile.Read(ref _model)?.ProcessorTimeElsewhere ?? default;
 
     /// <summary>It is loaded.</summary>
     public bool IsWarm => Volatile.Read(ref _model) is not null;
@@ -95,7 +102,8 @@ internal sealed class OnDemandModel(ModelManifest manifest, int threads, ModelMe
             throw Broken();
         try
         {
-            var model = ModelLoader.Load(manifest.Folder, threads, time);
+            var model = ModelLoader.Load(manifest.Folder, options.ModelThreads, time, options.Reload);
+            _info = model.Info;
             lock (_gate)
                 _model = model;
         }

@@ -85,6 +85,10 @@ public sealed class ServerOptions
     [Range(0, 10_000_000)]
     public int ModelMemoryMb { get; set; }
 
+    /// <summary>For authors of models with a command.</summary>
+    [Description("For authors of models in Python: start a model anew when a file in its folder is changed, and offer it though it is broken.")]
+    public bool Reload { get; set; }
+
     /// <summary>Picture size that the model works at when a session names none.</summary>
     [Description("Picture size that the model works at, such as 512x288, when a session names none.")]
     [RegularExpression("^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")]

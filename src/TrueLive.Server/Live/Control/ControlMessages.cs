@@ -126,16 +126,18 @@ internal sealed record PongMessage(string? Id, double? T, double ServerMs)
 }
 
 /// <summary>
-/// Once a second: figures of the session; <c>degraded</c> in words while it falls below its promise, <c>journal</c> while it is recorded.
+/// Once a second: figures of the session; <c>degraded</c> in words while it falls below its promise, <c>away</c> with the details while the model does not make the
+/// pictures, <c>journal</c> while it is recorded.
 /// </summary>
 internal sealed record StatsMessage(
-    long Received, long Sent, DropsView Dropped, double GeneratedFps, double StepP50Ms, double StepP95Ms, double AgeP50Ms, double AgeP95Ms, double BesideStepP99Ms, double OutP50Ms, double OutBesideStepP99Ms, double ByDesignMs, int Window, string? Degraded, JournalView? Journal = null)
+    long Received, long Sent, DropsView Dropped, double GeneratedFps, double StepP50Ms, double StepP95Ms, double AgeP50Ms, double AgeP95Ms, double BesideStepP99Ms, double OutP50Ms, double OutBesideStepP99Ms, double ByDesignMs, int Window, string? Degraded, JournalView? Journal = null, string? Away = null)
 {
     public string Type { get; } = "stats";
 
     public static StatsMessage From(SessionStats s) => new(
         s.Received, s.Sent, new DropsView(s.Replaced, s.Stale, s.Paused, s.StepFailed, s.Flushed, s.SinkFull, s.Superseded), Math.Round(s.GeneratedPerSecond, 2),
-        Ms(s.StepP50), Ms(s.StepP95), Ms(s.AgeP50), Ms(s.AgeP95), Ms(s.BesideStepP99), Ms(s.OutP50), Ms(s.OutBesideStepP99), Ms(s.ByDesign), s.Window, s.DegradedTo is { } rate ? TierWords.Degraded(rate) : null);
+        Ms(s.StepP50), Ms(s.StepP95), Ms(s.AgeP50), Ms(s.AgeP95), Ms(s.BesideStepP99), Ms(s.OutP50), Ms(s.OutBesideStepP99), Ms(s.ByDesign), s.Window, s.Away is { } why ? TierWords.PassedThrough(why) : s.DegradedTo is { } rate ? TierWords.Degraded(rate) : null,
+        Away: s.Away);
 
     private static double Ms(TimeSpan span) => Math.Round(span.TotalMilliseconds, 2);
 }
