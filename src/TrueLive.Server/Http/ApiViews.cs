@@ -104,7 +104,8 @@ internal sealed record ModelView(
     {
         var (width, height) = info.Sizes.Nearest(options.SizePixels.Width, options.SizePixels.Height);
         var cost = admission.Costs.FirstOrDefault(c => (c.ModelId, c.Width, c.Height) == (info.Id, width, height));
-        return cost is { StepMs: > 0 } ? Math.Round(1000 / cost.StepMs, 1) : null;
+        // A step that is too short to tell is measured all the same.
+        return cost is null ? null : Math.Round(1000 / Math.Max(cost.StepMs, 0.01), 1);
     }
 
     private static ModelView From(ModelInfo i, int targetRate) => new(

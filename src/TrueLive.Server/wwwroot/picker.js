@@ -1,7 +1,7 @@
 // The models of the server: what each is and costs, before one starts.
 import { $, ms, post, size } from './dom.js';
 
-const fps = (m) => (m.broken ? 'cannot be used' : m.not_live ? 'for clips' : m.about_fps ? `about ${Math.round(m.about_fps)} fps here` : 'not measured yet');
+const fps = (m) => (m.broken ? 'cannot be used' : m.not_live ? 'for clips' : m.about_fps ? (m.about_fps < 1000 ? `about ${Math.round(m.about_fps)} fps here` : 'over 1000 fps here') : 'not measured yet');
 
 /** Name, frame or chunk, and the rate on this machine. */
 export const titleOf = (m) => `${m.title} (${m.chunk.takes > 1 ? `chunks of ${m.chunk.takes}` : 'frame by frame'}, ${fps(m)})`;

@@ -127,6 +127,9 @@ public sealed class ModelStoreTests : IDisposable
         var warm = await (await server.Http.PostAsync("/v1/models/tiny-a/warm", null, Cancel)).Content.ReadFromJsonAsync<JsonNode>(Cancel);
         Assert.True((bool)warm!["warm"]!);
         Assert.True((double)warm["about_fps"]! > 0);
+        // A step may be too short to tell.
+        var told = (await server.Http.GetFromJsonAsync<JsonNode>("/v1/capabilities", Cancel))!["models"]!.AsArray();
+        Assert.All(told, m => Assert.True((double)m!["about_fps"]! > 0));
     }
 
     private ModelStore Load(ServerOptions options)
