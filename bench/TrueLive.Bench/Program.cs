@@ -1,10 +1,13 @@
 using TrueLive.Bench;
+using TrueLive.Cli;
 
-// Started by the scripts in bench/live, bench/soak, bench/beside, bench/hostile, bench/workers and bench/picture.
-if (args.Any(a => a is "-h" or "--help"))
+// Started by the scripts in bench/live, bench/clips, bench/models, bench/soak, bench/beside, bench/hostile, bench/workers and bench/picture.
+if (args is ["-h" or "--help", ..] or [not ("clips" or "models"), "-h" or "--help"])
 {
     Console.WriteLine("""
         bench/live/run   [--seconds 6] [--rounds 3] [--only TEXT] [--browser-only] [--write]    our server alone, then ours, aiortc and GStreamer in turn, about 9 minutes
+        bench/clips/run  [--help] [--seconds 20] [--rounds 5] [--write]        file to file, beside a plain ffmpeg and ONNX Runtime pipeline
+        bench/models/run [--candy FILE] [-n 60] [--write]                      a step of the shipped model, and of candy beside it
         bench/soak/run   [--minutes 30] [--sessions 2] [--model live-tiny] [--size 512x288] [--write]
         bench/beside/run [--rounds 4] [--seconds 15] [--write]                 a live session with a clip in the queue, and without
         bench/hostile/run [--rounds 4] [--seconds 10] [--write]                a live session beside a hostile client, and without
@@ -19,6 +22,8 @@ try
 {
     return args.FirstOrDefault() switch
     {
+        "clips" => await ClipsBench.Make().Parse(args[1..]).InvokeAsync(),
+        "models" => await BenchModelsCommand.Make(ResizedModel.LoadCandy).Parse(args[1..]).InvokeAsync(),
         "live" => await LiveBench.RunAsync(arguments),
         "soak" => await SoakBench.RunAsync(arguments),
         "beside" => await BesideBench.RunAsync(arguments),
@@ -26,7 +31,7 @@ try
         "hostile-client" => await HostileClient.RunAsync(arguments),
         "workers" => await WorkersBench.RunAsync(arguments),
         "picture" => await PagePicture.RunAsync(arguments),
-        _ => throw new ArgumentException("Say 'live', 'soak', 'beside', 'hostile', 'workers' or 'picture'."),
+        _ => throw new ArgumentException("Say 'live', 'clips', 'models', 'soak', 'beside', 'hostile', 'workers' or 'picture'."),
     };
 }
 catch (ArgumentException error)

@@ -10,7 +10,7 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Cli;
 
 /// <summary>
-/// <c>truelive bench models</c>: the time of a step of the shipped model, and of "candy" beside it. All contestants take turns, frame
+/// <c>truelive bench models</c>: the time of a step of the shipped model, and where asked of another beside it. All contestants take turns, frame
 /// by frame, so that other load on the machine affects all of them alike; that is why ratios come first.
 /// </summary>
 internal static class BenchModelsCommand
@@ -32,9 +32,12 @@ internal static class BenchModelsCommand
         public double Median => Quantile(0.5);
     }
 
-    public static Command Make()
+    /// <param name="loadCandy">Loads candy at a size; without it the command has no such option.</param>
+    public static Command Make(Func<string, int, int, TimeProvider, IVideoModel>? loadCandy = null)
     {
-        var models = new Command("models", "Time a step of the shipped model at three sizes on one and two threads, and of candy beside it, taking turns.") { Candy, Rounds, Write };
+        var models = new Command("models", "Time a step of the shipped model at three sizes on one and two threads, taking turns.") { Rounds, Write };
+        if (loadCandy is not null)
+            models.Options.Add(Candy);
         Rounds.Validators.Add(given =>
         {
             if (given.GetValueOrDefault<int>() < 3)
@@ -42,27 +45,28 @@ internal static class BenchModelsCommand
         });
         models.SetAction((parsed, cancel) => ModelsCommand.GuardAsync(async () =>
         {
-            var text = Run(parsed.GetValue(Candy), parsed.GetValue(Rounds), TimeProvider.System, cancel);
+            var time = TimeProvider.System;
+            using var candy = loadCandy is not null && parsed.GetValue(Candy) is { } file ? loadCandy(file.FullName, 384, 216, time) : null;
+            var text = Run(candy, parsed.GetValue(Rounds), time, cancel);
             Console.WriteLine(text);
             if (parsed.GetResult(Write) is { Implicit: false })
             {
-                var file = parsed.GetValue(Write) ?? ResultFile;
-                if (Path.GetDirectoryName(file) is { Length: > 0 } folder)
+                var report = parsed.GetValue(Write) ?? ResultFile;
+                if (Path.GetDirectoryName(report) is { Length: > 0 } folder)
                     Directory.CreateDirectory(folder);
-                await File.WriteAllTextAsync(file, text, cancel).ConfigureAwait(false);
+                await File.WriteAllTextAsync(report, text, cancel).ConfigureAwait(false);
             }
             return 0;
         }));
         return models;
     }
 
-    private static string Run(FileInfo? candy, int rounds, TimeProvider time, CancellationToken cancel)
+    private static string Run(IVideoModel? candy, int rounds, TimeProvider time, CancellationToken cancel)
     {
         var shipped = ModelFolders.In([new ServerOptions().ModelPlaces[0]]).First();
         using var one = OnnxVideoModel.Load(shipped, 1, time);
         using var two = OnnxVideoModel.Load(shipped, 2, time);
         using var whole = WholeGraph.Load(shipped, 1, time);
-        using var foreign = candy is null ? null : ResizedModel.LoadCandy(candy.FullName, 384, 216, time);
         var pool = new FramePool("bench", 200);
         var look = one.Info.Looks.First(l => l.Id != "identity").Id;
         var prompt = new Prompt(1, look, 1, TimeSpan.Zero, one.Read(look));
@@ -73,8 +77,8 @@ internal static class BenchModelsCommand
             contestants.Add(new(one.Info.Id, 1, one.CreateSession(width, height), frames, prompt));
             contestants.Add(new(one.Info.Id, 2, two.CreateSession(width, height), frames, prompt));
             contestants.Add(new(WholeName, 1, whole.CreateSession(width, height), frames, prompt));
-            if (foreign is not null && width == 384)
-                contestants.Add(new("candy", 1, foreign.CreateSession(width, height), frames, Prompt.None));
+            if (candy is not null && width == 384)
+                contestants.Add(new("candy", 1, candy.CreateSession(width, height), frames, Prompt.None));
         }
         var before = Load();
         for (var round = -WarmUp; round < rounds; round++)
@@ -133,9 +137,7 @@ internal static class BenchModelsCommand
         text.Append("\n## Milliseconds\n\n| model | size | threads | median | 90 % | n |\n|---|---|---|---|---|---|\n");
         foreach (var c in contestants)
             text.Append(CultureInfo.InvariantCulture, $"| {c.Name} | {Size(c)} | {c.Threads} | {c.Median:0.0} | {c.Quantile(0.9):0.0} | {c.Times.Count} |\n");
-        if (candy is null)
-            text.Append("\nWithout `--candy FILE` there is no row to compare with.\n");
-        else
+        if (candy is not null)
             text.Append("\ncandy: fast-neural-style, 425k parameters, 720x720; sizes of input, output and transposed convolutions rewritten in memory, weights and operators as they are.\n");
         return text.ToString();
     }

@@ -56,13 +56,13 @@ public sealed record ProbeProgress(PhaseKind Phase, double Seconds, double Total
 }
 
 /// <summary>What a run leaves behind.</summary>
-public sealed record ProbeRunResult(StimulusPlan Plan, Observation Seen, ProbeFindings Findings, TierVerdict Verdict, RunQuality Quality);
+internal sealed record ProbeRunResult(StimulusPlan Plan, Observation Seen, ProbeFindings Findings, TierVerdict Verdict, RunQuality Quality);
 
 /// <summary>
 /// One live run: a sender that draws and sends 30 frames per second on the run's clock, a receiver that reads features of every
 /// output frame at once and lets it go, and between the phases the little analysis that later phases depend on.
 /// </summary>
-public sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSeed seed, TimeProvider time, ProbeRunOptions options)
+internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSeed seed, TimeProvider time, ProbeRunOptions options)
 {
     /// <summary>A target from which nothing at all has come by then will send nothing: no system that is called live is that late.</summary>
     public static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);

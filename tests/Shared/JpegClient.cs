@@ -107,6 +107,7 @@ internal sealed class JpegClient : IAsyncDisposable
     {
         var length = (int)BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(4));
         var trace = JsonNode.Parse(Encoding.UTF8.GetString(bytes, 8, length))!;
+        Published.CheckMessage(Published.Control, trace);
         using var picture = _jpeg.Decode(bytes.AsSpan(8 + length), _pool)!;
         return (trace, MovingScene.ReadNumber(picture));
     }
@@ -129,8 +130,11 @@ internal sealed class JpegClient : IAsyncDisposable
             var result = await _socket.ReceiveAsync(part, Cancel).WaitAsync(TimeSpan.FromMinutes(5), Cancel);
             Assert.NotEqual(WebSocketMessageType.Close, result.MessageType);
             whole.Write(part, 0, result.Count);
-            if (result.EndOfMessage)
-                return (result.MessageType, whole.ToArray());
+            if (!result.EndOfMessage)
+                continue;
+            if (result.MessageType == WebSocketMessageType.Text)
+                Published.CheckMessage(Published.Control, JsonNode.Parse(whole.ToArray())!);
+            return (result.MessageType, whole.ToArray());
         }
     }
 }

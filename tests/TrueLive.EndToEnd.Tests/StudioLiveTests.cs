@@ -34,48 +34,6 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await page.UntilAsync("specks() <= 3");
     }
 
-    // Each row: how uneven the captures are (ms), the longest lateness of a stamp, when frames leave (from, to), the share that is not
-    // sent, what coding takes, by how much the browser's clocks jump in a stall half-way; and whether the frames can be told apart.
-    [Theory]
-    [InlineData(0, 0, 6, 6, 0, 5, 0, true)]
-    [InlineData(0, 0, 45, 45, 0, 40, 0, false)]
-    [InlineData(0, 0, 5, 60, 0, 5, 0, false)]
-    [InlineData(10, 0, 45, 45, 0, 40, 0, true)]
-    [InlineData(10, 0, 50, 200, 0.4, 50, 0, true)]
-    [InlineData(10, 0, 50, 100, 0, 50, 100 / 3.0, true)]
-    [InlineData(10, 0, 50, 100, 0, 50, -8, true)]
-    [InlineData(5, 11, 8, 18, 0, 5, 0, true)]
-    [InlineData(5, 11, 8, 70, 0, 5, 0, false)]
-    public async Task A_capture_is_named_by_the_stamp_of_its_frame_or_not_at_all(double uneven, double late, double from, double to, double lost, double encode, double jump, bool told)
-    {
-        await using var page = await browser.OpenAsync(studio.Server);
-        var (known, wrong) = await page.Page.EvaluateAsync<int[]>("""
-            async ({ uneven, late, from, to, lost, encode, jump }) => {
-              const clock = new (await import('./capture-clock.js')).CaptureClock(), events = [];
-              let [seed, known, wrong] = [12345, 0, 0];
-              const chance = () => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x7fffffff;
-              clock.encode = encode;
-              for (let n = 0; n < 600; n++) {
-                const at = 1000 + n * 100 / 3 + chance() * uneven;
-                events.push({ when: at, at });
-                const stamped = at + late * chance() * chance();
-                if (chance() >= lost && !(jump && n >= 300 && n < 310)) events.push({ when: stamped + from + (to - from) * chance(), at, rtp: Math.floor(stamped + 777 + (n < 300 ? 0 : jump)) * 90 });
-              }
-              events.sort((a, b) => a.when - b.when);
-              for (const { when, at, rtp } of events) {
-                if (rtp === undefined) { clock.captured(at); continue; }
-                clock.stamped(rtp, when);
-                const named = clock.captureTime(rtp);
-                if (named !== null) known++;
-                if (named !== null && named !== at) wrong++;
-              }
-              return [known, wrong];
-            }
-            """, new { uneven, late, from, to, lost, encode, jump }) is [var k, var w] ? (k, w) : default;
-        Assert.Equal(0, wrong);
-        Assert.True(told ? known > 300 : known == 0, $"{known} known");
-    }
-
     [Fact]
     public async Task Looks_are_thumbnails_of_the_users_own_frame_made_by_the_network()
     {

@@ -233,7 +233,7 @@ internal static class Seeds
         using var run = new SimulatedRun(SimulatedSystem.StreamOf(0.123), "relief", ProbeSeed.From("fuzz seed"));
         run.Plan.Append(PhaseKind.Warmup, 2);
         run.Plan.Append(PhaseKind.Fast, 12);
-        run.Advance();
+        run.Advance(CancellationToken.None);
         var found = ProbeAnalysis.Analyse(run.Plan, run.Seen, new AnalysisEffort(16, 1, true));
         var about = new RunSection
         {

@@ -1,19 +1,23 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+
 namespace TrueLive.Core.Frames;
 
 /// <summary>
 /// Rents frames and takes them back. Keeps at most <see cref="Capacity"/> idle frames over all sizes; beyond that a returned frame
 /// takes the place of one of another size, which is no longer in use, or is left to the collector. Thread-safe.
 /// </summary>
-/// <param name="purpose">What the frames are for; shown when a leak is reported.</param>
+/// <param name="purpose">What the frames are for: the metric <c>truelive.frames.rented</c> counts by it, so that a leak shows where it is.</param>
 /// <param name="capacity">Idle frames kept.</param>
 public sealed class FramePool(string purpose, int capacity = 16)
 {
+    // Bound: one entry for each place in the code that makes pools.
+    private static readonly ConcurrentDictionary<string, StrongBox<int>> ByPurpose = new();
+
     // The longest idle first. Nearly always all are of one size, so that a search ends where it begins.
     private readonly List<VideoFrame> _idle = new(capacity);
+    private readonly StrongBox<int> _rentedForPurpose = ByPurpose.GetOrAdd(purpose, _ => new StrongBox<int>());
     private int _rented;
-
-    /// <summary>What the frames are for.</summary>
-    public string Purpose { get; } = purpose;
 
     /// <summary>Idle frames kept at most.</summary>
     public int Capacity { get; } = capacity;
@@ -35,14 +39,19 @@ public sealed class FramePool(string purpose, int capacity = 16)
         frame.Ticket = default;
         frame.Hand();
         Interlocked.Increment(ref _rented);
+        Interlocked.Increment(ref _rentedForPurpose.Value);
         return frame;
     }
+
+    /// <summary>Frames handed out by all pools of the process and not yet returned, by purpose.</summary>
+    internal static IEnumerable<(string Purpose, int Frames)> RentedByPurpose => ByPurpose.Select(p => (p.Key, Volatile.Read(ref p.Value.Value)));
 
     internal static int Align(int width) => (width + 63) & ~63;
 
     internal void Return(VideoFrame frame)
     {
         Interlocked.Decrement(ref _rented);
+        Interlocked.Decrement(ref _rentedForPurpose.Value);
         lock (_idle)
         {
             if (_idle.Count < Capacity || MakePlace(frame.Width, frame.Height))

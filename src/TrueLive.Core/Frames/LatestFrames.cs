@@ -6,7 +6,7 @@ namespace TrueLive.Core.Frames;
 /// of a full mailbox, which is disposed and reported, so that the reader always gets the newest pictures and delay cannot build up. One
 /// writer, one reader.
 /// </summary>
-public sealed class LatestFrames : IDisposable
+internal sealed class LatestFrames : IDisposable
 {
     private readonly Lock _gate = new();
 

@@ -27,7 +27,7 @@ public enum SessionState : byte
 public sealed record SessionTransition(SessionState From, SessionState To, DateTimeOffset At, SessionEnd? End);
 
 /// <summary>The legal edges between session states.</summary>
-public static class SessionLifecycle
+internal static class SessionLifecycle
 {
     /// <summary>True when a session may go from one state to the other. A state never follows itself.</summary>
     public static bool Allows(SessionState from, SessionState to) => (from, to) switch

@@ -7,7 +7,6 @@ namespace TrueLive.Media.Codecs;
 internal sealed unsafe class H264Encoder : ICodecEncoder
 {
     private readonly byte[] _info = GC.AllocateArray<byte>(OpenH264.InfoSize, pinned: true);
-    private readonly byte[] _picture = GC.AllocateArray<byte>(OpenH264.PictureSize, pinned: true);
     private byte[] _output = new byte[1 << 16];
     private nint _encoder;
     private int _bitrate;
@@ -18,32 +17,22 @@ internal sealed unsafe class H264Encoder : ICodecEncoder
             throw new InvalidOperationException("openh264 could not make an encoder.");
         var quiet = 0;
         Table->SetOption(_encoder, OpenH264.OptionTraceLevel, &quiet);
-        var p = stackalloc byte[OpenH264.ParamSize];
-        Table->GetDefaultParams(_encoder, p);
-        void Int(int at, int value) => *(int*)(p + at) = value;
-        Int(4, width);
-        Int(8, height);
-        Int(12, bitrate);
-        Int(16, 1); // iRCMode: RC_BITRATE_MODE
-        *(float*)(p + 20) = (float)frameRate;
-        Int(832, 0); // iComplexityMode: LOW
-        Int(836, 0); // uiIntraPeriod: only when asked
-        Int(844, 0); // eSpsPpsIdStrategy: constant ids
-        p[860] = 0; // bEnableFrameSkip: the pacer decides what is skipped
-        Int(864, bitrate * 3 / 2); // iMaxBitrate
-        *(ushort*)(p + 892) = 1; // iMultipleThreadIdc
-        p[908] = p[909] = p[910] = p[912] = 0; // denoise, background detection, adaptive quantisation, scene change
-        var layer = p + 32;
-        *(int*)layer = width;
-        *(int*)(layer + 4) = height;
-        *(float*)(layer + 8) = (float)frameRate;
-        *(int*)(layer + 12) = bitrate;
-        *(int*)(layer + 16) = bitrate * 3 / 2;
-        *(int*)(layer + 20) = 66; // baseline
-        *(int*)(layer + 32) = 0; // one slice
+        OpenH264.Parameters p;
+        Table->GetDefaultParams(_encoder, &p);
+        (p.Width, p.Height, p.MaxFrameRate) = (width, height, (float)frameRate);
+        (p.RateControl, p.TargetBitrate, p.MaxBitrate) = (OpenH264.BitrateMode, bitrate, bitrate * 3 / 2);
+        (p.Complexity, p.Threads) = (0, 1);
+        (p.IntraPeriod, p.ParameterSetIds) = (0, 0); // key frames only when asked, constant ids
+        p.FrameSkip = 0; // the pacer decides what is skipped
+        (p.Denoise, p.BackgroundDetection, p.AdaptiveQuantization, p.SceneChangeDetection) = (0, 0, 0, 0);
+        ref var layer = ref p.FirstLayer;
+        (layer.Width, layer.Height, layer.FrameRate) = (width, height, (float)frameRate);
+        (layer.Bitrate, layer.MaxBitrate) = (bitrate, bitrate * 3 / 2);
+        (layer.Profile, layer.SliceMode) = (OpenH264.Baseline, 0);
         var matrix = (byte)(colour.Matrix == ColourMatrix.Bt709 ? 1 : 6);
-        (layer[184], layer[185], layer[186], layer[187], layer[188], layer[189], layer[190]) = (1, 5, (byte)(colour.FullRange ? 1 : 0), 1, matrix, matrix, matrix);
-        if (Table->InitializeExt(_encoder, p) != 0)
+        (layer.HasVideoSignal, layer.VideoFormat, layer.FullRange, layer.HasColour) = (1, 5, (byte)(colour.FullRange ? 1 : 0), 1);
+        (layer.Primaries, layer.Transfer, layer.Matrix) = (matrix, matrix, matrix);
+        if (Table->InitializeExt(_encoder, &p) != 0)
         {
             Dispose();
             throw new ArgumentException($"openh264 does not encode {width}x{height}; sides must be even and at least 16.");
@@ -72,35 +61,38 @@ internal sealed unsafe class H264Encoder : ICodecEncoder
         keyFrame = false;
         if (forceKey)
             Table->ForceIntraFrame(_encoder, 1);
-        fixed (byte* picture = _picture, info = _info, y = frame.Y, u = frame.U, v = frame.V)
+        fixed (byte* info = _info, y = frame.Y, u = frame.U, v = frame.V)
         {
-            *(int*)picture = 23; // I420
-            (((int*)(picture + 4))[0], ((int*)(picture + 4))[1], ((int*)(picture + 4))[2]) = (frame.StrideY, frame.StrideC, frame.StrideC);
-            var planes = (byte**)(picture + 24);
-            planes[0] = y;
-            planes[1] = u;
-            planes[2] = v;
-            (*(int*)(picture + 56), *(int*)(picture + 60)) = (frame.Width, frame.Height);
-            *(long*)(picture + 64) = rtpTime / 90;
-            if (Table->EncodeFrame(_encoder, picture, info) != 0)
+            var picture = new OpenH264.Picture
+            {
+                Format = OpenH264.I420,
+                Y = y,
+                U = u,
+                V = v,
+                StrideY = frame.StrideY,
+                StrideU = frame.StrideC,
+                StrideV = frame.StrideC,
+                Width = frame.Width,
+                Height = frame.Height,
+                Milliseconds = rtpTime / 90,
+            };
+            if (Table->EncodeFrame(_encoder, &picture, info) != 0)
                 return false;
             var kind = *(int*)(info + OpenH264.FrameKindAt);
             var layers = *(int*)info;
-            if (kind == 4 || layers == 0)
+            if (kind == OpenH264.Skipped || layers == 0)
                 return false;
-            keyFrame = kind == 1;
+            keyFrame = kind == OpenH264.KeyFrame;
             var length = 0;
             for (var i = 0; i < layers; i++)
             {
-                var layer = info + 8 + i * OpenH264.LayerSize;
-                var nals = *(int*)(layer + 16);
-                var lengths = *(int**)(layer + 24);
+                var layer = (OpenH264.LayerInfo*)(info + 8 + i * OpenH264.LayerSize);
                 var size = 0;
-                for (var n = 0; n < nals; n++)
-                    size += lengths[n];
+                for (var n = 0; n < layer->Nals; n++)
+                    size += layer->Lengths[n];
                 if (_output.Length < length + size)
                     Array.Resize(ref _output, (length + size) * 3 / 2);
-                new ReadOnlySpan<byte>(*(byte**)(layer + 32), size).CopyTo(_output.AsSpan(length));
+                new ReadOnlySpan<byte>(layer->Data, size).CopyTo(_output.AsSpan(length));
                 length += size;
             }
             data = _output.AsSpan(0, length);

@@ -25,8 +25,8 @@ public sealed unsafe class VideoDecoder : IDisposable
     private const string Interlaced = "The picture is interlaced: each frame shows two moments, and motion has combs. Send progressive video, or deinterlace before sending.";
 
     private nint _context;
-    private nint _packet;
-    private nint _frame;
+    private Av.Packet* _packet;
+    private Av.Frame* _frame;
     private byte[] _input = GC.AllocateUninitializedArray<byte>(1 << 16, pinned: true);
     private VideoCodec _codec;
     private H264Sequence? _sequence;
@@ -72,7 +72,8 @@ public sealed unsafe class VideoDecoder : IDisposable
         encoded.Data.CopyTo(_input);
         _input.AsSpan(encoded.Data.Length, Padding).Clear();
         fixed (byte* data = _input)
-            Av.SetPacket(_packet, data, encoded.Data.Length, encoded.RtpTime);
+            _packet->Data = data;
+            (_packet->Size, _packet->Stamp) = (encoded.Data.Length, encoded.RtpTime);
         var result = Av.SendPacket(_context, _packet);
         if (result == 0)
             result = Av.ReceiveFrame(_context, _frame);
@@ -85,8 +86,8 @@ public sealed unsafe class VideoDecoder : IDisposable
         _heldBack = 0;
         if (result != 0)
             return Fail(encoded.KeyFrame);
-        int width = Av.Width(_frame), height = Av.Height(_frame);
-        if (Av.Format(_frame) is not (Av.PixelI420 or Av.PixelI420Full) || !IsTaken(width, height))
+        int width = _frame->Width, height = _frame->Height;
+        if (_frame->Format is not (Av.PixelI420 or Av.PixelI420Full) || !IsTaken(width, height))
             return Refuse(width, height);
         (NeedsKeyFrame, Hopeless, _failures, _mayHoldBack) = (false, false, 0, MaxHeldBack);
         Trouble = _interlaced ? Interlaced : null;
@@ -95,7 +96,7 @@ public sealed unsafe class VideoDecoder : IDisposable
         Copy(1, picture.U, picture.StrideC, picture.ChromaWidth, picture.ChromaHeight);
         Copy(2, picture.V, picture.StrideC, picture.ChromaWidth, picture.ChromaHeight);
         picture.Colour = encoded.Colour ?? SignalledColour();
-        picture.Ticket = new FrameTicket(0, TimeSpan.Zero, 0, (uint)Av.Stamp(_frame));
+        picture.Ticket = new FrameTicket(0, TimeSpan.Zero, 0, (uint)_frame->Stamp);
         return picture;
     }
 
@@ -104,9 +105,9 @@ public sealed unsafe class VideoDecoder : IDisposable
     {
         if (_context != 0)
             Av.FreeContext(ref _context);
-        if (_packet != 0)
+        if (_packet is not null)
             Av.FreePacket(ref _packet);
-        if (_frame != 0)
+        if (_frame is not null)
             Av.FreeFrame(ref _frame);
     }
 
@@ -165,7 +166,9 @@ public sealed unsafe class VideoDecoder : IDisposable
         var id = Av.FindDecoder(codec == VideoCodec.H264 ? Av.CodecH264 : Av.CodecVp8);
         if (id == 0)
             throw new MissingNativeLibraryException($"This libavcodec does not decode {codec}. Install Debian's: apt-get install libavcodec59 (Debian 12; on Debian 13: apt-get install libavcodec61)");
-        (_context, _packet, _frame, _codec, NeedsKeyFrame) = (Av.AllocContext(id), Av.AllocPacket(), Av.AllocFrame(), codec, true);
+        (_context, _codec, NeedsKeyFrame) = (Av.AllocContext(id), codec, true);
+        _packet = Av.AllocPacket();
+        _frame = Av.AllocFrame();
         (_sequence, _interlaced, _failures, _heldBack) = (null, false, 0, 0);
         Av.SetOption(_context, "threads", "1", 0);
         Av.SetOption(_context, "flags", "+low_delay", 0);
@@ -176,8 +179,8 @@ public sealed unsafe class VideoDecoder : IDisposable
 
     private void Copy(int plane, Span<byte> to, int stride, int width, int height)
     {
-        var from = Av.Plane(_frame, plane);
-        var step = Av.Stride(_frame, plane);
+        var from = _frame->Plane(plane);
+        var step = _frame->Stride(plane);
         for (var y = 0; y < height; y++)
             new ReadOnlySpan<byte>(from + (long)y * step, width).CopyTo(to[(y * stride)..]);
     }
@@ -187,6 +190,6 @@ public sealed unsafe class VideoDecoder : IDisposable
     {
         Av.GetOption(_context, "colorspace", 0, out var matrix);
         Av.GetOption(_context, "color_range", 0, out var range);
-        return new ColourSpace(matrix == 1 ? ColourMatrix.Bt709 : ColourMatrix.Bt601, range == 2 || Av.Format(_frame) == Av.PixelI420Full);
+        return new ColourSpace(matrix == 1 ? ColourMatrix.Bt709 : ColourMatrix.Bt601, range == 2 || _frame->Format == Av.PixelI420Full);
     }
 }

@@ -9,38 +9,29 @@ internal sealed unsafe class Vp8Encoder : ICodecEncoder
     private const int FirstAbi = 20;
     private const int LastAbi = 60;
 
-    private readonly byte[] _context = GC.AllocateArray<byte>(Vpx.ContextSize, pinned: true);
-    private readonly byte[] _config = GC.AllocateArray<byte>(Vpx.ConfigSize, pinned: true);
-    private readonly byte[] _image = GC.AllocateArray<byte>(Vpx.ImageSize, pinned: true);
+    private readonly Vpx.Context[] _context = GC.AllocateArray<Vpx.Context>(1, pinned: true);
+    private readonly Vpx.Config[] _config = GC.AllocateArray<Vpx.Config>(1, pinned: true);
+    private readonly Vpx.Image[] _image = GC.AllocateArray<Vpx.Image>(1, pinned: true);
     private byte[] _output = new byte[1 << 16];
     private bool _open;
     private long _pts;
 
     public Vp8Encoder(int width, int height, int bitrate)
     {
-        fixed (byte* context = _context, config = _config)
+        fixed (Vpx.Context* context = _context)
+        fixed (Vpx.Config* config = _config)
         {
             Vpx.DefaultConfig(Vpx.Vp8(), config, 0);
-            void Set(int at, uint value) => BitConverter.TryWriteBytes(_config.AsSpan(at), value);
-            Set(4, 1); // threads
-            Set(12, (uint)width);
-            Set(16, (uint)height);
-            Set(28, 1);
-            Set(32, 90000);
-            Set(36, 0); // error resilient off: lost packets are asked for again
-            Set(44, 0); // no lag
-            Set(48, 0); // no dropped frames
-            Set(72, 1); // constant bit rate
-            Set(112, (uint)Math.Max(1, bitrate / 1000));
-            Set(116, 4);
-            Set(120, 56);
-            Set(124, 100);
-            Set(128, 15);
-            Set(132, 1000);
-            Set(136, 500);
-            Set(140, 600);
-            Set(164, 0);
-            Set(168, 100_000); // key frames when asked
+            config->Threads = 1;
+            (config->Width, config->Height) = ((uint)width, (uint)height);
+            (config->TimeBaseNumerator, config->TimeBaseDenominator) = (1, 90_000);
+            config->ErrorResilient = 0; // lost packets are asked for again
+            (config->LagInFrames, config->DropFrameThreshold) = (0, 0);
+            (config->EndUsage, config->TargetBitrate) = (Vpx.ConstantBitRate, (uint)Math.Max(1, bitrate / 1000));
+            (config->MinQuantizer, config->MaxQuantizer) = (4, 56);
+            (config->UndershootPercent, config->OvershootPercent) = (100, 15);
+            (config->BufferSize, config->BufferInitialSize, config->BufferOptimalSize) = (1000, 500, 600);
+            (config->KeyFrameMinDistance, config->KeyFrameMaxDistance) = (0, 100_000); // when asked
             var result = Vpx.AbiMismatch;
             // The number changes with each release and only guards the structures, whose heads have not moved since 1.8.
             for (var abi = FirstAbi; abi <= LastAbi && result == Vpx.AbiMismatch; abi++)
@@ -56,9 +47,10 @@ internal sealed unsafe class Vp8Encoder : ICodecEncoder
 
     public void SetBitrate(int bitrate)
     {
-        fixed (byte* context = _context, config = _config)
+        fixed (Vpx.Context* context = _context)
+        fixed (Vpx.Config* config = _config)
         {
-            *(uint*)(config + 112) = (uint)Math.Max(1, bitrate / 1000);
+            config->TargetBitrate = (uint)Math.Max(1, bitrate / 1000);
             Vpx.SetConfig(context, config);
         }
     }
@@ -67,14 +59,15 @@ internal sealed unsafe class Vp8Encoder : ICodecEncoder
     {
         data = [];
         keyFrame = false;
-        fixed (byte* context = _context, image = _image, y = frame.Y, u = frame.U, v = frame.V)
+        fixed (Vpx.Context* context = _context)
+        fixed (Vpx.Image* image = _image)
+        fixed (byte* y = frame.Y, u = frame.U, v = frame.V)
         {
             Vpx.Wrap(image, Vpx.I420, (uint)frame.Width, (uint)frame.Height, 1, y);
-            var planes = (byte**)(image + 48);
-            planes[0] = y;
-            planes[1] = u;
-            planes[2] = v;
-            (((int*)(image + 80))[0], ((int*)(image + 80))[1], ((int*)(image + 80))[2]) = (frame.StrideY, frame.StrideC, frame.StrideC);
+            image->Y = y;
+            image->U = u;
+            image->V = v;
+            (image->StrideY, image->StrideU, image->StrideV) = (frame.StrideY, frame.StrideC, frame.StrideC);
             _pts += 3000;
             if (Vpx.Encode(context, image, _pts, 3000, forceKey ? 1 : 0, 1) != 0)
                 return false;
@@ -82,14 +75,14 @@ internal sealed unsafe class Vp8Encoder : ICodecEncoder
             var length = 0;
             while (Vpx.NextPacket(context, ref iterator) is var packet && packet != null)
             {
-                if (*(int*)packet != 0)
+                if (packet->Kind != Vpx.FramePacket)
                     continue;
-                var size = (int)*(nuint*)(packet + 16);
+                var size = (int)packet->Size;
                 if (_output.Length < length + size)
                     Array.Resize(ref _output, (length + size) * 3 / 2);
-                new ReadOnlySpan<byte>(*(byte**)(packet + 8), size).CopyTo(_output.AsSpan(length));
+                new ReadOnlySpan<byte>(packet->Data, size).CopyTo(_output.AsSpan(length));
                 length += size;
-                keyFrame |= (*(uint*)(packet + 40) & 1) != 0;
+                keyFrame |= (packet->Flags & Vpx.KeyFrameFlag) != 0;
             }
             data = _output.AsSpan(0, length);
             return length > 0;
@@ -101,7 +94,7 @@ internal sealed unsafe class Vp8Encoder : ICodecEncoder
         if (!_open)
             return;
         _open = false;
-        fixed (byte* context = _context)
+        fixed (Vpx.Context* context = _context)
             Vpx.Destroy(context);
     }
 }

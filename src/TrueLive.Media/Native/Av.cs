@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace TrueLive.Media.Native;
 
 /// <summary>
-/// libavcodec, as far as decoding needs it. Options travel by name (av_opt), so only the head of AVFrame and AVPacket is bound by
-/// offset, which is the same in libavutil 57 to 59.
+/// libavcodec, as far as decoding needs it. Options travel by name (av_opt), so only the heads of AVFrame and AVPacket are declared, which
+/// are the same in libavutil 57 to 59. The library allocates both.
 /// </summary>
 internal static unsafe partial class Av
 {
@@ -16,23 +16,34 @@ internal static unsafe partial class Av
 
     static Av() => NativeLibraries.Bind();
 
-    public static byte* Plane(nint frame, int i) => ((byte**)frame)[i];
-
-    public static int Stride(nint frame, int i) => ((int*)(frame + 64))[i];
-
-    public static int Width(nint frame) => *(int*)(frame + 104);
-
-    public static int Height(nint frame) => *(int*)(frame + 108);
-
-    public static int Format(nint frame) => *(int*)(frame + 116);
-
-    public static long Stamp(nint frame) => *(long*)(frame + 136);
-
-    public static void SetPacket(nint packet, byte* data, int size, long stamp)
+    /// <summary>The head of AVFrame.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct Frame
     {
-        *(long*)(packet + 8) = stamp;
-        *(byte**)(packet + 24) = data;
-        *(int*)(packet + 32) = size;
+        private fixed long _planes[8];
+        private fixed int _strides[8];
+        private readonly nint _extendedData;
+        public int Width, Height;
+        private readonly int _samples;
+        public int Format;
+        private readonly int _keyFrame, _pictureType;
+        private readonly long _aspect;
+        public long Stamp;
+
+        public readonly byte* Plane(int i) => (byte*)_planes[i];
+
+        public readonly int Stride(int i) => _strides[i];
+    }
+
+    /// <summary>The head of AVPacket.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct Packet
+    {
+        private readonly nint _buffer;
+        public long Stamp;
+        private readonly long _decodeStamp;
+        public byte* Data;
+        public int Size;
     }
 
     [LibraryImport(NativeLibraries.AvCodec, EntryPoint = "avcodec_find_decoder")]
@@ -45,10 +56,10 @@ internal static unsafe partial class Av
     public static partial int Open(nint context, nint codec, nint options);
 
     [LibraryImport(NativeLibraries.AvCodec, EntryPoint = "avcodec_send_packet")]
-    public static partial int SendPacket(nint context, nint packet);
+    public static partial int SendPacket(nint context, Packet* packet);
 
     [LibraryImport(NativeLibraries.AvCodec, EntryPoint = "avcodec_receive_frame")]
-    public static partial int ReceiveFrame(nint context, nint frame);
+    public static partial int ReceiveFrame(nint context, Frame* frame);
 
     [LibraryImport(NativeLibraries.AvCodec, EntryPoint = "avcodec_flush_buffers")]
     public static partial void Flush(nint context);
@@ -57,16 +68,16 @@ internal static unsafe partial class Av
     public static partial void FreeContext(ref nint context);
 
     [LibraryImport(NativeLibraries.AvCodec, EntryPoint = "av_packet_alloc")]
-    public static partial nint AllocPacket();
+    public static partial Packet* AllocPacket();
 
     [LibraryImport(NativeLibraries.AvCodec, EntryPoint = "av_packet_free")]
-    public static partial void FreePacket(ref nint packet);
+    public static partial void FreePacket(ref Packet* packet);
 
     [LibraryImport(NativeLibraries.AvUtil, EntryPoint = "av_frame_alloc")]
-    public static partial nint AllocFrame();
+    public static partial Frame* AllocFrame();
 
     [LibraryImport(NativeLibraries.AvUtil, EntryPoint = "av_frame_free")]
-    public static partial void FreeFrame(ref nint frame);
+    public static partial void FreeFrame(ref Frame* frame);
 
     [LibraryImport(NativeLibraries.AvUtil, EntryPoint = "av_opt_set", StringMarshalling = StringMarshalling.Utf8)]
     public static partial int SetOption(nint target, string name, string value, int flags);

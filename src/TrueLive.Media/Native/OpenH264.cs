@@ -8,9 +8,12 @@ namespace TrueLive.Media.Native;
 /// </summary>
 internal static unsafe partial class OpenH264
 {
-    public const int ParamSize = 924;
-    public const int PictureSize = 80;
     public const int InfoSize = 7192;
+    public const int BitrateMode = 1;
+    public const int Baseline = 66;
+    public const int I420 = 23;
+    public const int KeyFrame = 1;
+    public const int Skipped = 4;
     public const int OptionBitrate = 5;
     public const int OptionMaxBitrate = 6;
     public const int OptionTraceLevel = 25;
@@ -28,6 +31,73 @@ internal static unsafe partial class OpenH264
     /// <summary>Where the kind of frame stands behind the layers (SFrameBSInfo.eFrameType).</summary>
     public static int FrameKindAt => 8 + 128 * LayerSize;
 
+    /// <summary>SEncParamExt; what is not declared keeps the default.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 924)]
+    public struct Parameters
+    {
+        [FieldOffset(4)] public int Width;
+        [FieldOffset(8)] public int Height;
+        [FieldOffset(12)] public int TargetBitrate;
+        [FieldOffset(16)] public int RateControl;
+        [FieldOffset(20)] public float MaxFrameRate;
+        [FieldOffset(32)] public Layer FirstLayer;
+        [FieldOffset(832)] public int Complexity;
+        [FieldOffset(836)] public int IntraPeriod;
+        [FieldOffset(844)] public int ParameterSetIds;
+        [FieldOffset(860)] public byte FrameSkip;
+        [FieldOffset(864)] public int MaxBitrate;
+        [FieldOffset(892)] public ushort Threads;
+        [FieldOffset(908)] public byte Denoise;
+        [FieldOffset(909)] public byte BackgroundDetection;
+        [FieldOffset(910)] public byte AdaptiveQuantization;
+        [FieldOffset(912)] public byte SceneChangeDetection;
+    }
+
+    /// <summary>SSpatialLayerConfig.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 200)]
+    public struct Layer
+    {
+        [FieldOffset(0)] public int Width;
+        [FieldOffset(4)] public int Height;
+        [FieldOffset(8)] public float FrameRate;
+        [FieldOffset(12)] public int Bitrate;
+        [FieldOffset(16)] public int MaxBitrate;
+        [FieldOffset(20)] public int Profile;
+        [FieldOffset(32)] public int SliceMode;
+        [FieldOffset(184)] public byte HasVideoSignal;
+        [FieldOffset(185)] public byte VideoFormat;
+        [FieldOffset(186)] public byte FullRange;
+        [FieldOffset(187)] public byte HasColour;
+        [FieldOffset(188)] public byte Primaries;
+        [FieldOffset(189)] public byte Transfer;
+        [FieldOffset(190)] public byte Matrix;
+    }
+
+    /// <summary>SSourcePicture.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 80)]
+    public struct Picture
+    {
+        [FieldOffset(0)] public int Format;
+        [FieldOffset(4)] public int StrideY;
+        [FieldOffset(8)] public int StrideU;
+        [FieldOffset(12)] public int StrideV;
+        [FieldOffset(24)] public byte* Y;
+        [FieldOffset(32)] public byte* U;
+        [FieldOffset(40)] public byte* V;
+        [FieldOffset(56)] public int Width;
+        [FieldOffset(60)] public int Height;
+        [FieldOffset(64)] public long Milliseconds;
+    }
+
+    /// <summary>The head of SLayerBSInfo, one layer of what was encoded.</summary>
+    [StructLayout(LayoutKind.Explicit)]
+    public struct LayerInfo
+    {
+        [FieldOffset(16)] public int Nals;
+        [FieldOffset(24)] public int* Lengths;
+        [FieldOffset(32)] public byte* Data;
+    }
+
     [StructLayout(LayoutKind.Sequential)]
     public struct Release
     {
@@ -38,10 +108,10 @@ internal static unsafe partial class OpenH264
     public struct Table
     {
         public delegate* unmanaged<nint, byte*, int> Initialize;
-        public delegate* unmanaged<nint, byte*, int> InitializeExt;
-        public delegate* unmanaged<nint, byte*, int> GetDefaultParams;
+        public delegate* unmanaged<nint, Parameters*, int> InitializeExt;
+        public delegate* unmanaged<nint, Parameters*, int> GetDefaultParams;
         public delegate* unmanaged<nint, int> Uninitialize;
-        public delegate* unmanaged<nint, byte*, byte*, int> EncodeFrame;
+        public delegate* unmanaged<nint, Picture*, byte*, int> EncodeFrame;
         public delegate* unmanaged<nint, byte*, int> EncodeParameterSets;
         public delegate* unmanaged<nint, byte, int> ForceIntraFrame;
         public delegate* unmanaged<nint, int, void*, int> SetOption;

@@ -9,7 +9,7 @@ namespace TrueLive.Probe.Features;
 /// 4 x 3 block means, the same maps inside the object's box against its surround, stripe direction inside the pattern's box,
 /// and horizontal motion against the picture before, on luma and on gradient. One instance per stream.
 /// </summary>
-public sealed class FeatureExtractor
+internal sealed class FeatureExtractor
 {
     /// <summary>Numbers per frame.</summary>
     public const int Count = 70;

@@ -7,7 +7,7 @@ namespace TrueLive.Probe.Features;
 /// The raw data of a run on disk: gzip over little-endian numbers, each list with its length before it. Enough to recompute
 /// every number of a report.
 /// </summary>
-public static class ObservationFile
+internal static class ObservationFile
 {
     private const uint Magic = 0x32424f54; // "TOB2"
 

@@ -24,7 +24,7 @@ public sealed record GlanceRow(string System, string Look, string Seed, string T
 }
 
 /// <summary>Glances at simulated systems, all looks taken as in a real run.</summary>
-public static class GlanceSelfTest
+internal static class GlanceSelfTest
 {
     private const double Footage = 60;
     private const int PerFootage = 50;

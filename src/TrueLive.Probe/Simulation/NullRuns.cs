@@ -8,7 +8,7 @@ namespace TrueLive.Probe.Simulation;
 /// Runs whose output has nothing to do with the input: p-values must be uniform. The output is other footage with motion, cuts
 /// and objects of its own, restyled; or any real recording.
 /// </summary>
-public static class NullRuns
+internal static class NullRuns
 {
     /// <summary>One p-value of the fast phase against restyled footage of another seed.</summary>
     public static double Simulated(string seedText, string look, bool withCodesOfAnother, double seconds, int redraws)
@@ -16,7 +16,7 @@ public static class NullRuns
         var system = SimulatedSystem.All.First(s => s.Name == (withCodesOfAnother ? "prerendered" : "canned"));
         using var run = new SimulatedRun(system, look, ProbeSeed.From(seedText));
         run.Plan.Append(PhaseKind.Fast, seconds);
-        run.Advance();
+        run.Advance(CancellationToken.None);
         return P(run.Plan, run.Seen, redraws);
     }
 

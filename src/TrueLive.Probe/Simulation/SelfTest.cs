@@ -24,7 +24,7 @@ public sealed record SelfTestRun(
     ProbeFindings Findings, TierVerdict Judged, double TrueD50);
 
 /// <summary>Runs the probe against systems whose nature is known.</summary>
-public static class SelfTest
+internal static class SelfTest
 {
     /// <summary>Verdicts of tier 3, as printed, that a fake must not have.</summary>
     public static IReadOnlyList<string> Tier3 { get; } = [.. new[] { TierLabel.T3F, TierLabel.T3C, TierLabel.T3, TierLabel.T3S }.Select(TierVerdict.Text)];

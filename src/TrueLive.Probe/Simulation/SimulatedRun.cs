@@ -53,10 +53,10 @@ public sealed class SimulatedRun : IDisposable
     public IReadOnlyList<Verdicts.Nature> LookNatures => _look.Natures;
 
     /// <summary>Sends all phases planned so far and takes all output up to their end.</summary>
-    public void Advance(CancellationToken cancel = default) => Advance(Plan.Frames.Count, cancel);
+    public void Advance(CancellationToken cancel) => Advance(Plan.Frames.Count, cancel);
 
     /// <summary>Sends up to an input frame and takes all output up to its time.</summary>
-    public void Advance(int frames, CancellationToken cancel = default)
+    public void Advance(int frames, CancellationToken cancel)
     {
         for (var j = Seen.Sent.Count; j < frames; j++)
             Seen.Sent.Add(j * SimulatedInput.Step);

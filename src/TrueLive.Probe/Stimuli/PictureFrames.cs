@@ -3,7 +3,7 @@ using TrueLive.Core.Frames;
 namespace TrueLive.Probe.Stimuli;
 
 /// <summary>Between the probe's pictures and I420 frames.</summary>
-public static class PictureFrames
+internal static class PictureFrames
 {
     /// <summary>Writes a picture into a frame of the same size (limited range; chroma averaged over 2 x 2).</summary>
     public static void Write(Picture picture, VideoFrame frame)

@@ -7,7 +7,7 @@ namespace TrueLive.Probe.Stimuli;
 /// light and sensor noise. Mean luminance and mean colour follow G, C and the light only: a fake that copies the live mean
 /// therefore answers the luma family and nothing else. Not thread-safe; the same frame number always gives the same picture.
 /// </summary>
-public sealed class StimulusRenderer
+internal sealed class StimulusRenderer
 {
     private const float MeanLuma = 112;
     private readonly int _width;

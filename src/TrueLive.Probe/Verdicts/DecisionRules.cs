@@ -6,7 +6,7 @@ using static TrueLive.Probe.Verdicts.Judgement;
 namespace TrueLive.Probe.Verdicts;
 
 /// <summary>Turns findings into a verdict. Gates are taken in order; the first that fails names the verdict.</summary>
-public static class DecisionRules
+internal static class DecisionRules
 {
     /// <summary>Judges a live run (codes sent by us).</summary>
     public static TierVerdict Judge(ProbeFindings found, RunQuality quality, Thresholds? limits = null)

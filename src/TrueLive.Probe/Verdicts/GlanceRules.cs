@@ -10,7 +10,7 @@ namespace TrueLive.Probe.Verdicts;
 /// accounted for: it can search few seconds of older lags, and something live may lie over older pictures. Whatever else there is to say
 /// waits for the last look, so its tests are made once.
 /// </summary>
-public static class GlanceRules
+internal static class GlanceRules
 {
     /// <summary>Re-draws behind a promotion: none of them may meet what was sent.</summary>
     public const int Redraws = 9999;

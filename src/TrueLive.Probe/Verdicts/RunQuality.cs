@@ -1,7 +1,7 @@
 namespace TrueLive.Probe.Verdicts;
 
 /// <summary>How good the run itself was: the instrument's own errors, judged before the target.</summary>
-public sealed record RunQuality
+internal sealed record RunQuality
 {
     /// <summary>Largest share of frames that may miss their time in a run that counts.</summary>
     public const double MostUnsent = 0.005;

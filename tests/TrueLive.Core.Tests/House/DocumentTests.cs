@@ -44,6 +44,18 @@ public sealed partial class DocumentTests
         None(Documents(all: true).Where(d => !Generated().IsMatch(d.Name)).SelectMany(d => Block().Replace(d.Text, string.Empty).Split('\n')
             .Where(l => l.Length > 140 && !l.StartsWith('|') && !l.StartsWith("    ", StringComparison.Ordinal)).Select(l => $"{d.Name}: {l}")));
 
+    // So it compiles, and is run by the test of its sample. How far it stands to the right does not matter.
+    [Fact]
+    public void Sample_code_in_documents_stands_in_a_sample_that_is_built()
+    {
+        var samples = Directory.EnumerateFiles(Path.Combine(Root, "samples"), "*.cs", SearchOption.AllDirectories).Select(f => Unindented(File.ReadAllText(f))).ToList();
+        var shown = Documents(all: false).SelectMany(d => CSharp().Matches(d.Text).Select(m => (d.Name, Code: Unindented(m.Groups["code"].Value)))).ToList();
+        Assert.NotEmpty(shown);
+        None(shown.Where(s => !samples.Exists(f => f.Contains(s.Code, StringComparison.Ordinal))).Select(s => $"{s.Name} shows what is in no sample:\n{s.Code}"));
+    }
+
+    private static string Unindented(string code) => string.Join('\n', code.Split('\n').Select(l => l.TrimStart()));
+
     private static void None(IEnumerable<string> faults)
     {
         var all = faults.ToList();
@@ -128,6 +140,9 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"[^\w\- ]")]
     private static partial Regex Punctuation();
+
+    [GeneratedRegex(@"^```(?:csharp|cs|c#)\n(?<code>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex CSharp();
 
     [GeneratedRegex(@"^```.*?^```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Block();

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Features;
 using TrueLive.Probe.Reports;
@@ -18,7 +19,7 @@ public sealed class WrittenRun : IDisposable
         using var run = new SimulatedRun(SimulatedSystem.StreamOf(0.25), "relief", seed);
         foreach (var (kind, seconds) in new[] { (PhaseKind.Warmup, profile.Warmup), (PhaseKind.Fast, profile.Fast), (PhaseKind.Hold, profile.Hold), (PhaseKind.Control, profile.Control), (PhaseKind.Blackout, profile.Blackout) })
             run.Plan.Append(kind, seconds);
-        run.Advance();
+        run.Advance(TestContext.Current.CancellationToken);
         var found = ProbeAnalysis.Analyse(run.Plan, run.Seen, new AnalysisEffort(99, 2));
         var verdict = DecisionRules.Judge(found, new RunQuality());
         var configuration = RunFolder.Configuration(profile);
@@ -59,6 +60,15 @@ public sealed class ReportTests(WrittenRun run) : IClassFixture<WrittenRun>
             Metrics = run.Report.Metrics.ToDictionary(m => m.Key, m => m.Key == "delay.D50" ? m.Value with { Value = m.Value.Value / 2 } : m.Value),
         });
         Assert.Contains(Verification.Run(forged, new AnalysisEffort(99, 2), TestContext.Current.CancellationToken), l => l is { What: "delay.D50", Matches: false });
+    }
+
+    [Fact]
+    public void The_layout_of_the_report_keeps_its_promises_and_a_written_one_has_it()
+    {
+        var today = JsonSchemas.Document(ProbeReport.SchemaId, ProbeReport.Json, [], [("report", typeof(ProbeReport))]);
+        JsonSchemas.Hold("probe-report.json", today);
+        var written = JsonNode.Parse(File.ReadAllText(Path.Combine(run.Folder, "report.json")));
+        Assert.Empty(JsonSchemas.Faults(today, today["$defs"]!["sent"]!["report"]!, written));
     }
 
     [Fact]

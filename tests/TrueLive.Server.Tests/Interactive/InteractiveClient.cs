@@ -52,6 +52,7 @@ internal sealed class InteractiveClient : IAsyncDisposable
                 continue;
             }
             var message = JsonNode.Parse(_buffer.AsSpan(0, length))!;
+            Published.CheckMessage(Published.Interactive, message);
             Messages.Add(message);
             if (fits(message))
                 return message;

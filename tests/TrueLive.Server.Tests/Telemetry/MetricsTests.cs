@@ -51,6 +51,7 @@ public sealed partial class MetricsTests
         Assert.True(Sum(page, "truelive_frame_age_seconds_sum") > 0, page);
         Assert.True(Sum(page, "truelive_sessions", "state=\"live\"") >= 1, page);
         Assert.True(Sum(page, "truelive_capacity_used") > 0, page);
+        Assert.Contains("purpose=\"websocket pictures\"", page, StringComparison.Ordinal);
         foreach (var name in new[] { "truelive_link_frames_lost", "truelive_link_datagrams_unsent", "truelive_link_connections_refused", "truelive_http_connections", "truelive_keys_wrong", "truelive_pictures_over_budget" })
             Assert.Contains($"# TYPE {name}", page, StringComparison.Ordinal);
     }

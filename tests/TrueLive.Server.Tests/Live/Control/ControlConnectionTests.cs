@@ -31,7 +31,12 @@ public sealed class ControlConnectionTests : IAsyncDisposable
             Measured = (_, _, _, _) => _measured,
         };
         _hosted = _registry.Create(new SessionRequest(null, null, null, null));
-        _control = new ControlConnection(new AdmittedClient(_hosted, 1, null), _registry, "test", utf8 => _said.Add(JsonNode.Parse(utf8.Span)!), _time);
+        _control = new ControlConnection(new AdmittedClient(_hosted, 1, null), _registry, "test", utf8 =>
+        {
+            var message = JsonNode.Parse(utf8.Span)!;
+            Published.CheckMessage(Published.Control, message);
+            _said.Add(message);
+        }, _time);
     }
 
     public async ValueTask DisposeAsync()

@@ -3,7 +3,7 @@ using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Onnx;
 
-namespace TrueLive.Cli;
+namespace TrueLive.Bench;
 
 /// <summary>
 /// The fixed-size model "candy" at another size, for a fair race: the sides of its input and output and the <c>output_shape</c> of its

@@ -1,14 +1,15 @@
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Models.Manifest;
+using TrueLive.Models.Onnx;
 
-namespace TrueLive.Models.Onnx;
+namespace TrueLive.Bench;
 
 /// <summary>
 /// The same model, called as its documentation shows: default session options, a tensor made for every call, the state handed
-/// from one result to the next call. The baseline that <c>truelive bench clips</c> measures against; nothing else uses it.
+/// from one result to the next call. What <c>bench/clips/run</c> compares with.
 /// </summary>
-public sealed class PlainOnnxLoop : IDisposable
+internal sealed class PlainOnnxLoop : IDisposable
 {
     private readonly InferenceSession _session;
     private readonly ModelManifest _manifest;

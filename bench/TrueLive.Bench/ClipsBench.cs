@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using TrueLive.Cli;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
@@ -10,13 +11,13 @@ using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
 
-namespace TrueLive.Cli;
+namespace TrueLive.Bench;
 
 /// <summary>
-/// <c>truelive bench clips</c>: our file-to-file rendering against the pipeline that a user would write in an afternoon (ffmpeg pipe,
+/// Our file-to-file rendering against the pipeline that a user would write in an afternoon (ffmpeg pipe,
 /// the same ONNX file in a loop, ffmpeg pipe), taken in turns on the same film, and against the bare model.
 /// </summary>
-internal static class BenchClips
+internal static class ClipsBench
 {
     private const int BareFrames = 150;
     private static readonly Option<FileInfo?> Input = new("--input") { Description = "Film to render; default one that ffmpeg makes (1280x720, 30 fps)." };

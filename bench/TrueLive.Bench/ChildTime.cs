@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace TrueLive.Cli;
+namespace TrueLive.Bench;
 
 /// <summary>Processor time of child processes that have ended, and of theirs (getrusage(2), RUSAGE_CHILDREN).</summary>
 internal static partial class ChildTime
