@@ -37,7 +37,7 @@ internal static class BesideBench
         Console.WriteLine(report);
         if (arguments.Has("--write"))
             await File.WriteAllTextAsync(Path.Combine(Machine.Repository, "bench", "results", "beside.md"), report);
-        return caller.Peer.State == WebRtc.PeerState.Connected ? 0 : 1;
+        return caller.Peer.State == WebRtc.Peers.PeerState.Connected ? 0 : 1;
     }
 
     private static async Task<string> UploadAsync(HttpClient http)

@@ -44,7 +44,7 @@ internal static class HostileBench
             Console.WriteLine(report);
             if (arguments.Has("--write"))
                 await File.WriteAllTextAsync(Path.Combine(Machine.Repository, "bench", "results", "hostile.md"), report);
-            return caller.Peer.State == WebRtc.PeerState.Connected && Quantile(beside, 0.99) - Quantile(alone, 0.99) <= Goal ? 0 : 1;
+            return caller.Peer.State == WebRtc.Peers.PeerState.Connected && Quantile(beside, 0.99) - Quantile(alone, 0.99) <= Goal ? 0 : 1;
         }
         finally
         {

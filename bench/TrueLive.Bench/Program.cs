@@ -1,7 +1,7 @@
 using TrueLive.Bench;
 using TrueLive.Cli;
 
-// Started by the scripts in bench/live, bench/clips, bench/models, bench/soak, bench/beside, bench/hostile and bench/picture.
+// Started by the scripts in bench/live, bench/clips, bench/models, bench/soak, bench/beside, bench/hostile, bench/workers and bench/picture.
 if (args is ["-h" or "--help", ..] or [not ("clips" or "models"), "-h" or "--help"])
 {
     Console.WriteLine("""
@@ -11,6 +11,7 @@ if (args is ["-h" or "--help", ..] or [not ("clips" or "models"), "-h" or "--hel
         bench/soak/run   [--minutes 30] [--sessions 2] [--model live-tiny] [--size 512x288] [--write]
         bench/beside/run [--rounds 4] [--seconds 15] [--write]                 a live session with a clip in the queue, and without
         bench/hostile/run [--rounds 4] [--seconds 10] [--write]                a live session beside a hostile client, and without
+        bench/workers/run [--steps 1000] [--rate 30] [--write]                 what a step in a child process costs
         bench/picture/run [OUT]                                                films the page for README
         --write puts the figures into bench/results. All want a quiet machine.
         """);
@@ -28,8 +29,9 @@ try
         "beside" => await BesideBench.RunAsync(arguments),
         "hostile" => await HostileBench.RunAsync(arguments),
         "hostile-client" => await HostileClient.RunAsync(arguments),
+        "workers" => await WorkersBench.RunAsync(arguments),
         "picture" => await PagePicture.RunAsync(arguments),
-        _ => throw new ArgumentException("Say 'live', 'clips', 'models', 'soak', 'beside', 'hostile' or 'picture'."),
+        _ => throw new ArgumentException("Say 'live', 'clips', 'models', 'soak', 'beside', 'hostile', 'workers' or 'picture'."),
     };
 }
 catch (ArgumentException error)

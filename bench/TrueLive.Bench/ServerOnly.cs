@@ -4,6 +4,7 @@ using TrueLive.Cli;
 using TrueLive.Core.Frames;
 using TrueLive.Media.Codecs;
 using TrueLive.WebRtc;
+using TrueLive.WebRtc.Peers;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Whip;
 
@@ -42,8 +43,8 @@ internal static class ServerOnly
         var film = await CodeAsync(codec, one.Width, one.Height);
         var url = new Uri(http.BaseAddress!, $"/whip?model={one.Model}&size={one.Size}&codec={one.Codec.ToLowerInvariant()}&prompt=noir");
         var keyWanted = 1;
-        var options = new PeerOptions { KeyFrameRequested = () => Interlocked.Exchange(ref keyWanted, 1) };
-        await using var client = await WhipClient.ConnectAsync(url, null, new MediaPreferences { Codecs = [codec], Audio = false }, options, Time, CancellationToken.None);
+        var handlers = new PeerHandlers { KeyFrameRequested = () => Interlocked.Exchange(ref keyWanted, 1) };
+        await using var client = await WhipClient.ConnectAsync(url, null, new MediaPreferences { Codecs = [codec], Audio = false }, handlers, Time, CancellationToken.None);
         using var cores = new WholeCores();
         using var pace = new PeriodicTimer(TimeSpan.FromSeconds(1 / 30.0), Time);
         var (at, sent) = (0, 0);

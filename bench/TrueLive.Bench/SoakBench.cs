@@ -37,7 +37,7 @@ internal static partial class SoakBench
         }
         var (began, points, samples) = (Time.GetTimestamp(), callers.Select(_ => new List<(double X, double Y)>()).ToArray(), new List<Sample>());
         using var pace = new PeriodicTimer(Interval, Time);
-        while (Time.GetElapsedTime(began).TotalMinutes < minutes && callers.All(c => c.Peer.State == WebRtc.PeerState.Connected))
+        while (Time.GetElapsedTime(began).TotalMinutes < minutes && callers.All(c => c.Peer.State == WebRtc.Peers.PeerState.Connected))
         {
             await pace.WaitForNextTickAsync();
             var delays = new List<double>();
@@ -52,7 +52,7 @@ internal static partial class SoakBench
             samples.Add(Look(await http.GetStringAsync("/metrics"), server.ProcessId, Time.GetElapsedTime(began).TotalSeconds, delays));
             Console.WriteLine($"{samples[^1].Seconds:0} s: {delays.Count / Interval.TotalSeconds:0.0} pictures/s, p50 {samples[^1].P50:0.0} p99 {samples[^1].P99:0.0} ms, RSS {samples[^1].Resident:0.0} MB, gen2 {samples[^1].Gen2:0}");
         }
-        var lost = callers.Count(c => c.Peer.State != WebRtc.PeerState.Connected);
+        var lost = callers.Count(c => c.Peer.State != WebRtc.Peers.PeerState.Connected);
         foreach (var caller in callers)
             await caller.DisposeAsync();
         var report = Report(samples, points, minutes, model, size, lost, load, busy, reading);

@@ -1,35 +1,16 @@
 using System.Net;
 using TrueLive.Core.Frames;
 using TrueLive.WebRtc.Rtp;
-using TrueLive.WebRtc.Sctp;
 
 namespace TrueLive.WebRtc;
 
-/// <summary>
-/// Callbacks of a <see cref="PeerConnection"/> to its owner. All are called under the connection's lock, mostly on the thread that
-/// reads the network for all connections: return quickly, and do not wait for anything.
-/// </summary>
+/// <summary>Settings of one <see cref="RtcPeer"/>.</summary>
 public sealed record PeerOptions
 {
     /// <summary>
     /// Address of this machine that the far side has reached already, as with its offer; announced first where there are many.
     /// </summary>
     public IPAddress? Reached { get; init; }
-
-    /// <summary>A complete video frame arrived.</summary>
-    public VideoFrameHandler? VideoReceived { get; init; }
-
-    /// <summary>An Opus packet arrived.</summary>
-    public OpusPacketHandler? AudioReceived { get; init; }
-
-    /// <summary>The last packet of a frame was sent, so long after the last packet of its input arrived.</summary>
-    public Action<FrameTicket, TimeSpan>? FrameSent { get; init; }
-
-    /// <summary>The far side, or the way to it, needs a key frame.</summary>
-    public Action? KeyFrameRequested { get; init; }
-
-    /// <summary>A data channel can be used.</summary>
-    public Action<DataChannel>? ChannelOpened { get; init; }
 
     /// <summary>Whether checks may go to an address that the far side named; null takes all.</summary>
     public Func<IPAddress, bool>? MayReach { get; init; }
@@ -38,18 +19,33 @@ public sealed record PeerOptions
     public RtpSessionOptions Media { get; init; } = new();
 }
 
-/// <summary>The state of a connection.</summary>
-public enum PeerState
+/// <summary>
+/// What a <see cref="RtcPeer"/> tells its owner. Called one at a time, in order, with no lock held, on threads of the endpoint that serve all
+/// connections: return quickly. A handler that throws ends its connection.
+/// </summary>
+public sealed record PeerHandlers
 {
-    /// <summary>An offer waits for its answer.</summary>
-    Offered,
+    /// <summary>A complete video frame arrived.</summary>
+    public VideoFrameHandler? VideoReceived { get; init; }
 
-    /// <summary>Looking for a way and agreeing on keys.</summary>
-    Connecting,
+    /// <summary>An Opus packet arrived.</summary>
+    public OpusPacketHandler? AudioReceived { get; init; }
 
-    /// <summary>Media and data flow.</summary>
-    Connected,
+    /// <summary>
+    /// The last packet of a frame was sent, so long after the last packet of its input arrived (<see cref="FrameTicket.Arrived"/>); not told
+    /// of frames without one.
+    /// </summary>
+    public Action<FrameTicket, TimeSpan>? FrameSent { get; init; }
 
-    /// <summary>Over.</summary>
-    Closed,
+    /// <summary>The far side, or the way to it, needs a key frame.</summary>
+    public Action? KeyFrameRequested { get; init; }
+
+    /// <summary>A data channel can be used.</summary>
+    public Action<DataChannel>? ChannelOpened { get; init; }
 }
+
+/// <summary>Takes one whole received frame. Its data is borrowed: valid only during the call.</summary>
+public delegate void VideoFrameHandler(in EncodedFrame frame);
+
+/// <summary>Takes one received Opus packet.</summary>
+public delegate void OpusPacketHandler(in OpusPacket packet);

@@ -4,8 +4,10 @@ using System.Net.Sockets;
 using System.Text;
 using TrueLive.WebRtc.Dtls;
 using TrueLive.WebRtc.Ice;
+using TrueLive.WebRtc.Peers;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Stun;
+using TrueLive.WebRtc.Timing;
 using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.WebRtc;
@@ -46,20 +48,21 @@ public sealed class RtcEndpoint : IDisposable
     private readonly RtcEndpointOptions _options;
     private readonly UdpPort _udp;
     private readonly TcpPort? _tcp;
-    private readonly ConcurrentDictionary<string, PeerConnection> _byUfrag = new();
+    private readonly ConcurrentDictionary<string, RtcPeer> _byUfrag = new();
 
     // Iterated on every tick: enumerating a dictionary would allocate each time.
-    private volatile PeerConnection[] _peers = [];
-    private readonly ConcurrentDictionary<SocketAddress, PeerConnection> _byAddress = new();
-    private readonly ConcurrentDictionary<TcpRoute, PeerConnection> _byConnection = new();
+    private volatile RtcPeer[] _peers = [];
+    private readonly ConcurrentDictionary<SocketAddress, RtcPeer> _byAddress = new();
+    private readonly ConcurrentDictionary<TcpRoute, RtcPeer> _byConnection = new();
     private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentQueue<RtcPeer> _left = new();
     private long _strange;
 
     /// <summary>Opens the port.</summary>
     /// <exception cref="SocketException">The port is taken or not allowed.</exception>
     public RtcEndpoint(RtcEndpointOptions options, TimeProvider time)
     {
-        (_options, Time, Announced) = (options, time, options.Announced);
+        (_options, Clock, Announced) = (options, new Clock(time), options.Announced);
         var address = options.Address.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6 ? IPAddress.Any : options.Address;
         // A port that is free for UDP may be taken for TCP: then another one is tried, but never when the caller named the port.
         for (var attempt = 1; ; attempt++)
@@ -102,22 +105,21 @@ public sealed class RtcEndpoint : IDisposable
     /// <summary>TCP connections that were closed because too many strangers were connected.</summary>
     public long RefusedConnections => _tcp?.Refused ?? 0;
 
-    internal TimeProvider Time { get; }
+    internal Clock Clock { get; }
 
     internal DtlsCertificate Certificate { get; }
 
     /// <summary>Answers an offer as a server that the far side can reach (ICE-lite).</summary>
     /// <exception cref="SdpException">The offer cannot be answered; the message says why.</exception>
     /// <exception cref="InvalidOperationException">There are <see cref="RtcEndpointOptions.MaxPeers"/> connections.</exception>
-    public PeerConnection Answer(string offer, MediaPreferences preferences, PeerOptions options, out string answer)
+    public RtcPeer Answer(string offer, MediaPreferences preferences, PeerOptions? options = null)
     {
         Admit();
         var credentials = IceCredentials.New();
-        var plan = SdpNegotiation.Answer(offer, preferences, Describe(credentials, lite: true, options.Reached), out answer);
-        var peer = new PeerConnection(this, options);
-        var ice = new IceLite(credentials, new IceCredentials(plan.Remote.IceUfrag, plan.Remote.IcePassword), Time);
-        peer.Begin(plan, ice);
-        return peer;
+        options ??= new PeerOptions();
+        var answerer = new SdpAnswerer(preferences);
+        var plan = answerer.Answer(offer, _ => Describe(credentials, lite: true, options.Reached), out var answer);
+        return RtcPeer.Answering(this, options, credentials, answerer, plan, answer);
     }
 
     /// <summary>Finds out whether <see cref="Answer"/> would take an offer, without making a connection.</summary>
@@ -125,15 +127,14 @@ public sealed class RtcEndpoint : IDisposable
     public void Check(string offer, MediaPreferences preferences) =>
         PeerConnection.Check(SdpNegotiation.Answer(offer, preferences, Describe(IceCredentials.New(), lite: true), out _));
 
-    /// <summary>Makes an offer; <see cref="PeerConnection.Accept"/> takes its answer. The connection runs the checks (full ICE).</summary>
+    /// <summary>Makes an offer; <see cref="RtcPeer.Accept"/> takes its answer. The connection runs the checks (full ICE).</summary>
     /// <exception cref="InvalidOperationException">There are <see cref="RtcEndpointOptions.MaxPeers"/> connections.</exception>
-    public PeerConnection Offer(MediaPreferences preferences, PeerOptions options, out string offer)
+    public RtcPeer Offer(MediaPreferences preferences, PeerOptions? options = null)
     {
         Admit();
         var credentials = IceCredentials.New();
-        var sdp = new SdpOffer(preferences, Describe(credentials, lite: false));
-        offer = sdp.Text;
-        return new PeerConnection(this, options, sdp, credentials);
+        var offer = new SdpOffer(preferences, Describe(credentials, lite: false));
+        return RtcPeer.Offering(this, options ?? new PeerOptions(), credentials, offer);
     }
 
     /// <summary>Closes all connections and the port.</summary>
@@ -145,6 +146,7 @@ public sealed class RtcEndpoint : IDisposable
         _udp.Dispose();
         _tcp?.Dispose();
         _stop.Dispose();
+        DeliverLast();
     }
 
     internal TransportDescription Describe(IceCredentials credentials, bool lite, IPAddress? reached = null) => new()
@@ -157,7 +159,7 @@ public sealed class RtcEndpoint : IDisposable
         Candidates = [.. Candidates(reached).Select(c => c.ToString())],
     };
 
-    internal void Register(string ufrag, PeerConnection peer)
+    internal void Register(string ufrag, RtcPeer peer)
     {
         lock (_byUfrag)
         {
@@ -178,17 +180,17 @@ public sealed class RtcEndpoint : IDisposable
     // During an ICE restart a peer has two fragments; it still counts once.
     private void ListPeers() => _peers = [.. _byUfrag.Values.Distinct()];
 
-    internal void Bind(SocketAddress address, PeerConnection peer) => _byAddress[address] = peer;
+    internal void Bind(SocketAddress address, RtcPeer peer) => _byAddress[address] = peer;
 
-    internal void Bind(TcpRoute connection, PeerConnection peer) => _byConnection[connection] = peer;
+    internal void Bind(TcpRoute connection, RtcPeer peer) => _byConnection[connection] = peer;
 
     internal void Unbind(TcpRoute connection) => _byConnection.TryRemove(connection, out _);
 
-    internal void Unbind(SocketAddress address, PeerConnection peer) =>
-        _byAddress.TryRemove(new KeyValuePair<SocketAddress, PeerConnection>(address, peer));
+    internal void Unbind(SocketAddress address, RtcPeer peer) =>
+        _byAddress.TryRemove(new KeyValuePair<SocketAddress, RtcPeer>(address, peer));
 
     /// <summary>The route to an address for the checks of <paramref name="peer"/>; datagrams from there belong to the peer.</summary>
-    internal IceRoute RouteTo(IPEndPoint remote, bool tcp, PeerConnection peer)
+    internal SocketRoute RouteTo(IPEndPoint remote, bool tcp, RtcPeer peer)
     {
         if (!tcp)
         {
@@ -198,7 +200,8 @@ public sealed class RtcEndpoint : IDisposable
         }
         var connection = new TcpRoute(new Socket(remote.AddressFamily, SocketType.Stream, ProtocolType.Tcp), remote);
         peer.Own(connection);
-        _ = connection.RunAsync(Received, _stop.Token);
+        // Apart from the caller, who holds the peer's lock: what arrives is delivered by whoever reads it.
+        _ = Task.Run(() => connection.RunAsync(Received, _stop.Token));
         return connection;
     }
 
@@ -229,7 +232,7 @@ public sealed class RtcEndpoint : IDisposable
 
     private void Received(Span<byte> datagram, SocketAddress from)
     {
-        PeerConnection? peer = null;
+        RtcPeer? peer = null;
         try
         {
             Deliver(datagram, from, ref peer);
@@ -241,7 +244,7 @@ public sealed class RtcEndpoint : IDisposable
         }
     }
 
-    private void Deliver(Span<byte> datagram, SocketAddress from, ref PeerConnection? peer)
+    private void Deliver(Span<byte> datagram, SocketAddress from, ref RtcPeer? peer)
     {
         if (_byAddress.TryGetValue(from, out peer))
         {
@@ -252,13 +255,13 @@ public sealed class RtcEndpoint : IDisposable
             else if (StunMessage.TryParse(datagram, out var message))
             {
                 peer = message.Class == StunClass.Request ? FindByUfrag(message.Username) ?? peer : peer;
-                peer.ReceiveCheck(message, _udp.RouteTo(from));
+                peer.Receive(message, _udp.RouteTo(from));
             }
         }
         else if (_options.Udp && StunMessage.TryParse(datagram, out var first) && FindByUfrag(first.Username) is { } newcomer)
         {
             peer = newcomer;
-            peer.ReceiveCheck(first, _udp.RouteTo(from));
+            peer.Receive(first, _udp.RouteTo(from));
         }
         else
         {
@@ -268,7 +271,7 @@ public sealed class RtcEndpoint : IDisposable
 
     private void Received(Span<byte> datagram, TcpRoute route)
     {
-        PeerConnection? peer = null;
+        RtcPeer? peer = null;
         try
         {
             Deliver(datagram, route, ref peer);
@@ -279,7 +282,7 @@ public sealed class RtcEndpoint : IDisposable
         }
     }
 
-    private void Deliver(Span<byte> datagram, TcpRoute route, ref PeerConnection? peer)
+    private void Deliver(Span<byte> datagram, TcpRoute route, ref RtcPeer? peer)
     {
         _byConnection.TryGetValue(route, out peer);
         if (StunMessage.LooksLikeStun(datagram))
@@ -287,7 +290,7 @@ public sealed class RtcEndpoint : IDisposable
             if (!StunMessage.TryParse(datagram, out var message))
                 return;
             peer ??= FindByUfrag(message.Username);
-            peer?.ReceiveCheck(message, route);
+            peer?.Receive(message, route);
         }
         else if (peer is not null)
         {
@@ -301,19 +304,29 @@ public sealed class RtcEndpoint : IDisposable
         }
     }
 
-    private PeerConnection? FindByUfrag(ReadOnlySpan<byte> username)
+    private RtcPeer? FindByUfrag(ReadOnlySpan<byte> username)
     {
         var colon = username.IndexOf((byte)':');
         return colon is > 0 and <= 64 && _byUfrag.TryGetValue(Encoding.UTF8.GetString(username[..colon]), out var peer) ? peer : null;
     }
 
+    /// <summary>A peer has ended: its owner still has to be told the last events.</summary>
+    internal void Left(RtcPeer peer) => _left.Enqueue(peer);
+
     private void Tick()
     {
         foreach (var peer in _peers)
             Tick(peer);
+        DeliverLast();
     }
 
-    private static void Tick(PeerConnection peer)
+    private void DeliverLast()
+    {
+        while (_left.TryDequeue(out var peer))
+            peer.Deliver();
+    }
+
+    private static void Tick(RtcPeer peer)
     {
         try
         {

@@ -2,8 +2,10 @@ using System.Buffers.Binary;
 using Microsoft.Extensions.Time.Testing;
 using TrueLive.Core.Frames;
 using TrueLive.Media.Codecs;
+using TrueLive.WebRtc.Packets;
 using TrueLive.WebRtc.Rtp;
 using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.Tests.Shared;
 
@@ -29,6 +31,7 @@ internal sealed class IncomingVideo : IDisposable
 
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
     private readonly FramePool _pool = new("incoming video");
+    private readonly Clock _clock;
     private readonly RtpSession _session;
     private readonly Repairs _repairs;
     private readonly Dictionary<ushort, SentPacket> _sent = [];
@@ -45,12 +48,7 @@ internal sealed class IncomingVideo : IDisposable
             + "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdef012345\r\na=fingerprint:sha-256 AA:BB\r\na=setup:actpass\r\na=mid:0\r\na=rtcp-mux\r\na=sendonly\r\n"
             + format + rtx + "a=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 ccm fir\r\n";
         _session = new RtpSession(
-            SdpNegotiation.Answer(offer, new MediaPreferences(), Local, out _), new RtpSessionCallbacks
-            {
-                SendRtp = (_, _) => { },
-                SendRtcp = (buffer, length) => Feedback(buffer[..length]),
-                VideoReceived = Received,
-            }, _time);
+            SdpNegotiation.Answer(offer, new MediaPreferences(), Local, out _), new RtpSessionOptions(), _clock = new Clock(_time), _clock.Now);
     }
 
     public VideoDecoder Decoder { get; } = new();
@@ -69,7 +67,7 @@ internal sealed class IncomingVideo : IDisposable
 
     public int FullIntraRequests { get; private set; }
 
-    public RtpSessionStats Stats => _session.Stats(_time.GetTimestamp());
+    public RtpSessionStats Stats => _session.Stats(_clock.Now);
 
     /// <summary>Sends a stream, the packets of a picture at once and pictures at an even pace.</summary>
     public void Play(IEnumerable<SentPacket> packets, double framesPerSecond = 30, long settle = 1000)
@@ -96,11 +94,13 @@ internal sealed class IncomingVideo : IDisposable
             {
                 if (_underWay[i].At > _now)
                     continue;
-                _session.ReceiveRtp(_underWay[i].Packet, _time.GetTimestamp());
+                _session.ReceiveRtp(_underWay[i].Packet, _clock.Now);
+                Drain();
                 _underWay.RemoveAt(i--);
             }
             if (_now % 5 == 0)
-                _session.Tick(_time.GetTimestamp());
+                _session.Tick(_clock.Now);
+            Drain();
         }
     }
 
@@ -108,6 +108,17 @@ internal sealed class IncomingVideo : IDisposable
     {
         _session.Dispose();
         Decoder.Dispose();
+    }
+
+    private void Drain()
+    {
+        while (_session.TryTake(out QueuedPacket<RtpPacketKind> packet))
+            Feedback(packet.Bytes);
+        while (_session.TryTake(out MediaEvent happened))
+        {
+            Received(happened.Frame);
+            happened.Release();
+        }
     }
 
     private void Received(in EncodedFrame frame)

@@ -47,7 +47,7 @@ internal sealed class NativeCaller : IAsyncDisposable
     public ConcurrentQueue<Returned> Pictures { get; } = new();
 
     /// <summary>The connection.</summary>
-    public PeerConnection Peer => _client!.Peer;
+    public RtcPeer Peer => _client!.Peer;
 
     /// <summary>Frames of the scene that every caller sends round and round.</summary>
     public static async Task<VideoFrame[]> SceneAsync(int width, int height)
@@ -63,8 +63,8 @@ internal sealed class NativeCaller : IAsyncDisposable
     public static async Task<NativeCaller> StartAsync(Uri whip, VideoCodec codec, VideoFrame[] scene, TimeProvider time, CancellationToken cancel, string? key = null)
     {
         var caller = new NativeCaller(codec, scene, time);
-        var options = new PeerOptions { VideoReceived = caller.Take, KeyFrameRequested = () => Interlocked.Exchange(ref caller._keyWanted, 1) };
-        caller._client = await WhipClient.ConnectAsync(whip, key, new MediaPreferences { Codecs = [codec], Audio = false }, options, time, cancel);
+        var handlers = new PeerHandlers { VideoReceived = caller.Take, KeyFrameRequested = () => Interlocked.Exchange(ref caller._keyWanted, 1) };
+        caller._client = await WhipClient.ConnectAsync(whip, key, new MediaPreferences { Codecs = [codec], Audio = false }, handlers, time, cancel);
         caller.Peer.OpenChannel("control", (_, utf8, _) => caller.Heard(utf8));
         caller._sending = caller.SendAsync();
         return caller;

@@ -16,10 +16,12 @@ using TrueLive.Probe.Verdicts;
 using TrueLive.WebRtc.Congestion;
 using TrueLive.WebRtc.Dtls;
 using TrueLive.WebRtc.Rtcp;
+using TrueLive.WebRtc.Packets;
 using TrueLive.WebRtc.Rtp;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Srtp;
 using TrueLive.WebRtc.Stun;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.Fuzz;
 
@@ -44,12 +46,12 @@ internal static class Seeds
         Srtp(Save);
         Rtp(Save);
         var link = new SctpTargets.Link();
-        var channel = link.Client.Open("control", null, true, null);
+        var channel = link.Client.Open("control", true, null, link.Now);
         link.Deliver();
-        channel.Send("hello");
-        link.Client.Open("lossy", null, false, 3).Send(new byte[3000]);
+        link.Client.Send(channel, "hello"u8, isText: true, link.Now);
+        link.Client.Send(link.Client.Open("lossy", false, 3, link.Now), new byte[3000], isText: false, link.Now);
         link.Deliver();
-        channel.Close();
+        link.Client.Close(channel, link.Now);
         link.Deliver();
         foreach (var packet in link.ToServer)
         {
@@ -106,27 +108,20 @@ internal static class Seeds
     {
         var (ours, theirs) = (DtlsCertificate.Create(DateTimeOffset.UnixEpoch.AddYears(60)), DtlsCertificate.Create(DateTimeOffset.UnixEpoch.AddYears(60)));
         var (said, answered) = (new List<byte[]>(), new List<byte[]>());
-        using var both = new CountdownEvent(2);
-        DtlsSession? client = null;
-        DtlsSession? server = null;
-        Org.BouncyCastle.Tls.DtlsTransport? transport = null;
-        client = new DtlsSession(true, theirs, ours.Fingerprint, d =>
-        {
-            said.Add(d.ToArray());
-            server!.Receive(d, _ => { });
-        });
-        server = new DtlsSession(false, ours, theirs.Fingerprint, d =>
+        var client = new DtlsSession(true, theirs, ours.Fingerprint, d => said.Add(d.ToArray()));
+        var server = new DtlsSession(false, ours, theirs.Fingerprint, _ => { });
+        var answering = new Thread(() => server.Handshake(d =>
         {
             answered.Add(d.ToArray());
             client.Receive(d, _ => { });
-        });
-        server.Start((_, _, _) => both.Signal());
-        client.Start((t, _, _) =>
+        }));
+        answering.Start();
+        var transport = client.Handshake(d =>
         {
-            transport = t;
-            both.Signal();
-        });
-        both.Wait();
+            said.Add(d.ToArray());
+            server.Receive(d, _ => { });
+        }).Transport;
+        answering.Join();
         save("dtls-handshake", "hello", Join([said[0]]));
         save("dtls-handshake", "flights", Join([.. said]));
         save("dtls-client", "hello", Join([answered[0]]));
@@ -159,13 +154,15 @@ internal static class Seeds
             var offer = new SdpOffer(preferences, WireTargets.Local);
             SdpNegotiation.Answer(offer.Text, preferences, WireTargets.Local, out var answer);
             var (rtp, rtcp) = (new List<byte[]>(), new List<byte[]>());
-            var time = TimeProvider.System;
-            using var session = new RtpSession(offer.Complete(answer), new RtpSessionCallbacks { SendRtp = (b, n) => rtp.Add(b[..n].ToArray()), SendRtcp = (b, n) => rtcp.Add(b[..n].ToArray()) }, time);
-            var now = time.GetTimestamp();
+            var clock = new Clock(TimeProvider.System);
+            var now = clock.Now;
+            using var session = new RtpSession(offer.Complete(answer), new RtpSessionOptions(), clock, now);
             session.SendVideo(new EncodedFrame { Codec = codec, Data = codec == VideoCodec.H264 ? AccessUnit : [0x10, .. Enumerable.Repeat((byte)7, 2500)], RtpTime = 3000, KeyFrame = true, Colour = new ColourSpace(ColourMatrix.Bt709, true) }, now);
             session.SendAudio([0x78, 1, 2, 3], 960, now);
-            session.Tick(now + time.TimestampFrequency);
-            session.SendBye(now + time.TimestampFrequency);
+            session.Tick(now + TimeSpan.FromSeconds(1));
+            session.SendBye(now + TimeSpan.FromSeconds(1));
+            while (session.TryTake(out QueuedPacket<RtpPacketKind> packet))
+                (packet.About == RtpPacketKind.Rtcp ? rtcp : rtp).Add(packet.Bytes.ToArray());
             save("rtp", codec.ToString(), Join([.. rtp]));
             save("rtcp", $"reports-{codec}", Join([.. rtcp]));
             // The byte before a payload moves the sequence number on: 0x40 by one, 0xC0 with the marker.
@@ -186,7 +183,7 @@ internal static class Seeds
         {
             if (i % 7 != 3)
             {
-                log.Add(i, 10_000_000 + i * 1700L + (i % 40 == 0 ? 90_000 : 0));
+                log.Add(i, new Instant(10_000_000 + i * 1700L + (i % 40 == 0 ? 90_000 : 0)));
             }
         }
 

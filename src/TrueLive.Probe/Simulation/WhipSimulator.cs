@@ -28,7 +28,7 @@ public sealed class WhipSimulator : IDisposable
         Queues.Channel.CreateBounded<(byte[], int, VideoCodec, uint, bool)>(new Queues.BoundedChannelOptions(120) { FullMode = Queues.BoundedChannelFullMode.DropOldest });
     private readonly CancellationTokenSource _stop = new();
     private readonly long _zero;
-    private PeerConnection? _peer;
+    private RtcPeer? _peer;
     private int _keyFrameAsked;
     private int _ended;
 
@@ -99,17 +99,16 @@ public sealed class WhipSimulator : IDisposable
         var path = request.Url!.AbsolutePath;
         if (request.HttpMethod == "POST" && path == "/whip" && _peer is null)
         {
-            var peer = _endpoint.Answer(body, new MediaPreferences { Audio = false, DataChannels = false }, new PeerOptions
+            var peer = _peer = _endpoint.Answer(body, new MediaPreferences { Audio = false, DataChannels = false }).Start(new PeerHandlers
             {
                 VideoReceived = Take,
                 KeyFrameRequested = () => Interlocked.Exchange(ref _keyFrameAsked, 1),
-            }, out var answer);
-            _peer = peer;
+            });
             _ = Task.Run(DecodeAsync);
             _ = Task.Run(() => PlayAsync(peer));
             (response.StatusCode, response.ContentType) = (201, "application/sdp");
             response.Headers["Location"] = "/whip/1/1";
-            await response.OutputStream.WriteAsync(Encoding.UTF8.GetBytes(answer)).ConfigureAwait(false);
+            await response.OutputStream.WriteAsync(Encoding.UTF8.GetBytes(peer.LocalDescription)).ConfigureAwait(false);
         }
         else if (request.HttpMethod == "PATCH" && path == "/v1/sessions/1")
         {
@@ -162,7 +161,7 @@ public sealed class WhipSimulator : IDisposable
         }
     }
 
-    private async Task PlayAsync(PeerConnection peer)
+    private async Task PlayAsync(RtcPeer peer)
     {
         var seed = ProbeSeed.From("simulator footage");
         var look = Look.ByName["relief"](seed.Stream("look"));
@@ -197,7 +196,7 @@ public sealed class WhipSimulator : IDisposable
         }
     }
 
-    private void Send(PeerConnection peer, VideoEncoder encoder, VideoFrame frame, uint timestamp)
+    private void Send(RtcPeer peer, VideoEncoder encoder, VideoFrame frame, uint timestamp)
     {
         encoder.SetBitrate(peer.TargetBitrate);
         if (peer.CanSendVideo && encoder.TryEncode(frame, Interlocked.Exchange(ref _keyFrameAsked, 0) == 1, timestamp, out var encoded))

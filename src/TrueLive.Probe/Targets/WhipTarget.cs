@@ -4,6 +4,7 @@ using System.Text.Json;
 using TrueLive.Core.Frames;
 using TrueLive.Media.Codecs;
 using TrueLive.WebRtc;
+using TrueLive.WebRtc.Peers;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Whip;
 using Queues = System.Threading.Channels;
@@ -50,7 +51,7 @@ public sealed class WhipTarget(
         var url = isTrueLive ? new Uri(Root, $"whip?size={format.Width}x{format.Height}") : endpoint;
         try
         {
-            _client = await WhipClient.ConnectAsync(url, key, new MediaPreferences { Audio = false, DataChannels = false }, new PeerOptions
+            _client = await WhipClient.ConnectAsync(url, key, new MediaPreferences { Audio = false, DataChannels = false }, new PeerHandlers
             {
                 VideoReceived = Take,
                 KeyFrameRequested = () => Interlocked.Exchange(ref _keyFrameAsked, 1),

@@ -7,6 +7,7 @@ using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Live.Transports;
 using TrueLive.Server.Resources;
 using TrueLive.WebRtc;
+using TrueLive.WebRtc.Peers;
 using TrueLive.WebRtc.Sdp;
 
 namespace TrueLive.Server.Http;
@@ -91,7 +92,9 @@ internal static partial class WhipEndpoints
         HttpContext http, string? model, string? size, string? prompt, float? strength, string? codec, WebRtcPort port, Gate gate, SessionRegistry registry, InteractiveCommands interactive,
         TimeProvider time, IHostApplicationLifetime life) => PublishAsync(
             http, codec, port, registry, interactive, time, life,
-            () => AdmittedClient.Of(registry, http.Request.Headers[TokenHeader], long.TryParse(http.Request.Headers[ConnectionHeader], out var had) ? had : null, new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time));
+            () => AdmittedClient.OfAsync(
+                registry, http.Request.Headers[TokenHeader], long.TryParse(http.Request.Headers[ConnectionHeader], out var had) ? had : null,
+                new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time, http.RequestAborted));
 
     private static Task<IResult> PublishTo(
         string id, HttpContext http, string? codec, WebRtcPort port, Gate gate, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life) =>
@@ -101,12 +104,12 @@ internal static partial class WhipEndpoints
                 registry.Contest(hosted);
                 if (hosted.Senders.Count >= MaxSenders)
                     throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"{MaxSenders} connections to this session are being opened. Those that never open end within {AdmittedClient.ConnectTime.TotalSeconds:0} s.");
-                return AdmittedClient.Of(registry, hosted.Token, null, new SessionRequest(null, null, null, null) { Owner = hosted.Owner }, time);
+                return AdmittedClient.OfAsync(registry, hosted.Token, null, new SessionRequest(null, null, null, null) { Owner = hosted.Owner }, time, http.RequestAborted);
             })
             : Task.FromResult(SessionEndpoints.NoSuchSession(id));
 
     private static async Task<IResult> PublishAsync(
-        HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life, Func<AdmittedClient> arrive)
+        HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life, Func<Task<AdmittedClient>> arrive)
     {
         var (offer, problem) = await ReadAsync(http, Sdp).ConfigureAwait(false);
         if (problem is not null)
@@ -116,8 +119,10 @@ internal static partial class WhipEndpoints
         {
             // An offer that cannot be answered takes no place, and is refused as such on a full server as well.
             port.Check(offer, receive: true, codec);
-            admitted = arrive();
-            var client = new WebRtcClient(admitted, offer, codec, http.Connection.LocalIpAddress, port, registry, interactive.Serve, time, http.RequestServices.GetRequiredService<ILogger<WebRtcClient>>(), out var answer)
+            admitted = await arrive().ConfigureAwait(false);
+            var peer = port.Answer(admitted.Hosted.Session.Id, offer, receive: true, codec, http.Connection.LocalIpAddress);
+            var logger = http.RequestServices.GetRequiredService<ILogger<WebRtcClient>>();
+            var client = new WebRtcClient(admitted, peer, registry, interactive.Serve, time, logger)
             {
                 OwnsSession = http.Request.RouteValues["id"] is null,
             };
@@ -125,7 +130,7 @@ internal static partial class WhipEndpoints
             var id = admitted.Hosted.Session.Id;
             http.Response.Headers[TokenHeader] = admitted.Hosted.Token;
             http.Response.Headers[ConnectionHeader] = $"{admitted.Number}";
-            return Created(http, $"/whip/{id}/{client.Id}", client.Peer, answer);
+            return Created(http, $"/whip/{id}/{client.Id}", peer);
         }
         catch (RequestRefusedException refused)
         {
@@ -152,17 +157,17 @@ internal static partial class WhipEndpoints
         {
             port.Check(offer, receive: false, codec);
             WebRtcViewer viewer;
-            string answer;
             // Two concurrent offers must not both take the last place.
             lock (hosted.Viewers)
             {
                 if (hosted.Viewers.Count >= options.MaxViewers)
                     return Problems.Of(StatusCodes.Status503ServiceUnavailable, $"This session has {options.MaxViewers} viewers, which is the limit of the server (max_viewers).");
-                viewer = new WebRtcViewer(hosted, $"{id} watched from {http.Connection.RemoteIpAddress}", offer, codec, http.Connection.LocalIpAddress, port, out answer);
+                var who = $"{id} watched from {http.Connection.RemoteIpAddress}";
+                viewer = new WebRtcViewer(hosted, port.Answer(who, offer, receive: false, codec, http.Connection.LocalIpAddress));
             }
             _ = RunAsync(http, viewer, viewer.RunAsync(life.ApplicationStopped));
             // A client with only the session's link has no key for DELETE or PATCH.
-            return Created(http, gate.Share($"/whep/{id}/{viewer.Id}", hosted.Owner), viewer.Peer, answer);
+            return Created(http, gate.Share($"/whep/{id}/{viewer.Id}", hosted.Owner), viewer.Peer);
         }
         catch (Exception error) when (error is SdpException or InvalidOperationException)
         {
@@ -192,7 +197,7 @@ internal static partial class WhipEndpoints
     [LoggerMessage(EventId = 2005, EventName = "webrtc_failed", Level = LogLevel.Error, Message = "A WebRTC connection failed.")]
     private static partial void LogFailed(ILogger logger, Exception error);
 
-    private static async Task<IResult> PatchAsync(HttpContext http, PeerConnection? peer)
+    private static async Task<IResult> PatchAsync(HttpContext http, RtcPeer? peer)
     {
         if (peer is not { State: not PeerState.Closed } open)
             return NoSuchConnection();
@@ -231,14 +236,14 @@ internal static partial class WhipEndpoints
     private static bool Matches(HttpRequest request, string tag) => request.Headers.IfMatch.ToString().Trim() is "*" or "\"*\""
         || request.GetTypedHeaders().IfMatch.Any(m => !m.IsWeak && m.Tag.AsSpan().Trim('"').SequenceEqual(tag));
 
-    private static IResult Created(HttpContext http, string location, PeerConnection peer, string answer)
+    private static IResult Created(HttpContext http, string location, RtcPeer peer)
     {
         http.Response.Headers.ETag = $"\"{TagOf(peer)}\"";
         http.Response.Headers.Location = location;
-        return Results.Text(answer, Sdp, statusCode: StatusCodes.Status201Created);
+        return Results.Text(peer.LocalDescription, Sdp, statusCode: StatusCodes.Status201Created);
     }
 
-    private static string TagOf(PeerConnection peer) => peer.LocalUfrag ?? "";
+    private static string TagOf(RtcPeer peer) => peer.LocalUfrag ?? "";
 
     private static IResult Unanswered(Exception error) => error switch
     {

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Threading.Channels;
-using TrueLive.WebRtc.Sctp;
+using TrueLive.WebRtc;
 
 namespace TrueLive.Server.Interactive;
 
@@ -46,7 +46,7 @@ internal sealed class DataChannelCarrier : IInteractiveCarrier
 
     public async ValueTask SendAsync(ReadOnlyMemory<byte> message, bool isText, CancellationToken cancel)
     {
-        if (message.Length > SctpAssociation.MaxMessage)
+        if (message.Length > DataChannel.MaxMessage)
             throw new IOException("A picture is larger than a data channel takes. Use the WebSocket, or a smaller size.");
         while (_channel.IsOpen)
         {

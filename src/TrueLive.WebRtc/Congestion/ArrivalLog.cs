@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using TrueLive.WebRtc.Rtcp;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Congestion;
 
@@ -27,7 +28,7 @@ internal sealed class ArrivalLog
     /// <summary>Packets have arrived since the last feedback.</summary>
     public bool HasNews => _highest != 0 && _next <= _highest;
 
-    public void Add(ushort sequence, long now)
+    public void Add(ushort sequence, Instant now)
     {
         var extended = _unwrapper.Unwrap(sequence);
         if (_highest == 0)
@@ -49,7 +50,7 @@ internal sealed class ArrivalLog
 
         // A late packet was already reported as missing: report from there again.
         _next = Math.Min(_next, extended);
-        (_sequence[slot], _arrival[slot]) = (extended, now);
+        (_sequence[slot], _arrival[slot]) = (extended, now.Microseconds);
     }
 
     /// <summary>Writes one feedback packet about the arrivals since the last one; call while it returns true.</summary>

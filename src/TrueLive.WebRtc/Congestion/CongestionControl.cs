@@ -1,4 +1,5 @@
 using TrueLive.WebRtc.Rtcp;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Congestion;
 
@@ -25,22 +26,22 @@ internal sealed class CongestionControl
     private Unwrapper _sequences = new(16);
     private Unwrapper _references = new(24);
     private long _highestLogged;
-    private long _lastSent;
-    private long _lastFeedback;
-    private long _nextProbe;
-    private long _ignoreLossBefore;
+    private Instant _lastSent;
+    private Instant _lastFeedback;
+    private Instant _nextProbe;
+    private Instant _ignoreLossBefore;
     private long _minOneWay = long.MaxValue;
     private long _olderMinOneWay = long.MaxValue;
-    private long _oneWayTurned;
+    private Instant _oneWayTurned;
     private int _beforeOutage;
     private double _outageRate;
-    private long _lastTick;
+    private Instant _lastTick;
     private long _remb = long.MaxValue;
 
     private struct Sent
     {
         public long Sequence;
-        public long At;
+        public Instant At;
         public int Bytes;
         public byte Probe;
         public bool Acknowledged;
@@ -50,11 +51,12 @@ internal sealed class CongestionControl
     /// <param name="min">Floor.</param>
     /// <param name="max">Ceiling.</param>
     /// <param name="feedback">Transport-wide feedback is agreed.</param>
-    public CongestionControl(int start, int min, int max, bool feedback)
+    /// <param name="now">Now.</param>
+    public CongestionControl(int start, int min, int max, bool feedback, Instant now)
     {
-        (_min, _max, _feedback) = (min, max, feedback);
+        (_min, _max, _feedback, _oneWayTurned) = (min, max, feedback, now);
         _delay = new DelayRate(start, min, max);
-        _loss = new LossRate(start, min, max);
+        _loss = new LossRate(start, min, max, now);
         Target = start;
     }
 
@@ -74,19 +76,19 @@ internal sealed class CongestionControl
     public int ProbeRate => _probe.Rate;
 
     /// <summary>Logs a packet that leaves now.</summary>
-    public void OnSent(ushort sequence, int bytes, bool probe, long now)
+    public void OnSent(ushort sequence, int bytes, bool probe, Instant now)
     {
         _highestLogged = _sequences.Unwrap(sequence);
         if (probe)
             _probe.Sent(bytes, now);
 
-        _lastFeedback = _lastFeedback == 0 ? now : _lastFeedback;
+        _lastFeedback = _lastFeedback == default ? now : _lastFeedback;
         _lastSent = now;
         _log[_highestLogged & (LogSize - 1)] = new Sent { Sequence = _highestLogged, At = now, Bytes = bytes, Probe = probe ? _probe.Id : (byte)0 };
     }
 
     /// <summary>Takes one transport-wide feedback packet.</summary>
-    public void OnFeedback(ReadOnlySpan<byte> packet, long roundTrip, long now)
+    public void OnFeedback(ReadOnlySpan<byte> packet, long roundTrip, Instant now)
     {
         if (!TransportFeedback.TryParse(packet, out var feedback))
             return;
@@ -113,7 +115,7 @@ internal sealed class CongestionControl
             received++;
             sent.Acknowledged = true;
             var arrived = reference + feedback.ArrivalOffset;
-            ObserveOneWay(arrived - sent.At, now);
+            ObserveOneWay(arrived - sent.At.Microseconds, now);
             _acknowledged.Add(arrived, sent.Bytes);
             _trend.Add(sent.At, arrived);
             if (sent.Probe != 0 && sent.Probe == _probe.Id && _probe.Rate != 0)
@@ -155,34 +157,34 @@ internal sealed class CongestionControl
     }
 
     /// <summary>Applies changes that depend on time alone; called every few milliseconds.</summary>
-    public void Tick(long roundTrip, long now)
+    public void Tick(long roundTrip, Instant now)
     {
-        var elapsed = _lastTick == 0 ? 0 : now - _lastTick;
+        var elapsed = _lastTick == default ? 0 : now - _lastTick;
         _lastTick = now;
         if (!_feedback)
             return;
 
         var patience = Math.Max(OutageAfter, 4 * roundTrip);
-        if (_lastFeedback != 0 && _lastSent > _lastFeedback + patience / 2 && now - _lastFeedback > patience)
+        if (_lastFeedback != default && _lastSent > _lastFeedback + patience / 2 && now - _lastFeedback > patience)
             BeginOrDeepenOutage(elapsed);
 
-        if (_probe.Rate != 0 && _probe.Started != 0 && now - _probe.Started > 1_000_000)
+        if (_probe.Rate != 0 && _probe.Started != default && now - _probe.Started > 1_000_000)
             _probe.Stop();
 
         if (_probe.Rate == 0 && !Outage && _acknowledged.Bitrate() is not null && now >= _nextProbe && Target < _max
             && _trend.State == PathUse.Normal && QueueDelay < 20_000)
         {
-            BeginProbe(_nextProbe == 0 ? 2 * Target : 3 * Target / 2, now);
+            BeginProbe(_nextProbe == default ? 2 * Target : 3 * Target / 2, now);
         }
     }
 
-    private void BeginProbe(int rate, long now)
+    private void BeginProbe(int rate, Instant now)
     {
         _probe.Begin(Math.Min(rate, _max));
         _nextProbe = now + ProbeInterval;
     }
 
-    private void OnProbed(int measured, long now)
+    private void OnProbed(int measured, Instant now)
     {
         var tried = _probe.Rate;
         _probe.Stop();
@@ -217,7 +219,7 @@ internal sealed class CongestionControl
         Settle();
     }
 
-    private void EndOutage(long now)
+    private void EndOutage(Instant now)
     {
         _ignoreLossBefore = now;
         _trend.Reset();
@@ -226,13 +228,13 @@ internal sealed class CongestionControl
         _delay.Set(0.75 * _beforeOutage);
         _loss.Set(0.75 * _beforeOutage);
         _beforeOutage = 0;
-        _nextProbe = Math.Min(_nextProbe, now + 500_000);
+        _nextProbe = _nextProbe < now + 500_000 ? _nextProbe : now + 500_000;
     }
 
     /// <summary>
     /// The clocks differ by an unknown constant: only the excess over the smallest value of the last 10 to 20 s means anything.
     /// </summary>
-    private void ObserveOneWay(long delay, long now)
+    private void ObserveOneWay(long delay, Instant now)
     {
         if (now - _oneWayTurned > OneWayWindow)
             (_olderMinOneWay, _minOneWay, _oneWayTurned) = (_minOneWay, long.MaxValue, now);

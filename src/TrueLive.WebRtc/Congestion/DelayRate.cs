@@ -1,3 +1,5 @@
+using TrueLive.WebRtc.Timing;
+
 namespace TrueLive.WebRtc.Congestion;
 
 /// <summary>
@@ -15,10 +17,10 @@ internal sealed class DelayRate(int start, int min, int max)
     private double _capacity;
     private double _deviation = 0.4;
     private bool _holding;
-    private long _standingSince;
+    private Instant _standingSince;
     private long _standingDelay;
-    private long _lastUpdate;
-    private long _lastDecrease = long.MinValue / 2;
+    private Instant _lastUpdate;
+    private Instant _lastDecrease = Instant.LongAgo;
 
     public int Rate => (int)_rate;
 
@@ -39,21 +41,21 @@ internal sealed class DelayRate(int start, int min, int max)
     /// <param name="loss">Smoothed share of packets lost.</param>
     /// <param name="roundTrip">Round trip.</param>
     /// <param name="now">Now.</param>
-    public void Update(PathUse state, int? throughput, long queueDelay, double loss, long roundTrip, long now)
+    public void Update(PathUse state, int? throughput, long queueDelay, double loss, long roundTrip, Instant now)
     {
         if (state == PathUse.Normal && queueDelay > LongQueue)
         {
             // A full queue that drops packets has a constant delay, which the slope does not show.
             state = PathUse.Over;
-            if (_standingSince == 0)
+            if (_standingSince == default)
                 (_standingSince, _standingDelay) = (now, queueDelay);
         }
 
         if (queueDelay < Math.Max(LongQueue, 0.9 * _standingDelay))
-            _standingSince = _standingDelay = 0;
+            (_standingSince, _standingDelay) = (default, 0);
 
-        DelayIsNotOurs = _standingSince != 0 && now - _standingSince > StandingTime && loss < 0.02;
-        var elapsed = _lastUpdate == 0 ? 0 : Math.Min(now - _lastUpdate, 1_000_000) / 1e6;
+        DelayIsNotOurs = _standingSince != default && now - _standingSince > StandingTime && loss < 0.02;
+        var elapsed = _lastUpdate == default ? 0 : Math.Min(now - _lastUpdate, 1_000_000) / 1e6;
         _lastUpdate = now;
         switch (state)
         {
@@ -83,7 +85,7 @@ internal sealed class DelayRate(int start, int min, int max)
         _rate = Math.Clamp(_rate, min, max);
     }
 
-    private void DecreaseTo(int? throughput, long queueDelay, long roundTrip, long now)
+    private void DecreaseTo(int? throughput, long queueDelay, long roundTrip, Instant now)
     {
         _holding = true;
         // One reaction per response time: the first one takes a round trip to show.

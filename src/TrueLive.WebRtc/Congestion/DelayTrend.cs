@@ -1,3 +1,5 @@
+using TrueLive.WebRtc.Timing;
+
 namespace TrueLive.WebRtc.Congestion;
 
 /// <summary>The state of the path as its delay shows it (draft-ietf-rmcat-gcc-02 section 5.4).</summary>
@@ -40,8 +42,8 @@ internal sealed class DelayTrend
 
     private struct Group
     {
-        public long FirstSent;
-        public long LastSent;
+        public Instant FirstSent;
+        public Instant LastSent;
         public long FirstArrived;
         public long LastArrived;
         public bool Open;
@@ -62,7 +64,7 @@ internal sealed class DelayTrend
     }
 
     /// <summary>Takes one acknowledged packet, in the order of sending.</summary>
-    public void Add(long sent, long arrived)
+    public void Add(Instant sent, long arrived)
     {
         if (!_current.Open)
         {
@@ -98,7 +100,7 @@ internal sealed class DelayTrend
         _current = new Group { FirstSent = sent, LastSent = sent, FirstArrived = arrived, LastArrived = arrived, Open = true };
     }
 
-    private bool Belongs(long sent, long arrived)
+    private bool Belongs(Instant sent, long arrived)
     {
         if (sent - _current.FirstSent <= BurstTime)
             return true;
@@ -138,7 +140,7 @@ internal sealed class DelayTrend
         return below == 0 ? 0 : above / below;
     }
 
-    private void Detect(double trend, double sendDelta, long now)
+    private void Detect(double trend, double sendDelta, long arrived)
     {
         var modified = Math.Min(_deltas, MaxDeltas) * trend * Gain;
         if (modified > _threshold)
@@ -164,10 +166,10 @@ internal sealed class DelayTrend
         // A spike (a route change, a pause of the sender) must not raise the threshold for long.
         if (size <= _threshold + 15)
         {
-            var step = Math.Min((now - _lastUpdate) / 1000.0, 100);
+            var step = Math.Min((arrived - _lastUpdate) / 1000.0, 100);
             _threshold = Math.Clamp(_threshold + (size < _threshold ? ThresholdDown : ThresholdUp) * (size - _threshold) * step, 6, 600);
         }
 
-        _lastUpdate = now;
+        _lastUpdate = arrived;
     }
 }

@@ -1,10 +1,12 @@
+using TrueLive.WebRtc.Timing;
+
 namespace TrueLive.WebRtc.Congestion;
 
 /// <summary>
 /// Loss-based rate control (draft-ietf-rmcat-gcc-02 section 6): above 10 % loss decrease, below 2 % increase, between them hold.
 /// Loss that does not fall when the rate does (a radio link) is learnt and no longer answered. Bit/s and microseconds.
 /// </summary>
-internal sealed class LossRate(int start, int min, int max)
+internal sealed class LossRate(int start, int min, int max, Instant began)
 {
     private const long Interval = 200_000;
     private const long ShortQueue = 50_000;
@@ -18,7 +20,7 @@ internal sealed class LossRate(int start, int min, int max)
     private double _episodeLoss;
     private int _packets;
     private int _lost;
-    private long _since;
+    private Instant _since = began;
 
     public int Rate => (int)_rate;
 
@@ -28,7 +30,7 @@ internal sealed class LossRate(int start, int min, int max)
     public void Set(double rate) => _rate = Math.Clamp(rate, min, max);
 
     /// <summary>Counts acknowledged and lost packets; updates the rate once there are enough.</summary>
-    public void Add(int packets, int lost, double current, int? carried, long queueDelay, long now)
+    public void Add(int packets, int lost, double current, int? carried, long queueDelay, Instant now)
     {
         _packets += packets;
         _lost += lost;

@@ -1,3 +1,5 @@
+using TrueLive.WebRtc.Timing;
+
 namespace TrueLive.WebRtc.Congestion;
 
 /// <summary>
@@ -11,7 +13,7 @@ internal sealed class Pacer
     private const long LongQueue = 60_000;
     private const double BurstSeconds = 0.04;
     private double _budget;
-    private long _last;
+    private Instant _last;
 
     /// <summary>The rate at which packets are released, bit/s.</summary>
     public double Rate { get; private set; }
@@ -22,11 +24,11 @@ internal sealed class Pacer
     /// <param name="target">Bit/s.</param>
     /// <param name="bottleneckDelay">Microseconds.</param>
     /// <param name="now">Microseconds.</param>
-    public void Fill(int target, long bottleneckDelay, long now)
+    public void Fill(int target, long bottleneckDelay, Instant now)
     {
         Rate = target * (bottleneckDelay > LongQueue ? DrainFactor : Factor);
         var most = Math.Max(Rate * BurstSeconds / 8, 3000);
-        _budget = _last == 0 ? most : Math.Min(most, _budget + Rate / 8 * (now - _last) / 1e6);
+        _budget = _last == default ? most : Math.Min(most, _budget + Rate / 8 * (now - _last) / 1e6);
         _last = now;
     }
 

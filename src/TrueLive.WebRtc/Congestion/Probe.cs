@@ -1,3 +1,5 @@
+using TrueLive.WebRtc.Timing;
+
 namespace TrueLive.WebRtc.Congestion;
 
 /// <summary>
@@ -8,8 +10,8 @@ internal sealed class Probe
 {
     private const long Duration = 15_000;
     private const int MinBytes = 6_000;
-    private long _firstSent;
-    private long _lastSent;
+    private Instant _firstSent;
+    private Instant _lastSent;
     private long _firstArrived;
     private long _lastArrived;
     private int _firstSize;
@@ -27,7 +29,7 @@ internal sealed class Probe
     public int BytesLeft => Rate == 0 ? 0 : _wanted - _sentBytes;
 
     /// <summary>When the first packet went out.</summary>
-    public long Started => _firstSent;
+    public Instant Started => _firstSent;
 
     public void Begin(int rate)
     {
@@ -35,12 +37,13 @@ internal sealed class Probe
         Rate = rate;
         _wanted = Math.Max(MinBytes, (int)(rate * Duration / 8_000_000));
         _sentBytes = _arrivedBytes = _firstSize = 0;
-        _firstSent = _firstArrived = _lastArrived = 0;
+        _firstArrived = _lastArrived = 0;
+        _firstSent = default;
     }
 
     public void Stop() => Rate = 0;
 
-    public void Sent(int bytes, long now)
+    public void Sent(int bytes, Instant now)
     {
         _firstSent = _sentBytes == 0 ? now : _firstSent;
         _lastSent = now;

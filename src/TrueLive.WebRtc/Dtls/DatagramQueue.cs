@@ -19,6 +19,9 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
     /// <summary>Datagrams that found the queue full or were too long.</summary>
     public long Dropped { get; private set; }
 
+    /// <summary>Takes what the record layer sends.</summary>
+    public DatagramOut Output { get; set; } = output;
+
     /// <summary>Takes one datagram from the network.</summary>
     public void Add(ReadOnlySpan<byte> datagram)
     {
@@ -112,7 +115,7 @@ internal sealed class DatagramQueue(DatagramOut output, bool fromClient = false)
     public void Send(ReadOnlySpan<byte> buffer)
     {
         for (var i = 0; i < RepeatSent; i++)
-            output(buffer);
+            Output(buffer);
     }
 
     public void Close()

@@ -4,35 +4,35 @@ using TrueLive.WebRtc.Srtp;
 namespace TrueLive.WebRtc.Dtls;
 
 /// <summary>
-/// DTLS 1.2 with one peer (RFC 6347, RFC 5764). The handshake blocks a thread of its own for at most 10 s; after that the session has
-/// no thread: <see cref="Receive"/> and <see cref="Send"/> run on the caller's, one at a time.
+/// DTLS 1.2 with one peer (RFC 6347, RFC 5764). The library's handshake blocks: the owner lends it a thread for at most 10 s. After that
+/// <see cref="Receive"/> and <see cref="Send"/> run on the caller's thread, one at a time.
 /// </summary>
 internal sealed class DtlsSession
 {
     private static readonly DtlsCrypto Crypto = new();
     private readonly DatagramQueue _queue;
+    private readonly DatagramOut _output;
     private readonly bool _client;
     private readonly DtlsCertificate _certificate;
     private readonly string _remoteFingerprint;
     private readonly byte[] _plain = new byte[DatagramQueue.MaxDatagram];
     private DtlsTransport? _transport;
-    private bool _started;
 
+    /// <param name="client">This side begins the handshake.</param>
+    /// <param name="certificate">Of this side.</param>
+    /// <param name="remoteFingerprint">Which certificate the far side must show.</param>
+    /// <param name="output">Takes datagrams of the open session.</param>
     public DtlsSession(bool client, DtlsCertificate certificate, string remoteFingerprint, DatagramOut output)
     {
         _client = client;
         _certificate = certificate;
         _remoteFingerprint = remoteFingerprint;
+        _output = output;
         _queue = new DatagramQueue(output, fromClient: !client);
     }
 
     /// <summary>Gives decrypted application data; borrowed, valid during the call.</summary>
     public delegate void ApplicationDataIn(ReadOnlySpan<byte> data);
-
-    /// <summary>How a handshake ended: the keys (null when use_srtp was not agreed) or the error.</summary>
-    public delegate void HandshakeEnded(DtlsTransport? transport, SrtpKeys? keys, IOException? error);
-
-    public bool IsStarted => _started;
 
     public bool IsOpen => _transport is not null;
 
@@ -44,13 +44,27 @@ internal sealed class DtlsSession
     /// <summary>Datagrams that the handshake has not taken yet.</summary>
     public int Waiting => _queue.Count;
 
-    /// <summary>
-    /// Runs the handshake on its own thread, which calls <paramref name="ended"/> exactly once; <paramref name="ended"/> must not throw.
-    /// </summary>
-    public void Start(HandshakeEnded ended)
+    /// <summary>Runs the handshake on the calling thread, which waits for the far side; ends early when the session is closed.</summary>
+    /// <param name="during">Takes the handshake's datagrams on that thread, before the session's output takes those that follow.</param>
+    public HandshakeResult Handshake(DatagramOut during)
     {
-        _started = true;
-        new Thread(() => Handshake(ended), 512 * 1024) { IsBackground = true, Name = "DTLS handshake" }.Start();
+        _queue.Output = during;
+        try
+        {
+            if (_client)
+            {
+                var client = new DtlsClient(Crypto, _certificate, _remoteFingerprint);
+                return new HandshakeResult(new DtlsClientProtocol().Connect(client, _queue), client.Keys, null);
+            }
+            var server = new DtlsServer(Crypto, _certificate, _remoteFingerprint);
+            return new HandshakeResult(new DtlsServerProtocol().Accept(server, _queue), server.Keys, null);
+        }
+        catch (Exception e)
+        {
+            // The library does not document what a hostile handshake makes it throw, and an unhandled exception on a thread ends the
+            // process.
+            return new HandshakeResult(null, null, e as IOException ?? new IOException(e.Message, e));
+        }
     }
 
     /// <summary>
@@ -58,6 +72,7 @@ internal sealed class DtlsSession
     /// </summary>
     public void Open(DtlsTransport transport)
     {
+        _queue.Output = _output;
         _transport = transport;
         _queue.StopBlocking();
     }
@@ -129,34 +144,7 @@ internal sealed class DtlsSession
         _transport = null;
         _queue.Close();
     }
-
-    private void Handshake(HandshakeEnded ended)
-    {
-        DtlsTransport? transport = null;
-        SrtpKeys? keys = null;
-        IOException? error = null;
-        try
-        {
-            if (_client)
-            {
-                var client = new DtlsClient(Crypto, _certificate, _remoteFingerprint);
-                transport = new DtlsClientProtocol().Connect(client, _queue);
-                keys = client.Keys;
-            }
-            else
-            {
-                var server = new DtlsServer(Crypto, _certificate, _remoteFingerprint);
-                transport = new DtlsServerProtocol().Accept(server, _queue);
-                keys = server.Keys;
-            }
-        }
-        catch (Exception e)
-        {
-            // The library does not document what a hostile handshake makes it throw, and an unhandled exception on a thread ends the
-            // process.
-            (transport, keys, error) = (null, null, e as IOException ?? new IOException(e.Message, e));
-        }
-
-        ended(transport, keys, error);
-    }
 }
+
+/// <summary>How a handshake ended: with a session and its keys (null when use_srtp was not agreed), or with the error.</summary>
+internal sealed record HandshakeResult(DtlsTransport? Transport, SrtpKeys? Keys, IOException? Error);

@@ -1,6 +1,7 @@
-using System.Net;
 using System.Security.Cryptography;
+using TrueLive.WebRtc.Packets;
 using TrueLive.WebRtc.Stun;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Ice;
 
@@ -20,30 +21,28 @@ internal sealed class IceFull : IceAgent
     private static readonly TimeSpan BetterPairTime = TimeSpan.FromMilliseconds(120);
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(4);
 
-    private readonly TimeProvider _time;
-    private readonly Func<IPEndPoint, bool, IceRoute> _routeTo;
     private readonly List<Pair> _pairs = [];
     private readonly ulong _tieBreaker = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
     private bool _controlling;
-    private long _nextCheck;
-    private long _firstValid;
+    private Instant _nextCheck;
+    private Instant _firstValid;
     private Pair? _nominated;
     private Pair? _selected;
 
     /// <param name="local">Ours.</param>
     /// <param name="remote">Theirs.</param>
     /// <param name="controlling">Role to begin with.</param>
-    /// <param name="routeTo">Makes the way to an address, over TCP or not.</param>
-    /// <param name="time">Clock.</param>
-    public IceFull(IceCredentials local, IceCredentials remote, bool controlling, Func<IPEndPoint, bool, IceRoute> routeTo, TimeProvider time)
-        : base(local, remote, time) => (_controlling, _routeTo, _time) = (controlling, routeTo, time);
+    /// <param name="output">Takes the checks and answers.</param>
+    /// <param name="now">Now.</param>
+    public IceFull(IceCredentials local, IceCredentials remote, bool controlling, PacketQueue<IceRoute?> output, Instant now)
+        : base(local, remote, output, now) => _controlling = controlling;
 
-    /// <summary>Adds an address of the far side; known ones and those beyond <see cref="MaxPairs"/> are ignored.</summary>
-    public void Add(IceCandidate candidate)
-    {
-        if (_pairs.Count < MaxPairs && !_pairs.Exists(p => p.Route.IsTcp == candidate.IsTcp && p.Route.Remote.Equals(candidate.Address)))
-            Insert(new Pair(_routeTo(candidate.Address, candidate.IsTcp), candidate.Priority));
-    }
+    /// <summary>Whether a candidate is worth a way: known ones and those beyond <see cref="MaxPairs"/> are not.</summary>
+    public bool Wants(IceCandidate candidate) =>
+        _pairs.Count < MaxPairs && !_pairs.Exists(p => p.Route.IsTcp == candidate.IsTcp && p.Route.Remote.Equals(candidate.Address));
+
+    /// <summary>Adds the way to a candidate that <see cref="Wants"/> took.</summary>
+    public void Add(IceCandidate candidate, IceRoute route) => Insert(new Pair(route, candidate.Priority));
 
     /// <inheritdoc/>
     public override void Restart(IceCredentials local, IceCredentials remote)
@@ -52,11 +51,11 @@ internal sealed class IceFull : IceAgent
         _pairs.Clear();
         // The route in use stays, but belongs to no pair: a selected pair would stop the new ones from being checked, and go unchecked
         // itself.
-        (_nominated, _selected, _firstValid) = (null, null, 0);
+        (_nominated, _selected, _firstValid) = (null, null, default);
     }
 
     /// <inheritdoc/>
-    protected override bool Asked(in StunMessage request, IceRoute route, long now)
+    protected override bool Asked(in StunMessage request, IceRoute route, Instant now)
     {
         if (!SettleRole(request))
         {
@@ -79,7 +78,7 @@ internal sealed class IceFull : IceAgent
     }
 
     /// <inheritdoc/>
-    protected override bool Answered(in StunMessage answer, IceRoute route, long now)
+    protected override bool Answered(in StunMessage answer, IceRoute route, Instant now)
     {
         // An answer from another address than was asked proves nothing (section 7.2.5.2.1), so the pair is looked up by the answer's
         // source.
@@ -98,17 +97,17 @@ internal sealed class IceFull : IceAgent
         }
         pair.Valid = true;
         pair.Checks = 0;
-        pair.Due = now + Ticks(Freshness * (0.8 + 0.4 * Random.Shared.NextDouble()));
-        if (_firstValid == 0)
+        pair.Due = now + Freshness * (0.8 + 0.4 * Random.Shared.NextDouble());
+        if (_firstValid == default)
             _firstValid = now;
         Select(pair, _controlling ? pair == _nominated : pair.TheyNominated, now);
         return true;
     }
 
     /// <inheritdoc/>
-    protected override void Work(long now)
+    protected override void Work(Instant now)
     {
-        if (_controlling && _nominated is null && Best() is { } best && (best == _pairs[0] || now - _firstValid > Ticks(BetterPairTime)))
+        if (_controlling && _nominated is null && Best() is { } best && (best == _pairs[0] || now > _firstValid + BetterPairTime))
         {
             _nominated = best;
             Check(best, nominate: true, now);
@@ -140,7 +139,7 @@ internal sealed class IceFull : IceAgent
 
     private Pair? PairOf(IceRoute route) => _pairs.Find(p => ReferenceEquals(p.Route, route) || (p.Route.IsTcp == route.IsTcp && p.Route.Remote.Equals(route.Remote)));
 
-    private void Select(Pair pair, bool nominated, long now)
+    private void Select(Pair pair, bool nominated, Instant now)
     {
         if (!nominated)
             return;
@@ -149,10 +148,10 @@ internal sealed class IceFull : IceAgent
         _selected = pair;
     }
 
-    private void Check(Pair pair, bool nominate, long now)
+    private void Check(Pair pair, bool nominate, Instant now)
     {
-        _nextCheck = now + Ticks(Pace);
-        pair.Due = now + Ticks(FirstRepeat * Math.Min(16, 1 << pair.Checks));
+        _nextCheck = now + Pace;
+        pair.Due = now + FirstRepeat * Math.Min(16, 1 << pair.Checks);
         pair.Checks++;
         // A retransmission keeps its transaction (RFC 8489 section 6.2.1), unless it now nominates.
         if (!pair.Asked || nominate != pair.AskedNomination)
@@ -179,8 +178,6 @@ internal sealed class IceFull : IceAgent
         return true;
     }
 
-    private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * _time.TimestampFrequency);
-
     private sealed class Pair(IceRoute route, uint priority)
     {
         public IceRoute Route { get; } = route;
@@ -191,6 +188,6 @@ internal sealed class IceFull : IceAgent
         public bool TheyNominated { get; set; }
         public bool Valid { get; set; }
         public int Checks { get; set; }
-        public long Due { get; set; }
+        public Instant Due { get; set; }
     }
 }

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
+using TrueLive.WebRtc.Packets;
 using TrueLive.WebRtc.Stun;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Ice;
 
@@ -9,18 +11,18 @@ namespace TrueLive.WebRtc.Ice;
 /// after a check of our own was answered from there: a received check proves nothing about the address in its header, and a
 /// client could have its pictures sent to somebody who never asked for them.
 /// </summary>
-internal sealed class IceLite(IceCredentials local, IceCredentials remote, TimeProvider time) : IceAgent(local, remote, time)
+internal sealed class IceLite(IceCredentials local, IceCredentials remote, PacketQueue<IceRoute?> output, Instant now)
+    : IceAgent(local, remote, output, now)
 {
     private const int MaxChecks = 7;
     private static readonly TimeSpan FirstRepeat = TimeSpan.FromMilliseconds(100);
 
-    private readonly TimeProvider _time = time;
     private readonly byte[] _transaction = new byte[12];
     private readonly ulong _tieBreaker = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
     private bool _nominated;
     private IceRoute? _next;
     private int _checks;
-    private long _due;
+    private Instant _due;
 
     /// <inheritdoc/>
     public override void Restart(IceCredentials local, IceCredentials remote)
@@ -30,7 +32,7 @@ internal sealed class IceLite(IceCredentials local, IceCredentials remote, TimeP
     }
 
     /// <inheritdoc/>
-    protected override bool Asked(in StunMessage request, IceRoute route, long now)
+    protected override bool Asked(in StunMessage request, IceRoute route, Instant now)
     {
         if (Route is not { } inUse)
         {
@@ -50,7 +52,7 @@ internal sealed class IceLite(IceCredentials local, IceCredentials remote, TimeP
     }
 
     /// <inheritdoc/>
-    protected override bool Answered(in StunMessage answer, IceRoute route, long now)
+    protected override bool Answered(in StunMessage answer, IceRoute route, Instant now)
     {
         // Only the far end has seen the transaction id, so an error response proves as much as a success.
         if (_next is not { } next || !next.LeadsWhere(route) || !answer.TransactionId.SequenceEqual(_transaction))
@@ -61,14 +63,14 @@ internal sealed class IceLite(IceCredentials local, IceCredentials remote, TimeP
     }
 
     /// <inheritdoc/>
-    protected override void Work(long now)
+    protected override void Work(Instant now)
     {
         if (_next is { } next && now >= _due && _checks < MaxChecks)
             Ask(next, now);
     }
 
     // At most one check, with a few retransmissions, for each one received: no use for amplification.
-    private void Prove(IceRoute route, long now)
+    private void Prove(IceRoute route, Instant now)
     {
         if (_next is { } asked && asked.LeadsWhere(route) && _checks < MaxChecks)
             return;
@@ -77,9 +79,9 @@ internal sealed class IceLite(IceCredentials local, IceCredentials remote, TimeP
         Ask(route, now);
     }
 
-    private void Ask(IceRoute route, long now)
+    private void Ask(IceRoute route, Instant now)
     {
-        _due = now + (long)((FirstRepeat * (1 << _checks)).TotalSeconds * _time.TimestampFrequency);
+        _due = now + FirstRepeat * (1 << _checks);
         _checks++;
         Check(route, _transaction, controlling: false, _tieBreaker, nominate: false);
     }

@@ -3,8 +3,8 @@ using System.Net;
 namespace TrueLive.WebRtc.Ice;
 
 /// <summary>
-/// A way to one address of the far side, over UDP or one TCP connection (RFC 8445 section 2, RFC 6544). <see cref="Send"/> may be called
-/// from any thread and never blocks.
+/// A way to one address of the far side, over UDP or one TCP connection (RFC 8445 section 2, RFC 6544). Names the way only: whoever made it
+/// knows how to send there.
 /// </summary>
 internal abstract class IceRoute
 {
@@ -16,7 +16,4 @@ internal abstract class IceRoute
 
     /// <summary>Whether another way has the same far end: for UDP an address, for TCP one connection.</summary>
     public bool LeadsWhere(IceRoute other) => ReferenceEquals(this, other) || (!IsTcp && !other.IsTcp && Remote.Equals(other.Remote));
-
-    /// <summary>Sends one datagram, or drops it when the route is congested or gone.</summary>
-    public abstract void Send(ReadOnlySpan<byte> datagram);
 }

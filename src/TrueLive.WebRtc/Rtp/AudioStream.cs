@@ -1,6 +1,7 @@
 using System.Text;
 using TrueLive.WebRtc.Rtcp;
 using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Rtp;
 
@@ -24,22 +25,22 @@ public readonly ref struct OpusPacket(ReadOnlySpan<byte> data, uint rtpTime, lon
     public uint Ssrc { get; } = ssrc;
 }
 
-/// <summary>Takes one received Opus packet.</summary>
-public delegate void OpusPacketHandler(in OpusPacket packet);
-
-/// <summary>Opus both ways, untouched (RFC 7587): one RTP packet is one Opus packet; order is left to the player.</summary>
-internal sealed class AudioStream(AudioPlan plan, OpusPacketHandler? received)
+/// <summary>
+/// Opus both ways, untouched (RFC 7587): one RTP packet is one Opus packet; order is left to the player. Either way may come and go.
+/// </summary>
+internal sealed class AudioStream(MediaEvents events)
 {
     private const int MaxOpusPacket = 1100;
-    private readonly RtpHeader _header = new(plan.Extensions, Encoding.UTF8.GetBytes(plan.Mid));
+    private AudioPlan? _receive;
+    private AudioPlan? _send;
+    private RtpHeader _header;
     private Unwrapper _sequences = new(16);
     private readonly long _first = Random.Shared.Next(0x8000);
     private long _next;
     private long? _shift;
 
-    public uint LocalSsrc => plan.LocalSsrc;
-
-    public bool Sends => plan.Send;
+    /// <summary>Our stream; 0 before audio was ever sent.</summary>
+    public uint LocalSsrc { get; private set; }
 
     /// <summary>The far side's stream; 0 before its first packet.</summary>
     public uint Ssrc { get; private set; }
@@ -56,9 +57,19 @@ internal sealed class AudioStream(AudioPlan plan, OpusPacketHandler? received)
     /// <summary>The packet written last has the highest number.</summary>
     public bool WroteNewest { get; private set; }
 
-    public bool Accepts(byte payloadType) => plan.Receive && payloadType == plan.PayloadType;
+    /// <summary>Follows what was agreed on.</summary>
+    public void Update(AudioPlan? receive, AudioPlan? send)
+    {
+        (_receive, _send) = (receive, send);
+        if (send is null)
+            return;
+        _header = new RtpHeader(send.Extensions, Encoding.UTF8.GetBytes(send.Mid));
+        LocalSsrc = send.LocalSsrc;
+    }
 
-    public void Receive(in RtpPacket packet, long now)
+    public bool Accepts(byte payloadType) => payloadType == _receive?.PayloadType;
+
+    public void Receive(in RtpPacket packet, Instant now)
     {
         if (packet.Ssrc != Ssrc)
         {
@@ -70,7 +81,7 @@ internal sealed class AudioStream(AudioPlan plan, OpusPacketHandler? received)
         var sequence = _sequences.Unwrap(packet.SequenceNumber);
         Statistics.Add(sequence, packet.Timestamp, now);
         if (!packet.Payload.IsEmpty)
-            received?.Invoke(new OpusPacket(packet.Payload, packet.Timestamp, sequence, packet.Ssrc));
+            events.Add(MediaEvent.Of(new OpusPacket(packet.Payload, packet.Timestamp, sequence, packet.Ssrc)));
     }
 
     /// <summary>
@@ -79,7 +90,7 @@ internal sealed class AudioStream(AudioPlan plan, OpusPacketHandler? received)
     /// </summary>
     public int Write(Span<byte> packet, ReadOnlySpan<byte> opus, uint rtpTime, long? sequence, ushort transportSequence)
     {
-        if (!plan.Send || opus.IsEmpty || opus.Length > MaxOpusPacket)
+        if (_send is not { } plan || opus.IsEmpty || opus.Length > MaxOpusPacket)
             return 0;
 
         var number = sequence is { } given ? given + (_shift ??= _next - given) : _next;

@@ -117,6 +117,11 @@ internal sealed partial class FrameAssembler : IDisposable
         }
     }
 
+    /// <summary>
+    /// Gives away the bytes of the frame that was handed out last, which stay valid: they go back to the shared pool from there.
+    /// </summary>
+    public byte[] Detach() => _frame.Detach();
+
     /// <summary>Abandons the frame that waits for packets; only a key frame resumes the stream.</summary>
     public void LoseSynchronisation()
     {

@@ -39,6 +39,14 @@ internal sealed class FrameBuffer : IDisposable
         return true;
     }
 
+    /// <summary>Gives the bytes away; they go back to the pool from there.</summary>
+    public byte[] Detach()
+    {
+        var bytes = _bytes;
+        _bytes = [];
+        return bytes;
+    }
+
     public void Dispose()
     {
         if (_bytes.Length > 0)

@@ -1,3 +1,5 @@
+using TrueLive.WebRtc.Timing;
+
 namespace TrueLive.WebRtc.Rtp;
 
 /// <summary>
@@ -16,12 +18,12 @@ internal sealed class NackTracker
     private const int OutageLoss = 16;
     private const double HalfLife = 14e6;
     private long _highest;
-    private long _lastArrived;
-    private long _relaxed;
+    private Instant _lastArrived;
+    private Instant _relaxed;
     private long _roundTrip;
     private double _reorderDelay;
 
-    private record struct Missing(long Sequence, long Since, long FirstAsked, long Asked, int Tries);
+    private record struct Missing(long Sequence, Instant Since, Instant FirstAsked, Instant Asked, int Tries);
 
     /// <summary>Round trip measured from request to repair, in microseconds; 0 before the first one.</summary>
     public long RoundTrip { get; private set; }
@@ -29,14 +31,14 @@ internal sealed class NackTracker
     /// <summary>The far side repairs on the stream itself, so that a repair looks like a packet that was overtaken.</summary>
     public bool RepairsInStream { get; set; }
 
-    /// <summary>When the oldest hole was seen, in microseconds; <see cref="long.MaxValue"/> without holes.</summary>
-    public long OldestSince => _missing.Count == 0 ? long.MaxValue : _missing[0].Since;
+    /// <summary>When the oldest hole was seen; <see cref="Instant.Never"/> without holes.</summary>
+    public Instant OldestSince => _missing.Count == 0 ? Instant.Never : _missing[0].Since;
 
     /// <summary>The packet is known to be missing.</summary>
     public bool IsMissing(long sequence) => IndexOf(sequence) >= 0;
 
     /// <summary>Notes the arrival of a packet. False when the hole before it is too wide, or too old, to repair.</summary>
-    public bool Arrived(long sequence, bool repaired, long now)
+    public bool Arrived(long sequence, bool repaired, Instant now)
     {
         var silence = now - _lastArrived;
         _lastArrived = now;
@@ -51,7 +53,7 @@ internal sealed class NackTracker
             }
 
             for (; from < sequence; from++)
-                _missing.Add(new Missing(from, now, 0, 0, 0));
+                _missing.Add(new Missing(from, now, default, default, 0));
 
             return true;
         }
@@ -91,7 +93,7 @@ internal sealed class NackTracker
     public void Clear() => _missing.Clear();
 
     /// <summary>Fills in the sequence numbers to ask for now, ascending; returns how many.</summary>
-    public int Due(Span<ushort> sequences, int maxTries, long roundTrip, long now)
+    public int Due(Span<ushort> sequences, int maxTries, long roundTrip, Instant now)
     {
         var count = 0;
         _roundTrip = roundTrip;
@@ -112,14 +114,14 @@ internal sealed class NackTracker
     }
 
     /// <summary>Lets the caution about reordering fade, by half in 14 s; called every few milliseconds.</summary>
-    public void Relax(long now)
+    public void Relax(Instant now)
     {
         _reorderDelay *= Math.Pow(0.5, Math.Max(0, now - _relaxed) / HalfLife);
         _relaxed = now;
     }
 
     // No repair arrives within less than a round trip; an earlier packet was merely late.
-    private bool Answers(in Missing hole, long now)
+    private bool Answers(in Missing hole, Instant now)
     {
         var known = _roundTrip != 0 ? _roundTrip : RoundTrip;
         return RepairsInStream && hole.Tries > 0 && now - hole.FirstAsked >= 0.7 * known;

@@ -1,4 +1,5 @@
 using TrueLive.WebRtc.Rtcp;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Rtp;
 
@@ -13,7 +14,7 @@ internal sealed class ReceiveStatistics(int clockRate)
     private long _transit;
     private double _jitter;
     private uint _lastSenderReport;
-    private long _lastSenderReportAt;
+    private Instant _lastSenderReportAt;
 
     public bool Started => _first != 0;
 
@@ -23,13 +24,13 @@ internal sealed class ReceiveStatistics(int clockRate)
     public long Received => _received;
 
     /// <summary>Counts one packet of the stream itself (retransmissions on their own stream do not count).</summary>
-    public void Add(long sequence, uint timestamp, long now)
+    public void Add(long sequence, uint timestamp, Instant now)
     {
         if (_first == 0)
             _first = _highest = sequence;
 
         _received++;
-        var transit = now * clockRate / 1_000_000 - timestamp;
+        var transit = now.Microseconds * clockRate / 1_000_000 - timestamp;
         if (sequence > _highest)
         {
             _highest = sequence;
@@ -47,14 +48,14 @@ internal sealed class ReceiveStatistics(int clockRate)
     public SenderReport? LastSenderReport { get; private set; }
 
     /// <summary>Notes the times of a sender report.</summary>
-    public void SenderReport(ulong ntp, uint rtpTime, long now)
+    public void SenderReport(ulong ntp, uint rtpTime, Instant now)
     {
         (_lastSenderReport, _lastSenderReportAt) = (NtpTime.Middle(ntp), now);
         LastSenderReport = new SenderReport(ntp, rtpTime);
     }
 
     /// <summary>The report block for the time since the last call.</summary>
-    public ReportBlock Report(uint ssrc, long now)
+    public ReportBlock Report(uint ssrc, Instant now)
     {
         var expected = _highest - _first + 1;
         var expectedNow = expected - _expectedBefore;

@@ -1,10 +1,11 @@
 using TrueLive.WebRtc.Congestion;
 using TrueLive.WebRtc.Rtcp;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Rtp;
 
 /// <summary>The control half of a session: RTCP reports (RFC 3550 section 6) and feedback (RFC 4585, RFC 5104).</summary>
-public sealed partial class RtpSession
+internal sealed partial class RtpSession
 {
     private const long ReportInterval = 1_000_000;
     private const long TransportFeedbackInterval = 50_000;
@@ -12,18 +13,18 @@ public sealed partial class RtpSession
 
     private readonly ushort[] _nackBuffer = new ushort[MaxNacksAtOnce];
     private readonly ArrivalLog _arrivals = new();
-    private long _nextReport;
-    private long _nextTransportFeedback;
+    private Instant _nextReport;
+    private Instant _nextTransportFeedback;
     private long _roundTrip;
     private double _sendLoss;
-    private long _lastAudioAt;
+    private Instant _lastAudioAt;
     private byte _firSent;
     private int _firReceived = -1;
 
     /// <summary>Best knowledge of the round trip in microseconds; 0 when not known.</summary>
     private long RoundTrip => _roundTrip != 0 ? _roundTrip : _receive?.RepairRoundTrip ?? 0;
 
-    private void ReceiveRtcpPacket(in RtcpPacket packet, long now)
+    private void ReceiveRtcpPacket(in RtcpPacket packet, Instant now)
     {
         switch (packet.Type)
         {
@@ -57,14 +58,14 @@ public sealed partial class RtpSession
     }
 
     private ReceiveStatistics? StatisticsOf(uint ssrc) =>
-        _receive?.Ssrc == ssrc ? _receive.Statistics : _audio?.Ssrc == ssrc ? _audio.Statistics : null;
+        _receive?.Ssrc == ssrc ? _receive.Statistics : _audio.Ssrc == ssrc ? _audio.Statistics : null;
 
-    private void ReceiveReports(in RtcpPacket packet, long now)
+    private void ReceiveReports(in RtcpPacket packet, Instant now)
     {
         for (var i = 0; packet.TryGetReport(i, out var block); i++)
         {
             var ours = block.Ssrc == _send?.Ssrc;
-            if (!ours && block.Ssrc != _audio?.LocalSsrc)
+            if (!ours && block.Ssrc != _audio.LocalSsrc)
                 continue;
 
             if (NtpTime.RoundTrip(NtpTime.Middle(Ntp(now)), block) is { } sample)
@@ -78,7 +79,7 @@ public sealed partial class RtpSession
         }
     }
 
-    private void ReceiveNack(in RtcpPacket packet, VideoSendStream send, long now)
+    private void ReceiveNack(in RtcpPacket packet, VideoSendStream send, Instant now)
     {
         for (var i = 0; packet.TryGetNack(i, out var id, out var mask); i++)
         {
@@ -95,7 +96,7 @@ public sealed partial class RtpSession
         }
     }
 
-    private void ReceiveFir(in RtcpPacket packet, uint ssrc, long now)
+    private void ReceiveFir(in RtcpPacket packet, uint ssrc, Instant now)
     {
         for (var i = 0; packet.TryGetFir(i, out var target, out var sequence); i++)
         {
@@ -111,7 +112,7 @@ public sealed partial class RtpSession
     }
 
     /// <summary>Sends the NACKs and key frame requests that are due.</summary>
-    private void FlushFeedback(long now)
+    private void FlushFeedback(Instant now)
     {
         if (_receive is not { } receive)
             return;
@@ -132,17 +133,17 @@ public sealed partial class RtpSession
         if (keyFrame && feedback.Fir && (!feedback.Pli || receive.AsksInVain))
             writer.Fir(_localSsrc, receive.Ssrc, _firSent++);
 
-        _callbacks.SendRtcp(_buffer, writer.Length);
+        _packets.Commit(RtpPacketKind.Rtcp, writer.Length);
     }
 
-    private void NoteArrival(in RtpPacket packet, long now)
+    private void NoteArrival(in RtpPacket packet, Instant now)
     {
-        var value = packet.Extension((_plan.ReceiveVideo?.Extensions ?? _plan.Audio?.Extensions ?? default).TransportSequence);
+        var value = packet.Extension((_plan.ReceiveVideo?.Extensions ?? _plan.ReceiveAudio?.Extensions ?? default).TransportSequence);
         if (value.Length >= 2)
             _arrivals.Add(System.Buffers.Binary.BinaryPrimitives.ReadUInt16BigEndian(value), now);
     }
 
-    private void SendTransportFeedbackIfDue(long now)
+    private void SendTransportFeedbackIfDue(Instant now)
     {
         if (now < _nextTransportFeedback || !_arrivals.HasNews)
             return;
@@ -151,15 +152,15 @@ public sealed partial class RtpSession
         for (var more = true; more;)
         {
             var writer = BeginFeedback();
-            more = _arrivals.Write(ref writer, _localSsrc, _receive?.Ssrc ?? _audio?.Ssrc ?? 0);
+            more = _arrivals.Write(ref writer, _localSsrc, _receive?.Ssrc ?? _audio.Ssrc);
             if (more)
-                _callbacks.SendRtcp(_buffer, writer.Length);
+                _packets.Commit(RtpPacketKind.Rtcp, writer.Length);
         }
     }
 
     private RtcpWriter BeginFeedback()
     {
-        var writer = new RtcpWriter(_buffer.AsSpan(0, BufferSize));
+        var writer = new RtcpWriter(_packets.Reserve(BufferSize));
         if (!_plan.ReceiveVideo?.ReducedSizeRtcp ?? false)
         {
             // RFC 3550 section 6.1: a compound packet begins with a report, even an empty one.
@@ -169,19 +170,19 @@ public sealed partial class RtpSession
         return writer;
     }
 
-    private void SendReportIfDue(long now)
+    private void SendReportIfDue(Instant now)
     {
         if (now < _nextReport)
             return;
 
         // RFC 3550 section 6.2: spread over 0.5 to 1.5 of the interval, so that peers do not synchronise.
         _nextReport = now + ReportInterval / 2 + _options.Random.NextInt64(ReportInterval);
-        var writer = new RtcpWriter(_buffer.AsSpan(0, BufferSize));
+        var writer = new RtcpWriter(_packets.Reserve(BufferSize));
         WriteReport(ref writer, now);
-        _callbacks.SendRtcp(_buffer, writer.Length);
+        _packets.Commit(RtpPacketKind.Rtcp, writer.Length);
     }
 
-    private void WriteReport(ref RtcpWriter writer, long now)
+    private void WriteReport(ref RtcpWriter writer, Instant now)
     {
         Span<ReportBlock> blocks = stackalloc ReportBlock[2];
         var count = 0;
@@ -213,8 +214,8 @@ public sealed partial class RtpSession
 
     // RFC 3550 section 6.4.1: the RTP time at the moment of the report. A frame's time is the arrival of its input, however long processing
     // took.
-    private static uint RtpNow(uint lastTimestamp, long lastAt, int clockRate, long now) =>
+    private static uint RtpNow(uint lastTimestamp, Instant lastAt, int clockRate, Instant now) =>
         unchecked(lastTimestamp + (uint)((now - lastAt) * clockRate / 1_000_000));
 
-    private ulong Ntp(long now) => _startNtp + (ulong)((UInt128)(ulong)Math.Max(0, now) * (1UL << 32) / 1_000_000);
+    private ulong Ntp(Instant now) => _startNtp + (ulong)((UInt128)(ulong)Math.Max(0, now - _start) * (1UL << 32) / 1_000_000);
 }

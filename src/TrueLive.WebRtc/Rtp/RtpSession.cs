@@ -1,43 +1,45 @@
+using System.Buffers.Binary;
 using TrueLive.Core.Frames;
 using TrueLive.WebRtc.Congestion;
+using TrueLive.WebRtc.Packets;
 using TrueLive.WebRtc.Rtcp;
 using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Rtp;
 
 /// <summary>
-/// The media of one peer (RFC 3550, RFC 4585), without sockets, threads or timers: RTP and RTCP go in and out as bytes, frames as
-/// <see cref="EncodedFrame"/>. The owner serialises all calls and calls <see cref="Tick"/> every 5 to 10 ms. Every <c>now</c> is
-/// <see cref="TimeProvider.GetTimestamp"/> of the time provider given.
+/// The media of one peer (RFC 3550, RFC 4585), without sockets, threads, timers or callbacks: RTP and RTCP go in and out as bytes, frames
+/// as <see cref="EncodedFrame"/>. The owner serialises all calls, calls <see cref="Tick"/> every 5 to 10 ms, and after each call takes out
+/// what is to be sent and what happened.
 /// </summary>
-public sealed partial class RtpSession : IDisposable
+internal sealed partial class RtpSession : IDisposable
 {
-    /// <summary>Free bytes behind every packet handed to <see cref="RtpOut"/>.</summary>
-    public const int Headroom = 32;
     private const int BufferSize = 1500;
     private const long KeyFrameInterval = 300_000;
     private const long MaxKeyFrameInterval = 1_000_000;
 
-    private readonly MediaPlan _plan;
-    private readonly RtpSessionCallbacks _callbacks;
+    private MediaPlan _plan;
     private readonly RtpSessionOptions _options;
-    private readonly TimeProvider _time;
-    private readonly long _start;
+    private readonly Clock _clock;
+    private readonly PacketQueue<RtpPacketKind> _packets = new();
+    private readonly MediaEvents _events = new();
+    private readonly Instant _start;
     private readonly ulong _startNtp;
-    private readonly VideoReceiveStream? _receive;
-    private readonly VideoSendStream? _send;
-    private readonly AudioStream? _audio;
-    private readonly CongestionControl _control;
+    private readonly AudioStream _audio;
+    private VideoReceiveStream? _receive;
+    private VideoSendStream? _send;
+    private VideoPlan? _sendPlan;
+    private CongestionControl _control;
     private readonly Pacer _pacer = new();
     private readonly Throughput _audioRate = new(1_000_000);
     private readonly uint _localSsrc;
-    private readonly byte[] _buffer = new byte[BufferSize + Headroom];
     private ushort _transportSequence;
     private bool _needKeyFrame = true;
     private bool _keyFrameAsked;
-    private long _keyFrameSignalled = long.MinValue / 2;
-    private long _lastVideoAt;
-    private long _lastFlush;
+    private Instant _keyFrameSignalled = Instant.LongAgo;
+    private Instant _lastVideoAt;
+    private Instant _lastFlush;
     private int _keyFrameBytes;
     private long _framesRefused;
     private long _packetsIgnored;
@@ -45,48 +47,82 @@ public sealed partial class RtpSession : IDisposable
     private long _keyFrameRequestsReceived;
 
     /// <summary>Starts the media of a peer once transport is secured.</summary>
-    public RtpSession(MediaPlan plan, RtpSessionCallbacks callbacks, TimeProvider time, RtpSessionOptions? options = null)
+    public RtpSession(MediaPlan plan, RtpSessionOptions options, Clock clock, Instant now)
     {
-        _plan = plan;
-        _callbacks = callbacks;
-        _options = options ?? new RtpSessionOptions();
-        _time = time;
-        _start = time.GetTimestamp();
-        _startNtp = NtpTime.From(time.GetUtcNow());
-        _receive = plan.ReceiveVideo is { } receive ? new VideoReceiveStream(receive, callbacks.VideoReceived) : null;
-        _send = plan.SendVideo is { } send ? new VideoSendStream(send, _options.LowDelayPlayout) : null;
-        _audio = plan.Audio is { } audio ? new AudioStream(audio, callbacks.AudioReceived) : null;
-        _localSsrc = _send?.Ssrc ?? _audio?.LocalSsrc ?? plan.ReceiveVideo?.LocalSsrc ?? SdpNegotiation.NewSsrc();
-        _nextReport = 50_000;
-        _control = new CongestionControl(_options.StartBitrate, _options.MinBitrate, _options.MaxBitrate, plan.SendVideo is { Feedback.TransportCc: true, Extensions.TransportSequence: not 0 });
+        (_plan, _options, _clock, _start) = (plan, options, clock, now);
+        _startNtp = NtpTime.From(clock.UtcNow);
+        _receive = plan.ReceiveVideo is { } receive ? new VideoReceiveStream(receive, _events) : null;
+        _sendPlan = plan.SendVideo;
+        _send = _sendPlan is null ? null : new VideoSendStream(_sendPlan, _options.LowDelayPlayout);
+        _audio = new AudioStream(_events);
+        _audio.Update(plan.ReceiveAudio, plan.SendAudio);
+        _localSsrc = _send?.Ssrc ?? plan.SendAudio?.LocalSsrc ?? plan.ReceiveVideo?.LocalSsrc ?? SdpNegotiation.NewSsrc();
+        (_nextReport, _lastFlush) = (now + 50_000, now);
+        _control = Control(plan.SendVideo, now);
         TargetBitrate = _options.StartBitrate;
     }
 
     /// <summary>Coding that <see cref="SendVideo"/> takes; null when video is not sent in this session.</summary>
-    public VideoCodec? SendCodec => _send?.Format.Codec;
+    public VideoCodec? SendCodec => _plan.SendVideo is null ? null : _send?.Format.Codec;
 
     /// <summary>Bitrate that video may use now, bit/s.</summary>
     public int TargetBitrate { get; private set; }
 
-    /// <summary>Takes one decrypted RTP packet.</summary>
-    public void ReceiveRtp(ReadOnlySpan<byte> packet, long now)
+    /// <summary>
+    /// Follows a new agreement. Streams that go on keep all that is known of them; video that is no longer sent may come back later, with a
+    /// key frame. The estimate of the path stays.
+    /// </summary>
+    public void Update(MediaPlan plan, Instant now)
     {
-        var micros = Micros(now);
+        if (_receive is null || !_receive.Follows(plan.ReceiveVideo))
+        {
+            _receive?.Dispose();
+            _receive = plan.ReceiveVideo is { } receive ? new VideoReceiveStream(receive, _events) : null;
+        }
+
+        if (plan.SendVideo is { } send)
+        {
+            // Until now there was nothing to estimate by.
+            if (_send is null)
+                _control = Control(send, now);
+            if (_send?.Ssrc != send.LocalSsrc)
+            {
+                _send?.Dispose();
+                (_send, _sendPlan) = (new VideoSendStream(send, _options.LowDelayPlayout), send);
+            }
+
+            if (_plan.SendVideo?.LocalSsrc != send.LocalSsrc)
+                _needKeyFrame = _keyFrameAsked = true;
+        }
+
+        _audio.Update(plan.ReceiveAudio, plan.SendAudio);
+        _plan = plan;
+    }
+
+    /// <summary>The next packet to send, borrowed until the next call.</summary>
+    public bool TryTake(out QueuedPacket<RtpPacketKind> packet) => _packets.TryTake(out packet);
+
+    /// <summary>The next thing that happened.</summary>
+    public bool TryTake(out MediaEvent happened) => _events.TryTake(out happened);
+
+    /// <summary>Takes one decrypted RTP packet.</summary>
+    public void ReceiveRtp(ReadOnlySpan<byte> packet, Instant now)
+    {
         if (!RtpPacket.TryParse(packet, out var rtp))
         {
             _packetsIgnored++;
             return;
         }
 
-        NoteArrival(rtp, micros);
+        NoteArrival(rtp, now);
         if (_receive is not null && _receive.Accepts(rtp))
         {
-            _receive.Receive(rtp, micros, now);
-            FlushFeedback(micros);
+            _receive.Receive(rtp, now, _clock.TimestampOf(now));
+            FlushFeedback(now);
         }
-        else if (_audio is not null && _audio.Accepts(rtp.PayloadType))
+        else if (_audio.Accepts(rtp.PayloadType))
         {
-            _audio.Receive(rtp, micros);
+            _audio.Receive(rtp, now);
         }
         else
         {
@@ -95,32 +131,36 @@ public sealed partial class RtpSession : IDisposable
     }
 
     /// <summary>Takes one decrypted compound RTCP packet.</summary>
-    public void ReceiveRtcp(ReadOnlySpan<byte> compound, long now)
+    public void ReceiveRtcp(ReadOnlySpan<byte> compound, Instant now)
     {
-        var micros = Micros(now);
         while (RtcpPacket.TryRead(ref compound, out var packet))
-            ReceiveRtcpPacket(packet, micros);
+            ReceiveRtcpPacket(packet, now);
 
         UpdateTarget();
-        Flush(micros);
+        Flush(now);
     }
 
     /// <summary>
     /// Sends a frame. False: refused, because video is not sent here, the codec differs, a key frame must come first (it is asked for
-    /// through the callback), or the pacer's queue is full.
+    /// as an event), or the pacer's queue is full.
     /// </summary>
-    public bool SendVideo(in EncodedFrame frame, long now)
+    public bool SendVideo(in EncodedFrame frame, Instant now)
     {
-        var micros = Micros(now);
+        if (_plan.SendVideo is null)
+        {
+            _framesRefused++;
+            return false;
+        }
+
         if (_send is null || (_needKeyFrame && !frame.KeyFrame))
         {
             _framesRefused++;
             AskForKeyFrame();
-            SignalKeyFrame(micros);
+            SignalKeyFrame(now);
             return false;
         }
 
-        if (!CanSendVideo(now) || !_send.Enqueue(frame, micros))
+        if (!CanSendVideo(now) || !_send.Enqueue(frame, now))
         {
             // Later frames refer to the frame that is now missing.
             _framesRefused++;
@@ -134,8 +174,8 @@ public sealed partial class RtpSession : IDisposable
             _keyFrameBytes = frame.Data.Length;
         }
 
-        _lastVideoAt = frame.Ticket.Arrived != 0 ? Micros(frame.Ticket.Arrived) : micros;
-        Flush(micros);
+        _lastVideoAt = frame.Ticket.Arrived != 0 ? _clock.At(frame.Ticket.Arrived) : now;
+        Flush(now);
         return true;
     }
 
@@ -143,73 +183,70 @@ public sealed partial class RtpSession : IDisposable
     /// False while the pacer's queue is full: an encoder that skips the frame now keeps its references whole, where a refused
     /// <see cref="SendVideo"/> costs a key frame.
     /// </summary>
-    public bool CanSendVideo(long now)
+    public bool CanSendVideo(Instant now)
     {
-        if (_send is null)
+        if (_send is null || _plan.SendVideo is null)
             return false;
 
         // A key frame may take longer than the bound; refusing the frames that refer to it would only cause another key frame.
-        var micros = Micros(now);
         var bound = (long)_options.MaxQueueTime.TotalMicroseconds * (_send.KeyFrameQueued ? 4 : 1);
-        return micros - _send.OldestQueued(micros) <= bound;
+        return now - _send.OldestQueued(now) <= bound;
     }
 
     /// <summary>
     /// Sends one Opus packet, ahead of queued video. Numbers tell the receiver of gaps and order; without one the packet is the next. False
     /// when audio is not sent in this session, or the packet is too large or older than the first one.
     /// </summary>
-    public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long now, long? sequence = null)
+    public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, Instant now, long? sequence = null)
     {
-        var length = _audio?.Write(_buffer, opus, rtpTime, sequence, _transportSequence) ?? 0;
+        var length = _audio.Write(_packets.Reserve(BufferSize), opus, rtpTime, sequence, _transportSequence);
         if (length == 0)
             return false;
 
-        var micros = Micros(now);
-        _lastAudioAt = _audio!.WroteNewest ? micros : _lastAudioAt;
-        _audioRate.Add(micros, length);
-        Transmit(length, _plan.Audio!.Extensions, probe: false, micros);
+        _lastAudioAt = _audio.WroteNewest ? now : _lastAudioAt;
+        _audioRate.Add(now.Microseconds, length);
+        Transmit(length, _plan.SendAudio!.Extensions, probe: false, now);
         return true;
     }
 
     /// <summary>Asks the far side for a key frame; requests are merged and limited to one per 200 ms or round trip.</summary>
-    public void RequestKeyFrame(long now)
+    public void RequestKeyFrame(Instant now)
     {
         _receive?.WantKeyFrame();
-        FlushFeedback(Micros(now));
+        FlushFeedback(now);
     }
 
     /// <summary>Sends what is due: paced packets, feedback, reports.</summary>
-    public void Tick(long now)
+    public void Tick(Instant now)
     {
-        var micros = Micros(now);
-        _receive?.Tick(RoundTrip, micros);
-        FlushFeedback(micros);
-        SendTransportFeedbackIfDue(micros);
-        _control.Tick(RoundTrip, micros);
+        _receive?.Tick(RoundTrip, now);
+        FlushFeedback(now);
+        SendTransportFeedbackIfDue(now);
+        _control.Tick(RoundTrip, now);
         UpdateTarget();
-        SendReportIfDue(micros);
-        SignalKeyFrame(micros);
-        Flush(micros);
+        SendReportIfDue(now);
+        SignalKeyFrame(now);
+        Flush(now);
     }
 
     /// <summary>Tells the far side that our streams end.</summary>
-    public void SendBye(long now)
+    public void SendBye(Instant now)
     {
-        var writer = new RtcpWriter(_buffer.AsSpan(0, BufferSize));
-        WriteReport(ref writer, Micros(now));
+        var writer = new RtcpWriter(_packets.Reserve(BufferSize));
+        WriteReport(ref writer, now);
         writer.Bye(_localSsrc);
-        _callbacks.SendRtcp(_buffer, writer.Length);
+        _packets.Commit(RtpPacketKind.Rtcp, writer.Length);
     }
 
     /// <summary>Counters and estimates as of <paramref name="now"/>.</summary>
-    public RtpSessionStats Stats(long now) => new()
+    public RtpSessionStats Stats(Instant now) => new()
     {
         RoundTrip = RoundTrip > 0 ? TimeSpan.FromMicroseconds(RoundTrip) : null,
         SendLoss = _sendLoss,
         EstimatedBitrate = _control.Target,
         BottleneckDelay = TimeSpan.FromMicroseconds(_control.QueueDelay),
         TargetBitrate = TargetBitrate,
-        PacerDelay = TimeSpan.FromMicroseconds(_send is null ? 0 : Micros(now) - _send.OldestQueued(Micros(now))),
+        PacerDelay = TimeSpan.FromMicroseconds(_send is null ? 0 : now - _send.OldestQueued(now)),
         FramesReceived = _receive?.Frames ?? 0,
         FramesDropped = _receive?.FramesDropped ?? 0,
         VideoPacketsReceived = _receive?.Statistics.Received ?? 0,
@@ -228,9 +265,10 @@ public sealed partial class RtpSession : IDisposable
         KeyFrameRequestsReceived = _keyFrameRequestsReceived,
         PacketsIgnored = _packetsIgnored,
         VideoSenderReport = _receive?.Statistics.LastSenderReport,
-        AudioSenderReport = _audio?.Statistics.LastSenderReport,
-        AudioPacketsReceived = _audio?.Statistics.Received ?? 0,
-        AudioPacketsSent = _audio?.PacketsSent ?? 0,
+        AudioSenderReport = _audio.Statistics.LastSenderReport,
+        AudioPacketsReceived = _audio.Statistics.Received,
+        AudioPacketsSent = _audio.PacketsSent,
+        EventsDropped = _events.Dropped,
     };
 
     /// <summary>Returns pooled buffers. No call may follow.</summary>
@@ -238,11 +276,11 @@ public sealed partial class RtpSession : IDisposable
     {
         _receive?.Dispose();
         _send?.Dispose();
+        while (_events.TryTake(out var left))
+            left.Release();
     }
 
-    private long Micros(long now) => (long)((Int128)(now - _start) * 1_000_000 / _time.TimestampFrequency);
-
-    private void Flush(long now)
+    private void Flush(Instant now)
     {
         if (_send is not { } send)
             return;
@@ -261,44 +299,51 @@ public sealed partial class RtpSession : IDisposable
         }
     }
 
-    private int TransmitNext(VideoSendStream send, bool probe, long now)
+    private int TransmitNext(VideoSendStream send, bool probe, Instant now)
     {
-        if (send.TryTakeRepeat(out var sequence))
+        if (send.TryTakeRepeat(out var sequence, out var about))
         {
             // Logged under the number that it carries; a new number would be reported as missing.
-            var repeated = _callbacks.SendAgain?.Invoke(sequence) ?? 0;
-            _pacer.Sent(repeated);
-            return repeated;
+            BinaryPrimitives.WriteUInt16BigEndian(_packets.Reserve(2), sequence);
+            _packets.Commit(RtpPacketKind.Repeat, 2);
+            _pacer.Sent(about);
+            return about;
         }
 
-        var length = send.WriteNext(_buffer, _transportSequence);
+        var length = send.WriteNext(_packets.Reserve(BufferSize), _transportSequence);
         if (length > 0)
         {
-            Transmit(length, _plan.SendVideo!.Extensions, probe, now);
+            Transmit(length, _sendPlan!.Extensions, probe, now);
             if (send.Completed is { Arrived: not 0 } ticket)
-                _callbacks.FrameSent?.Invoke(ticket, TimeSpan.FromMicroseconds(now - Micros(ticket.Arrived)));
+                _events.Add(MediaEvent.Sent(ticket, TimeSpan.FromMicroseconds(now - _clock.At(ticket.Arrived))));
         }
 
         return length;
     }
 
-    private int TransmitProbe(VideoSendStream send, long now)
+    private int TransmitProbe(VideoSendStream send, Instant now)
     {
-        var length = send.WriteProbe(_buffer, _transportSequence);
+        var length = send.WriteProbe(_packets.Reserve(BufferSize), _transportSequence);
         if (length > 0)
-            Transmit(length, _plan.SendVideo!.Extensions, probe: true, now);
+            Transmit(length, _sendPlan!.Extensions, probe: true, now);
 
         return length;
     }
 
-    private void Transmit(int length, ExtensionIds extensions, bool probe, long now)
+    private void Transmit(int length, ExtensionIds extensions, bool probe, Instant now)
     {
         _pacer.Sent(length);
         // A packet without the extension must not use up a number: the far side would report that number as missing.
         if (extensions.TransportSequence != 0)
             _control.OnSent(_transportSequence++, length, probe, now);
 
-        _callbacks.SendRtp(_buffer, length);
+        _packets.Commit(RtpPacketKind.Rtp, length);
+    }
+
+    private CongestionControl Control(VideoPlan? send, Instant now)
+    {
+        var feedback = send is { Feedback.TransportCc: true, Extensions.TransportSequence: not 0 };
+        return new CongestionControl(_options.StartBitrate, _options.MinBitrate, _options.MaxBitrate, feedback, now);
     }
 
     private void UpdateTarget()
@@ -306,15 +351,12 @@ public sealed partial class RtpSession : IDisposable
         // Video gets what audio and packet headers leave.
         var video = Math.Max(_options.MinBitrate, (int)(0.97 * _control.Target) - (_audioRate.Bitrate() ?? 0));
         if (Math.Abs(video - TargetBitrate) > TargetBitrate / 40)
-        {
             TargetBitrate = video;
-            _callbacks.TargetBitrateChanged?.Invoke(video);
-        }
     }
 
     private void AskForKeyFrame() => _keyFrameAsked = true;
 
-    private void SignalKeyFrame(long now)
+    private void SignalKeyFrame(Instant now)
     {
         // Key frames take at most 40 % of the bitrate: on a congested path, more of them would keep it congested.
         var interval = Math.Clamp(_keyFrameBytes * 8_000_000L / (long)(0.4 * TargetBitrate), KeyFrameInterval, MaxKeyFrameInterval);
@@ -322,7 +364,7 @@ public sealed partial class RtpSession : IDisposable
         {
             _keyFrameAsked = false;
             _keyFrameSignalled = now;
-            _callbacks.KeyFrameRequested?.Invoke();
+            _events.Add(new MediaEvent(MediaEventKind.KeyFrameWanted));
         }
     }
 }

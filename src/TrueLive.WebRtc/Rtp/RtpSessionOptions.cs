@@ -1,5 +1,3 @@
-using TrueLive.Core.Frames;
-
 namespace TrueLive.WebRtc.Rtp;
 
 /// <summary>Settings of one peer's media.</summary>
@@ -22,40 +20,6 @@ public sealed record RtpSessionOptions
 
     /// <summary>Spreads the times of reports; a simulated call brings its own, so that it can be repeated.</summary>
     internal Random Random { get; init; } = Random.Shared;
-}
-
-/// <summary>Where a session hands its results. All are called from inside a call into the session, under its owner's lock.</summary>
-public sealed record RtpSessionCallbacks
-{
-    /// <summary>Sends one RTP packet.</summary>
-    public required RtpOut SendRtp { get; init; }
-
-    /// <summary>
-    /// Resends a packet of the video stream, bit for bit, by its sequence number; returns its length, or 0 when it is no longer stored.
-    /// Only called where no retransmission stream was agreed on.
-    /// </summary>
-    public Func<ushort, int>? SendAgain { get; init; }
-
-    /// <summary>Sends one compound RTCP packet.</summary>
-    public required RtpOut SendRtcp { get; init; }
-
-    /// <summary>A complete video frame arrived.</summary>
-    public VideoFrameHandler? VideoReceived { get; init; }
-
-    /// <summary>An Opus packet arrived.</summary>
-    public OpusPacketHandler? AudioReceived { get; init; }
-
-    /// <summary>
-    /// The last packet of a frame was sent, so long after the last packet of its input arrived
-    /// (<see cref="FrameTicket.Arrived"/>); not told of frames without one.
-    /// </summary>
-    public Action<FrameTicket, TimeSpan>? FrameSent { get; init; }
-
-    /// <summary>The far side needs a key frame; at most every 300 ms, less often where key frames would take most of the bitrate.</summary>
-    public Action? KeyFrameRequested { get; init; }
-
-    /// <summary>The bitrate that video may use has changed, bit/s.</summary>
-    public Action<int>? TargetBitrateChanged { get; init; }
 }
 
 /// <summary>One moment on two clocks of a sender (RFC 3550 section 6.4.1): streams of one sender are played together by it.</summary>
@@ -143,6 +107,9 @@ public sealed record RtpSessionStats
 
     /// <summary>Opus packets received.</summary>
     public long AudioPacketsReceived { get; init; }
+
+    /// <summary>Frames and packets of sound that the owner of the session did not take in time.</summary>
+    public long EventsDropped { get; init; }
 
     /// <summary>Opus packets sent.</summary>
     public long AudioPacketsSent { get; init; }

@@ -2,17 +2,15 @@ using System.Buffers.Binary;
 using TrueLive.Core.Frames;
 using TrueLive.WebRtc.Rtcp;
 using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Rtp;
-
-/// <summary>Takes one whole received frame. Its data is borrowed: valid only during the call.</summary>
-public delegate void VideoFrameHandler(in EncodedFrame frame);
 
 /// <summary>
 /// The far side's video: follows its stream, unwraps retransmissions (RFC 4588), decides what to ask for again, when to wait, and
 /// when to give up and ask for a key frame.
 /// </summary>
-internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? frames) : IDisposable
+internal sealed class VideoReceiveStream(VideoPlan plan, MediaEvents events) : IDisposable
 {
     private const long SourceSilence = 500_000;
     private const long KeyFrameRetry = 200_000;
@@ -31,10 +29,10 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     private VideoFormat? _format;
     private NackTracker _nacks = new();
     private Unwrapper _sequences = new(16);
-    private long _lastPacket;
+    private Instant _lastPacket;
     private uint _formerSsrc;
-    private long _ssrcSince = long.MinValue / 2;
-    private long _keyFrameAsked = long.MinValue / 2;
+    private Instant _ssrcSince = Instant.LongAgo;
+    private Instant _keyFrameAsked = Instant.LongAgo;
     private int _keyFrameUnanswered;
     private bool _keyFrameWanted;
     private long _droppedBefore;
@@ -62,6 +60,10 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     /// <summary>Round trip from NACK to repair in microseconds; 0 when not known.</summary>
     public long RepairRoundTrip => _nacks.RoundTrip;
 
+    /// <summary>Whether the stream goes on under a plan: its section and its payload types are the same.</summary>
+    public bool Follows(VideoPlan? next) => next is not null && next.Mid == plan.Mid && next.Extensions == plan.Extensions
+        && next.Formats.Select(f => (f.PayloadType, f.RtxPayloadType)).SequenceEqual(plan.Formats.Select(f => (f.PayloadType, f.RtxPayloadType)));
+
     /// <summary>The packet is of this stream or of its retransmissions.</summary>
     public bool Accepts(in RtpPacket packet)
     {
@@ -75,9 +77,9 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     }
 
     /// <summary>
-    /// Takes one packet. <paramref name="now"/> is in microseconds, <paramref name="arrived"/> is what the frame will carry.
+    /// Takes one packet. <paramref name="arrived"/> is the timestamp that the frame will carry.
     /// </summary>
-    public void Receive(in RtpPacket packet, long now, long arrived)
+    public void Receive(in RtpPacket packet, Instant now, long arrived)
     {
         foreach (var format in _formats)
         {
@@ -106,7 +108,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     public void WantKeyFrame() => _keyFrameWanted = true;
 
     /// <summary>Gives up on holes that were not repaired in time; called every few milliseconds.</summary>
-    public void Tick(long roundTrip, long now)
+    public void Tick(long roundTrip, Instant now)
     {
         _nacks.Relax(now);
         if (_assembler is not { } assembler)
@@ -130,7 +132,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     }
 
     /// <summary>Fills in the packets to ask for now (NACK).</summary>
-    public int NacksDue(Span<ushort> sequences, long roundTrip, long now)
+    public int NacksDue(Span<ushort> sequences, long roundTrip, Instant now)
     {
         if (!plan.Feedback.Nack)
             return 0;
@@ -145,7 +147,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
     /// <summary>
     /// True when a key frame must be asked for now; at most once per round trip and 200 ms, and less often while none comes.
     /// </summary>
-    public bool KeyFrameDue(long roundTrip, long now)
+    public bool KeyFrameDue(long roundTrip, Instant now)
     {
         // No packets arrive, so a request would reach nobody.
         var wanted = _keyFrameWanted || (_assembler is { WaitingForKeyFrame: true } && now - _lastPacket < SourceSilence);
@@ -164,7 +166,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
 
     public void Dispose() => _assembler?.Dispose();
 
-    private void ReceiveMedia(in RtpPacket packet, VideoFormat format, long now, long arrived)
+    private void ReceiveMedia(in RtpPacket packet, VideoFormat format, Instant now, long arrived)
     {
         if (packet.Ssrc != Ssrc)
         {
@@ -187,7 +189,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         TakeFirstSending(packet, packet.Payload, now, arrived);
     }
 
-    private void TakeFirstSending(in RtpPacket packet, ReadOnlySpan<byte> payload, long now, long arrived)
+    private void TakeFirstSending(in RtpPacket packet, ReadOnlySpan<byte> payload, Instant now, long arrived)
     {
         _lastPacket = now;
         Statistics.Add(_sequences.Peek(packet.SequenceNumber), packet.Timestamp, now);
@@ -211,7 +213,7 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         return sets;
     }
 
-    private void Take(in RtpPacket packet, ushort sequence, ReadOnlySpan<byte> payload, bool repaired, long now, long arrived)
+    private void Take(in RtpPacket packet, ushort sequence, ReadOnlySpan<byte> payload, bool repaired, Instant now, long arrived)
     {
         if (_assembler is null)
             return;
@@ -234,7 +236,8 @@ internal sealed class VideoReceiveStream(VideoPlan plan, VideoFrameHandler? fram
         {
             Frames++;
             _keyFrameUnanswered = frame.KeyFrame ? 0 : _keyFrameUnanswered;
-            frames?.Invoke(frame);
+            // A frame that nobody took breaks the chain: those that refer to it are of no use.
+            _keyFrameWanted |= !events.Add(MediaEvent.Of(frame, _assembler.Detach()));
         }
     }
 }

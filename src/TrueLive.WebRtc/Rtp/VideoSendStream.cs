@@ -4,6 +4,7 @@ using System.Text;
 using TrueLive.Core.Frames;
 using TrueLive.WebRtc.Rtcp;
 using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Rtp;
 
@@ -41,9 +42,9 @@ internal sealed class VideoSendStream : IDisposable
         public uint Timestamp;
         public bool Marker;
         public ColourSpace? Colour;
-        public long Queued;
+        public Instant Queued;
         public FrameTicket Ticket;
-        public long Resent;
+        public Instant Resent;
     }
 
     public VideoSendStream(VideoPlan plan, bool lowDelay)
@@ -83,16 +84,16 @@ internal sealed class VideoSendStream : IDisposable
     public FrameTicket? Completed { get; private set; }
 
     /// <summary>
-    /// When the packet at the head of the queue was put there, in microseconds; <paramref name="now"/> for an empty queue.
+    /// When the packet at the head of the queue was put there; <paramref name="now"/> for an empty queue.
     /// </summary>
-    public long OldestQueued(long now)
+    public Instant OldestQueued(Instant now)
     {
         ref var slot = ref _ring.Find(_unsent);
         return _unsent >= _next || Unsafe.IsNullRef(ref slot) ? now : slot.Item.Queued;
     }
 
     /// <summary>Queues a frame; false when it is empty, or too large to be kept whole.</summary>
-    public bool Enqueue(in EncodedFrame frame, long now)
+    public bool Enqueue(in EncodedFrame frame, Instant now)
     {
         if (frame.Codec != _format.Codec || frame.Data.Length > FrameBuffer.Limit)
             return false;
@@ -150,7 +151,7 @@ internal sealed class VideoSendStream : IDisposable
     /// Asks for a retransmission (NACK). Ignored when the packet is no longer kept, was not sent yet, was resent less than a round
     /// trip ago, or is older than the newest key frame.
     /// </summary>
-    public void Resend(ushort sequence, long roundTrip, long now)
+    public void Resend(ushort sequence, long roundTrip, Instant now)
     {
         var extended = _sequences.Peek(sequence);
         ref var slot = ref _ring.Find(extended);
@@ -169,11 +170,12 @@ internal sealed class VideoSendStream : IDisposable
         _resendBudget = Math.Min(_resendBudget + bitrate * 0.5 / 8 * elapsed / 1e6, Math.Max(bitrate * 0.25 / 8, 6000));
 
     /// <summary>
-    /// The next packet that must go out again as it was, since no retransmission stream was agreed on; false without one.
+    /// The next packet that must go out again as it was, since no retransmission stream was agreed on, and about its length; false without
+    /// one.
     /// </summary>
-    public bool TryTakeRepeat(out ushort sequence)
+    public bool TryTakeRepeat(out ushort sequence, out int length)
     {
-        sequence = 0;
+        (sequence, length) = (0, 0);
         while (_format.RtxPayloadType is null && _resendBudget > 0 && _resends.TryDequeue(out var resend))
         {
             ref var slot = ref _ring.Find(resend);
@@ -181,7 +183,7 @@ internal sealed class VideoSendStream : IDisposable
             {
                 Retransmitted++;
                 _resendBudget -= slot.Length;
-                sequence = (ushort)resend;
+                (sequence, length) = ((ushort)resend, slot.Length + _header.MaxLength);
                 return true;
             }
         }
@@ -225,7 +227,7 @@ internal sealed class VideoSendStream : IDisposable
 
     public void Dispose() => _ring.Dispose();
 
-    private ref PacketRing<Outgoing>.Slot Claim(in EncodedFrame frame, long now)
+    private ref PacketRing<Outgoing>.Slot Claim(in EncodedFrame frame, Instant now)
     {
         _sequences.Unwrap((ushort)_next);
         ref var slot = ref _ring.Claim(_next++);

@@ -1,10 +1,11 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Sctp;
 
 /// <summary>The state of an association (RFC 9260 section 4, simplified).</summary>
-public enum SctpState
+internal enum SctpState
 {
     /// <summary>Nothing sent yet.</summary>
     Closed,
@@ -22,28 +23,32 @@ public enum SctpState
     Ended,
 }
 
-/// <summary>Callbacks of an association to its owner; called from <c>Receive</c> and <c>Tick</c>.</summary>
-public sealed record SctpCallbacks
+/// <summary>What happened in an association.</summary>
+internal enum SctpEventKind : byte
 {
     /// <summary>Data may be sent from now on.</summary>
-    public Action? Established { get; init; }
+    Established,
 
-    /// <summary>A whole message: stream, payload protocol, bytes.</summary>
-    public Action<ushort, uint, byte[]>? Message { get; init; }
+    /// <summary>A whole message came.</summary>
+    Message,
 
     /// <summary>The peer has closed its side of a stream.</summary>
-    public Action<ushort>? StreamReset { get; init; }
+    StreamReset,
 
     /// <summary>The association is over.</summary>
-    public Action? Ended { get; init; }
+    Ended,
 }
+
+/// <summary>One event of an association; a message has its payload protocol and bytes.</summary>
+internal readonly record struct SctpEvent(SctpEventKind Kind, ushort Stream = 0, uint Protocol = 0, byte[]? Data = null);
 
 /// <summary>
 /// One SCTP association over DTLS (RFC 8261), as much of RFC 9260 as data channels need (RFC 8831): four-way start with a signed
 /// cookie, both sides may begin; DATA with SACK; partial reliability (RFC 3758); stream reset (RFC 6525). Input is hostile: broken
-/// packets are dropped, never thrown on. No clock and no lock inside: the owner passes the time and calls one at a time.
+/// packets are dropped, never thrown on. No clock and no lock inside: the owner passes the time, calls one at a time, and then takes the
+/// events out.
 /// </summary>
-public sealed class SctpAssociation
+internal sealed class SctpAssociation
 {
     /// <summary>Largest message either way, in bytes.</summary>
     public const int MaxMessage = 256 << 10;
@@ -52,9 +57,9 @@ public sealed class SctpAssociation
     internal const ushort Streams = 1024;
 
     private static readonly TimeSpan CookieLife = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan ResetRepeat = TimeSpan.FromSeconds(1);
 
-    private readonly SctpCallbacks _callbacks;
-    private readonly long _frequency;
+    private readonly Queue<SctpEvent> _events = new();
     private readonly SctpPacketWriter _writer;
     private readonly SctpSender _sender;
     private readonly SctpReceiver _receiver = new();
@@ -63,21 +68,19 @@ public sealed class SctpAssociation
     private readonly uint _localTsn = Random32();
     private readonly Queue<ushort> _resets = new();
     private byte[] _cookie = [];
-    private long _handshakeDue;
+    private Instant _handshakeDue;
     private int _handshakes;
     private uint _peerResetSequence;
     private uint _resetSequence;
-    private long? _resetDue;
+    private Instant? _resetDue;
     private uint? _resetLast;
 
     /// <param name="output">Takes each packet; the bytes are borrowed.</param>
-    /// <param name="callbacks">Called on events.</param>
-    /// <param name="time">Only its frequency is used.</param>
-    public SctpAssociation(PacketOut output, SctpCallbacks callbacks, TimeProvider time)
+    public SctpAssociation(PacketOut output)
     {
-        (_callbacks, _frequency, _resetSequence) = (callbacks, time.TimestampFrequency, _localTsn);
+        _resetSequence = _localTsn;
         _writer = new SctpPacketWriter(output);
-        _sender = new SctpSender(_writer, _frequency);
+        _sender = new SctpSender(_writer);
         _sender.Begin(_localTsn);
     }
 
@@ -94,8 +97,11 @@ public sealed class SctpAssociation
     /// <summary>Bytes that were sent or wait, and are not acknowledged.</summary>
     public int Buffered => _sender.Buffered;
 
+    /// <summary>The next thing that happened.</summary>
+    public bool TryTake(out SctpEvent happened) => _events.TryDequeue(out happened);
+
     /// <summary>Begins; harmless when the peer begins as well.</summary>
-    public void Connect(long now)
+    public void Connect(Instant now)
     {
         if (State != SctpState.Closed)
             return;
@@ -106,7 +112,7 @@ public sealed class SctpAssociation
     /// <summary>
     /// Queues and sends a message of 1 to <see cref="MaxMessage"/> bytes. False when not connected, too large, or the buffer is full.
     /// </summary>
-    public bool Send(ushort stream, uint protocol, ReadOnlySpan<byte> data, bool ordered, int? maxRepeats, long now)
+    public bool Send(ushort stream, uint protocol, ReadOnlySpan<byte> data, bool ordered, int? maxRepeats, Instant now)
     {
         if (State != SctpState.Established || data.Length is 0 or > MaxMessage || !_sender.Queue(stream, protocol, data, ordered, maxRepeats))
             return false;
@@ -115,7 +121,7 @@ public sealed class SctpAssociation
     }
 
     /// <summary>Closes this side of a stream after the messages that are already queued on it.</summary>
-    public void Reset(ushort stream, long now)
+    public void Reset(ushort stream, Instant now)
     {
         // One entry for each stream: a peer that opens and closes streams and never answers would otherwise make the queue grow without
         // limit.
@@ -140,7 +146,7 @@ public sealed class SctpAssociation
     }
 
     /// <summary>Takes one packet.</summary>
-    public void Receive(ReadOnlySpan<byte> packet, long now)
+    public void Receive(ReadOnlySpan<byte> packet, Instant now)
     {
         if (packet.Length is < 16 or > 65536 || State == SctpState.Ended || !ChecksumFits(packet))
             return;
@@ -158,8 +164,9 @@ public sealed class SctpAssociation
             if (State == SctpState.Ended)
                 return;
         }
-        while (_receiver.TryTake(out var message))
-            _callbacks.Message?.Invoke(message.Stream, message.Protocol, message.Data);
+        // Data may come ahead of our establishment; nobody could answer it before.
+        if (State == SctpState.Established)
+            TakeMessages();
         if (_receiver.SackDue && State == SctpState.Established)
             _receiver.WriteSack(_writer);
         if (State == SctpState.Established)
@@ -168,7 +175,7 @@ public sealed class SctpAssociation
     }
 
     /// <summary>Runs the timers; call about every 10 ms.</summary>
-    public void Tick(long now)
+    public void Tick(Instant now)
     {
         if (State is SctpState.CookieWait or SctpState.CookieEchoed && now >= _handshakeDue)
             SendHandshake(now);
@@ -181,7 +188,7 @@ public sealed class SctpAssociation
             Abort();
     }
 
-    private void Handle(SctpChunk chunk, long now)
+    private void Handle(SctpChunk chunk, Instant now)
     {
         switch (chunk.Type)
         {
@@ -223,14 +230,14 @@ public sealed class SctpAssociation
         }
     }
 
-    private void SendHandshake(long now)
+    private void SendHandshake(Instant now)
     {
         if (++_handshakes > 12)
         {
             End();
             return;
         }
-        _handshakeDue = now + (long)(_frequency * Math.Min(0.25 * Math.Pow(1.7, _handshakes - 1), 5));
+        _handshakeDue = now + (long)(1e6 * Math.Min(0.25 * Math.Pow(1.7, _handshakes - 1), 5));
         if (State == SctpState.CookieWait)
             WriteInit(_writer.Chunk(SctpChunkType.Init, 0, InitLength, 0));
         else
@@ -253,7 +260,7 @@ public sealed class SctpAssociation
         supported.CopyTo(value[20..]);
     }
 
-    private void AnswerInit(ReadOnlySpan<byte> value, long now)
+    private void AnswerInit(ReadOnlySpan<byte> value, Instant now)
     {
         if (value.Length < 16 || State == SctpState.Established)
             return;
@@ -262,7 +269,7 @@ public sealed class SctpAssociation
             return;
         // The signed cookie holds the peer's state, so that nothing is stored before it comes back (RFC 9260 section 5.1.3).
         Span<byte> cookie = stackalloc byte[20 + 32];
-        BinaryPrimitives.WriteInt64BigEndian(cookie, now);
+        BinaryPrimitives.WriteInt64BigEndian(cookie, now.Microseconds);
         BinaryPrimitives.WriteUInt32BigEndian(cookie[8..], peerTag);
         value.Slice(12, 4).CopyTo(cookie[12..]);
         value.Slice(4, 4).CopyTo(cookie[16..]);
@@ -275,7 +282,7 @@ public sealed class SctpAssociation
         _writer.Flush();
     }
 
-    private void TakeInitAck(ReadOnlySpan<byte> value, long now)
+    private void TakeInitAck(ReadOnlySpan<byte> value, Instant now)
     {
         if (value.Length < 16 || BinaryPrimitives.ReadUInt32BigEndian(value) == 0)
             return;
@@ -291,13 +298,13 @@ public sealed class SctpAssociation
         }
     }
 
-    private void TakeCookie(ReadOnlySpan<byte> cookie, long now)
+    private void TakeCookie(ReadOnlySpan<byte> cookie, Instant now)
     {
         Span<byte> signature = stackalloc byte[32];
         if (cookie.Length != 20 + 32)
             return;
         HMACSHA256.HashData(_secret, cookie[..20], signature);
-        if (!CryptographicOperations.FixedTimeEquals(signature, cookie[20..]) || now - BinaryPrimitives.ReadInt64BigEndian(cookie) > CookieLife.TotalSeconds * _frequency)
+        if (!CryptographicOperations.FixedTimeEquals(signature, cookie[20..]) || now > new Instant(BinaryPrimitives.ReadInt64BigEndian(cookie)) + CookieLife)
             return;
         var peerTag = BinaryPrimitives.ReadUInt32BigEndian(cookie[8..]);
         // A repeated cookie is acknowledged again. Another peer's would mean a restart, which DTLS rules out.
@@ -323,10 +330,10 @@ public sealed class SctpAssociation
             return;
         State = SctpState.Established;
         _writer.Flush();
-        _callbacks.Established?.Invoke();
+        _events.Enqueue(new SctpEvent(SctpEventKind.Established));
     }
 
-    private void SendReset(long now)
+    private void SendReset(Instant now)
     {
         if (_resets.Count == 0)
         {
@@ -353,10 +360,10 @@ public sealed class SctpAssociation
         BinaryPrimitives.WriteUInt32BigEndian(value[12..], _resetLast.Value);
         BinaryPrimitives.WriteUInt16BigEndian(value[16..], _resets.Peek());
         _writer.Flush();
-        _resetDue = now + _frequency;
+        _resetDue = now + ResetRepeat;
     }
 
-    private void TakeReconfig(ReadOnlySpan<byte> value, long now)
+    private void TakeReconfig(ReadOnlySpan<byte> value, Instant now)
     {
         while (SctpChunk.TryNext(ref value, out var type, out var content))
         {
@@ -367,13 +374,12 @@ public sealed class SctpAssociation
                 if (!waits && sequence == _peerResetSequence + 1)
                 {
                     _peerResetSequence = sequence;
-                    while (_receiver.TryTake(out var message))
-                        _callbacks.Message?.Invoke(message.Stream, message.Protocol, message.Data);
+                    TakeMessages();
                     for (var streams = content[12..]; streams.Length >= 2; streams = streams[2..])
                     {
                         var stream = BinaryPrimitives.ReadUInt16BigEndian(streams);
                         _receiver.ResetStream(stream);
-                        _callbacks.StreamReset?.Invoke(stream);
+                        _events.Enqueue(new SctpEvent(SctpEventKind.StreamReset, stream));
                     }
                 }
                 var answer = _writer.Chunk(SctpChunkType.Reconfig, 0, 12);
@@ -392,12 +398,18 @@ public sealed class SctpAssociation
         }
     }
 
+    private void TakeMessages()
+    {
+        while (_receiver.TryTake(out var message))
+            _events.Enqueue(new SctpEvent(SctpEventKind.Message, message.Stream, message.Protocol, message.Data));
+    }
+
     private void End()
     {
         if (State == SctpState.Ended)
             return;
         State = SctpState.Ended;
-        _callbacks.Ended?.Invoke();
+        _events.Enqueue(new SctpEvent(SctpEventKind.Ended));
     }
 
     private static bool ChecksumFits(ReadOnlySpan<byte> packet)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Sctp;
 
@@ -7,7 +8,7 @@ namespace TrueLive.WebRtc.Sctp;
 /// timeout, and bounds what is in flight by the congestion window (RFC 9260 sections 6.1 to 6.3 and 7.2). A message whose repeats
 /// are used up is given up and skipped with FORWARD-TSN (RFC 3758). At most <see cref="MaxBuffered"/> bytes wait.
 /// </summary>
-internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
+internal sealed class SctpSender(SctpPacketWriter writer)
 {
     /// <summary>Bytes that may wait for the network.</summary>
     public const int MaxBuffered = 1 << 20;
@@ -38,7 +39,7 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
     private double _srtt;
     private double _rttvar;
     private double _rto = 1;
-    private long? _timer;
+    private Instant? _timer;
     private bool _forwardDue;
 
     /// <summary>Bytes not yet acknowledged, sent or not.</summary>
@@ -84,12 +85,12 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
     }
 
     /// <summary>Sends as much as the windows allow.</summary>
-    public void Send(long now)
+    public void Send(Instant now)
     {
         if (_forwardDue)
         {
             WriteForward();
-            _timer ??= now + Ticks(_rto);
+            _timer ??= now + (long)(_rto * 1e6);
         }
         var burst = 0;
         for (var node = _queue.First; node is not null; node = node.Next)
@@ -116,14 +117,14 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
             (chunk.Sent, chunk.Resend, chunk.InFlight, chunk.SentAt, chunk.Missing) = (true, false, true, now, 0);
             _inFlight += chunk.Data.Length;
             Write(chunk);
-            _timer ??= now + Ticks(_rto);
+            _timer ??= now + (long)(_rto * 1e6);
             if (++burst == 64)
                 break;
         }
         writer.Flush();
     }
 
-    public void Sack(ReadOnlySpan<byte> value, long now)
+    public void Sack(ReadOnlySpan<byte> value, Instant now)
     {
         if (value.Length < 12)
             return;
@@ -172,13 +173,13 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
         if (_inFlight == 0 && _advanced == _acked)
             _timer = null;
         else if (advanced)
-            _timer = now + Ticks(_rto);
+            _timer = now + (long)(_rto * 1e6);
         AdvancePeer();
         Send(now);
     }
 
     /// <summary>Looks at the retransmission timer (T3-rtx, RFC 9260 section 6.3.3).</summary>
-    public void Tick(long now)
+    public void Tick(Instant now)
     {
         if (_timer is not { } due || now < due)
             return;
@@ -197,7 +198,7 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
         AdvancePeer();
         _forwardDue = _advanced != _acked;
         if (_queue.Count > 0 || _forwardDue)
-            _timer = now + Ticks(_rto);
+            _timer = now + (long)(_rto * 1e6);
         Send(now);
     }
 
@@ -216,7 +217,7 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
             _idle.Push(node);
     }
 
-    private int Acknowledge(Chunk chunk, long now)
+    private int Acknowledge(Chunk chunk, Instant now)
     {
         if (chunk.Acked)
             return 0;
@@ -227,7 +228,7 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
             chunk.InFlight = false;
             _inFlight -= chunk.Data.Length;
             if (chunk.Repeats == 0)
-                Measure((now - chunk.SentAt) / (double)frequency);
+                Measure((now - chunk.SentAt) / 1e6);
         }
         return chunk.Data.Length;
     }
@@ -346,8 +347,6 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
         return false;
     }
 
-    private long Ticks(double seconds) => (long)(seconds * frequency);
-
     private sealed class Message(ushort stream, uint protocol, bool ordered, int? maxRepeats)
     {
         public ushort Stream => stream;
@@ -387,7 +386,7 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
 
         public int Missing { get; set; }
 
-        public long SentAt { get; set; }
+        public Instant SentAt { get; set; }
 
         public void Begin(Message message, byte flags, ReadOnlySpan<byte> data)
         {
@@ -395,7 +394,7 @@ internal sealed class SctpSender(SctpPacketWriter writer, long frequency)
                 _bytes = new byte[data.Length];
             data.CopyTo(_bytes);
             (Message, Flags, Data) = (message, flags, _bytes.AsMemory(0, data.Length));
-            (Tsn, Sent, InFlight, Acked, Resend, Repeats, Missing, SentAt) = (0, false, false, false, false, 0, 0, 0);
+            (Tsn, Sent, InFlight, Acked, Resend, Repeats, Missing, SentAt) = (0, false, false, false, false, 0, 0, default);
         }
     }
 }

@@ -31,7 +31,16 @@ public sealed record TransportDescription
 /// <param name="TransportSequence">draft-holmer-rmcat-transport-wide-cc-extensions-01 section 2.</param>
 /// <param name="PlayoutDelay">The playout-delay experiment of WebRTC: minimum and maximum in units of 10 ms, 12 bits each.</param>
 /// <param name="ColourSpace">The color-space experiment of WebRTC.</param>
-public readonly record struct ExtensionIds(byte Mid, byte TransportSequence, byte PlayoutDelay, byte ColourSpace);
+public readonly record struct ExtensionIds(byte Mid, byte TransportSequence, byte PlayoutDelay, byte ColourSpace)
+{
+    /// <summary>
+    /// RFC 8852 section 3.1. We need none, but Chromium refuses simulcast offers of its own where an earlier answer left it out.
+    /// </summary>
+    public byte Rid { get; init; }
+
+    /// <summary>The same of retransmissions (RFC 8852 section 3.1).</summary>
+    public byte RepairedRid { get; init; }
+}
 
 /// <summary>One video payload format that both sides accept.</summary>
 /// <param name="Codec">Coding.</param>
@@ -70,6 +79,9 @@ public sealed record VideoPlan
     /// <summary>RTCP packets may travel alone (RFC 5506).</summary>
     public bool ReducedSizeRtcp { get; init; }
 
+    /// <summary>The one layer of a simulcast that is taken (RFC 8853); null where the far side offers none.</summary>
+    public string? Layer { get; init; }
+
     /// <summary>Our media stream when we send.</summary>
     public uint LocalSsrc { get; init; }
 
@@ -77,7 +89,9 @@ public sealed record VideoPlan
     public uint LocalRtxSsrc { get; init; }
 }
 
-/// <summary>The parameters negotiated for the Opus section (RFC 7587).</summary>
+/// <summary>
+/// The parameters negotiated for one Opus section (RFC 7587). A section that carries sound both ways appears in both places of the plan.
+/// </summary>
 public sealed record AudioPlan
 {
     /// <summary>Media identification tag.</summary>
@@ -89,13 +103,7 @@ public sealed record AudioPlan
     /// <summary>Header extension ids.</summary>
     public required ExtensionIds Extensions { get; init; }
 
-    /// <summary>We send audio.</summary>
-    public bool Send { get; init; }
-
-    /// <summary>We receive audio.</summary>
-    public bool Receive { get; init; }
-
-    /// <summary>Our audio stream.</summary>
+    /// <summary>Our audio stream when we send.</summary>
     public uint LocalSsrc { get; init; }
 }
 
@@ -120,8 +128,14 @@ public sealed record MediaPlan
     /// <summary>Section on which video goes out; null when none.</summary>
     public VideoPlan? SendVideo { get; init; }
 
-    /// <summary>Audio, null when none.</summary>
-    public AudioPlan? Audio { get; init; }
+    /// <summary>Section on which sound comes in; null when none.</summary>
+    public AudioPlan? ReceiveAudio { get; init; }
+
+    /// <summary>Section on which sound goes out; null when none.</summary>
+    public AudioPlan? SendAudio { get; init; }
+
+    /// <summary>Whether any media was agreed on.</summary>
+    internal bool HasMedia => (ReceiveVideo ?? SendVideo) is not null || (ReceiveAudio ?? SendAudio) is not null;
 
     /// <summary>Data channels, null when none.</summary>
     public DataPlan? Data { get; init; }
@@ -157,6 +171,20 @@ public sealed record MediaPreferences
     /// <summary>Video codings in order of preference; only H.264 and VP8 can be carried.</summary>
     public IReadOnlyList<VideoCodec> Codecs { get; init; } = [VideoCodec.H264, VideoCodec.Vp8];
 
+    /// <summary>
+    /// Layers of a simulcast by name, the best first: the first of them that is offered is taken, else the first one offered.
+    /// </summary>
+    public IReadOnlyList<string> Layers { get; init; } = ["f", "h", "q"];
+
+    /// <summary>Names of what is sent, as the far side sees them; null makes them up.</summary>
+    public SentMedia? Sent { get; init; }
+
     /// <summary>Bitrate in bit/s that Chromium is asked to start at; 0 leaves it to the browser.</summary>
     public int StartBitrate { get; init; } = 1_500_000;
 }
+
+/// <summary>Names of the media that are sent (RFC 8830): one stream, so that sound and picture are played together.</summary>
+/// <param name="Stream">Identifier of the stream.</param>
+/// <param name="VideoTrack">Identifier of the video track.</param>
+/// <param name="AudioTrack">Identifier of the audio track.</param>
+public sealed record SentMedia(string Stream, string VideoTrack, string AudioTrack);

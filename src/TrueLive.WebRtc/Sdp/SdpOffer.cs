@@ -47,7 +47,7 @@ public sealed class SdpOffer
             throw new SdpException("an offer needs video, audio or data channels");
 
         var writing = new SectionWriting(local, preferences, "actpass", _cname);
-        writing.Session(SdpNegotiation.RandomId(), Enumerable.Range(0, sections.Count).Select(i => $"{i}"));
+        writing.Session(SdpNegotiation.RandomId(), 1, Enumerable.Range(0, sections.Count).Select(i => $"{i}"));
         for (var i = 0; i < sections.Count; i++)
             sections[i](writing, $"{i}", i == 0);
 
@@ -66,7 +66,7 @@ public sealed class SdpOffer
         if (session.Media.Count != ours.Media.Count)
             throw new SdpException($"the answer has {session.Media.Count} media sections, the offer had {ours.Media.Count}");
 
-        var maker = new PlanMaker(session, _preferences, _cname);
+        var maker = new PlanMaker(session, _preferences, _cname, before: null);
         MediaDescription? carrier = null;
         for (var i = 0; i < session.Media.Count; i++)
         {
@@ -74,7 +74,7 @@ public sealed class SdpOffer
             if (section.Kind != ours.Media[i].Kind)
                 throw new SdpException($"section {i} of the answer is {section.Kind}, in the offer it was {ours.Media[i].Kind}");
 
-            if (!SectionReading.IsRejected(section) && maker.Take(section, section.Kind == "video" ? _video : _audio) is not null)
+            if (!SectionReading.IsRejected(section) && maker.Take(section, _ => section.Kind == "video" ? _video : _audio) is not null)
                 carrier ??= section;
         }
 

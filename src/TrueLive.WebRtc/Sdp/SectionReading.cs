@@ -17,8 +17,13 @@ internal enum MediaDirection
 /// <summary>Reads one media section of the far side: formats, feedback, header extensions, direction.</summary>
 internal static class SectionReading
 {
+    private static readonly System.Buffers.SearchValues<char> RidCharacters =
+        System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
+
     internal const string MidUri = "urn:ietf:params:rtp-hdrext:sdes:mid";
     internal const string TransportSequenceUri = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+    internal const string RidUri = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+    internal const string RepairedRidUri = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
     internal const string PlayoutDelayUri = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
     internal const string ColourSpaceUri = "http://www.webrtc.org/experiments/rtp-hdrext/color-space";
 
@@ -46,7 +51,7 @@ internal static class SectionReading
 
     internal static ExtensionIds Extensions(SessionDescription session, MediaDescription section)
     {
-        byte mid = 0, transport = 0, playout = 0, colour = 0;
+        byte mid = 0, transport = 0, playout = 0, colour = 0, rid = 0, repaired = 0;
         foreach (var value in session.Attributes.Where(a => a.Name == "extmap").Select(a => a.Value).Concat(section.All("extmap")))
         {
             // extmap:<id>[/<direction>] <uri> [<attributes>]; only ids that fit one-byte headers are taken (RFC 8285 section 4.2).
@@ -60,12 +65,32 @@ internal static class SectionReading
                 case TransportSequenceUri: transport = id; break;
                 case PlayoutDelayUri: playout = id; break;
                 case ColourSpaceUri: colour = id; break;
+                case RidUri: rid = id; break;
+                case RepairedRidUri: repaired = id; break;
             }
         }
 
-        return Encoding.UTF8.GetByteCount(section.Attribute("mid") ?? "") is > 0 and <= 16
-            ? new ExtensionIds(mid, transport, playout, colour)
-            : new ExtensionIds(0, transport, playout, colour);
+        var hasMid = Encoding.UTF8.GetByteCount(section.Attribute("mid") ?? "") is > 0 and <= 16;
+        return new ExtensionIds(hasMid ? mid : (byte)0, transport, playout, colour) { Rid = rid, RepairedRid = repaired };
+    }
+
+    /// <summary>
+    /// The layer to take of a simulcast that the section sends (RFC 8853): the first of <paramref name="wanted"/> that is offered, else the
+    /// first one offered; layers that are stopped for now only where all are. Null without simulcast.
+    /// </summary>
+    internal static string? Layer(MediaDescription section, IReadOnlyList<string> wanted)
+    {
+        var words = section.Attribute("simulcast")?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [];
+        var at = Array.IndexOf(words, "send");
+        if (at < 0 || at + 1 >= words.Length)
+            return null;
+        // Of alternatives for one stream, the first: a,b;c.
+        var offered = words[at + 1].Split(';').Select(s => s.Split(',')[0]).Where(IsRid).ToList();
+        var running = offered.Where(s => s[0] != '~').ToList();
+        var choice = running.Count > 0 ? running : offered.ConvertAll(s => s[1..]);
+        return wanted.FirstOrDefault(choice.Contains) ?? choice.FirstOrDefault();
+
+        static bool IsRid(string text) => text.AsSpan().TrimStart('~') is { Length: > 0 and <= 32 } name && !name.ContainsAnyExcept(RidCharacters);
     }
 
     /// <summary>

@@ -11,13 +11,14 @@ internal sealed class SectionWriting(TransportDescription local, MediaPreference
     internal const string Channels = "webrtc-datachannel";
 
     private readonly StringBuilder _text = new();
+    private readonly SentMedia _sent = preferences.Sent ?? new SentMedia(cname, $"{cname}-video", $"{cname}-audio");
 
     internal string Text => _text.ToString();
 
-    internal void Session(ulong id, IEnumerable<string> bundled)
+    internal void Session(ulong id, int version, IEnumerable<string> bundled)
     {
         Line($"v=0");
-        Line($"o=- {id & long.MaxValue} 1 IN IP4 0.0.0.0");
+        Line($"o=- {id & long.MaxValue} {version} IN IP4 0.0.0.0");
         Line($"s=-");
         Line($"t=0 0");
         var mids = string.Join(' ', bundled);
@@ -66,9 +67,16 @@ internal sealed class SectionWriting(TransportDescription local, MediaPreference
             }
         }
 
+        if (direction.HasFlag(MediaDirection.Receive) && plan.Layer is { } layer)
+        {
+            // Without it Chromium keeps the first layer, which may be the smallest; with it, it codes this one alone.
+            Line($"a=rid:{layer} recv");
+            Line($"a=simulcast:recv {layer}");
+        }
+
         if (direction.HasFlag(MediaDirection.Send))
         {
-            Line($"a=msid:{cname} {cname}-video");
+            Line($"a=msid:{_sent.Stream} {_sent.VideoTrack}");
             if (plan.Formats.Any(f => f.RtxPayloadType is not null))
             {
                 Line($"a=ssrc-group:FID {plan.LocalSsrc} {plan.LocalRtxSsrc}");
@@ -93,7 +101,7 @@ internal sealed class SectionWriting(TransportDescription local, MediaPreference
         Line($"a=fmtp:{plan.PayloadType} minptime=10;useinbandfec=1");
         if (direction.HasFlag(MediaDirection.Send))
         {
-            Line($"a=msid:{cname} {cname}-audio");
+            Line($"a=msid:{_sent.Stream} {_sent.AudioTrack}");
             Line($"a=ssrc:{plan.LocalSsrc} cname:{cname}");
         }
     }
@@ -147,6 +155,8 @@ internal sealed class SectionWriting(TransportDescription local, MediaPreference
         Extension(ids.TransportSequence, SectionReading.TransportSequenceUri);
         Extension(ids.PlayoutDelay, SectionReading.PlayoutDelayUri);
         Extension(ids.ColourSpace, SectionReading.ColourSpaceUri);
+        Extension(ids.Rid, SectionReading.RidUri);
+        Extension(ids.RepairedRid, SectionReading.RepairedRidUri);
         Line($"a={direction switch { MediaDirection.Both => "sendrecv", MediaDirection.Send => "sendonly", MediaDirection.Receive => "recvonly", _ => "inactive" }}");
         Line($"a=rtcp-mux");
         if (reducedSize)

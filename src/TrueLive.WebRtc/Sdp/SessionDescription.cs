@@ -46,7 +46,7 @@ public sealed class SessionDescription
 {
     /// <summary>Longest text accepted, in characters. A browser's offer of three sections is about 8 000.</summary>
     public const int MaxLength = 128 * 1024;
-    private const int MaxMedia = 32;
+    private const int MaxMedia = 128;
     private const int MaxAttributes = 4000;
 
     /// <summary>Attributes above the first <c>m=</c> line.</summary>

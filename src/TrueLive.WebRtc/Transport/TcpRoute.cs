@@ -3,7 +3,6 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
-using TrueLive.WebRtc.Ice;
 
 namespace TrueLive.WebRtc.Transport;
 
@@ -12,7 +11,7 @@ namespace TrueLive.WebRtc.Transport;
 /// most until
 /// <see cref="MaxQueued"/> bytes do; the newest is dropped then, as a full router would.
 /// </summary>
-internal sealed class TcpRoute : IceRoute, IDisposable
+internal sealed class TcpRoute : SocketRoute, IDisposable
 {
     /// <summary>Bytes that may wait: about 250 ms at 6 Mbit/s.</summary>
     public const int MaxQueued = 192 * 1024;

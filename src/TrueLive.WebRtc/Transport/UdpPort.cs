@@ -58,7 +58,7 @@ internal sealed class UdpPort : IDisposable
     public long Unsent { get; private set; }
 
     /// <summary>The way to an address.</summary>
-    public IceRoute RouteTo(IPEndPoint remote)
+    public SocketRoute RouteTo(IPEndPoint remote)
     {
         var family = _socket.AddressFamily;
         var target = family == AddressFamily.InterNetworkV6 && remote.AddressFamily == AddressFamily.InterNetwork
@@ -67,7 +67,7 @@ internal sealed class UdpPort : IDisposable
     }
 
     /// <summary>The route to the source of a datagram; <paramref name="from"/> is copied.</summary>
-    public IceRoute RouteTo(SocketAddress from)
+    public SocketRoute RouteTo(SocketAddress from)
     {
         var copy = new SocketAddress(from.Family, from.Size);
         from.Buffer.Span[..from.Size].CopyTo(copy.Buffer.Span);
@@ -129,7 +129,7 @@ internal sealed class UdpPort : IDisposable
         }
     }
 
-    private sealed class Route(UdpPort port, SocketAddress address) : IceRoute
+    private sealed class Route(UdpPort port, SocketAddress address) : SocketRoute
     {
         private IPEndPoint? _remote;
 

@@ -28,10 +28,10 @@ public sealed class WhipClient : IAsyncDisposable
     private readonly string? _key;
     private readonly TimeProvider _time;
 
-    private WhipClient(RtcEndpoint endpoint, HttpClient http, string? key, PeerConnection peer, TimeProvider time) => (_endpoint, _http, _key, Peer, _time) = (endpoint, http, key, peer, time);
+    private WhipClient(RtcEndpoint endpoint, HttpClient http, string? key, RtcPeer peer, TimeProvider time) => (_endpoint, _http, _key, Peer, _time) = (endpoint, http, key, peer, time);
 
     /// <summary>The connection; open once <see cref="ConnectAsync"/> has returned.</summary>
-    public PeerConnection Peer { get; }
+    public RtcPeer Peer { get; }
 
     /// <summary>Address of the session at the server; null when the server gave none at its own origin.</summary>
     public Uri? Resource { get; private set; }
@@ -40,7 +40,7 @@ public sealed class WhipClient : IAsyncDisposable
     /// <param name="url">WHIP endpoint, http or https.</param>
     /// <param name="key">Sent as bearer token; null sends none.</param>
     /// <param name="preferences">What is sent and received.</param>
-    /// <param name="options">Where media and channels go.</param>
+    /// <param name="handlers">Where media and channels go.</param>
     /// <param name="time">Clock.</param>
     /// <param name="cancel">Gives up.</param>
     /// <param name="reach">How far the server may lead.</param>
@@ -50,7 +50,7 @@ public sealed class WhipClient : IAsyncDisposable
     /// The server refused, takes or sends no video where that is asked for, cannot be reached, or no way for media was found.
     /// </exception>
     public static async Task<WhipClient> ConnectAsync(
-        Uri url, string? key, MediaPreferences preferences, PeerOptions options, TimeProvider time, CancellationToken cancel,
+        Uri url, string? key, MediaPreferences preferences, PeerHandlers handlers, TimeProvider time, CancellationToken cancel,
         WhipReach reach = WhipReach.Any, TimeSpan? patience = null, Action<string>? said = null)
     {
         if (url.Scheme is not ("http" or "https"))
@@ -59,10 +59,11 @@ public sealed class WhipClient : IAsyncDisposable
         var answerTime = patience ?? AnswerTime;
         var server = new ReachedServer(reach, answerTime);
         var http = new HttpClient(server.Handler()) { Timeout = answerTime, MaxResponseContentBufferSize = MaxAnswer };
-        var client = new WhipClient(endpoint, http, key, endpoint.Offer(preferences, options with { MayReach = server.MayLeadTo }, out var offer), time);
+        var peer = endpoint.Offer(preferences, new PeerOptions { MayReach = server.MayLeadTo }).Start(handlers);
+        var client = new WhipClient(endpoint, http, key, peer, time);
         try
         {
-            client.Peer.Accept(await client.PostAsync(url, offer, said, cancel).ConfigureAwait(false));
+            client.Peer.Accept(await client.PostAsync(url, peer.LocalDescription, said, cancel).ConfigureAwait(false));
             if (preferences.SendVideo && client.Peer.Plan?.SendVideo is null)
                 throw new WhipException("The server takes no video: its answer refuses it, or says 'sendonly' or 'inactive'. Check that the address is one for publishing (WHIP), not for watching (WHEP).");
             if (preferences.ReceiveVideo && client.Peer.Plan?.ReceiveVideo is null)

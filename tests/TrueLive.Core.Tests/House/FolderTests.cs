@@ -21,14 +21,20 @@ public sealed partial class FolderTests
             Codecs: Native
             Files: Native
             """,
+        ["TrueLive.Workers"] = """
+            /: Frames Jail Link
+            Link: Jail
+            """,
         ["TrueLive.WebRtc"] = """
             Whip: / Sdp Transport
-            /: Dtls Ice Rtp Sctp Sdp Srtp Stun Transport
-            Rtp: Congestion Rtcp Sdp
+            /: Dtls Ice Peers Rtp Sctp Sdp Stun Timing Transport
+            Peers: Dtls Ice Packets Rtp Sctp Sdp Srtp Stun Timing
+            Rtp: Congestion Packets Rtcp Sdp Timing
             Transport: Ice
-            Congestion: Rtcp
+            Congestion: Rtcp Timing
             Dtls: Srtp
-            Ice: Stun
+            Ice: Packets Stun Timing
+            Sctp: Timing
             """,
         ["TrueLive.Models"] = """
             /: Catalogue Diffusion Manifest Onnx

@@ -1,4 +1,3 @@
-using Org.BouncyCastle.Tls;
 using TrueLive.WebRtc.Dtls;
 
 namespace TrueLive.Fuzz.Targets;
@@ -20,7 +19,11 @@ internal static class DtlsTargets
     {
         using var ended = new ManualResetEventSlim();
         var session = new DtlsSession(client, Ours, Theirs.Fingerprint, _ => { });
-        session.Start((_, _, _) => ended.Set());
+        new Thread(() =>
+        {
+            session.Handshake(_ => { });
+            ended.Set();
+        }) { IsBackground = true }.Start();
         foreach (var packet in FuzzTarget.Packets(input))
         {
             session.Receive(packet, _ => { });
@@ -56,18 +59,13 @@ internal static class DtlsTargets
     {
         DtlsSession? client = null;
         DtlsSession? server = null;
-        using var both = new CountdownEvent(2);
-        DtlsTransport? transport = null;
         client = new DtlsSession(true, Theirs, Ours.Fingerprint, d => server!.Receive(d, _ => { }));
         server = new DtlsSession(false, Ours, Theirs.Fingerprint, d => client.Receive(d, _ => { }));
-        server.Start((t, _, _) =>
-        {
-            transport = t;
-            both.Signal();
-        });
-        client.Start((_, _, _) => both.Signal());
-        both.Wait(TimeSpan.FromMinutes(2));
-        server.Open(transport ?? throw new InvalidOperationException("the handshake failed"));
+        var connecting = new Thread(() => client.Handshake(d => server.Receive(d, _ => { }))) { IsBackground = true };
+        connecting.Start();
+        var result = server.Handshake(d => client.Receive(d, _ => { }));
+        connecting.Join(TimeSpan.FromMinutes(2));
+        server.Open(result.Transport ?? throw new InvalidOperationException("the handshake failed"));
         return server;
     }
 }

@@ -2,8 +2,10 @@ using System.Buffers.Binary;
 using TrueLive.Core.Frames;
 using TrueLive.Media.Codecs;
 using TrueLive.WebRtc.Congestion;
+using TrueLive.WebRtc.Packets;
 using TrueLive.WebRtc.Rtp;
 using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.Fuzz.Targets;
 
@@ -72,8 +74,8 @@ internal static class MediaTargets
 
     public static void TransportFeedback(ReadOnlySpan<byte> input)
     {
-        var control = new CongestionControl(1_500_000, 100_000, 6_000_000, feedback: true);
-        var now = 1L;
+        var now = new Instant(1);
+        var control = new CongestionControl(1_500_000, 100_000, 6_000_000, feedback: true, now);
         for (ushort i = 0; i < 300; i++)
         {
             control.OnSent(i, 1200, probe: i % 50 == 0, now += 700);
@@ -90,16 +92,24 @@ internal static class MediaTargets
         }
     }
 
-    private static void Session(ReadOnlySpan<byte> input, Action<RtpSession, byte[], long> receive)
+    private static void Session(ReadOnlySpan<byte> input, Action<RtpSession, byte[], Instant> receive)
     {
-        var time = TimeProvider.System;
-        using var session = new RtpSession(Plan, new RtpSessionCallbacks { SendRtp = (_, _) => { }, SendRtcp = (_, _) => { }, VideoReceived = (in EncodedFrame _) => { } }, time);
-        var now = time.GetTimestamp();
+        var clock = new Clock(TimeProvider.System);
+        var now = clock.Now;
+        using var session = new RtpSession(Plan, new RtpSessionOptions(), clock, now);
         session.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = [0, 0, 0, 1, 0x65, 0x88, 1, 2, 3], RtpTime = 1, KeyFrame = true }, now);
         foreach (var packet in FuzzTarget.Packets(input))
         {
-            receive(session, packet, now += time.TimestampFrequency / 100);
+            receive(session, packet, now += TimeSpan.FromMilliseconds(10));
             session.Tick(now);
+            while (session.TryTake(out QueuedPacket<RtpPacketKind> _))
+            {
+            }
+
+            while (session.TryTake(out MediaEvent happened))
+            {
+                happened.Release();
+            }
         }
 
         session.Stats(now);

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using TrueLive.WebRtc.Sctp;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.Fuzz.Targets;
 
@@ -35,7 +36,7 @@ internal static class SctpTargets
                     BinaryPrimitives.WriteUInt32LittleEndian(packet.AsSpan(8), Crc32c.Compute(packet));
                 }
 
-                link.Server.Association.Receive(packet, link.Now);
+                link.Server.Receive(packet, link.Now);
                 link.Deliver();
                 Renumber(packet, (uint)chunks, 0, (ushort)chunks);
                 if (link.Server.Association.Held > MostHeld)
@@ -105,10 +106,10 @@ internal static class SctpTargets
 
         public Link()
         {
-            Client = new DataChannels(new object(), true, p => Put(true, p), _ => { }, TimeProvider.System);
-            Server = new DataChannels(new object(), false, p => Put(false, p), c => c.MessageReceived = (channel, data, isText) => channel.Send("ok"), TimeProvider.System);
+            Client = new DataChannels(true, p => Put(true, p));
+            Server = new DataChannels(false, p => Put(false, p));
             (ClientTsn, ServerTsn) = (Client.Association.NextTsn, Server.Association.NextTsn);
-            Client.Association.Connect(Now);
+            Client.Connect(Now);
             Deliver();
             if (Server.Association.State != SctpState.Established)
             {
@@ -125,7 +126,7 @@ internal static class SctpTargets
 
         public uint ServerTsn { get; }
 
-        public long Now { get; private set; } = 1;
+        public Instant Now { get; private set; } = new(1);
 
         /// <summary>All packets that the server was given.</summary>
         public IReadOnlyList<byte[]> ToServer => _toServer;
@@ -134,7 +135,8 @@ internal static class SctpTargets
         {
             for (var i = 0; i < 1000 && _wire.TryDequeue(out var item); i++)
             {
-                (item.ToServer ? Server : Client).Association.Receive(item.Packet, Now);
+                (item.ToServer ? Server : Client).Receive(item.Packet, Now);
+                Answer();
             }
 
             _wire.Clear();
@@ -145,10 +147,22 @@ internal static class SctpTargets
         {
             for (var i = 0; i < 10; i++)
             {
-                Now += TimeProvider.System.TimestampFrequency;
-                Server.Association.Tick(Now);
-                Client.Association.Tick(Now);
+                Now += TimeSpan.FromSeconds(1);
+                Server.Tick(Now);
+                Client.Tick(Now);
                 Deliver();
+            }
+        }
+
+        /// <summary>The server answers each message.</summary>
+        private void Answer()
+        {
+            while (Server.TryTake(out ChannelEvent happened))
+            {
+                if (happened.Kind == ChannelEventKind.Message)
+                {
+                    Server.Send(happened.Channel, "ok"u8, isText: true, Now);
+                }
             }
         }
 

@@ -99,10 +99,18 @@ internal static class WireTargets
     {
         try
         {
-            SdpNegotiation.Answer(offer, preferences, Local, out var answer);
+            var answerer = new SdpAnswerer(preferences);
+            var first = answerer.Answer(offer, _ => Local, out var answer);
             if (!SessionDescription.TryParse(answer, out _, out var error))
             {
                 throw new InvalidOperationException("our answer cannot be read: " + error);
+            }
+
+            // The same offer again changes nothing but the version.
+            var again = answerer.Answer(offer, _ => Local, out _);
+            if (Streams(first) != Streams(again))
+            {
+                throw new InvalidOperationException("a repeated offer got other streams");
             }
         }
         catch (SdpException)
@@ -110,6 +118,9 @@ internal static class WireTargets
             // The documented refusal.
         }
     }
+
+    private static (uint?, string?, string?, string?) Streams(MediaPlan plan) =>
+        (plan.SendVideo?.LocalSsrc, plan.SendVideo?.Mid, plan.ReceiveVideo?.Mid, plan.ReceiveAudio?.Mid);
 
     public static void SdpAnswer(ReadOnlySpan<byte> input)
     {

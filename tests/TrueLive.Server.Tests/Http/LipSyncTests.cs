@@ -88,7 +88,7 @@ public sealed class LipSyncTests
     }
 
     /// <summary>An Opus packet every 20 ms, stamped with the clock and numbered.</summary>
-    private static async Task SpeakAsync(PeerConnection peer, List<byte[]> said, CancellationToken stop)
+    private static async Task SpeakAsync(RtcPeer peer, List<byte[]> said, CancellationToken stop)
     {
         using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         try

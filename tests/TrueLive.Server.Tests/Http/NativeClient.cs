@@ -48,7 +48,7 @@ internal sealed class NativeClient : IAsyncDisposable
     {
         var client = new NativeClient(receives);
         client.Whip = await WhipClient.ConnectAsync(
-            url, key, new MediaPreferences { Codecs = [codec], SendVideo = sends, ReceiveVideo = receives }, new PeerOptions
+            url, key, new MediaPreferences { Codecs = [codec], SendVideo = sends, ReceiveVideo = receives }, new PeerHandlers
             {
                 VideoReceived = (in EncodedFrame f) => client._coded.Enqueue((f.Data.ToArray(), f.Codec, f.KeyFrame, f.RtpTime)),
                 AudioReceived = (in OpusPacket opus) =>

@@ -97,9 +97,9 @@ public sealed class NetworkPlaceTests
                 return;
             }
             using var body = new StreamReader(http.Request.Body);
-            endpoint.Answer(await body.ReadToEndAsync(Cancel), new MediaPreferences { SendVideo = false }, new PeerOptions(), out var answer);
+            var peer = endpoint.Answer(await body.ReadToEndAsync(Cancel), new MediaPreferences { SendVideo = false });
             (http.Response.StatusCode, http.Response.ContentType, http.Response.Headers.Location) = (201, "application/sdp", "/resource");
-            await http.Response.WriteAsync(answer, Cancel);
+            await http.Response.WriteAsync(peer.LocalDescription, Cancel);
         });
         var refused = await Assert.ThrowsAsync<WhipException>(() => NativeClient.ConnectAsync(ingest.Address));
         Assert.Contains("only takes video", refused.Message, StringComparison.Ordinal);

@@ -246,7 +246,7 @@ public sealed class WhipConformanceTests
             Assert.NotEqual(resource, sender.Whip.Resource);
             await viewer.PicturesAsync(10);
         }
-        Assert.Equal(WebRtc.PeerState.Connected, viewer.Whip.Peer.State);
+        Assert.Equal(WebRtc.Peers.PeerState.Connected, viewer.Whip.Peer.State);
         await sender.DisposeAsync();
     }
 

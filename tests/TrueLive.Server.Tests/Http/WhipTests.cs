@@ -126,8 +126,8 @@ public sealed class WhipTests
     {
         await using var server = await RunningServer.StartAsync();
         using var endpoint = new RtcEndpoint(new RtcEndpointOptions(), TimeProvider.System);
-        using var peer = endpoint.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
-        var forged = System.Text.RegularExpressions.Regex.Replace(offer, "a=fingerprint:sha-256 [0-9A-F:]+", "a=fingerprint:sha-256 " + string.Join(':', Enumerable.Repeat("AB", 32)));
+        using var peer = endpoint.Offer(new MediaPreferences());
+        var forged = System.Text.RegularExpressions.Regex.Replace(peer.LocalDescription, "a=fingerprint:sha-256 [0-9A-F:]+", "a=fingerprint:sha-256 " + string.Join(':', Enumerable.Repeat("AB", 32)));
         var made = await server.Http.PostAsync("/whip", new StringContent(forged, Encoding.UTF8, "application/sdp"), Cancel);
         var session = server.Services.GetRequiredService<SessionRegistry>().Find(made.Headers.Location!.ToString().Split('/')[2])!.Session;
         peer.Accept(await made.Content.ReadAsStringAsync(Cancel));

@@ -1,6 +1,7 @@
 using CsCheck;
 using TrueLive.WebRtc.Congestion;
 using TrueLive.WebRtc.Rtcp;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Tests.Congestion;
 
@@ -20,7 +21,7 @@ public class TransportFeedbackTests
                 if (!lost || i == 0)
                 {
                     now = Math.Max(1, now + step);
-                    log.Add((ushort)(first + i), now);
+                    log.Add((ushort)(first + i), new Instant(now));
                     expected[(ushort)(first + i)] = now;
                 }
             }
@@ -69,8 +70,8 @@ public class TransportFeedbackTests
     public void Any_bytes_end_the_walk_and_leave_the_rate_within_its_bounds() =>
         Gen.Select(Gen.Byte.Array[0, 60], Gen.UShort[0, 9000]).Array[1, 40].Sample(packets =>
         {
-            var control = new CongestionControl(1_500_000, 100_000, 6_000_000, feedback: true);
-            long now = 1;
+            var now = new Instant(1);
+            var control = new CongestionControl(1_500_000, 100_000, 6_000_000, feedback: true, now);
             for (ushort i = 0; i < 2000; i++)
             {
                 control.OnSent(i, 1200, probe: false, now += 500);

@@ -18,11 +18,12 @@ internal sealed class DtlsSide(bool client, DtlsCertificate own, string remoteFi
     public ConcurrentQueue<byte[]> Data { get; } = [];
     public bool Open { get; private set; } = true;
 
-    public void Start() => Session.Start((transport, keys, error) =>
+    public void Start() => new Thread(() =>
     {
-        (Keys, Error, _transport) = (keys, error, transport);
+        var result = Session.Handshake(output);
+        (Keys, Error, _transport) = (result.Keys, result.Error, result.Transport);
         _ended.Set();
-    });
+    }) { IsBackground = true }.Start();
 
     public void Receive(ReadOnlySpan<byte> datagram)
     {

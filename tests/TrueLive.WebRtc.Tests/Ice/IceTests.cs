@@ -1,8 +1,9 @@
 using System.Net;
 using System.Text;
-using Microsoft.Extensions.Time.Testing;
 using TrueLive.WebRtc.Ice;
+using TrueLive.WebRtc.Packets;
 using TrueLive.WebRtc.Stun;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Tests.Ice;
 
@@ -13,7 +14,9 @@ public sealed class IceTests
     private static readonly IPEndPoint Second = new(IPAddress.Parse("192.0.2.2"), 2000);
     private static readonly IPEndPoint Client = new(IPAddress.Parse("198.51.100.1"), 3000);
 
-    private readonly FakeTimeProvider _time = new();
+    private readonly PacketQueue<IceRoute?> _fromFull = new();
+    private readonly PacketQueue<IceRoute?> _fromLite = new();
+    private Instant _now = new(1_000_000);
     private readonly HashSet<IPEndPoint> _open = [First, Second];
     private readonly IceFull _full;
     private readonly IceLite _lite;
@@ -21,20 +24,20 @@ public sealed class IceTests
     public IceTests()
     {
         var (ours, theirs) = (IceCredentials.New(), IceCredentials.New());
-        _lite = new IceLite(theirs, ours, _time);
-        _full = new IceFull(ours, theirs, controlling: true, (address, _) => new Wire(this, address, toLite: true), _time);
+        _lite = new IceLite(theirs, ours, _fromLite, _now);
+        _full = new IceFull(ours, theirs, controlling: true, _fromFull, _now);
     }
 
     [Fact]
     public void After_a_restart_media_moves_to_the_new_way_and_consent_is_kept_there()
     {
-        _full.Add(IceCandidate.Host(First, tcp: false, 0));
+        Add(First);
         Assert.True(Run(TimeSpan.FromSeconds(1)));
         Assert.Equal(First, _full.Route!.Remote);
 
         Restart();
         Assert.Equal(First, _full.Route.Remote);
-        _full.Add(IceCandidate.Host(Second, tcp: false, 0));
+        Add(Second);
         Assert.True(Run(TimeSpan.FromSeconds(1)));
         Assert.Equal(Second, _full.Route.Remote);
         Assert.Equal(Second, ((Wire)_lite.Route!).Server);
@@ -45,11 +48,11 @@ public sealed class IceTests
     [Fact]
     public void Until_the_new_way_works_the_old_one_is_used()
     {
-        _full.Add(IceCandidate.Host(First, tcp: false, 0));
+        Add(First);
         Run(TimeSpan.FromSeconds(1));
         Restart();
         _open.Remove(Second);
-        _full.Add(IceCandidate.Host(Second, tcp: false, 0));
+        Add(Second);
         Assert.True(Run(TimeSpan.FromSeconds(10)));
         Assert.Equal(First, _full.Route!.Remote);
         _open.Add(Second);
@@ -60,7 +63,7 @@ public sealed class IceTests
     [Fact]
     public void A_silent_far_side_loses_its_consent_after_thirty_seconds()
     {
-        _full.Add(IceCandidate.Host(First, tcp: false, 0));
+        Add(First);
         Assert.True(Run(TimeSpan.FromSeconds(5)));
         _open.Clear();
         // The last check was answered up to 4.8 s ago.
@@ -72,12 +75,12 @@ public sealed class IceTests
     public void Media_moves_to_another_address_only_when_somebody_there_has_answered()
     {
         var victim = new Stranger(new IPEndPoint(IPAddress.Parse("203.0.113.9"), 5000));
-        _full.Add(IceCandidate.Host(First, tcp: false, 0));
+        Add(First);
         Assert.True(Run(TimeSpan.FromSeconds(1)));
 
         // A client with right credentials that writes the victim's address into its datagrams.
         for (var i = 0; i < 20; i++)
-            _lite.Receive(Nominate(), victim, _time.GetTimestamp());
+            Take(Nominate(), victim);
         Assert.True(Run(TimeSpan.FromSeconds(10)));
         Assert.Equal(Client, _lite.Route!.Remote);
         Assert.All(victim.Got, datagram => Assert.True(StunMessage.TryParse(datagram, out var m) && m.Class is StunClass.Request or StunClass.Success));
@@ -91,9 +94,9 @@ public sealed class IceTests
             var writer = new StunWriter(new byte[StunMessage.MaxLength], StunClass.Success, check.TransactionId);
             writer.MappedAddress(First);
             Assert.True(StunMessage.TryParse(writer.Finish(_lite.Remote.Key).ToArray(), out var answer));
-            _lite.Receive(answer, victim, _time.GetTimestamp());
+            _lite.Receive(answer, victim, _now);
         };
-        _lite.Receive(Nominate(), victim, _time.GetTimestamp());
+        Take(Nominate(), victim);
         Run(TimeSpan.FromSeconds(1));
         Assert.Equal(victim.Remote, _lite.Route.Remote);
 
@@ -113,7 +116,7 @@ public sealed class IceTests
     public void Consent_is_not_kept_by_checks_from_another_address()
     {
         var elsewhere = new Stranger(new IPEndPoint(IPAddress.Parse("203.0.113.9"), 5000));
-        _full.Add(IceCandidate.Host(First, tcp: false, 0));
+        Add(First);
         Assert.True(Run(TimeSpan.FromSeconds(1)));
         _open.Clear();
         var alive = true;
@@ -122,9 +125,9 @@ public sealed class IceTests
             var writer = new StunWriter(new byte[StunMessage.MaxLength], StunClass.Request, new byte[12]);
             writer.Bytes(StunAttribute.Username, Encoding.UTF8.GetBytes($"{_lite.Local.Ufrag}:{_lite.Remote.Ufrag}"));
             Assert.True(StunMessage.TryParse(writer.Finish(_lite.Local.Key).ToArray(), out var check));
-            Assert.True(_lite.Receive(check, elsewhere, _time.GetTimestamp()));
-            _time.Advance(TimeSpan.FromSeconds(1));
-            alive &= _lite.Tick(_time.GetTimestamp());
+            Assert.True(_lite.Receive(check, elsewhere, _now));
+            _now += TimeSpan.FromSeconds(1);
+            alive &= _lite.Tick(_now);
         }
         Assert.False(alive);
     }
@@ -139,28 +142,60 @@ public sealed class IceTests
     private bool Run(TimeSpan duration)
     {
         var alive = true;
-        for (var end = _time.GetUtcNow() + duration; _time.GetUtcNow() < end;)
+        for (var end = _now + duration; _now < end;)
         {
-            _time.Advance(TimeSpan.FromMilliseconds(5));
-            alive &= _full.Tick(_time.GetTimestamp()) & _lite.Tick(_time.GetTimestamp());
+            _now += TimeSpan.FromMilliseconds(5);
+            alive &= _full.Tick(_now) & _lite.Tick(_now);
+            Carry();
         }
         return alive;
     }
 
-    /// <summary>A way between the client and one address of the server; takes no time.</summary>
-    private sealed class Wire(IceTests test, IPEndPoint server, bool toLite) : IceRoute
+    private void Add(IPEndPoint address)
+    {
+        var candidate = IceCandidate.Host(address, tcp: false, 0);
+        Assert.True(_full.Wants(candidate));
+        _full.Add(candidate, new Wire(address, toLite: true));
+    }
+
+    private void Take(StunMessage message, Stranger from)
+    {
+        _lite.Receive(message, from, _now);
+        Carry();
+    }
+
+    /// <summary>Brings what the agents have sent to the other side, and what that causes back; takes no time.</summary>
+    private void Carry()
+    {
+        for (var more = true; more;)
+        {
+            more = Carry(_fromFull, _lite) | Carry(_fromLite, _full);
+        }
+    }
+
+    private bool Carry(PacketQueue<IceRoute?> from, IceAgent to)
+    {
+        var sent = new List<(IceRoute Route, byte[] Bytes)>();
+        while (from.TryTake(out var packet))
+            sent.Add((packet.About!, packet.Bytes.ToArray()));
+        foreach (var (route, bytes) in sent)
+        {
+            if (route is Stranger stranger)
+                stranger.Take(bytes);
+            else if (route is Wire wire && _open.Contains(wire.Server) && StunMessage.TryParse(bytes, out var message))
+                to.Receive(message, new Wire(wire.Server, toLite: to == _full), _now);
+        }
+        return sent.Count > 0;
+    }
+
+    /// <summary>A way between the client and one address of the server.</summary>
+    private sealed class Wire(IPEndPoint server, bool toLite) : IceRoute
     {
         public IPEndPoint Server => server;
 
         public override IPEndPoint Remote => toLite ? server : Client;
 
         public override bool IsTcp => false;
-
-        public override void Send(ReadOnlySpan<byte> datagram)
-        {
-            if (test._open.Contains(server) && StunMessage.TryParse(datagram, out var message))
-                (toLite ? (IceAgent)test._lite : test._full).Receive(message, new Wire(test, server, !toLite), test._time.GetTimestamp());
-        }
     }
 
     /// <summary>An address that the client says it has.</summary>
@@ -174,10 +209,10 @@ public sealed class IceTests
 
         public override bool IsTcp => false;
 
-        public override void Send(ReadOnlySpan<byte> datagram)
+        public void Take(byte[] datagram)
         {
-            Got.Add(datagram.ToArray());
-            Heard?.Invoke(Got[^1]);
+            Got.Add(datagram);
+            Heard?.Invoke(datagram);
         }
     }
 }

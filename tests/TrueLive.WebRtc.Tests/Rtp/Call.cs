@@ -1,8 +1,10 @@
 using System.Buffers.Binary;
 using Microsoft.Extensions.Time.Testing;
 using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Packets;
 using TrueLive.WebRtc.Rtp;
 using TrueLive.WebRtc.Sdp;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Tests.Rtp;
 
@@ -11,6 +13,7 @@ internal sealed class Call : IDisposable
 {
     private static readonly TransportDescription Transport = new() { IceUfrag = "abcd", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 00:11" };
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+    private readonly Clock _clock;
     private readonly Dictionary<uint, (int Number, byte[] Data, long At)> _sent = [];
     private readonly Dictionary<ulong, byte[]> _bySequence = [];
     private readonly VideoCodec _codec;
@@ -18,6 +21,7 @@ internal sealed class Call : IDisposable
     private int _number;
     private bool _keyFrameWanted;
     private long _sinceTick;
+    private int _target;
 
     public Call(VideoCodec codec = VideoCodec.H264, int seed = 1, RtpSessionOptions? options = null, int slices = 1, int keyFactor = 6, Func<MediaPlan, MediaPlan>? agree = null)
     {
@@ -32,28 +36,10 @@ internal sealed class Call : IDisposable
         var alicePlan = offer.Complete(answer);
         (alicePlan, bobPlan) = agree is null ? (alicePlan, bobPlan) : (agree(alicePlan), agree(bobPlan));
         AliceSsrc = alicePlan.SendVideo!.LocalSsrc;
-        Alice = new RtpSession(alicePlan, new RtpSessionCallbacks
-        {
-            SendRtp = (b, n) => Send(Up, b, n, false),
-            SendAgain = SendAgain,
-            FrameSent = (ticket, took) => Left.Add((ticket.MediaTime, took)),
-            SendRtcp = (b, n) => Send(Up, b, n, true),
-            AudioReceived = (in OpusPacket opus) => AudioAtAlice += opus.Data.Length,
-            KeyFrameRequested = () => { _keyFrameWanted = true; KeyFrameRequests++; },
-            TargetBitrateChanged = b => { Encoder = b; Targets.Add((Now, b)); },
-        }, _time, Repeatable(2 * seed));
-        Bob = new RtpSession(bobPlan, new RtpSessionCallbacks
-        {
-            SendRtp = (b, n) => Send(Down, b, n, false),
-            SendRtcp = (b, n) => Send(Down, b, n, true),
-            VideoReceived = Received,
-            AudioReceived = (in OpusPacket opus) =>
-            {
-                AudioAtBob += opus.Data.Length;
-                SoundAtBob.Add((opus.Sequence, opus.RtpTime));
-            },
-        }, _time, Repeatable(2 * seed + 1));
-        Encoder = Alice.TargetBitrate;
+        _clock = new Clock(_time);
+        Alice = new RtpSession(alicePlan, Repeatable(2 * seed), _clock, _clock.Now);
+        Bob = new RtpSession(bobPlan, Repeatable(2 * seed + 1), _clock, _clock.Now);
+        Encoder = _target = Alice.TargetBitrate;
 
         RtpSessionOptions Repeatable(int number) => (options ?? new RtpSessionOptions()) with { Random = new Random(number) };
     }
@@ -91,7 +77,9 @@ internal sealed class Call : IDisposable
     /// <summary>Microseconds since the start.</summary>
     public long Now { get; private set; }
 
-    public long Ticks => _time.GetTimestamp();
+    public Instant Moment => _clock.Now;
+
+    public long Timestamp => _time.GetTimestamp();
 
     /// <summary>Runs for a time at 30 frames a second; the encoder obeys key frame requests and the target bitrate.</summary>
     public void Run(TimeSpan duration, int framesPerSecond = 30, Action<Call>? eachMillisecond = null)
@@ -104,15 +92,18 @@ internal sealed class Call : IDisposable
                 SendFrame(framesPerSecond);
             }
 
+            Drain();
             Deliver();
             if ((_sinceTick += 1000) >= TickInterval)
             {
                 _sinceTick = 0;
-                Alice.Tick(Ticks);
-                Bob.Tick(Ticks);
+                Alice.Tick(Moment);
+                Bob.Tick(Moment);
+                Drain();
             }
 
             eachMillisecond?.Invoke(this);
+            Drain();
             _time.Advance(TimeSpan.FromMilliseconds(1));
         }
     }
@@ -133,7 +124,7 @@ internal sealed class Call : IDisposable
     public void SendFrame(int framesPerSecond, int? size = null, ColourSpace? colour = null)
     {
         FramesOffered++;
-        if (!Alice.CanSendVideo(Ticks))
+        if (!Alice.CanSendVideo(Moment))
         {
             return;
         }
@@ -143,7 +134,7 @@ internal sealed class Call : IDisposable
         var data = TestFrames.Make(_codec, number, key, size ?? (int)(Encoder / 8 / framesPerSecond) * (key ? _keyFactor : 1), Slices);
         var rtpTime = (uint)(Now * 9 / 100);
         _sent[rtpTime] = (number, data, Now);
-        if (Alice.SendVideo(new EncodedFrame { Codec = _codec, Data = data, RtpTime = rtpTime, KeyFrame = key, Colour = colour }, Ticks) && key)
+        if (Alice.SendVideo(new EncodedFrame { Codec = _codec, Data = data, RtpTime = rtpTime, KeyFrame = key, Colour = colour }, Moment) && key)
         {
             _keyFrameWanted = false;
             KeyFramesSent++;
@@ -175,37 +166,96 @@ internal sealed class Call : IDisposable
         Bob.Dispose();
     }
 
-    private void Send(Impairment path, Span<byte> buffer, int length, bool rtcp)
+    /// <summary>Takes out what the sessions have to send and to tell.</summary>
+    private void Drain()
     {
-        Assert.True(buffer.Length >= length + RtpSession.Headroom);
-        if (path == Up && !rtcp && !_bySequence.TryAdd(BinaryPrimitives.ReadUInt64BigEndian(buffer[4..]) << 16 ^ BinaryPrimitives.ReadUInt16BigEndian(buffer[2..]), buffer[..length].ToArray()))
+        while (Alice.TryTake(out QueuedPacket<RtpPacketKind> packet))
+        {
+            if (packet.About == RtpPacketKind.Repeat)
+                SendAgain(BinaryPrimitives.ReadUInt16BigEndian(packet.Bytes));
+            else
+                Send(Up, packet);
+        }
+
+        while (Bob.TryTake(out QueuedPacket<RtpPacketKind> packet))
+            Send(Down, packet);
+        while (Alice.TryTake(out MediaEvent happened))
+            AtAlice(happened);
+        while (Bob.TryTake(out MediaEvent happened))
+            AtBob(happened);
+        if (_target != Alice.TargetBitrate)
+        {
+            Encoder = _target = Alice.TargetBitrate;
+            Targets.Add((Now, _target));
+        }
+    }
+
+    private void AtAlice(in MediaEvent happened)
+    {
+        switch (happened.Kind)
+        {
+            case MediaEventKind.FrameSent:
+                Left.Add((happened.Ticket.MediaTime, happened.Took));
+                break;
+            case MediaEventKind.KeyFrameWanted:
+                _keyFrameWanted = true;
+                KeyFrameRequests++;
+                break;
+            case MediaEventKind.Sound:
+                AudioAtAlice += happened.Sound.Data.Length;
+                break;
+        }
+
+        happened.Release();
+    }
+
+    private void AtBob(in MediaEvent happened)
+    {
+        if (happened.Kind == MediaEventKind.Frame)
+        {
+            Received(happened.Frame);
+        }
+        else if (happened.Kind == MediaEventKind.Sound)
+        {
+            AudioAtBob += happened.Sound.Data.Length;
+            SoundAtBob.Add((happened.Sound.Sequence, happened.Sound.RtpTime));
+        }
+
+        happened.Release();
+    }
+
+    private void Send(Impairment path, QueuedPacket<RtpPacketKind> packet)
+    {
+        var (bytes, rtcp) = (packet.Bytes.ToArray(), packet.About == RtpPacketKind.Rtcp);
+        if (path == Up && !rtcp && !_bySequence.TryAdd(BinaryPrimitives.ReadUInt64BigEndian(bytes.AsSpan(4)) << 16 ^ BinaryPrimitives.ReadUInt16BigEndian(bytes.AsSpan(2)), bytes))
         {
             Wrong.Add($"a packet index was used twice at {Now}");
         }
 
-        path.Send(buffer[..length], rtcp, Now);
-        // What SRTP would do to the buffer.
-        buffer.Fill(0xEE);
+        path.Send(bytes, rtcp, Now);
+        // What SRTP would do to the packet and the bytes behind it.
+        packet.Space.Fill(0xEE);
     }
 
-    private int SendAgain(ushort sequence)
+    private void SendAgain(ushort sequence)
     {
         var packet = _bySequence.Values.Last(p => BinaryPrimitives.ReadUInt32BigEndian(p.AsSpan(8)) == AliceSsrc && BinaryPrimitives.ReadUInt16BigEndian(p.AsSpan(2)) == sequence);
         Repeats++;
         Up.Send(packet, false, Now);
-        return packet.Length;
     }
 
     private void Receive(RtpSession session, byte[] packet, bool rtcp)
     {
         if (rtcp)
         {
-            session.ReceiveRtcp(packet, Ticks);
+            session.ReceiveRtcp(packet, Moment);
         }
         else
         {
-            session.ReceiveRtp(packet, Ticks);
+            session.ReceiveRtp(packet, Moment);
         }
+
+        Drain();
     }
 
     private void Received(in EncodedFrame frame)

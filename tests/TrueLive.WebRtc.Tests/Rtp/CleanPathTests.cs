@@ -18,8 +18,8 @@ public class CleanPathTests
         Assert.True(call.Frames[0].Key);
         // The path takes 5 ms; a delta frame must not wait for anything else.
         Assert.InRange(call.DelayPercentile(0.5), 5_000, 6_000);
-        Assert.Equal(0, call.Bob.Stats(call.Ticks).NacksSent);
-        Assert.InRange(call.Alice.Stats(call.Ticks).RoundTrip!.Value.TotalMilliseconds, 9, 13);
+        Assert.Equal(0, call.Bob.Stats(call.Moment).NacksSent);
+        Assert.InRange(call.Alice.Stats(call.Moment).RoundTrip!.Value.TotalMilliseconds, 9, 13);
     }
 
     [Theory]
@@ -33,7 +33,7 @@ public class CleanPathTests
 
         Assert.Empty(call.Wrong);
         Assert.InRange(call.Frames.Count, call.FramesOffered - 3, call.FramesOffered);
-        Assert.True(call.Bob.Stats(call.Ticks).PacketsRepaired > 5);
+        Assert.True(call.Bob.Stats(call.Moment).PacketsRepaired > 5);
         Assert.Equal(1, call.KeyFramesSent);
     }
 
@@ -41,12 +41,16 @@ public class CleanPathTests
     public void Audio_without_transport_feedback_is_not_taken_for_lost_video()
     {
         // As Firefox offers: the extension stands on the video section only.
-        using var call = new Call(agree: plan => plan with { Audio = plan.Audio! with { Extensions = default } });
+        using var call = new Call(agree: plan => plan with
+        {
+            SendAudio = plan.SendAudio! with { Extensions = default },
+            ReceiveAudio = plan.ReceiveAudio! with { Extensions = default },
+        });
         call.Run(TimeSpan.FromSeconds(15), eachMillisecond: c =>
         {
             if (c.Now % 20_000 == 0)
             {
-                c.Alice.SendAudio(new byte[80], (uint)(c.Now * 48 / 1000), c.Ticks);
+                c.Alice.SendAudio(new byte[80], (uint)(c.Now * 48 / 1000), c.Moment);
             }
         });
 
@@ -60,11 +64,11 @@ public class CleanPathTests
     {
         using var call = new Call();
         var data = TestFrames.Make(VideoCodec.H264, 1, true, 20_000);
-        call.Alice.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = data, RtpTime = 7, KeyFrame = true, Ticket = new(0, TimeSpan.Zero, call.Ticks - TimeSpan.TicksPerMillisecond * 30, 7) }, call.Ticks);
+        call.Alice.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = data, RtpTime = 7, KeyFrame = true, Ticket = new(0, TimeSpan.Zero, call.Timestamp - TimeSpan.TicksPerMillisecond * 30, 7) }, call.Moment);
         // The pacer has sent a part of it at most.
         Assert.Empty(call.Left);
         call.Run(TimeSpan.FromMilliseconds(200), framesPerSecond: 0);
-        call.Alice.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = TestFrames.Make(VideoCodec.H264, 2, false, 500), RtpTime = 8, KeyFrame = false }, call.Ticks);
+        call.Alice.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = TestFrames.Make(VideoCodec.H264, 2, false, 500), RtpTime = 8, KeyFrame = false }, call.Moment);
 
         var (stamp, took) = Assert.Single(call.Left);
         Assert.Equal(7u, stamp);

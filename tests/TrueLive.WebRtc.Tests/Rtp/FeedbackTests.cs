@@ -21,7 +21,7 @@ public class FeedbackTests
                 var buffer = new byte[100];
                 var writer = new RtcpWriter(buffer);
                 writer.Pli(9, sender);
-                c.Alice.ReceiveRtcp(buffer.AsSpan(0, writer.Length), c.Ticks);
+                c.Alice.ReceiveRtcp(buffer.AsSpan(0, writer.Length), c.Moment);
             }
         });
 
@@ -40,10 +40,10 @@ public class FeedbackTests
             var buffer = new byte[100];
             var writer = new RtcpWriter(buffer);
             writer.Fir(9, sender, number);
-            call.Alice.ReceiveRtcp(buffer.AsSpan(0, writer.Length), call.Ticks);
+            call.Alice.ReceiveRtcp(buffer.AsSpan(0, writer.Length), call.Moment);
         }
 
-        Assert.Equal(2, call.Alice.Stats(call.Ticks).KeyFrameRequestsReceived);
+        Assert.Equal(2, call.Alice.Stats(call.Moment).KeyFrameRequestsReceived);
     }
 
     [Theory]
@@ -61,7 +61,7 @@ public class FeedbackTests
         Assert.Empty(call.Wrong);
         Assert.Equal(1, call.KeyFramesSent);
         Assert.InRange(call.Frames.Count, call.FramesOffered - 1, call.FramesOffered);
-        var (alice, bob) = (call.Alice.Stats(call.Ticks), call.Bob.Stats(call.Ticks));
+        var (alice, bob) = (call.Alice.Stats(call.Moment), call.Bob.Stats(call.Moment));
         Assert.True(alice.PacketsRetransmitted > 0);
         Assert.Equal(bob.NacksSent, alice.NacksReceived);
         Assert.InRange(bob.NacksSent, bob.PacketsRepaired, 2 * bob.PacketsRepaired);
@@ -79,7 +79,7 @@ public class FeedbackTests
 
         Assert.Empty(call.Wrong);
         Assert.Equal(2, call.KeyFramesSent);
-        Assert.Equal(1, call.Bob.Stats(call.Ticks).KeyFrameRequestsSent);
+        Assert.Equal(1, call.Bob.Stats(call.Moment).KeyFrameRequestsSent);
     }
 
     [Fact]

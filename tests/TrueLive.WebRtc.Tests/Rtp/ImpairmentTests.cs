@@ -145,10 +145,10 @@ public class ImpairmentTests
         call.Run(TimeSpan.FromSeconds(4));
         call.Up.Cut = call.Down.Cut = true;
         call.Run(TimeSpan.FromMilliseconds(1000));
-        var before = call.Alice.Stats(call.Ticks).EstimatedBitrate;
+        var before = call.Alice.Stats(call.Moment).EstimatedBitrate;
         call.Run(TimeSpan.FromMilliseconds(1400));
 
-        Assert.InRange(call.Alice.Stats(call.Ticks).EstimatedBitrate, 0.24 * before, 0.26 * before);
+        Assert.InRange(call.Alice.Stats(call.Moment).EstimatedBitrate, 0.24 * before, 0.26 * before);
     }
 
     private static void ForSeeds(VideoCodec codec, Action<Call> scenario)

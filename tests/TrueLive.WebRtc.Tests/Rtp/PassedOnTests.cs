@@ -11,15 +11,15 @@ public class PassedOnTests
         using var call = new Call();
         // 5003 is lost on the way here, 5005 overtakes 5004; what is older than the first one is of no use to a player.
         foreach (var number in new[] { 5001, 5002, 5005, 5004, 5000, 5006 })
-            Assert.Equal(number >= 5001, call.Alice.SendAudio([0x78, 1, 2], (uint)(number * 960), call.Ticks, number));
+            Assert.Equal(number >= 5001, call.Alice.SendAudio([0x78, 1, 2], (uint)(number * 960), call.Moment, number));
         // Sound of our own goes on behind it.
-        Assert.True(call.Alice.SendAudio([0x78, 1, 2], 5007 * 960, call.Ticks));
+        Assert.True(call.Alice.SendAudio([0x78, 1, 2], 5007 * 960, call.Moment));
         call.Run(TimeSpan.FromMilliseconds(50), framesPerSecond: 0);
 
         var first = call.SoundAtBob[0].Sequence;
         Assert.Equal([0, 1, 4, 3, 5, 6], call.SoundAtBob.Select(s => s.Sequence - first));
         Assert.All(call.SoundAtBob, s => Assert.Equal((uint)(5001 + s.Sequence - first) * 960, s.RtpTime));
-        Assert.Equal(1, call.Bob.Stats(call.Ticks).AudioPacketsReceived - 5);
+        Assert.Equal(1, call.Bob.Stats(call.Moment).AudioPacketsReceived - 5);
     }
 
     [Fact]

@@ -188,8 +188,8 @@ public sealed class DataChannelTests
             if (!stranger)
                 System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(packet.AsSpan(4), link.A.Association.LocalTag);
             System.Buffers.Binary.BinaryPrimitives.WriteUInt32LittleEndian(packet.AsSpan(8), Crc32c.Compute(packet));
-            link.A.Association.Receive(packet, link.Now);
-            link.A.Association.Receive(bytes, link.Now);
+            link.A.Receive(packet, link.Now);
+            link.A.Receive(bytes, link.Now);
             link.Run(0.05);
             if (!stranger)
                 return;

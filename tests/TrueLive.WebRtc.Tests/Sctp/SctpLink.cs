@@ -1,30 +1,29 @@
-using Microsoft.Extensions.Time.Testing;
+using System.Text;
 using TrueLive.WebRtc.Sctp;
+using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Tests.Sctp;
 
 /// <summary>Two sets of data channels joined by a link in memory that delays, loses, doubles and reorders, on a clock of its own.</summary>
 internal sealed class SctpLink
 {
-    private readonly FakeTimeProvider _time = new();
     private readonly PriorityQueue<(bool ToA, byte[] Packet), (long Due, long Order)> _wire = new();
     private readonly Random _random;
+    private readonly Dictionary<Channel, ChannelEnd> _ends = [];
     private long _order;
 
     public SctpLink(int seed = 1, double loss = 0, double twice = 0, int delayMs = 10, int jitterMs = 0)
     {
         (_random, Loss, Twice, Delay, Jitter) = (new Random(seed), loss, twice, delayMs, jitterMs);
-        A = new DataChannels(new object(), true, p => Put(false, p), c => OpenedA.Add(c), _time);
-        B = new DataChannels(new object(), false, p => Put(true, p), c => OpenedB.Add(c), _time);
+        A = new DataChannels(true, p => Put(false, p));
+        B = new DataChannels(false, p => Put(true, p));
     }
 
     public DataChannels A { get; }
 
     public DataChannels B { get; }
 
-    public List<DataChannel> OpenedA { get; } = [];
-
-    public List<DataChannel> OpenedB { get; } = [];
+    public List<ChannelEnd> OpenedB { get; } = [];
 
     public double Loss { get; set; }
 
@@ -34,21 +33,21 @@ internal sealed class SctpLink
 
     public int Jitter { get; set; }
 
-    public long Now => _time.GetTimestamp();
+    public Instant Now { get; private set; } = new(1);
 
-    public TimeSpan Elapsed => _time.GetElapsedTime(0);
+    public TimeSpan Elapsed => TimeSpan.FromMicroseconds(Now.Microseconds);
 
     public void Connect(bool both = false)
     {
-        A.Association.Connect(Now);
+        A.Connect(Now);
         if (both)
-            B.Association.Connect(Now);
+            B.Connect(Now);
         RunUntil(() => A.Association.State == SctpState.Established && B.Association.State == SctpState.Established, 60);
     }
 
-    public (DataChannel OnA, DataChannel OnB) Open(bool ordered = true, int? maxRepeats = null)
+    public (ChannelEnd OnA, ChannelEnd OnB) Open(bool ordered = true, int? maxRepeats = null)
     {
-        var a = A.Open("test", null, ordered, maxRepeats);
+        var a = EndOf(A, A.Open("test", ordered, maxRepeats, Now));
         RunUntil(() => a.IsOpen && OpenedB.Any(c => c.StreamId == a.StreamId), 60);
         return (a, OpenedB.Last(c => c.StreamId == a.StreamId));
     }
@@ -69,16 +68,42 @@ internal sealed class SctpLink
         var end = Elapsed + TimeSpan.FromSeconds(seconds);
         do
         {
-            _time.Advance(TimeSpan.FromMilliseconds(5));
-            while (_wire.TryPeek(out var item, out var key) && key.Due <= Now)
+            Now += 5_000;
+            while (_wire.TryPeek(out var item, out var key) && key.Due <= Now.Microseconds)
             {
                 _wire.Dequeue();
-                (item.ToA ? A : B).Association.Receive(item.Packet, Now);
+                (item.ToA ? A : B).Receive(item.Packet, Now);
+                Tell();
             }
-            A.Association.Tick(Now);
-            B.Association.Tick(Now);
+            A.Tick(Now);
+            B.Tick(Now);
+            Tell();
         }
         while (Elapsed < end);
+    }
+
+    private void Tell()
+    {
+        foreach (var side in new[] { A, B })
+        {
+            while (side.TryTake(out ChannelEvent happened))
+            {
+                var end = EndOf(side, happened.Channel);
+                if (happened.Kind == ChannelEventKind.Opened && side == B)
+                    OpenedB.Add(end);
+                else if (happened.Kind == ChannelEventKind.Message)
+                    end.MessageReceived?.Invoke(end, happened.Data, happened.IsText);
+                else if (happened.Kind == ChannelEventKind.Closed)
+                    end.Closed?.Invoke();
+            }
+        }
+    }
+
+    private ChannelEnd EndOf(DataChannels side, Channel channel)
+    {
+        if (!_ends.TryGetValue(channel, out var end))
+            _ends[channel] = end = new ChannelEnd(this, side, channel);
+        return end;
     }
 
     private void Put(bool toA, Span<byte> packet)
@@ -87,7 +112,29 @@ internal sealed class SctpLink
         for (var copies = _random.NextDouble() < Twice ? 2 : 1; copies > 0; copies--)
         {
             if (_random.NextDouble() >= Loss)
-                _wire.Enqueue((toA, packet.ToArray()), (Now + (Delay + _random.Next(Jitter + 1)) * _time.TimestampFrequency / 1000, _order++));
+                _wire.Enqueue((toA, packet.ToArray()), (Now.Microseconds + (Delay + _random.Next(Jitter + 1)) * 1000, _order++));
         }
     }
+}
+
+/// <summary>One end of a channel over a link, as its owner would use it.</summary>
+internal sealed class ChannelEnd(SctpLink link, DataChannels side, Channel channel)
+{
+    public delegate void Message(ChannelEnd end, ReadOnlySpan<byte> data, bool isText);
+
+    public ushort StreamId => channel.StreamId;
+
+    public bool IsOpen => channel.IsOpen;
+
+    public int BufferedAmount => side.Buffered;
+
+    public Message? MessageReceived { get; set; }
+
+    public Action? Closed { get; set; }
+
+    public bool Send(string text) => side.Send(channel, Encoding.UTF8.GetBytes(text), isText: true, link.Now);
+
+    public bool Send(ReadOnlySpan<byte> data) => side.Send(channel, data, isText: false, link.Now);
+
+    public void Close() => side.Close(channel, link.Now);
 }

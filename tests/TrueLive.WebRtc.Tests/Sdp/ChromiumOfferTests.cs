@@ -27,9 +27,10 @@ public class ChromiumOfferTests
         Assert.Equal("1", video.Mid);
         Assert.Equal((VideoCodec.H264, 108, (byte?)109), (video.Formats[0].Codec, video.Formats[0].PayloadType, video.Formats[0].RtxPayloadType));
         Assert.Equal([108, 102, 116, 96], video.Formats.Select(f => (int)f.PayloadType));
-        Assert.Equal(new ExtensionIds(4, 3, 5, 8), video.Extensions);
+        Assert.Equal(new ExtensionIds(4, 3, 5, 8) { Rid = 10, RepairedRid = 11 }, video.Extensions);
         Assert.Equal(new FeedbackSupport(true, true, true, true), video.Feedback);
-        Assert.Equal((111, true, true), (plan.Audio!.PayloadType, plan.Audio.Send, plan.Audio.Receive));
+        Assert.Equal(111, plan.SendAudio!.PayloadType);
+        Assert.Same(plan.SendAudio, plan.ReceiveAudio);
         Assert.Equal(new DataPlan("2", 5000, 262144), plan.Data);
         Assert.Equal("Qa7L", plan.Remote.IceUfrag);
         Assert.Equal(2, plan.Remote.Candidates.Count);

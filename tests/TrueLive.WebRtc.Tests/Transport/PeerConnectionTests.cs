@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using TrueLive.Core.Frames;
+using TrueLive.WebRtc.Peers;
 using TrueLive.WebRtc.Rtp;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Tests.Rtp;
@@ -31,8 +32,8 @@ public sealed class PeerConnectionTests : IDisposable
         var audio = new TaskCompletionSource<byte[]>();
         var text = new TaskCompletionSource<string>();
         var answerText = new TaskCompletionSource<string>();
-        using var offering = client.Offer(new MediaPreferences(), new PeerOptions { VideoReceived = (in EncodedFrame f) => atClient.Enqueue(f.Data.ToArray()) }, out var offer);
-        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions
+        using var offering = client.Offer(new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => atClient.Enqueue(f.Data.ToArray()) });
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences()).Start(new PeerHandlers
         {
             VideoReceived = (in EncodedFrame f) => atServer.Enqueue(f.Data.ToArray()),
             AudioReceived = (in OpusPacket opus) => audio.TrySetResult(opus.Data.ToArray()),
@@ -41,8 +42,8 @@ public sealed class PeerConnectionTests : IDisposable
                 text.TrySetResult(Encoding.UTF8.GetString(data));
                 c.Send("and back");
             },
-        }, out var answer);
-        offering.Accept(answer);
+        });
+        offering.Accept(answering.LocalDescription);
         await Task.WhenAll(offering.Opened, answering.Opened).WaitAsync(Patience, Cancel);
         Assert.False(offering.Path!.Value.IsTcp);
         Assert.Equal(IPAddress.Parse(address), offering.Path.Value.Remote.Address);
@@ -70,10 +71,10 @@ public sealed class PeerConnectionTests : IDisposable
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback, Udp = false, Tcp = true });
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var frames = new ConcurrentQueue<byte[]>();
-        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
-        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) }, out var answer);
-        Assert.DoesNotContain(" udp ", answer, StringComparison.Ordinal);
-        offering.Accept(answer);
+        using var offering = client.Offer(new MediaPreferences());
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) });
+        Assert.DoesNotContain(" udp ", answering.LocalDescription, StringComparison.Ordinal);
+        offering.Accept(answering.LocalDescription);
         await offering.Opened.WaitAsync(Patience, Cancel);
         Assert.True(offering.Path!.Value.IsTcp);
         await Exchange(offering, frames);
@@ -85,11 +86,12 @@ public sealed class PeerConnectionTests : IDisposable
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var frames = 0;
-        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
+        using var offering = client.Offer(new MediaPreferences());
+        var offer = offering.LocalDescription;
         var digits = offer.IndexOf("sha-256 ", StringComparison.Ordinal) + 8;
         var forged = offer.Replace(offer.Substring(digits, 95), string.Join(':', Enumerable.Repeat("00", 32)), StringComparison.Ordinal);
-        using var answering = server.Answer(forged, new MediaPreferences(), new PeerOptions { VideoReceived = (in EncodedFrame _) => frames++ }, out var answer);
-        offering.Accept(answer);
+        using var answering = server.Answer(forged, new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame _) => frames++ });
+        offering.Accept(answering.LocalDescription);
         var error = await Assert.ThrowsAsync<IOException>(() => answering.Opened.WaitAsync(Patience, Cancel));
         Assert.Contains("DTLS", error.Message, StringComparison.Ordinal);
         Assert.Equal(0, frames);
@@ -101,9 +103,9 @@ public sealed class PeerConnectionTests : IDisposable
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback, Tcp = true });
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var frames = new ConcurrentQueue<byte[]>();
-        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
-        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) }, out var answer);
-        offering.Accept(answer);
+        using var offering = client.Offer(new MediaPreferences());
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) });
+        offering.Accept(answering.LocalDescription);
         await offering.Opened.WaitAsync(Patience, Cancel);
         await Exchange(offering, frames);
         var before = answering.RestartIce("will-be-replaced", "0123456789012345678901");
@@ -120,6 +122,37 @@ public sealed class PeerConnectionTests : IDisposable
         Assert.Equal(PeerState.Connected, answering.State);
     }
 
+    [Fact]
+    public async Task A_further_offer_stops_what_it_no_longer_sends_restarts_ice_and_lets_the_rest_go_on()
+    {
+        var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
+        var (atServer, atClient) = (new ConcurrentQueue<byte[]>(), new ConcurrentQueue<byte[]>());
+        using var offering = client.Offer(new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => atClient.Enqueue(f.Data.ToArray()) });
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => atServer.Enqueue(f.Data.ToArray()) });
+        offering.Accept(answering.LocalDescription);
+        await Task.WhenAll(offering.Opened, answering.Opened).WaitAsync(Patience, Cancel);
+        await Exchange(offering, atServer);
+
+        var offer = offering.LocalDescription;
+        answering.Answer(offer.Replace("a=sendrecv", "a=recvonly", StringComparison.Ordinal));
+        Assert.Null(answering.Plan!.ReceiveVideo);
+        await Exchange(answering, atClient);
+        Assert.Throws<SdpException>(() => answering.Answer("v=0\r\n"));
+
+        var moved = offering.RestartIce(answering.LocalUfrag!, "0123456789012345678901");
+        var ufrag = answering.LocalUfrag;
+        var answer = answering.Answer(System.Text.RegularExpressions.Regex.Replace(
+            System.Text.RegularExpressions.Regex.Replace(offer, "a=ice-ufrag:.*\r", $"a=ice-ufrag:{moved.IceUfrag}\r"), "a=ice-pwd:.*\r", $"a=ice-pwd:{moved.IcePassword}\r"));
+        Assert.NotEqual(ufrag, answering.LocalUfrag);
+        Assert.Equal(moved.IceUfrag, answering.RemoteUfrag);
+        Assert.Contains($"a=ice-ufrag:{answering.LocalUfrag}\r\n", answer, StringComparison.Ordinal);
+        Assert.NotNull(answering.Plan.ReceiveVideo);
+        await Exchange(answering, atClient);
+        await Exchange(offering, atServer);
+        Assert.Throws<InvalidOperationException>(() => offering.Answer(offer));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -129,21 +162,21 @@ public sealed class PeerConnectionTests : IDisposable
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var frames = new ConcurrentQueue<byte[]>();
         var other = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
-        using var sound = other.Offer(new MediaPreferences(), new PeerOptions(), out var soundOffer);
-        using var beside = server.Answer(soundOffer, new MediaPreferences(), new PeerOptions { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) }, out var soundAnswer);
-        sound.Accept(soundAnswer);
+        using var sound = other.Offer(new MediaPreferences());
+        using var beside = server.Answer(sound.LocalDescription, new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) });
+        sound.Accept(beside.LocalDescription);
         await sound.Opened.WaitAsync(Patience, Cancel);
 
-        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
-        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions
+        using var offering = client.Offer(new MediaPreferences());
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences()).Start(new PeerHandlers
         {
             ChannelOpened = channel =>
             {
                 channel.Closed = () => _ = atGoodbyeToo ? throw new InvalidOperationException("and again") : 0;
                 throw new InvalidOperationException("a fault of the owner");
             },
-        }, out var answer);
-        offering.Accept(answer);
+        });
+        offering.Accept(answering.LocalDescription);
         await offering.Opened.WaitAsync(Patience, Cancel);
         offering.OpenChannel("control");
         Assert.Equal("The connection failed: a fault of the owner", await answering.Closed.WaitAsync(Patience, Cancel));
@@ -157,9 +190,9 @@ public sealed class PeerConnectionTests : IDisposable
     {
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, new FailsAfterTheHandshake());
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
-        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
-        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
-        offering.Accept(answer);
+        using var offering = client.Offer(new MediaPreferences());
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences());
+        offering.Accept(answering.LocalDescription);
         Assert.Equal("The connection failed: a fault on the handshake's thread", await answering.Closed.WaitAsync(Patience, Cancel));
         Assert.Equal(0, server.Count);
     }
@@ -170,10 +203,10 @@ public sealed class PeerConnectionTests : IDisposable
         var clock = new FailsOnThePool();
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback, Udp = false, Tcp = true }, clock);
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
-        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
-        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
+        using var offering = client.Offer(new MediaPreferences());
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences());
         clock.Fails = true;
-        offering.Accept(answer);
+        offering.Accept(answering.LocalDescription);
         Assert.Equal("The connection failed: a fault on the reader's thread", await answering.Closed.WaitAsync(Patience, Cancel));
         Assert.Equal(0, server.Count);
     }
@@ -184,11 +217,11 @@ public sealed class PeerConnectionTests : IDisposable
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var frames = new ConcurrentQueue<byte[]>();
-        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
-        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) }, out var answer);
-        offering.Accept(answer);
+        using var offering = client.Offer(new MediaPreferences());
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) });
+        offering.Accept(answering.LocalDescription);
         await offering.Opened.WaitAsync(Patience, Cancel);
-        using var thief = server.Answer(offer, new MediaPreferences(), new PeerOptions(), out _);
+        using var thief = server.Answer(offering.LocalDescription, new MediaPreferences());
         thief.Claim(new IPEndPoint(IPAddress.Loopback, client.Port).Serialize());
         var number = 0;
         await Until(() =>
@@ -202,8 +235,8 @@ public sealed class PeerConnectionTests : IDisposable
     public async Task A_connection_that_is_over_cannot_be_restarted()
     {
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
-        using var offering = server.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
-        var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions(), out _);
+        using var offering = server.Offer(new MediaPreferences());
+        var answering = server.Answer(offering.LocalDescription, new MediaPreferences());
         answering.Close();
         Assert.Throws<InvalidOperationException>(() => answering.RestartIce("abcd", "0123456789012345678901"));
         await answering.Closed.WaitAsync(Patience, Cancel);
@@ -216,9 +249,9 @@ public sealed class PeerConnectionTests : IDisposable
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback, Tcp = true });
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var frames = new ConcurrentQueue<byte[]>();
-        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
-        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) }, out var answer);
-        offering.Accept(answer);
+        using var offering = client.Offer(new MediaPreferences());
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) });
+        offering.Accept(answering.LocalDescription);
         await offering.Opened.WaitAsync(Patience, Cancel);
         using var stranger = new UdpClient();
         var random = new Random(1);
@@ -244,9 +277,9 @@ public sealed class PeerConnectionTests : IDisposable
         var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
         using var client = new RtcEndpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, time);
         using var nobody = new RtcEndpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, time);
-        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
-        using (var answering = nobody.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer))
-            offering.Accept(answer.Replace($" {nobody.Port} typ", " 9 typ", StringComparison.Ordinal));
+        using var offering = client.Offer(new MediaPreferences());
+        using (var answering = nobody.Answer(offering.LocalDescription, new MediaPreferences()))
+            offering.Accept(answering.LocalDescription.Replace($" {nobody.Port} typ", " 9 typ", StringComparison.Ordinal));
         for (var i = 0; i < 8000 && offering.State != PeerState.Closed; i++)
             time.Advance(TimeSpan.FromMilliseconds(5));
         Assert.Contains("blocked", await offering.Closed.WaitAsync(Patience, Cancel), StringComparison.Ordinal);
@@ -259,9 +292,9 @@ public sealed class PeerConnectionTests : IDisposable
         var (here, there) = (new Microsoft.Extensions.Time.Testing.FakeTimeProvider(), new Microsoft.Extensions.Time.Testing.FakeTimeProvider());
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, here);
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, there);
-        using var offering = client.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
-        using var answering = server.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
-        offering.Accept(answer);
+        using var offering = client.Offer(new MediaPreferences());
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences());
+        offering.Accept(answering.LocalDescription);
         await Until(() =>
         {
             there.Advance(TimeSpan.FromMilliseconds(1));
@@ -281,7 +314,7 @@ public sealed class PeerConnectionTests : IDisposable
         return endpoint;
     }
 
-    private static async Task Exchange(PeerConnection from, ConcurrentQueue<byte[]> to)
+    private static async Task Exchange(RtcPeer from, ConcurrentQueue<byte[]> to)
     {
         to.Clear();
         var sent = new List<byte[]>();

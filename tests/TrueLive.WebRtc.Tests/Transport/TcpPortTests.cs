@@ -20,15 +20,15 @@ public sealed class TcpPortTests : IDisposable
     [Fact]
     public async Task A_peer_holds_a_few_connections_and_the_one_in_use_is_not_dropped()
     {
-        using var offering = _server.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
-        using var answering = _server.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
-        for (var i = 0; i < PeerConnection.MaxTaken + 3; i++)
-            await CheckAsync(await ConnectAsync(), answer);
+        using var offering = _server.Offer(new MediaPreferences());
+        using var answering = _server.Answer(offering.LocalDescription, new MediaPreferences());
+        for (var i = 0; i < RtcPeer.MaxTaken + 3; i++)
+            await CheckAsync(await ConnectAsync(), answering.LocalDescription);
         for (var i = 1; i <= 3; i++)
             await EndedAsync(_clients[i]);
-        await CheckAsync(_clients[0], answer);
-        await CheckAsync(_clients[4], answer);
-        await CheckAsync(_clients[^1], answer);
+        await CheckAsync(_clients[0], answering.LocalDescription);
+        await CheckAsync(_clients[4], answering.LocalDescription);
+        await CheckAsync(_clients[^1], answering.LocalDescription);
     }
 
     [Fact]
@@ -39,23 +39,23 @@ public sealed class TcpPortTests : IDisposable
             using var hasty = new Socket(SocketType.Stream, ProtocolType.Tcp) { LingerState = new LingerOption(true, 0) };
             await hasty.ConnectAsync(IPAddress.Loopback, _server.Port, Cancel);
         }
-        using var offering = _server.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
-        using var answering = _server.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
-        await CheckAsync(await ConnectAsync(), answer);
+        using var offering = _server.Offer(new MediaPreferences());
+        using var answering = _server.Answer(offering.LocalDescription, new MediaPreferences());
+        await CheckAsync(await ConnectAsync(), answering.LocalDescription);
     }
 
     [Fact]
     public async Task One_address_with_idle_connections_leaves_room_for_another()
     {
-        using var offering = _server.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
-        using var answering = _server.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
+        using var offering = _server.Offer(new MediaPreferences());
+        using var answering = _server.Answer(offering.LocalDescription, new MediaPreferences());
         for (var i = 0; i < TcpPort.MaxStrangers + 10; i++)
             await ConnectAsync();
         await Until(() => _server.RefusedConnections >= TcpPort.MaxStrangers + 10 - TcpPort.MaxStrangersOfOne);
         var other = new TcpClient(new IPEndPoint(IPAddress.Parse("127.0.0.3"), 0));
         _clients.Add(other);
         await other.ConnectAsync(IPAddress.Loopback, _server.Port, Cancel);
-        await CheckAsync(other, answer);
+        await CheckAsync(other, answering.LocalDescription);
     }
 
     [Fact]

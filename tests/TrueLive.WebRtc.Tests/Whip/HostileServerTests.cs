@@ -55,7 +55,7 @@ public sealed class HostileServerTests
         {
             if (path == "/session")
                 return (200, null, "");
-            endpoint.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
+            var answer = endpoint.Answer(offer, new MediaPreferences()).LocalDescription;
             // Of the highest priority, so that it would be the first to be checked.
             var lure = $"a=candidate:1 1 udp 4294967295 127.0.0.2 {((IPEndPoint)victim.Client.LocalEndPoint!).Port} typ host\r\n";
             var at = answer.IndexOf("a=candidate:", StringComparison.Ordinal);
@@ -78,7 +78,7 @@ public sealed class HostileServerTests
     }
 
     private static Task<WhipClient> ConnectAsync(Listener server, string? key, WhipReach reach = WhipReach.Any) => WhipClient.ConnectAsync(
-        new Uri(server.Address + "whip"), key, new MediaPreferences { Audio = false }, new PeerOptions(), TimeProvider.System, Cancel, reach);
+        new Uri(server.Address + "whip"), key, new MediaPreferences { Audio = false }, new PeerHandlers(), TimeProvider.System, Cancel, reach);
 
     /// <summary>Answers every request with what it is told and remembers it.</summary>
     private sealed class Listener : IDisposable

@@ -1,16 +1,14 @@
 using TrueLive.Core.Frames;
 using TrueLive.WebRtc;
-using TrueLive.WebRtc.Sctp;
 
 namespace TrueLive.Server.Live.Broadcast;
 
 /// <summary>One connection that gets a session's pictures: the client that sends the input, or a viewer.</summary>
-internal sealed class PictureReceiver(bool isClient)
+internal sealed class PictureReceiver(RtcPeer peer, bool isClient)
 {
     // A late trace is of little use; a client that reads none must not fill the buffer for the answers to its commands.
     private const int MaxTraceBacklog = 32 * 1024;
 
-    private PeerConnection? _peer;
     private volatile bool _needsKeyFrame = true;
     private bool _broken;
 
@@ -21,17 +19,13 @@ internal sealed class PictureReceiver(bool isClient)
     public long Since { get; set; }
 
     /// <summary>The connection.</summary>
-    public PeerConnection Peer
-    {
-        get => _peer ?? throw new InvalidOperationException("The receiver has no connection yet.");
-        set => _peer = value;
-    }
+    public RtcPeer Peer => peer;
 
     /// <summary>Where traces go; null without a data channel.</summary>
     public DataChannel? Traces { get; set; }
 
     /// <summary>Coding that the connection takes; null before it is open.</summary>
-    public VideoCodec? Codec => _peer?.SendCodec;
+    public VideoCodec? Codec => peer.SendCodec;
 
     /// <summary>The connection can take the picture at hand; only the broadcaster uses it.</summary>
     public bool IsReady { get; set; }

@@ -14,7 +14,7 @@ internal sealed record Absence(long Since, DateTimeOffset KeptUntil);
 /// <summary>A WebRTC connection that sends into a session.</summary>
 /// <param name="Peer">The connection.</param>
 /// <param name="Stop">Its client says that it stops.</param>
-internal sealed record Sender(PeerConnection Peer, Action Stop);
+internal sealed record Sender(RtcPeer Peer, Action Stop);
 
 /// <summary>A session that this server hosts: the session, the token that brings its client back, and its connection.</summary>
 internal sealed class HostedSession(LiveSession session, string token, DateTimeOffset created, VideoBroadcaster broadcaster, SessionObserver observer)
@@ -46,7 +46,7 @@ internal sealed class HostedSession(LiveSession session, string token, DateTimeO
     public InputState Input { get; } = new();
 
     /// <summary>Connections of those who watch.</summary>
-    public ConcurrentDictionary<string, PeerConnection> Viewers { get; } = new();
+    public ConcurrentDictionary<string, RtcPeer> Viewers { get; } = new();
 
     /// <summary>Words for the way that the client is connected now, such as <c>webrtc</c>.</summary>
     public string Transport { get; set; } = "none";

@@ -13,7 +13,7 @@ namespace TrueLive.Server.Live.Transports;
 /// (1) (2) The video that one peer sends: coded frames are taken off the network thread at once and decoded by the reader. Holds coded
 /// frames for at most <see cref="MaxWait"/>: a reader that lags further loses them all and goes on at the next key frame.
 /// </summary>
-internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
+internal sealed class PeerVideo(RtcPeer peer, TimeProvider time) : IVideoSource, IDisposable
 {
     /// <summary>Longest time that a coded frame waits for the decoder.</summary>
     public static readonly TimeSpan MaxWait = TimeSpan.FromMilliseconds(500);
@@ -29,9 +29,6 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
     private TimeSpan _retry;
     private long _asked;
     private bool _needsKey;
-
-    /// <summary>The connection; set once it is made.</summary>
-    public PeerConnection? Peer { get; set; }
 
     /// <summary>Told by the reader, once, of a stream that cannot be shown as it is, in words; and with null when it can again.</summary>
     public Action<string?>? TroubleChanged { get; set; }
@@ -51,7 +48,7 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
         if (_needsKey && !frame.KeyFrame)
         {
             SessionMetrics.InputDropped(InputDrop.Overdue);
-            Peer?.RequestKeyFrame();
+            peer.RequestKeyFrame();
             return;
         }
         _needsKey = false;
@@ -108,7 +105,7 @@ internal sealed class PeerVideo(TimeProvider time) : IVideoSource, IDisposable
         if (_retry > TimeSpan.Zero && time.GetElapsedTime(_asked) < _retry)
             return;
         (_asked, _retry) = (time.GetTimestamp(), _retry == TimeSpan.Zero ? FirstRetry : _retry < LastRetry ? 2 * _retry : LastRetry);
-        Peer?.RequestKeyFrame();
+        peer.RequestKeyFrame();
     }
 
     private readonly record struct Coded(byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool KeyFrame, bool AfterGap, ColourSpace? Colour, FrameTicket Ticket)

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Live.Broadcast;
@@ -6,7 +5,6 @@ using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.WebRtc;
 using TrueLive.WebRtc.Rtp;
-using TrueLive.WebRtc.Sctp;
 
 namespace TrueLive.Server.Live.Transports;
 
@@ -30,49 +28,43 @@ internal sealed partial class WebRtcClient : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly PeerVideo _video;
-    private readonly PictureReceiver _receiver = new(isClient: true);
-    private readonly PeerConnection _peer;
+    private readonly PictureReceiver _receiver;
+    private readonly RtcPeer _peer;
     private volatile bool _runs;
     private DataChannel? _channel;
     private ControlConnection? _control;
     private string? _logged;
     private long _loggedAt;
 
-    /// <exception cref="WebRtc.Sdp.SdpException">The offer cannot be answered.</exception>
-    /// <exception cref="InvalidOperationException">No WebRTC here, or too many connections.</exception>
+    /// <param name="admitted">Whose it is.</param>
+    /// <param name="peer">The connection to the client, just answered.</param>
+    /// <param name="registry">Runs the session.</param>
+    /// <param name="serveOther">Takes channels of other names.</param>
+    /// <param name="time">Clock.</param>
+    /// <param name="logger">Log.</param>
     public WebRtcClient(
-        AdmittedClient admitted, string offer, string? codec, IPAddress? reached, WebRtcPort port, SessionRegistry registry, Action<DataChannel> serveOther, TimeProvider time, ILogger logger, out string answer)
+        AdmittedClient admitted, RtcPeer peer, SessionRegistry registry, Action<DataChannel> serveOther, TimeProvider time, ILogger logger)
     {
-        (_admitted, _registry, _serveOther, _time, _logger) = (admitted, registry, serveOther, time, logger);
-        _video = new PeerVideo(time) { TroubleChanged = Told };
+        (_admitted, _peer, _registry, _serveOther, _time, _logger) = (admitted, peer, registry, serveOther, time, logger);
+        _video = new PeerVideo(peer, time) { TroubleChanged = Told };
+        _receiver = new PictureReceiver(peer, isClient: true);
         var broadcaster = admitted.Hosted.Broadcaster;
-        try
+        admitted.Hosted.Senders[Id] = new Sender(peer, Stop);
+        peer.Start(new PeerHandlers
         {
-            _peer = port.Answer(
-                admitted.Hosted.Session.Id, offer, receive: true, codec, new PeerOptions
-                {
-                    Reached = reached,
-                    VideoReceived = _video.Take,
-                    AudioReceived = (in OpusPacket packet) => broadcaster.SendAudio(this, packet),
-                    KeyFrameRequested = _receiver.AskForKeyFrame,
-                    FrameSent = admitted.Hosted.Session.Left,
-                    ChannelOpened = Opened,
-                }, out answer);
-        }
-        catch
-        {
-            _video.Dispose();
-            throw;
-        }
-        _receiver.Peer = _video.Peer = _peer;
-        admitted.Hosted.Senders[Id] = new Sender(_peer, Stop);
+            VideoReceived = _video.Take,
+            AudioReceived = (in OpusPacket packet) => broadcaster.SendAudio(this, packet),
+            KeyFrameRequested = _receiver.AskForKeyFrame,
+            FrameSent = admitted.Hosted.Session.Left,
+            ChannelOpened = Opened,
+        });
     }
 
     /// <summary>Name in the address of the connection.</summary>
     public string Id { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
 
     /// <summary>The connection.</summary>
-    public PeerConnection Peer => _peer;
+    public RtcPeer Peer => _peer;
 
     /// <summary>The session was not made ahead under an address of its own: it ends when its client says that it stops.</summary>
     public required bool OwnsSession { get; init; }

@@ -15,7 +15,7 @@ internal sealed class WebRtcPort : IDisposable
     // A connection that never opens is held for 30 s, and costs its requester nothing.
     private const int MaxPending = 8;
 
-    private readonly HashSet<PeerConnection> _open = [];
+    private readonly HashSet<RtcPeer> _open = [];
     private readonly Dictionary<string, int> _pending = [];
     private (long Incomplete, long Overtaken) _closed;
 
@@ -63,14 +63,14 @@ internal sealed class WebRtcPort : IDisposable
     /// <summary>Answers an offer for somebody, who may have a few connections that are not open yet.</summary>
     /// <exception cref="SdpException">The offer cannot be answered.</exception>
     /// <exception cref="InvalidOperationException">WebRTC is off, or too many connections are open.</exception>
-    public PeerConnection Answer(string who, string offer, bool receive, string? codec, PeerOptions options, out string answer)
+    public RtcPeer Answer(string who, string offer, bool receive, string? codec, IPAddress? reached)
     {
         var endpoint = Endpoint ?? throw new InvalidOperationException("WebRTC is turned off on this server.");
         var preferences = Wanted(receive, codec);
         Expect(who);
         try
         {
-            var peer = endpoint.Answer(offer, preferences, options with { Media = Media(_options.MaxKbps * 1000) }, out answer);
+            var peer = endpoint.Answer(offer, preferences, new PeerOptions { Reached = reached, Media = Media(_options.MaxKbps * 1000) });
             _ = CountAsync(peer, who);
             return peer;
         }
@@ -116,9 +116,9 @@ internal sealed class WebRtcPort : IDisposable
         try
         {
             using var near = new RtcEndpoint(new RtcEndpointOptions(), time);
-            using var offering = near.Offer(new MediaPreferences(), new PeerOptions(), out var offer);
-            using var answering = endpoint.Answer(offer, new MediaPreferences(), new PeerOptions(), out var answer);
-            offering.Accept(answer);
+            using var offering = near.Offer(new MediaPreferences());
+            using var answering = endpoint.Answer(offering.LocalDescription, new MediaPreferences());
+            offering.Accept(answering.LocalDescription);
             await Task.WhenAll(offering.Opened, answering.Opened).WaitAsync(TimeSpan.FromSeconds(5), time, cancel).ConfigureAwait(false);
         }
         catch (Exception error) when (error is IOException or TimeoutException or SocketException or OperationCanceledException)
@@ -167,7 +167,7 @@ internal sealed class WebRtcPort : IDisposable
         }
     }
 
-    private async Task CountAsync(PeerConnection peer, string who)
+    private async Task CountAsync(RtcPeer peer, string who)
     {
         lock (_open)
             _open.Add(peer);

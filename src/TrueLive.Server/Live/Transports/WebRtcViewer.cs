@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json;
 using TrueLive.Core.Sessions;
@@ -6,7 +5,6 @@ using TrueLive.Server.Live.Broadcast;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.WebRtc;
-using TrueLive.WebRtc.Sctp;
 
 namespace TrueLive.Server.Live.Transports;
 
@@ -16,28 +14,14 @@ namespace TrueLive.Server.Live.Transports;
 internal sealed class WebRtcViewer : IDisposable
 {
     private readonly HostedSession _hosted;
-    private readonly PictureReceiver _receiver = new(isClient: false);
+    private readonly PictureReceiver _receiver;
 
     /// <param name="hosted">What is watched.</param>
-    /// <param name="who">Whose connections that are not open yet are counted together.</param>
-    /// <param name="offer">The viewer's offer.</param>
-    /// <param name="codec">The coding that it wants; null takes either.</param>
-    /// <param name="reached">Address of ours that the viewer reached.</param>
-    /// <param name="port">Where media goes.</param>
-    /// <param name="answer">For the viewer.</param>
-    /// <exception cref="WebRtc.Sdp.SdpException">The offer cannot be answered.</exception>
-    /// <exception cref="InvalidOperationException">No WebRTC here, or too many connections.</exception>
-    public WebRtcViewer(HostedSession hosted, string who, string offer, string? codec, IPAddress? reached, WebRtcPort port, out string answer)
+    /// <param name="peer">The connection to the viewer, just answered.</param>
+    public WebRtcViewer(HostedSession hosted, RtcPeer peer)
     {
-        _hosted = hosted;
-        Peer = port.Answer(
-            who, offer, receive: false, codec, new PeerOptions
-            {
-                Reached = reached,
-                KeyFrameRequested = _receiver.AskForKeyFrame,
-                ChannelOpened = Opened,
-            }, out answer);
-        _receiver.Peer = Peer;
+        (_hosted, Peer, _receiver) = (hosted, peer, new PictureReceiver(peer, isClient: false));
+        peer.Start(new PeerHandlers { KeyFrameRequested = _receiver.AskForKeyFrame, ChannelOpened = Opened });
         hosted.Viewers[Id] = Peer;
         hosted.Session.Moved += OnMoved;
     }
@@ -45,7 +29,7 @@ internal sealed class WebRtcViewer : IDisposable
     /// <summary>Name in the address of the viewer's connection.</summary>
     public string Id { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
 
-    public PeerConnection Peer { get; }
+    public RtcPeer Peer { get; }
 
     /// <summary>Shows the session's pictures until the viewer or the session goes.</summary>
     public async Task RunAsync(CancellationToken stop)
@@ -77,7 +61,7 @@ internal sealed class WebRtcViewer : IDisposable
             return;
         _receiver.Traces = channel;
         Tell(channel, _hosted.Session.Last is { } last ? StateMessage.From(last) : new StateMessage("created", null, null));
-        // The caller holds the lock of the peer connection, which the broadcaster takes after its own.
+        // The broadcaster's lock is held while a picture is encoded: the thread of all connections does not wait for that.
         _ = Task.Run(() => _hosted.Broadcaster.TellLast(_receiver));
     }
 
