@@ -1,3 +1,4 @@
+using System.CommandLine;
 using TrueLive.Bench;
 using TrueLive.Cli;
 
@@ -22,8 +23,7 @@ try
 {
     return args.FirstOrDefault() switch
     {
-        "clips" => await ClipsBench.Make().Parse(args[1..]).InvokeAsync(),
-        "models" => await BenchModelsCommand.Make(ResizedModel.LoadCandy).Parse(args[1..]).InvokeAsync(),
+        "clips" or "models" => await new RootCommand { ClipsBench.Make(), BenchModelsCommand.Make(ResizedModel.LoadCandy) }.Parse(args).InvokeAsync(),
         "live" => await LiveBench.RunAsync(arguments),
         "soak" => await SoakBench.RunAsync(arguments),
         "beside" => await BesideBench.RunAsync(arguments),
