@@ -27,7 +27,7 @@ public sealed class WorkerModel : IVideoModel
     private readonly Thread _thread;
     private WorkerRun? _run;
     private string _stamps;
-    private string _why = "It has not started yet.";
+    private string _why = "It is starting.";
     private volatile bool _edited;
     private volatile bool _disposed;
     private volatile bool _gaveUp;

@@ -27,7 +27,7 @@ internal sealed partial class WorkerStream
     private TimeSpan _typical;
     private long _step;
     private Reply _reply;
-    private string _why = "Its process has not started yet.";
+    private string _why = "It is starting.";
     private bool _wrong;
 
     private enum Awaited

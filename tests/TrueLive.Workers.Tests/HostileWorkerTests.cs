@@ -63,7 +63,7 @@ public sealed class HostileWorkerTests : IDisposable
         // The second answer may come before the step or beside it.
         using var worker = Hostile(way, reload: true);
         using var session = worker.Model.CreateSession(64, 48);
-        Assert.Contains(words, await Task.Run(() => Why(worker, session)), StringComparison.Ordinal);
+        await TestWorker.UntilAsync(() => Why(worker, session).Contains(words, StringComparison.Ordinal));
         Beside();
     }
 

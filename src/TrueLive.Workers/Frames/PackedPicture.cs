@@ -34,12 +34,7 @@ internal sealed class PackedPicture(PackedFormat format, int width, int height)
         var green = Plane(1);
         var blue = Plane(2);
         ColourConversion.ToPlanarRgb(frame, red, green, blue, new TensorScale(255, 255, 255, 0.5f, 0.5f, 0.5f));
-        for (var i = 0; i < red.Length; i++)
-        {
-            to[3 * i] = (byte)red[i];
-            to[3 * i + 1] = (byte)green[i];
-            to[3 * i + 2] = (byte)blue[i];
-        }
+        InterleavedBytes.Join(red, green, blue, to);
     }
 
     /// <summary>Fills a frame of the same size.</summary>
@@ -55,12 +50,7 @@ internal sealed class PackedPicture(PackedFormat format, int width, int height)
         var red = Plane(0);
         var green = Plane(1);
         var blue = Plane(2);
-        for (var i = 0; i < red.Length; i++)
-        {
-            red[i] = from[3 * i];
-            green[i] = from[3 * i + 1];
-            blue[i] = from[3 * i + 2];
-        }
+        InterleavedBytes.Split(from, red, green, blue);
         ColourConversion.FromPlanarRgb(red, green, blue, frame, new TensorScale(255, 255, 255, 0, 0, 0));
     }
 
