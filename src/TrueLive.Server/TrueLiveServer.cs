@@ -77,7 +77,7 @@ public static partial class TrueLiveServer
     {
         services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models).AddSingleton(_ => port);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
-        services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount)).AddSingleton(new PictureBudget(Environment.ProcessorCount, time));
+        services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount)).AddSingleton(new PictureBudget(Environment.ProcessorCount, time)).AddSingleton<LargePictures>();
         services.AddSingleton<ApiKeyRing>().AddSingleton<FailedKeys>().AddSingleton<AuditLog>();
         services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();

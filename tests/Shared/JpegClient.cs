@@ -81,6 +81,17 @@ internal sealed class JpegClient : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends the same bytes, again after each message, until a picture comes back; gives its JPEG.</summary>
+    public async Task<byte[]> SendUntilPictureAsync(byte[] picture)
+    {
+        while (true)
+        {
+            await SendAsync(picture);
+            if (await ReceiveAsync() is (WebSocketMessageType.Binary, var bytes))
+                return bytes[(8 + (int)BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(4)))..];
+        }
+    }
+
     /// <summary>Sends a picture, and another after each message, until a message of a type comes.</summary>
     public async Task<JsonNode> SendUntilAsync(string type)
     {

@@ -16,7 +16,7 @@ internal static class LiveSocketEndpoint
         .WithSummary("A live session over one WebSocket: JPEG pictures and the control protocol").ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
 
     private static async Task<IResult> RunAsync(
-        HttpContext http, string? model, string? size, string? prompt, float? strength, string? token, long? connection, Gate gate, SessionRegistry registry, PictureBudget budget, TimeProvider time)
+        HttpContext http, string? model, string? size, string? prompt, float? strength, string? token, long? connection, Gate gate, SessionRegistry registry, PictureBudget budget, LargePictures large, TimeProvider time)
     {
         AdmittedClient admitted;
         try
@@ -35,7 +35,7 @@ internal static class LiveSocketEndpoint
             return Problems.Of(StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket.");
         }
         using var webSocket = await http.WebSockets.AcceptWebSocketAsync(SocketProtocol.Accept(http)).ConfigureAwait(false);
-        using var socket = new JpegSocket(webSocket, budget, admitted.Hosted.Owner, time);
+        using var socket = new JpegSocket(webSocket, budget, large, admitted.Hosted.Owner, time);
         using var control = new ControlConnection(admitted, registry, "websocket-jpeg", socket.SendText, time);
         socket.Control = control;
         socket.TroubleChanged = words => admitted.Hosted.Input.Tell(words);

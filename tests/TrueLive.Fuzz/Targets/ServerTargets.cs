@@ -20,6 +20,8 @@ internal static class ServerTargets
     private static readonly SessionRegistry Registry = new(
         new ModelStore([new PassthroughModel()]), new Admission(2, 30, 0), new ServerOptions(), TimeProvider.System, NullLogger<SessionRegistry>.Instance);
 
+    private static readonly LargePictures Large = new();
+
     /// <summary>One control message per line; every line gets an answer, and the connection lives on.</summary>
     public static void Control(ReadOnlySpan<byte> input)
     {
@@ -49,7 +51,7 @@ internal static class ServerTargets
     public static void JpegMessages(ReadOnlySpan<byte> input)
     {
         using var wire = new FedSocket(FuzzTarget.Packets(input));
-        using var socket = new JpegSocket(wire, new PictureBudget(1000, TimeProvider.System), "fuzz", TimeProvider.System);
+        using var socket = new JpegSocket(wire, new PictureBudget(1000, TimeProvider.System), Large, "fuzz", TimeProvider.System);
         while (socket.ReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult() is { } frame)
         {
             frame.Dispose();

@@ -32,6 +32,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
 
     private readonly WebSocket _socket;
     private readonly PictureBudget _budget;
+    private readonly LargePictures _large;
     private readonly string _owner;
     private readonly TimeProvider _time;
     private readonly FramePool _pool = new("websocket pictures");
@@ -54,11 +55,12 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     /// <summary>A client's socket.</summary>
     /// <param name="socket">Open.</param>
     /// <param name="budget">What may be decoded.</param>
+    /// <param name="large">Where large pictures are decoded.</param>
     /// <param name="owner">For whom.</param>
     /// <param name="time">Clock.</param>
-    public JpegSocket(WebSocket socket, PictureBudget budget, string owner, TimeProvider time)
+    public JpegSocket(WebSocket socket, PictureBudget budget, LargePictures large, string owner, TimeProvider time)
     {
-        (_socket, _budget, _owner, _time) = (socket, budget, owner, time);
+        (_socket, _budget, _large, _owner, _time) = (socket, budget, large, owner, time);
         _trace = new ProvenanceJson(time);
         _clock = new MediaClock(time);
     }
@@ -96,10 +98,9 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     {
         while (await ReceiveAsync(cancel).ConfigureAwait(false) is { } type)
         {
-            var message = _received.WrittenSpan;
             if (type == WebSocketMessageType.Text)
-                Control?.Receive(message);
-            else if (message.Length >= HeaderLength && Handle(message) is { } frame)
+                Control?.Receive(_received.WrittenSpan);
+            else if (_received.WrittenCount >= HeaderLength && await HandleAsync(_received.WrittenMemory).ConfigureAwait(false) is { } frame)
                 return frame;
         }
         return null;
@@ -146,10 +147,10 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
         _sending.Dispose();
     }
 
-    private VideoFrame? Handle(ReadOnlySpan<byte> message)
+    private async ValueTask<VideoFrame?> HandleAsync(ReadOnlyMemory<byte> message)
     {
-        var value = BinaryPrimitives.ReadUInt32BigEndian(message[4..]);
-        switch (BinaryPrimitives.ReadUInt32BigEndian(message))
+        var value = BinaryPrimitives.ReadUInt32BigEndian(message.Span[4..]);
+        switch (BinaryPrimitives.ReadUInt32BigEndian(message.Span))
         {
             case Shown:
                 // The client sends the low 32 bits; acknowledgements of pictures that were not sent yet are ignored.
@@ -159,9 +160,10 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
             case Picture:
                 var arrived = _time.GetTimestamp();
                 var jpeg = message[HeaderLength..];
-                if (!Affords(jpeg, arrived))
+                var cost = _jpegIn.CostOf(jpeg.Span);
+                if (!Affords(cost, arrived))
                     return null;
-                var frame = _jpegIn.Decode(jpeg, _pool);
+                var frame = cost < LargePictures.Large ? _jpegIn.Decode(jpeg.Span, _pool) : await _large.DecodeAsync(_jpegIn, jpeg, _pool).ConfigureAwait(false);
                 if (frame is null)
                     SessionMetrics.InputDropped(InputDrop.Undecodable);
                 else
@@ -172,9 +174,9 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
         }
     }
 
-    private bool Affords(ReadOnlySpan<byte> jpeg, long now)
+    private bool Affords(long cost, long now)
     {
-        if (_budget.Take(_owner, _jpegIn.CostOf(jpeg)))
+        if (_budget.Take(_owner, cost))
         {
             if (_leftOutAt is { } last && _time.GetElapsedTime(last, now) > TroubleLasts)
             {

@@ -46,6 +46,28 @@ public sealed class PictureBudgetTests
     }
 
     [Fact]
+    public async Task Large_pictures_are_decoded_aside_and_come_back()
+    {
+        await using var server = await RunningServer.StartAsync();
+        await using var client = await JpegClient.ConnectAsync(server.Address, "model=passthrough");
+        using var codec = new JpegCodec();
+        using var large = new FramePool("large").Rent(2048, 1152);
+        large.Y.Fill(180);
+        large.U.Fill(128);
+        large.V.Fill(128);
+        var jpeg = codec.Encode(large, 80).ToArray();
+        Assert.True(codec.CostOf(jpeg) >= LargePictures.Large);
+        using (var made = codec.Decode(await client.SendUntilPictureAsync(jpeg), new FramePool("made"))!)
+        {
+            Assert.Equal((2048, 1152), (made.Width, made.Height));
+            Assert.InRange(made.Y[0], 165, 190);
+        }
+        // Bytes that are no picture end nothing on that thread.
+        await client.SendAsync(jpeg[..(jpeg.Length / 2)]);
+        await client.SendUntilPictureAsync(jpeg);
+    }
+
+    [Fact]
     public async Task A_client_that_sends_more_than_is_decoded_is_told_in_words_and_goes_on()
     {
         await using var server = await RunningServer.StartAsync(o => o.MaxSessions = 4);
