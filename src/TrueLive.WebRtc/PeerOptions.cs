@@ -21,8 +21,8 @@ public sealed record PeerOptions
 
 /// <summary>
 /// What a <see cref="RtcPeer"/> tells its owner. Called one at a time, in order, with no lock held, on threads of the endpoint that serve
-/// all connections: return quickly. One may still be running when <see cref="RtcPeer.Close"/> returns. A handler that throws ends its
-/// connection.
+/// all connections: return quickly. One may still be running when <see cref="RtcPeer.Close"/> returns; those that wait when the endpoint is
+/// disposed are called by whoever disposes it. A handler that throws ends its connection.
 /// </summary>
 public sealed record PeerHandlers
 {
