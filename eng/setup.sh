@@ -58,10 +58,11 @@ install_packages() {
 
 # The codecs that the product loads at run time, in the releases that NativeLibraries.cs looks for: Debian 12 and 13, Ubuntu 24.04. ffmpeg
 # reads and writes clip files, shut in by bubblewrap.
-runtime_packages=('libopenh264-7|libopenh264-8' 'libvpx7|libvpx8|libvpx9|libvpx11' 'libavcodec59|libavcodec60|libavcodec61|libavcodec-extra59|libavcodec-extra60|libavcodec-extra61' 'libturbojpeg0|libturbojpeg' ffmpeg bubblewrap)
+runtime_packages=('libopenh264-7|libopenh264-8' 'libvpx7|libvpx8|libvpx9|libvpx11' 'libavcodec59|libavcodec60|libavcodec61|libavcodec-extra59|libavcodec-extra60|libavcodec-extra61' 'libturbojpeg0|libturbojpeg' ffmpeg bubblewrap util-linux)
 
 # What the tests use: all of them (the second line makes pictures as others do), and those with a browser.
-quick_test_packages=(opencv-doc fonts-dejavu-core curl openssl postgresql procps aspell aspell-en
+# (python3 and its numpy run the models of the tests; the product needs them only for models in Python.)
+quick_test_packages=(python3 python3-numpy python3-pip python3-venv opencv-doc fonts-dejavu-core curl openssl postgresql procps aspell aspell-en
   webp libimage-exiftool-perl libheif-examples 'libheif-plugin-libde265|libheif1' 'libheif-plugin-x265|libheif1')
 test_packages=(chromium)
 

@@ -1,6 +1,6 @@
 using TrueLive.Bench;
 
-// Started by the scripts in bench/live, bench/soak, bench/beside, bench/hostile and bench/picture.
+// Started by the scripts in bench/live, bench/soak, bench/beside, bench/hostile, bench/workers and bench/picture.
 if (args.Any(a => a is "-h" or "--help"))
 {
     Console.WriteLine("""
@@ -8,6 +8,7 @@ if (args.Any(a => a is "-h" or "--help"))
         bench/soak/run   [--minutes 30] [--sessions 2] [--model live-tiny] [--size 512x288] [--write]
         bench/beside/run [--rounds 4] [--seconds 15] [--write]                 a live session with a clip in the queue, and without
         bench/hostile/run [--rounds 4] [--seconds 10] [--write]                a live session beside a hostile client, and without
+        bench/workers/run [--steps 1000] [--rate 30] [--write]                 what a step in a child process costs
         bench/picture/run [OUT]                                                films the page for README
         --write puts the figures into bench/results. All want a quiet machine.
         """);
@@ -23,8 +24,9 @@ try
         "beside" => await BesideBench.RunAsync(arguments),
         "hostile" => await HostileBench.RunAsync(arguments),
         "hostile-client" => await HostileClient.RunAsync(arguments),
+        "workers" => await WorkersBench.RunAsync(arguments),
         "picture" => await PagePicture.RunAsync(arguments),
-        _ => throw new ArgumentException("Say 'live', 'soak', 'beside', 'hostile' or 'picture'."),
+        _ => throw new ArgumentException("Say 'live', 'soak', 'beside', 'hostile', 'workers' or 'picture'."),
     };
 }
 catch (ArgumentException error)

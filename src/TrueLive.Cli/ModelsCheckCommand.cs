@@ -60,7 +60,7 @@ internal static class ModelsCheckCommand
                 ModelsCommand.Print(new { model.Info.Id, model.Info.Version, report.Threads, model.Tensors, Prompt = text, report.Timings, report.Output, report.Memory, report.Findings, Picture = picture == "none" ? null : picture });
             else
                 Show(model, report, text, picture);
-            return report.Output.NotFinite > 0 ? 1 : 0;
+            return report.Output is { NotFinite: > 0 } ? 1 : 0;
         }
         finally
         {
@@ -120,8 +120,8 @@ internal static class ModelsCheckCommand
         foreach (var t in report.Timings)
             table.AddRow(Output.Cells($"{t.Width}x{t.Height}", t.MedianMs.ToString("0.0", CultureInfo.InvariantCulture), $"{t.Frames}", t.LiveFps.ToString("0", CultureInfo.InvariantCulture)));
         AnsiConsole.Write(table);
-        var o = report.Output;
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Output: {o.Min:0.###} to {o.Max:0.###} (n={o.Count} numbers), {o.NotFinite} not finite{(model.Manifest.Output!.Role == OutputRole.Data ? "" : $", {o.Outside * 100:0.0} % outside the range of the manifest")}"));
+        if (report.Output is { } o)
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Output: {o.Min:0.###} to {o.Max:0.###} (n={o.Count} numbers), {o.NotFinite} not finite{(model.Manifest.Output!.Role == OutputRole.Data ? "" : $", {o.Outside * 100:0.0} % outside the range of the manifest")}"));
         Console.WriteLine(report.Memory is { } memory
             ? string.Create(CultureInfo.InvariantCulture, $"Memory: {memory.States} state(s), {memory.Bytes / 1024} KB; it changes a frame by {memory.Difference:0.00} of 255 in the mean; goes on exactly from a copy: {(memory.GoesOn ? "yes" : "NO")}")
             : "Memory: none, every frame is made for itself");

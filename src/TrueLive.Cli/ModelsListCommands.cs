@@ -13,17 +13,20 @@ internal static class ModelsListCommands
 {
     public static Command List()
     {
-        var list = new Command("list", "List the models of this installation, and the folders that cannot be used with the reason.") { ModelsCommand.Json };
-        list.SetAction((parsed, _) => ModelsCommand.GuardAsync(() =>
+        var server = new Option<string?>("--server") { Description = "Address of a running server, which says what is loaded there and what it costs (default: this machine's, on the port of the settings)." };
+        var list = new Command("list", "List the models of this installation with what a running server has loaded of them, and the folders that cannot be used with the reason.") { server, ModelsCommand.Json };
+        list.SetAction((parsed, cancel) => ModelsCommand.GuardAsync(async () =>
         {
-            var rows = ModelFolders.In(ModelsCommand.Options(parsed).ModelPlaces).Select(Read).ToArray();
+            var options = ModelsCommand.Options(parsed);
+            var rows = ModelFolders.In(options.ModelPlaces).Select(Read).ToArray();
+            var there = await RunningModels.AskAsync(options, parsed.GetValue(server), cancel).ConfigureAwait(false);
             using var passthrough = new PassthroughModel();
             if (parsed.GetValue(ModelsCommand.Json))
-                ModelsCommand.Print(rows.Select(r => new { r.Manifest?.Id, r.Manifest?.Version, r.Manifest?.Title, r.Manifest?.Licence, Looks = r.Manifest?.Looks.Length, r.Folder, Wrong = r.Complaint })
-                    .Append(new { Id = (string?)passthrough.Info.Id, Version = (string?)passthrough.Info.Version, Title = (string?)passthrough.Info.Title, Licence = (string?)"MIT", Looks = (int?)0, Folder = "", Wrong = (string?)null }));
+                ModelsCommand.Print(rows.Select(r => new { r.Manifest?.Id, r.Manifest?.Version, r.Manifest?.Title, r.Manifest?.Licence, Looks = r.Manifest?.Looks.Length, Server = there.Of(r.Manifest?.Id), r.Folder, Wrong = r.Complaint })
+                    .Append(new { Id = (string?)passthrough.Info.Id, Version = (string?)passthrough.Info.Version, Title = (string?)passthrough.Info.Title, Licence = (string?)"MIT", Looks = (int?)0, Server = there.Of(passthrough.Info.Id), Folder = "", Wrong = (string?)null }));
             else
-                Show(rows, passthrough.Info);
-            return Task.FromResult(0);
+                Show(rows, passthrough.Info, there);
+            return 0;
         }));
         return list;
     }
@@ -75,12 +78,12 @@ internal static class ModelsListCommands
         }
     }
 
-    private static void Show((string Folder, ModelManifest? Manifest, string? Complaint)[] rows, ModelInfo passthrough)
+    private static void Show((string Folder, ModelManifest? Manifest, string? Complaint)[] rows, ModelInfo passthrough, RunningModels there)
     {
-        var table = Output.Table("id", "version", "title", "sizes", "looks", "memory", "licence");
+        var table = Output.Table("id", "version", "title", "sizes", "looks", "memory", "licence", there.Title);
         foreach (var m in rows.Select(r => r.Manifest).OfType<ModelManifest>())
-            table.AddRow(Output.Cells(m.Id, m.Version, m.Title, Sizes(m.Size!), $"{m.Looks.Length}", m.States.Length > 0 ? "yes" : "no", m.Licence));
-        table.AddRow(Output.Cells(passthrough.Id, passthrough.Version, passthrough.Title, "any", "0", "no", "MIT"));
+            table.AddRow(Output.Cells(m.Id, m.Version, m.Title, Sizes(m.Size!), $"{m.Looks.Length}", m.States.Length > 0 ? "yes" : "no", m.Licence, there.Of(m.Id) ?? "-"));
+        table.AddRow(Output.Cells(passthrough.Id, passthrough.Version, passthrough.Title, "any", "0", "no", "MIT", there.Of(passthrough.Id) ?? "-"));
         AnsiConsole.Write(table);
         foreach (var wrong in rows.Where(r => r.Complaint is not null))
             Console.WriteLine($"Cannot be used: {wrong.Folder}\n    {wrong.Complaint}");

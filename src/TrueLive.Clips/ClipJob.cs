@@ -39,6 +39,7 @@ public enum ClipJobState
 /// <param name="TrimEnd">End on the source's timeline, in seconds; 0 for its end.</param>
 /// <param name="Stretch">Fill the size although the picture has another shape.</param>
 /// <param name="Background">Colour that is seen where the source is transparent.</param>
+/// <param name="Values">Values of the model's parameters over time, as <c>ValueSchedule</c> reads them; null for none.</param>
 public sealed record ClipRequest(
     string Source,
     string Prompts,
@@ -55,7 +56,8 @@ public sealed record ClipRequest(
     double TrimStart = 0,
     double TrimEnd = 0,
     bool Stretch = false,
-    string Background = "black");
+    string Background = "black",
+    string? Values = null);
 
 /// <summary>One row of the queue.</summary>
 public sealed record ClipJob

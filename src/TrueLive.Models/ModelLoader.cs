@@ -12,10 +12,11 @@ public static class ModelLoader
     /// <param name="folder">Folder with a manifest.json.</param>
     /// <param name="threads">Threads that a step uses; 0 chooses.</param>
     /// <param name="time">Clock.</param>
+    /// <param name="reload">A model with a command starts anew when its files are changed, and may be broken at first.</param>
     /// <exception cref="ModelException">The folder cannot be used; the message names the file and the field.</exception>
-    public static FolderModel Load(string folder, int threads, TimeProvider time)
+    public static FolderModel Load(string folder, int threads, TimeProvider time, bool reload = false)
     {
         var manifest = ModelManifest.Load(folder);
-        return manifest.Diffusion is null ? OnnxVideoModel.Load(folder, threads, time) : DiffusionModel.Load(manifest, threads, time);
+        return manifest.Command.Length > 0 ? CommandModel.Load(manifest, reload, time) : manifest.Diffusion is null ? OnnxVideoModel.Load(folder, threads, time) : DiffusionModel.Load(manifest, threads, time);
     }
 }

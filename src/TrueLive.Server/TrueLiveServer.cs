@@ -79,7 +79,12 @@ public static partial class TrueLiveServer
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount)).AddSingleton(new PictureBudget(Environment.ProcessorCount, time)).AddSingleton<LargePictures>();
         services.AddSingleton<ApiKeyRing>().AddSingleton<FailedKeys>().AddSingleton<AuditLog>();
-        services.AddSingleton<SessionRegistry>().AddSingleton<Gate>().AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
+        services.AddSingleton(p => new SessionRegistry(models, p.GetRequiredService<Admission>(), options, time, p.GetRequiredService<ILogger<SessionRegistry>>())
+        {
+            // Where the operator sets a number, nothing else counts.
+            Measured = options.MaxSessions > 0 ? (_, _, _, _) => Task.CompletedTask : p.GetRequiredService<CapacityMeasurement>().KnowAsync,
+        });
+        services.AddSingleton<Gate>().AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
         services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipQueueHost>().AddSingleton<ClipUploads>().AddSingleton<UploadPreview>().AddSingleton<JournalStore>();
         services.AddSingleton<ClipSources>().AddSingleton<ClipOrders>().AddSingleton<ClipViews>().AddSingleton<LivePrecedence>();
@@ -90,6 +95,8 @@ public static partial class TrueLiveServer
         services.AddSingleton(p => new CapacityMeasurement(models, p.GetRequiredService<Admission>(), options, time, p.GetRequiredService<ILogger<CapacityMeasurement>>())
         {
             Before = cancel => port.WarmUpAsync(time, cancel),
+            Live = () => p.GetRequiredService<SessionRegistry>().Spent,
+            Busy = () => p.GetRequiredService<SessionRegistry>().Count + p.GetRequiredService<InteractiveRegistry>().Count + p.GetRequiredService<ClipWorker>().Running > 0,
         }).AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
         services.ConfigureHttpJsonOptions(json =>
         {
@@ -193,6 +200,7 @@ public static partial class TrueLiveServer
         JournalEndpoints.Map(app);
         LiveSocketEndpoint.Map(app);
         LookEndpoints.Map(app);
+        ModelEndpoints.Map(app);
         ProbeEndpoints.Map(app);
         WhipEndpoints.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json");

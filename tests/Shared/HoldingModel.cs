@@ -7,9 +7,9 @@ namespace TrueLive.Tests.Shared;
 /// A model that holds frames: it takes chunks, or lags. A picture's luma is that of its source and of the steps that its memory has seen, its
 /// blue the revision of the prompt that made it. A chunk is made under the prompt of its last frame, a lagging frame under that of its own step.
 /// </summary>
-internal sealed class HoldingModel(FramePool pool, Chunk chunk) : IVideoModel
+internal sealed class HoldingModel(FramePool pool, Chunk chunk, params LookInfo[] looks) : IVideoModel
 {
-    public ModelInfo Info { get; } = new("holding", "1", "Holding", "Holds frames.", true, true, new ModelSizes(16, 4096, 2), [])
+    public ModelInfo Info { get; } = new("holding", "1", "Holding", "Holds frames.", true, true, new ModelSizes(16, 4096, 2), looks)
     {
         Chunk = chunk,
         Parameters = [new ModelParameter("seed", "Seed", ParameterKind.Number) { Default = "1", Min = 0, Max = 9, Step = 1 }],

@@ -15,14 +15,17 @@ public sealed class Studio : IAsyncLifetime
     internal ServerProcess Server { get; private set; } = null!;
 
     /// <summary>Where screenshots are kept.</summary>
-    internal static string Pictures
+    internal static string Pictures => Directory.CreateDirectory(Path.Combine(Root, "test-results", "studio")).FullName;
+
+    /// <summary>The repository.</summary>
+    internal static string Root
     {
         get
         {
             var folder = new DirectoryInfo(AppContext.BaseDirectory);
             while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "TrueLive.slnx")))
                 folder = folder.Parent;
-            return Directory.CreateDirectory(Path.Combine(folder?.FullName ?? AppContext.BaseDirectory, "test-results", "studio")).FullName;
+            return folder?.FullName ?? AppContext.BaseDirectory;
         }
     }
 

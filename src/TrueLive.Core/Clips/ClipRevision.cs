@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using TrueLive.Core.Models;
 
 namespace TrueLive.Core.Clips;
 
@@ -43,7 +44,11 @@ public enum RevisionPass : byte
 /// <param name="Transition">Time over which one look turns into the next at a cue; null takes the default.</param>
 /// <param name="Model">Id of another model; null takes the clip's own.</param>
 public sealed record ClipTweak(
-    string Prompts, float Strength, TimeSpan TrimStart, TimeSpan TrimEnd, TimeSpan Playhead, TimeSpan? Transition = null, string? Model = null);
+    string Prompts, float Strength, TimeSpan TrimStart, TimeSpan TrimEnd, TimeSpan Playhead, TimeSpan? Transition = null, string? Model = null)
+{
+    /// <summary>What is set of the model's parameters.</summary>
+    public ParameterValues Values { get; init; } = ParameterValues.None;
+}
 
 /// <summary>One version of an interactive clip: an immutable snapshot of how far it has come.</summary>
 public sealed record ClipRevision

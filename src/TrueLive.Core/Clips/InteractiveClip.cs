@@ -127,6 +127,8 @@ public sealed partial class InteractiveClip : IAsyncDisposable
         if (!(tweak.Strength is >= 0 and <= 1))
             throw new ArgumentException("The strength is not within 0..1.");
         var model = ModelFor(tweak) ?? throw new ArgumentException($"There is no model '{tweak.Model}'.");
+        // Those of another model are left behind.
+        tweak = tweak with { Values = tweak.Values.For(model.Info.Parameters) };
         if (model.Info.Chunk is var chunk && chunk.Takes != chunk.Gives)
             throw new ArgumentException($"{model.Info.Title} makes {chunk.Gives} frames of {chunk.Takes}: it has no revisions of a clip. Render a clip with it, or take another model.");
         var origin = _source[0].Ticket.Captured;
@@ -241,6 +243,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
                 _sessions[model] = sessions = (model.CreateSession(width, height), model.CreateSession(width, height));
             }
             var cues = schedule.Resolve(text => Read(model, text), revision.Tweak.Strength, revision.Tweak.Transition ?? Prompt.DefaultTransition);
+            cues = ValueSchedule.Over(cues, [(TimeSpan.Zero, revision.Tweak.Values)]);
             var (first, end) = revision.Range;
             cues = PromptSchedule.BegunAt(cues, _source[first].Ticket.Captured - _source[0].Ticket.Captured);
             var rendering = new Rendering(revision, cues);

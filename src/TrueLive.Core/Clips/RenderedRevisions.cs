@@ -126,7 +126,8 @@ internal sealed class RenderedRevisions
     private static TimeSpan SharedUntil(ImmutableArray<(TimeSpan At, Prompt Prompt)> a, ImmutableArray<(TimeSpan At, Prompt Prompt)> b)
     {
         var i = 0;
-        while (i < a.Length && i < b.Length && a[i].At == b[i].At && a[i].Prompt.Text == b[i].Prompt.Text && a[i].Prompt.Transition == b[i].Prompt.Transition)
+        while (i < a.Length && i < b.Length && a[i].At == b[i].At && a[i].Prompt.Text == b[i].Prompt.Text && a[i].Prompt.Transition == b[i].Prompt.Transition
+            && a[i].Prompt.Values.Equals(b[i].Prompt.Values))
             i++;
         var nextA = i < a.Length ? a[i].At : TimeSpan.MaxValue;
         var nextB = i < b.Length ? b[i].At : TimeSpan.MaxValue;

@@ -63,4 +63,16 @@ public interface IModelSession : IDisposable
 public sealed record ModelState(string ModelId, string ModelVersion, int Width, int Height, ReadOnlyMemory<byte> Bytes);
 
 /// <summary>A model step failed. The session can go on with the next frame.</summary>
-public sealed class ModelStepException(string message, Exception? inner = null) : Exception(message, inner);
+public class ModelStepException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>
+/// The model could not be asked, or did not answer: it runs elsewhere, and is away or wrong. Its session goes on by itself when it can,
+/// without its memory; until then its input may be shown, labelled as such.
+/// </summary>
+/// <param name="message">For people: one sentence, and lines with details below it.</param>
+/// <param name="forGood">It does not come back by itself.</param>
+public sealed class ModelAwayException(string message, bool forGood) : ModelStepException(message)
+{
+    /// <summary>It does not come back by itself.</summary>
+    public bool ForGood => forGood;
+}

@@ -6,6 +6,9 @@ public interface IVideoModel : IDisposable
     /// <summary>What the model declares about itself.</summary>
     ModelInfo Info { get; }
 
+    /// <summary>Processor time that it has taken in processes other than this one.</summary>
+    TimeSpan ProcessorTimeElsewhere => TimeSpan.Zero;
+
     /// <summary>Turns text into what the model takes. Never throws on any text up to <see cref="Prompt.MaxLength"/>.</summary>
     PromptReading Read(string text);
 

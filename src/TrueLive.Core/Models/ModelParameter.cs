@@ -42,6 +42,6 @@ public sealed record ModelParameter(string Id, string Title, ParameterKind Kind)
     /// <summary>The words of a choice.</summary>
     public ImmutableArray<string> Choices { get; init; } = [];
 
-    /// <summary>A change takes effect with the next step; otherwise it reloads the model.</summary>
+    /// <summary>A change takes effect with the next step; otherwise the memory begins anew with it.</summary>
     public bool Live { get; init; } = true;
 }

@@ -13,6 +13,9 @@ namespace TrueLive.Core.Models;
 /// <param name="Reading">What the model understood.</param>
 public sealed record Prompt(long Revision, string Text, float Strength, TimeSpan Transition, PromptReading Reading)
 {
+    /// <summary>What is set of the model's parameters; it has the prompt's revision.</summary>
+    public ParameterValues Values { get; init; } = ParameterValues.None;
+
     /// <summary>The default transition.</summary>
     public static readonly TimeSpan DefaultTransition = TimeSpan.FromMilliseconds(300);
 

@@ -50,7 +50,7 @@ public sealed partial class LiveSession
     public event Action<LiveSession, int>? Forgot;
 
     /// <summary>
-    /// Changes the prompt from the next step on. <paramref name="commandId"/> returns in <see cref="Applied"/> with the first frame
+    /// Changes the prompt, and values of the model's parameters, from the next step on. <paramref name="commandId"/> returns in <see cref="Applied"/> with the first frame
     /// made under this or a later prompt.
     /// </summary>
     public CommandReceipt Update(string commandId, PromptChange change)
@@ -61,11 +61,26 @@ public sealed partial class LiveSession
             return Reject("The strength is not within 0..1.");
         if (change.Transition is { } t && (t < TimeSpan.Zero || t > TimeSpan.FromSeconds(10)))
             return Reject("The transition is not within 0..10 s.");
-        return Change(commandId, now => now with
+        var settings = Settings;
+        if (change.Values is { } given && !settings.Prompt.Values.TrySet(settings.Model.Info.Parameters, given, out _, out var wrong))
+            return Reject(wrong);
+        return Change(commandId, now =>
         {
-            Prompt = new Prompt(
-                now.Prompt.Revision + 1, change.Text ?? now.Prompt.Text, change.Strength ?? now.Prompt.Strength,
-                change.Transition ?? Prompt.DefaultTransition, change.Text is null ? now.Prompt.Reading : now.Model.Read(change.Text)),
+            // Another model may have come in since: its own parameters stay as they are then.
+            var values = change.Values is { } set && now.Prompt.Values.TrySet(now.Model.Info.Parameters, set, out var changed, out _)
+                ? changed : now.Prompt.Values;
+            var anew = values.Reloads(now.Prompt.Values, now.Model.Info.Parameters) ? 1 : 0;
+            return now with
+            {
+                Epoch = now.Epoch + anew,
+                Resets = now.Resets + anew,
+                Prompt = new Prompt(
+                    now.Prompt.Revision + 1, change.Text ?? now.Prompt.Text, change.Strength ?? now.Prompt.Strength,
+                    change.Transition ?? Prompt.DefaultTransition, change.Text is null ? now.Prompt.Reading : now.Model.Read(change.Text))
+                {
+                    Values = values,
+                },
+            };
         });
     }
 
@@ -76,7 +91,7 @@ public sealed partial class LiveSession
         Width = width,
         Height = height,
         Epoch = now.Epoch + 1,
-        Prompt = model == now.Model ? now.Prompt : now.Prompt with { Revision = now.Prompt.Revision + 1, Reading = model.Read(now.Prompt.Text) },
+        Prompt = model == now.Model ? now.Prompt : now.Prompt with { Revision = now.Prompt.Revision + 1, Reading = model.Read(now.Prompt.Text), Values = now.Prompt.Values.For(model.Info.Parameters) },
     });
 
     /// <summary>Forgets the model's memory: a new epoch that begins with a first step.</summary>

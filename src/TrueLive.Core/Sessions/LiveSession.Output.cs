@@ -71,7 +71,8 @@ public sealed partial class LiveSession
                 return;
             }
             _outputs++;
-            _counters.Sent(made.Ticket, _time.GetTimestamp());
+            // A picture that the model was to make, and did not, keeps no promise.
+            _counters.Sent(made.Ticket, _time.GetTimestamp(), counts: made.Ticket.ModelId is not null);
             Settle(made.Ticket);
         }
         finally

@@ -10,6 +10,8 @@ namespace TrueLive.Core.Sessions;
 /// </summary>
 public sealed partial class LiveSession : IDisposable
 {
+    private static readonly FramePool Passed = new("passed through");
+
     private readonly LiveSessionOptions _options;
     private readonly TimeProvider _time;
     private readonly SessionCounters _counters;
@@ -21,6 +23,11 @@ public sealed partial class LiveSession : IDisposable
     private IModelSession? _memory;
     private SessionSettings? _memorySettings;
     private int _inside;
+
+    // Why frames are passed through where the model should make them; null while it does.
+    private volatile string? _away;
+    private long _shownRevision;
+    private FrameScaler? _passing;
 
     /// <summary>A session that waits for its first connection.</summary>
     /// <param name="id">Unique on this server.</param>
@@ -57,7 +64,7 @@ public sealed partial class LiveSession : IDisposable
 
     /// <summary>Figures at this moment.</summary>
     public SessionStats Stats => _counters.Snapshot(
-        State == SessionState.Live && !Settings.Paused ? _options.PromisedRate : 0, Settings.Model.Info.Chunk, _timeline.Interval);
+        State == SessionState.Live && !Settings.Paused ? _options.PromisedRate : 0, Settings.Model.Info.Chunk, _timeline.Interval) with { Away = _away };
 
     /// <summary>All of it so far, for one line at its end.</summary>
     public SessionSummary Summary => _counters.Summary();
@@ -167,7 +174,18 @@ public sealed partial class LiveSession : IDisposable
                 try
                 {
                     count = memory.Step(input, settings.Prompt, made); // (4)
-                    failures = 0;
+                    (failures, _away) = (0, null);
+                    if (count > 0)
+                        _shownRevision = made[count - 1].Ticket.PromptRevision;
+                }
+                catch (ModelAwayException away)
+                {
+                    ForgetInside();
+                    if (away.ForGood)
+                        return new SessionEnd(EndCause.StepServer, away) { Because = away.Message };
+                    _away = away.Message;
+                    made[0] = PassThrough(input, memory);
+                    count = 1;
                 }
                 catch (ModelStepException) when (++failures < _options.StepFailureLimit)
                 {
@@ -245,6 +263,20 @@ public sealed partial class LiveSession : IDisposable
     {
         var shape = (double)memory.Width / memory.Height * input.Height / input.Width;
         return shape is > 0.95 and < 1.05;
+    }
+
+    // The input at the model's size, as no model's: commands that wait for an effect go on waiting.
+    private MadeFrame PassThrough(VideoFrame input, IModelSession memory)
+    {
+        var ticket = input.Ticket with { PromptRevision = _shownRevision, Origin = FrameOrigin.PassedThrough, ModelId = null, ModelVersion = null };
+        if ((input.Width, input.Height) == (memory.Width, memory.Height))
+            return new MadeFrame(input.Retain(), ticket);
+        if (_passing is not { } scaler || (scaler.FromWidth, scaler.FromHeight, scaler.ToWidth, scaler.ToHeight) != (input.Width, input.Height, memory.Width, memory.Height))
+            _passing = scaler = new FrameScaler(input.Width, input.Height, memory.Width, memory.Height);
+        var scaled = Passed.Rent(memory.Width, memory.Height);
+        scaled.Colour = input.Colour;
+        scaler.Scale(input, scaled);
+        return new MadeFrame(scaled, ticket);
     }
 
     // Frames that went in and never come out.

@@ -6,7 +6,11 @@ namespace TrueLive.Core.Sessions;
 /// <param name="Text">New text.</param>
 /// <param name="Strength">0..1.</param>
 /// <param name="Transition">0..10 s.</param>
-public readonly record struct PromptChange(string? Text, float? Strength, TimeSpan? Transition);
+public readonly record struct PromptChange(string? Text, float? Strength, TimeSpan? Transition)
+{
+    /// <summary>Parameters of the model and their values; null changes none.</summary>
+    public IReadOnlyCollection<KeyValuePair<string, string>>? Values { get; init; }
+}
 
 /// <summary>The first answer to a command: taken, or refused with a reason for people.</summary>
 /// <param name="Rejected">Null when the command was taken.</param>

@@ -51,7 +51,11 @@ public enum DropReason : byte
 /// <param name="DegradedTo">Frames per second that it makes while that is below what it promises; null while the promise is kept.</param>
 public sealed record SessionStats(
     long Received, long Sent, long Replaced, long Stale, long Paused, long StepFailed, long Flushed, long SinkFull, long Superseded,
-    int Window, double GeneratedPerSecond, TimeSpan StepP50, TimeSpan StepP95, TimeSpan AgeP50, TimeSpan AgeP95, TimeSpan BesideStepP99, TimeSpan OutP50, TimeSpan OutBesideStepP99, TimeSpan ByDesign, double? DegradedTo);
+    int Window, double GeneratedPerSecond, TimeSpan StepP50, TimeSpan StepP95, TimeSpan AgeP50, TimeSpan AgeP95, TimeSpan BesideStepP99, TimeSpan OutP50, TimeSpan OutBesideStepP99, TimeSpan ByDesign, double? DegradedTo)
+{
+    /// <summary>Why frames are passed through at the moment, in words with details below them; null while the model makes them.</summary>
+    public string? Away { get; init; }
+}
 
 /// <summary>Counts for one session and, tagged, for the process. Each counter has one writer, reads may come from any thread.</summary>
 internal sealed class SessionCounters(TimeProvider time)
@@ -116,13 +120,17 @@ internal sealed class SessionCounters(TimeProvider time)
         SessionMetrics.FramesDropped.Add(frames, Reasons[(int)reason]);
     }
 
-    public void Sent(in FrameTicket frame, long sentAt)
+    /// <param name="frame">What was sent.</param>
+    /// <param name="sentAt">When.</param>
+    /// <param name="counts">It is one of the pictures that the session promises.</param>
+    public void Sent(in FrameTicket frame, long sentAt, bool counts)
     {
         var from = frame.Arrived == 0 ? frame.Taken : frame.Arrived;
         var (step, age) = (frame.StepEnded - frame.StepBegan, sentAt - from);
         lock (_window)
         {
-            _window[_windowCount++ % WindowSize] = (sentAt, step, age, age - step - frame.Held);
+            if (counts)
+                _window[_windowCount++ % WindowSize] = (sentAt, step, age, age - step - frame.Held);
             _sent++;
         }
         _delays.Add(time.GetElapsedTime(from, sentAt));

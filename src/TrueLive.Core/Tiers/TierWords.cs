@@ -8,6 +8,10 @@ public static class TierWords
     /// <summary><c>clip</c>, <c>interactive</c> or <c>live</c>.</summary>
     public static string Name(Tier tier) => tier switch { Tier.Clip => "clip", Tier.Interactive => "interactive", _ => "live" };
 
+    /// <summary>The message of a live session whose model is away.</summary>
+    /// <param name="why">The reason; its first line is told.</param>
+    public static string PassedThrough(string why) => $"passed through: {why.Split('\n')[0]}";
+
     /// <summary>The message of a live session that falls below its promise.</summary>
     /// <param name="rate">Frames per second that it reaches.</param>
     public static string Degraded(double rate) => string.Create(CultureInfo.InvariantCulture, $"degraded: {rate:0} fps");

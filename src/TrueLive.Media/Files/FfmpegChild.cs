@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using TrueLive.Core.Processes;
 using TrueLive.Media.Native;
 
 namespace TrueLive.Media.Files;

@@ -1,5 +1,4 @@
-using System.ComponentModel;
-using System.Diagnostics;
+using TrueLive.Core.Processes;
 
 namespace TrueLive.Media.Files;
 
@@ -12,15 +11,8 @@ internal static class Sandbox
 {
     private const string FilePrefix = "file:";
 
-    private static readonly string[] System = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/nix/store"];
-
-    // No terminal among them: what is typed into one would be run by its shell.
-    private static readonly string[] Devices = ["/dev/null", "/dev/zero", "/dev/urandom"];
-
-    private static readonly Lazy<bool> Works = new(Try);
-
     /// <summary>Whether bubblewrap is installed and the system lets it work: some containers do not.</summary>
-    public static bool IsUsable => Works.Value;
+    public static bool IsUsable => Bubblewrap.IsUsable;
 
     /// <summary>
     /// The command that runs a program inside. Arguments of the form <c>file:PATH</c> name what it sees: the one after <c>-i</c> it may
@@ -33,18 +25,9 @@ internal static class Sandbox
     /// <param name="writes">Whether it may write there, too.</param>
     public static IReadOnlyList<string> Around(string tool, IReadOnlyList<string> arguments, string? folder = null, bool writes = false)
     {
-        List<string> command = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"];
-        foreach (var path in System.Where(Path.Exists))
-        {
-            if (new DirectoryInfo(path).LinkTarget is { } target)
-                command.AddRange(["--symlink", target, path]);
-            else
-                command.AddRange(["--ro-bind", path, path]);
-        }
-        if (FolderOf(tool) is { } home && !System.Any(s => home.StartsWith(s + "/", StringComparison.Ordinal)))
+        var command = Bubblewrap.Room();
+        if (FolderOf(tool) is { } home && !Bubblewrap.Shows(home))
             command.AddRange(["--ro-bind", home, home]);
-        foreach (var device in Devices)
-            command.AddRange(["--dev-bind", device, device]);
         command.AddRange(["--tmpfs", "/tmp"]);
         if (folder is not null)
             command.AddRange([writes ? "--bind" : "--ro-bind", folder, folder, "--chdir", folder]);
@@ -69,20 +52,4 @@ internal static class Sandbox
 
     private static string? FolderOf(string tool) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').FirstOrDefault(folder => folder.Length > 0 && File.Exists(Path.Combine(folder, tool)));
-
-    private static bool Try()
-    {
-        var command = Around("true", []);
-        try
-        {
-            using var process = Process.Start(new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardError = true, RedirectStandardOutput = true })!;
-            process.StandardError.ReadToEnd();
-            process.WaitForExit();
-            return process.ExitCode == 0;
-        }
-        catch (Win32Exception)
-        {
-            return false;
-        }
-    }
 }

@@ -24,6 +24,9 @@ public abstract class FolderModel : IVideoModel
     public abstract int FramesOut { get; }
 
     /// <inheritdoc/>
+    public virtual TimeSpan ProcessorTimeElsewhere => TimeSpan.Zero;
+
+    /// <inheritdoc/>
     public abstract PromptReading Read(string text);
 
     /// <inheritdoc/>
@@ -63,7 +66,7 @@ public abstract class FolderModel : IVideoModel
     /// <summary>
     /// A session whose frames have the model's own size, for a size that <see cref="ModelSizes.Nearest"/> gave; warmed up.
     /// </summary>
-    internal abstract FolderModelSession Open(int width, int height);
+    internal abstract IModelSession Open(int width, int height);
 }
 
 /// <summary>A stream's memory of a <see cref="FolderModel"/>, with the numbers behind the picture.</summary>

@@ -34,12 +34,12 @@ public sealed record MemoryFinding(int States, int Bytes, double Difference, boo
 /// <summary>What a check of a model on real frames found.</summary>
 /// <param name="Threads">Threads of a step.</param>
 /// <param name="Timings">Cost at each size.</param>
-/// <param name="Output">The model's numbers over all frames.</param>
+/// <param name="Output">The model's numbers over all frames; null for one that runs elsewhere.</param>
 /// <param name="Memory">Null for a model without states.</param>
 /// <param name="Findings">What a person should look at; empty when all is well.</param>
 /// <param name="Before">The last frame that went in; the caller disposes it.</param>
 /// <param name="After">What came out for it; the caller disposes it.</param>
-public sealed record ModelCheckReport(int Threads, IReadOnlyList<SizeTiming> Timings, OutputNumbers Output, MemoryFinding? Memory, IReadOnlyList<string> Findings, VideoFrame Before, VideoFrame After) : IDisposable
+public sealed record ModelCheckReport(int Threads, IReadOnlyList<SizeTiming> Timings, OutputNumbers? Output, MemoryFinding? Memory, IReadOnlyList<string> Findings, VideoFrame Before, VideoFrame After) : IDisposable
 {
     /// <inheritdoc/>
     public void Dispose()
@@ -73,7 +73,7 @@ public static class ModelCheck
         var (width, height) = model.Info.Sizes.Nearest(frames[0].Width, frames[0].Height);
         using var session = model.Open(width, height);
         using var second = model.Open(width, height);
-        var numbers = new Numbers(model.Manifest.Output!);
+        var numbers = model.Manifest.Output is { } spec ? new Numbers(spec) : null;
         var made = new MadeFrame[model.Info.Chunk.Gives];
         VideoFrame? after = null;
         try
@@ -83,19 +83,20 @@ public static class ModelCheck
                 var count = session.Step(frame, prompt, made);
                 foreach (var one in made.AsSpan(0, count))
                     one.Frame.Dispose();
-                if (count > 0)
-                    numbers.Add(session.Result);
+                if (count > 0 && session is FolderModelSession own)
+                    numbers?.Add(own.Result);
             }
             var memory = session.Capture();
             after = session.StepLast(frames[^1], prompt);
-            numbers.Add(session.Result);
+            if (session is FolderModelSession ours)
+                numbers?.Add(ours.Result);
             second.Restore(memory);
             using var again = second.StepLast(frames[^1], prompt);
             session.Reset();
             using var fresh = session.StepLast(frames[^1], prompt);
-            var finding = model.Manifest.States.Length == 0 ? null
+            var finding = model.Manifest.States.Length == 0 && !(model is CommandModel && model.Info.HasMemory) ? null
                 : new MemoryFinding(model.Manifest.States.Length, memory.Bytes.Length, Math.Round(Difference(after, fresh), 3), Difference(after, again) == 0);
-            var output = numbers.Sum();
+            var output = numbers?.Sum();
             Judge(model, output, finding, after, again, findings);
             return new ModelCheckReport(model.Threads, timings, output, finding, findings, frames[^1].Retain(), after);
         }
@@ -135,9 +136,20 @@ public static class ModelCheck
         return new SizeTiming(size.Width, size.Height, Math.Round(times[times.Count / 2], 2), times.Count);
     }
 
-    private static void Judge(FolderModel model, OutputNumbers output, MemoryFinding? memory, VideoFrame after, VideoFrame again, List<string> findings)
+    private static void Judge(FolderModel model, OutputNumbers? output, MemoryFinding? memory, VideoFrame after, VideoFrame again, List<string> findings)
     {
-        var spec = model.Manifest.Output!;
+        if (output is not null)
+            JudgeNumbers(model.Manifest.Output!, output, findings);
+        if (memory is { Difference: 0 })
+            findings.Add("The states change nothing: a frame with the memory of those before it is the same as one without.");
+        if (memory is { GoesOn: false })
+            findings.Add("A session that goes on from a captured memory makes another picture: something is remembered that is no state, or the network is not deterministic.");
+        if (memory is null && Difference(after, again) != 0)
+            findings.Add("The same frame gives another picture the second time: the network is not deterministic.");
+    }
+
+    private static void JudgeNumbers(OutputSpec spec, OutputNumbers output, List<string> findings)
+    {
         if (output.NotFinite > 0)
             findings.Add($"{output.NotFinite} of {output.Count} numbers of '{spec.Name}' are NaN or infinite. They are shown as black or white, and a memory that holds one is lost.");
         if (spec.Role != OutputRole.Data)
@@ -152,12 +164,6 @@ public static class ModelCheck
         {
             findings.Add($"output.role is data: '{spec.Name}' is no picture, so viewers see the input unchanged.");
         }
-        if (memory is { Difference: 0 })
-            findings.Add("The states change nothing: a frame with the memory of those before it is the same as one without.");
-        if (memory is { GoesOn: false })
-            findings.Add("A session that goes on from a captured memory makes another picture: something is remembered that is no state, or the network is not deterministic.");
-        if (memory is null && Difference(after, again) != 0)
-            findings.Add("The same frame gives another picture the second time: the network is not deterministic.");
     }
 
     private static double Difference(VideoFrame a, VideoFrame b)

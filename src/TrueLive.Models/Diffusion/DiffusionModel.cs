@@ -20,12 +20,7 @@ public sealed class DiffusionModel : FolderModel
     private DiffusionModel(ModelManifest manifest, DiffusionGraphs graphs, NoiseSchedule schedule, TextEncoder text, int threads, TimeProvider time)
     {
         (Manifest, Graphs, Schedule, _text, Threads, _time) = (manifest, graphs, schedule, text, threads, time);
-        var size = manifest.Size!;
-        Info = new ModelInfo(manifest.Id, manifest.Version, manifest.Title, manifest.Description, TakesPrompt: true,
-            HasMemory: manifest.Diffusion!.Guidance == Guidance.Self, new ModelSizes(size.Min, size.Max, size.Multiple, size.Width, size.Height), [])
-        {
-            Chunk = Chunk.One with { Lag = manifest.Diffusion.Lag },
-        };
+        Info = manifest.Describe();
     }
 
     /// <inheritdoc/>

@@ -1,6 +1,8 @@
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.ML.OnnxRuntime;
+using TrueLive.Core.Clips;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
@@ -47,7 +49,9 @@ internal sealed partial class DiffusionSession : FolderModelSession
     private readonly Predict<float> _predict;
     private Prompt? _prompt;
     private Prompt _full = Prompt.None;
-    private (float Strength, ScheduleRow[] Rows, DenoisingWalk<float>? Walk) _plan = (float.NaN, [], null);
+    private readonly TensorBuffer? _guidance;
+    private (float Strength, ParameterValues Values, ScheduleRow[] Rows, DenoisingWalk<float>? Walk) _plan = (float.NaN, ParameterValues.None, [], null);
+    private ulong _seed;
 
     public DiffusionSession(DiffusionModel model, FramePool outputs, int width, int height, TimeProvider time)
     {
@@ -65,7 +69,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
         _encode.BindOutput(g.EncoderOutput, _encoded.Value);
         var spec = model.Manifest.Diffusion!;
         _noise = new float[spec.Steps.Length * length];
-        GaussianNoise.Fill(_noise, spec.Seed);
+        GaussianNoise.Fill(_noise, _seed = spec.Seed);
         _batch = spec.Lag == 0 ? null : new StreamBatch<float>(spec.Steps.Length, model.Schedule.Prediction, spec, _noise);
         long[] batch = [_batch?.Size ?? 1, .. latent[1..]];
         _noisy = Own(g.UNet, "sample", batch);
@@ -75,9 +79,9 @@ internal sealed partial class DiffusionSession : FolderModelSession
         _denoise = Bind(g.UNet, ("sample", _noisy), ("timestep", _time), ("encoder_hidden_states", _told));
         if (g.UNet.InputMetadata.ContainsKey("timestep_cond"))
         {
-            var guidance = Own(g.UNet, "timestep_cond", [batch[0], GuidanceNumbers]);
-            guidance.Write([.. Enumerable.Repeat(GuidanceEmbedding(spec.GuidanceScale), (int)batch[0]).SelectMany(e => e)]);
-            _denoise.BindInput("timestep_cond", guidance.Value);
+            _guidance = Own(g.UNet, "timestep_cond", [batch[0], GuidanceNumbers]);
+            _guidance.Write([.. Enumerable.Repeat(GuidanceEmbedding(spec.GuidanceScale), (int)batch[0]).SelectMany(e => e)]);
+            _denoise.BindInput("timestep_cond", _guidance.Value);
         }
         _denoise.BindOutput("out_sample", _predicted.Value);
         _latent = Own(g.Decoder, "latent_sample", latent);
@@ -120,7 +124,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
         if (!ReferenceEquals(prompt, _prompt))
             (_prompt, _full) = (prompt, prompt with { Strength = 1 });
         var words = _words.At(_full, input.Ticket.Captured);
-        Plan(prompt.Strength);
+        Plan(prompt.Strength, prompt.Values);
         if (_plan.Walk is not { } walk)
         {
             picture.Colour = input.Colour;
@@ -151,14 +155,17 @@ internal sealed partial class DiffusionSession : FolderModelSession
         if (_batch is not null)
             return new ModelState(_model.Info.Id, _model.Info.Version, Width, Height, SaveInWork(words));
         var stock = _plan.Walk is { } walk ? MemoryMarshal.AsBytes(walk.Stock.AsSpan()) : [];
-        return new ModelState(_model.Info.Id, _model.Info.Version, Width, Height, (byte[])[.. words, .. BitConverter.GetBytes(_plan.Strength), .. stock]);
+        var values = Encoding.UTF8.GetBytes(_plan.Values.ToString());
+        return new ModelState(
+            _model.Info.Id, _model.Info.Version, Width, Height,
+            (byte[])[.. words, .. BitConverter.GetBytes(_plan.Strength), .. BitConverter.GetBytes(values.Length), .. values, .. stock]);
     }
 
     public override void Restore(ModelState state)
     {
         var bytes = state.Bytes.Span;
         var words = _words.SnapshotLength;
-        if (state.ModelId != _model.Info.Id || state.ModelVersion != _model.Info.Version || (state.Width, state.Height) != (Width, Height) || bytes.Length < words + sizeof(float))
+        if (state.ModelId != _model.Info.Id || state.ModelVersion != _model.Info.Version || (state.Width, state.Height) != (Width, Height) || bytes.Length < words + sizeof(float) + sizeof(int))
             throw Other();
         if (_batch is not null)
         {
@@ -167,9 +174,13 @@ internal sealed partial class DiffusionSession : FolderModelSession
             return;
         }
         var strength = BitConverter.ToSingle(bytes[words..]);
-        var stock = bytes[(words + sizeof(float))..];
+        var rest = bytes[(words + sizeof(float) + sizeof(int))..];
+        var length = BitConverter.ToInt32(bytes[(words + sizeof(float))..]);
+        if (length < 0 || length > rest.Length || !ValueSchedule.TryParse(Encoding.UTF8.GetString(rest[..length]), _model.Info.Parameters, out var values, out _))
+            throw Other();
+        var stock = rest[length..];
         if (!float.IsNaN(strength))
-            Plan(Math.Clamp(strength, 0, 1));
+            Plan(Math.Clamp(strength, 0, 1), values[0].Values);
         if (stock.Length != (_plan.Walk?.Stock.Length ?? 0) * sizeof(float))
             throw Other();
         _words.Restore(bytes[..words]);
@@ -249,14 +260,17 @@ internal sealed partial class DiffusionSession : FolderModelSession
     }
 
     // Steps that strength moves to the end of the grid have nothing left to do.
-    private void Plan(float strength)
+    private void Plan(float strength, ParameterValues values)
     {
-        if (strength == _plan.Strength)
+        if (strength == _plan.Strength && values.Equals(_plan.Values))
             return;
-        var spec = _model.Manifest.Diffusion!;
+        var spec = _model.Manifest.Diffusion!.With(values);
+        if (spec.Seed != _seed)
+            GaussianNoise.Fill(_noise, _seed = spec.Seed);
+        _guidance?.Write(GuidanceEmbedding(spec.GuidanceScale));
         var steps = spec.Steps.Select(k => DiffusionSpec.Grid - (int)MathF.Round((DiffusionSpec.Grid - k) * Math.Clamp(strength, 0, 1))).Where(k => k < DiffusionSpec.Grid).Distinct().ToArray();
         ScheduleRow[] rows = [.. steps.Select(_model.Schedule.At)];
-        _plan = (strength, rows, rows.Length == 0 ? null : new DenoisingWalk<float>(rows, _model.Schedule.Prediction, spec, _noise.AsMemory(0, rows.Length * _latent.Count)));
+        _plan = (strength, values, rows, rows.Length == 0 ? null : new DenoisingWalk<float>(rows, _model.Schedule.Prediction, spec, _noise.AsMemory(0, rows.Length * _latent.Count)));
     }
 
     private TensorBuffer Own(InferenceSession graph, string input, long[] shape) => Keep(new TensorBuffer(graph.InputMetadata[input].ElementDataType, shape));

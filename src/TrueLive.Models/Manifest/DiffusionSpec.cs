@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
+using TrueLive.Core.Models;
 
 namespace TrueLive.Models.Manifest;
 
@@ -40,6 +42,37 @@ public sealed record DiffusionSpec(
     /// <summary>Frames that a picture lies behind the newest that went in.</summary>
     [JsonIgnore]
     public int Lag => Throughput ? Steps.Length - 1 : 0;
+
+    /// <summary>
+    /// What users may set while it runs. Nothing for <see cref="Throughput"/>: frames that are on their way share the noise and the calls.
+    /// </summary>
+    [JsonIgnore]
+    public IReadOnlyList<ModelParameter> Parameters => Throughput ? [] :
+    [
+        new("seed", "Seed", ParameterKind.Number) { Default = $"{Seed}", Min = 0, Max = Math.Max(Seed, int.MaxValue), Step = 1 },
+        .. Steps.Length > 1 ? [new ModelParameter("steps", "Steps", ParameterKind.Number) { Default = $"{Steps.Length}", Min = 1, Max = Steps.Length, Step = 1 }] : Array.Empty<ModelParameter>(),
+        new("guidance", "Guidance", ParameterKind.Choice) { Default = Word(Guidance), Choices = [.. Enum.GetValues<Guidance>().Select(Word)] },
+        new("guidance_scale", "Guidance scale", ParameterKind.Number) { Default = Text(GuidanceScale), Min = 1, Max = 30, Step = 0.1 },
+        new("delta", "Guidance delta", ParameterKind.Number) { Default = Text(Delta), Min = 0, Max = 2, Step = 0.05 },
+    ];
+
+    /// <summary>The same with what is set: fewer steps are spread over the ones that there are, the first of them included.</summary>
+    internal DiffusionSpec With(ParameterValues values)
+    {
+        var count = (int)values.Number("steps", Steps.Length);
+        return values.All.IsEmpty ? this : this with
+        {
+            Seed = (ulong)values.Number("seed", Seed),
+            Steps = [.. Enumerable.Range(0, count).Select(i => Steps[count == 1 ? 0 : i * (Steps.Length - 1) / (count - 1)])],
+            Guidance = values.Text("guidance") is { } word ? Enum.GetValues<Guidance>().First(g => Word(g) == word) : Guidance,
+            GuidanceScale = (float)values.Number("guidance_scale", GuidanceScale),
+            Delta = (float)values.Number("delta", Delta),
+        };
+    }
+
+    private static string Word(Guidance guidance) => guidance.ToString().ToLowerInvariant();
+
+    private static string Text(float number) => Math.Round(number, 6).ToString(CultureInfo.InvariantCulture);
 
     /// <summary>The parts without which the pipeline does not run, relative to the model's folder.</summary>
     public static IReadOnlyList<string> Parts { get; } =

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
+using TrueLive.Core.Models;
 
 namespace TrueLive.Models.Manifest;
 
@@ -26,9 +27,6 @@ public sealed record StateSpec(string Input, string Output, int Channels = 0, in
 
 /// <summary>The conditioning input.</summary>
 public sealed record StyleSpec(string Input, int Length);
-
-/// <summary>A further input filled with one number.</summary>
-public sealed record ExtraInput(string Name, float Value);
 
 /// <summary>
 /// Where the graph may be cut because the host computes its first and last operators itself, much quicker; see models/README.md.
@@ -75,6 +73,8 @@ public sealed partial record ModelManifest
     public const long MaxManifestBytes = 4 << 20;
 
     private const int MaxTensors = 64;
+    private const int MaxWords = 64;
+    private const int MaxFiles = 1000;
 
     /// <summary>Schema name.</summary>
     public string Schema { get; set; } = "";
@@ -121,6 +121,17 @@ public sealed partial record ModelManifest
     /// <summary>A diffusion pipeline in subfolders instead of one file; null for one file.</summary>
     public DiffusionSpec? Diffusion { get; set; }
 
+    /// <summary>Program and arguments of a model that runs as a child process, instead of one file; empty for none.</summary>
+    public string[] Command { get; set; } = [];
+
+    /// <summary>Further files of a model with a command, relative to its folder, beside those that its arguments name.</summary>
+    [JsonPropertyName("files")]
+    public string[] CommandFiles { get; set; } = [];
+
+    /// <summary>Memory in MB that a model with a command may take.</summary>
+    [JsonPropertyName("memory_mb")]
+    public int MemoryMb { get; set; } = 4096;
+
     /// <summary>Further inputs.</summary>
     public ExtraInput[] Inputs { get; set; } = [];
 
@@ -142,8 +153,9 @@ public sealed partial record ModelManifest
     /// are there.
     /// </summary>
     [JsonIgnore]
-    public IEnumerable<string> Files => Diffusion is null
-        ? ["manifest.json", File, .. Prompt is { } prompt ? new[] { prompt.Words } : []]
+    public IEnumerable<string> Files => Command.Length > 0
+        ? ["manifest.json", .. Command.Where(word => System.IO.File.Exists(Path.Combine(Folder, word))), .. CommandFiles]
+        : Diffusion is null ? ["manifest.json", File, .. Prompt is { } prompt ? new[] { prompt.Words } : []]
         : ["manifest.json", .. DiffusionSpec.Parts, .. DiffusionSpec.OptionalParts.Where(p => System.IO.File.Exists(Path.Combine(Folder, p)))];
 
     /// <summary>The folder that it was read from.</summary>
@@ -171,11 +183,45 @@ public sealed partial record ModelManifest
         }
     }
 
+    /// <summary>What a model of this manifest says of itself, without loading its graphs.</summary>
+    public ModelInfo Describe()
+    {
+        var sizes = new ModelSizes(Size!.Min, Size.Max, Size.Multiple, Size.Width, Size.Height);
+        return Diffusion is { } diffusion
+            ? new ModelInfo(Id, Version, Title, Description, TakesPrompt: true, HasMemory: diffusion.Guidance == Guidance.Self, sizes, [])
+            {
+                Chunk = Chunk.One with { Lag = diffusion.Lag },
+                Parameters = diffusion.Parameters,
+            }
+            : new ModelInfo(
+                Id, Version, Title, Description, Command.Length > 0 || Prompt is not null || Looks.Length > 0, States.Length > 0, sizes,
+                [.. Looks.Select(l => new LookInfo(l.Id, l.Title, l.Description))])
+            {
+                Parameters = [.. Inputs.Select(i => i.Parameter).OfType<ModelParameter>()],
+            };
+    }
+
+    /// <summary>Bytes of the files that belong to the model; a file that is missing is named.</summary>
+    /// <exception cref="ModelException">A file is not there.</exception>
+    public long FileBytes()
+    {
+        var files = Files.Select(f => new FileInfo(Path.Combine(Folder, f))).ToArray();
+        return files.FirstOrDefault(f => !f.Exists) is { } missing
+            ? throw new ModelException($"{missing.FullName} is not there, and manifest.json names it or its kind of model needs it.")
+            : files.Sum(f => f.Length);
+    }
+
     private void Check(string path)
     {
         Require(Schema == "truelive-model/1", "schema", "must be \"truelive-model/1\"");
         Require(IdPattern().IsMatch(Id), "id", "must be 1 to 64 of a-z, 0-9 and -");
         Require(Title.Length is > 0 and <= 100, "title", "must be 1 to 100 characters");
+        if (Command is not [])
+        {
+            CheckCommand();
+            return;
+        }
+        Require(CommandFiles is [], "files", "goes with command only");
         if (Diffusion is not null)
         {
             CheckDiffusion();
@@ -218,7 +264,7 @@ public sealed partial record ModelManifest
         }
         Require(Inputs.Length <= MaxTensors, "inputs", $"has {Inputs.Length} entries; at most {MaxTensors} are taken");
         for (var i = 0; i < Inputs.Length; i++)
-            Require(Inputs[i] is { Name.Length: > 0 } && float.IsFinite(Inputs[i].Value), $"inputs[{i}]", "needs a name and a finite value");
+            Require(Inputs[i]?.IsRight == true, $"inputs[{i}]", "needs a name and a finite value; one with a title has a name of a-z, 0-9 and _, min <= value <= max and a step above 0");
         string[] filled = [Frame.Input, .. States.Select(s => s.Input), .. Style is null ? [] : new[] { Style.Input }, .. Inputs.Select(i => i.Name)];
         Require(filled.Distinct().Count() == filled.Length, "states, style, inputs", $"fill '{filled.GroupBy(f => f).MaxBy(g => g.Count())!.Key}' more than once");
         Require(States.Select(s => s.Output).Distinct().Count() == States.Length, "states", "take one output twice");
@@ -236,6 +282,20 @@ public sealed partial record ModelManifest
             // Shares are of the best look's, which must be kept itself.
             Require(Prompt.Keep is >= 0 and <= 1, "prompt.keep", "must be within 0..1");
             Require(Prompt.Stop is null || Prompt.Stop.All(w => w is not null), "prompt.stop", "must be words");
+        }
+
+        void CheckCommand()
+        {
+            Require(File.Length == 0 && Sha256 is null && Frame is null && Output is null && States.Length == 0 && Style is null && Fused is null && Diffusion is null
+                && Inputs.Length == 0 && Prompt is null && Looks.Length == 0,
+                "command", "stands instead of file, sha256, frame, output, states, style, fused, diffusion, inputs, prompt and looks");
+            Require(Command.Length <= MaxWords && Command.All(IsWord), "command", $"must be 1 to {MaxWords} words of 1 to 500 characters");
+            Require(CommandFiles.Length <= MaxFiles && CommandFiles.All(f => IsWord(f) && IsBelow(f)), "files", $"must be at most {MaxFiles} files in the folder or below it");
+            // The interpreter of a virtual environment is a link out of the folder, and is not copied with it.
+            Require(Command.Skip(1).All(word => !System.IO.File.Exists(Path.Combine(Folder, word)) || IsBelow(word)), "command", "must not name files outside of its folder");
+            Require(MemoryMb is >= 64 and <= 1 << 20, "memory_mb", "must be 64 to 1048576");
+            CheckSize();
+            Require(Size!.Width is { } wide ? wide % 2 == 0 && Size.Height % 2 == 0 : Size.Multiple % 2 == 0, "size", "must have even sides, or an even multiple");
         }
 
         void CheckDiffusion()
@@ -269,6 +329,10 @@ public sealed partial record ModelManifest
 
     private static bool IsPlain(PictureSpec spec) =>
         spec is { Layout: TensorLayout.Nchw, Type: TensorType.Float32, Colour: ChannelOrder.Rgb, Range: [0, 1], Mean: [0, 0, 0], Std: [1, 1, 1] };
+
+    private static bool IsWord(string? word) => word is { Length: >= 1 and <= 500 } && !word.Contains('\0');
+
+    private static bool IsBelow(string path) => !Path.IsPathRooted(path) && path.Split('/').All(IsInside);
 
     private static bool IsInside(string name) => name.Length > 0 && name is not ("." or "..") && Path.GetFileName(name) == name && !name.Contains('\\') && !name.Contains('\0');
 

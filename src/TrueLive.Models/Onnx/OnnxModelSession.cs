@@ -1,6 +1,7 @@
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
 using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
 
@@ -22,6 +23,7 @@ internal sealed class OnnxModelSession : OnnxSession
     private readonly PictureTensor[]? _images;
     private readonly MaskComposite[]? _masks;
     private readonly TensorBuffer? _style;
+    private readonly (ExtraInput Spec, TensorBuffer Tensor)[] _extras;
 
     // An output that is no picture and may have another size after each step: the runtime allocates it.
     private readonly string? _free;
@@ -39,15 +41,8 @@ internal sealed class OnnxModelSession : OnnxSession
             var meta = session.InputMetadata[style.Input];
             _style = Own(meta.ElementDataType, Filled(meta.Dimensions, style.Length));
         }
-        var extras = m.Inputs.Select(e =>
-        {
-            var meta = session.InputMetadata[e.Name];
-            var tensor = Own(meta.ElementDataType, Filled(meta.Dimensions, 1));
-            var values = new float[tensor.Count];
-            Array.Fill(values, e.Value);
-            tensor.Write(values);
-            return (e.Name, tensor);
-        }).ToArray();
+        _extras = [.. m.Inputs.Select(e => (e, Own(session.InputMetadata[e.Name].ElementDataType, Filled(session.InputMetadata[e.Name].Dimensions, 1))))];
+        Set(ParameterValues.None);
 
         // The shown picture may itself be the memory: the result of each side is then the state that the other side reads.
         var output = m.Output!;
@@ -93,8 +88,8 @@ internal sealed class OnnxModelSession : OnnxSession
             binding.BindInput(m.Frame.Input, frame.Value);
             if (_style is not null)
                 binding.BindInput(m.Style!.Input, _style.Value);
-            foreach (var (name, tensor) in extras)
-                binding.BindInput(name, tensor.Value);
+            foreach (var (extra, tensor) in _extras)
+                binding.BindInput(extra.Name, tensor.Value);
             return binding;
         }
 
@@ -178,6 +173,16 @@ internal sealed class OnnxModelSession : OnnxSession
         _moved = false;
         foreach (var tensor in _states[_side])
             tensor.Bytes.Clear();
+    }
+
+    protected override void Set(ParameterValues values)
+    {
+        foreach (var (spec, tensor) in _extras)
+        {
+            var filled = new float[tensor.Count];
+            Array.Fill(filled, (float)values.Number(spec.Name, spec.Value));
+            tensor.Write(filled);
+        }
     }
 
     protected override void Save(Span<byte> into)

@@ -30,6 +30,7 @@ internal abstract class OnnxSession : FolderModelSession
     private readonly List<TensorBuffer> _owned = [];
     private readonly StyleTransition? _style;
     private readonly TimeSpan _limit;
+    private ParameterValues _values = ParameterValues.None;
 
     /// <param name="model">The model.</param>
     /// <param name="outputs">Where the output frames come from.</param>
@@ -78,6 +79,11 @@ internal abstract class OnnxSession : FolderModelSession
 
     protected abstract void Forget();
 
+    /// <summary>Other values of the model's parameters hold from the next step on.</summary>
+    protected virtual void Set(ParameterValues values)
+    {
+    }
+
     protected abstract void Save(Span<byte> into);
 
     protected abstract void Recall(ReadOnlySpan<byte> from);
@@ -101,6 +107,8 @@ internal abstract class OnnxSession : FolderModelSession
 
     private protected override VideoFrame Make(VideoFrame input, Prompt prompt)
     {
+        if (!ReferenceEquals(prompt.Values, _values))
+            Set(_values = prompt.Values);
         using var picture = Fit(input);
         var crowded = _model.StepBegins();
         try

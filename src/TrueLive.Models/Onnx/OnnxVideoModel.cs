@@ -27,9 +27,7 @@ public sealed partial class OnnxVideoModel : FolderModel
     private OnnxVideoModel(ModelManifest manifest, InferenceSession? session, FusedModel? fused, IReadOnlyList<string> tensors, int threads, LookMatcher? matcher, TimeProvider time)
     {
         (Manifest, _session, _fused, Tensors, Threads, _matcher, _time) = (manifest, session, fused, tensors, threads, matcher, time);
-        var size = manifest.Size!;
-        Info = new ModelInfo(manifest.Id, manifest.Version, manifest.Title, manifest.Description, matcher is not null, manifest.States.Length > 0,
-            new ModelSizes(size.Min, size.Max, size.Multiple, size.Width, size.Height), [.. manifest.Looks.Select(l => new LookInfo(l.Id, l.Title, l.Description))]);
+        Info = manifest.Describe();
     }
 
     /// <inheritdoc/>

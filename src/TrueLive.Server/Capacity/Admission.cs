@@ -4,30 +4,29 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Capacity;
 
-/// <summary>What one frame costs with a model at a size, measured on this machine at start.</summary>
+/// <summary>What one frame costs with a model at a size, measured on this machine.</summary>
 /// <param name="ModelId">Model.</param>
 /// <param name="Width">Model width.</param>
 /// <param name="Height">Model height.</param>
 /// <param name="StepMs">Median wall time of a step alone in milliseconds; of a chunk, over the frames that it gives.</param>
 /// <param name="CpuMs">Processor time of decode, step and encode per frame in milliseconds, all threads together, with two side by side.</param>
 /// <param name="Frames">Frames measured.</param>
-internal sealed record FrameCost(string ModelId, int Width, int Height, double StepMs, double CpuMs, int Frames);
+/// <param name="Beside">
+/// Live sessions that ran meanwhile. What their frames took is left out as they were measured, and their steps made these longer.
+/// </param>
+internal sealed record FrameCost(string ModelId, int Width, int Height, double StepMs, double CpuMs, int Frames, int Beside = 0);
 
 /// <summary>
 /// Decides whether this machine holds one more live session. A session's share is its processor time per second over what the
-/// machine may spend; a model that is not measured yet, or could not be, is taken to fill the machine. The first session is always
-/// taken: a slow machine thins its input and says so. Thread-safe.
+/// machine may spend; a model that could not be measured is taken to fill the machine. The first session is always taken: a slow machine
+/// thins its input and says so. Thread-safe.
 /// </summary>
 internal sealed class Admission(int cores, int targetRate, int maxSessions)
 {
     /// <summary>Share of the processors that live sessions may fill; the rest is for the network, the web server and the system.</summary>
     public const double Budget = 0.9;
 
-    // A measurement is over within seconds.
-    private static readonly TimeSpan MeasuringRetry = TimeSpan.FromSeconds(5);
-
     private volatile IReadOnlyList<FrameCost> _costs = [];
-    private volatile bool _complete;
 
     /// <summary>Cores of the machine.</summary>
     public int Cores => cores;
@@ -38,21 +37,25 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
     /// <summary>What was measured so far.</summary>
     public IReadOnlyList<FrameCost> Costs => _costs;
 
-    /// <summary>Adds a measurement.</summary>
-    public void Learn(FrameCost cost) => _costs = [.. _costs, cost];
-
-    /// <summary>No measurement follows: a model without one has none.</summary>
-    public void Complete() => _complete = true;
+    /// <summary>Adds a measurement, in the place of an earlier one of the same model and size.</summary>
+    public void Learn(FrameCost cost) =>
+        _costs = [.. _costs.Where(c => (c.ModelId, c.Width, c.Height) != (cost.ModelId, cost.Width, cost.Height)), cost];
 
     /// <summary>Share of the machine that a session takes with what is known now.</summary>
     public double ShareOf(SessionSettings settings) => ShareOf(settings.Model, settings.Width, settings.Height);
 
-    /// <summary>Share of the machine that a session takes: cost scales with pixels from the nearest measured size of the model.</summary>
-    public double ShareOf(IVideoModel model, int width, int height)
+    /// <summary>Share of the machine that a session takes; 1 for a model without a measurement.</summary>
+    public double ShareOf(IVideoModel model, int width, int height) =>
+        FrameMs(model, width, height) is { } ms ? ms / 1000 * targetRate / (cores * Budget) : 1;
+
+    /// <summary>
+    /// Processor time of a frame in milliseconds: it scales with pixels from the nearest measured size of the model; null where none is.
+    /// </summary>
+    public double? FrameMs(IVideoModel model, int width, int height)
     {
         var pixels = (double)width * height;
         var near = _costs.Where(c => c.ModelId == model.Info.Id).MinBy(c => Math.Abs(c.Width * c.Height - pixels));
-        return near is null ? 1 : near.CpuMs / 1000 * targetRate * (pixels / ((double)near.Width * near.Height)) / (cores * Budget);
+        return near is null ? null : near.CpuMs * (pixels / ((double)near.Width * near.Height));
     }
 
     /// <summary>Sessions of one kind that the machine holds; at least 1.</summary>
@@ -81,9 +84,9 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
                 $"This machine holds {capacity} live session(s) of {model.Info.Title} at {width}x{height} and {targetRate} frames per second " +
                 $"({used:P0} of it is in use by {running.Count}). Try again later, or ask for a smaller size.", capacity, running.Count, retryAfter);
         }
-        return _complete
-            ? new Refusal($"What {unknown.Info.Title} costs could not be measured, so that it runs alone, and {running.Count} live session(s) are running. Try again later.", 1, running.Count, retryAfter)
-            : new Refusal($"The server has just started and measures what {unknown.Info.Title} costs on this machine; until then it takes one live session. Try again in some seconds.", 1, running.Count, MeasuringRetry);
+        return new Refusal(
+            $"What {unknown.Info.Title} costs could not be measured, so that it runs alone, and {running.Count} live session(s) are running. " +
+            "Try again later.", 1, running.Count, retryAfter);
     }
 
     private bool IsMeasured(IVideoModel model) => _costs.Any(c => c.ModelId == model.Info.Id);

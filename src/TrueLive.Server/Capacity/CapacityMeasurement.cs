@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Collections.ObjectModel;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Media.Codecs;
@@ -6,71 +8,173 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Server.Capacity;
 
 /// <summary>
-/// Measures, once the server listens, what a frame costs with each model, so that admission knows what the machine holds. Runs the
-/// real step, encoder and decoder on a made scene, alone for the time of a step, then two side by side for the processor time of a frame:
-/// each time the first <see cref="WarmUp"/> frames are thrown away, then it runs for <see cref="MinFrames"/> frames or
-/// <see cref="MaxTime"/>. A model that takes chunks is measured by whole ones, since most of its steps only take a frame in. Processor time is that of the process, so that work beside it makes the figure higher, never lower; what
-/// packets and encryption cost comes out of the share that <see cref="Admission"/> leaves free.
+/// Measures what a frame costs with a model at a size, so that admission knows what the machine holds: the default model at the default
+/// size once the server listens; another when it is first asked for, before its session begins, or when the machine has been idle for
+/// <see cref="IdleTime"/>. A few sizes of each model stand for all others, so that nobody can have many measured. Runs the real step,
+/// encoder and decoder on a made scene, alone for the time of a step, then two side by side for the processor time of a frame: each time
+/// the first <see cref="WarmUp"/> frames are thrown away, then it runs for <see cref="MinFrames"/> frames or <see cref="MaxTime"/>. A
+/// model that takes chunks is measured by whole ones, since most of its steps only take a frame in. Processor time is that of the process,
+/// less what the frames of running sessions are known to take; other work makes the figure higher, never lower, and a figure taken beside
+/// sessions is taken again when the machine is idle. What packets and encryption cost comes out of the share that
+/// <see cref="Admission"/> leaves free.
 /// </summary>
 internal sealed partial class CapacityMeasurement(
     ModelStore models, Admission admission, ServerOptions options, TimeProvider time, ILogger<CapacityMeasurement> logger) : BackgroundService
 {
+    /// <summary>Time without work after which what is still unknown is measured, one size at a time.</summary>
+    public static readonly TimeSpan IdleTime = TimeSpan.FromMinutes(1);
+
     private const int MinFrames = 12;
     private const int WarmUp = 4;
     private const int Bitrate = 1_500_000;
     private static readonly TimeSpan MaxTime = TimeSpan.FromSeconds(1);
+
+    // A model whose step never ends keeps nobody waiting for ever.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan IdleLook = TimeSpan.FromSeconds(10);
     private static readonly (int Width, int Height)[] Sizes = [(384, 216), (512, 288), (640, 360)];
+
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ConcurrentDictionary<(string Model, int Width, int Height), Lazy<Task>> _known = new();
+    private readonly SemaphoreSlim _turn = new(1);
+    private volatile bool _running;
 
     /// <summary>Work that is done first, since beside the measurement it would count as a cost of the frames.</summary>
     public Func<CancellationToken, Task> Before { get; init; } = _ => Task.CompletedTask;
 
-    /// <summary>Completes when all models are measured.</summary>
+    /// <summary>By session, the processor time in milliseconds that the frames of live sessions have taken so far, as they were measured.</summary>
+    public Func<IReadOnlyDictionary<string, double>> Live { get; init; } = () => ReadOnlyDictionary<string, double>.Empty;
+
+    /// <summary>Somebody uses the server now.</summary>
+    public Func<bool> Busy { get; init; } = () => false;
+
+    /// <summary>Completes when the default model is measured at the default size.</summary>
     public Task Finished => _finished.Task;
+
+    /// <summary>A measurement runs: clips stand still meanwhile.</summary>
+    public bool Running => _running;
+
+    /// <summary>The sizes of a model that are measured and stand for all others.</summary>
+    public IReadOnlyList<(int Width, int Height)> SizesOf(IVideoModel model) =>
+        [.. Sizes.Prepend(options.SizePixels).Select(s => model.Info.Sizes.Nearest(s.Width, s.Height)).Distinct()];
+
+    /// <summary>There is no figure for the model at this one of its <see cref="SizesOf"/>: it was not measured yet, or it failed.</summary>
+    public bool Lacks(IVideoModel model, (int Width, int Height) size, out bool failed)
+    {
+        failed = _known.TryGetValue((model.Info.Id, size.Width, size.Height), out var known) && known.IsValueCreated && known.Value.IsCompleted;
+        return !admission.Costs.Any(c => (c.ModelId, c.Width, c.Height) == (model.Info.Id, size.Width, size.Height));
+    }
+
+    /// <summary>
+    /// Waits until the model is measured at the size that stands for the given one, and measures it first where nobody has. Gives up
+    /// waiting, not measuring, after <see cref="Patience"/>.
+    /// </summary>
+    public async Task KnowAsync(IVideoModel model, int width, int height, CancellationToken cancel)
+    {
+        var size = SizesOf(model).MinBy(s => Math.Abs(s.Width * s.Height - width * height));
+        try
+        {
+            await KnownAsync(model, size).WaitAsync(Patience, time, cancel).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+        }
+    }
+
+    /// <summary>Waits for the measurement that runs, since the models are freed next; none begins after it.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken).ConfigureAwait(false);
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         try
         {
             await Before(stoppingToken).ConfigureAwait(false);
-            await MeasureAllAsync(stoppingToken).ConfigureAwait(false);
+            var (width, height) = options.SizePixels;
+            await KnownAsync(models.Default, models.Default.Info.Sizes.Nearest(width, height)).WaitAsync(stoppingToken).ConfigureAwait(false);
             // The measurement's memory is collected at once, not piece by piece during the first sessions.
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            _finished.TrySetResult();
+            await MeasureWhenIdleAsync(stoppingToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
         }
         finally
         {
-            admission.Complete();
             _finished.TrySetResult();
         }
     }
 
-    private async Task MeasureAllAsync(CancellationToken stop)
+    private async Task MeasureWhenIdleAsync(CancellationToken stop)
     {
-        foreach (var model in models.All)
+        var busyAt = time.GetTimestamp();
+        while (true)
         {
-            foreach (var (width, height) in Sizes.Append(options.SizePixels).Select(s => model.Info.Sizes.Nearest(s.Width, s.Height)).Distinct())
+            await Task.Delay(IdleLook, time, stop).ConfigureAwait(false);
+            if (Busy())
+                busyAt = time.GetTimestamp();
+            if (time.GetElapsedTime(busyAt) < IdleTime || Next() is not var (model, size))
+                continue;
+            var cold = model is OnDemandModel { IsWarm: false };
+            await KnownAsync(model, size).WaitAsync(stop).ConfigureAwait(false);
+            if (cold)
+                ((OnDemandModel)model).TryUnload();
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        }
+    }
+
+    // A size that nobody has asked for, or one whose figure was taken beside live sessions. Of a model that is not loaded the first one is
+    // enough, and only where no other model has to go for it.
+    private (IVideoModel Model, (int Width, int Height) Size)? Next()
+    {
+        foreach (var model in models.All.Where(m => m is not OnDemandModel { IsWarm: false } cold || models.Memory?.HasRoomFor(cold) == true))
+        {
+            foreach (var size in SizesOf(model))
             {
-                stop.ThrowIfCancellationRequested();
-                try
-                {
-                    var cost = await MeasureAsync(model, width, height).ConfigureAwait(false);
-                    admission.Learn(cost);
-                    LogCost(cost.ModelId, cost.Width, cost.Height, cost.StepMs, cost.CpuMs, cost.Frames, admission.Capacity(model, width, height), admission.TargetRate);
-                }
-                catch (Exception error) when (error is not OperationCanceledException)
-                {
-                    // A model may throw anything, and an exception here would end the server.
-                    LogFailed(model.Info.Id, width, height, error);
-                }
+                var key = (model.Info.Id, size.Width, size.Height);
+                if (admission.Costs.Any(c => (c.ModelId, c.Width, c.Height) == key && c.Beside > 0))
+                    _known.TryRemove(key, out _);
+                if (!_known.ContainsKey(key))
+                    return (model, size);
+                if (model is OnDemandModel { IsWarm: false })
+                    break;
             }
+        }
+        return null;
+    }
+
+    private Task KnownAsync(IVideoModel model, (int Width, int Height) size) =>
+        _known.GetOrAdd((model.Info.Id, size.Width, size.Height), _ => new Lazy<Task>(() => Task.Run(() => LearnAsync(model, size.Width, size.Height)))).Value;
+
+    private async Task LearnAsync(IVideoModel model, int width, int height)
+    {
+        await _turn.WaitAsync().ConfigureAwait(false);
+        _running = true;
+        try
+        {
+            var cost = await MeasureAsync(model, width, height).ConfigureAwait(false);
+            admission.Learn(cost);
+            LogCost(cost.ModelId, cost.Width, cost.Height, cost.StepMs, cost.CpuMs, cost.Frames, admission.Capacity(model, width, height), admission.TargetRate);
+        }
+        catch (Exception error)
+        {
+            // A model may throw anything, and its figure is all that is lost.
+            LogFailed(model.Info.Id, width, height, error);
+        }
+        finally
+        {
+            _running = false;
+            _turn.Release();
         }
     }
 
     private async Task<FrameCost> MeasureAsync(IVideoModel model, int width, int height)
     {
+        var before = Live();
         var (walls, _) = await RunAsync(model, width, height, lanes: 1).ConfigureAwait(false);
         // A machine that holds several sessions runs their steps side by side, and a crowded step costs less than one spread over the
         // cores.
@@ -78,12 +182,12 @@ internal sealed partial class CapacityMeasurement(
         walls.Sort();
         var taken = all.Count * model.Info.Chunk.Takes;
         return new FrameCost(
-            model.Info.Id, width, height, Math.Round(walls[walls.Count / 2] / model.Info.Chunk.Gives, 2), Math.Round(cpu.TotalMilliseconds / taken, 2),
-            walls.Count * model.Info.Chunk.Takes + taken);
+            model.Info.Id, width, height, Math.Round(walls[walls.Count / 2] / model.Info.Chunk.Gives, 2), Math.Round(cpu / taken, 2),
+            walls.Count * model.Info.Chunk.Takes + taken, Live().Keys.Union(before.Keys).Count());
     }
 
-    // Wall times of the chunks of all lanes in milliseconds, and the processor time in which their frames went through.
-    private async Task<(List<double> Walls, TimeSpan Cpu)> RunAsync(IVideoModel model, int width, int height, int lanes)
+    // Wall times of the chunks of all lanes, and the processor time in which their frames went through, in milliseconds.
+    private async Task<(List<double> Walls, double Cpu)> RunAsync(IVideoModel model, int width, int height, int lanes)
     {
         var all = new List<Lane>();
         try
@@ -91,9 +195,10 @@ internal sealed partial class CapacityMeasurement(
             for (var i = 0; i < lanes; i++)
                 all.Add(await Lane.MakeAsync(model, width, height, admission.TargetRate).ConfigureAwait(false));
             await OnThreadsOfTheirOwn(all, lane => lane.Run(time, WarmUp + model.Info.Chunk.Held)).ConfigureAwait(false);
-            var cpu = Environment.CpuUsage.TotalTime;
+            var (live, began) = (Live(), Environment.CpuUsage.TotalTime + model.ProcessorTimeElsewhere);
             var walls = await OnThreadsOfTheirOwn(all, lane => lane.Run(time, MinFrames)).ConfigureAwait(false);
-            return ([.. walls.SelectMany(w => w)], Environment.CpuUsage.TotalTime - cpu);
+            var cpu = (Environment.CpuUsage.TotalTime + model.ProcessorTimeElsewhere - began).TotalMilliseconds;
+            return ([.. walls.SelectMany(w => w)], cpu - Math.Min(cpu / 2, Live().Sum(s => s.Value - live.GetValueOrDefault(s.Key, s.Value))));
         }
         finally
         {

@@ -3,6 +3,7 @@ using TrueLive.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Capacity;
 
@@ -12,8 +13,11 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
     /// <summary>The default first, pass-through last.</summary>
     public IReadOnlyList<IVideoModel> All { get; } = all;
 
-    /// <summary>Cores that one step of the hungriest model uses.</summary>
-    public int StepThreads { get; } = all.Max(m => m is FolderModel loaded ? loaded.Threads : 1);
+    /// <summary>Cores that one step of the hungriest loaded model uses.</summary>
+    public int StepThreads => All.Max(m => m switch { FolderModel loaded => loaded.Threads, OnDemandModel other => other.Threads, _ => 1 });
+
+    /// <summary>Room for those that are loaded on demand.</summary>
+    internal ModelMemory? Memory { get; init; }
 
     /// <summary>What a session gets that names none.</summary>
     public IVideoModel Default => All[0];
@@ -21,36 +25,56 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
     /// <summary>The model with this id, the default for null or empty, or null when there is none.</summary>
     public IVideoModel? Find(string? id) => string.IsNullOrEmpty(id) ? Default : All.FirstOrDefault(m => m.Info.Id == id);
 
+    /// <summary>Loads a model that is not loaded, so that its first session begins without a wait.</summary>
+    /// <exception cref="RequestRefusedException">It cannot be loaded (422), or those in use leave no room for it (503).</exception>
+    internal static Task WarmAsync(IVideoModel model, CancellationToken cancel) =>
+        model is OnDemandModel { IsWarm: false } cold ? Task.Run(cold.Warm, CancellationToken.None).WaitAsync(cancel) : Task.CompletedTask;
+
     /// <summary>
-    /// Loads the built-in models and those of <see cref="ServerOptions.ModelPlaces"/>. A folder that cannot be used is named on
-    /// <paramref name="complaints"/> and left out.
+    /// Loads the default model, and finds the others of <see cref="ServerOptions.ModelPlaces"/>, which are loaded when they are first used.
+    /// A folder that cannot be used is named on <paramref name="complaints"/> and left out; where only loading shows it, it is named then.
     /// </summary>
     /// <exception cref="ConfigurationException">The model that <see cref="ServerOptions.Model"/> names is not there.</exception>
     public static ModelStore Load(ServerOptions options, TimeProvider time, TextWriter complaints)
     {
-        var loaded = new List<IVideoModel>();
+        var found = new Dictionary<string, ModelManifest>();
         foreach (var folder in ModelFolders.In(options.ModelPlaces))
+        {
+            Attempt(folder, () =>
+            {
+                var manifest = ModelManifest.Load(folder);
+                manifest.FileBytes();
+                if (manifest.Id == "passthrough" || !found.TryAdd(manifest.Id, manifest))
+                    throw new ModelException($"{Path.Combine(folder, "manifest.json")}: id is '{manifest.Id}', which another model has.");
+            });
+        }
+        IVideoModel? standard = options.Model == "passthrough" ? new PassthroughModel() : null;
+        // Where the one that was asked for, or the first, cannot be loaded, the next one is the default.
+        foreach (var manifest in found.Values.OrderBy(m => m.Id == options.Model ? 0 : 1).ToArray())
+        {
+            if (standard is not null || (options.Model.Length > 0 && manifest.Id != options.Model))
+                break;
+            found.Remove(manifest.Id);
+            Attempt(manifest.Folder, () => standard = ModelLoader.Load(manifest.Folder, options.ModelThreads, time, options.Reload));
+        }
+        if (standard is null && options.Model.Length > 0)
+            throw new ConfigurationException([$"model is '{options.Model}'; this installation has: {string.Join(", ", found.Keys.Append("passthrough"))}."]);
+        var memory = new ModelMemory(options.ModelMemoryMb > 0 ? (long)options.ModelMemoryMb << 20 : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2);
+        IEnumerable<IVideoModel> others = found.Values.Select(m => new OnDemandModel(m, options, memory, time, complaints));
+        IVideoModel[] all = standard is null ? [.. others] : [standard, .. others];
+        return new ModelStore(standard is PassthroughModel ? all : [.. all, new PassthroughModel()]) { Memory = memory };
+
+        void Attempt(string folder, Action use)
         {
             try
             {
-                var model = ModelLoader.Load(folder, options.ModelThreads, time);
-                if (loaded.Exists(m => m.Info.Id == model.Info.Id) || model.Info.Id == "passthrough")
-                {
-                    model.Dispose();
-                    throw new ModelException($"{Path.Combine(folder, "manifest.json")}: id is '{model.Info.Id}', which another model has.");
-                }
-                loaded.Add(model);
+                use();
             }
             catch (ModelException wrong)
             {
                 complaints.WriteLine($"The model in {folder} is left out: {wrong.Message}");
             }
         }
-        loaded.Add(new PassthroughModel());
-        var wanted = loaded.Find(m => m.Info.Id == options.Model);
-        if (wanted is null && options.Model.Length > 0)
-            throw new ConfigurationException([$"model is '{options.Model}'; this installation has: {string.Join(", ", loaded.Select(m => m.Info.Id))}."]);
-        return new ModelStore([.. loaded.OrderBy(m => m == wanted ? 0 : 1)]);
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using TrueLive.Core.Clips;
 using TrueLive.Core.Models;
 using TrueLive.Core.Tiers;
 using TrueLive.Media.Files;
@@ -58,7 +59,8 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         if (Trimmed(file) > settings.MaxLength)
             throw new MediaFileException($"{Path.GetFileName(settings.Input)} is {Trimmed(file).TotalSeconds:0} s long; at most {settings.MaxLength.TotalSeconds:0} s are taken. Cut it first.");
         var size = _size = ClipSize.For(settings.Model.Info.Sizes, file.Width, file.Height, settings.Size, settings.Stretch);
-        var cues = settings.Recorded.IsDefaultOrEmpty ? settings.Prompts.Resolve(settings.Model, settings.Strength, settings.Transition) : settings.Recorded;
+        var cues = settings.Recorded.IsDefaultOrEmpty ? 
+            ValueSchedule.Over(settings.Prompts.Resolve(settings.Model, settings.Strength, settings.Transition), settings.Values) : settings.Recorded;
         var notes = new List<string>(file.Notes);
         if (!settings.Stretch && PictureShape.Inside(file.Width, file.Height, size.Width, size.Height) is not null)
             notes.Add($"{settings.Model.Info.Title} does not run at the shape of this picture: it has black bars beside it.");
@@ -91,7 +93,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
     {
         var model = settings.Model.Info;
         var fingerprint = ClipWork.Fingerprint(settings.Input, string.Create(CultureInfo.InvariantCulture,
-            $"4|{model.Id}|{model.Version}|{size}|{settings.Stretch}|{settings.Backdrop}|{settings.Format}|{settings.Segments}|{string.Join(';', cues.Select(c => $"{c.At.Ticks} {c.Prompt.Strength} {c.Prompt.Transition.Ticks} {c.Prompt.Text}"))}|{string.Join(',', settings.Resets.Order())}|{settings.Trim}"));
+            $"4|{model.Id}|{model.Version}|{size}|{settings.Stretch}|{settings.Backdrop}|{settings.Format}|{settings.Segments}|{string.Join(';', cues.Select(c => $"{c.At.Ticks} {c.Prompt.Strength} {c.Prompt.Transition.Ticks} {c.Prompt.Text}{(c.Prompt.Values.All.IsEmpty ? "" : $" {c.Prompt.Values}")}"))}|{string.Join(',', settings.Resets.Order())}|{settings.Trim}"));
         if (settings.Resume && ClipWork.Find(settings.WorkPath, fingerprint) is { } found)
             return found;
         var scenes = settings.Segments ? await ScenesAsync(file, cues, notes, cancel).ConfigureAwait(false) : (Origin: TimeSpan.Zero, [new SceneState()]);
@@ -191,13 +193,17 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         {
             var model = settings.Model.Info;
             var prompts = settings.Recorded.IsDefaultOrEmpty ? settings.Prompts.ToDisplay() : "from a live session's journal";
-            return new Dictionary<string, string>
+            var tags = new Dictionary<string, string>
             {
                 ["comment"] = $"{TierWords.Means(Tier.Clip)} Made with TrueLive, model {model.Id} {model.Version} at {_size.Width}x{_size.Height}.",
                 ["truelive_tier"] = "clip",
                 ["truelive_model"] = $"{model.Id} {model.Version}",
                 ["truelive_prompts"] = prompts.Length <= 4000 ? prompts : prompts[..4000],
             };
+            var values = string.Join("; ", settings.Values.Where(v => !v.Values.All.IsEmpty).Select(v => FormattableString.Invariant($"{v.At.TotalSeconds:0.###}s {v.Values}")));
+            if (values.Length > 0)
+                tags["truelive_values"] = values.Length <= 4000 ? values : values[..4000];
+            return tags;
         }
     }
 }

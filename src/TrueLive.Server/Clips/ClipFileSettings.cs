@@ -29,6 +29,9 @@ public sealed record ClipFileSettings
     /// <summary>0..1.</summary>
     public float Strength { get; init; } = 1;
 
+    /// <summary>Values of the model's parameters from moments on; a journal has its own.</summary>
+    public ImmutableArray<(TimeSpan At, ParameterValues Values)> Values { get; init; } = [];
+
     /// <summary>Time over which one look turns into the next at a cue.</summary>
     public TimeSpan Transition { get; init; } = Prompt.DefaultTransition;
 

@@ -19,8 +19,8 @@ internal sealed class ClipOrders(
         if (new[] { body.Upload, body.Url, body.Journal }.Count(s => !string.IsNullOrEmpty(s)) != 1)
             throw Wrong("Name one source: upload, url or journal.");
         var model = models.Find(body.Model) ?? throw Wrong($"There is no model '{body.Model}'. This server has: {string.Join(", ", models.All.Select(m => m.Info.Id))}.");
-        if (body.Seed is not null)
-            throw Wrong($"{model.Info.Title} has no randomness, so seed would change nothing. Leave it out.");
+        if (ClipValues.Refuse(model, body.Values, body.Seed, out var values) is { } wrongValues)
+            throw Wrong(wrongValues);
         if (body.Prompt is not null && body.Prompts is not null)
             throw Wrong("Give either prompt (one prompt for the whole clip) or prompts (a schedule).");
         if (!(body.Prompts is { } several ? PromptSchedule.TryParse(several, out var schedule, out var error) : PromptSchedule.TryOne(body.Prompt ?? "", out schedule, out error)))
@@ -44,7 +44,7 @@ internal sealed class ClipOrders(
         Uri? webhook = null;
         if (!string.IsNullOrEmpty(body.Webhook) && webhooks.Refuse(body.Webhook, out webhook) is { } refused)
             throw Wrong($"webhook: {refused}");
-        var request = new ClipRequest(body.Upload ?? "", schedule.ToString(), model.Info.Id, size.Width, size.Height, format, strength, webhook?.AbsoluteUri, transition, Stretch: stretch, Background: backdrop.ToString());
+        var request = new ClipRequest(body.Upload ?? "", schedule.ToString(), model.Info.Id, size.Width, size.Height, format, strength, webhook?.AbsoluteUri, transition, Stretch: stretch, Values: values, Background: backdrop.ToString());
         return await EnqueueAsync(owner, Sourced(owner, body, request), cancel).ConfigureAwait(false);
     }
 

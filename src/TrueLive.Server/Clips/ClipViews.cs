@@ -17,7 +17,7 @@ internal sealed record ClipView(
     string Id, string Tier, string TierMeans, string State, int Position, DateTimeOffset Created, DateTimeOffset? Ended, DateTimeOffset? Expires, int Attempts,
     long FramesDone, long FramesTotal, double? Fps, double? TimesRealTime, double? SecondsLeft, bool WaitsForLive, string? Note, IReadOnlyList<string>? Notes, string? Error,
     string? Upload, string? Url, string? Journal, string Name, string Model, string Size, string Format, string Prompts, float Strength, double TransitionMs,
-    string EventsUrl, ClipResultView? Result, string? SourceUrl);
+    string EventsUrl, ClipResultView? Result, string? SourceUrl, string? Values);
 
 /// <summary>Clips of one key, newest first.</summary>
 internal sealed record ClipListView(string Tier, string TierMeans, IReadOnlyList<ClipView> Clips);
@@ -27,7 +27,8 @@ internal sealed record UploadListView(IReadOnlyList<UploadView> Uploads);
 
 /// <summary>Body of <c>POST /v1/clips</c>; null takes the default.</summary>
 internal sealed record CreateClipBody(
-    string? Upload, string? Url, string? Journal, string? Prompt, string? Prompts, float? Strength, double? TransitionMs, string? Model, string? Size, string? Format, string? Webhook, long? Seed, string? Background);
+    string? Upload, string? Url, string? Journal, string? Prompt, string? Prompts, float? Strength, double? TransitionMs, string? Model, string? Size, string? Format, string? Webhook, long? Seed, string? Background,
+    string? Values);
 
 /// <summary>Puts rows of the queue and the worker's figures together.</summary>
 internal sealed class ClipViews(ClipQueueHost queueHost, ClipWorker worker, LivePrecedence live, ClipUploads uploads, SignedLinks links, ServerHealth health)
@@ -48,7 +49,7 @@ internal sealed class ClipViews(ClipQueueHost queueHost, ClipWorker worker, Live
             here is not null && live.ClipsWaitForLive, here is not null ? live.WhyClipsWait ?? here.Note : job.State is ClipJobState.Queued or ClipJobState.Running ? health.WhyClipsWait ?? job.Note : job.Note, job.Notes, job.Error, r.Source.Length > 0 ? r.Source : null, r.Url, r.Journal, r.Name, r.Model,
             r.Width > 0 ? $"{r.Width}x{r.Height}{(r.Stretch ? "!" : "")}" : "source", r.Format, PromptSchedule.TryParse(r.Prompts, out var schedule, out _) ? schedule.ToDisplay() : r.Prompts, r.Strength, r.TransitionMs, links.Sign($"/v1/clips/{job.Id}/events", job.Owner),
             job.State == ClipJobState.Done ? new ClipResultView(links.Sign($"/v1/clips/{job.Id}/result", job.Owner), job.ResultBytes, type) : null,
-            withSource && job.State == ClipJobState.Done && uploads.Find(job.Owner, r.Source) is not null ? links.Sign($"/v1/clips/{job.Id}/source", job.Owner) : null);
+            withSource && job.State == ClipJobState.Done && uploads.Find(job.Owner, r.Source) is not null ? links.Sign($"/v1/clips/{job.Id}/source", job.Owner) : null, r.Values);
     }
 }
 

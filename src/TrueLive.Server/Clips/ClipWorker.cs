@@ -164,6 +164,9 @@ internal sealed partial class ClipWorker(
         var source = await sources.OpenAsync(job, cancel.Token).ConfigureAwait(false);
         if (!PromptSchedule.TryParse(r.Prompts, out var schedule, out var wrong))
             throw new ArgumentException(wrong);
+        var model = models.Find(r.Model) ?? throw new ArgumentException($"The model '{r.Model}' is no longer on this server.");
+        if (!ValueSchedule.TryParse(r.Values, model.Info.Parameters, out var values, out wrong))
+            throw new ArgumentException(wrong);
         var format = ClipFormats.Named(r.Format) ?? ClipFormat.Mp4;
         var output = folders.ResultOf(job.Id, format == ClipFormat.Png ? "" : ClipFormats.Of(format).Ending);
         ClipFolders.Own(Path.GetDirectoryName(output)!, job.Owner);
@@ -175,7 +178,8 @@ internal sealed partial class ClipWorker(
                 Input = source.Path,
                 Output = output,
                 Prompts = schedule,
-                Model = models.Find(r.Model) ?? throw new ArgumentException($"The model '{r.Model}' is no longer on this server."),
+                Model = model,
+                Values = values,
                 Strength = r.Strength,
                 Transition = TimeSpan.FromMilliseconds(r.TransitionMs),
                 Size = (r.Width, r.Height),

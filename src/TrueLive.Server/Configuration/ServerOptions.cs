@@ -80,6 +80,15 @@ public sealed class ServerOptions
     [Description("Folder with more ONNX models, each in a folder of its own; empty takes models in the data folder.")]
     public string ModelsFolder { get; set; } = "";
 
+    /// <summary>Memory for models that are loaded when first used.</summary>
+    [Description("Memory in MB for models other than the default one, which are loaded when first used: beyond it those unused for the longest time are unloaded. 0 takes half of the machine's.")]
+    [Range(0, 10_000_000)]
+    public int ModelMemoryMb { get; set; }
+
+    /// <summary>For authors of models with a command.</summary>
+    [Description("For authors of models in Python: start a model anew when a file in its folder is changed, and offer it though it is broken.")]
+    public bool Reload { get; set; }
+
     /// <summary>Picture size that the model works at when a session names none.</summary>
     [Description("Picture size that the model works at, such as 512x288, when a session names none.")]
     [RegularExpression("^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")]

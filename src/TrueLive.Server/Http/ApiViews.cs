@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc;
 using TrueLive.Core.Models;
 using TrueLive.Core.Tiers;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
+using TrueLive.Server.Configuration;
 using TrueLive.Server.Interactive;
 using TrueLive.Server.Journals;
 using TrueLive.Server.Live.Control;
@@ -12,10 +14,11 @@ using TrueLive.Server.Live.Sessions;
 namespace TrueLive.Server.Http;
 
 /// <summary>Body of <c>POST /v1/sessions</c>; null takes the server's default.</summary>
-internal sealed record CreateSessionBody(string? Model, string? Size, string? Prompt, float? Strength);
+internal sealed record CreateSessionBody(string? Model, string? Size, string? Prompt, float? Strength, IReadOnlyDictionary<string, JsonElement>? Values);
 
 /// <summary>Body of <c>PATCH /v1/sessions/{id}</c>; null keeps what is in force.</summary>
-internal sealed record UpdateSessionBody(string? Id, string? Prompt, float? Strength, double? TransitionMs, bool? Paused, bool? Reset, string? Model, string? Size);
+internal sealed record UpdateSessionBody(
+    string? Id, string? Prompt, float? Strength, double? TransitionMs, bool? Paused, bool? Reset, string? Model, string? Size, IReadOnlyDictionary<string, JsonElement>? Values);
 
 /// <summary>
 /// A session as the API shows it. The token is there only in the answer that made the session; <c>whep</c> opens watching to whoever has
@@ -54,10 +57,10 @@ internal sealed record SessionListView(IReadOnlyList<SessionView> Sessions);
 /// <summary>What this server can do, with measured figures.</summary>
 internal sealed record CapabilitiesView(
     string Version, string Tier, string TierMeans, IReadOnlyList<ModelView> Models, string DefaultModel, string DefaultSize, int TargetFps,
-    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<string> Transports, int KeepSeconds, int ReplaySeconds, int FrameAgeMs, int MaxPromptLength, int RunningSessions, IReadOnlyList<TierView> Tiers);
+    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<UnmeasuredView> NotMeasured, IReadOnlyList<string> Transports, int KeepSeconds, int ReplaySeconds, int FrameAgeMs, int MaxPromptLength, int RunningSessions, IReadOnlyList<TierView> Tiers);
 
 /// <summary>What one tier offers on this machine.</summary>
-/// <param name="Rates">Measured at start; empty until then.</param>
+/// <param name="Rates">Measured figures; those of a model and size that nobody has asked for yet are missing.</param>
 /// <param name="Limits">In words.</param>
 internal sealed record TierView(string Tier, string TierMeans, bool Available, IReadOnlyList<string> Sizes, IReadOnlyList<RateView> Rates, IReadOnlyList<string> Limits);
 
@@ -68,18 +71,48 @@ internal sealed record RateView(string Model, string Size, double StepFps, doubl
 
 /// <summary>
 /// A model. <c>by_design_ms</c> is the delay that it has by design at the server's target rate, its step left out: what a frame waits
-/// inside it
-/// for others of its chunk, and its lag.
+/// inside it for others of its chunk, and its lag. <c>warm</c>: it is loaded; <c>memory_mb</c> is what its weights take while it is, as its
+/// files let expect. <c>about_fps</c>: frames a second that its step alone reaches at the server's size, once that is
+/// measured; <c>not_live</c> says why it is better used for clips, <c>broken</c> that it could not be loaded.
 /// </summary>
 internal sealed record ModelView(
     string Id, string Version, string Title, string Description, bool TakesPrompt, bool HasMemory, IReadOnlyList<LookInfo> Looks,
-    int MinSide, int MaxSide, int Multiple, int? FixedWidth, int? FixedHeight, ChunkView Chunk, double ByDesignMs, IReadOnlyList<ParameterView>? Parameters)
+    int MinSide, int MaxSide, int Multiple, int? FixedWidth, int? FixedHeight, ChunkView Chunk, double ByDesignMs, IReadOnlyList<ParameterView>? Parameters,
+    bool Warm, double? MemoryMb, double? AboutFps, string? NotLive, string? Broken)
 {
-    public static ModelView From(ModelInfo i, int targetRate) => new(
+    // Below it nobody would call the picture live: a gesture is over before it is seen.
+    private const double LiveFps = 3;
+
+    public static ModelView From(IVideoModel model, ModelStore models, Admission admission, ServerOptions options)
+    {
+        var fps = FpsOf(model.Info, admission, options);
+        var slow = fps < LiveFps && model != models.Default
+            ? FormattableString.Invariant($"{model.Info.Title} makes about {fps:0.#} frames per second on this machine, too few for a live picture. Render clips with it.")
+            : null;
+        var loaded = model as OnDemandModel;
+        return From(model.Info, options.TargetRate) with
+        {
+            Warm = loaded?.IsWarm ?? true,
+            MemoryMb = loaded is null ? null : Math.Round(loaded.Bytes / 1048576.0, 1),
+            AboutFps = fps,
+            NotLive = slow,
+            Broken = loaded?.IsBroken == true ? "It could not be loaded; the server's output says why." : null,
+        };
+    }
+
+    private static double? FpsOf(ModelInfo info, Admission admission, ServerOptions options)
+    {
+        var (width, height) = info.Sizes.Nearest(options.SizePixels.Width, options.SizePixels.Height);
+        var cost = admission.Costs.FirstOrDefault(c => (c.ModelId, c.Width, c.Height) == (info.Id, width, height));
+        // A step that is too short to tell is measured all the same.
+        return cost is null ? null : Math.Round(1000 / Math.Max(cost.StepMs, 0.01), 1);
+    }
+
+    private static ModelView From(ModelInfo i, int targetRate) => new(
         i.Id, i.Version, i.Title, i.Description, i.TakesPrompt, i.HasMemory, i.Looks,
         i.Sizes.MinSide, i.Sizes.MaxSide, i.Sizes.Multiple, i.Sizes.FixedWidth, i.Sizes.FixedHeight,
         new ChunkView(i.Chunk.Takes, i.Chunk.Gives, i.Chunk.Lag), Math.Round(i.Chunk.Wait(TimeSpan.FromSeconds(1.0 / targetRate)).TotalMilliseconds, 1),
-        i.Parameters.Count == 0 ? null : [.. i.Parameters.Select(ParameterView.From)]);
+        i.Parameters.Count == 0 ? null : [.. i.Parameters.Select(ParameterView.From)], true, null, null, null, null);
 }
 
 /// <summary>
@@ -95,8 +128,14 @@ internal sealed record ParameterView(
         p.Id, p.Title, p.Kind.ToString().ToLowerInvariant(), p.Default, p.Min, p.Max, p.Step, p.Choices.IsEmpty ? null : p.Choices, p.Live ? "live" : "load");
 }
 
-/// <summary>Live sessions that the machine holds, as measured at start.</summary>
-internal sealed record CapacityView(string Model, string Size, double StepMs, double CpuMsPerFrame, int FramesMeasured, int Sessions);
+/// <summary>
+/// Live sessions that the machine holds, as measured; <c>beside</c> counts the live sessions that ran meanwhile and made the step longer
+/// (it is measured again when none runs).
+/// </summary>
+internal sealed record CapacityView(string Model, string Size, double StepMs, double CpuMsPerFrame, int FramesMeasured, int Sessions, int? Beside);
+
+/// <summary>A model and size without figures, and why: not measured yet, which its first session changes, or failed.</summary>
+internal sealed record UnmeasuredView(string Model, string Size, string Why);
 
 /// <summary>Answer of <c>/readyz</c>.</summary>
 internal sealed record ReadyView(bool Ready, string Reason, IReadOnlyList<ShortageView>? Short = null);
@@ -113,6 +152,7 @@ internal sealed record ShortageView(string Resource, string Words);
 [JsonSerializable(typeof(SessionListView))]
 [JsonSerializable(typeof(WatchView))]
 [JsonSerializable(typeof(CapabilitiesView))]
+[JsonSerializable(typeof(ModelView))]
 [JsonSerializable(typeof(AcceptedMessage))]
 [JsonSerializable(typeof(ReadyView))]
 [JsonSerializable(typeof(ProbeBody))]

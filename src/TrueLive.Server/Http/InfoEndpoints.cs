@@ -23,19 +23,31 @@ internal static class InfoEndpoints
         if (lacking.Count > 0)
             return NotReady(string.Join(' ', lacking.Select(s => s.Words)), [.. lacking.Select(s => new ShortageView(s.Resource.ToString().ToLowerInvariant(), s.Words))]);
         return measurement.Finished.IsCompleted
-            ? Results.Ok(new ReadyView(true, "Models are loaded and the machine's capacity is measured."))
+            ? Results.Ok(new ReadyView(true, "The default model is loaded and measured."))
             : NotReady("The machine's capacity is being measured.", null);
 
         static IResult NotReady(string reason, IReadOnlyList<ShortageView>? lacking) =>
             Results.Json(new ReadyView(false, reason, lacking), ApiJson.Default.ReadyView, statusCode: StatusCodes.Status503ServiceUnavailable);
     }
 
-    private static CapabilitiesView Capabilities(ModelStore models, Admission admission, SessionRegistry registry, ServerOptions options) => new(
+    private static CapabilitiesView Capabilities(ModelStore models, Admission admission, CapacityMeasurement measurement, SessionRegistry registry, ServerOptions options) => new(
         typeof(InfoEndpoints).Assembly.GetName().Version!.ToString(3), TierWords.Name(Tier.Live), TierWords.Means(Tier.Live),
-        [.. models.All.Select(m => ModelView.From(m.Info, options.TargetRate))], models.Default.Info.Id, options.Size, options.TargetRate,
+        [.. models.All.Select(m => ModelView.From(m, models, admission, options))], models.Default.Info.Id, options.Size, options.TargetRate,
         [.. admission.Costs.Select(c => new CapacityView(
-            c.ModelId, $"{c.Width}x{c.Height}", c.StepMs, c.CpuMs, c.Frames, admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height)))],
-        ["whip", "whep", "websocket-jpeg"], options.KeepSeconds, options.ReplaySeconds, options.FrameAgeMs, Prompt.MaxLength, registry.Count, [.. Tiers(models, admission, options)]);
+            c.ModelId, $"{c.Width}x{c.Height}", c.StepMs, c.CpuMs, c.Frames, admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height), c.Beside > 0 ? c.Beside : null))],
+        [.. Unmeasured(models, measurement)], ["whip", "whep", "websocket-jpeg"], options.KeepSeconds, options.ReplaySeconds, options.FrameAgeMs, Prompt.MaxLength, registry.Count, [.. Tiers(models, admission, options)]);
+
+    private static IEnumerable<UnmeasuredView> Unmeasured(ModelStore models, CapacityMeasurement measurement)
+    {
+        foreach (var model in models.All)
+        {
+            foreach (var size in measurement.SizesOf(model))
+            {
+                if (measurement.Lacks(model, size, out var failed))
+                    yield return new UnmeasuredView(model.Info.Id, $"{size.Width}x{size.Height}", failed ? "it failed, see the server log" : "not measured yet");
+            }
+        }
+    }
 
     private static IEnumerable<TierView> Tiers(ModelStore models, Admission admission, ServerOptions options)
     {

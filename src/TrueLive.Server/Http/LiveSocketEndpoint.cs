@@ -21,7 +21,8 @@ internal static class LiveSocketEndpoint
         AdmittedClient admitted;
         try
         {
-            admitted = AdmittedClient.Of(registry, token, connection, new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time);
+            admitted = await AdmittedClient.OfAsync(
+                registry, token, connection, new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time, http.RequestAborted).ConfigureAwait(false);
         }
         catch (RequestRefusedException refused)
         {

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Mvc;
+using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
@@ -15,13 +16,13 @@ internal static class SessionEndpoints
         sessions.MapGet("", (HttpRequest http, Gate gate, SessionRegistry registry) =>
                 new SessionListView([.. registry.Hosted.Where(s => s.Owner == gate.OwnerOf(http)).OrderBy(s => s.Created).Select(s => SessionView.From(s, gate))]))
             .WithSummary("Your sessions");
-        sessions.MapPost("", Create)
+        sessions.MapPost("", CreateAsync)
             .WithSummary("Make a session that waits for its video")
             .Produces<SessionView>(StatusCodes.Status201Created).ProducesProblem(400).ProducesProblem(503);
         sessions.MapGet("/{id}", (string id, HttpRequest http, Gate gate, SessionRegistry registry) =>
                 registry.Find(id, gate.OwnerOf(http)) is { } hosted ? Results.Ok(SessionView.From(hosted, gate)) : NoSuchSession(id))
             .WithSummary("One session").Produces<SessionView>().ProducesProblem(404);
-        sessions.MapPatch("/{id}", Update)
+        sessions.MapPatch("/{id}", UpdateAsync)
             .WithSummary("Change prompt, model or size, pause, resume or reset")
             .Produces<AcceptedMessage>(StatusCodes.Status202Accepted).ProducesProblem(404).ProducesProblem(422);
         sessions.MapDelete("/{id}", End).WithSummary("End a session").Produces(200).ProducesProblem(404);
@@ -30,11 +31,15 @@ internal static class SessionEndpoints
     internal static IResult NoSuchSession(string id) => Problems.Of(
         StatusCodes.Status404NotFound, $"There is no session '{(id.Length > 64 ? id[..64] : id)}'. It may have ended, or its time to come back is over.");
 
-    private static IResult Create(HttpContext http, [FromBody] CreateSessionBody? body, Gate gate, SessionRegistry registry)
+    private static async Task<IResult> CreateAsync(HttpContext http, [FromBody] CreateSessionBody? body, Gate gate, SessionRegistry registry)
     {
         try
         {
-            var hosted = registry.Create(new SessionRequest(body?.Model, body?.Size, body?.Prompt, body?.Strength) { Owner = gate.OwnerOf(http.Request) });
+            var request = new SessionRequest(body?.Model, body?.Size, body?.Prompt, body?.Strength) 
+            {
+                Owner = gate.OwnerOf(http.Request), Values = ParameterJson.Texts(body?.Values),
+            };
+            var hosted = await registry.CreateAsync(request, http.RequestAborted).ConfigureAwait(false);
             return Results.Created($"/v1/sessions/{hosted.Session.Id}", SessionView.From(hosted, gate, withToken: true));
         }
         catch (RequestRefusedException refused)
@@ -43,7 +48,7 @@ internal static class SessionEndpoints
         }
     }
 
-    private static IResult Update(string id, [FromBody] UpdateSessionBody body, HttpRequest http, Gate gate, SessionRegistry registry)
+    private static async Task<IResult> UpdateAsync(string id, [FromBody] UpdateSessionBody body, HttpRequest http, Gate gate, SessionRegistry registry)
     {
         if (registry.Find(id, gate.OwnerOf(http)) is not { } hosted)
             return NoSuchSession(id);
@@ -52,11 +57,11 @@ internal static class SessionEndpoints
             return Problems.Of(StatusCodes.Status422UnprocessableEntity, "The id is longer than 64 characters.");
         var receipt = new CommandReceipt(null, hosted.Session.Settings);
         if (body.Model is not null || body.Size is not null)
-            receipt = registry.Switch(hosted, command, body.Model, body.Size);
-        if (receipt.Rejected is null && (body.Prompt is not null || body.Strength is not null))
+            receipt = await registry.SwitchAsync(hosted, command, body.Model, body.Size, http.HttpContext.RequestAborted).ConfigureAwait(false);
+        if (receipt.Rejected is null && (body.Prompt is not null || body.Strength is not null || body.Values is not null))
         {
             TimeSpan? transition = body.TransitionMs is { } ms && Math.Abs(ms) < 1e6 ? TimeSpan.FromMilliseconds(ms) : null;
-            receipt = hosted.Session.Update(command, new PromptChange(body.Prompt, body.Strength, transition));
+            receipt = hosted.Session.Update(command, new PromptChange(body.Prompt, body.Strength, transition) { Values = ParameterJson.Texts(body.Values) });
         }
         if (receipt.Rejected is null && body.Reset == true)
             receipt = hosted.Session.Reset(command);

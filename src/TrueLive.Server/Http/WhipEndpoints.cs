@@ -92,7 +92,9 @@ internal static partial class WhipEndpoints
         HttpContext http, string? model, string? size, string? prompt, float? strength, string? codec, WebRtcPort port, Gate gate, SessionRegistry registry, InteractiveCommands interactive,
         TimeProvider time, IHostApplicationLifetime life) => PublishAsync(
             http, codec, port, registry, interactive, time, life,
-            () => AdmittedClient.Of(registry, http.Request.Headers[TokenHeader], long.TryParse(http.Request.Headers[ConnectionHeader], out var had) ? had : null, new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time));
+            () => AdmittedClient.OfAsync(
+                registry, http.Request.Headers[TokenHeader], long.TryParse(http.Request.Headers[ConnectionHeader], out var had) ? had : null,
+                new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time, http.RequestAborted));
 
     private static Task<IResult> PublishTo(
         string id, HttpContext http, string? codec, WebRtcPort port, Gate gate, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life) =>
@@ -102,12 +104,12 @@ internal static partial class WhipEndpoints
                 registry.Contest(hosted);
                 if (hosted.Senders.Count >= MaxSenders)
                     throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"{MaxSenders} connections to this session are being opened. Those that never open end within {AdmittedClient.ConnectTime.TotalSeconds:0} s.");
-                return AdmittedClient.Of(registry, hosted.Token, null, new SessionRequest(null, null, null, null) { Owner = hosted.Owner }, time);
+                return AdmittedClient.OfAsync(registry, hosted.Token, null, new SessionRequest(null, null, null, null) { Owner = hosted.Owner }, time, http.RequestAborted);
             })
             : Task.FromResult(SessionEndpoints.NoSuchSession(id));
 
     private static async Task<IResult> PublishAsync(
-        HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life, Func<AdmittedClient> arrive)
+        HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life, Func<Task<AdmittedClient>> arrive)
     {
         var (offer, problem) = await ReadAsync(http, Sdp).ConfigureAwait(false);
         if (problem is not null)
@@ -117,7 +119,7 @@ internal static partial class WhipEndpoints
         {
             // An offer that cannot be answered takes no place, and is refused as such on a full server as well.
             port.Check(offer, receive: true, codec);
-            admitted = arrive();
+            admitted = await arrive().ConfigureAwait(false);
             var peer = port.Answer(admitted.Hosted.Session.Id, offer, receive: true, codec, http.Connection.LocalIpAddress);
             var logger = http.RequestServices.GetRequiredService<ILogger<WebRtcClient>>();
             var client = new WebRtcClient(admitted, peer, registry, interactive.Serve, time, logger)

@@ -32,7 +32,7 @@ internal sealed class HostedClip : IAsyncDisposable
     /// <param name="time">Clock of the measured times.</param>
     public HostedClip(string id, string owner, UploadView upload, TimeSpan start, ImmutableArray<VideoFrame> frames, TimeSpan length, IVideoModel model, Func<string, IVideoModel?> models, Action<RevisionPass, CancellationToken> wait, TimeProvider time)
     {
-        (Id, Owner, Upload, Start, _frames, Model) = (id, owner, upload, start, frames, model);
+        (Id, Owner, Upload, Start, _frames, Model, ModelOf) = (id, owner, upload, start, frames, model, models);
         Clip = new InteractiveClip(frames, model, frames[0].Width, frames[0].Height, frame => _jpeg.Encode(frame, Quality).ToArray(), time)
         {
             Length = length,
@@ -52,6 +52,9 @@ internal sealed class HostedClip : IAsyncDisposable
     public TimeSpan Start { get; }
 
     public IVideoModel Model { get; }
+
+    /// <summary>A model that a tweak names; null for one that is not there.</summary>
+    public Func<string, IVideoModel?> ModelOf { get; }
 
     public InteractiveClip Clip { get; }
 

@@ -104,15 +104,21 @@ internal sealed class InteractiveCommands(
     {
         var from = parent is > 0 ? Find(hosted, parent) : hosted.Clip.Revisions.LastOrDefault();
         var b = from?.Tweak ?? new ClipTweak("", 1, TimeSpan.Zero, hosted.Duration, TimeSpan.Zero);
-        if (c.Seed is not null)
-            throw new ArgumentException("No model of this server has randomness, so seed would change nothing. Leave it out.");
+        var model = c.Model ?? b.Model ?? hosted.Model.Info.Id;
+        var declared = (model == hosted.Model.Info.Id ? hosted.Model : hosted.ModelOf(model))?.Info.Parameters ?? [];
+        var given = (ParameterJson.Texts(c.Values) ?? []).Concat(c.Seed is { } seed ? [KeyValuePair.Create("seed", $"{seed}")] : []);
+        if (!b.Values.For(declared).TrySet(declared, given, out var values, out var unusable))
+            throw new ArgumentException(unusable);
         if (c.Name?.Length > MaxName)
             throw new ArgumentException($"The name is longer than {MaxName} characters.");
         var prompts = c.Prompts ?? (c.Prompt is not { } one ? b.Prompts : PromptSchedule.TryOne(one, out var schedule, out var error) ? schedule.ToString() : throw new ArgumentException(error));
         var tweak = new ClipTweak(
             prompts, c.Strength ?? b.Strength, Seconds(c.Trim?.StartS, b.TrimStart), Seconds(c.Trim?.EndS, b.TrimEnd),
             Seconds(c.PlayheadS, b.Playhead), c.TransitionMs is { } ms ? ms is >= 0 and <= 10_000 ? TimeSpan.FromMilliseconds(ms) : throw new ArgumentException("transition_ms must be within 0..10000.") : b.Transition,
-            c.Model ?? b.Model);
+            c.Model ?? b.Model)
+        {
+            Values = values,
+        };
         hosted.Clip.Tweak(tweak, from?.Number ?? 0, c.Name ?? "", revision => socket.Send(revision, c.Id));
     }
 
@@ -165,7 +171,8 @@ internal sealed class InteractiveCommands(
             throw new ArgumentException($"size is '{c.Size}'. {ClipSize.Rule}");
         var request = new ClipRequest(
             hosted.Upload.Id, schedule.From(t.TrimStart).ToString(), t.Model ?? hosted.Model.Info.Id, size.Width, size.Height, c.Format ?? "mp4", t.Strength, null,
-            (t.Transition ?? Prompt.DefaultTransition).TotalMilliseconds, Name: hosted.Upload.Name, TrimStart: (hosted.Start + t.TrimStart).TotalSeconds, TrimEnd: (hosted.Start + t.TrimEnd).TotalSeconds, Stretch: stretch);
+            (t.Transition ?? Prompt.DefaultTransition).TotalMilliseconds, Name: hosted.Upload.Name, TrimStart: (hosted.Start + t.TrimStart).TotalSeconds, TrimEnd: (hosted.Start + t.TrimEnd).TotalSeconds, Stretch: stretch,
+            Values: t.Values.All.IsEmpty ? null : PromptSchedule.TryOne(t.Values.ToString(), out var kept, out error) ? kept.ToString() : throw new ArgumentException(error));
         var job = await orders.EnqueueAsync(hosted.Owner, request, cancel).ConfigureAwait(false);
         socket.Send(new ExportedMessage("exported", c.Id, revision.Number, await views.OfAsync(job, cancel).ConfigureAwait(false)), InteractiveJson.Default.ExportedMessage);
     }

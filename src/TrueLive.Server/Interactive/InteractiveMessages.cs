@@ -23,13 +23,15 @@ internal sealed record InteractiveView(
 /// <summary>A revision as the API shows it.</summary>
 internal sealed record RevisionView(
     long Number, long Parent, string Name, string Tier, string State, string Prompts, float Strength, double TransitionMs, string Model, TrimView Trim, double PlayheadS,
-    int First, int End, int FullFrames, int ReusedFrames, double? ToPreviewMs, double? ToPlayableMs, double? ToFullMs, IReadOnlyList<string> UnknownWords, string? Note, string? Error)
+    int First, int End, int FullFrames, int ReusedFrames, double? ToPreviewMs, double? ToPlayableMs, double? ToFullMs, IReadOnlyList<string> UnknownWords, string? Note, string? Error,
+    IReadOnlyDictionary<string, string>? Values)
 {
     public static RevisionView From(ClipRevision r, string model) => new(
         r.Number, r.Parent, r.Name, TierWords.Name(Core.Tiers.Tier.Interactive), r.State.ToString().ToLowerInvariant(), PromptSchedule.TryParse(r.Tweak.Prompts, out var schedule, out _) ? schedule.ToDisplay() : r.Tweak.Prompts, r.Tweak.Strength,
         (r.Tweak.Transition ?? Core.Models.Prompt.DefaultTransition).TotalMilliseconds, r.Tweak.Model ?? model,
         new TrimView(r.Tweak.TrimStart.TotalSeconds, r.Tweak.TrimEnd.TotalSeconds), r.Tweak.Playhead.TotalSeconds, r.Range.First, r.Range.End, r.FullFrames, r.ReusedFrames,
-        Milliseconds(r.ToPreview), Milliseconds(r.ToPlayable), Milliseconds(r.ToFull), r.UnknownWords, r.Note, r.Error);
+        Milliseconds(r.ToPreview), Milliseconds(r.ToPlayable), Milliseconds(r.ToFull), r.UnknownWords, r.Note, r.Error,
+        r.Tweak.Values.All.IsEmpty ? null : r.Tweak.Values.All);
 
     private static double? Milliseconds(TimeSpan? t) => t is { } time ? Math.Round(time.TotalMilliseconds, 1) : null;
 }
@@ -37,7 +39,8 @@ internal sealed record RevisionView(
 /// <summary>A message from the client; which fields matter depends on <see cref="Type"/>.</summary>
 internal sealed record InteractiveCommand(
     string? Type, string? Id, string? Prompt, string? Prompts, float? Strength, double? TransitionMs, string? Model, TrimView? Trim, double? PlayheadS,
-    long? Parent, long? Revision, string? Name, long? A, long? B, string? Format, string? Size, long? Seed = null);
+    long? Parent, long? Revision, string? Name, long? A, long? B, string? Format, string? Size, long? Seed = null,
+    IReadOnlyDictionary<string, JsonElement>? Values = null);
 
 internal sealed record RevisionMessage(string Type, string? Id, RevisionView Revision);
 

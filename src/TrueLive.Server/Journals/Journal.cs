@@ -13,7 +13,8 @@ internal sealed record JournalView(
 /// <summary>A prompt and the first frame that it applied to.</summary>
 /// <param name="Frame">Number of the frame in the journal's video.</param>
 /// <param name="AtTicks">That frame's time.</param>
-internal sealed record JournalCue(long Frame, long AtTicks, string Text, float Strength, double TransitionMs);
+/// <param name="Values">What was set of the model's parameters; null for nothing.</param>
+internal sealed record JournalCue(long Frame, long AtTicks, string Text, float Strength, double TransitionMs, IReadOnlyDictionary<string, string>? Values = null);
 
 /// <summary>What journal.json holds beside the video.</summary>
 internal sealed record JournalState(JournalView View, IReadOnlyList<JournalCue> Cues, IReadOnlyList<long> Resets);
@@ -70,7 +71,10 @@ public sealed class Journal
     public (ImmutableArray<(TimeSpan At, Prompt Prompt)> Cues, ImmutableHashSet<long> Resets) Prompts(IVideoModel model)
     {
         var cues = _state.Cues.Select((c, i) => (
-            TimeSpan.FromTicks(i == 0 ? 0 : c.AtTicks), new Prompt(i + 1, c.Text, c.Strength, i == 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(c.TransitionMs), model.Read(c.Text)))).ToImmutableArray();
+            TimeSpan.FromTicks(i == 0 ? 0 : c.AtTicks), new Prompt(i + 1, c.Text, c.Strength, i == 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(c.TransitionMs), model.Read(c.Text))
+            {
+                Values = ParameterValues.Of(model.Info.Parameters, c.Values?.Where(v => v.Value is not null) ?? []),
+            })).ToImmutableArray();
         return (cues.IsEmpty ? [(TimeSpan.Zero, Prompt.None)] : cues, [.. _state.Resets]);
     }
 }

@@ -115,7 +115,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
             if (frame.PromptRevision == _revision || _session.PromptOf(frame.PromptRevision) is not { } prompt)
                 return;
             _revision = frame.PromptRevision;
-            _cues.Add(new JournalCue(picture.Number, picture.At.Ticks, prompt.Text, prompt.Strength, prompt.Transition.TotalMilliseconds));
+            _cues.Add(new JournalCue(picture.Number, picture.At.Ticks, prompt.Text, prompt.Strength, prompt.Transition.TotalMilliseconds, prompt.Values.All.IsEmpty ? null : prompt.Values.All));
         }
     }
 

@@ -34,7 +34,7 @@ internal sealed class ServerMetrics : IDisposable
             () => admission.Costs.Select(c => new Measurement<int>(
                 admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height),
                 new KeyValuePair<string, object?>("model", c.ModelId), new KeyValuePair<string, object?>("size", $"{c.Width}x{c.Height}"))),
-            "{session}", "Live sessions that this machine holds, as measured at start.");
+            "{session}", "Live sessions that this machine holds, as measured; without those that nobody has asked for yet.");
         _meter.CreateObservableGauge(
             "truelive.capacity.used", () => registry.Hosted.Sum(s => admission.ShareOf(s.Session.Settings)), "1", "Share of the machine taken by sessions.");
         _meter.CreateObservableGauge("truelive.work.requests", () => work.Taken, "{request}", "Uploads that are taken in and reports that are checked, those that wait for their turn included.");

@@ -1,5 +1,6 @@
 // The clips screen: files in, prompts over time, a queue with real progress, finished files out.
 import { ask, askJson, events, h, post, seconds, size, steps, trouble } from './dom.js';
+import { titleOf } from './picker.js';
 import { command, curl } from './share.js';
 import { shown, TAKEN } from './shown.js';
 
@@ -23,7 +24,7 @@ export async function follow(id, seen, signal) {
   return last;
 }
 
-export function open(box) {
+export function open(box, live) {
   const leaving = new AbortController();
   const sources = new Map();
   const jobs = new Map();
@@ -79,18 +80,21 @@ export function open(box) {
     };
     const format = h('select', {}, new Option('MP4 (H.264)', 'mp4'), new Option('MOV (H.264)', 'mov'), new Option('MKV (H.264)', 'mkv'), new Option('WebM (VP9)', 'webm'), new Option('GIF', 'gif'), new Option('PNG pictures', 'png'));
     const wanted = h('select', {}, new Option('As the source', ''), ...['384x216', '512x288', '640x360', '1280x720'].map((s) => new Option(s)));
+    // A model that is too slow to be live is at home here.
+    const usable = (live.server?.models ?? []).filter((m) => !m.broken);
+    const model = h('select', {}, ...usable.map((m) => new Option(titleOf(m), m.id, false, m.id === live.server.default_model)));
     const card = h('form.card.film', {
       onsubmit: async (event) => {
         event.preventDefault();
         try {
-          show(await post('/v1/clips', { upload: got.id, ...(cues.length > 1 ? { prompts: asked() } : { prompt: cues[0].text }), format: format.value, ...(wanted.value ? { size: wanted.value } : {}) }));
+          show(await post('/v1/clips', { upload: got.id, ...(cues.length > 1 ? { prompts: asked() } : { prompt: cues[0].text }), format: format.value, ...(model.value ? { model: model.value } : {}), ...(wanted.value ? { size: wanted.value } : {}) }));
         } catch (error) {
           trouble(error.message);
         }
       },
     }, view, h('div.film-side', {}, h('h2', {}, got.name), h('p.note', {}, `${got.width}×${got.height}, ${still ? 'a still picture: the clip is this one picture' : `${got.fps.toFixed(2)} per second, ${seconds(got.duration_s)}, ${got.frames} frames`}. ${(got.notes ?? []).join(' ')}`),
       bar, rows, h('div.row', {}, still ? null : h('button', { type: 'button', onclick: () => (cues.push({ at: Math.round((video()?.currentTime ?? 0) * 10) / 10 || length / 2, text: '' }), draw(), rows.querySelector('li:last-child .cue').focus()) }, 'Add a prompt at the playhead'),
-        h('label.field', {}, 'Format', format), h('label.field', {}, 'Size', wanted), h('button.primary', {}, 'Make the clip'))));
+        usable.length > 1 ? h('label.field', { style: 'flex: 1 1 12rem' }, 'Model', model) : null, h('label.field', {}, 'Format', format), h('label.field', {}, 'Size', wanted), h('button.primary', {}, 'Make the clip'))));
     draw();
     return card;
   }

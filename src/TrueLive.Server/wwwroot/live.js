@@ -3,6 +3,7 @@ import { Refused } from './control.js';
 import { $, h, say, trouble } from './dom.js';
 import { JournalSign } from './journal.js';
 import { Looks } from './looks.js';
+import { Picker } from './picker.js';
 import { PromptLine } from './prompt.js';
 import { Session } from './session.js';
 import { Stage } from './stage.js';
@@ -14,10 +15,13 @@ export class Live {
   prompt = new PromptLine(this);
   looks = new Looks(this);
   journal = new JournalSign(this.session);
+  picker = new Picker();
   truth = new TruthStrip($('truth'), this.session);
   server = null;
   // The wait for a place on a full server: an object of its own for each time that it is asked again.
   #waiting = null;
+  // Values of the model's parameters that were set while no session ran.
+  #values = {};
   // What was chosen while no session ran: a session that is come back to has another.
   #chosen = {};
 
@@ -61,8 +65,12 @@ export class Live {
     $('strength').oninput = () => ($('strength-value').textContent = `${Math.round($('strength').value * 100)} %`);
     $('strength').onchange = () => this.prompt.send({ quick: true });
     $('transition').oninput = () => ($('transition-value').textContent = `${($('transition').value / 1000).toFixed(1)} s`);
+    session.connecting = () => this.picker.warming;
     $('model').onchange = () => {
+      this.#values = {};
       this.#showLooks();
+      if (this.transport) this.picker.tell();
+      else this.picker.warm();
       this.#change({ model: $('model').value });
     };
     $('size').onchange = () => this.#change({ size: $('size').value });
@@ -81,7 +89,7 @@ export class Live {
     this.truth.ageBudget = server.frame_age_ms ?? null;
     if (server.replay_seconds) $('privacy').textContent = `Pictures go to this server and nowhere else. It keeps the last ${server.replay_seconds} s in memory while a session runs, and more only if you turn the journal on.`;
     const sizes = $('size');
-    $('model').replaceChildren(...server.models.map((m) => new Option(m.title, m.id, m.id === server.default_model, m.id === server.default_model)));
+    this.picker.meet(server);
     if (![...sizes.options].some((o) => o.value === server.default_size)) sizes.add(new Option(server.default_size));
     sizes.value = server.default_size;
     this.#showLooks();
@@ -142,6 +150,7 @@ export class Live {
 
   #opened({ session, control }) {
     trouble(null);
+    control.addEventListener('warming', ({ detail }) => say(`Warming up ${detail.model}; the picture goes on as it is meanwhile.`));
     control.addEventListener('input', ({ detail }) => trouble(detail.problem ?? null));
     this.#waiting = null;
     $('pause').disabled = false;
@@ -152,6 +161,8 @@ export class Live {
     const other = Object.entries(this.#chosen).filter(([name, value]) => session[name] !== value);
     if (other.length) this.#change(Object.fromEntries(other));
     this.#chosen = {};
+    if (Object.keys(this.#values).length) this.#set(this.#values);
+    this.#values = {};
     if (!$('prompt').value) this.prompt.text = session.prompt.text;
     this.prompt.read(session.prompt);
     // Back in a session that knows another prompt than the line shows: the line is what is wanted.
@@ -159,11 +170,15 @@ export class Live {
   }
 
   // The controls show what runs, whoever asked for it.
-  #inForce({ model, size }) {
+  #inForce({ model, size, prompt }) {
     if (![...$('size').options].some((o) => o.value === size)) $('size').add(new Option(size));
     $('size').value = size;
-    if ($('model').value === model) return;
+    this.picker.ran(model);
+    const other = $('model').value !== model;
     $('model').value = model;
+    this.#showParameters(prompt.values);
+    if (!other) return;
+    this.picker.tell();
     this.#showLooks();
   }
 
@@ -177,6 +192,23 @@ export class Live {
     this.prompt.looks = looks;
     this.looks.show(looks);
     this.looks.mark({ [this.prompt.text.trim()]: 1 });
+    this.#showParameters(this.transport?.session.prompt.values ?? this.#values);
+  }
+
+  // Most models have none, and the page is without the code for them then.
+  async #showParameters(values = {}) {
+    const declared = this.picker.chosen?.parameters ?? [];
+    $('parameters').hidden = !declared.length;
+    if (declared.length) (await import('./parameters.js')).show(declared, values, (changed) => this.#set(changed));
+  }
+
+  #set(values) {
+    const { transport } = this;
+    if (!transport) return Object.assign(this.#values, values);
+    transport.control.command('set', { values }).accepted.catch((error) => {
+      this.#inForce(transport.session);
+      trouble(error.message);
+    });
   }
 
   #change(fields) {

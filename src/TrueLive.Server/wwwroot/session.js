@@ -24,6 +24,8 @@ export class Session extends EventTarget {
   state = 'idle';
   startedAt = null;
   path = null;
+  /** Words for what a session waits for at its start; null for nothing in particular. */
+  connecting = () => null;
   /** Which of the sources runs. */
   kind = null;
   // What is wanted now: a new object for each start, so that whatever still waits for an older one can tell.
@@ -95,7 +97,7 @@ export class Session extends EventTarget {
   async #connect(run) {
     // Who comes back has a picture on the stage: it stays marked as frozen until a new one is there.
     const state = this.startedAt === null ? 'connecting' : 'away';
-    if (state === 'connecting') this.#move(state, 'Connecting…');
+    if (state === 'connecting') this.#move(state, this.connecting() ?? 'Connecting…');
     const [{ WebRtcTransport }, { JpegTransport }] = await transports();
     if (this.#wanted !== run) return;
     const only = new URLSearchParams(location.search).get('transport');

@@ -25,6 +25,7 @@ export class TruthStrip {
   #open = null;
   #explain = h('div', { id: 'explain', hidden: true, role: 'region', 'aria-label': 'What the figure means' });
   ageBudget = null;
+  #away = h('pre', { className: 'away', hidden: true, tabIndex: 0, 'aria-label': 'What the model said' });
   #screen = { number: 3, title: 'No session', words: '' };
 
   constructor(box, session) {
@@ -39,7 +40,7 @@ export class TruthStrip {
     };
     this.#facts.plot = h('canvas', { 'aria-hidden': 'true', style: 'color:var(--live)' });
     this.#facts.bar = h('span.way', { 'aria-hidden': 'true' });
-    box.replaceChildren(this.#explain, h('div.facts', {},
+    box.replaceChildren(this.#explain, this.#away, h('div.facts', {},
       fact('tier', 'Tier 3 of 3', ''), fact('glass', 'Glass to glass', 'plotted', this.#facts.plot), fact('rate', 'Generated / delivered', ''),
       fact('repeats', 'Repeats', ''), fact('drops', 'Dropped', ''), fact('way', 'Where the time goes', 'wide', this.#facts.bar), fact('session', 'Session', '')));
     setInterval(() => this.refresh(), 500);
@@ -75,6 +76,9 @@ export class TruthStrip {
     const degraded = state === 'live' ? (f.server?.degraded ?? null) : null;
     this.#set('tier', alone ? this.#screen.title : passed ? 'Passed through' : (degraded ?? words));
     this.#facts.tier.button.dataset.state = passed || degraded ? 'warn' : mood;
+    const said = state === 'live' ? (f.server?.away ?? '') : '';
+    this.#away.hidden = !said;
+    if (this.#away.textContent !== said) this.#away.textContent = said;
     const on = transport !== null;
     const [mid, most] = [f.latency.quantile(0.5), f.latency.quantile(0.99)];
     const held = f.server ? f.server.by_design_ms - f.server.step_p50_ms : 0;

@@ -21,6 +21,10 @@ public sealed partial class FolderTests
             Codecs: Native
             Files: Native
             """,
+        ["TrueLive.Workers"] = """
+            /: Frames Jail Link
+            Link: Jail
+            """,
         ["TrueLive.WebRtc"] = """
             Whip: / Sdp Transport
             /: Dtls Ice Peers Rtp Sctp Sdp Stun Timing Transport

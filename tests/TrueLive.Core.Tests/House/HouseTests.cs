@@ -13,7 +13,8 @@ public sealed partial class HouseTests
     {
         ["TrueLive.Core"] = ["Microsoft.Extensions.Logging.Abstractions"],
         ["TrueLive.Media"] = ["TrueLive.Core"],
-        ["TrueLive.Models"] = ["TrueLive.Core", "Microsoft.ML.OnnxRuntime", "Microsoft.ML.Tokenizers", "System.Numerics.Tensors"],
+        ["TrueLive.Workers"] = ["TrueLive.Core"],
+        ["TrueLive.Models"] = ["TrueLive.Core", "TrueLive.Workers", "Microsoft.ML.OnnxRuntime", "Microsoft.ML.Tokenizers", "System.Numerics.Tensors"],
         ["TrueLive.WebRtc"] = ["TrueLive.Core", "BouncyCastle.Cryptography"],
         ["TrueLive.Clips"] = ["TrueLive.Core", "Microsoft.Data.Sqlite", "Npgsql"],
         ["TrueLive.Cluster"] = ["TrueLive.Core"],

@@ -20,6 +20,13 @@ namespace TrueLive.Fuzz.Targets;
 /// <summary>Files and texts that people hand to the programs.</summary>
 internal static class FileTargets
 {
+    private static readonly ModelParameter[] Parameters =
+    [
+        new("seed", "Seed", ParameterKind.Number) { Default = "2", Min = 0, Max = 9, Step = 1 },
+        new("guidance", "Guidance", ParameterKind.Choice) { Default = "none", Choices = ["none", "full"] },
+        new("caption", "Caption", ParameterKind.Text),
+    ];
+
     private static readonly string Folder = MakeFolder();
 
     private static readonly LookMatcher Matcher = MakeMatcher();
@@ -142,6 +149,12 @@ internal static class FileTargets
 
     public static void Schedule(ReadOnlySpan<byte> input)
     {
+        if (ValueSchedule.TryParse(Encoding.UTF8.GetString(input), Parameters, out var values, out _)
+            && values.Any(v => !PromptSchedule.TryOne(v.Values.ToString(), out var kept, out _)
+                || !ValueSchedule.TryParse(kept.ToString(), Parameters, out var again, out _) || !again[0].Values.Equals(v.Values)))
+        {
+            throw new InvalidOperationException("values that are not read as they are written");
+        }
         if (PromptSchedule.TryParse(Encoding.UTF8.GetString(input), out var schedule, out var error))
         {
             if (schedule.Cues[0].At != TimeSpan.Zero || schedule.Cues.Any(c => c.Text.Length > Prompt.MaxLength))

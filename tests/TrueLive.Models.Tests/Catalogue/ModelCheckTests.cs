@@ -25,7 +25,7 @@ public sealed class ModelCheckTests : IDisposable
         Assert.Empty(report.Findings);
         Assert.Equal([(192, 192, 5), (256, 192, 5)], report.Timings.Select(t => (t.Width, t.Height, t.Frames)));
         Assert.All(report.Timings, t => Assert.True(t.MedianMs > 0 && t.LiveFps > 0));
-        Assert.Equal(0, report.Output.NotFinite);
+        Assert.Equal(0, report.Output!.NotFinite);
         Assert.InRange(report.Memory!.Difference, 0.01, 100);
         Assert.True(report.Memory.GoesOn);
         Assert.Equal((256, 192), (report.After.Width, report.After.Height));
@@ -49,7 +49,7 @@ public sealed class ModelCheckTests : IDisposable
         using var model = folder.Load();
         using var report = ModelCheck.Run(model, _frames, [(64, 48)], "", TimeProvider.System);
         Assert.Contains(report.Findings, f => f.Contains(words, StringComparison.Ordinal));
-        Assert.Equal(fault == "NaN", report.Output.NotFinite > 0);
+        Assert.Equal(fault == "NaN", report.Output!.NotFinite > 0);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using TrueLive.Core.Clips;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
@@ -91,6 +92,54 @@ public sealed class DiffusionTests
                 frame.Dispose();
         }
         Assert.Equal((0, 0), (one.FramesOut, many.FramesOut));
+    }
+
+    [Theory]
+    [InlineData("seed=9", """{ "steps": [20, 35, 45], "seed": 9 }""")]
+    [InlineData("steps=2", """{ "steps": [20, 45] }""")]
+    [InlineData("guidance=full guidance_scale=1.5 steps=1", """{ "steps": [20], "guidance": "full", "guidance_scale": 1.5 }""")]
+    [InlineData("guidance=initialize guidance_scale=1.5 delta=0.5", """{ "steps": [20, 35, 45], "guidance": "initialize", "guidance_scale": 1.5, "delta": 0.5 }""")]
+    public void What_is_set_while_it_runs_makes_the_pictures_of_a_folder_that_says_so(string set, string same)
+    {
+        using var plain = new TinyDiffusion("""{ "steps": [20, 35, 45] }""");
+        using var written = new TinyDiffusion(same);
+        using var one = plain.Load();
+        using var other = written.Load();
+        Assert.True(ValueSchedule.TryParse(set, one.Info.Parameters, out var values, out var error), error);
+        using var session = one.CreateSession(Side, Side);
+        using var fresh = one.CreateSession(Side, Side);
+        using var wanted = other.CreateSession(Side, Side);
+        var prompt = TinyDiffusion.Prompt(one, "neon ink");
+        using var input = TestPicture.Make(_pool, 0, Side, Side);
+        using var before = session.Step(input, prompt);
+        using var changed = session.Step(input, prompt with { Revision = 2, Values = values[0].Values });
+        using var named = wanted.Step(input, prompt);
+        using var after = session.Step(input, prompt with { Revision = 3 });
+        using var never = fresh.Step(input, prompt);
+        Assert.True(TinyDiffusion.Difference(before, changed) > 0.05);
+        Assert.Equal(0, TinyDiffusion.Difference(changed, named));
+        Assert.Equal((0.0, 0.0), (TinyDiffusion.Difference(before, after), TinyDiffusion.Difference(after, never)));
+    }
+
+    [Fact]
+    public void A_copy_of_the_memory_goes_on_under_the_values_that_made_it()
+    {
+        using var folder = new TinyDiffusion("""{ "steps": [40] }""");
+        using var model = folder.Load();
+        Assert.True(ValueSchedule.TryParse("guidance=self guidance_scale=3", model.Info.Parameters, out var values, out var error), error);
+        var prompt = TinyDiffusion.Prompt(model, "ink") with { Values = values[0].Values };
+        using var session = model.CreateSession(Side, Side);
+        using var second = model.CreateSession(Side, Side);
+        using var input = TestPicture.Make(_pool, 0, Side, Side);
+        for (var i = 0; i < 3; i++)
+            session.Step(input, prompt).Dispose();
+        second.Restore(session.Capture());
+        using var goesOn = second.Step(input, prompt);
+        using var wanted = session.Step(input, prompt);
+        session.Reset();
+        using var anew = session.Step(input, prompt);
+        Assert.Equal(0, TinyDiffusion.Difference(goesOn, wanted));
+        Assert.True(TinyDiffusion.Difference(wanted, anew) > 0);
     }
 
     [Fact]
@@ -241,10 +290,12 @@ public sealed class DiffusionTests
         Assert.NotEqual(0, TinyDiffusion.Difference(input, output));
     }
 
-    [Fact]
-    public void A_check_of_the_model_and_a_copy_among_the_models_work_as_for_any_other()
+    [Theory]
+    [InlineData("""{ "steps": [40] }""")]
+    [InlineData("""{ "steps": [35, 45], "throughput": true }""")]
+    public void A_check_of_the_model_and_a_copy_among_the_models_work_as_for_any_other(string diffusion)
     {
-        using var folder = new TinyDiffusion();
+        using var folder = new TinyDiffusion(diffusion);
         using var model = folder.Load();
         var frames = Enumerable.Range(0, 3).Select(t => TestPicture.Make(_pool, t, 96, 64)).ToArray();
         using (var report = ModelCheck.Run(model, frames, [(64, 64)], "ink", TimeProvider.System))

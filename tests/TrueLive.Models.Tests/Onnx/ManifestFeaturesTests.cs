@@ -228,6 +228,43 @@ public sealed class ManifestFeaturesTests
         Colours.AssertNear((0.4f, 0.2f, 0.1f), session.After(_pool, Tan));
     }
 
+    [Fact]
+    public void A_further_input_with_a_title_is_set_while_the_model_runs()
+    {
+        var graph = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("gain", Element.Float).Output("y", Element.Float, 1, 3, 0, 0).Node("Mul", ["x", "gain"], ["y"]);
+        using var folder = new ModelFolder(graph.Bytes(), more: """
+            "inputs": [{ "name": "gain", "value": 1, "title": "Gain", "min": 0, "max": 2, "step": 0.25 }]
+            """);
+        using var model = folder.Load();
+        var declared = Assert.Single(model.Info.Parameters);
+        Assert.Equal(("gain", "Gain", ParameterKind.Number, "1", 0.0, 2.0, 0.25, true),
+            (declared.Id, declared.Title, declared.Kind, declared.Default!, declared.Min!.Value, declared.Max!.Value, declared.Step!.Value, declared.Live));
+        using var session = model.CreateSession(32, 16);
+        Assert.True(ParameterValues.None.TrySet(model.Info.Parameters, [new("gain", "0.5")], out var half, out _));
+        using var input = _pool.Rent(32, 16);
+        input.Y.Fill(200);
+        input.U.Fill(128);
+        input.V.Fill(128);
+        foreach (var (values, luma) in new[] { (ParameterValues.None, 200), (half, 100), (ParameterValues.None, 200) })
+        {
+            using var made = session.Step(input, Prompt.None with { Values = values });
+            Assert.InRange(made.Y[0], luma - 12, luma + 12);
+        }
+    }
+
+    [Theory]
+    [InlineData("\"title\": \"\"")]
+    [InlineData("\"title\": \"Gain\", \"min\": 2, \"max\": 3")]
+    [InlineData("\"title\": \"Gain\", \"step\": 0")]
+    public void A_further_input_whose_bounds_do_not_hold_is_refused(string fields)
+    {
+        var graph = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("gain", Element.Float).Output("y", Element.Float, 1, 3, 0, 0).Node("Mul", ["x", "gain"], ["y"]);
+        using var folder = new ModelFolder(graph.Bytes(), more: $$"""
+            "inputs": [{ "name": "gain", "value": 1, {{fields}} }]
+            """);
+        Assert.Contains("inputs[0] needs a name and a finite value", Assert.Throws<ModelException>(folder.Load).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("nhwc", 1, "float32")]
     [InlineData("nchw", 2, "float32")]

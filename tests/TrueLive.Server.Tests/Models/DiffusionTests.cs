@@ -50,8 +50,12 @@ public sealed class DiffusionTests(MadeFiles files) : IClassFixture<MadeFiles>
         foreach (var output in new[] { "diffused-a.mp4", "diffused-b.mp4" })
         {
             Assert.True(PromptSchedule.TryParse("0s ink; 0.4s neon", out var prompts, out _));
-            var result = await new ClipFileRender(new ClipFileSettings { Input = input, Output = files[output], Prompts = prompts, Model = model, Format = ClipFormats.ForOutput(null, output) }, TimeProvider.System)
-                .RunAsync(CancellationToken.None, Cancel);
+            // A part ends by the clock, and another coding begins with each: a slow machine must not cut here.
+            var settings = new ClipFileSettings
+            {
+                Input = input, Output = files[output], Prompts = prompts, Model = model, Format = ClipFormats.ForOutput(null, output), Part = TimeSpan.FromHours(1),
+            };
+            var result = await new ClipFileRender(settings, TimeProvider.System).RunAsync(CancellationToken.None, Cancel);
             Assert.Equal((8, true), (result.Frames, result.Complete));
             sums.Add(await files.AskAsync(files[output], "-show_entries", "packet=pts_time,size", "-of", "csv=p=0"));
         }

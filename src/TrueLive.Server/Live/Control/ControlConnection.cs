@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using System.Threading.Channels;
+using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Core.Tiers;
 using TrueLive.Server.Live.Broadcast;
@@ -29,6 +30,8 @@ internal sealed class ControlConnection : IDisposable
 
     // Clients number their commands from the start with each connection: answers to commands of other connections are dropped here.
     private readonly string _scope = $"{Guid.NewGuid():n} ";
+    private readonly CancellationTokenSource _gone = new();
+    private Task _switching = Task.CompletedTask;
     private readonly Channel<byte[]> _inbox = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(QueueLength) { SingleReader = true });
 
     /// <summary>Greets the client with its session and begins to report.</summary>
@@ -67,6 +70,7 @@ internal sealed class ControlConnection : IDisposable
     public void Dispose()
     {
         _inbox.Writer.TryComplete();
+        _gone.Cancel();
         _stats.Dispose();
         _hosted.Input.Changed -= OnInput;
         _hosted.Session.Moved -= OnMoved;
@@ -98,12 +102,18 @@ internal sealed class ControlConnection : IDisposable
         var id = message.Id ?? "";
         switch (message.Type)
         {
-            case "prompt":
+            case "set" when message.Values is null or { Count: 0 }:
+                Error(message.Id, "A message of the type set names parameters and their values: {\"values\": {\"seed\": 7}}.");
+                break;
+            case "prompt" or "set":
                 TimeSpan? transition = message.TransitionMs is { } ms && double.IsFinite(ms) && Math.Abs(ms) < 1e6 ? TimeSpan.FromMilliseconds(ms) : null;
-                Answer(message.Id, _hosted.Session.Update(_scope + id, new PromptChange(message.Text, message.Strength, transition)));
+                Answer(message.Id, _hosted.Session.Update(_scope + id, new PromptChange(message.Text, message.Strength, transition)
+                {
+                    Values = ParameterJson.Texts(message.Values),
+                }));
                 break;
             case "model":
-                Answer(message.Id, _registry.Switch(_hosted, _scope + id, message.Model, message.Size));
+                SwitchModel(message);
                 break;
             case "reset":
                 Answer(message.Id, _hosted.Session.Reset(_scope + id));
@@ -122,8 +132,34 @@ internal sealed class ControlConnection : IDisposable
                 Send(new PongMessage(message.Id, message.T, ProvenanceJson.Milliseconds(_time, _time.GetTimestamp())), ControlJson.Default.PongMessage);
                 break;
             default:
-                Error(message.Id, $"The type '{message.Type}' is not one of prompt, model, reset, pause, resume, end, ping.");
+                Error(message.Id, $"The type '{message.Type}' is not one of prompt, set, model, reset, pause, resume, end, ping.");
                 break;
+        }
+    }
+
+    // Other messages are answered while a model is warmed up.
+    private void SwitchModel(ClientMessage message)
+    {
+        if (!_switching.IsCompleted)
+        {
+            Answer(message.Id, new CommandReceipt("Another model or size is being warmed up. Wait for its answer.", _hosted.Session.Settings));
+            return;
+        }
+        _switching = SwitchAsync();
+
+        async Task SwitchAsync()
+        {
+            try
+            {
+                var receipt = _registry.SwitchAsync(_hosted, _scope + (message.Id ?? ""), message.Model, message.Size, _gone.Token);
+                if (!receipt.IsCompleted)
+                    Send(new WarmingMessage(message.Id, message.Model ?? _hosted.Session.Settings.Model.Info.Id, message.Size), ControlJson.Default.WarmingMessage);
+                Answer(message.Id, await receipt.ConfigureAwait(false));
+            }
+            catch (OperationCanceledException)
+            {
+                // The client has left.
+            }
         }
     }
 

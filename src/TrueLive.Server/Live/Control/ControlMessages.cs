@@ -25,6 +25,9 @@ internal sealed record ClientMessage
 
     public double? TransitionMs { get; init; }
 
+    /// <summary>Parameters of the model and what they are set to.</summary>
+    public IReadOnlyDictionary<string, JsonElement>? Values { get; init; }
+
     public string? Model { get; init; }
 
     public string? Size { get; init; }
@@ -43,14 +46,18 @@ internal sealed record SessionMessage(
     public int V { get; } = 1;
 }
 
-/// <summary>The prompt in force and what the model understood of it.</summary>
+/// <summary>
+/// The prompt in force, what the model understood of it, and what is set of the model's parameters; <c>values</c> is missing while all have
+/// their defaults.
+/// </summary>
 internal sealed record PromptView(
     long Revision, string Text, float Strength, double TransitionMs, bool Understood, float Confidence,
-    IReadOnlyList<LookView> Looks, IReadOnlyList<string> UnknownWords, string? Note)
+    IReadOnlyList<LookView> Looks, IReadOnlyList<string> UnknownWords, string? Note, IReadOnlyDictionary<string, string>? Values)
 {
     public static PromptView From(Prompt p) => new(
         p.Revision, p.Text, p.Strength, p.Transition.TotalMilliseconds, p.Reading.Understood, p.Reading.Confidence,
-        [.. p.Reading.Looks.Select(l => new LookView(l.Look, l.Weight))], p.Reading.UnknownWords, p.Reading.Note);
+        [.. p.Reading.Looks.Select(l => new LookView(l.Look, l.Weight))], p.Reading.UnknownWords, p.Reading.Note,
+        p.Values.All.IsEmpty ? null : p.Values.All);
 }
 
 /// <summary>A look and its share.</summary>
@@ -70,6 +77,12 @@ internal sealed record AppliedMessage(string Id, FirstFrameView? FirstFrame, dou
 
 /// <summary>Names a frame by its place in the output, in the input, and by the 90 kHz stamp that both carry.</summary>
 internal sealed record FirstFrameView(long Output, long Source, uint MediaTime, long Revision, int Epoch);
+
+/// <summary>The model or size asked for is being made ready; the session goes on as it is until <c>accepted</c> or <c>rejected</c>.</summary>
+internal sealed record WarmingMessage(string? Id, string Model, string? Size)
+{
+    public string Type { get; } = "warming";
+}
 
 /// <summary>The command was not taken.</summary>
 internal sealed record RejectedMessage(string? Id, string Reason)
@@ -113,16 +126,18 @@ internal sealed record PongMessage(string? Id, double? T, double ServerMs)
 }
 
 /// <summary>
-/// Once a second: figures of the session; <c>degraded</c> in words while it falls below its promise, <c>journal</c> while it is recorded.
+/// Once a second: figures of the session; <c>degraded</c> in words while it falls below its promise, <c>away</c> with the details while the model does not make the
+/// pictures, <c>journal</c> while it is recorded.
 /// </summary>
 internal sealed record StatsMessage(
-    long Received, long Sent, DropsView Dropped, double GeneratedFps, double StepP50Ms, double StepP95Ms, double AgeP50Ms, double AgeP95Ms, double BesideStepP99Ms, double OutP50Ms, double OutBesideStepP99Ms, double ByDesignMs, int Window, string? Degraded, JournalView? Journal = null)
+    long Received, long Sent, DropsView Dropped, double GeneratedFps, double StepP50Ms, double StepP95Ms, double AgeP50Ms, double AgeP95Ms, double BesideStepP99Ms, double OutP50Ms, double OutBesideStepP99Ms, double ByDesignMs, int Window, string? Degraded, JournalView? Journal = null, string? Away = null)
 {
     public string Type { get; } = "stats";
 
     public static StatsMessage From(SessionStats s) => new(
         s.Received, s.Sent, new DropsView(s.Replaced, s.Stale, s.Paused, s.StepFailed, s.Flushed, s.SinkFull, s.Superseded), Math.Round(s.GeneratedPerSecond, 2),
-        Ms(s.StepP50), Ms(s.StepP95), Ms(s.AgeP50), Ms(s.AgeP95), Ms(s.BesideStepP99), Ms(s.OutP50), Ms(s.OutBesideStepP99), Ms(s.ByDesign), s.Window, s.DegradedTo is { } rate ? TierWords.Degraded(rate) : null);
+        Ms(s.StepP50), Ms(s.StepP95), Ms(s.AgeP50), Ms(s.AgeP95), Ms(s.BesideStepP99), Ms(s.OutP50), Ms(s.OutBesideStepP99), Ms(s.ByDesign), s.Window, s.Away is { } why ? TierWords.PassedThrough(why) : s.DegradedTo is { } rate ? TierWords.Degraded(rate) : null,
+        Away: s.Away);
 
     private static double Ms(TimeSpan span) => Math.Round(span.TotalMilliseconds, 2);
 }
@@ -138,6 +153,7 @@ internal sealed record DropsView(long Replaced, long Stale, long Paused, long St
 [JsonSerializable(typeof(SessionMessage))]
 [JsonSerializable(typeof(AcceptedMessage))]
 [JsonSerializable(typeof(AppliedMessage))]
+[JsonSerializable(typeof(WarmingMessage))]
 [JsonSerializable(typeof(RejectedMessage))]
 [JsonSerializable(typeof(ErrorMessage))]
 [JsonSerializable(typeof(StateMessage))]

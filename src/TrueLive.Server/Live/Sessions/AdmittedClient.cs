@@ -26,14 +26,16 @@ internal sealed record AdmittedClient(HostedSession Hosted, long Number, Resumed
     /// <param name="had">The number of the connection that it had; null where it does not say.</param>
     /// <param name="request">For a new session.</param>
     /// <param name="time">Clock.</param>
+    /// <param name="cancel">The client has given up.</param>
     /// <exception cref="RequestRefusedException">
-    /// 404 for a token that is not (or no longer) known, 409 where a newer connection runs; else as <see cref="SessionRegistry.Create"/>.
+    /// 404 for a token that is not (or no longer) known, 409 where a newer connection runs; else as <see cref="SessionRegistry.CreateAsync"/>.
     /// </exception>
-    public static AdmittedClient Of(SessionRegistry registry, string? token, long? had, SessionRequest request, TimeProvider time)
+    public static async Task<AdmittedClient> OfAsync(
+        SessionRegistry registry, string? token, long? had, SessionRequest request, TimeProvider time, CancellationToken cancel)
     {
         if (string.IsNullOrEmpty(token))
         {
-            var made = registry.Create(request);
+            var made = await registry.CreateAsync(request, cancel).ConfigureAwait(false);
             return new AdmittedClient(made, made.Enter(null), null);
         }
         // A token of somebody else's session opens nothing to another key.

@@ -6,10 +6,10 @@ namespace TrueLive.Server.Live.Sessions;
 
 /// <summary>
 /// Decides when clip work must leave the processors to live sessions: before every step it asks whether the cores that connected,
-/// unpaused live sessions leave free are enough for the step and its codecs. With two cores that means that clips stand still while
+/// unpaused live sessions leave free are enough for the step and its codecs, and whether what a model costs is being measured. With two cores that means that clips stand still while
 /// anyone is live; they go on with the next step after that.
 /// </summary>
-internal sealed class LivePrecedence(SessionRegistry sessions, Admission admission, ModelStore models)
+internal sealed class LivePrecedence(SessionRegistry sessions, Admission admission, ModelStore models, CapacityMeasurement measurement)
 {
     // Polled at this interval while waiting, never while working.
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
@@ -18,7 +18,9 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
 
     /// <summary>Why clips stand still at this moment, in words; null when they do not.</summary>
     public string? WhyClipsWait => Volatile.Read(ref _clipsWaiting) == 0 ? null
-        : LiveHasCores ? "Waits: a live session has the cores." : InteractiveBusy() ? "Waits: an interactive clip is being computed." : null;
+        : LiveHasCores ? "Waits: a live session has the cores."
+        : InteractiveBusy() ? "Waits: an interactive clip is being computed."
+        : measurement.Running ? "Waits: what a model costs is being measured." : null;
 
     /// <summary>Clips stand still at this moment, and a live session is why.</summary>
     public bool ClipsWaitForLive => Volatile.Read(ref _clipsWaiting) > 0 && LiveHasCores;
@@ -29,15 +31,15 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
     /// <summary>Live sessions leave too few cores for other work at this moment.</summary>
     public bool LiveHasCores => MustWaitFor(models.StepThreads + 1);
 
-    /// <summary>Blocks clip work while live sessions need the cores, or while an interactive clip is computed.</summary>
+    /// <summary>Blocks clip work while live sessions need the cores, an interactive clip is computed, or a model is measured.</summary>
     public void Wait(CancellationToken cancel)
     {
-        if (!LiveHasCores && !InteractiveBusy())
+        if (!ClipsMustWait())
             return;
         Interlocked.Increment(ref _clipsWaiting);
         try
         {
-            Wait(() => LiveHasCores || InteractiveBusy(), cancel);
+            Wait(ClipsMustWait, cancel);
         }
         finally
         {
@@ -45,11 +47,14 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
         }
     }
 
+    private bool ClipsMustWait() => LiveHasCores || InteractiveBusy() || measurement.Running;
+
     /// <summary>
     /// Blocks interactive work while live sessions need the cores. The coarse pass runs beside the full one, so it needs those of two
     /// steps.
     /// </summary>
-    public void WaitForLive(RevisionPass pass, CancellationToken cancel) => Wait(() => MustWaitFor((pass == RevisionPass.Coarse ? 2 : 1) * models.StepThreads + 1), cancel);
+    public void WaitForLive(RevisionPass pass, CancellationToken cancel) =>
+        Wait(() => MustWaitFor((pass == RevisionPass.Coarse ? 2 : 1) * models.StepThreads + 1) || measurement.Running, cancel);
 
     private bool MustWaitFor(int needed) =>
         MustWait([.. sessions.Hosted.Where(s => s.Session.State == SessionState.Live).Select(s => admission.ShareOf(s.Session.Settings))], admission.Cores, needed);

@@ -16,6 +16,9 @@ internal sealed record SessionRequest(string? Model, string? Size, string? Promp
 {
     /// <summary>Whose session it will be: the name made from the API key.</summary>
     public string Owner { get; init; } = "local";
+
+    /// <summary>Parameters of the model and their values; null sets none.</summary>
+    public IReadOnlyCollection<KeyValuePair<string, string>>? Values { get; init; }
 }
 
 /// <summary>
@@ -35,6 +38,13 @@ internal sealed class SessionRegistry(
     private readonly Lock _admit = new();
     private bool _draining;
 
+    /// <summary>Waits until it is known what a model costs at a size.</summary>
+    public Func<IVideoModel, int, int, CancellationToken, Task> Measured { get; init; } = (_, _, _, _) => Task.CompletedTask;
+
+    /// <summary>By session, the processor time in milliseconds that its frames have taken, as frames of its kind were measured.</summary>
+    public IReadOnlyDictionary<string, double> Spent => _hosted.Values.Where(h => h.Session.State == SessionState.Live).ToDictionary(
+        h => h.Session.Id, h => h.Session.Settings is var s ? h.Session.Summary.Made * (admission.FrameMs(s.Model, s.Width, s.Height) ?? 0) : 0);
+
     public IEnumerable<HostedSession> Hosted => _hosted.Values;
 
     public int Count => _hosted.Count;
@@ -52,6 +62,15 @@ internal sealed class SessionRegistry(
         return _hosted.Values.FirstOrDefault(s => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(s.Token), shown));
     }
 
+    /// <summary>As <see cref="Create"/>, when the model is loaded and it is known what the session costs.</summary>
+    /// <exception cref="RequestRefusedException">As <see cref="Create"/>.</exception>
+    public async Task<HostedSession> CreateAsync(SessionRequest request, CancellationToken cancel)
+    {
+        var (width, height) = SizeOf(request.Size);
+        await WarmUpAsync(ModelOf(request.Model), width, height, null, cancel).ConfigureAwait(false);
+        return Create(request);
+    }
+
     /// <summary>
     /// Makes a session that waits for its first connection for as long as a vanished client is waited for, and at least <see
     /// cref="AdmittedClient.ConnectTime"/>.
@@ -59,8 +78,7 @@ internal sealed class SessionRegistry(
     /// <exception cref="RequestRefusedException">Unknown model, bad size, bad prompt (400), or no room (503).</exception>
     public HostedSession Create(SessionRequest request)
     {
-        var model = models.Find(request.Model) ?? throw new RequestRefusedException(
-            StatusCodes.Status400BadRequest, $"There is no model '{request.Model}'. This server has: {string.Join(", ", models.All.Select(m => m.Info.Id))}.");
+        var model = ModelOf(request.Model);
         var (width, height) = SizeOf(request.Size);
         lock (_admit)
         {
@@ -70,8 +88,8 @@ internal sealed class SessionRegistry(
             var settings = new SessionSettings(model, width, height, Prompt.None, 0, 0, false);
             var session = new LiveSession(
                 Random(12), settings, new LiveSessionOptions { FrameAgeBudget = TimeSpan.FromMilliseconds(options.FrameAgeMs), PromisedRate = admission.TargetRate }, time);
-            if ((request.Prompt is not null || request.Strength is not null)
-                && session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero)).Rejected is { } reason)
+            if ((request.Prompt is not null || request.Strength is not null || request.Values is not null)
+                && session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero) { Values = request.Values }).Rejected is { } reason)
             {
                 session.Dispose();
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
@@ -116,13 +134,31 @@ internal sealed class SessionRegistry(
             StatusCodes.Status409Conflict, "Another sender took this address over and is sending. Stop that one first; two senders need two sessions, each with an address of its own.");
     }
 
+    /// <summary>
+    /// Another model or size for a running session, if it fits. The model is warmed up first, and the session goes on as it is meanwhile.
+    /// </summary>
+    public async Task<CommandReceipt> SwitchAsync(HostedSession hosted, string commandId, string? modelId, string? size, CancellationToken cancel)
+    {
+        var now = hosted.Session.Settings;
+        try
+        {
+            var (width, height) = size is null ? (now.Width, now.Height) : SizeOf(size);
+            await WarmUpAsync(modelId is null ? now.Model : ModelOf(modelId), width, height, hosted, cancel).ConfigureAwait(false);
+        }
+        catch (RequestRefusedException refused)
+        {
+            return new CommandReceipt(refused.Message, now);
+        }
+        return Switch(hosted, commandId, modelId, size);
+    }
+
     /// <summary>Another model or size for a running session, if it fits.</summary>
     public CommandReceipt Switch(HostedSession hosted, string commandId, string? modelId, string? size)
     {
         var now = hosted.Session.Settings;
         try
         {
-            var model = modelId is null ? now.Model : models.Find(modelId) ?? throw new RequestRefusedException(400, $"There is no model '{modelId}'.");
+            var model = modelId is null ? now.Model : ModelOf(modelId);
             var (width, height) = size is null ? (now.Width, now.Height) : SizeOf(size);
             lock (_admit)
             {
@@ -237,6 +273,18 @@ internal sealed class SessionRegistry(
         }
     }
 
+    private async Task WarmUpAsync(IVideoModel model, int width, int height, HostedSession? changed, CancellationToken cancel)
+    {
+        await ModelStore.WarmAsync(model, cancel).ConfigureAwait(false);
+        SessionSettings[] others = [.. _hosted.Values.Where(s => s != changed).Select(s => s.Session.Settings)];
+        // A session that runs alone may take what it likes, and a measurement would only disturb it.
+        if (changed is not null && others.Length == 0)
+            return;
+        await Measured(model, width, height, cancel).ConfigureAwait(false);
+        foreach (var other in others)
+            await Measured(other.Model, other.Width, other.Height, cancel).ConfigureAwait(false);
+    }
+
     private void Admit(IVideoModel model, int width, int height, HostedSession? except)
     {
         SessionSettings[] running = [.. _hosted.Values.Where(s => s != except).Select(s => s.Session.Settings)];
@@ -245,6 +293,9 @@ internal sealed class SessionRegistry(
         if (admission.Refuse(model, width, height, running, retry) is { } refusal)
             throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, refusal.Words, refusal);
     }
+
+    private IVideoModel ModelOf(string? id) => models.Find(id) ?? throw new RequestRefusedException(
+        StatusCodes.Status400BadRequest, $"There is no model '{id}'. This server has: {string.Join(", ", models.All.Select(m => m.Info.Id))}.");
 
     private (int Width, int Height) SizeOf(string? size) => size is null ? options.SizePixels
         : PictureSize.TryParse(size, out var pixels) ? pixels

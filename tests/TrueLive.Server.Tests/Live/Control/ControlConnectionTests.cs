@@ -19,11 +19,17 @@ public sealed class ControlConnectionTests : IAsyncDisposable
     private readonly HostedSession _hosted;
     private readonly ControlConnection _control;
     private readonly BlockingCollection<JsonNode> _said = [];
+    private Task _measured = Task.CompletedTask;
 
     public ControlConnectionTests()
     {
+        var admission = new Admission(2, 30, 0);
+        admission.Learn(new FrameCost("passthrough", 512, 288, StepMs: 1, CpuMs: 1, Frames: 12));
         _registry = new SessionRegistry(
-            new ModelStore([new PassthroughModel()]), new Admission(2, 30, 0), new ServerOptions(), _time, NullLogger<SessionRegistry>.Instance);
+            new ModelStore([new PassthroughModel()]), admission, new ServerOptions(), _time, NullLogger<SessionRegistry>.Instance)
+        {
+            Measured = (_, _, _, _) => _measured,
+        };
         _hosted = _registry.Create(new SessionRequest(null, null, null, null));
         _control = new ControlConnection(new AdmittedClient(_hosted, 1, null), _registry, "test", utf8 => _said.Add(JsonNode.Parse(utf8.Span)!), _time);
     }
@@ -65,6 +71,29 @@ public sealed class ControlConnectionTests : IAsyncDisposable
         var answer = Next();
         Assert.Equal((type, "c1"), (Text(answer, "type"), Text(answer, "id")));
         Assert.Contains(words, Text(answer, "reason"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_switch_to_what_is_warmed_up_first_says_so_and_holds_up_no_other_command()
+    {
+        Next();
+        var warm = new TaskCompletionSource();
+        _measured = warm.Task;
+        // Alone, a session waits for nobody's figures.
+        _registry.Create(new SessionRequest(null, null, null, null));
+        Say("""{"type":"model","id":"m","size":"640x360"}""");
+        var warming = Next();
+        Assert.Equal(("warming", "m", "passthrough", "640x360"), (Text(warming, "type"), Text(warming, "id"), Text(warming, "model"), Text(warming, "size")));
+        Say("""{"type":"model","id":"again","size":"320x180"}""");
+        var rejected = Next();
+        Assert.Equal(("rejected", "again"), (Text(rejected, "type"), Text(rejected, "id")));
+        Say("""{"type":"prompt","id":"p","text":"ink"}""");
+        Assert.Equal("p", Text(Next(), "id"));
+        Assert.Equal(512, _hosted.Session.Settings.Width);
+        warm.SetResult();
+        var accepted = Next();
+        Assert.Equal(("accepted", "m", "640x360"), (Text(accepted, "type"), Text(accepted, "id"), Text(accepted, "size")));
+        Assert.Equal(640, _hosted.Session.Settings.Width);
     }
 
     [Fact]

@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 
-namespace TrueLive.Media.Native;
+namespace TrueLive.Core.Processes;
 
 /// <summary>A child that made a group of its own, and all that it started.</summary>
-internal static partial class ProcessGroup
+public static partial class ProcessGroup
 {
     private const int Kill9 = 9;
 

@@ -1,0 +1,57 @@
+using System.ComponentModel;
+using System.Diagnostics;
+
+namespace TrueLive.Core.Processes;
+
+/// <summary>
+/// An empty room for a program that is not trusted: the system's programs and libraries, a few devices, and nothing else; no network and
+/// no other processes.
+/// </summary>
+public static class Bubblewrap
+{
+    private static readonly string[] System =
+        ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/nix/store"];
+
+    // No terminal among them: what is typed into one would be run by its shell.
+    private static readonly string[] Devices = ["/dev/null", "/dev/zero", "/dev/urandom"];
+
+    private static readonly Lazy<bool> Works = new(Try);
+
+    /// <summary>Whether bubblewrap is installed and the system lets it work: some containers do not.</summary>
+    public static bool IsUsable => Works.Value;
+
+    /// <summary>Whether a path lies in what every room shows.</summary>
+    public static bool Shows(string path) => System.Any(s => path == s || path.StartsWith(s + "/", StringComparison.Ordinal));
+
+    /// <summary>The beginning of a command that runs a program in a room; what else it may see, <c>--</c> and the program follow.</summary>
+    public static List<string> Room()
+    {
+        List<string> command = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"];
+        foreach (var path in System.Where(Path.Exists))
+        {
+            if (new DirectoryInfo(path).LinkTarget is { } target)
+                command.AddRange(["--symlink", target, path]);
+            else
+                command.AddRange(["--ro-bind", path, path]);
+        }
+        foreach (var device in Devices)
+            command.AddRange(["--dev-bind", device, device]);
+        return command;
+    }
+
+    private static bool Try()
+    {
+        List<string> command = [.. Room(), "--tmpfs", "/tmp", "--", "true"];
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            return process.ExitCode == 0;
+        }
+        catch (Win32Exception)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using TrueLive.Core.Models;
+using TrueLive.Models.Manifest;
+using TrueLive.Workers;
+using TrueLive.Workers.Jail;
+
+namespace TrueLive.Models.Catalogue;
+
+/// <summary>A folder whose manifest has a command: its model runs as a child process.</summary>
+public sealed class CommandModel : FolderModel
+{
+    private readonly WorkerModel _worker;
+
+    private CommandModel(ModelManifest manifest, WorkerModel worker) => (Manifest, _worker) = (manifest, worker);
+
+    /// <inheritdoc/>
+    public override ModelInfo Info => _worker.Info;
+
+    /// <inheritdoc/>
+    public override ModelManifest Manifest { get; }
+
+    /// <summary>It has threads of its own, of which nothing is known here.</summary>
+    public override int Threads => 1;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Tensors => [];
+
+    /// <inheritdoc/>
+    public override int FramesOut => _worker.FramesOut;
+
+    /// <inheritdoc/>
+    public override TimeSpan ProcessorTimeElsewhere => _worker.ProcessorTimeElsewhere;
+
+    /// <summary>Starts the worker and opens one stream.</summary>
+    /// <param name="manifest">Its manifest, with a command.</param>
+    /// <param name="reload">For its author: it starts anew when a file is changed, and may be broken.</param>
+    /// <param name="time">Clock.</param>
+    /// <exception cref="ModelException">The folder cannot be used; the message says why, with the worker's last words.</exception>
+    internal static CommandModel Load(ModelManifest manifest, bool reload, TimeProvider time)
+    {
+        try
+        {
+            return new CommandModel(manifest, WorkerModel.Load(new WorkerSpec(manifest.Describe(), new WorkerCommand(manifest.Folder, manifest.Command, manifest.MemoryMb), reload), time));
+        }
+        catch (WorkerException e)
+        {
+            throw new ModelException($"{manifest.Folder} does not run as a worker. {e.Message}", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override PromptReading Read(string text) => _worker.Read(text);
+
+    /// <inheritdoc/>
+    public override IModelSession CreateSession(int width, int height) => _worker.CreateSession(width, height);
+
+    /// <inheritdoc/>
+    public override void Dispose() => _worker.Dispose();
+
+    internal override IModelSession Open(int width, int height) => CreateSession(width, height);
+}

@@ -1,0 +1,20 @@
+using TrueLive.Core.Clips;
+using TrueLive.Core.Models;
+
+namespace TrueLive.Server.Clips;
+
+/// <summary>Values of a model's parameters that are asked for a clip: a schedule, or a seed alone.</summary>
+public static class ClipValues
+{
+    /// <summary>What is wrong with them, in words; null when they can be used, and then <paramref name="values"/> is the schedule, null for none.</summary>
+    public static string? Refuse(IVideoModel model, string? text, long? seed, out string? values)
+    {
+        values = string.IsNullOrWhiteSpace(text) ? null : text;
+        if (seed is not null && !model.Info.Parameters.Any(p => p.Id == "seed"))
+            return $"{model.Info.Title} has no randomness, so seed would change nothing. Leave it out.";
+        if (seed is not null && values is not null)
+            return "Give the seed among values, as in 'seed=7', and leave seed out.";
+        values = seed is { } number ? $"seed={number}" : values;
+        return values is null || ValueSchedule.TryParse(values, model.Info.Parameters, out _, out var error) ? null : error;
+    }
+}

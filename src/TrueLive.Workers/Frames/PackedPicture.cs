@@ -1,0 +1,82 @@
+using TrueLive.Core.Frames;
+
+namespace TrueLive.Workers.Frames;
+
+/// <summary>How pictures lie in the shared memory.</summary>
+internal enum PackedFormat
+{
+    /// <summary>Red, green, blue, a byte each; rows without padding.</summary>
+    Rgb8,
+
+    /// <summary>The three planes of I420 one after the other, rows without padding; sides are even.</summary>
+    I420,
+}
+
+/// <summary>Pictures between frames and packed memory, without allocation.</summary>
+internal sealed class PackedPicture(PackedFormat format, int width, int height)
+{
+    private readonly float[] _planes = format == PackedFormat.Rgb8 ? new float[3 * width * height] : [];
+
+    /// <summary>Bytes that a picture takes.</summary>
+    public static int BytesOf(PackedFormat format, int width, int height) => format == PackedFormat.Rgb8 ? 3 * width * height : width * height * 3 / 2;
+
+    /// <summary>Packs a frame of the same size.</summary>
+    public void Pack(VideoFrame frame, Span<byte> to)
+    {
+        if (format == PackedFormat.I420)
+        {
+            to = PackRows(frame.Y, frame.StrideY, width, height, to);
+            to = PackRows(frame.U, frame.StrideC, width / 2, height / 2, to);
+            PackRows(frame.V, frame.StrideC, width / 2, height / 2, to);
+            return;
+        }
+        var red = Plane(0);
+        var green = Plane(1);
+        var blue = Plane(2);
+        ColourConversion.ToPlanarRgb(frame, red, green, blue, new TensorScale(255, 255, 255, 0.5f, 0.5f, 0.5f));
+        for (var i = 0; i < red.Length; i++)
+        {
+            to[3 * i] = (byte)red[i];
+            to[3 * i + 1] = (byte)green[i];
+            to[3 * i + 2] = (byte)blue[i];
+        }
+    }
+
+    /// <summary>Fills a frame of the same size.</summary>
+    public void Unpack(ReadOnlySpan<byte> from, VideoFrame frame)
+    {
+        if (format == PackedFormat.I420)
+        {
+            from = UnpackRows(from, width, height, frame.Y, frame.StrideY);
+            from = UnpackRows(from, width / 2, height / 2, frame.U, frame.StrideC);
+            UnpackRows(from, width / 2, height / 2, frame.V, frame.StrideC);
+            return;
+        }
+        var red = Plane(0);
+        var green = Plane(1);
+        var blue = Plane(2);
+        for (var i = 0; i < red.Length; i++)
+        {
+            red[i] = from[3 * i];
+            green[i] = from[3 * i + 1];
+            blue[i] = from[3 * i + 2];
+        }
+        ColourConversion.FromPlanarRgb(red, green, blue, frame, new TensorScale(255, 255, 255, 0, 0, 0));
+    }
+
+    private Span<float> Plane(int index) => _planes.AsSpan(index * width * height, width * height);
+
+    private static Span<byte> PackRows(ReadOnlySpan<byte> plane, int stride, int width, int rows, Span<byte> to)
+    {
+        for (var row = 0; row < rows; row++)
+            plane.Slice(row * stride, width).CopyTo(to[(row * width)..]);
+        return to[(rows * width)..];
+    }
+
+    private static ReadOnlySpan<byte> UnpackRows(ReadOnlySpan<byte> from, int width, int rows, Span<byte> plane, int stride)
+    {
+        for (var row = 0; row < rows; row++)
+            from.Slice(row * width, width).CopyTo(plane[(row * stride)..]);
+        return from[(rows * width)..];
+    }
+}

@@ -1,0 +1,86 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using TrueLive.Workers.Jail;
+
+namespace TrueLive.Workers.Link;
+
+/// <summary>A control message of a worker: <c>hello</c>, <c>loading</c>, <c>ready</c>, <c>opened</c>, <c>done</c>, <c>failed</c>, <c>pong</c>.</summary>
+internal sealed record FromWorker
+{
+    public string Type { get; init; } = "";
+
+    public string? Token { get; init; }
+
+    public int Protocol { get; init; }
+
+    public string? What { get; init; }
+
+    public ReadyMessage? Ready { get; init; }
+
+    public uint Session { get; init; }
+
+    public long Step { get; init; }
+
+    /// <summary>Of a failure: <c>load</c>, <c>session</c> or <c>step</c>.</summary>
+    public string? Scope { get; init; }
+
+    public string? Reason { get; init; }
+
+    /// <summary>More of the reason, over several lines.</summary>
+    public string? Detail { get; init; }
+
+    /// <summary>Reads a message.</summary>
+    /// <exception cref="WorkerException">It is no JSON object of this shape.</exception>
+    public static FromWorker Read(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, ControlJson.Default.FromWorker) ?? throw new WorkerException("It sent null for a control message.");
+        }
+        catch (JsonException e)
+        {
+            throw new WorkerException($"It sent a control message that cannot be read, at {(e.Path is { Length: > 2 } at ? at[2..] : "its beginning")}.", e);
+        }
+    }
+}
+
+/// <summary>What a worker says of its model.</summary>
+/// <param name="Format">How pictures lie in memory: <c>rgb8</c> or <c>i420</c>.</param>
+/// <param name="Takes">Frames in before any come out.</param>
+/// <param name="Gives">Frames out at a time.</param>
+/// <param name="Lag">Frames behind.</param>
+/// <param name="Memory">A step depends on those before it.</param>
+/// <param name="Prompt">Text changes something.</param>
+internal sealed record ReadyMessage(string Format = "rgb8", int Takes = 1, int Gives = 1, int Lag = 0, bool Memory = false, bool Prompt = true);
+
+/// <summary>A control message to a worker; fields that do not belong to its type are left out.</summary>
+internal sealed record ToWorker(string Type)
+{
+    public string? Folder { get; init; }
+
+    public uint? Session { get; init; }
+
+    public int? Width { get; init; }
+
+    public int? Height { get; init; }
+
+    public int? Slots { get; init; }
+
+    public long? Stride { get; init; }
+
+    public long? Revision { get; init; }
+
+    public string? Text { get; init; }
+
+    public float? Strength { get; init; }
+
+    public byte[] Bytes() => JsonSerializer.SerializeToUtf8Bytes(this, ControlJson.Default.ToWorker);
+}
+
+// Unknown fields are left alone, so that a newer package may say more.
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true, MaxDepth = 8)]
+[JsonSerializable(typeof(FromWorker))]
+[JsonSerializable(typeof(ToWorker))]
+internal sealed partial class ControlJson : JsonSerializerContext;

@@ -1,0 +1,226 @@
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Workers.Jail;
+using TrueLive.Workers.Link;
+
+namespace TrueLive.Workers;
+
+/// <summary>
+/// A model in a child process, which is started anew when it ends: at once, after one second, after four. One that ends more often within
+/// ten minutes is given up until they are over.
+/// </summary>
+public sealed class WorkerModel : IVideoModel
+{
+    private static readonly TimeSpan Memory = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan EditInterval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan[] Pauses = [TimeSpan.Zero, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(4)];
+
+    private readonly WorkerSpec _spec;
+    private readonly TimeProvider _time;
+    private readonly FramePool _outputs = new("model output", 32);
+    private readonly Lock _gate = new();
+    private readonly HashSet<WorkerStream> _streams = [];
+    private readonly Queue<long> _ends = new();
+    private readonly ManualResetEventSlim _wake = new();
+    private readonly TaskCompletionSource<string?> _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ITimer? _edits;
+    private readonly Thread _thread;
+    private WorkerRun? _run;
+    private string _stamps;
+    private string _why = "It has not started yet.";
+    private volatile bool _edited;
+    private volatile bool _disposed;
+    private volatile bool _gaveUp;
+    private volatile ModelInfo _info;
+
+    private WorkerModel(WorkerSpec spec, TimeProvider time)
+    {
+        (_spec, _time, _info) = (spec, time, spec.Info);
+        _stamps = Stamps();
+        _edits = spec.Reload ? time.CreateTimer(_ => LookForEdits(), null, EditInterval, EditInterval) : null;
+        _thread = new Thread(Supervise) { IsBackground = true, Name = $"worker {spec.Info.Id}" };
+        _thread.Start();
+    }
+
+    /// <inheritdoc/>
+    public ModelInfo Info => _info;
+
+    /// <summary>Pictures that are out; 0 at rest.</summary>
+    public int FramesOut => _outputs.Rented;
+
+    /// <inheritdoc/>
+    public TimeSpan ProcessorTimeElsewhere
+    {
+        get
+        {
+            lock (_gate)
+                return _run?.ProcessorTime ?? TimeSpan.Zero;
+        }
+    }
+
+    /// <summary>The process of the moment, in this system's numbers; null while there is none that is ready.</summary>
+    internal int? ProcessId
+    {
+        get
+        {
+            lock (_gate)
+                return _run?.ProcessId;
+        }
+    }
+
+    internal bool Reloads => _spec.Reload;
+
+    internal bool GaveUp => _gaveUp;
+
+    /// <summary>Starts a worker and waits until it is ready. With <see cref="WorkerSpec.Reload"/> a broken one is taken, too.</summary>
+    /// <exception cref="WorkerException">It ended before it was ready, or does not open a stream; the message says why.</exception>
+    public static WorkerModel Load(WorkerSpec spec, TimeProvider time)
+    {
+        var model = new WorkerModel(spec, time);
+        try
+        {
+            if (model._begun.Task.GetAwaiter().GetResult() is { } why && !spec.Reload)
+                throw new WorkerException(why);
+            var (width, height) = model.Info.Sizes.Nearest(spec.Info.Sizes.MinSide, spec.Info.Sizes.MinSide);
+            using var stream = model.Open(width, height, out var closed);
+            return closed is null || spec.Reload ? model : throw new WorkerException($"It does not open a stream of {width}x{height}: {closed}");
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public PromptReading Read(string text) => Info.TakesPrompt || string.IsNullOrWhiteSpace(text) ? PromptReading.Empty
+        : PromptReading.Empty with { Understood = false, Confidence = 0, Note = $"{Info.Title} takes no prompt." };
+
+    /// <inheritdoc/>
+    public IModelSession CreateSession(int width, int height) => Info.Sizes.Nearest(width, height) == (width, height)
+        ? Open(width, height, out _)
+        : throw new ArgumentException($"{Info.Id} does not run at {width}x{height}; the nearest size is {Info.Sizes.Nearest(width, height)}.");
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _edits?.Dispose();
+        lock (_gate)
+        {
+            _disposed = true;
+            _run?.End("The server is done with it.");
+        }
+        _wake.Set();
+        _thread.Join();
+        _wake.Dispose();
+    }
+
+    internal void Leave(WorkerStream stream)
+    {
+        lock (_gate)
+            _streams.Remove(stream);
+    }
+
+    // A stream of a process that is away is opened when it is back, and says so until then.
+    private WorkerStream Open(int width, int height, out string? whyNot)
+    {
+        var stream = new WorkerStream(this, _outputs, width, height, _time);
+        lock (_gate)
+        {
+            _streams.Add(stream);
+            if (_run is { Ready: not null } run)
+                run.Open(stream);
+            else
+                stream.Lose(_why);
+        }
+        whyNot = stream.OpenedOrWhyNot();
+        return stream;
+    }
+
+    private void Supervise()
+    {
+        while (true)
+        {
+            using var run = new WorkerRun(_spec, _time);
+            lock (_gate)
+            {
+                if (_disposed)
+                    return;
+                _run = run;
+            }
+            var why = run.Run(() => Began(run));
+            lock (_gate)
+            {
+                (_run, _why) = (null, why);
+                // Those that an earlier process had, too: what it was that failed just now is what their users want to know.
+                foreach (var stream in _streams)
+                    stream.Lose(why);
+            }
+            _begun.TrySetResult(why);
+            if (!_disposed && !_edited)
+                Pause();
+            (_edited, _gaveUp) = (false, false);
+        }
+    }
+
+    private void Began(WorkerRun run)
+    {
+        var said = run.Ready!;
+        _info = _spec.Info with { Chunk = new Chunk(said.Takes, said.Gives, said.Lag), HasMemory = said.Memory, TakesPrompt = said.Prompt };
+        lock (_gate)
+        {
+            foreach (var stream in _streams)
+                run.Open(stream);
+        }
+        _begun.TrySetResult(null);
+    }
+
+    private void Pause()
+    {
+        var now = _time.GetTimestamp();
+        while (_ends.TryPeek(out var first) && _time.GetElapsedTime(first, now) > Memory)
+            _ends.Dequeue();
+        _gaveUp = _ends.Count >= Pauses.Length && !_spec.Reload;
+        var pause = _gaveUp ? Memory - _time.GetElapsedTime(_ends.Peek(), now) : Pauses[Math.Min(_ends.Count, Pauses.Length - 1)];
+        if (!_gaveUp)
+            _ends.Enqueue(now);
+        _wake.Reset();
+        // An edit or the end may have come before the event was reset.
+        if (_edited || _disposed)
+            return;
+        // An author's program that ends again and again waits for the next edit.
+        var waitsForEdit = _spec.Reload && _ends.Count > Pauses.Length;
+        using var timer = waitsForEdit ? null : _time.CreateTimer(_ => _wake.Set(), null, pause, Timeout.InfiniteTimeSpan);
+        _wake.Wait();
+    }
+
+    private void LookForEdits()
+    {
+        var now = Stamps();
+        if (Interlocked.Exchange(ref _stamps, now) == now)
+            return;
+        _edited = true;
+        lock (_gate)
+            _run?.End("A file in its folder was changed.");
+        _wake.Set();
+    }
+
+    // What an author edits lies in the folder itself or right below it; hidden folders hold environments and caches.
+    private string Stamps()
+    {
+        if (!_spec.Reload)
+            return "";
+        try
+        {
+            var folder = new DirectoryInfo(_spec.Command.Folder);
+            var below = folder.EnumerateDirectories().Where(d => !d.Name.StartsWith('.') && d.Name != "__pycache__").SelectMany(d => d.EnumerateFiles());
+            return string.Join('\n', folder.EnumerateFiles().Concat(below).Where(f => f.Extension is ".py" or ".json" or ".toml" or ".txt")
+                .Select(f => $"{f.FullName} {f.LastWriteTimeUtc.Ticks} {f.Length}").Order(StringComparer.Ordinal));
+        }
+        catch (IOException)
+        {
+            // An editor that replaces a file leaves a moment without one.
+            return _stamps;
+        }
+    }
+}

@@ -1,0 +1,54 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
+using TrueLive.Server;
+using TrueLive.Server.Capacity;
+using TrueLive.Server.Configuration;
+
+namespace TrueLive.EndToEnd.Tests;
+
+/// <summary>What the page shows of models before and while they run.</summary>
+[Collection(nameof(Browser))]
+public sealed class ModelSettingsTests(Browser browser)
+{
+    [Fact]
+    public async Task The_page_makes_controls_of_what_a_model_declares_and_says_what_it_costs_before_it_starts()
+    {
+        var options = new ServerOptions { Port = 0, WebrtcPort = 0, LogLevel = "Error", Clips = false };
+        await using var app = TrueLiveServer.Build(options, new ModelStore([new PassthroughModel(), new PaintingModel(), new HoldingModel(new FramePool("page"), new Chunk(4, 4, 0))]));
+        await app.StartAsync(TestContext.Current.CancellationToken);
+        await using var page = await browser.OpenAsync(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        await page.UntilAsync("document.querySelector('#model').options.length == 3");
+        const string Painting = "document.querySelector('#model').options[1].textContent";
+        await page.UntilAsync("document.querySelector('#model').options[0].textContent.startsWith('Pass-through (frame by frame, ')");
+        Assert.Equal("Painting (frame by frame, not measured yet)", await page.EvalAsync<string>(Painting));
+        Assert.True(await page.EvalAsync<bool>("document.querySelector('#parameters').hidden"));
+
+        await page.Page.SelectOptionAsync("#model", "painting");
+        await page.UntilAsync($"/(about|over) \\d+ fps here/.test({Painting})");
+        await page.UntilAsync("document.querySelectorAll('#parameters :is(input, select)').length == 5");
+        await page.EvalAsync<string>("document.querySelector('#parameter-level').type");
+        // What is set before a session begins is in force from its start.
+        await page.Page.SelectOptionAsync("#parameter-shape", "ramp");
+        await page.StartAsync("scene");
+        await page.UntilAsync("trueLive.transport?.session.prompt.values?.shape == 'ramp'");
+        await page.Page.FillAsync("#parameter-level", "95");
+        await page.UntilAsync("trueLive.transport.session.prompt.values.level == '95'");
+        await page.Page.CheckAsync("#parameter-invert");
+        await page.UntilAsync("trueLive.transport.session.prompt.values.invert == 'true'");
+        await page.UntilAsync("trueLive.figures.lastTrace?.revision >= trueLive.transport.session.prompt.revision");
+        Assert.Equal("95", await page.EvalAsync<string>("document.querySelector('#parameter-level-value').textContent"));
+        // Another model has none.
+        await page.Page.SelectOptionAsync("#model", "passthrough");
+        await page.UntilAsync("document.querySelector('#parameters').hidden");
+        // A model of chunks says how late it is by design, before it runs and beside the measured delay.
+        Assert.StartsWith("Holding (chunks of 4, ", await page.EvalAsync<string>("document.querySelector('#model').options[2].textContent"), StringComparison.Ordinal);
+        await page.Page.SelectOptionAsync("#model", "holding");
+        await page.UntilAsync("document.querySelector('#model-note').textContent.includes('100 ms late by design')");
+        await page.UntilAsync("trueLive.figures.lastTrace?.model == 'holding'");
+        await page.UntilAsync("/by design \\d+ ms/.test(document.querySelector('#truth').textContent)");
+    }
+}

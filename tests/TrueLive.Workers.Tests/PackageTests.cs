@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using TrueLive.Core.Models;
+
+namespace TrueLive.Workers.Tests;
+
+/// <summary>The Python package as an author has it, and the examples that come with it.</summary>
+public sealed class PackageTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("truelive-worker-package").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public async Task Pip_installs_it_without_an_index()
+    {
+        // A copy: pip builds beside the sources.
+        await RunAsync("cp", "-r", Path.Combine(TestWorker.Root, "worker"), _folder);
+        await RunAsync("/usr/bin/python3", "-m", "pip", "install", "--quiet", "--no-index", "--no-build-isolation", "--disable-pip-version-check",
+            "--root-user-action", "ignore", "--target", Path.Combine(_folder, "site"), Path.Combine(_folder, "worker"));
+        var said = await RunAsync("env", $"PYTHONPATH={Path.Combine(_folder, "site")}", "/usr/bin/python3", "-c",
+            "import truelive_worker as t; from importlib.metadata import version; print(version('truelive-worker') == t.__version__, t.Model.format)");
+        Assert.Equal("True rgb8", said.Trim());
+        Assert.True(File.Exists(Path.Combine(_folder, "site", "truelive_worker", "py.typed")));
+    }
+
+    [Fact]
+    public async Task A_program_that_is_started_by_hand_says_what_starts_it()
+    {
+        var process = Start("env", $"PYTHONPATH={Path.Combine(TestWorker.Root, "worker")}", "/usr/bin/python3", Path.Combine(TestWorker.Example("echo"), "echo.py"));
+        var said = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(1, process.ExitCode);
+        Assert.Contains("truelive models check FOLDER", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_example_is_a_program_that_Python_can_read()
+    {
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(TestWorker.Root, "worker", "examples"), "*.py", SearchOption.AllDirectories))
+        {
+            using var process = Start("/usr/bin/python3", "-c", "import ast, sys; ast.parse(open(sys.argv[1]).read(), feature_version=(3, 9))", file);
+            process.WaitForExit();
+            Assert.True(process.ExitCode == 0, file);
+        }
+    }
+
+    [Fact]
+    public void The_example_with_numpy_inverts_as_far_as_the_strength_says()
+    {
+        using var worker = new TestWorker(File.ReadAllText(Path.Combine(TestWorker.Example("invert_numpy"), "invert.py")));
+        using var session = worker.Model.CreateSession(64, 48);
+        Assert.Equal([120, 131, 125], [Luma(worker, session, "", 1), Luma(worker, session, "x", 1), Luma(worker, session, "x", 0.5f)], (a, b) => Math.Abs(a - b) <= 2);
+    }
+
+    private static int Luma(TestWorker worker, IModelSession session, string text, float strength)
+    {
+        using var frame = worker.Pool.Rent(64, 48);
+        frame.Y.Fill(120);
+        frame.U.Fill(128);
+        frame.V.Fill(128);
+        var made = new Core.Frames.MadeFrame[1];
+        session.Step(frame, TestWorker.Prompt(text, 1 + (long)(10 * strength) + text.Length) with { Strength = strength }, made);
+        using var picture = made[0].Frame;
+        return picture.Y[40];
+    }
+
+    private static Process Start(string program, params string[] arguments) =>
+        Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+
+    private static async Task<string> RunAsync(string program, params string[] arguments)
+    {
+        using var process = Start(program, arguments);
+        var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var said = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(process.ExitCode == 0, await errors);
+        return said;
+    }
+}
