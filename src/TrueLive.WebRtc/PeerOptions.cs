@@ -20,8 +20,9 @@ public sealed record PeerOptions
 }
 
 /// <summary>
-/// What a <see cref="RtcPeer"/> tells its owner. Called one at a time, in order, with no lock held, on threads of the endpoint that serve all
-/// connections: return quickly. A handler that throws ends its connection.
+/// What a <see cref="RtcPeer"/> tells its owner. Called one at a time, in order, with no lock held, on threads of the endpoint that serve
+/// all connections: return quickly. One may still be running when <see cref="RtcPeer.Close"/> returns; those that wait when the endpoint is
+/// disposed are called by whoever disposes it. A handler that throws ends its connection.
 /// </summary>
 public sealed record PeerHandlers
 {
@@ -32,8 +33,8 @@ public sealed record PeerHandlers
     public OpusPacketHandler? AudioReceived { get; init; }
 
     /// <summary>
-    /// The last packet of a frame was sent, so long after the last packet of its input arrived (<see cref="FrameTicket.Arrived"/>); not told
-    /// of frames without one.
+    /// The last packet of a frame was sent, so long after the last packet of its input arrived (<see cref="FrameTicket.Arrived"/>); not
+    /// told of frames without one.
     /// </summary>
     public Action<FrameTicket, TimeSpan>? FrameSent { get; init; }
 

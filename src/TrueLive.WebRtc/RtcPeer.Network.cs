@@ -2,8 +2,6 @@ using System.Net;
 using TrueLive.WebRtc.Dtls;
 using TrueLive.WebRtc.Ice;
 using TrueLive.WebRtc.Peers;
-using TrueLive.WebRtc.Rtp;
-using TrueLive.WebRtc.Sctp;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Stun;
 using TrueLive.WebRtc.Transport;
@@ -12,7 +10,7 @@ namespace TrueLive.WebRtc;
 
 /// <summary>
 /// The side towards the endpoint: what the network brings goes into the engine under the lock, and what it gives goes out under the lock,
-/// so that packets keep their order. What the owner is told is told after unlocking.
+/// so that packets keep their order.
 /// </summary>
 public sealed partial class RtcPeer
 {
@@ -24,9 +22,6 @@ public sealed partial class RtcPeer
     private readonly List<SocketAddress> _addresses = [];
     private readonly List<TcpRoute> _connections = [];
     private readonly List<string> _ufrags = [];
-    private readonly Dictionary<Channel, DataChannel> _channels = [];
-    private volatile PeerHandlers _handlers = new();
-    private int _deliveries;
     private bool _isOpen;
     private volatile bool _isOver;
 
@@ -111,110 +106,6 @@ public sealed partial class RtcPeer
         }
     }
 
-    /// <summary>
-    /// Tells the owner what happened. One thread at a time does, in the order of events; one that finds another at it leaves its events to
-    /// that one.
-    /// </summary>
-    internal void Deliver()
-    {
-        if (Interlocked.Increment(ref _deliveries) != 1)
-            return;
-        int seen;
-        do
-        {
-            seen = Volatile.Read(ref _deliveries);
-            while (DeliverNext())
-            {
-            }
-        }
-        while (Interlocked.Add(ref _deliveries, -seen) != 0);
-    }
-
-    private bool DeliverNext()
-    {
-        MediaEvent media;
-        ChannelEvent channel = default;
-        DataChannel? of = null;
-        bool isMedia;
-        lock (_gate)
-        {
-            if (_connection is not { } connection)
-                return false;
-            isMedia = connection.TryTake(out media);
-            if (!isMedia)
-            {
-                if (!connection.TryTake(out channel))
-                    return false;
-                of = ChannelOf(channel.Channel);
-                if (channel.Kind == ChannelEventKind.Closed)
-                    _channels.Remove(channel.Channel);
-            }
-        }
-        try
-        {
-            if (isMedia)
-                Tell(media);
-            else
-                Tell(channel, of!);
-        }
-        catch (Exception error)
-        {
-            // The thread serves all connections: a fault of an owner ends only the owner's connection.
-            Fail(error);
-        }
-        return true;
-    }
-
-    private void Tell(in MediaEvent happened)
-    {
-        var handlers = _handlers;
-        try
-        {
-            switch (happened.Kind)
-            {
-                case MediaEventKind.Frame:
-                    handlers.VideoReceived?.Invoke(happened.Frame);
-                    break;
-                case MediaEventKind.Sound:
-                    handlers.AudioReceived?.Invoke(happened.Sound);
-                    break;
-                case MediaEventKind.FrameSent:
-                    handlers.FrameSent?.Invoke(happened.Ticket, happened.Took);
-                    break;
-                case MediaEventKind.KeyFrameWanted:
-                    handlers.KeyFrameRequested?.Invoke();
-                    break;
-            }
-        }
-        finally
-        {
-            happened.Release();
-        }
-    }
-
-    private void Tell(in ChannelEvent happened, DataChannel channel)
-    {
-        switch (happened.Kind)
-        {
-            case ChannelEventKind.Opened:
-                _handlers.ChannelOpened?.Invoke(channel);
-                break;
-            case ChannelEventKind.Message:
-                channel.MessageReceived?.Invoke(channel, happened.Data, happened.IsText);
-                break;
-            case ChannelEventKind.Closed:
-                channel.Closed?.Invoke();
-                break;
-        }
-    }
-
-    private DataChannel ChannelOf(Channel channel)
-    {
-        if (!_channels.TryGetValue(channel, out var known))
-            _channels[channel] = known = new DataChannel(this, channel);
-        return known;
-    }
-
     private void Begin(MediaPlan plan, bool lite)
     {
         lock (_gate)
@@ -242,7 +133,7 @@ public sealed partial class RtcPeer
         while (connection.TryTake(out Datagram datagram))
             ((SocketRoute)datagram.Route).Send(datagram.Bytes);
         if (connection.TryTakeHandshake(out var session))
-            new Thread(() => Handshake(connection, session), 512 * 1024) { IsBackground = true, Name = "DTLS handshake" }.Start();
+            BeginHandshake(connection, session);
         if (connection.State == PeerState.Connected && !_isOpen)
         {
             _isOpen = true;
@@ -251,6 +142,10 @@ public sealed partial class RtcPeer
         if (connection.Reason is { } reason)
             Leave(reason);
     }
+
+    // Apart from Settle, where the closure would cost an object for each packet.
+    private void BeginHandshake(PeerConnection connection, DtlsSession session) =>
+        new Thread(() => Handshake(connection, session), 512 * 1024) { IsBackground = true, Name = "DTLS handshake" }.Start();
 
     private void Handshake(PeerConnection connection, DtlsSession session)
     {

@@ -109,8 +109,8 @@ public sealed partial class RtcPeer : IDisposable
     }
 
     /// <summary>
-    /// Answers a further offer of the far side: sections come and go, media is stopped and goes on, and new ICE credentials restart ICE. Keys,
-    /// channels, and streams that stay go on meanwhile. The answer is the new <see cref="LocalDescription"/>.
+    /// Answers a further offer of the far side: sections come and go, media is stopped and goes on, and new ICE credentials restart ICE.
+    /// Keys, channels, and streams that stay go on meanwhile. The answer is the new <see cref="LocalDescription"/>.
     /// </summary>
     /// <exception cref="SdpException">The offer cannot be answered; the message says why, and nothing has changed.</exception>
     /// <exception cref="InvalidOperationException">The connection is over, or the offer was ours.</exception>

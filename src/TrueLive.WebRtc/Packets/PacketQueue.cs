@@ -1,8 +1,8 @@
 namespace TrueLive.WebRtc.Packets;
 
 /// <summary>
-/// Packets that wait for whoever sends them, in order, in one buffer that grows to what is needed once: none costs an allocation. Who writes
-/// into it is asked to be emptied after each call; packets beyond <see cref="Limit"/> are dropped, the newest first, and counted.
+/// Packets that wait for whoever sends them, in order, in one buffer that grows to what is needed once: none costs an allocation. Taken out
+/// after each call into whatever writes them; those beyond <see cref="Limit"/> are dropped, the newest first, and counted.
 /// </summary>
 /// <typeparam name="T">What is known of each packet.</typeparam>
 internal sealed class PacketQueue<T>

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using TrueLive.Core.Frames;
 using TrueLive.WebRtc.Dtls;
 using TrueLive.WebRtc.Ice;
 using TrueLive.WebRtc.Packets;
@@ -27,7 +26,7 @@ internal readonly ref struct Datagram(IceRoute route, ReadOnlySpan<byte> bytes)
 /// No socket, clock, timer, lock or callback inside. Its owner calls one method at a time, with the time; after each call it takes out the
 /// datagrams, and then, whenever it likes, what happened. It calls <see cref="Handle(Instant)"/> by <see cref="Deadline"/>.
 /// </summary>
-internal sealed class PeerConnection : IDisposable
+internal sealed partial class PeerConnection : IDisposable
 {
     // RTP that arrives before our handshake is over (the far side's ends half a round trip earlier) waits for the keys.
     private const int MaxEarly = 64;
@@ -38,6 +37,9 @@ internal sealed class PeerConnection : IDisposable
     private readonly IceAgent _ice;
     private readonly DtlsSession _dtls;
     private readonly Queue<byte[]> _early = new();
+    // One delegate for all records.
+    private readonly DtlsSession.ApplicationDataIn _receiveData;
+    private Instant _recordAt;
     private bool _handshakeBegun;
     private SrtpSession? _srtp;
     private SentPackets? _sent;
@@ -51,6 +53,7 @@ internal sealed class PeerConnection : IDisposable
     {
         (_settings, Plan, Deadline) = (settings, settings.Plan, now);
         Check(Plan);
+        _receiveData = data => _channels?.Receive(data, _recordAt);
         var remote = new IceCredentials(Plan.Remote.IceUfrag, Plan.Remote.IcePassword);
         _ice = settings.Lite
             ? new IceLite(settings.Local, remote, _datagrams, now)
@@ -79,15 +82,6 @@ internal sealed class PeerConnection : IDisposable
     /// <summary>Credentials of the far side.</summary>
     public IceCredentials Remote => _ice.Remote;
 
-    /// <summary>Coding that <see cref="SendVideo"/> takes; null when video is not sent or the connection is not open.</summary>
-    public VideoCodec? SendCodec => _rtp?.SendCodec;
-
-    /// <summary>Bitrate that video may use now, bit/s.</summary>
-    public int TargetBitrate => _rtp?.TargetBitrate ?? _settings.Media.StartBitrate;
-
-    /// <summary>Bytes on data channels that are not acknowledged.</summary>
-    public int Buffered => _channels?.Buffered ?? 0;
-
     /// <exception cref="SdpException">The far side's fingerprint cannot be checked.</exception>
     public static void Check(MediaPlan plan)
     {
@@ -96,7 +90,8 @@ internal sealed class PeerConnection : IDisposable
     }
 
     /// <summary>Takes one STUN message. True when it was authentic: then datagrams from there are of this connection.</summary>
-    public bool Handle(in StunMessage message, IceRoute route, Instant now) => State != PeerState.Closed && _ice.Receive(message, route, now);
+    public bool Handle(in StunMessage message, IceRoute route, Instant now) =>
+        State != PeerState.Closed && _ice.Receive(message, route, now);
 
     /// <summary>Takes one datagram that is not STUN (RFC 7983 section 7); decrypts in place.</summary>
     public void Handle(Span<byte> datagram, Instant now)
@@ -155,7 +150,8 @@ internal sealed class PeerConnection : IDisposable
             return;
         if (handshake is not { Transport: { } transport, Error: null } || (Plan.HasMedia && handshake.Keys is null))
         {
-            Close(handshake.Error is { } error ? $"The DTLS handshake failed: {error.Message}" : "The far side does not speak DTLS-SRTP.", now);
+            var failed = handshake.Error is { } error ? $"The DTLS handshake failed: {error.Message}" : null;
+            Close(failed ?? "The far side does not speak DTLS-SRTP.", now);
             return;
         }
         _dtls.Open(transport);
@@ -225,36 +221,6 @@ internal sealed class PeerConnection : IDisposable
     /// </summary>
     public void Restart(IceCredentials local, IceCredentials remote) => _ice.Restart(local, remote);
 
-    /// <summary>
-    /// Sends a frame. False when it did not go: not open, another coding, a key frame must come first (it is asked for), or the way is
-    /// choked.
-    /// </summary>
-    public bool SendVideo(in EncodedFrame frame, Instant now) => _rtp?.SendVideo(frame, now) ?? false;
-
-    /// <summary>False while the way is choked.</summary>
-    public bool CanSendVideo(Instant now) => _rtp?.CanSendVideo(now) ?? false;
-
-    /// <summary>Sends one Opus packet; false when audio is not sent here.</summary>
-    public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long? sequence, Instant now) =>
-        _rtp?.SendAudio(opus, rtpTime, now, sequence) ?? false;
-
-    /// <summary>Asks the far side for a key frame.</summary>
-    public void RequestKeyFrame(Instant now) => _rtp?.RequestKeyFrame(now);
-
-    /// <summary>Opens a data channel.</summary>
-    /// <exception cref="InvalidOperationException">Not connected, no channels were agreed on, or too many.</exception>
-    public Channel OpenChannel(string label, bool ordered, int? maxRepeats, Instant now) => State == PeerState.Connected && _channels is not null
-        ? _channels.Open(label, ordered, maxRepeats, now) : throw new InvalidOperationException("The connection has no data channels.");
-
-    /// <summary>Sends a message; false when the channel is not open, the message is too long, or the buffer is full.</summary>
-    public bool Send(Channel channel, ReadOnlySpan<byte> data, bool isText, Instant now) => _channels?.Send(channel, data, isText, now) ?? false;
-
-    /// <summary>Closes a channel.</summary>
-    public void Close(Channel channel, Instant now) => _channels?.Close(channel, now);
-
-    /// <summary>Counters and estimates of the media; those of the last moment once the connection is over.</summary>
-    public RtpSessionStats Stats(Instant now) => _rtp?.Stats(now) ?? _lastStats;
-
     /// <summary>Says goodbye and ends the connection; does nothing the second time.</summary>
     public void Close(string reason, Instant now)
     {
@@ -311,7 +277,8 @@ internal sealed class PeerConnection : IDisposable
 
     private void ReceiveRecord(ReadOnlySpan<byte> datagram, Instant now)
     {
-        if (!_dtls.Receive(datagram, data => _channels?.Receive(data, now)))
+        _recordAt = now;
+        if (!_dtls.Receive(datagram, _receiveData))
             Close("The far side closed the connection.", now);
     }
 

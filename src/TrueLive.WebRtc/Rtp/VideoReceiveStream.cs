@@ -62,7 +62,9 @@ internal sealed class VideoReceiveStream(VideoPlan plan, MediaEvents events) : I
 
     /// <summary>Whether the stream goes on under a plan: its section and its payload types are the same.</summary>
     public bool Follows(VideoPlan? next) => next is not null && next.Mid == plan.Mid && next.Extensions == plan.Extensions
-        && next.Formats.Select(f => (f.PayloadType, f.RtxPayloadType)).SequenceEqual(plan.Formats.Select(f => (f.PayloadType, f.RtxPayloadType)));
+        && Types(next).SequenceEqual(Types(plan));
+
+    private static IEnumerable<(byte, byte?)> Types(VideoPlan plan) => plan.Formats.Select(f => (f.PayloadType, f.RtxPayloadType));
 
     /// <summary>The packet is of this stream or of its retransmissions.</summary>
     public bool Accepts(in RtpPacket packet)

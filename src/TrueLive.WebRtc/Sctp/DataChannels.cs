@@ -102,7 +102,8 @@ internal sealed class DataChannels
             switch (happened.Kind)
             {
                 case SctpEventKind.Established:
-                    _waiting.ForEach(channel => SendOpen(channel, now));
+                    foreach (var channel in _waiting)
+                        SendOpen(channel, now);
                     _waiting.Clear();
                     break;
                 case SctpEventKind.Message:

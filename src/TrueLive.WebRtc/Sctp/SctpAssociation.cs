@@ -304,7 +304,8 @@ internal sealed class SctpAssociation
         if (cookie.Length != 20 + 32)
             return;
         HMACSHA256.HashData(_secret, cookie[..20], signature);
-        if (!CryptographicOperations.FixedTimeEquals(signature, cookie[20..]) || now > new Instant(BinaryPrimitives.ReadInt64BigEndian(cookie)) + CookieLife)
+        var made = new Instant(BinaryPrimitives.ReadInt64BigEndian(cookie));
+        if (!CryptographicOperations.FixedTimeEquals(signature, cookie[20..]) || now > made + CookieLife)
             return;
         var peerTag = BinaryPrimitives.ReadUInt32BigEndian(cookie[8..]);
         // A repeated cookie is acknowledged again. Another peer's would mean a restart, which DTLS rules out.

@@ -107,7 +107,8 @@ internal sealed class PlanMaker(SessionDescription session, MediaPreferences pre
     }
 
     // What a section in use carries does not move to one that came later and stands before it, as long as the far side offers it there.
-    private bool IsFree(string? usedBy, MediaDescription section, MediaDirection theirs) => usedBy is null || usedBy == section.Attribute("mid")
+    private bool IsFree(string? usedBy, MediaDescription section, MediaDirection theirs) =>
+        usedBy is null || usedBy == section.Attribute("mid")
         || !session.Media.Exists(m => m.Attribute("mid") == usedBy && !SectionReading.IsRejected(m)
             && SectionReading.Direction(session, m).HasFlag(theirs));
 

@@ -38,7 +38,11 @@ public sealed class SdpAnswerer
         var writes = usable.ToDictionary(m => m, m => maker.Take(m, payloadType => StreamsOf(m, payloadType)));
         var accepted = usable.FindAll(m => writes[m] is not null);
         if (accepted.Count == 0)
-            throw new SdpException("nothing in the offer can be carried: video must be H264 (baseline to high; packetization-mode 1 to be sent) or VP8, audio opus/48000/2, data UDP/DTLS/SCTP webrtc-datachannel");
+        {
+            throw new SdpException(
+                "nothing in the offer can be carried: video must be H264 (baseline to high; packetization-mode 1 to be sent) or VP8, "
+                + "audio opus/48000/2, data UDP/DTLS/SCTP webrtc-datachannel");
+        }
 
         var carrier = accepted[0];
         // An offerer puts its transport in the first bundled section even when that one is not ours to accept.

@@ -90,7 +90,8 @@ internal static class SectionReading
         var choice = running.Count > 0 ? running : offered.ConvertAll(s => s[1..]);
         return wanted.FirstOrDefault(choice.Contains) ?? choice.FirstOrDefault();
 
-        static bool IsRid(string text) => text.AsSpan().TrimStart('~') is { Length: > 0 and <= 32 } name && !name.ContainsAnyExcept(RidCharacters);
+        static bool IsRid(string text) =>
+            text.AsSpan().TrimStart('~') is { Length: > 0 and <= 32 } name && !name.ContainsAnyExcept(RidCharacters);
     }
 
     /// <summary>

@@ -28,7 +28,8 @@ public sealed class WhipClient : IAsyncDisposable
     private readonly string? _key;
     private readonly TimeProvider _time;
 
-    private WhipClient(RtcEndpoint endpoint, HttpClient http, string? key, RtcPeer peer, TimeProvider time) => (_endpoint, _http, _key, Peer, _time) = (endpoint, http, key, peer, time);
+    private WhipClient(RtcEndpoint endpoint, HttpClient http, string? key, RtcPeer peer, TimeProvider time) =>
+        (_endpoint, _http, _key, Peer, _time) = (endpoint, http, key, peer, time);
 
     /// <summary>The connection; open once <see cref="ConnectAsync"/> has returned.</summary>
     public RtcPeer Peer { get; }
