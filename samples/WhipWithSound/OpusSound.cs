@@ -14,7 +14,7 @@ internal static class OpusSound
 {
     private const int RtpHeader = 12;
 
-    public static async Task SendAsync(PeerConnection peer, string? file, CancellationToken cancel)
+    public static async Task SendAsync(RtcPeer peer, string? file, CancellationToken cancel)
     {
         using var port = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
         string[] input = file is null ? ["-f", "lavfi", "-i", "sine=frequency=440"] : ["-i", file];

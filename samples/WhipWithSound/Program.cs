@@ -48,7 +48,7 @@ public static class Program
         var wantsKeyFrame = 1;
         using var received = new Received();
         var key = Environment.GetEnvironmentVariable("TRUELIVE_KEY");
-        await using var client = await WhipClient.ConnectAsync(url, key, new MediaPreferences { DataChannels = false }, new PeerOptions
+        await using var client = await WhipClient.ConnectAsync(url, key, new MediaPreferences { DataChannels = false }, new PeerHandlers
         {
             VideoReceived = received.Video,
             AudioReceived = received.Sound,
@@ -75,7 +75,7 @@ public static class Program
         await Task.WhenAll(decoding, sound, video);
     }
 
-    private static async Task SendVideoAsync(PeerConnection peer, Func<bool> takeKeyFrameWish, TimeProvider time, CancellationToken cancel)
+    private static async Task SendVideoAsync(RtcPeer peer, Func<bool> takeKeyFrameWish, TimeProvider time, CancellationToken cancel)
     {
         var scene = new MovingScene(640, 360, Rate, new FramePool("made scene"));
         using var encoder = new VideoEncoder(peer.SendCodec!.Value, peer.TargetBitrate, Rate);

@@ -27,7 +27,7 @@ internal sealed class Received : IDisposable
     // Opus, for a player or a file.
     public void Sound(in OpusPacket packet) => Interlocked.Increment(ref _soundPackets);
 
-    public async Task DecodeAsync(PeerConnection peer, CancellationToken cancel)
+    public async Task DecodeAsync(RtcPeer peer, CancellationToken cancel)
     {
         try
         {
