@@ -21,7 +21,7 @@ public sealed class SchemaTests
         "truelive-control/1", ControlJson.Default.Options, [("message", typeof(ClientMessage))],
         [
             ("session", typeof(SessionMessage)), ("accepted", typeof(AcceptedMessage)), ("applied", typeof(AppliedMessage)), ("rejected", typeof(RejectedMessage)),
-            ("error", typeof(ErrorMessage)), ("state", typeof(StateMessage)), ("forgot", typeof(ForgotMessage)), ("input", typeof(InputMessage)),
+            ("error", typeof(ErrorMessage)), ("state", typeof(StateMessage)), ("forgot", typeof(ForgotMessage)), ("input", typeof(InputMessage)), ("warming", typeof(WarmingMessage)),
             ("pong", typeof(Server.Live.Control.PongMessage)), ("stats", typeof(StatsMessage)), ("frame", typeof(FrameTrace)),
         ]));
 
@@ -80,6 +80,14 @@ public sealed class SchemaTests
         Assert.Equal(["received a/x must now be given"], Broken(("\"number\" } }", "\"number\" } }, \"required\": [\"x\"]")));
         Assert.Equal(["GET /z is gone"], Broken(("GET /z", "GET /other")));
         Assert.Equal(["GET /z: 200 was b and is \"c\""], Broken(("\"200\": \"b\"", "\"200\": \"c\"")));
+    }
+
+    [Fact]
+    public void Every_message_of_the_control_protocol_has_a_schema()
+    {
+        var sent = JsonSchemas.Read(Published.Control)["$defs"]!["sent"]!.AsObject();
+        foreach (var type in typeof(ClientMessage).Assembly.GetTypes().Where(t => t.Namespace == typeof(ClientMessage).Namespace && t != typeof(ClientMessage) && t.Name.EndsWith("Message", StringComparison.Ordinal)))
+            Assert.True(sent.ContainsKey(type.Name[..^"Message".Length].ToLowerInvariant()), type.Name);
     }
 
     // Written without a type, since one goes out with every picture.
