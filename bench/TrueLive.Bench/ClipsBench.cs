@@ -68,7 +68,7 @@ internal static class ClipsBench
             BenchReport.Give(Report(results, film, model, machine), parsed.GetResult(Write) is null ? null : parsed.GetValue(Write) ?? "bench/results", "clips.md");
             return 0;
         }
-        catch (MediaFileException wrong)
+        catch (MediaException wrong)
         {
             await Console.Error.WriteLineAsync(wrong.Message).ConfigureAwait(false);
             return 1;

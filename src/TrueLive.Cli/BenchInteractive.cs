@@ -70,7 +70,7 @@ internal static class BenchInteractive
             await app.StopAsync(cancel).ConfigureAwait(false);
             return 0;
         }
-        catch (MediaFileException wrong)
+        catch (MediaException wrong)
         {
             await Console.Error.WriteLineAsync(wrong.Message).ConfigureAwait(false);
             return 1;

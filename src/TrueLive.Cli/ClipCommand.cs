@@ -53,7 +53,7 @@ internal static class ClipCommand
             var settings = Settings(parsed, models);
             return await RenderAsync(settings, parsed, cancel).ConfigureAwait(false);
         }
-        catch (Exception error) when (error is MediaFileException or ModelStepException or ModelException or ConfigurationException or ArgumentException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is MediaException or ModelStepException or ModelException or ConfigurationException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync(error.Message).ConfigureAwait(false);
             return 1;
@@ -187,7 +187,7 @@ internal static class ClipCommand
             await Console.Error.WriteLineAsync(Directory.Exists(settings.WorkPath) ? "It was stopped. " + GoesOn(settings) : "It was stopped; nothing is left.").ConfigureAwait(false);
             return 130;
         }
-        catch (Exception error) when (Directory.Exists(settings.WorkPath) && error is MediaFileException or ModelStepException or IOException)
+        catch (Exception error) when (Directory.Exists(settings.WorkPath) && error is MediaException or ModelStepException or IOException)
         {
             // The same command would fail in the same way: retrying helps only after something has changed.
             var advice = error is MediaInterruptedException ? GoesOn(settings)

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Net.Sockets;
+using TrueLive.Media.Files;
 
 namespace TrueLive.Cli;
 
@@ -21,7 +22,7 @@ internal static class MachineFault
                 SocketException { SocketErrorCode: SocketError.TooManyOpenSockets } => OfErrno(TooManyFiles),
                 Win32Exception system => OfErrno(system.NativeErrorCode),
                 IOException io => OfErrno(io.HResult),
-                UnauthorizedAccessException => at.Message,
+                UnauthorizedAccessException or MediaException => at.Message,
                 _ => null,
             };
             if (found is not null)

@@ -66,7 +66,7 @@ internal static class ModelsCommand
         {
             return await run().ConfigureAwait(false);
         }
-        catch (Exception wrong) when (wrong is ModelException or ModelStepException or MediaFileException or IOException or UnauthorizedAccessException)
+        catch (Exception wrong) when (wrong is ModelException or ModelStepException or MediaException or IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync(wrong.Message).ConfigureAwait(false);
             return 1;

@@ -28,7 +28,7 @@ internal static class ProbeRecordCommand
                 Console.WriteLine($"Report: {Path.Combine(folder, "report.html")}");
                 return 0;
             }
-            catch (Exception e) when (e is MediaFileException or IOException or UnauthorizedAccessException)
+            catch (Exception e) when (e is MediaException or IOException or UnauthorizedAccessException)
             {
                 await Console.Error.WriteLineAsync(e.Message).ConfigureAwait(false);
                 return 1;

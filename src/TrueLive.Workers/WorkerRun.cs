@@ -347,7 +347,7 @@ internal sealed class WorkerRun : IDisposable
         {
             // One that closed its socket is mostly about to end by itself, with a code that says more.
             if (_why is null)
-                process.WaitForExit(TimeSpan.FromSeconds(2));
+                process.WaitForExit(TimeSpan.FromSeconds(5));
             if (!process.HasExited)
                 Interlocked.CompareExchange(ref _why, "It closed its connection.", null);
             Kill();

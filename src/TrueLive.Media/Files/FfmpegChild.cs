@@ -5,17 +5,20 @@ using TrueLive.Media.Native;
 
 namespace TrueLive.Media.Files;
 
-/// <summary>A file is unusable or ffmpeg failed; the message is for the user and says what to change.</summary>
-public class MediaFileException(string message, Exception? inner = null) : Exception(message, inner);
+/// <summary>A file cannot be read or written; the message is for the user and says what to change.</summary>
+public abstract class MediaException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>The file is unusable, or ffmpeg failed on it.</summary>
+public sealed class MediaFileException(string message, Exception? inner = null) : MediaException(message, inner);
 
 /// <summary>Something else ended the child (such as a service manager that stops a whole unit): nothing is wrong with the file.</summary>
-public sealed class MediaInterruptedException(string message) : MediaFileException(message);
+public sealed class MediaInterruptedException(string message) : MediaException(message);
 
 /// <summary>The machine cannot do it now, and nothing is wrong with the file: no ffmpeg, or no disk, memory or handles for it.</summary>
 /// <param name="message">For people.</param>
 /// <param name="errno">The system's number for what is short; 0 where ffmpeg is missing.</param>
 /// <param name="inner">What it was seen by.</param>
-public sealed class MediaMachineException(string message, int errno, Exception? inner = null) : MediaFileException(message, inner)
+public sealed class MediaMachineException(string message, int errno, Exception? inner = null) : MediaException(message, inner)
 {
     /// <summary>The system's error number (ENOSPC and the like) for what has run out; 0 where ffmpeg is missing.</summary>
     public int Errno => errno;
@@ -123,7 +126,7 @@ public sealed class FfmpegChild : IAsyncDisposable
     /// <param name="lastLine">Called when no line can come any more.</param>
     /// <param name="folder">Folder to which its relative names refer; null for ours.</param>
     /// <param name="writes">Whether it may write into that folder.</param>
-    /// <exception cref="MediaFileException">The tool is not installed.</exception>
+    /// <exception cref="MediaMachineException">The tool is not installed, or cannot be started now.</exception>
     public static FfmpegChild Start(string tool, IEnumerable<string> arguments, TimeSpan processorTime, Action<string>? line = null, bool background = false, Action? lastLine = null, string? folder = null, bool writes = false)
     {
         string[] limits = ["prlimit", $"--as={AddressSpace}", $"--fsize={LargestOutput}", $"--cpu={(long)processorTime.TotalSeconds}", "--core=0", "--"];
@@ -165,10 +168,12 @@ public sealed class FfmpegChild : IAsyncDisposable
     /// even where it looks whole.
     /// </summary>
     /// <param name="what">What failed, as the beginning of a sentence.</param>
-    public async Task<MediaFileException> FailureAsync(string what)
+    public async Task<MediaException> FailureAsync(string what)
     {
         var message = $"{what}: {await LastWordsAsync().ConfigureAwait(false)}.";
-        return Lacking(message) ?? (_process.ExitCode == ToldToEnd ? new MediaInterruptedException(message) : new MediaFileException(message));
+        if (Lacking(message) is { } lacking)
+            return lacking;
+        return _process.ExitCode == ToldToEnd ? new MediaInterruptedException(message) : new MediaFileException(message);
     }
 
     /// <summary>Whether an exit code says that a signal ended the child.</summary>

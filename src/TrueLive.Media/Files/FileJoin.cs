@@ -109,14 +109,14 @@ public static partial class FileJoin
             await WriteAsync(job, source, SoundCoding.Arguments(source, job.SoundStart, job.Format, plain: false), cancel).ConfigureAwait(false);
             return SoundCoding.Changed(source, await SoundOfAsync(job.Partial, cancel).ConfigureAwait(false));
         }
-        catch (MediaFileException failure) when (failure is not (MediaInterruptedException or MediaMachineException))
+        catch (MediaFileException failure)
         {
             try
             {
                 await WriteAsync(job, source, SoundCoding.Arguments(source, job.SoundStart, job.Format, plain: true), cancel).ConfigureAwait(false);
                 return $"Only the first {(source.Sound[0].Channels > 1 ? "two channels" : "channel")} of the first track of sound could be taken. {failure.Message}";
             }
-            catch (MediaFileException again) when (again is not (MediaInterruptedException or MediaMachineException))
+            catch (MediaFileException again)
             {
                 await WriteAsync(job, null, [], cancel).ConfigureAwait(false);
                 return $"The clip has no sound: that of the source could not be read. {again.Message}";

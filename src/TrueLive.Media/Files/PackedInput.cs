@@ -51,7 +51,7 @@ public static class PackedInput
             {
                 await LayAsync(webp, decoder, encoder, name, cancel).ConfigureAwait(false);
             }
-            catch (MediaFileException) when (IsFull())
+            catch (MediaException) when (IsFull())
             {
                 // The encoder left off; that is not what has to be changed.
             }

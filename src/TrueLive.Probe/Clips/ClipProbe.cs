@@ -59,7 +59,7 @@ public static class ClipProbe
         {
             ended = "stopped by the user";
         }
-        catch (Exception e) when (e is TargetException or MediaFileException && results.Count > 0)
+        catch (Exception e) when (e is TargetException or MediaException && results.Count > 0)
         {
             ended = e.Message;
         }

@@ -155,7 +155,7 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
                 id, TierWords.Name(Tier.Clip), TierWords.Means(Tier.Clip), Path.GetFileName(path), new FileInfo(path).Length, file.Width, file.Height, Math.Round(file.FrameRate, 3), Math.Round(file.Duration.TotalSeconds, 3),
                 file.Frames, file.HasAudio, file.Codec, file.Notes, time.GetUtcNow() + TimeSpan.FromHours(options.ClipKeepHours));
         }
-        catch (MediaFileException wrong) when (wrong is not MediaMachineException)
+        catch (MediaFileException wrong)
         {
             throw new RequestRefusedException(StatusCodes.Status415UnsupportedMediaType, wrong.Message);
         }
@@ -172,7 +172,7 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
         {
             await PackedInput.PackAsync(path, rate, packed, most, cancel).ConfigureAwait(false);
         }
-        catch (MediaFileException wrong) when (wrong is not MediaMachineException)
+        catch (MediaFileException wrong)
         {
             throw new RequestRefusedException(StatusCodes.Status415UnsupportedMediaType, wrong.Message);
         }

@@ -36,7 +36,7 @@ internal sealed class UploadPreview(ClipUploads uploads) : IDisposable
                 await MakeAsync(upload, path, cancel).ConfigureAwait(false);
             return path;
         }
-        catch (MediaFileException wrong) when (wrong is not MediaMachineException)
+        catch (MediaFileException wrong)
         {
             throw new RequestRefusedException(StatusCodes.Status415UnsupportedMediaType, wrong.Message);
         }

@@ -78,7 +78,7 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
             var length = (until > last ? until : last + TimeSpan.FromMilliseconds(40)) - frames[0].Ticket.Captured;
             return (frames.DrainToImmutable(), length);
         }
-        catch (MediaFileException wrong) when (wrong is not MediaMachineException)
+        catch (MediaFileException wrong)
         {
             throw Wrong(wrong.Message);
         }

@@ -59,7 +59,7 @@ internal sealed class InteractiveRegistry : IAsyncDisposable
         catch (Exception error)
         {
             Release(owner);
-            if (error is MediaFileException wrong and not MediaMachineException)
+            if (error is MediaFileException wrong)
                 throw Wrong(wrong.Message);
             throw;
         }

@@ -30,6 +30,8 @@ internal sealed record Shortage(Resource Resource, string Words)
     public static readonly Shortage OutOfMemory = new(Resource.Memory, "The server is out of memory or threads. Take a smaller size or a shorter part, or try again when others are done.");
     public static readonly Shortage NoFfmpeg = new(Resource.Ffmpeg, "ffmpeg or ffprobe is not installed any more. Install it with: apt-get install ffmpeg");
 
+    public static readonly Shortage FfmpegEnded = new(Resource.Ffmpeg, "The system ended ffmpeg while it worked. Try again.");
+
     /// <summary>HTTP status of what cannot be done for it.</summary>
     public int Status => Resource == Resource.Disk ? StatusCodes.Status507InsufficientStorage : StatusCodes.Status503ServiceUnavailable;
 
@@ -41,6 +43,7 @@ internal sealed record Shortage(Resource Resource, string Words)
             var found = at switch
             {
                 DbException database => ClipDatabase.LacksDisk(database) ? DiskFull : DatabaseGone,
+                MediaInterruptedException => FfmpegEnded,
                 MediaMachineException { Errno: 0 } => NoFfmpeg,
                 MediaMachineException machine => OfErrno(machine.Errno),
                 Win32Exception and not SocketException => OfErrno(((Win32Exception)at).NativeErrorCode),
