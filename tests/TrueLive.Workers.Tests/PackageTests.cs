@@ -11,6 +11,7 @@ public sealed class PackageTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Pip_installs_it_without_an_index()
     {
         // A copy: pip builds beside the sources.

@@ -218,6 +218,7 @@ public sealed class WorkerTests
         Assert.Contains(advice, Assert.Throws<WorkerException>(() => new TestWorker("", command: [program, "model.py"]).Model).Message, StringComparison.Ordinal);
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_worker_that_ends_again_and_again_is_given_up_and_tried_again_after_ten_minutes()
     {
         var time = new FakeTimeProvider();
