@@ -145,7 +145,7 @@ public sealed class ModelStoreTests : IDisposable
     {
         var manifests = ModelFolders.In([_place]).Select(ModelManifest.Load).ToArray();
         var memory = new ModelMemory((long)(room * 2 * manifests[0].FileBytes()));
-        return [.. manifests.Select(m => new OnDemandModel(m, new ServerOptions { ModelThreads = 1 }, memory, TimeProvider.System, _complaints))];
+        return [.. manifests.Select(m => new OnDemandModel(m, new ServerOptions { ModelThreads = 1 }, memory, TimeProvider.System, _complaints, new WorkerLog()))];
     }
 
     private string[] Complaints(int count)
