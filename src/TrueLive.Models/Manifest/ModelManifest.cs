@@ -191,7 +191,7 @@ public sealed partial record ModelManifest
     {
         var sizes = new ModelSizes(Size!.Min, Size.Max, Size.Multiple, Size.Width, Size.Height);
         return Diffusion is { } diffusion
-            ? new ModelInfo(Id, Version, Title, Description, TakesPrompt: true, HasMemory: diffusion.Guidance == Guidance.Self, sizes, [])
+            ? new ModelInfo(Id, Version, Title, Description, TakesPrompt: true, HasMemory: diffusion.Guidance == Guidance.Self || diffusion.Similarity < 1, sizes, [])
             {
                 Chunk = Chunk.One with { Lag = diffusion.Lag },
                 Parameters = diffusion.Parameters,
