@@ -63,6 +63,7 @@ public static partial class TrueLiveServer
         });
         AddParts(builder.Services, options, models, new WebRtcPort(options, time), time);
         var app = builder.Build();
+        models.Workers.WriteTo(app.Services.GetRequiredService<ILogger<ModelStore>>());
         Map(app);
         return app;
     }

@@ -75,6 +75,7 @@ public sealed partial record ModelManifest
     private const int MaxTensors = 64;
     private const int MaxWords = 64;
     private const int MaxFiles = 1000;
+    private const int MaxParameters = 32;
 
     /// <summary>Schema name.</summary>
     public string Schema { get; set; } = "";
@@ -131,6 +132,9 @@ public sealed partial record ModelManifest
     /// <summary>Memory in MB that a model with a command may take.</summary>
     [JsonPropertyName("memory_mb")]
     public int MemoryMb { get; set; } = 4096;
+
+    /// <summary>What users may set of a model with a command.</summary>
+    public ParameterSpec[] Parameters { get; set; } = [];
 
     /// <summary>Further inputs.</summary>
     public ExtraInput[] Inputs { get; set; } = [];
@@ -200,7 +204,10 @@ public sealed partial record ModelManifest
                 Id, Version, Title, Description, Command.Length > 0 || Prompt is not null || Looks.Length > 0, States.Length > 0, sizes,
                 [.. Looks.Select(l => new LookInfo(l.Id, l.Title, l.Description))])
             {
-                Parameters = [.. Inputs.Select(i => i.Parameter).OfType<ModelParameter>(), .. Pictures.Select(p => p.Parameter)],
+                Parameters =
+                [
+                    .. Inputs.Select(i => i.Parameter).OfType<ModelParameter>(), .. Pictures.Select(p => p.Parameter), .. Parameters.Select(p => p.Parameter),
+                ],
             };
     }
 
@@ -225,6 +232,7 @@ public sealed partial record ModelManifest
             return;
         }
         Require(CommandFiles is [], "files", "goes with command only");
+        Require(Parameters is [], "parameters", "go with command only; a graph has inputs with a title");
         if (Diffusion is not null)
         {
             CheckDiffusion();
@@ -298,6 +306,13 @@ public sealed partial record ModelManifest
             Require(CommandFiles.Length <= MaxFiles && CommandFiles.All(f => IsWord(f) && IsBelow(f)), "files", $"must be at most {MaxFiles} files in the folder or below it");
             // The interpreter of a virtual environment is a link out of the folder, and is not copied with it.
             Require(Command.Skip(1).All(word => !System.IO.File.Exists(Path.Combine(Folder, word)) || IsBelow(word)), "command", "must not name files outside of its folder");
+            Require(Parameters.Length <= MaxParameters, "parameters", $"has {Parameters.Length} entries; at most {MaxParameters} are taken");
+            for (var i = 0; i < Parameters.Length; i++)
+            {
+                var broken = Parameters[i] is null ? "must not be null" : Parameters[i].Broken;
+                Require(broken is null, $"parameters[{i}]", broken ?? "");
+            }
+            Require(Parameters.DistinctBy(p => p.Id).Count() == Parameters.Length, "parameters", "must have ids that differ");
             Require(MemoryMb is >= 64 and <= 1 << 20, "memory_mb", "must be 64 to 1048576");
             CheckSize();
             Require(Size!.Width is { } wide ? wide % 2 == 0 && Size.Height % 2 == 0 : Size.Multiple % 2 == 0, "size", "must have even sides, or an even multiple");
@@ -349,6 +364,7 @@ public sealed partial record ModelManifest
         "type" => Words<TensorType>(),
         "colour" => Words<ChannelOrder>(),
         "role" => Words<OutputRole>(),
+        "kind" => " Taken are: number, choice, flag, text.",
         _ => "",
     };
 

@@ -24,6 +24,7 @@ public sealed class DiffusionTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_camera_goes_through_it_live_and_each_picture_names_its_prompt()
     {
         var model = Load();
@@ -62,6 +63,7 @@ public sealed class DiffusionTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_clip_goes_through_it_and_comes_out_the_same_twice()
     {
         var input = await files.MakeAsync("diffused-in.mkv", "-f", "lavfi", "-i", "testsrc2=s=128x64:r=10:d=0.8", "-pix_fmt", "yuv420p");

@@ -25,6 +25,7 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
     private static IReadOnlyList<IVideoModel> Models() => [new PaintingModel(), new PassthroughModel()];
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_value_is_accepted_and_applied_live_like_a_prompt_and_what_is_not_taken_is_refused()
     {
         await using var server = await RunningServer.StartAsync(models: Models());
@@ -95,6 +96,7 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_clip_follows_a_schedule_of_values_and_says_so()
     {
         await using var server = await ClipServer.StartAsync(files, models: Models());
@@ -118,6 +120,7 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_revision_is_made_under_its_values_and_the_next_goes_on_from_them()
     {
         await using var server = await ClipServer.StartAsync(files, models: Models());
