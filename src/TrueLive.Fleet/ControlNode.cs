@@ -26,7 +26,7 @@ public static class ControlNode
     {
         time ??= TimeProvider.System;
         var builder = TrueLiveServer.MakeDoor(options, time);
-        builder.Logging.AddFilter("Orleans", LogLevel.Error).AddFilter("Yarp", LogLevel.Error);
+        builder.Logging.AddFilter("Orleans", LogLevel.Error).AddFilter("Yarp", LogLevel.Error).AddFilter("Polly", LogLevel.Error);
         await ControlCluster.AddAsync(builder, options, cancel).ConfigureAwait(false);
         var services = builder.Services;
         services.AddSingleton(p => new Gate(options, p.GetRequiredService<ApiKeyRing>(), p.GetRequiredService<SignedLinks>(), p.GetRequiredService<FailedKeys>()) { LeavesLinksToWorkers = true });

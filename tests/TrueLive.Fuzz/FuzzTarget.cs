@@ -65,6 +65,9 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("observation", FileTargets.Observation, 3_000, 16 << 20),
         new("report", FileTargets.Report, 4_000),
         new("worker", WorkerTargets.Messages, 20_000),
+        // A report may name a thousand sessions, each of which takes more as an object than as text.
+        new("fleet-link", FleetTargets.LinkMessages, 10_000, 16 << 20),
+        new("ticket", FleetTargets.Ticket, 10_000),
     ];
 
     /// <summary>The target with a name.</summary>

@@ -1,4 +1,7 @@
+using System.Security.Cryptography;
 using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -21,6 +24,9 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
 {
     // A connection without a byte for as long is dead: WebSockets are pinged, and events of clips come more often.
     private static readonly ForwarderRequestConfig Settings = new() { ActivityTimeout = TimeSpan.FromMinutes(5), Version = new Version(1, 1), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+
+    // The workers' own characters, such as the plus sign of times.
+    private static readonly JsonSerializerOptions AsSent = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private static readonly TimeSpan ListTime = TimeSpan.FromSeconds(2);
 
@@ -104,7 +110,7 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
     {
         var lists = await Task.WhenAll((await LivingAsync().ConfigureAwait(false)).Select(OneAsync)).ConfigureAwait(false);
         var all = new JsonArray([.. lists.SelectMany(l => l).OrderBy(s => (string?)s["created"], StringComparer.Ordinal).Select(s => s.DeepClone())]);
-        await Results.Text(new JsonObject { ["sessions"] = all }.ToJsonString(), "application/json", Encoding.UTF8).ExecuteAsync(http).ConfigureAwait(false);
+        await Results.Text(new JsonObject { ["sessions"] = all }.ToJsonString(AsSent), "application/json", Encoding.UTF8).ExecuteAsync(http).ConfigureAwait(false);
 
         async Task<IEnumerable<JsonNode>> OneAsync(LinkedWorker worker)
         {
@@ -119,7 +125,7 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
                 var list = JsonNode.Parse(await answer.Content.ReadAsStringAsync(either.Token).ConfigureAwait(false));
                 return list?["sessions"] is JsonArray sessions ? sessions.OfType<JsonNode>() : [];
             }
-            catch (Exception gone) when (gone is HttpRequestException or System.Text.Json.JsonException or ObjectDisposedException || (gone is OperationCanceledException && !http.RequestAborted.IsCancellationRequested))
+            catch (Exception gone) when (gone is HttpRequestException or JsonException or ObjectDisposedException || (gone is OperationCanceledException && !http.RequestAborted.IsCancellationRequested))
             {
                 return [];
             }
@@ -132,7 +138,7 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
     private static LinkedWorker? HomeOf(string owner, IEnumerable<LinkedWorker> living) => living.MaxBy(w => Weight(owner, w.Name));
 
     private static ulong Weight(string owner, string worker) =>
-        BitConverter.ToUInt64(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes($"{owner}\n{worker}")));
+        BitConverter.ToUInt64(SHA256.HashData(Encoding.UTF8.GetBytes($"{owner}\n{worker}")));
 
     private static Task RefuseAsync(HttpContext http, string words) =>
         Problems.From(http, new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, words)).ExecuteAsync(http);

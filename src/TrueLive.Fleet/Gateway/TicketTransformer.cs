@@ -22,4 +22,15 @@ internal sealed class TicketTransformer(string ticket) : HttpTransformer
         if (headers.Remove("Sec-WebSocket-Protocol") && httpContext.WebSockets.WebSocketRequestedProtocols.Contains(SocketProtocol.Name))
             headers.TryAddWithoutValidation("Sec-WebSocket-Protocol", SocketProtocol.Name);
     }
+
+    // What the front door says itself of every answer is not said twice.
+    public override ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    {
+        if (proxyResponse is not null)
+        {
+            foreach (var name in httpContext.Response.Headers.Keys)
+                proxyResponse.Headers.Remove(name);
+        }
+        return base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+    }
 }
