@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using TrueLive.Fleet;
+using TrueLive.Fleet.Links;
 using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli;

@@ -85,6 +85,21 @@ public sealed class FleetDirectoryTests
     }
 
     [Fact]
+    public void A_session_that_was_over_before_it_was_reported_leaves_its_place()
+    {
+        Hear("a");
+        Take("s", "a");
+        _fleet.Made("s");
+        // A report that was on its way when it was made.
+        Hear("a");
+        Assert.Equal(SessionPlace.Here, _fleet.Find("s").Place);
+        for (var i = 0; i < 3; i++)
+            Wait(() => Hear("a"));
+        Take("t", "a");
+        Take("u", "a");
+    }
+
+    [Fact]
     public void A_session_that_could_not_be_placed_anew_waits_for_its_next_try_and_not_for_ever()
     {
         Hear("a", Session("s"));

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
 using TrueLive.Fleet.Grains;
+using TrueLive.Fleet.Links;
 
 namespace TrueLive.Fleet.Gateway;
 

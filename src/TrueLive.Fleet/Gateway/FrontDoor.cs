@@ -9,6 +9,7 @@ using Microsoft.Extensions.Hosting;
 using Orleans;
 using Orleans.Runtime;
 using TrueLive.Fleet.Grains;
+using TrueLive.Fleet.Links;
 using TrueLive.Server.Access;
 using TrueLive.Server.Http;
 using TrueLive.Server.Resources;
@@ -60,8 +61,7 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
             }
             finally
             {
-                if (!made)
-                    await places.ReleaseAsync(session).ConfigureAwait(false);
+                await places.SettleAsync(session, made).ConfigureAwait(false);
             }
         }
         else if (asked.Session is { } id)

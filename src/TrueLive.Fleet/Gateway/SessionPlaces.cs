@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Orleans;
 using TrueLive.Fleet.Grains;
+using TrueLive.Fleet.Links;
 using TrueLive.Fleet.Placement;
 using TrueLive.Server.Fleet;
 using TrueLive.Server.Resources;
@@ -54,8 +55,8 @@ internal sealed class SessionPlaces(IGrainFactory grains, TimeProvider time)
         }
     }
 
-    /// <summary>A request that was to make a session has made none.</summary>
-    public Task ReleaseAsync(string session) => Fleet.ReleaseAsync(session);
+    /// <summary>A request that was to make a session is over, and has made it or not.</summary>
+    public Task SettleAsync(string session, bool made) => made ? Fleet.MadeAsync(session) : Fleet.ReleaseAsync(session);
 
     private async Task<LinkedWorker> TakeAsync(string session, SessionAsk ask, Func<string[], Task<TakenPlace>> take)
     {
@@ -68,7 +69,7 @@ internal sealed class SessionPlaces(IGrainFactory grains, TimeProvider time)
                     place.Status, place.Words, place.Status == 503 && place.Capacity > 0 ? new Refusal(place.Words, place.Capacity, place.Running, TimeSpan.FromSeconds(15)) : null);
             }
             var node = await Fleet.NodeOfAsync(worker.Name).ConfigureAwait(false);
-            var placed = node is null ? Links.WorkerLink.Silent
+            var placed = node is null ? WorkerLink.Silent
                 : await node.PlaceAsync(worker.Name, new Place(0, session, ask.Model, ask.Size, place.Restore, place.SilentMs)).ConfigureAwait(false);
             if (placed.Status == 0)
                 return worker;

@@ -16,6 +16,9 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
     /// <summary>Time within which a place that was taken must have become a session: a model may have to be loaded first.</summary>
     public static readonly TimeSpan PlaceTime = TimeSpan.FromSeconds(70);
 
+    // A report that was on its way when a session was made has come by then.
+    private static readonly TimeSpan ReportTime = TimeSpan.FromSeconds(1);
+
     // A client that comes back has as long at least, as on a server of its own.
     private static readonly TimeSpan LeastKept = TimeSpan.FromSeconds(30);
     private static readonly Heard Nothing = new(false, []);
@@ -90,6 +93,13 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
         return new TakenPlace(worker.Linked, 0, "", choice.Capacity, choice.Running, last, silent.TotalMilliseconds);
     }
 
+    /// <summary>The session of a place was made: its worker names it from now on, or it is over.</summary>
+    public void Made(string session)
+    {
+        if (_seats.TryGetValue(session, out var seat))
+            seat.MadeAt = time.GetTimestamp();
+    }
+
     /// <summary>Gives back a place that did not become a session; one whose worker was lost before waits again for its client.</summary>
     public void Release(string session)
     {
@@ -154,10 +164,13 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
             if (worker.DrainedAt is { } since && time.GetElapsedTime(since) > drain)
                 end.Add(new EndedHere(session.Id, "The machine is taken out of service. Connect again: another one takes the session."));
         }
-        foreach (var (id, seat) in SeatsOf(worker).Where(s => s.Value.Confirmed && !told.Contains(s.Key)).ToList())
+        foreach (var (id, seat) in SeatsOf(worker).Where(s => !told.Contains(s.Key) && IsKnownToItsWorker(s.Value)).ToList())
             _seats.Remove(id);
         return end;
     }
+
+    // One that is too old a report missed is taken in again with the next.
+    private bool IsKnownToItsWorker(Seat seat) => seat.Confirmed || (seat.MadeAt is { } made && time.GetElapsedTime(made) > ReportTime);
 
     private void Forget()
     {
@@ -209,6 +222,9 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
 
         /// <summary>When the place was taken.</summary>
         public long Since { get; set; }
+
+        /// <summary>When the request that took the place had made the session.</summary>
+        public long? MadeAt { get; set; }
 
         /// <summary>Its worker has said that the session is there.</summary>
         public bool Confirmed { get; set; }

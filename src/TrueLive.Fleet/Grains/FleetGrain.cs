@@ -16,6 +16,8 @@ internal interface IFleetGrain : IGrainWithIntegerKey
 
     Task<TakenPlace> ReplaceAsync(string session, string[] except);
 
+    Task MadeAsync(string session);
+
     Task ReleaseAsync(string session);
 
     Task<Whereabouts> FindAsync(string session);
@@ -62,6 +64,12 @@ internal sealed class FleetGrain(ServerOptions options, TimeProvider time) : Gra
     public Task<TakenPlace> PlaceAsync(string session, SessionAsk ask, string[] except) => Task.FromResult(_directory.Place(session, ask, except));
 
     public Task<TakenPlace> ReplaceAsync(string session, string[] except) => Task.FromResult(_directory.Replace(session, except));
+
+    public Task MadeAsync(string session)
+    {
+        _directory.Made(session);
+        return Task.CompletedTask;
+    }
 
     public Task ReleaseAsync(string session)
     {

@@ -6,7 +6,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
-using TrueLive.Fleet.Gateway;
 using TrueLive.Fleet.Grains;
 using TrueLive.Server.Access;
 using TrueLive.Server.Fleet;

@@ -51,8 +51,8 @@ internal sealed class WorkerLoad(string name, WorkerReport report, IReadOnlyColl
     // Cost grows with pixels from the nearest measured size; what was not measured runs alone.
     private double ShareOf(SessionAsk ask)
     {
-        if (!PictureSize.TryParse(ask.Size ?? report.DefaultSize, out var size))
-            PictureSize.TryParse(report.DefaultSize, out size);
+        if (!PictureSize.TryParse(ask.Size ?? report.DefaultSize, out var size) && !PictureSize.TryParse(report.DefaultSize, out size))
+            return 1;
         var pixels = (double)size.Width * size.Height;
         var near = Find(ask)?.Shares.MinBy(s => Math.Abs((double)s.Width * s.Height - pixels));
         return near is null ? 1 : Math.Max(Rounding, near.Share * pixels / ((double)near.Width * near.Height));

@@ -264,12 +264,6 @@ public sealed class ServerOptions
     [RegularExpression("^[A-Za-z0-9._-]{1,64}$")]
     public string FleetName { get; set; } = "truelive";
 
-    /// <summary>The public address of the fleet.</summary>
-    [Category(OptionUse.Control)]
-    [Description("Public address of the fleet's front door, such as https://live.example.org; empty where clients use the address that it listens on.")]
-    [RegularExpression("^(https?://[^ /?#]+)?$")]
-    public string Url { get; set; } = "";
-
     /// <summary>Address that control nodes talk to each other on.</summary>
     [Category(OptionUse.Control)]
     [Description("Address that the control nodes of a fleet talk to each other on. Nobody else may reach it: it asks for no key.")]

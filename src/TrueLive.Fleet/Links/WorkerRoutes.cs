@@ -4,7 +4,7 @@ using System.Net.Security;
 using System.Security.Cryptography;
 using TrueLive.Fleet.Grains;
 
-namespace TrueLive.Fleet.Gateway;
+namespace TrueLive.Fleet.Links;
 
 /// <summary>
 /// The ways from this control node to the workers: connections of HTTP, by the certificate that the worker announced over its link. A way

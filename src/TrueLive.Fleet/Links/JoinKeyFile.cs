@@ -1,4 +1,4 @@
-namespace TrueLive.Fleet;
+namespace TrueLive.Fleet.Links;
 
 /// <summary>The file of the keys that workers join a fleet with.</summary>
 public static class JoinKeyFile
