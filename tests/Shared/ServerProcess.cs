@@ -103,6 +103,8 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <summary>Sends it a signal, such as STOP or CONT.</summary>
     public async Task SignalAsync(string name)
     {
+        if (_process.HasExited)
+            return;
         using var kill = Process.Start("kill", [$"-{name}", $"{_process.Id}"]);
         await kill.WaitForExitAsync();
     }

@@ -99,7 +99,7 @@ internal static class PostgresStore
         }
     }
 
-    /// <summary>From <c>postgres://USER:PASSWORD@HOST:PORT/DATABASE</c>.</summary>
+    /// <summary>From the address of a database with user, password, host and port.</summary>
     internal static string ConnectionString(string store)
     {
         if (!Uri.TryCreate(store, UriKind.Absolute, out var uri) || uri.Host.Length == 0 || uri.AbsolutePath.Length < 2)

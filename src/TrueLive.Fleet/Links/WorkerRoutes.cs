@@ -77,7 +77,7 @@ internal sealed class WorkerRoutes(TimeProvider time) : IDisposable
         /// <summary>The worker is lost: what still goes over this way ends.</summary>
         public CancellationToken Gone => _gone.Token;
 
-        // The source stays undisposed: requests that have just taken its token may register with it.
+        // The source is not disposed of: requests that have just taken its token may register with it.
         public void Dispose()
         {
             _gone.Cancel();
