@@ -21,6 +21,7 @@ using TrueLive.Server.Interactive;
 using TrueLive.Server.Journals;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Live.Transports;
+using TrueLive.Server.Pictures;
 using TrueLive.Server.Previews;
 using TrueLive.Server.Probes;
 using TrueLive.Server.Resources;
@@ -80,10 +81,12 @@ public static partial class TrueLiveServer
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount)).AddSingleton(new PictureBudget(Environment.ProcessorCount, time)).AddSingleton<LargePictures>();
         services.AddSingleton<ApiKeyRing>().AddSingleton<FailedKeys>().AddSingleton<AuditLog>();
+        services.AddSingleton<PictureStore>();
         services.AddSingleton(p => new SessionRegistry(models, p.GetRequiredService<Admission>(), options, time, p.GetRequiredService<ILogger<SessionRegistry>>())
         {
             // Where the operator sets a number, nothing else counts.
             Measured = options.MaxSessions > 0 ? (_, _, _, _) => Task.CompletedTask : p.GetRequiredService<CapacityMeasurement>().KnowAsync,
+            Pictures = p.GetRequiredService<PictureStore>().Named,
         });
         services.AddSingleton<Gate>().AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
@@ -202,6 +205,7 @@ public static partial class TrueLiveServer
         LiveSocketEndpoint.Map(app);
         LookEndpoints.Map(app);
         ModelEndpoints.Map(app);
+        PictureEndpoints.Map(app);
         ProbeEndpoints.Map(app);
         WhipEndpoints.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json");

@@ -139,6 +139,9 @@ public sealed partial record ModelManifest
     /// <summary>Further inputs.</summary>
     public ExtraInput[] Inputs { get; set; } = [];
 
+    /// <summary>Inputs for reference pictures.</summary>
+    public PictureInput[] Pictures { get; set; } = [];
+
     /// <summary>Text matching.</summary>
     public PromptSpec? Prompt { get; set; }
 
@@ -202,7 +205,7 @@ public sealed partial record ModelManifest
     {
         var sizes = new ModelSizes(Size!.Min, Size.Max, Size.Multiple, Size.Width, Size.Height);
         return Diffusion is { } diffusion
-            ? new ModelInfo(Id, Version, Title, Description, TakesPrompt: true, HasMemory: diffusion.Guidance == Guidance.Self, sizes, [])
+            ? new ModelInfo(Id, Version, Title, Description, TakesPrompt: true, HasMemory: diffusion.Guidance == Guidance.Self || diffusion.Similarity < 1, sizes, [])
             {
                 Chunk = Chunk.One with { Lag = diffusion.Lag },
                 Parameters = diffusion.Parameters,
@@ -211,7 +214,10 @@ public sealed partial record ModelManifest
                 Id, Version, Title, Description, Command.Length > 0 || Prompt is not null || Looks.Length > 0, States.Length > 0, sizes,
                 [.. Looks.Select(l => new LookInfo(l.Id, l.Title, l.Description))])
             {
-                Parameters = [.. Inputs.Select(i => i.Parameter).OfType<ModelParameter>(), .. Parameters.Select(p => p.Parameter)],
+                Parameters =
+                [
+                    .. Inputs.Select(i => i.Parameter).OfType<ModelParameter>(), .. Pictures.Select(p => p.Parameter), .. Parameters.Select(p => p.Parameter),
+                ],
             };
     }
 
@@ -250,7 +256,9 @@ public sealed partial record ModelManifest
         Output!.TakeOver(Frame);
         Require(Output.Channel is >= 0 and < 1024, "output.channel", "must be 0 to 1023");
         Require(Enum.IsDefined(Output.Role), "output.role", "must be image, mask or data");
-        foreach (var (spec, name) in new (PictureSpec, string)[] { (Frame, "frame"), (Output, "output") })
+        Require(Pictures.Length <= MaxTensors && Pictures.All(p => p is { IsRight: true }),
+            "pictures", $"must be at most {MaxTensors}, each with a name of a-z, 0-9 and _, a title, and a width and height of 8 to 2048");
+        foreach (var (spec, name) in (IEnumerable<(PictureSpec, string)>)[(Frame, "frame"), (Output, "output"), .. Pictures.Select((p, i) => ((PictureSpec)p, $"pictures[{i}]"))])
         {
             Require(Enum.IsDefined(spec.Layout), name + ".layout", "must be nchw or nhwc");
             Require(Enum.IsDefined(spec.Type), name + ".type", "must be float32, float16, uint8, int8 or int32");
@@ -275,13 +283,13 @@ public sealed partial record ModelManifest
         {
             Require(new[] { fused.Stem, fused.Screen, fused.Tiles, fused.Grade, fused.Paint }.All(n => n is { Length: > 0 }), "fused", "needs the tensors stem, screen, tiles, grade and paint");
             Require(new[] { fused.MaxHold, fused.HoldSlope, fused.StyleClose, fused.OffOpen, fused.OffClosed, fused.Far }.All(float.IsFinite) && fused.OffOpen < fused.OffClosed && fused.Far >= 0, "fused", "needs finite numbers, off_open below off_closed and far from 0");
-            Require(Style is not null && Output.Role == OutputRole.Image && Inputs.Length == 0 && new PictureSpec[] { Frame, Output }.All(IsPlain) && Frame.Channels == 3, "fused", "takes red, green and blue planes of float32 in 0..1 and a style, and gives such planes");
+            Require(Style is not null && Output.Role == OutputRole.Image && Inputs.Length == 0 && Pictures.Length == 0 && new PictureSpec[] { Frame, Output }.All(IsPlain) && Frame.Channels == 3, "fused", "takes red, green and blue planes of float32 in 0..1 and a style, and gives such planes");
             Require(Size is { Width: null } && Size.Multiple % 8 == 0, "fused", "takes a size.multiple that 8 divides");
         }
         Require(Inputs.Length <= MaxTensors, "inputs", $"has {Inputs.Length} entries; at most {MaxTensors} are taken");
         for (var i = 0; i < Inputs.Length; i++)
             Require(Inputs[i]?.IsRight == true, $"inputs[{i}]", "needs a name and a finite value; one with a title has a name of a-z, 0-9 and _, min <= value <= max and a step above 0");
-        string[] filled = [Frame.Input, .. States.Select(s => s.Input), .. Style is null ? [] : new[] { Style.Input }, .. Inputs.Select(i => i.Name)];
+        string[] filled = [Frame.Input, .. States.Select(s => s.Input), .. Style is null ? [] : new[] { Style.Input }, .. Inputs.Select(i => i.Name), .. Pictures.Select(p => p.Name)];
         Require(filled.Distinct().Count() == filled.Length, "states, style, inputs", $"fill '{filled.GroupBy(f => f).MaxBy(g => g.Count())!.Key}' more than once");
         Require(States.Select(s => s.Output).Distinct().Count() == States.Length, "states", "take one output twice");
         for (var i = 0; i < Looks.Length; i++)
@@ -303,8 +311,8 @@ public sealed partial record ModelManifest
         void CheckCommand()
         {
             Require(File.Length == 0 && Sha256 is null && Frame is null && Output is null && States.Length == 0 && Style is null && Fused is null && Diffusion is null
-                && Inputs.Length == 0 && Prompt is null && Looks.Length == 0,
-                "command", "stands instead of file, sha256, frame, output, states, style, fused, diffusion, inputs, prompt and looks");
+                && Inputs.Length == 0 && Pictures.Length == 0 && Prompt is null && Looks.Length == 0,
+                "command", "stands instead of file, sha256, frame, output, states, style, fused, diffusion, inputs, pictures, prompt and looks");
             Require(Command.Length <= MaxWords && Command.All(IsWord), "command", $"must be 1 to {MaxWords} words of 1 to 500 characters");
             Require(CommandFiles.Length <= MaxFiles && CommandFiles.All(f => IsWord(f) && IsBelow(f)), "files", $"must be at most {MaxFiles} files in the folder or below it");
             // The interpreter of a virtual environment is a link out of the folder, and is not copied with it.
@@ -323,8 +331,9 @@ public sealed partial record ModelManifest
 
         void CheckDiffusion()
         {
-            Require(File.Length == 0 && Sha256 is null && Frame is null && Output is null && States.Length == 0 && Style is null && Fused is null && Inputs.Length == 0 && Prompt is null && Looks.Length == 0,
-                "diffusion", "stands instead of file, sha256, frame, output, states, style, fused, inputs, prompt and looks");
+            Require(File.Length == 0 && Sha256 is null && Frame is null && Output is null && States.Length == 0 && Style is null && Fused is null && Inputs.Length == 0
+                && Pictures.Length == 0 && Prompt is null && Looks.Length == 0,
+                "diffusion", "stands instead of file, sha256, frame, output, states, style, fused, inputs, pictures, prompt and looks");
             Require(Diffusion.Broken is null, Diffusion.Broken?.Field ?? "", Diffusion.Broken?.Rule ?? "");
             CheckSize();
             Require(Size!.Width is { } wide ? wide % 8 == 0 && Size.Height % 8 == 0 : Size.Multiple % 8 == 0, "size", "must have sides, or a multiple, that 8 divides");

@@ -69,17 +69,18 @@ public sealed partial class FolderTests
             """,
         ["TrueLive.Server"] = """
             /: Access Capacity Clips Configuration Http Interactive Journals Live/Sessions Live/Transports Previews Probes
-            /: Resources Telemetry Tls
+            /: Pictures Resources Telemetry Tls
             Http: Access Capacity Clips Configuration Interactive Journals Live/Broadcast Live/Control Live/Sessions
-            Http: Live/Transports Previews Probes Resources
+            Http: Live/Transports Pictures Previews Probes Resources
             Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources
-            Interactive: Access Capacity Clips Configuration Live/Sessions Resources
+            Interactive: Access Capacity Clips Configuration Live/Sessions Pictures Resources
             Live/Transports: Configuration Live/Broadcast Live/Control Live/Sessions
-            Clips: Access Capacity Configuration Journals Live/Sessions Resources
+            Clips: Access Capacity Configuration Journals Live/Sessions Pictures Resources
             Live/Control: Journals Live/Broadcast Live/Sessions
             Previews: Capacity Live/Sessions Resources
             Live/Sessions: Capacity Configuration Journals Live/Broadcast Resources
             Probes: Access Configuration Resources
+            Pictures: Capacity Configuration Resources
             Access: Configuration Resources
             Capacity: Configuration Resources
             Journals: Configuration Resources

@@ -30,7 +30,7 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         await using var server = await RunningServer.StartAsync(models: Models());
         var told = (await server.Http.GetFromJsonAsync<JsonNode>("/v1/capabilities", Cancel))!["models"]![0]!["parameters"]!.AsArray();
-        Assert.Equal(["number live", "choice live", "flag live", "text live", "number load"], told.Select(p => $"{p!["kind"]} {p["when"]}"));
+        Assert.Equal(["number live", "choice live", "flag live", "text live", "image live", "number load"], told.Select(p => $"{p!["kind"]} {p["when"]}"));
         await using var client = await JpegClient.ConnectAsync(server.Address, "size=128x64");
         await client.MessageAsync("session");
         await client.SendUntilPictureAsync();
@@ -159,7 +159,7 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
             {
                 // What coding and the range of colours move it by.
                 var luma = frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2];
-                found.Add(new[] { 20, 60, 120, 160, PaintingModel.Luma(60, true) }.MinBy(l => Math.Abs(l - luma)));
+                found.Add(new[] { 20, 60, 90, 120, 160, PaintingModel.Luma(60, true) }.MinBy(l => Math.Abs(l - luma)));
             }
         }
         return [.. found];
