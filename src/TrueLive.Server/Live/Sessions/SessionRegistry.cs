@@ -44,6 +44,9 @@ internal sealed partial class SessionRegistry(
     /// <summary>Waits until it is known what a model costs at a size.</summary>
     public Func<IVideoModel, int, int, CancellationToken, Task> Measured { get; init; } = (_, _, _, _) => Task.CompletedTask;
 
+    /// <summary>The pictures of an owner that values of a model's parameters name.</summary>
+    public Func<string, IReadOnlyList<ModelParameter>, IEnumerable<string>, IReadOnlyList<ReferencePicture>> Pictures { get; init; } = (_, _, _) => [];
+
     /// <summary>By session, the processor time in milliseconds that its frames have taken, as frames of its kind were measured.</summary>
     public IReadOnlyDictionary<string, double> Spent => _hosted.Values.Where(h => h.Session.State == SessionState.Live).ToDictionary(
         h => h.Session.Id, h => h.Session.Settings is var s ? h.Session.Summary.Made * (admission.FrameMs(s.Model, s.Width, s.Height) ?? 0) : 0);
@@ -83,6 +86,7 @@ internal sealed partial class SessionRegistry(
     {
         var model = ModelOf(request.Model);
         var (width, height) = SizeOf(request.Size);
+        var pictures = Named(request.Owner, model, request.Values);
         lock (_admit)
         {
             RefuseWhenDraining();
@@ -91,7 +95,7 @@ internal sealed partial class SessionRegistry(
             // Where sessions lie on many machines, the token says which it is of.
             var hosted = Host(id, request.Id is null ? Random(24) : $"{id}.{Random(24)}", new SessionSettings(model, width, height, Prompt.None, 0, 0, false), request.Owner, time.GetUtcNow());
             if ((request.Prompt is not null || request.Strength is not null || request.Values is not null)
-                && hosted.Session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero) { Values = request.Values }).Rejected is { } reason)
+                && hosted.Session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero) { Values = request.Values, Pictures = pictures }).Rejected is { } reason)
             {
                 End(hosted, EndCause.ControlServer, reason);
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
@@ -99,6 +103,10 @@ internal sealed partial class SessionRegistry(
             return hosted;
         }
     }
+
+    /// <summary>Changes a session's prompt and values; a value may name a picture of the session's owner.</summary>
+    public CommandReceipt Update(HostedSession hosted, string command, PromptChange change) =>
+        hosted.Session.Update(command, change with { Pictures = Named(hosted.Owner, hosted.Session.Settings.Model, change.Values) });
 
     /// <summary>A client has shown its token and connects: its session is kept until that can have come to an end.</summary>
     public void Expect(HostedSession hosted)
@@ -322,4 +330,7 @@ internal sealed partial class SessionRegistry(
         : throw new RequestRefusedException(StatusCodes.Status400BadRequest, $"'{size}' is not a size. Write it as 512x288, both sides within 16..4096.");
 
     private static string Random(int bytes) => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(bytes));
+
+    private IReadOnlyList<ReferencePicture> Named(string owner, IVideoModel model, IReadOnlyCollection<KeyValuePair<string, string>>? values) =>
+        values is null ? [] : Pictures(owner, model.Info.Parameters, values.Select(v => v.Value));
 }
