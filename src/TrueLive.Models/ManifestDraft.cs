@@ -8,38 +8,38 @@ using TrueLive.Models.Onnx;
 
 namespace TrueLive.Models;
 
-/// <summary>What is known of a model whose folder has no manifest.</summary>
+/// <summary>What the user says about a model whose folder has no manifest.</summary>
 /// <param name="Id">Short name.</param>
 /// <param name="Version">Version of the weights.</param>
-/// <param name="Title">Name for people.</param>
-/// <param name="Description">A sentence for people.</param>
+/// <param name="Title">Display name.</param>
+/// <param name="Description">One sentence for display.</param>
 /// <param name="Licence">Licence of the weights.</param>
 public sealed record ModelDraft(string Id, string Version, string Title, string Description, string Licence)
 {
-    /// <summary>ONNX file of a model of one file; null for a diffusion pipeline.</summary>
+    /// <summary>ONNX file of a model that is a single file; null for a diffusion pipeline.</summary>
     public string? Network { get; init; }
 
-    /// <summary>Steps of a diffusion pipeline; null chooses by its parts.</summary>
+    /// <summary>Steps of a diffusion pipeline; null for a default that depends on its UNet.</summary>
     public int[]? Steps { get; init; }
 
-    /// <summary>Scale of its latents; null reads it from the autoencoder.</summary>
+    /// <summary>Scale of the latents; null to read it from the autoencoder.</summary>
     public float? LatentScale { get; init; }
 }
 
-/// <summary>Writes the manifest of a model folder that has none, from what its graphs declare and from trying them.</summary>
+/// <summary>Writes the manifest of a model folder that has none, from what its graphs declare and from running them.</summary>
 public static class ManifestDraft
 {
     private const int Float = 1, Uint8 = 2, Half = 10;
-    // Networks that halve their pictures some times take no others.
+    // Models that halve their pictures several times accept only multiples of a power of two.
     private static readonly int[] Multiples = [8, 32];
 
     private const string ByHand = "Write a manifest.json for it (models/README.md), and use truelive models add.";
 
     /// <summary>Writes <c>manifest.json</c>.</summary>
     /// <param name="folder">The folder, with all files of the model.</param>
-    /// <param name="draft">What is known.</param>
+    /// <param name="draft">What the user says about the model.</param>
     /// <param name="trust">How far the folder is trusted.</param>
-    /// <exception cref="ModelException">The graphs are not such as can be used without saying more; the message says what they are.</exception>
+    /// <exception cref="ModelException">The graphs need a manifest written by hand; the message says what they declare.</exception>
     public static void Write(string folder, ModelDraft draft, ModelTrust trust)
     {
         if (draft.Network is null)
@@ -53,7 +53,7 @@ public static class ManifestDraft
         ["schema"] = "truelive-model/1", ["id"] = draft.Id, ["version"] = draft.Version, ["title"] = draft.Title, ["description"] = draft.Description, ["licence"] = draft.Licence,
     };
 
-    // Distilled models need few steps and no guidance; the others would show little of a prompt without it.
+    // Distilled models need few steps and no guidance; without it the others would hardly follow a prompt.
     private static JsonObject Pipeline(string folder, ModelDraft draft)
     {
         var unet = Signature(folder, "unet/model.onnx");
@@ -98,7 +98,7 @@ public static class ManifestDraft
         }
     }
 
-    // What black and white are is written nowhere. Given 0 to 1, networks for pictures answer in their own range.
+    // The range of the values is declared nowhere. Given inputs of 0 to 1, image models answer in their own range.
     private static void Range(string folder, JsonObject manifest, OnnxTensor input, ModelTrust trust)
     {
         using var model = OnnxVideoModel.Load(ModelManifest.Load(folder, trust), 1, TimeProvider.System);
@@ -134,7 +134,7 @@ public static class ManifestDraft
 
     private static JsonObject Fixed(int width, int height) => new() { ["width"] = width, ["height"] = height };
 
-    // Null for what is no picture of three channels.
+    // Null for a tensor that is not a picture of three channels.
     private static string? Layout(OnnxTensor tensor) => TypeOf(tensor) is null ? null : tensor.Shape switch { [_, 3, _, not 3] => "nchw", [_, _, _, 3] => "nhwc", _ => null };
 
     private static string? TypeOf(OnnxTensor tensor) => tensor.Type switch { Float => "float32", Half => "float16", Uint8 => "uint8", _ => null };

@@ -13,14 +13,14 @@ public static class ModelLoader
     /// <param name="manifest">Its manifest.</param>
     /// <param name="threads">Threads that a step uses; 0 chooses.</param>
     /// <param name="time">Clock.</param>
-    /// <param name="reload">A model with a command starts anew when its files are changed, and may be broken at first.</param>
-    /// <param name="ended">Told, on any thread, each time that the process of a model with a command ended and is to be started again.</param>
+    /// <param name="reload">For a model with a command: restart it when its files change, and accept one that does not start.</param>
+    /// <param name="ended">Called, on any thread, each time the process of a model with a command has ended and will be restarted.</param>
     /// <exception cref="ModelException">The folder cannot be used; the message names the file and the field.</exception>
     public static FolderModel Load(ModelManifest manifest, int threads, TimeProvider time, bool reload = false, Action<WorkerEnd>? ended = null) =>
         manifest.Command.Length > 0 ? CommandModel.Load(manifest, reload, time, ended)
         : manifest.Diffusion is null ? OnnxVideoModel.Load(manifest, threads, time) : DiffusionModel.Load(manifest, threads, time);
 
-    /// <summary>Loads a model folder that somebody gave.</summary>
+    /// <summary>Loads a model folder that was not pulled from a hub.</summary>
     /// <param name="folder">Folder with a manifest.json.</param>
     /// <param name="threads">Threads that a step uses; 0 chooses.</param>
     /// <param name="time">Clock.</param>

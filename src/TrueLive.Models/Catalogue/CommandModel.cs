@@ -5,7 +5,7 @@ using TrueLive.Workers.Jail;
 
 namespace TrueLive.Models.Catalogue;
 
-/// <summary>A folder whose manifest has a command: its model runs as a child process.</summary>
+/// <summary>A model whose manifest has a command: it runs as a child process.</summary>
 public sealed class CommandModel : FolderModel
 {
     private readonly WorkerModel _worker;
@@ -18,7 +18,7 @@ public sealed class CommandModel : FolderModel
     /// <inheritdoc/>
     public override ModelManifest Manifest { get; }
 
-    /// <summary>It has threads of its own, of which nothing is known here.</summary>
+    /// <summary>Always 1: the threads of the child process are not known here.</summary>
     public override int Threads => 1;
 
     /// <inheritdoc/>
@@ -32,10 +32,10 @@ public sealed class CommandModel : FolderModel
 
     /// <summary>Starts the worker and opens one stream.</summary>
     /// <param name="manifest">Its manifest, with a command.</param>
-    /// <param name="reload">For its author: it starts anew when a file is changed, and may be broken.</param>
+    /// <param name="reload">For model authors: restarts the worker when a file changes, and accepts one that does not start.</param>
     /// <param name="time">Clock.</param>
-    /// <param name="ended">Told each time that it ended and is to be started again.</param>
-    /// <exception cref="ModelException">The folder cannot be used; the message says why, with the worker's last words.</exception>
+    /// <param name="ended">Called, on any thread, each time the worker has ended and will be restarted.</param>
+    /// <exception cref="ModelException">The folder cannot be used; the message says why, with the last lines of the worker's output.</exception>
     internal static CommandModel Load(ModelManifest manifest, bool reload, TimeProvider time, Action<WorkerEnd>? ended)
     {
         try

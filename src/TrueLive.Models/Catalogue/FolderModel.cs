@@ -17,10 +17,10 @@ public abstract class FolderModel : IVideoModel
     /// <summary>Threads that one step uses.</summary>
     public abstract int Threads { get; }
 
-    /// <summary>Inputs and outputs of its graphs with element type and shape, -1 for a free side; for people.</summary>
+    /// <summary>Inputs and outputs of its graphs with element type and shape, -1 for a free dimension; for display.</summary>
     public abstract IReadOnlyList<string> Tensors { get; }
 
-    /// <summary>Output frames that are out; 0 at rest.</summary>
+    /// <summary>Output frames that have not been disposed yet; 0 when the model is idle.</summary>
     public abstract int FramesOut { get; }
 
     /// <inheritdoc/>
@@ -32,10 +32,10 @@ public abstract class FolderModel : IVideoModel
     /// <inheritdoc/>
     public abstract IModelSession CreateSession(int width, int height);
 
-    /// <summary>Median time of a frame at a size, in milliseconds: of a step, or of a chunk over its frames.</summary>
+    /// <summary>Median time per frame at a size, in milliseconds: that of a step, or of a chunk divided by the frames that it gives.</summary>
     public double Measure(int width, int height, int steps, TimeProvider time) => Times(width, height, steps, time)[steps / 2];
 
-    /// <summary>Times of frames at a size, shortest first, in milliseconds.</summary>
+    /// <summary>Times per frame at a size, in milliseconds, shortest first.</summary>
     private protected double[] Times(int width, int height, int steps, TimeProvider time)
     {
         using var session = CreateSession(width, height);
@@ -49,7 +49,7 @@ public abstract class FolderModel : IVideoModel
         for (var i = 0; i < steps; i++)
         {
             var began = time.GetTimestamp();
-            // Under a revision of its own a frame is made, though it is like the last.
+            // A new revision forces a new frame, although the input is the same.
             for (var taken = 0; taken < Info.Chunk.Takes; taken++)
             {
                 foreach (var one in made.AsSpan(0, session.Step(input, Prompt.None with { Revision = i }, made)))
@@ -64,13 +64,11 @@ public abstract class FolderModel : IVideoModel
     /// <inheritdoc/>
     public abstract void Dispose();
 
-    /// <summary>
-    /// A session whose frames have the model's own size, for a size that <see cref="ModelSizes.Nearest"/> gave; warmed up.
-    /// </summary>
+    /// <summary>A warmed-up session at the model's own size, for a size that <see cref="ModelSizes.Nearest"/> returned.</summary>
     internal abstract IModelSession Open(int width, int height);
 }
 
-/// <summary>A stream's memory of a <see cref="FolderModel"/>, with the numbers behind the picture.</summary>
+/// <summary>A session of a <see cref="FolderModel"/>, which also gives the output tensor behind the picture.</summary>
 internal abstract class FolderModelSession : IModelSession
 {
     private FrameScaler? _scaler;
@@ -79,10 +77,10 @@ internal abstract class FolderModelSession : IModelSession
 
     public abstract int Height { get; }
 
-    /// <summary>What the last step put out, before it became a picture; overwritten by the next step but one.</summary>
+    /// <summary>The output tensor of the last step, before its conversion to a picture; overwritten by the next step but one.</summary>
     public abstract TensorBuffer Result { get; }
 
-    /// <summary>For frames that live no longer than a step.</summary>
+    /// <summary>Pool of frames that live no longer than a step.</summary>
     private protected FramePool Scratch { get; } = new("model input", 1);
 
     public virtual int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made)
@@ -101,10 +99,10 @@ internal abstract class FolderModelSession : IModelSession
 
     public abstract void Dispose();
 
-    /// <summary>The picture that a step makes of one frame; the frame itself, held once more, where there is nothing to do.</summary>
+    /// <summary>The picture that a step makes of one frame; the frame itself, retained, where there is nothing to do.</summary>
     private protected abstract VideoFrame Make(VideoFrame input, Prompt prompt);
 
-    /// <summary>The caller's frame held once more, or a copy at the session's size.</summary>
+    /// <summary>The caller's frame, retained, or a copy at the session's size.</summary>
     private protected VideoFrame Fit(VideoFrame input)
     {
         if (input.Width == Width && input.Height == Height)

@@ -9,34 +9,34 @@ namespace TrueLive.Models.Catalogue;
 /// <param name="Width">Width of the model's picture.</param>
 /// <param name="Height">Height of the model's picture.</param>
 /// <param name="MedianMs">Median time of a step in milliseconds, colour conversion included; codecs and scaling are not.</param>
-/// <param name="Frames">Steps that the median is of.</param>
+/// <param name="Frames">Number of steps measured.</param>
 public sealed record SizeTiming(int Width, int Height, double MedianMs, int Frames)
 {
-    /// <summary>Frames a second that one session can reach here, when nothing else runs.</summary>
+    /// <summary>Frames a second that one session can reach on this machine when nothing else runs.</summary>
     public double LiveFps => 1000 / MedianMs;
 }
 
-/// <summary>The numbers that came out of the model before they became a picture.</summary>
+/// <summary>Statistics of the model's output before its conversion to a picture.</summary>
 /// <param name="Min">Smallest finite number.</param>
 /// <param name="Max">Largest finite number.</param>
 /// <param name="NotFinite">How many were NaN or infinite.</param>
-/// <param name="Outside">Share outside the range that the manifest names.</param>
-/// <param name="Count">How many there were.</param>
+/// <param name="Outside">Share outside the range that the manifest declares, 0..1.</param>
+/// <param name="Count">How many numbers there were.</param>
 public sealed record OutputNumbers(double Min, double Max, long NotFinite, double Outside, long Count);
 
-/// <summary>Whether a model's memory does something.</summary>
-/// <param name="States">Tensors that go from step to step.</param>
-/// <param name="Bytes">What a captured memory takes.</param>
-/// <param name="Difference">Mean difference in luma (of 255) between a frame with the memory of those before it and the same frame after a reset.</param>
+/// <summary>Whether a model's memory has an effect.</summary>
+/// <param name="States">Number of state tensors.</param>
+/// <param name="Bytes">Size of a captured memory.</param>
+/// <param name="Difference">Mean luma difference (0..255) between a frame made with the memory and the same frame after a reset.</param>
 /// <param name="GoesOn">True when another session with the captured memory makes the same next frame, byte for byte.</param>
 public sealed record MemoryFinding(int States, int Bytes, double Difference, bool GoesOn);
 
 /// <summary>What a check of a model on real frames found.</summary>
-/// <param name="Threads">Threads of a step.</param>
+/// <param name="Threads">Threads that a step uses.</param>
 /// <param name="Timings">Cost at each size.</param>
-/// <param name="Output">The model's numbers over all frames; null for one that runs elsewhere.</param>
+/// <param name="Output">Statistics over all frames; null for a model that runs in another process.</param>
 /// <param name="Memory">Null for a model without states.</param>
-/// <param name="Findings">What a person should look at; empty when all is well.</param>
+/// <param name="Findings">What the user should look into; empty when nothing is wrong.</param>
 /// <param name="Before">The last frame that went in; the caller disposes it.</param>
 /// <param name="After">What came out for it; the caller disposes it.</param>
 public sealed record ModelCheckReport(int Threads, IReadOnlyList<SizeTiming> Timings, OutputNumbers? Output, MemoryFinding? Memory, IReadOnlyList<string> Findings, VideoFrame Before, VideoFrame After) : IDisposable
@@ -49,15 +49,15 @@ public sealed record ModelCheckReport(int Threads, IReadOnlyList<SizeTiming> Tim
     }
 }
 
-/// <summary>Runs a model on real frames and says what it found.</summary>
+/// <summary>Runs a model on real frames and reports what it found.</summary>
 public static class ModelCheck
 {
     private static readonly TimeSpan MaxTimeOfSize = TimeSpan.FromSeconds(4);
 
     /// <summary>Runs the check; takes some seconds.</summary>
-    /// <param name="model">What is checked.</param>
+    /// <param name="model">The model to check.</param>
     /// <param name="frames">At least two frames of a moving picture, all of one size.</param>
-    /// <param name="sizes">Sizes to time; each is brought to the nearest one that the model takes.</param>
+    /// <param name="sizes">Sizes to time; each is replaced by the nearest one that the model takes.</param>
     /// <param name="text">Prompt during the check.</param>
     /// <param name="time">Clock.</param>
     /// <exception cref="ModelStepException">The model failed on a frame.</exception>
@@ -189,9 +189,7 @@ public static class ModelCheck
         private long _outside;
         private long _count;
 
-        /// <summary>
-        /// The range in the model's own numbers, after mean and deviation, over all channels, and a twentieth to each side.
-        /// </summary>
+        /// <summary>The declared range, normalised by mean and deviation, over all channels, widened by a twentieth on each side.</summary>
         public static (double Low, double High) RangeOf(OutputSpec spec)
         {
             var ends = spec.Range.SelectMany(r => spec.Role == OutputRole.Image ? Enumerable.Range(0, 3).Select(c => (double)((r - spec.Mean[c]) / spec.Std[c])) : [r]).ToArray();

@@ -8,12 +8,12 @@ public static class ModelInstall
     private const long MaxText = 1 << 20;
 
     /// <summary>
-    /// Copies what the manifest names, with licence and readme when there are any, to <paramref name="place"/>/<c>id</c>. The model appears
-    /// under its name only when it is complete.
+    /// Copies the files that the manifest names, and a licence and readme if present, to <paramref name="place"/>/<c>id</c>. The model
+    /// appears under its name only when it is complete.
     /// </summary>
-    /// <param name="manifest">A model that was loaded once, so that it is known to work.</param>
-    /// <param name="place">The user's models folder; made when it is missing.</param>
-    /// <param name="replace">Whether an older copy of the same id may go.</param>
+    /// <param name="manifest">Manifest of a model that has been loaded once and is thus known to work.</param>
+    /// <param name="place">The user's models folder; created if missing.</param>
+    /// <param name="replace">Whether to replace an installed model with the same id.</param>
     /// <returns>The new folder.</returns>
     /// <exception cref="ModelException">The id is taken, or the files cannot be copied.</exception>
     public static string Copy(ModelManifest manifest, string place, bool replace)

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace TrueLive.Models.Convolutions;
 
 /// <summary>
-/// Floats whose first one lies at a multiple of 64 bytes, where a vector of 16 never crosses a line of the cache. Zero at first.
+/// Floats aligned to 64 bytes, so that a vector of 16 never crosses a cache line. Initially zero.
 /// </summary>
 internal sealed unsafe class AlignedFloats
 {
@@ -19,7 +19,7 @@ internal sealed unsafe class AlignedFloats
         Length = length;
     }
 
-    /// <summary>The first one; valid as long as this object is.</summary>
+    /// <summary>The first float; valid while this object is alive.</summary>
     public float* Start { get; }
 
     public int Length { get; }
@@ -28,20 +28,21 @@ internal sealed unsafe class AlignedFloats
 }
 
 /// <summary>
-/// What a layer puts out: all channels of a pixel beside each other, and around the picture a margin of zeros, so that a kernel reads
-/// past every edge without asking.
+/// The output of a layer: the channels of a pixel are contiguous, and a margin of zeros surrounds the picture, so that a kernel can read
+/// past every edge without a check.
 /// </summary>
 internal sealed unsafe class Activation
 {
-    /// <summary>Zeros left of and above the picture: what a kernel of 3 with dilation 2 reads.</summary>
+    /// <summary>Zeros left of and above the picture: as many as a 3x3 kernel with dilation 2 reads.</summary>
     public const int Margin = 2;
 
-    // More on the right and below: of eight pixels made at once, seven may lie past the edge, which reads 14 input pixels and the kernel.
+    // More on the right and below: eight pixels are computed at once, and the seven that may lie past the edge read 14 input pixels at
+    // stride 2, plus the kernel.
     private const int Overhang = 16;
 
     private readonly AlignedFloats _floats;
 
-    /// <summary>Bytes that one takes.</summary>
+    /// <summary>Bytes that an activation of this size takes.</summary>
     public static long Bytes(int width, int height, int channels) => (long)(Margin + width + Overhang) * (Margin + height + Overhang) * channels * sizeof(float);
 
     public Activation(int width, int height, int channels)

@@ -4,7 +4,7 @@ using TrueLive.Models.Graphs;
 
 namespace TrueLive.Models.Convolutions;
 
-/// <summary>Reads an ONNX graph (onnx.proto) that is nothing but convolutions and what <see cref="ConvLayer"/> holds beside them.</summary>
+/// <summary>Reads an ONNX graph (onnx.proto) that consists only of what <see cref="ConvLayer"/> can express.</summary>
 internal sealed class ConvGraph
 {
     private const int Float = 1;
@@ -15,10 +15,10 @@ internal sealed class ConvGraph
     private const long MaxPacked = 64 << 20;
 
     private readonly Dictionary<string, (long[] Shape, float[] Values)> _constants = [];
-    // Which layer a tensor belongs to; -1 for the picture.
+    // The layer that each tensor belongs to; -1 for the picture.
     private readonly Dictionary<string, int> _pictures;
     private readonly List<ConvLayer> _layers = [];
-    // The tensor that each layer ends with so far, and those that other layers read of it.
+    // The last tensor of each layer so far, and the tensors of a layer that other layers read.
     private readonly List<string> _ends = [];
     private readonly List<(int Layer, string Name)> _read = [];
     private readonly string _tiles;
@@ -27,14 +27,13 @@ internal sealed class ConvGraph
     private ConvGraph(string picture, string tiles) => (_pictures, _tiles) = (new() { [picture] = -1 }, tiles);
 
     /// <summary>
-    /// The layers in the order in which they run, the last one making <paramref name="result"/>; null where the graph holds anything else,
-    /// more
-    /// than 64 layers, more than 256 channels, or more than 64 MB of weights once they are packed.
+    /// The layers in the order in which they run, the last one computing <paramref name="result"/>; null if the graph contains anything
+    /// else, more than 64 layers, more than 256 channels, or more than 64 MB of packed weights.
     /// </summary>
-    /// <param name="model">The file.</param>
-    /// <param name="picture">Its input of planes.</param>
-    /// <param name="tiles">Its input that holds the screen, repeated over the picture.</param>
-    /// <param name="result">Its output.</param>
+    /// <param name="model">The ONNX file.</param>
+    /// <param name="picture">Name of the input with the planes.</param>
+    /// <param name="tiles">Name of the input with the screen, repeated over the picture.</param>
+    /// <param name="result">Name of the output.</param>
     public static IReadOnlyList<ConvLayer>? Read(ReadOnlyMemory<byte> model, string picture, string tiles, string result)
     {
         var read = new ConvGraph(picture, tiles);
@@ -48,7 +47,7 @@ internal sealed class ConvGraph
         }
         catch (InvalidDataException)
         {
-            // A field that the runtime ignores may not be a message.
+            // A field that the runtime ignores need not hold a valid message.
             return null;
         }
         var whole = read._layers.Count > 0 && read._ends[^1] == result && !read._layers[^1].Doubled && read._read.All(r => r.Layer < 0 || read._ends[r.Layer] == r.Name);

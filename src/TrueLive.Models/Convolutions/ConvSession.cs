@@ -6,8 +6,8 @@ using TrueLive.Models.Threads;
 namespace TrueLive.Models.Convolutions;
 
 /// <summary>
-/// The activations of one stream, and the order in which they are made: bands of rows, layer after layer. Threads take the next band as
-/// they come free and wait only where the rows that it reads are still being made, so that no thread stands still at the end of a layer.
+/// The activations of one stream, and the order in which they are computed: bands of rows, layer after layer. A free thread takes the next
+/// band and waits only if rows that it reads are still being computed, so that no thread idles at the end of a layer.
 /// </summary>
 internal sealed unsafe class ConvSession
 {
@@ -16,7 +16,7 @@ internal sealed unsafe class ConvSession
     private readonly int _height;
     private readonly LayerOutput[] _outputs;
     private readonly Band[] _bands;
-    // The run in which each band was made last.
+    // The run in which each band was last computed.
     private readonly int[] _made;
     private readonly Scratch?[] _scratch;
     private readonly SharedRows _rows;
@@ -25,8 +25,7 @@ internal sealed unsafe class ConvSession
     private Func<bool> _ended = () => false;
     private int _run;
 
-    // Rows of a layer, and the bands that must have been made before: those that make what it reads, and those that read what it
-    // overwrites.
+    // Rows of a layer, and the bands that must be complete first: those that write what it reads, and those that read what it overwrites.
     private readonly record struct Band(int Layer, int Index, Range[] After);
 
     /// <param name="convolutions">The weights, in the order in which the layers run.</param>
@@ -34,9 +33,9 @@ internal sealed unsafe class ConvSession
     /// <param name="height">Height of the picture.</param>
     /// <param name="screenHeight">Height of the screen.</param>
     /// <param name="screenWidth">Width of the screen.</param>
-    /// <param name="result">Where the last layer's channels go, as planes; pinned and as long.</param>
+    /// <param name="result">Destination of the last layer's channels, as planes; must stay pinned as long as this session is used.</param>
     /// <param name="threads">Most threads at once.</param>
-    /// <param name="claim">Is told of memory, in bytes, before it is taken; may refuse by throwing.</param>
+    /// <param name="claim">Called with the number of bytes before memory is allocated; may throw to refuse.</param>
     public ConvSession(IReadOnlyList<Convolution> convolutions, int width, int height, int screenHeight, int screenWidth, float* result, int threads, Action<long> claim)
     {
         (_convolutions, _width, _height) = (convolutions, width, height);
@@ -74,10 +73,10 @@ internal sealed unsafe class ConvSession
             return new Activation(width / layer.Divide, height / layer.Divide, layer.Out);
         }
 
-        // The layers before this one that read what another put out.
+        // The layers before this one that read another layer's output.
         IEnumerable<int> Readers(int layer, int before) => Enumerable.Range(0, before).Where(i => convolutions[i].Layer.Input == layer || convolutions[i].Layer.Residual == layer);
 
-        // The bands that make these rows of a layer's output; none for the picture.
+        // The bands that compute these rows of a layer's output; none for the picture.
         Range Making(int layer, int first, int last)
         {
             if (layer < 0)
@@ -87,7 +86,7 @@ internal sealed unsafe class ConvSession
         }
     }
 
-    // The output that each layer overwrites: one of the same shape that was last read two layers earlier, so that nothing waits for it.
+    // The output that each layer overwrites: one of the same shape, last read at least two layers earlier so that nothing waits for it.
     private static int?[] Owners(IReadOnlyList<ConvLayer> layers)
     {
         var owners = new int?[layers.Count];
@@ -105,14 +104,14 @@ internal sealed unsafe class ConvSession
         int LastRead(int layer) => Enumerable.Range(0, layers.Count).Last(i => i == layer || layers[i].Input == layer || layers[i].Residual == layer);
     }
 
-    /// <summary>Takes what a style says of a layer (<see cref="LayerOutput.SetStyle"/>).</summary>
+    /// <summary>Sets the style of a layer (<see cref="LayerOutput.SetStyle"/>).</summary>
     public void SetStyle(int layer, ReadOnlySpan<float> scale, ReadOnlySpan<float> shift) => _outputs[layer].SetStyle(scale, shift);
 
     /// <summary>Computes the result from the picture.</summary>
     /// <param name="planes">Its planes, in pinned memory.</param>
     /// <param name="helped">Whether other threads may help.</param>
-    /// <param name="ended">Asked before each band: true gives it up.</param>
-    /// <exception cref="OperationCanceledException"><paramref name="ended"/> said so; the next run is whole again.</exception>
+    /// <param name="ended">Called before each band; true cancels the run.</param>
+    /// <exception cref="OperationCanceledException"><paramref name="ended"/> returned true; the next run starts from the beginning.</exception>
     public void Run(float* planes, bool helped, Func<bool> ended)
     {
         (_planes, _ended) = ((nint)planes, ended);
@@ -157,7 +156,7 @@ internal sealed unsafe class ConvSession
         }
     }
 
-    // From channels beside each other to planes, four pixels and four channels at a time.
+    // From interleaved channels to planes, four pixels and four channels at a time.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Spread(Activation from, int first, int rows)
     {
@@ -182,7 +181,7 @@ internal sealed unsafe class ConvSession
         }
     }
 
-    // A helper that is late from the previous run may exceed the number of threads: it waits for a place.
+    // With a helper left over from the previous run there may be more threads than buffers: it waits until one is free.
     private Scratch Take()
     {
         for (var wait = new SpinWait(); ; wait.SpinOnce(sleep1Threshold: -1))

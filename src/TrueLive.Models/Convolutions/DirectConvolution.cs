@@ -2,13 +2,13 @@ using System.Runtime.CompilerServices;
 
 namespace TrueLive.Models.Convolutions;
 
-/// <summary>A convolution as it is written down: 1x1, or 3x3 with stride 2, where tiles would save little.</summary>
+/// <summary>A direct convolution: 1x1, or 3x3 with stride 2, where tiles would save little.</summary>
 internal sealed unsafe class DirectConvolution : Convolution
 {
-    // Pixels at once.
+    // Pixels computed at once.
     private const int Pixels = 8;
 
-    // Block of 16 channels out, row of the kernel, its columns and channels in, channel out.
+    // Dimensions: block of 16 output channels, kernel row, kernel column and input channel, output channel.
     private readonly AlignedFloats _weights;
 
     public DirectConvolution(ConvLayer layer) : base(layer)
@@ -47,7 +47,7 @@ internal sealed unsafe class DirectConvolution : Convolution
         }
     }
 
-    /// <summary>Hands on the sums of some pixels of a row: 16 channels each.</summary>
+    /// <summary>Writes the sums of some pixels of a row, 16 channels each, to the output.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Put(float* sums, LayerOutput to, int x, int pixels, int y, int channel)
     {

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace TrueLive.Models.Convolutions;
 
-/// <summary>As many floats as this processor handles at once: what is written for either width runs in both.</summary>
+/// <summary>A vector of floats: code written against it runs with either vector width.</summary>
 internal unsafe interface ILanes<T> where T : unmanaged, ILanes<T>
 {
     static abstract int Count { get; }

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace TrueLive.Models.Convolutions;
 
-/// <summary>Where the sums of a layer go, and what is done to them on the way: scale, shift, residual and rectifier in one touch.</summary>
+/// <summary>The output of a layer, with scale, shift, residual and rectifier applied to the sums in one pass.</summary>
 internal sealed unsafe class LayerOutput
 {
     private readonly ConvLayer _layer;
@@ -12,9 +12,9 @@ internal sealed unsafe class LayerOutput
     private readonly int _screenWidth;
     private readonly int _screenHeight;
 
-    /// <param name="layer">What is done.</param>
-    /// <param name="to">Where it goes.</param>
-    /// <param name="residual">What is added.</param>
+    /// <param name="layer">The layer, which says what is applied.</param>
+    /// <param name="to">Destination.</param>
+    /// <param name="residual">The activation that is added; null for none.</param>
     /// <param name="screenHeight">Height of the screen, a power of two.</param>
     /// <param name="screenWidth">Width of the screen, a power of two.</param>
     public LayerOutput(ConvLayer layer, Activation to, Activation? residual, int screenHeight, int screenWidth)
@@ -28,12 +28,12 @@ internal sealed unsafe class LayerOutput
 
     public Activation To { get; }
 
-    /// <summary>How often each pixel of the convolution is written along a row, and along a column.</summary>
+    /// <summary>How many times each pixel of the convolution is written along a row, and along a column.</summary>
     public int Copies => _layer.Doubled ? 2 : 1;
 
-    /// <summary>Applies the numbers of the style.</summary>
-    /// <param name="scale">A factor for each channel; null for 1.</param>
-    /// <param name="shift">A summand for each channel, or for a screened layer the screen: channels x height x width; null for 0.</param>
+    /// <summary>Sets the style, for the bands computed from then on.</summary>
+    /// <param name="scale">A factor for each channel; empty for 1.</param>
+    /// <param name="shift">An addend for each channel, or for a screened layer the screen: channels x height x width; empty for 0.</param>
     public void SetStyle(ReadOnlySpan<float> scale, ReadOnlySpan<float> shift)
     {
         int channels = _layer.Out, screen = _screenHeight * _screenWidth;

@@ -5,15 +5,15 @@ using System.Runtime.Intrinsics.X86;
 namespace TrueLive.Models.Convolutions;
 
 /// <summary>
-/// The inner loop of every convolution: some rows of numbers times a matrix of 16 columns, all sums kept in registers. Compiled in full
-/// at once: the first steps of a server are measured.
+/// The inner loop of every convolution: some rows times a matrix of 16 columns, with all sums kept in registers. Fully optimised at the
+/// first call instead of by tiered compilation: a server measures its first steps.
 /// </summary>
 internal static unsafe class Microkernel
 {
-    /// <summary>Columns of a block of weights, and channels of a block of output.</summary>
+    /// <summary>Columns of a block of weights, and channels of an output block.</summary>
     public const int Columns = 16;
 
-    /// <summary>Whether this processor has the vectors for it; elsewhere it would be slower than the runtime.</summary>
+    /// <summary>Whether this processor has the vector instructions; without them this would be slower than the runtime.</summary>
     public static bool IsSupported => Vector256.IsHardwareAccelerated && Fma.IsSupported;
 
     /// <summary>
@@ -21,13 +21,13 @@ internal static unsafe class Microkernel
     /// </summary>
     /// <param name="rows">Rows, a multiple of 4.</param>
     /// <param name="a">The first number of the first row.</param>
-    /// <param name="row">From one row to the next.</param>
-    /// <param name="segments">Where the parts of a row begin.</param>
-    /// <param name="count">Parts of a row.</param>
-    /// <param name="length">Numbers that lie beside each other in a part.</param>
+    /// <param name="row">Stride of the rows, in floats.</param>
+    /// <param name="segments">Offsets of a row's segments.</param>
+    /// <param name="count">Number of segments.</param>
+    /// <param name="length">Contiguous floats in a segment.</param>
     /// <param name="weights">count * length rows of 16.</param>
     /// <param name="c">The results.</param>
-    /// <param name="to">From one row of the results to the next.</param>
+    /// <param name="to">Stride of the rows of the results, in floats.</param>
     public static void Rows(int rows, float* a, nint row, nint* segments, int count, int length, float* weights, float* c, nint to)
     {
         if (Vector512.IsHardwareAccelerated)

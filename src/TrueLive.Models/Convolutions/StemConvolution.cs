@@ -1,17 +1,17 @@
 namespace TrueLive.Models.Convolutions;
 
 /// <summary>
-/// The first convolution, 3x3 with stride 2, from planes that have no margin: what lies outside of the picture is left out of the sums.
+/// The first convolution, 3x3 with stride 2, from planes without a margin: pixels outside the picture are left out of the sums.
 /// </summary>
 internal sealed unsafe class StemConvolution : Convolution
 {
-    /// <summary>Smallest side of a picture: one pixel of the output beside the eight that are made at once.</summary>
+    /// <summary>Smallest side of a picture: one output pixel in addition to the eight that are computed at once.</summary>
     public const int MinSide = 2 * (Pixels + 1);
 
     private const int Side = 3;
     private const int Pixels = 8;
 
-    // Block of 16 channels out, channel in, row and column of the kernel, channel out; and without the first row of the kernel.
+    // Dimensions: block of 16 output channels, input channel, kernel row and column, output channel; the second without the first kernel row.
     private readonly AlignedFloats _weights;
     private readonly AlignedFloats _below;
 
@@ -40,7 +40,7 @@ internal sealed unsafe class StemConvolution : Convolution
             {
                 First(start, segments, count, weights, scratch.Sums.Start);
                 DirectConvolution.Put(scratch.Sums.Start, to, 0, 1, y, o);
-                // The last pixels are made twice rather than reading past the row.
+                // The last block overlaps the one before it, so that it does not read past the row.
                 for (var x = 1; x < width; x += Pixels)
                 {
                     x = Math.Min(x, width - Pixels);

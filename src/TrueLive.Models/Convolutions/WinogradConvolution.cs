@@ -13,7 +13,7 @@ internal sealed unsafe class WinogradConvolution : Convolution
     private const int Side = 6;
     private const int Points = Side * Side;
 
-    // Tiles at once: what they become, and their sums, stay in the second cache beside the weights.
+    // Tiles computed at once: few enough that their transforms and sums stay in the L2 cache beside the weights.
     private const int MaxTiles = 24;
 
     // The transform of a row of three weights.
@@ -22,7 +22,7 @@ internal sealed unsafe class WinogradConvolution : Convolution
         [1 / 4f, 0, 0], [-1 / 6f, -1 / 6f, -1 / 6f], [-1 / 6f, 1 / 6f, -1 / 6f], [1 / 24f, 1 / 12f, 1 / 6f], [1 / 24f, -1 / 12f, 1 / 6f], [0, 0, 1],
     ];
 
-    // Point, block of 16 channels out, channel in, channel out.
+    // Dimensions: point, block of 16 output channels, input channel, output channel.
     private readonly AlignedFloats _weights;
 
     public WinogradConvolution(ConvLayer layer) : base(layer)
@@ -124,7 +124,7 @@ internal sealed unsafe class WinogradConvolution : Convolution
         }
     }
 
-    // Six inputs in a row, of some channels.
+    // Transforms six adjacent inputs, for some channels.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Input<T>(T d0, T d1, T d2, T d3, T d4, T d5, out T t0, out T t1, out T t2, out T t3, out T t4, out T t5) where T : unmanaged, ILanes<T>
     {
@@ -147,7 +147,7 @@ internal sealed unsafe class WinogradConvolution : Convolution
             Output(T.Load(from), T.Load(from + Side * point), T.Load(from + 2 * Side * point), T.Load(from + 3 * Side * point), T.Load(from + 4 * Side * point), T.Load(from + 5 * Side * point),
                 out at[0], out at[Side], out at[2 * Side], out at[3 * Side]);
         }
-        // Where the lattice of a dilation is longer than the picture a tile may lie outside of it.
+        // With dilation a tile may lie partly or wholly outside the picture.
         for (var at = rows; at < rows + Tile * Side && y < height && x < width; at += Side, y += step)
         {
             Output(at[0], at[1], at[2], at[3], at[4], at[5], out var a, out var b, out var c, out var d);

@@ -5,7 +5,7 @@ using TrueLive.Models.Graphs;
 namespace TrueLive.Models.Fused;
 
 /// <summary>
-/// The convolutions computed here, with fewer multiplications than a runtime takes for them (<see cref="WinogradConvolution"/>).
+/// The convolutions computed by the host, with fewer multiplications than the runtime needs (<see cref="WinogradConvolution"/>).
 /// </summary>
 internal sealed class ConvStep : IFusedStep
 {

@@ -8,9 +8,9 @@ using TrueLive.Models.Onnx;
 namespace TrueLive.Models.Fused;
 
 /// <summary>
-/// A model whose first and last operators the host computes itself, in one pass over the picture each, where a runtime makes a pass
-/// for every addition. The graph is cut into what is left: a part from the stem to the paint that runs for every picture, and a part
-/// that runs when the style changes. The file stays whole: it says what is right, and <see cref="FusedCheck"/> compares.
+/// A model whose first and last operators the host computes itself, each in one pass over the picture; a runtime makes a pass for every
+/// addition. The rest of the graph is cut in two: a part from the stem to the paint that runs for every picture, and a part that runs when
+/// the style changes. The file stays whole and is the reference that <see cref="FusedCheck"/> compares with.
 /// </summary>
 internal sealed class FusedModel : IDisposable
 {
@@ -20,7 +20,7 @@ internal sealed class FusedModel : IDisposable
     /// <summary>Planes of the paint at half size: red, green, blue and the wish to hold, each for the four pixels of a square.</summary>
     public const int HalfOutputPlanes = 16;
 
-    /// <summary>A colour matrix, less the one that changes nothing: three rows of three factors and a shift.</summary>
+    /// <summary>A colour matrix minus identity: three rows of three factors and a shift.</summary>
     public const int GradeLength = 12;
 
     private readonly InferenceSession _styles;
@@ -30,10 +30,10 @@ internal sealed class FusedModel : IDisposable
 
     public FusedSpec Spec { get; }
 
-    /// <summary>The part that runs for every picture, as an ONNX file; null where <see cref="Convolutions"/> does the same.</summary>
+    /// <summary>The part that runs for every picture, as an ONNX file; null if <see cref="Convolutions"/> replaces it.</summary>
     public byte[]? Step { get; }
 
-    /// <summary>The same part as layers that are computed here; null where the processor or the graph is not one for it.</summary>
+    /// <summary>The same part as layers that the host computes; null if the processor or the graph is not supported.</summary>
     public IReadOnlyList<Convolution>? Convolutions { get; }
 
     /// <summary>The input of the step that takes the style.</summary>
@@ -48,9 +48,9 @@ internal sealed class FusedModel : IDisposable
     /// <summary>Width of the screen.</summary>
     public int ScreenWidth { get; }
 
-    /// <summary>Cuts the graph where the manifest says.</summary>
+    /// <summary>Cuts the graph at the tensors that the manifest names.</summary>
     /// <param name="manifest">With <see cref="ModelManifest.Fused"/>.</param>
-    /// <param name="model">The whole file.</param>
+    /// <param name="model">The whole ONNX file.</param>
     /// <param name="own">Whether to compute the convolutions here where that can be done.</param>
     /// <param name="open">Opens a part.</param>
     /// <exception cref="ModelException">A tensor does not exist or has another shape.</exception>
@@ -83,7 +83,7 @@ internal sealed class FusedModel : IDisposable
             throw;
         }
 
-        // Also reads what the layers take from a style; null if that is not one number for each channel, or depends on more than the style.
+        // Also outputs the tensors that the layers take from a style; null if they are not one number per channel, or depend on more than it.
         InferenceSession? WithLayers(IReadOnlyList<ConvLayer> layers)
         {
             try
@@ -95,7 +95,7 @@ internal sealed class FusedModel : IDisposable
             }
             catch (ModelException)
             {
-                // The runtime handles what this cannot.
+                // The runtime computes the step instead.
             }
             return null;
         }
@@ -133,8 +133,8 @@ internal sealed class FusedModel : IDisposable
         return fits ? layers : null;
     }
 
-    /// <summary>What a style says; for the moments in which it changes.</summary>
-    /// <exception cref="ModelStepException">A tensor has not the length that the graph names.</exception>
+    /// <summary>The tensors that a style determines; to be computed when it changes.</summary>
+    /// <exception cref="ModelStepException">A tensor does not have the length that the graph declares.</exception>
     public StyleTensors At(float[] style, RunOptions run)
     {
         string[] layers = [.. Named((Convolutions ?? []).Select(c => c.Layer))];

@@ -3,12 +3,12 @@ using TrueLive.Models.Graphs;
 
 namespace TrueLive.Models.Fused;
 
-/// <summary>A tensor at which a graph is cut open: float, with its name and its sides, null for a free one.</summary>
+/// <summary>A float tensor at which a graph is cut and which becomes an input; null dimensions are free.</summary>
 internal sealed record CutInput(string Name, params int?[] Shape);
 
 /// <summary>
-/// Takes a part out of an ONNX file (onnx.proto): the operators between some of its tensors and some others, with the constants that
-/// they need. Weights and operators stay as they are.
+/// Extracts a part of an ONNX file (onnx.proto): the operators between given tensors, with the constants that they need. Weights and
+/// operators are left unchanged.
 /// </summary>
 internal static class GraphCut
 {
@@ -18,8 +18,8 @@ internal static class GraphCut
     private const int Outputs = 12;
     private const int Values = 13;
 
-    /// <summary>The file with only what leads from the inputs to the outputs.</summary>
-    /// <exception cref="InvalidDataException">A tensor that is asked for does not exist.</exception>
+    /// <summary>The file reduced to the operators that lead from the inputs to the outputs.</summary>
+    /// <exception cref="InvalidDataException">A requested tensor does not exist.</exception>
     public static byte[] Make(ReadOnlyMemory<byte> model, IReadOnlyList<CutInput> inputs, IReadOnlyList<string> outputs) =>
         ProtoField.Write(ProtoField.Read(model).Select(f => f is { Number: 7, Wire: 2 } ? new ProtoField(7, Graph(f.Bytes, inputs, outputs)) : f));
 
@@ -34,7 +34,7 @@ internal static class GraphCut
         var given = inputs.Select(i => i.Name).ToHashSet();
         var needed = outputs.ToHashSet();
         var used = new HashSet<int>();
-        // The nodes of a graph are sorted: what a node reads is made before it.
+        // The nodes of a graph are sorted topologically.
         for (var i = fields.Length - 1; i >= 0; i--)
         {
             if (fields[i].Number != Nodes || !Names(fields[i], 2).Any(n => needed.Contains(n) && !given.Contains(n)))

@@ -7,8 +7,8 @@ using TrueLive.Models.Manifest;
 namespace TrueLive.Models.Fused;
 
 /// <summary>
-/// The last operators of the model in one pass: the paint at half size becomes pixels, is laid over the graded frame, and is blended
-/// with the picture before as far as the network wants to hold it and the frames agree. training/network.py says the same in PyTorch
+/// The last operators of the model in one pass: the half-size output becomes pixels, is laid over the graded frame, and is blended
+/// with the previous picture as far as the model wants to hold it and the frames agree. training/network.py does the same in PyTorch
 /// (from <c>shuffled</c> on). Widths are multiples of 8.
 /// </summary>
 /// <param name="spec">The constants of the blend.</param>
@@ -16,20 +16,20 @@ namespace TrueLive.Models.Fused;
 /// <param name="height">Height of the picture, even.</param>
 internal sealed class HeldBlend(FusedSpec spec, int width, int height)
 {
-    // The frames are compared over squares of this side.
+    // The frames are compared over squares of this size.
     private const int Window = 5;
     private const int Reach = Window / 2;
     private const int Lanes = 8;
 
-    // Sums of differences along a row, for the rows of the window; a row outside of the picture is zero.
+    // Sums of differences along a row, for the rows of the window; a row outside the picture is zero.
     private readonly float[][] _rows = [.. Enumerable.Range(0, Window).Select(_ => new float[width])];
     private readonly float[] _row = new float[width + 2 * Lanes];
 
-    /// <summary>Fills the image from row <paramref name="first"/> to before <paramref name="end"/>.</summary>
-    /// <param name="stem">The planes that the step began with (<see cref="FusedModel.StemPlanes"/>).</param>
-    /// <param name="halfOutput">The planes that it ended with (<see cref="FusedModel.HalfOutputPlanes"/>).</param>
-    /// <param name="grade">Colour matrix less identity.</param>
-    /// <param name="hold">How far the memory may be held at all, 0..1.</param>
+    /// <summary>Fills the rows of the image from <paramref name="first"/> up to <paramref name="end"/>, which is excluded.</summary>
+    /// <param name="stem">Input planes of the step (<see cref="FusedModel.StemPlanes"/>).</param>
+    /// <param name="halfOutput">Output planes of the step (<see cref="FusedModel.HalfOutputPlanes"/>).</param>
+    /// <param name="grade">Colour matrix minus identity.</param>
+    /// <param name="hold">Upper limit of the share of the previous picture, 0..1.</param>
     /// <param name="image">Three planes.</param>
     /// <param name="first">First row.</param>
     /// <param name="end">Row after the last one.</param>
@@ -49,7 +49,7 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
 
     private float[] Row(int y) => _rows[(y + Window) % Window];
 
-    // Along a row: the sum over the window of what the frames differ by in all three colours.
+    // Sums the difference of the frames in all three colours over the window, along a row.
     private void Compare(ReadOnlySpan<float> stem, int y)
     {
         if (y < 0 || y >= height)
@@ -74,12 +74,12 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
         ref var changed = ref Unsafe.Add(ref frame, 3 * pixels);
         ref var last = ref Unsafe.Add(ref frame, 6 * pixels);
         ref var to = ref MemoryMarshal.GetReference(image[(y * width)..]);
-        // Plane 4 c + 2 i + j of the paint holds colour c of the pixels in row i and column j of each square.
+        // Plane 4 c + 2 i + j of the half-size output holds colour c of the pixels in row i and column j of each square.
         ref var left = ref MemoryMarshal.GetReference(halfOutput[((2 * (y & 1) * quarter) + (y >> 1) * (width / 2))..]);
         ref var right = ref Unsafe.Add(ref left, quarter);
         ref float r0 = ref Row(y - 2)[0], r1 = ref Row(y - 1)[0], r2 = ref Row(y)[0], r3 = ref Row(y + 1)[0], r4 = ref Row(y + 2)[0];
-        // keep = closing * (closed - off), cut to 0..1: off is the mean of three colours over the window, or at the pixel where that is
-        // more.
+        // keep = closing * (closed - off), clamped to 0..1: off is the mean of three colours over the window, or at the pixel if that is
+        // larger.
         var closing = 1 / (spec.OffClosed - spec.OffOpen);
         var slope = Vector256.Create(-closing / (3 * Window * Window));
         var start = Vector256.Create(spec.OffClosed * closing);
@@ -113,7 +113,7 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
     private static Vector256<float> Difference(ref float changed, int pixels, int x) =>
         Vector256.Abs(Load(ref changed, x)) + Vector256.Abs(Load(ref Unsafe.Add(ref changed, pixels), x)) + Vector256.Abs(Load(ref Unsafe.Add(ref changed, 2 * pixels), x));
 
-    // Eight pixels of a row: those of the left and the right columns of four squares in turn.
+    // Eight pixels of a row: the left and right columns of four squares, interleaved.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Squares(ref float left, ref float right, int plane, int x)
     {

@@ -3,7 +3,7 @@ using TrueLive.Models.Graphs;
 
 namespace TrueLive.Models.Fused;
 
-/// <summary>The convolutions in ONNX Runtime: for processors and models that <see cref="ConvStep"/> does not take.</summary>
+/// <summary>The convolutions in ONNX Runtime: for processors and models that <see cref="ConvStep"/> does not support.</summary>
 internal sealed class RuntimeStep : IFusedStep
 {
     private readonly FusedModel _fused;

@@ -7,10 +7,10 @@ using TrueLive.Models.Threads;
 namespace TrueLive.Models.Motion;
 
 /// <summary>
-/// Where each block of 16x16 pixels of a picture came from in the one before: block matching by the sum of absolute differences on
-/// luma, coarse to fine, with quarter pixels from the costs beside the best one. A block moves only when that
-/// saves clearly against standing still, so that noise on a still picture is no motion; flat blocks take the motion that most
-/// moving blocks share. training/motion.py is the same with an exhaustive search.
+/// Where each block of 16x16 pixels came from in the previous picture: block matching by the sum of absolute differences on luma,
+/// coarse to fine, refined to quarter pixels from the costs next to the best one. A block moves only if that clearly costs less than
+/// zero motion, so that noise on a still picture is not taken for motion; flat blocks take the motion that most moving blocks share.
+/// training/motion.py does the same with an exhaustive search.
 /// </summary>
 internal sealed class BlockMotion
 {
@@ -33,8 +33,8 @@ internal sealed class BlockMotion
     private const double Save = 0.8;
     private const double SharedSave = 0.95;
 
-    // A search reads this far beyond a picture: its reach, one for the costs beside the best, one for the next pixel of a part, a part
-    // block.
+    // A search reads this far beyond a picture: its reach, one pixel for the costs next to the best, one for interpolation, and the rest
+    // of a block that the picture ends in.
     private const int Border = Reach + 2 + Block;
 
     private const int CoarseBorder = CoarseReach + CoarseWindow;
@@ -73,7 +73,7 @@ internal sealed class BlockMotion
 
     public int Rows { get; }
 
-    /// <summary>For each block, row by row, where it came from, in quarter pixels: the content at p was at p + motion / 4.</summary>
+    /// <summary>For each block, row by row, where it came from, in quarter pixels: the content at p was previously at p + motion / 4.</summary>
     public (sbyte X, sbyte Y)[] Motion { get; }
 
     /// <summary>Takes the next picture.</summary>
@@ -131,7 +131,7 @@ internal sealed class BlockMotion
             var (x, y) = Place(i);
             var still = Cost(x, y, 0, 0);
             vote = new Vote(still, still, 0, 0, false);
-            // A block this still is not searched: most of a camera's picture is.
+            // A block that hardly differs is not searched; most of a camera's picture is of this kind.
             if (still <= Pull)
                 continue;
             Find(x, y, ref vote);
@@ -177,11 +177,11 @@ internal sealed class BlockMotion
         }
     }
 
-    // A block that the picture ends in is compared as the last whole one.
+    // A block that crosses the edge of the picture is moved inside it.
     private (int X, int Y) Place(int i) => (Math.Max(0, Math.Min(i % Columns * Block, _width - Block)), Math.Max(0, Math.Min(i / Columns * Block, _height - Block)));
 
-    // Quarter pixels where two lines of equal slope through three costs meet (a sum of absolute differences is no parabola); none
-    // where the costs hardly rise, or where the middle already fits.
+    // Quarter pixels to where two lines of equal slope through the three costs meet (a sum of absolute differences is not a parabola);
+    // 0 if the costs hardly rise, or if the middle already fits.
     private static int Part(int low, int middle, int high)
     {
         int rise = Math.Max(low, high) - middle, near = Math.Min(low, high);
@@ -191,7 +191,7 @@ internal sealed class BlockMotion
     private void Find(int x, int y, ref Vote vote)
     {
         int best = int.MaxValue, aroundX = 0, aroundY = 0;
-        // The window is twice as wide as the block and stands in its middle.
+        // The window is twice as wide as the block and centred on it.
         int cx = x / CoarseStep - 2, cy = y / CoarseStep - 2;
         for (var dy = -CoarseReach; dy <= CoarseReach; dy++)
             for (var dx = -CoarseReach; dx <= CoarseReach; dx++)
@@ -253,7 +253,7 @@ internal sealed class BlockMotion
         return max;
     }
 
-    // Repeats the outermost pixels, to the end of the rows on the right.
+    // Repeats the outermost pixels, on the right to the end of the stride.
     private static void Extend(byte[] plane, int width, int height, int border, int stride)
     {
         for (var y = border; y < border + height; y++)

@@ -5,8 +5,8 @@ using TrueLive.Core.Frames;
 namespace TrueLive.Models.Motion;
 
 /// <summary>
-/// Moves the planes of a memory to where their content is in the next picture, block by block. Bilinear; what comes in from beyond
-/// the border repeats the border, and is for the model to reject, which sees that the picture is another there.
+/// Moves the planes of a memory to where their content is in the next picture, block by block. Bilinear; content from beyond the border
+/// repeats the border, and the model must reject it: it sees that the picture differs there.
 /// </summary>
 internal sealed class CarriedMemory
 {
@@ -24,9 +24,7 @@ internal sealed class CarriedMemory
     /// <summary>Bytes of a snapshot.</summary>
     public int SnapshotLength => 1 + _width * _height;
 
-    /// <summary>
-    /// Takes the picture of the next step. True when its content moved since the picture before, and the memory must too.
-    /// </summary>
+    /// <summary>Takes the picture of the next step. True if its content has moved since the previous picture, so that the memory must move.</summary>
     /// <param name="picture">The picture.</param>
     /// <param name="helped">Whether another thread may help with the search.</param>
     public bool Push(VideoFrame picture, bool helped = false)
@@ -37,17 +35,17 @@ internal sealed class CarriedMemory
         return moved;
     }
 
-    /// <summary>Forgets the picture before.</summary>
+    /// <summary>Forgets the last picture.</summary>
     public void Reset() => _known = false;
 
-    /// <summary>Writes the picture before.</summary>
+    /// <summary>Writes the last picture; <paramref name="into"/> has <see cref="SnapshotLength"/> bytes.</summary>
     public void Snapshot(Span<byte> into)
     {
         into[0] = _known ? (byte)1 : (byte)0;
         _motion.CopyLast(into[1..]);
     }
 
-    /// <summary>Goes on from a snapshot.</summary>
+    /// <summary>Continues from a snapshot.</summary>
     public void Restore(ReadOnlySpan<byte> from)
     {
         _known = from[0] != 0;
@@ -67,7 +65,7 @@ internal sealed class CarriedMemory
     public void Carry(ReadOnlySpan<float> from, Span<float> to, int row)
     {
         var motions = _motion.Motion.AsSpan(row * _motion.Columns, _motion.Columns);
-        // Neighbours of one motion are moved together.
+        // Adjacent blocks with the same motion are moved together.
         for (int column = 0, run; column < motions.Length; column += run)
         {
             run = motions[column..].IndexOfAnyExcept(motions[column]) is > 0 and var other ? other : motions.Length - column;
@@ -81,7 +79,7 @@ internal sealed class CarriedMemory
     {
         int fromX = x + (motion.X >> 2), fromY = y + (motion.Y >> 2);
         float partX = (motion.X & 3) / 4f, partY = (motion.Y & 3) / 4f;
-        // Between these both neighbours of a sample are in the picture.
+        // Between these, both neighbours of a sample are inside the picture.
         int first = Math.Clamp(-fromX, 0, w), end = Math.Clamp(_width - 1 - fromX, first, w);
         for (var i = 0; i < Math.Min(BlockMotion.Block, _height - y); i++)
         {
@@ -105,7 +103,7 @@ internal sealed class CarriedMemory
         }
     }
 
-    // The samples of both rows are one longer than the result.
+    // Both rows have one sample more than the result.
     private static void Blend(ReadOnlySpan<float> upper, ReadOnlySpan<float> lower, Span<float> into, float partX, float partY)
     {
         ref var a = ref MemoryMarshal.GetReference(upper);

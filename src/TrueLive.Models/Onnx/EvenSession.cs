@@ -4,9 +4,8 @@ using TrueLive.Core.Models;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// A session of a model with an odd side. Pictures with 4:2:0 chroma are coded with even sides, so what it makes has its last column or row
-/// once more;
-/// the input is scaled to the model's own size.
+/// A session of a model with an odd width or height. Pictures with 4:2:0 chroma are coded with even sides, so the last column or row of
+/// the output is repeated; the input is scaled to the model's own size.
 /// </summary>
 internal sealed class EvenSession(OnnxSession fused, FramePool outputs, int width, int height) : IModelSession
 {
@@ -35,7 +34,7 @@ internal sealed class EvenSession(OnnxSession fused, FramePool outputs, int widt
             made.Y.Slice(Math.Min(y, made.Height - 1) * made.StrideY, made.Width).CopyTo(row);
             row[made.Width..].Fill(row[made.Width - 1]);
         }
-        // Chroma of an odd side is rounded up, so it is as large.
+        // Chroma of an odd side is rounded up, so both have the same size.
         made.U.CopyTo(output.U);
         made.V.CopyTo(output.V);
         return output;

@@ -5,8 +5,8 @@ using TrueLive.Models.Manifest;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// Holds what the host computes of a model against its whole graph, on a few small pictures with a change of look among them, before
-/// anybody sees a picture of it: a manifest that names the wrong tensors or constants is refused.
+/// Compares the operators that the host computes with the whole graph, on a few small pictures with a change of look, before the model is
+/// used: a manifest that names the wrong tensors or constants is refused.
 /// </summary>
 internal static class FusedCheck
 {
@@ -15,7 +15,7 @@ internal static class FusedCheck
     // Of 0..1: less than half of one step of 8 bits.
     private const float Most = 1f / 512;
 
-    /// <exception cref="ModelException">They differ.</exception>
+    /// <exception cref="ModelException">The results differ.</exception>
     public static void Run(ModelManifest manifest, OnnxSession fused, OnnxSession whole)
     {
         var pool = new FramePool("fused check", 1);
@@ -31,13 +31,13 @@ internal static class FusedCheck
             var worst = 0f;
             for (var i = 0; i < a.Length; i++)
                 worst = Math.Max(worst, float.IsNaN(a[i]) ? 1 : Math.Abs(a[i] - b[i]));
-            // False for NaN, too.
+            // Negated so that NaN fails as well.
             if (!(worst <= Most))
                 throw new ModelException($"{Path.Combine(manifest.Folder, "manifest.json")}: fused does not say what {manifest.File} computes: after {t + 1} pictures they differ by {worst:0.####} (of 0..1). Correct its names and numbers, or leave fused out.");
         }
     }
 
-    // Stripes that wander, with noise on them.
+    // Moving stripes with noise.
     private static VideoFrame Picture(FramePool pool, int width, int height, int t)
     {
         var frame = pool.Rent(width, height);

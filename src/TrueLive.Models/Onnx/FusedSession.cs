@@ -12,12 +12,12 @@ namespace TrueLive.Models.Onnx;
 
 /// <summary>
 /// One stream's memory of a <see cref="FusedModel"/>: the last frame, the last image and the style that made it. Stems and images are
-/// held twice and the two sides change places after each step that succeeded, so a failed step leaves the memory as it was; the last
-/// frame lies in the stem of the side before.
+/// double-buffered and swapped after each successful step, so a failed step leaves the memory unchanged; the last frame lies in the stem
+/// of the previous side.
 /// </summary>
 internal sealed class FusedSession : OnnxSession
 {
-    // Rows that one thread blends at a time; even, since chroma is.
+    // Rows that one thread blends at a time; even because of the subsampled chroma.
     private const int BlendRows = 48;
 
     private readonly FusedModel _fused;
@@ -160,7 +160,7 @@ internal sealed class FusedSession : OnnxSession
     {
         if (_grade is not null && style.SequenceEqual(_style))
             return;
-        // If the runtime fails, it is asked again with the next step.
+        // Cleared first, so that the next step tries again if the runtime fails.
         _grade = null;
         style.CopyTo(_style);
         var tensors = _fused.At(_style, run);

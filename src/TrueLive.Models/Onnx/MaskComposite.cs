@@ -23,7 +23,7 @@ internal sealed class MaskComposite
     private readonly FrameScaler _up;
     private readonly FramePool _pool = new("mask blur", 2);
 
-    /// <exception cref="NotSupportedException">The tensor is no mask; the message says what it has to be.</exception>
+    /// <exception cref="NotSupportedException">The tensor is not a mask; the message says what it has to be.</exception>
     public MaskComposite(OutputSpec spec, TensorBuffer mask, long[] shape, int width, int height)
     {
         if (shape.Length is not (3 or 4))

@@ -8,9 +8,9 @@ using TrueLive.Models.Manifest;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// One stream's memory of a model whose graph does everything. All tensors are bound once; the state is held twice and the two sides
-/// change places after each step that succeeded, so a failed step leaves the memory as it was and nothing is copied. States that follow
-/// motion go through a third buffer, and only for steps whose picture moved.
+/// One stream's memory of a model whose graph does everything. All tensors are bound once; the state is double-buffered and swapped after
+/// each successful step, so nothing is copied and a failed step leaves the memory unchanged. States that follow motion go through a third
+/// buffer, but only for steps whose picture moved.
 /// </summary>
 internal sealed class OnnxModelSession : OnnxSession
 {
@@ -26,7 +26,7 @@ internal sealed class OnnxModelSession : OnnxSession
     private readonly (ExtraInput Spec, TensorBuffer Tensor)[] _extras;
     private readonly ReferenceInput[] _references;
 
-    // An output that is no picture and may have another size after each step: the runtime allocates it.
+    // An output that is not a picture and may change its size with each step: the runtime allocates it.
     private readonly string? _free;
     private int _side;
     private bool _moved;
@@ -46,7 +46,7 @@ internal sealed class OnnxModelSession : OnnxSession
         _references = [.. m.Pictures.Select(p => new ReferenceInput(p, Own(TensorBuffer.ElementOf(p.Type), TensorShapes.Picture(p, 3, p.Width, p.Height))))];
         Set(ParameterValues.None);
 
-        // The shown picture may itself be the memory: the result of each side is then the state that the other side reads.
+        // The output picture may itself be a state: the result of each side is then the state that the other side reads.
         var output = m.Output!;
         var alias = Array.FindIndex(m.States, s => s.Output == output.Name);
         var (states, shape) = TensorShapes.Of(m, session, width, height, Attempt);
@@ -147,7 +147,7 @@ internal sealed class OnnxModelSession : OnnxSession
     {
         var runtime = singleThreaded && _singleThreaded is not null ? _singleThreaded : _multiThreaded;
         var binding = (_moved ? runtime.Carried : runtime.Plain)[_side];
-        // Tensors left bound by one step would have to fit the next.
+        // A tensor left bound by the last step would have to have the right size for this one.
         if (_free is not null)
             binding.BindOutputToDevice(_free, OrtMemoryInfo.DefaultInstance);
         runtime.Session.RunWithBinding(run, binding);
@@ -219,7 +219,7 @@ internal sealed class OnnxModelSession : OnnxSession
         base.Dispose();
     }
 
-    // Free sides are 1, but the last one takes what is left of the length.
+    // Free dimensions are 1, except the last one, which takes the rest of the length.
     private static long[] Filled(int[] dimensions, int length)
     {
         var shape = dimensions.Select(d => (long)Math.Max(1, d)).ToArray();
@@ -228,6 +228,6 @@ internal sealed class OnnxModelSession : OnnxSession
         return shape;
     }
 
-    // All tensors bound to one runtime session, for each side, as they are and with states that were carried along.
+    // The bindings of one runtime session for each side, without and with states that were moved with the picture.
     private sealed record Runtime(InferenceSession Session, OrtIoBinding[] Plain, OrtIoBinding[] Carried);
 }

@@ -10,17 +10,17 @@ using TrueLive.Models.Prompts;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// What every stream's memory does around a call of the model: bring the picture to its size, follow the style and the motion, bound
-/// the time of a step, and hand its memory out. How picture and memory reach the tensors is up to the two kinds of session.
+/// What every session does around a call of the model: scale the picture, follow the style and the motion, limit the time of a step, and
+/// capture the memory. How picture and memory reach the tensors is up to the two derived classes.
 /// </summary>
 internal abstract class OnnxSession : FolderModelSession
 {
-    // Far longer than any live step; only a graph that never ends reaches it.
+    // Far longer than any live step; only a graph that never ends takes as long.
     private static readonly TimeSpan MaxStep = TimeSpan.FromSeconds(30);
 
     private const long MaxBytes = 1L << 30;
 
-    // A size is tried for this long; a slower step is too slow for live, but may still serve clips.
+    // Limit for trying a size; a slower step is too slow for live, but may still serve clips.
     private static readonly TimeSpan MaxTrial = TimeSpan.FromSeconds(5);
 
     private readonly OnnxVideoModel _model;
@@ -37,7 +37,7 @@ internal abstract class OnnxSession : FolderModelSession
     /// <param name="width">Width of the model's picture.</param>
     /// <param name="height">Height of the model's picture.</param>
     /// <param name="time">Clock.</param>
-    /// <param name="trial">Whether only one step is tried: within less time, and the runtime gives its memory back after it.</param>
+    /// <param name="trial">Whether only one step is tried: its time limit is shorter, and the runtime returns its memory afterwards.</param>
     protected OnnxSession(OnnxVideoModel model, FramePool outputs, int width, int height, TimeProvider time, bool trial)
     {
         (_model, _outputs, Width, Height, _limit) = (model, outputs, width, height, trial ? MaxTrial : MaxStep);
@@ -57,29 +57,29 @@ internal abstract class OnnxSession : FolderModelSession
     /// <summary>Bytes of the session's own memory.</summary>
     public long Claimed { get; private set; }
 
-    /// <summary>Moves the memory with the picture; null where nothing follows motion.</summary>
+    /// <summary>Moves the memory with the picture; null if no state follows motion.</summary>
     protected CarriedMemory? Motion { get; }
 
-    /// <summary>Bytes of the memory beside style and motion.</summary>
+    /// <summary>Bytes of the memory without style and motion.</summary>
     protected abstract int MemoryLength { get; }
 
-    /// <summary>Fills the tensors of the next step. The memory must stay as it is: the step may fail.</summary>
+    /// <summary>Fills the tensors of the next step. Must not change the memory, since the step may fail.</summary>
     /// <param name="picture">The picture at the session's size.</param>
     /// <param name="style">The style in force; empty for a model without one.</param>
-    /// <param name="moved">Whether the content moved, so that <see cref="Motion"/> has to carry what follows it.</param>
+    /// <param name="moved">Whether the content moved, so that states that follow motion have to be moved (<see cref="Motion"/>).</param>
     /// <param name="helped">Whether another thread may help.</param>
-    /// <param name="run">For what the runtime has to compute for it: ends when the step has taken too long.</param>
+    /// <param name="run">For calls of the runtime: cancels them when the step takes too long.</param>
     protected abstract void Load(VideoFrame picture, ReadOnlySpan<float> style, bool moved, bool helped, RunOptions run);
 
-    /// <summary>The step on the tensors that were filled, on one thread or on the model's number.</summary>
+    /// <summary>Runs the step on the filled tensors, on one thread or on as many as the model uses.</summary>
     protected abstract void Compute(bool singleThreaded, RunOptions run);
 
-    /// <summary>The step succeeded: advances the memory and fills the frame.</summary>
+    /// <summary>Called when the step has succeeded: advances the memory and fills the frame.</summary>
     protected abstract void Store(VideoFrame picture, VideoFrame output, bool helped);
 
     protected abstract void Forget();
 
-    /// <summary>Other values of the model's parameters hold from the next step on.</summary>
+    /// <summary>Sets the values of the model's parameters from the next step on.</summary>
     protected virtual void Set(ParameterValues values)
     {
     }
@@ -88,9 +88,7 @@ internal abstract class OnnxSession : FolderModelSession
 
     protected abstract void Recall(ReadOnlySpan<byte> from);
 
-    /// <summary>
-    /// One step on a grey picture with each number of threads sizes the runtime's buffers; the memory they left is thrown away.
-    /// </summary>
+    /// <summary>Runs one step on a grey picture with each number of threads, which sizes the runtime's buffers, then resets the memory.</summary>
     public void WarmUp()
     {
         using (var grey = Scratch.Rent(Width, Height))
@@ -173,15 +171,15 @@ internal abstract class OnnxSession : FolderModelSession
         return tensor;
     }
 
-    /// <summary>Counts memory that this session takes.</summary>
-    /// <exception cref="NotSupportedException">It is more than a session may have.</exception>
+    /// <summary>Counts memory that this session is about to allocate.</summary>
+    /// <exception cref="NotSupportedException">The total is more than a session may have.</exception>
     protected void Claim(long bytes)
     {
         if ((Claimed += bytes) > MaxBytes)
             throw new NotSupportedException($"A session needs more than {MaxBytes >> 20} MB of memory at {Width}x{Height}.");
     }
 
-    // Without a picture it runs on what the tensors hold.
+    // Without a picture, runs on the current content of the tensors.
     private void Run(bool singleThreaded, VideoFrame? picture = null, ReadOnlySpan<float> style = default, bool moved = false, bool helped = false)
     {
         _deadline.Change(_limit, Timeout.InfiniteTimeSpan);
@@ -193,7 +191,7 @@ internal abstract class OnnxSession : FolderModelSession
         }
         catch (Exception e) when (e is OnnxRuntimeException or OperationCanceledException)
         {
-            // The memory is still that of the picture before: it cannot be moved from the one that failed.
+            // The memory still belongs to an earlier picture, so motion relative to the failed one must not move it.
             Motion?.Reset();
             throw Failed(e);
         }
@@ -204,8 +202,8 @@ internal abstract class OnnxSession : FolderModelSession
     }
 
     /// <summary>
-    /// A call of the runtime outside a step, within the time of one. Refusals of the runtime pass through; what takes too long is a step
-    /// that failed.
+    /// Calls the runtime outside a step, with the time limit of a step. Exceptions of the runtime pass through; a call that takes too long
+    /// counts as a failed step.
     /// </summary>
     protected void Bounded(Action<RunOptions> call)
     {

@@ -11,10 +11,10 @@ namespace TrueLive.Models.Onnx;
 
 public sealed partial class OnnxVideoModel
 {
-    // Larger models are not held a second time; their steps at the same time share the threads.
+    // Larger models get no second runtime session; their concurrent steps share the threads.
     private const int MaxHeldTwice = 64 << 20;
 
-    // One thread is taken for good only after this many turns: a busy host can take half of two cores away for a second.
+    // One thread is chosen only after this many rounds: a busy host can take away half of two cores for a second.
     private const int Rounds = 5;
 
     /// <summary>Loads the folder of one ONNX file.</summary>
@@ -37,7 +37,7 @@ public sealed partial class OnnxVideoModel
         var bytes = FolderFile.Read(path, "field file", limits.File);
         if (manifest.Sha256 is { } wanted && !wanted.Equals(Convert.ToHexStringLower(SHA256.HashData(bytes)), StringComparison.OrdinalIgnoreCase))
             throw new ModelException($"{path} does not have the checksum that sha256 in manifest.json names: the file was changed or cut off.");
-        // A graph that is cut is complete in itself.
+        // A graph that is cut must hold all its weights itself.
         OnnxFile.Check(bytes, path, manifest.Fused is null ? limits : limits with { DataFolder = null });
         return bytes;
     }
@@ -65,9 +65,8 @@ public sealed partial class OnnxVideoModel
         TryEnds(size);
     }
 
-    // Every size that is offered must run, so its ends are tried: the smallest, the next one, the narrowest both ways and the largest. One
-    // that takes
-    // too long to tell is not held against the model, and none larger is tried.
+    // Every declared size must run, so the extremes are tried: the smallest, the next one, the narrowest both ways and the largest. A size
+    // that runs out of time is not held against the model, and no further one is tried.
     private void TryEnds((int Width, int Height) known)
     {
         var (low, high) = (Info.Sizes.Nearest(1, 1).Width, Info.Sizes.Nearest(4096, 4096).Width);
@@ -79,13 +78,13 @@ public sealed partial class OnnxVideoModel
                 break;
             most = Math.Max(most, taken);
         }
-        // Buffers of the largest size would lie about until the next collection of the oldest generation, which may never come.
+        // Otherwise the buffers of the largest size would stay until the next gen 2 collection, which may never come.
         if (most > MaxHeldTwice)
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
-    // The bytes that a session took, or null when its step took too long. Apart, so that nothing on the stack holds the session when they
-    // are collected.
+    // The bytes that a session took, or null if its step took too long. Not inlined, so that no stack slot keeps the session alive when
+    // its buffers are collected.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private long? TryEnd(int width, int height, (int Width, int Height) known)
     {
@@ -115,7 +114,7 @@ public sealed partial class OnnxVideoModel
         FusedCheck.Run(Manifest, fused, graph);
     }
 
-    /// <summary>One load: what it has opened, so that all of it is closed again when any part is refused.</summary>
+    /// <summary>One load of a model; disposes everything that it has opened if any part is refused.</summary>
     private sealed class Loading(ModelManifest manifest, string path, byte[] bytes, LookMatcher? matcher, TimeProvider time)
     {
         private readonly string _part = manifest.Fused is null ? $"{path} (field file)" : $"{path}, cut as fused in manifest.json says,";
@@ -125,7 +124,7 @@ public sealed partial class OnnxVideoModel
         private InferenceSession? _whole;
         private FusedModel? _fused;
 
-        // What the runtime computes of a step; null where it computes nothing.
+        // The part of a step that the runtime computes; null if the host computes all of it.
         private byte[]? Step => _fused is null ? bytes : _fused.Step;
 
         public OnnxVideoModel Run(int threads)
@@ -161,7 +160,7 @@ public sealed partial class OnnxVideoModel
             }
             catch (ModelException) when (_fused?.Convolutions is not null)
             {
-                // Either the manifest is wrong or our layers do not match the graph: the runtime decides.
+                // Either the manifest is wrong or our layers do not match the graph: the check with the runtime tells.
                 _fused.Dispose();
                 return Try(threads, own: false);
             }
@@ -190,7 +189,7 @@ public sealed partial class OnnxVideoModel
             return model;
         }
 
-        // In turns, and the fastest of each: other load on the machine only adds time.
+        // Measured alternately, taking the fastest of each: other load on the machine only adds time.
         private OnnxVideoModel Faster(OnnxVideoModel single, OnnxVideoModel pair)
         {
             var (width, height) = single.Info.Sizes.Nearest(512, 288);

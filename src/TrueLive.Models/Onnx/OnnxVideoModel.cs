@@ -9,10 +9,8 @@ using TrueLive.Models.Prompts;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// A model from an ONNX file with a manifest. The weights are loaded and packed once, for the runtime once for each number of threads that
-/// a step may
-/// use; every session runs on them at once. Steps that run at the same time and would ask for more threads than there are cores use one
-/// each.
+/// A model from an ONNX file with a manifest. The weights are loaded and packed once, in the runtime once for each number of threads that
+/// a step may use, and shared by all sessions. Concurrent steps that would need more threads than there are cores use one thread each.
 /// </summary>
 public sealed partial class OnnxVideoModel : FolderModel
 {
@@ -39,14 +37,14 @@ public sealed partial class OnnxVideoModel : FolderModel
     /// <inheritdoc/>
     public override int Threads { get; }
 
-    /// <summary>Whether the convolutions are computed here.</summary>
+    /// <summary>Whether the host computes the convolutions.</summary>
     internal bool OwnConvolutions => _fused?.Convolutions is not null;
 
-    /// <summary>A second runtime session whose steps use one thread; null where all do.</summary>
+    /// <summary>A second runtime session whose steps use one thread; null if there is none.</summary>
     internal InferenceSession? Narrow => _singleThreaded;
 
     /// <summary>
-    /// A step begins; true when those that run now leave it one thread. Each call is followed by one of <see cref="StepEnded"/>.
+    /// Announces a step; true if it should use a single thread because of those that run now. Each call needs one of <see cref="StepEnded"/>.
     /// </summary>
     internal bool StepBegins() => Interlocked.Increment(ref _stepping) * Threads > Math.Max(Threads, Environment.ProcessorCount);
 
@@ -79,7 +77,7 @@ public sealed partial class OnnxVideoModel : FolderModel
 
     internal override OnnxSession Open(int width, int height) => Open(width, height, trial: false);
 
-    /// <summary>A session whose frames have the model's own size, for a size that <see cref="ModelSizes.Nearest"/> gave.</summary>
+    /// <summary>A session at the model's own size, for a size that <see cref="ModelSizes.Nearest"/> returned.</summary>
     internal OnnxSession Open(int width, int height, bool trial)
     {
         (width, height) = Info.Sizes.Network(width, height);

@@ -4,26 +4,25 @@ using TrueLive.Models.Manifest;
 namespace TrueLive.Models.Onnx;
 
 /// <summary>
-/// The shapes of the states and the result at a size: what the graph fixes is taken from it, the rest from the manifest. Where both leave a
-/// choice (a
-/// side that a state does not divide evenly, a mask of free size) a step on empty states tells.
+/// The shapes of the states and the result at a size: dimensions that the graph fixes are taken from it, the others from the manifest.
+/// Where both leave a choice (a side that a state does not divide evenly, a mask of free size) a step on empty states tells.
 /// </summary>
-/// <param name="States">Of each state.</param>
-/// <param name="Result">Of the output; null where it may differ from step to step.</param>
+/// <param name="States">Shape of each state.</param>
+/// <param name="Result">Shape of the output; null if it may differ from step to step.</param>
 internal sealed record TensorShapes(long[][] States, long[]? Result)
 {
-    // States given in a wrong size come out in the right one after a step or two, or never.
+    // States passed in with a wrong size come out with the right one after a step or two, or never.
     private const int Rounds = 4;
 
     /// <summary>The shape of a picture's tensor.</summary>
     public static long[] Picture(PictureSpec spec, int channels, int width, int height) =>
         spec.Layout == TensorLayout.Nchw ? [1, channels, height, width] : [1, height, width, channels];
 
-    /// <param name="manifest">What the folder says.</param>
-    /// <param name="session">Any session of the graph.</param>
+    /// <param name="manifest">The model's manifest.</param>
+    /// <param name="session">Any runtime session of the graph.</param>
     /// <param name="width">Width of the model's picture.</param>
     /// <param name="height">Height of the model's picture.</param>
-    /// <param name="attempt">Makes a step with states of these shapes and returns the shapes that came out: the states', then the result's.</param>
+    /// <param name="attempt">Runs a step with states of these shapes and returns the output shapes: first the states', then the result's.</param>
     public static TensorShapes Of(ModelManifest manifest, InferenceSession session, int width, int height, Func<long[][], long[][]> attempt)
     {
         var output = manifest.Output!;

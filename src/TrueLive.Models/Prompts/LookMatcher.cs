@@ -7,9 +7,9 @@ using TrueLive.Models.Manifest;
 namespace TrueLive.Models.Prompts;
 
 /// <summary>
-/// Finds the looks that a text means. A phrase is the weighted mean of its word vectors; a look scores half by its nearest anchor to
-/// the whole phrase and half by its nearest anchor to a single word. The scores of the best looks are shared out by a softmax; below
-/// a limit the text means nothing and the picture is kept. The reference is training/prompts.py.
+/// Finds the looks that a text means. A phrase is the weighted mean of its word vectors; a look's score is half that of its nearest
+/// anchor to the whole phrase and half that of its nearest anchor to a single word. A softmax turns the best scores into weights; below
+/// a threshold the text is not understood and the picture stays as it is. The reference is training/prompts.py.
 /// </summary>
 internal sealed partial class LookMatcher
 {
@@ -64,7 +64,7 @@ internal sealed partial class LookMatcher
 
     private (ImmutableArray<float> Style, ImmutableArray<LookWeight> Looks) Blend(float[] weights)
     {
-        // More than one whole look in all would leave the space that the model was trained on.
+        // Weights that sum to more than one look would leave the space that the model was trained on.
         var positive = weights.Sum(w => Math.Max(w, 0));
         var scale = positive > 1 ? 1 / positive : 1;
         var origin = _looks[_identity].Style;
@@ -86,7 +86,7 @@ internal sealed partial class LookMatcher
     {
         var tokens = Tokens(text);
         var (vector, known, missing) = Embed(text);
-        // A word that the table lacks still counts when it stands among the anchors as it is.
+        // A word that the table lacks still counts if it is an anchor itself.
         var literal = _looks.Select((l, i) => _anchors[i].Any(a => missing.Contains(a.Text)) || tokens.Contains(l.Id)).ToArray();
         unknown.AddRange(missing.Where(w => !_anchorTexts.Contains(w)));
         scores = new double[_looks.Length];

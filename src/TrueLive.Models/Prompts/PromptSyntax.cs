@@ -2,12 +2,12 @@ using System.Globalization;
 
 namespace TrueLive.Models.Prompts;
 
-/// <summary>A part of a prompt and how much of it is wanted.</summary>
+/// <summary>A part of a prompt and its weight.</summary>
 internal readonly record struct PromptPart(string Text, float Weight, bool Weighted);
 
 /// <summary>
 /// The written form of a prompt: free text, and parts in brackets with a weight, as in <c>(ink:0.6) (neon:0.4)</c>, <c>(pencil)</c>
-/// or <c>van gogh (noir:-0.3)</c>. Weights are clamped to -2..2. A bracket that does not close, or a weight that is no number, is
+/// or <c>van gogh (noir:-0.3)</c>. Weights are clamped to -2..2. A bracket that does not close, or a weight that is not a number, is
 /// read as plain text.
 /// </summary>
 internal static class PromptSyntax

@@ -5,8 +5,8 @@ using TrueLive.Core.Models;
 namespace TrueLive.Models.Prompts;
 
 /// <summary>
-/// The style vector in force: moves from the last prompt's vector to the new one over the prompt's transition, on the source's own
-/// clock, with a smooth start and end. Strength blends between the identity vector and the look.
+/// The style vector in force: moves from the last prompt's vector to the new one over the prompt's transition time, on the source's
+/// timeline, with a smooth start and end. Strength blends between the identity vector and the look.
 /// </summary>
 internal sealed class StyleTransition(float[] identity)
 {

@@ -25,7 +25,7 @@ internal sealed class WordTable
     public static WordTable Load(string path) => Parse(FolderFile.Read(path, "prompt.words", MaxBytes), path);
 
     /// <param name="bytes">The file.</param>
-    /// <param name="path">For the messages.</param>
+    /// <param name="path">Path of the file, for error messages.</param>
     internal static WordTable Parse(byte[] bytes, string path)
     {
         if (bytes.Length < 12)
@@ -46,10 +46,10 @@ internal sealed class WordTable
         return new WordTable(index, heads, body, (int)dimensions);
     }
 
-    /// <summary>No words: only names of looks are understood.</summary>
+    /// <summary>A table without words, with which only the names of looks are understood.</summary>
     public static WordTable Empty { get; } = new([], [], [], 0);
 
-    /// <summary>A word, or the same without hyphens, without a possessive, without a plural s; -1 when none is known.</summary>
+    /// <summary>Index of a word, or else of the word without hyphens, a possessive or a plural s; -1 if none of these is known.</summary>
     public int Find(string word)
     {
         if (_index.TryGetValue(word, out var i) || _index.TryGetValue(word.Replace("-", "", StringComparison.Ordinal), out i)
@@ -58,7 +58,7 @@ internal sealed class WordTable
         return -1;
     }
 
-    /// <summary>How much a word says: rare words near 1, frequent ones near 0.1.</summary>
+    /// <summary>Weight of a word: near 1 for rare words, near 0.1 for frequent ones.</summary>
     public float Weight(int word) => _heads[word * 2 + 1];
 
     /// <summary>Adds <paramref name="factor"/> times the word's vector.</summary>

@@ -3,13 +3,12 @@ using System.Runtime.ExceptionServices;
 namespace TrueLive.Models.Threads;
 
 /// <summary>
-/// Work on bands of a picture that threads of the pool may help with: whoever is free takes the next band, so that a pool with no
-/// thread to spare costs nothing but its help. Bands are taken in their order. Allocates nothing when it runs; used by one caller at a
-/// time.
+/// Work on the bands of a picture, shared with threads of the pool: each free thread takes the next band, so that a busy pool only means
+/// less help. Bands are taken in order. Allocates nothing when it runs; used by one caller at a time.
 /// </summary>
-/// <param name="count">Bands.</param>
-/// <param name="work">Works on one band; as many as there are threads may be worked on at once.</param>
-/// <param name="helpers">Most threads beside the caller's.</param>
+/// <param name="count">Number of bands.</param>
+/// <param name="work">Works on one band; called by several threads at once.</param>
+/// <param name="helpers">Most threads in addition to the caller's.</param>
 internal sealed class SharedRows(int count, Action<int> work, int helpers = 1) : IThreadPoolWorkItem
 {
     private readonly int _count = count;
