@@ -13,8 +13,8 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Cli;
 
 /// <summary>
-/// <c>truelive bench interactive</c>: a real server in this process and a client on its WebSocket; from the moment that a tweak is
-/// sent until its preview, a playable clip and the full clip have arrived as pictures.
+/// <c>truelive bench interactive</c>: runs a real server in this process and a client on its WebSocket, and measures the time from sending
+/// a tweak until its preview, a playable clip and the full clip have arrived as pictures.
 /// </summary>
 internal static class BenchInteractive
 {
@@ -107,7 +107,7 @@ internal static class BenchInteractive
             var elapsed = time.GetElapsedTime(began).TotalMilliseconds;
             if (preview == 0)
                 preview = elapsed;
-            // When the full pass finishes first, no preview follows.
+            // If the full pass finishes first, no preview follows.
             if (buffer[16] >= 1 && BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(8)) is var index && index % 4 == 0 && coarse.Add(index) && coarse.Count == (frames + 3) / 4)
                 playable = elapsed;
             full += buffer[16] == 2 ? 1 : 0;
@@ -128,7 +128,7 @@ internal static class BenchInteractive
         return part.MessageType == WebSocketMessageType.Close ? throw new IOException(socket.CloseStatusDescription) : (part.MessageType == WebSocketMessageType.Text, length);
     }
 
-    // 50 tweaks in 5 s: every one is answered under its own id, and the last one ends full with all its pictures.
+    // 50 tweaks in 5 s: each is answered under its own id, and the last one is rendered in full, with all its pictures.
     private static async Task<(int Answered, int LastPictures, double ToFull)> BurstAsync(ClientWebSocket socket, int first, int frames, int seconds, TimeProvider time, CancellationToken cancel)
     {
         var (answered, pictures, lastSent) = (new HashSet<string>(), 0, 0L);

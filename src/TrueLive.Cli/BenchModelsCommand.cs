@@ -10,8 +10,8 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Cli;
 
 /// <summary>
-/// <c>truelive bench models</c>: the time of a step of the shipped model, and where asked of another beside it. All contestants take turns, frame
-/// by frame, so that other load on the machine affects all of them alike; that is why ratios come first.
+/// <c>truelive bench models</c>: the time of a step of the shipped model and, if requested, of another one. The models take turns, frame by
+/// frame, so that other load on the machine affects all of them alike; that is why ratios come first.
 /// </summary>
 internal static class BenchModelsCommand
 {
@@ -32,7 +32,7 @@ internal static class BenchModelsCommand
         public double Median => Quantile(0.5);
     }
 
-    /// <param name="loadCandy">Loads candy at a size; without it the command has no such option.</param>
+    /// <param name="loadCandy">Loads the candy model at a size; null leaves out the option.</param>
     public static Command Make(Func<string, int, int, TimeProvider, IVideoModel>? loadCandy = null)
     {
         var models = new Command("models", "Time a step of the shipped model at three sizes on one and two threads, taking turns.") { Rounds, Write };
@@ -102,7 +102,7 @@ internal static class BenchModelsCommand
     private static List<VideoFrame> Frames(int width, int height, FramePool pool)
     {
         var scene = new MovingScene(width, height, 30, pool);
-        // The scene is made at once, never later.
+        // The scene completes synchronously.
         return [.. Enumerable.Range(0, 30).Select(_ => scene.ReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult()!)];
     }
 

@@ -9,7 +9,7 @@ using TrueLive.Probe.Stimuli;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive bench probe</c>: time and memory of the probe's analysis against the length of the run that it analyses.</summary>
+/// <summary><c>truelive bench probe</c>: time and memory of the probe's analysis, by the length of the run that it analyses.</summary>
 internal static class BenchProbe
 {
     private static readonly Option<string[]> Profiles = new("--profile") { Description = "Profiles.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => ["quick", "standard"] };

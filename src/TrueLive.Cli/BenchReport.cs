@@ -3,10 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace TrueLive.Cli;
 
-/// <summary>Figures with their spread, and the machine that they were measured on.</summary>
+/// <summary>Formats figures with their spread, and the machine that they were measured on.</summary>
 internal static class BenchReport
 {
-    /// <summary>Nearest-rank percentile.</summary>
+    /// <summary>Nearest-rank percentile; <paramref name="share"/> is 0..1.</summary>
     public static double Percentile(IEnumerable<double> values, double share)
     {
         double[] sorted = [.. values.Order()];
@@ -25,7 +25,7 @@ internal static class BenchReport
         return $"{cpu ?? RuntimeInformation.ProcessArchitecture.ToString()}, {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, .NET {Environment.Version}, load average {load} at the start, {time.GetUtcNow():yyyy-MM-dd HH:mm} UTC";
     }
 
-    /// <summary>Prints, and writes the file when asked to.</summary>
+    /// <summary>Prints the text, and writes it to a file unless <paramref name="folder"/> is null.</summary>
     public static void Give(string text, string? folder, string name)
     {
         Console.WriteLine(text);
@@ -37,7 +37,7 @@ internal static class BenchReport
     }
 
     /// <summary>
-    /// The default film for measurements: moving patterns with light grain, about 4 Mbit/s in H.264, as is usual at 720p.
+    /// Makes the default film for measurements: moving patterns with light grain, about 4 Mbit/s in H.264, as is usual at 720p.
     /// </summary>
     public static async Task<string> MakeFilmAsync(string folder, int seconds, CancellationToken cancel)
     {

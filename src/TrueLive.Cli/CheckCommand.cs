@@ -4,7 +4,7 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive check</c>: is the configuration right, before anything starts; or does a report meet a requirement.</summary>
+/// <summary><c>truelive check</c>: checks the configuration without starting anything, or a report against a requirement.</summary>
 internal static class CheckCommand
 {
     public static Command Make()

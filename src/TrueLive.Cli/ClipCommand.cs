@@ -14,7 +14,7 @@ using TrueLive.Server.Journals;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive clip</c>: a file in, a finished file out.</summary>
+/// <summary><c>truelive clip</c>: renders a video file into another.</summary>
 internal static class ClipCommand
 {
     private static readonly Argument<string?> In = new("in") { Description = "Video to read: anything that ffmpeg reads; or a folder or ZIP of numbered PNG or JPEG pictures.", Arity = ArgumentArity.ZeroOrOne };
@@ -160,13 +160,13 @@ internal static class ClipCommand
         using var cancel = new CancellationTokenSource();
         void End(PosixSignalContext signal)
         {
-            // The first signal ends it cleanly; a second one at once.
+            // The first signal stops cleanly, a second one immediately.
             signal.Cancel = true;
             (settings.KeepCancelled && !stop.IsCancellationRequested ? stop : cancel).Cancel();
         }
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
-        // A signal that arrived while the model was being loaded.
+        // The signal may have arrived while the model was being loaded.
         if (ended.IsCancellationRequested)
             await cancel.CancelAsync().ConfigureAwait(false);
         try

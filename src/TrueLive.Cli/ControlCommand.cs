@@ -4,7 +4,7 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive control</c>: a front door of a fleet.</summary>
+/// <summary><c>truelive control</c>: runs a control node of a fleet.</summary>
 internal static class ControlCommand
 {
     private const string Trial =

@@ -7,7 +7,7 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive fleet</c>: what a fleet has and does, told by its front door; and the keys that workers join with.</summary>
+/// <summary><c>truelive fleet</c>: the state of a fleet, as its control node reports it; and the keys that workers join with.</summary>
 internal static class FleetCommand
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);

@@ -5,7 +5,7 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Cli;
 
 /// <summary>
-/// <c>truelive keys</c>: the named keys of a server on this machine. A running server takes every change within a second.
+/// <c>truelive keys</c>: the named keys of a server on this machine. A running server applies every change within a second.
 /// </summary>
 internal static class KeysCommand
 {
@@ -15,7 +15,7 @@ internal static class KeysCommand
 
     public static Command Make() => MakeFor("keys", "Make, list and revoke named keys of the server on this machine.", options => options.KeysPath, scoped: true);
 
-    /// <summary>The same for another file of keys; where they are not <paramref name="scoped"/>, each opens one thing only.</summary>
+    /// <summary>The same command for another file of keys; unless <paramref name="scoped"/>, its keys have no scopes.</summary>
     public static Command MakeFor(string command, string words, Func<ServerOptions, string> file, bool scoped)
     {
         var name = new Argument<string>("name") { Description = "Whose key it is, for people and logs." };

@@ -4,12 +4,12 @@ using TrueLive.Media.Files;
 
 namespace TrueLive.Cli;
 
-/// <summary>What the machine lacks when a command ends with an error that it does not expect: no fault of the program, and no stack trace.</summary>
+/// <summary>Recognises unexpected errors that come from a shortage of the machine, which are reported without a stack trace.</summary>
 internal static class MachineFault
 {
     private const int NoMemory = 12, TryAgain = 11, FileTableFull = 23, TooManyFiles = 24, NoSpace = 28, ReadOnly = 30, OverQuota = 122;
 
-    /// <summary>In words, with what to change; null when the error comes from something else.</summary>
+    /// <summary>A message that says what to change; null if the error has another cause.</summary>
     public static string? Of(Exception error)
     {
         for (var at = error; at is not null; at = at.InnerException)

@@ -5,7 +5,7 @@ using TrueLive.Models.Manifest;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive models add</c>: a checked copy among the user's models.</summary>
+/// <summary><c>truelive models add</c>: checks a model and copies it to the user's models.</summary>
 internal static class ModelsAddCommand
 {
     public static Command Make()

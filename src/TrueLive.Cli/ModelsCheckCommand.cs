@@ -10,7 +10,7 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive models check</c>: a model on real frames.</summary>
+/// <summary><c>truelive models check</c>: runs a model on real frames.</summary>
 internal static class ModelsCheckCommand
 {
     private const int MaxSide = 960;

@@ -11,7 +11,7 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive models</c>: the models of this installation, and adding more.</summary>
+/// <summary><c>truelive models</c>: shows the models of this installation and adds more.</summary>
 internal static class ModelsCommand
 {
     private const string About = """
@@ -56,7 +56,7 @@ internal static class ModelsCommand
             }
             catch (ModelException)
             {
-                // An unusable folder is still found by its name, so that its fault can be shown.
+                // An unusable folder can still be named, so that its fault is shown.
                 known.Add(Path.GetFileName(folder));
             }
             if (known[^1] == id)
@@ -65,7 +65,7 @@ internal static class ModelsCommand
         throw new ModelException($"There is no model '{id}' here, nor a folder of that name with a manifest.json. This installation has: {string.Join(", ", known)}.");
     }
 
-    /// <summary>Runs a command; errors are printed as a sentence, with exit code 1, or 2 for invalid settings.</summary>
+    /// <summary>Runs a command; prints errors as a sentence and returns exit code 1, or 2 for invalid settings.</summary>
     public static async Task<int> GuardAsync(Func<Task<int>> run)
     {
         try

@@ -10,7 +10,7 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive models pull</c>: a model from a hub, or of an exported folder.</summary>
+/// <summary><c>truelive models pull</c>: takes a model from a hub or from an exported folder.</summary>
 internal static partial class ModelsPullCommand
 {
     private static readonly Argument<string> Source = new("source") { Description = "A short name of 'truelive models list', org/name[@revision] on the hub, or a folder that an exporter wrote." };
@@ -61,7 +61,7 @@ internal static partial class ModelsPullCommand
         return 0;
     }
 
-    // Before gigabytes are downloaded.
+    // Checked before gigabytes are downloaded.
     private static void RequireFree(PullPlan plan, ServerOptions options)
     {
         ModelFolder.RequireFree(plan, options.PulledPath);
@@ -139,7 +139,7 @@ internal static partial class ModelsPullCommand
         public void Report((PlannedFile File, long Bytes) value) => bars[value.File].Value = value.Bytes >= value.File.File.Size ? bars[value.File].MaxValue : value.Bytes;
     }
 
-    /// <summary>A line for each file that is whole: a log has no use for bars.</summary>
+    /// <summary>Prints a line for each completed file, where progress bars would be of no use, as in a log.</summary>
     private sealed class Lines(Action<(PlannedFile File, long Bytes)> whole) : IProgress<(PlannedFile File, long Bytes)>
     {
         public void Report((PlannedFile File, long Bytes) value)

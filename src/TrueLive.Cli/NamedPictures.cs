@@ -5,7 +5,7 @@ using TrueLive.Media.Files;
 
 namespace TrueLive.Cli;
 
-/// <summary>Values of parameters on a command line name a reference picture by its file.</summary>
+/// <summary>Reads the reference pictures that parameter values on a command line name by their files.</summary>
 internal static partial class NamedPictures
 {
     /// <summary>The values with the pictures' ids instead of their files.</summary>

@@ -2,7 +2,7 @@ using Spectre.Console;
 
 namespace TrueLive.Cli;
 
-/// <summary>Tables for people; in a pipe they are as wide as they need to be and have no frame.</summary>
+/// <summary>Tables on the console; in a pipe they are as wide as necessary and have no borders.</summary>
 internal static class Output
 {
     public static Table Table(params string[] columns)
@@ -15,6 +15,6 @@ internal static class Output
         return table;
     }
 
-    /// <summary>Cells without markup: text from a model folder must not be read as such.</summary>
+    /// <summary>Cells of plain text: text from a model folder must not be interpreted as markup.</summary>
     public static Text[] Cells(params string[] cells) => [.. cells.Select(c => new Text(c))];
 }

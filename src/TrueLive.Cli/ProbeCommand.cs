@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive probe</c>: measure a live AI video system from outside.</summary>
+/// <summary><c>truelive probe</c>: measures a live AI video system from outside.</summary>
 internal static class ProbeCommand
 {
     private const string Examples = """

@@ -5,7 +5,7 @@ using TrueLive.Probe.Reports;
 
 namespace TrueLive.Cli;
 
-/// <summary>How a run is shown while it goes on.</summary>
+/// <summary>Shows the progress of a run.</summary>
 internal abstract class ProbeDisplay
 {
     public static ProbeDisplay For(string kind) => kind switch
@@ -26,7 +26,7 @@ internal abstract class ProbeDisplay
 
     public virtual void Error(string message) => Console.Error.WriteLine(Shown(message));
 
-    // Text from a server or a page is printed without control characters, which terminals obey.
+    // Text from a server or a page must not control the terminal.
     internal static string Shown(string text) => string.Concat(text.Select(c => char.IsControl(c) && c != '\n' ? '\uFFFD' : c));
 
     private static string Line(ProbeProgress p) => FormattableString.Invariant(

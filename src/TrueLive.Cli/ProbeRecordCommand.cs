@@ -5,7 +5,7 @@ using TrueLive.Probe.Reports;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive probe record</c>: what recordings can show, which is less than a live probe.</summary>
+/// <summary><c>truelive probe record</c>: measures recordings, which can show less than a live probe.</summary>
 internal static class ProbeRecordCommand
 {
     public static Command Make()

@@ -53,7 +53,7 @@ internal static class ProbeReportCommands
         return schema;
     }
 
-    /// <exception cref="FormatException">Not a report.</exception>
+    /// <exception cref="FormatException">The file is not a report.</exception>
     public static ProbeReport Read(string path)
     {
         if (!File.Exists(path))

@@ -9,7 +9,7 @@ using TrueLive.Probe.Stimuli;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive probe selftest</c>: the probe against systems whose nature is known.</summary>
+/// <summary><c>truelive probe selftest</c>: runs the probe against systems whose nature is known.</summary>
 internal static class ProbeSelftestCommand
 {
     public static Command Make()
@@ -72,7 +72,7 @@ internal static class ProbeSelftestCommand
                     }
                     catch (OperationCanceledException)
                     {
-                        // Interrupted: the results so far are still summed up.
+                        // After an interruption the results so far are still summarised.
                         if (results is not null && File.Exists(results))
                             rows = [.. SelfTestSuite.Read(results).Where(r => cases.Contains(new SelfTestCase(r.System, r.Look, r.Seed)))];
                         break;
@@ -105,7 +105,7 @@ internal static class ProbeSelftestCommand
         }
         catch (OperationCanceledException)
         {
-            // Interrupted: the results so far are still summed up.
+            // After an interruption the results so far are still summarised.
         }
         var text = suite.Markdown();
         if (report is not null)

@@ -3,7 +3,7 @@ using TrueLive.Probe.Simulation;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive probe simulate</c>: a WHIP server that misbehaves, to try the probe on.</summary>
+/// <summary><c>truelive probe simulate</c>: runs a WHIP server that misbehaves, to try the probe on.</summary>
 internal static class ProbeSimulateCommand
 {
     public static Command Make()

@@ -82,9 +82,8 @@ internal static class ProbeTargetCommands
     }
 
     /// <summary>
-    /// A command that measures a live target. Exit code 0 for a whole valid run whose verdict names a tier, 1 for an error, 3 for a run
-    /// that is
-    /// incomplete, invalid or proves nothing.
+    /// A command that measures a live target. Exit code 0 for a complete, valid run whose verdict names a tier, 1 for an error, 3 for a run
+    /// that is incomplete, invalid or inconclusive.
     /// </summary>
     private static Command Live(ProbeOptions shared, string name, string description, Symbol[] own, Func<ParseResult, IProbeTarget> open)
     {

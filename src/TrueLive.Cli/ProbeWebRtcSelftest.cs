@@ -10,8 +10,7 @@ using TrueLive.Probe.Targets;
 namespace TrueLive.Cli;
 
 /// <summary>
-/// <c>truelive probe selftest --webrtc</c>: misbehaving servers behind real WebRTC, each measured with the quick profile, some side by
-/// side.
+/// <c>truelive probe selftest --webrtc</c>: measures misbehaving servers over real WebRTC with the quick profile, some in parallel.
 /// </summary>
 internal static class ProbeWebRtcSelftest
 {

@@ -2,7 +2,7 @@ using System.CommandLine;
 using TrueLive.Cli;
 
 var line = CommandLine.Complete(args);
-// An interrupted clip or probe finishes its file or report, which may take far longer than the default of two seconds. Null leaves
+// An interrupted clip or probe finishes its file or report, which may take far longer than the default timeout of two seconds. Null leaves
 // the signal to the server's host; without a host the process ends at once.
 var invocation = line switch
 {

@@ -4,7 +4,7 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli;
 
-/// <summary>What a running server says of its models: which are loaded, and what they cost on its machine.</summary>
+/// <summary>What a running server reports about its models: which are loaded, and what they cost on its machine.</summary>
 internal sealed class RunningModels
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -13,15 +13,15 @@ internal sealed class RunningModels
 
     private RunningModels(string title) => Title = title;
 
-    /// <summary>Head of a column: the server that answered, or why none did.</summary>
+    /// <summary>Column heading: the server that answered, or why none did.</summary>
     public string Title { get; }
 
-    /// <summary>A model's words; null for one that the server does not have.</summary>
+    /// <summary>The text for a model; null if the server does not have it.</summary>
     public string? Of(string? id) => id is null ? null : _words.GetValueOrDefault(id);
 
-    /// <summary>Asks.</summary>
-    /// <param name="options">Settings of this installation: their port, and their first key where they have any.</param>
-    /// <param name="address">Another server; null takes that of the settings.</param>
+    /// <summary>Asks a server. If none is named by <paramref name="address"/>, it is not an error that none answers.</summary>
+    /// <param name="options">Settings of this installation: their port, and their first key unless TRUELIVE_KEY is set.</param>
+    /// <param name="address">Address of the server; null for the one that the settings describe.</param>
     /// <param name="cancel">Ends the wait.</param>
     public static async Task<RunningModels> AskAsync(ServerOptions options, string? address, CancellationToken cancel)
     {

@@ -9,7 +9,7 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive serve</c>: every setting of <see cref="ServerOptions"/> is a flag.</summary>
+/// <summary><c>truelive serve</c>: runs a server; every setting of <see cref="ServerOptions"/> is a flag.</summary>
 internal static class ServeCommand
 {
     public static Command Make()
@@ -49,7 +49,7 @@ internal static class ServeCommand
                 .ToDictionary(f => f.Key.Key, f => f.Option is Option<bool?> b ? (parsed.GetValue(b) ?? true ? "true" : "false") : parsed.GetValue((Option<string?>)f.Option) ?? ""));
     }
 
-    /// <summary>Reads the settings, builds what serves by them, and runs it until it is told to stop.</summary>
+    /// <summary>Reads the settings, builds the application, and runs it until it is told to stop. Returns the exit code.</summary>
     public static async Task<int> RunAsync(
         string? file, Dictionary<string, string> flags, Func<ServerOptions, CancellationToken, Task<WebApplication>> build, CancellationToken cancel)
     {
@@ -90,7 +90,7 @@ internal static class ServeCommand
     }
 
     /// <summary>
-    /// Only the settings that say where the server keeps its files: a public server's settings are not valid as a whole before it has a
+    /// Only the settings that say where the server keeps its files: the settings of a public server are invalid as a whole until it has a
     /// key.
     /// </summary>
     public static ServerOptions PlaceOf(string? config, string? dataFolder)

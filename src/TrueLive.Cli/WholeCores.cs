@@ -5,11 +5,10 @@ using System.Runtime.Intrinsics;
 namespace TrueLive.Cli;
 
 /// <summary>
-/// Watches whether the machine gives whole cores while something is measured. A virtual core can be one hyperthread of a core whose other
-/// half works for somebody else, or for our own second virtual core; arithmetic then takes up to twice the processor time, and neither
-/// the load average nor the steal time shows it. A thread does a fifth of a millisecond of multiplications 20 times a second and
-/// compares its own processor time for it, which being preempted does not change, with what the quickest twentieth of all looks in this
-/// process took.
+/// Watches whether the machine provides whole cores during a measurement. A virtual core can be one hyperthread of a core whose other
+/// half runs another guest, or our own second virtual core; arithmetic then takes up to twice the processor time, and neither the load
+/// average nor the steal time shows it. A thread does a fifth of a millisecond of multiplications 20 times a second and compares its own
+/// processor time, which preemption does not change, with that of the fastest twentieth of all samples in this process.
 /// </summary>
 internal sealed partial class WholeCores : IDisposable
 {
@@ -17,19 +16,19 @@ internal sealed partial class WholeCores : IDisposable
     private const int ThreadProcessorTime = 3;
     private const int Multiplications = 160_000;
 
-    // Cold caches and a lower clock cost a few hundredths; half a core costs four tenths.
+    // Cold caches and a lower clock rate cost a few percent; sharing a core costs 40 %.
     private const double StillWhole = 1.25;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
     private static readonly Lock Gate = new();
 
-    // Warm before anything is compared with them.
+    // The first hundred are discarded as a warm-up.
     private static readonly List<double> All = [.. Enumerable.Range(0, 200).Select(_ => Look()).Skip(100)];
 
     private readonly List<double> _taken = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly Thread _watching;
 
-    /// <summary>Begins to watch; the thread costs under a hundredth of a core.</summary>
+    /// <summary>Starts watching; the thread takes less than 1 % of a core.</summary>
     public WholeCores()
     {
         _watching = new Thread(Watch) { IsBackground = true, Name = "Whole cores" };
@@ -96,7 +95,7 @@ internal sealed partial class WholeCores : IDisposable
             i = Vector256.FusedMultiplyAdd(i, by, and);
             j = Vector256.FusedMultiplyAdd(j, by, and);
         }
-        // The sum is never negative; the test keeps the compiler from removing the work.
+        // The sum is never negative; the comparison keeps the compiler from removing the work.
         var sum = Vector256.Sum(a + b + c + d + e + f + g + h + i + j);
         return sum < 0 ? double.MaxValue : ProcessorTime() - began;
     }

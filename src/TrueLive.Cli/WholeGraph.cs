@@ -3,7 +3,7 @@ using TrueLive.Models.Onnx;
 
 namespace TrueLive.Cli;
 
-/// <summary>The same model with all of its graph in ONNX Runtime, for the benchmarks: what computing parts of it here saves.</summary>
+/// <summary>Loads a model with its whole graph in ONNX Runtime, so that benchmarks can show what the fused model saves.</summary>
 internal static class WholeGraph
 {
     /// <summary>Loads a model folder as if its manifest had no <c>fused</c>.</summary>

@@ -6,8 +6,8 @@ using TrueLive.Workers.Link;
 namespace TrueLive.Workers;
 
 /// <summary>
-/// A model in a child process, which is started anew when it ends: at once, after one second, after four. One that ends more often within
-/// ten minutes is given up until they are over.
+/// A model in a child process, which is restarted when it ends: at once, after one second, after four. If it ends more often within ten
+/// minutes, it is not restarted until they are over.
 /// </summary>
 public sealed class WorkerModel : IVideoModel
 {
@@ -45,7 +45,7 @@ public sealed class WorkerModel : IVideoModel
     /// <inheritdoc/>
     public ModelInfo Info => _info;
 
-    /// <summary>Pictures that are out; 0 at rest.</summary>
+    /// <summary>Output frames that have not been disposed yet; 0 when the model is idle.</summary>
     public int FramesOut => _outputs.Rented;
 
     /// <inheritdoc/>
@@ -58,7 +58,7 @@ public sealed class WorkerModel : IVideoModel
         }
     }
 
-    /// <summary>The process of the moment, in this system's numbers; null while there is none that is ready.</summary>
+    /// <summary>Id of the current process, in our own PID namespace; null while none has introduced itself.</summary>
     internal int? ProcessId
     {
         get
@@ -72,8 +72,8 @@ public sealed class WorkerModel : IVideoModel
 
     internal bool GaveUp => _gaveUp;
 
-    /// <summary>Starts a worker and waits until it is ready. With <see cref="WorkerSpec.Reload"/> a broken one is taken, too.</summary>
-    /// <exception cref="WorkerException">It ended before it was ready, or does not open a stream; the message says why.</exception>
+    /// <summary>Starts a worker and waits until it is ready. With <see cref="WorkerSpec.Reload"/>, does not throw if it fails.</summary>
+    /// <exception cref="WorkerException">The worker ended before it was ready, or cannot open a stream; the message says why.</exception>
     public static WorkerModel Load(WorkerSpec spec, TimeProvider time)
     {
         var model = new WorkerModel(spec, time);
@@ -121,7 +121,7 @@ public sealed class WorkerModel : IVideoModel
             _streams.Remove(stream);
     }
 
-    // A stream of a process that is away is opened when it is back, and says so until then.
+    // If no process is ready, the stream is opened once one is; until then its steps throw.
     private WorkerStream Open(int width, int height, out string? whyNot)
     {
         var stream = new WorkerStream(this, _outputs, width, height, _time);
@@ -152,11 +152,11 @@ public sealed class WorkerModel : IVideoModel
             lock (_gate)
             {
                 (_run, _why) = (null, why);
-                // Those that an earlier process had, too: what it was that failed just now is what their users want to know.
+                // Includes streams of earlier processes: their users need the most recent reason.
                 foreach (var stream in _streams)
                     stream.Lose(why);
             }
-            // Of one that was never ready its owner hears by an exception.
+            // If the first process never became ready, Load throws instead.
             var tell = !_begun.TrySetResult(why);
             if (!_disposed)
                 Pause(tell ? why : null);
@@ -190,11 +190,11 @@ public sealed class WorkerModel : IVideoModel
         var pause = _gaveUp ? Memory - _time.GetElapsedTime(_ends.Peek(), now) : Pauses[Math.Min(_ends.Count, Pauses.Length - 1)];
         if (!_gaveUp)
             _ends.Enqueue(now);
-        // An author's program that ends again and again waits for the next edit.
+        // During development, a program that keeps ending is restarted only after the next edit.
         var waitsForEdit = _spec.Reload && _ends.Count > Pauses.Length;
         Tell(why, waitsForEdit ? null : pause);
         _wake.Reset();
-        // An edit or the end may have come before the event was reset.
+        // An edit or Dispose may have set the event before it was reset.
         if (_edited || _disposed)
             return;
         using var timer = waitsForEdit ? null : _time.CreateTimer(_ => _wake.Set(), null, pause, Timeout.InfiniteTimeSpan);
@@ -218,7 +218,7 @@ public sealed class WorkerModel : IVideoModel
         _wake.Set();
     }
 
-    // What an author edits lies in the folder itself or right below it; hidden folders hold environments and caches.
+    // Authors edit files in the folder itself or directly below it; hidden folders hold environments and caches.
     private string Stamps()
     {
         if (!_spec.Reload)
@@ -232,7 +232,7 @@ public sealed class WorkerModel : IVideoModel
         }
         catch (IOException)
         {
-            // An editor that replaces a file leaves a moment without one.
+            // The file is missing for a moment while an editor replaces it.
             return _stamps;
         }
     }

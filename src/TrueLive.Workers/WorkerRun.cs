@@ -11,21 +11,21 @@ using TrueLive.Workers.Link;
 namespace TrueLive.Workers;
 
 /// <summary>
-/// One life of a worker's process: start, handshake, messages until it ends. <see cref="Run"/> holds its thread for all of it: the kernel
-/// ends the child together with the thread that started it, so that none outlives a server that was killed.
+/// The lifetime of one worker process: start, handshake, messages until it ends. <see cref="Run"/> occupies its thread all the time: the
+/// kernel kills the child when the thread that started it ends, so that no child outlives a server that was killed.
 /// </summary>
 internal sealed class WorkerRun : IDisposable
 {
-    /// <summary>Time to connect in, with all that the program imports before.</summary>
+    /// <summary>Time limit to connect, including the program's imports.</summary>
     public static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(60);
 
-    /// <summary>Time to load in.</summary>
+    /// <summary>Time limit to load the model.</summary>
     public static readonly TimeSpan LoadLimit = TimeSpan.FromMinutes(10);
 
-    /// <summary>Silence after which it is taken to hang: a ping goes to it each second.</summary>
+    /// <summary>Silence after which the worker counts as hung; it is pinged every second.</summary>
     public static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(10);
 
-    /// <summary>How often it is looked after.</summary>
+    /// <summary>Interval at which the worker is checked and pinged.</summary>
     public static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
@@ -53,13 +53,13 @@ internal sealed class WorkerRun : IDisposable
         _phaseBegan = time.GetTimestamp();
     }
 
-    /// <summary>What it said of itself; null until it is ready, and again when it has ended.</summary>
+    /// <summary>The worker's description of its model; null until it is ready, and again once it has ended.</summary>
     public ReadyMessage? Ready { get; private set; }
 
-    /// <summary>The process itself, not what shuts it in; null before it introduced itself.</summary>
+    /// <summary>Id of the process inside the sandbox, not of the sandbox; null until it has introduced itself.</summary>
     public int? ProcessId => _inside?.Id;
 
-    /// <summary>Processor time that it took so far.</summary>
+    /// <summary>Processor time that the worker has used so far.</summary>
     public TimeSpan ProcessorTime
     {
         get
@@ -75,8 +75,8 @@ internal sealed class WorkerRun : IDisposable
         }
     }
 
-    /// <summary>Runs it to its end, and says why it ended.</summary>
-    /// <param name="ready">Called when it is ready, on the same thread.</param>
+    /// <summary>Runs the process until it ends, and returns the reason.</summary>
+    /// <param name="ready">Called on the same thread when the worker is ready.</param>
     public string Run(Action ready)
     {
         var link = Directory.CreateTempSubdirectory("truelive-worker-").FullName;
@@ -98,7 +98,7 @@ internal sealed class WorkerRun : IDisposable
         }
         catch (OperationCanceledException)
         {
-            // It ended, or was ended, before it connected.
+            // The worker ended, or was ended, before it connected.
         }
         catch (WorkerException wrong)
         {
@@ -116,7 +116,7 @@ internal sealed class WorkerRun : IDisposable
         return Bury(output, errors);
     }
 
-    /// <summary>Ends it; the first reason counts.</summary>
+    /// <summary>Ends the worker; only the first reason is kept.</summary>
     public void End(string why)
     {
         Interlocked.CompareExchange(ref _why, why, null);
@@ -124,7 +124,7 @@ internal sealed class WorkerRun : IDisposable
         Kill();
     }
 
-    /// <summary>Only when <see cref="Run"/> has returned. What others still ask of it does nothing.</summary>
+    /// <summary>Call it only after <see cref="Run"/> has returned. Other calls then have no effect.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -133,7 +133,7 @@ internal sealed class WorkerRun : IDisposable
         _socket?.Dispose();
     }
 
-    /// <summary>Opens a stream; its answer comes by itself.</summary>
+    /// <summary>Asks the worker to open a stream; the answer arrives asynchronously.</summary>
     public void Open(WorkerStream stream)
     {
         lock (_gate)
@@ -268,11 +268,11 @@ internal sealed class WorkerRun : IDisposable
             throw new WorkerException($"It takes or gives frames beyond 1 to {Chunk.MaxFrames}, or lags by more.");
     }
 
-    /// <summary>A worker's own account of a failure.</summary>
+    /// <summary>A failure as the worker reports it, made safe for display.</summary>
     public static string Told(FromWorker failed) =>
         LastWords.Clean(failed.Detail is { Length: > 0 } detail ? $"{failed.Reason}\n{detail}" : failed.Reason ?? "no reason was given");
 
-    // Null for one that was closed while its answer was on the way.
+    // Null if it was closed while its answer was in flight.
     private WorkerStream? Stream(uint session)
     {
         lock (_gate)
@@ -288,7 +288,7 @@ internal sealed class WorkerRun : IDisposable
             (_phase, _phaseLimit, _phaseBegan) = (fault, limit, _time.GetTimestamp());
     }
 
-    // Everything that takes too long is found here, so that nobody who waits for the worker needs a limit of their own.
+    // All time limits are enforced here, so that waiting for the worker needs no timeout.
     private void Watch()
     {
         var now = _time.GetTimestamp();
@@ -315,7 +315,7 @@ internal sealed class WorkerRun : IDisposable
         }
         catch (InvalidOperationException)
         {
-            // It has just ended.
+            // The process has just exited.
         }
     }
 
@@ -349,7 +349,7 @@ internal sealed class WorkerRun : IDisposable
         var code = 0;
         if (_process is { } process)
         {
-            // One that closed its socket is mostly about to end by itself, with a code that says more.
+            // A worker that closed its socket is usually about to exit, and its exit code says more.
             if (_why is null)
                 process.WaitForExit(TimeSpan.FromSeconds(5));
             if (!process.HasExited)

@@ -6,12 +6,12 @@ using TrueLive.Workers.Link;
 namespace TrueLive.Workers;
 
 /// <content>
-/// Where the stream stands with the process of the moment: what it waits for, and what came. The thread of its steps waits; that of the
-/// process answers.
+/// The stream's state with regard to the current process: what it waits for, and what has arrived. The thread of its steps waits; the
+/// thread of the process delivers answers.
 /// </content>
 internal sealed partial class WorkerStream
 {
-    // A model that fails on so many frames in a row is given up, as one that runs in this process is.
+    // A model that fails on this many frames in a row is given up, like one that runs in this process.
     private const int FailureLimit = 30;
 
     private readonly object _gate = new();
@@ -39,10 +39,10 @@ internal sealed partial class WorkerStream
         State,
     }
 
-    /// <summary>Time that the model took for the last step, by the worker's own clock.</summary>
+    /// <summary>Time that the model took for the last step, by the worker's clock.</summary>
     public TimeSpan ComputeTime { get; private set; }
 
-    /// <summary>A step is with the worker.</summary>
+    /// <summary>Whether a step is in progress in the worker.</summary>
     internal bool Waits
     {
         get
@@ -52,14 +52,14 @@ internal sealed partial class WorkerStream
         }
     }
 
-    /// <summary>Begins anew with a process that is ready.</summary>
+    /// <summary>Starts over with a process that is ready.</summary>
     public void Attach(WorkerRun run, WorkerSocket socket, uint session)
     {
         var ready = run.Ready!;
         var format = ready.Format == "i420" ? PackedFormat.I420 : PackedFormat.Rgb8;
         lock (_gate)
         {
-            // The frames of the process before are in the hands of the thread that steps, which changes over when it comes by.
+            // The stepping thread may still use the old process's shared memory: it switches to the new one at its next step.
             _next?.Dispose();
             _next = new SharedFrames(PackedPicture.BytesOf(format, Width, Height), 1 + ready.Gives);
             (_here, _session, _isOpen, _wrong) = (new Here(run, socket, session, _next, format), session, false, false);
@@ -68,7 +68,7 @@ internal sealed partial class WorkerStream
         }
     }
 
-    /// <summary>Waits until the process that it was attached to has opened it, or failed to.</summary>
+    /// <summary>Waits until the attached process has opened the stream; returns null, or the reason why it could not.</summary>
     public string? OpenedOrWhyNot()
     {
         lock (_gate)
@@ -79,7 +79,7 @@ internal sealed partial class WorkerStream
         }
     }
 
-    /// <summary>The process is gone.</summary>
+    /// <summary>Called when the process has ended.</summary>
     public void Lose(string why)
     {
         lock (_gate)
@@ -91,7 +91,7 @@ internal sealed partial class WorkerStream
         }
     }
 
-    /// <summary>What is said of an answer that does not come; null while there is time.</summary>
+    /// <summary>The reason to end a worker whose answer is overdue; null while there is time.</summary>
     public string? Overdue(long now)
     {
         lock (_gate)
@@ -102,7 +102,7 @@ internal sealed partial class WorkerStream
         }
     }
 
-    /// <summary>A step's answer came.</summary>
+    /// <summary>Called when the result of a step has arrived.</summary>
     public void Answer(ReadOnlySpan<byte> body)
     {
         lock (_gate)
@@ -114,7 +114,7 @@ internal sealed partial class WorkerStream
         }
     }
 
-    /// <summary>A session's memory came.</summary>
+    /// <summary>Called when a session's memory has arrived.</summary>
     public void AnswerState(ReadOnlyMemory<byte> state)
     {
         lock (_gate)
@@ -125,7 +125,7 @@ internal sealed partial class WorkerStream
         }
     }
 
-    /// <summary>A control message came.</summary>
+    /// <summary>Called when a control message has arrived.</summary>
     public void Answer(FromWorker message)
     {
         lock (_gate)
@@ -153,7 +153,7 @@ internal sealed partial class WorkerStream
         }
     }
 
-    // The process to step with; changes over to a new one's memory of frames.
+    // The process to step with; switches to the shared memory of a new one.
     private Here Enter()
     {
         lock (_gate)

@@ -6,8 +6,8 @@ using TrueLive.Workers.Link;
 namespace TrueLive.Workers;
 
 /// <summary>
-/// One stream through a worker. It outlives the worker's process: while that is away each step throws <see cref="ModelAwayException"/>, and
-/// once it is back the stream is opened there anew, without its memory.
+/// One stream through a worker. It outlives the worker's process: while there is none each step throws <see cref="ModelAwayException"/>,
+/// and a new process opens the stream again, without its memory.
 /// </summary>
 internal sealed partial class WorkerStream : IModelSession
 {
@@ -37,7 +37,7 @@ internal sealed partial class WorkerStream : IModelSession
 
     public int Height { get; }
 
-    /// <summary>Steps whose frame went to a worker.</summary>
+    /// <summary>Number of steps whose frame was sent to a worker.</summary>
     internal long Steps => _tickets.Count;
 
     public int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made)
@@ -81,7 +81,7 @@ internal sealed partial class WorkerStream : IModelSession
         }
         catch (ModelAwayException)
         {
-            // There is nothing left to forget; the next step says what happened.
+            // There is no memory left to reset; the next step reports what happened.
         }
     }
 

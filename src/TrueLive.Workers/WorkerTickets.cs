@@ -3,40 +3,40 @@ using TrueLive.Core.Models;
 
 namespace TrueLive.Workers;
 
-/// <summary>The tickets of frames that are in a worker, by the number of the step that took them.</summary>
+/// <summary>The tickets of frames that a worker holds, by the number of the step that sent them.</summary>
 internal sealed class WorkerTickets
 {
-    // More than the longest chunk and lag together hold.
+    // More than the longest chunk and lag together need.
     private const int Kept = 4 * Chunk.MaxFrames;
 
     private readonly FrameTicket[] _ring = new FrameTicket[Kept];
     private long _count;
     private long _due;
 
-    /// <summary>Frames that went in.</summary>
+    /// <summary>Number of frames added so far.</summary>
     public long Count => Volatile.Read(ref _count);
 
-    /// <summary>A frame goes in; the number of its step.</summary>
+    /// <summary>Adds the ticket of a frame and returns the number of its step.</summary>
     public long Add(in FrameTicket ticket)
     {
         _ring[_count % Kept] = ticket;
         return _count++;
     }
 
-    /// <summary>The ticket of a frame that comes out; null where it is not inside, or comes before one that came out already.</summary>
+    /// <summary>The ticket of a returned frame; null if the worker does not hold it, or has already returned a later one.</summary>
     public FrameTicket? Take(long step)
     {
         if (step < Math.Max(_due, _count - Kept) || step >= _count)
             return null;
-        // Several pictures may be of one frame.
+        // A frame may yield several pictures.
         _due = step;
         return _ring[step % Kept];
     }
 
-    /// <summary>Nothing is inside any more.</summary>
+    /// <summary>Forgets all frames that the worker holds.</summary>
     public void Forget() => _due = _count;
 
-    /// <summary>What is inside, and a worker's own bytes behind it.</summary>
+    /// <summary>Serialises the tickets of held frames, followed by the worker's own bytes.</summary>
     public byte[] Write(ReadOnlyMemory<byte> own)
     {
         using var bytes = new MemoryStream();
@@ -55,8 +55,8 @@ internal sealed class WorkerTickets
         return bytes.ToArray();
     }
 
-    /// <summary>Takes over what was written, and gives the worker's own bytes.</summary>
-    /// <exception cref="ArgumentException">It was not written so.</exception>
+    /// <summary>Restores the tickets that <see cref="Write"/> wrote, and returns the worker's own bytes.</summary>
+    /// <exception cref="ArgumentException">The bytes were not written by <see cref="Write"/>.</exception>
     public ReadOnlyMemory<byte> Read(ReadOnlyMemory<byte> bytes)
     {
         using var from = new BinaryReader(new MemoryStream(bytes.ToArray()));

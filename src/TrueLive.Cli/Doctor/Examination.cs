@@ -4,12 +4,12 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Cli.Doctor;
 
 /// <summary>
-/// Checks everything that a server needs, in the order in which a person would fix it. Checks that depend on a failed one say so.
+/// Checks everything that a server needs, in the order in which faults are best fixed. Checks that depend on a failed one say so.
 /// </summary>
 internal static class Examination
 {
     /// <param name="file">Configuration file, or null.</param>
-    /// <param name="environment">Variables.</param>
+    /// <param name="environment">Environment variables.</param>
     /// <param name="flags">Settings by key, as given on the command line.</param>
     /// <param name="time">Clock.</param>
     /// <param name="cancel">Ends it early.</param>

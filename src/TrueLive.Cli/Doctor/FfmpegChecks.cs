@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 
 namespace TrueLive.Cli.Doctor;
 
-/// <summary>ffmpeg and the programs that confine it: whether they start, and whether ffmpeg has the encoders that clips need.</summary>
+/// <summary>Checks that ffmpeg and the programs that sandbox it start, and that ffmpeg has the encoders that clips need.</summary>
 internal static class FfmpegChecks
 {
     private const string Part = "ffmpeg";
@@ -52,7 +52,7 @@ internal static class FfmpegChecks
             yield return Finding.Right(Part, $"it writes {string.Join(", ", Encoders.Select(e => e.For))}");
     }
 
-    // The output of a program; null when it does not start, fails, or does not exit.
+    // The output of a program; null if it does not start, fails, or does not exit in time.
     private static async Task<string?> SaysAsync(string program, string[] arguments, CancellationToken cancel)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace TrueLive.Cli.Doctor;
 
-/// <summary>The state of a part of the machine or the settings.</summary>
+/// <summary>The state of one part of the machine or the settings.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<FindingState>))]
 internal enum FindingState
 {
@@ -19,11 +19,11 @@ internal enum FindingState
     Wrong,
 }
 
-/// <summary>One line of what <c>truelive doctor</c> found.</summary>
-/// <param name="Part">What was looked at, in a word.</param>
+/// <summary>One finding of <c>truelive doctor</c>.</summary>
+/// <param name="Part">What was checked, in a word.</param>
 /// <param name="State">Its state.</param>
 /// <param name="Says">What was found, with figures.</param>
-/// <param name="Mend">What to do; null when there is nothing.</param>
+/// <param name="Mend">What to do about it; null if nothing.</param>
 internal sealed record Finding(string Part, FindingState State, string Says, string? Mend = null)
 {
     public static Finding Right(string part, string says) => new(part, FindingState.Right, says);

@@ -5,7 +5,7 @@ using TrueLive.Models.Graphs;
 
 namespace TrueLive.Cli.Doctor;
 
-/// <summary>The machine: codec libraries, memory, clock, GPU.</summary>
+/// <summary>Checks the machine: codec libraries, memory, clock, GPU.</summary>
 internal static class MachineChecks
 {
     private const long LittleMemory = 1L << 30;
@@ -46,7 +46,7 @@ internal static class MachineChecks
             : Finding.Right("gpu", $"{runtime}; no GPU is needed");
     }
 
-    // The link target carries the full version, such as libvpx.so.7.1.0; empty if it does not.
+    // The link target has the full version in its name, such as libvpx.so.7.1.0; empty if it does not.
     private static string Version(string name)
     {
         var stem = name[..(name.IndexOf(".so.", StringComparison.Ordinal) + 4)];

@@ -12,7 +12,7 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli.Doctor;
 
-/// <summary>Loads each model and runs a step, then has a server measure the capacity for the default model.</summary>
+/// <summary>Loads each model and runs a step, then lets a server measure the capacity for the default model.</summary>
 internal sealed class ModelChecks(ServerOptions options, TimeProvider time) : IDisposable
 {
     private const int Steps = 5;

@@ -5,13 +5,13 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli.Doctor;
 
-/// <summary>HTTPS: whether browsers will give the page a camera, and whether the certificate can be used.</summary>
+/// <summary>HTTPS: whether browsers will let the page use a camera, and whether the certificate can be used.</summary>
 internal static class TlsChecks
 {
     private const string Part = "tls";
     private static readonly TimeSpan Soon = TimeSpan.FromDays(14);
 
-    /// <summary>Browsers give cameras to pages over HTTPS and to pages of the machine itself.</summary>
+    /// <summary>Browsers allow the camera only on pages over HTTPS and on pages of the same machine.</summary>
     public static Finding SecureOrigin(ServerOptions options)
     {
         if (options.TlsCertificate is not null)

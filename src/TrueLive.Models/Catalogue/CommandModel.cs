@@ -35,7 +35,9 @@ public sealed class CommandModel : FolderModel
     /// <param name="reload">For model authors: restarts the worker when a file changes, and accepts one that does not start.</param>
     /// <param name="time">Clock.</param>
     /// <param name="ended">Called, on any thread, each time the worker has ended and will be restarted.</param>
-    /// <exception cref="ModelException">The folder cannot be used; the message says why, with the last lines of the worker's output.</exception>
+    /// <exception cref="ModelException">
+    /// The folder cannot be used; the message says why, with the last lines of the worker's output.
+    /// </exception>
     internal static CommandModel Load(ModelManifest manifest, bool reload, TimeProvider time, Action<WorkerEnd>? ended)
     {
         try

@@ -32,7 +32,9 @@ public abstract class FolderModel : IVideoModel
     /// <inheritdoc/>
     public abstract IModelSession CreateSession(int width, int height);
 
-    /// <summary>Median time per frame at a size, in milliseconds: that of a step, or of a chunk divided by the frames that it gives.</summary>
+    /// <summary>
+    /// Median time per frame at a size, in milliseconds: that of a step, or of a chunk divided by the frames that it gives.
+    /// </summary>
     public double Measure(int width, int height, int steps, TimeProvider time) => Times(width, height, steps, time)[steps / 2];
 
     /// <summary>Times per frame at a size, in milliseconds, shortest first.</summary>

@@ -111,7 +111,9 @@ internal sealed unsafe class ConvSession
     /// <param name="planes">Its planes, in pinned memory.</param>
     /// <param name="helped">Whether other threads may help.</param>
     /// <param name="ended">Called before each band; true cancels the run.</param>
-    /// <exception cref="OperationCanceledException"><paramref name="ended"/> returned true; the next run starts from the beginning.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// <paramref name="ended"/> returned true; the next run starts from the beginning.
+    /// </exception>
     public void Run(float* planes, bool helped, Func<bool> ended)
     {
         (_planes, _ended) = ((nint)planes, ended);

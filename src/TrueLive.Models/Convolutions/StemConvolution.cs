@@ -11,7 +11,8 @@ internal sealed unsafe class StemConvolution : Convolution
     private const int Side = 3;
     private const int Pixels = 8;
 
-    // Dimensions: block of 16 output channels, input channel, kernel row and column, output channel; the second without the first kernel row.
+    // Dimensions: block of 16 output channels, input channel, kernel row and column, output channel. The second one lacks the first
+    // kernel row.
     private readonly AlignedFloats _weights;
     private readonly AlignedFloats _below;
 

@@ -51,8 +51,8 @@ internal sealed class FusedModel : IDisposable
     /// <summary>Cuts the graph at the tensors that the manifest names.</summary>
     /// <param name="manifest">With <see cref="ModelManifest.Fused"/>.</param>
     /// <param name="model">The whole ONNX file.</param>
-    /// <param name="own">Whether to compute the convolutions here where that can be done.</param>
-    /// <param name="open">Opens a part.</param>
+    /// <param name="own">Whether the host computes the convolutions where it can.</param>
+    /// <param name="open">Opens a part of the graph in the runtime.</param>
     /// <exception cref="ModelException">A tensor does not exist or has another shape.</exception>
     public static FusedModel Cut(ModelManifest manifest, byte[] model, bool own, Func<byte[], InferenceSession> open)
     {
@@ -83,7 +83,8 @@ internal sealed class FusedModel : IDisposable
             throw;
         }
 
-        // Also outputs the tensors that the layers take from a style; null if they are not one number per channel, or depend on more than it.
+        // Also outputs the tensors that the layers take from a style; null if they are not one number per channel, or depend on more than
+        // the style.
         InferenceSession? WithLayers(IReadOnlyList<ConvLayer> layers)
         {
             try

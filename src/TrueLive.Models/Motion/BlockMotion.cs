@@ -73,7 +73,9 @@ internal sealed class BlockMotion
 
     public int Rows { get; }
 
-    /// <summary>For each block, row by row, where it came from, in quarter pixels: the content at p was previously at p + motion / 4.</summary>
+    /// <summary>
+    /// For each block, row by row, where it came from, in quarter pixels: the content at p was previously at p + motion / 4.
+    /// </summary>
     public (sbyte X, sbyte Y)[] Motion { get; }
 
     /// <summary>Takes the next picture.</summary>

@@ -24,7 +24,9 @@ internal sealed class CarriedMemory
     /// <summary>Bytes of a snapshot.</summary>
     public int SnapshotLength => 1 + _width * _height;
 
-    /// <summary>Takes the picture of the next step. True if its content has moved since the previous picture, so that the memory must move.</summary>
+    /// <summary>
+    /// Takes the picture of the next step. True if its content has moved since the previous picture, so that the memory must move.
+    /// </summary>
     /// <param name="picture">The picture.</param>
     /// <param name="helped">Whether another thread may help with the search.</param>
     public bool Push(VideoFrame picture, bool helped = false)

@@ -37,7 +37,9 @@ internal abstract class OnnxSession : FolderModelSession
     /// <param name="width">Width of the model's picture.</param>
     /// <param name="height">Height of the model's picture.</param>
     /// <param name="time">Clock.</param>
-    /// <param name="trial">Whether only one step is tried: its time limit is shorter, and the runtime returns its memory afterwards.</param>
+    /// <param name="trial">
+    /// Whether only one step is tried: its time limit is shorter, and the runtime returns its memory afterwards.
+    /// </param>
     protected OnnxSession(OnnxVideoModel model, FramePool outputs, int width, int height, TimeProvider time, bool trial)
     {
         (_model, _outputs, Width, Height, _limit) = (model, outputs, width, height, trial ? MaxTrial : MaxStep);
@@ -88,7 +90,9 @@ internal abstract class OnnxSession : FolderModelSession
 
     protected abstract void Recall(ReadOnlySpan<byte> from);
 
-    /// <summary>Runs one step on a grey picture with each number of threads, which sizes the runtime's buffers, then resets the memory.</summary>
+    /// <summary>
+    /// Runs one step on a grey picture with each number of threads, which sizes the runtime's buffers, then resets the memory.
+    /// </summary>
     public void WarmUp()
     {
         using (var grey = Scratch.Rent(Width, Height))

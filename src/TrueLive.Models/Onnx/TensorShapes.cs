@@ -22,7 +22,9 @@ internal sealed record TensorShapes(long[][] States, long[]? Result)
     /// <param name="session">Any runtime session of the graph.</param>
     /// <param name="width">Width of the model's picture.</param>
     /// <param name="height">Height of the model's picture.</param>
-    /// <param name="attempt">Runs a step with states of these shapes and returns the output shapes: first the states', then the result's.</param>
+    /// <param name="attempt">
+    /// Runs a step with states of these shapes and returns the output shapes: first the states', then the result's.
+    /// </param>
     public static TensorShapes Of(ModelManifest manifest, InferenceSession session, int width, int height, Func<long[][], long[][]> attempt)
     {
         var output = manifest.Output!;

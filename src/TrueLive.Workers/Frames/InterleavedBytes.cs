@@ -2,19 +2,19 @@ using System.Runtime.Intrinsics;
 
 namespace TrueLive.Workers.Frames;
 
-/// <summary>Between three planes of floats in 0..255 and pixels of three bytes, 16 pixels at a time.</summary>
+/// <summary>Converts between three planes of floats in 0..255 and pixels of three bytes, 16 pixels at a time.</summary>
 internal static class InterleavedBytes
 {
     private const int Pixels = 16;
 
-    // Of 48 bytes, which come from which byte of each channel, and back; 255 takes none.
+    // Shuffle masks from the bytes of each channel to 48 interleaved bytes, and back; 255 selects none.
     private static readonly Vector128<byte>[] Joining =
         Masks((block, at, channel) => (16 * block + at) % 3 == channel ? (16 * block + at) / 3 : 255);
 
     private static readonly Vector128<byte>[] Splitting =
         Masks((block, at, channel) => (3 * at + channel) / 16 == block ? (3 * at + channel) % 16 : 255);
 
-    /// <summary>Pixels of planes; fractions are cut off.</summary>
+    /// <summary>Interleaves planes; fractions are truncated.</summary>
     public static void Join(ReadOnlySpan<float> red, ReadOnlySpan<float> green, ReadOnlySpan<float> blue, Span<byte> pixels)
     {
         var i = 0;
@@ -32,7 +32,7 @@ internal static class InterleavedBytes
             (pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2]) = ((byte)red[i], (byte)green[i], (byte)blue[i]);
     }
 
-    /// <summary>Planes of pixels.</summary>
+    /// <summary>Separates interleaved pixels into planes.</summary>
     public static void Split(ReadOnlySpan<byte> pixels, Span<float> red, Span<float> green, Span<float> blue)
     {
         var i = 0;
@@ -65,7 +65,7 @@ internal static class InterleavedBytes
         Vector256.ConvertToSingle(Vector256.WidenUpper(words).AsInt32()).CopyTo(plane[8..]);
     }
 
-    // Three blocks of 16 bytes, for each the three channels.
+    // Three blocks of 16 bytes, and for each block the three channels.
     private static Vector128<byte>[] Masks(Func<int, int, int, int> source) =>
         [.. from block in Enumerable.Range(0, 3)
             from channel in Enumerable.Range(0, 3)

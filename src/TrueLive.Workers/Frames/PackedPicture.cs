@@ -2,17 +2,17 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Workers.Frames;
 
-/// <summary>How pictures lie in the shared memory.</summary>
+/// <summary>Format of the pictures in shared memory.</summary>
 internal enum PackedFormat
 {
-    /// <summary>Red, green, blue, a byte each; rows without padding.</summary>
+    /// <summary>Red, green and blue, one byte each; rows without padding.</summary>
     Rgb8,
 
-    /// <summary>The three planes of I420 one after the other, rows without padding; sides are even.</summary>
+    /// <summary>The three planes of I420 one after the other, rows without padding; width and height are even.</summary>
     I420,
 }
 
-/// <summary>Pictures between frames and packed memory, without allocation.</summary>
+/// <summary>Converts pictures between frames and packed memory, without allocation.</summary>
 internal sealed class PackedPicture(PackedFormat format, int width, int height)
 {
     private readonly float[] _planes = format == PackedFormat.Rgb8 ? new float[3 * width * height] : [];

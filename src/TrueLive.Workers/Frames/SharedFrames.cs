@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace TrueLive.Workers.Frames;
 
 /// <summary>
-/// Memory that both sides see: the first slot carries a frame in, the others carry frames out. It is no file, so that nothing is left of it
-/// when both are gone, and it is sealed: a worker that makes it shorter would end this process at its next touch.
+/// Memory shared with a worker: the first slot holds the input frame, the others hold output frames. It is anonymous, so that nothing is
+/// left when both processes are gone, and sealed: a worker that truncated it would crash this process at the next access.
 /// </summary>
 internal sealed partial class SharedFrames : IDisposable
 {
@@ -20,10 +20,10 @@ internal sealed partial class SharedFrames : IDisposable
     private readonly MemoryMappedViewAccessor _view;
     private readonly unsafe byte* _begin;
 
-    /// <summary>Makes it.</summary>
+    /// <summary>Allocates and maps the memory.</summary>
     /// <param name="slotBytes">Bytes of a picture.</param>
-    /// <param name="slots">Pictures that fit.</param>
-    /// <exception cref="IOException">The system has no memory for it.</exception>
+    /// <param name="slots">Number of pictures.</param>
+    /// <exception cref="IOException">The system cannot provide the memory.</exception>
     public unsafe SharedFrames(int slotBytes, int slots)
     {
         (SlotBytes, Slots) = (slotBytes, slots);
@@ -54,10 +54,10 @@ internal sealed partial class SharedFrames : IDisposable
     /// <summary>Bytes of a picture.</summary>
     public int SlotBytes { get; }
 
-    /// <summary>Pictures that fit.</summary>
+    /// <summary>Number of pictures.</summary>
     public int Slots { get; }
 
-    /// <summary>Bytes of all slots; each begins at a page.</summary>
+    /// <summary>Bytes of all slots; each starts on a page boundary.</summary>
     public long Length => Stride * Slots;
 
     /// <summary>Bytes from one slot to the next.</summary>
@@ -66,7 +66,7 @@ internal sealed partial class SharedFrames : IDisposable
     /// <summary>The descriptor, to be sent to the worker.</summary>
     public SafeFileHandle File => _file;
 
-    /// <summary>One picture. Its bytes may change at any moment: the worker sees them, too.</summary>
+    /// <summary>One picture. Its bytes may change at any time, since the worker can write to them.</summary>
     public unsafe Span<byte> this[int slot]
     {
         get

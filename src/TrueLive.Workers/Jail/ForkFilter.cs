@@ -4,12 +4,12 @@ using System.Runtime.InteropServices;
 namespace TrueLive.Workers.Jail;
 
 /// <summary>
-/// Which system calls a worker is refused, as a program for the kernel (seccomp, classic BPF): new processes, so that no limit can be
-/// multiplied, and those through which kernels are attacked and which no model needs. Threads are free.
+/// The system calls that a worker is denied, as a seccomp filter (classic BPF): those that create processes, since limits apply per
+/// process, and those that no model needs and that are used to attack kernels. Threads are allowed.
 /// </summary>
 internal static class ForkFilter
 {
-    /// <summary>Name of the file that holds it.</summary>
+    /// <summary>Name of the file that holds the filter.</summary>
     public const string FileName = "filter";
 
     private const uint Allow = 0x7fff0000;
@@ -18,7 +18,7 @@ internal static class ForkFilter
     private const uint KillProcess = 0x80000000;
     private const uint CloneThread = 0x10000;
 
-    // clone3 says in memory what it makes, which a filter cannot read: where it is missing, the C library takes clone.
+    // clone3 takes its flags in memory, which a filter cannot read: if it reports ENOSYS, the C library falls back to clone.
     private static readonly (uint Machine, uint Clone, uint Clone3, uint[] Refused)? Calls = RuntimeInformation.ProcessArchitecture switch
     {
         // `fork vfork ptrace add_key request_key keyctl unshare setns bpf perf_event_open userfaultfd process_vm_* io_uring_*`
@@ -27,14 +27,14 @@ internal static class ForkFilter
         _ => null,
     };
 
-    /// <summary>The program; on a processor that it does not know, one that allows everything.</summary>
+    /// <summary>The filter program; on an unknown processor architecture, one that allows everything.</summary>
     public static byte[] Bytes()
     {
         List<(ushort Code, byte IfTrue, byte IfFalse, uint Value)> steps = [];
         if (Calls is var (machine, clone, clone3, refused))
         {
             steps.AddRange([(0x20, 0, 0, 4), (0x15, 1, 0, machine), (0x06, 0, 0, KillProcess), (0x20, 0, 0, 0)]);
-            // The 32-bit numbers that a 64-bit kernel takes beside its own would pass by the list.
+            // The x32 call numbers that a 64-bit kernel also accepts would bypass the list.
             steps.AddRange([(0x35, 0, 1, 0x40000000), (0x06, 0, 0, NotPermitted)]);
             steps.AddRange([(0x15, 0, 1, clone3), (0x06, 0, 0, NotImplemented)]);
             foreach (var call in refused)

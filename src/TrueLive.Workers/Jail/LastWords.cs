@@ -2,20 +2,20 @@ using System.Text;
 
 namespace TrueLive.Workers.Jail;
 
-/// <summary>The last lines of what a child wrote, in bounded memory and at a bounded rate whatever it writes. Thread-safe.</summary>
+/// <summary>The last lines that a child process wrote, read at a bounded rate and kept in bounded memory. Thread-safe.</summary>
 internal sealed class LastWords(TimeProvider time, CancellationToken hurry)
 {
     private const int MaxBytes = 16 << 10;
     private const int MaxLines = 64;
 
-    // Whoever writes without end is not worth a core: the pipe fills, and the child waits.
+    // A child that writes without end must not take up a core: the pipe fills up and blocks it.
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(5);
 
     private readonly Lock _gate = new();
     private readonly byte[] _ring = new byte[MaxBytes];
     private long _written;
 
-    /// <summary>Reads one of the child's streams to its end.</summary>
+    /// <summary>Reads an output stream of the child to its end.</summary>
     public async Task ReadAsync(Stream stream)
     {
         var buffer = new byte[MaxBytes];
@@ -34,11 +34,11 @@ internal sealed class LastWords(TimeProvider time, CancellationToken hurry)
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            // The child is gone.
+            // The child has exited.
         }
     }
 
-    /// <summary>Its last lines, without control characters; empty when it said nothing.</summary>
+    /// <summary>The last lines, without control characters; empty if the child wrote nothing.</summary>
     public override string ToString()
     {
         string text;
@@ -53,7 +53,7 @@ internal sealed class LastWords(TimeProvider time, CancellationToken hurry)
         return Clean(text);
     }
 
-    /// <summary>Text of a worker as it may be shown: lines, no other control characters, the last of them.</summary>
+    /// <summary>A worker's text made safe for display: the last lines, without control characters other than line breaks.</summary>
     public static string Clean(string text)
     {
         var plain = string.Concat(text.ReplaceLineEndings("\n").Select(c => c == '\n' || !char.IsControl(c) ? c : ' '));

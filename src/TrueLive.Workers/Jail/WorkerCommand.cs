@@ -1,12 +1,12 @@
 namespace TrueLive.Workers.Jail;
 
-/// <summary>What starts a worker, and what it may take.</summary>
-/// <param name="Folder">The model's folder, which it may read.</param>
+/// <summary>The command that starts a worker, and its limits.</summary>
+/// <param name="Folder">The model's folder, which the worker may read.</param>
 /// <param name="Words">
-/// Program and arguments. A program without a slash is one of the system; with one it is relative to the folder.
+/// Program and arguments. A program name without a slash is looked up in the system; with a slash it is relative to the folder.
 /// </param>
-/// <param name="MemoryMb">Memory in MB, beyond which it ends.</param>
+/// <param name="MemoryMb">Memory limit in MB; a worker that exceeds it is ended.</param>
 public sealed record WorkerCommand(string Folder, IReadOnlyList<string> Words, int MemoryMb);
 
-/// <summary>A worker cannot be started, or does not do what the protocol says; the message is for people.</summary>
+/// <summary>A worker cannot be started or violates the protocol; the message is meant for the user.</summary>
 public sealed class WorkerException(string message, Exception? inner = null) : Exception(message, inner);

@@ -3,12 +3,12 @@ using TrueLive.Core.Processes;
 namespace TrueLive.Workers.Jail;
 
 /// <summary>
-/// The room that a worker runs in: the system's programs, its interpreter, its model's folder and our Python package to read, a small
-/// folder in memory to write to. No network, no other processes, no children of its own, bounded memory and an environment of ours.
+/// The sandbox that a worker runs in. It can read the system's programs, its interpreter, its model's folder and our Python package, and
+/// write to a small folder in memory. No network, no other processes, no child processes, bounded memory and a fixed environment.
 /// </summary>
 internal static class WorkerJail
 {
-    /// <summary>Where a worker finds the socket of its host.</summary>
+    /// <summary>Folder in the sandbox where a worker finds the socket of its host.</summary>
     public const string SocketFolder = "/run/truelive";
 
     private const long Scratch = 256L << 20;
@@ -18,13 +18,13 @@ internal static class WorkerJail
 
     private static readonly string[] SystemFolders = ["/usr/local/bin", "/usr/bin", "/bin"];
 
-    // Only their owner's drivers open them; where there are none, there is no GPU.
+    // Device files of GPU drivers; without any, the worker has no GPU.
     private static readonly string[] GpuPrefixes = ["nvidia", "dri", "kfd"];
 
-    /// <summary>The command that starts it.</summary>
+    /// <summary>The command line that starts a worker in the sandbox.</summary>
     /// <param name="worker">What to start.</param>
-    /// <param name="link">Folder with the socket and the filter of system calls, which is all that it shares with this process.</param>
-    /// <exception cref="WorkerException">There is no such program, or no bubblewrap.</exception>
+    /// <param name="link">Folder with the socket and the system call filter; the worker can only read it.</param>
+    /// <exception cref="WorkerException">The program or bubblewrap does not exist.</exception>
     public static IReadOnlyList<string> Around(WorkerCommand worker, string link)
     {
         if (!Bubblewrap.IsUsable)
@@ -42,12 +42,12 @@ internal static class WorkerJail
         room.AddRange(["--ro-bind", PackageFolder, Package, "--ro-bind", link, SocketFolder]);
         room.AddRange(["--ro-bind", worker.Folder, worker.Folder, "--chdir", worker.Folder]);
         string[] limits = ["prlimit", $"--data={(long)worker.MemoryMb << 20}", $"--fsize={LargestFile}", $"--nofile={OpenFiles}", "--core=0", "--"];
-        // A session of its own: what a terminal sends to us is not for it, and its group can be ended as a whole.
+        // In a session of its own, the worker gets no signals from our terminal, and its process group can be killed as a whole.
         string[] start = ["setsid", "sh", "-c", "exec 9<\"$0\" && exec \"$@\"", Path.Combine(link, ForkFilter.FileName), .. limits];
         return [.. start, .. room, "--seccomp", "9", "--", program, .. worker.Words.Skip(1)];
     }
 
-    /// <summary>All that it knows of its surroundings.</summary>
+    /// <summary>All environment variables of a worker.</summary>
     public static IReadOnlyDictionary<string, string> Environment(string token) => new Dictionary<string, string>
     {
         ["PATH"] = string.Join(':', SystemFolders),
@@ -77,7 +77,7 @@ internal static class WorkerJail
             "A program elsewhere is named with its path, such as .venv/bin/python.");
     }
 
-    // A virtual environment's program is a link to another, whose libraries lie beside it: each on the way is shown with its folder.
+    // The program of a virtual environment is a link to another, whose libraries lie next to it: the folder of each link is visible.
     private static HashSet<string> InterpreterFolders(string program)
     {
         var folders = new HashSet<string>(StringComparer.Ordinal);

@@ -24,16 +24,16 @@ internal sealed record FromWorker
 
     public long Step { get; init; }
 
-    /// <summary>Of a failure: <c>load</c>, <c>session</c> or <c>step</c>.</summary>
+    /// <summary>What failed: <c>load</c>, <c>session</c> or <c>step</c>; null in other messages.</summary>
     public string? Scope { get; init; }
 
     public string? Reason { get; init; }
 
-    /// <summary>More of the reason, over several lines.</summary>
+    /// <summary>Details of the reason, on several lines.</summary>
     public string? Detail { get; init; }
 
     /// <summary>Reads a message.</summary>
-    /// <exception cref="WorkerException">It is no JSON object of this shape.</exception>
+    /// <exception cref="WorkerException">The message is not a JSON object of this shape.</exception>
     public static FromWorker Read(ReadOnlySpan<byte> json)
     {
         try
@@ -47,13 +47,13 @@ internal sealed record FromWorker
     }
 }
 
-/// <summary>What a worker says of its model.</summary>
-/// <param name="Format">How pictures lie in memory: <c>rgb8</c> or <c>i420</c>.</param>
-/// <param name="Takes">Frames in before any come out.</param>
-/// <param name="Gives">Frames out at a time.</param>
-/// <param name="Lag">Frames behind.</param>
-/// <param name="Memory">A step depends on those before it.</param>
-/// <param name="Prompt">Text changes something.</param>
+/// <summary>A worker's description of its model.</summary>
+/// <param name="Format">Format of pictures in memory: <c>rgb8</c> or <c>i420</c>.</param>
+/// <param name="Takes">Input frames of a chunk.</param>
+/// <param name="Gives">Output frames of a chunk.</param>
+/// <param name="Lag">Frames by which the output lags behind the input.</param>
+/// <param name="Memory">Whether a step depends on earlier ones.</param>
+/// <param name="Prompt">Whether the model takes a prompt.</param>
 internal sealed record ReadyMessage(string Format = "rgb8", int Takes = 1, int Gives = 1, int Lag = 0, bool Memory = false, bool Prompt = true);
 
 /// <summary>A control message to a worker; fields that do not belong to its type are left out.</summary>
@@ -93,7 +93,7 @@ internal sealed record ToWorker(string Type)
     public byte[] Bytes() => JsonSerializer.SerializeToUtf8Bytes(this, ControlJson.Default.ToWorker);
 }
 
-// Unknown fields are left alone, so that a newer package may say more.
+// Unknown fields are ignored, so that a newer Python package may send more.
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     RespectNullableAnnotations = true, MaxDepth = 8)]

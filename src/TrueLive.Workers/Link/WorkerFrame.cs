@@ -3,23 +3,23 @@ using TrueLive.Workers.Jail;
 
 namespace TrueLive.Workers.Link;
 
-/// <summary>What a frame of the link holds.</summary>
+/// <summary>Type of a message on the link to a worker.</summary>
 internal enum FrameKind : byte
 {
     /// <summary>A control message: JSON.</summary>
     Control,
 
-    /// <summary>Host to worker: a picture lies in a slot, or the stream ends.</summary>
+    /// <summary>Host to worker: a picture is in a slot, or a flush is wanted.</summary>
     Step,
 
-    /// <summary>Worker to host: what became of a step.</summary>
+    /// <summary>Worker to host: the result of a step.</summary>
     Made,
 
-    /// <summary>A session's memory, either way: the session's number and bytes of the model's own.</summary>
+    /// <summary>Either way: a session's memory, as the session's number and opaque bytes of the model.</summary>
     State,
 }
 
-/// <summary>Before each message: kind, version, two bytes of zero, length; little-endian, as is everything that follows.</summary>
+/// <summary>Header of each message: kind, version, two zero bytes, length. Everything on the link is little-endian.</summary>
 internal readonly record struct FrameHead(FrameKind Kind, int Length)
 {
     public const int Size = 8;
@@ -27,10 +27,10 @@ internal readonly record struct FrameHead(FrameKind Kind, int Length)
     public const int MaxControl = 64 << 10;
     public const int MaxState = 64 << 20;
 
-    /// <summary>Reads the head of a message that a worker sends.</summary>
+    /// <summary>Reads the header of a message from a worker.</summary>
     /// <param name="head">Its eight bytes.</param>
-    /// <param name="expectsState">A session was asked for its memory, which is the only long message.</param>
-    /// <exception cref="WorkerException">It is none, or announces more than such a message may hold.</exception>
+    /// <param name="expectsState">Whether a session was asked for its memory: only that message may be long.</param>
+    /// <exception cref="WorkerException">The header is invalid, or the length is more than such a message may have.</exception>
     public static FrameHead Read(ReadOnlySpan<byte> head, bool expectsState)
     {
         var (kind, length) = ((FrameKind)head[0], BinaryPrimitives.ReadUInt32LittleEndian(head[4..]));
@@ -56,11 +56,11 @@ internal readonly record struct FrameHead(FrameKind Kind, int Length)
 }
 
 /// <summary>A step of a session.</summary>
-/// <param name="Session">Which.</param>
-/// <param name="Flush">No picture comes: what is inside is wanted.</param>
-/// <param name="Step">Counts the steps of the session.</param>
+/// <param name="Session">The session's number.</param>
+/// <param name="Flush">There is no picture; the worker returns those that it still holds.</param>
+/// <param name="Step">Number of the step within the session.</param>
 /// <param name="CapturedUs">Time of the picture on its source's timeline, in microseconds.</param>
-/// <param name="Revision">Prompt in force.</param>
+/// <param name="Revision">Revision of the prompt in force.</param>
 internal readonly record struct StepMessage(uint Session, bool Flush, long Step, long CapturedUs, long Revision)
 {
     public const int Size = 32;
@@ -76,17 +76,17 @@ internal readonly record struct StepMessage(uint Session, bool Flush, long Step,
 }
 
 /// <summary>A picture that a worker made.</summary>
-/// <param name="Slot">Where it lies.</param>
-/// <param name="Source">The step whose frame it shows.</param>
-/// <param name="Revision">The prompt that made it.</param>
+/// <param name="Slot">Slot that holds it.</param>
+/// <param name="Source">Number of the step whose frame it shows.</param>
+/// <param name="Revision">Revision of the prompt that made it.</param>
 internal readonly record struct MadePicture(uint Slot, long Source, long Revision)
 {
     public const int Size = 24;
 }
 
-/// <summary>What became of a step.</summary>
-/// <param name="Session">Which session's.</param>
-/// <param name="Step">Which step.</param>
+/// <summary>The result of a step.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Step">Number of the step.</param>
 /// <param name="ComputeUs">Time that the model took, in microseconds, by the worker's own clock.</param>
 /// <param name="Count">Pictures that it made.</param>
 internal readonly record struct MadeMessage(uint Session, long Step, long ComputeUs, int Count)
@@ -97,7 +97,7 @@ internal readonly record struct MadeMessage(uint Session, long Step, long Comput
     /// <summary>Reads the message.</summary>
     /// <param name="from">Its bytes.</param>
     /// <param name="pictures">Room for <see cref="MaxPictures"/>.</param>
-    /// <exception cref="WorkerException">Its length and its count do not go together.</exception>
+    /// <exception cref="WorkerException">The length does not match the count.</exception>
     public static MadeMessage Read(ReadOnlySpan<byte> from, Span<MadePicture> pictures)
     {
         var count = from.Length < Size ? uint.MaxValue : BinaryPrimitives.ReadUInt32LittleEndian(from[24..]);

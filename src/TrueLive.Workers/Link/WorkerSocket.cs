@@ -5,7 +5,7 @@ using TrueLive.Workers.Jail;
 
 namespace TrueLive.Workers.Link;
 
-/// <summary>The connection to a worker: whole messages, sent by any thread and received by one.</summary>
+/// <summary>The connection to a worker. Any thread may send, one thread receives; both handle whole messages.</summary>
 internal sealed partial class WorkerSocket(Socket socket) : IDisposable
 {
     private const int MaxOutgoing = 64;
@@ -18,7 +18,7 @@ internal sealed partial class WorkerSocket(Socket socket) : IDisposable
     private byte[] _body = new byte[4 << 10];
     private volatile bool _expectsState;
 
-    /// <summary>Process at the other end, in our own numbers.</summary>
+    /// <summary>Id of the process at the other end, in our own PID namespace.</summary>
     public int Peer
     {
         get
@@ -32,7 +32,7 @@ internal sealed partial class WorkerSocket(Socket socket) : IDisposable
     }
 
     /// <summary>Waits for the next message; its bytes are valid until the next call. Null at the end of the connection.</summary>
-    /// <exception cref="WorkerException">What came is no message.</exception>
+    /// <exception cref="WorkerException">The received bytes are not a message.</exception>
     public (FrameKind Kind, ReadOnlyMemory<byte> Body)? Receive()
     {
         if (!Fill(_head))
@@ -43,7 +43,7 @@ internal sealed partial class WorkerSocket(Socket socket) : IDisposable
         var body = _body.AsMemory(0, head.Length);
         if (!Fill(body.Span))
             return null;
-        // A captured memory is rare and may be large.
+        // A captured memory is rare and may be large: its buffer is not kept.
         if (head.Kind == FrameKind.State)
             _body = new byte[4 << 10];
         return (head.Kind, body);
@@ -60,7 +60,7 @@ internal sealed partial class WorkerSocket(Socket socket) : IDisposable
         }
     }
 
-    /// <summary>Sends a control message, and a descriptor with it.</summary>
+    /// <summary>Sends a control message, with a file descriptor unless <paramref name="file"/> is null.</summary>
     public void Send(ToWorker message, SafeFileHandle? file = null)
     {
         var whole = Whole(message);
@@ -71,7 +71,7 @@ internal sealed partial class WorkerSocket(Socket socket) : IDisposable
         }
     }
 
-    /// <summary>Asks for a sign of life, unless a message is on its way anyway.</summary>
+    /// <summary>Sends a ping, unless another message is being sent.</summary>
     public void Ping()
     {
         if (!_sending.TryEnter())
@@ -86,7 +86,7 @@ internal sealed partial class WorkerSocket(Socket socket) : IDisposable
         }
     }
 
-    /// <summary>From now on a session's memory may come.</summary>
+    /// <summary>Allows the worker to send a session's memory from now on.</summary>
     public void ExpectState() => _expectsState = true;
 
     /// <summary>Sends a session's memory.</summary>
@@ -131,7 +131,7 @@ internal sealed partial class WorkerSocket(Socket socket) : IDisposable
         }
     }
 
-    // A worker that is gone is noticed by who receives.
+    // Errors are ignored: the receiving thread notices that the worker is gone.
     private void SendAll(ReadOnlySpan<byte> bytes)
     {
         try
@@ -144,7 +144,7 @@ internal sealed partial class WorkerSocket(Socket socket) : IDisposable
         }
     }
 
-    // The descriptor goes with the message's first byte (SCM_RIGHTS, unix(7)); the layout is that of 64-bit Linux.
+    // The descriptor is sent with the first byte of the message (SCM_RIGHTS, unix(7)); the layout is that of 64-bit Linux.
     private unsafe int SendWith(byte[] bytes, SafeFileHandle file)
     {
         const int SocketLevel = 1;
