@@ -41,7 +41,7 @@ def motions(frames):
 
 
 def step(net, frame, style, state, motion):
-    """One step as a host makes it: the memory is carried along the motion first."""
+    """One step as a host makes it: the memory is moved with the picture first."""
     if motion is not None:
         state = [carry(state[0], motion), carry(state[1], motion), state[2]]
     return net(frame, style, *state)
@@ -66,7 +66,7 @@ def fidelity(net, styles, names, pictures):
 
 
 def flicker(net, styles, names, pictures, sigma=0.03, frames=24):
-    """Mean absolute change from frame to frame on a still picture under fresh noise, with memory over without, per look."""
+    """Mean absolute change from frame to frame on a still picture under fresh noise: ratio of with memory to without, per look."""
     out, shots = {}, []
     for n, x in enumerate(pictures):
         torch.manual_seed(1000 + n)
@@ -83,7 +83,7 @@ def flicker(net, styles, names, pictures, sigma=0.03, frames=24):
 
 
 def pan_error(net, styles, names, photos, sigma, pans=6, frames=8, size=192):
-    """Mean absolute difference of an output and the one before moved by the known pan, with memory over without."""
+    """Mean absolute difference of an output and the previous one moved by the known pan: ratio of with memory to without."""
     out, shots = {}, []
     rng = random.Random(5)
     torch.manual_seed(5)
@@ -104,7 +104,7 @@ def pan_error(net, styles, names, photos, sigma, pans=6, frames=8, size=192):
 
 
 def drift(net, styles, names, photos, count, looks=("ink", "halftone"), size=192, loop=50):
-    """Runs a loop for `count` frames. The last pass against the first full one: lowest PSNR, and the largest move of the mean
+    """Runs a loop for `count` frames. Compares the last pass with the first full one: lowest PSNR, and the largest change of the mean
     or deviation of a channel, in percent of the channel's value."""
     chosen = [n for n in looks if n in names]
     rng = random.Random(3)
@@ -157,7 +157,7 @@ def read_clip(path, frames, width=320, height=240):
 
 
 def clip_change(net, styles, names, path, looks=("identity", "ink", "oil", "great-wave"), frames=24):
-    """Mean absolute change from frame to frame of a real clip where the input moved by less than 4/255 (its still part)."""
+    """Mean absolute change from frame to frame of a real clip where the input changed by less than 4/255 (its still part)."""
     x = read_clip(path, frames)
     out, motion = {}, None
     for name in looks:
@@ -175,7 +175,7 @@ def clip_change(net, styles, names, path, looks=("identity", "ink", "oil", "grea
 
 
 def draw_sheet(net, styles, names, photos, path, side=(176, 132), columns=8):
-    """Every look on the sheet's photos, names under the pictures, as one JPEG."""
+    """One JPEG with every look on the sheet's photos, names under the pictures."""
     cells = [("camera", None)] + [(n, i) for i, n in enumerate(names)]
     rows = (len(cells) + columns - 1) // columns
     w, h = side

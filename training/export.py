@@ -1,4 +1,4 @@
-"""Exports a checkpoint to ONNX; parity.py then writes what PyTorch computes with those weights, for the C# tests.
+"""Exports a checkpoint to ONNX; parity.py then writes PyTorch's results with those weights, for the C# tests.
 
 Usage: export.py work/live-tiny.pt ../models/live-tiny/live-tiny.onnx
 """

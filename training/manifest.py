@@ -74,7 +74,7 @@ def main():
             {"input": "state_info", "output": "state_info_out", "shape": [1, STYLE + 1, 1, 1]},
         ],
         "style": {"input": "style", "length": STYLE},
-        # Names that torch.onnx.export gives; loading compares what is made of them with the whole graph.
+        # Names that torch.onnx.export assigns; when the model is loaded, the result is compared with that of the whole graph.
         "fused": {"stem": "/Concat_1_output_0", "screen": "/Add_2_output_0", "tiles": "/Tile_output_0", "grade": "/grade/Gemm_output_0", "paint": "/paint/Conv_output_0",
                   "max_hold": MAX_HOLD, "hold_slope": HOLD_SLOPE, "style_close": STYLE_CLOSE, "off_open": OFF_OPEN, "off_closed": OFF_CLOSED, "far": FAR},
         "prompt": {"words": "words.bin", "temperature": TEMPERATURE, "known": KNOWN, "keep": KEEP, "stop": sorted(STOP)},

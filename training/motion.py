@@ -1,13 +1,13 @@
-"""Motion between two frames, and memory carried along it: what the host does to `state_frame` and `state_image` before a step.
+"""Motion between two frames, and memory moved with it: what the host does to `state_frame` and `state_image` before a step.
 
-The C# of it is src/TrueLive.Models/Motion; there the search is a coarse-to-fine one, here it is exhaustive.
+src/TrueLive.Models/Motion is the same in C#; there the search is coarse to fine, here it is exhaustive.
 """
 import torch
 import torch.nn.functional as F
 
-BLOCK = 16           # side of a block of one motion
+BLOCK = 16           # side of a block, which has one motion
 REACH = 12           # the longest motion searched for along each axis, pixels a frame
-PULL = 1.0           # what a motion must save against none, in 1/255 per pixel, and as a share
+PULL = 1.0           # how much better than none a motion must be, in 1/255 per pixel, and as a ratio
 SAVE = 0.8
 
 
@@ -39,7 +39,7 @@ def estimate(now, before):
     still = table[REACH + 1, REACH + 1]
     best, at = inner.min(0)
     moves = best < torch.minimum(still * SAVE, still - PULL)
-    # The motion that most moving blocks share is taken by every block that it suits: flat ones cannot tell.
+    # Every block that the most common motion suits takes it: flat blocks match any motion.
     if moves.any():
         common = at[moves].mode().values
         shared = inner[common]

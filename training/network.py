@@ -11,13 +11,13 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 STYLE = 32           # length of the style vector
-MAX_HOLD = 0.92      # the most that one output may owe to the one before it
-HOLD_SLOPE = 3.0     # steepness of the decision between holding and painting anew
+MAX_HOLD = 0.92      # largest share of the previous output in an output
+HOLD_SLOPE = 3.0     # steepness of the decision between holding and repainting
 STYLE_CLOSE = 30.0   # how fast a change of style closes the blend
 OFF_OPEN = 0.05      # mean difference of the frames over 5x5 pixels, or at the pixel, up to which the memory is held as the network wants it,
 OFF_CLOSED = 0.09    # and from which on not at all
-FAR = 0.06           # how far from a fresh picture the held one may be
-GATE_CLOSED = 0.08   # a style lays no screen at all below this: traces of one are no brush strokes
+FAR = 0.06           # how far the held picture may be from a fresh one
+GATE_CLOSED = 0.08   # below this a style adds no screen at all: a faint one does not look like brush strokes
 
 
 class Film(nn.Module):
@@ -49,7 +49,7 @@ class Block(nn.Module):
 
 
 def waves(count):
-    """[1, count, 4, 4]: plane waves and dots of period 4 or 2, where the screen starts to learn from."""
+    """[1, count, 4, 4]: plane waves and dots of period 4 or 2, the initial values of the screen."""
     y, x = torch.meshgrid(torch.arange(4.), torch.arange(4.), indexing="ij")
     turn = math.pi / 2
     basis = [f(turn * a) for a in (x + y, x - y, x, y) for f in (torch.cos, torch.sin)]
@@ -60,7 +60,7 @@ def waves(count):
 
 
 def shuffled(x):
-    """F.pixel_shuffle(x, 2), columns first and rows then: ONNX Runtime does its DepthToSpace on one thread in twice the time."""
+    """F.pixel_shuffle(x, 2), first columns, then rows: ONNX Runtime's DepthToSpace runs on one thread and takes twice as long."""
     b, c, h, w = x.shape
     x = x.reshape(b, c // 2, 2, h * w).transpose(2, 3)
     return x.reshape(b, c // 4, 2, h, 2 * w).transpose(2, 3).reshape(b, c // 4, 2 * h, 2 * w)
@@ -69,7 +69,7 @@ def shuffled(x):
 class LiveTiny(nn.Module):
     """Three scales: half the resolution for detail, a quarter for shapes, an eighth for strokes, blocks and context.
 
-    `last_frame` and `last_image` are given moved to where their content is now (motion.py); the host does that.
+    The host passes `last_frame` and `last_image` moved to where their content is now (motion.py).
     """
 
     def __init__(self, half=16, quarter=32, eighth=48, blocks=3):
@@ -88,7 +88,7 @@ class LiveTiny(nn.Module):
         nn.init.constant_(self.paint.bias[12:], 0.7)    # hold at first, learn where not to
         self.grade = nn.Linear(STYLE, 12)
         nn.init.normal_(self.grade.weight, std=0.05)
-        # A screen of period 8 (halftone, engraving) that a style may lay over the last features. Without it a network of
+        # A screen of period 8 (halftone, engraving) that a style may add to the last features. Without it a network of
         # this size averages the pattern away: it would have to carry the position through the whole trunk.
         self.screen = nn.Parameter(waves(half))
         self.gate = nn.Linear(STYLE, half)
@@ -105,7 +105,7 @@ class LiveTiny(nn.Module):
         x = F.relu(self.down8(shape))
         for block in self.trunk:
             x = block(x, style)
-        # Nearest neighbour, then convolution: no grid of its own, eight-pixel blocks where a look wants them, and half
+        # Nearest neighbour, then convolution: no grid artefacts, eight-pixel blocks where a look wants them, and half
         # the time of a pixel shuffle in ONNX Runtime.
         x = self.strokes(F.interpolate(self.up4(x), scale_factor=2.0, mode="nearest") + shape, style)
         x = F.relu(F.interpolate(self.up2(x), scale_factor=2.0, mode="nearest") + detail)
@@ -122,9 +122,9 @@ class LiveTiny(nn.Module):
             fresh = torch.clamp(fresh, 0, 1)
         keep = MAX_HOLD * torch.sigmoid(HOLD_SLOPE * x[:, 3:4]) * hold
         if not self.training:
-            # What was carried wrongly shows as a difference of the frames over an area, where noise does not add up, or as one of
-            # the pixel itself that is beyond noise: edges of things that pass in front, a line thin. And what is held may
-            # not be far from what would be painted. All three keep ghosts of passing things out of the memory.
+            # Content that was moved wrongly shows as a difference of the frames over an area, where noise averages out, or at a
+            # single pixel beyond the noise: the thin edges of things that pass in front. In addition, what is held may not
+            # be far from what would be painted. All three keep ghosts of passing things out of the memory.
             red, green, blue = (frame - last_frame).abs().split(1, 1)
             off = (red + green + blue) / 3
             off = torch.maximum(F.avg_pool2d(off, 5, 1, 2), off)

@@ -11,14 +11,14 @@ from PIL import Image
 
 from looks import gray, kuwahara, ramp, saturate, smooth_step, xdog
 
-# Name of the look, file that prepare_data.py writes, the short side in pixels at which its strokes are taught, how much
-# of the photo's own hue stays, how dark the outlines are, the weight of the style loss, and the drawn looks between which its style vector starts.
+# Name of the look, file that prepare_data.py writes, the short side in pixels at which its strokes are taught, how much of the photo's own
+# hue stays, how dark the outlines are, the weight of the style loss, and the drawn looks whose mean is the initial style vector.
 PAINTINGS = [
     ("starry-night", "starry.png", 400, 0.15, 0.3, 4.0, ("oil", "xray", "underwater")),
     ("great-wave", "F_GreatWave.png", 330, 0.15, 0.8, 6.0, ("ink", "ink", "sepia")),
 ]
 TAPS = ("conv1", "fire2", "fire3", "fire4", "fire5")
-MARGIN = 16          # the border term sees this many pixels more on every side
+MARGIN = 16          # extra pixels on every side for the border term
 
 
 class Features(torch.nn.Module):
@@ -58,7 +58,7 @@ def gram(x):
 
 
 def trim(picture):
-    """Cuts the flat frame (black mat or paper edge) that a scan carries."""
+    """Cuts off the flat frame (black mat or paper edge) of a scan."""
     g = picture.float().mean(0)
     rows, columns = (g.std(1) > 6).nonzero()[:, 0], (g.std(0) > 6).nonzero()[:, 0]
     return picture[:, int(rows[0]) + 6:int(rows[-1]) - 5, int(columns[0]) + 6:int(columns[-1]) - 5]
@@ -88,7 +88,7 @@ class Painting:
         return sum(((gram(maps[n]) - self.grams[n]) ** 2).sum((1, 2)) / (self.grams[n] ** 2).sum() for n in TAPS) / len(TAPS)
 
     def plan(self, photo):
-        """What goes where: the calmed photo in the painting's colours of the same rank of brightness, with outlines."""
+        """Target for the layout: the smoothed photo in the painting's colours of the same rank of brightness, with outlines."""
         calm = kuwahara(photo, 4)
         light = gray(calm)
         out = (1 - self.hue) * ramp(light, self.ramp) + self.hue * saturate(calm, 1.9)
@@ -98,7 +98,7 @@ class Painting:
 
 def at_random_place(pictures, others, rng):
     """The same random crop and small zoom of both: SqueezeNet samples every second pixel, and a network that always
-    stands at the same phase of that sampling learns to draw a grid which the features cannot see."""
+    sees the same phase of that sampling learns to draw a grid that the features cannot see."""
     h = pictures.shape[2]
     side = rng.randint(h - 28, h - 8)
     y, x = rng.randint(0, h - side), rng.randint(0, h - side)
@@ -107,7 +107,7 @@ def at_random_place(pictures, others, rng):
 
 
 def shifted_difference(now, before, vx, vy):
-    """now(x) - before(x + v) where both exist: zero when the picture moves with the scene."""
+    """now(x) - before(x + v) where both exist: zero if the picture moves with the scene."""
     h, w = now.shape[2:]
     a = now[:, :, max(0, -vy):h - max(0, vy), max(0, -vx):w - max(0, vx)]
     b = before[:, :, max(0, vy):h - max(0, -vy), max(0, vx):w - max(0, -vx)]

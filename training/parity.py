@@ -1,4 +1,4 @@
-"""Writes what PyTorch computes with the weights of an ONNX file, for the C# test that runs the same frames through ONNX Runtime.
+"""Writes PyTorch's results with the weights of an ONNX file, for the C# test that runs the same frames through ONNX Runtime.
 
 Usage: parity.py ../models/live-tiny ../tests/TrueLive.Models.Tests/live-tiny.parity.bin
 

@@ -1,4 +1,4 @@
-"""Training pictures: photographs, sequences of one photo under a pan, and batches of those made by processes of their own."""
+"""Training pictures: photographs, sequences of one photo under a pan, and batches of those made by worker processes."""
 import glob
 import os
 import random
@@ -24,8 +24,8 @@ class Photos:
             self.pictures.append(torch.from_numpy(numpy.array(p)).permute(2, 0, 1).contiguous())
 
     def sequence(self, size, frames, rng):
-        """[T,3,size,size] in 0..1 of one photo under a pan (or still), and the pan (x, y) in pixels a frame: whole ones up to 5,
-        and in training, three times in ten, half ones, from a picture of twice the size."""
+        """[T,3,size,size] in 0..1 of one photo under a pan (or still), and the pan (x, y) in pixels a frame: integers up to 5 and,
+        in 30 % of training sequences, multiples of a half, made from a picture of twice the size."""
         p = rng.choice(self.pictures)
         zoom = rng.uniform(0.55, 1.25)
         fine = self.fine and rng.random() < 0.3
@@ -47,7 +47,7 @@ class Photos:
         return (F.avg_pool2d(shots, 2), (vx / 2, vy / 2)) if fine else (shots, (vx, vy))
 
     def sequence_with_object(self, size, frames, rng):
-        """The same with a blob of another photo that goes its own way, which no motion of the whole picture explains."""
+        """The same with a blob of another photo that moves on its own, which no motion of the whole picture explains."""
         sequence, pan = self.sequence(size, frames, rng)
         other, _ = self.sequence(size, 1, rng)
         vx, vy, x, y, r = rng.randint(-6, 6), rng.randint(-6, 6), rng.randrange(size), rng.randrange(size), rng.randint(12, size // 3)
@@ -60,7 +60,7 @@ class Photos:
 
 
 class Batches(torch.utils.data.IterableDataset):
-    """Batches without end: frames as bytes [T,B,3,H,W] and pans [B,2]. `shape(rng)` gives size, frames and count of the next one."""
+    """Endless batches: frames as bytes [T,B,3,H,W] and pans [B,2]. `shape(rng)` gives size, frames and count of the next one."""
 
     def __init__(self, photos, shape, objects, seed):
         self.photos, self.shape, self.objects, self.seed = photos, shape, objects, seed

@@ -1,4 +1,4 @@
-"""Makes work/data (photos) and work/paintings from Debian packages, by the list photos.tsv. Downloads, installs nothing.
+"""Makes work/data (photos) and work/paintings from Debian packages, by the list photos.tsv. Downloads packages but installs nothing.
 
 Usage: prepare_data.py work [--cache work/packages]     (needs apt-get, dpkg, python3-pil; Debian 12)
 """

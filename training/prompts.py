@@ -1,4 +1,4 @@
-"""Reference of the prompt matching that TrueLive.Models does at run time; reads only the shipped files.
+"""Reference implementation of the prompt matching in TrueLive.Models; reads only the shipped files.
 
 Usage: prompts.py MODEL_DIR "text" | prompts.py MODEL_DIR --list FILE.tsv
 """
@@ -13,7 +13,7 @@ import numpy
 WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 STOP = set("a an the of in on at with and or to for from by as is are be it its this that these those please make me my like look looks looking style styled effect in into very some".split())
 TEMPERATURE = 0.06
-KNOWN = 0.46        # below this best score the text means nothing to us
+KNOWN = 0.46        # if the best score is below this, the text is not understood
 KEEP = 0.25         # looks with less than this share of the strongest are left out
 
 
@@ -32,7 +32,7 @@ class Words:
         self.index = {w: i for i, w in enumerate(names)}
 
     def find(self, word):
-        """A word, or its stem without a plural s, or None."""
+        """Index of the word, or else of the word without hyphens, a possessive or a plural s, or None."""
         for form in (word, word.replace("-", ""), word.replace("'s", ""), word[:-1] if word.endswith("s") else word):
             if form in self.index:
                 return self.index[form]
@@ -70,7 +70,7 @@ class Matcher:
     def scores(self, text):
         """Per look: half the best anchor for the whole phrase, half the best anchor over single words."""
         vector, known, unknown = embed(self.words, text)
-        # A word that the table lacks still counts when it stands among the anchors as it is ("vaporwave", "8-bit").
+        # A word that the table lacks still counts if it is an anchor itself ("vaporwave", "8-bit").
         literal = {name for name, anchors in self.looks for a, _, _ in anchors if a in unknown or a == name and name in tokens(text)}
         unknown = [w for w in unknown if not any(a == w for _, anchors in self.looks for a, _, _ in anchors)]
         if vector is None:

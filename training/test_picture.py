@@ -1,4 +1,4 @@
-"""Pictures from whole-number formulas, so that the C# tests make the same ones."""
+"""Pictures from integer formulas, so that the C# tests make the same ones."""
 import numpy
 import torch
 

@@ -86,7 +86,7 @@ class UNet(nn.Module):
 
 
 def vocabulary():
-    """OpenAI's byte-level alphabet, as CLIP writes it, with the few merges above."""
+    """OpenAI's byte-level alphabet, in CLIP's form, with the few merges above."""
     kept = list(range(33, 127)) + list(range(161, 173)) + list(range(174, 256))
     letters = [chr(b) for b in kept] + [chr(256 + n) for n in range(256 - len(kept))]
     words = letters + [c + "</w>" for c in letters] + [m.replace(" ", "") for m in MERGES] + ["<|startoftext|>", "<|endoftext|>"]
@@ -143,7 +143,7 @@ def noise(count, seed):
 
 
 def tokens(text, words):
-    """The tokens of plain letters, with the merges applied in their order."""
+    """Tokens of plain letters, with the merges applied in order."""
     ids = [words["<|startoftext|>"]]
     for word in text.lower().split():
         parts = list(word[:-1]) + [word[-1] + "</w>"]
@@ -159,7 +159,7 @@ def tokens(text, words):
 
 
 def walk(unet, rows, z, kept, stock, told, untold, guidance, scale, delta):
-    """One latent through all steps, one after the other; see docs/diffusion.md. Returns what comes out and the stock."""
+    """Takes one latent through all steps; see docs/diffusion.md. Returns the result and the stock."""
     n = len(rows)
     x = rows[0][1] * z + rows[0][2] * kept[0]
     stock = kept[0] if n > 1 else stock
@@ -219,7 +219,7 @@ def main():
     def autoencoder_loss():
         picture = shapes(16, SIDE)
         z = encoder(picture)
-        # Noise on the latents keeps their spread near 1, which the schedule counts on.
+        # Noise on the latents keeps their spread near 1, which the schedule relies on.
         spread = (z.mean() ** 2) + (z.std() - 1) ** 2
         return functional.l1_loss(decoder(z + 0.05 * torch.randn_like(z)), picture) + 0.1 * spread
 

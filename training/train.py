@@ -28,7 +28,7 @@ def edges(x):
 
 
 def taught(look, pictures):
-    """What the teacher of a look makes of pictures. Thin lines are differences of blurs, for which TensorFloat-32 is too coarse."""
+    """The output of a look's teacher. Thin lines are differences of blurs, for which TensorFloat-32 is too coarse."""
     torch.backends.cudnn.allow_tf32 = False
     with torch.no_grad():
         out = LOOKS[look][1](pictures)
@@ -63,7 +63,7 @@ def drawn_loss(net, styles, batch, rng, a, difficulty, features):
     weight = of_each([2.0 if k == 0 else 1.0 for k in look])
     steady = of_each([float(s == frames) for s in switch])
     state = LiveTiny.zero_state(clean[0])
-    # Most batches begin with the memory that a long clean past would have left: only then is it worth holding on to.
+    # Most batches start with the memory that a long clean past would have left: only such a memory is worth holding.
     warm = rng.random() < 0.65
     if warm:
         state = remembered(net, clean[0], sigma, styled(look).detach(), a)
@@ -85,7 +85,7 @@ def drawn_loss(net, styles, batch, rng, a, difficulty, features):
         error = difference.abs().mean((1, 2, 3)) + 2 * (difference ** 2).mean((1, 2, 3)) + 0.5 * (dx.abs().mean((1, 2, 3)) + dy.abs().mean((1, 2, 3)))
         loss = loss + (error * weight).mean()
         if features and t == felt:
-            # The same lines a pixel aside cost an L1 loss as much as none at all, so that it draws none.
+            # An L1 loss punishes lines that are a pixel off as much as missing ones, so that no lines would be drawn.
             here, there = (features(x) for x in at_random_place(image.float(), target, rng))
             loss = loss + a.felt * sum((((here[n] - there[n]) ** 2).sum((1, 2, 3)) / ((there[n] ** 2).sum((1, 2, 3)) + 1e-3)).mean() for n in TAPS)
         if t > 0:
@@ -122,7 +122,7 @@ def painted_loss(net, styles, batch, rng, a, features, paintings):
     device = styles.device
     wide, pans = batch  # T,B,3,H,W, MARGIN wider on every side
     frames, count = wide.shape[:2]
-    some = max(1, count // 3)   # so many see beyond their border
+    some = max(1, count // 3)   # this many see beyond their border
     look = rng.randrange(len(paintings))
     painting = paintings[look]
     style = styles[len(LOOKS) + look].expand(count, -1)
@@ -147,8 +147,8 @@ def painted_loss(net, styles, batch, rng, a, features, paintings):
             with torch.no_grad():
                 beyond, *wide_state = net(noisy[:some], style[:some], *wide_state)
         image = image.float()
-        # Zero padding tells a network where the border is, and Gram losses reward a band there. What it paints near
-        # the border must be what it would paint if the picture went on.
+        # Zero padding tells a network where the border is, and Gram losses reward a band there. The output near the
+        # border must be what it would be if the picture continued.
         band = (image[:some] - beyond.float()[..., MARGIN:-MARGIN, MARGIN:-MARGIN]).abs()
         band[..., 24:-24, 24:-24] = band[..., 24:-24, 24:-24] * 0.1
         dx, dy = edges(image)
@@ -170,7 +170,7 @@ def painted_loss(net, styles, batch, rng, a, features, paintings):
             loss = loss + PAINTINGS[look][5] * style_now.mean() + a.content * content.mean()
             with torch.no_grad():
                 ratio = float((style_now / painting.style_loss(photo)).mean())
-    # A screen pleases Gram losses but is no brush stroke: painted looks do without.
+    # A screen lowers Gram losses but does not look like brush strokes: painted looks do without.
     loss = loss + 20 * F.relu(net.gate(style[:1]).abs() - 0.8 * GATE_CLOSED).mean()
     return 0.15 * loss, [(len(LOOKS) + look, ratio)]
 
@@ -243,7 +243,7 @@ def main():
         for group in optimiser.param_groups:
             group["lr"] = a.rate * (0.5 if group["params"][0] is styles else 1) * (0.04 + 0.96 * (1 - done) ** 1.2) * min(1, (step - first + 1) / 100)
         if step == PAINT_FROM:
-            # Painted looks start between drawn ones, so that the trunk answers them at once.
+            # Painted looks start between drawn ones, so that the trunk responds to them at once.
             for i, (*_, near) in enumerate(PAINTINGS):
                 styles.data[len(LOOKS) + i] = torch.nn.functional.normalize(sum(styles.data[names.index(n)] for n in near), dim=0)
         painted = bool(paintings) and step >= PAINT_FROM and rng.random() < a.painted
@@ -263,7 +263,7 @@ def main():
         if step % 100 == 0:
             drawn = [v for i, v in running.items() if i < len(LOOKS)]
             mean = sum(drawn) / len(drawn)
-            # Looks that lag get more turns, within a factor of four.
+            # Looks that lag behind are trained more often, by up to a factor of four.
             difficulty = [min(4.0, max(0.7, (running.get(i, mean) / mean) ** 0.8)) for i in range(len(LOOKS))]
             curve.append((step, spent + elapsed, dict(running)))
             print(f"{step} {spent + elapsed:.1f}min mse {mean:.5f} " + " ".join(

@@ -40,7 +40,7 @@ def main():
     _, _, v = numpy.linalg.svd(m[::7], full_matrices=False)
     m = m - m @ v[:2].T @ v[:2]
     m = m / numpy.linalg.norm(m, axis=1, keepdims=True)
-    # Frequent words say less (Arora et al. 2017): weight a / (a + p) with Zipf's p.
+    # Frequent words carry less meaning (Arora et al. 2017): weight a / (a + p) with Zipf's p.
     p = numpy.array([1.0 / ((rank[n] + 1) * 13.0) for n in names])
     weight = (2e-5 / (2e-5 + p) * 0.9 + 0.1).astype("<f4")
     scale = (numpy.abs(m).max(1) / 127).astype("<f4")

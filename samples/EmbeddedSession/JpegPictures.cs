@@ -19,7 +19,7 @@ internal sealed class JpegPictures(WebSocket socket, TimeProvider time) : IVideo
     private byte[] _sent = [];
     private long _count;
 
-    /// <summary>Gets each text message.</summary>
+    /// <summary>Called with each text message.</summary>
     public required Action<string> Prompted { get; init; }
 
     public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
@@ -68,7 +68,7 @@ internal sealed class JpegPictures(WebSocket socket, TimeProvider time) : IVideo
         return _sent.AsMemory(0, jpeg.Length);
     }
 
-    // Null at the end, and for a message that is too long to be a picture of a camera.
+    // Null at the end, and for a message that is too long to be a camera picture.
     private async ValueTask<WebSocketMessageType?> ReceiveAsync(CancellationToken cancel)
     {
         _message.ResetWrittenCount();

@@ -11,7 +11,7 @@ namespace TrueLive.Samples.EmbeddedSession;
 /// </summary>
 public static class Program
 {
-    // Each session keeps a core or two busy. Who comes beyond this is told so at once, not served badly.
+    // Each session keeps a core or two busy. Further clients are refused at once instead of being served badly.
     private const int MaxSessions = 1;
 
     public static async Task Main(string[] args)

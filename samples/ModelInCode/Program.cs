@@ -6,7 +6,7 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Samples.ModelInCode;
 
 /// <summary>
-/// How do I write a model in C#, without ONNX? <see cref="TrailsModel"/> is one, with a prompt and a memory; here it runs in the whole
+/// How do I write a model in C#, without ONNX? <see cref="TrailsModel"/> is one, with a prompt and a memory; here it runs in the complete
 /// server, with the page, WHIP and everything else.
 /// </summary>
 public static class Program

@@ -3,10 +3,10 @@ using TrueLive.Core.Models;
 
 namespace TrueLive.Samples.ModelInCode;
 
-/// <summary>Bright things leave trails of light behind them, as in a photograph of long exposure.</summary>
+/// <summary>Bright things leave trails of light, as in a long exposure.</summary>
 public sealed class TrailsModel : IVideoModel
 {
-    // Share of a trail that is left one frame later, for each look.
+    // Share of a trail that remains one frame later, for each look.
     private static readonly ImmutableDictionary<string, float> Kept = ImmutableDictionary.CreateRange(StringComparer.OrdinalIgnoreCase,
         [KeyValuePair.Create("short", 0.8f), KeyValuePair.Create("long", 0.97f)]);
 
@@ -15,7 +15,7 @@ public sealed class TrailsModel : IVideoModel
         new ModelSizes(MinSide: 16, MaxSide: 4096, Multiple: 2),
         [new LookInfo("short", "Short", "Trails that fade at once."), new LookInfo("long", "Long", "Trails that stay for seconds.")]);
 
-    // Called on any thread, with whatever a user types: it says what it understood, and never throws.
+    // Called on any thread with whatever a user types; returns what was understood and must not throw.
     public PromptReading Read(string text)
     {
         var words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);

@@ -3,7 +3,7 @@ using TrueLive.Core.Models;
 
 namespace TrueLive.Samples.ModelInCode;
 
-/// <summary>The memory of one stream: the light that has been left so far. Used by one thread at a time.</summary>
+/// <summary>The memory of one stream: the trails so far. Used by one thread at a time.</summary>
 internal sealed class TrailsSession(TrailsModel model, int width, int height) : IModelSession
 {
     private readonly FramePool _pool = new("trails");

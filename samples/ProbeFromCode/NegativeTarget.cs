@@ -4,7 +4,7 @@ using TrueLive.Probe.Targets;
 
 namespace TrueLive.Samples.ProbeFromCode;
 
-/// <summary>A system that one's own program runs: it gives each picture back as a negative. Yours would call your code here.</summary>
+/// <summary>A system under test within the same program: it returns each picture as a negative. Call your own code here instead.</summary>
 public sealed class NegativeTarget(TimeProvider time) : IProbeTarget
 {
     private readonly Channel<VideoFrame> _made = Channel.CreateBounded<VideoFrame>(30);

@@ -7,14 +7,14 @@ using TrueLive.Probe.Verdicts;
 namespace TrueLive.Samples.ProbeFromCode;
 
 /// <summary>
-/// How do I measure a system from a program, as in a nightly test? Sends half a minute of coded video at most, judges what comes back, and
-/// leaves a report.
+/// How do I measure a system from a program, as in a nightly test? Sends at most half a minute of coded video, analyses what comes back,
+/// and writes a report.
 /// </summary>
 public static class Program
 {
     /// <summary>
     /// Arguments: the folder for the report, and a WHIP endpoint; without one, <see cref="NegativeTarget"/> is measured. The exit code is 0
-    /// where the system turned out to be live.
+    /// if the system is found to be live.
     /// </summary>
     public static async Task<int> Main(string[] args)
     {
@@ -39,7 +39,7 @@ public static class Program
         }
     }
 
-    /// <summary>One run.</summary>
+    /// <summary>Measures a system once.</summary>
     /// <exception cref="TargetException">The system cannot be measured; the message says why.</exception>
     public static async Task<ProbeReport> MeasureAsync(IProbeTarget target, ProbeProfile profile, string folder, TimeProvider time, Action<string> say)
     {

@@ -2,14 +2,14 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Samples.SourceAndSink;
 
-/// <summary>A ball that goes round, at the pace of a camera.</summary>
+/// <summary>A circling ball, at the frame rate of a camera.</summary>
 internal sealed class BallSource(TimeProvider time) : IVideoSource, IDisposable
 {
     private const int Rate = 30;
     private const int Width = 320;
     private const int Height = 180;
 
-    // Pictures are rented, so that a long stream takes no new memory for each.
+    // Frames are rented, so that a long stream does not allocate memory for each.
     private readonly FramePool _pool = new("drawn pictures");
     private readonly PeriodicTimer _pace = new(TimeSpan.FromSeconds(1.0 / Rate), time);
     private int _next;
@@ -20,7 +20,7 @@ internal sealed class BallSource(TimeProvider time) : IVideoSource, IDisposable
         var captured = TimeSpan.FromSeconds((double)_next / Rate);
         var frame = _pool.Rent(Width, Height);
         frame.Colour = ColourSpace.Bt709Limited;
-        // The session measures age and delay from the arrival, and finds the source's own times in what it hands out.
+        // The session measures age and delay from the arrival, and passes the source's own times on with its output.
         frame.Ticket = new FrameTicket(_next++, captured, Arrived: time.GetTimestamp(), MediaTime: (uint)(captured.TotalSeconds * 90_000));
         Draw(frame, captured.TotalSeconds);
         return frame;

@@ -3,7 +3,7 @@ using TrueLive.Media.Codecs;
 
 namespace TrueLive.Samples.SourceAndSink;
 
-/// <summary>Writes each picture as a JPEG file that is named after the input frame that it was made from.</summary>
+/// <summary>Writes each picture as a JPEG file named after the input frame that it was made from.</summary>
 internal sealed class JpegFolder : IVideoSink, IDisposable
 {
     private readonly string _folder;
@@ -13,10 +13,10 @@ internal sealed class JpegFolder : IVideoSink, IDisposable
 
     public JpegFolder(string folder) => _folder = Directory.CreateDirectory(folder).FullName;
 
-    /// <summary>Gets the number of pictures written so far, after each.</summary>
+    /// <summary>Called after each picture with the number of pictures written so far.</summary>
     public Action<int>? Wrote { get; set; }
 
-    // While this waits, newer frames replace each other in the session's mailbox: a slow sink lowers the rate and adds no delay.
+    // While this waits, newer frames replace older ones in the session's mailbox: a slow sink lowers the rate but adds no delay.
     public async ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
     {
         using var picture = _colour.Convert(made.Frame);

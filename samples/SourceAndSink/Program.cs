@@ -5,7 +5,7 @@ using TrueLive.Models;
 namespace TrueLive.Samples.SourceAndSink;
 
 /// <summary>
-/// How do I bring pictures of my own into a live session, and take out what it makes? Draws a ball in place of a camera and writes each
+/// How do I feed my own pictures into a live session, and take out what it makes? Draws a ball in place of a camera and writes each
 /// finished picture into a folder.
 /// </summary>
 public static class Program

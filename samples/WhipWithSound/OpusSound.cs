@@ -7,8 +7,8 @@ using TrueLive.WebRtc;
 namespace TrueLive.Samples.WhipWithSound;
 
 /// <summary>
-/// Sound from ffmpeg, which reads any file and encodes it as Opus. It sends RTP to a port of this machine; payload and time stamp go on into
-/// the call.
+/// Sound from ffmpeg, which reads any file and encodes it as Opus. It sends RTP to a port of this machine; payload and timestamp are passed
+/// on to the call.
 /// </summary>
 internal static class OpusSound
 {
@@ -21,7 +21,7 @@ internal static class OpusSound
         string[] output = ["-vn", "-ac", "2", "-ar", "48000", "-c:a", "libopus", "-b:a", "64k", "-f", "rtp", $"rtp://{port.Client.LocalEndPoint}"];
         using var ffmpeg = Process.Start(new ProcessStartInfo("ffmpeg", ["-nostdin", "-loglevel", "error", "-re", .. input, .. output])
         {
-            // ffmpeg prints a description of the stream for other programs.
+            // ffmpeg prints an SDP of the stream, which must not appear on the console.
             RedirectStandardOutput = true,
         })!;
         try

@@ -7,8 +7,8 @@ using TrueLive.WebRtc.Whip;
 namespace TrueLive.Samples.WhipWithSound;
 
 /// <summary>
-/// How do I send pictures and sound to a WHIP endpoint, and take both back? Sends a made scene and the sound of any file, and says once a
-/// second what came back.
+/// How do I send pictures and sound to a WHIP endpoint, and receive both back? Sends a generated scene and the sound of any file, and
+/// prints once a second what came back.
 /// </summary>
 public static class Program
 {
@@ -40,8 +40,8 @@ public static class Program
         }
     }
 
-    /// <summary>Sends and receives until cancelled or hung up on.</summary>
-    /// <exception cref="WhipException">The server cannot be reached or refuses; the message is for people.</exception>
+    /// <summary>Sends and receives until cancelled or until the server ends the call.</summary>
+    /// <exception cref="WhipException">The server cannot be reached or refuses; the message is meant for the user.</exception>
     public static async Task CallAsync(Uri url, string? soundFile, Action<string> say, CancellationToken cancel)
     {
         var time = TimeProvider.System;
@@ -69,7 +69,7 @@ public static class Program
         }
         catch (OperationCanceledException)
         {
-            // Told to stop: leaving the method says goodbye to the server.
+            // Leaving the method ends the connection on the server as well.
         }
         await stop.CancelAsync();
         await Task.WhenAll(decoding, sound, video);

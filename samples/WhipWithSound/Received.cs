@@ -6,10 +6,10 @@ using TrueLive.WebRtc.Rtp;
 
 namespace TrueLive.Samples.WhipWithSound;
 
-/// <summary>What comes back. Pictures are copied on the network thread and decoded by a reader of their own.</summary>
+/// <summary>Receives what comes back. Pictures are copied on the network thread and decoded by a separate reader.</summary>
 internal sealed class Received : IDisposable
 {
-    // A second of video. A frame that finds no room is lost, and the decoder asks for a key frame.
+    // A second of video. A frame for which there is no room is lost, and the decoder requests a key frame.
     private readonly Channel<(byte[] Data, VideoCodec Codec, uint RtpTime, bool KeyFrame)> _coded =
         Channel.CreateBounded<(byte[], VideoCodec, uint, bool)>(new BoundedChannelOptions(30));
     private readonly VideoDecoder _decoder = new();
@@ -24,7 +24,7 @@ internal sealed class Received : IDisposable
 
     public void Video(in EncodedFrame frame) => _coded.Writer.TryWrite((frame.Data.ToArray(), frame.Codec, frame.RtpTime, frame.KeyFrame));
 
-    // Opus, for a player or a file.
+    // A real program would hand the Opus packets to a player or a file.
     public void Sound(in OpusPacket packet) => Interlocked.Increment(ref _soundPackets);
 
     public async Task DecodeAsync(RtcPeer peer, CancellationToken cancel)

@@ -1,4 +1,4 @@
-// The input itself: measures what the browser adds to every other page target.
+// Returns the input itself: measures what the browser adds to every other page target.
 export async function connect(stream) {
   return stream;
 }

@@ -32,7 +32,7 @@ async function send(track, canvas) {
     if (done) return;
     context.drawImage(frame, 0, 0, canvas.width, canvas.height);
     frame.close();
-    // A service that cannot keep up sees the newest frame, not a queue.
+    // A service that cannot keep up gets the newest frame, not a queue.
     if (socket.bufferedAmount < 200_000) socket.send(await canvas.convertToBlob({ type: 'image/jpeg', quality: 0.85 }));
   }
 }

@@ -1,7 +1,7 @@
-// TrueLive's own page as its users meet it: the session, transport and figures are the modules that the server gives its page. Besides
+// TrueLive's own page as its users see it: the session, transport and figures are the modules that the server gives its page. Besides
 // being measured from outside, up to the display, it logs the glass-to-glass delay that the page would show, so that the two can be compared.
 //   TRUELIVE_KEY=... truelive probe page samples/probe/truelive-page.js --var url=http://127.0.0.1:8080
-// The server must ask for API keys: only then may the pages of others, such as this one, use it.
+// The server must require API keys: only then may pages of other origins, such as this one, use it.
 export const environment = ['TRUELIVE_KEY'];
 
 let session;
@@ -10,12 +10,12 @@ export async function connect(stream, { environment, variables, ended, log }) {
   const server = new URL(variables.url);
   const own = { fetch: globalThis.fetch.bind(globalThis), Worker: globalThis.Worker };
   globalThis.fetch = (address, options) => own.fetch(new URL(address, server), options);
-  // A worker may not come from another server, but may import from it.
+  // A worker script must have the same origin, but may import from another.
   globalThis.Worker = function (address, options) {
     return new own.Worker(URL.createObjectURL(new Blob([`import ${JSON.stringify(String(address))};`], { type: 'text/javascript' })), options);
   };
   navigator.mediaDevices.getUserMedia = async () => stream;
-  // Of a camera's frames the browser says when they were captured; the probe's are captured when they are written.
+  // The browser knows when a camera's frames were captured; the probe's count as captured when they are written.
   const { write } = WritableStreamDefaultWriter.prototype;
   WritableStreamDefaultWriter.prototype.write = function (chunk) {
     if (chunk instanceof VideoFrame) session?.source?.captured(performance.now());

@@ -18,7 +18,7 @@ export async function connect(stream, { environment, variables, ended }) {
   if (environment.PROBE_WHIP_TOKEN) headers.Authorization = `Bearer ${environment.PROBE_WHIP_TOKEN}`;
   const offer = () => fetch(variables.url, { method: 'POST', headers, body: peer.localDescription.sdp });
   let answer = await offer();
-  // A busy server says when to ask again; a browser reads the header of another host only where that host exposes it.
+  // A busy server says when to retry; a browser can read that header from another origin only if it is exposed.
   for (let tries = 0; [429, 503].includes(answer.status) && Number(answer.headers.get('Retry-After')) > 0 && tries < 3; tries++) {
     await new Promise(resolve => setTimeout(resolve, 1000 * Math.min(60, Number(answer.headers.get('Retry-After')))));
     answer = await offer();

@@ -1,4 +1,4 @@
-// What all of these programs share: pictures of 320 x 180, a way in, a way out and footage of their own.
+// Shared by all of these programs: pictures of 320 x 180, an input, an output and prepared footage.
 export const [WIDTH, HEIGHT] = [320, 180];
 
 export function sheet() {
@@ -6,7 +6,7 @@ export function sheet() {
   return { canvas, context: canvas.getContext('2d', { alpha: false, willReadFrequently: true }) };
 }
 
-// Hands over each frame of the camera; the caller draws it at once or copies it.
+// Passes on each frame of the camera; the callback must draw it at once or copy it.
 export async function camera(stream, take) {
   const reader = new MediaStreamTrackProcessor({ track: stream.getVideoTracks()[0] }).readable.getReader();
   for (;;) {
@@ -31,7 +31,7 @@ export function screen() {
   };
 }
 
-// Calls so many times a second, counted from the clock: a late timer does not make the rate slower.
+// Calls `tick` at a rate per second, by the clock: late timers do not lower the rate.
 export function clock(rate, tick) {
   const began = performance.now();
   let n = 0;

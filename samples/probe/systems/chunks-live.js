@@ -1,4 +1,5 @@
-// LIVE, in chunks. A video model that works on twelve frames at a time: collects them, takes a tenth of a second, plays them at an even pace.
+// LIVE, in chunks. A video model that works on twelve frames at a time: collects them, takes a tenth of a second, plays them at an even
+// rate.
 import { camera, clock, screen, sheet, WIDTH, HEIGHT } from './canvas.js';
 
 const CHUNK = 12;
@@ -18,7 +19,7 @@ export async function connect(stream) {
   });
   clock(30, () => {
     if (playing.length) out.show(playing.shift());
-    // A player that fell behind catches up.
+    // A player that has fallen behind catches up.
     if (playing.length > 2 * CHUNK) playing.splice(0, CHUNK);
   });
   return out.stream;

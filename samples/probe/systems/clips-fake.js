@@ -1,5 +1,5 @@
-// FAKE. An image-to-video service behind a live page: every three seconds it takes a still, works on it while the clip before is shown, and
-// plays a slow zoom into it.
+// FAKE. An image-to-video service behind a live page: every three seconds it takes a still, works on it while the previous clip is shown,
+// and plays a slow zoom into it.
 import { camera, clock, screen, sheet, WIDTH, HEIGHT } from './canvas.js';
 
 const SECONDS = 3;

@@ -20,7 +20,7 @@ export async function connect(stream, { ended }) {
   let n = 0;
   context.filter = 'sepia(1)';
   camera(stream, (frame) => {
-    // An encoder that falls behind leaves frames out; it does not queue them.
+    // An encoder that falls behind skips frames; it does not queue them.
     if (encoder.encodeQueueSize > 2) return;
     context.drawImage(frame, 0, 0, WIDTH, HEIGHT);
     const picture = new VideoFrame(canvas, { timestamp: Math.round(performance.now() * 1000) });

@@ -1,4 +1,4 @@
-// FAKE. Generation is six seconds behind; to hide it, the live camera is laid over at a third, as if through glass.
+// FAKE. Generation is six seconds late; to hide that, the live camera is laid over it with an opacity of a third.
 import { camera, clock, screen, sheet, WIDTH, HEIGHT } from './canvas.js';
 
 const LATE = 180;

@@ -1,4 +1,4 @@
-// FAKE. A film that never repeats, in the camera's light: its mean brightness and colour are multiplied in, so that it seems to react.
+// FAKE. A film that never repeats, multiplied by the camera's mean brightness and colour, so that it seems to react.
 import { camera, clock, footage, screen, sheet, WIDTH, HEIGHT } from './canvas.js';
 
 export async function connect(stream) {

@@ -1,4 +1,4 @@
-// FAKE. A demo that plays a finished film of five seconds over and over. The camera is asked for and never looked at.
+// FAKE. A demo that plays a finished film of five seconds over and over. It asks for the camera and never uses it.
 import { clock, footage, screen, sheet } from './canvas.js';
 
 export async function connect() {

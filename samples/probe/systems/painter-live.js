@@ -1,5 +1,5 @@
-// LIVE. A painter with a memory: flat areas of colour, a little of the picture before in each, about a third of a second late like a service
-// far away, and uneven as a network is.
+// LIVE. A painter with a memory: flat areas of colour, each with a little of the previous picture, about a third of a second late like a
+// distant service, and with the jitter of a network.
 import { camera, screen, sheet, WIDTH, HEIGHT } from './canvas.js';
 
 const [CELLS, ROWS] = [80, 45];

@@ -1,5 +1,5 @@
-// FAKE. One picture is generated every two seconds; in between it is moved about by how far the camera has moved since, found by sliding the
-// columns' brightness against each other.
+// FAKE. One picture is generated every two seconds; in between it is shifted by how far the camera has moved since, found by comparing the
+// columns' brightness at different offsets.
 import { camera, clock, screen, sheet, WIDTH, HEIGHT } from './canvas.js';
 
 const EVERY = 60;
