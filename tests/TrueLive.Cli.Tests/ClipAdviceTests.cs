@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace TrueLive.Cli.Tests;
 
-/// <summary>What <c>truelive clip</c> says has to be changed is changed, and then it works.</summary>
+/// <summary>Following the advice in an error of <c>truelive clip</c> resolves the error.</summary>
 public sealed class ClipAdviceTests : IDisposable
 {
     private readonly string _home = Directory.CreateTempSubdirectory("truelive-advice-").FullName;

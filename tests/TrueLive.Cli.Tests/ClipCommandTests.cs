@@ -5,7 +5,7 @@ using System.Text.Json;
 
 namespace TrueLive.Cli.Tests;
 
-/// <summary><c>truelive clip</c> as a user types it, interrupts it and goes on with it.</summary>
+/// <summary><c>truelive clip</c> as a user types, interrupts and resumes it.</summary>
 public sealed class ClipCommandTests : IDisposable
 {
     private const int Frames = 80;
@@ -45,7 +45,7 @@ public sealed class ClipCommandTests : IDisposable
 
     private Task<(int Code, string Out, string Error)> ClipAsync(params string[] arguments) => RunAsync("dotnet", Clip(arguments));
 
-    // As a shell does: the command leads a process group, which a terminal's Ctrl-C reaches as a whole.
+    // As in a shell, the command leads a process group, all of which gets a terminal's Ctrl-C.
     private Process StartGroup(params string[] arguments) => Start("setsid", ["dotnet", .. Clip(arguments)]);
 
     private static async Task SignalAsync(string signal, int target)
@@ -106,7 +106,7 @@ public sealed class ClipCommandTests : IDisposable
     [Trait("Run", "long")]
     public async Task A_run_that_was_killed_goes_on_from_its_last_part_to_the_frames_of_a_run_that_was_not()
     {
-        // A part lasts four seconds of the film: two of them, each of few frames that take their time on any machine.
+        // A part covers four seconds of the film: two parts of few frames, which take a while on any machine.
         await FilmAsync("film.mp4", "640x360", Frames, rate: 10);
         var process = StartGroup("film.mp4", "-o", "killed", "--prompt", "oil", "--threads", "1");
         string Progress() => File.Exists(this["killed.truelive-work/progress.json"]) ? File.ReadAllText(this["killed.truelive-work/progress.json"]) : "";
@@ -127,7 +127,7 @@ public sealed class ClipCommandTests : IDisposable
     [Trait("Run", "long")]
     public async Task A_run_that_was_killed_with_frames_inside_the_model_goes_on_to_the_same_frames()
     {
-        // The stream batch of four steps: three frames are on their way through it at any moment.
+        // With a stream batch of four steps, three frames are in progress at any moment.
         foreach (var file in Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "samples", "tiny-diffusion"), "*", SearchOption.AllDirectories))
         {
             var to = this[Path.Combine("models", "tiny-diffusion", Path.GetRelativePath(Path.Combine(AppContext.BaseDirectory, "samples", "tiny-diffusion"), file))];

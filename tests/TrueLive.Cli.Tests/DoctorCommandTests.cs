@@ -46,7 +46,7 @@ public sealed class DoctorCommandTests : IDisposable
         var shell = $"mount -t tmpfs -o size=2m none '{disk}' && exec env PATH='{programs}' LD_LIBRARY_PATH='{libraries}' TRUELIVE_PROT=1 '{Environment.ProcessPath}' '{Program}' doctor --data-folder '{disk}'";
 
         var (code, said) = await RunAsync("unshare", "--map-root-user", "--mount", "sh", "-c", shell);
-        // The typo leaves the defaults in force, so the disk is looked at in a second run.
+        // The typo makes the other checks use the defaults, so the disk is checked in a second run.
         Assert.Equal(1, code);
         Assert.Matches(@"WRONG  settings  TRUELIVE_PROT is not a setting\. Did you mean TRUELIVE_PORT\?\n +mend: ", said);
         Assert.Matches(@"WRONG  codecs    no library for encoding H\.264 loads here\.\n +mend: .*apt-get install libopenh264", said);

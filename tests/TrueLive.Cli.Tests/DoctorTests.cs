@@ -8,7 +8,7 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli.Tests;
 
-/// <summary>What the doctor says of faults that are really there.</summary>
+/// <summary>What the doctor reports about real faults.</summary>
 public sealed class DoctorTests : IDisposable
 {
     private readonly string _home = Directory.CreateTempSubdirectory("truelive-doctor-test-").FullName;

@@ -3,10 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace TrueLive.Cli.Tests;
 
-/// <summary>Every command, flag and package that a document or a message names is one that there is.</summary>
+/// <summary>Every command, flag and package that a document or a message names exists.</summary>
 public sealed partial class DocumentedCommandTests
 {
-    // What a release said stays as it was said.
+    // The changelog describes past releases, whose commands may be gone.
     private static readonly string[] History = ["CHANGELOG.md"];
 
     // Flags of ffmpeg and of the test runner.
@@ -57,7 +57,7 @@ public sealed partial class DocumentedCommandTests
     private static IEnumerable<string> Flags(Command command) =>
         command.Options.SelectMany(o => o.Aliases.Append(o.Name)).Concat(command.Subcommands.SelectMany(Flags));
 
-    // From a shell block the line up to its remark, from a sentence what stands in backquotes.
+    // In a shell block each line up to its comment, in a sentence the text in backticks.
     private static IEnumerable<string> Commands(string text) =>
         Block().Matches(text).SelectMany(b => b.Value.Split('\n')).Where(l => Begins().IsMatch(l)).Select(l => Remark().Replace(l, string.Empty))
             .Concat(Inline().Matches(Block().Replace(text, string.Empty)).Select(m => m.Groups["command"].Value))
@@ -83,14 +83,14 @@ public sealed partial class DocumentedCommandTests
         return root;
     }
 
-    // What a value is put into.
+    // An interpolated value.
     [GeneratedRegex(@"\{[^{}]*\}")]
     private static partial Regex Hole();
 
     [GeneratedRegex(@"(?<!\\)""(?<text>(?:[^""\\\n]|\\.)+)""")]
     private static partial Regex Literal();
 
-    // Two words at least that are no arguments: a list of those is for another program.
+    // At least two words that are not arguments; a list of arguments is for another program.
     [GeneratedRegex(@"[A-Za-z']{2,} [a-z']{2,}")]
     private static partial Regex Sentence();
 

@@ -48,7 +48,7 @@ public sealed class KeysCommandTests : IDisposable
             await chown.WaitForExitAsync(Cancel);
         Assert.Contains("another user", await CheckAsync(), StringComparison.Ordinal);
         Assert.Contains("port: 4711", await CheckAsync("--config", "./truelive.yaml"), StringComparison.Ordinal);
-        // Whoever owns it, what all can write is nobody's settings.
+        // A settings file that everybody can write is refused, whoever owns it.
         File.SetUnixFileMode(file, File.GetUnixFileMode(file) | UnixFileMode.OtherWrite);
         Assert.Contains("chmod o-w", await CheckAsync("--config", "./truelive.yaml"), StringComparison.Ordinal);
     }

@@ -4,10 +4,10 @@ using TrueLive.Clips.Tests;
 
 namespace TrueLive.Cli.Tests;
 
-/// <summary>The program as a user starts it, with few files allowed, a PATH of its own and a PostgreSQL that can be stopped.</summary>
+/// <summary>The program as a user starts it, with few file handles, a PATH of its own and a PostgreSQL that can be stopped.</summary>
 public sealed class PressuredServer : IAsyncLifetime
 {
-    /// <summary>Files that it may have open (RLIMIT_NOFILE).</summary>
+    /// <summary>Largest number of open files (RLIMIT_NOFILE).</summary>
     public const int Files = 512;
 
     private static readonly string[] Programs = ["ffmpeg", "ffprobe", "prlimit", "nice", "timeout"];
@@ -66,7 +66,7 @@ public sealed class PressuredServer : IAsyncLifetime
         await ReadyAsync(null);
     }
 
-    /// <summary>Waits until nothing is short (null), or what is short has this name; gives the reason that /readyz tells.</summary>
+    /// <summary>Waits until there is no shortage (null), or one of this name; returns the reason that /readyz gives.</summary>
     public async Task<string> ReadyAsync(string? lacking)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100), TimeProvider.System);

@@ -6,7 +6,7 @@ using System.Text.Json;
 
 namespace TrueLive.Cli.Tests;
 
-/// <summary>The probe judges our own clips from outside, as it would anybody's.</summary>
+/// <summary>The probe judges our own clips from outside, like those of any other service.</summary>
 public sealed class ProbeClipsTests : IDisposable
 {
     private readonly string _home = Directory.CreateTempSubdirectory("truelive-probe-clips-").FullName;

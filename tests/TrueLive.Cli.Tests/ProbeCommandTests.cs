@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace TrueLive.Cli.Tests;
 
-/// <summary><c>truelive probe</c> as a user meets it.</summary>
+/// <summary><c>truelive probe</c> as a user types it.</summary>
 public sealed class ProbeCommandTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("truelive-probe-cli-").FullName;

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace TrueLive.Cli.Tests;
 
-/// <summary>eng/setup.sh on a machine whose package programs are told what to answer.</summary>
+/// <summary>eng/setup.sh with scripted stand-ins for the package programs.</summary>
 public sealed class SetupTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("truelive-setup-").FullName;
@@ -46,7 +46,7 @@ public sealed class SetupTests : IDisposable
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserExecute);
     }
 
-    // Standard error without what the script says of its own steps.
+    // Standard error without the script's messages about its own steps.
     private async Task<(int Code, string Error)> EnsureAsync(string package = "some-codec")
     {
         Program("dpkg-query", "exit 1");

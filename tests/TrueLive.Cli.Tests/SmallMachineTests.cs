@@ -28,7 +28,7 @@ public sealed class SmallMachineTests : IDisposable
         var upload = await UploadAsync(http);
         var held = new List<string>();
         HttpResponseMessage answer;
-        // The first or the second is more than there is.
+        // The first or the second exceeds the memory.
         while ((answer = await http.PostAsJsonAsync("/v1/interactive", new { upload, size = "1280x720", trim = new { start_s = 0, end_s = 6 } }, Cancel)).IsSuccessStatusCode)
             held.Add((string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["id"]!);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
@@ -36,7 +36,7 @@ public sealed class SmallMachineTests : IDisposable
         await live.GoesOnAsync();
         foreach (var one in held)
             await http.DeleteAsync($"/v1/interactive/{one}", Cancel);
-        // There is room again: what fits is taken.
+        // There is room again, so a clip that fits is accepted.
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100), TimeProvider.System);
         while (!(await http.PostAsJsonAsync("/v1/interactive", new { upload, size = "384x216", trim = new { start_s = 0, end_s = 1 } }, Cancel)).IsSuccessStatusCode)
             await timer.WaitForNextTickAsync(Cancel);
@@ -60,7 +60,7 @@ public sealed class SmallMachineTests : IDisposable
         await ServerProcess.ReadyAsync(http);
         await using var live = await LiveClient.StartAsync(http.BaseAddress);
         var upload = await UploadAsync(http);
-        // From now on none more than there are.
+        // From now on no further threads can be started.
         await RunAsync("setpriv", [.. somebody, "prlimit", $"--pid={server.ProcessId}", "--nproc=1:"]);
         using var refused = await http.PostAsJsonAsync("/v1/interactive", new { upload, size = "384x216", trim = new { start_s = 0, end_s = 1 } }, Cancel);
         Assert.True(refused.StatusCode == HttpStatusCode.ServiceUnavailable, await refused.Content.ReadAsStringAsync(Cancel));
@@ -80,7 +80,7 @@ public sealed class SmallMachineTests : IDisposable
     public async Task Without_a_free_port_a_probe_says_so_in_a_line()
     {
         Assert.SkipUnless(Environment.UserName == "root", "Only root can make a network of its own.");
-        // Two ports for the whole network, and both are taken.
+        // The whole network namespace has two ports, and both are taken.
         const string Narrow = """
             ip link set lo up && echo "40000 40001" >/proc/sys/net/ipv4/ip_local_port_range
             exec 3<>/dev/udp/127.0.0.1/9 4<>/dev/udp/127.0.0.1/9 && exec "$@"
@@ -115,7 +115,7 @@ public sealed class SmallMachineTests : IDisposable
         return said;
     }
 
-    /// <summary>A client that sends and receives for as long as it is there.</summary>
+    /// <summary>A client that sends and receives until it is disposed.</summary>
     private sealed class LiveClient : IAsyncDisposable
     {
         private readonly JpegClient _client;
@@ -134,7 +134,7 @@ public sealed class SmallMachineTests : IDisposable
 
         public static async Task<LiveClient> StartAsync(Uri server) => new(await JpegClient.ConnectAsync(server, "size=384x216&prompt=ink"));
 
-        /// <summary>Waits for pictures that were sent from now on.</summary>
+        /// <summary>Waits for pictures that were sent after the call.</summary>
         public async Task GoesOnAsync()
         {
             var until = Volatile.Read(ref _pictures) + 3;

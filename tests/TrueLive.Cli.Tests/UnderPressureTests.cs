@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 
 namespace TrueLive.Cli.Tests;
 
-/// <summary>One server that runs out of one thing after the other and gets it back.</summary>
+/// <summary>One server that runs out of one resource after another and gets it back.</summary>
 public sealed class UnderPressureTests(PressuredServer server) : IClassFixture<PressuredServer>
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -69,7 +69,7 @@ public sealed class UnderPressureTests(PressuredServer server) : IClassFixture<P
             strangers.Add(stranger);
             await stranger.ConnectAsync(IPAddress.Loopback, server.Http.BaseAddress!.Port, Cancel);
         }
-        // The last one is closed by the server, whose other clients and files are not at its mercy.
+        // The server closes the last one, so that it cannot take file handles from other clients.
         Assert.Equal(0, await strangers[^1].GetStream().ReadAsync(new byte[1], Cancel));
         foreach (var stranger in strangers)
             stranger.Dispose();
@@ -78,7 +78,7 @@ public sealed class UnderPressureTests(PressuredServer server) : IClassFixture<P
         AssertPaced();
     }
 
-    // Two of a kind within a minute would differ in nothing but what they are about.
+    // Log entries with the same event and cause are a minute apart, whatever they refer to.
     private void AssertPaced()
     {
         var loud = server.Log.Where(l => l.StartsWith('{')).Select(l => JsonNode.Parse(l)!).Where(l => (string)l["level"]! != "info").ToArray();

@@ -4,7 +4,7 @@ using TrueLive.Core.Processes;
 
 namespace TrueLive.Cli.Tests;
 
-/// <summary>docs/workers.md, done as it says, up to a film; the page with such a model has a test with a browser.</summary>
+/// <summary>Follows docs/workers.md step by step up to a film; a browser test covers the page with such a model.</summary>
 public sealed class WorkerTutorialTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("truelive-tutorial").FullName;

@@ -1,27 +1,27 @@
 namespace TrueLive.Fuzz;
 
-/// <summary>An input that a parser did not take as it should.</summary>
+/// <summary>An input that a parser handled wrongly.</summary>
 public sealed class FuzzException(string target, byte[] input, string what, Exception? cause)
     : Exception($"{target}: {what}\ninput ({input.Length} bytes, base64): {Convert.ToBase64String(input)}", cause);
 
-/// <summary>A bounded number of inputs to one target, in this process.</summary>
+/// <summary>Runs a bounded number of inputs through one target, in this process.</summary>
 public static class BoundedRun
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
-    /// <summary>Where the seeds of all targets lie.</summary>
+    /// <summary>Folder with the seeds of all targets.</summary>
     public static string CorpusFolder { get; } = Path.Combine(AppContext.BaseDirectory, "corpus");
 
     /// <summary>The seeds of a target, in the order of their names.</summary>
     public static IReadOnlyList<byte[]> Corpus(string target) =>
         [.. Directory.EnumerateFiles(Path.Combine(CorpusFolder, target)).Order(StringComparer.Ordinal).Select(File.ReadAllBytes)];
 
-    /// <summary>Runs the corpus and changes of it.</summary>
+    /// <summary>Runs the corpus, then mutations of it.</summary>
     /// <exception cref="FuzzException">The target threw, took a minute, or allocated more than it may.</exception>
     public static void Run(FuzzTarget target, int inputs, int seed)
     {
         var mutator = new Mutator(Corpus(target.Name), seed);
-        // Statics and the just-in-time compiler allocate once; they are nobody's input.
+        // Static initialisation and the JIT compiler allocate once, whatever the input is.
         target.Run(mutator.Next());
         for (var i = 1; i < inputs; i++)
         {
@@ -44,7 +44,9 @@ public static class BoundedRun
         }
     }
 
-    /// <summary>Runs one input; also what it allocates can be a finding. Not for the first one of a process, at which everything is made.</summary>
+    /// <summary>
+    /// Runs one input; its allocations can be a finding, too. Not for the first input of a process, at which statics are created.
+    /// </summary>
     /// <exception cref="InsufficientMemoryException">The target allocated more than it may.</exception>
     public static void One(FuzzTarget target, byte[] input)
     {

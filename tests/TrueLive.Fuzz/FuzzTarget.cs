@@ -2,13 +2,13 @@ using TrueLive.Fuzz.Targets;
 
 namespace TrueLive.Fuzz;
 
-/// <summary>Gives one hostile input to one parser. Whatever it throws is a finding.</summary>
+/// <summary>Gives one hostile input to one parser. Any exception is a finding.</summary>
 public delegate void FuzzAction(ReadOnlySpan<byte> input);
 
 /// <summary>A parser under test.</summary>
 /// <param name="Name">Name on the command line, and of the corpus folder.</param>
 /// <param name="Run">Runs one input.</param>
-/// <param name="Inputs">Inputs of a bounded run: about 2 s on a quiet core.</param>
+/// <param name="Inputs">Inputs of a bounded run: about 2 s on an idle core.</param>
 /// <param name="MaxAllocated">Most bytes that one input may make the calling thread allocate.</param>
 public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long MaxAllocated = 4 << 20)
 {
@@ -45,7 +45,7 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("schedule", FileTargets.Schedule, 20_000),
         new("media-file", FileTargets.MediaFile, 20_000),
         new("zip", DecoderTargets.Zip, 3_000),
-        // A picture takes as much as its pixels, of which a few bytes may name 9.4 million.
+        // A picture takes memory for its pixels, of which a few bytes may declare 9.4 million.
         new("jpeg", DecoderTargets.Jpeg, 3_000, 64 << 20),
         new("h264-decode", DecoderTargets.H264, 400, 64 << 20),
         new("vp8-decode", DecoderTargets.Vp8, 400, 64 << 20),
@@ -67,17 +67,17 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("worker", WorkerTargets.Messages, 20_000),
         new("hub", HubTargets.Listing, 5_000),
         new("pulled", HubTargets.Pulled, 2_000),
-        // A report may name a thousand sessions, each of which takes more as an object than as text.
+        // A report may name a thousand sessions, each of which takes more memory as an object than as text.
         new("fleet-link", FleetTargets.LinkMessages, 10_000, 16 << 20),
         new("ticket", FleetTargets.Ticket, 10_000),
     ];
 
     /// <summary>The target with a name.</summary>
-    /// <exception cref="ArgumentException">No target is called so.</exception>
+    /// <exception cref="ArgumentException">No target has this name.</exception>
     public static FuzzTarget Named(string name) =>
         All.FirstOrDefault(t => t.Name == name) ?? throw new ArgumentException($"No target is called '{name}'. The targets are: {string.Join(", ", All.Select(t => t.Name))}.");
 
-    /// <summary>Splits an input into packets: each has its length, two bytes, before it; the last one takes what is left.</summary>
+    /// <summary>Splits an input into packets: each is preceded by its length in two bytes; the last one takes the rest.</summary>
     internal static List<byte[]> Packets(ReadOnlySpan<byte> input)
     {
         var packets = new List<byte[]>();

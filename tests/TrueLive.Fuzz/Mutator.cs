@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace TrueLive.Fuzz;
 
-/// <summary>Makes new inputs out of a corpus; the same seed makes the same inputs. Knows nothing of coverage.</summary>
+/// <summary>Makes new inputs from a corpus, without coverage feedback; the same seed makes the same inputs.</summary>
 public sealed class Mutator(IReadOnlyList<byte[]> corpus, int seed)
 {
     /// <summary>Longest input made.</summary>
@@ -12,7 +12,7 @@ public sealed class Mutator(IReadOnlyList<byte[]> corpus, int seed)
     private readonly Random _random = new(seed);
     private int _made;
 
-    /// <summary>The next input: first the corpus as it is, then changes of it.</summary>
+    /// <summary>The next input: first the corpus unchanged, then mutations of it.</summary>
     public byte[] Next()
     {
         if (_made < corpus.Count)

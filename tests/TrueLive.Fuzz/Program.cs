@@ -32,7 +32,10 @@ switch (args)
         return 2;
 }
 
-/// <summary>Runs a seed before the first input, which is then not the one that allocates what is made once. Not sooner: without a driver nothing that it instrumented can run.</summary>
+/// <summary>
+/// Runs a seed before the first input, so that one-time allocations are not counted for that input. Not earlier, since instrumented code
+/// can run only under its driver.
+/// </summary>
 internal sealed class Warmed(FuzzTarget target)
 {
     private bool _warm;

@@ -25,7 +25,7 @@ using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.Fuzz;
 
-/// <summary>Writes the seeds that our own code can make: what it really sends. Texts are written by hand, beside them.</summary>
+/// <summary>Writes the seeds that our own code can make: what it really sends. Text seeds are written by hand.</summary>
 internal static class Seeds
 {
     private static readonly byte[] AccessUnit = [0, 0, 0, 1, 0x67, 0x42, 0xC0, 0x1F, 0x8C, 0x68, 0, 0, 0, 1, 0x68, 0xCE, 0x3C, 0x80, 0, 0, 0, 1, 0x65, 0x88, .. Enumerable.Repeat((byte)0x5A, 2600)];
@@ -78,7 +78,7 @@ internal static class Seeds
         Save("report", "simulated", Reported());
     }
 
-    /// <summary>An SCTP packet of many DATA chunks of one byte, to go on 60 times.</summary>
+    /// <summary>An SCTP packet of many DATA chunks of one byte, to be continued 60 times.</summary>
     private static byte[] Flood(byte flags, int sequence, ushort stream, int step = 1, int first = 0)
     {
         var packet = new byte[12 + 50 * 20];
@@ -103,7 +103,7 @@ internal static class Seeds
         return writer.Finish("VOkJxbRl1RmTxUk/WvJxBt"u8).ToArray();
     }
 
-    /// <summary>What a client says in a whole handshake, and after it.</summary>
+    /// <summary>What a client sends during a whole handshake and after it.</summary>
     private static void Dtls(SaveSeed save)
     {
         var (ours, theirs) = (DtlsCertificate.Create(DateTimeOffset.UnixEpoch.AddYears(60)), DtlsCertificate.Create(DateTimeOffset.UnixEpoch.AddYears(60)));
@@ -165,7 +165,7 @@ internal static class Seeds
                 (packet.About == RtpPacketKind.Rtcp ? rtcp : rtp).Add(packet.Bytes.ToArray());
             save("rtp", codec.ToString(), Join([.. rtp]));
             save("rtcp", $"reports-{codec}", Join([.. rtcp]));
-            // The byte before a payload moves the sequence number on: 0x40 by one, 0xC0 with the marker.
+            // The byte before a payload advances the sequence number: 0x40 by one, 0xC0 by one with the marker.
             var payloads = rtp.Where(p => (p[1] & 0x7F) != 111).Select((p, i) => RtpPacket.TryParse(p, out var packet) ? packet.Payload.ToArray() : []).ToArray();
             save(codec == VideoCodec.H264 ? "h264" : "vp8", "frame", Join(payloads));
             save(codec == VideoCodec.H264 ? "h264" : "vp8", "in-sequence", Join([.. payloads.Select((p, i) => (byte[])[(byte)(i == payloads.Length - 1 ? 0xC0 : 0x40), .. p])]));

@@ -3,18 +3,18 @@ using System.Text.Json;
 
 namespace TrueLive.Interop.Tests;
 
-/// <summary>Runs the scripts of tests/interop: other people's WebRTC stacks.</summary>
+/// <summary>Runs the scripts of tests/interop, which use third-party WebRTC stacks.</summary>
 internal static class ForeignClient
 {
-    // Only what hangs takes this long, on any machine.
+    // A generous limit that only a hang reaches.
     private const int Seconds = 300;
 
     /// <summary>Where the scripts and their packages are.</summary>
     public static readonly string Folder = FindFolder();
 
     /// <summary>
-    /// One client against a server: sends video under the prompt "noir" until 30 pictures have come back, then asks for "underwater",
-    /// and looks at what comes back both times.
+    /// Runs one client against a server: sends video with the prompt "noir" until 30 pictures have come back, then sets "underwater",
+    /// and checks the received pictures both times.
     /// </summary>
     public static async Task ProveAsync(string client, string codec, string server, string? netns = null)
     {
@@ -37,7 +37,7 @@ internal static class ForeignClient
         Assert.True(result.GetProperty("frames").GetInt32() >= 30, $"Less than 30 pictures in {Seconds} s: {words}");
         Assert.True(result.TryGetProperty("after", out var after), $"The prompt that was given over the data channel never showed: {words}");
         var before = result.GetProperty("before");
-        // Red, green, blue, mean saturation. What is sent has a saturation of 150 to 230 of 255.
+        // Red, green, blue, mean saturation. The sent video has a saturation of 150 to 230 of 255.
         Assert.True(before[3].GetDouble() < 70, $"'noir' is not without colour: {words}");
         Assert.True(after[2].GetDouble() > after[0].GetDouble() + 12, $"'underwater' is not blue: {words}");
     }

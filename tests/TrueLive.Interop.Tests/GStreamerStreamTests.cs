@@ -4,7 +4,9 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Interop.Tests;
 
-/// <summary>Streams as GStreamer codes and packetises them, over a path that loses packets: what is shown is right, and it comes back.</summary>
+/// <summary>
+/// Streams coded and packetised by GStreamer, over a path that loses packets: no wrong picture is shown, and the stream recovers.
+/// </summary>
 public sealed class GStreamerStreamTests : IDisposable
 {
     private const int Count = 150;
@@ -14,13 +16,13 @@ public sealed class GStreamerStreamTests : IDisposable
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Theory]
-    // Parameter sets before each key frame; each second or so; never again after the first.
+    // Parameter sets before each key frame; about every second; only before the first.
     [InlineData(VideoCodec.H264, X264 + " tune=zerolatency ! rtph264pay config-interval=-1 aggregate-mode=zero-latency", 60)]
     [InlineData(VideoCodec.H264, X264 + " tune=zerolatency ! rtph264pay config-interval=1 aggregate-mode=max-stap", 60)]
     [InlineData(VideoCodec.H264, X264 + " tune=zerolatency ! video/x-h264,stream-format=avc ! rtph264pay config-interval=0 aggregate-mode=none", 60)]
-    // Refreshed bit by bit, with a recovery point each 30 pictures.
+    // Gradual refresh, with a recovery point every 30 pictures.
     [InlineData(VideoCodec.H264, X264 + " tune=zerolatency intra-refresh=true ! rtph264pay config-interval=-1 aggregate-mode=none", 100)]
-    // Numbers and times that wrap soon.
+    // Sequence numbers and timestamps that wrap soon.
     [InlineData(VideoCodec.H264, X264 + " tune=zerolatency ! rtph264pay config-interval=-1 seqnum-offset=65500 timestamp-offset=4294900000", 60)]
     [InlineData(VideoCodec.Vp8, "vp8enc deadline=1 cpu-used=8 target-bitrate=600000 keyframe-max-dist=30 ! rtpvp8pay", 60)]
     [InlineData(VideoCodec.Vp8, "vp8enc deadline=1 cpu-used=8 target-bitrate=600000 keyframe-max-dist=30 error-resilient=partitions ! rtpvp8pay picture-id-mode=15-bit", 60)]
@@ -79,7 +81,7 @@ public sealed class GStreamerStreamTests : IDisposable
         return packets;
     }
 
-    // What GStreamer puts into its description: the same encoder's sets.
+    // The parameter sets that GStreamer puts into its session description, from the same encoder.
     private async Task<string> ParametersAsync()
     {
         var first = (await StreamAsync(X264 + " tune=zerolatency ! rtph264pay config-interval=-1 aggregate-mode=none")).Where(p => (p.Payload[0] & 31) is 7 or 8).Take(2);

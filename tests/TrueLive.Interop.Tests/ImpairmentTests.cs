@@ -2,12 +2,12 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Interop.Tests;
 
-/// <summary>The real server behind a bad network, watched by a client over our own stack.</summary>
+/// <summary>The real server behind an impaired network, watched by a client that uses our own stack.</summary>
 public sealed class ImpairmentTests(ImpairmentTests.Server shared) : IClassFixture<ImpairmentTests.Server>
 {
     private static readonly TimeProvider Time = TimeProvider.System;
 
-    // Only what hangs takes this long, on any machine.
+    // A generous limit that only a hang reaches.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -73,7 +73,7 @@ public sealed class ImpairmentTests(ImpairmentTests.Server shared) : IClassFixtu
         using var link = new ImpairedLink(shared.Address);
         await using var caller = await CallAsync(link.Address, VideoCodec.H264, 640, 360);
         await CollectAsync(caller, p => p.Count >= 60);
-        // How soon and how late is tested in virtual time: here the codecs and the relay compete for the processor.
+        // Times are tested in virtual time: here the codecs and the relay compete for the processor.
         var before = await BitrateAsync(caller, b => b > Link);
         caller.Pictures.Clear();
         link.Down.Bitrate = Link;
@@ -94,7 +94,7 @@ public sealed class ImpairmentTests(ImpairmentTests.Server shared) : IClassFixtu
         Assert.All(pictures, p => Assert.Equal(p.Sent % 256, p.Number));
     }
 
-    /// <summary>One server for all of them: the links between are what differs.</summary>
+    /// <summary>One server for all tests, which differ only in the link to it.</summary>
     public sealed class Server : IAsyncLifetime
     {
         private ServerProcess? _process;
@@ -109,7 +109,7 @@ public sealed class ImpairmentTests(ImpairmentTests.Server shared) : IClassFixtu
     private static async Task<NativeCaller> CallAsync(string server, VideoCodec codec, int width = 256, int height = 144) => await NativeCaller.StartAsync(
         new Uri($"{server}whip?model=passthrough&size={width}x{height}"), codec, await NativeCaller.SceneAsync(width, height), Time, Cancel);
 
-    /// <summary>Bit/s of video that come back, over the first two seconds in which they are as wanted.</summary>
+    /// <summary>Received video bitrate in bit/s, over the first two seconds in which it is as wanted.</summary>
     private static async Task<double> BitrateAsync(NativeCaller caller, Func<double, bool> wanted)
     {
         for (var start = Time.GetTimestamp(); ;)

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace TrueLive.Interop.Tests;
 
-/// <summary>Servers whose network is not one address: each in a namespace of its own, with a client that reaches only one of its addresses.</summary>
+/// <summary>Servers with several addresses, each in its own network namespace, with a client that reaches only one of them.</summary>
 public sealed class ManyAddressesTests
 {
     private const string Client = "aiortc_client.py";

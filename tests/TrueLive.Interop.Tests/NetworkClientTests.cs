@@ -1,6 +1,6 @@
 namespace TrueLive.Interop.Tests;
 
-/// <summary>The same for the stacks that do not use the loopback address, over a network of their own.</summary>
+/// <summary>Stacks that do not use the loopback address, over a network namespace.</summary>
 public sealed class NetworkClientTests(NetworkClientTests.Server server) : IClassFixture<NetworkClientTests.Server>
 {
     [Theory]

@@ -7,7 +7,7 @@ using TrueLive.Probe.Targets;
 
 namespace TrueLive.Interop.Tests;
 
-/// <summary>Below a path of nginx, set up as docs/whip.md says.</summary>
+/// <summary>A server below a path of nginx, set up as docs/whip.md says.</summary>
 public sealed class ProxyTests(ProxyTests.Proxied proxied) : IClassFixture<ProxyTests.Proxied>
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -72,7 +72,7 @@ public sealed class ProxyTests(ProxyTests.Proxied proxied) : IClassFixture<Proxy
             free.Start();
             var port = ((IPEndPoint)free.LocalEndpoint).Port;
             free.Stop();
-            // The very words that users are told to write.
+            // The exact configuration that users are told to write.
             var told = (await File.ReadAllTextAsync(Path.Combine(ForeignClient.Folder, "..", "..", "docs", "whip.md"), Cancel)).Split("```nginx")[1].Split("```")[0];
             await File.WriteAllTextAsync(Path.Combine(_folder, "nginx.conf"), $$"""
                 daemon off; pid {{_folder}}/pid; error_log {{_folder}}/error.log;
@@ -82,7 +82,7 @@ public sealed class ProxyTests(ProxyTests.Proxied proxied) : IClassFixture<Proxy
                   server { listen 127.0.0.1:{{port}}; {{told.Replace("http://127.0.0.1:8080", _server.Address, StringComparison.Ordinal)}} }
                 }
                 """, Cancel);
-            // Debian has it where only root looks.
+            // Debian installs it in a folder that is only in root's PATH.
             var program = new[] { "/usr/sbin/nginx", "/usr/bin/nginx" }.FirstOrDefault(File.Exists) ?? "nginx";
             _nginx = Process.Start(program, ["-e", Path.Combine(_folder, "error.log"), "-p", _folder, "-c", Path.Combine(_folder, "nginx.conf")]);
             Address = $"http://127.0.0.1:{port}/truelive";

@@ -9,7 +9,7 @@ using TrueLive.Models.Tests.Onnx;
 
 namespace TrueLive.Models.Tests;
 
-/// <summary>What the host computes of the shipped model, against the whole graph in ONNX Runtime.</summary>
+/// <summary>The shipped model with the operators that the host computes, against the whole graph in ONNX Runtime.</summary>
 public sealed class FusedTests(LiveTiny tiny) : IClassFixture<LiveTiny>
 {
     private readonly FramePool _pool = new("fused test", 4);
@@ -24,7 +24,7 @@ public sealed class FusedTests(LiveTiny tiny) : IClassFixture<LiveTiny>
         return folder;
     }
 
-    // A scene that pans by parts of a pixel while a square crosses it.
+    // A scene that pans by fractions of a pixel while a square crosses it.
     private VideoFrame Picture(int width, int height, int t)
     {
         var frame = _pool.Rent(width, height);

@@ -9,8 +9,8 @@ using TrueLive.Models.Tests.Onnx;
 namespace TrueLive.Models.Tests;
 
 /// <summary>
-/// The shipped model in ONNX Runtime against the same weights in PyTorch; training/parity.py makes the fixture. The memory is not
-/// carried along here: that is not the model's part.
+/// The shipped model in ONNX Runtime against the same weights in PyTorch; training/parity.py makes the fixture. The memory does not follow
+/// motion here, since that is not part of the model.
 /// </summary>
 public sealed class ParityTests
 {
@@ -54,7 +54,7 @@ public sealed class ParityTests
             for (var i = 0; i < Samples; i++)
                 Compare(image[i * (image.Length / Samples) + 1234], wanted[at++]);
         }
-        // The memory ends with the last frame, the last image, and the style with one number more.
+        // The memory ends with the last frame, the last image, and the style plus one number.
         var memory = MemoryMarshal.Cast<byte, float>(session.Capture().Bytes.Span[^(4 * (6 * Width * Height + 33))..]);
         foreach (var length in new[] { 3 * Width * Height, 3 * Width * Height, 33 })
         {

@@ -4,7 +4,7 @@ using TrueLive.Models.Convolutions;
 
 namespace TrueLive.Models.Tests;
 
-/// <summary>The same tests as if this processor had fewer kinds of vectors.</summary>
+/// <summary>The same tests with some vector instructions of this processor disabled.</summary>
 public sealed class ProcessorTests
 {
     private const string No512 = "DOTNET_EnableAVX512";
@@ -12,7 +12,9 @@ public sealed class ProcessorTests
 
     private static bool Lacks(string vectors) => Environment.GetEnvironmentVariable(vectors) == "0";
 
-    /// <summary>In the process that <see cref="The_network_gives_the_same_pictures_on_a_processor_with_less"/> starts: it has less indeed.</summary>
+    /// <summary>
+    /// Checks in the process that <see cref="The_network_gives_the_same_pictures_on_a_processor_with_less"/> starts that they are disabled.
+    /// </summary>
     [Fact]
     public void What_is_turned_off_is_off()
     {
@@ -20,7 +22,7 @@ public sealed class ProcessorTests
         Assert.False(Lacks(No256) && Microkernel.IsSupported);
     }
 
-    // Without 512 bits the kernels use 256; without 256 and its multiply-add the convolutions are the runtime's.
+    // Without 512-bit vectors the kernels use 256 bits; without those or fused multiply-add the runtime computes the convolutions.
     [Theory]
     [InlineData(No512)]
     [InlineData(No256)]

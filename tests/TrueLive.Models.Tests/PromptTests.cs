@@ -4,7 +4,7 @@ namespace TrueLive.Models.Tests;
 
 public sealed class PromptTests(LiveTiny tiny) : IClassFixture<LiveTiny>
 {
-    // The looks that a text may mean, best first; which of them there are is the model's business.
+    // The looks that a text may mean, best first; a model need not have all of them.
     [Theory]
     [InlineData("ink", "ink")]
     [InlineData("japanese woodblock print", "great-wave", "engraving")]

@@ -2,7 +2,7 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Models.Tests;
 
-/// <summary>Pictures from whole-number formulas, so that training/test_picture.py makes the same ones.</summary>
+/// <summary>Pictures from integer formulas, so that training/test_picture.py makes the same ones.</summary>
 internal static class TestPicture
 {
     public static VideoFrame Make(FramePool pool, int t, int width, int height)

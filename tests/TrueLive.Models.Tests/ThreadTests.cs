@@ -8,7 +8,9 @@ namespace TrueLive.Models.Tests;
 [Collection(Alone.Name)]
 public sealed class ThreadTests
 {
-    /// <summary>A clock that each reading moves on: by <paramref name="first"/> for a turn of readings, by 1000 for the next, and so on.</summary>
+    /// <summary>
+    /// A clock that each reading advances: by <paramref name="first"/> for a number of readings, by 1000 for the next, and so on.
+    /// </summary>
     private sealed class ScriptedClock(int turn, long first) : TimeProvider
     {
         private int _readings;
@@ -24,7 +26,7 @@ public sealed class ThreadTests
     public void The_thread_count_is_the_one_that_was_measured_to_be_clearly_faster(long oneThread, int chosen)
     {
         Assert.SkipWhen(Environment.ProcessorCount < 2, "One core leaves nothing to choose.");
-        // One thread and two in turns of five steps, each step between two readings.
+        // One thread and two alternate in rounds of five steps, each step between two readings.
         using var model = OnnxVideoModel.Load(Repository.LiveTiny, 0, new ScriptedClock(10, oneThread));
         Assert.Equal(chosen, model.Threads);
     }
@@ -32,7 +34,8 @@ public sealed class ThreadTests
     [Fact]
     public void A_second_thread_that_has_nothing_to_do_takes_no_processor_time()
     {
-        // Sums along a row run on one thread, so that the other one only waits; a spinning one would take as long as the steps.
+        // Sums along a row run on one thread, so that the other one only waits; if it spun, it would use as much processor time as the
+        // steps.
         var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Whole("axis", [3L]).Constant("small", [1e-3f], 1);
         for (var i = 0; i < 20; i++)
             fused.Node("CumSum", [i == 0 ? "x" : $"s{i - 1}", "axis"], [$"s{i}"]);
@@ -45,7 +48,7 @@ public sealed class ThreadTests
         var pool = new FramePool("threads");
         using var input = Colours.Frame(pool, 256, 256, (0.5f, 0.5f, 0.5f));
         long Spent() => workers.Sum(w => File.Exists($"{w}/schedstat") ? long.Parse(File.ReadAllText($"{w}/schedstat").Split(' ')[0], null) : 0);
-        // A thread that spins takes as long as the steps every time; what disturbs one that waits does not.
+        // A spinning thread uses as much processor time as the steps every time; other disturbances do not.
         var shares = new List<double>();
         for (var turn = 0; turn < 5; turn++)
         {

@@ -4,7 +4,7 @@ using TrueLive.Workers.Jail;
 
 namespace TrueLive.Workers.Tests;
 
-/// <summary>Workers that break the rules: each is named for what it did and ended, and the one beside it goes on.</summary>
+/// <summary>Workers that break the rules: each is ended with the reason, and the others continue.</summary>
 public sealed class HostileWorkerTests : IDisposable
 {
     private static readonly string Script = File.ReadAllText(Path.Combine(TestWorker.Root, "tests", "TrueLive.Workers.Tests", "hostile.py"));
@@ -63,7 +63,7 @@ public sealed class HostileWorkerTests : IDisposable
     [InlineData("another's answer", "which there is none of")]
     public async Task One_that_answers_what_nobody_asked_is_ended_and_named(string way, string words)
     {
-        // The second answer may come before the step or beside it.
+        // The second answer may arrive before the step or during it.
         using var worker = Hostile(way, reload: true);
         using var session = worker.Model.CreateSession(64, 48);
         await TestWorker.UntilAsync(() => Why(worker, session).Contains(words, StringComparison.Ordinal));
@@ -72,7 +72,7 @@ public sealed class HostileWorkerTests : IDisposable
 
     [Theory]
     [InlineData("silent", 61, "did not connect within 60 s")]
-    // One that a slow machine has not started by then has not connected either.
+    // On a slow machine the worker may not even have connected by then.
     [InlineData("mute", 61, "did not (introduce itself|connect) within 60 s")]
     public async Task One_that_is_silent_is_ended_in_time(string way, int seconds, string words)
     {
@@ -80,7 +80,7 @@ public sealed class HostileWorkerTests : IDisposable
         var loading = Task.Run(() => Hostile(way, time).Model, TestContext.Current.CancellationToken);
         for (var passed = 0; !loading.IsCompleted; await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System))
         {
-            // It answers at once or not at all; a clock that ran ahead of it would show what a slow machine shows.
+            // The worker answers at once or not at all; advancing the clock earlier would look like a slow machine.
             if (passed++ > 200)
                 time.Advance(TimeSpan.FromSeconds(1));
         }

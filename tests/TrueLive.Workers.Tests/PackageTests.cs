@@ -3,7 +3,7 @@ using TrueLive.Core.Models;
 
 namespace TrueLive.Workers.Tests;
 
-/// <summary>The Python package as an author has it, and the examples that come with it.</summary>
+/// <summary>The Python package as model authors install it, and its examples.</summary>
 public sealed class PackageTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("truelive-worker-package").FullName;
@@ -14,7 +14,7 @@ public sealed class PackageTests : IDisposable
     [Trait("Run", "long")]
     public async Task Pip_installs_it_without_an_index()
     {
-        // A copy: pip builds beside the sources.
+        // In a copy, since pip builds next to the sources.
         await RunAsync("cp", "-r", Path.Combine(TestWorker.Root, "worker"), _folder);
         await RunAsync("/usr/bin/python3", "-m", "pip", "install", "--quiet", "--no-index", "--no-build-isolation", "--disable-pip-version-check",
             "--root-user-action", "ignore", "--target", Path.Combine(_folder, "site"), Path.Combine(_folder, "worker"));

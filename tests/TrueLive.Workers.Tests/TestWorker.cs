@@ -6,10 +6,10 @@ using TrueLive.Workers.Jail;
 
 namespace TrueLive.Workers.Tests;
 
-/// <summary>A worker of a script in a folder of its own, and frames for it.</summary>
+/// <summary>A worker from a script in a temporary folder, and frames for it.</summary>
 internal sealed class TestWorker : IDisposable
 {
-    /// <summary>Only what hangs takes this long, on any machine.</summary>
+    /// <summary>A generous limit that only a hang reaches.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     public TestWorker(string script, TimeProvider? time = null, bool reload = false, int memoryMb = 1024, string[]? command = null,
@@ -30,7 +30,7 @@ internal sealed class TestWorker : IDisposable
 
     public WorkerSpec Spec { get; }
 
-    /// <summary>What was told of its ends.</summary>
+    /// <summary>The reported ends of the worker.</summary>
     public ConcurrentQueue<WorkerEnd> Ends { get; } = new();
 
     public TimeProvider Time { get; }
@@ -39,11 +39,11 @@ internal sealed class TestWorker : IDisposable
 
     public WorkerModel Model => field ??= WorkerModel.Load(Spec, Time);
 
-    /// <summary>A model of Python with the lines of its class.</summary>
+    /// <summary>Source of a Python model whose class has the given body.</summary>
     public static string Script(string body, string head = "") =>
         $"import sys, os, time\nfrom truelive_worker import *\n{head}\nclass Test(Model):\n    format = 'i420'\n{string.Join('\n', body.Split('\n').Select(l => "    " + l))}\nserve(Test)\n";
 
-    /// <summary>One of the repository's.</summary>
+    /// <summary>Folder of an example in the repository.</summary>
     public static string Example(string name) => Path.Combine(Root, "worker", "examples", name);
 
     public static string Root
@@ -84,12 +84,12 @@ internal sealed class TestWorker : IDisposable
 
     public static Prompt Prompt(string text, long revision) => new(revision, text, 1, TimeSpan.Zero, PromptReading.Empty);
 
-    /// <summary>Some of its parameters set.</summary>
+    /// <summary>Values with some of its parameters set.</summary>
     public ParameterValues Values(params (string Id, string Value)[] set) =>
         ParameterValues.None.TrySet(Spec.Info.Parameters, set.Select(s => KeyValuePair.Create(s.Id, s.Value)), out var values, out var wrong)
             ? values : throw new ArgumentException(wrong, nameof(set));
 
-    /// <summary>Steps until one succeeds; why the ones before did not.</summary>
+    /// <summary>Steps until one succeeds; returns why the earlier ones failed.</summary>
     public async Task<ModelAwayException?> UntilBackAsync(IModelSession session, Action? between = null, Prompt? prompt = null)
     {
         ModelAwayException? why = null;

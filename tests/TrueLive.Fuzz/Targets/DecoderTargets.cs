@@ -7,7 +7,7 @@ namespace TrueLive.Fuzz.Targets;
 /// <summary>Pictures, and archives of pictures. The native decoders are called as the server calls them; a crash in one ends the process.</summary>
 internal static class DecoderTargets
 {
-    // One of a kind is kept, as one connection keeps it: what an input leaves in a decoder meets the next one.
+    // One decoder of each kind is kept, as in a connection, so that its state carries over to the next input.
     private static readonly FramePool Pool = new("fuzz", 2);
     private static readonly JpegCodec Codec = new();
     private static readonly string Archive = KeptTargets.FileOf("pictures.zip");
@@ -31,7 +31,9 @@ internal static class DecoderTargets
 
     public static void Vp8(ReadOnlySpan<byte> input) => Decode(VideoCodec.Vp8, input);
 
-    /// <summary>Access units; bits of a byte before each say whether it is a key frame and whether some are missing before it.</summary>
+    /// <summary>
+    /// Access units; bits of the byte before each say whether it is a key frame and whether frames are missing before it.
+    /// </summary>
     private static void Decode(VideoCodec codec, ReadOnlySpan<byte> input)
     {
         using var decoder = new VideoDecoder();

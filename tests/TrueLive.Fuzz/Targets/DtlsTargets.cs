@@ -9,10 +9,10 @@ internal static class DtlsTargets
     private static readonly DtlsCertificate Theirs = DtlsCertificate.Create(DateTimeOffset.UnixEpoch.AddYears(60));
     private static DtlsSession? s_open;
 
-    /// <summary>A fresh server gets the datagrams and is closed; its thread must end.</summary>
+    /// <summary>Gives the datagrams to a new server and closes it; its thread must end.</summary>
     public static void Handshake(ReadOnlySpan<byte> input) => Handshake(client: false, input);
 
-    /// <summary>The same to a fresh client: what a hostile server may say, to the probe or where an offer makes us the active side.</summary>
+    /// <summary>The same for a new client: a hostile server may talk to the probe, or an offer may make us the active side.</summary>
     public static void ClientHandshake(ReadOnlySpan<byte> input) => Handshake(client: true, input);
 
     private static void Handshake(bool client, ReadOnlySpan<byte> input)
@@ -29,7 +29,7 @@ internal static class DtlsTargets
             session.Receive(packet, _ => { });
         }
 
-        // The thread takes what waits, then finds the queue closed.
+        // The thread handles the waiting datagrams, then finds the queue closed.
         for (var i = 0; i < 50 && session.Waiting > 0 && !ended.IsSet; i++)
         {
             Thread.Yield();
@@ -42,7 +42,7 @@ internal static class DtlsTargets
         }
     }
 
-    /// <summary>An open session gets the datagrams; it must stay open whatever they are, since none of them is authentic.</summary>
+    /// <summary>Gives the datagrams to an open session, which must stay open, since none of them is authentic.</summary>
     public static void Record(ReadOnlySpan<byte> input)
     {
         var session = s_open ??= Open();

@@ -17,7 +17,7 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Fuzz.Targets;
 
-/// <summary>Files and texts that people hand to the programs.</summary>
+/// <summary>Files and texts that users give to the programs.</summary>
 internal static class FileTargets
 {
     private static readonly ModelParameter[] Parameters =
@@ -169,8 +169,7 @@ internal static class FileTargets
         }
     }
 
-    /// <summary>The first bytes of a film or a picture; and as lines, what ffprobe says of its packets.</summary>
-    /// <summary>What is read of PNG and WebP before ffmpeg sees them.</summary>
+    /// <summary>The parts of PNG and WebP that are read before ffmpeg sees them.</summary>
     public static void WebPicture(ReadOnlySpan<byte> input)
     {
         using var file = new MemoryStream(input.ToArray());
@@ -188,6 +187,7 @@ internal static class FileTargets
         }
     }
 
+    /// <summary>The first bytes of a film or a picture, and, as lines, ffprobe's output about its packets.</summary>
     public static void MediaFile(ReadOnlySpan<byte> input)
     {
         FileSignature.DemuxerOf(input, ".jpg");
@@ -220,7 +220,7 @@ internal static class FileTargets
         }
     }
 
-    /// <summary>The file; and its lines as variables of the environment.</summary>
+    /// <summary>The file, and its lines as environment variables.</summary>
     public static void Configuration(ReadOnlySpan<byte> input)
     {
         var text = Encoding.UTF8.GetString(input);
@@ -240,7 +240,7 @@ internal static class FileTargets
         }
     }
 
-    /// <summary>The content of the file is packed here, so that changes reach the reader; the bytes as they are go through as well.</summary>
+    /// <summary>Packs the input, so that mutations reach the reader of the content; the unpacked bytes are tried as well.</summary>
     public static void Observation(ReadOnlySpan<byte> input)
     {
         using var packed = new MemoryStream();
@@ -276,7 +276,7 @@ internal static class FileTargets
 
     private static string MakeFolder()
     {
-        // In memory where that is possible: thousands of files are written.
+        // In memory if possible: thousands of files are written.
         var folder = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), $"truelive-fuzz-{Environment.ProcessId}");
         Directory.CreateDirectory(folder);
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
@@ -290,7 +290,7 @@ internal static class FileTargets
         [new LookSpec("identity", "Plain", "", [], [1, 0]), new LookSpec("ink", "Ink", "", ["ink"], [0, 1]), new LookSpec("neon", "Neon", "", ["neon blue"], [1, 1])],
         WordTable.Load(Path.Combine(Folder, "words.bin")));
 
-    /// <summary>A table whose words stand at right angles to each other.</summary>
+    /// <summary>A table whose word vectors are orthogonal to each other.</summary>
     internal static byte[] WordTableOf(params string[] words)
     {
         using var stream = new MemoryStream();

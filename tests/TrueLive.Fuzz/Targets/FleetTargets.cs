@@ -9,7 +9,7 @@ internal static class FleetTargets
 {
     private static readonly byte[] Key = new byte[GatewayTicket.KeyLength];
 
-    /// <summary>A message of a link: what is taken can be written, and read again as the same.</summary>
+    /// <summary>A message of a link: an accepted one can be written and read back unchanged.</summary>
     public static void LinkMessages(ReadOnlySpan<byte> input)
     {
         if (LinkCodec.Read(input) is not { } message)

@@ -5,13 +5,13 @@ using TrueLive.Models.Manifest;
 
 namespace TrueLive.Fuzz.Targets;
 
-/// <summary>What a hub says, and what a pulled model's folder holds.</summary>
+/// <summary>What a hub sends, and what a pulled model's folder contains.</summary>
 internal static class HubTargets
 {
     private static readonly RepositoryName Repository = new("acme/model", "main");
     private static readonly string Folder = Directory.CreateTempSubdirectory("truelive-fuzz-hub-").FullName;
 
-    /// <summary>A listing; each of its files lies in the folder that it is put into.</summary>
+    /// <summary>A listing; each of its files must stay in the folder that it is downloaded to.</summary>
     public static void Listing(ReadOnlySpan<byte> input)
     {
         _ = RepositoryName.TryParse(Encoding.UTF8.GetString(input));

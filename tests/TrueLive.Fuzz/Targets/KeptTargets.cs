@@ -9,7 +9,7 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Fuzz.Targets;
 
-/// <summary>What lies in the data folder, where a crash, a full disk or a hand may have changed it; and the links that it opens.</summary>
+/// <summary>Files of the data folder, which a crash, a full disk or a person may have damaged; and signed links.</summary>
 internal static class KeptTargets
 {
     private static readonly ServerOptions Options = new() { DataFolder = FileOf("data") };
@@ -78,7 +78,7 @@ internal static class KeptTargets
         }
     }
 
-    /// <summary>A path in this process's own folder, in memory where that is possible: thousands of files are written.</summary>
+    /// <summary>A path in this process's own folder, in memory if possible: thousands of files are written.</summary>
     internal static string FileOf(string name)
     {
         var folder = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), $"truelive-fuzz-kept-{Environment.ProcessId}");
@@ -94,7 +94,7 @@ internal static class KeptTargets
     private static SignedLinks MakeLinks()
     {
         var links = new SignedLinks(new ClipFolders(Options), new ApiKeyRing(Options, TimeProvider.System, NullLogger<ApiKeyRing>.Instance), Options, TimeProvider.System);
-        // Makes the key, without which nothing is compared.
+        // Creates the key, without which no link is compared.
         links.Sign("/v1/clips/x", ApiKeyRing.Nobody);
         return links;
     }

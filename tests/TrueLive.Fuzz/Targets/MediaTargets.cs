@@ -115,7 +115,7 @@ internal static class MediaTargets
         session.Stats(now);
     }
 
-    /// <summary>The first byte of each packet moves the sequence number on; the marker and time follow from it.</summary>
+    /// <summary>The first byte of each packet advances the sequence number and determines the marker and time.</summary>
     private static void Assemble(VideoFormat format, ReadOnlySpan<byte> input)
     {
         using var assembler = new FrameAssembler(format);

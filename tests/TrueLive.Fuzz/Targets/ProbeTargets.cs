@@ -6,7 +6,7 @@ using TrueLive.Server.Probes;
 
 namespace TrueLive.Fuzz.Targets;
 
-/// <summary>What a measured service or page says, and the descriptions of services.</summary>
+/// <summary>What a measured service or page sends, and the descriptions of services.</summary>
 internal static class ProbeTargets
 {
     private static readonly string Adapter = MakeAdapter();
@@ -74,7 +74,7 @@ internal static class ProbeTargets
         Check(target.EndedBecause ?? "", 600);
     }
 
-    /// <summary>Lines of a probe that runs.</summary>
+    /// <summary>Output lines of a running probe.</summary>
     public static void Progress(ReadOnlySpan<byte> input)
     {
         var job = new ProbeJob("id", "owner", "target", "quick", "folder", DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch);

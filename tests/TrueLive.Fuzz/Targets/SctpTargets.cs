@@ -11,9 +11,9 @@ internal static class SctpTargets
     private const int MostHeld = SctpReceiver.Window + 2 * SctpAssociation.MaxMessage + (64 << 10);
 
     /// <summary>
-    /// Packets into a connected association, with checksum, tag and transmission sequence numbers put right, as a hostile peer would: the
-    /// numbers in the input count from the start of the association. A first byte other than that of our port says how often the packet
-    /// goes on, with numbers that go on as well: floods need not be long to be written down.
+    /// Packets into a connected association, with checksum, tag and transmission sequence numbers corrected, as a hostile peer would: the
+    /// numbers in the input count from the start of the association. A first byte other than that of our port says how many times the
+    /// packet is continued with increasing numbers, so that a short input can describe a flood.
     /// </summary>
     public static void Packets(ReadOnlySpan<byte> input)
     {
@@ -49,7 +49,7 @@ internal static class SctpTargets
         link.Wait();
     }
 
-    /// <summary>Moves the numbers that count from the start of an association; returns how many DATA chunks there are.</summary>
+    /// <summary>Offsets the numbers that count from the start of an association; returns the number of DATA chunks.</summary>
     internal static int Renumber(Span<byte> packet, uint client, uint server, ushort sequence)
     {
         var data = 0;

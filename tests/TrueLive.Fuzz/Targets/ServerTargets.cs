@@ -23,7 +23,7 @@ internal static class ServerTargets
 
     private static readonly LargePictures Large = new();
 
-    /// <summary>One control message per line; every line gets an answer, and the connection lives on.</summary>
+    /// <summary>One control message per line; every line must get an answer, and the connection must stay open.</summary>
     public static void Control(ReadOnlySpan<byte> input)
     {
         var hosted = Registry.Create(new SessionRequest(null, null, null, null));
@@ -77,7 +77,7 @@ internal static class ServerTargets
             "id", "local", upload, TimeSpan.Zero, frames, TimeSpan.FromMilliseconds(160), new PassthroughModel(), _ => null, (_, _) => { }, TimeProvider.System);
         var carrier = new FedCarrier(input.ToArray());
         var connection = new InteractiveConnection(carrier, hosted);
-        // An export goes to the queue of clips, which is none of this parser's.
+        // An export goes to the queue of clips, which is not part of this parser.
         var commands = new InteractiveCommands(null!, null!, null!, null!, null!, new PictureStore(null!, null!, null!, null!), null!, TimeProvider.System);
         connection.Commands = (command, cancel) => command.Type == "export" ? Task.CompletedTask : commands.AnswerAsync(hosted, connection, command, cancel);
         connection.RunAsync(CancellationToken.None).GetAwaiter().GetResult();
@@ -86,7 +86,7 @@ internal static class ServerTargets
             throw new InvalidOperationException($"{pool.Rented} frames were not given back");
     }
 
-    /// <summary>Hands on the lines of its text and takes every answer.</summary>
+    /// <summary>Delivers the lines of a text and accepts every answer.</summary>
     private sealed class FedCarrier(byte[] text) : IInteractiveCarrier
     {
         public bool IsOpen => true;
@@ -108,7 +108,7 @@ internal static class ServerTargets
         public Task CloseAsync(string why) => Task.CompletedTask;
     }
 
-    /// <summary>A socket whose far side says what it is given, then closes.</summary>
+    /// <summary>A socket whose far side sends the given messages, then closes.</summary>
     private sealed class FedSocket(List<byte[]> messages) : WebSocket
     {
         private int _message;

@@ -33,7 +33,7 @@ internal static class WireTargets
         }
     }
 
-    /// <summary>What a TCP connection brings, in pieces; whatever the pieces are, the datagrams must be the same.</summary>
+    /// <summary>Bytes of a TCP connection, in pieces; the datagrams must be the same whatever the pieces are.</summary>
     public static void TcpFraming(ReadOnlySpan<byte> input)
     {
         var (whole, pieces) = (Cut(input, input.Length), Cut(input, input.Length == 0 ? 1 : 1 + input[0]));
@@ -72,7 +72,7 @@ internal static class WireTargets
         }
     }
 
-    /// <summary>The keys are known to the fuzzer's corpus: all zeros, both ways, so seeds are authentic.</summary>
+    /// <summary>All keys are zero in both directions, so that seeds of the corpus are authentic.</summary>
     public static void Srtp(ReadOnlySpan<byte> input)
     {
         foreach (var session in Sessions)
@@ -90,7 +90,7 @@ internal static class WireTargets
     {
         var offer = Encoding.UTF8.GetString(input);
         Answer(offer, new MediaPreferences());
-        // As the server takes senders and viewers.
+        // The preferences with which the server accepts senders and viewers.
         Answer(offer, new MediaPreferences { Whole = true });
         Answer(offer, new MediaPreferences { Whole = true, ReceiveVideo = false });
     }

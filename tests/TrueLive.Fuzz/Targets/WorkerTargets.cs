@@ -9,7 +9,7 @@ internal static class WorkerTargets
 {
     private static readonly MadePicture[] Pictures = new MadePicture[MadeMessage.MaxPictures];
 
-    /// <summary>Messages one after the other, as the host reads them; the first byte says whether a memory is expected.</summary>
+    /// <summary>Successive messages, as the host reads them; the first byte says whether a memory is expected.</summary>
     public static void Messages(ReadOnlySpan<byte> input)
     {
         if (input.IsEmpty)

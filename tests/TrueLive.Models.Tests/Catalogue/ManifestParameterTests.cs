@@ -3,7 +3,7 @@ using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Tests.Catalogue;
 
-/// <summary>What a model in Python declares that users may set.</summary>
+/// <summary>The parameters that a model in Python declares.</summary>
 public sealed class ManifestParameterTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("truelive-parameters").FullName;

@@ -6,7 +6,7 @@ using TrueLive.Models.Tests.Onnx;
 
 namespace TrueLive.Models.Tests.Catalogue;
 
-/// <summary>The two tiers of trust: what a pulled folder may hold, and that no other folder can claim to be one.</summary>
+/// <summary>The two tiers of trust: what a pulled folder may contain, and that no other folder can pass for one.</summary>
 public sealed class PulledFolderTests : IDisposable
 {
     private readonly string _place = Directory.CreateTempSubdirectory("truelive-pulled-").FullName;
@@ -83,7 +83,7 @@ public sealed class PulledFolderTests : IDisposable
 
     private static byte[] Half() => MemoryMarshal.AsBytes<float>([0.5f, 0.5f, 0.5f]).ToArray();
 
-    // A network that halves its picture, by numbers in another file.
+    // A model that halves its picture's values, with constants in another file.
     private string Folder(string place)
     {
         var folder = Directory.CreateDirectory(Path.Combine(_place, "test")).FullName;

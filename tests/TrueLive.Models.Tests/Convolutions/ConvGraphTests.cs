@@ -43,7 +43,7 @@ public sealed class ConvGraphTests
         Assert.NotNull(ConvGraph.Read(Stem().Node("Relu", ["a"], ["y"]).Output("y", Element.Float, 1, 16, 0, 0).Bytes(), "x", "tiles", "y"));
     }
 
-    // What is read of a layer before it is whole would have to be kept as well.
+    // An intermediate tensor of a layer that another layer reads would have to be stored, too.
     [Fact]
     public void A_sum_that_is_read_before_and_after_its_rectifier_is_not_taken()
     {
@@ -56,7 +56,7 @@ public sealed class ConvGraphTests
 
     public static TheoryData<string> Others => [.. Strange.Keys];
 
-    // Each is a graph that is nearly taken: of the stem "a", which has 16 channels, it makes "y".
+    // Each graph is almost supported: it computes "y" from the stem "a", which has 16 channels.
     private static readonly Dictionary<string, Func<OnnxGraph, OnnxGraph>> Strange = new()
     {
         ["uneven pads"] = g => Layer(g, ("pads", new[] { 1L, 1, 0, 1 })),

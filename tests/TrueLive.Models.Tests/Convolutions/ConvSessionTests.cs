@@ -3,7 +3,7 @@ using TrueLive.Models.Convolutions;
 
 namespace TrueLive.Models.Tests.Convolutions;
 
-/// <summary>Chains of layers, against sums as they are written down.</summary>
+/// <summary>Chains of layers, against naive convolutions.</summary>
 public sealed unsafe class ConvSessionTests
 {
     private const int ScreenHeight = 4;
@@ -31,7 +31,7 @@ public sealed unsafe class ConvSessionTests
         Layer(9, 16, 16, 3, 1, 1, 2),
     ];
 
-    // What the shipped model has none of.
+    // Layers of kinds that the shipped model does not use.
     private ConvLayer[] Other() =>
     [
         Layer(-1, 10, 32, 3, 2, 1, 2) with { Shift = "shift" },
@@ -86,7 +86,9 @@ public sealed unsafe class ConvSessionTests
         return to;
     }
 
-    /// <summary>A layer whose bands are late now and then, so that threads overtake each other; it counts those that it was made by.</summary>
+    /// <summary>
+    /// A layer whose bands are late now and then, so that threads overtake each other; it counts the threads that computed it.
+    /// </summary>
     private sealed class Late(Convolution inner, ConcurrentDictionary<int, int> threads) : Convolution(inner.Layer)
     {
         public override int BandRows => inner.BandRows;
@@ -102,7 +104,7 @@ public sealed unsafe class ConvSessionTests
         }
     }
 
-    // Widths and heights of an eighth that leave every rest by four, odd ones among them; and the smallest picture.
+    // Sizes whose eighth leaves every remainder of a division by four, odd ones among them; and the smallest picture.
     [Theory]
     [InlineData(false, 192, 192)]
     [InlineData(false, 200, 208)]

@@ -8,7 +8,7 @@ public sealed class BlockMotionTests
     private const int Width = 192;
     private const int Height = 120;
 
-    // Waves that no shift within reach repeats.
+    // Waves that no shift within reach maps to themselves.
     private static double Scene(double x, double y) =>
         128 + 45 * Math.Sin(x * 0.11 + y * 0.05) + 35 * Math.Sin(x * 0.031 - y * 0.17) + 20 * Math.Sin(x * 0.53 + y * 0.71) + 15 * Math.Sin(x * 0.6 - y * 0.45);
 
@@ -38,7 +38,7 @@ public sealed class BlockMotionTests
         {
             var motion = Searched(Picture(0, 0), Picture(x4 / 4.0, y4 / 4.0, 4), out var moved);
             Assert.True(moved);
-            // The blocks at the border look at what has left the picture.
+            // The content of blocks at the border may have come from outside the picture.
             var right = 0;
             foreach (var (x, y) in motion.Motion)
                 right += Math.Abs(x - x4) <= 2 && Math.Abs(y - y4) <= 2 ? 1 : 0;

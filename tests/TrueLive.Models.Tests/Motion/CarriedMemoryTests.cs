@@ -33,7 +33,7 @@ public sealed class CarriedMemoryTests
         var moved = new float[3 * Width * Height];
         carried.Carry(Planes(first), moved);
         var wanted = Planes(second);
-        // What came in from the border was nowhere before.
+        // Content that came in at the border has no source in the previous picture.
         for (var i = 0; i < moved.Length; i++)
         {
             int x = i % Width, y = i / Width % Height;

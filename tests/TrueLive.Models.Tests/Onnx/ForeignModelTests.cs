@@ -4,7 +4,7 @@ using TrueLive.Models.Onnx;
 
 namespace TrueLive.Models.Tests.Onnx;
 
-/// <summary>Models that others made, with nothing but the manifests of samples/models.</summary>
+/// <summary>Third-party models, used with only the manifests of samples/models.</summary>
 public sealed class ForeignModelTests
 {
     private readonly FramePool _pool = new("foreign models", 4);
@@ -68,7 +68,7 @@ public sealed class ForeignModelTests
         var values = new float[session.Result.Count];
         session.Result.Read(values);
         Assert.All(values, v => Assert.InRange(v, -150, 400));
-        // Strokes: neighbours differ far more than in the smooth scene.
+        // Strokes make neighbouring pixels differ far more than in the smooth scene.
         Assert.True(Edges(output) > 3 * Edges(input), $"{Edges(output)} against {Edges(input)}");
     }
 

@@ -39,7 +39,7 @@ public sealed class HostileFileTests
         ["a computed constant of 40 GB"] = (Adding(Network().Whole("s", [100_000L, 100_000], 2).Node("ConstantOfShape", ["s"], ["e"]).Node("ReduceMax", ["e"], ["c"], ("keepdims", 0))).Bytes(), ["net.onnx", "field"]),
         ["a step that needs 40 GB"] = (Network().Whole("s", [100_000L, 1, 1, 1], 4).Node("Expand", ["x", "s"], ["e"]).Node("ReduceMax", ["e"], ["r"], ("keepdims", 1)).Node("Add", ["x", "r"], ["y"]).Bytes(), ["net.onnx", "size"]),
         ["functions that call each other ten times each"] = (Enumerable.Range(0, 12).Aggregate(Network().CustomNode("local", "F0", "x", "y"), (graph, i) => graph.Function($"F{i}", $"F{i + 1}", 10)).Bytes(), ["net.onnx", "field file", "functions"]),
-        // Counting them one inside the other would end the process.
+        // A recursive count would overflow the stack and end the process.
         ["functions that call each other as deep as the file is long"] = (Enumerable.Range(0, 100_000).Aggregate(Network().CustomNode("local", "F0", "x", "y"), (graph, i) => graph.Function($"F{i}", $"F{i + 1}", 1)).Bytes(), ["net.onnx", "field file", "deep"]),
         ["a function that calls itself"] = (Network().CustomNode("local", "F0", "x", "y").Function("F0", "F1", 1).Function("F1", "F0", 1).Bytes(), ["net.onnx", "field file", "calls itself"]),
         ["a newer file format"] = (Network().Node("Identity", ["x"], ["y"]).Bytes(version: 99), ["net.onnx", "field file", "newer", "opset"]),
@@ -208,7 +208,7 @@ public sealed class HostileFileTests
 
     private static void Refused(string folder, string[] words, long megabytes)
     {
-        // Writing 5 starts the kernel's high-water mark anew (proc(5), clear_refs).
+        // Writing 5 resets the kernel's high-water mark (proc(5), clear_refs).
         File.WriteAllText("/proc/self/clear_refs", "5");
         var before = Kilobytes("VmRSS");
         var wrong = Assert.Throws<ModelException>(() => OnnxVideoModel.Load(folder, 1, TimeProvider.System));

@@ -5,7 +5,7 @@ using TrueLive.Models.Onnx;
 
 namespace TrueLive.Models.Tests.Onnx;
 
-/// <summary>What a manifest can say, each on a small model that ONNX Runtime runs.</summary>
+/// <summary>Features of a manifest, each on a small model that ONNX Runtime runs.</summary>
 public sealed class ManifestFeaturesTests
 {
     private static readonly (float R, float G, float B) Tan = (0.8f, 0.4f, 0.2f);
@@ -30,7 +30,7 @@ public sealed class ManifestFeaturesTests
     [MemberData(nameof(Pictures))]
     public void A_picture_goes_in_and_out_in_the_layout_order_type_and_range_of_the_manifest(string layout, string colour, string type, float black, float white)
     {
-        // The model keeps its first channel and makes the others black, in its own numbers.
+        // The model keeps its first channel and makes the others black, in its own value range.
         var element = type switch { "float32" => Element.Float, "float16" => Element.Half, "int8" => Element.Int8, "int32" => Element.Int32, _ => Element.Uint8 };
         long[] shape = layout == "nchw" ? [1, 3, 0, 0] : [1, 0, 0, 3], channels = layout == "nchw" ? [1, 3, 1, 1] : [1, 1, 1, 3];
         var fused = new OnnxGraph().Input("x", element, shape).Output("y", element, shape)
@@ -81,7 +81,8 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void A_network_in_half_floats_takes_further_inputs_in_its_own_type_and_may_give_its_mask_in_another()
     {
-        // As matting models are exported: half floats in, the ratio as a float, a mask in floats, states as large as the ratio makes them.
+        // As matting models are exported: half floats in, the ratio as a float, a mask in floats, and states whose size depends on the
+        // ratio.
         var fused = new OnnxGraph().Input("src", Element.Half, 0, 3, 0, 0).Input("r1i", Element.Half, 0, 0, 0, 0).Input("ratio", Element.Float, 1)
             .Output("pha", Element.Float, 0, 1, 0, 0).Output("r1o", Element.Half, 0, 0, 0, 0)
             .Node("Cast", ["src"], ["f"], ("to", 1)).Constant("ones", [1, 1], 2).Constant("empty", [], 0)
@@ -149,7 +150,7 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void Any_number_of_states_of_any_type_goes_from_step_to_step()
     {
-        // y = a + b / 2: a grows by 0.1 a step (float), c by one (int64, shown as nothing), d is the frame before in half floats at half size.
+        // y = a + b / 2: a grows by 0.1 a step (float), c by one (int64, not visible), d is the previous frame in half floats at half size.
         var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0)
             .Input("a", Element.Float, 1).Output("a2", Element.Float, 1).Input("b", Element.Float, 1, 3, 0, 0).Output("b2", Element.Float, 1, 3, 0, 0)
             .Input("c", Element.Int64, 1, 2).Output("c2", Element.Int64, 1, 2).Input("d", Element.Half, 1, 3, 0, 0).Output("d2", Element.Half, 1, 3, 0, 0)
@@ -319,7 +320,7 @@ public sealed class ManifestFeaturesTests
     [InlineData("nhwc", 2, "uint8")]
     public void A_mask_of_half_size_keeps_what_is_white_and_blurs_the_rest(string layout, int channels, string type)
     {
-        // The mask is white in the left half: its last channel says so, the one before says the opposite.
+        // The mask is white in the left half: its last channel says so, the previous one says the opposite.
         var element = type == "uint8" ? Element.Uint8 : Element.Float;
         float white = type == "uint8" ? 255 : 1;
         long[] shape = layout == "nhwc" ? [1, 32, 64, channels] : [1, channels, 32, 64];

@@ -4,7 +4,7 @@ using TrueLive.Models.Onnx;
 
 namespace TrueLive.Models.Tests.Onnx;
 
-/// <summary>A model folder of a test's own.</summary>
+/// <summary>A temporary model folder.</summary>
 internal sealed class ModelFolder : IDisposable
 {
     public ModelFolder(string manifest, byte[]? fused = null)
@@ -15,7 +15,7 @@ internal sealed class ModelFolder : IDisposable
             File.WriteAllBytes(System.IO.Path.Combine(Path, "net.onnx"), fused);
     }
 
-    /// <summary>A manifest from its fields: what is not given is as short as it may be.</summary>
+    /// <summary>Writes a manifest from the given fields, with as few others as possible.</summary>
     public ModelFolder(byte[] fused, string frame = "", string output = "", string size = "\"min\": 16, \"max\": 256, \"multiple\": 2", string more = "")
         : this(Manifest(frame, output, size, more), fused)
     {
@@ -57,7 +57,7 @@ internal static class Colours
         return (r[at], g[at], b[at]);
     }
 
-    /// <summary>The colour in the middle of what the model makes of a frame of one colour.</summary>
+    /// <summary>The colour at the centre of the model's output for a frame of one colour.</summary>
     public static (float R, float G, float B) After(this IModelSession session, FramePool pool, (float R, float G, float B) colour, Prompt? prompt = null)
     {
         using var input = Frame(pool, session.Width, session.Height, colour);

@@ -4,7 +4,7 @@ using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Tests.Onnx;
 
-/// <summary>Sizes that models have in the world: odd ones, free ones, ones that are claimed and do not run.</summary>
+/// <summary>Sizes that real models have: odd ones, free ones, and ones that are declared but do not run.</summary>
 [Collection(Alone.Name)]
 public sealed class ModelSizeTests
 {
@@ -53,7 +53,7 @@ public sealed class ModelSizeTests
         using var other = model.CreateSession(34, 34);
         session.After(_pool, Tan);
         var memory = session.Capture();
-        // As it is written to a file and read back by who knows the size of the session only.
+        // As restored from a file, where only the size of the session is known.
         other.Restore(new ModelState(model.Info.Id, model.Info.Version, session.Width, session.Height, memory.Bytes));
         Assert.Equal(session.After(_pool, Tan), other.After(_pool, Tan));
         Assert.Throws<ArgumentException>(() => other.Restore(memory with { Width = 64 }));
@@ -78,7 +78,7 @@ public sealed class ModelSizeTests
         for (var y = 0; y < height; y++)
             input.Y.Slice(y * input.StrideY, width / 2).Fill(235);
         using var output = session.Step(input, Prompt.None);
-        // Where the mask is white the picture stays, where it is black there is the blurred copy of what is black far from the edge.
+        // Where the mask is white the picture stays; where it is black the blurred copy shows, which is black far from the edge.
         Assert.InRange(output.Y[height / 2 * output.StrideY + width / 4], 233, 237);
         Assert.InRange(output.Y[height / 2 * output.StrideY + width - 2], 14, 40);
     }
@@ -89,8 +89,8 @@ public sealed class ModelSizeTests
     [InlineData(1, "ceil", 48, 64)]
     public void A_state_whose_side_does_not_divide_evenly_is_rounded_as_the_network_does(long up, string how, int height, int width)
     {
-        // The state is the largest of each square of four by four pixels of the frame before, and the picture shows its mean. It is added to what is
-        // pooled now, so that a state of another size fails as it does in a real model.
+        // The state is the maximum of each square of four by four pixels of the previous frame, and the picture shows its mean. It is added
+        // to the pooling of the current frame, so that a state of another size fails as it does in a real model.
         var fused = Picture().Input("s", Element.Float, 1, 3, 0, 0).Output("t", Element.Float, 1, 3, 0, 0).Constant("zero", [0], 1)
             .Node("MaxPool", ["x"], ["t"], ("kernel_shape", new[] { 4L, 4 }), ("strides", new[] { 4L, 4 }), ("ceil_mode", up))
             .Node("Mul", ["t", "zero"], ["nothing"]).Node("Add", ["s", "nothing"], ["sum"]).Node("ReduceMean", ["sum"], ["mean"], ("axes", new[] { 2L, 3 }), ("keepdims", 1))
@@ -119,13 +119,13 @@ public sealed class ModelSizeTests
 
     public static TheoryData<string, byte[], string, string[]> Claims() => new()
     {
-        // Pools by 4 and repeats by 4: what is added to the picture fits only where 4 divides the sides.
+        // Pools by 4 and upsamples by 4: the sum with the picture fits only if 4 divides the sides.
         { "a multiple that is too fine", Pooled(4, 4).Bytes(), "\"min\": 64, \"max\": 256, \"multiple\": 2", ["size claims 66x66", "size.multiple"] },
-        // A window of 32 is larger than what is left of a small picture.
+        // A window of 32 is larger than a small picture after pooling.
         { "a smallest size that is too small", Pooled(128, 128).Bytes(), "\"min\": 64, \"max\": 256, \"multiple\": 64", ["size claims 64x64", "size.min"] },
-        // Reads height and width the same, as exports from a square example do.
+        // Needs equal height and width, like an export from a square example.
         { "squares only", Picture().Node("Transpose", ["x"], ["turned"], ("perm", new[] { 0L, 1, 3, 2 })).Node("Add", ["x", "turned"], ["y"]).Bytes(), "\"min\": 64, \"max\": 256, \"multiple\": 2", ["net.onnx", "does not run at"] },
-        // Free sides in the file, but one size inside.
+        // Free dimensions in the file, but a fixed size inside.
         { "one size inside", Picture().Constant("c", new float[64 * 64], 64, 64).Node("Add", ["x", "c"], ["y"]).Bytes(), "\"min\": 32, \"max\": 128, \"multiple\": 32", ["manifest.json: size must be {\"width\": 64, \"height\": 64}"] },
         { "more memory than a session may have", Hungry().Bytes(), "\"min\": 16, \"max\": 4096, \"multiple\": 16", ["size claims 4096x4096", "1024 MB", "size.max"] },
         { "no multiple within", Invert().Bytes(), "\"min\": 70, \"max\": 98, \"multiple\": 33", ["manifest.json: size ", "multiple"] },

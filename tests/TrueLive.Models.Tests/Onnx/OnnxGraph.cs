@@ -16,23 +16,25 @@ internal enum Element
     Half = 10,
 }
 
-/// <summary>Makes small ONNX files (onnx.proto, IR version 8), so that each layout, type and mistake runs through ONNX Runtime for real.</summary>
+/// <summary>
+/// Makes small ONNX files (onnx.proto, IR version 8), so that each layout, type and mistake is tested with the real ONNX Runtime.
+/// </summary>
 internal sealed class OnnxGraph
 {
     private readonly List<ProtoField> _graph = [Text(2, "test")];
     private readonly List<ProtoField> _opsets = [];
     private readonly List<ProtoField> _functions = [];
 
-    /// <summary>A graph input; a side of 0 is free.</summary>
+    /// <summary>A graph input; a dimension of 0 is free.</summary>
     public OnnxGraph Input(string name, Element type, params long[] shape) => Add(Value(11, name, type, shape));
 
-    /// <summary>A graph output; a side of 0 is free.</summary>
+    /// <summary>A graph output; a dimension of 0 is free.</summary>
     public OnnxGraph Output(string name, Element type, params long[] shape) => Add(Value(12, name, type, shape));
 
-    /// <summary>A node; attributes are whole numbers or lists of them.</summary>
+    /// <summary>A node; attributes are integers or lists of them.</summary>
     public OnnxGraph Node(string type, string[] inputs, string[] outputs, params (string Name, object Value)[] attributes) => Add(Nested(1, NodeFields(type, "", inputs, outputs, attributes)));
 
-    /// <summary>A node of an operator library that nobody has.</summary>
+    /// <summary>A node of an unknown operator domain.</summary>
     public OnnxGraph CustomNode(string domain, string type, string input, string output)
     {
         _opsets.Add(Nested(8, Text(1, domain), new ProtoField(2, 1)));
@@ -43,7 +45,7 @@ internal sealed class OnnxGraph
     public OnnxGraph Constant(string name, float[] values, params long[] shape) =>
         Add(Nested(5, [.. Dims(1, shape), new ProtoField(2, (long)Element.Float), Text(8, name), new ProtoField(9, MemoryMarshal.AsBytes(values.AsSpan()).ToArray())]));
 
-    /// <summary>A constant of whole numbers.</summary>
+    /// <summary>A constant of integers.</summary>
     public OnnxGraph Whole(string name, long[] values, params long[] shape) =>
         Add(Nested(5, [.. Dims(1, shape), new ProtoField(2, (long)Element.Int64), Text(8, name), new ProtoField(9, MemoryMarshal.AsBytes(values.AsSpan()).ToArray())]));
 
@@ -51,7 +53,7 @@ internal sealed class OnnxGraph
     public OnnxGraph ExternalConstant(string name, string location, params long[] shape) =>
         Add(Nested(5, [.. Dims(1, shape), new ProtoField(2, (long)Element.Float), Text(8, name), Nested(13, Text(1, "location"), Text(2, location)), new ProtoField(14, 1)]));
 
-    /// <summary>A constant of many zeros and a single one: few bytes in the file.</summary>
+    /// <summary>A sparse constant: many zeros and a single one in few bytes of the file.</summary>
     public OnnxGraph SparseConstant(string name, params long[] shape) =>
         Add(Nested(15, [
             Nested(1, [.. Dims(1, [1]), new ProtoField(2, (long)Element.Float), Text(8, name), new ProtoField(9, new byte[4])]),
@@ -62,7 +64,7 @@ internal sealed class OnnxGraph
     public OnnxGraph NodeWithBody(string type, string[] inputs, string[] outputs, OnnxGraph body) =>
         Add(Nested(1, [.. NodeFields(type, "", inputs, outputs, []), Nested(5, Text(1, "body"), Nested(6, [.. body._graph]), new ProtoField(20, 5))]));
 
-    /// <summary>A function of the library <c>local</c> that calls another one of it so many times.</summary>
+    /// <summary>A function of the domain <c>local</c> that calls another function of it <paramref name="times"/> times.</summary>
     public OnnxGraph Function(string name, string called, int times)
     {
         var calls = Enumerable.Range(0, times).Select(_ => Nested(7, NodeFields(called, "local", ["x"], ["y"], [])));
@@ -90,7 +92,7 @@ internal sealed class OnnxGraph
             var number => Nested(5, Text(1, a.Name), new ProtoField(3, Convert.ToInt64(number, null)), new ProtoField(20, 2)),
         })];
 
-    // Not packed: readers take both forms.
+    // Not packed; readers accept both forms.
     private static ProtoField[] Dims(int number, long[] shape) => [.. shape.Select(s => new ProtoField(number, s))];
 
     private static ProtoField Text(int number, string text) => new(number, Encoding.UTF8.GetBytes(text));

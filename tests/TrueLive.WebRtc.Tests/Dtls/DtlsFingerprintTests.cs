@@ -10,7 +10,7 @@ using CertificateRequest = System.Security.Cryptography.X509Certificates.Certifi
 
 namespace TrueLive.WebRtc.Tests.Dtls;
 
-/// <summary>Certificates of clients: each is its own maker's, and its fingerprint fits.</summary>
+/// <summary>Client certificates: all are self-signed and match their fingerprint, but their keys differ.</summary>
 public sealed class DtlsFingerprintTests
 {
     private static readonly DateTimeOffset Now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);

@@ -33,7 +33,7 @@ internal sealed class DtlsSide(bool client, DtlsCertificate own, string remoteFi
         }
     }
 
-    /// <summary>True when the handshake gave a transport, which is then in use.</summary>
+    /// <summary>True if the handshake produced a transport, which is then in use.</summary>
     public bool WaitForEnd(int seconds = 300)
     {
         Assert.True(_ended.Wait(TimeSpan.FromSeconds(seconds), TestContext.Current.CancellationToken), "the handshake did not end");
@@ -52,7 +52,7 @@ internal sealed class DtlsSide(bool client, DtlsCertificate own, string remoteFi
     }
 }
 
-/// <summary>A client and a server joined in memory; <see cref="Lose"/> says which handshake datagrams vanish.</summary>
+/// <summary>A client and a server connected in memory; <see cref="Lose"/> says which handshake datagrams are lost.</summary>
 internal sealed class DtlsPair : IDisposable
 {
     private static readonly DateTimeOffset Now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);

@@ -8,7 +8,7 @@ using TrueLive.WebRtc.Srtp;
 
 namespace TrueLive.WebRtc.Tests.Dtls;
 
-/// <summary>Handshakes with the openssl command, which knows nothing of our code: keys, certificates and data must agree.</summary>
+/// <summary>Handshakes with the openssl command as an independent implementation: keys, certificates and data must agree.</summary>
 public sealed class OpenSslTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("truelive-dtls").FullName;

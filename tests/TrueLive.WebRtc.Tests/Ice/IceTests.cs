@@ -78,7 +78,7 @@ public sealed class IceTests
         Add(First);
         Assert.True(Run(TimeSpan.FromSeconds(1)));
 
-        // A client with right credentials that writes the victim's address into its datagrams.
+        // A client with valid credentials that spoofs the victim's address as the source of its datagrams.
         for (var i = 0; i < 20; i++)
             Take(Nominate(), victim);
         Assert.True(Run(TimeSpan.FromSeconds(10)));
@@ -86,7 +86,7 @@ public sealed class IceTests
         Assert.All(victim.Got, datagram => Assert.True(StunMessage.TryParse(datagram, out var m) && m.Class is StunClass.Request or StunClass.Success));
         Assert.InRange(victim.Got.Count, 1, 60);
 
-        // The same client, having really moved.
+        // The same client after it has really moved.
         victim.Heard = datagram =>
         {
             if (!StunMessage.TryParse(datagram, out var check) || check.Class != StunClass.Request)
@@ -164,7 +164,7 @@ public sealed class IceTests
         Carry();
     }
 
-    /// <summary>Brings what the agents have sent to the other side, and what that causes back; takes no time.</summary>
+    /// <summary>Delivers what the agents have sent to the other side, and the answers back, without advancing the clock.</summary>
     private void Carry()
     {
         for (var more = true; more;)
@@ -188,7 +188,7 @@ public sealed class IceTests
         return sent.Count > 0;
     }
 
-    /// <summary>A way between the client and one address of the server.</summary>
+    /// <summary>A path between the client and one address of the server.</summary>
     private sealed class Wire(IPEndPoint server, bool toLite) : IceRoute
     {
         public IPEndPoint Server => server;
@@ -198,7 +198,7 @@ public sealed class IceTests
         public override bool IsTcp => false;
     }
 
-    /// <summary>An address that the client says it has.</summary>
+    /// <summary>An address that the client claims to have.</summary>
     private sealed class Stranger(IPEndPoint address) : IceRoute
     {
         public List<byte[]> Got { get; } = [];

@@ -15,9 +15,9 @@ using TrueLive.WebRtc.Timing;
 namespace TrueLive.WebRtc.Tests.Peers;
 
 /// <summary>
-/// Two connections without sockets over a path that loses, delays and reorders, in virtual time: ICE, DTLS, media and channels. Alice offers
-/// with a full agent, Bob answers as a server does. Virtual time stands still during the DTLS handshake, which runs in real time, and no
-/// packet of it is lost.
+/// Two connections without sockets over a path that loses, delays and reorders packets, in virtual time: ICE, DTLS, media and channels.
+/// Alice offers with a full agent, Bob answers as a server does. Virtual time stops during the DTLS handshake, which runs in real time and
+/// without loss.
 /// </summary>
 internal sealed class WholeCall : IDisposable
 {
@@ -63,13 +63,13 @@ internal sealed class WholeCall : IDisposable
     /// <summary>Microseconds since the start.</summary>
     public long Now { get; private set; }
 
-    /// <summary>Frames that <see cref="HandOver(int)"/> has brought.</summary>
+    /// <summary>Frames that <see cref="HandOver(int)"/> has delivered.</summary>
     public int HandedOver { get; private set; }
 
-    /// <summary>Addresses of Bob's that a datagram reaches, by their last byte.</summary>
+    /// <summary>Bob's reachable addresses, by their last byte.</summary>
     public HashSet<byte> Open { get; } = [1];
 
-    /// <summary>Alice learns of an address of Bob's.</summary>
+    /// <summary>Tells Alice one of Bob's addresses.</summary>
     public void Reach(byte address)
     {
         var candidate = IceCandidate.Host(new IPEndPoint(new IPAddress([192, 0, 2, address]), 1000), tcp: false, 0);
@@ -102,7 +102,7 @@ internal sealed class WholeCall : IDisposable
     /// <summary>Runs until both sides are connected.</summary>
     public void Connect() => RunUntil(() => Alice.Connection.State == PeerState.Connected && Bob.Connection.State == PeerState.Connected);
 
-    /// <summary>Lets time pass and takes what is sent and told meanwhile from one side to the other, without loss, delay or garbage.</summary>
+    /// <summary>Lets time pass and passes everything from one side to the other, without loss, delay or allocation.</summary>
     public void HandOver(int milliseconds)
     {
         for (; milliseconds > 0; milliseconds--)
@@ -187,7 +187,7 @@ internal sealed class WholeCall : IDisposable
 
     private Side Other(Side side) => side == Alice ? Bob : Alice;
 
-    /// <summary>A way between Alice and one of Bob's addresses.</summary>
+    /// <summary>A path between Alice and one of Bob's addresses.</summary>
     internal sealed class Way(byte address, bool toBob) : IceRoute
     {
         public byte Address => address;
@@ -197,7 +197,7 @@ internal sealed class WholeCall : IDisposable
         public override bool IsTcp => false;
     }
 
-    /// <summary>One connection, what it sends, and what it was told.</summary>
+    /// <summary>One connection, what it sends, and the events that it has raised.</summary>
     internal sealed class Side(WholeCall call, PeerConnection connection, Impairment output)
     {
         private int _number;
@@ -205,7 +205,7 @@ internal sealed class WholeCall : IDisposable
 
         public PeerConnection Connection => connection;
 
-        /// <summary>Numbers of the frames that came, each byte for byte as it was sent.</summary>
+        /// <summary>Numbers of the frames received, each of which was identical to what was sent.</summary>
         public List<int> Frames { get; } = [];
 
         public List<long> FramesAt { get; } = [];
@@ -249,7 +249,7 @@ internal sealed class WholeCall : IDisposable
             Settle();
         }
 
-        /// <summary>Puts on the path what is to be sent, and notes what happened.</summary>
+        /// <summary>Puts outgoing datagrams on the path, and records events.</summary>
         public void Settle()
         {
             while (connection.TryTake(out Datagram datagram))

@@ -133,7 +133,7 @@ public sealed class WholeCallTests
         var frame = TestFrames.Make(VideoCodec.H264, 1, true, 12_000);
         var number = 0L;
         Exchange(300, frame);
-        // What the checks of ICE cost, which find nobody here, is no part of it.
+        // The cost of ICE checks, which get no answer here, is subtracted.
         var each = (Exchange(300, frame) - Exchange(300, [])) / 300;
 
         Assert.InRange(call.HandedOver, 590, 600);

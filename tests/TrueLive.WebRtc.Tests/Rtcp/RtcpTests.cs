@@ -3,7 +3,7 @@ using TrueLive.WebRtc.Rtcp;
 
 namespace TrueLive.WebRtc.Tests.Rtcp;
 
-/// <summary>What is written is read back (RFC 3550 section 6, RFC 4585, RFC 5104, REMB).</summary>
+/// <summary>Packets are read back as they were written (RFC 3550 section 6, RFC 4585, RFC 5104, REMB).</summary>
 public class RtcpTests
 {
     [Fact]

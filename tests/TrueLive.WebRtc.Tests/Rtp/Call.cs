@@ -54,15 +54,15 @@ internal sealed class Call : IDisposable
     /// <summary>Time between ticks in microseconds.</summary>
     public long TickInterval { get; init; } = 5_000;
 
-    /// <summary>Bitrate of the made-up encoder, bit/s.</summary>
+    /// <summary>Bitrate of the simulated encoder, bit/s.</summary>
     public long Encoder { get; set; }
     public int AudioAtAlice { get; private set; }
     public int AudioAtBob { get; private set; }
 
-    /// <summary>Numbers and times of the sound.</summary>
+    /// <summary>Sequence numbers and RTP times of the received sound.</summary>
     public List<(long Sequence, uint RtpTime)> SoundAtBob { get; } = [];
 
-    /// <summary>Packets sent again as they were.</summary>
+    /// <summary>Packets retransmitted unchanged.</summary>
     public int Repeats { get; private set; }
     public int KeyFrameRequests { get; private set; }
     public int KeyFramesSent { get; private set; }
@@ -70,7 +70,7 @@ internal sealed class Call : IDisposable
     public List<(long At, int Bitrate)> Targets { get; } = [];
     public List<(int Number, long At, long Delay, bool Key, ColourSpace? Colour)> Frames { get; } = [];
 
-    /// <summary>Frames whose last packet Alice has sent, and the time since their input was here.</summary>
+    /// <summary>Frames whose last packet Alice has sent, and the time since their input arrived.</summary>
     public List<(uint Stamp, TimeSpan Took)> Left { get; } = [];
     public List<string> Wrong { get; } = [];
 
@@ -166,7 +166,7 @@ internal sealed class Call : IDisposable
         Bob.Dispose();
     }
 
-    /// <summary>Takes out what the sessions have to send and to tell.</summary>
+    /// <summary>Takes outgoing packets and events from the sessions.</summary>
     private void Drain()
     {
         while (Alice.TryTake(out QueuedPacket<RtpPacketKind> packet))
@@ -233,7 +233,7 @@ internal sealed class Call : IDisposable
         }
 
         path.Send(bytes, rtcp, Now);
-        // What SRTP would do to the packet and the bytes behind it.
+        // SRTP would overwrite the packet and the bytes after it, too.
         packet.Space.Fill(0xEE);
     }
 

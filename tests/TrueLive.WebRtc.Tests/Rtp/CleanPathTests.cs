@@ -40,7 +40,7 @@ public class CleanPathTests
     [Fact]
     public void Audio_without_transport_feedback_is_not_taken_for_lost_video()
     {
-        // As Firefox offers: the extension stands on the video section only.
+        // As in Firefox's offers, only the video section has the extension.
         using var call = new Call(agree: plan => plan with
         {
             SendAudio = plan.SendAudio! with { Extensions = default },
@@ -65,7 +65,7 @@ public class CleanPathTests
         using var call = new Call();
         var data = TestFrames.Make(VideoCodec.H264, 1, true, 20_000);
         call.Alice.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = data, RtpTime = 7, KeyFrame = true, Ticket = new(0, TimeSpan.Zero, call.Timestamp - TimeSpan.TicksPerMillisecond * 30, 7) }, call.Moment);
-        // The pacer has sent a part of it at most.
+        // The pacer has sent at most a part of it.
         Assert.Empty(call.Left);
         call.Run(TimeSpan.FromMilliseconds(200), framesPerSecond: 0);
         call.Alice.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = TestFrames.Make(VideoCodec.H264, 2, false, 500), RtpTime = 8, KeyFrame = false }, call.Moment);

@@ -93,7 +93,7 @@ public class FeedbackTests
         Assert.True(call.Repeats > 20, $"{call.Repeats} repeats");
         Assert.Equal(1, call.KeyFramesSent);
         Assert.InRange(call.Frames.Count, 0.97 * call.FramesOffered, call.FramesOffered);
-        // Five of a hundred are lost, and no repeat counts as another.
+        // 5 % are lost, and retransmissions must not count as further losses.
         Assert.All(call.Targets.Where(t => t.At > 2_000_000), t => Assert.InRange(t.Bitrate, 900_000, int.MaxValue));
 
         static MediaPlan WithoutRtx(MediaPlan plan) => plan with { SendVideo = Plain(plan.SendVideo!), ReceiveVideo = Plain(plan.ReceiveVideo!) };

@@ -2,7 +2,7 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.WebRtc.Tests.Rtp;
 
-/// <summary>One direction of a simulated path. Times in microseconds, decided from the seed only.</summary>
+/// <summary>One direction of a simulated path. Times are in microseconds and depend only on the seed.</summary>
 internal sealed class Impairment(int seed)
 {
     private readonly Random _random = new(seed);
@@ -16,13 +16,13 @@ internal sealed class Impairment(int seed)
     public double Loss { get; set; }
     public double Duplicate { get; set; }
 
-    /// <summary>Jittered packets overtake each other; otherwise order is kept.</summary>
+    /// <summary>Whether jittered packets may overtake each other.</summary>
     public bool Reorder { get; set; }
 
-    /// <summary>Bit/s; 0 is without limit.</summary>
+    /// <summary>Bit/s; 0 for no limit.</summary>
     public long Bitrate { get; set; }
 
-    /// <summary>The bottleneck's queue; what would wait longer is dropped.</summary>
+    /// <summary>Longest time in the bottleneck's queue; packets that would wait longer are dropped.</summary>
     public long MaxQueue { get; set; } = 300_000;
     public bool Cut { get; set; }
     public long Bytes { get; private set; }
@@ -79,7 +79,7 @@ internal sealed class Impairment(int seed)
     }
 }
 
-/// <summary>Made-up coded frames whose every byte follows from their number, so that a receiver can check them.</summary>
+/// <summary>Synthetic coded frames whose bytes all follow from their number, so that a receiver can check them.</summary>
 internal static class TestFrames
 {
     public static byte[] Make(VideoCodec codec, int number, bool key, int size, int slices = 1)

@@ -4,9 +4,9 @@ using TrueLive.WebRtc.Rtp;
 namespace TrueLive.WebRtc.Tests.Rtp;
 
 /// <summary>
-/// Bad paths, in virtual time, 20 ms each way, an encoder of 30 frames a second that follows the target bitrate. The claims: delay is
-/// bounded, no frame is wrong, no freeze over 1 s once a path is back, and the bitrate settles within 5 s and from then on never falls
-/// under half of the link.
+/// Impaired paths in virtual time, 20 ms each way, with an encoder of 30 frames a second that follows the target bitrate. The claims: delay
+/// is bounded, no frame is wrong, no freeze exceeds 1 s once a path is back, and the bitrate settles within 5 s and then never falls below
+/// half of the link.
 /// </summary>
 public class ImpairmentTests
 {
@@ -153,7 +153,7 @@ public class ImpairmentTests
 
     private static void ForSeeds(VideoCodec codec, Action<Call> scenario)
     {
-        // Ticks as the endpoint makes them, and as slow ones as a busy machine leaves.
+        // Tick intervals of an endpoint, normally and on a busy machine.
         foreach (var (seed, tick) in new[] { (1, 5), (2, 5), (3, 5), (1, 10) })
         {
             using var call = new Call(codec, seed) { TickInterval = tick * 1000 };
@@ -180,7 +180,7 @@ public class ImpairmentTests
         Assert.True(least >= limit, $"the target fell to {least / 1000} kbit/s, under {limit / 1000}");
     }
 
-    /// <summary>From 5 s on never under half of the link, and over each second not above it by more than the encoder's own overshoot.</summary>
+    /// <summary>From 5 s on, never below half of the link, and over each second above it only by the encoder's own overshoot.</summary>
     private static void AssertSettled(Call call, long since, long link)
     {
         AssertTargetAbove(call, since + 5 * Second, link / 2);

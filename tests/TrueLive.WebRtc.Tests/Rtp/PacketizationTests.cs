@@ -6,7 +6,7 @@ using TrueLive.WebRtc.Sdp;
 
 namespace TrueLive.WebRtc.Tests.Rtp;
 
-/// <summary>Frames to payloads and back (RFC 6184, RFC 7741), on clean and on bad paths.</summary>
+/// <summary>Frames to payloads and back (RFC 6184, RFC 7741), on clean and impaired paths.</summary>
 public class PacketizationTests
 {
     private const int MaxPayload = 1100;
@@ -31,7 +31,7 @@ public class PacketizationTests
             Assert.True(depacketizer.Append(payload, frame));
         }
 
-        // Without the parameter sets of an IDR picture the remembered ones are put in front; these units bring none of their own.
+        // An IDR picture without parameter sets gets the remembered ones; here there are none.
         Assert.Equal(accessUnit, frame.Span.ToArray());
     }, seed: "0000000000001", iter: 500);
 
@@ -78,7 +78,7 @@ public class PacketizationTests
         Gen.Select(Gen.Int[1, 1_000_000], Gen.Int[0, 40], Gen.Double[0, 0.5]).Sample((seed, reach, twice) =>
         {
             var random = new Random(seed);
-            // One key frame only: a later one that is whole may overtake, by design.
+            // Only one key frame: a later complete one may overtake by design.
             var packets = Stream(codec, random.Next(0x10000), frames: 12, keyEvery: 100);
             var arriving = packets.SelectMany(p => Enumerable.Repeat(p, random.NextDouble() < twice ? 2 : 1)).Select((p, i) => (p, At: i + random.Next(reach + 1))).OrderBy(p => p.At).Select(p => p.p);
 

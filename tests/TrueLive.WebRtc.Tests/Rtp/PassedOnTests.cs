@@ -2,17 +2,17 @@ using TrueLive.WebRtc.Rtp;
 
 namespace TrueLive.WebRtc.Tests.Rtp;
 
-/// <summary>What is kept of a stream that is passed on, or put together from what a sender gave at different times.</summary>
+/// <summary>Forwarded streams, and parameter sets collected from different times and places of a stream.</summary>
 public class PassedOnTests
 {
     [Fact]
     public void Sound_that_is_passed_on_keeps_its_gaps_and_its_order()
     {
         using var call = new Call();
-        // 5003 is lost on the way here, 5005 overtakes 5004; what is older than the first one is of no use to a player.
+        // 5003 is lost before it gets here and 5005 overtakes 5004; packets older than the first one are useless to a player.
         foreach (var number in new[] { 5001, 5002, 5005, 5004, 5000, 5006 })
             Assert.Equal(number >= 5001, call.Alice.SendAudio([0x78, 1, 2], (uint)(number * 960), call.Moment, number));
-        // Sound of our own goes on behind it.
+        // Our own sound continues after it.
         Assert.True(call.Alice.SendAudio([0x78, 1, 2], 5007 * 960, call.Moment));
         call.Run(TimeSpan.FromMilliseconds(50), framesPerSecond: 0);
 

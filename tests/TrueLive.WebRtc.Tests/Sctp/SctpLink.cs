@@ -4,7 +4,9 @@ using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.WebRtc.Tests.Sctp;
 
-/// <summary>Two sets of data channels joined by a link in memory that delays, loses, doubles and reorders, on a clock of its own.</summary>
+/// <summary>
+/// Two sets of data channels joined by a link in memory that delays, loses, duplicates and reorders packets, in virtual time.
+/// </summary>
 internal sealed class SctpLink
 {
     private readonly PriorityQueue<(bool ToA, byte[] Packet), (long Due, long Order)> _wire = new();

@@ -3,7 +3,7 @@ using TrueLive.WebRtc.Sctp;
 
 namespace TrueLive.WebRtc.Tests.Sctp;
 
-/// <summary>What a peer that has keys, and no good will, can make the receiving half keep and do (RFC 9260 sections 6.5, 6.9).</summary>
+/// <summary>How much memory and work a hostile authenticated peer can cause in the receiver (RFC 9260 sections 6.5, 6.9).</summary>
 public sealed class SctpReceiverTests
 {
     private const byte Middle = 0, End = 1, Begin = 2, Whole = 3, Unordered = 4;
@@ -32,7 +32,7 @@ public sealed class SctpReceiverTests
         var began = TimeProvider.System.GetTimestamp();
         for (var i = 0; i < 60_000; i++)
             Data((uint)(backwards ? 60_001 - i : 2 + i), Middle, 1, 0, 1);
-        // Walking over all that came before would take minutes.
+        // Walking over all earlier data would take minutes.
         Assert.InRange(TimeProvider.System.GetElapsedTime(began).TotalSeconds, 0, 60);
         Assert.InRange(_receiver.Held, 0, Most);
     }

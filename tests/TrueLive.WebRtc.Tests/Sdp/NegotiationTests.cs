@@ -5,8 +5,8 @@ using TrueLive.WebRtc.Sdp;
 namespace TrueLive.WebRtc.Tests.Sdp;
 
 /// <summary>
-/// What is agreed with the offers of the clients that matter. Chromium's offer is a capture; the others are written after the
-/// documented shape of each client, shortened to what negotiation looks at.
+/// The results of negotiation with the offers of important clients. Chromium's offer is a capture; the others follow the documented form
+/// of each client, shortened to what negotiation uses.
 /// </summary>
 public class NegotiationTests
 {

@@ -5,8 +5,8 @@ using TrueLive.WebRtc.Sdp;
 namespace TrueLive.WebRtc.Tests.Sdp;
 
 /// <summary>
-/// Offers that follow each other in one connection. Chromium's are a recording (room-offers.html makes them again); those of a native client
-/// are made by hand after what is documented of it, and labelled so.
+/// Successive offers in one connection. Chromium's are recorded (room-offers.html makes them again); those of a native client are written
+/// by hand from its documentation, and labelled so.
 /// </summary>
 public sealed class ReofferTests
 {
@@ -57,7 +57,7 @@ public sealed class ReofferTests
         var first = Answer("native-room-first");
         var published = Answer("native-room-publish");
         Assert.Equal(("7", "f", null), (published.ReceiveVideo!.Mid, published.ReceiveVideo.Layer, published.ReceiveAudio));
-        // What it lists first of what we have; redundancy and other codings are left out.
+        // The first listed formats that we support; redundancy and other codings are left out.
         Assert.Equal([98, 96], published.ReceiveVideo.Formats.Select(f => (int)f.PayloadType));
         Assert.DoesNotContain("red/", _answers[^1], StringComparison.Ordinal);
         Assert.DoesNotContain("dependency-descriptor", _answers[^1], StringComparison.Ordinal);

@@ -2,7 +2,9 @@ using TrueLive.WebRtc.Sdp;
 
 namespace TrueLive.WebRtc.Tests.Sdp;
 
-/// <summary>Phones that are turned: a sender whose receiver does not take the orientation extension turns its pictures itself (RFC 7742 section 4).</summary>
+/// <summary>
+/// Rotated phones: if the receiver does not negotiate the orientation extension, the sender rotates its pictures (RFC 7742 section 4).
+/// </summary>
 public class RotationTests
 {
     private const string Orientation = "urn:3gpp:video-orientation";

@@ -56,7 +56,7 @@ public sealed class SrtpSessionTests : IDisposable
         var (window, seen, top) = (new ReplayWindow(), new HashSet<ulong>(), 0UL);
         for (var i = 0; i < 3000; i++)
         {
-            // Mostly onward, often back within the window or beyond, at times far ahead.
+            // Mostly forward, often back within the window or beyond it, sometimes far ahead.
             var step = random.Next(100) switch { 0 => random.Next(20_000), < 40 => -random.Next(5000), _ => random.Next(8) };
             var index = (ulong)Math.Max(0, (long)top + step);
             var fresh = seen.Count == 0 || index > top || (top - index < ReplayWindow.Size && !seen.Contains(index));
@@ -87,7 +87,7 @@ public sealed class SrtpSessionTests : IDisposable
 
         foreach (var pair in wires.OrderBy(w => w.Key).Chunk(2))
         {
-            // Each pair comes the wrong way round, the neighbours of a rollover among them.
+            // Each pair arrives in reverse order, also around a rollover.
             foreach (var (number, wire) in pair.Reverse())
             {
                 Assert.Equal(Rtp((ushort)number, 1), Unprotect(bob, wire));

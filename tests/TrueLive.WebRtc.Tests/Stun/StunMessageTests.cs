@@ -102,7 +102,7 @@ public class StunMessageTests
         {
             var damaged = Request.ToArray();
             damaged[i] ^= 0x40;
-            // Without its type, FINGERPRINT is an attribute behind the integrity, which is ignored: the message says what it said.
+            // With a damaged type, FINGERPRINT is an unknown attribute after MESSAGE-INTEGRITY, which is ignored: the message stays valid.
             Assert.Equal(i is 100 or 101, IsWhole(damaged));
             Assert.False(StunMessage.TryParse(Request.AsSpan(0, i), out _), $"{i} bytes");
         }

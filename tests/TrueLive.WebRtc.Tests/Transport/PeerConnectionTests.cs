@@ -113,7 +113,7 @@ public sealed class PeerConnectionTests : IDisposable
         var ours = answering.RestartIce(theirs.IceUfrag, theirs.IcePassword);
         offering.RestartIce(ours.IceUfrag, ours.IcePassword);
         Assert.Equal((1, 1), (server.Count, client.Count));
-        // Only one of the old ways is offered again, another than the one in use.
+        // Only one of the old candidates is offered again, and not the one in use.
         var (wasTcp, other) = (offering.Path!.Value.IsTcp, offering.Path.Value.IsTcp ? " udp " : " tcp ");
         foreach (var candidate in ours.Candidates.Where(c => c.Contains(other, StringComparison.OrdinalIgnoreCase)))
             offering.AddCandidate(candidate);
@@ -289,7 +289,7 @@ public sealed class PeerConnectionTests : IDisposable
     [Fact]
     public async Task A_peer_that_falls_silent_is_closed_when_its_consent_ends()
     {
-        // Each side on a clock of its own: one that stands still sends no more checks.
+        // Each side has its own clock: a side whose clock stops sends no more checks.
         var (here, there) = (new Microsoft.Extensions.Time.Testing.FakeTimeProvider(), new Microsoft.Extensions.Time.Testing.FakeTimeProvider());
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, here);
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, there);
@@ -338,7 +338,7 @@ public sealed class PeerConnectionTests : IDisposable
             await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, limit.Token);
     }
 
-    /// <summary>A clock that the readers of TCP connections cannot ask.</summary>
+    /// <summary>A clock that throws when the readers of TCP connections use it.</summary>
     private sealed class FailsOnThePool : TimeProvider
     {
         public bool Fails { get; set; }
@@ -347,7 +347,7 @@ public sealed class PeerConnectionTests : IDisposable
             Fails && Thread.CurrentThread.IsThreadPoolThread ? throw new InvalidOperationException("a fault on the reader's thread") : base.GetTimestamp();
     }
 
-    /// <summary>A clock that a new session of media cannot ask for the date.</summary>
+    /// <summary>A clock that throws when a new media session asks for the date.</summary>
     private sealed class FailsAfterTheHandshake : TimeProvider
     {
         public override DateTimeOffset GetUtcNow() =>

@@ -8,7 +8,7 @@ using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.WebRtc.Tests.Transport;
 
-/// <summary>ICE over TCP (RFC 6544), as far as a hostile client can strain it.</summary>
+/// <summary>ICE over TCP (RFC 6544) against hostile clients.</summary>
 public sealed class TcpPortTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
@@ -99,7 +99,7 @@ public sealed class TcpPortTests : IDisposable
         return client;
     }
 
-    /// <summary>Sends a check with right credentials and waits for its answer.</summary>
+    /// <summary>Sends a check with valid credentials and waits for its answer.</summary>
     private static async Task CheckAsync(TcpClient client, string answer)
     {
         var check = Check(Line(answer, "a=ice-ufrag:"), Line(answer, "a=ice-pwd:"));
@@ -117,7 +117,7 @@ public sealed class TcpPortTests : IDisposable
         }
         catch (IOException)
         {
-            // Reset: ended as well.
+            // A reset also ends the connection.
         }
     }
 

@@ -7,7 +7,7 @@ using TrueLive.WebRtc.Whip;
 
 namespace TrueLive.WebRtc.Tests.Whip;
 
-/// <summary>A WHIP server that wants the client to do its work elsewhere.</summary>
+/// <summary>A WHIP server that tries to make the client send requests or media to other hosts.</summary>
 public sealed class HostileServerTests
 {
     private const string Key = "a-key-of-this-server-only";
@@ -56,14 +56,14 @@ public sealed class HostileServerTests
             if (path == "/session")
                 return (200, null, "");
             var answer = endpoint.Answer(offer, new MediaPreferences()).LocalDescription;
-            // Of the highest priority, so that it would be the first to be checked.
+            // With the highest priority, so that it would be checked first.
             var lure = $"a=candidate:1 1 udp 4294967295 127.0.0.2 {((IPEndPoint)victim.Client.LocalEndPoint!).Port} typ host\r\n";
             var at = answer.IndexOf("a=candidate:", StringComparison.Ordinal);
             return (201, "/session", answer.Insert(at, lure));
         });
         await using (await ConnectAsync(server, null, WhipReach.Host))
             Assert.Equal(0, victim.Available);
-        // To its own user, who is in the same network, it may.
+        // With WhipReach.Any, for a user in the same network, it may.
         await using (await ConnectAsync(server, null, WhipReach.Any))
             Assert.NotEqual(0, victim.Available);
     }
@@ -80,7 +80,7 @@ public sealed class HostileServerTests
     private static Task<WhipClient> ConnectAsync(Listener server, string? key, WhipReach reach = WhipReach.Any) => WhipClient.ConnectAsync(
         new Uri(server.Address + "whip"), key, new MediaPreferences { Audio = false }, new PeerHandlers(), TimeProvider.System, Cancel, reach);
 
-    /// <summary>Answers every request with what it is told and remembers it.</summary>
+    /// <summary>Answers every request with a given response and records the request.</summary>
     private sealed class Listener : IDisposable
     {
         private readonly HttpListener _http = new();
