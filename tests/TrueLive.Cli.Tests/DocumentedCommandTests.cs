@@ -57,7 +57,7 @@ public sealed partial class DocumentedCommandTests
     private static IEnumerable<string> Flags(Command command) =>
         command.Options.SelectMany(o => o.Aliases.Append(o.Name)).Concat(command.Subcommands.SelectMany(Flags));
 
-    // In a shell block each line up to its comment, in a sentence the text in backticks.
+    // In a shell block each line up to its comment, in a sentence the text in backquotes.
     private static IEnumerable<string> Commands(string text) =>
         Block().Matches(text).SelectMany(b => b.Value.Split('\n')).Where(l => Begins().IsMatch(l)).Select(l => Remark().Replace(l, string.Empty))
             .Concat(Inline().Matches(Block().Replace(text, string.Empty)).Select(m => m.Groups["command"].Value))

@@ -23,7 +23,7 @@ internal sealed record ConvLayer(int Input, int In, int Out, int Kernel, int Str
     /// <summary>Whether the screen is added: a pattern over all channels that is repeated across the picture.</summary>
     public bool Screened { get; init; }
 
-    /// <summary>Whether the output is upsampled by two: each pixel becomes a square of four.</summary>
+    /// <summary>Whether width and height of the output are doubled: each pixel becomes a square of four.</summary>
     public bool Doubled { get; init; }
 
     /// <summary>The layer whose output is added; null for none.</summary>

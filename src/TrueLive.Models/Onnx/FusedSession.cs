@@ -17,7 +17,7 @@ namespace TrueLive.Models.Onnx;
 /// </summary>
 internal sealed class FusedSession : OnnxSession
 {
-    // Rows that one thread blends at a time; even because of the subsampled chroma.
+    // Rows that one thread blends at a time; even because two rows share one of chroma.
     private const int BlendRows = 48;
 
     private readonly FusedModel _fused;

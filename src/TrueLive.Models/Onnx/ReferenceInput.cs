@@ -6,7 +6,7 @@ using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Onnx;
 
-/// <summary>The tensor of a reference picture: rescaled to the input's size whenever the picture changes, grey if none is set.</summary>
+/// <summary>The tensor of a reference picture: scaled to the input's size whenever another is set, grey if none is.</summary>
 internal sealed class ReferenceInput(PictureInput spec, TensorBuffer tensor)
 {
     private readonly PictureTensor _picture = new(spec, tensor, spec.Width, spec.Height, 3);

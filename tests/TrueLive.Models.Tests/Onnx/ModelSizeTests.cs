@@ -119,7 +119,7 @@ public sealed class ModelSizeTests
 
     public static TheoryData<string, byte[], string, string[]> Claims() => new()
     {
-        // Pools by 4 and upsamples by 4: the sum with the picture fits only if 4 divides the sides.
+        // Pools by 4 and repeats by 4: the sum with the picture fits only if 4 divides the sides.
         { "a multiple that is too fine", Pooled(4, 4).Bytes(), "\"min\": 64, \"max\": 256, \"multiple\": 2", ["size claims 66x66", "size.multiple"] },
         // A window of 32 is larger than a small picture after pooling.
         { "a smallest size that is too small", Pooled(128, 128).Bytes(), "\"min\": 64, \"max\": 256, \"multiple\": 64", ["size claims 64x64", "size.min"] },
