@@ -5,7 +5,7 @@ using TrueLive.Core.Frames;
 namespace TrueLive.Interop.Tests;
 
 /// <summary>
-/// Streams from GStreamer's encoders and RTP payloaders, over a path that loses packets: no wrong picture is shown, and the stream recovers.
+/// Streams coded and split into packets by GStreamer, over a path that loses packets: no wrong picture is shown, and the stream recovers.
 /// </summary>
 public sealed class GStreamerStreamTests : IDisposable
 {

@@ -83,8 +83,8 @@ public sealed partial class OnnxVideoModel
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
-    // The bytes that a session took, or null if its step took too long. Not inlined, so that no stack slot keeps the session alive when
-    // its buffers are collected.
+    // The bytes that a session took, or null if its step took too long. A method of its own, so that no stack slot keeps the session alive
+    // when its buffers are collected.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private long? TryEnd(int width, int height, (int Width, int Height) known)
     {
