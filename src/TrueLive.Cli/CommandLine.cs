@@ -13,6 +13,7 @@ internal static class CommandLine
         ModelsCommand.Make(),
         CheckCommand.Make(),
         ClipCommand.Make(),
+        StreamCommand.Make(),
         ProbeCommand.Make(),
         BenchCommand.Make(),
     };

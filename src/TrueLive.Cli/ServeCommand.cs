@@ -19,7 +19,11 @@ internal static class ServeCommand
         serve.SetAction(async (parsed, cancel) =>
         {
             var (file, flags) = settings(parsed);
-            return await RunAsync(file, flags, cancel).ConfigureAwait(false);
+            return await RunAsync(file, flags, async app =>
+            {
+                await app.WaitForShutdownAsync(cancel).ConfigureAwait(false);
+                return 0;
+            }, cancel).ConfigureAwait(false);
         });
         return serve;
     }
@@ -48,7 +52,12 @@ internal static class ServeCommand
                 .ToDictionary(f => f.Key.Key, f => f.Option is Option<bool?> b ? (parsed.GetValue(b) ?? true ? "true" : "false") : parsed.GetValue((Option<string?>)f.Option) ?? ""));
     }
 
-    private static async Task<int> RunAsync(string? file, Dictionary<string, string> flags, CancellationToken cancel)
+    /// <summary>Starts a server and runs something beside it.</summary>
+    /// <param name="file">Settings file; null for none.</param>
+    /// <param name="flags">Settings given as flags.</param>
+    /// <param name="run">Runs with the server that has started; its result is the exit code.</param>
+    /// <param name="cancel">Ends the start.</param>
+    public static async Task<int> RunAsync(string? file, Dictionary<string, string> flags, Func<WebApplication, Task<int>> run, CancellationToken cancel)
     {
         ServerOptions options;
         WebApplication app;
@@ -82,8 +91,7 @@ internal static class ServeCommand
         }
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         Console.WriteLine($"TrueLive is at {address}   (Ctrl-C ends it)");
-        await app.WaitForShutdownAsync(cancel).ConfigureAwait(false);
-        return 0;
+        return await run(app).ConfigureAwait(false);
     }
 
     /// <summary>

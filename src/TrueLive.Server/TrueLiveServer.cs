@@ -24,6 +24,7 @@ using TrueLive.Server.Live.Transports;
 using TrueLive.Server.Previews;
 using TrueLive.Server.Probes;
 using TrueLive.Server.Resources;
+using TrueLive.Server.Streams;
 using TrueLive.Server.Telemetry;
 using TrueLive.Server.Tls;
 
@@ -86,6 +87,7 @@ public static partial class TrueLiveServer
         });
         services.AddSingleton<Gate>().AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
+        services.AddSingleton<StreamAccess>().AddSingleton<StreamRegistry>();
         services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipQueueHost>().AddSingleton<ClipUploads>().AddSingleton<UploadPreview>().AddSingleton<JournalStore>();
         services.AddSingleton<ClipSources>().AddSingleton<ClipOrders>().AddSingleton<ClipViews>().AddSingleton<LivePrecedence>();
         services.AddSingleton<InteractiveLoading>().AddSingleton<InteractiveRegistry>().AddSingleton<InteractiveCommands>();
@@ -195,6 +197,7 @@ public static partial class TrueLiveServer
         app.UseStaticFiles(new StaticFileOptions { FileProvider = pages, OnPrepareResponse = PageHeaders });
         InfoEndpoints.Map(app);
         SessionEndpoints.Map(app);
+        StreamEndpoints.Map(app);
         ClipEndpoints.Map(app);
         InteractiveEndpoints.Map(app);
         JournalEndpoints.Map(app);

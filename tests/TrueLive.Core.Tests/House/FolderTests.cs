@@ -63,10 +63,11 @@ public sealed partial class FolderTests
             """,
         ["TrueLive.Server"] = """
             /: Access Capacity Clips Configuration Http Interactive Journals Live/Sessions Live/Transports Previews Probes
-            /: Resources Telemetry Tls
+            /: Resources Streams Telemetry Tls
             Http: Access Capacity Clips Configuration Interactive Journals Live/Broadcast Live/Control Live/Sessions
-            Http: Live/Transports Previews Probes Resources
-            Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources
+            Http: Live/Transports Previews Probes Resources Streams
+            Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources Streams
+            Streams: Access Configuration Live/Broadcast Live/Sessions Resources
             Interactive: Access Capacity Clips Configuration Live/Sessions Resources
             Live/Transports: Configuration Live/Broadcast Live/Control Live/Sessions
             Clips: Access Capacity Configuration Journals Live/Sessions Resources

@@ -17,6 +17,9 @@ internal sealed record SessionRequest(string? Model, string? Size, string? Promp
     /// <summary>Whose session it will be: the name made from the API key.</summary>
     public string Owner { get; init; } = "local";
 
+    /// <summary>It is for a stream, and waits for its source without end.</summary>
+    public bool Stays { get; init; }
+
     /// <summary>Parameters of the model and their values; null sets none.</summary>
     public IReadOnlyCollection<KeyValuePair<string, string>>? Values { get; init; }
 }
@@ -94,7 +97,7 @@ internal sealed class SessionRegistry(
                 session.Dispose();
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
             }
-            var hosted = new HostedSession(session, Random(24), time.GetUtcNow(), new VideoBroadcaster(time, options.MaxKbps * 1000), new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = request.Owner };
+            var hosted = new HostedSession(session, Random(24), time.GetUtcNow(), new VideoBroadcaster(time, options.MaxKbps * 1000), new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = request.Owner, Stays = request.Stays };
             session.Received += (_, frame) => hosted.Observer.Received(frame);
             session.Moved += (s, step) => SessionLog.Moved(logger, s.Id, step);
             _hosted[session.Id] = hosted;
@@ -259,6 +262,8 @@ internal sealed class SessionRegistry(
     private void KeepFor(HostedSession hosted, TimeSpan wait, long? awaySince)
     {
         hosted.Keep?.Dispose();
+        if (hosted.Stays)
+            return;
         hosted.Away = awaySince is { } since ? new Absence(since, time.GetUtcNow() + wait) : null;
         hosted.Keep = time.CreateTimer(_ => Expire(), null, wait, Timeout.InfiniteTimeSpan);
 
