@@ -62,7 +62,9 @@ public sealed class StreamWaysTests(StreamServer server) : IClassFixture<StreamS
     {
         var (nginx, _, http) = await Program.NginxAsync(server.Scene.Folder);
         await using var _1 = nginx;
-        await RecordsAsync($"http://127.0.0.1:{http}/scene.ts");
+        var port = Program.FreePort();
+        await using var live = Program.Publish(server.Scene, "-f", "mpegts", "-listen", "1", $"http://127.0.0.1:{port}/live.ts");
+        await RecordsAsync($"http://127.0.0.1:{port}/live.ts");
         var folder = Directory.CreateDirectory(Path.Combine(server.Scene.Folder, "live")).FullName;
         await using var packager = Program.Publish(server.Scene, "-f", "hls", "-hls_time", "0.5", "-hls_list_size", "6", "-hls_flags", "delete_segments", Path.Combine(folder, "index.m3u8"));
         await NativeClient.UntilAsync(() => File.Exists(Path.Combine(folder, "index.m3u8")));
