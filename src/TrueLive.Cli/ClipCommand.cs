@@ -23,7 +23,7 @@ internal static class ClipCommand
     private static readonly Option<string?> Schedule = new("--prompts") { Description = "Prompts over time: a schedule such as '0s ink; 3.5s (ink:0.5)(neon:0.5)', or a file with one, an entry a line." };
     private static readonly Option<float> Strength = new("--strength") { Description = "0 keeps the picture, 1 is the full look.", DefaultValueFactory = _ => 1 };
     private static readonly Option<int> Transition = new("--transition-ms") { Description = "Milliseconds over which one look turns into the next.", DefaultValueFactory = _ => 300 };
-    private static readonly Option<string?> Set = new("--set") { Description = "Values of the model's parameters, over time as for --prompts: 'seed=7', or '0s seed=7; 2s seed=9 guidance=full'." };
+    private static readonly Option<string?> Set = new("--set") { Description = "Values of the model's parameters, over time as for --prompts: 'seed=7', or '0s seed=7; 2s seed=9 guidance=full'; a reference picture by its file." };
     private static readonly Option<string?> Model = new("--model") { Description = "Model id (see truelive models); default the built-in network." };
     private static readonly Option<string?> ModelsFolder = new("--models-folder") { Description = "Folder with more ONNX models." };
     private static readonly Option<string?> Size = new("--size") { Description = "Size into which the picture fits, such as 512x288, or with an exclamation mark (512x288!) a size that it is stretched to; default the source's, as far as the model goes." };
@@ -50,7 +50,8 @@ internal static class ClipCommand
         try
         {
             using var models = Models(parsed);
-            var settings = Settings(parsed, models);
+            var (set, pictures) = await NamedPictures.ReadAsync(parsed.GetValue(Set), models.Default.Info.Parameters, cancel).ConfigureAwait(false);
+            var settings = Settings(parsed, models, set, pictures);
             return await RenderAsync(settings, parsed, cancel).ConfigureAwait(false);
         }
         catch (Exception error) when (error is MediaException or ModelStepException or ModelException or ConfigurationException or ArgumentException or IOException or UnauthorizedAccessException)
@@ -70,7 +71,7 @@ internal static class ClipCommand
         return ModelStore.Load(new ServerOptions { Model = model, ModelsFolder = parsed.GetValue(ModelsFolder) ?? "", ModelThreads = perStep }, TimeProvider.System, Console.Error);
     }
 
-    private static ClipFileSettings Settings(ParseResult parsed, ModelStore models)
+    private static ClipFileSettings Settings(ParseResult parsed, ModelStore models, string? given, IReadOnlyList<ReferencePicture> pictures)
     {
         var output = parsed.GetValue(Out)!;
         var format = ClipFormats.ForOutput(parsed.GetValue(Format), output);
@@ -78,11 +79,11 @@ internal static class ClipCommand
         if (journal is not null && (parsed.GetValue(In) ?? parsed.GetValue(PromptText) ?? parsed.GetValue(Schedule)) is not null)
             throw new ArgumentException("A journal has its own video and prompts: leave out the input, --prompt and --prompts.");
         var input = journal?.VideoPath ?? parsed.GetValue(In) ?? throw new ArgumentException("Name the video to read.");
-        if (ClipValues.Refuse(models.Default, parsed.GetValue(Set), parsed.GetValue(Seed), out var set) is { } wrongValues)
+        if (ClipValues.Refuse(models.Default, given, parsed.GetValue(Seed), pictures, out var set) is { } wrongValues)
             throw new ArgumentException(wrongValues);
         if (journal is not null && set is not null)
             throw new ArgumentException("A journal has its own values: leave out --set and --seed.");
-        ValueSchedule.TryParse(set, models.Default.Info.Parameters, out var values, out _);
+        ValueSchedule.TryParse(set, models.Default.Info.Parameters, out var values, out _, pictures);
         if (Path.TrimEndingDirectorySeparator(Path.GetFullPath(input)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(output)))
             throw new ArgumentException("Input and output are the same file. Choose another name with -o.");
         var schedule = Prompts(parsed.GetValue(PromptText), parsed.GetValue(Schedule));

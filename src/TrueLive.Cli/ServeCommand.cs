@@ -19,24 +19,21 @@ internal static class ServeCommand
         serve.SetAction(async (parsed, cancel) =>
         {
             var (file, flags) = settings(parsed);
-            return await RunAsync(file, flags, async app =>
-            {
-                await app.WaitForShutdownAsync(cancel).ConfigureAwait(false);
-                return 0;
-            }, cancel).ConfigureAwait(false);
+            return await RunAsync(file, flags, (options, _) => Task.FromResult(TrueLiveServer.Build(options)), cancel).ConfigureAwait(false);
         });
         return serve;
     }
 
     /// <summary>
-    /// Adds every setting of the server to a command as a flag; returns a function that reads the settings file and the flags given.
+    /// Adds every setting of one use (<see cref="OptionUse"/>) to a command as a flag; returns a function that reads the settings file and
+    /// the flags given.
     /// </summary>
-    public static Func<ParseResult, (string? File, Dictionary<string, string> Flags)> AddSettings(Command command)
+    public static Func<ParseResult, (string? File, Dictionary<string, string> Flags)> AddSettings(Command command, string use = OptionUse.Serve)
     {
         var config = new Option<string?>("--config") { Description = "YAML file with settings (default: truelive.yaml here, if there is one)." };
         command.Options.Add(config);
         var flags = new List<(OptionKey Key, Option Option)>();
-        foreach (var key in OptionsReader.Keys)
+        foreach (var key in OptionsReader.Keys.Where(k => k.Use == use || k.Use == OptionUse.Both))
         {
             Option option = key.IsSwitch
                 ? new Option<bool?>(key.Flag) { Description = Describe(key), Arity = ArgumentArity.ZeroOrOne }
@@ -52,12 +49,14 @@ internal static class ServeCommand
                 .ToDictionary(f => f.Key.Key, f => f.Option is Option<bool?> b ? (parsed.GetValue(b) ?? true ? "true" : "false") : parsed.GetValue((Option<string?>)f.Option) ?? ""));
     }
 
-    /// <summary>Starts a server and runs something beside it.</summary>
+    /// <summary>Reads the settings, builds what serves by them, and runs it until it is told to stop.</summary>
     /// <param name="file">Settings file; null for none.</param>
     /// <param name="flags">Settings given as flags.</param>
-    /// <param name="run">Runs with the server that has started; its result is the exit code.</param>
-    /// <param name="cancel">Ends the start.</param>
-    public static async Task<int> RunAsync(string? file, Dictionary<string, string> flags, Func<WebApplication, Task<int>> run, CancellationToken cancel)
+    /// <param name="build">Makes what serves.</param>
+    /// <param name="cancel">Tells it to stop.</param>
+    /// <param name="run">Runs beside it once it serves, and says with which code to end; null waits until it is told to stop.</param>
+    public static async Task<int> RunAsync(
+        string? file, Dictionary<string, string> flags, Func<ServerOptions, CancellationToken, Task<WebApplication>> build, CancellationToken cancel, Func<WebApplication, Task<int>>? run = null)
     {
         ServerOptions options;
         WebApplication app;
@@ -66,7 +65,7 @@ internal static class ServeCommand
             if (file is not null)
                 await Console.Error.WriteLineAsync($"Settings from {Path.GetFullPath(file)}.").ConfigureAwait(false);
             options = OptionsReader.Read(file, Environment.GetEnvironmentVariables(), flags);
-            app = TrueLiveServer.Build(options);
+            app = await build(options, cancel).ConfigureAwait(false);
         }
         catch (ConfigurationException wrong)
         {
@@ -91,7 +90,10 @@ internal static class ServeCommand
         }
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         Console.WriteLine($"TrueLive is at {address}   (Ctrl-C ends it)");
-        return await run(app).ConfigureAwait(false);
+        if (run is not null)
+            return await run(app).ConfigureAwait(false);
+        await app.WaitForShutdownAsync(cancel).ConfigureAwait(false);
+        return 0;
     }
 
     /// <summary>

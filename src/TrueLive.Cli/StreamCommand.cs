@@ -47,7 +47,8 @@ internal static class StreamCommand
             flags.TryAdd("port", "0");
             flags.TryAdd("webrtc_port", "0");
             flags.TryAdd("log_level", "Warning");
-            return await ServeCommand.RunAsync(file, flags, app => RunAsync(app, parsed, cancel), cancel).ConfigureAwait(false);
+            return await ServeCommand.RunAsync(
+                file, flags, (options, _) => Task.FromResult(TrueLiveServer.Build(options)), cancel, app => RunAsync(app, parsed, cancel)).ConfigureAwait(false);
         });
         return stream;
     }

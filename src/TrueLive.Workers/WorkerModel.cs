@@ -156,9 +156,10 @@ public sealed class WorkerModel : IVideoModel
                 foreach (var stream in _streams)
                     stream.Lose(why);
             }
-            _begun.TrySetResult(why);
-            if (!_disposed && !_edited)
-                Pause();
+            // Of one that was never ready its owner hears by an exception.
+            var tell = !_begun.TrySetResult(why);
+            if (!_disposed)
+                Pause(tell ? why : null);
             (_edited, _gaveUp) = (false, false);
         }
     }
@@ -175,8 +176,13 @@ public sealed class WorkerModel : IVideoModel
         _begun.TrySetResult(null);
     }
 
-    private void Pause()
+    private void Pause(string? why)
     {
+        if (_edited)
+        {
+            Tell(why, TimeSpan.Zero);
+            return;
+        }
         var now = _time.GetTimestamp();
         while (_ends.TryPeek(out var first) && _time.GetElapsedTime(first, now) > Memory)
             _ends.Dequeue();
@@ -184,14 +190,21 @@ public sealed class WorkerModel : IVideoModel
         var pause = _gaveUp ? Memory - _time.GetElapsedTime(_ends.Peek(), now) : Pauses[Math.Min(_ends.Count, Pauses.Length - 1)];
         if (!_gaveUp)
             _ends.Enqueue(now);
+        // An author's program that ends again and again waits for the next edit.
+        var waitsForEdit = _spec.Reload && _ends.Count > Pauses.Length;
+        Tell(why, waitsForEdit ? null : pause);
         _wake.Reset();
         // An edit or the end may have come before the event was reset.
         if (_edited || _disposed)
             return;
-        // An author's program that ends again and again waits for the next edit.
-        var waitsForEdit = _spec.Reload && _ends.Count > Pauses.Length;
         using var timer = waitsForEdit ? null : _time.CreateTimer(_ => _wake.Set(), null, pause, Timeout.InfiniteTimeSpan);
         _wake.Wait();
+    }
+
+    private void Tell(string? why, TimeSpan? pause)
+    {
+        if (why is not null)
+            _spec.Ended?.Invoke(new WorkerEnd(_spec.Info.Id, why, pause));
     }
 
     private void LookForEdits()

@@ -199,7 +199,11 @@ internal sealed class WorkerRun : IDisposable
                         known = true;
                         _inside = PeerOf(socket);
                         Phase("did not become ready", LoadLimit);
-                        socket.Send(new ToWorker("load") { Folder = _spec.Command.Folder });
+                        socket.Send(new ToWorker("load")
+                        {
+                            Folder = _spec.Command.Folder,
+                            Values = ToWorker.ValuesOf(_spec.Info.Parameters, ParameterValues.None),
+                        });
                     }
                     else
                     {

@@ -25,7 +25,7 @@ internal sealed partial class WorkerStream : IModelSession
     private FrameScaler? _scaler;
     private PackedPicture? _packed;
     private SharedFrames? _frames;
-    private (long Revision, string Text, float Strength)? _told;
+    private Prompt? _told;
     private ColourSpace _colour;
     private bool _mustReset;
     private int _failures;
@@ -133,10 +133,17 @@ internal sealed partial class WorkerStream : IModelSession
 
     private void Tell(Here here, Prompt prompt)
     {
-        if (_told == (prompt.Revision, prompt.Text, prompt.Strength))
+        if (_told is { } told && (told.Revision, told.Text, told.Strength) == (prompt.Revision, prompt.Text, prompt.Strength) && told.Values.Equals(prompt.Values))
             return;
-        here.Socket.Send(new ToWorker("prompt") { Session = here.Session, Revision = prompt.Revision, Text = prompt.Text, Strength = prompt.Strength });
-        _told = (prompt.Revision, prompt.Text, prompt.Strength);
+        here.Socket.Send(new ToWorker("prompt")
+        {
+            Session = here.Session,
+            Revision = prompt.Revision,
+            Text = prompt.Text,
+            Strength = prompt.Strength,
+            Values = ToWorker.ValuesOf(_model.Info.Parameters, prompt.Values),
+        });
+        _told = prompt;
     }
 
     private void Forget(Here here)

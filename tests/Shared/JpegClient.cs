@@ -48,6 +48,13 @@ internal sealed class JpegClient : IAsyncDisposable
         await SendAsync(_jpeg.Encode(frame, 90).ToArray());
     }
 
+    /// <summary>One picture, to be sent again and again.</summary>
+    public byte[] Still()
+    {
+        using var frame = _scene.ReadAsync(Cancel).AsTask().GetAwaiter().GetResult()!;
+        return _jpeg.Encode(frame, 90).ToArray();
+    }
+
     /// <summary>Sends these bytes as if they were a picture.</summary>
     public async Task SendAsync(byte[] picture)
     {
@@ -89,6 +96,17 @@ internal sealed class JpegClient : IAsyncDisposable
             await SendAsync(picture);
             if (await ReceiveAsync() is (WebSocketMessageType.Binary, var bytes))
                 return bytes[(8 + (int)BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(4)))..];
+        }
+    }
+
+    /// <summary>Sends the same bytes, again after each message, until a picture comes back; gives its trace.</summary>
+    public async Task<JsonNode> SendUntilTraceAsync(byte[] picture)
+    {
+        while (true)
+        {
+            await SendAsync(picture);
+            if (await ReceiveAsync() is (WebSocketMessageType.Binary, var bytes))
+                return Read(bytes).Trace;
         }
     }
 

@@ -3,7 +3,7 @@ using TrueLive.Core.Models;
 
 namespace TrueLive.Tests.Shared;
 
-/// <summary>A model with a parameter of each kind: its pictures are as light as one of them says.</summary>
+/// <summary>A model with a parameter of each kind: its pictures are as light as one of them says, or as the middle of its reference picture.</summary>
 internal sealed class PaintingModel : IVideoModel
 {
     private readonly FramePool _pool = new("painting");
@@ -16,6 +16,7 @@ internal sealed class PaintingModel : IVideoModel
             new("shape", "Shape", ParameterKind.Choice) { Default = "flat", Choices = ["flat", "ramp"] },
             new("invert", "Invert", ParameterKind.Flag) { Default = "false" },
             new("caption", "Caption", ParameterKind.Text),
+            new("reference", "Reference", ParameterKind.Image),
             new("detail", "Detail", ParameterKind.Number) { Default = "1", Min = 1, Max = 3, Step = 1, Live = false },
         ],
     };
@@ -39,7 +40,13 @@ internal sealed class PaintingModel : IVideoModel
         public int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made)
         {
             var frame = pool.Rent(width, height);
-            frame.Y.Fill((byte)Luma((int)prompt.Values.Number("level", 0), prompt.Values.Text("invert") == "true"));
+            var level = (int)prompt.Values.Number("level", 0);
+            if (prompt.Values.Picture("reference") is { } reference)
+            {
+                using var shown = reference.Rent(pool);
+                level = shown.Y[shown.Height / 2 * shown.StrideY + shown.Width / 2];
+            }
+            frame.Y.Fill((byte)Luma(level, prompt.Values.Text("invert") == "true"));
             frame.U.Fill(128);
             frame.V.Fill(128);
             frame.Colour = input.Colour;

@@ -9,7 +9,7 @@ namespace TrueLive.Cli.Tests;
 public sealed class ClipCommandTests : IDisposable
 {
     private const int Frames = 80;
-    private const int HeldFrames = 300;
+    private const int HeldFrames = 200;
 
     private readonly string _home = Directory.CreateTempSubdirectory("truelive-clip-cli-").FullName;
 
@@ -136,7 +136,7 @@ public sealed class ClipCommandTests : IDisposable
         }
         var manifest = this["models/tiny-diffusion/manifest.json"];
         File.WriteAllText(manifest, File.ReadAllText(manifest).Replace("[40] }", "[20, 30, 40, 45], \"throughput\": true }", StringComparison.Ordinal));
-        await FilmAsync("film.mp4", "512x512", HeldFrames, rate: 10);
+        await FilmAsync("film.mp4", "320x320", HeldFrames, rate: 10);
         string[] Arguments(string output, params string[] more) =>
             ["film.mp4", "-o", output, "--prompts", "0s ink; 3s neon", "--model", "tiny-diffusion", "--models-folder", this["models"], "--threads", "1", .. more];
         var process = StartGroup(Arguments("killed"));
@@ -156,6 +156,7 @@ public sealed class ClipCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Ctrl_c_leaves_nothing_where_that_was_asked()
     {
         await FilmAsync("film.mp4", "384x216", 240);
@@ -169,6 +170,7 @@ public sealed class ClipCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_recorded_session_is_rendered_again_and_says_when_its_model_was_another()
     {
         Directory.CreateDirectory(this["journal"]);
@@ -194,6 +196,7 @@ public sealed class ClipCommandTests : IDisposable
     [InlineData("no file 'later.txt'", "film.mp4", "-o", "out.mp4", "--prompts", "later.txt")]
     [InlineData("does not exist", "nothing.mp4", "-o", "out.mp4")]
     [InlineData("order of time", "film.mp4", "-o", "out.mp4", "--prompts", "3s a; 1s b")]
+    [Trait("Run", "long")]
     public async Task What_cannot_be_done_is_said_before_any_work_and_destroys_nothing(string words, params string[] arguments)
     {
         await FilmAsync("film.mp4", "64x48", 2);
@@ -208,6 +211,7 @@ public sealed class ClipCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task One_prompt_is_one_prompt_whatever_is_in_it_and_what_lies_after_the_end_is_told()
     {
         await FilmAsync("film.mp4", "64x48", 4);

@@ -15,6 +15,7 @@ public sealed class DoctorCommandTests : IDisposable
     public void Dispose() => Directory.Delete(_home, true);
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task On_a_machine_where_all_is_well_it_says_so_and_what_the_machine_holds()
     {
         var (code, said) = await RunAsync(Environment.ProcessPath!, Program, "doctor", "--json", "--port", "0", "--webrtc-port", "0", "--data-folder", Path.Combine(_home, "data"), "--clip-disk-mb", "1");
@@ -29,6 +30,7 @@ public sealed class DoctorCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Each_fault_of_a_machine_has_a_line_with_its_mend_and_the_exit_code_is_one()
     {
         // No codec for H.264, an ffmpeg without x264, no ffprobe, a full disk, a typo in a variable.

@@ -135,6 +135,7 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public void A_model_that_is_broken_or_not_there_is_named_with_what_is_wrong()
     {
         var ours = Path.Combine(AppContext.BaseDirectory, "models", "live-tiny");

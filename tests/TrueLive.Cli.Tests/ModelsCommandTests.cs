@@ -38,6 +38,7 @@ public sealed class ModelsCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_model_is_added_listed_shown_and_found_by_its_id()
     {
         var (code, said, _) = await RunAsync("models", "add", Copy("second"));
@@ -88,6 +89,7 @@ public sealed class ModelsCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_check_measures_a_model_on_a_video_and_draws_before_and_after()
     {
         var picture = Path.Combine(_home, "both.png");
@@ -121,6 +123,7 @@ public sealed class ModelsCommandTests : IDisposable
     [InlineData("models", "check", "live-tiny", "--input", "no-such.mp4")]
     [InlineData("bench", "models", "--rounds", "0")]
     [InlineData("bench", "models", "--candy", "no-such.onnx")]
+    [Trait("Run", "long")]
     public async Task What_cannot_be_done_is_said_without_a_stack_trace(params string[] arguments)
     {
         var (code, _, error) = await RunAsync(arguments);
@@ -130,6 +133,7 @@ public sealed class ModelsCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_short_bench_prints_ratios_first_and_writes_its_file()
     {
         var file = Path.Combine(_home, "results", "models.md");

@@ -44,6 +44,7 @@ public sealed class ProbeCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_whole_run_that_proves_nothing_does_not_end_with_exit_code_0()
     {
         var film = Path.Combine(_folder, "film.mp4");

@@ -18,6 +18,7 @@ public sealed class SmallMachineTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, true);
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Out_of_memory_a_request_is_refused_in_words_and_the_live_session_goes_on()
     {
         await using var server = await ServerProcess.StartUnderAsync(["env", Heap], "--data-folder", Path.Combine(_folder, "data"));
@@ -43,6 +44,7 @@ public sealed class SmallMachineTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Out_of_threads_what_needs_one_is_refused_in_words_and_the_live_session_goes_on()
     {
         Assert.SkipUnless(Environment.UserName == "root", "Only root can start a program as a user of its own, whose threads alone are counted.");

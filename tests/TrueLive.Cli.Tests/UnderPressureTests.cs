@@ -11,6 +11,7 @@ public sealed class UnderPressureTests(PressuredServer server) : IClassFixture<P
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_database_that_goes_and_comes_back_costs_words_and_no_clip()
     {
         var job = await ClipAsync(await UploadAsync());
@@ -34,6 +35,7 @@ public sealed class UnderPressureTests(PressuredServer server) : IClassFixture<P
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Without_ffmpeg_uploads_are_refused_in_words_and_clips_wait_until_it_is_back()
     {
         var upload = await UploadAsync();
@@ -56,6 +58,7 @@ public sealed class UnderPressureTests(PressuredServer server) : IClassFixture<P
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task More_connections_than_files_are_turned_away_and_what_runs_goes_on()
     {
         var job = await ClipAsync(await UploadAsync());

@@ -12,6 +12,7 @@ public sealed class WorkerTutorialTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task The_model_of_the_tutorial_is_checked_added_and_renders_a_clip()
     {
         Assert.SkipUnless(Bubblewrap.IsUsable, "bubblewrap is not installed, or this system does not let it work.");

@@ -14,6 +14,9 @@ namespace TrueLive.EndToEnd.Tests;
 [Collection(nameof(Browser))]
 public sealed class ModelSettingsTests(Browser browser)
 {
+    // A PNG of one pixel.
+    private const string Dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+
     [Fact]
     public async Task The_page_makes_controls_of_what_a_model_declares_and_says_what_it_costs_before_it_starts()
     {
@@ -29,7 +32,7 @@ public sealed class ModelSettingsTests(Browser browser)
 
         await page.Page.SelectOptionAsync("#model", "painting");
         await page.UntilAsync($"/(about|over) \\d+ fps here/.test({Painting})");
-        await page.UntilAsync("document.querySelectorAll('#parameters :is(input, select)').length == 5");
+        await page.UntilAsync("document.querySelectorAll('#parameters :is(input, select)').length == 6");
         await page.EvalAsync<string>("document.querySelector('#parameter-level').type");
         // What is set before a session begins is in force from its start.
         await page.Page.SelectOptionAsync("#parameter-shape", "ramp");
@@ -41,6 +44,13 @@ public sealed class ModelSettingsTests(Browser browser)
         await page.UntilAsync("trueLive.transport.session.prompt.values.invert == 'true'");
         await page.UntilAsync("trueLive.figures.lastTrace?.revision >= trueLive.transport.session.prompt.revision");
         Assert.Equal("95", await page.EvalAsync<string>("document.querySelector('#parameter-level-value').textContent"));
+        // A picture is sent, set, and taken away again.
+        await page.Page.SetInputFilesAsync("#parameter-reference", new Microsoft.Playwright.FilePayload { Name = "dot.png", MimeType = "image/png", Buffer = Convert.FromBase64String(Dot) });
+        await page.UntilAsync("trueLive.transport.session.prompt.values.reference?.length == 32");
+        await page.Page.ClickAsync("#parameter-reference-clear");
+        await page.UntilAsync("!trueLive.transport.session.prompt.values.reference && document.querySelector('#parameter-reference-clear').hidden");
+        await page.Page.SetInputFilesAsync("#parameter-reference", new Microsoft.Playwright.FilePayload { Name = "dot.png", MimeType = "image/png", Buffer = "text"u8.ToArray() });
+        await page.UntilAsync("document.querySelector('#parameter-reference-note').textContent.includes('cannot be read')");
         // Another model has none.
         await page.Page.SelectOptionAsync("#model", "passthrough");
         await page.UntilAsync("document.querySelector('#parameters').hidden");

@@ -36,6 +36,8 @@ public sealed class WorkerPageTests(Browser browser) : IAsyncLifetime
         await page.PicturesAsync(3);
         await page.PromptAsync("negative");
         await IsNegativeAsync(page);
+        await page.Page.SelectOptionAsync("#parameter-channels", "red");
+        await IsNegativeAsync(page, redOnly: true);
         var session = await page.EvalAsync<string>("trueLive.transport.session.session");
 
         // Between two looks from here the labelled frames may have come and gone.
@@ -54,6 +56,10 @@ public sealed class WorkerPageTests(Browser browser) : IAsyncLifetime
             (() => { const all = [...traces.values()], first = all.findIndex((t) => t.origin === 'passed_through'); return all[first].arrived_ms - all[first - 1].arrived_ms; })()
             """);
         TestContext.Current.TestOutputHelper?.WriteLine($"From the last picture that was made to the first labelled one: {gap:0} ms");
+        await IsNegativeAsync(page, redOnly: true);
+        Assert.Equal("red", await page.EvalAsync<string>("trueLive.transport.session.prompt.values.channels"));
+        Assert.Contains("worker_ended: The process of invert ended; it is started again at once. It was killed (signal 9).", server.Log, StringComparison.Ordinal);
+        await page.Page.SelectOptionAsync("#parameter-channels", "all");
         await IsNegativeAsync(page);
 
         var good = await File.ReadAllTextAsync(Program, TestContext.Current.CancellationToken);
@@ -70,15 +76,16 @@ public sealed class WorkerPageTests(Browser browser) : IAsyncLifetime
         Assert.Equal("negative", await page.EvalAsync<string>("trueLive.transport.session.prompt.text"));
     }
 
-    private static async Task IsNegativeAsync(LivePage page)
+    private static async Task IsNegativeAsync(LivePage page, bool redOnly = false)
     {
         // The scene moves between the two pictures that are compared.
         for (var began = TimeProvider.System.GetTimestamp(); ; await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System))
         {
             var (input, output) = await page.LooksAsync();
-            if (Math.Abs(255 - input.Red - output.Red) + Math.Abs(255 - input.Green - output.Green) + Math.Abs(255 - input.Blue - output.Blue) < 60)
+            var (green, blue) = redOnly ? (input.Green, input.Blue) : (255 - input.Green, 255 - input.Blue);
+            if (Math.Abs(255 - input.Red - output.Red) + Math.Abs(green - output.Green) + Math.Abs(blue - output.Blue) < 60)
                 return;
-            Assert.True(TimeProvider.System.GetElapsedTime(began) < LivePage.Patience, $"{output} is not the negative of {input}.");
+            Assert.True(TimeProvider.System.GetElapsedTime(began) < LivePage.Patience, $"{output} is not the negative of {input}{(redOnly ? " in red" : "")}.");
         }
     }
 

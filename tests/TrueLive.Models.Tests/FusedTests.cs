@@ -56,6 +56,7 @@ public sealed class FusedTests(LiveTiny tiny) : IClassFixture<LiveTiny>
     [InlineData(256, 192)]
     [InlineData(328, 200)]
     [InlineData(216, 208)]
+    [Trait("Run", "long")]
     public void A_moving_scene_under_changing_looks_comes_out_as_the_whole_graph_makes_it(int width, int height)
     {
         using var folder = Shipped(m => m.Remove("fused"));
@@ -83,6 +84,7 @@ public sealed class FusedTests(LiveTiny tiny) : IClassFixture<LiveTiny>
     public void The_convolutions_are_computed_here_where_the_processor_can() => Assert.Equal(Microkernel.IsSupported, tiny.Model.OwnConvolutions);
 
     [Fact]
+    [Trait("Run", "long")]
     public void A_memory_of_the_whole_graph_goes_on_in_the_fused_network()
     {
         using var folder = Shipped(m => m.Remove("fused"));

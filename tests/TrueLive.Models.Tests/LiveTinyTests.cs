@@ -91,6 +91,7 @@ public sealed class LiveTinyTests(LiveTiny tiny) : IClassFixture<LiveTiny>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Steps_side_by_side_on_one_thread_each_make_the_pictures_of_a_step_alone_on_all()
     {
         using var model = OnnxVideoModel.Load(Repository.LiveTiny, Environment.ProcessorCount, TimeProvider.System);

@@ -44,6 +44,7 @@ public sealed class SampleTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_page_of_ones_own_application_gets_its_pictures_back_restyled()
     {
         await using var app = EmbeddedSession.Program.Build(["--urls=http://127.0.0.1:0", "--Logging:LogLevel:Default=Warning"]);

@@ -49,6 +49,7 @@ public sealed class HostileWorkerTests : IDisposable
     [InlineData("fork", "PermissionError")]
     [InlineData("shorter frames", "PermissionError")]
     [InlineData("floods", "a step took more than 5 s")]
+    [Trait("Run", "long")]
     public void One_that_breaks_the_rules_in_a_step_is_ended_and_named(string way, string words)
     {
         using var worker = Hostile(way);
@@ -105,6 +106,7 @@ public sealed class HostileWorkerTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public void Noise_on_its_output_is_no_message_and_no_more_than_its_last_words()
     {
         using var worker = Hostile("noise");

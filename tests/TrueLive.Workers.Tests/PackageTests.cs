@@ -11,6 +11,7 @@ public sealed class PackageTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Pip_installs_it_without_an_index()
     {
         // A copy: pip builds beside the sources.
@@ -47,19 +48,29 @@ public sealed class PackageTests : IDisposable
     [Fact]
     public void The_example_with_numpy_inverts_as_far_as_the_strength_says()
     {
-        using var worker = new TestWorker(File.ReadAllText(Path.Combine(TestWorker.Example("invert_numpy"), "invert.py")));
+        using var worker = new TestWorker(File.ReadAllText(Path.Combine(TestWorker.Example("invert_numpy"), "invert.py")), parameters:
+        [
+            new("channels", "", ParameterKind.Choice) { Default = "all", Choices = ["all", "red", "green", "blue"] },
+            new("from", "", ParameterKind.Number) { Default = "0", Min = 0, Max = 255 },
+        ]);
         using var session = worker.Model.CreateSession(64, 48);
-        Assert.Equal([120, 131, 125], [Luma(worker, session, "", 1), Luma(worker, session, "x", 1), Luma(worker, session, "x", 0.5f)], (a, b) => Math.Abs(a - b) <= 2);
+        var asked = TestWorker.Prompt("x", 1);
+        Prompt[] prompts =
+        [
+            Prompt.None, asked, asked with { Strength = 0.5f }, asked with { Values = worker.Values(("from", "200")) },
+            asked with { Values = worker.Values(("channels", "green")) },
+        ];
+        Assert.Equal([120, 131, 125, 120, 126], prompts.Select((p, i) => Luma(worker, session, p with { Revision = i })), (a, b) => Math.Abs(a - b) <= 2);
     }
 
-    private static int Luma(TestWorker worker, IModelSession session, string text, float strength)
+    private static int Luma(TestWorker worker, IModelSession session, Prompt prompt)
     {
         using var frame = worker.Pool.Rent(64, 48);
         frame.Y.Fill(120);
         frame.U.Fill(128);
         frame.V.Fill(128);
         var made = new Core.Frames.MadeFrame[1];
-        session.Step(frame, TestWorker.Prompt(text, 1 + (long)(10 * strength) + text.Length) with { Strength = strength }, made);
+        session.Step(frame, prompt, made);
         using var picture = made[0].Frame;
         return picture.Y[40];
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Processes;
@@ -11,19 +12,26 @@ internal sealed class TestWorker : IDisposable
     /// <summary>Only what hangs takes this long, on any machine.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
-    public TestWorker(string script, TimeProvider? time = null, bool reload = false, int memoryMb = 1024, string[]? command = null)
+    public TestWorker(string script, TimeProvider? time = null, bool reload = false, int memoryMb = 1024, string[]? command = null,
+        ModelParameter[]? parameters = null)
     {
         Assert.SkipUnless(Bubblewrap.IsUsable, "bubblewrap is not installed, or this system does not let it work.");
         Write(script);
         Spec = new WorkerSpec(
-            new ModelInfo("test", "1", "Test", "", true, false, new ModelSizes(16, 1024, 2), []),
-            new WorkerCommand(Folder, command ?? ["python3", "model.py"], memoryMb), reload);
+            new ModelInfo("test", "1", "Test", "", true, false, new ModelSizes(16, 1024, 2), []) { Parameters = parameters ?? [] },
+            new WorkerCommand(Folder, command ?? ["python3", "model.py"], memoryMb), reload)
+        {
+            Ended = Ends.Enqueue,
+        };
         Time = time ?? TimeProvider.System;
     }
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("truelive-worker-test").FullName;
 
     public WorkerSpec Spec { get; }
+
+    /// <summary>What was told of its ends.</summary>
+    public ConcurrentQueue<WorkerEnd> Ends { get; } = new();
 
     public TimeProvider Time { get; }
 
@@ -64,24 +72,32 @@ internal sealed class TestWorker : IDisposable
     }
 
     /// <summary>One step; the pictures are the caller's.</summary>
-    public List<MadeFrame> Step(IModelSession session, int n, string text = "", long revision = 0)
+    public List<MadeFrame> Step(IModelSession session, int n, string text = "", long revision = 0) => Step(session, n, Prompt(text, revision));
+
+    /// <summary>One step; the pictures are the caller's.</summary>
+    public List<MadeFrame> Step(IModelSession session, int n, Prompt prompt)
     {
         var made = new MadeFrame[Model.Info.Chunk.Gives];
         using var frame = Frame(n, session.Width, session.Height);
-        return [.. made[..session.Step(frame, Prompt(text, revision), made)]];
+        return [.. made[..session.Step(frame, prompt, made)]];
     }
 
     public static Prompt Prompt(string text, long revision) => new(revision, text, 1, TimeSpan.Zero, PromptReading.Empty);
 
+    /// <summary>Some of its parameters set.</summary>
+    public ParameterValues Values(params (string Id, string Value)[] set) =>
+        ParameterValues.None.TrySet(Spec.Info.Parameters, set.Select(s => KeyValuePair.Create(s.Id, s.Value)), out var values, out var wrong)
+            ? values : throw new ArgumentException(wrong, nameof(set));
+
     /// <summary>Steps until one succeeds; why the ones before did not.</summary>
-    public async Task<ModelAwayException?> UntilBackAsync(IModelSession session, Action? between = null)
+    public async Task<ModelAwayException?> UntilBackAsync(IModelSession session, Action? between = null, Prompt? prompt = null)
     {
         ModelAwayException? why = null;
         for (var began = TimeProvider.System.GetTimestamp(); ; await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System))
         {
             try
             {
-                Step(session, 0).ForEach(m => m.Frame.Dispose());
+                Step(session, 0, prompt ?? Core.Models.Prompt.None).ForEach(m => m.Frame.Dispose());
                 return why;
             }
             catch (ModelAwayException away) when (!away.ForGood)

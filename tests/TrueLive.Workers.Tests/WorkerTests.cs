@@ -167,6 +167,51 @@ public sealed class WorkerTests
     }
 
     [Fact]
+    public async Task Parameters_come_typed_with_the_prompt_and_both_are_kept_when_the_worker_is_killed()
+    {
+        using var worker = new TestWorker(TestWorker.Script("""
+            def step(self, frame, prompt):
+                level, word, note = prompt.number('level'), prompt.word('word'), prompt.word('note')
+                assert type(level) is float and type(prompt.flag('dark')) is bool, prompt.values
+                assert list(prompt.values) == ['level', 'dark', 'word', 'note'], prompt.values
+                return bytes([int(level) + 100 * prompt.flag('dark') + 10 * len(word) + len(note) + len(prompt.text)]) * len(frame.data)
+            """), parameters:
+        [
+            new("level", "Level", ParameterKind.Number) { Default = "1", Min = 0, Max = 9, Step = 0.5 },
+            new("dark", "Dark", ParameterKind.Flag) { Default = "false" },
+            new("word", "Word", ParameterKind.Choice) { Default = "on", Choices = ["on", "none"] },
+            new("note", "Note", ParameterKind.Text) { Default = "" },
+        ]);
+        using var session = worker.Model.CreateSession(64, 48);
+        Assert.Equal(1 + 20, Luma(worker, session));
+        var prompt = TestWorker.Prompt("ink", 1) with { Values = worker.Values(("dark", "true"), ("level", "4"), ("note", "ab"), ("word", "none")) };
+        Assert.Equal(4 + 100 + 40 + 2 + 3, Luma(worker, session, prompt));
+        Assert.Equal(4 + 40 + 2 + 3, Luma(worker, session, prompt with { Revision = 2, Values = worker.Values(("level", "4"), ("note", "ab"), ("word", "none")) }));
+        Assert.Empty(worker.Ends);
+
+        using (var process = Process.GetProcessById(worker.Model.ProcessId!.Value))
+        {
+            process.Kill();
+            await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+        Assert.Contains("killed (signal 9)", (await worker.UntilBackAsync(session, prompt: prompt with { Revision = 3 }))!.Message, StringComparison.Ordinal);
+        Assert.Equal(4 + 100 + 40 + 2 + 3, Luma(worker, session, prompt with { Revision = 3 }));
+        var end = Assert.Single(worker.Ends);
+        Assert.Equal(("test", TimeSpan.Zero), (end.ModelId, end.Pause!.Value));
+        Assert.Contains("killed (signal 9)", end.Why, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_parameter_that_is_not_declared_or_of_another_kind_is_told_to_the_author()
+    {
+        using var worker = new TestWorker(TestWorker.Script("def step(self, frame, prompt):\n    return frame.data if prompt.text == '' else eval(prompt.text)"),
+            parameters: [new("level", "Level", ParameterKind.Number) { Default = "1" }]);
+        using var session = worker.Model.CreateSession(64, 48);
+        Assert.Contains("no parameter 'lvel'; it has: level", Assert.Throws<ModelAwayException>(() => worker.Step(session, 0, "prompt.number('lvel')", 1)).Message, StringComparison.Ordinal);
+        Assert.Contains("'level' is a float, not a str", Assert.Throws<ModelAwayException>(() => worker.Step(session, 0, "prompt.word('level')", 2)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_exception_in_a_step_is_told_with_its_traceback_and_the_next_step_goes_on()
     {
         using var worker = new TestWorker(TestWorker.Script("def step(self, frame, prompt):\n    if prompt.text:\n        return helper(prompt)\n    return frame.data",
@@ -218,6 +263,7 @@ public sealed class WorkerTests
         Assert.Contains(advice, Assert.Throws<WorkerException>(() => new TestWorker("", command: [program, "model.py"]).Model).Message, StringComparison.Ordinal);
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_worker_that_ends_again_and_again_is_given_up_and_tried_again_after_ten_minutes()
     {
         var time = new FakeTimeProvider();
@@ -288,9 +334,9 @@ public sealed class WorkerTests
         }
     }
 
-    private static int Luma(TestWorker worker, IModelSession session)
+    private static int Luma(TestWorker worker, IModelSession session, Prompt? prompt = null)
     {
-        using var picture = Assert.Single(worker.Step(session, 0)).Frame;
+        using var picture = Assert.Single(worker.Step(session, 0, prompt ?? Prompt.None)).Frame;
         return picture.Y[0];
     }
 

@@ -14,8 +14,8 @@ Beside it lies a ``manifest.json`` with a ``command``. TrueLive starts the progr
 shows what it returns. docs/workers.md leads through the first one.
 """
 
-from ._model import Frame, Model, Picture, Prompt, Session
+from ._model import Frame, Model, Picture, Prompt, Session, Value
 from ._serve import serve
 
-__all__ = ["Frame", "Model", "Picture", "Prompt", "Session", "serve"]
+__all__ = ["Frame", "Model", "Picture", "Prompt", "Session", "Value", "serve"]
 __version__ = "0.1.0"

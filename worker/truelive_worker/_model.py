@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Tuple, Union
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, List, Mapping, NamedTuple, Optional, Tuple, Type, TypeVar, Union
 
 if TYPE_CHECKING:
     import numpy
+
+
+Value = Union[float, str, bool]
+"""The value of a parameter: a number, a choice or text, a flag."""
+
+_Kind = TypeVar("_Kind", float, str, bool)
 
 
 class Prompt(NamedTuple):
@@ -20,6 +27,29 @@ class Prompt(NamedTuple):
 
     revision: int
     """Counts the prompts of a session; a picture is labelled with that of the step that made it."""
+
+    values: Mapping[str, Value] = MappingProxyType({})
+    """What is set of the parameters that manifest.json declares, by id; each has a value."""
+
+    def number(self, id: str) -> float:
+        """The value of a number."""
+        return self._value(id, float)
+
+    def flag(self, id: str) -> bool:
+        """The value of a flag."""
+        return self._value(id, bool)
+
+    def word(self, id: str) -> str:
+        """The value of a choice or a text."""
+        return self._value(id, str)
+
+    def _value(self, id: str, kind: Type[_Kind]) -> _Kind:
+        value = self.values.get(id)
+        if value is None:
+            raise KeyError(f"manifest.json declares no parameter {id!r}; it has: {', '.join(self.values) or 'none'}.")
+        if not isinstance(value, kind):
+            raise TypeError(f"The parameter {id!r} is a {type(value).__name__}, not a {kind.__name__}.")
+        return value
 
 
 class Frame:

@@ -9,10 +9,10 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple, Type, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Type, Union
 
 from ._link import CONTROL, MADE, MADE_BODY, MADE_PICTURE, STATE, STEP, STEP_BODY, Link, Slots, Step
-from ._model import Frame, Model, Picture, Prompt, Session
+from ._model import Frame, Model, Picture, Prompt, Session, Value
 
 # What the host shows of a failure.
 _DETAIL = 8000
@@ -34,12 +34,12 @@ def serve(model: Union[Model, Type[Model]]) -> None:
 class _Stream:
     """A session with its pictures."""
 
-    def __init__(self, session: Session, slots: Slots, width: int, height: int) -> None:
+    def __init__(self, session: Session, slots: Slots, width: int, height: int, values: Mapping[str, Value]) -> None:
         self.session = session
         self.slots = slots
         self.width = width
         self.height = height
-        self.prompt = Prompt("", 1.0, 0)
+        self.prompt = Prompt("", 1.0, 0, values)
 
 
 class _Worker:
@@ -47,6 +47,7 @@ class _Worker:
         self._link = link
         self._model = model
         self._streams: Dict[int, _Stream] = {}
+        self._defaults: Mapping[str, Value] = {}
         self._todo: "queue.SimpleQueue[Optional[Tuple[int, Any, List[int]]]]" = queue.SimpleQueue()
 
     def run(self) -> None:
@@ -90,13 +91,14 @@ class _Worker:
     def _control(self, told: Dict[str, Any], files: List[int]) -> None:
         type, number = told["type"], told.get("session", 0)
         if type == "load":
+            self._defaults = _values(told)
             self._load(Path(told["folder"]))
         elif type == "open":
             self._guard("session", number, 0, lambda: self._open(number, told, files))
         elif type == "prompt":
             stream = self._streams.get(number)
             if stream is not None:
-                stream.prompt = Prompt(told.get("text") or "", float(told.get("strength", 1.0)), int(told["revision"]))
+                stream.prompt = Prompt(told.get("text") or "", float(told.get("strength", 1.0)), int(told["revision"]), _values(told))
         elif type == "reset":
             self._guard("session", number, 0, lambda: self._done(number, self._streams[number].session.reset()))
         elif type == "capture":
@@ -125,7 +127,7 @@ class _Worker:
     def _open(self, number: int, told: Dict[str, Any], files: List[int]) -> None:
         width, height, slots, stride = told["width"], told["height"], told["slots"], told["stride"]
         size = width * height * 3 if self._model.format == "rgb8" else width * height * 3 // 2
-        stream = _Stream(self._model.open(width, height), Slots(files[0], slots, stride, size), width, height)
+        stream = _Stream(self._model.open(width, height), Slots(files[0], slots, stride, size), width, height, self._defaults)
         if self._model.memory and type(stream.session).reset is Session.reset:
             raise TypeError(f"memory is True, but {type(stream.session).__name__} has no reset().")
         # The first step of most models is slower than all others.
@@ -200,6 +202,12 @@ class _Worker:
         detail = "".join(traceback.format_exception(type(error), error, trace))
         reason = f"{type(error).__name__}: {error}"[:500]
         self._link.tell("failed", scope=scope, session=session, step=step, reason=reason, detail=detail[-_DETAIL:])
+
+
+def _values(told: Dict[str, Any]) -> Mapping[str, Value]:
+    # JSON does not tell 1.0 from 1.
+    values: Dict[str, Value] = told.get("values") or {}
+    return {id: float(value) if isinstance(value, int) and not isinstance(value, bool) else value for id, value in values.items()}
 
 
 def _copy(data: Any, to: memoryview, width: int, height: int) -> None:

@@ -12,9 +12,14 @@ namespace TrueLive.Core.Clips;
 public static partial class ValueSchedule
 {
     /// <summary>Reads a schedule for a model. On failure <paramref name="error"/> says what is wrong and what is allowed.</summary>
+    /// <param name="text">The schedule; null for an empty one.</param>
+    /// <param name="declared">What the model declares.</param>
+    /// <param name="values">The values in force from each moment on.</param>
+    /// <param name="error">What is wrong.</param>
+    /// <param name="pictures">What a picture's value may name.</param>
     public static bool TryParse(
         string? text, IReadOnlyList<ModelParameter> declared,
-        out ImmutableArray<(TimeSpan At, ParameterValues Values)> values, [NotNullWhen(false)] out string? error)
+        out ImmutableArray<(TimeSpan At, ParameterValues Values)> values, [NotNullWhen(false)] out string? error, IReadOnlyList<ReferencePicture>? pictures = null)
     {
         values = [];
         if (!PromptSchedule.TryParse(text ?? "", out var schedule, out error))
@@ -28,7 +33,7 @@ public static partial class ValueSchedule
                 return false;
             }
             var given = Pair().Matches(cue.Text).Select(m => KeyValuePair.Create(m.Groups[1].Value, m.Groups[2].Success ? m.Groups[2].Value : m.Groups[3].Value));
-            if (!now.TrySet(declared, given, out now!, out error))
+            if (!now.TrySet(declared, given, out now!, out error, pictures))
                 return false;
             all.Add((cue.At, now));
         }

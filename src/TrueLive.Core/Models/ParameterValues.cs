@@ -12,19 +12,28 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     /// <summary>Longest text taken, in characters.</summary>
     public const int MaxText = 200;
 
-    private ParameterValues(ImmutableSortedDictionary<string, string> all) => All = all;
+    // Those that the values name, and no others.
+    private readonly ImmutableArray<ReferencePicture> _pictures;
+
+    private ParameterValues(ImmutableSortedDictionary<string, string> all, ImmutableArray<ReferencePicture> pictures) => (All, _pictures) = (all, pictures);
 
     /// <summary>Every parameter has its default.</summary>
-    public static ParameterValues None { get; } = new(ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal));
+    public static ParameterValues None { get; } = new(ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal), []);
 
-    /// <summary>By id.</summary>
+    /// <summary>By id; of a picture its <see cref="ReferencePicture.Id"/>.</summary>
     public ImmutableSortedDictionary<string, string> All { get; }
+
+    /// <summary>The pictures that the values name.</summary>
+    public IReadOnlyList<ReferencePicture> Pictures => _pictures;
 
     /// <summary>The value of a number, or another where none is set.</summary>
     public double Number(string id, double otherwise) => All.TryGetValue(id, out var text) ? double.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 
     /// <summary>The value of a choice or text; null where none is set.</summary>
     public string? Text(string id) => All.GetValueOrDefault(id);
+
+    /// <summary>The picture that a parameter is set to; null where none is.</summary>
+    public ReferencePicture? Picture(string id) => Text(id) is { } named ? _pictures.FirstOrDefault(p => p.Id == named) : null;
 
     /// <summary>
     /// The same with some values changed: a number is brought to the nearest step. On failure <paramref name="error"/> says what is allowed.
@@ -33,12 +42,14 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     /// <param name="given">Ids and values; a number as .NET's invariant culture writes it, a flag as <c>true</c> or <c>false</c>.</param>
     /// <param name="changed">The values in force afterwards.</param>
     /// <param name="error">Null when all were taken; else none is.</param>
+    /// <param name="pictures">What a picture's value may name by its id, beside those that are set already; an empty value sets none.</param>
     public bool TrySet(
         IReadOnlyList<ModelParameter> declared, IEnumerable<KeyValuePair<string, string>> given,
-        [NotNullWhen(true)] out ParameterValues? changed, [NotNullWhen(false)] out string? error)
+        [NotNullWhen(true)] out ParameterValues? changed, [NotNullWhen(false)] out string? error, IReadOnlyList<ReferencePicture>? pictures = null)
     {
         changed = null;
         var all = All.ToBuilder();
+        ImmutableArray<ReferencePicture> known = [.. _pictures, .. pictures ?? []];
         foreach (var (id, text) in given)
         {
             if (declared.FirstOrDefault(p => p.Id == id) is not { } parameter)
@@ -48,31 +59,34 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
                     : $"This model has no parameter '{shown}'. It has: {string.Join(", ", declared.Select(p => p.Id))}.";
                 return false;
             }
-            if (Read(parameter, text) is not { } value)
+            if (Read(parameter, text, known) is not { } value)
             {
                 error = $"{parameter.Title} ({id}) {Rule(parameter)}.";
                 return false;
             }
-            if (parameter.Default is { } usual && Read(parameter, usual) == value)
+            if (parameter.Kind == ParameterKind.Image ? value.Length == 0 : parameter.Default is { } usual && Read(parameter, usual, known) == value)
                 all.Remove(id);
             else
                 all[id] = value;
         }
-        changed = all.Count == 0 ? None : new ParameterValues(all.ToImmutable());
+        changed = all.Count == 0 ? None : new ParameterValues(all.ToImmutable(), [.. known.Where(p => declared.Any(d => d.Kind == ParameterKind.Image && all.GetValueOrDefault(d.Id) == p.Id)).DistinctBy(p => p.Id)]);
         error = null;
         return true;
     }
 
     /// <summary>Those of the values that another model takes as well.</summary>
-    public ParameterValues For(IReadOnlyList<ModelParameter> declared) => Of(declared, All);
+    public ParameterValues For(IReadOnlyList<ModelParameter> declared) => Of(declared, All, _pictures);
 
     /// <summary>Those of some values that a model takes; the others are passed over.</summary>
-    public static ParameterValues Of(IReadOnlyList<ModelParameter> declared, IEnumerable<KeyValuePair<string, string>> given)
+    /// <param name="declared">What the model declares.</param>
+    /// <param name="given">Ids and values.</param>
+    /// <param name="pictures">What a picture's value may name.</param>
+    public static ParameterValues Of(IReadOnlyList<ModelParameter> declared, IEnumerable<KeyValuePair<string, string>> given, IReadOnlyList<ReferencePicture>? pictures = null)
     {
         var taken = None;
         foreach (var one in given)
         {
-            if (taken.TrySet(declared, [one], out var more, out _))
+            if (taken.TrySet(declared, [one], out var more, out _, pictures))
                 taken = more;
         }
         return taken;
@@ -95,13 +109,14 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     public override string ToString() => string.Join(' ', All.Select(v => v.Value.Length > 0 && !v.Value.Any(char.IsWhiteSpace) ? $"{v.Key}={v.Value}" : $"{v.Key}=\"{v.Value}\""));
 
     // The value as it is kept, in one form for equal values; null when it is not allowed.
-    private static string? Read(ModelParameter p, string text) => p.Kind switch
+    private static string? Read(ModelParameter p, string text, ImmutableArray<ReferencePicture> pictures) => p.Kind switch
     {
         ParameterKind.Number => ReadNumber(p, text),
         ParameterKind.Choice => p.Choices.Contains(text) ? text : null,
         ParameterKind.Flag => text is "true" or "false" ? text : null,
         // A quotation mark would end it where it stands in a schedule, and so would a line's end.
         ParameterKind.Text => text.Length <= MaxText && !text.Any(c => c is '"' or '\u2028' or '\u2029' || char.IsControl(c)) ? text : null,
+        ParameterKind.Image => text.Length == 0 || pictures.Any(picture => picture.Id == text) ? text : null,
         _ => null,
     };
 
@@ -127,6 +142,6 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
         ParameterKind.Choice => $"must be one of: {string.Join(", ", p.Choices)}",
         ParameterKind.Flag => "must be true or false",
         ParameterKind.Text => $"must be a text of at most {MaxText} characters without quotation marks and control characters",
-        _ => "is a picture, and pictures cannot be set yet",
+        _ => "must be the id of a picture that was sent before (POST /v1/pictures) and is still kept, or empty for none",
     };
 }

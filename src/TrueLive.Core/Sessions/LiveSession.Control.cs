@@ -62,12 +62,12 @@ public sealed partial class LiveSession
         if (change.Transition is { } t && (t < TimeSpan.Zero || t > TimeSpan.FromSeconds(10)))
             return Reject("The transition is not within 0..10 s.");
         var settings = Settings;
-        if (change.Values is { } given && !settings.Prompt.Values.TrySet(settings.Model.Info.Parameters, given, out _, out var wrong))
+        if (change.Values is { } given && !settings.Prompt.Values.TrySet(settings.Model.Info.Parameters, given, out _, out var wrong, change.Pictures))
             return Reject(wrong);
         return Change(commandId, now =>
         {
             // Another model may have come in since: its own parameters stay as they are then.
-            var values = change.Values is { } set && now.Prompt.Values.TrySet(now.Model.Info.Parameters, set, out var changed, out _)
+            var values = change.Values is { } set && now.Prompt.Values.TrySet(now.Model.Info.Parameters, set, out var changed, out _, change.Pictures)
                 ? changed : now.Prompt.Values;
             var anew = values.Reloads(now.Prompt.Values, now.Model.Info.Parameters) ? 1 : 0;
             return now with

@@ -10,6 +10,9 @@ public readonly record struct PromptChange(string? Text, float? Strength, TimeSp
 {
     /// <summary>Parameters of the model and their values; null changes none.</summary>
     public IReadOnlyCollection<KeyValuePair<string, string>>? Values { get; init; }
+
+    /// <summary>Pictures that the values may name by their ids; null for none.</summary>
+    public IReadOnlyList<Models.ReferencePicture>? Pictures { get; init; }
 }
 
 /// <summary>The first answer to a command: taken, or refused with a reason for people.</summary>

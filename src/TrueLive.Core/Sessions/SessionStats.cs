@@ -39,7 +39,7 @@ public enum DropReason : byte
 /// <param name="SinkFull">See <see cref="DropReason.SinkFull"/>.</param>
 /// <param name="Superseded">See <see cref="DropReason.Superseded"/>.</param>
 /// <param name="Window">Frames that the percentiles below are over: the last 256 at most, of this connection and since the last pause or silence.</param>
-/// <param name="GeneratedPerSecond">Generated rate over the window; 0 with fewer than two frames or when the last one is over 2 s old.</param>
+/// <param name="GeneratedPerSecond">Generated rate over the window, without repeats; 0 with fewer than two frames or when the last one is over 2 s old.</param>
 /// <param name="StepP50">Median length of a model step.</param>
 /// <param name="StepP95">95th percentile of the same.</param>
 /// <param name="AgeP50">Median of whole frame here to output handed to the sink.</param>
@@ -77,7 +77,7 @@ internal sealed class SessionCounters(TimeProvider time)
         [.. Enum.GetValues<DropReason>().Select(r => new KeyValuePair<string, object?>("reason", r.ToString().ToLowerInvariant()))];
 
     private readonly long[] _dropped = new long[Reasons.Length];
-    private readonly (long SentAt, long Step, long Age, long Beside)[] _window = new (long, long, long, long)[WindowSize];
+    private readonly (long SentAt, long Step, long Age, long Beside, bool Made)[] _window = new (long, long, long, long, bool)[WindowSize];
     private readonly (long Out, long Beside)[] _left = new (long, long)[WindowSize];
     private readonly long[] _asked = new long[WindowSize];
     private long _windowCount;
@@ -130,7 +130,7 @@ internal sealed class SessionCounters(TimeProvider time)
         lock (_window)
         {
             if (counts)
-                _window[_windowCount++ % WindowSize] = (sentAt, step, age, age - step - frame.Held);
+                _window[_windowCount++ % WindowSize] = (sentAt, step, age, age - step - frame.Held, frame.Origin != FrameOrigin.Repeated);
             _sent++;
         }
         _delays.Add(time.GetElapsedTime(from, sentAt));
@@ -164,7 +164,7 @@ internal sealed class SessionCounters(TimeProvider time)
         Span<long> beside = stackalloc long[WindowSize];
         Span<long> outs = stackalloc long[WindowSize];
         Span<long> outsBeside = stackalloc long[WindowSize];
-        var (first, last, recent) = (long.MaxValue, long.MinValue, 0);
+        var (first, last, recent, made) = (long.MaxValue, long.MinValue, 0, 0);
         long sent;
         int count, left;
         double? degraded;
@@ -174,9 +174,10 @@ internal sealed class SessionCounters(TimeProvider time)
             count = (int)Math.Min(_windowCount, WindowSize);
             for (var k = 0; k < count; k++)
             {
-                (var at, steps[k], ages[k], beside[k]) = _window[k];
-                (first, last) = (Math.Min(first, at), Math.Max(last, at));
+                (var at, var step, ages[k], beside[k], var isMade) = _window[k];
                 recent += Recent(at) ? 1 : 0;
+                if (isMade)
+                    (steps[made++], first, last) = (step, Math.Min(first, at), Math.Max(last, at));
             }
             left = (int)Math.Min(_leftCount, WindowSize);
             for (var k = 0; k < left; k++)
@@ -185,17 +186,17 @@ internal sealed class SessionCounters(TimeProvider time)
         }
         outs[..left].Sort();
         outsBeside[..left].Sort();
-        steps[..count].Sort();
+        steps[..made].Sort();
         ages[..count].Sort();
         beside[..count].Sort();
-        var rate = count < 2 || last == first || time.GetElapsedTime(last) > TimeSpan.FromSeconds(2)
-            ? 0 : (count - 1) / time.GetElapsedTime(first, last).TotalSeconds;
+        var rate = made < 2 || last == first || time.GetElapsedTime(last) > TimeSpan.FromSeconds(2)
+            ? 0 : (made - 1) / time.GetElapsedTime(first, last).TotalSeconds;
         return new SessionStats(
             Interlocked.Read(ref _received), sent,
             Count(DropReason.Replaced), Count(DropReason.Stale), Count(DropReason.Paused), Count(DropReason.StepFailed),
             Count(DropReason.Flushed), Count(DropReason.SinkFull), Count(DropReason.Superseded), count, rate,
-            At(steps[..count], 0.50), At(steps[..count], 0.95), At(ages[..count], 0.50), At(ages[..count], 0.95), At(beside[..count], 0.99),
-            Ticks(outs[..left], 0.50), Ticks(outsBeside[..left], 0.99), chunk.Wait(interval) + At(steps[..count], 0.50), degraded);
+            At(steps[..made], 0.50), At(steps[..made], 0.95), At(ages[..count], 0.50), At(ages[..count], 0.95), At(beside[..count], 0.99),
+            Ticks(outs[..left], 0.50), Ticks(outsBeside[..left], 0.99), chunk.Wait(interval) + At(steps[..made], 0.50), degraded);
     }
 
     /// <summary>All that has been counted since the session was made.</summary>

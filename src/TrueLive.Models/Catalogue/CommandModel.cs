@@ -34,12 +34,14 @@ public sealed class CommandModel : FolderModel
     /// <param name="manifest">Its manifest, with a command.</param>
     /// <param name="reload">For its author: it starts anew when a file is changed, and may be broken.</param>
     /// <param name="time">Clock.</param>
+    /// <param name="ended">Told each time that it ended and is to be started again.</param>
     /// <exception cref="ModelException">The folder cannot be used; the message says why, with the worker's last words.</exception>
-    internal static CommandModel Load(ModelManifest manifest, bool reload, TimeProvider time)
+    internal static CommandModel Load(ModelManifest manifest, bool reload, TimeProvider time, Action<WorkerEnd>? ended)
     {
         try
         {
-            return new CommandModel(manifest, WorkerModel.Load(new WorkerSpec(manifest.Describe(), new WorkerCommand(manifest.Folder, manifest.Command, manifest.MemoryMb), reload), time));
+            var command = new WorkerCommand(manifest.Folder, manifest.Command, manifest.MemoryMb);
+            return new CommandModel(manifest, WorkerModel.Load(new WorkerSpec(manifest.Describe(), command, reload) { Ended = ended }, time));
         }
         catch (WorkerException e)
         {

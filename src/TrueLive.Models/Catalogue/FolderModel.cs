@@ -49,9 +49,10 @@ public abstract class FolderModel : IVideoModel
         for (var i = 0; i < steps; i++)
         {
             var began = time.GetTimestamp();
+            // Under a revision of its own a frame is made, though it is like the last.
             for (var taken = 0; taken < Info.Chunk.Takes; taken++)
             {
-                foreach (var one in made.AsSpan(0, session.Step(input, Prompt.None, made)))
+                foreach (var one in made.AsSpan(0, session.Step(input, Prompt.None with { Revision = i }, made)))
                     one.Frame.Dispose();
             }
             times[i] = time.GetElapsedTime(began).TotalMilliseconds / Info.Chunk.Gives;

@@ -122,7 +122,7 @@ public static class ModelCheck
             using var input = pool.Rent(size.Width, size.Height);
             scaler.Scale(frames[i % frames.Count], input);
             var from = time.GetTimestamp();
-            var count = session.Step(input, prompt, made);
+            var count = session.Step(input, prompt with { Revision = i }, made);
             chunk += time.GetElapsedTime(from).TotalMilliseconds;
             foreach (var one in made.AsSpan(0, count))
                 one.Frame.Dispose();

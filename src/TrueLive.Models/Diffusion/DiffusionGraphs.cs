@@ -10,17 +10,20 @@ namespace TrueLive.Models.Diffusion;
 /// <summary>The graphs of a pipeline, loaded and checked against each other: the output of one must fit the input of the next.</summary>
 internal sealed class DiffusionGraphs : IDisposable
 {
-    // A protobuf message holds 2 GB at most, and so does an array.
-    private const long MaxPartBytes = 2_000_000_000;
     private const int MaxConfigBytes = 1 << 20;
+    private const string SecondText = "text_encoder_2";
 
-    private readonly List<InferenceSession> _all = [];
+    private readonly List<(string Part, InferenceSession Session)> _all = [];
 
     private DiffusionGraphs()
     {
     }
 
-    public InferenceSession Text { get; private set; } = null!;
+    /// <summary>Numbers of a picture's size that SDXL's UNets are told.</summary>
+    public const int TimeIds = 6;
+
+    /// <summary>The text encoder, or both of SDXL, each with the output whose tokens the UNet reads.</summary>
+    public IReadOnlyList<(InferenceSession Session, string Tokens)> Texts { get; private set; } = [];
 
     public InferenceSession UNet { get; private set; } = null!;
 
@@ -34,18 +37,21 @@ internal sealed class DiffusionGraphs : IDisposable
     /// <summary>Planes of a latent.</summary>
     public int Channels { get; private set; }
 
-    /// <summary>Numbers of one token.</summary>
+    /// <summary>Numbers of one token, of both text encoders where there are two.</summary>
     public int Width { get; private set; }
+
+    /// <summary>Numbers of a whole text, of the second text encoder; 0 where there is one.</summary>
+    public int Pooled { get; private set; }
 
     /// <summary>Factor between the encoder's latents and the UNet's.</summary>
     public float Scale { get; private set; }
 
-    public IReadOnlyList<string> Tensors => [.. _all.Zip(["text encoder", "unet", "vae encoder", "vae decoder"]).SelectMany(g => GraphCheck.Describe(g.First).Select(line => $"{g.Second}: {line}"))];
+    public IReadOnlyList<string> Tensors => [.. _all.SelectMany(g => GraphCheck.Describe(g.Session).Select(line => $"{g.Part}: {line}"))];
 
     /// <exception cref="ModelException">A part is missing or does not fit; the message names it.</exception>
     public static DiffusionGraphs Load(ModelManifest manifest, int threads)
     {
-        foreach (var folder in DiffusionSpec.Parts.Select(p => Path.Combine(manifest.Folder, Path.GetDirectoryName(p)!)).Distinct())
+        foreach (var folder in DiffusionSpec.Parts.Concat(DiffusionSpec.OptionalParts).Select(p => Path.Combine(manifest.Folder, Path.GetDirectoryName(p)!)).Distinct())
         {
             if (new DirectoryInfo(folder) is { Exists: true, LinkTarget: { } target })
                 throw new ModelException($"{folder} (diffusion) is a link to {target}. Put the folder itself into the model's.");
@@ -53,7 +59,8 @@ internal sealed class DiffusionGraphs : IDisposable
         var graphs = new DiffusionGraphs();
         try
         {
-            graphs.Text = graphs.Open(manifest, "text_encoder", threads);
+            string[] texts = File.Exists(Path.Combine(manifest.Folder, SecondText, "model.onnx")) ? ["text_encoder", SecondText] : ["text_encoder"];
+            graphs.Texts = [.. texts.Select(part => (graphs.Open(manifest, part, threads), ""))];
             graphs.UNet = graphs.Open(manifest, "unet", threads);
             graphs.Encoder = graphs.Open(manifest, "vae_encoder", threads);
             graphs.Decoder = graphs.Open(manifest, "vae_decoder", threads);
@@ -70,42 +77,63 @@ internal sealed class DiffusionGraphs : IDisposable
 
     public void Dispose()
     {
-        foreach (var session in _all)
+        foreach (var (_, session) in _all)
             session.Dispose();
     }
 
     private InferenceSession Open(ModelManifest manifest, string part, int threads)
     {
         var path = Path.Combine(manifest.Folder, part, "model.onnx");
-        var bytes = FolderFile.Read(path, "diffusion", MaxPartBytes);
-        OnnxFile.Check(bytes, path, MaxPartBytes);
-        var session = GraphRuntime.Open(path, bytes, threads);
-        _all.Add(session);
+        var limits = GraphLimits.OfPart(manifest, part);
+        var bytes = FolderFile.Read(path, "diffusion", limits.File);
+        OnnxFile.Check(bytes, path, limits);
+        var session = GraphRuntime.Open(path, bytes, threads, limits.DataFolder);
+        _all.Add((part, session));
         return session;
     }
 
     private void Check(ModelManifest manifest)
     {
-        Input(Text, "text_encoder", "input_ids", [1, ClipTokenizer.Length], TensorElementType.Int64, TensorElementType.Int32);
-        Width = Output(Text, "text_encoder", "last_hidden_state", [1, ClipTokenizer.Length, -1])[2];
+        Texts = Texts.Count == 1 ? [(Texts[0].Session, "last_hidden_state")] : [.. Texts.Select((t, i) => (t.Session, LastButOne(t.Session, i == 0 ? "text_encoder" : SecondText)))];
+        foreach (var ((text, tokens), i) in Texts.Select((t, i) => (t, i)))
+        {
+            var part = i == 0 ? "text_encoder" : SecondText;
+            Input(text, part, "input_ids", [1, ClipTokenizer.Length], TensorElementType.Int64, TensorElementType.Int32);
+            Width += Output(text, part, tokens, [1, ClipTokenizer.Length, -1])[2];
+        }
+        Pooled = Texts.Count == 1 ? 0 : Output(Texts[1].Session, SecondText, "text_embeds", [1, -1])[1];
         var sample = Input(UNet, "unet", "sample", [1, -1, -1, -1], TensorElementType.Float, TensorElementType.Float16);
         Channels = sample[1];
         Require(Channels is >= 1 and <= 64 && Width is >= 1 and <= 8192, "unet", $"'sample' has {Channels} planes and a token {Width} numbers; 1 to 64 and 1 to 8192, fixed in the graph, are taken");
         Require(UNet.InputMetadata.TryGetValue("timestep", out var time) && time.Dimensions.All(d => d <= 1), "unet", "needs the input 'timestep' with one number");
         Require(Takes(time!, TensorElementType.Int64, TensorElementType.Int32, TensorElementType.Float, TensorElementType.Float16), "unet", $"'timestep' is {time!.ElementDataType}");
         Input(UNet, "unet", "encoder_hidden_states", [1, ClipTokenizer.Length, Width], TensorElementType.Float, TensorElementType.Float16);
+        if (Pooled > 0)
+        {
+            Require(Pooled <= 8192, SecondText, $"'text_embeds' has {Pooled} numbers; at most 8192 are taken");
+            Input(UNet, "unet", "text_embeds", [1, Pooled], TensorElementType.Float, TensorElementType.Float16);
+            Input(UNet, "unet", "time_ids", [1, TimeIds], TensorElementType.Float, TensorElementType.Float16, TensorElementType.Int64);
+        }
         if (UNet.InputMetadata.ContainsKey("timestep_cond"))
-            Input(UNet, "unet", "timestep_cond", [1, DiffusionSession.GuidanceNumbers], TensorElementType.Float, TensorElementType.Float16);
+            Input(UNet, "unet", "timestep_cond", [1, UNetCall.GuidanceNumbers], TensorElementType.Float, TensorElementType.Float16);
         var single = manifest.Diffusion!.Lag == 0 ? null : UNet.InputMetadata.Where(m => m.Value.Dimensions is not [< 1, ..]).Select(m => m.Key).FirstOrDefault();
         Require(single is null, "unet", $"takes one frame at a time ('{single}' has no free first side), and diffusion.throughput needs one that takes a batch. Export it with a dynamic batch, or leave throughput out");
-        var other = UNet.InputMetadata.Keys.FirstOrDefault(k => k is not ("sample" or "timestep" or "encoder_hidden_states" or "timestep_cond"));
-        Require(other is null, "unet", other is "text_embeds" or "time_ids" ? $"takes '{other}': pipelines of SDXL's kind, with two text encoders, are not supported" : $"takes '{other}', which is not filled");
+        var other = UNet.InputMetadata.Keys.FirstOrDefault(k => k is not ("sample" or "timestep" or "encoder_hidden_states" or "timestep_cond") && !(Pooled > 0 && k is "text_embeds" or "time_ids"));
+        Require(other is null, "unet", other is "text_embeds" or "time_ids" ? $"takes '{other}', as SDXL's does: put {SecondText}/model.onnx and tokenizer_2 beside it" : $"takes '{other}', which is not filled");
         Output(UNet, "unet", "out_sample", [1, Channels, -1, -1]);
         Input(Encoder, "vae_encoder", "sample", [1, 3, -1, -1], TensorElementType.Float, TensorElementType.Float16);
         EncoderOutput = Encoder.OutputMetadata.ContainsKey("latent_parameters") ? "latent_parameters" : "latent_sample";
         Output(Encoder, "vae_encoder", EncoderOutput, [1, EncoderOutput == "latent_sample" ? Channels : 2 * Channels, -1, -1]);
         Input(Decoder, "vae_decoder", "latent_sample", [1, Channels, -1, -1], TensorElementType.Float, TensorElementType.Float16);
         Output(Decoder, "vae_decoder", "sample", [1, 3, -1, -1]);
+
+        // SDXL was trained on the tokens before the last layer.
+        string LastButOne(InferenceSession graph, string part)
+        {
+            var layers = graph.OutputMetadata.Keys.Count(k => k.StartsWith("hidden_states.", StringComparison.Ordinal));
+            Require(layers >= 2, part, "lacks the outputs 'hidden_states.0' and so on, of which a pipeline with two text encoders reads the last but one. Export it with all hidden states");
+            return $"hidden_states.{layers - 2}";
+        }
 
         int[] Input(InferenceSession graph, string part, string name, int[] shape, params TensorElementType[] types)
         {

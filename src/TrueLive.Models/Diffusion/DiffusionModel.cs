@@ -52,12 +52,11 @@ public sealed class DiffusionModel : FolderModel
     internal static DiffusionModel Load(ModelManifest manifest, int threads, TimeProvider time)
     {
         var schedule = NoiseSchedule.Load(manifest.Folder);
-        var tokens = ClipTokenizer.Load(manifest.Folder);
         threads = threads > 0 ? threads : Environment.ProcessorCount;
         var graphs = DiffusionGraphs.Load(manifest, threads);
         try
         {
-            var model = new DiffusionModel(manifest, graphs, schedule, new TextEncoder(tokens, graphs.Text, "last_hidden_state"), threads, time);
+            var model = new DiffusionModel(manifest, graphs, schedule, TextEncoder.Load(manifest.Folder, graphs.Texts, graphs.Pooled > 0), threads, time);
             var (width, height) = model.Info.Sizes.Nearest(manifest.Size!.Min, manifest.Size.Min);
             model.Open(width, height).Dispose();
             return model;

@@ -26,7 +26,13 @@ internal sealed partial class DiffusionSession
     public override int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made)
     {
         if (_batch is null)
-            return base.Step(input, prompt, made);
+        {
+            _repeated = false;
+            base.Step(input, prompt, made);
+            if (_repeated)
+                made[0] = made[0] with { Ticket = made[0].Ticket with { Origin = FrameOrigin.Repeated } };
+            return 1;
+        }
         if (Advance(input, prompt) is not { } one)
             return 0;
         made[0] = one;
@@ -125,11 +131,7 @@ internal sealed partial class DiffusionSession
             _batchTimes[place] = frame.Rows[asked[place].Row].Timestep;
             (asked[place].Prompted ? frame.Words : _model.NoText).CopyTo(_batchWords, place * width);
         }
-        _noisy.Write(noisy);
-        _time.Write(_batchTimes);
-        _told.Write(_batchWords);
-        _model.Graphs.UNet.RunWithBinding(_run, _denoise);
-        _predicted.Read(predictions);
+        _unet.Run(_run, noisy, _batchTimes, _batchWords, predictions);
     }
 
     // As many rows at any strength: frames of different strengths share the batch.

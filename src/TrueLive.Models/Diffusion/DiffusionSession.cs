@@ -1,8 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
-using System.Text;
 using Microsoft.ML.OnnxRuntime;
-using TrueLive.Core.Clips;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
@@ -19,9 +17,6 @@ namespace TrueLive.Models.Diffusion;
 /// </summary>
 internal sealed partial class DiffusionSession : FolderModelSession
 {
-    /// <summary>Numbers in which a latent consistency model is told the scale of guidance (arXiv:2310.04378).</summary>
-    public const int GuidanceNumbers = 256;
-
     // Far longer than any useful step, even on a processor; only a graph that never ends reaches it.
     private static readonly TimeSpan MaxStep = TimeSpan.FromMinutes(2);
 
@@ -33,13 +28,9 @@ internal sealed partial class DiffusionSession : FolderModelSession
     private readonly PictureTensor _picture;
     private readonly PictureTensor _result;
     private readonly TensorBuffer _encoded;
-    private readonly TensorBuffer _noisy;
-    private readonly TensorBuffer _time;
-    private readonly TensorBuffer _told;
-    private readonly TensorBuffer _predicted;
     private readonly TensorBuffer _latent;
     private readonly OrtIoBinding _encode;
-    private readonly OrtIoBinding _denoise;
+    private readonly UNetCall _unet;
     private readonly OrtIoBinding _decode;
     private readonly StyleTransition _words;
     private readonly float[] _numbers;
@@ -49,9 +40,11 @@ internal sealed partial class DiffusionSession : FolderModelSession
     private readonly Predict<float> _predict;
     private Prompt? _prompt;
     private Prompt _full = Prompt.None;
-    private readonly TensorBuffer? _guidance;
+    private readonly SimilarityFilter? _similar;
     private (float Strength, ParameterValues Values, ScheduleRow[] Rows, DenoisingWalk<float>? Walk) _plan = (float.NaN, ParameterValues.None, [], null);
+    private float _similarity = 1;
     private ulong _seed;
+    private bool _repeated;
 
     public DiffusionSession(DiffusionModel model, FramePool outputs, int width, int height, TimeProvider time)
     {
@@ -71,19 +64,8 @@ internal sealed partial class DiffusionSession : FolderModelSession
         _noise = new float[spec.Steps.Length * length];
         GaussianNoise.Fill(_noise, _seed = spec.Seed);
         _batch = spec.Lag == 0 ? null : new StreamBatch<float>(spec.Steps.Length, model.Schedule.Prediction, spec, _noise);
-        long[] batch = [_batch?.Size ?? 1, .. latent[1..]];
-        _noisy = Own(g.UNet, "sample", batch);
-        _time = Own(g.UNet, "timestep", [.. g.UNet.InputMetadata["timestep"].Dimensions.Select(_ => batch[0])]);
-        _told = Own(g.UNet, "encoder_hidden_states", [batch[0], Text.ClipTokenizer.Length, g.Width]);
-        _predicted = Keep(new TensorBuffer(g.UNet.OutputMetadata["out_sample"].ElementDataType, batch));
-        _denoise = Bind(g.UNet, ("sample", _noisy), ("timestep", _time), ("encoder_hidden_states", _told));
-        if (g.UNet.InputMetadata.ContainsKey("timestep_cond"))
-        {
-            _guidance = Own(g.UNet, "timestep_cond", [batch[0], GuidanceNumbers]);
-            _guidance.Write([.. Enumerable.Repeat(GuidanceEmbedding(spec.GuidanceScale), (int)batch[0]).SelectMany(e => e)]);
-            _denoise.BindInput("timestep_cond", _guidance.Value);
-        }
-        _denoise.BindOutput("out_sample", _predicted.Value);
+        _unet = Keep(new UNetCall(g, _batch?.Size ?? 1, height, width));
+        _unet.Guide(spec.GuidanceScale);
         _latent = Own(g.Decoder, "latent_sample", latent);
         var made = Keep(new TensorBuffer(g.Decoder.OutputMetadata["sample"].ElementDataType, [1, 3, height, width]));
         _decode = Bind(g.Decoder, ("latent_sample", _latent));
@@ -92,7 +74,9 @@ internal sealed partial class DiffusionSession : FolderModelSession
         _picture = new PictureTensor(Spec(picture), picture, width, height, 3);
         _result = new PictureTensor(Spec(made), made, width, height, 3);
         (_numbers, _stockBefore, _wordsNow, _predict) = (new float[_encoded.Count], new float[length], new float[model.NoText.Length], Predict);
-        if (_batch is not null)
+        if (_batch is null)
+            _similar = new SimilarityFilter(width, height, model.NoText.Length, outputs);
+        else
             _inWork = [.. spec.Steps.Select(_ => new FrameInWork(new float[model.NoText.Length], AllRows(1)))];
     }
 
@@ -132,10 +116,17 @@ internal sealed partial class DiffusionSession : FolderModelSession
         }
         using (picture)
         {
+            if (_similar!.Repeat(picture, input.Ticket.SourceSequence, _similarity, _seed, prompt.Revision, words) is { } shown)
+            {
+                _repeated = true;
+                return shown;
+            }
             Denoise(picture, words, walk);
             var output = _outputs.Rent(Width, Height);
             output.Colour = input.Colour;
             _result.Store(output);
+            if (_similarity < 1)
+                _similar.Keep(output, prompt.Revision, words);
             return output;
         }
     }
@@ -145,55 +136,15 @@ internal sealed partial class DiffusionSession : FolderModelSession
         _words.Reset();
         _prompt = null;
         _plan.Walk?.Stock.AsSpan().Clear();
+        _similar?.Forget();
         if (_batch is not null)
             ForgetInWork();
-    }
-
-    public override ModelState Capture()
-    {
-        var words = _words.Snapshot();
-        if (_batch is not null)
-            return new ModelState(_model.Info.Id, _model.Info.Version, Width, Height, SaveInWork(words));
-        var stock = _plan.Walk is { } walk ? MemoryMarshal.AsBytes(walk.Stock.AsSpan()) : [];
-        var values = Encoding.UTF8.GetBytes(_plan.Values.ToString());
-        return new ModelState(
-            _model.Info.Id, _model.Info.Version, Width, Height,
-            (byte[])[.. words, .. BitConverter.GetBytes(_plan.Strength), .. BitConverter.GetBytes(values.Length), .. values, .. stock]);
-    }
-
-    public override void Restore(ModelState state)
-    {
-        var bytes = state.Bytes.Span;
-        var words = _words.SnapshotLength;
-        if (state.ModelId != _model.Info.Id || state.ModelVersion != _model.Info.Version || (state.Width, state.Height) != (Width, Height) || bytes.Length < words + sizeof(float) + sizeof(int))
-            throw Other();
-        if (_batch is not null)
-        {
-            if (!RecallInWork(bytes))
-                throw Other();
-            return;
-        }
-        var strength = BitConverter.ToSingle(bytes[words..]);
-        var rest = bytes[(words + sizeof(float) + sizeof(int))..];
-        var length = BitConverter.ToInt32(bytes[(words + sizeof(float))..]);
-        if (length < 0 || length > rest.Length || !ValueSchedule.TryParse(Encoding.UTF8.GetString(rest[..length]), _model.Info.Parameters, out var values, out _))
-            throw Other();
-        var stock = rest[length..];
-        if (!float.IsNaN(strength))
-            Plan(Math.Clamp(strength, 0, 1), values[0].Values);
-        if (stock.Length != (_plan.Walk?.Stock.Length ?? 0) * sizeof(float))
-            throw Other();
-        _words.Restore(bytes[..words]);
-        _prompt = null;
-        if (_plan.Walk is { } walk)
-            MemoryMarshal.Cast<byte, float>(stock).CopyTo(walk.Stock);
-
-        ArgumentException Other() => new($"The memory is of {state.ModelId} {state.ModelVersion} at {state.Width}x{state.Height}, not of {_model.Info.Id} {_model.Info.Version} at {Width}x{Height}.");
     }
 
     public override void Dispose()
     {
         _deadline.Dispose();
+        _similar?.Dispose();
         foreach (var one in _owned)
             one.Dispose();
         _run.Dispose();
@@ -252,11 +203,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
 
     private void Predict(int row, ReadOnlySpan<float> noisy, bool prompted, Span<float> prediction)
     {
-        _noisy.Write(noisy);
-        _time.Write([_plan.Rows[row].Timestep]);
-        _told.Write(prompted ? _wordsNow : _model.NoText);
-        _model.Graphs.UNet.RunWithBinding(_run, _denoise);
-        _predicted.Read(prediction);
+        _unet.Run(_run, noisy, [_plan.Rows[row].Timestep], prompted ? _wordsNow : _model.NoText, prediction);
     }
 
     // Steps that strength moves to the end of the grid have nothing left to do.
@@ -267,9 +214,10 @@ internal sealed partial class DiffusionSession : FolderModelSession
         var spec = _model.Manifest.Diffusion!.With(values);
         if (spec.Seed != _seed)
             GaussianNoise.Fill(_noise, _seed = spec.Seed);
-        _guidance?.Write(GuidanceEmbedding(spec.GuidanceScale));
+        _unet.Guide(spec.GuidanceScale);
         var steps = spec.Steps.Select(k => DiffusionSpec.Grid - (int)MathF.Round((DiffusionSpec.Grid - k) * Math.Clamp(strength, 0, 1))).Where(k => k < DiffusionSpec.Grid).Distinct().ToArray();
         ScheduleRow[] rows = [.. steps.Select(_model.Schedule.At)];
+        _similarity = spec.Similarity;
         _plan = (strength, values, rows, rows.Length == 0 ? null : new DenoisingWalk<float>(rows, _model.Schedule.Prediction, spec, _noise.AsMemory(0, rows.Length * _latent.Count)));
     }
 
@@ -300,15 +248,4 @@ internal sealed partial class DiffusionSession : FolderModelSession
 
     private static FrameSpec Spec(TensorBuffer tensor) =>
         new() { Range = [-1, 1], Type = tensor.Type == Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float16 ? TensorType.Float16 : TensorType.Float32 };
-
-    private static float[] GuidanceEmbedding(float scale)
-    {
-        var numbers = new float[GuidanceNumbers];
-        for (var j = 0; j < GuidanceNumbers / 2; j++)
-        {
-            var angle = 1000 * (scale - 1) * Math.Exp(-Math.Log(10_000) * j / (GuidanceNumbers / 2 - 1));
-            (numbers[j], numbers[j + GuidanceNumbers / 2]) = ((float)Math.Sin(angle), (float)Math.Cos(angle));
-        }
-        return numbers;
-    }
 }

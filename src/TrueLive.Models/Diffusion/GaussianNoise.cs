@@ -17,6 +17,13 @@ internal static class GaussianNoise
         }
     }
 
+    /// <summary>One number of 0 to 1 that depends on seed and index alone.</summary>
+    public static double Uniform(ulong seed, ulong index)
+    {
+        var state = seed + index * 0x9E3779B97F4A7C15;
+        return Uniform(ref state);
+    }
+
     private static double Uniform(ref ulong state)
     {
         var z = state += 0x9E3779B97F4A7C15;

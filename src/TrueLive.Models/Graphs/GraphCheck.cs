@@ -29,7 +29,7 @@ internal sealed class GraphCheck
     private void Frame()
     {
         var frame = _manifest.Frame!;
-        Picture(Find(_inputs, frame.Input, "frame.input"), frame, frame.Channels, "frame");
+        Picture(Find(_inputs, frame.Input, "frame.input"), frame, frame.Input, frame.Channels, "frame", _manifest.Size!, "size");
     }
 
     private void Output()
@@ -37,14 +37,13 @@ internal sealed class GraphCheck
         var output = _manifest.Output!;
         var tensor = Find(_outputs, output.Name, "output.name");
         if (output.Role == OutputRole.Image)
-            Picture(tensor, output, 3, "output");
+            Picture(tensor, output, output.Name, 3, "output", _manifest.Size!, "size");
         else if (output.Role == OutputRole.Mask)
             Demand(tensor.Dimensions.Length is 0 or 3 or 4, "output.role", $"is mask, but '{output.Name}' is {Shape(tensor)}; a mask has three or four dimensions");
     }
 
-    private void Picture(NodeMetadata tensor, PictureSpec spec, int channels, string field)
+    private void Picture(NodeMetadata tensor, PictureSpec spec, string name, int channels, string field, SizeSpec size, string sizeField)
     {
-        var name = spec is FrameSpec frame ? frame.Input : ((OutputSpec)spec).Name;
         Demand(tensor.ElementDataType == TensorBuffer.ElementOf(spec.Type), $"{field}.type", $"is {spec.Type.ToString().ToLowerInvariant()}, but '{name}' is {tensor.ElementDataType.ToString().ToLowerInvariant()}");
         var d = tensor.Dimensions;
         // Exporters may leave a shape out; the steps that are tried at load tell.
@@ -56,8 +55,7 @@ internal sealed class GraphCheck
         var other = spec.Layout == TensorLayout.Nchw ? d[3] : d[1];
         Demand(c == channels || (c < 1 && other != channels), other == channels || field == "output" ? $"{field}.layout" : "frame.channels",
             $"does not fit: '{name}' is {Shape(tensor)}, which as {spec.Layout.ToString().ToLowerInvariant()} has {c} channels (-1: any number), where {channels} are given");
-        var size = _manifest.Size!;
-        Demand(w < 1 && h < 1 || size is { Width: not null, Height: not null } && (w < 1 || w == size.Width) && (h < 1 || h == size.Height), "size",
+        Demand(w < 1 && h < 1 || size is { Width: not null, Height: not null } && (w < 1 || w == size.Width) && (h < 1 || h == size.Height), sizeField,
             $"must be {{\"width\": {w}, \"height\": {h}}}, since '{name}' is {Shape(tensor)}");
     }
 
@@ -96,8 +94,14 @@ internal sealed class GraphCheck
             Find(_inputs, _manifest.Inputs[i].Name, $"inputs[{i}].name");
             filled.Add(_manifest.Inputs[i].Name);
         }
+        for (var i = 0; i < _manifest.Pictures.Length; i++)
+        {
+            var picture = _manifest.Pictures[i];
+            Picture(Find(_inputs, picture.Name, $"pictures[{i}].name"), picture, picture.Name, 3, $"pictures[{i}]", new SizeSpec(Width: picture.Width, Height: picture.Height), $"pictures[{i}]");
+            filled.Add(picture.Name);
+        }
         var missing = _inputs.Keys.FirstOrDefault(k => !filled.Contains(k));
-        Demand(missing is null, "inputs", $"does not fill '{missing}', which {_manifest.File} needs: name it under states, style or inputs (with a value)");
+        Demand(missing is null, "inputs", $"does not fill '{missing}', which {_manifest.File} needs: name it under states, style, pictures or inputs (with a value)");
     }
 
     private NodeMetadata Find(IReadOnlyDictionary<string, NodeMetadata> tensors, string name, string field)

@@ -30,14 +30,16 @@ public enum Guidance
 /// <param name="Seed">Of the noise, which stays the same for all frames.</param>
 /// <param name="LatentScale">Factor between the encoder's latents and the UNet's; null takes <c>scaling_factor</c> of the VAE's config.json, or 0.18215.</param>
 /// <param name="Throughput">As many frames as there are steps go through the UNet in one call, each at another step: more frames a second where one does not fill the device, and each comes a step less than that later.</param>
+/// <param name="Similarity">Likeness of a frame to the last one that was made, as a cosine, from which on that picture may be shown again; 1 for never.</param>
 public sealed record DiffusionSpec(
     int[] Steps, Guidance Guidance = Guidance.None, [property: JsonPropertyName("guidance_scale")] float GuidanceScale = 1, float Delta = 1, ulong Seed = 2,
-    [property: JsonPropertyName("latent_scale")] float? LatentScale = null, bool Throughput = false)
+    [property: JsonPropertyName("latent_scale")] float? LatentScale = null, bool Throughput = false, float Similarity = 1)
 {
     /// <summary>Steps of the grid that latent consistency models are distilled on (arXiv:2310.04378).</summary>
     public const int Grid = 50;
 
     private const int MaxSteps = 8;
+    private const float MinSimilarity = 0.5f;
 
     /// <summary>Frames that a picture lies behind the newest that went in.</summary>
     [JsonIgnore]
@@ -54,6 +56,7 @@ public sealed record DiffusionSpec(
         new("guidance", "Guidance", ParameterKind.Choice) { Default = Word(Guidance), Choices = [.. Enum.GetValues<Guidance>().Select(Word)] },
         new("guidance_scale", "Guidance scale", ParameterKind.Number) { Default = Text(GuidanceScale), Min = 1, Max = 30, Step = 0.1 },
         new("delta", "Guidance delta", ParameterKind.Number) { Default = Text(Delta), Min = 0, Max = 2, Step = 0.05 },
+        new("similarity", "Repeat frames this alike (1: never)", ParameterKind.Number) { Default = Text(Similarity), Min = MinSimilarity, Max = 1, Step = 0.005 },
     ];
 
     /// <summary>The same with what is set: fewer steps are spread over the ones that there are, the first of them included.</summary>
@@ -67,6 +70,7 @@ public sealed record DiffusionSpec(
             Guidance = values.Text("guidance") is { } word ? Enum.GetValues<Guidance>().First(g => Word(g) == word) : Guidance,
             GuidanceScale = (float)values.Number("guidance_scale", GuidanceScale),
             Delta = (float)values.Number("delta", Delta),
+            Similarity = (float)values.Number("similarity", Similarity),
         };
     }
 
@@ -82,7 +86,11 @@ public sealed record DiffusionSpec(
     ];
 
     /// <summary>Files that are read where they are there.</summary>
-    public static IReadOnlyList<string> OptionalParts { get; } = ["tokenizer/tokenizer_config.json", "vae_decoder/config.json"];
+    public static IReadOnlyList<string> OptionalParts { get; } =
+    [
+        "tokenizer/tokenizer_config.json", "vae_decoder/config.json",
+        "text_encoder_2/model.onnx", "tokenizer_2/vocab.json", "tokenizer_2/merges.txt", "tokenizer_2/tokenizer_config.json",
+    ];
 
     /// <summary>The first rule that the fields break, as field and rule; null when they are right.</summary>
     internal (string Field, string Rule)? Broken =>
@@ -91,6 +99,8 @@ public sealed record DiffusionSpec(
         : !Enum.IsDefined(Guidance) ? ("diffusion.guidance", "must be none, self, initialize or full")
         : GuidanceScale is not (>= 1 and <= 30) ? ("diffusion.guidance_scale", "must be 1 to 30")
         : Delta is not (>= 0 and <= 2) ? ("diffusion.delta", "must be 0 to 2")
+        : Similarity is not (>= MinSimilarity and <= 1) ? ("diffusion.similarity", "must be 0.5 to 1")
+        : Throughput && Similarity < 1 ? ("diffusion.similarity", "does not go with throughput: a repeat would come out before the frames in work")
         : LatentScale is { } scale && !(scale is > 0 and <= 100) ? ("diffusion.latent_scale", "must be above 0 and at most 100")
         : null;
 }

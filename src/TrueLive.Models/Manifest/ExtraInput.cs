@@ -19,8 +19,10 @@ public sealed partial record ExtraInput(string Name, float Value, string? Title 
         Default = Value.ToString("R", CultureInfo.InvariantCulture), Min = Math.Round(Min, 6), Max = Math.Round(Max, 6), Step = Step is { } step ? Math.Round(step, 6) : null,
     };
 
-    internal bool IsRight => Name is { Length: > 0 } && float.IsFinite(Value) && (Title is null || (ParameterId().IsMatch(Name) && Title.Length is > 0 and <= 100
+    internal bool IsRight => Name is { Length: > 0 } && float.IsFinite(Value) && (Title is null || (IsParameterId(Name) && Title.Length is > 0 and <= 100
         && float.IsFinite(Min) && float.IsFinite(Max) && Min <= Value && Value <= Max && Step is null or (> 0 and < 1e6f)));
+
+    internal static bool IsParameterId(string? name) => name is not null && ParameterId().IsMatch(name);
 
     [GeneratedRegex("^[a-z0-9_]{1,64}$")]
     private static partial Regex ParameterId();

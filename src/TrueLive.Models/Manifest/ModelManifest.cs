@@ -75,6 +75,7 @@ public sealed partial record ModelManifest
     private const int MaxTensors = 64;
     private const int MaxWords = 64;
     private const int MaxFiles = 1000;
+    private const int MaxParameters = 32;
 
     /// <summary>Schema name.</summary>
     public string Schema { get; set; } = "";
@@ -132,8 +133,14 @@ public sealed partial record ModelManifest
     [JsonPropertyName("memory_mb")]
     public int MemoryMb { get; set; } = 4096;
 
+    /// <summary>What users may set of a model with a command.</summary>
+    public ParameterSpec[] Parameters { get; set; } = [];
+
     /// <summary>Further inputs.</summary>
     public ExtraInput[] Inputs { get; set; } = [];
+
+    /// <summary>Inputs for reference pictures.</summary>
+    public PictureInput[] Pictures { get; set; } = [];
 
     /// <summary>Text matching.</summary>
     public PromptSpec? Prompt { get; set; }
@@ -153,7 +160,7 @@ public sealed partial record ModelManifest
     /// are there.
     /// </summary>
     [JsonIgnore]
-    public IEnumerable<string> Files => Command.Length > 0
+    public IEnumerable<string> Files => Pulled is { } pulled ? ["manifest.json", .. pulled.Files.Select(f => f.Path)] : Command.Length > 0
         ? ["manifest.json", .. Command.Where(word => System.IO.File.Exists(Path.Combine(Folder, word))), .. CommandFiles]
         : Diffusion is null ? ["manifest.json", File, .. Prompt is { } prompt ? new[] { prompt.Words } : []]
         : ["manifest.json", .. DiffusionSpec.Parts, .. DiffusionSpec.OptionalParts.Where(p => System.IO.File.Exists(Path.Combine(Folder, p)))];
@@ -162,9 +169,19 @@ public sealed partial record ModelManifest
     [JsonIgnore]
     public string Folder { get; private init; } = "";
 
+    /// <summary>Where that folder comes from.</summary>
+    [JsonIgnore]
+    public ModelTrust Trust { get; private init; }
+
+    /// <summary>What was pulled; null for a folder that was given.</summary>
+    [JsonIgnore]
+    public PulledRecord? Pulled { get; private init; }
+
     /// <summary>Reads and checks the manifest of a folder.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="trust">Where it comes from, as its place says (<see cref="Catalogue.ModelFolders"/>).</param>
     /// <exception cref="ModelException">The message names the file and the field.</exception>
-    public static ModelManifest Load(string folder)
+    public static ModelManifest Load(string folder, ModelTrust trust = ModelTrust.Given)
     {
         var path = Path.Combine(folder, "manifest.json");
         if (!System.IO.File.Exists(path))
@@ -173,7 +190,7 @@ public sealed partial record ModelManifest
         try
         {
             var manifest = JsonSerializer.Deserialize(FolderFile.Text(bytes), ManifestJson.Default.ModelManifest) ?? throw new ModelException($"{path} holds null; it must hold an object.");
-            manifest = manifest with { Folder = Path.GetFullPath(folder) };
+            manifest = manifest with { Folder = Path.GetFullPath(folder), Trust = trust, Pulled = trust == ModelTrust.Pulled ? PulledRecord.Read(folder) : null };
             manifest.Check(path);
             return manifest;
         }
@@ -188,7 +205,7 @@ public sealed partial record ModelManifest
     {
         var sizes = new ModelSizes(Size!.Min, Size.Max, Size.Multiple, Size.Width, Size.Height);
         return Diffusion is { } diffusion
-            ? new ModelInfo(Id, Version, Title, Description, TakesPrompt: true, HasMemory: diffusion.Guidance == Guidance.Self, sizes, [])
+            ? new ModelInfo(Id, Version, Title, Description, TakesPrompt: true, HasMemory: diffusion.Guidance == Guidance.Self || diffusion.Similarity < 1, sizes, [])
             {
                 Chunk = Chunk.One with { Lag = diffusion.Lag },
                 Parameters = diffusion.Parameters,
@@ -197,7 +214,10 @@ public sealed partial record ModelManifest
                 Id, Version, Title, Description, Command.Length > 0 || Prompt is not null || Looks.Length > 0, States.Length > 0, sizes,
                 [.. Looks.Select(l => new LookInfo(l.Id, l.Title, l.Description))])
             {
-                Parameters = [.. Inputs.Select(i => i.Parameter).OfType<ModelParameter>()],
+                Parameters =
+                [
+                    .. Inputs.Select(i => i.Parameter).OfType<ModelParameter>(), .. Pictures.Select(p => p.Parameter), .. Parameters.Select(p => p.Parameter),
+                ],
             };
     }
 
@@ -218,10 +238,12 @@ public sealed partial record ModelManifest
         Require(Title.Length is > 0 and <= 100, "title", "must be 1 to 100 characters");
         if (Command is not [])
         {
+            Require(Trust == ModelTrust.Given, "command", "names a program, and programs from a hub are not run. Download it yourself, read it, and use truelive models add");
             CheckCommand();
             return;
         }
         Require(CommandFiles is [], "files", "goes with command only");
+        Require(Parameters is [], "parameters", "go with command only; a graph has inputs with a title");
         if (Diffusion is not null)
         {
             CheckDiffusion();
@@ -234,7 +256,9 @@ public sealed partial record ModelManifest
         Output!.TakeOver(Frame);
         Require(Output.Channel is >= 0 and < 1024, "output.channel", "must be 0 to 1023");
         Require(Enum.IsDefined(Output.Role), "output.role", "must be image, mask or data");
-        foreach (var (spec, name) in new (PictureSpec, string)[] { (Frame, "frame"), (Output, "output") })
+        Require(Pictures.Length <= MaxTensors && Pictures.All(p => p is { IsRight: true }),
+            "pictures", $"must be at most {MaxTensors}, each with a name of a-z, 0-9 and _, a title, and a width and height of 8 to 2048");
+        foreach (var (spec, name) in (IEnumerable<(PictureSpec, string)>)[(Frame, "frame"), (Output, "output"), .. Pictures.Select((p, i) => ((PictureSpec)p, $"pictures[{i}]"))])
         {
             Require(Enum.IsDefined(spec.Layout), name + ".layout", "must be nchw or nhwc");
             Require(Enum.IsDefined(spec.Type), name + ".type", "must be float32, float16, uint8, int8 or int32");
@@ -259,13 +283,13 @@ public sealed partial record ModelManifest
         {
             Require(new[] { fused.Stem, fused.Screen, fused.Tiles, fused.Grade, fused.Paint }.All(n => n is { Length: > 0 }), "fused", "needs the tensors stem, screen, tiles, grade and paint");
             Require(new[] { fused.MaxHold, fused.HoldSlope, fused.StyleClose, fused.OffOpen, fused.OffClosed, fused.Far }.All(float.IsFinite) && fused.OffOpen < fused.OffClosed && fused.Far >= 0, "fused", "needs finite numbers, off_open below off_closed and far from 0");
-            Require(Style is not null && Output.Role == OutputRole.Image && Inputs.Length == 0 && new PictureSpec[] { Frame, Output }.All(IsPlain) && Frame.Channels == 3, "fused", "takes red, green and blue planes of float32 in 0..1 and a style, and gives such planes");
+            Require(Style is not null && Output.Role == OutputRole.Image && Inputs.Length == 0 && Pictures.Length == 0 && new PictureSpec[] { Frame, Output }.All(IsPlain) && Frame.Channels == 3, "fused", "takes red, green and blue planes of float32 in 0..1 and a style, and gives such planes");
             Require(Size is { Width: null } && Size.Multiple % 8 == 0, "fused", "takes a size.multiple that 8 divides");
         }
         Require(Inputs.Length <= MaxTensors, "inputs", $"has {Inputs.Length} entries; at most {MaxTensors} are taken");
         for (var i = 0; i < Inputs.Length; i++)
             Require(Inputs[i]?.IsRight == true, $"inputs[{i}]", "needs a name and a finite value; one with a title has a name of a-z, 0-9 and _, min <= value <= max and a step above 0");
-        string[] filled = [Frame.Input, .. States.Select(s => s.Input), .. Style is null ? [] : new[] { Style.Input }, .. Inputs.Select(i => i.Name)];
+        string[] filled = [Frame.Input, .. States.Select(s => s.Input), .. Style is null ? [] : new[] { Style.Input }, .. Inputs.Select(i => i.Name), .. Pictures.Select(p => p.Name)];
         Require(filled.Distinct().Count() == filled.Length, "states, style, inputs", $"fill '{filled.GroupBy(f => f).MaxBy(g => g.Count())!.Key}' more than once");
         Require(States.Select(s => s.Output).Distinct().Count() == States.Length, "states", "take one output twice");
         for (var i = 0; i < Looks.Length; i++)
@@ -287,12 +311,19 @@ public sealed partial record ModelManifest
         void CheckCommand()
         {
             Require(File.Length == 0 && Sha256 is null && Frame is null && Output is null && States.Length == 0 && Style is null && Fused is null && Diffusion is null
-                && Inputs.Length == 0 && Prompt is null && Looks.Length == 0,
-                "command", "stands instead of file, sha256, frame, output, states, style, fused, diffusion, inputs, prompt and looks");
+                && Inputs.Length == 0 && Pictures.Length == 0 && Prompt is null && Looks.Length == 0,
+                "command", "stands instead of file, sha256, frame, output, states, style, fused, diffusion, inputs, pictures, prompt and looks");
             Require(Command.Length <= MaxWords && Command.All(IsWord), "command", $"must be 1 to {MaxWords} words of 1 to 500 characters");
             Require(CommandFiles.Length <= MaxFiles && CommandFiles.All(f => IsWord(f) && IsBelow(f)), "files", $"must be at most {MaxFiles} files in the folder or below it");
             // The interpreter of a virtual environment is a link out of the folder, and is not copied with it.
             Require(Command.Skip(1).All(word => !System.IO.File.Exists(Path.Combine(Folder, word)) || IsBelow(word)), "command", "must not name files outside of its folder");
+            Require(Parameters.Length <= MaxParameters, "parameters", $"has {Parameters.Length} entries; at most {MaxParameters} are taken");
+            for (var i = 0; i < Parameters.Length; i++)
+            {
+                var broken = Parameters[i] is null ? "must not be null" : Parameters[i].Broken;
+                Require(broken is null, $"parameters[{i}]", broken ?? "");
+            }
+            Require(Parameters.DistinctBy(p => p.Id).Count() == Parameters.Length, "parameters", "must have ids that differ");
             Require(MemoryMb is >= 64 and <= 1 << 20, "memory_mb", "must be 64 to 1048576");
             CheckSize();
             Require(Size!.Width is { } wide ? wide % 2 == 0 && Size.Height % 2 == 0 : Size.Multiple % 2 == 0, "size", "must have even sides, or an even multiple");
@@ -300,8 +331,9 @@ public sealed partial record ModelManifest
 
         void CheckDiffusion()
         {
-            Require(File.Length == 0 && Sha256 is null && Frame is null && Output is null && States.Length == 0 && Style is null && Fused is null && Inputs.Length == 0 && Prompt is null && Looks.Length == 0,
-                "diffusion", "stands instead of file, sha256, frame, output, states, style, fused, inputs, prompt and looks");
+            Require(File.Length == 0 && Sha256 is null && Frame is null && Output is null && States.Length == 0 && Style is null && Fused is null && Inputs.Length == 0
+                && Pictures.Length == 0 && Prompt is null && Looks.Length == 0,
+                "diffusion", "stands instead of file, sha256, frame, output, states, style, fused, inputs, pictures, prompt and looks");
             Require(Diffusion.Broken is null, Diffusion.Broken?.Field ?? "", Diffusion.Broken?.Rule ?? "");
             CheckSize();
             Require(Size!.Width is { } wide ? wide % 8 == 0 && Size.Height % 8 == 0 : Size.Multiple % 8 == 0, "size", "must have sides, or a multiple, that 8 divides");
@@ -343,6 +375,7 @@ public sealed partial record ModelManifest
         "type" => Words<TensorType>(),
         "colour" => Words<ChannelOrder>(),
         "role" => Words<OutputRole>(),
+        "kind" => " Taken are: number, choice, flag, text.",
         _ => "",
     };
 

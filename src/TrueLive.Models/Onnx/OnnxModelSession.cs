@@ -24,6 +24,7 @@ internal sealed class OnnxModelSession : OnnxSession
     private readonly MaskComposite[]? _masks;
     private readonly TensorBuffer? _style;
     private readonly (ExtraInput Spec, TensorBuffer Tensor)[] _extras;
+    private readonly ReferenceInput[] _references;
 
     // An output that is no picture and may have another size after each step: the runtime allocates it.
     private readonly string? _free;
@@ -34,7 +35,7 @@ internal sealed class OnnxModelSession : OnnxSession
         : base(model, outputs, width, height, time, trial)
     {
         var m = model.Manifest;
-        var frame = Own(TensorBuffer.ElementOf(m.Frame!.Type), PictureShape(m.Frame, m.Frame.Channels));
+        var frame = Own(TensorBuffer.ElementOf(m.Frame!.Type), TensorShapes.Picture(m.Frame, m.Frame.Channels, width, height));
         _input = new PictureTensor(m.Frame, frame, width, height, m.Frame.Channels);
         if (m.Style is { } style)
         {
@@ -42,6 +43,7 @@ internal sealed class OnnxModelSession : OnnxSession
             _style = Own(meta.ElementDataType, Filled(meta.Dimensions, style.Length));
         }
         _extras = [.. m.Inputs.Select(e => (e, Own(session.InputMetadata[e.Name].ElementDataType, Filled(session.InputMetadata[e.Name].Dimensions, 1))))];
+        _references = [.. m.Pictures.Select(p => new ReferenceInput(p, Own(TensorBuffer.ElementOf(p.Type), TensorShapes.Picture(p, 3, p.Width, p.Height))))];
         Set(ParameterValues.None);
 
         // The shown picture may itself be the memory: the result of each side is then the state that the other side reads.
@@ -90,6 +92,8 @@ internal sealed class OnnxModelSession : OnnxSession
                 binding.BindInput(m.Style!.Input, _style.Value);
             foreach (var (extra, tensor) in _extras)
                 binding.BindInput(extra.Name, tensor.Value);
+            foreach (var reference in _references)
+                binding.BindInput(reference.Name, reference.Value);
             return binding;
         }
 
@@ -183,6 +187,8 @@ internal sealed class OnnxModelSession : OnnxSession
             Array.Fill(filled, (float)values.Number(spec.Name, spec.Value));
             tensor.Write(filled);
         }
+        foreach (var reference in _references)
+            reference.Show(values.Picture(reference.Name));
     }
 
     protected override void Save(Span<byte> into)
@@ -212,9 +218,6 @@ internal sealed class OnnxModelSession : OnnxSession
         }
         base.Dispose();
     }
-
-    private long[] PictureShape(PictureSpec spec, int channels) =>
-        spec.Layout == TensorLayout.Nchw ? [1, channels, Height, Width] : [1, Height, Width, channels];
 
     // Free sides are 1, but the last one takes what is left of the length.
     private static long[] Filled(int[] dimensions, int length)

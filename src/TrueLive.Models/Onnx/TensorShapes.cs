@@ -15,6 +15,10 @@ internal sealed record TensorShapes(long[][] States, long[]? Result)
     // States given in a wrong size come out in the right one after a step or two, or never.
     private const int Rounds = 4;
 
+    /// <summary>The shape of a picture's tensor.</summary>
+    public static long[] Picture(PictureSpec spec, int channels, int width, int height) =>
+        spec.Layout == TensorLayout.Nchw ? [1, channels, height, width] : [1, height, width, channels];
+
     /// <param name="manifest">What the folder says.</param>
     /// <param name="session">Any session of the graph.</param>
     /// <param name="width">Width of the model's picture.</param>

@@ -27,14 +27,16 @@ internal sealed partial class ClipTokenizer
 
     private ClipTokenizer(BpeTokenizer pairs, int start, int end, int pad) => (_pairs, _start, _end, _pad) = (pairs, start, end, pad);
 
+    /// <param name="folder">The model's folder.</param>
+    /// <param name="part">The folder in it, such as <c>tokenizer</c>.</param>
     /// <exception cref="ModelException">A file is missing or is no tokenizer's.</exception>
-    public static ClipTokenizer Load(string folder)
+    public static ClipTokenizer Load(string folder, string part)
     {
-        string Path(string name) => System.IO.Path.Combine(folder, "tokenizer", name);
+        string Path(string name) => System.IO.Path.Combine(folder, part, name);
         var config = Path("tokenizer_config.json");
         return Parse(
             FolderFile.Read(Path("vocab.json"), "diffusion", MaxBytes), FolderFile.Read(Path("merges.txt"), "diffusion", MaxBytes),
-            File.Exists(config) ? FolderFile.Read(config, "diffusion", MaxBytes) : [], System.IO.Path.Combine(folder, "tokenizer"));
+            File.Exists(config) ? FolderFile.Read(config, "diffusion", MaxBytes) : [], System.IO.Path.Combine(folder, part));
     }
 
     /// <param name="vocabulary">vocab.json.</param>

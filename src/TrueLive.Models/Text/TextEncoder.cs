@@ -5,29 +5,37 @@ using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Core.Models;
 using TrueLive.Models.Graphs;
+using TrueLive.Models.Manifest;
 using TrueLive.Models.Prompts;
 
 namespace TrueLive.Models.Text;
 
 /// <summary>
-/// Texts as the numbers that a UNet is conditioned on. Parts in brackets are blended by their weights, a negative weight pushes away
-/// from its part. Thread-safe.
+/// Texts as the numbers that a UNet is conditioned on: of each token those of the one encoder, or of both one after the other, and then
+/// those of the whole text where the second has them. Parts in brackets are blended by their weights, a negative weight pushes away from
+/// its part. Thread-safe.
 /// </summary>
-internal sealed class TextEncoder : IDisposable
+internal sealed class TextEncoder
 {
     private const int MaxKept = 32;
 
-    private readonly ClipTokenizer _tokens;
-    private readonly InferenceSession _session;
-    private readonly string _output;
+    private readonly IReadOnlyList<(ClipTokenizer Tokens, InferenceSession Session, string Output)> _encoders;
+    private readonly bool _pools;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, (float[] Numbers, string Cut)> _kept = [];
 
-    public TextEncoder(ClipTokenizer tokens, InferenceSession session, string output)
+    private TextEncoder(IReadOnlyList<(ClipTokenizer, InferenceSession, string)> encoders, bool pools)
     {
-        (_tokens, _session, _output) = (tokens, session, output);
+        (_encoders, _pools) = (encoders, pools);
         Nothing = Encode("").Numbers;
     }
+
+    /// <param name="folder">The model's folder, with a tokenizer for each encoder.</param>
+    /// <param name="encoders">Their graphs, with the output that holds the tokens; the graphs stay the caller's.</param>
+    /// <param name="pools">Whether the last of them has <c>text_embeds</c> that are wanted.</param>
+    /// <exception cref="ModelException">A tokenizer cannot be used.</exception>
+    public static TextEncoder Load(string folder, IReadOnlyList<(InferenceSession Session, string Tokens)> encoders, bool pools) =>
+        new([.. encoders.Select((e, i) => (ClipTokenizer.Load(folder, i == 0 ? "tokenizer" : $"tokenizer_{i + 1}"), e.Session, e.Tokens))], pools);
 
     /// <summary>The numbers of no text.</summary>
     public float[] Nothing { get; }
@@ -58,8 +66,6 @@ internal sealed class TextEncoder : IDisposable
         }
     }
 
-    public void Dispose() => _session.Dispose();
-
     private (float[] Numbers, string Cut) Encode(string text)
     {
         lock (_gate)
@@ -67,13 +73,22 @@ internal sealed class TextEncoder : IDisposable
             if (_kept.TryGetValue(text, out var known))
                 return known;
         }
+        var (cut, tokens, whole) = ("", new List<float[]>(), Array.Empty<float>());
         var ids = new int[ClipTokenizer.Length];
-        var cut = _tokens.Encode(text, ids);
-        using var tensor = new TensorBuffer(_session.InputMetadata["input_ids"].ElementDataType, [1, ids.Length]);
-        tensor.Write(Array.ConvertAll(ids, id => (float)id));
-        using var options = new RunOptions();
-        using var results = _session.Run(options, ["input_ids"], [tensor.Value], [_output]);
-        var made = (Floats(results[0]), cut);
+        foreach (var (tokenizer, session, output) in _encoders)
+        {
+            var left = tokenizer.Encode(text, ids);
+            cut = cut.Length > 0 ? cut : left;
+            using var tensor = new TensorBuffer(session.InputMetadata["input_ids"].ElementDataType, [1, ids.Length]);
+            tensor.Write(Array.ConvertAll(ids, id => (float)id));
+            using var options = new RunOptions();
+            var last = _pools && session == _encoders[^1].Session;
+            using var results = session.Run(options, ["input_ids"], [tensor.Value], last ? [output, "text_embeds"] : [output]);
+            tokens.Add(Floats(results[0]));
+            if (last)
+                whole = Floats(results[1]);
+        }
+        var made = ((float[])[.. tokens.Count == 1 ? tokens[0] : Joined(tokens), .. whole], cut);
         lock (_gate)
         {
             // While a user types, the page asks for every prefix of the text.
@@ -82,6 +97,19 @@ internal sealed class TextEncoder : IDisposable
             _kept[text] = made;
         }
         return made;
+    }
+
+    private static IEnumerable<float> Joined(List<float[]> encoders)
+    {
+        for (var token = 0; token < ClipTokenizer.Length; token++)
+        {
+            foreach (var numbers in encoders)
+            {
+                var width = numbers.Length / ClipTokenizer.Length;
+                for (var i = 0; i < width; i++)
+                    yield return numbers[token * width + i];
+            }
+        }
     }
 
     private static float[] Floats(OrtValue value)

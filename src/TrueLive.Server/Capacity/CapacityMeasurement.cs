@@ -247,7 +247,8 @@ internal sealed partial class CapacityMeasurement(
         private TimeSpan Frame(TimeProvider time)
         {
             var from = time.GetTimestamp();
-            var count = _session.Step(_scene[(int)(_frames++ % WarmUp)], Prompt.None, _made);
+            // Under a revision of its own a frame is made, though it is like the last.
+            var count = _session.Step(_scene[(int)(_frames++ % WarmUp)], Prompt.None with { Revision = _frames }, _made);
             var step = time.GetElapsedTime(from);
             foreach (var one in _made.AsSpan(0, count))
             {

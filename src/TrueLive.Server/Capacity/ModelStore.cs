@@ -19,6 +19,9 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
     /// <summary>Room for those that are loaded on demand.</summary>
     internal ModelMemory? Memory { get; init; }
 
+    /// <summary>What its workers are up to.</summary>
+    internal WorkerLog Workers { get; private init; } = new();
+
     /// <summary>What a session gets that names none.</summary>
     public IVideoModel Default => All[0];
 
@@ -37,12 +40,13 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
     /// <exception cref="ConfigurationException">The model that <see cref="ServerOptions.Model"/> names is not there.</exception>
     public static ModelStore Load(ServerOptions options, TimeProvider time, TextWriter complaints)
     {
+        var workers = new WorkerLog();
         var found = new Dictionary<string, ModelManifest>();
         foreach (var folder in ModelFolders.In(options.ModelPlaces))
         {
             Attempt(folder, () =>
             {
-                var manifest = ModelManifest.Load(folder);
+                var manifest = options.ManifestOf(folder);
                 manifest.FileBytes();
                 if (manifest.Id == "passthrough" || !found.TryAdd(manifest.Id, manifest))
                     throw new ModelException($"{Path.Combine(folder, "manifest.json")}: id is '{manifest.Id}', which another model has.");
@@ -55,14 +59,14 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
             if (standard is not null || (options.Model.Length > 0 && manifest.Id != options.Model))
                 break;
             found.Remove(manifest.Id);
-            Attempt(manifest.Folder, () => standard = ModelLoader.Load(manifest.Folder, options.ModelThreads, time, options.Reload));
+            Attempt(manifest.Folder, () => standard = ModelLoader.Load(manifest, options.ModelThreads, time, options.Reload, workers.Ended));
         }
         if (standard is null && options.Model.Length > 0)
             throw new ConfigurationException([$"model is '{options.Model}'; this installation has: {string.Join(", ", found.Keys.Append("passthrough"))}."]);
         var memory = new ModelMemory(options.ModelMemoryMb > 0 ? (long)options.ModelMemoryMb << 20 : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2);
-        IEnumerable<IVideoModel> others = found.Values.Select(m => new OnDemandModel(m, options, memory, time, complaints));
+        IEnumerable<IVideoModel> others = found.Values.Select(m => new OnDemandModel(m, options, memory, time, complaints, workers));
         IVideoModel[] all = standard is null ? [.. others] : [standard, .. others];
-        return new ModelStore(standard is PassthroughModel ? all : [.. all, new PassthroughModel()]) { Memory = memory };
+        return new ModelStore(standard is PassthroughModel ? all : [.. all, new PassthroughModel()]) { Memory = memory, Workers = workers };
 
         void Attempt(string folder, Action use)
         {

@@ -12,7 +12,8 @@ namespace TrueLive.Server.Capacity;
 /// A model of a folder that is loaded when it is first used, and may be unloaded while nobody uses it: what it declares is known without.
 /// Thread-safe. Whatever loads it throws <see cref="RequestRefusedException"/> where that fails or there is no room.
 /// </summary>
-internal sealed class OnDemandModel(ModelManifest manifest, ServerOptions options, ModelMemory memory, TimeProvider time, TextWriter complaints) : IVideoModel
+internal sealed class OnDemandModel(
+    ModelManifest manifest, ServerOptions options, ModelMemory memory, TimeProvider time, TextWriter complaints, WorkerLog workers) : IVideoModel
 {
     // The runtime keeps the weights as they are in the file, and packs those of convolutions and products once more.
     private const int Copies = 2;
@@ -102,7 +103,7 @@ internal sealed class OnDemandModel(ModelManifest manifest, ServerOptions option
             throw Broken();
         try
         {
-            var model = ModelLoader.Load(manifest.Folder, options.ModelThreads, time, options.Reload);
+            var model = ModelLoader.Load(manifest, options.ModelThreads, time, options.Reload, workers.Ended);
             _info = model.Info;
             lock (_gate)
                 _model = model;

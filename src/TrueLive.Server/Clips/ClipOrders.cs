@@ -4,13 +4,15 @@ using TrueLive.Media.Files;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
+using TrueLive.Server.Pictures;
 using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 
 /// <summary>Checks what a client asks for and puts it into the queue.</summary>
 internal sealed class ClipOrders(
-    ClipQueueHost queueHost, ClipFolders folders, ClipUploads uploads, JournalStore journals, ClipSources sources, ClipWebhooks webhooks, ModelStore models, ServerOptions options)
+    ClipQueueHost queueHost, ClipFolders folders, ClipUploads uploads, JournalStore journals, ClipSources sources, ClipWebhooks webhooks, ModelStore models,
+    PictureStore pictures, ServerOptions options)
 {
     /// <summary>Takes a job.</summary>
     /// <exception cref="RequestRefusedException">422 for what cannot be done, 413 without room on disk, 429 or 503 for a full queue.</exception>
@@ -19,7 +21,7 @@ internal sealed class ClipOrders(
         if (new[] { body.Upload, body.Url, body.Journal }.Count(s => !string.IsNullOrEmpty(s)) != 1)
             throw Wrong("Name one source: upload, url or journal.");
         var model = models.Find(body.Model) ?? throw Wrong($"There is no model '{body.Model}'. This server has: {string.Join(", ", models.All.Select(m => m.Info.Id))}.");
-        if (ClipValues.Refuse(model, body.Values, body.Seed, out var values) is { } wrongValues)
+        if (ClipValues.Refuse(model, body.Values, body.Seed, pictures.Named(owner, model.Info.Parameters, [body.Values ?? ""]), out var values) is { } wrongValues)
             throw Wrong(wrongValues);
         if (body.Prompt is not null && body.Prompts is not null)
             throw Wrong("Give either prompt (one prompt for the whole clip) or prompts (a schedule).");

@@ -58,7 +58,7 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
     public async Task<UploadView> TakeAsync(string owner, string? name, long bytes, Func<string, Task> write, CancellationToken cancel)
     {
         using var place = places.Enter(owner);
-        if (folders.UploadsOf(owner) >= MostOfOneKey)
+        if (folders.CountOf(folders.Uploads, owner) >= MostOfOneKey)
             throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge, $"You have {MostOfOneKey} uploads. Delete some, or wait until they expire.");
         using var room = folders.Reserve(owner, bytes) ?? throw new RequestRefusedException(
             StatusCodes.Status413PayloadTooLarge, $"Your uploads, clips and journals fill {folders.UsedBy(owner) >> 20} of {options.ClipDiskMb} MB. Delete some, or wait until they expire.");

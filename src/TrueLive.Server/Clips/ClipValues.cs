@@ -7,7 +7,12 @@ namespace TrueLive.Server.Clips;
 public static class ClipValues
 {
     /// <summary>What is wrong with them, in words; null when they can be used, and then <paramref name="values"/> is the schedule, null for none.</summary>
-    public static string? Refuse(IVideoModel model, string? text, long? seed, out string? values)
+    /// <param name="model">The model.</param>
+    /// <param name="text">The schedule.</param>
+    /// <param name="seed">The seed.</param>
+    /// <param name="pictures">What a picture's value may name.</param>
+    /// <param name="values">The schedule.</param>
+    public static string? Refuse(IVideoModel model, string? text, long? seed, IReadOnlyList<ReferencePicture> pictures, out string? values)
     {
         values = string.IsNullOrWhiteSpace(text) ? null : text;
         if (seed is not null && !model.Info.Parameters.Any(p => p.Id == "seed"))
@@ -15,6 +20,6 @@ public static class ClipValues
         if (seed is not null && values is not null)
             return "Give the seed among values, as in 'seed=7', and leave seed out.";
         values = seed is { } number ? $"seed={number}" : values;
-        return values is null || ValueSchedule.TryParse(values, model.Info.Parameters, out _, out var error) ? null : error;
+        return values is null || ValueSchedule.TryParse(values, model.Info.Parameters, out _, out var error, pictures) ? null : error;
     }
 }

@@ -6,6 +6,7 @@ using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
 using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Pictures;
 using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
@@ -16,7 +17,7 @@ namespace TrueLive.Server.Clips;
 /// </summary>
 internal sealed partial class ClipWorker(
     ClipQueueHost queueHost, ClipFolders folders, ClipUploads uploads, JournalStore journals, ClipSources sources, ModelStore models, LivePrecedence live, CapacityMeasurement measurement,
-    ServerHealth health, ServerOptions options, TimeProvider time, ILogger<ClipWorker> logger) : BackgroundService
+    ServerHealth health, PictureStore pictures, ServerOptions options, TimeProvider time, ILogger<ClipWorker> logger) : BackgroundService
 {
     private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Cleaning = TimeSpan.FromMinutes(1);
@@ -165,7 +166,7 @@ internal sealed partial class ClipWorker(
         if (!PromptSchedule.TryParse(r.Prompts, out var schedule, out var wrong))
             throw new ArgumentException(wrong);
         var model = models.Find(r.Model) ?? throw new ArgumentException($"The model '{r.Model}' is no longer on this server.");
-        if (!ValueSchedule.TryParse(r.Values, model.Info.Parameters, out var values, out wrong))
+        if (!ValueSchedule.TryParse(r.Values, model.Info.Parameters, out var values, out wrong, pictures.Named(job.Owner, model.Info.Parameters, [r.Values ?? ""])))
             throw new ArgumentException(wrong);
         var format = ClipFormats.Named(r.Format) ?? ClipFormat.Mp4;
         var output = folders.ResultOf(job.Id, format == ClipFormat.Png ? "" : ClipFormats.Of(format).Ending);
@@ -260,6 +261,7 @@ internal sealed partial class ClipWorker(
         }
         uploads.Expire();
         journals.Expire();
+        pictures.Expire();
     }
 
     /// <summary>A job whose lease could not be renewed.</summary>

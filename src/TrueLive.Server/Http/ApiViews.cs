@@ -11,6 +11,7 @@ using TrueLive.Server.Journals;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Streams;
+using TrueLive.Server.Pictures;
 
 namespace TrueLive.Server.Http;
 
@@ -36,7 +37,7 @@ internal sealed record SessionView(
         return new SessionView(
             hosted.Session.Id, withToken ? hosted.Token : null, hosted.Session.State.ToString().ToLowerInvariant(), hosted.Transport, hosted.Created,
             s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", TierWords.Name(Core.Tiers.Tier.Live), TierWords.Means(Core.Tiers.Tier.Live), PromptView.From(s.Prompt), s.Epoch,
-            hosted.Lost is { } lost ? StatsMessage.From(hosted.Session.Stats) with { Degraded = TierWords.Repeated(lost) } : StatsMessage.From(hosted.Session.Stats), gate.AddressOf($"/whip/{hosted.Session.Id}"), gate.Share($"/whep/{hosted.Session.Id}", hosted.Owner),
+            hosted.SourceLost is { } lost ? StatsMessage.From(hosted.Session.Stats) with { Degraded = TierWords.Repeated(lost) } : StatsMessage.From(hosted.Session.Stats), gate.AddressOf($"/whip/{hosted.Session.Id}"), gate.Share($"/whep/{hosted.Session.Id}", hosted.Owner),
             hosted.Observer.Recorder?.View is { Recording: true } journal ? journal : null, hosted.Input.Problem);
     }
 }
@@ -163,6 +164,7 @@ internal sealed record ShortageView(string Resource, string Words);
 [JsonSerializable(typeof(CreateClipBody))]
 [JsonSerializable(typeof(ClipView))]
 [JsonSerializable(typeof(ClipListView))]
+[JsonSerializable(typeof(PictureView))]
 [JsonSerializable(typeof(UploadView))]
 [JsonSerializable(typeof(UploadListView))]
 [JsonSerializable(typeof(CreateInteractiveBody))]

@@ -37,7 +37,7 @@ internal static class SessionEndpoints
         {
             var request = new SessionRequest(body?.Model, body?.Size, body?.Prompt, body?.Strength) 
             {
-                Owner = gate.OwnerOf(http.Request), Values = ParameterJson.Texts(body?.Values),
+                Owner = gate.OwnerOf(http.Request), Id = gate.SessionOf(http.Request), Values = ParameterJson.Texts(body?.Values),
             };
             var hosted = await registry.CreateAsync(request, http.RequestAborted).ConfigureAwait(false);
             return Results.Created($"/v1/sessions/{hosted.Session.Id}", SessionView.From(hosted, gate, withToken: true));
@@ -61,7 +61,7 @@ internal static class SessionEndpoints
         if (receipt.Rejected is null && (body.Prompt is not null || body.Strength is not null || body.Values is not null))
         {
             TimeSpan? transition = body.TransitionMs is { } ms && Math.Abs(ms) < 1e6 ? TimeSpan.FromMilliseconds(ms) : null;
-            receipt = hosted.Session.Update(command, new PromptChange(body.Prompt, body.Strength, transition) { Values = ParameterJson.Texts(body.Values) });
+            receipt = registry.Update(hosted, command, new PromptChange(body.Prompt, body.Strength, transition) { Values = ParameterJson.Texts(body.Values) });
         }
         if (receipt.Rejected is null && body.Reset == true)
             receipt = hosted.Session.Reset(command);

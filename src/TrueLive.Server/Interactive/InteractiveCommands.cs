@@ -7,6 +7,7 @@ using TrueLive.Media.Codecs;
 using TrueLive.Server.Access;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Pictures;
 using TrueLive.Server.Resources;
 using TrueLive.WebRtc;
 
@@ -14,7 +15,7 @@ namespace TrueLive.Server.Interactive;
 
 /// <summary>Serves a client of an interactive clip and answers what it asks. Every message gets an answer.</summary>
 internal sealed class InteractiveCommands(
-    ClipOrders orders, ClipViews views, InteractiveRegistry registry, SignedLinks links, LivePrecedence live, IHostApplicationLifetime lifetime, TimeProvider time)
+    ClipOrders orders, ClipViews views, InteractiveRegistry registry, SignedLinks links, LivePrecedence live, PictureStore pictures, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     /// <summary>Frames that a comparison looks at, evenly spread.</summary>
     public const int MaxCompared = 60;
@@ -100,14 +101,15 @@ internal sealed class InteractiveCommands(
         }
     }
 
-    private static void Tweak(HostedClip hosted, InteractiveConnection socket, InteractiveCommand c, long? parent)
+    private void Tweak(HostedClip hosted, InteractiveConnection socket, InteractiveCommand c, long? parent)
     {
         var from = parent is > 0 ? Find(hosted, parent) : hosted.Clip.Revisions.LastOrDefault();
         var b = from?.Tweak ?? new ClipTweak("", 1, TimeSpan.Zero, hosted.Duration, TimeSpan.Zero);
         var model = c.Model ?? b.Model ?? hosted.Model.Info.Id;
         var declared = (model == hosted.Model.Info.Id ? hosted.Model : hosted.ModelOf(model))?.Info.Parameters ?? [];
         var given = (ParameterJson.Texts(c.Values) ?? []).Concat(c.Seed is { } seed ? [KeyValuePair.Create("seed", $"{seed}")] : []);
-        if (!b.Values.For(declared).TrySet(declared, given, out var values, out var unusable))
+        var named = pictures.Named(hosted.Owner, declared, given.Select(g => g.Value));
+        if (!b.Values.For(declared).TrySet(declared, given, out var values, out var unusable, named))
             throw new ArgumentException(unusable);
         if (c.Name?.Length > MaxName)
             throw new ArgumentException($"The name is longer than {MaxName} characters.");
@@ -122,7 +124,7 @@ internal sealed class InteractiveCommands(
         hosted.Clip.Tweak(tweak, from?.Number ?? 0, c.Name ?? "", revision => socket.Send(revision, c.Id));
     }
 
-    private static void Select(HostedClip hosted, InteractiveConnection socket, InteractiveCommand c)
+    private void Select(HostedClip hosted, InteractiveConnection socket, InteractiveCommand c)
     {
         var frames = FramesOf(hosted, c.Revision);
         if (frames.IsEmpty && c.Revision is > 0 && Find(hosted, c.Revision) is var r && r.State is RevisionState.Full or RevisionState.Superseded or RevisionState.Failed)

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using TrueLive.Core.Models;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Journals;
 
@@ -22,6 +23,9 @@ internal sealed record JournalState(JournalView View, IReadOnlyList<JournalCue> 
 /// <summary>A recorded live session: the pictures that came in, every prompt with the frame at which it applied, and the model.</summary>
 public sealed class Journal
 {
+    /// <summary>Reference pictures that one may hold.</summary>
+    internal const int MaxPictures = 100;
+
     private readonly JournalState _state;
 
     private Journal(string folder, JournalState state) => (Folder, _state) = (folder, state);
@@ -67,13 +71,30 @@ public sealed class Journal
     public string? OtherModel(ModelInfo model) => (Model, ModelVersion) == (model.Id, model.Version) ? null
         : $"The session ran on {Model} {ModelVersion}; this rendering uses {model.Id} {model.Version}, so it looks different.";
 
+    /// <summary>Where a picture lies that a value names.</summary>
+    internal static string PictureIn(string folder, string id) => Path.Combine(folder, id + ".picture");
+
+    // Ids come from a file that somebody may have sent: only what is an id is used in a path.
+    private IReadOnlyList<ReferencePicture> Named(IReadOnlyList<ModelParameter> declared)
+    {
+        var pictures = declared.Where(p => p.Kind == ParameterKind.Image).Select(p => p.Id).ToArray();
+        return [.. _state.Cues.SelectMany(c => pictures.Select(p => c.Values?.GetValueOrDefault(p))).Where(ClipFolders.IsId).Distinct().Take(MaxPictures).Select(Read).OfType<ReferencePicture>()];
+
+        ReferencePicture? Read(string? id)
+        {
+            var file = new FileInfo(PictureIn(Folder, id!));
+            return file.Exists && file.Length <= ReferencePicture.MaxBytes ? ReferencePicture.Read(id!, File.ReadAllBytes(file.FullName)) : null;
+        }
+    }
+
     /// <summary>The prompts from the frames at which they applied, and the frames before which the memory was forgotten.</summary>
     public (ImmutableArray<(TimeSpan At, Prompt Prompt)> Cues, ImmutableHashSet<long> Resets) Prompts(IVideoModel model)
     {
+        var pictures = Named(model.Info.Parameters);
         var cues = _state.Cues.Select((c, i) => (
             TimeSpan.FromTicks(i == 0 ? 0 : c.AtTicks), new Prompt(i + 1, c.Text, c.Strength, i == 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(c.TransitionMs), model.Read(c.Text))
             {
-                Values = ParameterValues.Of(model.Info.Parameters, c.Values?.Where(v => v.Value is not null) ?? []),
+                Values = ParameterValues.Of(model.Info.Parameters, c.Values?.Where(v => v.Value is not null) ?? [], pictures),
             })).ToImmutableArray();
         return (cues.IsEmpty ? [(TimeSpan.Zero, Prompt.None)] : cues, [.. _state.Resets]);
     }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Threading.Channels;
 using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
 using TrueLive.Core.Tiers;
 using TrueLive.Media.Codecs;
@@ -26,6 +27,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
     private readonly Task _writing;
     private readonly List<JournalCue> _cues = [];
     private readonly List<long> _resets = [];
+    private readonly Dictionary<string, ReferencePicture> _references = [];
 
     // Numbers and times of the pictures that the live path may still answer to, by their number on the live path.
     private readonly Dictionary<long, (long Number, TimeSpan At)> _recent = [];
@@ -115,6 +117,13 @@ internal sealed class JournalRecorder : IAsyncDisposable
             if (frame.PromptRevision == _revision || _session.PromptOf(frame.PromptRevision) is not { } prompt)
                 return;
             _revision = frame.PromptRevision;
+            foreach (var reference in prompt.Values.Pictures)
+                _references.TryAdd(reference.Id, reference);
+            if (_references.Count > Journal.MaxPictures)
+            {
+                End($"It reached the {Journal.MaxPictures} reference pictures that it may have.");
+                return;
+            }
             _cues.Add(new JournalCue(picture.Number, picture.At.Ticks, prompt.Text, prompt.Strength, prompt.Transition.TotalMilliseconds, prompt.Values.All.IsEmpty ? null : prompt.Values.All));
         }
     }
@@ -195,10 +204,17 @@ internal sealed class JournalRecorder : IAsyncDisposable
     public void Save()
     {
         JournalState state;
+        ReferencePicture[] references;
         lock (_gate)
-            state = new JournalState(_view, [.. _cues], [.. _resets]);
+            (state, references) = (new JournalState(_view, [.. _cues], [.. _resets]), [.. _references.Values]);
         try
         {
+            foreach (var reference in references)
+            {
+                var picture = Journal.PictureIn(_folder, reference.Id);
+                if (!File.Exists(picture))
+                    File.WriteAllBytes(picture, reference.Bytes.Span);
+            }
             var file = Path.Combine(_folder, "journal.json");
             File.WriteAllBytes(file + ".new", JsonSerializer.SerializeToUtf8Bytes(state, JournalJson.Default.JournalState));
             File.Move(file + ".new", file, overwrite: true);

@@ -31,6 +31,8 @@ internal sealed class ClipFolders(ServerOptions options)
 
     public string Journals => Path.Combine(Root, "journals");
 
+    public string Pictures => Path.Combine(Root, "pictures");
+
     public string Webhooks => Path.Combine(Root, "webhooks");
 
     public string WorkOf(string job) => Path.Combine(Work, job);
@@ -115,11 +117,11 @@ internal sealed class ClipFolders(ServerOptions options)
     }
 
     /// <summary>Bytes on disk that belong to a key, with those that are reserved for what is coming in.</summary>
-    public long UsedBy(string owner) => _reserved.GetValueOrDefault(owner) + new[] { Uploads, Journals, Work, Results }
+    public long UsedBy(string owner) => _reserved.GetValueOrDefault(owner) + new[] { Uploads, Pictures, Journals, Work, Results }
         .Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Where(d => KnownOwnerOf(d) == owner).Sum(BytesIn);
 
-    /// <summary>Uploads that belong to a key.</summary>
-    public int UploadsOf(string owner) => Directory.Exists(Uploads) ? Directory.EnumerateDirectories(Uploads).Count(d => KnownOwnerOf(d) == owner) : 0;
+    /// <summary>Things in a folder of them, such as <see cref="Uploads"/>, that belong to a key.</summary>
+    public int CountOf(string all, string owner) => Directory.Exists(all) ? Directory.EnumerateDirectories(all).Count(d => KnownOwnerOf(d) == owner) : 0;
 
     // A folder keeps its owner and its name is never used again: each is read once, not at every request.
     private string? KnownOwnerOf(string folder)

@@ -29,7 +29,7 @@ internal sealed class ServerMetrics : IDisposable
             () => registry.Hosted.GroupBy(s => s.Session.State).Select(g => new Measurement<int>(g.Count(), new KeyValuePair<string, object?>("state", g.Key.ToString().ToLowerInvariant()))),
             "{session}", "Sessions by state.");
         _meter.CreateObservableGauge(
-            "truelive.sessions.degraded", () => registry.Hosted.Count(s => s.Lost is not null || s.Session.Stats.DegradedTo is not null), "{session}", "Live sessions that make fewer pictures than they promise, and streams without a source.");
+            "truelive.sessions.degraded", () => registry.Hosted.Count(s => s.SourceLost is not null || s.Session.Stats.DegradedTo is not null), "{session}", "Live sessions that make fewer pictures than they promise, and streams without a source.");
         _meter.CreateObservableGauge(
             "truelive.capacity.sessions",
             () => admission.Costs.Select(c => new Measurement<int>(

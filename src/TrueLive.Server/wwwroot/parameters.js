@@ -1,5 +1,5 @@
 // Controls for what a model lets its user set: made from its declaration, sent when they are changed.
-import { $, h } from './dom.js';
+import { $, askJson, h } from './dom.js';
 
 let shown = null;
 
@@ -10,13 +10,14 @@ let shown = null;
 export function show(declared, values, set) {
   if (shown !== declared) {
     shown = declared;
-    $('parameters').replaceChildren(...declared.filter((p) => p.kind !== 'image').map((p) => control(p, set)));
+    $('parameters').replaceChildren(...declared.map((p) => control(p, set)));
   }
   for (const p of declared) {
     const input = $(`parameter-${p.id}`);
     const value = values[p.id] ?? p.default ?? '';
-    if (!input || input === document.activeElement) continue;
+    if (!input || (input === document.activeElement && p.kind !== 'image')) continue;
     if (p.kind === 'flag') input.checked = value === 'true';
+    else if (p.kind === 'image') $(`${input.id}-clear`).hidden = !value;
     else input.value = value;
     tell(p, input);
   }
@@ -27,6 +28,7 @@ function control(p, set) {
   const title = p.when === 'load' ? `${p.title} (the memory begins anew)` : p.title;
   if (p.kind === 'flag') return h('label.check', {}, h('input', { id, type: 'checkbox', onchange: (e) => set({ [p.id]: e.target.checked }) }), ` ${title}`);
   if (p.kind === 'choice') return h('label.field', {}, title, h('select', { id, onchange: (e) => set({ [p.id]: e.target.value }) }, ...(p.choices ?? []).map((c) => new Option(c))));
+  if (p.kind === 'image') return picture(p, id, title, set);
   if (p.kind === 'text') return h('label.field', {}, title, h('input', { id, maxLength: 200, onchange: (e) => set({ [p.id]: e.target.value }) }));
   const bounds = { id, min: p.min, max: p.max, step: p.step ?? 'any', onchange: (e) => e.target.value !== '' && set({ [p.id]: Number(e.target.value) }) };
   // A slider of thousands of places cannot be set to one of them.
@@ -34,6 +36,32 @@ function control(p, set) {
   return slides
     ? h('label.dial', {}, title, h('output', { id: `${id}-value`, for: id }), h('input', { ...bounds, type: 'range', oninput: (e) => tell(p, e.target) }))
     : h('label.field', {}, title, h('input', { ...bounds, type: 'number' }));
+}
+
+// The server decodes the file and names it; the name is the value.
+function picture(p, id, title, set) {
+  const note = h('span.note', { id: `${id}-note`, role: 'status' });
+  const send = async (e) => {
+    const [file] = e.target.files;
+    if (!file) return;
+    note.textContent = 'Sending…';
+    try {
+      const sent = await askJson('/v1/pictures', { method: 'POST', body: file });
+      set({ [p.id]: sent.id });
+      note.textContent = '';
+      drop.hidden = false;
+    } catch (error) {
+      note.textContent = error.message;
+    }
+  };
+  const clear = () => {
+    $(id).value = '';
+    set({ [p.id]: '' });
+    drop.hidden = true;
+  };
+  const drop = h('button', { id: `${id}-clear`, type: 'button', hidden: true, onclick: clear }, 'Use none');
+  return h('div.field', {},
+    h('label', { for: id }, title), h('input', { id, type: 'file', accept: 'image/*', onchange: send }), drop, note);
 }
 
 function tell(p, input) {

@@ -1,5 +1,8 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using TrueLive.Core.Models;
 using TrueLive.Workers.Jail;
 
 namespace TrueLive.Workers.Link;
@@ -73,6 +76,19 @@ internal sealed record ToWorker(string Type)
     public string? Text { get; init; }
 
     public float? Strength { get; init; }
+
+    public JsonObject? Values { get; init; }
+
+    /// <summary>The value of each parameter: a number, <c>true</c> or <c>false</c>, or a text. Null for a model without any.</summary>
+    public static JsonObject? ValuesOf(IReadOnlyList<ModelParameter> declared, ParameterValues set) => declared.Count == 0 ? null
+        : new JsonObject(declared.Select(p => KeyValuePair.Create<string, JsonNode?>(p.Id, ValueOf(p.Kind, set.Text(p.Id) ?? p.Default ?? ""))));
+
+    private static JsonValue? ValueOf(ParameterKind kind, string text) => kind switch
+    {
+        ParameterKind.Number => JsonValue.Create(double.Parse(text, CultureInfo.InvariantCulture)),
+        ParameterKind.Flag => JsonValue.Create(text == "true"),
+        _ => JsonValue.Create(text),
+    };
 
     public byte[] Bytes() => JsonSerializer.SerializeToUtf8Bytes(this, ControlJson.Default.ToWorker);
 }

@@ -37,7 +37,7 @@ public sealed partial class FolderTests
             Sctp: Timing
             """,
         ["TrueLive.Models"] = """
-            /: Catalogue Diffusion Manifest Onnx
+            /: Catalogue Diffusion Graphs Manifest Onnx
             Onnx: Catalogue Fused Graphs Manifest Motion Prompts Threads
             Diffusion: Catalogue Graphs Manifest Prompts Text
             Fused: Convolutions Graphs Manifest
@@ -47,6 +47,12 @@ public sealed partial class FolderTests
             Graphs: Manifest
             Motion: Threads
             Prompts: Manifest
+            """,
+        ["TrueLive.Hub"] = """
+            /: Cache Layouts Repositories Transfer
+            Transfer: Cache Repositories
+            Cache: Repositories
+            Layouts: Repositories
             """,
         ["TrueLive.Probe"] = """
             Clips: / Analysis Estimators Features Recordings Reports Requirements Stimuli Targets Verdicts
@@ -63,23 +69,31 @@ public sealed partial class FolderTests
             """,
         ["TrueLive.Server"] = """
             /: Access Capacity Clips Configuration Http Interactive Journals Live/Sessions Live/Transports Previews Probes
-            /: Resources Streams Telemetry Tls
+            /: Fleet Pictures Resources Streams Telemetry Tls
             Http: Access Capacity Clips Configuration Interactive Journals Live/Broadcast Live/Control Live/Sessions
-            Http: Live/Transports Previews Probes Resources Streams
+            Http: Live/Transports Pictures Previews Probes Resources Streams
+            Fleet: Access Capacity Configuration Live/Sessions Resources Tls
             Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources Streams
             Streams: Access Configuration Live/Broadcast Live/Sessions Resources
-            Interactive: Access Capacity Clips Configuration Live/Sessions Resources
+            Interactive: Access Capacity Clips Configuration Live/Sessions Pictures Resources
             Live/Transports: Configuration Live/Broadcast Live/Control Live/Sessions
-            Clips: Access Capacity Configuration Journals Live/Sessions Resources
+            Clips: Access Capacity Configuration Journals Live/Sessions Pictures Resources
             Live/Control: Journals Live/Broadcast Live/Sessions
             Previews: Capacity Live/Sessions Resources
             Live/Sessions: Capacity Configuration Journals Live/Broadcast Resources
             Probes: Access Configuration Resources
+            Pictures: Capacity Configuration Resources
             Access: Configuration Resources
             Capacity: Configuration Resources
             Journals: Configuration Resources
             Tls: Configuration Resources
             Resources: Configuration
+            """,
+        ["TrueLive.Fleet"] = """
+            /: Gateway Grains Links
+            Gateway: Grains Links Placement
+            Links: Grains
+            Grains: Placement
             """,
         ["TrueLive.Cli"] = """
             /: Doctor

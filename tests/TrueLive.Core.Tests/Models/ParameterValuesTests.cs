@@ -1,6 +1,7 @@
 using System.Globalization;
 using CsCheck;
 using TrueLive.Core.Clips;
+using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 
 namespace TrueLive.Core.Tests.Models;
@@ -44,12 +45,50 @@ public sealed class ParameterValuesTests
     [InlineData("on", "yes", "must be true or false")]
     [InlineData("said", "a \"quote\"", "without quotation marks")]
     [InlineData("said", "a\nbreak", "control characters")]
-    [InlineData("shown", "x", "is a picture")]
+    [InlineData("shown", "x", "must be the id of a picture")]
     [InlineData("other", "1", "It has: level, any, way, on, said, shown.")]
     public void What_a_parameter_does_not_take_is_refused_with_what_it_takes(string id, string text, string words)
     {
         Assert.False(ParameterValues.None.TrySet(Declared, [new("way", "b"), new(id, text)], out _, out var error));
         Assert.Contains(words, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_picture_is_named_by_what_it_shows_and_goes_with_the_values()
+    {
+        var (light, dark) = (Picture(64, 48, 200), Picture(64, 48, 20));
+        Assert.Equal(light.Id, Picture(64, 48, 200).Id);
+        Assert.NotEqual(light.Id, dark.Id);
+        Assert.True(ParameterValues.None.TrySet(Declared, [new("shown", light.Id)], out var values, out _, [dark, light]));
+        Assert.Equal(light.Id, values.Picture("shown")?.Id);
+        // What is set already needs not be given again, and only it is held.
+        var more = Set(values, ("level", "3"), ("shown", light.Id));
+        Assert.Equal([light], more.Pictures);
+        Assert.False(more.TrySet(Declared, [new("shown", dark.Id)], out _, out _));
+        Assert.Equal([light], more.For([Declared[^1]]).Pictures);
+        Assert.Empty(more.For([Declared[0]]).Pictures);
+        Assert.Equal(ParameterValues.None, Set(values, ("shown", "")));
+        Assert.Empty(Set(more, ("shown", "")).Pictures);
+        Assert.True(ValueSchedule.TryParse($"0s; 1s shown={dark.Id}", Declared, out var cues, out var error, [dark]), error);
+        Assert.Equal([null, dark.Id], cues.Select(c => c.Values.Picture("shown")?.Id));
+
+        // As bytes and back, with the padding of frames left out.
+        var pool = new FramePool("reference", 1);
+        using var again = ReferencePicture.Read(light.Id, light.Bytes.ToArray())!.Rent(pool);
+        Assert.Equal((64, 48, (byte)200, (byte)90), (again.Width, again.Height, again.Y[again.StrideY * 47 + 63], again.V[again.StrideC * 23 + 31]));
+        Assert.All(new[] { 0, 7, light.Bytes.Length - 1 }, length => Assert.Null(ReferencePicture.Read("a", light.Bytes[..length].ToArray())));
+        Assert.Throws<ArgumentException>(() => Picture(ReferencePicture.MaxSide + 2, 48, 20));
+        Assert.Throws<ArgumentException>(() => Picture(63, 48, 20));
+    }
+
+    private static ReferencePicture Picture(int width, int height, byte luma)
+    {
+        var pool = new FramePool("reference", 1);
+        using var frame = pool.Rent(width, height);
+        frame.Y.Fill(luma);
+        frame.U.Fill(90);
+        frame.V.Fill(90);
+        return ReferencePicture.Of(frame, "");
     }
 
     [Fact]

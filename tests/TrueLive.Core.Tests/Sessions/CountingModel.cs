@@ -17,6 +17,9 @@ internal sealed class CountingModel(FramePool pool, string id = "counting") : IV
 
     public Exception? Fails { get; set; }
 
+    /// <summary>Each second picture is said to be a repeat.</summary>
+    public bool Repeats { get; set; }
+
     public int Alive;
 
     public PromptReading Read(string text) => PromptReading.Empty with { Note = $"{id} read {text}" };
@@ -49,6 +52,8 @@ internal sealed class CountingModel(FramePool pool, string id = "counting") : IV
             output.Y.Fill(++_steps);
             output.U.Fill((byte)prompt.Revision);
             made[0] = MadeFrame.Of(input, output, prompt.Revision);
+            if (owner.Repeats && _steps % 2 == 0)
+                made[0] = made[0] with { Ticket = made[0].Ticket with { Origin = FrameOrigin.Repeated } };
             return 1;
         }
 

@@ -220,17 +220,7 @@ public sealed class LiveSessionTests : IDisposable
         Assert.Null(_session.Stats.DegradedTo);
         await EndOfStream(source, run);
 
-        async Task RunAsync(int frames)
-        {
-            for (var i = 0; i < frames; i++)
-            {
-                var sent = _session.Stats.Sent;
-                source.Feed();
-                await _sink.NextAsync();
-                await Until(() => _session.Stats.Sent > sent);
-                _time.Advance(TimeSpan.FromSeconds(1 / 30.0));
-            }
-        }
+        Task RunAsync(int frames) => FeedAsync(source, frames);
 
         async Task PausedAsync()
         {
@@ -239,6 +229,31 @@ public sealed class LiveSessionTests : IDisposable
             await Until(() => _session.Stats.Paused == 1);
             _session.Pause(false);
         }
+    }
+
+    // In real time of the session's clock, at 30 frames a second.
+    private async Task FeedAsync(HandFedSource source, int frames)
+    {
+        for (var i = 0; i < frames; i++)
+        {
+            var sent = _session.Stats.Sent;
+            source.Feed();
+            await _sink.NextAsync();
+            await Until(() => _session.Stats.Sent > sent);
+            _time.Advance(TimeSpan.FromSeconds(1 / 30.0));
+        }
+    }
+
+    [Fact]
+    public async Task Repeats_of_a_model_keep_the_promised_rate_and_are_not_counted_as_generated()
+    {
+        _model.Repeats = true;
+        var (source, run) = Connect();
+        await FeedAsync(source, 240);
+        var stats = _session.Stats;
+        Assert.InRange(stats.GeneratedPerSecond, 14.5, 15.5);
+        Assert.Equal((240L, (double?)null), (stats.Sent, stats.DegradedTo));
+        await EndOfStream(source, run);
     }
 
     [Fact]

@@ -11,6 +11,7 @@ using TrueLive.Server.Interactive;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Live.Transports;
+using TrueLive.Server.Pictures;
 
 namespace TrueLive.Fuzz.Targets;
 
@@ -77,7 +78,7 @@ internal static class ServerTargets
         var carrier = new FedCarrier(input.ToArray());
         var connection = new InteractiveConnection(carrier, hosted);
         // An export goes to the queue of clips, which is none of this parser's.
-        var commands = new InteractiveCommands(null!, null!, null!, null!, null!, null!, TimeProvider.System);
+        var commands = new InteractiveCommands(null!, null!, null!, null!, null!, new PictureStore(null!, null!, null!, null!), null!, TimeProvider.System);
         connection.Commands = (command, cancel) => command.Type == "export" ? Task.CompletedTask : commands.AnswerAsync(hosted, connection, command, cancel);
         connection.RunAsync(CancellationToken.None).GetAwaiter().GetResult();
         hosted.DisposeAsync().AsTask().GetAwaiter().GetResult();

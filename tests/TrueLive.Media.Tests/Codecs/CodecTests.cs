@@ -64,6 +64,7 @@ public sealed class CodecTests
     [Theory]
     [InlineData(VideoCodec.H264)]
     [InlineData(VideoCodec.Vp8)]
+    [Trait("Run", "long")]
     public async Task A_new_bit_rate_is_followed_and_a_new_size_begins_with_a_key_frame(VideoCodec codec)
     {
         using var encoder = new VideoEncoder(codec, 3_000_000);

@@ -46,6 +46,7 @@ public sealed class ForeignStreamTests(MadeFiles files) : IClassFixture<MadeFile
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Vp8_frames_that_are_not_shown_are_no_reason_for_a_key_frame()
     {
         // Pictures that only others build on (alternate references) come with a second pass.

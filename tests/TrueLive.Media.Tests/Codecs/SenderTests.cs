@@ -122,6 +122,7 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
     [InlineData("None")]
     [InlineData("OnAnotherStream")]
     [InlineData("OnTheStream")]
+    [Trait("Run", "long")]
     public async Task Vp8_comes_back_after_a_loss_as_well(string repairs)
     {
         var packets = ForeignPackets.OfVp8(await Vp8Async());

@@ -42,6 +42,7 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Segments_join_to_a_file_with_every_frame_at_its_time_and_the_sound_in_place()
     {
         var source = await files.MakeAsync("talk.mp4", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=3", "-f", "lavfi", "-i", "sine=d=3",
@@ -93,6 +94,7 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_picture_sequence_has_one_file_a_frame()
     {
         var source = await files.MakeAsync("src-png.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=1", "-pix_fmt", "yuv420p");

@@ -85,6 +85,7 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Ten_bits_odd_sides_and_one_frame_are_taken()
     {
         var ten = await files.MakeAsync("ten.mkv", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=0.4", "-pix_fmt", "yuv420p10le", "-c:v", "ffv1");
@@ -129,6 +130,7 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_recording_of_ours_says_how_long_it_is_once_it_is_closed_and_plays_when_it_was_not()
     {
         using var jpeg = new Media.Codecs.JpegCodec();
@@ -181,6 +183,7 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task What_is_not_a_video_is_refused_in_words()
     {
         await File.WriteAllTextAsync(files["text.mp4"], "This is a letter, not a film. " + new string('x', 5000), Cancel);

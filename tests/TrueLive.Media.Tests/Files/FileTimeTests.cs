@@ -39,6 +39,7 @@ public sealed class FileTimeTests(MadeFiles files) : IClassFixture<MadeFiles>
     [Theory]
     [InlineData("mp4")]
     [InlineData("mkv")]
+    [Trait("Run", "long")]
     public async Task A_last_picture_that_another_program_holds_is_held_here_too(string ending)
     {
         // Two pictures, the second one for 4 s, as ffmpeg's own list of pictures with times makes it.
@@ -75,6 +76,7 @@ public sealed class FileTimeTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Films_without_time_stamps_or_of_one_picture_in_five_seconds_are_taken_as_they_are()
     {
         var bare = await MediaFile.OpenAsync(await files.MakeAsync("bare.h264", Scene), Cancel);

@@ -91,6 +91,7 @@ public sealed class OtherToolsPicturesTests(MadeFiles files) : IClassFixture<Mad
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task What_gif2webp_and_img2webp_make_looks_as_what_it_was_made_of()
     {
         var gif = await files.MakeAsync("moving.gif", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=0.8");

@@ -20,6 +20,7 @@ public sealed class OutputNameTests(MadeFiles files) : IClassFixture<MadeFiles>
     [InlineData("http:a:b,c;d|e")]
     [InlineData("two\nlines")]
     [InlineData("concat:[*]{a,b}")]
+    [Trait("Run", "long")]
     public async Task A_name_works_for_the_source_the_work_the_file_and_the_pictures(string name)
     {
         var folder = Directory.CreateDirectory(files[name]).FullName;

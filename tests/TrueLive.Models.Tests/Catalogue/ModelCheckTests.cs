@@ -18,6 +18,7 @@ public sealed class ModelCheckTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public void The_shipped_network_has_nothing_to_complain_about_and_a_memory_that_works()
     {
         using var model = TrueLive.Models.Onnx.OnnxVideoModel.Load(Repository.LiveTiny, 1, TimeProvider.System);

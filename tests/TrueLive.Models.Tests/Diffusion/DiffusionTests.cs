@@ -317,7 +317,7 @@ public sealed class DiffusionTests
         ["no UNet"] = (f => File.Delete(f.Of("unet/model.onnx")), ["unet", "does not exist"]),
         ["a UNet that is text"] = (f => File.WriteAllText(f.Of("unet/model.onnx"), "hello"), ["unet", "not an ONNX file"]),
         ["a UNet for other words"] = (f => File.WriteAllBytes(f.Of("unet/model.onnx"), UNet(Element.Float, [1], Element.Int64, words: 48)), ["unet", "encoder_hidden_states"]),
-        ["a UNet of SDXL"] = (f => File.WriteAllBytes(f.Of("unet/model.onnx"), UNet(Element.Float, [1], Element.Int64, g => g.Input("text_embeds", Element.Float, 1, 8).Input("time_ids", Element.Float, 1, 6))), ["unet", "SDXL"]),
+        ["a UNet of SDXL"] = (f => File.WriteAllBytes(f.Of("unet/model.onnx"), UNet(Element.Float, [1], Element.Int64, g => g.Input("text_embeds", Element.Float, 1, 8).Input("time_ids", Element.Float, 1, 6))), ["unet", "SDXL", "text_encoder_2"]),
         ["a decoder in the encoder's place"] = (f => File.Copy(f.Of("vae_decoder/model.onnx"), f.Of("vae_encoder/model.onnx"), true), ["vae_encoder", "sample"]),
         ["a link to another folder"] = (f => { Directory.Delete(f.Of("unet"), true); Directory.CreateSymbolicLink(f.Of("unet"), Path.Combine(TinyDiffusion.Shipped, "unet")); }, ["unet", "is a link"]),
         ["a link to another file"] = (f => { File.Delete(f.Of("tokenizer/vocab.json")); File.CreateSymbolicLink(f.Of("tokenizer/vocab.json"), "/etc/hostname"); }, ["vocab.json", "is a link"]),
@@ -340,6 +340,8 @@ public sealed class DiffusionTests
             File.WriteAllBytes(f.Of("unet/model.onnx"), UNet(Element.Float, [1], Element.Int64));
             Manifest(f, """{ "steps": [30, 40], "throughput": true }""");
         }, ["unet", "diffusion.throughput", "dynamic batch"]),
+        ["repeats beside throughput"] = (f => Manifest(f, """{ "steps": [30, 40], "throughput": true, "similarity": 0.98 }"""), ["manifest.json", "diffusion.similarity"]),
+        ["a likeness of everything"] = (f => Manifest(f, """{ "steps": [30], "similarity": 0 }"""), ["manifest.json", "diffusion.similarity"]),
         ["a field that is not there"] = (f => Manifest(f, """{ "steps": [30], "step": 1 }"""), ["manifest.json", "diffusion"]),
     };
 

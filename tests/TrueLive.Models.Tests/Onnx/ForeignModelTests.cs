@@ -55,6 +55,7 @@ public sealed class ForeignModelTests
     [Theory]
     [InlineData("candy")]
     [InlineData("mosaic")]
+    [Trait("Run", "long")]
     public void A_style_network_of_opset_7_with_a_fixed_size_paints_the_picture(string name)
     {
         var file = Path.Combine(Repository.Root, "..", "shared", "data", "models", name + ".onnx");

@@ -253,6 +253,54 @@ public sealed class ManifestFeaturesTests
     }
 
     [Theory]
+    [InlineData("nchw", "float32", 1)]
+    [InlineData("nhwc", "uint8", 255)]
+    public void A_picture_input_shows_the_reference_picture_that_is_set_and_grey_while_none_is(string layout, string type, int white)
+    {
+        // The result has the mean colour of the reference picture.
+        long[] shape = layout == "nchw" ? [1, 3, 16, 24] : [1, 16, 24, 3], channels = [1, 3, 1, 1];
+        var axes = layout == "nchw" ? new[] { 2L, 3L } : [1L, 2L];
+        var graph = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("style", type == "uint8" ? Element.Uint8 : Element.Float, shape).Output("y", Element.Float, 1, 3, 0, 0)
+            .Constant("white", [white], 1).Constant("none", [0], 1).Whole("plain", channels, 4)
+            .Node("Cast", ["style"], ["f"], ("to", 1)).Node("ReduceMean", ["f"], ["m"], ("axes", axes), ("keepdims", 1)).Node("Reshape", ["m", "plain"], ["r"]).Node("Div", ["r", "white"], ["d"])
+            .Node("Mul", ["x", "none"], ["z"]).Node("Add", ["z", "d"], ["y"]);
+        using var folder = new ModelFolder(graph.Bytes(), more: $$"""
+            "pictures": [{ "name": "style", "title": "Style", "width": 24, "height": 16, "layout": "{{layout}}", "type": "{{type}}" }]
+            """);
+        using var model = folder.Load();
+        var declared = Assert.Single(model.Info.Parameters);
+        Assert.Equal(("style", "Style", ParameterKind.Image, true), (declared.Id, declared.Title, declared.Kind, declared.Live));
+        using var session = model.CreateSession(32, 16);
+        using var input = Colours.Frame(_pool, 32, 16, (0, 0, 0));
+        using var tan = Colours.Frame(_pool, 80, 120, Tan);
+        var picture = ReferencePicture.Of(tan, "");
+        Assert.True(ParameterValues.None.TrySet(model.Info.Parameters, [new("style", picture.Id)], out var set, out var error, [picture]), error);
+        foreach (var (values, colour) in new[] { (ParameterValues.None, (0.5f, 0.5f, 0.5f)), (set, Tan), (ParameterValues.None, (0.5f, 0.5f, 0.5f)) })
+        {
+            using var made = session.Step(input, Prompt.None with { Values = values });
+            Colours.AssertNear(colour, Colours.At(made, 16, 8));
+        }
+    }
+
+    [Theory]
+    [InlineData("\"name\": \"style\", \"title\": \"\", \"width\": 24, \"height\": 16", "pictures must be at most 64")]
+    [InlineData("\"name\": \"Style 1\", \"title\": \"Style\", \"width\": 24, \"height\": 16", "pictures must be at most 64")]
+    [InlineData("\"name\": \"style\", \"title\": \"Style\"", "pictures must be at most 64")]
+    [InlineData("\"name\": \"style\", \"title\": \"Style\", \"width\": 32, \"height\": 16", "pictures[0] must be {\"width\": 24, \"height\": 16}")]
+    [InlineData("\"name\": \"style\", \"title\": \"Style\", \"width\": 24, \"height\": 16, \"type\": \"uint8\"", "pictures[0].type is uint8")]
+    [InlineData("\"name\": \"other\", \"title\": \"Style\", \"width\": 24, \"height\": 16", "pictures[0].name names 'other'")]
+    [InlineData("\"name\": \"x\", \"title\": \"Style\", \"width\": 24, \"height\": 16", "fill 'x' more than once")]
+    public void A_picture_input_that_the_network_does_not_have_so_is_refused_by_its_field(string fields, string words)
+    {
+        var graph = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("style", Element.Float, 1, 3, 16, 24).Output("y", Element.Float, 1, 3, 0, 0)
+            .Node("ReduceMean", ["style"], ["m"], ("keepdims", 1)).Node("Add", ["x", "m"], ["y"]);
+        using var folder = new ModelFolder(graph.Bytes(), more: $$"""
+            "pictures": [{ {{fields}} }]
+            """);
+        Assert.Contains(words, Assert.Throws<ModelException>(folder.Load).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("\"title\": \"\"")]
     [InlineData("\"title\": \"Gain\", \"min\": 2, \"max\": 3")]
     [InlineData("\"title\": \"Gain\", \"step\": 0")]

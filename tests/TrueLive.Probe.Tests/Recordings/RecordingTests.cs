@@ -136,6 +136,7 @@ public sealed class RecordingTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_minute_of_a_street_restyled_by_ffmpeg_is_called_live_and_another_minute_of_it_is_not()
     {
         const string Street = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";

@@ -17,6 +17,7 @@ public sealed class NullTests
     public void P_is_uniform_for_other_restyled_footage() => AssertUniform(Restyled(false));
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task P_is_uniform_for_a_recording_of_a_street()
     {
         Assert.SkipUnless(File.Exists(Street), "opencv-doc is not installed");

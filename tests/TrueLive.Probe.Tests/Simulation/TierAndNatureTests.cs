@@ -13,6 +13,7 @@ public sealed class TierAndNatureTests
     [Theory]
     [InlineData(0.15, "edge", TierLabel.T3)]
     [InlineData(0.04, "relief", TierLabel.T3F)]
+    [Trait("Run", "long")]
     public void A_live_system_without_prompts_is_tier_3_and_its_grain_is_bounded_by_its_delay(double delay, string look, TierLabel tier)
     {
         var run = Run(SimulatedSystem.StreamOf(delay) with { TakesPrompts = false }, look);
@@ -23,6 +24,7 @@ public sealed class TierAndNatureTests
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public void A_queue_that_grows_by_two_per_cent_is_told_without_prompts()
     {
         var run = Run(Named("queue-mute"), "relief");
@@ -31,6 +33,7 @@ public sealed class TierAndNatureTests
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public void Live_light_over_old_batches_is_a_hybrid_at_the_lag_of_the_batches() => IsHybrid("luma-batch-4s");
 
     [Theory]
@@ -43,6 +46,7 @@ public sealed class TierAndNatureTests
     [Theory]
     [InlineData("batch-1.6s-mute")]
     [InlineData("predicting-mute")]
+    [Trait("Run", "long")]
     public void Batches_beyond_the_limit_are_never_tier_3_by_their_delay(string system)
     {
         var run = Run(Named(system), "edge");
@@ -51,6 +55,7 @@ public sealed class TierAndNatureTests
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public void Canned_pictures_under_live_edges_are_not_called_made_from_the_input()
     {
         var run = Run(Named("edges-canned"), "relief");

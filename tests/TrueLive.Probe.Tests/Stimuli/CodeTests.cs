@@ -69,6 +69,7 @@ public sealed class CodeTests
     [InlineData(384, 216)]
     [InlineData(640, 360)]
     [InlineData(854, 480)]
+    [Trait("Run", "long")]
     public void A_frame_is_the_same_picture_at_every_size(int width, int height)
     {
         var pool = new FramePool("sizes");

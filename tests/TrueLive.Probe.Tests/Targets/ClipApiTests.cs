@@ -39,6 +39,7 @@ public sealed class ClipApiTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_fast_service_that_answers_its_prompt_is_tier_2()
     {
         _clips["warm"] = Clip("testsrc2=size=160x90:rate=15:duration=1");
@@ -52,6 +53,7 @@ public sealed class ClipApiTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_busy_service_is_asked_again_when_it_says_and_the_wait_is_not_its_turnaround()
     {
         _bad = "busy";
@@ -65,6 +67,7 @@ public sealed class ClipApiTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_service_that_always_sends_the_same_clip_is_not_proven()
     {
         _clips["warm"] = _clips["cold"] = Clip("testsrc2=size=160x90:rate=15:duration=1");

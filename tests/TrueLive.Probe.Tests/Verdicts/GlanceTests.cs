@@ -21,6 +21,7 @@ public sealed class GlanceTests : IDisposable
     [Theory]
     [InlineData("filter", "filters colours")]
     [InlineData("echo", "passes through")]
+    [Trait("Run", "long")]
     public void A_plain_system_is_called_live_long_before_the_half_minute(string system, string nature)
     {
         var row = Glance(system, "relief", 0);
@@ -35,6 +36,7 @@ public sealed class GlanceTests : IDisposable
     [InlineData("canned-x-luma", "partial-luma or not proven")]
     [InlineData("loop", "replay")]
     [InlineData("clips-1s", "not proven")]
+    [Trait("Run", "long")]
     public void What_only_seems_live_waits_for_the_last_look(string system, string tier)
     {
         var row = Glance(system, "relief", 1);
@@ -80,6 +82,7 @@ public sealed class GlanceTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_real_run_ends_with_its_verdict_and_verifies()
     {
         var clock = new FastClock(2);

@@ -58,6 +58,7 @@ public sealed class ModelStoreTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Beyond_the_bound_the_model_that_was_unused_longest_goes_and_never_one_in_use()
     {
         foreach (var id in new[] { "tiny-a", "tiny-b", "tiny-c" })
@@ -92,6 +93,7 @@ public sealed class ModelStoreTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_switch_to_a_model_that_is_not_loaded_keeps_the_stream()
     {
         Copy("tiny-a", "tiny-a");
@@ -141,9 +143,9 @@ public sealed class ModelStoreTests : IDisposable
     // With room for so many of one size.
     private OnDemandModel[] Models(double room)
     {
-        var manifests = ModelFolders.In([_place]).Select(ModelManifest.Load).ToArray();
+        var manifests = ModelFolders.In([_place]).Select(folder => ModelManifest.Load(folder)).ToArray();
         var memory = new ModelMemory((long)(room * 2 * manifests[0].FileBytes()));
-        return [.. manifests.Select(m => new OnDemandModel(m, new ServerOptions { ModelThreads = 1 }, memory, TimeProvider.System, _complaints))];
+        return [.. manifests.Select(m => new OnDemandModel(m, new ServerOptions { ModelThreads = 1 }, memory, TimeProvider.System, _complaints, new WorkerLog()))];
     }
 
     private string[] Complaints(int count)

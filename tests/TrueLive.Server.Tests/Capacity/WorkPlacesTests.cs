@@ -16,6 +16,7 @@ public sealed class WorkPlacesTests(MadeFiles files) : IClassFixture<MadeFiles>
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task One_key_sends_only_so_many_files_at_a_time_and_leaves_room_for_others()
     {
         await using var server = await ClipServer.StartAsync(files, o => (o.ApiKeys, o.ClipUploadMb) = ([Key, Other], 16));

@@ -60,6 +60,7 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Prompt_is_one_prompt_and_prompts_is_a_schedule()
     {
         await using var server = await ClipServer.StartAsync(files);
@@ -96,6 +97,7 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
     [InlineData("webm", "video/webm")]
     [InlineData("gif", "image/gif")]
     [InlineData("png", "application/zip")]
+    [Trait("Run", "long")]
     public async Task Every_format_has_its_type(string format, string type)
     {
         await using var server = await ClipServer.StartAsync(files);
@@ -143,6 +145,7 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_key_sees_only_its_own_and_a_signed_link_opens_only_what_it_names()
     {
         await using var server = await ClipServer.StartAsync(files, o => o.ApiKeys = [Ann, Ben]);
@@ -177,6 +180,7 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Clips_stand_still_while_somebody_is_live_and_can_be_cancelled_at_once()
     {
         await using var server = await ClipServer.StartAsync(files);
@@ -201,6 +205,7 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_clip_in_work_makes_no_step_while_live_pictures_flow()
     {
         await using var server = await ClipServer.StartAsync(files);

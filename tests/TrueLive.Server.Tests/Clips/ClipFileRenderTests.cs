@@ -59,6 +59,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Av1_is_written_where_ffmpeg_has_an_encoder_for_it()
     {
         var input = await files.MakeAsync("for-av1.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=10:d=0.6", "-f", "lavfi", "-i", "sine=d=0.6", "-pix_fmt", "yuv420p");
@@ -113,6 +114,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_film_of_8K_is_scaled_to_what_the_model_takes()
     {
         var input = await files.MakeAsync("8k.mkv", "-f", "lavfi", "-i", "color=c=green:s=7680x4320:r=5:d=0.4", "-pix_fmt", "yuv420p", "-c:v", "ffv1");
@@ -123,6 +125,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Frames_are_the_same_on_one_and_two_threads()
     {
         var input = await files.MakeAsync("threads.mkv", [.. Scene]);
@@ -146,7 +149,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
         var steps = 0;
         var settings = Settings(input, "parts", model, "0s ink; 1s oil") with
         {
-            Part = TimeSpan.FromMilliseconds(1),
+            Part = TimeSpan.FromMilliseconds(200),
             Resume = true,
             BeforeStep = _ =>
             {
@@ -179,7 +182,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
         var settings = whole with
         {
             Output = files["part-resumed"],
-            Part = TimeSpan.FromMilliseconds(1),
+            Part = TimeSpan.FromMilliseconds(200),
             Resume = true,
             BeforeStep = _ =>
             {
@@ -221,6 +224,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task What_was_finished_before_a_failure_stays_for_the_next_try()
     {
         var input = await files.MakeAsync("fails.mkv", [.. Scene]);
@@ -228,7 +232,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
         var steps = 0;
         var settings = Settings(input, "failing", model) with
         {
-            Part = TimeSpan.FromMilliseconds(1),
+            Part = TimeSpan.FromMilliseconds(200),
             Resume = true,
             BeforeStep = _ =>
             {
@@ -291,6 +295,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_film_divided_at_its_cuts_has_every_frame_at_its_time_and_says_so()
     {
         var input = await files.MakeAsync(

@@ -39,6 +39,7 @@ public sealed class ClipTimeAndSoundTests(MadeFiles files) : IClassFixture<MadeF
     [InlineData("stream.flv", "-c:v|libx264|-c:a|aac")]
     [InlineData("web.webm", "-c:v|libvpx|-deadline|realtime|-c:a|libopus")]
     [InlineData("uneven.mkv", "-vf|select='lt(mod(n\\,10)\\,3)+between(n\\,24\\,26)+between(n\\,49\\,51)'|-fps_mode|vfr|-c:a|flac")]
+    [Trait("Run", "long")]
     public async Task Sound_is_in_step_within_a_fortieth_of_a_second_whatever_the_file(string name, string coding)
     {
         var input = await files.MakeAsync(name, [.. Clap, .. coding.Split('|')]);
@@ -51,6 +52,7 @@ public sealed class ClipTimeAndSoundTests(MadeFiles files) : IClassFixture<MadeF
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Sound_that_begins_after_the_picture_stays_behind_it()
     {
         var input = await files.MakeAsync("behind.mp4", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=2", "-itsoffset", "0.7", "-f", "lavfi", "-i", "sine=d=1", "-pix_fmt", "yuv420p");
@@ -100,6 +102,7 @@ public sealed class ClipTimeAndSoundTests(MadeFiles files) : IClassFixture<MadeF
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task All_tracks_of_sound_are_kept_and_channels_without_a_place_are_not_lost_in_silence()
     {
         var two = await files.MakeAsync("two.mkv", [.. Scene, "-f", "lavfi", "-i", "sine=f=300:d=1.5", "-f", "lavfi", "-i", "sine=f=900:d=1.5", "-map", "0", "-map", "1", "-map", "2", "-metadata:s:a:1", "language=fra"]);

@@ -37,6 +37,7 @@ public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_decoder_that_is_killed_costs_its_job_and_no_other()
     {
         await using var server = await ClipServer.StartAsync(files);
@@ -55,6 +56,7 @@ public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_job_whose_children_were_told_to_end_goes_on_instead_of_failing()
     {
         await using var server = await ClipServer.StartAsync(files);
@@ -70,6 +72,7 @@ public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_server_that_stops_gives_its_job_back_and_the_next_one_ends_it()
     {
         var data = Directory.CreateTempSubdirectory("truelive-clips-again-").FullName;

@@ -19,6 +19,7 @@ public sealed class HoldingClipFileTests(MadeFiles files) : IClassFixture<MadeFi
     [Theory]
     [InlineData(4, 0)]
     [InlineData(1, 3)]
+    [Trait("Run", "long")]
     public async Task A_rendering_that_died_goes_on_from_what_lay_on_disk_to_the_same_frames(int takes, int lag)
     {
         var model = new HoldingModel(_pool, new Chunk(takes, takes, lag));
@@ -27,7 +28,7 @@ public sealed class HoldingClipFileTests(MadeFiles files) : IClassFixture<MadeFi
         var (steps, saved) = (0, false);
         var result = await RenderAsync(whole with
         {
-            Part = TimeSpan.FromMilliseconds(1),
+            Part = TimeSpan.FromMilliseconds(200),
             BeforeStep = _ =>
             {
                 // What a process leaves that is killed at this moment. Slow steps, so that a part is whole before the film is over.
@@ -47,6 +48,7 @@ public sealed class HoldingClipFileTests(MadeFiles files) : IClassFixture<MadeFi
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_rendering_that_was_stopped_shows_what_was_made_and_keeps_what_was_not()
     {
         var model = new HoldingModel(_pool, new Chunk(4, 4, 0));

@@ -45,10 +45,10 @@ public sealed class ManyFollowersTests : IDisposable
             File.WriteAllText(Path.Combine(folder, "upload.bin"), "x");
         }
         // Each folder, its owner's name and a file of one byte.
-        Assert.Equal((10 * 3 * 4096, 10), ((int)folders.UsedBy("ann"), folders.UploadsOf("ann")));
+        Assert.Equal((10 * 3 * 4096, 10), ((int)folders.UsedBy("ann"), folders.CountOf(folders.Uploads, "ann")));
         foreach (var owner in Directory.EnumerateFiles(folders.Uploads, "owner", SearchOption.AllDirectories).ToArray())
             File.WriteAllText(owner, "bob");
-        Assert.Equal((10, 0), (folders.UploadsOf("ann"), folders.UploadsOf("bob")));
+        Assert.Equal((10, 0), (folders.CountOf(folders.Uploads, "ann"), folders.CountOf(folders.Uploads, "bob")));
     }
 
     [Fact]

@@ -22,6 +22,7 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_webhook_is_signed_and_tried_again_until_it_is_taken()
     {
         var heard = new TaskCompletionSource<(string Body, string Timestamp, string Signature)>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -75,6 +76,7 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_webhook_with_a_newline_in_it_is_told_like_any_other_and_a_damaged_record_is_not_kept()
     {
         var heard = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -93,6 +95,7 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_film_is_fetched_from_a_host_that_the_operator_named_and_redirects_are_not_followed()
     {
         await using var server = await ClipServer.StartAsync(files, o => o.ClipUrlHosts = ["127.0.0.1"]);

@@ -10,6 +10,7 @@ public sealed class AdviceTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task The_advice_of_a_refusal_works()
     {
         await using var server = await RunningServer.StartAsync(o => (o.Clips, o.MaxSessions) = (true, 8));

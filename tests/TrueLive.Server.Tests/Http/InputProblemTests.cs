@@ -20,6 +20,7 @@ public sealed class InputProblemTests : IDisposable
     [InlineData("yuv444p", "High 4:4:4 Predictive (4:4:4, 8 bit, 320x180)")]
     [InlineData("yuv420p10le", "High 10 (4:2:0, 10 bit, 320x180)")]
     [InlineData("yuv422p", "High 4:2:2 (4:2:2, 8 bit, 320x180)")]
+    [Trait("Run", "long")]
     public async Task The_session_its_client_and_its_viewers_are_told_what_to_send_instead(string pixels, string words)
     {
         var (wrong, right) = (await StreamAsync(pixels), await StreamAsync("yuv420p"));

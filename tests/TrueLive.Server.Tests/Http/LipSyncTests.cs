@@ -15,6 +15,7 @@ public sealed class LipSyncTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Sound_passes_untouched_and_the_reports_bind_it_to_the_picture_however_slow_the_network_is()
     {
         await using var server = await RunningServer.StartAsync(models: [new SlowModel()]);

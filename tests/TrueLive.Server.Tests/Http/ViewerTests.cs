@@ -18,6 +18,7 @@ public sealed class ViewerTests
     [InlineData("still", VideoCodec.H264)]
     [InlineData("detached", VideoCodec.H264)]
     [InlineData("detached", VideoCodec.Vp8)]
+    [Trait("Run", "long")]
     public async Task A_viewer_who_joins_while_nothing_new_comes_gets_the_last_picture_and_the_state_at_once(string why, VideoCodec codec)
     {
         await using var server = await RunningServer.StartAsync();

@@ -26,6 +26,7 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_tweak_gives_a_preview_then_a_coarse_pass_then_every_frame_with_measured_times()
     {
         await using var server = await ClipServer.StartAsync(files, models: Network());
@@ -51,6 +52,7 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_camera_recording_without_a_length_is_a_film_and_no_still_and_takes_no_seed()
     {
         await using var server = await ClipServer.StartAsync(files, models: Network());
@@ -64,6 +66,7 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task No_key_takes_all_interactive_clips_where_there_are_several()
     {
         const string Ann = "key-of-ann-long-enough", Ben = "key-of-ben-long-enough";
@@ -83,6 +86,7 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Revisions_are_named_branched_compared_selected_and_exported()
     {
         await using var server = await ClipServer.StartAsync(files, models: Network());
@@ -125,6 +129,7 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Fifty_tweaks_lose_nothing_leak_nothing_and_end_with_the_last_one()
     {
         var models = Network();
@@ -165,6 +170,7 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_still_is_held_and_limits_are_said_in_words()
     {
         await using var server = await ClipServer.StartAsync(files, o => o.InteractiveClips = 1);

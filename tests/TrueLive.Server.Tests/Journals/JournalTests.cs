@@ -61,6 +61,7 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
             journal = (await server.Http.GetFromJsonAsync<JsonNode>($"/v1/journals/{ended["id"]}", Cancel))!;
         }
         while ((long)journal["frames"]! + (long)journal["lost_frames"]! < 40);
+        await server.Services.GetRequiredService<JournalStore>().WrittenAsync((string)journal["id"]!).WaitAsync(Cancel);
         Assert.Equal((0L, "live-tiny"), ((long)journal["lost_frames"]!, (string)journal["model"]!));
 
         var (cues, resets) = Journal.Open(Path.Combine(server.Data, "clips", "journals", (string)journal["id"]!))!.Prompts(models[0]);

@@ -24,6 +24,7 @@ public sealed class DiffusionTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_camera_goes_through_it_live_and_each_picture_names_its_prompt()
     {
         var model = Load();
@@ -42,6 +43,27 @@ public sealed class DiffusionTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    public async Task A_still_camera_is_shown_repeats_that_are_labelled_and_not_counted_as_made()
+    {
+        await using var server = await RunningServer.StartAsync(models: [Load(), new PassthroughModel()]);
+        await using var client = await JpegClient.ConnectAsync(server.Address, "model=tiny-diffusion&size=128x64&prompt=ink");
+        await client.MessageAsync("session");
+        await client.SendUntilPictureAsync();
+        await client.SayAsync("""{"type":"set","id":"a","values":{"similarity":0.98}}""");
+        var revision = (long)(await client.SendUntilAsync("applied"))["first_frame"]!["revision"]!;
+        var still = client.Still();
+        var origins = new HashSet<string>();
+        while (!origins.Contains("repeated") || !origins.Contains("generated"))
+        {
+            var trace = await client.SendUntilTraceAsync(still);
+            Assert.Equal((revision, "tiny-diffusion"), ((long)trace["revision"]!, (string?)trace["model"]));
+            origins.Add((string)trace["origin"]!);
+        }
+        Assert.DoesNotContain("passed_through", origins);
+    }
+
+    [Fact]
+    [Trait("Run", "long")]
     public async Task A_clip_goes_through_it_and_comes_out_the_same_twice()
     {
         var input = await files.MakeAsync("diffused-in.mkv", "-f", "lavfi", "-i", "testsrc2=s=128x64:r=10:d=0.8", "-pix_fmt", "yuv420p");

@@ -35,6 +35,7 @@ public sealed class OddNetworkTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_clip_and_an_interactive_clip_of_an_odd_network_are_made()
     {
         await using var server = await ClipServer.StartAsync(files, models: Network());

@@ -18,6 +18,7 @@ public sealed class FullDiskTests(MadeFiles files) : IClassFixture<MadeFiles>
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_full_disk_is_told_in_words_everywhere_and_all_goes_on_when_there_is_room()
     {
         using var disk = SmallDisk.Mount(24);
@@ -44,6 +45,7 @@ public sealed class FullDiskTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_job_that_fills_the_disk_waits_with_its_reason_leaves_nothing_and_ends_when_there_is_room()
     {
         using var disk = SmallDisk.Mount(8);
@@ -69,6 +71,7 @@ public sealed class FullDiskTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_disk_that_turns_read_only_refuses_uploads_in_words_and_takes_them_again_later()
     {
         using var disk = SmallDisk.Mount(24);

@@ -135,6 +135,7 @@ public class DtlsSessionTests
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task Lost_handshake_datagrams_are_repaired()
     {
         // Each of the thirteen datagrams is lost once, each in a handshake of its own; the last handshake loses every third.

@@ -212,6 +212,7 @@ public sealed class PeerConnectionTests : IDisposable
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task An_address_that_another_peer_claims_is_taken_back_by_the_next_check()
     {
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });

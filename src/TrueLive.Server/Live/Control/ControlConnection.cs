@@ -107,7 +107,7 @@ internal sealed class ControlConnection : IDisposable
                 break;
             case "prompt" or "set":
                 TimeSpan? transition = message.TransitionMs is { } ms && double.IsFinite(ms) && Math.Abs(ms) < 1e6 ? TimeSpan.FromMilliseconds(ms) : null;
-                Answer(message.Id, _hosted.Session.Update(_scope + id, new PromptChange(message.Text, message.Strength, transition)
+                Answer(message.Id, _registry.Update(_hosted, _scope + id, new PromptChange(message.Text, message.Strength, transition)
                 {
                     Values = ParameterJson.Texts(message.Values),
                 }));

@@ -20,6 +20,9 @@ internal sealed record SessionRequest(string? Model, string? Size, string? Promp
     /// <summary>It is for a stream, and waits for its source without end.</summary>
     public bool Stays { get; init; }
 
+    /// <summary>Id of the session, as a fleet chose it; null lets the server choose.</summary>
+    public string? Id { get; init; }
+
     /// <summary>Parameters of the model and their values; null sets none.</summary>
     public IReadOnlyCollection<KeyValuePair<string, string>>? Values { get; init; }
 }
@@ -28,7 +31,7 @@ internal sealed record SessionRequest(string? Model, string? Size, string? Promp
 /// All sessions of this server: makes them if they fit, hands them to one connection at a time, keeps them for clients that
 /// vanished, and ends them. Thread-safe.
 /// </summary>
-internal sealed class SessionRegistry(
+internal sealed partial class SessionRegistry(
     ModelStore models, Admission admission, ServerOptions options, TimeProvider time, ILogger<SessionRegistry> logger) : IAsyncDisposable
 {
     /// <summary>Time after which an address that was taken over may be taken over again.</summary>
@@ -43,6 +46,9 @@ internal sealed class SessionRegistry(
 
     /// <summary>Waits until it is known what a model costs at a size.</summary>
     public Func<IVideoModel, int, int, CancellationToken, Task> Measured { get; init; } = (_, _, _, _) => Task.CompletedTask;
+
+    /// <summary>The pictures of an owner that values of a model's parameters name.</summary>
+    public Func<string, IReadOnlyList<ModelParameter>, IEnumerable<string>, IReadOnlyList<ReferencePicture>> Pictures { get; init; } = (_, _, _) => [];
 
     /// <summary>By session, the processor time in milliseconds that its frames have taken, as frames of its kind were measured.</summary>
     public IReadOnlyDictionary<string, double> Spent => _hosted.Values.Where(h => h.Session.State == SessionState.Live).ToDictionary(
@@ -83,30 +89,27 @@ internal sealed class SessionRegistry(
     {
         var model = ModelOf(request.Model);
         var (width, height) = SizeOf(request.Size);
+        var pictures = Named(request.Owner, model, request.Values);
         lock (_admit)
         {
-            if (_draining)
-                throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, "The server is shutting down.");
+            RefuseWhenDraining();
             Admit(model, width, height, except: null);
-            var settings = new SessionSettings(model, width, height, Prompt.None, 0, 0, false);
-            var session = new LiveSession(
-                Random(12), settings, new LiveSessionOptions { FrameAgeBudget = TimeSpan.FromMilliseconds(options.FrameAgeMs), PromisedRate = admission.TargetRate }, time);
+            var id = request.Id ?? Random(12);
+            // Where sessions lie on many machines, the token says which it is of.
+            var hosted = Host(id, request.Id is null ? Random(24) : $"{id}.{Random(24)}", new SessionSettings(model, width, height, Prompt.None, 0, 0, false), request.Owner, time.GetUtcNow(), request.Stays);
             if ((request.Prompt is not null || request.Strength is not null || request.Values is not null)
-                && session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero) { Values = request.Values }).Rejected is { } reason)
+                && hosted.Session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero) { Values = request.Values, Pictures = pictures }).Rejected is { } reason)
             {
-                session.Dispose();
+                End(hosted, EndCause.ControlServer, reason);
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
             }
-            var hosted = new HostedSession(session, Random(24), time.GetUtcNow(), new VideoBroadcaster(time, options.MaxKbps * 1000), new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = request.Owner, Stays = request.Stays };
-            session.Received += (_, frame) => hosted.Observer.Received(frame);
-            session.Moved += (s, step) => SessionLog.Moved(logger, s.Id, step);
-            _hosted[session.Id] = hosted;
-            Expect(hosted);
-            if (options.SessionMinutes > 0)
-                hosted.Limit = time.CreateTimer(_ => End(hosted, EndCause.ControlServer), null, TimeSpan.FromMinutes(options.SessionMinutes), Timeout.InfiniteTimeSpan);
             return hosted;
         }
     }
+
+    /// <summary>Changes a session's prompt and values; a value may name a picture of the session's owner.</summary>
+    public CommandReceipt Update(HostedSession hosted, string command, PromptChange change) =>
+        hosted.Session.Update(command, change with { Pictures = Named(hosted.Owner, hosted.Session.Settings.Model, change.Values) });
 
     /// <summary>A client has shown its token and connects: its session is kept until that can have come to an end.</summary>
     public void Expect(HostedSession hosted)
@@ -258,6 +261,31 @@ internal sealed class SessionRegistry(
         hosted.Session.Dispose();
     }
 
+    private void RefuseWhenDraining()
+    {
+        if (_draining)
+            throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, "The server is shutting down.");
+    }
+
+    private HostedSession Host(string id, string token, SessionSettings settings, string owner, DateTimeOffset created, bool stays = false)
+    {
+        var limits = new LiveSessionOptions { FrameAgeBudget = TimeSpan.FromMilliseconds(options.FrameAgeMs), PromisedRate = admission.TargetRate };
+        var session = new LiveSession(id, settings, limits, time);
+        var hosted = new HostedSession(session, token, created, new VideoBroadcaster(time, options.MaxKbps * 1000), new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = owner, Stays = stays };
+        if (!_hosted.TryAdd(id, hosted))
+        {
+            hosted.Broadcaster.Dispose();
+            session.Dispose();
+            throw new RequestRefusedException(StatusCodes.Status409Conflict, $"There is a session '{id}' already.");
+        }
+        session.Received += (_, frame) => hosted.Observer.Received(frame);
+        session.Moved += (s, step) => SessionLog.Moved(logger, s.Id, step);
+        Expect(hosted);
+        if (options.SessionMinutes > 0)
+            hosted.Limit = time.CreateTimer(_ => End(hosted, EndCause.ControlServer), null, TimeSpan.FromMinutes(options.SessionMinutes), Timeout.InfiniteTimeSpan);
+        return hosted;
+    }
+
     // A client that has never connected is not away.
     private void KeepFor(HostedSession hosted, TimeSpan wait, long? awaySince)
     {
@@ -307,4 +335,7 @@ internal sealed class SessionRegistry(
         : throw new RequestRefusedException(StatusCodes.Status400BadRequest, $"'{size}' is not a size. Write it as 512x288, both sides within 16..4096.");
 
     private static string Random(int bytes) => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(bytes));
+
+    private IReadOnlyList<ReferencePicture> Named(string owner, IVideoModel model, IReadOnlyCollection<KeyValuePair<string, string>>? values) =>
+        values is null ? [] : Pictures(owner, model.Info.Parameters, values.Select(v => v.Value));
 }

@@ -68,6 +68,7 @@ public sealed class PictureBudgetTests
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_client_that_sends_more_than_is_decoded_is_told_in_words_and_goes_on()
     {
         await using var server = await RunningServer.StartAsync(o => o.MaxSessions = 4);
