@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using TrueLive.Core.Models;
+using TrueLive.Hub.Repositories;
 using TrueLive.Media.Files;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
@@ -21,6 +22,7 @@ internal static class ModelsCommand
           truelive models show live-tiny
           truelive models check ./my-model --input holiday.mp4
           truelive models add ./my-model
+          truelive models pull sd-turbo
         """;
 
     private static readonly Option<string?> Folder = new("--models-folder") { Description = "Folder with more ONNX models; default as the server has it.", Recursive = true };
@@ -28,35 +30,39 @@ internal static class ModelsCommand
 
     public static readonly Option<bool> Json = new("--json") { Description = "Print JSON." };
 
-    public static Command Make() => new("models", About) { Folder, Config, ModelsListCommands.List(), ModelsListCommands.Show(), ModelsAddCommand.Make(), ModelsCheckCommand.Make() };
+    public static Command Make() => new("models", About) { Folder, Config, ModelsListCommands.List(), ModelsListCommands.Show(), ModelsAddCommand.Make(), ModelsPullCommand.Make(), ModelsCheckCommand.Make() };
 
     /// <summary>The settings that say where models are stored.</summary>
     public static ServerOptions Options(ParseResult parsed) =>
         OptionsReader.Read(parsed.GetValue(Config) ?? (File.Exists("truelive.yaml") ? "truelive.yaml" : null), Environment.GetEnvironmentVariables(),
             parsed.GetValue(Folder) is { } folder ? new Dictionary<string, string> { ["models_folder"] = folder } : []);
 
-    /// <summary>The given folder, or the folder of the model with this id.</summary>
-    /// <exception cref="ModelException">Neither exists.</exception>
-    public static string Find(ParseResult parsed, string folderOrId)
+    /// <summary>The manifest of the given folder, or of the model with this id.</summary>
+    /// <exception cref="ModelException">Neither exists, or it cannot be used.</exception>
+    public static ModelManifest Find(ParseResult parsed, string folderOrId)
     {
-        if (folderOrId.Contains('/') || File.Exists(Path.Combine(folderOrId, "manifest.json")))
-            return folderOrId;
+        var options = Options(parsed);
+        return options.ManifestOf(folderOrId.Contains('/') || File.Exists(Path.Combine(folderOrId, "manifest.json")) ? folderOrId : FolderOf(folderOrId, options));
+    }
+
+    private static string FolderOf(string id, ServerOptions options)
+    {
         var known = new List<string>();
-        foreach (var folder in ModelFolders.In(Options(parsed).ModelPlaces))
+        foreach (var folder in ModelFolders.In(options.ModelPlaces))
         {
             try
             {
-                known.Add(ModelManifest.Load(folder).Id);
+                known.Add(options.ManifestOf(folder).Id);
             }
             catch (ModelException)
             {
                 // An unusable folder is still found by its name, so that its fault can be shown.
                 known.Add(Path.GetFileName(folder));
             }
-            if (known[^1] == folderOrId)
+            if (known[^1] == id)
                 return folder;
         }
-        throw new ModelException($"There is no model '{folderOrId}' here, nor a folder of that name with a manifest.json. This installation has: {string.Join(", ", known)}.");
+        throw new ModelException($"There is no model '{id}' here, nor a folder of that name with a manifest.json. This installation has: {string.Join(", ", known)}.");
     }
 
     /// <summary>Runs a command; errors are printed as a sentence, with exit code 1, or 2 for invalid settings.</summary>
@@ -66,7 +72,7 @@ internal static class ModelsCommand
         {
             return await run().ConfigureAwait(false);
         }
-        catch (Exception wrong) when (wrong is ModelException or ModelStepException or MediaException or IOException or UnauthorizedAccessException)
+        catch (Exception wrong) when (wrong is ModelException or HubException or ModelStepException or MediaException or IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync(wrong.Message).ConfigureAwait(false);
             return 1;

@@ -1,10 +1,13 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using Spectre.Console;
 using TrueLive.Core.Models;
+using TrueLive.Hub;
 using TrueLive.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
+using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli;
 
@@ -18,7 +21,7 @@ internal static class ModelsListCommands
         list.SetAction((parsed, cancel) => ModelsCommand.GuardAsync(async () =>
         {
             var options = ModelsCommand.Options(parsed);
-            var rows = ModelFolders.In(options.ModelPlaces).Select(Read).ToArray();
+            var rows = ModelFolders.In(options.ModelPlaces).Select(folder => Read(folder, options)).ToArray();
             var there = await RunningModels.AskAsync(options, parsed.GetValue(server), cancel).ConfigureAwait(false);
             using var passthrough = new PassthroughModel();
             if (parsed.GetValue(ModelsCommand.Json))
@@ -66,11 +69,11 @@ internal static class ModelsListCommands
         return show;
     }
 
-    private static (string Folder, ModelManifest? Manifest, string? Complaint) Read(string folder)
+    private static (string Folder, ModelManifest? Manifest, string? Complaint) Read(string folder, ServerOptions options)
     {
         try
         {
-            return (folder, ModelManifest.Load(folder), null);
+            return (folder, options.ManifestOf(folder), null);
         }
         catch (ModelException wrong)
         {
@@ -87,6 +90,20 @@ internal static class ModelsListCommands
         AnsiConsole.Write(table);
         foreach (var wrong in rows.Where(r => r.Complaint is not null))
             Console.WriteLine($"Cannot be used: {wrong.Folder}\n    {wrong.Complaint}");
+        ShowKnown(rows.Select(r => r.Manifest?.Id));
+    }
+
+    private static void ShowKnown(IEnumerable<string?> here)
+    {
+        var table = Output.Table("to be pulled", "title", "licence", "on disk", "memory, about", "state");
+        foreach (var known in KnownModel.All)
+        {
+            table.AddRow(Output.Cells(
+                known.Alias, known.Title, known.Licence, Gigabytes(known.Gigabytes), Gigabytes(2 * known.Gigabytes), here.Contains(known.Alias) ? "pulled" : "not tried"));
+        }
+        AnsiConsole.Write(table);
+
+        static string Gigabytes(double number) => string.Create(CultureInfo.InvariantCulture, $"{number:0.#} GB");
     }
 
     private static void Describe(FolderModel model)

@@ -65,6 +65,8 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("observation", FileTargets.Observation, 3_000, 16 << 20),
         new("report", FileTargets.Report, 4_000),
         new("worker", WorkerTargets.Messages, 20_000),
+        new("hub", HubTargets.Listing, 5_000),
+        new("pulled", HubTargets.Pulled, 2_000),
     ];
 
     /// <summary>The target with a name.</summary>

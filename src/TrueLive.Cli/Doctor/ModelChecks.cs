@@ -87,7 +87,7 @@ internal sealed class ModelChecks(ServerOptions options, TimeProvider time) : ID
         const string Mend = "The server leaves it out. Correct what is named (models/README.md explains every field), or move the folder away.";
         try
         {
-            var model = ModelLoader.Load(folder, options.ModelThreads, time);
+            var model = ModelLoader.Load(options.ManifestOf(folder), options.ModelThreads, time);
             var info = model.Info;
             if (ids.Contains(info.Id))
             {

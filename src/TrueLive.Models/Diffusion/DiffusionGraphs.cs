@@ -10,8 +10,6 @@ namespace TrueLive.Models.Diffusion;
 /// <summary>The graphs of a pipeline, loaded and checked against each other: the output of one must fit the input of the next.</summary>
 internal sealed class DiffusionGraphs : IDisposable
 {
-    // A protobuf message holds 2 GB at most, and so does an array.
-    private const long MaxPartBytes = 2_000_000_000;
     private const int MaxConfigBytes = 1 << 20;
     private const string SecondText = "text_encoder_2";
 
@@ -86,9 +84,10 @@ internal sealed class DiffusionGraphs : IDisposable
     private InferenceSession Open(ModelManifest manifest, string part, int threads)
     {
         var path = Path.Combine(manifest.Folder, part, "model.onnx");
-        var bytes = FolderFile.Read(path, "diffusion", MaxPartBytes);
-        OnnxFile.Check(bytes, path, MaxPartBytes);
-        var session = GraphRuntime.Open(path, bytes, threads);
+        var limits = GraphLimits.OfPart(manifest, part);
+        var bytes = FolderFile.Read(path, "diffusion", limits.File);
+        OnnxFile.Check(bytes, path, limits);
+        var session = GraphRuntime.Open(path, bytes, threads, limits.DataFolder);
         _all.Add((part, session));
         return session;
     }

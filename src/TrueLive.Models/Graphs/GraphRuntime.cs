@@ -10,8 +10,9 @@ internal static class GraphRuntime
     /// <param name="what">The file and its field, for the message of a refusal.</param>
     /// <param name="bytes">The file.</param>
     /// <param name="threads">Threads of one call.</param>
+    /// <param name="data">Where numbers lie that are not in the file, as <see cref="OnnxFile"/> found them right; null for nowhere.</param>
     /// <exception cref="ModelException">The runtime refuses it.</exception>
-    public static InferenceSession Open(string what, byte[] bytes, int threads)
+    public static InferenceSession Open(string what, byte[] bytes, int threads, string? data = null)
     {
         using var options = OnnxMemory.Bound(new SessionOptions
         {
@@ -23,6 +24,8 @@ internal static class GraphRuntime
         });
         // A spinning thread steals the core that the codecs need: two spinning threads are slower than one beside any other work.
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        if (data is not null)
+            options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", data);
         try
         {
             // From memory, so that a file can not make the runtime open others beside it.

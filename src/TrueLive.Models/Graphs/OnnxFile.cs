@@ -13,6 +13,7 @@ internal static class OnnxFile
 
     private const int MaxDepth = 32;
     private const int MaxDomains = 256;
+    private const int MaxPlaces = 1000;
     private const long TooMany = long.MaxValue / 4;
 
     private static readonly HashSet<string> KnownDomains = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc"];
@@ -23,9 +24,9 @@ internal static class OnnxFile
     /// <summary>Checks the file.</summary>
     /// <param name="file">Its bytes.</param>
     /// <param name="path">For the messages.</param>
-    /// <param name="maxConstants">Most bytes that its constants may need once loaded.</param>
+    /// <param name="limits">How large it may be, and where numbers may lie that are not in it.</param>
     /// <exception cref="ModelException">It is no ONNX file, names another file, uses operators of a foreign library, or declares too much.</exception>
-    public static void Check(byte[] file, string path, long maxConstants = MaxConstants)
+    public static void Check(byte[] file, string path, GraphLimits limits)
     {
         var findings = new Findings();
         try
@@ -48,17 +49,22 @@ internal static class OnnxFile
         {
             throw new ModelException($"{path} (field file) is not an ONNX file, or is cut off: {e.Message}.", e);
         }
-        if (findings.External is { } tensor)
-            throw new ModelException($"{path} (field file): tensor '{Short(tensor)}' lies outside this file. Save the model as one file: external data is not read.");
-        if (findings.Constants > maxConstants)
-            throw new ModelException($"{path} (field file) declares {findings.Constants >> 20} MB of constants; at most {maxConstants >> 20} MB are taken.");
+        if (findings.External.FirstOrDefault(e => !IsBeside(e.Key, limits.DataFolder)) is { Key: { } place } outside)
+        {
+            throw new ModelException(limits.DataFolder is null
+                ? $"{path} (field file): tensor '{Short(outside.Value)}' lies outside this file. Save the model as one file: external data is not read."
+                : $"{path} (field file): tensor '{Short(outside.Value)}' lies in '{Short(place)}', which is no plain file beside it.");
+        }
+        if (findings.Constants > limits.Constants)
+            throw new ModelException($"{path} (field file) declares {findings.Constants >> 20} MB of constants; at most {limits.Constants >> 20} MB are taken.");
         if (findings.Foreign.FirstOrDefault(f => !findings.Functions.Contains(f.Key)) is { Key: { } domain } foreign)
             throw new ModelException($"{path} (field file) uses the custom operator {Short(foreign.Value)} of '{Short(domain)}', which ONNX Runtime does not have. Export the model with standard operators.");
     }
 
     private sealed class Findings
     {
-        public string? External { get; set; }
+        // A tensor of each place outside the file; the place is empty where none is named.
+        public Dictionary<string, string> External { get; } = [];
 
         public long Constants { get; set; }
 
@@ -118,7 +124,7 @@ internal static class OnnxFile
 
     private static ulong Tensor(ReadOnlyMemory<byte> tensor, Findings findings)
     {
-        var (name, external, type, count) = ("", false, 0UL, (Int128)1);
+        var (name, place, external, type, count) = ("", "", false, 0UL, (Int128)1);
         foreach (var field in ProtoField.Read(tensor))
         {
             if (field.Number == 1)
@@ -127,14 +133,33 @@ internal static class OnnxFile
                 type = field.Value;
             else if (field is { Number: 8, Wire: 2 })
                 name = OnnxNode.Text(field);
-            else if (field is { Number: 13, Wire: 2 } or { Number: 14, Wire: 0, Value: not 0 })
+            else if (field is { Number: 14, Wire: 0, Value: not 0 })
                 external = true;
+            else if (field is { Number: 13, Wire: 2 })
+                (external, place) = (true, Location(field.Bytes) ?? place);
         }
-        if (external)
-            findings.External ??= name;
+        if (external && findings.External.Count < MaxPlaces)
+            findings.External.TryAdd(place, name);
         Declare(count, type, findings);
         return type;
     }
+
+    // Where an entry of external data says that it lies; null for one that says something else.
+    private static string? Location(ReadOnlyMemory<byte> entry)
+    {
+        string key = "", value = "";
+        foreach (var field in ProtoField.Read(entry).Where(f => f.Wire == 2))
+        {
+            if (field.Number == 1)
+                key = OnnxNode.Text(field);
+            else if (field.Number == 2)
+                value = OnnxNode.Text(field);
+        }
+        return key == "location" ? value : null;
+    }
+
+    private static bool IsBeside(string place, string? folder) => folder is not null && place.Length is > 0 and <= 200 && Path.GetFileName(place) == place
+        && place is not ("." or "..") && !place.Contains('\\') && !place.Contains('\0') && new FileInfo(Path.Combine(folder, place)) is { Exists: true, LinkTarget: null };
 
     // A sparse tensor is few bytes in the file but is loaded with all its zeros.
     private static void SparseTensor(ReadOnlyMemory<byte> tensor, Findings findings)

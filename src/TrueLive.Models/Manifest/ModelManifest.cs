@@ -160,7 +160,7 @@ public sealed partial record ModelManifest
     /// are there.
     /// </summary>
     [JsonIgnore]
-    public IEnumerable<string> Files => Command.Length > 0
+    public IEnumerable<string> Files => Pulled is { } pulled ? ["manifest.json", .. pulled.Files.Select(f => f.Path)] : Command.Length > 0
         ? ["manifest.json", .. Command.Where(word => System.IO.File.Exists(Path.Combine(Folder, word))), .. CommandFiles]
         : Diffusion is null ? ["manifest.json", File, .. Prompt is { } prompt ? new[] { prompt.Words } : []]
         : ["manifest.json", .. DiffusionSpec.Parts, .. DiffusionSpec.OptionalParts.Where(p => System.IO.File.Exists(Path.Combine(Folder, p)))];
@@ -169,9 +169,19 @@ public sealed partial record ModelManifest
     [JsonIgnore]
     public string Folder { get; private init; } = "";
 
+    /// <summary>Where that folder comes from.</summary>
+    [JsonIgnore]
+    public ModelTrust Trust { get; private init; }
+
+    /// <summary>What was pulled; null for a folder that was given.</summary>
+    [JsonIgnore]
+    public PulledRecord? Pulled { get; private init; }
+
     /// <summary>Reads and checks the manifest of a folder.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="trust">Where it comes from, as its place says (<see cref="Catalogue.ModelFolders"/>).</param>
     /// <exception cref="ModelException">The message names the file and the field.</exception>
-    public static ModelManifest Load(string folder)
+    public static ModelManifest Load(string folder, ModelTrust trust = ModelTrust.Given)
     {
         var path = Path.Combine(folder, "manifest.json");
         if (!System.IO.File.Exists(path))
@@ -180,7 +190,7 @@ public sealed partial record ModelManifest
         try
         {
             var manifest = JsonSerializer.Deserialize(FolderFile.Text(bytes), ManifestJson.Default.ModelManifest) ?? throw new ModelException($"{path} holds null; it must hold an object.");
-            manifest = manifest with { Folder = Path.GetFullPath(folder) };
+            manifest = manifest with { Folder = Path.GetFullPath(folder), Trust = trust, Pulled = trust == ModelTrust.Pulled ? PulledRecord.Read(folder) : null };
             manifest.Check(path);
             return manifest;
         }
@@ -228,6 +238,7 @@ public sealed partial record ModelManifest
         Require(Title.Length is > 0 and <= 100, "title", "must be 1 to 100 characters");
         if (Command is not [])
         {
+            Require(Trust == ModelTrust.Given, "command", "names a program, and programs from a hub are not run. Download it yourself, read it, and use truelive models add");
             CheckCommand();
             return;
         }

@@ -39,14 +39,28 @@ public sealed partial record ParameterSpec(
         : !ParameterValues.None.TrySet([Parameter], [new(Id, Text)], out _, out var wrong) ? $"has a default that cannot be set: {wrong}"
         : null;
 
-    private string Text => Default.ValueKind switch
+    private string Text
     {
-        JsonValueKind.String => Default.GetString()!,
-        JsonValueKind.Number => Default.GetDouble().ToString("R", CultureInfo.InvariantCulture),
-        JsonValueKind.True => "true",
-        JsonValueKind.False => "false",
-        _ => "\0",
-    };
+        get
+        {
+            try
+            {
+                return Default.ValueKind switch
+                {
+                    JsonValueKind.String => Default.GetString()!,
+                    JsonValueKind.Number => Default.GetDouble().ToString("R", CultureInfo.InvariantCulture),
+                    JsonValueKind.True => "true",
+                    JsonValueKind.False => "false",
+                    _ => "\0",
+                };
+            }
+            catch (InvalidOperationException)
+            {
+                // No Unicode.
+                return "\0";
+            }
+        }
+    }
 
     private static bool IsText(string? word) =>
         word is { Length: > 0 } && ParameterValues.None.TrySet([new ModelParameter("choice", "", ParameterKind.Text)], [new("choice", word)], out _, out _);

@@ -22,9 +22,10 @@ public sealed partial class OnnxVideoModel
     /// <param name="threads">Threads a step uses; 0 measures one against two and takes two only where they are at least a tenth faster.</param>
     /// <param name="time">Clock for that measurement.</param>
     /// <exception cref="ModelException">The folder cannot be used; the message names the file and the field.</exception>
-    public static OnnxVideoModel Load(string folder, int threads, TimeProvider time)
+    public static OnnxVideoModel Load(string folder, int threads, TimeProvider time) => Load(ModelManifest.Load(folder), threads, time);
+
+    internal static OnnxVideoModel Load(ModelManifest manifest, int threads, TimeProvider time)
     {
-        var manifest = ModelManifest.Load(folder);
         var path = Path.Combine(manifest.Folder, manifest.File);
         var bytes = ReadGraph(manifest, path);
         return new Loading(manifest, path, bytes, MatcherOf(manifest), time).Run(threads);
@@ -32,10 +33,12 @@ public sealed partial class OnnxVideoModel
 
     private static byte[] ReadGraph(ModelManifest manifest, string path)
     {
-        var bytes = FolderFile.Read(path, "field file", ModelManifest.MaxFileBytes);
+        var limits = GraphLimits.OfNetwork(manifest);
+        var bytes = FolderFile.Read(path, "field file", limits.File);
         if (manifest.Sha256 is { } wanted && !wanted.Equals(Convert.ToHexStringLower(SHA256.HashData(bytes)), StringComparison.OrdinalIgnoreCase))
             throw new ModelException($"{path} does not have the checksum that sha256 in manifest.json names: the file was changed or cut off.");
-        OnnxFile.Check(bytes, path);
+        // A graph that is cut is complete in itself.
+        OnnxFile.Check(bytes, path, manifest.Fused is null ? limits : limits with { DataFolder = null });
         return bytes;
     }
 
@@ -116,6 +119,7 @@ public sealed partial class OnnxVideoModel
     private sealed class Loading(ModelManifest manifest, string path, byte[] bytes, LookMatcher? matcher, TimeProvider time)
     {
         private readonly string _part = manifest.Fused is null ? $"{path} (field file)" : $"{path}, cut as fused in manifest.json says,";
+        private readonly string? _data = manifest.Fused is null ? GraphLimits.OfNetwork(manifest).DataFolder : null;
         private readonly List<OnnxVideoModel> _made = [];
         private IReadOnlyList<string> _tensors = [];
         private InferenceSession? _whole;
@@ -128,7 +132,7 @@ public sealed partial class OnnxVideoModel
         {
             try
             {
-                _whole = GraphRuntime.Open($"{path} (field file)", bytes, manifest.Fused is null ? Math.Max(1, threads) : 1);
+                _whole = GraphRuntime.Open($"{path} (field file)", bytes, manifest.Fused is null ? Math.Max(1, threads) : 1, _data);
                 GraphCheck.Run(manifest, _whole);
                 _tensors = [.. GraphCheck.Describe(_whole)];
                 var model = Try(Math.Max(1, threads));
@@ -173,7 +177,7 @@ public sealed partial class OnnxVideoModel
 
         private OnnxVideoModel Make(InferenceSession? loaded, int threads)
         {
-            var session = loaded ?? (Step is { } step ? GraphRuntime.Open(_part, step, threads) : null);
+            var session = loaded ?? (Step is { } step ? GraphRuntime.Open(_part, step, threads, _data) : null);
             var model = new OnnxVideoModel(manifest, session, _fused, _tensors, threads, matcher, time);
             _made.Add(model);
             return model;
@@ -182,7 +186,7 @@ public sealed partial class OnnxVideoModel
         private OnnxVideoModel WithSingleThread(OnnxVideoModel model)
         {
             if (model.Threads > 1 && Step is { Length: <= MaxHeldTwice } step)
-                model._singleThreaded = GraphRuntime.Open(_part, step, 1);
+                model._singleThreaded = GraphRuntime.Open(_part, step, 1, _data);
             return model;
         }
 

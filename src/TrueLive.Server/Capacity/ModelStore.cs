@@ -46,7 +46,7 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
         {
             Attempt(folder, () =>
             {
-                var manifest = ModelManifest.Load(folder);
+                var manifest = options.ManifestOf(folder);
                 manifest.FileBytes();
                 if (manifest.Id == "passthrough" || !found.TryAdd(manifest.Id, manifest))
                     throw new ModelException($"{Path.Combine(folder, "manifest.json")}: id is '{manifest.Id}', which another model has.");
@@ -59,7 +59,7 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
             if (standard is not null || (options.Model.Length > 0 && manifest.Id != options.Model))
                 break;
             found.Remove(manifest.Id);
-            Attempt(manifest.Folder, () => standard = ModelLoader.Load(manifest.Folder, options.ModelThreads, time, options.Reload, workers.Ended));
+            Attempt(manifest.Folder, () => standard = ModelLoader.Load(manifest, options.ModelThreads, time, options.Reload, workers.Ended));
         }
         if (standard is null && options.Model.Length > 0)
             throw new ConfigurationException([$"model is '{options.Model}'; this installation has: {string.Join(", ", found.Keys.Append("passthrough"))}."]);

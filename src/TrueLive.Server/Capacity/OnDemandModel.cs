@@ -103,7 +103,7 @@ internal sealed class OnDemandModel(
             throw Broken();
         try
         {
-            var model = ModelLoader.Load(manifest.Folder, options.ModelThreads, time, options.Reload, workers.Ended);
+            var model = ModelLoader.Load(manifest, options.ModelThreads, time, options.Reload, workers.Ended);
             _info = model.Info;
             lock (_gate)
                 _model = model;

@@ -1,5 +1,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using TrueLive.Models.Catalogue;
+using TrueLive.Models.Manifest;
 
 namespace TrueLive.Server.Configuration;
 
@@ -225,8 +227,15 @@ public sealed class ServerOptions
     /// <summary><see cref="ModelsFolder"/>, or its place under the data folder.</summary>
     public string ModelsPath => ModelsFolder.Length > 0 ? ModelsFolder : Path.Combine(DataPath, "models");
 
-    /// <summary>Where models are looked for: those that TrueLive brings first, then the user's own.</summary>
-    public string[] ModelPlaces => [Path.Combine(AppContext.BaseDirectory, "models"), ModelsPath];
+    /// <summary>Where models from a hub lie; nothing but <c>truelive models pull</c> writes there.</summary>
+    public string PulledPath => Path.Combine(DataPath, "pulled");
+
+    /// <summary>Where models are looked for: those that TrueLive brings first, then the user's own, then those from a hub.</summary>
+    public string[] ModelPlaces => [Path.Combine(AppContext.BaseDirectory, "models"), ModelsPath, PulledPath];
+
+    /// <summary>Reads the manifest of a model folder, trusted as far as its place says.</summary>
+    /// <exception cref="ModelException">The message names the file and the field.</exception>
+    public ModelManifest ManifestOf(string folder) => ModelManifest.Load(folder, ModelFolders.TrustOf(folder, PulledPath));
 
     /// <summary><see cref="DataFolder"/>, or the place that the XDG base directory specification gives it.</summary>
     public string DataPath => DataFolder.Length > 0

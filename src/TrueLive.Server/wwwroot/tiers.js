@@ -146,7 +146,7 @@ export function open(box, live) {
     const { trace, displayedAt } = await next('frame', (f) => f.trace?.revision >= wanted);
     if (trace.origin !== 'generated') throw new Error('This session passes its picture through: no model changes it.');
     mine.first = mine.whole = displayedAt - t0;
-    setTimeout(() => !left && landed.live === mine && landed.interactive.whole === undefined && stand('pause'), ASIDE_AFTER);
+    standAside(mine);
   }
 
   async function finished({ id }) {
@@ -158,10 +158,20 @@ export function open(box, live) {
     landed.clip.first = landed.clip.whole = performance.now() - t0;
   }
 
-  // Live has the machine first; where it leaves no cores the others would wait for ever.
+  // Live has the machine first; where it leaves no cores the others would wait for ever, at their beginning or halfway.
+  function standAside(mine) {
+    const { clip, interactive } = landed;
+    const [done, count] = [clip.done, made.get(revision)?.count];
+    setTimeout(() => {
+      if (left || landed.live !== mine || (clip.whole !== undefined && interactive.whole !== undefined)) return;
+      const stuck = (clip.whole === undefined && clip.done === done) || (interactive.whole === undefined && made.get(revision)?.count === count);
+      if (stuck) stand('pause');
+      else standAside(mine);
+    }, ASIDE_AFTER);
+  }
+
   function stand(type) {
     if (type === 'pause') {
-      if (landed.clip.done > 0 && landed.interactive.first !== undefined) return;
       aside = performance.now() - t0;
       status.textContent = 'Live has answered and stands still, so that the others get the machine.';
     } else if (aside === null) return;

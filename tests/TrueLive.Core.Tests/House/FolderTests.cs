@@ -37,7 +37,7 @@ public sealed partial class FolderTests
             Sctp: Timing
             """,
         ["TrueLive.Models"] = """
-            /: Catalogue Diffusion Manifest Onnx
+            /: Catalogue Diffusion Graphs Manifest Onnx
             Onnx: Catalogue Fused Graphs Manifest Motion Prompts Threads
             Diffusion: Catalogue Graphs Manifest Prompts Text
             Fused: Convolutions Graphs Manifest
@@ -47,6 +47,12 @@ public sealed partial class FolderTests
             Graphs: Manifest
             Motion: Threads
             Prompts: Manifest
+            """,
+        ["TrueLive.Hub"] = """
+            /: Cache Layouts Repositories Transfer
+            Transfer: Cache Repositories
+            Cache: Repositories
+            Layouts: Repositories
             """,
         ["TrueLive.Probe"] = """
             Clips: / Analysis Estimators Features Recordings Reports Requirements Stimuli Targets Verdicts

@@ -15,6 +15,7 @@ public sealed partial class HouseTests
         ["TrueLive.Media"] = ["TrueLive.Core"],
         ["TrueLive.Workers"] = ["TrueLive.Core"],
         ["TrueLive.Models"] = ["TrueLive.Core", "TrueLive.Workers", "Microsoft.ML.OnnxRuntime", "Microsoft.ML.Tokenizers", "System.Numerics.Tensors"],
+        ["TrueLive.Hub"] = ["TrueLive.Models"],
         ["TrueLive.WebRtc"] = ["TrueLive.Core", "BouncyCastle.Cryptography"],
         ["TrueLive.Clips"] = ["TrueLive.Core", "Microsoft.Data.Sqlite", "Npgsql"],
         ["TrueLive.Cluster"] = ["TrueLive.Core"],
@@ -25,7 +26,7 @@ public sealed partial class HouseTests
             "Microsoft.AspNetCore.OpenApi", "OpenTelemetry.Extensions.Hosting", "OpenTelemetry.Exporter.Prometheus.AspNetCore",
             "Scalar.AspNetCore", "YamlDotNet",
         ],
-        ["TrueLive.Cli"] = ["TrueLive.Server", "TrueLive.Probe", "System.CommandLine", "Spectre.Console"],
+        ["TrueLive.Cli"] = ["TrueLive.Hub", "TrueLive.Server", "TrueLive.Probe", "System.CommandLine", "Spectre.Console"],
     };
 
     [Fact]

@@ -54,7 +54,8 @@ internal static class FileTargets
         ConvGraph.Read(file, "x", "tiles", "y");
         try
         {
-            OnnxFile.Check(file, "net.onnx");
+            OnnxSignature.Read(file, "net.onnx");
+            OnnxFile.Check(file, "net.onnx", new GraphLimits(long.MaxValue, OnnxFile.MaxConstants, file.Length % 2 == 0 ? null : Folder));
             GraphCut.Make(file, [new CutInput("x", 1, 10, null, null)], ["y"]);
         }
         catch (Exception e) when (e is ModelException or InvalidDataException)

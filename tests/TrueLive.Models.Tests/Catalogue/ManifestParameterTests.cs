@@ -46,6 +46,7 @@ public sealed class ManifestParameterTests : IDisposable
     [InlineData("""{"id": "a", "title": "A", "kind": "choice", "choices": ["\u0007"], "default": "b"}""", "different choices")]
     [InlineData("""{"id": "a", "title": "A", "kind": "choice", "choices": ["b"], "default": "c"}""", "must be one of: b")]
     [InlineData("""{"id": "a", "title": "A", "kind": "text", "default": "a\u0022"}""", "without quotation marks")]
+    [InlineData("""{"id": "a", "title": "A", "kind": "text", "default": "\ud800"}""", "without quotation marks")]
     [InlineData("""{"id": "a", "title": "A", "default": 1}, {"id": "a", "title": "B", "default": 1}""", "ids that differ")]
     [InlineData("null", "must not be null")]
     public void What_cannot_be_set_is_refused_by_field_and_rule(string parameters, string rule)

@@ -143,7 +143,7 @@ public sealed class ModelStoreTests : IDisposable
     // With room for so many of one size.
     private OnDemandModel[] Models(double room)
     {
-        var manifests = ModelFolders.In([_place]).Select(ModelManifest.Load).ToArray();
+        var manifests = ModelFolders.In([_place]).Select(folder => ModelManifest.Load(folder)).ToArray();
         var memory = new ModelMemory((long)(room * 2 * manifests[0].FileBytes()));
         return [.. manifests.Select(m => new OnDemandModel(m, new ServerOptions { ModelThreads = 1 }, memory, TimeProvider.System, _complaints, new WorkerLog()))];
     }
