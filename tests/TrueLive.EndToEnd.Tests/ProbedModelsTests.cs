@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Models;
 using TrueLive.Models;
+using TrueLive.Models.Catalogue;
 using TrueLive.Server;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
@@ -76,7 +77,7 @@ public sealed class ProbedModelsTests
     }
 
     // The test pipeline at steps so late that the probe's codes survive it.
-    private static IVideoModel Pipeline(string steps, string more = "\"seed\": 2")
+    private static FolderModel Pipeline(string steps, string more = "\"seed\": 2")
     {
         var root = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(root.FullName, "TrueLive.slnx")))

@@ -61,6 +61,35 @@ public sealed class DiffusionTests
     }
 
     [Theory]
+    [InlineData("none")]
+    [InlineData("self")]
+    [InlineData("full")]
+    public void In_the_stream_batch_another_frame_changes_its_own_picture_and_no_other(string guidance)
+    {
+        using var folder = new TinyDiffusion($$"""{ "steps": [35, 45], "guidance": "{{guidance}}", "guidance_scale": 1.3, "throughput": true }""");
+        using var model = folder.Load();
+        var prompt = TinyDiffusion.Prompt(model, "ink");
+        var films = new[] { 3, 9 }.Select(third => Film([0, 1, third, 4, 5])).ToArray();
+        Assert.Equal([false, false, true, false, false], films[0].Zip(films[1], (a, b) => TinyDiffusion.Difference(a, b) > 0));
+        foreach (var frame in films.SelectMany(f => f))
+            frame.Dispose();
+
+        VideoFrame[] Film(int[] pictures)
+        {
+            using var session = model.CreateSession(Side, Side);
+            var (made, all) = (new MadeFrame[1], new List<VideoFrame>());
+            foreach (var picture in pictures)
+            {
+                using var input = TestPicture.Make(_pool, picture, Side, Side);
+                all.AddRange(made[..session.Step(input, prompt, made)].Select(m => m.Frame));
+            }
+            while (session.Flush(made) > 0)
+                all.Add(made[0].Frame);
+            return [.. all];
+        }
+    }
+
+    [Theory]
     [InlineData("seed=9", """{ "steps": [20, 35, 45], "seed": 9 }""")]
     [InlineData("steps=2", """{ "steps": [20, 45] }""")]
     [InlineData("guidance=full guidance_scale=1.5 steps=1", """{ "steps": [20], "guidance": "full", "guidance_scale": 1.5 }""")]
