@@ -8,6 +8,8 @@ internal static class CommandLine
     public static RootCommand Make() => new("TrueLive: live AI video on your own machine. Without a command it serves.")
     {
         ServeCommand.Make(),
+        ControlCommand.Make(),
+        FleetCommand.Make(),
         DoctorCommand.Make(),
         KeysCommand.Make(),
         ModelsCommand.Make(),

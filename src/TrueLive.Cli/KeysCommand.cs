@@ -1,5 +1,6 @@
 using System.CommandLine;
 using TrueLive.Server.Access;
+using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli;
 
@@ -12,7 +13,10 @@ internal static class KeysCommand
 
     private static readonly Option<string?> DataFolder = new("--data-folder") { Description = "Data folder of the server; it goes before what the settings say.", Recursive = true };
 
-    public static Command Make()
+    public static Command Make() => MakeFor("keys", "Make, list and revoke named keys of the server on this machine.", options => options.KeysPath, scoped: true);
+
+    /// <summary>The same for another file of keys; where they are not <paramref name="scoped"/>, each opens one thing only.</summary>
+    public static Command MakeFor(string command, string words, Func<ServerOptions, string> file, bool scoped)
     {
         var name = new Argument<string>("name") { Description = "Whose key it is, for people and logs." };
         var scopes = new Option<KeyScopes[]>("--scope")
@@ -21,13 +25,15 @@ internal static class KeysCommand
             DefaultValueFactory = _ => [KeyScopes.All],
         };
         var days = new Option<double?>("--days") { Description = "Days until it opens nothing any more; without it, it lasts until it is revoked." };
-        var create = new Command("create", "Make a key. It is shown once; the server keeps only its hash.") { name, scopes, days };
+        var create = new Command("create", "Make a key. It is shown once; the server keeps only its hash.") { name, days };
+        if (scoped)
+            create.Options.Add(scopes);
         create.SetAction(parsed => Guard(() =>
         {
             if (parsed.GetValue(days) is not (null or (> 0 and <= 36_500)))
                 throw new ArgumentException("--days must be within 0..36500.");
             var lasts = parsed.GetValue(days) is { } d ? TimeSpan.FromDays(d) : (TimeSpan?)null;
-            var opens = parsed.GetValue(scopes)!.Aggregate(KeyScopes.None, (all, one) => all | one);
+            var opens = scoped ? parsed.GetValue(scopes)!.Aggregate(KeyScopes.None, (all, one) => all | one) : KeyScopes.None;
             Console.WriteLine(ApiKeyFile.Create(PathOf(parsed), parsed.GetValue(name)!, opens, TimeProvider.System.GetUtcNow(), lasts));
             return 0;
         }));
@@ -38,7 +44,7 @@ internal static class KeysCommand
             foreach (var key in ApiKeyFile.Read(PathOf(parsed)))
             {
                 var end = key.Expires is not { } e ? "no end" : e <= now ? FormattableString.Invariant($"ended {e:yyyy-MM-dd HH:mm}") : FormattableString.Invariant($"until {e:yyyy-MM-dd HH:mm}");
-                Console.WriteLine(FormattableString.Invariant($"{key.Name,-24} {key.Scopes.ToString().ToLowerInvariant(),-36} made {key.Created:yyyy-MM-dd HH:mm}, {end}"));
+                Console.WriteLine(FormattableString.Invariant($"{key.Name,-24} {(scoped ? $"{key.Scopes.ToString().ToLowerInvariant(),-36} " : "")}made {key.Created:yyyy-MM-dd HH:mm}, {end}"));
             }
             return 0;
         }));
@@ -50,10 +56,10 @@ internal static class KeysCommand
                 return 0;
             throw new ArgumentException($"There is no key '{parsed.GetValue(revoked)}'. 'truelive keys list' shows them.");
         }));
-        return new Command("keys", "Make, list and revoke named keys of the server on this machine.") { create, list, revoke, Config, DataFolder };
-    }
+        return new Command(command, words) { create, list, revoke, Config, DataFolder };
 
-    private static string PathOf(ParseResult parsed) => ServeCommand.PlaceOf(parsed.GetValue(Config), parsed.GetValue(DataFolder)).KeysPath;
+        string PathOf(ParseResult parsed) => file(ServeCommand.PlaceOf(parsed.GetValue(Config), parsed.GetValue(DataFolder)));
+    }
 
     private static int Guard(Func<int> run)
     {

@@ -19,20 +19,21 @@ internal static class ServeCommand
         serve.SetAction(async (parsed, cancel) =>
         {
             var (file, flags) = settings(parsed);
-            return await RunAsync(file, flags, cancel).ConfigureAwait(false);
+            return await RunAsync(file, flags, (options, _) => Task.FromResult(TrueLiveServer.Build(options)), cancel).ConfigureAwait(false);
         });
         return serve;
     }
 
     /// <summary>
-    /// Adds every setting of the server to a command as a flag; returns a function that reads the settings file and the flags given.
+    /// Adds every setting of one use (<see cref="OptionUse"/>) to a command as a flag; returns a function that reads the settings file and
+    /// the flags given.
     /// </summary>
-    public static Func<ParseResult, (string? File, Dictionary<string, string> Flags)> AddSettings(Command command)
+    public static Func<ParseResult, (string? File, Dictionary<string, string> Flags)> AddSettings(Command command, string use = OptionUse.Serve)
     {
         var config = new Option<string?>("--config") { Description = "YAML file with settings (default: truelive.yaml here, if there is one)." };
         command.Options.Add(config);
         var flags = new List<(OptionKey Key, Option Option)>();
-        foreach (var key in OptionsReader.Keys)
+        foreach (var key in OptionsReader.Keys.Where(k => k.Use == use || k.Use == OptionUse.Both))
         {
             Option option = key.IsSwitch
                 ? new Option<bool?>(key.Flag) { Description = Describe(key), Arity = ArgumentArity.ZeroOrOne }
@@ -48,7 +49,9 @@ internal static class ServeCommand
                 .ToDictionary(f => f.Key.Key, f => f.Option is Option<bool?> b ? (parsed.GetValue(b) ?? true ? "true" : "false") : parsed.GetValue((Option<string?>)f.Option) ?? ""));
     }
 
-    private static async Task<int> RunAsync(string? file, Dictionary<string, string> flags, CancellationToken cancel)
+    /// <summary>Reads the settings, builds what serves by them, and runs it until it is told to stop.</summary>
+    public static async Task<int> RunAsync(
+        string? file, Dictionary<string, string> flags, Func<ServerOptions, CancellationToken, Task<WebApplication>> build, CancellationToken cancel)
     {
         ServerOptions options;
         WebApplication app;
@@ -57,7 +60,7 @@ internal static class ServeCommand
             if (file is not null)
                 await Console.Error.WriteLineAsync($"Settings from {Path.GetFullPath(file)}.").ConfigureAwait(false);
             options = OptionsReader.Read(file, Environment.GetEnvironmentVariables(), flags);
-            app = TrueLiveServer.Build(options);
+            app = await build(options, cancel).ConfigureAwait(false);
         }
         catch (ConfigurationException wrong)
         {

@@ -16,6 +16,7 @@ using TrueLive.Server.Access;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Fleet;
 using TrueLive.Server.Http;
 using TrueLive.Server.Interactive;
 using TrueLive.Server.Journals;
@@ -43,6 +44,19 @@ public static partial class TrueLiveServer
         time ??= TimeProvider.System;
         RequireCodecs(NativeLibraries.Missing());
         models ??= ModelStore.Load(options, time, Console.Error);
+        var builder = MakeDoor(options, time);
+        AddParts(builder.Services, options, models, new WebRtcPort(options, time), time);
+        if (options.Join.Length > 0)
+            builder.Services.AddSingleton<FleetTickets>().AddSingleton<WorkerReports>().AddSingleton<WorkerAddress>().AddHostedService<FleetLink>();
+        var app = builder.Build();
+        models.Workers.WriteTo(app.Services.GetRequiredService<ILogger<ModelStore>>());
+        Map(app);
+        return app;
+    }
+
+    /// <summary>What every process with a door to the network has: who may come in, over what, with what limits, and how it is told.</summary>
+    internal static WebApplicationBuilder MakeDoor(ServerOptions options, TimeProvider time)
+    {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Logging.SetMinimumLevel(Enum.Parse<LogLevel>(options.LogLevel, ignoreCase: true)).AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.ClearProviders().AddConsole(console => console.FormatterName = LogLines.FormatterName).AddConsoleFormatter<LogLines, ConsoleFormatterOptions>();
@@ -61,11 +75,8 @@ public static partial class TrueLiveServer
                 Secure(listen, options, time);
             });
         });
-        AddParts(builder.Services, options, models, new WebRtcPort(options, time), time);
-        var app = builder.Build();
-        models.Workers.WriteTo(app.Services.GetRequiredService<ILogger<ModelStore>>());
-        Map(app);
-        return app;
+        AddDoor(builder.Services, options, time);
+        return builder;
     }
 
     /// <summary>Refuses to start without a codec: the first client would be the one to find out.</summary>
@@ -77,10 +88,9 @@ public static partial class TrueLiveServer
 
     private static void AddParts(IServiceCollection services, ServerOptions options, ModelStore models, WebRtcPort port, TimeProvider time)
     {
-        services.AddSingleton(options).AddSingleton(time).AddSingleton(_ => models).AddSingleton(_ => port);
+        services.AddSingleton(_ => models).AddSingleton(_ => port);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
-        services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount)).AddSingleton(new PictureBudget(Environment.ProcessorCount, time)).AddSingleton<LargePictures>();
-        services.AddSingleton<ApiKeyRing>().AddSingleton<FailedKeys>().AddSingleton<AuditLog>();
+        services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount)).AddSingleton<LargePictures>();
         services.AddSingleton<PictureStore>();
         services.AddSingleton(p => new SessionRegistry(models, p.GetRequiredService<Admission>(), options, time, p.GetRequiredService<ILogger<SessionRegistry>>())
         {
@@ -88,9 +98,9 @@ public static partial class TrueLiveServer
             Measured = options.MaxSessions > 0 ? (_, _, _, _) => Task.CompletedTask : p.GetRequiredService<CapacityMeasurement>().KnowAsync,
             Pictures = p.GetRequiredService<PictureStore>().Named,
         });
-        services.AddSingleton<Gate>().AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
+        services.AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
-        services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<ClipQueueHost>().AddSingleton<ClipUploads>().AddSingleton<UploadPreview>().AddSingleton<JournalStore>();
+        services.AddSingleton<ClipQueueHost>().AddSingleton<ClipUploads>().AddSingleton<UploadPreview>().AddSingleton<JournalStore>();
         services.AddSingleton<ClipSources>().AddSingleton<ClipOrders>().AddSingleton<ClipViews>().AddSingleton<LivePrecedence>();
         services.AddSingleton<InteractiveLoading>().AddSingleton<InteractiveRegistry>().AddSingleton<InteractiveCommands>();
         services.AddSingleton<ClipWorker>().AddHostedService(p => p.GetRequiredService<ClipWorker>());
@@ -102,6 +112,15 @@ public static partial class TrueLiveServer
             Live = () => p.GetRequiredService<SessionRegistry>().Spent,
             Busy = () => p.GetRequiredService<SessionRegistry>().Count + p.GetRequiredService<InteractiveRegistry>().Count + p.GetRequiredService<ClipWorker>().Running > 0,
         }).AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
+        services.AddOpenApi("v1");
+        services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(ServerMetrics.Meters).AddPrometheusExporter());
+    }
+
+    private static void AddDoor(IServiceCollection services, ServerOptions options, TimeProvider time)
+    {
+        services.AddSingleton(options).AddSingleton(time).AddSingleton(new PictureBudget(Environment.ProcessorCount, time));
+        services.AddSingleton<ApiKeyRing>().AddSingleton<FailedKeys>().AddSingleton<AuditLog>();
+        services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<Gate>();
         services.ConfigureHttpJsonOptions(json =>
         {
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default);
@@ -112,7 +131,6 @@ public static partial class TrueLiveServer
         services.AddProblemDetails();
         // The page's own files only: nothing that holds a secret is compressed.
         services.AddResponseCompression(compress => (compress.EnableForHttps, compress.MimeTypes) = (true, ["text/html", "text/css", "text/javascript"]));
-        services.AddOpenApi("v1");
         services.Configure<ForwardedHeadersOptions>(forwarded =>
         {
             forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost;
@@ -123,7 +141,6 @@ public static partial class TrueLiveServer
         });
         services.AddCors(cors => cors.AddDefaultPolicy(policy => (options.Origins.Length > 0 ? policy.WithOrigins([.. options.Origins.Select(o => o.TrimEnd('/'))]) : policy.AllowAnyOrigin())
             .AllowAnyHeader().WithMethods("GET", "POST", "PATCH", "DELETE").WithExposedHeaders("Location", "Link", "ETag", "Retry-After", WhipEndpoints.TokenHeader, WhipEndpoints.ConnectionHeader)));
-        services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(ServerMetrics.Meters).AddPrometheusExporter());
     }
 
     private static void Map(WebApplication app)
@@ -135,6 +152,27 @@ public static partial class TrueLiveServer
         app.Lifetime.ApplicationStopping.Register(() => _ = registry.DrainAsync());
         if (options.Clips && !FfmpegChild.IsSandboxed)
             LogNotShutIn(app.Services.GetRequiredService<ILogger<ServerOptions>>());
+        UseDoor(app);
+        InfoEndpoints.Map(app);
+        SessionEndpoints.Map(app);
+        ClipEndpoints.Map(app);
+        InteractiveEndpoints.Map(app);
+        JournalEndpoints.Map(app);
+        LiveSocketEndpoint.Map(app);
+        LookEndpoints.Map(app);
+        ModelEndpoints.Map(app);
+        PictureEndpoints.Map(app);
+        ProbeEndpoints.Map(app);
+        WhipEndpoints.Map(app);
+        app.MapOpenApi("/openapi/{documentName}.json");
+        app.MapScalarApiReference("/docs", docs => docs.WithOpenApiRoutePattern("/openapi/v1.json"));
+        app.MapPrometheusScrapingEndpoint("/metrics");
+    }
+
+    /// <summary>The way of a request through what <see cref="MakeDoor"/> made, and the page.</summary>
+    internal static void UseDoor(WebApplication app)
+    {
+        var options = app.Services.GetRequiredService<ServerOptions>();
         if (options.Proxies.Length > 0)
             app.UseForwardedHeaders();
         if (options.PathPrefix.Length > 0)
@@ -197,20 +235,6 @@ public static partial class TrueLiveServer
         app.UseResponseCompression();
         app.UseDefaultFiles(new DefaultFilesOptions { FileProvider = pages });
         app.UseStaticFiles(new StaticFileOptions { FileProvider = pages, OnPrepareResponse = PageHeaders });
-        InfoEndpoints.Map(app);
-        SessionEndpoints.Map(app);
-        ClipEndpoints.Map(app);
-        InteractiveEndpoints.Map(app);
-        JournalEndpoints.Map(app);
-        LiveSocketEndpoint.Map(app);
-        LookEndpoints.Map(app);
-        ModelEndpoints.Map(app);
-        PictureEndpoints.Map(app);
-        ProbeEndpoints.Map(app);
-        WhipEndpoints.Map(app);
-        app.MapOpenApi("/openapi/{documentName}.json");
-        app.MapScalarApiReference("/docs", docs => docs.WithOpenApiRoutePattern("/openapi/v1.json"));
-        app.MapPrometheusScrapingEndpoint("/metrics");
     }
 
     // A proxy may strip the prefix or leave it. Addresses in answers have it, those in the header Location as well.

@@ -13,16 +13,17 @@ internal sealed class ServerProcess : IAsyncDisposable
     private readonly StringBuilder _log = new();
     private readonly TaskCompletionSource<string> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private ServerProcess(string[] before, string[] flags)
+    private ServerProcess(string[] before, string command, string[] flags)
     {
         // What comes before becomes the program: signals and figures of the process are the server's own.
         string[] program = [.. before, "dotnet"];
         var start = new ProcessStartInfo(program[0]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        string[] all = [.. program[1..], Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "serve", .. flags.Contains("--port") ? Array.Empty<string>() : ["--port", "0"], "--webrtc-port", "0", .. flags];
+        string[] all = [.. program[1..], Path.Combine(AppContext.BaseDirectory, "truelive.dll"), command, .. flags.Contains("--port") ? Array.Empty<string>() : ["--port", "0"],
+            .. command == "serve" ? ["--webrtc-port", "0"] : Array.Empty<string>(), .. flags];
         for (var i = 0; i < all.Length; i++)
         {
             // Secrets are no flags: every user of the machine could read them.
-            if (all[i] is "--api-keys" or "--clip-database")
+            if (all[i] is "--api-keys" or "--clip-database" or "--join-key")
                 start.Environment["TRUELIVE_" + all[i][2..].Replace('-', '_').ToUpperInvariant()] = all[++i];
             else
                 start.ArgumentList.Add(all[i]);
@@ -54,10 +55,14 @@ internal sealed class ServerProcess : IAsyncDisposable
     public static Task<ServerProcess> StartInAsync(string? netns, params string[] flags) =>
         StartUnderAsync(netns is null ? [] : ["ip", "netns", "exec", netns], flags);
 
+    /// <summary>Starts a front door of a fleet.</summary>
+    public static Task<ServerProcess> StartControlAsync(params string[] flags) => StartedAsync(new ServerProcess([], "control", flags));
+
     /// <summary>Starts it by a command that sets its surroundings (env, prlimit, setpriv) and becomes it.</summary>
-    public static async Task<ServerProcess> StartUnderAsync(string[] before, params string[] flags)
+    public static Task<ServerProcess> StartUnderAsync(string[] before, params string[] flags) => StartedAsync(new ServerProcess(before, "serve", flags));
+
+    private static async Task<ServerProcess> StartedAsync(ServerProcess server)
     {
-        var server = new ServerProcess(before, flags);
         try
         {
             await Task.WhenAny(server._address.Task, server._process.WaitForExitAsync()).WaitAsync(Patience);
@@ -89,11 +94,19 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         if (!_process.HasExited)
         {
-            using var kill = Process.Start("kill", ["-TERM", $"{_process.Id}"]);
-            await kill.WaitForExitAsync();
+            await SignalAsync("TERM");
             await _process.WaitForExitAsync().WaitAsync(Patience);
         }
         return _process.ExitCode;
+    }
+
+    /// <summary>Sends it a signal, such as STOP or CONT.</summary>
+    public async Task SignalAsync(string name)
+    {
+        if (_process.HasExited)
+            return;
+        using var kill = Process.Start("kill", [$"-{name}", $"{_process.Id}"]);
+        await kill.WaitForExitAsync();
     }
 
     /// <summary>Ends it without a chance to tidy up (SIGKILL).</summary>

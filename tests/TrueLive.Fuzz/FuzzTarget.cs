@@ -67,6 +67,9 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("worker", WorkerTargets.Messages, 20_000),
         new("hub", HubTargets.Listing, 5_000),
         new("pulled", HubTargets.Pulled, 2_000),
+        // A report may name a thousand sessions, each of which takes more as an object than as text.
+        new("fleet-link", FleetTargets.LinkMessages, 10_000, 16 << 20),
+        new("ticket", FleetTargets.Ticket, 10_000),
     ];
 
     /// <summary>The target with a name.</summary>

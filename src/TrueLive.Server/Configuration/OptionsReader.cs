@@ -24,7 +24,8 @@ public sealed class ConfigurationException(IReadOnlyList<string> problems) : Exc
 /// <param name="IsSwitch">True when the flag needs no value.</param>
 /// <param name="Default">As it would be written.</param>
 /// <param name="IsSecret">True when it must not stand on a command line, which every user of the machine can read.</param>
-public sealed record OptionKey(string Key, string Description, bool IsSwitch, string Default, bool IsSecret)
+/// <param name="Use">The command that it is for, of <see cref="OptionUse"/>.</param>
+public sealed record OptionKey(string Key, string Description, bool IsSwitch, string Default, bool IsSecret, string Use = OptionUse.Serve)
 {
     /// <summary>Name on the command line.</summary>
     public string Flag => "--" + Key.Replace('_', '-');
@@ -43,7 +44,7 @@ public static partial class OptionsReader
     // Keys for the probe's own targets, which may be in the environment of a server as well.
     private static readonly string[] NoSettings = ["TRUELIVE_KEY", "TRUELIVE_PROBE_KEY"];
 
-    private static readonly string[] Secrets = [nameof(ServerOptions.ApiKeys), nameof(ServerOptions.WebhookSecret), nameof(ServerOptions.ClipDatabase)];
+    private static readonly string[] Secrets = [nameof(ServerOptions.ApiKeys), nameof(ServerOptions.WebhookSecret), nameof(ServerOptions.ClipDatabase), nameof(ServerOptions.JoinKey)];
 
     private static readonly (PropertyInfo Property, OptionKey Key)[] Options =
     [
@@ -52,7 +53,8 @@ public static partial class OptionsReader
             p.GetCustomAttribute<DescriptionAttribute>()!.Description,
             p.PropertyType == typeof(bool),
             Write(p.GetValue(new ServerOptions())),
-            Secrets.Contains(p.Name)))),
+            Secrets.Contains(p.Name),
+            p.GetCustomAttribute<CategoryAttribute>()?.Category ?? OptionUse.Serve))),
     ];
 
     /// <summary>All settings, in the order of <see cref="ServerOptions"/>.</summary>
@@ -97,6 +99,8 @@ public static partial class OptionsReader
             if (flags.TryGetValue(key.Key, out var flag))
                 Set(options, property, flag, key.Flag, problems);
         }
+        if (flags.TryGetValue("store", out var store) && StorePassword().IsMatch(store))
+            problems.Add("--store has a password, which every user of this machine could read. Set TRUELIVE_STORE, or store in a file.");
         problems.AddRange(fromFile.Keys.Select(k => $"{k} in {file} is not a setting. The settings are: {string.Join(", ", Keys.Select(o => o.Key))}."));
         Check(options, problems);
         return problems.Count == 0 ? options : throw new ConfigurationException(problems);
@@ -109,6 +113,8 @@ public static partial class OptionsReader
             nameof(ServerOptions.ApiKeys) => $"({options.ApiKeys.Length} set)",
             nameof(ServerOptions.WebhookSecret) => options.WebhookSecret.Length > 0 ? "(set)" : "",
             nameof(ServerOptions.ClipDatabase) => options.ClipDatabase.Length > 0 ? "(set)" : "",
+            nameof(ServerOptions.JoinKey) => options.JoinKey.Length > 0 ? "(set)" : "",
+            nameof(ServerOptions.Store) => StorePassword().Replace(options.Store, ""),
             _ => Write(o.Property.GetValue(options)),
         }));
 
@@ -212,11 +218,17 @@ public static partial class OptionsReader
             problems.Add("webhook_hosts is set, so webhook_secret is needed, with at least 16 characters. 'openssl rand -hex 24' makes a good one.");
         if (!options.WebrtcUdp && !options.WebrtcTcp)
             problems.Add("webrtc_udp and webrtc_tcp are both off: leave at least one on.");
+        if (options.Join.Length > 0 && options.JoinKey.Length == 0)
+            problems.Add("join is set, so join_key is needed, in TRUELIVE_JOIN_KEY or a file. 'truelive fleet keys create NAME' makes one at the front door.");
+        if (options.Join.Length > 0 && options.PathPrefix.Length > 0)
+            problems.Add("path_prefix goes with a reverse proxy, and a worker's requests come from its front door: leave it out.");
+        if (!IPAddress.TryParse(options.SiloHost, out _))
+            problems.Add($"silo_host is '{options.SiloHost}'; it must be an IP address.");
         if (IsLoopback(options.Host) || options.Insecure)
             return;
         if (options.TlsCertificate is null && !options.TlsSelfMade)
             problems.Add($"host is {options.Host}, which others can reach: set tls_certificate and tls_key, or tls_self_made, or insecure.");
-        if (options.ApiKeys.Length == 0 && !File.Exists(options.KeysPath))
+        if (options.ApiKeys.Length == 0 && options.Join.Length == 0 && !File.Exists(options.KeysPath))
             problems.Add($"host is {options.Host}, which others can reach: make a key with 'truelive keys create NAME', or set api_keys, or insecure.");
     }
 
@@ -229,6 +241,10 @@ public static partial class OptionsReader
         string[] list => string.Join(',', list),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };
+
+    // What stands between the user's name and the host, with its colon.
+    [GeneratedRegex("(?<=^[a-z]+://[^/@:]*):[^/@]+(?=@)")]
+    private static partial Regex StorePassword();
 
     [GeneratedRegex("(?<=[a-z])([A-Z])")]
     private static partial Regex WordStart();

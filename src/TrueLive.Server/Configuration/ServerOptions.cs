@@ -12,11 +12,13 @@ namespace TrueLive.Server.Configuration;
 public sealed class ServerOptions
 {
     /// <summary>Address that the web server and the media port listen on.</summary>
+    [Category(OptionUse.Both)]
     [Description("Address to listen on, with the web server and the media port. Anything but a loopback address needs TLS and an API key, or --insecure.")]
     [Required]
     public string Host { get; set; } = "127.0.0.1";
 
     /// <summary>TCP port of the web server; 0 takes any free one.</summary>
+    [Category(OptionUse.Both)]
     [Description("TCP port of the web server; 0 takes any free one.")]
     [Range(0, 65535)]
     public int Port { get; set; } = 8080;
@@ -44,14 +46,17 @@ public sealed class ServerOptions
     public bool WebrtcTcp { get; set; } = true;
 
     /// <summary>PEM certificate chain for HTTPS.</summary>
+    [Category(OptionUse.Both)]
     [Description("PEM certificate chain for HTTPS.")]
     public string? TlsCertificate { get; set; }
 
     /// <summary>PEM private key for HTTPS.</summary>
+    [Category(OptionUse.Both)]
     [Description("PEM private key for HTTPS.")]
     public string? TlsKey { get; set; }
 
     /// <summary>HTTPS with a certificate that the server makes and keeps in the data folder.</summary>
+    [Category(OptionUse.Both)]
     [Description("HTTPS with a certificate that the server makes and keeps in the data folder. Browsers ask before they trust it.")]
     public bool TlsSelfMade { get; set; }
 
@@ -59,18 +64,22 @@ public sealed class ServerOptions
     /// Keys that clients show as <c>Authorization: Bearer</c> or <c>X-Api-Key</c> and that open everything; named ones are made with
     /// <c>truelive keys</c>.
     /// </summary>
+    [Category(OptionUse.Both)]
     [Description("Keys that clients show as 'Authorization: Bearer KEY' or 'X-Api-Key: KEY' and that open everything; each at least 16 characters. 'truelive keys create' makes named ones that open less.")]
     public string[] ApiKeys { get; set; } = [];
 
     /// <summary>Origins of pages that may use this server besides its own.</summary>
+    [Category(OptionUse.Both)]
     [Description("Origins of pages that may use this server besides its own, such as https://studio.example.org, also that of its own page behind a proxy. Empty: none without keys, every one with them.")]
     public string[] Origins { get; set; } = [];
 
     /// <summary>Reverse proxies whose word on client, scheme and host is taken.</summary>
+    [Category(OptionUse.Both)]
     [Description("IP addresses of reverse proxies whose X-Forwarded-For, -Proto and -Host are believed.")]
     public string[] Proxies { get; set; } = [];
 
     /// <summary>Listen off loopback without TLS or key.</summary>
+    [Category(OptionUse.Both)]
     [Description("Listen off loopback without TLS or key. Everyone who reaches the port can use the machine and see all pictures.")]
     public bool Insecure { get; set; }
 
@@ -137,6 +146,7 @@ public sealed class ServerOptions
     public int MaxKbps { get; set; } = 6000;
 
     /// <summary>Where the server keeps its certificate and job files.</summary>
+    [Category(OptionUse.Both)]
     [Description("Folder where the server keeps its certificate and job files; empty takes $XDG_DATA_HOME/truelive.")]
     public string DataFolder { get; set; } = "";
 
@@ -210,19 +220,74 @@ public sealed class ServerOptions
     public int JournalMb { get; set; } = 1024;
 
     /// <summary>Size at which the audit log begins a new file.</summary>
+    [Category(OptionUse.Both)]
     [Description("Where keys are asked for: size in MB at which audit.log in the data folder begins a new file; five are kept. 0 keeps none.")]
     [Range(0, 10_000)]
     public int AuditMb { get; set; } = 16;
 
     /// <summary>Least severe messages that are logged.</summary>
+    [Category(OptionUse.Both)]
     [Description("Least severe messages that are logged: Debug, Information, Warning or Error.")]
     [RegularExpression("^(?i:Trace|Debug|Information|Warning|Error|Critical|None)$")]
     public string LogLevel { get; set; } = "Information";
 
     /// <summary>How the log is written.</summary>
+    [Category(OptionUse.Both)]
     [Description("How the log is written: text, or json with one object a line.")]
     [RegularExpression("^(text|json)$")]
     public string LogFormat { get; set; } = "text";
+
+    /// <summary>Front door of a fleet that this server is a worker of; empty for a server of its own.</summary>
+    [Category(OptionUse.Serve)]
+    [Description("Address of a fleet's front door, such as https://live.example.org: the server becomes a worker there and takes requests from it alone. Empty for a server of its own.")]
+    [RegularExpression("^(https?://[^ /?#]+)?$")]
+    public string Join { get; set; } = "";
+
+    /// <summary>Key of this worker, as <c>truelive fleet keys create</c> made it.</summary>
+    [Category(OptionUse.Serve)]
+    [Description("Key that this worker joins a fleet with, made at its front door by 'truelive fleet keys create NAME'. A key is one worker's.")]
+    public string JoinKey { get; set; } = "";
+
+    /// <summary>Where the control nodes reach this worker over HTTP.</summary>
+    [Category(OptionUse.Serve)]
+    [Description("Address at which the control nodes of its fleet reach this worker, such as https://10.0.0.7:8080; empty takes the address that its link comes from, and its port.")]
+    [RegularExpression("^(https?://[^ /?#]+)?$")]
+    public string WorkerAddress { get; set; } = "";
+
+    /// <summary>Where control nodes find each other.</summary>
+    [Category(OptionUse.Control)]
+    [Description("Where the control nodes of a fleet find each other: memory (one control node, for a trial), postgres://USER@HOST:PORT/DATABASE or redis://HOST:PORT. With a password it is a secret: set it in the environment or a file.")]
+    [RegularExpression("^(memory|postgres://.+|postgresql://.+|redis://.+)$")]
+    public string Store { get; set; } = "memory";
+
+    /// <summary>Tells fleets apart that share a store.</summary>
+    [Category(OptionUse.Control)]
+    [Description("Name of the fleet; several can share a store under different names.")]
+    [RegularExpression("^[A-Za-z0-9._-]{1,64}$")]
+    public string FleetName { get; set; } = "truelive";
+
+    /// <summary>Address that control nodes talk to each other on.</summary>
+    [Category(OptionUse.Control)]
+    [Description("Address that the control nodes of a fleet talk to each other on. Nobody else may reach it: it asks for no key.")]
+    public string SiloHost { get; set; } = "127.0.0.1";
+
+    /// <summary>TCP port that control nodes talk to each other on.</summary>
+    [Category(OptionUse.Control)]
+    [Description("TCP port that the control nodes of a fleet talk to each other on; 0 takes any free one.")]
+    [Range(0, 65535)]
+    public int SiloPort { get; set; } = 11_111;
+
+    /// <summary>After which silence a worker counts as lost.</summary>
+    [Category(OptionUse.Control)]
+    [Description("Milliseconds without word from a worker after which its sessions are placed elsewhere when their clients come back. Workers report each 400 ms.")]
+    [Range(800, 60_000)]
+    public int WorkerSilenceMs { get; set; } = 1200;
+
+    /// <summary>Time that sessions of a drained worker have.</summary>
+    [Category(OptionUse.Control)]
+    [Description("Seconds that the sessions of a worker have to end by themselves when it is drained; then the worker ends them.")]
+    [Range(0, 100_000)]
+    public int DrainSeconds { get; set; } = 300;
 
     /// <summary><see cref="ModelsFolder"/>, or its place under the data folder.</summary>
     public string ModelsPath => ModelsFolder.Length > 0 ? ModelsFolder : Path.Combine(DataPath, "models");
@@ -246,6 +311,19 @@ public sealed class ServerOptions
 
     /// <summary><see cref="Size"/> as numbers.</summary>
     public (int Width, int Height) SizePixels => PictureSize.TryParse(Size, out var size) ? size : (512, 288);
+}
+
+/// <summary>Which command a setting is for. One that names none is for <c>truelive serve</c>.</summary>
+public static class OptionUse
+{
+    /// <summary>For <c>truelive serve</c>.</summary>
+    public const string Serve = "serve";
+
+    /// <summary>For <c>truelive control</c>.</summary>
+    public const string Control = "control";
+
+    /// <summary>For both.</summary>
+    public const string Both = "both";
 }
 
 /// <summary>Picture sizes as they are written: <c>512x288</c>.</summary>

@@ -10,10 +10,13 @@ namespace TrueLive.Server.Http;
 /// the Host and Origin headers, so that a page from elsewhere, one on this machine included, cannot reach in through the user's browser
 /// (DNS
 /// rebinding, cross-site WebSockets). The page itself, <c>/healthz</c> and <c>/readyz</c> are open to all, and a signed link opens what it
-/// names.
+/// names. A worker of a fleet: its control nodes, told by their tickets.
 /// </summary>
-internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks links, FailedKeys failed)
+internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks links, FailedKeys failed, FleetTickets? tickets = null)
 {
+    /// <summary>Links were signed by workers behind this door, which check them; here only their owners' keys are looked at.</summary>
+    public bool LeavesLinksToWorkers { get; init; }
+
     private static readonly string[] OfProxies = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"];
     private static readonly string HostName = Dns.GetHostName();
 
@@ -21,12 +24,12 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     private readonly HashSet<string> _hosts = new(options.Origins.Select(o => new Uri(o).Host), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The words of the refusal and its status; null lets the request in.</summary>
-    public (int Status, string Words)? Refuse(HttpRequest request) => ring.Required ? RefuseKey(request) : RefusePage(request);
+    public (int Status, string Words)? Refuse(HttpRequest request) => tickets is not null ? RefuseStranger(request, tickets) : ring.Required ? RefuseKey(request) : RefusePage(request);
 
     /// <summary>
     /// An address with what opens it, and nothing else, to those without a key; the address itself where no keys are asked for.
     /// </summary>
-    public string Share(string path, string owner) => ring.Required ? links.Sign(path, owner) : AddressOf(path);
+    public string Share(string path, string owner) => ring.Required || tickets is not null ? links.Sign(path, owner) : AddressOf(path);
 
     /// <summary>A path of this server as clients reach it.</summary>
     public string AddressOf(string path) => options.PathPrefix + path;
@@ -35,7 +38,10 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     /// Whose request it is: a name made from the API key, the same for everyone where no keys are asked for, and of nothing for one with a
     /// link alone.
     /// </summary>
-    public string OwnerOf(HttpRequest request) => !ring.Required ? ApiKeyRing.Nobody : KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Owner : "";
+    public string OwnerOf(HttpRequest request) => tickets is not null ? tickets.Of(request)?.Owner ?? "" : !ring.Required ? ApiKeyRing.Nobody : KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Owner : "";
+
+    /// <summary>The session that a fleet's gateway sends a request for; null on a server of its own.</summary>
+    public string? SessionOf(HttpRequest request) => tickets?.Of(request)?.Session;
 
     /// <summary>Name of the key that was shown, for logs.</summary>
     public string NameOf(HttpRequest request) => KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Name : request.Query.ContainsKey("token") ? "link" : "none";
@@ -50,6 +56,23 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
         return header.Length > 0 ? header : SocketProtocol.KeyOf(request.HttpContext);
     }
 
+    private (int, string)? RefuseStranger(HttpRequest request, FleetTickets known)
+    {
+        if (IsOpen(request.Path))
+            return null;
+        if (known.Of(request) is { } ticket)
+        {
+            return !ticket.Link || links.Opens(request) ? null
+                : (StatusCodes.Status401Unauthorized, "This link opens nothing, or no longer: ask whoever gave it to you for a new one.");
+        }
+        // Whoever watches over the machines asks each of them.
+        if (request.Path.StartsWithSegments("/metrics") && ring.Required)
+            return RefuseKey(request);
+        if (request.Path.StartsWithSegments("/metrics") && request.HttpContext.Connection.RemoteIpAddress is { } from && IPAddress.IsLoopback(from))
+            return null;
+        return (StatusCodes.Status401Unauthorized, $"This machine is a worker and takes requests from its front door alone. Go to {options.Join}.");
+    }
+
     private (int, string)? RefuseKey(HttpRequest request)
     {
         if (IsOpen(request.Path))
@@ -62,7 +85,7 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
             return (key.Scopes & needed) == needed || (request.Path.StartsWithSegments("/v1/pictures") && key.Scopes.HasFlag(KeyScopes.Clips)) ? null
                 : (StatusCodes.Status403Forbidden, $"The key '{key.Name}' does not open this: it needs the scope {needed.ToString().ToLowerInvariant()}.");
         }
-        if (links.Opens(request))
+        if (LeavesLinksToWorkers ? SignedLinks.ClaimedOwner(request.Query["token"].ToString()) is { } owner && ring.Knows(owner) : links.Opens(request))
             return null;
         if (shown is { Length: > 0 } && failed.IsTooMany(request.HttpContext.Connection.RemoteIpAddress))
             return (StatusCodes.Status429TooManyRequests, "Too many wrong keys came from your address. Wait a minute.");
@@ -115,6 +138,6 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
             return KeyScopes.Clips;
         if (path.StartsWithSegments("/v1/probes"))
             return KeyScopes.Probe;
-        return path.StartsWithSegments("/metrics") ? KeyScopes.Operate : KeyScopes.Publish;
+        return path.StartsWithSegments("/metrics") || path.StartsWithSegments("/v1/fleet") ? KeyScopes.Operate : KeyScopes.Publish;
     }
 }

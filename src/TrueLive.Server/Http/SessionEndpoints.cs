@@ -37,7 +37,7 @@ internal static class SessionEndpoints
         {
             var request = new SessionRequest(body?.Model, body?.Size, body?.Prompt, body?.Strength) 
             {
-                Owner = gate.OwnerOf(http.Request), Values = ParameterJson.Texts(body?.Values),
+                Owner = gate.OwnerOf(http.Request), Id = gate.SessionOf(http.Request), Values = ParameterJson.Texts(body?.Values),
             };
             var hosted = await registry.CreateAsync(request, http.RequestAborted).ConfigureAwait(false);
             return Results.Created($"/v1/sessions/{hosted.Session.Id}", SessionView.From(hosted, gate, withToken: true));

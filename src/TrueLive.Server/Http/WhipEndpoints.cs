@@ -94,7 +94,7 @@ internal static partial class WhipEndpoints
             http, codec, port, registry, interactive, time, life,
             () => AdmittedClient.OfAsync(
                 registry, http.Request.Headers[TokenHeader], long.TryParse(http.Request.Headers[ConnectionHeader], out var had) ? had : null,
-                new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request) }, time, http.RequestAborted));
+                new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request), Id = gate.SessionOf(http.Request) }, time, http.RequestAborted));
 
     private static Task<IResult> PublishTo(
         string id, HttpContext http, string? codec, WebRtcPort port, Gate gate, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life) =>

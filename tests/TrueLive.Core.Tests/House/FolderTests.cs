@@ -69,9 +69,10 @@ public sealed partial class FolderTests
             """,
         ["TrueLive.Server"] = """
             /: Access Capacity Clips Configuration Http Interactive Journals Live/Sessions Live/Transports Previews Probes
-            /: Pictures Resources Telemetry Tls
+            /: Fleet Pictures Resources Telemetry Tls
             Http: Access Capacity Clips Configuration Interactive Journals Live/Broadcast Live/Control Live/Sessions
             Http: Live/Transports Pictures Previews Probes Resources
+            Fleet: Access Capacity Configuration Live/Sessions Resources Tls
             Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources
             Interactive: Access Capacity Clips Configuration Live/Sessions Pictures Resources
             Live/Transports: Configuration Live/Broadcast Live/Control Live/Sessions
@@ -86,6 +87,12 @@ public sealed partial class FolderTests
             Journals: Configuration Resources
             Tls: Configuration Resources
             Resources: Configuration
+            """,
+        ["TrueLive.Fleet"] = """
+            /: Gateway Grains Links
+            Gateway: Grains Links Placement
+            Links: Grains
+            Grains: Placement
             """,
         ["TrueLive.Cli"] = """
             /: Doctor

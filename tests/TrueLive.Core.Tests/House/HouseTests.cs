@@ -18,15 +18,19 @@ public sealed partial class HouseTests
         ["TrueLive.Hub"] = ["TrueLive.Models"],
         ["TrueLive.WebRtc"] = ["TrueLive.Core", "BouncyCastle.Cryptography"],
         ["TrueLive.Clips"] = ["TrueLive.Core", "Microsoft.Data.Sqlite", "Npgsql"],
-        ["TrueLive.Cluster"] = ["TrueLive.Core"],
         ["TrueLive.Probe"] = ["TrueLive.Core", "TrueLive.Media", "TrueLive.WebRtc", "System.Numerics.Tensors", "YamlDotNet"],
         ["TrueLive.Server"] =
         [
-            "TrueLive.Core", "TrueLive.Media", "TrueLive.Models", "TrueLive.WebRtc", "TrueLive.Clips", "TrueLive.Cluster",
+            "TrueLive.Core", "TrueLive.Media", "TrueLive.Models", "TrueLive.WebRtc", "TrueLive.Clips",
             "Microsoft.AspNetCore.OpenApi", "OpenTelemetry.Extensions.Hosting", "OpenTelemetry.Exporter.Prometheus.AspNetCore",
             "Scalar.AspNetCore", "YamlDotNet",
         ],
-        ["TrueLive.Cli"] = ["TrueLive.Hub", "TrueLive.Server", "TrueLive.Probe", "System.CommandLine", "Spectre.Console"],
+        ["TrueLive.Fleet"] =
+        [
+            "TrueLive.Server", "Microsoft.Orleans.Server", "Microsoft.Orleans.Sdk", "Microsoft.Orleans.Serialization.SystemTextJson",
+            "Microsoft.Orleans.Clustering.AdoNet", "Microsoft.Orleans.Clustering.Redis", "Npgsql", "StackExchange.Redis", "Yarp.ReverseProxy",
+        ],
+        ["TrueLive.Cli"] = ["TrueLive.Hub", "TrueLive.Server", "TrueLive.Fleet", "TrueLive.Probe", "System.CommandLine", "Spectre.Console"],
     };
 
     [Fact]

@@ -39,10 +39,15 @@ internal sealed record AdmittedClient(HostedSession Hosted, long Number, Resumed
             return new AdmittedClient(made, made.Enter(null), null);
         }
         // A token of somebody else's session opens nothing to another key.
-        if (registry.FindByToken(token) is not { } hosted || hosted.Owner != request.Owner)
+        if (registry.FindByToken(token) is not { } hosted || hosted.Owner != request.Owner || (request.Id ?? hosted.Session.Id) != hosted.Session.Id)
             throw new RequestRefusedException(StatusCodes.Status404NotFound, "The session is over: its time to come back has passed, or the server was started anew.");
         var number = hosted.Enter(had);
         registry.Expect(hosted);
+        if (hosted is { Session.State: Core.Sessions.SessionState.Created, Lost: { } lost })
+        {
+            return new AdmittedClient(hosted, number, new ResumedView(
+                Math.Round(time.GetElapsedTime(lost.Since).TotalMilliseconds), MemoryKept: false, hosted.Session.Settings.Prompt.Revision, lost.Words));
+        }
         if (hosted.Session.State == Core.Sessions.SessionState.Created)
             return new AdmittedClient(hosted, number, null);
         var away = hosted.Away is { } absence ? time.GetElapsedTime(absence.Since) : TimeSpan.Zero;

@@ -11,6 +11,11 @@ namespace TrueLive.Server.Live.Sessions;
 /// <param name="KeptUntil">When its place is free again if it stays away.</param>
 internal sealed record Absence(long Since, DateTimeOffset KeptUntil);
 
+/// <summary>What went with the machine that a session was on before.</summary>
+/// <param name="Since">When it was last heard of, by <see cref="TimeProvider.GetTimestamp"/>.</param>
+/// <param name="Words">In words, for the client.</param>
+internal sealed record Loss(long Since, string Words);
+
 /// <summary>A WebRTC connection that sends into a session.</summary>
 /// <param name="Peer">The connection.</param>
 /// <param name="Stop">Its client says that it stops.</param>
@@ -59,6 +64,9 @@ internal sealed class HostedSession(LiveSession session, string token, DateTimeO
         get => Volatile.Read(ref _away);
         set => Volatile.Write(ref _away, value);
     }
+
+    /// <summary>What its client has to be told of when it comes back; null where nothing was lost but frames.</summary>
+    public Loss? Lost { get; set; }
 
     /// <summary>
     /// Ends the running connection, so that another can take over. Guarded by a lock on this session, as all of the following.

@@ -17,6 +17,9 @@ internal sealed record SessionRequest(string? Model, string? Size, string? Promp
     /// <summary>Whose session it will be: the name made from the API key.</summary>
     public string Owner { get; init; } = "local";
 
+    /// <summary>Id of the session, as a fleet chose it; null lets the server choose.</summary>
+    public string? Id { get; init; }
+
     /// <summary>Parameters of the model and their values; null sets none.</summary>
     public IReadOnlyCollection<KeyValuePair<string, string>>? Values { get; init; }
 }
@@ -25,7 +28,7 @@ internal sealed record SessionRequest(string? Model, string? Size, string? Promp
 /// All sessions of this server: makes them if they fit, hands them to one connection at a time, keeps them for clients that
 /// vanished, and ends them. Thread-safe.
 /// </summary>
-internal sealed class SessionRegistry(
+internal sealed partial class SessionRegistry(
     ModelStore models, Admission admission, ServerOptions options, TimeProvider time, ILogger<SessionRegistry> logger) : IAsyncDisposable
 {
     /// <summary>Time after which an address that was taken over may be taken over again.</summary>
@@ -86,25 +89,17 @@ internal sealed class SessionRegistry(
         var pictures = Named(request.Owner, model, request.Values);
         lock (_admit)
         {
-            if (_draining)
-                throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, "The server is shutting down.");
+            RefuseWhenDraining();
             Admit(model, width, height, except: null);
-            var settings = new SessionSettings(model, width, height, Prompt.None, 0, 0, false);
-            var session = new LiveSession(
-                Random(12), settings, new LiveSessionOptions { FrameAgeBudget = TimeSpan.FromMilliseconds(options.FrameAgeMs), PromisedRate = admission.TargetRate }, time);
+            var id = request.Id ?? Random(12);
+            // Where sessions lie on many machines, the token says which it is of.
+            var hosted = Host(id, request.Id is null ? Random(24) : $"{id}.{Random(24)}", new SessionSettings(model, width, height, Prompt.None, 0, 0, false), request.Owner, time.GetUtcNow());
             if ((request.Prompt is not null || request.Strength is not null || request.Values is not null)
-                && session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero) { Values = request.Values, Pictures = pictures }).Rejected is { } reason)
+                && hosted.Session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero) { Values = request.Values, Pictures = pictures }).Rejected is { } reason)
             {
-                session.Dispose();
+                End(hosted, EndCause.ControlServer, reason);
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
             }
-            var hosted = new HostedSession(session, Random(24), time.GetUtcNow(), new VideoBroadcaster(time, options.MaxKbps * 1000), new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = request.Owner };
-            session.Received += (_, frame) => hosted.Observer.Received(frame);
-            session.Moved += (s, step) => SessionLog.Moved(logger, s.Id, step);
-            _hosted[session.Id] = hosted;
-            Expect(hosted);
-            if (options.SessionMinutes > 0)
-                hosted.Limit = time.CreateTimer(_ => End(hosted, EndCause.ControlServer), null, TimeSpan.FromMinutes(options.SessionMinutes), Timeout.InfiniteTimeSpan);
             return hosted;
         }
     }
@@ -261,6 +256,31 @@ internal sealed class SessionRegistry(
             viewer.Close("The session is over.");
         hosted.Broadcaster.Dispose();
         hosted.Session.Dispose();
+    }
+
+    private void RefuseWhenDraining()
+    {
+        if (_draining)
+            throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, "The server is shutting down.");
+    }
+
+    private HostedSession Host(string id, string token, SessionSettings settings, string owner, DateTimeOffset created)
+    {
+        var limits = new LiveSessionOptions { FrameAgeBudget = TimeSpan.FromMilliseconds(options.FrameAgeMs), PromisedRate = admission.TargetRate };
+        var session = new LiveSession(id, settings, limits, time);
+        var hosted = new HostedSession(session, token, created, new VideoBroadcaster(time, options.MaxKbps * 1000), new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = owner };
+        if (!_hosted.TryAdd(id, hosted))
+        {
+            hosted.Broadcaster.Dispose();
+            session.Dispose();
+            throw new RequestRefusedException(StatusCodes.Status409Conflict, $"There is a session '{id}' already.");
+        }
+        session.Received += (_, frame) => hosted.Observer.Received(frame);
+        session.Moved += (s, step) => SessionLog.Moved(logger, s.Id, step);
+        Expect(hosted);
+        if (options.SessionMinutes > 0)
+            hosted.Limit = time.CreateTimer(_ => End(hosted, EndCause.ControlServer), null, TimeSpan.FromMinutes(options.SessionMinutes), Timeout.InfiniteTimeSpan);
+        return hosted;
     }
 
     // A client that has never connected is not away.

@@ -1,0 +1,45 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using OpenTelemetry.Metrics;
+using TrueLive.Fleet.Gateway;
+using TrueLive.Fleet.Grains;
+using TrueLive.Fleet.Links;
+using TrueLive.Server;
+using TrueLive.Server.Access;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Fleet;
+using TrueLive.Server.Http;
+using TrueLive.Server.Telemetry;
+
+namespace TrueLive.Fleet;
+
+/// <summary>Puts a control node together: the fleet's front door, its part in the directory, and the ends of workers' links.</summary>
+public static class ControlNode
+{
+    /// <summary>A control node that is ready to run.</summary>
+    /// <param name="options">Checked settings.</param>
+    /// <param name="cancel">Ends the wait for the store.</param>
+    /// <param name="time">Clock; null takes the system's.</param>
+    /// <exception cref="ConfigurationException">The store or a port cannot be used.</exception>
+    public static async Task<WebApplication> BuildAsync(ServerOptions options, CancellationToken cancel, TimeProvider? time = null)
+    {
+        time ??= TimeProvider.System;
+        var builder = TrueLiveServer.MakeDoor(options, time);
+        builder.Logging.AddFilter("Orleans", LogLevel.Error).AddFilter("Yarp", LogLevel.Error).AddFilter("Polly", LogLevel.Error);
+        await ControlCluster.AddAsync(builder, options, cancel).ConfigureAwait(false);
+        var services = builder.Services;
+        services.AddSingleton(p => new Gate(options, p.GetRequiredService<ApiKeyRing>(), p.GetRequiredService<SignedLinks>(), p.GetRequiredService<FailedKeys>()) { LeavesLinksToWorkers = true });
+        services.AddHttpForwarder();
+        services.AddSingleton<JoinKeys>().AddSingleton<WorkerRoutes>().AddSingleton<WorkerLinks>().AddSingleton<SessionPlaces>().AddSingleton<FrontDoor>();
+        services.AddSingleton<FleetWatch>().AddHostedService(p => p.GetRequiredService<FleetWatch>());
+        services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(FleetWatch.MeterName, ServerMetrics.MeterName, "System.Runtime").AddPrometheusExporter());
+        var app = builder.Build();
+        TrueLiveServer.UseDoor(app);
+        FleetEndpoints.Map(app);
+        app.MapPrometheusScrapingEndpoint("/metrics");
+        app.Map(LinkMessage.Path, app.Services.GetRequiredService<WorkerLinks>().ServeAsync);
+        app.Map("/{**path}", app.Services.GetRequiredService<FrontDoor>().ServeAsync);
+        return app;
+    }
+}

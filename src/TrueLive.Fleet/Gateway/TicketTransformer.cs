@@ -1,0 +1,36 @@
+using Microsoft.AspNetCore.Http;
+using TrueLive.Server.Access;
+using TrueLive.Server.Http;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace TrueLive.Fleet.Gateway;
+
+/// <summary>Makes of a client's request one for a worker: with a ticket, and without any key that the client showed.</summary>
+internal sealed class TicketTransformer(string ticket) : HttpTransformer
+{
+    private static readonly string[] Withheld = ["Authorization", "X-Api-Key", "Cookie", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", GatewayTicket.Header];
+
+    public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    {
+        await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken).ConfigureAwait(false);
+        var headers = proxyRequest.Headers;
+        foreach (var name in Withheld)
+            headers.Remove(name);
+        headers.Host = null;
+        headers.TryAddWithoutValidation(GatewayTicket.Header, ticket);
+        // A browser's key stands among the subprotocols.
+        if (headers.Remove("Sec-WebSocket-Protocol") && httpContext.WebSockets.WebSocketRequestedProtocols.Contains(SocketProtocol.Name))
+            headers.TryAddWithoutValidation("Sec-WebSocket-Protocol", SocketProtocol.Name);
+    }
+
+    // What the front door says itself of every answer is not said twice.
+    public override ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    {
+        if (proxyResponse is not null)
+        {
+            foreach (var name in httpContext.Response.Headers.Keys)
+                proxyResponse.Headers.Remove(name);
+        }
+        return base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+    }
+}

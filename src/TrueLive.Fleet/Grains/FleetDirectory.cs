@@ -1,0 +1,239 @@
+using TrueLive.Fleet.Placement;
+using TrueLive.Server.Fleet;
+using TrueLive.Server.Live.Sessions;
+
+namespace TrueLive.Fleet.Grains;
+
+/// <summary>
+/// Which worker has which session, and who gets the next one. All of it is rebuilt from the workers' reports, so nothing is kept on disk.
+/// Not thread-safe: it is called in turns.
+/// </summary>
+/// <param name="time">Clock.</param>
+/// <param name="silence">Time without word after which a worker is lost.</param>
+/// <param name="drain">Time that the sessions of a drained worker have.</param>
+internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence, TimeSpan drain)
+{
+    /// <summary>Time within which a place that was taken must have become a session: a model may have to be loaded first.</summary>
+    public static readonly TimeSpan PlaceTime = TimeSpan.FromSeconds(70);
+
+    // A report that was on its way when a session was made has come by then.
+    private static readonly TimeSpan ReportTime = TimeSpan.FromSeconds(1);
+
+    // A client that comes back has as long at least, as on a server of its own.
+    private static readonly TimeSpan LeastKept = TimeSpan.FromSeconds(30);
+    private static readonly Heard Nothing = new(false, []);
+
+    private readonly Dictionary<string, Worker> _workers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Seat> _seats = new(StringComparer.Ordinal);
+    private readonly long _began = time.GetTimestamp();
+    private FleetCounts _counts = new(0, 0, 0, 0);
+
+    /// <summary>A worker says what it has; the answer says what of that it must end.</summary>
+    public ReportAnswer Hear(LinkedWorker linked, WorkerReport report)
+    {
+        var now = time.GetTimestamp();
+        if (_workers.TryGetValue(linked.Name, out var worker) && worker.Linked.Run != linked.Run)
+        {
+            if (!IsLost(worker))
+                return new ReportAnswer($"A worker named {linked.Name} is linked already, from {worker.Linked.Address}. Each worker needs a key of its own ('truelive fleet keys create').", Nothing);
+            worker = null;
+        }
+        if (worker is null)
+            _workers[linked.Name] = worker = new Worker { Linked = linked, Report = report };
+        (worker.Linked, worker.Report, worker.HeardAt, worker.Left) = (linked, report, now, false);
+        var end = Settle(worker, report);
+        Forget();
+        return new ReportAnswer(null, new Heard(worker.DrainedAt is not null, end));
+    }
+
+    /// <summary>A worker says that it stops: its sessions can be placed anew at once.</summary>
+    public void Leave(string name, string run)
+    {
+        if (_workers.TryGetValue(name, out var worker) && worker.Linked.Run == run)
+            worker.Left = true;
+    }
+
+    /// <summary>Takes a place for a new session.</summary>
+    /// <param name="session">Id of the session.</param>
+    /// <param name="ask">What it needs.</param>
+    /// <param name="except">Workers that have refused it.</param>
+    public TakenPlace Place(string session, SessionAsk ask, IReadOnlyCollection<string> except)
+    {
+        Forget();
+        if (_seats.ContainsKey(session))
+            return new TakenPlace(null, 409, $"There is a session '{session}' already.", 0, 0);
+        var choice = Choose(ask, except);
+        if (choice.Worker is not { } name)
+        {
+            _counts = _counts with { Refused = _counts.Refused + 1 };
+            return new TakenPlace(null, choice.Status, choice.Words, choice.Capacity, choice.Running);
+        }
+        var worker = _workers[name];
+        _seats[session] = new Seat { Worker = name, Run = worker.Linked.Run, Ask = ask, Since = time.GetTimestamp() };
+        _counts = _counts with { Placed = _counts.Placed + 1 };
+        return new TakenPlace(worker.Linked, 0, "", choice.Capacity, choice.Running);
+    }
+
+    /// <summary>Takes a place for a session whose worker is lost.</summary>
+    public TakenPlace Replace(string session, IReadOnlyCollection<string> except)
+    {
+        Forget();
+        if (!_seats.TryGetValue(session, out var seat) || !IsLost(seat) || seat.Last is not { } last)
+            return new TakenPlace(null, 409, "The session is placed already. Try again.", 0, 0);
+        var choice = Choose(seat.Ask, except);
+        if (choice.Worker is not { } name)
+        {
+            _counts = _counts with { Refused = _counts.Refused + 1 };
+            return new TakenPlace(null, choice.Status, choice.Words, choice.Capacity, choice.Running);
+        }
+        var worker = _workers[name];
+        var silent = time.GetElapsedTime(seat.HeardAt);
+        (seat.Before, seat.Worker, seat.Run, seat.Confirmed, seat.Since) = ((seat.Worker, seat.Run), name, worker.Linked.Run, false, time.GetTimestamp());
+        _counts = _counts with { Restored = _counts.Restored + 1 };
+        return new TakenPlace(worker.Linked, 0, "", choice.Capacity, choice.Running, last, silent.TotalMilliseconds);
+    }
+
+    /// <summary>The session of a place was made: its worker names it from now on, or it is over.</summary>
+    public void Made(string session)
+    {
+        if (_seats.TryGetValue(session, out var seat))
+            seat.MadeAt = time.GetTimestamp();
+    }
+
+    /// <summary>Gives back a place that did not become a session; one whose worker was lost before waits again for its client.</summary>
+    public void Release(string session)
+    {
+        if (!_seats.TryGetValue(session, out var seat) || seat.Confirmed)
+            return;
+        if (seat.Before is { } before)
+            (seat.Worker, seat.Run, seat.Before, seat.Confirmed) = (before.Worker, before.Run, null, true);
+        else
+            _seats.Remove(session);
+    }
+
+    public Whereabouts Find(string session)
+    {
+        Forget();
+        if (!_seats.TryGetValue(session, out var seat))
+            return new Whereabouts(time.GetElapsedTime(_began) < 2 * silence ? SessionPlace.Waking : SessionPlace.Unknown, null, null);
+        if (!IsLost(seat))
+            return new Whereabouts(SessionPlace.Here, _workers[seat.Worker].Linked, null);
+        return seat.Last is { } last ? new Whereabouts(SessionPlace.Lost, null, last.Owner) : new Whereabouts(SessionPlace.Unknown, null, null);
+    }
+
+    /// <summary>Drains a worker, or takes it back. False where there is none of that name.</summary>
+    public bool Drain(string name, bool on)
+    {
+        if (!_workers.TryGetValue(name, out var worker))
+            return false;
+        worker.DrainedAt = !on ? null : worker.DrainedAt ?? time.GetTimestamp();
+        return true;
+    }
+
+    /// <summary>Workers that answer.</summary>
+    public IReadOnlyList<LinkedWorker> Living() => [.. _workers.Values.Where(w => !IsLost(w) && w.Linked.Problem is null).Select(w => w.Linked)];
+
+    private PlacementChoice Choose(SessionAsk ask, IReadOnlyCollection<string> except)
+    {
+        var open = _workers.Values.Where(w => IsOpen(w) && !except.Contains(w.Linked.Name)).ToList();
+        return PlacementRule.Choose(ask, [.. open.Select(LoadOf)], _workers.Values.Count(w => !IsLost(w)) - open.Count);
+    }
+
+    private WorkerLoad LoadOf(Worker worker) => new(worker.Linked.Name, worker.Report, [.. SeatsOf(worker).Select(s => s.Value.Ask)]);
+
+    private IEnumerable<KeyValuePair<string, Seat>> SeatsOf(Worker worker) => _seats.Where(s => s.Value.Worker == worker.Linked.Name && s.Value.Run == worker.Linked.Run);
+
+    // What a worker has of sessions that were placed elsewhere, or that it never was given, it must end. One that nobody knows was given to
+    // it before this directory began.
+    private List<EndedHere> Settle(Worker worker, WorkerReport report)
+    {
+        var end = new List<EndedHere>();
+        var told = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var session in report.Sessions)
+        {
+            told.Add(session.Id);
+            if (!_seats.TryGetValue(session.Id, out var seat))
+                _seats[session.Id] = seat = new Seat { Worker = worker.Linked.Name, Run = worker.Linked.Run, Ask = new SessionAsk(session.Model, session.Size), Since = worker.HeardAt };
+            if (seat.Worker != worker.Linked.Name || seat.Run != worker.Linked.Run)
+            {
+                end.Add(new EndedHere(session.Id, "Another machine goes on with the session, since this one was silent."));
+                _counts = _counts with { Fenced = _counts.Fenced + 1 };
+                continue;
+            }
+            (seat.Last, seat.HeardAt, seat.Confirmed, seat.Before, seat.Ask) = (session, worker.HeardAt, true, null, new SessionAsk(session.Model, session.Size));
+            if (worker.DrainedAt is { } since && time.GetElapsedTime(since) > drain)
+                end.Add(new EndedHere(session.Id, "The machine is taken out of service. Connect again: another one takes the session."));
+        }
+        foreach (var (id, seat) in SeatsOf(worker).Where(s => !told.Contains(s.Key) && IsKnownToItsWorker(s.Value)).ToList())
+            _seats.Remove(id);
+        return end;
+    }
+
+    // One that is too old a report missed is taken in again with the next.
+    private bool IsKnownToItsWorker(Seat seat) => seat.Confirmed || (seat.MadeAt is { } made && time.GetElapsedTime(made) > ReportTime);
+
+    private void Forget()
+    {
+        foreach (var (id, seat) in _seats.Where(s => IsOver(s.Value)).ToList())
+            _seats.Remove(id);
+        foreach (var (name, worker) in _workers.Where(w => IsLost(w.Value) && !SeatsOf(w.Value).Any()).ToList())
+        {
+            if (time.GetElapsedTime(worker.HeardAt) > TimeSpan.FromMinutes(10))
+                _workers.Remove(name);
+        }
+    }
+
+    private bool IsOver(Seat seat)
+    {
+        if (!seat.Confirmed && time.GetElapsedTime(seat.Since) > PlaceTime)
+            return true;
+        if (!IsLost(seat))
+            return false;
+        var kept = TimeSpan.FromSeconds(_workers.GetValueOrDefault(seat.Worker)?.Report.KeepSeconds ?? 0);
+        return time.GetElapsedTime(seat.HeardAt) > (kept > LeastKept ? kept : LeastKept);
+    }
+
+    private bool IsOpen(Worker worker) => !IsLost(worker) && worker is { Report.Ready: true, DrainedAt: null, Linked.Problem: null };
+
+    private bool IsLost(Worker worker) => worker.Left || time.GetElapsedTime(worker.HeardAt) > silence;
+
+    private bool IsLost(Seat seat) => !_workers.TryGetValue(seat.Worker, out var worker) || worker.Linked.Run != seat.Run || IsLost(worker);
+
+    private sealed class Worker
+    {
+        public required LinkedWorker Linked { get; set; }
+
+        public required WorkerReport Report { get; set; }
+
+        public long HeardAt { get; set; }
+
+        public bool Left { get; set; }
+
+        public long? DrainedAt { get; set; }
+    }
+
+    private sealed class Seat
+    {
+        public required string Worker { get; set; }
+
+        public required string Run { get; set; }
+
+        public required SessionAsk Ask { get; set; }
+
+        /// <summary>When the place was taken.</summary>
+        public long Since { get; set; }
+
+        /// <summary>When the request that took the place had made the session.</summary>
+        public long? MadeAt { get; set; }
+
+        /// <summary>Its worker has said that the session is there.</summary>
+        public bool Confirmed { get; set; }
+
+        public KeptSession? Last { get; set; }
+
+        public long HeardAt { get; set; }
+
+        /// <summary>Where it was, while it is being placed anew.</summary>
+        public (string Worker, string Run)? Before { get; set; }
+    }
+}

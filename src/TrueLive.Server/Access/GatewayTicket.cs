@@ -1,0 +1,58 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace TrueLive.Server.Access;
+
+/// <summary>
+/// What a fleet's gateway sends with each request to a worker: who asks, and for what. It is signed with a key that the worker and the
+/// control nodes share for the length of a link, is good for one worker and one session, and is over within <see cref="Lasts"/>.
+/// </summary>
+/// <param name="Worker">The only worker that it opens.</param>
+/// <param name="Session">The only session that it opens, or that may be made with it; empty for what belongs to no session.</param>
+/// <param name="Owner">Whose request it is, as <see cref="KnownKey.Owner"/>; empty for one with a link alone.</param>
+/// <param name="Key">Name of the key that the gateway was shown, for logs.</param>
+/// <param name="Link">The gateway was shown no key but a signed link, which the worker has to check.</param>
+/// <param name="Expires">Seconds since 1970 by the clock of the control node.</param>
+internal sealed record GatewayTicket(string Worker, string Session, string Owner, string Key, bool Link, long Expires)
+{
+    public const string Header = "X-TrueLive-Ticket";
+
+    /// <summary>Bytes of the key.</summary>
+    public const int KeyLength = 32;
+
+    /// <summary>Time within which a request reaches its worker.</summary>
+    public static readonly TimeSpan Lasts = TimeSpan.FromSeconds(30);
+
+    private const int Longest = 2048;
+
+    public string Sign(ReadOnlySpan<byte> key)
+    {
+        var claims = Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(this, TicketJson.Default.GatewayTicket));
+        return $"{claims}.{Base64Url.EncodeToString(Hash(key, claims))}";
+    }
+
+    /// <summary>Null for what was not signed with this key.</summary>
+    public static GatewayTicket? Read(string text, ReadOnlySpan<byte> key)
+    {
+        if (text.Length > Longest || text.Split('.') is not [var claims, var hash] || !Base64Url.IsValid(claims) || !Base64Url.IsValid(hash))
+            return null;
+        if (!CryptographicOperations.FixedTimeEquals(Hash(key, claims), Base64Url.DecodeFromChars(hash)))
+            return null;
+        try
+        {
+            return JsonSerializer.Deserialize(Base64Url.DecodeFromChars(claims), TicketJson.Default.GatewayTicket);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static byte[] Hash(ReadOnlySpan<byte> key, string claims) => HMACSHA256.HashData(key, System.Text.Encoding.ASCII.GetBytes(claims));
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(GatewayTicket))]
+internal sealed partial class TicketJson : JsonSerializerContext;

@@ -1,0 +1,31 @@
+namespace TrueLive.Server.Live.Sessions;
+
+/// <summary>All that is needed to go on with a session on another machine, but for the model's memory.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Token">What brings its client back.</param>
+/// <param name="Owner">Whose it is.</param>
+/// <param name="Model">Id of the model.</param>
+/// <param name="Size">Size that the model works at.</param>
+/// <param name="Prompt">Text of the prompt.</param>
+/// <param name="Strength">Strength of the prompt.</param>
+/// <param name="Values">What is set of the model's parameters.</param>
+/// <param name="Revision">Revision of the prompt.</param>
+/// <param name="Epoch">Epoch that the last connection began or a change made.</param>
+/// <param name="Paused">It makes no frames.</param>
+/// <param name="Created">When it was made.</param>
+/// <param name="State">Where it stands, for people.</param>
+/// <param name="Made">Frames made so far.</param>
+/// <param name="JournalSeconds">Length of the journal that is being recorded; 0 without one.</param>
+internal sealed record KeptSession(
+    string Id, string Token, string Owner, string Model, string Size, string Prompt, float Strength, IReadOnlyDictionary<string, string> Values,
+    long Revision, int Epoch, bool Paused, DateTimeOffset Created, string State, long Made, double JournalSeconds)
+{
+    public static KeptSession From(HostedSession hosted)
+    {
+        var s = hosted.Session.Settings;
+        return new KeptSession(
+            hosted.Session.Id, hosted.Token, hosted.Owner, s.Model.Info.Id, $"{s.Width}x{s.Height}", s.Prompt.Text, s.Prompt.Strength, s.Prompt.Values.All,
+            s.Prompt.Revision, s.Epoch, s.Paused, hosted.Created, hosted.Session.State.ToString().ToLowerInvariant(), hosted.Session.Summary.Made,
+            hosted.Observer.Recorder?.View is { Recording: true } journal ? journal.Seconds : 0);
+    }
+}

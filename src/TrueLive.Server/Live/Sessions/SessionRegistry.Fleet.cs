@@ -1,0 +1,52 @@
+using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Resources;
+
+namespace TrueLive.Server.Live.Sessions;
+
+/// <content>What a fleet asks of the sessions of a worker.</content>
+internal sealed partial class SessionRegistry
+{
+    /// <summary>Checks whether a session would be taken now, and takes none.</summary>
+    /// <exception cref="RequestRefusedException">As <see cref="CreateAsync"/>.</exception>
+    public async Task CheckAsync(string? modelId, string? size, CancellationToken cancel)
+    {
+        var model = ModelOf(modelId);
+        var (width, height) = SizeOf(size);
+        await WarmUpAsync(model, width, height, null, cancel).ConfigureAwait(false);
+        lock (_admit)
+            Admit(model, width, height, except: null);
+    }
+
+    /// <summary>
+    /// Goes on with a session of a machine that is lost: under its id, token, prompt and values, and in a further epoch. It waits for its
+    /// client as one that has just gone away.
+    /// </summary>
+    /// <param name="was">The session, as that machine last told of it.</param>
+    /// <param name="silent">How long ago that was.</param>
+    /// <param name="cancel">Nobody waits for it any more.</param>
+    /// <exception cref="RequestRefusedException">As <see cref="CreateAsync"/>; 409 where it is here already.</exception>
+    public async Task RestoreAsync(KeptSession was, TimeSpan silent, CancellationToken cancel)
+    {
+        var model = ModelOf(was.Model);
+        var (width, height) = SizeOf(was.Size);
+        await WarmUpAsync(model, width, height, null, cancel).ConfigureAwait(false);
+        ParameterValues.None.TrySet(model.Info.Parameters, was.Values, out var values, out _);
+        var prompt = new Prompt(was.Revision, was.Prompt, was.Strength, TimeSpan.Zero, model.Read(was.Prompt)) { Values = values ?? ParameterValues.None };
+        lock (_admit)
+        {
+            RefuseWhenDraining();
+            Admit(model, width, height, except: null);
+            var hosted = Host(was.Id, was.Token, new SessionSettings(model, width, height, prompt, was.Epoch + 1, 0, was.Paused), was.Owner, was.Created);
+            hosted.Lost = new Loss(time.GetTimestamp() - (long)(silent.TotalSeconds * time.TimestampFrequency), Words(was, model));
+        }
+    }
+
+    private static string Words(KeptSession was, IVideoModel model)
+    {
+        var memory = model.Info.HasMemory ? "the model's memory" : null;
+        var journal = was.JournalSeconds > 0 ? FormattableString.Invariant($"a journal of {was.JournalSeconds:0} s") : null;
+        var also = string.Join(" and ", new[] { memory, journal }.OfType<string>());
+        return $"The machine that had the session is lost{(also.Length > 0 ? ", and with it " + also : "")}; another one goes on with its prompt and values.";
+    }
+}
