@@ -7,8 +7,8 @@ namespace TrueLive.Models.Devices;
 /// <param name="Advice">What installs it.</param>
 internal sealed record CudaLibrary(string File, string Advice)
 {
-    private const string Driver = "the NVIDIA driver (Debian: apt-get install nvidia-driver; in a container: start it with --gpus all)";
-    private const string Toolkit = "CUDA 13 (apt-get install cuda-libraries-13-0 from NVIDIA's repository, or in a virtual environment: "
+    private const string Driver = "the NVIDIA driver (Debian: the package nvidia-driver; in a container: let it have the GPUs)";
+    private const string Toolkit = "CUDA 13 (the package cuda-libraries-13-0 of NVIDIA's repository, or in a virtual environment: "
         + "pip install nvidia-cuda-runtime nvidia-cublas nvidia-curand nvidia-cufft)";
 
     /// <summary>All of them, each before those that need it.</summary>
@@ -20,7 +20,7 @@ internal sealed record CudaLibrary(string File, string Advice)
         new("libcublas.so.13", Toolkit),
         new("libcurand.so.10", Toolkit),
         new("libcufft.so.12", Toolkit),
-        new("libcudnn.so.9", "cuDNN 9 (apt-get install libcudnn9-cuda-13 from NVIDIA's repository, or in a virtual environment: pip install nvidia-cudnn-cu13)"),
+        new("libcudnn.so.9", "cuDNN 9 (the package libcudnn9-cuda-13 of NVIDIA's repository, or in a virtual environment: pip install nvidia-cudnn-cu13)"),
     ];
 
     /// <summary>

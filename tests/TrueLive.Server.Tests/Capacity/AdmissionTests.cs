@@ -9,8 +9,8 @@ namespace TrueLive.Server.Tests.Capacity;
 /// <summary>How many sessions a machine holds by given figures, where some models run on a GPU.</summary>
 public sealed class AdmissionTests
 {
-    private static readonly IVideoModel OnGpu = new HoldingModel(new FramePool("admission"), new Chunk(4, 4, 0));
-    private static readonly IVideoModel OnProcessor = new PassthroughModel();
+    private static readonly HoldingModel OnGpu = new HoldingModel(new FramePool("admission"), new Chunk(4, 4, 0));
+    private static readonly PassthroughModel OnProcessor = new PassthroughModel();
 
     [Fact]
     public void Time_on_a_GPU_counts_for_those_that_use_it_and_processor_time_for_all()
