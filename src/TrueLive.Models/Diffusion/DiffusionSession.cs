@@ -197,7 +197,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
 
     private ModelStepException Failed(OnnxRuntimeException e)
     {
-        var why = _run.Terminate ? $"a step took more than {MaxStep.TotalSeconds:0} s" : e.Message.ReplaceLineEndings(" ");
+        var why = _run.Terminate ? $"a step took more than {MaxStep.TotalSeconds:0} s" : GraphRuntime.Words(e);
         return new ModelStepException($"{_model.Info.Id} failed at {Width}x{Height}: {why}", e);
     }
 
