@@ -29,11 +29,14 @@ public static class ControlNode
         builder.Logging.AddFilter("Orleans", LogLevel.Error).AddFilter("Yarp", LogLevel.Error).AddFilter("Polly", LogLevel.Error);
         await ControlCluster.AddAsync(builder, options, cancel).ConfigureAwait(false);
         var services = builder.Services;
-        services.AddSingleton(p => new Gate(options, p.GetRequiredService<ApiKeyRing>(), p.GetRequiredService<SignedLinks>(), p.GetRequiredService<FailedKeys>()) { LeavesLinksToWorkers = true });
+        services.AddSingleton(p => new Gate(options, p.GetRequiredService<ApiKeyRing>(), p.GetRequiredService<SignedLinks>(),
+            p.GetRequiredService<FailedKeys>()) { LeavesLinksToWorkers = true });
         services.AddHttpForwarder();
-        services.AddSingleton<JoinKeys>().AddSingleton<WorkerRoutes>().AddSingleton<WorkerLinks>().AddSingleton<SessionPlaces>().AddSingleton<FrontDoor>();
+        services.AddSingleton<JoinKeys>().AddSingleton<WorkerRoutes>().AddSingleton<WorkerLinks>().AddSingleton<SessionPlaces>()
+            .AddSingleton<FrontDoor>();
         services.AddSingleton<FleetWatch>().AddHostedService(p => p.GetRequiredService<FleetWatch>());
-        services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(FleetWatch.MeterName, ServerMetrics.MeterName, "System.Runtime").AddPrometheusExporter());
+        services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(FleetWatch.MeterName, ServerMetrics.MeterName, "System.Runtime")
+            .AddPrometheusExporter());
         var app = builder.Build();
         TrueLiveServer.UseDoor(app);
         FleetEndpoints.Map(app);

@@ -142,7 +142,8 @@ public sealed class FleetDirectoryTests
         Hear("a", Session("s"));
         Assert.False(_fleet.Drain("nobody", true));
         Assert.True(_fleet.Drain("a", true));
-        Assert.Equal((503, true), _fleet.Place("t", Any, []) is var refused ? (refused.Status, refused.Words.Contains("drained", StringComparison.Ordinal)) : default);
+        Assert.Equal((503, true), _fleet.Place("t", Any, []) is var refused
+            ? (refused.Status, refused.Words.Contains("drained", StringComparison.Ordinal)) : default);
         Assert.Equal((true, 0), Hear("a", Session("s")).Heard is var soon ? (soon.Draining, soon.End.Count) : default);
         _time.Advance(TimeSpan.FromSeconds(31));
         Assert.Equal("s", Assert.Single(Hear("a", Session("s")).Heard.End).Session);
@@ -182,9 +183,11 @@ public sealed class FleetDirectoryTests
         meanwhile();
     }
 
-    private static LinkedWorker Linked(string name, string? run = null) => new(name, run ?? "run of " + name, "0.1.0", "http://127.0.0.1:1", null, "", null);
+    private static LinkedWorker Linked(string name, string? run = null) =>
+        new(name, run ?? "run of " + name, "0.1.0", "http://127.0.0.1:1", null, "", null);
 
-    private static WorkerReport Report(params KeptSession[] sessions) => new(true, 2, "ink", "64x64", 60, [new OfferedModel("ink", true, [])], sessions);
+    private static WorkerReport Report(params KeptSession[] sessions) =>
+        new(true, 2, "ink", "64x64", 60, [new OfferedModel("ink", true, [])], sessions);
 
     private KeptSession Session(string id) => new(
         id, id + ".token", "local", "ink", "64x64", "", 1, new Dictionary<string, string>(), 0, 0, false, _time.GetUtcNow(), "live", 0, 0);

@@ -28,7 +28,8 @@ public sealed class FleetKeyTests : IAsyncLifetime
     [Fact]
     public async Task Each_key_opens_its_own_sessions_a_link_opens_watching_and_only_operators_see_the_fleet()
     {
-        var other = ApiKeyFile.Create(Path.Combine(_fleet.ControlFolder, "api-keys.json"), "other", KeyScopes.Publish, TimeProvider.System.GetUtcNow(), null);
+        var other = ApiKeyFile.Create(Path.Combine(_fleet.ControlFolder, "api-keys.json"), "other", KeyScopes.Publish,
+            TimeProvider.System.GetUtcNow(), null);
         await using var client = await NativeClient.ConnectAsync(new Uri(_fleet.Door, "/whip"), key: Key);
         await client.PicturesAsync(3);
         var id = client.Whip.Resource!.Segments[2].TrimEnd('/');

@@ -43,7 +43,8 @@ public sealed class FrontDoorTests(TestFleet fleet) : IClassFixture<TestFleet>, 
         Assert.Equal("over the channel", (string?)session!["prompt"]!["text"]);
         await using var viewer = await NativeClient.ConnectAsync(new Uri(fleet.Door, $"/whep/{id}"), sends: false);
         await viewer.PicturesAsync(3);
-        await TestFleet.UntilAsync(async () => (await fleet.ViewAsync())["sessions"]!.AsArray().Any(s => (string?)s!["id"] == id && (long)s["made"]! > 0));
+        await TestFleet.UntilAsync(async () => (await fleet.ViewAsync())["sessions"]!.AsArray().Any(s => (string?)s!["id"] == id
+            && (long)s["made"]! > 0));
     }
 
     [Fact]
@@ -56,7 +57,8 @@ public sealed class FrontDoorTests(TestFleet fleet) : IClassFixture<TestFleet>, 
             Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
             Assert.True(refused.Headers.RetryAfter!.Delta > TimeSpan.Zero);
             var problem = await refused.Content.ReadFromJsonAsync<JsonNode>(Cancel);
-            Assert.Equal(("urn:truelive:problem:full", 6, 6), ((string?)problem!["type"], (int)problem["capacity"]!, (int)problem["running"]!));
+            Assert.Equal(("urn:truelive:problem:full", 6, 6),
+                ((string?)problem!["type"], (int)problem["capacity"]!, (int)problem["running"]!));
         }
         var listed = (await fleet.Http.GetFromJsonAsync<JsonNode>("/v1/sessions", Cancel))!["sessions"]!.AsArray();
         Assert.Equal(6, listed.Select(s => (string?)s!["id"]).Distinct().Count());
@@ -108,7 +110,8 @@ public sealed class FrontDoorTests(TestFleet fleet) : IClassFixture<TestFleet>, 
         }
         // A client cannot bring a ticket of its own through the front door either: it is replaced.
         using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/capabilities");
-        request.Headers.Add(GatewayTicket.Header, new GatewayTicket("gpu-1", "", "somebody", "x", false, long.MaxValue).Sign(new byte[GatewayTicket.KeyLength]));
+        request.Headers.Add(GatewayTicket.Header, new GatewayTicket("gpu-1", "", "somebody", "x", false, long.MaxValue)
+            .Sign(new byte[GatewayTicket.KeyLength]));
         using var passed = await fleet.Http.SendAsync(request, Cancel);
         Assert.Equal(HttpStatusCode.OK, passed.StatusCode);
         Assert.Single(passed.Headers.GetValues("X-Content-Type-Options"));
@@ -149,7 +152,8 @@ public sealed class FrontDoorTests(TestFleet fleet) : IClassFixture<TestFleet>, 
     [Fact]
     public async Task A_key_that_is_wrong_or_revoked_links_nobody_and_bytes_that_are_no_message_end_a_link()
     {
-        Assert.Contains("401", (await Assert.ThrowsAsync<WebSocketException>(() => LinkAsync("truelive_wrong"))).Message, StringComparison.Ordinal);
+        Assert.Contains("401", (await Assert.ThrowsAsync<WebSocketException>(() => LinkAsync("truelive_wrong"))).Message,
+            StringComparison.Ordinal);
         var key = fleet.NewJoinKey("stranger");
         await TestFleet.UntilAsync(async () => await LinksAsync(key));
         byte[][] nonsense = ["{"u8.ToArray(), "{\"type\":\"welcome\"}"u8.ToArray(), [0, 1, 2], new byte[5 << 20]];

@@ -23,7 +23,8 @@ public sealed class LostWorkerTests : IAsyncLifetime
         string[] names = ["dies", "hangs", "lives"];
         foreach (var (name, worker) in names.Zip(await Task.WhenAll(names.Select(StartAsync))))
             _workers[name] = worker;
-        await TestFleet.UntilAsync(async () => (await ViewAsync())["workers"]!.AsArray().Count(w => (string?)w!["state"] == "ready") == names.Length);
+        await TestFleet.UntilAsync(async () => (await ViewAsync())["workers"]!.AsArray().Count(w =>
+            (string?)w!["state"] == "ready") == names.Length);
     }
 
     public async ValueTask DisposeAsync()
@@ -63,7 +64,8 @@ public sealed class LostWorkerTests : IAsyncLifetime
             await Assert.ThrowsAnyAsync<Exception>(() => EndedAsync(clients[name].Client));
             await using var back = await ComeBackAsync(clients[name].Token);
             var hello = await back.MessageAsync("session");
-            Assert.Equal((clients[name].Id, (string?)before["prompt"]!["text"], 0.5), ((string?)hello["session"], (string?)hello["prompt"]!["text"], (double)hello["prompt"]!["strength"]!));
+            Assert.Equal((clients[name].Id, (string?)before["prompt"]!["text"], 0.5),
+                ((string?)hello["session"], (string?)hello["prompt"]!["text"], (double)hello["prompt"]!["strength"]!));
             Assert.True((int)hello["epoch"]! > (int)before["epoch"]!);
             Assert.Contains("another one goes on", (string?)hello["resumed"]!["lost"], StringComparison.Ordinal);
             Assert.False((bool)hello["resumed"]!["memory_kept"]!);
@@ -77,8 +79,10 @@ public sealed class LostWorkerTests : IAsyncLifetime
         }
         // The one that hung is told what it lost, and takes sessions again.
         await _workers["hangs"].SignalAsync("CONT");
-        await TestFleet.UntilAsync(async () => (string?)(await ViewAsync())["workers"]!.AsArray().First(w => (string?)w!["name"] == "hangs")!["state"] == "ready");
-        await TestFleet.UntilAsync(() => Task.FromResult(_workers["hangs"].Log.Contains("Another machine goes on", StringComparison.Ordinal)));
+        await TestFleet.UntilAsync(async () => (string?)(await ViewAsync())["workers"]!.AsArray().First(w =>
+            (string?)w!["name"] == "hangs")!["state"] == "ready");
+        await TestFleet.UntilAsync(() =>
+            Task.FromResult(_workers["hangs"].Log.Contains("Another machine goes on", StringComparison.Ordinal)));
         Assert.NotEqual("hangs", await WorkerOfAsync(clients["hangs"].Id));
         foreach (var (client, _, _) in clients.Values)
             await client.DisposeAsync();
@@ -116,8 +120,10 @@ public sealed class LostWorkerTests : IAsyncLifetime
 
     private Task<ServerProcess> StartAsync(string name)
     {
-        var key = ApiKeyFile.Create(JoinKeyFile.PathIn(Path.Combine(_folder, "control")), name, KeyScopes.None, TimeProvider.System.GetUtcNow(), null);
+        var key = ApiKeyFile.Create(JoinKeyFile.PathIn(Path.Combine(_folder, "control")), name, KeyScopes.None,
+            TimeProvider.System.GetUtcNow(), null);
         return ServerProcess.StartAsync(
-            "--join", _control.Address, "--join-key", key, "--data-folder", Path.Combine(_folder, name), "--model", "passthrough", "--size", "64x64", "--target-rate", "5", "--max-sessions", "4");
+            "--join", _control.Address, "--join-key", key, "--data-folder", Path.Combine(_folder, name), "--model", "passthrough", "--size",
+                "64x64", "--target-rate", "5", "--max-sessions", "4");
     }
 }

@@ -76,7 +76,8 @@ public sealed class PlacementRuleTests
 
     private static WorkerLoad Worker(string name, double? share, params SessionAsk[] taken) => Worker(name, share, true, taken);
 
-    private static WorkerLoad Worker(string name, double? share, bool warm, params SessionAsk[] taken) => new(name, Report(share, warm, 0), taken);
+    private static WorkerLoad Worker(string name, double? share, bool warm, params SessionAsk[] taken) =>
+        new(name, Report(share, warm, 0), taken);
 
     private static WorkerReport Report(double? share, bool warm, int max) =>
         new(true, max, "ink", "512x288", 60, [new OfferedModel("ink", warm, share is { } s ? [new SizeShare(512, 288, s)] : [])], []);

@@ -11,13 +11,16 @@ public sealed class ServeAloneTests
         var folder = Directory.CreateTempSubdirectory("truelive-alone-").FullName;
         try
         {
-            await using (var server = await ServerProcess.StartAsync("--data-folder", folder, "--model", "passthrough", "--max-sessions", "1"))
+            await using (var server = await ServerProcess.StartAsync("--data-folder", folder, "--model", "passthrough", "--max-sessions",
+                "1"))
             {
                 using var http = new HttpClient { BaseAddress = new Uri(server.Address) };
-                Assert.Equal(HttpStatusCode.OK, (await http.GetAsync("/v1/capabilities", TestContext.Current.CancellationToken)).StatusCode);
+                Assert.Equal(HttpStatusCode.OK, (await http.GetAsync("/v1/capabilities", TestContext.Current.CancellationToken))
+                    .StatusCode);
                 var loaded = ModulesOf(server);
                 Assert.NotEmpty(loaded);
-                Assert.All(["Orleans", "Yarp", "TrueLive.Fleet"], foreign => Assert.DoesNotContain(loaded, m => m.Contains(foreign, StringComparison.Ordinal)));
+                Assert.All(["Orleans", "Yarp", "TrueLive.Fleet"], foreign =>
+                    Assert.DoesNotContain(loaded, m => m.Contains(foreign, StringComparison.Ordinal)));
             }
             await using var control = await ServerProcess.StartControlAsync("--data-folder", folder);
             Assert.Contains(ModulesOf(control), m => m.Contains("Orleans.Runtime", StringComparison.Ordinal));
@@ -29,5 +32,6 @@ public sealed class ServeAloneTests
     }
 
     private static List<string> ModulesOf(ServerProcess process) =>
-        [.. File.ReadLines($"/proc/{process.ProcessId}/maps").Select(l => l.Split(' ')[^1]).Where(m => m.EndsWith(".dll", StringComparison.Ordinal)).Select(m => Path.GetFileName(m)).Distinct()];
+        [.. File.ReadLines($"/proc/{process.ProcessId}/maps").Select(l => l.Split(' ')[^1])
+            .Where(m => m.EndsWith(".dll", StringComparison.Ordinal)).Select(m => Path.GetFileName(m)).Distinct()];
 }

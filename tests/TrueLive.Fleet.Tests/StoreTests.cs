@@ -25,7 +25,8 @@ public sealed class StoreTests(PostgresServer postgres) : IClassFixture<Postgres
         await using var fleet = new TestFleet();
         await fleet.StartControlAsync(o => (o.Store, o.SiloPort) = (store, 0));
         await fleet.StartWorkerAsync("gpu-1");
-        await using var second = await ServerProcess.StartControlAsync("--store", store, "--silo-port", "0", "--data-folder", Path.Combine(fleet.ControlFolder, "second"));
+        await using var second = await ServerProcess.StartControlAsync("--store", store, "--silo-port", "0", "--data-folder",
+            Path.Combine(fleet.ControlFolder, "second"));
         using var there = new HttpClient { BaseAddress = new Uri(second.Address), Timeout = TimeSpan.FromMinutes(5) };
         await TestFleet.UntilAsync(() => PlacedAsync(there));
         var session = await fleet.NewSessionAsync("kept");
@@ -33,13 +34,15 @@ public sealed class StoreTests(PostgresServer postgres) : IClassFixture<Postgres
         Assert.Equal("kept", (string?)same!["prompt"]!["text"]);
         await second.KillAsync();
         await TestFleet.UntilAsync(() => PlacedAsync(fleet.Http));
-        Assert.Equal("kept", (string?)(await fleet.Http.GetFromJsonAsync<JsonNode>($"/v1/sessions/{session["id"]}", Cancel))!["prompt"]!["text"]);
+        Assert.Equal("kept",
+            (string?)(await fleet.Http.GetFromJsonAsync<JsonNode>($"/v1/sessions/{session["id"]}", Cancel))!["prompt"]!["text"]);
     }
 
     [Fact]
     public async Task A_store_that_is_away_or_of_another_version_is_told_at_the_start()
     {
-        var wrong = await Assert.ThrowsAsync<ConfigurationException>(() => PostgresStore.OpenAsync($"postgres://nobody@127.0.0.1:{FreePort()}/fleet", Cancel));
+        var wrong = await Assert.ThrowsAsync<ConfigurationException>(() =>
+            PostgresStore.OpenAsync($"postgres://nobody@127.0.0.1:{FreePort()}/fleet", Cancel));
         Assert.Contains("database fleet, cannot be used", wrong.Message, StringComparison.Ordinal);
         wrong = await Assert.ThrowsAsync<ConfigurationException>(() => RedisStore.OpenAsync($"redis://127.0.0.1:{FreePort()}"));
         Assert.Contains("cannot be used", wrong.Message, StringComparison.Ordinal);
@@ -58,9 +61,11 @@ public sealed class StoreTests(PostgresServer postgres) : IClassFixture<Postgres
     [Fact]
     public void A_password_stays_off_the_command_line_and_odd_characters_in_it_are_taken()
     {
-        var refused = Assert.Throws<ConfigurationException>(() => OptionsReader.Read(null, _ => null, new Dictionary<string, string> { ["store"] = "postgres://u:secret@h/d" }));
+        var refused = Assert.Throws<ConfigurationException>(() =>
+            OptionsReader.Read(null, _ => null, new Dictionary<string, string> { ["store"] = "postgres://u:secret@h/d" }));
         Assert.Contains("TRUELIVE_STORE", refused.Message, StringComparison.Ordinal);
-        var taken = OptionsReader.Read(null, name => name == "TRUELIVE_STORE" ? "postgres://u:p%40ss@h:99/d" : null, new Dictionary<string, string>());
+        var taken = OptionsReader.Read(null, name => name == "TRUELIVE_STORE" ? "postgres://u:p%40ss@h:99/d" : null, new Dictionary<string,
+            string>());
         var parts = new NpgsqlConnectionStringBuilder(PostgresStore.ConnectionString(taken.Store));
         Assert.Equal(("u", "p@ss", "h", 99, "d"), (parts.Username, parts.Password, parts.Host, parts.Port, parts.Database));
         Assert.Equal("postgres://u@h:99/d", OptionsReader.Write(taken).First(s => s.Key == "store").Value);
@@ -94,7 +99,8 @@ public sealed class StoreTests(PostgresServer postgres) : IClassFixture<Postgres
         {
             var port = FreePort();
             Address = $"redis://127.0.0.1:{port}";
-            _process = Process.Start(new ProcessStartInfo("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"])
+            _process = Process.Start(new ProcessStartInfo("redis-server",
+                ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"])
             {
                 RedirectStandardOutput = true, WorkingDirectory = Path.GetTempPath(),
             })!;

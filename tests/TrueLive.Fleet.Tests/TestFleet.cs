@@ -50,23 +50,27 @@ public sealed class TestFleet : IAsyncLifetime
             Http.DefaultRequestHeaders.Authorization = new("Bearer", key);
     }
 
-    internal string NewJoinKey(string name) => ApiKeyFile.Create(JoinKeyFile.PathIn(ControlFolder), name, KeyScopes.None, TimeProvider.System.GetUtcNow(), null);
+    internal string NewJoinKey(string name) => ApiKeyFile.Create(JoinKeyFile.PathIn(ControlFolder), name, KeyScopes.None,
+        TimeProvider.System.GetUtcNow(), null);
 
     internal async Task<Uri> StartWorkerAsync(string name, Action<ServerOptions>? change = null)
     {
         var options = new ServerOptions
         {
-            Port = 0, WebrtcPort = 0, LogLevel = "Warning", DataFolder = Path.Combine(_folder, name), Size = "64x64", MaxSessions = Places, Join = Door.ToString().TrimEnd('/'), JoinKey = NewJoinKey(name),
+            Port = 0, WebrtcPort = 0, LogLevel = "Warning", DataFolder = Path.Combine(_folder, name), Size = "64x64", MaxSessions = Places,
+                Join = Door.ToString().TrimEnd('/'), JoinKey = NewJoinKey(name),
         };
         change?.Invoke(options);
         return await RunAsync(TrueLiveServer.Build(options, new ModelStore([new PassthroughModel()])));
     }
 
-    internal async Task<JsonNode> ViewAsync() => (await Http.GetFromJsonAsync<JsonNode>("/v1/fleet", TestContext.Current.CancellationToken))!;
+    internal async Task<JsonNode> ViewAsync() =>
+        (await Http.GetFromJsonAsync<JsonNode>("/v1/fleet", TestContext.Current.CancellationToken))!;
 
     internal async Task<JsonArray> WorkersAsync() => (await ViewAsync())["workers"]!.AsArray();
 
-    internal async Task<string> StateAsync(string worker) => (await WorkersAsync()).FirstOrDefault(w => (string?)w!["name"] == worker)?["state"]?.ToString() ?? "";
+    internal async Task<string> StateAsync(string worker) =>
+        (await WorkersAsync()).FirstOrDefault(w => (string?)w!["name"] == worker)?["state"]?.ToString() ?? "";
 
     internal async Task<JsonNode> NewSessionAsync(string prompt = "")
     {
@@ -78,7 +82,8 @@ public sealed class TestFleet : IAsyncLifetime
     /// <summary>Ends all sessions, and waits until the directory knows.</summary>
     internal async Task ClearAsync()
     {
-        foreach (var session in (await Http.GetFromJsonAsync<JsonNode>("/v1/sessions", TestContext.Current.CancellationToken))!["sessions"]!.AsArray())
+        foreach (var session in (await Http.GetFromJsonAsync<JsonNode>("/v1/sessions",
+            TestContext.Current.CancellationToken))!["sessions"]!.AsArray())
             using (await Http.DeleteAsync($"/v1/sessions/{session!["id"]}", TestContext.Current.CancellationToken)) { }
         await UntilAsync(async () => (await ViewAsync())["sessions"]!.AsArray().Count == 0);
     }

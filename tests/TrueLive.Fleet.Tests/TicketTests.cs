@@ -53,7 +53,8 @@ public sealed class TicketTests
     {
         _tickets.Begin("gpu-1", _key, _time.GetUtcNow() + TimeSpan.FromMinutes(5));
         Assert.Null(Of("/v1/live", Ticket()));
-        Assert.NotNull(Of("/v1/live", Ticket() with { Expires = (_time.GetUtcNow() + TimeSpan.FromMinutes(5) + GatewayTicket.Lasts).ToUnixTimeSeconds() }));
+        Assert.NotNull(Of("/v1/live",
+            Ticket() with { Expires = (_time.GetUtcNow() + TimeSpan.FromMinutes(5) + GatewayTicket.Lasts).ToUnixTimeSeconds() }));
     }
 
     [Fact]
@@ -76,7 +77,8 @@ public sealed class TicketTests
         Assert.Null(_tickets.Of(request));
     }
 
-    private GatewayTicket Ticket() => new("gpu-1", "s1", "key-1", "studio", false, (_time.GetUtcNow() + GatewayTicket.Lasts).ToUnixTimeSeconds());
+    private GatewayTicket Ticket() => new("gpu-1", "s1", "key-1", "studio", false,
+        (_time.GetUtcNow() + GatewayTicket.Lasts).ToUnixTimeSeconds());
 
     private GatewayTicket? Of(string path, GatewayTicket ticket) => Of(path, ticket.Sign(_key));
 

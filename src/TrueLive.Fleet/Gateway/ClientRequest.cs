@@ -42,7 +42,8 @@ internal sealed record ClientRequest(string? Session, SessionAsk? Makes)
             using var json = await JsonDocument.ParseAsync(body, new JsonDocumentOptions { MaxDepth = 8 }, cancel).ConfigureAwait(false);
             return (Of("model"), Of("size"), Of("session"));
 
-            string? Of(string name) => json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+            string? Of(string name) => json.RootElement.ValueKind == JsonValueKind.Object
+                && json.RootElement.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
                 ? TextOf(value.GetString()) : null;
         }
         catch (JsonException)

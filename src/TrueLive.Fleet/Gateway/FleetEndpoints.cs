@@ -16,17 +16,21 @@ internal static class FleetEndpoints
         app.MapGet("/healthz", () => Results.Text("ok\n"));
         app.MapGet("/readyz", (FleetWatch watch) => watch.Latest is { } view && view.Workers.Any(w => w.State == "ready")
             ? Results.Text("ready\n") : Problems.Of(StatusCodes.Status503ServiceUnavailable, "No worker of the fleet is ready."));
-        app.MapGet("/v1/fleet", async (IGrainFactory grains) => Results.Json(await Fleet(grains).ViewAsync().ConfigureAwait(false), FleetJson.Default.FleetView));
+        app.MapGet("/v1/fleet", async (IGrainFactory grains) =>
+            Results.Json(await Fleet(grains).ViewAsync().ConfigureAwait(false), FleetJson.Default.FleetView));
         app.MapPost("/v1/fleet/workers/{name}/drain", (string name, IGrainFactory grains) => DrainAsync(grains, name, on: true));
         app.MapDelete("/v1/fleet/workers/{name}/drain", (string name, IGrainFactory grains) => DrainAsync(grains, name, on: false));
     }
 
     private static IFleetGrain Fleet(IGrainFactory grains) => grains.GetGrain<IFleetGrain>(0);
 
-    private static async Task<IResult> DrainAsync(IGrainFactory grains, string name, bool on) => await Fleet(grains).DrainAsync(name, on).ConfigureAwait(false)
-        ? Results.NoContent() : Problems.Of(StatusCodes.Status404NotFound, $"There is no worker '{(name.Length > 64 ? name[..64] : name)}'. 'truelive fleet status' lists them.");
+    private static async Task<IResult> DrainAsync(IGrainFactory grains, string name, bool on) =>
+        await Fleet(grains).DrainAsync(name, on).ConfigureAwait(false)
+        ? Results.NoContent() : Problems.Of(StatusCodes.Status404NotFound,
+            $"There is no worker '{(name.Length > 64 ? name[..64] : name)}'. 'truelive fleet status' lists them.");
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(FleetView))]
 internal sealed partial class FleetJson : JsonSerializerContext;

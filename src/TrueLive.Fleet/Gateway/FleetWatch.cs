@@ -26,14 +26,19 @@ internal sealed partial class FleetWatch : BackgroundService
     {
         (_grains, _routes, _time, _logger) = (grains, routes, time, logger);
         _meter.CreateObservableGauge(
-            "truelive.fleet.workers", () => Of(v => v.Workers.GroupBy(w => w.State).Select(g => new Measurement<int>(g.Count(), Tag("state", g.Key)))), "{worker}", "Workers by state.");
-        _meter.CreateObservableGauge("truelive.fleet.sessions", () => Of<int>(v => [new Measurement<int>(v.Sessions.Count)]), "{session}", "Live sessions of the fleet, those that wait for a new worker included.");
+            "truelive.fleet.workers", () => Of(v =>
+                v.Workers.GroupBy(w => w.State).Select(g => new Measurement<int>(g.Count(), Tag("state", g.Key)))), "{worker}",
+                "Workers by state.");
+        _meter.CreateObservableGauge("truelive.fleet.sessions", () => Of<int>(v => [new Measurement<int>(v.Sessions.Count)]), "{session}",
+            "Live sessions of the fleet, those that wait for a new worker included.");
         _meter.CreateObservableGauge(
-            "truelive.free.places", () => Of(v => v.Free.Select(f => new Measurement<int>(f.Value, Tag("model", f.Key)))), "{session}", "Further sessions that the workers hold, by model, at their usual size.");
+            "truelive.free.places", () => Of(v => v.Free.Select(f => new Measurement<int>(f.Value, Tag("model", f.Key)))), "{session}",
+                "Further sessions that the workers hold, by model, at their usual size.");
         _meter.CreateObservableCounter(
             "truelive.fleet.placements",
-            () => Of<long>(v => [new(v.Counts.Placed, Tag("result", "placed")), new(v.Counts.Refused, Tag("result", "refused")), new(v.Counts.Restored, Tag("result", "restored")), new(v.Counts.Fenced, Tag("result", "fenced"))]),
-            "{session}", "Sessions that were placed, refused, placed anew after their worker was lost, and ended on a worker that came back.");
+            () => Of<long>(v => [new(v.Counts.Placed, Tag("result", "placed")), new(v.Counts.Refused, Tag("result", "refused")),
+                new(v.Counts.Restored, Tag("result", "restored")), new(v.Counts.Fenced, Tag("result", "fenced"))]),
+            "{session}", "Sessions placed, refused, placed anew after their worker was lost, and ended on a worker that came back.");
     }
 
     /// <summary>The fleet as it was a moment ago; null before the first look.</summary>
@@ -47,7 +52,8 @@ internal sealed partial class FleetWatch : BackgroundService
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        for (var fleet = _grains.GetGrain<IFleetGrain>(0); !stoppingToken.IsCancellationRequested; await Task.Delay(Pause, _time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing))
+        for (var fleet = _grains.GetGrain<IFleetGrain>(0); !stoppingToken.IsCancellationRequested; await Task.Delay(Pause, _time,
+            stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing))
         {
             try
             {
@@ -70,10 +76,12 @@ internal sealed partial class FleetWatch : BackgroundService
         _states = now;
     }
 
-    private IEnumerable<Measurement<T>> Of<T>(Func<FleetView, IEnumerable<Measurement<T>>> figures) where T : struct => Latest is { } view ? figures(view) : [];
+    private IEnumerable<Measurement<T>> Of<T>(Func<FleetView, IEnumerable<Measurement<T>>> figures) where T : struct => Latest is { } view
+        ? figures(view) : [];
 
     private static KeyValuePair<string, object?> Tag(string name, string value) => new(name, value);
 
-    [LoggerMessage(EventId = 8103, EventName = "fleet_worker", Level = LogLevel.Information, Message = "Worker {Worker} is {State}. {Detail}")]
+    [LoggerMessage(EventId = 8103, EventName = "fleet_worker", Level = LogLevel.Information,
+        Message = "Worker {Worker} is {State}. {Detail}")]
     private partial void LogState(string worker, string state, string detail);
 }

@@ -21,10 +21,12 @@ namespace TrueLive.Fleet.Gateway;
 /// Passes the requests of clients on to the workers: those of a session to the worker that has it, those that make one to the worker that
 /// is chosen for it, all others of one owner to one worker.
 /// </summary>
-internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, WorkerRoutes routes, IGrainFactory grains, Gate gate, TimeProvider time, IHostApplicationLifetime life)
+internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, WorkerRoutes routes, IGrainFactory grains, Gate gate,
+    TimeProvider time, IHostApplicationLifetime life)
 {
     // A connection without a byte for as long is dead: WebSockets are pinged, and events of clips come more often.
-    private static readonly ForwarderRequestConfig Settings = new() { ActivityTimeout = TimeSpan.FromMinutes(5), Version = new Version(1, 1), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+    private static readonly ForwarderRequestConfig Settings = new() { ActivityTimeout = TimeSpan.FromMinutes(5),
+        Version = new Version(1, 1), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
 
     // The workers' own characters, such as the plus sign of times.
     private static readonly JsonSerializerOptions AsSent = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -43,7 +45,8 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
         }
         catch (Exception away) when (away is OrleansException or TimeoutException && !http.Response.HasStarted)
         {
-            await RefuseAsync(http, "The control nodes of the fleet are finding each other. Try again in a few seconds.").ConfigureAwait(false);
+            await RefuseAsync(http, "The control nodes of the fleet are finding each other. Try again in a few seconds.")
+                .ConfigureAwait(false);
         }
     }
 
@@ -79,9 +82,11 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
         {
             var whose = owner.Length > 0 ? owner : SignedLinks.ClaimedOwner(http.Request.Query["token"].ToString()) ?? "";
             if (HomeOf(whose, await LivingAsync().ConfigureAwait(false)) is not { } home)
-                throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, "The fleet has no worker that answers. Try again in a moment.");
+                throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable,
+                    "The fleet has no worker that answers. Try again in a moment.");
             // The worker knows how much it takes.
-            if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit && http.Request.Path.StartsWithSegments("/v1/uploads"))
+            if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit
+                && http.Request.Path.StartsWithSegments("/v1/uploads"))
                 limit.MaxRequestBodySize = null;
             await SendAsync(http, home, "", owner).ConfigureAwait(false);
         }
@@ -92,16 +97,19 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
     {
         var route = routes.To(worker);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, route.Gone, life.ApplicationStopping);
-        var error = await forwarder.SendAsync(http, worker.Address, route.Invoker, Settings, new TicketTransformer(TicketFor(http.Request, worker, session, owner)), over.Token).ConfigureAwait(false);
+        var error = await forwarder.SendAsync(http, worker.Address, route.Invoker, Settings,
+            new TicketTransformer(TicketFor(http.Request, worker, session, owner)), over.Token).ConfigureAwait(false);
         if (error != ForwarderError.None && !http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
-            await RefuseAsync(http, "The machine that has this does not answer. Try again in a second: if it is lost, another one goes on.").ConfigureAwait(false);
+            await RefuseAsync(http, "The machine that has this does not answer. Try again in a second: if it is lost, another one goes on.")
+                .ConfigureAwait(false);
         return http.Response.StatusCode < 400;
     }
 
     private string TicketFor(HttpRequest? request, LinkedWorker worker, string session, string owner)
     {
         var ticket = new GatewayTicket(
-            worker.Name, session, owner, request is null ? "fleet" : gate.NameOf(request), Link: owner.Length == 0, (time.GetUtcNow() + GatewayTicket.Lasts).ToUnixTimeSeconds());
+            worker.Name, session, owner, request is null ? "fleet" : gate.NameOf(request), Link: owner.Length == 0,
+                (time.GetUtcNow() + GatewayTicket.Lasts).ToUnixTimeSeconds());
         return ticket.Sign(Convert.FromBase64String(worker.TicketKey));
     }
 
@@ -109,8 +117,10 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
     private async Task ListAsync(HttpContext http, string owner)
     {
         var lists = await Task.WhenAll((await LivingAsync().ConfigureAwait(false)).Select(OneAsync)).ConfigureAwait(false);
-        var all = new JsonArray([.. lists.SelectMany(l => l).OrderBy(s => (string?)s["created"], StringComparer.Ordinal).Select(s => s.DeepClone())]);
-        await Results.Text(new JsonObject { ["sessions"] = all }.ToJsonString(AsSent), "application/json", Encoding.UTF8).ExecuteAsync(http).ConfigureAwait(false);
+        var all = new JsonArray([.. lists.SelectMany(l => l).OrderBy(s => (string?)s["created"], StringComparer.Ordinal)
+            .Select(s => s.DeepClone())]);
+        await Results.Text(new JsonObject { ["sessions"] = all }.ToJsonString(AsSent), "application/json", Encoding.UTF8).ExecuteAsync(http)
+            .ConfigureAwait(false);
 
         async Task<IEnumerable<JsonNode>> OneAsync(LinkedWorker worker)
         {
@@ -125,7 +135,8 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
                 var list = JsonNode.Parse(await answer.Content.ReadAsStringAsync(either.Token).ConfigureAwait(false));
                 return list?["sessions"] is JsonArray sessions ? sessions.OfType<JsonNode>() : [];
             }
-            catch (Exception gone) when (gone is HttpRequestException or JsonException or ObjectDisposedException || (gone is OperationCanceledException && !http.RequestAborted.IsCancellationRequested))
+            catch (Exception gone) when (gone is HttpRequestException or JsonException or ObjectDisposedException
+                || (gone is OperationCanceledException && !http.RequestAborted.IsCancellationRequested))
             {
                 return [];
             }

@@ -44,9 +44,11 @@ internal sealed class SessionPlaces(IGrainFactory grains, TimeProvider time)
                 case SessionPlace.Here:
                     return where.Worker;
                 case SessionPlace.Lost when where.Owner == owner:
-                    return await TakeAsync(session, new SessionAsk(null, null), except => Fleet.ReplaceAsync(session, except)).ConfigureAwait(false);
+                    return await TakeAsync(session, new SessionAsk(null, null), except => Fleet.ReplaceAsync(session, except))
+                        .ConfigureAwait(false);
                 case SessionPlace.Lost:
-                    throw new RequestRefusedException(503, "The machine that had the session is lost. It goes on elsewhere as soon as its sender is back. Try again in a few seconds.");
+                    throw new RequestRefusedException(
+                        503, "The machine that had the session is lost. It goes on elsewhere when its sender is back. Try again in a few seconds.");
                 case SessionPlace.Waking when time.GetElapsedTime(began) < WakeTime:
                     continue;
                 default:
@@ -66,11 +68,13 @@ internal sealed class SessionPlaces(IGrainFactory grains, TimeProvider time)
             if (place.Worker is not { } worker)
             {
                 throw new RequestRefusedException(
-                    place.Status, place.Words, place.Status == 503 && place.Capacity > 0 ? new Refusal(place.Words, place.Capacity, place.Running, TimeSpan.FromSeconds(15)) : null);
+                    place.Status, place.Words, place.Status == 503 && place.Capacity > 0
+                        ? new Refusal(place.Words, place.Capacity, place.Running, TimeSpan.FromSeconds(15)) : null);
             }
             var node = await Fleet.NodeOfAsync(worker.Name).ConfigureAwait(false);
             var placed = node is null ? WorkerLink.Silent
-                : await node.PlaceAsync(worker.Name, new Place(0, session, ask.Model, ask.Size, place.Restore, place.SilentMs)).ConfigureAwait(false);
+                : await node.PlaceAsync(worker.Name, new Place(0, session, ask.Model, ask.Size, place.Restore, place.SilentMs))
+                    .ConfigureAwait(false);
             if (placed.Status == 0)
                 return worker;
             await Fleet.ReleaseAsync(session).ConfigureAwait(false);

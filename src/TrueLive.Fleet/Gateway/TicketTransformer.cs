@@ -8,9 +8,11 @@ namespace TrueLive.Fleet.Gateway;
 /// <summary>Makes of a client's request one for a worker: with a ticket, and without any key that the client showed.</summary>
 internal sealed class TicketTransformer(string ticket) : HttpTransformer
 {
-    private static readonly string[] Withheld = ["Authorization", "X-Api-Key", "Cookie", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", GatewayTicket.Header];
+    private static readonly string[] Withheld = ["Authorization", "X-Api-Key", "Cookie", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host",
+        "X-Forwarded-Proto", GatewayTicket.Header];
 
-    public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest,
+        string destinationPrefix, CancellationToken cancellationToken)
     {
         await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken).ConfigureAwait(false);
         var headers = proxyRequest.Headers;
@@ -24,7 +26,8 @@ internal sealed class TicketTransformer(string ticket) : HttpTransformer
     }
 
     // What the front door says itself of every answer is not said twice.
-    public override ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    public override ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse,
+        CancellationToken cancellationToken)
     {
         if (proxyResponse is not null)
         {

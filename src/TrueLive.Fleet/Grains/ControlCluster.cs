@@ -57,7 +57,8 @@ internal static class ControlCluster
         });
     }
 
-    private static bool IsOurs(Type type) => type.Namespace?.StartsWith("TrueLive.", StringComparison.Ordinal) == true && !typeof(IAddressable).IsAssignableFrom(type);
+    private static bool IsOurs(Type type) => type.Namespace?.StartsWith("TrueLive.", StringComparison.Ordinal) == true
+        && !typeof(IAddressable).IsAssignableFrom(type);
 
     // The cluster's own listener would share a port with another process in silence.
     private static int FreePort(IPAddress host, int wanted)
@@ -70,7 +71,8 @@ internal static class ControlCluster
         }
         catch (SocketException error)
         {
-            throw new ConfigurationException([$"The control node cannot listen for others on {host}:{wanted}: {error.Message}. Choose another address with silo_host and silo_port."]);
+            throw new ConfigurationException(
+                [$"The control node cannot listen for others on {host}:{wanted} (silo_host, silo_port): {error.Message}."]);
         }
     }
 }

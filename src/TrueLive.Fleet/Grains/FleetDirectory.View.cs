@@ -14,13 +14,16 @@ internal sealed partial class FleetDirectory
 
     private WorkerView View(Worker worker) => new(
         worker.Linked.Name, StateOf(worker), worker.Linked.Problem, worker.Linked.Version, worker.Linked.Address, SeatsOf(worker).Count(),
-        IsOpen(worker) ? LoadOf(worker).PlacesFor(Usual) : 0, [.. worker.Report.Models.Select(m => m.Id)], Math.Round(time.GetElapsedTime(worker.HeardAt).TotalMilliseconds));
+        IsOpen(worker) ? LoadOf(worker).PlacesFor(Usual) : 0, [.. worker.Report.Models.Select(m => m.Id)],
+            Math.Round(time.GetElapsedTime(worker.HeardAt).TotalMilliseconds));
 
     private string StateOf(Worker worker) =>
-        worker.Left ? "stopped" : IsLost(worker) ? "lost" : worker.DrainedAt is not null ? "draining" : worker.Linked.Problem is not null ? "unreachable" : worker.Report.Ready ? "ready" : "measuring";
+        worker.Left ? "stopped" : IsLost(worker) ? "lost" : worker.DrainedAt is not null ? "draining" : worker.Linked.Problem is not null
+            ? "unreachable" : worker.Report.Ready ? "ready" : "measuring";
 
     private PlacedView View(string id, Seat seat) => new(
-        id, IsLost(seat) ? null : seat.Worker, IsLost(seat) ? "lost" : seat.Last?.State ?? "placed", seat.Ask.Model ?? "", seat.Ask.Size ?? "", seat.Last?.Made ?? 0, seat.Last?.Created);
+        id, IsLost(seat) ? null : seat.Worker, IsLost(seat) ? "lost" : seat.Last?.State ?? "placed", seat.Ask.Model ?? "", seat.Ask.Size
+            ?? "", seat.Last?.Made ?? 0, seat.Last?.Created);
 
     private Dictionary<string, int> FreePlaces()
     {

@@ -35,7 +35,9 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
         if (_workers.TryGetValue(linked.Name, out var worker) && worker.Linked.Run != linked.Run)
         {
             if (!IsLost(worker))
-                return new ReportAnswer($"A worker named {linked.Name} is linked already, from {worker.Linked.Address}. Each worker needs a key of its own ('truelive fleet keys create').", Nothing);
+                return new ReportAnswer(
+                    $"A worker named {linked.Name} is linked already, from {worker.Linked.Address}. Each worker needs a key of its own "
+                    + "('truelive fleet keys create').", Nothing);
             worker = null;
         }
         if (worker is null)
@@ -88,7 +90,8 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
         }
         var worker = _workers[name];
         var silent = time.GetElapsedTime(seat.HeardAt);
-        (seat.Before, seat.Worker, seat.Run, seat.Confirmed, seat.Since) = ((seat.Worker, seat.Run), name, worker.Linked.Run, false, time.GetTimestamp());
+        (seat.Before, seat.Worker, seat.Run, seat.Confirmed, seat.Since) = ((seat.Worker, seat.Run), name, worker.Linked.Run, false,
+            time.GetTimestamp());
         _counts = _counts with { Restored = _counts.Restored + 1 };
         return new TakenPlace(worker.Linked, 0, "", choice.Capacity, choice.Running, last, silent.TotalMilliseconds);
     }
@@ -118,7 +121,8 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
             return new Whereabouts(time.GetElapsedTime(_began) < 2 * silence ? SessionPlace.Waking : SessionPlace.Unknown, null, null);
         if (!IsLost(seat))
             return new Whereabouts(SessionPlace.Here, _workers[seat.Worker].Linked, null);
-        return seat.Last is { } last ? new Whereabouts(SessionPlace.Lost, null, last.Owner) : new Whereabouts(SessionPlace.Unknown, null, null);
+        return seat.Last is { } last ? new Whereabouts(SessionPlace.Lost, null, last.Owner)
+            : new Whereabouts(SessionPlace.Unknown, null, null);
     }
 
     /// <summary>Drains a worker, or takes it back. False where there is none of that name.</summary>
@@ -131,7 +135,8 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
     }
 
     /// <summary>Workers that answer.</summary>
-    public IReadOnlyList<LinkedWorker> Living() => [.. _workers.Values.Where(w => !IsLost(w) && w.Linked.Problem is null).Select(w => w.Linked)];
+    public IReadOnlyList<LinkedWorker> Living() =>
+        [.. _workers.Values.Where(w => !IsLost(w) && w.Linked.Problem is null).Select(w => w.Linked)];
 
     private PlacementChoice Choose(SessionAsk ask, IReadOnlyCollection<string> except)
     {
@@ -141,7 +146,8 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
 
     private WorkerLoad LoadOf(Worker worker) => new(worker.Linked.Name, worker.Report, [.. SeatsOf(worker).Select(s => s.Value.Ask)]);
 
-    private IEnumerable<KeyValuePair<string, Seat>> SeatsOf(Worker worker) => _seats.Where(s => s.Value.Worker == worker.Linked.Name && s.Value.Run == worker.Linked.Run);
+    private IEnumerable<KeyValuePair<string, Seat>> SeatsOf(Worker worker) =>
+        _seats.Where(s => s.Value.Worker == worker.Linked.Name && s.Value.Run == worker.Linked.Run);
 
     // What a worker has of sessions that were placed elsewhere, or that it never was given, it must end. One that nobody knows was given to
     // it before this directory began.
@@ -153,14 +159,16 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
         {
             told.Add(session.Id);
             if (!_seats.TryGetValue(session.Id, out var seat))
-                _seats[session.Id] = seat = new Seat { Worker = worker.Linked.Name, Run = worker.Linked.Run, Ask = new SessionAsk(session.Model, session.Size), Since = worker.HeardAt };
+                _seats[session.Id] = seat = new Seat { Worker = worker.Linked.Name, Run = worker.Linked.Run,
+                    Ask = new SessionAsk(session.Model, session.Size), Since = worker.HeardAt };
             if (seat.Worker != worker.Linked.Name || seat.Run != worker.Linked.Run)
             {
                 end.Add(new EndedHere(session.Id, "Another machine goes on with the session, since this one was silent."));
                 _counts = _counts with { Fenced = _counts.Fenced + 1 };
                 continue;
             }
-            (seat.Last, seat.HeardAt, seat.Confirmed, seat.Before, seat.Ask) = (session, worker.HeardAt, true, null, new SessionAsk(session.Model, session.Size));
+            (seat.Last, seat.HeardAt, seat.Confirmed, seat.Before, seat.Ask) = (session, worker.HeardAt, true, null,
+                new SessionAsk(session.Model, session.Size));
             if (worker.DrainedAt is { } since && time.GetElapsedTime(since) > drain)
                 end.Add(new EndedHere(session.Id, "The machine is taken out of service. Connect again: another one takes the session."));
         }

@@ -44,7 +44,8 @@ internal interface IControlNode : IGrainObserver
 [KeepAlive]
 internal sealed class FleetGrain(ServerOptions options, TimeProvider time) : Grain, IFleetGrain
 {
-    private readonly FleetDirectory _directory = new(time, TimeSpan.FromMilliseconds(options.WorkerSilenceMs), TimeSpan.FromSeconds(options.DrainSeconds));
+    private readonly FleetDirectory _directory = new(time, TimeSpan.FromMilliseconds(options.WorkerSilenceMs),
+        TimeSpan.FromSeconds(options.DrainSeconds));
     private readonly Dictionary<string, IControlNode> _nodes = new(StringComparer.Ordinal);
 
     public Task<ReportAnswer> HearAsync(LinkedWorker linked, WorkerReport report, IControlNode node)
@@ -61,7 +62,8 @@ internal sealed class FleetGrain(ServerOptions options, TimeProvider time) : Gra
         return Task.CompletedTask;
     }
 
-    public Task<TakenPlace> PlaceAsync(string session, SessionAsk ask, string[] except) => Task.FromResult(_directory.Place(session, ask, except));
+    public Task<TakenPlace> PlaceAsync(string session, SessionAsk ask, string[] except) =>
+        Task.FromResult(_directory.Place(session, ask, except));
 
     public Task<TakenPlace> ReplaceAsync(string session, string[] except) => Task.FromResult(_directory.Replace(session, except));
 

@@ -11,7 +11,8 @@ namespace TrueLive.Fleet.Grains;
 /// <param name="Certificate">What it answers with there; null without TLS.</param>
 /// <param name="TicketKey">What its tickets are signed with, in Base64.</param>
 /// <param name="Problem">Why nothing can be placed on it, in words; null where it can.</param>
-internal sealed record LinkedWorker(string Name, string Run, string Version, string Address, string? Certificate, string TicketKey, string? Problem);
+internal sealed record LinkedWorker(string Name, string Run, string Version, string Address, string? Certificate, string TicketKey,
+    string? Problem);
 
 /// <summary>Answer to a worker's report.</summary>
 /// <param name="Refused">Why the link must end; null where it may go on.</param>
@@ -48,18 +49,21 @@ internal sealed record Whereabouts(SessionPlace Place, LinkedWorker? Worker, str
 /// <param name="Running">Sessions that it has.</param>
 /// <param name="Restore">The session as it was on a worker that is lost.</param>
 /// <param name="SilentMs">How long ago that was.</param>
-internal sealed record TakenPlace(LinkedWorker? Worker, int Status, string Words, int Capacity, int Running, KeptSession? Restore = null, double SilentMs = 0);
+internal sealed record TakenPlace(LinkedWorker? Worker, int Status, string Words, int Capacity, int Running, KeptSession? Restore = null,
+    double SilentMs = 0);
 
 /// <summary>A worker as operators see it.</summary>
 internal sealed record WorkerView(
-    string Name, string State, string? Problem, string Version, string Address, int Sessions, int Places, IReadOnlyList<string> Models, double HeardMsAgo);
+    string Name, string State, string? Problem, string Version, string Address, int Sessions, int Places, IReadOnlyList<string> Models,
+        double HeardMsAgo);
 
 /// <summary>A session as operators see it: neither its token nor its prompt.</summary>
 internal sealed record PlacedView(string Id, string? Worker, string State, string Model, string Size, long Made, DateTimeOffset? Created);
 
 /// <summary>The whole fleet.</summary>
 /// <param name="Free">Further sessions of the default kind, by model.</param>
-internal sealed record FleetView(IReadOnlyList<WorkerView> Workers, IReadOnlyList<PlacedView> Sessions, IReadOnlyDictionary<string, int> Free, FleetCounts Counts);
+internal sealed record FleetView(IReadOnlyList<WorkerView> Workers, IReadOnlyList<PlacedView> Sessions, IReadOnlyDictionary<string,
+    int> Free, FleetCounts Counts);
 
 /// <summary>What was counted since the directory began.</summary>
 internal sealed record FleetCounts(long Placed, long Refused, long Restored, long Fenced);

@@ -25,7 +25,8 @@ internal sealed class JoinKeys(ServerOptions options, TimeProvider time)
         string? name = null;
         foreach (var known in Current())
         {
-            if (CryptographicOperations.FixedTimeEquals(System.Text.Encoding.ASCII.GetBytes(known.Sha256), System.Text.Encoding.ASCII.GetBytes(shown)) && !(known.Expires <= time.GetUtcNow()))
+            if (CryptographicOperations.FixedTimeEquals(System.Text.Encoding.ASCII.GetBytes(known.Sha256),
+                System.Text.Encoding.ASCII.GetBytes(shown)) && !(known.Expires <= time.GetUtcNow()))
                 name = known.Name;
         }
         return name;

@@ -17,7 +17,8 @@ namespace TrueLive.Fleet.Links;
 /// The links of workers to this control node: who may begin one, what is believed of what comes over it, and how others ask a worker that
 /// is linked here.
 /// </summary>
-internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, FailedKeys failed, WorkerRoutes routes, TimeProvider time, IHostApplicationLifetime life, ILogger<WorkerLinks> logger)
+internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, FailedKeys failed, WorkerRoutes routes, TimeProvider time,
+    IHostApplicationLifetime life, ILogger<WorkerLinks> logger)
     : IControlNode
 {
     /// <summary>Time between two reports of a worker.</summary>
@@ -39,7 +40,8 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
     private IFleetGrain Fleet => grains.GetGrain<IFleetGrain>(0);
 
     public async Task<Placed> PlaceAsync(string worker, Place place) =>
-        _links.TryGetValue(worker, out var link) ? await link.AskAsync(place, ControlCluster.LongAnswerTime, time).ConfigureAwait(false) : WorkerLink.Silent;
+        _links.TryGetValue(worker, out var link) ? await link.AskAsync(place, ControlCluster.LongAnswerTime, time).ConfigureAwait(false)
+            : WorkerLink.Silent;
 
     /// <summary>A worker begins its link.</summary>
     public async Task ServeAsync(HttpContext http)
@@ -47,13 +49,16 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
         if (Gate.KeyOf(http.Request) is not { Length: > 0 } key || keys.Find(key) is not { } name)
         {
             var many = failed.IsTooMany(http.Connection.RemoteIpAddress);
-            var words = many ? "Too many wrong keys came from your address. Wait a minute." : "A worker joins with a key of its own: 'truelive fleet keys create NAME' makes one.";
-            await Problems.Of(many ? StatusCodes.Status429TooManyRequests : StatusCodes.Status401Unauthorized, words).ExecuteAsync(http).ConfigureAwait(false);
+            var words = many ? "Too many wrong keys came from your address. Wait a minute."
+                : "A worker joins with a key of its own: 'truelive fleet keys create NAME' makes one.";
+            await Problems.Of(many ? StatusCodes.Status429TooManyRequests : StatusCodes.Status401Unauthorized, words).ExecuteAsync(http)
+                .ConfigureAwait(false);
             return;
         }
         if (!http.WebSockets.IsWebSocketRequest)
         {
-            await Problems.Of(StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket.").ExecuteAsync(http).ConfigureAwait(false);
+            await Problems.Of(StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket.").ExecuteAsync(http)
+                .ConfigureAwait(false);
             return;
         }
         using var socket = await http.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
@@ -70,7 +75,8 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
         if (why is not null)
             LogEnded(name, why);
         if (socket.State is WebSocketState.Open or WebSocketState.CloseReceived)
-            await socket.CloseOutputAsync(WebSocketCloseStatus.PolicyViolation, Short(why), CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await socket.CloseOutputAsync(WebSocketCloseStatus.PolicyViolation, Short(why), CancellationToken.None)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private async Task<string?> TalkAsync(HttpContext http, WebSocket socket, string name, string key, CancellationTokenSource ended)
@@ -78,13 +84,16 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
         if (await ReceiveAsync(socket, ended.Token).ConfigureAwait(false) is not Hello hello)
             return "It did not begin with a greeting that this version knows.";
         if (hello.Speaks != LinkMessage.Protocol)
-            return $"It is TrueLive {hello.Version} and speaks version {hello.Speaks} of the link, this control node version {LinkMessage.Protocol}: bring both to one release.";
+            return $"TrueLive {hello.Version} there speaks version {hello.Speaks} of the link, this control node version {LinkMessage.Protocol}: "
+                + "bring both to one release.";
         if (AddressOf(hello.Address, http) is not { } address)
             return $"Its address is '{hello.Address}', which is none. Set worker_address.";
-        var linked = new LinkedWorker(name, hello.Run, hello.Version, address, hello.Certificate, Convert.ToBase64String(RandomNumberGenerator.GetBytes(GatewayTicket.KeyLength)), null);
+        var linked = new LinkedWorker(name, hello.Run, hello.Version, address, hello.Certificate,
+            Convert.ToBase64String(RandomNumberGenerator.GetBytes(GatewayTicket.KeyLength)), null);
         linked = linked with { Problem = await routes.TryAsync(linked, ended.Token).ConfigureAwait(false) };
         using var link = new WorkerLink(socket, linked, ended.Token);
-        await link.SendAsync(new Welcome(name, linked.TicketKey, time.GetUtcNow(), (int)ReportTime.TotalMilliseconds)).ConfigureAwait(false);
+        await link.SendAsync(new Welcome(name, linked.TicketKey, time.GetUtcNow(), (int)ReportTime.TotalMilliseconds))
+            .ConfigureAwait(false);
         var (tried, heard, begun) = (time.GetTimestamp(), (long?)null, false);
         try
         {
@@ -99,7 +108,8 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
                             await Task.Delay(LeastPause, time, ended.Token).ConfigureAwait(false);
                         heard = time.GetTimestamp();
                         if (link.Worker.Problem is not null && time.GetElapsedTime(tried) > LookAgain)
-                            (tried, link.Worker) = (time.GetTimestamp(), link.Worker with { Problem = await routes.TryAsync(link.Worker, ended.Token).ConfigureAwait(false) });
+                            (tried, link.Worker) = (time.GetTimestamp(),
+                                link.Worker with { Problem = await routes.TryAsync(link.Worker, ended.Token).ConfigureAwait(false) });
                         if (await HearAsync(link, report).ConfigureAwait(false) is not { } answer)
                             continue;
                         if (answer.Refused is not null)
@@ -157,17 +167,21 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
     private static string? AddressOf(string announced, HttpContext http)
     {
         var from = http.Connection.RemoteIpAddress;
-        var host = from is null ? "" : from.IsIPv4MappedToIPv6 ? from.MapToIPv4().ToString() : from.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{from}]" : from.ToString();
+        var host = from is null ? "" : from.IsIPv4MappedToIPv6 ? from.MapToIPv4().ToString()
+            : from.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{from}]" : from.ToString();
         var whole = announced.Replace("://:", $"://{host}:", StringComparison.Ordinal);
-        return Uri.TryCreate(whole, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri is { PathAndQuery: "/", UserInfo: "" } ? uri.GetLeftPart(UriPartial.Authority) : null;
+        return Uri.TryCreate(whole, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+            && uri is { PathAndQuery: "/", UserInfo: "" } ? uri.GetLeftPart(UriPartial.Authority) : null;
     }
 
     // A close frame holds 123 bytes of reason (RFC 6455 section 5.5).
     private static string? Short(string? why) => why?.Length > 120 ? why[..120] : why;
 
-    [LoggerMessage(EventId = 8101, EventName = "fleet_link_ended", Level = LogLevel.Information, Message = "The link of worker {Worker} ended: {Why}")]
+    [LoggerMessage(EventId = 8101, EventName = "fleet_link_ended", Level = LogLevel.Information,
+        Message = "The link of worker {Worker} ended: {Why}")]
     private partial void LogEnded(string worker, string why);
 
-    [LoggerMessage(EventId = 8102, EventName = "fleet_directory_away", Level = LogLevel.Warning, Message = "The directory of the fleet does not answer: {Why}")]
+    [LoggerMessage(EventId = 8102, EventName = "fleet_directory_away", Level = LogLevel.Warning,
+        Message = "The directory of the fleet does not answer: {Why}")]
     private partial void LogAway(string why);
 }

@@ -17,7 +17,8 @@ internal sealed class WorkerRoutes(TimeProvider time) : IDisposable
     private readonly ConcurrentDictionary<(string Name, string Run, string Address, string? Certificate), Route> _routes = new();
 
     /// <summary>The way to a worker.</summary>
-    public Route To(LinkedWorker worker) => _routes.GetOrAdd((worker.Name, worker.Run, worker.Address, worker.Certificate), static key => new Route(Connect(key.Certificate)));
+    public Route To(LinkedWorker worker) => _routes.GetOrAdd((worker.Name, worker.Run, worker.Address, worker.Certificate), static key =>
+        new Route(Connect(key.Certificate)));
 
     /// <summary>Ends the ways to all workers but these.</summary>
     public void Keep(IEnumerable<LinkedWorker> living)
@@ -40,12 +41,15 @@ internal sealed class WorkerRoutes(TimeProvider time) : IDisposable
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(worker.Address + "/healthz"));
             using var answer = await invoker.SendAsync(request, either.Token).ConfigureAwait(false);
-            return answer.IsSuccessStatusCode ? null : $"{worker.Address} answers the control node with {(int)answer.StatusCode}. Set worker_address on the worker.";
+            return answer.IsSuccessStatusCode ? null
+                : $"{worker.Address} answers the control node with {(int)answer.StatusCode}. Set worker_address on the worker.";
         }
-        catch (Exception error) when (error is HttpRequestException || (error is OperationCanceledException && !cancel.IsCancellationRequested))
+        catch (Exception error) when (error is HttpRequestException
+            || (error is OperationCanceledException && !cancel.IsCancellationRequested))
         {
             var why = error is HttpRequestException ? error.InnerException?.Message ?? error.Message : "it does not answer";
-            return $"The control node cannot reach it at {worker.Address}: {why}. Set host and worker_address on the worker, and let the control nodes through to it.";
+            return $"The control node cannot reach it at {worker.Address}: {why}. "
+                + "Set host and worker_address on the worker, and let the control nodes through to it.";
         }
     }
 
@@ -63,7 +67,8 @@ internal sealed class WorkerRoutes(TimeProvider time) : IDisposable
         };
         // Workers need no certificate that anybody signed: the link, which has a key, says which one is theirs.
         handler.SslOptions.RemoteCertificateValidationCallback = (_, shown, _, _) =>
-            shown is not null && certificate is not null && shown.GetCertHashString(HashAlgorithmName.SHA256).Equals(certificate, StringComparison.OrdinalIgnoreCase);
+            shown is not null && certificate is not null && shown.GetCertHashString(HashAlgorithmName.SHA256).Equals(certificate,
+                StringComparison.OrdinalIgnoreCase);
         return handler;
     }
 

@@ -21,18 +21,22 @@ internal static class PlacementRule
     {
         var (capacity, running) = (workers.Sum(w => w.CapacityFor(ask)), workers.Sum(w => w.Running));
         var best = workers.Where(w => w.PlacesFor(ask) > 0)
-            .OrderByDescending(w => w.IsWarm(ask)).ThenByDescending(w => w.PlacesFor(ask)).ThenBy(w => w.Name, StringComparer.Ordinal).FirstOrDefault();
+            .OrderByDescending(w => w.IsWarm(ask)).ThenByDescending(w => w.PlacesFor(ask)).ThenBy(w => w.Name, StringComparer.Ordinal)
+                .FirstOrDefault();
         if (best is not null)
             return new PlacementChoice(best.Name, 0, "", capacity, running);
         if (workers.Count == 0)
         {
             return new PlacementChoice(null, 503, others > 0
-                ? $"None of the fleet's {others} worker(s) takes sessions now: they start, are drained, or cannot be reached. Try again in a moment."
+                ? $"None of the fleet's {others} worker(s) takes sessions now: they start, are drained, or cannot be reached. "
+                    + "Try again in a moment."
                 : "The fleet has no worker. Start one with 'truelive serve --join'.", 0, 0);
         }
         return workers.Any(w => w.Offers(ask))
             ? new PlacementChoice(
-                null, 503, $"The fleet is full: its {workers.Count} worker(s) hold {capacity} live session(s) of this kind, and {running} are running. Try again later, or ask for a smaller size.",
+                null, 503,
+                $"The fleet is full: its {workers.Count} worker(s) hold {capacity} live session(s) of this kind, and {running} are running. "
+                    + "Try again later, or ask for a smaller size.",
                 capacity, running)
             : new PlacementChoice(null, 400, $"No worker of this fleet has a model '{ask.Model}'.", 0, running);
     }

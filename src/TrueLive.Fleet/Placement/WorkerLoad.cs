@@ -38,7 +38,8 @@ internal sealed class WorkerLoad(string name, WorkerReport report, IReadOnlyColl
     }
 
     /// <summary>Sessions of this kind that it holds when it holds nothing else.</summary>
-    public int CapacityFor(SessionAsk ask) => !Offers(ask) ? 0 : report.MaxSessions > 0 ? report.MaxSessions : Math.Max(1, Count(1 / ShareOf(ask)));
+    public int CapacityFor(SessionAsk ask) => !Offers(ask) ? 0 : report.MaxSessions > 0 ? report.MaxSessions
+        : Math.Max(1, Count(1 / ShareOf(ask)));
 
     private static int Count(double sessions) => (int)Math.Clamp(Math.Floor(sessions + Rounding), 0, LinkCodec.MaxSessions);
 

@@ -36,7 +36,8 @@ internal sealed record GatewayTicket(string Worker, string Session, string Owner
     /// <summary>Null for what was not signed with this key.</summary>
     public static GatewayTicket? Read(string text, ReadOnlySpan<byte> key)
     {
-        if (text.Length > Longest || text.Split('.') is not [var claims, var hash] || !Base64Url.IsValid(claims) || !Base64Url.IsValid(hash))
+        if (text.Length > Longest || text.Split('.') is not [var claims, var hash] || !Base64Url.IsValid(claims)
+            || !Base64Url.IsValid(hash))
             return null;
         if (!CryptographicOperations.FixedTimeEquals(Hash(key, claims), Base64Url.DecodeFromChars(hash)))
             return null;
@@ -50,9 +51,11 @@ internal sealed record GatewayTicket(string Worker, string Session, string Owner
         }
     }
 
-    private static byte[] Hash(ReadOnlySpan<byte> key, string claims) => HMACSHA256.HashData(key, System.Text.Encoding.ASCII.GetBytes(claims));
+    private static byte[] Hash(ReadOnlySpan<byte> key, string claims) =>
+        HMACSHA256.HashData(key, System.Text.Encoding.ASCII.GetBytes(claims));
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(GatewayTicket))]
 internal sealed partial class TicketJson : JsonSerializerContext;

@@ -14,7 +14,8 @@ namespace TrueLive.Server.Fleet;
 /// no control node can be reached they go on, and those that were placed elsewhere meanwhile end when one can be.
 /// </summary>
 internal sealed partial class FleetLink(
-    ServerOptions options, FleetTickets tickets, WorkerReports reports, WorkerAddress address, SessionRegistry registry, TimeProvider time, IHostApplicationLifetime life, ILogger<FleetLink> logger)
+    ServerOptions options, FleetTickets tickets, WorkerReports reports, WorkerAddress address, SessionRegistry registry, TimeProvider time,
+        IHostApplicationLifetime life, ILogger<FleetLink> logger)
     : BackgroundService
 {
     // Also the time within which a control node answers, or counts as lost.
@@ -69,9 +70,11 @@ internal sealed partial class FleetLink(
             throw new IOException(WordsOf(socket.HttpStatusCode) ?? error.InnerException?.Message ?? error.Message, error);
         }
         using var turn = new SemaphoreSlim(1);
-        await SendAsync(new Hello(LinkMessage.Protocol, typeof(FleetLink).Assembly.GetName().Version!.ToString(3), _run, address.Announced, address.Certificate)).ConfigureAwait(false);
+        await SendAsync(new Hello(LinkMessage.Protocol, typeof(FleetLink).Assembly.GetName().Version!.ToString(3), _run, address.Announced,
+            address.Certificate)).ConfigureAwait(false);
         if (await LinkCodec.ReceiveAsync(socket, early.Token).ConfigureAwait(false) is not Welcome welcome)
-            throw new InvalidDataException(socket.CloseStatusDescription is { Length: > 0 } why ? why : "What answers there is no front door of a fleet, or of another version.");
+            throw new InvalidDataException(socket.CloseStatusDescription is { Length: > 0 } why ? why
+                : "What answers there is no front door of a fleet, or of another version.");
         tickets.Begin(welcome.Worker, Convert.FromBase64String(welcome.TicketKey), welcome.Now);
         LogJoined(options.Join, welcome.Worker);
         var report = ReportAsync();
@@ -90,7 +93,8 @@ internal sealed partial class FleetLink(
                         _ = TakeAsync(place);
                         break;
                     case null:
-                        throw new InvalidDataException(socket.CloseStatusDescription is { Length: > 0 } because ? because : "The front door sent what is no message of a link.");
+                        throw new InvalidDataException(socket.CloseStatusDescription is { Length: > 0 } because ? because
+                            : "The front door sent what is no message of a link.");
                 }
             }
         }
@@ -99,7 +103,8 @@ internal sealed partial class FleetLink(
             await broken.CancelAsync().ConfigureAwait(false);
             await report.ConfigureAwait(false);
             if (stop.IsCancellationRequested && socket.State == WebSocketState.Open)
-                await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         async Task SendAsync(LinkMessage message)
@@ -188,12 +193,15 @@ internal sealed partial class FleetLink(
         _ => null,
     };
 
-    [LoggerMessage(EventId = 8001, EventName = "fleet_joined", Level = LogLevel.Information, Message = "Joined the fleet at {Join} as {Worker}.")]
+    [LoggerMessage(EventId = 8001, EventName = "fleet_joined", Level = LogLevel.Information,
+        Message = "Joined the fleet at {Join} as {Worker}.")]
     private partial void LogJoined(string join, string worker);
 
-    [LoggerMessage(EventId = 8003, EventName = "fleet_place_failed", Level = LogLevel.Error, Message = "Session {Session} could not be taken.")]
+    [LoggerMessage(EventId = 8003, EventName = "fleet_place_failed", Level = LogLevel.Error,
+        Message = "Session {Session} could not be taken.")]
     private partial void LogPlaceFailed(string session, Exception error);
 
-    [LoggerMessage(EventId = 8002, EventName = "fleet_link_broken", Level = LogLevel.Warning, Message = "No link to the fleet at {Join}: {Why} Sessions that run go on; it is tried again until it works.")]
+    [LoggerMessage(EventId = 8002, EventName = "fleet_link_broken", Level = LogLevel.Warning,
+        Message = "No link to the fleet at {Join}: {Why} Sessions that run go on; it is tried again until it works.")]
     private partial void LogBroken(string join, string why);
 }

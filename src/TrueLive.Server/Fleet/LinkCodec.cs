@@ -59,9 +59,11 @@ internal static class LinkCodec
 
     private static bool IsSound(LinkMessage message) => message switch
     {
-        Hello hello => IsName(hello.Version) && IsName(hello.Run) && hello.Address.Length <= 256 && hello.Certificate is null or { Length: 64 },
+        Hello hello => IsName(hello.Version) && IsName(hello.Run) && hello.Address.Length <= 256
+            && hello.Certificate is null or { Length: 64 },
         Welcome welcome => IsName(welcome.Worker) && welcome.TicketKey.Length <= 64 && welcome.ReportMs is >= 50 and <= 10_000,
-        WorkerReport report => IsName(report.DefaultModel) && PictureSize.TryParse(report.DefaultSize, out _) && report.MaxSessions is >= 0 and <= MaxSessions
+        WorkerReport report => IsName(report.DefaultModel) && PictureSize.TryParse(report.DefaultSize, out _)
+            && report.MaxSessions is >= 0 and <= MaxSessions
             && report.KeepSeconds is >= 0 and <= 3600 && report.Models.Count <= MaxModels && report.Models.All(IsSound)
             && report.Sessions.Count <= MaxSessions && report.Sessions.All(IsSound),
         Heard heard => heard.End.Count <= MaxSessions && heard.End.All(e => e is not null && IsName(e.Session) && e.Why.Length <= MaxWords),
@@ -74,9 +76,12 @@ internal static class LinkCodec
     private static bool IsSound(OfferedModel model) => model is not null && IsName(model.Id) && model.Shares.Count <= MaxShares
         && model.Shares.All(s => s is not null && s is { Width: >= 16 and <= 4096, Height: >= 16 and <= 4096, Share: >= 0 and <= 1e6 });
 
-    private static bool IsSound(KeptSession s) => s is not null && IsName(s.Id) && s.Token.Length <= MaxName && s.Owner.Length <= MaxName && IsName(s.Model)
-        && PictureSize.TryParse(s.Size, out _) && s.Prompt.Length <= Prompt.MaxLength && s.Strength is >= 0 and <= 1 && s.Values.Count <= MaxShares
-        && s.Values.All(v => v.Key.Length <= MaxName && v.Value is { Length: <= ParameterValues.MaxText }) && s.Revision is >= 0 and < long.MaxValue / 2
+    private static bool IsSound(KeptSession s) => s is not null && IsName(s.Id) && s.Token.Length <= MaxName && s.Owner.Length <= MaxName
+        && IsName(s.Model)
+        && PictureSize.TryParse(s.Size, out _) && s.Prompt.Length <= Prompt.MaxLength && s.Strength is >= 0 and <= 1
+            && s.Values.Count <= MaxShares
+        && s.Values.All(v => v.Key.Length <= MaxName && v.Value is { Length: <= ParameterValues.MaxText })
+            && s.Revision is >= 0 and < long.MaxValue / 2
         && s.Epoch is >= 0 and < int.MaxValue / 2 && s.State.Length <= MaxName && s.Made >= 0 && s.JournalSeconds is >= 0 and < 1e6;
 
     private static bool IsName(string text) => text.Length is > 0 and <= MaxName && !text.Any(char.IsControl);

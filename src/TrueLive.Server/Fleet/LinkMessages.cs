@@ -44,7 +44,8 @@ internal sealed record Welcome(string Worker, string TicketKey, DateTimeOffset N
 /// <param name="Models">What it offers.</param>
 /// <param name="Sessions">What it holds.</param>
 internal sealed record WorkerReport(
-    bool Ready, int MaxSessions, string DefaultModel, string DefaultSize, int KeepSeconds, IReadOnlyList<OfferedModel> Models, IReadOnlyList<KeptSession> Sessions) : LinkMessage;
+    bool Ready, int MaxSessions, string DefaultModel, string DefaultSize, int KeepSeconds, IReadOnlyList<OfferedModel> Models,
+        IReadOnlyList<KeptSession> Sessions) : LinkMessage;
 
 /// <summary>A model of a worker.</summary>
 /// <param name="Id">Its id.</param>
@@ -81,7 +82,8 @@ internal sealed record Place(long Call, string Session, string? Model, string? S
 internal sealed record Placed(long Call, int Status, string Words) : LinkMessage;
 
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true, AllowOutOfOrderMetadataProperties = true,
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true, AllowOutOfOrderMetadataProperties = true,
     MaxDepth = 8)]
 [JsonSerializable(typeof(LinkMessage))]
 internal sealed partial class LinkJson : JsonSerializerContext;

@@ -18,7 +18,8 @@ internal sealed class WorkerAddress(ServerOptions options, IServer server, TimeP
             if (options.WorkerAddress.Length > 0)
                 return options.WorkerAddress;
             var listening = server.Features.Get<IServerAddressesFeature>()!.Addresses.First();
-            return $"{listening[..listening.IndexOf(':', StringComparison.Ordinal)]}://:{listening[(listening.LastIndexOf(':') + 1)..].TrimEnd('/')}";
+            var scheme = listening[..listening.IndexOf(':', StringComparison.Ordinal)];
+            return $"{scheme}://:{listening[(listening.LastIndexOf(':') + 1)..].TrimEnd('/')}";
         }
     }
 
@@ -30,7 +31,8 @@ internal sealed class WorkerAddress(ServerOptions options, IServer server, TimeP
             if (options.TlsCertificate is null && !options.TlsSelfMade)
                 return null;
             using var certificate = options.TlsCertificate is { } chain
-                ? X509Certificate2.CreateFromPem(File.ReadAllText(chain)) : SelfMadeCertificate.LoadOrMake(options.DataPath, options.Host, time);
+                ? X509Certificate2.CreateFromPem(File.ReadAllText(chain))
+                    : SelfMadeCertificate.LoadOrMake(options.DataPath, options.Host, time);
             return certificate.GetCertHashString(HashAlgorithmName.SHA256).ToLowerInvariant();
         }
     }

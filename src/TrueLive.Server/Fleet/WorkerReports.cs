@@ -5,17 +5,20 @@ using TrueLive.Server.Live.Sessions;
 namespace TrueLive.Server.Fleet;
 
 /// <summary>What this server tells its fleet of itself: by what it has measured, and nothing that it hopes.</summary>
-internal sealed class WorkerReports(ModelStore models, Admission admission, CapacityMeasurement measurement, SessionRegistry registry, ServerOptions options)
+internal sealed class WorkerReports(ModelStore models, Admission admission, CapacityMeasurement measurement, SessionRegistry registry,
+    ServerOptions options)
 {
     // Sizes of one model are few; the newest say most.
     private const int MaxSizes = 64;
 
     public WorkerReport Now() => new(
-        options.MaxSessions > 0 || measurement.Finished.IsCompleted, options.MaxSessions, models.Default.Info.Id, options.Size, options.KeepSeconds,
+        options.MaxSessions > 0 || measurement.Finished.IsCompleted, options.MaxSessions, models.Default.Info.Id, options.Size,
+            options.KeepSeconds,
         [
             .. models.All.Where(m => m is not OnDemandModel { IsBroken: true }).Select(m => new OfferedModel(
                 m.Info.Id, m is not OnDemandModel { IsWarm: false },
-                [.. admission.Costs.Where(c => c.ModelId == m.Info.Id).TakeLast(MaxSizes).Select(c => new SizeShare(c.Width, c.Height, admission.ShareOf(m, c.Width, c.Height)))])),
+                [.. admission.Costs.Where(c => c.ModelId == m.Info.Id).TakeLast(MaxSizes)
+                    .Select(c => new SizeShare(c.Width, c.Height, admission.ShareOf(m, c.Width, c.Height)))])),
         ],
         [.. registry.Hosted.Take(LinkCodec.MaxSessions).Select(KeptSession.From)]);
 }

@@ -15,7 +15,8 @@ internal static class FleetTargets
         if (LinkCodec.Read(input) is not { } message)
             return;
         var written = LinkCodec.Write(message);
-        if (written.Length <= LinkCodec.Longest && (LinkCodec.Read(written) is not { } again || !LinkCodec.Write(again).AsSpan().SequenceEqual(written)))
+        if (written.Length <= LinkCodec.Longest && (LinkCodec.Read(written) is not { } again
+            || !LinkCodec.Write(again).AsSpan().SequenceEqual(written)))
             throw new InvalidOperationException("what was taken is not taken again");
     }
 

@@ -17,15 +17,18 @@ namespace TrueLive.Server.Live.Sessions;
 /// <param name="Made">Frames made so far.</param>
 /// <param name="JournalSeconds">Length of the journal that is being recorded; 0 without one.</param>
 internal sealed record KeptSession(
-    string Id, string Token, string Owner, string Model, string Size, string Prompt, float Strength, IReadOnlyDictionary<string, string> Values,
+    string Id, string Token, string Owner, string Model, string Size, string Prompt, float Strength, IReadOnlyDictionary<string,
+        string> Values,
     long Revision, int Epoch, bool Paused, DateTimeOffset Created, string State, long Made, double JournalSeconds)
 {
     public static KeptSession From(HostedSession hosted)
     {
         var s = hosted.Session.Settings;
         return new KeptSession(
-            hosted.Session.Id, hosted.Token, hosted.Owner, s.Model.Info.Id, $"{s.Width}x{s.Height}", s.Prompt.Text, s.Prompt.Strength, s.Prompt.Values.All,
-            s.Prompt.Revision, s.Epoch, s.Paused, hosted.Created, hosted.Session.State.ToString().ToLowerInvariant(), hosted.Session.Summary.Made,
+            hosted.Session.Id, hosted.Token, hosted.Owner, s.Model.Info.Id, $"{s.Width}x{s.Height}", s.Prompt.Text, s.Prompt.Strength,
+                s.Prompt.Values.All,
+            s.Prompt.Revision, s.Epoch, s.Paused, hosted.Created, hosted.Session.State.ToString().ToLowerInvariant(),
+                hosted.Session.Summary.Made,
             hosted.Observer.Recorder?.View is { Recording: true } journal ? journal.Seconds : 0);
     }
 }

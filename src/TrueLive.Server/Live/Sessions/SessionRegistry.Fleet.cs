@@ -31,22 +31,37 @@ internal sealed partial class SessionRegistry
         var model = ModelOf(was.Model);
         var (width, height) = SizeOf(was.Size);
         await WarmUpAsync(model, width, height, null, cancel).ConfigureAwait(false);
-        ParameterValues.None.TrySet(model.Info.Parameters, was.Values, out var values, out _);
-        var prompt = new Prompt(was.Revision, was.Prompt, was.Strength, TimeSpan.Zero, model.Read(was.Prompt)) { Values = values ?? ParameterValues.None };
+        var (values, missing) = (ParameterValues.None, new List<string>());
+        // One by one: a picture that one of them names may lie on the machine that is lost.
+        foreach (var value in was.Values)
+        {
+            if (values.TrySet(model.Info.Parameters, [value], out var more, out _, Named(was.Owner, model, [value])))
+                values = more;
+            else
+                missing.Add(value.Key);
+        }
+        var prompt = new Prompt(was.Revision, was.Prompt, was.Strength, TimeSpan.Zero, model.Read(was.Prompt)) { Values = values
+            ?? ParameterValues.None };
         lock (_admit)
         {
             RefuseWhenDraining();
             Admit(model, width, height, except: null);
-            var hosted = Host(was.Id, was.Token, new SessionSettings(model, width, height, prompt, was.Epoch + 1, 0, was.Paused), was.Owner, was.Created);
-            hosted.Lost = new Loss(time.GetTimestamp() - (long)(silent.TotalSeconds * time.TimestampFrequency), Words(was, model));
+            var hosted = Host(was.Id, was.Token, new SessionSettings(model, width, height, prompt, was.Epoch + 1, 0, was.Paused), was.Owner,
+                was.Created);
+            hosted.Lost = new Loss(time.GetTimestamp() - (long)(silent.TotalSeconds * time.TimestampFrequency), Words(was, model, missing));
         }
     }
 
-    private static string Words(KeptSession was, IVideoModel model)
+    private static string Words(KeptSession was, IVideoModel model, List<string> missing)
     {
-        var memory = model.Info.HasMemory ? "the model's memory" : null;
-        var journal = was.JournalSeconds > 0 ? FormattableString.Invariant($"a journal of {was.JournalSeconds:0} s") : null;
-        var also = string.Join(" and ", new[] { memory, journal }.OfType<string>());
-        return $"The machine that had the session is lost{(also.Length > 0 ? ", and with it " + also : "")}; another one goes on with its prompt and values.";
+        string?[] lost =
+        [
+            model.Info.HasMemory ? "the model's memory" : null,
+            was.JournalSeconds > 0 ? FormattableString.Invariant($"a journal of {was.JournalSeconds:0} s") : null,
+            missing.Count > 0 ? $"what was set of {string.Join(", ", missing)}" : null,
+        ];
+        var also = string.Join(" and ", lost.OfType<string>());
+        return $"The machine that had the session is lost{(also.Length > 0 ? ", and with it " + also : "")}; "
+            + "another one goes on with its prompt and values.";
     }
 }
