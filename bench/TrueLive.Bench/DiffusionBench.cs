@@ -38,7 +38,8 @@ internal static class DiffusionBench
         Line($"- Load average (1, 5, 15 min): {load} before the start. Before the start others kept {busy:0.0} of {Environment.ProcessorCount} cores busy{(busy > 0.3 ? ": **the machine was shared**" : "")}.");
         Line($"- Model: `samples/models/tiny-diffusion`, 109 thousand parameters, made for tests. **Its times say how the pipeline's own work and the two ways of running it compare, not what a real model takes.**");
         Line($"- {Side}x{Side}, one stream, all cores, {steps} frames of a moving scene after 10 that do not count, the autoencoder included, no transport.");
-        Line("- Age by design: frames that a picture lies behind, at 30 a second, and the median step. With a stream batch the one adds to the other.");
+        Line("- Age by design: frames that a picture lies behind, at 30 a second, and the median step. With a stream batch the one adds " +
+            "to the other.");
         Line("");
         Line("| case | step p50 ms | p95 | pictures a second | frames behind | age by design ms | made, repeated | n |");
         Line("|---|---|---|---|---|---|---|---|");
@@ -57,7 +58,8 @@ internal static class DiffusionBench
         }
         Console.Write(text);
         if (arguments.Has("--write"))
-            await File.WriteAllTextAsync(Path.Combine(Machine.Repository, "bench", "results", "diffusion.md"), text.ToString()).ConfigureAwait(false);
+            await File.WriteAllTextAsync(Path.Combine(Machine.Repository, "bench", "results", "diffusion.md"), text.ToString())
+                .ConfigureAwait(false);
         return 0;
 
         void Line(string line) => text.Append(line).Append('\n');
@@ -122,7 +124,9 @@ internal static class DiffusionBench
 
         public VideoFrame Next(int number)
         {
-            var frame = still && _still is not null ? _still.Retain() : _scene.ReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult()!;
+            var frame = still && _still is not null
+                ? _still.Retain()
+                : _scene.ReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult()!;
             if (still)
                 _still ??= frame.Retain();
             frame.Ticket = new FrameTicket(number, TimeSpan.FromSeconds(number / 30.0), 0, 0);
