@@ -64,6 +64,8 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("config", FileTargets.Configuration, 2_000, 32 << 20),
         new("observation", FileTargets.Observation, 3_000, 16 << 20),
         new("report", FileTargets.Report, 4_000),
+        new("stream-address", StreamTargets.Address, 20_000),
+        new("hls-playlist", StreamTargets.Playlist, 10_000),
         new("worker", WorkerTargets.Messages, 20_000),
         new("hub", HubTargets.Listing, 5_000),
         new("pulled", HubTargets.Pulled, 2_000),

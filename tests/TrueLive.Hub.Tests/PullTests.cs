@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.Hub.Layouts;
+using TrueLive.Hub.Repositories;
 using TrueLive.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Manifest;
@@ -89,6 +91,19 @@ public sealed class PullTests
     }
 
     [Fact]
+    public void A_pipeline_with_two_text_encoders_and_numbers_beside_its_graphs_is_chosen_whole()
+    {
+        string[] names =
+        [
+            .. DiffusionSpec.Parts, "text_encoder_2/model.onnx", "text_encoder_2/model.onnx_data", "tokenizer_2/vocab.json", "tokenizer_2/merges.txt", "unet/model.onnx_data", "LICENSE.md",
+        ];
+        string[] more = ["unet/diffusion_pytorch_model.safetensors", "sd_xl_turbo_1.0.safetensors", "vae/config.json", "unet/config.json", "output_tile.jpg"];
+        Assert.Equal(names.Order(), RepositoryLayout.Choose([.. names, .. more], null, "acme/model").Files.Order());
+        var wrong = Assert.Throws<HubException>(() => RepositoryLayout.Choose([.. names.Where(n => n != "tokenizer_2/vocab.json")], null, "acme/model"));
+        Assert.Contains("lacks tokenizer_2/vocab.json", wrong.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Of_several_networks_one_is_named()
     {
         await using var hub = await StandInHub.StartAsync(Puller.Repository, new() { ["a.onnx"] = Puller.Network(), ["onnx/b.onnx"] = Puller.Network(factor: 0.25f) });
@@ -120,7 +135,7 @@ public sealed class PullTests
         Assert.Null(new FileInfo(Path.Combine(folder, "unet", "model.onnx")).LinkTarget);
         using (var model = ModelLoader.Load(folder, 1, TimeProvider.System))
             Check(model);
-        Assert.Contains("Choose another short name", Assert.Throws<Repositories.HubException>(() => ModelFolder.Import(snapshot, null, "mine", puller.Place, TimeProvider.System)).Message, StringComparison.Ordinal);
+        Assert.Contains("Choose another short name", Assert.Throws<HubException>(() => ModelFolder.Import(snapshot, null, "mine", puller.Place, TimeProvider.System)).Message, StringComparison.Ordinal);
 
         // A link to anywhere else is not followed.
         var secret = Path.Combine(puller.Home, "secret.json");
@@ -128,7 +143,7 @@ public sealed class PullTests
         var vocabulary = new FileInfo(Path.Combine(snapshot, "tokenizer", "vocab.json"));
         vocabulary.Delete();
         vocabulary.CreateAsSymbolicLink(secret);
-        Assert.Contains("is a link to", Assert.Throws<Repositories.HubException>(() => ModelFolder.Import(snapshot, null, "other", puller.Place, TimeProvider.System)).Message, StringComparison.Ordinal);
+        Assert.Contains("is a link to", Assert.Throws<HubException>(() => ModelFolder.Import(snapshot, null, "other", puller.Place, TimeProvider.System)).Message, StringComparison.Ordinal);
         Assert.DoesNotContain(puller.Everything, f => f.Contains("other", StringComparison.Ordinal));
     }
 

@@ -11,6 +11,9 @@ public sealed partial record RepositoryLayout(string? Network, IReadOnlyList<str
 {
     private const int MaxNamed = 20;
 
+    // What a pipeline of SDXL's shape has beside the parts of any.
+    private static readonly string[] SecondText = ["text_encoder_2/model.onnx", "tokenizer_2/vocab.json", "tokenizer_2/merges.txt"];
+
     /// <summary>The repository has a manifest of our own.</summary>
     public bool HasManifest { get; init; }
 
@@ -31,9 +34,8 @@ public sealed partial record RepositoryLayout(string? Network, IReadOnlyList<str
         var texts = names.Where(IsText);
         if (network is null && names.Contains("unet/model.onnx"))
         {
-            if (names.FirstOrDefault(n => n.StartsWith("text_encoder_2/", StringComparison.Ordinal)) is not null)
-                throw new HubException($"{what} is a pipeline with two text encoders (SDXL), which cannot be run here. Nothing was downloaded.");
-            var missing = DiffusionSpec.Parts.Where(p => !names.Contains(p)).ToList();
+            var second = names.Any(n => n.StartsWith("text_encoder_2/", StringComparison.Ordinal));
+            var missing = DiffusionSpec.Parts.Concat(second ? SecondText : []).Where(p => !names.Contains(p)).ToList();
             if (missing.Count > 0)
                 throw new HubException($"{what} looks like a diffusion pipeline, but lacks {string.Join(", ", missing)}. docs/diffusion.md lists what belongs to one.");
             var parts = DiffusionSpec.Parts.Concat(DiffusionSpec.OptionalParts.Where(names.Contains)).ToList();

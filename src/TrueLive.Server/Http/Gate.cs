@@ -124,7 +124,7 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     }
 
     private static bool IsOpen(PathString path) =>
-        !(path.StartsWithSegments("/v1") || path.StartsWithSegments("/whip") || path.StartsWithSegments("/whep")
+        !(path.StartsWithSegments("/v1") || path.StartsWithSegments("/whip") || path.StartsWithSegments("/whep") || path.StartsWithSegments("/hls")
             || path.StartsWithSegments("/metrics") || path.StartsWithSegments("/openapi") || path.StartsWithSegments("/docs"));
 
     private static KeyScopes Needed(HttpRequest request)
@@ -132,7 +132,7 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
         var path = request.Path;
         if (path.StartsWithSegments("/v1/capabilities") || path.StartsWithSegments("/openapi") || path.StartsWithSegments("/docs"))
             return KeyScopes.None;
-        if (path.StartsWithSegments("/whep"))
+        if (path.StartsWithSegments("/whep") || path.StartsWithSegments("/hls"))
             return KeyScopes.Watch;
         if (path.StartsWithSegments("/v1/uploads") || path.StartsWithSegments("/v1/clips") || path.StartsWithSegments("/v1/interactive"))
             return KeyScopes.Clips;

@@ -69,11 +69,12 @@ public sealed partial class FolderTests
             """,
         ["TrueLive.Server"] = """
             /: Access Capacity Clips Configuration Http Interactive Journals Live/Sessions Live/Transports Previews Probes
-            /: Fleet Pictures Resources Telemetry Tls
+            /: Fleet Pictures Resources Streams Telemetry Tls
             Http: Access Capacity Clips Configuration Interactive Journals Live/Broadcast Live/Control Live/Sessions
-            Http: Live/Transports Pictures Previews Probes Resources
+            Http: Live/Transports Pictures Previews Probes Resources Streams
             Fleet: Access Capacity Configuration Live/Sessions Resources Tls
-            Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources
+            Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources Streams
+            Streams: Access Configuration Live/Broadcast Live/Sessions Resources
             Interactive: Access Capacity Clips Configuration Live/Sessions Pictures Resources
             Live/Transports: Configuration Live/Broadcast Live/Control Live/Sessions
             Clips: Access Capacity Configuration Journals Live/Sessions Pictures Resources
