@@ -50,8 +50,13 @@ internal static class ServeCommand
     }
 
     /// <summary>Reads the settings, builds the application, and runs it until it is told to stop. Returns the exit code.</summary>
+    /// <param name="file">Settings file; null for none.</param>
+    /// <param name="flags">Settings given as flags.</param>
+    /// <param name="build">Builds the application.</param>
+    /// <param name="cancel">Tells it to stop.</param>
+    /// <param name="run">Runs once the application serves, and returns the exit code; null waits until it is told to stop.</param>
     public static async Task<int> RunAsync(
-        string? file, Dictionary<string, string> flags, Func<ServerOptions, CancellationToken, Task<WebApplication>> build, CancellationToken cancel)
+        string? file, Dictionary<string, string> flags, Func<ServerOptions, CancellationToken, Task<WebApplication>> build, CancellationToken cancel, Func<WebApplication, Task<int>>? run = null)
     {
         ServerOptions options;
         WebApplication app;
@@ -85,6 +90,8 @@ internal static class ServeCommand
         }
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         Console.WriteLine($"TrueLive is at {address}   (Ctrl-C ends it)");
+        if (run is not null)
+            return await run(app).ConfigureAwait(false);
         await app.WaitForShutdownAsync(cancel).ConfigureAwait(false);
         return 0;
     }
