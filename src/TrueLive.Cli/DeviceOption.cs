@@ -3,10 +3,9 @@ using TrueLive.Models.Devices;
 
 namespace TrueLive.Cli;
 
-/// <summary>The option that says what models run on, where no settings of a server do.</summary>
+/// <summary>The option that selects the device of models, for commands without a server's settings.</summary>
 internal static class DeviceOption
 {
-    /// <summary>A new one for a command.</summary>
     public static Option<string> Make()
     {
         var device = new Option<string>("--device") { Description = "What the model runs on: auto (a GPU where all that one needs is here), cpu, or cuda:N.", DefaultValueFactory = _ => "auto" };

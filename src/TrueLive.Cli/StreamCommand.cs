@@ -10,7 +10,7 @@ using TrueLive.Server.Streams;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive stream</c>: an address in, addresses out, until Ctrl-C. It serves the page and the API as well.</summary>
+/// <summary><c>truelive stream</c>: processes a stream from one address to others until Ctrl-C. It serves the page and the API as well.</summary>
 internal static class StreamCommand
 {
     private static readonly Argument<string> Source = new("source")
@@ -43,7 +43,7 @@ internal static class StreamCommand
         stream.SetAction(async (parsed, cancel) =>
         {
             var (file, flags) = settings(parsed);
-            // A server may run already; whoever needs a known port names it.
+            // Another server may hold the default ports; users who need fixed ones set them.
             flags.TryAdd("port", "0");
             flags.TryAdd("webrtc_port", "0");
             flags.TryAdd("log_level", "Warning");
@@ -81,13 +81,13 @@ internal static class StreamCommand
         }
         catch (OperationCanceledException)
         {
-            // Ctrl-C: the server drains what is on its way.
+            // Ctrl-C; the server then finishes frames in flight.
         }
         await app.StopAsync(CancellationToken.None).ConfigureAwait(false);
         return stop.IsCancellationRequested || stream.EndedWell ? 0 : 1;
     }
 
-    /// <summary>The last line of a terminal, written anew every second; in a pipe only what is said.</summary>
+    /// <summary>A status line at the bottom of a terminal, rewritten every second; in a pipe only messages are printed.</summary>
     private sealed class StatusLine : IDisposable
     {
         private readonly Lock _gate = new();

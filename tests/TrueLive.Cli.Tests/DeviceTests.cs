@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace TrueLive.Cli.Tests;
 
-/// <summary><c>--device</c> on a machine without a GPU, where all that one needs is there in name only.</summary>
+/// <summary><c>--device</c> on a machine without a GPU, with stubs in place of the libraries that it needs.</summary>
 public sealed class DeviceTests : IDisposable
 {
     private readonly string _home = Directory.CreateTempSubdirectory("truelive-device-").FullName;
@@ -31,7 +31,7 @@ public sealed class DeviceTests : IDisposable
         Assert.True(auto.Code == 0, auto.Error);
         Assert.Contains("on cpu", auto.Out, StringComparison.Ordinal);
 
-        // With all libraries there in name, what answers is the runtime of the data folder, and not the one that comes along.
+        // With stubs of all libraries, the runtime of the data folder is loaded instead of the bundled one.
         Stubs();
         Assert.Contains("cannot be loaded", (await RunAsync(Check("cuda:0"))).Error, StringComparison.Ordinal);
         File.Copy(Path.Combine(AppContext.BaseDirectory, "libonnxruntime.so"), Runtime, overwrite: true);

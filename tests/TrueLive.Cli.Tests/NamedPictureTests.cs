@@ -16,7 +16,7 @@ public sealed class NamedPictureTests : IDisposable
     [Fact]
     public async Task A_reference_picture_is_named_by_its_file()
     {
-        // A network whose result is everywhere the mean of its input "style": y = 0 x + mean(style).
+        // A model whose output is everywhere the mean of its input "style": y = 0 x + mean(style).
         Directory.CreateDirectory(this["models/styled"]);
         await File.WriteAllBytesAsync(this["models/styled/net.onnx"], Convert.FromBase64String(
             "CAg6zwEKEQoBeAoEbm9uZRIBeiIDTXVsCjYKBXN0eWxlEgFtIgpSZWR1Y2VNZWFuKg0KBGF4ZXNAAkADoAEHKg8KCGtlZXBkaW1zGAGgAQIKDgoBegoBbRIBeSIDQWRk"

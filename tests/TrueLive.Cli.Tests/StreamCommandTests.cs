@@ -3,11 +3,11 @@ using System.Text;
 
 namespace TrueLive.Cli.Tests;
 
-/// <summary>A stream typed on the command line, as a user starts and ends it.</summary>
+/// <summary><c>truelive stream</c> as a user starts and ends it.</summary>
 [Trait("Run", "long")]
 public sealed class StreamCommandTests : IDisposable
 {
-    // Only what hangs takes this long, on any machine.
+    // A generous limit that only a hang reaches.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("truelive-stream-").FullName;
@@ -28,7 +28,7 @@ public sealed class StreamCommandTests : IDisposable
     public async Task Ctrl_C_ends_it_and_what_was_recorded_can_be_played()
     {
         await MakeAsync("in.mp4", seconds: 2);
-        // The first key frame after the output has opened, and some more: then there is something to play.
+        // Long enough for a playable file: the first key frame after the output has opened, and some frames more.
         var (code, said) = await RunAsync(
             () => new FileInfo(Path.Combine(_folder, "out.mp4")) is { Exists: true, Length: > 20_000 }, "stream", "in.mp4", "--loop", "--out", "out.mp4", "--size", "320x176", "--keyframe-s", "0.5");
         Assert.True(code == 0, said);
@@ -63,7 +63,7 @@ public sealed class StreamCommandTests : IDisposable
         return said.Trim();
     }
 
-    // Ctrl-C once the condition holds; null waits for it to end by itself.
+    // Sends Ctrl-C once the condition holds; null waits until the command ends by itself.
     private async Task<(int Code, string Said)> RunAsync(Func<bool>? interrupt, params string[] line)
     {
         using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), .. line])

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace TrueLive.Models.Devices;
 
-/// <summary>What the graphs of models run on.</summary>
+/// <summary>A device that the graphs of models run on.</summary>
 /// <param name="Gpu">Number of an NVIDIA GPU; null for the processor.</param>
 public sealed record ComputeDevice(int? Gpu)
 {
@@ -11,12 +11,12 @@ public sealed record ComputeDevice(int? Gpu)
     /// <summary>The processor.</summary>
     public static ComputeDevice Processor { get; } = new((int?)null);
 
-    /// <summary>How it is written: <c>cpu</c> or <c>cuda:N</c>.</summary>
+    /// <summary>The device as it is written in settings: <c>cpu</c> or <c>cuda:N</c>.</summary>
     public override string ToString() => Gpu is { } number ? FormattableString.Invariant($"cuda:{number}") : "cpu";
 
-    /// <summary>Reads a setting.</summary>
+    /// <summary>Parses a setting; false if it is invalid.</summary>
     /// <param name="text"><c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</param>
-    /// <param name="device">Null for <c>auto</c>.</param>
+    /// <param name="device">The device; null for <c>auto</c>.</param>
     public static bool TryParse(string? text, out ComputeDevice? device)
     {
         device = text switch

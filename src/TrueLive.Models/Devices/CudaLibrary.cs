@@ -3,15 +3,15 @@ using System.Runtime.InteropServices;
 namespace TrueLive.Models.Devices;
 
 /// <summary>A library that the GPU runtime needs and that is not part of it.</summary>
-/// <param name="File">Its name.</param>
-/// <param name="Advice">What installs it.</param>
+/// <param name="File">File name.</param>
+/// <param name="Advice">What to install to get it.</param>
 internal sealed record CudaLibrary(string File, string Advice)
 {
     private const string Driver = "the NVIDIA driver (Debian: the package nvidia-driver; in a container: let it have the GPUs)";
     private const string Toolkit = "CUDA 13 (the package cuda-libraries-13-0 of NVIDIA's repository, or in a virtual environment: "
         + "pip install nvidia-cuda-runtime nvidia-cublas nvidia-curand nvidia-cufft)";
 
-    /// <summary>All of them, each before those that need it.</summary>
+    /// <summary>All required libraries, each before those that depend on it.</summary>
     public static IReadOnlyList<CudaLibrary> All { get; } =
     [
         new("libcuda.so.1", Driver),
@@ -24,10 +24,10 @@ internal sealed record CudaLibrary(string File, string Advice)
     ];
 
     /// <summary>
-    /// Loads them all, so that the GPU runtime finds them whatever folder they lie in: that of the system, of <c>CUDA_PATH</c>, or of the
+    /// Loads all of them, so that the GPU runtime finds them in whichever folder they are: one of the system, of <c>CUDA_PATH</c>, or of the
     /// packages of a virtual environment (<c>VIRTUAL_ENV</c>).
     /// </summary>
-    /// <param name="variable">The environment.</param>
+    /// <param name="variable">Reads an environment variable.</param>
     /// <returns>Those that cannot be loaded.</returns>
     public static IReadOnlyList<CudaLibrary> LoadAll(Func<string, string?> variable)
     {

@@ -1,14 +1,14 @@
 namespace TrueLive.Models.Devices;
 
 /// <summary>
-/// The build of ONNX Runtime that computes on NVIDIA GPUs: pulled into the data folder, since it is ten times as large as all of TrueLive.
+/// The build of ONNX Runtime for NVIDIA GPUs. It is pulled into the data folder, since it is ten times as large as all of TrueLive.
 /// </summary>
 public static class GpuRuntime
 {
-    /// <summary>Its version; the managed side works with it.</summary>
+    /// <summary>Version of the runtime; the managed assembly is compatible with it.</summary>
     public const string Version = "1.31.0";
 
-    /// <summary>The package that it comes in.</summary>
+    /// <summary>Name of the NuGet package that contains it.</summary>
     public const string Package = "Microsoft.ML.OnnxRuntime.Gpu.Linux";
 
     /// <summary>Size of the package in bytes.</summary>
@@ -17,10 +17,10 @@ public static class GpuRuntime
     /// <summary>SHA-512 of the package, as base64.</summary>
     public const string PackageSha512 = "cZhkav+zM0582qgdS/QZUJ5gdf1ZEdYO/sTzRVJKyiTFlnHNY5M/0ssKGkAam3/mVUcW8XuqsMpjfCBGD3v0nQ==";
 
-    /// <summary>The library that is loaded instead of the one that comes along.</summary>
+    /// <summary>The library that is loaded instead of the bundled one.</summary>
     public const string Library = "libonnxruntime.so";
 
-    /// <summary>Its files, by their place in the package.</summary>
+    /// <summary>Sizes of the files that are kept, in bytes, by their path in the package.</summary>
     public static IReadOnlyDictionary<string, long> Files { get; } = new Dictionary<string, long>
     {
         ["runtimes/linux-x64/native/libonnxruntime.so"] = 33_076_832,
@@ -30,9 +30,9 @@ public static class GpuRuntime
         ["ThirdPartyNotices.txt"] = 344_457,
     };
 
-    /// <summary>Where it lies in a data folder.</summary>
+    /// <summary>The folder of the runtime in a data folder.</summary>
     public static string FolderIn(string dataFolder) => Path.Combine(dataFolder, "gpu-runtime", Version);
 
-    /// <summary>It is there.</summary>
+    /// <summary>Whether a data folder contains the runtime.</summary>
     public static bool IsIn(string dataFolder) => File.Exists(Path.Combine(FolderIn(dataFolder), Library));
 }

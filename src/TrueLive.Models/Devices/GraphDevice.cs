@@ -5,22 +5,24 @@ using TrueLive.Models.Manifest;
 namespace TrueLive.Models.Devices;
 
 /// <summary>
-/// The device of this process. It is chosen once, before the first model is loaded: a process has one native runtime, and the choice
-/// decides which.
+/// The device of this process. It is chosen once, before the first model is loaded, because the choice decides which native runtime is
+/// loaded, and a process can have only one.
 /// </summary>
 public static class GraphDevice
 {
     private static readonly Lock Choosing = new();
     private static string? _folder;
 
-    /// <summary>What graphs run on.</summary>
+    /// <summary>The device that graphs run on.</summary>
     public static ComputeDevice Current { get; private set; } = ComputeDevice.Processor;
 
     /// <summary>Chooses the device.</summary>
-    /// <param name="setting"><c>auto</c> takes a GPU where all that one needs is there, and else the processor.</param>
-    /// <param name="dataFolder">Where the GPU runtime was pulled to.</param>
-    /// <returns>Why <c>auto</c> did not take the GPU that this machine has; null when there is nothing to say.</returns>
-    /// <exception cref="ModelException">The GPU that was asked for cannot be used; the message says what is missing and what installs it.</exception>
+    /// <param name="setting">A device; <c>auto</c> takes the GPU if everything that it needs is installed, and otherwise the processor.</param>
+    /// <param name="dataFolder">The data folder that the GPU runtime is pulled into.</param>
+    /// <returns>Why <c>auto</c> did not take the GPU that this machine has; otherwise null.</returns>
+    /// <exception cref="ModelException">
+    /// The setting is invalid, or the requested GPU cannot be used; the message says what is missing and how to install it.
+    /// </exception>
     public static string? Choose(string setting, string dataFolder)
     {
         if (!ComputeDevice.TryParse(setting, out var wanted))
@@ -55,7 +57,7 @@ public static class GraphDevice
         var folder = GpuRuntime.FolderIn(dataFolder);
         if (_folder is null && LoadedElsewhere(folder))
             return "another ONNX Runtime is loaded in this process already.";
-        // Before anything depends on it: a library that does not load is a sentence here, and a fault later.
+        // Loaded here first, where a failure can still be reported as a reason; later it would be a fault.
         if (!NativeLibrary.TryLoad(Path.Combine(folder, GpuRuntime.Library), out _))
             return $"{Path.Combine(folder, GpuRuntime.Library)} cannot be loaded. Delete the folder, and pull it again: truelive models pull gpu-runtime";
         LoadFrom(folder);
@@ -80,9 +82,9 @@ public static class GraphDevice
         cuda.UpdateOptions(new Dictionary<string, string>
         {
             ["device_id"] = number.ToString(System.Globalization.CultureInfo.InvariantCulture),
-            // Grows by what is asked for: doubling would leave up to half of the memory unused.
+            // Grows by the requested size: doubling would leave up to half of the memory unused.
             ["arena_extend_strategy"] = "kSameAsRequested",
-            // Trying all algorithms takes minutes for a UNet, and memory that it never gives back.
+            // Trying all algorithms takes minutes for a UNet, and memory that is never freed.
             ["cudnn_conv_algo_search"] = "HEURISTIC",
         });
         options.AppendExecutionProvider_CUDA(cuda);
@@ -91,7 +93,7 @@ public static class GraphDevice
     private static bool LoadedElsewhere(string folder) => File.ReadLines("/proc/self/maps")
         .Any(line => line.EndsWith("/" + GpuRuntime.Library, StringComparison.Ordinal) && !line.EndsWith(" " + Path.Combine(folder, GpuRuntime.Library), StringComparison.Ordinal));
 
-    // The runtime that comes along is replaced before anything of it is called; a process has one.
+    // The bundled runtime must be replaced before its first call, since a process has only one.
     private static void LoadFrom(string folder)
     {
         if (_folder is not null)

@@ -3,12 +3,12 @@ using TrueLive.Server.Streams;
 
 namespace TrueLive.Fuzz.Targets;
 
-/// <summary>What a stream's address and the far side behind it can hold.</summary>
+/// <summary>Addresses of streams, and what their peers send.</summary>
 internal static class StreamTargets
 {
     private static readonly Uri From = new("http://cdn.example/live/index.m3u8");
 
-    /// <summary>An address; one that is taken is shown and cleaned of, and neither shows what lies behind its host.</summary>
+    /// <summary>An address; messages about it have a bounded length, and cleaned ones do not contain its path.</summary>
     public static void Address(ReadOnlySpan<byte> input)
     {
         var text = Encoding.UTF8.GetString(input);
@@ -22,7 +22,7 @@ internal static class StreamTargets
         }
     }
 
-    /// <summary>A playlist of HLS.</summary>
+    /// <summary>An HLS playlist.</summary>
     public static void Playlist(ReadOnlySpan<byte> input)
     {
         try

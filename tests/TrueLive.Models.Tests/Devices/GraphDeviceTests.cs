@@ -3,7 +3,7 @@ using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Tests.Devices;
 
-/// <summary>What is said of a GPU that cannot be used, with libraries that are there in name only.</summary>
+/// <summary>Messages about a GPU that cannot be used, with stubs in place of the libraries.</summary>
 public sealed class GraphDeviceTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("truelive-device-").FullName;
@@ -64,7 +64,7 @@ public sealed class GraphDeviceTests : IDisposable
 
     private static bool OnThisMachine(string library) => System.Runtime.InteropServices.NativeLibrary.TryLoad(library, out _);
 
-    // A library that is loaded already, under other names.
+    // Copies of a library that is loaded already, under the names of the CUDA libraries.
     private static void Stubs(string folder, params string[] without)
     {
         Directory.CreateDirectory(folder);

@@ -5,8 +5,8 @@ using TrueLive.Models.Manifest;
 namespace TrueLive.Models.Tests.Diffusion;
 
 /// <summary>
-/// The arithmetic of all steps, in double precision on a toy model, against StreamDiffusion's batched form of it (arXiv:2312.12491):
-/// all rows in one call, each with another frame, so that a picture comes out rows - 1 frames late.
+/// The arithmetic of all steps, in double precision on a toy model, against StreamDiffusion's stream batch (arXiv:2312.12491): all rows in
+/// one call, each with a different frame, so that a picture comes out rows - 1 frames late.
 /// </summary>
 public sealed class DenoisingWalkTests
 {
@@ -55,7 +55,7 @@ public sealed class DenoisingWalkTests
         Assert.All(found.Zip(wanted).Skip(steps.Length - 1), p => Assert.All(p.First.Zip(p.Second), n => Assert.Equal(n.Second, n.First, 1e-12)));
     }
 
-    /// <summary>Cases that StreamDiffusion's own code computed, where a file with them is at hand: TRUELIVE_STREAM_BATCH_CASES names it.</summary>
+    /// <summary>Cases computed by StreamDiffusion's own code; needs the file that TRUELIVE_STREAM_BATCH_CASES names.</summary>
     [Fact]
     public void Cases_of_others_come_out_the_same()
     {
@@ -74,7 +74,7 @@ public sealed class DenoisingWalkTests
             double[][] Pictures(string name) => [.. Numbers(name).Chunk(length)];
             var (told, untold, frames, outputs) = (Numbers("cond"), Numbers("uncond"), Pictures("frames"), Pictures("outputs"));
             Compare(spec, noise, told, untold, frames, outputs, width, 1e-6);
-            // What comes out before the batch is filled is no picture, but has the same numbers.
+            // The output before the batch is filled is not a picture, but has the same numbers.
             Assert.All(Streamed(spec, noise, told, untold, frames, width).Zip(outputs), p => Assert.All(p.First.Zip(p.Second), n => Assert.Equal(n.Second, n.First, 1e-6)));
         }
     }
@@ -147,7 +147,7 @@ public sealed class DenoisingWalkTests
         Assert.Equal(b, row.B, 1e-6);
     }
 
-    // The whole of StreamDiffusion's step: rows hold different frames; see its pipeline's predict_x0_batch and unet_step.
+    // StreamDiffusion's complete step: rows hold different frames; see predict_x0_batch and unet_step of its pipeline.
     private static double[][] Batched(DiffusionSpec spec, double[] noise, double[] told, double[] untold, double[][] frames, int width = Width)
     {
         var n = spec.Steps.Length;

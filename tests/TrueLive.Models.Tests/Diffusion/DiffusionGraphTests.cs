@@ -5,7 +5,7 @@ using TrueLive.Models.Tests.Onnx;
 
 namespace TrueLive.Models.Tests.Diffusion;
 
-/// <summary>What exporters do in different ways, each on graphs so small that what comes out is known.</summary>
+/// <summary>Differences between exporters, each on graphs so small that the result is known.</summary>
 public sealed class DiffusionGraphTests
 {
     private const int Side = 64;
@@ -29,7 +29,7 @@ public sealed class DiffusionGraphTests
         var more = throughput ? ", \"throughput\": true" : "";
         using var plain = Folder($$"""{ "steps": [35, 45]{{more}} }""");
         using var other = Folder($$"""{ "steps": [35, 45], "range": [0, 1]{{more}} }""");
-        // Twice the picture less one, and back.
+        // Twice the picture minus one, and back.
         File.WriteAllBytes(other.Of("vae_encoder/model.onnx"), Encoder("latent_sample", scale: 2, bias: -1));
         File.WriteAllBytes(other.Of("vae_decoder/model.onnx"), Decoder(scale: 0.5f, bias: 0.5f));
         AssertSame(plain, other);
@@ -89,7 +89,7 @@ public sealed class DiffusionGraphTests
         return folder;
     }
 
-    // Red, green, blue and red again as means of squares of eight; for parameters, wild numbers behind them.
+    // Latents of red, green, blue and red again as means of squares of eight; for an output of parameters, extreme numbers after them.
     private static byte[] Encoder(string output, float scale, float bias)
     {
         var graph = new OnnxGraph().Input("sample", Element.Float, 1, 3, 0, 0)
@@ -108,7 +108,7 @@ public sealed class DiffusionGraphTests
         .Node("Gather", ["latent_sample", "planes"], ["a"], ("axis", 1)).Node("Resize", ["a", "", "sizes"], ["b"])
         .Node("Mul", ["b", "scale"], ["c"]).Node("Add", ["c", "bias"], ["sample"]).Bytes();
 
-    // Predicts half of the noisy latent, and what is told.
+    // Predicts half of the noisy latent plus the given term.
     private static byte[] UNet(Func<OnnxGraph, OnnxGraph> told) => told(new OnnxGraph()
             .Input("sample", Element.Float, 0, 4, 0, 0).Input("timestep", Element.Int64, 0)
             .Input("encoder_hidden_states", Element.Float, 0, 77, 32).Output("out_sample", Element.Float, 0, 4, 0, 0)

@@ -7,7 +7,7 @@ using TrueLive.Models.Tests.Onnx;
 
 namespace TrueLive.Models.Tests.Diffusion;
 
-/// <summary>A pipeline in the folder layout of diffusers and optimum, run as any other model.</summary>
+/// <summary>A pipeline in the folder layout of diffusers and optimum, run like any other model.</summary>
 public sealed class DiffusionTests
 {
     private const int Side = 64;
@@ -51,7 +51,7 @@ public sealed class DiffusionTests
                 found.Add(made[0]);
             Assert.Equal(Enumerable.Range(0, 8).Select(t => ((long)t, t < 4 ? 1L : 2L)), found.Select(f => (f.Ticket.SourceSequence, f.Ticket.PromptRevision)));
             Assert.All(found.Zip(wanted), p => Assert.InRange(TinyDiffusion.Difference(p.First.Frame, p.Second), 0, 0.05));
-            // A copy of the memory holds the frames in work.
+            // A captured memory includes the frames in progress.
             Assert.Equal(found.Skip(5 - lag).Take(3).Select(f => f.Ticket), after.Select(f => f.Ticket));
             Assert.All(found.Skip(5 - lag).Zip(after), p => Assert.Equal(0, TinyDiffusion.Difference(p.First.Frame, p.Second.Frame)));
             foreach (var frame in wanted.Concat(found.Concat(after).Select(f => f.Frame)))
@@ -215,7 +215,7 @@ public sealed class DiffusionTests
     [Fact]
     public void Another_session_goes_on_from_a_copy_of_the_memory()
     {
-        // One step with its own guidance is the only way that remembers.
+        // Among single-step settings, only self-guidance has a memory.
         using var folder = new TinyDiffusion("""{ "steps": [35], "guidance": "self", "guidance_scale": 1.5, "delta": 0.7 }""");
         using var model = folder.Load();
         Assert.True(model.Info.HasMemory);
@@ -255,7 +255,7 @@ public sealed class DiffusionTests
     public void Numbers_that_are_not_finite_fail_the_step_and_never_show_black()
     {
         using var folder = new TinyDiffusion();
-        // The prediction is a square root of the mean of the words and ten: not a number for words far below.
+        // The prediction is the square root of the mean of the words plus ten, which is NaN if the mean is below -10.
         File.WriteAllBytes(folder.Of("unet/model.onnx"), UNet(Element.Float, [1], Element.Int64, g => g
             .Node("ReduceMean", ["words"], ["told"], ("axes", new long[] { 0, 1, 2 }), ("keepdims", 0)).Node("Add", ["told", "ten"], ["left"]).Node("Sqrt", ["left"], ["root"]), add: "root"));
         using var model = folder.Load();
@@ -364,7 +364,7 @@ public sealed class DiffusionTests
         { "schema": "truelive-model/1", "id": "t", "title": "T", "size": { "min": 64, "max": 128, "multiple": 8 }, "diffusion": {{diffusion}} }
         """);
 
-    // Predicts a tenth of the noisy latent, and what is added.
+    // Predicts a tenth of the noisy latent plus the tensor that "add" names.
     private static byte[] UNet(Element type, long[] timestep, Element time, Func<OnnxGraph, OnnxGraph>? more = null, int words = 32, string add = "none") =>
         (more ?? (g => g))(new OnnxGraph().Input("sample", type, 0, 4, 0, 0).Input("timestep", time, timestep).Input("encoder_hidden_states", type, 0, 77, words).Output("out_sample", type, 0, 4, 0, 0)
             .Constant("tenth", [0.1f], 1).Constant("ten", [10], 1).Constant("none", [0], 1)

@@ -6,7 +6,7 @@ using TrueLive.Models.Diffusion;
 
 namespace TrueLive.Models.Tests.Diffusion;
 
-/// <summary>Pictures that are shown again because their frames are like the last one that was made.</summary>
+/// <summary>Pictures that are repeated because the frame is similar to that of the last generated picture.</summary>
 public sealed class SimilarityTests
 {
     private const int Side = 64;
@@ -51,7 +51,7 @@ public sealed class SimilarityTests
             neon, neon, neon, neon, neon, neon with { Revision = 5, Values = never[0].Values },
             neon with { Revision = 5, Values = never[0].Values },
         };
-        // The same prompt is one object, as it is in a session.
+        // As in a session, the same prompt is the same object.
         prompts[10] = prompts[9];
         var origins = prompts.Select((prompt, t) =>
         {
@@ -60,7 +60,7 @@ public sealed class SimilarityTests
             Assert.Equal(prompt.Revision, one.Ticket.PromptRevision);
             return one.Ticket.Origin == FrameOrigin.Repeated ? 'r' : 'g';
         });
-        // The transition of 100 ms begins with frame 4 and has ended with frame 7, whose words are new as well.
+        // The transition of 100 ms starts with frame 4 and has ended by frame 7, where the words change as well.
         Assert.Equal("grggggggrgg", string.Concat(origins));
     }
 
@@ -112,7 +112,7 @@ public sealed class SimilarityTests
             {
                 for (var t = 0; t < Trials; t++)
                 {
-                    // What was asked about last is what a picture is kept of.
+                    // Keep stores the picture for the frame of the last Repeat.
                     filter.Forget();
                     filter.Repeat(first, t, threshold, 2, 1, [0]);
                     filter.Keep(first, 1, [0]);

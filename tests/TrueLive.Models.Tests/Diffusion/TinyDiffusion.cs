@@ -34,7 +34,7 @@ internal sealed class TinyDiffusion : IDisposable
 
     public static Prompt Prompt(FolderModel model, string text, float strength = 1, int revision = 1) => new(revision, text, strength, TimeSpan.Zero, model.Read(text));
 
-    /// <summary>Mean difference of two pictures in luma, of 255.</summary>
+    /// <summary>Mean luma difference of two pictures, 0..255.</summary>
     public static double Difference(VideoFrame a, VideoFrame b)
     {
         Assert.Equal((a.Width, a.Height), (b.Width, b.Height));

@@ -12,12 +12,12 @@ public sealed class TorchParityTests
 {
     private const int Side = 64;
 
-    // Of Debian's package python3-torch; another interpreter may come first in the path.
+    // The interpreter that Debian's python3-torch belongs to; another may come first in the PATH.
     private const string Python = "/usr/bin/python3";
 
     private readonly FramePool _pool = new("torch parity", 4);
 
-    /// <summary>training/tiny_diffusion.py made the fixture together with the weights.</summary>
+    /// <summary>Uses the fixture that training/tiny_diffusion.py made together with the weights.</summary>
     [Fact]
     public void Twelve_frames_are_what_PyTorch_makes_of_them_with_every_guidance_and_number_of_steps() =>
         Compare(TinyDiffusion.Shipped, Path.Combine(Repository.Root, "tests", "TrueLive.Models.Tests", "tiny-diffusion.parity.bin"));
@@ -31,7 +31,7 @@ public sealed class TorchParityTests
             Assert.Skip("There is no torch: set TRUELIVE_TEST_PACKAGES=python3-torch.");
         using var place = new TinyDiffusion();
         var fixture = place.Of("parity.bin");
-        // A second of training each: the weights differ each time, and they need not draw well.
+        // One second of training is enough: the weights only have to differ, not to draw well.
         Assert.Equal(0, await RunAsync(Path.Combine(Repository.Root, "training", "tiny_diffusion.py"), place.Path, fixture, "1"));
         Assert.NotEqual(
             await File.ReadAllBytesAsync(Path.Combine(TinyDiffusion.Shipped, "unet", "model.onnx"), TestContext.Current.CancellationToken),

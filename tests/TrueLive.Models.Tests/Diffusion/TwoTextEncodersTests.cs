@@ -7,8 +7,8 @@ using TrueLive.Models.Text;
 namespace TrueLive.Models.Tests.Diffusion;
 
 /// <summary>
-/// Pipelines of SDXL's shape: two text encoders, of which the tokens before the last layer go side by side, a pooled text, and the
-/// picture's size as numbers. The UNet here adds a known sum of all of them, so that each number must arrive in its place.
+/// Pipelines of SDXL's shape: two text encoders, whose hidden states before the last layer are concatenated, a pooled text embedding, and
+/// the picture's size as numbers. The UNet here adds a known sum of all of them, so that each number must arrive in its place.
 /// </summary>
 public sealed class TwoTextEncodersTests
 {
@@ -128,7 +128,7 @@ public sealed class TwoTextEncodersTests
             Directory.CreateDirectory(folder.Of(part));
         foreach (var file in new[] { "vocab.json", "merges.txt" })
             File.Copy(folder.Of($"tokenizer/{file}"), folder.Of($"tokenizer_2/{file}"));
-        // As SDXL's: the second encoder is padded with another token.
+        // As in SDXL, the second encoder is padded with another token.
         File.WriteAllText(folder.Of("tokenizer_2/tokenizer_config.json"), """{ "pad_token": "!" }""");
         File.WriteAllBytes(folder.Of("text_encoder/model.onnx"), Text(FirstWidth, 0.001f, pools: false));
         File.WriteAllBytes(folder.Of("text_encoder_2/model.onnx"), Text(SecondWidth, 0.002f, pools: true));
@@ -136,7 +136,7 @@ public sealed class TwoTextEncodersTests
         return folder;
     }
 
-    // Of each token its number, scaled by the layer.
+    // Each token becomes its number, scaled by the layer.
     private static byte[] Text(int width, float scale, bool pools, bool last = false)
     {
         var graph = new OnnxGraph().Input("input_ids", Element.Int64, 1, 77).Whole("apart", [1, 77, 1], 3)
@@ -173,7 +173,7 @@ public sealed class TwoTextEncodersTests
         .Node("Mul", ["sample", "tenth"], ["scaled"]).Node("Add", ["c", "g"], ["k"]).Node("Add", ["k", "j"], ["l"])
         .Node("Add", ["scaled", "l"], ["out_sample"]).Bytes();
 
-    // What the UNet above adds.
+    // The sum that the UNet above adds.
     private static float Told(TinyDiffusion folder, string text, int width, int height)
     {
         int[] first = new int[77], second = new int[77];
