@@ -10,7 +10,9 @@ using TrueLive.Server.Streams;
 
 namespace TrueLive.Cli;
 
-/// <summary><c>truelive stream</c>: processes a stream from one address to others until Ctrl-C. It serves the page and the API as well.</summary>
+/// <summary>
+/// <c>truelive stream</c>: processes a stream from one address to others until Ctrl-C. It serves the page and the API as well.
+/// </summary>
 internal static class StreamCommand
 {
     private static readonly Argument<string> Source = new("source")

@@ -155,7 +155,7 @@ while True:
     elif way == "fork":
         os.fork()
     elif way == "shorter frames":
-        # A host that touches what is gone would be ended by the system.
+        # The system would kill a host that accesses the missing part (SIGBUS).
         os.ftruncate(frames, 0)
     elif way == "noise":
         for _ in range(2000):

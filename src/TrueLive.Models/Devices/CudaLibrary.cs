@@ -24,8 +24,8 @@ internal sealed record CudaLibrary(string File, string Advice)
     ];
 
     /// <summary>
-    /// Loads all of them, so that the GPU runtime finds them in whichever folder they are: one of the system, of <c>CUDA_PATH</c>, or of the
-    /// packages of a virtual environment (<c>VIRTUAL_ENV</c>).
+    /// Loads all of them, so that the GPU runtime finds them in whichever folder they are: one of the system, of <c>CUDA_PATH</c>, or of
+    /// the packages of a virtual environment (<c>VIRTUAL_ENV</c>).
     /// </summary>
     /// <param name="variable">Reads an environment variable.</param>
     /// <returns>Those that cannot be loaded.</returns>

@@ -17,7 +17,9 @@ public static class GraphDevice
     public static ComputeDevice Current { get; private set; } = ComputeDevice.Processor;
 
     /// <summary>Chooses the device.</summary>
-    /// <param name="setting">A device; <c>auto</c> takes the GPU if everything that it needs is installed, and otherwise the processor.</param>
+    /// <param name="setting">
+    /// A device; <c>auto</c> takes the GPU if everything that it needs is installed, and otherwise the processor.
+    /// </param>
     /// <param name="dataFolder">The data folder that the GPU runtime is pulled into.</param>
     /// <returns>Why <c>auto</c> did not take the GPU that this machine has; otherwise null.</returns>
     /// <exception cref="ModelException">
