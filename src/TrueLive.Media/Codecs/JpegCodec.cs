@@ -64,7 +64,7 @@ public sealed unsafe partial class JpegCodec : IDisposable
             int width, height, sampling, space;
             if (jpeg.Length < 4 || ScansOf(jpeg) > MaxScans || Header(_decompress, bytes, (nuint)jpeg.Length, &width, &height, &sampling, &space) != 0)
                 return null;
-            // Only Y'CbCr and greyscale have the planes of a frame; a very small side would make an empty chroma plane.
+            // Only Y'CbCr and grey pictures have the planes of a frame; a very small side would make an empty chroma plane.
             if (width is < 2 or > 8192 || height is < 2 or > 8192 || (long)width * height > MaxPixels || space is not (1 or 2) || sampling is < 0 or > 5)
                 return null;
             var frame = pool.Rent(width, height);

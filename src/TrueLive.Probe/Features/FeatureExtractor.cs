@@ -183,7 +183,9 @@ internal sealed class FeatureExtractor
         return inside - (Mean(map, l, r, t, b) * all - inside * cells) / (all - cells);
     }
 
-    /// <summary>Sums of five rows, differentiated along x and scaled to unit energy: a profile that light changes leave alone.</summary>
+    /// <summary>
+    /// Sums of five rows, differentiated along x and scaled to unit energy: a profile that changes of light do not affect.
+    /// </summary>
     private void FillBands(float[] plane, int first)
     {
         for (var band = 0; band < Bands; band++)
