@@ -6,8 +6,8 @@ using TrueLive.Models.Onnx;
 namespace TrueLive.Bench;
 
 /// <summary>
-/// The same model, called as its documentation shows: default session options, a tensor made for every call, the state handed
-/// from one result to the next call. What <c>bench/clips/run</c> compares with.
+/// The same model, called as its documentation shows: default session options, a new tensor for every call, the state passed from one
+/// result to the next call. <c>bench/clips/run</c> compares with it.
 /// </summary>
 internal sealed class PlainOnnxLoop : IDisposable
 {
