@@ -21,7 +21,7 @@ internal sealed record ClipJobResult(int Prompt, int Picture, double Seconds, do
 
 /// <summary>
 /// Measures a clip service: how long a clip takes, and whether prompt and picture, drawn at random for each job, change what comes
-/// back (exact permutation test). A service that answers requests is tier 1 or 2 by its turnaround; it can never be tier 3 here.
+/// back (permutation test). A service that answers requests is tier 1 or 2 by its turnaround; it can never be tier 3 here.
 /// </summary>
 public static class ClipProbe
 {
