@@ -18,7 +18,7 @@ internal sealed class PlainOnnxLoop : IDisposable
     private readonly float[] _style;
     private Dictionary<string, DenseTensor<float>> _states;
 
-    /// <param name="model">Model whose file is loaded a second time; it must take and give planar RGB floats.</param>
+    /// <param name="model">Model whose file is loaded a second time; its input and output must be planar RGB floats.</param>
     /// <param name="width">Picture width.</param>
     /// <param name="height">Picture height.</param>
     /// <param name="prompt">Prompt of all frames.</param>

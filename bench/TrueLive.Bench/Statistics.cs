@@ -1,6 +1,6 @@
 namespace TrueLive.Bench;
 
-/// <summary>The few statistics that the reports give.</summary>
+/// <summary>The statistics of the reports.</summary>
 internal static class Statistics
 {
     // 95 %, two-sided, for large samples.

@@ -18,7 +18,7 @@ public sealed record ProbeRunOptions
     /// <summary>Height of the stimulus.</summary>
     public int Height { get; init; } = 360;
 
-    /// <summary>Prompt of state A, in force from the start: it asks for what no colour filter can do.</summary>
+    /// <summary>Prompt of state A, in force from the start: no colour filter can do what it asks for.</summary>
     public string PromptA { get; init; } = "a blueprint, thin white lines on blue paper";
 
     /// <summary>Prompt of state B.</summary>
@@ -34,7 +34,7 @@ public sealed record ProbeRunOptions
     public Action<EarlierSession>? Keep { get; init; }
 }
 
-/// <summary>Where a run stands; reported about once a second.</summary>
+/// <summary>Progress of a run, reported about once a second.</summary>
 /// <param name="Phase">What is being sent.</param>
 /// <param name="Seconds">Seconds sent so far.</param>
 /// <param name="Total">Seconds planned so far.</param>
@@ -94,7 +94,7 @@ internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeS
         foreach (var (kind, seconds, dwell) in options.Earlier?.Phases ?? [])
             _plan.Append(kind, seconds, dwell);
         _firstFrame = _plan.Frames.Count;
-        // A new session warms up again; a phase that was cut short is sent anew with codes never sent before.
+        // A new session warms up again; a phase that was cut short is repeated with new codes.
         _plan.Append(PhaseKind.Warmup, profile.Warmup);
         foreach (var (kind, seconds) in new[] { (PhaseKind.Fast, profile.Fast), (PhaseKind.Hold, profile.Hold) })
         {

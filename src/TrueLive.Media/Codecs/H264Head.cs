@@ -6,8 +6,8 @@ namespace TrueLive.Media.Codecs;
 /// <param name="Depth">Bits per sample.</param>
 /// <param name="Width">Of the picture, in pixels, after cropping.</param>
 /// <param name="Height">Of the picture, in pixels, after cropping.</param>
-/// <param name="Fields">Pictures may be coded as fields.</param>
-/// <param name="MixedFields">Blocks within a picture may be coded as fields (MBAFF).</param>
+/// <param name="Fields">Whether pictures may be coded as fields.</param>
+/// <param name="MixedFields">Whether blocks within a picture may be coded as fields (MBAFF).</param>
 /// <param name="FrameNumberBits">Length of frame_num in a slice.</param>
 internal readonly record struct H264Sequence(int Profile, int Chroma, int Depth, long Width, long Height, bool Fields, bool MixedFields, int FrameNumberBits)
 {

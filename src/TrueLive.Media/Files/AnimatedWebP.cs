@@ -68,7 +68,7 @@ internal sealed record AnimatedWebP(int Width, int Height, IReadOnlyList<WebPPar
         return parts.Count > 0 ? new AnimatedWebP(width, height, parts) : throw new InvalidDataException("it holds no picture");
     }
 
-    /// <summary>A part as a WebP file of its own.</summary>
+    /// <summary>A part as a separate WebP file.</summary>
     /// <exception cref="InvalidDataException">The part holds no picture.</exception>
     public static byte[] Single(Stream file, in WebPPart part)
     {

@@ -23,7 +23,7 @@ public static partial class FileJoin
     /// Checks, before any work is done, that a result can be written to this path, and that a folder of pictures would replace nothing
     /// else.
     /// </summary>
-    /// <exception cref="MediaFileException">The path is taken; the message says by what.</exception>
+    /// <exception cref="MediaFileException">The path cannot be used; the message says why.</exception>
     public static void CheckOutput(string output, ClipFormat format)
     {
         output = Path.TrimEndingDirectorySeparator(Path.GetFullPath(output));

@@ -109,7 +109,7 @@ public sealed class FileSink : IVideoSink, IAsyncDisposable
         return true;
     }
 
-    /// <summary>Ends the file and gives it its name.</summary>
+    /// <summary>Completes the file, and only then gives it its name.</summary>
     /// <exception cref="MediaFileException">The encoder failed; the message says why.</exception>
     public async Task FinishAsync(CancellationToken cancel)
     {

@@ -31,14 +31,15 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
     /// <summary>Time for which the last picture is shown; null when the file does not say.</summary>
     public TimeSpan? LastPicture { get; init; }
 
-    /// <summary>Timestamps restart within the file, as in recordings that were concatenated.</summary>
+    /// <summary>Whether timestamps restart within the file, as in recordings that were concatenated.</summary>
     public bool Restarts { get; init; }
 
-    /// <summary>A single picture (PNG, JPEG, WebP), which has no length.</summary>
+    /// <summary>Whether the file is a single picture (PNG, JPEG, WebP), which has no duration.</summary>
     public bool IsPicture { get; init; }
 
     /// <summary>
-    /// The container has an index of its pictures (MP4, MOV, Matroska, WebM): a seek lands on the picture that was asked for, or before it.
+    /// Whether the container has an index of its pictures (MP4, MOV, Matroska, WebM), so that a seek finds the requested picture or one
+    /// before it.
     /// </summary>
     public bool SeeksExactly { get; init; }
 

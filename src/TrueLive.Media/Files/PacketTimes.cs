@@ -21,7 +21,7 @@ internal sealed class PacketTimes(int video)
     private double _offset;
     private double _soundEnd = double.MinValue;
 
-    /// <summary>Pictures that are shown.</summary>
+    /// <summary>Number of pictures that are shown.</summary>
     public long Count { get; private set; }
 
     /// <summary>Time of the first picture.</summary>
@@ -33,7 +33,7 @@ internal sealed class PacketTimes(int video)
     /// <summary>Seconds for which the last picture is shown; 0 when its packet does not say.</summary>
     public double Hold { get; private set; }
 
-    /// <summary>Timestamps restart within the file.</summary>
+    /// <summary>Whether timestamps restart within the file.</summary>
     public bool Restarts { get; private set; }
 
     /// <summary>Mean seconds between pictures; 0 for fewer than two.</summary>

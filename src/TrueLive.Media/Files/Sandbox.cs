@@ -10,7 +10,7 @@ internal static class Sandbox
 {
     private const string FilePrefix = "file:";
 
-    /// <summary>Whether bubblewrap is installed and the system lets it work: some containers do not.</summary>
+    /// <summary>Whether bubblewrap is installed and the system permits it: some containers do not.</summary>
     public static bool IsUsable => Bubblewrap.IsUsable;
 
     /// <summary>

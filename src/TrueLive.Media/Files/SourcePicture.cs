@@ -13,13 +13,13 @@ public sealed record SourcePicture
 
     internal static string TransparentNote(Backdrop colour) => $"Where the picture is transparent, {colour} is seen.";
 
-    /// <summary>Pictures are made of two fields that were taken one after the other.</summary>
+    /// <summary>Whether pictures consist of two fields that were taken one after the other.</summary>
     public bool Interlaced { get; init; }
 
-    /// <summary>Codec and container are those of broadcasts, where a film may change from progressive to interlaced.</summary>
+    /// <summary>Whether codec and container are those of broadcasts, where a film may change from progressive to interlaced.</summary>
     public bool MayInterlace { get; init; }
 
-    /// <summary>There may be transparent parts, whose colours are not meant to be seen.</summary>
+    /// <summary>Whether there may be transparent parts, whose colours are not meant to be seen.</summary>
     public bool Alpha { get; init; }
 
     /// <summary>What is seen through the transparent parts.</summary>
@@ -28,7 +28,7 @@ public sealed record SourcePicture
     /// <summary>Decoder to use when ffmpeg's default would leave out the transparency; null for the default.</summary>
     public string? Decoder { get; init; }
 
-    /// <summary>No colour space is tagged, and players assume BT.709 at this size.</summary>
+    /// <summary>Whether no colour space is tagged and players assume BT.709 at this size.</summary>
     public bool HighDefinitionUntagged { get; init; }
 
     /// <summary>Transfer curve, primaries and matrix for zscale, of high dynamic range or wide gamut; null for ordinary pictures.</summary>
@@ -40,7 +40,7 @@ public sealed record SourcePicture
     /// <summary>Whether its pixels are square regardless of the file's header.</summary>
     public bool SquarePixels { get; init; }
 
-    /// <summary>The transfer curve is one of high dynamic range (PQ or HLG).</summary>
+    /// <summary>Whether the transfer curve is one of high dynamic range (PQ or HLG).</summary>
     public bool HighDynamicRange => Wide is { Transfer: "smpte2084" or "arib-std-b67" };
 
     /// <summary>

@@ -16,7 +16,7 @@ internal static class ZipDirectory
     private const int LocatorLength = 20;
 
     /// <summary>
-    /// Bytes from where the directory begins to the end of the file, whatever the file says of its size and count: no reader finds more
+    /// Bytes from where the directory begins to the end of the file, whatever the file says about its size and count: no reader finds more
     /// entries than fit there.
     /// </summary>
     /// <exception cref="InvalidDataException">

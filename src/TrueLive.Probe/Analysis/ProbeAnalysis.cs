@@ -155,7 +155,7 @@ public static class ProbeAnalysis
         }
         if (!Dependent(fast))
             return fast;
-        // A weak look needs longer windows before each one can be told from chance.
+        // A weak look needs longer windows to be distinguished from chance in each one.
         var longer = FastTest.Of(plan, index, seen, even, 0, 10).Run(effort.Redraws, effort.Threads, effort.MayStopEarly ? Stopping.WhenClear : Stopping.WhenHopeless, cancel);
         return longer.Lock >= 0.9 && longer.Joint.Z >= fast.Joint.Z ? longer : fast;
     }

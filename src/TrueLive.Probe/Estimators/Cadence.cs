@@ -32,7 +32,7 @@ public sealed class CadenceFindings
     /// <summary>Longest gap, seconds.</summary>
     public double LongestGap { get; init; } = double.NaN;
 
-    /// <summary>Frames looked at.</summary>
+    /// <summary>Number of frames examined.</summary>
     public int Frames { get; init; }
 
     /// <summary>Gaps between frames, seconds.</summary>

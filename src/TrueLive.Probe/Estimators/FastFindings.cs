@@ -107,7 +107,7 @@ public sealed record FastFindings
     /// <summary>Number of usable windows, as if they did not overlap.</summary>
     public double LockWindows { get; init; }
 
-    /// <summary>Seconds per window behind <see cref="Lock"/>.</summary>
+    /// <summary>Length of the windows of <see cref="Lock"/>, seconds.</summary>
     public double WindowSeconds { get; init; }
 
     /// <summary>Joint statistics of the re-draws, for the plot of the null.</summary>

@@ -1,6 +1,6 @@
 namespace TrueLive.Probe.Estimators;
 
-/// <summary>A number with its 95 % confidence interval and the events behind it. Value is NaN when there were too few.</summary>
+/// <summary>A number with its 95 % confidence interval and the number of events. Value is NaN when there were too few.</summary>
 /// <param name="Value">Point estimate.</param>
 /// <param name="Low">Lower end.</param>
 /// <param name="High">Upper end.</param>

@@ -4,9 +4,9 @@ using System.Runtime.InteropServices;
 namespace TrueLive.Probe.Estimators;
 
 /// <summary>
-/// Windowed correlation of one channel's read-outs with a code at every lag: E[w, l] = n_eff * sum over features of r^2.
-/// Each hop of input is correlated once and windows are sums of hops, which makes the direct form cheaper than an FFT per
-/// window. Read-only after construction; every thread brings its own <see cref="Scratch"/>.
+/// Windowed correlation of one channel's read-outs with a code at every lag: E[w, l] = n_eff * sum over features of r^2. Each hop of input
+/// is correlated once and windows are sums of hops, which makes the direct form cheaper than an FFT per window. Read-only after
+/// construction; every thread uses its own <see cref="Scratch"/>.
 /// </summary>
 internal sealed class LagSearch
 {

@@ -2,7 +2,7 @@ using TrueLive.Probe.Stimuli;
 
 namespace TrueLive.Probe.Estimators;
 
-/// <summary>The windows of a lag search on the clocks of input and output, and what a path through them says.</summary>
+/// <summary>The windows of a lag search on the clocks of input and output, and what a path through them shows.</summary>
 /// <param name="Start">Output time of the grid's first sample, seconds.</param>
 /// <param name="Window">Samples of a window.</param>
 /// <param name="Hop">Samples from one window to the next.</param>

@@ -14,7 +14,7 @@ public sealed class BoundaryFindings
     /// <summary>Largest jump over the median change.</summary>
     public double Jump { get; init; }
 
-    /// <summary>Seconds of still output looked at.</summary>
+    /// <summary>Seconds of still output that were examined.</summary>
     public double Seconds { get; init; }
 
     /// <summary>When each jump happened.</summary>

@@ -44,7 +44,7 @@ internal sealed class FeatureExtractor
     private float[] _bandsBefore = new float[2 * Bands * W];
     private bool _hasBefore;
 
-    /// <summary>Reads a picture. <paramref name="features"/> takes <see cref="Count"/> numbers.</summary>
+    /// <summary>Reads a picture. <paramref name="features"/> receives <see cref="Count"/> numbers.</summary>
     public void Read(Picture picture, Span<float> features)
     {
         if (picture.Width != W || picture.Height != H)

@@ -6,7 +6,7 @@ namespace TrueLive.Probe.Recordings;
 
 /// <summary>
 /// The test of the fast phase with the input's own light, colour, motion and scenes in place of codes. Re-draws are the same signals
-/// shifted around the recording by more than every lag that is searched, and the same signals backwards: neither meets the true lag.
+/// shifted around the recording by more than every lag that is searched, and the same signals backwards: neither can match at the true lag.
 /// </summary>
 internal static class RecordedCodes
 {

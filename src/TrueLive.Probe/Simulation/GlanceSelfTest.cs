@@ -23,7 +23,7 @@ public sealed record GlanceRow(string System, string Look, string Seed, string T
     public bool Accused => !SimulatedSystem.Named(System).Fake && SelfTestSummary.Accusations.Contains(Tier);
 }
 
-/// <summary>Glances at simulated systems, all looks taken as in a real run.</summary>
+/// <summary>Glances at simulated systems, with the same looks as in a real run.</summary>
 internal static class GlanceSelfTest
 {
     private const double Footage = 60;

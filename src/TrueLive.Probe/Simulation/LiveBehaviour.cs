@@ -27,11 +27,11 @@ public sealed record LiveBehaviour(string Name, string[] Accepts, Func<ReceivedV
 }
 
 /// <summary>One picture of a misbehaving server.</summary>
-/// <param name="Picture">The picture that it received; null for footage of its own.</param>
+/// <param name="Picture">The picture that it received; null for the server's own footage.</param>
 /// <param name="Prompt">The prompt in force, +1 or -1; 0 before the first.</param>
 /// <param name="Reseed">Number of the generation.</param>
 /// <param name="Roll">Pixels by which the picture is moved.</param>
-/// <param name="Canned">Frame of its own footage.</param>
+/// <param name="Canned">Frame of the server's own footage.</param>
 /// <param name="Plain">A colour filter instead of the look.</param>
 public readonly record struct LiveShown(Picture? Picture, int Prompt, int Reseed = 0, int Roll = 0, int Canned = 0, bool Plain = false);
 

@@ -149,7 +149,7 @@ public abstract partial class Look
         }
     }
 
-    /// <summary>A drifting picture of its own that the input modulates, with memory and noise.</summary>
+    /// <summary>A drifting generated picture that the input modulates, with memory and noise.</summary>
     private sealed class DreamLook(SeedStream stream) : Look
     {
         private const float Share = 0.4f;

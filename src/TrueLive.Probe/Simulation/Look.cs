@@ -241,7 +241,7 @@ public abstract partial class Look
         }
     }
 
-    /// <summary>Mostly a picture of its own that drifts, with a share of the input, memory and noise.</summary>
+    /// <summary>Mostly a generated picture that drifts, with a share of the input, memory and noise.</summary>
     private sealed class MixedLook(SeedStream stream, float mix, float share, float noise) : Look
     {
         private readonly SceneTexture _own = new(W, H, stream);

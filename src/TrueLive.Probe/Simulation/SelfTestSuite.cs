@@ -5,13 +5,13 @@ using TrueLive.Probe.Verdicts;
 
 namespace TrueLive.Probe.Simulation;
 
-/// <summary>One run that a self-test asks for.</summary>
+/// <summary>One run of a self-test.</summary>
 /// <param name="System">Name of the simulator.</param>
 /// <param name="Look">Name of the look.</param>
 /// <param name="Seed">Text of the seed.</param>
 public readonly record struct SelfTestCase(string System, string Look, string Seed);
 
-/// <summary>What one run of a self-test gave, as kept in the results file. Times in seconds; null when not measured.</summary>
+/// <summary>The result of one run of a self-test, as kept in the results file. Times in seconds; null when not measured.</summary>
 public sealed record SelfTestRow(
     string System, string Look, string Seed, string Verdict, bool Right, bool NotProven, bool FalseProof,
     string? Nature, bool? NatureRight, double? TrueD50, double? D50, double? D50Low, double? D50High, string DelayMethod, double P, double Z, double AcausalP, double RunSeconds, string Sentence, IReadOnlyList<string> Gates)

@@ -13,7 +13,7 @@ public sealed class SimulatedInput(StimulusPlan plan)
     /// <summary>The frame that is newest at a time.</summary>
     public static int NewestAt(double time) => Math.Max(0, (int)Math.Floor(time * CodeLaw.Rate + 1e-6));
 
-    /// <summary>What a frame shows; the last frame stands in for one not yet planned.</summary>
+    /// <summary>What a frame shows; for one not yet planned, what the last planned frame shows.</summary>
     public FrameState State(int frame) => plan.Frames[Math.Clamp(frame, 0, plan.Frames.Count - 1)];
 
     /// <summary>+1 or -1 for the prompt in force at a time; 0 before the first. Times mostly rise from call to call.</summary>
@@ -58,7 +58,7 @@ public readonly record struct Shown()
     /// <summary>Whether the picture is footage of another seed.</summary>
     public bool Canned { get; init; }
 
-    /// <summary>Frame of a finished recording that is shown again, bit by bit; -1 for a picture of its own.</summary>
+    /// <summary>Frame of a finished recording that is repeated exactly; -1 for a newly made picture.</summary>
     public int Recorded { get; init; } = -1;
 
     /// <summary>Whether a colour filter with a painted overlay replaces the look.</summary>

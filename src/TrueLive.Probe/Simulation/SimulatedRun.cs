@@ -52,10 +52,10 @@ public sealed class SimulatedRun : IDisposable
     /// <summary>The natures that are right for a system that applies the look to everything.</summary>
     public IReadOnlyList<Verdicts.Nature> LookNatures => _look.Natures;
 
-    /// <summary>Sends all phases planned so far and takes all output up to their end.</summary>
+    /// <summary>Sends all phases planned so far and receives all output up to their end.</summary>
     public void Advance(CancellationToken cancel) => Advance(Plan.Frames.Count, cancel);
 
-    /// <summary>Sends up to an input frame and takes all output up to its time.</summary>
+    /// <summary>Sends up to an input frame and receives all output up to its time.</summary>
     public void Advance(int frames, CancellationToken cancel)
     {
         for (var j = Seen.Sent.Count; j < frames; j++)

@@ -13,8 +13,8 @@ using Queues = System.Threading.Channels;
 namespace TrueLive.Probe.Simulation;
 
 /// <summary>
-/// A real WHIP server on this machine that misbehaves as it is told, so that codec, pacing and congestion control are in the loop.
-/// Takes one session and prompts as a TrueLive server does.
+/// A real WHIP server on this machine with a given misbehaviour, so that codec, pacing and congestion control are in the loop. Takes one
+/// session and prompts as a TrueLive server does.
 /// </summary>
 public sealed class WhipSimulator : IDisposable
 {

@@ -18,7 +18,7 @@ internal sealed class BrowserProcess : IDisposable
     private readonly string _profile = Directory.CreateTempSubdirectory("truelive-probe-").FullName;
 
     /// <exception cref="TargetException">
-    /// There is no such browser, or it would have to run without its sandbox and that was not asked for.
+    /// There is no such browser, or it would have to run without its sandbox, which was not allowed.
     /// </exception>
     public BrowserProcess(string executable, string page, bool withoutSandbox)
     {

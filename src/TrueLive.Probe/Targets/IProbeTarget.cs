@@ -7,7 +7,7 @@ namespace TrueLive.Probe.Targets;
 /// <param name="Height">Height in pixels.</param>
 public readonly record struct StimulusFormat(int Width, int Height);
 
-/// <summary>One system under measurement: takes video, gives video, perhaps takes prompts.</summary>
+/// <summary>One system under measurement: it takes video, returns video, and may take prompts.</summary>
 public interface IProbeTarget : IAsyncDisposable
 {
     /// <summary>What is measured, for the report; no secrets.</summary>

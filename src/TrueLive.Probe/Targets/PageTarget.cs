@@ -40,7 +40,7 @@ public sealed partial class PageTarget : IProbeTarget
     private int _notes;
     private bool _display;
 
-    /// <summary>A target that connects when asked.</summary>
+    /// <summary>Creates a target; <see cref="ConnectAsync"/> starts the browser.</summary>
     /// <param name="adapter">Path of the script.</param>
     /// <param name="browser">Path of Chromium.</param>
     /// <param name="variables">Variables for the adapter: addresses, model names; no secrets.</param>

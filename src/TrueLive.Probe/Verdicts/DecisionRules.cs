@@ -5,7 +5,7 @@ using static TrueLive.Probe.Verdicts.Judgement;
 
 namespace TrueLive.Probe.Verdicts;
 
-/// <summary>Turns findings into a verdict. Gates are taken in order; the first that fails names the verdict.</summary>
+/// <summary>Turns findings into a verdict. Gates are applied in order; the first that fails names the verdict.</summary>
 internal static class DecisionRules
 {
     /// <summary>Judges a live run (codes sent by us).</summary>

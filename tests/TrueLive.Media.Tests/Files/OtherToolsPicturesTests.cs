@@ -131,7 +131,7 @@ public sealed class OtherToolsPicturesTests(MadeFiles files) : IClassFixture<Mad
         // The tools of Debian 12 write only one tile.
         string[] tiles = (await RunAsync("heif-enc", "--help")).Contains("--cut-tiles", StringComparison.Ordinal) ? ["--cut-tiles", "256"] : [];
         await RunAsync("heif-enc", [.. tiles, "scene.png", "-o", "scene.heic"]);
-        // The container says how the camera was held as well, and it alone counts.
+        // The container also says how the camera was held, and it takes precedence over EXIF.
         await RunAsync("exiftool", "-q", "-overwrite_original", "-n", "-Orientation=6", "scene.heic");
         var file = await PackedAsync("scene.heic");
         Assert.Equal((640, 480, true), (file.Width, file.Height, file.IsPicture));
