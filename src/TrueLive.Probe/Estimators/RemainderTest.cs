@@ -10,9 +10,7 @@ public sealed record RemainderFindings
     /// <summary>Answers at the lag at which the pictures were aligned: made from the same input.</summary>
     public NullTest Aligned { get; init; } = NullTest.None;
 
-    /// <summary>
-    /// Share of the remainder's changes in time that the aligned input predicts (cross-validated, median over read-outs).
-    /// </summary>
+    /// <summary>Share of the remainder's changes in time that the aligned input predicts (cross-validated, median of read-outs).</summary>
     public double Predicted { get; init; } = double.NaN;
 
     /// <summary>Mean light and colour of the remainder at other lags.</summary>
@@ -21,9 +19,7 @@ public sealed record RemainderFindings
     /// <summary>Balance, object and pattern in the remainder at other lags.</summary>
     public NullTest Region { get; init; } = NullTest.None;
 
-    /// <summary>
-    /// The other lag, seconds behind the aligned input; the interval is its range when each fifth of the pairs is left out in turn.
-    /// </summary>
+    /// <summary>The other lag, seconds behind the aligned input; its interval is the range without each fifth of the pairs.</summary>
     public Estimate Behind { get; init; } = Estimate.None;
 
     /// <summary>Seconds behind the aligned input up to which older pictures were searched for.</summary>
@@ -55,7 +51,7 @@ internal sealed class RemainderTest
     private const int Oldest = 24;
     private const int Half = 8;
 
-    /// <summary>Holm's p below which all re-draws are made, since the result may accuse.</summary>
+    /// <summary>Holm's p at or below which all re-draws are made, since the result may accuse.</summary>
     private const double Suspicious = 0.01;
     private const int ToAccuse = 9999;
     private static readonly Channel[] Tested = [Channel.G, Channel.R, Channel.C, Channel.O, Channel.P];

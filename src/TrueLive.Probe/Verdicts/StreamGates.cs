@@ -56,10 +56,7 @@ internal sealed class StreamGates(Judgement judgement)
     private TierLabel ByPeriod(double period) =>
         period <= _limits.QuantumSampled ? TierLabel.T3S : period <= _limits.QuantumInteractive ? TierLabel.T2 : TierLabel.T1;
 
-    /// <summary>
-    /// Own boundaries, or prompts that wait for the next clip, mean clips whether a filter is applied or not, so this gate comes before the
-    /// filter.
-    /// </summary>
+    /// <summary>Own boundaries, or prompts that wait for the next clip, prove clips, whatever happens to their pictures.</summary>
     public TierLabel? Clips()
     {
         var q = _found.ControlQuantum;
