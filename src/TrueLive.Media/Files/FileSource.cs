@@ -124,7 +124,7 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
             _step = at - _last;
         _last = at;
         var frame = _pool.Rent(_width, _height);
-        Unpack(frame);
+        Unpack(_packed, frame);
         frame.Colour = ColourSpace.Bt709Limited;
         frame.Ticket = new FrameTicket(_sequence++, at, 0, (uint)(at.Ticks * 9 / 1000));
         return frame;
@@ -142,14 +142,14 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
         return TimeSpan.FromSeconds(60 + length.TotalSeconds * 20);
     }
 
-    private void Unpack(VideoFrame frame)
+    /// <summary>Fills a frame from rows without padding.</summary>
+    internal static void Unpack(ReadOnlySpan<byte> from, VideoFrame frame)
     {
-        var from = _packed.AsSpan();
-        from = Plane(from, frame.Y, frame.StrideY, _width, _height);
+        from = Plane(from, frame.Y, frame.StrideY, frame.Width, frame.Height);
         from = Plane(from, frame.U, frame.StrideC, frame.ChromaWidth, frame.ChromaHeight);
         Plane(from, frame.V, frame.StrideC, frame.ChromaWidth, frame.ChromaHeight);
 
-        static Span<byte> Plane(Span<byte> from, Span<byte> to, int stride, int width, int height)
+        static ReadOnlySpan<byte> Plane(ReadOnlySpan<byte> from, Span<byte> to, int stride, int width, int height)
         {
             for (var y = 0; y < height; y++)
                 from.Slice(y * width, width).CopyTo(to[(y * stride)..]);

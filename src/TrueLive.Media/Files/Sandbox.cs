@@ -4,11 +4,15 @@ namespace TrueLive.Media.Files;
 
 /// <summary>
 /// Runs a program in bubblewrap: it sees the system's programs and libraries, the files that its arguments name and nothing else. It has no
-/// network, sees no other processes, and cannot change its inputs, so a hostile file that takes over a decoder gains nothing.
+/// network (unless it is to reach one), sees no other processes, and cannot change its inputs, so a hostile file that takes over a decoder
+/// gains nothing.
 /// </summary>
 internal static class Sandbox
 {
     private const string FilePrefix = "file:";
+
+    // Certificates of the authorities that a TLS server is checked against.
+    private const string Authorities = "/etc/ssl/certs";
 
     /// <summary>Whether bubblewrap is installed and the system permits it: some containers do not.</summary>
     public static bool IsUsable => Bubblewrap.IsUsable;
@@ -21,9 +25,14 @@ internal static class Sandbox
     /// <param name="arguments">Its arguments.</param>
     /// <param name="folder">Folder that relative names among them refer to, which it may read; null for none.</param>
     /// <param name="writes">Whether it may write there, too.</param>
-    public static IReadOnlyList<string> Around(string tool, IReadOnlyList<string> arguments, string? folder = null, bool writes = false)
+    /// <param name="reach">What it reaches beside files.</param>
+    public static IReadOnlyList<string> Around(string tool, IReadOnlyList<string> arguments, string? folder = null, bool writes = false, ChildReach reach = default)
     {
         var command = Bubblewrap.Room();
+        if (reach.Network)
+            command.AddRange(["--share-net", "--ro-bind-try", Authorities, Authorities]);
+        if (reach.Device is { } device)
+            command.AddRange(["--dev-bind-try", device, device]);
         if (FolderOf(tool) is { } home && !Bubblewrap.Shows(home))
             command.AddRange(["--ro-bind", home, home]);
         command.AddRange(["--tmpfs", "/tmp"]);

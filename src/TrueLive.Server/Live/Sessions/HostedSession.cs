@@ -31,6 +31,12 @@ internal sealed class HostedSession(LiveSession session, string token, DateTimeO
     /// <summary>Whose it is: nobody else may steer, record or end it. Watching is open to all who may use the server.</summary>
     public required string Owner { get; init; }
 
+    /// <summary>Its source is a stream, not a client: it waits for that without end, and takes no other.</summary>
+    public bool Stays { get; init; }
+
+    /// <summary>Why a stream has no picture now, in words; null while it has, and for other sessions.</summary>
+    public string? SourceLost => Stays ? Input.Problem : null;
+
     /// <summary>Shown only to the client that made the session; lets it come back.</summary>
     public string Token { get; } = token;
 
