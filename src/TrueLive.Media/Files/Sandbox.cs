@@ -25,7 +25,7 @@ internal static class Sandbox
     /// <param name="arguments">Its arguments.</param>
     /// <param name="folder">Folder that relative names among them refer to, which it may read; null for none.</param>
     /// <param name="writes">Whether it may write there, too.</param>
-    /// <param name="reach">What it reaches beside files.</param>
+    /// <param name="reach">What it may reach beside files.</param>
     public static IReadOnlyList<string> Around(string tool, IReadOnlyList<string> arguments, string? folder = null, bool writes = false, ChildReach reach = default)
     {
         var command = Bubblewrap.Room();
