@@ -31,15 +31,19 @@ public enum Guidance
 /// <param name="LatentScale">Factor between the encoder's latents and the UNet's; null takes <c>scaling_factor</c> of the VAE's config.json, or 0.18215.</param>
 /// <param name="Throughput">As many frames as there are steps go through the UNet in one call, each at another step: more frames a second where one does not fill the device, and each comes a step less than that later.</param>
 /// <param name="Similarity">Likeness of a frame to the last one that was made, as a cosine, from which on that picture may be shown again; 1 for never.</param>
+/// <param name="Range">Values of black and white that the autoencoder takes and gives; null for -1 and 1, as diffusers has them.</param>
 public sealed record DiffusionSpec(
     int[] Steps, Guidance Guidance = Guidance.None, [property: JsonPropertyName("guidance_scale")] float GuidanceScale = 1, float Delta = 1, ulong Seed = 2,
-    [property: JsonPropertyName("latent_scale")] float? LatentScale = null, bool Throughput = false, float Similarity = 1)
+    [property: JsonPropertyName("latent_scale")] float? LatentScale = null, bool Throughput = false, float Similarity = 1, float[]? Range = null)
 {
     /// <summary>Steps of the grid that latent consistency models are distilled on (arXiv:2310.04378).</summary>
     public const int Grid = 50;
 
     private const int MaxSteps = 8;
     private const float MinSimilarity = 0.5f;
+
+    /// <summary>Values of black and white.</summary>
+    internal float[] Picture => Range ?? [-1, 1];
 
     /// <summary>Frames that a picture lies behind the newest that went in.</summary>
     [JsonIgnore]
@@ -99,6 +103,7 @@ public sealed record DiffusionSpec(
         : !Enum.IsDefined(Guidance) ? ("diffusion.guidance", "must be none, self, initialize or full")
         : GuidanceScale is not (>= 1 and <= 30) ? ("diffusion.guidance_scale", "must be 1 to 30")
         : Delta is not (>= 0 and <= 2) ? ("diffusion.delta", "must be 0 to 2")
+        : Range is not (null or [-1, 1] or [0, 1]) ? ("diffusion.range", "must be [-1, 1] or [0, 1]")
         : Similarity is not (>= MinSimilarity and <= 1) ? ("diffusion.similarity", "must be 0.5 to 1")
         : Throughput && Similarity < 1 ? ("diffusion.similarity", "does not go with throughput: a repeat would come out before the frames in work")
         : LatentScale is { } scale && !(scale is > 0 and <= 100) ? ("diffusion.latent_scale", "must be above 0 and at most 100")
