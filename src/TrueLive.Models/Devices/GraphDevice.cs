@@ -55,13 +55,15 @@ public static class GraphDevice
             return $"the GPU runtime is not in {GpuRuntime.FolderIn(dataFolder)}. Bring it once: truelive models pull gpu-runtime";
         var missing = CudaLibrary.LoadAll(Environment.GetEnvironmentVariable);
         if (missing.Count > 0)
-            return $"{string.Join(", ", missing.Select(m => m.File))} cannot be loaded. Install {string.Join("; ", missing.Select(m => m.Advice).Distinct())}.";
+            return $"{string.Join(", ", missing.Select(m => m.File))} cannot be loaded. Install "
+                + $"{string.Join("; ", missing.Select(m => m.Advice).Distinct())}.";
         var folder = GpuRuntime.FolderIn(dataFolder);
         if (_folder is null && LoadedElsewhere(folder))
             return "another ONNX Runtime is loaded in this process already.";
         // Loaded here first, where a failure can still be reported as a reason; later it would be a fault.
         if (!NativeLibrary.TryLoad(Path.Combine(folder, GpuRuntime.Library), out _))
-            return $"{Path.Combine(folder, GpuRuntime.Library)} cannot be loaded. Delete the folder, and pull it again: truelive models pull gpu-runtime";
+            return $"{Path.Combine(folder, GpuRuntime.Library)} cannot be loaded. Delete the folder, and pull it again: truelive models "
+                + "pull gpu-runtime";
         LoadFrom(folder);
         try
         {
@@ -93,7 +95,8 @@ public static class GraphDevice
     }
 
     private static bool LoadedElsewhere(string folder) => File.ReadLines("/proc/self/maps")
-        .Any(line => line.EndsWith("/" + GpuRuntime.Library, StringComparison.Ordinal) && !line.EndsWith(" " + Path.Combine(folder, GpuRuntime.Library), StringComparison.Ordinal));
+        .Any(line => line.EndsWith("/" + GpuRuntime.Library, StringComparison.Ordinal)
+        && !line.EndsWith(" " + Path.Combine(folder, GpuRuntime.Library), StringComparison.Ordinal));
 
     // The bundled runtime must be replaced before its first call, since a process has only one.
     private static void LoadFrom(string folder)
