@@ -48,8 +48,8 @@ public sealed partial class OnnxVideoModel : FolderModel
     internal InferenceSession? Narrow => _singleThreaded;
 
     /// <summary>
-    /// Announces a step; true if it should use a single thread because of those that run now. Each call needs one of <see
-    /// cref="StepEnded"/>.
+    /// Announces a step; true if it should use a single thread because of those that run now. Each call needs one of
+    /// <see cref="StepEnded"/>.
     /// </summary>
     internal bool StepBegins() => Interlocked.Increment(ref _stepping) * Threads > Math.Max(Threads, Environment.ProcessorCount);
 
