@@ -66,13 +66,13 @@ public sealed record ModelState(string ModelId, string ModelVersion, int Width, 
 public class ModelStepException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>
-/// The model could not be asked, or did not answer: it runs elsewhere, and is away or wrong. Its session goes on by itself when it can,
-/// without its memory; until then its input may be shown, labelled as such.
+/// The model runs in another process and could not be reached, or gave no valid answer. Unless <see cref="ForGood"/>, its session recovers
+/// by itself, without its memory; until then its input may be shown, labelled as such.
 /// </summary>
-/// <param name="message">For people: one sentence, and lines with details below it.</param>
-/// <param name="forGood">It does not come back by itself.</param>
+/// <param name="message">For the user: one sentence, then lines with details.</param>
+/// <param name="forGood">See <see cref="ForGood"/>.</param>
 public sealed class ModelAwayException(string message, bool forGood) : ModelStepException(message)
 {
-    /// <summary>It does not come back by itself.</summary>
+    /// <summary>True when the model will not come back by itself.</summary>
     public bool ForGood => forGood;
 }

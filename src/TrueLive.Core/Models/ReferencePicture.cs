@@ -7,7 +7,7 @@ namespace TrueLive.Core.Models;
 
 /// <summary>
 /// A picture that a parameter can be set to: decoded, at most <see cref="MaxSide"/> pixels on a side, BT.709 limited. Immutable. Its id is
-/// made of what it shows, so a value that names it says which picture it was.
+/// a hash of its scope and content, so a value that names it identifies the picture.
 /// </summary>
 public sealed class ReferencePicture
 {
@@ -56,7 +56,7 @@ public sealed class ReferencePicture
         return new ReferencePicture(Convert.ToHexStringLower(SHA256.HashData([.. Encoding.UTF8.GetBytes(scope), 0, .. bytes]).AsSpan(0, 16)), bytes);
     }
 
-    /// <summary>A picture from the bytes of another with the same id; null when they are not of a picture.</summary>
+    /// <summary>The picture with this id from its <see cref="Bytes"/>; null when they are not those of a picture.</summary>
     public static ReferencePicture? Read(string id, byte[] bytes)
     {
         if (bytes.Length < HeaderLength)
