@@ -17,7 +17,7 @@ internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOp
     private readonly Lazy<byte[]> _key = new(() => LoadOrMake(Path.Combine(folders.Root, "link-key")));
 
     /// <summary>
-    /// The path with its token, as clients reach it. The same for an hour: who follows a job is told of changes, not of new tokens.
+    /// The path with its token, as clients reach it. The same for an hour, so that a new token alone does not count as a change of a job.
     /// </summary>
     public string Sign(string path, string owner)
     {
@@ -31,16 +31,16 @@ internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOp
     /// <summary>True when the request is for exactly the address that its token was made for.</summary>
     public bool Opens(HttpRequest request) => Opens(request.Path.Value ?? "", request.Query["token"].ToString());
 
-    /// <summary>True when the token was made for exactly this address, its time is not over and its owner's key still opens.</summary>
+    /// <summary>True when the token was made for exactly this address, has not expired, and its owner's key is still valid.</summary>
     public bool Opens(string path, string token) =>
         token.Length < 200 && (path.StartsWith("/v1/", StringComparison.Ordinal) || path.StartsWith("/whep/", StringComparison.Ordinal)) && HasKey
         && token.Split('.') is [var hours, var owner, _] && long.TryParse(hours, NumberStyles.None, CultureInfo.InvariantCulture, out var until)
         && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(TokenOf(path, until, owner)))
         && time.GetUtcNow().ToUnixTimeSeconds() < until * 3600
-        // The keys of a fleet are at its front door, which has looked at the owner's.
+        // The keys of a fleet are kept at its front door, which has checked the owner's.
         && (options.Join.Length > 0 || ring.Knows(owner));
 
-    /// <summary>Whose link a token claims to be; null for what is no such token. Nothing of it is checked.</summary>
+    /// <summary>The owner that a token claims, unchecked; null for text that is not a token.</summary>
     public static string? ClaimedOwner(string token) => token.Length < 200 && token.Split('.') is [_, var owner, _] ? owner : null;
 
     private bool HasKey => _key.IsValueCreated || File.Exists(Path.Combine(folders.Root, "link-key"));

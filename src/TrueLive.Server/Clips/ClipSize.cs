@@ -4,7 +4,9 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Server.Clips;
 
-/// <summary>The size of a clip: a box into which its picture fits, or with <c>!</c> behind it a size that it fills.</summary>
+/// <summary>
+/// The size of a clip: a box that its picture is fitted into or, with <c>!</c> behind it, a size that it is stretched to.
+/// </summary>
 public static class ClipSize
 {
     /// <summary>How a size is written.</summary>
