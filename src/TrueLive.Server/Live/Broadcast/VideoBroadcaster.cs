@@ -9,7 +9,7 @@ namespace TrueLive.Server.Live.Broadcast;
 /// (5) (6) Encodes the session's pictures once for each codec in use and sends them to its client and its viewers. The client's link sets
 /// the bitrate; a viewer with a slower one loses frames and resumes at a key frame, which viewers together may request once a second.
 /// Nothing is queued here: a picture that no link can take is dropped before it is encoded. While no new pictures come (paused, a still
-/// input, a sender that is away), a viewer that joins gets the last picture again, marked as a repeat.
+/// input, a sender that is away), a receiver that joins gets the last picture again, marked as a repeat.
 /// </summary>
 internal sealed class VideoBroadcaster : IVideoSink, IDisposable
 {
