@@ -54,8 +54,8 @@ public sealed record ClipFileSettings
     public ImmutableHashSet<long> Resets { get; init; } = [];
 
     /// <summary>
-    /// Part of the source that is used, on its own timeline from its first frame; the clip's times begin at its start. Not with <see
-    /// cref="Segments"/>.
+    /// Part of the source that is used, on its own timeline from its first frame; the clip's times begin at its start. Not with
+    /// <see cref="Segments"/>.
     /// </summary>
     public (TimeSpan Start, TimeSpan End) Trim { get; init; } = (TimeSpan.Zero, TimeSpan.MaxValue);
 
