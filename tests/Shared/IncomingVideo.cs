@@ -21,8 +21,8 @@ internal enum Repairs
 }
 
 /// <summary>
-/// The receiving end of a call in virtual time: it takes packets of some sender over a lossy path and records what the product decodes. The
-/// sender ignores key frame requests, like an encoder with key frames at fixed times.
+/// The receiving end of a call in virtual time: it takes packets of some sender over a path with losses and records what the product
+/// decodes. The sender ignores key frame requests, like an encoder with key frames at fixed times.
 /// </summary>
 internal sealed class IncomingVideo : IDisposable
 {

@@ -55,7 +55,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
     private int _fullUntil;
     private volatile bool _failed;
 
-    /// <param name="source">Decoded frames in order; the clip takes over the holds and disposes them.</param>
+    /// <param name="source">Decoded frames in order; the clip takes ownership and disposes them.</param>
     /// <param name="model">Shared weights.</param>
     /// <param name="width">Model width.</param>
     /// <param name="height">Model height.</param>

@@ -37,7 +37,7 @@ public sealed class ReferencePicture
     public ReadOnlyMemory<byte> Bytes => _bytes;
 
     /// <summary>A copy of a frame with even sides of at most <see cref="MaxSide"/>.</summary>
-    /// <param name="frame">What it shows.</param>
+    /// <param name="frame">The content of the picture.</param>
     /// <param name="scope">Whose picture it is: the same frame has another id in another scope.</param>
     public static ReferencePicture Of(VideoFrame frame, string scope)
     {

@@ -4,15 +4,15 @@ using System.Diagnostics;
 namespace TrueLive.Core.Processes;
 
 /// <summary>
-/// A sandbox for an untrusted program: the system's programs and libraries, a few devices, and nothing else; no network and no other
-/// processes.
+/// A sandbox for a program that is not trusted: the system's programs and libraries, a few devices, and nothing else; no network and no
+/// other processes.
 /// </summary>
 public static class Bubblewrap
 {
     private static readonly string[] System =
         ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/nix/store"];
 
-    // No terminal: input that a sandboxed program pushed into it would be run by the user's shell.
+    // No terminal: input that a program in the sandbox pushed into it would be run by the user's shell.
     private static readonly string[] Devices = ["/dev/null", "/dev/zero", "/dev/urandom"];
 
     private static readonly Lazy<bool> Works = new(Try);

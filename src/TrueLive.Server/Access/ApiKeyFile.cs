@@ -6,11 +6,11 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Access;
 
-/// <summary>What a key opens.</summary>
+/// <summary>What a key permits.</summary>
 [Flags]
 public enum KeyScopes : byte
 {
-    /// <summary>Nothing but what every key opens: capabilities and the description of the API.</summary>
+    /// <summary>Only what every key permits: capabilities and the description of the API.</summary>
     None = 0,
 
     /// <summary>Live sessions of one's own, their journals, and previews of looks.</summary>
@@ -35,7 +35,7 @@ public enum KeyScopes : byte
 /// <summary>A named key as it is stored; the key itself cannot be recovered from the file.</summary>
 /// <param name="Name">For people and logs.</param>
 /// <param name="Sha256">Hash of the key, which holds 256 random bits.</param>
-/// <param name="Scopes">What it opens.</param>
+/// <param name="Scopes">What it permits.</param>
 /// <param name="Created">When it was made.</param>
 /// <param name="Expires">When it stops working; null for never.</param>
 public sealed record NamedKey(string Name, string Sha256, KeyScopes Scopes, DateTimeOffset Created, DateTimeOffset? Expires);

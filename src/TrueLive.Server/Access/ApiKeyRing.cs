@@ -8,11 +8,11 @@ namespace TrueLive.Server.Access;
 /// <param name="Owner">
 /// What its sessions, files and runs belong to: made from the key, so that a new key under an old name does not own what the old one owned.
 /// </param>
-/// <param name="Scopes">What it opens.</param>
+/// <param name="Scopes">What it permits.</param>
 internal sealed record KnownKey(string Name, string Owner, KeyScopes Scopes);
 
 /// <summary>
-/// The keys that open this server: those of <c>api_keys</c> and the named ones of the key file, which may change while it runs.
+/// The keys that give access to this server: those of <c>api_keys</c> and the named ones of the key file, which may change while it runs.
 /// Thread-safe.
 /// </summary>
 internal sealed partial class ApiKeyRing
@@ -69,7 +69,7 @@ internal sealed partial class ApiKeyRing
         return known;
     }
 
-    /// <summary>Whether what belongs to this owner may still be opened with its links.</summary>
+    /// <summary>Whether this owner's signed links are still valid.</summary>
     public bool Knows(string owner) => Required ? Current().Any(e => e.Key.Owner == owner && e.IsOpenAt(_time.GetUtcNow())) : owner == Nobody;
 
     /// <summary>Owner of everything on a server without keys.</summary>

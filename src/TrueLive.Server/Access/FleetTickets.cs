@@ -9,7 +9,7 @@ internal sealed class FleetTickets(TimeProvider time)
 
     /// <summary>A link has begun; tickets of the previous one are no longer valid.</summary>
     /// <param name="worker">Name of this worker.</param>
-    /// <param name="key">What the gateway signs with.</param>
+    /// <param name="key">The key with which the gateway signs.</param>
     /// <param name="now">The time on the control node's clock, which may be minutes apart from this machine's.</param>
     public void Begin(string worker, byte[] key, DateTimeOffset now) => _link = new Link(worker, key, now - time.GetUtcNow());
 

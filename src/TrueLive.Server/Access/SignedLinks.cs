@@ -7,9 +7,9 @@ using TrueLive.Server.Resources;
 namespace TrueLive.Server.Access;
 
 /// <summary>
-/// Addresses that open one thing without a key, because <c>&lt;video&gt;</c>, <c>EventSource</c> and downloads cannot send one:
-/// the address of the thing, until when, whose it is, and a keyed hash of these. A link ends with its time and with the key of its owner.
-/// The key of the hash lies in the data folder, so links outlive a restart.
+/// Addresses that open one thing without a key, because <c>&lt;video&gt;</c>, <c>EventSource</c> and downloads cannot send one: the address
+/// of the thing, until when, whose it is, and a keyed hash of these. A link ends with its time and with the key of its owner. The key of
+/// the hash is kept in the data folder, so links survive a restart.
 /// </summary>
 internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOptions options, TimeProvider time)
 {

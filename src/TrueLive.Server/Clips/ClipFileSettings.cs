@@ -20,7 +20,7 @@ public sealed record ClipFileSettings
     /// <summary>File to write, or folder for <see cref="ClipFormat.Png"/>.</summary>
     public required string Output { get; init; }
 
-    /// <summary>What to ask for, and when.</summary>
+    /// <summary>The prompts, with their times.</summary>
     public required PromptSchedule Prompts { get; init; }
 
     /// <summary>Model. Its weights may be shared with others.</summary>
@@ -41,10 +41,10 @@ public sealed record ClipFileSettings
     /// <summary>Whether the picture is stretched to fill <see cref="Size"/>; otherwise it keeps its shape.</summary>
     public bool Stretch { get; init; }
 
-    /// <summary>What is seen where the source is transparent.</summary>
+    /// <summary>Background where the source is transparent.</summary>
     public Backdrop Backdrop { get; init; }
 
-    /// <summary>What to write.</summary>
+    /// <summary>Format of the output.</summary>
     public ClipFormat Format { get; init; } = ClipFormat.Mp4;
 
     /// <summary>Prompts as a live session had them, each from the frame at which it applied; wins over <see cref="Prompts"/>.</summary>

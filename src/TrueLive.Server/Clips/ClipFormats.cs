@@ -21,7 +21,7 @@ public static class ClipFormats
         _ => null,
     };
 
-    /// <summary>The format of an output, by its name or by what was asked for; the two may not disagree.</summary>
+    /// <summary>The format of an output, by its file name or by the format asked for; the two must agree.</summary>
     /// <param name="name">Format asked for; null takes it from the file extension.</param>
     /// <param name="output">Path of the output.</param>
     /// <exception cref="ArgumentException">

@@ -20,7 +20,7 @@ public static class ClipSize
     }
 
     /// <summary>The even size at which a model makes a picture.</summary>
-    /// <param name="sizes">What the model runs at.</param>
+    /// <param name="sizes">Sizes at which the model runs.</param>
     /// <param name="width">Width of the source as shown.</param>
     /// <param name="height">Height of the source as shown.</param>
     /// <param name="asked">Size asked for; 0x0 takes the source's.</param>

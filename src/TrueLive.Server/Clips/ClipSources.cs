@@ -10,14 +10,14 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 
-/// <summary>What a job works on.</summary>
+/// <summary>The source of a job.</summary>
 /// <param name="Path">File to read.</param>
 /// <param name="Recorded">Prompts of a journal; default for a job with prompts of its own.</param>
 /// <param name="Resets">Frames before which a journalled session forgot its memory.</param>
 /// <param name="Note">A note for the user; null for none.</param>
 internal sealed record ClipSource(string Path, ImmutableArray<(TimeSpan At, Prompt Prompt)> Recorded, ImmutableHashSet<long> Resets, string? Note = null);
 
-/// <summary>Finds or fetches what a job works on.</summary>
+/// <summary>Finds or fetches the source of a job.</summary>
 internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, JournalStore journals, ModelStore models, ServerOptions options, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan FetchTime = TimeSpan.FromMinutes(10);

@@ -23,7 +23,7 @@ internal sealed class HostedClip : IAsyncDisposable
     /// <param name="id">Unique on this server.</param>
     /// <param name="owner">Key that it belongs to.</param>
     /// <param name="upload">Where the frames are from; exports are made from it.</param>
-    /// <param name="start">Where in the upload the first frame lies.</param>
+    /// <param name="start">Time of the first frame in the upload.</param>
     /// <param name="frames">Frames in the colours of JPEG; the clip takes them over.</param>
     /// <param name="length">Their length, including the last one's duration.</param>
     /// <param name="model">Model of a tweak that names none.</param>

@@ -5,8 +5,8 @@ namespace TrueLive.Server.Probes;
 
 /// <summary>
 /// Starts this program again with other arguments, so that probe and server have the same version and share no memory. The child inherits
-/// only the environment variables that a program needs to run: it talks to untrusted servers, so it must not have the server's keys and
-/// passwords.
+/// only the environment variables that a program needs to run: it talks to servers that are not trusted, so it must not have this server's
+/// keys and passwords.
 /// </summary>
 internal static class OwnProgram
 {

@@ -4,8 +4,8 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Server.Resources;
 
 /// <summary>
-/// Where uploads, work, results and journals lie, and how much of the disk each key fills. Each item is a folder named by its unguessable
-/// id. The disk is the only record of them, so nothing can disagree with it.
+/// The folders of uploads, work, results and journals, and how much of the disk each key uses. Each item is a folder named by its
+/// unguessable id. The disk is the only record of them, so nothing can disagree with it.
 /// </summary>
 internal sealed class ClipFolders(ServerOptions options)
 {
@@ -16,7 +16,7 @@ internal sealed class ClipFolders(ServerOptions options)
     private readonly ConcurrentDictionary<string, long> _reserved = new();
     private readonly ConcurrentDictionary<string, string> _owners = new();
 
-    /// <summary>The disk that all of it lies on.</summary>
+    /// <summary>The disk that they are on.</summary>
     public DataDisk Disk { get; } = new(Path.Combine(options.DataPath, "clips"));
 
     public string Root { get; } = Path.Combine(options.DataPath, "clips");

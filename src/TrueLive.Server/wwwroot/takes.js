@@ -22,7 +22,7 @@ function way(drawing, name, words) {
   return [svg, h('b', {}, name), h('span', {}, words)];
 }
 
-/** The ways in. `load(get)` opens what `get` resolves with, a body of `POST /v1/interactive`. Gives the box and what to do when it is left. */
+/** The ways to begin. `load(get)` opens the body of `POST /v1/interactive` that `get` gives. Returns the box and a function to leave it. */
 export function takes(live, load) {
   let finding = null;
   let turn = null;

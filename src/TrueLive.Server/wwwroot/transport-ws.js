@@ -60,7 +60,7 @@ export class JpegTransport extends EventTarget {
     return Object.fromEntries(Object.entries(this.#took).map(([name, times]) => [name, times.quantile(0.5)]));
   }
 
-  /** Resolves when the server has let go of the connection. */
+  /** Resolves when the server has released the connection. */
   close(end) {
     if (this.#closed) return;
     const gone = this.#socket && this.#socket.readyState !== WebSocket.CLOSED ? new Promise((resolve) => this.#socket.addEventListener('close', resolve)) : null;

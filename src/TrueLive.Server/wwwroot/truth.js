@@ -11,7 +11,7 @@ const STATES = {
   idle: ['No session', 'idle'], opening: ['Opening the input', 'idle'], connecting: ['Connecting', 'idle'], live: ['Live', 'live'], paused: ['Paused', 'warn'], away: ['Connection away', 'warn'],
 };
 
-// Tooltips of the figures; a tap opens the full explanation.
+// Short explanations of the figures, shown on hover; a tap opens the full one.
 const SHORT = {
   tier: 'What kind of picture this is', glass: 'From the camera taking a frame to the picture of that frame being shown here', rate: 'Pictures made anew, against pictures shown', repeats: 'Pictures shown twice for want of a new one',
   drops: 'Camera frames that got no picture of their own', way: 'What each part of the way takes', session: 'Time since Start',
@@ -55,7 +55,7 @@ export class TruthStrip {
     if (this.#open) this.#fill();
   }
 
-  /** Shows another session, beside what the screen makes when none runs: `screen` {number, title, words} what it makes. */
+  /** Shows another session; `screen` {number, title, words} is shown while none runs. */
   watch(session, screen = { number: 3, title: 'No session', words: '' }) {
     this.#session = session;
     this.#screen = screen;

@@ -100,7 +100,7 @@ async function watch() {
   }
 }
 
-/** What is watched, as the server says it now. */
+/** Takes over the server's current view of the session. */
 function tell({ model, size, prompt, input_problem: problem }) {
   if (problem) trouble(problem);
   watched.transport.session.model = model;
@@ -108,7 +108,7 @@ function tell({ model, size, prompt, input_problem: problem }) {
   speak();
 }
 
-/** What is watched; while nothing new comes, why. */
+/** Says what is watched or, while no new pictures come, why. */
 function speak() {
   const { state, reason } = standing;
   const words = { created: 'Waiting for the sender.', paused: 'Paused: the last picture stays.', detached: `The sender is away: the last picture stays, and it goes on here when the sender comes back. ${reason ?? ''}` };

@@ -45,7 +45,7 @@ internal sealed class ClipServer : IAsyncDisposable
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/uploads") { Content = new StreamContent(File.OpenRead(path)) };
         request.Headers.Add("X-File-Name", Uri.EscapeDataString(Path.GetFileName(path)));
-        // What a browser claims about a file; the server determines the type itself.
+        // The type that a browser claims; the server determines the type itself.
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("video/mp4");
         if (key is not null)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);

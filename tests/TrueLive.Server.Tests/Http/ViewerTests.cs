@@ -66,7 +66,7 @@ public sealed class ViewerTests
         await viewer.OpenControlAsync();
         await viewer.PicturesAsync(1);
         hosted.Session.Pause(false);
-        // What follows builds on the repeated key frame.
+        // The pictures that follow depend on the repeated key frame.
         await viewer.PicturesAsync(20);
         await client.PicturesAsync(20);
         await viewer.MessageAsync(m => (string?)m["type"] == "state" && (string?)m["state"] == "live");

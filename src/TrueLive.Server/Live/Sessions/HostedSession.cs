@@ -88,7 +88,7 @@ internal sealed class HostedSession(LiveSession session, string token, DateTimeO
     /// </summary>
     public long? TakenOverAt { get; set; }
 
-    /// <summary>Completes when the running connection has let go of the session.</summary>
+    /// <summary>Completes when the running connection has released the session.</summary>
     public Task Released { get; set; } = Task.CompletedTask;
 
     /// <summary>Ends the session when its client stays away.</summary>
