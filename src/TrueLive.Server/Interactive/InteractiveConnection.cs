@@ -21,7 +21,7 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
     private const uint PictureMark = 0x544c0103;
 
     // Bound: the pictures of a few revisions; a client that reads nothing is disconnected, and can fetch everything again with
-    // <c>select</c>.
+    // select.
     private readonly Channel<(ReadOnlyMemory<byte> Text, RevisionFrame Frame, bool Asked)> _out =
         Channel.CreateBounded<(ReadOnlyMemory<byte>, RevisionFrame, bool)>(new BoundedChannelOptions(4 * InteractiveLoading.MaxFrames) { SingleReader = true });
     private long _newest;
