@@ -70,6 +70,9 @@ test_packages=(chromium)
 interop_packages=(python3-aiortc python3-numpy python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-nice iproute2 nginx-light)
 
+# The far sides of streams: a broadcaster (nginx with its RTMP module) and a camera (GStreamer's RTSP server).
+stream_packages=(nginx-light libnginx-mod-rtmp python3-gst-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad)
+
 command -v dotnet >/dev/null || PATH="$PATH:$HOME/.dotnet:/usr/share/dotnet:/usr/lib/dotnet"
 
 ensure_dotnet() {

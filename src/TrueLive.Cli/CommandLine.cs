@@ -15,6 +15,7 @@ internal static class CommandLine
         ModelsCommand.Make(),
         CheckCommand.Make(),
         ClipCommand.Make(),
+        StreamCommand.Make(),
         ProbeCommand.Make(),
         BenchCommand.Make(),
     };

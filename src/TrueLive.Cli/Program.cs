@@ -7,7 +7,7 @@ var line = CommandLine.Complete(args);
 var invocation = line switch
 {
     ["clip" or "probe", ..] => new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(30) },
-    ["serve" or "control", ..] => new InvocationConfiguration { ProcessTerminationTimeout = null },
+    ["serve" or "control" or "stream", ..] => new InvocationConfiguration { ProcessTerminationTimeout = null },
     _ => new InvocationConfiguration(),
 };
 invocation.EnableDefaultExceptionHandler = false;

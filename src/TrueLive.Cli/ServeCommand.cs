@@ -50,8 +50,13 @@ internal static class ServeCommand
     }
 
     /// <summary>Reads the settings, builds what serves by them, and runs it until it is told to stop.</summary>
+    /// <param name="file">Settings file; null for none.</param>
+    /// <param name="flags">Settings given as flags.</param>
+    /// <param name="build">Makes what serves.</param>
+    /// <param name="cancel">Tells it to stop.</param>
+    /// <param name="run">Runs beside it once it serves, and says with which code to end; null waits until it is told to stop.</param>
     public static async Task<int> RunAsync(
-        string? file, Dictionary<string, string> flags, Func<ServerOptions, CancellationToken, Task<WebApplication>> build, CancellationToken cancel)
+        string? file, Dictionary<string, string> flags, Func<ServerOptions, CancellationToken, Task<WebApplication>> build, CancellationToken cancel, Func<WebApplication, Task<int>>? run = null)
     {
         ServerOptions options;
         WebApplication app;
@@ -85,6 +90,8 @@ internal static class ServeCommand
         }
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         Console.WriteLine($"TrueLive is at {address}   (Ctrl-C ends it)");
+        if (run is not null)
+            return await run(app).ConfigureAwait(false);
         await app.WaitForShutdownAsync(cancel).ConfigureAwait(false);
         return 0;
     }

@@ -26,6 +26,7 @@ using TrueLive.Server.Pictures;
 using TrueLive.Server.Previews;
 using TrueLive.Server.Probes;
 using TrueLive.Server.Resources;
+using TrueLive.Server.Streams;
 using TrueLive.Server.Telemetry;
 using TrueLive.Server.Tls;
 
@@ -100,6 +101,7 @@ public static partial class TrueLiveServer
         });
         services.AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
+        services.AddSingleton<StreamAccess>().AddSingleton<StreamRegistry>();
         services.AddSingleton<ClipQueueHost>().AddSingleton<ClipUploads>().AddSingleton<UploadPreview>().AddSingleton<JournalStore>();
         services.AddSingleton<ClipSources>().AddSingleton<ClipOrders>().AddSingleton<ClipViews>().AddSingleton<LivePrecedence>();
         services.AddSingleton<InteractiveLoading>().AddSingleton<InteractiveRegistry>().AddSingleton<InteractiveCommands>();
@@ -155,6 +157,7 @@ public static partial class TrueLiveServer
         UseDoor(app);
         InfoEndpoints.Map(app);
         SessionEndpoints.Map(app);
+        StreamEndpoints.Map(app);
         ClipEndpoints.Map(app);
         InteractiveEndpoints.Map(app);
         JournalEndpoints.Map(app);
@@ -256,7 +259,7 @@ public static partial class TrueLiveServer
 
     // The page may run its own scripts and call its own server, and no other page may frame it. Reports are shown in a frame of it and
     // inherit these rules; their styles are inline.
-    private static void PageHeaders(StaticFileResponseContext file)
+    internal static void PageHeaders(StaticFileResponseContext file)
     {
         var headers = file.Context.Response.Headers;
         headers.CacheControl = "no-cache";

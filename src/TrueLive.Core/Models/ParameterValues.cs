@@ -15,7 +15,8 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     // Only those that the values name.
     private readonly ImmutableArray<ReferencePicture> _pictures;
 
-    private ParameterValues(ImmutableSortedDictionary<string, string> all, ImmutableArray<ReferencePicture> pictures) => (All, _pictures) = (all, pictures);
+    private ParameterValues(ImmutableSortedDictionary<string, string> all, ImmutableArray<ReferencePicture> pictures) =>
+        (All, _pictures) = (all, pictures);
 
     /// <summary>Every parameter has its default.</summary>
     public static ParameterValues None { get; } = new(ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal), []);
@@ -27,7 +28,8 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     public IReadOnlyList<ReferencePicture> Pictures => _pictures;
 
     /// <summary>The value of a number, or <paramref name="otherwise"/> where none is set.</summary>
-    public double Number(string id, double otherwise) => All.TryGetValue(id, out var text) ? double.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+    public double Number(string id, double otherwise) =>
+        All.TryGetValue(id, out var text) ? double.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 
     /// <summary>The value of a choice or text; null where none is set.</summary>
     public string? Text(string id) => All.GetValueOrDefault(id);
@@ -45,7 +47,8 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     /// <param name="pictures">Pictures that a value may name by id, besides those already in use; an empty value clears a picture.</param>
     public bool TrySet(
         IReadOnlyList<ModelParameter> declared, IEnumerable<KeyValuePair<string, string>> given,
-        [NotNullWhen(true)] out ParameterValues? changed, [NotNullWhen(false)] out string? error, IReadOnlyList<ReferencePicture>? pictures = null)
+        [NotNullWhen(true)] out ParameterValues? changed, [NotNullWhen(false)] out string? error,
+        IReadOnlyList<ReferencePicture>? pictures = null)
     {
         changed = null;
         var all = All.ToBuilder();
@@ -64,12 +67,18 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
                 error = $"{parameter.Title} ({id}) {Rule(parameter)}.";
                 return false;
             }
-            if (parameter.Kind == ParameterKind.Image ? value.Length == 0 : parameter.Default is { } usual && Read(parameter, usual, known) == value)
+            if (parameter.Kind == ParameterKind.Image
+                ? value.Length == 0
+                : parameter.Default is { } usual && Read(parameter, usual, known) == value)
                 all.Remove(id);
             else
                 all[id] = value;
         }
-        changed = all.Count == 0 ? None : new ParameterValues(all.ToImmutable(), [.. known.Where(p => declared.Any(d => d.Kind == ParameterKind.Image && all.GetValueOrDefault(d.Id) == p.Id)).DistinctBy(p => p.Id)]);
+        changed = all.Count == 0
+            ? None
+            : new ParameterValues(all.ToImmutable(),
+            [.. known.Where(p => declared.Any(d => d.Kind == ParameterKind.Image && all.GetValueOrDefault(d.Id) == p.Id))
+            .DistinctBy(p => p.Id)]);
         error = null;
         return true;
     }
@@ -81,7 +90,8 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     /// <param name="declared">What the model declares.</param>
     /// <param name="given">Ids and values.</param>
     /// <param name="pictures">Pictures that a value may name.</param>
-    public static ParameterValues Of(IReadOnlyList<ModelParameter> declared, IEnumerable<KeyValuePair<string, string>> given, IReadOnlyList<ReferencePicture>? pictures = null)
+    public static ParameterValues Of(IReadOnlyList<ModelParameter> declared, IEnumerable<KeyValuePair<string, string>> given,
+        IReadOnlyList<ReferencePicture>? pictures = null)
     {
         var taken = None;
         foreach (var one in given)
@@ -106,7 +116,10 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     public override int GetHashCode() => All.Aggregate(All.Count, (hash, one) => HashCode.Combine(hash, one.Key, one.Value));
 
     /// <summary>In the syntax of a schedule of values: <c>guidance=full seed=7</c>.</summary>
-    public override string ToString() => string.Join(' ', All.Select(v => v.Value.Length > 0 && !v.Value.Any(char.IsWhiteSpace) ? $"{v.Key}={v.Value}" : $"{v.Key}=\"{v.Value}\""));
+    public override string ToString() =>
+        string.Join(' ', All.Select(v => v.Value.Length > 0 && !v.Value.Any(char.IsWhiteSpace)
+        ? $"{v.Key}={v.Value}"
+        : $"{v.Key}=\"{v.Value}\""));
 
     // The canonical form of a value; null when it is not allowed.
     private static string? Read(ModelParameter p, string text, ImmutableArray<ReferencePicture> pictures) => p.Kind switch
@@ -137,8 +150,12 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
 
     private static string Rule(ModelParameter p) => p.Kind switch
     {
-        ParameterKind.Number when p is { Min: { } low, Max: { } high } => FormattableString.Invariant($"must be a number within {low}..{high}"),
-        ParameterKind.Number => "must be a number" + (p.Min is { } least ? FormattableString.Invariant($" of at least {least}") : p.Max is { } most ? FormattableString.Invariant($" of at most {most}") : ""),
+        ParameterKind.Number when p is { Min: { } low, Max: { } high } =>
+            FormattableString.Invariant($"must be a number within {low}..{high}"),
+        ParameterKind.Number =>
+            "must be a number" + (p.Min is { } least ? FormattableString.Invariant($" of at least {least}") : p.Max is { } most
+            ? FormattableString.Invariant($" of at most {most}")
+            : ""),
         ParameterKind.Choice => $"must be one of: {string.Join(", ", p.Choices)}",
         ParameterKind.Flag => "must be true or false",
         ParameterKind.Text => $"must be a text of at most {MaxText} characters without quotation marks and control characters",

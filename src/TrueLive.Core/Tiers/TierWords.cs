@@ -12,6 +12,10 @@ public static class TierWords
     /// <param name="why">The reason; only its first line is shown.</param>
     public static string PassedThrough(string why) => $"passed through: {why.Split('\n')[0]}";
 
+    /// <summary>The message of a live session whose source is lost.</summary>
+    /// <param name="why">The reason.</param>
+    public static string Repeated(string why) => $"degraded: the last picture is repeated. {why}";
+
     /// <summary>The message of a live session that falls below its promise.</summary>
     /// <param name="rate">Frames per second that it reaches.</param>
     public static string Degraded(double rate) => string.Create(CultureInfo.InvariantCulture, $"degraded: {rate:0} fps");

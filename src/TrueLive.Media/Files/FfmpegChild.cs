@@ -24,10 +24,16 @@ public sealed class MediaMachineException(string message, int errno, Exception? 
     public int Errno => errno;
 }
 
+/// <summary>What a child reaches beside the files that its arguments name. Nothing is the default.</summary>
+/// <param name="Network">The network, which it shares with us: what it connects to is for the caller to check.</param>
+/// <param name="Device">A device such as <c>/dev/video0</c>.</param>
+/// <param name="Narrow">Its pipes keep the size that the system gives: coded pictures that wait in a wide one are seconds late.</param>
+public readonly record struct ChildReach(bool Network, string? Device = null, bool Narrow = false);
+
 /// <summary>
 /// ffmpeg or ffprobe as a child process with limits, since it parses files from strangers: memory, processor time and output are capped by
 /// the kernel, only local files and pipes may be opened, and playlists that name other files are not among the formats allowed.
-/// Where bubblewrap works it sees only the files that its arguments name and no network. A crash costs this one file. A child knows nothing
+/// Where bubblewrap works it sees only the files that its arguments name, and a network only where it is to reach one. A crash costs this one file. A child knows nothing
 /// of our environment, and is in a process group of its own: the Ctrl-C of a terminal is
 /// for us, who then let it finish what it has.
 /// </summary>
@@ -53,6 +59,9 @@ public sealed class FfmpegChild : IAsyncDisposable
     private const long AddressSpace = 6L << 30;
     private const long LargestOutput = 64L << 30;
     private const int MaxComplaints = 8 << 10;
+
+    // Where ffmpeg is asked to put levels before its lines (-loglevel level+info), those of this one are no complaints.
+    private const string Information = "[info] ";
 
     // ffmpeg's own code for "told to end by a signal", and where the codes of a shell for "killed by a signal" begin.
     private const int ToldToEnd = 255;
@@ -85,11 +94,14 @@ public sealed class FfmpegChild : IAsyncDisposable
     private (string Words, int Errno)? _short;
     private int _complaintLength;
 
-    private FfmpegChild(Process process, Action<string>? line, Action? lastLine)
+    private FfmpegChild(Process process, Action<string>? line, Action? lastLine, bool narrow)
     {
         _process = process;
-        Pipe.Widen(Input);
-        Pipe.Widen(Output);
+        if (!narrow)
+        {
+            Pipe.Widen(Input);
+            Pipe.Widen(Output);
+        }
         _errors = ReadErrorsAsync(line, lastLine);
     }
 
@@ -126,12 +138,15 @@ public sealed class FfmpegChild : IAsyncDisposable
     /// <param name="lastLine">Called when no line can come any more.</param>
     /// <param name="folder">Folder to which its relative names refer; null for ours.</param>
     /// <param name="writes">Whether it may write into that folder.</param>
+    /// <param name="reach">What it reaches beside files.</param>
     /// <exception cref="MediaMachineException">The tool is not installed, or cannot be started now.</exception>
-    public static FfmpegChild Start(string tool, IEnumerable<string> arguments, TimeSpan processorTime, Action<string>? line = null, bool background = false, Action? lastLine = null, string? folder = null, bool writes = false)
+    public static FfmpegChild Start(
+        string tool, IEnumerable<string> arguments, TimeSpan processorTime, Action<string>? line = null, bool background = false, Action? lastLine = null, string? folder = null,
+        bool writes = false, ChildReach reach = default)
     {
         string[] limits = ["prlimit", $"--as={AddressSpace}", $"--fsize={LargestOutput}", $"--cpu={(long)processorTime.TotalSeconds}", "--core=0", "--"];
         string[] own = [.. tool switch { "ffmpeg" => ["-hide_banner", "-nostdin"], "ffprobe" => ["-hide_banner"], _ => Array.Empty<string>() }, .. arguments];
-        string[] command = [.. OwnGroup, .. background ? ["nice", "-n", "19"] : Array.Empty<string>(), .. limits, .. Sandbox.IsUsable ? Sandbox.Around(tool, own, folder, writes) : [tool, .. own]];
+        string[] command = [.. OwnGroup, .. background ? ["nice", "-n", "19"] : Array.Empty<string>(), .. limits, .. Sandbox.IsUsable ? Sandbox.Around(tool, own, folder, writes, reach) : [tool, .. own]];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardInput = true,
@@ -144,7 +159,7 @@ public sealed class FfmpegChild : IAsyncDisposable
             start.Environment.Remove(name);
         try
         {
-            return new FfmpegChild(Process.Start(start)!, line, lastLine);
+            return new FfmpegChild(Process.Start(start)!, line, lastLine, reach.Narrow);
         }
         catch (Win32Exception e)
         {
@@ -224,8 +239,8 @@ public sealed class FfmpegChild : IAsyncDisposable
         return last.Length > 300 ? last[..300] : last;
     }
 
-    /// <summary>Ends the child if it still runs.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>Ends the child now, so that whoever waits for its pipes goes on. Any thread.</summary>
+    public void Kill()
     {
         try
         {
@@ -236,6 +251,12 @@ public sealed class FfmpegChild : IAsyncDisposable
         catch (InvalidOperationException)
         {
         }
+    }
+
+    /// <summary>Ends the child if it still runs.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Kill();
         await _process.WaitForExitAsync().ConfigureAwait(false);
         await _errors.ConfigureAwait(false);
         _process.Dispose();
@@ -247,7 +268,7 @@ public sealed class FfmpegChild : IAsyncDisposable
         {
             if (line is not null && text.StartsWith("[Parsed_showinfo", StringComparison.Ordinal))
                 line(text);
-            else if (text.Trim() is { Length: > 0 } complaint)
+            else if (text.Trim() is { Length: > 0 } complaint && !complaint.Contains(Information, StringComparison.Ordinal))
                 Keep(complaint);
         }
         lastLine?.Invoke();

@@ -30,9 +30,16 @@ internal sealed class OutboundHosts(IReadOnlyList<string> allowed, string settin
     {
         if (!Uri.TryCreate(address, UriKind.Absolute, out uri) || uri.Scheme is not ("http" or "https") || uri.UserInfo.Length > 0)
             return $"'{Shown(address)}' is not an http or https address.";
-        var host = uri.IdnHost;
-        return allowed.Any(a => Matches(a, host)) ? null : $"The operator has not allowed the host '{host}' ({setting}).";
+        return RefuseHost(uri.IdnHost);
     }
+
+    /// <summary>Null when the host may be called, else why not.</summary>
+    public string? RefuseHost(string host) => allowed.Any(a => Matches(a, host)) ? null : $"The operator has not allowed the host '{host}' ({setting}).";
+
+    /// <summary>The addresses under which a host that <see cref="RefuseHost"/> let pass may be connected to now.</summary>
+    /// <exception cref="HostRefusedException">It is in a private network and not named in full.</exception>
+    /// <exception cref="SocketException">No such host is known.</exception>
+    public Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancel) => ResolveAsync(allowed, host, cancel);
 
     /// <summary>Whether a host that <see cref="Refuse"/> let pass is named in full, so that it may be in a private network.</summary>
     public bool IsNamed(string host) => IsNamed(allowed, host);
@@ -51,11 +58,7 @@ internal sealed class OutboundHosts(IReadOnlyList<string> allowed, string settin
 
     private static async ValueTask<Stream> ConnectAsync(IReadOnlyList<string> allowed, DnsEndPoint to, CancellationToken cancel)
     {
-        var named = IsNamed(allowed, to.Host);
-        var addresses = await Dns.GetHostAddressesAsync(to.Host, cancel).ConfigureAwait(false);
-        IPAddress[] usable = [.. addresses.Where(a => named || !PrivateAddress.Is(a))];
-        if (usable.Length == 0)
-            throw new HostRefusedException($"{to.Host} is in a private network; the operator would have to name it in full.");
+        var usable = await ResolveAsync(allowed, to.Host, cancel).ConfigureAwait(false);
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
@@ -67,6 +70,14 @@ internal sealed class OutboundHosts(IReadOnlyList<string> allowed, string settin
             socket.Dispose();
             throw;
         }
+    }
+
+    private static async Task<IPAddress[]> ResolveAsync(IReadOnlyList<string> allowed, string host, CancellationToken cancel)
+    {
+        var named = IsNamed(allowed, host);
+        var addresses = await Dns.GetHostAddressesAsync(host, cancel).ConfigureAwait(false);
+        IPAddress[] usable = [.. addresses.Where(a => named || !PrivateAddress.Is(a))];
+        return usable.Length > 0 ? usable : throw new HostRefusedException($"{host} is in a private network; the operator would have to name it in full.");
     }
 
     private static string Shown(string? text) => text is null ? "" : text.Length <= 80 ? text : text[..80] + "...";

@@ -14,6 +14,10 @@ namespace TrueLive.Server.Access;
 internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOptions options, TimeProvider time)
 {
     private const int KeyLength = 32;
+
+    // Players ask for the segments of HLS beside its playlist: there the token opens the whole folder.
+    private const string Hls = "/hls/";
+    private static readonly string[] Folders = ["/v1/", "/whep/", Hls];
     private readonly Lazy<byte[]> _key = new(() => LoadOrMake(Path.Combine(folders.Root, "link-key")));
 
     /// <summary>
@@ -28,12 +32,12 @@ internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOp
     /// <summary>The path of an address as this server knows it, without what a reverse proxy puts before it.</summary>
     public string Local(string path) => path.StartsWith(options.PathPrefix + "/", StringComparison.Ordinal) ? path[options.PathPrefix.Length..] : path;
 
-    /// <summary>True when the request is for exactly the address that its token was made for.</summary>
+    /// <summary>True when the request is for exactly the address that its token was made for, or in its folder of HLS.</summary>
     public bool Opens(HttpRequest request) => Opens(request.Path.Value ?? "", request.Query["token"].ToString());
 
-    /// <summary>True when the token was made for exactly this address, has not expired, and its owner's key is still valid.</summary>
+    /// <summary>True when the token was made for this address, its time is not over and its owner's key still opens.</summary>
     public bool Opens(string path, string token) =>
-        token.Length < 200 && (path.StartsWith("/v1/", StringComparison.Ordinal) || path.StartsWith("/whep/", StringComparison.Ordinal)) && HasKey
+        token.Length < 200 && Folders.Any(f => path.StartsWith(f, StringComparison.Ordinal)) && HasKey
         && token.Split('.') is [var hours, var owner, _] && long.TryParse(hours, NumberStyles.None, CultureInfo.InvariantCulture, out var until)
         && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(TokenOf(path, until, owner)))
         && time.GetUtcNow().ToUnixTimeSeconds() < until * 3600
@@ -45,8 +49,10 @@ internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOp
 
     private bool HasKey => _key.IsValueCreated || File.Exists(Path.Combine(folders.Root, "link-key"));
 
+    private static string Signed(string path) => path.StartsWith(Hls, StringComparison.Ordinal) ? path[..(path.LastIndexOf('/') + 1)] : path;
+
     private string TokenOf(string path, long until, string owner) => string.Create(
-        CultureInfo.InvariantCulture, $"{until}.{owner}.{Convert.ToHexStringLower(HMACSHA256.HashData(_key.Value, Encoding.UTF8.GetBytes($"{path}\n{until}\n{owner}")).AsSpan(0, 20))}");
+        CultureInfo.InvariantCulture, $"{until}.{owner}.{Convert.ToHexStringLower(HMACSHA256.HashData(_key.Value, Encoding.UTF8.GetBytes($"{Signed(path)}\n{until}\n{owner}")).AsSpan(0, 20))}");
 
     // A full disk or a crash leaves a file of another length: links signed with it could be forged by guessing.
     private static byte[] LoadOrMake(string file)

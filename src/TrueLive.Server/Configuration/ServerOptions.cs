@@ -112,6 +112,11 @@ public sealed class ServerOptions
     [Range(0, 256)]
     public int ModelThreads { get; set; }
 
+    /// <summary>What the graphs of models run on.</summary>
+    [Description("What models run on: auto (a GPU where all that one needs is here), cpu, or cuda:N.")]
+    [RegularExpression("^(auto|cpu|cuda(:[0-9]{1,2})?)$")]
+    public string Device { get; set; } = "auto";
+
     /// <summary>Rate that admission plans for.</summary>
     [Description("Frames per second that admission plans for.")]
     [Range(1, 120)]
@@ -196,6 +201,22 @@ public sealed class ServerOptions
     /// <summary>Hosts that clients may have measured.</summary>
     [Description("Hosts that clients may have measured by the probe besides this server (example.org, *.example.org, * for every public one). A host in a private network must be named in full. Empty: none, but every one where no keys are asked for on loopback.")]
     public string[] ProbeHosts { get; set; } = [];
+
+    /// <summary>Hosts that streams may come from and go to.</summary>
+    [Description("Hosts that streams may come from and go to (cam.example.org, *.example.org, * for every public one). A host in a private network must be named in full. Empty: none, but every one where no keys are asked for on loopback.")]
+    public string[] StreamHosts { get; set; } = [];
+
+    /// <summary>Ports on which a stream may wait for its sender or its receivers.</summary>
+    [Description("Ports on which a stream may wait for its sender or its receivers (srt://:9000?mode=listener), such as 9000,9001; empty allows none, but every one above 1023 where no keys are asked for on loopback.")]
+    public string[] StreamPorts { get; set; } = [];
+
+    /// <summary>Folder whose files may be streamed, and into which outputs record.</summary>
+    [Description("Folder whose files may be sources of streams (file:NAME), and into which outputs record (file:NAME.mp4); empty allows neither.")]
+    public string StreamFolder { get; set; } = "";
+
+    /// <summary>Cameras and virtual webcams of this machine that streams may use.</summary>
+    [Description("Cameras and virtual webcams of this machine that streams may use, such as /dev/video0; empty allows none.")]
+    public string[] StreamDevices { get; set; } = [];
 
     /// <summary>Key that webhooks are signed with.</summary>
     [Description("Key that webhooks are signed with (HMAC-SHA256), at least 16 characters.")]

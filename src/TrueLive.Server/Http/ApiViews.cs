@@ -10,6 +10,7 @@ using TrueLive.Server.Interactive;
 using TrueLive.Server.Journals;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Streams;
 using TrueLive.Server.Pictures;
 
 namespace TrueLive.Server.Http;
@@ -35,7 +36,7 @@ internal sealed record SessionView(
         return new SessionView(
             hosted.Session.Id, withToken ? hosted.Token : null, hosted.Session.State.ToString().ToLowerInvariant(), hosted.Transport, hosted.Created,
             s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", TierWords.Name(Core.Tiers.Tier.Live), TierWords.Means(Core.Tiers.Tier.Live), PromptView.From(s.Prompt), s.Epoch,
-            StatsMessage.From(hosted.Session.Stats), gate.AddressOf($"/whip/{hosted.Session.Id}"), gate.Share($"/whep/{hosted.Session.Id}", hosted.Owner),
+            hosted.SourceLost is { } lost ? StatsMessage.From(hosted.Session.Stats) with { Degraded = TierWords.Repeated(lost) } : StatsMessage.From(hosted.Session.Stats), gate.AddressOf($"/whip/{hosted.Session.Id}"), gate.Share($"/whep/{hosted.Session.Id}", hosted.Owner),
             hosted.Observer.Recorder?.View is { Recording: true } journal ? journal : null, hosted.Input.Problem);
     }
 }
@@ -167,5 +168,11 @@ internal sealed record ShortageView(string Resource, string Words);
 [JsonSerializable(typeof(InteractiveView))]
 [JsonSerializable(typeof(JournalView))]
 [JsonSerializable(typeof(JournalListView))]
+[JsonSerializable(typeof(CreateStreamBody))]
+[JsonSerializable(typeof(CreateOutputBody))]
+[JsonSerializable(typeof(StreamView))]
+[JsonSerializable(typeof(StreamListView))]
+[JsonSerializable(typeof(OutputListView))]
+[JsonSerializable(typeof(StreamEvent))]
 [JsonSerializable(typeof(int))]
 internal sealed partial class ApiJson : JsonSerializerContext;

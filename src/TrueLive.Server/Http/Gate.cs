@@ -36,8 +36,8 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     /// </summary>
     public string OwnerOf(HttpRequest request) => tickets is not null ? tickets.Of(request)?.Owner ?? "" : !ring.Required ? ApiKeyRing.Nobody : KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Owner : "";
 
-    /// <summary>The session that a fleet's gateway sends a request for; null on a standalone server.</summary>
-    public string? SessionOf(HttpRequest request) => tickets?.Of(request)?.Session;
+    /// <summary>The session that a fleet's gateway sends a request for; null on a server of its own, and for what belongs to no session.</summary>
+    public string? SessionOf(HttpRequest request) => tickets?.Of(request)?.Session is { Length: > 0 } session ? session : null;
 
     /// <summary>Name of the key that was shown, for logs.</summary>
     public string NameOf(HttpRequest request) => KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Name : request.Query.ContainsKey("token") ? "link" : "none";
@@ -120,7 +120,7 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     }
 
     private static bool IsOpen(PathString path) =>
-        !(path.StartsWithSegments("/v1") || path.StartsWithSegments("/whip") || path.StartsWithSegments("/whep")
+        !(path.StartsWithSegments("/v1") || path.StartsWithSegments("/whip") || path.StartsWithSegments("/whep") || path.StartsWithSegments("/hls")
             || path.StartsWithSegments("/metrics") || path.StartsWithSegments("/openapi") || path.StartsWithSegments("/docs"));
 
     private static KeyScopes Needed(HttpRequest request)
@@ -128,7 +128,7 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
         var path = request.Path;
         if (path.StartsWithSegments("/v1/capabilities") || path.StartsWithSegments("/openapi") || path.StartsWithSegments("/docs"))
             return KeyScopes.None;
-        if (path.StartsWithSegments("/whep"))
+        if (path.StartsWithSegments("/whep") || path.StartsWithSegments("/hls"))
             return KeyScopes.Watch;
         if (path.StartsWithSegments("/v1/uploads") || path.StartsWithSegments("/v1/clips") || path.StartsWithSegments("/v1/interactive"))
             return KeyScopes.Clips;

@@ -104,6 +104,8 @@ internal static partial class WhipEndpoints
         registry.Find(id, gate.OwnerOf(http.Request)) is { } hosted
             ? PublishAsync(http, codec, port, registry, interactive, time, life, () =>
             {
+                if (hosted.Stays)
+                    throw new RequestRefusedException(StatusCodes.Status409Conflict, "This session's picture comes from a stream. Make a session of your own to send a camera.");
                 registry.Contest(hosted);
                 if (hosted.Senders.Count >= MaxSenders)
                     throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"{MaxSenders} connections to this session are being opened. Those that never open end within {AdmittedClient.ConnectTime.TotalSeconds:0} s.");

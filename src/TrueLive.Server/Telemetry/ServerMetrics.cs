@@ -6,6 +6,7 @@ using TrueLive.Server.Clips;
 using TrueLive.Server.Interactive;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Live.Transports;
+using TrueLive.Server.Streams;
 
 namespace TrueLive.Server.Telemetry;
 
@@ -28,7 +29,7 @@ internal sealed class ServerMetrics : IDisposable
             () => registry.Hosted.GroupBy(s => s.Session.State).Select(g => new Measurement<int>(g.Count(), new KeyValuePair<string, object?>("state", g.Key.ToString().ToLowerInvariant()))),
             "{session}", "Sessions by state.");
         _meter.CreateObservableGauge(
-            "truelive.sessions.degraded", () => registry.Hosted.Count(s => s.Session.Stats.DegradedTo is not null), "{session}", "Live sessions that make fewer pictures than they promise.");
+            "truelive.sessions.degraded", () => registry.Hosted.Count(s => s.SourceLost is not null || s.Session.Stats.DegradedTo is not null), "{session}", "Live sessions that make fewer pictures than they promise, and streams without a source.");
         _meter.CreateObservableGauge(
             "truelive.capacity.sessions",
             () => admission.Costs.Select(c => new Measurement<int>(
@@ -54,7 +55,7 @@ internal sealed class ServerMetrics : IDisposable
     }
 
     /// <summary>Meters to export.</summary>
-    public static string[] Meters => [MeterName, SessionMetrics.MeterName, "System.Runtime"];
+    public static string[] Meters => [MeterName, StreamRegistry.MeterName, SessionMetrics.MeterName, "System.Runtime"];
 
     public void Dispose() => _meter.Dispose();
 }

@@ -38,13 +38,14 @@ public sealed partial class FolderTests
             """,
         ["TrueLive.Models"] = """
             /: Catalogue Diffusion Graphs Manifest Onnx
-            Onnx: Catalogue Fused Graphs Manifest Motion Prompts Threads
-            Diffusion: Catalogue Graphs Manifest Prompts Text
+            Onnx: Catalogue Devices Fused Graphs Manifest Motion Prompts Threads
+            Diffusion: Catalogue Devices Graphs Manifest Prompts Text
             Fused: Convolutions Graphs Manifest
-            Catalogue: Graphs Manifest
+            Catalogue: Devices Graphs Manifest
             Convolutions: Graphs Threads
             Text: Graphs Manifest Prompts
-            Graphs: Manifest
+            Graphs: Devices Manifest
+            Devices: Manifest
             Motion: Threads
             Prompts: Manifest
             """,
@@ -69,11 +70,12 @@ public sealed partial class FolderTests
             """,
         ["TrueLive.Server"] = """
             /: Access Capacity Clips Configuration Http Interactive Journals Live/Sessions Live/Transports Previews Probes
-            /: Fleet Pictures Resources Telemetry Tls
+            /: Fleet Pictures Resources Streams Telemetry Tls
             Http: Access Capacity Clips Configuration Interactive Journals Live/Broadcast Live/Control Live/Sessions
-            Http: Live/Transports Pictures Previews Probes Resources
+            Http: Live/Transports Pictures Previews Probes Resources Streams
             Fleet: Access Capacity Configuration Live/Sessions Resources Tls
-            Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources
+            Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources Streams
+            Streams: Access Configuration Live/Broadcast Live/Sessions Resources
             Interactive: Access Capacity Clips Configuration Live/Sessions Pictures Resources
             Live/Transports: Configuration Live/Broadcast Live/Control Live/Sessions
             Clips: Access Capacity Configuration Journals Live/Sessions Pictures Resources

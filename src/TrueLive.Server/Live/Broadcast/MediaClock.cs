@@ -16,6 +16,9 @@ internal sealed class MediaClock(TimeProvider time)
     private long _arrived;
     private long _sequence;
 
+    /// <summary>How often the stamps started again or jumped.</summary>
+    public long Jumps { get; private set; }
+
     /// <summary>The ticket of the next frame in display order.</summary>
     public FrameTicket Next(uint mediaTime, long arrived)
     {
@@ -23,7 +26,9 @@ internal sealed class MediaClock(TimeProvider time)
         {
             var passed = time.GetElapsedTime(_arrived, arrived);
             var step = (int)(mediaTime - _last);
-            _place += step > 0 && TimeSpan.FromTicks(step * 1000L / 9) <= passed + Ahead ? step : Math.Max(0, passed.Ticks * 9 / 1000);
+            var follows = step > 0 && TimeSpan.FromTicks(step * 1000L / 9) <= passed + Ahead;
+            _place += follows ? step : Math.Max(0, passed.Ticks * 9 / 1000);
+            Jumps += follows ? 0 : 1;
         }
         (_last, _arrived) = (mediaTime, arrived);
         return new FrameTicket(_sequence++, TimeSpan.FromTicks(_place * 1000 / 9), arrived, mediaTime);

@@ -1,39 +1,41 @@
 using TrueLive.Core.Frames;
-using TrueLive.WebRtc;
 
 namespace TrueLive.Server.Live.Broadcast;
 
-/// <summary>One connection that gets a session's pictures: the client that sends the input, or a viewer.</summary>
-internal sealed class PictureReceiver(RtcPeer peer, bool isClient)
+/// <summary>Somebody who gets a session's coded pictures: a WebRTC connection, or a program that passes them on.</summary>
+internal abstract class PictureReceiver
 {
-    // A late trace is of little use, and a client that reads none must not fill the buffer that answers to commands need.
-    private const int MaxTraceBacklog = 32 * 1024;
-
     private volatile bool _needsKeyFrame = true;
     private bool _broken;
 
-    /// <summary>Whether it is the client, whose link sets the bitrate; otherwise a viewer.</summary>
-    public bool IsClient { get; } = isClient;
+    /// <summary>The client whose link sets the bitrate; else a viewer or an output.</summary>
+    public virtual bool IsClient => false;
 
     /// <summary>When it was added, by <see cref="TimeProvider.GetTimestamp"/>.</summary>
     public long Since { get; set; }
 
-    /// <summary>The connection.</summary>
-    public RtcPeer Peer => peer;
+    /// <summary>Coding that it takes; null before it is open.</summary>
+    public abstract VideoCodec? Codec { get; }
 
-    /// <summary>Where traces go; null without a data channel.</summary>
-    public DataChannel? Traces { get; set; }
+    /// <summary>Whether it can take a picture now.</summary>
+    public abstract bool CanTake { get; }
 
-    /// <summary>Codec that the connection takes; null before it is open.</summary>
-    public VideoCodec? Codec => peer.SendCodec;
+    /// <summary>Bits per second that it wants, or that its link carries.</summary>
+    public abstract int Bitrate { get; }
 
-    /// <summary>Whether the connection can take the current picture; used only by the broadcaster.</summary>
+    /// <summary>
+    /// Longest time between two key frames; null for a receiver that asks when it needs one. A receiver that has one also goes on getting
+    /// the last picture while nothing new comes: whoever it passes pictures to takes silence for an end.
+    /// </summary>
+    public virtual TimeSpan? KeyInterval => null;
+
+    /// <summary>It can take the picture at hand; only the broadcaster uses it.</summary>
     public bool IsReady { get; set; }
 
     /// <summary>Whether the receiver can show nothing before a key frame.</summary>
     public bool NeedsKeyFrame => _needsKeyFrame || _broken;
 
-    /// <summary>The connection asks for a key frame; any thread.</summary>
+    /// <summary>It asks for a key frame; any thread.</summary>
     public void AskForKeyFrame() => _needsKeyFrame = true;
 
     /// <summary>Sends a coded picture. After one was left out, all are left out until a key frame.</summary>
@@ -46,13 +48,15 @@ internal sealed class PictureReceiver(RtcPeer peer, bool isClient)
             _broken = true;
             return false;
         }
-        return Peer.SendVideo(frame);
+        return Take(frame);
     }
 
+    /// <summary>Passes an Opus packet on.</summary>
+    public abstract void SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long sequence);
+
     /// <summary>Sends the trace of a picture; left out when too many wait.</summary>
-    public void Tell(ReadOnlySpan<byte> trace)
-    {
-        if (Traces is { IsOpen: true } traces && traces.BufferedAmount < MaxTraceBacklog)
-            traces.SendText(trace);
-    }
+    public abstract void Tell(ReadOnlySpan<byte> trace);
+
+    /// <summary>Takes a picture that builds on those taken before, or is a key frame. The bytes are the caller's.</summary>
+    protected abstract bool Take(in EncodedFrame frame);
 }

@@ -6,10 +6,11 @@ using TrueLive.WebRtc.Rtp;
 namespace TrueLive.Server.Live.Broadcast;
 
 /// <summary>
-/// (5) (6) Encodes the session's pictures once for each codec in use and sends them to its client and its viewers. The client's link sets
-/// the bitrate; a viewer with a slower one loses frames and resumes at a key frame, which viewers together may request once a second.
-/// Nothing is queued here: a picture that no link can take is dropped before it is encoded. While no new pictures come (paused, a still
-/// input, a sender that is away), a receiver that joins gets the last picture again, marked as a repeat.
+/// (5) (6) Codes the session's pictures once for each coding in use and sends them to its client, its viewers and its outputs. The client's
+/// link sets the bitrate, without one the outputs do; a viewer with a slower one loses frames and goes on at a key frame, which viewers
+/// together may ask for once a second. Nothing is queued here: a picture that no link can take is let go before it is coded. While nothing
+/// new comes (paused, a still input, a sender that is away) whoever joins gets the last picture again, and outputs go on getting it; they
+/// are told that it is a repeat.
 /// </summary>
 internal sealed class VideoBroadcaster : IVideoSink, IDisposable
 {
@@ -37,6 +38,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     private readonly Lock _coding = new();
     private readonly ITimer _repeats;
     private readonly VideoEncoder?[] _encoders = new VideoEncoder?[Codecs.Length];
+    private readonly uint[] _keyStamps = new uint[Codecs.Length];
     private readonly ProvenanceJson _trace;
     private readonly SoundLine _sound;
     private volatile PictureReceiver[] _receivers = [];
@@ -100,7 +102,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         lock (_sound)
             place = _sound.Next(source, packet);
         foreach (var receiver in _receivers)
-            receiver.Peer.SendAudio(packet.Data, place.RtpTime, place.Sequence);
+            receiver.SendAudio(packet.Data, place.RtpTime, place.Sequence);
     }
 
     /// <inheritdoc/>
@@ -170,17 +172,20 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         }
     }
 
-    // Later pictures refer to the key frame, so it goes to all receivers.
+    // Later pictures refer to a repeated one, so it goes to all receivers.
     private void Repeat()
     {
         lock (_coding)
         {
-            if (_disposed || _last is not { } last || _time.GetElapsedTime(_lastAt) < Still || !_receivers.Any(Waits))
+            if (_disposed || _last is not { } last || _time.GetElapsedTime(_lastAt) < Still)
+                return;
+            var waits = _receivers.Any(Waits);
+            if (!waits && !_receivers.Any(r => r.KeyInterval is not null))
                 return;
             var now = _time.GetTimestamp();
             var ahead = (int)(ClockStamp(now) - _lastStamp);
             var stamp = _lastStamp += (uint)Math.Max(1, ahead);
-            if (Send(AsRepeat(last), stamp, now, key: true))
+            if (Send(AsRepeat(last), stamp, now, key: waits))
                 _lastAt = now;
         }
     }
@@ -195,7 +200,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         var receivers = _receivers;
         var sent = false;
         for (var i = 0; i < Codecs.Length; i++)
-            sent |= Send(made, stamp, arrived, receivers, Codecs[i], ref _encoders[i], key);
+            sent |= Send(made, stamp, arrived, receivers, i, key);
         if (sent)
         {
             // A repeat keeps the times of the original picture.
@@ -207,32 +212,37 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         return sent;
     }
 
-    private bool Send(in MadeFrame made, uint stamp, long arrived, PictureReceiver[] receivers, VideoCodec codec, ref VideoEncoder? encoder, bool key)
+    private bool Send(in MadeFrame made, uint stamp, long arrived, PictureReceiver[] receivers, int coding, bool key)
     {
-        var (client, viewers) = (0, int.MaxValue);
+        var (codec, client, outputs, viewers) = (Codecs[coding], 0, 0, int.MaxValue);
         foreach (var receiver in receivers)
         {
-            receiver.IsReady = receiver.Codec == codec && receiver.Peer.CanSendVideo;
+            receiver.IsReady = receiver.Codec == codec && receiver.CanTake;
             if (!receiver.IsReady)
                 continue;
-            key |= receiver.NeedsKeyFrame && (receiver.IsClient || MayViewersAskNow());
+            key |= receiver.NeedsKeyFrame && (receiver.IsClient || receiver.KeyInterval is not null || MayViewersAskNow());
+            key |= receiver.KeyInterval is { } longest && (int)(stamp - _keyStamps[coding]) >= longest.Ticks * 9 / 1000;
             if (receiver.IsClient)
-                client = receiver.Peer.TargetBitrate;
+                client = receiver.Bitrate;
+            else if (receiver.KeyInterval is not null)
+                outputs = Math.Max(outputs, receiver.Bitrate);
             else
-                viewers = Math.Min(viewers, receiver.Peer.TargetBitrate);
+                viewers = Math.Min(viewers, receiver.Bitrate);
         }
-        // Without a client that receives pictures (OBS only sends) the slowest viewer sets the bitrate.
-        var bitrate = client > 0 ? client : viewers;
+        // Without a client that gets pictures (OBS sends and looks elsewhere) outputs count, and without those the slowest viewer.
+        var bitrate = client > 0 ? client : outputs > 0 ? outputs : viewers;
         if (bitrate == int.MaxValue)
             return false;
         bitrate = Math.Min(bitrate, _maxBitrate);
-        encoder ??= new VideoEncoder(codec, bitrate);
+        var encoder = _encoders[coding] ??= new VideoEncoder(codec, bitrate);
         // Small changes are not worth disturbing the encoder's rate control.
         if (Math.Abs(bitrate - encoder.Bitrate) > encoder.Bitrate / 20)
             encoder.SetBitrate(bitrate);
         if (!encoder.TryEncode(made.Frame, key, stamp, out var coded))
             return false;
         Coded++;
+        if (coded.KeyFrame)
+            _keyStamps[coding] = stamp;
         coded = coded with { Ticket = made.Ticket with { Arrived = arrived } };
         var sent = false;
         foreach (var receiver in receivers)

@@ -31,6 +31,12 @@ internal sealed class HostedSession(LiveSession session, string token, DateTimeO
     /// <summary>The owner; nobody else may control, record or end it. Everyone who may use the server may watch.</summary>
     public required string Owner { get; init; }
 
+    /// <summary>Its source is a stream, not a client: it waits for that without end, and takes no other.</summary>
+    public bool Stays { get; init; }
+
+    /// <summary>Why a stream has no picture now, in words; null while it has, and for other sessions.</summary>
+    public string? SourceLost => Stays ? Input.Problem : null;
+
     /// <summary>Given only to the client that created the session; with it the client can resume.</summary>
     public string Token { get; } = token;
 

@@ -17,6 +17,9 @@ internal sealed record SessionRequest(string? Model, string? Size, string? Promp
     /// <summary>Owner of the session: the name made from the API key.</summary>
     public string Owner { get; init; } = "local";
 
+    /// <summary>It is for a stream, and waits for its source without end.</summary>
+    public bool Stays { get; init; }
+
     /// <summary>Id chosen by a fleet; null lets the server choose.</summary>
     public string? Id { get; init; }
 
@@ -93,7 +96,7 @@ internal sealed partial class SessionRegistry(
             Admit(model, width, height, except: null);
             var id = request.Id ?? Random(12);
             // In a fleet, the token names its session, so that it leads to the right machine.
-            var hosted = Host(id, request.Id is null ? Random(24) : $"{id}.{Random(24)}", new SessionSettings(model, width, height, Prompt.None, 0, 0, false), request.Owner, time.GetUtcNow());
+            var hosted = Host(id, request.Id is null ? Random(24) : $"{id}.{Random(24)}", new SessionSettings(model, width, height, Prompt.None, 0, 0, false), request.Owner, time.GetUtcNow(), request.Stays);
             if ((request.Prompt is not null || request.Strength is not null || request.Values is not null)
                 && hosted.Session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero) { Values = request.Values, Pictures = pictures }).Rejected is { } reason)
             {
@@ -265,11 +268,11 @@ internal sealed partial class SessionRegistry(
             throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, "The server is shutting down.");
     }
 
-    private HostedSession Host(string id, string token, SessionSettings settings, string owner, DateTimeOffset created)
+    private HostedSession Host(string id, string token, SessionSettings settings, string owner, DateTimeOffset created, bool stays = false)
     {
         var limits = new LiveSessionOptions { FrameAgeBudget = TimeSpan.FromMilliseconds(options.FrameAgeMs), PromisedRate = admission.TargetRate };
         var session = new LiveSession(id, settings, limits, time);
-        var hosted = new HostedSession(session, token, created, new VideoBroadcaster(time, options.MaxKbps * 1000), new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = owner };
+        var hosted = new HostedSession(session, token, created, new VideoBroadcaster(time, options.MaxKbps * 1000), new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = owner, Stays = stays };
         if (!_hosted.TryAdd(id, hosted))
         {
             hosted.Broadcaster.Dispose();
@@ -288,6 +291,8 @@ internal sealed partial class SessionRegistry(
     private void KeepFor(HostedSession hosted, TimeSpan wait, long? awaySince)
     {
         hosted.Keep?.Dispose();
+        if (hosted.Stays)
+            return;
         hosted.Away = awaySince is { } since ? new Absence(since, time.GetUtcNow() + wait) : null;
         hosted.Keep = time.CreateTimer(_ => Expire(), null, wait, Timeout.InfiniteTimeSpan);
 

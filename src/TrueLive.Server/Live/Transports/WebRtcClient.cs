@@ -28,7 +28,7 @@ internal sealed partial class WebRtcClient : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly PeerVideo _video;
-    private readonly PictureReceiver _receiver;
+    private readonly PeerReceiver _receiver;
     private readonly RtcPeer _peer;
     private volatile bool _runs;
     private DataChannel? _channel;
@@ -47,7 +47,7 @@ internal sealed partial class WebRtcClient : IDisposable
     {
         (_admitted, _peer, _registry, _serveOther, _time, _logger) = (admitted, peer, registry, serveOther, time, logger);
         _video = new PeerVideo(peer, time) { TroubleChanged = Told };
-        _receiver = new PictureReceiver(peer, isClient: true);
+        _receiver = new PeerReceiver(peer, isClient: true);
         var broadcaster = admitted.Hosted.Broadcaster;
         admitted.Hosted.Senders[Id] = new Sender(peer, Stop);
         peer.Start(new PeerHandlers

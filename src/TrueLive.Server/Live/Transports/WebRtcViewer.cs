@@ -12,13 +12,13 @@ namespace TrueLive.Server.Live.Transports;
 internal sealed class WebRtcViewer : IDisposable
 {
     private readonly HostedSession _hosted;
-    private readonly PictureReceiver _receiver;
+    private readonly PeerReceiver _receiver;
 
     /// <param name="hosted">The session that is watched.</param>
     /// <param name="peer">The connection to the viewer, just answered.</param>
     public WebRtcViewer(HostedSession hosted, RtcPeer peer)
     {
-        (_hosted, Peer, _receiver) = (hosted, peer, new PictureReceiver(peer, isClient: false));
+        (_hosted, Peer, _receiver) = (hosted, peer, new PeerReceiver(peer, isClient: false));
         peer.Start(new PeerHandlers { KeyFrameRequested = _receiver.AskForKeyFrame, ChannelOpened = Opened });
         hosted.Viewers[Id] = Peer;
         hosted.Session.Moved += OnMoved;

@@ -1,0 +1,87 @@
+using System.Text;
+using TrueLive.Server.Access;
+
+namespace TrueLive.Server.Streams;
+
+/// <summary>
+/// Fetches HLS for a child that has no network: every playlist and segment is checked like a request of its own, wherever it lies. Begins
+/// near the end of what is there, and goes on there when it falls behind.
+/// </summary>
+internal sealed class HlsFeed(StreamAddress address, OutboundHosts hosts, TimeProvider time)
+{
+    private const int MaxPlaylist = 1 << 20;
+    private const long MaxSegment = 128L << 20;
+
+    // RFC 8216 section 6.3.3: a reader begins at least three segments before the end.
+    private const int FromEnd = 3;
+
+    // A stream of more is for screens that the model does not paint.
+    private const long MaxBandwidth = 8_000_000;
+
+    private static readonly TimeSpan RequestTime = TimeSpan.FromSeconds(20);
+
+    private long _next = -1;
+
+    /// <summary>Copies segment after segment until the stream ends.</summary>
+    /// <exception cref="HttpRequestException">It could not be fetched; the message says why.</exception>
+    public async Task RunAsync(Stream to, CancellationToken cancel)
+    {
+        var at = new Uri($"{address.Scheme}://{address.Host}:{address.Port}{address.Path}");
+        var list = await ListAsync(at, cancel).ConfigureAwait(false);
+        if (list.Variants.Count > 0)
+        {
+            at = list.Variants.OrderBy(v => v.Bandwidth > MaxBandwidth ? v.Bandwidth : -v.Bandwidth).First().At;
+            list = await ListAsync(at, cancel).ConfigureAwait(false);
+        }
+        if (list.Segments.Count == 0 && list.Ended)
+            throw new HttpRequestException("its playlist has no segments");
+        if (list.Head is { } head)
+            await CopyAsync(head, to, cancel).ConfigureAwait(false);
+        while (true)
+        {
+            var end = list.First + list.Segments.Count;
+            if (_next < list.First || _next > end)
+                _next = Math.Max(list.First, list.Ended && _next < 0 ? list.First : end - FromEnd);
+            for (; _next < end; _next++)
+                await CopyAsync(list.Segments[(int)(_next - list.First)], to, cancel).ConfigureAwait(false);
+            if (list.Ended)
+                return;
+            await Task.Delay(list.Target / 2, time, cancel).ConfigureAwait(false);
+            list = await ListAsync(at, cancel).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<HlsPlaylist> ListAsync(Uri at, CancellationToken cancel)
+    {
+        using var text = new MemoryStream();
+        await FetchAsync(at, text, MaxPlaylist, cancel).ConfigureAwait(false);
+        return HlsPlaylist.Parse(Encoding.UTF8.GetString(text.GetBuffer(), 0, (int)text.Length), at);
+    }
+
+    private Task CopyAsync(Uri segment, Stream to, CancellationToken cancel) => FetchAsync(segment, to, MaxSegment, cancel);
+
+    private async Task FetchAsync(Uri at, Stream to, long most, CancellationToken cancel)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        using var timer = time.CreateTimer(_ => limit.Cancel(), null, RequestTime, Timeout.InfiniteTimeSpan);
+        try
+        {
+            using var answer = await HttpFeed.GetAsync(at, hosts, limit.Token).ConfigureAwait(false);
+            await using var body = await answer.Content.ReadAsStreamAsync(limit.Token).ConfigureAwait(false);
+            var (buffer, read, all) = (new byte[65536], 0, 0L);
+            while ((read = await body.ReadAsync(buffer, limit.Token).ConfigureAwait(false)) > 0)
+            {
+                if ((all += read) > most)
+                    throw new HttpRequestException($"it sends more than {most >> 20} MB at once");
+                // The child takes what it reads at the stream's own pace: that is no fault of the server.
+                timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+                await to.WriteAsync(buffer.AsMemory(0, read), cancel).ConfigureAwait(false);
+                timer.Change(RequestTime, Timeout.InfiniteTimeSpan);
+            }
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            throw new HttpRequestException($"{at.Host} did not answer within {RequestTime.TotalSeconds:0} s");
+        }
+    }
+}

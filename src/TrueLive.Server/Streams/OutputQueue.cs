@@ -1,0 +1,103 @@
+using System.Buffers;
+using System.Threading.Channels;
+using TrueLive.Core.Frames;
+using TrueLive.Server.Live.Broadcast;
+
+namespace TrueLive.Server.Streams;
+
+/// <summary>A coded picture that waits for an output; whoever takes it gives its bytes back.</summary>
+internal readonly record struct CodedPicture(byte[] Buffer, int Length, bool Key, uint RtpTime, long Coded) : IDisposable
+{
+    public ReadOnlyMemory<byte> Data => Buffer.AsMemory(0, Length);
+
+    public void Dispose() => ArrayPool<byte>.Shared.Return(Buffer);
+}
+
+/// <summary>
+/// Stands between a session's encoder and one output, so that an output that stalls slows nothing: pictures wait for <see cref="MaxWait"/>
+/// at most, then all of them are let go, counted, and it goes on at the next key frame, which it asks for.
+/// </summary>
+internal sealed class OutputQueue(int bitrate, TimeSpan keyInterval, TimeProvider time) : PictureReceiver
+{
+    /// <summary>Longest time that a coded picture waits.</summary>
+    public static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(2);
+
+    private readonly Channel<CodedPicture> _waiting = Channel.CreateUnbounded<CodedPicture>();
+    private volatile bool _open;
+    private volatile bool _needsKey = true;
+    private volatile bool _late;
+    private long _dropped;
+
+    /// <summary>Pictures that were let go because the output took them too slowly.</summary>
+    public long Dropped => Volatile.Read(ref _dropped);
+
+    /// <summary>For how long the oldest picture has waited.</summary>
+    public TimeSpan Waiting => _waiting.Reader.TryPeek(out var oldest) ? time.GetElapsedTime(oldest.Coded) : TimeSpan.Zero;
+
+    /// <inheritdoc/>
+    public override VideoCodec? Codec => VideoCodec.H264;
+
+    /// <inheritdoc/>
+    public override bool CanTake => _open;
+
+    /// <inheritdoc/>
+    public override int Bitrate => bitrate;
+
+    /// <inheritdoc/>
+    public override TimeSpan? KeyInterval => keyInterval;
+
+    /// <summary>Takes pictures from now on, beginning at a key frame.</summary>
+    public void Open()
+    {
+        AskForKeyFrame();
+        (_needsKey, _late) = (true, false);
+        _open = true;
+    }
+
+    /// <summary>Takes none until it is opened again; what waits is let go.</summary>
+    public void Close()
+    {
+        _open = false;
+        while (_waiting.Reader.TryRead(out var left))
+            left.Dispose();
+    }
+
+    /// <summary>The next picture.</summary>
+    public ValueTask<CodedPicture> NextAsync(CancellationToken cancel) => _waiting.Reader.ReadAsync(cancel);
+
+    /// <inheritdoc/>
+    public override void SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long sequence)
+    {
+        // Outputs have no sound yet: docs/streams.md.
+    }
+
+    /// <inheritdoc/>
+    public override void Tell(ReadOnlySpan<byte> trace)
+    {
+        // No container on the way out has a place for it.
+    }
+
+    /// <inheritdoc/>
+    protected override bool Take(in EncodedFrame frame)
+    {
+        var now = time.GetTimestamp();
+        if (_waiting.Reader.TryPeek(out var oldest) && time.GetElapsedTime(oldest.Coded, now) > MaxWait)
+        {
+            _needsKey = _late = true;
+            for (; _waiting.Reader.TryRead(out var late); Interlocked.Increment(ref _dropped))
+                late.Dispose();
+        }
+        if (_needsKey && !frame.KeyFrame)
+        {
+            AskForKeyFrame();
+            // Those before the first key frame are nobody's loss.
+            if (_late)
+                Interlocked.Increment(ref _dropped);
+            return false;
+        }
+        _needsKey = false;
+        var buffer = ArrayPool<byte>.Shared.Rent(frame.Data.Length);
+        frame.Data.CopyTo(buffer);
+        return _waiting.Writer.TryWrite(new CodedPicture(buffer, frame.Data.Length, frame.KeyFrame, frame.RtpTime, now));
+    }
+}

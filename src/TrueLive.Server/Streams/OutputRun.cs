@@ -1,0 +1,204 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using TrueLive.Media.Files;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
+
+namespace TrueLive.Server.Streams;
+
+/// <summary>
+/// One way out of a session: takes the pictures that its encoder has made for everybody, and has an ffmpeg child pass them on as they are.
+/// Where that breaks off or stalls it begins anew, with growing pauses.
+/// </summary>
+internal sealed class OutputRun : IAsyncDisposable
+{
+    // A far side that neither refuses nor takes anything for so long is given up; one that is waited for may take its time to come.
+    private static readonly TimeSpan Stall = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Drain = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ProcessorTime = TimeSpan.FromDays(365);
+
+    private readonly HostedSession _hosted;
+    private readonly OutputSettings _settings;
+    private readonly StreamAccess _access;
+    private readonly StreamEvents _events;
+    private readonly TimeProvider _time;
+    private readonly OutputQueue _queue;
+    private readonly GrowingPause _pause;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _running;
+    private volatile OutputFlow? _flow;
+    private long _bytes;
+    private long _frames;
+
+    public OutputRun(HostedSession hosted, OutputSettings settings, StreamAccess access, Func<string, HlsFolder> folder, StreamEvents events, TimeProvider time)
+    {
+        (_hosted, _settings, _access, _events, _time) = (hosted, settings, access, events, time);
+        (_queue, _pause) = (new OutputQueue(settings.Bitrate, settings.Keyframes, time), new GrowingPause(time));
+        Id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
+        Folder = settings.Address.Kind == StreamKind.Hls ? folder(Id) : null;
+        hosted.Broadcaster.Add(_queue);
+        _running = Task.Run(() => RunAsync(_stop.Token));
+    }
+
+    /// <summary>Name among the outputs of its session.</summary>
+    public string Id { get; }
+
+    public OutputSettings Settings => _settings;
+
+    /// <summary>For HLS, where playlist and segments are.</summary>
+    public HlsFolder? Folder { get; }
+
+    public LegState State { get; private set; }
+
+    /// <summary>Why it is not live, in words; null while it is.</summary>
+    public string? Problem { get; private set; }
+
+    /// <summary>How often it broke off or failed.</summary>
+    public long Losses { get; private set; }
+
+    /// <summary>For a recording, the name of the file in work.</summary>
+    public string? File { get; private set; }
+
+    public long Dropped => _queue.Dropped;
+
+    public long Bytes => Volatile.Read(ref _bytes);
+
+    public long Frames => Volatile.Read(ref _frames);
+
+    /// <summary>Bits per second that were passed on lately; 0 when none were.</summary>
+    public double Rate => _flow?.Rate ?? 0;
+
+    /// <summary>How late pictures leave: those that wait, here or in the child, by their length; null before the first has left.</summary>
+    public TimeSpan? Delay => _flow?.Behind + _queue.Waiting;
+
+    /// <summary>Ends it: what was taken is passed on, for a few seconds at most.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(false);
+        _stop.Dispose();
+    }
+
+    private async Task RunAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            Enter(LegState.Connecting, Problem);
+            string? why;
+            try
+            {
+                var place = await _access.OpenAsync(_settings.Address, output: true, _settings.Trusted, stop).ConfigureAwait(false);
+                why = await PassAsync(place, stop).ConfigureAwait(false);
+            }
+            catch (Exception error) when (error is MediaException or RequestRefusedException or IOException or UnauthorizedAccessException)
+            {
+                why = _settings.Address.Clean(error.Message);
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+            if (why is null || stop.IsCancellationRequested)
+                continue;
+            Losses++;
+            var pause = _pause.After(_flow?.Since);
+            _flow = null;
+            Enter(LegState.Retrying, $"{why} Tried again after {pause.TotalSeconds:0} s.");
+            await Task.Delay(pause, _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        _hosted.Broadcaster.Remove(_queue);
+        Enter(LegState.Ended, null);
+        Folder?.Delete();
+    }
+
+    // Returns why it broke off; null where it is to begin anew at once, or was told to end.
+    private async Task<string?> PassAsync(StreamPlace place, CancellationToken stop)
+    {
+        var (flv, flow) = (new FlvWriter(), new OutputFlow(_time));
+        File = place.File is { } file ? Path.GetFileName(file) : null;
+        await using var child = FfmpegChild.Start(
+            "ffmpeg", LegCommands.Output(place, _settings.Keyframes), ProcessorTime, folder: Folder?.Make(), writes: true, reach: LegCommands.Reach(place, output: true));
+        var reading = ReadAsync(child, flow);
+        var (begun, gaveUp) = (false, (string?)null);
+        using var watch = _time.CreateTimer(
+            _ =>
+            {
+                if (!flow.IsStalled(Stall, waits: _settings.Address.Listens))
+                    return;
+                gaveUp = flow.Since is null ? "It did not answer." : "It took nothing any more.";
+                child.Kill();
+            }, null, Look, Look);
+        using var drain = _time.CreateTimer(_ => child.Kill(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        await using var told = stop.Register(() => drain.Change(Drain, Timeout.InfiniteTimeSpan));
+        _queue.Open();
+        try
+        {
+            while (true)
+            {
+                using var picture = await _queue.NextAsync(stop).ConfigureAwait(false);
+                var anew = picture.Key && flv.TakeParameters(picture.Data.Span);
+                // No container holds other parameters than those at its front: the next connection, or the next file, does.
+                if (anew && begun)
+                    return null;
+                if (anew)
+                    await child.Input.WriteAsync(flv.Begin(), CancellationToken.None).ConfigureAwait(false);
+                else if (!begun)
+                    continue;
+                var tag = flv.Picture(picture.Data.Span, picture.Key, flow.Place(picture.RtpTime));
+                await child.Input.WriteAsync(tag, CancellationToken.None).ConfigureAwait(false);
+                flow.Wrote(tag.Length);
+                Interlocked.Add(ref _bytes, tag.Length);
+                Interlocked.Increment(ref _frames);
+                if (begun)
+                    continue;
+                // It opens its output when it has seen one picture, and whoever it waits for may come late: those until then are nobody's.
+                begun = true;
+                _queue.Close();
+                if (!await flow.Opened.Task.WaitAsync(stop).ConfigureAwait(false))
+                    throw new IOException();
+                _queue.Open();
+            }
+        }
+        catch (IOException)
+        {
+            return gaveUp ?? _settings.Address.Clean($"{LiveInput.Plain(await child.ComplaintAsync().ConfigureAwait(false))}.");
+        }
+        catch (OperationCanceledException)
+        {
+            child.Input.Close();
+            await child.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+            return null;
+        }
+        finally
+        {
+            _queue.Close();
+            child.Kill();
+            await reading.ConfigureAwait(false);
+        }
+    }
+
+    // ffmpeg tells twice a second how far it is, in lines of a name and a value.
+    private async Task ReadAsync(FfmpegChild child, OutputFlow flow)
+    {
+        using var lines = new StreamReader(child.Output);
+        while (await lines.ReadLineAsync().ConfigureAwait(false) is { } line)
+        {
+            if (!line.StartsWith("out_time_us=", StringComparison.Ordinal))
+                continue;
+            _ = long.TryParse(line.AsSpan("out_time_us=".Length), CultureInfo.InvariantCulture, out var at);
+            if (!flow.Told(TimeSpan.FromMicroseconds(at)))
+                continue;
+            _flow = flow;
+            Enter(LegState.Live, null);
+            flow.Opened.TrySetResult(true);
+        }
+        flow.Opened.TrySetResult(false);
+    }
+
+    private void Enter(LegState state, string? problem)
+    {
+        (State, Problem) = (state, problem);
+        _events.Add(Id, state, problem);
+    }
+}

@@ -1,0 +1,30 @@
+namespace TrueLive.Server.Streams;
+
+/// <summary>What the log says of streams; addresses only as they may be shown.</summary>
+internal sealed partial class StreamLog(ILogger logger)
+{
+    /// <summary>A state's name.</summary>
+    public static string Word(LegState state) => state.ToString().ToLowerInvariant();
+
+    /// <summary>A stream begins.</summary>
+    public void Began(string session, StreamAddress source, IReadOnlyList<OutputSettings> outputs) =>
+        LogBegan(logger, session, source.Shown, outputs.Count == 0 ? "no output" : string.Join(", ", outputs.Select(o => o.Address.Shown)));
+
+    /// <summary>A leg is in another state.</summary>
+    public void Moved(string session, string leg, LegState state, string? words)
+    {
+        if (state == LegState.Retrying)
+            LogBroken(logger, session, leg, words ?? "");
+        else
+            LogMoved(logger, session, leg, Word(state));
+    }
+
+    [LoggerMessage(EventId = 2101, EventName = "stream_began", Level = LogLevel.Information, Message = "Session {Session} is a stream from {Source} to {Outputs}.")]
+    private static partial void LogBegan(ILogger logger, string session, string source, string outputs);
+
+    [LoggerMessage(EventId = 2102, EventName = "stream_moved", Level = LogLevel.Information, Message = "Session {Session}, {Leg}: {State}.")]
+    private static partial void LogMoved(ILogger logger, string session, string leg, string state);
+
+    [LoggerMessage(EventId = 2103, EventName = "stream_broken", Level = LogLevel.Warning, Message = "Session {Session}, {Leg}: {Why}")]
+    private static partial void LogBroken(ILogger logger, string session, string leg, string why);
+}

@@ -1,0 +1,183 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
+
+namespace TrueLive.Server.Streams;
+
+/// <summary>What somebody wants streamed.</summary>
+/// <param name="Source">Address of the source.</param>
+/// <param name="Session">What session it becomes.</param>
+/// <param name="Loop">For a file: begin again at its end.</param>
+/// <param name="OnLoss">What to do when the source is lost.</param>
+/// <param name="Trusted">It was typed on this machine's command line.</param>
+internal sealed record StreamRequest(StreamAddress Source, SessionRequest Session, bool Loop, LossAction OnLoss, bool Trusted);
+
+/// <summary>The ways into and out of one session. Thread-safe.</summary>
+internal sealed class StreamLegs(HostedSession hosted, StreamEvents events) : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentDictionary<string, OutputRun> _outputs = new();
+    private Task _running = Task.CompletedTask;
+
+    public HostedSession Hosted => hosted;
+
+    public StreamEvents Events => events;
+
+    /// <summary>Where its pictures come from; null for a session that a client sends into.</summary>
+    public StreamRun? Source { get; private set; }
+
+    public IEnumerable<OutputRun> Outputs => _outputs.Values;
+
+    public OutputRun? Output(string id) => _outputs.GetValueOrDefault(id);
+
+    public void Run(StreamRun source) => (Source, _running) = (source, Task.Run(() => source.RunAsync(_stop.Token)));
+
+    public void Add(OutputRun output) => _outputs[output.Id] = output;
+
+    /// <summary>Ends an output. False when there is none of that name.</summary>
+    public async Task<bool> EndAsync(string id)
+    {
+        if (!_outputs.TryRemove(id, out var output))
+            return false;
+        await output.DisposeAsync().ConfigureAwait(false);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(_outputs.Keys.ToArray().Select(EndAsync)).ConfigureAwait(false);
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(false);
+        events.End();
+        _stop.Dispose();
+    }
+}
+
+/// <summary>All streams of this server, and the outputs of all its sessions. Thread-safe.</summary>
+internal sealed class StreamRegistry : IAsyncDisposable
+{
+    public const string MeterName = "TrueLive.Server.Streams";
+
+    /// <summary>Outputs of one session.</summary>
+    public const int MaxOutputs = 16;
+
+    private readonly ConcurrentDictionary<string, StreamLegs> _legs = new();
+    private readonly ConcurrentDictionary<string, Task> _closing = new();
+    private readonly Lock _gate = new();
+    private readonly Meter _meter = new(MeterName);
+    private readonly SessionRegistry _sessions;
+    private readonly StreamAccess _access;
+    private readonly ServerOptions _options;
+    private readonly TimeProvider _time;
+    private readonly StreamLog _log;
+
+    public StreamRegistry(SessionRegistry sessions, StreamAccess access, ServerOptions options, TimeProvider time, ILogger<StreamRegistry> logger)
+    {
+        (_sessions, _access, _options, _time, _log) = (sessions, access, options, time, new StreamLog(logger));
+        KeyValuePair<string, object?>[] Of(StreamLegs legs, OutputRun output) => [new("session", legs.Hosted.Session.Id), new("output", output.Id)];
+        IEnumerable<Measurement<T>> Each<T>(Func<OutputRun, T> figure)
+            where T : struct => _legs.Values.SelectMany(l => l.Outputs.Select(o => new Measurement<T>(figure(o), Of(l, o))));
+        _meter.CreateObservableGauge(
+            "truelive.stream.sources", () => _legs.Values.Where(l => l.Source is not null).GroupBy(l => l.Source!.State)
+                .Select(g => new Measurement<int>(g.Count(), new KeyValuePair<string, object?>("state", StreamLog.Word(g.Key)))), "{stream}", "Streams by the state of their source.");
+        _meter.CreateObservableGauge(
+            "truelive.stream.outputs", () => _legs.Values.SelectMany(l => l.Outputs).GroupBy(o => o.State)
+                .Select(g => new Measurement<int>(g.Count(), new KeyValuePair<string, object?>("state", StreamLog.Word(g.Key)))), "{output}", "Outputs of sessions by state.");
+        _meter.CreateObservableCounter("truelive.stream.source.losses", () => _legs.Values.Where(l => l.Source is not null)
+            .Select(l => new Measurement<long>(l.Source!.Losses, new KeyValuePair<string, object?>("session", l.Hosted.Session.Id))), "{loss}", "Connections to a source that broke off or failed.");
+        _meter.CreateObservableCounter("truelive.stream.output.frames", () => Each(o => o.Frames), "{frame}", "Pictures that an output passed on.");
+        _meter.CreateObservableCounter("truelive.stream.output.frames.dropped", () => Each(o => o.Dropped), "{frame}", "Pictures that an output took too slowly and that were let go.");
+        _meter.CreateObservableCounter("truelive.stream.output.losses", () => Each(o => o.Losses), "{loss}", "Connections of an output that broke off or failed.");
+        _meter.CreateObservableGauge("truelive.stream.output.rate", () => Each(o => o.Rate), "bit/s", "Bits per second that an output passes on.");
+        _meter.CreateObservableGauge("truelive.stream.output.delay", () => Each(o => o.Delay?.TotalSeconds ?? 0), "s", "Coded pictures that wait for an output, by their length.");
+    }
+
+    /// <summary>Sessions that have a stream as their source, or outputs.</summary>
+    public IEnumerable<StreamLegs> All => _legs.Values;
+
+    /// <summary>The legs of a session; null where it has none.</summary>
+    public StreamLegs? Find(string session) => _legs.GetValueOrDefault(session);
+
+    /// <summary>Begins a stream with its outputs: all of them are checked before anything begins.</summary>
+    /// <exception cref="RequestRefusedException">An address may not be used (422), or the session is refused.</exception>
+    public async Task<StreamLegs> BeginAsync(StreamRequest request, IReadOnlyList<OutputSettings> outputs, CancellationToken cancel)
+    {
+        if (outputs.Count > MaxOutputs)
+            throw TooMany();
+        await _access.OpenAsync(request.Source, output: false, request.Trusted, cancel).ConfigureAwait(false);
+        foreach (var output in outputs)
+            await _access.OpenAsync(output.Address, output: true, output.Trusted, cancel).ConfigureAwait(false);
+        var hosted = await _sessions.CreateAsync(request.Session with { Stays = true }, cancel).ConfigureAwait(false);
+        var legs = LegsOf(hosted);
+        _log.Began(hosted.Session.Id, request.Source, outputs);
+        foreach (var output in outputs)
+            Start(legs, output);
+        legs.Run(new StreamRun(hosted, request.Source, request.Loop, request.OnLoss, request.Trusted, _access, _sessions, legs.Events, _time));
+        return legs;
+    }
+
+    /// <summary>Adds a way out to any live session.</summary>
+    /// <exception cref="RequestRefusedException">The address may not be used, or there are too many outputs (422).</exception>
+    public async Task<OutputRun> AddAsync(HostedSession hosted, OutputSettings output, CancellationToken cancel)
+    {
+        await _access.OpenAsync(output.Address, output: true, output.Trusted, cancel).ConfigureAwait(false);
+        var legs = LegsOf(hosted);
+        lock (_gate)
+            return legs.Outputs.Count() < MaxOutputs ? Start(legs, output) : throw TooMany();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var legs in _legs.Values)
+            Close(legs);
+        await Task.WhenAll(_closing.Values).ConfigureAwait(false);
+        _meter.Dispose();
+        _access.Dispose();
+    }
+
+    private StreamLegs LegsOf(HostedSession hosted)
+    {
+        lock (_gate)
+        {
+            if (_legs.TryGetValue(hosted.Session.Id, out var known))
+                return known;
+            var legs = _legs[hosted.Session.Id] = new StreamLegs(hosted, new StreamEvents(_time) { Added = (leg, state, words) => _log.Moved(hosted.Session.Id, leg, state, words) });
+            hosted.Session.Moved += (_, step) =>
+            {
+                if (step.To == SessionState.Ended)
+                    Close(legs);
+            };
+            // It may have ended before anybody listened.
+            if (hosted.Session.State == SessionState.Ended)
+                Close(legs);
+            return legs;
+        }
+    }
+
+    private OutputRun Start(StreamLegs legs, OutputSettings settings)
+    {
+        var output = new OutputRun(legs.Hosted, settings, _access, id => new HlsFolder(_options, legs.Hosted.Session.Id, id), legs.Events, _time);
+        legs.Add(output);
+        return output;
+    }
+
+    private void Close(StreamLegs legs)
+    {
+        var id = legs.Hosted.Session.Id;
+        if (_legs.TryRemove(id, out _))
+            _closing[id] = Task.Run(CloseAsync);
+
+        async Task CloseAsync()
+        {
+            await legs.DisposeAsync().ConfigureAwait(false);
+            _closing.TryRemove(id, out _);
+        }
+    }
+
+    private static RequestRefusedException TooMany() => new(StatusCodes.Status422UnprocessableEntity, $"A session has {MaxOutputs} outputs at most. End one first.");
+}

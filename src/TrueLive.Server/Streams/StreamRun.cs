@@ -1,0 +1,134 @@
+using TrueLive.Core.Frames;
+using TrueLive.Core.Sessions;
+using TrueLive.Media.Files;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
+
+namespace TrueLive.Server.Streams;
+
+/// <summary>What becomes of a stream whose source is lost.</summary>
+internal enum LossAction : byte
+{
+    /// <summary>Its outputs go on with the last picture, and the source is tried again until it is back.</summary>
+    Last,
+
+    /// <summary>It ends.</summary>
+    End,
+}
+
+/// <summary>What a source is doing.</summary>
+internal enum LegState : byte
+{
+    /// <summary>On the way to its first picture, or waiting for the far side to come.</summary>
+    Connecting,
+
+    /// <summary>Pictures flow.</summary>
+    Live,
+
+    /// <summary>It broke off, or never began, and is tried again after a pause.</summary>
+    Retrying,
+
+    /// <summary>Over for good.</summary>
+    Ended,
+}
+
+/// <summary>
+/// Keeps a session supplied from a source: one connection after another, each with an epoch of its own, with growing pauses between those
+/// that fail. While there is none, the session is detached and says why.
+/// </summary>
+internal sealed class StreamRun(
+    HostedSession hosted, StreamAddress address, bool loop, LossAction onLoss, bool trusted, StreamAccess access, SessionRegistry sessions, StreamEvents events, TimeProvider time)
+{
+    /// <summary>Why a stream from a file is over that has come to its end.</summary>
+    public const string FileOver = "The file has ended.";
+
+    private readonly FramePool _pool = new("stream pictures");
+    private readonly GrowingPause _pause = new(time);
+    private StreamSource? _source;
+    private (long Overdue, long Jumps) _before;
+
+    /// <summary>Where the pictures come from, without anything secret.</summary>
+    public StreamAddress Address => address;
+
+    public LegState State { get; private set; }
+
+    /// <summary>Why it is not live, in words; null while it is.</summary>
+    public string? Problem { get; private set; }
+
+    /// <summary>Connections that broke off or failed.</summary>
+    public long Losses { get; private set; }
+
+    /// <summary>Size of the picture when the connection began; null before the first.</summary>
+    public (int Width, int Height)? Size { get; private set; }
+
+    /// <summary>Pictures that had waited for too long.</summary>
+    public long Overdue => _before.Overdue + (_source?.Overdue ?? 0);
+
+    /// <summary>How often the source's clock jumped.</summary>
+    public long Jumps => _before.Jumps + (_source?.Jumps ?? 0);
+
+    /// <summary>Runs until the session ends.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested && hosted.Session.State != SessionState.Ended)
+        {
+            long? liveSince = null;
+            string words;
+            Enter(LegState.Connecting, Problem);
+            try
+            {
+                var place = await access.OpenAsync(address, output: false, trusted, stop).ConfigureAwait(false);
+                using var hosts = access.HostsOf(address, trusted);
+                await using var source = await StreamSource.OpenAsync(place, loop, hosts, _pool, time, stop).ConfigureAwait(false);
+                (_source, Size, liveSince) = (source, source.Size, time.GetTimestamp());
+                Enter(LegState.Live, null);
+                var end = await sessions.RunAsync(hosted, address.Kind.ToString().ToLowerInvariant(), source, new UnwatchedSink(hosted.Broadcaster), stop).ConfigureAwait(false);
+                _before = (Overdue, Jumps);
+                _source = null;
+                words = end.Because ?? end.Words;
+                if (address.Kind == StreamKind.File && !loop && end.Error is null)
+                {
+                    sessions.End(hosted, EndCause.ReceiveClient, FileOver);
+                    break;
+                }
+            }
+            catch (Exception error) when (error is IOException or MediaException or RequestRefusedException)
+            {
+                words = error.Message;
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+            if (stop.IsCancellationRequested || hosted.Session.State == SessionState.Ended)
+                break;
+            Losses++;
+            if (onLoss == LossAction.End)
+            {
+                sessions.End(hosted, EndCause.ReceiveClient, words);
+                break;
+            }
+            var pause = _pause.After(liveSince);
+            Enter(LegState.Retrying, $"{words} Tried again after {pause.TotalSeconds:0} s.");
+            await Task.Delay(pause, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        Enter(LegState.Ended, hosted.Session.Ended?.Words);
+    }
+
+    private void Enter(LegState state, string? problem)
+    {
+        (State, Problem) = (state, problem);
+        hosted.Input.Tell(problem);
+        events.Add("source", state, problem);
+    }
+
+    /// <summary>Pictures are made whether or not anybody watches: none is lost for that.</summary>
+    private sealed class UnwatchedSink(IVideoSink watched) : IVideoSink
+    {
+        public async ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
+        {
+            await watched.WriteAsync(made, cancel).ConfigureAwait(false);
+            return true;
+        }
+    }
+}

@@ -1,0 +1,153 @@
+using TrueLive.Core.Frames;
+using TrueLive.Core.Sessions;
+using TrueLive.Media.Files;
+using TrueLive.Server.Access;
+using TrueLive.Server.Live.Broadcast;
+
+namespace TrueLive.Server.Streams;
+
+/// <summary>
+/// One connection to the source of a stream: an ffmpeg child, and for addresses that are fetched by us what feeds it. A source that says
+/// nothing for too long is given up. Its pictures have times that begin at 0 and never go back.
+/// </summary>
+internal sealed class StreamSource : IVideoSource, IAsyncDisposable
+{
+    // A far side that answers at once and then sends no picture is given up after this; whoever is waited for has longer.
+    private static readonly TimeSpan First = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan FirstOfCaller = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(5);
+
+    // The segments of HLS come seconds apart.
+    private static readonly TimeSpan HlsSilence = TimeSpan.FromSeconds(30);
+
+    private readonly StreamAddress _address;
+    private readonly LiveInput _input;
+    private readonly MediaClock _clock;
+    private readonly ITimer _watch;
+    private readonly CancellationTokenSource _stop;
+    private readonly Task _feeding;
+    private readonly TimeSpan _silence;
+    private VideoFrame? _first;
+    private volatile string? _why;
+    private long _overdue;
+    private bool _begun;
+
+    private StreamSource(StreamPlace place, LiveInput input, OutboundHosts? hosts, TimeProvider time, CancellationToken cancel)
+    {
+        (_address, _input, _clock) = (place.Address, input, new MediaClock(time));
+        _silence = _address.Kind == StreamKind.Hls ? HlsSilence : Silence;
+        _watch = time.CreateTimer(_ => GiveUp(), null, _address.Listens ? FirstOfCaller : First, Timeout.InfiniteTimeSpan);
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        _stop.Token.Register(input.Kill);
+        _feeding = hosts is null ? Task.CompletedTask : FeedAsync(hosts, time);
+    }
+
+    /// <summary>Pictures that were let go because they had waited for too long.</summary>
+    public long Overdue => _input.Overdue;
+
+    /// <summary>How often the source's clock started again or jumped.</summary>
+    public long Jumps => _clock.Jumps;
+
+    /// <summary>Size of the first picture.</summary>
+    public (int Width, int Height) Size { get; private set; }
+
+    /// <summary>Connects and waits for the first picture.</summary>
+    /// <param name="place">Where it is.</param>
+    /// <param name="loop">For a file: begin again at its end.</param>
+    /// <param name="hosts">What the source may be fetched from where we fetch it; not disposed.</param>
+    /// <param name="pool">Where frames are rented.</param>
+    /// <param name="time">Clock.</param>
+    /// <param name="cancel">Ends it, now and later.</param>
+    /// <exception cref="IOException">There is no picture; the message says why, without anything secret.</exception>
+    /// <exception cref="MediaMachineException">ffmpeg is not installed, or cannot be started now.</exception>
+    public static async Task<StreamSource> OpenAsync(StreamPlace place, bool loop, OutboundHosts hosts, FramePool pool, TimeProvider time, CancellationToken cancel)
+    {
+        var input = LiveInput.Open(LegCommands.Source(place, loop), LegCommands.Reach(place, output: false), pool, time);
+        var source = new StreamSource(place, input, place.Address.Kind is StreamKind.Http or StreamKind.Hls ? hosts : null, time, cancel);
+        try
+        {
+            source._first = await source.NextAsync(cancel).ConfigureAwait(false) ?? throw new IOException(await source.WhyAsync().ConfigureAwait(false) ?? $"{place.Address.Shown} ended before its first picture.");
+            source.Size = (source._first.Width, source._first.Height);
+            return source;
+        }
+        catch
+        {
+            await source.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
+    {
+        if (!_begun)
+        {
+            _begun = true;
+            // Reads of a pipe do not end by themselves.
+            cancel.Register(_input.Kill);
+        }
+        if (Interlocked.Exchange(ref _first, null) is { } first)
+            return first;
+        if (await NextAsync(cancel).ConfigureAwait(false) is { } next)
+            return next;
+        cancel.ThrowIfCancellationRequested();
+        var why = await WhyAsync().ConfigureAwait(false);
+        return _address.Kind == StreamKind.File && why is null ? null : throw new IOException(why ?? $"{_address.Shown} ended.");
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _watch.DisposeAsync().ConfigureAwait(false);
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _input.DisposeAsync().ConfigureAwait(false);
+        await _feeding.ConfigureAwait(false);
+        _first?.Dispose();
+        _stop.Dispose();
+    }
+
+    private async ValueTask<VideoFrame?> NextAsync(CancellationToken cancel)
+    {
+        if (await _input.ReadAsync(cancel).ConfigureAwait(false) is not { } frame)
+            return null;
+        _watch.Change(_silence, Timeout.InfiniteTimeSpan);
+        if (_input.Overdue is var overdue && overdue > _overdue)
+        {
+            SessionMetrics.InputDropped(InputDrop.Overdue, overdue - _overdue);
+            _overdue = overdue;
+        }
+        frame.Ticket = _clock.Next(frame.Ticket.MediaTime, frame.Ticket.Arrived);
+        return frame;
+    }
+
+    private async Task FeedAsync(OutboundHosts hosts, TimeProvider time)
+    {
+        try
+        {
+            await (_address.Kind == StreamKind.Hls ? new HlsFeed(_address, hosts, time).RunAsync(_input.Feed, _stop.Token) : HttpFeed.RunAsync(_address, hosts, _input.Feed, _stop.Token)).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is IOException or HttpRequestException or OperationCanceledException or ObjectDisposedException)
+        {
+            // A child that has ended says more than that nothing can be written to it.
+            if (error is HttpRequestException)
+                _why ??= _address.Clean($"{_address.Host} could not be read: {error.InnerException?.Message ?? error.Message}");
+        }
+        finally
+        {
+            _input.Feed.Close();
+        }
+    }
+
+    private void GiveUp()
+    {
+        _why ??= _address.Listens && _first is null && !_begun ? "Nobody sent a picture." : "No picture came for a while, though the connection was there.";
+        _input.Kill();
+    }
+
+    // Null when it came to its end.
+    private async Task<string?> WhyAsync()
+    {
+        var words = await _input.FailureAsync().ConfigureAwait(false);
+        return _why ?? (words is null ? null : _address.Clean(words.Contains("://", StringComparison.Ordinal) ? $"{words}." : $"{_address.Shown}: {words}."));
+    }
+}

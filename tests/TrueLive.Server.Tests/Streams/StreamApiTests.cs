@@ -1,0 +1,140 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json.Nodes;
+using TrueLive.Server.Tests.Http;
+
+namespace TrueLive.Server.Tests.Streams;
+
+/// <summary>What a stream may reach, and what becomes of bad ones: clear words, bounded, nothing else touched.</summary>
+[Trait("Run", "long")]
+public sealed class StreamApiTests(StreamServer server) : IClassFixture<StreamServer>
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("rtsp://127.0.0.1/cam", "stream_hosts")]
+    [InlineData("rtsp://localhost:8554/cam", "private network")]
+    [InlineData("http://192.0.2.7/live.ts", "private network")]
+    [InlineData("http://[::ffff:10.0.0.1]/live.m3u8", "private network")]
+    [InlineData("srt://:9000?mode=listener", "stream_ports")]
+    [InlineData("file:scene.ts", "stream_folder")]
+    [InlineData("/dev/video0", "stream_devices")]
+    public async Task Nothing_is_reached_that_the_operator_has_not_allowed(string source, string setting)
+    {
+        await using var closed = await RunningServer.StartAsync(o => (o.StreamHosts, o.ApiKeys) = (setting == "stream_hosts" ? ["*.example.org"] : ["*"], ["0123456789abcdef"]));
+        closed.Http.DefaultRequestHeaders.Authorization = new("Bearer", "0123456789abcdef");
+        await IsRefusedAsync(closed.Http, "/v1/streams", new { source }, setting);
+        Assert.Empty((await closed.Http.GetFromJsonAsync<JsonNode>("/v1/sessions", Cancel))!["sessions"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task Files_outside_the_folder_are_out_of_reach()
+    {
+        File.CreateSymbolicLink(Path.Combine(server.Scene.Folder, "link.ts"), "/etc/passwd");
+        foreach (var name in new[] { "../x.ts", "/etc/passwd", ".hidden", "data", "link.ts", "gone.ts" })
+            await IsRefusedAsync(server.Http, "/v1/streams", new { source = "file:" + name }, "folder");
+        var stream = await server.BeginAsync("file:scene.ts");
+        await IsRefusedAsync(server.Http, $"/v1/sessions/{StreamServer.Id(stream)}/outputs", new { target = "file:../x.mp4" }, "folder");
+        await server.EndAsync(stream);
+    }
+
+    [Fact]
+    public async Task A_session_has_sixteen_outputs_and_not_two_hundred()
+    {
+        await IsRefusedAsync(server.Http, "/v1/streams", new { source = "file:scene.ts", outputs = Enumerable.Repeat("udp://127.0.0.1:9", 200) }, "16 outputs at most");
+        var stream = await server.BeginAsync("file:scene.ts", null, [.. Enumerable.Repeat("udp://127.0.0.1:9", 16)]);
+        var outputs = $"/v1/sessions/{StreamServer.Id(stream)}/outputs";
+        await IsRefusedAsync(server.Http, outputs, new { target = "udp://127.0.0.1:9" }, "16 outputs at most");
+        var first = (string)stream["outputs"]![0]!["id"]!;
+        Assert.Equal(HttpStatusCode.OK, (await server.Http.DeleteAsync($"{outputs}/{first}", Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await server.Http.DeleteAsync($"{outputs}/{first}", Cancel)).StatusCode);
+        Assert.Equal(15, (await server.Http.GetFromJsonAsync<JsonNode>(outputs, Cancel))!["outputs"]!.AsArray().Count);
+        await server.EndAsync(stream);
+    }
+
+    [Fact]
+    public async Task A_source_that_is_not_there_says_why_is_tried_again_and_shows_no_password()
+    {
+        var port = Program.FreePort();
+        var stream = await server.BeginAsync($"rtsp://admin:hunter22@127.0.0.1:{port}/cam/pass-path", null);
+        stream = await server.UntilAsync(stream, s => (long)s["source"]!["losses"]! >= 2);
+        var problem = (string)stream["source"]!["problem"]!;
+        Assert.Contains("Connection refused", problem, StringComparison.Ordinal);
+        Assert.Contains("degraded", (string?)stream["session"]!["stats"]!["degraded"], StringComparison.Ordinal);
+        var said = stream + await EventsAsync(stream) + await server.Http.GetStringAsync("/metrics", Cancel);
+        foreach (var secret in new[] { "admin", "hunter22", "pass-path" })
+            Assert.DoesNotContain(secret, said, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.Conflict, (await PublishAsync(stream)).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_stream_that_is_to_end_with_its_source_ends_and_a_file_ends_when_it_is_over()
+    {
+        var lost = await server.BeginAsync($"rtsp://127.0.0.1:{Program.FreePort()}/cam", new { on_loss = "end" });
+        Assert.Contains("ended", await EventsAsync(lost, toEnd: true), StringComparison.Ordinal);
+        var over = await server.BeginAsync("file:scene.ts", new { loop = false });
+        Assert.Contains("The file has ended", await EventsAsync(over, toEnd: true), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_output_that_is_refused_or_says_nothing_never_slows_the_session()
+    {
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        var stream = await server.BeginAsync(
+            "file:scene.ts", null, $"rtmp://127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}/app/key", $"rtmp://127.0.0.1:{Program.FreePort()}/app/key", "udp://127.0.0.1:9");
+        stream = await server.UntilAsync(stream, s => s["outputs"]!.AsArray().Count(o => (long)o!["losses"]! > 0) == 2);
+        Assert.Single(stream["outputs"]!.AsArray(), o => ((string?)o!["problem"])?.Contains("Connection refused", StringComparison.Ordinal) == true);
+        var drops = stream["session"]!["stats"]!["dropped"]!;
+        Assert.Equal((0, 0), ((long)drops["sink_full"]!, (long)drops["stale"]!));
+        var udp = stream["outputs"]!.AsArray().Single(o => (string?)o!["kind"] == "udp")!;
+        Assert.True((long)udp["frames"]! > 200 && (long)udp["dropped"]! == 0, udp.ToString());
+        await server.EndAsync(stream);
+    }
+
+    [Fact]
+    public async Task HLS_is_opened_by_its_link_and_by_nothing_less()
+    {
+        await using var keyed = await RunningServer.StartAsync(o =>
+        {
+            (o.DataFolder, o.StreamFolder, o.ApiKeys) = (Directory.CreateDirectory(Path.Combine(server.Scene.Folder, "keyed")).FullName, server.Scene.Folder, ["0123456789abcdef"]);
+            (o.Size, o.MaxSessions) = ("320x176", 8);
+        });
+        using var made = new HttpRequestMessage(HttpMethod.Post, "/v1/streams") { Content = JsonContent.Create(new { source = "file:scene.ts", loop = true, outputs = new[] { "hls" }, keyframe_s = 0.5 }) };
+        made.Headers.Authorization = new("Bearer", "0123456789abcdef");
+        using var answer = await keyed.Http.SendAsync(made, Cancel);
+        var playlist = (string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["outputs"]![0]!["playlist"]!;
+        var text = "";
+        await NativeClient.UntilAsync(async () => (text = await keyed.Http.GetAsync(playlist, Cancel) is { IsSuccessStatusCode: true } got ? await got.Content.ReadAsStringAsync(Cancel) : "").Contains(".ts?token=", StringComparison.Ordinal));
+        var segment = new Uri(new Uri(keyed.Address, playlist), text.Split('\n').First(l => l.StartsWith("segment", StringComparison.Ordinal)));
+        Assert.Equal(0x47, (await keyed.Http.GetByteArrayAsync(segment, Cancel))[0]);
+        foreach (var closed in new[] { playlist.Split('?')[0], segment.AbsolutePath, playlist.Replace("/hls/", "/whep/", StringComparison.Ordinal), "/v1/sessions?" + playlist.Split('?')[1] })
+            Assert.Equal(HttpStatusCode.Unauthorized, (await keyed.Http.GetAsync(closed, Cancel)).StatusCode);
+    }
+
+    private async Task<HttpResponseMessage> PublishAsync(JsonNode stream)
+    {
+        using var offer = new StringContent(WhipTests.Offer(), Encoding.UTF8, "application/sdp");
+        return await server.Http.PostAsync($"/whip/{StreamServer.Id(stream)}", offer, Cancel);
+    }
+
+    // All that is kept until now, or until the stream has ended.
+    private async Task<string> EventsAsync(JsonNode stream, bool toEnd = false)
+    {
+        await using var body = await server.Http.GetStreamAsync($"/v1/streams/{StreamServer.Id(stream)}/events", Cancel);
+        using var lines = new StreamReader(body);
+        var said = new List<string>();
+        while (await lines.ReadLineAsync(Cancel) is { } line && (toEnd || !said.Any(l => l.Contains("retrying", StringComparison.Ordinal))))
+            said.Add(line);
+        return string.Join('\n', said);
+    }
+
+    private static async Task IsRefusedAsync(HttpClient http, string path, object body, string words)
+    {
+        using var answer = await http.PostAsJsonAsync(path, body, Cancel);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
+        Assert.Contains(words, (string?)(await answer.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["detail"], StringComparison.Ordinal);
+    }
+}
