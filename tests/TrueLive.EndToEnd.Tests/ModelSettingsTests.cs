@@ -34,7 +34,7 @@ public sealed class ModelSettingsTests(Browser browser)
         Assert.Equal("Painting (frame by frame, not measured yet)", await page.EvalAsync<string>(Painting));
         Assert.True(await page.EvalAsync<bool>("document.querySelector('#parameters').hidden"));
 
-        // One that turns out to be too slow cannot be chosen any more, and it is said why.
+        // A model that turns out to be too slow can no longer be chosen, and the page says why.
         await page.Page.SelectOptionAsync("#model", "tinting");
         await page.UntilAsync("/Tinting makes about [12](\\.\\d)? frames per second on this machine, too few for a live picture. Render clips with it./.test(document.querySelector('#model-note').textContent)");
         Assert.Equal("Tinting (frame by frame, for clips) true", await page.EvalAsync<string>("(({ textContent, disabled }) => `${textContent} ${disabled}`)(document.querySelector('#model').options[3])"));

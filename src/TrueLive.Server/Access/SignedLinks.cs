@@ -15,7 +15,7 @@ internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOp
 {
     private const int KeyLength = 32;
 
-    // Players ask for the segments of HLS beside its playlist: there the token opens the whole folder.
+    // HLS players request the segments beside the playlist, so its token gives access to the whole folder.
     private const string Hls = "/hls/";
     private static readonly string[] Folders = ["/v1/", "/whep/", Hls];
     private readonly Lazy<byte[]> _key = new(() => LoadOrMake(Path.Combine(folders.Root, "link-key")));
@@ -32,10 +32,10 @@ internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOp
     /// <summary>The path of an address as this server knows it, without what a reverse proxy puts before it.</summary>
     public string Local(string path) => path.StartsWith(options.PathPrefix + "/", StringComparison.Ordinal) ? path[options.PathPrefix.Length..] : path;
 
-    /// <summary>True when the request is for exactly the address that its token was made for, or in its folder of HLS.</summary>
+    /// <summary>True when the request is for exactly the address that its token was made for, or for a file in its HLS folder.</summary>
     public bool Opens(HttpRequest request) => Opens(request.Path.Value ?? "", request.Query["token"].ToString());
 
-    /// <summary>True when the token was made for this address, its time is not over and its owner's key still opens.</summary>
+    /// <summary>True when the token was made for this address, has not expired, and its owner's key is still valid.</summary>
     public bool Opens(string path, string token) =>
         token.Length < 200 && Folders.Any(f => path.StartsWith(f, StringComparison.Ordinal)) && HasKey
         && token.Split('.') is [var hours, var owner, _] && long.TryParse(hours, NumberStyles.None, CultureInfo.InvariantCulture, out var until)

@@ -16,7 +16,7 @@ internal sealed class MediaClock(TimeProvider time)
     private long _arrived;
     private long _sequence;
 
-    /// <summary>How often the stamps started again or jumped.</summary>
+    /// <summary>How often the timestamps restarted or jumped.</summary>
     public long Jumps { get; private set; }
 
     /// <summary>The ticket of the next frame in display order.</summary>

@@ -6,11 +6,11 @@ using TrueLive.WebRtc.Rtp;
 namespace TrueLive.Server.Live.Broadcast;
 
 /// <summary>
-/// (5) (6) Codes the session's pictures once for each coding in use and sends them to its client, its viewers and its outputs. The client's
-/// link sets the bitrate, without one the outputs do; a viewer with a slower one loses frames and goes on at a key frame, which viewers
-/// together may ask for once a second. Nothing is queued here: a picture that no link can take is let go before it is coded. While nothing
-/// new comes (paused, a still input, a sender that is away) whoever joins gets the last picture again, and outputs go on getting it; they
-/// are told that it is a repeat.
+/// (5) (6) Encodes the session's pictures once for each codec in use and sends them to its client, its viewers and its outputs. The
+/// client's link sets the bitrate; without a client the outputs do. A viewer with a slower link loses frames and resumes at a key frame,
+/// which viewers together may request once a second. Nothing is queued here: a picture that no link can take is dropped before it is
+/// encoded. While no new pictures come (paused, a still input, a sender that is away), a receiver that joins gets the last picture again,
+/// and outputs keep getting it, marked as a repeat.
 /// </summary>
 internal sealed class VideoBroadcaster : IVideoSink, IDisposable
 {
@@ -229,7 +229,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
             else
                 viewers = Math.Min(viewers, receiver.Bitrate);
         }
-        // Without a client that gets pictures (OBS sends and looks elsewhere) outputs count, and without those the slowest viewer.
+        // Without a client that receives pictures (OBS only sends) the outputs set the bitrate, and without those the slowest viewer.
         var bitrate = client > 0 ? client : outputs > 0 ? outputs : viewers;
         if (bitrate == int.MaxValue)
             return false;

@@ -31,7 +31,9 @@ internal sealed class HostedSession(LiveSession session, string token, DateTimeO
     /// <summary>The owner; nobody else may control, record or end it. Everyone who may use the server may watch.</summary>
     public required string Owner { get; init; }
 
-    /// <summary>Its source is a stream, not a client: it waits for that without end, and takes no other.</summary>
+    /// <summary>
+    /// Whether its source is a stream instead of a client: it waits for the stream without limit, and takes no other source.
+    /// </summary>
     public bool Stays { get; init; }
 
     /// <summary>Why a stream has no picture now, in words; null while it has, and for other sessions.</summary>

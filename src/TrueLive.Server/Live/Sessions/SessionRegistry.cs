@@ -17,7 +17,7 @@ internal sealed record SessionRequest(string? Model, string? Size, string? Promp
     /// <summary>Owner of the session: the name made from the API key.</summary>
     public string Owner { get; init; } = "local";
 
-    /// <summary>It is for a stream, and waits for its source without end.</summary>
+    /// <summary>Whether it is for a stream, and waits for its source without limit.</summary>
     public bool Stays { get; init; }
 
     /// <summary>Id chosen by a fleet; null lets the server choose.</summary>
