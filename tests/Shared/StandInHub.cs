@@ -17,8 +17,8 @@ namespace TrueLive.Tests.Shared;
 internal sealed record HubRequest(bool OfStore, string Path, string? Authorization, string? Range);
 
 /// <summary>
-/// A model hub on this machine: listings with sizes and hashes, small files are served directly, large ones by a redirect to a store at
-/// another address, as by the real one. A test can change each answer.
+/// A model hub on this machine, with listings of sizes and hashes. Like the real one, it serves small files itself and redirects requests
+/// for large ones to a store at another address. A test can change each answer.
 /// </summary>
 internal sealed class StandInHub : IAsyncDisposable
 {

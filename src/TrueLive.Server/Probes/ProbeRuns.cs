@@ -54,9 +54,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
     /// <param name="own">Address of this server, for <c>self</c>.</param>
     /// <param name="profile">glance, quick, standard or deep.</param>
     /// <param name="key">Key of the target, for <c>self</c> the client's own; never stored.</param>
-    /// <exception cref="RequestRefusedException">
-    /// Bad target or profile (422), another run is going on, or clients that were refused before come first (409).
-    /// </exception>
+    /// <exception cref="RequestRefusedException">Bad target or profile (422), another run, or other clients' turn (409).</exception>
     public ProbeJob Begin(string owner, string? target, string own, string? profile, string? key)
     {
         profile = string.IsNullOrEmpty(profile) ? "quick" : profile;
@@ -86,9 +84,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         }
     }
 
-    /// <summary>
-    /// Checks a report against a requirement that ships with the product. Returns exit code and lines of <c>truelive check</c>.
-    /// </summary>
+    /// <summary>Checks a report against a requirement of the product. Returns exit code and lines of <c>truelive check</c>.</summary>
     public static async Task<(int Code, IReadOnlyList<string> Lines)> CheckAsync(string requirement, string report, CancellationToken cancel)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
