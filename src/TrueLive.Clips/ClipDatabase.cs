@@ -22,7 +22,7 @@ public sealed class ClipDatabase : IAsyncDisposable
     /// <summary>Appended to the select that picks the next job: PostgreSQL lets several servers pick different rows at once.</summary>
     internal string LockClause => _postgres is null ? "" : " FOR UPDATE SKIP LOCKED";
 
-    /// <summary>A SQLite file, made when missing, in write-ahead mode.</summary>
+    /// <summary>A SQLite file in write-ahead mode, created if missing.</summary>
     public static async Task<ClipDatabase> OpenSqliteAsync(string path, CancellationToken cancel)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);

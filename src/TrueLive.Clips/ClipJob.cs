@@ -36,8 +36,8 @@ public enum ClipJobState
 /// <param name="Journal">Id of a live session's journal; null for an upload or an address.</param>
 /// <param name="Name">Display name of the source.</param>
 /// <param name="TrimStart">First moment of the source that is used, in seconds.</param>
-/// <param name="TrimEnd">End on the source's timeline, in seconds; 0 for its end.</param>
-/// <param name="Stretch">Fill the size although the picture has another shape.</param>
+/// <param name="TrimEnd">End on the source's timeline, in seconds; 0 for the end of the source.</param>
+/// <param name="Stretch">Whether the picture is stretched to fill the size; otherwise it keeps its shape.</param>
 /// <param name="Background">Colour that is seen where the source is transparent.</param>
 /// <param name="Values">Values of the model's parameters over time, as <c>ValueSchedule</c> reads them; null for none.</param>
 public sealed record ClipRequest(
@@ -95,7 +95,7 @@ public sealed record ClipJob
     /// <summary>What the worker is doing, in words.</summary>
     public string? Note { get; init; }
 
-    /// <summary>A note for the user about the result; null for none.</summary>
+    /// <summary>Notes for the user about the result; null for none.</summary>
     public IReadOnlyList<string>? Notes { get; init; }
 
     /// <summary>Why it failed.</summary>

@@ -106,10 +106,10 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
 
     /// <summary>Returns a job to the queue, to be continued. False when the lease was lost.</summary>
     /// <param name="claimed">The job.</param>
-    /// <param name="counts">Whether this was one of the attempts that a job has. That of a server which shuts down is none.</param>
+    /// <param name="counts">Whether this counts as one of the job's attempts; one that a server's shutdown cut short does not.</param>
     /// <param name="cancel">Ends the call.</param>
     /// <param name="note">Why it waits, in words.</param>
-    /// <param name="pause">Time in which nobody takes it.</param>
+    /// <param name="pause">How long no worker may claim it.</param>
     public async Task<bool> ReleaseAsync(ClipJob claimed, bool counts, CancellationToken cancel, string note = "Was interrupted; goes on where it was.", TimeSpan pause = default) =>
         await UpdateAsync("state = 0, lease = NULL, lease_until = @until, attempts = attempts - @back, note = @note WHERE id = @id AND state = 1 AND lease = @lease", cancel,
             ("until", pause > TimeSpan.Zero ? Now() + (long)pause.TotalMilliseconds : null), ("back", counts ? 0 : 1), ("note", note), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
@@ -158,7 +158,7 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
             ("created", job.Created.ToUnixTimeMilliseconds())).ConfigureAwait(false))[0];
     }
 
-    /// <summary>Removes expired rows and returns their ids; forgets owners without jobs.</summary>
+    /// <summary>Removes expired rows and returns their ids; forgets owners whose last job began longer ago than the retention.</summary>
     public async Task<IReadOnlyList<string>> ExpireAsync(CancellationToken cancel)
     {
         await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);

@@ -4,7 +4,10 @@ using System.Text;
 
 namespace TrueLive.Tests.Shared;
 
-/// <summary>An HTTP server made of answers written by hand, byte for byte, one a connection; the last one goes on for ever, null hangs up without any.</summary>
+/// <summary>
+/// An HTTP server with hand-written answers, byte for byte, one per connection; the last one is repeated for ever, and null closes the
+/// connection without an answer.
+/// </summary>
 internal sealed class HandMadeServer : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);

@@ -15,7 +15,7 @@ internal sealed class HoldingModel(FramePool pool, Chunk chunk, params LookInfo[
         Parameters = [new ModelParameter("seed", "Seed", ParameterKind.Number) { Default = "1", Min = 0, Max = 9, Step = 1 }],
     };
 
-    /// <summary>A step waits here, where it is set.</summary>
+    /// <summary>When set, each step waits for it.</summary>
     public SemaphoreSlim? Gate { get; set; }
 
     /// <summary>Called before each step with the frames inside.</summary>
@@ -32,7 +32,7 @@ internal sealed class HoldingModel(FramePool pool, Chunk chunk, params LookInfo[
     {
     }
 
-    /// <summary>What stands in a picture that was made of such a source after so many steps.</summary>
+    /// <summary>Luma of a picture made from such a source after so many steps.</summary>
     public static byte Luma(byte source, int steps) => (byte)(source + 5 * steps);
 
     private sealed class Session(HoldingModel owner, FramePool pool, Chunk chunk, int width, int height) : IModelSession

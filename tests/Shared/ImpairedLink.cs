@@ -6,8 +6,8 @@ using System.Text;
 namespace TrueLive.Tests.Shared;
 
 /// <summary>
-/// A bad network between one client and a server on this machine: media goes through a relay, told to the client by its port in the
-/// WHIP answer. HTTP passes unharmed.
+/// A bad network between one client and a server on this machine: media goes through a relay, whose port replaces the server's in the WHIP
+/// answer. HTTP is not impaired.
 /// </summary>
 internal sealed class ImpairedLink : IDisposable
 {
@@ -43,7 +43,7 @@ internal sealed class ImpairedLink : IDisposable
         _ = DeliverAsync(Down, _near, () => _client);
     }
 
-    /// <summary>Takes the place of the server's address.</summary>
+    /// <summary>Address that clients use instead of the server's.</summary>
     public string Address { get; private set; } = "";
 
     /// <summary>From the client to the server.</summary>

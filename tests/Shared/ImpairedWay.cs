@@ -3,10 +3,12 @@ using System.Net.Sockets;
 
 namespace TrueLive.Tests.Shared;
 
-/// <summary>One direction of a bad network in real time. What is set holds for packets from then on; chance follows from the seed.</summary>
+/// <summary>
+/// One direction of a bad network in real time. Settings apply to packets sent afterwards; randomness follows from the seed.
+/// </summary>
 internal sealed class ImpairedWay(int seed, TimeProvider time)
 {
-    // A packet may become due before the one that is waited for: so long it may be late.
+    // A packet may become due before the one that is waited for; it is then late by at most this.
     private static readonly TimeSpan Grain = TimeSpan.FromMilliseconds(2);
 
     private readonly PriorityQueue<byte[], (long Due, long Order)> _flight = new();
@@ -37,7 +39,7 @@ internal sealed class ImpairedWay(int seed, TimeProvider time)
     /// <summary>The bottleneck's queue; what would wait longer is dropped.</summary>
     public TimeSpan MaxQueue { get; set; } = TimeSpan.FromMilliseconds(300);
 
-    /// <summary>Takes a packet that leaves now.</summary>
+    /// <summary>Takes a packet that is sent now.</summary>
     public void Send(ReadOnlySpan<byte> packet)
     {
         lock (_flight)
@@ -64,7 +66,7 @@ internal sealed class ImpairedWay(int seed, TimeProvider time)
         _arrived.Release();
     }
 
-    /// <summary>Hands packets on when they are due, until it is stopped.</summary>
+    /// <summary>Forwards packets when they are due, until it is stopped.</summary>
     public async Task DeliverAsync(Socket to, Func<SocketAddress?> next, CancellationToken stop)
     {
         while (true)

@@ -9,7 +9,7 @@ using TrueLive.WebRtc.Timing;
 
 namespace TrueLive.Tests.Shared;
 
-/// <summary>One RTP packet of a sender that is not ours.</summary>
+/// <summary>One RTP packet of a foreign sender.</summary>
 internal sealed record SentPacket(ushort Sequence, uint Stamp, bool Marker, byte[] Payload, byte PayloadType = 96);
 
 /// <summary>How a sender answers requests for lost packets.</summary>
@@ -21,8 +21,8 @@ internal enum Repairs
 }
 
 /// <summary>
-/// The receiving end of a call in virtual time: packets as some sender makes them go in over a path that loses some, what the product
-/// decodes comes out. The sender takes no key frame requests, as an encoder with key frames at fixed times.
+/// The receiving end of a call in virtual time: it takes packets of some sender over a path with losses and records what the product
+/// decodes. The sender ignores key frame requests, like an encoder with key frames at fixed times.
 /// </summary>
 internal sealed class IncomingVideo : IDisposable
 {
@@ -55,7 +55,7 @@ internal sealed class IncomingVideo : IDisposable
 
     public uint Ssrc { get; set; } = 7;
 
-    /// <summary>Packets that never arrive, repairs of them neither.</summary>
+    /// <summary>Packets that never arrive, and neither do their repairs.</summary>
     public Func<SentPacket, bool> Gone { get; set; } = _ => false;
 
     /// <summary>Packets whose first sending does not arrive.</summary>

@@ -7,7 +7,7 @@ using TrueLive.Media.Codecs;
 
 namespace TrueLive.Tests.Shared;
 
-/// <summary>A client of the JPEG transport, as docs/control-protocol.md has it.</summary>
+/// <summary>A client of the JPEG transport, as described in docs/control-protocol.md.</summary>
 internal sealed class JpegClient : IAsyncDisposable
 {
     private readonly ClientWebSocket _socket = new();
@@ -27,7 +27,7 @@ internal sealed class JpegClient : IAsyncDisposable
         return client;
     }
 
-    /// <summary>The next message of a type; pictures and others before it are passed over.</summary>
+    /// <summary>The next message of a type; pictures and other messages before it are skipped.</summary>
     public async Task<JsonNode> MessageAsync(string type)
     {
         while (true)
@@ -77,7 +77,9 @@ internal sealed class JpegClient : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends a picture, and another after each message, until one comes back: pictures that wait while a model warms up are dropped.</summary>
+    /// <summary>
+    /// Sends a picture, and another after each message, until one comes back, since pictures sent while a model warms up are dropped.
+    /// </summary>
     public async Task<(JsonNode Trace, int Number)> SendUntilPictureAsync()
     {
         while (true)

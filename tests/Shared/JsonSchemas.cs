@@ -8,7 +8,7 @@ using System.Text.Json.Serialization.Metadata;
 namespace TrueLive.Tests.Shared;
 
 /// <summary>
-/// The schemas of docs/schemas: made of the types that are serialised, compared with what is checked in, and held against real messages.
+/// The schemas of docs/schemas: generated from the serialised types, compared with the checked-in ones, and used to check real messages.
 /// </summary>
 internal static class JsonSchemas
 {
@@ -18,8 +18,8 @@ internal static class JsonSchemas
     public static JsonNode Read(string name) => JsonNode.Parse(File.ReadAllText(PathOf(name)))!;
 
     /// <summary>
-    /// Fails where the schema of today breaks what the checked-in one promises, and where it has more. With TRUELIVE_WRITE_SCHEMAS=1 additions
-    /// are written down; a break never is.
+    /// Fails if the current schema breaks a promise of the checked-in one, or has additions. With TRUELIVE_WRITE_SCHEMAS=1, additions are
+    /// written to the file; a breaking change never is.
     /// </summary>
     public static void Hold(string name, JsonNode today)
     {
@@ -35,7 +35,7 @@ internal static class JsonSchemas
         Assert.True(write || JsonNode.DeepEquals(promised, today), $"docs/schemas/{name} lacks additions: run this test once with TRUELIVE_WRITE_SCHEMAS=1 and commit the file.");
     }
 
-    /// <summary>A document of what we take and what we send, schemas by name.</summary>
+    /// <summary>A document of the schemas received and sent, by name.</summary>
     public static JsonObject Document(string id, JsonSerializerOptions options, IEnumerable<(string Name, Type Type)> received, IEnumerable<(string Name, Type Type)> sent)
     {
         JsonObject Group(string group, IEnumerable<(string Name, Type Type)> types) => new(types.OrderBy(t => t.Name, StringComparer.Ordinal)
@@ -48,14 +48,14 @@ internal static class JsonSchemas
         };
     }
 
-    /// <summary>The schema of a type as we read or write it.</summary>
+    /// <summary>The schema of a type as it is read or written.</summary>
     /// <param name="type">The type.</param>
-    /// <param name="options">How.</param>
-    /// <param name="place">JSON pointer to where the schema will stand.</param>
-    /// <param name="isSent">We write it: what is never null is then always there.</param>
+    /// <param name="options">How it is serialised.</param>
+    /// <param name="place">JSON pointer to the schema's place in the document.</param>
+    /// <param name="isSent">Whether it is written: fields that are never null are then always present.</param>
     public static JsonNode Of(Type type, JsonSerializerOptions options, string place, bool isSent)
     {
-        // Numbers in strings are taken, but neither sent nor promised.
+        // Numbers in strings are accepted, but neither sent nor promised.
         options = new JsonSerializerOptions(options)
         {
             NumberHandling = JsonNumberHandling.Strict,
@@ -69,7 +69,7 @@ internal static class JsonSchemas
             {
                 if (context.TypeInfo.Kind != JsonTypeInfoKind.Object || node is not JsonObject here || !here.ContainsKey("properties"))
                     return node;
-                // The exporter takes every parameter of a constructor for required, whether or not the reader asks for it.
+                // The exporter marks every constructor parameter as required, even if the reader does not require it.
                 here.Remove("required");
                 var required = context.TypeInfo.Properties.Where(p => isSent ? IsAlwaysThere(p) : p.IsRequired).Select(p => (JsonNode)p.Name).ToArray();
                 if (required.Length > 0)
@@ -81,7 +81,7 @@ internal static class JsonSchemas
         return schema;
     }
 
-    /// <summary>What in a value is not as its schema has it.</summary>
+    /// <summary>The ways in which a value differs from its schema.</summary>
     public static IEnumerable<string> Faults(JsonNode root, JsonNode schema, JsonNode? value, string path = "")
     {
         if (schema is not JsonObject rules)
@@ -111,7 +111,7 @@ internal static class JsonSchemas
             yield return fault;
     }
 
-    /// <summary>What a JSON pointer within a document leads to.</summary>
+    /// <summary>The node that a JSON pointer within a document refers to.</summary>
     public static JsonNode Resolve(JsonNode root, string pointer) => pointer.TrimStart('#').Split('/', StringSplitOptions.RemoveEmptyEntries)
         .Aggregate(root, (node, part) => node is JsonArray array ? array[int.Parse(part)]! : node[part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal)]!);
 
@@ -121,7 +121,7 @@ internal static class JsonSchemas
     private static bool IsAlwaysThere(JsonPropertyInfo property) =>
         property is { Get: not null, IsGetNullable: false, IsExtensionData: false } && Nullable.GetUnderlyingType(property.PropertyType) is null;
 
-    // A reference within a schema leads from its own root, which becomes a place in the document.
+    // A reference within a schema is relative to its own root, which is moved to a place in the document.
     private static void Rebase(JsonNode? node, string place)
     {
         if (node is JsonObject fields)

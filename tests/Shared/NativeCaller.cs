@@ -12,16 +12,16 @@ namespace TrueLive.Tests.Shared;
 /// <param name="Sent">Place of its input among the frames sent.</param>
 /// <param name="SentAt">When its input was taken, before encoding.</param>
 /// <param name="SeenAt">When it was decoded.</param>
-/// <param name="Number">Number painted in it, 0 to 255; only true where no network has touched the picture.</param>
+/// <param name="Number">Number painted in it, 0 to 255; valid only if no model has changed the picture.</param>
 internal readonly record struct Returned(long Sent, long SentAt, long SeenAt, int Number);
 
 /// <summary>
-/// A client without a browser over our own stack: sends a numbered scene at 30 frames per second, decodes what comes back, and finds
-/// for each picture the input that it was made of by the traces on the control channel.
+/// A client without a browser, on the product's own WebRTC stack: sends a numbered scene at 30 frames per second, decodes what comes back,
+/// and finds the input of each picture by the traces on the control channel.
 /// </summary>
 internal sealed class NativeCaller : IAsyncDisposable
 {
-    // Long enough that a picture is never taken for one a round later.
+    // Large enough that a picture is never mistaken for one of the next round.
     private const int Round = 256;
 
     private readonly TimeProvider _time;
@@ -49,7 +49,7 @@ internal sealed class NativeCaller : IAsyncDisposable
     /// <summary>The connection.</summary>
     public RtcPeer Peer => _client!.Peer;
 
-    /// <summary>Frames of the scene that every caller sends round and round.</summary>
+    /// <summary>Frames of the scene, which every caller sends in a loop.</summary>
     public static async Task<VideoFrame[]> SceneAsync(int width, int height)
     {
         var scene = new MovingScene(width, height, 30, new FramePool("scene"), numbered: true);
@@ -92,7 +92,7 @@ internal sealed class NativeCaller : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // Told to stop.
+            // The caller is being disposed.
         }
     }
 
@@ -126,14 +126,14 @@ internal sealed class NativeCaller : IAsyncDisposable
         var stamp = frame.RtpTime - (uint)offset;
         lock (_sent)
         {
-            // Either clock may be rounded on the way, and late frames are sent close together: the nearest is meant.
+            // Both clocks may be rounded on the way, and late frames are sent close together, so the nearest stamp is taken.
             var sent = _sent.Where(s => s.At != 0).MinBy(s => Math.Abs((int)(s.Stamp - stamp)));
             if (sent.At != 0 && Math.Abs((int)(sent.Stamp - stamp)) < 900)
                 Pictures.Enqueue(new Returned(sent.Sent, sent.At, _time.GetTimestamp(), MovingScene.ReadNumber(picture) % Round));
         }
     }
 
-    // Input and output stamps are a constant apart until the session begins anew.
+    // Input and output stamps differ by a constant until the session restarts.
     private void Heard(ReadOnlySpan<byte> utf8)
     {
         var message = JsonDocument.Parse(utf8.ToArray()).RootElement;

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace TrueLive.Tests.Shared;
 
 /// <summary>
-/// Two network namespaces joined by a cable: some clients do not use the loopback address. Needs root and iproute2.
+/// Two network namespaces joined by a virtual cable, for clients that do not use the loopback address. Needs root and iproute2.
 /// </summary>
 internal sealed class NetworkPair : IDisposable
 {
@@ -12,7 +12,7 @@ internal sealed class NetworkPair : IDisposable
     private NetworkPair()
     {
         (ServerSide, ClientSide) = ($"tls{Id}", $"tlc{Id}");
-        // One /30 of the range for benchmarks (RFC 2544), which no real network uses.
+        // A /30 of the range for benchmarks (RFC 2544), which no real network uses.
         var net = Environment.ProcessId % 16384 * 4;
         string Address(int host) => $"198.{18 + net / 65536}.{net / 256 % 256}.{net % 256 + host}";
         ServerAddress = Address(1);
@@ -36,7 +36,7 @@ internal sealed class NetworkPair : IDisposable
     /// <summary>The server's address, as clients see it.</summary>
     public string ServerAddress { get; }
 
-    /// <summary>Makes the pair; null with the reason where that is not possible.</summary>
+    /// <summary>Creates the pair; null and the reason if that is not possible.</summary>
     public static NetworkPair? TryMake(out string reason)
     {
         reason = "";
@@ -63,7 +63,7 @@ internal sealed class NetworkPair : IDisposable
             throw new InvalidOperationException($"'ip {arguments}' failed: {errors.Trim()}");
     }
 
-    // The cable goes with its ends.
+    // Deleting the namespaces removes the cable too.
     private static void Remove()
     {
         foreach (var space in new[] { $"tls{Id}", $"tlc{Id}" })

@@ -3,7 +3,10 @@ using TrueLive.Core.Models;
 
 namespace TrueLive.Tests.Shared;
 
-/// <summary>A model with a parameter of each kind: its pictures are as light as one of them says, or as the middle of its reference picture.</summary>
+/// <summary>
+/// A model with a parameter of each kind: the lightness of its pictures is the value of one of them, or that of the middle of its reference
+/// picture.
+/// </summary>
 internal sealed class PaintingModel : IVideoModel
 {
     private readonly FramePool _pool = new("painting");

@@ -4,8 +4,7 @@ using System.Text.RegularExpressions;
 namespace TrueLive.Tests.Shared;
 
 /// <summary>
-/// The checked-in schemas held against what the tests' servers say: each JSON answer over HTTP, and each message of the two protocols, in
-/// whatever test it comes.
+/// Checks what servers send in all tests against the checked-in schemas: each JSON answer over HTTP, and each message of the two protocols.
 /// </summary>
 internal static partial class Published
 {
@@ -25,7 +24,7 @@ internal static partial class Published
         None(JsonSchemas.Faults(document, schema, message), message);
     }
 
-    /// <summary>Hands requests on, and checks the JSON that comes back.</summary>
+    /// <summary>Forwards requests, and checks the JSON that comes back.</summary>
     public sealed partial class Handler(HttpMessageHandler inner) : DelegatingHandler(inner)
     {
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancel)

@@ -6,8 +6,8 @@ namespace TrueLive.Tests.Shared;
 internal static class SchemaComparison
 {
     /// <summary>
-    /// What breaks a program that was written for the older version. Documents have <c>$defs/received</c> and <c>$defs/sent</c>, schemas by
-    /// name, and may have <c>paths</c>: what a server takes may only grow wider, and what it sends only narrower.
+    /// The changes that break a program written for the older version. Documents have <c>$defs/received</c> and <c>$defs/sent</c>, schemas
+    /// by name, and may have <c>paths</c>: what a server accepts may only become wider, and what it sends only narrower.
     /// </summary>
     public static IEnumerable<string> Breaks(JsonNode older, JsonNode newer)
     {
@@ -43,7 +43,7 @@ internal static class SchemaComparison
         if (older is not JsonObject was || newer is not JsonObject now)
             yield break;
         var (oldTypes, newTypes) = (JsonSchemas.Types(was["type"]).ToHashSet(), JsonSchemas.Types(now["type"]).ToHashSet());
-        // A whole number is a number to whoever reads it.
+        // A whole number may be sent where a number was promised.
         if (sent && oldTypes.Contains("number"))
             oldTypes.Add("integer");
         if (!sent && newTypes.Contains("number"))

@@ -6,7 +6,7 @@ namespace TrueLive.Tests.Shared;
 /// <summary>The product as a user starts it: the command-line program in a process of its own, on free ports.</summary>
 internal sealed class ServerProcess : IAsyncDisposable
 {
-    // Only what hangs takes this long, on any machine.
+    // So long that only a hang reaches it, on any machine.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private readonly Process _process;
@@ -15,14 +15,14 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     private ServerProcess(string[] before, string command, string[] flags)
     {
-        // What comes before becomes the program: signals and figures of the process are the server's own.
+        // The commands in front replace themselves by the program, so the process is the server's own.
         string[] program = [.. before, "dotnet"];
         var start = new ProcessStartInfo(program[0]) { RedirectStandardOutput = true, RedirectStandardError = true };
         string[] all = [.. program[1..], Path.Combine(AppContext.BaseDirectory, "truelive.dll"), command, .. flags.Contains("--port") ? Array.Empty<string>() : ["--port", "0"],
             .. command == "serve" ? ["--webrtc-port", "0"] : Array.Empty<string>(), .. flags];
         for (var i = 0; i < all.Length; i++)
         {
-            // Secrets are no flags: every user of the machine could read them.
+            // Secrets cannot be flags, which every user of the machine could read.
             if (all[i] is "--api-keys" or "--clip-database" or "--join-key")
                 start.Environment["TRUELIVE_" + all[i][2..].Replace('-', '_').ToUpperInvariant()] = all[++i];
             else
@@ -58,7 +58,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <summary>Starts a front door of a fleet.</summary>
     public static Task<ServerProcess> StartControlAsync(params string[] flags) => StartedAsync(new ServerProcess([], "control", flags));
 
-    /// <summary>Starts it by a command that sets its surroundings (env, prlimit, setpriv) and becomes it.</summary>
+    /// <summary>Starts it through a command that sets up its environment (env, prlimit, setpriv) and then executes it.</summary>
     public static Task<ServerProcess> StartUnderAsync(string[] before, params string[] flags) => StartedAsync(new ServerProcess(before, "serve", flags));
 
     private static async Task<ServerProcess> StartedAsync(ServerProcess server)
@@ -78,7 +78,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Waits until a server has measured what the machine holds.</summary>
+    /// <summary>Waits until a server has measured the machine's capacity.</summary>
     public static async Task ReadyAsync(HttpClient http)
     {
         for (var began = TimeProvider.System.GetTimestamp(); !(await http.GetAsync("/readyz")).IsSuccessStatusCode;)
@@ -89,7 +89,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends it the way a system does (SIGTERM) and gives its exit code.</summary>
+    /// <summary>Ends it as a service manager does (SIGTERM) and returns its exit code.</summary>
     public async Task<int> EndAsync()
     {
         if (!_process.HasExited)
@@ -109,7 +109,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         await kill.WaitForExitAsync();
     }
 
-    /// <summary>Ends it without a chance to tidy up (SIGKILL).</summary>
+    /// <summary>Ends it without a chance to clean up (SIGKILL).</summary>
     public async Task KillAsync()
     {
         _process.Kill();

@@ -17,8 +17,8 @@ namespace TrueLive.Tests.Shared;
 internal sealed record HubRequest(bool OfStore, string Path, string? Authorization, string? Range);
 
 /// <summary>
-/// A model hub on this machine: listings with sizes and hashes, small files from itself, large ones by a redirect to a store at another
-/// address, as the real one does it. A test may bend each answer.
+/// A model hub on this machine, with listings of sizes and hashes. Like the real one, it serves small files itself and redirects requests
+/// for large ones to a store at another address. A test can change each answer.
 /// </summary>
 internal sealed class StandInHub : IAsyncDisposable
 {
@@ -45,16 +45,16 @@ internal sealed class StandInHub : IAsyncDisposable
     /// <summary>Requests for the content of a file.</summary>
     public IEnumerable<HubRequest> Downloads => Requests.Where(r => r.Path.Contains("/resolve/", StringComparison.Ordinal) || r.OfStore);
 
-    /// <summary>The token that it wants; null for none.</summary>
+    /// <summary>The token that it requires; null for none.</summary>
     public string? Token { get; set; }
 
-    /// <summary>What it says to those without the token.</summary>
+    /// <summary>Its answer to requests without the token.</summary>
     public (HttpStatusCode Status, string Code) Refusal { get; set; } = (HttpStatusCode.Unauthorized, "RepoNotFound");
 
     /// <summary>Changes a listing.</summary>
     public Action<JsonObject> Bend { get; set; } = _ => { };
 
-    /// <summary>Answers for a file's content instead; false lets the usual answer happen.</summary>
+    /// <summary>Answers a request for a file's content; false leaves it to the usual answer.</summary>
     public Func<HttpContext, string, byte[], Task<bool>> Serve { get; set; } = (_, _, _) => Task.FromResult(false);
 
     public static async Task<StandInHub> StartAsync(string repository, Dictionary<string, byte[]> files)
@@ -141,7 +141,7 @@ internal sealed class StandInHub : IAsyncDisposable
         })]),
     };
 
-#pragma warning disable CA5350 // git names contents so.
+#pragma warning disable CA5350 // Git identifies contents by SHA-1.
     private static string GitName(byte[] content) => Convert.ToHexStringLower(SHA1.HashData([.. Encoding.ASCII.GetBytes($"blob "
         + $"{content.Length}\0"), .. content]));
 #pragma warning restore CA5350

@@ -3,7 +3,7 @@ using TrueLive.Core.Models;
 
 namespace TrueLive.Tests.Shared;
 
-/// <summary>Gives its frames back in the colour of the prompt, one by one or in chunks, each of them under one prompt.</summary>
+/// <summary>Returns its frames in the colour of the prompt, one by one or in chunks; a chunk is made with one prompt.</summary>
 /// <param name="chunk">Frames that it takes and gives at a time.</param>
 /// <param name="work">What a step does beside that; null for nothing.</param>
 internal sealed class TintingModel(Chunk chunk, Action? work = null) : IVideoModel

@@ -22,7 +22,7 @@ public sealed class PostgresServer : IAsyncLifetime
         await StartAsync();
     }
 
-    /// <summary>Starts it on its port; it runs from the beginning.</summary>
+    /// <summary>Starts it again on its port after <see cref="StopAsync"/>.</summary>
     public Task StartAsync() => ToolAsync("pg_ctl", "-D", _directory + "/data", "-w", "-l", _directory + "/log", "-o", $"-p {_port} -k {_directory} -c listen_addresses=127.0.0.1 -c fsync=off", "start");
 
     /// <summary>Stops it as a crash would: connections break, nothing is lost that was committed.</summary>

@@ -2,7 +2,9 @@ using Microsoft.Playwright;
 
 namespace TrueLive.EndToEnd.Tests;
 
-/// <summary>A headless Chromium whose camera is real footage; shared by all tests, which therefore run one after the other: they measure.</summary>
+/// <summary>
+/// A headless Chromium whose camera plays real footage. All tests share it and therefore run one after the other, since they measure times.
+/// </summary>
 public sealed class Browser : IAsyncLifetime
 {
     /// <summary>What its camera shows.</summary>
@@ -36,7 +38,7 @@ public sealed class Browser : IAsyncLifetime
     /// <param name="server">Server to open.</param>
     /// <param name="transport"><c>ws</c>, <c>webrtc</c>, or empty for the page's own choice.</param>
     /// <param name="script">Runs before the page's own scripts.</param>
-    /// <param name="ready">Waits until the page knows the server's models.</param>
+    /// <param name="ready">Whether to wait until the page knows the server's models.</param>
     /// <param name="width">Width of the window.</param>
     /// <param name="height">Height of the window.</param>
     /// <param name="theme">Light or dark.</param>
@@ -45,7 +47,7 @@ public sealed class Browser : IAsyncLifetime
         ServerProcess server, string transport = "", string? script = null, bool ready = true, int width = 1280, int height = 800, ColorScheme theme = ColorScheme.Dark, string? address = null) =>
         OpenAsync(address ?? server.Address, transport, script, ready, width, height, theme, () => server.Log);
 
-    /// <summary>The page at an address in a fresh profile; <paramref name="log"/> gives what its server said.</summary>
+    /// <summary>The page at an address in a fresh profile; <paramref name="log"/> gives its server's log.</summary>
     internal async Task<LivePage> OpenAsync(
         string address, string transport = "", string? script = null, bool ready = true, int width = 1280, int height = 800, ColorScheme theme = ColorScheme.Dark, Func<string>? log = null)
     {

@@ -4,7 +4,10 @@ using System.Net.Sockets;
 
 namespace TrueLive.EndToEnd.Tests;
 
-/// <summary>The way from a browser to a server, which a test can cut (open connections break and new ones are refused) or silence until it is mended.</summary>
+/// <summary>
+/// A link from a browser to a server, which a test can cut (open connections break and new ones are refused) or silence, until it is
+/// restored.
+/// </summary>
 internal sealed class CutLink : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -22,7 +25,7 @@ internal sealed class CutLink : IAsyncDisposable
         _accepting = AcceptAsync();
     }
 
-    /// <summary>Where the server is found through this link.</summary>
+    /// <summary>Address of the server through this link.</summary>
     public string Address { get; }
 
     public void Cut()

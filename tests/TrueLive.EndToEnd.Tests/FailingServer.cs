@@ -10,7 +10,7 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.EndToEnd.Tests;
 
-/// <summary>A server whose default network loads well and whose steps all fail, beside pass-through.</summary>
+/// <summary>A server with pass-through and a default model that loads but fails in each step.</summary>
 internal sealed class FailingServer : IAsyncDisposable
 {
     private readonly WebApplication _app;

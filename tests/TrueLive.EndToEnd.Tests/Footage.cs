@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace TrueLive.EndToEnd.Tests;
 
-/// <summary>Real footage as a camera: people crossing a square, from Debian's opencv-doc, in the form that Chromium's fake camera plays.</summary>
+/// <summary>Real footage for Chromium's fake camera: people crossing a square, from Debian's opencv-doc.</summary>
 internal static class Footage
 {
     private const string Film = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
@@ -11,7 +11,9 @@ internal static class Footage
     /// <summary>640x360 at 30 frames per second, ten seconds.</summary>
     public static string Camera => Play(Film, "camera.mjpeg", "crop=768:432,scale=640:360");
 
-    /// <summary>The same of a person who faces the camera, where such films lie in <c>shared/data/video</c> beside the repository; else null.</summary>
+    /// <summary>
+    /// Footage of a person who faces the camera, if there is any in <c>shared/data/video</c> beside the repository; else null.
+    /// </summary>
     public static string? Person
     {
         get

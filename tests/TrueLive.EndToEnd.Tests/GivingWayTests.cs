@@ -1,6 +1,6 @@
 namespace TrueLive.EndToEnd.Tests;
 
-/// <summary>Two pages that want the same session: one has it, the other says so and leaves it alone.</summary>
+/// <summary>Two pages compete for one session: one gets it, and the other says so and stops.</summary>
 [Collection(nameof(Browser))]
 public sealed class GivingWayTests(Browser browser, Studio studio)
 {
@@ -13,7 +13,7 @@ public sealed class GivingWayTests(Browser browser, Studio studio)
         await older.StartAsync("scene", "passthrough", "384x216");
         await older.PicturesAsync(3);
         await older.Page.EvaluateAsync("() => { window.mine = trueLive.transport.session.session; }");
-        // A page that another opens has a copy of its tab's store, as a duplicated tab has.
+        // A page opened by another gets a copy of its session storage, like a duplicated tab.
         var opening = older.Page.Context.WaitForPageAsync();
         await older.Page.EvaluateAsync("() => { window.open(location.href); }");
         var newer = await opening;
@@ -21,13 +21,13 @@ public sealed class GivingWayTests(Browser browser, Studio studio)
         await newer.ClickAsync("#welcome [data-source=scene]");
         await older.UntilAsync("document.querySelector('#trouble').textContent.includes('A newer connection took the session over.')");
         Assert.True(await LivePage.HoldsAsync(newer, "trueLive.session.state === 'live' && trueLive.figures.lastTrace"));
-        // Longer than the older page would wait between two tries.
+        // Longer than the older page waits between two attempts.
         await newer.EvaluateAsync("() => { window.seen = trueLive.figures.lastTrace.output; }");
         Assert.True(await LivePage.HoldsAsync(newer, "trueLive.session.state === 'live' && trueLive.figures.lastTrace.output > seen + 150"));
         Assert.Equal("idle", await older.EvalAsync<string>("trueLive.session.state"));
         Assert.Equal(1, await older.EvalAsync<int>("fetch('/v1/sessions').then((r) => r.json()).then((r) => r.sessions.filter((s) => s.id === mine).length)"));
 
-        // Asked for, it comes back, and then the other one gives way.
+        // On request it comes back, and then the other one gives way.
         await older.Page.ClickAsync("#trouble-ways button:text('Go on here instead')");
         await older.UntilAsync("trueLive.session.state === 'live' && trueLive.figures.shown.count > 3");
         Assert.True(await LivePage.HoldsAsync(newer, "trueLive.session.state === 'idle' && document.querySelector('#trouble').textContent.includes('took the session over')"));

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace TrueLive.EndToEnd.Tests;
 
-/// <summary>Tier 2 over a data channel of a live connection, in a browser that knows nothing of our page.</summary>
+/// <summary>Tier 2 over a data channel of a live connection, in a browser without the product's page.</summary>
 [Collection(nameof(Browser))]
 public sealed class InteractiveChannelTests(Browser browser, Studio studio)
 {
@@ -10,7 +10,7 @@ public sealed class InteractiveChannelTests(Browser browser, Studio studio)
     public async Task A_tweak_over_the_data_channel_of_a_live_session_gives_every_picture()
     {
         await using var page = await browser.OpenAsync(studio.Server);
-        // The session of a page before is kept for a while, and may have the cores that a clip needs.
+        // The session of an earlier page is kept for a while, and may take the cores that the clip needs.
         await page.UntilAsync("fetch('/v1/sessions').then((r) => r.json()).then((r) => r.sessions.length === 0)");
         var seen = await page.EvalAsync<JsonElement>(
             """
@@ -70,7 +70,7 @@ public sealed class InteractiveChannelTests(Browser browser, Studio studio)
         int[] passes = [.. good.GetProperty("passes").EnumerateArray().Select(p => p.GetInt32())];
         Assert.Equal((1, frames, passes.Sum()), (passes[0], passes[2], good.GetProperty("jpegs").GetInt32()));
         Assert.True(good.GetProperty("full").GetProperty("to_full_ms").GetDouble() > 0);
-        // An address that was not given out opens nothing, and says so.
+        // An address that was not issued gives no access, and the answer says so.
         Assert.All(seen.GetProperty("bad").EnumerateArray(), bad => Assert.StartsWith(
             "There is no such interactive clip", Assert.Single(bad.GetProperty("messages").EnumerateArray()).GetString(), StringComparison.Ordinal));
     }

@@ -3,10 +3,10 @@ using Microsoft.Playwright;
 
 namespace TrueLive.EndToEnd.Tests;
 
-/// <summary>The page as a user has it, with the few steps and looks that the tests share.</summary>
+/// <summary>The page as a user sees it, with the actions and queries that tests share.</summary>
 internal sealed class LivePage : IAsyncDisposable
 {
-    /// <summary>Only what hangs takes this long, on any machine.</summary>
+    /// <summary>So long that only a hang reaches it, on any machine.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private readonly IBrowserContext _context;
@@ -50,7 +50,9 @@ internal sealed class LivePage : IAsyncDisposable
         Assert.Fail($"Not in {Patience}: {condition}\nState: {state}\nTrouble: {trouble}\nErrors: {string.Join('\n', _errors)}\nServer:\n{_log()}");
     }
 
-    /// <summary>Looks at a condition in a page until it holds: from here, since the page's Content-Security-Policy lets nothing in it evaluate text.</summary>
+    /// <summary>
+    /// Polls a condition in a page until it holds; from outside, since the page's Content-Security-Policy forbids evaluating text in it.
+    /// </summary>
     public static async Task<bool> HoldsAsync(IPage page, string condition)
     {
         using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(50), TimeProvider.System);
@@ -62,7 +64,10 @@ internal sealed class LivePage : IAsyncDisposable
         return false;
     }
 
-    /// <summary>Gives a prompt, waits until its first picture was confirmed and its transition is over; the page's prompt-to-picture time in ms.</summary>
+    /// <summary>
+    /// Enters a prompt, and waits until its first picture was confirmed and its transition is over. Returns the page's prompt-to-picture
+    /// time in ms.
+    /// </summary>
     public async Task<double> PromptAsync(string text)
     {
         await Page.EvaluateAsync("() => { trueLive.figures.promptToPicture = null; }");
@@ -75,7 +80,7 @@ internal sealed class LivePage : IAsyncDisposable
         return waited;
     }
 
-    /// <summary>The same page again, as with F5: the connection breaks off and the tab keeps its token.</summary>
+    /// <summary>Reloads the page, as with F5: the connection breaks and the tab keeps its token.</summary>
     public async Task ReloadAsync()
     {
         await Page.ReloadAsync();
@@ -85,7 +90,7 @@ internal sealed class LivePage : IAsyncDisposable
     /// <summary>Begins to paint numbers into the scene that is sent, and to read them from what comes back.</summary>
     public Task PaintCodesAsync() => Page.EvaluateAsync(CodePainter.Start);
 
-    /// <summary>At least this many pictures whose number this page painted and whose capture time provenance names.</summary>
+    /// <summary>At least this many pictures whose number this page painted and whose capture time is known from their traces.</summary>
     public async Task<SeenCode[]> CodesAsync(int count)
     {
         await UntilAsync($"codes.filter((c) => c[0] >= 0 && c[2] !== null).length >= {count}");
@@ -124,7 +129,7 @@ internal sealed class LivePage : IAsyncDisposable
     public ValueTask DisposeAsync() => new(_context.CloseAsync());
 }
 
-/// <summary>A picture in five numbers.</summary>
+/// <summary>The appearance of a picture in five numbers.</summary>
 internal readonly record struct Look(double Red, double Green, double Blue, double Saturation, double Contrast)
 {
     public static Look From(JsonElement e) => new(e[0].GetDouble(), e[1].GetDouble(), e[2].GetDouble(), e[3].GetDouble(), e[4].GetDouble());

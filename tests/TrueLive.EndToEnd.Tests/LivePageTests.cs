@@ -52,7 +52,7 @@ public sealed class LivePageTests(Browser browser, Studio studio)
         Assert.True(wrong.Length == 0, $"{wrong.Length} of {codes.Length} pictures name another frame: {string.Join("; ", wrong.Take(3))}");
         var glass = codes.Select(c => c.ShownAt - c.PaintedAt).Order().ToArray();
         Assert.True(glass[0] > 0, "a picture was shown before it was painted");
-        // What the strip says, against numbers read from the pixels of the same pictures (as the probe measures).
+        // The strip's figure against numbers read from the pixels of the same pictures, as the probe measures.
         var both = await page.EvalAsync<double[]>(
             """
             (() => {
@@ -83,7 +83,7 @@ public sealed class LivePageTests(Browser browser, Studio studio)
         foreach (var page in new[] { one, two })
         {
             await page.CodesAsync(40);
-            // The numbers of the two pages lie far apart: a foreign picture would have a number that this page never painted.
+            // The numbers of the two pages are far apart, so a picture of the other page would have a number that this one never painted.
             Assert.Equal(0, await page.EvalAsync<int>("codes.slice(10).filter((c) => c[0] < 0).length"));
         }
     }
@@ -122,7 +122,7 @@ public sealed class LivePageTests(Browser browser, Studio studio)
     [Fact]
     public async Task Where_the_media_port_is_blocked_the_same_session_goes_on_over_the_WebSocket()
     {
-        // An address of documentation (RFC 5737), which nothing answers at; the one place is not asked for twice.
+        // An address for documentation (RFC 5737), where nothing answers; with one place only, a second session would be refused.
         await using var server = await ServerProcess.StartAsync("--webrtc-addresses", "192.0.2.1", "--max-sessions", "1");
         await using var page = await browser.OpenAsync(server);
         var made = page.Page.WaitForResponseAsync(r => r.Url.Contains("/whip", StringComparison.Ordinal));

@@ -34,7 +34,7 @@ public sealed class ModelSettingsTests(Browser browser)
         Assert.Equal("Painting (frame by frame, not measured yet)", await page.EvalAsync<string>(Painting));
         Assert.True(await page.EvalAsync<bool>("document.querySelector('#parameters').hidden"));
 
-        // One that turns out to be too slow cannot be chosen any more, and it is said why.
+        // A model that turns out to be too slow can no longer be chosen, and the page says why.
         await page.Page.SelectOptionAsync("#model", "tinting");
         await page.UntilAsync("/Tinting makes about [12](\\.\\d)? frames per second on this machine, too few for a live picture. Render clips with it./.test(document.querySelector('#model-note').textContent)");
         Assert.Equal("Tinting (frame by frame, for clips) true", await page.EvalAsync<string>("(({ textContent, disabled }) => `${textContent} ${disabled}`)(document.querySelector('#model').options[3])"));
@@ -43,7 +43,7 @@ public sealed class ModelSettingsTests(Browser browser)
         await page.UntilAsync($"/(about|over) \\d+ fps here/.test({Painting})");
         await page.UntilAsync("document.querySelectorAll('#parameters :is(input, select)').length == 6");
         await page.EvalAsync<string>("document.querySelector('#parameter-level').type");
-        // What is set before a session begins is in force from its start.
+        // A value set before a session applies from its start.
         await page.Page.SelectOptionAsync("#parameter-shape", "ramp");
         await page.StartAsync("scene");
         await page.UntilAsync("trueLive.transport?.session.prompt.values?.shape == 'ramp'");
@@ -53,7 +53,7 @@ public sealed class ModelSettingsTests(Browser browser)
         await page.UntilAsync("trueLive.transport.session.prompt.values.invert == 'true'");
         await page.UntilAsync("trueLive.figures.lastTrace?.revision >= trueLive.transport.session.prompt.revision");
         Assert.Equal("95", await page.EvalAsync<string>("document.querySelector('#parameter-level-value').textContent"));
-        // A picture is sent, set, and taken away again.
+        // A picture is uploaded, set, and cleared.
         await page.Page.SetInputFilesAsync("#parameter-reference", new Microsoft.Playwright.FilePayload { Name = "dot.png", MimeType = "image/png", Buffer = Convert.FromBase64String(Dot) });
         await page.UntilAsync("trueLive.transport.session.prompt.values.reference?.length == 32");
         await page.Page.ClickAsync("#parameter-reference-clear");
@@ -63,7 +63,7 @@ public sealed class ModelSettingsTests(Browser browser)
         // Another model has none.
         await page.Page.SelectOptionAsync("#model", "passthrough");
         await page.UntilAsync("document.querySelector('#parameters').hidden");
-        // A model of chunks says how late it is by design, before it runs and beside the measured delay.
+        // The page shows the delay by design of a model with chunks before it runs, and next to the measured delay.
         Assert.StartsWith("Holding (chunks of 4, ", await page.EvalAsync<string>("document.querySelector('#model').options[2].textContent"), StringComparison.Ordinal);
         await page.Page.SelectOptionAsync("#model", "holding");
         await page.UntilAsync("document.querySelector('#model-note').textContent.includes('100 ms late by design')");

@@ -1,6 +1,6 @@
 namespace TrueLive.EndToEnd.Tests;
 
-/// <summary>The page itself: words for what is wrong, keys, and the way in with an API key.</summary>
+/// <summary>The page itself: error messages, keyboard, and access with an API key.</summary>
 [Collection(nameof(Browser))]
 public sealed class PageTests(Browser browser, Studio studio)
 {
@@ -50,7 +50,7 @@ public sealed class PageTests(Browser browser, Studio studio)
             Assert.Contains("frame-ancestors 'none'", policy, StringComparison.Ordinal);
         }
         Assert.False(await page.EvalAsync<bool>("new Promise((done) => { window.ran = false; const s = document.createElement('script'); s.textContent = 'window.ran = true'; document.head.append(s); setTimeout(() => done(window.ran)); })"));
-        // What is dropped on the page takes no one away from it.
+        // Dropping a file on the page does not navigate away from it.
         Assert.True(await page.EvalAsync<bool>("!document.body.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: new DataTransfer() }))"));
     }
 
@@ -59,7 +59,7 @@ public sealed class PageTests(Browser browser, Studio studio)
     {
         var server = studio.Server;
         await using var page = await browser.OpenAsync(server, ready: false, script: "CSS.supports = () => false");
-        // What the server says of itself afterwards does not take the words away.
+        // The server's description, which comes later, does not remove the message.
         await page.UntilAsync("document.querySelector('#model').options.length > 0");
         Assert.Contains("too old", await page.Page.InnerTextAsync("#too-old"), StringComparison.Ordinal);
     }

@@ -14,8 +14,8 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.EndToEnd.Tests;
 
 /// <summary>
-/// The probe, which knows nothing of models, measures sessions of models that are late by design. It needs a machine that lets it keep its
-/// own time: a run that says it could not is no result.
+/// The probe, which knows nothing of models, measures sessions of models that are late by design. It needs a machine on which it can keep
+/// its own timing: a run that reports that it could not does not count.
 /// </summary>
 [Trait("Run", "full")]
 public sealed class ProbedModelsTests

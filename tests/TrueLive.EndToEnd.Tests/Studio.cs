@@ -30,7 +30,7 @@ public sealed class Studio : IAsyncLifetime
     }
 
     public async ValueTask InitializeAsync() =>
-        // A closed page frees its place soon, so that one test does not stand in the way of the next.
+        // A closed page frees its place soon, so that one test does not block the next.
         Server = await ServerProcess.StartAsync("--keep-seconds", "10", "--max-sessions", "20", "--data-folder", _data);
 
     public async ValueTask DisposeAsync()
@@ -39,7 +39,7 @@ public sealed class Studio : IAsyncLifetime
         Directory.Delete(_data, recursive: true);
     }
 
-    /// <summary>Nothing that a checker for accessibility calls serious is to be found on the page as it stands.</summary>
+    /// <summary>Fails if an accessibility checker finds anything serious on the page in its current state.</summary>
     internal static async Task ReadableAsync(IPage page, string what)
     {
         var found = await page.RunAxe();

@@ -14,8 +14,8 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await page.StartAsync("scene", "passthrough", "384x216");
         // The sun has moved by its own width by then.
         await page.UntilAsync("trueLive.figures.shown.count && performance.now() - trueLive.session.startedAt > 6000");
-        // Above the head there are the sky and the sun: nothing there is small and brighter or darker than what is on all four sides.
-        // A picture that a link or a machine without time made coarse is followed by better ones; specks that an encoder leaves stay.
+        // Above the head there are only the sky and the sun, so a small spot brighter or darker than its surroundings on all four sides is
+        // a speck. A picture that is coarse because of the link or a busy machine is followed by better ones; specks of the encoder stay.
         await page.Page.EvaluateAsync("""
             window.specks = () => {
               const view = trueLive.transport.view, canvas = new OffscreenCanvas(view.videoWidth, view.videoHeight), pen = canvas.getContext('2d');
@@ -43,7 +43,7 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await page.PicturesAsync(3);
         await page.Page.SelectOptionAsync("#model", "live-tiny");
         await page.UntilAsync("document.querySelector('#looks-note').textContent.startsWith('your frame')");
-        // What the thumbnails hold, read from the very pixels that the page shows.
+        // The content of the thumbnails, read from the pixels that the page shows.
         var looks = await page.EvalAsync<JsonElement>(
             """
             (async () => {
@@ -175,7 +175,7 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await page.Page.ClickAsync("#record");
         var from = await page.EvalAsync<int>("trueLive.figures.lastTrace.output");
         await page.UntilAsync($"trueLive.figures.lastTrace.output > {from + 20}");
-        // It grows in a file, not in the page's memory.
+        // The recording is written to a file, not kept in the page's memory.
         Assert.Equal(1, await page.EvalAsync<int>("(async () => { let n = 0; for await (const name of (await navigator.storage.getDirectory()).keys()) n += /^recording-[-0-9a-f]+$/.test(name); return n; })()"));
         var film = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.ClickAsync("#record"));
         Assert.True(new FileInfo((await film.PathAsync())!).Length > 2000);
@@ -211,7 +211,7 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
     [Fact]
     public async Task Another_camera_and_a_shared_screen_are_taken_while_the_session_runs()
     {
-        // The browser's made camera is a single one: a second name leads to it too, and what was asked for is kept.
+        // The browser has a single fake camera: a second name refers to it too, and the requested one is recorded.
         await using var page = await browser.OpenAsync(studio.Server, "ws", script:
             """
             const media = navigator.mediaDevices, [list, get] = [media.enumerateDevices.bind(media), media.getUserMedia.bind(media)];
@@ -251,7 +251,7 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await page.StartAsync("scene", "passthrough", "384x216");
         await page.PicturesAsync(3);
         Assert.False(await page.Page.IsVisibleAsync("#journal-mark"));
-        // Begun by somebody else with the same key: the page shows it all the same.
+        // A journal that somebody else with the same key began is shown too.
         await page.EvalAsync<JsonElement>("fetch(`/v1/sessions/${trueLive.transport.session.session}/journal`, { method: 'POST' }).then((r) => r.json())");
         await page.UntilAsync("!document.querySelector('#journal-mark').hidden && document.querySelector('#journal-bar').textContent.startsWith('The server records')");
         Assert.True(await page.Page.IsVisibleAsync("#journal-mark"));
@@ -284,7 +284,7 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         Assert.Contains("not measured", await viewer.InnerTextAsync("#truth .glass"), StringComparison.Ordinal);
         await Studio.PictureAsync(viewer, "viewer");
         await Studio.ReadableAsync(viewer, "viewer");
-        // What is steered meanwhile is told to the viewer too.
+        // Changes made meanwhile are shown to the viewer too.
         await page.Page.Keyboard.PressAsync("Escape");
         await page.Page.FillAsync("#prompt", "a new prompt");
         await page.Page.PressAsync("#prompt", "Enter");

@@ -3,7 +3,7 @@ using Microsoft.Playwright;
 
 namespace TrueLive.EndToEnd.Tests;
 
-/// <summary>How the screens look, who can read them, and what they cost.</summary>
+/// <summary>Appearance, accessibility and cost of the screens.</summary>
 [Collection(nameof(Browser))]
 public sealed class StudioScreensTests(Browser browser, Studio studio)
 {
@@ -34,11 +34,11 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
                     await page.Page.EvaluateAsync("scrollTo(0, 0)");
                     await Studio.PictureAsync(page.Page, string.Create(CultureInfo.InvariantCulture, $"{screen}-{width}-{theme}").ToLowerInvariant());
                     Assert.True(await page.EvalAsync<int>("document.documentElement.scrollWidth") <= width, $"{screen} is wider than {width}");
-                    // What is there depends on the width, and what can be told apart on the theme: each is looked at once.
+                    // Content depends on the width and contrast on the theme, so one width for each theme is enough.
                     if (width == (theme == ColorScheme.Dark ? Sizes[0] : Sizes[2]).Width)
                         await Studio.ReadableAsync(page.Page, $"{screen} {width} {theme}");
                 }
-                // The other screens are looked at without a model that takes the processor.
+                // The other screens are checked without a model that uses the processor.
                 if (screen == "live")
                     await page.Page.ClickAsync("#pause");
             }
@@ -114,7 +114,7 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
     public async Task The_page_itself_draws_no_more_often_than_its_figures_change()
     {
         await using var page = await browser.OpenAsync(studio.Server, "webrtc");
-        // A camera: the built-in scene would be drawn by the page and counted too.
+        // The camera, since the page itself draws the built-in scene, which would be counted too.
         await page.StartAsync("camera", "passthrough", "384x216");
         await page.PicturesAsync(20);
         var devtools = await page.Page.Context.NewCDPSessionAsync(page.Page);
@@ -122,7 +122,7 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
         var before = await CountAsync(devtools);
         await page.UntilAsync(FormattableString.Invariant($"performance.now() > {await page.EvalAsync<double>("performance.now()") + 5000}"));
         var after = await CountAsync(devtools);
-        // The strip is read twice a second and the marks on the picture four times; a picture alone changes nothing in the page.
+        // The strip is updated twice a second and the marks on the picture four times; a new picture alone changes nothing in the page.
         var rate = (after.Drawn - before.Drawn) / (after.At - before.At);
         TestContext.Current.TestOutputHelper?.WriteLine($"styles and layouts: {rate:0.0} per second");
         Assert.True(rate < 24, $"the page is laid out {rate:0.0} times a second");

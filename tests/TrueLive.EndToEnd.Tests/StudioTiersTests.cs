@@ -24,17 +24,17 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.Page.FillAsync(".cue", "ink");
         await page.Page.ClickAsync("text=Add a prompt at the playhead");
         await page.Page.FillAsync("li:last-child .cue", "blueprint");
-        // The same from a terminal, with the prompts that stand there.
+        // The command line for the same clip, with the prompts entered.
         await page.Page.ClickAsync("#share");
         await page.UntilAsync("/truelive clip second.mp4 --prompts '0s ink; [\\d.]+s blueprint' -o output.mp4/.test(document.querySelector('#sheet').textContent)");
         await page.Page.Keyboard.PressAsync("Escape");
         await page.Page.ClickAsync("text=Make the clip");
-        // Clips of other tests stand in the same queue; no other asks for a blueprint.
+        // Clips of other tests are in the same queue; no other asks for a blueprint.
         await page.UntilAsync("[...document.querySelectorAll('.job[data-state=done]')].some((j) => j.textContent.includes('blueprint'))");
         await page.Page.ClickAsync(".job:has-text('blueprint') button:has-text('Play')");
         await page.UntilAsync("document.querySelectorAll('.wipe video').length === 2 && document.querySelector('.wipe > video').currentTime > 0.1");
         await Studio.PictureAsync(page.Page, "clips-done");
-        // A page that is loaded again has the file no more; the server has.
+        // A reloaded page no longer has the file, but the server has.
         await page.ReloadAsync();
         await page.Page.ClickAsync(".job:has-text('blueprint') button:has-text('Play')");
         await page.UntilAsync("document.querySelectorAll('.wipe video').length === 2 && document.querySelector('.wipe video').readyState > 1");
@@ -70,7 +70,7 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await Studio.PictureAsync(page.Page, "interactive-finder");
         await page.Page.ClickAsync("#take");
         await page.UntilAsync("document.querySelector('.bench:not([hidden])')");
-        // The end of what the page kept, not what it saw after the press.
+        // The last seconds that the page kept, not what came after the click.
         Assert.InRange(await page.EvalAsync<double>("Number(document.querySelector('[aria-label=Playhead]').max)"), 1.5, 2.5);
         Assert.False(await page.Page.IsVisibleAsync("#finder"));
         await page.Page.FillAsync("#tweak", "noir");
@@ -103,7 +103,7 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.UntilAsync("document.querySelector('#tiers-status').textContent.startsWith('All three have answered')");
         // Not before the short clip was whole.
         Assert.DoesNotContain("not measured", await page.Page.InnerTextAsync(".tier.interactive dl"), StringComparison.Ordinal);
-        // Words that mean nothing are answered by no tier.
+        // No tier answers words without a meaning.
         await page.Page.FillAsync("#tiers-prompt", "xyzzy");
         await page.Page.ClickAsync("#tiers-go");
         await page.UntilAsync("!document.querySelector('#tiers-go').disabled && document.querySelector('#trouble-words').textContent.length > 20");
@@ -156,7 +156,7 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.UntilAsync("document.querySelector('.bench:not([hidden])')");
         await page.Page.FillAsync("#tweak", "sepia");
         await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full [\\d.]+ m?s/)");
-        // With cores to spare both run; without, the page stands the session aside and says so.
+        // With enough cores both run; otherwise the page pauses the session and says so.
         Assert.Equal(await page.EvalAsync<bool>("trueLive.session.state === 'paused'"), (await page.TextAsync("machine-words")).Contains("Live is paused", StringComparison.Ordinal));
         await page.Page.ClickAsync("nav a[href='#live']");
         await page.UntilAsync("trueLive.session.state === 'live'");

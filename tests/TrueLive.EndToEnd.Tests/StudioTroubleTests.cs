@@ -23,7 +23,7 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
         await second.UntilAsync("document.querySelector('#waiting-left')?.textContent");
         await second.Page.EvaluateAsync("() => { window.stop = document.activeElement; window.said = document.querySelector('#waiting-left').textContent; }");
         await second.UntilAsync("document.querySelector('#waiting-left').textContent !== said");
-        // The seconds run while the same button keeps the keyboard.
+        // The seconds count down while the button keeps the focus.
         Assert.Equal("Stop waiting", await second.EvalAsync<string>("document.activeElement.textContent"));
         Assert.True(await second.EvalAsync<bool>("document.activeElement === stop"));
         await first.Page.ClickAsync("#start");
@@ -93,7 +93,7 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
         await page.PromptAsync("thermal");
         await before.KillAsync();
         await page.UntilAsync("trueLive.session.state === 'away'");
-        // It answers before it has measured what the machine holds; until then it takes nobody.
+        // The server answers before it has measured the machine's capacity, and admits nobody until then.
         await using var after = await ServerProcess.StartAsync("--port", new Uri(before.Address).Port.ToString(System.Globalization.CultureInfo.InvariantCulture));
         await page.UntilAsync("trueLive.session.state === 'live' && trueLive.figures.shown.count > 3 && document.querySelector('#stage').dataset.mark === 'fresh'");
         Assert.Equal("thermal", await page.EvalAsync<string>("trueLive.transport.session.prompt.text"));
@@ -126,7 +126,7 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
         await page.StartAsync("scene", "failing", "384x216");
         await page.UntilAsync("document.querySelector('#trouble').textContent.includes('The model failed on many frames in a row')");
         Assert.Equal("idle", await page.EvalAsync<string>("trueLive.session.state"));
-        // The one place of this server is free again: what failed was ended there too.
+        // The server's only place is free again, since the failed session was ended there too.
         await page.UntilAsync("fetch('/v1/sessions').then((r) => r.json()).then((r) => r.sessions.length === 0)");
         await page.Page.ClickAsync("#trouble-ways button:has-text('Pass the picture through')");
         await page.PicturesAsync(3);
@@ -140,7 +140,7 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
         await using var page = await browser.OpenAsync(server, "ws");
         await page.StartAsync("scene", "passthrough", "384x216");
         await page.PicturesAsync(3);
-        // A prompt for a model that takes none changes nothing, and the page does not say otherwise.
+        // A prompt for a model without prompts changes nothing, and the page does not claim otherwise.
         await page.Page.FillAsync("#prompt", "ink");
         await page.Page.PressAsync("#prompt", "Enter");
         await page.UntilAsync("document.querySelector('#prompt-trace').textContent.includes('no change in the picture')");
@@ -152,7 +152,7 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
         await page.StartAsync("scene");
         await page.PicturesAsync(3);
         Assert.Equal(("passthrough", "384x216"), (await page.Page.InputValueAsync("#model"), await page.Page.InputValueAsync("#size")));
-        // Another input is taken at once, and it is the one that the page names.
+        // Another input is used at once, and the page names it.
         await page.Page.SelectOptionAsync("#source", "camera");
         await page.UntilAsync("trueLive.session.kind === 'camera' && trueLive.session.state === 'live'");
         await page.PicturesAsync(3);

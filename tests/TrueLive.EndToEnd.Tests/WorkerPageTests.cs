@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace TrueLive.EndToEnd.Tests;
 
-/// <summary>A model in Python before a real browser.</summary>
+/// <summary>A model in Python, used from a real browser.</summary>
 [Collection(nameof(Browser))]
 public sealed class WorkerPageTests(Browser browser) : IAsyncLifetime
 {
@@ -40,7 +40,7 @@ public sealed class WorkerPageTests(Browser browser) : IAsyncLifetime
         await IsNegativeAsync(page, redOnly: true);
         var session = await page.EvalAsync<string>("trueLive.transport.session.session");
 
-        // Between two looks from here the labelled frames may have come and gone.
+        // Between two polls from here, the labelled frames may have come and gone.
         await page.Page.EvaluateAsync("""
             () => {
               window.traces = new Map();

@@ -6,8 +6,8 @@ using TrueLive.Core.Models;
 namespace TrueLive.Core.Clips;
 
 /// <summary>
-/// Tier 1: drives the same <see cref="IModelSession"/> as the live path, but for throughput. Every frame is kept, decode, step and
-/// encode overlap through two queues of <see cref="QueueFrames"/> frames that block when full (nothing is ever dropped).
+/// Tier 1: drives the same <see cref="IModelSession"/> as the live path, but for throughput. Every frame is kept; decode, step and encode
+/// overlap through two queues of <see cref="QueueFrames"/> frames that block when full.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -35,13 +35,12 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
     public Action<CancellationToken>? BeforeStep { get; init; }
 
     /// <summary>
-    /// Called between two steps with the frames that the model has taken and those that it has made of them: the moment to capture its
-    /// memory.
+    /// Called between two steps with the numbers of frames that the model has taken and made so far; its memory may be captured here.
     /// </summary>
     public Action<long, long>? BetweenSteps { get; init; }
 
     /// <summary>
-    /// Decides, by its position in the source, whether the memory is reset before a frame. Frames still inside the model come out first.
+    /// Decides, by a frame's position in the source, whether the memory is reset before it. Frames still inside the model come out first.
     /// </summary>
     public Func<long, bool>? ForgetsBefore { get; init; }
 

@@ -46,7 +46,7 @@ public enum RevisionPass : byte
 public sealed record ClipTweak(
     string Prompts, float Strength, TimeSpan TrimStart, TimeSpan TrimEnd, TimeSpan Playhead, TimeSpan? Transition = null, string? Model = null)
 {
-    /// <summary>What is set of the model's parameters.</summary>
+    /// <summary>Values of the model's parameters that differ from their defaults.</summary>
     public ParameterValues Values { get; init; } = ParameterValues.None;
 }
 
@@ -89,7 +89,7 @@ public sealed record ClipRevision
     /// <summary>Words of the prompts that meant nothing to the model.</summary>
     public ImmutableArray<string> UnknownWords { get; init; } = [];
 
-    /// <summary>A note for the user about the prompts, such as that some lie after the end; null for none.</summary>
+    /// <summary>A note for the user about the prompts, such as that some come after the clip's end; null for none.</summary>
     public string? Note { get; init; }
 
     /// <summary>Why it failed.</summary>

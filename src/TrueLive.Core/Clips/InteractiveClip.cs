@@ -9,26 +9,26 @@ namespace TrueLive.Core.Clips;
 public readonly record struct RevisionFrame(long Revision, RevisionPass Pass, int Index, TimeSpan At, ReadOnlyMemory<byte> Encoded);
 
 /// <summary>
-/// Tier 2: a short source held in memory, and a new revision of it for every tweak. A worker thread computes the newest tweak: the
-/// frame under the playhead, then every <see cref="CoarseStep"/>th frame and all of them side by side, each pass with a memory of its
-/// own: two steps at a time keep the cores busier than one that is spread over them. It looks for a newer tweak before each step, so
-/// superseded work ends within one step. A tweak that changes nothing before a moment goes on from the memory saved there.
+/// Tier 2: a short source held in memory, and a new revision of it for every tweak. A worker thread renders the newest tweak: first the
+/// frame under the playhead, then every <see cref="CoarseStep"/>th frame and, in parallel, all frames; two concurrent steps use the cores
+/// better than one step spread over them. Each pass has its own memory. A newer tweak is noticed before each step, so superseded work ends
+/// within one step. Where a tweak changes nothing before a certain time, rendering resumes from the memory saved there.
 /// </summary>
 public sealed partial class InteractiveClip : IAsyncDisposable
 {
     /// <summary>The coarse pass takes every this many frames.</summary>
     public const int CoarseStep = 4;
 
-    /// <summary>Frames between two saved memories of the full pass.</summary>
+    /// <summary>Least number of frames between two saved memories of the full pass.</summary>
     public const int CheckpointFrames = 15;
 
     /// <summary>Longest source.</summary>
     public static readonly TimeSpan MaxSource = TimeSpan.FromSeconds(20);
 
-    /// <summary>Prompts whose readings are kept; then all are forgotten.</summary>
+    /// <summary>Prompt readings that are cached; beyond this the cache is cleared.</summary>
     private const int MaxReadings = 500;
 
-    /// <summary>Revisions that are remembered; the oldest unnamed one goes first.</summary>
+    /// <summary>Most revisions that are remembered; the oldest unnamed one is forgotten first.</summary>
     public const int MaxRevisions = 100;
 
     private readonly ImmutableArray<VideoFrame> _source;
@@ -36,7 +36,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
     private readonly int _width;
     private readonly int _height;
 
-    // Belongs to the worker.
+    // Used only by the worker thread.
     private readonly Dictionary<IVideoModel, (IModelSession Full, IModelSession Coarse)> _sessions = [];
     private readonly Func<VideoFrame, ReadOnlyMemory<byte>> _encode;
     private readonly TimeProvider _time;
@@ -55,11 +55,11 @@ public sealed partial class InteractiveClip : IAsyncDisposable
     private int _fullUntil;
     private volatile bool _failed;
 
-    /// <param name="source">Decoded frames in order; the clip takes over the holds and disposes them.</param>
+    /// <param name="source">Decoded frames in order; the clip takes ownership and disposes them.</param>
     /// <param name="model">Shared weights.</param>
     /// <param name="width">Model width.</param>
     /// <param name="height">Model height.</param>
-    /// <param name="encode">Turns an output frame into bytes for the client; never called twice at the same time.</param>
+    /// <param name="encode">Turns an output frame into bytes for the client; never called concurrently.</param>
     /// <param name="time">Clock for the measured times.</param>
     public InteractiveClip(ImmutableArray<VideoFrame> source, IVideoModel model, int width, int height, Func<VideoFrame, ReadOnlyMemory<byte>> encode, TimeProvider time)
     {
@@ -77,7 +77,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
         _worker = Task.Factory.StartNew(Work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
-    /// <summary>Called with each finished frame, never twice at the same time; must return quickly.</summary>
+    /// <summary>Called with each finished frame, never concurrently; must return quickly.</summary>
     public Action<RevisionFrame>? FrameReady { get; set; }
 
     /// <summary>A revision changed. Called on a thread of the clip or on the caller of <see cref="Tweak"/>.</summary>
@@ -86,13 +86,12 @@ public sealed partial class InteractiveClip : IAsyncDisposable
     /// <summary>Length of the source with its last frame.</summary>
     public TimeSpan Length { get; init; }
 
-    /// <summary>Finds another model by its id; null knows none.</summary>
+    /// <summary>Finds another model by its id; when null, there is only the clip's own.</summary>
     public Func<string, IVideoModel?>? ModelOf { get; init; }
 
     /// <summary>
-    /// Called before each step, perhaps by two threads; may block, which is how tier 2 yields to live sessions. A coarse pass that still
-    /// waits
-    /// when the full one is done is cancelled: its token fires.
+    /// Called before each step, possibly on two threads at once; may block, which is how tier 2 yields to live sessions. The token fires
+    /// for a coarse pass that is still waiting when the full one is done.
     /// </summary>
     public Action<RevisionPass, CancellationToken>? BeforeStep { get; set; }
 
@@ -127,7 +126,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
         if (!(tweak.Strength is >= 0 and <= 1))
             throw new ArgumentException("The strength is not within 0..1.");
         var model = ModelFor(tweak) ?? throw new ArgumentException($"There is no model '{tweak.Model}'.");
-        // Those of another model are left behind.
+        // Values that this model does not take are dropped.
         tweak = tweak with { Values = tweak.Values.For(model.Info.Parameters) };
         if (model.Info.Chunk is var chunk && chunk.Takes != chunk.Gives)
             throw new ArgumentException($"{model.Info.Title} makes {chunk.Gives} frames of {chunk.Takes}: it has no revisions of a clip. Render a clip with it, or take another model.");
@@ -258,7 +257,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
                 var playhead = Math.Clamp(IndexAt(_source[0].Ticket.Captured + revision.Tweak.Playhead), first, end - 1);
                 if (playhead >= first + reused)
                 {
-                    // A chunked model is given the chunk of the playhead, counted from the clip's first frame.
+                    // A chunked model needs the whole chunk that holds the playhead; chunks count from the clip's first frame.
                     sessions.Coarse.Reset();
                     var pass = new Pass(this, sessions.Coarse, RevisionPass.Preview, revision, cues, holds, _stop.Token) { Only = playhead };
                     var chunk = playhead - (playhead - first) % takes;
@@ -269,7 +268,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
                 Publish(revision, r => r with { ToPreview = _time.GetElapsedTime(since), ReusedFrames = reused, FullFrames = reused });
             }
 
-            // The coarse pass pays only where it is clearly shorter than the full one.
+            // The coarse pass pays off only where it is clearly shorter than the full one.
             using var callOff = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
             var coarse = end - start <= 2 * CoarseStep * takes ? Task.CompletedTask : Task.Factory.StartNew(
                 () => RenderCoarse(new Pass(this, sessions.Coarse, RevisionPass.Coarse, revision, cues, holds, callOff.Token), memory, start, takes, revision, since), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);

@@ -6,16 +6,16 @@ using TrueLive.Core.Models;
 
 namespace TrueLive.Core.Clips;
 
-/// <summary>A prompt from a moment of the clip on.</summary>
+/// <summary>A prompt and the time in the clip from which it applies.</summary>
 /// <param name="At">Time on the clip's own timeline, from its first frame.</param>
 /// <param name="Text">Prompt text; may be empty, which keeps the picture.</param>
 public readonly record struct PromptCue(TimeSpan At, string Text);
 
 /// <summary>
-/// Prompts over the time of a clip, written as <c>0s ink; 3.5s (ink:0.5)(neon:0.5)</c>: entries separated by semicolons or line
-/// breaks, each led by a time (<c>3.5s</c>, <c>800ms</c>, <c>1:02.5</c>). A text that begins with no time starts at 0; a lone
-/// <c>1970s film</c> is such a text. Lines that begin with <c>#</c> are comments; <c>\;</c> is a semicolon within a text and <c>\\</c> a
-/// backslash. Cues are in order of time and the first one is at 0.
+/// Prompts over the time of a clip, written as <c>0s ink; 3.5s (ink:0.5)(neon:0.5)</c>: entries separated by semicolons or line breaks,
+/// each led by a time (<c>3.5s</c>, <c>800ms</c>, <c>1:02.5</c>). An entry without a time starts at 0; a lone <c>1970s film</c> is such an
+/// entry. Lines that begin with <c>#</c> are comments; <c>\;</c> is a semicolon within a text and <c>\\</c> a backslash. Cues are in order
+/// of time and the first one is at 0.
 /// </summary>
 public sealed class PromptSchedule
 {
@@ -30,7 +30,8 @@ public sealed class PromptSchedule
     public ImmutableArray<PromptCue> Cues { get; }
 
     /// <summary>
-    /// One prompt from beginning to end, whatever characters it holds. On failure <paramref name="error"/> says what is allowed.
+    /// A schedule of one prompt for the whole clip, whatever characters it contains. On failure <paramref name="error"/> says what is
+    /// allowed.
     /// </summary>
     public static bool TryOne(string text, [NotNullWhen(true)] out PromptSchedule? schedule, [NotNullWhen(false)] out string? error)
     {
@@ -83,16 +84,16 @@ public sealed class PromptSchedule
     }
 
     /// <summary>
-    /// Has the model read every cue. The first look is there from the first frame; later ones come in over
-    /// <paramref name="transition"/>. Revisions count from 1.
+    /// Has the model read every cue. The first look applies at once; later ones fade in over <paramref name="transition"/>. Revisions count
+    /// from 1.
     /// </summary>
     public ImmutableArray<(TimeSpan At, Prompt Prompt)> Resolve(IVideoModel model, float strength, TimeSpan transition) => Resolve(model.Read, strength, transition);
 
-    /// <summary>As the other, with readings that the caller may have kept.</summary>
+    /// <summary>As the other overload, with a function that reads a prompt, so that the caller can cache readings.</summary>
     public ImmutableArray<(TimeSpan At, Prompt Prompt)> Resolve(Func<string, PromptReading> read, float strength, TimeSpan transition) =>
         [.. Cues.Select((cue, i) => (cue.At, new Prompt(i + 1, cue.Text, strength, i == 0 ? TimeSpan.Zero : transition, read(cue.Text))))];
 
-    /// <summary>The prompt in force at a time, from what <see cref="Resolve"/> gave.</summary>
+    /// <summary>The prompt in force at a time; takes the result of <see cref="Resolve"/>.</summary>
     public static Prompt PromptAt(ImmutableArray<(TimeSpan At, Prompt Prompt)> resolved, TimeSpan at)
     {
         var prompt = resolved[0].Prompt;
@@ -106,8 +107,8 @@ public sealed class PromptSchedule
     }
 
     /// <summary>
-    /// The same prompts for a rendering that begins at <paramref name="at"/>: the one in force there comes in at once, because its
-    /// transition lies before.
+    /// The same prompts for a rendering that begins at <paramref name="at"/>: the one in force there applies at once, since its transition
+    /// began earlier.
     /// </summary>
     public static ImmutableArray<(TimeSpan At, Prompt Prompt)> BegunAt(ImmutableArray<(TimeSpan At, Prompt Prompt)> resolved, TimeSpan at)
     {
@@ -115,7 +116,7 @@ public sealed class PromptSchedule
         return [.. resolved.Select(c => c.Prompt == current ? (c.At, c.Prompt with { Transition = TimeSpan.Zero }) : c)];
     }
 
-    /// <summary>The part of the schedule from a moment on, with that moment as its zero.</summary>
+    /// <summary>The part of the schedule from a given time on, with that time as its zero.</summary>
     public PromptSchedule From(TimeSpan start)
     {
         var first = Cues.LastOrDefault(c => c.At <= start, Cues[0]);
@@ -128,7 +129,7 @@ public sealed class PromptSchedule
     /// <summary>For display: as <see cref="ToString"/>, but a single prompt is shown as it was written.</summary>
     public string ToDisplay() => Cues.Length == 1 ? $"0s {Cues[0].Text}" : ToString();
 
-    /// <summary>A note about cues that are never reached, since the clip ends before them; null when all are.</summary>
+    /// <summary>A note for the user about cues after the clip's end; null when there are none.</summary>
     public string? BeyondEnd(TimeSpan length)
     {
         var late = Cues.Where(c => c.At >= length && c.At > TimeSpan.Zero).ToArray();

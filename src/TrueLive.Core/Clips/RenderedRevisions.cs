@@ -5,7 +5,7 @@ using TrueLive.Core.Models;
 
 namespace TrueLive.Core.Clips;
 
-/// <summary>The frames of one revision and the memories on the way to them.</summary>
+/// <summary>The frames of one revision, and checkpoints of the memory between them.</summary>
 internal sealed class Rendering(ClipRevision revision, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues)
 {
     public long Number => revision.Number;
@@ -25,11 +25,11 @@ internal sealed class Rendering(ClipRevision revision, ImmutableArray<(TimeSpan 
     public Dictionary<int, (ModelState Memory, int Made)> Checkpoints { get; } = [];
 }
 
-/// <summary>The newest renderings of a clip, so that what did not change is not computed again. Any thread.</summary>
+/// <summary>The newest renderings of a clip, so that what did not change is not computed again. Thread-safe.</summary>
 internal sealed class RenderedRevisions
 {
     /// <summary>
-    /// Bytes of saved memories; those of the oldest revisions are dropped first, and a long clip saves them further apart.
+    /// Most bytes of saved memories; those of the oldest revisions are dropped first, and a long clip saves them further apart.
     /// </summary>
     public const long MaxCheckpointBytes = 192L << 20;
 
@@ -54,9 +54,8 @@ internal sealed class RenderedRevisions
     }
 
     /// <summary>
-    /// Copies the frames that an earlier revision has in common with this one. Returns the source frame to go on from, and the memory to go
-    /// on
-    /// with, from which the frames between those copied and that one are still to come.
+    /// Copies the frames that an earlier revision shares with this one. Returns the source frame to continue from, with the memory there,
+    /// or null for a fresh start. Frames that the model had taken but not yet handed out come out of that memory.
     /// </summary>
     public int TakeOver(Rendering rendering, ImmutableArray<VideoFrame> source, out ModelState? memory)
     {
@@ -82,7 +81,7 @@ internal sealed class RenderedRevisions
         }
     }
 
-    /// <summary>Keeps a rendering, and drops the oldest.</summary>
+    /// <summary>Keeps a rendering, and drops the oldest ones beyond the limits.</summary>
     public void Keep(Rendering rendering)
     {
         lock (_gate)
@@ -122,7 +121,7 @@ internal sealed class RenderedRevisions
         }
     }
 
-    /// <summary>The moment from which two schedules differ.</summary>
+    /// <summary>The time from which two schedules differ.</summary>
     private static TimeSpan SharedUntil(ImmutableArray<(TimeSpan At, Prompt Prompt)> a, ImmutableArray<(TimeSpan At, Prompt Prompt)> b)
     {
         var i = 0;

@@ -16,7 +16,7 @@ public static partial class ValueSchedule
     /// <param name="declared">What the model declares.</param>
     /// <param name="values">The values in force from each moment on.</param>
     /// <param name="error">What is wrong.</param>
-    /// <param name="pictures">What a picture's value may name.</param>
+    /// <param name="pictures">Pictures that a value may name; null for none.</param>
     public static bool TryParse(
         string? text, IReadOnlyList<ModelParameter> declared,
         out ImmutableArray<(TimeSpan At, ParameterValues Values)> values, [NotNullWhen(false)] out string? error, IReadOnlyList<ReferencePicture>? pictures = null)

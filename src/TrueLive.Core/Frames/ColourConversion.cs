@@ -14,9 +14,9 @@ public readonly record struct TensorScale(float ScaleR, float ScaleG, float Scal
 }
 
 /// <summary>
-/// Between I420 frames and planar float RGB, in one pass each way, for BT.601 and BT.709, limited and full range (ITU-R BT.601-7
-/// 2.5, BT.709-6 item 3). Chroma is repeated on the way up and averaged over 2x2 on the way down. Colours are clamped to 0..1 on
-/// both ways, and NaN becomes black.
+/// Between I420 frames and planar float RGB, in one pass each way, for BT.601 and BT.709, limited and full range (ITU-R BT.601-7 2.5,
+/// BT.709-6 item 3). To RGB, each chroma sample is repeated; from RGB, chroma is averaged over 2x2 pixels. In both directions colours are
+/// clamped to 0..1, and NaN becomes black.
 /// </summary>
 public static class ColourConversion
 {
@@ -25,7 +25,9 @@ public static class ColourConversion
     public static void ToPlanarRgb(VideoFrame frame, Span<float> red, Span<float> green, Span<float> blue, in TensorScale scale) =>
         ToPlanarRgb(frame, red, green, blue, scale, 0, frame.Height);
 
-    /// <summary>The same for the rows from <paramref name="first"/> to before <paramref name="end"/> of the whole planes.</summary>
+    /// <summary>
+    /// The same for the rows from <paramref name="first"/> up to, not including, <paramref name="end"/>; the planes hold the whole frame.
+    /// </summary>
     public static void ToPlanarRgb(VideoFrame frame, Span<float> red, Span<float> green, Span<float> blue, in TensorScale scale, int first, int end)
     {
         int width = frame.Width, height = Math.Min(end, frame.Height);
@@ -71,7 +73,8 @@ public static class ColourConversion
         FromPlanarRgb(red, green, blue, frame, scale, 0, frame.Height);
 
     /// <summary>
-    /// The same for the rows from <paramref name="first"/>, which is even, to before <paramref name="end"/> of the whole planes.
+    /// The same for the rows from <paramref name="first"/>, which is even, up to, not including, <paramref name="end"/>; the planes hold
+    /// the whole frame.
     /// </summary>
     public static void FromPlanarRgb(ReadOnlySpan<float> red, ReadOnlySpan<float> green, ReadOnlySpan<float> blue, VideoFrame frame, in TensorScale scale, int first, int end)
     {
@@ -82,7 +85,7 @@ public static class ColourConversion
         Span<byte> yPlane = frame.Y, uPlane = frame.U, vPlane = frame.V;
         for (var row = first; row < Math.Min(end, height); row += 2)
         {
-            // An odd last row stands in for the one below it.
+            // Where the height is odd, the last row is used twice.
             var below = row + 1 < height ? width : 0;
             ref var r = ref MemoryMarshal.GetReference(red[(row * width)..]);
             ref var g = ref MemoryMarshal.GetReference(green[(row * width)..]);
@@ -149,7 +152,7 @@ public static class ColourConversion
         return Vector256.ConvertToSingle(Vector256.Create(Vector128.WidenLower(words), Vector128.WidenUpper(words)).AsInt32());
     }
 
-    // Four chroma samples, each for two pixels.
+    // Four chroma samples, each repeated for two pixels.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> WidenTwice(uint four)
     {

@@ -15,7 +15,7 @@ public enum ColourMatrix : byte
 /// <param name="FullRange">True when luma spans 0..255; false for 16..235 with chroma 16..240.</param>
 public readonly record struct ColourSpace(ColourMatrix Matrix, bool FullRange)
 {
-    /// <summary>What a stream that says nothing is taken to be (WebRTC practice for camera video).</summary>
+    /// <summary>Assumed for a stream that does not signal its colour space (WebRTC practice for camera video).</summary>
     public static ColourSpace Bt601Limited => new(ColourMatrix.Bt601, false);
 
     /// <summary>BT.709 with studio range: what most files and encoders carry at 720p and above.</summary>

@@ -40,8 +40,7 @@ public readonly ref struct EncodedFrame
 
     /// <summary>
     /// On the way in, the arrival of the frame's last packet; on the way out, everything known about the picture. Players synchronise sound
-    /// and
-    /// picture by <see cref="FrameTicket.Arrived"/>, which a picture without live input lacks.
+    /// and picture by <see cref="FrameTicket.Arrived"/>, which is 0 for a picture without live input.
     /// </summary>
     public FrameTicket Ticket { get; init; }
 }

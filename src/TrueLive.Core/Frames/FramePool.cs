@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 namespace TrueLive.Core.Frames;
 
 /// <summary>
-/// Rents frames and takes them back. Keeps at most <see cref="Capacity"/> idle frames over all sizes; beyond that a returned frame
-/// takes the place of one of another size, which is no longer in use, or is left to the collector. Thread-safe.
+/// Rents frames and takes them back. Keeps at most <see cref="Capacity"/> idle frames over all sizes; beyond that a returned frame replaces
+/// an idle one of another size, or is left to the garbage collector. Thread-safe.
 /// </summary>
 /// <param name="purpose">What the frames are for: the metric <c>truelive.frames.rented</c> counts by it, so that a leak shows where it is.</param>
 /// <param name="capacity">Idle frames kept.</param>
@@ -14,7 +14,7 @@ public sealed class FramePool(string purpose, int capacity = 16)
     // Bound: one entry for each place in the code that makes pools.
     private static readonly ConcurrentDictionary<string, StrongBox<int>> ByPurpose = new();
 
-    // The longest idle first. Nearly always all are of one size, so that a search ends where it begins.
+    // The longest idle first. Nearly always all have one size, so a search ends at once.
     private readonly List<VideoFrame> _idle = new(capacity);
     private readonly StrongBox<int> _rentedForPurpose = ByPurpose.GetOrAdd(purpose, _ => new StrongBox<int>());
     private int _rented;
@@ -22,7 +22,7 @@ public sealed class FramePool(string purpose, int capacity = 16)
     /// <summary>Idle frames kept at most.</summary>
     public int Capacity { get; } = capacity;
 
-    /// <summary>Frames handed out and not yet returned: 0 at rest, or something leaks.</summary>
+    /// <summary>Frames handed out and not yet returned; anything but 0 at rest is a leak.</summary>
     public int Rented => Volatile.Read(ref _rented);
 
     /// <summary>A frame with one holder. Its samples are whatever the last user left.</summary>

@@ -14,35 +14,36 @@ public enum FrameOrigin : byte
 }
 
 /// <summary>
-/// What is known of one frame from the last packet in to the last packet out. The source writes the first four; each stage adds its own; a
-/// frame that a model made carries the ticket of the frame that it was made from, with what made it. Times that are no <see
-/// cref="TimeSpan"/>
-/// are <see cref="TimeProvider.GetTimestamp"/> values of this process, 0 while the stage lies ahead.
+/// What is known of one frame from the last packet in to the last packet out. The source sets the constructor's fields, and each stage adds
+/// its own. A frame made by a model carries the ticket of its input frame, with the prompt and model that made it. Times that are not a
+/// <see cref="TimeSpan"/> are <see cref="TimeProvider.GetTimestamp"/> values of this process; 0 until the stage is reached.
 /// </summary>
 /// <param name="SourceSequence">Counts the frames of one source from 0, dropped ones included.</param>
 /// <param name="Captured">
 /// Time on the source's own timeline (for WebRTC: unwrapped RTP time since the first frame; for a file: presentation time).
 /// Never negative within a source and never decreasing with <paramref name="SourceSequence"/>.
 /// </param>
-/// <param name="Arrived">The whole input frame was here; 0 for a source without arrival.</param>
-/// <param name="MediaTime">The source's 90 kHz stamp as it was on the wire (RTP timestamp), so that a client finds its frame again; wraps.</param>
+/// <param name="Arrived">When the whole input frame had arrived; 0 for a source without arrival times.</param>
+/// <param name="MediaTime">The source's 90 kHz RTP timestamp as it was on the wire, by which a client can find its frame; wraps.</param>
 public readonly record struct FrameTicket(long SourceSequence, TimeSpan Captured, long Arrived, uint MediaTime)
 {
-    /// <summary>Decoded and put into the mailbox.</summary>
+    /// <summary>When it was decoded and put into the mailbox.</summary>
     public long Decoded { get; init; }
 
-    /// <summary>The model took the input: its wait in the mailbox is over.</summary>
+    /// <summary>When the model took the input, which ends its wait in the mailbox.</summary>
     public long Taken { get; init; }
 
     /// <summary>
-    /// The model step that made the frame began: with the one that took its input, or later where a model chunks or lags.
+    /// When the model step that made the frame began: the step that took its input, or a later one where a model chunks or lags.
     /// </summary>
     public long StepBegan { get; init; }
 
-    /// <summary>That step ended.</summary>
+    /// <summary>When that step ended.</summary>
     public long StepEnded { get; init; }
 
-    /// <summary>Its turn to leave came, and encoding begins: at the end of the step, or later for the frames of a chunk.</summary>
+    /// <summary>
+    /// When it was released for encoding: at the end of the step, or later for frames of a chunk, which leave one by one.
+    /// </summary>
     public long Released { get; init; }
 
     /// <summary>How long the frame waited by design for others of its chunk, before the step and after it; ticks of the clock.</summary>
@@ -55,7 +56,8 @@ public readonly record struct FrameTicket(long SourceSequence, TimeSpan Captured
     public long PromptRevision { get; init; }
 
     /// <summary>
-    /// Bumped by a reset, a reconnect, a change of model or size, or a picture of another shape; frames of an older epoch are never shown.
+    /// Increased by a reset, a reconnect, a change of model or size, or a picture of another shape; frames of an older epoch are never
+    /// shown.
     /// </summary>
     public int Epoch { get; init; }
 
@@ -70,7 +72,7 @@ public readonly record struct FrameTicket(long SourceSequence, TimeSpan Captured
 }
 
 /// <summary>
-/// A picture on its way out with its own ticket: one picture may go out more than once (passed through, repeated), each time under another.
+/// An output picture with its own ticket: one picture may be sent more than once (passed through, repeated), each time with another ticket.
 /// </summary>
 /// <param name="Frame">The picture; whoever gets it from a model disposes it.</param>
 /// <param name="Ticket">Which input it shows and what made it.</param>

@@ -4,8 +4,8 @@ namespace TrueLive.Core.Frames;
 public interface IVideoSink
 {
     /// <summary>
-    /// Encodes and sends one frame. The picture stays the caller's. Returns false when the sink let the frame go (nobody connected,
-    /// or the link cannot take it now); a sink never queues frames.
+    /// Encodes and sends one frame. The caller keeps ownership of the picture. Returns false when the sink dropped the frame (nobody
+    /// connected, or the link cannot take it now); a sink never queues frames.
     /// </summary>
     ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel);
 }

@@ -1,23 +1,22 @@
 namespace TrueLive.Core.Frames;
 
 /// <summary>
-/// Step (3) of the live path: a mailbox of as many frames as the model takes at a time, nearly always one. A new frame pushes out the
-/// oldest
-/// of a full mailbox, which is disposed and reported, so that the reader always gets the newest pictures and delay cannot build up. One
+/// Step (3) of the live path: a mailbox for as many frames as the model takes at a time, nearly always one. When it is full, a new frame
+/// replaces the oldest, which is disposed and counted, so that the reader always gets the newest pictures and delay cannot build up. One
 /// writer, one reader.
 /// </summary>
 internal sealed class LatestFrames : IDisposable
 {
     private readonly Lock _gate = new();
 
-    // Without spinning: frames come tens of milliseconds apart, and a core that spins is one that a codec lacks.
+    // Without spinning: frames come tens of milliseconds apart, and spinning would take a core from the codecs.
     private readonly ManualResetEventSlim _ready = new(false, spinCount: 0);
     private readonly Queue<VideoFrame> _waiting = new();
     private int _capacity = 1;
     private bool _closed;
     private bool _disposed;
 
-    /// <summary>Puts a frame in and takes over the caller's hold. True when one that nobody had read had to go for it.</summary>
+    /// <summary>Puts a frame in and takes over the caller's hold. Returns true when an unread frame was dropped for it.</summary>
     public bool Put(VideoFrame frame)
     {
         bool loser;
@@ -55,7 +54,7 @@ internal sealed class LatestFrames : IDisposable
         }
     }
 
-    /// <summary>Sets how many frames may wait; returns how many were too many. The reader's to call.</summary>
+    /// <summary>Sets how many frames may wait; returns how many waiting frames were dropped. Only the reader may call this.</summary>
     public int Hold(int frames)
     {
         var gone = 0;
@@ -91,7 +90,7 @@ internal sealed class LatestFrames : IDisposable
         }
     }
 
-    // Not under the gate, which the reader wants as soon as it wakes.
+    // Called outside _gate, which the reader takes as soon as it wakes.
     private void Wake()
     {
         lock (_ready)

@@ -1,9 +1,9 @@
 namespace TrueLive.Core.Frames;
 
 /// <summary>
-/// A made moving picture for when there is no camera: a dusk sky over hills, a sun, drifting clouds and a turning wheel. The same
-/// seed gives the same frames. On request the frame's number is painted into its lower edge as a 16-bit Gray code of black and
-/// white blocks (first block: least significant bit), which a test reads back through any codec.
+/// A generated scene for when there is no camera: a dusk sky over hills, a sun, drifting clouds and a turning wheel. The same seed gives
+/// the same frames. On request the frame's number is painted into its lower edge as a 16-bit Gray code of black and white blocks (first
+/// block: least significant bit), which a test reads back through any codec.
 /// </summary>
 public sealed class MovingScene(int width, int height, double frameRate, FramePool pool, int seed = 1, bool numbered = false) : IVideoSource
 {

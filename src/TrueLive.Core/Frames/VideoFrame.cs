@@ -4,10 +4,9 @@ using System.Runtime.InteropServices;
 namespace TrueLive.Core.Frames;
 
 /// <summary>
-/// One picture in planar I420 (8 bit, 4:2:0): a full-size luma plane and two half-size chroma planes, rows padded to
-/// <see cref="StrideY"/> and <see cref="StrideC"/> bytes. Memory is pooled and pinned, so a pointer to a plane stays valid
-/// until the last holder disposes. Frames are counted: whoever keeps one beyond a call <see cref="Retain"/>s it, and each
-/// holder disposes once.
+/// One picture in planar I420 (8 bit, 4:2:0): a full-size luma plane and two half-size chroma planes, rows padded to <see cref="StrideY"/>
+/// and <see cref="StrideC"/> bytes. Memory is pooled and pinned, so a pointer to a plane stays valid until the last holder disposes. Frames
+/// are reference-counted: call <see cref="Retain"/> to keep one beyond a call; each holder disposes once.
 /// </summary>
 public sealed class VideoFrame : IDisposable
 {
@@ -40,9 +39,8 @@ public sealed class VideoFrame : IDisposable
     public ColourSpace Colour { get; set; }
 
     /// <summary>
-    /// What is known of a frame that came in: its source writes it and stages add to it, but what stands there stays. The ticket of a
-    /// picture
-    /// that a model made is in its <see cref="MadeFrame"/>.
+    /// The ticket of an input frame: set by its source, completed by later stages. The ticket of a picture that a model made is in its
+    /// <see cref="MadeFrame"/>.
     /// </summary>
     public FrameTicket Ticket { get; set; }
 

@@ -1,7 +1,7 @@
 namespace TrueLive.Core.Models;
 
 /// <summary>How many frames a model takes before it hands any out, and how many it hands out at a time.</summary>
-/// <param name="Takes">Frames that go in, one a step, before one step hands out what became of them; 1..64.</param>
+/// <param name="Takes">Frames that go in, one per step, before a step hands out the frames made of them; 1..64.</param>
 /// <param name="Gives">Frames that one step hands out at most; 1..64.</param>
 /// <param name="Lag">Frames by which the output lies behind the input, beyond the wait for its chunk; 0..64.</param>
 public sealed record Chunk(int Takes, int Gives, int Lag)
@@ -15,6 +15,6 @@ public sealed record Chunk(int Takes, int Gives, int Lag)
     /// <summary>Frames that the first frame of a chunk waits for inside the model.</summary>
     public int Held => Takes - 1 + Lag;
 
-    /// <summary>The wait inside the model, by design, for a given time between two frames; the step itself comes on top.</summary>
+    /// <summary>The wait inside the model, by design, for a given time between two frames; the step itself is not included.</summary>
     public TimeSpan Wait(TimeSpan interval) => Held * interval;
 }

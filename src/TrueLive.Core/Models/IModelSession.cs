@@ -15,12 +15,10 @@ public interface IModelSession : IDisposable
 
     /// <summary>
     /// Takes one frame, advances the memory, and hands out the frames that are ready: none while a chunk fills, one from most models,
-    /// several from
-    /// a chunk, in the order of their sources. Input of another size is scaled, and stays the caller's; a model that needs it longer
-    /// retains it
-    /// itself. Outputs have the session's size, the ticket of the frame that each was made from with the revision of the prompt that made
-    /// it (a chunk's is the one given with its last frame), and are the caller's to dispose. Look transitions run on the input's
-    /// <see cref="FrameTicket.Captured"/>, so the same input and prompts give the same output.
+    /// several from a chunk, in the order of their sources. Input of another size is scaled. The input stays the caller's; a model that
+    /// needs it after the call retains it. Outputs are the caller's to dispose; they have the session's size and the ticket of their input
+    /// frame with the revision of the prompt that made them (for a chunk, the one given with its last frame). Look transitions run on the
+    /// input's <see cref="FrameTicket.Captured"/>, so the same input and prompts give the same output.
     /// </summary>
     /// <param name="input">The frame.</param>
     /// <param name="prompt">The prompt in force.</param>
@@ -31,8 +29,7 @@ public interface IModelSession : IDisposable
 
     /// <summary>
     /// Hands out the frames still inside, at the end of a stream: as many in each call as fit into <paramref name="made"/>, 0 when none is
-    /// left. A chunk
-    /// that is not full is padded with its last frame; frames made of the padding are not handed out.
+    /// left. A chunk that is not full is padded with its last frame; frames made of the padding are not handed out.
     /// </summary>
     /// <exception cref="ModelStepException">As <see cref="Step"/>.</exception>
     int Flush(Span<MadeFrame> made) => 0;
@@ -44,8 +41,7 @@ public interface IModelSession : IDisposable
 
     /// <summary>
     /// A copy of the memory and of the frames inside, from which this or another session of the same model version and size can continue:
-    /// frames
-    /// that are still inside come out there. Of their tickets, the source's fields and the revision are kept.
+    /// frames that are still inside come out there. Of their tickets, the source's fields and the revision are kept.
     /// </summary>
     ModelState Capture();
 
@@ -66,13 +62,13 @@ public sealed record ModelState(string ModelId, string ModelVersion, int Width, 
 public class ModelStepException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>
-/// The model could not be asked, or did not answer: it runs elsewhere, and is away or wrong. Its session goes on by itself when it can,
-/// without its memory; until then its input may be shown, labelled as such.
+/// The model runs in another process and could not be reached, or gave no valid answer. Unless <see cref="ForGood"/>, its session recovers
+/// by itself, without its memory; until then its input may be shown, labelled as such.
 /// </summary>
-/// <param name="message">For people: one sentence, and lines with details below it.</param>
-/// <param name="forGood">It does not come back by itself.</param>
+/// <param name="message">For the user: one sentence, then lines with details.</param>
+/// <param name="forGood">See <see cref="ForGood"/>.</param>
 public sealed class ModelAwayException(string message, bool forGood) : ModelStepException(message)
 {
-    /// <summary>It does not come back by itself.</summary>
+    /// <summary>True when the model will not come back by itself.</summary>
     public bool ForGood => forGood;
 }

@@ -41,9 +41,8 @@ public sealed record LookInfo(string Id, string Title, string Description);
 public sealed record ModelSizes(int MinSide, int MaxSide, int Multiple, int? FixedWidth = null, int? FixedHeight = null)
 {
     /// <summary>
-    /// The session size nearest to the one asked for; aspect is kept as far as the multiple allows. A session scales the input to the
-    /// model's
-    /// size and leaves the output at this one, whose sides are even: an odd side of the model is one pixel longer here.
+    /// The session size nearest to the one asked for; aspect is kept as far as the multiple allows. A session scales its input to the
+    /// model's size, and its output has this size, whose sides are even: an odd side of the model's size is one pixel longer here.
     /// </summary>
     public (int Width, int Height) Nearest(int width, int height)
     {

@@ -8,7 +8,7 @@ public enum ParameterKind
     /// <summary>A number within bounds.</summary>
     Number,
 
-    /// <summary>One of some words.</summary>
+    /// <summary>One of a list of words.</summary>
     Choice,
 
     /// <summary>On or off.</summary>
@@ -42,6 +42,6 @@ public sealed record ModelParameter(string Id, string Title, ParameterKind Kind)
     /// <summary>The words of a choice.</summary>
     public ImmutableArray<string> Choices { get; init; } = [];
 
-    /// <summary>A change takes effect with the next step; otherwise the memory begins anew with it.</summary>
+    /// <summary>Whether a change takes effect with the next step; otherwise a change resets the memory.</summary>
     public bool Live { get; init; } = true;
 }

@@ -5,14 +5,14 @@ using System.Globalization;
 namespace TrueLive.Core.Models;
 
 /// <summary>
-/// What was set of a model's parameters, as text: only those that differ from their defaults. Immutable; the same values are equal.
+/// The values of a model's parameters, as text: only those that differ from their defaults. Immutable, with value equality.
 /// </summary>
 public sealed class ParameterValues : IEquatable<ParameterValues>
 {
     /// <summary>Longest text taken, in characters.</summary>
     public const int MaxText = 200;
 
-    // Those that the values name, and no others.
+    // Only those that the values name.
     private readonly ImmutableArray<ReferencePicture> _pictures;
 
     private ParameterValues(ImmutableSortedDictionary<string, string> all, ImmutableArray<ReferencePicture> pictures) =>
@@ -21,13 +21,13 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     /// <summary>Every parameter has its default.</summary>
     public static ParameterValues None { get; } = new(ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal), []);
 
-    /// <summary>By id; of a picture its <see cref="ReferencePicture.Id"/>.</summary>
+    /// <summary>Values by parameter id; that of a picture is its <see cref="ReferencePicture.Id"/>.</summary>
     public ImmutableSortedDictionary<string, string> All { get; }
 
     /// <summary>The pictures that the values name.</summary>
     public IReadOnlyList<ReferencePicture> Pictures => _pictures;
 
-    /// <summary>The value of a number, or another where none is set.</summary>
+    /// <summary>The value of a number, or <paramref name="otherwise"/> where none is set.</summary>
     public double Number(string id, double otherwise) =>
         All.TryGetValue(id, out var text) ? double.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 
@@ -38,15 +38,13 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     public ReferencePicture? Picture(string id) => Text(id) is { } named ? _pictures.FirstOrDefault(p => p.Id == named) : null;
 
     /// <summary>
-    /// The same with some values changed: a number is brought to the nearest step. On failure <paramref name="error"/> says what is
-    /// allowed.
+    /// These values with some changed; a number is rounded to the nearest step. On failure <paramref name="error"/> says what is allowed.
     /// </summary>
     /// <param name="declared">What the model declares.</param>
     /// <param name="given">Ids and values; a number as .NET's invariant culture writes it, a flag as <c>true</c> or <c>false</c>.</param>
     /// <param name="changed">The values in force afterwards.</param>
-    /// <param name="error">Null when all were taken; else none is.</param>
-    /// <param name="pictures">What a picture's value may name by its id, beside those that are set already; an empty value sets
-    /// none.</param>
+    /// <param name="error">Null when all values were taken; otherwise none was.</param>
+    /// <param name="pictures">Pictures that a value may name by id, besides those already in use; an empty value clears a picture.</param>
     public bool TrySet(
         IReadOnlyList<ModelParameter> declared, IEnumerable<KeyValuePair<string, string>> given,
         [NotNullWhen(true)] out ParameterValues? changed, [NotNullWhen(false)] out string? error,
@@ -85,13 +83,13 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
         return true;
     }
 
-    /// <summary>Those of the values that another model takes as well.</summary>
+    /// <summary>The values that another model takes as well.</summary>
     public ParameterValues For(IReadOnlyList<ModelParameter> declared) => Of(declared, All, _pictures);
 
-    /// <summary>Those of some values that a model takes; the others are passed over.</summary>
+    /// <summary>The given values that a model takes; the others are ignored.</summary>
     /// <param name="declared">What the model declares.</param>
     /// <param name="given">Ids and values.</param>
-    /// <param name="pictures">What a picture's value may name.</param>
+    /// <param name="pictures">Pictures that a value may name.</param>
     public static ParameterValues Of(IReadOnlyList<ModelParameter> declared, IEnumerable<KeyValuePair<string, string>> given,
         IReadOnlyList<ReferencePicture>? pictures = null)
     {
@@ -104,7 +102,7 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
         return taken;
     }
 
-    /// <summary>The two differ in a value that does not take effect live.</summary>
+    /// <summary>Whether the two differ in a value that does not take effect live.</summary>
     public bool Reloads(ParameterValues other, IReadOnlyList<ModelParameter> declared) =>
         declared.Any(p => !p.Live && Text(p.Id) != other.Text(p.Id));
 
@@ -117,19 +115,19 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     /// <inheritdoc/>
     public override int GetHashCode() => All.Aggregate(All.Count, (hash, one) => HashCode.Combine(hash, one.Key, one.Value));
 
-    /// <summary>As a schedule of values writes them: <c>guidance=full seed=7</c>.</summary>
+    /// <summary>In the syntax of a schedule of values: <c>guidance=full seed=7</c>.</summary>
     public override string ToString() =>
         string.Join(' ', All.Select(v => v.Value.Length > 0 && !v.Value.Any(char.IsWhiteSpace)
         ? $"{v.Key}={v.Value}"
         : $"{v.Key}=\"{v.Value}\""));
 
-    // The value as it is kept, in one form for equal values; null when it is not allowed.
+    // The canonical form of a value; null when it is not allowed.
     private static string? Read(ModelParameter p, string text, ImmutableArray<ReferencePicture> pictures) => p.Kind switch
     {
         ParameterKind.Number => ReadNumber(p, text),
         ParameterKind.Choice => p.Choices.Contains(text) ? text : null,
         ParameterKind.Flag => text is "true" or "false" ? text : null,
-        // A quotation mark would end it where it stands in a schedule, and so would a line's end.
+        // In a schedule of values, a quotation mark or a line break would end the text.
         ParameterKind.Text => text.Length <= MaxText && !text.Any(c => c is '"' or '\u2028' or '\u2029' || char.IsControl(c)) ? text : null,
         ParameterKind.Image => text.Length == 0 || pictures.Any(picture => picture.Id == text) ? text : null,
         _ => null,
@@ -146,7 +144,7 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
         }
         if (number < p.Min || number > p.Max || !double.IsFinite(number))
             return null;
-        // Zero has no sign.
+        // -0 and 0 are the same value.
         return (number == 0 ? 0 : number).ToString("R", CultureInfo.InvariantCulture);
     }
 

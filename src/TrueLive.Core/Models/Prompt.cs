@@ -13,7 +13,7 @@ namespace TrueLive.Core.Models;
 /// <param name="Reading">What the model understood.</param>
 public sealed record Prompt(long Revision, string Text, float Strength, TimeSpan Transition, PromptReading Reading)
 {
-    /// <summary>What is set of the model's parameters; it has the prompt's revision.</summary>
+    /// <summary>Values of the model's parameters; they share the prompt's revision.</summary>
     public ParameterValues Values { get; init; } = ParameterValues.None;
 
     /// <summary>The default transition.</summary>

@@ -7,7 +7,7 @@ namespace TrueLive.Core.Models;
 
 /// <summary>
 /// A picture that a parameter can be set to: decoded, at most <see cref="MaxSide"/> pixels on a side, BT.709 limited. Immutable. Its id is
-/// made of what it shows, so a value that names it says which picture it was.
+/// a hash of its scope and content, so a value that names it identifies the picture.
 /// </summary>
 public sealed class ReferencePicture
 {
@@ -37,7 +37,7 @@ public sealed class ReferencePicture
     public ReadOnlyMemory<byte> Bytes => _bytes;
 
     /// <summary>A copy of a frame with even sides of at most <see cref="MaxSide"/>.</summary>
-    /// <param name="frame">What it shows.</param>
+    /// <param name="frame">The content of the picture.</param>
     /// <param name="scope">Whose picture it is: the same frame has another id in another scope.</param>
     public static ReferencePicture Of(VideoFrame frame, string scope)
     {
@@ -57,7 +57,7 @@ public sealed class ReferencePicture
             .AsSpan(0, 16)), bytes);
     }
 
-    /// <summary>A picture from the bytes of another with the same id; null when they are not of a picture.</summary>
+    /// <summary>The picture with this id from its <see cref="Bytes"/>; null when they are not those of a picture.</summary>
     public static ReferencePicture? Read(string id, byte[] bytes)
     {
         if (bytes.Length < HeaderLength)

@@ -16,7 +16,7 @@ public static class SingleSteps
     }
 
     /// <summary>
-    /// The last picture that any model makes of a frame and of those before it, with nothing left inside. The caller disposes it.
+    /// One step of any model and a flush, so that nothing is left inside. Returns the last picture, which the caller disposes.
     /// </summary>
     /// <exception cref="ModelStepException">The step failed, or nothing came out.</exception>
     public static VideoFrame StepLast(this IModelSession session, VideoFrame input, Prompt prompt)

@@ -4,26 +4,26 @@ using System.Diagnostics;
 namespace TrueLive.Core.Processes;
 
 /// <summary>
-/// An empty room for a program that is not trusted: the system's programs and libraries, a few devices, and nothing else; no network and
-/// no other processes.
+/// A sandbox for a program that is not trusted: the system's programs and libraries, a few devices, and nothing else; no network and no
+/// other processes.
 /// </summary>
 public static class Bubblewrap
 {
     private static readonly string[] System =
         ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/nix/store"];
 
-    // No terminal among them: what is typed into one would be run by its shell.
+    // No terminal: input that a program in the sandbox pushed into it would be run by the user's shell.
     private static readonly string[] Devices = ["/dev/null", "/dev/zero", "/dev/urandom"];
 
     private static readonly Lazy<bool> Works = new(Try);
 
-    /// <summary>Whether bubblewrap is installed and the system lets it work: some containers do not.</summary>
+    /// <summary>Whether bubblewrap is installed and the system permits it, which some containers do not.</summary>
     public static bool IsUsable => Works.Value;
 
-    /// <summary>Whether a path lies in what every room shows.</summary>
+    /// <summary>Whether a path is visible in every sandbox.</summary>
     public static bool Shows(string path) => System.Any(s => path == s || path.StartsWith(s + "/", StringComparison.Ordinal));
 
-    /// <summary>The beginning of a command that runs a program in a room; what else it may see, <c>--</c> and the program follow.</summary>
+    /// <summary>The beginning of a command that runs a program in the sandbox; further mounts, <c>--</c> and the program follow.</summary>
     public static List<string> Room()
     {
         List<string> command = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"];

@@ -3,13 +3,12 @@ using TrueLive.Core.Frames;
 namespace TrueLive.Core.Sessions;
 
 /// <summary>
-/// Lets the frames of a chunk leave as far apart as their sources were, not in a burst. Bound: twice what a step hands out; the oldest go
-/// first
-/// and are reported. Frames of an older epoch go when one of a newer comes. One writer, one reader.
+/// Releases the frames of a chunk at the intervals of their source frames, not in a burst. Bound: twice what a step hands out; beyond it
+/// the oldest are dropped and counted. Frames of an older epoch are dropped when newer ones come. One writer, one reader.
 /// </summary>
 internal sealed class FramePacer : IDisposable
 {
-    // A pause of the input within a chunk is none of the output.
+    // A pause of the input within a chunk must not become a pause of the output.
     private static readonly TimeSpan MaxGap = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider _time;
@@ -28,7 +27,7 @@ internal sealed class FramePacer : IDisposable
     }
 
     /// <summary>
-    /// Takes over the frames of one step. Returns how many of an older epoch, and how many beyond the bound, were let go.
+    /// Takes over the frames of one step. Returns how many of an older epoch, and how many beyond the bound, were dropped.
     /// </summary>
     public (int Flushed, int Superseded) Put(ReadOnlySpan<MadeFrame> made, int gives)
     {
@@ -44,8 +43,8 @@ internal sealed class FramePacer : IDisposable
             for (var i = 0; i < made.Length; i++)
             {
                 var gap = Ticks(made[i].Ticket.Captured - _lastCaptured);
-                // A chunk that comes before the one ahead of it has left catches up by half a frame, so that a late one delays no others
-                // for long.
+                // A chunk that comes before the previous one has left follows at half an interval, so that one late chunk does not delay
+                // all later ones.
                 due = i > 0 ? due + gap : _waiting.Count > 0 ? Math.Max(due, _lastDue + gap / 2) : due;
                 _waiting.Enqueue((made[i], due));
                 (_lastDue, _lastCaptured) = (due, made[i].Ticket.Captured);

@@ -3,7 +3,7 @@ using TrueLive.Core.Models;
 
 namespace TrueLive.Core.Sessions;
 
-/// <content>The control side: commands, life and its transitions.</content>
+/// <content>The control side: commands, and the session's state with its transitions.</content>
 public sealed partial class LiveSession
 {
     private readonly Lock _control = new();
@@ -12,31 +12,31 @@ public sealed partial class LiveSession
     private SessionTransition? _last;
     private SessionEnd? _end;
 
-    // Bound: what can apply is what the step in hand or one of the waiting commands asked for.
+    // Bound: the command limit. Only the running step or a waiting command can still refer to an older prompt.
     private readonly Queue<Prompt> _prompts = new();
 
-    /// <summary>Where the session stands.</summary>
+    /// <summary>The session's state.</summary>
     public SessionState State => _state;
 
-    /// <summary>The last step of the session's life: how it came to stand where it does; null before the first.</summary>
+    /// <summary>The last transition; null before the first.</summary>
     public SessionTransition? Last => Volatile.Read(ref _last);
 
     /// <summary>Why the session is over; null until <see cref="SessionState.Ended"/>.</summary>
     public SessionEnd? Ended => _end;
 
-    /// <summary>The prompt with a revision that a frame was stamped with; null when it is long past.</summary>
+    /// <summary>The prompt with a revision that a frame was stamped with; null when it is no longer kept.</summary>
     public Prompt? PromptOf(long revision)
     {
         lock (_control)
             return _settings.Prompt.Revision == revision ? _settings.Prompt : _prompts.FirstOrDefault(p => p.Revision == revision);
     }
 
-    /// <summary>Every step of the session's life, in order. Handlers must be quick and must not call back.</summary>
+    /// <summary>Every transition, in order. Handlers must be quick and must not call into the session.</summary>
     public event Action<LiveSession, SessionTransition>? Moved;
 
     /// <summary>
-    /// A frame came in; its times are on the session's timeline, which goes on from connection to connection. Called by the receive loop:
-    /// handlers must be quick, and hold the frame once more where they keep it.
+    /// A frame came in; its times are on the session's timeline, which continues across connections. Called by the receive loop: handlers
+    /// must be quick, and must retain a frame that they keep.
     /// </summary>
     public event Action<LiveSession, VideoFrame>? Received;
 
@@ -44,8 +44,8 @@ public sealed partial class LiveSession
     public event Action<LiveSession, CommandApplied>? Applied;
 
     /// <summary>
-    /// The input has another shape, for which the model needs other buffers: its memory began anew, in the epoch given. Called by the step
-    /// thread: handlers must be quick.
+    /// The input changed its shape, so the model's memory was reset; gives the new epoch. Called by the step thread: handlers must be
+    /// quick.
     /// </summary>
     public event Action<LiveSession, int>? Forgot;
 
@@ -66,7 +66,7 @@ public sealed partial class LiveSession
             return Reject(wrong);
         return Change(commandId, now =>
         {
-            // Another model may have come in since: its own parameters stay as they are then.
+            // The model may have been switched since the check above; values that do not fit the new one are ignored.
             var values = change.Values is { } set && now.Prompt.Values.TrySet(now.Model.Info.Parameters, set, out var changed, out _, change.Pictures)
                 ? changed : now.Prompt.Values;
             var anew = values.Reloads(now.Prompt.Values, now.Model.Info.Parameters) ? 1 : 0;
@@ -84,7 +84,7 @@ public sealed partial class LiveSession
         });
     }
 
-    /// <summary>Goes on with another model or size: a new epoch without memory, the prompt read again by the new model.</summary>
+    /// <summary>Continues with another model or size: a new epoch without memory, and the prompt read again by the new model.</summary>
     public CommandReceipt Switch(string commandId, IVideoModel model, int width, int height) => Change(commandId, now => now with
     {
         Model = model,
@@ -98,7 +98,7 @@ public sealed partial class LiveSession
     public CommandReceipt Reset(string commandId) =>
         Change(commandId, now => now with { Epoch = now.Epoch + 1, Resets = now.Resets + 1 });
 
-    /// <summary>Stops making frames, or goes on. Takes effect with the next frame; without an <see cref="Applied"/> of its own.</summary>
+    /// <summary>Stops or resumes making frames. Takes effect with the next frame; raises no <see cref="Applied"/>.</summary>
     public CommandReceipt Pause(bool paused)
     {
         lock (_control)
@@ -126,7 +126,7 @@ public sealed partial class LiveSession
         _ended.Cancel();
     }
 
-    /// <summary>Ends the session and frees its memory. Only when no connection runs.</summary>
+    /// <summary>Ends the session and frees its memory. Must not be called while a connection runs.</summary>
     public void Dispose()
     {
         End(EndCause.ControlServer);
@@ -187,7 +187,7 @@ public sealed partial class LiveSession
         SessionSettings now;
         lock (_control)
         {
-            // What came in the meantime has an epoch of its own: it is in force, and this frame is flushed by it.
+            // A command has begun an epoch of its own in the meantime, which flushes this frame anyway.
             if (_settings.Epoch != used.Epoch)
                 return used;
             now = _settings with { Epoch = _settings.Epoch + 1, Resets = _settings.Resets + 1 };

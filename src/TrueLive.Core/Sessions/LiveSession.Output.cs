@@ -4,10 +4,12 @@ using TrueLive.Core.Models;
 
 namespace TrueLive.Core.Sessions;
 
-/// <content>The output side: what a step handed out gets its whole ticket and goes to the sink, at once or at its turn.</content>
+/// <content>
+/// The output side: completes the tickets of the frames that a step handed out and sends them to the sink, at once or when they are due.
+/// </content>
 public sealed partial class LiveSession
 {
-    // One frame is with the sink at a time: those of a chunk come from the pacer, others straight from the step.
+    // The sink gets one frame at a time: those of a chunk come from the pacer, others straight from the step.
     private readonly SemaphoreSlim _sending = new(1, 1);
     private long _outputs;
 
@@ -33,14 +35,14 @@ public sealed partial class LiveSession
         }
     }
 
-    // Completes the tickets of what a step handed out; what lay inside for longer than its design says is let go. Returns how many are
-    // left.
+    // Completes the tickets of the frames that a step handed out, and drops those that were inside for longer than the model's design
+    // explains. Returns how many are left.
     private int Stamp(Span<MadeFrame> made, Chunk chunk, long began)
     {
         var (ended, kept) = (_time.GetTimestamp(), 0);
         foreach (var one in made)
         {
-            // A step's own input was looked at before the step.
+            // The step's own input was checked before the step.
             if (one.Ticket.Taken != began && IsStale(one.Ticket, chunk, began))
             {
                 one.Frame.Dispose();
@@ -71,7 +73,7 @@ public sealed partial class LiveSession
                 return;
             }
             _outputs++;
-            // A picture that the model was to make, and did not, keeps no promise.
+            // A frame that was passed through instead of made does not count towards the promised rate.
             _counters.Sent(made.Ticket, _time.GetTimestamp(), counts: made.Ticket.ModelId is not null);
             Settle(made.Ticket);
         }

@@ -19,19 +19,19 @@ public sealed partial class LiveSession : IDisposable
     private readonly SessionTimeline _timeline;
     private SessionSettings _settings;
 
-    // The memory belongs to the step thread while a connection runs, and to nobody between two connections.
+    // Used only by the step thread while a connection runs.
     private IModelSession? _memory;
     private SessionSettings? _memorySettings;
     private int _inside;
 
-    // Why frames are passed through where the model should make them; null while it does.
+    // Why frames are passed through instead of made; null while the model makes them.
     private volatile string? _away;
     private long _shownRevision;
     private FrameScaler? _passing;
 
     /// <summary>A session that waits for its first connection.</summary>
     /// <param name="id">Unique on this server.</param>
-    /// <param name="settings">What to begin with.</param>
+    /// <param name="settings">Initial settings.</param>
     /// <param name="options">Limits.</param>
     /// <param name="time">Clock of the whole session.</param>
     public LiveSession(string id, SessionSettings settings, LiveSessionOptions options, TimeProvider time)
@@ -51,7 +51,9 @@ public sealed partial class LiveSession : IDisposable
     /// <summary>What is in force now.</summary>
     public SessionSettings Settings => Volatile.Read(ref _settings);
 
-    /// <summary>There is a memory for the next connection to go on from, as far as its picture has the shape of the last one.</summary>
+    /// <summary>
+    /// Whether the next connection can continue from the model's memory, provided that its input has the shape of the last one's.
+    /// </summary>
     public bool KeepsMemory
     {
         get
@@ -66,15 +68,15 @@ public sealed partial class LiveSession : IDisposable
     public SessionStats Stats => _counters.Snapshot(
         State == SessionState.Live && !Settings.Paused ? _options.PromisedRate : 0, Settings.Model.Info.Chunk, _timeline.Interval) with { Away = _away };
 
-    /// <summary>All of it so far, for one line at its end.</summary>
+    /// <summary>Totals so far, for the log line at the session's end.</summary>
     public SessionSummary Summary => _counters.Summary();
 
     /// <summary><see cref="TimeProvider.GetTimestamp"/> when the last frame came in; 0 before the first.</summary>
     public long HeardAt => _timeline.HeardAt;
 
-    /// <summary>Told by a connection whose packets are counted: the last packet of a picture has left.</summary>
+    /// <summary>Called by a connection that counts its packets when the last packet of a picture has left.</summary>
     /// <param name="ticket">Which picture.</param>
-    /// <param name="whole">Since the last packet of its input was here.</param>
+    /// <param name="whole">Time since the last packet of its input arrived.</param>
     public void Left(FrameTicket ticket, TimeSpan whole)
     {
         if (ticket.Origin != FrameOrigin.Repeated)
@@ -229,11 +231,11 @@ public sealed partial class LiveSession : IDisposable
         return IsStale(input.Ticket, settings.Model.Info.Chunk, _time.GetTimestamp()) ? DropReason.Stale : null;
     }
 
-    // The wait for the others of its chunk is by design: what exceeds it counts.
+    // The wait for the others of its chunk is by design; only the time beyond it counts.
     private bool IsStale(in FrameTicket frame, Chunk chunk, long now) =>
         frame.Arrived != 0 && _time.GetElapsedTime(frame.Arrived, now) > _options.FrameAgeBudget + chunk.Wait(_timeline.Interval);
 
-    // Settings change where the picture's shape makes the memory begin anew.
+    // Replaces the settings where a new input shape resets the memory.
     private IModelSession MemoryFor(ref SessionSettings settings, VideoFrame input)
     {
         var (width, height) = settings.SizeFor(input.Width, input.Height);
@@ -265,7 +267,8 @@ public sealed partial class LiveSession : IDisposable
         return shape is > 0.95 and < 1.05;
     }
 
-    // The input at the model's size, as no model's: commands that wait for an effect go on waiting.
+    // The input at the model's size. Its ticket names no model and the revision shown last, so that waiting commands are not answered by
+    // it.
     private MadeFrame PassThrough(VideoFrame input, IModelSession memory)
     {
         var ticket = input.Ticket with { PromptRevision = _shownRevision, Origin = FrameOrigin.PassedThrough, ModelId = null, ModelVersion = null };
@@ -279,7 +282,7 @@ public sealed partial class LiveSession : IDisposable
         return new MadeFrame(scaled, ticket);
     }
 
-    // Frames that went in and never come out.
+    // Counts as dropped the frames that went in and will never come out.
     private void ForgetInside()
     {
         _counters.Dropped(DropReason.Flushed, _inside);

@@ -23,7 +23,7 @@ public enum SessionState : byte
 /// <param name="From">State before.</param>
 /// <param name="To">State after.</param>
 /// <param name="At">Wall clock of the server.</param>
-/// <param name="End">Why a connection or the session ended; null for other steps.</param>
+/// <param name="End">Why a connection or the session ended; null for other transitions.</param>
 public sealed record SessionTransition(SessionState From, SessionState To, DateTimeOffset At, SessionEnd? End);
 
 /// <summary>The legal edges between session states.</summary>

@@ -3,13 +3,13 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Core.Sessions;
 
-/// <summary>Why a frame that the network brought never became a picture, so that no session counts it.</summary>
+/// <summary>Why a received frame was never decoded, so that no session counts it.</summary>
 public enum InputDrop : byte
 {
-    /// <summary>The decoder lagged: coded frames are cut off up to the next key frame.</summary>
+    /// <summary>The decoder lagged: coded frames are dropped up to the next key frame.</summary>
     Overdue,
 
-    /// <summary>Broken, or without the key frame that it builds on.</summary>
+    /// <summary>Broken, or without the key frame that it depends on.</summary>
     Undecodable,
 
     /// <summary>The client's pictures cost more to decode than its share.</summary>

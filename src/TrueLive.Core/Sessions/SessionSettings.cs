@@ -10,8 +10,8 @@ namespace TrueLive.Core.Sessions;
 /// <param name="Width">Width asked for; the model runs at the same number of pixels in the input's shape.</param>
 /// <param name="Height">Height asked for.</param>
 /// <param name="Prompt">Prompt, read by <paramref name="Model"/>.</param>
-/// <param name="Epoch">Bumped by a reset, a reconnect, a change of model or size, and by a picture of another shape.</param>
-/// <param name="Resets">Bumped when the memory is to be forgotten.</param>
+/// <param name="Epoch">Increased by a reset, a reconnect, a change of model or size, and by a picture of another shape.</param>
+/// <param name="Resets">Increased when the memory is to be reset.</param>
 /// <param name="Paused">No frames are made.</param>
 public sealed record SessionSettings(IVideoModel Model, int Width, int Height, Prompt Prompt, int Epoch, int Resets, bool Paused)
 {

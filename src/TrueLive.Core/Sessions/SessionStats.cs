@@ -38,14 +38,18 @@ public enum DropReason : byte
 /// <param name="Flushed">See <see cref="DropReason.Flushed"/>.</param>
 /// <param name="SinkFull">See <see cref="DropReason.SinkFull"/>.</param>
 /// <param name="Superseded">See <see cref="DropReason.Superseded"/>.</param>
-/// <param name="Window">Frames that the percentiles below are over: the last 256 at most, of this connection and since the last pause or silence.</param>
+/// <param name="Window">
+/// Frames that the percentiles below cover: at most the last 256 of this connection since the last pause or gap of the input.
+/// </param>
 /// <param name="GeneratedPerSecond">Generated rate over the window, without repeats; 0 with fewer than two frames or when the last one is over 2 s old.</param>
 /// <param name="StepP50">Median length of a model step.</param>
 /// <param name="StepP95">95th percentile of the same.</param>
-/// <param name="AgeP50">Median of whole frame here to output handed to the sink.</param>
+/// <param name="AgeP50">Median time from the arrival of the whole input frame to the hand-over of its output to the sink.</param>
 /// <param name="AgeP95">95th percentile of the same.</param>
-/// <param name="BesideStepP99">99th percentile of that age less the frame's own model step and its wait by design: what the server adds to the model.</param>
-/// <param name="OutP50">Median of last packet in to last packet out; zero where the client takes no RTP.</param>
+/// <param name="BesideStepP99">
+/// 99th percentile of that time less the frame's own model step and its wait by design: the delay that the server adds to the model's.
+/// </param>
+/// <param name="OutP50">Median time from the last packet in to the last packet out; zero where the client receives no RTP.</param>
 /// <param name="OutBesideStepP99">99th percentile of the same less the frame's own model step and its wait by design.</param>
 /// <param name="ByDesign">Delay that the model has by design at the source's rate: the wait for the others of its chunk, its lag, and the median step.</param>
 /// <param name="DegradedTo">Frames per second that it makes while that is below what it promises; null while the promise is kept.</param>
@@ -57,19 +61,19 @@ public sealed record SessionStats(
     public string? Away { get; init; }
 }
 
-/// <summary>Counts for one session and, tagged, for the process. Each counter has one writer, reads may come from any thread.</summary>
+/// <summary>Counts for one session and, tagged, for the process. Each counter has one writer; any thread may read.</summary>
 internal sealed class SessionCounters(TimeProvider time)
 {
     private const int WindowSize = 256;
 
-    // Less than this share of what was promised is a broken promise.
+    // Below this share of the promised rate the session counts as degraded.
     private const double Kept = 0.9;
 
-    /// <summary>Time over which the promise is looked at.</summary>
+    /// <summary>Time over which the rate is compared with the promise.</summary>
     public static readonly TimeSpan PromiseWindow = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// Time from a connection's first frame on in which nothing is promised: codecs start, code is compiled, memory is taken.
+    /// Time after a connection's first frame in which nothing is promised: codecs start, code is compiled, memory is allocated.
     /// </summary>
     public static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(5);
 
@@ -90,7 +94,9 @@ internal sealed class SessionCounters(TimeProvider time)
     private long _received;
     private long _sent;
 
-    /// <summary>A frame came in. One that comes while the session is paused asks for no picture.</summary>
+    /// <summary>
+    /// Counts a received frame; <paramref name="asks"/> is false while the session is paused, since no picture is due then.
+    /// </summary>
     public void Received(bool asks)
     {
         Interlocked.Increment(ref _received);
@@ -103,7 +109,7 @@ internal sealed class SessionCounters(TimeProvider time)
                 _askedFrames = 0;
             if (!asks)
                 return;
-            // What lies before a pause, a silence or another connection would make the rate after it look low.
+            // Frames from before a pause, a gap or another connection would make the rate look too low.
             if (_askedFrames++ == 0)
                 (_askedSince, _windowCount) = (now, 0);
             if (_connectedSince == 0)
@@ -122,7 +128,7 @@ internal sealed class SessionCounters(TimeProvider time)
 
     /// <param name="frame">What was sent.</param>
     /// <param name="sentAt">When.</param>
-    /// <param name="counts">It is one of the pictures that the session promises.</param>
+    /// <param name="counts">Whether it counts towards the promised rate.</param>
     public void Sent(in FrameTicket frame, long sentAt, bool counts)
     {
         var from = frame.Arrived == 0 ? frame.Taken : frame.Arrived;
@@ -137,24 +143,24 @@ internal sealed class SessionCounters(TimeProvider time)
         SessionMetrics.Record(time, frame, from, sentAt);
     }
 
-    /// <summary>A connection begins: frames and packets of the one before say nothing of it.</summary>
+    /// <summary>A connection begins: the figures of the one before are forgotten.</summary>
     public void Connected()
     {
         lock (_window)
             (_leftCount, _askedFrames, _windowCount, _connectedSince) = (0, 0, 0, 0);
     }
 
-    /// <summary>The last packet of a frame has left, so long after the last packet of its input was here.</summary>
-    /// <param name="whole">That time.</param>
-    /// <param name="step">The model step in it.</param>
-    /// <param name="held">The wait by design in it.</param>
+    /// <summary>The last packet of a frame has left.</summary>
+    /// <param name="whole">Time since the last packet of its input arrived.</param>
+    /// <param name="step">How much of it was the frame's model step.</param>
+    /// <param name="held">How much of it was the wait by design.</param>
     public void Left(TimeSpan whole, TimeSpan step, TimeSpan held)
     {
         lock (_window)
             _left[_leftCount++ % WindowSize] = (whole.Ticks, Math.Max(0, (whole - step - held).Ticks));
     }
 
-    /// <param name="promised">Frames per second that are promised at most; 0 promises nothing now.</param>
+    /// <param name="promised">Most frames per second that are promised; 0 while nothing is promised.</param>
     /// <param name="chunk">How the model in use takes and gives frames.</param>
     /// <param name="interval">Time between two frames of the source.</param>
     public SessionStats Snapshot(int promised, Chunk chunk, TimeSpan interval)
@@ -211,17 +217,17 @@ internal sealed class SessionCounters(TimeProvider time)
         }
     }
 
-    // Right after the start, a pause or a silence of the input nothing can be said.
+    // Null also right after the start, a pause or a gap of the input, when there is too little to judge by.
     private double? Degraded(int promised, Chunk chunk, TimeSpan wait, int made)
     {
-        // What a chunk waits for comes later, and that is no broken promise.
+        // The frames of a chunk are late by design.
         if (_askedFrames == 0 || time.GetElapsedTime(_askedSince) < PromiseWindow + 2 * wait || time.GetElapsedTime(_connectedSince) < WarmUp)
             return null;
         var asked = 0;
         foreach (var at in _asked)
             asked += Recent(at) ? 1 : 0;
         var wanted = Math.Min(asked, promised * PromiseWindow.TotalSeconds);
-        // What is in work counts for the session.
+        // Frames that are still being made are not held against the session.
         return made + chunk.Gives < Kept * wanted ? made / PromiseWindow.TotalSeconds : null;
     }
 

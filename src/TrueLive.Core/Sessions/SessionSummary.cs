@@ -5,15 +5,16 @@ namespace TrueLive.Core.Sessions;
 /// <param name="Made">Frames that the model made, whether or not they could be sent.</param>
 /// <param name="Sent">Frames handed to the sink.</param>
 /// <param name="Seconds">From the first frame that came in to the last.</param>
-/// <param name="DelayP50">Median over all frames sent, from the whole frame being here to its output handed to the sink, to 5 %.</param>
+/// <param name="DelayP50">
+/// Median over all frames sent, from the arrival of the whole input frame to the hand-over of its output to the sink, within 5 %.
+/// </param>
 /// <param name="DelayP99">99th percentile of the same.</param>
-/// <param name="Drops">Frames without an output of their own, by reason; only reasons that came.</param>
+/// <param name="Drops">Frames without an output of their own, by reason; only reasons that occurred.</param>
 public sealed record SessionSummary(
     long Received, long Made, long Sent, double Seconds, TimeSpan DelayP50, TimeSpan DelayP99, IReadOnlyList<(DropReason Reason, long Frames)> Drops);
 
 /// <summary>
-/// Counts delays of any number of frames in fixed memory, each to 5 %, from 1 ms to a minute. One writer; the quantiles may be asked by
-/// others.
+/// A histogram of delays from 1 ms to a minute in fixed memory, with a resolution of 5 %. One writer; any thread may read quantiles.
 /// </summary>
 internal sealed class DelayHistogram
 {

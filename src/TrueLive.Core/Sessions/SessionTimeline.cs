@@ -3,10 +3,9 @@ using TrueLive.Core.Frames;
 namespace TrueLive.Core.Sessions;
 
 /// <summary>
-/// Puts the frames of one connection after another on one timeline: each source counts its frames and their time from its own start, but
-/// the
-/// model's memory, a look's transition, the stamps of viewers and the journal go on from one to the next. Time passes while nobody is
-/// connected. Not thread-safe: it belongs to the receive loop of the connection that runs.
+/// Puts the frames of successive connections on one timeline. Each source numbers and times its frames from its own start, but the model's
+/// memory, look transitions, viewers' timestamps and the journal continue across connections. Time also passes while nobody is connected.
+/// Not thread-safe: used only by the receive loop of the running connection.
 /// </summary>
 internal sealed class SessionTimeline(TimeProvider time)
 {
@@ -23,13 +22,13 @@ internal sealed class SessionTimeline(TimeProvider time)
     /// <summary><see cref="TimeProvider.GetTimestamp"/> when the last frame came; 0 before the first. Any thread.</summary>
     public long HeardAt => Volatile.Read(ref _heardAt);
 
-    /// <summary>Time between two frames of the source, smoothed; that of 30 frames a second before there are two. Any thread.</summary>
+    /// <summary>Time between two frames of the source, smoothed; 1/30 s before there are two. Any thread.</summary>
     public TimeSpan Interval => TimeSpan.FromTicks(Volatile.Read(ref _interval));
 
     /// <summary>The next frame is the first of another source.</summary>
     public void Begin() => _begins = true;
 
-    /// <summary>Place and time of the frame among all of the session's.</summary>
+    /// <summary>The ticket with the frame's number and time on the session's timeline.</summary>
     public FrameTicket Place(in FrameTicket frame)
     {
         var now = time.GetTimestamp();
@@ -41,7 +40,7 @@ internal sealed class SessionTimeline(TimeProvider time)
         }
         _begins = false;
         var placed = frame with { SourceSequence = frame.SourceSequence + _base, Captured = frame.Captured + _shift };
-        // Where the time away counts, or frames were lost on the way, nothing is said of the source's own pace.
+        // A gap, from lost frames or time away, says nothing about the source's frame interval.
         if (placed.SourceSequence == _next && placed.Captured - _latest is var apart && apart > TimeSpan.Zero && apart <= MaxInterval && _next > 0)
             Volatile.Write(ref _interval, _interval + (apart.Ticks - _interval) / 8);
         (_next, _latest) = (placed.SourceSequence + 1, placed.Captured);

@@ -9,7 +9,7 @@ public static class TierWords
     public static string Name(Tier tier) => tier switch { Tier.Clip => "clip", Tier.Interactive => "interactive", _ => "live" };
 
     /// <summary>The message of a live session whose model is away.</summary>
-    /// <param name="why">The reason; its first line is told.</param>
+    /// <param name="why">The reason; only its first line is shown.</param>
     public static string PassedThrough(string why) => $"passed through: {why.Split('\n')[0]}";
 
     /// <summary>The message of a live session whose source is lost.</summary>

@@ -6,11 +6,11 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Access;
 
-/// <summary>What a key opens.</summary>
+/// <summary>What a key permits.</summary>
 [Flags]
 public enum KeyScopes : byte
 {
-    /// <summary>Nothing but what every key opens: capabilities and the description of the API.</summary>
+    /// <summary>Only what every key permits: capabilities and the description of the API.</summary>
     None = 0,
 
     /// <summary>Live sessions of one's own, their journals, and previews of looks.</summary>
@@ -32,24 +32,26 @@ public enum KeyScopes : byte
     All = Publish | Watch | Clips | Probe | Operate,
 }
 
-/// <summary>A named key as it lies on disk: who has the file cannot use it.</summary>
+/// <summary>A named key as it is stored; the key itself cannot be recovered from the file.</summary>
 /// <param name="Name">For people and logs.</param>
 /// <param name="Sha256">Hash of the key, which holds 256 random bits.</param>
-/// <param name="Scopes">What it opens.</param>
+/// <param name="Scopes">What it permits.</param>
 /// <param name="Created">When it was made.</param>
-/// <param name="Expires">From when on it opens nothing; null never.</param>
+/// <param name="Expires">When it stops working; null for never.</param>
 public sealed record NamedKey(string Name, string Sha256, KeyScopes Scopes, DateTimeOffset Created, DateTimeOffset? Expires);
 
 /// <summary>The file of named keys in the data folder. A running server takes a change within a second.</summary>
 public static class ApiKeyFile
 {
-    /// <summary>What every key begins with, so that tools which look for secrets in code find one.</summary>
+    /// <summary>The prefix of every key, by which secret scanners recognise one.</summary>
     public const string Prefix = "truelive_";
 
     private const int MaxBytes = 1 << 20;
 
     /// <summary>Makes a key and returns it, for the only time.</summary>
-    /// <exception cref="ArgumentException">The name is taken or is none: letters, digits, dots, dashes and underscores, at most 64.</exception>
+    /// <exception cref="ArgumentException">
+    /// The name is taken or invalid: letters, digits, dots, dashes and underscores are allowed, at most 64.
+    /// </exception>
     public static string Create(string path, string name, KeyScopes scopes, DateTimeOffset now, TimeSpan? lasts)
     {
         if (name.Length is 0 or > 64 || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_'))

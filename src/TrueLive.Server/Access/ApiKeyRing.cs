@@ -5,12 +5,14 @@ namespace TrueLive.Server.Access;
 
 /// <summary>A key that a client has shown.</summary>
 /// <param name="Name">For logs; never the key.</param>
-/// <param name="Owner">What its sessions, files and runs belong to: made from the key, so a key that is made anew under an old name owns nothing of the old one's.</param>
-/// <param name="Scopes">What it opens.</param>
+/// <param name="Owner">
+/// What its sessions, files and runs belong to: made from the key, so that a new key under an old name does not own what the old one owned.
+/// </param>
+/// <param name="Scopes">What it permits.</param>
 internal sealed record KnownKey(string Name, string Owner, KeyScopes Scopes);
 
 /// <summary>
-/// The keys that open this server: those of <c>api_keys</c> and the named ones of the key file, which may change while it runs.
+/// The keys that give access to this server: those of <c>api_keys</c> and the named ones of the key file, which may change while it runs.
 /// Thread-safe.
 /// </summary>
 internal sealed partial class ApiKeyRing
@@ -41,7 +43,7 @@ internal sealed partial class ApiKeyRing
         _looked = time.GetTimestamp();
     }
 
-    /// <summary>Whether a key is asked for. A server whose last key was revoked is shut, not open.</summary>
+    /// <summary>Whether requests need a key. They still do after the last key was revoked.</summary>
     public bool Required
     {
         get
@@ -51,10 +53,10 @@ internal sealed partial class ApiKeyRing
         }
     }
 
-    /// <summary>Keys that are not over.</summary>
+    /// <summary>Keys that have not expired.</summary>
     public int Count => Current().Count(e => e.IsOpenAt(_time.GetUtcNow()));
 
-    /// <summary>The key that opens with these characters; null for none.</summary>
+    /// <summary>The valid key with this text; null for none.</summary>
     public KnownKey? Find(string key)
     {
         var shown = ApiKeyFile.HashOf(key);
@@ -67,10 +69,10 @@ internal sealed partial class ApiKeyRing
         return known;
     }
 
-    /// <summary>Whether what belongs to this owner may still be opened with its links.</summary>
+    /// <summary>Whether this owner's signed links are still valid.</summary>
     public bool Knows(string owner) => Required ? Current().Any(e => e.Key.Owner == owner && e.IsOpenAt(_time.GetUtcNow())) : owner == Nobody;
 
-    /// <summary>Owner of everything where no keys are asked for.</summary>
+    /// <summary>Owner of everything on a server without keys.</summary>
     public const string Nobody = "local";
 
     private Entry[] Current()

@@ -4,13 +4,12 @@ using Microsoft.AspNetCore.Connections;
 namespace TrueLive.Server.Access;
 
 /// <summary>
-/// Connections to the web server that one address may hold: idle ones cost their maker nothing and us a socket each. This machine itself,
-/// where a
-/// proxy may stand for many, and proxies that the operator named, hold as many as all together. Thread-safe.
+/// Limits the connections to the web server that one address may hold, since each idle one occupies a socket. Loopback addresses, where a
+/// proxy may stand for many clients, and proxies that the operator named are limited only by <see cref="All"/>. Thread-safe.
 /// </summary>
 internal sealed class ConnectionLimit(IReadOnlyCollection<IPAddress> exempt)
 {
-    /// <summary>Connections of one address: a page holds a handful, and a house shares an address.</summary>
+    /// <summary>Connections of one address: a page needs a handful, and a household shares an address.</summary>
     public const int OfOneAddress = 256;
 
     /// <summary>Connections in all.</summary>
@@ -32,7 +31,7 @@ internal sealed class ConnectionLimit(IReadOnlyCollection<IPAddress> exempt)
     /// <summary>Connections that were closed because their address held too many.</summary>
     public long Refused => Interlocked.Read(ref _refused);
 
-    /// <summary>Serves a connection, or closes it without a word when its address holds too many.</summary>
+    /// <summary>Serves a connection, or closes it without an answer when its address holds too many.</summary>
     public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         if ((connection.RemoteEndPoint as IPEndPoint)?.Address is not { } address || IPAddress.IsLoopback(address) || exempt.Contains(address))

@@ -3,9 +3,8 @@ using System.Net;
 namespace TrueLive.Server.Access;
 
 /// <summary>
-/// Counts wrong keys by the address that they came from: beyond a few a minute nothing is looked at from there but right ones. Guessing a
-/// key of 16
-/// characters is hopeless anyway; this keeps the guesses from filling the log and taking the processor. Thread-safe.
+/// Counts wrong keys by address: beyond <see cref="Most"/> in a <see cref="Window"/>, further wrong keys are too many; right ones are still
+/// accepted. Thread-safe.
 /// </summary>
 internal sealed class FailedKeys(TimeProvider time)
 {

@@ -1,19 +1,19 @@
 namespace TrueLive.Server.Access;
 
-/// <summary>The tickets that a worker of a fleet takes: those that are signed with the key of its link. Thread-safe.</summary>
+/// <summary>The tickets that a worker of a fleet accepts: those that are signed with the key of its link. Thread-safe.</summary>
 internal sealed class FleetTickets(TimeProvider time)
 {
     private static readonly object Slot = new();
 
     private volatile Link? _link;
 
-    /// <summary>A link has begun; tickets of the one before open nothing any more.</summary>
+    /// <summary>A link has begun; tickets of the previous one are no longer valid.</summary>
     /// <param name="worker">Name of this worker.</param>
-    /// <param name="key">What the gateway signs with.</param>
-    /// <param name="now">What the control node's clock says: the clocks of two machines may be minutes apart.</param>
+    /// <param name="key">The key with which the gateway signs.</param>
+    /// <param name="now">The time on the control node's clock, which may be minutes apart from this machine's.</param>
     public void Begin(string worker, byte[] key, DateTimeOffset now) => _link = new Link(worker, key, now - time.GetUtcNow());
 
-    /// <summary>The ticket of a request; null where it has none that is good here and now.</summary>
+    /// <summary>The valid ticket of a request; null for none.</summary>
     public GatewayTicket? Of(HttpRequest request)
     {
         var items = request.HttpContext.Items;

@@ -7,13 +7,13 @@ namespace TrueLive.Server.Access;
 
 /// <summary>
 /// What a fleet's gateway sends with each request to a worker: who asks, and for what. It is signed with a key that the worker and the
-/// control nodes share for the length of a link, is good for one worker and one session, and is over within <see cref="Lasts"/>.
+/// control nodes share for the length of a link, is valid for one worker and one session, and expires within <see cref="Lasts"/>.
 /// </summary>
-/// <param name="Worker">The only worker that it opens.</param>
-/// <param name="Session">The only session that it opens, or that may be made with it; empty for what belongs to no session.</param>
-/// <param name="Owner">Whose request it is, as <see cref="KnownKey.Owner"/>; empty for one with a link alone.</param>
+/// <param name="Worker">The only worker that accepts it.</param>
+/// <param name="Session">The only session that may be used or created with it; empty for requests that belong to no session.</param>
+/// <param name="Owner">Whose request it is, as <see cref="KnownKey.Owner"/>; empty for a request with only a signed link.</param>
 /// <param name="Key">Name of the key that the gateway was shown, for logs.</param>
-/// <param name="Link">The gateway was shown no key but a signed link, which the worker has to check.</param>
+/// <param name="Link">True when the gateway was shown a signed link instead of a key; the worker has to check the link.</param>
 /// <param name="Expires">Seconds since 1970 by the clock of the control node.</param>
 internal sealed record GatewayTicket(string Worker, string Session, string Owner, string Key, bool Link, long Expires)
 {
@@ -33,7 +33,7 @@ internal sealed record GatewayTicket(string Worker, string Session, string Owner
         return $"{claims}.{Base64Url.EncodeToString(Hash(key, claims))}";
     }
 
-    /// <summary>Null for what was not signed with this key.</summary>
+    /// <summary>The ticket in a text; null for one that is malformed or was not signed with this key.</summary>
     public static GatewayTicket? Read(string text, ReadOnlySpan<byte> key)
     {
         if (text.Length > Longest || text.Split('.') is not [var claims, var hash] || !Base64Url.IsValid(claims)

@@ -8,9 +8,8 @@ namespace TrueLive.Server.Access;
 internal sealed class HostRefusedException(string message) : Exception(message);
 
 /// <summary>
-/// Calls only hosts that the operator allowed, and never a private address unless its host is named in full: the address that was
-/// checked is the one that is connected to, so a name that changes its mind in between reaches nothing. Follows no redirects and
-/// uses no proxy.
+/// Calls only hosts that the operator allowed, and a private address only if its host is named in full. It connects to the very address
+/// that was checked, so a DNS answer that changes in between (DNS rebinding) has no effect. Follows no redirects and uses no proxy.
 /// </summary>
 internal sealed class OutboundHosts(IReadOnlyList<string> allowed, string setting) : IDisposable
 {

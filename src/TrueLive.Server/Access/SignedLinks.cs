@@ -7,21 +7,21 @@ using TrueLive.Server.Resources;
 namespace TrueLive.Server.Access;
 
 /// <summary>
-/// Addresses that open one thing without a key, because <c>&lt;video&gt;</c>, <c>EventSource</c> and downloads cannot send one:
-/// the address of the thing, until when, whose it is, and a keyed hash of these. A link ends with its time and with the key of its owner.
-/// The key of the hash lies in the data folder, so links outlive a restart.
+/// Addresses that open one thing without a key, because <c>&lt;video&gt;</c>, <c>EventSource</c> and downloads cannot send one: the address
+/// of the thing, until when, whose it is, and a keyed hash of these. A link ends with its time and with the key of its owner. The key of
+/// the hash is kept in the data folder, so links survive a restart.
 /// </summary>
 internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOptions options, TimeProvider time)
 {
     private const int KeyLength = 32;
 
-    // Players ask for the segments of HLS beside its playlist: there the token opens the whole folder.
+    // HLS players request the segments beside the playlist, so its token gives access to the whole folder.
     private const string Hls = "/hls/";
     private static readonly string[] Folders = ["/v1/", "/whep/", Hls];
     private readonly Lazy<byte[]> _key = new(() => LoadOrMake(Path.Combine(folders.Root, "link-key")));
 
     /// <summary>
-    /// The path with its token, as clients reach it. The same for an hour: who follows a job is told of changes, not of new tokens.
+    /// The path with its token, as clients reach it. The same for an hour, so that a new token alone does not count as a change of a job.
     /// </summary>
     public string Sign(string path, string owner)
     {
@@ -32,19 +32,19 @@ internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOp
     /// <summary>The path of an address as this server knows it, without what a reverse proxy puts before it.</summary>
     public string Local(string path) => path.StartsWith(options.PathPrefix + "/", StringComparison.Ordinal) ? path[options.PathPrefix.Length..] : path;
 
-    /// <summary>True when the request is for exactly the address that its token was made for, or in its folder of HLS.</summary>
+    /// <summary>True when the request is for exactly the address that its token was made for, or for a file in its HLS folder.</summary>
     public bool Opens(HttpRequest request) => Opens(request.Path.Value ?? "", request.Query["token"].ToString());
 
-    /// <summary>True when the token was made for this address, its time is not over and its owner's key still opens.</summary>
+    /// <summary>True when the token was made for this address, has not expired, and its owner's key is still valid.</summary>
     public bool Opens(string path, string token) =>
         token.Length < 200 && Folders.Any(f => path.StartsWith(f, StringComparison.Ordinal)) && HasKey
         && token.Split('.') is [var hours, var owner, _] && long.TryParse(hours, NumberStyles.None, CultureInfo.InvariantCulture, out var until)
         && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(TokenOf(path, until, owner)))
         && time.GetUtcNow().ToUnixTimeSeconds() < until * 3600
-        // The keys of a fleet are at its front door, which has looked at the owner's.
+        // The keys of a fleet are kept at its front door, which has checked the owner's.
         && (options.Join.Length > 0 || ring.Knows(owner));
 
-    /// <summary>Whose link a token claims to be; null for what is no such token. Nothing of it is checked.</summary>
+    /// <summary>The owner that a token claims, unchecked; null for text that is not a token.</summary>
     public static string? ClaimedOwner(string token) => token.Length < 200 && token.Split('.') is [_, var owner, _] ? owner : null;
 
     private bool HasKey => _key.IsValueCreated || File.Exists(Path.Combine(folders.Root, "link-key"));

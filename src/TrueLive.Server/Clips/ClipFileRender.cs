@@ -8,8 +8,8 @@ using TrueLive.Media.Files;
 namespace TrueLive.Server.Clips;
 
 /// <summary>
-/// Tier 1: one file in, one finished file out. What is finished lies in a work folder beside the output, so that a run which was
-/// killed goes on where it was, with the same frames as one that was not.
+/// Tier 1: one file in, one finished file out. Finished parts are kept in a work folder beside the output, so that a killed run can be
+/// resumed, with the same frames as an uninterrupted one.
 /// </summary>
 public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
 {
@@ -26,7 +26,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
     /// <summary>Frames made in this run.</summary>
     public long FramesMade => _scenes.IsDefaultOrEmpty ? 0 : _scenes.Sum(l => l.FramesDone);
 
-    /// <summary>How far it is; may be asked from any thread.</summary>
+    /// <summary>The progress; any thread may read it.</summary>
     public ClipFileProgress Progress
     {
         get
@@ -44,10 +44,9 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
     }
 
     /// <summary>
-    /// Renders. When <paramref name="stop"/> fires, what is on its way is finished, the parts are joined to a playable file and the
-    /// work folder stays; when <paramref name="cancel"/> fires, nothing is left but what the settings keep. A failure leaves what was
-    /// finished
-    /// before it.
+    /// Renders. When <paramref name="stop"/> fires, frames in progress are finished, the parts are joined to a playable file and the work
+    /// folder stays; when <paramref name="cancel"/> fires, only what the settings keep is left. A failure leaves the parts that were
+    /// finished before it.
     /// </summary>
     /// <exception cref="MediaFileException">The input cannot be read, is over a limit, or ffmpeg failed; the message is for the user.</exception>
     /// <exception cref="ModelStepException">The model failed.</exception>
@@ -177,7 +176,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         var end = last + mean;
         if (!complete || file.IsPicture)
             return end;
-        // The last picture is shown until the film ends, or the part that was asked for.
+        // The last picture is shown until the end of the film, or of the part that was asked for.
         var until = (file.Duration < settings.Trim.End ? file.Duration : settings.Trim.End) - settings.Trim.Start;
         if (until <= last)
             return end;
@@ -186,7 +185,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         return until;
     }
 
-    /// <summary>What the file says of itself: its tier, and how it was made.</summary>
+    /// <summary>The tags of the file: its tier, and how it was made.</summary>
     public IReadOnlyDictionary<string, string> Tags
     {
         get

@@ -8,7 +8,7 @@ namespace TrueLive.Server.Clips;
 /// <summary>Everything that decides how a clip file is made from another file.</summary>
 public sealed record ClipFileSettings
 {
-    /// <summary>Length of work after which what is finished is put on disk; a process that is killed loses less than twice this.</summary>
+    /// <summary>Length of a part of the clip; a process that is killed loses less than twice this.</summary>
     public static readonly TimeSpan DefaultPart = TimeSpan.FromSeconds(4);
 
     /// <summary>Highest mean frame rate of a clip of the full length.</summary>
@@ -20,7 +20,7 @@ public sealed record ClipFileSettings
     /// <summary>File to write, or folder for <see cref="ClipFormat.Png"/>.</summary>
     public required string Output { get; init; }
 
-    /// <summary>What to ask for, and when.</summary>
+    /// <summary>The prompts, with their times.</summary>
     public required PromptSchedule Prompts { get; init; }
 
     /// <summary>Model. Its weights may be shared with others.</summary>
@@ -29,7 +29,7 @@ public sealed record ClipFileSettings
     /// <summary>0..1.</summary>
     public float Strength { get; init; } = 1;
 
-    /// <summary>Values of the model's parameters from moments on; a journal has its own.</summary>
+    /// <summary>Values of the model's parameters, each from its time on; a journal has its own.</summary>
     public ImmutableArray<(TimeSpan At, ParameterValues Values)> Values { get; init; } = [];
 
     /// <summary>Time over which one look turns into the next at a cue.</summary>
@@ -38,13 +38,13 @@ public sealed record ClipFileSettings
     /// <summary>Size into which the picture fits; 0x0 takes the source's. The nearest size that the model runs at is used.</summary>
     public (int Width, int Height) Size { get; init; }
 
-    /// <summary>Fill <see cref="Size"/> although the picture has another shape.</summary>
+    /// <summary>Whether the picture is stretched to fill <see cref="Size"/>; otherwise it keeps its shape.</summary>
     public bool Stretch { get; init; }
 
-    /// <summary>What is seen where the source is transparent.</summary>
+    /// <summary>Background where the source is transparent.</summary>
     public Backdrop Backdrop { get; init; }
 
-    /// <summary>What to write.</summary>
+    /// <summary>Format of the output.</summary>
     public ClipFormat Format { get; init; } = ClipFormat.Mp4;
 
     /// <summary>Prompts as a live session had them, each from the frame at which it applied; wins over <see cref="Prompts"/>.</summary>
@@ -54,18 +54,18 @@ public sealed record ClipFileSettings
     public ImmutableHashSet<long> Resets { get; init; } = [];
 
     /// <summary>
-    /// Part of the source that is used, on its own timeline from its first frame; the clip's times begin at its start. Not with <see
-    /// cref="Segments"/>.
+    /// Part of the source that is used, on its own timeline from its first frame; the clip's times begin at its start. Not with
+    /// <see cref="Segments"/>.
     /// </summary>
     public (TimeSpan Start, TimeSpan End) Trim { get; init; } = (TimeSpan.Zero, TimeSpan.MaxValue);
 
-    /// <summary>Leave the work folder, however the rendering ends: the caller goes on from it or removes it.</summary>
+    /// <summary>Leave the work folder, however the rendering ends; the caller resumes from it or removes it.</summary>
     public bool KeepWork { get; init; }
 
-    /// <summary>Leave what is finished in the work folder also when the rendering is cancelled.</summary>
+    /// <summary>Leave the finished parts in the work folder also when the rendering is cancelled.</summary>
     public bool KeepCancelled { get; init; }
 
-    /// <summary>Work on the scenes side by side, each with a memory of its own. The frames after a cut then differ slightly.</summary>
+    /// <summary>Render the scenes in parallel, each with a memory of its own. The frames after a cut then differ slightly.</summary>
     public bool Segments { get; init; }
 
     /// <summary>Scenes worked on at once, when <see cref="Segments"/> is on.</summary>
@@ -77,16 +77,16 @@ public sealed record ClipFileSettings
     /// <summary>Folder for finished parts; null puts it beside the output.</summary>
     public string? WorkFolder { get; init; }
 
-    /// <summary>Go on from the parts that an earlier run left, if there are any of the same input and settings.</summary>
+    /// <summary>Resume from the parts that an earlier run left, if there are any of the same input and settings.</summary>
     public bool Resume { get; init; }
 
     /// <summary>See <see cref="DefaultPart"/>.</summary>
     public TimeSpan Part { get; init; } = DefaultPart;
 
-    /// <summary>Longest clip made: of a longer source a part may be taken.</summary>
+    /// <summary>Longest clip; of a longer source a part can be used.</summary>
     public TimeSpan MaxLength { get; init; } = MediaFile.MaxDuration;
 
-    /// <summary>Most frames in a clip: a file may say that thousands of them belong to each second.</summary>
+    /// <summary>Most frames in a clip, since a file may claim thousands per second.</summary>
     public long MaxFrames => (long)(MaxLength.TotalSeconds * MostRate);
 
     /// <summary>Bytes that the parts may take on disk.</summary>
@@ -95,7 +95,7 @@ public sealed record ClipFileSettings
     /// <summary>Called before each step; may block. Null does nothing.</summary>
     public Action<CancellationToken>? BeforeStep { get; init; }
 
-    /// <summary>Folder in which what is finished lies until the clip is whole.</summary>
+    /// <summary>Folder that holds the finished parts until the clip is complete.</summary>
     public string WorkPath => WorkFolder ?? OutputName.Beside(Output, ".truelive-work");
 }
 
@@ -108,7 +108,7 @@ public sealed record ClipFileSettings
 /// <param name="Note">What is being done, in words.</param>
 public sealed record ClipFileProgress(long FramesDone, long FramesTotal, double Fps, double TimesRealTime, TimeSpan? Left, string Note);
 
-/// <summary>What came out.</summary>
+/// <summary>The result of a rendering.</summary>
 /// <param name="Frames">Frames in the output.</param>
 /// <param name="Resumed">Frames among them that an earlier run had made.</param>
 /// <param name="Length">Length of the clip.</param>

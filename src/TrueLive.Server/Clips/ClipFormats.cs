@@ -8,7 +8,7 @@ public static class ClipFormats
     /// <summary>The formats by name, for a sentence that lists them.</summary>
     public const string Names = "mp4, mov, mkv, webm, av1, gif or png";
 
-    /// <summary>A format by its name; null for a name that is none.</summary>
+    /// <summary>A format by its name; null for an unknown name.</summary>
     public static ClipFormat? Named(string name) => name.ToLowerInvariant() switch
     {
         "mp4" or "m4v" => ClipFormat.Mp4,
@@ -21,10 +21,12 @@ public static class ClipFormats
         _ => null,
     };
 
-    /// <summary>The format of an output, by its name or by what was asked for; the two may not disagree.</summary>
-    /// <param name="name">Format asked for; null leaves it to the ending.</param>
+    /// <summary>The format of an output, by its file name or by the format asked for; the two must agree.</summary>
+    /// <param name="name">Format asked for; null takes it from the file extension.</param>
     /// <param name="output">Path of the output.</param>
-    /// <exception cref="ArgumentException">The ending is of no format that is written, or of another than the one asked for; the message lists them.</exception>
+    /// <exception cref="ArgumentException">
+    /// The file extension is unknown, or belongs to another format than the one asked for; the message says what is allowed.
+    /// </exception>
     public static ClipFormat ForOutput(string? name, string output)
     {
         var ending = Path.GetExtension(Path.TrimEndingDirectorySeparator(output)).TrimStart('.');
@@ -40,7 +42,7 @@ public static class ClipFormats
             : throw new ArgumentException($"'.{Shown(ending)}' is the ending of another format than {name}, which is written as {Of(format).Ending}. Change one of the two.");
     }
 
-    /// <summary>Ending of a finished file, and its content type; pictures are handed out as a ZIP.</summary>
+    /// <summary>File extension and content type of a result; pictures are delivered as a ZIP.</summary>
     public static (string Ending, string ContentType) Of(ClipFormat format) => format switch
     {
         ClipFormat.Mov => (".mov", "video/quicktime"),

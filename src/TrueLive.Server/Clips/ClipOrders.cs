@@ -9,13 +9,15 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 
-/// <summary>Checks what a client asks for and puts it into the queue.</summary>
+/// <summary>Checks a client's request for a clip and queues it.</summary>
 internal sealed class ClipOrders(
     ClipQueueHost queueHost, ClipFolders folders, ClipUploads uploads, JournalStore journals, ClipSources sources, ClipWebhooks webhooks, ModelStore models,
     PictureStore pictures, ServerOptions options)
 {
     /// <summary>Takes a job.</summary>
-    /// <exception cref="RequestRefusedException">422 for what cannot be done, 413 without room on disk, 429 or 503 for a full queue.</exception>
+    /// <exception cref="RequestRefusedException">
+    /// 422 for a request that cannot be met, 413 without room on disk, 429 or 503 for a full queue.
+    /// </exception>
     public async Task<ClipJob> TakeAsync(string owner, CreateClipBody body, CancellationToken cancel)
     {
         if (new[] { body.Upload, body.Url, body.Journal }.Count(s => !string.IsNullOrEmpty(s)) != 1)

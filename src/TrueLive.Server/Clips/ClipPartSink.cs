@@ -6,8 +6,8 @@ using TrueLive.Media.Files;
 namespace TrueLive.Server.Clips;
 
 /// <summary>
-/// Writes a scene's frames as parts. A part ends at the frames that the step thread marked, and while its encoder finishes the next
-/// one has begun: the model never waits for it.
+/// Writes a scene's frames as parts. A part ends at a frame that the step thread marked. The next part begins while the encoder of the last
+/// one finishes, so that the model does not wait for it.
 /// </summary>
 internal sealed class ClipPartSink(ClipWork work, int scene, ClipFileSettings settings, int width, int height) : IVideoSink, IAsyncDisposable
 {
@@ -19,13 +19,12 @@ internal sealed class ClipPartSink(ClipWork work, int scene, ClipFileSettings se
     private long _written;
     private Task _finishing = Task.CompletedTask;
 
-    /// <summary>Frames before this time only warm the memory up.</summary>
+    /// <summary>Frames before this time only warm up the memory and are not written.</summary>
     public TimeSpan From { get; init; } = TimeSpan.Zero;
 
     /// <summary>
-    /// Called by the step thread: the part ends after so many frames that were made in this run; source frame <paramref name="next"/> comes
-    /// next,
-    /// with this memory, which holds what the model has taken and not yet handed out.
+    /// Called by the step thread: the part ends once <paramref name="made"/> frames of this run are written. The next part begins at source
+    /// frame <paramref name="next"/> with this memory, which includes frames that the model has taken and not yet handed out.
     /// </summary>
     public void Mark(long made, long next, ModelState memory) => _marks.Enqueue((made, next, memory));
 
@@ -71,7 +70,7 @@ internal sealed class ClipPartSink(ClipWork work, int scene, ClipFileSettings se
 
     private async Task EndPartAsync(long next, ModelState memory, bool ended, CancellationToken cancel)
     {
-        // One part at most finishes while the next is written; and parts are written down in order.
+        // At most one part finishes while the next is written, and parts are recorded in order.
         await _finishing.ConfigureAwait(false);
         var (part, name, start, last) = (_part, _name, _start, _last);
         _part = null;

@@ -4,7 +4,9 @@ using TrueLive.Server.Configuration;
 
 namespace TrueLive.Server.Clips;
 
-/// <summary>The size of a clip: a box into which its picture fits, or with <c>!</c> behind it a size that it fills.</summary>
+/// <summary>
+/// The size of a clip: a box that its picture is fitted into or, with <c>!</c> behind it, a size that it is stretched to.
+/// </summary>
 public static class ClipSize
 {
     /// <summary>How a size is written.</summary>
@@ -18,7 +20,7 @@ public static class ClipSize
     }
 
     /// <summary>The even size at which a model makes a picture.</summary>
-    /// <param name="sizes">What the model runs at.</param>
+    /// <param name="sizes">Sizes at which the model runs.</param>
     /// <param name="width">Width of the source as shown.</param>
     /// <param name="height">Height of the source as shown.</param>
     /// <param name="asked">Size asked for; 0x0 takes the source's.</param>

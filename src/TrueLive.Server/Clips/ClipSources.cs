@@ -10,14 +10,14 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 
-/// <summary>What a job works on.</summary>
+/// <summary>The source of a job.</summary>
 /// <param name="Path">File to read.</param>
 /// <param name="Recorded">Prompts of a journal; default for a job with prompts of its own.</param>
 /// <param name="Resets">Frames before which a journalled session forgot its memory.</param>
-/// <param name="Note">What the user should know of it; null for nothing.</param>
+/// <param name="Note">A note for the user; null for none.</param>
 internal sealed record ClipSource(string Path, ImmutableArray<(TimeSpan At, Prompt Prompt)> Recorded, ImmutableHashSet<long> Resets, string? Note = null);
 
-/// <summary>Finds or fetches what a job works on.</summary>
+/// <summary>Finds or fetches the source of a job.</summary>
 internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, JournalStore journals, ModelStore models, ServerOptions options, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan FetchTime = TimeSpan.FromMinutes(10);
@@ -26,7 +26,7 @@ internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, Jour
     public OutboundHosts Hosts { get; } = new(options.ClipUrlHosts, "clip_url_hosts");
 
     /// <summary>The job's source, fetched into its work folder if it is an address.</summary>
-    /// <exception cref="MediaFileException">It is not there any more, or could not be fetched.</exception>
+    /// <exception cref="MediaFileException">It has expired, was deleted, or could not be fetched.</exception>
     public async Task<ClipSource> OpenAsync(ClipJob job, CancellationToken cancel)
     {
         var request = job.Request;
@@ -34,7 +34,7 @@ internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, Jour
         {
             var journal = journals.Find(job.Owner, id) ?? throw new MediaFileException("The journal has expired or was deleted.");
             await journals.WrittenAsync(id).WaitAsync(cancel).ConfigureAwait(false);
-            // Its last pictures may still have been written when it was found.
+            // The journal may have been incomplete when it was found, so it is read again.
             journal = journals.Find(job.Owner, id) ?? journal;
             var model = models.Find(request.Model) ?? throw new ArgumentException($"This server has no model '{request.Model}' any more.");
             var (recorded, resets) = journal.Prompts(model);

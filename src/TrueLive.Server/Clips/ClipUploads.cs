@@ -17,14 +17,13 @@ internal sealed record UploadView(
 /// <summary>Files that clients sent, on disk, each with what ffprobe read in it. Thread-safe; survives a restart.</summary>
 internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, ServerOptions options, TimeProvider time)
 {
-    /// <summary>Uploads of one key that are kept: each takes room in every list and count, however small it is.</summary>
+    /// <summary>Most uploads of one key: even a small one adds to every list and count.</summary>
     public const int MostOfOneKey = 2000;
 
     private static readonly TimeSpan ProbeTime = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// Takes a file in and looks at it; a ZIP is a sequence of pictures at <paramref name="rate"/>. Nothing stays on disk when it is
-    /// refused.
+    /// Stores a file and probes it; a ZIP is a sequence of pictures at <paramref name="rate"/> per second. A refused file is removed again.
     /// </summary>
     /// <exception cref="RequestRefusedException">413 too large, 415 not a video, 429 or 503 too many at a time.</exception>
     public async Task<UploadView> TakeAsync(string owner, string? name, Stream body, long? length, double? rate, CancellationToken cancel)
@@ -53,7 +52,7 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
         }, cancel).ConfigureAwait(false);
     }
 
-    /// <summary>Takes in a file that <paramref name="write"/> makes at the path that it is given.</summary>
+    /// <summary>Stores a file that <paramref name="write"/> creates at the path that it is given.</summary>
     /// <exception cref="RequestRefusedException">413 without room, 415 not a video, 429 or 503 too many at a time.</exception>
     public async Task<UploadView> TakeAsync(string owner, string? name, long bytes, Func<string, Task> write, CancellationToken cancel)
     {
@@ -77,7 +76,7 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
         }
         catch
         {
-            // On a read-only disk it stays until it expires.
+            // On a read-only disk the folder stays until it expires.
             try
             {
                 ClipFolders.Remove(folder);
@@ -106,7 +105,8 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
     }
 
     /// <summary>
-    /// What was written down of an upload; null where a crash or a full disk left something else: one of them hides no other.
+    /// The stored description of an upload; null where a crash or a full disk left it damaged, so that the other uploads can still be
+    /// listed.
     /// </summary>
     internal static UploadView? Read(ReadOnlySpan<byte> json, string id)
     {
@@ -131,7 +131,7 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
     /// <summary>Deletes an upload.</summary>
     public void Delete(UploadView upload) => ClipFolders.Remove(Path.Combine(folders.Uploads, upload.Id));
 
-    /// <summary>Deletes what is past its time, and what a killed process left half taken in.</summary>
+    /// <summary>Deletes expired uploads, and those that a killed process left incomplete.</summary>
     public void Expire()
     {
         if (!Directory.Exists(folders.Uploads))

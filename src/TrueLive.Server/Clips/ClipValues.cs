@@ -3,14 +3,17 @@ using TrueLive.Core.Models;
 
 namespace TrueLive.Server.Clips;
 
-/// <summary>Values of a model's parameters that are asked for a clip: a schedule, or a seed alone.</summary>
+/// <summary>Values of a model's parameters that a client asks for with a clip: a schedule, or a seed alone.</summary>
 public static class ClipValues
 {
-    /// <summary>What is wrong with them, in words; null when they can be used, and then <paramref name="values"/> is the schedule, null for none.</summary>
+    /// <summary>
+    /// Says what is wrong with the values; null when they can be used, and then <paramref name="values"/> is their schedule, or null for
+    /// none.
+    /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="text">The schedule.</param>
     /// <param name="seed">The seed.</param>
-    /// <param name="pictures">What a picture's value may name.</param>
+    /// <param name="pictures">Pictures that a value may name.</param>
     /// <param name="values">The schedule.</param>
     public static string? Refuse(IVideoModel model, string? text, long? seed, IReadOnlyList<ReferencePicture> pictures, out string? values)
     {

@@ -30,12 +30,12 @@ internal sealed record CreateClipBody(
     string? Upload, string? Url, string? Journal, string? Prompt, string? Prompts, float? Strength, double? TransitionMs, string? Model, string? Size, string? Format, string? Webhook, long? Seed, string? Background,
     string? Values);
 
-/// <summary>Puts rows of the queue and the worker's figures together.</summary>
+/// <summary>Combines rows of the queue with the worker's progress.</summary>
 internal sealed class ClipViews(ClipQueueHost queueHost, ClipWorker worker, LivePrecedence live, ClipUploads uploads, SignedLinks links, ServerHealth health)
 {
-    /// <summary>One job as it stands.</summary>
+    /// <summary>A job in its current state.</summary>
     /// <param name="job">Its row.</param>
-    /// <param name="withSource">Whether to look on the disk for its source: not in lists, and not for each step of its progress.</param>
+    /// <param name="withSource">Whether to look up its source on disk; false for lists and for progress events.</param>
     public async Task<ClipView> OfAsync(ClipJob job, CancellationToken cancel, bool withSource = false)
     {
         var position = job.State == ClipJobState.Queued ? await (await queueHost.QueueAsync(cancel).ConfigureAwait(false)).PositionAsync(job, cancel).ConfigureAwait(false) : 0;

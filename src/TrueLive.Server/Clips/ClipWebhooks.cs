@@ -11,8 +11,8 @@ using TrueLive.Server.Resources;
 namespace TrueLive.Server.Clips;
 
 /// <summary>
-/// Tells clients' servers that their clip has ended: signed, and tried again. What is to be told lies as a file with the job's id
-/// from the moment that the job is taken, so that a restart loses none.
+/// Tells clients' servers that their clip has ended, with a signature and retries. Each pending webhook is a file named by the job's id
+/// from the time the job is accepted, so a restart loses none.
 /// </summary>
 internal sealed partial class ClipWebhooks(
     ClipFolders folders, ClipQueueHost queueHost, ClipViews views, ServerOptions options, TimeProvider time, ILogger<ClipWebhooks> logger) : BackgroundService
@@ -23,7 +23,7 @@ internal sealed partial class ClipWebhooks(
     // A slow host occupies one of these places and delays no other webhook.
     private const int AtOnce = 16;
 
-    // The job's row is written a moment after its webhook.
+    // How long a webhook may exist without its job's row, which is written after it.
     private static readonly TimeSpan RowTime = TimeSpan.FromMinutes(1);
 
     // The year 9999.
@@ -32,17 +32,17 @@ internal sealed partial class ClipWebhooks(
     private readonly ConcurrentDictionary<string, Task> _telling = new();
     private readonly OutboundHosts _hosts = new(options.WebhookHosts, "webhook_hosts");
 
-    /// <summary>Why an address may not be told; null when it may.</summary>
+    /// <summary>Why an address may not be called; null when it may.</summary>
     public string? Refuse(string address, out Uri? uri) => _hosts.Refuse(address, out uri);
 
-    /// <summary>Remembers to tell an address when the job ends.</summary>
+    /// <summary>Records that an address is to be called when the job ends.</summary>
     public void Expect(string job, string address)
     {
         PrivateFiles.MakeFolder(folders.Webhooks);
         Write(job, address, 0, time.GetUtcNow());
     }
 
-    /// <summary>Forgets a job that was not taken.</summary>
+    /// <summary>Deletes the record of a job that was not accepted.</summary>
     public void Forget(string job) => File.Delete(Path.Combine(folders.Webhooks, job));
 
     /// <summary>HMAC-SHA256 over <c>timestamp.body</c>, as the header carries it.</summary>
@@ -91,7 +91,7 @@ internal sealed partial class ClipWebhooks(
         }
     }
 
-    // Only what is due, and whose job has ended, takes one of the places.
+    // Only a webhook that is due, and whose job has ended, takes one of the places.
     private async Task TryAsync(string job, CancellationToken cancel)
     {
         if (_telling.Count >= AtOnce || _telling.ContainsKey(job))
@@ -102,7 +102,7 @@ internal sealed partial class ClipWebhooks(
             if ((await File.ReadAllTextAsync(path, cancel).ConfigureAwait(false)).Split('\n') is not [var address, var tries, var next]
                 || !int.TryParse(tries, NumberStyles.None, CultureInfo.InvariantCulture, out var attempt) || !long.TryParse(next, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds))
             {
-                // It could never be delivered.
+                // A damaged record could never be delivered.
                 File.Delete(path);
                 LogFailed(job, "its record is damaged");
                 return;

@@ -17,13 +17,13 @@ internal sealed record ClipPart(string File, long StartTicks, long Frames);
 /// <summary>One scene, or the whole clip: a run of frames with one memory.</summary>
 internal sealed record SceneState
 {
-    /// <summary>Where it begins on the file's own timeline; null from the start.</summary>
+    /// <summary>Where it begins on the file's own timeline; null for the start.</summary>
     public long? FromTicks { get; init; }
 
     /// <summary>Where the next scene begins, on the clip's timeline; null for the last.</summary>
     public long? UntilTicks { get; init; }
 
-    /// <summary>Frames of its source that the model has taken and need not take again.</summary>
+    /// <summary>Number of source frames that the model has taken and need not take again.</summary>
     public long Next { get; init; }
 
     /// <summary>
@@ -31,21 +31,21 @@ internal sealed record SceneState
     /// </summary>
     public string? Memory { get; init; }
 
-    /// <summary>Every frame is there.</summary>
+    /// <summary>Whether all its frames are finished.</summary>
     public bool Ended { get; init; }
 
-    /// <summary>Time of the last frame that is there.</summary>
+    /// <summary>Time of the last finished frame.</summary>
     public long LastTicks { get; init; }
 
     public IReadOnlyList<ClipPart> Parts { get; init; } = [];
 }
 
-/// <summary>What progress.json holds.</summary>
+/// <summary>The content of progress.json.</summary>
 internal sealed record ClipWorkState(string Fingerprint, long OriginTicks, IReadOnlyList<SceneState> Scenes);
 
 /// <summary>
-/// The work folder beside an output: finished parts, the model's memory after each, and progress.json that names them. The file is
-/// replaced in one move after the part is whole, so that a process may be killed at any moment.
+/// The work folder beside an output: finished parts, the model's memory after each, and progress.json that names them. The file is replaced
+/// atomically after a part is complete, so that the process may be killed at any time.
 /// </summary>
 internal sealed class ClipWork
 {
@@ -55,7 +55,7 @@ internal sealed class ClipWork
 
     private ClipWork(string folder, ClipWorkState state) => (_folder, _state) = (folder, state);
 
-    /// <summary>What is finished.</summary>
+    /// <summary>The finished parts of each scene.</summary>
     public ClipWorkState State
     {
         get
@@ -86,12 +86,13 @@ internal sealed class ClipWork
         }
     }
 
-    // Only files beside it may be named, whoever wrote it: parts are joined, and memories deleted.
+    // Somebody else may have written progress.json, and the files that it names are read and deleted: only names inside the folder are
+    // accepted.
     private static bool IsWhole(SceneState? scene) => scene is { Parts: not null } && (scene.Memory is null || IsName(scene.Memory)) && scene.Parts.All(part => part is not null && IsName(part.File));
 
     private static bool IsName(string file) => file is not ("" or "." or "..") && !file.Contains('/') && !file.Contains('\0');
 
-    /// <summary>Begins anew in an empty folder.</summary>
+    /// <summary>Starts over in an empty folder.</summary>
     public static ClipWork Begin(string folder, ClipWorkState state)
     {
         if (Directory.Exists(folder))
@@ -102,14 +103,14 @@ internal sealed class ClipWork
         return work;
     }
 
-    /// <summary>Remembers the moment of the file's first frame.</summary>
+    /// <summary>Records the time of the file's first frame.</summary>
     public void SetOrigin(TimeSpan origin)
     {
         lock (_write)
             _state = _state with { OriginTicks = origin.Ticks };
     }
 
-    /// <summary>Writes down what a scene has finished; the memory that is no longer needed goes.</summary>
+    /// <summary>Records the progress of a scene, and deletes the memory that is no longer needed.</summary>
     public void Advance(int scene, Func<SceneState, SceneState> change)
     {
         lock (_write)
@@ -124,7 +125,7 @@ internal sealed class ClipWork
         }
     }
 
-    /// <summary>Puts a model's memory on disk.</summary>
+    /// <summary>Writes a model's memory to a file of the folder and returns its name.</summary>
     public string SaveMemory(int scene, long frame, ModelState memory)
     {
         var name = $"memory-{scene:0000}-{frame:00000000}.bin";
@@ -140,7 +141,7 @@ internal sealed class ClipWork
     }
 
     /// <summary>
-    /// Tells one input and its settings from another: length and both ends of the file, and the settings' text. Not a proof against
+    /// Tells one input and its settings from another: length and both ends of the file, and the settings' text. It does not withstand
     /// somebody who wants two files to be taken for one.
     /// </summary>
     public static string Fingerprint(string input, string settings)

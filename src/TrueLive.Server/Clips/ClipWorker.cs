@@ -12,8 +12,8 @@ using TrueLive.Server.Resources;
 namespace TrueLive.Server.Clips;
 
 /// <summary>
-/// Works on one clip at a time, so that a clip gets all cores and jobs end in turn. A job that dies costs nothing but itself; a
-/// process that dies leaves the job's lease to run out, and whoever takes it then goes on from the work folder.
+/// Works on one clip at a time, so that a clip gets all cores and jobs end in turn. A job that fails affects no other. When a process dies,
+/// the job's lease expires, and the next worker that claims it resumes from the work folder.
 /// </summary>
 internal sealed partial class ClipWorker(
     ClipQueueHost queueHost, ClipFolders folders, ClipUploads uploads, JournalStore journals, ClipSources sources, ModelStore models, LivePrecedence live, CapacityMeasurement measurement,
@@ -28,10 +28,10 @@ internal sealed partial class ClipWorker(
     private readonly ConcurrentDictionary<string, (ClipFileRender? Render, CancellationTokenSource Cancel)> _running = new();
     private volatile Unreachable? _unreachable;
 
-    /// <summary>Clips in work in this process.</summary>
+    /// <summary>Clips being rendered in this process.</summary>
     public int Running => _running.Count;
 
-    /// <summary>How far a job is that this process works on; null for others.</summary>
+    /// <summary>Progress of a job that this process works on; null for others.</summary>
     public ClipFileProgress? ProgressOf(string job) => _running.TryGetValue(job, out var running) ? running.Render?.Progress : null;
 
     /// <summary>Stops at once a job that was cancelled, if this process works on it.</summary>
@@ -123,7 +123,7 @@ internal sealed partial class ClipWorker(
         }
         catch (OperationCanceledException)
         {
-            // The queue lies on the disk that this job may have filled: without room it could not even be given back.
+            // The queue is on the disk that this job may have filled, so its files must go before the job can be released.
             if (_unreachable is { LacksDisk: true } lost && lost.Job == job)
                 folders.RemoveJob(job.Id);
             else
@@ -152,7 +152,7 @@ internal sealed partial class ClipWorker(
         }
     }
 
-    // Cancelled: nothing is left. Lost to another worker: that one needs the files, or has made its result of them.
+    // The files of a cancelled job are removed. Those of a job that another worker has claimed stay, since that worker needs them.
     private async Task RemoveUnlessOpenAsync(ClipQueue queue, ClipJob job)
     {
         if (await queue.FindAsync(job.Id, CancellationToken.None).ConfigureAwait(false) is null or { State: ClipJobState.Cancelled or ClipJobState.Failed })
@@ -246,9 +246,8 @@ internal sealed partial class ClipWorker(
 
     private async Task CleanFilesAsync(ClipQueue queue, CancellationToken cancel)
     {
-        // Leftovers are found by scanning, so that a server that died between its row and its files, or a worker that never came back,
-        // leaves
-        // nothing behind for ever.
+        // Leftovers are found by scanning, so that a server that died between changing a row and its files, or a worker that never came
+        // back, leaves nothing behind for ever.
         foreach (var id in folders.JobsOnDisk())
         {
             var job = _running.ContainsKey(id) ? null : await queue.FindAsync(id, cancel).ConfigureAwait(false);

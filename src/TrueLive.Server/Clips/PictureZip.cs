@@ -4,20 +4,19 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Clips;
 
-/// <summary>Hands a folder of pictures out as one file.</summary>
+/// <summary>Packs a folder of pictures into one file.</summary>
 internal static class PictureZip
 {
-    /// <summary>Says what the pictures are, as the tags of a video file do.</summary>
+    /// <summary>Name of the entry that holds what the tags of a video file would.</summary>
     public const string TierName = "tier.txt";
 
     /// <summary>
-    /// Moves the pictures into a ZIP and returns its size. Each is deleted once it is in, so that they lie on disk once; when it is broken
-    /// off,
-    /// they are made again from the parts.
+    /// Moves the pictures into a ZIP and returns its size. Each is deleted once it is packed, so that they take their room on disk only
+    /// once; after an interruption they are made again from the parts.
     /// </summary>
     /// <param name="pictures">Folder, which is gone afterwards.</param>
     /// <param name="zip">File to write; an older one is replaced.</param>
-    /// <param name="tags">What <see cref="TierName"/> says.</param>
+    /// <param name="tags">Content of <see cref="TierName"/>.</param>
     /// <param name="wait">Blocks while live sessions need the processor.</param>
     public static long Pack(string pictures, string zip, IReadOnlyDictionary<string, string> tags, Action<CancellationToken> wait, CancellationToken cancel)
     {

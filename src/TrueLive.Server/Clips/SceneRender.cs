@@ -6,12 +6,10 @@ using TrueLive.Media.Files;
 
 namespace TrueLive.Server.Clips;
 
-/// <summary>
-/// Works through one run of frames with one memory: decode, step and encode side by side, from where an earlier run stopped.
-/// </summary>
+/// <summary>Renders one run of frames with one memory, from where an earlier run stopped; decode, step and encode overlap.</summary>
 internal sealed class SceneRender(ClipFileSettings settings, MediaFile file, ClipWork work, int index, (int Width, int Height) size, TimeProvider time)
 {
-    /// <summary>Clip time before a scene's first frame that only warms its memory up.</summary>
+    /// <summary>Length of the clip before a scene's first frame that only warms up its memory.</summary>
     public static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(0.5);
 
     private readonly FramePool _pool = new("clip source", 2 * ClipRender.QueueFrames);
@@ -20,7 +18,7 @@ internal sealed class SceneRender(ClipFileSettings settings, MediaFile file, Cli
     /// <summary>Frames made in this run.</summary>
     public long FramesDone => _render?.FramesDone ?? 0;
 
-    /// <summary>Renders until the scene ends, or until <paramref name="stop"/> and then only what is on its way.</summary>
+    /// <summary>Renders until the scene ends or <paramref name="stop"/> fires; frames in progress are then finished.</summary>
     /// <exception cref="MediaFileException">Source or encoder failed.</exception>
     public async Task RunAsync(ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, CancellationToken stop, CancellationToken cancel)
     {
@@ -58,7 +56,8 @@ internal sealed class SceneRender(ClipFileSettings settings, MediaFile file, Cli
     }
 
     /// <summary>
-    /// The scene's own frames of the decoder, numbered from the first that belongs to it; those before <paramref name="next"/> are done.
+    /// The frames of the decoder that belong to the scene, numbered from its first; those before <paramref name="next"/> are skipped as
+    /// done.
     /// </summary>
     private sealed class Part(FileSource decoder, SceneRender scene, long next, TimeSpan until, CancellationToken stop) : IVideoSource
     {
@@ -103,7 +102,8 @@ internal sealed class SceneRender(ClipFileSettings settings, MediaFile file, Cli
 
     private ClipWork Work => work;
 
-    // A second thread costs an eighth more processor time, which the model needs more; beyond full HD one could be slower than a step.
+    // A second thread costs an eighth more processor time, which the model can use better; beyond full HD one thread could be slower than a
+    // step.
     private int DecoderThreads => file.Width * file.Height <= 1920 * 1088 ? 1 : 0;
 
     private bool OwnsOrigin => index == 0 && work.State.Scenes[0].FromTicks is null;

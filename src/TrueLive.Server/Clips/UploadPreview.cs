@@ -6,9 +6,8 @@ using TrueLive.Server.Resources;
 namespace TrueLive.Server.Clips;
 
 /// <summary>
-/// A picture of an upload, for pages whose browser cannot show the file itself: films in codings of others, pictures in a ZIP. Made when it
-/// is
-/// first asked for, and kept beside the upload.
+/// A picture of an upload, for browsers that cannot show the file itself: films in codecs that they lack, pictures in a ZIP. Made when
+/// first requested, and kept beside the upload.
 /// </summary>
 internal sealed class UploadPreview(ClipUploads uploads) : IDisposable
 {

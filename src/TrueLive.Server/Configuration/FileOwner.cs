@@ -3,17 +3,17 @@ using System.Runtime.InteropServices;
 
 namespace TrueLive.Server.Configuration;
 
-/// <summary>Whose a file is, which .NET does not tell.</summary>
+/// <summary>The owner of a file, for which .NET has no API.</summary>
 internal static partial class FileOwner
 {
     private const int CurrentFolder = -100;
     private const uint WithOwner = 8;
 
-    // What `statx` fills is the same on every machine: the mask lies at 0, the owner at 20.
+    // The layout of `statx` is the same on every architecture: the mask is at offset 0, the owner at 20.
     private const int Length = 256;
     private const int OwnerAt = 20;
 
-    /// <summary>Neither this process's user nor root owns the file. False where that cannot be told.</summary>
+    /// <summary>Whether the file belongs neither to this process's user nor to root. False where that cannot be determined.</summary>
     public static bool IsForeign(string path)
     {
         Span<byte> found = stackalloc byte[Length];

@@ -18,13 +18,13 @@ public sealed class ConfigurationException(IReadOnlyList<string> problems) : Exc
     public IReadOnlyList<string> Problems { get; } = problems;
 }
 
-/// <summary>One setting as file, environment and command line know it.</summary>
+/// <summary>One setting, as it is named in file, environment and command line.</summary>
 /// <param name="Key">Name in the file.</param>
 /// <param name="Description">For people.</param>
-/// <param name="IsSwitch">True when the flag needs no value.</param>
+/// <param name="IsSwitch">True when the flag takes no value.</param>
 /// <param name="Default">As it would be written.</param>
-/// <param name="IsSecret">True when it must not stand on a command line, which every user of the machine can read.</param>
-/// <param name="Use">The command that it is for, of <see cref="OptionUse"/>.</param>
+/// <param name="IsSecret">True when it must not be given on a command line, which every user of the machine can read.</param>
+/// <param name="Use">The command that it is for, one of <see cref="OptionUse"/>.</param>
 public sealed record OptionKey(string Key, string Description, bool IsSwitch, string Default, bool IsSecret, string Use = OptionUse.Serve)
 {
     /// <summary>Name on the command line.</summary>
@@ -61,8 +61,8 @@ public static partial class OptionsReader
     public static IReadOnlyList<OptionKey> Keys { get; } = [.. Options.Select(o => o.Key)];
 
     /// <summary>
-    /// Reads and checks with the variables of this process. One that begins like a setting and is none is refused: a typo would leave the
-    /// server with a default that nobody asked for.
+    /// Reads and checks with the variables of this process. A variable with the prefix of the settings that is not a setting is refused,
+    /// since a typo would silently leave a default in force.
     /// </summary>
     /// <exception cref="ConfigurationException">Something is wrong; all problems at once.</exception>
     public static ServerOptions Read(string? file, IDictionary environment, IReadOnlyDictionary<string, string> flags)
@@ -106,7 +106,7 @@ public static partial class OptionsReader
         return problems.Count == 0 ? options : throw new ConfigurationException(problems);
     }
 
-    /// <summary>The settings in force, as a file would hold them; keys that let clients in are not shown.</summary>
+    /// <summary>The settings in force, as in a file; secrets are masked.</summary>
     public static IEnumerable<(string Key, string Value)> Write(ServerOptions options) =>
         Options.Select(o => (o.Key.Key, o.Property.Name switch
         {
@@ -145,7 +145,7 @@ public static partial class OptionsReader
         {
             if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(file) & UnixFileMode.OtherWrite) != 0)
                 throw new IOException("every user of this machine can change it. Run: chmod o-w " + file);
-            // A bare name is what the programs look for by themselves, in folders that may belong to all, such as /tmp.
+            // A bare name is what the program looks up by itself, possibly in a folder that everybody may write to, such as /tmp.
             if (Path.GetFileName(file) == file && FileOwner.IsForeign(file))
                 throw new IOException("it belongs to another user of this machine, and is only taken where it is named with its folder. Delete it, or give --config ./" + file);
             if (new FileInfo(file).Length > MaxFile)
@@ -252,7 +252,7 @@ public static partial class OptionsReader
     [GeneratedRegex("^/dev/video[0-9]{1,3}$")]
     internal static partial Regex DeviceName();
 
-    // What stands between the user's name and the host, with its colon.
+    // The password of a URL, with the colon before it.
     [GeneratedRegex("(?<=^[a-z]+://[^/@:]*):[^/@]+(?=@)")]
     private static partial Regex StorePassword();
 

@@ -28,7 +28,7 @@ public sealed class ServerOptions
     [Range(0, 65535)]
     public int WebrtcPort { get; set; } = 8189;
 
-    /// <summary>What a reverse proxy puts before every path, as <c>/truelive</c>; empty for none.</summary>
+    /// <summary>Path prefix that a reverse proxy adds, such as <c>/truelive</c>; empty for none.</summary>
     [Description("What a reverse proxy puts before every path, such as /truelive; whether the proxy strips it or not. Empty for none.")]
     [RegularExpression("^(/[A-Za-z0-9._~-]+)*$")]
     public string PathPrefix { get; set; } = "";
@@ -61,7 +61,7 @@ public sealed class ServerOptions
     public bool TlsSelfMade { get; set; }
 
     /// <summary>
-    /// Keys that clients show as <c>Authorization: Bearer</c> or <c>X-Api-Key</c> and that open everything; named ones are made with
+    /// Keys that clients send as <c>Authorization: Bearer</c> or <c>X-Api-Key</c> and that permit everything; named ones are made with
     /// <c>truelive keys</c>.
     /// </summary>
     [Category(OptionUse.Both)]
@@ -73,12 +73,12 @@ public sealed class ServerOptions
     [Description("Origins of pages that may use this server besides its own, such as https://studio.example.org, also that of its own page behind a proxy. Empty: none without keys, every one with them.")]
     public string[] Origins { get; set; } = [];
 
-    /// <summary>Reverse proxies whose word on client, scheme and host is taken.</summary>
+    /// <summary>Reverse proxies whose forwarded client, scheme and host are trusted.</summary>
     [Category(OptionUse.Both)]
     [Description("IP addresses of reverse proxies whose X-Forwarded-For, -Proto and -Host are believed.")]
     public string[] Proxies { get; set; } = [];
 
-    /// <summary>Listen off loopback without TLS or key.</summary>
+    /// <summary>Permits listening beyond loopback without TLS or key.</summary>
     [Category(OptionUse.Both)]
     [Description("Listen off loopback without TLS or key. Everyone who reaches the port can use the machine and see all pictures.")]
     public bool Insecure { get; set; }
@@ -96,7 +96,9 @@ public sealed class ServerOptions
     [Range(0, 10_000_000)]
     public int ModelMemoryMb { get; set; }
 
-    /// <summary>For authors of models with a command.</summary>
+    /// <summary>
+    /// Whether a model with a command is restarted when a file in its folder changes, and offered even when it is broken.
+    /// </summary>
     [Description("For authors of models in Python: start a model anew when a file in its folder is changed, and offer it though it is broken.")]
     public bool Reload { get; set; }
 
@@ -258,7 +260,7 @@ public sealed class ServerOptions
     [RegularExpression("^(text|json)$")]
     public string LogFormat { get; set; } = "text";
 
-    /// <summary>Front door of a fleet that this server is a worker of; empty for a server of its own.</summary>
+    /// <summary>Address of the front door of the fleet that this server is a worker of; empty for a standalone server.</summary>
     [Category(OptionUse.Serve)]
     [Description("Address of a fleet's front door, such as https://live.example.org: the server becomes a worker there and takes requests from it alone. Empty for a server of its own.")]
     [RegularExpression("^(https?://[^ /?#]+)?$")]
@@ -269,42 +271,42 @@ public sealed class ServerOptions
     [Description("Key that this worker joins a fleet with, made at its front door by 'truelive fleet keys create NAME'. A key is one worker's.")]
     public string JoinKey { get; set; } = "";
 
-    /// <summary>Where the control nodes reach this worker over HTTP.</summary>
+    /// <summary>Address at which the control nodes reach this worker over HTTP.</summary>
     [Category(OptionUse.Serve)]
     [Description("Address at which the control nodes of its fleet reach this worker, such as https://10.0.0.7:8080; empty takes the address that its link comes from, and its port.")]
     [RegularExpression("^(https?://[^ /?#]+)?$")]
     public string WorkerAddress { get; set; } = "";
 
-    /// <summary>Where control nodes find each other.</summary>
+    /// <summary>The store through which control nodes find each other.</summary>
     [Category(OptionUse.Control)]
     [Description("Where the control nodes of a fleet find each other: memory (one control node, for a trial), postgres://USER@HOST:PORT/DATABASE or redis://HOST:PORT. With a password it is a secret: set it in the environment or a file.")]
     [RegularExpression("^(memory|postgres://.+|postgresql://.+|redis://.+)$")]
     public string Store { get; set; } = "memory";
 
-    /// <summary>Tells fleets apart that share a store.</summary>
+    /// <summary>Name of the fleet, which tells apart fleets that share a store.</summary>
     [Category(OptionUse.Control)]
     [Description("Name of the fleet; several can share a store under different names.")]
     [RegularExpression("^[A-Za-z0-9._-]{1,64}$")]
     public string FleetName { get; set; } = "truelive";
 
-    /// <summary>Address that control nodes talk to each other on.</summary>
+    /// <summary>Address on which control nodes talk to each other.</summary>
     [Category(OptionUse.Control)]
     [Description("Address that the control nodes of a fleet talk to each other on. Nobody else may reach it: it asks for no key.")]
     public string SiloHost { get; set; } = "127.0.0.1";
 
-    /// <summary>TCP port that control nodes talk to each other on.</summary>
+    /// <summary>TCP port on which control nodes talk to each other.</summary>
     [Category(OptionUse.Control)]
     [Description("TCP port that the control nodes of a fleet talk to each other on; 0 takes any free one.")]
     [Range(0, 65535)]
     public int SiloPort { get; set; } = 11_111;
 
-    /// <summary>After which silence a worker counts as lost.</summary>
+    /// <summary>Milliseconds without a report after which a worker counts as lost.</summary>
     [Category(OptionUse.Control)]
     [Description("Milliseconds without word from a worker after which its sessions are placed elsewhere when their clients come back. Workers report each 400 ms.")]
     [Range(800, 60_000)]
     public int WorkerSilenceMs { get; set; } = 1200;
 
-    /// <summary>Time that sessions of a drained worker have.</summary>
+    /// <summary>Seconds that the sessions of a drained worker have to end by themselves.</summary>
     [Category(OptionUse.Control)]
     [Description("Seconds that the sessions of a worker have to end by themselves when it is drained; then the worker ends them.")]
     [Range(0, 100_000)]
@@ -313,13 +315,13 @@ public sealed class ServerOptions
     /// <summary><see cref="ModelsFolder"/>, or its place under the data folder.</summary>
     public string ModelsPath => ModelsFolder.Length > 0 ? ModelsFolder : Path.Combine(DataPath, "models");
 
-    /// <summary>Where models from a hub lie; nothing but <c>truelive models pull</c> writes there.</summary>
+    /// <summary>Folder of models from a hub; only <c>truelive models pull</c> writes there.</summary>
     public string PulledPath => Path.Combine(DataPath, "pulled");
 
-    /// <summary>Where models are looked for: those that TrueLive brings first, then the user's own, then those from a hub.</summary>
+    /// <summary>Where models are looked for: first those that come with TrueLive, then the user's own, then those from a hub.</summary>
     public string[] ModelPlaces => [Path.Combine(AppContext.BaseDirectory, "models"), ModelsPath, PulledPath];
 
-    /// <summary>Reads the manifest of a model folder, trusted as far as its place says.</summary>
+    /// <summary>Reads the manifest of a model folder, with the trust that its place implies.</summary>
     /// <exception cref="ModelException">The message names the file and the field.</exception>
     public ModelManifest ManifestOf(string folder) => ModelManifest.Load(folder, ModelFolders.TrustOf(folder, PulledPath));
 

@@ -23,9 +23,8 @@ internal sealed record UpdateSessionBody(
     string? Id, string? Prompt, float? Strength, double? TransitionMs, bool? Paused, bool? Reset, string? Model, string? Size, IReadOnlyDictionary<string, JsonElement>? Values);
 
 /// <summary>
-/// A session as the API shows it. The token is there only in the answer that made the session; <c>whep</c> opens watching to whoever has
-/// it;
-/// <c>input_problem</c> says what is wrong with the picture that comes in, and what to send instead.
+/// A session as the API shows it. The token is present only in the response that created the session; anybody who has the <c>whep</c>
+/// address may watch; <c>input_problem</c> says what is wrong with the input, and what to send instead.
 /// </summary>
 internal sealed record SessionView(
     string Id, string? Token, string State, string Transport, DateTimeOffset Created, string Model, string ModelVersion, string Size, string Tier, string TierMeans,
@@ -42,7 +41,7 @@ internal sealed record SessionView(
     }
 }
 
-/// <summary>What a viewer is told of the session that it watches.</summary>
+/// <summary>The view of a session that a viewer gets.</summary>
 internal sealed record WatchView(string Model, string Size, PromptView Prompt, string State, string? Reason, string? InputProblem)
 {
     public static WatchView From(HostedSession hosted)
@@ -66,23 +65,21 @@ internal sealed record CapabilitiesView(
 /// <param name="Limits">In words.</param>
 internal sealed record TierView(string Tier, string TierMeans, bool Available, IReadOnlyList<string> Sizes, IReadOnlyList<RateView> Rates, IReadOnlyList<string> Limits);
 
-/// <summary>
-/// Frames per second that the model's step alone reaches, and the delay that it adds at least, by design and by its step.
-/// </summary>
+/// <summary>Frames per second that the model's step alone reaches, and the least delay that it adds, by design and by its step.</summary>
 internal sealed record RateView(string Model, string Size, double StepFps, double DelayFloorMs);
 
 /// <summary>
-/// A model. <c>by_design_ms</c> is the delay that it has by design at the server's target rate, its step left out: what a frame waits
-/// inside it for others of its chunk, and its lag. <c>warm</c>: it is loaded; <c>memory_mb</c> is what its weights take while it is, as its
-/// files let expect. <c>about_fps</c>: frames a second that its step alone reaches at the server's size, once that is
-/// measured; <c>not_live</c> says why it is better used for clips, <c>broken</c> that it could not be loaded.
+/// A model. <c>by_design_ms</c> is the delay that it has by design at the server's target rate, without its step: the wait of a frame for
+/// the others of its chunk, and the model's lag. <c>warm</c>: it is loaded; <c>memory_mb</c> is the memory that its weights take when
+/// loaded, estimated from its files. <c>about_fps</c>: frames a second that its step alone reaches at the server's size, once measured;
+/// <c>not_live</c> says why it is better used for clips, <c>broken</c> why it could not be loaded.
 /// </summary>
 internal sealed record ModelView(
     string Id, string Version, string Title, string Description, bool TakesPrompt, bool HasMemory, IReadOnlyList<LookInfo> Looks,
     int MinSide, int MaxSide, int Multiple, int? FixedWidth, int? FixedHeight, ChunkView Chunk, double ByDesignMs, IReadOnlyList<ParameterView>? Parameters,
     bool Warm, double? MemoryMb, double? AboutFps, string? NotLive, string? Broken)
 {
-    // Below it nobody would call the picture live: a gesture is over before it is seen.
+    // Below this rate the picture does not look live: a gesture is over before it is seen.
     private const double LiveFps = 3;
 
     public static ModelView From(IVideoModel model, ModelStore models, Admission admission, ServerOptions options)
@@ -106,7 +103,7 @@ internal sealed record ModelView(
     {
         var (width, height) = info.Sizes.Nearest(options.SizePixels.Width, options.SizePixels.Height);
         var cost = admission.Costs.FirstOrDefault(c => (c.ModelId, c.Width, c.Height) == (info.Id, width, height));
-        // A step that is too short to tell is measured all the same.
+        // A measured step can be too short for the clock.
         return cost is null ? null : Math.Round(1000 / Math.Max(cost.StepMs, 0.01), 1);
     }
 
@@ -118,7 +115,7 @@ internal sealed record ModelView(
 }
 
 /// <summary>
-/// Frames that a model takes before it hands any out, those that it hands out then, and the frames that it lags beyond that.
+/// Frames that a model takes before it hands any out, frames that it then hands out, and the frames that it lags beyond that.
 /// </summary>
 internal sealed record ChunkView(int Takes, int Gives, int Lag);
 
@@ -131,12 +128,12 @@ internal sealed record ParameterView(
 }
 
 /// <summary>
-/// Live sessions that the machine holds, as measured; <c>beside</c> counts the live sessions that ran meanwhile and made the step longer
-/// (it is measured again when none runs).
+/// Live sessions that the machine holds, as measured; <c>beside</c> counts the live sessions that ran during the measurement and made the
+/// step longer (it is repeated when none runs).
 /// </summary>
 internal sealed record CapacityView(string Model, string Size, double StepMs, double CpuMsPerFrame, int FramesMeasured, int Sessions, int? Beside);
 
-/// <summary>A model and size without figures, and why: not measured yet, which its first session changes, or failed.</summary>
+/// <summary>A model and size without figures, and why: not measured before its first session, or the measurement failed.</summary>
 internal sealed record UnmeasuredView(string Model, string Size, string Why);
 
 /// <summary>Answer of <c>/readyz</c>.</summary>

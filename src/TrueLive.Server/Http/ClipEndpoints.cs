@@ -44,7 +44,7 @@ internal static class ClipEndpoints
         clips.MapDelete("/{id}", DeleteAsync).WithSummary("Cancel a clip, or remove one that has ended").Produces<ClipView>().ProducesProblem(404);
     }
 
-    /// <summary>Turns a refusal into the problem that says what to change; a problem names its tier like every other answer.</summary>
+    /// <summary>Turns a refusal into problem details that say what to change and, like every other answer, name the tier.</summary>
     internal static Func<EndpointFilterInvocationContext, EndpointFilterDelegate, ValueTask<object?>> AnswerRefusals(Tier tier) => async (context, next) =>
     {
         var answer = await AnswerAsync(context, next).ConfigureAwait(false);

@@ -5,16 +5,14 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Server.Http;
 
 /// <summary>
-/// Who may come in. With API keys: whoever shows one that opens what is asked for. Without keys: only the server's own pages and programs,
-/// told by
-/// the Host and Origin headers, so that a page from elsewhere, one on this machine included, cannot reach in through the user's browser
-/// (DNS
-/// rebinding, cross-site WebSockets). The page itself, <c>/healthz</c> and <c>/readyz</c> are open to all, and a signed link opens what it
-/// names. A worker of a fleet: its control nodes, told by their tickets.
+/// Access control. With API keys, a request needs a key with the right scope. Without keys, only the server's own pages and programs have
+/// access, judged by the Host and Origin headers, so that no other page, not even one on this machine, can get in through the user's
+/// browser (DNS rebinding, cross-site WebSockets). The page itself, <c>/healthz</c> and <c>/readyz</c> are open to all, and a signed link
+/// gives access to what it names. A worker of a fleet serves only its control nodes, recognised by their tickets.
 /// </summary>
 internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks links, FailedKeys failed, FleetTickets? tickets = null)
 {
-    /// <summary>Links were signed by workers behind this door, which check them; here only their owners' keys are looked at.</summary>
+    /// <summary>Signed links are checked by the workers that signed them; here only their owners' keys are checked.</summary>
     public bool LeavesLinksToWorkers { get; init; }
 
     private static readonly string[] OfProxies = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"];
@@ -23,24 +21,24 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     private readonly HashSet<string> _origins = [.. options.Origins.Select(o => o.TrimEnd('/').ToLowerInvariant())];
     private readonly HashSet<string> _hosts = new(options.Origins.Select(o => new Uri(o).Host), StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The words of the refusal and its status; null lets the request in.</summary>
+    /// <summary>Status and words of the refusal; null admits the request.</summary>
     public (int Status, string Words)? Refuse(HttpRequest request) => tickets is not null ? RefuseStranger(request, tickets) : ring.Required ? RefuseKey(request) : RefusePage(request);
 
-    /// <summary>
-    /// An address with what opens it, and nothing else, to those without a key; the address itself where no keys are asked for.
-    /// </summary>
+    /// <summary>An address with a token that gives access to it alone without a key; the plain address on a server without keys.</summary>
     public string Share(string path, string owner) => ring.Required || tickets is not null ? links.Sign(path, owner) : AddressOf(path);
 
     /// <summary>A path of this server as clients reach it.</summary>
     public string AddressOf(string path) => options.PathPrefix + path;
 
     /// <summary>
-    /// Whose request it is: a name made from the API key, the same for everyone where no keys are asked for, and of nothing for one with a
-    /// link alone.
+    /// The owner of a request: a name made from the API key, the same for everyone on a server without keys, and empty for a request with
+    /// only a link.
     /// </summary>
     public string OwnerOf(HttpRequest request) => tickets is not null ? tickets.Of(request)?.Owner ?? "" : !ring.Required ? ApiKeyRing.Nobody : KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Owner : "";
 
-    /// <summary>The session that a fleet's gateway sends a request for; null on a server of its own, and for what belongs to no session.</summary>
+    /// <summary>
+    /// The session that a fleet's gateway sends a request for; null on a standalone server, and for requests that belong to no session.
+    /// </summary>
     public string? SessionOf(HttpRequest request) => tickets?.Of(request)?.Session is { Length: > 0 } session ? session : null;
 
     /// <summary>Name of the key that was shown, for logs.</summary>
@@ -65,7 +63,7 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
             return !ticket.Link || links.Opens(request) ? null
                 : (StatusCodes.Status401Unauthorized, "This link opens nothing, or no longer: ask whoever gave it to you for a new one.");
         }
-        // Whoever watches over the machines asks each of them.
+        // Monitoring scrapes each machine directly.
         if (request.Path.StartsWithSegments("/metrics") && ring.Required)
             return RefuseKey(request);
         if (request.Path.StartsWithSegments("/metrics") && request.HttpContext.Connection.RemoteIpAddress is { } from && IPAddress.IsLoopback(from))
@@ -81,7 +79,7 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
         if (shown is { Length: > 0 } && ring.Find(shown) is { } key)
         {
             var needed = Needed(request);
-            // Pictures set what live sessions and clips are made with.
+            // Pictures are parameters of live sessions and of clips, so either scope will do.
             return (key.Scopes & needed) == needed || (request.Path.StartsWithSegments("/v1/pictures") && key.Scopes.HasFlag(KeyScopes.Clips)) ? null
                 : (StatusCodes.Status403Forbidden, $"The key '{key.Name}' does not open this: it needs the scope {needed.ToString().ToLowerInvariant()}.");
         }
@@ -114,7 +112,7 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     private bool IsOwn(HttpRequest request, string origin) =>
         origin.Equals($"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase) || _origins.Contains(origin.ToLowerInvariant());
 
-    // Anybody can point a host name at our address, so only addresses and names set by the operator count as ours.
+    // Anybody can point a host name at this server's address, so only addresses, and names set by the operator, are accepted.
     private bool IsOwn(string host)
     {
         if (host == "localhost" || _hosts.Contains(host))

@@ -30,7 +30,8 @@ internal static class LiveSocketEndpoint
         }
         if (!http.WebSockets.IsWebSocketRequest)
         {
-            // The page asks again like this to learn in words why its WebSocket was refused. A place taken for it is given back.
+            // A page that was refused a WebSocket repeats the request without the upgrade to learn the reason. A session made for it is
+            // ended.
             if (string.IsNullOrEmpty(token))
                 registry.End(admitted.Hosted, EndCause.ControlClient);
             return Problems.Of(StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket.");
@@ -53,7 +54,7 @@ internal static class LiveSocketEndpoint
         return Results.Empty;
     }
 
-    // Nothing new comes while the session is paused: a page that is loaded again shows what stood there.
+    // A paused session makes no new picture, so a reloaded page gets the last one.
     private static async Task ShowLastAsync(HostedSession hosted, JpegSocket socket, CancellationToken cancel)
     {
         try

@@ -5,7 +5,7 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Http;
 
-/// <summary>Models before they are used.</summary>
+/// <summary>Loads models before they are used.</summary>
 internal static class ModelEndpoints
 {
     public static void Map(IEndpointRouteBuilder app) => app.MapPost("/v1/models/{id}/warm", WarmAsync).WithTags("Info")
@@ -20,7 +20,7 @@ internal static class ModelEndpoints
         try
         {
             await ModelStore.WarmAsync(model, http.RequestAborted).ConfigureAwait(false);
-            // Beside a live session it would take the session's processors for no more than a figure.
+            // During a live session, a measurement would take processor time from it.
             if (registry.Count == 0)
                 await measurement.KnowAsync(model, options.SizePixels.Width, options.SizePixels.Height, http.RequestAborted).ConfigureAwait(false);
             return Results.Ok(ModelView.From(model, models, admission, options));

@@ -4,7 +4,7 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Http;
 
-/// <summary>Pictures that set parameters of a model.</summary>
+/// <summary>Reference pictures for parameters of a model.</summary>
 internal static class PictureEndpoints
 {
     public static void Map(IEndpointRouteBuilder app)

@@ -14,7 +14,7 @@ internal static partial class ProbeEndpoints
 {
     private const long MaxReport = 16L << 20;
 
-    // A report is a page of its own with its own style and no script; nothing in it may reach the server.
+    // A report is a self-contained page with its own style and no script; nothing in it may reach the server.
     private const string ReportPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
 
     public static void Map(IEndpointRouteBuilder app)
@@ -42,7 +42,7 @@ internal static partial class ProbeEndpoints
             var own = new UriBuilder(server.Features.Get<IServerAddressesFeature>()!.Addresses.First());
             if (own.Host is "0.0.0.0" or "[::]" or "::")
                 own.Host = "127.0.0.1";
-            // This server is measured as the client that asks: with its key, its sessions and its limits.
+            // This server is measured on behalf of the client that asks: with its key and under its limits.
             var key = body.Target is null or "" or "self" ? Gate.KeyOf(http) : body.Key;
             var job = runs.Begin(gate.OwnerOf(http), body.Target, own.Uri.GetLeftPart(UriPartial.Authority), body.Profile, key);
             return Results.Accepted($"/v1/probes/{job.Id}", job.Look().View);
@@ -156,7 +156,7 @@ internal static partial class ProbeEndpoints
     private static partial Regex PresetName();
 }
 
-/// <summary>Body of <c>POST /v1/probes</c>. The key is handed to the probe and kept nowhere.</summary>
+/// <summary>Body of <c>POST /v1/probes</c>. The key is passed to the probe and not stored.</summary>
 internal sealed record ProbeBody(string? Target, string? Profile, string? Key);
 
 /// <summary>All runs.</summary>

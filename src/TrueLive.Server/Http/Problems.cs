@@ -6,7 +6,7 @@ namespace TrueLive.Server.Http;
 /// <summary>Errors as RFC 9457 problem details: a title for the kind, a detail that says what to change.</summary>
 internal static class Problems
 {
-    /// <summary>Any refusal; one for want of room says when to come again, and a full server adds its figures.</summary>
+    /// <summary>Any refusal; 429 and 503 say when to retry, and a full server adds its figures.</summary>
     public static IResult From(HttpContext http, RequestRefusedException refused)
     {
         if (refused.Refusal is not { } full)
@@ -27,7 +27,7 @@ internal static class Problems
         });
     }
 
-    /// <summary>What cannot be done for what the machine lacks: 507 for the disk, 503 for all else, to be tried again soon.</summary>
+    /// <summary>A request that failed for lack of a resource: 507 for the disk, 503 for all else, with a time to retry after.</summary>
     public static IResult From(HttpContext http, Shortage lacking)
     {
         http.Response.Headers.RetryAfter = "10";

@@ -13,23 +13,26 @@ using TrueLive.WebRtc.Sdp;
 namespace TrueLive.Server.Http;
 
 /// <summary>
-/// WHIP (RFC 9725): a client sends its camera; the answer returns the made pictures in the same connection when the offer can receive.
-/// WHEP (draft-ietf-wish-whep): viewers of a session. Endpoints take offers and outlive what is made from them: each offer becomes a
-/// connection with an address of its own. docs/whip.md goes through the RFC line by line.
+/// WHIP (RFC 9725): a client sends its camera; the answer returns the made pictures in the same connection when the offer can receive. WHEP
+/// (draft-ietf-wish-whep): viewers of a session. Endpoints take offers; each offer becomes a connection with an address of its own.
+/// docs/whip.md goes through the RFC line by line.
 /// </summary>
 internal static partial class WhipEndpoints
 {
-    /// <summary>Carries the token of a session that a client comes back to.</summary>
+    /// <summary>Carries the token of a session that a client resumes.</summary>
     public const string TokenHeader = "X-TrueLive-Token";
 
-    /// <summary>Number of a connection; sent back by a client that comes back, so that of two with one token the older gives way.</summary>
+    /// <summary>
+    /// Number of a connection. A client that reconnects sends the number that it had, so that of two connections with one token the older
+    /// gives way.
+    /// </summary>
     public const string ConnectionHeader = "X-TrueLive-Connection";
 
     private const string Sdp = "application/sdp";
     private const string Fragment = "application/trickle-ice-sdpfrag";
     private const int MaxBody = 128 * 1024;
 
-    // One in use, one that takes over from it, and some that never open.
+    // One in use, one that takes over from it, and some that never connect.
     private const int MaxSenders = 8;
 
     public static void Map(IEndpointRouteBuilder app)
@@ -72,7 +75,7 @@ internal static partial class WhipEndpoints
     }
 
     /// <summary>
-    /// Says what the addresses take in answers to OPTIONS, those to the preflights of other pages included (RFC 9725 section 4.2).
+    /// Adds the accepted methods and content types to answers to OPTIONS, CORS preflights included (RFC 9725 section 4.2).
     /// </summary>
     public static void TellOptions(HttpContext http)
     {
@@ -119,7 +122,7 @@ internal static partial class WhipEndpoints
         AdmittedClient? admitted = null;
         try
         {
-            // An offer that cannot be answered takes no place, and is refused as such on a full server as well.
+            // Checked first: an offer that cannot be answered makes no session, and gets the same answer on a full server.
             port.Check(offer, receive: true, codec);
             admitted = await arrive().ConfigureAwait(false);
             var peer = port.Answer(admitted.Hosted.Session.Id, offer, receive: true, codec, http.Connection.LocalIpAddress);
@@ -140,7 +143,7 @@ internal static partial class WhipEndpoints
         }
         catch (Exception error) when (error is SdpException or InvalidOperationException)
         {
-            // The place of a connection that cannot be made is given back.
+            // A session made for a connection that cannot be made is ended.
             if (admitted is not null && IsNew(http, admitted))
                 registry.End(admitted.Hosted, Core.Sessions.EndCause.ControlClient);
             return Unanswered(error);
@@ -168,7 +171,7 @@ internal static partial class WhipEndpoints
                 viewer = new WebRtcViewer(hosted, port.Answer(who, offer, receive: false, codec, http.Connection.LocalIpAddress));
             }
             _ = RunAsync(http, viewer, viewer.RunAsync(life.ApplicationStopped));
-            // A client with only the session's link has no key for DELETE or PATCH.
+            // Signed, since a client with only the session's link has no key for DELETE or PATCH.
             return Created(http, gate.Share($"/whep/{id}/{viewer.Id}", hosted.Owner), viewer.Peer);
         }
         catch (Exception error) when (error is SdpException or InvalidOperationException)
@@ -234,7 +237,7 @@ internal static partial class WhipEndpoints
         return Results.Text(answer.Append("a=end-of-candidates\r\n").ToString(), Fragment);
     }
 
-    // Strong comparison (RFC 9110 section 13.1.1). RFC 9725's example of a restart writes the star as a tag.
+    // Strong comparison (RFC 9110 section 13.1.1). In RFC 9725's example of a restart, the star is written as a quoted tag.
     private static bool Matches(HttpRequest request, string tag) => request.Headers.IfMatch.ToString().Trim() is "*" or "\"*\""
         || request.GetTypedHeaders().IfMatch.Any(m => !m.IsWeak && m.Tag.AsSpan().Trim('"').SequenceEqual(tag));
 

@@ -5,15 +5,15 @@ using TrueLive.WebRtc;
 namespace TrueLive.Server.Interactive;
 
 /// <summary>
-/// The interactive protocol over a data channel of a live peer connection. A close is told as an error message, since a data channel
-/// has no reason of its own.
+/// The interactive protocol over a data channel of a live peer connection. The reason for a close is sent as an error message, since
+/// closing a data channel carries none.
 /// </summary>
 internal sealed class DataChannelCarrier : IInteractiveCarrier
 {
     /// <summary>Name of the channel; its sub-protocol is the clip's signed <c>socket</c> address.</summary>
     public const string Label = "interactive";
 
-    // Commands and traces of the live session share the association: little is queued ahead of them.
+    // Commands and traces of the live session share the SCTP association, so little may be queued ahead of them.
     private const int MaxBuffered = 64 * 1024;
     private const int MaxWaiting = 64;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
@@ -26,7 +26,7 @@ internal sealed class DataChannelCarrier : IInteractiveCarrier
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Channel<byte[]> _inbox = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
 
-    /// <summary>Takes messages from now on.</summary>
+    /// <summary>Starts to queue the messages of the channel.</summary>
     public DataChannelCarrier(DataChannel channel, TimeProvider time)
     {
         (_channel, _time) = (channel, time);

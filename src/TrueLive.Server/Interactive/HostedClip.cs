@@ -9,7 +9,7 @@ using TrueLive.Server.Clips;
 
 namespace TrueLive.Server.Interactive;
 
-/// <summary>One interactive clip and the connection that looks at it. What was made stays while nobody looks.</summary>
+/// <summary>One interactive clip and the connection that watches it. Its revisions are kept while nobody is connected.</summary>
 internal sealed class HostedClip : IAsyncDisposable
 {
     private const int Quality = 85;
@@ -23,9 +23,9 @@ internal sealed class HostedClip : IAsyncDisposable
     /// <param name="id">Unique on this server.</param>
     /// <param name="owner">Key that it belongs to.</param>
     /// <param name="upload">Where the frames are from; exports are made from it.</param>
-    /// <param name="start">Where in the upload the first frame lies.</param>
+    /// <param name="start">Time of the first frame in the upload.</param>
     /// <param name="frames">Frames in the colours of JPEG; the clip takes them over.</param>
-    /// <param name="length">How long they are with the last one.</param>
+    /// <param name="length">Their length, including the last one's duration.</param>
     /// <param name="model">Model of a tweak that names none.</param>
     /// <param name="models">Models that a tweak may name.</param>
     /// <param name="wait">Blocks while live sessions need the cores.</param>
@@ -53,7 +53,7 @@ internal sealed class HostedClip : IAsyncDisposable
 
     public IVideoModel Model { get; }
 
-    /// <summary>A model that a tweak names; null for one that is not there.</summary>
+    /// <summary>Finds a model that a tweak names; null for an unknown one.</summary>
     public Func<string, IVideoModel?> ModelOf { get; }
 
     public InteractiveClip Clip { get; }
@@ -61,19 +61,19 @@ internal sealed class HostedClip : IAsyncDisposable
     /// <summary>Length of the loaded source with its last frame.</summary>
     public TimeSpan Duration => Clip.Length;
 
-    /// <summary>Counts down to the end while nobody looks.</summary>
+    /// <summary>Ends the clip when nobody has connected for a while.</summary>
     public ITimer? Keep { get; set; }
 
-    /// <summary>The newest connection gets what happens; the one before it is closed.</summary>
+    /// <summary>Makes a connection the one that gets all messages, and returns the previous one, which the caller closes.</summary>
     public InteractiveConnection? Attach(InteractiveConnection? socket) => Interlocked.Exchange(ref _socket, socket);
 
-    /// <summary>A connection looks at it.</summary>
+    /// <summary>Whether a client is connected.</summary>
     public bool IsWatched => Volatile.Read(ref _socket) is not null;
 
-    /// <summary>Lets go of a connection unless a newer one has taken over. True when nobody looks now.</summary>
+    /// <summary>Detaches a connection unless a newer one has taken over. True when nobody is connected now.</summary>
     public bool Detach(InteractiveConnection socket) => Interlocked.CompareExchange(ref _socket, null, socket) == socket;
 
-    /// <summary>The source's own frames as pictures, made when first asked for.</summary>
+    /// <summary>The source's own frames as JPEG pictures, encoded when first requested.</summary>
     public ImmutableArray<RevisionFrame> Source()
     {
         lock (_gate)

@@ -6,13 +6,15 @@ internal interface IInteractiveCarrier
     /// <summary>Messages can still be sent.</summary>
     bool IsOpen { get; }
 
-    /// <summary>Sends one whole message; waits while the far side takes none.</summary>
+    /// <summary>Sends one whole message; waits while the client cannot take it.</summary>
     /// <exception cref="IOException">It cannot be sent; the message says why.</exception>
     ValueTask SendAsync(ReadOnlyMemory<byte> message, bool isText, CancellationToken cancel);
 
-    /// <summary>Hands each message on until the far side ends (null) or breaks a rule (why it is cut off).</summary>
+    /// <summary>
+    /// Passes on each message until the client ends the connection (returns null) or breaks a rule (returns why it is cut off).
+    /// </summary>
     Task<string?> ReceiveAllAsync(int maxMessage, Func<ReadOnlyMemory<byte>, CancellationToken, Task> take, CancellationToken cancel);
 
-    /// <summary>Tells the far side why it ends.</summary>
+    /// <summary>Closes the connection and tells the client why.</summary>
     Task CloseAsync(string why);
 }

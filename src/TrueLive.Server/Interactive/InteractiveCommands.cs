@@ -13,17 +13,17 @@ using TrueLive.WebRtc;
 
 namespace TrueLive.Server.Interactive;
 
-/// <summary>Serves a client of an interactive clip and answers what it asks. Every message gets an answer.</summary>
+/// <summary>Serves a client of an interactive clip. Every message gets an answer.</summary>
 internal sealed class InteractiveCommands(
     ClipOrders orders, ClipViews views, InteractiveRegistry registry, SignedLinks links, LivePrecedence live, PictureStore pictures, IHostApplicationLifetime lifetime, TimeProvider time)
 {
-    /// <summary>Frames that a comparison looks at, evenly spread.</summary>
+    /// <summary>Most frames that a comparison uses, evenly spread.</summary>
     public const int MaxCompared = 60;
 
     /// <summary>Longest name of a revision.</summary>
     public const int MaxName = 100;
 
-    /// <summary>Serves one connection until either side ends it; a connection of the same clip that runs already is ended.</summary>
+    /// <summary>Serves one connection until either side ends it; an earlier connection to the same clip is closed.</summary>
     public async Task ServeAsync(HostedClip hosted, IInteractiveCarrier carrier, CancellationToken cancel)
     {
         var connection = new InteractiveConnection(carrier, hosted);
@@ -55,7 +55,7 @@ internal sealed class InteractiveCommands(
         var (path, token) = channel.Protocol.Split("?token=", 2) is [var p, var t] ? (p, t) : (channel.Protocol, "");
         path = links.Local(path);
         var hosted = links.Opens(path, token) && path.Split('/') is ["", "v1", "interactive", var id, "socket"] ? registry.Find(id) : null;
-        // The caller serves all connections.
+        // The caller's thread serves all connections and must not wait.
         _ = Task.Run(() => hosted is null
             ? carrier.CloseAsync("There is no such interactive clip. Give the clip's socket address as the channel's protocol.")
             : ServeAsync(hosted, carrier, CancellationToken.None));

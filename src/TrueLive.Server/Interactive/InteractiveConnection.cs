@@ -9,8 +9,8 @@ using TrueLive.Core.Clips;
 namespace TrueLive.Server.Interactive;
 
 /// <summary>
-/// One client's view of an interactive clip over a WebSocket or a data channel: what happens goes out in order, and pictures of a
-/// revision that is no longer the newest are left out unless they were asked for.
+/// One client's view of an interactive clip over a WebSocket or a data channel: messages go out in order, and pictures of a revision that
+/// is no longer the newest are left out unless they were asked for.
 /// </summary>
 internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedClip hosted)
 {
@@ -20,7 +20,8 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
     private const int HeaderLength = 20;
     private const uint PictureMark = 0x544c0103;
 
-    // Bound: the pictures of a few revisions; a client that reads nothing loses its connection, and gets everything again with select.
+    // Bound: the pictures of a few revisions; a client that reads nothing is disconnected, and can fetch everything again with
+    // select.
     private readonly Channel<(ReadOnlyMemory<byte> Text, RevisionFrame Frame, bool Asked)> _out =
         Channel.CreateBounded<(ReadOnlyMemory<byte>, RevisionFrame, bool)>(new BoundedChannelOptions(4 * InteractiveLoading.MaxFrames) { SingleReader = true });
     private long _newest;
@@ -31,7 +32,7 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
     /// <summary>Queues a message.</summary>
     public void Send<T>(T message, JsonTypeInfo<T> type) => Put((JsonSerializer.SerializeToUtf8Bytes(message, type), default, true));
 
-    /// <summary>Queues what became of a revision.</summary>
+    /// <summary>Queues the state of a revision.</summary>
     public void Send(ClipRevision revision, string? id = null)
     {
         if (revision.Number > Volatile.Read(ref _newest))

@@ -10,8 +10,8 @@ using TrueLive.Server.Resources;
 namespace TrueLive.Server.Interactive;
 
 /// <summary>
-/// Brings sources of all kinds into one form: an upload that can also be exported from, and its frames in memory at the model's
-/// size and in the colours of JPEG, so that no frame is scaled or converted again for each tweak.
+/// Converts all kinds of sources to one form: an upload, from which clips can be exported, and its frames in memory at the model's size and
+/// in the colour space of JPEG, so that no tweak has to scale or convert a frame.
 /// </summary>
 internal sealed class InteractiveLoading(ClipUploads uploads)
 {
@@ -25,7 +25,7 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
     private const int StillSide = 1920;
     private const int Quality = 92;
 
-    /// <summary>A still held for a while, as an upload of its own.</summary>
+    /// <summary>A still picture shown for a number of seconds, as an upload of its own.</summary>
     public async Task<UploadView> HoldAsync(string owner, UploadView still, double seconds, CancellationToken cancel)
     {
         var file = await MediaFile.OpenAsync(uploads.PathOf(still), cancel).ConfigureAwait(false);
@@ -43,7 +43,7 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
         WriteAsync(owner, "live.mkv", frames.Select(f => (f, f.Ticket.Captured - frames[0].Ticket.Captured)), frames.Sum(f => f.Width * f.Height / 2L), cancel);
 
     /// <summary>
-    /// Decodes the part of an upload that is worked on, and says how long it is with its last frame. The caller owns the frames.
+    /// Decodes a part of an upload and returns its length, including the last frame's duration. The caller owns the frames.
     /// </summary>
     /// <exception cref="RequestRefusedException">422: the part is empty, too long or has too many frames.</exception>
     public async Task<(ImmutableArray<VideoFrame> Frames, TimeSpan Length)> LoadAsync(UploadView upload, (int Width, int Height) size, bool stretch, TimeSpan start, TimeSpan end, CancellationToken cancel)

@@ -12,7 +12,7 @@ internal sealed record TrimView(double? StartS, double? EndS);
 /// <summary>Body of <c>POST /v1/interactive</c>; null takes the default.</summary>
 internal sealed record CreateInteractiveBody(string? Upload, string? Session, double? StillS, TrimView? Trim, string? Model, string? Size);
 
-/// <summary>What is held in memory.</summary>
+/// <summary>The frames that are held in memory.</summary>
 internal sealed record InteractiveSourceView(int Frames, double DurationS, double Fps, int Width, int Height, IReadOnlyList<double> TimesMs);
 
 /// <summary>An interactive clip as the API shows it; with a type it is the first message of the socket.</summary>

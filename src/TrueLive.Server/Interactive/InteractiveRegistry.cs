@@ -12,7 +12,9 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Interactive;
 
-/// <summary>All interactive clips of this server: makes them if there is room, and ends those that nobody looks at any more.</summary>
+/// <summary>
+/// All interactive clips of this server: opens them if there is room, and ends those that nobody has been connected to for a while.
+/// </summary>
 internal sealed class InteractiveRegistry : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, HostedClip> _clips = new();
@@ -39,7 +41,9 @@ internal sealed class InteractiveRegistry : IAsyncDisposable
     public HostedClip? Find(string id) => _clips.GetValueOrDefault(id);
 
     /// <summary>Loads a source and opens a clip on it.</summary>
-    /// <exception cref="RequestRefusedException">404 no such source, 409 nothing kept, 422 a field is wrong, 503 no room.</exception>
+    /// <exception cref="RequestRefusedException">
+    /// 404 no such source, 409 nothing kept, 422 a field is wrong, 429 or 503 no room.
+    /// </exception>
     public async Task<HostedClip> OpenAsync(string owner, CreateInteractiveBody body, CancellationToken cancel)
     {
         Reserve(owner);
@@ -65,7 +69,7 @@ internal sealed class InteractiveRegistry : IAsyncDisposable
         }
     }
 
-    /// <summary>Counts down to the end of a clip that nobody looks at.</summary>
+    /// <summary>Starts the timer that ends a clip to which nobody is connected.</summary>
     public void KeepFor(HostedClip hosted) => hosted.Keep = _time.CreateTimer(_ => _ = hosted.IsWatched ? Task.CompletedTask : EndAsync(hosted), null, TimeSpan.FromSeconds(_options.KeepSeconds), Timeout.InfiniteTimeSpan);
 
     /// <summary>Ends a clip.</summary>

@@ -3,7 +3,7 @@ using System.Net.WebSockets;
 
 namespace TrueLive.Server.Interactive;
 
-/// <summary>The interactive protocol over a WebSocket; the reason of a close is that of the close frame.</summary>
+/// <summary>The interactive protocol over a WebSocket; the close frame carries the reason for a close.</summary>
 internal sealed class WebSocketCarrier(WebSocket socket) : IInteractiveCarrier
 {
     public bool IsOpen => socket.State is WebSocketState.Open or WebSocketState.CloseReceived;

@@ -14,26 +14,26 @@ internal sealed record JournalView(
 /// <summary>A prompt and the first frame that it applied to.</summary>
 /// <param name="Frame">Number of the frame in the journal's video.</param>
 /// <param name="AtTicks">That frame's time.</param>
-/// <param name="Values">What was set of the model's parameters; null for nothing.</param>
+/// <param name="Values">Values of the model's parameters that differ from their defaults; null for none.</param>
 internal sealed record JournalCue(long Frame, long AtTicks, string Text, float Strength, double TransitionMs, IReadOnlyDictionary<string, string>? Values = null);
 
-/// <summary>What journal.json holds beside the video.</summary>
+/// <summary>The content of journal.json.</summary>
 internal sealed record JournalState(JournalView View, IReadOnlyList<JournalCue> Cues, IReadOnlyList<long> Resets);
 
 /// <summary>A recorded live session: the pictures that came in, every prompt with the frame at which it applied, and the model.</summary>
 public sealed class Journal
 {
-    /// <summary>Reference pictures that one may hold.</summary>
+    /// <summary>Most reference pictures of one journal.</summary>
     internal const int MaxPictures = 100;
 
     private readonly JournalState _state;
 
     private Journal(string folder, JournalState state) => (Folder, _state) = (folder, state);
 
-    /// <summary>Where it lies.</summary>
+    /// <summary>Folder of the journal.</summary>
     public string Folder { get; }
 
-    /// <summary>The pictures as they came in.</summary>
+    /// <summary>The recorded input.</summary>
     public string VideoPath => Path.Combine(Folder, "input.mkv");
 
     /// <summary>Model that ran.</summary>
@@ -44,10 +44,10 @@ public sealed class Journal
 
     internal JournalView View => _state.View;
 
-    /// <summary>The journal of a process that is gone: nobody records it any more.</summary>
+    /// <summary>The journal as left by a process that has ended: it is no longer recorded.</summary>
     internal Journal Left() => With(_state.View with { Recording = false, EndedBecause = "The server stopped while it was recorded." });
 
-    /// <summary>The same with what is known of it by now.</summary>
+    /// <summary>The same journal with newer figures.</summary>
     internal Journal With(JournalView view) => new(Folder, _state with { View = view });
 
     /// <summary>Opens a journal's folder; null when there is none, or its description is damaged.</summary>
@@ -67,14 +67,14 @@ public sealed class Journal
     // A list from JSON may hold null despite its type.
     private static bool IsWhole(JournalCue? cue) => cue is not null && float.IsFinite(cue.Strength) && cue.TransitionMs is >= 0 and <= 3_600_000;
 
-    /// <summary>Says so where a model is not the one that ran; null where it is.</summary>
+    /// <summary>A note for the user when a model is not the one that ran; null when it is.</summary>
     public string? OtherModel(ModelInfo model) => (Model, ModelVersion) == (model.Id, model.Version) ? null
         : $"The session ran on {Model} {ModelVersion}; this rendering uses {model.Id} {model.Version}, so it looks different.";
 
-    /// <summary>Where a picture lies that a value names.</summary>
+    /// <summary>Path of a reference picture that a value names.</summary>
     internal static string PictureIn(string folder, string id) => Path.Combine(folder, id + ".picture");
 
-    // Ids come from a file that somebody may have sent: only what is an id is used in a path.
+    // The ids come from a file that may be hostile: only well-formed ones are used in a path.
     private IReadOnlyList<ReferencePicture> Named(IReadOnlyList<ModelParameter> declared)
     {
         var pictures = declared.Where(p => p.Kind == ParameterKind.Image).Select(p => p.Id).ToArray();

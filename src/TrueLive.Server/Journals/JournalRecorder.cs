@@ -11,8 +11,8 @@ using TrueLive.Server.Resources;
 namespace TrueLive.Server.Journals;
 
 /// <summary>
-/// Writes a live session down while it runs, on a thread of its own. The live path only hands over a hold on each picture; when the
-/// thread falls behind, pictures are missing from the journal, counted, and never late on the live path.
+/// Records a live session on a thread of its own. The live path only retains each picture for it; when the thread falls behind, pictures
+/// are left out of the journal and counted, and the live path is not delayed.
 /// </summary>
 internal sealed class JournalRecorder : IAsyncDisposable
 {
@@ -29,7 +29,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
     private readonly List<long> _resets = [];
     private readonly Dictionary<string, ReferencePicture> _references = [];
 
-    // Numbers and times of the pictures that the live path may still answer to, by their number on the live path.
+    // Numbers and times in the journal of pictures whose output may still come, by their number on the live path.
     private readonly Dictionary<long, (long Number, TimeSpan At)> _recent = [];
     private JournalView _view;
     private TimeSpan? _offset;
@@ -48,7 +48,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
         _writing = Task.Factory.StartNew(WriteAll, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
-    /// <summary>How far it is.</summary>
+    /// <summary>The progress of the recording.</summary>
     public JournalView View
     {
         get
@@ -58,10 +58,10 @@ internal sealed class JournalRecorder : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends when all that was recorded lies on disk.</summary>
+    /// <summary>Completes when everything recorded is on disk.</summary>
     public Task Written => _writing;
 
-    /// <summary>What its journal.json says is what is known: false while the disk does not take it.</summary>
+    /// <summary>Whether journal.json is up to date; false when it could not be written.</summary>
     public bool IsSaved { get; private set; }
 
     /// <summary>A picture came in.</summary>
@@ -101,7 +101,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
         }
     }
 
-    /// <summary>A frame went out: tells which prompt was applied to which picture.</summary>
+    /// <summary>A frame went out; records which prompt was applied to which picture.</summary>
     public void Sent(in FrameTicket frame)
     {
         lock (_gate)
@@ -177,7 +177,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
                         _view = _view with { Frames = picture.Number + 1, Seconds = Math.Round(picture.At.TotalSeconds, 3), Bytes = video.Bytes };
                     if (video.Bytes > _view.LimitBytes)
                     {
-                        // Waiting pictures would be added to it.
+                        // Pictures still waiting would only exceed the limit further.
                         End($"It reached the {_view.LimitBytes >> 20} MB that it may have.");
                         return;
                     }
@@ -187,7 +187,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
                 video.Flush();
             }
         }
-        // Any failure ends this journal and leaves the rest of the session alone.
+        // Any failure ends this journal only, not the session.
         catch (Exception error)
         {
             End($"It could not be written on. {Shortage.Of(error)?.Words ?? error.Message}");
@@ -200,7 +200,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
         }
     }
 
-    /// <summary>Writes journal.json anew.</summary>
+    /// <summary>Rewrites journal.json.</summary>
     public void Save()
     {
         JournalState state;

@@ -25,10 +25,10 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
         return journal.View.Recording ? journal.Left() : journal;
     }
 
-    /// <summary>A live session is being recorded into it at this moment.</summary>
+    /// <summary>Whether a live session is being recorded into it now.</summary>
     public bool IsRecording(string id) => _writing.TryGetValue(id, out var recorder) && recorder.View.Recording;
 
-    /// <summary>Ends when all that was recorded lies on disk.</summary>
+    /// <summary>Completes when everything recorded is on disk; at once for a journal that is not being written.</summary>
     public Task WrittenAsync(string id) => _writing.TryGetValue(id, out var recorder) ? recorder.Written : Task.CompletedTask;
 
     /// <summary>All journals of a key, newest first.</summary>
@@ -67,7 +67,7 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
         ClipFolders.Remove(Path.Combine(folders.Journals, journal.Id));
     }
 
-    /// <summary>Deletes what is past its time, and writes down what a full disk did not take.</summary>
+    /// <summary>Deletes expired journals, and retries writing those that a full disk did not take.</summary>
     public void Expire()
     {
         foreach (var (id, recorder) in _writing.Where(w => w.Value.Written.IsCompleted))
@@ -84,7 +84,7 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
         }
     }
 
-    // Only here is it known that the disk did not take it.
+    // Until it is saved, its state exists only in memory.
     private void Forget(string id, JournalRecorder recorder)
     {
         if (recorder.IsSaved)

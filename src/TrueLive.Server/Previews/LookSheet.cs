@@ -8,8 +8,8 @@ using TrueLive.Server.Resources;
 namespace TrueLive.Server.Previews;
 
 /// <summary>
-/// One picture with a client's frame in every look of a model, made by that model. Takes at most a third of one core, and a tenth where
-/// live sessions have the cores, because it rests between two looks; makes one sheet at a time for the whole server. Thread-safe.
+/// One picture with a client's frame in every look of a model, made by that model. Takes at most a third of one core, and a tenth while
+/// live sessions need the cores, because it pauses between looks; makes one sheet at a time for the whole server. Thread-safe.
 /// </summary>
 internal sealed class LookSheet(ModelStore models, LivePrecedence live, TimeProvider time)
 {
@@ -19,12 +19,12 @@ internal sealed class LookSheet(ModelStore models, LivePrecedence live, TimeProv
     /// <summary>Height of one look on the sheet.</summary>
     public const int CellHeight = 108;
 
-    /// <summary>Looks beside each other.</summary>
+    /// <summary>Looks in a row.</summary>
     public const int Columns = 6;
 
     private const int Quality = 82;
 
-    // Rests after each look, this many times as long as it took.
+    // The pause after each look, as a multiple of the time that it took.
     private const int Rest = 2;
     private const int RestBesideLive = 9;
 

@@ -4,15 +4,15 @@ using System.Reflection;
 namespace TrueLive.Server.Probes;
 
 /// <summary>
-/// Starts this very program again with other arguments, so that probe and server are always of one version and share no memory, and nothing
-/// of
-/// the server's environment but what a program needs to run: it talks to strangers, and keys and passwords are no business of theirs.
+/// Starts this program again with other arguments, so that probe and server have the same version and share no memory. The child inherits
+/// only the environment variables that a program needs to run: it talks to servers that are not trusted, so it must not have this server's
+/// keys and passwords.
 /// </summary>
 internal static class OwnProgram
 {
     private static readonly string[] Inherited = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG", "HOME", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "MALLOC_ARENA_MAX"];
 
-    /// <summary>What to start; output and errors are redirected. Nothing of a caller goes through a shell.</summary>
+    /// <summary>How to start it; output and errors are redirected. Arguments do not pass through a shell.</summary>
     public static ProcessStartInfo Start(params IEnumerable<string> arguments)
     {
         var own = Environment.ProcessPath ?? throw new InvalidOperationException("This program does not know its own path.");

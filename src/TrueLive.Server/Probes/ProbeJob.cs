@@ -2,10 +2,10 @@ using System.Text.Json;
 
 namespace TrueLive.Server.Probes;
 
-/// <summary>Where a probe run stands.</summary>
+/// <summary>The state of a probe run.</summary>
 internal enum ProbeState : byte
 {
-    /// <summary>The child measures.</summary>
+    /// <summary>The child process is measuring.</summary>
     Running,
 
     /// <summary>There is a report.</summary>
@@ -18,7 +18,7 @@ internal enum ProbeState : byte
     Cancelled,
 }
 
-/// <summary>One run of the probe: what its child process said so far. Thread-safe.</summary>
+/// <summary>One run of the probe: what its child process has reported so far. Thread-safe.</summary>
 internal sealed class ProbeJob(string id, string owner, string target, string profile, string folder, DateTimeOffset created, DateTimeOffset expires)
 {
     private const int MaxNotes = 40;
@@ -49,7 +49,7 @@ internal sealed class ProbeJob(string id, string owner, string target, string pr
             return (_view, _changed.Task);
     }
 
-    /// <summary>Takes one line of <c>--progress json</c>. A line that is none is kept as a note.</summary>
+    /// <summary>Takes one line of <c>--progress json</c>. A line that is not JSON is kept as a note.</summary>
     public void Heard(string line)
     {
         try
@@ -89,7 +89,7 @@ internal sealed class ProbeJob(string id, string owner, string target, string pr
         }
     }
 
-    /// <summary>The end; later calls change nothing.</summary>
+    /// <summary>Ends the run; later calls have no effect.</summary>
     public void End(ProbeState state, string? error = null)
     {
         lock (_gate)
@@ -144,6 +144,6 @@ internal sealed record ProbeView(
 {
     public string? ReportJson { get; init; }
 
-    /// <summary>What the probe is sending, very small, as a data URI; null when the run is over.</summary>
+    /// <summary>A thumbnail of the picture that the probe is sending, as a data URI; null when the run is over.</summary>
     public string? Picture { get; init; }
 }

@@ -8,12 +8,12 @@ using TrueLive.Server.Resources;
 namespace TrueLive.Server.Probes;
 
 /// <summary>
-/// Runs the probe for clients, one run at a time, as a child of this program at low priority. A key reaches the child in its
-/// environment only. Reports lie under the data folder for a day, at most <see cref="MaxKept"/> of them. Thread-safe.
+/// Runs the probe for clients, one run at a time, as a child of this program at low priority. A key reaches the child in its environment
+/// only. Reports are kept in the data folder for a day, at most <see cref="MaxKept"/> of them. Thread-safe.
 /// </summary>
 internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, TimeProvider time, ILogger<ProbeRuns> logger) : IAsyncDisposable
 {
-    /// <summary>Reports kept; then the oldest of the owner who has the most goes.</summary>
+    /// <summary>Reports kept; beyond this the oldest report of the owner who has the most is deleted.</summary>
     public const int MaxKept = 20;
 
     private const int MaxWaiting = 1000;
@@ -54,7 +54,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
     /// <param name="own">Address of this server, for <c>self</c>.</param>
     /// <param name="profile">glance, quick, standard or deep.</param>
     /// <param name="key">Key of the target, for <c>self</c> the client's own; never stored.</param>
-    /// <exception cref="RequestRefusedException">Bad target or profile (422), a run is going on, or it is the turn of those who waited for it (409).</exception>
+    /// <exception cref="RequestRefusedException">Bad target or profile (422), another run, or other clients' turn (409).</exception>
     public ProbeJob Begin(string owner, string? target, string own, string? profile, string? key)
     {
         profile = string.IsNullOrEmpty(profile) ? "quick" : profile;
@@ -84,7 +84,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         }
     }
 
-    /// <summary>Does a report meet a requirement that ships with the product? Exit code and lines of <c>truelive check</c>.</summary>
+    /// <summary>Checks a report against a requirement of the product. Returns exit code and lines of <c>truelive check</c>.</summary>
     public static async Task<(int Code, IReadOnlyList<string> Lines)> CheckAsync(string requirement, string report, CancellationToken cancel)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
@@ -127,7 +127,7 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
             job.Cancel.Dispose();
     }
 
-    // Nobody keeps the one place for good: clients that were refused come before the one that had the last run.
+    // Clients that were refused come before the one that had the last run, so that nobody can occupy the probe for good.
     private void TakeTurn(string owner)
     {
         if (_last is { State: ProbeState.Running })

@@ -4,8 +4,8 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Server.Resources;
 
 /// <summary>
-/// Where uploads, work, results and journals lie, and how much of the disk each key fills. Every thing is a folder named by its
-/// unguessable id; what is not there any more is found out by looking, so nothing can disagree with the disk.
+/// The folders of uploads, work, results and journals, and how much of the disk each key uses. Each item is a folder named by its
+/// unguessable id. The disk is the only record of them, so nothing can disagree with it.
 /// </summary>
 internal sealed class ClipFolders(ServerOptions options)
 {
@@ -16,7 +16,7 @@ internal sealed class ClipFolders(ServerOptions options)
     private readonly ConcurrentDictionary<string, long> _reserved = new();
     private readonly ConcurrentDictionary<string, string> _owners = new();
 
-    /// <summary>The disk that all of it lies on.</summary>
+    /// <summary>The disk that they are on.</summary>
     public DataDisk Disk { get; } = new(Path.Combine(options.DataPath, "clips"));
 
     public string Root { get; } = Path.Combine(options.DataPath, "clips");
@@ -40,7 +40,7 @@ internal sealed class ClipFolders(ServerOptions options)
     /// <summary>Where a job's source is fetched to, under the name that its address gives it.</summary>
     public string FetchedOf(string job) => Path.Combine(WorkOf(job), "source");
 
-    /// <summary>Finished parts of a job, in a folder of their own.</summary>
+    /// <summary>Folder of a job's finished parts.</summary>
     public string PartsOf(string job) => Path.Combine(WorkOf(job), "parts");
 
     public string ResultOf(string job, string ending) => Path.Combine(Results, job, "clip" + ending);
@@ -48,7 +48,7 @@ internal sealed class ClipFolders(ServerOptions options)
     /// <summary>Ids come from clients: only what <see cref="ClipQueue.NewId"/> makes is ever used in a path.</summary>
     public static bool IsId(string? id) => id is { Length: 32 } && id.All(char.IsAsciiHexDigitLower);
 
-    /// <summary>Bytes that a folder and its files take on the disk, some of which may be renamed or go while they are counted.</summary>
+    /// <summary>Bytes that a folder and its files take on the disk; files may be renamed or deleted while they are counted.</summary>
     public static long BytesIn(string folder)
     {
         var bytes = Block;
@@ -96,14 +96,14 @@ internal sealed class ClipFolders(ServerOptions options)
     /// <summary>All jobs that have files here.</summary>
     public IReadOnlyList<string> JobsOnDisk() => [.. new[] { Work, Results }.Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Select(d => Path.GetFileName(d)!).Where(IsId).Distinct()];
 
-    /// <summary>Says who a new folder belongs to.</summary>
+    /// <summary>Creates a folder and records its owner.</summary>
     public static void Own(string folder, string owner)
     {
         PrivateFiles.MakeFolder(folder);
         File.WriteAllText(Path.Combine(folder, "owner"), owner);
     }
 
-    /// <summary>The key that a folder belongs to; null for a folder that is not there.</summary>
+    /// <summary>The owner of a folder; null when there is no such folder.</summary>
     public static string? OwnerOf(string folder)
     {
         try
@@ -116,14 +116,14 @@ internal sealed class ClipFolders(ServerOptions options)
         }
     }
 
-    /// <summary>Bytes on disk that belong to a key, with those that are reserved for what is coming in.</summary>
+    /// <summary>Bytes on disk that belong to a key, including those reserved for incoming files.</summary>
     public long UsedBy(string owner) => _reserved.GetValueOrDefault(owner) + new[] { Uploads, Pictures, Journals, Work, Results }
         .Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Where(d => KnownOwnerOf(d) == owner).Sum(BytesIn);
 
-    /// <summary>Things in a folder of them, such as <see cref="Uploads"/>, that belong to a key.</summary>
+    /// <summary>Number of items in a folder, such as <see cref="Uploads"/>, that belong to a key.</summary>
     public int CountOf(string all, string owner) => Directory.Exists(all) ? Directory.EnumerateDirectories(all).Count(d => KnownOwnerOf(d) == owner) : 0;
 
-    // A folder keeps its owner and its name is never used again: each is read once, not at every request.
+    // A folder's owner never changes and its name is never reused, so the owner can be cached.
     private string? KnownOwnerOf(string folder)
     {
         if (_owners.TryGetValue(folder, out var known))
@@ -136,7 +136,7 @@ internal sealed class ClipFolders(ServerOptions options)
     /// <summary>Bytes that a key may still fill.</summary>
     public long LeftFor(string owner) => ((long)options.ClipDiskMb << 20) - UsedBy(owner);
 
-    /// <summary>Counts bytes that are on their way until the result is disposed. Null when there is no room for them.</summary>
+    /// <summary>Reserves room for incoming bytes until the result is disposed. Null when there is no room for them.</summary>
     public IDisposable? Reserve(string owner, long bytes)
     {
         _reserved.AddOrUpdate(owner, bytes, (_, now) => now + bytes);

@@ -18,7 +18,7 @@ internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders f
     private ClipDatabase? _database;
     private ClipQueue? _queue;
 
-    /// <summary>There may be jobs: the queue was used before.</summary>
+    /// <summary>Whether there may be jobs, because the queue has been used before.</summary>
     public bool InUse => _queue is not null || options.ClipDatabase.Length > 0 || File.Exists(folders.Database);
 
     /// <summary>The queue.</summary>
@@ -54,7 +54,7 @@ internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders f
         }
     }
 
-    /// <summary>A job's row as it was at most a fifth of a second ago: all who follow it share one look.</summary>
+    /// <summary>A job's row as it was at most a fifth of a second ago: all followers share one query.</summary>
     public async Task<ClipJob?> LookAsync(string id, CancellationToken cancel)
     {
         if (_looks.TryGetValue(id, out var last) && time.GetElapsedTime(last.At) < LookEvery)
@@ -66,7 +66,7 @@ internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders f
         return await row.WaitAsync(cancel).ConfigureAwait(false);
     }
 
-    /// <summary>Tells the worker that there is something to do.</summary>
+    /// <summary>Tells the worker that a job was queued.</summary>
     public void Wake()
     {
         lock (_wake)

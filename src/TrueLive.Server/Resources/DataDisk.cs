@@ -12,7 +12,7 @@ internal sealed class DataDisk(string folder)
     private readonly byte[] _page = new byte[4096];
 
     /// <summary>
-    /// What is short; null when it can be written to and a reserve is free. A folder that nothing has used yet is only looked at.
+    /// The shortage; null when the disk can be written to and a reserve is free. A folder that does not exist yet is not written to.
     /// </summary>
     public Shortage? Look()
     {
@@ -38,7 +38,7 @@ internal sealed class DataDisk(string folder)
         }
     }
 
-    /// <summary>What is short for a file of this length that is about to come; null when it fits.</summary>
+    /// <summary>The shortage for a file of this length; null when it fits.</summary>
     public Shortage? Refuse(long bytes) => Look() ?? (Drive() is { IsReady: true } drive && drive.AvailableFreeSpace < bytes
         ? Shortage.DiskFull with { Words = $"The file has {bytes >> 20} MB and the server's disk has {drive.AvailableFreeSpace >> 20} MB left. Delete uploads, clips and journals that are not needed, or give it more room." } : null);
 

@@ -2,25 +2,25 @@ using System.Globalization;
 
 namespace TrueLive.Server.Resources;
 
-/// <summary>How many files, sockets and pipes this process has open, and how many the system lets it.</summary>
+/// <summary>How many files, sockets and pipes this process has open, and how many it may open.</summary>
 internal static class OpenFiles
 {
-    /// <summary>From this share of the limit on, what comes next may fail.</summary>
+    /// <summary>Share of the limit from which opening more may soon fail.</summary>
     public const double High = 0.9;
 
     private const int Reserve = 512;
     private const string Line = "Max open files";
 
-    /// <summary>The limit (RLIMIT_NOFILE) of this process; very large where the system tells none.</summary>
+    /// <summary>The limit (RLIMIT_NOFILE) of this process; very large where the system gives none.</summary>
     public static int Limit { get; } = Read();
 
     /// <summary>
-    /// HTTP clients at most, so that they alone never use up what media, clips and ffmpeg need. The runtime ends the whole process when it
-    /// cannot open a file of its own: 280 are open in a server that does nothing.
+    /// Most connections of HTTP clients, so that they alone never use up what media, clips and ffmpeg need. The runtime ends the whole
+    /// process when it cannot open a file of its own; an idle server has 280 open.
     /// </summary>
     public static int ForClients => Math.Max(Limit / 8, Limit - Reserve);
 
-    /// <summary>Share of the limit that is in use, 0 where the system does not tell.</summary>
+    /// <summary>Share of the limit that is in use, 0 where the system does not say.</summary>
     public static double Share
     {
         get

@@ -15,14 +15,14 @@ internal static class PrivateFiles
         Directory.CreateDirectory(path, ForUs | UnixFileMode.UserExecute);
     }
 
-    /// <summary>Puts a whole file in the place of another one, or of none: a crash or a full disk leaves what was there.</summary>
+    /// <summary>Replaces or creates a file atomically: a crash or a full disk leaves the old state.</summary>
     public static void Replace(string path, byte[] content)
     {
         var aside = WriteAside(path, content);
         File.Move(aside, path, overwrite: true);
     }
 
-    /// <summary>As <see cref="Replace"/>, but leaves a file alone that somebody else has made meanwhile.</summary>
+    /// <summary>As <see cref="Replace"/>, but keeps a file that already exists.</summary>
     public static void Make(string path, byte[] content)
     {
         var aside = WriteAside(path, content);

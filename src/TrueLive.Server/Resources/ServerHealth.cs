@@ -3,13 +3,13 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Server.Resources;
 
 /// <summary>
-/// Looks at what the server cannot work without, once a second at most: disk, database of the clips, open files, ffmpeg. Thread-safe.
+/// Checks the resources that the server needs, at most once a second: disk, clip database, open files, ffmpeg. Thread-safe.
 /// </summary>
 internal sealed partial class ServerHealth(ClipFolders folders, ClipQueueHost queueHost, ServerOptions options, TimeProvider time, ILogger<ServerHealth> logger) : IDisposable
 {
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(1);
 
-    // The worker asks all the time: a healthy idle disk may sleep.
+    // The worker asks all the time; checking less often lets the disk of an idle server sleep.
     private static readonly TimeSpan IdleFreshness = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan DatabaseTime = TimeSpan.FromSeconds(2);
     private static readonly string[] Tools = ["ffmpeg", "ffprobe"];
@@ -18,12 +18,12 @@ internal sealed partial class ServerHealth(ClipFolders folders, ClipQueueHost qu
     private IReadOnlyList<Shortage> _last = [];
     private long? _looked;
 
-    /// <summary>Why no clip is begun, in words; null while nothing keeps one from it. As last looked.</summary>
+    /// <summary>Why no clip is started, in words, as of the last check; null when nothing is short.</summary>
     public string? WhyClipsWait => Volatile.Read(ref _last) is [var first, ..] ? "Waits: " + first.Words : null;
 
-    /// <summary>What is short now.</summary>
+    /// <summary>The current shortages.</summary>
     /// <param name="cancel">Ends the call.</param>
-    /// <param name="idle">Nothing is known to be wrong and nobody waits for the answer.</param>
+    /// <param name="idle">Whether an older result will do while nothing is short, since nobody waits for the answer.</param>
     public async Task<IReadOnlyList<Shortage>> LookAsync(CancellationToken cancel, bool idle = false)
     {
         await _looking.WaitAsync(cancel).ConfigureAwait(false);

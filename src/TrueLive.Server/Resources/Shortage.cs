@@ -16,8 +16,8 @@ internal enum Resource : byte
     Ffmpeg,
 }
 
-/// <summary>Something that the machine has run out of: no fault of whoever asked, and over when there is some again.</summary>
-/// <param name="Resource">What.</param>
+/// <summary>Something that the machine has run out of: not the client's fault, and over once there is some again.</summary>
+/// <param name="Resource">The resource.</param>
 /// <param name="Words">For people: what is short and what to do. No paths, no addresses.</param>
 internal sealed record Shortage(Resource Resource, string Words)
 {
@@ -32,7 +32,7 @@ internal sealed record Shortage(Resource Resource, string Words)
 
     public static readonly Shortage FfmpegEnded = new(Resource.Ffmpeg, "The system ended ffmpeg while it worked. Try again.");
 
-    /// <summary>HTTP status of what cannot be done for it.</summary>
+    /// <summary>HTTP status of a request that fails for it.</summary>
     public int Status => Resource == Resource.Disk ? StatusCodes.Status507InsufficientStorage : StatusCodes.Status503ServiceUnavailable;
 
     /// <summary>The shortage that an error comes from; null for any other error.</summary>

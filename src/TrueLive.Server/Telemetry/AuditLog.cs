@@ -7,18 +7,17 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Telemetry;
 
-/// <summary>One line of the audit log. The address is without its query, which may hold a token or a prompt.</summary>
+/// <summary>One line of the audit log. The path is without its query, which may contain a token or a prompt.</summary>
 internal sealed record AuditEntry(DateTimeOffset Time, string Key, string? From, string Method, string Path, int Status);
 
 /// <summary>
-/// Who did what from where, one JSON line for each request that made, changed, fetched or deleted something of people, and for each that
-/// was refused:
-/// <c>audit.log</c> in the data folder, with names of keys and never their values. Written only where keys are asked for. Requests do not wait for the
-/// disk: what does not fit into the queue, or onto the disk, is counted.
+/// Writes <c>audit.log</c> in the data folder: one JSON line for each request that created, changed, fetched or deleted users' data, and
+/// for each that was refused, with the name of the key and never the key. Written only on a server with keys. Requests do not wait for the
+/// disk: entries that do not fit into the queue or onto the disk are dropped and counted.
 /// </summary>
 internal sealed partial class AuditLog : IAsyncDisposable
 {
-    /// <summary>Files kept: the one that is written and those before it.</summary>
+    /// <summary>Files kept, including the current one.</summary>
     public const int Files = 5;
 
     private const int MaxWaiting = 4096;
@@ -39,12 +38,12 @@ internal sealed partial class AuditLog : IAsyncDisposable
         _writing = Task.Run(WriteAsync);
     }
 
-    /// <summary>Entries that found the queue full or the disk unwilling.</summary>
+    /// <summary>Entries dropped because the queue was full or the disk could not be written to.</summary>
     public long Lost => Interlocked.Read(ref _lost);
 
-    /// <summary>Notes a request once its answer begins: a WebSocket is noted when it opens, not when it ends.</summary>
+    /// <summary>Logs a request once its response begins; a WebSocket is logged when it opens, not when it ends.</summary>
     /// <param name="http">The request.</param>
-    /// <param name="nameOf">Name of the key that a request shows.</param>
+    /// <param name="nameOf">Gives the name of the key that a request carries.</param>
     public void Watch(HttpContext http, Func<HttpRequest, string> nameOf)
     {
         if (_most > 0 && _ring.Required)
@@ -70,7 +69,7 @@ internal sealed partial class AuditLog : IAsyncDisposable
         return Task.CompletedTask;
     }
 
-    // Reading is noted where it is of pictures of people: results, sources, journals, and live pictures over a WebSocket.
+    // Reads are logged only where they may show people: results, sources, journals, and live pictures over a WebSocket.
     private static bool Matters(HttpRequest request, string path, int status)
     {
         if (status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden or StatusCodes.Status421MisdirectedRequest or StatusCodes.Status429TooManyRequests)

@@ -4,7 +4,7 @@ using TrueLive.Server.Live.Transports;
 
 namespace TrueLive.Server.Telemetry;
 
-/// <summary>What the limits of requests and connections hold back, for operators.</summary>
+/// <summary>Metrics of requests and connections that limits refuse.</summary>
 internal sealed class LimitMetrics : IDisposable
 {
     private readonly Meter _meter = new(ServerMetrics.MeterName);
@@ -19,7 +19,7 @@ internal sealed class LimitMetrics : IDisposable
         _refused = _meter.CreateCounter<long>("truelive.requests.refused", "{request}", "Requests that were answered 429 (too many of one client) or 503 (the server is full).");
     }
 
-    /// <summary>Counts an answer where it is a refusal for a limit.</summary>
+    /// <summary>Counts a response if it is a refusal because of a limit.</summary>
     public void Answered(int status)
     {
         if (status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)

@@ -10,8 +10,9 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Server.Telemetry;
 
 /// <summary>
-/// One line an event, as text or as JSON, each with the event's stable name. Warnings and errors of one cause come once a minute, with the
-/// number of those left out. An exception's stack is shown only where the fault may be ours: not for a client that left.
+/// Writes one line per event, as text or as JSON, with the event's stable name. Warnings and errors with the same cause are written once a
+/// minute, with the number of those left out. An exception's stack trace is written only if the fault may be the server's: not for a client
+/// that left.
 /// </summary>
 internal sealed class LogLines(ServerOptions options, TimeProvider time) : ConsoleFormatter(FormatterName)
 {
@@ -19,7 +20,7 @@ internal sealed class LogLines(ServerOptions options, TimeProvider time) : Conso
 
     private const int MaxStack = 8000;
 
-    // The parameter of our messages that holds the cause; other parameters do not distinguish causes.
+    // The message parameter that holds the cause; other parameters do not distinguish causes.
     private const string Cause = "Why";
 
     private readonly LogPace _pace = new(time);
@@ -48,7 +49,7 @@ internal sealed class LogLines(ServerOptions options, TimeProvider time) : Conso
 
     private static bool IsClientGone(Exception error) => error is OperationCanceledException or ConnectionResetException or ConnectionAbortedException or BadHttpRequestException;
 
-    // Messages contain names of clients and files: none may look like a log line of its own.
+    // Messages contain names from clients and files, which must not be able to forge a log line.
     private static string OneLine(string text)
     {
         var line = string.Create(Math.Min(text.Length, MaxStack), text, static (to, from) =>

@@ -1,11 +1,11 @@
 namespace TrueLive.Server.Telemetry;
 
 /// <summary>
-/// Lets each cause be said once a minute and counts what was left out. Remembers a bounded number of causes. Thread-safe.
+/// Lets each cause be logged once a minute and counts what was left out. Remembers a bounded number of causes. Thread-safe.
 /// </summary>
 internal sealed class LogPace(TimeProvider time)
 {
-    /// <summary>Causes that are told apart; what comes on top counts as one.</summary>
+    /// <summary>Causes that are told apart; all further ones count as one.</summary>
     public const int MaxCauses = 256;
 
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
@@ -13,7 +13,7 @@ internal sealed class LogPace(TimeProvider time)
     private readonly Lock _gate = new();
     private readonly Dictionary<string, (long Said, long Left)> _causes = [];
 
-    /// <summary>Whether to say it now, and how often it was left out since it was last said.</summary>
+    /// <summary>Whether to log it now, and how often it was left out since it was last logged.</summary>
     public bool Due(string cause, out long left)
     {
         lock (_gate)

@@ -10,7 +10,7 @@ using TrueLive.Server.Streams;
 
 namespace TrueLive.Server.Telemetry;
 
-/// <summary>Gauges of the server beside the live path's own instruments.</summary>
+/// <summary>Metrics of the server, in addition to the live path's own.</summary>
 internal sealed class ServerMetrics : IDisposable
 {
     public const string MeterName = "TrueLive.Server";

@@ -8,7 +8,9 @@ namespace TrueLive.Server.Tls;
 /// <summary>A certificate for HTTPS that the server makes once and keeps, so that a browser has to be told to trust it only once.</summary>
 internal static class SelfMadeCertificate
 {
-    /// <summary>The kept certificate, or a new one for a year when there is none or it ends within 30 days.</summary>
+    /// <summary>
+    /// The stored certificate, or a new one for a year when there is none, it is for another host, or it expires within 30 days.
+    /// </summary>
     public static X509Certificate2 LoadOrMake(string folder, string host, TimeProvider time)
     {
         var file = Path.Combine(folder, "tls-self-made.pfx");

@@ -6,7 +6,7 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Server.Tls;
 
 /// <summary>
-/// The certificate of HTTPS with its whole chain, read again when its files have changed, so that a renewal needs no restart. Thread-safe.
+/// The HTTPS certificate with its whole chain, reloaded when its files change, so that a renewal needs no restart. Thread-safe.
 /// </summary>
 internal sealed partial class TlsCertificate
 {
@@ -37,7 +37,7 @@ internal sealed partial class TlsCertificate
     }
 
     /// <summary>
-    /// What to answer the next handshake with. Files that are being replaced, or are damaged, leave the certificate as it was.
+    /// The certificate for the next handshake. While files are being replaced or are damaged, the previous certificate stays in use.
     /// </summary>
     public SslStreamCertificateContext Current(ILogger logger)
     {
@@ -67,7 +67,7 @@ internal sealed partial class TlsCertificate
 
     private SslStreamCertificateContext Load()
     {
-        // SslStream wants a key that is not ephemeral on some platforms; a round trip through PKCS #12 gives one everywhere.
+        // SslStream does not accept an ephemeral key on some platforms; a round trip through PKCS #12 gives one that works everywhere.
         using var pem = X509Certificate2.CreateFromPemFile(_chain, _key);
         var leaf = X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pfx), null);
         var others = new X509Certificate2Collection();

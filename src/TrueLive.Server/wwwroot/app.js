@@ -1,21 +1,21 @@
-// The frame around the screens: which one is open, the key, light and dark, and what the server can do.
+// The shell around the screens: navigation, the API key, the theme, and what the server can do.
 import { $, askJson, device, h, say, tab, trouble } from './dom.js';
 import { Live } from './live.js';
 
 const screens = { interactive: () => import('./interactive.js'), clips: () => import('./clips.js'), probe: () => import('./probe.js'), tiers: () => import('./tiers.js') };
 const names = { live: 'Live', interactive: 'Interactive', clips: 'Clips', tiers: 'Three tiers', probe: 'Probe' };
-// What the truth strip says where no live session runs. Number 0: no tier.
+// What the truth strip says without a live session. Number 0 stands for no tier.
 const kinds = {
   interactive: { number: 2, title: 'Interactive: made again when you ask', words: 'Tier 2. A short clip is made again after each change. It answers you, not the camera; its times stand beside each revision.' },
   clips: { number: 1, title: 'Clip: a finished file', words: 'Tier 1. A file is made from a file. It never answers new input; its progress and rate stand in the queue.' },
   probe: { number: 0, title: 'The probe looks from outside', words: 'The probe believes nothing that a server says about itself, this one included. Its figures come from what it sent and what came back.' },
 };
 const live = new Live();
-// What the open screen gives: how it is left, and the command lines that do the same without this page.
+// The open screen's `leave` function, and the command lines that do the same without this page.
 let screen = null;
 let opening = 0;
 
-/** What tests and the curious read. */
+/** For tests, and for the console. */
 window.trueLive = live;
 
 async function show() {
@@ -62,10 +62,10 @@ async function describeServer() {
 $('key-form').onsubmit = async (event) => {
   event.preventDefault();
   tab.set('key', $('key').value);
-  // What the open screen could not ask for without the key.
+  // The open screen may have been refused without the key.
   if ((await describeServer()) && $('live').hidden) show();
 };
-// A file that is dropped beside a drop zone would take the place of the page, and end the session with it.
+// The browser would open a file dropped outside a drop zone in place of the page, which would end the session.
 addEventListener('dragover', (event) => event.preventDefault());
 addEventListener('drop', (event) => {
   if (event.defaultPrevented) return;
@@ -96,14 +96,14 @@ document.addEventListener('keydown', (event) => {
   if (event.key === ' ' && event.target.matches('button, a, input')) return;
   if (!$('live').hidden && $('keys').checked && live.key(event.key)) event.preventDefault();
 });
-// What the server has run out of, for as long as it has: clips and uploads wait for it, live sessions go on.
+// Shows what the server has run out of: clips and uploads wait, live sessions continue.
 async function showShortages() {
   let short = [];
   if (!document.hidden) {
     try {
       ({ short = [] } = await (await fetch('readyz')).json());
     } catch {
-      // A server that does not answer is told of by whatever is asked of it.
+      // Other requests report a server that does not answer.
     }
     const words = short.map((s) => s.words).join(' ');
     if ($('short').textContent !== words) $('short').textContent = words;

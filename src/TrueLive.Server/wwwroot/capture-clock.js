@@ -1,4 +1,4 @@
-// Stamps that a fit is sought in, and kept at most; captures remembered; stamps whose capture is remembered.
+// Stamps needed to look for a fit; most stamps kept; most captures kept; most stamps whose capture is kept.
 const LEARN_FROM = 24;
 const STAMPS = 60;
 const CAPTURES = 200;
@@ -6,24 +6,24 @@ const NAMED = 300;
 // A frame is stamped at most this late after its capture, and leaves at most this long after it, in ms.
 const LATE = 12;
 const QUEUED = 500;
-// After a stall of this length, in ms, a browser may set its clocks anew.
+// After a stall of this length, in ms, a browser may reset its clocks.
 const STALL = 250;
 
 /**
- * Finds the capture that is behind each RTP stamp of a sent stream. A browser stamps a frame with the time at which it got it, in
- * milliseconds times 90 plus an offset that is random but nearly fixed per stream, and says neither the offset nor the frame. The
- * offset is learnt: for the right one nearly all stamps lie on a capture, closely. Evenly spaced captures fit another offset just as
- * well; then the latest one that is possible is taken where frames leave evenly and at once, and none where they do not, as on a busy machine.
- * A stamp that does not lie on a single capture has no capture: what is not certain is not known.
+ * Finds the capture behind each RTP stamp of a sent stream. A browser stamps a frame with the time at which it received it, in milliseconds
+ * times 90 plus an offset that is random but nearly constant per stream, and reveals neither the offset nor the frame. The offset is
+ * learnt: with the right one, nearly all stamps lie close to a capture. Evenly spaced captures fit other offsets just as well; then the
+ * latest possible one is taken if frames leave evenly and at once, and none otherwise, as on a busy machine. A stamp that does not lie
+ * close to exactly one capture gets none.
  */
 export class CaptureClock {
-  /** What encoding takes at present, in ms; null where it is not known. */
+  /** Current encoding time in ms; null if unknown. */
   encode = null;
   #captures = [];
   #stamps = [];
   #count = 0;
   #fit = null;
-  // Grows with each stamp that fits nothing: only when as many have fitted since are captures named again.
+  // Raised by each stamp that fits no capture and lowered by each that does; captures are named only while it is 0.
   #doubt = 0;
   #named = new Map();
   #unwrapped = null;
@@ -34,7 +34,7 @@ export class CaptureClock {
     if (this.#captures.length > CAPTURES) this.#captures.shift();
   }
 
-  /** The frame with this RTP stamp left the encoder at this time. To be told of each frame, in order. */
+  /** The frame with this RTP stamp left the encoder at this time. Call this for each frame, in order. */
   stamped(rtp, seenAt) {
     const ms = this.#milliseconds(rtp);
     this.#stamps.push({ ms, seenAt });
@@ -49,7 +49,7 @@ export class CaptureClock {
     return this.#named.get(rtp) ?? null;
   }
 
-  // 32-bit stamps wrap after 13 hours; the nearest value to the last one is meant.
+  // 32-bit stamps wrap after 13 hours; the value nearest to the last one is taken.
   #milliseconds(rtp) {
     if (this.#unwrapped === null) this.#unwrapped = rtp;
     else this.#unwrapped += ((rtp - this.#unwrapped) << 0);
@@ -60,14 +60,14 @@ export class CaptureClock {
     const at = ms - this.#fit.offset;
     const near = this.#captures.filter((c) => at - c >= this.#fit.early && at - c <= this.#fit.late);
     if (near.length === 1) {
-      // The browser's own two clocks drift.
+      // The browser's two clocks drift apart.
       this.#fit.offset += Math.max(-1, Math.min(1, at - near[0])) / 8;
       this.#doubt = Math.max(0, this.#doubt - 1);
       if (this.#doubt) return;
       this.#named.set(rtp, near[0]);
       if (this.#named.size > NAMED) this.#named.delete(this.#named.keys().next().value);
     } else this.#doubt += 4;
-    // A frame that leaves before it was captured tells that the offset is a later frame's.
+    // A frame that seems to leave before its capture means that the offset is that of a later frame.
     if (at <= seenAt + 2 && this.#doubt <= 12) return;
     this.#named.delete(rtp);
     this.#fit = null;
@@ -100,7 +100,7 @@ export class CaptureClock {
     this.#fit = { offset, early: -Math.min(3, 1 + 2 * spread), late: Math.min(LATE, 1 + 3 * spread) };
   }
 
-  // Nearly every captured frame was sent, and neither coding nor anything else held one up for half of the time to the next.
+  // Whether nearly every captured frame was sent, and none was delayed by half the interval to the next.
   #prompt({ even }) {
     const [from, to] = [this.#stamps[0].seenAt - QUEUED, this.#stamps.at(-1).seenAt];
     const between = this.#captures.filter((at) => at > from && at <= to);
@@ -110,7 +110,7 @@ export class CaptureClock {
   }
 }
 
-/** For each of the sorted offsets those from it up to `width` ms above it. */
+/** For each of the sorted offsets, those within `width` ms above it. */
 function windows(offsets, width) {
   let to = 0;
   return offsets.map(({ offset }, from) => {

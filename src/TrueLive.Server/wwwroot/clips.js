@@ -4,8 +4,8 @@ import { titleOf } from './picker.js';
 import { command, curl } from './share.js';
 import { shown, TAKEN } from './shown.js';
 
-// How often the list is asked while a clip is being made. A stream of events for each job would take up the six connections that a browser
-// has.
+// Polling interval of the list in ms while a clip is being made. An event stream for each job would use up the six connections of a
+// browser.
 const LOOK_AGAIN = 700;
 const TURN = (i) => (i < 5 ? 'plain' : i < 11 ? 'on' : 'two');
 const STEPS = [
@@ -17,7 +17,7 @@ const STEPS = [
 /** Sends a file to the server; resolves with the upload as the server sees it. */
 export const upload = (file, name = file.name ?? 'clip.webm') => askJson('/v1/uploads', { method: 'POST', body: file, headers: { 'Content-Type': 'application/octet-stream', 'X-File-Name': encodeURIComponent(name) } });
 
-/** Follows a clip job until it ends; `seen` hears every state. Resolves with the last one. */
+/** Follows a clip job until it ends; `seen` is called with every state. Resolves with the last one. */
 export async function follow(id, seen, signal) {
   let last = null;
   for await (const { data } of events(`/v1/clips/${id}/events`, signal)) seen((last = data));
@@ -60,7 +60,7 @@ export function open(box, live) {
     const view = shown(sources.get(got.id), got, `Source ${got.name}`, { controls: true });
     const video = () => view.querySelector('video');
     const still = got.frames === 1;
-    // A picture has no length of its own, and a timeline of no length cannot be drawn.
+    // A still picture has no length, and a timeline without length cannot be drawn.
     const length = got.duration_s || 1;
     const cues = [{ at: 0, text: '' }];
     const asked = () => cues.map((c) => `${c.at}s ${c.text.replace(/[\\;]/g, '\\$&')}`).join('; ');
@@ -80,7 +80,7 @@ export function open(box, live) {
     };
     const format = h('select', {}, new Option('MP4 (H.264)', 'mp4'), new Option('MOV (H.264)', 'mov'), new Option('MKV (H.264)', 'mkv'), new Option('WebM (VP9)', 'webm'), new Option('GIF', 'gif'), new Option('PNG pictures', 'png'));
     const wanted = h('select', {}, new Option('As the source', ''), ...['384x216', '512x288', '640x360', '1280x720'].map((s) => new Option(s)));
-    // A model that is too slow to be live is at home here.
+    // Models that are too slow for live are offered here too.
     const usable = (live.server?.models ?? []).filter((m) => !m.broken);
     const model = h('select', {}, ...usable.map((m) => new Option(titleOf(m), m.id, false, m.id === live.server.default_model)));
     const card = h('form.card.film', {
@@ -101,7 +101,7 @@ export function open(box, live) {
 
   const isOpen = ({ state }) => state === 'queued' || state === 'running';
 
-  /** Asks for the list until every job on it has ended. */
+  /** Polls the list until every job on it has ended. */
   async function look() {
     if (looking) return;
     looking = true;
@@ -110,7 +110,7 @@ export function open(box, live) {
         await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
         if (leaving.signal.aborted) return;
         if (document.hidden) continue;
-        // A job that is posted meanwhile is not on this list.
+        // A job posted meanwhile is not in the answer.
         const asked = [...jobs];
         const { clips } = await askJson('/v1/clips?limit=100', { signal: leaving.signal });
         for (const job of clips) jobs.get(job.id)?.draw(job);
@@ -146,7 +146,7 @@ export function open(box, live) {
   const still = ({ result, format }) => (!result || format === 'png' ? null : format === 'gif' ? h('img.still', { src: result.url, alt: '', loading: 'lazy' })
     : h('video.still', { src: `${result.url}#t=0.5`, muted: true, playsInline: true, preload: 'metadata', tabIndex: -1, 'aria-hidden': 'true' }));
 
-  // The finished clip, beside its source while this page or the server has it: one clock, a wipe between them.
+  // Shows the finished clip in step with its source, if this page or the server still has it, with a wipe between them.
   async function compare(item, job) {
     item.querySelector('.wipe')?.remove();
     if (job.format === 'gif') return item.append(h('div.wipe', {}, h('img', { src: job.result.url, alt: 'The clip' })));
@@ -174,7 +174,7 @@ export function open(box, live) {
     leaving.abort();
     for (const url of sources.values()) URL.revokeObjectURL(url);
   };
-  // What the newest film on the screen would be made with.
+  // Command lines that make the newest clip on the screen.
   const commands = () => {
     const { prompts, prompt } = films.querySelector('form')?.dataset ?? {};
     return [['Make this clip', 'From the command line, with the prompts that stand here.', command('clip', films.querySelector('h2')?.textContent ?? 'input.mp4', ...(prompts ? ['--prompts', prompts] : ['--prompt', prompt || 'ink']), '-o', 'output.mp4')],

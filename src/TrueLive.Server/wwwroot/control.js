@@ -11,7 +11,7 @@ export class Refused extends Error {
 
 const LOST = new Refused({ kind: 'lost', words: 'The connection is away: the command was not answered.' });
 
-/** Sends commands with ids and gives two promises for each: taken, and seen in a picture. */
+/** Sends commands with ids and gives two promises for each: accepted, and applied to a picture. */
 export class Control extends EventTarget {
   #send;
   #next = 1;
@@ -25,14 +25,14 @@ export class Control extends EventTarget {
 
   /**
    * One command. `accepted` resolves with the server's answer or rejects with its reason; `applied` resolves with the first frame
-   * that shows the effect. Where the connection ends before, both reject.
+   * that shows the effect. If the connection ends first, both reject.
    */
   command(type, fields = {}) {
     const id = `c${this.#next++}`;
     const entry = { sentAt: performance.now() };
     const accepted = new Promise((resolve, reject) => Object.assign(entry, { accept: resolve, refuse: reject }));
     const applied = new Promise((resolve, reject) => Object.assign(entry, { apply: resolve, lose: reject }));
-    // Few wait for both.
+    // Most callers await only `accepted`: a rejection of `applied` must not count as unhandled.
     applied.catch(() => {});
     this.#waiting.set(id, entry);
     try {
@@ -43,12 +43,12 @@ export class Control extends EventTarget {
     return { id, accepted, applied };
   }
 
-  /** Asks for the server's clock; `pong` answers. Lost silently when the connection is away. */
+  /** Asks for the server's clock; `pong` answers. Dropped silently without a connection. */
   ping() {
     try {
       this.#send(JSON.stringify({ type: 'ping', id: 'ping', t: performance.now() }));
     } catch {
-      // The transport tells of a broken connection itself.
+      // The transport reports a broken connection itself.
     }
   }
 

@@ -19,7 +19,7 @@ export function h(name, fields = {}, ...inside) {
   return element;
 }
 
-/** What a screen does, drawn in three strips of frames for those who have not used it yet: name, a word more, and each frame's class. */
+/** Explains a screen to new users by three strips of frames: name, short description, and each frame's class. */
 export const steps = (label, all) => h('ol.passes', { 'aria-label': label }, ...all.map(([name, said, of]) =>
   h('li.card', {}, h('div.frames', { 'aria-hidden': 'true' }, ...Array.from({ length: 16 }, (_, i) => h(of(i) ? `i.${of(i)}` : 'i'))), h('b', {}, name), h('span.note', {}, said))));
 
@@ -28,7 +28,7 @@ export const seconds = (value) => (value === null || value === undefined ? 'not 
 export const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, '0')}`;
 export const size = (bytes) => (bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
-/** A store that a browser may refuse to give: the page then forgets, and works. */
+/** Browser storage; where the browser denies it, nothing is remembered. */
 function kept(store) {
   return {
     get(name) { try { return globalThis[store].getItem(name); } catch { return null; } },
@@ -40,13 +40,13 @@ export const device = kept('localStorage');
 
 export const withKey = (headers = {}) => (tab.get('key') ? { ...headers, Authorization: `Bearer ${tab.get('key')}` } : headers);
 
-// Where the page lies: behind a reverse proxy that may be below a path of its own.
+// The page's path: behind a reverse proxy it may have a prefix.
 const root = new URL('.', location.href).pathname;
 
 /** A path of this server as this page reaches it. */
 export const at = (path) => (path.startsWith('/') && !path.startsWith(root) ? root + path.slice(1) : path);
 
-/** A request to this server. Rejects with `Refused` in words; gives the response itself. */
+/** A request to this server. Resolves with the response, or rejects with `Refused`. */
 export async function ask(address, options = {}) {
   const response = await fetch(at(address), { ...options, headers: withKey(options.headers) }).catch((error) => {
     if (error.name === 'AbortError') throw error;
@@ -86,7 +86,10 @@ export function save(blob, name) {
 
 export const stamp = () => new Date().toISOString().slice(0, 19).replaceAll(':', '-');
 
-/** Says something is wrong, with ways out: [[label, action], ...]. Null takes it away. Where a way leads to the next words, its keys go on there. */
+/**
+ * Shows what is wrong, with ways out: [[label, action], ...]. Null hides it. If an action shows another message, the focus moves to its
+ * buttons.
+ */
 export function trouble(words, ways = []) {
   $('trouble').hidden = !words;
   $('trouble-words').textContent = words ?? '';

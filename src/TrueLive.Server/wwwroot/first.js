@@ -1,4 +1,4 @@
-// Before anything is drawn, and in words that any browser knows: the chosen theme, and whether this browser can show the page at all.
+// Runs before anything is drawn, in syntax that every browser knows: sets the theme, and checks whether this browser can show the page.
 try { document.documentElement.dataset.theme = localStorage.getItem('theme') || ''; } catch (error) { /* forgotten */ }
 if (!('noModule' in document.createElement('script')) || !window.CSS || !CSS.supports('color', 'light-dark(red, red)')) {
   document.addEventListener('DOMContentLoaded', function () {

@@ -4,7 +4,7 @@ import { InteractiveClip } from './revisions.js';
 import { command, curl } from './share.js';
 import { takes } from './takes.js';
 
-// A first picture comes within tens of milliseconds: without one for this long, something else has the machine.
+// A first picture comes within tens of milliseconds: after this many without one, something else is using the machine.
 const NOTHING_FOR = 1500;
 const PASSES = [
   ['First one picture', 'the one under the playhead', (i) => i === 6 && 'on'],
@@ -74,7 +74,7 @@ export function open(box, live) {
       if (clip.clip.waits_for_live) await giveWay();
       const before = tweaks;
       await clip.send('select', { revision: 0 }).catch(() => {});
-      // What was typed meanwhile may have been sent already: twice would give up the first.
+      // A change typed meanwhile may have been sent already; sending it again would supersede it.
       if (prompt.value && tweaks === before) later();
       prompt.focus();
     } catch (error) {
@@ -85,7 +85,7 @@ export function open(box, live) {
     }
   }
 
-  // Live goes before everything else on the server. Where it leaves no cores, nothing would ever come back here.
+  // Live takes precedence on the server. Where it leaves no cores, no picture would ever come here.
   async function giveWay() {
     if (live.session.state === 'live') {
       held = true;
@@ -111,7 +111,7 @@ export function open(box, live) {
     tweaks++;
     const sentAt = performance.now();
     const trim = { start_s: Number(from.value), end_s: Number(to.value) };
-    // A picture may overtake the answer that says which revision it belongs to.
+    // A picture may arrive before the answer that names its revision.
     const arrived = new Map();
     let number = null;
     const tell = () => {
@@ -130,7 +130,7 @@ export function open(box, live) {
       clearTimeout(overdue);
       asked.removeEventListener('picture', first);
     };
-    // Whoever tweaks again no longer waits for the first picture of the one before.
+    // A new tweak ends the wait for the first picture of the previous one.
     untold();
     untold = drop;
     clip.addEventListener('picture', first);
@@ -151,7 +151,7 @@ export function open(box, live) {
     if (!painting) painting = setTimeout(() => ((painting = 0), paint()), 120);
   }
 
-  // A row stays the same element while its revision grows: replaced under a finger, its buttons would lose the press.
+  // A row keeps its element while its revision grows: a button replaced while it is pressed would miss the click.
   const rows = new Map();
   function row(number) {
     const asked = () => clip.revisions.get(number).prompts?.replace(/^0s /, '') ?? '';

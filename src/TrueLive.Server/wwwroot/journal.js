@@ -1,4 +1,4 @@
-// The journal of a live session: a sign that cannot be missed while the server records, and what can be done with the record.
+// The journal of a live session: a conspicuous sign while the server records, and what can be done with the recording.
 import { $, ask, askJson, clock, h, post, say, size, trouble } from './dom.js';
 
 export class JournalSign {
@@ -30,7 +30,7 @@ export class JournalSign {
     return `/v1/sessions/${this.#session.transport.session.session}/journal`;
   }
 
-  // Whoever began it: what the server says each second is what the page shows.
+  // Shows what the server reports each second, whoever began the journal.
   #told(journal) {
     if (journal) this.#show(journal);
     else if (this.recording) this.#look();

@@ -1,4 +1,4 @@
-// The Live screen: one session, steered and watched.
+// The Live screen: one session, controlled and watched.
 import { Refused } from './control.js';
 import { $, h, say, trouble } from './dom.js';
 import { JournalSign } from './journal.js';
@@ -18,11 +18,11 @@ export class Live {
   picker = new Picker();
   truth = new TruthStrip($('truth'), this.session);
   server = null;
-  // The wait for a place on a full server: an object of its own for each time that it is asked again.
+  // The wait for a place on a full server; a new object for each attempt.
   #waiting = null;
   // Values of the model's parameters that were set while no session ran.
   #values = {};
-  // What was chosen while no session ran: a session that is come back to has another.
+  // Settings chosen while no session ran; a resumed session may have others.
   #chosen = {};
 
   constructor() {
@@ -100,7 +100,7 @@ export class Live {
     return this.session.start($('source').value, { file: $('file').files[0], device: $('device').value || undefined });
   }
 
-  /** The session stands still, or goes on. */
+  /** The session is paused, or goes on. */
   pause(on = $('pause').getAttribute('aria-pressed') !== 'true') {
     $('pause').setAttribute('aria-pressed', String(on));
     return this.transport?.control.command(on ? 'pause' : 'resume').accepted.catch((error) => trouble(error.message));
@@ -116,7 +116,7 @@ export class Live {
     this.looks.mark(Object.fromEntries(prompt.looks.map((l) => [l.look, l.weight])));
   }
 
-  /** Files let fall on the page: the first video becomes the input. */
+  /** Files dropped on the page: the first video becomes the input. */
   dropped(files) {
     const film = [...files].find((f) => f.type.startsWith('video/'));
     if (!film) return;
@@ -165,11 +165,11 @@ export class Live {
     this.#values = {};
     if (!$('prompt').value) this.prompt.text = session.prompt.text;
     this.prompt.read(session.prompt);
-    // Back in a session that knows another prompt than the line shows: the line is what is wanted.
+    // A resumed session may have another prompt than the line shows: the line wins.
     if (session.prompt.text !== this.prompt.text) this.prompt.send({ quick: true });
   }
 
-  // The controls show what runs, whoever asked for it.
+  // The controls show the settings in force, whoever changed them.
   #inForce({ model, size, prompt }) {
     if (![...$('size').options].some((o) => o.value === size)) $('size').add(new Option(size));
     $('size').value = size;
@@ -195,7 +195,7 @@ export class Live {
     this.#showParameters(this.transport?.session.prompt.values ?? this.#values);
   }
 
-  // Most models have none, and the page is without the code for them then.
+  // Most models have none, so the code for them is loaded only when needed.
   async #showParameters(values = {}) {
     const declared = this.picker.chosen?.parameters ?? [];
     $('parameters').hidden = !declared.length;
@@ -265,7 +265,7 @@ export class Live {
     trouble(error instanceof Refused ? error.message : `Something unexpected failed: ${error.message}`, ways);
   }
 
-  // Said once; only the seconds change, and those are not for a screen reader to repeat.
+  // Announced once; only the seconds change, and a screen reader should not repeat those.
   #waitForPlace(seconds) {
     const mine = { left: this.#waiting?.left ?? h('span.num', { id: 'waiting-left', role: 'timer' }) };
     if (!this.#waiting) {
@@ -276,7 +276,7 @@ export class Live {
     this.#waiting = mine;
     const until = performance.now() + Math.min(seconds, 15) * 1000;
     const tick = () => {
-      // Closed, or started by hand meanwhile.
+      // The message was closed, or a session was started by hand.
       if (!mine.left.isConnected) this.#waiting = null;
       if (this.#waiting !== mine || this.session.running) return;
       const left = Math.ceil((until - performance.now()) / 1000);

@@ -3,7 +3,7 @@ import { $, ask, h } from './dom.js';
 import { drawScene } from './sources.js';
 
 const AGAIN_AFTER = 30_000;
-// A session has the machine to itself while it begins, in ms.
+// A starting session has the machine to itself for this long, in ms.
 const BEGINS = 5000;
 const MOST = 4;
 const PLACES = { 2: [[0, 0.5], [1, 0.5]], 3: [[0.5, 0], [0, 1], [1, 1]], 4: [[0, 0], [1, 0], [0, 1], [1, 1]] };
@@ -179,7 +179,7 @@ export class Looks {
       const model = $('model').value;
       const response = await ask(`/v1/looks/preview?model=${encodeURIComponent(model)}`, { method: 'POST', body: jpeg, headers: { 'Content-Type': 'image/jpeg' }, signal: mine.signal });
       const [columns, rows, count] = response.headers.get('X-TrueLive-Sheet').split(',').map(Number);
-      // Another model was chosen meanwhile: its looks are other ones.
+      // Another model, with other looks, was chosen meanwhile.
       if (model !== $('model').value) return void (this.#made = 0);
       if (this.#sheet) URL.revokeObjectURL(this.#sheet.url);
       this.#sheet = { columns, rows, count, url: URL.createObjectURL(await response.blob()) };
@@ -191,7 +191,7 @@ export class Looks {
     } catch (error) {
       if (mine.signal.aborted) return void (this.#made = 0);
       if (!this.#sheet) $('looks-note').textContent = error.kind === 'busy' ? 'thumbnails are being made' : error.message;
-      // Soon again when another page was first.
+      // Retry soon if the server was busy with another page's sheet.
       this.#made = performance.now() - (error.kind === 'busy' ? AGAIN_AFTER - 2000 : 0);
       this.#of = undefined;
     } finally {

@@ -4,8 +4,8 @@ import { $, askJson, h } from './dom.js';
 let shown = null;
 
 /**
- * Shows a model's parameters with the values in force; `set` gets those that the user changes, as `{ id: value }`. What is being changed at
- * this moment is left alone.
+ * Shows a model's parameters with the values in force; `set` gets those that the user changes, as `{ id: value }`. A control that is being
+ * changed is left alone.
  */
 export function show(declared, values, set) {
   if (shown !== declared) {
@@ -31,14 +31,14 @@ function control(p, set) {
   if (p.kind === 'image') return picture(p, id, title, set);
   if (p.kind === 'text') return h('label.field', {}, title, h('input', { id, maxLength: 200, onchange: (e) => set({ [p.id]: e.target.value }) }));
   const bounds = { id, min: p.min, max: p.max, step: p.step ?? 'any', onchange: (e) => e.target.value !== '' && set({ [p.id]: Number(e.target.value) }) };
-  // A slider of thousands of places cannot be set to one of them.
+  // On a slider with thousands of steps, a single one cannot be hit.
   const slides = p.min !== undefined && p.max !== undefined && (p.max - p.min) / (p.step ?? 0.01) <= 1000;
   return slides
     ? h('label.dial', {}, title, h('output', { id: `${id}-value`, for: id }), h('input', { ...bounds, type: 'range', oninput: (e) => tell(p, e.target) }))
     : h('label.field', {}, title, h('input', { ...bounds, type: 'number' }));
 }
 
-// The server decodes the file and names it; the name is the value.
+// The server decodes the file and returns its id, which is the value.
 function picture(p, id, title, set) {
   const note = h('span.note', { id: `${id}-note`, role: 'status' });
   const send = async (e) => {

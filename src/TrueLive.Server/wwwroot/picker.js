@@ -20,7 +20,7 @@ export class Picker {
     return this.models.find((m) => m.id === $('model').value);
   }
 
-  /** What a session waits for that begins with this model; null where it begins at once. */
+  /** What a session with this model would wait for; null if it would begin at once. */
   get warming() {
     return this.chosen && !this.chosen.warm ? `Loading ${this.chosen.title}, which nobody has used for a while…` : null;
   }

@@ -136,7 +136,7 @@ export function open(box, live) {
     shown.scrollIntoView({ block: 'start' });
   }
 
-  // A window cannot send a key, so the page fetches the report and shows it in a frame without any rights.
+  // A new window cannot send a key, so the page fetches the report and shows it in a frame without any rights.
   async function openPage(address) {
     const html = await (await ask(address)).text();
     $('sheet').classList.add('full');
@@ -153,7 +153,7 @@ export function open(box, live) {
   return { leave: () => leaving.abort(), commands };
 }
 
-// The one picture: what was sent as a row of ticks, what came back as the same ticks, moved by the measured delay.
+// Draws what was sent as a row of ticks, and what came back as the same ticks shifted by the measured delay.
 function picture(verdict, metrics) {
   if (verdict.sentence.startsWith('INVALID')) return h('p.note', {}, 'Nothing is drawn of a run that is not valid; its figures are below, to see what was wrong.');
   const live = /^(TIER 3|T3|LIVE|HYBRID|PARTIAL|PROMPT_STREAM)/.test(verdict.tier) || verdict.sentence.startsWith('TIER 3');

@@ -44,7 +44,7 @@ export class PromptLine {
     this.#close();
   }
 
-  /** Sends what stands in the line. `quick` is for a hand that is still moving: no history, short transition. */
+  /** Sends the prompt in the line. `quick`, while a control is still being moved, means no history and a short transition. */
   async send({ quick = false } = {}) {
     const text = this.text;
     this.#live.prompted(text);
@@ -69,27 +69,27 @@ export class PromptLine {
       const { first_frame: first } = await applied;
       mine.output = first?.output;
     } catch (error) {
-      // A connection that comes back gives the prompt in the line again.
+      // After a reconnect, the prompt in the line is sent again.
       mine.refused = error.kind === 'lost' ? 'not answered: the connection is away' : 'refused';
       if (mine === this.#waiting) this.#trace(mine);
       if (error.kind !== 'lost') trouble(error.message);
     }
   }
 
-  /** A picture was shown: is it the first one of the prompt that is waited for? */
+  /** A picture was shown: checks whether it is the first one of the pending prompt. */
   seen({ trace, displayedAt }) {
     const mine = this.#waiting;
     if (!trace || trace.origin === 'repeated' || !mine || mine.revision === null || mine.shown !== undefined || trace.revision < mine.revision || mine.figures !== this.#live.figures) return;
     mine.shown = displayedAt - mine.sentAt;
     mine.output = trace.output;
-    // The revision rises with every command; the picture only where a model made it from words that it knows.
+    // The revision rises with every command; the picture changes only if a model made it from words that it knows.
     mine.changed = mine.understood && trace.origin === 'generated';
     if (mine.changed) mine.figures.promptToPicture = mine.shown;
     this.#trace(mine);
     if (mine.changed) this.#live.stage.markFirst(`First picture of “${mine.text.slice(0, 40) || 'no prompt'}”`);
   }
 
-  /** What the model understood, said back. */
+  /** Shows what the model understood. */
   read(prompt) {
     const shares = prompt.looks.filter((l) => Math.abs(l.weight) >= 0.02).map((l) => `${l.look} ${Math.round(l.weight * 100)} %`).join(', ');
     const parts = [];

@@ -48,7 +48,7 @@ export class InteractiveClip extends EventTarget {
     let best = null;
     for (const picture of frames.values()) if (!best || Math.abs(picture.at - at) < Math.abs(best.at - at)) best = picture;
     const bitmap = this.#bitmaps.get(best) ?? (await createImageBitmap(best.blob));
-    // The last one asked for is the newest: whoever asks for two at once draws both before either is closed.
+    // The least recently used one is closed, so that of two drawn together neither is.
     this.#bitmaps.delete(best);
     this.#bitmaps.set(best, bitmap);
     if (this.#bitmaps.size > 90) {
@@ -68,7 +68,7 @@ export class InteractiveClip extends EventTarget {
     socket.onclose = ({ reason }) => {
       for (const { reject } of this.#waiting.values()) reject(new Error(BROKEN));
       this.#waiting.clear();
-      // Said by the server where it knows why, as when another page has taken the clip over.
+      // The server's reason if it gave one, such as that another page has taken the clip over.
       this.dispatchEvent(new CustomEvent('closed', { detail: reason || BROKEN }));
     };
     return new Promise((resolve, reject) => {
@@ -105,7 +105,7 @@ export class InteractiveClip extends EventTarget {
   }
 }
 
-// What a MediaRecorder of this browser makes, and the recorder itself.
+// A recorder in a format that this browser supports.
 function recorderOf(stream) {
   const type = ['video/webm;codecs=vp8', 'video/webm', 'video/mp4'].find((t) => globalThis.MediaRecorder?.isTypeSupported(t));
   if (!type) throw new Error('This browser cannot record. A file works.');
@@ -133,7 +133,10 @@ export function recorded(stream, length, tick = () => {}) {
   });
 }
 
-/** The last seconds of a stream, kept in this page alone. A recording can be cut at its end only, so two run, each begun when the other is `most` old. */
+/**
+ * The last seconds of a stream, kept in this page alone. A recording can be cut only at its end, so two run, each begun when the other is
+ * `most` seconds old.
+ */
 export class LastSeconds {
   #runs = [];
   #timer;
@@ -150,12 +153,12 @@ export class LastSeconds {
     this.#timer = setInterval(begin, most * 1000);
   }
 
-  /** Seconds that are there to be taken. */
+  /** Seconds kept so far. */
   get kept() {
     return this.#runs.length ? (performance.now() - this.#runs[0].began) / 1000 : 0;
   }
 
-  /** What was kept, as a file: its end is now. */
+  /** The kept seconds up to now, as a file. */
   async take() {
     const [{ recorder, film }] = this.#runs;
     if (recorder.state !== 'inactive') {

@@ -5,14 +5,14 @@ import { Figures } from './stats.js';
 
 const AWAY_LIMIT = 60_000;
 const PING_EVERY = 2000;
-// A model that fails twice within this time would do so for ever.
+// A model that fails twice within this time, in ms, is assumed to keep failing.
 const FAILS_AGAIN = 30_000;
 const GOING = 2000;
-// Nobody needs them before a session: they are asked for with the first one, and are there for a connection that is lost.
+// Loaded with the first session, so that they are there when the connection is lost.
 const transports = () => Promise.all([import('./transport-webrtc.js'), import('./transport-ws.js')]);
 
 /**
- * One live session of this page over its connections: opens the input, connects, comes back after a broken connection, and keeps
+ * One live session of this page over its connections: opens the input, connects, reconnects after a broken connection, and keeps
  * the figures. Events: `state` {state, words}, `source`, `opened` (a connection runs), `settings` (what is in force has changed),
  * `frame`, `failed` {error}.
  * States: idle, opening, connecting, live, paused, away.
@@ -26,15 +26,14 @@ export class Session extends EventTarget {
   path = null;
   /** Words for what a session waits for at its start; null for nothing in particular. */
   connecting = () => null;
-  /** Which of the sources runs. */
+  /** The kind of source in use. */
   kind = null;
-  // What is wanted now: a new object for each start, so that whatever still waits for an older one can tell.
+  // A new object for each start, so that code that still waits for an older start can tell.
   #wanted = null;
   #request;
   #keeps;
   #token = null;
-  // Number of the connection that this page had last: of two pages with one token, as a duplicated tab has, the server lets the older give
-  // way.
+  // Number of this page's last connection: of two pages with one token (a duplicated tab), the server refuses the older.
   #connection = null;
   #ping = null;
   #id = null;
@@ -43,7 +42,7 @@ export class Session extends EventTarget {
 
   /**
    * @param {() => object} request gives model, size, prompt and strength as they are wanted now
-   * @param {boolean} keeps the tab keeps the token: a page that is loaded again comes back to this session
+   * @param {boolean} keeps whether the tab stores the token, so that a reloaded page resumes this session
    */
   constructor(request, keeps = false) {
     super();
@@ -67,7 +66,7 @@ export class Session extends EventTarget {
       this.kind = kind;
       source.addEventListener('ended', () => this.source === source && this.stop('The input ended.'));
       this.#tell('source');
-      // The place of the session before may be the only one.
+      // The previous session may hold the server's only place.
       await Promise.race([this.#gone, new Promise((resolve) => setTimeout(resolve, GOING))]);
       if (this.#wanted !== run) return;
       await this.#connect(run);
@@ -81,7 +80,7 @@ export class Session extends EventTarget {
 
   stop(words = 'Stopped.') {
     this.#wanted = null;
-    // While the connection is away the server keeps the session, and its place: nobody comes back to it.
+    // Without a connection the server would keep the session and its place, although nobody will resume it.
     this.#gone = this.transport ? this.transport.close(true) : this.#id ? ask(`/v1/sessions/${this.#id}`, { method: 'DELETE', keepalive: true }).catch(() => {}) : this.#gone;
     this.transport = this.#id = null;
     clearInterval(this.#ping);
@@ -95,7 +94,7 @@ export class Session extends EventTarget {
   }
 
   async #connect(run) {
-    // Who comes back has a picture on the stage: it stays marked as frozen until a new one is there.
+    // After a reconnect the last picture stays on the stage, marked as frozen, until a new one comes.
     const state = this.startedAt === null ? 'connecting' : 'away';
     if (state === 'connecting') this.#move(state, this.connecting() ?? 'Connecting…');
     const [{ WebRtcTransport }, { JpegTransport }] = await transports();
@@ -115,7 +114,7 @@ export class Session extends EventTarget {
           this.#remember(null);
           return this.#connect(run);
         }
-        // The place that a way got, which then led nowhere, is given back when none does.
+        // A session that a failed transport has opened is ended only if no other transport succeeds.
         abandon = error.abandon ?? abandon;
         if (error.kind !== 'network' || way === ways.at(-1)) {
           abandon?.();
@@ -172,8 +171,7 @@ export class Session extends EventTarget {
     else this.#comeBack(words, run);
   }
 
-  // Another page shows the same token and is the newer one. To come back would take the session from it, which then would come back as
-  // well.
+  // A newer page uses the same token. Reconnecting would take the session from it, and it would then reconnect as well.
   #giveWay(words) {
     const [token, lost] = [this.#token, this.transport];
     this.transport = this.#id = null;
@@ -209,7 +207,7 @@ export class Session extends EventTarget {
         return await this.#connect(run);
       } catch (error) {
         if (this.#wanted !== run) return;
-        // A server that has just started takes few until it has measured what it holds, and says when to ask again.
+        // A server that has just started admits few sessions until it has measured its capacity, and says when to retry.
         const full = error.kind === 'full';
         if (error.kind === 'replaced') return this.#giveWay(error.message);
         if (!full && error.kind !== 'network' && error.kind !== 'unreachable') {

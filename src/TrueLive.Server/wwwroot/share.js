@@ -10,7 +10,7 @@ export function curl(method, path, body) {
   return `curl -X ${method}${key}${body ? " -H 'Content-Type: application/json'" : ''} ${location.origin}${at(path)}${body ? ` -d ${quoted(JSON.stringify(body))}` : ''}`;
 }
 
-/** The command line of this product with words of its own. */
+/** A command line of this product with the given arguments. */
 export const command = (...words) => ['truelive', ...words.map((w) => (/^[\w./:=-]+$/.test(w) ? w : quoted(w)))].join(' ');
 
 /** `rows` are what the open screen gives: [title, words, line] each. */

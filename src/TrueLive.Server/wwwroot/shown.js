@@ -1,4 +1,4 @@
-// What somebody sent, as this browser can show it.
+// An uploaded file, as far as this browser can show it.
 import { h } from './dom.js';
 
 const PICTURES = ['gif', 'apng', 'png', 'mjpeg', 'webp'];

@@ -1,17 +1,16 @@
 import { Refused } from './control.js';
 
-// Where nothing is noisy, Chromium's H.264 encoder leaves specks at the corners of blocks behind things that move; its VP8 encoder leaves
-// none.
+// In pictures without noise, Chromium's H.264 encoder leaves specks at block corners behind moving objects; its VP8 encoder does not.
 const NOISELESS = 'vp8';
 
 /**
- * Where pictures come from. `stream` is what is sent, `view` a playing video of it. For each frame come two events with the time at
- * which it was captured, on the clock of performance.now(): `capture`, and then `picture`, while `image` holds that very frame. Where
- * the browser does not say when a frame of the stream was captured there is no `capture`, and `picture` comes with null where that
- * holds for the image too: when a frame is shown is too late by an unknown time, so that a delay measured from there would be wrong.
+ * A source of pictures. `stream` is what is sent, `view` a video that plays it. Each frame raises two events with its capture time on the
+ * clock of performance.now(): `capture`, and then `picture`, while `image` holds that very frame. If the browser does not tell when a frame
+ * of the stream was captured, there is no `capture`, and `picture` carries null if that is true of the image too: the time at which a frame
+ * is shown is late by an unknown amount, so a delay measured from it would be wrong.
  */
 class Source extends EventTarget {
-  /** The coding that suits it; null leaves the choice to the server. */
+  /** The codec that suits it; null leaves the choice to the server. */
   codec = null;
 
   constructor(stream, stop = () => {}, canvas = null) {
@@ -89,8 +88,8 @@ export const sources = {
   },
 };
 
-// Pictures that the page draws itself: it knows exactly when. Never at even intervals: only uneven ones tell which of them a stamp belongs
-// to.
+// Pictures that the page draws itself, at exactly known times. The intervals are uneven on purpose, so that a stamp matches one picture
+// only.
 const UNEVEN = 10;
 
 function drawn(width, draw, shape, stop = () => {}) {
@@ -118,8 +117,8 @@ function drawn(width, draw, shape, stop = () => {}) {
   return source;
 }
 
-// A stream of the canvas's pictures. A generator takes each picture as it was painted, with its time; where there is none, the browser
-// takes the canvas as it finds it, at a time of its own.
+// A stream of the canvas's pictures. A track generator takes each picture as it was painted, with its time; without one, the browser
+// captures the canvas at times of its own.
 function fed(canvas) {
   if (!('MediaStreamTrackGenerator' in window && 'VideoFrame' in window)) {
     const [track] = canvas.captureStream(0).getVideoTracks();
@@ -127,7 +126,7 @@ function fed(canvas) {
   }
   const track = new MediaStreamTrackGenerator({ kind: 'video' });
   const writer = track.writable.getWriter();
-  // Refused once the track is stopped.
+  // Rejects once the track is stopped.
   writer.closed.catch(() => {});
   return { track, sure: true, feed: (at) => writer.write(new VideoFrame(canvas, { timestamp: Math.round(at * 1000), alpha: 'discard' })).catch(() => {}) };
 }

@@ -3,7 +3,7 @@ import { $, device, save, say, stamp, trouble } from './dom.js';
 import { drawScene } from './sources.js';
 import { markOf } from './stats.js';
 
-// A recording is on its way to where it was saved for at most this long.
+// Longest time that the browser takes to save a recording, in ms.
 const SAVED_WITHIN = 600_000;
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -41,7 +41,7 @@ export class Stage {
     });
     session.addEventListener('state', ({ detail }) => {
       for (const id of ['snapshot', 'record', 'pip']) $(id).disabled = !session.transport;
-      // The picture that is recorded does not come back with the connection.
+      // The recorded stream does not continue after a reconnect.
       if (detail.state === 'away') this.#recorder?.stop();
       if (detail.state !== 'idle') return;
       $('output').querySelector('video,canvas')?.remove();
@@ -55,7 +55,7 @@ export class Stage {
     return $('mirror').getAttribute('aria-pressed') === 'true';
   }
 
-  /** Marks what the picture is when it is not a fresh one that the model made. Called a few times a second. */
+  /** Marks a picture that is not a fresh one made by the model. Called a few times a second. */
   watch() {
     const { figures, state } = this.#session;
     const { mark, words, age } = state === 'idle' ? { mark: 'idle', words: '' }
@@ -65,7 +65,7 @@ export class Stage {
     $('stage').dataset.mark = mark;
     $('picture-mark').hidden = !words;
     if ($('picture-mark').textContent !== words) $('picture-mark').textContent = words;
-    // Beside the words, so that a screen reader does not say each tenth of a second.
+    // Apart from the words, so that a screen reader does not announce each tenth of a second.
     $('picture-mark').dataset.age = words === 'Frozen' ? `: this picture is ${(age / 1000).toFixed(1)} s old` : '';
     const { width, height } = this.#size();
     $('output-caption').textContent = mark === 'passed' ? 'Output = input' : width ? `Output ${width}×${height}` : 'Output';
@@ -163,8 +163,8 @@ export class Stage {
   }
 }
 
-// An hour of film is gigabytes: it grows in a file of the browser's own, and in memory only where the page gets none (no secure context).
-// What was recorded before may still be on its way to where it was saved, so it is removed by a recording that begins much later.
+// An hour of video takes gigabytes, so it is written to the browser's private file system, and kept in memory only where there is none (no
+// secure context). The browser may still be saving an earlier recording, so that one is removed by a recording that begins much later.
 async function recording(type) {
   try {
     const folder = await navigator.storage.getDirectory();

@@ -38,10 +38,10 @@ export class Window {
   }
 }
 
-// A picture that is older than this stands still to the eye.
+// A picture older than this, in ms, looks frozen.
 const FROZEN_AFTER = 700;
 
-/** What has to be said of the picture that stands there: its mark, the words for it, and its age in ms; null before the first. */
+/** The mark of the current picture, the words for it, and its age in ms; null before the first. */
 export function markOf({ lastShownAt, lastOrigin }) {
   const age = lastShownAt === null ? null : performance.now() - lastShownAt;
   const [mark, words] = age === null ? ['waiting', 'Waiting for the first picture']
@@ -81,7 +81,7 @@ export class Figures {
     this.lastShownAt = at;
   }
 
-  /** What a picture that appeared was made of; a null trace never came. `capturedAt` null means that its capture time is not known. */
+  /** The trace of a picture that appeared, null if it never came; `capturedAt` is null if its capture time is unknown. */
   frame({ trace, capturedAt, displayedAt }) {
     if (!trace) {
       this.unjoined++;
@@ -110,7 +110,7 @@ export class Figures {
     for (const [name, value] of Object.entries(values)) this.#parts[name].add(value, displayedAt);
   }
 
-  /** An answer to `ping`: what the two clocks differ by, as well as the quickest of the last ones can tell. */
+  /** An answer to `ping`: estimates how much the two clocks differ by the quickest of the last ones. */
   pong({ t, server_ms: server }) {
     if (typeof t !== 'number') return;
     const now = performance.now();
@@ -124,8 +124,9 @@ export class Figures {
   }
 
   /**
-   * Where the time goes: ten parts in order and, of a model that holds frames, that wait, `ms` null where it is not known. Medians over the last 5 s. Both ends of the chain are
-   * measured as a whole; `how` says which part is measured by itself, which is half a round trip, and which is what remains.
+   * Where the time goes: ten parts in order and, for a model that holds frames, that wait; `ms` is null where unknown. Medians of the last
+   * 5 s. Both ends of the chain are measured as a whole; `how` says which part is measured by itself, which is half a round trip, and which
+   * is the remainder.
    */
   parts() {
     const mid = (name) => this.#parts[name].quantile(0.5);

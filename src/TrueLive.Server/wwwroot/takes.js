@@ -5,14 +5,14 @@ import { LastSeconds } from './revisions.js';
 import { TAKEN } from './shown.js';
 import { sources } from './sources.js';
 
-// What an interactive clip takes at most, and what the page keeps of a stream that is looked at.
+// Longest interactive clip, and how much of a stream the page keeps, in seconds.
 const MOST = 20;
 const KEPT = 10;
 const DRAWINGS = {
   camera: 'M3 7h11v10H3zM14 10l7-3v10l-7-3z', scene: 'M3 19l6-8 4 5 3-4 5 7zM17 5a2 2 0 1 1 0 4 2 2 0 0 1 0-4z', file: 'M6 3h8l4 4v14H6zM10 11l5 3-5 3z', live: 'M12 4a8 8 0 1 0 8 8M12 8v4l3 2M15 3l4 2-2 4',
 };
 
-/** What a way to begin holds: a drawing, its name, and a word more. */
+/** The content of a start button: an icon, its name, and a short description. */
 function way(drawing, name, words) {
   const [svg, line] = ['svg', 'path'].map((tag) => document.createElementNS('http://www.w3.org/2000/svg', tag));
   svg.setAttribute('viewBox', '0 0 24 24');
@@ -22,7 +22,7 @@ function way(drawing, name, words) {
   return [svg, h('b', {}, name), h('span', {}, words)];
 }
 
-/** The ways in. `load(get)` opens what `get` resolves with, a body of `POST /v1/interactive`. Gives the box and what to do when it is left. */
+/** The ways to begin. `load(get)` opens the body of `POST /v1/interactive` that `get` gives. Returns the box and a function to leave it. */
 export function takes(live, load) {
   let finding = null;
   let turn = null;
@@ -37,7 +37,7 @@ export function takes(live, load) {
   const box = h('div', { id: 'interactive-start' }, h('div.ways', {},
     button('camera', 'Camera', 'Its last seconds'), button('scene', 'Built-in scene', 'Its last seconds'), h('label.button', {}, ...way('file', 'File', 'A video or a picture'), picker), ofLive), finder, part);
 
-  // Opened again after a broken connection, the same pictures are meant.
+  // Opening again after a broken connection uses the same pictures.
   function once(get) {
     let body = null;
     return async () => {
@@ -66,7 +66,7 @@ export function takes(live, load) {
   async function find(kind, device) {
     close();
     trouble(null);
-    // A camera that is allowed only after something else was chosen, or after the screen was left, is given back.
+    // A camera that is granted only after something else was chosen, or the screen was left, is released.
     const mine = (turn = {});
     try {
       const own = kind !== 'live';

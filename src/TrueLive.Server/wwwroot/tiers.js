@@ -8,7 +8,7 @@ import { curl } from './share.js';
 import { markOf } from './stats.js';
 
 const SECONDS = 2;
-// Live shows its answer for this long before it stands aside on a machine that cannot run all three at once.
+// On a machine that cannot run all three at once, Live shows its answer for this long, in ms, before it is paused.
 const ASIDE_AFTER = 2000;
 const TIERS = [
   { id: 'live', number: 3, title: 'Live', promise: 'Each camera frame, at once', answers: 'Yes: every frame' },
@@ -33,7 +33,7 @@ export function open(box, live) {
   let timer = 0;
   let aside = null;
   let back = null;
-  // Which revision answers the change, and what has come of each: a picture may overtake the answer that names it.
+  // The revision that answers the change, and the pictures of each: a picture may arrive before the answer that names its revision.
   let revision = null;
   const made = new Map();
   const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
@@ -76,7 +76,7 @@ export function open(box, live) {
 
   async function prepare() {
     asked.prompt = '';
-    // What failed before may have left the session running: the comparison then goes on with it.
+    // An earlier failure may have left the session running; the comparison then continues with it.
     if (!session.transport) {
       const opened = next('opened');
       session.start(source.value, {});
@@ -84,7 +84,7 @@ export function open(box, live) {
     } else await session.transport.control.command('resume').accepted;
     const film = await recorded(session.source.stream, SECONDS, (rest) => (status.textContent = `Taking ${SECONDS} s of the source for tiers 2 and 1: ${rest.toFixed(1)} s`));
     takenAt = performance.now() - SECONDS * 500;
-    // Nobody waits for live pictures while the others load; the machine is theirs until the question is asked.
+    // Live pictures are not needed while the others load, so the others get the machine until then.
     status.textContent = 'Handing it to tiers 2 and 1; Live stands still meanwhile…';
     await session.transport.control.command('pause').accepted;
     uploaded = await upload(film, 'three-tiers.webm');
@@ -107,7 +107,7 @@ export function open(box, live) {
     await again;
   }
 
-  /** The session's next event of this kind that `fits`; rejects when the session ends before. */
+  /** The session's next event of this kind that `fits`; rejects when the session ends first. */
   function next(kind, fits = () => true) {
     const done = new AbortController();
     const on = (name, heard) => session.addEventListener(name, heard, { signal: done.signal });
@@ -158,7 +158,7 @@ export function open(box, live) {
     landed.clip.first = landed.clip.whole = performance.now() - t0;
   }
 
-  // Live has the machine first; where it leaves no cores the others would wait for ever, at their beginning or halfway.
+  // Live takes precedence; where it leaves no cores, the others would wait for ever, at the start or halfway.
   function standAside(mine) {
     const { clip, interactive } = landed;
     const [done, count] = [clip.done, made.get(revision)?.count];

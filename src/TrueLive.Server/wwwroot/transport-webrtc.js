@@ -4,8 +4,9 @@ import { at } from './dom.js';
 import { Window } from './stats.js';
 
 /**
- * A live session over WebRTC: the camera goes up and the made picture comes down in one peer connection (WHIP, RFC 9725), commands
- * and the trace of every frame over its data channel. Events: `shown` with the time for each picture, `frame` {trace, capturedAt, displayedAt} when its trace is there or will not come, `closed` {words}.
+ * A live session over WebRTC: the camera goes up and the made picture comes down in one peer connection (WHIP, RFC 9725), commands and the
+ * trace of every frame over its data channel. Events: `shown` with the time for each picture, `frame` {trace, capturedAt, displayedAt} when
+ * its trace has come or will not come, `closed` {words}.
  */
 export class WebRtcTransport extends EventTarget {
   static label = 'WebRTC';
@@ -31,7 +32,7 @@ export class WebRtcTransport extends EventTarget {
       await transport.#connect(source, options);
       return transport;
     } catch (error) {
-      // Where only the network is in the way, the session waits for another transport; else its place is given back.
+      // If only the network failed, the session is kept for another transport; otherwise it is ended.
       const waits = error.kind === 'network';
       if (waits) Object.assign(error, { token: transport.#token ?? options.token, connection: transport.#number }, options.token ? {} : { abandon: () => transport.#end() });
       transport.close(!waits && !options.token);
@@ -69,7 +70,7 @@ export class WebRtcTransport extends EventTarget {
     return { ...work, display: this.#display.quantile(0.5) };
   }
 
-  /** Leaves. With `end` the session is over for good; otherwise the server keeps it for a while. */
+  /** Disconnects. With `end` the session is over for good; otherwise the server keeps it for a while. */
   close(end) {
     if (this.#closed) return;
     this.#closed = true;
@@ -119,7 +120,7 @@ export class WebRtcTransport extends EventTarget {
     this.#number = response.headers.get('X-TrueLive-Connection');
     const ready = new Promise((resolve, reject) => {
       const late = () => reject(new Refused({ kind: 'network', words: 'The media port of the server did not answer over UDP or TCP.' }));
-      // A port that has answered is only waited for: on a busy machine keys and codecs take their time.
+      // Once the port has answered, wait longer: on a busy machine keys and codecs take time.
       let limit = setTimeout(() => (['connected', 'completed'].includes(peer.iceConnectionState) ? (limit = setTimeout(late, 4 * timeout)) : late()), timeout);
       this.control.addEventListener('session', ({ detail }) => {
         clearTimeout(limit);
@@ -179,7 +180,7 @@ export class WebRtcTransport extends EventTarget {
     this.#join(trace.output_media_time);
   }
 
-  // Picture and trace travel apart and may come in either order.
+  // Picture and trace travel separately and may come in either order.
   #join(stamp) {
     const trace = this.#traces.get(stamp);
     const displayedAt = this.#shown.get(stamp);

@@ -12,7 +12,7 @@ const SILENT_FOR = 10_000;
 const base64url = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text))).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 
 /**
- * The same session as JPEG pictures over one WebSocket, for networks that let nothing else through. Same commands, same events as
+ * The same session as JPEG pictures over one WebSocket, for networks that block everything else. Same commands, same events as
  * the WebRTC transport. No audio.
  */
 export class JpegTransport extends EventTarget {
@@ -60,7 +60,7 @@ export class JpegTransport extends EventTarget {
     return Object.fromEntries(Object.entries(this.#took).map(([name, times]) => [name, times.quantile(0.5)]));
   }
 
-  /** Resolves when the server has let go of the connection. */
+  /** Resolves when the server has released the connection. */
   close(end) {
     if (this.#closed) return;
     const gone = this.#socket && this.#socket.readyState !== WebSocket.CLOSED ? new Promise((resolve) => this.#socket.addEventListener('close', resolve)) : null;
@@ -78,7 +78,7 @@ export class JpegTransport extends EventTarget {
   async #connect(source, { timeout = 8000, key, ...request }) {
     const query = new URLSearchParams(Object.entries(request).filter(([, value]) => value != null && value !== ''));
     const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${at(`/v1/live?${query}`)}`;
-    // A WebSocket of a browser has no headers, and an address ends up in the logs of proxies.
+    // A browser cannot set headers on a WebSocket, and addresses end up in the logs of proxies.
     const socket = (this.#socket = new WebSocket(address, key ? ['truelive.v1', `truelive.key.${base64url(key)}`] : []));
     socket.binaryType = 'arraybuffer';
     this.control = new Control((text) => socket.send(text));
@@ -94,7 +94,7 @@ export class JpegTransport extends EventTarget {
         clearTimeout(limit);
         // A browser hides why a WebSocket was refused; the same request over HTTP says it.
         const refused = this.session ? null : await fetch(at(`/v1/live?${query}`), key ? { headers: { Authorization: `Bearer ${key}` } } : {}).catch(() => null);
-        // 426: a WebSocket would be taken by now, so what was in the way has passed.
+        // 426: a WebSocket would be accepted now, so the reason for the refusal has passed.
         const passed = refused?.status === 426;
         reject(Object.assign(new Refused(refused && !passed ? await wordsOf(refused) : { kind: 'unreachable', words: reason || 'The server cannot be reached.' }), { passed }));
         this.control.end();
@@ -102,7 +102,7 @@ export class JpegTransport extends EventTarget {
       };
     });
     this.#watch = setInterval(() => {
-      // A hidden page is woken too seldom to tell.
+      // The timers of a hidden page run too seldom to tell.
       if (document.hidden || performance.now() - this.#heardAt < SILENT_FOR) return;
       clearInterval(this.#watch);
       socket.close();
@@ -116,7 +116,7 @@ export class JpegTransport extends EventTarget {
   async #sendPicture(image, capturedAt) {
     const width = image.videoWidth ?? image.width;
     const height = image.videoHeight ?? image.height;
-    // More in flight than this and delay grows: the newest picture waits for the link instead.
+    // With more in flight the delay would grow, so a picture is left out instead.
     if (this.#sending || this.#inFlight.size >= IN_FLIGHT || this.#socket.bufferedAmount > 0 || !width) return;
     this.#sending = true;
     try {
@@ -135,7 +135,7 @@ export class JpegTransport extends EventTarget {
       this.#captures.set(stamp, capturedAt);
       if (this.#captures.size > 200) this.#captures.delete(this.#captures.keys().next().value);
       this.#inFlight.add(stamp);
-      // A picture that the server dropped never comes back: its place is free again after a while.
+      // A picture that the server dropped never comes back, so its place is freed after a while.
       setTimeout(() => this.#inFlight.delete(stamp), 500);
       this.#socket.send(new Blob([header, blob]));
     } finally {
@@ -157,8 +157,8 @@ export class JpegTransport extends EventTarget {
     if (!this.#decoding) this.#decode();
   }
 
-  // One picture is decoded at a time and the newest waits for its turn: one that is given up for a newer one on the way would never
-  // be seen where decoding takes longer than the next picture does to come.
+  // One picture is decoded at a time, and the newest waits. If newer pictures interrupted a decode, none would be shown where decoding
+  // takes longer than a frame's interval.
   async #decode() {
     this.#decoding = true;
     for (let picture; (picture = this.#next) && !this.#closed; ) {
@@ -190,7 +190,7 @@ export class JpegTransport extends EventTarget {
     ack.setUint32(0, SHOWN);
     ack.setUint32(4, trace.output >>> 0);
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(ack);
-    // The time that a callback is given lies before it; the picture cannot be on the screen before now.
+    // The callback's own timestamp is earlier, but the picture cannot be on the screen before now.
     const displayedAt = performance.now();
     this.dispatchEvent(new CustomEvent('shown', { detail: displayedAt }));
     this.dispatchEvent(new CustomEvent('frame', { detail: { trace, capturedAt, displayedAt } }));

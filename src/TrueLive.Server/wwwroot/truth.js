@@ -11,7 +11,7 @@ const STATES = {
   idle: ['No session', 'idle'], opening: ['Opening the input', 'idle'], connecting: ['Connecting', 'idle'], live: ['Live', 'live'], paused: ['Paused', 'warn'], away: ['Connection away', 'warn'],
 };
 
-// What a figure is, for those who only point at it; a tap opens the whole.
+// Short explanations of the figures, shown on hover; a tap opens the full one.
 const SHORT = {
   tier: 'What kind of picture this is', glass: 'From the camera taking a frame to the picture of that frame being shown here', rate: 'Pictures made anew, against pictures shown', repeats: 'Pictures shown twice for want of a new one',
   drops: 'Camera frames that got no picture of their own', way: 'What each part of the way takes', session: 'Time since Start',
@@ -55,7 +55,7 @@ export class TruthStrip {
     if (this.#open) this.#fill();
   }
 
-  /** Shows another session, beside what the screen makes when none runs: `screen` {number, title, words} what it makes. */
+  /** Shows another session; `screen` {number, title, words} is shown while none runs. */
   watch(session, screen = { number: 3, title: 'No session', words: '' }) {
     this.#session = session;
     this.#screen = screen;
@@ -93,7 +93,7 @@ export class TruthStrip {
     this.#set('way', parts.some((p) => p.ms !== null) ? this.#inWords(parts) : 'not measured');
     this.#bar(this.#facts.bar, parts);
     plot(this.#facts.plot, on ? f.series : [], this.ageBudget);
-    // The full screen holds the stage alone: the figures go with it.
+    // In full screen only the stage is visible, so the figures are shown on it.
     if (document.fullscreenElement) $('stage-facts').textContent = ['tier', 'glass', 'rate', 'repeats', 'drops'].map((name) => (name === 'tier' ? '' : `${this.#facts[name].title.toLowerCase()} `) + this.#facts[name].value.textContent).join(' · ');
     if (this.#open) this.#fill();
   }
@@ -148,7 +148,7 @@ export class TruthStrip {
     const [title, words, ...more] = content;
     const next = [h('div.words', {}, h('h2', {}, title), h('p', {}, words)), ...more];
     const now = [...this.#explain.children];
-    // What has not changed stays the same element: a reader or a selection in it is not disturbed.
+    // Unchanged elements are kept, so that a screen reader or a selection is not disturbed.
     if (this.#explain.dataset.for === this.#open && now.length === next.length) now.forEach((old, i) => old.tagName === 'CANVAS' || old.isEqualNode(next[i]) || old.replaceWith(next[i]));
     else this.#explain.replaceChildren(...next);
     this.#explain.dataset.for = this.#open;

@@ -5,7 +5,7 @@ import { Figures, markOf } from './stats.js';
 import { TruthStrip } from './truth.js';
 
 const [id, token] = ['session', 'token'].map((name) => new URLSearchParams(location.search).get(name) ?? '');
-// The token opens watching, and nothing else, to those who have no key.
+// The token lets those without a key watch, and nothing else.
 const address = `/whep/${encodeURIComponent(id)}${token ? `?token=${token}` : ''}`;
 
 /** What the truth strip asks of a session. A viewer does not know when the other's camera took a frame: that stays unmeasured. */
@@ -13,9 +13,9 @@ const watched = { figures: new Figures(), state: 'idle', startedAt: null, transp
 window.trueLive = watched;
 new TruthStrip($('truth'), watched);
 
-// The one connection of this page; whatever an older one still says is not heard.
+// The page's connection; what an older one still sends is ignored.
 let current = null;
-// What is watched, and where the session stands: answers and messages overtake each other, so each says its own part only.
+// Answers and messages may arrive in any order, so each sets only its own part: the settings, or the session's state.
 let flows = '';
 let standing = null;
 
@@ -81,7 +81,7 @@ async function watch() {
     document.body.dataset.session = 'live';
     standing ??= session;
     tell(session);
-    // Who sees nothing is told why as soon as the server knows.
+    // While no picture comes, ask the server why.
     const look = setInterval(() => (peer !== current || watched.figures.delivered.count ? clearInterval(look) : askJson(address).then((now) => peer === current && tell(now), () => {})), 3000);
     const lost = () => {
       if (peer !== current) return;
@@ -100,7 +100,7 @@ async function watch() {
   }
 }
 
-/** What is watched, as the server says it now. */
+/** Takes over the server's current view of the session. */
 function tell({ model, size, prompt, input_problem: problem }) {
   if (problem) trouble(problem);
   watched.transport.session.model = model;
@@ -108,7 +108,7 @@ function tell({ model, size, prompt, input_problem: problem }) {
   speak();
 }
 
-/** What is watched; while nothing new comes, why. */
+/** Says what is watched or, while no new pictures come, why. */
 function speak() {
   const { state, reason } = standing;
   const words = { created: 'Waiting for the sender.', paused: 'Paused: the last picture stays.', detached: `The sender is away: the last picture stays, and it goes on here when the sender comes back. ${reason ?? ''}` };

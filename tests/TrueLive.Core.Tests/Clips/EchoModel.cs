@@ -4,8 +4,8 @@ using TrueLive.Core.Models;
 namespace TrueLive.Core.Tests.Clips;
 
 /// <summary>
-/// A model with memory whose output is easy to foretell: each step adds one to a counter that is painted into the luma, so a frame
-/// says how many steps the memory had seen, and the length of the prompt goes into the chroma.
+/// A model with memory whose output is easy to predict: each step adds one to a counter that is painted into the luma, so a frame says how
+/// many steps the memory had seen, and the length of the prompt goes into the chroma.
 /// </summary>
 internal sealed class EchoModel(FramePool pool) : IVideoModel
 {

@@ -27,7 +27,7 @@ public sealed class HoldingClipTests : IDisposable
         var whole = await RenderAsync(model, 0, Length, null);
         Assert.Equal(Enumerable.Range(0, Length).Select(i => (long)i), whole.Select(f => f.Source));
         Assert.Equal(Enumerable.Range(0, Length).Select(i => HoldingModel.Luma(Grey(i), i + 1)), whole.Select(f => f.Luma));
-        // Wherever it is stopped: a chunk may be full, or begun.
+        // Stopped at different places, with a full chunk or within one.
         foreach (var at in new[] { 1, 11, 36, 41, 89 })
         {
             using var session = model.CreateSession(16, 16);

@@ -9,14 +9,14 @@ public sealed class RenderedRevisionsTests
     public void Frames_of_kept_revisions_take_no_more_memory_than_the_limit_however_large_each_is()
     {
         var kept = new RenderedRevisions();
-        // Never written to, so that the pages are only promised.
+        // Never written to, so that the system allocates no pages for it.
         const int Large = (int)(RenderedRevisions.MaxFrameBytes / 4);
         for (var number = 1; number <= 5; number++)
             kept.Keep(With(number, GC.AllocateUninitializedArray<byte>(Large)));
         var source = new[] { new FramePool("source").Rent(2, 2) };
         Assert.Equal([2, 3, 4, 5], Enumerable.Range(1, 5).Where(n => !kept.FramesOf(n, [.. source]).IsEmpty));
 
-        // What several share counts once; and the newest stays even if it alone is too much.
+        // Shared frames count once, and the newest revision stays even if it alone exceeds the limit.
         var shared = GC.AllocateUninitializedArray<byte>(Large);
         for (var number = 6; number <= 10; number++)
             kept.Keep(With(number, shared));

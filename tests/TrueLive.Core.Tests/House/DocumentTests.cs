@@ -2,15 +2,17 @@ using System.Text.RegularExpressions;
 
 namespace TrueLive.Core.Tests.House;
 
-/// <summary>What the documents say of the repository is so: links lead somewhere, and files, types and settings that are named exist.</summary>
+/// <summary>
+/// Checks what the documents say about the repository: link targets exist, and so do the files, types and settings that they name.
+/// </summary>
 public sealed partial class DocumentTests
 {
     private static readonly string Root = FindRoot();
 
-    // Records of the past name what there was then.
+    // Records of the past may name what no longer exists.
     private static readonly string[] History = ["CHANGELOG.md", "docs/decisions/", "docs/glossary.md", "bench/results/"];
 
-    // Words that look like a name of ours and are none.
+    // Words that look like a name from the source and are not.
     private static readonly string[] Foreign = ["snake_case"];
 
     private static readonly Lazy<string> Source = new(() => string.Join('\n', new[] { "src", "tests", "bench", "training", "samples", "eng", "models" }
@@ -44,7 +46,7 @@ public sealed partial class DocumentTests
         None(Documents(all: true).Where(d => !Generated().IsMatch(d.Name)).SelectMany(d => Block().Replace(d.Text, string.Empty).Split('\n')
             .Where(l => l.Length > 140 && !l.StartsWith('|') && !l.StartsWith("    ", StringComparison.Ordinal)).Select(l => $"{d.Name}: {l}")));
 
-    // So it compiles, and is run by the test of its sample. How far it stands to the right does not matter.
+    // Then it compiles, and the test of its sample runs it. Indentation is ignored.
     [Fact]
     public void Sample_code_in_documents_stands_in_a_sample_that_is_built()
     {
@@ -73,11 +75,11 @@ public sealed partial class DocumentTests
         return Directory.Exists(file) || (File.Exists(file) && (anchor is null || File.ReadLines(file).Any(l => l.StartsWith('#') && Anchor(l) == anchor)));
     }
 
-    // As GitHub makes them: lower case, punctuation left out, spaces to hyphens.
+    // As GitHub makes them: lower case, without punctuation, spaces replaced by hyphens.
     private static string Anchor(string heading) =>
         Punctuation().Replace(heading.TrimStart('#').Trim().ToLowerInvariant(), string.Empty).Replace(' ', '-');
 
-    // Results are written by commands, and a link to one must lead somewhere.
+    // Results are written by commands and need not exist; links to them are checked all the same.
     private static bool IsPath(string words) => !words.StartsWith("bench/results/", StringComparison.Ordinal) && RepositoryPath().IsMatch(words) && !Placeholder().IsMatch(words);
 
     private static bool IsName(string words) => TypeName().IsMatch(words) || SettingName().IsMatch(words);
@@ -88,7 +90,7 @@ public sealed partial class DocumentTests
         return File.Exists(path) || Directory.Exists(path);
     }
 
-    // A setting or a field may be a property here, a figure of /metrics has dots.
+    // A setting or a field may be a property in the source, and names in /metrics have dots there.
     private static bool IsWritten(string name) => Words.Value.Contains(name) || Words.Value.Contains(Pascal(name))
         || (name.StartsWith("truelive_", StringComparison.Ordinal) && Source.Value.Contains(name.Replace('_', '.'), StringComparison.Ordinal));
 
@@ -121,14 +123,14 @@ public sealed partial class DocumentTests
     [GeneratedRegex(@"^/?(src|tests|bench|docs|eng|samples|models|training)/[\w./-]+( .*)?$")]
     private static partial Regex RepositoryPath();
 
-    // Two capitals with a small letter between them: a type, a method or a property.
+    // Two capitals with a lower-case letter between them: a type, a method or a property.
     [GeneratedRegex(@"^[A-Z][a-z0-9]+(?:[A-Z][A-Za-z0-9]*)+$")]
     private static partial Regex TypeName();
 
     [GeneratedRegex(@"^[a-z][a-z0-9]*(?:_[a-z0-9]+)+$")]
     private static partial Regex SettingName();
 
-    // The benchmarks write these, with whatever names and figures they have.
+    // Written by the benchmarks.
     [GeneratedRegex(@"^bench/results/(?!README)")]
     private static partial Regex Generated();
 

@@ -3,13 +3,13 @@ using System.Text.RegularExpressions;
 namespace TrueLive.Core.Tests.House;
 
 /// <summary>
-/// The folders of a project refer to each other one way only, and only as the lists here say, so that a reader knows what need not be read.
-/// References are found by name in the source, without comments and strings.
+/// The folders of a project refer to each other in one direction only, and only as listed here, so that a reader knows what need not be
+/// read. References are found by name in the source, without comments and strings.
 /// </summary>
 public sealed partial class FolderTests
 {
-    // Each folder and what it may refer to; a slash is the folder of the project. Adding to it is a decision: look first for a folder below
-    // both to which the type can move.
+    // Each folder and those that it may refer to; a slash is the project's own folder. An addition is a design decision: first look for a
+    // folder that both may refer to, and move the type there.
     private static readonly Dictionary<string, string> Allowed = new()
     {
         ["TrueLive.Core"] = """
@@ -172,7 +172,7 @@ public sealed partial class FolderTests
         ];
     }
 
-    // The source without comments and with empty strings; of an interpolated string what stands in its braces.
+    // The source without comments and with empty strings; of an interpolated string the expressions in its braces.
     private static string Bare(string source) =>
         Token().Replace(source, m => m.Value[0] == '$' ? Holes(m.Value) : m.Value[0] == '/' ? " " : "\"\"");
 
@@ -208,10 +208,10 @@ public sealed partial class FolderTests
 
         public IReadOnlyList<string> Types { get; }
 
-        /// <summary>Names as they are written, with the dots between them.</summary>
+        /// <summary>Names as written, with their dots.</summary>
         public IReadOnlyList<string> Words { get; }
 
-        /// <summary>Whether a type of a namespace is meant when its name has this before it.</summary>
+        /// <summary>Whether a name with this qualifier can refer to a type of the namespace.</summary>
         public bool Sees(string @namespace, string qualifier) => qualifier.Length == 0 ? _visible.Contains(@namespace)
             : qualifier == @namespace || (@namespace.EndsWith("." + qualifier, StringComparison.Ordinal)
                 && _visible.Contains(@namespace[..^(qualifier.Length + 1)]));

@@ -3,7 +3,7 @@ using System.Xml.Linq;
 
 namespace TrueLive.Core.Tests.House;
 
-/// <summary>The rules of the house that a machine can check. Changing a line here is a decision to write down.</summary>
+/// <summary>The project's rules that a machine can check. A change of them is a decision to be recorded.</summary>
 public sealed partial class HouseTests
 {
     internal static readonly string Root = FindRoot();
@@ -79,7 +79,7 @@ public sealed partial class HouseTests
         Directory.EnumerateFiles(Path.Combine(Root, "src"), "*.cs", SearchOption.AllDirectories)
             .Where(f => !f.Contains("/obj/", StringComparison.Ordinal) && !f.Contains("/bin/", StringComparison.Ordinal));
 
-    /// <summary>Fails with all faults, a line each.</summary>
+    /// <summary>Fails if there are any faults, with one line for each.</summary>
     internal static void None(IEnumerable<string> faults)
     {
         var all = faults.ToList();
@@ -97,7 +97,7 @@ public sealed partial class HouseTests
     [GeneratedRegex(@"\b(?:class|struct|record|interface)\s+(\w*(?:Manager|Helper|Helpers|Util|Utils|Utility|Processor|Wrapper|Common|Service))\b")]
     private static partial Regex VagueType();
 
-    // A branch that has another beside it may need them, and so does a declaration.
+    // A branch with an else may need the braces, and a declaration does.
     [GeneratedRegex(
         @"^(?<indent> *)(?:if|foreach|for|while|using|lock|fixed) \(.*\)\n\k<indent>\{\n"
         + @"\k<indent>    (?!//|var |using |[\w<>\[\]?.]+ \w+ = )(?<line>[^{}/\n].*;)\n\k<indent>\}\n(?!\k<indent>else)", RegexOptions.Multiline)]

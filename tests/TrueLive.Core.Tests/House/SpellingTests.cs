@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace TrueLive.Core.Tests.House;
 
-/// <summary>Words in documents, comments and the page are spelt as aspell's British dictionary or <c>eng/words.txt</c> has them.</summary>
+/// <summary>Words in documents, comments and the page are spelt as in aspell's British dictionary or <c>eng/words.txt</c>.</summary>
 public sealed partial class SpellingTests
 {
     private static readonly string Root = FindRoot();
@@ -44,7 +44,7 @@ public sealed partial class SpellingTests
             .Where(f => Path.GetExtension(f) is ".md" or ".cs" or ".js" or ".html" && !Generated().IsMatch(f));
     }
 
-    // Names of code are no words: what stands in backquotes, in tags and outside comments is left out.
+    // Names from code are not checked: text in backquotes, in tags and outside comments is left out.
     private static string Prose(string file)
     {
         var text = File.ReadAllText(file);
@@ -64,7 +64,7 @@ public sealed partial class SpellingTests
         return folder.FullName;
     }
 
-    // With a capital at most at the front, and no part of a name, a path or a call.
+    // At most the first letter is a capital, and the word is not part of a name, a path or a call.
     [GeneratedRegex(@"(?<![\w./_@-])[A-Za-z][a-z]{2,}(?![\w(/_@]|\.\w|-\d)")]
     private static partial Regex Word();
 

@@ -61,7 +61,7 @@ public sealed class ParameterValuesTests
         Assert.NotEqual(light.Id, dark.Id);
         Assert.True(ParameterValues.None.TrySet(Declared, [new("shown", light.Id)], out var values, out _, [dark, light]));
         Assert.Equal(light.Id, values.Picture("shown")?.Id);
-        // What is set already needs not be given again, and only it is held.
+        // A picture in use need not be passed again, and no other is kept.
         var more = Set(values, ("level", "3"), ("shown", light.Id));
         Assert.Equal([light], more.Pictures);
         Assert.False(more.TrySet(Declared, [new("shown", dark.Id)], out _, out _));
@@ -72,7 +72,7 @@ public sealed class ParameterValuesTests
         Assert.True(ValueSchedule.TryParse($"0s; 1s shown={dark.Id}", Declared, out var cues, out var error, [dark]), error);
         Assert.Equal([null, dark.Id], cues.Select(c => c.Values.Picture("shown")?.Id));
 
-        // As bytes and back, with the padding of frames left out.
+        // Through bytes and back, without the padding of frames.
         var pool = new FramePool("reference", 1);
         using var again = ReferencePicture.Read(light.Id, light.Bytes.ToArray())!.Rent(pool);
         Assert.Equal((64, 48, (byte)200, (byte)90), (again.Width, again.Height, again.Y[again.StrideY * 47 + 63], again.V[again.StrideC * 23 + 31]));
@@ -102,7 +102,7 @@ public sealed class ParameterValuesTests
         Assert.Same(ParameterValues.None, Set(one, ("level", "1"), ("way", "a")));
         Assert.True(Set(one, ("on", "true")).Reloads(one, Declared));
         Assert.False(Set(one, ("way", "a")).Reloads(one, Declared));
-        // Another model takes what it knows.
+        // Another model takes the values that it has.
         Assert.Equal("way=b", one.For([Declared[2]]).ToString());
     }
 

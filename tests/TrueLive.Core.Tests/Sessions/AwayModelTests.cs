@@ -7,7 +7,7 @@ using TrueLive.Core.Tiers;
 
 namespace TrueLive.Core.Tests.Sessions;
 
-/// <summary>A model that runs elsewhere and is away for a while.</summary>
+/// <summary>A model in another process that is unavailable for a while.</summary>
 public sealed class AwayModelTests : IDisposable
 {
     private readonly FakeTimeProvider _time = new();

@@ -17,7 +17,7 @@ internal sealed class CountingModel(FramePool pool, string id = "counting") : IV
 
     public Exception? Fails { get; set; }
 
-    /// <summary>Each second picture is said to be a repeat.</summary>
+    /// <summary>Whether every second picture is marked as a repeat.</summary>
     public bool Repeats { get; set; }
 
     public int Alive;

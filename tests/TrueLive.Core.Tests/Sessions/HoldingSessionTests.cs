@@ -226,7 +226,7 @@ public sealed class HoldingSessionTests : IDisposable
         return (source, _session.RunAsync(source, _sink, Cancel), model);
     }
 
-    // One frame, an interval after the one before it, and the step that takes it.
+    // Feeds a frame, one interval after the last, and waits for the step that takes it.
     private async Task FeedAsync(HandFedSource source, bool advance = true)
     {
         var stepped = Interlocked.Read(ref _model!.Stepped);

@@ -3,7 +3,7 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Core.Tests.Sessions;
 
-/// <summary>Keeps the trace and the first luma sample of what it is given.</summary>
+/// <summary>Keeps the trace and the first luma sample of each frame.</summary>
 internal sealed class KeepingSink : IVideoSink
 {
     private readonly SemaphoreSlim _arrived = new(0);

@@ -231,7 +231,7 @@ public sealed class LiveSessionTests : IDisposable
         }
     }
 
-    // In real time of the session's clock, at 30 frames a second.
+    // At 30 frames a second of the session's clock.
     private async Task FeedAsync(HandFedSource source, int frames)
     {
         for (var i = 0; i < frames; i++)
@@ -279,7 +279,7 @@ public sealed class LiveSessionTests : IDisposable
         (trace, luma, _, _) = await _sink.NextAsync();
         Assert.Equal((1, 2), (trace.Epoch, luma));
         await EndOfStream(source, run);
-        // What happens to the session while nobody is connected counts as well.
+        // A reset while nobody is connected takes effect too.
         Assert.True(_session.KeepsMemory);
         _session.Reset("r");
         Assert.False(_session.KeepsMemory);
@@ -436,7 +436,7 @@ public sealed class LiveSessionTests : IDisposable
                 _time.Advance(TimeSpan.FromMilliseconds(1000 / 30.0));
             }
         }
-        // A machine that is still warming up breaks no promise.
+        // During the warm-up a session does not count as degraded.
         await RunFor(145, i => i % 3 == 0);
         Assert.Null(_session.Stats.DegradedTo);
         await RunFor(90, _ => true);
@@ -446,7 +446,7 @@ public sealed class LiveSessionTests : IDisposable
         _session.Pause(true);
         Assert.Null(_session.Stats.DegradedTo);
         _session.Pause(false);
-        // An input of few frames is no broken promise.
+        // A low rate of the input does not count as degraded.
         await RunFor(90, _ => true);
         for (var i = 0; i < 5; i++)
         {

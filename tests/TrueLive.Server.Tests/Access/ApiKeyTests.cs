@@ -41,11 +41,11 @@ public sealed class ApiKeyTests : IDisposable
         Assert.True(ApiKeyFile.Revoke(Options.KeysPath, "watcher"));
         Assert.True(ApiKeyFile.Revoke(Options.KeysPath, "all"));
         await NativeClient.UntilAsync(async () => IsShut(await Ask(server, all, HttpMethod.Get, "/v1/sessions")));
-        // Shut, not open, though no key is left.
+        // Access stays denied although no key is left.
         Assert.True(IsShut(await Ask(server, watcher, HttpMethod.Get, "/v1/uploads")));
         Assert.True(IsShut(await Ask(server, null, HttpMethod.Get, "/v1/sessions")));
 
-        // Asking again and again until the server has seen the file is one wrong key after the other to it.
+        // While the server has not yet noticed the change, each repeated request may count as a wrong key.
         static bool IsShut(HttpStatusCode answer) => answer is HttpStatusCode.Unauthorized or HttpStatusCode.TooManyRequests;
     }
 

@@ -44,7 +44,7 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Equal((HttpStatusCode.PartialContent, "video/mp4"), (part.StatusCode, part.Content.Headers.ContentType!.MediaType));
         Assert.Equal(whole[100..200], await part.Content.ReadAsByteArrayAsync(Cancel));
 
-        // What it was made from comes back as it went up, and as a film whatever it is.
+        // The source can be downloaded unchanged, and always as a film.
         var from = (string)(await server.Http.GetFromJsonAsync<JsonNode>(made.Headers.Location, Cancel))!["source_url"]!;
         var source = await server.Http.GetAsync(from, Cancel);
         Assert.Equal(("video/mp4", "nosniff", "sandbox"), (source.Content.Headers.ContentType!.MediaType, Assert.Single(source.Headers.GetValues("X-Content-Type-Options")), Assert.Single(source.Headers.GetValues("Content-Security-Policy"))));
@@ -222,7 +222,7 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
             while ((long)(await NowAsync())["frames_done"]! == 0)
                 await Task.Yield();
             await PauseAsync(false);
-            // What was coded when the live session came still gets to its file; then nothing moves.
+            // Frames in progress when the live session began are still written; then nothing moves.
             JsonNode before;
             var count = -1L;
             do
@@ -248,7 +248,7 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
     internal static async Task<StillVideo> GoLiveAsync(ClipServer server)
     {
         var registry = server.Services.GetRequiredService<SessionRegistry>();
-        // A session that fills the machine, by a measurement of the very size that it asks for.
+        // A session that fills the machine, according to a measurement made up for its size.
         var admission = server.Services.GetRequiredService<Admission>();
         admission.Learn(new FrameCost("passthrough", 514, 290, 1, 1000.0 / admission.TargetRate * admission.Cores * Admission.Budget, 12));
         var hosted = registry.Create(new SessionRequest(null, "514x290", null, null));

@@ -140,7 +140,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     [Trait("Run", "long")]
     public async Task A_rendering_that_was_stopped_goes_on_to_the_same_frames()
     {
-        // When it stops, a full queue and the frame that waits for a place in it are on their way: the film has many more.
+        // When it is stopped, a full queue and the frame that waits for room in it are still in progress, so the film has many more frames.
         const int StopAt = 14, OnTheirWay = ClipRender.QueueFrames + 1, Film = 2 * (StopAt + OnTheirWay);
         var input = await files.MakeAsync("resume.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15", "-frames:v", $"{Film}", "-pix_fmt", "yuv420p");
         using var model = Network();
@@ -196,7 +196,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
         Assert.Equal((30, first.Frames, true), (second.Frames, second.Resumed, second.Complete));
         Assert.Equal(Pictures("part-whole"), Pictures("part-resumed"));
 
-        // Cut by hand it is the same part.
+        // The same part, cut with ffmpeg.
         await files.MakeAsync("part-cut.mkv", "-i", input, "-vf", "select='between(t,6.59,8.59)',setpts=PTS-6.6/TB", "-c:v", "ffv1");
         await RenderAsync(Settings(files["part-cut.mkv"], "part-cut", model, "0s ink; 1s oil"));
         Assert.Equal(Pictures("part-cut"), Pictures("part-whole"));
@@ -261,7 +261,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
         using var model = new PassthroughModel();
         foreach (var input in inputs)
         {
-            // The first two seconds are enough to see every stage; the whole of it is for the bench.
+            // The first two seconds exercise every stage; the benchmark renders whole films.
             var settings = Settings(input, "real.mp4", model) with { Size = (256, 192), Trim = (TimeSpan.Zero, TimeSpan.FromSeconds(2)) };
             var result = await RenderAsync(settings);
             Assert.True(result.Complete);

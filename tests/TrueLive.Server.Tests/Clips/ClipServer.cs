@@ -8,7 +8,7 @@ using TrueLive.Server.Tests.Http;
 
 namespace TrueLive.Server.Tests.Clips;
 
-/// <summary>The real server with a data folder of its own that is gone afterwards.</summary>
+/// <summary>The real server with a temporary data folder.</summary>
 internal sealed class ClipServer : IAsyncDisposable
 {
     private readonly RunningServer _server;
@@ -45,7 +45,7 @@ internal sealed class ClipServer : IAsyncDisposable
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/uploads") { Content = new StreamContent(File.OpenRead(path)) };
         request.Headers.Add("X-File-Name", Uri.EscapeDataString(Path.GetFileName(path)));
-        // What a browser says of a file; the server looks for itself.
+        // The type that a browser claims; the server determines the type itself.
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("video/mp4");
         if (key is not null)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
@@ -56,7 +56,7 @@ internal sealed class ClipServer : IAsyncDisposable
 
     public async Task<JsonNode> ClipAsync(object body) => await JsonAsync(await Http.PostAsJsonAsync("/v1/clips", body, Cancel));
 
-    /// <summary>Follows a job's events to the end and returns all that were told.</summary>
+    /// <summary>Follows a job's events to the end and returns all of them.</summary>
     public async Task<List<(string Event, JsonNode Job)>> FollowAsync(JsonNode job)
     {
         var told = new List<(string, JsonNode)>();

@@ -6,12 +6,12 @@ using TrueLive.Server.Clips;
 
 namespace TrueLive.Server.Tests.Clips;
 
-/// <summary>Clips of files that others made last as long as they do, in the container that was named, with their sound in step.</summary>
+/// <summary>Clips of files from other programs have the same length, the requested container, and sound in sync.</summary>
 public sealed class ClipTimeAndSoundTests(MadeFiles files) : IClassFixture<MadeFiles>
 {
     private static readonly string[] Scene = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=1.5"];
 
-    // Black, and white from 0.5 to 1 s; a tone just as long. Where picture and sound change is where they have to be at the same moment.
+    // Black, and white from 0.5 to 1 s, with a tone during the same time: picture and sound must change together.
     private static readonly string[] Clap = ["-f", "lavfi", "-i", @"color=black:s=64x48:r=50:d=1.5,drawbox=c=white:t=fill:enable='between(t\,0.499\,0.999)'", "-f", "lavfi", "-i", "aevalsrc=sin(880*PI*t)*between(t\\,0.5\\,1):d=1.5", "-pix_fmt", "yuv420p"];
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -79,7 +79,7 @@ public sealed class ClipTimeAndSoundTests(MadeFiles files) : IClassFixture<MadeF
     [Fact]
     public async Task Sound_under_a_held_picture_is_all_there()
     {
-        // One picture for the whole of a talk, as people put sound on video sites.
+        // One picture for the whole of a talk, as is common for sound on video sites.
         var raw = await files.MakeAsync("talk-raw.mp4", "-f", "lavfi", "-i", "color=red:s=64x48:r=1:d=1", "-f", "lavfi", "-i", "sine=d=4", "-pix_fmt", "yuv420p", "-video_track_timescale", "1000");
         var input = await files.MakeAsync("talk.mp4", "-i", raw, "-c", "copy", "-video_track_timescale", "1000", "-bsf:v", "setts=duration=4000");
         var result = await RenderAsync(input, "talk-out.mp4");
@@ -110,7 +110,7 @@ public sealed class ClipTimeAndSoundTests(MadeFiles files) : IClassFixture<MadeF
         Assert.Equal("2", (await files.AskAsync(files["two-out.mkv"], "-select_streams", "a", "-show_entries", "stream=index", "-of", "csv=p=0")).Split('\n').Length.ToString(CultureInfo.InvariantCulture));
         Assert.Contains("fra", await files.AskAsync(files["two-out.mkv"], "-show_entries", "stream_tags=language", "-of", "csv=p=0"), StringComparison.Ordinal);
 
-        // Thirteen microphones in one WAV-like track: nobody says where they stand.
+        // Thirteen microphones in one uncompressed track without a channel layout.
         var many = await files.MakeAsync("many.mkv", [.. Scene, "-f", "lavfi", "-i", "aevalsrc=" + string.Join('|', Enumerable.Repeat("sin(880*PI*t)", 13)) + ":d=1.5:s=48000", "-c:a", "pcm_s16le"]);
         var result = await RenderAsync(many, "many-out.mp4");
         Assert.Contains(result.Notes, n => n.Contains("first two channels", StringComparison.Ordinal));

@@ -10,7 +10,7 @@ using TrueLive.Server.Clips;
 
 namespace TrueLive.Server.Tests.Clips;
 
-/// <summary>What becomes of a job, and of its files, when something goes wrong around it.</summary>
+/// <summary>What happens to a job and its files when something goes wrong around it.</summary>
 public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -84,10 +84,10 @@ public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
                 await ClipApiTests.GoLiveAsync(first);
                 var upload = await first.UploadAsync(await first.FilmAsync("again.mp4", 6));
                 job = await first.ClipAsync(new { upload });
-                // In work, and held up by the live session for as long as this server runs.
+                // Running, and held up by the live session for as long as this server runs.
                 await UntilAsync(first, job, Stands);
             }
-            // Nobody may see these again; a folder that no row knows goes, and so does what a failed job left.
+            // A folder without a row must be deleted, and so must the files of a failed job.
             var orphan = Directory.CreateDirectory(Path.Combine(data, "clips", "results", ClipQueue.NewId())).FullName;
             await using var second = await ClipServer.StartAsync(files, o => o.DataFolder = data);
             var done = (await second.FollowAsync(job))[^1].Job;

@@ -31,7 +31,8 @@ public sealed class HoldingClipFileTests(MadeFiles files) : IClassFixture<MadeFi
             Part = TimeSpan.FromMilliseconds(200),
             BeforeStep = _ =>
             {
-                // What a process leaves that is killed at this moment. Slow steps, so that a part is whole before the film is over.
+                // Copies the state that a process killed at this moment would leave. Steps are slow, so that a part is complete before the
+                // film ends.
                 if (!saved && ++steps > Film / 5)
                     saved = SpinWait.SpinUntil(() => TryCopy(whole.WorkPath, died.WorkPath), TimeSpan.FromSeconds(2));
             },
@@ -86,7 +87,7 @@ public sealed class HoldingClipFileTests(MadeFiles files) : IClassFixture<MadeFi
     private static string[] Pictures(ClipFileSettings settings) =>
         [.. Directory.EnumerateFiles(settings.Output, "*.png").Order().Select(f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f))))];
 
-    // False before there is a finished part, and where more was finished meanwhile.
+    // False before there is a finished part, or when another was finished during the copy.
     private static bool TryCopy(string from, string to)
     {
         var progress = Path.Combine(from, "progress.json");

@@ -8,7 +8,7 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Tests.Clips;
 
-/// <summary>Many who ask for the same, and many small things: what each costs the disk and the database.</summary>
+/// <summary>What many followers of one job, and many small files, cost the database and the disk.</summary>
 public sealed class ManyFollowersTests : IDisposable
 {
     private readonly ServerOptions _options = new() { DataFolder = Directory.CreateTempSubdirectory("truelive-followers-").FullName };
@@ -27,7 +27,7 @@ public sealed class ManyFollowersTests : IDisposable
         var job = await queue.EnqueueAsync("ann", new ClipRequest("", "", "m", 16, 16, "mp4", 1, null), Cancel);
         Assert.Equal(ClipJobState.Queued, (await host.LookAsync(job.Id, Cancel))!.State);
         await queue.CancelAsync(job.Id, Cancel);
-        // The row has changed; whoever follows is shown what the others were, until it is time for the next look.
+        // The row has changed, but until the next query all followers get the shared result.
         for (var follower = 0; follower < 500; follower++)
             Assert.Equal(ClipJobState.Queued, (await host.LookAsync(job.Id, Cancel))!.State);
         _time.Advance(TimeSpan.FromMilliseconds(200));
@@ -44,7 +44,7 @@ public sealed class ManyFollowersTests : IDisposable
             ClipFolders.Own(folder, "ann");
             File.WriteAllText(Path.Combine(folder, "upload.bin"), "x");
         }
-        // Each folder, its owner's name and a file of one byte.
+        // Each has a folder, the file with its owner and a file of one byte.
         Assert.Equal((10 * 3 * 4096, 10), ((int)folders.UsedBy("ann"), folders.CountOf(folders.Uploads, "ann")));
         foreach (var owner in Directory.EnumerateFiles(folders.Uploads, "owner", SearchOption.AllDirectories).ToArray())
             File.WriteAllText(owner, "bob");
@@ -60,7 +60,7 @@ public sealed class ManyFollowersTests : IDisposable
             ClipFolders.Own(Path.Combine(folders.Uploads, ClipQueue.NewId()), "ann");
         var refused = await Assert.ThrowsAsync<RequestRefusedException>(() => uploads.TakeAsync("ann", "x.mp4", Stream.Null, 0, null, Cancel));
         Assert.Contains($"{ClipUploads.MostOfOneKey}", refused.Message, StringComparison.Ordinal);
-        // Bob is refused for his file, which is none, and for nothing of hers.
+        // Bob is refused because his file is not a video, not because of her uploads.
         Assert.DoesNotContain($"{ClipUploads.MostOfOneKey}", (await Assert.ThrowsAsync<RequestRefusedException>(() => uploads.TakeAsync("bob", "x.mp4", Stream.Null, 0, null, Cancel))).Message, StringComparison.Ordinal);
     }
 

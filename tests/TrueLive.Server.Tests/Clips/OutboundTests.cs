@@ -66,7 +66,7 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
             await queue.EnqueueAsync(id, "", new("gone", "", "passthrough", 0, 0, "mp4", 1, null), Cancel);
             await queue.CancelAsync(id, Cancel);
         }
-        // Not due for a long while: their jobs have not come yet.
+        // Not due for a long while, since their jobs do not exist yet.
         for (var i = 0; i < 40; i++)
             hooks.Expect(TrueLive.Clips.ClipQueue.NewId(), Of(receiver) + "never");
         await EndedAsync("slow");
@@ -109,7 +109,7 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
         });
         var done = (await server.FollowAsync(await server.ClipAsync(new { url = Of(far) + "far.mp4" })))[^1].Job;
         Assert.Equal(("done", 3L), ((string)done["state"]!, (long)done["frames_done"]!));
-        // A name that is one of ours does not meet it.
+        // A remote name that equals one of the worker's own files does no harm.
         Assert.Equal("done", (string)(await server.FollowAsync(await server.ClipAsync(new { url = Of(far) + "parts" })))[^1].Job["state"]!);
         var failed = (await server.FollowAsync(await server.ClipAsync(new { url = Of(far) + "moved.mp4" })))[^1].Job;
         Assert.Equal("failed", (string)failed["state"]!);

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace TrueLive.Server.Tests.Http;
 
-/// <summary>What an answer says has to be changed is changed, and then the server takes it.</summary>
+/// <summary>A refused request succeeds once it is changed as the refusal says.</summary>
 public sealed class AdviceTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

@@ -7,7 +7,7 @@ using TrueLive.Server.Http;
 
 namespace TrueLive.Server.Tests.Http;
 
-/// <summary>Who comes in and who does not, by what a request says of itself.</summary>
+/// <summary>Which requests get access, by their headers and keys.</summary>
 public sealed class GateTests
 {
     private const string Key = "a-key-of-enough-characters";

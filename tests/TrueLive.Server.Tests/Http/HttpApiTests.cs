@@ -112,7 +112,7 @@ public sealed class HttpApiTests
         Assert.Equal("passthrough", Text(await Json(await server.Http.GetAsync(whep, Cancel)), "model"));
         Assert.Equal(HttpStatusCode.Unauthorized, (await server.Http.GetAsync($"/whep/{id}", Cancel)).StatusCode);
         var token = whep[whep.IndexOf('?')..];
-        // Who watches with it can also leave.
+        // A viewer with the token can also leave.
         await using (var viewer = await NativeClient.ConnectAsync(new Uri(server.Address, whep), sends: false))
             Assert.Equal(HttpStatusCode.OK, (await server.Http.DeleteAsync(viewer.Whip.Resource, Cancel)).StatusCode);
         foreach (var path in new[] { $"/v1/sessions/{id}", $"/whip/{id}", "/v1/sessions", $"/whep/{id}x" })

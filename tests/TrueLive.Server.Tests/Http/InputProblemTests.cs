@@ -9,7 +9,7 @@ using TrueLive.WebRtc.Whip;
 
 namespace TrueLive.Server.Tests.Http;
 
-/// <summary>A sender whose pictures cannot be shown: everybody who could mend it is told, in words and once.</summary>
+/// <summary>A sender whose pictures cannot be shown: everybody who could fix it is told why, once.</summary>
 public sealed class InputProblemTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("truelive-input-").FullName;
@@ -41,7 +41,7 @@ public sealed class InputProblemTests : IDisposable
         var told = Assert.Single(Told());
         Assert.Contains(words, (string?)told["problem"], StringComparison.Ordinal);
         Assert.Contains("Color Format NV12 or I420", (string?)told["problem"], StringComparison.Ordinal);
-        // Some may be asked for before the first one is here; five a second were, for ever.
+        // A few key frames may be requested before the first one arrives, but not five a second for ever.
         Assert.InRange(client.Peer.Stats.KeyFrameRequestsReceived, 0, 5);
         var id = client.Resource!.AbsolutePath.Split('/')[2];
         foreach (var view in new[] { $"/v1/sessions/{id}", $"/whep/{id}" })

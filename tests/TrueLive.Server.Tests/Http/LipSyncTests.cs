@@ -6,7 +6,7 @@ using TrueLive.WebRtc;
 
 namespace TrueLive.Server.Tests.Http;
 
-/// <summary>Sound beside a network that takes its time: it passes untouched, and what players are told keeps the two together.</summary>
+/// <summary>Sound with a slow model: it passes unchanged, and the sender reports let players synchronise it with the picture.</summary>
 public sealed class LipSyncTests
 {
     private const double MaxSkewMs = 20;
@@ -36,7 +36,7 @@ public sealed class LipSyncTests
         await NativeClient.UntilAsync(() => Math.Abs(SkewMs(viewer, client)) <= MaxSkewMs);
         await stop.CancelAsync();
         await speaking;
-        // From the first packet heard on, each is the next one said: nothing is lost on this path.
+        // From the first packet received on, no packet is missing: nothing is lost on this path.
         foreach (var heard in new[] { client.Sound.ToArray(), viewer.Sound.ToArray() })
             Assert.Equal(said.Skip(said.FindIndex(s => s.AsSpan().SequenceEqual(heard[0]))).Take(heard.Length), heard);
     }
@@ -58,7 +58,7 @@ public sealed class LipSyncTests
         var stamps = viewer.SoundStamps.ToArray();
         for (var i = 1; i < stamps.Length; i++)
             Assert.InRange(stamps[i] - stamps[i - 1], 1u, 48_000u * 60);
-        // Within one sender the packets stay as far apart as they came.
+        // Packets of one sender keep their intervals.
         Assert.Equal([960u, 960u], new[] { stamps[1] - stamps[0], stamps[2] - stamps[1] });
         Assert.Equal([960u, 960u], new[] { stamps[^2] - stamps[^3], stamps[^1] - stamps[^2] });
 
@@ -73,14 +73,14 @@ public sealed class LipSyncTests
 
     private static bool Reported(NativeClient client) => client.Whip.Peer.Stats is { VideoSenderReport: not null, AudioSenderReport: not null };
 
-    /// <summary>How much later the picture is due than the sound of the same moment, by what the server's reports say.</summary>
+    /// <summary>How much later the picture is due than the sound of the same moment, according to the server's sender reports.</summary>
     private static double SkewMs(NativeClient at, NativeClient sender)
     {
         var trace = sender.Messages.Last(m => (string?)m["type"] == "frame");
         var offset = (uint)((long)trace["output_media_time"]! - (long)trace["media_time"]!);
         var stats = at.Whip.Peer.Stats;
         var (video, audio) = (stats.VideoSenderReport!.Value, stats.AudioSenderReport!.Value);
-        // The scene's stamps run at 30 a second, its frames leave every 33 ms: the nearest tells when a stamp was taken.
+        // The scene's stamps advance by 1/30 s, but its frames are sent every 33 ms, so the nearest one tells when a stamp was taken.
         var stamp = video.RtpTime - offset;
         var sent = sender.Stamps.MinBy(s => Math.Abs((int)(s.Stamp - stamp)));
         var taken = sent.At * 1000.0 / TimeProvider.System.TimestampFrequency + (int)(stamp - sent.Stamp) / 90.0;
@@ -103,13 +103,13 @@ public sealed class LipSyncTests
         }
         catch (OperationCanceledException)
         {
-            // Told to stop.
+            // The test is over.
         }
     }
 
     private static uint Stamp48() => (uint)(ulong)((Int128)TimeProvider.System.GetTimestamp() * 48_000 / TimeProvider.System.TimestampFrequency);
 
-    /// <summary>Hands pictures through after a while.</summary>
+    /// <summary>Passes pictures through after a delay.</summary>
     private sealed class SlowModel : IVideoModel
     {
         private readonly PassthroughModel _fast = new();

@@ -31,7 +31,7 @@ public sealed class LiveSocketTests
         var made = await server.Http.PostAsync("/whip?model=passthrough&prompt=ink", offer, Cancel);
         Assert.Equal(HttpStatusCode.Created, made.StatusCode);
         var token = Assert.Single(made.Headers.GetValues("X-TrueLive-Token"));
-        // Nothing ever comes through the media port. To ask in words why a WebSocket fails does not cost the session.
+        // Nothing ever comes through the media port. Asking over HTTP why a WebSocket fails does not end the session.
         Assert.Equal(HttpStatusCode.UpgradeRequired, (await server.Http.GetAsync($"/v1/live?token={token}", Cancel)).StatusCode);
 
         await using var client = await JpegClient.ConnectAsync(server.Address, $"token={token}");
@@ -60,7 +60,7 @@ public sealed class LiveSocketTests
         await back.SayAsync("{\"type\":\"prompt\",\"id\":\"c1\",\"text\":\"oil\"}");
         await back.MessageAsync("accepted");
         Assert.Equal(2, (long)(await back.SendUntilAsync("applied"))["first_frame"]!["revision"]!);
-        // Another answer for c1 would come before this one's.
+        // A second answer for c1 would come before this one.
         await back.SayAsync("{\"type\":\"prompt\",\"id\":\"c2\",\"text\":\"neon\"}");
         Assert.Equal("c2", (string?)(await back.SendUntilAsync("applied"))["id"]);
     }

@@ -11,7 +11,10 @@ using TrueLive.WebRtc.Whip;
 
 namespace TrueLive.Server.Tests.Http;
 
-/// <summary>A client of our own WebRTC: sends the made scene, reads the number out of every picture that comes back, keeps messages.</summary>
+/// <summary>
+/// A client on the product's own WebRTC stack: sends the numbered scene, reads the number from every picture that comes back, and keeps
+/// messages.
+/// </summary>
 internal sealed class NativeClient : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
@@ -63,7 +66,7 @@ internal sealed class NativeClient : IAsyncDisposable
         return client;
     }
 
-    /// <summary>Where the session that this client sends into is watched.</summary>
+    /// <summary>Address for watching the session that this client sends into.</summary>
     public Uri WhepOf(RunningServer server) => new(server.Address, $"/whep/{Whip.Resource!.Segments[2]}".TrimEnd('/'));
 
     public async Task OpenControlAsync()
@@ -72,7 +75,7 @@ internal sealed class NativeClient : IAsyncDisposable
         await UntilAsync(() => Channel.IsOpen);
     }
 
-    /// <summary>Waits until so many more pictures have come back and been decoded.</summary>
+    /// <summary>Waits until this many more pictures have come back and been decoded.</summary>
     public async Task PicturesAsync(int count)
     {
         var wanted = Numbers.Count + count;
@@ -113,14 +116,14 @@ internal sealed class NativeClient : IAsyncDisposable
             await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, limit.Token);
     }
 
-    /// <summary>Stays connected and sends no picture any more, as a shared screen on which nothing moves.</summary>
+    /// <summary>Stays connected but sends no more pictures, like a shared screen on which nothing moves.</summary>
     public async Task FreezeAsync()
     {
         await _stop.CancelAsync();
         await _sending;
     }
 
-    /// <summary>Goes without a word to the server's HTTP side, as a closed laptop does.</summary>
+    /// <summary>Disconnects without telling the server over HTTP, like a closed laptop.</summary>
     public async Task VanishAsync()
     {
         await FreezeAsync();

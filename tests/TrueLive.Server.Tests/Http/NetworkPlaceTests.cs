@@ -16,7 +16,9 @@ using TrueLive.WebRtc.Whip;
 
 namespace TrueLive.Server.Tests.Http;
 
-/// <summary>Where a server stands in its network: below a path of a proxy, under a name, and what our own client makes of other servers.</summary>
+/// <summary>
+/// A server's place in its network: below a path of a proxy, and under a name; and the product's own client with other servers.
+/// </summary>
 public sealed class NetworkPlaceTests
 {
     private const string Key = "network-place-key-0123456789";
@@ -62,7 +64,7 @@ public sealed class NetworkPlaceTests
         Assert.Contains("2001:db8::9", addresses);
         Assert.Contains(addresses, a => IPAddress.IsLoopback(IPAddress.Parse(a)));
         Assert.DoesNotContain("invalid", answer, StringComparison.Ordinal);
-        // Through the name it connects.
+        // A client can connect through the name.
         await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
         await client.PicturesAsync(3);
     }
@@ -106,7 +108,7 @@ public sealed class NetworkPlaceTests
         Assert.Equal(1, deleted);
     }
 
-    /// <summary>A web server that answers as a test says.</summary>
+    /// <summary>A web server with the answers that a test gives it.</summary>
     private sealed class OtherServer(WebApplication app) : IAsyncDisposable
     {
         public Uri Address => new(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());

@@ -13,7 +13,9 @@ using TrueLive.Server.Live.Control;
 
 namespace TrueLive.Server.Tests.Http;
 
-/// <summary>What others write programs against does not break unnoticed: the schemas of docs/schemas, made of the types that are serialised.</summary>
+/// <summary>
+/// The interfaces that clients rely on do not break unnoticed: compares the schemas of docs/schemas with the serialised types.
+/// </summary>
 public sealed class SchemaTests
 {
     [Fact]
@@ -90,7 +92,7 @@ public sealed class SchemaTests
             Assert.True(sent.ContainsKey(type.Name[..^"Message".Length].ToLowerInvariant()), type.Name);
     }
 
-    // Written without a type, since one goes out with every picture.
+    // The product writes this message without a type, since one is sent with every picture.
     private sealed record FrameTrace(
         long Output, long Source, uint MediaTime, uint OutputMediaTime, long Revision, int Epoch, string? Model, string? ModelVersion, string Origin,
         double ArrivedMs, double DecodeMs, double WaitMs, double? HeldMs, double StepMs, double EncodeMs)

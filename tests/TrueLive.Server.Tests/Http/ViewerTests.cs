@@ -7,7 +7,7 @@ using TrueLive.Server.Live.Sessions;
 
 namespace TrueLive.Server.Tests.Http;
 
-/// <summary>Who joins while nothing new comes sees the last picture, is told that it is one, and why nothing follows.</summary>
+/// <summary>A viewer who joins while no new pictures come sees the last one, marked as a repeat, and is told why no more follow.</summary>
 public sealed class ViewerTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -43,7 +43,7 @@ public sealed class ViewerTests
             Assert.Equal(why == "still" ? "live" : why, (string?)state["state"]);
             await viewer.PicturesAsync(1);
             var trace = await viewer.MessageAsync(m => (string?)m["type"] == "frame" && (string?)m["origin"] == "repeated");
-            // The last one that was made may have found the client's link closed already.
+            // The last picture made may have found the client's link already closed.
             Assert.InRange((long)trace["output"]!, sent - 1, sent);
         }
         Assert.Equal(sent, hosted.Session.Stats.Sent);
@@ -66,7 +66,7 @@ public sealed class ViewerTests
         await viewer.OpenControlAsync();
         await viewer.PicturesAsync(1);
         hosted.Session.Pause(false);
-        // What follows builds on the repeated key frame.
+        // The pictures that follow depend on the repeated key frame.
         await viewer.PicturesAsync(20);
         await client.PicturesAsync(20);
         await viewer.MessageAsync(m => (string?)m["type"] == "state" && (string?)m["state"] == "live");

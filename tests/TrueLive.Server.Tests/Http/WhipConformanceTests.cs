@@ -7,7 +7,7 @@ using TrueLive.Server.Live.Sessions;
 
 namespace TrueLive.Server.Tests.Http;
 
-/// <summary>RFC 9725 as docs/whip.md goes through it: each row of the table there names one of these.</summary>
+/// <summary>RFC 9725 as covered in docs/whip.md: each row of the table there names one of these tests.</summary>
 public sealed class WhipConformanceTests
 {
     private const string Restart = "a=ice-ufrag:abcdef\r\na=ice-pwd:0123456789012345678901\r\na=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
@@ -124,7 +124,7 @@ public sealed class WhipConformanceTests
             var text = await answer.Content.ReadAsStringAsync(Cancel);
             Assert.All(["a=ice-lite", "a=ice-ufrag:", "a=ice-pwd:", "a=candidate:"], line => Assert.Contains(line, text, StringComparison.Ordinal));
             Assert.NotEqual(tag, answer.Headers.ETag!.ToString());
-            // The session before the restart is not meant any more.
+            // The tag from before the restart is no longer valid.
             Assert.Equal(HttpStatusCode.PreconditionFailed, (await Patch(server, made.Headers.Location!, Trickle, tag)).StatusCode);
         }
         else
@@ -169,7 +169,7 @@ public sealed class WhipConformanceTests
         var words = (string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["detail"]!;
         Assert.All([named, "H264", "VP8"], word => Assert.Contains(word, words, StringComparison.Ordinal));
         Assert.Empty(server.Services.GetRequiredService<SessionRegistry>().Hosted);
-        // On a full server it is told the same, and the session that an address names is left alone.
+        // On a full server the answer is the same, and a session named in the address is not touched.
         var id = (string)(await Made(server))["id"]!;
         Assert.Equal(HttpStatusCode.NotAcceptable, (await Post(server, "/whip", Sdp(Video(coding, parameters), Audio("opus/48000/2")))).StatusCode);
         Assert.Equal(HttpStatusCode.NotAcceptable, (await Post(server, $"/whip/{id}", Sdp(Video(coding, parameters)))).StatusCode);
@@ -233,7 +233,7 @@ public sealed class WhipConformanceTests
         for (var start = 0; start < 3; start++)
         {
             var resource = sender.Whip.Resource!;
-            // Stop, as OBS says it: DELETE and then nothing.
+            // Stops like OBS: DELETE and then nothing.
             Assert.Equal(HttpStatusCode.OK, (await server.Http.DeleteAsync(resource, Cancel)).StatusCode);
             await NativeClient.UntilAsync(() => hosted.Session.State == Core.Sessions.SessionState.Detached);
             Assert.Equal("The client's video stopped. The sender stopped.", hosted.Session.Last!.End!.Words);
@@ -259,7 +259,7 @@ public sealed class WhipConformanceTests
             await using var sender = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip?prompt=ink"));
             await sender.PicturesAsync(3);
         }
-        // One that never opened as well.
+        // The same for a connection that never opened.
         var made = await Post(server, "/whip");
         Assert.Equal(HttpStatusCode.OK, (await server.Http.DeleteAsync(made.Headers.Location, Cancel)).StatusCode);
         Assert.Equal(HttpStatusCode.Created, (await Post(server, "/whip")).StatusCode);

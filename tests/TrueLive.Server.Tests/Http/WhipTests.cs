@@ -28,7 +28,7 @@ public sealed class WhipTests
         await client.OpenControlAsync();
         await client.PicturesAsync(30);
         Assert.Equal(!udp, client.Whip.Peer.Path!.Value.IsTcp);
-        // Numbers of the scene, none twice, in order: nothing was repeated, mixed up or made up.
+        // Numbers of the scene in order and without repeats: no picture was repeated or reordered.
         Assert.Equal(client.Numbers.Distinct().Order(), client.Numbers);
         Assert.InRange(client.Numbers[^1], 29, 3000);
         var hello = await client.MessageAsync(m => (string?)m["type"] == "session");

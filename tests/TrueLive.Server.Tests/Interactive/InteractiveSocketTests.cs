@@ -43,7 +43,7 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
         Assert.Equal(30, page.Pictures.Count(p => p.Value.Pass == 2));
         Assert.True((double)full["to_preview_ms"]! < (double)full["to_playable_ms"]! && (double)full["to_playable_ms"]! < (double)full["to_full_ms"]!);
 
-        // A change from 1.5 s on starts from a saved memory: what lies before is taken over.
+        // A change from 1.5 s on starts from a saved memory, and earlier frames are reused.
         await page.SendAsync(new { type = "tweak", id = "t2", prompts = "0s ink; 1.5s neon" });
         var second = await page.FullAsync(2);
         Assert.Equal(15, (int)second["reused_frames"]!);
@@ -80,7 +80,7 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
             request.Headers.Authorization = new("Bearer", key);
             return (await server.Http.SendAsync(request, Cancel)).StatusCode;
         }
-        // At the same time: one that is being loaded counts.
+        // Concurrent requests: a clip that is still loading counts.
         Assert.Equal([HttpStatusCode.Created, HttpStatusCode.TooManyRequests], (await Task.WhenAll(AskAsync(Ann), AskAsync(Ann))).Order());
         Assert.Equal(HttpStatusCode.Created, await AskAsync(Ben));
     }
@@ -149,7 +149,7 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
         Assert.All(state["revisions"]!.AsArray().SkipLast(1), r => Assert.Contains((string)r!["state"]!, new[] { "superseded", "full" }));
         Assert.Equal(HttpStatusCode.NoContent, (await server.Http.DeleteAsync($"/v1/interactive/{clip["id"]}", Cancel)).StatusCode);
         Assert.Equal(0, server.Services.GetRequiredService<InteractiveRegistry>().Count);
-        // A picture may be on its way into a JPEG still.
+        // A picture may still be being encoded.
         await NativeClient.UntilAsync(() => ((OnnxVideoModel)models[0]).FramesOut == 0);
     }
 

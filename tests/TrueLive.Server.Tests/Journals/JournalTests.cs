@@ -42,7 +42,7 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         var hosted = registry.Find(id)!;
         var camera = new SteppedCamera(40, frame =>
         {
-            // Half of what may wait for the writer: none is lost.
+            // Half of the writer's queue, so that no picture is lost.
             SpinWait.SpinUntil(() => frame - hosted.Observer.Recorder!.View.Frames < 8);
             if (frame == 10)
                 hosted.Session.Update("a", new PromptChange("neon", null, TimeSpan.Zero));
@@ -122,7 +122,7 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         await server.Http.DeleteAsync($"/v1/sessions/{made["id"]}", Cancel);
         await server.Services.GetRequiredService<JournalStore>().WrittenAsync((string)begun["id"]!);
         var (cues, _) = Journal.Open(Path.Combine(server.Data, "clips", "journals", (string)begun["id"]!))!.Prompts(models[0]);
-        // Frames 8 and 9 lay in the model when the prompt came, and were made under it.
+        // Frames 8 and 9 were inside the model when the prompt came, and were made with it.
         Assert.Equal([("ink", 0), ("neon", 8)], cues.Select(c => (c.Prompt.Text, (int)Math.Round(c.At.TotalSeconds * 30))));
         var done = (await server.FollowAsync(await server.ClipAsync(new { journal = (string)begun["id"]!, size = "256x192" })))[^1].Job;
         Assert.Equal(("done", 40L), ((string)done["state"]!, (long)done["frames_done"]!));
@@ -147,7 +147,7 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         var ended = (await server.Http.GetFromJsonAsync<JsonNode>($"/v1/journals/{begun["id"]}", Cancel))!;
         Assert.Equal((false, "It reached the 1 s that a journal may have."), ((bool)ended["recording"]!, (string)ended["ended_because"]!));
         await server.Services.GetRequiredService<JournalStore>().WrittenAsync((string)begun["id"]!);
-        // Nothing holds this camera to a rate, so what the journal's writer could not keep up with is counted as lost.
+        // This camera has no fixed rate, so pictures that the writer could not keep up with are counted as lost.
         var written = (await server.Http.GetFromJsonAsync<JsonNode>($"/v1/journals/{begun["id"]}", Cancel))!;
         Assert.Equal(31, (long)written["frames"]! + (long)written["lost_frames"]!);
 

@@ -2,7 +2,10 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Server.Tests.Journals;
 
-/// <summary>A client that sends its next frame when the one before, or as many before as its model holds, has come back, so that none is dropped.</summary>
+/// <summary>
+/// A client that sends its next frame only when an earlier one has come back, with at most <paramref name="ahead"/> under way, so that none
+/// is dropped.
+/// </summary>
 internal sealed class SteppedCamera(int frames, Action<int> before, bool noise = false, int ahead = 1) : IVideoSource, IVideoSink
 {
     private readonly FramePool _pool = new("stepped camera");

@@ -83,7 +83,7 @@ public sealed class DiffusionTests(MadeFiles files) : IClassFixture<MadeFiles>
         foreach (var output in new[] { "diffused-a.mp4", "diffused-b.mp4" })
         {
             Assert.True(PromptSchedule.TryParse("0s ink; 0.4s neon", out var prompts, out _));
-            // A part ends by the clock, and another coding begins with each: a slow machine must not cut here.
+            // Parts end by the clock, and each begins a new encoder, so a slow machine would get other bytes: one part for all.
             var settings = new ClipFileSettings
             {
                 Input = input, Output = files[output], Prompts = prompts, Model = model, Format = ClipFormats.ForOutput(null, output), Part = TimeSpan.FromHours(1),

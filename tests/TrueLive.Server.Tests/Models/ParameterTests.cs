@@ -17,7 +17,7 @@ using TrueLive.Tests.Shared;
 
 namespace TrueLive.Server.Tests.Models;
 
-/// <summary>Parameters that a model declares, wherever a user meets them; its pictures show the value in force.</summary>
+/// <summary>Parameters that a model declares, in every interface; the model's pictures show the value in force.</summary>
 public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -36,7 +36,7 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
         await client.SendUntilPictureAsync();
         await client.SayAsync("""{"type":"set","id":"a","values":{"level":97,"invert":true}}""");
         var accepted = await client.SendUntilAsync("accepted");
-        // The nearest step, as it is in force.
+        // The answer has the nearest step.
         Assert.Equal(("a", "95", "true"), ((string)accepted["id"]!, (string)accepted["prompt"]!["values"]!["level"]!, (string)accepted["prompt"]!["values"]!["invert"]!));
         var applied = await client.SendUntilAsync("applied");
         Assert.Equal(((long)accepted["prompt"]!["revision"]!, 0), ((long)applied["first_frame"]!["revision"]!, (int)applied["first_frame"]!["epoch"]!));
@@ -157,7 +157,7 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
         {
             using (frame)
             {
-                // What coding and the range of colours move it by.
+                // Encoding and the colour range shift the level a little.
                 var luma = frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2];
                 found.Add(new[] { 20, 60, 90, 120, 160, PaintingModel.Luma(60, true) }.MinBy(l => Math.Abs(l - luma)));
             }

@@ -19,7 +19,7 @@ using TrueLive.Tests.Shared;
 
 namespace TrueLive.Server.Tests.Models;
 
-/// <summary>A reference picture from the file that a user has to the pictures that a model makes with it.</summary>
+/// <summary>A reference picture, from the user's file to the pictures that a model makes with it.</summary>
 public sealed class ReferencePictureTests(MadeFiles files) : IClassFixture<MadeFiles>
 {
     // 180 and 20 of 255, in studio range.
@@ -40,7 +40,7 @@ public sealed class ReferencePictureTests(MadeFiles files) : IClassFixture<MadeF
         var accepted = await client.SendUntilAsync("accepted");
         Assert.Equal(id, (string)accepted["prompt"]!["values"]!["reference"]!);
         Assert.Equal((long)accepted["prompt"]!["revision"]!, (long)(await client.SendUntilAsync("applied"))["first_frame"]!["revision"]!);
-        // Of no other picture, and none at all.
+        // An unknown picture is refused; an empty value clears it.
         await client.SayAsync("""{"type":"set","id":"b","values":{"reference":"0123456789abcdef0123456789abcdef"}}""");
         Assert.Contains("POST /v1/pictures", (string)(await client.SendUntilAsync("rejected"))["reason"]!, StringComparison.Ordinal);
         await client.SayAsync("""{"type":"set","id":"c","values":{"reference":""}}""");
@@ -66,7 +66,7 @@ public sealed class ReferencePictureTests(MadeFiles files) : IClassFixture<MadeF
         }
         Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(server.Data, "clips", "pictures")));
 
-        // A large one is kept as small as it is used, and once.
+        // A large picture is stored in the size in which it is used, and only once.
         var large = await files.MakeAsync("large.png", "-f", "lavfi", "-i", "testsrc2=s=3000x1000", "-frames:v", "1");
         var sent = await ClipServer.JsonAsync(await PostAsync(server, large));
         Assert.Equal((768, 256), ((int)sent["width"]!, (int)sent["height"]!));
@@ -136,7 +136,7 @@ public sealed class ReferencePictureTests(MadeFiles files) : IClassFixture<MadeF
         await using var page = await InteractiveClient.OpenAsync(server, clip);
         await page.SendAsync(new { type = "tweak", id = "a", values = new { reference = light } });
         Assert.Equal(light, (string)(await page.FullAsync(1))["values"]!["reference"]!);
-        // The next revision goes on from it, though the picture itself is gone from the server.
+        // The next revision still uses the picture, though it was deleted from the server.
         await server.Http.DeleteAsync($"/v1/pictures/{dark}", Cancel);
         await page.SendAsync(new { type = "tweak", id = "b", values = new { invert = true } });
         Assert.Equal(["invert", "reference"], (await page.FullAsync(2))["values"]!.AsObject().Select(v => v.Key));
@@ -189,7 +189,7 @@ public sealed class ReferencePictureTests(MadeFiles files) : IClassFixture<MadeF
         return (string)(await ClipServer.JsonAsync(answer))["id"]!;
     }
 
-    // The level that each picture of a clip is nearest to.
+    // The known level that each picture of a clip is nearest to.
     private static async Task<int[]> LumaAsync(ClipServer server, JsonNode done)
     {
         Assert.Equal("done", (string)done["state"]!);

@@ -28,7 +28,7 @@ public sealed class LookSheetTests
         var answer = await server.Http.PostAsync("/v1/looks/preview?model=holding", body, TestContext.Current.CancellationToken);
         Assert.Equal("6,1,2", Assert.Single(answer.Headers.GetValues("X-TrueLive-Sheet")));
         using var sheet = codec.Decode(await answer.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken), _pool)!;
-        // Both looks have a picture, of a frame that has gone through the model, and beside them nothing stands.
+        // Both looks have a picture made by the model, and the next cell is empty.
         var cells = Enumerable.Range(0, 3).Select(cell => (int)sheet.Y[sheet.StrideY * 50 + cell * LookSheet.CellWidth + 90]).ToArray();
         Assert.True(cells[0] > 90, $"{cells[0]}");
         Assert.InRange(cells[1], cells[0] - 3, cells[0] + 3);

@@ -5,7 +5,7 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Tests.Resources;
 
-/// <summary>What has run out, told from errors as the system and its libraries give them.</summary>
+/// <summary>Recognises shortages by the errors of the system and its libraries.</summary>
 public sealed class ShortageTests
 {
     private const int NoMemory = 12, TooManyFiles = 24, NoSpace = 28, ReadOnly = 30;

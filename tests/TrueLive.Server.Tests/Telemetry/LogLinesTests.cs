@@ -115,7 +115,7 @@ public sealed partial class LogLinesTests
     [LoggerMessage(EventId = 9904, EventName = "fails", Level = LogLevel.Warning, Message = "{Who} failed: {Why}")]
     private static partial void LogFails(ILogger logger, string who, string why);
 
-    /// <summary>The server's own formatter with lines that can be looked at.</summary>
+    /// <summary>The server's own formatter, with its lines kept.</summary>
     private sealed class Heard(ServerOptions options, TimeProvider time) : ILogger<SessionRegistry>
     {
         private readonly LogLines _lines = new(options, time);

@@ -6,7 +6,7 @@ using TrueLive.Server.Tests.Http;
 
 namespace TrueLive.Server.Tests.Telemetry;
 
-/// <summary>Figures are of the whole process, so that no other server may run in it meanwhile.</summary>
+/// <summary>Metrics cover the whole process, so no other server may run in it meanwhile.</summary>
 [CollectionDefinition(nameof(MetricsTests), DisableParallelization = true)]
 public sealed class MetricsAlone;
 
@@ -26,7 +26,7 @@ public sealed partial class MetricsTests
         await using var fallback = await JpegClient.ConnectAsync(server.Address, "model=passthrough");
         await fallback.SendAsync([1, 2, 3]);
         await fallback.SendUntilPictureAsync();
-        // Over RTP the time until the last packet of a picture has left is known, and it is no part of what is known of a WebSocket.
+        // The time until the last packet of a picture has left is known for RTP only, not for a WebSocket.
         var sessions = (await server.Http.GetFromJsonAsync<JsonNode>("/v1/sessions", Cancel))!["sessions"]!.AsArray();
         var outs = sessions.Select(x => ((double)x!["stats"]!["out_p50_ms"]!, (double)x["stats"]!["out_beside_step_p99_ms"]!)).Order().ToArray();
         Assert.Equal((0, 0), outs[0]);
@@ -35,7 +35,7 @@ public sealed partial class MetricsTests
         Assert.True(client.Channel!.Send("""{"type":"pause","id":"p"}"""));
         await client.MessageAsync(m => (string?)m["type"] == "applied" && (string?)m["id"] == "p");
 
-        // The page is written anew only when it is older than its cache.
+        // The page is cached for a while.
         var page = "";
         await NativeClient.UntilAsync(async () =>
         {

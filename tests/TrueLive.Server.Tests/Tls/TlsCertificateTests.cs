@@ -31,7 +31,7 @@ public sealed class TlsCertificateTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync("/healthz", Cancel)).StatusCode);
         Assert.StartsWith("max-age=", Assert.Single((await server.Http.GetAsync("/healthz", Cancel)).Headers.GetValues("Strict-Transport-Security")), StringComparison.Ordinal);
 
-        // Half written: the one before stays.
+        // With a half-written file, the previous certificate stays in use.
         await File.WriteAllTextAsync(Key, "-----BEGIN PRIVATE KEY-----", Cancel);
         Assert.Equal(first, (await ShownAsync(server.Address.Port)).Thumbprint);
         var second = Write("second");
@@ -47,7 +47,7 @@ public sealed class TlsCertificateTests : IDisposable
         Assert.Contains("tls_certificate", Assert.Throws<ConfigurationException>(() => new TlsCertificate(Chain, Key, TimeProvider.System)).Message, StringComparison.Ordinal);
     }
 
-    // What a browser is shown: the server's own certificate, and whether the one between it and the root came along.
+    // What a browser receives: the server's certificate, and whether the intermediate one came with it.
     private static async Task<(string Thumbprint, bool Whole)> ShownAsync(int port)
     {
         var (thumbprint, whole) = ("", false);

@@ -2,7 +2,7 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Server.Live.Broadcast;
 
-/// <summary>A client that is not a peer connection gets its pictures its own way, and the session's viewers get theirs.</summary>
+/// <summary>Sends pictures to a client that is not a WebRTC peer, and through the broadcaster to the session's viewers.</summary>
 internal sealed class BroadcastSink(IVideoSink client, VideoBroadcaster viewers) : IVideoSink
 {
     /// <inheritdoc/>

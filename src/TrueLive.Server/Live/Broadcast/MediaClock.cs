@@ -3,8 +3,8 @@ using TrueLive.Core.Frames;
 namespace TrueLive.Server.Live.Broadcast;
 
 /// <summary>
-/// Turns 32-bit 90 kHz stamps, which wrap and may come from anyone, into a timeline that starts at 0, never goes back and never stands
-/// still: where the stamps start again or jump, the time between the arrivals counts.
+/// Turns 32-bit 90 kHz timestamps, which wrap and cannot be trusted, into a timeline that starts at 0 and never goes back: where timestamps
+/// restart or jump, the time between arrivals is used.
 /// </summary>
 internal sealed class MediaClock(TimeProvider time)
 {
@@ -16,10 +16,10 @@ internal sealed class MediaClock(TimeProvider time)
     private long _arrived;
     private long _sequence;
 
-    /// <summary>How often the stamps started again or jumped.</summary>
+    /// <summary>How often the timestamps restarted or jumped.</summary>
     public long Jumps { get; private set; }
 
-    /// <summary>Ticket of the next frame, in the order in which frames are shown.</summary>
+    /// <summary>The ticket of the next frame in display order.</summary>
     public FrameTicket Next(uint mediaTime, long arrived)
     {
         if (_sequence > 0)

@@ -6,7 +6,7 @@ namespace TrueLive.Server.Live.Broadcast;
 /// <summary>A WebRTC connection that gets a session's pictures: the client that sends the input, or a viewer.</summary>
 internal sealed class PeerReceiver(RtcPeer peer, bool isClient) : PictureReceiver
 {
-    // A late trace is of little use; a client that reads none must not fill the buffer for the answers to its commands.
+    // A late trace is of little use, and a client that reads none must not fill the buffer that answers to commands need.
     private const int MaxTraceBacklog = 32 * 1024;
 
     /// <inheritdoc/>

@@ -2,19 +2,19 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Server.Live.Broadcast;
 
-/// <summary>Somebody who gets a session's coded pictures: a WebRTC connection, or a program that passes them on.</summary>
+/// <summary>A receiver of a session's coded pictures: a WebRTC connection, or a program that forwards them.</summary>
 internal abstract class PictureReceiver
 {
     private volatile bool _needsKeyFrame = true;
     private bool _broken;
 
-    /// <summary>The client whose link sets the bitrate; else a viewer or an output.</summary>
+    /// <summary>Whether it is the client, whose link sets the bitrate; otherwise a viewer or an output.</summary>
     public virtual bool IsClient => false;
 
     /// <summary>When it was added, by <see cref="TimeProvider.GetTimestamp"/>.</summary>
     public long Since { get; set; }
 
-    /// <summary>Coding that it takes; null before it is open.</summary>
+    /// <summary>Codec that it takes; null before it is open.</summary>
     public abstract VideoCodec? Codec { get; }
 
     /// <summary>Whether it can take a picture now.</summary>
@@ -24,21 +24,21 @@ internal abstract class PictureReceiver
     public abstract int Bitrate { get; }
 
     /// <summary>
-    /// Longest time between two key frames; null for a receiver that asks when it needs one. A receiver that has one also goes on getting
-    /// the last picture while nothing new comes: whoever it passes pictures to takes silence for an end.
+    /// Longest time between two key frames; null for a receiver that asks when it needs one. A receiver that has one also keeps getting the
+    /// last picture while nothing new comes, since those to whom it forwards pictures take silence for the end.
     /// </summary>
     public virtual TimeSpan? KeyInterval => null;
 
-    /// <summary>It can take the picture at hand; only the broadcaster uses it.</summary>
+    /// <summary>Whether it can take the current picture; used only by the broadcaster.</summary>
     public bool IsReady { get; set; }
 
-    /// <summary>Nothing can be shown there before a key frame.</summary>
+    /// <summary>Whether the receiver can show nothing before a key frame.</summary>
     public bool NeedsKeyFrame => _needsKeyFrame || _broken;
 
-    /// <summary>It asks for a key frame; any thread.</summary>
+    /// <summary>Requests a key frame. Any thread.</summary>
     public void AskForKeyFrame() => _needsKeyFrame = true;
 
-    /// <summary>Sends a coded picture. One that is missed breaks the chain until a key frame.</summary>
+    /// <summary>Sends a coded picture. After one was left out, all are left out until a key frame.</summary>
     public bool Send(in EncodedFrame frame)
     {
         if (frame.KeyFrame && IsReady)
@@ -51,12 +51,14 @@ internal abstract class PictureReceiver
         return Take(frame);
     }
 
-    /// <summary>Passes an Opus packet on.</summary>
+    /// <summary>Forwards an Opus packet.</summary>
     public abstract void SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long sequence);
 
-    /// <summary>Tells how a picture came about.</summary>
+    /// <summary>Sends the trace of a picture; left out when too many wait.</summary>
     public abstract void Tell(ReadOnlySpan<byte> trace);
 
-    /// <summary>Takes a picture that builds on those taken before, or is a key frame. The bytes are the caller's.</summary>
+    /// <summary>
+    /// Takes a picture that is a key frame or depends only on those taken before. The bytes are valid only during the call.
+    /// </summary>
     protected abstract bool Take(in EncodedFrame frame);
 }

@@ -12,12 +12,12 @@ internal sealed class ProvenanceJson(TimeProvider time) : IDisposable
     private readonly ArrayBufferWriter<byte> _buffer = new(512);
     private readonly Utf8JsonWriter _writer = new(Stream.Null);
 
-    /// <summary>Milliseconds of the server's monotonic clock: what <c>pong</c> gives and the times of a frame are on.</summary>
+    /// <summary>Milliseconds of the server's monotonic clock, on which the times of <c>pong</c> and of frames are.</summary>
     public static double Milliseconds(TimeProvider time, long timestamp) => Math.Round(timestamp * 1000.0 / time.TimestampFrequency, 3);
 
     /// <summary>The message; valid until the next call.</summary>
     /// <param name="p">Trace of the frame.</param>
-    /// <param name="outputMediaTime">90 kHz stamp of the output as it is on the wire.</param>
+    /// <param name="outputMediaTime">90 kHz RTP timestamp of the output as it is on the wire.</param>
     /// <param name="encoded"><see cref="TimeProvider.GetTimestamp"/> when the picture was coded.</param>
     public ReadOnlyMemory<byte> Write(in FrameTicket p, uint outputMediaTime, long encoded)
     {

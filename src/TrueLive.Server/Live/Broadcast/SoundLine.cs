@@ -3,8 +3,8 @@ using TrueLive.WebRtc.Rtp;
 namespace TrueLive.Server.Live.Broadcast;
 
 /// <summary>
-/// One unbroken line of numbers and times for the sound of a session: those of its first sender, on which others go on, and what jumps.
-/// Within one stream all stays as it came: a lost packet leaves its number out, a late one keeps its own. Not thread-safe.
+/// Renumbers the sound of a session as one continuous stream: the numbers and times of the first sender are continued when another sender
+/// takes over or a stream jumps. Within a stream nothing changes: a lost packet leaves a gap, a late one keeps its number. Not thread-safe.
 /// </summary>
 internal sealed class SoundLine(TimeProvider time)
 {
@@ -21,9 +21,9 @@ internal sealed class SoundLine(TimeProvider time)
     private long _shift;
     private uint _timeShift;
 
-    /// <summary>Number and 48 kHz time of a packet on the line.</summary>
+    /// <summary>Sequence number and 48 kHz RTP time of a packet in the continuous stream.</summary>
     /// <param name="source">The connection that it came over.</param>
-    /// <param name="packet">As it came.</param>
+    /// <param name="packet">The packet as received.</param>
     public (long Sequence, uint RtpTime) Next(object source, in OpusPacket packet)
     {
         var now = time.GetTimestamp();

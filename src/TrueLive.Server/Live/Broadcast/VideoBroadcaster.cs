@@ -6,11 +6,11 @@ using TrueLive.WebRtc.Rtp;
 namespace TrueLive.Server.Live.Broadcast;
 
 /// <summary>
-/// (5) (6) Codes the session's pictures once for each coding in use and sends them to its client, its viewers and its outputs. The client's
-/// link sets the bitrate, without one the outputs do; a viewer with a slower one loses frames and goes on at a key frame, which viewers
-/// together may ask for once a second. Nothing is queued here: a picture that no link can take is let go before it is coded. While nothing
-/// new comes (paused, a still input, a sender that is away) whoever joins gets the last picture again, and outputs go on getting it; they
-/// are told that it is a repeat.
+/// (5) (6) Encodes the session's pictures once for each codec in use and sends them to its client, its viewers and its outputs. The
+/// client's link sets the bitrate; without a client the outputs do. A viewer with a slower link loses frames and resumes at a key frame,
+/// which viewers together may request once a second. Nothing is queued here: a picture that no link can take is dropped before it is
+/// encoded. While no new pictures come (paused, a still input, a sender that is away), a receiver that joins gets the last picture again,
+/// and outputs keep getting it, marked as a repeat.
 /// </summary>
 internal sealed class VideoBroadcaster : IVideoSink, IDisposable
 {
@@ -19,7 +19,8 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
 
     private const int Jump = 2 * 90_000;
 
-    // The clock of a camera or sound card may be off by some hundred parts per million: timestamps are corrected slowly towards our clock.
+    // The clock of a camera or sound card may be off by some hundred parts per million: timestamps are corrected slowly towards the
+    // server's clock.
     private const int Slack = 90_000 / 10;
     private const int CorrectionPace = 1000;
 
@@ -53,7 +54,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     private int _uncorrected;
 
     /// <param name="time">Clock.</param>
-    /// <param name="maxBitrate">Bit/s that no link is asked for more than.</param>
+    /// <param name="maxBitrate">Highest bitrate, in bit/s.</param>
     public VideoBroadcaster(TimeProvider time, int maxBitrate)
     {
         (_time, _maxBitrate, _trace, _sound) = (time, maxBitrate, new ProvenanceJson(time), new SoundLine(time));
@@ -63,7 +64,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     /// <summary>Connections that get the pictures.</summary>
     public int Count => _receivers.Length;
 
-    /// <summary>Pictures that were coded.</summary>
+    /// <summary>Pictures that were encoded.</summary>
     public long Coded { get; private set; }
 
     public void Add(PictureReceiver receiver)
@@ -90,9 +91,8 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     public void Hear(object source) => Volatile.Write(ref _soundSource, source);
 
     /// <summary>
-    /// Passes sound on, untouched but for its numbers and times, which go on over a change of the source; what another connection than the
-    /// one
-    /// heard sends is left out.
+    /// Forwards sound unchanged except for its sequence numbers and times, which continue across a change of the source; sound from any
+    /// connection but the current one is dropped.
     /// </summary>
     public void SendAudio(object source, in OpusPacket packet)
     {
@@ -108,7 +108,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     /// <inheritdoc/>
     public ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel) => ValueTask.FromResult(Write(made));
 
-    /// <summary>Codes and sends one picture. False when nobody could take it.</summary>
+    /// <summary>Encodes and sends one picture. False when nobody could take it.</summary>
     public bool Write(in MadeFrame made)
     {
         lock (_coding)
@@ -118,14 +118,13 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
             _last?.Frame.Dispose();
             made.Frame.Retain();
             (_last, _lastAt) = (made, _time.GetTimestamp());
-            // Sound passes at once, the picture after its step: the reports that bind the two must speak of when the input came.
+            // Sound is forwarded at once, the picture only after its step, so the sender reports that synchronise them must use the input's
+            // arrival.
             return Send(made, StampOf(made.Ticket.Captured), made.Ticket.Arrived, key: false);
         }
     }
 
-    /// <summary>
-    /// Tells how the picture that was sent last came about, where the channel for it has opened only after the picture went out.
-    /// </summary>
+    /// <summary>Sends the trace of the last picture to a receiver whose channel opened only after that picture was sent.</summary>
     public void TellLast(PictureReceiver receiver)
     {
         lock (_coding)
@@ -135,7 +134,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         }
     }
 
-    /// <summary>The last picture as a repeat, with a hold of the caller's; null before the first.</summary>
+    /// <summary>The last picture as a repeat, which the caller disposes; null before the first.</summary>
     public MadeFrame? TakeLast()
     {
         lock (_coding)
@@ -160,7 +159,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         }
     }
 
-    // Nothing catches exceptions of a timer: they would end the process. The session's own loop will meet the fault at its next picture.
+    // An exception that left a timer callback would end the process. The session's own loop meets the same fault at its next picture.
     private void RepeatOrStop()
     {
         try
@@ -204,7 +203,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
             sent |= Send(made, stamp, arrived, receivers, i, key);
         if (sent)
         {
-            // The times of a repeat are those of the picture as it was made.
+            // A repeat keeps the times of the original picture.
             var ticket = made.Ticket;
             _told = _trace.Write(ticket, stamp, ticket.Origin == FrameOrigin.Repeated ? ticket.Released : _time.GetTimestamp());
             foreach (var receiver in receivers)
@@ -230,7 +229,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
             else
                 viewers = Math.Min(viewers, receiver.Bitrate);
         }
-        // Without a client that gets pictures (OBS sends and looks elsewhere) outputs count, and without those the slowest viewer.
+        // Without a client that receives pictures (OBS only sends) the outputs set the bitrate, and without those the slowest viewer.
         var bitrate = client > 0 ? client : outputs > 0 ? outputs : viewers;
         if (bitrate == int.MaxValue)
             return false;
@@ -263,16 +262,15 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     }
 
     /// <summary>
-    /// 90 kHz stamp of the next picture. Stamps follow the capture times of the input, so that they are as even as its frames, and our
-    /// clock
-    /// in the long run; a new input begins where the clock is. They rise by one at least, and wrap.
+    /// 90 kHz timestamp of the next picture. Timestamps follow the input's capture times, so that they are as even as its frames, and the
+    /// server's clock in the long run; a new input starts at the clock's time. Each is greater than the last by at least one; they wrap.
     /// </summary>
     internal uint StampOf(TimeSpan at)
     {
         var captured = (uint)(ulong)(at.Ticks * 9 / 1000);
         var behind = (int)(ClockStamp(_time.GetTimestamp()) - (captured + _offset));
         var step = (int)(captured - _lastCaptured);
-        // An input's time never goes back: this is another input.
+        // An input's time never goes back, so a step back means another input.
         if (step < 0 || behind is > Jump or < -Jump)
             _offset += (uint)behind;
         else if (Math.Abs(behind) > Slack)

@@ -10,9 +10,9 @@ using TrueLive.Server.Live.Sessions;
 namespace TrueLive.Server.Live.Control;
 
 /// <summary>
-/// One client's side of the control protocol over whatever carries its messages. Answers every message; a message that cannot be
-/// understood gets an error, never silence. Messages wait in a queue of <see cref="QueueLength"/> and are handled one at a time away
-/// from the thread that brought them, which serves all connections.
+/// Serves one client's control protocol over any transport. Every message gets an answer; one that cannot be understood gets an error.
+/// Messages wait in a queue of <see cref="QueueLength"/> and are handled one at a time, off the thread that received them, which serves all
+/// connections.
 /// </summary>
 internal sealed class ControlConnection : IDisposable
 {
@@ -28,7 +28,7 @@ internal sealed class ControlConnection : IDisposable
     private readonly TimeProvider _time;
     private readonly ITimer _stats;
 
-    // Clients number their commands from the start with each connection: answers to commands of other connections are dropped here.
+    // Clients restart their command numbers with each connection; this prefix tells the commands of this connection from those of others.
     private readonly string _scope = $"{Guid.NewGuid():n} ";
     private readonly CancellationTokenSource _gone = new();
     private Task _switching = Task.CompletedTask;

@@ -11,7 +11,7 @@ namespace TrueLive.Server.Live.Control;
 // Control protocol version 1, spoken over the data channel "control" and over the WebSocket transport alike. One JSON object per
 // message. Unknown fields are ignored, unknown types are answered with an error. docs/control-protocol.md is the reference.
 
-/// <summary>Anything a client says. Which fields count depends on <see cref="Type"/>.</summary>
+/// <summary>A message from the client. Which fields matter depends on <see cref="Type"/>.</summary>
 internal sealed record ClientMessage
 {
     public string? Type { get; init; }
@@ -25,7 +25,7 @@ internal sealed record ClientMessage
 
     public double? TransitionMs { get; init; }
 
-    /// <summary>Parameters of the model and what they are set to.</summary>
+    /// <summary>Values of the model's parameters, by id.</summary>
     public IReadOnlyDictionary<string, JsonElement>? Values { get; init; }
 
     public string? Model { get; init; }
@@ -36,7 +36,7 @@ internal sealed record ClientMessage
     public double? T { get; init; }
 }
 
-/// <summary>First message of every connection: what the client has got.</summary>
+/// <summary>First message of every connection: the session and its settings.</summary>
 internal sealed record SessionMessage(
     string Session, string Token, string Model, string ModelVersion, string Size, string Tier, PromptView Prompt, int Epoch, bool Paused,
     string Transport, long Connection, ResumedView? Resumed)
@@ -47,7 +47,7 @@ internal sealed record SessionMessage(
 }
 
 /// <summary>
-/// The prompt in force, what the model understood of it, and what is set of the model's parameters; <c>values</c> is missing while all have
+/// The prompt in force, what the model understood of it, and the values of the model's parameters; <c>values</c> is missing while all have
 /// their defaults.
 /// </summary>
 internal sealed record PromptView(
@@ -75,10 +75,12 @@ internal sealed record AppliedMessage(string Id, FirstFrameView? FirstFrame, dou
     public string Type { get; } = "applied";
 }
 
-/// <summary>Names a frame by its place in the output, in the input, and by the 90 kHz stamp that both carry.</summary>
+/// <summary>Identifies a frame by its number in the output, its number in the input, and its 90 kHz timestamp.</summary>
 internal sealed record FirstFrameView(long Output, long Source, uint MediaTime, long Revision, int Epoch);
 
-/// <summary>The model or size asked for is being made ready; the session goes on as it is until <c>accepted</c> or <c>rejected</c>.</summary>
+/// <summary>
+/// The model or size asked for is being warmed up; the session goes on as it is until <c>accepted</c> or <c>rejected</c>.
+/// </summary>
 internal sealed record WarmingMessage(string? Id, string Model, string? Size)
 {
     public string Type { get; } = "warming";
@@ -97,7 +99,8 @@ internal sealed record ErrorMessage(string? Id, string Reason)
 }
 
 /// <summary>
-/// The session went from one state to another; where a connection or the session ended, why: in words, and as a name for programs.
+/// The session's state has changed; when a connection or the session ended, the reason is given in words and the cause as a name for
+/// programs.
 /// </summary>
 internal sealed record StateMessage(string State, string? Reason, string? Cause)
 {
@@ -107,13 +110,13 @@ internal sealed record StateMessage(string State, string? Reason, string? Cause)
         step.To.ToString().ToLowerInvariant(), step.End?.Words, step.End is { } end ? JsonNamingPolicy.SnakeCaseLower.ConvertName(end.Cause.ToString()) : null);
 }
 
-/// <summary>The memory that the client was told of is gone: a new epoch began.</summary>
+/// <summary>The model's memory was reset, which began a new epoch.</summary>
 internal sealed record ForgotMessage(int Epoch, string Reason)
 {
     public string Type { get; } = "forgot";
 }
 
-/// <summary>Something is wrong with the picture that comes in, in words; without <c>problem</c> it is right again.</summary>
+/// <summary><c>problem</c> says what is wrong with the input; without it, the problem is over.</summary>
 internal sealed record InputMessage(string? Problem)
 {
     public string Type { get; } = "input";
@@ -126,8 +129,8 @@ internal sealed record PongMessage(string? Id, double? T, double ServerMs)
 }
 
 /// <summary>
-/// Once a second: figures of the session; <c>degraded</c> in words while it falls below its promise, <c>away</c> with the details while the model does not make the
-/// pictures, <c>journal</c> while it is recorded.
+/// The session's figures, once a second. <c>degraded</c> says so while it falls below its promise, <c>away</c> gives the details while the
+/// model does not make the pictures, and <c>journal</c> is present while it is recorded.
 /// </summary>
 internal sealed record StatsMessage(
     long Received, long Sent, DropsView Dropped, double GeneratedFps, double StepP50Ms, double StepP95Ms, double AgeP50Ms, double AgeP95Ms, double BesideStepP99Ms, double OutP50Ms, double OutBesideStepP99Ms, double ByDesignMs, int Window, string? Degraded, JournalView? Journal = null, string? Away = null)

@@ -3,27 +3,26 @@ using TrueLive.Server.Resources;
 namespace TrueLive.Server.Live.Sessions;
 
 /// <summary>
-/// What a client that came back has lost: frames of the time away; memory where <paramref name="MemoryKept"/> is false, and when the
-/// message <c>forgot</c> says so.
+/// What a resumed client has lost: the frames of the time away, and the model's memory when <paramref name="MemoryKept"/> is false or a
+/// message <c>forgot</c> follows.
 /// </summary>
 internal sealed record ResumedView(double AwayMs, bool MemoryKept, long PromptRevision, string Lost);
 
-/// <summary>A client that may connect: to a new session, or again to the one that its token names.</summary>
+/// <summary>A client that may connect to a new session, or again to the one that its token names.</summary>
 /// <param name="Hosted">Its session.</param>
 /// <param name="Number">Number of its connection among those of the session.</param>
-/// <param name="Resumed">What it has lost, when it came back; else null.</param>
+/// <param name="Resumed">What it has lost, when it resumes a session; else null.</param>
 internal sealed record AdmittedClient(HostedSession Hosted, long Number, ResumedView? Resumed)
 {
     /// <summary>
-    /// Time within which an admitted client has connected or given up: a DTLS handshake alone may take 10 s, and another transport may be
-    /// tried after it.
+    /// How long an admitted client may take to connect: a DTLS handshake alone may take 10 s, and another transport may be tried after it.
     /// </summary>
     public static readonly TimeSpan ConnectTime = TimeSpan.FromSeconds(30);
 
-    /// <summary>Finds or makes the session, and keeps it until its client is in.</summary>
+    /// <summary>Finds or creates the session, and keeps it until its client has connected.</summary>
     /// <param name="registry">All sessions.</param>
-    /// <param name="token">What the client shows; null or empty makes a session.</param>
-    /// <param name="had">The number of the connection that it had; null where it does not say.</param>
+    /// <param name="token">Token that the client sent; null or empty creates a session.</param>
+    /// <param name="had">The number of the client's last connection; null if not given.</param>
     /// <param name="request">For a new session.</param>
     /// <param name="time">Clock.</param>
     /// <param name="cancel">The client has given up.</param>
@@ -38,7 +37,7 @@ internal sealed record AdmittedClient(HostedSession Hosted, long Number, Resumed
             var made = await registry.CreateAsync(request, cancel).ConfigureAwait(false);
             return new AdmittedClient(made, made.Enter(null), null);
         }
-        // A token of somebody else's session opens nothing to another key.
+        // A token does not give another key access to the session.
         if (registry.FindByToken(token) is not { } hosted || hosted.Owner != request.Owner || (request.Id ?? hosted.Session.Id) != hosted.Session.Id)
             throw new RequestRefusedException(StatusCodes.Status404NotFound, "The session is over: its time to come back has passed, or the server was started anew.");
         var number = hosted.Enter(had);

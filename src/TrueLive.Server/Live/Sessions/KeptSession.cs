@@ -1,19 +1,19 @@
 namespace TrueLive.Server.Live.Sessions;
 
-/// <summary>All that is needed to go on with a session on another machine, but for the model's memory.</summary>
+/// <summary>Everything needed to continue a session on another machine, except the model's memory.</summary>
 /// <param name="Id">Its id.</param>
-/// <param name="Token">What brings its client back.</param>
-/// <param name="Owner">Whose it is.</param>
+/// <param name="Token">Token with which its client resumes.</param>
+/// <param name="Owner">Its owner.</param>
 /// <param name="Model">Id of the model.</param>
 /// <param name="Size">Size that the model works at.</param>
 /// <param name="Prompt">Text of the prompt.</param>
 /// <param name="Strength">Strength of the prompt.</param>
-/// <param name="Values">What is set of the model's parameters.</param>
+/// <param name="Values">Values of the model's parameters that differ from their defaults.</param>
 /// <param name="Revision">Revision of the prompt.</param>
-/// <param name="Epoch">Epoch that the last connection began or a change made.</param>
-/// <param name="Paused">It makes no frames.</param>
+/// <param name="Epoch">The current epoch.</param>
+/// <param name="Paused">Whether it is paused.</param>
 /// <param name="Created">When it was made.</param>
-/// <param name="State">Where it stands, for people.</param>
+/// <param name="State">Its state, for display.</param>
 /// <param name="Made">Frames made so far.</param>
 /// <param name="JournalSeconds">Length of the journal that is being recorded; 0 without one.</param>
 internal sealed record KeptSession(

@@ -3,7 +3,7 @@ using TrueLive.Core.Sessions;
 
 namespace TrueLive.Server.Live.Sessions;
 
-/// <summary>What the log says of live sessions: each step, and one line that sums a session up when it ends.</summary>
+/// <summary>Log messages of live sessions: each transition, and a summary when a session ends.</summary>
 internal static partial class SessionLog
 {
     /// <summary>A session went from one state to another.</summary>
@@ -11,7 +11,7 @@ internal static partial class SessionLog
     {
         if (step.End is not { } end)
             LogMoved(logger, session, step.From, step.To);
-        // A client that left is not a fault; where something of ours failed, the stack says where.
+        // A client that left is not an error; a failure of the server is logged with its stack trace.
         else if (end.Cause is EndCause.ReceiveServer or EndCause.StepServer or EndCause.SendServer)
             LogFailed(logger, session, end.Words, end.Error);
         else

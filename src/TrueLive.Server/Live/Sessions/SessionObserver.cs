@@ -6,8 +6,8 @@ using TrueLive.Server.Journals;
 namespace TrueLive.Server.Live.Sessions;
 
 /// <summary>
-/// Looks on as pictures pass through a session: keeps the last seconds for an interactive clip, and hands them
-/// to a journal while one is recorded. It copies nothing and waits for nothing.
+/// Sees the pictures that pass through a session: keeps those of the last seconds for an interactive clip, and passes them to a journal
+/// while one is recorded. It copies nothing and never blocks.
 /// </summary>
 internal sealed class SessionObserver(TimeSpan replay) : IAsyncDisposable
 {
@@ -20,7 +20,7 @@ internal sealed class SessionObserver(TimeSpan replay) : IAsyncDisposable
     private JournalRecorder? _recorder;
     private bool _ended;
 
-    /// <summary>The journal in work or ended last; null when none was made.</summary>
+    /// <summary>The current or last journal; null when there was none.</summary>
     public JournalRecorder? Recorder => Volatile.Read(ref _recorder);
 
     /// <summary>Whether the last seconds are kept.</summary>
@@ -40,7 +40,7 @@ internal sealed class SessionObserver(TimeSpan replay) : IAsyncDisposable
         }
     }
 
-    /// <summary>The pictures of the last seconds, each with a hold of the caller's.</summary>
+    /// <summary>The pictures of the last seconds, each of which the caller disposes.</summary>
     public ImmutableArray<VideoFrame> Last()
     {
         lock (_gate)
@@ -62,7 +62,7 @@ internal sealed class SessionObserver(TimeSpan replay) : IAsyncDisposable
             Keep(frame);
     }
 
-    /// <summary>Stands between the session and a connection's sink.</summary>
+    /// <summary>Wraps a connection's sink, to see the frames that go out.</summary>
     public IVideoSink On(IVideoSink sink) => new Sink(this, sink);
 
     public async ValueTask DisposeAsync()
@@ -106,7 +106,7 @@ internal sealed class SessionObserver(TimeSpan replay) : IAsyncDisposable
     {
         public ValueTask<bool> WriteAsync(MadeFrame made, CancellationToken cancel)
         {
-            // A picture that the sink refused went through the model all the same: its prompt counts.
+            // A picture that the sink drops went through the model all the same, so its prompt is recorded.
             observer.Recorder?.Sent(made.Ticket);
             return sink.WriteAsync(made, cancel);
         }

@@ -4,10 +4,10 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Live.Sessions;
 
-/// <content>What a fleet asks of the sessions of a worker.</content>
+/// <content>Operations that a fleet needs on the sessions of a worker.</content>
 internal sealed partial class SessionRegistry
 {
-    /// <summary>Checks whether a session would be taken now, and takes none.</summary>
+    /// <summary>Checks whether a session would be admitted now, without creating one.</summary>
     /// <exception cref="RequestRefusedException">As <see cref="CreateAsync"/>.</exception>
     public async Task CheckAsync(string? modelId, string? size, CancellationToken cancel)
     {
@@ -19,20 +19,20 @@ internal sealed partial class SessionRegistry
     }
 
     /// <summary>
-    /// Goes on with a session of a machine that is lost: under its id, token, prompt and values, and in a further epoch. It waits for its
-    /// client as one that has just gone away.
+    /// Continues a session of a lost machine with its id, token, prompt and values, in a new epoch. It waits for its client as if the
+    /// client had just left.
     /// </summary>
-    /// <param name="was">The session, as that machine last told of it.</param>
+    /// <param name="was">The session, as that machine last reported it.</param>
     /// <param name="silent">How long ago that was.</param>
-    /// <param name="cancel">Nobody waits for it any more.</param>
-    /// <exception cref="RequestRefusedException">As <see cref="CreateAsync"/>; 409 where it is here already.</exception>
+    /// <param name="cancel">Cancels the call.</param>
+    /// <exception cref="RequestRefusedException">As <see cref="CreateAsync"/>; 409 when it is already on this server.</exception>
     public async Task RestoreAsync(KeptSession was, TimeSpan silent, CancellationToken cancel)
     {
         var model = ModelOf(was.Model);
         var (width, height) = SizeOf(was.Size);
         await WarmUpAsync(model, width, height, null, cancel).ConfigureAwait(false);
         var (values, missing) = (ParameterValues.None, new List<string>());
-        // One by one: a picture that one of them names may lie on the machine that is lost.
+        // One by one, since a value may name a picture that was lost with the machine.
         foreach (var value in was.Values)
         {
             if (values.TrySet(model.Info.Parameters, [value], out var more, out _, Named(was.Owner, model, [value])))

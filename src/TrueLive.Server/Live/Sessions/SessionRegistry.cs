@@ -11,16 +11,16 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Live.Sessions;
 
-/// <summary>What a client asks for; null takes the server's default.</summary>
+/// <summary>The session that a client asks for; null takes the server's default.</summary>
 internal sealed record SessionRequest(string? Model, string? Size, string? Prompt, float? Strength)
 {
-    /// <summary>Whose session it will be: the name made from the API key.</summary>
+    /// <summary>Owner of the session: the name made from the API key.</summary>
     public string Owner { get; init; } = "local";
 
-    /// <summary>It is for a stream, and waits for its source without end.</summary>
+    /// <summary>Whether it is for a stream, and waits for its source without limit.</summary>
     public bool Stays { get; init; }
 
-    /// <summary>Id of the session, as a fleet chose it; null lets the server choose.</summary>
+    /// <summary>Id chosen by a fleet; null lets the server choose.</summary>
     public string? Id { get; init; }
 
     /// <summary>Parameters of the model and their values; null sets none.</summary>
@@ -28,8 +28,8 @@ internal sealed record SessionRequest(string? Model, string? Size, string? Promp
 }
 
 /// <summary>
-/// All sessions of this server: makes them if they fit, hands them to one connection at a time, keeps them for clients that
-/// vanished, and ends them. Thread-safe.
+/// All sessions of this server: creates them if there is room, runs one connection at a time on each, keeps them for clients that were
+/// lost, and ends them. Thread-safe.
 /// </summary>
 internal sealed partial class SessionRegistry(
     ModelStore models, Admission admission, ServerOptions options, TimeProvider time, ILogger<SessionRegistry> logger) : IAsyncDisposable
@@ -44,13 +44,13 @@ internal sealed partial class SessionRegistry(
     private readonly Lock _admit = new();
     private bool _draining;
 
-    /// <summary>Waits until it is known what a model costs at a size.</summary>
+    /// <summary>Completes once the cost of a model at a size has been measured.</summary>
     public Func<IVideoModel, int, int, CancellationToken, Task> Measured { get; init; } = (_, _, _, _) => Task.CompletedTask;
 
-    /// <summary>The pictures of an owner that values of a model's parameters name.</summary>
+    /// <summary>Finds an owner's pictures that values of a model's parameters name.</summary>
     public Func<string, IReadOnlyList<ModelParameter>, IEnumerable<string>, IReadOnlyList<ReferencePicture>> Pictures { get; init; } = (_, _, _) => [];
 
-    /// <summary>By session, the processor time in milliseconds that its frames have taken, as frames of its kind were measured.</summary>
+    /// <summary>Estimated processor time of each live session in milliseconds: its frames times the measured cost of one.</summary>
     public IReadOnlyDictionary<string, double> Spent => _hosted.Values.Where(h => h.Session.State == SessionState.Live).ToDictionary(
         h => h.Session.Id, h => h.Session.Settings is var s ? h.Session.Summary.Made * (admission.FrameMs(s.Model, s.Width, s.Height) ?? 0) : 0);
 
@@ -61,17 +61,17 @@ internal sealed partial class SessionRegistry(
     /// <summary>The session with this id, or null.</summary>
     public HostedSession? Find(string id) => _hosted.GetValueOrDefault(id);
 
-    /// <summary>The session with this id, or null when it is not this owner's: nobody else steers, records or ends it.</summary>
+    /// <summary>The session with this id, or null when it is not this owner's: nobody else may control, record or end it.</summary>
     public HostedSession? Find(string id, string owner) => Find(id) is { } hosted && hosted.Owner == owner ? hosted : null;
 
-    /// <summary>The session whose client shows this token, or null when it was never given out or the session is over.</summary>
+    /// <summary>The session with this token, or null when the token is unknown or the session is over.</summary>
     public HostedSession? FindByToken(string token)
     {
         var shown = Encoding.UTF8.GetBytes(token);
         return _hosted.Values.FirstOrDefault(s => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(s.Token), shown));
     }
 
-    /// <summary>As <see cref="Create"/>, when the model is loaded and it is known what the session costs.</summary>
+    /// <summary>As <see cref="Create"/>, once the model is loaded and the session's cost has been measured.</summary>
     /// <exception cref="RequestRefusedException">As <see cref="Create"/>.</exception>
     public async Task<HostedSession> CreateAsync(SessionRequest request, CancellationToken cancel)
     {
@@ -81,8 +81,8 @@ internal sealed partial class SessionRegistry(
     }
 
     /// <summary>
-    /// Makes a session that waits for its first connection for as long as a vanished client is waited for, and at least <see
-    /// cref="AdmittedClient.ConnectTime"/>.
+    /// Creates a session, which waits for its first connection as long as for a lost client, but at least
+    /// <see cref="AdmittedClient.ConnectTime"/>.
     /// </summary>
     /// <exception cref="RequestRefusedException">Unknown model, bad size, bad prompt (400), or no room (503).</exception>
     public HostedSession Create(SessionRequest request)
@@ -95,7 +95,7 @@ internal sealed partial class SessionRegistry(
             RefuseWhenDraining();
             Admit(model, width, height, except: null);
             var id = request.Id ?? Random(12);
-            // Where sessions lie on many machines, the token says which it is of.
+            // In a fleet, the token names its session, so that it leads to the right machine.
             var hosted = Host(id, request.Id is null ? Random(24) : $"{id}.{Random(24)}", new SessionSettings(model, width, height, Prompt.None, 0, 0, false), request.Owner, time.GetUtcNow(), request.Stays);
             if ((request.Prompt is not null || request.Strength is not null || request.Values is not null)
                 && hosted.Session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero) { Values = request.Values, Pictures = pictures }).Rejected is { } reason)
@@ -111,7 +111,7 @@ internal sealed partial class SessionRegistry(
     public CommandReceipt Update(HostedSession hosted, string command, PromptChange change) =>
         hosted.Session.Update(command, change with { Pictures = Named(hosted.Owner, hosted.Session.Settings.Model, change.Values) });
 
-    /// <summary>A client has shown its token and connects: its session is kept until that can have come to an end.</summary>
+    /// <summary>A client is about to connect: keeps its session for at least <see cref="AdmittedClient.ConnectTime"/>.</summary>
     public void Expect(HostedSession hosted)
     {
         var keep = TimeSpan.FromSeconds(options.KeepSeconds);
@@ -123,11 +123,11 @@ internal sealed partial class SessionRegistry(
     }
 
     /// <summary>
-    /// Whether somebody without a token may take the session's address over. A first one may, since a sender that broke off and begins anew
-    /// is not told from another. Two senders that begin anew whenever they are replaced would then take it from each other without end: the
-    /// second stays for as long as it sends, unless nobody has tried for <see cref="ContestTime"/>.
+    /// Checks whether a sender without a token may take over the session's address. The first may, since a sender that lost its connection
+    /// and starts again cannot be told from another. Two senders that reconnect whenever they are replaced would then take it from each
+    /// other without end, so the second keeps it while it sends, until nobody has tried for <see cref="ContestTime"/>.
     /// </summary>
-    /// <exception cref="RequestRefusedException">409: another took it over lately and is sending.</exception>
+    /// <exception cref="RequestRefusedException">409: another sender took it over recently and is sending.</exception>
     public void Contest(HostedSession hosted)
     {
         lock (hosted)
@@ -141,7 +141,8 @@ internal sealed partial class SessionRegistry(
     }
 
     /// <summary>
-    /// Another model or size for a running session, if it fits. The model is warmed up first, and the session goes on as it is meanwhile.
+    /// Switches a running session to another model or size, if there is room. The model is warmed up first; meanwhile the session continues
+    /// as it is.
     /// </summary>
     public async Task<CommandReceipt> SwitchAsync(HostedSession hosted, string commandId, string? modelId, string? size, CancellationToken cancel)
     {
@@ -158,7 +159,7 @@ internal sealed partial class SessionRegistry(
         return Switch(hosted, commandId, modelId, size);
     }
 
-    /// <summary>Another model or size for a running session, if it fits.</summary>
+    /// <summary>Switches a running session to another model or size, if there is room.</summary>
     public CommandReceipt Switch(HostedSession hosted, string commandId, string? modelId, string? size)
     {
         var now = hosted.Session.Settings;
@@ -179,14 +180,14 @@ internal sealed partial class SessionRegistry(
     }
 
     /// <summary>
-    /// Runs one connection on the session. A connection that runs already is ended first: the newer one of a client is the one
-    /// that it looks at. Afterwards the session is kept for its client, unless it ended.
+    /// Runs one connection on the session. A running connection is ended first, since the client is using the newer one. Afterwards the
+    /// session is kept for its client, unless it ended.
     /// </summary>
     /// <param name="hosted">The session.</param>
-    /// <param name="transport">Words for the way that the client is connected.</param>
-    /// <param name="source">What it sends.</param>
+    /// <param name="transport">Name of the client's transport.</param>
+    /// <param name="source">The client's pictures.</param>
     /// <param name="sink">Where the made pictures go.</param>
-    /// <param name="cancel">The server or the client's request ends.</param>
+    /// <param name="cancel">Fires when the server or the client's request ends.</param>
     /// <param name="number">The <see cref="AdmittedClient.Number"/> of the connection.</param>
     public async Task<SessionEnd> RunAsync(HostedSession hosted, string transport, IVideoSource source, IVideoSink sink, CancellationToken cancel, long number = 0)
     {
@@ -310,7 +311,7 @@ internal sealed partial class SessionRegistry(
     {
         await ModelStore.WarmAsync(model, cancel).ConfigureAwait(false);
         SessionSettings[] others = [.. _hosted.Values.Where(s => s != changed).Select(s => s.Session.Settings)];
-        // A session that runs alone may take what it likes, and a measurement would only disturb it.
+        // A session that runs alone needs no admission, and a measurement would only disturb it.
         if (changed is not null && others.Length == 0)
             return;
         await Measured(model, width, height, cancel).ConfigureAwait(false);

@@ -7,7 +7,7 @@ namespace TrueLive.Server.Live.Transports;
 
 /// <summary>
 /// Keeps the announced addresses in step with DNS: names are resolved here, since not every browser resolves names in candidates, and again
-/// every minute, since a line at home changes its address. A name that cannot be resolved costs nothing but itself.
+/// every minute, since a home connection's address changes. A name that cannot be resolved is left out.
 /// </summary>
 internal sealed partial class AnnouncedAddresses(ServerOptions options, WebRtcPort port, TimeProvider time, ILogger<AnnouncedAddresses> logger) : BackgroundService
 {

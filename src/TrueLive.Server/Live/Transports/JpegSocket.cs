@@ -11,9 +11,9 @@ using TrueLive.Server.Live.Control;
 namespace TrueLive.Server.Live.Transports;
 
 /// <summary>
-/// A client that sends and gets JPEG pictures over one WebSocket, for networks that let nothing else through.
-/// Text messages are the control protocol. Binary messages begin with "TL", version 1, a kind, and four bytes (big endian):
-/// kind 1 up: media time, JPEG; kind 1 down: length of the trace, trace as JSON, JPEG; kind 2 up: output sequence that was shown.
+/// A client that sends and receives JPEG pictures over one WebSocket, for networks that block everything else. Text messages are the
+/// control protocol. Binary messages begin with "TL", version 1, a kind, and four bytes (big endian): kind 1 up: media time, JPEG; kind 1
+/// down: length of the trace, trace as JSON, JPEG; kind 2 up: output sequence that was shown.
 /// </summary>
 internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
 {
@@ -44,7 +44,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     private readonly ArrayBufferWriter<byte> _received = new(64 * 1024);
     private readonly ArrayBufferWriter<byte> _outgoing = new(64 * 1024);
 
-    // Bound: 64 messages; a client that reads nothing loses its connection, since control messages are never dropped silently.
+    // Bound: 64 messages; a client that reads nothing is disconnected, since control messages are never dropped silently.
     private readonly Channel<ReadOnlyMemory<byte>> _texts = Channel.CreateBounded<ReadOnlyMemory<byte>>(64);
     private readonly SemaphoreSlim _sending = new(1, 1);
     private long _lastSent = -1;
@@ -53,10 +53,10 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     private long? _leftOutAt;
 
     /// <summary>A client's socket.</summary>
-    /// <param name="socket">Open.</param>
-    /// <param name="budget">What may be decoded.</param>
-    /// <param name="large">Where large pictures are decoded.</param>
-    /// <param name="owner">For whom.</param>
+    /// <param name="socket">The open WebSocket.</param>
+    /// <param name="budget">Limits what may be decoded.</param>
+    /// <param name="large">Decodes large pictures.</param>
+    /// <param name="owner">Whose budget is used.</param>
     /// <param name="time">Clock.</param>
     public JpegSocket(WebSocket socket, PictureBudget budget, LargePictures large, string owner, TimeProvider time)
     {
@@ -68,7 +68,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     /// <summary>Where text messages go.</summary>
     public ControlConnection? Control { get; set; }
 
-    /// <summary>Told by the reader that pictures are left out, in words; and with null when all are taken again.</summary>
+    /// <summary>Called by the reader with the reason when pictures are left out, and with null when all are taken again.</summary>
     public Action<string?>? TroubleChanged { get; set; }
 
     /// <summary>Queues one control message.</summary>

@@ -6,9 +6,8 @@ using TrueLive.Media.Codecs;
 namespace TrueLive.Server.Live.Transports;
 
 /// <summary>
-/// Decodes pictures that are larger than a session's usually are, one after the other, on a thread that runs only when no other wants the
-/// processor: one of nine megapixels takes longer than a step, and the steps of other sessions must not wait for it. Bound: each
-/// connection waits for its picture before it reads the next.
+/// Decodes unusually large pictures one after the other on a thread of the lowest priority: a picture of nine megapixels takes longer than
+/// a step, and the steps of other sessions must not wait for it. Bound: each connection waits for its picture before it reads the next.
 /// </summary>
 internal sealed partial class LargePictures : IDisposable
 {
@@ -22,7 +21,7 @@ internal sealed partial class LargePictures : IDisposable
     /// <summary>Starts the thread.</summary>
     public LargePictures() => new Thread(Run) { IsBackground = true, Name = "large pictures" }.Start();
 
-    /// <summary>Decodes as <see cref="JpegCodec.Decode"/> does. Codec and bytes are the thread's until then.</summary>
+    /// <summary>Decodes as <see cref="JpegCodec.Decode"/> does. Codec and bytes must not be touched until the task completes.</summary>
     public Task<VideoFrame?> DecodeAsync(JpegCodec codec, ReadOnlyMemory<byte> jpeg, FramePool pool)
     {
         var done = new TaskCompletionSource<VideoFrame?>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -43,7 +42,7 @@ internal sealed partial class LargePictures : IDisposable
 
     private void Run()
     {
-        // Of the calling thread alone: Linux keeps a priority for each.
+        // On Linux this sets the priority of the calling thread only.
         _ = SetPriority(0, 0, LowestPriority);
         while (_waiting.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {

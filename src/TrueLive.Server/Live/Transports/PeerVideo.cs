@@ -11,7 +11,7 @@ namespace TrueLive.Server.Live.Transports;
 
 /// <summary>
 /// (1) (2) The video that one peer sends: coded frames are taken off the network thread at once and decoded by the reader. Holds coded
-/// frames for at most <see cref="MaxWait"/>: a reader that lags further loses them all and goes on at the next key frame.
+/// frames for at most <see cref="MaxWait"/>: when the reader lags further, all of them are dropped, and it resumes at the next key frame.
 /// </summary>
 internal sealed class PeerVideo(RtcPeer peer, TimeProvider time) : IVideoSource, IDisposable
 {
@@ -30,7 +30,9 @@ internal sealed class PeerVideo(RtcPeer peer, TimeProvider time) : IVideoSource,
     private long _asked;
     private bool _needsKey;
 
-    /// <summary>Told by the reader, once, of a stream that cannot be shown as it is, in words; and with null when it can again.</summary>
+    /// <summary>
+    /// Called by the reader with the reason, once, when the stream cannot be shown, and with null when it can be shown again.
+    /// </summary>
     public Action<string?>? TroubleChanged { get; set; }
 
     /// <summary>Takes a coded frame; called on the network thread.</summary>
@@ -59,7 +61,9 @@ internal sealed class PeerVideo(RtcPeer peer, TimeProvider time) : IVideoSource,
             ArrayPool<byte>.Shared.Return(buffer);
     }
 
-    /// <summary>The far side has gone: the reader comes to the end, or fails with the reason where one is known.</summary>
+    /// <summary>
+    /// The peer has gone: the reader gets the end of the stream, or an <see cref="IOException"/> with the reason if one is known.
+    /// </summary>
     public void End(string? reason = null) => _queue.Writer.TryComplete(reason is null ? null : new IOException(reason));
 
     /// <inheritdoc/>
@@ -83,7 +87,7 @@ internal sealed class PeerVideo(RtcPeer peer, TimeProvider time) : IVideoSource,
                 continue;
             }
             _retry = TimeSpan.Zero;
-            // A stream that reorders gives the picture of an earlier access unit, which has a place and a stamp of its own.
+            // A stream with reordered frames yields the picture of an earlier access unit, with that unit's timestamp.
             picture.Ticket = _clock.Next(picture.Ticket.MediaTime, coded.Ticket.Arrived);
             return picture;
         }

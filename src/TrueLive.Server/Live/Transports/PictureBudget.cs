@@ -1,16 +1,15 @@
 namespace TrueLive.Server.Live.Transports;
 
 /// <summary>
-/// What decoding the pictures of one key's sessions may take, over all its connections: pictures come as fast as the line carries them,
-/// whatever size
-/// the session has, and take processor time from everybody's steps. Thread-safe.
+/// Limits how many pixels are decoded for the sessions of one key, over all its connections: pictures come as fast as the network carries
+/// them, in any size, and decoding takes processor time from everybody's steps. Thread-safe.
 /// </summary>
 internal sealed class PictureBudget(int cores, TimeProvider time)
 {
-    // Half a core decodes about as much as one of its 1080p cameras at 30 frames a second sends.
+    // About half a core decodes one 1080p camera at 30 frames a second.
     private const long PixelsPerCore = 1920L * 1080 * 30;
 
-    // Beyond this many keys all are reset: memory is bounded, and a key gains a second's worth.
+    // Beyond this many keys all are reset, which bounds the memory; a key gains at most a second's worth.
     private const int MaxKeys = 10_000;
 
     private readonly Dictionary<string, (double Left, long At)> _keys = [];
@@ -23,8 +22,8 @@ internal sealed class PictureBudget(int cores, TimeProvider time)
     public long Refused => Interlocked.Read(ref _refused);
 
     /// <summary>
-    /// Takes what a picture costs, in pixels. False when the key has used up what it has; one that costs more than a second's worth delays
-    /// the next.
+    /// Charges the cost of a picture, in pixels. False when the key's budget is used up; a picture that costs more than a second's worth
+    /// delays the next.
     /// </summary>
     public bool Take(string owner, long pixels)
     {

@@ -9,8 +9,8 @@ using TrueLive.WebRtc.Rtp;
 namespace TrueLive.Server.Live.Transports;
 
 /// <summary>
-/// The client of a session over WebRTC: its camera comes in, the made pictures go back, commands and traces use its channel <c>control</c>,
-/// and what else the server offers may use channels of its own beside it.
+/// The client of a session over WebRTC: it sends its camera and receives the made pictures; commands and traces use its channel
+/// <c>control</c>, and other protocols of the server use channels of their own.
 /// </summary>
 internal sealed partial class WebRtcClient : IDisposable
 {
@@ -19,7 +19,7 @@ internal sealed partial class WebRtcClient : IDisposable
 
     private static readonly TimeSpan FlushTime = TimeSpan.FromMilliseconds(500);
 
-    // A sender may change its settings as often as it likes.
+    // A sender may change its settings at any rate, so the log is limited.
     private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
 
     private readonly AdmittedClient _admitted;
@@ -36,7 +36,7 @@ internal sealed partial class WebRtcClient : IDisposable
     private string? _logged;
     private long _loggedAt;
 
-    /// <param name="admitted">Whose it is.</param>
+    /// <param name="admitted">The client and its session.</param>
     /// <param name="peer">The connection to the client, just answered.</param>
     /// <param name="registry">Runs the session.</param>
     /// <param name="serveOther">Takes channels of other names.</param>
@@ -66,7 +66,10 @@ internal sealed partial class WebRtcClient : IDisposable
     /// <summary>The connection.</summary>
     public RtcPeer Peer => _peer;
 
-    /// <summary>The session was not made ahead under an address of its own: it ends when its client says that it stops.</summary>
+    /// <summary>
+    /// Whether the session was made for this connection rather than beforehand under an address of its own: then it ends when its client
+    /// says that it stops.
+    /// </summary>
     public required bool OwnsSession { get; init; }
 
     /// <summary>
@@ -80,7 +83,7 @@ internal sealed partial class WebRtcClient : IDisposable
     }
 
     /// <summary>Runs the session over this connection until either ends.</summary>
-    /// <param name="newSession">The session was made for this connection and ends with it when it never opens.</param>
+    /// <param name="newSession">Whether the session was made for this connection and ends with it when it never opens.</param>
     /// <param name="stop">The server ends.</param>
     public async Task RunAsync(bool newSession, CancellationToken stop)
     {

@@ -8,11 +8,11 @@ using TrueLive.WebRtc.Sdp;
 
 namespace TrueLive.Server.Live.Transports;
 
-/// <summary>The one port of WebRTC, opened as the settings say.</summary>
+/// <summary>The server's WebRTC port, opened as configured.</summary>
 internal sealed class WebRtcPort : IDisposable
 {
     private readonly ServerOptions _options;
-    // A connection that never opens is held for 30 s, and costs its requester nothing.
+    // A connection that never opens is held for 30 s, and an offer costs a client nothing.
     private const int MaxPending = 8;
 
     private readonly HashSet<RtcPeer> _open = [];
@@ -56,11 +56,11 @@ internal sealed class WebRtcPort : IDisposable
         }
     }
 
-    /// <summary>Finds out whether <see cref="Answer"/> would take an offer, without making a connection.</summary>
-    /// <exception cref="SdpException">It would not.</exception>
+    /// <summary>Checks whether <see cref="Answer"/> would accept an offer, without making a connection.</summary>
+    /// <exception cref="SdpException">The offer cannot be answered.</exception>
     public void Check(string offer, bool receive, string? codec) => Endpoint?.Check(offer, Wanted(receive, codec));
 
-    /// <summary>Answers an offer for somebody, who may have a few connections that are not open yet.</summary>
+    /// <summary>Answers an offer; the number of connections that are not open yet is limited for each <paramref name="who"/>.</summary>
     /// <exception cref="SdpException">The offer cannot be answered.</exception>
     /// <exception cref="InvalidOperationException">WebRTC is off, or too many connections are open.</exception>
     public RtcPeer Answer(string who, string offer, bool receive, string? codec, IPAddress? reached)
@@ -82,8 +82,8 @@ internal sealed class WebRtcPort : IDisposable
     }
 
     /// <summary>
-    /// Where the media port is opened and announced: as far as the web server, and no further. A host that means every address means those
-    /// of IPv6 as well.
+    /// Address on which the media port listens and is announced: the same as the web server's. The wildcard address of IPv4 includes those
+    /// of IPv6.
     /// </summary>
     internal static IPAddress AddressOf(string host)
     {
@@ -94,7 +94,7 @@ internal sealed class WebRtcPort : IDisposable
     }
 
     /// <summary>
-    /// Frames since the start that came with packets missing and were given up, and frames that a key frame overtook in the pacer.
+    /// Frames since the start that were dropped because packets were missing, and frames that a key frame overtook in the pacer.
     /// </summary>
     public (long Incomplete, long Overtaken) FramesLost()
     {
@@ -106,8 +106,8 @@ internal sealed class WebRtcPort : IDisposable
     }
 
     /// <summary>
-    /// Connects to itself once, so that the first client does not wait for the just-in-time compiler in its handshake. A failure is
-    /// nobody's loss.
+    /// Connects to itself once, so that the first client does not wait for the just-in-time compiler in its handshake. Failures are
+    /// ignored.
     /// </summary>
     public async Task WarmUpAsync(TimeProvider time, CancellationToken cancel)
     {

@@ -8,15 +8,13 @@ using TrueLive.WebRtc;
 
 namespace TrueLive.Server.Live.Transports;
 
-/// <summary>
-/// Someone who watches a session (WHEP): gets its pictures, sound and traces, is told where the session stands, and commands nothing.
-/// </summary>
+/// <summary>A viewer of a session (WHEP): receives its pictures, sound, traces and state, and cannot send commands.</summary>
 internal sealed class WebRtcViewer : IDisposable
 {
     private readonly HostedSession _hosted;
     private readonly PeerReceiver _receiver;
 
-    /// <param name="hosted">What is watched.</param>
+    /// <param name="hosted">The session that is watched.</param>
     /// <param name="peer">The connection to the viewer, just answered.</param>
     public WebRtcViewer(HostedSession hosted, RtcPeer peer)
     {
@@ -61,7 +59,7 @@ internal sealed class WebRtcViewer : IDisposable
             return;
         _receiver.Traces = channel;
         Tell(channel, _hosted.Session.Last is { } last ? StateMessage.From(last) : new StateMessage("created", null, null));
-        // The broadcaster's lock is held while a picture is encoded: the thread of all connections does not wait for that.
+        // The broadcaster's lock is held while a picture is encoded, and the thread that serves all connections must not wait for that.
         _ = Task.Run(() => _hosted.Broadcaster.TellLast(_receiver));
     }
 

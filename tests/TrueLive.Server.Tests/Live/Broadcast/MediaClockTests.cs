@@ -4,7 +4,7 @@ using TrueLive.Server.Live.Broadcast;
 
 namespace TrueLive.Server.Tests.Live.Broadcast;
 
-/// <summary>The timeline of an input whose stamps may do anything.</summary>
+/// <summary>The timeline of an input with arbitrary timestamps.</summary>
 public sealed class MediaClockTests
 {
     private const int Frame = 3000;

@@ -4,7 +4,7 @@ using TrueLive.WebRtc.Rtp;
 
 namespace TrueLive.Server.Tests.Live.Broadcast;
 
-/// <summary>What viewers get of the sound's numbers and times.</summary>
+/// <summary>The sequence numbers and times of the sound as viewers get them.</summary>
 public sealed class SoundLineTests
 {
     private const int Packet = 960;

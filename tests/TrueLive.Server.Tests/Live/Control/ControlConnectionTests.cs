@@ -84,7 +84,7 @@ public sealed class ControlConnectionTests : IAsyncDisposable
         Next();
         var warm = new TaskCompletionSource();
         _measured = warm.Task;
-        // Alone, a session waits for nobody's figures.
+        // A session that runs alone does not wait for a measurement, so there is a second one.
         _registry.Create(new SessionRequest(null, null, null, null));
         Say("""{"type":"model","id":"m","size":"640x360"}""");
         var warming = Next();

@@ -5,7 +5,7 @@ using TrueLive.Models.Onnx;
 
 namespace TrueLive.Server.Tests.Live.Sessions;
 
-/// <summary>Each connection counts its time from zero; what a session keeps from one to the next must not notice.</summary>
+/// <summary>Each connection counts its time from zero, which must not affect what a session keeps across connections.</summary>
 public sealed class LookAfterReconnectTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -36,7 +36,9 @@ public sealed class LookAfterReconnectTests
             act();
     }
 
-    /// <summary>Gives a frame at each of these times of its own clock when the one before has come back, and keeps how colourful that was.</summary>
+    /// <summary>
+    /// Sends a frame at each of these times of its own clock once the last one has come back, and records how colourful that one was.
+    /// </summary>
     private sealed class Film(params double[] seconds) : IVideoSource, IVideoSink
     {
         private readonly FramePool _pool = new("film");

@@ -96,7 +96,7 @@ public sealed class SessionRegistryTests : IAsyncDisposable
     {
         await using var registry = new SessionRegistry(
             new ModelStore([new HoldingModel(new FramePool("chunks"), new Chunk(4, 4, 0))]), _admission, _options, _time, NullLogger<SessionRegistry>.Instance);
-        // Of a chunk of 100 ms each frame is a quarter: as much as one of a model without chunks that takes 25 ms.
+        // Each frame of a chunk that takes 100 ms costs a quarter of it: as much as a frame of 25 ms without chunks.
         _admission.Learn(new FrameCost("holding", 512, 288, StepMs: 20, CpuMs: 25, Frames: 24));
         var request = new SessionRequest(null, null, null, null);
         registry.Create(request);
@@ -246,7 +246,7 @@ public sealed class SessionRegistryTests : IAsyncDisposable
             _time.Advance(TimeSpan.FromSeconds(30));
         }
         Assert.Equal((SessionState.Live, newer), (hosted.Session.State, hosted.Number));
-        // The page that runs comes back as often as its network breaks.
+        // The page that has the session can reconnect whenever its network breaks.
         client.Vanish();
         await second;
         var again = Run(hosted, client = new StillVideo(), Back(hosted, newer).Number);
@@ -284,12 +284,12 @@ public sealed class SessionRegistryTests : IAsyncDisposable
             Assert.Equal(409, Assert.Throws<RequestRefusedException>(() => _registry.Contest(hosted)).Status);
             _time.Advance(TimeSpan.FromSeconds(100));
         }
-        // It has sent nothing since: gone, whatever its connection believes.
+        // The sender has been silent since, so it counts as gone although its connection is open.
         _registry.Contest(hosted);
         await pool.SendAsync();
         _time.Advance(SessionRegistry.ContestTime + TimeSpan.FromSeconds(1));
         await pool.SendAsync();
-        // Nobody has tried for long: whoever comes means it.
+        // Nobody has tried for a while, so the next sender may take over.
         _registry.Contest(hosted);
         pool.Vanish();
         await second;
@@ -297,14 +297,14 @@ public sealed class SessionRegistryTests : IAsyncDisposable
 
     private HostedSession Create(string? prompt = null) => _registry.Create(new SessionRequest(null, null, prompt, null));
 
-    // With a token there is nothing to wait for.
+    // With a token the call completes at once.
     private AdmittedClient Back(HostedSession hosted, long? had = null) =>
         AdmittedClient.OfAsync(_registry, hosted.Token, had, new SessionRequest(null, null, null, null), _time, CancellationToken.None).GetAwaiter().GetResult();
 
     private Task<SessionEnd> Run(HostedSession hosted, StillVideo client, long number = 0) =>
         _registry.RunAsync(hosted, "test", client, client, TestContext.Current.CancellationToken, number);
 
-    /// <summary>A client that sends a picture when it is told to.</summary>
+    /// <summary>A client that sends a picture on request.</summary>
     private sealed class Camera(TimeProvider time) : IVideoSource, IVideoSink, IDisposable
     {
         private readonly FramePool _pool = new("camera");

@@ -7,7 +7,7 @@ using TrueLive.Server.Tests.Http;
 
 namespace TrueLive.Server.Tests.Live.Transports;
 
-/// <summary>Pictures cost what they are in pixels, whatever the session's size is.</summary>
+/// <summary>Pictures are charged by their pixels, whatever the session's size is.</summary>
 public sealed class PictureBudgetTests
 {
     [Fact]
@@ -19,7 +19,7 @@ public sealed class PictureBudgetTests
         Assert.Equal(14, Enumerable.Range(0, 100).Count(_ => budget.Take("hostile", large)));
         Assert.Equal(86, budget.Refused);
         Assert.True(budget.Take("other", large));
-        // What was taken beyond the share is waited for.
+        // The excess over the share delays the next pictures.
         time.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(13, Enumerable.Range(0, 100).Count(_ => budget.Take("hostile", large)));
         // A camera at 1080p and 30 frames a second always has its share.
@@ -62,7 +62,7 @@ public sealed class PictureBudgetTests
             Assert.Equal((2048, 1152), (made.Width, made.Height));
             Assert.InRange(made.Y[0], 165, 190);
         }
-        // Bytes that are no picture end nothing on that thread.
+        // Bytes that are not a picture do not end that thread.
         await client.SendAsync(jpeg[..(jpeg.Length / 2)]);
         await client.SendUntilPictureAsync(jpeg);
     }
@@ -74,7 +74,7 @@ public sealed class PictureBudgetTests
         await using var server = await RunningServer.StartAsync(o => o.MaxSessions = 4);
         await using var client = await JpegClient.ConnectAsync(server.Address, "model=passthrough");
         await client.SendUntilPictureAsync();
-        // As if the same client had others that send without end.
+        // As if the same client had other connections that send without pause.
         var budget = server.Services.GetRequiredService<PictureBudget>();
         Assert.True(budget.Take("local", 3 * budget.PixelsPerSecond));
         var told = await client.SendUntilAsync("input");
