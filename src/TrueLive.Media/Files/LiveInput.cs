@@ -89,7 +89,8 @@ public sealed partial class LiveInput : IVideoSource, IAsyncDisposable
             var bytes = width * height + 2 * ((width + 1) / 2) * ((height + 1) / 2);
             if (_packed.Length < bytes)
                 _packed = GC.AllocateUninitializedArray<byte>(bytes);
-            if (await _child.Output.ReadAtLeastAsync(_packed.AsMemory(0, bytes), bytes, throwOnEndOfStream: false, cancel).ConfigureAwait(false) < bytes)
+            var read = await _child.Output.ReadAtLeastAsync(_packed.AsMemory(0, bytes), bytes, false, cancel).ConfigureAwait(false);
+            if (read < bytes)
                 return null;
             var now = _time.GetTimestamp();
             var sequence = _sequence++;
@@ -111,10 +112,11 @@ public sealed partial class LiveInput : IVideoSource, IAsyncDisposable
     /// <summary>Ends it now, so that a reader and whoever feeds it go on. Any thread.</summary>
     public void Kill() => _child.Kill();
 
-    /// <summary>Why it ended, in ffmpeg's own words without its marks; null when the source came to its end. Waits until it has ended.</summary>
+    /// <summary>Why it ended, in ffmpeg's own words; null when the source came to its end. Waits until it has ended.</summary>
     /// <exception cref="MediaMachineException">It failed for what the machine lacks.</exception>
     public async Task<string?> FailureAsync() =>
-        await _child.WaitAsync(CancellationToken.None).ConfigureAwait(false) == 0 ? null : Plain(await _child.ComplaintAsync().ConfigureAwait(false));
+        await _child.WaitAsync(CancellationToken.None).ConfigureAwait(false) == 0
+            ? null : Plain(await _child.ComplaintAsync().ConfigureAwait(false));
 
     /// <summary>What ffmpeg says without the marks before it (<c>[flv @ 0x55d0] [error]</c>).</summary>
     public static string Plain(string complaint) => Marks().Replace(complaint, "").Trim();
