@@ -17,27 +17,39 @@ internal static class StreamCommand
 {
     private static readonly Argument<string> Source = new("source")
     {
-        Description = "Where the picture comes from: rtsp://, rtmp://, srt://HOST:PORT, srt://:PORT?mode=listener, http(s):// (MPEG-TS, FLV, or HLS ending in .m3u8), /dev/videoN, or a file.",
+        Description = "Where the picture comes from: rtsp://, rtmp://, srt://HOST:PORT, srt://:PORT?mode=listener, http(s):// "
+            + "(MPEG-TS, FLV, or HLS ending in .m3u8), /dev/videoN, or a file.",
     };
 
     private static readonly Option<string[]> Out = new("--out", "-o")
     {
-        Description = "Where it goes, as often as you like: rtmp(s)://HOST/APP/KEY, srt://HOST:PORT, srt://:PORT?mode=listener, udp://HOST:PORT, hls, /dev/videoN, NAME.mp4. Keys are better kept in a file: --out @key.txt.",
+        Description = "Where it goes, as often as you like: rtmp(s)://HOST/APP/KEY, srt://HOST:PORT, srt://:PORT?mode=listener, "
+            + "udp://HOST:PORT, hls, /dev/videoN, NAME.mp4. Keys are better kept in a file: --out @key.txt.",
     };
 
-    private static readonly Option<string?> PromptText = new("--prompt", "-p") { Description = "Prompt to begin with; change it on the page or over the API." };
+    private static readonly Option<string?> PromptText =
+        new("--prompt", "-p") { Description = "Prompt to begin with; change it over the API." };
+
     private static readonly Option<float?> Strength = new("--strength") { Description = "0 keeps the picture, 1 is the full look." };
     private static readonly Option<bool> Loop = new("--loop") { Description = "Begin a file again at its end." };
-    private static readonly Option<string> OnLoss = new("--on-loss") { Description = "When the source is lost: last (go on with the last picture and try it again) or end.", DefaultValueFactory = _ => "last" };
+    private static readonly Option<string> OnLoss = new("--on-loss")
+    {
+        Description = "When the source is lost: last (go on with the last picture and try it again) or end.",
+        DefaultValueFactory = _ => "last",
+    };
+
     private static readonly Option<int?> Bitrate = new("--bitrate-kbps") { Description = "Kilobits per second of the outputs." };
-    private static readonly Option<double?> Keyframes = new("--keyframe-s") { Description = "Longest time between key frames, in seconds." };
+    private static readonly Option<double?> Keyframes =
+        new("--keyframe-s") { Description = "Longest time between key frames, in seconds." };
+
 
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
 
     public static Command Make()
     {
         OnLoss.AcceptOnlyFromAmong("last", "end");
-        var stream = new Command("stream", "Turn a stream into another one, live: cameras, encoders and files in; broadcasters, HLS and recordings out. Runs until Ctrl-C.")
+        var stream = new Command(
+            "stream", "Turn a stream into another one, live: cameras, encoders and files in; broadcasters, HLS and recordings out.")
         {
             Source, Out, PromptText, Strength, Loop, OnLoss, Bitrate, Keyframes,
         };
@@ -50,7 +62,8 @@ internal static class StreamCommand
             flags.TryAdd("webrtc_port", "0");
             flags.TryAdd("log_level", "Warning");
             return await ServeCommand.RunAsync(
-                file, flags, (options, _) => Task.FromResult(TrueLiveServer.Build(options)), cancel, app => RunAsync(app, parsed, cancel)).ConfigureAwait(false);
+                file, flags, (options, _) => Task.FromResult(TrueLiveServer.Build(options)), cancel,
+                app => RunAsync(app, parsed, cancel)).ConfigureAwait(false);
         });
         return stream;
     }
@@ -61,11 +74,13 @@ internal static class StreamCommand
         LocalStream stream;
         try
         {
-            stream = await LocalStream.BeginAsync(app.Services, new LocalStreamSettings(parsed.GetValue(Source)!, parsed.GetValue(Out) ?? [])
+            var settings = new LocalStreamSettings(parsed.GetValue(Source)!, parsed.GetValue(Out) ?? [])
             {
-                Prompt = parsed.GetValue(PromptText), Strength = parsed.GetValue(Strength), Loop = parsed.GetValue(Loop), EndOnLoss = parsed.GetValue(OnLoss) == "end",
-                BitrateKbps = parsed.GetValue(Bitrate), KeyframeSeconds = parsed.GetValue(Keyframes),
-            }, stop.Token).ConfigureAwait(false);
+                Prompt = parsed.GetValue(PromptText), Strength = parsed.GetValue(Strength), Loop = parsed.GetValue(Loop),
+                EndOnLoss = parsed.GetValue(OnLoss) == "end", BitrateKbps = parsed.GetValue(Bitrate),
+                KeyframeSeconds = parsed.GetValue(Keyframes),
+            };
+            stream = await LocalStream.BeginAsync(app.Services, settings, stop.Token).ConfigureAwait(false);
         }
         catch (ArgumentException wrong)
         {
@@ -74,7 +89,8 @@ internal static class StreamCommand
             return 2;
         }
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        Console.WriteLine($"Session {stream.Session}; watch it at {address}/whep/{stream.Session}{(stream.Playlist is { } hls ? $" and {address}{hls}" : "")}   (Ctrl-C ends it)");
+        var playlist = stream.Playlist is { } hls ? $" and {address}{hls}" : "";
+        Console.WriteLine($"Session {stream.Session}; watch it at {address}/whep/{stream.Session}{playlist}   (Ctrl-C ends it)");
         using var line = new StatusLine(stream, Tick);
         try
         {

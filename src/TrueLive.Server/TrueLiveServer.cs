@@ -101,7 +101,7 @@ public static partial class TrueLiveServer
         });
         services.AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
-        services.AddSingleton<StreamAccess>().AddSingleton<StreamRegistry>();
+        services.AddSingleton<StreamAccess>().AddSingleton<StreamRegistry>().AddSingleton<StreamMetrics>();
         services.AddSingleton<ClipQueueHost>().AddSingleton<ClipUploads>().AddSingleton<UploadPreview>().AddSingleton<JournalStore>();
         services.AddSingleton<ClipSources>().AddSingleton<ClipOrders>().AddSingleton<ClipViews>().AddSingleton<LivePrecedence>();
         services.AddSingleton<InteractiveLoading>().AddSingleton<InteractiveRegistry>().AddSingleton<InteractiveCommands>();
@@ -150,6 +150,7 @@ public static partial class TrueLiveServer
         var options = app.Services.GetRequiredService<ServerOptions>();
         var registry = app.Services.GetRequiredService<SessionRegistry>();
         app.Services.GetRequiredService<ServerMetrics>();
+        app.Services.GetRequiredService<StreamMetrics>();
         app.Services.GetRequiredService<WebRtcPort>();
         app.Lifetime.ApplicationStopping.Register(() => _ = registry.DrainAsync());
         if (options.Clips && !FfmpegChild.IsSandboxed)

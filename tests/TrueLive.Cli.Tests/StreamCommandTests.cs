@@ -30,7 +30,8 @@ public sealed class StreamCommandTests : IDisposable
         await MakeAsync("in.mp4", seconds: 2);
         // Long enough for a playable file: the first key frame after the output has opened, and some frames more.
         var (code, said) = await RunAsync(
-            () => new FileInfo(Path.Combine(_folder, "out.mp4")) is { Exists: true, Length: > 20_000 }, "stream", "in.mp4", "--loop", "--out", "out.mp4", "--size", "320x176", "--keyframe-s", "0.5");
+            () => new FileInfo(Path.Combine(_folder, "out.mp4")) is { Exists: true, Length: > 20_000 }, "stream", "in.mp4", "--loop",
+                "--out", "out.mp4", "--size", "320x176", "--keyframe-s", "0.5");
         Assert.True(code == 0, said);
         Assert.True(await FramesAsync("out.mp4") > 10, said);
     }
@@ -49,10 +50,12 @@ public sealed class StreamCommandTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private async Task MakeAsync(string name, int seconds) => await RunToEndAsync(
-        "ffmpeg", "-hide_banner", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=320x176:rate=30", "-t", $"{seconds}", "-pix_fmt", "yuv420p", Path.Combine(_folder, name));
+        "ffmpeg", "-hide_banner", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=320x176:rate=30", "-t", $"{seconds}",
+            "-pix_fmt", "yuv420p", Path.Combine(_folder, name));
 
     private async Task<int> FramesAsync(string name) => int.Parse(await RunToEndAsync(
-        "ffprobe", "-loglevel", "error", "-count_frames", "-select_streams", "v:0", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", Path.Combine(_folder, name)), System.Globalization.CultureInfo.InvariantCulture);
+        "ffprobe", "-loglevel", "error", "-count_frames", "-select_streams", "v:0", "-show_entries", "stream=nb_read_frames", "-of",
+            "csv=p=0", Path.Combine(_folder, name)), System.Globalization.CultureInfo.InvariantCulture);
 
     private static async Task<string> RunToEndAsync(string name, params string[] arguments)
     {
@@ -68,7 +71,8 @@ public sealed class StreamCommandTests : IDisposable
     {
         using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), .. line])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder, Environment = { ["XDG_DATA_HOME"] = Path.Combine(_folder, "data") },
+            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder,
+                Environment = { ["XDG_DATA_HOME"] = Path.Combine(_folder, "data") },
         })!;
         var said = new StringBuilder();
         void Heard(string? text)

@@ -89,7 +89,8 @@ public sealed partial class LiveInput : IVideoSource, IAsyncDisposable
             var bytes = width * height + 2 * ((width + 1) / 2) * ((height + 1) / 2);
             if (_packed.Length < bytes)
                 _packed = GC.AllocateUninitializedArray<byte>(bytes);
-            if (await _child.Output.ReadAtLeastAsync(_packed.AsMemory(0, bytes), bytes, throwOnEndOfStream: false, cancel).ConfigureAwait(false) < bytes)
+            var read = await _child.Output.ReadAtLeastAsync(_packed.AsMemory(0, bytes), bytes, false, cancel).ConfigureAwait(false);
+            if (read < bytes)
                 return null;
             var now = _time.GetTimestamp();
             var sequence = _sequence++;
@@ -118,7 +119,8 @@ public sealed partial class LiveInput : IVideoSource, IAsyncDisposable
     /// </summary>
     /// <exception cref="MediaMachineException">It failed because the machine lacks something.</exception>
     public async Task<string?> FailureAsync() =>
-        await _child.WaitAsync(CancellationToken.None).ConfigureAwait(false) == 0 ? null : Plain(await _child.ComplaintAsync().ConfigureAwait(false));
+        await _child.WaitAsync(CancellationToken.None).ConfigureAwait(false) == 0
+            ? null : Plain(await _child.ComplaintAsync().ConfigureAwait(false));
 
     /// <summary>A message of ffmpeg without the prefixes before it (<c>[flv @ 0x55d0] [error]</c>).</summary>
     public static string Plain(string complaint) => Marks().Replace(complaint, "").Trim();

@@ -16,39 +16,55 @@ internal static class StreamEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var streams = app.MapGroup("/v1/streams").WithTags("Streams");
-        streams.MapGet("", (HttpRequest http, Gate gate, StreamRegistry registry) =>
-                new StreamListView([.. registry.All.Where(l => l.Hosted.Owner == gate.OwnerOf(http)).OrderBy(l => l.Hosted.Created).Select(l => StreamView.From(l, gate))]))
+        streams.MapGet("", (HttpRequest http, Gate gate, StreamRegistry registry) => new StreamListView(
+            [
+                .. registry.All.Where(l => l.Hosted.Owner == gate.OwnerOf(http)).OrderBy(l => l.Hosted.Created)
+                    .Select(l => StreamView.From(l, gate)),
+            ]))
             .WithSummary("Your sessions that come from an address or have outputs");
         streams.MapPost("", BeginAsync).WithSummary("A live session from an address: RTSP, RTMP, SRT, HTTP, HLS, a file or a camera")
             .Produces<StreamView>(201).ProducesProblem(400).ProducesProblem(422).ProducesProblem(503);
         streams.MapGet("/{id}", (string id, HttpRequest http, Gate gate, StreamRegistry registry) =>
                 Of(id, http, gate, registry) is { } legs ? Results.Ok(StreamView.From(legs, gate)) : SessionEndpoints.NoSuchSession(id))
             .WithSummary("One stream").Produces<StreamView>().ProducesProblem(404);
-        streams.MapDelete("/{id}", (string id, HttpRequest http, Gate gate, SessionRegistry sessions) => SessionEndpoints.End(id, http, gate, sessions))
+        streams.MapDelete("/{id}", SessionEndpoints.End)
             .WithSummary("End a stream").Produces(200).ProducesProblem(404);
-        streams.MapGet("/{id}/events", Events).WithSummary("What happens to the source and the outputs, as server-sent events").ProducesProblem(404);
+        streams.MapGet("/{id}/events", Events)
+            .WithSummary("What happens to the source and the outputs, as server-sent events").ProducesProblem(404);
         var outputs = app.MapGroup("/v1/sessions/{id}/outputs").WithTags("Streams");
-        outputs.MapGet("", (string id, HttpRequest http, Gate gate, SessionRegistry sessions, StreamRegistry registry) => sessions.Find(id, gate.OwnerOf(http)) is null ? SessionEndpoints.NoSuchSession(id)
-                : Results.Ok(new OutputListView(registry.Find(id) is { } legs ? [.. legs.Outputs.Select(o => OutputView.From(legs, o, gate))] : [])))
+        outputs.MapGet("", List)
             .WithSummary("Where a session's pictures go besides its client and viewers").Produces<OutputListView>().ProducesProblem(404);
         outputs.MapPost("", AddAsync).WithSummary("Send a session's pictures on: RTMP, SRT, UDP, HLS, a recording or a virtual webcam")
             .Produces<OutputView>(201).ProducesProblem(404).ProducesProblem(422);
         outputs.MapDelete("/{output}", EndAsync).WithSummary("End an output").Produces(200).ProducesProblem(404);
-        app.MapGet("/hls/{id}/{output}/{file}", Hls).WithTags("Streams").WithSummary("Playlist and segments of an HLS output").ProducesProblem(404);
+        app.MapGet("/hls/{id}/{output}/{file}", Hls)
+            .WithTags("Streams").WithSummary("Playlist and segments of an HLS output").ProducesProblem(404);
     }
 
     private static StreamLegs? Of(string id, HttpRequest http, Gate gate, StreamRegistry registry) =>
         registry.Find(id) is { } legs && legs.Hosted.Owner == gate.OwnerOf(http) ? legs : null;
 
-    private static async Task<IResult> BeginAsync(HttpContext http, [FromBody] CreateStreamBody body, Gate gate, StreamRegistry registry, ServerOptions options)
+    private static async Task<IResult> BeginAsync(
+        HttpContext http, [FromBody] CreateStreamBody body, Gate gate, StreamRegistry registry, ServerOptions options)
     {
         try
         {
             var source = StreamAddress.Parse(body.Source, output: false, out var problem) ?? throw Refuse(problem);
-            var onLoss = body.OnLoss switch { null or "last" => LossAction.Last, "end" => LossAction.End, _ => throw Refuse("on_loss is 'last' or 'end'.") };
-            OutputSettings[] outputs = [.. (body.Outputs ?? []).Take(StreamRegistry.MaxOutputs + 1).Select(target => OutputSettings.Of(target, body.BitrateKbps, body.KeyframeS, options, trusted: false))];
-            var session = new SessionRequest(body.Model, body.Size, body.Prompt, body.Strength) { Owner = gate.OwnerOf(http.Request), Values = ParameterJson.Texts(body.Values) };
-            var legs = await registry.BeginAsync(new StreamRequest(source, session, body.Loop ?? false, onLoss, Trusted: false), outputs, http.RequestAborted).ConfigureAwait(false);
+            var onLoss = body.OnLoss switch
+            {
+                null or "last" => LossAction.Last,
+                "end" => LossAction.End,
+                _ => throw Refuse("on_loss is 'last' or 'end'."),
+            };
+            // More than there may be are told from as many as there may be, and not read.
+            var outputs = (body.Outputs ?? []).Take(StreamRegistry.MaxOutputs + 1)
+                .Select(target => OutputSettings.Of(target, body.BitrateKbps, body.KeyframeS, options, trusted: false)).ToArray();
+            var session = new SessionRequest(body.Model, body.Size, body.Prompt, body.Strength)
+            {
+                Owner = gate.OwnerOf(http.Request), Values = ParameterJson.Texts(body.Values),
+            };
+            var request = new StreamRequest(source, session, body.Loop ?? false, onLoss, Trusted: false);
+            var legs = await registry.BeginAsync(request, outputs, http.RequestAborted).ConfigureAwait(false);
             return Results.Created($"/v1/streams/{legs.Hosted.Session.Id}", StreamView.From(legs, gate));
         }
         catch (RequestRefusedException refused)
@@ -57,14 +73,24 @@ internal static class StreamEndpoints
         }
     }
 
-    private static async Task<IResult> AddAsync(string id, HttpContext http, [FromBody] CreateOutputBody body, Gate gate, SessionRegistry sessions, StreamRegistry registry, ServerOptions options)
+    private static IResult List(string id, HttpRequest http, Gate gate, SessionRegistry sessions, StreamRegistry registry) =>
+        sessions.Find(id, gate.OwnerOf(http)) is null ? SessionEndpoints.NoSuchSession(id)
+            : Results.Ok(new OutputListView(
+                registry.Find(id) is { } legs ? [.. legs.Outputs.Select(o => OutputView.From(legs, o, gate))] : []));
+
+    private static async Task<IResult> AddAsync(
+        string id, HttpContext http, [FromBody] CreateOutputBody body, Gate gate, SessionRegistry sessions, StreamRegistry registry,
+        ServerOptions options)
     {
         if (sessions.Find(id, gate.OwnerOf(http.Request)) is not { } hosted)
             return SessionEndpoints.NoSuchSession(id);
         try
         {
-            var output = await registry.AddAsync(hosted, OutputSettings.Of(body.Target, body.BitrateKbps, body.KeyframeS, options, trusted: false), http.RequestAborted).ConfigureAwait(false);
-            return registry.Find(id) is { } legs ? Results.Created($"/v1/sessions/{id}/outputs/{output.Id}", OutputView.From(legs, output, gate)) : SessionEndpoints.NoSuchSession(id);
+            var settings = OutputSettings.Of(body.Target, body.BitrateKbps, body.KeyframeS, options, trusted: false);
+            var output = await registry.AddAsync(hosted, settings, http.RequestAborted).ConfigureAwait(false);
+            return registry.Find(id) is { } legs
+                ? Results.Created($"/v1/sessions/{id}/outputs/{output.Id}", OutputView.From(legs, output, gate))
+                : SessionEndpoints.NoSuchSession(id);
         }
         catch (RequestRefusedException refused)
         {
@@ -84,7 +110,8 @@ internal static class StreamEndpoints
         return TypedResults.ServerSentEvents(FollowAsync(legs, life.ApplicationStopping, http.RequestAborted));
     }
 
-    private static async IAsyncEnumerable<SseItem<StreamEvent>> FollowAsync(StreamLegs legs, CancellationToken stopping, [EnumeratorCancellation] CancellationToken cancel)
+    private static async IAsyncEnumerable<SseItem<StreamEvent>> FollowAsync(
+        StreamLegs legs, CancellationToken stopping, [EnumeratorCancellation] CancellationToken cancel)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, cancel);
         await foreach (var one in legs.Events.FollowAsync(either.Token).ConfigureAwait(false))
@@ -101,7 +128,8 @@ internal static class StreamEndpoints
             if (folder.SegmentOf(file) is { } segment)
                 return Results.File(segment, "video/mp2t", enableRangeProcessing: true);
         }
-        return Problems.Of(StatusCodes.Status404NotFound, "There is no such playlist or segment: the output has ended, or its first pictures are not there yet.");
+        return Problems.Of(
+            StatusCodes.Status404NotFound, "There is no such playlist or segment: the output has ended, or its first segment is not whole yet.");
     }
 
     private static RequestRefusedException Refuse(string words) => new(StatusCodes.Status422UnprocessableEntity, words);

@@ -8,32 +8,37 @@ namespace TrueLive.Server.Http;
 /// tried again) or <c>end</c>.
 /// </summary>
 internal sealed record CreateStreamBody(
-    string? Source, IReadOnlyList<string>? Outputs, string? Model, string? Size, string? Prompt, float? Strength, IReadOnlyDictionary<string, JsonElement>? Values,
-    bool? Loop, string? OnLoss, int? BitrateKbps, double? KeyframeS);
+    string? Source, IReadOnlyList<string>? Outputs, string? Model, string? Size, string? Prompt, float? Strength,
+    IReadOnlyDictionary<string, JsonElement>? Values, bool? Loop, string? OnLoss, int? BitrateKbps, double? KeyframeS);
 
 /// <summary>Body of <c>POST /v1/sessions/{id}/outputs</c>.</summary>
 internal sealed record CreateOutputBody(string? Target, int? BitrateKbps, double? KeyframeS);
 
 /// <summary>
-/// Where a stream's pictures come from. The address is shown without anything that may be secret. <c>overdue</c> counts pictures that waited
-/// too long for the session, <c>clock_jumps</c> how often the source's clock began anew.
+/// Where a stream's pictures come from. The address is shown without anything that may be secret. <c>overdue</c> counts pictures that
+/// waited too long for the session, <c>clock_jumps</c> how often the source's clock began anew.
 /// </summary>
-internal sealed record SourceView(string Address, string Kind, string State, string? Problem, string? Size, long Losses, long Overdue, long ClockJumps)
+internal sealed record SourceView(
+    string Address, string Kind, string State, string? Problem, string? Size, long Losses, long Overdue, long ClockJumps)
 {
     public static SourceView From(StreamRun s) => new(
-        s.Address.Shown, s.Address.Kind.ToString().ToLowerInvariant(), StreamLog.Word(s.State), s.Problem, s.Size is { } size ? $"{size.Width}x{size.Height}" : null, s.Losses, s.Overdue, s.Jumps);
+        s.Address.Shown, s.Address.Kind.ToString().ToLowerInvariant(), StreamLog.Word(s.State), s.Problem,
+        s.Size is { } size ? $"{size.Width}x{size.Height}" : null, s.Losses, s.Overdue, s.Jumps);
 }
 
 /// <summary>
-/// A way out of a session. <c>delay_ms</c> is how much coded picture waits for it, here and in the program that passes it on; <c>dropped</c>
-/// counts pictures that it took too slowly. <c>playlist</c> opens HLS to whoever has it, <c>file</c> names a recording.
+/// A way out of a session. <c>delay_ms</c> is how much coded picture waits for it, here and in the program that passes it on;
+/// <c>dropped</c> counts pictures that it took too slowly. <c>playlist</c> opens HLS to whoever has it, <c>file</c> names a recording.
 /// </summary>
 internal sealed record OutputView(
-    string Id, string Target, string Kind, string State, string? Problem, int BitrateKbps, double KeyframeS, double Kbps, double? DelayMs, long Frames, long Bytes, long Dropped, long Losses, string? Playlist, string? File)
+    string Id, string Target, string Kind, string State, string? Problem, int BitrateKbps, double KeyframeS, double Kbps, double? DelayMs,
+    long Frames, long Bytes, long Dropped, long Losses, string? Playlist, string? File)
 {
     public static OutputView From(StreamLegs legs, OutputRun o, Gate gate) => new(
-        o.Id, o.Settings.Address.Shown, o.Settings.Address.Kind.ToString().ToLowerInvariant(), StreamLog.Word(o.State), o.Problem, o.Settings.Bitrate / 1000, o.Settings.Keyframes.TotalSeconds,
-        Math.Round(o.Rate / 1000, 1), o.Delay is { } delay ? Math.Round(delay.TotalMilliseconds, 1) : null, o.Frames, o.Bytes, o.Dropped, o.Losses,
+        o.Id, o.Settings.Address.Shown, o.Settings.Address.Kind.ToString().ToLowerInvariant(), StreamLog.Word(o.State), o.Problem,
+        o.Settings.Bitrate / 1000, o.Settings.Keyframes.TotalSeconds,
+        Math.Round(o.Rate / 1000, 1), o.Delay is { } delay ? Math.Round(delay.TotalMilliseconds, 1) : null,
+        o.Frames, o.Bytes, o.Dropped, o.Losses,
         o.Folder is null ? null : gate.Share($"/hls/{legs.Hosted.Session.Id}/{o.Id}/{HlsFolder.Playlist}", legs.Hosted.Owner), o.File);
 }
 
@@ -41,7 +46,8 @@ internal sealed record OutputView(
 internal sealed record StreamView(SessionView Session, SourceView? Source, IReadOnlyList<OutputView> Outputs)
 {
     public static StreamView From(StreamLegs legs, Gate gate) => new(
-        SessionView.From(legs.Hosted, gate), legs.Source is { } source ? SourceView.From(source) : null, [.. legs.Outputs.Select(o => OutputView.From(legs, o, gate))]);
+        SessionView.From(legs.Hosted, gate), legs.Source is { } source ? SourceView.From(source) : null,
+        [.. legs.Outputs.Select(o => OutputView.From(legs, o, gate))]);
 }
 
 /// <summary>Your streams.</summary>

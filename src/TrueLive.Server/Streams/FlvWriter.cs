@@ -82,7 +82,8 @@ internal sealed class FlvWriter
 
     private void Head(int length, uint at, bool key, byte type) => _tag.Write((ReadOnlySpan<byte>)
     [
-        Video, (byte)(length >> 16), (byte)(length >> 8), (byte)length, (byte)(at >> 16), (byte)(at >> 8), (byte)at, (byte)(at >> 24), 0, 0, 0,
+        Video, (byte)(length >> 16), (byte)(length >> 8), (byte)length,
+        (byte)(at >> 16), (byte)(at >> 8), (byte)at, (byte)(at >> 24), 0, 0, 0,
         (byte)(key ? 0x17 : 0x27), type, 0, 0, 0,
     ]);
 

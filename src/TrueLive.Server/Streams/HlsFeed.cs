@@ -26,7 +26,7 @@ internal sealed class HlsFeed(StreamAddress address, OutboundHosts hosts, TimePr
     /// <exception cref="HttpRequestException">It could not be fetched; the message says why.</exception>
     public async Task RunAsync(Stream to, CancellationToken cancel)
     {
-        var at = new Uri($"{address.Scheme}://{address.Host}:{address.Port}{address.Path}");
+        var at = address.Fetched;
         var list = await ListAsync(at, cancel).ConfigureAwait(false);
         if (list.Variants.Count > 0)
         {

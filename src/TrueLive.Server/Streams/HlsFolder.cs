@@ -42,13 +42,15 @@ internal sealed partial class HlsFolder(ServerOptions options, string session, s
         if (!File.Exists(file))
             return null;
         var text = new StringBuilder();
+        var opens = token.Length > 0 ? $"?token={Uri.EscapeDataString(token)}" : "";
         foreach (var line in File.ReadLines(file))
-            text.Append(line).Append(token.Length > 0 && line.Length > 0 && line[0] != '#' ? $"?token={Uri.EscapeDataString(token)}" : "").Append('\n');
+            text.Append(line).Append(line is [not '#', ..] ? opens : "").Append('\n');
         return text.ToString();
     }
 
     /// <summary>Path of a segment that is there; null for any other name.</summary>
-    public string? SegmentOf(string name) => SegmentName().IsMatch(name) && System.IO.Path.Combine(_path, name) is var file && File.Exists(file) ? file : null;
+    public string? SegmentOf(string name) =>
+        SegmentName().IsMatch(name) && System.IO.Path.Combine(_path, name) is var file && File.Exists(file) ? file : null;
 
         [GeneratedRegex("^segment[0-9]{6,12}\\.ts$")]
     private static partial Regex SegmentName();

@@ -47,8 +47,8 @@ internal sealed record HlsPlaylist(
                 bandwidth = long.TryParse(Attribute(info, "BANDWIDTH="), CultureInfo.InvariantCulture, out var bits) ? bits : 0;
             else if (Value(line, "#EXT-X-MEDIA-SEQUENCE:", out var number))
                 _ = long.TryParse(number, CultureInfo.InvariantCulture, out first);
-            else if (Value(line, "#EXT-X-TARGETDURATION:", out var longest) && double.TryParse(longest, CultureInfo.InvariantCulture, out var seconds))
-                target = double.IsFinite(seconds) ? Math.Clamp(seconds, 1, 60) : target;
+            else if (Value(line, "#EXT-X-TARGETDURATION:", out var longest))
+                target = double.TryParse(longest, CultureInfo.InvariantCulture, out var s) && double.IsFinite(s) ? Math.Clamp(s, 1, 60) : 6;
             else if (Value(line, "#EXT-X-MAP:", out var map))
                 head = Address(Attribute(map, "URI="));
             else if (Value(line, "#EXT-X-KEY:", out var key) && !Attribute(key, "METHOD=").SequenceEqual("NONE"))
@@ -58,8 +58,8 @@ internal sealed record HlsPlaylist(
         }
         return new HlsPlaylist(variants, Math.Clamp(first, 0, MaxNumber), segments, head, TimeSpan.FromSeconds(target), ended);
 
-        Uri Address(ReadOnlySpan<char> written) =>
-            Uri.TryCreate(from, written.ToString(), out var at) && at.Scheme is "http" or "https" ? at : throw new HttpRequestException("its playlist names something that is not at an http or https address");
+        Uri Address(ReadOnlySpan<char> written) => Uri.TryCreate(from, written.ToString(), out var at) && at.Scheme is "http" or "https"
+            ? at : throw new HttpRequestException("its playlist names something that is not at an http or https address");
     }
 
     private static bool Value(ReadOnlySpan<char> line, string tag, out ReadOnlySpan<char> value)
@@ -74,7 +74,7 @@ internal sealed record HlsPlaylist(
             return default;
         var value = list[(start + name.Length)..];
         if (value is ['"', ..])
-            return value.IndexOf("\"".AsSpan(), StringComparison.Ordinal) == 0 && value[1..].IndexOf('"') is >= 0 and var close ? value[1..(close + 1)] : default;
+            return value[1..].IndexOf('"') is >= 0 and var close ? value[1..(close + 1)] : default;
         return value.IndexOf(',') is >= 0 and var comma ? value[..comma] : value;
     }
 }

@@ -3,8 +3,8 @@ using TrueLive.Server.Access;
 namespace TrueLive.Server.Streams;
 
 /// <summary>
-/// Fetches a stream that is one endless answer, for a child that has no network: the hosts allowed and the addresses behind them are checked
-/// here, and redirects are not followed.
+/// Fetches a stream that is one endless answer, for a child that has no network: the hosts allowed and the addresses behind them are
+/// checked here, and redirects are not followed.
 /// </summary>
 internal static class HttpFeed
 {
@@ -12,7 +12,7 @@ internal static class HttpFeed
     /// <exception cref="HttpRequestException">It could not be fetched; the message says why.</exception>
     public static async Task RunAsync(StreamAddress address, OutboundHosts hosts, Stream to, CancellationToken cancel)
     {
-        using var answer = await GetAsync(new Uri($"{address.Scheme}://{address.Host}:{address.Port}{address.Path}"), hosts, cancel).ConfigureAwait(false);
+        using var answer = await GetAsync(address.Fetched, hosts, cancel).ConfigureAwait(false);
         await using var body = await answer.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false);
         await body.CopyToAsync(to, cancel).ConfigureAwait(false);
     }
@@ -29,6 +29,7 @@ internal static class HttpFeed
             return answer;
         var status = (int)answer.StatusCode;
         answer.Dispose();
-        throw new HttpRequestException(status is >= 300 and < 400 ? "it redirects, and redirects are not followed; give the address that it leads to" : $"it answered {status}");
+        throw new HttpRequestException(status is >= 300 and < 400
+            ? "it redirects, and redirects are not followed; give the address that it leads to" : $"it answered {status}");
     }
 }

@@ -16,6 +16,7 @@ internal static class LegCommands
     private const string Silence = "10000000";
 
     private static readonly string[] Quick = ["-probesize", "32768", "-analyzeduration", "0"];
+    private static readonly string[] Looped = ["-stream_loop", "-1"];
     private static readonly string[] Raw = ["-c:v", "rawvideo", "-pix_fmt", "yuv420p"];
     private static readonly string[] Copied = ["-c", "copy", "-flush_packets", "1"];
     private static readonly string[] Datagrams = ["-muxdelay", "0", "-muxpreload", "0", "-f", "mpegts"];
@@ -28,14 +29,17 @@ internal static class LegCommands
 
     private static string[] Input(StreamPlace place, bool loop) => place.Address.Kind switch
     {
-        StreamKind.Rtsp => [.. Only("tcp,rtsp", "rtsp,rtp"), "-rtsp_transport", "tcp", "-timeout", Silence, .. Wider, "-i", place.Url],
-        StreamKind.Rtmp => [.. Only("rtmp,rtmps,tls,tcp", "flv,live_flv"), .. Rtmp(place), "-rw_timeout", Silence, .. Quick, "-i", place.Url],
+        StreamKind.Rtsp =>
+            [.. Only("tcp,rtsp", "rtsp,rtp"), "-rtsp_transport", "tcp", "-timeout", Silence, .. Wider, "-i", place.Url],
+        StreamKind.Rtmp =>
+            [.. Only("rtmp,rtmps,tls,tcp", "flv,live_flv"), .. Rtmp(place), "-rw_timeout", Silence, .. Quick, "-i", place.Url],
         StreamKind.Srt => [.. Only("srt", "mpegts"), "-timeout", Silence, .. Wider, "-f", "mpegts", "-i", place.Url],
         StreamKind.SrtListen => [.. Only("srt", "mpegts"), .. Wider, "-f", "mpegts", "-i", place.Url],
         StreamKind.Http => [.. Only("pipe", "mpegts,flv"), .. Wider, "-i", "pipe:0"],
         // Whole segments come at once: read at their own pace, or only the last picture of each would be seen.
         StreamKind.Hls => ["-re", .. Only("pipe", "mpegts,mov,mp4,m4a,3gp,3g2,mj2"), .. Wider, "-i", "pipe:0"],
-        StreamKind.File => ["-re", .. loop ? ["-stream_loop", "-1"] : Array.Empty<string>(), .. Only("file", FfmpegChild.Formats), "-i", "file:" + place.File],
+        StreamKind.File =>
+            ["-re", .. loop ? Looped : [], .. Only("file", FfmpegChild.Formats), "-i", "file:" + place.File],
         StreamKind.Device => [.. Only("file", "video4linux2,v4l2"), "-f", "v4l2", "-i", place.File!],
         _ => throw new ArgumentException($"{place.Address.Kind} is no source."),
     };
@@ -45,25 +49,29 @@ internal static class LegCommands
     /// <param name="keyframes">Time between key frames.</param>
     public static string[] Output(StreamPlace place, TimeSpan keyframes) =>
     [
-        "-loglevel", "level+error", "-progress", "pipe:1", "-stats_period", "0.5", "-nostats", .. Only("pipe", "flv"), "-probesize", "32", "-fpsprobesize", "0", "-f", "flv", "-i", "pipe:0",
+        "-loglevel", "level+error", "-progress", "pipe:1", "-stats_period", "0.5", "-nostats",
+        .. Only("pipe", "flv"), "-probesize", "32", "-fpsprobesize", "0", "-f", "flv", "-i", "pipe:0",
         .. place.Address.Kind == StreamKind.Device ? Raw : Copied, .. Target(place, keyframes),
     ];
 
     /// <summary>What the child of a place reaches.</summary>
     public static ChildReach Reach(StreamPlace place, bool output) => new(
-        place.At is not null && (output || place.Address.Kind is not (StreamKind.Http or StreamKind.Hls)), place.Address.Kind == StreamKind.Device ? place.File : null, Narrow: output);
+        place.At is not null && (output || place.Address.Kind is not (StreamKind.Http or StreamKind.Hls)),
+        place.Address.Kind == StreamKind.Device ? place.File : null, Narrow: output);
 
     private static string[] Target(StreamPlace place, TimeSpan keyframes) => place.Address.Kind switch
     {
         StreamKind.Rtmp => [.. Rtmp(place), "-flvflags", "no_duration_filesize", "-rw_timeout", Silence, "-f", "flv", place.Url],
-        StreamKind.Srt or StreamKind.SrtListen => [.. Datagrams, $"{place.Url}{(place.Url.Contains('?', StringComparison.Ordinal) ? '&' : '?')}pkt_size=1316"],
+        StreamKind.Srt or StreamKind.SrtListen =>
+            [.. Datagrams, $"{place.Url}{(place.Url.Contains('?', StringComparison.Ordinal) ? '&' : '?')}pkt_size=1316"],
         StreamKind.Udp => [.. Datagrams, $"udp://{new IPEndPoint(place.At!, place.Address.Port)}?pkt_size=1316"],
         // A fragment for each key frame: what is on disk can be played whatever ends the recording.
         StreamKind.File => ["-f", "mp4", "-movflags", "+frag_keyframe+empty_moov+default_base_moof", "file:" + place.File],
         StreamKind.Hls =>
         [
             "-f", "hls", "-hls_time", keyframes.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture), "-hls_list_size", "6",
-            "-hls_flags", "delete_segments+independent_segments+temp_file", "-hls_segment_filename", HlsFolder.SegmentPattern, HlsFolder.Playlist,
+            "-hls_flags", "delete_segments+independent_segments+temp_file",
+            "-hls_segment_filename", HlsFolder.SegmentPattern, HlsFolder.Playlist,
         ],
         StreamKind.Device => ["-f", "v4l2", place.File!],
         _ => throw new ArgumentException($"{place.Address.Kind} is no output."),
@@ -77,6 +85,7 @@ internal static class LegCommands
         var (address, parts) = (place.Address, place.Address.Path.TrimStart('/').Split('/'));
         var application = parts.Length > 2 ? $"{parts[0]}/{parts[1]}" : parts[0];
         string[] tls = address.Scheme == "rtmps" ? ["-verifyhost", address.Host, "-tls_verify", "1", "-ca_file", Authorities] : [];
-        return ["-rtmp_tcurl", $"{address.Scheme}://{address.Host}:{address.Port.ToString(CultureInfo.InvariantCulture)}/{application}", .. tls];
+        var named = $"{address.Scheme}://{address.Host}:{address.Port.ToString(CultureInfo.InvariantCulture)}";
+        return ["-rtmp_tcurl", $"{named}/{application}", .. tls];
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Text;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Sessions;
@@ -45,10 +46,12 @@ public sealed class LocalStream
     public string? Ended => _legs.Hosted.Session.Ended?.Words;
 
     /// <summary>It ended because its source had come to its end or its owner wanted it.</summary>
-    public bool EndedWell => _legs.Source is { Problem: null } || _legs.Hosted.Session.Ended is { Cause: EndCause.ControlServer or EndCause.ControlClient } || Ended?.Contains(StreamRun.FileOver, StringComparison.Ordinal) == true;
+    public bool EndedWell => _legs.Hosted.Session.Ended is { } end
+        && (end.Cause is EndCause.ControlServer or EndCause.ControlClient || end.Because == StreamRun.FileOver);
 
     /// <summary>Where its HLS output is, below the server's address; null without one.</summary>
-    public string? Playlist => _legs.Outputs.FirstOrDefault(o => o.Folder is not null) is { } hls ? $"/hls/{Session}/{hls.Id}/{HlsFolder.Playlist}" : null;
+    public string? Playlist =>
+        _legs.Outputs.FirstOrDefault(o => o.Folder is not null) is { } hls ? $"/hls/{Session}/{hls.Id}/{HlsFolder.Playlist}" : null;
 
     /// <summary>Begins it on a server that has started.</summary>
     /// <exception cref="ArgumentException">It cannot be begun; the message says what to change.</exception>
@@ -57,11 +60,15 @@ public sealed class LocalStream
         try
         {
             var options = server.GetRequiredService<ServerOptions>();
-            var source = StreamAddress.Parse(Typed(settings.Source), output: false, out var problem) ?? throw new ArgumentException(problem);
-            OutputSettings[] outputs = [.. settings.Outputs.Select(o => OutputSettings.Of(Typed(o), settings.BitrateKbps, settings.KeyframeSeconds, options, trusted: true))];
+            var source = StreamAddress.Parse(Typed(settings.Source), output: false, out var problem)
+                ?? throw new ArgumentException(problem);
+            var outputs = settings.Outputs
+                .Select(o => OutputSettings.Of(Typed(o), settings.BitrateKbps, settings.KeyframeSeconds, options, trusted: true)).ToArray();
             var session = new SessionRequest(null, null, settings.Prompt, settings.Strength);
-            return new LocalStream(await server.GetRequiredService<StreamRegistry>().BeginAsync(
-                new StreamRequest(source, session, settings.Loop, settings.EndOnLoss ? LossAction.End : LossAction.Last, Trusted: true), outputs, cancel).ConfigureAwait(false));
+            var onLoss = settings.EndOnLoss ? LossAction.End : LossAction.Last;
+            var request = new StreamRequest(source, session, settings.Loop, onLoss, Trusted: true);
+            var registry = server.GetRequiredService<StreamRegistry>();
+            return new LocalStream(await registry.BeginAsync(request, outputs, cancel).ConfigureAwait(false));
         }
         catch (RequestRefusedException refused)
         {
@@ -79,14 +86,22 @@ public sealed class LocalStream
     /// <summary>How it stands now, in one line.</summary>
     public string Status()
     {
-        var stats = _legs.Hosted.Session.Stats;
-        var source = _legs.Source!;
-        return string.Join("  |  ", _legs.Outputs.Select(o => string.Create(
-            CultureInfo.InvariantCulture, $"{o.Settings.Address.Shown} {StreamLog.Word(o.State)} {o.Rate / 1000:0} kbit/s, {o.Dropped} dropped{(o.Delay is { } delay ? $", {delay.TotalMilliseconds:0} ms" : "")}"))
-            .Prepend(string.Create(CultureInfo.InvariantCulture, $"{StreamLog.Word(source.State)} {stats.GeneratedPerSecond:0.0} fps, step {stats.StepP50.TotalMilliseconds:0} ms, age {stats.AgeP50.TotalMilliseconds:0} ms")));
+        var (source, stats) = (_legs.Source!, _legs.Hosted.Session.Stats);
+        var line = new StringBuilder(StreamLog.Word(source.State))
+            .Append(CultureInfo.InvariantCulture, $" {stats.GeneratedPerSecond:0.0} fps, step {stats.StepP50.TotalMilliseconds:0} ms, ")
+            .Append(CultureInfo.InvariantCulture, $"age {stats.AgeP50.TotalMilliseconds:0} ms");
+        foreach (var output in _legs.Outputs)
+        {
+            line.Append(CultureInfo.InvariantCulture, $"  |  {output.Settings.Address.Shown} {StreamLog.Word(output.State)} ")
+                .Append(CultureInfo.InvariantCulture, $"{output.Rate / 1000:0} kbit/s, {output.Dropped} dropped");
+            if (output.Delay is { } delay)
+                line.Append(CultureInfo.InvariantCulture, $", {delay.TotalMilliseconds:0} ms");
+        }
+        return line.ToString();
     }
 
-    private string NameOf(string leg) => leg == "source" ? _legs.Source?.Address.Shown ?? leg : _legs.Output(leg)?.Settings.Address.Shown ?? leg;
+    private string NameOf(string leg) =>
+        leg == "source" ? _legs.Source?.Address.Shown ?? leg : _legs.Output(leg)?.Settings.Address.Shown ?? leg;
 
     // A path needs no scheme on a command line.
     private static string Typed(string text) =>

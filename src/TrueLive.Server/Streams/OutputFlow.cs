@@ -25,10 +25,10 @@ internal sealed class OutputFlow(TimeProvider time)
     /// <summary>Bits per second over the last two seconds or more.</summary>
     public double Rate { get; private set; }
 
-    /// <summary>Pictures that were given to the child and that it had not handed on when it last told, by their length; null before.</summary>
+    /// <summary>Pictures that the child had and had not handed on when it last told, by their length; null before.</summary>
     public TimeSpan? Behind { get; private set; }
 
-    /// <summary>Milliseconds of the next picture. Those between the first, which only opens the output, and the second do not count.</summary>
+    /// <summary>Milliseconds of the next picture. Time between the first, which opens the output, and the second is none.</summary>
     public uint Place(uint rtpTime)
     {
         lock (_gate)

@@ -31,7 +31,9 @@ internal sealed class OutputRun : IAsyncDisposable
     private long _bytes;
     private long _frames;
 
-    public OutputRun(HostedSession hosted, OutputSettings settings, StreamAccess access, Func<string, HlsFolder> folder, StreamEvents events, TimeProvider time)
+    public OutputRun(
+        HostedSession hosted, OutputSettings settings, StreamAccess access, Func<string, HlsFolder> folder, StreamEvents events,
+        TimeProvider time)
     {
         (_hosted, _settings, _access, _events, _time) = (hosted, settings, access, events, time);
         (_queue, _pause) = (new OutputQueue(settings.Bitrate, settings.Keyframes, time), new GrowingPause(time));
@@ -118,7 +120,8 @@ internal sealed class OutputRun : IAsyncDisposable
         var (flv, flow) = (new FlvWriter(), new OutputFlow(_time));
         File = place.File is { } file ? Path.GetFileName(file) : null;
         await using var child = FfmpegChild.Start(
-            "ffmpeg", LegCommands.Output(place, _settings.Keyframes), ProcessorTime, folder: Folder?.Make(), writes: true, reach: LegCommands.Reach(place, output: true));
+            "ffmpeg", LegCommands.Output(place, _settings.Keyframes), ProcessorTime, folder: Folder?.Make(), writes: true,
+            reach: LegCommands.Reach(place, output: true));
         var reading = ReadAsync(child, flow);
         var (begun, gaveUp) = (false, (string?)null);
         using var watch = _time.CreateTimer(

@@ -20,8 +20,10 @@ internal sealed record OutputSettings(StreamAddress Address, int Bitrate, TimeSp
         var address = StreamAddress.Parse(target, output: true, out var problem) ?? throw Refuse(problem);
         if (kbps is { } rate && (rate < 100 || rate > options.MaxKbps))
             throw Refuse($"The bitrate of an output is {rate} kbit/s; it must be within 100..{options.MaxKbps} (max_kbps).");
-        return keyframes is not (null or >= 0.5 and <= 10) ? throw Refuse("The time between key frames must be within 0.5..10 s.")
-            : new OutputSettings(address, (kbps ?? Math.Min(DefaultKbps, options.MaxKbps)) * 1000, TimeSpan.FromSeconds(keyframes ?? DefaultKeyframes), trusted);
+        if (keyframes is not (null or >= 0.5 and <= 10))
+            throw Refuse("The time between key frames must be within 0.5..10 s.");
+        var bitrate = (kbps ?? Math.Min(DefaultKbps, options.MaxKbps)) * 1000;
+        return new OutputSettings(address, bitrate, TimeSpan.FromSeconds(keyframes ?? DefaultKeyframes), trusted);
 
         static RequestRefusedException Refuse(string words) => new(StatusCodes.Status422UnprocessableEntity, words);
     }

@@ -7,14 +7,16 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Streams;
 
-/// <summary>Where a stream's leg may go: what was checked is what a child is given, so that a name that changes its mind reaches nothing.</summary>
+/// <summary>
+/// Where a stream's leg may go: what was checked is what a child is given, so that a name that changes its mind reaches nothing.
+/// </summary>
 /// <param name="Address">As it was asked for.</param>
 /// <param name="At">For an address in a network: where to connect to or to listen.</param>
 /// <param name="File">For a file or device: its full path.</param>
 internal sealed record StreamPlace(StreamAddress Address, IPAddress? At, string? File)
 {
     /// <summary>The address with a number in place of the name, so that a child needs no name server.</summary>
-    public string Url => $"{Address.Scheme}://{Address.User}{(At!.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{At}]" : At)}:{Address.Port.ToString(CultureInfo.InvariantCulture)}{Address.Path}";
+    public string Url => $"{Address.Scheme}://{Address.User}{new IPEndPoint(At!, Address.Port)}{Address.Path}";
 }
 
 /// <summary>
@@ -35,18 +37,19 @@ internal sealed class StreamAccess(ServerOptions options, ApiKeyRing ring) : IDi
     /// <param name="trusted">It was typed on this machine's command line.</param>
     /// <param name="cancel">Ends the wait for the name server.</param>
     /// <exception cref="RequestRefusedException">422: it may not be used, or leads nowhere; the words hold nothing secret.</exception>
-    public async Task<StreamPlace> OpenAsync(StreamAddress address, bool output, bool trusted, CancellationToken cancel) => address.Kind switch
-    {
-        StreamKind.File => new StreamPlace(address, null, output ? Recording(address.Path, trusted) : Source(address.Path, trusted)),
-        StreamKind.Device => new StreamPlace(address, null, Device(address.Path, trusted)),
-        StreamKind.SrtListen => new StreamPlace(address, Listen(address.Port, trusted), null),
-        StreamKind.Hls when output => new StreamPlace(address, null, null),
-        _ => new StreamPlace(address, await ConnectAsync(address, trusted, cancel).ConfigureAwait(false), null),
-    };
+    public async Task<StreamPlace> OpenAsync(StreamAddress address, bool output, bool trusted, CancellationToken cancel) =>
+        address.Kind switch
+        {
+            StreamKind.File => new StreamPlace(address, null, output ? Recording(address.Path, trusted) : Source(address.Path, trusted)),
+            StreamKind.Device => new StreamPlace(address, null, Device(address.Path, trusted)),
+            StreamKind.SrtListen => new StreamPlace(address, Listen(address.Port, trusted), null),
+            StreamKind.Hls when output => new StreamPlace(address, null, null),
+            _ => new StreamPlace(address, await ConnectAsync(address, trusted, cancel).ConfigureAwait(false), null),
+        };
 
     /// <summary>Hosts that a source may be fetched from; the caller disposes it.</summary>
     public OutboundHosts HostsOf(StreamAddress address, bool trusted) =>
-        trusted || MayAll(options.StreamHosts) ? new OutboundHosts(["*", address.Host], "stream_hosts") : new OutboundHosts(options.StreamHosts, "stream_hosts");
+        new(trusted || MayAll(options.StreamHosts) ? ["*", address.Host] : options.StreamHosts, "stream_hosts");
 
     public void Dispose() => _hosts.Dispose();
 
@@ -54,13 +57,15 @@ internal sealed class StreamAccess(ServerOptions options, ApiKeyRing ring) : IDi
 
     private async Task<IPAddress> ConnectAsync(StreamAddress address, bool trusted, CancellationToken cancel)
     {
-        if (!trusted && !MayAll(options.StreamHosts) && _hosts.RefuseHost(address.Host) is { } refused)
+        var any = trusted || MayAll(options.StreamHosts);
+        if (!any && _hosts.RefuseHost(address.Host) is { } refused)
             throw Refuse(refused);
         try
         {
-            var all = trusted || MayAll(options.StreamHosts)
-                ? await Dns.GetHostAddressesAsync(address.Host, cancel).ConfigureAwait(false) : await _hosts.ResolveAsync(address.Host, cancel).ConfigureAwait(false);
-            return all.OrderBy(a => a.AddressFamily == AddressFamily.InterNetworkV6).FirstOrDefault() ?? throw Refuse($"The host '{address.Host}' has no address.");
+            var asked = any ? Dns.GetHostAddressesAsync(address.Host, cancel) : _hosts.ResolveAsync(address.Host, cancel);
+            var all = await asked.ConfigureAwait(false);
+            return all.OrderBy(a => a.AddressFamily == AddressFamily.InterNetworkV6).FirstOrDefault()
+                ?? throw Refuse($"The host '{address.Host}' has no address.");
         }
         catch (HostRefusedException refusal)
         {
@@ -74,7 +79,8 @@ internal sealed class StreamAccess(ServerOptions options, ApiKeyRing ring) : IDi
 
     private IPAddress Listen(int port, bool trusted)
     {
-        var allowed = trusted || (MayAll(options.StreamPorts) ? port >= FirstFreePort : options.StreamPorts.Contains(port.ToString(CultureInfo.InvariantCulture)));
+        var named = options.StreamPorts.Contains(port.ToString(CultureInfo.InvariantCulture));
+        var allowed = trusted || (MayAll(options.StreamPorts) ? port >= FirstFreePort : named);
         if (!allowed)
             throw Refuse($"The operator has not allowed streams to listen on port {port} (stream_ports).");
         return options.Host == "localhost" ? IPAddress.Loopback : IPAddress.Parse(options.Host);
@@ -114,7 +120,8 @@ internal sealed class StreamAccess(ServerOptions options, ApiKeyRing ring) : IDi
     {
         if (options.StreamFolder.Length == 0)
             throw Refuse("The operator has not allowed streams to use files (stream_folder).");
-        return name.Length <= 128 && name[0] != '.' && !name.Contains('/', StringComparison.Ordinal) ? System.IO.Path.Combine(options.StreamFolder, name)
+        return name.Length <= 128 && name[0] != '.' && !name.Contains('/', StringComparison.Ordinal)
+            ? System.IO.Path.Combine(options.StreamFolder, name)
             : throw Refuse("Name a file of the operator's folder by its name alone, with 128 characters at most.");
     }
 

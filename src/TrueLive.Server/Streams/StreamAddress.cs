@@ -45,7 +45,10 @@ internal sealed partial record StreamAddress
     // Shorter pieces would blank out half of every sentence, and protect nothing.
     private const int ShortestSecret = 3;
 
-    private static readonly Dictionary<string, int> Ports = new() { ["rtsp"] = 554, ["rtmp"] = 1935, ["rtmps"] = 443, ["http"] = 80, ["https"] = 443, ["srt"] = 0, ["udp"] = 0 };
+    private static readonly Dictionary<string, int> Ports = new()
+    {
+        ["rtsp"] = 554, ["rtmp"] = 1935, ["rtmps"] = 443, ["http"] = 80, ["https"] = 443, ["srt"] = 0, ["udp"] = 0,
+    };
 
     // What ffmpeg's SRT takes beside these opens files or changes what was checked.
     private static readonly string[] SrtOptions = ["mode", "latency", "passphrase", "pbkeylen", "streamid"];
@@ -70,6 +73,10 @@ internal sealed partial record StreamAddress
     /// <summary>Path and query of an address; the name of a file or device.</summary>
     public string Path { get; private init; }
 
+    /// <summary>An http or https address as it is asked for.</summary>
+    public Uri Fetched =>
+        new UriBuilder(Scheme, Host, Port).Uri is var server && Uri.TryCreate(server, Path, out var whole) ? whole : server;
+
     /// <summary>For people, without anything secret.</summary>
     public string Shown { get; private init; }
 
@@ -86,8 +93,10 @@ internal sealed partial record StreamAddress
     public static StreamAddress? Parse(string? text, bool output, out string problem)
     {
         problem = output
-            ? "An output is one of rtmp://HOST/APP/KEY, rtmps://, srt://HOST:PORT, srt://:PORT?mode=listener, udp://HOST:PORT, hls, file:NAME.mp4, /dev/videoN."
-            : "A source is one of rtsp://, rtmp://, rtmps://, srt://HOST:PORT, srt://:PORT?mode=listener, http(s):// (MPEG-TS, FLV, or HLS ending in .m3u8), file:NAME, /dev/videoN.";
+            ? "An output is one of rtmp://HOST/APP/KEY, rtmps://, srt://HOST:PORT, srt://:PORT?mode=listener, udp://HOST:PORT, hls, "
+                + "file:NAME.mp4, /dev/videoN."
+            : "A source is one of rtsp://, rtmp://, rtmps://, srt://HOST:PORT, srt://:PORT?mode=listener, http(s):// (MPEG-TS, FLV, or HLS "
+                + "ending in .m3u8), file:NAME, /dev/videoN.";
         if (string.IsNullOrWhiteSpace(text) || text.Length > MaxLength || text.Any(c => char.IsControl(c)))
             return null;
         if (OptionsReader.DeviceName().IsMatch(text))
@@ -123,7 +132,8 @@ internal sealed partial record StreamAddress
 
     private static StreamAddress? OfNetwork(Match parts, bool output, ref string problem)
     {
-        var (scheme, user, host, path) = (parts.Groups["scheme"].Value, parts.Groups["user"].Value, parts.Groups["host"].Value, parts.Groups["rest"].Value);
+        var (scheme, user) = (parts.Groups["scheme"].Value, parts.Groups["user"].Value);
+        var (host, path) = (parts.Groups["host"].Value, parts.Groups["rest"].Value);
         if (!Ports.TryGetValue(scheme, out var port))
             return null;
         if (parts.Groups["port"] is { Success: true } given && !(int.TryParse(given.Value, out port) && port is > 0 and < 65536))
@@ -131,7 +141,9 @@ internal sealed partial record StreamAddress
         var query = path.IndexOf('?') is >= 0 and var mark ? path[(mark + 1)..] : "";
         var options = Options(query);
         var listens = scheme == "srt" && options.GetValueOrDefault("mode") == "listener";
-        if (port == 0 || (host.Length == 0) != listens || (host.Length > 0 && Uri.CheckHostName(host.Trim('[', ']')) is UriHostNameType.Unknown or UriHostNameType.Basic))
+        if (port == 0 || (host.Length == 0) != listens)
+            return null;
+        if (host.Length > 0 && Uri.CheckHostName(host.Trim('[', ']')) is UriHostNameType.Unknown or UriHostNameType.Basic)
             return null;
         StreamKind? kind = scheme switch
         {
@@ -139,7 +151,8 @@ internal sealed partial record StreamAddress
             "rtmp" or "rtmps" => StreamKind.Rtmp,
             "srt" => listens ? StreamKind.SrtListen : StreamKind.Srt,
             "udp" when output => StreamKind.Udp,
-            "http" or "https" when !output => path.Split('?')[0].EndsWith(".m3u8", StringComparison.OrdinalIgnoreCase) ? StreamKind.Hls : StreamKind.Http,
+            "http" or "https" when !output =>
+                path.Split('?')[0].EndsWith(".m3u8", StringComparison.OrdinalIgnoreCase) ? StreamKind.Hls : StreamKind.Http,
             _ => null,
         };
         if (kind is null)
@@ -159,11 +172,17 @@ internal sealed partial record StreamAddress
             problem = "A user and a password in the address are only taken for rtsp://.";
             return null;
         }
-        return new StreamAddress(kind.Value, path, $"{scheme}://{host}:{port}{(listens ? "?mode=listener" : path.Length > 1 || user.Length > 0 ? "/…" : "")}")
+        var login = user.TrimEnd('@');
+        var hidden = listens ? "?mode=listener" : path.Length > 1 || user.Length > 0 ? "/…" : "";
+        string[] pieces =
+        [
+            login, path.TrimStart('/'), .. login.Split(':'), .. path.Split('/', '?', '&'),
+            .. options.Where(o => o.Key is not ("mode" or "latency" or "pbkeylen")).Select(o => o.Value),
+        ];
+        return new StreamAddress(kind.Value, path, $"{scheme}://{host}:{port}{hidden}")
         {
             Scheme = scheme, Host = host.Trim('[', ']'), Port = port, User = user,
-            _secrets = [.. new[] { user.TrimEnd('@'), path.TrimStart('/') }.Concat(user.TrimEnd('@').Split(':')).Concat(path.Split('/', '?', '&')).Concat(options.Where(o => o.Key is not ("mode" or "latency" or "pbkeylen")).Select(o => o.Value))
-                .Where(s => s.Length >= ShortestSecret).Distinct().OrderByDescending(s => s.Length)],
+            _secrets = [.. pieces.Where(s => s.Length >= ShortestSecret).Distinct().OrderByDescending(s => s.Length)],
         };
     }
 
@@ -176,10 +195,13 @@ internal sealed partial record StreamAddress
             return $"An SRT address takes {string.Join(", ", SrtOptions)} behind its question mark, and nothing else.";
         if (options.GetValueOrDefault("mode") is not (null or "caller" or "listener"))
             return "The mode of an SRT address is caller or listener.";
-        return options.TryGetValue("passphrase", out var phrase) && phrase.Length is < 10 or > 79 ? "An SRT pass phrase has 10 to 79 characters." : null;
+        return options.TryGetValue("passphrase", out var phrase) && phrase.Length is < 10 or > 79
+            ? "An SRT pass phrase has 10 to 79 characters." : null;
     }
 
-    [GeneratedRegex("^(?<scheme>[a-z]{3,5})://(?<user>[^/?#@\\s]+@)?(?<host>\\[[0-9a-fA-F:.]+\\]|[^/?#:@\\s]*)(:(?<port>[0-9]{1,5}))?(?<rest>[/?][^\\s\"'|]*)?$")]
+    [GeneratedRegex(
+        "^(?<scheme>[a-z]{3,5})://(?<user>[^/?#@\\s]+@)?(?<host>\\[[0-9a-fA-F:.]+\\]|[^/?#:@\\s]*)"
+        + "(:(?<port>[0-9]{1,5}))?(?<rest>[/?][^\\s\"'|]*)?$")]
     private static partial Regex Written();
 
     [GeneratedRegex(@"[a-z]{2,8}://[^\s'""]*[^\s'"":.,;]")]

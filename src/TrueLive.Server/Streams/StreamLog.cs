@@ -19,10 +19,13 @@ internal sealed partial class StreamLog(ILogger logger)
             LogMoved(logger, session, leg, Word(state));
     }
 
-    [LoggerMessage(EventId = 2101, EventName = "stream_began", Level = LogLevel.Information, Message = "Session {Session} is a stream from {Source} to {Outputs}.")]
+    [LoggerMessage(
+        EventId = 2101, EventName = "stream_began", Level = LogLevel.Information,
+        Message = "Session {Session} is a stream from {Source} to {Outputs}.")]
     private static partial void LogBegan(ILogger logger, string session, string source, string outputs);
 
-    [LoggerMessage(EventId = 2102, EventName = "stream_moved", Level = LogLevel.Information, Message = "Session {Session}, {Leg}: {State}.")]
+    [LoggerMessage(
+        EventId = 2102, EventName = "stream_moved", Level = LogLevel.Information, Message = "Session {Session}, {Leg}: {State}.")]
     private static partial void LogMoved(ILogger logger, string session, string leg, string state);
 
     [LoggerMessage(EventId = 2103, EventName = "stream_broken", Level = LogLevel.Warning, Message = "Session {Session}, {Leg}: {Why}")]

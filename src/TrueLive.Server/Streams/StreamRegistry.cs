@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics.Metrics;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Sessions;
@@ -60,41 +59,21 @@ internal sealed class StreamLegs(HostedSession hosted, StreamEvents events) : IA
 /// <summary>All streams of this server, and the outputs of all its sessions. Thread-safe.</summary>
 internal sealed class StreamRegistry : IAsyncDisposable
 {
-    public const string MeterName = "TrueLive.Server.Streams";
-
     /// <summary>Outputs of one session.</summary>
     public const int MaxOutputs = 16;
 
     private readonly ConcurrentDictionary<string, StreamLegs> _legs = new();
     private readonly ConcurrentDictionary<string, Task> _closing = new();
     private readonly Lock _gate = new();
-    private readonly Meter _meter = new(MeterName);
     private readonly SessionRegistry _sessions;
     private readonly StreamAccess _access;
     private readonly ServerOptions _options;
     private readonly TimeProvider _time;
     private readonly StreamLog _log;
 
-    public StreamRegistry(SessionRegistry sessions, StreamAccess access, ServerOptions options, TimeProvider time, ILogger<StreamRegistry> logger)
-    {
+    public StreamRegistry(
+        SessionRegistry sessions, StreamAccess access, ServerOptions options, TimeProvider time, ILogger<StreamRegistry> logger) =>
         (_sessions, _access, _options, _time, _log) = (sessions, access, options, time, new StreamLog(logger));
-        KeyValuePair<string, object?>[] Of(StreamLegs legs, OutputRun output) => [new("session", legs.Hosted.Session.Id), new("output", output.Id)];
-        IEnumerable<Measurement<T>> Each<T>(Func<OutputRun, T> figure)
-            where T : struct => _legs.Values.SelectMany(l => l.Outputs.Select(o => new Measurement<T>(figure(o), Of(l, o))));
-        _meter.CreateObservableGauge(
-            "truelive.stream.sources", () => _legs.Values.Where(l => l.Source is not null).GroupBy(l => l.Source!.State)
-                .Select(g => new Measurement<int>(g.Count(), new KeyValuePair<string, object?>("state", StreamLog.Word(g.Key)))), "{stream}", "Streams by the state of their source.");
-        _meter.CreateObservableGauge(
-            "truelive.stream.outputs", () => _legs.Values.SelectMany(l => l.Outputs).GroupBy(o => o.State)
-                .Select(g => new Measurement<int>(g.Count(), new KeyValuePair<string, object?>("state", StreamLog.Word(g.Key)))), "{output}", "Outputs of sessions by state.");
-        _meter.CreateObservableCounter("truelive.stream.source.losses", () => _legs.Values.Where(l => l.Source is not null)
-            .Select(l => new Measurement<long>(l.Source!.Losses, new KeyValuePair<string, object?>("session", l.Hosted.Session.Id))), "{loss}", "Connections to a source that broke off or failed.");
-        _meter.CreateObservableCounter("truelive.stream.output.frames", () => Each(o => o.Frames), "{frame}", "Pictures that an output passed on.");
-        _meter.CreateObservableCounter("truelive.stream.output.frames.dropped", () => Each(o => o.Dropped), "{frame}", "Pictures that an output took too slowly and that were let go.");
-        _meter.CreateObservableCounter("truelive.stream.output.losses", () => Each(o => o.Losses), "{loss}", "Connections of an output that broke off or failed.");
-        _meter.CreateObservableGauge("truelive.stream.output.rate", () => Each(o => o.Rate), "bit/s", "Bits per second that an output passes on.");
-        _meter.CreateObservableGauge("truelive.stream.output.delay", () => Each(o => o.Delay?.TotalSeconds ?? 0), "s", "Coded pictures that wait for an output, by their length.");
-    }
 
     /// <summary>Sessions that have a stream as their source, or outputs.</summary>
     public IEnumerable<StreamLegs> All => _legs.Values;
@@ -116,7 +95,7 @@ internal sealed class StreamRegistry : IAsyncDisposable
         _log.Began(hosted.Session.Id, request.Source, outputs);
         foreach (var output in outputs)
             Start(legs, output);
-        legs.Run(new StreamRun(hosted, request.Source, request.Loop, request.OnLoss, request.Trusted, _access, _sessions, legs.Events, _time));
+        legs.Run(new StreamRun(hosted, request, _access, _sessions, legs.Events, _time));
         return legs;
     }
 
@@ -136,7 +115,6 @@ internal sealed class StreamRegistry : IAsyncDisposable
         foreach (var legs in _legs.Values)
             Close(legs);
         await Task.WhenAll(_closing.Values).ConfigureAwait(false);
-        _meter.Dispose();
         _access.Dispose();
     }
 
@@ -146,7 +124,9 @@ internal sealed class StreamRegistry : IAsyncDisposable
         {
             if (_legs.TryGetValue(hosted.Session.Id, out var known))
                 return known;
-            var legs = _legs[hosted.Session.Id] = new StreamLegs(hosted, new StreamEvents(_time) { Added = (leg, state, words) => _log.Moved(hosted.Session.Id, leg, state, words) });
+            var id = hosted.Session.Id;
+            var events = new StreamEvents(_time) { Added = (leg, state, words) => _log.Moved(id, leg, state, words) };
+            var legs = _legs[id] = new StreamLegs(hosted, events);
             hosted.Session.Moved += (_, step) =>
             {
                 if (step.To == SessionState.Ended)
@@ -161,7 +141,8 @@ internal sealed class StreamRegistry : IAsyncDisposable
 
     private OutputRun Start(StreamLegs legs, OutputSettings settings)
     {
-        var output = new OutputRun(legs.Hosted, settings, _access, id => new HlsFolder(_options, legs.Hosted.Session.Id, id), legs.Events, _time);
+        var output = new OutputRun(
+            legs.Hosted, settings, _access, id => new HlsFolder(_options, legs.Hosted.Session.Id, id), legs.Events, _time);
         legs.Add(output);
         return output;
     }
@@ -179,5 +160,6 @@ internal sealed class StreamRegistry : IAsyncDisposable
         }
     }
 
-    private static RequestRefusedException TooMany() => new(StatusCodes.Status422UnprocessableEntity, $"A session has {MaxOutputs} outputs at most. End one first.");
+    private static RequestRefusedException TooMany() =>
+        new(StatusCodes.Status422UnprocessableEntity, $"A session has {MaxOutputs} outputs at most. End one first.");
 }

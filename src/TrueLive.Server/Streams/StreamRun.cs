@@ -37,7 +37,7 @@ internal enum LegState : byte
 /// that fail. While there is none, the session is detached and says why.
 /// </summary>
 internal sealed class StreamRun(
-    HostedSession hosted, StreamAddress address, bool loop, LossAction onLoss, bool trusted, StreamAccess access, SessionRegistry sessions, StreamEvents events, TimeProvider time)
+    HostedSession hosted, StreamRequest request, StreamAccess access, SessionRegistry sessions, StreamEvents events, TimeProvider time)
 {
     /// <summary>Why a stream from a file is over that has come to its end.</summary>
     public const string FileOver = "The file has ended.";
@@ -48,7 +48,7 @@ internal sealed class StreamRun(
     private (long Overdue, long Jumps) _before;
 
     /// <summary>Where the pictures come from, without anything secret.</summary>
-    public StreamAddress Address => address;
+    public StreamAddress Address => request.Source;
 
     public LegState State { get; private set; }
 
@@ -67,26 +67,29 @@ internal sealed class StreamRun(
     /// <summary>How often the source's clock jumped.</summary>
     public long Jumps => _before.Jumps + (_source?.Jumps ?? 0);
 
+    private bool HasEnded => hosted.Session.State == SessionState.Ended;
+
     /// <summary>Runs until the session ends.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
-        while (!stop.IsCancellationRequested && hosted.Session.State != SessionState.Ended)
+        while (!stop.IsCancellationRequested && !HasEnded)
         {
             long? liveSince = null;
             string words;
             Enter(LegState.Connecting, Problem);
             try
             {
-                var place = await access.OpenAsync(address, output: false, trusted, stop).ConfigureAwait(false);
-                using var hosts = access.HostsOf(address, trusted);
-                await using var source = await StreamSource.OpenAsync(place, loop, hosts, _pool, time, stop).ConfigureAwait(false);
+                var place = await access.OpenAsync(Address, output: false, request.Trusted, stop).ConfigureAwait(false);
+                using var hosts = access.HostsOf(Address, request.Trusted);
+                await using var source = await StreamSource.OpenAsync(place, request.Loop, hosts, _pool, time, stop).ConfigureAwait(false);
                 (_source, Size, liveSince) = (source, source.Size, time.GetTimestamp());
                 Enter(LegState.Live, null);
-                var end = await sessions.RunAsync(hosted, address.Kind.ToString().ToLowerInvariant(), source, new UnwatchedSink(hosted.Broadcaster), stop).ConfigureAwait(false);
+                var (transport, sink) = (Address.Kind.ToString().ToLowerInvariant(), new UnwatchedSink(hosted.Broadcaster));
+                var end = await sessions.RunAsync(hosted, transport, source, sink, stop).ConfigureAwait(false);
                 _before = (Overdue, Jumps);
                 _source = null;
                 words = end.Because ?? end.Words;
-                if (address.Kind == StreamKind.File && !loop && end.Error is null)
+                if (Address.Kind == StreamKind.File && !request.Loop && end.Error is null)
                 {
                     sessions.End(hosted, EndCause.ReceiveClient, FileOver);
                     break;
@@ -96,14 +99,15 @@ internal sealed class StreamRun(
             {
                 words = error.Message;
             }
-            catch (OperationCanceledException)
+            // The session may have ended since it was last looked at.
+            catch (Exception error) when (error is OperationCanceledException || (error is InvalidOperationException && HasEnded))
             {
                 break;
             }
-            if (stop.IsCancellationRequested || hosted.Session.State == SessionState.Ended)
+            if (stop.IsCancellationRequested || HasEnded)
                 break;
             Losses++;
-            if (onLoss == LossAction.End)
+            if (request.OnLoss == LossAction.End)
             {
                 sessions.End(hosted, EndCause.ReceiveClient, words);
                 break;

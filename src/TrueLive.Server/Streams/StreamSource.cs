@@ -60,13 +60,16 @@ internal sealed class StreamSource : IVideoSource, IAsyncDisposable
     /// <param name="cancel">Ends it, now and later.</param>
     /// <exception cref="IOException">There is no picture; the message says why, without anything secret.</exception>
     /// <exception cref="MediaMachineException">ffmpeg is not installed, or cannot be started now.</exception>
-    public static async Task<StreamSource> OpenAsync(StreamPlace place, bool loop, OutboundHosts hosts, FramePool pool, TimeProvider time, CancellationToken cancel)
+    public static async Task<StreamSource> OpenAsync(
+        StreamPlace place, bool loop, OutboundHosts hosts, FramePool pool, TimeProvider time, CancellationToken cancel)
     {
         var input = LiveInput.Open(LegCommands.Source(place, loop), LegCommands.Reach(place, output: false), pool, time);
         var source = new StreamSource(place, input, place.Address.Kind is StreamKind.Http or StreamKind.Hls ? hosts : null, time, cancel);
         try
         {
-            source._first = await source.NextAsync(cancel).ConfigureAwait(false) ?? throw new IOException(await source.WhyAsync().ConfigureAwait(false) ?? $"{place.Address.Shown} ended before its first picture.");
+            source._first = await source.NextAsync(cancel).ConfigureAwait(false)
+                ?? throw new IOException(
+                    await source.WhyAsync().ConfigureAwait(false) ?? $"{place.Address.Shown} ended before its first picture.");
             source.Size = (source._first.Width, source._first.Height);
             return source;
         }
@@ -124,7 +127,10 @@ internal sealed class StreamSource : IVideoSource, IAsyncDisposable
     {
         try
         {
-            await (_address.Kind == StreamKind.Hls ? new HlsFeed(_address, hosts, time).RunAsync(_input.Feed, _stop.Token) : HttpFeed.RunAsync(_address, hosts, _input.Feed, _stop.Token)).ConfigureAwait(false);
+            var feed = _address.Kind == StreamKind.Hls
+                ? new HlsFeed(_address, hosts, time).RunAsync(_input.Feed, _stop.Token)
+                : HttpFeed.RunAsync(_address, hosts, _input.Feed, _stop.Token);
+            await feed.ConfigureAwait(false);
         }
         catch (Exception error) when (error is IOException or HttpRequestException or OperationCanceledException or ObjectDisposedException)
         {
@@ -140,7 +146,8 @@ internal sealed class StreamSource : IVideoSource, IAsyncDisposable
 
     private void GiveUp()
     {
-        _why ??= _address.Listens && _first is null && !_begun ? "Nobody sent a picture." : "No picture came for a while, though the connection was there.";
+        _why ??= _address.Listens && _first is null && !_begun
+            ? "Nobody sent a picture." : "No picture came for a while, though the connection was there.";
         _input.Kill();
     }
 
@@ -148,6 +155,8 @@ internal sealed class StreamSource : IVideoSource, IAsyncDisposable
     private async Task<string?> WhyAsync()
     {
         var words = await _input.FailureAsync().ConfigureAwait(false);
-        return _why ?? (words is null ? null : _address.Clean(words.Contains("://", StringComparison.Ordinal) ? $"{words}." : $"{_address.Shown}: {words}."));
+        if (words is null || _why is not null)
+            return _why;
+        return _address.Clean(words.Contains("://", StringComparison.Ordinal) ? $"{words}." : $"{_address.Shown}: {words}.");
     }
 }

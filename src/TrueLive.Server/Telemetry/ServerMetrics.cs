@@ -55,7 +55,7 @@ internal sealed class ServerMetrics : IDisposable
     }
 
     /// <summary>Meters to export.</summary>
-    public static string[] Meters => [MeterName, StreamRegistry.MeterName, SessionMetrics.MeterName, "System.Runtime"];
+    public static string[] Meters => [MeterName, StreamMetrics.MeterName, SessionMetrics.MeterName, "System.Runtime"];
 
     public void Dispose() => _meter.Dispose();
 }

@@ -17,7 +17,8 @@ internal static class StreamTargets
             var address = StreamAddress.Parse(text, output, out var problem);
             if (address is null ? problem.Length is 0 or > 300 : address.Clean(text + ": refused").Length > 300)
                 throw new InvalidOperationException("Words without a bound.");
-            if (address is { IsRemote: true } && address.Path.TrimStart('/') is { Length: > 12 } secret && address.Clean($"no {secret} here").Contains(secret, StringComparison.Ordinal))
+            if (address is { IsRemote: true } && address.Path.TrimStart('/') is { Length: > 12 } secret
+                && address.Clean($"no {secret} here").Contains(secret, StringComparison.Ordinal))
                 throw new InvalidOperationException("What is secret is told.");
         }
     }

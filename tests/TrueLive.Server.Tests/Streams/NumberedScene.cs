@@ -3,12 +3,12 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Server.Tests.Streams;
 
-/// <summary>Five seconds of pictures that carry their numbers, coded by x264 as a broadcaster's encoder does, in MPEG-TS.</summary>
+/// <summary>Three seconds of pictures that carry their numbers, coded by x264 as a broadcaster's encoder does, in MPEG-TS.</summary>
 public sealed class NumberedScene : IAsyncLifetime
 {
     public const int Width = 320;
     public const int Height = 176;
-    public const int Frames = 150;
+    public const int Frames = 90;
 
     private readonly FramePool _pool = new("numbered scene");
 
@@ -20,7 +20,8 @@ public sealed class NumberedScene : IAsyncLifetime
     {
         using var coder = Process.Start(new ProcessStartInfo("ffmpeg",
             [
-                "-hide_banner", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", $"{Width}x{Height}", "-r", "30", "-i", "pipe:0",
+                "-hide_banner", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", $"{Width}x{Height}", "-r", "30",
+                    "-i", "pipe:0",
                 "-c:v", "libx264", "-preset", "ultrafast", "-crf", "14", "-g", "15", "-bf", "0", "-f", "mpegts", Path,
             ]) { RedirectStandardInput = true })!;
         var scene = new MovingScene(Width, Height, 30, _pool, numbered: true);

@@ -58,7 +58,8 @@ public sealed class OutputQueueTests
         {
             using var picture = pool.Rent(64, 48);
             picture.Y.Fill((byte)i);
-            Assert.True(broadcaster.Write(new MadeFrame(picture, new FrameTicket(i, TimeSpan.FromSeconds(i / 30.0), _time.GetTimestamp(), 0))));
+            Assert.True(broadcaster.Write(new MadeFrame(picture,
+                new FrameTicket(i, TimeSpan.FromSeconds(i / 30.0), _time.GetTimestamp(), 0))));
             using var next = await queue.NextAsync(TestContext.Current.CancellationToken);
             if (next.Key)
                 keys.Add(i);

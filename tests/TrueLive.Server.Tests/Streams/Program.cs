@@ -27,11 +27,15 @@ internal sealed class Program : IAsyncDisposable
     public bool HasEnded => _process.HasExited;
 
     public static Program Start(string name, params string[] arguments) => new(Process.Start(
-        new ProcessStartInfo(name, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true })!);
+        new ProcessStartInfo(name, arguments)
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        })!);
 
     /// <summary>ffmpeg that sends the numbered scene in real time, without end, as it was coded.</summary>
     public static Program Publish(NumberedScene scene, params string[] to) =>
-        Start("ffmpeg", ["-hide_banner", "-loglevel", "error", "-nostdin", "-re", "-stream_loop", "-1", "-i", scene.Path, "-c", "copy", .. to]);
+        Start("ffmpeg", ["-hide_banner", "-loglevel", "error", "-nostdin", "-re", "-stream_loop", "-1", "-i", scene.Path, "-c", "copy",
+            .. to]);
 
     /// <summary>
     /// nginx with its RTMP module: an application <c>app</c> that takes any key, and <c>closed</c> that takes none. On a second port, the
@@ -58,7 +62,8 @@ internal sealed class Program : IAsyncDisposable
     /// <summary>An RTSP server (GStreamer's) that serves the scene as <c>/cam</c>.</summary>
     public static async Task<(Program Server, int Port)> RtspServerAsync(NumberedScene scene, string? login = null)
     {
-        var server = Start("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "Streams", "rtsp_server.py"), scene.Path, .. login is null ? Array.Empty<string>() : [login]]);
+        var script = Path.Combine(AppContext.BaseDirectory, "Streams", "rtsp_server.py");
+        var server = Start("/usr/bin/python3", login is null ? [script, scene.Path] : [script, scene.Path, login]);
         var port = 0;
         await NativeClient.UntilAsync(() => server._lines.Any(l => int.TryParse(l, out port)) || server.HasEnded);
         Assert.True(port > 0, server.Said);

@@ -23,8 +23,10 @@ public sealed class StreamAddressTests
     }
 
     [Theory]
-    [InlineData("rtmp://live.example/app/live_123_abc", "Server error: live_123_abc is already published", "Server error: … is already published")]
-    [InlineData("rtmp://live.example/app/live_123_abc", "rtmp://203.0.113.9:1935/app/live_123_abc: Connection refused", "rtmp://live.example:1935/…: Connection refused")]
+    [InlineData("rtmp://live.example/app/live_123_abc", "Server error: live_123_abc is already published",
+        "Server error: … is already published")]
+    [InlineData("rtmp://live.example/app/live_123_abc", "rtmp://203.0.113.9:1935/app/live_123_abc: Connection refused",
+        "rtmp://live.example:1935/…: Connection refused")]
     [InlineData("srt://r.example:1?passphrase=0123456789ab", "bad secret 0123456789AB", "bad secret …")]
     public void Words_of_the_far_side_lose_what_is_secret(string address, string words, string clean) =>
         Assert.Equal(clean, StreamAddress.Parse(address, output: true, out _)!.Clean(words));

@@ -32,7 +32,10 @@ public sealed class StreamServer : IAsyncLifetime
 
     internal async Task<JsonNode> BeginAsync(string source, object? more = null, params string[] outputs)
     {
-        var body = new JsonObject { ["source"] = source, ["outputs"] = new JsonArray([.. outputs.Select(o => (JsonNode)o!)]), ["loop"] = true };
+        var body = new JsonObject
+        {
+            ["source"] = source, ["outputs"] = new JsonArray([.. outputs.Select(o => (JsonNode)o!)]), ["loop"] = true,
+        };
         foreach (var (key, value) in System.Text.Json.JsonSerializer.SerializeToNode(more ?? new { })!.AsObject().ToArray())
             body[key] = value!.DeepClone();
         using var answer = await Http.PostAsJsonAsync("/v1/streams", body, TestContext.Current.CancellationToken);
@@ -53,7 +56,23 @@ public sealed class StreamServer : IAsyncLifetime
 
     internal Task EndAsync(JsonNode stream) => Http.DeleteAsync($"/v1/streams/{Id(stream)}", TestContext.Current.CancellationToken);
 
+    /// <summary>A stream from a source is recorded: what was recorded when it ended can be played.</summary>
+    internal async Task RecordsAsync(string source)
+    {
+        var name = $"{Guid.NewGuid():n}.mp4";
+        await IsRecordedAsync(await BeginAsync(source, new { loop = false }, "file:" + name), name);
+    }
+
+    /// <summary>Ends a stream that has a recording: what was recorded until then can be played.</summary>
+    internal async Task IsRecordedAsync(JsonNode stream, string name)
+    {
+        await UntilAsync(stream, s => s["outputs"]!.AsArray().Any(o => (string?)o!["kind"] == "file" && (long)o["frames"]! >= 60));
+        await EndAsync(stream);
+        NumberedScene.Move(await Scene.NumbersAsync(45, "-i", Path.Combine(Scene.Folder, name)));
+    }
+
     internal static string Id(JsonNode stream) => (string)stream["session"]!["id"]!;
 
-    internal static bool IsLive(JsonNode stream) => (string?)stream["source"]!["state"] == "live" && stream["outputs"]!.AsArray().All(o => (string?)o!["state"] == "live");
+    internal static bool IsLive(JsonNode stream) => (string?)stream["source"]!["state"] == "live" && stream["outputs"]!.AsArray()
+        .All(o => (string?)o!["state"] == "live");
 }

@@ -3,23 +3,24 @@ using TrueLive.Server.Tests.Http;
 
 namespace TrueLive.Server.Tests.Streams;
 
-/// <summary>Every way in and every way out that docs/streams.md names, with other people's programs at the far side.</summary>
+/// <summary>Every way in that docs/streams.md names, with other people's programs at the far side.</summary>
 [Trait("Run", "long")]
-public sealed class StreamWaysTests(StreamServer server) : IClassFixture<StreamServer>
+public sealed class StreamSourceTests(StreamServer server) : IClassFixture<StreamServer>
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task A_camera_over_RTSP_reaches_a_viewer_and_a_broadcaster_over_RTMP()
     {
-        var (camera, rtsp) = await Program.RtspServerAsync(server.Scene);
+        var (camera, rtsp) = await Program.RtspServerAsync(server.Scene, "admin:hunter22");
         await using var _ = camera;
         var (broadcaster, rtmp, _) = await Program.NginxAsync(server.Scene.Folder);
         await using var __ = broadcaster;
-        var stream = await server.BeginAsync($"rtsp://127.0.0.1:{rtsp}/cam", null, $"rtmp://127.0.0.1:{rtmp}/app/secret-key");
+        var stream = await server.BeginAsync($"rtsp://admin:hunter22@127.0.0.1:{rtsp}/cam", null, $"rtmp://127.0.0.1:{rtmp}/app/secret-key");
         Assert.Equal("live", (string?)stream["session"]!["tier"]);
         stream = await server.UntilAsync(stream, StreamServer.IsLive);
-        await using var viewer = await NativeClient.ConnectAsync(new Uri(server.Running.Address, $"/whep/{StreamServer.Id(stream)}"), sends: false);
+        await using var viewer = await NativeClient.ConnectAsync(new Uri(server.Running.Address, $"/whep/{StreamServer.Id(stream)}"),
+            sends: false);
         await viewer.PicturesAsync(30);
         NumberedScene.Move(viewer.Numbers);
         NumberedScene.Move(await server.Scene.NumbersAsync(30, "-i", $"rtmp://127.0.0.1:{rtmp}/app/secret-key"));
@@ -33,15 +34,16 @@ public sealed class StreamWaysTests(StreamServer server) : IClassFixture<StreamS
         var (nginx, rtmp, _) = await Program.NginxAsync(server.Scene.Folder);
         await using var _1 = nginx;
         await using var publisher = Program.Publish(server.Scene, "-f", "flv", $"rtmp://127.0.0.1:{rtmp}/app/cam");
-        await RecordsAsync($"rtmp://127.0.0.1:{rtmp}/app/cam");
+        await server.RecordsAsync($"rtmp://127.0.0.1:{rtmp}/app/cam");
     }
 
     [Fact]
     public async Task SRT_is_called()
     {
         var port = Program.FreePort();
-        await using var sender = Program.Publish(server.Scene, "-f", "mpegts", $"srt://127.0.0.1:{port}?mode=listener&passphrase=0123456789ab");
-        await RecordsAsync($"srt://127.0.0.1:{port}?passphrase=0123456789ab");
+        await using var sender = Program.Publish(server.Scene, "-f", "mpegts",
+            $"srt://127.0.0.1:{port}?mode=listener&passphrase=0123456789ab");
+        await server.RecordsAsync($"srt://127.0.0.1:{port}?passphrase=0123456789ab");
     }
 
     [Fact]
@@ -54,7 +56,7 @@ public sealed class StreamWaysTests(StreamServer server) : IClassFixture<StreamS
         await NativeClient.UntilAsync(() => wrong.HasEnded);
         Assert.Equal("connecting", (string?)(await server.StreamAsync(stream))["source"]!["state"]);
         await using var sender = Program.Publish(server.Scene, "-f", "mpegts", $"srt://127.0.0.1:{port}?passphrase=0123456789ab");
-        await IsRecordedAsync(stream, "waited.mp4");
+        await server.IsRecordedAsync(stream, "waited.mp4");
     }
 
     [Fact]
@@ -64,11 +66,12 @@ public sealed class StreamWaysTests(StreamServer server) : IClassFixture<StreamS
         await using var _1 = nginx;
         var port = Program.FreePort();
         await using var live = Program.Publish(server.Scene, "-f", "mpegts", "-listen", "1", $"http://127.0.0.1:{port}/live.ts");
-        await RecordsAsync($"http://127.0.0.1:{port}/live.ts");
+        await server.RecordsAsync($"http://127.0.0.1:{port}/live.ts");
         var folder = Directory.CreateDirectory(Path.Combine(server.Scene.Folder, "live")).FullName;
-        await using var packager = Program.Publish(server.Scene, "-f", "hls", "-hls_time", "0.5", "-hls_list_size", "6", "-hls_flags", "delete_segments", Path.Combine(folder, "index.m3u8"));
+        await using var packager = Program.Publish(server.Scene, "-f", "hls", "-hls_time", "0.5", "-hls_list_size", "6", "-hls_flags",
+            "delete_segments", Path.Combine(folder, "index.m3u8"));
         await NativeClient.UntilAsync(() => File.Exists(Path.Combine(folder, "index.m3u8")));
-        await RecordsAsync($"http://127.0.0.1:{http}/live/index.m3u8");
+        await server.RecordsAsync($"http://127.0.0.1:{http}/live/index.m3u8");
     }
 
     [Fact]
@@ -79,25 +82,6 @@ public sealed class StreamWaysTests(StreamServer server) : IClassFixture<StreamS
         stream = await server.StreamAsync(stream);
         Assert.Equal((0, "320x176"), ((long)stream["source"]!["losses"]!, (string?)stream["source"]!["size"]));
         await server.EndAsync(stream);
-    }
-
-    [Fact]
-    public async Task What_a_session_makes_goes_out_over_SRT_UDP_HLS_and_into_a_recording_at_once()
-    {
-        var (called, listened, udp) = (Program.FreePort(), Program.FreePort(), Program.FreePort());
-        var receiving = server.Scene.NumbersAsync(60, "-f", "mpegts", "-i", $"srt://127.0.0.1:{called}?mode=listener");
-        var datagrams = server.Scene.NumbersAsync(60, "-f", "mpegts", "-i", $"udp://127.0.0.1:{udp}");
-        var stream = await server.BeginAsync(
-            "file:scene.ts", new { keyframe_s = 1.0 }, $"srt://127.0.0.1:{called}?streamid=publish:cam", $"srt://:{listened}?mode=listener", $"udp://127.0.0.1:{udp}", "hls", "file:out.mp4");
-        NumberedScene.Move(await receiving);
-        NumberedScene.Move(await datagrams);
-        NumberedScene.Move(await server.Scene.NumbersAsync(30, "-f", "mpegts", "-i", $"srt://127.0.0.1:{listened}"));
-        var playlist = (string)stream["outputs"]!.AsArray().Single(o => (string?)o!["kind"] == "hls")!["playlist"]!;
-        NumberedScene.Move(await server.Scene.NumbersAsync(45, "-i", new Uri(server.Running.Address, playlist).AbsoluteUri));
-        // Those whose receivers have left meanwhile are tried again; nothing that the others got was lost for that.
-        stream = await server.UntilAsync(stream, s => s["outputs"]!.AsArray().All(o => (string?)o!["kind"] is "srt" or "srtlisten" || (double)o["kbps"]! > 0));
-        Assert.All(stream["outputs"]!.AsArray(), o => Assert.True((long)o!["frames"]! > 30 && (long)o["dropped"]! == 0, o.ToString()));
-        await IsRecordedAsync(stream, "out.mp4");
     }
 
     [Fact]
@@ -113,6 +97,8 @@ public sealed class StreamWaysTests(StreamServer server) : IClassFixture<StreamS
             Assert.True(times == 0 || (int)live["session"]!["epoch"]! > epoch, live.ToString());
             Assert.Null(live["session"]!["stats"]!["degraded"]);
             epoch = (int)live["session"]!["epoch"]!;
+            if (times == 1)
+                break;
             sender.Kill();
             var lost = await server.UntilAsync(stream, s => (string?)s["source"]!["state"] != "live");
             Assert.Contains("last picture is repeated", (string?)lost["session"]!["stats"]!["degraded"], StringComparison.Ordinal);
@@ -123,32 +109,23 @@ public sealed class StreamWaysTests(StreamServer server) : IClassFixture<StreamS
     }
 
     [Fact]
+    [Trait("Run", "full")]
     public async Task A_source_that_changes_its_size_in_mid_stream_goes_on_and_a_recording_begins_its_next_file()
     {
-        await using (var small = Program.Start("ffmpeg", "-hide_banner", "-loglevel", "error", "-i", server.Scene.Path, "-vf", "scale=160:96", "-c:v", "libx264", "-preset", "ultrafast", "-bf", "0",
-            "-output_ts_offset", "6", "-f", "mpegts", Path.Combine(server.Scene.Folder, "small.ts")))
+        await using (var small = Program.Start("ffmpeg", "-hide_banner", "-loglevel", "error", "-i", server.Scene.Path, "-vf",
+            "scale=160:96", "-c:v", "libx264", "-preset", "ultrafast", "-bf", "0",
+            "-output_ts_offset", "4", "-f", "mpegts", Path.Combine(server.Scene.Folder, "small.ts")))
             await NativeClient.UntilAsync(() => small.HasEnded);
         await File.WriteAllBytesAsync(
-            Path.Combine(server.Scene.Folder, "two.ts"), [.. await File.ReadAllBytesAsync(server.Scene.Path, Cancel), .. await File.ReadAllBytesAsync(Path.Combine(server.Scene.Folder, "small.ts"), Cancel)], Cancel);
+            Path.Combine(server.Scene.Folder, "two.ts"),
+                [.. await File.ReadAllBytesAsync(server.Scene.Path, Cancel),
+                    .. await File.ReadAllBytesAsync(Path.Combine(server.Scene.Folder, "small.ts"), Cancel)], Cancel);
         var stream = await server.BeginAsync("file:two.ts", new { loop = false }, "file:size.mp4");
-        stream = await server.UntilAsync(stream, s => (string?)s["outputs"]![0]!["file"] == "size-2.mp4" && (long)s["outputs"]![0]!["frames"]! > NumberedScene.Frames + 45);
+        stream = await server.UntilAsync(stream, s => (string?)s["outputs"]![0]!["file"] == "size-2.mp4"
+            && (long)s["outputs"]![0]!["frames"]! > NumberedScene.Frames + 45);
         Assert.Equal((0, 0), ((long)stream["source"]!["losses"]!, (long)stream["outputs"]![0]!["losses"]!));
         await server.EndAsync(stream);
         NumberedScene.Move(await server.Scene.NumbersAsync(45, "-i", Path.Combine(server.Scene.Folder, "size.mp4")));
         await server.Scene.NumbersAsync(15, "-i", Path.Combine(server.Scene.Folder, "size-2.mp4"));
-    }
-
-    private async Task RecordsAsync(string source)
-    {
-        var name = $"{Guid.NewGuid():n}.mp4";
-        await IsRecordedAsync(await server.BeginAsync(source, new { loop = false }, "file:" + name), name);
-    }
-
-    // Ends the stream: what was recorded until then can be played.
-    private async Task IsRecordedAsync(JsonNode stream, string name)
-    {
-        await server.UntilAsync(stream, s => s["outputs"]!.AsArray().Any(o => (string?)o!["kind"] == "file" && (long)o["frames"]! >= 60));
-        await server.EndAsync(stream);
-        NumberedScene.Move(await server.Scene.NumbersAsync(45, "-i", Path.Combine(server.Scene.Folder, name)));
     }
 }
