@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using CsCheck;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Frames;
@@ -51,6 +52,20 @@ public sealed class ParameterValuesTests
     {
         Assert.False(ParameterValues.None.TrySet(Declared, [new("way", "b"), new(id, text)], out _, out var error));
         Assert.Contains(words, error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("null")]
+    [InlineData("[1]")]
+    [InlineData("{}")]
+    public void Json_that_is_no_value_is_refused_for_every_kind_of_parameter(string json)
+    {
+        foreach (var parameter in Declared)
+        {
+            var given = ParameterJson.Texts(new Dictionary<string, JsonElement> { [parameter.Id] = JsonDocument.Parse(json).RootElement });
+            Assert.False(ParameterValues.None.TrySet(Declared, given!, out _, out var error), parameter.Id);
+            Assert.Contains("must be", error, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
