@@ -7,8 +7,8 @@ using TrueLive.Models;
 namespace TrueLive.Bench;
 
 /// <summary>
-/// What a step of the small test pipeline costs, with one step and four, one after the other and as a stream batch, on pictures that move
-/// and on one that does not.
+/// Measures the cost of a step of the small test pipeline: with one denoising step and with four, one after the other and as a stream
+/// batch, on moving pictures and on a still one.
 /// </summary>
 internal static class DiffusionBench
 {
@@ -38,7 +38,8 @@ internal static class DiffusionBench
         Line($"- Load average (1, 5, 15 min): {load} before the start. Before the start others kept {busy:0.0} of {Environment.ProcessorCount} cores busy{(busy > 0.3 ? ": **the machine was shared**" : "")}.");
         Line($"- Model: `samples/models/tiny-diffusion`, 109 thousand parameters, made for tests. **Its times say how the pipeline's own work and the two ways of running it compare, not what a real model takes.**");
         Line($"- {Side}x{Side}, one stream, all cores, {steps} frames of a moving scene after 10 that do not count, the autoencoder included, no transport.");
-        Line("- Age by design: frames that a picture lies behind, at 30 a second, and the median step. With a stream batch the one adds to the other.");
+        Line("- Age by design: frames that a picture lies behind, at 30 a second, and the median step. With a stream batch the one adds " +
+            "to the other.");
         Line("");
         Line("| case | step p50 ms | p95 | pictures a second | frames behind | age by design ms | made, repeated | n |");
         Line("|---|---|---|---|---|---|---|---|");
@@ -57,7 +58,8 @@ internal static class DiffusionBench
         }
         Console.Write(text);
         if (arguments.Has("--write"))
-            await File.WriteAllTextAsync(Path.Combine(Machine.Repository, "bench", "results", "diffusion.md"), text.ToString()).ConfigureAwait(false);
+            await File.WriteAllTextAsync(Path.Combine(Machine.Repository, "bench", "results", "diffusion.md"), text.ToString())
+                .ConfigureAwait(false);
         return 0;
 
         void Line(string line) => text.Append(line).Append('\n');
@@ -114,7 +116,7 @@ internal static class DiffusionBench
 
     private sealed record Result(List<double> Times, int Lag, int Made, int Repeated);
 
-    // The same picture under new numbers, or the next of the scene.
+    // Gives the same picture under new numbers, or the next one of the scene.
     private sealed class Scene(bool still) : IDisposable
     {
         private readonly MovingScene _scene = new(Side, Side, 30, Pool);
@@ -122,7 +124,9 @@ internal static class DiffusionBench
 
         public VideoFrame Next(int number)
         {
-            var frame = still && _still is not null ? _still.Retain() : _scene.ReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult()!;
+            var frame = still && _still is not null
+                ? _still.Retain()
+                : _scene.ReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult()!;
             if (still)
                 _still ??= frame.Retain();
             frame.Ticket = new FrameTicket(number, TimeSpan.FromSeconds(number / 30.0), 0, 0);

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry.Metrics;
 using TrueLive.Fleet.Gateway;
@@ -39,6 +40,10 @@ public static class ControlNode
             .AddPrometheusExporter());
         var app = builder.Build();
         TrueLiveServer.UseDoor(app);
+        var page = new PhysicalFileProvider(Path.Combine(AppContext.BaseDirectory, "fleet-page"));
+        app.UseStaticFiles(new StaticFileOptions { FileProvider = page, OnPrepareResponse = TrueLiveServer.PageHeaders });
+        // What is a file is answered before the front door, which takes every address.
+        app.UseRouting();
         FleetEndpoints.Map(app);
         app.MapPrometheusScrapingEndpoint("/metrics");
         app.Map(LinkMessage.Path, app.Services.GetRequiredService<WorkerLinks>().ServeAsync);

@@ -259,7 +259,7 @@ public static partial class TrueLiveServer
 
     // The page may run its own scripts and call its own server, and no other page may frame it. Reports are shown in a frame of it and
     // inherit these rules; their styles are inline.
-    private static void PageHeaders(StaticFileResponseContext file)
+    internal static void PageHeaders(StaticFileResponseContext file)
     {
         var headers = file.Context.Response.Headers;
         headers.CacheControl = "no-cache";

@@ -30,7 +30,8 @@ public sealed class NamedPictureTests : IDisposable
         foreach (var (name, colour) in new[] { ("light one", "0xdddddd"), ("dark", "0x222222") })
             await FfmpegAsync("-f", "lavfi", "-i", $"color=s=40x30:c={colour}", "-frames:v", "1", this[name + ".png"]);
         Task<(int Code, string Error)> MadeAsync(string set) => RunAsync(
-            "dotnet", Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "clip", "film.mkv", "-o", "made", "--model", "styled", "--models-folder", this["models"], "--set", set);
+            "dotnet", Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "clip", "film.mkv", "-o", "made", "--model", "styled",
+            "--models-folder", this["models"], "--set", set);
 
         var made = await MadeAsync("0s style=\"light one.png\"; 0.05s style=dark.png");
         Assert.True(made.Code == 0, made.Error);
@@ -55,7 +56,8 @@ public sealed class NamedPictureTests : IDisposable
 
     private async Task<(int Code, string Error)> RunAsync(string file, params string[] arguments)
     {
-        var start = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home };
+        var start = new ProcessStartInfo(file, arguments)
+            { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home };
         start.Environment["XDG_DATA_HOME"] = _home;
         using var process = Process.Start(start)!;
         var (output, error) = (process.StandardOutput.ReadToEndAsync(Cancel), process.StandardError.ReadToEndAsync(Cancel));

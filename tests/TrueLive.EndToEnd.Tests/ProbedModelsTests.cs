@@ -30,7 +30,8 @@ public sealed class ProbedModelsTests
         var alone = await MedianAsync(new PassthroughModel());
         foreach (var (model, waits) in new (IVideoModel, double)[]
         {
-            (Pipeline("[45]"), 0), (Pipeline("[42, 44, 46, 48]"), 0), (Pipeline("[42, 44, 46, 48]", "\"throughput\": true"), 3 * FrameMs), (new TintingModel(new Chunk(4, 4, 0)), 3 * FrameMs),
+            (Pipeline("[45]"), 0), (Pipeline("[42, 44, 46, 48]"), 0), (Pipeline("[42, 44, 46, 48]", "\"throughput\": true"), 3 * FrameMs),
+            (new TintingModel(new Chunk(4, 4, 0)), 3 * FrameMs),
         })
         {
             using (model)
@@ -45,11 +46,13 @@ public sealed class ProbedModelsTests
     [Fact]
     public async Task A_model_of_chunks_is_told_from_one_of_frames_by_when_prompts_take_effect()
     {
-        var reports = await Task.WhenAll(new[] { Chunk.One, new Chunk(12, 12, 0) }.Select(chunk => ReportAsync(new TintingModel(chunk), "quick")));
+        var reports = await Task.WhenAll(new[] { Chunk.One,
+            new Chunk(12, 12, 0) }.Select(chunk => ReportAsync(new TintingModel(chunk), "quick")));
         Assert.Equal(["T3-F", "T3-C"], reports.Select(r => (string)r["verdict"]!["tier"]!));
     }
 
-    private static async Task<double> MedianAsync(IVideoModel model) => (double)(await ReportAsync(model, "glance"))["metrics"]!["delay.D50"]!["value"]!;
+    private static async Task<double> MedianAsync(IVideoModel model) =>
+        (double)(await ReportAsync(model, "glance"))["metrics"]!["delay.D50"]!["value"]!;
 
     private static async Task<JsonNode> ReportAsync(IVideoModel model, string profile)
     {
@@ -57,11 +60,15 @@ public sealed class ProbedModelsTests
         try
         {
             await using var app = TrueLiveServer.Build(
-                new ServerOptions { Port = 0, WebrtcPort = 0, LogLevel = "Error", Clips = false, MaxSessions = 1, DataFolder = Path.Combine(folder, "data") }, new ModelStore([model]));
+                new ServerOptions { Port = 0, WebrtcPort = 0, LogLevel = "Error", Clips = false, MaxSessions = 1,
+                    DataFolder = Path.Combine(folder, "data") }, new ModelStore([model]));
             await app.StartAsync(Cancel);
             var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-            string[] words = ["probe", "truelive", address, "--size", "256x144", "--profile", profile, "--progress", "plain", "--out", Path.Combine(folder, "report")];
-            using var probe = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), .. words]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            string[] words = ["probe", "truelive", address, "--size", "256x144", "--profile", profile, "--progress", "plain", "--out",
+                Path.Combine(folder, "report")];
+            using var probe = Process.Start(new ProcessStartInfo("dotnet",
+                [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), .. words])
+                { RedirectStandardError = true, RedirectStandardOutput = true })!;
             var said = Task.WhenAll(probe.StandardOutput.ReadToEndAsync(Cancel), probe.StandardError.ReadToEndAsync(Cancel));
             await probe.WaitForExitAsync(Cancel);
             TestContext.Current.TestOutputHelper?.WriteLine(string.Join('\n', await said));

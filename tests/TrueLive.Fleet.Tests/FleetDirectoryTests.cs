@@ -15,7 +15,11 @@ public sealed class FleetDirectoryTests
     private readonly FakeTimeProvider _time = new();
     private readonly FleetDirectory _fleet;
 
-    public FleetDirectoryTests() => _fleet = NewDirectory();
+    public FleetDirectoryTests()
+    {
+        _fleet = NewDirectory();
+        _time.Advance(TimeSpan.FromSeconds(3));
+    }
 
     [Fact]
     public void A_session_of_a_worker_that_is_silent_is_placed_anew_as_it_was_and_the_worker_is_told_when_it_is_back()
@@ -131,6 +135,7 @@ public sealed class FleetDirectoryTests
     {
         var moved = NewDirectory();
         Assert.Equal(SessionPlace.Waking, moved.Find("s").Place);
+        Assert.Contains("just begun", moved.Place("u", Any, []).Words, StringComparison.Ordinal);
         moved.Hear(Linked("a"), Report(Session("s"), Session("t")));
         Assert.Equal("a", moved.Find("s").Worker!.Name);
         Assert.Equal(503, moved.Place("u", Any, []).Status);
@@ -147,6 +152,10 @@ public sealed class FleetDirectoryTests
         Assert.Equal((true, 0), Hear("a", Session("s")).Heard is var soon ? (soon.Draining, soon.End.Count) : default);
         _time.Advance(TimeSpan.FromSeconds(31));
         Assert.Equal("s", Assert.Single(Hear("a", Session("s")).Heard.End).Session);
+        // Its client comes back, and another worker goes on.
+        Hear("a");
+        Hear("b");
+        Assert.Equal(("b", "s"), _fleet.Replace("s", []) is var moved ? (moved.Worker?.Name, moved.Restore?.Id) : default);
         _fleet.Drain("a", false);
         Assert.False(Hear("a").Heard.Draining);
         Take("t", "a");

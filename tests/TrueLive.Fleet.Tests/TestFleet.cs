@@ -64,6 +64,15 @@ public sealed class TestFleet : IAsyncLifetime
         return await RunAsync(TrueLiveServer.Build(options, new ModelStore([new PassthroughModel()])));
     }
 
+    /// <summary>Stops the worker that was started last, as a system does.</summary>
+    internal async Task StopLastAsync()
+    {
+        var app = _apps[^1];
+        _apps.Remove(app);
+        await app.StopAsync(CancellationToken.None);
+        await app.DisposeAsync();
+    }
+
     internal async Task<JsonNode> ViewAsync() =>
         (await Http.GetFromJsonAsync<JsonNode>("/v1/fleet", TestContext.Current.CancellationToken))!;
 

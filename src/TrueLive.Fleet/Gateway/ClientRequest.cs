@@ -16,13 +16,13 @@ internal sealed record ClientRequest(string? Session, SessionAsk? Makes)
     {
         if (SessionPath.SessionOf(request.Path) is { } named)
             return new ClientRequest(named, null);
-        var makes = IsPost("/whip") || IsPost("/v1/sessions") || request.Path == "/v1/live";
+        var makes = IsPost("/whip") || IsPost("/v1/sessions") || IsLive(request);
         if (!makes && !IsPost("/v1/interactive"))
             return new ClientRequest(null, null);
-        var token = request.Path == "/v1/live" ? request.Query["token"].ToString() : request.Headers[WhipEndpoints.TokenHeader].ToString();
+        var token = IsLive(request) ? request.Query["token"].ToString() : request.Headers[WhipEndpoints.TokenHeader].ToString();
         if (makes && token.Length > 0)
             return new ClientRequest(token.Split('.')[0], null);
-        if (request.Path == "/whip" || request.Path == "/v1/live")
+        if (request.Path == "/whip" || IsLive(request))
             return new ClientRequest(null, new SessionAsk(TextOf(request.Query["model"]), TextOf(request.Query["size"])));
         request.EnableBuffering();
         var (model, size, session) = await BodyAsync(request.Body, cancel).ConfigureAwait(false);
@@ -31,6 +31,10 @@ internal sealed record ClientRequest(string? Session, SessionAsk? Makes)
 
         bool IsPost(string path) => request.Path == path && HttpMethods.IsPost(request.Method);
     }
+
+    // Over HTTP/2 a WebSocket begins with CONNECT (RFC 8441).
+    private static bool IsLive(HttpRequest request) =>
+        request.Path == "/v1/live" && (HttpMethods.IsGet(request.Method) || HttpMethods.IsConnect(request.Method));
 
     private static string? TextOf(string? text) => string.IsNullOrEmpty(text) ? null : text;
 

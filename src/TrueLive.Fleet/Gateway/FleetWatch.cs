@@ -15,6 +15,8 @@ internal sealed partial class FleetWatch : BackgroundService
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
+    private const int ViewEvery = 5;
+
     private readonly IGrainFactory _grains;
     private readonly WorkerRoutes _routes;
     private readonly TimeProvider _time;
@@ -52,19 +54,24 @@ internal sealed partial class FleetWatch : BackgroundService
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        for (var fleet = _grains.GetGrain<IFleetGrain>(0); !stoppingToken.IsCancellationRequested; await Task.Delay(Pause, _time,
-            stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing))
+        var fleet = _grains.GetGrain<IFleetGrain>(0);
+        for (var round = 0; !stoppingToken.IsCancellationRequested; round++)
         {
             try
             {
                 _routes.Keep(await fleet.LivingAsync().ConfigureAwait(false));
-                Latest = await fleet.ViewAsync().ConfigureAwait(false);
-                Tell(Latest);
+                // All sessions of a large fleet are many.
+                if (round % ViewEvery == 0)
+                {
+                    Latest = await fleet.ViewAsync().ConfigureAwait(false);
+                    Tell(Latest);
+                }
             }
             catch (Exception away) when (away is OrleansException or TimeoutException or InvalidOperationException)
             {
                 // The directory moves to another node, or this one stops: what was known stays until it answers.
             }
+            await Task.Delay(Pause, _time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

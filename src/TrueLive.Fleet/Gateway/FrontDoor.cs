@@ -85,8 +85,7 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
                 throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable,
                     "The fleet has no worker that answers. Try again in a moment.");
             // The worker knows how much it takes.
-            if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit
-                && http.Request.Path.StartsWithSegments("/v1/uploads"))
+            if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
                 limit.MaxRequestBodySize = null;
             await SendAsync(http, home, "", owner).ConfigureAwait(false);
         }

@@ -13,7 +13,7 @@ internal sealed partial class FleetDirectory
         FreePlaces(), _counts);
 
     private WorkerView View(Worker worker) => new(
-        worker.Linked.Name, StateOf(worker), worker.Linked.Problem, worker.Linked.Version, worker.Linked.Address, SeatsOf(worker).Count(),
+        worker.Linked.Name, StateOf(worker), worker.Linked.Problem, worker.Linked.Version, worker.Linked.Address, SeatsOf(worker).Length,
         IsOpen(worker) ? LoadOf(worker).PlacesFor(Usual) : 0, [.. worker.Report.Models.Select(m => m.Id)],
             Math.Round(time.GetElapsedTime(worker.HeardAt).TotalMilliseconds));
 
@@ -22,7 +22,8 @@ internal sealed partial class FleetDirectory
             ? "unreachable" : worker.Report.Ready ? "ready" : "measuring";
 
     private PlacedView View(string id, Seat seat) => new(
-        id, IsLost(seat) ? null : seat.Worker, IsLost(seat) ? "lost" : seat.Last?.State ?? "placed", seat.Ask.Model ?? "", seat.Ask.Size
+        id, IsLost(seat) ? null : seat.Holder.Worker, IsLost(seat) ? "lost" : seat.Last?.State ?? "placed", seat.Ask.Model ?? "",
+            seat.Ask.Size
             ?? "", seat.Last?.Made ?? 0, seat.Last?.Created);
 
     private Dictionary<string, int> FreePlaces()

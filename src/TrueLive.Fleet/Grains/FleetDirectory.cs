@@ -21,10 +21,12 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
 
     // A client that comes back has as long at least, as on a server of its own.
     private static readonly TimeSpan LeastKept = TimeSpan.FromSeconds(30);
+
+    // How long a worker that is lost is shown.
+    private static readonly TimeSpan WorkerTime = TimeSpan.FromMinutes(10);
     private static readonly Heard Nothing = new(false, []);
 
     private readonly Dictionary<string, Worker> _workers = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, Seat> _seats = new(StringComparer.Ordinal);
     private readonly long _began = time.GetTimestamp();
     private FleetCounts _counts = new(0, 0, 0, 0);
 
@@ -35,9 +37,10 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
         if (_workers.TryGetValue(linked.Name, out var worker) && worker.Linked.Run != linked.Run)
         {
             if (!IsLost(worker))
-                return new ReportAnswer(
-                    $"A worker named {linked.Name} is linked already, from {worker.Linked.Address}. Each worker needs a key of its own "
-                    + "('truelive fleet keys create').", Nothing);
+            {
+                var words = $"A worker named {linked.Name} is linked already, from {worker.Linked.Address}.";
+                return new ReportAnswer($"{words} Each worker needs a key of its own ('truelive fleet keys create').", Nothing);
+            }
             worker = null;
         }
         if (worker is null)
@@ -66,12 +69,9 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
             return new TakenPlace(null, 409, $"There is a session '{session}' already.", 0, 0);
         var choice = Choose(ask, except);
         if (choice.Worker is not { } name)
-        {
-            _counts = _counts with { Refused = _counts.Refused + 1 };
-            return new TakenPlace(null, choice.Status, choice.Words, choice.Capacity, choice.Running);
-        }
+            return Refuse(choice);
         var worker = _workers[name];
-        _seats[session] = new Seat { Worker = name, Run = worker.Linked.Run, Ask = ask, Since = time.GetTimestamp() };
+        Take(session, worker, ask);
         _counts = _counts with { Placed = _counts.Placed + 1 };
         return new TakenPlace(worker.Linked, 0, "", choice.Capacity, choice.Running);
     }
@@ -84,14 +84,11 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
             return new TakenPlace(null, 409, "The session is placed already. Try again.", 0, 0);
         var choice = Choose(seat.Ask, except);
         if (choice.Worker is not { } name)
-        {
-            _counts = _counts with { Refused = _counts.Refused + 1 };
-            return new TakenPlace(null, choice.Status, choice.Words, choice.Capacity, choice.Running);
-        }
+            return Refuse(choice);
         var worker = _workers[name];
         var silent = time.GetElapsedTime(seat.HeardAt);
-        (seat.Before, seat.Worker, seat.Run, seat.Confirmed, seat.Since) = ((seat.Worker, seat.Run), name, worker.Linked.Run, false,
-            time.GetTimestamp());
+        (seat.Before, seat.Confirmed, seat.Since) = (seat.Holder, false, time.GetTimestamp());
+        Move(session, seat, HolderOf(worker));
         _counts = _counts with { Restored = _counts.Restored + 1 };
         return new TakenPlace(worker.Linked, 0, "", choice.Capacity, choice.Running, last, silent.TotalMilliseconds);
     }
@@ -109,18 +106,23 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
         if (!_seats.TryGetValue(session, out var seat) || seat.Confirmed)
             return;
         if (seat.Before is { } before)
-            (seat.Worker, seat.Run, seat.Before, seat.Confirmed) = (before.Worker, before.Run, null, true);
+        {
+            (seat.Before, seat.Confirmed) = (null, true);
+            Move(session, seat, before);
+        }
         else
-            _seats.Remove(session);
+        {
+            Remove(session, seat);
+        }
     }
 
     public Whereabouts Find(string session)
     {
         Forget();
         if (!_seats.TryGetValue(session, out var seat))
-            return new Whereabouts(time.GetElapsedTime(_began) < 2 * silence ? SessionPlace.Waking : SessionPlace.Unknown, null, null);
+            return new Whereabouts(IsWaking ? SessionPlace.Waking : SessionPlace.Unknown, null, null);
         if (!IsLost(seat))
-            return new Whereabouts(SessionPlace.Here, _workers[seat.Worker].Linked, null);
+            return new Whereabouts(SessionPlace.Here, _workers[seat.Holder.Worker].Linked, null);
         return seat.Last is { } last ? new Whereabouts(SessionPlace.Lost, null, last.Owner)
             : new Whereabouts(SessionPlace.Unknown, null, null);
     }
@@ -144,10 +146,19 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
         return PlacementRule.Choose(ask, [.. open.Select(LoadOf)], _workers.Values.Count(w => !IsLost(w)) - open.Count);
     }
 
-    private WorkerLoad LoadOf(Worker worker) => new(worker.Linked.Name, worker.Report, [.. SeatsOf(worker).Select(s => s.Value.Ask)]);
+    // Until every worker has reported once, what it has is not known: nothing is said to be full, or not to be there.
+    private bool IsWaking => time.GetElapsedTime(_began) < 2 * silence;
 
-    private IEnumerable<KeyValuePair<string, Seat>> SeatsOf(Worker worker) =>
-        _seats.Where(s => s.Value.Worker == worker.Linked.Name && s.Value.Run == worker.Linked.Run);
+    private TakenPlace Refuse(PlacementChoice choice)
+    {
+        _counts = _counts with { Refused = _counts.Refused + 1 };
+        return IsWaking
+            ? new TakenPlace(null, 503, "The directory of the fleet has just begun and waits for the workers. Try again in a few seconds.",
+                0, 0)
+            : new TakenPlace(null, choice.Status, choice.Words, choice.Capacity, choice.Running);
+    }
+
+    private WorkerLoad LoadOf(Worker worker) => new(worker.Linked.Name, worker.Report, [.. SeatsOf(worker).Select(s => s.Seat.Ask)]);
 
     // What a worker has of sessions that were placed elsewhere, or that it never was given, it must end. One that nobody knows was given to
     // it before this directory began.
@@ -158,90 +169,30 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
         foreach (var session in report.Sessions)
         {
             told.Add(session.Id);
+            var ask = new SessionAsk(session.Model, session.Size);
             if (!_seats.TryGetValue(session.Id, out var seat))
-                _seats[session.Id] = seat = new Seat { Worker = worker.Linked.Name, Run = worker.Linked.Run,
-                    Ask = new SessionAsk(session.Model, session.Size), Since = worker.HeardAt };
-            if (seat.Worker != worker.Linked.Name || seat.Run != worker.Linked.Run)
+                seat = Take(session.Id, worker, ask);
+            if (seat.Holder != HolderOf(worker))
             {
                 end.Add(new EndedHere(session.Id, "Another machine goes on with the session, since this one was silent."));
                 _counts = _counts with { Fenced = _counts.Fenced + 1 };
                 continue;
             }
-            (seat.Last, seat.HeardAt, seat.Confirmed, seat.Before, seat.Ask) = (session, worker.HeardAt, true, null,
-                new SessionAsk(session.Model, session.Size));
-            if (worker.DrainedAt is { } since && time.GetElapsedTime(since) > drain)
-                end.Add(new EndedHere(session.Id, "The machine is taken out of service. Connect again: another one takes the session."));
+            (seat.Last, seat.HeardAt, seat.Confirmed, seat.Before, seat.Ask) = (session, worker.HeardAt, true, null, ask);
+            if (worker.DrainedAt is not { } since || time.GetElapsedTime(since) <= drain)
+                continue;
+            end.Add(new EndedHere(session.Id, "The machine is taken out of service. Connect again: another one takes the session."));
+            Move(session.Id, seat, Nobody);
         }
-        foreach (var (id, seat) in SeatsOf(worker).Where(s => !told.Contains(s.Key) && IsKnownToItsWorker(s.Value)).ToList())
-            _seats.Remove(id);
+        foreach (var (id, seat) in SeatsOf(worker).Where(s => !told.Contains(s.Id) && IsKnownToItsWorker(s.Seat)))
+            Remove(id, seat);
         return end;
     }
 
     // One that is too old a report missed is taken in again with the next.
     private bool IsKnownToItsWorker(Seat seat) => seat.Confirmed || (seat.MadeAt is { } made && time.GetElapsedTime(made) > ReportTime);
 
-    private void Forget()
-    {
-        foreach (var (id, seat) in _seats.Where(s => IsOver(s.Value)).ToList())
-            _seats.Remove(id);
-        foreach (var (name, worker) in _workers.Where(w => IsLost(w.Value) && !SeatsOf(w.Value).Any()).ToList())
-        {
-            if (time.GetElapsedTime(worker.HeardAt) > TimeSpan.FromMinutes(10))
-                _workers.Remove(name);
-        }
-    }
-
-    private bool IsOver(Seat seat)
-    {
-        if (!seat.Confirmed && time.GetElapsedTime(seat.Since) > PlaceTime)
-            return true;
-        if (!IsLost(seat))
-            return false;
-        var kept = TimeSpan.FromSeconds(_workers.GetValueOrDefault(seat.Worker)?.Report.KeepSeconds ?? 0);
-        return time.GetElapsedTime(seat.HeardAt) > (kept > LeastKept ? kept : LeastKept);
-    }
-
     private bool IsOpen(Worker worker) => !IsLost(worker) && worker is { Report.Ready: true, DrainedAt: null, Linked.Problem: null };
 
     private bool IsLost(Worker worker) => worker.Left || time.GetElapsedTime(worker.HeardAt) > silence;
-
-    private bool IsLost(Seat seat) => !_workers.TryGetValue(seat.Worker, out var worker) || worker.Linked.Run != seat.Run || IsLost(worker);
-
-    private sealed class Worker
-    {
-        public required LinkedWorker Linked { get; set; }
-
-        public required WorkerReport Report { get; set; }
-
-        public long HeardAt { get; set; }
-
-        public bool Left { get; set; }
-
-        public long? DrainedAt { get; set; }
-    }
-
-    private sealed class Seat
-    {
-        public required string Worker { get; set; }
-
-        public required string Run { get; set; }
-
-        public required SessionAsk Ask { get; set; }
-
-        /// <summary>When the place was taken.</summary>
-        public long Since { get; set; }
-
-        /// <summary>When the request that took the place had made the session.</summary>
-        public long? MadeAt { get; set; }
-
-        /// <summary>Its worker has said that the session is there.</summary>
-        public bool Confirmed { get; set; }
-
-        public KeptSession? Last { get; set; }
-
-        public long HeardAt { get; set; }
-
-        /// <summary>Where it was, while it is being placed anew.</summary>
-        public (string Worker, string Run)? Before { get; set; }
-    }
 }

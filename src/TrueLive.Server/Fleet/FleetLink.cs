@@ -21,6 +21,7 @@ internal sealed partial class FleetLink(
     // Also the time within which a control node answers, or counts as lost.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LeaveTime = TimeSpan.FromSeconds(1);
 
     // Loading a model may take as long.
     private static readonly TimeSpan PlaceTime = TimeSpan.FromSeconds(60);
@@ -40,7 +41,7 @@ internal sealed partial class FleetLink(
             }
             catch (Exception error) when (error is WebSocketException or IOException or OperationCanceledException or InvalidDataException)
             {
-                if (stoppingToken.IsCancellationRequested)
+                if (life.ApplicationStopping.IsCancellationRequested)
                     return;
                 var words = error is OperationCanceledException ? $"It did not answer within {Patience.TotalSeconds:0} s." : error.Message;
                 if (words != said)
@@ -56,7 +57,9 @@ internal sealed partial class FleetLink(
         using var socket = new ClientWebSocket();
         socket.Options.SetRequestHeader("Authorization", "Bearer " + options.JoinKey);
         socket.Options.CollectHttpResponseDetails = true;
-        using var broken = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        using var broken = new CancellationTokenSource();
+        // A worker that stops takes its leave first, so that its sessions can go on elsewhere at once.
+        using var leaves = stop.Register(() => broken.CancelAfter(LeaveTime));
         using var patience = new CancellationTokenSource(Patience, time);
         using var early = CancellationTokenSource.CreateLinkedTokenSource(stop, patience.Token);
         var door = new UriBuilder(options.Join) { Path = LinkMessage.Path };
@@ -102,17 +105,17 @@ internal sealed partial class FleetLink(
         {
             await broken.CancelAsync().ConfigureAwait(false);
             await report.ConfigureAwait(false);
-            if (stop.IsCancellationRequested && socket.State == WebSocketState.Open)
-                await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None)
-                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        async Task SendAsync(LinkMessage message)
+        Task SendAsync(LinkMessage message) =>
+            InTurnAsync(() => socket.SendAsync(LinkCodec.Write(message), WebSocketMessageType.Text, true, broken.Token));
+
+        async Task InTurnAsync(Func<Task> send)
         {
             await turn.WaitAsync(broken.Token).ConfigureAwait(false);
             try
             {
-                await socket.SendAsync(LinkCodec.Write(message), WebSocketMessageType.Text, true, broken.Token).ConfigureAwait(false);
+                await send().ConfigureAwait(false);
             }
             finally
             {
@@ -122,17 +125,22 @@ internal sealed partial class FleetLink(
 
         async Task ReportAsync()
         {
+            using var pause = CancellationTokenSource.CreateLinkedTokenSource(broken.Token, life.ApplicationStopping);
             try
             {
-                while (true)
+                while (!life.ApplicationStopping.IsCancellationRequested)
                 {
                     var now = reports.Now();
                     // Sessions that end because this server does are what another worker goes on with.
                     if (life.ApplicationStopping.IsCancellationRequested)
-                        return;
+                        break;
                     await SendAsync(now).ConfigureAwait(false);
-                    await Task.Delay(TimeSpan.FromMilliseconds(welcome.ReportMs), time, broken.Token).ConfigureAwait(false);
+                    await Task.Delay(TimeSpan.FromMilliseconds(welcome.ReportMs), time, pause.Token)
+                        .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    broken.Token.ThrowIfCancellationRequested();
                 }
+                await InTurnAsync(() => socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, broken.Token))
+                    .ConfigureAwait(false);
             }
             catch (Exception over) when (over is OperationCanceledException or WebSocketException or ObjectDisposedException)
             {

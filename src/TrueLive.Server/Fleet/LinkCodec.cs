@@ -1,4 +1,5 @@
 using System.Net.WebSockets;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using TrueLive.Core.Models;
 using TrueLive.Server.Configuration;
@@ -10,13 +11,23 @@ namespace TrueLive.Server.Fleet;
 internal static class LinkCodec
 {
     /// <summary>Longest message taken, in bytes.</summary>
-    public const int Longest = 4 << 20;
+    public const int Longest = 16 << 20;
 
     /// <summary>Sessions of one worker at most.</summary>
     public const int MaxSessions = 1024;
 
-    private const int MaxModels = 256;
-    private const int MaxShares = 64;
+    /// <summary>Models of one worker at most.</summary>
+    public const int MaxModels = 256;
+
+    /// <summary>Measured sizes of one model at most.</summary>
+    public const int MaxSizes = 64;
+
+    private const int MaxValues = 256;
+
+    // Texts of any script take no more bytes than they have: messages are read by nobody but the other side.
+    private static readonly LinkJson Json =
+        new(new JsonSerializerOptions(LinkJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+
     private const int MaxName = 128;
     private const int MaxWords = 1000;
 
@@ -27,7 +38,7 @@ internal static class LinkCodec
             return null;
         try
         {
-            return JsonSerializer.Deserialize(bytes, LinkJson.Default.LinkMessage) is { } message && IsSound(message) ? message : null;
+            return JsonSerializer.Deserialize(bytes, Json.LinkMessage) is { } message && IsSound(message) ? message : null;
         }
         catch (Exception wrong) when (wrong is JsonException or NotSupportedException)
         {
@@ -35,7 +46,7 @@ internal static class LinkCodec
         }
     }
 
-    public static byte[] Write(LinkMessage message) => JsonSerializer.SerializeToUtf8Bytes(message, LinkJson.Default.LinkMessage);
+    public static byte[] Write(LinkMessage message) => JsonSerializer.SerializeToUtf8Bytes(message, Json.LinkMessage);
 
     /// <summary>The next message of a socket; null when the other side has closed it or sent what is no message.</summary>
     /// <exception cref="WebSocketException">The connection broke.</exception>
@@ -73,13 +84,13 @@ internal static class LinkCodec
         _ => false,
     };
 
-    private static bool IsSound(OfferedModel model) => model is not null && IsName(model.Id) && model.Shares.Count <= MaxShares
+    private static bool IsSound(OfferedModel model) => model is not null && IsName(model.Id) && model.Shares.Count <= MaxSizes
         && model.Shares.All(s => s is not null && s is { Width: >= 16 and <= 4096, Height: >= 16 and <= 4096, Share: >= 0 and <= 1e6 });
 
     private static bool IsSound(KeptSession s) => s is not null && IsName(s.Id) && s.Token.Length <= MaxName && s.Owner.Length <= MaxName
         && IsName(s.Model)
         && PictureSize.TryParse(s.Size, out _) && s.Prompt.Length <= Prompt.MaxLength && s.Strength is >= 0 and <= 1
-            && s.Values.Count <= MaxShares
+            && s.Values.Count <= MaxValues
         && s.Values.All(v => v.Key.Length <= MaxName && v.Value is { Length: <= ParameterValues.MaxText })
             && s.Revision is >= 0 and < long.MaxValue / 2
         && s.Epoch is >= 0 and < int.MaxValue / 2 && s.State.Length <= MaxName && s.Made >= 0 && s.JournalSeconds is >= 0 and < 1e6;

@@ -8,16 +8,13 @@ namespace TrueLive.Server.Fleet;
 internal sealed class WorkerReports(ModelStore models, Admission admission, CapacityMeasurement measurement, SessionRegistry registry,
     ServerOptions options)
 {
-    // Sizes of one model are few; the newest say most.
-    private const int MaxSizes = 64;
-
     public WorkerReport Now() => new(
         options.MaxSessions > 0 || measurement.Finished.IsCompleted, options.MaxSessions, models.Default.Info.Id, options.Size,
             options.KeepSeconds,
         [
-            .. models.All.Where(m => m is not OnDemandModel { IsBroken: true }).Select(m => new OfferedModel(
+            .. models.All.Where(m => m is not OnDemandModel { IsBroken: true }).Take(LinkCodec.MaxModels).Select(m => new OfferedModel(
                 m.Info.Id, m is not OnDemandModel { IsWarm: false },
-                [.. admission.Costs.Where(c => c.ModelId == m.Info.Id).TakeLast(MaxSizes)
+                [.. admission.Costs.Where(c => c.ModelId == m.Info.Id).TakeLast(LinkCodec.MaxSizes)
                     .Select(c => new SizeShare(c.Width, c.Height, admission.ShareOf(m, c.Width, c.Height)))])),
         ],
         [.. registry.Hosted.Take(LinkCodec.MaxSessions).Select(KeptSession.From)]);

@@ -40,8 +40,8 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     /// </summary>
     public string OwnerOf(HttpRequest request) => tickets is not null ? tickets.Of(request)?.Owner ?? "" : !ring.Required ? ApiKeyRing.Nobody : KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Owner : "";
 
-    /// <summary>The session that a fleet's gateway sends a request for; null on a server of its own.</summary>
-    public string? SessionOf(HttpRequest request) => tickets?.Of(request)?.Session;
+    /// <summary>The session that a fleet's gateway sends a request for; null on a server of its own, and for what belongs to no session.</summary>
+    public string? SessionOf(HttpRequest request) => tickets?.Of(request)?.Session is { Length: > 0 } session ? session : null;
 
     /// <summary>Name of the key that was shown, for logs.</summary>
     public string NameOf(HttpRequest request) => KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Name : request.Query.ContainsKey("token") ? "link" : "none";

@@ -50,8 +50,11 @@ public sealed class DiffusionGraphTests
             told += Weight(j) * Math.Sin(angle) + Weight(128 + j) * Math.Cos(angle);
         }
         using var folder = Folder(FormattableString.Invariant($$"""{ "steps": [40], "guidance_scale": {{written}} }"""));
-        File.WriteAllBytes(folder.Of("unet/model.onnx"), UNet(g => g.Input("timestep_cond", Element.Float, 0, 256).Constant("weights", [.. Enumerable.Range(0, 256).Select(j => (float)Weight(j))], 1, 256)
-            .Node("Mul", ["timestep_cond", "weights"], ["weighed"]).Node("ReduceMean", ["weighed"], ["told"], ("axes", new[] { 0L, 1L }), ("keepdims", 0))));
+        File.WriteAllBytes(folder.Of("unet/model.onnx"),
+            UNet(g => g.Input("timestep_cond", Element.Float, 0, 256)
+            .Constant("weights", [.. Enumerable.Range(0, 256).Select(j => (float)Weight(j))], 1, 256)
+            .Node("Mul", ["timestep_cond", "weights"], ["weighed"])
+            .Node("ReduceMean", ["weighed"], ["told"], ("axes", new[] { 0L, 1L }), ("keepdims", 0))));
         using var plain = Folder();
         File.WriteAllBytes(plain.Of("unet/model.onnx"), UNet(g => g.Constant("told", [(float)(told / 256)], 1)));
         AssertSame(plain, folder, set > written ? FormattableString.Invariant($"guidance_scale={set}") : null);
@@ -70,7 +73,8 @@ public sealed class DiffusionGraphTests
         {
             using var input = TestPicture.Make(_pool, t, Side, Side);
             using var wanted = first.StepLast(input, TinyDiffusion.Prompt(one, "ink"));
-            using var found = second.StepLast(input, TinyDiffusion.Prompt(two, "ink") with { Values = set is null ? ParameterValues.None : values[0].Values });
+            using var found = second.StepLast(input, TinyDiffusion.Prompt(two, "ink") with
+                { Values = set is null ? ParameterValues.None : values[0].Values });
             Assert.True(TinyDiffusion.Difference(input, wanted) > 0.05);
             Assert.InRange(TinyDiffusion.Difference(wanted, found), 0, 0.05);
         }
@@ -88,22 +92,26 @@ public sealed class DiffusionGraphTests
     // Red, green, blue and red again as means of squares of eight; for parameters, wild numbers behind them.
     private static byte[] Encoder(string output, float scale, float bias)
     {
-        var graph = new OnnxGraph().Input("sample", Element.Float, 1, 3, 0, 0).Output(output, Element.Float, 1, output == "latent_sample" ? 4 : 8, 0, 0)
+        var graph = new OnnxGraph().Input("sample", Element.Float, 1, 3, 0, 0)
+            .Output(output, Element.Float, 1, output == "latent_sample" ? 4 : 8, 0, 0)
             .Constant("scale", [scale], 1).Constant("bias", [bias], 1).Constant("wild", [1e6f], 1).Whole("planes", [0, 1, 2, 0], 4)
             .Node("Mul", ["sample", "scale"], ["a"]).Node("Add", ["a", "bias"], ["b"])
             .Node("AveragePool", ["b"], ["c"], ("kernel_shape", new[] { 8L, 8L }), ("strides", new[] { 8L, 8L }));
         return output == "latent_sample" ? graph.Node("Gather", ["c", "planes"], [output], ("axis", 1)).Bytes()
-            : graph.Node("Gather", ["c", "planes"], ["d"], ("axis", 1)).Node("Add", ["d", "wild"], ["e"]).Node("Concat", ["d", "e"], [output], ("axis", 1)).Bytes();
+            : graph.Node("Gather", ["c", "planes"], ["d"], ("axis", 1)).Node("Add", ["d", "wild"], ["e"])
+                .Node("Concat", ["d", "e"], [output], ("axis", 1)).Bytes();
     }
 
-    private static byte[] Decoder(float scale, float bias) => new OnnxGraph().Input("latent_sample", Element.Float, 1, 4, 0, 0).Output("sample", Element.Float, 1, 3, 0, 0)
+    private static byte[] Decoder(float scale, float bias) =>
+        new OnnxGraph().Input("latent_sample", Element.Float, 1, 4, 0, 0).Output("sample", Element.Float, 1, 3, 0, 0)
         .Constant("scale", [scale], 1).Constant("bias", [bias], 1).Constant("sizes", [1, 1, 8, 8], 4).Whole("planes", [0, 1, 2], 3)
         .Node("Gather", ["latent_sample", "planes"], ["a"], ("axis", 1)).Node("Resize", ["a", "", "sizes"], ["b"])
         .Node("Mul", ["b", "scale"], ["c"]).Node("Add", ["c", "bias"], ["sample"]).Bytes();
 
     // Predicts half of the noisy latent, and what is told.
     private static byte[] UNet(Func<OnnxGraph, OnnxGraph> told) => told(new OnnxGraph()
-            .Input("sample", Element.Float, 0, 4, 0, 0).Input("timestep", Element.Int64, 0).Input("encoder_hidden_states", Element.Float, 0, 77, 32).Output("out_sample", Element.Float, 0, 4, 0, 0)
+            .Input("sample", Element.Float, 0, 4, 0, 0).Input("timestep", Element.Int64, 0)
+            .Input("encoder_hidden_states", Element.Float, 0, 77, 32).Output("out_sample", Element.Float, 0, 4, 0, 0)
             .Constant("half", [0.5f], 1).Node("Mul", ["sample", "half"], ["scaled"]))
         .Node("Add", ["scaled", "told"], ["out_sample"]).Bytes();
 }

@@ -48,7 +48,9 @@ public sealed class TorchParityTests
             foreach (var steps in new[] { "[40]", "[35, 45]", "[20, 35, 45]" })
             {
                 var scale = guidance == "none" ? "1" : "1.3";
-                using var folder = new TinyDiffusion($$"""{ "steps": {{steps}}, "guidance": "{{guidance}}", "guidance_scale": {{scale}}, "delta": 0.7 }""", from: original);
+                using var folder =
+                    new TinyDiffusion($$"""{ "steps": {{steps}}, "guidance": "{{guidance}}", "guidance_scale": {{scale}}, "delta": 0.7 }""",
+                    from: original);
                 using var model = folder.Load();
                 using var session = (FolderModelSession)model.CreateSession(Side, Side);
                 var prompt = TinyDiffusion.Prompt(model, "neon ink");
@@ -72,7 +74,8 @@ public sealed class TorchParityTests
 
     private static async Task<int> RunAsync(params string[] arguments)
     {
-        using var python = Process.Start(new ProcessStartInfo(Python, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        using var python = Process.Start(new ProcessStartInfo(Python, arguments)
+            { RedirectStandardError = true, RedirectStandardOutput = true })!;
         var said = Task.WhenAll(python.StandardOutput.ReadToEndAsync(), python.StandardError.ReadToEndAsync());
         await python.WaitForExitAsync(TestContext.Current.CancellationToken);
         TestContext.Current.TestOutputHelper?.WriteLine(string.Join('\n', await said));

@@ -27,7 +27,8 @@ public sealed class SlowModelTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Equal(
             [null, "Painting makes about 1.2 frames per second on this machine, too few for a live picture. Render clips with it."],
             models.Select(m => (string?)m!["not_live"]));
-        var upload = await server.UploadAsync(await files.MakeAsync("slow.mkv", "-f", "lavfi", "-i", "testsrc2=s=64x64:r=5:d=0.4", "-pix_fmt", "yuv420p"));
+        var upload = await server.UploadAsync(await files.MakeAsync("slow.mkv", "-f", "lavfi", "-i", "testsrc2=s=64x64:r=5:d=0.4",
+            "-pix_fmt", "yuv420p"));
         var done = (await server.FollowAsync(await server.ClipAsync(new { upload, model = "painting", format = "mkv" })))[^1].Job;
         Assert.Equal(("done", "painting"), ((string)done["state"]!, (string)done["model"]!));
     }
