@@ -71,6 +71,27 @@ internal sealed class StandInHub : IAsyncDisposable
 
     public static string Sha256(byte[] content) => Convert.ToHexStringLower(SHA256.HashData(content));
 
+    /// <summary>
+    /// Sends a part of a content and breaks off, once the other side has written it down: what a cut connection still delivers is not
+    /// ours to say.
+    /// </summary>
+    public static async Task BreakOffAsync(HttpContext http, byte[] content, int count, string partial)
+    {
+        var from = From(http);
+        http.Response.ContentLength = content.Length - from;
+        if (from > 0)
+            (http.Response.StatusCode, http.Response.Headers.ContentRange) = (206, $"bytes {from}-{content.Length - 1}/{content.Length}");
+        await http.Response.Body.WriteAsync(content.AsMemory(from, count));
+        await http.Response.Body.FlushAsync();
+        while (new FileInfo(partial) is not { Exists: true } there || there.Length < from + count)
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System);
+        http.Abort();
+    }
+
+    /// <summary>Where the range begins that was asked for; 0 without one.</summary>
+    public static int From(HttpContext http) => http.Request.Headers.Range.FirstOrDefault() is { } range
+        ? int.Parse(range["bytes=".Length..].TrimEnd('-'), System.Globalization.CultureInfo.InvariantCulture) : 0;
+
     public async ValueTask DisposeAsync() => await _app.DisposeAsync();
 
     private async Task AnswerAsync(HttpContext http)
@@ -116,8 +137,7 @@ internal sealed class StandInHub : IAsyncDisposable
     {
         if (await Serve(http, path, content))
             return;
-        var from = http.Request.Headers.Range.FirstOrDefault() is { } range
-            ? int.Parse(range["bytes=".Length..].TrimEnd('-'), System.Globalization.CultureInfo.InvariantCulture) : 0;
+        var from = From(http);
         if (from > 0)
         {
             http.Response.StatusCode = 206;

@@ -26,10 +26,7 @@ public sealed class GpuRuntimePullTests : IDisposable
             if (broken)
                 return false;
             broken = true;
-            http.Response.ContentLength = content.Length;
-            await http.Response.Body.WriteAsync(content.AsMemory(0, 100_000));
-            await http.Response.Body.FlushAsync();
-            http.Abort();
+            await StandInHub.BreakOffAsync(http, content, 100_000, Folder + ".nupkg.incomplete");
             return true;
         };
         Assert.False(GpuRuntime.IsIn(_data));

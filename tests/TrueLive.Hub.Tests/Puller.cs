@@ -31,6 +31,9 @@ internal sealed class Puller : IDisposable
     /// <summary>Where the cache keeps a repository.</summary>
     public string Kept => Path.Combine(Cache, "models--acme--model");
 
+    /// <summary>Where a content lies while it is not whole.</summary>
+    public string Partial(string name) => Path.Combine(Kept, "blobs", name + ".incomplete");
+
     /// <summary>All files below the home, as names.</summary>
     public string[] Everything => [.. Directory.EnumerateFiles(Home, "*", SearchOption.AllDirectories)
         .Select(f => Path.GetRelativePath(Home, f)).Order(StringComparer.Ordinal)];
