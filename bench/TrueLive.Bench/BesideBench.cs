@@ -6,7 +6,9 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Bench;
 
-/// <summary>Does a clip in the queue show in the delay of a live session? The same session with one and without, in turn.</summary>
+/// <summary>
+/// Measures what a clip in the queue adds to the delay of a live session: the same session with and without one, in turn.
+/// </summary>
 internal static class BesideBench
 {
     private static readonly TimeProvider Time = TimeProvider.System;
@@ -72,7 +74,7 @@ internal static class BesideBench
         return 0;
     }
 
-    // Queues a clip, takes it back after a while, and gives the frames that were made of it.
+    // Queues a clip, cancels it after a while, and returns the number of its frames that were made.
     private static async Task<long> ClipAsync(HttpClient http, string upload, double seconds)
     {
         var body = new { upload, prompt = "ink", size = "512x288" };

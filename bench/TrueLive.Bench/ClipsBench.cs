@@ -14,8 +14,8 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Bench;
 
 /// <summary>
-/// Our file-to-file rendering against the pipeline that a user would write in an afternoon (ffmpeg pipe,
-/// the same ONNX file in a loop, ffmpeg pipe), taken in turns on the same film, and against the bare model.
+/// Compares our rendering from file to file with the pipeline that a user would write in an afternoon (ffmpeg pipe, the same ONNX file in a
+/// loop, ffmpeg pipe), in turn on the same film, and with the bare model.
 /// </summary>
 internal static class ClipsBench
 {
@@ -80,8 +80,8 @@ internal static class ClipsBench
     }
 
     /// <summary>
-    /// Frames per second of each contestant at one size, and milliseconds of processor time that ours gave to codecs for a frame, one
-    /// figure a round.
+    /// Frames per second of each pipeline at one size, and milliseconds of processor time that ours spent on codecs per frame; one figure
+    /// per round.
     /// </summary>
     private sealed record SizeResult((int Width, int Height) Size, List<double> Ours, List<double> Plain, List<double> Bare, List<double> Wide, List<double> Runtime, List<double> Codecs, string Cores)
     {
@@ -97,7 +97,7 @@ internal static class ClipsBench
         for (var round = 1; round <= rounds; round++)
         {
             Console.WriteLine($"{size.Width}x{size.Height}, round {round} of {rounds}.");
-            // Before and after, since the speed of a virtual core changes within a quarter of a minute.
+            // The bare model is measured before and after, since the speed of a virtual core changes within a quarter of a minute.
             var before = Bare([model], frames, time);
             var codecs = ChildTime.Spent;
             result.Ours.Add(await OursAsync(film, model, size, folder, time, cancel).ConfigureAwait(false));
@@ -186,7 +186,7 @@ internal static class ClipsBench
         return frames / time.GetElapsedTime(began).TotalSeconds;
     }
 
-    // The first of the film's frames, decoded beforehand.
+    // The first frames of the film, decoded beforehand.
     private static async Task<List<VideoFrame>> FramesAsync(MediaFile film, (int Width, int Height) size, CancellationToken cancel)
     {
         var frames = new List<VideoFrame>();
@@ -196,7 +196,7 @@ internal static class ClipsBench
         return frames;
     }
 
-    // Frames per second of the step alone, all given streams at once.
+    // Frames per second of the step alone, with all given streams at once.
     private static double Bare(IReadOnlyList<OnnxVideoModel> streams, List<VideoFrame> film, TimeProvider time)
     {
         var sessions = streams.Select(m => m.CreateSession(film[0].Width, film[0].Height)).ToArray();

@@ -7,8 +7,8 @@ using TrueLive.Models;
 namespace TrueLive.Bench;
 
 /// <summary>
-/// What a step of the small test pipeline costs, with one step and four, one after the other and as a stream batch, on pictures that move
-/// and on one that does not.
+/// Measures the cost of a step of the small test pipeline: with one denoising step and with four, one after the other and as a stream
+/// batch, on moving pictures and on a still one.
 /// </summary>
 internal static class DiffusionBench
 {
@@ -116,7 +116,7 @@ internal static class DiffusionBench
 
     private sealed record Result(List<double> Times, int Lag, int Made, int Repeated);
 
-    // The same picture under new numbers, or the next of the scene.
+    // Gives the same picture under new numbers, or the next one of the scene.
     private sealed class Scene(bool still) : IDisposable
     {
         private readonly MovingScene _scene = new(Side, Side, 30, Pool);

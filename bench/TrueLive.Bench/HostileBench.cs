@@ -5,7 +5,9 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Bench;
 
-/// <summary>Does one hostile client show in the delay of another key's live session? The same session with it and without, in turn.</summary>
+/// <summary>
+/// Measures what a hostile client adds to the delay of another key's live session: the same session with and without it, in turn.
+/// </summary>
 internal static class HostileBench
 {
     private const string Key = "the-key-of-the-live-session";
@@ -35,7 +37,7 @@ internal static class HostileBench
             {
                 alone.Add(await PhaseAsync(caller, seconds));
                 beside.Add(await AttackedAsync(caller, server.Address, seconds, met));
-                // What its end leaves behind is neither.
+                // What the server does right after an attack belongs to neither phase.
                 await Task.Delay(TimeSpan.FromSeconds(2), Time);
                 Console.WriteLine($"Round {round + 1} of {rounds}: p99 {Quantile([alone[^1]], 0.99):0.0} ms alone, {Quantile([beside[^1]], 0.99):0.0} ms beside the hostile client.");
             }
@@ -60,7 +62,7 @@ internal static class HostileBench
         return new Phase([.. caller.Pictures.Select(p => Time.GetElapsedTime(p.SentAt, p.SeenAt).TotalMilliseconds)], Time.GetElapsedTime(began).TotalSeconds);
     }
 
-    // The client is a process of its own at the lowest priority: what it costs to be hostile is not the server's delay.
+    // The client is a separate process at the lowest priority, so that its own work does not delay the server.
     private static async Task<Phase> AttackedAsync(NativeCaller caller, string server, double seconds, SortedDictionary<string, long> met)
     {
         string[] command = ["-n", "19", "dotnet", Path.Combine(AppContext.BaseDirectory, "TrueLive.Bench.dll"), "hostile-client", "--server", server, "--key", HostileKey, "--seconds", $"{seconds + 1:0}"];

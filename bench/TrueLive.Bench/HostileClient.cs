@@ -10,7 +10,9 @@ using TrueLive.Media.Codecs;
 
 namespace TrueLive.Bench;
 
-/// <summary>A holder of a key who wants others to have no pictures. Prints "begun", and at its end what it was answered.</summary>
+/// <summary>
+/// A client with a valid key that tries to keep others from getting pictures. Prints "begun", and at the end the answers that it got.
+/// </summary>
 internal sealed class HostileClient : IDisposable
 {
     private readonly Uri _server;
@@ -28,7 +30,7 @@ internal sealed class HostileClient : IDisposable
         _key = arguments.Text("--key")!;
         _http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 400 }) { BaseAddress = _server };
         _stop = new CancellationTokenSource(TimeSpan.FromSeconds(arguments.Number("--seconds", 10)), TimeProvider.System);
-        // The marker of a scan, thousands of times before the end.
+        // A JPEG with thousands of empty scans.
         _scans = [.. _large[..^2], .. Enumerable.Repeat((byte[])[0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0], 5000).SelectMany(s => s), 0xFF, 0xD9];
     }
 
@@ -75,7 +77,7 @@ internal sealed class HostileClient : IDisposable
 
     private static ByteArrayContent Body(byte[] bytes, string type) => new ByteArrayContent(bytes) { Headers = { ContentType = new MediaTypeHeaderValue(type) } };
 
-    // So many at a time, each again when it was answered.
+    // Keeps this many requests under way: each is repeated when it is answered.
     private IEnumerable<Task> Many(int count, Func<Task> once) => Enumerable.Range(0, count).Select(_ => Task.Run(async () =>
     {
         while (!_stop.IsCancellationRequested)
@@ -142,7 +144,7 @@ internal sealed class HostileClient : IDisposable
         }
     }
 
-    // Idle ones, and one byte of a request on each.
+    // Opens idle connections, with one byte of a request on each.
     private async Task ConnectionsAsync()
     {
         var held = new List<TcpClient>();

@@ -4,7 +4,7 @@ using TrueLive.Cli;
 
 namespace TrueLive.Bench;
 
-/// <summary>One thing to measure: a server, a coding, a size, and the model where it has one.</summary>
+/// <summary>One thing to measure: a server, a codec, a size, and the model if it has one.</summary>
 internal sealed record LiveCase(string Server, string Codec, int Width, int Height, string Model)
 {
     public string Size => $"{Width}x{Height}";
@@ -17,22 +17,24 @@ internal sealed record LiveCase(string Server, string Codec, int Width, int Heig
 /// <param name="Painted">Pictures painted per second.</param>
 /// <param name="Delays">Glass to glass of each picture seen, ms.</param>
 /// <param name="CpuMs">Processor time of the server for each picture seen, ms.</param>
-/// <param name="Returned">Size of the picture that came back.</param>
+/// <param name="Returned">Size of the returned picture.</param>
 /// <param name="Unread">Pictures whose time could not be read.</param>
 /// <param name="FirstMs">From the offer being sent to the first picture, ms.</param>
 /// <param name="Inside">The server's own figures; ours only.</param>
-/// <param name="Whole">Share of the looks during the round that found a whole core (<see cref="WholeCores"/>).</param>
+/// <param name="Whole">Share of the samples during the round that found a whole core (<see cref="WholeCores"/>).</param>
 internal sealed record LiveRound(
     double Generated, double Painted, double[] Delays, double CpuMs, string Returned, int Unread, double FirstMs, InsideFigures? Inside, double Whole);
 
 /// <summary>From the last packet in to the last packet out, at the server, ms, over the last frames of the session.</summary>
 internal sealed record InsideFigures(double StepP50, double AgeP50, double AgeP95, double OutP50, double OutBesideStepP99, int Frames)
 {
-    /// <summary>Share of the looks meanwhile that found a whole core.</summary>
+    /// <summary>Share of the samples meanwhile that found a whole core.</summary>
     public double Whole { get; init; } = double.NaN;
 }
 
-/// <summary>Ours, aiortc and GStreamer in turn before the same page in the same browser, over the same pair of network namespaces.</summary>
+/// <summary>
+/// Our server, aiortc and GStreamer in turn, with the same page in the same browser, over the same pair of network namespaces.
+/// </summary>
 internal static class LiveBench
 {
     private const int Fps = 30;
@@ -118,10 +120,10 @@ internal static class LiveBench
             page.SetDefaultTimeout(90_000);
             await page.GotoAsync(address + (one.Server == Ours ? "/healthz" : "/"));
             await page.EvaluateAsync(await File.ReadAllTextAsync(Path.Combine(Machine.Repository, "bench", "live", "page.js")));
-            // "noir" keeps the light and dark of the painted time.
+            // "noir" keeps the painted time readable.
             var url = $"{address}/whip?codec={one.Codec.ToLowerInvariant()}&model={one.Model}&size={one.Size}&prompt=noir";
             var first = await page.EvaluateAsync<double>("(o) => liveBench.start(o)", new { url, width = one.Width, height = one.Height, fps = Fps, timeout = 40 });
-            // The rate that the path bears is found in the first seconds.
+            // In the first seconds, congestion control finds the rate that the path can carry.
             await page.EvaluateAsync("() => liveBench.measure(2)");
             using var cores = new WholeCores();
             var cpu = Machine.CpuSeconds(process);
@@ -153,7 +155,7 @@ internal static class LiveBench
         return new InsideFigures(Of("step_p50_ms"), Of("age_p50_ms"), Of("age_p95_ms"), Of("out_p50_ms"), Of("out_beside_step_p99_ms"), stats.GetProperty("window").GetInt32());
     }
 
-    // The browser must be inside: neither aiortc nor GStreamer uses the loopback address.
+    // The browser must run inside the namespace: neither aiortc nor GStreamer uses the loopback address.
     private static async Task<IBrowser> LaunchAsync(IPlaywright playwright, NetworkPair network)
     {
         var script = Path.Combine(Path.GetTempPath(), $"truelive-chromium-{Environment.ProcessId}");
@@ -173,7 +175,7 @@ internal static class LiveBench
         }
     }
 
-    // The server measures what the machine holds when it starts; nothing is timed before it is done.
+    // At its start the server measures what the machine can do; nothing is timed before that is done.
     private static async Task ReadyAsync(NetworkPair network, string address)
     {
         for (var tries = 0; tries < 120; tries++)

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace TrueLive.Bench;
 
-/// <summary>What Linux tells about the machine and its processes.</summary>
+/// <summary>What Linux reports about the machine and its processes.</summary>
 internal static class Machine
 {
     // USER_HZ; 100 on every Linux that .NET runs on.
@@ -26,12 +26,12 @@ internal static class Machine
     /// <summary>Processor seconds that a process has used, all threads.</summary>
     public static double CpuSeconds(int process)
     {
-        // The name in field 2 may hold spaces; what follows its bracket does not.
+        // The name in field 2 may contain spaces; fields after its closing bracket do not.
         var fields = File.ReadAllText($"/proc/{process}/stat").Split(") ")[1].Split(' ');
         return (double.Parse(fields[11], CultureInfo.InvariantCulture) + double.Parse(fields[12], CultureInfo.InvariantCulture)) / TicksPerSecond;
     }
 
-    /// <summary>The same for each name of a thread; threads that have ended are not counted.</summary>
+    /// <summary>The same by thread name; threads that have ended are not counted.</summary>
     public static Dictionary<string, double> CpuSecondsByThread(int process)
     {
         var seconds = new Dictionary<string, double>();
@@ -58,7 +58,7 @@ internal static class Machine
         File.ReadLines($"/proc/{process}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
         CultureInfo.InvariantCulture) * 1024 / 1e6;
 
-    /// <summary>Cores kept busy by the whole machine over a time.</summary>
+    /// <summary>Mean number of busy cores of the whole machine over a time.</summary>
     public static async Task<double> BusyCoresAsync(TimeSpan span)
     {
         var before = Busy();

@@ -5,7 +5,8 @@ using Microsoft.Playwright;
 namespace TrueLive.Bench;
 
 /// <summary>
-/// Films the studio page while prompts are typed, for README: what Chromium paints, with the times at which it did, put together to a WebP.
+/// Films the studio page while prompts are typed, for README: what Chromium paints, with the times at which it did, becomes an animated
+/// WebP.
 /// </summary>
 internal static class PagePicture
 {
@@ -41,7 +42,7 @@ internal static class PagePicture
         await page.Locator("#model option").First.WaitForAsync(new LocatorWaitForOptions { State = WaitForSelectorState.Attached });
         await page.SelectOptionAsync("#source", "scene");
         await page.ClickAsync("#start");
-        // The looks are drawn and the figures have settled: a picture of the first second would show none.
+        // By then the previews of the looks are drawn and the figures have settled; in the first second there are none.
         await page.WaitForTimeoutAsync(15_000);
 
         var times = new List<double>();

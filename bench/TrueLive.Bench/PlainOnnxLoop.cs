@@ -6,8 +6,8 @@ using TrueLive.Models.Onnx;
 namespace TrueLive.Bench;
 
 /// <summary>
-/// The same model, called as its documentation shows: default session options, a tensor made for every call, the state handed
-/// from one result to the next call. What <c>bench/clips/run</c> compares with.
+/// The same model, called as its documentation shows: default session options, a new tensor for every call, the state passed from one
+/// result to the next call. <c>bench/clips/run</c> compares with it.
 /// </summary>
 internal sealed class PlainOnnxLoop : IDisposable
 {
@@ -18,7 +18,7 @@ internal sealed class PlainOnnxLoop : IDisposable
     private readonly float[] _style;
     private Dictionary<string, DenseTensor<float>> _states;
 
-    /// <param name="model">Model whose file is loaded a second time; it must take and give planar RGB floats.</param>
+    /// <param name="model">Model whose file is loaded a second time; its input and output must be planar RGB floats.</param>
     /// <param name="width">Picture width.</param>
     /// <param name="height">Picture height.</param>
     /// <param name="prompt">Prompt of all frames.</param>

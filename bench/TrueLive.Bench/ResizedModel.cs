@@ -6,15 +6,15 @@ using TrueLive.Models.Onnx;
 namespace TrueLive.Bench;
 
 /// <summary>
-/// The fixed-size model "candy" at another size, for a fair race: the sides of its input and output and the <c>output_shape</c> of its
-/// transposed convolutions are rewritten (onnx.proto), nothing else. Its other operators take any size whose sides are multiples of 4.
+/// The fixed-size model "candy" at another size, for a fair comparison: the sides of its input and output and the <c>output_shape</c> of
+/// its transposed convolutions are rewritten (onnx.proto), nothing else. Its other operators take any size whose sides are multiples of 4.
 /// </summary>
 internal static class ResizedModel
 {
     private const int Side = 720;
     private static readonly int[] Parts = [1, 2, 4, 8];
 
-    /// <exception cref="ModelException">It is not that model.</exception>
+    /// <exception cref="ModelException">The file is not that model.</exception>
     public static OnnxVideoModel LoadCandy(string file, int width, int height, TimeProvider time)
     {
         var folder = Directory.CreateTempSubdirectory("truelive-candy-");
@@ -45,7 +45,7 @@ internal static class ResizedModel
             _ => graph,
         }) : field);
 
-    // attribute.ints = 8: height and width of what the convolution makes, a part of the picture's and some pixels more.
+    // attribute.ints = 8: height and width of the convolution's output, a fraction of the picture's and a few pixels more.
     private static ProtoField Shape(ProtoField attribute, int width, int height)
     {
         var sides = new Queue<int>([height, width]);

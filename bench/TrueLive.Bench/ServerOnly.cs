@@ -11,8 +11,8 @@ using TrueLive.WebRtc.Whip;
 namespace TrueLive.Bench;
 
 /// <summary>
-/// What the server alone does with a frame: a client sends pictures that were coded beforehand at an even pace and looks at nothing that
-/// comes back, so that nobody else needs the cores.
+/// Measures what the server alone does with a frame: a client sends pictures that were encoded beforehand, at an even pace, and decodes
+/// nothing that comes back, so that nothing else needs the cores.
 /// </summary>
 internal static class ServerOnly
 {

@@ -5,7 +5,9 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Bench;
 
-/// <summary>Live sessions for a long time: does delay grow, does memory grow, does the collector work because of frames?</summary>
+/// <summary>
+/// Runs live sessions for a long time, to see whether delay or memory grows and whether frames cause garbage collections.
+/// </summary>
 internal static partial class SoakBench
 {
     private static readonly TimeProvider Time = TimeProvider.System;
@@ -24,7 +26,7 @@ internal static partial class SoakBench
         var (load, busy) = (Machine.Load, await Machine.BusyCoresAsync(TimeSpan.FromSeconds(3)));
         await using var server = await ServerProcess.StartAsync("--max-sessions", $"{sessions}");
         using var http = new HttpClient { BaseAddress = new Uri(server.Address) };
-        // What the server measures of the machine at its start allocates too.
+        // What the server measures at its start allocates memory, too.
         await ServerProcess.ReadyAsync(http);
         var reading = await ReadingAsync(http);
         var scene = await NativeCaller.SceneAsync(sides[0], sides[1]);
@@ -67,7 +69,7 @@ internal static partial class SoakBench
 
     private static readonly string[] Stages = ["decode", "wait", "step", "send"];
 
-    // Without sessions the server is at rest; the page is written anew when it is older than its cache.
+    // Bytes that one reading of the metrics allocates, measured without sessions: each reading is made after the cached page has expired.
     private static async Task<double> ReadingAsync(HttpClient http)
     {
         var (least, before) = (double.MaxValue, 0.0);
@@ -86,7 +88,7 @@ internal static partial class SoakBench
         Sum(metrics, "dotnet_gc_collections"), Sum(metrics, "truelive_frames_sent"), Statistics.Quantile(delays, 0.5), Statistics.Quantile(delays, 0.99), Machine.Load,
         Machine.CpuSeconds(process), Machine.CpuSecondsByThread(process), Stages.ToDictionary(s => s, s => Sum(metrics, "truelive_frame_stage_duration_seconds_sum", $"\"{s}\"")));
 
-    // Every series of one name, with its unit and _total behind it or not, whose labels hold the word.
+    // Sums the series of one name, with or without a unit and _total at its end, whose labels contain the word.
     private static double Sum(string metrics, string name, string word = "") => SeriesLine().Matches(metrics)
         .Where(m => m.Groups[1].Value.StartsWith(name, StringComparison.Ordinal) && m.Groups[2].Value.Contains(word, StringComparison.Ordinal))
         .Sum(m => double.Parse(m.Groups[3].Value, CultureInfo.InvariantCulture));
@@ -96,7 +98,7 @@ internal static partial class SoakBench
 
     private static string Report(List<Sample> samples, List<(double X, double Y)>[] points, double minutes, string model, string size, int lost, string load, double busy, double reading)
     {
-        // The first minutes fill pools and compile; a short run leaves out a sixth.
+        // Pools fill and code is compiled in the first minutes; a short run leaves out a sixth.
         var settled = Math.Min(300, minutes * 10);
         var steady = samples.Where(s => s.Seconds >= settled).ToList();
         if (steady.Count < 2)

@@ -1,12 +1,12 @@
 namespace TrueLive.Bench;
 
-/// <summary>The few statistics that the reports give.</summary>
+/// <summary>The statistics of the reports.</summary>
 internal static class Statistics
 {
     // 95 %, two-sided, for large samples.
     private const double Z = 1.96;
 
-    /// <summary>Nearest-rank quantile; NaN of nothing.</summary>
+    /// <summary>Nearest-rank quantile; NaN when there are no values.</summary>
     public static double Quantile(IEnumerable<double> values, double quantile)
     {
         double[] sorted = [.. values.Order()];
@@ -14,7 +14,7 @@ internal static class Statistics
     }
 
     /// <summary>
-    /// Slope of a straight line through the points, and half the width of its 95 % confidence interval. Neighbours are alike, so the
+    /// Slope of a straight line through the points, and half the width of its 95 % confidence interval. Neighbours are correlated, so the
     /// error is estimated from the residuals of blocks (batch means), not of single points.
     /// </summary>
     public static (double Slope, double HalfWidth) Slope(IReadOnlyList<(double X, double Y)> points, double block)

@@ -6,7 +6,7 @@ using TrueLive.Workers.Jail;
 
 namespace TrueLive.Bench;
 
-/// <summary>What it costs to have a model in a child process: the step of a worker less the time that its model took.</summary>
+/// <summary>Measures the cost of a model in a child process: the time of a worker's step without the time that its model took.</summary>
 internal static class WorkersBench
 {
     private const int Side = 512;

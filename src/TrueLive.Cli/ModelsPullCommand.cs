@@ -16,17 +16,20 @@ internal static partial class ModelsPullCommand
 {
     private const string Runtime = "gpu-runtime";
 
-    private static readonly Argument<string> Source = new("source") { Description = "A short name of 'truelive models list', org/name[@revision] on the hub, a folder that an exporter wrote, or gpu-runtime (docs/gpu.md)." };
-    private static readonly Option<bool> Accept = new("--accept-licence") { Description = "Accept the licence that the hub states, without being asked." };
-    private static readonly Option<string?> Network = new("--file") { Description = "The ONNX file, where there are several; of gpu-runtime, the package that was downloaded elsewhere." };
+    private static readonly Argument<string> Source = new("source") { Description = "A short name of 'truelive models list', "
+        + "org/name[@revision] on the hub, a folder that an exporter wrote, or gpu-runtime (docs/gpu.md)." };
+    private static readonly Option<bool> Accept = new("--accept-licence") { Description = "Accept the licence that the hub states, "
+        + "without being asked." };
+    private static readonly Option<string?> Network = new("--file") { Description = "The ONNX file, where there are several; of "
+        + "gpu-runtime, the package that was downloaded elsewhere." };
     private static readonly Option<string?> Id = new("--id") { Description = "Short name for the model: a-z, 0-9 and -." };
 
     public static Command Make()
     {
         var pull = new Command("pull", """
-            Bring a model from a hub (Hugging Face, or what HF_ENDPOINT names), check it, and put it among the models. Size and licence are shown
-            first. Only ONNX and what belongs to it is downloaded; an interrupted download goes on where it was. HF_HUB_CACHE, HF_HOME, HF_TOKEN and
-            HF_HUB_OFFLINE are heeded (docs/hub.md).
+            Bring a model from a hub (Hugging Face, or what HF_ENDPOINT names), check it, and put it among the models. Size and licence
+            are shown first. Only ONNX and what belongs to it is downloaded; an interrupted download goes on where it was. HF_HUB_CACHE,
+            HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are heeded (docs/hub.md).
             """)
         {
             Source, Accept, Network, Id,
@@ -68,9 +71,11 @@ internal static partial class ModelsPullCommand
 
     private static async Task<int> RuntimeAsync(ParseResult parsed, ServerOptions options, CancellationToken cancel)
     {
-        var package = PinnedPackage.GpuRuntime;
+        var package = PinnedPackage.OfGpuRuntime;
         var pull = new GpuRuntimePull(package, GpuRuntime.FolderIn(options.DataPath), TimeProvider.System);
-        Console.WriteLine($"{GpuRuntime.Package} {GpuRuntime.Version} from {package.Address.Host}: {Size(package.Size)}, of which {Size(package.Files.Values.Sum())} are kept\nLicence: MIT (Microsoft; ThirdPartyNotices.txt beside it). CUDA 13 and cuDNN 9 are NVIDIA's, and are installed apart.");
+        Console.WriteLine($"{GpuRuntime.Package} {GpuRuntime.Version} from {package.Address.Host}: {Size(package.Size)}, of which "
+            + $"{Size(package.Files.Values.Sum())} are kept\nLicence: MIT (Microsoft; ThirdPartyNotices.txt beside it). CUDA 13 and "
+            + "cuDNN 9 are NVIDIA's, and are installed apart.");
         if (parsed.GetValue(Network) is { } file)
         {
             await pull.UnpackAsync(file, cancel).ConfigureAwait(false);
@@ -96,7 +101,8 @@ internal static partial class ModelsPullCommand
 
     private static Task RuntimeBarAsync(GpuRuntimePull pull, PinnedPackage package, CancellationToken cancel) => Console.IsOutputRedirected
         ? pull.DownloadAsync(new Progress<long>(), cancel)
-        : AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
+        : AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new DownloadedColumn(),
+        new TransferSpeedColumn(), new RemainingTimeColumn())
             .StartAsync(context =>
             {
                 var bar = context.AddTask(GpuRuntime.Package, maxValue: package.Size);
@@ -128,10 +134,12 @@ internal static partial class ModelsPullCommand
 
     private static void Show(PullPlan plan, HubSettings settings)
     {
-        Console.WriteLine($"{plan.Repository} at {plan.Commit[..12]} on {settings.Endpoint.Host}, as '{plan.Id}': {plan.Files.Count} files, {Size(plan.Bytes)}; about {Size(2 * plan.Bytes)} of memory while it runs");
+        Console.WriteLine($"{plan.Repository} at {plan.Commit[..12]} on {settings.Endpoint.Host}, as '{plan.Id}': {plan.Files.Count} "
+            + $"files, {Size(plan.Bytes)}; about {Size(2 * plan.Bytes)} of memory while it runs");
         foreach (var other in plan.Files.Select(f => f.Repository).Distinct().Where(r => r != plan.Repository))
             Console.WriteLine($"with the autoencoder of {other}");
-        Console.WriteLine($"Licence: {(plan.Licence.Length > 0 ? plan.Licence : settings.Offline ? "as the hub stated it (offline)" : "not stated; ask its makers before you use it")}");
+        var unknown = settings.Offline ? "as the hub stated it (offline)" : "not stated; ask its makers before you use it";
+        Console.WriteLine($"Licence: {(plan.Licence.Length > 0 ? plan.Licence : unknown)}");
         if (plan.Known is not null)
             Console.WriteLine("Not tried: nobody has pulled this from the real hub with TrueLive yet.");
     }
@@ -149,17 +157,20 @@ internal static partial class ModelsPullCommand
         return Console.ReadLine()?.Trim().ToUpperInvariant() is "Y" or "YES";
     }
 
-    private static async Task<IReadOnlyDictionary<PlannedFile, string>> DownloadAsync(ModelPull pull, PullPlan plan, CancellationToken cancel)
+    private static async Task<IReadOnlyDictionary<PlannedFile, string>> DownloadAsync(ModelPull pull, PullPlan plan,
+        CancellationToken cancel)
     {
         if (Console.IsOutputRedirected)
         {
             var whole = new Lines(told => Console.WriteLine($"{told.File.File.Path}: {Size(told.File.File.Size)}"));
             return await pull.RunAsync(plan, whole, cancel).ConfigureAwait(false);
         }
-        return await AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
+        return await AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new DownloadedColumn(),
+            new TransferSpeedColumn(), new RemainingTimeColumn())
             .StartAsync(context =>
             {
-                var bars = plan.Files.ToDictionary(f => f, f => context.AddTask(Markup.Escape(f.File.Path), maxValue: Math.Max(1, f.File.Size)));
+                var bars = plan.Files.ToDictionary(f => f, f => context.AddTask(Markup.Escape(f.File.Path),
+                    maxValue: Math.Max(1, f.File.Size)));
                 return pull.RunAsync(plan, new Bars(bars), cancel);
             }).ConfigureAwait(false);
     }
@@ -167,7 +178,8 @@ internal static partial class ModelsPullCommand
     private static void Done(string folder)
     {
         var id = Path.GetFileName(folder);
-        Console.WriteLine($"Added {id} in {folder}. The server offers it from its next start on; 'truelive models check {id}' tells how fast it is here.");
+        Console.WriteLine($"Added {id} in {folder}. The server offers it from its next start on; 'truelive models check {id}' tells how "
+            + "fast it is here.");
     }
 
     private static string Size(long bytes) => bytes < 1_000_000 ? $"{bytes} bytes" : bytes < 1_000_000_000
@@ -183,7 +195,8 @@ internal static partial class ModelsPullCommand
 
     private sealed class Bars(Dictionary<PlannedFile, ProgressTask> bars) : IProgress<(PlannedFile File, long Bytes)>
     {
-        public void Report((PlannedFile File, long Bytes) value) => bars[value.File].Value = value.Bytes >= value.File.File.Size ? bars[value.File].MaxValue : value.Bytes;
+        public void Report((PlannedFile File, long Bytes) value) => bars[value.File].Value = value.Bytes >= value.File.File.Size
+            ? bars[value.File].MaxValue : value.Bytes;
     }
 
     /// <summary>A line for each file that is whole: a log has no use for bars.</summary>

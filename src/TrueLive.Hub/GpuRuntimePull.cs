@@ -14,11 +14,11 @@ namespace TrueLive.Hub;
 public sealed record PinnedPackage(Uri Address, long Size, string Sha512, IReadOnlyDictionary<string, long> Files)
 {
     /// <summary>The GPU runtime, from the registry of .NET packages.</summary>
-    public static PinnedPackage GpuRuntime { get; } = new(
-        new Uri(FormattableString.Invariant($"https://api.nuget.org/v3-flatcontainer/{Lower}/{Models.Devices.GpuRuntime.Version}/{Lower}.{Models.Devices.GpuRuntime.Version}.nupkg")),
-        Models.Devices.GpuRuntime.PackageBytes, Models.Devices.GpuRuntime.PackageSha512, Models.Devices.GpuRuntime.Files);
+    public static PinnedPackage OfGpuRuntime { get; } = new(
+        new Uri($"https://api.nuget.org/v3-flatcontainer/{Lower}/{GpuRuntime.Version}/{Lower}.{GpuRuntime.Version}.nupkg"),
+        GpuRuntime.PackageBytes, GpuRuntime.PackageSha512, GpuRuntime.Files);
 
-    private static string Lower => Models.Devices.GpuRuntime.Package.ToLowerInvariant();
+    private static string Lower => GpuRuntime.Package.ToLowerInvariant();
 }
 
 /// <summary>Brings the GPU runtime into the data folder.</summary>
@@ -37,14 +37,17 @@ public sealed class GpuRuntimePull(PinnedPackage package, string folder, TimePro
     {
         Directory.CreateDirectory(Path.GetDirectoryName(folder)!);
         // The registry needs no token; a mirror may point elsewhere.
-        using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, ConnectTimeout = TimeSpan.FromSeconds(20), MaxAutomaticRedirections = 5 }) { Timeout = Timeout.InfiniteTimeSpan };
+        using var handler = new SocketsHttpHandler { UseCookies = false, ConnectTimeout = TimeSpan.FromSeconds(20), MaxAutomaticRedirections = 5 };
+        using var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
         var file = new ResumedFile(Path.GetFileName(package.Address.AbsolutePath), package.Size, async (from, stop) =>
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, package.Address);
             if (from > 0)
                 request.Headers.Range = new(from, null);
-            return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, stop).WaitAsync(HubClient.Patience, time, stop).ConfigureAwait(false);
-        }, why => new HubException($"{package.Address.Host} cannot be reached or broke off: {Text.Shown(why.GetBaseException().Message)} What was downloaded is kept; run the command again to go on. {Elsewhere}", why), time);
+            return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, stop).WaitAsync(HubClient.Patience, time, stop)
+                .ConfigureAwait(false);
+        }, why => new HubException($"{package.Address.Host} cannot be reached or broke off: {Text.Shown(why.GetBaseException().Message)} "
+            + $"What was downloaded is kept; run the command again to go on. {Elsewhere}", why), time);
         await file.CompleteAsync(Partial, progress, cancel).ConfigureAwait(false);
         progress.Report(package.Size);
         try
@@ -62,7 +65,8 @@ public sealed class GpuRuntimePull(PinnedPackage package, string folder, TimePro
     public async Task UnpackAsync(string path, CancellationToken cancel)
     {
         await using var file = File.OpenRead(path);
-        if (file.Length != package.Size || Convert.ToBase64String(await SHA512.HashDataAsync(file, cancel).ConfigureAwait(false)) != package.Sha512)
+        var hash = Convert.ToBase64String(await SHA512.HashDataAsync(file, cancel).ConfigureAwait(false));
+        if (file.Length != package.Size || hash != package.Sha512)
             throw new HubException($"{path} is not the package that is needed: size or checksum differ. {Elsewhere}");
         var partial = folder + ".partial";
         if (Directory.Exists(partial))

@@ -23,11 +23,13 @@ public sealed record KnownModel(string Alias, string Title, RepositoryName Repos
     public static IReadOnlyList<KnownModel> All { get; } =
     [
         // As fp16 in standard operators, each part one file.
-        new("sd-turbo", "SD-Turbo", new("schmuell/sd-turbo-ort-web", "ace89b7d2cd849f9a73914cdbb8a3ea60c853dd1"), "Stability AI, non-commercial", 2.6, [35]),
+        new("sd-turbo", "SD-Turbo", new("schmuell/sd-turbo-ort-web", "ace89b7d2cd849f9a73914cdbb8a3ea60c853dd1"),
+            "Stability AI, non-commercial", 2.6, [35]),
         // As fp32 in standard operators, with its numbers beside the graphs.
         new("sdxl-turbo", "SDXL-Turbo", new("stabilityai/sdxl-turbo", "main"), "Stability AI, non-commercial", 13.9, [35]),
         // Its own autoencoder takes longer than the UNet's one step.
-        new("lcm-dreamshaper", "LCM Dreamshaper v7 with TAESD", new("aislamov/lcm-dreamshaper-v7-onnx", "main"), "not stated there; MIT at SimianLuo/LCM_Dreamshaper_v7", 2.0, [32, 45])
+        new("lcm-dreamshaper", "LCM Dreamshaper v7 with TAESD", new("aislamov/lcm-dreamshaper-v7-onnx", "main"),
+            "not stated there; MIT at SimianLuo/LCM_Dreamshaper_v7", 2.0, [32, 45])
         {
             Autoencoder = new("deinferno/taesd-onnx", "main"),
             LatentScale = 1,

@@ -7,7 +7,9 @@ using TrueLive.Models.Manifest;
 
 namespace TrueLive.Hub;
 
-/// <summary>Makes model folders: of what was pulled, or of a folder that somebody exported. One appears under its name only when it runs.</summary>
+/// <summary>
+/// Makes model folders: of what was pulled, or of a folder that somebody exported. One appears under its name only when it runs.
+/// </summary>
 public static partial class ModelFolder
 {
     private const int MaxDepth = 12;
@@ -29,7 +31,8 @@ public static partial class ModelFolder
         {
             foreach (var file in files)
                 Share(places[file], Path.Combine(partial, plan.Layout.PlaceOf(file.File.Path)));
-            new PulledRecord(plan.Repository.ToString(), plan.Commit, plan.Licence, [.. files.Select(f => new PulledFile(plan.Layout.PlaceOf(f.File.Path), f.File.Size, f.File.Hash.Hex))]).Write(partial);
+            new PulledRecord(plan.Repository.ToString(), plan.Commit, plan.Licence,
+                [.. files.Select(f => new PulledFile(plan.Layout.PlaceOf(f.File.Path), f.File.Size, f.File.Hash.Hex))]).Write(partial);
             if (plan.Layout.HasManifest)
                 OwnManifest.Copy(places[plan.Files.First(f => f.File.Path == OwnManifest.FileName)], partial, plan.Id);
             else
@@ -73,7 +76,8 @@ public static partial class ModelFolder
         if (File.Exists(Path.Combine(folder, OwnManifest.FileName)))
             throw new HubException($"{folder} has a manifest.json. Use: truelive models add {folder}");
         var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, MaxRecursionDepth = MaxDepth };
-        var names = Directory.EnumerateFiles(folder, "*", options).Select(f => Path.GetRelativePath(folder, f)).Where(RepositoryPath.IsPlain).Take(MaxFiles + 1).ToList();
+        var names = Directory.EnumerateFiles(folder, "*", options).Select(f => Path.GetRelativePath(folder, f))
+            .Where(RepositoryPath.IsPlain).Take(MaxFiles + 1).ToList();
         if (names.Count > MaxFiles)
             throw new HubException($"{folder} has more than {MaxFiles} files: name the folder of the model itself.");
         var layout = RepositoryLayout.Choose(names, network, folder);
@@ -84,12 +88,14 @@ public static partial class ModelFolder
         {
             foreach (var name in layout.Files)
                 Copy(Content(folder, name), Path.Combine(partial, layout.PlaceOf(name)));
-            ManifestDraft.Write(partial, new ModelDraft(id, "1", Path.GetFileName(folder), $"Imported from {Path.GetFileName(folder)}.", "not stated") { Network = Placed(layout) }, ModelTrust.Given);
+            ManifestDraft.Write(partial, new ModelDraft(id, "1", Path.GetFileName(folder), $"Imported from {Path.GetFileName(folder)}.",
+                "not stated") { Network = Placed(layout) }, ModelTrust.Given);
         });
     }
 
     private static ModelDraft Draft(PullPlan plan) => new(
-        plan.Id, plan.Commit[..12], Short(plan.Known?.Title ?? plan.Repository.Id[(plan.Repository.Id.IndexOf('/') + 1)..]), $"From {plan.Repository.Id}; the manifest was derived.",
+        plan.Id, plan.Commit[..12], Short(plan.Known?.Title ?? plan.Repository.Id[(plan.Repository.Id.IndexOf('/') + 1)..]),
+            $"From {plan.Repository.Id}; the manifest was derived.",
         plan.Licence.Length > 0 ? plan.Licence : "not stated")
     {
         Network = Placed(plan.Layout), Steps = plan.Known?.Steps, LatentScale = plan.Known?.LatentScale,
@@ -137,7 +143,8 @@ public static partial class ModelFolder
             return path;
         var content = Path.GetFullPath(target, Path.GetDirectoryName(path)!);
         var repository = Path.GetDirectoryName(Path.GetDirectoryName(folder));
-        return repository is not null && Path.GetDirectoryName(content) == Path.Combine(repository, "blobs") && FileHash.IsHash(Path.GetFileName(content)) && new FileInfo(content).LinkTarget is null
+        return repository is not null && Path.GetDirectoryName(content) == Path.Combine(repository, "blobs")
+            && FileHash.IsHash(Path.GetFileName(content)) && new FileInfo(content).LinkTarget is null
             ? content : throw new HubException($"{path} is a link to {target}. Put the file itself into the folder.");
     }
 

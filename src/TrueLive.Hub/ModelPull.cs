@@ -37,9 +37,11 @@ public sealed partial class ModelPull : IDisposable
     {
         var known = KnownModel.Find(source);
         var repository = known?.Repository ?? RepositoryName.TryParse(source)
-            ?? throw new HubException($"'{Text.Shown(source)}' is no folder, no org/name[@revision], and none of: {string.Join(", ", KnownModel.All.Select(m => m.Alias))}.");
+            ?? throw new HubException($"'{Text.Shown(source)}' is no folder, no org/name[@revision], and none of: "
+            + $"{string.Join(", ", KnownModel.All.Select(m => m.Alias))}.");
         var listing = await ListAsync(repository, cancel).ConfigureAwait(false);
-        var files = listing.Files.Where(f => known?.Autoencoder is null || !IsAutoencoder(f)).Select(f => new PlannedFile(repository, listing.Commit, f)).ToList();
+        var files = listing.Files.Where(f => known?.Autoencoder is null || !IsAutoencoder(f))
+            .Select(f => new PlannedFile(repository, listing.Commit, f)).ToList();
         var licence = listing.Licence;
         if (known?.Autoencoder is { } other)
         {
@@ -48,9 +50,12 @@ public sealed partial class ModelPull : IDisposable
             licence = $"{licence}; {other.Id}: {there.Licence}";
         }
         string[] names = [.. files.Select(f => f.File.Path)];
-        var layout = await OwnAsync(files, names, network, cancel).ConfigureAwait(false) ?? RepositoryLayout.Choose(names, network, repository.ToString());
-        var needed = files.Where(f => layout.Files.Contains(f.File.Path) && (f.File.Size <= MaxTextBytes || !RepositoryLayout.IsText(f.File.Path))).ToList();
-        return new PullPlan(id ?? known?.Alias ?? IdOf(repository.Id[(repository.Id.IndexOf('/') + 1)..]), repository, licence, layout, needed, known);
+        var layout = await OwnAsync(files, names, network, cancel).ConfigureAwait(false)
+            ?? RepositoryLayout.Choose(names, network, repository.ToString());
+        var needed = files.Where(f => layout.Files.Contains(f.File.Path)
+            && (f.File.Size <= MaxTextBytes || !RepositoryLayout.IsText(f.File.Path))).ToList();
+        return new PullPlan(id ?? known?.Alias ?? IdOf(repository.Id[(repository.Id.IndexOf('/') + 1)..]), repository, licence, layout,
+            needed, known);
     }
 
     /// <summary>Brings the files of a plan that are not there yet.</summary>
@@ -59,7 +64,8 @@ public sealed partial class ModelPull : IDisposable
     /// <param name="cancel">Ends it; what is here is kept for the next time.</param>
     /// <returns>Where each file's content lies.</returns>
     /// <exception cref="HubException">A file cannot be had, or is not what the hub announced.</exception>
-    public async Task<IReadOnlyDictionary<PlannedFile, string>> RunAsync(PullPlan plan, IProgress<(PlannedFile File, long Bytes)> progress, CancellationToken cancel)
+    public async Task<IReadOnlyDictionary<PlannedFile, string>> RunAsync(PullPlan plan,
+        IProgress<(PlannedFile File, long Bytes)> progress, CancellationToken cancel)
     {
         var places = new Dictionary<PlannedFile, string>();
         foreach (var file in plan.Files)
@@ -93,7 +99,8 @@ public sealed partial class ModelPull : IDisposable
     // What a manifest of our own in the repository needs; it is small, and is looked at before anybody is asked.
     private async Task<RepositoryLayout?> OwnAsync(List<PlannedFile> files, string[] names, string? network, CancellationToken cancel)
     {
-        if (network is not null || files.Find(f => f.File.Path == OwnManifest.FileName) is not { } own || own.File.Size > ModelManifest.MaxManifestBytes)
+        if (network is not null || files.Find(f => f.File.Path == OwnManifest.FileName) is not { } own
+            || own.File.Size > ModelManifest.MaxManifestBytes)
             return null;
         await BringAsync(own, new Told(_ => { }), cancel).ConfigureAwait(false);
         return OwnManifest.Layout(_cache.Blob(own.Repository, own.File.Hash), names, own.Repository.ToString());
@@ -113,7 +120,8 @@ public sealed partial class ModelPull : IDisposable
     private async Task RequireWholeAsync(PlannedFile file, CancellationToken cancel)
     {
         if (!await file.File.Hash.MatchesAsync(_cache.Blob(file.Repository, file.File.Hash), cancel).ConfigureAwait(false))
-            throw new HubException($"{file.File.Path} of {file.Repository} is damaged in {_cache.Folder}. Pull it again without HF_HUB_OFFLINE.");
+            throw new HubException($"{file.File.Path} of {file.Repository} is damaged in {_cache.Folder}. Pull it again without "
+                + "HF_HUB_OFFLINE.");
     }
 
     private static bool IsAutoencoder(HubFile file) =>

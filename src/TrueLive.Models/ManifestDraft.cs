@@ -39,7 +39,8 @@ public static class ManifestDraft
     /// <param name="folder">The folder, with all files of the model.</param>
     /// <param name="draft">What is known.</param>
     /// <param name="trust">How far the folder is trusted.</param>
-    /// <exception cref="ModelException">The graphs are not such as can be used without saying more; the message says what they are.</exception>
+    /// <exception cref="ModelException">The graphs are not such as can be used without saying more; the message says what they
+    /// are.</exception>
     public static void Write(string folder, ModelDraft draft, ModelTrust trust)
     {
         if (draft.Network is null)
@@ -50,7 +51,8 @@ public static class ManifestDraft
 
     private static JsonObject Head(ModelDraft draft) => new()
     {
-        ["schema"] = "truelive-model/1", ["id"] = draft.Id, ["version"] = draft.Version, ["title"] = draft.Title, ["description"] = draft.Description, ["licence"] = draft.Licence,
+        ["schema"] = "truelive-model/1", ["id"] = draft.Id, ["version"] = draft.Version, ["title"] = draft.Title,
+            ["description"] = draft.Description, ["licence"] = draft.Licence,
     };
 
     // Distilled models need few steps and no guidance; the others would show little of a prompt without it.
@@ -60,13 +62,15 @@ public static class ManifestDraft
         var sample = unet.Inputs.FirstOrDefault(i => i.Name == "sample")?.Shape ?? [];
         var consistency = unet.Inputs.Any(i => i.Name == "timestep_cond");
         var fixedSize = sample is [_, _, > 0, > 0];
-        var diffusion = new JsonObject { ["steps"] = new JsonArray([.. (draft.Steps ?? (consistency ? [32, 45] : [14, 21, 28, 35, 42])).Select(s => JsonValue.Create(s))]) };
+        var diffusion = new JsonObject { ["steps"] = new JsonArray([.. (draft.Steps ?? (consistency ? [32, 45] : [14, 21, 28, 35, 42]))
+            .Select(s => JsonValue.Create(s))]) };
         if (draft.Steps is null && !consistency)
             (diffusion["guidance"], diffusion["guidance_scale"]) = ("full", 7.5);
         if (draft.LatentScale is { } scale)
             diffusion["latent_scale"] = scale;
         var manifest = Head(draft);
-        manifest["size"] = fixedSize ? Fixed(8 * sample[3], 8 * sample[2]) : new JsonObject { ["min"] = 256, ["max"] = 1024, ["multiple"] = 64 };
+        manifest["size"] = fixedSize ? Fixed(8 * sample[3], 8 * sample[2])
+            : new JsonObject { ["min"] = 256, ["max"] = 1024, ["multiple"] = 64 };
         manifest["diffusion"] = diffusion;
         return manifest;
     }
@@ -75,14 +79,16 @@ public static class ManifestDraft
     {
         var graph = Signature(folder, network);
         var words = string.Join("; ", graph.Inputs.Select(i => $"in {Words(i)}").Concat(graph.Outputs.Select(o => $"out {Words(o)}")));
-        if (graph.Inputs is not [var input] || Layout(input) is not { } from || graph.Outputs is not [var output, ..] || Layout(output) is not { } to)
+        if (graph.Inputs is not [var input] || Layout(input) is not { } from || graph.Outputs is not [var output, ..]
+            || Layout(output) is not { } to)
             throw new ModelException($"{network} does not take one picture and give one ({words}). {ByHand}");
         var manifest = Head(draft);
         manifest["file"] = network;
         manifest["frame"] = new JsonObject { ["input"] = input.Name, ["layout"] = from, ["type"] = TypeOf(input) };
         manifest["output"] = new JsonObject { ["name"] = output.Name, ["layout"] = to, ["type"] = TypeOf(output) };
         var (height, width) = from == "nchw" ? (input.Shape[2], input.Shape[3]) : (input.Shape[1], input.Shape[2]);
-        var sizes = height > 0 && width > 0 ? [Fixed(width, height)] : Multiples.Select(multiple => new JsonObject { ["min"] = 128, ["max"] = 1280, ["multiple"] = multiple }).ToArray();
+        var sizes = height > 0 && width > 0 ? [Fixed(width, height)]
+            : Multiples.Select(multiple => new JsonObject { ["min"] = 128, ["max"] = 1280, ["multiple"] = multiple }).ToArray();
         foreach (var size in sizes)
         {
             manifest["size"] = size;
@@ -135,11 +141,14 @@ public static class ManifestDraft
     private static JsonObject Fixed(int width, int height) => new() { ["width"] = width, ["height"] = height };
 
     // Null for what is no picture of three channels.
-    private static string? Layout(OnnxTensor tensor) => TypeOf(tensor) is null ? null : tensor.Shape switch { [_, 3, _, not 3] => "nchw", [_, _, _, 3] => "nhwc", _ => null };
+    private static string? Layout(OnnxTensor tensor) => TypeOf(tensor) is null ? null
+        : tensor.Shape switch { [_, 3, _, not 3] => "nchw", [_, _, _, 3] => "nhwc", _ => null };
 
-    private static string? TypeOf(OnnxTensor tensor) => tensor.Type switch { Float => "float32", Half => "float16", Uint8 => "uint8", _ => null };
+    private static string? TypeOf(OnnxTensor tensor) => tensor.Type switch { Float => "float32", Half => "float16", Uint8 => "uint8",
+        _ => null };
 
-    private static string Words(OnnxTensor tensor) => $"'{(tensor.Name.Length > 60 ? tensor.Name[..60] : tensor.Name)}' [{string.Join(", ", tensor.Shape.Take(8))}]";
+    private static string Words(OnnxTensor tensor) =>
+        $"'{(tensor.Name.Length > 60 ? tensor.Name[..60] : tensor.Name)}' [{string.Join(", ", tensor.Shape.Take(8))}]";
 
     private static void Save(string folder, JsonObject manifest) =>
         File.WriteAllText(Path.Combine(folder, "manifest.json"), manifest.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));

@@ -7,7 +7,8 @@ using TrueLive.Probe.Verdicts;
 namespace TrueLive.Probe;
 
 /// <summary>
-/// The looks of a glance beside the sending: each at what had been sent and seen by its moment, however long the one before it takes.
+/// Makes the looks of a glance while sending goes on. Each judges what had been sent and seen when it was due, however long the one before
+/// it takes.
 /// </summary>
 internal sealed class GlanceWatch(StimulusPlan plan, IReadOnlyList<double> looks, AnalysisEffort effort, CancellationToken cancel)
 {
@@ -15,19 +16,19 @@ internal sealed class GlanceWatch(StimulusPlan plan, IReadOnlyList<double> looks
     private Task _looking = Task.CompletedTask;
     private int _taken;
 
-    /// <summary>The last look that was taken.</summary>
+    /// <summary>The result of the last look.</summary>
     public ProbeRunResult? Last { get; private set; }
 
-    /// <summary>The verdict as it grows.</summary>
+    /// <summary>The provisional verdict, in words.</summary>
     public string? Sentence { get; private set; }
 
     /// <summary>Completes when a look has decided.</summary>
     public Task<ProbeRunResult> Decided => _decided.Task;
 
-    /// <summary>A look is due when this many frames have been sent.</summary>
+    /// <summary>Whether a look is due when this many frames have been sent.</summary>
     public bool Due(int frames) => _taken < looks.Count && frames == (int)Math.Round(looks[_taken] * CodeLaw.Rate);
 
-    /// <summary>Begins the look that is due, after those before it.</summary>
+    /// <summary>Starts the look that is due, once those before it are done.</summary>
     public void Look(Observation seen, RunQuality quality)
     {
         var look = ++_taken;

@@ -18,7 +18,7 @@ public sealed record ProbeRunOptions
     /// <summary>Height of the stimulus.</summary>
     public int Height { get; init; } = 360;
 
-    /// <summary>Prompt of state A, in force from the start: it asks for what no colour filter can do.</summary>
+    /// <summary>Prompt of state A, in force from the start: no colour filter can do what it asks for.</summary>
     public string PromptA { get; init; } = "a blueprint, thin white lines on blue paper";
 
     /// <summary>Prompt of state B.</summary>
@@ -30,16 +30,16 @@ public sealed record ProbeRunOptions
     /// <summary>An earlier session of the same run that ended early; null for a new run.</summary>
     public EarlierSession? Earlier { get; init; }
 
-    /// <summary>Called after each phase with what to keep so that the run can go on in another session; null keeps nothing.</summary>
+    /// <summary>Called after each phase with what to save so that the run can be resumed in another session; null saves nothing.</summary>
     public Action<EarlierSession>? Keep { get; init; }
 }
 
-/// <summary>Where a run stands; reported about once a second.</summary>
+/// <summary>Progress of a run, reported about once a second.</summary>
 /// <param name="Phase">What is being sent.</param>
 /// <param name="Seconds">Seconds sent so far.</param>
 /// <param name="Total">Seconds planned so far.</param>
 /// <param name="Received">Output frames so far.</param>
-/// <param name="Estimate">First estimates, or a verdict as it grows, once there are any.</param>
+/// <param name="Estimate">First estimates, or a provisional verdict, once there are any.</param>
 /// <param name="Picture">What is being sent, 32 x 18, as a data URI.</param>
 public sealed record ProbeProgress(PhaseKind Phase, double Seconds, double Total, int Received, string? Estimate, string? Picture = null)
 {
@@ -55,16 +55,16 @@ public sealed record ProbeProgress(PhaseKind Phase, double Seconds, double Total
     };
 }
 
-/// <summary>What a run leaves behind.</summary>
+/// <summary>The result of a run.</summary>
 internal sealed record ProbeRunResult(StimulusPlan Plan, Observation Seen, ProbeFindings Findings, TierVerdict Verdict, RunQuality Quality);
 
 /// <summary>
-/// One live run: a sender that draws and sends 30 frames per second on the run's clock, a receiver that reads features of every
-/// output frame at once and lets it go, and between the phases the little analysis that later phases depend on.
+/// One live run: a sender that draws and sends 30 frames per second on the run's clock, a receiver that reads features of every output
+/// frame at once and releases it, and between the phases the analysis that later phases depend on.
 /// </summary>
 internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeSeed seed, TimeProvider time, ProbeRunOptions options)
 {
-    /// <summary>A target from which nothing at all has come by then will send nothing: no system that is called live is that late.</summary>
+    /// <summary>A target that has sent nothing at all by then is given up: no system that is called live is that late.</summary>
     public static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
 
     private readonly StimulusPlan _plan = new(seed, profile.Amplitude);
@@ -88,13 +88,13 @@ internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeS
     public async Task<ProbeRunResult> RunAsync(IProgress<ProbeProgress>? progress, CancellationToken stop)
     {
         await target.ConnectAsync(new StimulusFormat(options.Width, options.Height), stop).ConfigureAwait(false);
-        // A session without a prompt may hand the picture through as it is: what is measured is the system at work.
+        // Without a prompt a session may pass the picture through unchanged, and the probe would not measure the system at work.
         if (target.TakesPrompts)
             await target.PromptAsync(options.PromptA, stop).ConfigureAwait(false);
         foreach (var (kind, seconds, dwell) in options.Earlier?.Phases ?? [])
             _plan.Append(kind, seconds, dwell);
         _firstFrame = _plan.Frames.Count;
-        // A new session warms up again; a phase that was cut short is sent anew with codes never sent before.
+        // A new session warms up again; a phase that was cut short is repeated with new codes.
         _plan.Append(PhaseKind.Warmup, profile.Warmup);
         foreach (var (kind, seconds) in new[] { (PhaseKind.Fast, profile.Fast), (PhaseKind.Hold, profile.Hold) })
         {
@@ -155,7 +155,7 @@ internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeS
             var found = ProbeAnalysis.Analyse(_plan, _seen, options.Effort);
             return new ProbeRunResult(_plan, _seen, found, DecisionRules.Judge(found, quality), quality);
         }
-        // A glance that was cut short says what its last look saw, or takes its first look at what there is.
+        // A glance that was cut short gives the verdict of its last look, or takes its first look at what there is.
         var seen = _glance.Last?.Seen ?? _seen;
         quality = quality with { Look = _glance.Last?.Quality.Look ?? 1 };
         var (shown, verdict) = GlanceRules.Take(_plan, seen, quality, options.Effort);
@@ -221,7 +221,7 @@ internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeS
                 throw new TargetException($"no picture came back in the first {Silence.TotalSeconds:0} s, though the target took what was sent");
             if (j % CodeLaw.Rate == 0)
                 progress?.Report(new ProbeProgress(PhaseAt(j), j / (double)CodeLaw.Rate, _plan.Frames.Count / (double)CodeLaw.Rate, _seen.Count, _estimate, Png.Thumbnail(picture)));
-            // Later phases depend on what the first ones showed; the look back must be done before the still input ends.
+            // Later phases depend on what the first ones showed, so these are analysed before the last of them ends.
             if (_glance is null && !extended && look is null && j >= _plan.Frames.Count - 3 * CodeLaw.Rate)
                 look = Task.Run(LookBack, cancel);
             if (_glance is null && !extended && j == _plan.Frames.Count - 1)

@@ -7,7 +7,7 @@ using TrueLive.Probe.Targets;
 
 namespace TrueLive.Probe;
 
-/// <summary>What a person asks of a probe run.</summary>
+/// <summary>Options of a probe run.</summary>
 public sealed record ProbeSessionOptions
 {
     /// <summary>Lengths and effort.</summary>
@@ -19,13 +19,13 @@ public sealed record ProbeSessionOptions
     /// <summary>Where the report goes.</summary>
     public required string Folder { get; init; }
 
-    /// <summary>Go on with the run that ended early in <see cref="Folder"/>.</summary>
+    /// <summary>Whether to resume the run in <see cref="Folder"/> that ended early.</summary>
     public bool Resume { get; init; }
 
     /// <summary>How the run is made.</summary>
     public ProbeRunOptions Run { get; init; } = new();
 
-    /// <summary>What the vendor says.</summary>
+    /// <summary>The vendor's claims.</summary>
     public IReadOnlyList<(string Metric, string Claimed, string? Source)> Claims { get; init; } = [];
 
     /// <summary>Requirements to check the report against.</summary>
@@ -39,12 +39,14 @@ public static class ProbeSession
     private static readonly ProbeProfile Echo = new()
     { Name = "echo", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Redraws = 19 };
 
-    /// <summary>Runs. Cancelling <paramref name="stop"/> ends the sending; the report of what was measured is written all the same.</summary>
+    /// <summary>
+    /// Runs the probe. Cancelling <paramref name="stop"/> ends the sending; the report of what was measured is still written.
+    /// </summary>
     /// <param name="target">What is measured.</param>
     /// <param name="options">How.</param>
     /// <param name="time">The run's one clock.</param>
-    /// <param name="say">Told in words what happens: commitment, echo, analysis.</param>
-    /// <param name="progress">Told about once a second.</param>
+    /// <param name="say">Receives in words what happens: commitment, echo, analysis.</param>
+    /// <param name="progress">Called about once a second.</param>
     /// <param name="stop">Ends the sending.</param>
     /// <exception cref="TargetException">The session could not be opened.</exception>
     /// <exception cref="FormatException">There is nothing to resume in the folder, or it is damaged.</exception>
@@ -69,10 +71,10 @@ public static class ProbeSession
         var (d50, d95) = (double.NaN, double.NaN);
         if (!result.Quality.Incomplete)
             RunFolder.Forget(options.Folder);
-        // Half a minute is promised of a glance; the echo takes as long again as its first looks.
+        // A glance takes half a minute at most; the echo would take as long again as its first looks.
         if (!result.Quality.Incomplete && result.Quality.Look is null)
         {
-            // Afterwards: a target that cannot be measured is told of at once.
+            // After the run, so that a target that cannot be measured is reported at once.
             say?.Invoke("measuring the probe's own echo");
             (d50, d95) = await EchoAsync(options.Run, time, stop).ConfigureAwait(false);
             say?.Invoke(double.IsNaN(d50) ? "the probe's own echo could not be measured" : FormattableString.Invariant($"the probe's own echo: median {1000 * d50:0} ms, D95 {1000 * d95:0} ms"));

@@ -77,7 +77,8 @@ internal sealed class StandInHub : IAsyncDisposable
     {
         var path = http.Request.Path.Value!;
         var ofStore = http.Connection.LocalPort == Store.Port;
-        Requests.Enqueue(new HubRequest(ofStore, path, http.Request.Headers.Authorization.FirstOrDefault(), http.Request.Headers.Range.FirstOrDefault()));
+        Requests.Enqueue(new HubRequest(ofStore, path, http.Request.Headers.Authorization.FirstOrDefault(),
+            http.Request.Headers.Range.FirstOrDefault()));
         if (ofStore)
         {
             var content = _repositories.Values.SelectMany(r => r).First(f => path == "/" + Sha256(f.Value));
@@ -97,7 +98,8 @@ internal sealed class StandInHub : IAsyncDisposable
             Bend(listing);
             await http.Response.WriteAsJsonAsync(listing);
         }
-        else if (words is [var owner, var model, "resolve", _, ..] && _repositories.TryGetValue($"{owner}/{model}", out var held) && held.TryGetValue(string.Join('/', words[4..]), out var content))
+        else if (words is [var owner, var model, "resolve", _, ..] && _repositories.TryGetValue($"{owner}/{model}", out var held)
+            && held.TryGetValue(string.Join('/', words[4..]), out var content))
         {
             if (IsLarge(content))
                 http.Response.Redirect(new Uri(Store, Sha256(content)).ToString(), permanent: false);
@@ -114,7 +116,8 @@ internal sealed class StandInHub : IAsyncDisposable
     {
         if (await Serve(http, path, content))
             return;
-        var from = http.Request.Headers.Range.FirstOrDefault() is { } range ? int.Parse(range["bytes=".Length..].TrimEnd('-'), System.Globalization.CultureInfo.InvariantCulture) : 0;
+        var from = http.Request.Headers.Range.FirstOrDefault() is { } range
+            ? int.Parse(range["bytes=".Length..].TrimEnd('-'), System.Globalization.CultureInfo.InvariantCulture) : 0;
         if (from > 0)
         {
             http.Response.StatusCode = 206;
@@ -133,11 +136,13 @@ internal sealed class StandInHub : IAsyncDisposable
         ["siblings"] = new JsonArray([.. files.Select(f => new JsonObject
         {
             ["rfilename"] = f.Key, ["size"] = f.Value.Length, ["blobId"] = GitName(f.Value),
-            ["lfs"] = IsLarge(f.Value) ? new JsonObject { ["sha256"] = Sha256(f.Value), ["size"] = f.Value.Length, ["pointerSize"] = 130 } : null,
+            ["lfs"] = IsLarge(f.Value) ? new JsonObject { ["sha256"] = Sha256(f.Value), ["size"] = f.Value.Length,
+                ["pointerSize"] = 130 } : null,
         })]),
     };
 
 #pragma warning disable CA5350 // git names contents so.
-    private static string GitName(byte[] content) => Convert.ToHexStringLower(SHA1.HashData([.. Encoding.ASCII.GetBytes($"blob {content.Length}\0"), .. content]));
+    private static string GitName(byte[] content) => Convert.ToHexStringLower(SHA1.HashData([.. Encoding.ASCII.GetBytes($"blob "
+        + $"{content.Length}\0"), .. content]));
 #pragma warning restore CA5350
 }

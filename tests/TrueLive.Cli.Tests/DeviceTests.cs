@@ -15,8 +15,10 @@ public sealed class DeviceTests : IDisposable
     [Fact]
     public async Task A_GPU_that_cannot_be_used_ends_every_command_in_a_sentence_and_auto_goes_on_without_it()
     {
-        Assert.SkipWhen(NativeLibrary.TryLoad("libcuda.so.1", out _) || RuntimeInformation.OSArchitecture != Architecture.X64, "This machine has a GPU, or is none that could have one.");
-        foreach (string[] command in new[] { Check("cuda:0"), ["clip", "in.mp4", "-o", "out.mp4", "--device", "cuda:0"], ["serve", "--port", "0", "--device", "cuda:0"] })
+        Assert.SkipWhen(NativeLibrary.TryLoad("libcuda.so.1", out _) || RuntimeInformation.OSArchitecture != Architecture.X64,
+            "This machine has a GPU, or is none that could have one.");
+        foreach (string[] command in new[] { Check("cuda:0"), ["clip", "in.mp4", "-o", "out.mp4", "--device", "cuda:0"],
+            ["serve", "--port", "0", "--device", "cuda:0"] })
         {
             var (code, _, error) = await RunAsync(command);
             Assert.NotEqual(0, code);
@@ -40,13 +42,16 @@ public sealed class DeviceTests : IDisposable
         Assert.Matches("gpu.*cuda:0 cannot be used", doctor.Out);
     }
 
-    private static string[] Check(string device) => ["models", "check", "live-tiny", "--frames", "2", "--sizes", "64x64", "--picture", "none", "--threads", "1", "--device", device];
+    private static string[] Check(string device) => ["models", "check", "live-tiny", "--frames", "2", "--sizes", "64x64", "--picture",
+        "none", "--threads", "1", "--device", device];
 
     private void Stubs()
     {
         var folder = Directory.CreateDirectory(Path.Combine(_home, "cuda", "lib64")).FullName;
-        var real = File.ReadLines("/proc/self/maps").Select(l => l[(l.LastIndexOf(' ') + 1)..]).First(p => Path.GetFileName(p).StartsWith("libm.so", StringComparison.Ordinal));
-        foreach (var name in new[] { "libcuda.so.1", "libcudart.so.13", "libcublasLt.so.13", "libcublas.so.13", "libcurand.so.10", "libcufft.so.12", "libcudnn.so.9" })
+        var real = File.ReadLines("/proc/self/maps").Select(l => l[(l.LastIndexOf(' ') + 1)..]).First(p =>
+            Path.GetFileName(p).StartsWith("libm.so", StringComparison.Ordinal));
+        foreach (var name in new[] { "libcuda.so.1", "libcudart.so.13", "libcublasLt.so.13", "libcublas.so.13", "libcurand.so.10",
+            "libcufft.so.12", "libcudnn.so.9" })
             File.Copy(real, Path.Combine(folder, name));
     }
 
@@ -58,7 +63,8 @@ public sealed class DeviceTests : IDisposable
         };
         (start.Environment["XDG_DATA_HOME"], start.Environment["CUDA_PATH"]) = (_home, Path.Combine(_home, "cuda"));
         using var process = Process.Start(start)!;
-        var (output, error) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
+            process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         return (process.ExitCode, await output, await error);
     }

@@ -23,7 +23,8 @@ public sealed class ModelsPullTests : IDisposable
         var pulled = await RunAsync(hub, "pull", "acme/tiny-diffusion", "--accept-licence");
         Assert.True(pulled.Code == 0, pulled.Error);
         Assert.Equal(1, Count(pulled.Out, "unet/model.onnx: 241354 bytes"));
-        Assert.Contains($"Added tiny-diffusion in {Path.Combine(_home, "truelive", "pulled", "tiny-diffusion")}", pulled.Out, StringComparison.Ordinal);
+        Assert.Contains($"Added tiny-diffusion in {Path.Combine(_home, "truelive", "pulled", "tiny-diffusion")}", pulled.Out,
+            StringComparison.Ordinal);
 
         var list = await RunAsync(hub, "list");
         Assert.Matches(@"(?m)^\s*tiny-diffusion .* MIT ", list.Out);
@@ -38,7 +39,8 @@ public sealed class ModelsPullTests : IDisposable
     public async Task What_cannot_be_pulled_is_told_in_a_sentence()
     {
         await using var hub = await StandInHub.StartAsync("acme/pickles", new() { ["pytorch_model.bin"] = new byte[100] });
-        foreach (var (source, words) in new[] { ("acme/pickles", "pickles"), ("acme/nothing", "There is no acme/nothing"), ("no-such-name", "none of: sd-turbo"), ("acme/pickles@..", "is no folder") })
+        foreach (var (source, words) in new[] { ("acme/pickles", "pickles"), ("acme/nothing", "There is no acme/nothing"),
+            ("no-such-name", "none of: sd-turbo"), ("acme/pickles@..", "is no folder") })
         {
             var (code, _, error) = await RunAsync(hub, "pull", source, "--accept-licence");
             Assert.Equal(1, code);
@@ -47,7 +49,8 @@ public sealed class ModelsPullTests : IDisposable
         }
         // A short name that TrueLive's own model has.
         hub.Add("acme/live-tiny", Pipeline());
-        Assert.Contains("is called 'live-tiny' already", (await RunAsync(hub, "pull", "acme/live-tiny", "--accept-licence")).Error, StringComparison.Ordinal);
+        Assert.Contains("is called 'live-tiny' already", (await RunAsync(hub, "pull", "acme/live-tiny", "--accept-licence")).Error,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -69,7 +72,8 @@ public sealed class ModelsPullTests : IDisposable
     private static Dictionary<string, byte[]> Pipeline()
     {
         var folder = Path.Combine(AppContext.BaseDirectory, "samples", "tiny-diffusion");
-        return Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).ToDictionary(f => Path.GetRelativePath(folder, f), File.ReadAllBytes);
+        return Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).ToDictionary(f => Path.GetRelativePath(folder, f),
+            File.ReadAllBytes);
     }
 
     private static int Count(string text, string part) => text.Split(part).Length - 1;
@@ -80,9 +84,11 @@ public sealed class ModelsPullTests : IDisposable
         {
             RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home,
         };
-        (start.Environment["XDG_DATA_HOME"], start.Environment["HF_HOME"], start.Environment["HF_ENDPOINT"]) = (_home, Path.Combine(_home, "hf"), hub.Address.ToString());
+        (start.Environment["XDG_DATA_HOME"], start.Environment["HF_HOME"], start.Environment["HF_ENDPOINT"]) = (_home,
+            Path.Combine(_home, "hf"), hub.Address.ToString());
         using var process = Process.Start(start)!;
-        var (output, error) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
+            process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         return (process.ExitCode, await output, await error);
     }

@@ -36,9 +36,11 @@ public sealed class GpuRuntimePullTests : IDisposable
         await new GpuRuntimePull(Pinned(hub, package), Folder, TimeProvider.System).DownloadAsync(new Progress<long>(), Puller.Cancel);
         Assert.Equal([null, "bytes=100000-"], hub.Requests.Select(r => r.Range));
         Assert.True(GpuRuntime.IsIn(_data));
-        Assert.Equal(["LICENSE", GpuRuntime.Library], Directory.EnumerateFiles(Folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["LICENSE", GpuRuntime.Library], Directory.EnumerateFiles(Folder).Select(Path.GetFileName)
+            .Order(StringComparer.Ordinal));
         Assert.Equal(_library, await File.ReadAllBytesAsync(Path.Combine(Folder, GpuRuntime.Library), Puller.Cancel));
-        Assert.Equal([GpuRuntime.Version], Directory.EnumerateFileSystemEntries(Path.Combine(_data, "gpu-runtime")).Select(Path.GetFileName));
+        Assert.Equal([GpuRuntime.Version], Directory.EnumerateFileSystemEntries(Path.Combine(_data, "gpu-runtime"))
+            .Select(Path.GetFileName));
     }
 
     [Fact]
@@ -48,11 +50,15 @@ public sealed class GpuRuntimePullTests : IDisposable
         await using var hub = await StandInHub.StartAsync("acme/runtime", new() { ["package"] = other });
         var pinned = Pinned(hub, right) with { Address = new Uri(hub.Store, StandInHub.Sha256(other)), Size = other.Length };
         var pull = new GpuRuntimePull(pinned, Folder, TimeProvider.System);
-        Assert.Contains("size or checksum differ", (await Assert.ThrowsAsync<HubException>(() => pull.DownloadAsync(new Progress<long>(), Puller.Cancel))).Message, StringComparison.Ordinal);
+        Assert.Contains("size or checksum differ",
+            (await Assert.ThrowsAsync<HubException>(() => pull.DownloadAsync(new Progress<long>(), Puller.Cancel))).Message,
+                StringComparison.Ordinal);
         Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(_data, "gpu-runtime")));
 
         var larger = new GpuRuntimePull(pinned with { Size = other.Length - 10 }, Folder, TimeProvider.System);
-        Assert.Contains("Nothing of it is taken", (await Assert.ThrowsAsync<HubException>(() => larger.DownloadAsync(new Progress<long>(), Puller.Cancel))).Message, StringComparison.Ordinal);
+        Assert.Contains("Nothing of it is taken",
+            (await Assert.ThrowsAsync<HubException>(() => larger.DownloadAsync(new Progress<long>(), Puller.Cancel))).Message,
+                StringComparison.Ordinal);
     }
 
     [Fact]
@@ -72,7 +78,8 @@ public sealed class GpuRuntimePullTests : IDisposable
         using var to = new MemoryStream();
         using (var archive = new ZipArchive(to, ZipArchiveMode.Create, leaveOpen: true))
         {
-            foreach (var (name, content) in new[] { ("runtimes/linux-x64/native/libonnxruntime.so", _library), ("LICENSE", "MIT"u8.ToArray()), ("../../outside", RandomNumberGenerator.GetBytes(100)) })
+            foreach (var (name, content) in new[] { ("runtimes/linux-x64/native/libonnxruntime.so", _library),
+                ("LICENSE", "MIT"u8.ToArray()), ("../../outside", RandomNumberGenerator.GetBytes(100)) })
             {
                 using var entry = archive.CreateEntry(name).Open();
                 entry.Write(content);

@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace TrueLive.Hub.Tests;
 
-/// <summary>Hubs that lie, and repositories that want to be more than a model: each is refused in words, and leaves nothing among the models.</summary>
+/// <summary>
+/// Hubs that lie, and repositories that want to be more than a model: each is refused in words, and leaves nothing among the models.
+/// </summary>
 public sealed class HostileHubTests
 {
     private static readonly byte[] Network = Puller.Network(200_000);
@@ -22,7 +24,8 @@ public sealed class HostileHubTests
     public async Task A_name_outside_of_its_folder_is_refused_before_anything_is_downloaded(string name)
     {
         await using var hub = await OneFileAsync();
-        hub.Bend = listing => listing["siblings"]!.AsArray().Add(new JsonObject { ["rfilename"] = name, ["size"] = 10, ["blobId"] = StandInHub.Commit });
+        hub.Bend = listing => listing["siblings"]!.AsArray().Add(new JsonObject { ["rfilename"] = name, ["size"] = 10,
+            ["blobId"] = StandInHub.Commit });
         using var puller = new Puller(hub.Address);
         var words = await puller.RefusedAsync();
         Assert.Contains("would not lie in its folder", words, StringComparison.Ordinal);
@@ -91,7 +94,8 @@ public sealed class HostileHubTests
                 "lfs" => (files[0]!["lfs"]!["sha256"] = "../../../../etc/passwd") is null,
                 "large" => (files[0]!["lfs"]!["size"] = 1L << 50) is null,
                 "twice" => Add(files, files[0]!.DeepClone()),
-                "many" => Enumerable.Range(0, 20_000).All(i => Add(files, new JsonObject { ["rfilename"] = $"{i}", ["size"] = 1, ["blobId"] = StandInHub.Commit })),
+                "many" => Enumerable.Range(0, 20_000).All(i => Add(files,
+                    new JsonObject { ["rfilename"] = $"{i}", ["size"] = 1, ["blobId"] = StandInHub.Commit })),
                 _ => listing.Remove(what),
             };
         };

@@ -23,11 +23,13 @@ public sealed class PullTests
         using var puller = new Puller(hub.Address);
         var (plan, places) = await puller.BringAsync();
         Assert.Equal(("model", "mit", StandInHub.Commit), (plan.Id, plan.Licence, plan.Commit));
-        Assert.Equal(files.Keys.Except(["unet/diffusion_pytorch_model.bin", "train.py"]).Order(), plan.Files.Select(f => f.File.Path).Order());
+        Assert.Equal(files.Keys.Except(["unet/diffusion_pytorch_model.bin", "train.py"]).Order(), plan.Files.Select(f => f.File.Path)
+            .Order());
         Assert.Equal(plan.Files.Sum(f => (long)files[f.File.Path].Length), plan.Bytes);
         // Large files come from the store, small ones from the hub, each once.
         Assert.Equal(plan.Files.Count(f => f.File.Size > 20_000), hub.Requests.Count(r => r.OfStore));
-        Assert.DoesNotContain(hub.Downloads, r => r.Path.EndsWith(".bin", StringComparison.Ordinal) || r.Path.EndsWith(".py", StringComparison.Ordinal));
+        Assert.DoesNotContain(hub.Downloads, r => r.Path.EndsWith(".bin", StringComparison.Ordinal)
+            || r.Path.EndsWith(".py", StringComparison.Ordinal));
 
         // Other programs find the same files where they look for them.
         Assert.Equal(StandInHub.Commit, await File.ReadAllTextAsync(Path.Combine(puller.Kept, "refs", "main"), Puller.Cancel));
@@ -95,20 +97,25 @@ public sealed class PullTests
     {
         string[] names =
         [
-            .. DiffusionSpec.Parts, "text_encoder_2/model.onnx", "text_encoder_2/model.onnx_data", "tokenizer_2/vocab.json", "tokenizer_2/merges.txt", "unet/model.onnx_data", "LICENSE.md",
+            .. DiffusionSpec.Parts, "text_encoder_2/model.onnx", "text_encoder_2/model.onnx_data", "tokenizer_2/vocab.json",
+            "tokenizer_2/merges.txt", "unet/model.onnx_data", "LICENSE.md",
         ];
-        string[] more = ["unet/diffusion_pytorch_model.safetensors", "sd_xl_turbo_1.0.safetensors", "vae/config.json", "unet/config.json", "output_tile.jpg"];
+        string[] more = ["unet/diffusion_pytorch_model.safetensors", "sd_xl_turbo_1.0.safetensors", "vae/config.json",
+            "unet/config.json", "output_tile.jpg"];
         Assert.Equal(names.Order(), RepositoryLayout.Choose([.. names, .. more], null, "acme/model").Files.Order());
-        var wrong = Assert.Throws<HubException>(() => RepositoryLayout.Choose([.. names.Where(n => n != "tokenizer_2/vocab.json")], null, "acme/model"));
+        var wrong = Assert.Throws<HubException>(() => RepositoryLayout.Choose([.. names.Where(n => n != "tokenizer_2/vocab.json")],
+            null, "acme/model"));
         Assert.Contains("lacks tokenizer_2/vocab.json", wrong.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Of_several_networks_one_is_named()
     {
-        await using var hub = await StandInHub.StartAsync(Puller.Repository, new() { ["a.onnx"] = Puller.Network(), ["onnx/b.onnx"] = Puller.Network(factor: 0.25f) });
+        await using var hub = await StandInHub.StartAsync(Puller.Repository,
+            new() { ["a.onnx"] = Puller.Network(), ["onnx/b.onnx"] = Puller.Network(factor: 0.25f) });
         using var puller = new Puller(hub.Address);
-        Assert.Contains("holds 2 ONNX files. Name one with --file: a.onnx, onnx/b.onnx", await puller.RefusedAsync(), StringComparison.Ordinal);
+        Assert.Contains("holds 2 ONNX files. Name one with --file: a.onnx, onnx/b.onnx", await puller.RefusedAsync(),
+            StringComparison.Ordinal);
         var folder = await puller.PullAsync(network: "onnx/b.onnx");
         Assert.Equal(["b.onnx", "manifest.json", "pulled.json"], Directory.EnumerateFiles(folder).Select(Path.GetFileName).Order());
     }
@@ -120,7 +127,8 @@ public sealed class PullTests
         hub.Add("other/model", new() { ["a.onnx"] = Puller.Network(factor: 0.25f) });
         using var puller = new Puller(hub.Address);
         await puller.PullAsync();
-        Assert.Contains("'model' is already the model of acme/model. Choose another short name with --id", await puller.RefusedAsync("other/model"), StringComparison.Ordinal);
+        Assert.Contains("'model' is already the model of acme/model. Choose another short name with --id",
+            await puller.RefusedAsync("other/model"), StringComparison.Ordinal);
         await puller.PullAsync("acme/model@v2");
     }
 
@@ -135,7 +143,8 @@ public sealed class PullTests
         Assert.Null(new FileInfo(Path.Combine(folder, "unet", "model.onnx")).LinkTarget);
         using (var model = ModelLoader.Load(folder, 1, TimeProvider.System))
             Check(model);
-        Assert.Contains("Choose another short name", Assert.Throws<HubException>(() => ModelFolder.Import(snapshot, null, "mine", puller.Place, TimeProvider.System)).Message, StringComparison.Ordinal);
+        Assert.Contains("Choose another short name", Assert.Throws<HubException>(() =>
+            ModelFolder.Import(snapshot, null, "mine", puller.Place, TimeProvider.System)).Message, StringComparison.Ordinal);
 
         // A link to anywhere else is not followed.
         var secret = Path.Combine(puller.Home, "secret.json");
@@ -143,7 +152,8 @@ public sealed class PullTests
         var vocabulary = new FileInfo(Path.Combine(snapshot, "tokenizer", "vocab.json"));
         vocabulary.Delete();
         vocabulary.CreateAsSymbolicLink(secret);
-        Assert.Contains("is a link to", Assert.Throws<HubException>(() => ModelFolder.Import(snapshot, null, "other", puller.Place, TimeProvider.System)).Message, StringComparison.Ordinal);
+        Assert.Contains("is a link to", Assert.Throws<HubException>(() =>
+            ModelFolder.Import(snapshot, null, "other", puller.Place, TimeProvider.System)).Message, StringComparison.Ordinal);
         Assert.DoesNotContain(puller.Everything, f => f.Contains("other", StringComparison.Ordinal));
     }
 

@@ -14,8 +14,10 @@ internal sealed class Puller : IDisposable
 
     public Puller(Uri? hub, string? token = null, bool offline = false, TimeProvider? time = null, string? home = null)
     {
-        (_guest, _time, Home) = (home is not null, time ?? TimeProvider.System, home ?? Directory.CreateTempSubdirectory("truelive-hub-").FullName);
-        Variables = new() { ["HF_ENDPOINT"] = hub?.ToString(), ["HF_HOME"] = Path.Combine(Home, "hf"), ["HF_TOKEN"] = token, ["HF_HUB_OFFLINE"] = offline ? "1" : null, ["HOME"] = Home };
+        (_guest, _time, Home) = (home is not null, time ?? TimeProvider.System, home
+            ?? Directory.CreateTempSubdirectory("truelive-hub-").FullName);
+        Variables = new() { ["HF_ENDPOINT"] = hub?.ToString(), ["HF_HOME"] = Path.Combine(Home, "hf"), ["HF_TOKEN"] = token,
+            ["HF_HUB_OFFLINE"] = offline ? "1" : null, ["HOME"] = Home };
     }
 
     public Dictionary<string, string?> Variables { get; }
@@ -30,7 +32,8 @@ internal sealed class Puller : IDisposable
     public string Kept => Path.Combine(Cache, "models--acme--model");
 
     /// <summary>All files below the home, as names.</summary>
-    public string[] Everything => [.. Directory.EnumerateFiles(Home, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(Home, f)).Order(StringComparer.Ordinal)];
+    public string[] Everything => [.. Directory.EnumerateFiles(Home, "*", SearchOption.AllDirectories)
+        .Select(f => Path.GetRelativePath(Home, f)).Order(StringComparer.Ordinal)];
 
     public static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -38,7 +41,8 @@ internal sealed class Puller : IDisposable
     public static Dictionary<string, byte[]> Pipeline(params string[] without)
     {
         var folder = Path.Combine(AppContext.BaseDirectory, "samples", "tiny-diffusion");
-        return Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(folder, f)).Where(n => !without.Contains(n))
+        return Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(folder, f))
+            .Where(n => !without.Contains(n))
             .ToDictionary(n => n, n => File.ReadAllBytes(Path.Combine(folder, n)));
     }
 
@@ -46,13 +50,15 @@ internal sealed class Puller : IDisposable
     public static byte[] Network(int padding = 0, float factor = 0.5f)
     {
         var graph = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Constant("f", [factor], 1);
-        return (padding > 0 ? graph.Constant("padding", Enumerable.Range(0, padding / 4).Select(i => (float)i).ToArray(), padding / 4) : graph).Node("Mul", ["x", "f"], ["y"]).Bytes();
+        return (padding > 0 ? graph.Constant("padding", Enumerable.Range(0, padding / 4).Select(i => (float)i).ToArray(), padding / 4)
+            : graph).Node("Mul", ["x", "f"], ["y"]).Bytes();
     }
 
     public ModelPull Open() => new(HubSettings.Read(n => Variables.GetValueOrDefault(n)), _time);
 
     /// <summary>Plans and downloads.</summary>
-    public async Task<(PullPlan Plan, IReadOnlyDictionary<PlannedFile, string> Places)> BringAsync(string source = Repository, string? network = null)
+    public async Task<(PullPlan Plan, IReadOnlyDictionary<PlannedFile, string> Places)> BringAsync(string source = Repository,
+        string? network = null)
     {
         using var pull = Open();
         var plan = await pull.PlanAsync(source, network, null, Cancel);
@@ -67,7 +73,8 @@ internal sealed class Puller : IDisposable
     }
 
     /// <summary>Why it is refused.</summary>
-    public async Task<string> RefusedAsync(string source = Repository) => (await Assert.ThrowsAsync<HubException>(() => PullAsync(source))).Message;
+    public async Task<string> RefusedAsync(string source = Repository) =>
+        (await Assert.ThrowsAsync<HubException>(() => PullAsync(source))).Message;
 
     public void Dispose()
     {

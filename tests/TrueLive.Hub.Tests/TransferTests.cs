@@ -25,7 +25,8 @@ public sealed class TransferTests
             var from = From(http);
             http.Response.ContentLength = content.Length - from;
             if (from > 0)
-                (http.Response.StatusCode, http.Response.Headers.ContentRange) = (206, $"bytes {from}-{content.Length - 1}/{content.Length}");
+                (http.Response.StatusCode, http.Response.Headers.ContentRange) = (206,
+                    $"bytes {from}-{content.Length - 1}/{content.Length}");
             await http.Response.Body.WriteAsync(content.AsMemory(from, 100_000));
             await http.Response.Body.FlushAsync();
             http.Abort();
@@ -241,9 +242,11 @@ public sealed class TransferTests
         var (plan, places) = await offline.BringAsync();
         Assert.Equal(Network, await File.ReadAllBytesAsync(places[plan.Files.Single()], Puller.Cancel));
         using (var pull = offline.Open())
-            Assert.Contains("acme/other is not in", (await Assert.ThrowsAsync<HubException>(() => pull.PlanAsync("acme/other", null, null, Puller.Cancel))).Message, StringComparison.Ordinal);
+            Assert.Contains("acme/other is not in", (await Assert.ThrowsAsync<HubException>(() =>
+                pull.PlanAsync("acme/other", null, null, Puller.Cancel))).Message, StringComparison.Ordinal);
         await File.WriteAllBytesAsync(Path.Combine(puller.Kept, "blobs", Name), new byte[Network.Length], Puller.Cancel);
-        Assert.Contains("is damaged in", (await Assert.ThrowsAsync<HubException>(() => offline.BringAsync())).Message, StringComparison.Ordinal);
+        Assert.Contains("is damaged in", (await Assert.ThrowsAsync<HubException>(() => offline.BringAsync())).Message,
+            StringComparison.Ordinal);
         // Online, what is damaged is fetched again.
         await puller.BringAsync();
         Assert.Equal(Network, await File.ReadAllBytesAsync(Path.Combine(puller.Kept, "blobs", Name), Puller.Cancel));
@@ -260,7 +263,8 @@ public sealed class TransferTests
         await puller.BringAsync();
         Assert.Equal(before, State());
 
-        string[] State() => [.. Directory.EnumerateFileSystemEntries(puller.Cache, "*", SearchOption.AllDirectories).Select(f => $"{f} {File.GetLastWriteTimeUtc(f).Ticks}").Order(StringComparer.Ordinal)];
+        string[] State() => [.. Directory.EnumerateFileSystemEntries(puller.Cache, "*", SearchOption.AllDirectories)
+            .Select(f => $"{f} {File.GetLastWriteTimeUtc(f).Ticks}").Order(StringComparer.Ordinal)];
     }
 
     [Fact]
@@ -295,7 +299,8 @@ public sealed class TransferTests
     [InlineData("HF_ENDPOINT", "models.example", "must be an address")]
     [InlineData("HF_TOKEN", "hf_a b", "characters that no token has")]
     public void A_variable_that_cannot_be_used_is_named(string variable, string value, string words) =>
-        Assert.Contains(words, Assert.Throws<HubException>(() => HubSettings.Read(n => n == variable ? value : null)).Message, StringComparison.Ordinal);
+        Assert.Contains(words, Assert.Throws<HubException>(() => HubSettings.Read(n => n == variable ? value : null)).Message,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("acme/model", "acme/model", "main")]
@@ -314,7 +319,8 @@ public sealed class TransferTests
     private static HastyTime Hasty() => new();
 
     private static int From(HttpContext http) =>
-        http.Request.Headers.Range.FirstOrDefault() is { } range ? int.Parse(range["bytes=".Length..].TrimEnd('-'), System.Globalization.CultureInfo.InvariantCulture) : 0;
+        http.Request.Headers.Range.FirstOrDefault() is { } range ? int.Parse(range["bytes=".Length..].TrimEnd('-'),
+            System.Globalization.CultureInfo.InvariantCulture) : 0;
 
     private static Task<StandInHub> OneFileAsync() => StandInHub.StartAsync(Puller.Repository, new() { ["model.onnx"] = Network });
 
@@ -322,6 +328,7 @@ public sealed class TransferTests
     private sealed class HastyTime : TimeProvider
     {
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
-            base.CreateTimer(callback, state, dueTime > TimeSpan.Zero && dueTime < TimeSpan.FromSeconds(30) ? TimeSpan.Zero : dueTime, period);
+            base.CreateTimer(callback, state, dueTime > TimeSpan.Zero && dueTime < TimeSpan.FromSeconds(30) ? TimeSpan.Zero : dueTime,
+                period);
     }
 }

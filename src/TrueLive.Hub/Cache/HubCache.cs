@@ -48,10 +48,12 @@ internal sealed class HubCache(string folder)
     {
         var commit = repository.IsCommit ? repository.Revision : Remembered(repository);
         if (!FileHash.IsCommit(commit) || !Directory.Exists(Snapshot(repository, commit!)))
-            throw new HubException($"HF_HUB_OFFLINE is set, and {repository} is not in {folder}. Pull it once without HF_HUB_OFFLINE, or copy {Path.GetFileName(Place(repository))} from another machine's cache.");
+            throw new HubException($"HF_HUB_OFFLINE is set, and {repository} is not in {folder}. Pull it once without HF_HUB_OFFLINE, or "
+                + $"copy {Path.GetFileName(Place(repository))} from another machine's cache.");
         var snapshot = Snapshot(repository, commit!);
         var all = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, MaxRecursionDepth = MaxDepth };
-        var files = Directory.EnumerateFiles(snapshot, "*", all).Select(path => Read(repository, Path.GetRelativePath(snapshot, path), path)).OfType<HubFile>();
+        var files = Directory.EnumerateFiles(snapshot, "*", all).Select(path =>
+            Read(repository, Path.GetRelativePath(snapshot, path), path)).OfType<HubFile>();
         return new RepositoryListing(commit!, "", [.. files]);
     }
 
@@ -70,7 +72,8 @@ internal sealed class HubCache(string folder)
     private string? Remembered(RepositoryName repository) =>
         new FileInfo(Reference(repository)) is { Exists: true, Length: <= 100 } file ? File.ReadAllText(file.FullName).Trim() : null;
 
-    private string Place(RepositoryName repository) => Path.Combine(folder, "models--" + repository.Id.Replace("/", "--", StringComparison.Ordinal));
+    private string Place(RepositoryName repository) => Path.Combine(folder, "models--"
+        + repository.Id.Replace("/", "--", StringComparison.Ordinal));
 
     private string Snapshot(RepositoryName repository, string commit) => Path.Combine(Place(repository), "snapshots", commit);
 

@@ -28,13 +28,16 @@ internal static class OwnManifest
             File.Copy(path, Path.Combine(folder, FileName));
             var manifest = ModelManifest.Load(folder);
             if (manifest.Command.Length > 0)
-                throw new HubException($"{what} is a program, and programs from a hub are not run. Download it yourself, read it, and use truelive models add.");
-            var needed = manifest.Files.Concat(manifest.Diffusion is null ? [] : DiffusionSpec.OptionalParts.Where(names.Contains)).Concat(names.Where(RepositoryLayout.IsText));
+                throw new HubException($"{what} is a program, and programs from a hub are not run. Download it yourself, read it, and "
+                    + "use truelive models add.");
+            var needed = manifest.Files.Concat(manifest.Diffusion is null ? [] : DiffusionSpec.OptionalParts.Where(names.Contains))
+                .Concat(names.Where(RepositoryLayout.IsText));
             return new RepositoryLayout(null, [.. needed.Distinct()]) { HasManifest = true };
         }
         catch (ModelException wrong)
         {
-            throw new HubException($"The {FileName} of {what} cannot be used: {wrong.Message.Replace(folder + "/", "", StringComparison.Ordinal)}", wrong);
+            throw new HubException($"The {FileName} of {what} cannot be used: "
+                + $"{wrong.Message.Replace(folder + "/", "", StringComparison.Ordinal)}", wrong);
         }
         finally
         {

@@ -37,14 +37,18 @@ public sealed partial record RepositoryLayout(string? Network, IReadOnlyList<str
             var second = names.Any(n => n.StartsWith("text_encoder_2/", StringComparison.Ordinal));
             var missing = DiffusionSpec.Parts.Concat(second ? SecondText : []).Where(p => !names.Contains(p)).ToList();
             if (missing.Count > 0)
-                throw new HubException($"{what} looks like a diffusion pipeline, but lacks {string.Join(", ", missing)}. docs/diffusion.md lists what belongs to one.");
+                throw new HubException($"{what} looks like a diffusion pipeline, but lacks {string.Join(", ", missing)}. "
+                    + "docs/diffusion.md lists what belongs to one.");
             var parts = DiffusionSpec.Parts.Concat(DiffusionSpec.OptionalParts.Where(names.Contains)).ToList();
             return new RepositoryLayout(null, [.. parts.Concat(parts.SelectMany(p => Data(p, names))).Concat(texts).Distinct()]);
         }
         var all = names.Where(n => n.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal).ToList();
         var chosen = network is not null ? all.FirstOrDefault(n => n == network) : all.Count == 1 ? all[0] : null;
         if (chosen is null)
-            throw new HubException(all.Count == 0 ? WithoutNetwork(names, what) : $"{what} holds {all.Count} ONNX files{(network is null ? ". Name one with --file" : $", and none of them is {network}")}: {Named(all)}.");
+        {
+            var wanted = network is null ? ". Name one with --file" : $", and none of them is {network}";
+            throw new HubException(all.Count == 0 ? WithoutNetwork(names, what) : $"{what} holds {all.Count} ONNX files{wanted}: {Named(all)}.");
+        }
         return new RepositoryLayout(chosen, [.. Data(chosen, names).Prepend(chosen).Concat(texts).Distinct()]);
     }
 
@@ -59,12 +63,14 @@ public sealed partial record RepositoryLayout(string? Network, IReadOnlyList<str
     private static string WithoutNetwork(IReadOnlyCollection<string> names, string what)
     {
         var held = names.Any(n => PickleName().IsMatch(n)) ? "pickles, which run code when they are read and are never downloaded"
-            : names.Any(n => n.EndsWith(".safetensors", StringComparison.Ordinal)) ? "weights for PyTorch (safetensors)" : $"{names.Count} other files";
+            : names.Any(n => n.EndsWith(".safetensors", StringComparison.Ordinal)) ? "weights for PyTorch (safetensors)"
+            : $"{names.Count} other files";
         return $"{what} holds no ONNX file, but {held}. Look for a repository with its ONNX export, or export it yourself "
             + "(optimum-cli export onnx --model NAME FOLDER), then: truelive models pull FOLDER.";
     }
 
-    private static string Named(List<string> all) => string.Join(", ", all.Take(MaxNamed).Select(n => Text.Shown(n))) + (all.Count > MaxNamed ? ", ..." : "");
+    private static string Named(List<string> all) => string.Join(", ", all.Take(MaxNamed).Select(n => Text.Shown(n)))
+        + (all.Count > MaxNamed ? ", ..." : "");
 
     [GeneratedRegex(@"^(LICEN[CS]E|NOTICE|README)[A-Za-z0-9._-]{0,40}$", RegexOptions.IgnoreCase)]
     private static partial Regex TextName();

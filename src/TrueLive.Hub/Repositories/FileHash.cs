@@ -4,7 +4,8 @@ using System.Text;
 namespace TrueLive.Hub.Repositories;
 
 /// <summary>
-/// What a hub says of a file's content, and its name in the cache: the SHA-256 of a large file, or of a small one the name that git gives it
+/// What a hub says of a file's content, and its name in the cache: the SHA-256 of a large file, or of a small one the name that git gives
+/// it
 /// (the SHA-1 of a head and the content).
 /// </summary>
 /// <param name="Hex">64 or 40 digits in lower case.</param>

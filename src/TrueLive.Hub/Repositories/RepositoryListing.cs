@@ -31,7 +31,8 @@ public sealed record RepositoryListing(string Commit, string Licence, IReadOnlyL
         }
         catch (JsonException e)
         {
-            throw new HubException($"What the hub says of {repository} cannot be read, at {(e.Path is { Length: > 2 } at ? Text.Shown(at[2..]) : "its beginning")}. Is HF_ENDPOINT the address of a hub?", e);
+            throw new HubException($"What the hub says of {repository} cannot be read, at "
+                + $"{(e.Path is { Length: > 2 } at ? Text.Shown(at[2..]) : "its beginning")}. Is HF_ENDPOINT the address of a hub?", e);
         }
         if (answer is not { Siblings: { } siblings } || !FileHash.IsCommit(answer.Sha))
             throw new HubException($"What the hub says of {repository} names no commit or no files. Is HF_ENDPOINT the address of a hub?");
@@ -46,10 +47,12 @@ public sealed record RepositoryListing(string Commit, string Licence, IReadOnlyL
     {
         var path = file?.Rfilename ?? "";
         if (!RepositoryPath.IsPlain(path))
-            throw new HubException($"{repository} names a file '{Text.Shown(path)}', which would not lie in its folder. Nothing was downloaded.");
+            throw new HubException($"{repository} names a file '{Text.Shown(path)}', which would not lie in its folder. Nothing was "
+                + "downloaded.");
         var (size, hash) = file!.Lfs is { } large ? (large.Size, large.Sha256) : (file.Size, file.BlobId);
         if (size is not (>= 0 and <= MaxFileBytes) || !FileHash.IsHash(hash))
-            throw new HubException($"{repository} does not say how large '{Text.Shown(path)}' is, or what its checksum is. Nothing was downloaded.");
+            throw new HubException($"{repository} does not say how large '{Text.Shown(path)}' is, or what its checksum is. Nothing was "
+                + "downloaded.");
         return new HubFile(path, size.Value, new FileHash(hash!));
     }
 
@@ -60,7 +63,8 @@ public sealed record RepositoryListing(string Commit, string Licence, IReadOnlyL
         if (licence is "" or "other" && answer.CardData?.LicenseName is { Length: > 0 } name)
             licence = name;
         if (licence.Length == 0)
-            licence = answer.Tags?.FirstOrDefault(t => t?.StartsWith("license:", StringComparison.Ordinal) == true)?["license:".Length..] ?? "";
+            licence = answer.Tags?.FirstOrDefault(t => t?.StartsWith("license:",
+                StringComparison.Ordinal) == true)?["license:".Length..] ?? "";
         return Text.Shown(answer.CardData?.LicenseLink is { Length: > 0 } link ? $"{licence} ({link})" : licence);
     }
 
@@ -72,7 +76,8 @@ public sealed record RepositoryListing(string Commit, string Licence, IReadOnlyL
             {
                 { ValueKind: JsonValueKind.String } one => one.GetString()!,
                 { ValueKind: JsonValueKind.Array } several =>
-                    string.Join(", ", several.EnumerateArray().Where(v => v.ValueKind == JsonValueKind.String).Take(10).Select(v => v.GetString())),
+                    string.Join(", ", several.EnumerateArray().Where(v => v.ValueKind == JsonValueKind.String).Take(10)
+                        .Select(v => v.GetString())),
                 _ => "",
             };
         }
@@ -84,10 +89,12 @@ public sealed record RepositoryListing(string Commit, string Licence, IReadOnlyL
     }
 }
 
-internal sealed record ModelAnswer(string? Sha, CardAnswer? CardData, IReadOnlyList<string?>? Tags, IReadOnlyList<SiblingAnswer?>? Siblings);
+internal sealed record ModelAnswer(string? Sha, CardAnswer? CardData, IReadOnlyList<string?>? Tags,
+    IReadOnlyList<SiblingAnswer?>? Siblings);
 
 internal sealed record CardAnswer(
-    JsonElement? License, [property: JsonPropertyName("license_name")] string? LicenseName, [property: JsonPropertyName("license_link")] string? LicenseLink);
+    JsonElement? License, [property: JsonPropertyName("license_name")] string? LicenseName,
+        [property: JsonPropertyName("license_link")] string? LicenseLink);
 
 internal sealed record SiblingAnswer(string? Rfilename, long? Size, string? BlobId, LargeAnswer? Lfs);
 

@@ -10,7 +10,8 @@ public sealed partial record RepositoryName(string Id, string Revision)
     /// <summary>Reads it; null when it is none.</summary>
     public static RepositoryName? TryParse(string text)
     {
-        var (id, revision) = text.IndexOf('@', StringComparison.Ordinal) is >= 0 and var at ? (text[..at], text[(at + 1)..]) : (text, "main");
+        var (id, revision) = text.IndexOf('@', StringComparison.Ordinal) is >= 0 and var at ? (text[..at], text[(at + 1)..])
+            : (text, "main");
         return IdPattern().IsMatch(id) && !id.Contains("--", StringComparison.Ordinal) && !id.Contains("..", StringComparison.Ordinal)
             && RevisionPattern().IsMatch(revision) && RepositoryPath.IsPlain(revision) ? new RepositoryName(id, revision) : null;
     }

@@ -13,6 +13,7 @@ internal static class RepositoryPath
         if (path.Length is 0 or > MaxLength)
             return false;
         var names = path.Split('/');
-        return names.Length <= MaxDepth && names.All(n => n.Length is > 0 and <= MaxName && n is not ("." or "..") && !n.Any(c => c is '\\' or ':' || char.IsControl(c)));
+        return names.Length <= MaxDepth && names.All(n => n.Length is > 0 and <= MaxName && n is not ("." or "..")
+            && !n.Any(c => c is '\\' or ':' || char.IsControl(c)));
     }
 }

@@ -8,7 +8,8 @@ internal static class Text
     /// <summary>On one line, bounded, without control characters.</summary>
     public static string Shown(string? text)
     {
-        var shown = new string([.. (text ?? "").Select(c => char.IsControl(c) || char.IsSurrogate(c) || c is '\u2028' or '\u2029' or (>= '\u202a' and <= '\u202e') ? ' ' : c).Take(Most + 1)]).Trim();
+        var shown = new string([.. (text ?? "").Select(c => char.IsControl(c) || char.IsSurrogate(c)
+            || c is '\u2028' or '\u2029' or (>= '\u202a' and <= '\u202e') ? ' ' : c).Take(Most + 1)]).Trim();
         return shown.Length > Most ? shown[..Most] + "..." : shown;
     }
 }

@@ -4,7 +4,8 @@ using TrueLive.Hub.Repositories;
 namespace TrueLive.Hub.Transfer;
 
 /// <summary>
-/// Brings one file into the cache: goes on where an earlier try ended, never writes more than was announced, and takes nothing whose checksum
+/// Brings one file into the cache: goes on where an earlier try ended, never writes more than was announced, and takes nothing whose
+/// checksum
 /// differs.
 /// </summary>
 /// <param name="client">Asks the hub.</param>
@@ -36,15 +37,18 @@ internal sealed class FileDownload(HubClient client, HubCache cache, TimeProvide
     }
 
     private static async Task<bool> IsWholeAsync(string path, HubFile file, CancellationToken cancel) =>
-        new FileInfo(path) is { Exists: true, LinkTarget: null } there && there.Length == file.Size && await file.Hash.MatchesAsync(path, cancel).ConfigureAwait(false);
+        new FileInfo(path) is { Exists: true, LinkTarget: null } there && there.Length == file.Size
+            && await file.Hash.MatchesAsync(path, cancel).ConfigureAwait(false);
 
-    private async Task FetchAsync(RepositoryName repository, string commit, HubFile file, string blob, IProgress<long> progress, CancellationToken cancel)
+    private async Task FetchAsync(RepositoryName repository, string commit, HubFile file, string blob, IProgress<long> progress,
+        CancellationToken cancel)
     {
         var partial = blob + ".incomplete";
         // A link there would have us write somewhere else.
         if (new FileInfo(partial) is { LinkTarget: not null } link)
             link.Delete();
-        var content = new ResumedFile(file.Path, file.Size, (from, stop) => client.OpenAsync(repository, commit, file, from, stop), client.Unreachable, time);
+        var content = new ResumedFile(file.Path, file.Size, (from, stop) => client.OpenAsync(repository, commit, file, from, stop),
+            client.Unreachable, time);
         // What is left of an earlier try may be of another content: then it is fetched once from its beginning.
         for (var resumed = Length(partial) > 0; ; resumed = false)
         {
@@ -53,7 +57,9 @@ internal sealed class FileDownload(HubClient client, HubCache cache, TimeProvide
                 break;
             File.Delete(partial);
             if (!resumed)
-                throw new HubException($"{file.Path} of {repository} has the announced size, but not the checksum {file.Hash.Hex[..12]}... that the hub names: it was damaged on the way, or replaced. It was deleted; run the command again.");
+                throw new HubException($"{file.Path} of {repository} has the announced size, but not the checksum "
+                    + $"{file.Hash.Hex[..12]}... that the hub names: it was damaged on the way, or replaced. It was deleted; run the "
+                    + "command again.");
         }
         File.Move(partial, blob, overwrite: true);
     }

@@ -31,7 +31,8 @@ public sealed record HubSettings(Uri Endpoint, string CacheFolder, string? Token
     }
 
     /// <summary>The token may be shown there: to the hub itself, and never unencrypted to another machine.</summary>
-    internal bool MayShowToken(Uri to) => Token is not null && (to.Scheme, to.Host, to.Port) == (Endpoint.Scheme, Endpoint.Host, Endpoint.Port)
+    internal bool MayShowToken(Uri to) => Token is not null && (to.Scheme, to.Host, to.Port) == (Endpoint.Scheme, Endpoint.Host,
+        Endpoint.Port)
         && (to.Scheme == "https" || to.IsLoopback);
 
     private static string Folder(string path, string? home) =>
@@ -41,7 +42,8 @@ public sealed record HubSettings(Uri Endpoint, string CacheFolder, string? Token
     {
         try
         {
-            return new FileInfo(path) is { Exists: true, Length: <= MaxToken } && File.ReadAllText(path).Trim() is { Length: > 0 } token ? token : null;
+            return new FileInfo(path) is { Exists: true, Length: <= MaxToken } && File.ReadAllText(path).Trim() is { Length: > 0 } token
+                ? token : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -12,7 +12,8 @@ namespace TrueLive.Hub.Transfer;
 /// <param name="unreachable">What is said when it never comes whole.</param>
 /// <param name="time">Clock of pauses and limits.</param>
 internal sealed class ResumedFile(
-    string name, long size, Func<long, CancellationToken, Task<HttpResponseMessage>> open, Func<Exception, HubException> unreachable, TimeProvider time)
+    string name, long size, Func<long, CancellationToken, Task<HttpResponseMessage>> open, Func<Exception, HubException> unreachable,
+        TimeProvider time)
 {
     // Tries that bring nothing new; each that brings some starts the count anew.
     private const int MaxBarren = 4;
@@ -66,7 +67,8 @@ internal sealed class ResumedFile(
             throw new HubException($"{size} bytes were announced for {name}, and {to.Length + length} are sent. Nothing of it is taken.");
         await using var body = await answer.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false);
         var part = new byte[1 << 18];
-        while (await body.ReadAsync(part, cancel).AsTask().WaitAsync(HubClient.Patience, time, cancel).ConfigureAwait(false) is > 0 and var read)
+        while (await body.ReadAsync(part, cancel).AsTask().WaitAsync(HubClient.Patience, time, cancel)
+                .ConfigureAwait(false) is > 0 and var read)
         {
             if (to.Length + read > size)
                 throw new HubException($"More is sent than the {size} bytes that were announced for {name}. The rest is not read.");

@@ -9,7 +9,7 @@ internal ref struct H264Bits(ReadOnlySpan<byte> bytes)
     private int _at;
     private int _bit;
 
-    /// <summary>More was read than there is.</summary>
+    /// <summary>Whether more was read than there is.</summary>
     public bool Ended { get; private set; }
 
     /// <summary>An unsigned number of at most 32 bits.</summary>
@@ -21,7 +21,7 @@ internal ref struct H264Bits(ReadOnlySpan<byte> bytes)
         return value;
     }
 
-    /// <summary>ue(v).</summary>
+    /// <summary>An unsigned Exp-Golomb number, ue(v).</summary>
     public uint Number()
     {
         var zeros = 0;
@@ -30,14 +30,14 @@ internal ref struct H264Bits(ReadOnlySpan<byte> bytes)
         return (1u << zeros) - 1 + Read(zeros);
     }
 
-    /// <summary>se(v).</summary>
+    /// <summary>A signed Exp-Golomb number, se(v).</summary>
     public int Signed()
     {
         var number = Number();
         return (number & 1) == 0 ? -(int)(number / 2) : (int)(number / 2 + 1);
     }
 
-    /// <summary>A number that bytes of 255 continue (section 7.3.2.3.1).</summary>
+    /// <summary>The sum of any number of bytes of 255 and the byte after them (section 7.3.2.3.1).</summary>
     public int Bytes255()
     {
         var value = 0;

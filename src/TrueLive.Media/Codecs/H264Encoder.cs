@@ -22,7 +22,7 @@ internal sealed unsafe class H264Encoder : ICodecEncoder
         (p.Width, p.Height, p.MaxFrameRate) = (width, height, (float)frameRate);
         (p.RateControl, p.TargetBitrate, p.MaxBitrate) = (OpenH264.BitrateMode, bitrate, bitrate * 3 / 2);
         (p.Complexity, p.Threads) = (0, 1);
-        (p.IntraPeriod, p.ParameterSetIds) = (0, 0); // key frames only when asked, constant ids
+        (p.IntraPeriod, p.ParameterSetIds) = (0, 0); // key frames only on request, constant ids
         p.FrameSkip = 0; // the pacer decides what is skipped
         (p.Denoise, p.BackgroundDetection, p.AdaptiveQuantization, p.SceneChangeDetection) = (0, 0, 0, 0);
         ref var layer = ref p.FirstLayer;
@@ -46,7 +46,7 @@ internal sealed unsafe class H264Encoder : ICodecEncoder
     {
         var most = stackalloc int[] { 4, bitrate * 3 / 2 };
         var target = stackalloc int[] { 4, bitrate };
-        // The target may never be above the maximum, not even between the two calls.
+        // The target must never exceed the maximum, not even between the two calls.
         if (bitrate > _bitrate)
             Table->SetOption(_encoder, OpenH264.OptionMaxBitrate, most);
         Table->SetOption(_encoder, OpenH264.OptionBitrate, target);

@@ -1,13 +1,13 @@
 namespace TrueLive.Media.Codecs;
 
-/// <summary>What a sequence parameter set says of the pictures (ITU-T H.264 section 7.3.2.1.1).</summary>
+/// <summary>What a sequence parameter set says about the pictures (ITU-T H.264 section 7.3.2.1.1).</summary>
 /// <param name="Profile">profile_idc.</param>
 /// <param name="Chroma">chroma_format_idc: 0 none, 1 4:2:0, 2 4:2:2, 3 4:4:4.</param>
-/// <param name="Depth">Bits of a sample.</param>
-/// <param name="Width">Of the picture, cropped.</param>
-/// <param name="Height">Of the picture, cropped.</param>
-/// <param name="Fields">Pictures may be coded as fields.</param>
-/// <param name="MixedFields">Blocks within a picture may be coded as fields (MBAFF).</param>
+/// <param name="Depth">Bits per sample.</param>
+/// <param name="Width">Of the picture, in pixels, after cropping.</param>
+/// <param name="Height">Of the picture, in pixels, after cropping.</param>
+/// <param name="Fields">Whether pictures may be coded as fields.</param>
+/// <param name="MixedFields">Whether blocks within a picture may be coded as fields (MBAFF).</param>
 /// <param name="FrameNumberBits">Length of frame_num in a slice.</param>
 internal readonly record struct H264Sequence(int Profile, int Chroma, int Depth, long Width, long Height, bool Fields, bool MixedFields, int FrameNumberBits)
 {
@@ -34,13 +34,13 @@ internal readonly record struct H264Sequence(int Profile, int Chroma, int Depth,
 }
 
 /// <summary>
-/// What stands before the first slice of an H.264 access unit (Annex B), as far as it says whether and how it can be decoded. Takes any
-/// bytes.
+/// The part of an H.264 access unit (Annex B) up to its first slice, as far as it decides whether and how the unit can be decoded. Accepts
+/// any bytes.
 /// </summary>
 internal readonly record struct H264Head(H264Sequence? Sequence, bool Idr, int? RecoveryFrames, bool Field)
 {
     /// <param name="unit">The access unit.</param>
-    /// <param name="known">The sequence in force, for units that bring none.</param>
+    /// <param name="known">The sequence parameter set in force, for units that contain none.</param>
     public static H264Head Read(ReadOnlySpan<byte> unit, H264Sequence? known)
     {
         H264Sequence? sequence = null;
@@ -62,7 +62,7 @@ internal readonly record struct H264Head(H264Sequence? Sequence, bool Idr, int? 
         return new H264Head(sequence, false, recovery, false);
     }
 
-    // Behind the next start code; an end is not looked for, since what is read stops by itself.
+    // What follows the next start code. The end of the unit is not searched for: each parser stops by itself.
     private static ReadOnlySpan<byte> Next(ReadOnlySpan<byte> from)
     {
         var at = from.IndexOf((ReadOnlySpan<byte>)[0, 0, 1]);
@@ -134,7 +134,7 @@ internal readonly record struct H264Head(H264Sequence? Sequence, bool Idr, int? 
         }
     }
 
-    // Section D.1.8: frames until pictures are right again.
+    // Section D.1.8: the number of frames until pictures are correct again.
     private static int? ReadRecovery(ReadOnlySpan<byte> messages)
     {
         var bits = new H264Bits(messages);

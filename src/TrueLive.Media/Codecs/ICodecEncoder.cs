@@ -8,6 +8,6 @@ internal interface ICodecEncoder : IDisposable
     /// <summary>Bits per second from the next frame on.</summary>
     void SetBitrate(int bitrate);
 
-    /// <summary>One coded picture; the bytes stay valid until the next call. False when the encoder gave nothing.</summary>
+    /// <summary>Encodes a picture; the bytes stay valid until the next call. False when the encoder produced none.</summary>
     bool TryEncode(VideoFrame frame, bool forceKey, uint rtpTime, out ReadOnlySpan<byte> data, out bool keyFrame);
 }

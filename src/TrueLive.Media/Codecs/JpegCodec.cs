@@ -5,8 +5,8 @@ using TrueLive.Media.Native;
 namespace TrueLive.Media.Codecs;
 
 /// <summary>
-/// JPEG through libturbojpeg, from and to I420 planes without a detour over RGB. JPEG (JFIF) is BT.601 full range; frames in
-/// another colour space are coded as they are, so convert them first. Not thread-safe.
+/// JPEG through libturbojpeg, from and to I420 planes without a conversion to RGB. JPEG (JFIF) is BT.601 full range; frames in another
+/// colour space are coded as they are, so convert them first. Not thread-safe.
 /// </summary>
 public sealed unsafe partial class JpegCodec : IDisposable
 {
@@ -14,8 +14,8 @@ public sealed unsafe partial class JpegCodec : IDisposable
     public const long MaxPixels = VideoDecoder.MaxPixels;
 
     /// <summary>
-    /// Most scans of a picture. A decoder goes through the whole picture for each, and a few bytes make one that changes nothing; encoders
-    /// write about ten.
+    /// Most scans in a picture. A decoder passes over the whole picture for each scan, and a scan that changes nothing takes only a few
+    /// bytes; encoders write about ten.
     /// </summary>
     public const int MaxScans = 32;
 
@@ -29,7 +29,7 @@ public sealed unsafe partial class JpegCodec : IDisposable
 
     static JpegCodec() => NativeLibraries.Bind();
 
-    /// <summary>Codes a frame; the bytes stay valid until the next call.</summary>
+    /// <summary>Encodes a frame; the bytes stay valid until the next call.</summary>
     /// <param name="frame">Any size.</param>
     /// <param name="quality">1..100.</param>
     public ReadOnlySpan<byte> Encode(VideoFrame frame, int quality)
@@ -52,8 +52,8 @@ public sealed unsafe partial class JpegCodec : IDisposable
     }
 
     /// <summary>
-    /// Decodes a picture of any chroma sampling. Null when the bytes are no JPEG, are cut off before the picture, name a picture
-    /// larger than <see cref="MaxPixels"/>, or hold more than <see cref="MaxScans"/>. The caller disposes the frame and sets its time.
+    /// Decodes a picture of any chroma sampling. Null when the bytes are not a JPEG, end before the picture, declare one larger than
+    /// <see cref="MaxPixels"/>, or contain more than <see cref="MaxScans"/> scans. The caller disposes the frame and sets its time.
     /// </summary>
     public VideoFrame? Decode(ReadOnlySpan<byte> jpeg, FramePool pool)
     {
@@ -64,7 +64,7 @@ public sealed unsafe partial class JpegCodec : IDisposable
             int width, height, sampling, space;
             if (jpeg.Length < 4 || ScansOf(jpeg) > MaxScans || Header(_decompress, bytes, (nuint)jpeg.Length, &width, &height, &sampling, &space) != 0)
                 return null;
-            // Only Y'CbCr and grey have the planes of our frames; a very small side would make an empty chroma plane.
+            // Only Y'CbCr and grey pictures have the planes of a frame; a very small side would make an empty chroma plane.
             if (width is < 2 or > 8192 || height is < 2 or > 8192 || (long)width * height > MaxPixels || space is not (1 or 2) || sampling is < 0 or > 5)
                 return null;
             var frame = pool.Rent(width, height);
@@ -77,9 +77,8 @@ public sealed unsafe partial class JpegCodec : IDisposable
     }
 
     /// <summary>
-    /// What decoding a picture costs, as pixels of a plain one: a decoder goes through it once for each scan, half as long for all but the
-    /// first. 0 for
-    /// bytes that <see cref="Decode"/> refuses without decoding them.
+    /// Cost of decoding a picture, in pixels of one with a single scan: the decoder passes over it once for each scan, and each scan after
+    /// the first costs half as much. 0 for bytes that <see cref="Decode"/> refuses without decoding them.
     /// </summary>
     public long CostOf(ReadOnlySpan<byte> jpeg)
     {
@@ -94,7 +93,7 @@ public sealed unsafe partial class JpegCodec : IDisposable
         }
     }
 
-    // Coded data never holds these two bytes side by side; a thumbnail in the metadata can, and counts along.
+    // Entropy-coded data never contains this marker; a thumbnail in the metadata may, and its scans count as well.
     private static int ScansOf(ReadOnlySpan<byte> jpeg) => jpeg.Count((ReadOnlySpan<byte>)[0xFF, 0xDA]);
 
     /// <inheritdoc/>

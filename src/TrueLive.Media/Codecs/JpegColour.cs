@@ -3,15 +3,14 @@ using TrueLive.Core.Frames;
 namespace TrueLive.Media.Codecs;
 
 /// <summary>
-/// Gives a frame in the colour space of JPEG (BT.601, full range), so that colours are the same over every transport. Its ticket goes
-/// along.
+/// Converts frames to the colour space of JPEG (BT.601, full range), so that colours are the same over every transport. Tickets are kept.
 /// </summary>
 public sealed class JpegColour
 {
     private readonly FramePool _pool = new("JPEG colour", 2);
     private float[] _planes = [];
 
-    /// <summary>The frame itself with one more hold, or a converted copy. The caller disposes it.</summary>
+    /// <summary>The frame itself with one more reference, or a converted copy. The caller disposes it.</summary>
     public VideoFrame Convert(VideoFrame frame)
     {
         if (frame.Colour == ColourSpace.Bt601Full)

@@ -4,10 +4,9 @@ using TrueLive.Media.Native;
 namespace TrueLive.Media.Codecs;
 
 /// <summary>
-/// Decodes one stream of H.264 (any profile up to High) or VP8, one picture out for each access unit in, without delay. A stream that
-/// shows pictures in another order than it codes them, or codes some that are not shown, has none for some access units; one without IDR
-/// pictures has none after a loss until its recovery point is reached. Hostile or broken input never throws: the frame is dropped and
-/// <see cref="NeedsKeyFrame"/> is raised. Not thread-safe.
+/// Decodes one stream of H.264 (any profile up to High) or VP8, one picture out for each access unit in, without delay. Some access units
+/// give no picture: in a stream that reorders pictures or codes hidden ones, and, in one without IDR pictures, after a loss until the
+/// recovery point. Hostile or broken input never throws: the frame is dropped and <see cref="NeedsKeyFrame"/> is set. Not thread-safe.
 /// </summary>
 public sealed unsafe class VideoDecoder : IDisposable
 {
@@ -16,10 +15,10 @@ public sealed unsafe class VideoDecoder : IDisposable
 
     private const int Padding = 64;
 
-    // H.264 holds back at most this many pictures to bring them into order (max_num_reorder_frames); more without one is a broken stream.
+    // H.264 reorders at most this many pictures (max_num_reorder_frames); a stream that gives none for longer is broken.
     private const int MaxHeldBack = 16;
 
-    // One damaged key frame is bad luck.
+    // A single damaged key frame does not make a stream hopeless.
     private const int MaxFailures = 5;
 
     private const string Interlaced = "The picture is interlaced: each frame shows two moments, and motion has combs. Send progressive video, or deinterlace before sending.";
@@ -35,23 +34,24 @@ public sealed unsafe class VideoDecoder : IDisposable
     private int _failures;
     private bool _interlaced;
 
-    /// <summary>Set after a frame that could not be decoded, until a key frame is: ask the sender for one.</summary>
+    /// <summary>
+    /// True from the start and after a frame that could not be decoded, until a key frame is decoded: ask the sender for one.
+    /// </summary>
     public bool NeedsKeyFrame { get; private set; } = true;
 
     /// <summary>Why this kind of stream cannot be shown, with what to send instead; null while it can.</summary>
     public string? Trouble { get; private set; }
 
-    /// <summary>No picture of this stream can be shown, whatever key frames the sender makes: it needs other settings.</summary>
+    /// <summary>Another key frame would not help: the sender must change its settings.</summary>
     public bool Hopeless { get; private set; }
 
     /// <summary>Frames that could not be decoded.</summary>
     public long Dropped { get; private set; }
 
     /// <summary>
-    /// The decoded picture with the colour that the stream signals, or null when there is none. The caller disposes it and sets its
-    /// time; until then that holds only <see cref="FrameTicket.MediaTime"/>, of the access unit that it was in. A change of coding or size
-    /// is
-    /// followed.
+    /// The decoded picture with the colour that the stream signals, or null when there is none. The caller disposes it and sets its time;
+    /// until then its ticket holds only <see cref="FrameTicket.MediaTime"/>, that of the access unit that it was in. The codec and the size
+    /// may change at any time.
     /// </summary>
     /// <exception cref="MissingNativeLibraryException">libavcodec is not installed.</exception>
     public VideoFrame? Decode(in EncodedFrame encoded, FramePool pool)
@@ -111,7 +111,7 @@ public sealed unsafe class VideoDecoder : IDisposable
             Av.FreeFrame(ref _frame);
     }
 
-    // A recovery point is a fresh start: the decoder's old references would end up in pictures that look complete and are not.
+    // At a recovery point the decoder is flushed: its old references would show up in pictures that look complete and are not.
     private void Begin(in EncodedFrame encoded)
     {
         _mayHoldBack = Math.Max(_mayHoldBack, MaxHeldBack);

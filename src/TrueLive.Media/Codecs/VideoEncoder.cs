@@ -4,19 +4,18 @@ using TrueLive.Media.Native;
 namespace TrueLive.Media.Codecs;
 
 /// <summary>
-/// Encodes one stream in real time: H.264 constrained baseline or VP8, no delay, key frames only when asked (and for the first
-/// frame). Follows changes of size and colour with a new key frame; a change of bit rate takes effect with the next frame. Not
-/// thread-safe.
+/// Encodes one stream in real time: H.264 constrained baseline or VP8, no delay, key frames only when asked (and for the first frame). A
+/// frame of another size or colour space starts with a key frame; a change of bit rate takes effect with the next frame. Not thread-safe.
 /// </summary>
 public sealed class VideoEncoder(VideoCodec codec, int bitrate, double frameRate = 30) : IDisposable
 {
     private ICodecEncoder? _encoder;
     private (int Width, int Height, ColourSpace Colour) _format;
 
-    /// <summary>Coding of the stream.</summary>
+    /// <summary>Codec of the stream.</summary>
     public VideoCodec Codec { get; } = codec is VideoCodec.H264 or VideoCodec.Vp8 ? codec : throw new ArgumentException($"{codec} is not encoded here.");
 
-    /// <summary>Bits per second that are aimed at.</summary>
+    /// <summary>Target bit rate, in bits per second.</summary>
     public int Bitrate { get; private set; } = Math.Clamp(bitrate, MinBitrate, MaxBitrate);
 
     /// <summary>Lowest bit rate, in bits per second.</summary>
@@ -25,7 +24,7 @@ public sealed class VideoEncoder(VideoCodec codec, int bitrate, double frameRate
     /// <summary>Highest bit rate, in bits per second.</summary>
     public const int MaxBitrate = 50_000_000;
 
-    /// <summary>Aims at another bit rate.</summary>
+    /// <summary>Changes the target bit rate; values out of range are clamped.</summary>
     public void SetBitrate(int bitrate)
     {
         bitrate = Math.Clamp(bitrate, MinBitrate, MaxBitrate);
@@ -36,10 +35,10 @@ public sealed class VideoEncoder(VideoCodec codec, int bitrate, double frameRate
     }
 
     /// <summary>
-    /// Encodes a frame. The data of <paramref name="encoded"/> stays valid until the next call. False when the encoder gave nothing
-    /// for this frame.
+    /// Encodes a frame. The data of <paramref name="encoded"/> stays valid until the next call. False when the encoder produced nothing for
+    /// this frame.
     /// </summary>
-    /// <exception cref="ArgumentException">The size is not one that the coding takes: H.264 needs even sides of at least 16.</exception>
+    /// <exception cref="ArgumentException">The codec does not support the size: H.264 needs even sides of at least 16.</exception>
     /// <exception cref="MissingNativeLibraryException">The library is not installed.</exception>
     public bool TryEncode(VideoFrame frame, bool forceKey, uint rtpTime, out EncodedFrame encoded)
     {

@@ -25,15 +25,15 @@ internal sealed unsafe class Vp8Encoder : ICodecEncoder
             config->Threads = 1;
             (config->Width, config->Height) = ((uint)width, (uint)height);
             (config->TimeBaseNumerator, config->TimeBaseDenominator) = (1, 90_000);
-            config->ErrorResilient = 0; // lost packets are asked for again
+            config->ErrorResilient = 0; // lost packets are retransmitted
             (config->LagInFrames, config->DropFrameThreshold) = (0, 0);
             (config->EndUsage, config->TargetBitrate) = (Vpx.ConstantBitRate, (uint)Math.Max(1, bitrate / 1000));
             (config->MinQuantizer, config->MaxQuantizer) = (4, 56);
             (config->UndershootPercent, config->OvershootPercent) = (100, 15);
             (config->BufferSize, config->BufferInitialSize, config->BufferOptimalSize) = (1000, 500, 600);
-            (config->KeyFrameMinDistance, config->KeyFrameMaxDistance) = (0, 100_000); // when asked
+            (config->KeyFrameMinDistance, config->KeyFrameMaxDistance) = (0, 100_000); // key frames only on request
             var result = Vpx.AbiMismatch;
-            // The number changes with each release and only guards the structures, whose heads have not moved since 1.8.
+            // The ABI version changes with each release and only guards the structures, whose first fields have not moved since libvpx 1.8.
             for (var abi = FirstAbi; abi <= LastAbi && result == Vpx.AbiMismatch; abi++)
                 result = Vpx.Init(context, Vpx.Vp8(), config, 0, abi);
             if (result != 0)

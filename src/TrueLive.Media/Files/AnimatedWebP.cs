@@ -3,30 +3,29 @@ using System.Buffers.Binary;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// A picture of an animated WebP file: where it lies in the canvas, for how long it is shown, and how it is laid on the one before.
+/// A part of an animated WebP file: its place in the canvas, how long it is shown, and how it is drawn over what is there.
 /// </summary>
 /// <param name="X">Left edge in the canvas.</param>
 /// <param name="Y">Upper edge.</param>
 /// <param name="Width">Width.</param>
 /// <param name="Height">Height.</param>
 /// <param name="Shown">Time for which it is shown.</param>
-/// <param name="Blends">Laid over what is there; false replaces it.</param>
-/// <param name="Clears">Its rectangle is made transparent after it.</param>
-/// <param name="At">Where its own chunks begin in the file.</param>
-/// <param name="Length">Bytes of them.</param>
+/// <param name="Blends">Whether it is blended with what is there; false replaces that.</param>
+/// <param name="Clears">Whether its rectangle is made transparent afterwards.</param>
+/// <param name="At">Offset of its chunks in the file.</param>
+/// <param name="Length">Length of its chunks, in bytes.</param>
 internal readonly record struct WebPPart(int X, int Y, int Width, int Height, TimeSpan Shown, bool Blends, bool Clears, long At, int Length);
 
 /// <summary>
-/// Animated WebP pictures, which ffmpeg does not put together: their parts are taken out of the container (RFC 9649), decoded by ffmpeg as
-/// single pictures,
-/// and laid on each other here.
+/// Animated WebP, which ffmpeg does not compose: the parts are taken out of the container (RFC 9649), decoded by ffmpeg as single pictures,
+/// and drawn over each other here.
 /// </summary>
 internal sealed record AnimatedWebP(int Width, int Height, IReadOnlyList<WebPPart> Parts)
 {
     private const int PartHead = 16;
     private const int MaxPart = 64 << 20;
 
-    // As browsers do with lengths of up to ten milliseconds, which are never meant.
+    // Browsers use this instead of a duration of up to ten milliseconds, which nobody intends.
     private static readonly TimeSpan Unmeant = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Reads the container.</summary>
@@ -69,7 +68,7 @@ internal sealed record AnimatedWebP(int Width, int Height, IReadOnlyList<WebPPar
         return parts.Count > 0 ? new AnimatedWebP(width, height, parts) : throw new InvalidDataException("it holds no picture");
     }
 
-    /// <summary>A part as a WebP file of its own.</summary>
+    /// <summary>A part as a separate WebP file.</summary>
     /// <exception cref="InvalidDataException">The part holds no picture.</exception>
     public static byte[] Single(Stream file, in WebPPart part)
     {
@@ -99,7 +98,7 @@ internal sealed record AnimatedWebP(int Width, int Height, IReadOnlyList<WebPPar
         return [.. "RIFF"u8, .. size, .. body];
     }
 
-    /// <summary>Lays a part on the canvas; both are BGRA, the part at the upper left of a picture as wide as the canvas.</summary>
+    /// <summary>Draws a part on the canvas. Both are BGRA; the part lies at the upper left of a picture as wide as the canvas.</summary>
     public void Lay(ReadOnlySpan<byte> picture, Span<byte> canvas, in WebPPart part)
     {
         for (var y = 0; y < part.Height; y++)

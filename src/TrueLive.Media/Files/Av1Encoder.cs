@@ -1,8 +1,8 @@
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// The AV1 encoder of the installed ffmpeg, which not every build has. libaom in its real-time mode: it takes frames at any times,
-/// while SVT-AV1 asks for a fixed rate.
+/// The AV1 encoder of the installed ffmpeg, which not every build has. libaom in its real-time mode: it accepts frames at any times,
+/// whereas SVT-AV1 needs a fixed rate.
 /// </summary>
 internal static class Av1Encoder
 {
@@ -11,7 +11,7 @@ internal static class Av1Encoder
     private static bool? _there;
 
     /// <summary>ffmpeg's arguments for it.</summary>
-    /// <exception cref="MediaFileException">This ffmpeg has none.</exception>
+    /// <exception cref="MediaFileException">The installed ffmpeg has none.</exception>
     public static async Task<string[]> FindAsync(CancellationToken cancel)
     {
         if (_there is null)

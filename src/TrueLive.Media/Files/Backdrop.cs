@@ -28,6 +28,6 @@ public readonly record struct Backdrop(byte Red, byte Green, byte Blue)
         return named.IsKnownColor && !named.IsSystemColor && named.A == byte.MaxValue;
     }
 
-    /// <summary>As <see cref="TryParse"/> takes it.</summary>
+    /// <summary>In a form that <see cref="TryParse"/> accepts.</summary>
     public override string ToString() => this == default ? "black" : string.Create(CultureInfo.InvariantCulture, $"#{Red:x2}{Green:x2}{Blue:x2}");
 }

@@ -3,9 +3,8 @@ using System.Buffers.Binary;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// How a camera was held when it took a PNG or WebP picture (EXIF, tag 274). Browsers turn such pictures, while ffmpeg before its version 8
-/// turns
-/// only JPEG ones.
+/// How a camera was held when it took a PNG or WebP picture (EXIF, tag 274). Browsers rotate such pictures, whereas ffmpeg before version 8
+/// rotates only JPEG ones.
 /// </summary>
 internal static class ExifOrientation
 {
@@ -14,7 +13,7 @@ internal static class ExifOrientation
     private const int Looked = 64 << 10;
     private const ushort Tag = 0x0112;
 
-    /// <summary>1 to 8 as EXIF counts; 1 for an upright picture and where nothing is said.</summary>
+    /// <summary>1 to 8 as in EXIF; 1 for an upright picture, or when the file does not say.</summary>
     public static int Of(string path)
     {
         using var file = File.OpenRead(path);
@@ -40,7 +39,7 @@ internal static class ExifOrientation
                 var exif = new byte[Math.Min(length, Looked)];
                 return OfTiff(exif.AsSpan(0, file.ReadAtLeast(exif, exif.Length, throwOnEndOfStream: false)));
             }
-            // A checksum follows in PNG; in RIFF, a byte that makes the length even.
+            // A checksum follows in PNG; in RIFF, a padding byte if the length is odd.
             var next = file.Position + length + (png ? 4 : length & 1);
             if (next >= file.Length)
                 break;

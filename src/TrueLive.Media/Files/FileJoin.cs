@@ -10,8 +10,8 @@ namespace TrueLive.Media.Files;
 public readonly record struct ClipSegment(string Path, TimeSpan Start);
 
 /// <summary>
-/// Joins segments without coding them again, lays the source's sound under them, writes the tags, and gives the result its name in
-/// one move, so that a reader never sees half a file.
+/// Joins segments without encoding them again, adds the source's sound, writes the tags, and gives the result its name in one step, so that
+/// a reader never sees half a file.
 /// </summary>
 public static partial class FileJoin
 {
@@ -20,9 +20,10 @@ public static partial class FileJoin
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(1);
 
     /// <summary>
-    /// Says so before any work is done where a result could not be put at this path, or would replace what is no result of ours.
+    /// Checks, before any work is done, that a result can be written to this path, and that a folder of pictures would replace nothing
+    /// else.
     /// </summary>
-    /// <exception cref="MediaFileException">The path is taken; the message says by what.</exception>
+    /// <exception cref="MediaFileException">The path cannot be used; the message says why.</exception>
     public static void CheckOutput(string output, ClipFormat format)
     {
         output = Path.TrimEndingDirectorySeparator(Path.GetFullPath(output));
@@ -43,13 +44,13 @@ public static partial class FileJoin
     /// <summary>Makes the final file.</summary>
     /// <param name="segments">In order of time.</param>
     /// <param name="source">Where the sound is taken from.</param>
-    /// <param name="soundStart">Moment of the source's timeline that belongs to the clip's first frame.</param>
+    /// <param name="soundStart">Time on the source's timeline of the clip's first frame.</param>
     /// <param name="last">Time of the clip's last frame on its timeline.</param>
     /// <param name="end">Where the clip ends: the last frame is shown until then, and sound beyond it is cut.</param>
     /// <param name="format">What to write.</param>
     /// <param name="output">File, or folder for <see cref="ClipFormat.Png"/>.</param>
     /// <param name="tags">Metadata: tier, model, prompts.</param>
-    /// <returns>Why the source's sound is missing or not as it was; null when it is there as it was, or there was none.</returns>
+    /// <returns>Why the source's sound is missing or changed; null when it is unchanged, or the source has none.</returns>
     /// <exception cref="MediaFileException">ffmpeg failed; the message says why.</exception>
     public static async Task<string?> RunAsync(IReadOnlyList<ClipSegment> segments, MediaFile source, TimeSpan soundStart, TimeSpan last, TimeSpan end, ClipFormat format, string output, IReadOnlyDictionary<string, string> tags, CancellationToken cancel)
     {
@@ -65,7 +66,7 @@ public static partial class FileJoin
         }
         await File.WriteAllTextAsync(Path.Combine(folder, List), text.ToString(), cancel).ConfigureAwait(false);
         RemovePartials(output);
-        // Under a name of its own: the join of a killed process may still be writing to the old one.
+        // A new name for each join: that of a killed process may still be writing to its own.
         var partial = NewPartial(output);
         var job = new Join(folder, partial, soundStart, last, end, format, source.FrameRate, tags);
         try
@@ -127,9 +128,8 @@ public static partial class FileJoin
     private static async Task WriteAsync(Join job, MediaFile? source, string[] sound, CancellationToken cancel)
     {
         var hold = job.End - job.Last;
-        // A packet says how long its picture is shown; that of the last one is known only now. The filter counts in the parts' unit, a
-        // millisecond, and
-        // some ffmpegs hand it packets in that of the file: both have to be one.
+        // Each packet says how long its picture is shown; for the last one that is known only now. The filter counts in the segments' time
+        // base, a millisecond, and some releases of ffmpeg pass it packets in the output file's: the two must be the same.
         string[] copy = ["-map", "0:v:0", "-c:v", "copy", "-bsf:v", string.Create(CultureInfo.InvariantCulture, $"setts=duration=if(gte(PTS*TB\\,{(job.Last - Tick).TotalSeconds:0.######})\\,{hold.TotalSeconds:0.######}/TB\\,DURATION)")];
         string[] coding = job.Format switch
         {
@@ -145,13 +145,13 @@ public static partial class FileJoin
         else if (Path.GetDirectoryName(job.Partial) is { Length: > 0 } parent)
             Directory.CreateDirectory(parent);
         string[] arguments = [
-            // The list and its parts by their own names alone, in their folder: ffmpeg joins longer ones as URLs, in which # and ? mean
-            // something.
+            // The list and its segments are named relative to their folder: ffmpeg treats longer paths as URLs, in which # and ? have a
+            // meaning.
             "-loglevel", "error", "-y", "-protocol_whitelist", "file,pipe", "-f", "concat", "-safe", "1", "-i", List,
             .. source is not null && SoundCoding.Seeks(source, job.SoundStart) ? ["-ss", job.SoundStart.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)] : Array.Empty<string>(),
             .. source is not null ? FfmpegChild.SafeInput(source.Path) : [],
             "-t", job.End.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture), .. job.Tags.SelectMany(t => new[] { "-metadata", $"{t.Key}={t.Value}" }), .. coding,
-            // A percent sign in one of our names is not a pattern.
+            // A percent sign in the output's own name is not part of the pattern.
             "file:" + (job.Format == ClipFormat.Png ? Path.Combine(job.Partial.Replace("%", "%%", StringComparison.Ordinal), "%06d.png") : job.Partial)];
         await using var child = FfmpegChild.Start("ffmpeg", arguments, TimeSpan.FromHours(2), background: true, folder: job.Folder);
         await child.Output.CopyToAsync(Stream.Null, cancel).ConfigureAwait(false);

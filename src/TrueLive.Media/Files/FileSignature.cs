@@ -3,9 +3,8 @@ using System.Buffers.Binary;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// Tells the commonest kinds of files by their first bytes. ffmpeg looks at the name as well, and then takes a photograph for one of a
-/// numbered
-/// series, or a film with a wrong ending for something that it is not.
+/// Recognises the most common kinds of files by their first bytes. ffmpeg also considers the name, and then takes a photograph for one of a
+/// numbered series, or a film for the kind that a wrong extension names.
 /// </summary>
 internal static class FileSignature
 {
@@ -14,10 +13,10 @@ internal static class FileSignature
     /// <summary>ffmpeg's demuxer for a file; null leaves the choice to ffmpeg.</summary>
     public static string? DemuxerOf(string path) => DemuxerOf(HeadOf(path), Path.GetExtension(path));
 
-    /// <summary>A WebP file of several pictures (its extended header has the flag for it).</summary>
+    /// <summary>Whether a file is an animated WebP, by the flag in its extended header.</summary>
     public static bool IsAnimatedWebP(string path) => IsAnimatedWebP(HeadOf(path));
 
-    /// <summary>A photograph in HEIF or AVIF; the word for its kind.</summary>
+    /// <summary>The kind of a photograph in HEIF or AVIF; null for other files.</summary>
     public static string? PhotographOf(string path) => PhotographOf(HeadOf(path));
 
     internal static string? DemuxerOf(ReadOnlySpan<byte> head, string ending)

@@ -18,19 +18,19 @@ public enum ClipFormat
     /// <summary>VP9 in WebM.</summary>
     WebM,
 
-    /// <summary>AV1 in MP4, where this ffmpeg has an encoder for it.</summary>
+    /// <summary>AV1 in MP4, if the installed ffmpeg has an encoder for it.</summary>
     Av1,
 
     /// <summary>Animated GIF, at most 15 frames a second, no sound.</summary>
     Gif,
 
-    /// <summary>One PNG a frame in a folder, no sound.</summary>
+    /// <summary>One PNG for each frame, in a folder, no sound.</summary>
     Png,
 }
 
 /// <summary>
-/// Encodes frames with an ffmpeg child into one video file without sound, each frame at its own time, in the processor time that others
-/// leave. Frames must come in order of time. The file appears under its name only after <see cref="FinishAsync"/>.
+/// Encodes frames with an ffmpeg child into one video file without sound, each frame at its own time, at the lowest priority. Frames must
+/// come in order of time. The file appears under its name only after <see cref="FinishAsync"/>.
 /// </summary>
 public sealed class FileSink : IVideoSink, IAsyncDisposable
 {
@@ -56,15 +56,18 @@ public sealed class FileSink : IVideoSink, IAsyncDisposable
     /// <param name="path">File to make; an older one is replaced at the end.</param>
     /// <param name="width">Width of the frames, even.</param>
     /// <param name="height">Height of the frames, even.</param>
-    /// <param name="format"><see cref="ClipFormat.Gif"/> and <see cref="ClipFormat.Png"/> are coded without loss, to be converted at the end; the others in their coding.</param>
+    /// <param name="format">
+    /// <see cref="ClipFormat.Gif"/> and <see cref="ClipFormat.Png"/> are encoded without loss and converted at the end; the others with
+    /// their own codec.
+    /// </param>
     /// <param name="threads">Threads of the encoder.</param>
     public static async Task<FileSink> CreateAsync(string path, int width, int height, ClipFormat format, int threads, CancellationToken cancel)
     {
         string[] coding = format switch
         {
-            // No B frames: segments then join at any frame without a shift in time. Coded like the preset veryfast but for the smallest
-            // blocks
-            // and references, which take a fifth of its time and save 2 % of the bytes: the model can use that time.
+            // No B frames, so that segments can be joined at any frame without a shift in time. Otherwise like the preset veryfast, but
+            // without the smallest blocks and references: they take a fifth of its time and save 2 % of the bytes, and the model can use
+            // that time.
             ClipFormat.Mp4 or ClipFormat.Mov or ClipFormat.Mkv => ["-c:v", "libx264", "-preset", "superfast", "-x264-params", "mbtree=1:rc-lookahead=10:subme=2", "-crf", "18", "-bf", "0", "-pix_fmt", "yuv420p"],
             ClipFormat.WebM => ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "6", "-crf", "28", "-b:v", "0", "-row-mt", "1", "-pix_fmt", "yuv420p"],
             ClipFormat.Av1 => await Av1Encoder.FindAsync(cancel).ConfigureAwait(false),
@@ -106,7 +109,7 @@ public sealed class FileSink : IVideoSink, IAsyncDisposable
         return true;
     }
 
-    /// <summary>Ends the file and gives it its name.</summary>
+    /// <summary>Completes the file, and only then gives it its name.</summary>
     /// <exception cref="MediaFileException">The encoder failed; the message says why.</exception>
     public async Task FinishAsync(CancellationToken cancel)
     {

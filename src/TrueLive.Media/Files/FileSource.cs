@@ -6,15 +6,15 @@ namespace TrueLive.Media.Files;
 
 /// <summary>
 /// The frames of a video file in order, decoded, turned upright and scaled to a size by an ffmpeg child, each with its own exact
-/// presentation time (a variable frame rate stays variable). Colours come out as BT.709 limited whatever the file had, fields as whole
-/// pictures, transparency as black. Captured times begin at zero with the first frame.
+/// presentation time (a variable frame rate stays variable). Colours come out as BT.709 limited whatever the file had, interlaced fields as
+/// whole pictures, transparent parts as the file's <see cref="SourcePicture.Backdrop"/>. Captured times begin at zero with the first frame.
 /// </summary>
 public sealed class FileSource : IVideoSource, IAsyncDisposable
 {
-    // Seeking costs decoding the first frame; decoding a few seconds is as fast.
+    // A seek must first decode the first frame; decoding a few seconds is as fast.
     private static readonly TimeSpan SeekAt = TimeSpan.FromSeconds(5);
 
-    // The first pictures after a seek may refer to some before it.
+    // The first pictures after a seek may depend on earlier ones.
     private static readonly TimeSpan SeekEarly = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan Jitter = TimeSpan.FromMilliseconds(100);
@@ -44,14 +44,16 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     /// <param name="width">Width of the frames that come out.</param>
     /// <param name="height">Height of the frames that come out.</param>
     /// <param name="pool">Where frames are rented.</param>
-    /// <param name="stretch">Part of the file to read; null reads all.</param>
-    /// <param name="background">Whether decoding takes only the processor time that others leave.</param>
-    /// <param name="longest">Length that a file may have that does not say it; zero takes <see cref="MediaFile.MaxDuration"/>.</param>
+    /// <param name="stretch">Part of the file to read; null reads all of it.</param>
+    /// <param name="background">Whether to decode at the lowest priority.</param>
+    /// <param name="longest">
+    /// Longest duration of a file that does not state its own; zero means <see cref="MediaFile.MaxDuration"/>.
+    /// </param>
     /// <param name="threads">Threads of the decoder; 0 leaves it to ffmpeg.</param>
-    /// <param name="keepShape">Whether a picture of another shape than the size gets black bars instead of being stretched.</param>
+    /// <param name="keepShape">Whether a picture of another aspect ratio gets black bars instead of being stretched.</param>
     public static FileSource Open(MediaFile file, int width, int height, FramePool pool, FileStretch? stretch = null, bool background = false, TimeSpan longest = default, int threads = 0, bool keepShape = false)
     {
-        // One line per frame; the child stops at its full pipes long before this channel grows.
+        // One entry per frame; full pipes stop the child long before this channel grows.
         var times = Channel.CreateUnbounded<TimeSpan>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
         var filters = file.Picture.Filters(width, height, keepShape ? PictureShape.Inside(file.Width, file.Height, width, height) : null, file.Width / (double)file.Height);
         var reader = new ShownTimes();
@@ -70,8 +72,8 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     }
 
     /// <summary>
-    /// Starts to decode at a moment of the captured times, or before it: what lies before is the caller's to leave out. Far into a file it
-    /// seeks, so that not everything before is decoded; the times are the same.
+    /// Starts to decode at or before a captured time; the caller skips the frames before it. Far into a file it seeks instead of decoding
+    /// everything before; captured times are the same either way.
     /// </summary>
     /// <exception cref="MediaFileException">The file holds no frame that can be decoded.</exception>
     public static async Task<FileSource> OpenAtAsync(MediaFile file, int width, int height, FramePool pool, TimeSpan start, bool background, TimeSpan longest, int threads, CancellationToken cancel, bool keepShape = false)
@@ -88,7 +90,7 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     }
 
     /// <summary>
-    /// Moment of the file's own timeline, which its sound shares, from which captured times count; null before the first frame was read.
+    /// Time on the file's own timeline, which its sound shares, at which captured times are zero; null until the first frame has been read.
     /// </summary>
     // Without a seek ffmpeg counts from the start of the container, not from zero.
     public TimeSpan? Origin => _seeked ? _origin : _origin + _file.Start;
@@ -101,8 +103,7 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
         if (read < _packed.Length)
         {
             var code = await _child.WaitAsync(cancel).ConfigureAwait(false);
-            // A damaged file ends early with the code of an error, and what was in it is all there is; one whose decoder was ended has
-            // more.
+            // A damaged file ends early with an error code, and no more can be read from it; a file whose decoder was killed has more.
             if (_sequence == 0 || FfmpegChild.IsKilled(code) || (code != 0 && read > 0))
                 throw await _child.FailureAsync($"{Path.GetFileName(_file.Path)} stops after {_sequence} frames").ConfigureAwait(false);
             return null;
@@ -111,7 +112,7 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
             throw await _child.FailureAsync($"{Path.GetFileName(_file.Path)} gave frame {_sequence} without its time").ConfigureAwait(false);
         _origin ??= at;
         at += _rebased - _origin.Value;
-        // A file whose times run backwards still plays forwards. One whose times begin anew goes on from where it was.
+        // Times that run backwards a little are moved forwards; times that restart continue from the last one.
         if (_sequence > 0 && at <= _last)
         {
             var on = _last + (_last - at < Jitter ? TimeSpan.FromMilliseconds(1) : _step);
@@ -133,7 +134,7 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     public ValueTask DisposeAsync() => _child.DisposeAsync();
 
     /// <summary>
-    /// Processor time for all of a file: the slowest codecs that are read take less than this on any machine that can run a model.
+    /// Limit on the processor time for a whole file: the slowest supported codecs take less on any machine that can run a model.
     /// </summary>
     internal static TimeSpan ProcessorTime(MediaFile file, TimeSpan longest = default)
     {

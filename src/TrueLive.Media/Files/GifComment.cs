@@ -3,15 +3,15 @@ using System.Text;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// Writes the comment that ffmpeg leaves out of a GIF: a comment extension (GIF89a, 24) right after the global colour table.
+/// Writes the comment that ffmpeg leaves out of a GIF: a comment extension (GIF89a, section 24) right after the global colour table.
 /// </summary>
 internal static class GifComment
 {
     private const int HeadLength = 13;
     private const int BlockLength = 255;
 
-    /// <summary>Copies a GIF with a comment in it.</summary>
-    /// <exception cref="MediaFileException">The file is no GIF.</exception>
+    /// <summary>Copies a GIF and adds the comment.</summary>
+    /// <exception cref="MediaFileException">The file is not a GIF.</exception>
     public static async Task CopyAsync(string from, string to, string comment, CancellationToken cancel)
     {
         await using var input = File.OpenRead(from);
@@ -19,7 +19,7 @@ internal static class GifComment
         var head = new byte[HeadLength];
         if (await input.ReadAtLeastAsync(head, HeadLength, throwOnEndOfStream: false, cancel).ConfigureAwait(false) < HeadLength || !head.AsSpan(0, 3).SequenceEqual("GIF"u8))
             throw new MediaFileException("The clip could not be joined: what came out is no GIF.");
-        // Three bytes a colour, 2, 4, ... 256 of them.
+        // Three bytes for each of 2, 4, ... 256 colours.
         var colours = new byte[(head[10] & 0x80) == 0 ? 0 : 3 << ((head[10] & 7) + 1)];
         await input.ReadExactlyAsync(colours, cancel).ConfigureAwait(false);
         await output.WriteAsync(head, cancel).ConfigureAwait(false);

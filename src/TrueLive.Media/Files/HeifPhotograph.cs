@@ -3,9 +3,8 @@ using System.Buffers.Binary;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// HEIC photographs by libheif's own program where it is installed: telephones make them of tiles, which ffmpeg before its version 8 does
-/// not put
-/// together, and before version 7 does not read at all.
+/// Converts HEIC photographs with libheif's own program where it is installed: phones store them as tiles, which ffmpeg before version 8
+/// does not put together, and before version 7 does not read at all.
 /// </summary>
 internal static class HeifPhotograph
 {
@@ -32,7 +31,7 @@ internal static class HeifPhotograph
             await child.Output.CopyToAsync(Stream.Null, cancel).ConfigureAwait(false);
             if (await child.WaitAsync(cancel).ConfigureAwait(false) != 0)
                 throw await child.FailureAsync($"{name} cannot be read as a photograph").ConfigureAwait(false);
-            // Of several pictures it writes each under a number.
+            // If there are several pictures, each goes into a numbered file.
             var made = Directory.EnumerateFiles(folder, "*.png").Order(StringComparer.Ordinal).FirstOrDefault()
                 ?? throw new MediaFileException($"{name} cannot be read as a photograph: it holds none.");
             await CopyWithoutExifAsync(made, output, cancel).ConfigureAwait(false);
@@ -43,7 +42,7 @@ internal static class HeifPhotograph
         }
     }
 
-    // The picture is upright by now, and what the camera noted of how it was held would turn it once more.
+    // The picture is upright already; its EXIF orientation would rotate it again.
     private static async Task CopyWithoutExifAsync(string from, string to, CancellationToken cancel)
     {
         var png = await File.ReadAllBytesAsync(from, cancel).ConfigureAwait(false);

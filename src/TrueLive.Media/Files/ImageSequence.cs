@@ -4,12 +4,12 @@ using System.IO.Compression;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// Numbered pictures (PNG or JPEG, all of one kind) in a folder or a ZIP, packed into one video file without coding them again. The
-/// order is that of the names with their numbers read as numbers. No name out of a ZIP is ever used as a path.
+/// Numbered pictures (PNG or JPEG, all of one kind) in a folder or a ZIP, packed into one video file without encoding them again. They are
+/// ordered by name, with numbers in names compared as numbers. No name from a ZIP is ever used as a path.
 /// </summary>
 public static class ImageSequence
 {
-    /// <summary>Frames per second of a sequence that nobody gives a rate.</summary>
+    /// <summary>Frames per second of a sequence whose rate is not given.</summary>
     public const double DefaultRate = 25;
 
     /// <summary>Most pictures in a sequence.</summary>
@@ -34,9 +34,11 @@ public static class ImageSequence
     /// <param name="path">Folder or ZIP file.</param>
     /// <param name="rate">Frames per second, within 1..120.</param>
     /// <param name="output">File to write.</param>
-    /// <param name="maxBytes">Bytes of pictures that are taken.</param>
+    /// <param name="maxBytes">Most bytes that all pictures together may have.</param>
     /// <param name="cancel">Ends it.</param>
-    /// <exception cref="MediaFileException">No pictures, mixed kinds, over a limit, or not readable; the message says which.</exception>
+    /// <exception cref="MediaFileException">
+    /// There are no pictures, they are of mixed kinds, over a limit, or not readable; the message says which.
+    /// </exception>
     public static async Task PackAsync(string path, double rate, string output, long maxBytes, CancellationToken cancel)
     {
         if (rate is not (>= 1 and <= 120))
@@ -62,7 +64,7 @@ public static class ImageSequence
     }
 
     /// <summary>Reads the pictures of a folder or ZIP, in their order, into the stream that is opened for their kind.</summary>
-    /// <exception cref="MediaFileException">As <see cref="PackAsync"/> has it.</exception>
+    /// <exception cref="MediaFileException">As for <see cref="PackAsync"/>.</exception>
     internal static async Task CopyAsync(string path, string name, Func<string, Stream> open, long maxBytes, CancellationToken cancel)
     {
         if (Directory.Exists(path))
@@ -108,7 +110,7 @@ public static class ImageSequence
         }
     }
 
-    // What a ZIP says about a picture's length may be a lie: what comes out of it counts.
+    // The length that a ZIP declares may be false, so the decompressed bytes are counted.
     private static async Task<long> CopyAsync(Stream from, Stream to, long most, string name, CancellationToken cancel)
     {
         var buffer = new byte[81920];

@@ -4,12 +4,12 @@ using System.Text;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// Writes JPEG pictures with their times as a Matroska file (RFC 9559, codec <c>V_MJPEG</c>) that any player opens, also when it was
-/// cut off. Times are in microseconds. A file that is closed says how long it is. Not thread-safe.
+/// Writes JPEG pictures with their times as a Matroska file (RFC 9559, codec <c>V_MJPEG</c>) that any player opens, even if it was cut off.
+/// Times are in microseconds. A file that was closed states its duration. Not thread-safe.
 /// </summary>
 public sealed class JpegMatroska(Stream file, IReadOnlyDictionary<string, string>? tags = null) : IDisposable
 {
-    // ID, size and eight bytes of a float; until the length is known they are a Void of the same size.
+    // ID, size and a float of eight bytes; until the duration is known, a Void element of the same size is in their place.
     private const int DurationLength = 2 + 8 + 8;
 
     private bool _begun;
@@ -22,7 +22,7 @@ public sealed class JpegMatroska(Stream file, IReadOnlyDictionary<string, string
 
     /// <summary>Appends a picture.</summary>
     /// <param name="jpeg">The picture; its size may differ from the first one's.</param>
-    /// <param name="at">Its time; never before that of the one before it.</param>
+    /// <param name="at">Its time; not earlier than that of the previous picture.</param>
     /// <param name="width">Width of the first picture, for the head of the file.</param>
     /// <param name="height">Height of the first picture.</param>
     public void Write(ReadOnlySpan<byte> jpeg, TimeSpan at, int width, int height)
@@ -37,7 +37,7 @@ public sealed class JpegMatroska(Stream file, IReadOnlyDictionary<string, string
         Put(jpeg);
     }
 
-    /// <summary>Hands what was written to the system.</summary>
+    /// <summary>Passes everything written to the operating system.</summary>
     public void Flush() => file.Flush();
 
     /// <inheritdoc/>

@@ -6,9 +6,9 @@ using TrueLive.Core.Frames;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// Pictures of a live source as an ffmpeg child reads them: each as soon as it is decoded, with the size that it has at that moment (a
-/// source may change it) and the source's own time. Whoever reads must read without pause; pictures that have waited for longer than
-/// <see cref="MaxWait"/> are let go and counted. Larger pictures than 1920x1080 are made smaller, colours come out as BT.709 limited.
+/// Pictures of a live source, decoded by an ffmpeg child: each as soon as it is decoded, with its own size (a source may change it) and the
+/// source's time. The caller must read without pause; pictures that have waited for longer than <see cref="MaxWait"/> are dropped and
+/// counted. Pictures larger than 1920x1080 are scaled down, and colours come out as BT.709 limited.
 /// </summary>
 public sealed partial class LiveInput : IVideoSource, IAsyncDisposable
 {
@@ -17,7 +17,7 @@ public sealed partial class LiveInput : IVideoSource, IAsyncDisposable
 
     private const int MaxSide = 4096;
 
-    // The pixels of a picture may be wider than high; sides are even, as all that follows wants them.
+    // Pixels need not be square in the source; sides are made even, as the later stages require.
     private const string Filters =
         "scale=w='trunc(iw*sar*min(1,min(1920/(iw*sar),1080/ih))/2)*2':h='trunc(ih*min(1,min(1920/(iw*sar),1080/ih))/2)*2'"
         + ":out_color_matrix=bt709:out_range=tv,setsar=1,format=yuv420p,showinfo=checksum=0";
@@ -28,7 +28,7 @@ public sealed partial class LiveInput : IVideoSource, IAsyncDisposable
     private readonly FramePool _pool;
     private readonly TimeProvider _time;
 
-    // One entry a picture; the child stops at its full pipe before this grows.
+    // One entry per picture; a full pipe stops the child before this channel grows.
     private readonly Channel<Shown> _shown;
     private byte[] _packed = [];
     private long _sequence;
@@ -38,7 +38,7 @@ public sealed partial class LiveInput : IVideoSource, IAsyncDisposable
 
     /// <summary>Starts to read.</summary>
     /// <param name="input">ffmpeg's arguments for the input, with its <c>-i</c>.</param>
-    /// <param name="reach">What the child reaches.</param>
+    /// <param name="reach">What the child may reach beside files.</param>
     /// <param name="pool">Where frames are rented.</param>
     /// <param name="time">Clock.</param>
     /// <exception cref="MediaMachineException">ffmpeg is not installed, or cannot be started now.</exception>
@@ -64,15 +64,15 @@ public sealed partial class LiveInput : IVideoSource, IAsyncDisposable
         return new LiveInput(child, shown, pool, time);
     }
 
-    /// <summary>Where an input that the caller fetches goes (<c>-i pipe:0</c>).</summary>
+    /// <summary>Takes the input when the caller fetches it (<c>-i pipe:0</c>).</summary>
     public Stream Feed => _child.Input;
 
-    /// <summary>Pictures that had waited for too long and were let go.</summary>
+    /// <summary>Number of pictures that were dropped because they had waited for too long.</summary>
     public long Overdue { get; private set; }
 
     /// <summary>
-    /// The next picture; null when the source has ended. Its ticket has the source's time as <see cref="FrameTicket.MediaTime"/> (that of
-    /// its arrival where the source says none), and <see cref="FrameTicket.Captured"/> is left to whoever knows what came before.
+    /// The next picture; null when the source has ended. Its ticket has the source's time as <see cref="FrameTicket.MediaTime"/> (the time
+    /// of arrival if the source states none); <see cref="FrameTicket.Captured"/> is for the caller to set.
     /// </summary>
     public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
     {
@@ -109,16 +109,20 @@ public sealed partial class LiveInput : IVideoSource, IAsyncDisposable
         return null;
     }
 
-    /// <summary>Ends it now, so that a reader and whoever feeds it go on. Any thread.</summary>
+    /// <summary>
+    /// Ends the child at once, which also ends pending reads and writes to <see cref="Feed"/>. May be called on any thread.
+    /// </summary>
     public void Kill() => _child.Kill();
 
-    /// <summary>Why it ended, in ffmpeg's own words; null when the source came to its end. Waits until it has ended.</summary>
-    /// <exception cref="MediaMachineException">It failed for what the machine lacks.</exception>
+    /// <summary>
+    /// Waits for the end and returns why it came, in ffmpeg's own words without its prefixes; null when the source simply ended.
+    /// </summary>
+    /// <exception cref="MediaMachineException">It failed because the machine lacks something.</exception>
     public async Task<string?> FailureAsync() =>
         await _child.WaitAsync(CancellationToken.None).ConfigureAwait(false) == 0
             ? null : Plain(await _child.ComplaintAsync().ConfigureAwait(false));
 
-    /// <summary>What ffmpeg says without the marks before it (<c>[flv @ 0x55d0] [error]</c>).</summary>
+    /// <summary>A message of ffmpeg without the prefixes before it (<c>[flv @ 0x55d0] [error]</c>).</summary>
     public static string Plain(string complaint) => Marks().Replace(complaint, "").Trim();
 
     /// <inheritdoc/>

@@ -3,12 +3,14 @@ using System.Text.Json;
 namespace TrueLive.Media.Files;
 
 /// <summary>What a video file holds, as ffprobe reads it, checked against the limits.</summary>
-/// <param name="Path">Where it lies.</param>
+/// <param name="Path">Path of the file.</param>
 /// <param name="Width">Width as shown: after rotation, with square pixels.</param>
 /// <param name="Height">Height as shown.</param>
 /// <param name="FrameRate">Mean frames per second; 0 when the file does not say.</param>
-/// <param name="Duration">Length of the video as its packets have it, the last picture's own time included; zero for a single picture.</param>
-/// <param name="Frames">Frames that are there.</param>
+/// <param name="Duration">
+/// Length of the video by its packets, with the time for which the last picture is shown; zero for a single picture.
+/// </param>
+/// <param name="Frames">Number of frames, by its packets.</param>
 /// <param name="Codec">Name of the video codec.</param>
 /// <param name="HasAudio">Whether there is sound.</param>
 /// <param name="Notes">What the user should know: high dynamic range, turned picture, ten bits.</param>
@@ -20,27 +22,28 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
     /// <summary>Time of the earliest sample of any stream, where the file's own timeline begins.</summary>
     public TimeSpan Start { get; init; }
 
-    /// <summary>What its pictures need to be brought into one form.</summary>
+    /// <summary>How its pictures are converted to one form.</summary>
     public SourcePicture Picture { get; init; } = new();
 
     /// <summary>Tracks of sound, in the order of the file.</summary>
     public IReadOnlyList<SoundTrack> Sound { get; init; } = [];
 
-    /// <summary>Time for which the last picture is shown; null when nothing says so.</summary>
+    /// <summary>Time for which the last picture is shown; null when the file does not say.</summary>
     public TimeSpan? LastPicture { get; init; }
 
-    /// <summary>Timestamps restart within the file, as in recordings that were concatenated.</summary>
+    /// <summary>Whether timestamps restart within the file, as in recordings that were concatenated.</summary>
     public bool Restarts { get; init; }
 
-    /// <summary>A single picture (PNG, JPEG, WebP), which has no length.</summary>
+    /// <summary>Whether the file is a single picture (PNG, JPEG, WebP), which has no duration.</summary>
     public bool IsPicture { get; init; }
 
     /// <summary>
-    /// The container has an index of its pictures (MP4, MOV, Matroska, WebM): a seek lands on the picture that was asked for, or before it.
+    /// Whether the container has an index of its pictures (MP4, MOV, Matroska, WebM), so that a seek finds the requested picture or one
+    /// before it.
     /// </summary>
     public bool SeeksExactly { get; init; }
 
-    /// <summary>The same file, with a colour under its transparent parts.</summary>
+    /// <summary>The same file with another colour behind its transparent parts.</summary>
     public MediaFile Over(Backdrop colour) => this with
     {
         Picture = Picture with { Backdrop = colour },

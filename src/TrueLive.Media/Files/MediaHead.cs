@@ -4,25 +4,25 @@ using System.Text.RegularExpressions;
 
 namespace TrueLive.Media.Files;
 
-/// <summary>Makes a <see cref="MediaFile"/> of what ffprobe says, asking it again for what stands in no header.</summary>
+/// <summary>Makes a <see cref="MediaFile"/> from the output of ffprobe, which is run again for what no header contains.</summary>
 internal static partial class MediaHead
 {
     private static readonly TimeSpan FrameTime = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan PacketTime = TimeSpan.FromSeconds(60);
 
-    // Their pixels are square to every browser; what they say of dots per inch is about paper.
+    // Browsers show their pixels as square; their dots per inch apply to print.
     private static readonly string[] Square = ["png", "apng", "gif", "webp"];
 
-    // Each picture whole and of one moment.
+    // Codecs that are never interlaced.
     private static readonly string[] Progressive = ["gif", "png", "apng", "webp", "vp8", "vp9", "av1"];
 
-    // What EXIF's numbers mean: on its side, mirrored, and by how many degrees clockwise it has to be turned.
+    // By EXIF orientation: whether the picture lies on its side, whether it is mirrored, and how many degrees clockwise turn it upright.
     private static readonly (bool Sideways, bool Mirrored, double Degrees)[] Held =
         [default, default, (false, true, 0), (false, false, 180), (false, true, 180), (true, true, 90), (true, false, 90), (true, true, 270), (true, false, 270)];
 
     private static bool? _zscale;
 
-    /// <summary>That a kind of file is not read by the ffmpeg of this machine.</summary>
+    /// <summary>The message that the installed ffmpeg does not read a kind of file.</summary>
     public static string Unread(string name, string kind)
     {
         var advice = kind.StartsWith("HEIC", StringComparison.Ordinal) ? "Install libheif's tools (apt-get install libheif-examples), or save" : "Save";
@@ -45,7 +45,7 @@ internal static partial class MediaHead
         var head = root.TryGetProperty("format", out var f) ? f : default;
         var format = Text(head, "format_name") ?? "";
         var photograph = FileSignature.PhotographOf(path);
-        // One with its transparency or a thumbnail beside it has two.
+        // A photograph with an alpha plane or a thumbnail has two streams.
         if (photograph is not null && films.Length > 2)
             throw new MediaFileException(Unread(name, $"{photograph} photographs made of tiles"));
         var picture = photograph is not null || format.EndsWith("_pipe", StringComparison.Ordinal);
@@ -122,7 +122,7 @@ internal static partial class MediaHead
         return (times, !probe.Complained, !FfmpegChild.IsKilled(code));
     }
 
-    // What only the decoded picture says: fields, and how a camera was held (EXIF).
+    // Facts that only the decoded picture has: interlacing, and how the camera was held (EXIF).
     private static async Task<JsonElement> FrameAsync(string path, CancellationToken cancel)
     {
         await using var probe = FfmpegChild.Start(
@@ -150,7 +150,7 @@ internal static partial class MediaHead
         return _zscale.Value;
     }
 
-    // ffmpeg turns pictures by itself; what is needed here is which way they lie then.
+    // ffmpeg rotates pictures by itself; the rotation is needed for the size and the notes.
     private static (bool Sideways, bool Mirrored, double Degrees)? Turn(JsonElement of)
     {
         if (of.ValueKind != JsonValueKind.Object || !of.TryGetProperty("side_data_list", out var list))
@@ -166,7 +166,7 @@ internal static partial class MediaHead
         return null;
     }
 
-    // Matroska's writers put the length of each track into a tag of it: "00:00:12.000000000".
+    // Matroska writers store the length of each track in a tag of that track: "00:00:12.000000000".
     private static double? Stated(JsonElement video) => video.TryGetProperty("tags", out var tags)
         ? tags.EnumerateObject().Where(t => t.Name.StartsWith("DURATION", StringComparison.OrdinalIgnoreCase)).Select(t => t.Value.GetString()?.Split(':') is [var h, var m, var sec]
             && int.TryParse(h, CultureInfo.InvariantCulture, out var hours) && int.TryParse(m, CultureInfo.InvariantCulture, out var minutes) && double.TryParse(sec, CultureInfo.InvariantCulture, out var rest) ? hours * 3600 + minutes * 60 + rest : (double?)null).FirstOrDefault()

@@ -1,12 +1,11 @@
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// The order of names whose numbers are read as numbers: <c>shot-2</c> before <c>shot-10</c>. Takes no memory for a name, however it is
-/// made.
+/// Orders names with the numbers in them compared as numbers: <c>shot-2</c> before <c>shot-10</c>. Allocates nothing, whatever the names.
 /// </summary>
 internal static class NumberedNames
 {
-    /// <summary>A total order: names that differ in zeros before a number only are told apart as text.</summary>
+    /// <summary>A total order: names that differ only in leading zeros are ordered as text.</summary>
     public static IComparer<string> Order { get; } = Comparer<string>.Create(Compare);
 
     private static int Compare(string a, string b)
@@ -34,7 +33,7 @@ internal static class NumberedNames
         return left.Length != right.Length ? left.Length - right.Length : string.CompareOrdinal(a, b);
     }
 
-    // The digits at the beginning, without the zeros before them.
+    // The digits at the beginning, without leading zeros.
     private static ReadOnlySpan<char> NumberOf(ref ReadOnlySpan<char> text)
     {
         var end = text.IndexOfAnyExceptInRange('0', '9');

@@ -6,13 +6,10 @@ namespace TrueLive.Media.Files;
 /// <summary>Names of the temporary files beside an output while it is made.</summary>
 public static class OutputName
 {
-    // Bytes that file systems take in a name.
+    // Most bytes that file systems allow in a name.
     private const int Longest = 255;
 
-    /// <summary>
-    /// The output's path with an ending behind it. Where that would be longer than a name can be, the end of the name gives way to a hash
-    /// of it.
-    /// </summary>
+    /// <summary>The output's path with a suffix. If the name would become too long, its end is replaced by a hash of it.</summary>
     public static string Beside(string output, string ending)
     {
         output = Path.TrimEndingDirectorySeparator(Path.GetFullPath(output));

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// What ffmpeg does not read as it is, and is brought into one file that it reads: series of pictures, animated WebP pictures, HEIC
+/// Input that ffmpeg cannot read as it is, and that is first converted to one file that it can: series of pictures, animated WebP, HEIC
 /// photographs.
 /// </summary>
 public static class PackedInput
@@ -17,7 +17,7 @@ public static class PackedInput
     /// <param name="path">Folder or file.</param>
     /// <param name="rate">Frames per second of a series, within 1..120.</param>
     /// <param name="output">File to write.</param>
-    /// <param name="maxBytes">Bytes of a series, or of the result, that are taken.</param>
+    /// <param name="maxBytes">Most bytes that a series, or the result, may have.</param>
     /// <param name="cancel">Ends it.</param>
     /// <exception cref="MediaFileException">It cannot be read, or is over a limit; the message says which.</exception>
     public static async Task PackAsync(string path, double rate, string output, long maxBytes, CancellationToken cancel)
@@ -40,7 +40,7 @@ public static class PackedInput
             await using var decoder = FfmpegChild.Start(
                 "ffmpeg", ["-loglevel", "error", "-protocol_whitelist", "pipe", "-max_pixels", MediaFile.MaxPixels.ToString(CultureInfo.InvariantCulture), "-xerror", "-f", "webp_pipe", "-i", "pipe:0",
                     "-fps_mode", "passthrough", "-vf", $"format=bgra,pad={webp.Width}:{webp.Height}:0:0:black@0", "-f", "rawvideo", "pipe:1"], WebPTime, background: true);
-            // A packet says how long its picture is shown, which counts for the last one.
+            // Each packet says how long its picture is shown; for the last one nothing else does.
             var (last, end) = (webp.Parts.SkipLast(1).Sum(p => p.Shown.TotalMilliseconds), webp.Parts.Sum(p => p.Shown.TotalMilliseconds));
             await using var encoder = FfmpegChild.Start(
                 "ffmpeg", ["-loglevel", "error", "-y", "-f", "matroska", "-i", "pipe:0", "-fps_mode", "passthrough", "-enc_time_base", "1:1000", "-c:v", "ffv1",
@@ -53,7 +53,7 @@ public static class PackedInput
             }
             catch (MediaException) when (IsFull())
             {
-                // The encoder left off; that is not what has to be changed.
+                // The encoder stopped at the limit, which is reported below.
             }
             if (IsFull())
                 throw new MediaFileException($"{name} becomes larger than the {maxBytes >> 20} MB that are left for it.");
@@ -69,7 +69,7 @@ public static class PackedInput
 
     private static async Task FeedAsync(FileStream file, AnimatedWebP webp, FfmpegChild decoder, CancellationToken cancel)
     {
-        // A reader that waits for pictures sees the end also when one of them is damaged.
+        // Closed even if a part is damaged, so that a reader that waits for pictures sees the end.
         using var input = decoder.Input;
         try
         {

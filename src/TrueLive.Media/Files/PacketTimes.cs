@@ -3,9 +3,8 @@ using System.Globalization;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// What the packets of a file say of its time. Headers may lie, be missing, or know only the container; the time for which the last picture
-/// is
-/// shown stands nowhere else.
+/// The timing of a file by its packets. Headers may be wrong, be missing, or describe only the container; only packets say how long the
+/// last picture is shown.
 /// </summary>
 internal sealed class PacketTimes(int video)
 {
@@ -22,28 +21,27 @@ internal sealed class PacketTimes(int video)
     private double _offset;
     private double _soundEnd = double.MinValue;
 
-    /// <summary>Pictures that are shown.</summary>
+    /// <summary>Number of pictures that are shown.</summary>
     public long Count { get; private set; }
 
     /// <summary>Time of the first picture.</summary>
     public double First { get; private set; } = double.MaxValue;
 
-    /// <summary>Time of the last picture, with the jumps of clocks taken out.</summary>
+    /// <summary>Time of the last picture, with jumps of the clock removed.</summary>
     public double Last { get; private set; } = double.MinValue;
 
     /// <summary>Seconds for which the last picture is shown; 0 when its packet does not say.</summary>
     public double Hold { get; private set; }
 
-    /// <summary>Timestamps restart within the file.</summary>
+    /// <summary>Whether timestamps restart within the file.</summary>
     public bool Restarts { get; private set; }
 
-    /// <summary>Mean seconds between pictures; 0 for less than two.</summary>
+    /// <summary>Mean seconds between pictures; 0 for fewer than two.</summary>
     public double Mean => Count > 1 && Last > First ? (Last - First) / (Count - 1) : 0;
 
     /// <summary>
-    /// Seconds for which the last picture stays: until the moment at which the track says that it ends, in a file that is whole; or what
-    /// its packet
-    /// says. Not where that is beyond all reason and no sound lasts as long.
+    /// Seconds for which the last picture is shown: until the end that the track claims, or else as long as its packet says. Where that is
+    /// implausible and no sound lasts as long, the mean time between pictures.
     /// </summary>
     public double Tail(double? claimedEnd)
     {
@@ -52,9 +50,9 @@ internal sealed class PacketTimes(int video)
         return hold > 0 && believed && hold <= MediaFile.MaxDuration.TotalSeconds ? hold : Mean > 0 ? Mean : 0.04;
     }
 
-    /// <summary>Takes a line of ffprobe: index of the stream, presentation and decoding time, duration, flags.</summary>
+    /// <summary>Reads a line of ffprobe's output: index of the stream, presentation and decoding time, duration, flags.</summary>
     /// <param name="line">The line.</param>
-    /// <param name="mends">Whether ffmpeg takes jumps out of the clock of this container (transport and program streams).</param>
+    /// <param name="mends">Whether ffmpeg corrects jumps in the clock of this container (transport and program streams).</param>
     public void Read(ReadOnlySpan<char> line, bool mends)
     {
         Span<Range> fields = stackalloc Range[6];
@@ -71,7 +69,8 @@ internal sealed class PacketTimes(int video)
         Count++;
         var byDecoding = !double.IsNaN(decoded);
         var at = _offset + (byDecoding ? decoded : !double.IsNaN(shown) ? shown : double.IsNaN(_next) ? 0 : _next - _offset);
-        // The two clocks are not compared with each other: pictures that refer to later ones are decoded long before they are shown.
+        // Decoding and presentation times are not compared with each other: pictures that others refer to are decoded long before they are
+        // shown.
         ref var before = ref byDecoding ? ref _decodedBefore : ref _shownBefore;
         var back = at < before - (byDecoding ? Back : Math.Max(Reordered, ReorderedPictures * length));
         if (back || (mends && at > _next + Jump))

@@ -22,7 +22,7 @@ public static class PictureFile
             ?? throw new MediaFileException($"{Path.GetFileName(path)} holds no picture that can be decoded.");
     }
 
-    /// <summary>Writes a PNG in sRGB; an older file is replaced. The frame is taken as BT.709 limited.</summary>
+    /// <summary>Writes a PNG in sRGB; an older file is replaced. The frame must be BT.709 limited.</summary>
     /// <exception cref="MediaFileException">ffmpeg failed; the message says why.</exception>
     public static async Task WritePngAsync(string path, VideoFrame frame, CancellationToken cancel)
     {

@@ -5,10 +5,9 @@ using TrueLive.Core.Frames;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// Writes uncompressed frames (I420, or BGRA with transparency) with their times as Matroska (RFC 9559, codec <c>V_UNCOMPRESSED</c>), the
-/// one thing that carries
-/// exact presentation times into an ffmpeg pipe: raw video has none. Times are in microseconds. Each frame states a length, too, because
-/// libvpx and libaom refuse frames without one, and ffmpeg 7 can estimate it only where several small frames lie in its probe.
+/// Writes uncompressed frames (I420, or BGRA with transparency) with their times as Matroska (RFC 9559, codec <c>V_UNCOMPRESSED</c>), to
+/// carry exact presentation times into an ffmpeg pipe: raw video has none. Times are in microseconds. Each frame states a duration, too,
+/// because libvpx and libaom refuse frames without one, and ffmpeg 7 can estimate it only if several small frames fit into its probe.
 /// </summary>
 internal sealed class RawMatroska(int width, int height, bool hasAlpha = false)
 {
@@ -17,7 +16,7 @@ internal sealed class RawMatroska(int width, int height, bool hasAlpha = false)
 
     private readonly byte[] _frame = GC.AllocateUninitializedArray<byte>(HeadRoom + (hasAlpha ? 4 * width * height : width * height + 2 * ((width + 1) / 2) * ((height + 1) / 2)));
 
-    /// <summary>The head of the file, written once.</summary>
+    /// <summary>The header of the file, written once.</summary>
     public byte[] Header()
     {
         var track = Element(0xAE, [

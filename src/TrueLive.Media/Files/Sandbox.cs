@@ -3,9 +3,9 @@ using TrueLive.Core.Processes;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// A program shut in with bubblewrap: it sees the system's programs and libraries, the files that its arguments name and nothing else, has
-/// no network unless it is to reach one, and no other processes, and cannot change its inputs. Whoever takes over a decoder by a hostile
-/// file holds an empty room.
+/// Runs a program in bubblewrap: it sees the system's programs and libraries, the files that its arguments name and nothing else. It has no
+/// network (unless it is to reach one), sees no other processes, and cannot change its inputs, so a hostile file that takes over a decoder
+/// gains nothing.
 /// </summary>
 internal static class Sandbox
 {
@@ -14,19 +14,18 @@ internal static class Sandbox
     // Certificates of the authorities that a TLS server is checked against.
     private const string Authorities = "/etc/ssl/certs";
 
-    /// <summary>Whether bubblewrap is installed and the system lets it work: some containers do not.</summary>
+    /// <summary>Whether bubblewrap is installed and the system permits it: some containers do not.</summary>
     public static bool IsUsable => Bubblewrap.IsUsable;
 
     /// <summary>
-    /// The command that runs a program inside. Arguments of the form <c>file:PATH</c> name what it sees: the one after <c>-i</c> it may
-    /// read (with its
-    /// neighbours where it is a list of parts), into the folders of the others it may write.
+    /// The command that runs a program in the sandbox. Arguments of the form <c>file:PATH</c> name what it sees: it may read the one after
+    /// <c>-i</c> (and all of its folder, if that is a list of segments), and write to the folders of the others.
     /// </summary>
     /// <param name="tool">The program.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="folder">Folder that relative names among them refer to, which it may read; null for none.</param>
     /// <param name="writes">Whether it may write there, too.</param>
-    /// <param name="reach">What it reaches beside files.</param>
+    /// <param name="reach">What it may reach beside files.</param>
     public static IReadOnlyList<string> Around(string tool, IReadOnlyList<string> arguments, string? folder = null, bool writes = false, ChildReach reach = default)
     {
         var command = Bubblewrap.Room();
@@ -46,7 +45,7 @@ internal static class Sandbox
             if (!arguments[i].StartsWith(FilePrefix, StringComparison.Ordinal))
                 continue;
             var path = arguments[i][FilePrefix.Length..];
-            // Where the name is a pattern of numbers, percent signs of its folder are written twice.
+            // If the name is a number pattern, percent signs in its folder are doubled.
             var above = (Path.GetFileName(path).Contains('%', StringComparison.Ordinal) ? Path.GetDirectoryName(path)?.Replace("%%", "%", StringComparison.Ordinal) : Path.GetDirectoryName(path)) ?? "/";
             if (i == 0 || arguments[i - 1] != "-i")
                 command.AddRange(["--bind", above, above]);

@@ -5,13 +5,13 @@ namespace TrueLive.Media.Files;
 
 /// <summary>Part of a file on the file's own timeline.</summary>
 /// <param name="Start">First moment that is read.</param>
-/// <param name="Origin">Moment from which captured times count: that of the file's first frame.</param>
+/// <param name="Origin">Time of the file's first frame, at which captured times are zero.</param>
 public sealed record FileStretch(TimeSpan Start, TimeSpan Origin);
 
-/// <summary>Finds the moments at which a film cuts from one scene to the next, so that the scenes can be worked on side by side.</summary>
+/// <summary>Finds the times at which a film cuts from one scene to the next, so that scenes can be rendered in parallel.</summary>
 public static class SceneCuts
 {
-    /// <summary>How different two frames must be, 0..1, for ffmpeg's scene measure. A fast pan stays below, a cut goes above.</summary>
+    /// <summary>How different two frames must be by ffmpeg's scene score, 0..1. A fast pan stays below this, a cut exceeds it.</summary>
     public const double Threshold = 0.3;
 
     /// <summary>

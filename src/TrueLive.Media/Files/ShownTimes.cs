@@ -10,7 +10,7 @@ internal sealed class ShownTimes
 {
     private double _timeBase;
 
-    /// <summary>The time of the frame that the line tells of, or null for any other line.</summary>
+    /// <summary>The time of the frame that the line describes; null for any other line.</summary>
     public TimeSpan? Read(ReadOnlySpan<char> line)
     {
         if (After(line, "config in time_base:") is { Length: > 0 } fraction)
@@ -26,7 +26,7 @@ internal sealed class ShownTimes
         return Math.Abs(seconds) < 1e6 ? TimeSpan.FromTicks((long)Math.Round(seconds * TimeSpan.TicksPerSecond)) : null;
     }
 
-    /// <summary>The size of the frame that the line tells of, or null for any other line.</summary>
+    /// <summary>The size of the frame that the line describes; null for any other line.</summary>
     public static (int Width, int Height)? Size(ReadOnlySpan<char> line)
     {
         var size = After(line, " s:");

@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace TrueLive.Media.Files;
 
-/// <summary>How the sound of a source gets into a clip: every track with its channels, as far as the coding has places for them.</summary>
+/// <summary>How the sound of a source is encoded for a clip: every track, with all channels for which the codec has a layout.</summary>
 internal static class SoundCoding
 {
-    // Players and encoders agree on these; what has other channels is mapped to the nearest of them.
+    // Players and encoders agree on these; other layouts are mapped to the nearest of them.
     private static readonly string[] Aac = ["mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1"];
     private static readonly string[] Opus = ["mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"];
 
@@ -13,27 +13,26 @@ internal static class SoundCoding
 
     private static readonly TimeSpan SeekAt = TimeSpan.FromSeconds(5);
 
-    // Behind the first sample nothing is stretched: gaps are filled with silence and what overlaps is cut, so that sound stays with its
-    // pictures.
+    // Nothing is stretched after the first sample: gaps are filled with silence and overlaps are cut, so that sound stays in sync.
     private const string InStep = "aresample=async=1:min_hard_comp=0.03:first_pts=0";
 
-    // Where the times of a file begin anew, each sample follows the one before, as the pictures do.
+    // Where the times of a file restart, each sample follows the one before, as the pictures do.
     private const string EndToEnd = "asetpts=N/SR/TB";
 
-    /// <summary>Tracks that are taken of a file.</summary>
+    /// <summary>Number of a file's tracks that are used.</summary>
     public static int Tracks(MediaFile source) => Math.Min(source.Sound.Count, MaxTracks);
 
     /// <summary>
-    /// Whether the sound's beginning is sought for. Only far into a file, and where a seek lands where it should: others are decoded up to
-    /// it.
+    /// Whether to seek to where the sound begins: only far into a file, and only if seeks are exact. Otherwise everything before it is
+    /// decoded.
     /// </summary>
     public static bool Seeks(MediaFile source, TimeSpan start) => start >= SeekAt && source.SeeksExactly && !source.Restarts;
 
     /// <summary>ffmpeg's arguments for the tracks of input 1.</summary>
     /// <param name="source">Where the sound is from.</param>
-    /// <param name="start">Moment of it that belongs to the clip's first frame.</param>
+    /// <param name="start">Time in it of the clip's first frame.</param>
     /// <param name="format">What is written.</param>
-    /// <param name="plain">Whether to take the first two channels of the first track only, wherever they belong.</param>
+    /// <param name="plain">Whether to use only the first two channels of the first track, whatever their positions.</param>
     public static string[] Arguments(MediaFile source, TimeSpan start, ClipFormat format, bool plain)
     {
         var layouts = format == ClipFormat.WebM ? Opus : Aac;

@@ -6,47 +6,47 @@ namespace TrueLive.Media.Files;
 /// <summary>The filters that make the pictures of a file upright, progressive, opaque and BT.709.</summary>
 public sealed record SourcePicture
 {
-    // By EXIF's number; ffmpeg names turns by what they do to the picture.
+    // By EXIF orientation; ffmpeg names a rotation by what it does to the picture.
     private static readonly string[] Turns = ["", "", "hflip", "hflip,vflip", "vflip", "transpose=cclock_flip", "transpose=clock", "transpose=clock_flip", "transpose=cclock"];
 
     internal const string InterlacedNote = "The film is interlaced: each picture is made of its two fields.";
 
     internal static string TransparentNote(Backdrop colour) => $"Where the picture is transparent, {colour} is seen.";
 
-    /// <summary>Pictures are made of two fields that were taken one after the other.</summary>
+    /// <summary>Whether pictures consist of two fields that were taken one after the other.</summary>
     public bool Interlaced { get; init; }
 
-    /// <summary>Codec and container of broadcasts, in which a progressive film may turn into an interlaced one.</summary>
+    /// <summary>Whether codec and container are those of broadcasts, where a film may change from progressive to interlaced.</summary>
     public bool MayInterlace { get; init; }
 
-    /// <summary>There may be transparent parts; what is under them is not meant to be seen.</summary>
+    /// <summary>Whether there may be transparent parts, whose colours are not meant to be seen.</summary>
     public bool Alpha { get; init; }
 
     /// <summary>What is seen through the transparent parts.</summary>
     public Backdrop Backdrop { get; init; }
 
-    /// <summary>ffmpeg's decoder when its own would leave out the transparency; null for its own.</summary>
+    /// <summary>Decoder to use when ffmpeg's default would leave out the transparency; null for the default.</summary>
     public string? Decoder { get; init; }
 
-    /// <summary>Untagged, and of a size that goes by BT.709 as players take it.</summary>
+    /// <summary>Whether no colour space is tagged and players assume BT.709 at this size.</summary>
     public bool HighDefinitionUntagged { get; init; }
 
     /// <summary>Transfer curve, primaries and matrix for zscale, of high dynamic range or wide gamut; null for ordinary pictures.</summary>
     public (string Transfer, string Primaries, string Matrix)? Wide { get; init; }
 
-    /// <summary>How the camera was held, as EXIF counts (1 is upright), where ffmpeg does not see it.</summary>
+    /// <summary>EXIF orientation (1 is upright) where ffmpeg does not apply it.</summary>
     public int Orientation { get; init; } = 1;
 
     /// <summary>Whether its pixels are square regardless of the file's header.</summary>
     public bool SquarePixels { get; init; }
 
-    /// <summary>The curve is that of high dynamic range.</summary>
+    /// <summary>Whether the transfer curve is one of high dynamic range (PQ or HLG).</summary>
     public bool HighDynamicRange => Wide is { Transfer: "smpte2084" or "arib-std-b67" };
 
     /// <summary>
-    /// ffmpeg's filters from the decoder to frames of a size; with <paramref name="inner"/> the picture has bars around it. A picture whose
-    /// shape is not
-    /// the first one's (a series of photographs, a telephone that was turned) keeps its own and has bars, too.
+    /// ffmpeg's filters from the decoder to frames of a size; with <paramref name="inner"/>, the picture has bars around it. A picture
+    /// whose shape differs from that of the first (in a series of photographs, or when the phone was turned) keeps its own shape and gets
+    /// bars, too.
     /// </summary>
     /// <param name="width">Width of the frames.</param>
     /// <param name="height">Height of the frames.</param>
@@ -62,15 +62,15 @@ public sealed record SourcePicture
         var matrix = HighDefinitionUntagged ? ":in_color_matrix=bt709" : "";
         if (Alpha)
         {
-            // Over black, a colour is what its alpha leaves of it. To multiply first keeps what is under the transparent parts out of the
-            // edges. Another colour is added as far as the alpha, turned round, lets it through.
+            // Multiplied by its alpha, a picture lies over black; doing that before scaling keeps hidden colours out of the edges. Another
+            // backdrop is added, weighted by the inverse of the alpha.
             var over = Backdrop == default ? "" : string.Create(CultureInfo.InvariantCulture,
                 $",lutrgb=a=negval,colorchannelmixer=ra={Backdrop.Red / 255.0:0.####}:ga={Backdrop.Green / 255.0:0.####}:ba={Backdrop.Blue / 255.0:0.####}");
             chain.Add($"scale=flags=accurate_rnd+full_chroma_int{matrix},format=gbrap,premultiply=inplace=1{over},format=gbrp");
             matrix = "";
         }
         var (across, down) = inner ?? (width, height);
-        // Bars around a picture of odd sides would lie between its colours.
+        // In a frame with odd sides, the edges of bars would fall between chroma samples.
         var barred = width % 2 == 0 && height % 2 == 0;
         var own = SquarePixels ? "a" : "dar";
         var size = !barred ? $"{across}:{down}" : string.Create(CultureInfo.InvariantCulture,
@@ -92,7 +92,7 @@ public sealed record SourcePicture
         return string.Join(',', chain);
     }
 
-    /// <summary>Reads what ffprobe says of a video stream, and adds what the user should know.</summary>
+    /// <summary>Reads what ffprobe says about a video stream, and adds notes for the user.</summary>
     internal static SourcePicture From(JsonElement video, string format, int width, int height, bool zscale, List<string> notes)
     {
         string Say(string name) => video.TryGetProperty(name, out var v) && v.GetString() is { } text && text is not ("unknown" or "reserved") ? text : "";
@@ -117,7 +117,7 @@ public sealed record SourcePicture
         {
             Interlaced = interlaced,
             MayInterlace = codec is "mpeg2video" or "h264" or "vc1" && format is "mpegts" or "mpeg" or "mxf",
-            // One picture of a series may be transparent where the first is not.
+            // A later picture of a series may have transparency even if the first has none.
             Alpha = alpha || codec == "png" && !format.EndsWith("_pipe", StringComparison.Ordinal),
             Decoder = layered ? $"libvpx{(codec == "vp9" ? "-vp9" : "")}" : null,
             HighDefinitionUntagged = Say("color_space").Length == 0 && yuv && (height > 576 || width >= 1280),

@@ -3,13 +3,12 @@ using System.Buffers.Binary;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// Looks at how large the directory of a ZIP file is before anybody reads it: a reader makes an object of every entry, and a file of a few
-/// megabytes
-/// can hold more entries than memory.
+/// Finds how large the directory of a ZIP file is before it is read: a reader makes an object for every entry, and a file of a few
+/// megabytes can contain more entries than fit into memory.
 /// </summary>
 internal static class ZipDirectory
 {
-    /// <summary>Bytes of directory that are read: 36,000 entries with long names.</summary>
+    /// <summary>Largest directory that is read, in bytes: 36,000 entries with long names.</summary>
     public const long MaxBytes = 24L << 20;
 
     private const int EndLength = 22;
@@ -17,17 +16,19 @@ internal static class ZipDirectory
     private const int LocatorLength = 20;
 
     /// <summary>
-    /// Bytes from where the directory begins to the end of the file, whatever the file says of its size and count: no reader finds more
+    /// Bytes from where the directory begins to the end of the file, whatever the file says about its size and count: no reader finds more
     /// entries than fit there.
     /// </summary>
-    /// <exception cref="InvalidDataException">The file names no such place, or two readers could take different ones.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The file has no valid directory, or two readers could look for it in different places.
+    /// </exception>
     public static long BytesOf(string path)
     {
         using var file = File.OpenRead(path);
         var tail = new byte[(int)Math.Min(file.Length, EndLength + MaxComment + LocatorLength)];
         file.Position = file.Length - tail.Length;
         file.ReadExactly(tail);
-        // The record that a reader comes upon first from the end, which must reach to the end with its comment.
+        // The first record that a search from the end finds; with its comment it must extend to the end of the file.
         var end = tail.AsSpan(0, Math.Max(0, tail.Length - EndLength + 4)).LastIndexOf("PK\u0005\u0006"u8);
         if (end < 0 || end + EndLength + BinaryPrimitives.ReadUInt16LittleEndian(tail.AsSpan(end + 20)) != tail.Length)
             throw new InvalidDataException("The end record does not end the file.");
@@ -37,9 +38,8 @@ internal static class ZipDirectory
         return start >= 0 && start < file.Length ? file.Length - start : throw new InvalidDataException("The directory lies outside the file.");
     }
 
-    // A disk or count of 0xFFFF, or a size or place of 0xFFFFFFFF, sends a reader to the record of large archives (Zip64), some for each of
-    // these and some
-    // for a few only: the earlier of the two places holds for all.
+    // A disk or count of 0xFFFF, or a size or offset of 0xFFFFFFFF, refers a reader to the Zip64 record. Readers differ in which of these
+    // they check, so the earlier of the two offsets is used: it is safe for all.
     private static bool IsMarked(ReadOnlySpan<byte> record)
     {
         for (var at = 4; at < 12; at += 2)
@@ -50,7 +50,7 @@ internal static class ZipDirectory
         return BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) == uint.MaxValue || BinaryPrimitives.ReadUInt32LittleEndian(record[16..]) == uint.MaxValue;
     }
 
-    // Right before the end record lies a locator, which points to the large one.
+    // A locator right before the end record points to the Zip64 record.
     private static long LargeStart(FileStream file, ReadOnlySpan<byte> tail, int end)
     {
         if (end < LocatorLength || !tail.Slice(end - LocatorLength, 4).SequenceEqual("PK\u0006\u0007"u8))

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace TrueLive.Media.Native;
 
 /// <summary>
-/// libavcodec, as far as decoding needs it. Options travel by name (av_opt), so only the heads of AVFrame and AVPacket are declared, which
-/// are the same in libavutil 57 to 59. The library allocates both.
+/// libavcodec, as far as decoding needs it. Options are set and read by name (av_opt), so only the first fields of AVFrame and AVPacket are
+/// declared; they are the same in libavutil 57 to 59. The library allocates both.
 /// </summary>
 internal static unsafe partial class Av
 {
@@ -16,7 +16,7 @@ internal static unsafe partial class Av
 
     static Av() => NativeLibraries.Bind();
 
-    /// <summary>The head of AVFrame.</summary>
+    /// <summary>The first fields of AVFrame.</summary>
     [StructLayout(LayoutKind.Sequential)]
     public struct Frame
     {
@@ -35,7 +35,7 @@ internal static unsafe partial class Av
         public readonly int Stride(int i) => _strides[i];
     }
 
-    /// <summary>The head of AVPacket.</summary>
+    /// <summary>The first fields of AVPacket.</summary>
     [StructLayout(LayoutKind.Sequential)]
     public struct Packet
     {

@@ -3,10 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace TrueLive.Media.Native;
 
-/// <summary>A codec library is not installed; the message names the package that brings it.</summary>
+/// <summary>A codec library is not installed; the message names the package that provides it.</summary>
 public sealed class MissingNativeLibraryException(string message) : Exception(message);
 
-/// <summary>The native codec libraries: which are needed, under which names they are looked for, and which package brings them.</summary>
+/// <summary>The native codec libraries: which are needed, under which names they are loaded, and which package provides them.</summary>
 public static class NativeLibraries
 {
     internal const string AvCodec = "avcodec";
@@ -15,7 +15,7 @@ public static class NativeLibraries
     internal const string OpenH264 = "openh264";
     internal const string TurboJpeg = "turbojpeg";
 
-    // Newest first. What is bound by offset holds for the releases named here and no others; eng/setup.sh installs the same.
+    // Newest first. Structure offsets are valid for the releases named here and no others; eng/setup.sh installs the same.
     private static readonly Dictionary<string, (string[] Names, string Package, string Newer, string For)> Known = new()
     {
         [AvCodec] = (["libavcodec.so.61", "libavcodec.so.60", "libavcodec.so.59"], "libavcodec59", "libavcodec61", "decoding H.264 and VP8"),
@@ -30,15 +30,17 @@ public static class NativeLibraries
     /// <summary>One sentence for each library that is missing; empty when all are there.</summary>
     public static IReadOnlyList<string> Missing() => Missing(name => NativeLibrary.TryLoad(name, out _));
 
-    /// <summary>The same for a machine on which only the given libraries load.</summary>
+    /// <summary>The same for a machine on which <paramref name="loads"/> says which libraries load.</summary>
     public static IReadOnlyList<string> Missing(Func<string, bool> loads) =>
         [.. Known.Values.Where(k => !k.Names.Any(loads)).Select(Sentence).Distinct()];
 
-    /// <summary>Each library: the name under which it loads, or null; what it is for; and the sentence that says how to get one.</summary>
+    /// <summary>
+    /// Each library: the name under which it loads, or null; what it is for; and the sentence that says how to install it.
+    /// </summary>
     public static IEnumerable<(string? File, string For, string Missing)> Look() =>
         Known.Values.Select(k => (k.Names.FirstOrDefault(name => NativeLibrary.TryLoad(name, out _)), k.For, Sentence(k)));
 
-    /// <summary>Makes the names known to the runtime; every binding calls it first.</summary>
+    /// <summary>Registers the names with the runtime, in the static constructor; every binding calls it first.</summary>
     internal static void Bind()
     {
     }

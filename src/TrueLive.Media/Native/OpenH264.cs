@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace TrueLive.Media.Native;
 
 /// <summary>
-/// openh264's encoder through its C table of functions (codec_api.h of releases 2.3 to 2.6). Release 2.6 made some structures longer; what
-/// the sizes here hold is the longest.
+/// openh264's encoder through its C table of functions (codec_api.h of releases 2.3 to 2.6). Release 2.6 made some structures longer; the
+/// sizes here are those of the longest.
 /// </summary>
 internal static unsafe partial class OpenH264
 {
@@ -25,13 +25,13 @@ internal static unsafe partial class OpenH264
         LayerSize = (version.Major, version.Minor) is (2, < 6) ? 40 : 56;
     }
 
-    /// <summary>Bytes of one layer of what was encoded (SLayerBSInfo).</summary>
+    /// <summary>Size in bytes of one layer of the output (SLayerBSInfo).</summary>
     public static int LayerSize { get; }
 
-    /// <summary>Where the kind of frame stands behind the layers (SFrameBSInfo.eFrameType).</summary>
+    /// <summary>Offset of the kind of frame, after the layers (SFrameBSInfo.eFrameType).</summary>
     public static int FrameKindAt => 8 + 128 * LayerSize;
 
-    /// <summary>SEncParamExt; what is not declared keeps the default.</summary>
+    /// <summary>SEncParamExt; fields that are not declared keep their defaults.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 924)]
     public struct Parameters
     {
@@ -89,7 +89,7 @@ internal static unsafe partial class OpenH264
         [FieldOffset(64)] public long Milliseconds;
     }
 
-    /// <summary>The head of SLayerBSInfo, one layer of what was encoded.</summary>
+    /// <summary>The first fields of SLayerBSInfo, one layer of the output.</summary>
     [StructLayout(LayoutKind.Explicit)]
     public struct LayerInfo
     {

@@ -6,13 +6,13 @@ namespace TrueLive.Media.Native;
 /// <summary>Pipes to and from child processes.</summary>
 internal static partial class Pipe
 {
-    // F_SETPIPE_SZ of fcntl(2), and the most that Linux gives without privileges (/proc/sys/fs/pipe-max-size).
+    // F_SETPIPE_SZ of fcntl(2), and the most that Linux allows without privileges (/proc/sys/fs/pipe-max-size).
     private const int SetSize = 1031;
     private const int Size = 1 << 20;
 
     /// <summary>
-    /// Lets whole pictures wait in a pipe: in the 64 KB that it has by itself a picture is handed over in several parts, with both sides
-    /// waking each other for each. A system that refuses leaves the pipe as it was.
+    /// Makes a pipe large enough for whole pictures: through the default 64 KB a picture passes in several parts, and both sides must wake
+    /// each other for each of them. If the system refuses, the pipe stays as it was.
     /// </summary>
     public static void Widen(Stream end)
     {

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace TrueLive.Media.Native;
 
-/// <summary>libvpx's VP8 encoder. Of its structures the fields that are used are declared (vpx_encoder.h, vpx_image.h), in more room than any release needs.</summary>
+/// <summary>
+/// libvpx's VP8 encoder. Only the fields in use are declared (vpx_encoder.h, vpx_image.h); the structures are larger than in any release.
+/// </summary>
 internal static unsafe partial class Vpx
 {
     public const int AbiMismatch = 3;
@@ -55,7 +57,7 @@ internal static unsafe partial class Vpx
         [FieldOffset(88)] public int StrideV;
     }
 
-    /// <summary>The head of vpx_codec_cx_pkt_t, which the library allocates.</summary>
+    /// <summary>The first fields of vpx_codec_cx_pkt_t, which the library allocates.</summary>
     [StructLayout(LayoutKind.Explicit)]
     public struct Packet
     {

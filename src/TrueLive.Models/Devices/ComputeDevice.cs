@@ -24,7 +24,8 @@ public sealed record ComputeDevice(int? Gpu)
             "cpu" => Processor,
             "cuda" => new ComputeDevice(0),
             _ when text?.StartsWith("cuda:", StringComparison.Ordinal) == true
-                && int.TryParse(text.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= MaxGpu => new ComputeDevice(number),
+                && int.TryParse(text.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= MaxGpu =>
+                new ComputeDevice(number),
             _ => null,
         };
         return device is not null || text == "auto";

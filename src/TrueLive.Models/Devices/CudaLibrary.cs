@@ -20,7 +20,8 @@ internal sealed record CudaLibrary(string File, string Advice)
         new("libcublas.so.13", Toolkit),
         new("libcurand.so.10", Toolkit),
         new("libcufft.so.12", Toolkit),
-        new("libcudnn.so.9", "cuDNN 9 (the package libcudnn9-cuda-13 of NVIDIA's repository, or in a virtual environment: pip install nvidia-cudnn-cu13)"),
+        new("libcudnn.so.9", "cuDNN 9 (the package libcudnn9-cuda-13 of NVIDIA's repository, or in a virtual environment: pip install "
+            + "nvidia-cudnn-cu13)"),
     ];
 
     /// <summary>
@@ -36,7 +37,8 @@ internal sealed record CudaLibrary(string File, string Advice)
     }
 
     private bool Load(string[] folders) =>
-        NativeLibrary.TryLoad(File, out _) || folders.Select(f => Path.Combine(f, File)).Any(path => System.IO.File.Exists(path) && NativeLibrary.TryLoad(path, out _));
+        NativeLibrary.TryLoad(File, out _) || folders.Select(f => Path.Combine(f, File))
+            .Any(path => System.IO.File.Exists(path) && NativeLibrary.TryLoad(path, out _));
 
     private static IEnumerable<string> Folders(Func<string, string?> variable)
     {
@@ -47,7 +49,8 @@ internal sealed record CudaLibrary(string File, string Advice)
         }
         if (variable("VIRTUAL_ENV") is not { Length: > 0 } environment || !Directory.Exists(Path.Combine(environment, "lib")))
             yield break;
-        foreach (var packages in Directory.EnumerateDirectories(Path.Combine(environment, "lib"), "python3*").Select(p => Path.Combine(p, "site-packages", "nvidia")).Where(Directory.Exists))
+        foreach (var packages in Directory.EnumerateDirectories(Path.Combine(environment, "lib"), "python3*")
+            .Select(p => Path.Combine(p, "site-packages", "nvidia")).Where(Directory.Exists))
         {
             foreach (var package in Directory.EnumerateDirectories(packages))
                 yield return Path.Combine(package, "lib");

@@ -20,7 +20,8 @@ public static class GraphDevice
     /// <param name="setting"><c>auto</c> takes a GPU where all that one needs is there, and else the processor.</param>
     /// <param name="dataFolder">Where the GPU runtime was pulled to.</param>
     /// <returns>Why <c>auto</c> did not take the GPU that this machine has; null when there is nothing to say.</returns>
-    /// <exception cref="ModelException">The GPU that was asked for cannot be used; the message says what is missing and what installs it.</exception>
+    /// <exception cref="ModelException">The GPU that was asked for cannot be used; the message says what is missing and what installs
+    /// it.</exception>
     public static string? Choose(string setting, string dataFolder)
     {
         if (!ComputeDevice.TryParse(setting, out var wanted))
@@ -51,13 +52,15 @@ public static class GraphDevice
             return $"the GPU runtime is not in {GpuRuntime.FolderIn(dataFolder)}. Bring it once: truelive models pull gpu-runtime";
         var missing = CudaLibrary.LoadAll(Environment.GetEnvironmentVariable);
         if (missing.Count > 0)
-            return $"{string.Join(", ", missing.Select(m => m.File))} cannot be loaded. Install {string.Join("; ", missing.Select(m => m.Advice).Distinct())}.";
+            return $"{string.Join(", ", missing.Select(m => m.File))} cannot be loaded. Install "
+                + $"{string.Join("; ", missing.Select(m => m.Advice).Distinct())}.";
         var folder = GpuRuntime.FolderIn(dataFolder);
         if (_folder is null && LoadedElsewhere(folder))
             return "another ONNX Runtime is loaded in this process already.";
         // Before anything depends on it: a library that does not load is a sentence here, and a fault later.
         if (!NativeLibrary.TryLoad(Path.Combine(folder, GpuRuntime.Library), out _))
-            return $"{Path.Combine(folder, GpuRuntime.Library)} cannot be loaded. Delete the folder, and pull it again: truelive models pull gpu-runtime";
+            return $"{Path.Combine(folder, GpuRuntime.Library)} cannot be loaded. Delete the folder, and pull it again: truelive models "
+                + "pull gpu-runtime";
         LoadFrom(folder);
         try
         {
@@ -89,7 +92,8 @@ public static class GraphDevice
     }
 
     private static bool LoadedElsewhere(string folder) => File.ReadLines("/proc/self/maps")
-        .Any(line => line.EndsWith("/" + GpuRuntime.Library, StringComparison.Ordinal) && !line.EndsWith(" " + Path.Combine(folder, GpuRuntime.Library), StringComparison.Ordinal));
+        .Any(line => line.EndsWith("/" + GpuRuntime.Library, StringComparison.Ordinal)
+        && !line.EndsWith(" " + Path.Combine(folder, GpuRuntime.Library), StringComparison.Ordinal));
 
     // The runtime that comes along is replaced before anything of it is called; a process has one.
     private static void LoadFrom(string folder)

@@ -16,7 +16,8 @@ internal readonly record struct GraphLimits(long File, long Constants, string? D
         : new GraphLimits(ModelManifest.MaxFileBytes, OnnxFile.MaxConstants, null);
 
     /// <summary>Those of a part of a pipeline.</summary>
-    public static GraphLimits OfPart(ModelManifest manifest, string part) => manifest.Trust == ModelTrust.Pulled ? Pulled(Path.Combine(manifest.Folder, part))
+    public static GraphLimits OfPart(ModelManifest manifest, string part) => manifest.Trust == ModelTrust.Pulled
+        ? Pulled(Path.Combine(manifest.Folder, part))
         : new GraphLimits(MaxMessage, MaxMessage, null);
 
     private static GraphLimits Pulled(string folder) => new(MaxMessage, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2, folder);

@@ -26,7 +26,8 @@ internal sealed record OnnxSignature(IReadOnlyList<OnnxTensor> Inputs, IReadOnly
                 if (field.Number is 11 or 12 && inputs.Count + outputs.Count < MaxTensors)
                     (field.Number == 11 ? inputs : outputs).Add(Tensor(field.Bytes));
                 else if (field.Number == 5)
-                    constants.Add(ProtoField.Read(field.Bytes).Where(f => f is { Number: 8, Wire: 2 }).Select(OnnxNode.Text).FirstOrDefault() ?? "");
+                    constants.Add(ProtoField.Read(field.Bytes).Where(f => f is { Number: 8, Wire: 2 }).Select(OnnxNode.Text)
+                        .FirstOrDefault() ?? "");
             }
             // Older files list constants among the inputs.
             return new OnnxSignature([.. inputs.Where(i => !constants.Contains(i.Name))], outputs);
@@ -43,7 +44,8 @@ internal sealed record OnnxSignature(IReadOnlyList<OnnxTensor> Inputs, IReadOnly
         var tensor = Inside(Inside(value, 2), 1);
         var type = ProtoField.Read(tensor).LastOrDefault(f => f is { Number: 1, Wire: 0 }).Value;
         var shape = ProtoField.Read(Inside(tensor, 2)).Where(f => f is { Number: 1, Wire: 2 })
-            .Select(d => ProtoField.Read(d.Bytes).LastOrDefault(f => f is { Number: 1, Wire: 0 }).Value is > 0 and <= int.MaxValue and var side ? (int)side : -1);
+            .Select(d => ProtoField.Read(d.Bytes).LastOrDefault(f => f is { Number: 1,
+            Wire: 0 }).Value is > 0 and <= int.MaxValue and var side ? (int)side : -1);
         return new OnnxTensor(name, (int)Math.Min(type, int.MaxValue), [.. shape]);
     }
 

@@ -32,10 +32,12 @@ public sealed partial record ParameterSpec(
         : Title is not { Length: > 0 and <= 100 } ? "needs a title of at most 100 characters"
         : !Enum.IsDefined(Kind) || Kind == ParameterKind.Image ? "has a kind that is none of number, choice, flag and text"
         : Kind == ParameterKind.Choice != Choices is not null ? "has choices without being a choice, or is one without them"
-        : Choices is { } words && (words.Length is 0 or > MaxChoices || words.Distinct().Count() != words.Length || words.Any(w => !IsText(w)))
+        : Choices is { } words && (words.Length is 0 or > MaxChoices || words.Distinct().Count() != words.Length
+        || words.Any(w => !IsText(w)))
             ? $"needs 1 to {MaxChoices} different choices, each a text as one may set"
         : Kind != ParameterKind.Number && (Min ?? Max ?? Step) is not null ? "has min, max or step without being a number"
-        : Min > Max || Step <= 0 || new[] { Min, Max, Step }.Any(n => n is { } number && !double.IsFinite(number)) ? "needs min <= max and a step above 0"
+        : Min > Max || Step <= 0 || new[] { Min, Max, Step }.Any(n => n is { } number && !double.IsFinite(number))
+        ? "needs min <= max and a step above 0"
         : !ParameterValues.None.TrySet([Parameter], [new(Id, Text)], out _, out var wrong) ? $"has a default that cannot be set: {wrong}"
         : null;
 
@@ -63,7 +65,8 @@ public sealed partial record ParameterSpec(
     }
 
     private static bool IsText(string? word) =>
-        word is { Length: > 0 } && ParameterValues.None.TrySet([new ModelParameter("choice", "", ParameterKind.Text)], [new("choice", word)], out _, out _);
+        word is { Length: > 0 } && ParameterValues.None.TrySet([new ModelParameter("choice", "", ParameterKind.Text)],
+            [new("choice", word)], out _, out _);
 
     [GeneratedRegex("^[a-z0-9_]{1,64}$")]
     private static partial Regex ParameterId();

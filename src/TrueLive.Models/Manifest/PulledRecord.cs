@@ -33,19 +33,24 @@ public sealed record PulledRecord(string Repository, string Commit, string Licen
         PulledRecord? record;
         try
         {
-            record = JsonSerializer.Deserialize(FolderFile.Read(path, "the record of a pulled model", MaxBytes), PulledJson.Default.PulledRecord);
+            record = JsonSerializer.Deserialize(FolderFile.Read(path, "the record of a pulled model", MaxBytes),
+                PulledJson.Default.PulledRecord);
         }
         catch (JsonException e)
         {
             throw new ModelException($"{path} cannot be read (line {e.LineNumber + 1}). Pull the model again.", e);
         }
-        if (record is not { Repository: not null, Commit: not null, Licence: not null, Files: { } files } || files.Any(f => f is not { Path: not null, Hash: not null }))
+        if (record is not { Repository: not null, Commit: not null, Licence: not null, Files: { } files }
+            || files.Any(f => f is not { Path: not null, Hash: not null }))
             throw new ModelException($"{path} lacks a field. Pull the model again.");
-        var changed = files.FirstOrDefault(f => new FileInfo(System.IO.Path.Combine(folder, f.Path)) is not { Exists: true } there || there.Length != f.Size);
-        return changed is null ? record : throw new ModelException($"{System.IO.Path.Combine(folder, changed.Path)} is missing, or has another size than when it was pulled. Pull the model again.");
+        var changed = files.FirstOrDefault(f => new FileInfo(System.IO.Path.Combine(folder, f.Path)) is not { Exists: true } there
+            || there.Length != f.Size);
+        return changed is null ? record : throw new ModelException($"{System.IO.Path.Combine(folder, changed.Path)} is missing, or has "
+            + "another size than when it was pulled. Pull the model again.");
     }
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, RespectNullableAnnotations = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true,
+    RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(PulledRecord))]
 internal sealed partial class PulledJson : JsonSerializerContext;

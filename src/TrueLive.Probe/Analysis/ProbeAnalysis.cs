@@ -4,21 +4,26 @@ using TrueLive.Probe.Stimuli;
 
 namespace TrueLive.Probe.Analysis;
 
-/// <summary>How hard the analysis works.</summary>
-/// <param name="Redraws">K of the randomisation tests.</param>
+/// <summary>Effort of the analysis.</summary>
+/// <param name="Redraws">Number of re-draws (K) in the randomisation tests.</param>
 /// <param name="Threads">Threads for re-draws.</param>
-/// <param name="MayStopEarly">Stops before K also where only a model of the null's tail says that more could not change a rule: for simulations, never for a published report.</param>
-/// <param name="DuplicateBelow">Grey levels below which a frame is a duplicate; 1.5 times the codec noise where an echo run measured it.</param>
+/// <param name="MayStopEarly">
+/// Whether a test may also stop before K when only a model of the null's tail says that more re-draws could not change a verdict: for
+/// simulations, never for a published report.
+/// </param>
+/// <param name="DuplicateBelow">A frame that differs from the last by less than this many grey levels (0..255) is a duplicate.</param>
 public sealed record AnalysisEffort(int Redraws = 999, int Threads = 2, bool MayStopEarly = false, double DuplicateBelow = 0.05)
 {
-    /// <summary>Looks for an output that falls behind, and for a weak one in longer windows, where the output does not follow plainly.</summary>
+    /// <summary>
+    /// Whether to search, when the output does not clearly follow, for one that falls behind and, in longer windows, for a weak one.
+    /// </summary>
     public bool Thorough { get; init; } = true;
 
-    /// <summary>Asks what becomes of the picture.</summary>
+    /// <summary>Whether to measure the nature: what happens to the picture.</summary>
     public bool WithNature { get; init; } = true;
 }
 
-/// <summary>Runs all estimators over what a run saw. The same observation and plan give the same findings.</summary>
+/// <summary>Runs all estimators on the observation of a run. The same observation and plan give the same findings.</summary>
 public static class ProbeAnalysis
 {
     /// <summary>Rates of the content clock that are searched when the output does not follow at rate 0.</summary>
@@ -83,12 +88,12 @@ public static class ProbeAnalysis
         if (index < 0)
             return new BoundaryFindings();
         var (from, to) = Span(plan, index, seen);
-        // The still picture must have come through before its output is looked at; a third of the phase when the delay is unknown.
+        // The still picture must have arrived before the output is judged; if the delay is unknown, about a third of the phase is left out.
         var wait = double.IsNaN(delay) ? Math.Min(7, 0.35 * (to - from)) : Math.Min(delay + 0.5, 0.5 * (to - from));
         return OwnBoundary.Run(seen, from + wait, to, new Random(7));
     }
 
-    /// <summary>Whether the output repeats itself, from the fast phase or, where there is none, from all of it.</summary>
+    /// <summary>Whether the output repeats itself: in the fast phase or, if there is none, in all of the output.</summary>
     public static RepeatFindings RepeatsOf(StimulusPlan plan, Observation seen)
     {
         if (seen.Count == 0)
@@ -98,7 +103,7 @@ public static class ProbeAnalysis
         return Repeats.Find(seen, Timeline.DeBurst(seen.Times), from, to);
     }
 
-    /// <summary>A first look at the fast phase with eight re-draws: an estimate for people who wait, not evidence.</summary>
+    /// <summary>A quick test of the fast phase with eight re-draws: an estimate to use during the run, not evidence.</summary>
     internal static (NullTest Test, double Lag) FirstLook(StimulusPlan plan, Observation seen)
     {
         var index = IndexOf(plan, PhaseKind.Fast, seen);
@@ -109,11 +114,11 @@ public static class ProbeAnalysis
         return (found.Joint, Intervals.Quantile(lags, 0.5));
     }
 
-    /// <summary>The findings with what becomes of the picture.</summary>
+    /// <summary>The findings with the nature added.</summary>
     internal static ProbeFindings WithNature(ProbeFindings found, StimulusPlan plan, Observation seen, AnalysisEffort effort, CancellationToken cancel) =>
         found.Map is null ? found : found with { Nature = NatureFit.Measure(plan, IndexOf(plan, PhaseKind.Fast, seen), seen, found.Map, effort.Redraws, cancel) };
 
-    /// <summary>The findings with p-values of the fast phase from as many re-draws, where none of them meets what was sent.</summary>
+    /// <summary>The findings with the joint and region p-values of the fast phase from up to this many re-draws.</summary>
     internal static ProbeFindings Certain(ProbeFindings found, StimulusPlan plan, Observation seen, int redraws, int threads, CancellationToken cancel)
     {
         var (index, fast) = (IndexOf(plan, PhaseKind.Fast, seen), found.Fast);
@@ -123,7 +128,7 @@ public static class ProbeAnalysis
         return found with { Fast = fast with { Joint = joint, Families = families } };
     }
 
-    /// <summary>The fast phase answers what was sent.</summary>
+    /// <summary>Whether the output depends on the codes of the fast phase.</summary>
     internal static bool Dependent(FastFindings fast) => fast.Joint.ForRules <= 0.001;
 
     private static FastFindings FastOf(
@@ -132,7 +137,8 @@ public static class ProbeAnalysis
         var fast = FastTest.Of(plan, index, seen, even).Run(effort.Redraws, effort.Threads, effort.MayStopEarly ? Stopping.WhenClear : Stopping.WhenHopeless, cancel);
         if (fast.Lock >= 0.9 || !effort.Thorough)
             return fast;
-        // Falling behind smears a window: search the rate on the first two minutes, confirm against a null made at that rate.
+        // An output that falls behind blurs each window: search for the rate in the first two minutes, and confirm it against a null at
+        // that rate.
         var (kappa, best) = (0.0, Math.Max(6, 1.5 * FastTest.Of(plan, index, seen, even, 0, limit: 120).Quick(8).Test.Z));
         foreach (var rate in Rates)
         {
@@ -149,7 +155,7 @@ public static class ProbeAnalysis
         }
         if (!Dependent(fast))
             return fast;
-        // A weak look needs longer windows before each one can be told from chance.
+        // A weak look needs longer windows to be distinguished from chance in each one.
         var longer = FastTest.Of(plan, index, seen, even, 0, 10).Run(effort.Redraws, effort.Threads, effort.MayStopEarly ? Stopping.WhenClear : Stopping.WhenHopeless, cancel);
         return longer.Lock >= 0.9 && longer.Joint.Z >= fast.Joint.Z ? longer : fast;
     }
@@ -187,7 +193,7 @@ public static class ProbeAnalysis
         }
         if (locked.Length == 0 || fast.Lock < 0.3)
             return (Estimate.None, Estimate.None, Estimate.None, Estimate.None, "none");
-        // Windows overlap: only one in five (or ten) is an event of its own.
+        // Windows overlap: only one in five (or ten) is an independent event.
         var apart = Math.Max(1, (int)Math.Round(locked.Length / Math.Max(1, fast.LockWindows * fast.Lock)));
         var lags = locked.Where((_, k) => k % apart == 0).Select(w => w.Lag).ToArray();
         Estimate Window(double q) => Widened(Intervals.QuantileInterval(lags, q), 1.0 / CodeLaw.Rate);
@@ -196,7 +202,7 @@ public static class ProbeAnalysis
 
     private static double SecondsOf(FrameMap map) => (map.Input[^1] - map.Input[0]) / (double)CodeLaw.Rate;
 
-    /// <summary>A code can only be seen to flip at a frame: the instrument's own step widens every interval.</summary>
+    /// <summary>A flip of a code can only be seen at a frame, so the resolution of the instrument widens every interval.</summary>
     private static Estimate Widened(Estimate e, double by) => e.Measured ? e with { Low = e.Low - by, High = e.High + by } : e;
 
     private static Estimate SlopeOf(FastFindings fast, Random random)

@@ -20,13 +20,13 @@ public sealed record ProbeFindings
     /// <summary>The blackout phase; null when none was run.</summary>
     public EventFindings? Blackout { get; init; }
 
-    /// <summary>Q from prompts.</summary>
+    /// <summary>Control quantum Q, from prompts.</summary>
     public Quantum ControlQuantum { get; init; } = Quantum.None(0);
 
-    /// <summary>Q from slow input events: meaningful for systems that do not stream.</summary>
+    /// <summary>Control quantum Q, from slow input events; meaningful for systems that do not stream.</summary>
     public Quantum SlowQuantum { get; init; } = Quantum.None(0);
 
-    /// <summary>Own boundaries under still input.</summary>
+    /// <summary>Boundaries that the system makes by itself under still input.</summary>
     public BoundaryFindings Boundary { get; init; } = new();
 
     /// <summary>Loops and ping-pong.</summary>
@@ -35,10 +35,10 @@ public sealed record ProbeFindings
     /// <summary>Rhythm of the output.</summary>
     public CadenceFindings Cadence { get; init; } = new();
 
-    /// <summary>What filters of the aligned input explain; null when not aligned.</summary>
+    /// <summary>How much filters of the aligned input explain; null when the output could not be aligned.</summary>
     public NatureFindings? Nature { get; init; }
 
-    /// <summary>The coarsest batches that the delay allows.</summary>
+    /// <summary>Upper bound on the length of batches, from the delay.</summary>
     public GrainBound Grain { get; init; } = GrainBound.None("not measured");
 
     /// <summary>Median delay, seconds.</summary>
@@ -62,7 +62,7 @@ public sealed record ProbeFindings
     /// <summary>Mean absolute change of delay from frame to frame, seconds.</summary>
     public double FrameJitter { get; init; } = double.NaN;
 
-    /// <summary>The two families of codes that answer furthest apart.</summary>
+    /// <summary>The gap between the two families of codes whose lags differ most surely.</summary>
     public FamilyGap FamilyGap { get; init; } = FamilyGap.None;
 
     /// <summary>Share of 100 ms stretches of input that some output frame depicts.</summary>
@@ -74,6 +74,6 @@ public sealed record ProbeFindings
     /// <summary>Seconds of session observed.</summary>
     public double Seconds { get; init; }
 
-    /// <summary>First decoded output frame, seconds from the first frame sent.</summary>
+    /// <summary>Time of the first decoded output frame, seconds from the first frame sent.</summary>
     public double FirstFrame { get; init; } = double.NaN;
 }

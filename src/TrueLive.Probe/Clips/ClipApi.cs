@@ -8,7 +8,7 @@ namespace TrueLive.Probe.Clips;
 /// <summary>A description of a clip service that cannot be used: where and why.</summary>
 public sealed class ClipApiException(string file, long line, string key, string message) : FormatException($"{file}:{line}: {key}: {message}");
 
-/// <summary>One HTTP request with <c>${...}</c> places in it.</summary>
+/// <summary>One HTTP request with <c>${...}</c> placeholders.</summary>
 /// <param name="Method">HTTP method.</param>
 /// <param name="Url">Address.</param>
 /// <param name="Headers">Headers.</param>
@@ -16,8 +16,8 @@ public sealed class ClipApiException(string file, long line, string key, string 
 public sealed record RequestTemplate(string Method, string Url, IReadOnlyDictionary<string, string> Headers, string? Body);
 
 /// <summary>
-/// How a clip service is asked: submit a job, poll it, download the result. Values in <c>${}</c>: <c>prompt</c>, <c>image</c> (a PNG as
-/// a data URI), <c>image_base64</c>, <c>job</c> (what submit answered), <c>env:NAME</c>.
+/// How to call a clip service: submit a job, poll it, download the result. Placeholders in <c>${}</c>: <c>prompt</c>, <c>image</c> (a PNG
+/// as a data URI), <c>image_base64</c>, <c>job</c> (its name from the answer to submit), <c>env:NAME</c>.
 /// </summary>
 public sealed record ClipApi
 {
@@ -26,10 +26,10 @@ public sealed record ClipApi
 
     private const int MaxCharacters = 256 * 1024;
 
-    // Deeper than any request's body that a service takes.
+    // Deeper than the body of any real request.
     private const int MaxDepth = 32;
 
-    /// <summary>For the report.</summary>
+    /// <summary>Name of the service in the report.</summary>
     public required string Name { get; init; }
 
     /// <summary>Starts a job.</summary>
@@ -38,7 +38,7 @@ public sealed record ClipApi
     /// <summary>JSON pointer to the job's name in the answer to <see cref="Submit"/>; null when the answer is the result.</summary>
     public string? Job { get; init; }
 
-    /// <summary>Asks how the job stands; null when submit answers with the result.</summary>
+    /// <summary>Asks for the state of the job; null when submit answers with the result.</summary>
     public RequestTemplate? Poll { get; init; }
 
     /// <summary>Seconds between polls.</summary>
@@ -53,10 +53,10 @@ public sealed record ClipApi
     /// <summary>States that mean failed.</summary>
     public IReadOnlyList<string> Failed { get; init; } = ["failed", "canceled"];
 
-    /// <summary>JSON pointer to the clip's address in the last answer; or null, and <see cref="Download"/> names it.</summary>
+    /// <summary>JSON pointer to the clip's address in the last answer; null when <see cref="Download"/> names it.</summary>
     public string? Result { get; init; }
 
-    /// <summary>Address of the clip with places in it, and its headers; null when <see cref="Result"/> names it.</summary>
+    /// <summary>Request for the clip; null when <see cref="Result"/> names its address.</summary>
     public RequestTemplate? Download { get; init; }
 
     /// <summary>Longest time for one job, seconds.</summary>
@@ -65,11 +65,11 @@ public sealed record ClipApi
     /// <summary>Largest clip, megabytes.</summary>
     public double Megabytes { get; init; } = 200;
 
-    /// <summary>Takes a picture as input.</summary>
+    /// <summary>Whether the service takes a picture as input.</summary>
     public bool TakesPicture => Submit.Body?.Contains("${image", StringComparison.Ordinal) ?? false;
 
     /// <summary>Reads a description.</summary>
-    /// <exception cref="ClipApiException">It cannot be used: file, line, key and what is allowed.</exception>
+    /// <exception cref="ClipApiException">It cannot be used; the message names file, line, key and what is allowed.</exception>
     public static ClipApi Read(string file, string text)
     {
         if (text.Length > MaxCharacters)
@@ -80,7 +80,7 @@ public sealed record ClipApi
             var parser = new Parser(new StringReader(text));
             for (var depth = 0; parser.MoveNext();)
             {
-                // The loader goes down without limit, and its aliases multiply.
+                // The loader recurses without limit, and aliases can grow without limit, too.
                 depth += parser.Current!.NestingIncrease;
                 if (depth > MaxDepth || parser.Current is AnchorAlias)
                     throw new ClipApiException(file, parser.Current.Start.Line, "(syntax)", $"aliases, and nesting deeper than {MaxDepth}, are not taken");

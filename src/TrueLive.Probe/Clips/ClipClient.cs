@@ -6,7 +6,10 @@ using TrueLive.Probe.Targets;
 
 namespace TrueLive.Probe.Clips;
 
-/// <summary>Asks a clip service for one clip. Answers, redirects, sizes and times are limited: whatever the service sends, memory and disk stay bounded.</summary>
+/// <summary>
+/// Asks a clip service for one clip. Answers, redirects, sizes and times are limited: whatever the service sends, memory and disk stay
+/// bounded.
+/// </summary>
 internal sealed partial class ClipClient : IDisposable
 {
     private const int MaxAnswer = 4 << 20;
@@ -16,7 +19,7 @@ internal sealed partial class ClipClient : IDisposable
     private readonly ClipApi _service;
     private readonly TimeProvider _time;
     private readonly Action<string>? _say;
-    // What the service had us wait before it took a request: its limit on requests, not the time that a clip takes.
+    // Time spent waiting because the service limits requests, which is no part of the time that a clip takes.
     private TimeSpan _waited;
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(10) }) { Timeout = Timeout.InfiniteTimeSpan };
 
@@ -33,7 +36,9 @@ internal sealed partial class ClipClient : IDisposable
         }
     }
 
-    /// <summary>Makes one clip and writes it to <paramref name="path"/>; returns the seconds from the request that was taken to the last byte.</summary>
+    /// <summary>
+    /// Makes one clip and writes it to <paramref name="path"/>; returns the seconds from the request that was accepted to the last byte.
+    /// </summary>
     /// <exception cref="TargetException">The service failed or broke a limit; the message says which.</exception>
     public async Task<double> MakeAsync(string prompt, string imageBase64, string path, CancellationToken cancel)
     {
@@ -129,7 +134,7 @@ internal sealed partial class ClipClient : IDisposable
         for (var (redirects, waits) = (0, 0); ;)
         {
             using var request = new HttpRequestMessage(new HttpMethod(template.Method), url);
-            // Keys are for the host that they were given for.
+            // Headers may hold keys, which no other host may get.
             foreach (var (name, value) in url.GetLeftPart(UriPartial.Authority) == origin ? template.Headers : new Dictionary<string, string>())
                 request.Headers.TryAddWithoutValidation(name, Fill(value, values, false));
             if (template.Body is { } body)
@@ -163,14 +168,14 @@ internal sealed partial class ClipClient : IDisposable
             }
         }
 
-        // When the answer says; and a question that changes nothing may be asked again anyway.
+        // As long as the answer says; without that, only a GET, which changes nothing, is repeated.
         TimeSpan? Wait(HttpResponseMessage response) => (int)response.StatusCode is not (429 or 502 or 503 or 504) ? null
             : response.Headers.RetryAfter is { } after && (after.Delta ?? after.Date - _time.GetUtcNow()) is { } asked ? asked < TimeSpan.Zero ? TimeSpan.Zero : asked
             : template.Method == "GET" ? TimeSpan.FromSeconds(_service.Every) : null;
     }
 
-    /// <summary>What an answer has at a JSON pointer.</summary>
-    /// <exception cref="TargetException">Nothing, or no text.</exception>
+    /// <summary>The text at a JSON pointer of an answer.</summary>
+    /// <exception cref="TargetException">There is nothing, or no text.</exception>
     internal static string At(JsonDocument answer, string pointer, string what)
     {
         try
@@ -183,7 +188,7 @@ internal sealed partial class ClipClient : IDisposable
         }
     }
 
-    // A name or text that is not valid Unicode throws InvalidOperationException when it is looked at.
+    // A name or text that is not valid Unicode throws InvalidOperationException when it is read.
     private static JsonElement Find(JsonElement answer, string pointer, string what)
     {
         var node = answer;

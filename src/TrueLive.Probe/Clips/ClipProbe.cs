@@ -21,7 +21,7 @@ internal sealed record ClipJobResult(int Prompt, int Picture, double Seconds, do
 
 /// <summary>
 /// Measures a clip service: how long a clip takes, and whether prompt and picture, drawn at random for each job, change what comes
-/// back (exact permutation test). A service that answers requests is tier 1 or 2 by its turnaround; it can never be tier 3 here.
+/// back (permutation test). A service that answers requests is tier 1 or 2 by its turnaround; it can never be tier 3 here.
 /// </summary>
 public static class ClipProbe
 {
@@ -29,7 +29,7 @@ public static class ClipProbe
     private const int Redraws = 999;
 
     /// <summary>Runs jobs one after the other and writes a report.</summary>
-    /// <exception cref="TargetException">Not even one clip came.</exception>
+    /// <exception cref="TargetException">Not a single clip was received.</exception>
     public static async Task<ProbeReport> RunAsync(ClipApi service, ProbeSessionOptions options, TimeProvider time, Action<string>? say, CancellationToken stop)
     {
         var jobs = options.Profile.Name switch { "quick" => 12, "standard" => 40, "deep" => 100, _ => 12 };
@@ -74,7 +74,7 @@ public static class ClipProbe
         return Write(service, options, results, ended, began, commitment, configuration, jobs);
     }
 
-    /// <summary>Distance between the mean features of two halves, against all shuffles of the labels.</summary>
+    /// <summary>Tests the distance between the mean features of the two groups against random permutations of the labels.</summary>
     internal static NullTest Depends(IReadOnlyList<float[]> looks, int[] labels, Random random)
     {
         if (labels.Distinct().Count() < 2 || labels.Length < 4)
@@ -121,7 +121,8 @@ public static class ClipProbe
         var turnaround = results.Select(r => r.Seconds).ToArray();
         var (p50, p90) = (Intervals.QuantileInterval(turnaround, 0.5), Intervals.QuantileInterval(turnaround, 0.9));
         var answers = prompt.P <= 0.01 || picture.P <= 0.01;
-        // The upper end for tier 2; where 90 % cannot be bounded with so few jobs, the longest of all must do, and says so.
+        // The upper end of the interval decides on tier 2. If so few jobs cannot bound the 90 % quantile, the longest job decides, and the
+        // sentence says so.
         var bound = p90.Measured ? p90.High : turnaround.Length > 0 ? turnaround.Max() : double.NaN;
         var tier = !answers ? TierLabel.NotProven : bound <= TierTwo ? TierLabel.T2 : TierLabel.T1;
         var word = p90.Measured ? "90 % of them" : $"all {turnaround.Length}";

@@ -8,16 +8,16 @@ public sealed class CadenceFindings
     /// <summary>Frames per second presented.</summary>
     public double Presented { get; init; } = double.NaN;
 
-    /// <summary>Presented less duplicates.</summary>
+    /// <summary>Frames per second presented, without duplicates.</summary>
     public double Unique { get; init; } = double.NaN;
 
-    /// <summary>Unique less interpolated.</summary>
+    /// <summary>Frames per second presented, without duplicates and interpolated frames.</summary>
     public double Generated { get; init; } = double.NaN;
 
     /// <summary>One in this many frames is generated, the rest blended; 1 for none.</summary>
     public int InterpolatedBy { get; init; } = 1;
 
-    /// <summary>Least over greatest mid-point residual by phase.</summary>
+    /// <summary>Smallest mid-point residual over the largest, by phase of the period.</summary>
     public double InterpolationRatio { get; init; } = 1;
 
     /// <summary>Frames per burst; 1 when frames come evenly.</summary>
@@ -32,7 +32,7 @@ public sealed class CadenceFindings
     /// <summary>Longest gap, seconds.</summary>
     public double LongestGap { get; init; } = double.NaN;
 
-    /// <summary>Frames looked at.</summary>
+    /// <summary>Number of frames examined.</summary>
     public int Frames { get; init; }
 
     /// <summary>Gaps between frames, seconds.</summary>
@@ -42,7 +42,10 @@ public sealed class CadenceFindings
 /// <summary>Reads the cadence from arrival times and picture differences.</summary>
 internal static class Cadence
 {
-    /// <summary>Looks at the output between two times. A frame that differs from the last by less than <paramref name="duplicateBelow"/> grey levels is a duplicate.</summary>
+    /// <summary>
+    /// Measures the output between two times. A frame that differs from the last by less than <paramref name="duplicateBelow"/> grey levels
+    /// is a duplicate.
+    /// </summary>
     public static CadenceFindings Measure(Observation seen, double from, double to, double duplicateBelow)
     {
         var first = Timeline.LowerBound(seen.Times, from);
@@ -75,7 +78,7 @@ internal static class Cadence
             InterpolatedBy = by,
             InterpolationRatio = ratio,
             Burst = burst,
-            // The pause between bursts is the burst's own rhythm, not a freeze.
+            // The pause between bursts belongs to their rhythm and is not a freeze.
             FreezesPerMinute = Intervals.Rate(burst > 1 ? 0 : freezes.Length, span / 60),
             FreezePercent = burst > 1 ? 0 : 100 * freezes.Sum() / span,
             LongestGap = sorted[^1],
@@ -102,7 +105,7 @@ internal static class Cadence
         return lengths[lengths.Count / 2];
     }
 
-    /// <summary>Blended frames lie in the middle of their neighbours at a fixed beat.</summary>
+    /// <summary>Finds blended frames: at a fixed period they lie midway between their neighbours.</summary>
     private static (int By, double Ratio) Interpolation(Observation seen, int first, int count)
     {
         var (by, least) = (1, 1.0);
@@ -123,7 +126,7 @@ internal static class Cadence
                 medians[phase] = values[values.Count / 2];
             }
             var ratio = medians.Min() / Math.Max(medians.Max(), 1e-6);
-            // Multiples of the beat stand out as well; the shortest that is nearly as clear is the beat.
+            // Multiples of the period stand out as well: a longer one must be much clearer to replace a shorter one.
             if (ratio < 0.7 * least)
                 (by, least) = (period, ratio);
         }

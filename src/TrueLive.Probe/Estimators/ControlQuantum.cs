@@ -6,7 +6,7 @@ namespace TrueLive.Probe.Estimators;
 /// <param name="High">Upper end.</param>
 /// <param name="Method">"lock" (response times share a phase) or "spread" (of the delays).</param>
 /// <param name="LockP">p of the phase lock.</param>
-/// <param name="N">Responses.</param>
+/// <param name="N">Number of responses.</param>
 public readonly record struct Quantum(double Seconds, double Low, double High, string Method, double LockP, int N)
 {
     /// <summary>Too few responses.</summary>
@@ -72,7 +72,7 @@ internal static class ControlQuantum
         }
         if (p > 0.05 || longest < 0)
             return byeSpread with { LockP = p };
-        // Climb to the peak of the group that was entered from above.
+        // The search enters a peak from its long side: move on to its top.
         while (longest > 0 && score[longest - 1] >= score[longest])
             longest--;
         return new Quantum(periods[longest], periods[longest] * 0.98, periods[longest] * 1.02, "lock", p, answered.Length);

@@ -36,7 +36,9 @@ internal static class EventTest
     private const int Rate = 5;
     private const int LagCount = 12 * Rate + 1;
 
-    /// <summary>Seconds by which the delay grows per second: a generator that runs ahead of its prompts blurs a constant lag away.</summary>
+    /// <summary>
+    /// Seconds by which the delay grows per second: a generator that runs ahead of its prompts blurs a constant lag away.
+    /// </summary>
     private static readonly double[] Growths = [0, 0.01, 0.02, 0.04];
 
     /// <summary>Runs the test on one phase.</summary>
@@ -224,7 +226,7 @@ internal static class EventTest
                 after += state * decoded[i - first];
         }
         var step = (at < b ? after / (b - at) : 0) - (at > a ? before / (at - a) : 0);
-        // Unit-variance decode of a two-state signal steps by about 2 r; half of that is no answer.
+        // A decoded two-state signal of unit variance steps by about 2 r; a step of less than half of that is no answer.
         return at <= a || at >= b || step < correlation
             ? new EventResponse(sent, state, double.NaN, -1)
             : new EventResponse(sent, state, seen.Times[at] - sent, at);

@@ -2,8 +2,10 @@ using TrueLive.Probe.Stimuli;
 
 namespace TrueLive.Probe.Estimators;
 
-/// <summary>How far apart two families of codes answer: those whose lags differ most surely.</summary>
-/// <param name="Seconds">Difference of the median lags with an interval from both; not measured when fewer than two lags are resolved.</param>
+/// <summary>How far apart two families of codes answer; of all pairs, the one whose lags differ most surely.</summary>
+/// <param name="Seconds">
+/// Difference of the median lags with an interval from both; not measured when fewer than two lags are resolved.
+/// </param>
 /// <param name="Early">The family that answers first.</param>
 /// <param name="Late">The family that answers last.</param>
 /// <param name="P">The larger p of the two families' own tests.</param>
@@ -18,7 +20,7 @@ public readonly record struct FamilyGap(Estimate Seconds, Family Early, Family L
     {
         if (fast.FamilyLag.Length == 0)
             return None;
-        // Scene cuts dwell for seconds: their lag is too blunt to be held against another.
+        // Scene cuts dwell for seconds: their lag is too inexact to be compared with another.
         var resolved = new[] { Family.Luma, Family.Region, Family.Motion }
             .Where(f => fast.Families[(int)f].ForRules * 4 <= 0.01 && FastFindings.Resolved(fast.FamilyLag[(int)f])).ToArray();
         var best = None;
@@ -35,7 +37,10 @@ public readonly record struct FamilyGap(Estimate Seconds, Family Early, Family L
         return resolved.Contains(Family.Motion) && !resolved.Contains(Family.Region) && SlowGap(fast, slow) is { } reached ? reached : best;
     }
 
-    /// <summary>Appearance that answers no fast code may answer slow events: far behind motion it is old pictures, moved.</summary>
+    /// <summary>
+    /// A picture that answers no fast code may still answer slow events; far behind the motion, that means old pictures that are only
+    /// moved.
+    /// </summary>
     private static FamilyGap? SlowGap(FastFindings fast, EventFindings? slow)
     {
         if (slow is null || slow.Test.ForRules > 0.001)

@@ -12,8 +12,9 @@ public readonly record struct NullTest(double P, double Z, int K)
     public static NullTest None => new(1, 0, 0);
 
     /// <summary>
-    /// The p-value used in rules: the exact one. Only where a short test found no re-draw at or above and z is 12 or more is its
-    /// floor replaced by a Gumbel tail; nearer than that the null's tail can be heavier than any law (z of 5.7 was seen by chance).
+    /// The p-value used in rules: the exact one, except in a short test (K below 999) where no re-draw reached the statistic and z is at
+    /// least 12: a Gumbel tail then replaces the smallest p that K allows. At a smaller z the null's tail can be heavier than any model (z
+    /// of 5.7 has occurred by chance).
     /// </summary>
     public double ForRules => K == 0 ? 1 : P > 1.5 / (K + 1) || K >= 999 || Z < SurelyZ ? P : Math.Min(P, GumbelTail(Z));
 
@@ -33,7 +34,7 @@ public readonly record struct NullTest(double P, double Z, int K)
         }
         var mean = sum / redraws.Length;
         var deviation = Math.Sqrt(Math.Max(0, square / redraws.Length - mean * mean));
-        // A null without spread (all features dead) proves nothing whatever the statistic.
+        // A null without spread (all features dead) proves nothing, whatever the statistic.
         var z = (statistic - mean) / Math.Max(deviation, 0.01 + 0.02 * Math.Abs(mean));
         return new NullTest((1.0 + above) / (redraws.Length + 1), z, redraws.Length);
     }
@@ -45,7 +46,7 @@ public readonly record struct NullTest(double P, double Z, int K)
 /// <param name="Time">Middle of the window on the output clock, seconds.</param>
 /// <param name="Lag">Delay, seconds.</param>
 /// <param name="Score">Joint score.</param>
-/// <param name="Locked">Score above the null's 95 % quantile.</param>
+/// <param name="Locked">Whether the score is above the null's 95 % quantile.</param>
 public readonly record struct LagWindow(double Time, double Lag, double Score, bool Locked);
 
 /// <summary>What the fast phase shows: dependence, families, channels, lag over time.</summary>
@@ -60,7 +61,7 @@ public sealed record FastFindings
     /// <summary>By channel, in the order of <see cref="Channel"/>.</summary>
     public NullTest[] Channels { get; init; } = [];
 
-    /// <summary>Same statistic on lags that would need chips not yet sent.</summary>
+    /// <summary>The same statistic at lags that would need chips not yet sent.</summary>
     public NullTest Acausal { get; init; } = NullTest.None;
 
     /// <summary>Median delay of each channel's own path, seconds; NaN where p is above 0.01.</summary>
@@ -69,7 +70,10 @@ public sealed record FastFindings
     /// <summary>Median delay of each family's own path, seconds; NaN where p is above 0.01.</summary>
     public double[] FamilyDelay { get; init; } = [];
 
-    /// <summary>Median lag of each family's own path with its interval over windows half a length apart, seconds, less the growth at <see cref="Kappa"/>.</summary>
+    /// <summary>
+    /// Median lag of each family's own path with its interval over windows half a length apart, seconds, less the growth at
+    /// <see cref="Kappa"/>.
+    /// </summary>
     public Estimate[] FamilyLag { get; init; } = [];
 
     /// <summary>The same by channel.</summary>
@@ -81,10 +85,14 @@ public sealed record FastFindings
     /// <summary>By channel, for those with chips of at most 200 ms: the score along the path that all the other channels take.</summary>
     public NullTest[] Together { get; init; } = [];
 
-    /// <summary>A channel answers where all the others do: below 0.01 after Bonferroni's correction for four channels.</summary>
+    /// <summary>
+    /// Whether a channel answers at the lags of all the others: p at most 0.01 after Bonferroni's correction for four channels.
+    /// </summary>
     public bool AnswersTogether(Channel channel) => Together.Length > 0 && Together[(int)channel].ForRules * 4 <= 0.01;
 
-    /// <summary>A lag is resolved when its interval is narrow: one that wanders says nothing about another channel's.</summary>
+    /// <summary>
+    /// Whether a lag is resolved, that is, its interval is narrow; any other lag cannot be compared with another channel's.
+    /// </summary>
     public static bool Resolved(Estimate lag) => lag.Measured && lag.High - lag.Low <= Math.Max(0.25, 0.25 * lag.Value);
 
     /// <summary>Content-clock rate: 0 when the output keeps up, 0.13 when it falls 13 % behind.</summary>
@@ -96,13 +104,13 @@ public sealed record FastFindings
     /// <summary>Share of usable windows that are locked.</summary>
     public double Lock { get; init; }
 
-    /// <summary>Usable windows that do not overlap.</summary>
+    /// <summary>Number of usable windows, as if they did not overlap.</summary>
     public double LockWindows { get; init; }
 
-    /// <summary>Seconds per window behind <see cref="Lock"/>.</summary>
+    /// <summary>Length of the windows of <see cref="Lock"/>, seconds.</summary>
     public double WindowSeconds { get; init; }
 
-    /// <summary>Joint statistics of the re-draws, for the picture of the null.</summary>
+    /// <summary>Joint statistics of the re-draws, for the plot of the null.</summary>
     public double[] Redraws { get; init; } = [];
 
     /// <summary>The joint statistic of what was sent.</summary>

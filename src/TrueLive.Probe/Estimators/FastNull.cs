@@ -57,7 +57,7 @@ internal sealed class FastNull
         }
     }
 
-    /// <summary>Turns the energies of a channel in a window into distances from their null, -1 to 12.</summary>
+    /// <summary>Turns the energies of a channel in a window into deviations from their null, limited to -1..12.</summary>
     public void Standardise(int channel, int window, Span<float> energy)
     {
         var (m, scale) = (new Vector<float>(_mean[channel][window]), new Vector<float>(_inverse[channel][window]));

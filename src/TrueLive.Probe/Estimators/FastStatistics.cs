@@ -5,7 +5,7 @@ namespace TrueLive.Probe.Estimators;
 /// <summary>When a test may end before all its re-draws are made.</summary>
 internal enum Stopping
 {
-    /// <summary>Never: the distribution of p itself is looked at.</summary>
+    /// <summary>Never: the distribution of p itself is studied.</summary>
     Never,
 
     /// <summary>When no p can become small any more; the p that is left is valid.</summary>
@@ -15,7 +15,7 @@ internal enum Stopping
     WhenClear,
 }
 
-/// <summary>The statistics of one code: what was sent, or a re-draw. Says as well when more re-draws could change no rule.</summary>
+/// <summary>The statistics of one code: what was sent, or a re-draw. Also tells when more re-draws could change no rule.</summary>
 internal sealed record FastStatistics(double Joint, double[] Families, double[] Channels, double Acausal)
 {
     /// <summary>By channel, along the path that all the others take.</summary>
@@ -30,14 +30,16 @@ internal sealed record FastStatistics(double Joint, double[] Families, double[] 
     {
         var drawn = redraws.ToArray();
         var families = Enumerable.Range(0, 4).Select(f => NullTest.Of(sent.Families[f], [.. drawn.Select(r => r.Families[f])]).Z).ToArray();
-        // A family between chance and certainty could still accuse the others of another lag.
+        // A family whose answer is still uncertain could show that the others have another lag.
         return NullTest.Of(sent.Joint, [.. drawn.Select(r => r.Joint)]).Z > 15 && families[(int)Family.Region] > NullTest.SurelyZ
             && NullTest.Of(sent.Together[(int)Channel.R], [.. drawn.Select(r => r.Together[(int)Channel.R])]).Z is < 2 or > NullTest.SurelyZ
             && families.Count(z => z > NullTest.SurelyZ) >= 2
             && families[(int)Family.Luma] is < 2 or > NullTest.SurelyZ && families[(int)Family.Motion] is < 2 or > NullTest.SurelyZ;
     }
 
-    /// <summary>Ten re-draws at or above the statistic in every test of a rule: no p can become small any more (Besag and Clifford 1991).</summary>
+    /// <summary>
+    /// At least ten re-draws at or above the statistic in every test of a rule: no p can become small any more (Besag and Clifford 1991).
+    /// </summary>
     private static bool NothingThere(FastStatistics sent, Span<FastStatistics> redraws)
     {
         Span<int> above = stackalloc int[6];
@@ -51,7 +53,7 @@ internal sealed record FastStatistics(double Joint, double[] Families, double[] 
         return System.Numerics.Tensors.TensorPrimitives.Min<int>(above) >= 10;
     }
 
-    /// <summary>Numbers of re-draws after which to ask.</summary>
+    /// <summary>Numbers of re-draws after which to check whether to stop.</summary>
     public static IEnumerable<int> Stops(int redraws)
     {
         for (var at = 64; at < redraws; at *= 2)

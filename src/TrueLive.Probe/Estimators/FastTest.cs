@@ -30,7 +30,7 @@ internal sealed class FastTest
     /// <param name="fill">The codes.</param>
     /// <param name="start">Output time of the grid's first sample.</param>
     /// <param name="windowSeconds">Length of a window.</param>
-    /// <param name="kappa">Rate at which the grid was made.</param>
+    /// <param name="kappa">Content-clock rate of the grid.</param>
     public FastTest(float[][]?[] readouts, CodeFill fill, double start, double windowSeconds, double kappa = 0)
     {
         _fill = fill;
@@ -83,7 +83,7 @@ internal sealed class FastTest
         return (statistic, NullTest.Of(statistic, others));
     }
 
-    /// <summary>The whole test with K re-draws on some threads, or as many as <paramref name="stop"/> asks for.</summary>
+    /// <summary>The whole test with K re-draws, or as few as <paramref name="stop"/> allows.</summary>
     public FastFindings Run(int redraws, int threads, Stopping stop, CancellationToken cancel)
     {
         var buffers = new Buffers(Length, Windows);
@@ -99,7 +99,7 @@ internal sealed class FastTest
         Estimate[] familyLag = [.. buffers.Families.Select(_windows.LagOf)];
         Estimate[] channelLag = [.. buffers.Channels.Select((z, c) => _searches[c] is null ? Estimate.None : _windows.LagOf(z))];
 
-        // A path that owes nothing to a channel's own code leaves its sent code and its re-draws exchangeable.
+        // A path that does not depend on a channel's own code keeps the sent code and the re-draws of that channel exchangeable.
         var withoutOwn = new int[7][];
         foreach (var c in Enumerable.Range(0, 7).Where(c => _searches[c] is not null && CodeLaw.ChipFrames((Channel)c) is > 0 and <= ShortChip))
         {
@@ -186,8 +186,8 @@ internal sealed class FastTest
     }
 
     /// <summary>
-    /// Joint and region alone, with K re-draws for a p-value smaller than the whole test allows. Ends at the first re-draw at or above either:
-    /// whoever asks for this many has no use for a greater p.
+    /// Joint and region alone, with K re-draws for a p-value smaller than the whole test allows. Stops at the first re-draw at or above
+    /// either statistic: a larger p is of no use to a caller that needs so many.
     /// </summary>
     public (NullTest Joint, NullTest Region) Certain(int redraws, int threads, CancellationToken cancel)
     {

@@ -33,7 +33,7 @@ public sealed class FrameMap
     /// <summary>Cross-validated correlation of each channel's decoder.</summary>
     public IReadOnlyList<double> Correlation { get; }
 
-    /// <summary>At least two channels decode with r of 0.5: without that, one weak channel cannot hold a path frame by frame.</summary>
+    /// <summary>Whether at least two channels decode with r of 0.5: a single channel cannot follow a path frame by frame.</summary>
     public bool Reliable => Correlation.Count(r => r >= 0.5) >= 2;
 
     /// <summary>Builds the map along a lag path; null when fewer than three windows are locked.</summary>

@@ -4,8 +4,8 @@ using TrueLive.Probe.Stimuli;
 namespace TrueLive.Probe.Estimators;
 
 /// <summary>
-/// The coarsest batches that the measured delay allows. A picture cannot be younger than the time since its batch was closed; with
-/// batches of length L that time is spread evenly over 0 to L, whatever the schedule of playback, so L is at most D_q / q for every
+/// Upper bound on the length of batches, from the measured delay. A picture cannot be younger than the time since its batch was closed;
+/// with batches of length L that time is spread evenly over 0 to L, whatever the schedule of playback, so L is at most D_q / q for every
 /// quantile D_q of the delay weighted by the time that pictures are shown.
 /// </summary>
 /// <param name="Seconds">Upper end of D_q over q; NaN when it was not measured.</param>
@@ -21,9 +21,9 @@ public readonly record struct GrainBound(double Seconds, double Quantile, int Ev
     internal static double QuantileFor(int events) => events >= 59 ? 0.95 : events >= 29 ? 0.9 : events >= 14 ? 0.8 : 0.5;
 
     /// <summary>
-    /// The bound of the slowest answered channel with chips of at most 200 ms. Mean light and motion can be laid over old pictures, so the
-    /// balance channel must be among them; where a look hides it, balance, object and pattern together, whose chips of half a second allow
-    /// a lag but no high quantile: the mean delay is at least half a batch.
+    /// The bound from the slowest channel that answers and has chips of at most 200 ms. Mean light and motion can be laid over old
+    /// pictures, so the balance channel must answer, too. If a look hides it, balance, object and pattern together take its place. Their
+    /// chips of half a second give a lag but no high quantile, so the bound is twice the lag: the mean delay is at least half a batch.
     /// </summary>
     internal static GrainBound Of(StimulusPlan plan, Observation seen, FastFindings fast, FrameMap? map, Estimate median)
     {
@@ -34,7 +34,7 @@ public readonly record struct GrainBound(double Seconds, double Quantile, int Ev
             : fast.Families[(int)Family.Region].ForRules * 4 <= 0.01 && FastFindings.Resolved(region) ? region.High / 0.5 : double.NaN;
         if (double.IsNaN(coarse))
             return None("neither the balance channel nor its family answers at a resolved lag");
-        // The map follows all channels together; one that lies behind it moves the bound by as much.
+        // The map follows all channels together; a channel that lags behind it raises the bound by as much.
         var joint = fast.JointLag.Measured ? fast.JointLag.Value : median.Value;
         var behind = CodeLaw.Channels.Where(c => fast.AnswersTogether(c) && FastFindings.Resolved(fast.ChannelLag[(int)c]))
             .Select(c => fast.ChannelLag[(int)c].High - joint - 1.0 / CodeLaw.Rate).Append(0).Max();
@@ -52,7 +52,9 @@ public readonly record struct GrainBound(double Seconds, double Quantile, int Ev
             : None("too few seconds were aligned");
     }
 
-    /// <summary>The delay of what is shown at one moment of each second, drawn at random so that no rhythm of the system meets the sampling.</summary>
+    /// <summary>
+    /// The delay of the picture on show at one moment of each second, drawn at random so that sampling cannot fall in step with the system.
+    /// </summary>
     internal static double[] ShownDelays(double[] shownAt, double[] sentAt, SeedStream random)
     {
         var delays = new List<double>();

@@ -1,6 +1,6 @@
 namespace TrueLive.Probe.Estimators;
 
-/// <summary>A number with its 95 % confidence interval and the events behind it. Value is NaN when there were too few.</summary>
+/// <summary>A number with its 95 % confidence interval and the number of events. Value is NaN when there were too few.</summary>
 /// <param name="Value">Point estimate.</param>
 /// <param name="Low">Lower end.</param>
 /// <param name="High">Upper end.</param>
@@ -74,7 +74,7 @@ internal static class Intervals
         var thin = points.Count <= 200 ? points : [.. Enumerable.Range(0, 200).Select(k => points[k * points.Count / 200])];
         var value = TheilSen(thin);
         block = Math.Clamp(block * thin.Count / points.Count, 1, thin.Count / 3);
-        // Residuals are resampled in blocks, so that the slope's own trend stays and their correlation too.
+        // Residuals around the slope are resampled in blocks, which keeps the correlation of neighbours.
         var residuals = thin.Select(p => p.Y - value * p.X).ToArray();
         var slopes = new double[200];
         var draw = new (double X, double Y)[thin.Count];
@@ -150,7 +150,7 @@ internal static class Intervals
         if (n < 2)
             return 0;
         var x = n + 1.0;
-        // Stirling's series; good to 1e-9 from 2 on.
+        // Stirling's series; accurate to 1e-9 from 2 on.
         return (x - 0.5) * Math.Log(x) - x + 0.918938533204673 + 1 / (12 * x) - 1 / (360 * x * x * x) + 1 / (1260 * Math.Pow(x, 5));
     }
 }

@@ -4,9 +4,9 @@ using System.Runtime.InteropServices;
 namespace TrueLive.Probe.Estimators;
 
 /// <summary>
-/// Windowed correlation of one channel's read-outs with a code at every lag: E[w, l] = n_eff * sum over features of r^2.
-/// Each hop of input is correlated once and windows are sums of hops, which makes the direct form cheaper than an FFT per
-/// window. Read-only after construction; every thread brings its own <see cref="Scratch"/>.
+/// Windowed correlation of one channel's read-outs with a code at every lag: E[w, l] = n_eff * sum over features of r^2. Each hop of input
+/// is correlated once and windows are sums of hops, which makes the direct form cheaper than an FFT per window. Read-only after
+/// construction; every thread uses its own <see cref="Scratch"/>.
 /// </summary>
 internal sealed class LagSearch
 {
@@ -31,7 +31,7 @@ internal sealed class LagSearch
         (_hop, _hops) = (hop, window / hop);
         Length = features[0].Length;
         Windows = Math.Max(0, Length / hop - _hops + 1);
-        // No window of a short signal holds enough of a code that is later than this.
+        // At larger lags no window of a short signal holds enough of the code.
         var step = 4 * Vector<float>.Count;
         _reach = Math.Min(Lags, ((int)(Length - LeastCover * window) - FirstLag + step) / step * step);
         _means = new float[_features.Length * Windows];
@@ -44,7 +44,7 @@ internal sealed class LagSearch
                 var mean = System.Numerics.Tensors.TensorPrimitives.Sum<float>(part) / part.Length;
                 var variance = System.Numerics.Tensors.TensorPrimitives.Dot<float>(part, part) / part.Length - mean * mean;
                 _means[f * Windows + w] = mean;
-                // A window in which a feature rests has nothing to say; its tiny variance must not be divided by.
+                // A feature that does not move in a window says nothing there; dividing by its tiny variance would only amplify noise.
                 _weights[f * Windows + w] = variance > 0.01f ? 1 / variance : 0;
             }
         }
@@ -56,7 +56,7 @@ internal sealed class LagSearch
     /// <summary>Windows along the signal.</summary>
     public int Windows { get; }
 
-    /// <summary>Features that move at all.</summary>
+    /// <summary>Number of features that move at all.</summary>
     public int Alive => _features.Length;
 
     /// <summary>Buffers of one thread.</summary>

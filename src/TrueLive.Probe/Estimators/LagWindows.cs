@@ -2,12 +2,12 @@ using TrueLive.Probe.Stimuli;
 
 namespace TrueLive.Probe.Estimators;
 
-/// <summary>The windows of a lag search on the clocks of input and output, and what a path through them says.</summary>
+/// <summary>The windows of a lag search on the clocks of input and output, and what a path through them shows.</summary>
 /// <param name="Start">Output time of the grid's first sample, seconds.</param>
 /// <param name="Window">Samples of a window.</param>
 /// <param name="Hop">Samples from one window to the next.</param>
 /// <param name="Count">Windows.</param>
-/// <param name="Kappa">Rate at which the grid was made.</param>
+/// <param name="Kappa">Content-clock rate of the grid.</param>
 internal sealed record LagWindows(double Start, int Window, int Hop, int Count, double Kappa)
 {
     /// <summary>Index of lag zero in a row of scores.</summary>
@@ -26,7 +26,7 @@ internal sealed record LagWindows(double Start, int Window, int Hop, int Count, 
         return lag / CodeLaw.Rate + scaled * Kappa / (1 - Kappa);
     }
 
-    /// <summary>The window holds output to a code that had been sent.</summary>
+    /// <summary>Whether the code at this lag had been sent for most of the window.</summary>
     public bool Covered(int window, int lag) => window * Hop - lag >= -0.3 * Window;
 
     /// <summary>Median delay of the best path, seconds; NaN when no window is covered.</summary>
@@ -47,7 +47,8 @@ internal sealed record LagWindows(double Start, int Window, int Hop, int Count, 
     public Estimate LagOf(float[] z)
     {
         var path = LagPath.Trace(z, Count, CausalFirst, CausalCount);
-        // Count that overlap by half: chips of a tenth of a second leave their errors nearly independent, and a stray one must not blur the rest.
+        // Windows that overlap by half all count: with chips of a tenth of a second their errors are nearly independent, and one outlier
+        // weighs less.
         var apart = Math.Max(1, Window / Hop / 2);
         var lags = Enumerable.Range(0, Count).Where(w => w % apart == 0 && Covered(w, path[w])).Select(w => (double)path[w] / CodeLaw.Rate).ToArray();
         var median = Intervals.QuantileInterval(lags, 0.5);
@@ -67,7 +68,7 @@ internal sealed record LagWindows(double Start, int Window, int Hop, int Count, 
         return [.. scores];
     }
 
-    /// <summary>Scores by window and every second lag, the greater of two.</summary>
+    /// <summary>Scores by window and every second lag, the greater of two neighbours.</summary>
     public float[] HeatMap(float[] joint)
     {
         var heat = new float[Count * CausalCount / 2];

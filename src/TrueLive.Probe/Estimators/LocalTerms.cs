@@ -11,10 +11,10 @@ internal sealed class LocalTerms
     private const int Knots = 8;
     private static readonly int[] Reaches = [1, 3, 7, 15];
 
-    /// <summary>Terms of the pixel itself: a filter of colours.</summary>
+    /// <summary>Number of terms of the pixel itself: a filter of colours.</summary>
     public const int Colour = 11 + Knots - 1;
 
-    /// <summary>All terms: a filter of structure.</summary>
+    /// <summary>Number of all terms: a filter of structure.</summary>
     public const int Count = Colour + 4 + 4 + 9 + 2 + 8 + 2 + 2 + 2 * (Knots - 1) + 2;
 
     private readonly int _width;

@@ -16,7 +16,7 @@ public sealed class NatureFindings
     /// <summary>Share that gain and offset of each plane explain.</summary>
     public Estimate Same { get; init; } = Estimate.None;
 
-    /// <summary>Furthest gain from 1 of the three planes.</summary>
+    /// <summary>Of the gains of the three planes, the one furthest from 1.</summary>
     public double Gain { get; init; } = double.NaN;
 
     /// <summary>Largest difference of mean values of the three planes, 0..255.</summary>
@@ -28,7 +28,7 @@ public sealed class NatureFindings
     /// <summary>Share that a filter of structure explains.</summary>
     public Estimate Structure { get; init; } = Estimate.None;
 
-    /// <summary>Whether what remains after the filter of structure answers, and when.</summary>
+    /// <summary>Whether what remains after the filter of structure answers the codes, and at which lag.</summary>
     public RemainderFindings Remainder { get; init; } = new();
 }
 
@@ -60,7 +60,7 @@ internal sealed class NatureFit
         _renderer = new StimulusRenderer(plan.Seed, W, H, plan.Amplitude);
     }
 
-    /// <summary>Measures; without enough pairs nothing is said.</summary>
+    /// <summary>Measures the shares; without enough pairs they stay unmeasured.</summary>
     public static NatureFindings Measure(StimulusPlan plan, int phaseIndex, Observation seen, FrameMap map, int redraws, CancellationToken cancel)
     {
         var kept = seen.Pictures.Where(p => p.Frame >= map.FirstOutput && p.Frame < map.FirstOutput + map.Input.Count).ToArray();

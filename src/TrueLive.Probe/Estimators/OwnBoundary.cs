@@ -2,19 +2,19 @@ using TrueLive.Probe.Features;
 
 namespace TrueLive.Probe.Estimators;
 
-/// <summary>Boundaries that a system makes of its own under still input.</summary>
+/// <summary>Boundaries that a system makes by itself under still input.</summary>
 public sealed class BoundaryFindings
 {
     /// <summary>Period in seconds; NaN when none was found.</summary>
     public double Period { get; init; } = double.NaN;
 
-    /// <summary>p of evenly placed jumps against uniform times.</summary>
+    /// <summary>The p-value of jumps at such even intervals, against jumps at random times.</summary>
     public double P { get; init; } = 1;
 
     /// <summary>Largest jump over the median change.</summary>
     public double Jump { get; init; }
 
-    /// <summary>Seconds of still output looked at.</summary>
+    /// <summary>Seconds of still output that were examined.</summary>
     public double Seconds { get; init; }
 
     /// <summary>When each jump happened.</summary>
@@ -23,7 +23,7 @@ public sealed class BoundaryFindings
     /// <summary>Change signal, one value per output frame from <see cref="From"/>.</summary>
     public (double Time, double Change)[] Signal { get; init; } = [];
 
-    /// <summary>Own boundaries are proven: jumps of five times the median or more, evenly placed.</summary>
+    /// <summary>Whether own boundaries are proven: jumps of five times the median or more, evenly placed.</summary>
     public bool Found => !double.IsNaN(Period) && P <= 0.01 && Jump >= 5;
 
     /// <summary>The period where boundaries are proven; NaN otherwise.</summary>
@@ -106,7 +106,7 @@ internal static class OwnBoundary
         return scale;
     }
 
-    /// <summary>Mean interval of the jumps and how unlikely such even intervals are by chance.</summary>
+    /// <summary>Median interval of the jumps, and how unlikely such even intervals are by chance.</summary>
     private static (double Period, double P) Even(List<double> peaks, double seconds, Random random)
     {
         if (peaks.Count < 4)
@@ -129,7 +129,9 @@ internal static class OwnBoundary
         return (gaps[gaps.Length / 2], atMost / (Draws + 1.0));
     }
 
-    /// <summary>Median distance of the gaps to whole multiples of their median, over that median: 0 for a clock, also with a beat missing.</summary>
+    /// <summary>
+    /// Median distance of the gaps to whole multiples of their median, over that median: 0 for a clock, even if it misses a tick.
+    /// </summary>
     private static double Unevenness(IReadOnlyList<double> times)
     {
         var gaps = new double[times.Count - 1];

@@ -47,7 +47,7 @@ internal sealed class PlaneFit(int width, int height, int offset, int index)
         return _rest;
     }
 
-    /// <summary>Puts the last rest, which is the largest model's, into a picture around middle grey.</summary>
+    /// <summary>Writes the last residual, that of the largest model, into a picture around middle grey.</summary>
     public void Show(Picture picture)
     {
         var to = index == 0 ? picture.Y : index == 1 ? picture.U : picture.V;
@@ -56,7 +56,7 @@ internal sealed class PlaneFit(int width, int height, int offset, int index)
     }
 }
 
-/// <summary>Normal equations of one plane over the sampled pixels, less each pixel's own mean over time.</summary>
+/// <summary>Normal equations of one plane over the sampled pixels, with each pixel's mean over time subtracted.</summary>
 internal sealed class PlaneSums(int index, int samples)
 {
     private const int Terms = LocalTerms.Count;

@@ -4,13 +4,13 @@ using TrueLive.Probe.Stimuli;
 
 namespace TrueLive.Probe.Estimators;
 
-/// <summary>Whether what a filter of the aligned input leaves over answers the codes as well, and when.</summary>
+/// <summary>Whether the remainder, which a filter of the aligned input leaves over, answers the codes as well, and at which lag.</summary>
 public sealed record RemainderFindings
 {
     /// <summary>Answers at the lag at which the pictures were aligned: made from the same input.</summary>
     public NullTest Aligned { get; init; } = NullTest.None;
 
-    /// <summary>Share of the remainder's changes in time that the aligned input predicts (cross-validated, median over read-outs).</summary>
+    /// <summary>Share of the remainder's changes in time that the aligned input predicts (cross-validated, median of read-outs).</summary>
     public double Predicted { get; init; } = double.NaN;
 
     /// <summary>Mean light and colour of the remainder at other lags.</summary>
@@ -19,10 +19,10 @@ public sealed record RemainderFindings
     /// <summary>Balance, object and pattern in the remainder at other lags.</summary>
     public NullTest Region { get; init; } = NullTest.None;
 
-    /// <summary>The other lag, seconds behind the aligned input; the interval is the range over leaving out each fifth of the pairs.</summary>
+    /// <summary>The other lag, seconds behind the aligned input; its interval is the range without each fifth of the pairs.</summary>
     public Estimate Behind { get; init; } = Estimate.None;
 
-    /// <summary>Seconds behind the aligned input up to which older pictures were looked for.</summary>
+    /// <summary>Seconds behind the aligned input up to which older pictures were searched for.</summary>
     public double Searched { get; init; }
 
     /// <summary>Holm's p over the two tests at other lags.</summary>
@@ -35,13 +35,13 @@ public sealed record RemainderFindings
         }
     }
 
-    /// <summary>An answer at another lag is shown, at a lag that every four fifths of the pairs agree on.</summary>
+    /// <summary>Whether there is an answer at another lag, on which all subsets of four fifths of the pairs agree.</summary>
     public bool AnswersElsewhere(double level) => OtherP <= level && Behind.Measured && Behind.High - Behind.Low <= 0.3;
 }
 
 /// <summary>
-/// Correlates read-outs of the remainder with the codes at every lag relative to the aligned input, against re-drawn codes. Scene
-/// cuts are left out: their dwell of seconds would carry the aligned answer to other lags.
+/// Correlates read-outs of the remainder with the codes at every lag relative to the aligned input, against re-drawn codes. Scene cuts are
+/// left out: their dwell of seconds would spread the aligned answer to other lags.
 /// </summary>
 internal sealed class RemainderTest
 {
@@ -51,7 +51,7 @@ internal sealed class RemainderTest
     private const int Oldest = 24;
     private const int Half = 8;
 
-    /// <summary>Holm's p at which the test is worth drawing to the end: it may accuse.</summary>
+    /// <summary>Holm's p at or below which all re-draws are made, since the result may accuse.</summary>
     private const double Suspicious = 0.01;
     private const int ToAccuse = 9999;
     private static readonly Channel[] Tested = [Channel.G, Channel.R, Channel.C, Channel.O, Channel.P];
@@ -174,7 +174,7 @@ internal sealed class RemainderTest
         return new Estimate(whole, lags.Min() - 1.0 / CodeLaw.Rate, lags.Max() + 1.0 / CodeLaw.Rate, _pairs);
     }
 
-    /// <summary>Takes away what the channel's own code at aligned lags explains, with the sidelobes that the high-pass gives it.</summary>
+    /// <summary>Removes what the channel's own code at aligned lags explains, with the sidelobes that the high-pass gives it.</summary>
     private float[] WithoutAligned(float[] signal, float[][] codes) =>
         Without(signal, [.. Enumerable.Range(0, _lags.Length).Where(l => _lags[l] is >= Newest and <= Oldest && _lags[l] % 6 == 0).Select(l =>
         {
@@ -204,8 +204,8 @@ internal sealed class RemainderTest
         [.. Enumerable.Range(0, FeatureExtractor.Count).Select(f => rows.Select(row => row[f]).ToArray())];
 
     /// <summary>
-    /// Median share of the remainder's block values over time that the tone, colour, edges and contrast of the same block of the input predict,
-    /// beyond what the means of the whole input do: live light on canned pictures is made from nothing else.
+    /// Median share of the remainder's block values over time that the tone, colour, edges and contrast of the same block of the input
+    /// predict, beyond what the means of the whole input predict: live light over canned pictures follows nothing but those means.
     /// </summary>
     private static double Predicted(float[][] shown, float[][] remains)
     {
@@ -237,7 +237,7 @@ internal sealed class RemainderTest
         }
     }
 
-    /// <summary>Zero mean and unit norm times one: a dot product with a code of +-1 is then sqrt(n) r.</summary>
+    /// <summary>Scales to zero mean and unit norm: the dot product with a code of +-1 is then sqrt(n) r.</summary>
     private static float[] Unit(float[] signal)
     {
         var unit = (float[])signal.Clone();

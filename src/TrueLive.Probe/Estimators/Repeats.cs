@@ -3,16 +3,18 @@ using TrueLive.Probe.Features;
 
 namespace TrueLive.Probe.Estimators;
 
-/// <summary>Loops and ping-pong: ratio of the distance between repeats to the distance of unrelated frames; below 0.2 the output repeats.</summary>
-/// <param name="Loop">Least ratio over loop lengths.</param>
-/// <param name="LoopSeconds">Its length.</param>
-/// <param name="PingPong">Second-least ratio over turning points (one turn alone may be chance).</param>
+/// <summary>
+/// Loops and ping-pong: ratio of the distance between repeats to the distance of unrelated frames; below 0.2 the output repeats.
+/// </summary>
+/// <param name="Loop">Smallest ratio over loop lengths.</param>
+/// <param name="LoopSeconds">Length of that loop.</param>
+/// <param name="PingPong">Second-smallest ratio over turning points (one turn alone may be chance).</param>
 public readonly record struct RepeatFindings(double Loop, double LoopSeconds, double PingPong)
 {
     /// <summary>Limit of both ratios.</summary>
     public const double Limit = 0.2;
 
-    /// <summary>The output repeats itself.</summary>
+    /// <summary>Whether the output repeats itself.</summary>
     public bool Repeats => Loop < Limit || PingPong < Limit;
 }
 
@@ -21,7 +23,7 @@ internal static class Repeats
 {
     private const int Rate = 10;
 
-    /// <summary>Looks at no more than the first two minutes from a time.</summary>
+    /// <summary>Searches between two times, but no more than two minutes.</summary>
     public static RepeatFindings Find(Observation seen, double[] even, double from, double to)
     {
         var length = (int)(Math.Min(to - from, 120) * Rate);
@@ -64,7 +66,7 @@ internal static class Repeats
         {
             var r = ratio[lag] / typical;
             rose = Math.Max(rose, r);
-            // A slow picture is near itself a moment later; only a return after having gone away is a loop.
+            // A slow picture resembles itself a moment later; only a return after a clear change is a loop.
             if (lag >= 5 && rose > 0.6 && r < best)
                 (best, at) = (r, (double)lag / Rate);
         }

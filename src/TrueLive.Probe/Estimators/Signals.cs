@@ -17,8 +17,8 @@ internal static class Signals
     }
 
     /// <summary>
-    /// Divides by the median absolute deviation and clips at 4, in place. A signal that hardly moves in its own unit becomes
-    /// zero: noise of a dead feature must not be blown up to look like a response.
+    /// Divides by the median absolute deviation and clips at 4, in place. A signal that hardly moves in its own unit becomes zero: the
+    /// noise of a dead feature must not be amplified until it looks like a response.
     /// </summary>
     public static void ScaleByMad(float[] signal, float deadBelow)
     {
@@ -42,7 +42,10 @@ internal static class Signals
             signal[k] = Math.Clamp(signal[k] / scale, -4, 4);
     }
 
-    /// <summary>The <paramref name="keep"/> leading principal components of signals of equal length, each scaled to unit variance; dead ones are zero.</summary>
+    /// <summary>
+    /// The <paramref name="keep"/> leading principal components of signals of equal length, each scaled to unit variance; dead ones are
+    /// zero.
+    /// </summary>
     public static float[][] PrincipalComponents(float[][] signals, int keep)
     {
         var (count, length) = (signals.Length, signals[0].Length);

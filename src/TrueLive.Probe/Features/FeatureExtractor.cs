@@ -44,7 +44,7 @@ internal sealed class FeatureExtractor
     private float[] _bandsBefore = new float[2 * Bands * W];
     private bool _hasBefore;
 
-    /// <summary>Reads a picture. <paramref name="features"/> takes <see cref="Count"/> numbers.</summary>
+    /// <summary>Reads a picture. <paramref name="features"/> receives <see cref="Count"/> numbers.</summary>
     public void Read(Picture picture, Span<float> features)
     {
         if (picture.Width != W || picture.Height != H)
@@ -183,7 +183,9 @@ internal sealed class FeatureExtractor
         return inside - (Mean(map, l, r, t, b) * all - inside * cells) / (all - cells);
     }
 
-    /// <summary>Sums of five rows, differentiated along x and scaled to unit energy: a profile that light changes leave alone.</summary>
+    /// <summary>
+    /// Sums of five rows, differentiated along x and scaled to unit energy: a profile that changes of light do not affect.
+    /// </summary>
     private void FillBands(float[] plane, int first)
     {
         for (var band = 0; band < Bands; band++)

@@ -88,7 +88,10 @@ public sealed class Observation
         (_beforeLast, _last, _now) = (_last, _now, _beforeLast);
     }
 
-    /// <summary>Chooses the time in which pictures are kept: evenly over it, at most five a second, or ten of a short time. Without a choice the first ones are kept.</summary>
+    /// <summary>
+    /// Chooses the period from which pictures are kept: evenly spaced, at most five a second (ten if the period is at most 30 s). Without a
+    /// choice the first pictures are kept.
+    /// </summary>
     public void KeepPictures(double from, double to) => _keep = (from, to, Math.Max(to - from <= 30 ? LeastSpacing / 2 : LeastSpacing, (to - from) / (MaxPictures - 1)));
 
     /// <summary>The samples of a picture as they are kept; chroma is averaged over 2 x 2.</summary>
@@ -113,7 +116,7 @@ public sealed class Observation
         return planes;
     }
 
-    /// <summary>A snapshot beside a running session.</summary>
+    /// <summary>A snapshot to analyse while the session goes on.</summary>
     internal Observation Copy()
     {
         var copy = new Observation();
@@ -127,7 +130,7 @@ public sealed class Observation
         return copy;
     }
 
-    /// <summary>Takes over what came before a time and before an input frame.</summary>
+    /// <summary>A copy of what came before a time and before an input frame.</summary>
     internal Observation Until(double time, int frames)
     {
         var part = new Observation();

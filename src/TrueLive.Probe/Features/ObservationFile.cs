@@ -36,7 +36,7 @@ internal static class ObservationFile
     }
 
     /// <summary>Reads an observation.</summary>
-    /// <exception cref="FormatException">Not such a file, cut short, or larger than the limits.</exception>
+    /// <exception cref="FormatException">Not an observation file, cut short, or larger than the limits.</exception>
     public static Observation Read(Stream stream)
     {
         try

@@ -6,7 +6,7 @@ namespace TrueLive.Probe.Recordings;
 
 /// <summary>
 /// The test of the fast phase with the input's own light, colour, motion and scenes in place of codes. Re-draws are the same signals
-/// shifted around the recording by more than every lag that is searched, and the same signals backwards: neither meets the true lag.
+/// shifted around the recording by more than every lag that is searched, and the same signals backwards: neither can match at the true lag.
 /// </summary>
 internal static class RecordedCodes
 {
@@ -30,7 +30,7 @@ internal static class RecordedCodes
         var sent = ChannelReadouts.From(Timeline.Resample(input, Timeline.DeBurst(input.Times), from, length, CodeLaw.Rate));
         var answers = ChannelReadouts.From(Timeline.Resample(output, Timeline.DeBurst(output.Times), from, length, CodeLaw.Rate));
         var codes = Enumerable.Range(0, sent.Length).Select(c => Levelled(sent[c][c == (int)Channel.C ? 1 : 0])).ToArray();
-        // Only what natural video carries: light, balance, colour, motion and scene; object and pattern codes are ours alone.
+        // Only what natural video carries: light, balance, colour, motion and scene; object and pattern codes exist only in the stimulus.
         float[][]?[] readouts = [answers[0], answers[1], answers[2], answers[3], null, answers[5], null];
         return new FastTest(readouts, Fill, from, WindowSeconds).Run(Redraws, threads, Stopping.Never, cancel);
 
@@ -44,8 +44,8 @@ internal static class RecordedCodes
     }
 
     /// <summary>
-    /// Brought to the unit strength of a code, window by window: the search leaves out lags at which too little code overlaps, and natural
-    /// light and motion come in stretches. What rests is not blown up beyond ten times.
+    /// Scales a signal to the unit strength of a code, window by window: the search leaves out lags at which too little code overlaps, and
+    /// natural light and motion come in bursts. Quiet parts are amplified at most ten times as much as the whole.
     /// </summary>
     private static float[] Levelled(float[] signal)
     {
@@ -64,8 +64,8 @@ internal static class RecordedCodes
     }
 
     /// <summary>
-    /// Where a re-draw lies. A shift by s puts an answer with lag D at D + s, and at D + s less the length where it wraps round: both
-    /// must stay outside the lags searched, whatever D is.
+    /// The shift and direction of a re-draw. A shift by s puts an answer with lag D at D + s, and at D + s less the length where it wraps
+    /// round: both must stay outside the lags searched, whatever D is.
     /// </summary>
     internal static (int Shift, bool Backwards) Place(CodeDraw draw, int length)
     {

@@ -9,15 +9,17 @@ using TrueLive.Probe.Verdicts;
 namespace TrueLive.Probe.Recordings;
 
 /// <summary>
-/// What recordings can show. Without our codes the input's own light and motion stand in for them, and the null is the same input
-/// shifted in time: weaker, so z of 10 is asked, and a recording never earns a tier-3 verdict.
+/// What recordings can show. Without our codes the input's own light and motion replace them, and the null is the same input shifted in
+/// time. That is weaker evidence, so z of 10 is required, and a recording never earns a tier-3 verdict.
 /// </summary>
 public static class RecordingAnalysis
 {
-    /// <summary>Distance from the null that a pair of recordings must reach.</summary>
+    /// <summary>Distance from the null, in its standard deviations, that a pair of recordings must reach.</summary>
     public const double LeastZ = 10;
 
-    /// <summary>Reads a file into an observation whose times are those of the file's own timeline: a track that begins late keeps its start.</summary>
+    /// <summary>
+    /// Reads a file into an observation whose times are those of the file's own timeline: a track that begins late keeps its start.
+    /// </summary>
     /// <exception cref="MediaFileException">Not a video that can be read; the message says why.</exception>
     public static async Task<Observation> ReadAsync(string path, CancellationToken cancel)
     {
@@ -115,7 +117,7 @@ public static class RecordingAnalysis
         return new ProbeFindings
         {
             Repeats = Repeats.Find(output, even, from, to),
-            // A coded file never repeats a frame bit by bit: a sixth of a grey level counts as the same.
+            // An encoded file never repeats a frame exactly, so a difference of up to 0.15 grey levels counts as a duplicate.
             Cadence = Cadence.Measure(output, from, to, 0.15),
             Boundary = OwnBoundary.Run(output, from + 0.5, to, new Random(7)),
             Seconds = to - from,

@@ -31,7 +31,7 @@ public sealed record ProbeReport
     /// <summary>The codes one by one.</summary>
     public required IReadOnlyList<ChannelRow> Channels { get; init; }
 
-    /// <summary>What the vendor says, beside what was measured.</summary>
+    /// <summary>The vendor's claims beside what was measured.</summary>
     public IReadOnlyList<ClaimRow> Claims { get; init; } = [];
 
     /// <summary>Requirements checked with this report.</summary>
@@ -82,7 +82,7 @@ public sealed record ProbeReport
 /// <summary>How a run was made.</summary>
 public sealed record RunSection
 {
-    /// <summary>Begins with the time, ends with part of the commitment.</summary>
+    /// <summary>Identifier: the time, then part of the commitment.</summary>
     public required string Id { get; init; }
 
     /// <summary>When the run began.</summary>
@@ -94,13 +94,13 @@ public sealed record RunSection
     /// <summary>VALID or INVALID.</summary>
     public required string Validity { get; init; }
 
-    /// <summary>Why it does not count.</summary>
+    /// <summary>Why the run does not count; empty when it does.</summary>
     public IReadOnlyList<string> InvalidReasons { get; init; } = [];
 
-    /// <summary>The run was cut short.</summary>
+    /// <summary>Whether the run was cut short.</summary>
     public bool Incomplete { get; init; }
 
-    /// <summary>Why it was cut short.</summary>
+    /// <summary>Why it ended early; null when it did not.</summary>
     public string? EndedBecause { get; init; }
 
     /// <summary>Evidence grade, E1 to E5.</summary>
@@ -121,19 +121,19 @@ public sealed record RunSection
     /// <summary>The seed; null until revealed.</summary>
     public string? Seed { get; init; }
 
-    /// <summary>99 % quantile of the probe's own timer error.</summary>
+    /// <summary>99 % quantile of the probe's own timer error, milliseconds.</summary>
     public double? TimerP99Ms { get; init; }
 
-    /// <summary>Share of frames that the probe could not send in time.</summary>
+    /// <summary>Share of frames that the probe could not send in time, 0..1.</summary>
     public double SendDrops { get; init; }
 
-    /// <summary>Median delay of the probe's own echo.</summary>
+    /// <summary>Median delay of the probe's own echo, milliseconds; null when not measured.</summary>
     public double? EchoD50Ms { get; init; }
 
-    /// <summary>95 % quantile of the probe's own echo.</summary>
+    /// <summary>95 % quantile of the delay of the probe's own echo, milliseconds; null when not measured.</summary>
     public double? EchoD95Ms { get; init; }
 
-    /// <summary>The target takes prompts.</summary>
+    /// <summary>Whether the target takes prompts.</summary>
     public bool TakesPrompts { get; init; }
 
     /// <summary>Re-draws of the randomisation tests.</summary>
@@ -149,7 +149,9 @@ public sealed record RunSection
     public double Amplitude { get; init; } = 1;
 }
 
-/// <summary>The judgement: when and how finely it answers (tier), and what it makes of its input (nature; null where that was not asked).</summary>
+/// <summary>
+/// The judgement: when and how finely the output answers (tier), and what the system makes of its input (nature; null when not judged).
+/// </summary>
 public sealed record VerdictSection(
     string Tier, string? Nature, [property: JsonPropertyName("class")] string? LatencyClass, string? Cadence, IReadOnlyList<string> Flags, string Sentence,
     IReadOnlyList<GateRow> Gates, IReadOnlyList<string> WhatWouldSettleIt);
@@ -175,7 +177,7 @@ public sealed record Metric
     /// <summary>Re-draws behind a p-value.</summary>
     public int? K { get; init; }
 
-    /// <summary>Distance from the null in its deviations.</summary>
+    /// <summary>Distance from the null in its standard deviations.</summary>
     public double? Z { get; init; }
 
     /// <summary>Estimator, or why there is no number.</summary>

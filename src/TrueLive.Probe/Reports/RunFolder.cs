@@ -63,7 +63,7 @@ public static class RunFolder
         return Write(folder, Report(run, plan, found, verdict), plan, output, found);
     }
 
-    /// <summary>Keeps the phases behind a run, so that it can go on in another session should this one end.</summary>
+    /// <summary>Saves the phases that a run has completed, so that it can be resumed if this session ends.</summary>
     internal static void Keep(string folder, ProbeProfile profile, ProbeSeed seed, string target, EarlierSession kept)
     {
         var state = new KeptRun(Configuration(profile), seed.Hex, target, [.. kept.Phases.Select(p => new PhaseRow(p.Kind.ToString(), p.Seconds, p.DwellScale))]);

@@ -19,7 +19,9 @@ public enum CheckResult
 /// <summary>Checks a report against a requirement.</summary>
 public static class RequirementCheck
 {
-    /// <summary>FAIL if any must fails, else INCONCLUSIVE if any must is open, else PASS. "Should" rules are listed but never decide.</summary>
+    /// <summary>
+    /// FAIL if any must fails, else INCONCLUSIVE if any must is open, else PASS. "Should" rules are listed but never decide.
+    /// </summary>
     public static (CheckResult Result, RequirementSection Section) Run(Requirement requirement, ProbeReport report)
     {
         var rows = requirement.Rules.Select(rule => (rule, Outcome: Check(rule, requirement, report))).ToArray();
@@ -47,7 +49,7 @@ public static class RequirementCheck
         }
         if (!report.Metrics.TryGetValue(rule.Metric, out var metric) || metric.Value is not { } value)
             return (CheckResult.Inconclusive, metric?.Method ?? "not in the report");
-        // The time watched only bounds the session from below, unless the target itself ended it.
+        // The time watched is only a lower bound on the session, unless the target itself ended it.
         if (rule is { Metric: "continuity.max_session", Op: ">=" } && value < rule.Value && !report.Run.Incomplete)
             return (CheckResult.Inconclusive, string.Create(CultureInfo.InvariantCulture, $"watched for {value:0} s only, without a break; run longer"));
         if (rule.Unit is { } unit && unit != metric.Unit)

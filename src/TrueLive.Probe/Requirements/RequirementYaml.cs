@@ -14,7 +14,7 @@ public static class RequirementYaml
     private const int MaxCharacters = 256 * 1024;
     private const int MaxRules = 200;
 
-    // The stream, the document, the mapping, the rules, a rule, a list of verdicts, and some to spare for a better message.
+    // The nesting of a valid file (stream, document, mapping, rules, rule, list of verdicts), and a little more for a better error message.
     private const int MaxDepth = 12;
 
     /// <summary>Allowed operators.</summary>
@@ -49,7 +49,7 @@ public static class RequirementYaml
             var parser = new Parser(new StringReader(text));
             for (var depth = 0; parser.MoveNext();)
             {
-                // The loader goes down without limit, and its aliases multiply.
+                // The loader recurses without limit, and aliases can grow without limit, too.
                 depth += parser.Current!.NestingIncrease;
                 if (depth > MaxDepth || parser.Current is AnchorAlias)
                     throw new RequirementException(file, parser.Current.Start.Line, "(syntax)", $"aliases, and nesting deeper than {MaxDepth}, are not taken");

@@ -6,31 +6,31 @@ using TrueLive.Probe.Verdicts;
 
 namespace TrueLive.Probe.Simulation;
 
-/// <summary>What a glance at a simulated system said.</summary>
+/// <summary>The result of a glance at a simulated system.</summary>
 /// <param name="System">The simulator.</param>
 /// <param name="Look">The look.</param>
 /// <param name="Seed">The seed's text.</param>
 /// <param name="Tier">The tier as printed.</param>
-/// <param name="Nature">The nature as printed; null where it was not asked.</param>
-/// <param name="Seconds">When it was said; the whole glance where nothing was.</param>
+/// <param name="Nature">The nature as printed; null when not judged.</param>
+/// <param name="Seconds">When the verdict was reached, in seconds; the length of the glance if none was.</param>
 /// <param name="Sentence">The verdict.</param>
 public sealed record GlanceRow(string System, string Look, string Seed, string Tier, string? Nature, double Seconds, string Sentence)
 {
-    /// <summary>A system that is none was called tier 3.</summary>
+    /// <summary>Whether a fake was called tier 3.</summary>
     public bool FalseProof => SimulatedSystem.Named(System).Fake && SelfTest.Tier3.Contains(Tier);
 
-    /// <summary>An honest system was accused.</summary>
+    /// <summary>Whether an honest system was accused.</summary>
     public bool Accused => !SimulatedSystem.Named(System).Fake && SelfTestSummary.Accusations.Contains(Tier);
 }
 
-/// <summary>Glances at simulated systems, all looks taken as in a real run.</summary>
+/// <summary>Glances at simulated systems, with the same looks as in a real run.</summary>
 internal static class GlanceSelfTest
 {
     private const double Footage = 60;
     private const int PerFootage = 50;
     private static readonly ConcurrentDictionary<string, Observation> Recorded = new();
 
-    /// <summary>The output owes nothing to what a glance sends, so one rendering serves many codes.</summary>
+    /// <summary>Systems whose output does not depend on what a glance sends, so that one rendering serves many codes.</summary>
     private static readonly string[] Independent = ["canned", "prerendered", "loop", "pingpong", "prompt-only", "run-ahead"];
 
     /// <summary>One glance.</summary>

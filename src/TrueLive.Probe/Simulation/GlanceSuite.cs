@@ -6,7 +6,9 @@ using TrueLive.Probe.Estimators;
 
 namespace TrueLive.Probe.Simulation;
 
-/// <summary>Many glances at every simulator, looks in turn, with a results file (one JSON line each) from which a second call goes on.</summary>
+/// <summary>
+/// Many glances at every simulator, looks in turn, with a results file (one JSON line each) from which a second call continues.
+/// </summary>
 /// <param name="label">Part of every seed.</param>
 /// <param name="looks">Looks taken in turn.</param>
 /// <param name="file">Results file; null keeps nothing.</param>
@@ -18,7 +20,10 @@ public sealed class GlanceSuite(string label, IReadOnlyList<string> looks, strin
     /// <summary>What has been run.</summary>
     public IReadOnlyList<GlanceRow> Rows => _rows;
 
-    /// <summary>Runs until every system has been looked at this often; of each round all systems, so that it is balanced wherever it stops.</summary>
+    /// <summary>
+    /// Runs this many glances at every system, one round of all systems after the other, so that the results are balanced wherever it
+    /// stops.
+    /// </summary>
     public void Run(IReadOnlyCollection<string> systems, int count, Action<GlanceRow>? progress, CancellationToken cancel)
     {
         var have = _rows.Select(r => (r.System, r.Seed)).ToHashSet();

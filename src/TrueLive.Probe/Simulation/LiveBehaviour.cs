@@ -5,7 +5,7 @@ namespace TrueLive.Probe.Simulation;
 /// <summary>What a misbehaving server shows next, from what it has received. Times in seconds of its own clock.</summary>
 /// <param name="Name">On the command line.</param>
 /// <param name="Accepts">Verdicts that are right under the quick profile.</param>
-/// <param name="Next">Given a running number (30 a second), tells what is due at that tick; null shows nothing.</param>
+/// <param name="Next">What to show at a tick (30 a second), given by its number; null shows nothing.</param>
 public sealed record LiveBehaviour(string Name, string[] Accepts, Func<ReceivedVideo, int, LiveShown?> Next)
 {
     private const double Tick = 1.0 / CodeLaw.Rate;
@@ -27,11 +27,11 @@ public sealed record LiveBehaviour(string Name, string[] Accepts, Func<ReceivedV
 }
 
 /// <summary>One picture of a misbehaving server.</summary>
-/// <param name="Picture">What it received; null for footage of its own.</param>
-/// <param name="Prompt">+1 or -1; 0 before the first.</param>
+/// <param name="Picture">The picture that it received; null for the server's own footage.</param>
+/// <param name="Prompt">The prompt in force, +1 or -1; 0 before the first.</param>
 /// <param name="Reseed">Number of the generation.</param>
 /// <param name="Roll">Pixels by which the picture is moved.</param>
-/// <param name="Canned">Frame of its own footage.</param>
+/// <param name="Canned">Frame of the server's own footage.</param>
 /// <param name="Plain">A colour filter instead of the look.</param>
 public readonly record struct LiveShown(Picture? Picture, int Prompt, int Reseed = 0, int Roll = 0, int Canned = 0, bool Plain = false);
 
@@ -66,7 +66,7 @@ public sealed class ReceivedVideo
         }
     }
 
-    /// <summary>The newest picture that had come by a time; the oldest kept before that; null when there is none.</summary>
+    /// <summary>The newest picture that had arrived by a time, or the oldest kept if all arrived later; null when there is none.</summary>
     public Picture? At(double time)
     {
         lock (_gate)

@@ -106,7 +106,9 @@ public abstract partial class Look
         }
     }
 
-    /// <summary>Ink on grainy paper where the picture is darker than its surroundings, with half of the last frame shining through.</summary>
+    /// <summary>
+    /// Ink on grainy paper where the picture is darker than its surroundings, with half of the last frame shining through.
+    /// </summary>
     private sealed class InkLook(SeedStream stream) : Look
     {
         private const float Share = 0.5f;
@@ -147,7 +149,7 @@ public abstract partial class Look
         }
     }
 
-    /// <summary>A drifting picture of its own that the input modulates, with memory and noise.</summary>
+    /// <summary>A drifting generated picture that the input modulates, with memory and noise.</summary>
     private sealed class DreamLook(SeedStream stream) : Look
     {
         private const float Share = 0.4f;
@@ -181,7 +183,9 @@ public abstract partial class Look
         }
     }
 
-    /// <summary>Brush strokes along the contours, of a palette that the tone chooses, on a canvas of which a share is repainted with each frame.</summary>
+    /// <summary>
+    /// Brush strokes along the contours, in colours that the tone chooses from a palette; each frame repaints a share of the canvas.
+    /// </summary>
     private sealed class StrokesLook : Look
     {
         private const float Share = 0.4f;

@@ -5,8 +5,8 @@ using TrueLive.Probe.Verdicts;
 namespace TrueLive.Probe.Simulation;
 
 /// <summary>
-/// A stand-in for a generative restyle: a hand-made picture operator with a prompt switch, a re-seed number and, for some,
-/// memory. The looks differ in what survives them; none is a model.
+/// A stand-in for a generative restyle: a hand-made picture operator with a prompt switch, a re-seed number and, for some, memory. The
+/// looks differ in which codes survive them; none is a model.
 /// </summary>
 public abstract partial class Look
 {
@@ -36,10 +36,15 @@ public abstract partial class Look
     /// <summary>Looks that no rule or threshold was tuned on; published figures come from these.</summary>
     public static IReadOnlyList<string> HeldOut { get; } = ["mosaic", "relief", "strokes", "wave", "ink", "dream"];
 
-    /// <summary>What a picture made by this look may be called. An operator on structure is a filter to some and a restyle to others; only a colour map is plain.</summary>
+    /// <summary>
+    /// The natures that are right for this look. An operator on structure may count as a filter or as a restyle; only a colour map is
+    /// clear.
+    /// </summary>
     public virtual IReadOnlyList<Nature> Natures => [Nature.FiltersStructure, Nature.Restyles, Nature.CannotTell];
 
-    /// <summary>Frames between the first picture that holds any of a change and the first that holds half of it: part of the response delay.</summary>
+    /// <summary>
+    /// Frames between the first picture that holds any of a change and the first that holds half of it: part of the response delay.
+    /// </summary>
     public virtual int MemoryFrames => 0;
 
     /// <summary>Restyles <paramref name="picture"/> in place.</summary>
@@ -180,7 +185,7 @@ public abstract partial class Look
         }
     }
 
-    /// <summary>Each tone becomes a texture of its own whose brightness says nothing; the texture boils.</summary>
+    /// <summary>Each tone becomes a texture whose brightness tells nothing about the tone; the texture boils.</summary>
     private sealed class PaintedLook : Look
     {
         private const int Tones = 6;
@@ -236,7 +241,7 @@ public abstract partial class Look
         }
     }
 
-    /// <summary>Mostly a picture of its own that drifts, with a share of the input, memory and noise.</summary>
+    /// <summary>Mostly a generated picture that drifts, with a share of the input, memory and noise.</summary>
     private sealed class MixedLook(SeedStream stream, float mix, float share, float noise) : Look
     {
         private readonly SceneTexture _own = new(W, H, stream);

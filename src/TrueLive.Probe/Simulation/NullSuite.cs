@@ -3,7 +3,10 @@ using TrueLive.Probe.Features;
 
 namespace TrueLive.Probe.Simulation;
 
-/// <summary>Many runs against output that has nothing to do with the input, with a results file (kind, tab, number, tab, p) from which a second call goes on.</summary>
+/// <summary>
+/// Many runs against output that has nothing to do with the input, with a results file (kind, tab, number, tab, p) from which a second call
+/// continues.
+/// </summary>
 /// <param name="label">Part of every seed.</param>
 /// <param name="looks">Looks of restyled footage, taken in turn.</param>
 /// <param name="file">Results file; null keeps nothing.</param>

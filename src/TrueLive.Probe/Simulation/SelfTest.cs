@@ -12,13 +12,15 @@ namespace TrueLive.Probe.Simulation;
 /// <param name="Seed">The seed's text.</param>
 /// <param name="Expected">Right verdicts.</param>
 /// <param name="Verdict">The verdict reached.</param>
-/// <param name="Right">It is one of the right ones.</param>
-/// <param name="FalseProof">A fake was called tier 3.</param>
-/// <param name="Nature">The nature that was said; null where it was not asked.</param>
-/// <param name="NatureRight">It is one of the right ones; null where it was not asked.</param>
+/// <param name="Right">Whether it is one of the right ones.</param>
+/// <param name="FalseProof">Whether a fake was called tier 3.</param>
+/// <param name="Nature">The nature reached; null when not judged.</param>
+/// <param name="NatureRight">Whether it is one of the right ones; null when not judged.</param>
 /// <param name="Findings">All estimates.</param>
 /// <param name="Judged">The whole verdict.</param>
-/// <param name="TrueD50">True median response delay in the fast phase, seconds (transport plus the look's memory); NaN when the system has none.</param>
+/// <param name="TrueD50">
+/// True median response delay in the fast phase, seconds (transport plus the look's memory); NaN when the system has none.
+/// </param>
 public sealed record SelfTestRun(
     string System, string Look, string Seed, string[] Expected, string Verdict, bool Right, bool FalseProof, Nature? Nature, bool? NatureRight,
     ProbeFindings Findings, TierVerdict Judged, double TrueD50);
@@ -29,7 +31,9 @@ internal static class SelfTest
     /// <summary>Verdicts of tier 3, as printed, that a fake must not have.</summary>
     public static IReadOnlyList<string> Tier3 { get; } = [.. new[] { TierLabel.T3F, TierLabel.T3C, TierLabel.T3, TierLabel.T3S }.Select(TierVerdict.Text)];
 
-    /// <summary>One run: phases W, F, H first, then L, C and B in an order drawn from the seed with a dwell chosen by the hold phase.</summary>
+    /// <summary>
+    /// One run: phases W, F, H first, then L, C and B in an order drawn from the seed with a dwell chosen by the hold phase.
+    /// </summary>
     public static SelfTestRun Run(SimulatedSystem system, string look, string seedText, ProbeProfile profile, AnalysisEffort effort, string? reports = null, CancellationToken cancel = default)
     {
         var seed = ProbeSeed.From(seedText);

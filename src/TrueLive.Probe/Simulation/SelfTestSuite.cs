@@ -5,13 +5,13 @@ using TrueLive.Probe.Verdicts;
 
 namespace TrueLive.Probe.Simulation;
 
-/// <summary>One run that a self-test asks for.</summary>
+/// <summary>One run of a self-test.</summary>
 /// <param name="System">Name of the simulator.</param>
 /// <param name="Look">Name of the look.</param>
 /// <param name="Seed">Text of the seed.</param>
 public readonly record struct SelfTestCase(string System, string Look, string Seed);
 
-/// <summary>What one run of a self-test gave, as kept in the results file. Times in seconds; null when not measured.</summary>
+/// <summary>The result of one run of a self-test, as kept in the results file. Times in seconds; null when not measured.</summary>
 public sealed record SelfTestRow(
     string System, string Look, string Seed, string Verdict, bool Right, bool NotProven, bool FalseProof,
     string? Nature, bool? NatureRight, double? TrueD50, double? D50, double? D50Low, double? D50High, string DelayMethod, double P, double Z, double AcausalP, double RunSeconds, string Sentence, IReadOnlyList<string> Gates)
@@ -31,14 +31,15 @@ public sealed record SelfTestRow(
 }
 
 /// <summary>
-/// Many self-test runs with a results file (one JSON line per run): a second call with the same file goes on where the first
-/// one stopped.
+/// Many self-test runs with a results file (one JSON line per run): a second call with the same file continues where the first one stopped.
 /// </summary>
 public static class SelfTestSuite
 {
     private static readonly JsonSerializerOptions Line = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    /// <summary>All simulators x looks x seeds; seeds in the outer loop, so that a run cut short has whole seeds of every system and look.</summary>
+    /// <summary>
+    /// All simulators x looks x seeds; seeds in the outer loop, so that a run cut short has whole seeds of every system and look.
+    /// </summary>
     public static IEnumerable<SelfTestCase> Cases(IEnumerable<string> seeds, IReadOnlyList<string> looks) =>
         from seed in seeds from look in looks from system in SimulatedSystem.All select new SelfTestCase(system.Name, look, seed);
 
@@ -49,7 +50,7 @@ public static class SelfTestSuite
     /// <param name="threads">Runs at the same time.</param>
     /// <param name="file">Results file; null keeps nothing.</param>
     /// <param name="time">Clock for the time per run.</param>
-    /// <param name="progress">Told of each new row.</param>
+    /// <param name="progress">Called with each new row.</param>
     /// <param name="cancel">Ends the suite; finished rows are in the file.</param>
     /// <param name="reports">Folder for a whole report of each run; null writes none.</param>
     public static IReadOnlyList<SelfTestRow> Run(

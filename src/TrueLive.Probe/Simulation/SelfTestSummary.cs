@@ -11,23 +11,23 @@ public sealed record NullSample(string Kind, IReadOnlyList<double> Values, doubl
 /// <summary>The figures of a self-test, as they are published.</summary>
 public static class SelfTestSummary
 {
-    /// <summary>Seconds per frame: the exactness asked of D50.</summary>
+    /// <summary>Seconds per frame: the accuracy required of D50.</summary>
     public const double Frame = SimulatedInput.Step;
 
-    /// <summary>Rows whose delay was measured and is known: constant-delay systems under looks of which the memory is known.</summary>
+    /// <summary>Rows whose delay was measured and is known: constant-delay systems under looks whose memory is known.</summary>
     public static IEnumerable<SelfTestRow> WithDelay(IEnumerable<SelfTestRow> rows) =>
         rows.Where(r => r is { TrueD50: not null, D50: not null, System: "stream" or "stream+1.2s" or "stream+6s" or "chunk-burst" or "chunk-paced" or "filter" or "echo" or "latest12" or "stream-mute" });
 
-    /// <summary>Verdicts that say of a system that it pretends.</summary>
+    /// <summary>Verdicts that accuse a system of being a fake.</summary>
     public static IReadOnlyList<string> Accusations { get; } = ["hybrid", "replay", "partial-luma", "partial-motion", "prompt-only", "not live"];
 
-    /// <summary>An honest system was accused.</summary>
+    /// <summary>Whether an honest system was accused.</summary>
     public static bool Accused(SelfTestRow row) => !Fakes.Contains(row.System) && !row.Right && Accusations.Contains(row.Verdict);
 
-    /// <summary>Less was said of a picture than is true of it: a filter of what is more than that.</summary>
+    /// <summary>Whether the nature claims less than is true, such as a filter for a restyle.</summary>
     public static bool NatureAccused(SelfTestRow row) => row.NatureRight == false && row.Nature != NatureVerdict.Text(Nature.Restyles);
 
-    /// <summary>More was said of a picture than is true of it.</summary>
+    /// <summary>Whether the nature claims more than is true.</summary>
     public static bool NaturePromoted(SelfTestRow row) => row.NatureRight == false && row.Nature == NatureVerdict.Text(Nature.Restyles);
 
     private static readonly HashSet<string> Fakes = [.. SimulatedSystem.All.Where(s => s.Fake).Select(s => s.Name)];

@@ -13,7 +13,7 @@ public sealed class SimulatedInput(StimulusPlan plan)
     /// <summary>The frame that is newest at a time.</summary>
     public static int NewestAt(double time) => Math.Max(0, (int)Math.Floor(time * CodeLaw.Rate + 1e-6));
 
-    /// <summary>What a frame shows; the last frame stands in for one not yet planned.</summary>
+    /// <summary>What a frame shows; for one not yet planned, what the last planned frame shows.</summary>
     public FrameState State(int frame) => plan.Frames[Math.Clamp(frame, 0, plan.Frames.Count - 1)];
 
     /// <summary>+1 or -1 for the prompt in force at a time; 0 before the first. Times mostly rise from call to call.</summary>
@@ -40,7 +40,7 @@ public readonly record struct Shown()
     /// <summary>Input frame depicted, for the truth; -1 for none.</summary>
     public required int Content { get; init; }
 
-    /// <summary>Depicted together with <see cref="State"/> in the share <see cref="Blend"/>.</summary>
+    /// <summary>Blended with <see cref="State"/> in the share <see cref="Blend"/>; null for none.</summary>
     public FrameState? Second { get; init; }
 
     /// <summary>Share of <see cref="Second"/>, 0..1.</summary>
@@ -55,16 +55,16 @@ public readonly record struct Shown()
     /// <summary>Live frame whose mean luminance multiplies the picture; -1 for none.</summary>
     public int LumaOf { get; init; } = -1;
 
-    /// <summary>The picture is footage of another seed.</summary>
+    /// <summary>Whether the picture is footage of another seed.</summary>
     public bool Canned { get; init; }
 
-    /// <summary>Frame of a finished recording that is shown again, bit by bit; -1 for a picture of its own.</summary>
+    /// <summary>Frame of a finished recording that is repeated exactly; -1 for a newly made picture.</summary>
     public int Recorded { get; init; } = -1;
 
-    /// <summary>A colour filter with a painted overlay instead of the look.</summary>
+    /// <summary>Whether a colour filter with a painted overlay replaces the look.</summary>
     public bool Filtered { get; init; }
 
-    /// <summary>The picture as it is, with the noise of a codec, instead of the look.</summary>
+    /// <summary>Whether the picture is shown as it is, with the noise of a codec, instead of the look.</summary>
     public bool Plain { get; init; }
 
     /// <summary>Live frame that is laid over the finished picture in the share <see cref="LaidShare"/>; -1 for none.</summary>
@@ -73,6 +73,6 @@ public readonly record struct Shown()
     /// <summary>Share of the frame that is laid over, 0..1.</summary>
     public float LaidShare { get; init; }
 
-    /// <summary>Only the edges of the frame are laid over, drawn dark.</summary>
+    /// <summary>Whether only the edges of the frame are laid over, drawn dark.</summary>
     public bool LaidEdges { get; init; }
 }

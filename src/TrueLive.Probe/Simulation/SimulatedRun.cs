@@ -49,13 +49,13 @@ public sealed class SimulatedRun : IDisposable
     /// <summary>Memory of the look, in seconds: part of the response delay.</summary>
     public double MemorySeconds => _look.MemoryFrames / (double)CodeLaw.Rate;
 
-    /// <summary>What a system that shows everything through the look may be called.</summary>
+    /// <summary>The natures that are right for a system that applies the look to everything.</summary>
     public IReadOnlyList<Verdicts.Nature> LookNatures => _look.Natures;
 
-    /// <summary>Sends all phases planned so far and takes all output up to their end.</summary>
+    /// <summary>Sends all phases planned so far and receives all output up to their end.</summary>
     public void Advance(CancellationToken cancel) => Advance(Plan.Frames.Count, cancel);
 
-    /// <summary>Sends up to an input frame and takes all output up to its time.</summary>
+    /// <summary>Sends up to an input frame and receives all output up to its time.</summary>
     public void Advance(int frames, CancellationToken cancel)
     {
         for (var j = Seen.Sent.Count; j < frames; j++)
@@ -147,7 +147,7 @@ public sealed class SimulatedRun : IDisposable
         TensorPrimitives.Lerp(_picture.V, _second.V, shown.LaidShare, _picture.V);
     }
 
-    /// <summary>What a codec leaves: errors of a few grey levels in blocks of four, stronger in chroma.</summary>
+    /// <summary>Adds the noise of a codec: errors of a few grey levels in blocks of four, stronger in chroma.</summary>
     private void Coded()
     {
         const int Width = Picture.AnalysisWidth;

@@ -6,8 +6,8 @@ namespace TrueLive.Probe.Simulation;
 /// <summary>A system whose true nature is known: it turns the input into a list of what is shown when.</summary>
 /// <param name="Name">Its name in the self-test.</param>
 /// <param name="Accepts">Tiers that are right.</param>
-/// <param name="Fake">A verdict of tier 3 would be a false proof of liveness.</param>
-/// <param name="Play">Endless, in rising time; looks only at input older than the time it yields, except where it cheats.</param>
+/// <param name="Fake">Whether a verdict of tier 3 would be a false proof of liveness.</param>
+/// <param name="Play">An endless sequence in order of time; it uses only input older than the time it yields, unless it cheats.</param>
 public sealed record SimulatedSystem(
     string Name, string[] Accepts, bool Fake, Func<SimulatedInput, IReadOnlyList<FrameState>, SeedStream, IEnumerable<Shown>> Play)
 {
@@ -18,7 +18,7 @@ public sealed record SimulatedSystem(
     /// <summary>Natures that are right; null where the look decides.</summary>
     public IReadOnlyList<Nature>? Natures { get; init; }
 
-    /// <summary>Prompts can be sent to it.</summary>
+    /// <summary>Whether prompts can be sent to it.</summary>
     public bool TakesPrompts { get; init; } = true;
 
     /// <summary>All of them.</summary>
@@ -36,7 +36,7 @@ public sealed record SimulatedSystem(
         new("clips-3s", ["T2"], true, (i, _, _) => Clips(i, 3)),
         new("clips-1s", ["T2"], true, (i, _, _) => Clips(i, 1)),
         new("batch-4s", ["T2"], true, (i, _, _) => Batches(i, 4, 3)),
-        // Where a look hides motion, what is left of a warp is its pictures every 1.5 s: clips.
+        // If a look hides motion, all that is left of a warp is a new picture every 1.5 s: clips.
         new("warp", ["hybrid", "T2"], true, (i, _, s) => Warped(i, 0.1, 1.5)),
         new("canned", ["not live"], true, (i, c, _) => Canned(i, c, false)),
         new("prerendered", ["not live"], true, (i, c, _) => Canned(i, c, false)),
@@ -61,7 +61,7 @@ public sealed record SimulatedSystem(
         new("laid50-batch-4s", Late, true, (i, _, _) => LaidOver(Batches(i, 4, 3), 0.5f)) { TakesPrompts = false },
         new("laid70-batch-4s", Late, true, (i, _, _) => LaidOver(Batches(i, 4, 3), 0.7f)) { TakesPrompts = false },
         new("luma-batch-4s", Late, true, (i, _, _) => Batches(i, 4, 3).Select(s => s with { LumaOf = SimulatedInput.NewestAt(s.Time - 0.1) })) { TakesPrompts = false },
-        // Its edges are live: a tier of 3 is right, a picture made from the input is not.
+        // Its edges are live, so tier 3 is right; its picture is not made from the input, so a restyle is wrong.
         new("edges-canned", ["T3-F", "T3", "not proven"], false, (i, c, _) => LaidOver(Canned(i, c, false), 0.9f, edges: true)) { TakesPrompts = false, Natures = [Nature.CannotTell, Nature.FiltersStructure] },
     ];
 
@@ -153,7 +153,7 @@ public sealed record SimulatedSystem(
         }
     }
 
-    /// <summary>Batches whose pan is carried on by the last motion seen, so that they seem to be up to date.</summary>
+    /// <summary>Batches whose pan is extrapolated from the last motion seen, so that they seem up to date.</summary>
     private static IEnumerable<Shown> Predicted(SimulatedInput input, double seconds, double compute)
     {
         foreach (var shown in Batches(input, seconds, compute))

@@ -13,8 +13,8 @@ using Queues = System.Threading.Channels;
 namespace TrueLive.Probe.Simulation;
 
 /// <summary>
-/// A real WHIP server on this machine that misbehaves as it is told, so that codec, pacing and congestion control are in the loop.
-/// Takes one session and prompts as a TrueLive server does.
+/// A real WHIP server on this machine with a given misbehaviour, so that codec, pacing and congestion control are in the loop. Takes one
+/// session and prompts as a TrueLive server does.
 /// </summary>
 public sealed class WhipSimulator : IDisposable
 {
@@ -150,7 +150,7 @@ public sealed class WhipSimulator : IDisposable
                 }
                 var picture = Picture.ForAnalysis();
                 PictureFrames.Read(frame, picture);
-                // Frames are limited range; looks think in 0..255, as they do in virtual time.
+                // Frames are limited range; looks expect 0..255, as in virtual time.
                 for (var k = 0; k < picture.Y.Length; k++)
                     picture.Y[k] = Math.Clamp((picture.Y[k] - 16) * (255f / 219), 0, 255);
                 _video.Add(Now, picture);

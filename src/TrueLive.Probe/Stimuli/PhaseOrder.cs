@@ -4,9 +4,10 @@ namespace TrueLive.Probe.Stimuli;
 internal static class PhaseOrder
 {
     /// <summary>
-    /// Adds slow, control and blackout. Where the hold phase found clips (their length in seconds; NaN when none), dwell is at least 1.5 of
-    /// them: shorter toggles would fall between clips. A short control phase toggles faster, to collect the twenty responses that a verdict needs, and all grow by
-    /// the delay (seconds; NaN when unknown): the answers to its last events come after the end.
+    /// Adds slow, control and blackout. If the hold phase found clips (<paramref name="clip"/> is their length in seconds; NaN when none),
+    /// the dwell is at least 1.5 clip lengths: shorter toggles would fall between clips. A short control phase toggles faster, to collect
+    /// the twenty responses that a verdict needs. All phases grow with the delay (seconds; NaN when unknown), since the answers to the last
+    /// events come that late.
     /// </summary>
     public static void AppendLater(StimulusPlan plan, ProbeProfile profile, double clip, double delay)
     {

@@ -27,7 +27,7 @@ public sealed class Picture(int width, int height)
     /// <summary>A picture of the analysis size.</summary>
     public static Picture ForAnalysis() => new(AnalysisWidth, AnalysisHeight);
 
-    /// <summary>Takes over another picture of the same size.</summary>
+    /// <summary>Copies another picture of the same size.</summary>
     public void CopyFrom(Picture other)
     {
         other.Y.CopyTo(Y.AsSpan());

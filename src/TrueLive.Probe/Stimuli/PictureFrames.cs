@@ -2,7 +2,7 @@ using TrueLive.Core.Frames;
 
 namespace TrueLive.Probe.Stimuli;
 
-/// <summary>Between the probe's pictures and I420 frames.</summary>
+/// <summary>Converts between the probe's pictures and I420 frames.</summary>
 internal static class PictureFrames
 {
     /// <summary>Writes a picture into a frame of the same size (limited range; chroma averaged over 2 x 2).</summary>

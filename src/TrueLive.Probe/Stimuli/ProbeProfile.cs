@@ -1,6 +1,6 @@
 namespace TrueLive.Probe.Stimuli;
 
-/// <summary>What part of a run sends what.</summary>
+/// <summary>The kinds of phases, by what they send.</summary>
 public enum PhaseKind
 {
     /// <summary>Carrier only; excluded from the steady state.</summary>
@@ -74,7 +74,7 @@ public sealed record ProbeProfile
     public static ProbeProfile Deep { get; } = new()
     { Name = "deep", Warmup = 30, Fast = 1200, Slow = 300, Control = 600, Hold = 120, Blackout = 60 };
 
-    /// <summary>The prototype's lengths, for simulators.</summary>
+    /// <summary>Phases for runs against simulators.</summary>
     public static ProbeProfile Selftest { get; } = new()
     { Name = "selftest", Warmup = 3, Fast = 40, Slow = 90, Control = 108, Hold = 36, Blackout = 26 };
 

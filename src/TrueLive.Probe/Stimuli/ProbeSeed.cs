@@ -33,7 +33,7 @@ public sealed class ProbeSeed
     public SeedStream Stream(string label) => new(_key, label);
 }
 
-/// <summary>Random numbers as HMAC-SHA256(seed, label || counter): the next one cannot be told from all before it.</summary>
+/// <summary>Random numbers as HMAC-SHA256(seed, label || counter): the next one cannot be predicted from those before it.</summary>
 public sealed class SeedStream
 {
     private readonly byte[] _key;

@@ -35,8 +35,8 @@ public readonly record struct FrameState
 }
 
 /// <summary>
-/// The sequence of phases and codes of a run. Grows while the run goes on (the dwell of later phases may depend on what
-/// earlier ones showed), but every value follows from the seed.
+/// The sequence of phases and codes of a run. It grows during the run (the dwell of later phases may depend on what earlier ones showed),
+/// but every value follows from the seed.
 /// </summary>
 public sealed class StimulusPlan(ProbeSeed seed, double amplitude = 1)
 {
@@ -67,7 +67,9 @@ public sealed class StimulusPlan(ProbeSeed seed, double amplitude = 1)
     /// <summary>Adds a phase.</summary>
     /// <param name="kind">What it sends.</param>
     /// <param name="seconds">Its length.</param>
-    /// <param name="dwellScale">Multiplies the dwell of slow and control telegraphs (2.2 to 6 s): 1.5 clip lengths or more for clip systems.</param>
+    /// <param name="dwellScale">
+    /// Multiplies the dwell of slow and control telegraphs (2.2 to 6 s): 1.5 clip lengths or more for clip systems.
+    /// </param>
     public Phase Append(PhaseKind kind, double seconds, double dwellScale = 1)
     {
         var phase = new Phase(kind, _frames.Count, (int)Math.Round(seconds * CodeLaw.Rate), 2.2 * dwellScale, 6 * dwellScale);

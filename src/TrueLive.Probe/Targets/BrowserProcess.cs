@@ -4,8 +4,8 @@ using System.Diagnostics;
 namespace TrueLive.Probe.Targets;
 
 /// <summary>
-/// A headless Chromium with a profile of its own that is gone when it ends. What it opens is hostile: it gets nothing of our environment but what a
-/// program needs to run, opens no windows, downloads nothing, and can write no large file.
+/// A headless Chromium with a temporary profile. The page that it opens may be hostile: of the environment, the browser gets only what a
+/// program needs to run; it opens no windows, downloads nothing, and can write no large file.
 /// </summary>
 internal sealed class BrowserProcess : IDisposable
 {
@@ -17,7 +17,9 @@ internal sealed class BrowserProcess : IDisposable
     private readonly Process _process;
     private readonly string _profile = Directory.CreateTempSubdirectory("truelive-probe-").FullName;
 
-    /// <exception cref="TargetException">There is no such browser, or it would have to run without its sandbox and that was not asked for.</exception>
+    /// <exception cref="TargetException">
+    /// There is no such browser, or it would have to run without its sandbox, which was not allowed.
+    /// </exception>
     public BrowserProcess(string executable, string page, bool withoutSandbox)
     {
         // Chromium's sandbox refuses to run as root, as in containers.
@@ -75,11 +77,11 @@ internal sealed class BrowserProcess : IDisposable
         }
         catch (IOException)
         {
-            // A helper of the browser still writes; the system clears its temporary folder.
+            // A child process of the browser is still writing; the system clears its temporary folder later.
         }
     }
 
-    // 3 refuses all (Chromium's DownloadRestrictions).
+    // Chromium's DownloadRestrictions: 3 refuses all.
     private void RefuseDownloads() => File.WriteAllText(
         Path.Combine(Directory.CreateDirectory(Path.Combine(_profile, "Default")).FullName, "Preferences"), """{"download_restrictions":3,"profile":{"default_content_setting_values":{"popups":2,"automatic_downloads":2}}}""");
 }

@@ -7,7 +7,7 @@ namespace TrueLive.Probe.Targets;
 /// <param name="Height">Height in pixels.</param>
 public readonly record struct StimulusFormat(int Width, int Height);
 
-/// <summary>One system under measurement: takes video, gives video, perhaps takes prompts.</summary>
+/// <summary>One system under measurement: it takes video, returns video, and may take prompts.</summary>
 public interface IProbeTarget : IAsyncDisposable
 {
     /// <summary>What is measured, for the report; no secrets.</summary>
@@ -20,7 +20,10 @@ public interface IProbeTarget : IAsyncDisposable
     /// <exception cref="TargetException">The target cannot be reached or refuses; the message says what to change.</exception>
     Task ConnectAsync(StimulusFormat format, CancellationToken cancel);
 
-    /// <summary>Hands a frame to the target's encoder. The frame stays the caller's. False when the target let it go.</summary>
+    /// <summary>
+    /// Hands a frame to the target's encoder. The caller keeps the frame. False when it could not be handed over, which counts against the
+    /// run; a frame that is dropped on a congested path counts as sent.
+    /// </summary>
     ValueTask<bool> SendAsync(VideoFrame frame, CancellationToken cancel);
 
     /// <summary>

@@ -11,7 +11,7 @@ namespace TrueLive.Probe.Targets;
 /// <param name="delay">Inserted delay.</param>
 public sealed class NullTarget(TimeProvider time, TimeSpan delay = default) : IProbeTarget
 {
-    // One second of video waits at most; a frame that finds no room is dropped, as a network would.
+    // The queue is bounded; a frame that finds no room is dropped, as in a network.
     private readonly Channel<(VideoFrame Frame, long Due)> _frames = Channel.CreateBounded<(VideoFrame Frame, long Due)>(
         new BoundedChannelOptions(60 + (int)(delay.TotalSeconds * 60)) { SingleReader = true, SingleWriter = true });
     private readonly FramePool _pool = new("probe echo", 64);

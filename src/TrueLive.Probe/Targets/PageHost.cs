@@ -6,8 +6,8 @@ using System.Security.Cryptography;
 namespace TrueLive.Probe.Targets;
 
 /// <summary>
-/// The little web server, on this machine only, that gives the browser its page and the adapter's folder and takes one WebSocket
-/// that knows the token. Nobody gets a file without the token, and of the folder only what a script is made of: keys may lie beside it.
+/// A web server on this machine only that serves the browser its page and the adapter's folder, and accepts one WebSocket with the right
+/// token. No file is served without the token, and from the folder only the kinds of files that scripts import: keys may lie beside them.
 /// </summary>
 internal sealed class PageHost : IDisposable
 {

@@ -9,11 +9,11 @@ using Queues = System.Threading.Channels;
 namespace TrueLive.Probe.Targets;
 
 /// <summary>
-/// Anything that a browser can reach: a headless Chromium loads an adapter script that exports <c>connect(stream, probe)</c>, which
-/// returns the output stream, and perhaps <c>prompt(text)</c>. So a vendor's own SDK is measured as its users meet it. Of a stream a
-/// frame counts as seen when it can be read; where the script returns a video element instead, when the browser expects it on the display
-/// (<c>requestVideoFrameCallback</c>). The adapter gets only those environment variables that it names in
-/// <c>export const environment = [...]</c>.
+/// Anything that a browser can reach: a headless Chromium loads an adapter script that exports <c>connect(stream, probe)</c>, which returns
+/// the output stream, and perhaps <c>prompt(text)</c>. A vendor's own SDK is thus measured as its users experience it. A frame of a stream
+/// counts as seen when it can be read; if the script returns a video element instead, when the browser expects the frame on the display
+/// (<c>requestVideoFrameCallback</c>). The adapter gets only those environment variables that it names in <c>export const environment =
+/// [...]</c>.
 /// </summary>
 public sealed partial class PageTarget : IProbeTarget
 {
@@ -40,13 +40,13 @@ public sealed partial class PageTarget : IProbeTarget
     private int _notes;
     private bool _display;
 
-    /// <summary>A target that connects when asked.</summary>
+    /// <summary>Creates a target; <see cref="ConnectAsync"/> starts the browser.</summary>
     /// <param name="adapter">Path of the script.</param>
     /// <param name="browser">Path of Chromium.</param>
-    /// <param name="variables">What the adapter is told: addresses, model names; no secrets.</param>
+    /// <param name="variables">Variables for the adapter: addresses, model names; no secrets.</param>
     /// <param name="time">The run's clock.</param>
     /// <param name="patience">How long connecting may take.</param>
-    /// <param name="withoutSandbox">Run the browser without its sandbox, which it does not have for root.</param>
+    /// <param name="withoutSandbox">Whether to run the browser without its sandbox, which it does not have for root.</param>
     /// <exception cref="TargetException">There is no such script, or an environment variable that it names is not set.</exception>
     public PageTarget(string adapter, string browser, IReadOnlyDictionary<string, string> variables, TimeProvider time, TimeSpan patience, bool withoutSandbox = false)
     {
@@ -57,7 +57,7 @@ public sealed partial class PageTarget : IProbeTarget
             _environment[name] = Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : throw new TargetException($"{Path.GetFileName(adapter)} needs the environment variable {name}.");
     }
 
-    /// <summary>Told what the adapter logs, at most 500 lines of 500 characters.</summary>
+    /// <summary>Receives what the adapter logs, at most 500 lines of 500 characters.</summary>
     public Action<string>? Heard { get; set; }
 
     /// <inheritdoc/>
@@ -220,7 +220,7 @@ public sealed partial class PageTarget : IProbeTarget
         var sent = BinaryPrimitives.ReadDoubleLittleEndian(message[sizeof(double)..]) / 1000 * _time.TimestampFrequency;
         if (!double.IsFinite(seen) || !double.IsFinite(sent) || Math.Abs(seen - sent) > _time.TimestampFrequency)
             return;
-        // The smallest difference ever seen between the two clocks is the one without waiting in between.
+        // The smallest difference seen between the two clocks is that of the message that waited least on its way.
         _offset = Math.Min(_offset, now - sent);
         var frame = _pool.Rent(Picture.AnalysisWidth, Picture.AnalysisHeight);
         var at = Head;
@@ -239,8 +239,8 @@ public sealed partial class PageTarget : IProbeTarget
         return width * height;
     }
 
-    /// <summary>Takes a text message of the page.</summary>
-    /// <exception cref="JsonException">It is no JSON.</exception>
+    /// <summary>Handles a text message from the page.</summary>
+    /// <exception cref="JsonException">It is not JSON.</exception>
     internal void Hear(ReadOnlySpan<byte> text)
     {
         var reader = new Utf8JsonReader(text);
@@ -255,7 +255,7 @@ public sealed partial class PageTarget : IProbeTarget
         }
     }
 
-    // A name or text that is not valid Unicode throws InvalidOperationException when it is looked at.
+    // A name or text that is not valid Unicode throws InvalidOperationException when it is read.
     private void Hear(JsonElement message)
     {
         if (message.ValueKind != JsonValueKind.Object)
@@ -282,7 +282,7 @@ public sealed partial class PageTarget : IProbeTarget
         bool Is(string name) => message.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
     }
 
-    // What a page says goes to terminals and into reports.
+    // Text from a page goes to terminals and into reports, so it must hold no control characters.
     private static string Words(JsonElement said) => string.Concat(said.ToString().Take(500).Where(c => !char.IsControl(c)));
 
     [GeneratedRegex(@"export\s+const\s+environment\s*=\s*\[([^\]]*)\]")]

@@ -12,15 +12,17 @@ using Queues = System.Threading.Channels;
 namespace TrueLive.Probe.Targets;
 
 /// <summary>
-/// A WHIP endpoint that sends video back in the same connection, over a native WebRTC client: a frame counts as sent when it goes to
-/// the encoder and as ready to be shown when it is decoded. There is no playout buffer of a browser in between; the page target has one.
+/// A WHIP endpoint that sends video back in the same connection, over a native WebRTC client: a frame counts as sent when it goes to the
+/// encoder and as ready to be shown when it is decoded. Unlike the page target, it has no playout buffer of a browser.
 /// </summary>
 /// <param name="endpoint">WHIP address, or the address of a TrueLive server.</param>
 /// <param name="isTrueLive">The server is TrueLive's: prompts go through its API.</param>
 /// <param name="key">Bearer token; null for none.</param>
 /// <param name="time">The run's clock.</param>
-/// <param name="inserted">How long each frame that comes back is held before it is decoded: a known difference to check the instrument by.</param>
-/// <param name="reach">How far the server may lead the probe.</param>
+/// <param name="inserted">
+/// How long each frame that comes back is held before it is decoded: a known difference to check the instrument by.
+/// </param>
+/// <param name="reach">Which addresses the server may make the probe connect to.</param>
 /// <param name="patience">How long the answer to the offer may take; 10 s by default.</param>
 public sealed class WhipTarget(
     Uri endpoint, bool isTrueLive, string? key, TimeProvider time, TimeSpan inserted = default, WhipReach reach = WhipReach.Any, TimeSpan? patience = null) : IProbeTarget
@@ -33,7 +35,7 @@ public sealed class WhipTarget(
     private Uri? _session;
     private int _keyFrameAsked;
 
-    /// <summary>Told in words when a busy server asked to wait.</summary>
+    /// <summary>Receives a message when a busy server asks the probe to wait.</summary>
     public Action<string>? Heard { get; set; }
 
     /// <inheritdoc/>
@@ -77,7 +79,7 @@ public sealed class WhipTarget(
         var peer = _client!.Peer;
         if (peer.State == PeerState.Closed)
             throw new TargetException(EndedBecause ?? "the connection was closed");
-        // A choked way: the target lets the frame go, as its users' browsers would.
+        // On a congested path the frame is dropped, as a browser would do.
         if (!peer.CanSendVideo)
             return ValueTask.FromResult(true);
         _encoder!.SetBitrate(peer.TargetBitrate);
@@ -137,7 +139,7 @@ public sealed class WhipTarget(
         _decoder.Dispose();
     }
 
-    // The server may lie below a path of a proxy; its WHIP endpoint is as good an address of it.
+    // The server may be below a path of a proxy; the address of its WHIP endpoint is accepted as well.
     private Uri Root
     {
         get

@@ -5,13 +5,18 @@ using static TrueLive.Probe.Verdicts.Judgement;
 
 namespace TrueLive.Probe.Verdicts;
 
-/// <summary>Does the output answer what was sent, all of it together, and nothing before it was sent? Null lets the next gate ask.</summary>
+/// <summary>
+/// Asks whether the output answers what was sent, all of it at the same lag, and nothing before it was sent. A gate returns null when the
+/// next one decides.
+/// </summary>
 internal sealed class AnswerGates(Judgement judgement)
 {
     private readonly ProbeFindings _found = judgement.Found;
     private readonly Thresholds _limits = judgement.Limits;
 
-    /// <summary>Prompts alone carry a verdict only at the level asked of the picture: one canned clip in a hundred passes 0.01.</summary>
+    /// <summary>
+    /// Prompts alone support a verdict only at the level required of the picture: at 0.01 one canned clip in a hundred would pass.
+    /// </summary>
     private bool PromptProven => _found.Control is { } control && control.Test.ForRules <= _limits.DependenceP;
 
     public TierLabel? Replay()
@@ -49,7 +54,7 @@ internal sealed class AnswerGates(Judgement judgement)
         return TierLabel.NotProven;
     }
 
-    // Coding and delivery blur an exact loop; where nothing moves the output, a blurred return is enough.
+    // Encoding and delivery blur an exact loop; if nothing that was sent changes the output, a blurred repeat is enough.
     private TierLabel Unmoved()
     {
         if (_found.Repeats.Loop >= _limits.LoopUnmoved)
@@ -59,7 +64,7 @@ internal sealed class AnswerGates(Judgement judgement)
         return TierLabel.Replay;
     }
 
-    /// <summary>Luma or motion alone: shown at its own level and lag while the others are far from any answer.</summary>
+    /// <summary>Luma or motion alone: it answers at its own level and lag, and all other families clearly do not.</summary>
     private TierLabel? Partial(IReadOnlyList<Family> families)
     {
         if (families.Count == 0 || families.Any(f => f is not (Family.Luma or Family.Motion)))

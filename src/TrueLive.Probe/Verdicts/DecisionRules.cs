@@ -5,7 +5,7 @@ using static TrueLive.Probe.Verdicts.Judgement;
 
 namespace TrueLive.Probe.Verdicts;
 
-/// <summary>Turns findings into a verdict. Gates are taken in order; the first that fails names the verdict.</summary>
+/// <summary>Turns findings into a verdict. Gates are applied in order; the first that fails names the verdict.</summary>
 internal static class DecisionRules
 {
     /// <summary>Judges a live run (codes sent by us).</summary>
@@ -13,7 +13,7 @@ internal static class DecisionRules
     {
         var judgement = new Judgement(found, quality, limits ?? (quality.Look is null ? Thresholds.Product : Thresholds.Glance));
         var tier = Decide(judgement);
-        // Where the picture does not answer, or two inputs show at once, there is no one input to compare the output with.
+        // If the picture does not answer, or shows two inputs at once, there is no single input to compare the output with.
         var nature = tier != TierLabel.Hybrid && judgement.Gates.Any(g => g is { Id: "G2", Passed: true }) ? NatureVerdict.Judge(found.Nature, judgement.Limits) : null;
         if (quality.Look is { } look)
             tier = GlanceRules.Settle(judgement, tier, nature?.Nature, look);

@@ -6,20 +6,20 @@ using TrueLive.Probe.Stimuli;
 namespace TrueLive.Probe.Verdicts;
 
 /// <summary>
-/// A glance is judged at a few moments fixed beforehand. An early look can only find a system live, and only where the whole picture is
-/// accounted for: it can search few seconds of older lags, and something live may lie over older pictures. Whatever else there is to say
-/// waits for the last look, so its tests are made once.
+/// A glance is judged at a few moments fixed beforehand. An early look can only find a system live, and only if the whole picture is
+/// accounted for: it can search only a few seconds of older lags, and a live layer may lie over older pictures. All other verdicts wait for
+/// the last look, so that their tests are made once.
 /// </summary>
 internal static class GlanceRules
 {
-    /// <summary>Re-draws behind a promotion: none of them may meet what was sent.</summary>
+    /// <summary>Re-draws behind a promotion: none of them may score as high as what was sent.</summary>
     public const int Redraws = 9999;
 
     private const int Screening = 999;
 
     private static IReadOnlyList<double> Looks => ProbeProfile.Glance.Looks;
 
-    /// <summary>The tier says that the output follows the live input.</summary>
+    /// <summary>Whether a tier says that the output follows the live input.</summary>
     public static bool Follows(TierLabel tier) => tier is TierLabel.T3F or TierLabel.T3C or TierLabel.T3 or TierLabel.T3S or TierLabel.T3Unstable;
 
     /// <summary>Judges what was seen up to a look (<see cref="RunQuality.Look"/>). The same observation gives the same verdict.</summary>
@@ -42,11 +42,11 @@ internal static class GlanceRules
         TierVerdict Screen() => DecisionRules.Judge(found, quality, Thresholds.Glance with { DependenceP = Thresholds.Product.DependenceP, PictureP = Thresholds.Product.DependenceP });
     }
 
-    /// <summary>All else passed: only whether the whole picture is accounted for is still to be asked, which is the dearest of all questions.</summary>
+    /// <summary>Whether all else passed, so that only the nature is missing: its test is the most expensive and is made last.</summary>
     private static bool WaitsForNature(TierVerdict verdict) =>
         verdict.Gates.Where(g => g.Passed != true && g.Id is not ("G6" or "G7" or "N1")).Select(g => g.Id).SequenceEqual(["G8"]);
 
-    /// <summary>The verdict as it grows, after a look that did not decide.</summary>
+    /// <summary>The provisional verdict after a look that did not decide.</summary>
     public static string Growing(ProbeFindings found, TierVerdict verdict, int look)
     {
         var fast = found.Fast;
@@ -58,7 +58,7 @@ internal static class GlanceRules
         return string.Create(CultureInfo.InvariantCulture, $"{answer}.{made} After {Looks[look - 1]:0} s this is open: {open?.Title ?? "the rest"}. Needs {Looks[look] - Looks[look - 1]:0} more seconds.");
     }
 
-    /// <summary>What a glance did not look at, in a sentence.</summary>
+    /// <summary>What a glance did not test, in a sentence.</summary>
     internal static string NotTested(ProbeFindings found)
     {
         var slope = found.SlopeMsPerS;

@@ -4,7 +4,7 @@ using TrueLive.Probe.Estimators;
 
 namespace TrueLive.Probe.Verdicts;
 
-/// <summary>A verdict in the making: what was found, the limits it is held to, and what the gates have said so far.</summary>
+/// <summary>A verdict in progress: what was found, the thresholds that apply, and the gates judged so far.</summary>
 internal sealed class Judgement(ProbeFindings found, RunQuality quality, Thresholds limits)
 {
     public ProbeFindings Found => found;
@@ -25,7 +25,7 @@ internal sealed class Judgement(ProbeFindings found, RunQuality quality, Thresho
 
     public bool PromptDependent => found.Control is { } control && control.Test.ForRules <= limits.FamilyP;
 
-    /// <summary>Prompts were answered often and finely enough to say how fine the grain is.</summary>
+    /// <summary>Whether prompts were answered often and finely enough to tell the grain.</summary>
     public bool PromptGrain => PromptDependent && found.ControlQuantum is { N: var n, High: var high } && n >= limits.QuantumResponses && high <= limits.QuantumLive;
 
     public bool Pass(string id, string title, bool passed, string evidence)

@@ -24,7 +24,7 @@ public enum Nature
 
 /// <summary>The judgement of a run on what the system makes of its input, apart from when it does so.</summary>
 /// <param name="Nature">What it is.</param>
-/// <param name="Sentence">In words, with what the test cannot say.</param>
+/// <param name="Sentence">In words, with what the test cannot tell.</param>
 /// <param name="Gate">The gate that decided, with its evidence.</param>
 public sealed record NatureVerdict(Nature Nature, string Sentence, Gate Gate)
 {

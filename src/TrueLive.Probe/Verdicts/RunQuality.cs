@@ -9,22 +9,24 @@ internal sealed record RunQuality
     /// <summary>Largest 99 % quantile of the probe's own timer error in a run that counts, seconds.</summary>
     public const double LatestP99 = 0.5 / 30;
 
-    /// <summary>Share of planned frames that the probe failed to send in time.</summary>
+    /// <summary>Share of planned frames that the probe failed to send in time, 0..1.</summary>
     public double SendDrops { get; init; }
 
     /// <summary>99 % quantile of the difference between planned and actual sending, seconds.</summary>
     public double TimerP99 { get; init; }
 
-    /// <summary>The run ended before its plan did.</summary>
+    /// <summary>Whether the run ended before its plan did.</summary>
     public bool Incomplete { get; init; }
 
-    /// <summary>Why it ended early; null when it did not. A run that is not incomplete ended because nothing more could change its verdict.</summary>
+    /// <summary>
+    /// Why it ended early; null when it did not. A run that is not incomplete ended because nothing more could change its verdict.
+    /// </summary>
     public string? EndedBecause { get; init; }
 
     /// <summary>Evidence grade E1 to E5.</summary>
     public string Evidence { get; init; } = "E4";
 
-    /// <summary>The target takes prompts.</summary>
+    /// <summary>Whether the target takes prompts.</summary>
     public bool TakesPrompts { get; init; } = true;
 
     /// <summary>Sessions that the run was made of: 2 when it was resumed.</summary>

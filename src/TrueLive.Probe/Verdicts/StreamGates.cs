@@ -5,7 +5,7 @@ using static TrueLive.Probe.Verdicts.Judgement;
 
 namespace TrueLive.Probe.Verdicts;
 
-/// <summary>How steadily and how finely does what answers follow the input? Null lets the next gate ask.</summary>
+/// <summary>Asks how steadily and how finely the output follows the input. A gate returns null when the next one decides.</summary>
 internal sealed class StreamGates(Judgement judgement)
 {
     private readonly ProbeFindings _found = judgement.Found;
@@ -33,7 +33,7 @@ internal sealed class StreamGates(Judgement judgement)
         }
         evidence += $"; Q {F(period)} s";
         var sampled = _found.ControlQuantum.Method == "lock" || _found.SlowQuantum.Method == "lock";
-        // Slow events are answered evenly by batches that are played back evenly, too: only a short delay shows that stills are sampled.
+        // Batches that are played back evenly answer slow events as sampled stills do: only a short delay tells them apart.
         if (period <= _limits.QuantumSampled && !judgement.PromptGrain && !(SlowBound() <= _limits.QuantumLive))
         {
             judgement.Unknown("G3", "follows the stream", evidence + $"; by the delay of slow events batches of up to {F(SlowBound())} s");
@@ -42,7 +42,7 @@ internal sealed class StreamGates(Judgement judgement)
         }
         if (period <= _limits.QuantumSampled && !sampled && covered >= _limits.Coverage)
         {
-            // Neither clearly a stream nor clearly samples: a stream in a weak look reads alike.
+            // This is neither clearly a stream nor clearly samples: a stream under a weak look gives the same findings.
             judgement.Unknown("G3", "follows the stream", evidence);
             judgement.Settle.Add("A deep run: the response is weak, more minutes of fast codes are needed.");
             return TierLabel.NotProven;
@@ -56,7 +56,7 @@ internal sealed class StreamGates(Judgement judgement)
     private TierLabel ByPeriod(double period) =>
         period <= _limits.QuantumSampled ? TierLabel.T3S : period <= _limits.QuantumInteractive ? TierLabel.T2 : TierLabel.T1;
 
-    /// <summary>Own boundaries, or prompts that wait for the next clip, make clips of whatever is played, filter or not; so this comes before the filter.</summary>
+    /// <summary>Own boundaries, or prompts that wait for the next clip, prove clips, whatever happens to their pictures.</summary>
     public TierLabel? Clips()
     {
         var q = _found.ControlQuantum;
@@ -104,7 +104,7 @@ internal sealed class StreamGates(Judgement judgement)
             judgement.Unknown("G5", "bounded delay", "not measured");
             return null;
         }
-        // A snapshot system answers anywhere within Q: only what moves further than that in the time watched is a queue.
+        // The delay of a system that samples varies within Q: only a larger change in the time watched means a queue.
         var wander = judgement.PromptGrain ? Math.Max(70, 1000 * _found.ControlQuantum.Seconds) : _limits.Wander;
         var grows = (slope.Low > _limits.Slope || slope.High < -_limits.Slope) && Math.Abs(slope.Value) * Watched > wander;
         if (!grows && (slope.High > _limits.Slope || slope.Low < -_limits.Slope))

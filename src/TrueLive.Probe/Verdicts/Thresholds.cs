@@ -15,10 +15,10 @@ public sealed record Thresholds
     /// <summary>Acausal p at or below which the output leads its input.</summary>
     public double AcausalP { get; init; } = 0.001;
 
-    /// <summary>Share of locked windows for streaming.</summary>
+    /// <summary>Smallest share of locked windows of a stream.</summary>
     public double Lock { get; init; } = 0.9;
 
-    /// <summary>Share of input stretches depicted for streaming.</summary>
+    /// <summary>Smallest share of input stretches that a stream depicts.</summary>
     public double Coverage { get; init; } = 0.9;
 
     /// <summary>Largest Q of tier 3, seconds.</summary>
@@ -39,13 +39,15 @@ public sealed record Thresholds
     /// <summary>Slope beyond which the delay grows, milliseconds per second.</summary>
     public double Slope { get; init; } = 0.2;
 
-    /// <summary>Gap between families, seconds, or a tenth of the delay.</summary>
+    /// <summary>Largest gap between families of one input, seconds, or a tenth of the delay.</summary>
     public double FamilyGap { get; init; } = 0.1;
 
     /// <summary>Share of the changes that a filter must explain, by the lower end of its interval.</summary>
     public double Filter { get; init; } = 0.9;
 
-    /// <summary>Share that the input itself must explain to be passed through, by the lower end of its interval.</summary>
+    /// <summary>
+    /// Share of the changes that the input itself must explain in a picture that is passed through, by the lower end of its interval.
+    /// </summary>
     public double Same { get; init; } = 0.95;
 
     /// <summary>Largest difference of a gain from 1 in a picture that is passed through.</summary>
@@ -54,7 +56,7 @@ public sealed record Thresholds
     /// <summary>Largest difference of mean values in a picture that is passed through, 0..255.</summary>
     public double Offset { get; init; } = 6;
 
-    /// <summary>Share of what no filter explains that must follow from the input to be called restyled.</summary>
+    /// <summary>Share of the remainder that the input must predict for a restyle.</summary>
     public double Predicted { get; init; } = 0.04;
 
     /// <summary>Level of each accusation's own test: hybrid by families, partial, run-ahead.</summary>
@@ -63,27 +65,29 @@ public sealed record Thresholds
     /// <summary>Holm's p of the remainder at other lags at or below which something older shows through.</summary>
     public double RemainderP { get; init; } = 0.001;
 
-    /// <summary>The same at or below which nothing is called live: too little to accuse, too much to pass.</summary>
+    /// <summary>The same p at or below which a system is not called live: too weak to accuse, too strong to pass.</summary>
     public double RemainderDoubt { get; init; } = 0.004;
 
     /// <summary>p above which a family counts as unanswered, after Holm's correction.</summary>
     public double UnansweredP { get; init; } = 0.05;
 
-    /// <summary>Delay growth that any grain of a locked system may feign, milliseconds.</summary>
+    /// <summary>Delay growth that the grain of a locked system alone can cause, milliseconds.</summary>
     public double Wander { get; init; } = 300;
 
     /// <summary>Blackout p above which even the strongest stimulus went unanswered.</summary>
     public double BlackoutP { get; init; } = 0.01;
 
-    /// <summary>Loop ratio below which an output that answers nothing is a replay; what coding and delivery leave of an exact loop.</summary>
+    /// <summary>
+    /// Loop ratio below which an output that answers nothing is a replay: encoding and delivery leave that much of an exact loop.
+    /// </summary>
     public double LoopUnmoved { get; init; } = 0.5;
 
     /// <summary>The product's thresholds.</summary>
     public static Thresholds Product { get; } = new();
 
     /// <summary>
-    /// Those of each look of a glance. Both tests of a promotion are asked at the same level at each of five looks, which spends 0.0005 at most:
-    /// a look has no more of it the later it comes.
+    /// The thresholds of each look of a glance. Both tests of a promotion have the same level at each of the five looks, for a total error
+    /// rate of at most 0.0005.
     /// </summary>
     public static Thresholds Glance { get; } = new() { DependenceP = 0.0001, PictureP = 0.0001 };
 }

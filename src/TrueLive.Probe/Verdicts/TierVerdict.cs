@@ -61,7 +61,7 @@ public sealed record TierVerdict
     /// <summary>What it is.</summary>
     public required TierLabel Tier { get; init; }
 
-    /// <summary>What it makes of its input; null where that was not asked.</summary>
+    /// <summary>What it makes of its input; null when not judged.</summary>
     public NatureVerdict? Nature { get; init; }
 
     /// <summary>Latency class A to E or X; null when no delay was measured.</summary>

@@ -169,7 +169,7 @@ public sealed class CodecTests
     [Fact]
     public void Jpeg_without_colour_is_taken_as_grey()
     {
-        // A ramp of 162x94 with one component; ffmpeg writes none.
+        // A ramp of 162x94 with one component; ffmpeg does not write such files.
         const string Ramp =
             "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8ybqmx5moq6T/wAALCABeAKIBAREA/8QAFwABAQEBAAAAAAAAAAAAAAAAAwIHBv/EABUQAQEAAAAAAAAAAAAAAAAAAAAC/9oACAEBAAA/AOblckkkklckkkklckkkklckkkklckkkrZrK5JJJJK5JJJJK5JJJJK5JJJJK5JJJWzWVySSSSVySSSSVySSSSVySSSSVySSStmsrkkkkkrkkkkkrkkkkkrkkkkkrkkklbNZXJJJJJXJJJJJXJJJJJXJJJJJXJJJK2ayuSSSSSuSSSSSuSSSSSuSSSSSuSSSVs1lckkkklckkkklckkkklckkkklckkkrZrK5JJJJK5JJJJK5JJJJK5JJJJK5JJJWzWVySSSSVySSSSVySSSSVySSSSVySSStmsrkkkkkrkkkkkrkkkkkrkkkkkrkkklbNZXJJJJJXJJJJJXJJJJJXJJJJJXJJJK2ayuSSSSSuSSSSSuSSSSSuSSSSSuSSSVv/9k=";
         using var jpeg = new JpegCodec();
@@ -182,7 +182,7 @@ public sealed class CodecTests
     [Fact]
     public void A_progressive_jpeg_is_taken()
     {
-        // Of cjpeg (libjpeg-turbo) with -progressive: 48x32 in ten scans.
+        // Made by cjpeg -progressive (libjpeg-turbo): 48x32 in ten scans.
         const string Progressive =
             "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdBRkxOUlNSMj5aYVpQYEpRUk//2wBDAQ4ODhMREyYVFSZPNS01T09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT0//wgARCAAgADADASIAAhEBAxEB/8QAGQAAAgMBAAAAAAAAAAAAAAAAAwQAAQUC/8QAFwEBAAMAAAAAAAAAAAAAAAAAAwABAv/aAAwDAQACEAMQAAABxmuGRa8bUWvNnILcRkhwyLyLGUwTJX//xAAfEAABAwQDAQAAAAAAAAAAAAACAAEDBBESIRMgMiL/2gAIAQEAAQUC+3POe71NQyFiJ7zZPPMKFa4iUe1rhPSk99ZPfX//xAAfEQACAgEEAwAAAAAAAAAAAAAAAQIDBBESISIyQZH/2gAIAQMBAT8BvojJ9hwTehlVqaW7kzPP6Mv9H//EABoRAAIDAQEAAAAAAAAAAAAAAAABAgMEIUH/2gAIAQIBAT8B0Xu19Rmm603Dgr5yfTwz+jP/xAAkEAABAwEHBQAAAAAAAAAAAAABAAIRIQMSICIxgaETUWGRsf/aAAgBAQAGPwIhqifKq/gKAo3VXcK0bEkxTurkV1upg0PxWrTmcT7XTjNrc3VmBlI4RxHF/8QAHxAAAgEDBQEAAAAAAAAAAAAAAREAIUFRMWFxkaEw/9oACAEBAAE/IThMPib2VgSy4ZUDUyU+JyKwSy4aSL6IhvIG1rH69qm11DQGhElHI0hIoIKBtNVH6Iqql1CRIolHI0+oH//aAAwDAQACAAMAAAAQPa3WAr//xAAgEQACAQQBBQAAAAAAAAAAAAABETEAIUHB8BBxkbHR/9oACAEDAQE/EC0E015gTc8BpxHia1HyiYdkO8kAi+cziKl7+3Tu1X//xAAgEQACAgIBBQEAAAAAAAAAAAABESExAEHBEFFxgdHw/9oACAECAQE/EAEuDgGUCi/GtVeAckmo2nGg3f3EjuI9K7o/jmmcHPT/AP/EACEQAQABBAIDAAMAAAAAAAAAAAERACExUWGxIEFxgZHB/9oACAEBAAE/EFci4wACVVwfa/bF/EI5mh8JQS8I+xC9MhgSwAMqtg+17HejEnRHM0VnkBdEfYhDT3oRCFIHcfmu/VyTemeKzVcE5kn5Usba8FWY4va+iu/LyjemeKyECE2jJ+brpdHl0ujy/9k=";
         using var jpeg = new JpegCodec();
@@ -199,19 +199,19 @@ public sealed class CodecTests
         Assert.Null(jpeg.Decode(EmptyScans(4000), _pool));
     }
 
-    // A grey progressive picture of 1024x768: one scan of DC values that are all 0, then scans of which each says that no block changes.
+    // A grey progressive picture of 1024x768: one scan of DC values that are all 0, then scans in which no block changes.
     private static byte[] EmptyScans(int count)
     {
         var bytes = new List<byte>();
         bytes.AddRange([0xFF, 0xD8, 0xFF, 0xDB, 0, 67, 0, .. Enumerable.Repeat((byte)1, 64)]);
         bytes.AddRange([0xFF, 0xC2, 0, 11, 8, 3, 0, 4, 0, 1, 1, 0x11, 0]);
-        // A Huffman table each for DC (category 0) and AC (a run of 2^13 and more empty blocks), both with the one code '0'.
+        // One Huffman table for DC (category 0) and one for AC (a run of 2^13 and more empty blocks), each with '0' as its only code.
         bytes.AddRange([0xFF, 0xC4, 0, 20, 0x00, 1, .. new byte[15], 0]);
         bytes.AddRange([0xFF, 0xC4, 0, 20, 0x10, 1, .. new byte[15], 0xD0]);
         bytes.AddRange([0xFF, 0xDA, 0, 8, 1, 1, 0x00, 0, 0, 0, .. new byte[128 * 96 / 8]]);
         for (var i = 0; i < count; i++)
         {
-            // Code 0 and thirteen bits of 4096: 12288 blocks, which are all.
+            // Code 0 and thirteen bits of 4096: a run of 12288 blocks, which is the whole picture.
             bytes.AddRange([0xFF, 0xDA, 0, 8, 1, 1, 0x00, 1, 63, 0, 0b0_1000000, 0b000000_11]);
         }
         bytes.AddRange([0xFF, 0xD9]);

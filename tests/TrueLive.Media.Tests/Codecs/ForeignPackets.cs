@@ -36,7 +36,7 @@ internal static class ForeignPackets
     /// <param name="sequence">Number of the first packet.</param>
     /// <param name="stamp">Time of the first picture.</param>
     /// <param name="step">90 kHz ticks from picture to picture.</param>
-    /// <param name="markAll">The marker is on each unit, as of senders that take a unit for a picture.</param>
+    /// <param name="markAll">Whether each unit has the marker, as with senders that take a unit for a picture.</param>
     public static List<SentPacket> OfH264(IEnumerable<List<byte[]>> units, int sequence = 1000, uint stamp = 90_000, uint step = 3000, bool markAll = false)
     {
         var packets = new List<SentPacket>();

@@ -5,7 +5,7 @@ using TrueLive.Media.Tests.Files;
 
 namespace TrueLive.Media.Tests.Codecs;
 
-/// <summary>Streams that other encoders make and ours does not.</summary>
+/// <summary>Streams that other encoders make, but ours does not.</summary>
 public sealed class ForeignStreamTests(MadeFiles files) : IClassFixture<MadeFiles>
 {
     private const int Width = 320, Height = 180, Count = 30;
@@ -49,7 +49,7 @@ public sealed class ForeignStreamTests(MadeFiles files) : IClassFixture<MadeFile
     [Trait("Run", "long")]
     public async Task Vp8_frames_that_are_not_shown_are_no_reason_for_a_key_frame()
     {
-        // Pictures that only others build on (alternate references) come with a second pass.
+        // Hidden pictures that only serve as references (alternate references) need a second pass.
         string[] coding =
         [
             "-f", "lavfi", "-i", $"testsrc2=s={Width}x{Height}:r=30", "-frames:v", $"{2 * Count}", "-pix_fmt", "yuv420p",

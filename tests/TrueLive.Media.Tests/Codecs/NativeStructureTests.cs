@@ -3,7 +3,7 @@ using TrueLive.Media.Native;
 
 namespace TrueLive.Media.Tests.Codecs;
 
-/// <summary>The structures of the codec libraries are as large, and their fields stand where, the C headers have them.</summary>
+/// <summary>The structures of the codec libraries have the sizes and field offsets of the C headers.</summary>
 public sealed unsafe class NativeStructureTests
 {
     [Fact]

@@ -5,8 +5,8 @@ using TrueLive.Tests.Shared;
 namespace TrueLive.Media.Tests.Codecs;
 
 /// <summary>
-/// What senders do with their parameter sets, key frames, numbers and times, over a path that loses packets: whatever happens, each
-/// picture that is shown is the one that the sender coded, and after a loss the picture comes back. Streams are made by ffmpeg.
+/// What senders do with parameter sets, key frames, sequence numbers and timestamps, over a path that loses packets: each picture that is
+/// shown is as the sender encoded it, and the picture comes back after a loss. Streams are made by ffmpeg.
 /// </summary>
 public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
 {
@@ -16,7 +16,7 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Theory]
-    // How the parameter sets come, how lost packets are repaired.
+    // How parameter sets are sent, and how lost packets are repaired.
     [InlineData("always", "None")]
     [InlineData("always", "OnAnotherStream")]
     [InlineData("always", "OnTheStream")]
@@ -33,7 +33,7 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
             ? $";sprop-parameter-sets={string.Join(',', units[0].Where(IsSet).Select(Convert.ToBase64String))}" : "";
         if (sets == "described and changed")
         {
-            // What the description says is of another picture size: only what came last in the stream counts.
+            // The sets in the description are for another picture size: the latest ones in the stream take precedence.
             units = await H264Async(Plain, "160x96");
             units = [units[0], .. units[1..].Select(u => u.Where(n => !IsSet(n)).ToList())];
         }
@@ -50,7 +50,7 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
         call.Lost = p => p.Stamp == Stamp(70) && p.Marker;
         call.Play(packets);
 
-        // The lost picture takes with it what refers to it; a picture that a repair brings late is no loss.
+        // Pictures that depend on the lost one are lost, too; a picture that is repaired late is not.
         AssertShown(call, clean, [.. Range(0, 9), .. Range(30, 39), .. Range(60, repairs == "None" ? 69 : 89), .. Range(90, Count - 1)]);
         Assert.InRange(call.PictureLossIndications, 1, 12);
     }
@@ -58,7 +58,7 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
     [Fact]
     public async Task A_key_frame_whose_parameter_sets_were_lost_waits_for_them_when_they_come_in_the_stream()
     {
-        // Both encoders count alike, so that the second one's pictures decode with the first one's sets, wrongly.
+        // Both encoders use the same ids, so the second one's pictures would decode wrongly with the first one's sets.
         var units = await H264Async(Plain);
         var larger = await H264Async("slices=1:ref=3", "480x180");
         var packets = ForeignPackets.OfH264([.. units[..45], .. larger[..75]]);
@@ -82,7 +82,7 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
         using var call = new IncomingVideo(VideoCodec.H264);
         call.Play(ForeignPackets.OfH264(units, markAll: true));
         var right = clean.Values.ToHashSet();
-        // Of several slices the first picture shows that markers mean nothing here; from the next key frame on all is well.
+        // With several slices, the first picture shows that markers mean nothing here; from the next key frame on, every picture is whole.
         var shown = call.Pictures.Where(p => p.Stamp >= (slices == 1 ? 0 : Stamp(Gop))).ToList();
         Assert.All(shown, p => Assert.Contains(p.Content, right));
         Assert.InRange(shown.Count, (slices == 1 ? Count : Count - Gop) - 1, Count);
@@ -102,7 +102,7 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
         using var call = new IncomingVideo(VideoCodec.H264);
         call.Gone = p => p.Stamp == Stamp(40);
         call.Play(packets);
-        // A refresh begins each 30 pictures and takes as many at most.
+        // A refresh begins every 30 pictures and takes at most as many.
         AssertShown(call, clean, [.. Range(0, 39), .. Range(60 + Gop, 199)], orMore: true);
     }
 
@@ -142,11 +142,11 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
         var packets = ForeignPackets.OfH264(await H264Async(Plain), step: (uint)(90_000 / framesPerSecond));
         var clean = Clean(VideoCodec.H264, packets);
         using var call = new IncomingVideo(VideoCodec.H264, Repairs.OnTheStream);
-        // What nothing follows nobody misses.
+        // A loss at the very end would not be noticed, since nothing follows it.
         var every = packets.Where((p, i) => i % 17 == 16 && p.Stamp != packets[^1].Stamp).ToHashSet();
         call.Lost = every.Contains;
         call.Play(packets, framesPerSecond);
-        // A key frame that is whole does not wait for what it makes needless.
+        // A complete key frame does not wait for earlier packets, which it makes unnecessary.
         Assert.InRange(call.Pictures.Count, framesPerSecond == 1 ? Count : Count - Count / Gop, Count);
         Assert.All(call.Pictures, p => Assert.Equal(clean[p.Stamp], p.Content));
     }
@@ -177,7 +177,7 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
         using var call = new IncomingVideo(VideoCodec.H264);
         call.Play(packets.Where(p => p.Stamp < Stamp(60)), settle: 13);
         call.Ssrc = 99;
-        // Another source counts from elsewhere.
+        // Another source starts with another sequence number.
         call.Play(packets.Where(p => p.Stamp >= Stamp(60)).Select(p => p with { Sequence = (ushort)(p.Sequence + 30_000) }));
         AssertShown(call, clean, [.. Range(0, Count - 1)]);
         Assert.True(call.Pictures[60].At - call.Pictures[59].At < 100);
@@ -189,7 +189,7 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
     [InlineData("OnTheStream", true)]
     public async Task Redundancy_that_was_not_agreed_on_is_no_loss(string repairs, bool loses)
     {
-        // A packet of it behind each third of the stream, within pictures and between them, as senders with FEC number theirs.
+        // A packet of redundancy after every third packet of the stream, within pictures and between them, numbered as by senders with FEC.
         var packets = new List<SentPacket>();
         foreach (var (i, packet) in ForeignPackets.OfH264(await H264Async(Plain)).Index())
         {
@@ -201,7 +201,7 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
         using var call = new IncomingVideo(VideoCodec.H264, Enum.Parse<Repairs>(repairs));
         call.Lost = p => loses && p.Sequence % 20 == 7;
         call.Play(packets);
-        // A key frame that is whole does not wait for what it makes needless.
+        // A complete key frame does not wait for earlier packets, which it makes unnecessary.
         AssertShown(call, clean, [.. Range(0, Count - 1).Where(i => !loses || i % Gop != Gop - 1)], orMore: loses);
         Assert.Equal((loses, 0L), (call.Stats.NacksSent > 0, call.Stats.VideoPacketsLost));
         Assert.InRange(call.Stats.FramesDropped, 0, loses ? Count / Gop : 0);
@@ -235,7 +235,7 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Contains("Send 4:2:0 with 8 bits", call.Decoder.Trouble, StringComparison.Ordinal);
         Assert.Equal(0, call.PictureLossIndications);
 
-        // The sender's settings are mended while it goes on.
+        // The sender's settings are corrected while it keeps sending.
         call.Play(ForeignPackets.OfH264(await H264Async(Plain), packets[^1].Sequence + 1, packets[^1].Stamp + 3000));
         Assert.Equal((Count, null, false), (call.Pictures.Count, call.Decoder.Trouble, call.Decoder.Hopeless));
     }
@@ -271,7 +271,7 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
         using var call = new IncomingVideo(VideoCodec.H264);
         call.Gone = p => p.Stamp == Stamp(10);
         call.Play(packets);
-        // 30 s: every 200 ms would be 150 times.
+        // In 30 s, a request every 200 ms would make 150.
         Assert.InRange(call.PictureLossIndications, 8, 18);
         Assert.InRange(call.FullIntraRequests, 4, 14);
         Assert.Equal(10, call.Pictures.Count);
@@ -283,7 +283,7 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
 
     private static IEnumerable<int> Range(int first, int last) => Enumerable.Range(first, Math.Max(0, last - first + 1));
 
-    /// <summary>The pictures that are right, by stamp.</summary>
+    /// <summary>The correct pictures, by timestamp.</summary>
     private static Dictionary<uint, ulong> Clean(VideoCodec codec, List<SentPacket> packets, string parameters = "")
     {
         using var call = new IncomingVideo(codec, parameters: parameters);

@@ -9,7 +9,7 @@ public sealed class FfmpegChildTests(MadeFiles files) : IClassFixture<MadeFiles>
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    // Frames so small that a pipe takes each whole or not at all: whenever the decoder ends, it ends between two of them.
+    // Frames are so small that the pipe takes each whole or not at all: the decoder always ends between two frames.
     private async Task<(FileSource Source, int Decoder)> OpenAsync(string name)
     {
         var path = await files.MakeAsync(name, "-f", "lavfi", "-i", "color=gray:s=16x16:r=100:d=100", "-c:v", "ffv1");

@@ -51,7 +51,8 @@ public sealed class FilePictureTests(MadeFiles files) : IClassFixture<MadeFiles>
     [Fact]
     public async Task Kinds_of_photographs_that_browsers_show_are_taken()
     {
-        // A large JPEG, which its name's ending made one of a series; one with another picture behind it, as phones write them; one for paper.
+        // A large JPEG whose name looks like that of a series; one with a second picture appended, as phones write them; one with a print
+        // resolution.
         var large = await MediaFile.OpenAsync(await files.MakeAsync("IMG_0001.jpg", "-f", "lavfi", "-i", "testsrc2=s=2000x1500", "-frames:v", "1"), Cancel);
         Assert.Equal((2000, true), (large.Width, large.IsPicture));
         var first = await File.ReadAllBytesAsync(files["IMG_0001.jpg"], Cancel);
@@ -61,7 +62,7 @@ public sealed class FilePictureTests(MadeFiles files) : IClassFixture<MadeFiles>
         (first[14], first[15], first[16], first[17]) = (0, 96, 0, 72);
         await File.WriteAllBytesAsync(files["paper.jpg"], first, Cancel);
         Assert.Equal((2000, 1500), ((await MediaFile.OpenAsync(files["paper.jpg"], Cancel)).Width, (await MediaFile.OpenAsync(files["paper.jpg"], Cancel)).Height));
-        // What is no series is one although its name looks like it.
+        // A single picture whose name looks like a pattern.
         Assert.Equal(64, (await MediaFile.OpenAsync(await files.MakeAsync("shot-%%03d.png", "-f", "lavfi", "-i", "testsrc2=s=64x48", "-frames:v", "1", "-update", "1"), Cancel)).Width);
         var avif = await MediaFile.OpenAsync(await files.MakeAsync("still.avif", "-f", "lavfi", "-i", "testsrc2=s=64x48", "-frames:v", "1", "-c:v", "libaom-av1", "-still-picture", "1", "-cpu-used", "8"), Cancel);
         Assert.Equal((64, true, 1L), (avif.Width, avif.IsPicture, avif.Frames));
@@ -150,7 +151,7 @@ public sealed class FilePictureTests(MadeFiles files) : IClassFixture<MadeFiles>
     [InlineData("arib-std-b67")]
     public async Task High_dynamic_range_is_brought_to_ordinary_screens(string transfer)
     {
-        // Half of the code range of PQ is 92 nits, ordinary white; of HLG a twelfth of its peak.
+        // Half of the code range is 92 nits in PQ, about ordinary white, and a twelfth of the peak in HLG.
         var path = await files.MakeAsync($"{transfer}.mkv", "-f", "lavfi", "-i", "color=gray:s=64x48:r=5:d=0.4", "-vf",
             $"format=yuv420p10le,setparams=color_trc={transfer}:color_primaries=bt2020:colorspace=bt2020nc:range=tv", "-c:v", "ffv1", "-color_trc", transfer, "-color_primaries", "bt2020");
         var file = await MediaFile.OpenAsync(path, Cancel);

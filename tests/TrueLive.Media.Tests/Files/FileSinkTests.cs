@@ -128,7 +128,7 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
         var source = await files.MakeAsync("gone.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=1", "-f", "lavfi", "-i", "sine=d=1", "-pix_fmt", "yuv420p");
         var (segments, file) = await SegmentsAsync(source, ClipFormat.Mp4, 6);
         File.Delete(source);
-        // What the join of a killed process left, or still writes.
+        // A file that the join of a killed process left, or is still writing.
         await File.WriteAllTextAsync(files["silent.mp4.abcd.123.partial"], "old", Cancel);
         var note = await FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(0.9), TimeSpan.FromSeconds(1), ClipFormat.Mp4, files["silent.mp4"], new Dictionary<string, string>(), Cancel);
         Assert.Contains("no sound", note, StringComparison.Ordinal);

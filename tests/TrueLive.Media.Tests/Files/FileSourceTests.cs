@@ -110,7 +110,7 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
     [Fact]
     public async Task A_recording_that_does_not_say_how_long_it_is_is_measured_and_a_picture_is_a_picture()
     {
-        // What MediaRecorder gives: WebM written to a stream, which nobody went back in to fill in the length.
+        // As MediaRecorder writes it: WebM to a stream, so the duration in its header was never filled in.
         var path = files["camera.webm"];
         using (var recorder = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("ffmpeg",
             ["-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=20:d=3", "-c:v", "libvpx", "-deadline", "realtime", "-f", "webm", "-live", "1", "pipe:1"])

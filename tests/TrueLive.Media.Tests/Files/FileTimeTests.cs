@@ -4,7 +4,7 @@ using TrueLive.Media.Files;
 
 namespace TrueLive.Media.Tests.Files;
 
-/// <summary>How long a file is, and when its pictures are shown, by what is there and not by what it claims.</summary>
+/// <summary>The length of a file and the times of its pictures come from its packets, not from what its header claims.</summary>
 public sealed class FileTimeTests(MadeFiles files) : IClassFixture<MadeFiles>
 {
     private static readonly string[] Scene = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=1", "-pix_fmt", "yuv420p"];
@@ -42,7 +42,7 @@ public sealed class FileTimeTests(MadeFiles files) : IClassFixture<MadeFiles>
     [Trait("Run", "long")]
     public async Task A_last_picture_that_another_program_holds_is_held_here_too(string ending)
     {
-        // Two pictures, the second one for 4 s, as ffmpeg's own list of pictures with times makes it.
+        // Two pictures, the second one shown for 4 s, made from ffmpeg's own kind of list.
         await files.MakeAsync("slide1.png", "-f", "lavfi", "-i", "color=red:s=64x48", "-frames:v", "1");
         await files.MakeAsync("slide2.png", "-f", "lavfi", "-i", "color=blue:s=64x48", "-frames:v", "1");
         await File.WriteAllTextAsync(files["slides.txt"], $"file '{files["slide1.png"]}'\nduration 1\nfile '{files["slide2.png"]}'\nduration 4\n", Cancel);
@@ -93,7 +93,7 @@ public sealed class FileTimeTests(MadeFiles files) : IClassFixture<MadeFiles>
     [InlineData("mkv")]
     public async Task A_clock_that_begins_anew_in_the_middle_takes_nothing_from_the_pictures_after_it(string ending)
     {
-        // Two recordings one behind the other, as a recorder that was started twice leaves them.
+        // Two recordings in one file, as a recorder that was started twice leaves them.
         var one = await files.MakeAsync($"one.{ending}", [.. Scene, "-bf", "0"]);
         var two = files[$"two.{ending}"];
         var bytes = await File.ReadAllBytesAsync(one, Cancel);

@@ -13,7 +13,7 @@ public sealed class ImageSequenceTests(MadeFiles files) : IClassFixture<MadeFile
     [InlineData("jpg")]
     public async Task Numbered_pictures_of_a_folder_or_a_zip_become_a_video_in_the_order_of_their_numbers(string ending)
     {
-        // Each picture is brighter than the one before; without leading zeros, so that 10 would come before 2 as text.
+        // Each picture is brighter than the one before. Names have no leading zeros, so that as text 10 would come before 2.
         var folder = Directory.CreateDirectory(files[$"pictures-{ending}"]).FullName;
         await files.MakeAsync(Path.Combine(folder, $"shot-%d.{ending}"), "-f", "lavfi", "-i", "color=black:s=64x48:r=10:d=1.2,format=gray,geq=lum='20+15*N'", "-start_number", "1");
         await File.WriteAllTextAsync(Path.Combine(folder, "notes.txt"), "no picture", Cancel);
@@ -56,7 +56,7 @@ public sealed class ImageSequenceTests(MadeFiles files) : IClassFixture<MadeFile
         await Refused(cut, "cut off or damaged");
         Assert.False(ImageSequence.Is(files["nothing-here"]));
 
-        // A few megabytes that hold half a million names: nobody makes an object of each to find out.
+        // A few megabytes with half a million names, which must be counted without an object for each.
         var many = files["many.zip"];
         using (var zip = new BinaryWriter(File.Create(many)))
         {
@@ -83,12 +83,12 @@ public sealed class ImageSequenceTests(MadeFiles files) : IClassFixture<MadeFile
     [Fact]
     public async Task A_directory_of_many_entries_is_found_whatever_hides_its_end()
     {
-        // A comment that holds the mark of an end record: the last one counts for a guard that looks for no more, the one before it for a reader.
+        // A comment that contains the signature of an end record: a careless check stops at it, but a reader uses the record before it.
         await Refused(Hostile("comment.zip", count: 5, start: 30, comment: [.. "PK\u0005\u0006"u8, 0, 0]), "many more files");
-        // Counts of 0xFFFF with a place of their own near the end: readers take the place of the large record.
+        // A count of 0xFFFF beside an offset near the end: readers use the offset in the Zip64 record.
         await Refused(Hostile("marked.zip", count: ushort.MaxValue, start: null, comment: [], large: 30), "many more files");
         await Refused(Hostile("two-places.zip", count: ushort.MaxValue, start: 30, comment: [], large: null), "many more files");
-        // A record that nobody else would take, or that names nothing.
+        // The Zip64 record is missing, or the directory lies outside the file.
         await Refused(Hostile("no-large.zip", count: ushort.MaxValue, start: 30, comment: []), "cut off or damaged");
         await Refused(Hostile("outside.zip", count: 5, start: uint.MaxValue - 1, comment: []), "cut off or damaged");
     }
@@ -119,7 +119,7 @@ public sealed class ImageSequenceTests(MadeFiles files) : IClassFixture<MadeFile
         Assert.Equal(["a1b", "a2", "a02b", "a10", "a99999999999999999999999999", "b"], new[] { "b", "a10", "a02b", "a1b", "a99999999999999999999999999", "a2" }.Order(NumberedNames.Order));
     }
 
-    // Half a million entries and an end record that says what it is told to.
+    // Half a million entries, and an end record with the given values.
     private string Hostile(string name, ushort count, uint? start, byte[] comment, long? large = -1)
     {
         var path = files[name];

@@ -3,7 +3,7 @@ using System.Diagnostics;
 
 namespace TrueLive.Media.Tests.Files;
 
-/// <summary>Video files made for the tests by the real ffmpeg, one folder a test class.</summary>
+/// <summary>Video files that the real ffmpeg makes for the tests, in one folder for each test class.</summary>
 public sealed class MadeFiles : IDisposable
 {
     public string Folder { get; } = Directory.CreateTempSubdirectory("truelive-media-").FullName;
@@ -19,7 +19,9 @@ public sealed class MadeFiles : IDisposable
         return process.ExitCode == 0 ? path : throw new InvalidOperationException(error);
     }
 
-    /// <summary>The same MP4 file with a display matrix that turns its picture by a quarter; no option of ffmpeg does that in all of its releases.</summary>
+    /// <summary>
+    /// The same MP4 file with a display matrix that turns its picture by a quarter; no ffmpeg option does that in all releases.
+    /// </summary>
     public async Task<string> TurnAsync(string name, string flat)
     {
         var bytes = await File.ReadAllBytesAsync(flat, TestContext.Current.CancellationToken);

@@ -4,7 +4,7 @@ using TrueLive.Media.Files;
 
 namespace TrueLive.Media.Tests.Files;
 
-/// <summary>Pictures as libwebp's, libheif's and ExifTool's own programs write them.</summary>
+/// <summary>Pictures made by the programs of libwebp, libheif and ExifTool.</summary>
 public sealed class OtherToolsPicturesTests(MadeFiles files) : IClassFixture<MadeFiles>
 {
     private readonly FramePool _pool = new("picture test");
@@ -19,7 +19,7 @@ public sealed class OtherToolsPicturesTests(MadeFiles files) : IClassFixture<Mad
         return process.ExitCode == 0 ? string.Concat(said) : throw new InvalidOperationException($"{tool}: {string.Concat(said)}");
     }
 
-    // Colours of a clip's frames at a place, as ffmpeg's names for them, with the times at which they come.
+    // The colours of a clip's frames at one place, in limited range, with the times of the frames in milliseconds.
     private async Task<List<(int At, byte Y, byte U, byte V)>> SeenAsync(MediaFile file, double x, double y, int width = 64, int height = 48)
     {
         await using var source = FileSource.Open(file, width, height, _pool, keepShape: true);
@@ -75,12 +75,12 @@ public sealed class OtherToolsPicturesTests(MadeFiles files) : IClassFixture<Mad
             await files.MakeAsync($"{name}.png", "-f", "lavfi", "-i", $"color={colour}:s={size},format=rgba", "-frames:v", "1", "-update", "1");
             await RunAsync("cwebp", "-quiet", "-lossless", $"{name}.png", "-o", $"{name}.webp");
         }
-        // Whole; a corner that goes again; one that is see-through, over and instead of what is there; a small one in the other corner.
+        // The whole canvas; a corner that is cleared again; transparent parts, blended and not; a small part in the other corner.
         await RunAsync("webpmux", "-frame", "gray.webp", "+100+0+0+0-b", "-frame", "white.webp", "+200+0+0+1+b", "-frame", "gray.webp", "+70+0+0+0-b", "-frame", "clear.webp", "+300+0+0+0+b",
             "-frame", "clear.webp", "+0+0+0+0-b", "-frame", "black.webp", "+500+48+32+0+b", "-o", "parts.webp");
         var file = await PackedAsync("parts.webp");
         Assert.Equal((64, 48, 6L, false), (file.Width, file.Height, file.Frames, file.IsPicture));
-        // A part with no time has a tenth of a second, as in browsers.
+        // A part with a duration of zero is shown for a tenth of a second, as in browsers.
         Assert.Equal(1.27, file.Duration.TotalSeconds, 0.002);
         var corner = await SeenAsync(file, 0.2, 0.2);
         Assert.Equal([0, 100, 300, 370, 670, 770], corner.Select(c => c.At));
@@ -128,10 +128,10 @@ public sealed class OtherToolsPicturesTests(MadeFiles files) : IClassFixture<Mad
     public async Task A_telephones_photograph_of_tiles_is_whole_and_upright()
     {
         await files.MakeAsync("scene.png", "-f", "lavfi", "-i", "color=black:s=640x480,drawbox=0:0:320:240:white:fill", "-frames:v", "1", "-update", "1");
-        // Those of Debian 12 write one tile only.
+        // The tools of Debian 12 write only one tile.
         string[] tiles = (await RunAsync("heif-enc", "--help")).Contains("--cut-tiles", StringComparison.Ordinal) ? ["--cut-tiles", "256"] : [];
         await RunAsync("heif-enc", [.. tiles, "scene.png", "-o", "scene.heic"]);
-        // What a camera notes of how it was held is told a second time by the container, which alone counts.
+        // The container also says how the camera was held, and it takes precedence over EXIF.
         await RunAsync("exiftool", "-q", "-overwrite_original", "-n", "-Orientation=6", "scene.heic");
         var file = await PackedAsync("scene.heic");
         Assert.Equal((640, 480, true), (file.Width, file.Height, file.IsPicture));
@@ -153,7 +153,7 @@ public sealed class OtherToolsPicturesTests(MadeFiles files) : IClassFixture<Mad
             await files.MakeAsync(Path.Combine(folder, $"{i}.{ending}"), "-f", "lavfi", "-i", $"color=white:s={size}", "-frames:v", "1", "-update", "1", "-pix_fmt", pixels);
         await PackedInput.PackAsync(folder, 10, files[$"series-{ending}.mkv"], 64 << 20, Cancel);
         var file = await MediaFile.OpenAsync(files[$"series-{ending}.mkv"], Cancel);
-        // Seen at the middle, near the left edge and near the upper one.
+        // At the middle, near the left edge and near the upper edge.
         foreach (var (x, y, white) in new[] { (0.5, 0.5, new[] { true, true, true, true }), (0.1, 0.5, [true, false, true, true]), (0.5, 0.1, [true, true, true, false]) })
             Assert.Equal(white, (await SeenAsync(file, x, y, 128, 96)).Select(s => s.Y > 200));
     }

@@ -4,7 +4,7 @@ using TrueLive.Media.Files;
 
 namespace TrueLive.Media.Tests.Files;
 
-/// <summary>Any name that a file system takes is a name here: ffmpeg sees none of them as an address or a pattern.</summary>
+/// <summary>Any name that a file system allows works: ffmpeg takes none of them for an address or a pattern.</summary>
 public sealed class OutputNameTests(MadeFiles files) : IClassFixture<MadeFiles>
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

@@ -5,7 +5,7 @@ using TrueLive.Media.Files;
 
 namespace TrueLive.Media.Tests.Files;
 
-/// <summary>A child that was taken over by its file tries to get out.</summary>
+/// <summary>A child process that a hostile file took over tries to leave the sandbox.</summary>
 public sealed class SandboxTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("truelive-sandbox-").FullName;

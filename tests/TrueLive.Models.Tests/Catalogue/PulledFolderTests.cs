@@ -21,7 +21,8 @@ public sealed class PulledFolderTests : IDisposable
         using (var model = ModelLoader.Load(Read(folder), 1, TimeProvider.System))
         using (var session = model.CreateSession(32, 32))
             Colours.AssertNear((0.4f, 0.2f, 0.1f), session.After(_pool, (0.8f, 0.4f, 0.2f)));
-        Assert.Contains("external data is not read", Refused(() => ModelLoader.Load(folder, 1, TimeProvider.System)), StringComparison.Ordinal);
+        Assert.Contains("external data is not read", Refused(() => ModelLoader.Load(folder, 1, TimeProvider.System)),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -39,7 +40,8 @@ public sealed class PulledFolderTests : IDisposable
         new FileInfo(Path.Combine(folder, "link.bin")).CreateAsSymbolicLink(Path.Combine(_place, "secret.bin"));
         Directory.CreateDirectory(Path.Combine(folder, "deeper"));
         File.WriteAllBytes(Path.Combine(folder, "deeper", "weights.bin"), Half());
-        Assert.Contains("no plain file beside it", Refused(() => ModelLoader.Load(Read(folder), 1, TimeProvider.System)), StringComparison.Ordinal);
+        Assert.Contains("no plain file beside it", Refused(() => ModelLoader.Load(Read(folder), 1, TimeProvider.System)),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -88,10 +90,12 @@ public sealed class PulledFolderTests : IDisposable
     {
         var folder = Directory.CreateDirectory(Path.Combine(_place, "test")).FullName;
         File.WriteAllText(Path.Combine(folder, "manifest.json"), Onnx.ModelFolder.Manifest());
-        File.WriteAllBytes(Path.Combine(folder, "net.onnx"), new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0)
+        File.WriteAllBytes(Path.Combine(folder, "net.onnx"), new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y",
+            Element.Float, 1, 3, 0, 0)
             .ExternalConstant("c", place, 1, 3, 1, 1).Node("Mul", ["x", "c"], ["y"]).Bytes());
         File.WriteAllBytes(Path.Combine(folder, "weights.bin"), Half());
-        new PulledRecord("acme/model", "c", "mit", [new PulledFile("weights.bin", 12, "h"), new PulledFile("net.onnx", new FileInfo(Path.Combine(folder, "net.onnx")).Length, "h")]).Write(folder);
+        new PulledRecord("acme/model", "c", "mit", [new PulledFile("weights.bin", 12, "h"),
+            new PulledFile("net.onnx", new FileInfo(Path.Combine(folder, "net.onnx")).Length, "h")]).Write(folder);
         return folder;
     }
 }

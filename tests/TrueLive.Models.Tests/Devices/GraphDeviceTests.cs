@@ -36,14 +36,16 @@ public sealed class GraphDeviceTests : IDisposable
         var found = CudaLibrary.LoadAll(name => name == "CUDA_PATH" ? _folder : null);
         var one = Assert.Single(found);
         Assert.Equal(missing, one.File);
-        Assert.Contains(missing.StartsWith("libcuda.", StringComparison.Ordinal) ? "nvidia-driver" : missing.StartsWith("libcudnn", StringComparison.Ordinal) ? "cudnn9" : "CUDA 13", one.Advice, StringComparison.Ordinal);
+        Assert.Contains(missing.StartsWith("libcuda.", StringComparison.Ordinal) ? "nvidia-driver"
+            : missing.StartsWith("libcudnn", StringComparison.Ordinal) ? "cudnn9" : "CUDA 13", one.Advice, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Libraries_are_found_in_the_packages_of_a_virtual_environment()
     {
         foreach (var library in CudaLibrary.All)
-            Stubs(Path.Combine(_folder, "lib", "python3.11", "site-packages", "nvidia", library.File.Split('.')[0], "lib"), [.. CudaLibrary.All.Where(l => l != library).Select(l => l.File)]);
+            Stubs(Path.Combine(_folder, "lib", "python3.11", "site-packages", "nvidia", library.File.Split('.')[0], "lib"),
+                [.. CudaLibrary.All.Where(l => l != library).Select(l => l.File)]);
         Assert.Empty(CudaLibrary.LoadAll(name => name == "VIRTUAL_ENV" ? _folder : null));
     }
 
@@ -51,8 +53,10 @@ public sealed class GraphDeviceTests : IDisposable
     public void Without_the_GPU_runtime_the_command_that_brings_it_is_named_and_auto_takes_the_processor()
     {
         Assert.SkipWhen(OnThisMachine("libcuda.so.1"), "This machine has a GPU.");
-        Assert.Contains("truelive models pull gpu-runtime", Assert.Throws<ModelException>(() => GraphDevice.Choose("cuda:0", _folder)).Message, StringComparison.Ordinal);
-        Assert.Contains("must be auto, cpu or cuda:N", Assert.Throws<ModelException>(() => GraphDevice.Choose("gpu", _folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("truelive models pull gpu-runtime", Assert.Throws<ModelException>(() =>
+            GraphDevice.Choose("cuda:0", _folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("must be auto, cpu or cuda:N", Assert.Throws<ModelException>(() => GraphDevice.Choose("gpu", _folder)).Message,
+            StringComparison.Ordinal);
         Directory.CreateDirectory(GpuRuntime.FolderIn(_folder));
         File.WriteAllBytes(Path.Combine(GpuRuntime.FolderIn(_folder), GpuRuntime.Library), [1]);
         var wrong = Assert.Throws<ModelException>(() => GraphDevice.Choose("cuda:0", _folder)).Message;
@@ -68,7 +72,8 @@ public sealed class GraphDeviceTests : IDisposable
     private static void Stubs(string folder, params string[] without)
     {
         Directory.CreateDirectory(folder);
-        var real = File.ReadLines("/proc/self/maps").Select(l => l[(l.LastIndexOf(' ') + 1)..]).First(p => Path.GetFileName(p).StartsWith("libm.so", StringComparison.Ordinal));
+        var real = File.ReadLines("/proc/self/maps").Select(l => l[(l.LastIndexOf(' ') + 1)..]).First(p =>
+            Path.GetFileName(p).StartsWith("libm.so", StringComparison.Ordinal));
         foreach (var library in CudaLibrary.All.Where(l => !without.Contains(l.File)))
             File.Copy(real, Path.Combine(folder, library.File));
     }

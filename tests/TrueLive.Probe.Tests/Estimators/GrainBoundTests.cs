@@ -3,7 +3,7 @@ using TrueLive.Probe.Stimuli;
 
 namespace TrueLive.Probe.Tests.Estimators;
 
-/// <summary>Whatever a system does with its batches, the bound from the delay is not below their length.</summary>
+/// <summary>However a system plays its batches, the bound from the delay is not below their length.</summary>
 public sealed class GrainBoundTests
 {
     [Theory]
@@ -22,7 +22,7 @@ public sealed class GrainBoundTests
             var q = GrainBound.QuantileFor(delays.Length);
             missed += Intervals.QuantileInterval(delays, q).High / q < length ? 1 : 0;
         }
-        // An upper limit at 97.5 %: of 200 seven misses are the mean plus a standard deviation.
+        // The upper limit has a confidence of 97.5 %: seven misses in 200 are one standard deviation above the mean.
         Assert.True(missed <= 8, $"{missed} of 200 bounds lie below batches of {length} s");
     }
 
@@ -37,7 +37,9 @@ public sealed class GrainBoundTests
         Assert.True(Math.Pow(q, events) <= 0.05);
     }
 
-    /// <summary>Sixty seconds of batches, each closed before any of it is shown: evenly, at once and then held, newest first for long, or at random.</summary>
+    /// <summary>
+    /// Sixty seconds of batches, each closed before any of it is shown: evenly, at once and then held, newest first for long, or at random.
+    /// </summary>
     private static (double[] Shown, double[] Sent) Play(double length, int schedule, Random random)
     {
         var (shown, sent) = (new List<double>(), new List<double>());

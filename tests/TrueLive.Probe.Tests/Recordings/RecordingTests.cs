@@ -161,7 +161,7 @@ public sealed class RecordingTests : IDisposable
         Assert.Contains("1000.", RecordingAnalysis.Pair(input, moved, 1, TestContext.Current.CancellationToken).Verdict.Sentence, StringComparison.Ordinal);
     }
 
-    /// <summary>What a camera sees (light, pan and cuts that nobody coded for the probe's windows) and what a system makes of it.</summary>
+    /// <summary>What a camera records (light, pan and cuts that are no codes of the probe) and what a system makes of it.</summary>
     private static (Observation Input, Observation Output) Recorded(double delay, string look, double seconds, string seed = "camera")
     {
         using var run = new SimulatedRun(SimulatedSystem.StreamOf(delay), look, ProbeSeed.From($"recording {seed} {look} {delay}"));

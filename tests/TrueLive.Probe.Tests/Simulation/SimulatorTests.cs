@@ -5,8 +5,8 @@ using TrueLive.Probe.Stimuli;
 namespace TrueLive.Probe.Tests.Simulation;
 
 /// <summary>
-/// The probe against systems whose nature is known, each met once with a look and a seed that nothing was tuned on. The whole proof (20 seeds x
-/// all systems x six looks) is <c>truelive probe selftest --full</c>.
+/// The probe against systems whose nature is known, each measured once with a look and a seed that nothing was tuned on. The full test (20
+/// seeds x all systems x six looks) is <c>truelive probe selftest --full</c>.
 /// </summary>
 public abstract class SimulatorTests(SimulatorRuns runs)
 {
@@ -28,10 +28,10 @@ public abstract class SimulatorTests(SimulatorRuns runs)
     {
         var rows = SelfTestSummary.WithDelay(runs.Rows).ToArray();
         Assert.True(rows.Length >= 4, $"only {rows.Length} delays were measured");
-        // One seed each: a median may lie a little beyond a frame once, where its interval is wide; the self-test counts the share.
+        // With one seed each, one median with a wide interval may be off by a little more than a frame; the self-test measures the share.
         double[] errors = [.. rows.Select(r => Math.Abs(r.D50!.Value - r.TrueD50!.Value)).Order()];
         Assert.True(errors[^2] <= SelfTestSummary.Frame && errors[^1] <= 2 * SelfTestSummary.Frame, string.Join("\n", rows.Select(r => $"{r.System} {r.Look}: {r.D50} against {r.TrueD50}")));
-        // Of seven intervals of 95 % three miss with probability 0.004; the self-test counts the share.
+        // Three of seven 95 % intervals miss with probability 0.004; the self-test measures the share.
         Assert.True(rows.Count(r => r.TrueD50 < r.D50Low || r.TrueD50 > r.D50High) <= 2, string.Join("\n", rows.Select(r => $"{r.System} {r.Look}: {r.TrueD50} in {r.D50Low} to {r.D50High}")));
     }
 
@@ -39,7 +39,7 @@ public abstract class SimulatorTests(SimulatorRuns runs)
         string.Join("\n", runs.Rows.Where(which).Select(r => $"{r.System} {r.Look} {r.Seed}: {r.Verdict}: {string.Join(" | ", r.Gates)}"));
 }
 
-/// <summary>One of each sort; what glances and runs without prompts meet is left to their tests.</summary>
+/// <summary>One of each kind; systems for glances and for runs without prompts have their own tests.</summary>
 [Trait("Run", "long")]
 public sealed class SomeSimulatorTests(SomeSimulatorRuns runs) : SimulatorTests(runs), IClassFixture<SomeSimulatorRuns>;
 
@@ -56,7 +56,7 @@ public abstract class SimulatorRuns(Func<SimulatedSystem, bool> which)
         ProbeProfile.Selftest, new AnalysisEffort(999, 1, true), 2, null, TimeProvider.System, null, TestContext.Current.CancellationToken);
 }
 
-/// <summary>One of each sort.</summary>
+/// <summary>One of each kind.</summary>
 public sealed class SomeSimulatorRuns() : SimulatorRuns(s => s.Name is "stream" or "stream+1.2s" or "chunk-burst" or "latest12" or "clips-3s" or "warp" or "canned" or "run-ahead");
 
 /// <summary>All of them.</summary>

@@ -29,7 +29,7 @@ public sealed class BrowserSystemTests
         Assert.SkipWhen(tier == "invalid", $"A machine that is busy with other work makes no valid run: {result.Verdict.Sentence}");
         if (program.EndsWith("-live.js", StringComparison.Ordinal))
             Assert.False(SelfTestSummary.Accusations.Contains(tier), result.Verdict.Sentence);
-        // Lines hide the balance of light, which a glance asks for: it may need longer for the pencil.
+        // Line drawings hide the balance of light that a glance requires, so the pencil may need a longer run.
         if (program is "painter-live.js" or "codec-live.js" or "chunks-live.js")
             Assert.True(SelfTest.Tier3.Contains(tier), result.Verdict.Sentence);
     }

@@ -8,7 +8,7 @@ using TrueLive.Probe.Targets;
 
 namespace TrueLive.Probe.Tests.Targets;
 
-/// <summary>A clip service on this machine that behaves, or does not.</summary>
+/// <summary>A clip service on this machine, well-behaved or not.</summary>
 public sealed class ClipApiTests : IDisposable
 {
     private readonly HttpListener _listener = new();

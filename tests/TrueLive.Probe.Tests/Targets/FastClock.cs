@@ -1,6 +1,6 @@
 namespace TrueLive.Probe.Tests.Targets;
 
-/// <summary>A clock that runs faster than the wall's, so that a run of many seconds is a test of few; timers follow it.</summary>
+/// <summary>A clock that runs faster than real time, so that a run of many seconds takes few; timers follow it.</summary>
 internal class FastClock(double factor) : TimeProvider
 {
     public override long GetTimestamp() => (long)(System.GetTimestamp() * factor);
@@ -11,7 +11,7 @@ internal class FastClock(double factor) : TimeProvider
     protected TimeSpan Scaled(TimeSpan time) => time <= TimeSpan.Zero || time == Timeout.InfiniteTimeSpan ? time : time / factor;
 }
 
-/// <summary>A machine of which another program takes a fifth: now and then a timer comes 60 ms late.</summary>
+/// <summary>Simulates a machine of which another program takes a fifth: now and then a timer is 60 ms late.</summary>
 internal sealed class StolenClock() : FastClock(1)
 {
     private int _calls;

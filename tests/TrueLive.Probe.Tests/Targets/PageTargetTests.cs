@@ -25,7 +25,7 @@ public sealed class PageTargetTests : IDisposable
         Assert.False(target.TakesPrompts);
         Assert.Equal(display, target.Description.Contains("as displayed", StringComparison.Ordinal));
         Assert.True(result.Seen.Count > 0, $"{result.Quality.EndedBecause}");
-        // On a machine that is busy with other tests the run does not count, and says so.
+        // On a machine that is busy with other tests, the run may be invalid; then it must say so.
         Assert.True(result.Findings.Fast.Joint.Z > 12 || result.Quality.InvalidReasons().Count > 0, $"z {result.Findings.Fast.Joint.Z}, {result.Seen.Count} frames, {result.Quality.EndedBecause}");
     }
 

@@ -24,7 +24,7 @@ public sealed class ProbeRunTests : IDisposable
         Assert.False(result.Quality.Incomplete);
         if (result.Quality.InvalidReasons().Count > 0)
         {
-            // A machine that is busy with other tests: then the run must say that it does not count.
+            // On a machine that is busy with other tests, the run may be invalid; then it must say so.
             Assert.Equal(TierLabel.Invalid, result.Verdict.Tier);
             return;
         }

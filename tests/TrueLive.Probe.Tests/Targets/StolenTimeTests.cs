@@ -5,7 +5,7 @@ using TrueLive.Probe.Targets;
 
 namespace TrueLive.Probe.Tests.Targets;
 
-/// <summary>The instrument under real theft of its processors.</summary>
+/// <summary>The probe while other processes really take its processors.</summary>
 [Trait("Run", "alone")]
 public sealed class StolenTimeTests
 {
@@ -14,7 +14,7 @@ public sealed class StolenTimeTests
     [Fact]
     public async Task A_run_whose_processors_are_stolen_is_invalid_rather_than_wrong()
     {
-        // Two for each processor, above this process where the user may do that; each ends by itself should the test die.
+        // Two processes for each processor, at a higher priority if permitted; each ends by itself if the test dies.
         var thieves = Enumerable.Range(0, 2 * Environment.ProcessorCount)
             .Select(_ => Process.Start(new ProcessStartInfo("sh", ["-c", "exec timeout 40 nice -n -10 sh -c 'while :; do :; done'"]) { RedirectStandardError = true })!).ToArray();
         try

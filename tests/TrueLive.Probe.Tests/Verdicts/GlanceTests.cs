@@ -8,7 +8,7 @@ using TrueLive.Probe.Verdicts;
 
 namespace TrueLive.Probe.Tests.Verdicts;
 
-/// <summary>Half a minute: what is plain is said, and never too much.</summary>
+/// <summary>A glance states what is clear within half a minute, and never claims too much.</summary>
 public sealed class GlanceTests : IDisposable
 {
     private static readonly AnalysisEffort Effort = new(999, 1, true);
@@ -99,7 +99,7 @@ public sealed class GlanceTests : IDisposable
         Assert.All(progress.All, p => Assert.StartsWith("data:image/png;base64,", p.Picture, StringComparison.Ordinal));
         Assert.All(progress.All, p => Assert.True(p.Picture!.Length < 3000, $"{p.Picture.Length}"));
         Assert.Equal(ProbeProfile.Glance.Looks[report.Run.Look!.Value - 1], report.Metrics["continuity.max_session"].Value!.Value, 0.5);
-        // A machine that is busy with other tests may make the run invalid: then it must say so.
+        // On a machine that is busy with other tests, the run may be invalid; then it must say so.
         if (report.Run.Validity == "VALID")
         {
             Assert.StartsWith("TIER 3", report.Verdict.Sentence, StringComparison.Ordinal);

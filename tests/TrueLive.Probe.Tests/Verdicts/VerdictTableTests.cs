@@ -23,7 +23,7 @@ public sealed class VerdictTableTests
         var read = new Terms(findings);
         var verdict = DecisionRules.Judge(Findings(read), new RunQuality { TimerP99 = read.Has("timer off") ? 0.1 : 0.001, TakesPrompts = read.Has("prompts") });
         Assert.Equal(tier, TierVerdict.Text(verdict.Tier));
-        // What is not proven rests on the gate that lacked evidence; any other verdict on the gate that failed.
+        // "Not proven" rests on the gate that lacked evidence; any other verdict, on the gate that failed.
         var named = verdict.Tier == TierLabel.NotProven ? verdict.Gates.LastOrDefault(g => g.Passed != true && g.Id != "N1") : verdict.Gates.LastOrDefault(g => g.Passed == false && g.Id != "N1");
         Assert.Equal(gate, named?.Id ?? "none");
         Assert.NotEmpty(verdict.Sentence);
