@@ -2,8 +2,9 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
 
-namespace TrueLive.Server.Tests.Telemetry;
+namespace TrueLive.Cli.Tests;
 
+/// <summary>The events of all assemblies of the product.</summary>
 public sealed partial class EventTableTests
 {
     [Fact]
