@@ -14,7 +14,9 @@ internal sealed class Arguments(string[] args)
     {
         if (Text(name) is not { } text)
             return usual;
-        return double.TryParse(text, CultureInfo.InvariantCulture, out var value) && value > 0 ? value : throw new ArgumentException($"{name} takes a number above 0, not '{text}'.");
+        return double.TryParse(text, CultureInfo.InvariantCulture, out var value) && value > 0
+            ? value
+            : throw new ArgumentException($"{name} takes a number above 0, not '{text}'.");
     }
 
     /// <summary>Value of a flag; null when it is not given.</summary>

@@ -25,14 +25,16 @@ internal static class BesideBench
         var scene = await NativeCaller.SceneAsync(512, 288);
         var idle = await ClipAsync(http, upload, seconds);
         await using var caller = await NativeCaller.StartAsync(
-            new Uri($"{server.Address}/whip?model=live-tiny&size=512x288&codec=h264&prompt=oil"), VideoCodec.H264, scene, Time, CancellationToken.None);
+            new Uri($"{server.Address}/whip?model=live-tiny&size=512x288&codec=h264&prompt=oil"), VideoCodec.H264, scene, Time,
+            CancellationToken.None);
         await PhaseAsync(caller, () => Alone(10));
         var (alone, beside) = (new List<Phase>(), new List<Phase>());
         for (var round = 0; round < rounds; round++)
         {
             alone.Add(await PhaseAsync(caller, () => Alone(seconds)));
             beside.Add(await PhaseAsync(caller, () => ClipAsync(http, upload, seconds)));
-            Console.WriteLine($"Round {round + 1} of {rounds}: p50 {Quantile([alone[^1]], 0.5)} alone, {Quantile([beside[^1]], 0.5)} ms with a clip in the queue ({beside[^1].ClipFrames} of its frames made).");
+            Console.WriteLine(
+                $"Round {round + 1} of {rounds}: p50 {Quantile([alone[^1]], 0.5)} alone, {Quantile([beside[^1]], 0.5)} ms with a clip in the queue ({beside[^1].ClipFrames} of its frames made).");
         }
         var report = Report(alone, beside, idle, seconds, load, busy);
         Console.WriteLine();
@@ -47,10 +49,12 @@ internal static class BesideBench
         var film = Path.Combine(Path.GetTempPath(), $"truelive-beside-{Environment.ProcessId}.mp4");
         try
         {
-            using (var ffmpeg = Process.Start("ffmpeg", ["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=30", "-pix_fmt", "yuv420p", film]))
+            using (var ffmpeg = Process.Start("ffmpeg", ["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=30",
+                "-pix_fmt", "yuv420p", film]))
                 await ffmpeg.WaitForExitAsync();
             using var body = new StreamContent(File.OpenRead(film));
-            var answer = await (await http.PostAsync("/v1/uploads", body)).EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonElement>();
+            var answer = await (await http.PostAsync("/v1/uploads", body))
+                .EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonElement>();
             return answer.GetProperty("id").GetString()!;
         }
         finally
@@ -86,7 +90,8 @@ internal static class BesideBench
         return now.GetProperty("frames_done").GetInt64();
     }
 
-    private static string Quantile(IEnumerable<Phase> phases, double q) => $"{Statistics.Quantile(phases.SelectMany(p => p.Delays), q):0.0}";
+    private static string Quantile(IEnumerable<Phase> phases, double q) =>
+        $"{Statistics.Quantile(phases.SelectMany(p => p.Delays), q):0.0}";
 
     private static string Report(List<Phase> alone, List<Phase> beside, long idle, double seconds, string load, double busy)
     {
@@ -108,7 +113,8 @@ internal static class BesideBench
         foreach (var (name, phases) in new[] { ("alone", alone), ("a clip in the queue", beside) })
         {
             var n = phases.Sum(p => p.Delays.Count);
-            text.AppendLine($"| {name} | {Quantile(phases, 0.5)} | {Quantile(phases, 0.99)} | {n / phases.Sum(p => p.Seconds):0.0} | {n} | {phases.Sum(p => p.ClipFrames)} |");
+            text.AppendLine(
+                $"| {name} | {Quantile(phases, 0.5)} | {Quantile(phases, 0.99)} | {n / phases.Sum(p => p.Seconds):0.0} | {n} | {phases.Sum(p => p.ClipFrames)} |");
         }
         return text.ToString();
     }

@@ -20,15 +20,22 @@ namespace TrueLive.Bench;
 internal static class ClipsBench
 {
     private const int BareFrames = 150;
-    private static readonly Option<FileInfo?> Input = new("--input") { Description = "Film to render; default one that ffmpeg makes (1280x720, 30 fps)." };
-    private static readonly Option<int> Seconds = new("--seconds") { Description = "Length of the made film.", DefaultValueFactory = _ => 20 };
-    private static readonly Option<string[]> Sizes = new("--size") { Description = "Size that the model runs at; may be given more than once. Default the film's own, as truelive clip takes it, and 512x288." };
-    private static readonly Option<int> Rounds = new("--rounds") { Description = "Times that each is measured, in turns.", DefaultValueFactory = _ => 5 };
-    private static readonly Option<string?> Write = new("--write") { Description = "Write clips.md into this folder (default bench/results).", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Option<FileInfo?> Input = new("--input")
+        { Description = "Film to render; default one that ffmpeg makes (1280x720, 30 fps)." };
+    private static readonly Option<int> Seconds = new("--seconds")
+        { Description = "Length of the made film.", DefaultValueFactory = _ => 20 };
+    private static readonly Option<string[]> Sizes = new("--size")
+        { Description = "Size that the model runs at; may be given more than once. Default the film's own, as truelive clip takes it, " +
+        "and 512x288." };
+    private static readonly Option<int> Rounds = new("--rounds")
+        { Description = "Times that each is measured, in turns.", DefaultValueFactory = _ => 5 };
+    private static readonly Option<string?> Write = new("--write")
+        { Description = "Write clips.md into this folder (default bench/results).", Arity = ArgumentArity.ZeroOrOne };
 
     public static Command Make()
     {
-        var clips = new Command("clips", "File to file: ours against a plain pipeline on the same network, and against the bare network.") { Input, Seconds, Sizes, Rounds, Write };
+        var clips = new Command("clips", "File to file: ours against a plain pipeline on the same network, and against the bare network.")
+            { Input, Seconds, Sizes, Rounds, Write };
         clips.SetAction((parsed, cancel) => RunAsync(parsed, cancel));
         return clips;
     }
@@ -36,9 +43,11 @@ internal static class ClipsBench
     private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancel)
     {
         var asked = new List<(int Width, int Height)>();
-        if (!(parsed.GetValue(Sizes) ?? []).All(Asked) || parsed.GetValue(Rounds) is < 1 or > 100 || parsed.GetValue(Seconds) is < 1 or > 600)
+        if (!(parsed.GetValue(Sizes) ?? []).All(Asked) || parsed.GetValue(Rounds) is < 1 or > 100
+            || parsed.GetValue(Seconds) is < 1 or > 600)
         {
-            await Console.Error.WriteLineAsync("--size must look like 512x288, --rounds be within 1..100, --seconds within 1..600.").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync("--size must look like 512x288, --rounds be within 1..100, --seconds within 1..600.")
+                .ConfigureAwait(false);
             return 1;
         }
         bool Asked(string text)
@@ -58,14 +67,17 @@ internal static class ClipsBench
             if (models.Default is not OnnxVideoModel model || narrow.Default is not OnnxVideoModel single)
                 throw new InvalidOperationException("The built-in network is missing.");
             using var runtime = WholeGraph.Load(model.Manifest.Folder, Environment.ProcessorCount, time);
-            var path = parsed.GetValue(Input)?.FullName ?? await BenchReport.MakeFilmAsync(folder, parsed.GetValue(Seconds), cancel).ConfigureAwait(false);
+            var path = parsed.GetValue(Input)?.FullName ?? await BenchReport.MakeFilmAsync(folder, parsed.GetValue(Seconds), cancel)
+                .ConfigureAwait(false);
             var film = await MediaFile.OpenAsync(path, cancel).ConfigureAwait(false);
             if (asked.Count == 0)
                 asked = [(film.Width, film.Height), (512, 288)];
             var results = new List<SizeResult>();
             foreach (var size in asked.Select(a => model.Info.Sizes.Nearest(a.Width, a.Height)).Distinct())
-                results.Add(await MeasureAsync(film, model, single, runtime, size, parsed.GetValue(Rounds), folder, time, cancel).ConfigureAwait(false));
-            BenchReport.Give(Report(results, film, model, machine), parsed.GetResult(Write) is null ? null : parsed.GetValue(Write) ?? "bench/results", "clips.md");
+                results.Add(await MeasureAsync(film, model, single, runtime, size, parsed.GetValue(Rounds), folder, time, cancel)
+                    .ConfigureAwait(false));
+            BenchReport.Give(Report(results, film, model, machine),
+                parsed.GetResult(Write) is null ? null : parsed.GetValue(Write) ?? "bench/results", "clips.md");
             return 0;
         }
         catch (MediaException wrong)
@@ -83,13 +95,15 @@ internal static class ClipsBench
     /// Frames per second of each pipeline at one size, and milliseconds of processor time that ours spent on codecs per frame; one figure
     /// per round.
     /// </summary>
-    private sealed record SizeResult((int Width, int Height) Size, List<double> Ours, List<double> Plain, List<double> Bare, List<double> Wide, List<double> Runtime, List<double> Codecs, string Cores)
+    private sealed record SizeResult((int Width, int Height) Size, List<double> Ours, List<double> Plain, List<double> Bare,
+        List<double> Wide, List<double> Runtime, List<double> Codecs, string Cores)
     {
         // The frame rate if all cores did nothing but codecs and the bare step, without waiting.
         public List<double> Full => [.. Bare.Zip(Codecs, (bare, codecs) => 1 / (1 / bare + codecs / 1000 / Environment.ProcessorCount))];
     }
 
-    private static async Task<SizeResult> MeasureAsync(MediaFile film, OnnxVideoModel model, OnnxVideoModel single, OnnxVideoModel runtime, (int Width, int Height) size, int rounds, string folder, TimeProvider time, CancellationToken cancel)
+    private static async Task<SizeResult> MeasureAsync(MediaFile film, OnnxVideoModel model, OnnxVideoModel single, OnnxVideoModel runtime,
+        (int Width, int Height) size, int rounds, string folder, TimeProvider time, CancellationToken cancel)
     {
         var frames = await FramesAsync(film, size, cancel).ConfigureAwait(false);
         using var cores = new WholeCores();
@@ -115,23 +129,37 @@ internal static class ClipsBench
     private static string Report(List<SizeResult> results, MediaFile film, OnnxVideoModel model, string machine)
     {
         var text = new StringBuilder();
-        text.Append("# Clips: ours against a plain pipeline\n\n| size | ratio, per round | median (range, n) | goal |\n|---|---|---|---|\n");
+        text.Append("# Clips: ours against a plain pipeline\n\n| size | ratio, per round | median (range, n) | goal " +
+            "|\n|---|---|---|---|\n");
         foreach (var r in results)
         {
             text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | ours / plain pipeline | {Ratio(r.Ours, r.Plain)} | >= 1.6 |\n");
-            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | ours / the bare model in ONNX Runtime on all cores | {Ratio(r.Ours, r.Runtime)} | >= 0.85 |\n");
-            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | ours / our own bare step on all cores | {Ratio(r.Ours, r.Bare)} | >= 0.85 |\n");
-            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | ours / our own bare step and the codecs on all cores, none of which ever waits | {Ratio(r.Ours, r.Full)} | none set |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {Of(r)} | ours / the bare model in ONNX Runtime on all cores | {Ratio(r.Ours, r.Runtime)} | >= 0.85 |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {Of(r)} | ours / our own bare step on all cores | {Ratio(r.Ours, r.Bare)} | >= 0.85 |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {Of(r)} | ours / our own bare step and the codecs on all cores, none of which ever waits | {Ratio(r.Ours, r.Full)} | " +
+                $"none set |\n");
         }
         text.Append("\n| size | frames per second | median (range, n) |\n|---|---|---|\n");
         foreach (var r in results)
         {
-            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | ours: `truelive clip`, {model.Threads} threads a step | {BenchReport.Spread(r.Ours, "0.0")} |\n");
-            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | plain: ffmpeg pipe, ONNX Runtime with its defaults, ffmpeg pipe, one after the other | {BenchReport.Spread(r.Plain, "0.0")} |\n");
-            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | the bare model in ONNX Runtime, one stream on {model.Threads} threads | {BenchReport.Spread(r.Runtime, "0.0")} |\n");
-            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | our own bare step, one stream on {model.Threads} threads | {BenchReport.Spread(r.Bare, "0.0")} |\n");
-            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | our own bare step and the codecs on all cores, computed | {BenchReport.Spread(r.Full, "0.0")} |\n");
-            text.Append(CultureInfo.InvariantCulture, $"| {Of(r)} | our own bare step, {Environment.ProcessorCount} streams of one thread | {BenchReport.Spread(r.Wide, "0.0")} |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {Of(r)} | ours: `truelive clip`, {model.Threads} threads a step | {BenchReport.Spread(r.Ours, "0.0")} |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {Of(r)} | plain: ffmpeg pipe, ONNX Runtime with its defaults, ffmpeg pipe, one after the other | " +
+                $"{BenchReport.Spread(r.Plain, "0.0")} |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {Of(r)} | the bare model in ONNX Runtime, one stream on {model.Threads} threads | " +
+                $"{BenchReport.Spread(r.Runtime, "0.0")} |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {Of(r)} | our own bare step, one stream on {model.Threads} threads | {BenchReport.Spread(r.Bare, "0.0")} |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {Of(r)} | our own bare step and the codecs on all cores, computed | {BenchReport.Spread(r.Full, "0.0")} |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {Of(r)} | our own bare step, {Environment.ProcessorCount} streams of one thread | " +
+                $"{BenchReport.Spread(r.Wide, "0.0")} |\n");
         }
         return text.Append(CultureInfo.InvariantCulture, $"""
 
@@ -155,27 +183,35 @@ internal static class ClipsBench
         static string Ratio(List<double> a, List<double> b) => BenchReport.Spread([.. a.Zip(b, (x, y) => x / y)], "0.00");
     }
 
-    private static async Task<double> OursAsync(MediaFile film, OnnxVideoModel model, (int Width, int Height) size, string folder, TimeProvider time, CancellationToken cancel)
+    private static async Task<double> OursAsync(
+        MediaFile film, OnnxVideoModel model, (int Width, int Height) size, string folder, TimeProvider time, CancellationToken cancel)
     {
         if (!PromptSchedule.TryParse("ink", out var prompts, out var error))
             throw new InvalidOperationException(error);
-        var result = await new ClipFileRender(new ClipFileSettings { Input = film.Path, Output = Path.Combine(folder, "ours.mp4"), Prompts = prompts, Model = model, Size = size }, time)
+        var result = await new ClipFileRender(new ClipFileSettings
+            { Input = film.Path, Output = Path.Combine(folder, "ours.mp4"), Prompts = prompts, Model = model, Size = size }, time)
             .RunAsync(CancellationToken.None, cancel).ConfigureAwait(false);
         return result.Frames / result.Elapsed.TotalSeconds;
     }
 
-    private static async Task<double> PlainAsync(MediaFile film, OnnxVideoModel model, (int Width, int Height) size, string folder, TimeProvider time, CancellationToken cancel)
+    private static async Task<double> PlainAsync(
+        MediaFile film, OnnxVideoModel model, (int Width, int Height) size, string folder, TimeProvider time, CancellationToken cancel)
     {
         using var network = new PlainOnnxLoop(model, size.Width, size.Height, "ink");
         var began = time.GetTimestamp();
         var shape = $"{size.Width}x{size.Height}";
-        await using var decoder = FfmpegChild.Start("ffmpeg", ["-loglevel", "error", .. FfmpegChild.SafeInput(film.Path), "-vf", $"scale={size.Width}:{size.Height}", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"], TimeSpan.FromHours(1));
+        await using var decoder = FfmpegChild.Start("ffmpeg",
+            ["-loglevel", "error", .. FfmpegChild.SafeInput(film.Path), "-vf", $"scale={size.Width}:{size.Height}", "-f", "rawvideo",
+            "-pix_fmt", "rgb24", "pipe:1"], TimeSpan.FromHours(1));
         await using var encoder = FfmpegChild.Start(
-            "ffmpeg", ["-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", shape, "-r", film.FrameRate.ToString(CultureInfo.InvariantCulture), "-i", "pipe:0", "-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p", Path.Combine(folder, "plain.mp4")],
+            "ffmpeg", ["-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", shape, "-r",
+                film.FrameRate.ToString(CultureInfo.InvariantCulture), "-i", "pipe:0", "-c:v", "libx264", "-preset", "veryfast", "-crf",
+                "18", "-pix_fmt", "yuv420p", Path.Combine(folder, "plain.mp4")],
             TimeSpan.FromHours(1));
         var rgb = new byte[3 * size.Width * size.Height];
         var frames = 0;
-        while (await decoder.Output.ReadAtLeastAsync(rgb, rgb.Length, throwOnEndOfStream: false, cancel).ConfigureAwait(false) == rgb.Length)
+        while (await decoder.Output.ReadAtLeastAsync(rgb, rgb.Length, throwOnEndOfStream: false, cancel)
+            .ConfigureAwait(false) == rgb.Length)
         {
             network.Step(rgb);
             await encoder.Input.WriteAsync(rgb, cancel).ConfigureAwait(false);

@@ -16,7 +16,8 @@ internal sealed class EchoPeer : IAsyncDisposable
     public static async Task<EchoPeer> StartAsync(string script, string netns, string host, int port)
     {
         var start = new ProcessStartInfo(
-            "ip", ["netns", "exec", netns, "/usr/bin/python3", Path.Combine(Machine.Repository, "bench", "live", "peers", script), host, $"{port}"])
+            "ip", ["netns", "exec", netns, "/usr/bin/python3", Path.Combine(Machine.Repository, "bench", "live", "peers", script),
+                host, $"{port}"])
         { RedirectStandardOutput = true };
         var process = Process.Start(start)!;
         if (await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)) is null)

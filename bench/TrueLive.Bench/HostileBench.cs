@@ -24,12 +24,14 @@ internal static class HostileBench
         var data = Directory.CreateTempSubdirectory("truelive-hostile-").FullName;
         try
         {
-            await using var server = await ServerProcess.StartAsync("--data-folder", data, "--api-keys", $"{Key},{HostileKey}", "--model-threads", "1");
+            await using var server = await ServerProcess.StartAsync("--data-folder", data, "--api-keys", $"{Key},{HostileKey}",
+                "--model-threads", "1");
             using (var http = new HttpClient { BaseAddress = new Uri(server.Address) })
                 await ServerProcess.ReadyAsync(http);
             var scene = await NativeCaller.SceneAsync(512, 288);
             await using var caller = await NativeCaller.StartAsync(
-                new Uri($"{server.Address}/whip?model=live-tiny&size=512x288&codec=h264&prompt=oil"), VideoCodec.H264, scene, Time, CancellationToken.None, Key);
+                new Uri($"{server.Address}/whip?model=live-tiny&size=512x288&codec=h264&prompt=oil"), VideoCodec.H264, scene, Time,
+                CancellationToken.None, Key);
             await PhaseAsync(caller, seconds);
             var (alone, beside) = (new List<Phase>(), new List<Phase>());
             var met = new SortedDictionary<string, long>(StringComparer.Ordinal);
@@ -39,7 +41,8 @@ internal static class HostileBench
                 beside.Add(await AttackedAsync(caller, server.Address, seconds, met));
                 // What the server does right after an attack belongs to neither phase.
                 await Task.Delay(TimeSpan.FromSeconds(2), Time);
-                Console.WriteLine($"Round {round + 1} of {rounds}: p99 {Quantile([alone[^1]], 0.99):0.0} ms alone, {Quantile([beside[^1]], 0.99):0.0} ms beside the hostile client.");
+                Console.WriteLine(
+                    $"Round {round + 1} of {rounds}: p99 {Quantile([alone[^1]], 0.99):0.0} ms alone, {Quantile([beside[^1]], 0.99):0.0} ms beside the hostile client.");
             }
             var report = Report(alone, beside, met, seconds, load, busy);
             Console.WriteLine();
@@ -59,13 +62,15 @@ internal static class HostileBench
         caller.Pictures.Clear();
         var began = Time.GetTimestamp();
         await Task.Delay(TimeSpan.FromSeconds(seconds), Time);
-        return new Phase([.. caller.Pictures.Select(p => Time.GetElapsedTime(p.SentAt, p.SeenAt).TotalMilliseconds)], Time.GetElapsedTime(began).TotalSeconds);
+        return new Phase([.. caller.Pictures.Select(p => Time.GetElapsedTime(p.SentAt, p.SeenAt).TotalMilliseconds)],
+            Time.GetElapsedTime(began).TotalSeconds);
     }
 
     // The client is a separate process at the lowest priority, so that its own work does not delay the server.
     private static async Task<Phase> AttackedAsync(NativeCaller caller, string server, double seconds, SortedDictionary<string, long> met)
     {
-        string[] command = ["-n", "19", "dotnet", Path.Combine(AppContext.BaseDirectory, "TrueLive.Bench.dll"), "hostile-client", "--server", server, "--key", HostileKey, "--seconds", $"{seconds + 1:0}"];
+        string[] command = ["-n", "19", "dotnet", Path.Combine(AppContext.BaseDirectory, "TrueLive.Bench.dll"), "hostile-client",
+            "--server", server, "--key", HostileKey, "--seconds", $"{seconds + 1:0}"];
         using var client = Process.Start(new ProcessStartInfo("nice", command) { RedirectStandardOutput = true })!;
         if (await client.StandardOutput.ReadLineAsync() != "begun")
             throw new ArgumentException("The hostile client did not begin.");
@@ -78,7 +83,8 @@ internal static class HostileBench
 
     private static double Quantile(IEnumerable<Phase> phases, double q) => Statistics.Quantile(phases.SelectMany(p => p.Delays), q);
 
-    private static string Report(List<Phase> alone, List<Phase> beside, SortedDictionary<string, long> met, double seconds, string load, double busy)
+    private static string Report(
+        List<Phase> alone, List<Phase> beside, SortedDictionary<string, long> met, double seconds, string load, double busy)
     {
         var text = new StringBuilder();
         text.AppendLine($"""
@@ -101,7 +107,8 @@ internal static class HostileBench
         foreach (var (name, phases) in new[] { ("alone", alone), ("beside the hostile client", beside) })
         {
             var n = phases.Sum(p => p.Delays.Count);
-            text.AppendLine($"| {name} | {Quantile(phases, 0.5):0.0} | {Quantile(phases, 0.99):0.0} | {n / phases.Sum(p => p.Seconds):0.0} | {n} |");
+            text.AppendLine(
+                $"| {name} | {Quantile(phases, 0.5):0.0} | {Quantile(phases, 0.99):0.0} | {n / phases.Sum(p => p.Seconds):0.0} | {n} |");
         }
         text.AppendLine();
         text.AppendLine("What the client met, over all rounds (what it did, the answer):");

@@ -20,7 +20,8 @@ internal sealed class HostileClient : IDisposable
     private readonly HttpClient _http;
     private readonly CancellationTokenSource _stop;
     private readonly ConcurrentDictionary<string, long> _met = new();
-    private readonly byte[] _offer = File.ReadAllBytes(Path.Combine(Machine.Repository, "tests", "TrueLive.Fuzz", "corpus", "sdp-offer", "chromium-156-offer.sdp"));
+    private readonly byte[] _offer = File.ReadAllBytes(Path.Combine(Machine.Repository, "tests", "TrueLive.Fuzz", "corpus", "sdp-offer",
+        "chromium-156-offer.sdp"));
     private readonly byte[] _large = LargePicture();
     private readonly byte[] _scans;
 
@@ -31,7 +32,8 @@ internal sealed class HostileClient : IDisposable
         _http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 400 }) { BaseAddress = _server };
         _stop = new CancellationTokenSource(TimeSpan.FromSeconds(arguments.Number("--seconds", 10)), TimeProvider.System);
         // A JPEG with thousands of empty scans.
-        _scans = [.. _large[..^2], .. Enumerable.Repeat((byte[])[0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0], 5000).SelectMany(s => s), 0xFF, 0xD9];
+        _scans = [.. _large[..^2], .. Enumerable.Repeat((byte[])[0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0], 5000).SelectMany(s => s), 0xFF,
+            0xD9];
     }
 
     public static async Task<int> RunAsync(Arguments arguments)
@@ -42,7 +44,8 @@ internal sealed class HostileClient : IDisposable
         [
             .. client.Many(16, () => client.PostAsync("offer", "/whip?model=passthrough", _ => Body(client._offer, "application/sdp"))),
             .. client.Many(16, () => client.PostAsync("upload", "/v1/uploads", _ => Body(client._large, "image/jpeg"))),
-            .. client.Many(16, () => client.PostAsync("wrong key", "/v1/sessions", request => request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", "wrong-" + Guid.NewGuid()))),
+            .. client.Many(16, () => client.PostAsync("wrong key", "/v1/sessions",
+                request => request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", "wrong-" + Guid.NewGuid()))),
             .. client.Many(4, () => client.PostAsync("preview", "/v1/looks/preview", _ => Body(client._scans, "image/jpeg"))),
             .. client.Many(4, () => client.PicturesAsync(client._large, "large pictures")),
             .. client.Many(2, () => client.PicturesAsync(client._scans, "pictures of many scans")),
@@ -75,7 +78,8 @@ internal sealed class HostileClient : IDisposable
 
     private void Met(string what, object answer) => _met.AddOrUpdate($"{what}: {answer}", 1, (_, before) => before + 1);
 
-    private static ByteArrayContent Body(byte[] bytes, string type) => new ByteArrayContent(bytes) { Headers = { ContentType = new MediaTypeHeaderValue(type) } };
+    private static ByteArrayContent Body(byte[] bytes, string type) =>
+        new ByteArrayContent(bytes) { Headers = { ContentType = new MediaTypeHeaderValue(type) } };
 
     // Keeps this many requests under way: each is repeated when it is answered.
     private IEnumerable<Task> Many(int count, Func<Task> once) => Enumerable.Range(0, count).Select(_ => Task.Run(async () =>
@@ -110,7 +114,8 @@ internal sealed class HostileClient : IDisposable
         socket.Options.SetRequestHeader("Authorization", $"Bearer {_key}");
         try
         {
-            await socket.ConnectAsync(new UriBuilder(_server) { Scheme = "ws", Path = "/v1/live", Query = "model=passthrough" }.Uri, _stop.Token);
+            await socket.ConnectAsync(new UriBuilder(_server) { Scheme = "ws", Path = "/v1/live", Query = "model=passthrough" }.Uri,
+                _stop.Token);
         }
         catch (WebSocketException)
         {

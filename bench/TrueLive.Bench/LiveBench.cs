@@ -23,7 +23,8 @@ internal sealed record LiveCase(string Server, string Codec, int Width, int Heig
 /// <param name="Inside">The server's own figures; ours only.</param>
 /// <param name="Whole">Share of the samples during the round that found a whole core (<see cref="WholeCores"/>).</param>
 internal sealed record LiveRound(
-    double Generated, double Painted, double[] Delays, double CpuMs, string Returned, int Unread, double FirstMs, InsideFigures? Inside, double Whole);
+    double Generated, double Painted, double[] Delays, double CpuMs, string Returned, int Unread, double FirstMs, InsideFigures? Inside,
+    double Whole);
 
 /// <summary>From the last packet in to the last packet out, at the server, ms, over the last frames of the session.</summary>
 internal sealed record InsideFigures(double StepP50, double AgeP50, double AgeP95, double OutP50, double OutBesideStepP99, int Frames)
@@ -53,8 +54,11 @@ internal static class LiveBench
             return 1;
         }
         var began = (Time: TimeProvider.System.GetUtcNow(), Machine.Load, Busy: await Machine.BusyCoresAsync(TimeSpan.FromSeconds(3)));
-        List<(LiveCase Case, InsideFigures Figures)> alone = arguments.Has("--browser-only") ? [] : await ServerOnly.RunAsync(Ours, Math.Max(10, seconds));
-        await using var ours = await ServerProcess.StartInAsync(network.ServerSide, "--host", network.ServerAddress, "--insecure", "--max-sessions", "2", "--keep-seconds", "1");
+        List<(LiveCase Case, InsideFigures Figures)> alone = arguments.Has("--browser-only")
+            ? []
+            : await ServerOnly.RunAsync(Ours, Math.Max(10, seconds));
+        await using var ours = await ServerProcess.StartInAsync(network.ServerSide, "--host", network.ServerAddress, "--insecure",
+            "--max-sessions", "2", "--keep-seconds", "1");
         await using var aiortc = await EchoPeer.StartAsync("aiortc_echo.py", network.ServerSide, network.ServerAddress, 8100);
         await using var gstreamer = await EchoPeer.StartAsync("gstreamer_echo.py", network.ServerSide, network.ServerAddress, 8200);
         await ReadyAsync(network, ours.Address);
@@ -78,7 +82,8 @@ internal static class LiveBench
                 {
                     var figures = await MeasureAsync(browser, one, servers[one.Server].Address, servers[one.Server].Process, seconds);
                     results[one].Add(figures);
-                    Console.WriteLine($"{round}/{rounds} {one}: {figures.Generated:0.0} fps, p50 {Statistics.Quantile(figures.Delays, 0.5):0.0} ms, n={figures.Delays.Length}, whole cores {figures.Whole:0%}");
+                    Console.WriteLine(
+                        $"{round}/{rounds} {one}: {figures.Generated:0.0} fps, p50 {Statistics.Quantile(figures.Delays, 0.5):0.0} ms, n={figures.Delays.Length}, whole cores {figures.Whole:0%}");
                 }
                 catch (Exception error) when (error is PlaywrightException or TimeoutException)
                 {
@@ -122,7 +127,8 @@ internal static class LiveBench
             await page.EvaluateAsync(await File.ReadAllTextAsync(Path.Combine(Machine.Repository, "bench", "live", "page.js")));
             // "noir" keeps the painted time readable.
             var url = $"{address}/whip?codec={one.Codec.ToLowerInvariant()}&model={one.Model}&size={one.Size}&prompt=noir";
-            var first = await page.EvaluateAsync<double>("(o) => liveBench.start(o)", new { url, width = one.Width, height = one.Height, fps = Fps, timeout = 40 });
+            var first = await page.EvaluateAsync<double>("(o) => liveBench.start(o)",
+                new { url, width = one.Width, height = one.Height, fps = Fps, timeout = 40 });
             // In the first seconds, congestion control finds the rate that the path can carry.
             await page.EvaluateAsync("() => liveBench.measure(2)");
             using var cores = new WholeCores();
@@ -136,8 +142,10 @@ internal static class LiveBench
             await page.EvaluateAsync("() => liveBench.stop()");
             var (span, generated) = (figures.GetProperty("seconds").GetDouble(), figures.GetProperty("generated").GetInt32());
             return new LiveRound(
-                generated / span, figures.GetProperty("sent").GetInt32() / span, [.. figures.GetProperty("delays").EnumerateArray().Select(d => d.GetDouble())],
-                1000 * cpu / Math.Max(1, generated), figures.GetProperty("size").GetString()!, figures.GetProperty("unread").GetInt32(), first, inside, whole);
+                generated / span, figures.GetProperty("sent").GetInt32() / span,
+                [.. figures.GetProperty("delays").EnumerateArray().Select(d => d.GetDouble())],
+                1000 * cpu / Math.Max(1, generated), figures.GetProperty("size").GetString()!, figures.GetProperty("unread").GetInt32(),
+                first, inside, whole);
         }
         finally
         {
@@ -152,7 +160,8 @@ internal static class LiveBench
             return null;
         var stats = all[all.GetArrayLength() - 1].GetProperty("stats");
         double Of(string name) => stats.GetProperty(name).GetDouble();
-        return new InsideFigures(Of("step_p50_ms"), Of("age_p50_ms"), Of("age_p95_ms"), Of("out_p50_ms"), Of("out_beside_step_p99_ms"), stats.GetProperty("window").GetInt32());
+        return new InsideFigures(Of("step_p50_ms"), Of("age_p50_ms"), Of("age_p95_ms"), Of("out_p50_ms"), Of("out_beside_step_p99_ms"),
+            stats.GetProperty("window").GetInt32());
     }
 
     // The browser must run inside the namespace: neither aiortc nor GStreamer uses the loopback address.
@@ -166,7 +175,8 @@ internal static class LiveBench
             return await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
             {
                 ExecutablePath = script,
-                Args = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required", "--disable-features=WebRtcHideLocalIpsWithMdns"],
+                Args = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required",
+                    "--disable-features=WebRtcHideLocalIpsWithMdns"],
             });
         }
         finally
@@ -180,7 +190,8 @@ internal static class LiveBench
     {
         for (var tries = 0; tries < 120; tries++)
         {
-            using var curl = System.Diagnostics.Process.Start("ip", ["netns", "exec", network.ClientSide, "curl", "-sf", "-o", "/dev/null", address + "/readyz"]);
+            using var curl = System.Diagnostics.Process.Start("ip",
+                ["netns", "exec", network.ClientSide, "curl", "-sf", "-o", "/dev/null", address + "/readyz"]);
             await curl.WaitForExitAsync();
             if (curl.ExitCode == 0)
                 return;

@@ -16,9 +16,12 @@ internal static class Machine
     {
         get
         {
-            var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown processor";
-            var memory = long.Parse(File.ReadLines("/proc/meminfo").First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1048576.0;
-            var system = File.ReadLines("/etc/os-release").FirstOrDefault(l => l.StartsWith("PRETTY_NAME=", StringComparison.Ordinal))?.Split('"')[1] ?? "Linux";
+            var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l =>
+                l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown processor";
+            var memory = long.Parse(File.ReadLines("/proc/meminfo").First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+                CultureInfo.InvariantCulture) / 1048576.0;
+            var system = File.ReadLines("/etc/os-release")
+                .FirstOrDefault(l => l.StartsWith("PRETTY_NAME=", StringComparison.Ordinal))?.Split('"')[1] ?? "Linux";
             return $"{cpu}, {Environment.ProcessorCount} cores, {memory:0} GiB, {system}, .NET {Environment.Version}";
         }
     }
@@ -28,7 +31,8 @@ internal static class Machine
     {
         // The name in field 2 may contain spaces; fields after its closing bracket do not.
         var fields = File.ReadAllText($"/proc/{process}/stat").Split(") ")[1].Split(' ');
-        return (double.Parse(fields[11], CultureInfo.InvariantCulture) + double.Parse(fields[12], CultureInfo.InvariantCulture)) / TicksPerSecond;
+        return (double.Parse(fields[11], CultureInfo.InvariantCulture) + double.Parse(fields[12], CultureInfo.InvariantCulture))
+            / TicksPerSecond;
     }
 
     /// <summary>The same by thread name; threads that have ended are not counted.</summary>
@@ -42,7 +46,8 @@ internal static class Machine
                 var stat = File.ReadAllText(Path.Combine(thread, "stat"));
                 var (open, close) = (stat.IndexOf('('), stat.LastIndexOf(')'));
                 var fields = stat[(close + 2)..].Split(' ');
-                var used = (double.Parse(fields[11], CultureInfo.InvariantCulture) + double.Parse(fields[12], CultureInfo.InvariantCulture)) / TicksPerSecond;
+                var used = (double.Parse(fields[11], CultureInfo.InvariantCulture) + double.Parse(fields[12], CultureInfo.InvariantCulture))
+                    / TicksPerSecond;
                 seconds[stat[(open + 1)..close]] = seconds.GetValueOrDefault(stat[(open + 1)..close]) + used;
             }
             catch (IOException)
@@ -55,7 +60,8 @@ internal static class Machine
 
     /// <summary>Resident memory of a process in MB (10^6 bytes).</summary>
     public static double ResidentMegabytes(int process) => double.Parse(
-        File.ReadLines($"/proc/{process}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        File.ReadLines($"/proc/{process}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
         CultureInfo.InvariantCulture) * 1024 / 1e6;
 
     /// <summary>Mean number of busy cores of the whole machine over a time.</summary>

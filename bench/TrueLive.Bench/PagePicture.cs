@@ -37,7 +37,8 @@ internal static class PagePicture
             ExecutablePath = "/usr/bin/chromium",
             Args = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"],
         });
-        var page = await browser.NewPageAsync(new BrowserNewPageOptions { ViewportSize = new ViewportSize { Width = 1120, Height = 700 }, ColorScheme = ColorScheme.Dark });
+        var page = await browser.NewPageAsync(new BrowserNewPageOptions
+            { ViewportSize = new ViewportSize { Width = 1120, Height = 700 }, ColorScheme = ColorScheme.Dark });
         await page.GotoAsync(address);
         await page.Locator("#model option").First.WaitForAsync(new LocatorWaitForOptions { State = WaitForSelectorState.Attached });
         await page.SelectOptionAsync("#source", "scene");
@@ -52,12 +53,15 @@ internal static class PagePicture
             var frame = json!.Value;
             lock (times)
             {
-                File.WriteAllBytes(Path.Combine(folder, $"{times.Count:00000}.jpg"), Convert.FromBase64String(frame.GetProperty("data").GetString()!));
+                File.WriteAllBytes(Path.Combine(folder, $"{times.Count:00000}.jpg"),
+                    Convert.FromBase64String(frame.GetProperty("data").GetString()!));
                 times.Add(frame.GetProperty("metadata").GetProperty("timestamp").GetDouble());
             }
-            await devtools.SendAsync("Page.screencastFrameAck", new Dictionary<string, object> { ["sessionId"] = frame.GetProperty("sessionId").GetInt32() });
+            await devtools.SendAsync("Page.screencastFrameAck",
+                new Dictionary<string, object> { ["sessionId"] = frame.GetProperty("sessionId").GetInt32() });
         };
-        await devtools.SendAsync("Page.startScreencast", new Dictionary<string, object> { ["format"] = "jpeg", ["quality"] = 90, ["everyNthFrame"] = 2 });
+        await devtools.SendAsync("Page.startScreencast",
+            new Dictionary<string, object> { ["format"] = "jpeg", ["quality"] = 90, ["everyNthFrame"] = 2 });
         foreach (var prompt in Prompts)
         {
             await page.FillAsync("#prompt", string.Empty);
@@ -77,7 +81,8 @@ internal static class PagePicture
             new[] { $"file '{i:00000}.jpg'", $"duration {(times[i + 1] - time).ToString("0.0000", CultureInfo.InvariantCulture)}" }));
         using var process = Process.Start("ffmpeg",
         [
-            "-v", "error", "-y", "-f", "concat", "-i", list, "-vf", "fps=8,scale=840:-2:flags=area", "-c:v", "libwebp_anim", "-quality", "52", "-compression_level", "6", "-loop", "0", output,
+            "-v", "error", "-y", "-f", "concat", "-i", list, "-vf", "fps=8,scale=840:-2:flags=area", "-c:v", "libwebp_anim", "-quality",
+            "52", "-compression_level", "6", "-loop", "0", output,
         ])!;
         await process.WaitForExitAsync();
         return process.ExitCode;

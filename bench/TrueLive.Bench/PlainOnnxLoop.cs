@@ -28,7 +28,8 @@ internal sealed class PlainOnnxLoop : IDisposable
         _session = new InferenceSession(Path.Combine(_manifest.Folder, _manifest.File));
         var reading = model.Read(prompt);
         _style = reading.Style.IsDefaultOrEmpty ? new float[_manifest.Style?.Length ?? 0] : [.. reading.Style];
-        _states = _manifest.States.ToDictionary(s => s.Input, s => new DenseTensor<float>(s.Shape is { } shape ? [.. shape] : [1, s.Channels, height / s.Divide, width / s.Divide]));
+        _states = _manifest.States.ToDictionary(s => s.Input,
+            s => new DenseTensor<float>(s.Shape is { } shape ? [.. shape] : [1, s.Channels, height / s.Divide, width / s.Divide]));
     }
 
     /// <summary>Turns one picture of packed 8-bit RGB into another, in place.</summary>
@@ -56,7 +57,8 @@ internal sealed class PlainOnnxLoop : IDisposable
             rgb[3 * i + 1] = Byte(from[pixels + i]);
             rgb[3 * i + 2] = Byte(from[2 * pixels + i]);
         }
-        _states = _manifest.States.ToDictionary(s => s.Input, s => results.Single(r => r.Name == s.Output).AsTensor<float>().ToDenseTensor());
+        _states = _manifest.States.ToDictionary(s => s.Input,
+            s => results.Single(r => r.Name == s.Output).AsTensor<float>().ToDenseTensor());
     }
 
     /// <inheritdoc/>

@@ -25,7 +25,8 @@ try
 {
     return args.FirstOrDefault() switch
     {
-        "clips" or "models" => await new RootCommand { ClipsBench.Make(), BenchModelsCommand.Make(ResizedModel.LoadCandy) }.Parse(args).InvokeAsync(),
+        "clips" or "models" =>
+            await new RootCommand { ClipsBench.Make(), BenchModelsCommand.Make(ResizedModel.LoadCandy) }.Parse(args).InvokeAsync(),
         "live" => await LiveBench.RunAsync(arguments),
         "soak" => await SoakBench.RunAsync(arguments),
         "beside" => await BesideBench.RunAsync(arguments),
@@ -34,7 +35,8 @@ try
         "workers" => await WorkersBench.RunAsync(arguments),
         "diffusion" => await DiffusionBench.RunAsync(arguments),
         "picture" => await PagePicture.RunAsync(arguments),
-        _ => throw new ArgumentException("Say 'live', 'clips', 'models', 'soak', 'beside', 'hostile', 'workers', 'diffusion' or 'picture'."),
+        _ =>
+            throw new ArgumentException("Say 'live', 'clips', 'models', 'soak', 'beside', 'hostile', 'workers', 'diffusion' or 'picture'."),
     };
 }
 catch (ArgumentException error)

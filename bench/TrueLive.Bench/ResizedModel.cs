@@ -64,13 +64,18 @@ internal static class ResizedModel
     private static ProtoField Value(ProtoField value, int width, int height)
     {
         var sides = new Queue<int>([height, width]);
-        return Inside(value, type => type.Number != 2 ? type : Inside(type, tensor => tensor.Number != 1 ? tensor : Inside(tensor, part => part.Number != 2 ? part : Inside(part, dim =>
+        return Inside(value, type => type.Number != 2
+            ? type
+            : Inside(type, tensor => tensor.Number != 1 ? tensor : Inside(tensor, part => part.Number != 2 ? part : Inside(part, dim =>
             Inside(dim, side => side is { Number: 1, Wire: 0, Value: Side } ? new ProtoField(1, sides.Dequeue()) : side)))));
     }
 
-    private static string Name(ProtoField attribute) => Encoding.UTF8.GetString(ProtoField.Read(attribute.Bytes).FirstOrDefault(f => f.Number == 1).Bytes.Span);
+    private static string Name(ProtoField attribute) =>
+        Encoding.UTF8.GetString(ProtoField.Read(attribute.Bytes).FirstOrDefault(f => f.Number == 1).Bytes.Span);
 
-    private static ProtoField Inside(ProtoField field, Func<ProtoField, ProtoField> change) => field.Wire == 2 ? field with { Bytes = Each(field.Bytes, change) } : field;
+    private static ProtoField Inside(ProtoField field, Func<ProtoField, ProtoField> change) =>
+        field.Wire == 2 ? field with { Bytes = Each(field.Bytes, change) } : field;
 
-    private static byte[] Each(ReadOnlyMemory<byte> message, Func<ProtoField, ProtoField> change) => ProtoField.Write(ProtoField.Read(message).Select(change));
+    private static byte[] Each(ReadOnlyMemory<byte> message, Func<ProtoField, ProtoField> change) =>
+        ProtoField.Write(ProtoField.Read(message).Select(change));
 }

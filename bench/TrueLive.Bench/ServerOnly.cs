@@ -32,7 +32,8 @@ internal static class ServerOnly
                 var one = new LiveCase(server, codec == VideoCodec.H264 ? "H264" : "VP8", width, height, model);
                 var figures = await MeasureAsync(http, one, codec, seconds);
                 results.Add((one, figures));
-                Console.WriteLine($"server only, {one}: last packet in to last packet out less the step, p99 {figures.OutBesideStepP99:0.0} ms, whole cores {figures.Whole:0%}");
+                Console.WriteLine(
+                    $"server only, {one}: last packet in to last packet out less the step, p99 {figures.OutBesideStepP99:0.0} ms, whole cores {figures.Whole:0%}");
             }
         }
         return results;
@@ -44,7 +45,8 @@ internal static class ServerOnly
         var url = new Uri(http.BaseAddress!, $"/whip?model={one.Model}&size={one.Size}&codec={one.Codec.ToLowerInvariant()}&prompt=noir");
         var keyWanted = 1;
         var handlers = new PeerHandlers { KeyFrameRequested = () => Interlocked.Exchange(ref keyWanted, 1) };
-        await using var client = await WhipClient.ConnectAsync(url, null, new MediaPreferences { Codecs = [codec], Audio = false }, handlers, Time, CancellationToken.None);
+        await using var client = await WhipClient.ConnectAsync(url, null, new MediaPreferences { Codecs = [codec], Audio = false },
+            handlers, Time, CancellationToken.None);
         using var cores = new WholeCores();
         using var pace = new PeriodicTimer(TimeSpan.FromSeconds(1 / 30.0), Time);
         var (at, sent) = (0, 0);

@@ -14,7 +14,8 @@ internal static partial class SoakBench
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
     // One point every ten seconds.
-    private sealed record Sample(double Seconds, double Resident, double Allocated, double Gen2, double Collections, double Frames, double P50, double P99, string Load,
+    private sealed record Sample(double Seconds, double Resident, double Allocated, double Gen2, double Collections, double Frames,
+        double P50, double P99, string Load,
         double CpuSeconds, Dictionary<string, double> Cpu, Dictionary<string, double> Stages);
 
     public static async Task<int> RunAsync(Arguments arguments)
@@ -35,9 +36,11 @@ internal static partial class SoakBench
         {
             var codec = i % 2 == 0 ? VideoCodec.H264 : VideoCodec.Vp8;
             callers.Add(await NativeCaller.StartAsync(
-                new Uri($"{server.Address}/whip?model={model}&size={size}&codec={codec.ToString().ToLowerInvariant()}&prompt=oil"), codec, scene, Time, CancellationToken.None));
+                new Uri($"{server.Address}/whip?model={model}&size={size}&codec={codec.ToString().ToLowerInvariant()}&prompt=oil"), codec,
+                scene, Time, CancellationToken.None));
         }
-        var (began, points, samples) = (Time.GetTimestamp(), callers.Select(_ => new List<(double X, double Y)>()).ToArray(), new List<Sample>());
+        var (began, points, samples) = (Time.GetTimestamp(), callers.Select(_ => new List<(double X, double Y)>()).ToArray(),
+            new List<Sample>());
         using var pace = new PeriodicTimer(Interval, Time);
         while (Time.GetElapsedTime(began).TotalMinutes < minutes && callers.All(c => c.Peer.State == WebRtc.Peers.PeerState.Connected))
         {
@@ -52,7 +55,8 @@ internal static partial class SoakBench
                 }
             }
             samples.Add(Look(await http.GetStringAsync("/metrics"), server.ProcessId, Time.GetElapsedTime(began).TotalSeconds, delays));
-            Console.WriteLine($"{samples[^1].Seconds:0} s: {delays.Count / Interval.TotalSeconds:0.0} pictures/s, p50 {samples[^1].P50:0.0} p99 {samples[^1].P99:0.0} ms, RSS {samples[^1].Resident:0.0} MB, gen2 {samples[^1].Gen2:0}");
+            Console.WriteLine(
+                $"{samples[^1].Seconds:0} s: {delays.Count / Interval.TotalSeconds:0.0} pictures/s, p50 {samples[^1].P50:0.0} p99 {samples[^1].P99:0.0} ms, RSS {samples[^1].Resident:0.0} MB, gen2 {samples[^1].Gen2:0}");
         }
         var lost = callers.Count(c => c.Peer.State != WebRtc.Peers.PeerState.Connected);
         foreach (var caller in callers)
@@ -85,18 +89,22 @@ internal static partial class SoakBench
 
     private static Sample Look(string metrics, int process, double seconds, List<double> delays) => new(
         seconds, Machine.ResidentMegabytes(process), Sum(metrics, Allocated), Sum(metrics, "dotnet_gc_collections", "gen2"),
-        Sum(metrics, "dotnet_gc_collections"), Sum(metrics, "truelive_frames_sent"), Statistics.Quantile(delays, 0.5), Statistics.Quantile(delays, 0.99), Machine.Load,
-        Machine.CpuSeconds(process), Machine.CpuSecondsByThread(process), Stages.ToDictionary(s => s, s => Sum(metrics, "truelive_frame_stage_duration_seconds_sum", $"\"{s}\"")));
+        Sum(metrics, "dotnet_gc_collections"), Sum(metrics, "truelive_frames_sent"), Statistics.Quantile(delays, 0.5),
+        Statistics.Quantile(delays, 0.99), Machine.Load,
+        Machine.CpuSeconds(process), Machine.CpuSecondsByThread(process),
+        Stages.ToDictionary(s => s, s => Sum(metrics, "truelive_frame_stage_duration_seconds_sum", $"\"{s}\"")));
 
     // Sums the series of one name, with or without a unit and _total at its end, whose labels contain the word.
     private static double Sum(string metrics, string name, string word = "") => SeriesLine().Matches(metrics)
-        .Where(m => m.Groups[1].Value.StartsWith(name, StringComparison.Ordinal) && m.Groups[2].Value.Contains(word, StringComparison.Ordinal))
+        .Where(m => m.Groups[1].Value.StartsWith(name, StringComparison.Ordinal)
+            && m.Groups[2].Value.Contains(word, StringComparison.Ordinal))
         .Sum(m => double.Parse(m.Groups[3].Value, CultureInfo.InvariantCulture));
 
     [GeneratedRegex(@"^(\w+)(\{[^}]*\})? ([\d.eE+-]+)", RegexOptions.Multiline)]
     private static partial Regex SeriesLine();
 
-    private static string Report(List<Sample> samples, List<(double X, double Y)>[] points, double minutes, string model, string size, int lost, string load, double busy, double reading)
+    private static string Report(List<Sample> samples, List<(double X, double Y)>[] points, double minutes, string model, string size,
+        int lost, string load, double busy, double reading)
     {
         // Pools fill and code is compiled in the first minutes; a short run leaves out a sixth.
         var settled = Math.Min(300, minutes * 10);
@@ -130,11 +138,14 @@ internal static partial class SoakBench
         Line($"| the same with it; one reading of it | {(last.Allocated - first.Allocated) / frames:0} bytes; {reading / 1000:0} KB |");
         Line($"| mean time of a frame in each stage | {string.Join(", ", Stages.Select(s => $"{s} {(last.Stages[s] - first.Stages[s]) / frames * 1000:0.0} ms"))} |");
         Line($"| processor time of the server per frame sent, all threads | {(last.CpuSeconds - first.CpuSeconds) / frames * 1000:0.00} ms |");
-        foreach (var (thread, used) in last.Cpu.Select(c => (c.Key, (c.Value - first.Cpu.GetValueOrDefault(c.Key)) / frames * 1000)).Where(c => c.Item2 >= 0.05).OrderByDescending(c => c.Item2))
+        foreach (var (thread, used) in last.Cpu.Select(c => (c.Key, (c.Value - first.Cpu.GetValueOrDefault(c.Key)) / frames * 1000))
+            .Where(c => c.Item2 >= 0.05).OrderByDescending(c => c.Item2))
             Line($"| · of that threads named \"{thread}\" | {used:0.00} ms |");
         Line($"| collections, of all generations; of generation 2 | {last.Collections - first.Collections:0}; {last.Gen2 - first.Gen2:0} |");
         Line("");
-        Line("Delay: from a picture being taken to its made one being decoded at the client; the error of the slope is estimated from means of 10 s. Allocation counts everything in the server's process; this run reads the metrics page every 10 s; what one reading allocates was measured before the first session.");
+        Line("Delay: from a picture being taken to its made one being decoded at the client; the error of the slope is estimated from " +
+            "means of 10 s. Allocation counts everything in the server's process; this run reads the metrics page every 10 s; what one " +
+            "reading allocates was measured before the first session.");
         Line("");
         Line("| s | resident MB | delay p50 ms | p99 ms | frames sent | allocated MB | collections | gen 2 | load average |");
         Line("|---|---|---|---|---|---|---|---|---|");

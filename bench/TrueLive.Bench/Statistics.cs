@@ -19,7 +19,8 @@ internal static class Statistics
     /// </summary>
     public static (double Slope, double HalfWidth) Slope(IReadOnlyList<(double X, double Y)> points, double block)
     {
-        (double X, double Y)[] means = [.. points.GroupBy(p => Math.Floor(p.X / block)).Select(g => (g.Average(p => p.X), g.Average(p => p.Y)))];
+        (double X, double Y)[] means = [.. points.GroupBy(p => Math.Floor(p.X / block))
+            .Select(g => (g.Average(p => p.X), g.Average(p => p.Y)))];
         if (means.Length < 4)
             return (double.NaN, double.NaN);
         var (mx, my) = (means.Average(p => p.X), means.Average(p => p.Y));

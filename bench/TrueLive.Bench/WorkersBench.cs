@@ -17,9 +17,11 @@ internal static class WorkersBench
     private static readonly (string Name, string Script)[] Models =
     [
         ("i420, gives the frame back",
-            "from truelive_worker import *\nclass M(Model):\n    format = 'i420'\n    def step(self, frame, prompt):\n        return frame.data\nserve(M)\n"),
+            "from truelive_worker import *\nclass M(Model):\n    format = 'i420'\n    def step(self, frame, prompt):\n        return " +
+                "frame.data\nserve(M)\n"),
         ("rgb8, inverts it with numpy",
-            "import numpy\nfrom truelive_worker import *\nclass M(Model):\n    def step(self, frame, prompt):\n        return 255 - frame.rgb\nserve(M)\n"),
+            "import numpy\nfrom truelive_worker import *\nclass M(Model):\n    def step(self, frame, prompt):\n        return 255 - " +
+                "frame.rgb\nserve(M)\n"),
     ];
 
     public static async Task<int> RunAsync(Arguments arguments)
@@ -34,7 +36,8 @@ internal static class WorkersBench
         Line($"- When: {Time.GetUtcNow():yyyy-MM-dd HH:mm} UTC. Machine: {Machine.Description}.");
         Line($"- Load average (1, 5, 15 min): {load} before the start. Before the start others kept {busy:0.0} of {Environment.ProcessorCount} cores busy{(busy > 0.3 ? ": **the machine was shared**" : "")}.");
         Line($"- {Side}x{Side}, one stream, a worker in its sandbox; {steps} steps one after the other, then {steps} at {rate:0} a second, after 100 that do not count.");
-        Line("- Cost: a step as the session sees it, less the time that the model itself took by the worker's clock: conversion, both ways through shared memory, messages, waking up. Goal: at most 1 ms p50.");
+        Line("- Cost: a step as the session sees it, less the time that the model itself took by the worker's clock: conversion, both " +
+            "ways through shared memory, messages, waking up. Goal: at most 1 ms p50.");
         Line("");
         Line("| model | paced | step p50 ms | of it the model | cost p50 ms | cost p95 | cost p99 | n |");
         Line("|---|---|---|---|---|---|---|---|");
@@ -58,7 +61,8 @@ internal static class WorkersBench
         }
         Console.Write(text);
         if (arguments.Has("--write"))
-            await File.WriteAllTextAsync(Path.Combine(Machine.Repository, "bench", "results", "workers.md"), text.ToString()).ConfigureAwait(false);
+            await File.WriteAllTextAsync(Path.Combine(Machine.Repository, "bench", "results", "workers.md"), text.ToString())
+                .ConfigureAwait(false);
         return 0;
 
         void Line(string line) => text.Append(line).Append('\n');

@@ -23,9 +23,11 @@ public static class Program
     /// <summary>The application, ready to run.</summary>
     public static WebApplication Build(string[] args)
     {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory, WebRootPath = "page" });
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+            { Args = args, ContentRootPath = AppContext.BaseDirectory, WebRootPath = "page" });
         // The weights are loaded once and shared by all sessions; the container disposes them when the application ends.
-        builder.Services.AddSingleton<IVideoModel>(_ => ModelLoader.Load(Path.Combine(AppContext.BaseDirectory, "live-tiny"), threads: 0, TimeProvider.System));
+        builder.Services.AddSingleton<IVideoModel>(_ =>
+            ModelLoader.Load(Path.Combine(AppContext.BaseDirectory, "live-tiny"), threads: 0, TimeProvider.System));
         builder.Services.AddSingleton(_ => new SemaphoreSlim(MaxSessions));
         var app = builder.Build();
         app.UseFileServer();
@@ -37,14 +39,17 @@ public static class Program
     private static async Task LiveAsync(HttpContext http, IVideoModel model, SemaphoreSlim places, IHostApplicationLifetime host)
     {
         // Browsers let any page open a WebSocket to any server: only our own page may.
-        if (http.Request.Headers.Origin is [{ } origin] && (!Uri.TryCreate(origin, UriKind.Absolute, out var page) || page.Authority != http.Request.Host.Value))
+        if (http.Request.Headers.Origin is [{ } origin]
+            && (!Uri.TryCreate(origin, UriKind.Absolute, out var page) || page.Authority != http.Request.Host.Value))
         {
             http.Response.StatusCode = StatusCodes.Status403Forbidden;
             return;
         }
         if (!http.WebSockets.IsWebSocketRequest || !await places.WaitAsync(TimeSpan.Zero, http.RequestAborted))
         {
-            http.Response.StatusCode = http.WebSockets.IsWebSocketRequest ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status426UpgradeRequired;
+            http.Response.StatusCode = http.WebSockets.IsWebSocketRequest
+                ? StatusCodes.Status503ServiceUnavailable
+                : StatusCodes.Status426UpgradeRequired;
             return;
         }
         try

@@ -10,7 +10,9 @@ namespace TrueLive.Samples.SourceAndSink;
 /// </summary>
 public static class Program
 {
-    /// <summary>Arguments: the folder to write into, how many pictures to write, and a model's folder; without one, pictures pass through.</summary>
+    /// <summary>
+    /// Arguments: the folder to write into, how many pictures to write, and a model's folder; without one, pictures pass through.
+    /// </summary>
     public static async Task<int> Main(string[] args)
     {
         if (args is not [var folder, .. var rest] || !int.TryParse(rest.FirstOrDefault("90"), out var count))

@@ -18,7 +18,8 @@ internal static class OpusSound
     {
         using var port = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
         string[] input = file is null ? ["-f", "lavfi", "-i", "sine=frequency=440"] : ["-i", file];
-        string[] output = ["-vn", "-ac", "2", "-ar", "48000", "-c:a", "libopus", "-b:a", "64k", "-f", "rtp", $"rtp://{port.Client.LocalEndPoint}"];
+        string[] output = ["-vn", "-ac", "2", "-ar", "48000", "-c:a", "libopus", "-b:a", "64k", "-f", "rtp",
+            $"rtp://{port.Client.LocalEndPoint}"];
         using var ffmpeg = Process.Start(new ProcessStartInfo("ffmpeg", ["-nostdin", "-loglevel", "error", "-re", .. input, .. output])
         {
             // ffmpeg prints an SDP of the stream, which must not appear on the console.

@@ -33,7 +33,8 @@ internal sealed class Received : IDisposable
         {
             await foreach (var (data, codec, rtpTime, keyFrame) in _coded.Reader.ReadAllAsync(cancel))
             {
-                using var picture = _decoder.Decode(new EncodedFrame { Codec = codec, Data = data, RtpTime = rtpTime, KeyFrame = keyFrame }, _pool);
+                using var picture = _decoder.Decode(new EncodedFrame { Codec = codec, Data = data, RtpTime = rtpTime, KeyFrame = keyFrame },
+                    _pool);
                 if (picture is not null)
                     (Pictures, Size) = (Pictures + 1, $"{picture.Width}x{picture.Height}");
                 else if (_decoder.NeedsKeyFrame)

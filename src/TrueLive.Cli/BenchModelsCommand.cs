@@ -19,9 +19,13 @@ internal static class BenchModelsCommand
     private const string WholeName = "the whole graph in the runtime";
     private const int WarmUp = 3;
 
-    private static readonly Option<FileInfo?> Candy = new("--candy") { Description = "candy.onnx of fast-neural-style, 720x720; it is rewritten in memory to run at 384x216. Its licence keeps it out of this repository." };
-    private static readonly Option<int> Rounds = new("-n", "--rounds") { Description = "Timed frames of each, at least 3.", DefaultValueFactory = _ => 60 };
-    private static readonly Option<string?> Write = new("--write") { Description = $"Also write the tables to a file [{ResultFile}].", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Option<FileInfo?> Candy = new("--candy")
+        { Description = "candy.onnx of fast-neural-style, 720x720; it is rewritten in memory to run at 384x216. Its licence keeps it out " +
+        "of this repository." };
+    private static readonly Option<int> Rounds = new("-n", "--rounds")
+        { Description = "Timed frames of each, at least 3.", DefaultValueFactory = _ => 60 };
+    private static readonly Option<string?> Write = new("--write")
+        { Description = $"Also write the tables to a file [{ResultFile}].", Arity = ArgumentArity.ZeroOrOne };
 
     private sealed record Contestant(string Name, int Threads, IModelSession Session, IReadOnlyList<VideoFrame> Frames, Prompt Prompt)
     {
@@ -35,7 +39,8 @@ internal static class BenchModelsCommand
     /// <param name="loadCandy">Loads the candy model at a size; null leaves out the option.</param>
     public static Command Make(Func<string, int, int, TimeProvider, IVideoModel>? loadCandy = null)
     {
-        var models = new Command("models", "Time a step of the shipped model at three sizes on one and two threads, taking turns.") { Rounds, Write };
+        var models = new Command("models", "Time a step of the shipped model at three sizes on one and two threads, taking turns.")
+            { Rounds, Write };
         if (loadCandy is not null)
             models.Options.Add(Candy);
         Rounds.Validators.Add(given =>
@@ -130,21 +135,28 @@ internal static class BenchModelsCommand
         {
             var (one, two) = (size.First(c => c.Threads == 1 && c.Name == id), size.First(c => c.Threads == 2));
             text.Append(CultureInfo.InvariantCulture, $"| {id} {Size(one)}: two threads / one | {two.Median / one.Median:0.00} |\n");
-            text.Append(CultureInfo.InvariantCulture, $"| {Size(one)}, one thread: as shipped / {WholeName} | {one.Median / size.First(c => c.Name == WholeName).Median:0.00} |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {Size(one)}, one thread: as shipped / {WholeName} | " +
+                $"{one.Median / size.First(c => c.Name == WholeName).Median:0.00} |\n");
             if (candy is not null && size.Contains(candy))
-                text.Append(CultureInfo.InvariantCulture, $"| {Size(one)}, one thread: {id} / candy | {one.Median / candy.Median:0.000} |\n");
+                text.Append(CultureInfo.InvariantCulture,
+                    $"| {Size(one)}, one thread: {id} / candy | {one.Median / candy.Median:0.000} |\n");
         }
         text.Append("\n## Milliseconds\n\n| model | size | threads | median | 90 % | n |\n|---|---|---|---|---|---|\n");
         foreach (var c in contestants)
-            text.Append(CultureInfo.InvariantCulture, $"| {c.Name} | {Size(c)} | {c.Threads} | {c.Median:0.0} | {c.Quantile(0.9):0.0} | {c.Times.Count} |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {c.Name} | {Size(c)} | {c.Threads} | {c.Median:0.0} | {c.Quantile(0.9):0.0} | {c.Times.Count} |\n");
         if (candy is not null)
-            text.Append("\ncandy: fast-neural-style, 425k parameters, 720x720; sizes of input, output and transposed convolutions rewritten in memory, weights and operators as they are.\n");
+            text.Append("\ncandy: fast-neural-style, 425k parameters, 720x720; sizes of input, output and transposed convolutions " +
+                "rewritten in memory, weights and operators as they are.\n");
         return text.ToString();
     }
 
     private static string Size(Contestant c) => $"{c.Session.Width}x{c.Session.Height}";
 
-    private static string Cpu() => File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim() ?? "unknown processor";
+    private static string Cpu() =>
+        File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim()
+        ?? "unknown processor";
 
     private static string Load() => File.ReadAllText("/proc/loadavg").Split(' ')[0];
 }

@@ -15,14 +15,22 @@ internal static class BenchReport
 
     /// <summary><c>1.83 (1.71..1.90, n=5)</c>.</summary>
     public static string Spread(IReadOnlyCollection<double> values, string format) => string.Create(
-        CultureInfo.InvariantCulture, $"{Percentile(values, 0.5).ToString(format, CultureInfo.InvariantCulture)} ({values.Min().ToString(format, CultureInfo.InvariantCulture)}..{values.Max().ToString(format, CultureInfo.InvariantCulture)}, n={values.Count})");
+        CultureInfo.InvariantCulture,
+        $"{Percentile(values, 0.5).ToString(format, CultureInfo.InvariantCulture)} " +
+        $"({values.Min().ToString(format, CultureInfo.InvariantCulture)}..{values.Max().ToString(format, CultureInfo.InvariantCulture)}, " +
+        $"n={values.Count})");
 
     /// <summary>The machine in one line.</summary>
     public static string Machine(TimeProvider time)
     {
-        var cpu = File.Exists("/proc/cpuinfo") ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() : null;
+        var cpu = File.Exists("/proc/cpuinfo")
+            ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1]
+                .Trim()
+            : null;
         var load = File.Exists("/proc/loadavg") ? File.ReadAllText("/proc/loadavg").Split(' ')[0] : "unknown";
-        return $"{cpu ?? RuntimeInformation.ProcessArchitecture.ToString()}, {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, .NET {Environment.Version}, load average {load} at the start, {time.GetUtcNow():yyyy-MM-dd HH:mm} UTC";
+        return $"{cpu ?? RuntimeInformation.ProcessArchitecture.ToString()}, {Environment.ProcessorCount} cores, " +
+            $"{RuntimeInformation.OSDescription}, .NET {Environment.Version}, load average {load} at the start, " +
+            $"{time.GetUtcNow():yyyy-MM-dd HH:mm} UTC";
     }
 
     /// <summary>Prints the text, and writes it to a file unless <paramref name="folder"/> is null.</summary>
@@ -43,9 +51,12 @@ internal static class BenchReport
     {
         var path = Path.Combine(folder, "film.mp4");
         await using var child = Media.Files.FfmpegChild.Start(
-            "ffmpeg", ["-loglevel", "error", "-y", "-f", "lavfi", "-i", $"testsrc2=s=1280x720:r=30:d={seconds}", "-vf", "noise=alls=4:allf=t:all_seed=1,format=yuv420p", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", path],
+            "ffmpeg", ["-loglevel", "error", "-y", "-f", "lavfi", "-i", $"testsrc2=s=1280x720:r=30:d={seconds}", "-vf",
+                "noise=alls=4:allf=t:all_seed=1,format=yuv420p", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", path],
             TimeSpan.FromMinutes(10));
         await child.Output.CopyToAsync(Stream.Null, cancel).ConfigureAwait(false);
-        return await child.WaitAsync(cancel).ConfigureAwait(false) == 0 ? path : throw new Media.Files.MediaFileException(await child.ComplaintAsync().ConfigureAwait(false));
+        return await child.WaitAsync(cancel).ConfigureAwait(false) == 0
+            ? path
+            : throw new Media.Files.MediaFileException(await child.ComplaintAsync().ConfigureAwait(false));
     }
 }

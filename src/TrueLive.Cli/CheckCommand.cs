@@ -9,13 +9,17 @@ internal static class CheckCommand
 {
     public static Command Make()
     {
-        var config = new Option<string?>("--config") { Description = "YAML file with settings (default: truelive.yaml here, if there is one)." };
+        var config = new Option<string?>("--config")
+            { Description = "YAML file with settings (default: truelive.yaml here, if there is one)." };
         var files = new Argument<string[]>("requirement-and-report")
         {
-            Description = $"A requirement (YAML file, or preset: {string.Join(", ", RequirementPresets.Names)}) and a report.json of the probe. Exit code 0: PASS, 1: FAIL, 2: INCONCLUSIVE, 3: cannot be checked.",
+            Description = $"A requirement (YAML file, or preset: {string.Join(", ", RequirementPresets.Names)}) and a report.json of the " +
+                "probe. Exit code 0: PASS, 1: FAIL, 2: INCONCLUSIVE, 3: cannot be checked.",
             Arity = new ArgumentArity(0, 2),
         };
-        var check = new Command("check", "With REQUIREMENT and REPORT: does a measured system meet it? Without: check the settings of file and environment.") { files, config };
+        var check = new Command("check",
+            "With REQUIREMENT and REPORT: does a measured system meet it? Without: check the settings of file and environment.")
+            { files, config };
         check.SetAction(parsed =>
         {
             if (parsed.GetValue(files) is { Length: > 0 } given)

@@ -17,31 +17,59 @@ namespace TrueLive.Cli;
 /// <summary><c>truelive clip</c>: renders a video file into another.</summary>
 internal static class ClipCommand
 {
-    private static readonly Argument<string?> In = new("in") { Description = "Video to read: anything that ffmpeg reads; or a folder or ZIP of numbered PNG or JPEG pictures.", Arity = ArgumentArity.ZeroOrOne };
-    private static readonly Option<string> Out = new("--output", "-o") { Description = "File to write: .mp4, .mov, .mkv, .webm, .gif, or a folder for PNG pictures.", Required = true };
-    private static readonly Option<string?> PromptText = new("--prompt", "-p") { Description = "One prompt for the whole clip, whatever characters it holds." };
-    private static readonly Option<string?> Schedule = new("--prompts") { Description = "Prompts over time: a schedule such as '0s ink; 3.5s (ink:0.5)(neon:0.5)', or a file with one, an entry a line." };
-    private static readonly Option<float> Strength = new("--strength") { Description = "0 keeps the picture, 1 is the full look.", DefaultValueFactory = _ => 1 };
-    private static readonly Option<int> Transition = new("--transition-ms") { Description = "Milliseconds over which one look turns into the next.", DefaultValueFactory = _ => 300 };
-    private static readonly Option<string?> Set = new("--set") { Description = "Values of the model's parameters, over time as for --prompts: 'seed=7', or '0s seed=7; 2s seed=9 guidance=full'; a reference picture by its file." };
-    private static readonly Option<string?> Model = new("--model") { Description = "Model id (see truelive models); default the built-in network." };
+    private static readonly Argument<string?> In = new("in")
+        { Description = "Video to read: anything that ffmpeg reads; or a folder or ZIP of numbered PNG or JPEG pictures.",
+        Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Option<string> Out = new("--output", "-o")
+        { Description = "File to write: .mp4, .mov, .mkv, .webm, .gif, or a folder for PNG pictures.", Required = true };
+    private static readonly Option<string?> PromptText = new("--prompt", "-p")
+        { Description = "One prompt for the whole clip, whatever characters it holds." };
+    private static readonly Option<string?> Schedule = new("--prompts")
+        { Description = "Prompts over time: a schedule such as '0s ink; 3.5s (ink:0.5)(neon:0.5)', or a file with one, an entry a line." };
+    private static readonly Option<float> Strength = new("--strength")
+        { Description = "0 keeps the picture, 1 is the full look.", DefaultValueFactory = _ => 1 };
+    private static readonly Option<int> Transition = new("--transition-ms")
+        { Description = "Milliseconds over which one look turns into the next.", DefaultValueFactory = _ => 300 };
+    private static readonly Option<string?> Set = new("--set")
+        { Description = "Values of the model's parameters, over time as for --prompts: 'seed=7', or '0s seed=7; 2s seed=9 " +
+        "guidance=full'; a reference picture by its file." };
+    private static readonly Option<string?> Model = new("--model")
+        { Description = "Model id (see truelive models); default the built-in network." };
     private static readonly Option<string?> ModelsFolder = new("--models-folder") { Description = "Folder with more ONNX models." };
-    private static readonly Option<string?> Size = new("--size") { Description = "Size into which the picture fits, such as 512x288, or with an exclamation mark (512x288!) a size that it is stretched to; default the source's, as far as the model goes." };
-    private static readonly Option<string> Background = new("--background") { Description = "Colour where the source is transparent: #00b140, white, ...", DefaultValueFactory = _ => "black" };
+    private static readonly Option<string?> Size = new("--size")
+        { Description = "Size into which the picture fits, such as 512x288, or with an exclamation mark (512x288!) a size that it is " +
+        "stretched to; default the source's, as far as the model goes." };
+    private static readonly Option<string> Background = new("--background")
+        { Description = "Colour where the source is transparent: #00b140, white, ...", DefaultValueFactory = _ => "black" };
     private static readonly Option<string> Device = DeviceOption.Make();
-    private static readonly Option<int> Threads = new("--threads") { Description = "Threads of one model step; 0 takes all cores (with --segments: scenes at once). Frames are the same with any number." };
-    private static readonly Option<double> Rate = new("--fps") { Description = "Frames per second of a folder or ZIP of pictures.", DefaultValueFactory = _ => ImageSequence.DefaultRate };
-    private static readonly Option<string?> Format = new("--format") { Description = "mp4, mov or mkv (H.264), webm (VP9), av1 (AV1 in MP4), gif or png; default by the output's name, with which it must agree." };
-    private static readonly Option<bool> Segments = new("--segments") { Description = "Divide at scene cuts and work on the scenes side by side, each with a memory warmed up on the half second before it: faster on many cores, but frames after a cut can differ slightly." };
-    private static readonly Option<bool> Resume = new("--resume") { Description = "Go on where an earlier run of the same input and settings stopped." };
-    private static readonly Option<string> OnCancel = new("--on-cancel") { Description = "What Ctrl-C leaves: keep (a playable file up to there, and --resume goes on) or discard (nothing).", DefaultValueFactory = _ => "keep" };
-    private static readonly Option<DirectoryInfo?> FromJournal = new("--from-journal") { Description = "Render a recorded live session again: its folder under DATA/clips/journals. Its own prompts apply, each from the frame at which it applied live." };
-    private static readonly Option<long?> Seed = new("--seed") { Description = "Only for models with randomness. The built-in model has none: the same input, prompts and settings always give the same frames." };
+    private static readonly Option<int> Threads = new("--threads")
+        { Description = "Threads of one model step; 0 takes all cores (with --segments: scenes at once). Frames are the same with " +
+        "any number." };
+    private static readonly Option<double> Rate = new("--fps")
+        { Description = "Frames per second of a folder or ZIP of pictures.", DefaultValueFactory = _ => ImageSequence.DefaultRate };
+    private static readonly Option<string?> Format = new("--format")
+        { Description = "mp4, mov or mkv (H.264), webm (VP9), av1 (AV1 in MP4), gif or png; default by the output's name, with which it " +
+        "must agree." };
+    private static readonly Option<bool> Segments = new("--segments")
+        { Description = "Divide at scene cuts and work on the scenes side by side, each with a memory warmed up on the half second " +
+        "before it: faster on many cores, but frames after a cut can differ slightly." };
+    private static readonly Option<bool> Resume = new("--resume")
+        { Description = "Go on where an earlier run of the same input and settings stopped." };
+    private static readonly Option<string> OnCancel = new("--on-cancel")
+        { Description = "What Ctrl-C leaves: keep (a playable file up to there, and --resume goes on) or discard (nothing).",
+        DefaultValueFactory = _ => "keep" };
+    private static readonly Option<DirectoryInfo?> FromJournal = new("--from-journal")
+        { Description = "Render a recorded live session again: its folder under DATA/clips/journals. Its own prompts apply, each from " +
+        "the frame at which it applied live." };
+    private static readonly Option<long?> Seed = new("--seed")
+        { Description = "Only for models with randomness. The built-in model has none: the same input, prompts and settings always give " +
+        "the same frames." };
 
     public static Command Make()
     {
         OnCancel.AcceptOnlyFromAmong("keep", "discard");
-        var clip = new Command("clip", TierWords.Means(Tier.Clip)) { In, Out, PromptText, Schedule, Strength, Transition, Set, Model, ModelsFolder, Size, Background, Device, Threads, Rate, Format, Segments, Resume, OnCancel, FromJournal, Seed };
+        var clip = new Command("clip", TierWords.Means(Tier.Clip)) { In, Out, PromptText, Schedule, Strength, Transition, Set, Model,
+            ModelsFolder, Size, Background, Device, Threads, Rate, Format, Segments, Resume, OnCancel, FromJournal, Seed };
         clip.SetAction((parsed, cancel) => RunAsync(parsed, cancel));
         return clip;
     }
@@ -51,11 +79,13 @@ internal static class ClipCommand
         try
         {
             using var models = Models(parsed);
-            var (set, pictures) = await NamedPictures.ReadAsync(parsed.GetValue(Set), models.Default.Info.Parameters, cancel).ConfigureAwait(false);
+            var (set, pictures) = await NamedPictures.ReadAsync(parsed.GetValue(Set), models.Default.Info.Parameters, cancel)
+                .ConfigureAwait(false);
             var settings = Settings(parsed, models, set, pictures);
             return await RenderAsync(settings, parsed, cancel).ConfigureAwait(false);
         }
-        catch (Exception error) when (error is MediaException or ModelStepException or ModelException or ConfigurationException or ArgumentException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is MediaException or ModelStepException or ModelException or ConfigurationException
+            or ArgumentException or IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync(error.Message).ConfigureAwait(false);
             return 1;
@@ -68,15 +98,19 @@ internal static class ClipCommand
         if (threads is < 0 or > 256)
             throw new ArgumentException("--threads must be within 0..256.");
         var perStep = threads > 0 && !parsed.GetValue(Segments) ? threads : parsed.GetValue(Segments) ? 1 : Environment.ProcessorCount;
-        var model = parsed.GetValue(Model) ?? (parsed.GetValue(FromJournal) is { } folder ? Journal.Open(folder.FullName)?.Model : null) ?? "";
-        return ModelStore.Load(new ServerOptions { Model = model, ModelsFolder = parsed.GetValue(ModelsFolder) ?? "", ModelThreads = perStep, Device = parsed.GetValue(Device)! }, TimeProvider.System, Console.Error);
+        var model = parsed.GetValue(Model) ?? (parsed.GetValue(FromJournal) is { } folder ? Journal.Open(folder.FullName)?.Model : null)
+            ?? "";
+        return ModelStore.Load(new ServerOptions { Model = model, ModelsFolder = parsed.GetValue(ModelsFolder) ?? "",
+            ModelThreads = perStep, Device = parsed.GetValue(Device)! }, TimeProvider.System, Console.Error);
     }
 
     private static ClipFileSettings Settings(ParseResult parsed, ModelStore models, string? given, IReadOnlyList<ReferencePicture> pictures)
     {
         var output = parsed.GetValue(Out)!;
         var format = ClipFormats.ForOutput(parsed.GetValue(Format), output);
-        var journal = parsed.GetValue(FromJournal) is { } folder ? Journal.Open(folder.FullName) ?? throw new ArgumentException($"{folder} holds no journal.") : null;
+        var journal = parsed.GetValue(FromJournal) is { } folder
+            ? Journal.Open(folder.FullName) ?? throw new ArgumentException($"{folder} holds no journal.")
+            : null;
         if (journal is not null && (parsed.GetValue(In) ?? parsed.GetValue(PromptText) ?? parsed.GetValue(Schedule)) is not null)
             throw new ArgumentException("A journal has its own video and prompts: leave out the input, --prompt and --prompts.");
         var input = journal?.VideoPath ?? parsed.GetValue(In) ?? throw new ArgumentException("Name the video to read.");
@@ -133,8 +167,11 @@ internal static class ClipCommand
             return PromptSchedule.TryOne(one ?? "", out var single, out var tooLong) ? single : throw new ArgumentException(tooLong);
         var isFile = File.Exists(several);
         if (!isFile && !char.IsAsciiDigit(several.TrimStart().FirstOrDefault()))
-            throw new ArgumentException($"There is no file '{several}', and a schedule begins with a time: '0s ink; 3.5s neon'. One prompt for the whole clip is --prompt.");
-        return PromptSchedule.TryParse(isFile ? File.ReadAllText(several) : several, out var schedule, out var wrong) ? schedule : throw new ArgumentException(wrong);
+            throw new ArgumentException($"There is no file '{several}', and a schedule begins with a time: '0s ink; 3.5s neon'. One " +
+                "prompt for the whole clip is --prompt.");
+        return PromptSchedule.TryParse(isFile ? File.ReadAllText(several) : several, out var schedule, out var wrong)
+            ? schedule
+            : throw new ArgumentException(wrong);
     }
 
     private static async Task<int> RenderAsync(ClipFileSettings settings, ParseResult parsed, CancellationToken ended)
@@ -177,30 +214,38 @@ internal static class ClipCommand
                 await Console.Out.WriteLineAsync(note).ConfigureAwait(false);
             var fps = (result.Frames - result.Resumed) / Math.Max(0.001, result.Elapsed.TotalSeconds);
             await Console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
-                $"{settings.Output}: {result.Frames} frames, {result.Length.TotalSeconds:0.0} s, {result.Bytes / 1024} KB; {result.Elapsed.TotalSeconds:0.0} s of work at {fps:0.0} frames/s. Tier 1 (clip).")).ConfigureAwait(false);
+                $"{settings.Output}: {result.Frames} frames, {result.Length.TotalSeconds:0.0} s, {result.Bytes / 1024} KB; " +
+                    $"{result.Elapsed.TotalSeconds:0.0} s of work at {fps:0.0} frames/s. Tier 1 (clip).")).ConfigureAwait(false);
             if (result.Resumed > 0)
                 await Console.Out.WriteLineAsync($"{result.Resumed} of the frames were there from an earlier run.").ConfigureAwait(false);
             if (!result.Complete)
-                await Console.Out.WriteLineAsync("It was stopped: the file ends early. The same command with --resume goes on from here.").ConfigureAwait(false);
+                await Console.Out.WriteLineAsync("It was stopped: the file ends early. The same command with --resume goes on from here.")
+                    .ConfigureAwait(false);
             return result.Complete ? 0 : 130;
         }
         catch (OperationCanceledException)
         {
-            await Console.Error.WriteLineAsync(Directory.Exists(settings.WorkPath) ? "It was stopped. " + GoesOn(settings) : "It was stopped; nothing is left.").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync(Directory.Exists(settings.WorkPath)
+                ? "It was stopped. " + GoesOn(settings)
+                : "It was stopped; nothing is left.").ConfigureAwait(false);
             return 130;
         }
         catch (Exception error) when (Directory.Exists(settings.WorkPath) && error is MediaException or ModelStepException or IOException)
         {
             // The same command would fail in the same way: retrying helps only after something has changed.
             var advice = error is MediaInterruptedException ? GoesOn(settings)
-                : settings.Resume && render.FramesMade == 0 ? $"What was finished before stays in {settings.WorkPath}, but --resume came no further: mend the cause first, or delete that folder."
-                : $"What was finished lies in {settings.WorkPath}. Once the cause is mended, the same command with --resume goes on from there.";
+                : settings.Resume && render.FramesMade == 0
+                    ? $"What was finished before stays in {settings.WorkPath}, but --resume came no further: mend the cause first, or " +
+                    "delete that folder."
+                : $"What was finished lies in {settings.WorkPath}. Once the cause is mended, the same command with --resume goes on " +
+                    "from there.";
             await Console.Error.WriteLineAsync($"{error.Message} {advice}").ConfigureAwait(false);
             return 1;
         }
     }
 
-    private static string GoesOn(ClipFileSettings settings) => $"What was finished lies in {settings.WorkPath}: the same command with --resume goes on from there.";
+    private static string GoesOn(ClipFileSettings settings) =>
+        $"What was finished lies in {settings.WorkPath}: the same command with --resume goes on from there.";
 
     private static async Task<ClipFileResult> ShowAsync(ClipFileRender render, Task<ClipFileResult> work)
     {

@@ -22,5 +22,7 @@ internal static class CommandLine
 
     /// <summary>Inserts <c>serve</c>, the default command, where none is given.</summary>
     public static string[] Complete(string[] words) =>
-        words.Length == 0 || (words[0].StartsWith('-') && words[0] is not ("-h" or "-?" or "--help" or "--version")) ? ["serve", .. words] : words;
+        words.Length == 0 || (words[0].StartsWith('-') && words[0] is not ("-h" or "-?" or "--help" or "--version"))
+            ? ["serve", .. words]
+            : words;
 }

@@ -20,7 +20,8 @@ internal static class DoctorCommand
             var (file, flags) = settings(parsed);
             var json = parsed.GetValue(ModelsCommand.Json);
             var findings = new List<Finding>();
-            await foreach (var finding in Examination.RunAsync(file, Environment.GetEnvironmentVariables(), flags, TimeProvider.System, cancel).ConfigureAwait(false))
+            await foreach (var finding in Examination.RunAsync(file, Environment.GetEnvironmentVariables(), flags, TimeProvider.System,
+                cancel).ConfigureAwait(false))
             {
                 findings.Add(finding);
                 if (!json)

@@ -9,11 +9,14 @@ namespace TrueLive.Cli;
 /// </summary>
 internal static class KeysCommand
 {
-    private static readonly Option<string?> Config = new("--config") { Description = "YAML file with settings (default: truelive.yaml here, if there is one).", Recursive = true };
+    private static readonly Option<string?> Config = new("--config")
+        { Description = "YAML file with settings (default: truelive.yaml here, if there is one).", Recursive = true };
 
-    private static readonly Option<string?> DataFolder = new("--data-folder") { Description = "Data folder of the server; it goes before what the settings say.", Recursive = true };
+    private static readonly Option<string?> DataFolder = new("--data-folder")
+        { Description = "Data folder of the server; it goes before what the settings say.", Recursive = true };
 
-    public static Command Make() => MakeFor("keys", "Make, list and revoke named keys of the server on this machine.", options => options.KeysPath, scoped: true);
+    public static Command Make() =>
+        MakeFor("keys", "Make, list and revoke named keys of the server on this machine.", options => options.KeysPath, scoped: true);
 
     /// <summary>The same command for another file of keys; unless <paramref name="scoped"/>, its keys have no scopes.</summary>
     public static Command MakeFor(string command, string words, Func<ServerOptions, string> file, bool scoped)
@@ -24,7 +27,8 @@ internal static class KeysCommand
             Description = "What it opens: publish, watch, clips, probe, operate, or all. May be given several times.",
             DefaultValueFactory = _ => [KeyScopes.All],
         };
-        var days = new Option<double?>("--days") { Description = "Days until it opens nothing any more; without it, it lasts until it is revoked." };
+        var days = new Option<double?>("--days")
+            { Description = "Days until it opens nothing any more; without it, it lasts until it is revoked." };
         var create = new Command("create", "Make a key. It is shown once; the server keeps only its hash.") { name, days };
         if (scoped)
             create.Options.Add(scopes);
@@ -43,8 +47,11 @@ internal static class KeysCommand
             var now = TimeProvider.System.GetUtcNow();
             foreach (var key in ApiKeyFile.Read(PathOf(parsed)))
             {
-                var end = key.Expires is not { } e ? "no end" : e <= now ? FormattableString.Invariant($"ended {e:yyyy-MM-dd HH:mm}") : FormattableString.Invariant($"until {e:yyyy-MM-dd HH:mm}");
-                Console.WriteLine(FormattableString.Invariant($"{key.Name,-24} {(scoped ? $"{key.Scopes.ToString().ToLowerInvariant(),-36} " : "")}made {key.Created:yyyy-MM-dd HH:mm}, {end}"));
+                var end = key.Expires is not { } e ? "no end" : e <= now ? FormattableString.Invariant($"ended {e:yyyy-MM-dd HH:mm}")
+                    : FormattableString.Invariant($"until {e:yyyy-MM-dd HH:mm}");
+                Console.WriteLine(
+                    FormattableString.Invariant(
+                    $"{key.Name,-24} {(scoped ? $"{key.Scopes.ToString().ToLowerInvariant(),-36} " : "")}made {key.Created:yyyy-MM-dd HH:mm}, {end}"));
             }
             return 0;
         }));

@@ -18,7 +18,8 @@ internal static class MachineFault
             {
                 OutOfMemoryException => OfErrno(NoMemory),
                 SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse or SocketError.AddressNotAvailable } =>
-                    "This machine has no free port left. End programs that hold many connections, or allow more ports (sysctl net.ipv4.ip_local_port_range).",
+                    "This machine has no free port left. End programs that hold many connections, or allow more ports (sysctl " +
+                        "net.ipv4.ip_local_port_range).",
                 SocketException { SocketErrorCode: SocketError.TooManyOpenSockets } => OfErrno(TooManyFiles),
                 Win32Exception system => OfErrno(system.NativeErrorCode),
                 IOException io => OfErrno(io.HResult),
@@ -33,7 +34,9 @@ internal static class MachineFault
 
     private static string? OfErrno(int errno) => errno switch
     {
-        NoMemory or TryAgain => "This machine has too little memory or too few threads for this. Choose a smaller size, or allow more (ulimit -u, the limits of the container).",
+        NoMemory or TryAgain =>
+            "This machine has too little memory or too few threads for this. Choose a smaller size, or allow more (ulimit -u, the limits " +
+            "of the container).",
         TooManyFiles or FileTableFull => "No more files can be opened. Allow more (ulimit -n), or end what holds them.",
         NoSpace or OverQuota => "The disk is full. Make room and start again.",
         ReadOnly => "The disk is read-only. Choose another folder.",

@@ -12,7 +12,9 @@ internal static class ModelsAddCommand
     {
         var folder = new Argument<string>("folder") { Description = "Model folder: an ONNX file with a manifest.json." };
         var replace = new Option<bool>("--replace") { Description = "Replace the model of the same id." };
-        var add = new Command("add", "Check a model folder and copy it into the models folder. A folder that cannot be used is refused, and the reason named.") { folder, replace };
+        var add = new Command("add",
+            "Check a model folder and copy it into the models folder. A folder that cannot be used is refused, and the reason named.")
+            { folder, replace };
         add.SetAction((parsed, _) => ModelsCommand.GuardAsync(() =>
         {
             var options = ModelsCommand.Options(parsed);
@@ -20,8 +22,10 @@ internal static class ModelsAddCommand
             using var model = ModelLoader.Load(parsed.GetValue(folder)!, 1, TimeProvider.System);
             var id = model.Info.Id;
             if (id == "passthrough" || ModelFolders.In([options.ModelPlaces[0]]).Any(f => ModelManifest.Load(f).Id == id))
-                throw new ModelException($"{Path.Combine(model.Manifest.Folder, "manifest.json")}: id is '{id}', which TrueLive itself brings. Choose another.");
-            Console.WriteLine($"Added {id} to {ModelInstall.Copy(model.Manifest, options.ModelsPath, parsed.GetValue(replace))}. The server offers it from its next start on; 'truelive models check {id}' tells how fast it is here.");
+                throw new ModelException($"{Path.Combine(model.Manifest.Folder, "manifest.json")}: id is '{id}', which TrueLive itself " +
+                    "brings. Choose another.");
+            Console.WriteLine(
+                $"Added {id} to {ModelInstall.Copy(model.Manifest, options.ModelsPath, parsed.GetValue(replace))}. The server offers it from its next start on; 'truelive models check {id}' tells how fast it is here.");
             return Task.FromResult(0);
         }));
         return add;

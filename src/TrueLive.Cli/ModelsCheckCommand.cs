@@ -16,14 +16,19 @@ internal static class ModelsCheckCommand
 {
     private const int MaxSide = 960;
 
-    private static readonly Argument<string> Which = new("folder-or-id") { Description = "Model folder, or the id of a model of this installation." };
+    private static readonly Argument<string> Which = new("folder-or-id")
+        { Description = "Model folder, or the id of a model of this installation." };
     private static readonly Option<FileInfo?> Input = new("--input") { Description = "Video whose frames are used; default a made scene." };
-    private static readonly Option<string?> Prompt = new("--prompt") { Description = "Prompt during the check; default the model's first look that changes the picture." };
-    private static readonly Option<string[]> Sizes = new("--sizes") { Description = "Sizes to time.", DefaultValueFactory = _ => ["384x216", "512x288", "640x360", "1280x720"], AllowMultipleArgumentsPerToken = true };
+    private static readonly Option<string?> Prompt = new("--prompt")
+        { Description = "Prompt during the check; default the model's first look that changes the picture." };
+    private static readonly Option<string[]> Sizes = new("--sizes") { Description = "Sizes to time.",
+        DefaultValueFactory = _ => ["384x216", "512x288", "640x360", "1280x720"], AllowMultipleArgumentsPerToken = true };
     private static readonly Option<int> Frames = new("--frames") { Description = "Frames, 2 to 300.", DefaultValueFactory = _ => 30 };
-    private static readonly Option<int> Threads = new("--threads") { Description = "Threads of a step; 0 chooses by measurement, as the server does." };
+    private static readonly Option<int> Threads = new("--threads")
+        { Description = "Threads of a step; 0 chooses by measurement, as the server does." };
     private static readonly Option<string> Device = DeviceOption.Make();
-    private static readonly Option<string?> Picture = new("--picture") { Description = "PNG with the last frame before and after [ID-check.png]; 'none' writes none." };
+    private static readonly Option<string?> Picture = new("--picture")
+        { Description = "PNG with the last frame before and after [ID-check.png]; 'none' writes none." };
 
     public static Command Make()
     {
@@ -37,7 +42,9 @@ internal static class ModelsCheckCommand
             if (given.GetValueOrDefault<string[]>()!.FirstOrDefault(s => !PictureSize.TryParse(s, out _)) is { } wrong)
                 given.AddError($"--sizes has '{wrong}'; a size is written like 512x288, with sides of 16 to 4096.");
         });
-        var check = new Command("check", "Run a model on real frames: shapes, time of a step at several sizes, live frame rate here, range of the numbers, memory, and a picture of before and after. Exit code 1 when it cannot be used or gives numbers that are not finite.")
+        var check = new Command("check",
+            "Run a model on real frames: shapes, time of a step at several sizes, live frame rate here, range of the numbers, memory, " +
+            "and a picture of before and after. Exit code 1 when it cannot be used or gives numbers that are not finite.")
         {
             Which, Input, Prompt, Sizes, Frames, Threads, Device, Picture, ModelsCommand.Json,
         };
@@ -49,7 +56,8 @@ internal static class ModelsCheckCommand
     {
         if (GraphDevice.Choose(parsed.GetValue(Device)!, ModelsCommand.Options(parsed).DataPath) is { } note)
             await Console.Error.WriteLineAsync(note).ConfigureAwait(false);
-        using var model = ModelLoader.Load(ModelsCommand.Find(parsed, parsed.GetValue(Which)!), parsed.GetValue(Threads), TimeProvider.System);
+        using var model = ModelLoader.Load(ModelsCommand.Find(parsed, parsed.GetValue(Which)!), parsed.GetValue(Threads),
+            TimeProvider.System);
         var pool = new FramePool("model check", 300);
         var frames = await FramesAsync(parsed, pool, cancel).ConfigureAwait(false);
         var text = parsed.GetValue(Prompt) ?? model.Info.Looks.Select(l => l.Id).FirstOrDefault(l => l != "identity") ?? "";
@@ -61,7 +69,8 @@ internal static class ModelsCheckCommand
             if (picture != "none")
                 await WriteAsync(picture, report, pool, cancel).ConfigureAwait(false);
             if (parsed.GetValue(ModelsCommand.Json))
-                ModelsCommand.Print(new { model.Info.Id, model.Info.Version, report.Threads, model.Tensors, Prompt = text, report.Timings, report.Output, report.Memory, report.Findings, Picture = picture == "none" ? null : picture });
+                ModelsCommand.Print(new { model.Info.Id, model.Info.Version, report.Threads, model.Tensors, Prompt = text, report.Timings,
+                    report.Output, report.Memory, report.Findings, Picture = picture == "none" ? null : picture });
             else
                 Show(model, report, text, picture);
             return report.Output is { NotFinite: > 0 } ? 1 : 0;
@@ -86,10 +95,13 @@ internal static class ModelsCheckCommand
         }
         var file = await MediaFile.OpenAsync(input.FullName, cancel).ConfigureAwait(false);
         var scale = Math.Min(1, (double)MaxSide / Math.Max(file.Width, file.Height));
-        await using var source = FileSource.Open(file, Math.Max(2, (int)(file.Width * scale) & ~1), Math.Max(2, (int)(file.Height * scale) & ~1), pool);
+        await using var source = FileSource.Open(file, Math.Max(2, (int)(file.Width * scale) & ~1),
+            Math.Max(2, (int)(file.Height * scale) & ~1), pool);
         while (frames.Count < count && await source.ReadAsync(cancel).ConfigureAwait(false) is { } frame)
             frames.Add(frame);
-        return frames.Count >= 2 ? frames : throw new MediaFileException($"{input.Name} has only {frames.Count} frame(s); a check needs at least two.");
+        return frames.Count >= 2
+            ? frames
+            : throw new MediaFileException($"{input.Name} has only {frames.Count} frame(s); a check needs at least two.");
     }
 
     private static async Task WriteAsync(string path, ModelCheckReport report, FramePool pool, CancellationToken cancel)
@@ -117,17 +129,21 @@ internal static class ModelsCheckCommand
 
     private static void Show(FolderModel model, ModelCheckReport report, string text, string picture)
     {
-        Console.WriteLine($"{model.Info.Id} {model.Info.Version}: {model.Info.Title}, {report.Threads} thread(s) a step on {model.Device}{(text.Length > 0 ? $", prompt '{text}'" : "")}");
+        Console.WriteLine(
+            $"{model.Info.Id} {model.Info.Version}: {model.Info.Title}, {report.Threads} thread(s) a step on {model.Device}{(text.Length > 0 ? $", prompt '{text}'" : "")}");
         foreach (var tensor in model.Tensors)
             Console.WriteLine($"    {tensor}");
         var table = Output.Table("size", "ms per frame (median)", "n", "live fps here, at most");
         foreach (var t in report.Timings)
-            table.AddRow(Output.Cells($"{t.Width}x{t.Height}", t.MedianMs.ToString("0.0", CultureInfo.InvariantCulture), $"{t.Frames}", t.LiveFps.ToString("0", CultureInfo.InvariantCulture)));
+            table.AddRow(Output.Cells($"{t.Width}x{t.Height}", t.MedianMs.ToString("0.0", CultureInfo.InvariantCulture), $"{t.Frames}",
+                t.LiveFps.ToString("0", CultureInfo.InvariantCulture)));
         AnsiConsole.Write(table);
         if (report.Output is { } o)
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Output: {o.Min:0.###} to {o.Max:0.###} (n={o.Count} numbers), {o.NotFinite} not finite{(model.Manifest.Output!.Role == OutputRole.Data ? "" : $", {o.Outside * 100:0.0} % outside the range of the manifest")}"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"Output: {o.Min:0.###} to {o.Max:0.###} (n={o.Count} numbers), {o.NotFinite} not finite{(model.Manifest.Output!.Role == OutputRole.Data ? "" : $", {o.Outside * 100:0.0} % outside the range of the manifest")}"));
         Console.WriteLine(report.Memory is { } memory
-            ? string.Create(CultureInfo.InvariantCulture, $"Memory: {memory.States} state(s), {memory.Bytes / 1024} KB; it changes a frame by {memory.Difference:0.00} of 255 in the mean; goes on exactly from a copy: {(memory.GoesOn ? "yes" : "NO")}")
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"Memory: {memory.States} state(s), {memory.Bytes / 1024} KB; it changes a frame by {memory.Difference:0.00} of 255 in the mean; goes on exactly from a copy: {(memory.GoesOn ? "yes" : "NO")}")
             : "Memory: none, every frame is made for itself");
         foreach (var finding in report.Findings)
             Console.WriteLine($"Look at this: {finding}");

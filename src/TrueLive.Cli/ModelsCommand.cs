@@ -25,16 +25,21 @@ internal static class ModelsCommand
           truelive models pull sd-turbo
         """;
 
-    private static readonly Option<string?> Folder = new("--models-folder") { Description = "Folder with more ONNX models; default as the server has it.", Recursive = true };
-    private static readonly Option<string?> Config = new("--config") { Description = "YAML file with settings (default: truelive.yaml here, if there is one).", Recursive = true };
+    private static readonly Option<string?> Folder = new("--models-folder")
+        { Description = "Folder with more ONNX models; default as the server has it.", Recursive = true };
+    private static readonly Option<string?> Config = new("--config")
+        { Description = "YAML file with settings (default: truelive.yaml here, if there is one).", Recursive = true };
 
     public static readonly Option<bool> Json = new("--json") { Description = "Print JSON." };
 
-    public static Command Make() => new("models", About) { Folder, Config, ModelsListCommands.List(), ModelsListCommands.Show(), ModelsAddCommand.Make(), ModelsPullCommand.Make(), ModelsCheckCommand.Make() };
+    public static Command Make() =>
+        new("models", About) { Folder, Config, ModelsListCommands.List(), ModelsListCommands.Show(), ModelsAddCommand.Make(),
+        ModelsPullCommand.Make(), ModelsCheckCommand.Make() };
 
     /// <summary>The settings that say where models are stored.</summary>
     public static ServerOptions Options(ParseResult parsed) =>
-        OptionsReader.Read(parsed.GetValue(Config) ?? (File.Exists("truelive.yaml") ? "truelive.yaml" : null), Environment.GetEnvironmentVariables(),
+        OptionsReader.Read(parsed.GetValue(Config) ?? (File.Exists("truelive.yaml") ? "truelive.yaml" : null),
+            Environment.GetEnvironmentVariables(),
             parsed.GetValue(Folder) is { } folder ? new Dictionary<string, string> { ["models_folder"] = folder } : []);
 
     /// <summary>The manifest of the given folder, or of the model with this id.</summary>
@@ -42,7 +47,9 @@ internal static class ModelsCommand
     public static ModelManifest Find(ParseResult parsed, string folderOrId)
     {
         var options = Options(parsed);
-        return options.ManifestOf(folderOrId.Contains('/') || File.Exists(Path.Combine(folderOrId, "manifest.json")) ? folderOrId : FolderOf(folderOrId, options));
+        return options.ManifestOf(folderOrId.Contains('/') || File.Exists(Path.Combine(folderOrId, "manifest.json"))
+            ? folderOrId
+            : FolderOf(folderOrId, options));
     }
 
     private static string FolderOf(string id, ServerOptions options)
@@ -62,7 +69,8 @@ internal static class ModelsCommand
             if (known[^1] == id)
                 return folder;
         }
-        throw new ModelException($"There is no model '{id}' here, nor a folder of that name with a manifest.json. This installation has: {string.Join(", ", known)}.");
+        throw new ModelException($"There is no model '{id}' here, nor a folder of that name with a manifest.json. This installation has: " +
+            $"{string.Join(", ", known)}.");
     }
 
     /// <summary>Runs a command; prints errors as a sentence and returns exit code 1, or 2 for invalid settings.</summary>
@@ -72,7 +80,8 @@ internal static class ModelsCommand
         {
             return await run().ConfigureAwait(false);
         }
-        catch (Exception wrong) when (wrong is ModelException or HubException or ModelStepException or MediaException or IOException or UnauthorizedAccessException)
+        catch (Exception wrong) when (wrong is ModelException or HubException or ModelStepException or MediaException or IOException
+            or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync(wrong.Message).ConfigureAwait(false);
             return 1;

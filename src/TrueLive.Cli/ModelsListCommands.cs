@@ -16,8 +16,12 @@ internal static class ModelsListCommands
 {
     public static Command List()
     {
-        var server = new Option<string?>("--server") { Description = "Address of a running server, which says what is loaded there and what it costs (default: this machine's, on the port of the settings)." };
-        var list = new Command("list", "List the models of this installation with what a running server has loaded of them, and the folders that cannot be used with the reason.") { server, ModelsCommand.Json };
+        var server = new Option<string?>("--server")
+            { Description = "Address of a running server, which says what is loaded there and what it costs (default: this machine's, on " +
+            "the port of the settings)." };
+        var list = new Command("list",
+            "List the models of this installation with what a running server has loaded of them, and the folders that cannot be used " +
+            "with the reason.") { server, ModelsCommand.Json };
         list.SetAction((parsed, cancel) => ModelsCommand.GuardAsync(async () =>
         {
             var options = ModelsCommand.Options(parsed);
@@ -25,8 +29,11 @@ internal static class ModelsListCommands
             var there = await RunningModels.AskAsync(options, parsed.GetValue(server), cancel).ConfigureAwait(false);
             using var passthrough = new PassthroughModel();
             if (parsed.GetValue(ModelsCommand.Json))
-                ModelsCommand.Print(rows.Select(r => new { r.Manifest?.Id, r.Manifest?.Version, r.Manifest?.Title, r.Manifest?.Licence, Looks = r.Manifest?.Looks.Length, Server = there.Of(r.Manifest?.Id), r.Folder, Wrong = r.Complaint })
-                    .Append(new { Id = (string?)passthrough.Info.Id, Version = (string?)passthrough.Info.Version, Title = (string?)passthrough.Info.Title, Licence = (string?)"MIT", Looks = (int?)0, Server = there.Of(passthrough.Info.Id), Folder = "", Wrong = (string?)null }));
+                ModelsCommand.Print(rows.Select(r => new { r.Manifest?.Id, r.Manifest?.Version, r.Manifest?.Title, r.Manifest?.Licence,
+                    Looks = r.Manifest?.Looks.Length, Server = there.Of(r.Manifest?.Id), r.Folder, Wrong = r.Complaint })
+                    .Append(new { Id = (string?)passthrough.Info.Id, Version = (string?)passthrough.Info.Version,
+                        Title = (string?)passthrough.Info.Title, Licence = (string?)"MIT", Looks = (int?)0,
+                        Server = there.Of(passthrough.Info.Id), Folder = "", Wrong = (string?)null }));
             else
                 Show(rows, passthrough.Info, there);
             return 0;
@@ -37,7 +44,8 @@ internal static class ModelsListCommands
     public static Command Show()
     {
         var id = new Argument<string>("id") { Description = "Model id, or a folder." };
-        var show = new Command("show", "Show what a model declares: sizes, tensors, states, looks, measured figures.") { id, ModelsCommand.Json };
+        var show = new Command("show", "Show what a model declares: sizes, tensors, states, looks, measured figures.")
+            { id, ModelsCommand.Json };
         show.SetAction((parsed, _) => ModelsCommand.GuardAsync(() =>
         {
             using var model = ModelLoader.Load(ModelsCommand.Find(parsed, parsed.GetValue(id)!), 1, TimeProvider.System);
@@ -85,8 +93,10 @@ internal static class ModelsListCommands
     {
         var table = Output.Table("id", "version", "title", "sizes", "looks", "memory", "licence", there.Title);
         foreach (var m in rows.Select(r => r.Manifest).OfType<ModelManifest>())
-            table.AddRow(Output.Cells(m.Id, m.Version, m.Title, Sizes(m.Size!), $"{m.Looks.Length}", m.States.Length > 0 ? "yes" : "no", m.Licence, there.Of(m.Id) ?? "-"));
-        table.AddRow(Output.Cells(passthrough.Id, passthrough.Version, passthrough.Title, "any", "0", "no", "MIT", there.Of(passthrough.Id) ?? "-"));
+            table.AddRow(Output.Cells(m.Id, m.Version, m.Title, Sizes(m.Size!), $"{m.Looks.Length}", m.States.Length > 0 ? "yes" : "no",
+                m.Licence, there.Of(m.Id) ?? "-"));
+        table.AddRow(Output.Cells(passthrough.Id, passthrough.Version, passthrough.Title, "any", "0", "no", "MIT",
+            there.Of(passthrough.Id) ?? "-"));
         AnsiConsole.Write(table);
         foreach (var wrong in rows.Where(r => r.Complaint is not null))
             Console.WriteLine($"Cannot be used: {wrong.Folder}\n    {wrong.Complaint}");
@@ -99,7 +109,8 @@ internal static class ModelsListCommands
         foreach (var known in KnownModel.All)
         {
             table.AddRow(Output.Cells(
-                known.Alias, known.Title, known.Licence, Gigabytes(known.Gigabytes), Gigabytes(2 * known.Gigabytes), here.Contains(known.Alias) ? "pulled" : "not tried"));
+                known.Alias, known.Title, known.Licence, Gigabytes(known.Gigabytes), Gigabytes(2 * known.Gigabytes),
+                here.Contains(known.Alias) ? "pulled" : "not tried"));
         }
         AnsiConsole.Write(table);
 
@@ -109,7 +120,8 @@ internal static class ModelsListCommands
     private static void Describe(FolderModel model)
     {
         var m = model.Manifest;
-        Console.WriteLine($"{m.Id} {m.Version}: {m.Title}\n{m.Description}\nLicence: {m.Licence}\nFolder: {m.Folder}\nSizes: {Sizes(m.Size!)}");
+        Console.WriteLine(
+            $"{m.Id} {m.Version}: {m.Title}\n{m.Description}\nLicence: {m.Licence}\nFolder: {m.Folder}\nSizes: {Sizes(m.Size!)}");
         foreach (var tensor in model.Tensors)
             Console.WriteLine($"    {tensor}");
         foreach (var state in m.States)
@@ -127,5 +139,6 @@ internal static class ModelsListCommands
             Console.WriteLine("Measured by its makers:\n" + measured.GetRawText());
     }
 
-    private static string Sizes(SizeSpec size) => size is { Width: { } w, Height: { } h } ? $"{w}x{h}" : $"{size.Min}..{size.Max}, multiples of {size.Multiple}";
+    private static string Sizes(SizeSpec size) =>
+        size is { Width: { } w, Height: { } h } ? $"{w}x{h}" : $"{size.Min}..{size.Max}, multiples of {size.Multiple}";
 }

@@ -47,7 +47,8 @@ internal abstract class ProbeDisplay
     {
         private double _next;
 
-        public override Task<ProbeReport> RunAsync(Func<Action<string>, IProgress<ProbeProgress>, Task<ProbeReport>> run) => run(text => Console.Error.WriteLine(Shown(text)), new Reporter(p =>
+        public override Task<ProbeReport> RunAsync(Func<Action<string>, IProgress<ProbeProgress>, Task<ProbeReport>> run) =>
+            run(text => Console.Error.WriteLine(Shown(text)), new Reporter(p =>
         {
             if (p.Seconds < _next)
                 return;
@@ -96,8 +97,10 @@ internal abstract class ProbeDisplay
 
     private sealed class Live : ProbeDisplay
     {
-        public override Task<ProbeReport> RunAsync(Func<Action<string>, IProgress<ProbeProgress>, Task<ProbeReport>> run) => AnsiConsole.Progress()
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+        public override Task<ProbeReport> RunAsync(Func<Action<string>, IProgress<ProbeProgress>, Task<ProbeReport>> run) =>
+            AnsiConsole.Progress()
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(),
+                new RemainingTimeColumn())
             .StartAsync(context =>
             {
                 var bar = context.AddTask("connecting", maxValue: 1);
@@ -107,7 +110,8 @@ internal abstract class ProbeDisplay
                     {
                         bar.MaxValue = Math.Max(p.Total, 1);
                         bar.Value = p.Seconds;
-                        bar.Description = $"[bold]{p.Phase}[/]: {Markup.Escape(p.Sends)}" + (p.Estimate is { } e ? $"\n[blue]{Markup.Escape(e)}[/]" : "");
+                        bar.Description = $"[bold]{p.Phase}[/]: {Markup.Escape(p.Sends)}"
+                            + (p.Estimate is { } e ? $"\n[blue]{Markup.Escape(e)}[/]" : "");
                     }));
             });
     }

@@ -9,25 +9,34 @@ namespace TrueLive.Cli;
 /// <summary>The flags that every live target of <c>truelive probe</c> takes.</summary>
 internal sealed class ProbeOptions
 {
-    private readonly Option<string> _profile = new("--profile") { Description = "glance (half a minute at most), quick (about 3 minutes), standard (14) or deep (40).", DefaultValueFactory = _ => "quick" };
+    private readonly Option<string> _profile = new("--profile")
+        { Description = "glance (half a minute at most), quick (about 3 minutes), standard (14) or deep (40).",
+        DefaultValueFactory = _ => "quick" };
     private readonly Option<string?> _seed = new("--seed") { Description = "Secret seed, 64 hexadecimal digits or any text [a new one]." };
     private readonly Option<string?> _out = new("--out") { Description = "Folder for the report [probe-DATE-TIME]." };
     private readonly Option<bool> _resume = new("--resume") { Description = "Go on with the run that ended early in the folder of --out." };
-    private readonly Option<bool> _safe = new("--safe") { Description = "Weak codes, no flashing object, no cuts: for runs that people watch." };
-    private readonly Option<string> _size = new("--size") { Description = "Size of the picture that is sent.", DefaultValueFactory = _ => "640x360" };
-    private readonly Option<string?> _promptA = new("--prompt-a") { Description = "First prompt; should look very different from the second." };
+    private readonly Option<bool> _safe = new("--safe")
+        { Description = "Weak codes, no flashing object, no cuts: for runs that people watch." };
+    private readonly Option<string> _size = new("--size")
+        { Description = "Size of the picture that is sent.", DefaultValueFactory = _ => "640x360" };
+    private readonly Option<string?> _promptA = new("--prompt-a")
+        { Description = "First prompt; should look very different from the second." };
     private readonly Option<string?> _promptB = new("--prompt-b") { Description = "Second prompt." };
-    private readonly Option<string[]> _claim = new("--claim") { Description = "What the vendor says, as METRIC=TEXT or METRIC=TEXT;SOURCE, printed beside what was measured." };
-    private readonly Option<string[]> _require = new("--require") { Description = $"Requirement file or preset: {string.Join(", ", RequirementPresets.Names)}." };
+    private readonly Option<string[]> _claim = new("--claim")
+        { Description = "What the vendor says, as METRIC=TEXT or METRIC=TEXT;SOURCE, printed beside what was measured." };
+    private readonly Option<string[]> _require = new("--require")
+        { Description = $"Requirement file or preset: {string.Join(", ", RequirementPresets.Names)}." };
     private readonly Option<int> _threads = new("--threads") { Description = "Threads of the analysis.", DefaultValueFactory = _ => 2 };
 
-    public Option<string> Progress { get; } = new("--progress") { Description = "auto, plain, json (one line per update on standard output) or off.", DefaultValueFactory = _ => "auto" };
+    public Option<string> Progress { get; } = new("--progress")
+        { Description = "auto, plain, json (one line per update on standard output) or off.", DefaultValueFactory = _ => "auto" };
 
     public ProbeOptions() => Progress.AcceptOnlyFromAmong("auto", "plain", "json", "off");
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _profile, _seed, _out, _resume, _safe, _size, _promptA, _promptB, _claim, _require, _threads, Progress })
+        foreach (var option in new Option[] { _profile, _seed, _out, _resume, _safe, _size, _promptA, _promptB, _claim, _require,
+            _threads, Progress })
             command.Options.Add(option);
     }
 
@@ -44,9 +53,11 @@ internal sealed class ProbeOptions
             ? throw new FormatException("--resume needs --out with the folder of the run that ended early.")
             : $"probe-{time.GetLocalNow():yyyyMMdd-HHmmss}");
         var size = parsed.GetValue(_size)!.Split('x');
-        if (size.Length != 2 || !int.TryParse(size[0], out var width) || !int.TryParse(size[1], out var height) || width is < 160 or > 1920 || height is < 90 or > 1080 || width % 2 + height % 2 > 0)
+        if (size.Length != 2 || !int.TryParse(size[0], out var width) || !int.TryParse(size[1], out var height) || width is < 160 or > 1920
+            || height is < 90 or > 1080 || width % 2 + height % 2 > 0)
             throw new FormatException($"--size {parsed.GetValue(_size)} is not usable; write WIDTHxHEIGHT, even, 160x90 to 1920x1080.");
-        var run = new ProbeRunOptions { Width = width, Height = height, Effort = new AnalysisEffort(profile.Redraws, Math.Clamp(parsed.GetValue(_threads), 1, 64)) };
+        var run = new ProbeRunOptions { Width = width, Height = height,
+            Effort = new AnalysisEffort(profile.Redraws, Math.Clamp(parsed.GetValue(_threads), 1, 64)) };
         return new ProbeSessionOptions
         {
             Profile = parsed.GetValue(_safe) ? profile with { Name = profile.Name + "-safe", Amplitude = 0.27 } : profile,

@@ -14,10 +14,13 @@ internal static class ProbeReportCommands
     {
         var path = new Argument<string>("report") { Description = "report.json with the files of its run beside it." };
         var threads = new Option<int>("--threads") { Description = "Threads of the analysis.", DefaultValueFactory = _ => 2 };
-        var verify = new Command("verify", "Recompute codes and numbers from the revealed seed and the raw data. Exit code 0: all match; 1: something differs; 2: cannot be checked.") { path, threads };
+        var verify = new Command("verify",
+            "Recompute codes and numbers from the revealed seed and the raw data. Exit code 0: all match; 1: something differs; 2: " +
+            "cannot be checked.") { path, threads };
         verify.SetAction((parsed, cancel) => Task.Run(() => Guard(() =>
         {
-            var lines = Verification.Run(parsed.GetValue(path)!, new AnalysisEffort(Threads: Math.Clamp(parsed.GetValue(threads), 1, 64)), cancel);
+            var lines = Verification.Run(parsed.GetValue(path)!,
+                new AnalysisEffort(Threads: Math.Clamp(parsed.GetValue(threads), 1, 64)), cancel);
             foreach (var line in lines)
                 Console.WriteLine($"{(line.Matches ? "same     " : "DIFFERENT")}  {line.What,-22} {line.Detail}");
             var wrong = lines.Count(l => !l.Matches);
@@ -31,7 +34,8 @@ internal static class ProbeReportCommands
     {
         var paths = new Argument<string[]>("reports") { Description = "Two or more report.json.", Arity = new ArgumentArity(2, 50) };
         var to = new Option<string>("--out") { Description = "The page to write.", DefaultValueFactory = _ => "comparison.html" };
-        var compare = new Command("compare", "Put runs on one page with their intervals; runs that are not comparable are not ranked (exit code 1).") { paths, to };
+        var compare = new Command("compare",
+            "Put runs on one page with their intervals; runs that are not comparable are not ranked (exit code 1).") { paths, to };
         compare.SetAction(parsed => Guard(() =>
         {
             var comparison = Comparison.Of([.. parsed.GetValue(paths)!.Select(p => (Name(p), Read(p)))]);

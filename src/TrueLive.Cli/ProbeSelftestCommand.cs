@@ -14,38 +14,48 @@ internal static class ProbeSelftestCommand
 {
     public static Command Make()
     {
-        var full = new Option<bool>("--full") { Description = "20 seeds x all simulators x 6 looks and 300 null runs (hours; goes on where it stopped)." };
+        var full = new Option<bool>("--full")
+            { Description = "20 seeds x all simulators x 6 looks and 300 null runs (hours; goes on where it stopped)." };
         var seeds = new Option<int?>("--seeds") { Description = "Seeds per simulator and look [1, with --full 20]." };
         var first = new Option<int>("--first-seed") { Description = "Number of the first seed.", DefaultValueFactory = _ => 6001 };
         var systems = new Option<string[]>("--system") { Description = "Simulators [all].", AllowMultipleArgumentsPerToken = true };
-        var looks = new Option<string[]>("--look") { Description = $"Looks [poster; with --full the six that nothing was tuned on]: {string.Join(", ", Look.ByName.Keys)}.", AllowMultipleArgumentsPerToken = true };
+        var looks = new Option<string[]>("--look")
+            { Description = $"Looks [poster; with --full the six that nothing was tuned on]: {string.Join(", ", Look.ByName.Keys)}.",
+            AllowMultipleArgumentsPerToken = true };
         var nulls = new Option<int?>("--nulls") { Description = "Null runs per kind of footage [20, with --full 300]." };
-        var footage = new Option<FileInfo[]>("--footage") { Description = "Recordings with natural motion for null runs.", AllowMultipleArgumentsPerToken = true };
+        var footage = new Option<FileInfo[]>("--footage")
+            { Description = "Recordings with natural motion for null runs.", AllowMultipleArgumentsPerToken = true };
         var threads = new Option<int?>("--threads") { Description = "Runs at the same time [1, with --webrtc 3]." };
         var file = new Option<string?>("--results") { Description = "Results file, one JSON line per run; the test goes on from it." };
         var sum = new Option<bool>("--sum") { Description = "Run nothing; sum up what the results file holds." };
         var reports = new Option<string?>("--reports") { Description = "Folder for a whole report of each run." };
-        var webrtc = new Option<bool>("--webrtc") { Description = "Ten misbehaving servers behind real WebRTC instead, quick profile (about 12 minutes of a quiet machine)." };
+        var webrtc = new Option<bool>("--webrtc")
+            { Description = "Ten misbehaving servers behind real WebRTC instead, quick profile (about 12 minutes of a quiet machine)." };
         var glances = new Option<int?>("--glances") { Description = "So many glances at each simulator instead, looks in turn." };
         var report = new Option<string?>("--write") { Description = "Markdown file for the measured figures." };
-        var selftest = new Command("selftest", "Measure simulators of known nature and say how often the probe is right.") { full, seeds, first, systems, looks, nulls, footage, threads, file, sum, reports, webrtc, glances, report };
+        var selftest = new Command("selftest", "Measure simulators of known nature and say how often the probe is right.")
+            { full, seeds, first, systems, looks, nulls, footage, threads, file, sum, reports, webrtc, glances, report };
         selftest.SetAction(async (parsed, cancel) =>
         {
             if (parsed.GetValue(webrtc))
-                return await ProbeWebRtcSelftest.RunAsync(parsed.GetValue(systems) ?? [], Math.Clamp(parsed.GetValue(threads) ?? 3, 1, 8), parsed.GetValue(reports) ?? "probe-webrtc", parsed.GetValue(report), cancel).ConfigureAwait(false);
+                return await ProbeWebRtcSelftest.RunAsync(parsed.GetValue(systems) ?? [], Math.Clamp(parsed.GetValue(threads) ?? 3, 1, 8),
+                    parsed.GetValue(reports) ?? "probe-webrtc", parsed.GetValue(report), cancel).ConfigureAwait(false);
             var all = parsed.GetValue(full);
             var names = parsed.GetValue(looks) is { Length: > 0 } given ? given : all ? [.. Look.HeldOut] : ["poster"];
             if (names.FirstOrDefault(n => !Look.ByName.ContainsKey(n)) is { } unknown)
             {
-                await Console.Error.WriteLineAsync($"--look {unknown} is not known; allowed: {string.Join(", ", Look.ByName.Keys)}").ConfigureAwait(false);
+                await Console.Error.WriteLineAsync($"--look {unknown} is not known; allowed: {string.Join(", ", Look.ByName.Keys)}")
+                    .ConfigureAwait(false);
                 return 2;
             }
             if (parsed.GetValue(glances) is { } each)
-                return await GlanceAsync(parsed.GetValue(systems) ?? [], names, $"glance {parsed.GetValue(first)}", each, parsed.GetValue(file), parsed.GetValue(report), cancel).ConfigureAwait(false);
+                return await GlanceAsync(parsed.GetValue(systems) ?? [], names, $"glance {parsed.GetValue(first)}", each,
+                    parsed.GetValue(file), parsed.GetValue(report), cancel).ConfigureAwait(false);
             var count = parsed.GetValue(seeds) ?? (all ? 20 : 1);
             var from = parsed.GetValue(first);
             var only = parsed.GetValue(systems) ?? [];
-            var cases = SelfTestSuite.Cases(Enumerable.Range(from, count).Select(n => $"selftest {n}"), names).Where(c => only.Length == 0 || only.Contains(c.System)).ToArray();
+            var cases = SelfTestSuite.Cases(Enumerable.Range(from, count).Select(n => $"selftest {n}"), names)
+                .Where(c => only.Length == 0 || only.Contains(c.System)).ToArray();
             var done = 0;
             var rows = new List<SelfTestRow>();
             var results = parsed.GetValue(file) ?? (all ? "probe-selftest.jsonl" : null);
@@ -56,7 +66,9 @@ internal static class ProbeSelftestCommand
             var text = "";
             if (parsed.GetValue(sum))
             {
-                rows = results is not null && File.Exists(results) ? [.. SelfTestSuite.Read(results).Where(r => cases.Contains(new SelfTestCase(r.System, r.Look, r.Seed)))] : [];
+                rows = results is not null && File.Exists(results)
+                    ? [.. SelfTestSuite.Read(results).Where(r => cases.Contains(new SelfTestCase(r.System, r.Look, r.Seed)))]
+                    : [];
             }
             else
             {
@@ -67,7 +79,9 @@ internal static class ProbeSelftestCommand
                     round++;
                     try
                     {
-                        rows.AddRange(SelfTestSuite.Run([.. seed], ProbeProfile.Selftest, new AnalysisEffort(ProbeProfile.Selftest.Redraws, 1, true), parsed.GetValue(threads) ?? 1, results, TimeProvider.System, Show, cancel, parsed.GetValue(reports)));
+                        rows.AddRange(SelfTestSuite.Run([.. seed], ProbeProfile.Selftest,
+                            new AnalysisEffort(ProbeProfile.Selftest.Redraws, 1, true), parsed.GetValue(threads) ?? 1, results,
+                            TimeProvider.System, Show, cancel, parsed.GetValue(reports)));
                         independent.Run(wanted * round / count, cancel);
                     }
                     catch (OperationCanceledException)
@@ -96,12 +110,14 @@ internal static class ProbeSelftestCommand
         });
         return selftest;
     }
-    private static async Task<int> GlanceAsync(string[] systems, IReadOnlyList<string> looks, string label, int each, string? file, string? report, CancellationToken cancel)
+    private static async Task<int> GlanceAsync(
+        string[] systems, IReadOnlyList<string> looks, string label, int each, string? file, string? report, CancellationToken cancel)
     {
         var suite = new GlanceSuite(label, looks, file);
         try
         {
-            suite.Run([.. SimulatedSystem.All.Select(s => s.Name).Where(n => systems.Length == 0 || systems.Contains(n))], each, Show, cancel);
+            suite.Run([.. SimulatedSystem.All.Select(s => s.Name).Where(n => systems.Length == 0 || systems.Contains(n))], each,
+                Show, cancel);
         }
         catch (OperationCanceledException)
         {

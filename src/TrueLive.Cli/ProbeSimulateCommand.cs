@@ -8,15 +8,19 @@ internal static class ProbeSimulateCommand
 {
     public static Command Make()
     {
-        var kind = new Argument<string>("kind") { Description = string.Join(", ", LiveBehaviour.All.Select(b => $"{b.Name} (right: {string.Join(" or ", b.Accepts)})")) + "." };
+        var kind = new Argument<string>("kind")
+            { Description = string.Join(", ", LiveBehaviour.All.Select(b => $"{b.Name} (right: {string.Join(" or ", b.Accepts)})")) + "." };
         kind.AcceptOnlyFromAmong([.. LiveBehaviour.All.Select(b => b.Name)]);
         var port = new Option<int>("--port") { Description = "Port [a free one]." };
-        var simulate = new Command("simulate", "Serve one WebRTC session that misbehaves as told; measure it with: truelive probe truelive ADDRESS.") { kind, port };
+        var simulate = new Command("simulate",
+            "Serve one WebRTC session that misbehaves as told; measure it with: truelive probe truelive ADDRESS.") { kind, port };
         simulate.SetAction(async (parsed, stop) =>
         {
-            using var server = new WhipSimulator(LiveBehaviour.All.First(b => b.Name == parsed.GetValue(kind)), TimeProvider.System, parsed.GetValue(port));
+            using var server = new WhipSimulator(LiveBehaviour.All.First(b => b.Name == parsed.GetValue(kind)), TimeProvider.System,
+                parsed.GetValue(port));
             Console.WriteLine($"{parsed.GetValue(kind)} at {server.Address}   (one session; Ctrl-C ends it)");
-            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stop).ContinueWith(_ => { }, TaskScheduler.Default).ConfigureAwait(false);
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stop).ContinueWith(_ => { }, TaskScheduler.Default)
+                .ConfigureAwait(false);
             return 0;
         });
         return simulate;

@@ -20,36 +20,48 @@ internal static class ProbeTargetCommands
 
     public static Command Page(ProbeOptions shared)
     {
-        var file = new Argument<string>("file") { Description = "Adapter script: exports connect(stream, probe), perhaps prompt(text). Ready ones are in samples/probe." };
-        var variable = new Option<string[]>("--var") { Description = "NAME=VALUE for the adapter (probe.variables.NAME); keys come from the environment variables that it names." };
+        var file = new Argument<string>("file")
+            { Description = "Adapter script: exports connect(stream, probe), perhaps prompt(text). Ready ones are in samples/probe." };
+        var variable = new Option<string[]>("--var")
+            { Description = "NAME=VALUE for the adapter (probe.variables.NAME); keys come from the environment variables that it names." };
         var browser = new Option<string>("--browser") { Description = "Chromium.", DefaultValueFactory = _ => "chromium" };
-        var bare = new Option<bool>("--no-sandbox") { Description = "Run Chromium without its sandbox, which it does not have for root: for pages that you trust with this machine." };
+        var bare = new Option<bool>("--no-sandbox")
+            { Description = "Run Chromium without its sandbox, which it does not have for root: for pages that you trust with " +
+            "this machine." };
         var patience = ConnectSeconds(60);
-        return Live(shared, "page", "Any system that a browser can reach, through an adapter script.", [file, variable, browser, bare, patience], parsed =>
+        return Live(shared, "page", "Any system that a browser can reach, through an adapter script.",
+            [file, variable, browser, bare, patience], parsed =>
         {
             var variables = new SortedDictionary<string, string>(StringComparer.Ordinal);
             foreach (var pair in (parsed.GetValue(variable) ?? []).Select(v => v.Split('=', 2)))
                 variables[pair[0]] = pair.Length == 2 ? pair[1] : throw new FormatException($"--var {pair[0]}: write NAME=VALUE.");
-            return new PageTarget(parsed.GetValue(file)!, parsed.GetValue(browser)!, variables, TimeProvider.System, Seconds(parsed, patience), parsed.GetValue(bare));
+            return new PageTarget(parsed.GetValue(file)!, parsed.GetValue(browser)!, variables, TimeProvider.System,
+                Seconds(parsed, patience), parsed.GetValue(bare));
         });
     }
 
-    private static Option<double> ConnectSeconds(double most) => new("--connect-seconds") { Description = "How long connecting may take.", DefaultValueFactory = _ => most };
+    private static Option<double> ConnectSeconds(double most) =>
+        new("--connect-seconds") { Description = "How long connecting may take.", DefaultValueFactory = _ => most };
 
-    private static TimeSpan Seconds(ParseResult parsed, Option<double> option) => TimeSpan.FromSeconds(Math.Clamp(parsed.GetValue(option), 1, 600));
+    private static TimeSpan Seconds(ParseResult parsed, Option<double> option) =>
+        TimeSpan.FromSeconds(Math.Clamp(parsed.GetValue(option), 1, 600));
 
-    public static Command Whip(ProbeOptions shared) => Native(shared, "whip", "Any WHIP endpoint that sends video back in the same connection; no prompts.", false);
+    public static Command Whip(ProbeOptions shared) =>
+        Native(shared, "whip", "Any WHIP endpoint that sends video back in the same connection; no prompts.", false);
 
-    public static Command TrueLive(ProbeOptions shared) => Native(shared, "truelive", "A TrueLive server, with prompts through its API.", true);
+    public static Command TrueLive(ProbeOptions shared) =>
+        Native(shared, "truelive", "A TrueLive server, with prompts through its API.", true);
 
     private static Command Native(ProbeOptions shared, string name, string description, bool isTrueLive)
     {
         var url = new Argument<string>("url") { Description = isTrueLive ? "Address of the server." : "WHIP endpoint." };
         var key = new Option<string?>("--bearer-env") { Description = "Environment variable that holds the bearer token." };
-        var insert = new Option<double>("--insert-delay") { Description = "Milliseconds for which each frame that comes back is held: a known difference to check the probe by." };
+        var insert = new Option<double>("--insert-delay")
+            { Description = "Milliseconds for which each frame that comes back is held: a known difference to check the probe by." };
         var reach = new Option<WhipReach>("--reach")
         {
-            Description = "How far the server may lead the probe: any; host, the server itself and public addresses; public, public addresses only. For runs on behalf of others.",
+            Description = "How far the server may lead the probe: any; host, the server itself and public addresses; public, public " +
+                "addresses only. For runs on behalf of others.",
         };
         var patience = ConnectSeconds(30);
         return Live(shared, name, description, [url, key, insert, reach, patience], parsed =>
@@ -57,15 +69,19 @@ internal static class ProbeTargetCommands
             if (!Uri.TryCreate(parsed.GetValue(url), UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
                 throw new FormatException($"'{parsed.GetValue(url)}' is not an http or https address.");
             var variable = parsed.GetValue(key);
-            var token = variable is null ? null : Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : throw new FormatException($"--bearer-env: the environment variable {variable} is not set.");
-            return new WhipTarget(address, isTrueLive, token, TimeProvider.System, TimeSpan.FromMilliseconds(Math.Clamp(parsed.GetValue(insert), 0, 20_000)), parsed.GetValue(reach), Seconds(parsed, patience));
+            var token = variable is null ? null : Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value
+                : throw new FormatException($"--bearer-env: the environment variable {variable} is not set.");
+            return new WhipTarget(address, isTrueLive, token, TimeProvider.System,
+                TimeSpan.FromMilliseconds(Math.Clamp(parsed.GetValue(insert), 0, 20_000)), parsed.GetValue(reach),
+                Seconds(parsed, patience));
         });
     }
 
     public static Command Clips(ProbeOptions shared)
     {
         var file = new Argument<string>("file") { Description = "YAML description of the service; common shapes are in samples/probe." };
-        var clips = new Command("clips", "A service that makes clips on request: how long a clip takes, and whether prompt and picture change it.") { file };
+        var clips = new Command("clips",
+            "A service that makes clips on request: how long a clip takes, and whether prompt and picture change it.") { file };
         shared.AddTo(clips);
         clips.SetAction(async (parsed, stop) =>
         {
@@ -75,7 +91,8 @@ internal static class ProbeTargetCommands
                 var options = shared.Read(parsed, TimeProvider.System);
                 var path = parsed.GetValue(file)!;
                 var service = ClipApi.Read(path, await File.ReadAllTextAsync(path, stop).ConfigureAwait(false));
-                return (options.Folder, await show.RunAsync((say, _) => ClipProbe.RunAsync(service, options, TimeProvider.System, say, stop)).ConfigureAwait(false));
+                return (options.Folder, await show.RunAsync((say, _) =>
+                    ClipProbe.RunAsync(service, options, TimeProvider.System, say, stop)).ConfigureAwait(false));
             }).ConfigureAwait(false);
         });
         return clips;
@@ -122,7 +139,9 @@ internal static class ProbeTargetCommands
         {
             var (folder, report) = await run().ConfigureAwait(false);
             show.Done(report, folder);
-            return report.Run.Incomplete || report.Run.Validity != "VALID" || report.Verdict.Tier == TierVerdict.Text(TierLabel.NotProven) ? 3 : 0;
+            return report.Run.Incomplete || report.Run.Validity != "VALID" || report.Verdict.Tier == TierVerdict.Text(TierLabel.NotProven)
+                ? 3
+                : 0;
         }
         catch (OperationCanceledException)
         {

@@ -39,10 +39,14 @@ internal static class ProbeWebRtcSelftest
                 made[k] = await MeasureAsync(behaviours[k]).ConfigureAwait(false);
         }
         var text = new StringBuilder("# Probe self-test over real WebRTC\n\n")
-            .Append(CultureInfo.InvariantCulture, $"`truelive probe selftest --webrtc`: misbehaving WHIP servers on this machine, native client, quick profile, {sideBySide} side by side, one run each (n = 1 per row); an invalid run is repeated once by itself.\n\n")
+            .Append(CultureInfo.InvariantCulture,
+                $"`truelive probe selftest --webrtc`: misbehaving WHIP servers on this machine, native client, quick profile, " +
+                $"{sideBySide} side by side, one run each (n = 1 per row); an invalid run is repeated once by itself.\n\n")
             .Append("| server | right answer | verdict | D50, ms (95 %) | instrument's own D50, ms | run |\n|---|---|---|---|---|---|\n");
         for (var k = 0; k < made.Length; k++)
-            text.Append(made[k] is { } one ? Row(behaviours[k], one) : $"| {behaviours[k].Name} | {string.Join(" or ", behaviours[k].Accepts)} | not run | | | |\n");
+            text.Append(made[k] is { } one
+                ? Row(behaviours[k], one)
+                : $"| {behaviours[k].Name} | {string.Join(" or ", behaviours[k].Accepts)} | not run | | | |\n");
         Console.WriteLine(text);
         if (report is not null)
             await File.WriteAllTextAsync(report, text.ToString(), CancellationToken.None).ConfigureAwait(false);
@@ -77,6 +81,8 @@ internal static class ProbeWebRtcSelftest
     {
         var d50 = made.Metrics["delay.D50"];
         return string.Create(CultureInfo.InvariantCulture,
-            $"| {behaviour.Name} | {string.Join(" or ", behaviour.Accepts)} | {made.Verdict.Tier} | {(d50.Ci95 is { } ci ? $"{d50.Value:0} ({ci[0]:0} to {ci[1]:0})" : "not measured")} | {made.Run.EchoD50Ms:0} | {made.Run.Validity}{(made.Run.Incomplete ? ", incomplete" : "")} |\n");
+            $"| {behaviour.Name} | {string.Join(" or ", behaviour.Accepts)} | {made.Verdict.Tier} | " +
+                $"{(d50.Ci95 is { } ci ? $"{d50.Value:0} ({ci[0]:0} to {ci[1]:0})" : "not measured")} | {made.Run.EchoD50Ms:0} | " +
+                $"{made.Run.Validity}{(made.Run.Incomplete ? ", incomplete" : "")} |\n");
     }
 }

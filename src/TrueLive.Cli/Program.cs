@@ -21,6 +21,7 @@ catch (OperationCanceledException)
 }
 catch (Exception error)
 {
-    await Console.Error.WriteLineAsync(MachineFault.Of(error) ?? $"This is a fault in TrueLive. Please report it with these lines:\n{error}");
+    await Console.Error.WriteLineAsync(MachineFault.Of(error)
+        ?? $"This is a fault in TrueLive. Please report it with these lines:\n{error}");
     return 1;
 }

@@ -32,13 +32,15 @@ internal sealed class RunningModels
             using var http = new HttpClient { Timeout = Patience };
             if ((Environment.GetEnvironmentVariable("TRUELIVE_KEY") ?? options.ApiKeys.FirstOrDefault()) is { } key)
                 http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
-            using var told = JsonDocument.Parse(await http.GetStringAsync(new Uri($"{at.TrimEnd('/')}/v1/capabilities"), cancel).ConfigureAwait(false));
+            using var told = JsonDocument.Parse(await http.GetStringAsync(new Uri($"{at.TrimEnd('/')}/v1/capabilities"), cancel)
+                .ConfigureAwait(false));
             var running = new RunningModels($"at {at}");
             foreach (var model in told.RootElement.GetProperty("models").EnumerateArray())
                 running._words[model.GetProperty("id").GetString()!] = Words(model);
             return running;
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or KeyNotFoundException or InvalidOperationException or UriFormatException
+        catch (Exception e) when (e is HttpRequestException or JsonException or KeyNotFoundException or InvalidOperationException
+            or UriFormatException
             || (e is OperationCanceledException && !cancel.IsCancellationRequested))
         {
             if (address is not null)

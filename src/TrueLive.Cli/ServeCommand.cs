@@ -14,12 +14,14 @@ internal static class ServeCommand
 {
     public static Command Make()
     {
-        var serve = new Command("serve", "Serve the page, the API and WebRTC. Settings come from a file, TRUELIVE_* variables and flags; later ones win.");
+        var serve = new Command("serve",
+            "Serve the page, the API and WebRTC. Settings come from a file, TRUELIVE_* variables and flags; later ones win.");
         var settings = AddSettings(serve);
         serve.SetAction(async (parsed, cancel) =>
         {
             var (file, flags) = settings(parsed);
-            return await RunAsync(file, flags, (options, _) => Task.FromResult(TrueLiveServer.Build(options)), cancel).ConfigureAwait(false);
+            return await RunAsync(file, flags, (options, _) => Task.FromResult(TrueLiveServer.Build(options)), cancel)
+                .ConfigureAwait(false);
         });
         return serve;
     }
@@ -28,9 +30,11 @@ internal static class ServeCommand
     /// Adds every setting of one use (<see cref="OptionUse"/>) to a command as a flag; returns a function that reads the settings file and
     /// the flags given.
     /// </summary>
-    public static Func<ParseResult, (string? File, Dictionary<string, string> Flags)> AddSettings(Command command, string use = OptionUse.Serve)
+    public static Func<ParseResult, (string? File, Dictionary<string, string> Flags)> AddSettings(
+        Command command, string use = OptionUse.Serve)
     {
-        var config = new Option<string?>("--config") { Description = "YAML file with settings (default: truelive.yaml here, if there is one)." };
+        var config = new Option<string?>("--config")
+            { Description = "YAML file with settings (default: truelive.yaml here, if there is one)." };
         command.Options.Add(config);
         var flags = new List<(OptionKey Key, Option Option)>();
         foreach (var key in OptionsReader.Keys.Where(k => k.Use == use || k.Use == OptionUse.Both))
@@ -39,14 +43,18 @@ internal static class ServeCommand
                 ? new Option<bool?>(key.Flag) { Description = Describe(key), Arity = ArgumentArity.ZeroOrOne }
                 : new Option<string?>(key.Flag) { Description = Describe(key), Hidden = key.IsSecret };
             if (key.IsSecret)
-                option.Validators.Add(given => given.AddError($"{key.Flag} would show a secret to every user of this machine, who can read its command lines. Set {key.Variable}, or {key.Key} in a file."));
+                option.Validators.Add(given =>
+                    given.AddError($"{key.Flag} would show a secret to every user of this machine, who can read its command lines. Set " +
+                    $"{key.Variable}, or {key.Key} in a file."));
             command.Options.Add(option);
             flags.Add((key, option));
         }
         return parsed => (
             parsed.GetValue(config) ?? (File.Exists("truelive.yaml") ? "truelive.yaml" : null),
             flags.Where(f => parsed.GetResult(f.Option) is { Implicit: false })
-                .ToDictionary(f => f.Key.Key, f => f.Option is Option<bool?> b ? (parsed.GetValue(b) ?? true ? "true" : "false") : parsed.GetValue((Option<string?>)f.Option) ?? ""));
+                .ToDictionary(f => f.Key.Key, f => f.Option is Option<bool?> b
+                    ? (parsed.GetValue(b) ?? true ? "true" : "false")
+                    : parsed.GetValue((Option<string?>)f.Option) ?? ""));
     }
 
     /// <summary>Reads the settings, builds the application, and runs it until it is told to stop. Returns the exit code.</summary>
@@ -56,7 +64,8 @@ internal static class ServeCommand
     /// <param name="cancel">Tells it to stop.</param>
     /// <param name="run">Runs once the application serves, and returns the exit code; null waits until it is told to stop.</param>
     public static async Task<int> RunAsync(
-        string? file, Dictionary<string, string> flags, Func<ServerOptions, CancellationToken, Task<WebApplication>> build, CancellationToken cancel, Func<WebApplication, Task<int>>? run = null)
+        string? file, Dictionary<string, string> flags, Func<ServerOptions, CancellationToken, Task<WebApplication>> build,
+        CancellationToken cancel, Func<WebApplication, Task<int>>? run = null)
     {
         ServerOptions options;
         WebApplication app;
@@ -75,7 +84,8 @@ internal static class ServeCommand
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            await Console.Error.WriteLineAsync($"The data folder cannot be used: {error.Message} Choose another with --data-folder.").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync($"The data folder cannot be used: {error.Message} Choose another with --data-folder.")
+                .ConfigureAwait(false);
             return 1;
         }
         await using var _ = app;
@@ -85,7 +95,8 @@ internal static class ServeCommand
         }
         catch (IOException error)
         {
-            await Console.Error.WriteLineAsync($"Cannot listen on {options.Host}:{options.Port}: {error.Message} Choose another with --port.").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync($"Cannot listen on {options.Host}:{options.Port}: {error.Message} Choose another " +
+                "with --port.").ConfigureAwait(false);
             return 1;
         }
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();

@@ -79,8 +79,10 @@ internal sealed partial class WholeCores : IDisposable
     private static double Look()
     {
         var began = ProcessorTime();
-        var (a, b, c, d, e) = (Vector256.Create(1f), Vector256.Create(2f), Vector256.Create(3f), Vector256.Create(4f), Vector256.Create(5f));
-        var (f, g, h, i, j) = (Vector256.Create(6f), Vector256.Create(7f), Vector256.Create(8f), Vector256.Create(9f), Vector256.Create(10f));
+        var (a, b, c, d, e) = (Vector256.Create(1f), Vector256.Create(2f), Vector256.Create(3f), Vector256.Create(4f),
+            Vector256.Create(5f));
+        var (f, g, h, i, j) = (Vector256.Create(6f), Vector256.Create(7f), Vector256.Create(8f), Vector256.Create(9f),
+            Vector256.Create(10f));
         var (by, and) = (Vector256.Create(0.999f), Vector256.Create(0.1f));
         for (var n = 0; n < Multiplications; n++)
         {

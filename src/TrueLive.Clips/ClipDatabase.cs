@@ -26,7 +26,8 @@ public sealed class ClipDatabase : IAsyncDisposable
     public static async Task<ClipDatabase> OpenSqliteAsync(string path, CancellationToken cancel)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        var connection = new SqliteConnectionStringBuilder { DataSource = path, Cache = SqliteCacheMode.Private, DefaultTimeout = 30 }.ToString();
+        var connection = new SqliteConnectionStringBuilder
+            { DataSource = path, Cache = SqliteCacheMode.Private, DefaultTimeout = 30 }.ToString();
         var database = new ClipDatabase(connection, null) { Description = $"SQLite {path}" };
         await database.MigrateAsync(cancel).ConfigureAwait(false);
         return database;
@@ -36,7 +37,8 @@ public sealed class ClipDatabase : IAsyncDisposable
     public static async Task<ClipDatabase> OpenPostgresAsync(string connectionString, CancellationToken cancel)
     {
         var named = new NpgsqlConnectionStringBuilder(connectionString);
-        var database = new ClipDatabase(null, NpgsqlDataSource.Create(connectionString)) { Description = $"PostgreSQL {named.Host}/{named.Database}" };
+        var database = new ClipDatabase(null, NpgsqlDataSource.Create(connectionString))
+            { Description = $"PostgreSQL {named.Host}/{named.Database}" };
         try
         {
             await database.MigrateAsync(cancel).ConfigureAwait(false);
@@ -71,7 +73,9 @@ public sealed class ClipDatabase : IAsyncDisposable
     /// another writer came first.
     /// </summary>
     internal static async Task<DbTransaction> BeginWriteAsync(DbConnection connection, CancellationToken cancel) =>
-        connection is SqliteConnection sqlite ? sqlite.BeginTransaction(deferred: false) : await connection.BeginTransactionAsync(cancel).ConfigureAwait(false);
+        connection is SqliteConnection sqlite
+            ? sqlite.BeginTransaction(deferred: false)
+            : await connection.BeginTransactionAsync(cancel).ConfigureAwait(false);
 
     /// <summary>
     /// Serialises counting and inserting: in PostgreSQL two transactions could see the same count. SQLite has a single writer anyway.
@@ -89,15 +93,19 @@ public sealed class ClipDatabase : IAsyncDisposable
             await Sql.ExecuteAsync(connection, null, "PRAGMA journal_mode = WAL", cancel).ConfigureAwait(false);
         else
             await Sql.ExecuteAsync(connection, null, "SELECT pg_advisory_lock(7230157)", cancel).ConfigureAwait(false);
-        await Sql.ExecuteAsync(connection, null, "CREATE TABLE IF NOT EXISTS clip_migrations (name TEXT PRIMARY KEY)", cancel).ConfigureAwait(false);
+        await Sql.ExecuteAsync(connection, null, "CREATE TABLE IF NOT EXISTS clip_migrations (name TEXT PRIMARY KEY)", cancel)
+            .ConfigureAwait(false);
         var assembly = Assembly.GetExecutingAssembly();
-        foreach (var name in assembly.GetManifestResourceNames().Where(n => n.EndsWith(".sql", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        foreach (var name in assembly.GetManifestResourceNames().Where(n => n.EndsWith(".sql", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal))
         {
             await using var transaction = await BeginWriteAsync(connection, cancel).ConfigureAwait(false);
-            if (await Sql.ExecuteAsync(connection, transaction, "INSERT INTO clip_migrations (name) VALUES (@name) ON CONFLICT DO NOTHING", cancel, ("name", name)).ConfigureAwait(false) == 1)
+            if (await Sql.ExecuteAsync(connection, transaction, "INSERT INTO clip_migrations (name) VALUES (@name) ON CONFLICT DO NOTHING",
+                cancel, ("name", name)).ConfigureAwait(false) == 1)
             {
                 using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
-                await Sql.ExecuteAsync(connection, transaction, await reader.ReadToEndAsync(cancel).ConfigureAwait(false), cancel).ConfigureAwait(false);
+                await Sql.ExecuteAsync(connection, transaction, await reader.ReadToEndAsync(cancel).ConfigureAwait(false), cancel)
+                    .ConfigureAwait(false);
             }
             await transaction.CommitAsync(cancel).ConfigureAwait(false);
         }

@@ -37,11 +37,13 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
     /// <summary>Attempts at a job before it fails.</summary>
     public int MaxAttempts => options.MaxAttempts;
 
-    private const string Columns = "id, owner, request, state, created, ended, expires, attempts, frames_done, frames_total, result_bytes, note, error, lease, notes";
+    private const string Columns = "id, owner, request, state, created, ended, expires, attempts, frames_done, frames_total, " +
+        "result_bytes, note, error, lease, notes";
 
     /// <summary>Adds a job.</summary>
     /// <exception cref="ClipRefusedException">The owner or the queue is at its limit.</exception>
-    public Task<ClipJob> EnqueueAsync(string owner, ClipRequest request, CancellationToken cancel) => EnqueueAsync(NewId(), owner, request, cancel);
+    public Task<ClipJob> EnqueueAsync(string owner, ClipRequest request, CancellationToken cancel) =>
+        EnqueueAsync(NewId(), owner, request, cancel);
 
     /// <summary>Adds a job with an id of <see cref="NewId"/>.</summary>
     /// <exception cref="ClipRefusedException">The owner or the queue is at its limit.</exception>
@@ -50,14 +52,19 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
         await using var transaction = await ClipDatabase.BeginWriteAsync(connection, cancel).ConfigureAwait(false);
         await database.CountAloneAsync(connection, transaction, cancel).ConfigureAwait(false);
-        var open = await Sql.QueryAsync(connection, transaction, "SELECT owner FROM clip_jobs WHERE state <= 1", r => r.GetString(0), cancel).ConfigureAwait(false);
+        var open = await Sql.QueryAsync(connection, transaction, "SELECT owner FROM clip_jobs WHERE state <= 1", r => r.GetString(0),
+            cancel).ConfigureAwait(false);
         if (open.Count >= options.MaxOpen)
-            throw new ClipRefusedException($"The queue is full: {open.Count} clips wait or run, {options.MaxOpen} are allowed. Try again later.");
+            throw new ClipRefusedException($"The queue is full: {open.Count} clips wait or run, {options.MaxOpen} are allowed. Try " +
+                "again later.");
         if (open.Count(o => o == owner) is var own && own >= options.MaxOpenPerOwner)
-            throw new ClipRefusedException($"You have {own} clips waiting or running; {options.MaxOpenPerOwner} are allowed. Wait for one to end or cancel one.");
+            throw new ClipRefusedException($"You have {own} clips waiting or running; {options.MaxOpenPerOwner} are allowed. Wait for " +
+                "one to end or cancel one.");
         var job = new ClipJob { Id = id, Owner = owner, Request = request, State = ClipJobState.Queued, Created = time.GetUtcNow() };
-        await Sql.ExecuteAsync(connection, transaction, "INSERT INTO clip_jobs (id, owner, request, state, created) VALUES (@id, @owner, @request, 0, @created)", cancel,
-            ("id", job.Id), ("owner", owner), ("request", JsonSerializer.Serialize(request, ClipJson.Default.ClipRequest)), ("created", job.Created.ToUnixTimeMilliseconds())).ConfigureAwait(false);
+        await Sql.ExecuteAsync(connection, transaction,
+            "INSERT INTO clip_jobs (id, owner, request, state, created) VALUES (@id, @owner, @request, 0, @created)", cancel,
+            ("id", job.Id), ("owner", owner), ("request", JsonSerializer.Serialize(request, ClipJson.Default.ClipRequest)),
+            ("created", job.Created.ToUnixTimeMilliseconds())).ConfigureAwait(false);
         await transaction.CommitAsync(cancel).ConfigureAwait(false);
         return job;
     }
@@ -69,7 +76,8 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         await using var transaction = await ClipDatabase.BeginWriteAsync(connection, cancel).ConfigureAwait(false);
         var now = Now();
         await Sql.ExecuteAsync(connection, transaction,
-            "UPDATE clip_jobs SET state = 3, ended = @now, expires = @expires, lease = NULL, error = 'Its worker stopped ' || attempts || ' times without a result.' WHERE state = 1 AND lease_until < @now AND attempts >= @max", cancel,
+            "UPDATE clip_jobs SET state = 3, ended = @now, expires = @expires, lease = NULL, error = 'Its worker stopped ' || attempts " +
+                "|| ' times without a result.' WHERE state = 1 AND lease_until < @now AND attempts >= @max", cancel,
             ("now", now), ("expires", Expiry(now)), ("max", options.MaxAttempts)).ConfigureAwait(false);
         var next = await Sql.QueryAsync(connection, transaction,
             "SELECT id FROM clip_jobs j WHERE state <= 1 AND (lease_until IS NULL OR lease_until < @now) ORDER BY " +
@@ -80,9 +88,13 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         if (next.Count == 1)
         {
             job = (await Sql.QueryAsync(connection, transaction,
-                $"UPDATE clip_jobs SET state = 1, lease = @lease, lease_until = @until, started = @now, attempts = attempts + 1 WHERE id = @id RETURNING {Columns}",
-                Row, cancel, ("lease", NewId()), ("until", now + (long)options.Lease.TotalMilliseconds), ("now", now), ("id", next[0])).ConfigureAwait(false))[0];
-            await Sql.ExecuteAsync(connection, transaction, "INSERT INTO clip_owners (owner, started) VALUES (@owner, @now) ON CONFLICT (owner) DO UPDATE SET started = excluded.started", cancel,
+                "UPDATE clip_jobs SET state = 1, lease = @lease, lease_until = @until, started = @now, attempts = attempts + 1 WHERE id " +
+                    $"= @id RETURNING {Columns}",
+                Row, cancel, ("lease", NewId()), ("until", now + (long)options.Lease.TotalMilliseconds), ("now", now), ("id", next[0]))
+                    .ConfigureAwait(false))[0];
+            await Sql.ExecuteAsync(connection, transaction,
+                "INSERT INTO clip_owners (owner, started) VALUES (@owner, @now) ON CONFLICT (owner) DO UPDATE SET started = " +
+                "excluded.started", cancel,
                 ("owner", job.Owner), ("now", now)).ConfigureAwait(false);
         }
         await transaction.CommitAsync(cancel).ConfigureAwait(false);
@@ -91,18 +103,26 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
 
     /// <summary>Renews the lease and writes progress. False when the job was cancelled or lost: stop working on it.</summary>
     public async Task<bool> RenewAsync(ClipJob claimed, long framesDone, long framesTotal, string? note, CancellationToken cancel) =>
-        await UpdateAsync("lease_until = @until, frames_done = @done, frames_total = @total, note = @note WHERE id = @id AND state = 1 AND lease = @lease", cancel,
-            ("until", Now() + (long)options.Lease.TotalMilliseconds), ("done", framesDone), ("total", framesTotal), ("note", note), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
+        await UpdateAsync("lease_until = @until, frames_done = @done, frames_total = @total, note = @note WHERE id = @id AND state = 1 " +
+            "AND lease = @lease", cancel,
+            ("until", Now() + (long)options.Lease.TotalMilliseconds), ("done", framesDone), ("total", framesTotal), ("note", note),
+            ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
 
     /// <summary>Ends a job with its result. False when the lease was lost: another worker has the job, so discard the result.</summary>
-    public async Task<bool> CompleteAsync(ClipJob claimed, long framesDone, long resultBytes, IReadOnlyList<string> notes, CancellationToken cancel) =>
-        await UpdateAsync("state = 2, lease = NULL, ended = @now, expires = @expires, frames_done = @done, frames_total = @done, result_bytes = @bytes, note = NULL, notes = @notes WHERE id = @id AND state = 1 AND lease = @lease", cancel,
-            ("now", Now()), ("expires", Expiry(Now())), ("done", framesDone), ("bytes", resultBytes), ("notes", notes.Count == 0 ? null : JsonSerializer.Serialize(notes, ClipJson.Default.IReadOnlyListString)), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
+    public async Task<bool> CompleteAsync(
+        ClipJob claimed, long framesDone, long resultBytes, IReadOnlyList<string> notes, CancellationToken cancel) =>
+        await UpdateAsync("state = 2, lease = NULL, ended = @now, expires = @expires, frames_done = @done, frames_total = @done, " +
+            "result_bytes = @bytes, note = NULL, notes = @notes WHERE id = @id AND state = 1 AND lease = @lease", cancel,
+            ("now", Now()), ("expires", Expiry(Now())), ("done", framesDone), ("bytes", resultBytes),
+            ("notes", notes.Count == 0 ? null : JsonSerializer.Serialize(notes, ClipJson.Default.IReadOnlyListString)), ("id", claimed.Id),
+            ("lease", claimed.Lease)).ConfigureAwait(false);
 
     /// <summary>Ends a job without a result. False when the lease was lost.</summary>
     public async Task<bool> FailAsync(ClipJob claimed, string error, CancellationToken cancel) =>
-        await UpdateAsync("state = 3, lease = NULL, ended = @now, expires = @expires, error = @error, note = NULL WHERE id = @id AND state = 1 AND lease = @lease", cancel,
-            ("now", Now()), ("expires", Expiry(Now())), ("error", error), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
+        await UpdateAsync("state = 3, lease = NULL, ended = @now, expires = @expires, error = @error, note = NULL WHERE id = @id AND " +
+            "state = 1 AND lease = @lease", cancel,
+            ("now", Now()), ("expires", Expiry(Now())), ("error", error), ("id", claimed.Id), ("lease", claimed.Lease))
+                .ConfigureAwait(false);
 
     /// <summary>Returns a job to the queue, to be continued. False when the lease was lost.</summary>
     /// <param name="claimed">The job.</param>
@@ -110,9 +130,12 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
     /// <param name="cancel">Ends the call.</param>
     /// <param name="note">Why it waits, in words.</param>
     /// <param name="pause">How long no worker may claim it.</param>
-    public async Task<bool> ReleaseAsync(ClipJob claimed, bool counts, CancellationToken cancel, string note = "Was interrupted; goes on where it was.", TimeSpan pause = default) =>
-        await UpdateAsync("state = 0, lease = NULL, lease_until = @until, attempts = attempts - @back, note = @note WHERE id = @id AND state = 1 AND lease = @lease", cancel,
-            ("until", pause > TimeSpan.Zero ? Now() + (long)pause.TotalMilliseconds : null), ("back", counts ? 0 : 1), ("note", note), ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
+    public async Task<bool> ReleaseAsync(ClipJob claimed, bool counts, CancellationToken cancel,
+        string note = "Was interrupted; goes on where it was.", TimeSpan pause = default) =>
+        await UpdateAsync("state = 0, lease = NULL, lease_until = @until, attempts = attempts - @back, note = @note WHERE id = @id AND " +
+            "state = 1 AND lease = @lease", cancel,
+            ("until", pause > TimeSpan.Zero ? Now() + (long)pause.TotalMilliseconds : null), ("back", counts ? 0 : 1), ("note", note),
+            ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
 
     /// <summary>Completes when the database has answered a query.</summary>
     public async Task PingAsync(CancellationToken cancel)
@@ -130,21 +153,24 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
     public async Task<bool> RemoveAsync(string id, CancellationToken cancel)
     {
         await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
-        return await Sql.ExecuteAsync(connection, null, "DELETE FROM clip_jobs WHERE id = @id AND state >= 2", cancel, ("id", id)).ConfigureAwait(false) == 1;
+        return await Sql.ExecuteAsync(connection, null, "DELETE FROM clip_jobs WHERE id = @id AND state >= 2", cancel, ("id", id))
+            .ConfigureAwait(false) == 1;
     }
 
     /// <summary>One job, or null.</summary>
     public async Task<ClipJob?> FindAsync(string id, CancellationToken cancel)
     {
         await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
-        return (await Sql.QueryAsync(connection, null, $"SELECT {Columns} FROM clip_jobs WHERE id = @id", Row, cancel, ("id", id)).ConfigureAwait(false)).SingleOrDefault();
+        return (await Sql.QueryAsync(connection, null, $"SELECT {Columns} FROM clip_jobs WHERE id = @id", Row, cancel, ("id", id))
+            .ConfigureAwait(false)).SingleOrDefault();
     }
 
     /// <summary>The newest jobs of an owner; all owners when null.</summary>
     public async Task<IReadOnlyList<ClipJob>> ListAsync(string? owner, int limit, CancellationToken cancel)
     {
         await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
-        return await Sql.QueryAsync(connection, null, $"SELECT {Columns} FROM clip_jobs WHERE @all = 1 OR owner = @owner ORDER BY created DESC, id LIMIT @limit", Row, cancel,
+        return await Sql.QueryAsync(connection, null,
+            $"SELECT {Columns} FROM clip_jobs WHERE @all = 1 OR owner = @owner ORDER BY created DESC, id LIMIT @limit", Row, cancel,
             ("all", owner is null ? 1 : 0), ("owner", owner ?? ""), ("limit", limit)).ConfigureAwait(false);
     }
 
@@ -154,7 +180,8 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         if (job.State != ClipJobState.Queued)
             return 0;
         await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
-        return (int)(await Sql.QueryAsync(connection, null, "SELECT COUNT(*) FROM clip_jobs WHERE state = 0 AND created < @created", r => r.GetInt64(0), cancel,
+        return (int)(await Sql.QueryAsync(connection, null, "SELECT COUNT(*) FROM clip_jobs WHERE state = 0 AND created < @created",
+            r => r.GetInt64(0), cancel,
             ("created", job.Created.ToUnixTimeMilliseconds())).ConfigureAwait(false))[0];
     }
 
@@ -162,8 +189,10 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
     public async Task<IReadOnlyList<string>> ExpireAsync(CancellationToken cancel)
     {
         await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
-        await Sql.ExecuteAsync(connection, null, "DELETE FROM clip_owners WHERE started < @limit", cancel, ("limit", Now() - (long)options.Retention.TotalMilliseconds)).ConfigureAwait(false);
-        return await Sql.QueryAsync(connection, null, "DELETE FROM clip_jobs WHERE state >= 2 AND expires < @now RETURNING id", r => r.GetString(0), cancel, ("now", Now())).ConfigureAwait(false);
+        await Sql.ExecuteAsync(connection, null, "DELETE FROM clip_owners WHERE started < @limit", cancel,
+            ("limit", Now() - (long)options.Retention.TotalMilliseconds)).ConfigureAwait(false);
+        return await Sql.QueryAsync(connection, null, "DELETE FROM clip_jobs WHERE state >= 2 AND expires < @now RETURNING id",
+            r => r.GetString(0), cancel, ("now", Now())).ConfigureAwait(false);
     }
 
     private async Task<bool> UpdateAsync(string setWhere, CancellationToken cancel, params (string Name, object? Value)[] values)

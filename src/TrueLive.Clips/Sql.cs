@@ -5,13 +5,15 @@ namespace TrueLive.Clips;
 /// <summary>Parameterised commands over ADO.NET; the only way that values reach SQL text here.</summary>
 internal static class Sql
 {
-    public static async Task<int> ExecuteAsync(DbConnection connection, DbTransaction? transaction, string text, CancellationToken cancel, params (string Name, object? Value)[] values)
+    public static async Task<int> ExecuteAsync(DbConnection connection, DbTransaction? transaction, string text, CancellationToken cancel,
+        params (string Name, object? Value)[] values)
     {
         await using var command = Command(connection, transaction, text, values);
         return await command.ExecuteNonQueryAsync(cancel).ConfigureAwait(false);
     }
 
-    public static async Task<List<T>> QueryAsync<T>(DbConnection connection, DbTransaction? transaction, string text, Func<DbDataReader, T> row, CancellationToken cancel, params (string Name, object? Value)[] values)
+    public static async Task<List<T>> QueryAsync<T>(DbConnection connection, DbTransaction? transaction, string text,
+        Func<DbDataReader, T> row, CancellationToken cancel, params (string Name, object? Value)[] values)
     {
         await using var command = Command(connection, transaction, text, values);
         await using var reader = await command.ExecuteReaderAsync(cancel).ConfigureAwait(false);
@@ -21,7 +23,8 @@ internal static class Sql
         return rows;
     }
 
-    private static DbCommand Command(DbConnection connection, DbTransaction? transaction, string text, (string Name, object? Value)[] values)
+    private static DbCommand Command(
+        DbConnection connection, DbTransaction? transaction, string text, (string Name, object? Value)[] values)
     {
         var command = connection.CreateCommand();
 #pragma warning disable CA2100 // Every caller passes a constant; values travel as parameters.

@@ -16,7 +16,8 @@ public static class ModelLoader
     /// <param name="reload">For a model with a command: restart it when its files change, and accept one that does not start.</param>
     /// <param name="ended">Called, on any thread, each time the process of a model with a command has ended and will be restarted.</param>
     /// <exception cref="ModelException">The folder cannot be used; the message names the file and the field.</exception>
-    public static FolderModel Load(ModelManifest manifest, int threads, TimeProvider time, bool reload = false, Action<WorkerEnd>? ended = null) =>
+    public static FolderModel Load(
+        ModelManifest manifest, int threads, TimeProvider time, bool reload = false, Action<WorkerEnd>? ended = null) =>
         manifest.Command.Length > 0 ? CommandModel.Load(manifest, reload, time, ended)
         : manifest.Diffusion is null ? OnnxVideoModel.Load(manifest, threads, time) : DiffusionModel.Load(manifest, threads, time);
 

@@ -148,7 +148,8 @@ internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeS
         var quality = Quality() with
         {
             Incomplete = !complete,
-            EndedBecause = complete ? _settled : stopped ? "stopped by the user" : _failure ?? target.EndedBecause ?? "the target ended the session",
+            EndedBecause = complete ? _settled : stopped ? "stopped by the user"
+                : _failure ?? target.EndedBecause ?? "the target ended the session",
         };
         if (_glance is null)
         {
@@ -218,9 +219,11 @@ internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeS
                 }
             }
             if (j - _firstFrame == (int)(Silence.TotalSeconds * CodeLaw.Rate) && Locked(seen => seen.Count) == _firstSeen)
-                throw new TargetException($"no picture came back in the first {Silence.TotalSeconds:0} s, though the target took what was sent");
+                throw new TargetException($"no picture came back in the first {Silence.TotalSeconds:0} s, though the target took " +
+                    "what was sent");
             if (j % CodeLaw.Rate == 0)
-                progress?.Report(new ProbeProgress(PhaseAt(j), j / (double)CodeLaw.Rate, _plan.Frames.Count / (double)CodeLaw.Rate, _seen.Count, _estimate, Png.Thumbnail(picture)));
+                progress?.Report(new ProbeProgress(PhaseAt(j), j / (double)CodeLaw.Rate, _plan.Frames.Count / (double)CodeLaw.Rate,
+                    _seen.Count, _estimate, Png.Thumbnail(picture)));
             // Later phases depend on what the first ones showed, so these are analysed before the last of them ends.
             if (_glance is null && !extended && look is null && j >= _plan.Frames.Count - 3 * CodeLaw.Rate)
                 look = Task.Run(LookBack, cancel);
@@ -236,7 +239,8 @@ internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeS
                 extended = true;
             }
             if (_glance is null && options.Keep is { } keep && _plan.Phases.FirstOrDefault(p => p.EndFrame == j + 1) is { } over)
-                keep(new([.. _plan.Phases.TakeWhile(p => p.EndFrame <= over.EndFrame).Select(p => (p.Kind, p.FrameCount / (double)CodeLaw.Rate, p.DwellShortest / 2.2))], Locked(s => s.Copy())));
+                keep(new([.. _plan.Phases.TakeWhile(p => p.EndFrame <= over.EndFrame)
+                    .Select(p => (p.Kind, p.FrameCount / (double)CodeLaw.Rate, p.DwellShortest / 2.2))], Locked(s => s.Copy())));
         }
     }
 
@@ -246,7 +250,9 @@ internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeS
         var total = _plan.Frames.Count + (profile.Slow + profile.Control + profile.Blackout) * CodeLaw.Rate;
         if (_unsent > RunQuality.MostUnsent * total || _late.Count(l => l > RunQuality.LatestP99) > 0.01 * total)
             return "the probe could not keep its own time, so the run does not count whatever comes";
-        return ProbeAnalysis.RepeatsOf(_plan, Locked(seen => seen.Copy())).Repeats ? "the output repeats itself, whatever is sent after that" : null;
+        return ProbeAnalysis.RepeatsOf(_plan, Locked(seen => seen.Copy())).Repeats
+            ? "the output repeats itself, whatever is sent after that"
+            : null;
     }
 
     /// <summary>What is still to be sent after the first phases.</summary>
@@ -274,7 +280,8 @@ internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeS
         var boundary = ProbeAnalysis.BoundaryOf(_plan, copy, double.NaN);
         var (test, seconds) = ProbeAnalysis.FirstLook(_plan, copy);
         _estimate = test.Z > 8
-            ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"answers the codes (z {test.Z:0.0}), delay about {1000 * seconds:0} ms")
+            ? string.Create(System.Globalization.CultureInfo.InvariantCulture,
+                $"answers the codes (z {test.Z:0.0}), delay about {1000 * seconds:0} ms")
             : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"no clear answer to the fast codes yet (z {test.Z:0.0})");
         return (boundary, test.Z > 8 ? seconds : double.NaN);
     }

@@ -51,13 +51,15 @@ public static class ProbeSession
     /// <exception cref="TargetException">The session could not be opened.</exception>
     /// <exception cref="FormatException">There is nothing to resume in the folder, or it is damaged.</exception>
     public static async Task<ProbeReport> RunAsync(
-        IProbeTarget target, ProbeSessionOptions options, TimeProvider time, Action<string>? say, IProgress<ProbeProgress>? progress, CancellationToken stop)
+        IProbeTarget target, ProbeSessionOptions options, TimeProvider time, Action<string>? say, IProgress<ProbeProgress>? progress,
+        CancellationToken stop)
     {
         var (seed, earlier) = options.Resume ? RunFolder.Resume(options.Folder, options.Profile, target.Description) : (options.Seed, null);
         var configuration = RunFolder.Configuration(options.Profile);
         var commitment = seed.Commit(configuration);
         Directory.CreateDirectory(options.Folder);
-        await File.WriteAllTextAsync(Path.Combine(options.Folder, "commitment.txt"), $"{commitment}\n{configuration}\n", stop).ConfigureAwait(false);
+        await File.WriteAllTextAsync(Path.Combine(options.Folder, "commitment.txt"), $"{commitment}\n{configuration}\n", stop)
+            .ConfigureAwait(false);
         say?.Invoke($"commitment {commitment}");
         var began = time.GetUtcNow();
         say?.Invoke($"connecting to {target.Description}");
@@ -77,7 +79,9 @@ public static class ProbeSession
             // After the run, so that a target that cannot be measured is reported at once.
             say?.Invoke("measuring the probe's own echo");
             (d50, d95) = await EchoAsync(options.Run, time, stop).ConfigureAwait(false);
-            say?.Invoke(double.IsNaN(d50) ? "the probe's own echo could not be measured" : FormattableString.Invariant($"the probe's own echo: median {1000 * d50:0} ms, D95 {1000 * d95:0} ms"));
+            say?.Invoke(double.IsNaN(d50)
+                ? "the probe's own echo could not be measured"
+                : FormattableString.Invariant($"the probe's own echo: median {1000 * d50:0} ms, D95 {1000 * d95:0} ms"));
         }
         var reasons = result.Quality.InvalidReasons();
         var report = RunFolder.Report(new RunSection
@@ -107,7 +111,8 @@ public static class ProbeSession
         }, result.Plan, result.Findings, result.Verdict);
         report = report with
         {
-            Claims = [.. options.Claims.Select(c => new ClaimRow(c.Metric, c.Claimed, c.Source, report.Metrics.GetValueOrDefault(c.Metric)?.Value, report.Metrics.GetValueOrDefault(c.Metric)?.Unit ?? "1"))],
+            Claims = [.. options.Claims.Select(c => new ClaimRow(c.Metric, c.Claimed, c.Source,
+                report.Metrics.GetValueOrDefault(c.Metric)?.Value, report.Metrics.GetValueOrDefault(c.Metric)?.Unit ?? "1"))],
         };
         report = report with { Requirements = [.. options.Requirements.Select(r => RequirementCheck.Run(r, report).Section)] };
         return RunFolder.Write(options.Folder, report, result.Plan, result.Seen, result.Findings);
@@ -116,9 +121,12 @@ public static class ProbeSession
     private static async Task<(double D50, double D95)> EchoAsync(ProbeRunOptions run, TimeProvider time, CancellationToken stop)
     {
         await using var echo = new NullTarget(time);
-        var result = await new ProbeRun(echo, Echo, ProbeSeed.Create(), time, run with { Effort = new AnalysisEffort(19), Earlier = null, Keep = null }).RunAsync(null, stop).ConfigureAwait(false);
+        var result = await new ProbeRun(echo, Echo, ProbeSeed.Create(), time,
+            run with { Effort = new AnalysisEffort(19), Earlier = null, Keep = null }).RunAsync(null, stop).ConfigureAwait(false);
         var delays = result.Findings.Map is { Reliable: true } map ? map.Delay.Order().ToArray() : [];
-        return delays.Length == 0 ? (result.Findings.D50.Value, double.NaN) : (Intervals.Quantile(delays, 0.5), Intervals.Quantile(delays, 0.95));
+        return delays.Length == 0
+            ? (result.Findings.D50.Value, double.NaN)
+            : (Intervals.Quantile(delays, 0.5), Intervals.Quantile(delays, 0.95));
     }
 
     private static double? Finite(double value) => double.IsFinite(value) ? Math.Round(value, 3) : null;

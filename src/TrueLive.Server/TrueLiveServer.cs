@@ -48,19 +48,23 @@ public static partial class TrueLiveServer
         var builder = MakeDoor(options, time);
         AddParts(builder.Services, options, models, new WebRtcPort(options, time), time);
         if (options.Join.Length > 0)
-            builder.Services.AddSingleton<FleetTickets>().AddSingleton<WorkerReports>().AddSingleton<WorkerAddress>().AddHostedService<FleetLink>();
+            builder.Services.AddSingleton<FleetTickets>().AddSingleton<WorkerReports>().AddSingleton<WorkerAddress>()
+                .AddHostedService<FleetLink>();
         var app = builder.Build();
         models.Workers.WriteTo(app.Services.GetRequiredService<ILogger<ModelStore>>());
         Map(app);
         return app;
     }
 
-    /// <summary>What every process with a door to the network has: who may come in, over what, with what limits, and how it is told.</summary>
+    /// <summary>
+    /// What every process with a door to the network has: who may come in, over what, with what limits, and how it is told.
+    /// </summary>
     internal static WebApplicationBuilder MakeDoor(ServerOptions options, TimeProvider time)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Logging.SetMinimumLevel(Enum.Parse<LogLevel>(options.LogLevel, ignoreCase: true)).AddFilter("Microsoft", LogLevel.Warning);
-        builder.Logging.ClearProviders().AddConsole(console => console.FormatterName = LogLines.FormatterName).AddConsoleFormatter<LogLines, ConsoleFormatterOptions>();
+        builder.Logging.ClearProviders().AddConsole(console => console.FormatterName = LogLines.FormatterName)
+            .AddConsoleFormatter<LogLines, ConsoleFormatterOptions>();
         var limit = new ConnectionLimit([.. options.Proxies.Select(IPAddress.Parse)]);
         builder.Services.AddSingleton(limit).AddSingleton<LimitMetrics>();
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
@@ -93,7 +97,8 @@ public static partial class TrueLiveServer
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
         services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount)).AddSingleton<LargePictures>();
         services.AddSingleton<PictureStore>();
-        services.AddSingleton(p => new SessionRegistry(models, p.GetRequiredService<Admission>(), options, time, p.GetRequiredService<ILogger<SessionRegistry>>())
+        services.AddSingleton(p => new SessionRegistry(models, p.GetRequiredService<Admission>(), options, time,
+            p.GetRequiredService<ILogger<SessionRegistry>>())
         {
             // Where the operator sets a number, nothing else counts.
             Measured = options.MaxSessions > 0 ? (_, _, _, _) => Task.CompletedTask : p.GetRequiredService<CapacityMeasurement>().KnowAsync,
@@ -108,11 +113,14 @@ public static partial class TrueLiveServer
         services.AddSingleton<ClipWorker>().AddHostedService(p => p.GetRequiredService<ClipWorker>());
         services.AddSingleton<ClipWebhooks>().AddHostedService(p => p.GetRequiredService<ClipWebhooks>());
         services.AddHostedService<AnnouncedAddresses>();
-        services.AddSingleton(p => new CapacityMeasurement(models, p.GetRequiredService<Admission>(), options, time, p.GetRequiredService<ILogger<CapacityMeasurement>>())
+        services.AddSingleton(p => new CapacityMeasurement(models, p.GetRequiredService<Admission>(), options, time,
+            p.GetRequiredService<ILogger<CapacityMeasurement>>())
         {
             Before = cancel => port.WarmUpAsync(time, cancel),
             Live = () => p.GetRequiredService<SessionRegistry>().Spent,
-            Busy = () => p.GetRequiredService<SessionRegistry>().Count + p.GetRequiredService<InteractiveRegistry>().Count + p.GetRequiredService<ClipWorker>().Running > 0,
+            Busy = () =>
+                p.GetRequiredService<SessionRegistry>().Count + p.GetRequiredService<InteractiveRegistry>().Count
+                + p.GetRequiredService<ClipWorker>().Running > 0,
         }).AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
         services.AddOpenApi("v1");
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(ServerMetrics.Meters).AddPrometheusExporter());
@@ -132,17 +140,21 @@ public static partial class TrueLiveServer
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.AddProblemDetails();
         // The page's own files only: nothing that holds a secret is compressed.
-        services.AddResponseCompression(compress => (compress.EnableForHttps, compress.MimeTypes) = (true, ["text/html", "text/css", "text/javascript"]));
+        services.AddResponseCompression(compress => (compress.EnableForHttps, compress.MimeTypes) = (true,
+            ["text/html", "text/css", "text/javascript"]));
         services.Configure<ForwardedHeadersOptions>(forwarded =>
         {
-            forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost;
+            forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto
+                | ForwardedHeaders.XForwardedHost;
             forwarded.KnownIPNetworks.Clear();
             forwarded.KnownProxies.Clear();
             foreach (var proxy in options.Proxies)
                 forwarded.KnownProxies.Add(IPAddress.Parse(proxy));
         });
-        services.AddCors(cors => cors.AddDefaultPolicy(policy => (options.Origins.Length > 0 ? policy.WithOrigins([.. options.Origins.Select(o => o.TrimEnd('/'))]) : policy.AllowAnyOrigin())
-            .AllowAnyHeader().WithMethods("GET", "POST", "PATCH", "DELETE").WithExposedHeaders("Location", "Link", "ETag", "Retry-After", WhipEndpoints.TokenHeader, WhipEndpoints.ConnectionHeader)));
+        services.AddCors(cors => cors.AddDefaultPolicy(policy =>
+            (options.Origins.Length > 0 ? policy.WithOrigins([.. options.Origins.Select(o => o.TrimEnd('/'))]) : policy.AllowAnyOrigin())
+            .AllowAnyHeader().WithMethods("GET", "POST", "PATCH", "DELETE")
+            .WithExposedHeaders("Location", "Link", "ETag", "Retry-After", WhipEndpoints.TokenHeader, WhipEndpoints.ConnectionHeader)));
     }
 
     private static void Map(WebApplication app)
@@ -191,7 +203,8 @@ public static partial class TrueLiveServer
             });
             return next(http);
         });
-        app.UseExceptionHandler(errors => errors.Run(http => Problems.Of(500, "The server failed; see the server log.").ExecuteAsync(http)));
+        app.UseExceptionHandler(errors => errors.Run(http => Problems.Of(500, "The server failed; see the server log.")
+            .ExecuteAsync(http)));
         app.UseStatusCodePages();
         app.Use(AddHeaders);
         app.Use((http, next) =>
@@ -203,7 +216,8 @@ public static partial class TrueLiveServer
         // pages in.
         if (options.Origins.Length > 0 || app.Services.GetRequiredService<ApiKeyRing>().Required)
             app.UseCors();
-        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5), KeepAliveTimeout = TimeSpan.FromSeconds(15) });
+        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5),
+            KeepAliveTimeout = TimeSpan.FromSeconds(15) });
         var gate = app.Services.GetRequiredService<Gate>();
         var audit = app.Services.GetRequiredService<AuditLog>();
         app.Use(async (http, next) =>
@@ -265,7 +279,8 @@ public static partial class TrueLiveServer
         var headers = file.Context.Response.Headers;
         headers.CacheControl = "no-cache";
         headers.ContentSecurityPolicy =
-            "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+            "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' " +
+                "blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     }
 
     // For every answer: no content sniffing, no address with a token in Referer, and a browser that came
@@ -280,7 +295,8 @@ public static partial class TrueLiveServer
         if (http.Request.Path.StartsWithSegments("/docs"))
         {
             headers.ContentSecurityPolicy =
-                "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+                "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src " +
+                    "'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
         }
         return next(http);
     }
@@ -306,6 +322,8 @@ public static partial class TrueLiveServer
         }
     }
 
-    [LoggerMessage(EventId = 1005, EventName = "sandbox_missing", Level = LogLevel.Warning, Message = "ffmpeg, which opens the files that clients send, runs without a sandbox here. Install bubblewrap (apt-get install bubblewrap) and let this user make user namespaces.")]
+    [LoggerMessage(EventId = 1005, EventName = "sandbox_missing", Level = LogLevel.Warning,
+        Message = "ffmpeg, which opens the files that clients send, runs without a sandbox here. Install bubblewrap (apt-get install " +
+        "bubblewrap) and let this user make user namespaces.")]
     private static partial void LogNotShutIn(ILogger logger);
 }

@@ -217,7 +217,8 @@ public sealed class RtcEndpoint : IDisposable
         var addresses = announced.Count > 0 ? announced : LocalAddresses.For(_udp.Local.Address);
         // Where the machine has many addresses, the far side certainly reaches the one that it has just used.
         if (announced.Count == 0 && addresses.Count > 1 && reached is { IsIPv6LinkLocal: false } && !IPAddress.IsLoopback(reached))
-            addresses = [.. addresses.Prepend(reached.IsIPv4MappedToIPv6 ? reached.MapToIPv4() : reached).Distinct().Take(LocalAddresses.Max)];
+            addresses = [.. addresses.Prepend(reached.IsIPv4MappedToIPv6 ? reached.MapToIPv4() : reached).Distinct()
+                .Take(LocalAddresses.Max)];
         if (_options.Udp)
         {
             for (var i = 0; i < addresses.Count; i++)

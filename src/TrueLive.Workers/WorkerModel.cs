@@ -83,7 +83,9 @@ public sealed class WorkerModel : IVideoModel
                 throw new WorkerException(why);
             var (width, height) = model.Info.Sizes.Nearest(spec.Info.Sizes.MinSide, spec.Info.Sizes.MinSide);
             using var stream = model.Open(width, height, out var closed);
-            return closed is null || spec.Reload ? model : throw new WorkerException($"It does not open a stream of {width}x{height}: {closed}");
+            return closed is null || spec.Reload
+                ? model
+                : throw new WorkerException($"It does not open a stream of {width}x{height}: {closed}");
         }
         catch
         {
@@ -99,7 +101,8 @@ public sealed class WorkerModel : IVideoModel
     /// <inheritdoc/>
     public IModelSession CreateSession(int width, int height) => Info.Sizes.Nearest(width, height) == (width, height)
         ? Open(width, height, out _)
-        : throw new ArgumentException($"{Info.Id} does not run at {width}x{height}; the nearest size is {Info.Sizes.Nearest(width, height)}.");
+        : throw new ArgumentException($"{Info.Id} does not run at {width}x{height}; the nearest size is " +
+            $"{Info.Sizes.Nearest(width, height)}.");
 
     /// <inheritdoc/>
     public void Dispose()
@@ -226,7 +229,8 @@ public sealed class WorkerModel : IVideoModel
         try
         {
             var folder = new DirectoryInfo(_spec.Command.Folder);
-            var below = folder.EnumerateDirectories().Where(d => !d.Name.StartsWith('.') && d.Name != "__pycache__").SelectMany(d => d.EnumerateFiles());
+            var below = folder.EnumerateDirectories().Where(d => !d.Name.StartsWith('.') && d.Name != "__pycache__")
+                .SelectMany(d => d.EnumerateFiles());
             return string.Join('\n', folder.EnumerateFiles().Concat(below).Where(f => f.Extension is ".py" or ".json" or ".toml" or ".txt")
                 .Select(f => $"{f.FullName} {f.LastWriteTimeUtc.Ticks} {f.Length}").Order(StringComparer.Ordinal));
         }

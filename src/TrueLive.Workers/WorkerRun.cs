@@ -171,7 +171,8 @@ internal sealed class WorkerRun : IDisposable
         }
         catch (Win32Exception e)
         {
-            throw new WorkerException($"It could not be started: {e.Message}. setsid and prlimit are needed (apt-get install util-linux).", e);
+            throw new WorkerException($"It could not be started: {e.Message}. setsid and prlimit are needed (apt-get install util-linux).",
+                e);
         }
     }
 
@@ -231,7 +232,8 @@ internal sealed class WorkerRun : IDisposable
     private void Greet(FromWorker hello)
     {
         if (hello.Type != "hello" || hello.Protocol != FrameHead.Version)
-            throw new WorkerException($"Its first message is no hello of protocol {FrameHead.Version}; is it an older truelive_worker of your own?");
+            throw new WorkerException($"Its first message is no hello of protocol {FrameHead.Version}; is it an older truelive_worker " +
+                "of your own?");
         if (!CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(hello.Token ?? ""), Encoding.UTF8.GetBytes(_token)))
             throw new WorkerException("It does not know the token that it was started with (TRUELIVE_WORKER_TOKEN).");
     }

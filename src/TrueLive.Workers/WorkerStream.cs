@@ -57,7 +57,8 @@ internal sealed partial class WorkerStream : IModelSession
         }
         var step = _tickets.Add(input.Ticket);
         Expect(here, Awaited.Made, step);
-        here.Socket.Send(new StepMessage(here.Session, false, step, input.Ticket.Captured.Ticks / TimeSpan.TicksPerMicrosecond, prompt.Revision));
+        here.Socket.Send(new StepMessage(here.Session, false, step, input.Ticket.Captured.Ticks / TimeSpan.TicksPerMicrosecond,
+            prompt.Revision));
         _colour = input.Colour;
         return Collect(here, _colour, prompt.Revision, made);
     }
@@ -102,7 +103,8 @@ internal sealed partial class WorkerStream : IModelSession
     {
         var info = _model.Info;
         if ((state.ModelId, state.ModelVersion, state.Width, state.Height) != (info.Id, info.Version, Width, Height))
-            throw new ArgumentException($"The memory belongs to {state.ModelId} {state.ModelVersion} at {state.Width}x{state.Height}.", nameof(state));
+            throw new ArgumentException($"The memory belongs to {state.ModelId} {state.ModelVersion} at {state.Width}x{state.Height}.",
+                nameof(state));
         Reset();
         if (state.Bytes.Length == 0)
             return;
@@ -133,7 +135,8 @@ internal sealed partial class WorkerStream : IModelSession
 
     private void Tell(Here here, Prompt prompt)
     {
-        if (_told is { } told && (told.Revision, told.Text, told.Strength) == (prompt.Revision, prompt.Text, prompt.Strength) && told.Values.Equals(prompt.Values))
+        if (_told is { } told && (told.Revision, told.Text, told.Strength) == (prompt.Revision, prompt.Text, prompt.Strength)
+            && told.Values.Equals(prompt.Values))
             return;
         here.Socket.Send(new ToWorker("prompt")
         {

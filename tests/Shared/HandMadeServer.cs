@@ -27,13 +27,15 @@ internal sealed class HandMadeServer : IDisposable
     public int Asked => Volatile.Read(ref _asked);
 
     /// <summary>An answer from its status line, headers and body.</summary>
-    public static Func<string, byte[]?> Says(string status, string headers, string body = "") => _ => Bytes(status, headers, Encoding.UTF8.GetBytes(body));
+    public static Func<string, byte[]?> Says(string status, string headers, string body = "") =>
+        _ => Bytes(status, headers, Encoding.UTF8.GetBytes(body));
 
     /// <summary>Answers an SDP offer with itself, changed into an answer of this direction.</summary>
     public static Func<string, byte[]?> Answers(string direction, string headers = "") => request =>
     {
         var sdp = request[(request.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]
-            .Replace("a=sendrecv", "a=" + direction, StringComparison.Ordinal).Replace("a=setup:actpass", "a=setup:active", StringComparison.Ordinal);
+            .Replace("a=sendrecv", "a=" + direction, StringComparison.Ordinal)
+            .Replace("a=setup:actpass", "a=setup:active", StringComparison.Ordinal);
         return Bytes("201 Created", "Content-Type: application/sdp\r\nLocation: /r/1\r\n" + headers, Encoding.UTF8.GetBytes(sdp));
     };
 
@@ -74,7 +76,10 @@ internal sealed class HandMadeServer : IDisposable
                 return request;
             if (head < 0)
                 continue;
-            var length = request[..head].Split("\r\n").FirstOrDefault(l => l.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase)) is { } line ? int.Parse(line.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture) : 0;
+            var length = request[..head].Split("\r\n").FirstOrDefault(l =>
+                l.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase)) is { } line
+                ? int.Parse(line.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture)
+                : 0;
             if (Encoding.UTF8.GetByteCount(request.AsSpan(head + 4)) >= length)
                 return request;
         }

@@ -4,8 +4,10 @@ using TrueLive.Core.Models;
 namespace TrueLive.Tests.Shared;
 
 /// <summary>
-/// A model that holds frames: it takes chunks, or lags. A picture's luma is that of its source and of the steps that its memory has seen, its
-/// blue the revision of the prompt that made it. A chunk is made under the prompt of its last frame, a lagging frame under that of its own step.
+/// A model that holds frames: it takes chunks, or lags. A picture's luma is that of its source and of the steps that its memory has seen,
+/// its
+/// blue the revision of the prompt that made it. A chunk is made under the prompt of its last frame, a lagging frame under that of its own
+/// step.
 /// </summary>
 internal sealed class HoldingModel(FramePool pool, Chunk chunk, params LookInfo[] looks) : IVideoModel
 {
@@ -55,7 +57,8 @@ internal sealed class HoldingModel(FramePool pool, Chunk chunk, params LookInfo[
             return count;
         }
 
-        public int Flush(Span<MadeFrame> made) => HandOut(made, Math.Min(_held.Count, made.Length), chunk.Takes > 1 ? _held.LastOrDefault().Revision : null);
+        public int Flush(Span<MadeFrame> made) =>
+            HandOut(made, Math.Min(_held.Count, made.Length), chunk.Takes > 1 ? _held.LastOrDefault().Revision : null);
 
         public void Reset()
         {

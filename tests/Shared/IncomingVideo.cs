@@ -27,7 +27,8 @@ internal enum Repairs
 internal sealed class IncomingVideo : IDisposable
 {
     private const byte RtxPayloadType = 97;
-    private static readonly TransportDescription Local = new() { IceUfrag = "abcd", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 00:11" };
+    private static readonly TransportDescription Local = new()
+        { IceUfrag = "abcd", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 00:11" };
 
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
     private readonly FramePool _pool = new("incoming video");
@@ -42,13 +43,18 @@ internal sealed class IncomingVideo : IDisposable
     public IncomingVideo(VideoCodec codec, Repairs repairs = Repairs.None, string parameters = "")
     {
         _repairs = repairs;
-        var format = codec == VideoCodec.H264 ? $"a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;profile-level-id=42e01f{parameters}\r\n" : "a=rtpmap:96 VP8/90000\r\n";
+        var format = codec == VideoCodec.H264
+            ? $"a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;profile-level-id=42e01f{parameters}\r\n"
+            : "a=rtpmap:96 VP8/90000\r\n";
         var rtx = repairs == Repairs.OnAnotherStream ? "a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n" : "";
-        var offer = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n" + $"m=video 9 UDP/TLS/RTP/SAVPF 96{(rtx.Length > 0 ? " 97" : "")}\r\nc=IN IP4 0.0.0.0\r\n"
-            + "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdef012345\r\na=fingerprint:sha-256 AA:BB\r\na=setup:actpass\r\na=mid:0\r\na=rtcp-mux\r\na=sendonly\r\n"
+        var offer = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"
+            + $"m=video 9 UDP/TLS/RTP/SAVPF 96{(rtx.Length > 0 ? " 97" : "")}\r\nc=IN IP4 0.0.0.0\r\n"
+            + "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdef012345\r\na=fingerprint:sha-256 " +
+                "AA:BB\r\na=setup:actpass\r\na=mid:0\r\na=rtcp-mux\r\na=sendonly\r\n"
             + format + rtx + "a=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 ccm fir\r\n";
         _session = new RtpSession(
-            SdpNegotiation.Answer(offer, new MediaPreferences(), Local, out _), new RtpSessionOptions(), _clock = new Clock(_time), _clock.Now);
+            SdpNegotiation.Answer(offer, new MediaPreferences(), Local, out _), new RtpSessionOptions(),
+            _clock = new Clock(_time), _clock.Now);
     }
 
     public VideoDecoder Decoder { get; } = new();
@@ -145,7 +151,8 @@ internal sealed class IncomingVideo : IDisposable
             FullIntraRequests += (kind, format) == (206, 4) ? 1 : 0;
             for (var at = 12; (kind, format) == (205, 1) && at < length; at += 4)
             {
-                var (first, mask) = (BinaryPrimitives.ReadUInt16BigEndian(compound[at..]), BinaryPrimitives.ReadUInt16BigEndian(compound[(at + 2)..]));
+                var (first, mask) = (BinaryPrimitives.ReadUInt16BigEndian(compound[at..]),
+                    BinaryPrimitives.ReadUInt16BigEndian(compound[(at + 2)..]));
                 for (var bit = -1; bit < 16; bit++)
                 {
                     if (bit < 0 || (mask >> bit & 1) != 0)
@@ -161,7 +168,8 @@ internal sealed class IncomingVideo : IDisposable
             return;
         byte[] number = [(byte)(sequence >> 8), (byte)sequence];
         _underWay.Add((_now + 40, _repairs == Repairs.OnTheStream
-            ? Write(packet, packet.PayloadType, Ssrc, sequence, packet.Payload) : Write(packet, RtxPayloadType, Ssrc + 1, _rtxSequence++, [.. number, .. packet.Payload])));
+            ? Write(packet, packet.PayloadType, Ssrc, sequence, packet.Payload)
+            : Write(packet, RtxPayloadType, Ssrc + 1, _rtxSequence++, [.. number, .. packet.Payload])));
     }
 
     private static byte[] Write(SentPacket packet, byte payloadType, uint ssrc, ushort sequence, byte[] payload)

@@ -118,7 +118,8 @@ internal sealed class JpegClient : IAsyncDisposable
         while (true)
         {
             await SendPictureAsync();
-            if (await ReceiveAsync() is (WebSocketMessageType.Text, var bytes) && JsonNode.Parse(bytes)! is var message && (string?)message["type"] == type)
+            if (await ReceiveAsync() is (WebSocketMessageType.Text, var bytes) && JsonNode.Parse(bytes)! is var message
+                && (string?)message["type"] == type)
                 return message;
         }
     }

@@ -12,7 +12,8 @@ namespace TrueLive.Tests.Shared;
 /// </summary>
 internal static class JsonSchemas
 {
-    private static readonly JsonSerializerOptions Written = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Written = new()
+        { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>A checked-in schema.</summary>
     public static JsonNode Read(string name) => JsonNode.Parse(File.ReadAllText(PathOf(name)))!;
@@ -32,13 +33,16 @@ internal static class JsonSchemas
         Assert.True(broken.Count == 0, $"docs/schemas/{name} is broken for those who rely on it:\n{string.Join('\n', broken)}");
         if (write)
             File.WriteAllText(path, today.ToJsonString(Written) + "\n");
-        Assert.True(write || JsonNode.DeepEquals(promised, today), $"docs/schemas/{name} lacks additions: run this test once with TRUELIVE_WRITE_SCHEMAS=1 and commit the file.");
+        Assert.True(write || JsonNode.DeepEquals(promised, today),
+            $"docs/schemas/{name} lacks additions: run this test once with TRUELIVE_WRITE_SCHEMAS=1 and commit the file.");
     }
 
     /// <summary>A document of the schemas received and sent, by name.</summary>
-    public static JsonObject Document(string id, JsonSerializerOptions options, IEnumerable<(string Name, Type Type)> received, IEnumerable<(string Name, Type Type)> sent)
+    public static JsonObject Document(string id, JsonSerializerOptions options, IEnumerable<(string Name, Type Type)> received,
+        IEnumerable<(string Name, Type Type)> sent)
     {
-        JsonObject Group(string group, IEnumerable<(string Name, Type Type)> types) => new(types.OrderBy(t => t.Name, StringComparer.Ordinal)
+        JsonObject Group(string group, IEnumerable<(string Name, Type Type)> types) =>
+            new(types.OrderBy(t => t.Name, StringComparer.Ordinal)
             .Select(t => KeyValuePair.Create(t.Name, (JsonNode?)Of(t.Type, options, $"#/$defs/{group}/{t.Name}", group == "sent"))));
         return new JsonObject
         {
@@ -71,7 +75,8 @@ internal static class JsonSchemas
                     return node;
                 // The exporter marks every constructor parameter as required, even if the reader does not require it.
                 here.Remove("required");
-                var required = context.TypeInfo.Properties.Where(p => isSent ? IsAlwaysThere(p) : p.IsRequired).Select(p => (JsonNode)p.Name).ToArray();
+                var required = context.TypeInfo.Properties.Where(p => isSent ? IsAlwaysThere(p) : p.IsRequired)
+                    .Select(p => (JsonNode)p.Name).ToArray();
                 if (required.Length > 0)
                     here["required"] = new JsonArray(required);
                 return node;
@@ -100,10 +105,12 @@ internal static class JsonSchemas
             yield return $"{path} is {value?.ToJsonString()}, not {only.ToJsonString()}";
         var faults = value switch
         {
-            JsonObject inside => inside.SelectMany(p => rules["properties"]?[p.Key] is { } known ? Faults(root, known, p.Value, $"{path}/{p.Key}")
+            JsonObject inside =>
+                inside.SelectMany(p => rules["properties"]?[p.Key] is { } known ? Faults(root, known, p.Value, $"{path}/{p.Key}")
                 : rules["additionalProperties"] is JsonObject any ? Faults(root, any, p.Value, $"{path}/{p.Key}")
                 : rules.ContainsKey("properties") ? [$"{path}/{p.Key} is not in the schema"] : [])
-                .Concat((rules["required"] as JsonArray ?? []).Where(r => !inside.ContainsKey((string)r!)).Select(r => $"{path}/{r} is missing")),
+                .Concat((rules["required"] as JsonArray ?? []).Where(r => !inside.ContainsKey((string)r!))
+                    .Select(r => $"{path}/{r} is missing")),
             JsonArray items when rules["items"] is { } each => items.SelectMany((item, i) => Faults(root, each, item, $"{path}/{i}")),
             _ => [],
         };
@@ -112,14 +119,19 @@ internal static class JsonSchemas
     }
 
     /// <summary>The node that a JSON pointer within a document refers to.</summary>
-    public static JsonNode Resolve(JsonNode root, string pointer) => pointer.TrimStart('#').Split('/', StringSplitOptions.RemoveEmptyEntries)
-        .Aggregate(root, (node, part) => node is JsonArray array ? array[int.Parse(part)]! : node[part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal)]!);
+    public static JsonNode Resolve(JsonNode root, string pointer) =>
+        pointer.TrimStart('#').Split('/', StringSplitOptions.RemoveEmptyEntries)
+        .Aggregate(root, (node, part) => node is JsonArray array
+            ? array[int.Parse(part)]!
+            : node[part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal)]!);
 
     /// <summary>The words of a <c>type</c>, which may be one or several.</summary>
-    public static IEnumerable<string> Types(JsonNode? type) => type is JsonArray several ? several.Select(t => (string)t!) : type is null ? [] : [(string)type!];
+    public static IEnumerable<string> Types(JsonNode? type) =>
+        type is JsonArray several ? several.Select(t => (string)t!) : type is null ? [] : [(string)type!];
 
     private static bool IsAlwaysThere(JsonPropertyInfo property) =>
-        property is { Get: not null, IsGetNullable: false, IsExtensionData: false } && Nullable.GetUnderlyingType(property.PropertyType) is null;
+        property is { Get: not null, IsGetNullable: false, IsExtensionData: false }
+            && Nullable.GetUnderlyingType(property.PropertyType) is null;
 
     // A reference within a schema is relative to its own root, which is moved to a place in the document.
     private static void Rebase(JsonNode? node, string place)

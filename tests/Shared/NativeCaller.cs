@@ -60,11 +60,14 @@ internal sealed class NativeCaller : IAsyncDisposable
     }
 
     /// <summary>Connects and begins to send.</summary>
-    public static async Task<NativeCaller> StartAsync(Uri whip, VideoCodec codec, VideoFrame[] scene, TimeProvider time, CancellationToken cancel, string? key = null)
+    public static async Task<NativeCaller> StartAsync(
+        Uri whip, VideoCodec codec, VideoFrame[] scene, TimeProvider time, CancellationToken cancel, string? key = null)
     {
         var caller = new NativeCaller(codec, scene, time);
-        var handlers = new PeerHandlers { VideoReceived = caller.Take, KeyFrameRequested = () => Interlocked.Exchange(ref caller._keyWanted, 1) };
-        caller._client = await WhipClient.ConnectAsync(whip, key, new MediaPreferences { Codecs = [codec], Audio = false }, handlers, time, cancel);
+        var handlers = new PeerHandlers { VideoReceived = caller.Take,
+            KeyFrameRequested = () => Interlocked.Exchange(ref caller._keyWanted, 1) };
+        caller._client = await WhipClient.ConnectAsync(whip, key, new MediaPreferences { Codecs = [codec], Audio = false }, handlers,
+            time, cancel);
         caller.Peer.OpenChannel("control", (_, utf8, _) => caller.Heard(utf8));
         caller._sending = caller.SendAsync();
         return caller;
@@ -106,7 +109,8 @@ internal sealed class NativeCaller : IAsyncDisposable
             _sent[n % Round] = (stamp, n, at);
         if (Math.Abs(Peer.TargetBitrate - _encoder.Bitrate) > _encoder.Bitrate / 20)
             _encoder.SetBitrate(Peer.TargetBitrate);
-        if (!_encoder.TryEncode(_scene[n % Round], Interlocked.Exchange(ref _keyWanted, 0) == 1, stamp, out var coded) || !Peer.SendVideo(coded))
+        if (!_encoder.TryEncode(_scene[n % Round], Interlocked.Exchange(ref _keyWanted, 0) == 1, stamp, out var coded)
+            || !Peer.SendVideo(coded))
             Interlocked.Exchange(ref _keyWanted, 1);
         Interlocked.Increment(ref _count);
     }
@@ -138,6 +142,7 @@ internal sealed class NativeCaller : IAsyncDisposable
     {
         var message = JsonDocument.Parse(utf8.ToArray()).RootElement;
         if (message.GetProperty("type").GetString() == "frame")
-            Interlocked.Exchange(ref _offset, unchecked(message.GetProperty("output_media_time").GetUInt32() - message.GetProperty("media_time").GetUInt32()));
+            Interlocked.Exchange(ref _offset,
+                unchecked(message.GetProperty("output_media_time").GetUInt32() - message.GetProperty("media_time").GetUInt32()));
     }
 }

@@ -20,7 +20,8 @@ internal static partial class Published
     {
         var document = Documents[protocol].Value;
         var type = (string?)message["type"] ?? throw new InvalidOperationException($"A message without a type: {message.ToJsonString()}");
-        var schema = document["$defs"]!["sent"]![type] ?? throw new InvalidOperationException($"docs/schemas/{protocol} has no message '{type}'.");
+        var schema = document["$defs"]!["sent"]![type]
+            ?? throw new InvalidOperationException($"docs/schemas/{protocol} has no message '{type}'.");
         None(JsonSchemas.Faults(document, schema, message), message);
     }
 
@@ -30,13 +31,15 @@ internal static partial class Published
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancel)
         {
             var response = await base.SendAsync(request, cancel);
-            if (request.Method == HttpMethod.Head || response.Content.Headers.ContentType?.MediaType is not ("application/json" or "application/problem+json"))
+            if (request.Method == HttpMethod.Head || response.Content.Headers.ContentType?.MediaType
+                is not ("application/json" or "application/problem+json"))
                 return response;
             await response.Content.LoadIntoBufferAsync(cancel);
             var document = Documents[Api].Value;
             var answered = $"{request.Method} {request.RequestUri!.AbsolutePath}";
             var name = response.Content.Headers.ContentType.MediaType == "application/problem+json" ? "ProblemDetails"
-                : (string?)document["paths"]!.AsObject().FirstOrDefault(p => Place().Replace(Regex.Escape(p.Key).Replace("\\{", "{", StringComparison.Ordinal), "[^/]+") is var route
+                : (string?)document["paths"]!.AsObject().FirstOrDefault(p => Place()
+                    .Replace(Regex.Escape(p.Key).Replace("\\{", "{", StringComparison.Ordinal), "[^/]+") is var route
                     && Regex.IsMatch(answered, $"^{route}/?$")).Value?[((int)response.StatusCode).ToString()];
             if (name is not null)
             {

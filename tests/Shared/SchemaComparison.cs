@@ -54,7 +54,9 @@ internal static class SchemaComparison
         foreach (var name in sent ? needed.Except(needs) : needs.Except(needed))
             yield return sent ? $"{at}/{name} was always there and may now be missing" : $"{at}/{name} must now be given";
         var (words, wordsNow) = (Names(was["enum"]), Names(now["enum"]));
-        if (sent ? words.Count > 0 && (wordsNow.Count == 0 || wordsNow.Except(words).Any()) : wordsNow.Count > 0 && (words.Count == 0 || words.Except(wordsNow).Any()))
+        if (sent
+            ? words.Count > 0 && (wordsNow.Count == 0 || wordsNow.Except(words).Any())
+            : wordsNow.Count > 0 && (words.Count == 0 || words.Except(wordsNow).Any()))
             yield return $"{at} was one of [{string.Join(", ", words)}] and is one of [{string.Join(", ", wordsNow)}]";
         foreach (var (name, schema) in was["properties"]?.AsObject() ?? [])
         {

@@ -18,7 +18,8 @@ internal sealed class ServerProcess : IAsyncDisposable
         // The commands in front replace themselves by the program, so the process is the server's own.
         string[] program = [.. before, "dotnet"];
         var start = new ProcessStartInfo(program[0]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        string[] all = [.. program[1..], Path.Combine(AppContext.BaseDirectory, "truelive.dll"), command, .. flags.Contains("--port") ? Array.Empty<string>() : ["--port", "0"],
+        string[] all = [.. program[1..], Path.Combine(AppContext.BaseDirectory, "truelive.dll"), command,
+            .. flags.Contains("--port") ? Array.Empty<string>() : ["--port", "0"],
             .. command == "serve" ? ["--webrtc-port", "0"] : Array.Empty<string>(), .. flags];
         for (var i = 0; i < all.Length; i++)
         {
@@ -59,7 +60,8 @@ internal sealed class ServerProcess : IAsyncDisposable
     public static Task<ServerProcess> StartControlAsync(params string[] flags) => StartedAsync(new ServerProcess([], "control", flags));
 
     /// <summary>Starts it through a command that sets up its environment (env, prlimit, setpriv) and then executes it.</summary>
-    public static Task<ServerProcess> StartUnderAsync(string[] before, params string[] flags) => StartedAsync(new ServerProcess(before, "serve", flags));
+    public static Task<ServerProcess> StartUnderAsync(string[] before, params string[] flags) =>
+        StartedAsync(new ServerProcess(before, "serve", flags));
 
     private static async Task<ServerProcess> StartedAsync(ServerProcess server)
     {

@@ -11,13 +11,15 @@ public sealed class ClipAdviceTests : IDisposable
 
     private async Task<(int Code, string Said)> RunAsync(string file, string command)
     {
-        using var process = Process.Start(new ProcessStartInfo(file, command.Split('|')) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home })!;
+        using var process = Process.Start(new ProcessStartInfo(file, command.Split('|'))
+            { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home })!;
         var said = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(Cancel), process.StandardError.ReadToEndAsync(Cancel));
         await process.WaitForExitAsync(Cancel);
         return (process.ExitCode, string.Concat(said));
     }
 
-    private Task<(int Code, string Said)> ClipAsync(string arguments) => RunAsync("dotnet", $"{Path.Combine(AppContext.BaseDirectory, "truelive.dll")}|clip|{arguments}");
+    private Task<(int Code, string Said)> ClipAsync(string arguments) =>
+        RunAsync("dotnet", $"{Path.Combine(AppContext.BaseDirectory, "truelive.dll")}|clip|{arguments}");
 
     [Theory]
     [InlineData("film.mkv|-o|out.mkv|--seed|7", "Leave it out", "film.mkv|-o|out.mkv")]
@@ -27,7 +29,8 @@ public sealed class ClipAdviceTests : IDisposable
     [InlineData("film.mkv|-o|taken", "choose a new one", "film.mkv|-o|new")]
     [InlineData("film.mkv|-o|taken|--format|mkv", "Name a file in it", "film.mkv|-o|taken/out.mkv|--format|mkv")]
     [InlineData("film.mkv|-o|out.mkv|--prompts|cinema", "'0s ink; 3.5s neon'", "film.mkv|-o|out.mkv|--prompts|0s ink; 3.5s neon")]
-    [InlineData("film.mkv|-o|out.mkv|--prompt|a|--prompts|0s b", "Give either --prompt (one prompt) or --prompts (a schedule)", "film.mkv|-o|out.mkv|--prompt|a")]
+    [InlineData("film.mkv|-o|out.mkv|--prompt|a|--prompts|0s b", "Give either --prompt (one prompt) or --prompts (a schedule)",
+        "film.mkv|-o|out.mkv|--prompt|a")]
     [InlineData("film.mkv|-o|out.mkv|--size|9", "(512x288!)", "film.mkv|-o|out.mkv|--size|512x288!")]
     [InlineData("mixed|-o|out.mkv", "Leave one kind", "one|-o|out.mkv")]
     [Trait("Run", "full")]
@@ -36,7 +39,8 @@ public sealed class ClipAdviceTests : IDisposable
         Directory.CreateDirectory(Path.Combine(_home, "one"));
         Directory.CreateDirectory(Path.Combine(_home, "mixed"));
         Directory.CreateDirectory(Path.Combine(_home, "taken", "letters"));
-        var (made, why) = await RunAsync("ffmpeg", "-loglevel|error|-nostdin|-f|lavfi|-i|testsrc2=s=64x48:r=10:d=0.3|film.mkv|-frames:v|1|mixed/1.png|-frames:v|1|mixed/2.jpg|-frames:v|1|one/1.png");
+        var (made, why) = await RunAsync("ffmpeg",
+            "-loglevel|error|-nostdin|-f|lavfi|-i|testsrc2=s=64x48:r=10:d=0.3|film.mkv|-frames:v|1|mixed/1.png|-frames:v|1|mixed/2.jpg|-frames:v|1|one/1.png");
         Assert.True(made == 0, why);
         var (code, said) = await ClipAsync(refused);
         Assert.Equal(1, code);

@@ -19,19 +19,22 @@ public sealed class ClipCommandTests : IDisposable
 
     private async Task<string> FilmAsync(string name, string size, int frames, int rate = 30)
     {
-        var (code, _, error) = await RunAsync("ffmpeg", "-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", $"testsrc2=s={size}:r={rate}", "-frames:v", $"{frames}", "-pix_fmt", "yuv420p", this[name]);
+        var (code, _, error) = await RunAsync("ffmpeg", "-loglevel", "error", "-nostdin", "-f", "lavfi", "-i",
+            $"testsrc2=s={size}:r={rate}", "-frames:v", $"{frames}", "-pix_fmt", "yuv420p", this[name]);
         Assert.True(code == 0, error);
         return this[name];
     }
 
     private Process Start(string file, params string[] arguments)
     {
-        var start = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home };
+        var start = new ProcessStartInfo(file, arguments)
+            { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home };
         start.Environment["XDG_DATA_HOME"] = _home;
         return Process.Start(start)!;
     }
 
-    private async Task<(int Code, string Out, string Error)> RunAsync(string file, params string[] arguments) => await EndAsync(Start(file, arguments));
+    private async Task<(int Code, string Out, string Error)> RunAsync(string file, params string[] arguments) =>
+        await EndAsync(Start(file, arguments));
 
     private static async Task<(int Code, string Out, string Error)> EndAsync(Process started)
     {
@@ -41,7 +44,8 @@ public sealed class ClipCommandTests : IDisposable
         return (process.ExitCode, await output, await error);
     }
 
-    private static string[] Clip(params string[] arguments) => [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "clip", .. arguments];
+    private static string[] Clip(params string[] arguments) =>
+        [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "clip", .. arguments];
 
     private Task<(int Code, string Out, string Error)> ClipAsync(params string[] arguments) => RunAsync("dotnet", Clip(arguments));
 
@@ -64,11 +68,14 @@ public sealed class ClipCommandTests : IDisposable
         }
     }
 
-    private string[] Hashes(string folder) => [.. Directory.EnumerateFiles(this[folder], "*.png").Order(StringComparer.Ordinal).Select(f => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(f))))];
+    private string[] Hashes(string folder) =>
+        [.. Directory.EnumerateFiles(this[folder], "*.png").Order(StringComparer.Ordinal)
+        .Select(f => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(f))))];
 
     private async Task<int> FramesAsync(string file)
     {
-        var (code, text, error) = await RunAsync("ffprobe", "-v", "error", "-count_frames", "-select_streams", "v", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", this[file]);
+        var (code, text, error) = await RunAsync("ffprobe", "-v", "error", "-count_frames", "-select_streams", "v", "-show_entries",
+            "stream=nb_read_frames", "-of", "csv=p=0", this[file]);
         Assert.True(code == 0, error);
         return int.Parse(text.Trim().TrimEnd(','), CultureInfo.InvariantCulture);
     }
@@ -81,7 +88,8 @@ public sealed class ClipCommandTests : IDisposable
     {
         await FilmAsync("film.mp4", "512x288", Frames, rate: 10);
         var process = StartGroup("film.mp4", "-o", output, "--prompts", "0s ink; 3s neon", "--threads", "1");
-        await UntilAsync(process, () => Directory.Exists(this[output + ".truelive-work"]) && Directory.GetFiles(this[output + ".truelive-work"], "part-*").Length > 0);
+        await UntilAsync(process, () => Directory.Exists(this[output + ".truelive-work"])
+            && Directory.GetFiles(this[output + ".truelive-work"], "part-*").Length > 0);
         await SignalAsync(signal, -process.Id);
         var stopped = await EndAsync(process);
         Assert.Equal((130, ""), (stopped.Code, stopped.Error));
@@ -109,7 +117,8 @@ public sealed class ClipCommandTests : IDisposable
         // A part covers four seconds of the film: two parts of few frames, which take a while on any machine.
         await FilmAsync("film.mp4", "640x360", Frames, rate: 10);
         var process = StartGroup("film.mp4", "-o", "killed", "--prompt", "oil", "--threads", "1");
-        string Progress() => File.Exists(this["killed.truelive-work/progress.json"]) ? File.ReadAllText(this["killed.truelive-work/progress.json"]) : "";
+        string Progress() =>
+            File.Exists(this["killed.truelive-work/progress.json"]) ? File.ReadAllText(this["killed.truelive-work/progress.json"]) : "";
         await UntilAsync(process, () => Progress().Contains("part-", StringComparison.Ordinal));
         await SignalAsync("KILL", -process.Id);
         await EndAsync(process);
@@ -128,24 +137,30 @@ public sealed class ClipCommandTests : IDisposable
     public async Task A_run_that_was_killed_with_frames_inside_the_model_goes_on_to_the_same_frames()
     {
         // With a stream batch of four steps, three frames are in progress at any moment.
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "samples", "tiny-diffusion"), "*", SearchOption.AllDirectories))
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "samples", "tiny-diffusion"), "*",
+            SearchOption.AllDirectories))
         {
-            var to = this[Path.Combine("models", "tiny-diffusion", Path.GetRelativePath(Path.Combine(AppContext.BaseDirectory, "samples", "tiny-diffusion"), file))];
+            var to = this[Path.Combine("models", "tiny-diffusion",
+                Path.GetRelativePath(Path.Combine(AppContext.BaseDirectory, "samples", "tiny-diffusion"), file))];
             Directory.CreateDirectory(Path.GetDirectoryName(to)!);
             File.Copy(file, to);
         }
         var manifest = this["models/tiny-diffusion/manifest.json"];
-        File.WriteAllText(manifest, File.ReadAllText(manifest).Replace("[40] }", "[20, 30, 40, 45], \"throughput\": true }", StringComparison.Ordinal));
+        File.WriteAllText(manifest, File.ReadAllText(manifest)
+            .Replace("[40] }", "[20, 30, 40, 45], \"throughput\": true }", StringComparison.Ordinal));
         await FilmAsync("film.mp4", "320x320", HeldFrames, rate: 10);
         string[] Arguments(string output, params string[] more) =>
-            ["film.mp4", "-o", output, "--prompts", "0s ink; 3s neon", "--model", "tiny-diffusion", "--models-folder", this["models"], "--threads", "1", .. more];
+            ["film.mp4", "-o", output, "--prompts", "0s ink; 3s neon", "--model", "tiny-diffusion", "--models-folder", this["models"],
+                "--threads", "1", .. more];
         var process = StartGroup(Arguments("killed"));
-        string Progress() => File.Exists(this["killed.truelive-work/progress.json"]) ? File.ReadAllText(this["killed.truelive-work/progress.json"]) : "";
+        string Progress() =>
+            File.Exists(this["killed.truelive-work/progress.json"]) ? File.ReadAllText(this["killed.truelive-work/progress.json"]) : "";
         await UntilAsync(process, () => Progress().Contains("part-", StringComparison.Ordinal));
         await SignalAsync("KILL", -process.Id);
         await EndAsync(process);
         var state = JsonDocument.Parse(Progress()).RootElement.GetProperty("Scenes")[0];
-        Assert.Equal(state.GetProperty("Next").GetInt64() - 3, state.GetProperty("Parts").EnumerateArray().Sum(p => p.GetProperty("Frames").GetInt64()));
+        Assert.Equal(state.GetProperty("Next").GetInt64() - 3,
+            state.GetProperty("Parts").EnumerateArray().Sum(p => p.GetProperty("Frames").GetInt64()));
 
         var resumed = await ClipAsync(Arguments("killed", "--resume"));
         Assert.True(resumed.Code == 0, resumed.Error);
@@ -175,9 +190,12 @@ public sealed class ClipCommandTests : IDisposable
     {
         Directory.CreateDirectory(this["journal"]);
         await FilmAsync("journal/input.mkv", "256x192", 20);
-        var view = new { Id = "1", Session = "s", Recording = false, Started = DateTimeOffset.UnixEpoch, Frames = 20, LostFrames = 0, Seconds = 0.667, Bytes = 1, LimitS = 1, LimitBytes = 1, Model = "live-tiny", ModelVersion = "an old one", Size = "256x192", Expires = DateTimeOffset.UnixEpoch };
+        var view = new { Id = "1", Session = "s", Recording = false, Started = DateTimeOffset.UnixEpoch, Frames = 20, LostFrames = 0,
+            Seconds = 0.667, Bytes = 1, LimitS = 1, LimitBytes = 1, Model = "live-tiny", ModelVersion = "an old one", Size = "256x192",
+            Expires = DateTimeOffset.UnixEpoch };
         var cues = new[] { new { Frame = 0L, AtTicks = 0L, Text = "ink", Strength = 1f, TransitionMs = 0.0 } };
-        await File.WriteAllTextAsync(this["journal/journal.json"], JsonSerializer.Serialize(new { View = view, Cues = cues, Resets = Array.Empty<long>() }), Cancel);
+        await File.WriteAllTextAsync(this["journal/journal.json"],
+            JsonSerializer.Serialize(new { View = view, Cues = cues, Resets = Array.Empty<long>() }), Cancel);
         var (code, said, error) = await ClipAsync("--from-journal", "journal", "-o", "again.mp4");
         Assert.True(code == 0, error);
         Assert.Contains("20 frames", said, StringComparison.Ordinal);
@@ -207,7 +225,8 @@ public sealed class ClipCommandTests : IDisposable
         Assert.Contains(words, error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
         Assert.Equal("dear", await File.ReadAllTextAsync(letter, Cancel));
-        Assert.Equal(["film.mp4", "videos"], Directory.EnumerateFileSystemEntries(_home).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["film.mp4", "videos"], Directory.EnumerateFileSystemEntries(_home).Select(Path.GetFileName)
+            .Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -220,7 +239,8 @@ public sealed class ClipCommandTests : IDisposable
         {
             var (code, _, error) = await ClipAsync("film.mp4", "-o", "out.mkv", "--prompt", prompt);
             Assert.True(code == 0, error);
-            var (_, tag, _) = await RunAsync("ffprobe", "-v", "error", "-show_entries", "format_tags=TRUELIVE_PROMPTS", "-of", "default=nw=1:nk=1", this["out.mkv"]);
+            var (_, tag, _) = await RunAsync("ffprobe", "-v", "error", "-show_entries", "format_tags=TRUELIVE_PROMPTS", "-of",
+                "default=nw=1:nk=1", this["out.mkv"]);
             Assert.Equal("0s " + prompt, tag.Trim());
         }
         var (late, said, why) = await ClipAsync("film.mp4", "-o", "out.mov", "--prompts", "cues.txt");

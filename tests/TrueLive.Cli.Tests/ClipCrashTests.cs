@@ -21,9 +21,11 @@ public sealed class ClipCrashTests(PostgresServer postgres) : IClassFixture<Post
     [InlineData("PostgreSQL")]
     public async Task Clips_all_finish_exactly_once_though_the_server_is_killed_in_the_middle(string database)
     {
-        string[] flags = ["--data-folder", _data, "--model-threads", "1", .. database == "PostgreSQL" ? new[] { "--clip-database", await postgres.NewDatabaseAsync() } : []];
+        string[] flags = ["--data-folder", _data, "--model-threads", "1",
+            .. database == "PostgreSQL" ? new[] { "--clip-database", await postgres.NewDatabaseAsync() } : []];
         var film = Path.Combine(_data, "film.mp4");
-        using (var ffmpeg = Process.Start("ffmpeg", ["-loglevel", "error", "-y", "-f", "lavfi", "-i", "testsrc2=s=192x192:r=10:d=0.5", "-pix_fmt", "yuv420p", film]))
+        using (var ffmpeg = Process.Start("ffmpeg", ["-loglevel", "error", "-y", "-f", "lavfi", "-i", "testsrc2=s=192x192:r=10:d=0.5",
+            "-pix_fmt", "yuv420p", film]))
             await ffmpeg.WaitForExitAsync(Cancel);
         var ids = new List<string>();
         string log;
@@ -34,7 +36,8 @@ public sealed class ClipCrashTests(PostgresServer postgres) : IClassFixture<Post
             var upload = await (await http.PostAsync("/v1/uploads", body, Cancel)).Content.ReadFromJsonAsync<JsonNode>(Cancel);
             for (var i = 0; i < Jobs; i++)
             {
-                var made = await http.PostAsJsonAsync("/v1/clips", new { upload = (string)upload!["id"]!, prompt = "ink", size = "192x192" }, Cancel);
+                var made = await http.PostAsJsonAsync("/v1/clips",
+                    new { upload = (string)upload!["id"]!, prompt = "ink", size = "192x192" }, Cancel);
                 ids.Add((string)(await made.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["id"]!);
             }
             using var often = new PeriodicTimer(TimeSpan.FromMilliseconds(20), TimeProvider.System);

@@ -18,14 +18,17 @@ public sealed class DoctorCommandTests : IDisposable
     [Trait("Run", "long")]
     public async Task On_a_machine_where_all_is_well_it_says_so_and_what_the_machine_holds()
     {
-        var (code, said) = await RunAsync(Environment.ProcessPath!, Program, "doctor", "--json", "--port", "0", "--webrtc-port", "0", "--data-folder", Path.Combine(_home, "data"), "--clip-disk-mb", "1");
+        var (code, said) = await RunAsync(Environment.ProcessPath!, Program, "doctor", "--json", "--port", "0", "--webrtc-port", "0",
+            "--data-folder", Path.Combine(_home, "data"), "--clip-disk-mb", "1");
         using var answer = JsonDocument.Parse(said);
         var findings = answer.RootElement.GetProperty("findings").EnumerateArray().ToArray();
         Assert.True(code == 0 && answer.RootElement.GetProperty("ok").GetBoolean(), said);
         Assert.DoesNotContain(findings, f => f.GetProperty("state").GetString() == "wrong");
-        foreach (var part in new[] { "settings", "codecs", "ffmpeg", "machine", "clock", "gpu", "disk", "ports", "udp", "camera", "models", "capacity" })
+        foreach (var part in new[] { "settings", "codecs", "ffmpeg", "machine", "clock", "gpu", "disk", "ports", "udp", "camera",
+            "models", "capacity" })
             Assert.Contains(findings, f => f.GetProperty("part").GetString() == part);
-        Assert.Matches(@"live-tiny at 512x288: [0-9.]+ ms a step, .* live session\(s\) at 30 frames per second", findings[^1].GetProperty("says").GetString());
+        Assert.Matches(@"live-tiny at 512x288: [0-9.]+ ms a step, .* live session\(s\) at 30 frames per second",
+            findings[^1].GetProperty("says").GetString());
         Assert.Empty(Directory.EnumerateFileSystemEntries(_home));
     }
 
@@ -40,10 +43,12 @@ public sealed class DoctorCommandTests : IDisposable
         var programs = Directory.CreateDirectory(Path.Combine(_home, "bin")).FullName;
         foreach (var tool in new[] { "prlimit", "timeout", "nice" })
             File.CreateSymbolicLink(Path.Combine(programs, tool), Path.Combine("/usr/bin", tool));
-        File.WriteAllText(Path.Combine(programs, "ffmpeg"), "#!/bin/sh\necho 'ffmpeg version 9.9'\necho ' V....D libvpx-vp9 VP9'\necho ' A....D aac AAC'\n");
+        File.WriteAllText(Path.Combine(programs, "ffmpeg"),
+            "#!/bin/sh\necho 'ffmpeg version 9.9'\necho ' V....D libvpx-vp9 VP9'\necho ' A....D aac AAC'\n");
         File.SetUnixFileMode(Path.Combine(programs, "ffmpeg"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
         var disk = Directory.CreateDirectory(Path.Combine(_home, "disk")).FullName;
-        var shell = $"mount -t tmpfs -o size=2m none '{disk}' && exec env PATH='{programs}' LD_LIBRARY_PATH='{libraries}' TRUELIVE_PROT=1 '{Environment.ProcessPath}' '{Program}' doctor --data-folder '{disk}'";
+        var shell = $"mount -t tmpfs -o size=2m none '{disk}' && exec env PATH='{programs}' LD_LIBRARY_PATH='{libraries}' " +
+            $"TRUELIVE_PROT=1 '{Environment.ProcessPath}' '{Program}' doctor --data-folder '{disk}'";
 
         var (code, said) = await RunAsync("unshare", "--map-root-user", "--mount", "sh", "-c", shell);
         // The typo makes the other checks use the defaults, so the disk is checked in a second run.
@@ -57,7 +62,8 @@ public sealed class DoctorCommandTests : IDisposable
         Assert.Matches(@"WRONG  capacity  it cannot be measured: libopenh264.*\n +mend: ", said);
         Assert.Matches(@"[0-9]+ to mend\.\n$", said);
 
-        (code, said) = await RunAsync("unshare", "--map-root-user", "--mount", "sh", "-c", shell.Replace("TRUELIVE_PROT=1", "", StringComparison.Ordinal));
+        (code, said) = await RunAsync("unshare", "--map-root-user", "--mount", "sh", "-c",
+            shell.Replace("TRUELIVE_PROT=1", "", StringComparison.Ordinal));
         Assert.Equal(1, code);
         Assert.Matches(@"right  settings  ", said);
         Assert.Matches(@"WRONG  disk      only [0-9] MB are free in .*\n +mend: ", said);

@@ -23,7 +23,8 @@ public sealed class DoctorTests : IDisposable
         using var web = new TcpListener(IPAddress.Loopback, 0);
         web.Start();
         using var media = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
-        var options = new ServerOptions { Port = ((IPEndPoint)web.LocalEndpoint).Port, WebrtcPort = ((IPEndPoint)media.Client.LocalEndPoint!).Port, WebrtcTcp = false };
+        var options = new ServerOptions { Port = ((IPEndPoint)web.LocalEndpoint).Port,
+            WebrtcPort = ((IPEndPoint)media.Client.LocalEndPoint!).Port, WebrtcTcp = false };
         var found = NetworkChecks.Ports(options).ToArray();
         Assert.Equal([FindingState.Wrong, FindingState.Wrong], found.Select(f => f.State));
         Assert.Contains($"TCP port {options.Port}", found[0].Says, StringComparison.Ordinal);
@@ -49,7 +50,8 @@ public sealed class DoctorTests : IDisposable
     [InlineData("localhost")]
     [InlineData("0.0.0.0")]
     public async Task A_datagram_arrives_on_this_machine(string host) =>
-        Assert.Equal(FindingState.Right, (await NetworkChecks.UdpAsync(new ServerOptions { Host = host }, TimeProvider.System, Cancel)).State);
+        Assert.Equal(FindingState.Right,
+            (await NetworkChecks.UdpAsync(new ServerOptions { Host = host }, TimeProvider.System, Cancel)).State);
 
     [Fact]
     public void A_camera_needs_https_off_loopback()
@@ -73,7 +75,8 @@ public sealed class DoctorTests : IDisposable
         var (ending, endingKey) = Certificate("ending", now.AddDays(-80), now.AddDays(3));
         var locked = Path.Combine(_home, "locked.key");
         using (var ecdsa = ECDsa.Create())
-            File.WriteAllText(locked, ecdsa.ExportEncryptedPkcs8PrivateKeyPem("secret", new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000)));
+            File.WriteAllText(locked, ecdsa.ExportEncryptedPkcs8PrivateKeyPem("secret",
+                new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000)));
 
         Says(good, key, FindingState.Right, "valid until");
         Says(good, other, FindingState.Wrong, "do not go together");
@@ -122,7 +125,8 @@ public sealed class DoctorTests : IDisposable
 
     [Fact]
     public void Little_room_is_told_before_it_runs_out() =>
-        Assert.Equal(FindingState.Note, Assert.Single(DiskChecks.Run(new ServerOptions { DataFolder = _home, ClipDiskMb = 10_000_000 })).State);
+        Assert.Equal(FindingState.Note,
+            Assert.Single(DiskChecks.Run(new ServerOptions { DataFolder = _home, ClipDiskMb = 10_000_000 })).State);
 
     [Fact]
     public void A_clock_before_the_installation_is_wrong()
@@ -142,9 +146,11 @@ public sealed class DoctorTests : IDisposable
         Copy(ours, "cut", network: bytes => bytes[..1000]);
         Copy(ours, "typo", manifest: text => text.Replace("\"size\"", "\"sise\"", StringComparison.Ordinal));
         Copy(ours, "twin");
-        using var models = new ModelChecks(new ServerOptions { ModelsFolder = _home, Model = "nowhere", ModelThreads = 1 }, TimeProvider.System);
+        using var models = new ModelChecks(new ServerOptions { ModelsFolder = _home, Model = "nowhere", ModelThreads = 1 },
+            TimeProvider.System);
         var found = models.Run().ToArray();
-        Assert.Equal([FindingState.Right, FindingState.Wrong, FindingState.Wrong, FindingState.Wrong, FindingState.Wrong], found.Select(f => f.State));
+        Assert.Equal([FindingState.Right, FindingState.Wrong, FindingState.Wrong, FindingState.Wrong, FindingState.Wrong],
+            found.Select(f => f.State));
         Assert.Contains("live-tiny", found[0].Says, StringComparison.Ordinal);
         Assert.Contains("ms a step at 512x288", found[0].Says, StringComparison.Ordinal);
         Assert.Contains("cut", found[1].Says, StringComparison.Ordinal);

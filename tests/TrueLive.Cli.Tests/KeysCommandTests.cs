@@ -61,7 +61,8 @@ public sealed class KeysCommandTests : IDisposable
 
     private async Task<string> CheckAsync(params string[] more)
     {
-        using var check = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "check", .. more])
+        using var check = Process.Start(new ProcessStartInfo("dotnet",
+            [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "check", .. more])
         {
             WorkingDirectory = _data,
             RedirectStandardOutput = true,

@@ -14,7 +14,8 @@ public sealed class ModelsCommandTests : IDisposable
 
     private async Task<(int Code, string Out, string Error)> RunAsync(params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home };
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true,
+            WorkingDirectory = _home };
         start.Environment["XDG_DATA_HOME"] = _home;
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "truelive.dll"));
         foreach (var argument in arguments)
@@ -51,7 +52,8 @@ public sealed class ModelsCommandTests : IDisposable
         Assert.Contains("--replace", again.Error, StringComparison.Ordinal);
 
         using var list = JsonDocument.Parse((await RunAsync("models", "list", "--json")).Out);
-        Assert.Equal(["live-tiny", "second", "passthrough"], list.RootElement.EnumerateArray().Select(m => m.GetProperty("id").GetString()));
+        Assert.Equal(["live-tiny", "second", "passthrough"],
+            list.RootElement.EnumerateArray().Select(m => m.GetProperty("id").GetString()));
 
         var shown = await RunAsync("models", "show", "second");
         Assert.Equal(0, shown.Code);
@@ -93,7 +95,8 @@ public sealed class ModelsCommandTests : IDisposable
     public async Task A_check_measures_a_model_on_a_video_and_draws_before_and_after()
     {
         var picture = Path.Combine(_home, "both.png");
-        var (code, said, error) = await RunAsync("models", "check", "live-tiny", "--input", "/usr/share/doc/opencv-doc/examples/data/vtest.avi",
+        var (code, said, error) = await RunAsync("models", "check", "live-tiny", "--input",
+            "/usr/share/doc/opencv-doc/examples/data/vtest.avi",
             "--prompt", "thermal", "--frames", "4", "--sizes", "192x192", "256x192", "--threads", "1", "--picture", picture, "--json");
         Assert.True(code == 0, error);
         using var json = JsonDocument.Parse(said);

@@ -44,12 +44,16 @@ public sealed class PressuredServer : IAsyncLifetime
         var places = Environment.GetEnvironmentVariable("PATH")!.Split(':');
         foreach (var program in Programs)
             File.CreateSymbolicLink(Path.Combine(Bin, program), places.Select(p => Path.Combine(p, program)).First(File.Exists));
-        using (var ffmpeg = Process.Start("ffmpeg", ["-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=8", "-pix_fmt", "yuv420p", Film]))
+        using (var ffmpeg = Process.Start("ffmpeg", ["-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=8",
+            "-pix_fmt", "yuv420p", Film]))
             await ffmpeg.WaitForExitAsync(Cancel);
-        var dotnet = Environment.ProcessPath is { } own && Path.GetFileName(own) == "dotnet" ? own : places.Select(p => Path.Combine(p, "dotnet")).First(File.Exists);
+        var dotnet = Environment.ProcessPath is { } own && Path.GetFileName(own) == "dotnet"
+            ? own
+            : places.Select(p => Path.Combine(p, "dotnet")).First(File.Exists);
         var start = new ProcessStartInfo(
             "prlimit",
-            [$"--nofile={Files}", "--", dotnet, Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "serve", "--port", "0", "--webrtc-port", "0", "--log-format", "json",
+            [$"--nofile={Files}", "--", dotnet, Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "serve", "--port", "0",
+                "--webrtc-port", "0", "--log-format", "json",
                 "--data-folder", Path.Combine(_home, "data")])
         { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["PATH"] = Bin;

@@ -15,7 +15,8 @@ public sealed class ProbeClipsTests : IDisposable
 
     private Process Start(string file, string[] arguments, params (string Name, string Value)[] environment)
     {
-        var start = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home };
+        var start = new ProcessStartInfo(file, arguments)
+            { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home };
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
         return Process.Start(start)!;
@@ -30,10 +31,12 @@ public sealed class ProbeClipsTests : IDisposable
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
         listener.Stop();
         var film = Path.Combine(_home, "film.mp4");
-        using (var make = Start("ffmpeg", ["-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=0.4", "-pix_fmt", "yuv420p", film]))
+        using (var make = Start("ffmpeg", ["-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=0.4",
+            "-pix_fmt", "yuv420p", film]))
             await make.WaitForExitAsync(Cancel);
         var truelive = Path.Combine(AppContext.BaseDirectory, "truelive.dll");
-        using var server = Start("dotnet", [truelive, "serve", "--port", port.ToString(CultureInfo.InvariantCulture), "--data-folder", Path.Combine(_home, "data")]);
+        using var server = Start("dotnet", [truelive, "serve", "--port", port.ToString(CultureInfo.InvariantCulture), "--data-folder",
+            Path.Combine(_home, "data")]);
         var (serverOut, serverError) = (server.StandardOutput.ReadToEndAsync(Cancel), server.StandardError.ReadToEndAsync(Cancel));
         try
         {
@@ -47,7 +50,8 @@ public sealed class ProbeClipsTests : IDisposable
             using var sent = await http.PostAsync("/v1/uploads", new StreamContent(File.OpenRead(film)), Cancel);
             using var upload = JsonDocument.Parse(await sent.Content.ReadAsStringAsync(Cancel));
             var sample = Path.Combine(AppContext.BaseDirectory, "truelive-clips.yaml");
-            using var probe = Start("dotnet", [truelive, "probe", "clips", sample, "--profile", "quick", "--prompt-a", "ink", "--prompt-b", "neon", "--out", Path.Combine(_home, "run")],
+            using var probe = Start("dotnet", [truelive, "probe", "clips", sample, "--profile", "quick", "--prompt-a", "ink", "--prompt-b",
+                "neon", "--out", Path.Combine(_home, "run")],
                 ("TRUELIVE", http.BaseAddress.ToString().TrimEnd('/')), ("UPLOAD", upload.RootElement.GetProperty("id").GetString()!));
             var (said, error) = (probe.StandardOutput.ReadToEndAsync(Cancel), probe.StandardError.ReadToEndAsync(Cancel));
             await probe.WaitForExitAsync(Cancel);

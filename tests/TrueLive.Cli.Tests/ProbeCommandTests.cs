@@ -14,15 +14,18 @@ public sealed class ProbeCommandTests : IDisposable
     {
         var cancel = TestContext.Current.CancellationToken;
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, WorkingDirectory = _folder };
-        foreach (var argument in new[] { Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "probe", "null", "--size", "160x90", "--progress", "json", "--out", "run" })
+        foreach (var argument in new[] { Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "probe", "null", "--size", "160x90",
+            "--progress", "json", "--out", "run" })
             start.ArgumentList.Add(argument);
         using var process = Process.Start(start)!;
         var last = "";
         while (await process.StandardOutput.ReadLineAsync(cancel) is { } line)
         {
             using var update = JsonDocument.Parse(last = line);
-            if (update.RootElement.GetProperty("kind").GetString() == "progress" && update.RootElement.GetProperty("phase").GetString() == "fast")
-                await Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]).WaitForExitAsync(cancel);
+            if (update.RootElement.GetProperty("kind").GetString() == "progress"
+                && update.RootElement.GetProperty("phase").GetString() == "fast")
+                await Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)])
+                    .WaitForExitAsync(cancel);
         }
         await process.WaitForExitAsync(cancel);
         Assert.Equal(3, process.ExitCode);
@@ -48,12 +51,16 @@ public sealed class ProbeCommandTests : IDisposable
     public async Task A_whole_run_that_proves_nothing_does_not_end_with_exit_code_0()
     {
         var film = Path.Combine(_folder, "film.mp4");
-        await Process.Start("ffmpeg", ["-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=15:d=0.4", "-pix_fmt", "yuv420p", film]).WaitForExitAsync(TestContext.Current.CancellationToken);
+        await Process.Start("ffmpeg", ["-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=15:d=0.4", "-pix_fmt",
+            "yuv420p", film]).WaitForExitAsync(TestContext.Current.CancellationToken);
         var clip = await File.ReadAllBytesAsync(film, TestContext.Current.CancellationToken);
         using var server = new HandMadeServer(request => request.StartsWith("POST", StringComparison.Ordinal)
-            ? HandMadeServer.Says("200 OK", "Content-Type: application/json\r\n", "{\"url\":\"/clip\"}")(request) : HandMadeServer.Bytes("200 OK", "", clip));
+            ? HandMadeServer.Says("200 OK", "Content-Type: application/json\r\n", "{\"url\":\"/clip\"}")(request)
+            : HandMadeServer.Bytes("200 OK", "", clip));
         var service = Path.Combine(_folder, "service.yaml");
-        await File.WriteAllTextAsync(service, $"schema: live-ai-video-clips/1\nname: same\nsubmit: {{url: \"{server.Address}make\", json: {{prompt: \"${{prompt}}\"}}}}\nresult: /url\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(service,
+            $"schema: live-ai-video-clips/1\nname: same\nsubmit: {{url: \"{server.Address}make\", json: {{prompt: " +
+            $"\"${{prompt}}\"}}}}\nresult: /url\n", TestContext.Current.CancellationToken);
         var (code, said) = await ProbeAsync("clips", service);
         Assert.True(code == 3, said);
         Assert.Contains("NOT PROVEN", said, StringComparison.Ordinal);
@@ -61,9 +68,11 @@ public sealed class ProbeCommandTests : IDisposable
 
     private async Task<(int Code, string Said)> ProbeAsync(params string[] what)
     {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "probe", .. what, "--out", "run"])
+        using var process = Process.Start(new ProcessStartInfo("dotnet",
+            [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "probe", .. what, "--out", "run"])
         { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder })!;
-        var (output, error) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
+            process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         return (process.ExitCode, await output + await error);
     }

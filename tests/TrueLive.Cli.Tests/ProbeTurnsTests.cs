@@ -20,7 +20,8 @@ public sealed class ProbeTurnsTests : IAsyncLifetime
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync() =>
-        _server = await ServerProcess.StartAsync("--data-folder", _data, "--api-keys", $"{Ours},{Theirs}", "--max-sessions", "1", "--model-threads", "1");
+        _server = await ServerProcess.StartAsync("--data-folder", _data, "--api-keys", $"{Ours},{Theirs}", "--max-sessions", "1",
+            "--model-threads", "1");
 
     public async ValueTask DisposeAsync()
     {
@@ -58,7 +59,8 @@ public sealed class ProbeTurnsTests : IAsyncLifetime
         var run = await BeginAsync(Theirs, "self");
         var child = 0;
         using var often = new PeriodicTimer(TimeSpan.FromMilliseconds(20), TimeProvider.System);
-        while ((child = Process.GetProcesses().Select(p => p.Id).FirstOrDefault(id => Read(id, "cmdline") is var line && line.Contains(run, StringComparison.Ordinal))) == 0)
+        while ((child = Process.GetProcesses().Select(p => p.Id)
+            .FirstOrDefault(id => Read(id, "cmdline") is var line && line.Contains(run, StringComparison.Ordinal))) == 0)
             await often.WaitForNextTickAsync(Cancel);
         Assert.Contains($"TRUELIVE_PROBE_KEY={Theirs}", Read(child, "environ").Split('\0'));
         Assert.DoesNotContain(Theirs, Read(child, "cmdline"), StringComparison.Ordinal);
@@ -109,5 +111,6 @@ public sealed class ProbeTurnsTests : IAsyncLifetime
         return await http.SendAsync(request, Cancel);
     }
 
-    private static async Task<JsonNode> JsonAsync(HttpResponseMessage answer) => (await answer.Content.ReadFromJsonAsync<JsonNode>(Cancel))!;
+    private static async Task<JsonNode> JsonAsync(HttpResponseMessage answer) =>
+        (await answer.Content.ReadFromJsonAsync<JsonNode>(Cancel))!;
 }

@@ -13,7 +13,9 @@ public sealed class SetupTests : IDisposable
     public async Task Where_the_package_lists_are_stale_they_are_read_anew_and_it_is_tried_once_more()
     {
         // The mirror has nothing under the old names until the lists are read.
-        Program("apt-get", "echo apt-get \"$1\" >> log; case $1 in update) touch fresh;; install) [ -f fresh ] || { echo '404 Not Found' >&2; exit 100; };; esac");
+        Program("apt-get",
+            "echo apt-get \"$1\" >> log; case $1 in update) touch fresh;; install) [ -f fresh ] || { echo '404 Not Found' >&2; exit " +
+            "100; };; esac");
         Assert.Equal((0, ""), await EnsureAsync());
         Assert.Equal(["apt-get install", "apt-get update", "apt-get install"], Log());
     }
@@ -37,7 +39,8 @@ public sealed class SetupTests : IDisposable
         Assert.EndsWith(" codec-9", Assert.Single(Log()), StringComparison.Ordinal);
     }
 
-    private string[] Log() => [.. File.ReadLines(Path.Combine(_folder, "log")).SkipWhile(line => line.StartsWith("apt-get update", StringComparison.Ordinal))];
+    private string[] Log() =>
+        [.. File.ReadLines(Path.Combine(_folder, "log")).SkipWhile(line => line.StartsWith("apt-get update", StringComparison.Ordinal))];
 
     private void Program(string name, string script)
     {
@@ -56,7 +59,8 @@ public sealed class SetupTests : IDisposable
         var root = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(root, "TrueLive.slnx")))
             root = Path.GetDirectoryName(root)!;
-        using var bash = Process.Start(new ProcessStartInfo("bash", ["-c", $"set -o pipefail; source {root}/eng/setup.sh; ensure_packages It '{package}'"])
+        using var bash = Process.Start(new ProcessStartInfo("bash",
+            ["-c", $"set -o pipefail; source {root}/eng/setup.sh; ensure_packages It '{package}'"])
         {
             WorkingDirectory = _folder,
             RedirectStandardError = true,
@@ -64,7 +68,9 @@ public sealed class SetupTests : IDisposable
         })!;
         var error = await bash.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await bash.WaitForExitAsync(TestContext.Current.CancellationToken);
-        var said = error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => !line.EndsWith("(apt-get update).", StringComparison.Ordinal) && !line.StartsWith("Installing", StringComparison.Ordinal));
+        var said = error.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Where(line => !line.EndsWith("(apt-get update).", StringComparison.Ordinal)
+            && !line.StartsWith("Installing", StringComparison.Ordinal));
         return (bash.ExitCode, string.Join('\n', said));
     }
 }

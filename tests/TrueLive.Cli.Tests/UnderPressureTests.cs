@@ -81,16 +81,19 @@ public sealed class UnderPressureTests(PressuredServer server) : IClassFixture<P
     // Log entries with the same event and cause are a minute apart, whatever they refer to.
     private void AssertPaced()
     {
-        var loud = server.Log.Where(l => l.StartsWith('{')).Select(l => JsonNode.Parse(l)!).Where(l => (string)l["level"]! != "info").ToArray();
+        var loud = server.Log.Where(l => l.StartsWith('{')).Select(l => JsonNode.Parse(l)!).Where(l => (string)l["level"]! != "info")
+            .ToArray();
         Assert.All(loud, l => Assert.DoesNotContain("(null)", (string)l["message"]!, StringComparison.Ordinal));
         foreach (var cause in loud.GroupBy(l => $"{l["event"]} {l["fields"]?["why"]}"))
         {
-            var times = cause.Select(l => DateTimeOffset.Parse((string)l["time"]!, System.Globalization.CultureInfo.InvariantCulture)).ToArray();
+            var times = cause.Select(l => DateTimeOffset.Parse((string)l["time"]!, System.Globalization.CultureInfo.InvariantCulture))
+                .ToArray();
             Assert.All(times.Zip(times.Skip(1)), pair => Assert.True(pair.Second - pair.First >= TimeSpan.FromSeconds(59), cause.Key));
         }
     }
 
-    private async Task<HttpResponseMessage> SendAsync() => await server.Http.PostAsync("/v1/uploads", new StreamContent(File.OpenRead(server.Film)), Cancel);
+    private async Task<HttpResponseMessage> SendAsync() =>
+        await server.Http.PostAsync("/v1/uploads", new StreamContent(File.OpenRead(server.Film)), Cancel);
 
     private async Task<string> UploadAsync()
     {

@@ -29,7 +29,8 @@ public sealed class WorkerTutorialTests : IDisposable
         Assert.Contains("models add ./my-model", text, StringComparison.Ordinal);
         Assert.Contains("Added my-model", await TrueLiveAsync("models", "add", "./my-model"), StringComparison.Ordinal);
         Assert.Contains("my-model", await TrueLiveAsync("models", "list"), StringComparison.Ordinal);
-        Assert.Equal(["manifest.json", "model.py"], Directory.EnumerateFiles(Path.Combine(_folder, "truelive", "models", "my-model")).Select(Path.GetFileName).Order());
+        Assert.Equal(["manifest.json", "model.py"], Directory.EnumerateFiles(Path.Combine(_folder, "truelive", "models", "my-model"))
+            .Select(Path.GetFileName).Order());
 
         await RunAsync("ffmpeg", ["-v", "error", "-f", "lavfi", "-i", "color=0x203040:size=128x72:rate=10:duration=1", "in.mp4"]);
         await TrueLiveAsync("clip", "in.mp4", "-o", "out.mp4", "--model", "my-model", "--prompt", "negative");
@@ -38,7 +39,8 @@ public sealed class WorkerTutorialTests : IDisposable
         Assert.All(new[] { 255 - 0x20, 255 - 0x30, 255 - 0x40 }.Zip(first), c => Assert.InRange(c.Second, c.First - 8, c.First + 8));
     }
 
-    private static string Block(string language, string text) => Regex.Match(text, $"```{language}\n(.*?)```", RegexOptions.Singleline).Groups[1].Value;
+    private static string Block(string language, string text) =>
+        Regex.Match(text, $"```{language}\n(.*?)```", RegexOptions.Singleline).Groups[1].Value;
 
     private static string Root()
     {
@@ -48,11 +50,13 @@ public sealed class WorkerTutorialTests : IDisposable
         return folder;
     }
 
-    private Task<string> TrueLiveAsync(params string[] arguments) => RunAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), .. arguments]);
+    private Task<string> TrueLiveAsync(params string[] arguments) =>
+        RunAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), .. arguments]);
 
     private async Task<string> RunAsync(string program, string[] arguments)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder };
+        var start = new ProcessStartInfo(program, arguments)
+            { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder };
         start.Environment["XDG_DATA_HOME"] = _folder;
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);

@@ -15,7 +15,8 @@ public sealed class ClipQueueTests(PostgresServer postgres) : IClassFixture<Post
     private async Task<(ClipDatabase Database, ClipQueue Queue)> OpenAsync(string kind, ClipQueueOptions? options = null)
     {
         var database = kind == "sqlite"
-            ? await ClipDatabase.OpenSqliteAsync(Path.Combine(Directory.CreateTempSubdirectory("truelive-queue-").FullName, "clips.db"), Cancel)
+            ? await ClipDatabase.OpenSqliteAsync(Path.Combine(Directory.CreateTempSubdirectory("truelive-queue-").FullName, "clips.db"),
+                Cancel)
             : await ClipDatabase.OpenPostgresAsync(await postgres.NewDatabaseAsync(), Cancel);
         return (database, new ClipQueue(database, options ?? new(), _time));
     }

@@ -10,7 +10,8 @@ public sealed class PostgresServer : IAsyncLifetime
     private readonly string _directory = Path.Combine(Path.GetTempPath(), "truelive-pg-" + Guid.NewGuid().ToString("N")[..8]);
     private readonly int _port = FreePort();
 
-    public string ConnectionString(string database) => $"Host=127.0.0.1;Port={_port};Username=truelive;Database={database};Maximum Pool Size=20";
+    public string ConnectionString(string database) =>
+        $"Host=127.0.0.1;Port={_port};Username=truelive;Database={database};Maximum Pool Size=20";
 
     public async ValueTask InitializeAsync()
     {
@@ -23,7 +24,9 @@ public sealed class PostgresServer : IAsyncLifetime
     }
 
     /// <summary>Starts it again on its port after <see cref="StopAsync"/>.</summary>
-    public Task StartAsync() => ToolAsync("pg_ctl", "-D", _directory + "/data", "-w", "-l", _directory + "/log", "-o", $"-p {_port} -k {_directory} -c listen_addresses=127.0.0.1 -c fsync=off", "start");
+    public Task StartAsync() =>
+        ToolAsync("pg_ctl", "-D", _directory + "/data", "-w", "-l", _directory + "/log", "-o",
+        $"-p {_port} -k {_directory} -c listen_addresses=127.0.0.1 -c fsync=off", "start");
 
     /// <summary>Stops it as a crash would: connections break, nothing is lost that was committed.</summary>
     public Task StopAsync() => ToolAsync("pg_ctl", "-D", _directory + "/data", "-m", "immediate", "-w", "stop");
@@ -44,16 +47,20 @@ public sealed class PostgresServer : IAsyncLifetime
     private static Task ToolAsync(string tool, params string[] arguments)
     {
         var found = Directory.Exists("/usr/lib/postgresql")
-            ? Directory.GetDirectories("/usr/lib/postgresql").Select(d => Path.Combine(d, "bin", tool)).Where(File.Exists).Order().LastOrDefault()
+            ? Directory.GetDirectories("/usr/lib/postgresql").Select(d => Path.Combine(d, "bin", tool)).Where(File.Exists).Order()
+                .LastOrDefault()
             : null;
         var path = found ?? throw new InvalidOperationException($"{tool} is missing: apt-get install postgresql (./test does it).");
         // PostgreSQL refuses to run as root.
-        return Environment.UserName == "root" ? RunAsync("runuser", ["-u", "postgres", "--", path, .. arguments]) : RunAsync(path, arguments);
+        return Environment.UserName == "root"
+            ? RunAsync("runuser", ["-u", "postgres", "--", path, .. arguments])
+            : RunAsync(path, arguments);
     }
 
     private static async Task RunAsync(string file, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(file, arguments) { WorkingDirectory = "/tmp", RedirectStandardOutput = true })!;
+        using var process = Process.Start(new ProcessStartInfo(file, arguments)
+            { WorkingDirectory = "/tmp", RedirectStandardOutput = true })!;
         await process.WaitForExitAsync();
         if (process.ExitCode != 0)
             throw new InvalidOperationException($"{file} {string.Join(' ', arguments)} ended with {process.ExitCode}.");

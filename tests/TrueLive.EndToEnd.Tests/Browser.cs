@@ -44,12 +44,14 @@ public sealed class Browser : IAsyncLifetime
     /// <param name="theme">Light or dark.</param>
     /// <param name="address">Where the browser finds the server; null is the server's own address.</param>
     internal Task<LivePage> OpenAsync(
-        ServerProcess server, string transport = "", string? script = null, bool ready = true, int width = 1280, int height = 800, ColorScheme theme = ColorScheme.Dark, string? address = null) =>
+        ServerProcess server, string transport = "", string? script = null, bool ready = true, int width = 1280, int height = 800,
+        ColorScheme theme = ColorScheme.Dark, string? address = null) =>
         OpenAsync(address ?? server.Address, transport, script, ready, width, height, theme, () => server.Log);
 
     /// <summary>The page at an address in a fresh profile; <paramref name="log"/> gives its server's log.</summary>
     internal async Task<LivePage> OpenAsync(
-        string address, string transport = "", string? script = null, bool ready = true, int width = 1280, int height = 800, ColorScheme theme = ColorScheme.Dark, Func<string>? log = null)
+        string address, string transport = "", string? script = null, bool ready = true, int width = 1280, int height = 800,
+        ColorScheme theme = ColorScheme.Dark, Func<string>? log = null)
     {
         var context = await _browser!.NewContextAsync(new BrowserNewContextOptions
         {

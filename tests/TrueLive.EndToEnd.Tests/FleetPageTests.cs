@@ -19,7 +19,8 @@ public sealed class FleetPageTests(Browser browser)
             var key = ApiKeyFile.Create(JoinKeyFile.PathIn(folder), "gpu-1", KeyScopes.None, TimeProvider.System.GetUtcNow(), null);
             await using var control = await ServerProcess.StartControlAsync("--data-folder", folder);
             await using var worker = await ServerProcess.StartAsync(
-                "--join", control.Address, "--join-key", key, "--data-folder", Path.Combine(folder, "worker"), "--model", "passthrough", "--size", "64x64",
+                "--join", control.Address, "--join-key", key, "--data-folder", Path.Combine(folder, "worker"), "--model", "passthrough",
+                "--size", "64x64",
                 "--max-sessions", "3");
             await using var page = await browser.OpenAsync(control, ready: false);
             await page.Page.GotoAsync(control.Address + "/fleet.html");
@@ -27,7 +28,8 @@ public sealed class FleetPageTests(Browser browser)
             using var http = new HttpClient { BaseAddress = new Uri(control.Address) };
             using (var made = await http.PostAsJsonAsync("/v1/sessions", new { }, Cancel))
                 made.EnsureSuccessStatusCode();
-            await page.UntilAsync("document.querySelectorAll('#workers .taken').length === 1 && document.querySelectorAll('#sessions tr').length === 1");
+            await page.UntilAsync("document.querySelectorAll('#workers .taken').length === 1 && document.querySelectorAll('#sessions " +
+                "tr').length === 1");
             await Studio.ReadableAsync(page.Page, "fleet");
             await Studio.PictureAsync(page.Page, "fleet");
             await page.Page.ClickAsync("text=Drain gpu-1");

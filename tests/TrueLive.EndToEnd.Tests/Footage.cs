@@ -24,7 +24,8 @@ internal static class Footage
             var folder = Path.Combine(root?.Parent?.FullName ?? "", "shared", "data", "video");
             if (!Directory.Exists(folder))
                 return null;
-            var film = Directory.EnumerateFiles(folder).Where(f => f.EndsWith(".mkv", StringComparison.Ordinal) || f.EndsWith(".mp4", StringComparison.Ordinal)).Order().FirstOrDefault();
+            var film = Directory.EnumerateFiles(folder).Where(f => f.EndsWith(".mkv", StringComparison.Ordinal)
+                || f.EndsWith(".mp4", StringComparison.Ordinal)).Order().FirstOrDefault();
             return film is null ? null : Play(film, "person.mjpeg", "scale=640:360:force_original_aspect_ratio=increase,crop=640:360");
         }
     }

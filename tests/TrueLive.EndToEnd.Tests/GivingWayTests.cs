@@ -23,15 +23,21 @@ public sealed class GivingWayTests(Browser browser, Studio studio)
         Assert.True(await LivePage.HoldsAsync(newer, "trueLive.session.state === 'live' && trueLive.figures.lastTrace"));
         // Longer than the older page waits between two attempts.
         await newer.EvaluateAsync("() => { window.seen = trueLive.figures.lastTrace.output; }");
-        Assert.True(await LivePage.HoldsAsync(newer, "trueLive.session.state === 'live' && trueLive.figures.lastTrace.output > seen + 150"));
+        Assert.True(await LivePage.HoldsAsync(newer,
+            "trueLive.session.state === 'live' && trueLive.figures.lastTrace.output > seen + 150"));
         Assert.Equal("idle", await older.EvalAsync<string>("trueLive.session.state"));
-        Assert.Equal(1, await older.EvalAsync<int>("fetch('/v1/sessions').then((r) => r.json()).then((r) => r.sessions.filter((s) => s.id === mine).length)"));
+        Assert.Equal(1,
+            await older.EvalAsync<int>("fetch('/v1/sessions').then((r) => r.json()).then((r) => r.sessions.filter((s) => s.id === " +
+            "mine).length)"));
 
         // On request it comes back, and then the other one gives way.
         await older.Page.ClickAsync("#trouble-ways button:text('Go on here instead')");
         await older.UntilAsync("trueLive.session.state === 'live' && trueLive.figures.shown.count > 3");
-        Assert.True(await LivePage.HoldsAsync(newer, "trueLive.session.state === 'idle' && document.querySelector('#trouble').textContent.includes('took the session over')"));
-        Assert.Equal(1, await older.EvalAsync<int>("fetch('/v1/sessions').then((r) => r.json()).then((r) => r.sessions.filter((s) => s.id === mine).length)"));
+        Assert.True(await LivePage.HoldsAsync(newer,
+            "trueLive.session.state === 'idle' && document.querySelector('#trouble').textContent.includes('took the session over')"));
+        Assert.Equal(1,
+            await older.EvalAsync<int>("fetch('/v1/sessions').then((r) => r.json()).then((r) => r.sessions.filter((s) => s.id === " +
+            "mine).length)"));
     }
 
     [Fact]
@@ -47,8 +53,10 @@ public sealed class GivingWayTests(Browser browser, Studio studio)
         var viewer = await page.Page.Context.NewPageAsync();
         await viewer.GotoAsync($"{server.Address}/viewer.html?session={id}");
         Assert.True(await LivePage.HoldsAsync(viewer, "trueLive.figures.delivered.count > 0 || trueLive.figures.lastShownAt !== null"));
-        Assert.True(await LivePage.HoldsAsync(viewer, "document.querySelector('#state').textContent === 'Paused: the last picture stays.'"));
+        Assert.True(await LivePage.HoldsAsync(viewer,
+            "document.querySelector('#state').textContent === 'Paused: the last picture stays.'"));
         await page.Page.ClickAsync("#pause");
-        Assert.True(await LivePage.HoldsAsync(viewer, "document.querySelector('#state').textContent.startsWith('Watching') && trueLive.figures.lastOrigin === 'passed_through'"));
+        Assert.True(await LivePage.HoldsAsync(viewer,
+            "document.querySelector('#state').textContent.startsWith('Watching') && trueLive.figures.lastOrigin === 'passed_through'"));
     }
 }

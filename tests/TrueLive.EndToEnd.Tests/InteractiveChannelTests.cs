@@ -72,6 +72,7 @@ public sealed class InteractiveChannelTests(Browser browser, Studio studio)
         Assert.True(good.GetProperty("full").GetProperty("to_full_ms").GetDouble() > 0);
         // An address that was not issued gives no access, and the answer says so.
         Assert.All(seen.GetProperty("bad").EnumerateArray(), bad => Assert.StartsWith(
-            "There is no such interactive clip", Assert.Single(bad.GetProperty("messages").EnumerateArray()).GetString(), StringComparison.Ordinal));
+            "There is no such interactive clip", Assert.Single(bad.GetProperty("messages").EnumerateArray()).GetString(),
+            StringComparison.Ordinal));
     }
 }

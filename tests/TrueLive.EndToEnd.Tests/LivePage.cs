@@ -47,7 +47,8 @@ internal sealed class LivePage : IAsyncDisposable
             return;
         var state = await Page.InnerTextAsync("#state");
         var trouble = await Page.InnerTextAsync("#trouble");
-        Assert.Fail($"Not in {Patience}: {condition}\nState: {state}\nTrouble: {trouble}\nErrors: {string.Join('\n', _errors)}\nServer:\n{_log()}");
+        Assert.Fail($"Not in {Patience}: {condition}\nState: {state}\nTrouble: {trouble}\nErrors: " +
+            $"{string.Join('\n', _errors)}\nServer:\n{_log()}");
     }
 
     /// <summary>
@@ -56,7 +57,8 @@ internal sealed class LivePage : IAsyncDisposable
     public static async Task<bool> HoldsAsync(IPage page, string condition)
     {
         using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(50), TimeProvider.System);
-        for (var began = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(began) < Patience; await look.WaitForNextTickAsync())
+        for (var began = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(began)
+            < Patience; await look.WaitForNextTickAsync())
         {
             if (await page.EvaluateAsync<bool>($"Promise.resolve({condition}).then(Boolean)"))
                 return true;
@@ -103,7 +105,9 @@ internal sealed class LivePage : IAsyncDisposable
 
     public Task<string> TextAsync(string id) => Page.InnerTextAsync("#" + id);
 
-    /// <summary>Mean red, green, blue, mean saturation (0..255) and mean horizontal contrast of the input and the output as shown.</summary>
+    /// <summary>
+    /// Mean red, green, blue, mean saturation (0..255) and mean horizontal contrast of the input and the output as shown.
+    /// </summary>
     public async Task<(Look Input, Look Output)> LooksAsync()
     {
         var json = await Page.EvaluateAsync<JsonElement>(

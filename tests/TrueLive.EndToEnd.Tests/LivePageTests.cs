@@ -60,7 +60,8 @@ public sealed class LivePageTests(Browser browser, Studio studio)
               return [trueLive.figures.latency.quantile(0.5), times[times.length >> 1], times.length];
             })()
             """);
-        TestContext.Current.TestOutputHelper?.WriteLine($"the page says p50 {both[0]:0.0} ms, the pixels say {both[1]:0.0} ms ({transport}, n={both[2]:0})");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"the page says p50 {both[0]:0.0} ms, the pixels say {both[1]:0.0} ms ({transport}, n={both[2]:0})");
         Assert.True(Math.Abs(both[0] - both[1]) <= 10, $"the page says {both[0]:0.0} ms, the pixels say {both[1]:0.0} ms (n={both[2]:0})");
         TestContext.Current.TestOutputHelper?.WriteLine(
             $"glass to glass ({transport}, pass-through 640x360): p50 {glass[glass.Length / 2]:0.0} ms, p95 {glass[glass.Length * 95 / 100]:0.0} ms, n={glass.Length}");
@@ -79,7 +80,8 @@ public sealed class LivePageTests(Browser browser, Studio studio)
             await page.PicturesAsync(5);
             await page.PaintCodesAsync();
         }
-        Assert.NotEqual(await one.EvalAsync<string>("trueLive.transport.session.session"), await two.EvalAsync<string>("trueLive.transport.session.session"));
+        Assert.NotEqual(await one.EvalAsync<string>("trueLive.transport.session.session"),
+            await two.EvalAsync<string>("trueLive.transport.session.session"));
         foreach (var page in new[] { one, two })
         {
             await page.CodesAsync(40);
@@ -131,7 +133,8 @@ public sealed class LivePageTests(Browser browser, Studio studio)
         await page.UntilAsync("trueLive.transport?.session");
         await page.PicturesAsync();
         Assert.Equal("JPEG over WebSocket", await page.EvalAsync<string>("trueLive.transport.constructor.label"));
-        Assert.StartsWith($"/whip/{await page.EvalAsync<string>("trueLive.transport.session.session")}/", location, StringComparison.Ordinal);
+        Assert.StartsWith($"/whip/{await page.EvalAsync<string>("trueLive.transport.session.session")}/", location,
+            StringComparison.Ordinal);
         Assert.Contains("JPEG over WebSocket", await page.TextAsync("state"), StringComparison.Ordinal);
     }
 

@@ -24,7 +24,9 @@ public sealed class ModelSettingsTests(Browser browser)
     {
         var options = new ServerOptions { Port = 0, WebrtcPort = 0, LogLevel = "Error", Clips = false };
         using var never = new ManualResetEventSlim();
-        await using var app = TrueLiveServer.Build(options, new ModelStore([new PassthroughModel(), new PaintingModel(), new HoldingModel(new FramePool("page"), new Chunk(4, 4, 0)), new TintingModel(Chunk.One, () => never.Wait(400))]));
+        await using var app = TrueLiveServer.Build(options,
+            new ModelStore([new PassthroughModel(), new PaintingModel(), new HoldingModel(new FramePool("page"), new Chunk(4, 4, 0)),
+            new TintingModel(Chunk.One, () => never.Wait(400))]));
         await app.StartAsync(TestContext.Current.CancellationToken);
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         await using var page = await browser.OpenAsync(address);
@@ -36,8 +38,11 @@ public sealed class ModelSettingsTests(Browser browser)
 
         // A model that turns out to be too slow can no longer be chosen, and the page says why.
         await page.Page.SelectOptionAsync("#model", "tinting");
-        await page.UntilAsync("/Tinting makes about [12](\\.\\d)? frames per second on this machine, too few for a live picture. Render clips with it./.test(document.querySelector('#model-note').textContent)");
-        Assert.Equal("Tinting (frame by frame, for clips) true", await page.EvalAsync<string>("(({ textContent, disabled }) => `${textContent} ${disabled}`)(document.querySelector('#model').options[3])"));
+        await page.UntilAsync("/Tinting makes about [12](\\.\\d)? frames per second on this machine, too few for a live picture. Render " +
+            "clips with it./.test(document.querySelector('#model-note').textContent)");
+        Assert.Equal("Tinting (frame by frame, for clips) true",
+            await page.EvalAsync<string>("(({ textContent, disabled }) => `${textContent} " +
+            "${disabled}`)(document.querySelector('#model').options[3])"));
 
         await page.Page.SelectOptionAsync("#model", "painting");
         await page.UntilAsync($"/(about|over) \\d+ fps here/.test({Painting})");
@@ -54,27 +59,34 @@ public sealed class ModelSettingsTests(Browser browser)
         await page.UntilAsync("trueLive.figures.lastTrace?.revision >= trueLive.transport.session.prompt.revision");
         Assert.Equal("95", await page.EvalAsync<string>("document.querySelector('#parameter-level-value').textContent"));
         // A picture is uploaded, set, and cleared.
-        await page.Page.SetInputFilesAsync("#parameter-reference", new Microsoft.Playwright.FilePayload { Name = "dot.png", MimeType = "image/png", Buffer = Convert.FromBase64String(Dot) });
+        await page.Page.SetInputFilesAsync("#parameter-reference",
+            new Microsoft.Playwright.FilePayload { Name = "dot.png", MimeType = "image/png", Buffer = Convert.FromBase64String(Dot) });
         await page.UntilAsync("trueLive.transport.session.prompt.values.reference?.length == 32");
         await page.Page.ClickAsync("#parameter-reference-clear");
-        await page.UntilAsync("!trueLive.transport.session.prompt.values.reference && document.querySelector('#parameter-reference-clear').hidden");
-        await page.Page.SetInputFilesAsync("#parameter-reference", new Microsoft.Playwright.FilePayload { Name = "dot.png", MimeType = "image/png", Buffer = "text"u8.ToArray() });
+        await page.UntilAsync("!trueLive.transport.session.prompt.values.reference && " +
+            "document.querySelector('#parameter-reference-clear').hidden");
+        await page.Page.SetInputFilesAsync("#parameter-reference",
+            new Microsoft.Playwright.FilePayload { Name = "dot.png", MimeType = "image/png", Buffer = "text"u8.ToArray() });
         await page.UntilAsync("document.querySelector('#parameter-reference-note').textContent.includes('cannot be read')");
         // Another model has none.
         await page.Page.SelectOptionAsync("#model", "passthrough");
         await page.UntilAsync("document.querySelector('#parameters').hidden");
         // The page shows the delay by design of a model with chunks before it runs, and next to the measured delay.
-        Assert.StartsWith("Holding (chunks of 4, ", await page.EvalAsync<string>("document.querySelector('#model').options[2].textContent"), StringComparison.Ordinal);
+        Assert.StartsWith("Holding (chunks of 4, ", await page.EvalAsync<string>("document.querySelector('#model').options[2].textContent"),
+            StringComparison.Ordinal);
         await page.Page.SelectOptionAsync("#model", "holding");
         await page.UntilAsync("document.querySelector('#model-note').textContent.includes('100 ms late by design')");
         await page.UntilAsync("trueLive.figures.lastTrace?.model == 'holding'");
         await page.UntilAsync("/by design \\d+ ms/.test(document.querySelector('#truth').textContent)");
 
         // The command line says the same of them.
-        using var list = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "models", "list", "--server", address, "--json"]) { RedirectStandardOutput = true })!;
+        using var list = Process.Start(new ProcessStartInfo("dotnet",
+            [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "models", "list", "--server", address, "--json"])
+            { RedirectStandardOutput = true })!;
         var said = await list.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await list.WaitForExitAsync(TestContext.Current.CancellationToken);
         var models = JsonNode.Parse(said)!.AsArray();
-        Assert.Matches("^warm, about \\d+(\\.\\d+)? frames per second$", (string)models.Single(m => (string?)m!["id"] == "passthrough")!["server"]!);
+        Assert.Matches("^warm, about \\d+(\\.\\d+)? frames per second$",
+            (string)models.Single(m => (string?)m!["id"] == "passthrough")!["server"]!);
     }
 }

@@ -17,7 +17,8 @@ public sealed class PageTests(Browser browser, Studio studio)
 
     public static TheoryData<string, string> Cameras => new()
     {
-        { "NotFoundError", "No camera was found" }, { "NotReadableError", "in use by another program" }, { "OverconstrainedError", "not there any more" }, { "", "only to https pages" },
+        { "NotFoundError", "No camera was found" }, { "NotReadableError", "in use by another program" },
+        { "OverconstrainedError", "not there any more" }, { "", "only to https pages" },
     };
 
     [Theory]
@@ -25,7 +26,9 @@ public sealed class PageTests(Browser browser, Studio studio)
     public async Task Every_camera_that_cannot_be_used_is_explained_on_each_screen_with_a_way_out(string error, string words)
     {
         var server = studio.Server;
-        var script = error.Length == 0 ? "Object.defineProperty(navigator, 'mediaDevices', { value: undefined })" : $"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('x', '{error}'))";
+        var script = error.Length == 0
+            ? "Object.defineProperty(navigator, 'mediaDevices', { value: undefined })"
+            : $"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('x', '{error}'))";
         await using var page = await browser.OpenAsync(server, "ws", script: script);
         await page.StartAsync("camera", "passthrough");
         await page.UntilAsync($"document.querySelector('#trouble').textContent.includes('{words}')");
@@ -49,9 +52,11 @@ public sealed class PageTests(Browser browser, Studio studio)
             Assert.Contains("script-src 'self';", policy, StringComparison.Ordinal);
             Assert.Contains("frame-ancestors 'none'", policy, StringComparison.Ordinal);
         }
-        Assert.False(await page.EvalAsync<bool>("new Promise((done) => { window.ran = false; const s = document.createElement('script'); s.textContent = 'window.ran = true'; document.head.append(s); setTimeout(() => done(window.ran)); })"));
+        Assert.False(await page.EvalAsync<bool>("new Promise((done) => { window.ran = false; const s = document.createElement('script'); " +
+            "s.textContent = 'window.ran = true'; document.head.append(s); setTimeout(() => done(window.ran)); })"));
         // Dropping a file on the page does not navigate away from it.
-        Assert.True(await page.EvalAsync<bool>("!document.body.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: new DataTransfer() }))"));
+        Assert.True(await page.EvalAsync<bool>("!document.body.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, " +
+            "dataTransfer: new DataTransfer() }))"));
     }
 
     [Fact]

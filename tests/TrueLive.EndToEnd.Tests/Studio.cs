@@ -48,5 +48,6 @@ public sealed class Studio : IAsyncLifetime
         Assert.True(serious.Length == 0, string.Join('\n', serious));
     }
 
-    internal static Task PictureAsync(IPage page, string name) => page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(Pictures, name + ".png") });
+    internal static Task PictureAsync(IPage page, string name) =>
+        page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(Pictures, name + ".png") });
 }

@@ -79,7 +79,8 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await using var page = await browser.OpenAsync(studio.Server);
         await page.StartAsync("scene", "live-tiny", "384x216");
         await page.PicturesAsync(3);
-        await page.Page.EvaluateAsync("() => { window.marks = []; const mark = document.querySelector('#first-mark'); new MutationObserver(() => marks.push(mark.hidden ? 'gone' : mark.textContent)).observe(mark, { attributes: true }); }");
+        await page.Page.EvaluateAsync("() => { window.marks = []; const mark = document.querySelector('#first-mark'); new " +
+            "MutationObserver(() => marks.push(mark.hidden ? 'gone' : mark.textContent)).observe(mark, { attributes: true }); }");
         await page.Page.FillAsync("#prompt", "ink xyzzyq");
         await page.Page.PressAsync("#prompt", "Enter");
         await page.UntilAsync("document.querySelector('#prompt-trace').textContent.includes('in the picture after')");
@@ -154,7 +155,8 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
             await page.Page.ClickAsync($".facts > .{name}");
             Assert.True((await page.TextAsync("explain")).Length > 60, $"{name} is explained");
         }
-        await page.UntilAsync("Math.abs(trueLive.figures.parts().reduce((s, p) => s + (p.ms ?? 0), 0) / trueLive.figures.latency.quantile(0.5) - 1) < 0.3");
+        await page.UntilAsync("Math.abs(trueLive.figures.parts().reduce((s, p) => s + (p.ms ?? 0), 0) / " +
+            "trueLive.figures.latency.quantile(0.5) - 1) < 0.3");
         await page.Page.ClickAsync("#pause");
         await page.UntilAsync("document.querySelector('#picture-mark').textContent.startsWith('Paused')");
         Assert.Equal("frozen", await page.EvalAsync<string>("document.querySelector('#stage').dataset.mark"));
@@ -176,7 +178,9 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         var from = await page.EvalAsync<int>("trueLive.figures.lastTrace.output");
         await page.UntilAsync($"trueLive.figures.lastTrace.output > {from + 20}");
         // The recording is written to a file, not kept in the page's memory.
-        Assert.Equal(1, await page.EvalAsync<int>("(async () => { let n = 0; for await (const name of (await navigator.storage.getDirectory()).keys()) n += /^recording-[-0-9a-f]+$/.test(name); return n; })()"));
+        Assert.Equal(1,
+            await page.EvalAsync<int>("(async () => { let n = 0; for await (const name of (await " +
+            "navigator.storage.getDirectory()).keys()) n += /^recording-[-0-9a-f]+$/.test(name); return n; })()"));
         var film = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.ClickAsync("#record"));
         Assert.True(new FileInfo((await film.PathAsync())!).Length > 2000);
         await page.Page.Locator("body").PressAsync("v");
@@ -195,10 +199,12 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await page.Page.ClickAsync("#mirror");
         Assert.False(await page.EvalAsync<bool>("document.querySelector('#stage').classList.contains('mirrored')"));
         await page.Page.CheckAsync("#view input[value=side]");
-        var (input, output) = ((await page.Page.Locator("#input").BoundingBoxAsync())!, (await page.Page.Locator("#output").BoundingBoxAsync())!);
+        var (input, output) = ((await page.Page.Locator("#input").BoundingBoxAsync())!,
+            (await page.Page.Locator("#output").BoundingBoxAsync())!);
         Assert.True(input.X + input.Width <= output.X || output.X + output.Width <= input.X, "the pictures lie beside each other");
         await page.Page.ClickAsync("#fullscreen");
-        await page.UntilAsync("document.fullscreenElement?.id === 'stage' && /glass to glass (\\d|not measured).* generated \\/ delivered \\d/.test(document.querySelector('#stage-facts').textContent)");
+        await page.UntilAsync("document.fullscreenElement?.id === 'stage' && /glass to glass (\\d|not measured).* generated \\/ " +
+            "delivered \\d/.test(document.querySelector('#stage-facts').textContent)");
         Assert.True(await page.Page.IsVisibleAsync("#stage-facts"));
         await page.Page.Keyboard.PressAsync("f");
         await page.UntilAsync("document.fullscreenElement === null");
@@ -220,7 +226,8 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
             """);
         await page.StartAsync("camera", "passthrough", "384x216");
         await page.PicturesAsync(3);
-        await page.UntilAsync("document.querySelector('#device').options.length === 2 && document.querySelector('#device').checkVisibility()");
+        await page.UntilAsync("document.querySelector('#device').options.length === 2 && " +
+            "document.querySelector('#device').checkVisibility()");
         await page.Page.SelectOptionAsync("#device", "second");
         await page.UntilAsync("asked === 'second' && trueLive.session.state === 'live'");
         await page.PicturesAsync(3);
@@ -252,13 +259,16 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await page.PicturesAsync(3);
         Assert.False(await page.Page.IsVisibleAsync("#journal-mark"));
         // A journal that somebody else with the same key began is shown too.
-        await page.EvalAsync<JsonElement>("fetch(`/v1/sessions/${trueLive.transport.session.session}/journal`, { method: 'POST' }).then((r) => r.json())");
-        await page.UntilAsync("!document.querySelector('#journal-mark').hidden && document.querySelector('#journal-bar').textContent.startsWith('The server records')");
+        await page.EvalAsync<JsonElement>("fetch(`/v1/sessions/${trueLive.transport.session.session}/journal`, { method: 'POST' " +
+            "}).then((r) => r.json())");
+        await page.UntilAsync("!document.querySelector('#journal-mark').hidden && " +
+            "document.querySelector('#journal-bar').textContent.startsWith('The server records')");
         Assert.True(await page.Page.IsVisibleAsync("#journal-mark"));
         await page.UntilAsync("trueLive.figures.server.journal.frames > 10");
         await Studio.PictureAsync(page.Page, "journal-on");
         await page.Page.ClickAsync("#journal");
-        await page.UntilAsync("document.querySelector('#journal-mark').hidden && document.querySelector('#journal-bar').textContent.startsWith('The server keeps')");
+        await page.UntilAsync("document.querySelector('#journal-mark').hidden && " +
+            "document.querySelector('#journal-bar').textContent.startsWith('The server keeps')");
         await Studio.PictureAsync(page.Page, "journal-kept");
         await page.Page.ClickAsync("#journal-bar button:text('Delete')");
         await page.UntilAsync("document.querySelector('#journal-bar').hidden");
@@ -279,7 +289,8 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await page.UntilAsync("document.querySelector('#sheet').textContent.includes('/whip/')");
         var viewer = await page.Page.Context.NewPageAsync();
         await viewer.GotoAsync(address);
-        Assert.True(await LivePage.HoldsAsync(viewer, "trueLive.figures.delivered.count > 5 && trueLive.figures.lastOrigin === 'passed_through'"));
+        Assert.True(await LivePage.HoldsAsync(viewer,
+            "trueLive.figures.delivered.count > 5 && trueLive.figures.lastOrigin === 'passed_through'"));
         Assert.True(await LivePage.HoldsAsync(viewer, "document.querySelector('#truth').innerText.includes('Passed through')"));
         Assert.Contains("not measured", await viewer.InnerTextAsync("#truth .glass"), StringComparison.Ordinal);
         await Studio.PictureAsync(viewer, "viewer");

@@ -30,10 +30,14 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
                 {
                     await page.Page.SetViewportSizeAsync(width, height);
                     await page.Page.EvaluateAsync($"location.hash = '#{screen}'");
-                    await page.UntilAsync(screen == "live" ? "!document.querySelector('#live').hidden" : $"document.querySelector('.page.{screen} h1')");
+                    await page.UntilAsync(screen == "live"
+                        ? "!document.querySelector('#live').hidden"
+                        : $"document.querySelector('.page.{screen} h1')");
                     await page.Page.EvaluateAsync("scrollTo(0, 0)");
-                    await Studio.PictureAsync(page.Page, string.Create(CultureInfo.InvariantCulture, $"{screen}-{width}-{theme}").ToLowerInvariant());
-                    Assert.True(await page.EvalAsync<int>("document.documentElement.scrollWidth") <= width, $"{screen} is wider than {width}");
+                    await Studio.PictureAsync(page.Page, string.Create(CultureInfo.InvariantCulture, $"{screen}-{width}-{theme}")
+                        .ToLowerInvariant());
+                    Assert.True(await page.EvalAsync<int>("document.documentElement.scrollWidth") <= width,
+                        $"{screen} is wider than {width}");
                     // Content depends on the width and contrast on the theme, so one width for each theme is enough.
                     if (width == (theme == ColorScheme.Dark ? Sizes[0] : Sizes[2]).Width)
                         await Studio.ReadableAsync(page.Page, $"{screen} {width} {theme}");
@@ -53,12 +57,14 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
         {
             foreach (var theme in new[] { ColorScheme.Dark, ColorScheme.Light })
             {
-                await page.Page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = theme, ReducedMotion = ReducedMotion.Reduce });
+                await page.Page.EmulateMediaAsync(new PageEmulateMediaOptions
+                    { ColorScheme = theme, ReducedMotion = ReducedMotion.Reduce });
                 foreach (var (width, height) in new[] { Sizes[0], Sizes[2] })
                 {
                     await page.Page.SetViewportSizeAsync(width, height);
                     await Studio.PictureAsync(page.Page, $"{name}-{width}-{theme}".ToLowerInvariant());
-                    Assert.True(await page.EvalAsync<int>("document.documentElement.scrollWidth") <= width, $"{name} is wider than {width}");
+                    Assert.True(await page.EvalAsync<int>("document.documentElement.scrollWidth") <= width,
+                        $"{name} is wider than {width}");
                 }
                 await Studio.ReadableAsync(page.Page, $"{name} {theme}");
             }
@@ -75,9 +81,11 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
         await page.UntilAsync("document.querySelector('#sheet').open");
         await LookAsync("share");
         await page.Page.Keyboard.PressAsync("Escape");
-        await page.Page.EvaluateAsync("async () => { (await import('./dom.js')).trouble('The server is full. This page waits for a place and starts by itself.', [['Stop waiting', () => {}]]); document.querySelector('#key-form').hidden = false; }");
+        await page.Page.EvaluateAsync("async () => { (await import('./dom.js')).trouble('The server is full. This page waits for a place " +
+            "and starts by itself.', [['Stop waiting', () => {}]]); document.querySelector('#key-form').hidden = false; }");
         await LookAsync("trouble");
-        await page.Page.EvaluateAsync("async () => { (await import('./dom.js')).trouble(null); document.querySelector('#key-form').hidden = true; }");
+        await page.Page.EvaluateAsync("async () => { (await import('./dom.js')).trouble(null); " +
+            "document.querySelector('#key-form').hidden = true; }");
         await page.Page.ClickAsync("nav a[href='#interactive']");
         await page.UntilAsync("document.querySelector('.page.interactive h1')");
         await page.Page.SetInputFilesAsync("#interactive-file", Footage.Clip);
@@ -102,12 +110,15 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
         await devtools.SendAsync("Network.enable");
         await devtools.SendAsync("Network.setCacheDisabled", new Dictionary<string, object> { ["cacheDisabled"] = true });
         await page.ReloadAsync();
-        var bytes = await page.EvalAsync<int>("performance.getEntriesByType('resource').filter((e) => !e.name.includes('/v1/')).reduce((s, e) => s + e.decodedBodySize, performance.getEntriesByType('navigation')[0].decodedBodySize)");
+        var bytes = await page.EvalAsync<int>("performance.getEntriesByType('resource').filter((e) => " +
+            "!e.name.includes('/v1/')).reduce((s, e) => s + e.decodedBodySize, " +
+            "performance.getEntriesByType('navigation')[0].decodedBodySize)");
         Assert.InRange(bytes, 10_000, 150_000);
         foreach (var screen in Screens)
             await page.Page.EvaluateAsync($"location.hash = '#{screen}'");
         await page.UntilAsync($"document.querySelector('.page.{Screens[^1]} h1')");
-        Assert.DoesNotContain(addresses, a => !a.StartsWith(studio.Server.Address, StringComparison.Ordinal) && !a.StartsWith("blob:", StringComparison.Ordinal) && !a.StartsWith("data:", StringComparison.Ordinal));
+        Assert.DoesNotContain(addresses, a => !a.StartsWith(studio.Server.Address, StringComparison.Ordinal)
+            && !a.StartsWith("blob:", StringComparison.Ordinal) && !a.StartsWith("data:", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -120,7 +131,8 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
         var devtools = await page.Page.Context.NewCDPSessionAsync(page.Page);
         await devtools.SendAsync("Performance.enable");
         var before = await CountAsync(devtools);
-        await page.UntilAsync(FormattableString.Invariant($"performance.now() > {await page.EvalAsync<double>("performance.now()") + 5000}"));
+        await page.UntilAsync(
+            FormattableString.Invariant($"performance.now() > {await page.EvalAsync<double>("performance.now()") + 5000}"));
         var after = await CountAsync(devtools);
         // The strip is updated twice a second and the marks on the picture four times; a new picture alone changes nothing in the page.
         var rate = (after.Drawn - before.Drawn) / (after.At - before.At);
@@ -156,7 +168,8 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
 
     private static async Task<(double Drawn, double At)> CountAsync(ICDPSession devtools)
     {
-        var metrics = (await devtools.SendAsync("Performance.getMetrics"))!.Value.GetProperty("metrics").EnumerateArray().ToDictionary(m => m.GetProperty("name").GetString()!, m => m.GetProperty("value").GetDouble());
+        var metrics = (await devtools.SendAsync("Performance.getMetrics"))!.Value.GetProperty("metrics").EnumerateArray()
+            .ToDictionary(m => m.GetProperty("name").GetString()!, m => m.GetProperty("value").GetDouble());
         return (metrics["LayoutCount"] + metrics["RecalcStyleCount"], metrics["Timestamp"]);
     }
 }

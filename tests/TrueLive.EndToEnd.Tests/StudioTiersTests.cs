@@ -26,18 +26,21 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.Page.FillAsync("li:last-child .cue", "blueprint");
         // The command line for the same clip, with the prompts entered.
         await page.Page.ClickAsync("#share");
-        await page.UntilAsync("/truelive clip second.mp4 --prompts '0s ink; [\\d.]+s blueprint' -o output.mp4/.test(document.querySelector('#sheet').textContent)");
+        await page.UntilAsync("/truelive clip second.mp4 --prompts '0s ink; [\\d.]+s blueprint' -o " +
+            "output.mp4/.test(document.querySelector('#sheet').textContent)");
         await page.Page.Keyboard.PressAsync("Escape");
         await page.Page.ClickAsync("text=Make the clip");
         // Clips of other tests are in the same queue; no other asks for a blueprint.
         await page.UntilAsync("[...document.querySelectorAll('.job[data-state=done]')].some((j) => j.textContent.includes('blueprint'))");
         await page.Page.ClickAsync(".job:has-text('blueprint') button:has-text('Play')");
-        await page.UntilAsync("document.querySelectorAll('.wipe video').length === 2 && document.querySelector('.wipe > video').currentTime > 0.1");
+        await page.UntilAsync("document.querySelectorAll('.wipe video').length === 2 && document.querySelector('.wipe > " +
+            "video').currentTime > 0.1");
         await Studio.PictureAsync(page.Page, "clips-done");
         // A reloaded page no longer has the file, but the server has.
         await page.ReloadAsync();
         await page.Page.ClickAsync(".job:has-text('blueprint') button:has-text('Play')");
-        await page.UntilAsync("document.querySelectorAll('.wipe video').length === 2 && document.querySelector('.wipe video').readyState > 1");
+        await page.UntilAsync("document.querySelectorAll('.wipe video').length === 2 && document.querySelector('.wipe " +
+            "video').readyState > 1");
         var file = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.ClickAsync(".job:has-text('blueprint') a"));
         Assert.EndsWith(".mp4", file.SuggestedFilename, StringComparison.Ordinal);
     }
@@ -50,10 +53,12 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         foreach (var (name, coding) in new[] { ("moving.gif", "gif"), ("still.png", "png"), ("old.avi", "huffyuv") })
         {
             var path = Path.Combine(folder, name);
-            using (var ffmpeg = Process.Start("ffmpeg", ["-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=s=128x96:r=10:d=0.5", .. name == "still.png" ? ["-frames:v", "1"] : Array.Empty<string>(), "-c:v", coding, path]))
+            using (var ffmpeg = Process.Start("ffmpeg", ["-loglevel", "error", "-nostdin", "-f", "lavfi", "-i",
+                "testsrc2=s=128x96:r=10:d=0.5", .. name == "still.png" ? ["-frames:v", "1"] : Array.Empty<string>(), "-c:v", coding, path]))
                 await ffmpeg.WaitForExitAsync(TestContext.Current.CancellationToken);
             await page.Page.SetInputFilesAsync("#clip-files", path);
-            await page.UntilAsync($"document.querySelector('form.film h2')?.textContent === '{name}' && document.querySelector('form.film img')?.naturalWidth === 128");
+            await page.UntilAsync($"document.querySelector('form.film h2')?.textContent === '{name}' && " +
+                "document.querySelector('form.film img')?.naturalWidth === 128");
             var bar = await page.EvalAsync<string>("document.querySelector('form.film .timeline button').getAttribute('style')");
             Assert.Contains("width: 100%", bar, StringComparison.Ordinal);
         }
@@ -106,7 +111,8 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         // No tier answers words without a meaning.
         await page.Page.FillAsync("#tiers-prompt", "xyzzy");
         await page.Page.ClickAsync("#tiers-go");
-        await page.UntilAsync("!document.querySelector('#tiers-go').disabled && document.querySelector('#trouble-words').textContent.length > 20");
+        await page.UntilAsync("!document.querySelector('#tiers-go').disabled && " +
+            "document.querySelector('#trouble-words').textContent.length > 20");
         Assert.Contains("not measured", await page.Page.InnerTextAsync(".tier.live dl"), StringComparison.Ordinal);
     }
 
@@ -121,7 +127,8 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
             await page.Page.ClickAsync("text=Make the clip");
         const string Mine = "[...document.querySelectorAll('.job')].filter((j) => j.textContent.includes('neon'))";
         await page.UntilAsync($"{Mine}.length === 8");
-        Assert.True(await page.EvalAsync<bool>($"Promise.race([fetch('/v1/capabilities', {{ cache: 'no-store' }}).then((r) => r.ok), new Promise((done) => {Mine}[7] && setTimeout(done, 60_000, false))])"));
+        Assert.True(await page.EvalAsync<bool>($"Promise.race([fetch('/v1/capabilities', {{ cache: 'no-store' }}).then((r) => r.ok), new " +
+            $"Promise((done) => {Mine}[7] && setTimeout(done, 60_000, false))])"));
         await page.UntilAsync($"{Mine}.every((j) => j.dataset.state === 'done')");
     }
 
@@ -157,7 +164,8 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
         await page.Page.FillAsync("#tweak", "sepia");
         await page.UntilAsync("document.querySelector('[data-revision=\"1\"]')?.textContent.match(/full [\\d.]+ m?s/)");
         // With enough cores both run; otherwise the page pauses the session and says so.
-        Assert.Equal(await page.EvalAsync<bool>("trueLive.session.state === 'paused'"), (await page.TextAsync("machine-words")).Contains("Live is paused", StringComparison.Ordinal));
+        Assert.Equal(await page.EvalAsync<bool>("trueLive.session.state === 'paused'"),
+            (await page.TextAsync("machine-words")).Contains("Live is paused", StringComparison.Ordinal));
         await page.Page.ClickAsync("nav a[href='#live']");
         await page.UntilAsync("trueLive.session.state === 'live'");
         var before = await page.EvalAsync<int>("trueLive.figures.lastTrace.output");
@@ -182,7 +190,8 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
     {
         await using var page = await OpenAsync("probe");
         await page.Page.ClickAsync("#probe-run");
-        await page.UntilAsync("document.querySelector('.verdict h1') || document.querySelector('#probe-shown').textContent.includes('failed')");
+        await page.UntilAsync("document.querySelector('.verdict h1') || " +
+            "document.querySelector('#probe-shown').textContent.includes('failed')");
         await Studio.PictureAsync(page.Page, "probe-verdict");
         TestContext.Current.TestOutputHelper?.WriteLine(await page.TextAsync("probe-shown"));
         Assert.NotEmpty(await page.Page.InnerTextAsync(".verdict h1"));
@@ -192,7 +201,8 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
     public async Task A_report_file_is_read_in_one_sentence_and_checked_against_a_requirement()
     {
         var folder = Directory.CreateTempSubdirectory("truelive-report").FullName;
-        using (var probe = Process.Start("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "probe", "record", Footage.Clip, "--out", folder]))
+        using (var probe = Process.Start("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "probe", "record", Footage.Clip,
+            "--out", folder]))
             await probe.WaitForExitAsync(TestContext.Current.CancellationToken);
         await using var page = await OpenAsync("probe");
         await page.Page.SetInputFilesAsync("#probe-file", Path.Combine(folder, "report.json"));

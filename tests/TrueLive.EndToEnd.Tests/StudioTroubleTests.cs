@@ -21,7 +21,8 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
         await second.Page.FocusAsync("#trouble-ways button:first-of-type");
         await second.Page.Keyboard.PressAsync("Enter");
         await second.UntilAsync("document.querySelector('#waiting-left')?.textContent");
-        await second.Page.EvaluateAsync("() => { window.stop = document.activeElement; window.said = document.querySelector('#waiting-left').textContent; }");
+        await second.Page.EvaluateAsync("() => { window.stop = document.activeElement; window.said = " +
+            "document.querySelector('#waiting-left').textContent; }");
         await second.UntilAsync("document.querySelector('#waiting-left').textContent !== said");
         // The seconds count down while the button keeps the focus.
         Assert.Equal("Stop waiting", await second.EvalAsync<string>("document.activeElement.textContent"));
@@ -58,7 +59,8 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
         await page.UntilAsync("trueLive.session.state === 'away'");
         await page.UntilAsync("document.querySelector('#picture-mark').textContent.startsWith('Frozen: the connection is away')");
         link.Mend();
-        await page.UntilAsync("trueLive.session.state === 'live' && trueLive.figures.shown.count > 3 && document.querySelector('#stage').dataset.mark === 'fresh'");
+        await page.UntilAsync("trueLive.session.state === 'live' && trueLive.figures.shown.count > 3 && " +
+            "document.querySelector('#stage').dataset.mark === 'fresh'");
         Assert.Contains("Back in the session", await page.TextAsync("state"), StringComparison.Ordinal);
         Assert.Equal(session, await page.EvalAsync<string>("trueLive.transport.session.session"));
         Assert.Equal("thermal", await page.EvalAsync<string>("trueLive.transport.session.prompt.text"));
@@ -94,8 +96,10 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
         await before.KillAsync();
         await page.UntilAsync("trueLive.session.state === 'away'");
         // The server answers before it has measured the machine's capacity, and admits nobody until then.
-        await using var after = await ServerProcess.StartAsync("--port", new Uri(before.Address).Port.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        await page.UntilAsync("trueLive.session.state === 'live' && trueLive.figures.shown.count > 3 && document.querySelector('#stage').dataset.mark === 'fresh'");
+        await using var after = await ServerProcess.StartAsync("--port",
+            new Uri(before.Address).Port.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        await page.UntilAsync("trueLive.session.state === 'live' && trueLive.figures.shown.count > 3 && " +
+            "document.querySelector('#stage').dataset.mark === 'fresh'");
         Assert.Equal("thermal", await page.EvalAsync<string>("trueLive.transport.session.prompt.text"));
         Assert.False(await page.Page.IsVisibleAsync("#trouble"));
     }
@@ -130,7 +134,8 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
         await page.UntilAsync("fetch('/v1/sessions').then((r) => r.json()).then((r) => r.sessions.length === 0)");
         await page.Page.ClickAsync("#trouble-ways button:has-text('Pass the picture through')");
         await page.PicturesAsync(3);
-        Assert.Equal("passthrough", await page.EvalAsync<string>("trueLive.figures.lastTrace.origin === 'passed_through' && trueLive.transport.session.model"));
+        Assert.Equal("passthrough",
+            await page.EvalAsync<string>("trueLive.figures.lastTrace.origin === 'passed_through' && trueLive.transport.session.model"));
     }
 
     [Fact]
@@ -145,7 +150,8 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
         await page.Page.PressAsync("#prompt", "Enter");
         await page.UntilAsync("document.querySelector('#prompt-trace').textContent.includes('no change in the picture')");
         Assert.DoesNotContain("in the picture after", await page.TextAsync("prompt-trace"), StringComparison.Ordinal);
-        await page.Page.EvaluateAsync("() => { const size = document.querySelector('#size'); size.add(new Option('9999x9999')); size.value = '9999x9999'; size.onchange(); }");
+        await page.Page.EvaluateAsync("() => { const size = document.querySelector('#size'); size.add(new Option('9999x9999')); " +
+            "size.value = '9999x9999'; size.onchange(); }");
         await page.UntilAsync("document.querySelector('#trouble').textContent.includes('9999x9999')");
         Assert.Equal("384x216", await page.Page.InputValueAsync("#size"));
         await page.ReloadAsync();

@@ -30,7 +30,8 @@ public sealed class WorkerPageTests(Browser browser) : IAsyncLifetime
     public async Task A_killed_worker_leaves_labelled_frames_then_makes_pictures_again_and_its_author_sees_tracebacks_and_mends_them()
     {
         await using var server = await ServerProcess.StartAsync(
-            "--models-folder", Path.Combine(_folder, "models"), "--data-folder", Path.Combine(_folder, "data"), "--reload", "--max-sessions", "1");
+            "--models-folder", Path.Combine(_folder, "models"), "--data-folder", Path.Combine(_folder, "data"), "--reload",
+            "--max-sessions", "1");
         await using var page = await browser.OpenAsync(server, "ws");
         await page.StartAsync("scene", "invert", "384x216");
         await page.PicturesAsync(3);
@@ -51,19 +52,22 @@ public sealed class WorkerPageTests(Browser browser) : IAsyncLifetime
         await page.UntilAsync("traces.size > 3");
         KillWorker();
         await page.UntilAsync("[...traces.values()].some((t) => t.origin === 'passed_through')");
-        await page.UntilAsync("trueLive.figures.lastTrace.origin === 'generated' && [...traces.values()].some((t) => t.origin === 'passed_through')");
+        await page.UntilAsync("trueLive.figures.lastTrace.origin === 'generated' && [...traces.values()].some((t) => t.origin === " +
+            "'passed_through')");
         var gap = await page.EvalAsync<double>("""
             (() => { const all = [...traces.values()], first = all.findIndex((t) => t.origin === 'passed_through'); return all[first].arrived_ms - all[first - 1].arrived_ms; })()
             """);
         TestContext.Current.TestOutputHelper?.WriteLine($"From the last picture that was made to the first labelled one: {gap:0} ms");
         await IsNegativeAsync(page, redOnly: true);
         Assert.Equal("red", await page.EvalAsync<string>("trueLive.transport.session.prompt.values.channels"));
-        Assert.Contains("worker_ended: The process of invert ended; it is started again at once. It was killed (signal 9).", server.Log, StringComparison.Ordinal);
+        Assert.Contains("worker_ended: The process of invert ended; it is started again at once. It was killed (signal 9).", server.Log,
+            StringComparison.Ordinal);
         await page.Page.SelectOptionAsync("#parameter-channels", "all");
         await IsNegativeAsync(page);
 
         var good = await File.ReadAllTextAsync(Program, TestContext.Current.CancellationToken);
-        await File.WriteAllTextAsync(Program, good.Replace("return inverted\n", "return inverted / nothing\n", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Program, good.Replace("return inverted\n", "return inverted / nothing\n", StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
         await page.UntilAsync("document.querySelector('.away').textContent.includes('return inverted / nothing')");
         await page.UntilAsync("document.querySelector('.tier .value').textContent === 'Passed through'");
         Assert.Contains("NameError", await page.EvalAsync<string>("document.querySelector('.away').textContent"), StringComparison.Ordinal);
@@ -85,16 +89,19 @@ public sealed class WorkerPageTests(Browser browser) : IAsyncLifetime
             var (green, blue) = redOnly ? (input.Green, input.Blue) : (255 - input.Green, 255 - input.Blue);
             if (Math.Abs(255 - input.Red - output.Red) + Math.Abs(green - output.Green) + Math.Abs(blue - output.Blue) < 60)
                 return;
-            Assert.True(TimeProvider.System.GetElapsedTime(began) < LivePage.Patience, $"{output} is not the negative of {input}{(redOnly ? " in red" : "")}.");
+            Assert.True(TimeProvider.System.GetElapsedTime(began) < LivePage.Patience,
+                $"{output} is not the negative of {input}{(redOnly ? " in red" : "")}.");
         }
     }
 
     private void KillWorker()
     {
         var own = Directory.EnumerateDirectories("/proc").Where(p => int.TryParse(Path.GetFileName(p), out _))
-            .Where(p => new FileInfo(Path.Combine(p, "cwd")).LinkTarget == Model && File.ReadAllText(Path.Combine(p, "cmdline")).Contains("/python", StringComparison.Ordinal)
+            .Where(p => new FileInfo(Path.Combine(p, "cwd")).LinkTarget == Model
+                && File.ReadAllText(Path.Combine(p, "cmdline")).Contains("/python", StringComparison.Ordinal)
                 && !File.ReadAllText(Path.Combine(p, "cmdline")).Contains("bwrap", StringComparison.Ordinal)).ToList();
-        using var process = Process.GetProcessById(int.Parse(Path.GetFileName(Assert.Single(own)), System.Globalization.CultureInfo.InvariantCulture));
+        using var process = Process.GetProcessById(int.Parse(Path.GetFileName(Assert.Single(own)),
+            System.Globalization.CultureInfo.InvariantCulture));
         process.Kill();
     }
 }

@@ -1,6 +1,8 @@
 namespace TrueLive.Fuzz.Tests;
 
-/// <summary>Every parser that takes bytes from outside, with a fixed number of fixed inputs. tests/TrueLive.Fuzz/run goes on from here.</summary>
+/// <summary>
+/// Every parser that takes bytes from outside, with a fixed number of fixed inputs. tests/TrueLive.Fuzz/run goes on from here.
+/// </summary>
 public class BoundedFuzzTests
 {
     public static TheoryData<string> Targets => [.. FuzzTarget.All.Select(t => t.Name)];
@@ -17,5 +19,6 @@ public class BoundedFuzzTests
 
     [Fact]
     public void Every_target_has_seeds_and_every_folder_of_seeds_a_target() =>
-        Assert.Equal(FuzzTarget.All.Select(t => t.Name).Order(), Directory.EnumerateDirectories(BoundedRun.CorpusFolder).Select(f => Path.GetFileName(f)!).Order());
+        Assert.Equal(FuzzTarget.All.Select(t => t.Name).Order(),
+            Directory.EnumerateDirectories(BoundedRun.CorpusFolder).Select(f => Path.GetFileName(f)!).Order());
 }

@@ -16,7 +16,8 @@ public sealed class FindingTests : IDisposable
     public void Yaml_as_deep_as_its_file_is_long_is_refused_and_does_not_exhaust_the_stack(string opening)
     {
         var text = new StringBuilder("rules:\n ").Insert(8, opening, 100_000 / opening.Length).ToString();
-        Assert.Contains("nesting", Assert.Throws<RequirementException>(() => RequirementYaml.Read("x.yaml", text)).Message, StringComparison.Ordinal);
+        Assert.Contains("nesting", Assert.Throws<RequirementException>(() => RequirementYaml.Read("x.yaml", text)).Message,
+            StringComparison.Ordinal);
         Assert.Contains("nesting", Refused(text), StringComparison.Ordinal);
     }
 
@@ -29,7 +30,8 @@ public sealed class FindingTests : IDisposable
     }
 
     [Fact]
-    public void A_configuration_of_megabytes_is_refused() => Assert.Contains("longer", Refused(new string('#', 300_000)), StringComparison.Ordinal);
+    public void A_configuration_of_megabytes_is_refused() =>
+        Assert.Contains("longer", Refused(new string('#', 300_000)), StringComparison.Ordinal);
 
     [Fact]
     public void The_same_seed_makes_the_same_inputs()

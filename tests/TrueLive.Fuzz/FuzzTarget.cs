@@ -78,7 +78,8 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
     /// <summary>The target with a name.</summary>
     /// <exception cref="ArgumentException">No target has this name.</exception>
     public static FuzzTarget Named(string name) =>
-        All.FirstOrDefault(t => t.Name == name) ?? throw new ArgumentException($"No target is called '{name}'. The targets are: {string.Join(", ", All.Select(t => t.Name))}.");
+        All.FirstOrDefault(t => t.Name == name)
+            ?? throw new ArgumentException($"No target is called '{name}'. The targets are: {string.Join(", ", All.Select(t => t.Name))}.");
 
     /// <summary>Splits an input into packets: each is preceded by its length in two bytes; the last one takes the rest.</summary>
     internal static List<byte[]> Packets(ReadOnlySpan<byte> input)

@@ -8,7 +8,8 @@ public sealed class Mutator(IReadOnlyList<byte[]> corpus, int seed)
     /// <summary>Longest input made.</summary>
     public const int MaxLength = 16 * 1024;
 
-    private static readonly uint[] Interesting = [0, 1, 2, 3, 7, 8, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF];
+    private static readonly uint[] Interesting = [0, 1, 2, 3, 7, 8, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFF_FFFF,
+        0x8000_0000, 0xFFFF_FFFF];
     private readonly Random _random = new(seed);
     private int _made;
 

@@ -12,7 +12,8 @@ switch (args)
         Seeds.Write(folder);
         return 0;
     case ["mutate", var name, var count, var seed]:
-        BoundedRun.Run(FuzzTarget.Named(name), int.Parse(count, CultureInfo.InvariantCulture), int.Parse(seed, CultureInfo.InvariantCulture));
+        BoundedRun.Run(FuzzTarget.Named(name), int.Parse(count, CultureInfo.InvariantCulture),
+            int.Parse(seed, CultureInfo.InvariantCulture));
         return 0;
     case ["afl", var name]:
         var afl = new Warmed(FuzzTarget.Named(name));
@@ -28,7 +29,8 @@ switch (args)
         Fuzzer.LibFuzzer.Run(span => target.Run(span.ToArray()));
         return 0;
     default:
-        Console.Error.WriteLine($"Usage: TrueLive.Fuzz [afl] TARGET | mutate TARGET N SEED | seeds FOLDER. The targets are: {string.Join(", ", FuzzTarget.All.Select(t => t.Name))}.");
+        Console.Error.WriteLine(
+            $"Usage: TrueLive.Fuzz [afl] TARGET | mutate TARGET N SEED | seeds FOLDER. The targets are: {string.Join(", ", FuzzTarget.All.Select(t => t.Name))}.");
         return 2;
 }
 

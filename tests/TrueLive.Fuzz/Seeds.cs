@@ -28,7 +28,8 @@ namespace TrueLive.Fuzz;
 /// <summary>Writes the seeds that our own code can make: what it really sends. Text seeds are written by hand.</summary>
 internal static class Seeds
 {
-    private static readonly byte[] AccessUnit = [0, 0, 0, 1, 0x67, 0x42, 0xC0, 0x1F, 0x8C, 0x68, 0, 0, 0, 1, 0x68, 0xCE, 0x3C, 0x80, 0, 0, 0, 1, 0x65, 0x88, .. Enumerable.Repeat((byte)0x5A, 2600)];
+    private static readonly byte[] AccessUnit = [0, 0, 0, 1, 0x67, 0x42, 0xC0, 0x1F, 0x8C, 0x68, 0, 0, 0, 1, 0x68, 0xCE, 0x3C, 0x80, 0, 0,
+        0, 1, 0x65, 0x88, .. Enumerable.Repeat((byte)0x5A, 2600)];
 
     public static void Write(string folder)
     {
@@ -38,10 +39,13 @@ internal static class Seeds
             File.WriteAllBytes(Path.Combine(folder, target, name), bytes);
         }
 
-        Save("stun", "request", Convert.FromHexString("000100582112a442b7e7a701bc34d686fa87dfae802200105354554e207465737420636c69656e74002400046e0001ff80290008932ff9b151263b36000600096576746a3a68367659202020000800149aeaa70cbfd8cb56781ef2b5b2d3f249c1b571a280280004e57a3bcf"));
+        Save("stun", "request",
+            Convert.FromHexString(
+            "000100582112a442b7e7a701bc34d686fa87dfae802200105354554e207465737420636c69656e74002400046e0001ff80290008932ff9b151263b36000600096576746a3a68367659202020000800149aeaa70cbfd8cb56781ef2b5b2d3f249c1b571a280280004e57a3bcf"));
         Save("stun", "response-v4", Stun(IPEndPoint.Parse("192.0.2.1:32853")));
         Save("stun", "response-v6", Stun(IPEndPoint.Parse("[2001:db8::7]:9000")));
-        Save("ice-tcp", "datagrams", Join([Stun(IPEndPoint.Parse("192.0.2.1:32853")), [], [22, 1, 2, 3], new byte[2047], [0x80, 96, 0, 1]]));
+        Save("ice-tcp", "datagrams",
+            Join([Stun(IPEndPoint.Parse("192.0.2.1:32853")), [], [22, 1, 2, 3], new byte[2047], [0x80, 96, 0, 1]]));
         Dtls(Save);
         Srtp(Save);
         Rtp(Save);
@@ -63,15 +67,21 @@ internal static class Seeds
         Save("sctp", "fragments-without-a-beginning", Join([Flood(0, 0, 0), Flood(0, 0, 0, first: 3000)]));
         Save("sctp", "messages-that-wait", Join([Flood(3, 1, 1), Flood(3, 1, 2, first: 3000), Flood(7, 0, 1024, first: 6000)]));
         Save("sctp", "holes", Join([Flood(3, 1, 1, step: 2), Flood(7, 0, 1, step: 3, first: 8000)]));
-        Save("dcep", "open", Join([[4, 50, 3, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, .. "name"u8], [4, 51, .. "text"u8], [4, 53, 1, 2, 3], [4, 56, 0], [4, 57, 0]]));
-        Save("dcep", "kinds", Join([[6, 50, 3, 0x81, 0, 0, 0, 0, 0, 3, 0, 1, 0, 1, .. "ab"u8], [8, 50, 3, 0x82, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0], [1, 50, 2], [6, 51, .. "x"u8]]));
+        Save("dcep", "open",
+            Join([[4, 50, 3, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, .. "name"u8], [4, 51, .. "text"u8], [4, 53, 1, 2, 3], [4, 56, 0],
+            [4, 57, 0]]));
+        Save("dcep", "kinds",
+            Join([[6, 50, 3, 0x81, 0, 0, 0, 0, 0, 3, 0, 1, 0, 1, .. "ab"u8], [8, 50, 3, 0x82, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0], [1, 50, 2],
+            [6, 51, .. "x"u8]]));
         Save("sdp-offer", "ours.sdp", Encoding.UTF8.GetBytes(new SdpOffer(new MediaPreferences(), WireTargets.Local).Text));
-        SdpNegotiation.Answer(new SdpOffer(new MediaPreferences(), WireTargets.Local).Text, new MediaPreferences(), WireTargets.Local, out var answer);
+        SdpNegotiation.Answer(new SdpOffer(new MediaPreferences(), WireTargets.Local).Text, new MediaPreferences(), WireTargets.Local,
+            out var answer);
         Save("sdp-answer", "ours.sdp", Encoding.UTF8.GetBytes(answer));
         Jpeg(Save);
         Save("network", "layers", FileTargets.SmallNetwork());
         Save("tokenizer", "clip", Join([
-            """{"i":0,"n":1,"k</w>":2,"in":3,"ink</w>":4,"e":5,"o</w>":6,"<|startoftext|>":7,"<|endoftext|>":8}"""u8.ToArray(), "#version: 0.2\ni n\nin k</w>\n"u8.ToArray(),
+            """{"i":0,"n":1,"k</w>":2,"in":3,"ink</w>":4,"e":5,"o</w>":6,"<|startoftext|>":7,"<|endoftext|>":8}"""u8.ToArray(),
+            "#version: 0.2\ni n\nin k</w>\n"u8.ToArray(),
             """{"pad_token":{"content":"<|endoftext|>"}}"""u8.ToArray()]));
         Save("words", "four", FileTargets.WordTableOf("ink", "neon", "blue", "film"));
         Save("observation", "short", Observed());
@@ -106,7 +116,8 @@ internal static class Seeds
     /// <summary>What a client sends during a whole handshake and after it.</summary>
     private static void Dtls(SaveSeed save)
     {
-        var (ours, theirs) = (DtlsCertificate.Create(DateTimeOffset.UnixEpoch.AddYears(60)), DtlsCertificate.Create(DateTimeOffset.UnixEpoch.AddYears(60)));
+        var (ours, theirs) = (DtlsCertificate.Create(DateTimeOffset.UnixEpoch.AddYears(60)),
+            DtlsCertificate.Create(DateTimeOffset.UnixEpoch.AddYears(60)));
         var (said, answered) = (new List<byte[]>(), new List<byte[]>());
         var client = new DtlsSession(true, theirs, ours.Fingerprint, d => said.Add(d.ToArray()));
         var server = new DtlsSession(false, ours, theirs.Fingerprint, _ => { });
@@ -131,7 +142,8 @@ internal static class Seeds
         client.Send("application data"u8);
         client.Close();
         save("dtls-record", "data-and-close", Join([.. said]));
-        save("dtls-record", "clear-alert", Join([[21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40], [20, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 10, 0, 1, 1]]));
+        save("dtls-record", "clear-alert",
+            Join([[21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40], [20, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 10, 0, 1, 1]]));
     }
 
     private static void Srtp(SaveSeed save)
@@ -157,7 +169,9 @@ internal static class Seeds
             var clock = new Clock(TimeProvider.System);
             var now = clock.Now;
             using var session = new RtpSession(offer.Complete(answer), new RtpSessionOptions(), clock, now);
-            session.SendVideo(new EncodedFrame { Codec = codec, Data = codec == VideoCodec.H264 ? AccessUnit : [0x10, .. Enumerable.Repeat((byte)7, 2500)], RtpTime = 3000, KeyFrame = true, Colour = new ColourSpace(ColourMatrix.Bt709, true) }, now);
+            session.SendVideo(new EncodedFrame { Codec = codec,
+                Data = codec == VideoCodec.H264 ? AccessUnit : [0x10, .. Enumerable.Repeat((byte)7, 2500)], RtpTime = 3000, KeyFrame = true,
+                Colour = new ColourSpace(ColourMatrix.Bt709, true) }, now);
             session.SendAudio([0x78, 1, 2, 3], 960, now);
             session.Tick(now + TimeSpan.FromSeconds(1));
             session.SendBye(now + TimeSpan.FromSeconds(1));
@@ -166,9 +180,11 @@ internal static class Seeds
             save("rtp", codec.ToString(), Join([.. rtp]));
             save("rtcp", $"reports-{codec}", Join([.. rtcp]));
             // The byte before a payload advances the sequence number: 0x40 by one, 0xC0 by one with the marker.
-            var payloads = rtp.Where(p => (p[1] & 0x7F) != 111).Select((p, i) => RtpPacket.TryParse(p, out var packet) ? packet.Payload.ToArray() : []).ToArray();
+            var payloads = rtp.Where(p => (p[1] & 0x7F) != 111)
+                .Select((p, i) => RtpPacket.TryParse(p, out var packet) ? packet.Payload.ToArray() : []).ToArray();
             save(codec == VideoCodec.H264 ? "h264" : "vp8", "frame", Join(payloads));
-            save(codec == VideoCodec.H264 ? "h264" : "vp8", "in-sequence", Join([.. payloads.Select((p, i) => (byte[])[(byte)(i == payloads.Length - 1 ? 0xC0 : 0x40), .. p])]));
+            save(codec == VideoCodec.H264 ? "h264" : "vp8", "in-sequence",
+                Join([.. payloads.Select((p, i) => (byte[])[(byte)(i == payloads.Length - 1 ? 0xC0 : 0x40), .. p])]));
         }
 
         var buffer = new byte[1400];
@@ -177,7 +193,8 @@ internal static class Seeds
         writer.Nack(5, 0x1111_1111, [1, 2, 9, 400]);
         writer.Pli(5, 0x1111_1111);
         writer.Fir(5, 0x1111_1111, 1);
-        save("rtcp", "feedback", Join([buffer[..writer.Length], Convert.FromHexString("8FCE0005000000050000000052454D42010EA9C311111111")]));
+        save("rtcp", "feedback",
+            Join([buffer[..writer.Length], Convert.FromHexString("8FCE0005000000050000000052454D42010EA9C311111111")]));
         var log = new ArrivalLog();
         for (ushort i = 0; i < 300; i++)
         {
@@ -205,7 +222,8 @@ internal static class Seeds
         frame.U.Fill(90);
         frame.V.Fill(160);
         var jpeg = codec.Encode(frame, 60).ToArray();
-        save("jpeg-socket", "pictures", Join([[0x54, 0x4C, 1, 1, 0, 0, 0, 1, .. jpeg], [0x54, 0x4C, 1, 2, 0, 0, 0, 0], [0x54, 0x4C, 1, 1, 0, 0, 11, 184, .. jpeg]]));
+        save("jpeg-socket", "pictures",
+            Join([[0x54, 0x4C, 1, 1, 0, 0, 0, 1, .. jpeg], [0x54, 0x4C, 1, 2, 0, 0, 0, 0], [0x54, 0x4C, 1, 1, 0, 0, 11, 184, .. jpeg]]));
     }
 
     private static byte[] Observed()

@@ -66,7 +66,8 @@ public sealed class HostileHubTests
     {
         await using var hub = await StandInHub.StartAsync(Puller.Repository, new()
         {
-            ["manifest.json"] = """{"schema": "truelive-model/1", "id": "evil", "title": "Evil", "command": ["python3", "evil.py"], "size": {"min": 64, "max": 128, "multiple": 2}}"""u8.ToArray(),
+            ["manifest.json"] =
+                """{"schema": "truelive-model/1", "id": "evil", "title": "Evil", "command": ["python3", "evil.py"], "size": {"min": 64, "max": 128, "multiple": 2}}"""u8.ToArray(),
             ["evil.py"] = "import os"u8.ToArray(),
         });
         using var puller = new Puller(hub.Address);

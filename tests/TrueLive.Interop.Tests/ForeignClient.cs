@@ -35,7 +35,8 @@ internal static class ForeignClient
         var result = JsonDocument.Parse(output).RootElement;
         Assert.True(result.GetProperty("connected").GetBoolean(), words);
         Assert.True(result.GetProperty("frames").GetInt32() >= 30, $"Less than 30 pictures in {Seconds} s: {words}");
-        Assert.True(result.TryGetProperty("after", out var after), $"The prompt that was given over the data channel never showed: {words}");
+        Assert.True(result.TryGetProperty("after", out var after),
+            $"The prompt that was given over the data channel never showed: {words}");
         var before = result.GetProperty("before");
         // Red, green, blue, mean saturation. The sent video has a saturation of 150 to 230 of 255.
         Assert.True(before[3].GetDouble() < 70, $"'noir' is not without colour: {words}");

@@ -10,7 +10,8 @@ namespace TrueLive.Interop.Tests;
 public sealed class GStreamerStreamTests : IDisposable
 {
     private const int Count = 150;
-    private const string X264 = "x264enc speed-preset=ultrafast threads=1 sliced-threads=false bitrate=600 key-int-max=30 option-string=scenecut=0";
+    private const string X264 = "x264enc speed-preset=ultrafast threads=1 sliced-threads=false bitrate=600 key-int-max=30 " +
+        "option-string=scenecut=0";
     private readonly string _folder = Directory.CreateTempSubdirectory("truelive-gstreamer-").FullName;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -19,13 +20,17 @@ public sealed class GStreamerStreamTests : IDisposable
     // Parameter sets before each key frame; about every second; only before the first.
     [InlineData(VideoCodec.H264, X264 + " tune=zerolatency ! rtph264pay config-interval=-1 aggregate-mode=zero-latency", 60)]
     [InlineData(VideoCodec.H264, X264 + " tune=zerolatency ! rtph264pay config-interval=1 aggregate-mode=max-stap", 60)]
-    [InlineData(VideoCodec.H264, X264 + " tune=zerolatency ! video/x-h264,stream-format=avc ! rtph264pay config-interval=0 aggregate-mode=none", 60)]
+    [InlineData(VideoCodec.H264,
+        X264 + " tune=zerolatency ! video/x-h264,stream-format=avc ! rtph264pay config-interval=0 aggregate-mode=none", 60)]
     // Gradual refresh, with a recovery point every 30 pictures.
     [InlineData(VideoCodec.H264, X264 + " tune=zerolatency intra-refresh=true ! rtph264pay config-interval=-1 aggregate-mode=none", 100)]
     // Sequence numbers and timestamps that wrap soon.
-    [InlineData(VideoCodec.H264, X264 + " tune=zerolatency ! rtph264pay config-interval=-1 seqnum-offset=65500 timestamp-offset=4294900000", 60)]
+    [InlineData(VideoCodec.H264, X264 + " tune=zerolatency ! rtph264pay config-interval=-1 seqnum-offset=65500 timestamp-offset=4294900000",
+        60)]
     [InlineData(VideoCodec.Vp8, "vp8enc deadline=1 cpu-used=8 target-bitrate=600000 keyframe-max-dist=30 ! rtpvp8pay", 60)]
-    [InlineData(VideoCodec.Vp8, "vp8enc deadline=1 cpu-used=8 target-bitrate=600000 keyframe-max-dist=30 error-resilient=partitions ! rtpvp8pay picture-id-mode=15-bit", 60)]
+    [InlineData(VideoCodec.Vp8,
+        "vp8enc deadline=1 cpu-used=8 target-bitrate=600000 keyframe-max-dist=30 error-resilient=partitions ! rtpvp8pay " +
+        "picture-id-mode=15-bit", 60)]
     public async Task After_a_loss_the_picture_comes_back_and_none_is_damaged(VideoCodec codec, string coding, int backAt)
     {
         var packets = await StreamAsync(coding);
@@ -48,7 +53,8 @@ public sealed class GStreamerStreamTests : IDisposable
     public async Task Pictures_that_are_coded_out_of_order_are_shown_in_order()
     {
         var packets = await StreamAsync(
-            "x264enc speed-preset=veryfast threads=1 bitrate=600 key-int-max=30 bframes=2 b-adapt=false ! video/x-h264,profile=main ! rtph264pay config-interval=-1");
+            "x264enc speed-preset=veryfast threads=1 bitrate=600 key-int-max=30 bframes=2 b-adapt=false ! video/x-h264,profile=main ! " +
+                "rtph264pay config-interval=-1");
         var stamps = packets.Select(p => p.Stamp).Distinct().ToList();
         Assert.NotEqual(stamps.Order(), stamps);
         using var call = new IncomingVideo(VideoCodec.H264);
@@ -65,7 +71,8 @@ public sealed class GStreamerStreamTests : IDisposable
     {
         var path = Path.Combine(_folder, "stream.rtp");
         string[] words = [Path.Combine(ForeignClient.Folder, "rtp_stream.py"), path,
-            $"videotestsrc num-buffers={Count} horizontal-speed=3 ! video/x-raw,format=I420,width=320,height=180,framerate=30/1", "!", coding];
+            $"videotestsrc num-buffers={Count} horizontal-speed=3 ! video/x-raw,format=I420,width=320,height=180,framerate=30/1", "!",
+            coding];
         using var process = Process.Start(new ProcessStartInfo("/usr/bin/python3", words) { RedirectStandardError = true })!;
         var errors = await process.StandardError.ReadToEndAsync(Cancel);
         await process.WaitForExitAsync(Cancel);
@@ -76,7 +83,8 @@ public sealed class GStreamerStreamTests : IDisposable
             length = BinaryPrimitives.ReadUInt16BigEndian(bytes.AsSpan(at));
             var packet = bytes.AsSpan(at + 2, length);
             Assert.Equal(0x80, packet[0]);
-            packets.Add(new SentPacket(BinaryPrimitives.ReadUInt16BigEndian(packet[2..]), BinaryPrimitives.ReadUInt32BigEndian(packet[4..]), packet[1] >= 0x80, packet[12..].ToArray()));
+            packets.Add(new SentPacket(BinaryPrimitives.ReadUInt16BigEndian(packet[2..]), BinaryPrimitives.ReadUInt32BigEndian(packet[4..]),
+                packet[1] >= 0x80, packet[12..].ToArray()));
         }
         return packets;
     }
@@ -84,7 +92,8 @@ public sealed class GStreamerStreamTests : IDisposable
     // The parameter sets that GStreamer puts into its session description, from the same encoder.
     private async Task<string> ParametersAsync()
     {
-        var first = (await StreamAsync(X264 + " tune=zerolatency ! rtph264pay config-interval=-1 aggregate-mode=none")).Where(p => (p.Payload[0] & 31) is 7 or 8).Take(2);
+        var first = (await StreamAsync(X264 + " tune=zerolatency ! rtph264pay config-interval=-1 aggregate-mode=none"))
+            .Where(p => (p.Payload[0] & 31) is 7 or 8).Take(2);
         return $";sprop-parameter-sets={string.Join(',', first.Select(p => Convert.ToBase64String(p.Payload)))}";
     }
 }

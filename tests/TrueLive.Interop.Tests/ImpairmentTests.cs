@@ -27,7 +27,9 @@ public sealed class ImpairmentTests(ImpairmentTests.Server shared) : IClassFixtu
         link.Cut = false;
         var (mended, sent) = (Time.GetTimestamp(), caller.Sent);
         var pictures = await CollectAsync(caller, p => p.Count(x => x.SentAt > mended) >= 30);
-        Report($"{codec}, cut {seconds} s, first picture {Time.GetElapsedTime(mended, pictures.First(x => x.SentAt > mended).SeenAt).TotalMilliseconds:0} ms after", pictures, caller.Sent - sent);
+        Report($"{codec}, cut {seconds} s, first picture " +
+            $"{Time.GetElapsedTime(mended, pictures.First(x => x.SentAt > mended).SeenAt).TotalMilliseconds:0} ms after", pictures,
+            caller.Sent - sent);
         Assert.DoesNotContain(pictures.SkipWhile(x => x.SentAt < mended), x => x.SentAt < mended);
     }
 
@@ -42,7 +44,8 @@ public sealed class ImpairmentTests(ImpairmentTests.Server shared) : IClassFixtu
         await CollectAsync(caller, p => p.Count >= 15);
         caller.Pictures.Clear();
         var sent = caller.Sent;
-        var pictures = await CollectAsync(caller, p => p.Count >= 90 && caller.Peer.Stats is { PacketsRepaired: > 0, PacketsRetransmitted: > 0 });
+        var pictures = await CollectAsync(caller, p => p.Count >= 90
+            && caller.Peer.Stats is { PacketsRepaired: > 0, PacketsRetransmitted: > 0 });
         var stats = caller.Peer.Stats;
         TestContext.Current.TestOutputHelper?.WriteLine(
             $"{codec}: {stats.VideoPacketsLost} packets lost on the way back, {stats.NacksSent} asked for, {stats.PacketsRepaired} repaired, {stats.FramesDropped} frames given up, {stats.FramesReceived} whole; {stats.PacketsRetransmitted} sent again");
@@ -101,13 +104,16 @@ public sealed class ImpairmentTests(ImpairmentTests.Server shared) : IClassFixtu
 
         public string Address => _process!.Address;
 
-        public async ValueTask InitializeAsync() => _process = await ServerProcess.StartAsync("--webrtc-tcp", "false", "--max-sessions", "20", "--keep-seconds", "10");
+        public async ValueTask InitializeAsync() =>
+            _process = await ServerProcess.StartAsync("--webrtc-tcp", "false", "--max-sessions", "20", "--keep-seconds", "10");
 
         public ValueTask DisposeAsync() => _process!.DisposeAsync();
     }
 
-    private static async Task<NativeCaller> CallAsync(string server, VideoCodec codec, int width = 256, int height = 144) => await NativeCaller.StartAsync(
-        new Uri($"{server}whip?model=passthrough&size={width}x{height}"), codec, await NativeCaller.SceneAsync(width, height), Time, Cancel);
+    private static async Task<NativeCaller> CallAsync(string server, VideoCodec codec, int width = 256, int height = 144) =>
+        await NativeCaller.StartAsync(
+        new Uri($"{server}whip?model=passthrough&size={width}x{height}"), codec, await NativeCaller.SceneAsync(width, height),
+        Time, Cancel);
 
     /// <summary>Received video bitrate in bit/s, over the first two seconds in which it is as wanted.</summary>
     private static async Task<double> BitrateAsync(NativeCaller caller, Func<double, bool> wanted)
@@ -123,12 +129,14 @@ public sealed class ImpairmentTests(ImpairmentTests.Server shared) : IClassFixtu
         }
     }
 
-    private static double Gap(List<Returned> pictures) => pictures.Zip(pictures.Skip(1), (a, b) => Time.GetElapsedTime(a.SeenAt, b.SeenAt).TotalMilliseconds).Max();
+    private static double Gap(List<Returned> pictures) =>
+        pictures.Zip(pictures.Skip(1), (a, b) => Time.GetElapsedTime(a.SeenAt, b.SeenAt).TotalMilliseconds).Max();
 
     private static void Report(string what, List<Returned> pictures, long sent) => TestContext.Current.TestOutputHelper?.WriteLine(
         $"{what}: {pictures.Count} of {sent} pictures, p50 {At(Delays(pictures), 0.5):0} p95 {At(Delays(pictures), 0.95):0} ms, longest gap {Gap(pictures):0} ms");
 
-    private static void AssertInOrder(List<Returned> pictures) => Assert.DoesNotContain(pictures.Zip(pictures.Skip(1)), p => p.Second.Sent < p.First.Sent);
+    private static void AssertInOrder(List<Returned> pictures) =>
+        Assert.DoesNotContain(pictures.Zip(pictures.Skip(1)), p => p.Second.Sent < p.First.Sent);
 
     private static async Task<List<Returned>> CollectAsync(NativeCaller caller, Func<List<Returned>, bool> enough)
     {
@@ -142,7 +150,8 @@ public sealed class ImpairmentTests(ImpairmentTests.Server shared) : IClassFixtu
         return pictures;
     }
 
-    private static double[] Delays(IEnumerable<Returned> pictures) => [.. pictures.Select(p => Time.GetElapsedTime(p.SentAt, p.SeenAt).TotalMilliseconds).Order()];
+    private static double[] Delays(IEnumerable<Returned> pictures) =>
+        [.. pictures.Select(p => Time.GetElapsedTime(p.SentAt, p.SeenAt).TotalMilliseconds).Order()];
 
     private static double At(double[] sorted, double quantile) => sorted[(int)(quantile * (sorted.Length - 1))];
 }

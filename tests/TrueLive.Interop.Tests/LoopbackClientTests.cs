@@ -8,7 +8,8 @@ public sealed class LoopbackClientTests(LoopbackClientTests.Server server) : ICl
     [InlineData("libdatachannel_client.mjs", "VP8")]
     [InlineData("werift_client.mjs", "H264")]
     [InlineData("werift_client.mjs", "VP8")]
-    public Task A_client_gets_the_made_picture_and_changes_the_prompt(string client, string codec) => ForeignClient.ProveAsync(client, codec, server.Address);
+    public Task A_client_gets_the_made_picture_and_changes_the_prompt(string client, string codec) =>
+        ForeignClient.ProveAsync(client, codec, server.Address);
 
     public sealed class Server : IAsyncLifetime
     {

@@ -31,7 +31,8 @@ public sealed class NetworkClientTests(NetworkClientTests.Server server) : IClas
             Network = NetworkPair.TryMake(out var reason);
             Reason = reason;
             if (Network is not null)
-                Process = await ServerProcess.StartInAsync(Network.ServerSide, "--host", Network.ServerAddress, "--insecure", "--max-sessions", "8");
+                Process = await ServerProcess.StartInAsync(Network.ServerSide, "--host", Network.ServerAddress, "--insecure",
+                    "--max-sessions", "8");
         }
 
         public async ValueTask DisposeAsync()

@@ -13,7 +13,8 @@ public sealed class ProxyTests(ProxyTests.Proxied proxied) : IClassFixture<Proxy
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public Task Another_stack_gets_the_made_picture_and_changes_the_prompt() => ForeignClient.ProveAsync("werift_client.mjs", "H264", proxied.Address);
+    public Task Another_stack_gets_the_made_picture_and_changes_the_prompt() =>
+        ForeignClient.ProveAsync("werift_client.mjs", "H264", proxied.Address);
 
     [Theory]
     [InlineData("")]
@@ -73,7 +74,8 @@ public sealed class ProxyTests(ProxyTests.Proxied proxied) : IClassFixture<Proxy
             var port = ((IPEndPoint)free.LocalEndpoint).Port;
             free.Stop();
             // The exact configuration that users are told to write.
-            var told = (await File.ReadAllTextAsync(Path.Combine(ForeignClient.Folder, "..", "..", "docs", "whip.md"), Cancel)).Split("```nginx")[1].Split("```")[0];
+            var told = (await File.ReadAllTextAsync(Path.Combine(ForeignClient.Folder, "..", "..", "docs", "whip.md"), Cancel))
+                .Split("```nginx")[1].Split("```")[0];
             await File.WriteAllTextAsync(Path.Combine(_folder, "nginx.conf"), $$"""
                 daemon off; pid {{_folder}}/pid; error_log {{_folder}}/error.log;
                 events {}
@@ -84,7 +86,8 @@ public sealed class ProxyTests(ProxyTests.Proxied proxied) : IClassFixture<Proxy
                 """, Cancel);
             // Debian installs it in a folder that is only in root's PATH.
             var program = new[] { "/usr/sbin/nginx", "/usr/bin/nginx" }.FirstOrDefault(File.Exists) ?? "nginx";
-            _nginx = Process.Start(program, ["-e", Path.Combine(_folder, "error.log"), "-p", _folder, "-c", Path.Combine(_folder, "nginx.conf")]);
+            _nginx = Process.Start(program, ["-e", Path.Combine(_folder, "error.log"), "-p", _folder, "-c",
+                Path.Combine(_folder, "nginx.conf")]);
             Address = $"http://127.0.0.1:{port}/truelive";
             using var http = new HttpClient();
             using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50), TimeProvider.System);

@@ -3,7 +3,9 @@ using Microsoft.Playwright;
 
 namespace TrueLive.Interop.Tests;
 
-/// <summary>The npm client whip-whep in Chromium: one page sends its picture (WHIP), and watches what the server makes of it (WHEP).</summary>
+/// <summary>
+/// The npm client whip-whep in Chromium: one page sends its picture (WHIP), and watches what the server makes of it (WHEP).
+/// </summary>
 public sealed class WhipWhepTests
 {
     private const string Publish =
@@ -78,7 +80,8 @@ public sealed class WhipWhepTests
         }));
         await page.GotoAsync(server.Address + "/healthz");
 
-        var session = await page.EvaluateAsync<string>(Publish, $"{server.Address}/whip?model=live-tiny&size=256x144&prompt=noir&codec={codec}");
+        var session = await page.EvaluateAsync<string>(Publish,
+            $"{server.Address}/whip?model=live-tiny&size=256x144&prompt=noir&codec={codec}");
         await page.EvaluateAsync(Watch, $"{server.Address}/whep/{session}?codec={codec}");
         await Until("shown > 30");
         var saturation = await page.EvaluateAsync<double>(Look);
@@ -91,7 +94,8 @@ public sealed class WhipWhepTests
         {
             try
             {
-                await page.WaitForFunctionAsync(condition, null, new PageWaitForFunctionOptions { Timeout = 300_000, PollingInterval = 50 });
+                await page.WaitForFunctionAsync(condition, null,
+                    new PageWaitForFunctionOptions { Timeout = 300_000, PollingInterval = 50 });
             }
             catch (TimeoutException)
             {

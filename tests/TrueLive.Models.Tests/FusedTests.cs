@@ -33,12 +33,15 @@ public sealed class FusedTests(LiveTiny tiny) : IClassFixture<LiveTiny>
         for (var y = 0; y < height; y++)
         {
             for (var x = 0; x < width; x++)
-                frame.Y[y * frame.StrideY + x] = Math.Abs(x - 9 * t) < 12 && Math.Abs(y - height / 2) < 20 ? (byte)210 : BlockMotionTests.Pixel(x + 1.25 * t, y - 0.5 * t);
+                frame.Y[y * frame.StrideY + x] = Math.Abs(x - 9 * t) < 12 && Math.Abs(y - height / 2) < 20
+                    ? (byte)210
+                    : BlockMotionTests.Pixel(x + 1.25 * t, y - 0.5 * t);
         }
         for (var y = 0; y < frame.ChromaHeight; y++)
         {
             for (var x = 0; x < frame.ChromaWidth; x++)
-                (frame.U[y * frame.StrideC + x], frame.V[y * frame.StrideC + x]) = ((byte)(100 + (x + t) % 56), (byte)(110 + (y + 2 * t) % 40));
+                (frame.U[y * frame.StrideC + x], frame.V[y * frame.StrideC + x]) = ((byte)(100 + (x + t) % 56),
+                    (byte)(110 + (y + 2 * t) % 40));
         }
         return frame;
     }
@@ -63,7 +66,9 @@ public sealed class FusedTests(LiveTiny tiny) : IClassFixture<LiveTiny>
         using var graph = folder.Load();
         using var whole = graph.Open(width, height);
         using var fused = tiny.Model.Open(width, height);
-        var prompts = new[] { "ink", "halftone", "(great wave:0.6) (neon:0.4)", "original" }.Select((text, i) => new Prompt(i + 1, text, 0.9f, TimeSpan.FromMilliseconds(150), tiny.Model.Read(text))).ToArray();
+        var prompts = new[] { "ink", "halftone", "(great wave:0.6) (neon:0.4)",
+            "original" }.Select((text, i) =>
+            new Prompt(i + 1, text, 0.9f, TimeSpan.FromMilliseconds(150), tiny.Model.Read(text))).ToArray();
         var worst = 0f;
         for (var t = 0; t < 32; t++)
         {
@@ -81,7 +86,8 @@ public sealed class FusedTests(LiveTiny tiny) : IClassFixture<LiveTiny>
     }
 
     [Fact]
-    public void The_convolutions_are_computed_here_where_the_processor_can() => Assert.Equal(Microkernel.IsSupported, tiny.Model.OwnConvolutions);
+    public void The_convolutions_are_computed_here_where_the_processor_can() =>
+        Assert.Equal(Microkernel.IsSupported, tiny.Model.OwnConvolutions);
 
     [Fact]
     [Trait("Run", "long")]

@@ -27,14 +27,16 @@ public sealed class LiveTinyTests(LiveTiny tiny) : IClassFixture<LiveTiny>
         for (var y = 0; y < height; y++)
         {
             for (var x = 0; x < width; x++)
-                frame.Y[y * frame.StrideY + x] = (byte)Math.Clamp(60 + (x / 16 + y / 16) % 2 * 90 + x * 60 / width + (noise == 0 ? 0 : random.Next(-noise, noise + 1)), 16, 235);
+                frame.Y[y * frame.StrideY + x] = (byte)Math.Clamp(60 + (x / 16 + y / 16) % 2 * 90 + x * 60 / width
+                    + (noise == 0 ? 0 : random.Next(-noise, noise + 1)), 16, 235);
         }
         for (var i = 0; i < frame.U.Length; i++)
             (frame.U[i], frame.V[i]) = (110, (byte)(120 + i / frame.StrideC * 40 / frame.ChromaHeight));
         return frame;
     }
 
-    private Prompt Prompt(string text, long revision = 1, double transition = 0, float strength = 1) => new(revision, text, strength, TimeSpan.FromSeconds(transition), _model.Read(text));
+    private Prompt Prompt(string text, long revision = 1, double transition = 0, float strength = 1) =>
+        new(revision, text, strength, TimeSpan.FromSeconds(transition), _model.Read(text));
 
     private static double Difference(VideoFrame a, VideoFrame b)
     {
@@ -96,7 +98,9 @@ public sealed class LiveTinyTests(LiveTiny tiny) : IClassFixture<LiveTiny>
     {
         using var model = OnnxVideoModel.Load(Repository.LiveTiny, Environment.ProcessorCount, TimeProvider.System);
         var alone = Pictures();
-        var beside = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Task.Factory.StartNew(Pictures, TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+        var beside = await Task.WhenAll(Enumerable.Range(0, 3)
+            .Select(_ => Task.Factory.StartNew(Pictures, TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default)));
         Assert.All(beside, pictures => Assert.Equal(alone, pictures));
 
         byte[][] Pictures()
@@ -279,7 +283,8 @@ public sealed class LiveTinyTests(LiveTiny tiny) : IClassFixture<LiveTiny>
         for (var y = 0; y < height; y++)
         {
             for (var x = 0; x < width; x++)
-                frame.Y[y * frame.StrideY + x] = (byte)Math.Clamp(BlockMotionTests.Pixel(x - 3 * t, y - 2 * t) + random.Next(-10, 11), 16, 235);
+                frame.Y[y * frame.StrideY + x] = (byte)Math.Clamp(BlockMotionTests.Pixel(x - 3 * t, y - 2 * t) + random.Next(-10, 11), 16,
+                    235);
         }
         frame.U.Fill(118);
         frame.V.Fill(134);

@@ -28,7 +28,9 @@ public sealed class ParityTests
     {
         var fixture = File.ReadAllBytes(Path.Combine(Repository.Root, "tests", "TrueLive.Models.Tests", "live-tiny.parity.bin"));
         var fused = SHA256.HashData(File.ReadAllBytes(Path.Combine(Repository.LiveTiny, "live-tiny.onnx")));
-        Assert.True(fixture.AsSpan(0, 32).SequenceEqual(fused), "The fixture is of other weights. Make it anew: cd training && python3 parity.py ../models/live-tiny ../tests/TrueLive.Models.Tests/live-tiny.parity.bin");
+        Assert.True(fixture.AsSpan(0, 32).SequenceEqual(fused),
+            "The fixture is of other weights. Make it anew: cd training && python3 parity.py ../models/live-tiny " +
+            "../tests/TrueLive.Models.Tests/live-tiny.parity.bin");
         var wanted = MemoryMarshal.Cast<byte, float>(fixture.AsSpan(32));
         var manifest = JsonNode.Parse(File.ReadAllText(Path.Combine(Repository.LiveTiny, "manifest.json")))!.AsObject();
         foreach (var state in manifest["states"]!.AsArray())
@@ -41,7 +43,8 @@ public sealed class ParityTests
         using var model = folder.Load();
         var looks = model.Manifest.Looks;
         var prompts = new[] { looks[1], looks[looks.Length / 2], looks[^1] }
-            .Select((look, i) => new Prompt(i + 1, look.Id, 1, TimeSpan.Zero, PromptReading.Empty with { Style = [.. look.Style] })).ToArray();
+            .Select((look, i) => new Prompt(i + 1, look.Id, 1, TimeSpan.Zero, PromptReading.Empty with { Style = [.. look.Style] }))
+            .ToArray();
         using var session = model.Open(Width, Height);
         double worst = 0;
         var at = 0;

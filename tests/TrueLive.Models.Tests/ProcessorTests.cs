@@ -30,7 +30,8 @@ public sealed class ProcessorTests
     public async Task The_network_gives_the_same_pictures_on_a_processor_with_less(string missing)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, Environment = { [missing] = "0" } };
-        foreach (var word in new[] { typeof(ProcessorTests).Assembly.Location, "--filter-method", "*What_is_turned_off*", "--filter-method", "*FusedTests.*", "--filter-method", "*ParityTests.*", "--filter-method", "*ConvSessionTests.*", "--progress", "off" })
+        foreach (var word in new[] { typeof(ProcessorTests).Assembly.Location, "--filter-method", "*What_is_turned_off*", "--filter-method",
+            "*FusedTests.*", "--filter-method", "*ParityTests.*", "--filter-method", "*ConvSessionTests.*", "--progress", "off" })
             start.ArgumentList.Add(word);
         using var tests = Process.Start(start)!;
         var said = await tests.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);

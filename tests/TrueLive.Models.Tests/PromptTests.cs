@@ -51,9 +51,11 @@ public sealed class PromptTests(LiveTiny tiny) : IClassFixture<LiveTiny>
     [Fact]
     public void Seventy_two_paraphrases_that_tuning_never_saw_land_on_their_look()
     {
-        var lines = File.ReadAllLines(Path.Combine(Repository.Root, "training", "prompt_testset.tsv")).Where(l => l.Length > 0 && l[0] != '#').Select(l => l.Split('\t')).ToArray();
+        var lines = File.ReadAllLines(Path.Combine(Repository.Root, "training", "prompt_testset.tsv"))
+            .Where(l => l.Length > 0 && l[0] != '#').Select(l => l.Split('\t')).ToArray();
         var missed = lines.Where(l => tiny.Model.Read(l[1]).Looks[0].Look != l[0]).Select(l => l[1]).ToArray();
-        TestContext.Current.TestOutputHelper?.WriteLine($"{lines.Length - missed.Length} of {lines.Length}; missed: {string.Join("; ", missed)}");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{lines.Length - missed.Length} of {lines.Length}; missed: {string.Join("; ", missed)}");
         Assert.True(lines.Length >= 60);
         Assert.True(missed.Length <= lines.Length * 0.15, string.Join("; ", missed));
     }

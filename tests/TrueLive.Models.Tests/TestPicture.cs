@@ -18,7 +18,8 @@ internal static class TestPicture
         for (var y = 0; y < frame.ChromaHeight; y++)
         {
             for (var x = 0; x < frame.ChromaWidth; x++)
-                (frame.U[y * frame.StrideC + x], frame.V[y * frame.StrideC + x]) = ((byte)(64 + Triangle(2 * x + 4 * t)), (byte)(64 + Triangle(3 * y - 2 * t)));
+                (frame.U[y * frame.StrideC + x], frame.V[y * frame.StrideC + x]) = ((byte)(64 + Triangle(2 * x + 4 * t)),
+                    (byte)(64 + Triangle(3 * y - 2 * t)));
         }
         return frame;
     }

@@ -36,7 +36,8 @@ public sealed class ThreadTests
     {
         // Sums along a row run on one thread, so that the other one only waits; if it spun, it would use as much processor time as the
         // steps.
-        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Whole("axis", [3L]).Constant("small", [1e-3f], 1);
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Whole("axis", [3L])
+            .Constant("small", [1e-3f], 1);
         for (var i = 0; i < 20; i++)
             fused.Node("CumSum", [i == 0 ? "x" : $"s{i - 1}", "axis"], [$"s{i}"]);
         using var folder = new ModelFolder(fused.Node("Mul", ["s19", "small"], ["y"]).Bytes());
@@ -47,7 +48,8 @@ public sealed class ThreadTests
         Assert.NotEmpty(workers);
         var pool = new FramePool("threads");
         using var input = Colours.Frame(pool, 256, 256, (0.5f, 0.5f, 0.5f));
-        long Spent() => workers.Sum(w => File.Exists($"{w}/schedstat") ? long.Parse(File.ReadAllText($"{w}/schedstat").Split(' ')[0], null) : 0);
+        long Spent() =>
+            workers.Sum(w => File.Exists($"{w}/schedstat") ? long.Parse(File.ReadAllText($"{w}/schedstat").Split(' ')[0], null) : 0);
         // A spinning thread uses as much processor time as the steps every time; other disturbances do not.
         var shares = new List<double>();
         for (var turn = 0; turn < 5; turn++)

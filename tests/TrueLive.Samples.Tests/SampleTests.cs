@@ -111,17 +111,20 @@ public sealed class SampleTests : IDisposable
     [Fact]
     public async Task A_WHIP_client_gets_pictures_and_sound_back_from_a_server_with_the_model_in_code()
     {
-        await using var app = ModelInCode.Program.Build(new ServerOptions { Port = 0, WebrtcPort = 0, DataFolder = _folder, Clips = false, LogLevel = "Warning" });
+        await using var app = ModelInCode.Program.Build(new ServerOptions
+            { Port = 0, WebrtcPort = 0, DataFolder = _folder, Clips = false, LogLevel = "Warning" });
         await app.StartAsync(Cancel);
         var said = Channel.CreateUnbounded<string>();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var call = WhipWithSound.Program.CallAsync(new Uri(app.Urls.Single() + "/whip?prompt=long"), null, line => said.Writer.TryWrite(line), stop.Token);
+        var call = WhipWithSound.Program.CallAsync(new Uri(app.Urls.Single() + "/whip?prompt=long"), null,
+            line => said.Writer.TryWrite(line), stop.Token);
         _ = call.ContinueWith(over => said.Writer.TryComplete(over.Exception), TaskScheduler.Default);
         var heard = false;
         while (!heard)
         {
             var line = await said.Reader.ReadAsync(Cancel);
-            heard = line.Contains("came back", StringComparison.Ordinal) && !line.StartsWith("0 ", StringComparison.Ordinal) && !line.Contains(" 0 packets", StringComparison.Ordinal);
+            heard = line.Contains("came back", StringComparison.Ordinal) && !line.StartsWith("0 ", StringComparison.Ordinal)
+                && !line.Contains(" 0 packets", StringComparison.Ordinal);
         }
         await stop.CancelAsync();
         await call;
@@ -133,7 +136,8 @@ public sealed class SampleTests : IDisposable
     {
         var clock = new FastClock(4);
         await using var target = new NegativeTarget(clock);
-        var profile = new ProbeProfile { Name = "sample", Warmup = 1, Fast = 4, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Looks = [5], Redraws = 19 };
+        var profile = new ProbeProfile { Name = "sample", Warmup = 1, Fast = 4, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Looks = [5],
+            Redraws = 19 };
         var said = new List<string>();
         var report = await ProbeFromCode.Program.MeasureAsync(target, profile, _folder, clock, said.Add);
         Assert.Contains(report.Verdict.Sentence, said);

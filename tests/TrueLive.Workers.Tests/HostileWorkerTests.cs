@@ -7,7 +7,8 @@ namespace TrueLive.Workers.Tests;
 /// <summary>Workers that break the rules: each is ended with the reason, and the others continue.</summary>
 public sealed class HostileWorkerTests : IDisposable
 {
-    private static readonly string Script = File.ReadAllText(Path.Combine(TestWorker.Root, "tests", "TrueLive.Workers.Tests", "hostile.py"));
+    private static readonly string Script = File.ReadAllText(Path.Combine(TestWorker.Root, "tests", "TrueLive.Workers.Tests",
+        "hostile.py"));
 
     private readonly TestWorker _beside = new(TestWorker.Script("def step(self, frame, prompt):\n    return frame.data"));
 
@@ -168,7 +169,8 @@ public sealed class HostileWorkerTests : IDisposable
         var seen = Assert.Throws<ModelAwayException>(() => worker.Step(session, 0, "look", 1)).Message.Split('\n')[0];
         Assert.Contains(
             "ConnectionRefusedError | bound | PermissionError | threads run | OSError | 1 | FileNotFoundError | FileNotFoundError | 2 | "
-            + "['HF_HUB_OFFLINE', 'HOME', 'LANG', 'PATH', 'PWD', 'PYTHONDONTWRITEBYTECODE', 'PYTHONPATH', 'PYTHONUNBUFFERED', 'TRUELIVE_WORKER_SOCKET', 'TRUELIVE_WORKER_TOKEN']",
+            + "['HF_HUB_OFFLINE', 'HOME', 'LANG', 'PATH', 'PWD', 'PYTHONDONTWRITEBYTECODE', 'PYTHONPATH', 'PYTHONUNBUFFERED', " +
+                "'TRUELIVE_WORKER_SOCKET', 'TRUELIVE_WORKER_TOKEN']",
             seen, StringComparison.Ordinal);
     }
 

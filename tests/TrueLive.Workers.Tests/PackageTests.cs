@@ -16,10 +16,12 @@ public sealed class PackageTests : IDisposable
     {
         // In a copy, since pip builds next to the sources.
         await RunAsync("cp", "-r", Path.Combine(TestWorker.Root, "worker"), _folder);
-        await RunAsync("/usr/bin/python3", "-m", "pip", "install", "--quiet", "--no-index", "--no-build-isolation", "--disable-pip-version-check",
+        await RunAsync("/usr/bin/python3", "-m", "pip", "install", "--quiet", "--no-index", "--no-build-isolation",
+            "--disable-pip-version-check",
             "--root-user-action", "ignore", "--target", Path.Combine(_folder, "site"), Path.Combine(_folder, "worker"));
         var said = await RunAsync("env", $"PYTHONPATH={Path.Combine(_folder, "site")}", "/usr/bin/python3", "-c",
-            "import truelive_worker as t; from importlib.metadata import version; print(version('truelive-worker') == t.__version__, t.Model.format)");
+            "import truelive_worker as t; from importlib.metadata import version; print(version('truelive-worker') == t.__version__, " +
+                "t.Model.format)");
         Assert.Equal("True rgb8", said.Trim());
         Assert.True(File.Exists(Path.Combine(_folder, "site", "truelive_worker", "py.typed")));
     }
@@ -27,7 +29,8 @@ public sealed class PackageTests : IDisposable
     [Fact]
     public async Task A_program_that_is_started_by_hand_says_what_starts_it()
     {
-        var process = Start("env", $"PYTHONPATH={Path.Combine(TestWorker.Root, "worker")}", "/usr/bin/python3", Path.Combine(TestWorker.Example("echo"), "echo.py"));
+        var process = Start("env", $"PYTHONPATH={Path.Combine(TestWorker.Root, "worker")}", "/usr/bin/python3",
+            Path.Combine(TestWorker.Example("echo"), "echo.py"));
         var said = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.Equal(1, process.ExitCode);
@@ -37,9 +40,11 @@ public sealed class PackageTests : IDisposable
     [Fact]
     public void Every_example_is_a_program_that_Python_can_read()
     {
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(TestWorker.Root, "worker", "examples"), "*.py", SearchOption.AllDirectories))
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(TestWorker.Root, "worker", "examples"), "*.py",
+            SearchOption.AllDirectories))
         {
-            using var process = Start("/usr/bin/python3", "-c", "import ast, sys; ast.parse(open(sys.argv[1]).read(), feature_version=(3, 9))", file);
+            using var process = Start("/usr/bin/python3", "-c",
+                "import ast, sys; ast.parse(open(sys.argv[1]).read(), feature_version=(3, 9))", file);
             process.WaitForExit();
             Assert.True(process.ExitCode == 0, file);
         }
@@ -60,7 +65,8 @@ public sealed class PackageTests : IDisposable
             Prompt.None, asked, asked with { Strength = 0.5f }, asked with { Values = worker.Values(("from", "200")) },
             asked with { Values = worker.Values(("channels", "green")) },
         ];
-        Assert.Equal([120, 131, 125, 120, 126], prompts.Select((p, i) => Luma(worker, session, p with { Revision = i })), (a, b) => Math.Abs(a - b) <= 2);
+        Assert.Equal([120, 131, 125, 120, 126], prompts.Select((p, i) => Luma(worker, session, p with { Revision = i })),
+            (a, b) => Math.Abs(a - b) <= 2);
     }
 
     private static int Luma(TestWorker worker, IModelSession session, Prompt prompt)

@@ -13,7 +13,8 @@ public sealed class PackedPictureTests
     public void Pixels_are_joined_of_planes_and_split_into_them_again(int count)
     {
         var random = new Random(count);
-        float[][] planes = [.. Enumerable.Range(0, 3).Select(_ => Enumerable.Range(0, count).Select(_ => random.Next(256) + 0.5f).ToArray())];
+        float[][] planes = [.. Enumerable.Range(0, 3)
+            .Select(_ => Enumerable.Range(0, count).Select(_ => random.Next(256) + 0.5f).ToArray())];
         var pixels = new byte[3 * count];
         InterleavedBytes.Join(planes[0], planes[1], planes[2], pixels);
         Assert.Equal(Enumerable.Range(0, 3 * count).Select(i => (byte)planes[i % 3][i / 3]), pixels);

@@ -41,7 +41,8 @@ internal sealed class TestWorker : IDisposable
 
     /// <summary>Source of a Python model whose class has the given body.</summary>
     public static string Script(string body, string head = "") =>
-        $"import sys, os, time\nfrom truelive_worker import *\n{head}\nclass Test(Model):\n    format = 'i420'\n{string.Join('\n', body.Split('\n').Select(l => "    " + l))}\nserve(Test)\n";
+        $"import sys, os, time\nfrom truelive_worker import *\n{head}\nclass Test(Model):\n    format = " +
+            $"'i420'\n{string.Join('\n', body.Split('\n').Select(l => "    " + l))}\nserve(Test)\n";
 
     /// <summary>Folder of an example in the repository.</summary>
     public static string Example(string name) => Path.Combine(Root, "worker", "examples", name);
@@ -72,7 +73,8 @@ internal sealed class TestWorker : IDisposable
     }
 
     /// <summary>One step; the pictures are the caller's.</summary>
-    public List<MadeFrame> Step(IModelSession session, int n, string text = "", long revision = 0) => Step(session, n, Prompt(text, revision));
+    public List<MadeFrame> Step(IModelSession session, int n, string text = "", long revision = 0) =>
+        Step(session, n, Prompt(text, revision));
 
     /// <summary>One step; the pictures are the caller's.</summary>
     public List<MadeFrame> Step(IModelSession session, int n, Prompt prompt)
@@ -86,7 +88,8 @@ internal sealed class TestWorker : IDisposable
 
     /// <summary>Values with some of its parameters set.</summary>
     public ParameterValues Values(params (string Id, string Value)[] set) =>
-        ParameterValues.None.TrySet(Spec.Info.Parameters, set.Select(s => KeyValuePair.Create(s.Id, s.Value)), out var values, out var wrong)
+        ParameterValues.None.TrySet(Spec.Info.Parameters, set.Select(s => KeyValuePair.Create(s.Id, s.Value)), out var values,
+            out var wrong)
             ? values : throw new ArgumentException(wrong, nameof(set));
 
     /// <summary>Steps until one succeeds; returns why the earlier ones failed.</summary>

@@ -22,7 +22,8 @@ public sealed class WorkerTests
             var made = Assert.Single(worker.Step(session, n, "ink", 3));
             using (made.Frame)
             {
-                Assert.Equal((1000 + n, 3, FrameOrigin.Generated), (made.Ticket.SourceSequence, made.Ticket.PromptRevision, made.Ticket.Origin));
+                Assert.Equal((1000 + n, 3, FrameOrigin.Generated),
+                    (made.Ticket.SourceSequence, made.Ticket.PromptRevision, made.Ticket.Origin));
                 Assert.Equal(Rows(frame), Rows(made.Frame));
             }
         }
@@ -32,7 +33,9 @@ public sealed class WorkerTests
     [Fact]
     public void Colours_survive_the_way_to_red_green_and_blue_and_back()
     {
-        using var worker = new TestWorker("import numpy\n" + TestWorker.Script("def step(self, frame, prompt):\n    return frame.rgb[:, :, :]").Replace("'i420'", "'rgb8'", StringComparison.Ordinal));
+        using var worker = new TestWorker("import numpy\n"
+            + TestWorker.Script("def step(self, frame, prompt):\n    return frame.rgb[:, :, :]")
+            .Replace("'i420'", "'rgb8'", StringComparison.Ordinal));
         using var session = worker.Model.CreateSession(64, 48);
         using var frame = worker.Pool.Rent(64, 48);
         frame.Y.Fill(120);
@@ -184,9 +187,11 @@ public sealed class WorkerTests
         ]);
         using var session = worker.Model.CreateSession(64, 48);
         Assert.Equal(1 + 20, Luma(worker, session));
-        var prompt = TestWorker.Prompt("ink", 1) with { Values = worker.Values(("dark", "true"), ("level", "4"), ("note", "ab"), ("word", "none")) };
+        var prompt = TestWorker.Prompt("ink", 1) with
+            { Values = worker.Values(("dark", "true"), ("level", "4"), ("note", "ab"), ("word", "none")) };
         Assert.Equal(4 + 100 + 40 + 2 + 3, Luma(worker, session, prompt));
-        Assert.Equal(4 + 40 + 2 + 3, Luma(worker, session, prompt with { Revision = 2, Values = worker.Values(("level", "4"), ("note", "ab"), ("word", "none")) }));
+        Assert.Equal(4 + 40 + 2 + 3, Luma(worker, session,
+            prompt with { Revision = 2, Values = worker.Values(("level", "4"), ("note", "ab"), ("word", "none")) }));
         Assert.Empty(worker.Ends);
 
         using (var process = Process.GetProcessById(worker.Model.ProcessId!.Value))
@@ -194,7 +199,8 @@ public sealed class WorkerTests
             process.Kill();
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         }
-        Assert.Contains("killed (signal 9)", (await worker.UntilBackAsync(session, prompt: prompt with { Revision = 3 }))!.Message, StringComparison.Ordinal);
+        Assert.Contains("killed (signal 9)", (await worker.UntilBackAsync(session, prompt: prompt with { Revision = 3 }))!.Message,
+            StringComparison.Ordinal);
         Assert.Equal(4 + 100 + 40 + 2 + 3, Luma(worker, session, prompt with { Revision = 3 }));
         var end = Assert.Single(worker.Ends);
         Assert.Equal(("test", TimeSpan.Zero), (end.ModelId, end.Pause!.Value));
@@ -204,17 +210,21 @@ public sealed class WorkerTests
     [Fact]
     public void A_parameter_that_is_not_declared_or_of_another_kind_is_told_to_the_author()
     {
-        using var worker = new TestWorker(TestWorker.Script("def step(self, frame, prompt):\n    return frame.data if prompt.text == '' else eval(prompt.text)"),
+        using var worker = new TestWorker(TestWorker.Script("def step(self, frame, prompt):\n    return frame.data if prompt.text == '' " +
+            "else eval(prompt.text)"),
             parameters: [new("level", "Level", ParameterKind.Number) { Default = "1" }]);
         using var session = worker.Model.CreateSession(64, 48);
-        Assert.Contains("no parameter 'lvel'; it has: level", Assert.Throws<ModelAwayException>(() => worker.Step(session, 0, "prompt.number('lvel')", 1)).Message, StringComparison.Ordinal);
-        Assert.Contains("'level' is a float, not a str", Assert.Throws<ModelAwayException>(() => worker.Step(session, 0, "prompt.word('level')", 2)).Message, StringComparison.Ordinal);
+        Assert.Contains("no parameter 'lvel'; it has: level",
+            Assert.Throws<ModelAwayException>(() => worker.Step(session, 0, "prompt.number('lvel')", 1)).Message, StringComparison.Ordinal);
+        Assert.Contains("'level' is a float, not a str",
+            Assert.Throws<ModelAwayException>(() => worker.Step(session, 0, "prompt.word('level')", 2)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void An_exception_in_a_step_is_told_with_its_traceback_and_the_next_step_goes_on()
     {
-        using var worker = new TestWorker(TestWorker.Script("def step(self, frame, prompt):\n    if prompt.text:\n        return helper(prompt)\n    return frame.data",
+        using var worker = new TestWorker(TestWorker.Script("def step(self, frame, prompt):\n    if prompt.text:\n        return " +
+            "helper(prompt)\n    return frame.data",
             "def helper(prompt):\n    return prompt.text / 0"));
         using var session = worker.Model.CreateSession(64, 48);
         var away = Assert.Throws<ModelAwayException>(() => worker.Step(session, 0, "ink", 1));
@@ -231,9 +241,11 @@ public sealed class WorkerTests
     [InlineData("return [frame.data, frame.data]", "gives is 1")]
     public void What_a_step_may_not_return_is_told_with_what_it_should(string line, string advice)
     {
-        using var worker = new TestWorker(TestWorker.Script("def step(self, frame, prompt):\n    if prompt.text:\n        " + line + "\n    return frame.data"));
+        using var worker = new TestWorker(TestWorker.Script("def step(self, frame, prompt):\n    if prompt.text:\n        " + line
+            + "\n    return frame.data"));
         using var session = worker.Model.CreateSession(64, 48);
-        Assert.Contains(advice, Assert.Throws<ModelAwayException>(() => worker.Step(session, 0, "ink", 1)).Message, StringComparison.Ordinal);
+        Assert.Contains(advice, Assert.Throws<ModelAwayException>(() => worker.Step(session, 0, "ink", 1)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -250,9 +262,11 @@ public sealed class WorkerTests
     [Fact]
     public void A_model_that_fails_to_load_or_to_open_is_refused_with_its_traceback()
     {
-        var load = Assert.Throws<WorkerException>(() => new TestWorker(TestWorker.Script("def load(self, folder):\n    (folder / 'weights.bin').read_bytes()")).Model);
+        var load = Assert.Throws<WorkerException>(() =>
+            new TestWorker(TestWorker.Script("def load(self, folder):\n    (folder / 'weights.bin').read_bytes()")).Model);
         Assert.Contains("weights.bin", load.Message, StringComparison.Ordinal);
-        var open = Assert.Throws<WorkerException>(() => new TestWorker(TestWorker.Script("def step(self, frame, prompt):\n    raise OSError('no device')")).Model);
+        var open = Assert.Throws<WorkerException>(() =>
+            new TestWorker(TestWorker.Script("def step(self, frame, prompt):\n    raise OSError('no device')")).Model);
         Assert.Contains("OSError: no device", open.Message, StringComparison.Ordinal);
     }
 
@@ -260,18 +274,21 @@ public sealed class WorkerTests
     [InlineData("python-that-is-not-there", "apt-get install python3")]
     [InlineData(".venv/bin/python", "does not exist")]
     public void A_program_that_is_missing_is_named_with_what_to_do(string program, string advice) =>
-        Assert.Contains(advice, Assert.Throws<WorkerException>(() => new TestWorker("", command: [program, "model.py"]).Model).Message, StringComparison.Ordinal);
+        Assert.Contains(advice, Assert.Throws<WorkerException>(() => new TestWorker("", command: [program, "model.py"]).Model).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     [Trait("Run", "long")]
     public async Task A_worker_that_ends_again_and_again_is_given_up_and_tried_again_after_ten_minutes()
     {
         var time = new FakeTimeProvider();
-        using var worker = new TestWorker(TestWorker.Script("def step(self, frame, prompt):\n    if prompt.text:\n        os._exit(7)\n    return frame.data"), time);
+        using var worker = new TestWorker(TestWorker.Script("def step(self, frame, prompt):\n    if prompt.text:\n        os._exit(7)\n  " +
+            "  return frame.data"), time);
         using var session = worker.Model.CreateSession(64, 48);
         for (var ends = 0; ends < 4; ends++)
         {
-            Assert.Contains("exit code 7", Assert.Throws<ModelAwayException>(() => worker.Step(session, 0, "end", ends + 1)).Message, StringComparison.Ordinal);
+            Assert.Contains("exit code 7", Assert.Throws<ModelAwayException>(() => worker.Step(session, 0, "end", ends + 1)).Message,
+                StringComparison.Ordinal);
             if (ends < 3)
                 await worker.UntilBackAsync(session, () => time.Advance(TimeSpan.FromMilliseconds(50)));
         }
@@ -285,7 +302,8 @@ public sealed class WorkerTests
     [Fact]
     public async Task An_author_who_edits_sees_the_fault_and_then_the_new_picture_on_the_same_stream()
     {
-        using var worker = new TestWorker(TestWorker.Script("def step(self, frame, prompt):\n    return bytes([1]) * len(frame.data)"), reload: true);
+        using var worker = new TestWorker(TestWorker.Script("def step(self, frame, prompt):\n    return bytes([1]) * len(frame.data)"),
+            reload: true);
         using var session = worker.Model.CreateSession(64, 48);
         Assert.Equal(1, Luma(worker, session));
         worker.Write("1 +");

@@ -13,16 +13,19 @@ internal static class DiskChecks
         var folder = Path.GetFullPath(options.DataPath);
         if (Refusal(folder) is { } refusal)
         {
-            yield return Finding.Wrong(Part, $"the data folder {folder} cannot be written to: {refusal}", "Give it to the user that runs the server (chown), mount it writable, make room, or name another with --data-folder.");
+            yield return Finding.Wrong(Part, $"the data folder {folder} cannot be written to: {refusal}",
+                "Give it to the user that runs the server (chown), mount it writable, make room, or name another with --data-folder.");
             yield break;
         }
         var free = new DriveInfo(Existing(folder)).AvailableFreeSpace;
         var says = $"{folder} is writable, {free >> 20} MB are free";
         var wanted = options.Clips ? Math.Max(Least, (long)options.ClipDiskMb << 20) : Least;
         if (free < Least)
-            yield return Finding.Wrong(Part, $"only {free >> 20} MB are free in {folder}: uploads, clips and journals end with an error.", "Make room, or name another place with --data-folder.");
+            yield return Finding.Wrong(Part, $"only {free >> 20} MB are free in {folder}: uploads, clips and journals end with an error.",
+                "Make room, or name another place with --data-folder.");
         else if (free < wanted)
-            yield return Finding.Note(Part, says, $"One key alone may fill {options.ClipDiskMb} MB: make room, or lower --clip-disk-mb to what is there.");
+            yield return Finding.Note(Part, says,
+                $"One key alone may fill {options.ClipDiskMb} MB: make room, or lower --clip-disk-mb to what is there.");
         else
             yield return Finding.Right(Part, says);
     }

@@ -14,7 +14,8 @@ internal static class Examination
     /// <param name="time">Clock.</param>
     /// <param name="cancel">Ends it early.</param>
     public static async IAsyncEnumerable<Finding> RunAsync(
-        string? file, IDictionary environment, IReadOnlyDictionary<string, string> flags, TimeProvider time, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+        string? file, IDictionary environment, IReadOnlyDictionary<string, string> flags, TimeProvider time,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
     {
         var options = new ServerOptions();
         var wrong = new List<string>();
@@ -27,9 +28,13 @@ internal static class Examination
             wrong.AddRange(found.Problems);
         }
         foreach (var problem in wrong)
-            yield return Finding.Wrong("settings", problem, "Correct it there; 'truelive serve --help' explains every setting. Until then the rest is looked at with the default settings.");
+            yield return Finding.Wrong("settings", problem,
+                "Correct it there; 'truelive serve --help' explains every setting. Until then the rest is looked at with the " +
+                "default settings.");
         if (wrong.Count == 0)
-            yield return Finding.Right("settings", file is null ? "no configuration file; flags and TRUELIVE_* variables are understood" : $"{Path.GetFullPath(file)}, flags and TRUELIVE_* variables are understood");
+            yield return Finding.Right("settings", file is null
+                ? "no configuration file; flags and TRUELIVE_* variables are understood"
+                : $"{Path.GetFullPath(file)}, flags and TRUELIVE_* variables are understood");
         foreach (var finding in MachineChecks.Codecs())
             yield return finding;
         await foreach (var finding in FfmpegChecks.RunAsync(cancel).ConfigureAwait(false))

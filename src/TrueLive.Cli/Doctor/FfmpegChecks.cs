@@ -26,7 +26,8 @@ internal static class FfmpegChecks
     {
         const string Install = "Install it: apt-get install ffmpeg. If it is installed, add its folder to PATH.";
         var missing = new List<string>();
-        foreach (var (tool, argument, package) in new[] { ("ffmpeg", "-version", "ffmpeg"), ("ffprobe", "-version", "ffmpeg"), ("prlimit", "--version", "util-linux"), ("timeout", "--version", "coreutils"), ("nice", "--version", "coreutils") })
+        foreach (var (tool, argument, package) in new[] { ("ffmpeg", "-version", "ffmpeg"), ("ffprobe", "-version", "ffmpeg"),
+            ("prlimit", "--version", "util-linux"), ("timeout", "--version", "coreutils"), ("nice", "--version", "coreutils") })
         {
             if (await SaysAsync(tool, [argument], cancel).ConfigureAwait(false) is { } said)
             {
@@ -35,12 +36,14 @@ internal static class FfmpegChecks
                 continue;
             }
             missing.Add(tool);
-            yield return Finding.Wrong(Part, $"{tool} does not start, so files cannot be read or written.", package == "ffmpeg" ? Install : $"Install it: apt-get install {package}.");
+            yield return Finding.Wrong(Part, $"{tool} does not start, so files cannot be read or written.",
+                package == "ffmpeg" ? Install : $"Install it: apt-get install {package}.");
         }
         if (missing.Contains("ffmpeg"))
             yield break;
         var list = await SaysAsync("ffmpeg", ["-hide_banner", "-encoders"], cancel).ConfigureAwait(false) ?? "";
-        var has = list.Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(words => words.Length > 1).Select(words => words[1]).ToHashSet();
+        var has = list.Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(words => words.Length > 1)
+            .Select(words => words[1]).ToHashSet();
         var lacking = Encoders.Where(e => !has.Contains(e.Name)).ToArray();
         foreach (var (name, use, needed) in lacking)
         {
@@ -59,7 +62,8 @@ internal static class FfmpegChecks
         limit.CancelAfter(Patience);
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var process = Process.Start(new ProcessStartInfo(program, arguments)
+                { RedirectStandardOutput = true, RedirectStandardError = true })!;
             try
             {
                 var errors = process.StandardError.ReadToEndAsync(limit.Token);

@@ -22,10 +22,13 @@ internal static class MachineChecks
         var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         var says = $"{Environment.ProcessorCount} core(s), {memory >> 20} MB of memory";
         if (memory < LittleMemory)
-            return Finding.Note("machine", says, "One live session and a clip beside it want 1 GB. Take away other work, or raise the limit of the container.");
+            return Finding.Note("machine", says,
+                "One live session and a clip beside it want 1 GB. Take away other work, or raise the limit of the container.");
         return Avx2.IsSupported || RuntimeInformation.ProcessArchitecture != Architecture.X64
             ? Finding.Right("machine", says)
-            : Finding.Note("machine", says + ", no AVX2", "The model runs in ONNX Runtime, at about half the speed. A virtual machine can often be given its host's own processor model.");
+            : Finding.Note("machine", says + ", no AVX2",
+                "The model runs in ONNX Runtime, at about half the speed. A virtual machine can often be given its host's own " +
+                "processor model.");
     }
 
     /// <summary>A clock older than the installed files makes certificates, signed links and probe times wrong.</summary>
@@ -37,7 +40,8 @@ internal static class MachineChecks
         if (now < installed.AddDays(-1))
             return Finding.Wrong("clock", $"it is {now:u}, before this program was installed ({installed:u}).", Mend);
         if (time.TimestampFrequency < 1_000_000)
-            return Finding.Note("clock", $"{now:u}, but it only tells steps of {1e6 / time.TimestampFrequency:0} microseconds.", "Delays are measured no finer. Boot with clocksource=tsc where the machine has one.");
+            return Finding.Note("clock", $"{now:u}, but it only tells steps of {1e6 / time.TimestampFrequency:0} microseconds.",
+                "Delays are measured no finer. Boot with clocksource=tsc where the machine has one.");
         return Finding.Right("clock", $"{now:u}");
     }
 
@@ -47,8 +51,10 @@ internal static class MachineChecks
         {
             var note = GraphDevice.Choose(options.Device, options.DataPath);
             var runtime = $"ONNX Runtime {OnnxRuntimeInfo.Version} ({string.Join(", ", OnnxRuntimeInfo.Providers)})";
-            return note is not null ? Finding.Note("gpu", $"{runtime}. {note}", "Nothing to mend where the processor is enough: the capacity below is its own.")
-                : Finding.Right("gpu", GraphDevice.Current.Gpu is null ? $"{runtime}; no GPU is needed" : $"{runtime}; models run on {GraphDevice.Current}");
+            return note is not null
+                ? Finding.Note("gpu", $"{runtime}. {note}", "Nothing to mend where the processor is enough: the capacity below is its own.")
+                : Finding.Right("gpu", GraphDevice.Current.Gpu is null ? $"{runtime}; no GPU is needed"
+                    : $"{runtime}; models run on {GraphDevice.Current}");
         }
         catch (ModelException wrong)
         {
@@ -62,7 +68,8 @@ internal static class MachineChecks
         var stem = name[..(name.IndexOf(".so.", StringComparison.Ordinal) + 4)];
         try
         {
-            var mapped = File.ReadLines("/proc/self/maps").Select(line => Path.GetFileName(line[(line.LastIndexOf(' ') + 1)..])).FirstOrDefault(file => file.StartsWith(stem, StringComparison.Ordinal));
+            var mapped = File.ReadLines("/proc/self/maps").Select(line => Path.GetFileName(line[(line.LastIndexOf(' ') + 1)..]))
+                .FirstOrDefault(file => file.StartsWith(stem, StringComparison.Ordinal));
             return mapped is null ? "" : " " + mapped[stem.Length..];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -33,16 +33,20 @@ internal static class NetworkChecks
             port.Bind(new IPEndPoint(to, 0));
             await client.SendToAsync(new byte[] { 1 }, SocketFlags.None, port.LocalEndPoint!, either.Token).ConfigureAwait(false);
             await port.ReceiveAsync(new byte[1], SocketFlags.None, either.Token).ConfigureAwait(false);
-            var announced = options.WebrtcAddresses.Length > 0 ? string.Join(", ", options.WebrtcAddresses) : to.Equals(host) ? host.ToString() : string.Join(", ", Own());
+            var announced = options.WebrtcAddresses.Length > 0 ? string.Join(", ", options.WebrtcAddresses) : to.Equals(host)
+                ? host.ToString()
+                : string.Join(", ", Own());
             return Finding.Right("udp", $"datagrams arrive at {to}; clients are told to come to {announced}");
         }
         catch (SocketException e)
         {
-            return Finding.Wrong("udp", $"no datagram can be sent to {to}: {e.Message}.", "Allow UDP in the firewall (nft list ruleset), or turn it off with --webrtc-udp false: video then goes over TCP.");
+            return Finding.Wrong("udp", $"no datagram can be sent to {to}: {e.Message}.",
+                "Allow UDP in the firewall (nft list ruleset), or turn it off with --webrtc-udp false: video then goes over TCP.");
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            return Finding.Wrong("udp", $"a datagram to {to} did not arrive within {Patience.TotalSeconds:0} s.", "A firewall drops it: allow UDP (nft list ruleset), or turn it off with --webrtc-udp false: video then goes over TCP.");
+            return Finding.Wrong("udp", $"a datagram to {to} did not arrive within {Patience.TotalSeconds:0} s.",
+                "A firewall drops it: allow UDP (nft list ruleset), or turn it off with --webrtc-udp false: video then goes over TCP.");
         }
     }
 
@@ -52,7 +56,8 @@ internal static class NetworkChecks
         var name = $"{protocol.ToString().ToUpperInvariant()} {(port == 0 ? "any port" : $"port {port}")} on {host}";
         try
         {
-            using var socket = new Socket(address.AddressFamily, protocol == ProtocolType.Tcp ? SocketType.Stream : SocketType.Dgram, protocol);
+            using var socket = new Socket(address.AddressFamily,
+                protocol == ProtocolType.Tcp ? SocketType.Stream : SocketType.Dgram, protocol);
             socket.Bind(new IPEndPoint(address, port));
             if (protocol == ProtocolType.Tcp)
                 socket.Listen();
@@ -61,19 +66,25 @@ internal static class NetworkChecks
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
             var option = protocol == ProtocolType.Tcp ? "ltnp" : "lunp";
-            return Finding.Wrong("ports", $"{name}, for {use}, is taken by another program.", $"If that is a TrueLive that runs already, all is well. Otherwise 'ss -{option} sport = :{port}' names the program: end it, or choose another port with --{flag}.");
+            return Finding.Wrong("ports", $"{name}, for {use}, is taken by another program.",
+                $"If that is a TrueLive that runs already, all is well. Otherwise 'ss -{option} sport = :{port}' names the program: end " +
+                $"it, or choose another port with --{flag}.");
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
         {
-            return Finding.Wrong("ports", $"{host} is no address of this machine.", $"Set --host to one of {string.Join(", ", Own())}, or to 0.0.0.0 for all of them.");
+            return Finding.Wrong("ports", $"{host} is no address of this machine.",
+                $"Set --host to one of {string.Join(", ", Own())}, or to 0.0.0.0 for all of them.");
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
         {
-            return Finding.Wrong("ports", $"{name}, for {use}, is not for this user: {e.Message}.", $"Ports below 1024 are for root: choose a higher one with --{flag}, or allow it (sysctl net.ipv4.ip_unprivileged_port_start={port}).");
+            return Finding.Wrong("ports", $"{name}, for {use}, is not for this user: {e.Message}.",
+                $"Ports below 1024 are for root: choose a higher one with --{flag}, or allow it (sysctl " +
+                $"net.ipv4.ip_unprivileged_port_start={port}).");
         }
         catch (SocketException e)
         {
-            return Finding.Wrong("ports", $"{name}, for {use}, cannot be opened: {e.Message}.", $"Choose another address with --host or another port with --{flag}.");
+            return Finding.Wrong("ports", $"{name}, for {use}, cannot be opened: {e.Message}.",
+                $"Choose another address with --host or another port with --{flag}.");
         }
     }
 

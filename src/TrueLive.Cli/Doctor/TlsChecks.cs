@@ -17,7 +17,9 @@ internal static class TlsChecks
         if (options.TlsCertificate is not null)
             return Finding.Right("camera", "the page is served over https, so browsers give it the camera");
         if (options.TlsSelfMade)
-            return Finding.Right("camera", "the page is served over https with a certificate of the server's own: a browser asks once before it trusts it, then gives the camera");
+            return Finding.Right("camera",
+                "the page is served over https with a certificate of the server's own: a browser asks once before it trusts it, then " +
+                "gives the camera");
         if (options.Host == "localhost" || IPAddress.IsLoopback(IPAddress.Parse(options.Host)))
             return Finding.Right("camera", "the page is served to this machine only, where browsers give the camera without https");
         return Finding.Wrong("camera", $"the page is served over http on {options.Host}: browsers on other machines give it no camera.",
@@ -37,24 +39,31 @@ internal static class TlsChecks
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                return Finding.Wrong(Part, $"{file} cannot be read: {e.Message}", "Correct the path, or give the file to the user that runs the server (chown, chmod 600).");
+                return Finding.Wrong(Part, $"{file} cannot be read: {e.Message}",
+                    "Correct the path, or give the file to the user that runs the server (chown, chmod 600).");
             }
         }
         try
         {
             using var certificate = X509Certificate2.CreateFromPemFile(chain, key);
-            var (now, from, until) = (time.GetUtcNow().UtcDateTime, certificate.NotBefore.ToUniversalTime(), certificate.NotAfter.ToUniversalTime());
+            var (now, from, until) = (time.GetUtcNow().UtcDateTime, certificate.NotBefore.ToUniversalTime(),
+                certificate.NotAfter.ToUniversalTime());
             var says = $"{chain} is for {certificate.Subject}, valid until {until:u}";
             if (now > until)
-                return Finding.Wrong(Part, $"{chain} was valid until {until:u}: browsers refuse it.", "Renew it (certbot renew), then start the server again.");
+                return Finding.Wrong(Part, $"{chain} was valid until {until:u}: browsers refuse it.",
+                    "Renew it (certbot renew), then start the server again.");
             if (now < from)
-                return Finding.Wrong(Part, $"{chain} is valid from {from:u} only, and it is {now:u} here.", "Set the clock, or wait until then.");
-            return until - now < Soon ? Finding.Note(Part, says, "It ends soon: renew it (certbot renew), then start the server again.") : Finding.Right(Part, says);
+                return Finding.Wrong(Part, $"{chain} is valid from {from:u} only, and it is {now:u} here.",
+                    "Set the clock, or wait until then.");
+            return until - now < Soon
+                ? Finding.Note(Part, says, "It ends soon: renew it (certbot renew), then start the server again.")
+                : Finding.Right(Part, says);
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
             return Finding.Wrong(Part, $"{chain} and {key} do not go together as certificate and key: {e.Message}",
-                "Both must be PEM, the key without a password and the one that the certificate was made for: 'openssl x509 -pubkey -noout -in CERTIFICATE' and 'openssl pkey -pubout -in KEY' must print the same.");
+                "Both must be PEM, the key without a password and the one that the certificate was made for: 'openssl x509 -pubkey " +
+                    "-noout -in CERTIFICATE' and 'openssl pkey -pubout -in KEY' must print the same.");
         }
     }
 }

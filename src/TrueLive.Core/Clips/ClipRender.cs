@@ -53,10 +53,12 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
     /// Renders until the source ends, <paramref name="frameLimit"/> frames are made, or <paramref name="cancel"/> fires. Returns the
     /// frames made in this call and whether the source ended. The first failure of any stage ends the other two and is thrown.
     /// </summary>
-    public async Task<(long Frames, bool SourceEnded)> RunAsync(IVideoSource source, IVideoSink sink, long frameLimit, CancellationToken cancel)
+    public async Task<(long Frames, bool SourceEnded)> RunAsync(
+        IVideoSource source, IVideoSink sink, long frameLimit, CancellationToken cancel)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var decoded = Channel.CreateBounded<VideoFrame>(new BoundedChannelOptions(QueueFrames) { SingleReader = true, SingleWriter = true });
+        var decoded = Channel.CreateBounded<VideoFrame>(new BoundedChannelOptions(QueueFrames)
+            { SingleReader = true, SingleWriter = true });
         var stepped = Channel.CreateBounded<MadeFrame>(new BoundedChannelOptions(QueueFrames) { SingleReader = true, SingleWriter = true });
         var before = FramesDone;
         var ended = false;
@@ -154,7 +156,8 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
             {
                 for (; passed < count; passed++)
                 {
-                    var ticket = made[passed].Ticket with { OutputSequence = _made, StepBegan = began, StepEnded = ended, Released = ended };
+                    var ticket = made[passed].Ticket with { OutputSequence = _made, StepBegan = began, StepEnded = ended,
+                        Released = ended };
                     await stepped.Writer.WriteAsync(made[passed] with { Ticket = ticket }, stop.Token).ConfigureAwait(false);
                     _made++;
                 }

@@ -44,7 +44,8 @@ public enum RevisionPass : byte
 /// <param name="Transition">Time over which one look turns into the next at a cue; null takes the default.</param>
 /// <param name="Model">Id of another model; null takes the clip's own.</param>
 public sealed record ClipTweak(
-    string Prompts, float Strength, TimeSpan TrimStart, TimeSpan TrimEnd, TimeSpan Playhead, TimeSpan? Transition = null, string? Model = null)
+    string Prompts, float Strength, TimeSpan TrimStart, TimeSpan TrimEnd, TimeSpan Playhead, TimeSpan? Transition = null,
+    string? Model = null)
 {
     /// <summary>Values of the model's parameters that differ from their defaults.</summary>
     public ParameterValues Values { get; init; } = ParameterValues.None;

@@ -46,7 +46,8 @@ public sealed partial class InteractiveClip
             {
                 var saved = session.Capture();
                 rendering.Checkpoints[i] = (saved, rendering.Frames.Count);
-                apart = CheckpointFrames * (int)Math.Max(1, saved.Bytes.Length * 4L * (end - first) / CheckpointFrames / RenderedRevisions.MaxCheckpointBytes);
+                apart = CheckpointFrames * (int)Math.Max(1, saved.Bytes.Length * 4L * (end - first) / CheckpointFrames
+                    / RenderedRevisions.MaxCheckpointBytes);
             }
             pass.Take(i);
             if ((i - first) % CheckpointFrames == CheckpointFrames - 1)
@@ -77,7 +78,8 @@ public sealed partial class InteractiveClip
 
     /// <summary>One pass over the source with its own memory; everything the model hands out, now or later, goes to the client.</summary>
     private sealed class Pass(
-        InteractiveClip clip, IModelSession session, RevisionPass pass, ClipRevision revision, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, bool holds, CancellationToken cancel)
+        InteractiveClip clip, IModelSession session, RevisionPass pass, ClipRevision revision,
+        ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, bool holds, CancellationToken cancel)
     {
         private readonly MadeFrame[] _made = new MadeFrame[Chunk.MaxFrames];
 

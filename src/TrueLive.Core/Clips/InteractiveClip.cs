@@ -61,7 +61,8 @@ public sealed partial class InteractiveClip : IAsyncDisposable
     /// <param name="height">Model height.</param>
     /// <param name="encode">Turns an output frame into bytes for the client; never called concurrently.</param>
     /// <param name="time">Clock for the measured times.</param>
-    public InteractiveClip(ImmutableArray<VideoFrame> source, IVideoModel model, int width, int height, Func<VideoFrame, ReadOnlyMemory<byte>> encode, TimeProvider time)
+    public InteractiveClip(ImmutableArray<VideoFrame> source, IVideoModel model, int width, int height,
+        Func<VideoFrame, ReadOnlyMemory<byte>> encode, TimeProvider time)
     {
         if (source.IsEmpty)
             throw new ArgumentException("The source has no frames.", nameof(source));
@@ -118,7 +119,8 @@ public sealed partial class InteractiveClip : IAsyncDisposable
     /// <summary>
     /// Makes a new revision and supersedes the current one. <paramref name="told"/> is called with it before any event about it is raised.
     /// </summary>
-    /// <exception cref="ArgumentException">The schedule cannot be read, no frame is left between the trim points, or every remembered revision has a name; the message says which.</exception>
+    /// <exception cref="ArgumentException">The schedule cannot be read, no frame is left between the trim points, or every remembered
+    /// revision has a name; the message says which.</exception>
     public ClipRevision Tweak(ClipTweak tweak, long parent = 0, string name = "", Action<ClipRevision>? told = null)
     {
         if (!PromptSchedule.TryParse(tweak.Prompts, out var schedule, out var error))
@@ -129,12 +131,14 @@ public sealed partial class InteractiveClip : IAsyncDisposable
         // Values that this model does not take are dropped.
         tweak = tweak with { Values = tweak.Values.For(model.Info.Parameters) };
         if (model.Info.Chunk is var chunk && chunk.Takes != chunk.Gives)
-            throw new ArgumentException($"{model.Info.Title} makes {chunk.Gives} frames of {chunk.Takes}: it has no revisions of a clip. Render a clip with it, or take another model.");
+            throw new ArgumentException($"{model.Info.Title} makes {chunk.Gives} frames of {chunk.Takes}: it has no revisions of a clip. " +
+                "Render a clip with it, or take another model.");
         var origin = _source[0].Ticket.Captured;
         var first = IndexAt(origin + tweak.TrimStart);
         var end = IndexAt(origin + tweak.TrimEnd);
         if (first >= end)
-            throw new ArgumentException($"No frame lies between {tweak.TrimStart.TotalSeconds:0.###} s and {tweak.TrimEnd.TotalSeconds:0.###} s.");
+            throw new ArgumentException($"No frame lies between {tweak.TrimStart.TotalSeconds:0.###} s and " +
+                $"{tweak.TrimEnd.TotalSeconds:0.###} s.");
         var unknown = schedule.Cues.SelectMany(c => Read(model, c.Text).UnknownWords).Distinct(StringComparer.OrdinalIgnoreCase);
         lock (_telling)
         {
@@ -145,13 +149,17 @@ public sealed partial class InteractiveClip : IAsyncDisposable
                 ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
                 if (_revisions.Count >= MaxRevisions)
                 {
-                    var oldest = _revisions.Values.FirstOrDefault(r => r.Name.Length == 0 && r.State is RevisionState.Full or RevisionState.Superseded or RevisionState.Failed)
-                        ?? throw new ArgumentException($"All {MaxRevisions} revisions that a clip remembers have names. Take the name from one that may go.");
+                    var oldest = _revisions.Values.FirstOrDefault(r => r.Name.Length == 0
+                        && r.State is RevisionState.Full or RevisionState.Superseded or RevisionState.Failed)
+                        ?? throw new ArgumentException($"All {MaxRevisions} revisions that a clip remembers have names. Take the name " +
+                            "from one that may go.");
                     _revisions.Remove(oldest.Number);
                 }
-                revision = new ClipRevision { Number = ++_newest, Parent = parent, Tweak = tweak, Name = name, Range = (first, end), UnknownWords = [.. unknown], Note = schedule.BeyondEnd(tweak.TrimEnd < Length ? tweak.TrimEnd : Length) };
+                revision = new ClipRevision { Number = ++_newest, Parent = parent, Tweak = tweak, Name = name, Range = (first, end),
+                    UnknownWords = [.. unknown], Note = schedule.BeyondEnd(tweak.TrimEnd < Length ? tweak.TrimEnd : Length) };
                 if (_next is { } waiting)
-                    superseded = _revisions[waiting.Revision.Number] = _revisions[waiting.Revision.Number] with { State = RevisionState.Superseded };
+                    superseded = _revisions[waiting.Revision.Number] = _revisions[waiting.Revision.Number] with
+                        { State = RevisionState.Superseded };
                 _revisions[revision.Number] = revision;
                 _next = (revision, schedule, _time.GetTimestamp());
             }
@@ -241,7 +249,8 @@ public sealed partial class InteractiveClip : IAsyncDisposable
                 var (width, height) = model.Info.Sizes.Nearest(_width, _height);
                 _sessions[model] = sessions = (model.CreateSession(width, height), model.CreateSession(width, height));
             }
-            var cues = schedule.Resolve(text => Read(model, text), revision.Tweak.Strength, revision.Tweak.Transition ?? Prompt.DefaultTransition);
+            var cues = schedule.Resolve(text => Read(model, text), revision.Tweak.Strength,
+                revision.Tweak.Transition ?? Prompt.DefaultTransition);
             cues = ValueSchedule.Over(cues, [(TimeSpan.Zero, revision.Tweak.Values)]);
             var (first, end) = revision.Range;
             cues = PromptSchedule.BegunAt(cues, _source[first].Ticket.Captured - _source[0].Ticket.Captured);
@@ -259,7 +268,8 @@ public sealed partial class InteractiveClip : IAsyncDisposable
                 {
                     // A chunked model needs the whole chunk that holds the playhead; chunks count from the clip's first frame.
                     sessions.Coarse.Reset();
-                    var pass = new Pass(this, sessions.Coarse, RevisionPass.Preview, revision, cues, holds, _stop.Token) { Only = playhead };
+                    var pass = new Pass(this, sessions.Coarse, RevisionPass.Preview, revision, cues, holds, _stop.Token)
+                        { Only = playhead };
                     var chunk = playhead - (playhead - first) % takes;
                     for (var i = chunk; i < Math.Min(chunk + takes, end) && !Overtaken; i++)
                         pass.Take(i);
@@ -271,7 +281,8 @@ public sealed partial class InteractiveClip : IAsyncDisposable
             // The coarse pass pays off only where it is clearly shorter than the full one.
             using var callOff = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
             var coarse = end - start <= 2 * CoarseStep * takes ? Task.CompletedTask : Task.Factory.StartNew(
-                () => RenderCoarse(new Pass(this, sessions.Coarse, RevisionPass.Coarse, revision, cues, holds, callOff.Token), memory, start, takes, revision, since), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                () => RenderCoarse(new Pass(this, sessions.Coarse, RevisionPass.Coarse, revision, cues, holds, callOff.Token), memory,
+                    start, takes, revision, since), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             try
             {
                 RenderFull(sessions.Full, memory, start, holds, rendering, revision);

@@ -61,11 +61,13 @@ public sealed class PromptSchedule
             if (char.IsAsciiDigit(first[0]) && !(alone && IsDecade(first)) && TryParseTime(first, out at))
                 part = part[first.Length..].Trim();
             else if (cues.Count > 0)
-                return Fail($"Entry {entry} ('{Shown(part)}') does not begin with a time. Write it as '3.5s ink', '800ms ink' or '1:02.5 ink'.", out error);
+                return Fail($"Entry {entry} ('{Shown(part)}') does not begin with a time. Write it as '3.5s ink', '800ms ink' or " +
+                    "'1:02.5 ink'.", out error);
             if (part.Length > Prompt.MaxLength)
                 return Fail($"Entry {entry} has {part.Length} characters; at most {Prompt.MaxLength} are taken.", out error);
             if (cues.Count > 0 && at <= cues[^1].At)
-                return Fail($"Entry {entry} is at {Seconds(at)}, not after the entry before it ({Seconds(cues[^1].At)}). Put the entries in order of time.", out error);
+                return Fail($"Entry {entry} is at {Seconds(at)}, not after the entry before it ({Seconds(cues[^1].At)}). Put the entries " +
+                    "in order of time.", out error);
             if (cues.Count == MaxCues)
                 return Fail($"More than {MaxCues} entries.", out error);
             cues.Add(new PromptCue(at, part.ToString()));
@@ -87,7 +89,8 @@ public sealed class PromptSchedule
     /// Has the model read every cue. The first look applies at once; later ones fade in over <paramref name="transition"/>. Revisions count
     /// from 1.
     /// </summary>
-    public ImmutableArray<(TimeSpan At, Prompt Prompt)> Resolve(IVideoModel model, float strength, TimeSpan transition) => Resolve(model.Read, strength, transition);
+    public ImmutableArray<(TimeSpan At, Prompt Prompt)> Resolve(IVideoModel model, float strength, TimeSpan transition) =>
+        Resolve(model.Read, strength, transition);
 
     /// <summary>As the other overload, with a function that reads a prompt, so that the caller can cache readings.</summary>
     public ImmutableArray<(TimeSpan At, Prompt Prompt)> Resolve(Func<string, PromptReading> read, float strength, TimeSpan transition) =>
@@ -120,11 +123,15 @@ public sealed class PromptSchedule
     public PromptSchedule From(TimeSpan start)
     {
         var first = Cues.LastOrDefault(c => c.At <= start, Cues[0]);
-        return new PromptSchedule([new PromptCue(TimeSpan.Zero, first.Text), .. Cues.Where(c => c.At > start).Select(c => c with { At = c.At - start })]);
+        return new PromptSchedule([new PromptCue(TimeSpan.Zero, first.Text),
+            .. Cues.Where(c => c.At > start).Select(c => c with { At = c.At - start })]);
     }
 
     /// <summary>The text that <see cref="TryParse"/> reads as this schedule.</summary>
-    public override string ToString() => string.Join("; ", Cues.Select(c => $"{Seconds(c.At)} {c.Text.Replace(Backslash, @"\\", StringComparison.Ordinal).Replace(Semicolon, @"\;", StringComparison.Ordinal)}"));
+    public override string ToString() =>
+        string.Join("; ",
+        Cues.Select(c =>
+        $"{Seconds(c.At)} {c.Text.Replace(Backslash, @"\\", StringComparison.Ordinal).Replace(Semicolon, @"\;", StringComparison.Ordinal)}"));
 
     /// <summary>For display: as <see cref="ToString"/>, but a single prompt is shown as it was written.</summary>
     public string ToDisplay() => Cues.Length == 1 ? $"0s {Cues[0].Text}" : ToString();
@@ -135,7 +142,9 @@ public sealed class PromptSchedule
         var late = Cues.Where(c => c.At >= length && c.At > TimeSpan.Zero).ToArray();
         if (late.Length == 0)
             return null;
-        var what = late.Length == 1 ? $"The prompt at {Seconds(late[0].At)} ('{Shown(late[0].Text)}') lies" : $"{late.Length} prompts, the first at {Seconds(late[0].At)} ('{Shown(late[0].Text)}'), lie";
+        var what = late.Length == 1
+            ? $"The prompt at {Seconds(late[0].At)} ('{Shown(late[0].Text)}') lies"
+            : $"{late.Length} prompts, the first at {Seconds(late[0].At)} ('{Shown(late[0].Text)}'), lie";
         return $"{what} after the clip's end ({Seconds(length)}) and changed nothing.";
     }
 
@@ -162,7 +171,8 @@ public sealed class PromptSchedule
     private static string Shown(ReadOnlySpan<char> text) => text.Length <= 40 ? text.ToString() : string.Concat(text[..40], "...");
 
     // "80s film" and "1970s photo" are prompts, not cues at 80 s and 1970 s.
-    private static bool IsDecade(ReadOnlySpan<char> text) => text.Length is 3 or 5 && text.EndsWith("0s", StringComparison.Ordinal) && text[0] != '0';
+    private static bool IsDecade(ReadOnlySpan<char> text) =>
+        text.Length is 3 or 5 && text.EndsWith("0s", StringComparison.Ordinal) && text[0] != '0';
 
     private static bool TryParseTime(ReadOnlySpan<char> text, out TimeSpan time)
     {

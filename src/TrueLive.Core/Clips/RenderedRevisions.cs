@@ -48,7 +48,8 @@ internal sealed class RenderedRevisions
         lock (_gate)
         {
             return _rendered.FirstOrDefault(r => r.Number == number) is { } found
-                ? [.. found.Frames.Select((bytes, i) => new RevisionFrame(number, RevisionPass.Full, found.First + i, source[found.First + i].Ticket.Captured, bytes))]
+                ? [.. found.Frames.Select((bytes, i) => new RevisionFrame(number, RevisionPass.Full, found.First + i,
+                    source[found.First + i].Ticket.Captured, bytes))]
                 : [];
         }
     }
@@ -62,10 +63,12 @@ internal sealed class RenderedRevisions
         lock (_gate)
         {
             var (first, best, from) = (rendering.First, rendering.First, (Rendering?)null);
-            foreach (var earlier in _rendered.Where(r => r.First == first && r.Tweak.Strength == rendering.Tweak.Strength && r.Tweak.Model == rendering.Tweak.Model))
+            foreach (var earlier in _rendered.Where(r => r.First == first && r.Tweak.Strength == rendering.Tweak.Strength
+                && r.Tweak.Model == rendering.Tweak.Model))
             {
                 var same = SharedUntil(earlier.Cues, rendering.Cues);
-                foreach (var (index, _) in earlier.Checkpoints.Where(c => c.Value.Made <= earlier.Frames.Count && source[Math.Max(c.Key - 1, 0)].Ticket.Captured - source[0].Ticket.Captured < same))
+                foreach (var (index, _) in earlier.Checkpoints.Where(c => c.Value.Made <= earlier.Frames.Count
+                    && source[Math.Max(c.Key - 1, 0)].Ticket.Captured - source[0].Ticket.Captured < same))
                 {
                     if (index > best && index <= rendering.End)
                         (best, from) = (index, earlier);
@@ -125,7 +128,8 @@ internal sealed class RenderedRevisions
     private static TimeSpan SharedUntil(ImmutableArray<(TimeSpan At, Prompt Prompt)> a, ImmutableArray<(TimeSpan At, Prompt Prompt)> b)
     {
         var i = 0;
-        while (i < a.Length && i < b.Length && a[i].At == b[i].At && a[i].Prompt.Text == b[i].Prompt.Text && a[i].Prompt.Transition == b[i].Prompt.Transition
+        while (i < a.Length && i < b.Length && a[i].At == b[i].At && a[i].Prompt.Text == b[i].Prompt.Text
+            && a[i].Prompt.Transition == b[i].Prompt.Transition
             && a[i].Prompt.Values.Equals(b[i].Prompt.Values))
             i++;
         var nextA = i < a.Length ? a[i].At : TimeSpan.MaxValue;

@@ -19,7 +19,8 @@ public static partial class ValueSchedule
     /// <param name="pictures">Pictures that a value may name; null for none.</param>
     public static bool TryParse(
         string? text, IReadOnlyList<ModelParameter> declared,
-        out ImmutableArray<(TimeSpan At, ParameterValues Values)> values, [NotNullWhen(false)] out string? error, IReadOnlyList<ReferencePicture>? pictures = null)
+        out ImmutableArray<(TimeSpan At, ParameterValues Values)> values, [NotNullWhen(false)] out string? error,
+        IReadOnlyList<ReferencePicture>? pictures = null)
     {
         values = [];
         if (!PromptSchedule.TryParse(text ?? "", out var schedule, out error))
@@ -29,10 +30,12 @@ public static partial class ValueSchedule
         {
             if (!Whole().IsMatch(cue.Text))
             {
-                error = $"'{(cue.Text.Length > 40 ? cue.Text[..40] + "..." : cue.Text)}' holds no values. Write them as 'seed=5 guidance=full'.";
+                error = $"'{(cue.Text.Length > 40 ? cue.Text[..40] + "..." : cue.Text)}' holds no values. Write them as 'seed=5 " +
+                    "guidance=full'.";
                 return false;
             }
-            var given = Pair().Matches(cue.Text).Select(m => KeyValuePair.Create(m.Groups[1].Value, m.Groups[2].Success ? m.Groups[2].Value : m.Groups[3].Value));
+            var given = Pair().Matches(cue.Text).Select(m =>
+                KeyValuePair.Create(m.Groups[1].Value, m.Groups[2].Success ? m.Groups[2].Value : m.Groups[3].Value));
             if (!now.TrySet(declared, given, out now!, out error, pictures))
                 return false;
             all.Add((cue.At, now));
@@ -50,7 +53,8 @@ public static partial class ValueSchedule
             return prompts;
         return
         [
-            .. prompts.Select(p => p.At).Union(values.Select(v => v.At)).Order().Select((at, i) => (at, PromptSchedule.PromptAt(prompts, at) with
+            .. prompts.Select(p => p.At).Union(values.Select(v => v.At)).Order()
+            .Select((at, i) => (at, PromptSchedule.PromptAt(prompts, at) with
             {
                 Revision = i + 1, Values = values.Last(v => v.At <= at).Values,
             })),

@@ -28,7 +28,8 @@ public static class ColourConversion
     /// <summary>
     /// The same for the rows from <paramref name="first"/> up to, not including, <paramref name="end"/>; the planes hold the whole frame.
     /// </summary>
-    public static void ToPlanarRgb(VideoFrame frame, Span<float> red, Span<float> green, Span<float> blue, in TensorScale scale, int first, int end)
+    public static void ToPlanarRgb(
+        VideoFrame frame, Span<float> red, Span<float> green, Span<float> blue, in TensorScale scale, int first, int end)
     {
         int width = frame.Width, height = Math.Min(end, frame.Height);
         Check(red.Length, green.Length, blue.Length, width * frame.Height);
@@ -69,14 +70,16 @@ public static class ColourConversion
     /// the planes relate to 0..1, as in <see cref="ToPlanarRgb"/>.
     /// </summary>
     /// <exception cref="ArgumentException">A plane is too short.</exception>
-    public static void FromPlanarRgb(ReadOnlySpan<float> red, ReadOnlySpan<float> green, ReadOnlySpan<float> blue, VideoFrame frame, in TensorScale scale) =>
+    public static void FromPlanarRgb(
+        ReadOnlySpan<float> red, ReadOnlySpan<float> green, ReadOnlySpan<float> blue, VideoFrame frame, in TensorScale scale) =>
         FromPlanarRgb(red, green, blue, frame, scale, 0, frame.Height);
 
     /// <summary>
     /// The same for the rows from <paramref name="first"/>, which is even, up to, not including, <paramref name="end"/>; the planes hold
     /// the whole frame.
     /// </summary>
-    public static void FromPlanarRgb(ReadOnlySpan<float> red, ReadOnlySpan<float> green, ReadOnlySpan<float> blue, VideoFrame frame, in TensorScale scale, int first, int end)
+    public static void FromPlanarRgb(ReadOnlySpan<float> red, ReadOnlySpan<float> green, ReadOnlySpan<float> blue, VideoFrame frame,
+        in TensorScale scale, int first, int end)
     {
         int width = frame.Width, height = frame.Height;
         Check(red.Length, green.Length, blue.Length, width * height);
@@ -103,13 +106,19 @@ public static class ColourConversion
                 var r1 = Load(ref Unsafe.Add(ref r, x + below), s.ScaleR, s.BiasR);
                 var g1 = Load(ref Unsafe.Add(ref g, x + below), s.ScaleG, s.BiasG);
                 var b1 = Load(ref Unsafe.Add(ref b, x + below), s.ScaleB, s.BiasB);
-                Unsafe.WriteUnaligned(ref Unsafe.Add(ref y, x), Bytes(r0 * k.RedY + g0 * k.GreenY + b0 * k.BlueY + Vector256.Create(k.OffsetY)));
-                Unsafe.WriteUnaligned(ref Unsafe.Add(ref y2, x), Bytes(r1 * k.RedY + g1 * k.GreenY + b1 * k.BlueY + Vector256.Create(k.OffsetY)));
+                Unsafe.WriteUnaligned(ref Unsafe.Add(ref y, x),
+                    Bytes(r0 * k.RedY + g0 * k.GreenY + b0 * k.BlueY + Vector256.Create(k.OffsetY)));
+                Unsafe.WriteUnaligned(ref Unsafe.Add(ref y2, x),
+                    Bytes(r1 * k.RedY + g1 * k.GreenY + b1 * k.BlueY + Vector256.Create(k.OffsetY)));
                 var rr = Pairs(r0 + r1);
                 var gg = Pairs(g0 + g1);
                 var bb = Pairs(b0 + b1);
-                Unsafe.WriteUnaligned(ref Unsafe.Add(ref u, x >> 1), (uint)Bytes(Vector256.Create(rr * k.RedCb + gg * k.GreenCb + bb * k.BlueCb + Vector128.Create(128.5f), Vector128<float>.Zero)));
-                Unsafe.WriteUnaligned(ref Unsafe.Add(ref v, x >> 1), (uint)Bytes(Vector256.Create(rr * k.BlueCb + gg * k.GreenCr + bb * k.BlueCr + Vector128.Create(128.5f), Vector128<float>.Zero)));
+                Unsafe.WriteUnaligned(ref Unsafe.Add(ref u, x >> 1),
+                    (uint)Bytes(Vector256.Create(rr * k.RedCb + gg * k.GreenCb + bb * k.BlueCb + Vector128.Create(128.5f),
+                    Vector128<float>.Zero)));
+                Unsafe.WriteUnaligned(ref Unsafe.Add(ref v, x >> 1),
+                    (uint)Bytes(Vector256.Create(rr * k.BlueCb + gg * k.GreenCr + bb * k.BlueCr + Vector128.Create(128.5f),
+                    Vector128<float>.Zero)));
             }
             for (; x < width; x += 2)
             {
@@ -158,17 +167,20 @@ public static class ColourConversion
     {
         var words = Vector128.WidenLower(Vector128.CreateScalarUnsafe((ulong)four).AsByte());
         var twice = Vector128.WidenLower(words).AsInt32();
-        return Vector256.ConvertToSingle(Vector256.Create(Vector128.Shuffle(twice, Vector128.Create(0, 0, 1, 1)), Vector128.Shuffle(twice, Vector128.Create(2, 2, 3, 3))));
+        return Vector256.ConvertToSingle(Vector256.Create(Vector128.Shuffle(twice, Vector128.Create(0, 0, 1, 1)),
+            Vector128.Shuffle(twice, Vector128.Create(2, 2, 3, 3))));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store(Vector256<float> colour, float scale, float bias, ref float to) =>
-        (Vector256.MinNative(Vector256.MaxNative(colour, Vector256<float>.Zero), Vector256<float>.One) * scale + Vector256.Create(bias)).StoreUnsafe(ref to);
+        (Vector256.MinNative(Vector256.MaxNative(colour, Vector256<float>.Zero), Vector256<float>.One) * scale + Vector256.Create(bias))
+            .StoreUnsafe(ref to);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Load(ref float from, float scale, float bias) =>
         // MaxNative gives its second operand for NaN, so NaN turns into black here.
-        Vector256.MinNative(Vector256.MaxNative(Vector256.LoadUnsafe(ref from) * scale + Vector256.Create(bias), Vector256<float>.Zero), Vector256<float>.One);
+        Vector256.MinNative(Vector256.MaxNative(Vector256.LoadUnsafe(ref from) * scale + Vector256.Create(bias), Vector256<float>.Zero),
+            Vector256<float>.One);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<float> Pairs(Vector256<float> row)
@@ -181,7 +193,8 @@ public static class ColourConversion
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Bytes(Vector256<float> values)
     {
-        var whole = Vector256.Min(Vector256.Max(Vector256.ConvertToInt32Native(values), Vector256<int>.Zero), Vector256.Create(255)).AsUInt32();
+        var whole = Vector256.Min(Vector256.Max(Vector256.ConvertToInt32Native(values), Vector256<int>.Zero), Vector256.Create(255))
+            .AsUInt32();
         var words = Vector128.Narrow(whole.GetLower(), whole.GetUpper());
         return Vector128.Narrow(words, words).AsUInt64().ToScalar();
     }
@@ -194,12 +207,14 @@ public static class ColourConversion
             var kg = 1 - kr - kb;
             var luma = 1f / (colour.FullRange ? 255 : 219);
             var chroma = 1f / (colour.FullRange ? 255 : 224);
-            return new(luma, colour.FullRange ? 0 : -16 * luma, 2 * (1 - kr) * chroma, -2 * (1 - kb) * kb / kg * chroma, -2 * (1 - kr) * kr / kg * chroma, 2 * (1 - kb) * chroma);
+            return new(luma, colour.FullRange ? 0 : -16 * luma, 2 * (1 - kr) * chroma, -2 * (1 - kb) * kb / kg * chroma,
+                -2 * (1 - kr) * kr / kg * chroma, 2 * (1 - kb) * chroma);
         }
     }
 
     // Chroma factors include the quarter of the 2x2 mean. The red weight of Cr equals the blue weight of Cb.
-    private readonly record struct Encode(float RedY, float GreenY, float BlueY, float OffsetY, float RedCb, float GreenCb, float BlueCb, float GreenCr, float BlueCr)
+    private readonly record struct Encode(
+        float RedY, float GreenY, float BlueY, float OffsetY, float RedCb, float GreenCb, float BlueCb, float GreenCr, float BlueCr)
     {
         public static Encode For(ColourSpace colour)
         {
@@ -208,9 +223,11 @@ public static class ColourConversion
             float luma = colour.FullRange ? 255 : 219, chroma = colour.FullRange ? 255 : 224;
             var cb = chroma / (2 * (1 - kb)) / 4;
             var cr = chroma / (2 * (1 - kr)) / 4;
-            return new(kr * luma, kg * luma, kb * luma, (colour.FullRange ? 0 : 16) + 0.5f, -kr * cb, -kg * cb, (1 - kb) * cb, -kg * cr, -kb * cr);
+            return new(kr * luma, kg * luma, kb * luma, (colour.FullRange ? 0 : 16) + 0.5f, -kr * cb, -kg * cb, (1 - kb) * cb,
+                -kg * cr, -kb * cr);
         }
     }
 
-    private static (float Red, float Blue) Weights(ColourMatrix matrix) => matrix == ColourMatrix.Bt709 ? (0.2126f, 0.0722f) : (0.299f, 0.114f);
+    private static (float Red, float Blue) Weights(ColourMatrix matrix) =>
+        matrix == ColourMatrix.Bt709 ? (0.2126f, 0.0722f) : (0.299f, 0.114f);
 }

@@ -7,7 +7,8 @@ namespace TrueLive.Core.Frames;
 /// Rents frames and takes them back. Keeps at most <see cref="Capacity"/> idle frames over all sizes; beyond that a returned frame replaces
 /// an idle one of another size, or is left to the garbage collector. Thread-safe.
 /// </summary>
-/// <param name="purpose">What the frames are for: the metric <c>truelive.frames.rented</c> counts by it, so that a leak shows where it is.</param>
+/// <param name="purpose">What the frames are for: the metric <c>truelive.frames.rented</c> counts by it, so that a leak shows where it
+/// is.</param>
 /// <param name="capacity">Idle frames kept.</param>
 public sealed class FramePool(string purpose, int capacity = 16)
 {
@@ -44,7 +45,8 @@ public sealed class FramePool(string purpose, int capacity = 16)
     }
 
     /// <summary>Frames handed out by all pools of the process and not yet returned, by purpose.</summary>
-    internal static IEnumerable<(string Purpose, int Frames)> RentedByPurpose => ByPurpose.Select(p => (p.Key, Volatile.Read(ref p.Value.Value)));
+    internal static IEnumerable<(string Purpose, int Frames)> RentedByPurpose =>
+        ByPurpose.Select(p => (p.Key, Volatile.Read(ref p.Value.Value)));
 
     internal static int Align(int width) => (width + 63) & ~63;
 

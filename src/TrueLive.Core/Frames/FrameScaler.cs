@@ -39,7 +39,8 @@ public sealed class FrameScaler
     public void Scale(VideoFrame from, VideoFrame to)
     {
         if (from.Width != FromWidth || from.Height != FromHeight || to.Width != ToWidth || to.Height != ToHeight)
-            throw new ArgumentException($"This scaler goes from {FromWidth}x{FromHeight} to {ToWidth}x{ToHeight}, not from {from.Width}x{from.Height} to {to.Width}x{to.Height}.");
+            throw new ArgumentException($"This scaler goes from {FromWidth}x{FromHeight} to {ToWidth}x{ToHeight}, not from " +
+                $"{from.Width}x{from.Height} to {to.Width}x{to.Height}.");
         Plane(from.Y, from.StrideY, to.Y, to.StrideY, _lumaX, _lumaY);
         Plane(from.U, from.StrideC, to.U, to.StrideC, _chromaX, _chromaY);
         Plane(from.V, from.StrideC, to.V, to.StrideC, _chromaX, _chromaY);

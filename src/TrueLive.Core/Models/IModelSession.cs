@@ -24,7 +24,8 @@ public interface IModelSession : IDisposable
     /// <param name="prompt">The prompt in force.</param>
     /// <param name="made">Room for at least <see cref="Chunk.Gives"/> frames.</param>
     /// <returns>How many were handed out.</returns>
-    /// <exception cref="ModelStepException">The step failed: nothing is handed out, and the memory is as it was before the call.</exception>
+    /// <exception cref="ModelStepException">The step failed: nothing is handed out, and the memory is as it was before the
+    /// call.</exception>
     int Step(VideoFrame input, Prompt prompt, Span<MadeFrame> made);
 
     /// <summary>

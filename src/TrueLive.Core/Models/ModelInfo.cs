@@ -68,5 +68,6 @@ public sealed record ModelSizes(int MinSide, int MaxSide, int Multiple, int? Fix
     }
 
     private int Snap(double side, int multiple) =>
-        Math.Clamp((int)Math.Round(side / multiple) * multiple, (MinSide + multiple - 1) / multiple * multiple, MaxSide / multiple * multiple);
+        Math.Clamp((int)Math.Round(side / multiple) * multiple, (MinSide + multiple - 1) / multiple * multiple,
+            MaxSide / multiple * multiple);
 }

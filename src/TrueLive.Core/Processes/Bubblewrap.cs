@@ -10,7 +10,8 @@ namespace TrueLive.Core.Processes;
 public static class Bubblewrap
 {
     private static readonly string[] System =
-        ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/nix/store"];
+        ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives",
+            "/nix/store"];
 
     // No terminal: input that a program in the sandbox pushed into it would be run by the user's shell.
     private static readonly string[] Devices = ["/dev/null", "/dev/zero", "/dev/urandom"];
@@ -44,7 +45,8 @@ public static class Bubblewrap
         List<string> command = [.. Room(), "--tmpfs", "/tmp", "--", "true"];
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            using var process = Process.Start(new ProcessStartInfo(command[0], command.Skip(1))
+                { RedirectStandardError = true, RedirectStandardOutput = true })!;
             process.StandardError.ReadToEnd();
             process.WaitForExit();
             return process.ExitCode == 0;

@@ -72,7 +72,8 @@ internal sealed class FramePacer : IDisposable
                         _waiting.Dequeue();
                         return next.Made with { Ticket = next.Made.Ticket with { Released = now } };
                     }
-                    _due.Change(TimeSpan.FromMilliseconds(Math.Ceiling(_time.GetElapsedTime(now, next.Due).TotalMilliseconds)), Timeout.InfiniteTimeSpan);
+                    _due.Change(TimeSpan.FromMilliseconds(Math.Ceiling(_time.GetElapsedTime(now, next.Due).TotalMilliseconds)),
+                        Timeout.InfiniteTimeSpan);
                 }
             }
             await _wake.WaitAsync(cancel).ConfigureAwait(false);

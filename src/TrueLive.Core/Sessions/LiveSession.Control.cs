@@ -50,7 +50,8 @@ public sealed partial class LiveSession
     public event Action<LiveSession, int>? Forgot;
 
     /// <summary>
-    /// Changes the prompt, and values of the model's parameters, from the next step on. <paramref name="commandId"/> returns in <see cref="Applied"/> with the first frame
+    /// Changes the prompt, and values of the model's parameters, from the next step on. <paramref name="commandId"/> returns in
+    /// <see cref="Applied"/> with the first frame
     /// made under this or a later prompt.
     /// </summary>
     public CommandReceipt Update(string commandId, PromptChange change)
@@ -62,12 +63,14 @@ public sealed partial class LiveSession
         if (change.Transition is { } t && (t < TimeSpan.Zero || t > TimeSpan.FromSeconds(10)))
             return Reject("The transition is not within 0..10 s.");
         var settings = Settings;
-        if (change.Values is { } given && !settings.Prompt.Values.TrySet(settings.Model.Info.Parameters, given, out _, out var wrong, change.Pictures))
+        if (change.Values is { } given && !settings.Prompt.Values.TrySet(settings.Model.Info.Parameters, given, out _, out var wrong,
+            change.Pictures))
             return Reject(wrong);
         return Change(commandId, now =>
         {
             // The model may have been switched since the check above; values that do not fit the new one are ignored.
-            var values = change.Values is { } set && now.Prompt.Values.TrySet(now.Model.Info.Parameters, set, out var changed, out _, change.Pictures)
+            var values = change.Values is { } set && now.Prompt.Values.TrySet(now.Model.Info.Parameters, set, out var changed, out _,
+                change.Pictures)
                 ? changed : now.Prompt.Values;
             var anew = values.Reloads(now.Prompt.Values, now.Model.Info.Parameters) ? 1 : 0;
             return now with
@@ -91,7 +94,10 @@ public sealed partial class LiveSession
         Width = width,
         Height = height,
         Epoch = now.Epoch + 1,
-        Prompt = model == now.Model ? now.Prompt : now.Prompt with { Revision = now.Prompt.Revision + 1, Reading = model.Read(now.Prompt.Text), Values = now.Prompt.Values.For(model.Info.Parameters) },
+        Prompt = model == now.Model
+            ? now.Prompt
+            : now.Prompt with { Revision = now.Prompt.Revision + 1, Reading = model.Read(now.Prompt.Text),
+            Values = now.Prompt.Values.For(model.Info.Parameters) },
     });
 
     /// <summary>Forgets the model's memory: a new epoch that begins with a first step.</summary>

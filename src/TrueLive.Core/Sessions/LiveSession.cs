@@ -66,7 +66,8 @@ public sealed partial class LiveSession : IDisposable
 
     /// <summary>Figures at this moment.</summary>
     public SessionStats Stats => _counters.Snapshot(
-        State == SessionState.Live && !Settings.Paused ? _options.PromisedRate : 0, Settings.Model.Info.Chunk, _timeline.Interval) with { Away = _away };
+        State == SessionState.Live && !Settings.Paused ? _options.PromisedRate : 0, Settings.Model.Info.Chunk, _timeline.Interval) with
+            { Away = _away };
 
     /// <summary>Totals so far, for the log line at the session's end.</summary>
     public SessionSummary Summary => _counters.Summary();
@@ -171,7 +172,8 @@ public sealed partial class LiveSession : IDisposable
                 if (made.Length < chunk.Gives)
                     made = new MadeFrame[chunk.Gives];
                 var began = _time.GetTimestamp();
-                input.Ticket = input.Ticket with { Taken = began, Epoch = settings.Epoch, ModelId = settings.Model.Info.Id, ModelVersion = settings.Model.Info.Version };
+                input.Ticket = input.Ticket with { Taken = began, Epoch = settings.Epoch, ModelId = settings.Model.Info.Id,
+                    ModelVersion = settings.Model.Info.Version };
                 int count;
                 try
                 {
@@ -271,10 +273,12 @@ public sealed partial class LiveSession : IDisposable
     // it.
     private MadeFrame PassThrough(VideoFrame input, IModelSession memory)
     {
-        var ticket = input.Ticket with { PromptRevision = _shownRevision, Origin = FrameOrigin.PassedThrough, ModelId = null, ModelVersion = null };
+        var ticket = input.Ticket with { PromptRevision = _shownRevision, Origin = FrameOrigin.PassedThrough, ModelId = null,
+            ModelVersion = null };
         if ((input.Width, input.Height) == (memory.Width, memory.Height))
             return new MadeFrame(input.Retain(), ticket);
-        if (_passing is not { } scaler || (scaler.FromWidth, scaler.FromHeight, scaler.ToWidth, scaler.ToHeight) != (input.Width, input.Height, memory.Width, memory.Height))
+        if (_passing is not { } scaler || (scaler.FromWidth, scaler.FromHeight, scaler.ToWidth, scaler.ToHeight)
+            != (input.Width, input.Height, memory.Width, memory.Height))
             _passing = scaler = new FrameScaler(input.Width, input.Height, memory.Width, memory.Height);
         var scaled = Passed.Rent(memory.Width, memory.Height);
         scaled.Colour = input.Colour;

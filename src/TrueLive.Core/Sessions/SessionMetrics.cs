@@ -57,10 +57,12 @@ public static class SessionMetrics
         Meter.CreateHistogram("truelive.frame.stage.duration", "s", "Time in each stage of the live path.", advice: Buckets);
 
     private static readonly Histogram<double> Age =
-        Meter.CreateHistogram("truelive.frame.age", "s", "From the whole input frame being here to its output being handed over.", advice: Buckets);
+        Meter.CreateHistogram("truelive.frame.age", "s", "From the whole input frame being here to its output being handed over.",
+            advice: Buckets);
 
     static SessionMetrics() => Meter.CreateObservableUpDownCounter(
-        "truelive.frames.rented", () => FramePool.RentedByPurpose.Select(p => new Measurement<int>(p.Frames, new KeyValuePair<string, object?>("purpose", p.Purpose))),
+        "truelive.frames.rented", () =>
+            FramePool.RentedByPurpose.Select(p => new Measurement<int>(p.Frames, new KeyValuePair<string, object?>("purpose", p.Purpose))),
         "{frame}", "Pictures held in memory, by purpose: one that only grows tells of a leak.");
 
     internal static void Record(TimeProvider time, in FrameTicket frame, long from, long sentAt)

@@ -22,7 +22,8 @@ public sealed record SessionSettings(IVideoModel Model, int Width, int Height, P
     public (int Width, int Height) SizeFor(int inputWidth, int inputHeight)
     {
         var scale = Math.Min(1, Math.Sqrt((double)Width * Height / ((double)inputWidth * inputHeight)));
-        return Model.Info.Sizes.Nearest(Math.Max(1, (int)Math.Round(inputWidth * scale)), Math.Max(1, (int)Math.Round(inputHeight * scale)));
+        return Model.Info.Sizes.Nearest(Math.Max(1, (int)Math.Round(inputWidth * scale)),
+            Math.Max(1, (int)Math.Round(inputHeight * scale)));
     }
 }
 

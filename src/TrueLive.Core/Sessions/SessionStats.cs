@@ -41,7 +41,8 @@ public enum DropReason : byte
 /// <param name="Window">
 /// Frames that the percentiles below cover: at most the last 256 of this connection since the last pause or gap of the input.
 /// </param>
-/// <param name="GeneratedPerSecond">Generated rate over the window, without repeats; 0 with fewer than two frames or when the last one is over 2 s old.</param>
+/// <param name="GeneratedPerSecond">Generated rate over the window, without repeats; 0 with fewer than two frames or when the last one is
+/// over 2 s old.</param>
 /// <param name="StepP50">Median length of a model step.</param>
 /// <param name="StepP95">95th percentile of the same.</param>
 /// <param name="AgeP50">Median time from the arrival of the whole input frame to the hand-over of its output to the sink.</param>
@@ -51,11 +52,13 @@ public enum DropReason : byte
 /// </param>
 /// <param name="OutP50">Median time from the last packet in to the last packet out; zero where the client receives no RTP.</param>
 /// <param name="OutBesideStepP99">99th percentile of the same less the frame's own model step and its wait by design.</param>
-/// <param name="ByDesign">Delay that the model has by design at the source's rate: the wait for the others of its chunk, its lag, and the median step.</param>
+/// <param name="ByDesign">Delay that the model has by design at the source's rate: the wait for the others of its chunk, its lag, and the
+/// median step.</param>
 /// <param name="DegradedTo">Frames per second that it makes while that is below what it promises; null while the promise is kept.</param>
 public sealed record SessionStats(
     long Received, long Sent, long Replaced, long Stale, long Paused, long StepFailed, long Flushed, long SinkFull, long Superseded,
-    int Window, double GeneratedPerSecond, TimeSpan StepP50, TimeSpan StepP95, TimeSpan AgeP50, TimeSpan AgeP95, TimeSpan BesideStepP99, TimeSpan OutP50, TimeSpan OutBesideStepP99, TimeSpan ByDesign, double? DegradedTo)
+    int Window, double GeneratedPerSecond, TimeSpan StepP50, TimeSpan StepP95, TimeSpan AgeP50, TimeSpan AgeP95, TimeSpan BesideStepP99,
+    TimeSpan OutP50, TimeSpan OutBesideStepP99, TimeSpan ByDesign, double? DegradedTo)
 {
     /// <summary>Why frames are passed through at the moment, in words with details below them; null while the model makes them.</summary>
     public string? Away { get; init; }
@@ -212,7 +215,8 @@ internal sealed class SessionCounters(TimeProvider time)
         {
             var seconds = _came is var (first, last) ? time.GetElapsedTime(first, last).TotalSeconds : 0;
             return new SessionSummary(
-                Interlocked.Read(ref _received), _sent + Count(DropReason.SinkFull) + Count(DropReason.Flushed) + Count(DropReason.Superseded), _sent, seconds, _delays.Quantile(0.5), _delays.Quantile(0.99),
+                Interlocked.Read(ref _received), _sent + Count(DropReason.SinkFull) + Count(DropReason.Flushed)
+                    + Count(DropReason.Superseded), _sent, seconds, _delays.Quantile(0.5), _delays.Quantile(0.99),
                 [.. Enum.GetValues<DropReason>().Select(r => (r, Count(r))).Where(d => d.Item2 > 0)]);
         }
     }
@@ -221,7 +225,8 @@ internal sealed class SessionCounters(TimeProvider time)
     private double? Degraded(int promised, Chunk chunk, TimeSpan wait, int made)
     {
         // The frames of a chunk are late by design.
-        if (_askedFrames == 0 || time.GetElapsedTime(_askedSince) < PromiseWindow + 2 * wait || time.GetElapsedTime(_connectedSince) < WarmUp)
+        if (_askedFrames == 0 || time.GetElapsedTime(_askedSince) < PromiseWindow + 2 * wait
+            || time.GetElapsedTime(_connectedSince) < WarmUp)
             return null;
         var asked = 0;
         foreach (var at in _asked)

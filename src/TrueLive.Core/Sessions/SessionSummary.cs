@@ -11,7 +11,8 @@ namespace TrueLive.Core.Sessions;
 /// <param name="DelayP99">99th percentile of the same.</param>
 /// <param name="Drops">Frames without an output of their own, by reason; only reasons that occurred.</param>
 public sealed record SessionSummary(
-    long Received, long Made, long Sent, double Seconds, TimeSpan DelayP50, TimeSpan DelayP99, IReadOnlyList<(DropReason Reason, long Frames)> Drops);
+    long Received, long Made, long Sent, double Seconds, TimeSpan DelayP50, TimeSpan DelayP99,
+    IReadOnlyList<(DropReason Reason, long Frames)> Drops);
 
 /// <summary>
 /// A histogram of delays from 1 ms to a minute in fixed memory, with a resolution of 5 %. One writer; any thread may read quantiles.
@@ -24,7 +25,8 @@ internal sealed class DelayHistogram
     private readonly long[] _counts = new long[231];
 
     public void Add(TimeSpan delay) =>
-        Interlocked.Increment(ref _counts[Math.Clamp((int)Math.Ceiling(Math.Log(Math.Max(1, delay.TotalMilliseconds), Step)), 0, _counts.Length - 1)]);
+        Interlocked.Increment(ref _counts[Math.Clamp((int)Math.Ceiling(Math.Log(Math.Max(1, delay.TotalMilliseconds), Step)), 0,
+            _counts.Length - 1)]);
 
     /// <summary>Upper end of the bucket that holds the quantile; zero without any delay.</summary>
     public TimeSpan Quantile(double quantile)

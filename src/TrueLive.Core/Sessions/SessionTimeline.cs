@@ -41,7 +41,8 @@ internal sealed class SessionTimeline(TimeProvider time)
         _begins = false;
         var placed = frame with { SourceSequence = frame.SourceSequence + _base, Captured = frame.Captured + _shift };
         // A gap, from lost frames or time away, says nothing about the source's frame interval.
-        if (placed.SourceSequence == _next && placed.Captured - _latest is var apart && apart > TimeSpan.Zero && apart <= MaxInterval && _next > 0)
+        if (placed.SourceSequence == _next && placed.Captured - _latest is var apart && apart > TimeSpan.Zero && apart <= MaxInterval
+            && _next > 0)
             Volatile.Write(ref _interval, _interval + (apart.Ticks - _interval) / 8);
         (_next, _latest) = (placed.SourceSequence + 1, placed.Captured);
         Volatile.Write(ref _heardAt, now);

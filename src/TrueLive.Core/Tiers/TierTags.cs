@@ -4,5 +4,6 @@ namespace TrueLive.Core.Tiers;
 public static class TierTags
 {
     /// <summary>Tags of a file that belongs to a tier.</summary>
-    public static IReadOnlyDictionary<string, string> Of(Tier tier) => new Dictionary<string, string> { ["truelive_tier"] = TierWords.Name(tier), ["comment"] = TierWords.Means(tier) };
+    public static IReadOnlyDictionary<string, string> Of(Tier tier) =>
+        new Dictionary<string, string> { ["truelive_tier"] = TierWords.Name(tier), ["comment"] = TierWords.Means(tier) };
 }

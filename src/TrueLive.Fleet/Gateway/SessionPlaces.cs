@@ -48,7 +48,8 @@ internal sealed class SessionPlaces(IGrainFactory grains, TimeProvider time)
                         .ConfigureAwait(false);
                 case SessionPlace.Lost:
                     throw new RequestRefusedException(
-                        503, "The machine that had the session is lost. It goes on elsewhere when its sender is back. Try again in a few seconds.");
+                        503, "The machine that had the session is lost. It goes on elsewhere when its sender is back. Try again in a " +
+                            "few seconds.");
                 case SessionPlace.Waking when time.GetElapsedTime(began) < WakeTime:
                     continue;
                 default:

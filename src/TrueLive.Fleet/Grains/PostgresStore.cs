@@ -51,7 +51,8 @@ internal static class PostgresStore
             + "FROM claimed ON CONFLICT DO NOTHING RETURNING 1) SELECT count(*)::integer FROM added"),
         ("UpdateMembershipKey",
             Claim + ", changed AS (UPDATE truelive_fleet_members SET status = @Status, suspecttimes = @SuspectTimes, "
-            + $"iamalivetime = @IAmAliveTime WHERE {ThisSilo} AND EXISTS (SELECT FROM claimed) RETURNING 1) SELECT count(*)::integer FROM changed"),
+            + $"iamalivetime = @IAmAliveTime WHERE {ThisSilo} AND EXISTS (SELECT FROM claimed) RETURNING 1) SELECT count(*)::integer " +
+                "FROM changed"),
         ("UpdateIAmAlivetimeKey", $"UPDATE truelive_fleet_members SET iamalivetime = @IAmAliveTime WHERE {ThisSilo}"),
         ("MembershipReadRowKey",
             Members + "AND m.address = @Address AND m.port = @Port AND m.generation = @Generation WHERE v.deploymentid = @DeploymentId"),

@@ -84,7 +84,8 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
         if (await ReceiveAsync(socket, ended.Token).ConfigureAwait(false) is not Hello hello)
             return "It did not begin with a greeting that this version knows.";
         if (hello.Speaks != LinkMessage.Protocol)
-            return $"TrueLive {hello.Version} there speaks version {hello.Speaks} of the link, this control node version {LinkMessage.Protocol}: "
+            return $"TrueLive {hello.Version} there speaks version {hello.Speaks} of the link, this control node version " +
+                $"{LinkMessage.Protocol}: "
                 + "bring both to one release.";
         if (AddressOf(hello.Address, http) is not { } address)
             return $"Its address is '{hello.Address}', which is none. Set worker_address.";

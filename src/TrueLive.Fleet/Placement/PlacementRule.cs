@@ -35,7 +35,8 @@ internal static class PlacementRule
         return workers.Any(w => w.Offers(ask))
             ? new PlacementChoice(
                 null, 503,
-                $"The fleet is full: its {workers.Count} worker(s) hold {capacity} live session(s) of this kind, and {running} are running. "
+                $"The fleet is full: its {workers.Count} worker(s) hold {capacity} live session(s) of this kind, and {running} " +
+                    "are running. "
                     + "Try again later, or ask for a smaller size.",
                 capacity, running)
             : new PlacementChoice(null, 400, $"No worker of this fleet has a model '{ask.Model}'.", 0, running);

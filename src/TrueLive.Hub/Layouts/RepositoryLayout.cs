@@ -47,7 +47,9 @@ public sealed partial record RepositoryLayout(string? Network, IReadOnlyList<str
         if (chosen is null)
         {
             var wanted = network is null ? ". Name one with --file" : $", and none of them is {network}";
-            throw new HubException(all.Count == 0 ? WithoutNetwork(names, what) : $"{what} holds {all.Count} ONNX files{wanted}: {Named(all)}.");
+            throw new HubException(all.Count == 0
+                ? WithoutNetwork(names, what)
+                : $"{what} holds {all.Count} ONNX files{wanted}: {Named(all)}.");
         }
         return new RepositoryLayout(chosen, [.. Data(chosen, names).Prepend(chosen).Concat(texts).Distinct()]);
     }

@@ -9,7 +9,8 @@ namespace TrueLive.Media.Codecs;
 /// <param name="Fields">Whether pictures may be coded as fields.</param>
 /// <param name="MixedFields">Whether blocks within a picture may be coded as fields (MBAFF).</param>
 /// <param name="FrameNumberBits">Length of frame_num in a slice.</param>
-internal readonly record struct H264Sequence(int Profile, int Chroma, int Depth, long Width, long Height, bool Fields, bool MixedFields, int FrameNumberBits)
+internal readonly record struct H264Sequence(
+    int Profile, int Chroma, int Depth, long Width, long Height, bool Fields, bool MixedFields, int FrameNumberBits)
 {
     /// <summary>Such as <c>H.264 High 10 (4:2:0, 10 bit, 1280x720)</c>.</summary>
     public string Words
@@ -28,7 +29,8 @@ internal readonly record struct H264Sequence(int Profile, int Chroma, int Depth,
                 244 => "High 4:4:4 Predictive",
                 _ => $"profile {Profile}",
             };
-            return $"H.264 {profile} ({(Chroma switch { 0 => "without colour", 1 => "4:2:0", 2 => "4:2:2", _ => "4:4:4" })}, {Depth} bit, {Width}x{Height})";
+            return $"H.264 {profile} ({(Chroma switch { 0 => "without colour", 1 => "4:2:0", 2 => "4:2:2", _ => "4:4:4" })}, {Depth} " +
+                $"bit, {Width}x{Height})";
         }
     }
 }

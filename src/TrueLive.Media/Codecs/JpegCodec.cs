@@ -45,7 +45,8 @@ public sealed unsafe partial class JpegCodec : IDisposable
             var strides = stackalloc int[] { frame.StrideY, frame.StrideC, frame.StrideC };
             var to = output;
             var size = (nuint)_output.Length;
-            if (Compress(_compress, planes, frame.Width, strides, frame.Height, Sampling420, &to, &size, Math.Clamp(quality, 1, 100), NoRealloc) != 0)
+            if (Compress(_compress, planes, frame.Width, strides, frame.Height, Sampling420, &to, &size, Math.Clamp(quality, 1, 100),
+                NoRealloc) != 0)
                 throw new InvalidOperationException("libturbojpeg could not encode the frame.");
             return _output.AsSpan(0, (int)size);
         }
@@ -62,10 +63,12 @@ public sealed unsafe partial class JpegCodec : IDisposable
         fixed (byte* bytes = jpeg)
         {
             int width, height, sampling, space;
-            if (jpeg.Length < 4 || ScansOf(jpeg) > MaxScans || Header(_decompress, bytes, (nuint)jpeg.Length, &width, &height, &sampling, &space) != 0)
+            if (jpeg.Length < 4 || ScansOf(jpeg) > MaxScans
+                || Header(_decompress, bytes, (nuint)jpeg.Length, &width, &height, &sampling, &space) != 0)
                 return null;
             // Only Y'CbCr and grey pictures have the planes of a frame; a very small side would make an empty chroma plane.
-            if (width is < 2 or > 8192 || height is < 2 or > 8192 || (long)width * height > MaxPixels || space is not (1 or 2) || sampling is < 0 or > 5)
+            if (width is < 2 or > 8192 || height is < 2 or > 8192 || (long)width * height > MaxPixels || space is not (1 or 2)
+                || sampling is < 0 or > 5)
                 return null;
             var frame = pool.Rent(width, height);
             frame.Colour = ColourSpace.Bt601Full;
@@ -88,7 +91,8 @@ public sealed unsafe partial class JpegCodec : IDisposable
         {
             int width, height, sampling, space;
             var scans = ScansOf(jpeg);
-            return jpeg.Length < 4 || scans > MaxScans || Header(_decompress, bytes, (nuint)jpeg.Length, &width, &height, &sampling, &space) != 0 || (long)width * height > MaxPixels
+            return jpeg.Length < 4 || scans > MaxScans || Header(_decompress, bytes, (nuint)jpeg.Length, &width, &height, &sampling, &space)
+                != 0 || (long)width * height > MaxPixels
                 ? 0 : (long)width * height * (scans + 1) / 2;
         }
     }
@@ -146,7 +150,8 @@ public sealed unsafe partial class JpegCodec : IDisposable
                 }
                 for (var y = 0; y < frame.ChromaHeight; y++)
                 {
-                    var row = new ReadOnlySpan<byte>(planes[plane] + Math.Min(y * heights[plane] / frame.ChromaHeight, heights[plane] - 1) * strides[plane], widths[plane]);
+                    var row = new ReadOnlySpan<byte>(planes[plane]
+                        + Math.Min(y * heights[plane] / frame.ChromaHeight, heights[plane] - 1) * strides[plane], widths[plane]);
                     var line = to.Slice(y * frame.StrideC, frame.ChromaWidth);
                     if (row.Length >= line.Length && row.Length < line.Length + 8)
                         row[..line.Length].CopyTo(line);
@@ -186,8 +191,10 @@ public sealed unsafe partial class JpegCodec : IDisposable
     private static partial int Header(nint handle, byte* jpeg, nuint size, int* width, int* height, int* sampling, int* space);
 
     [LibraryImport(NativeLibraries.TurboJpeg, EntryPoint = "tjDecompressToYUVPlanes")]
-    private static partial int Decompress(nint handle, byte* jpeg, nuint size, byte** planes, int width, int* strides, int height, int flags);
+    private static partial int Decompress(
+        nint handle, byte* jpeg, nuint size, byte** planes, int width, int* strides, int height, int flags);
 
     [LibraryImport(NativeLibraries.TurboJpeg, EntryPoint = "tjCompressFromYUVPlanes")]
-    private static partial int Compress(nint handle, byte** planes, int width, int* strides, int height, int sampling, byte** jpeg, nuint* size, int quality, int flags);
+    private static partial int Compress(
+        nint handle, byte** planes, int width, int* strides, int height, int sampling, byte** jpeg, nuint* size, int quality, int flags);
 }

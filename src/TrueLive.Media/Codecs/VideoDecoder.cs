@@ -21,7 +21,8 @@ public sealed unsafe class VideoDecoder : IDisposable
     // A single damaged key frame does not make a stream hopeless.
     private const int MaxFailures = 5;
 
-    private const string Interlaced = "The picture is interlaced: each frame shows two moments, and motion has combs. Send progressive video, or deinterlace before sending.";
+    private const string Interlaced = "The picture is interlaced: each frame shows two moments, and motion has combs. Send progressive " +
+        "video, or deinterlace before sending.";
 
     private nint _context;
     private Av.Packet* _packet;
@@ -127,7 +128,8 @@ public sealed unsafe class VideoDecoder : IDisposable
         }
     }
 
-    private static bool IsTaken(long width, long height) => width is >= 2 and <= 8192 && height is >= 2 and <= 8192 && width * height <= MaxPixels;
+    private static bool IsTaken(long width, long height) =>
+        width is >= 2 and <= 8192 && height is >= 2 and <= 8192 && width * height <= MaxPixels;
 
     private VideoFrame? Fail(bool keyFrame)
     {
@@ -137,7 +139,8 @@ public sealed unsafe class VideoDecoder : IDisposable
         if (keyFrame && ++_failures >= MaxFailures)
         {
             Hopeless = true;
-            Trouble = $"The picture cannot be decoded: {MaxFailures} key frames in a row were broken or of a kind that is not decoded here. It is {Kind}. Send H.264 Constrained Baseline, Main or High with 4:2:0 and 8 bits, or VP8.";
+            Trouble = $"The picture cannot be decoded: {MaxFailures} key frames in a row were broken or of a kind that is not decoded " +
+                $"here. It is {Kind}. Send H.264 Constrained Baseline, Main or High with 4:2:0 and 8 bits, or VP8.";
         }
         return Drop();
     }
@@ -147,7 +150,8 @@ public sealed unsafe class VideoDecoder : IDisposable
         (NeedsKeyFrame, Hopeless) = (true, true);
         Trouble = IsTaken(width, height)
             ? $"The picture cannot be decoded: it is {Kind}. Send 4:2:0 with 8 bits (OBS: Settings, Advanced, Color Format NV12 or I420)."
-            : $"The picture cannot be decoded: {width}x{height} is not within 2x2 and {MaxPixels / 1e6:0.0} million pixels. Send a smaller one.";
+            : $"The picture cannot be decoded: {width}x{height} is not within 2x2 and {MaxPixels / 1e6:0.0} million pixels. Send a " +
+                "smaller one.";
         return Drop();
     }
 
@@ -165,7 +169,8 @@ public sealed unsafe class VideoDecoder : IDisposable
         Av.SetLogLevel(-8);
         var id = Av.FindDecoder(codec == VideoCodec.H264 ? Av.CodecH264 : Av.CodecVp8);
         if (id == 0)
-            throw new MissingNativeLibraryException($"This libavcodec does not decode {codec}. Install Debian's: apt-get install libavcodec59 (Debian 12; on Debian 13: apt-get install libavcodec61)");
+            throw new MissingNativeLibraryException($"This libavcodec does not decode {codec}. Install Debian's: apt-get install " +
+                "libavcodec59 (Debian 12; on Debian 13: apt-get install libavcodec61)");
         (_context, _codec, NeedsKeyFrame) = (Av.AllocContext(id), codec, true);
         _packet = Av.AllocPacket();
         _frame = Av.AllocFrame();

@@ -13,7 +13,9 @@ public sealed class VideoEncoder(VideoCodec codec, int bitrate, double frameRate
     private (int Width, int Height, ColourSpace Colour) _format;
 
     /// <summary>Codec of the stream.</summary>
-    public VideoCodec Codec { get; } = codec is VideoCodec.H264 or VideoCodec.Vp8 ? codec : throw new ArgumentException($"{codec} is not encoded here.");
+    public VideoCodec Codec { get; } = codec is VideoCodec.H264 or VideoCodec.Vp8
+        ? codec
+        : throw new ArgumentException($"{codec} is not encoded here.");
 
     /// <summary>Target bit rate, in bits per second.</summary>
     public int Bitrate { get; private set; } = Math.Clamp(bitrate, MinBitrate, MaxBitrate);

@@ -14,7 +14,8 @@ namespace TrueLive.Media.Files;
 /// <param name="Clears">Whether its rectangle is made transparent afterwards.</param>
 /// <param name="At">Offset of its chunks in the file.</param>
 /// <param name="Length">Length of its chunks, in bytes.</param>
-internal readonly record struct WebPPart(int X, int Y, int Width, int Height, TimeSpan Shown, bool Blends, bool Clears, long At, int Length);
+internal readonly record struct WebPPart(
+    int X, int Y, int Width, int Height, TimeSpan Shown, bool Blends, bool Clears, long At, int Length);
 
 /// <summary>
 /// Animated WebP, which ffmpeg does not compose: the parts are taken out of the container (RFC 9649), decoded by ffmpeg as single pictures,
@@ -47,7 +48,8 @@ internal sealed record AnimatedWebP(int Width, int Height, IReadOnlyList<WebPPar
                 Fill(file, fields[..10]);
                 (width, height) = (1 + Int24(fields[4..]), 1 + Int24(fields[7..]));
                 if ((long)width * height > MediaFile.MaxPixels)
-                    throw new InvalidDataException($"it is {width}x{height}, and at most {MediaFile.MaxPixels / 1_000_000} million pixels are taken");
+                    throw new InvalidDataException($"it is {width}x{height}, and at most {MediaFile.MaxPixels / 1_000_000} million " +
+                        "pixels are taken");
             }
             else if (head.StartsWith("ANMF"u8))
             {
@@ -55,7 +57,8 @@ internal sealed record AnimatedWebP(int Width, int Height, IReadOnlyList<WebPPar
                     throw new InvalidDataException("it is cut off or damaged");
                 Fill(file, fields);
                 var shown = TimeSpan.FromMilliseconds(Int24(fields[12..]));
-                var part = new WebPPart(2 * Int24(fields), 2 * Int24(fields[3..]), 1 + Int24(fields[6..]), 1 + Int24(fields[9..]), shown.TotalMilliseconds > 10 ? shown : Unmeant,
+                var part = new WebPPart(2 * Int24(fields), 2 * Int24(fields[3..]), 1 + Int24(fields[6..]), 1 + Int24(fields[9..]),
+                    shown.TotalMilliseconds > 10 ? shown : Unmeant,
                     (fields[15] & 2) == 0, (fields[15] & 1) != 0, file.Position, (int)length - PartHead);
                 if (part.X + part.Width > width || part.Y + part.Height > height)
                     throw new InvalidDataException("a picture of it lies outside of its canvas");
@@ -91,7 +94,9 @@ internal sealed record AnimatedWebP(int Width, int Height, IReadOnlyList<WebPPar
         var (over, colours) = (chunks[alpha], chunks[picture]);
         if (colours.Length == 0)
             throw new InvalidDataException("a picture of it is damaged");
-        byte[] head = over.Length == 0 ? [] : [.. "VP8X"u8, 10, 0, 0, 0, 0x10, 0, 0, 0, .. Bytes24(part.Width - 1), .. Bytes24(part.Height - 1)];
+        byte[] head = over.Length == 0
+            ? []
+            : [.. "VP8X"u8, 10, 0, 0, 0, 0x10, 0, 0, 0, .. Bytes24(part.Width - 1), .. Bytes24(part.Height - 1)];
         byte[] body = [.. "WEBP"u8, .. head, .. over, .. new byte[over.Length & 1], .. colours, .. new byte[colours.Length & 1]];
         var size = new byte[4];
         BinaryPrimitives.WriteInt32LittleEndian(size, body.Length);

@@ -6,7 +6,8 @@ namespace TrueLive.Media.Files;
 /// </summary>
 internal static class Av1Encoder
 {
-    private static readonly string[] Aom = ["-c:v", "libaom-av1", "-usage", "realtime", "-cpu-used", "8", "-row-mt", "1", "-crf", "30", "-b:v", "0", "-pix_fmt", "yuv420p"];
+    private static readonly string[] Aom = ["-c:v", "libaom-av1", "-usage", "realtime", "-cpu-used", "8", "-row-mt", "1", "-crf", "30",
+        "-b:v", "0", "-pix_fmt", "yuv420p"];
 
     private static bool? _there;
 
@@ -20,6 +21,8 @@ internal static class Av1Encoder
             using var reader = new StreamReader(child.Output);
             _there = (await reader.ReadToEndAsync(cancel).ConfigureAwait(false)).Contains(" libaom-av1 ", StringComparison.Ordinal);
         }
-        return _there.Value ? Aom : throw new MediaFileException("The installed ffmpeg cannot write AV1 (it has no libaom-av1). Choose mp4 or webm.");
+        return _there.Value
+            ? Aom
+            : throw new MediaFileException("The installed ffmpeg cannot write AV1 (it has no libaom-av1). Choose mp4 or webm.");
     }
 }

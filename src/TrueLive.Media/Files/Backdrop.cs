@@ -29,5 +29,6 @@ public readonly record struct Backdrop(byte Red, byte Green, byte Blue)
     }
 
     /// <summary>In a form that <see cref="TryParse"/> accepts.</summary>
-    public override string ToString() => this == default ? "black" : string.Create(CultureInfo.InvariantCulture, $"#{Red:x2}{Green:x2}{Blue:x2}");
+    public override string ToString() =>
+        this == default ? "black" : string.Create(CultureInfo.InvariantCulture, $"#{Red:x2}{Green:x2}{Blue:x2}");
 }

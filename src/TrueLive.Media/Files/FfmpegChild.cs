@@ -33,14 +33,16 @@ public readonly record struct ChildReach(bool Network, string? Device = null, bo
 /// <summary>
 /// ffmpeg or ffprobe as a child process with limits, since it parses files from strangers: memory, processor time and output are capped by
 /// the kernel, only local files and pipes may be opened, and playlists that name other files are not among the formats allowed.
-/// Where bubblewrap works it sees only the files that its arguments name, and a network only where it is to reach one. A crash costs this one file. A child knows nothing
+/// Where bubblewrap works it sees only the files that its arguments name, and a network only where it is to reach one. A crash costs this
+/// one file. A child knows nothing
 /// of our environment, and is in a process group of its own: the Ctrl-C of a terminal is
 /// for us, who then let it finish what it has.
 /// </summary>
 public sealed class FfmpegChild : IAsyncDisposable
 {
     /// <summary>Container formats that are read. Playlists (HLS, DASH, concat) and device inputs are left out on purpose.</summary>
-    public const string Formats = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,ogg,flv,ivf,h264,hevc,yuv4mpegpipe,nut,mjpeg,png_pipe,jpeg_pipe,webp_pipe,apng,asf,mxf,rawvideo";
+    public const string Formats =
+        "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,ogg,flv,ivf,h264,hevc,yuv4mpegpipe,nut,mjpeg,png_pipe,jpeg_pipe,webp_pipe,apng,asf,mxf,rawvideo";
 
     /// <summary>
     /// Decoders that are used: those of formats that people record, edit and exchange. The others of ffmpeg, some hundreds for old games
@@ -78,7 +80,8 @@ public sealed class FfmpegChild : IAsyncDisposable
 
     // ffmpeg says what a system call answered in the C library's words, and in nothing else.
     private static readonly (string Words, int Errno)[] Shortages =
-        [("No space left on device", 28), ("Disk quota exceeded", 122), ("Read-only file system", 30), ("Too many open files", 24), ("Cannot allocate memory", 12)];
+        [("No space left on device", 28), ("Disk quota exceeded", 122), ("Read-only file system", 30), ("Too many open files", 24),
+            ("Cannot allocate memory", 12)];
 
     // Only the paths of programs and libraries: a parser of strangers' files must not see the server's keys and passwords.
     private static readonly string[] Inherited = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG"];
@@ -123,8 +126,10 @@ public sealed class FfmpegChild : IAsyncDisposable
 
     /// <summary>Arguments that make an input safe to open, and its <c>-i</c>.</summary>
     public static string[] SafeInput(string path) =>
-        ["-protocol_whitelist", "file,pipe", "-format_whitelist", Formats, "-codec_whitelist", Decoders, .. FileSignature.DemuxerOf(path) is { } demuxer ? ["-f", demuxer] : Array.Empty<string>(),
-            "-max_pixels", MediaFile.MaxPixels.ToString(System.Globalization.CultureInfo.InvariantCulture), "-i", "file:" + Path.GetFullPath(path)];
+        ["-protocol_whitelist", "file,pipe", "-format_whitelist", Formats, "-codec_whitelist", Decoders,
+            .. FileSignature.DemuxerOf(path) is { } demuxer ? ["-f", demuxer] : Array.Empty<string>(),
+            "-max_pixels", MediaFile.MaxPixels.ToString(System.Globalization.CultureInfo.InvariantCulture), "-i",
+            "file:" + Path.GetFullPath(path)];
 
     /// <summary>Starts <c>ffmpeg</c>, <c>ffprobe</c>, or another program that reads what strangers sent.</summary>
     /// <param name="tool">Its name.</param>
@@ -141,12 +146,16 @@ public sealed class FfmpegChild : IAsyncDisposable
     /// <param name="reach">What it reaches beside files.</param>
     /// <exception cref="MediaMachineException">The tool is not installed, or cannot be started now.</exception>
     public static FfmpegChild Start(
-        string tool, IEnumerable<string> arguments, TimeSpan processorTime, Action<string>? line = null, bool background = false, Action? lastLine = null, string? folder = null,
+        string tool, IEnumerable<string> arguments, TimeSpan processorTime, Action<string>? line = null, bool background = false,
+        Action? lastLine = null, string? folder = null,
         bool writes = false, ChildReach reach = default)
     {
-        string[] limits = ["prlimit", $"--as={AddressSpace}", $"--fsize={LargestOutput}", $"--cpu={(long)processorTime.TotalSeconds}", "--core=0", "--"];
-        string[] own = [.. tool switch { "ffmpeg" => ["-hide_banner", "-nostdin"], "ffprobe" => ["-hide_banner"], _ => Array.Empty<string>() }, .. arguments];
-        string[] command = [.. OwnGroup, .. background ? ["nice", "-n", "19"] : Array.Empty<string>(), .. limits, .. Sandbox.IsUsable ? Sandbox.Around(tool, own, folder, writes, reach) : [tool, .. own]];
+        string[] limits = ["prlimit", $"--as={AddressSpace}", $"--fsize={LargestOutput}", $"--cpu={(long)processorTime.TotalSeconds}",
+            "--core=0", "--"];
+        string[] own = [.. tool switch { "ffmpeg" => ["-hide_banner", "-nostdin"], "ffprobe" => ["-hide_banner"],
+            _ => Array.Empty<string>() }, .. arguments];
+        string[] command = [.. OwnGroup, .. background ? ["nice", "-n", "19"] : Array.Empty<string>(), .. limits,
+            .. Sandbox.IsUsable ? Sandbox.Around(tool, own, folder, writes, reach) : [tool, .. own]];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardInput = true,
@@ -166,7 +175,8 @@ public sealed class FfmpegChild : IAsyncDisposable
             const int NoEntry = 2;
             throw e.NativeErrorCode == NoEntry
                 ? new MediaMachineException("ffmpeg cannot be started. Install it with: apt-get install ffmpeg", 0, e)
-                : new MediaMachineException($"ffmpeg cannot be started: {new Win32Exception(e.NativeErrorCode).Message}.", e.NativeErrorCode, e);
+                : new MediaMachineException($"ffmpeg cannot be started: {new Win32Exception(e.NativeErrorCode).Message}.",
+                    e.NativeErrorCode, e);
         }
     }
 
@@ -206,7 +216,8 @@ public sealed class FfmpegChild : IAsyncDisposable
     {
         lock (_complaints)
             return _process.ExitCode is NotFound or NotRunnable ? new MediaMachineException(message, 0)
-                : _process.ExitCode is NotStarted ? new MediaMachineException(message, TryAgain) : _short is { } lacking ? new MediaMachineException(message, lacking.Errno) : null;
+                : _process.ExitCode is NotStarted ? new MediaMachineException(message, TryAgain)
+                : _short is { } lacking ? new MediaMachineException(message, lacking.Errno) : null;
     }
 
     private async Task<string> LastWordsAsync()
@@ -281,7 +292,8 @@ public sealed class FfmpegChild : IAsyncDisposable
         {
             if (complaint.Contains("max pixel count", StringComparison.Ordinal))
                 _tooLarge ??= complaint;
-            if (_short is null && Shortages.FirstOrDefault(s => complaint.Contains(s.Words, StringComparison.Ordinal)) is { Errno: > 0 } lacking)
+            if (_short is null && Shortages.FirstOrDefault(s => complaint.Contains(s.Words, StringComparison.Ordinal)) is
+                { Errno: > 0 } lacking)
                 _short = lacking;
             _complaints.Enqueue(complaint);
             _complaintLength += complaint.Length;

@@ -32,13 +32,16 @@ public static partial class FileJoin
             if (Directory.Exists(output))
                 throw new MediaFileException($"{output} is a folder. Name a file in it.");
             if (Encoding.UTF8.GetByteCount(Path.GetFileName(output)) > 255)
-                throw new MediaFileException($"The name {Path.GetFileName(output)[..40]}... is longer than the 255 bytes that file systems take. Choose a shorter one.");
+                throw new MediaFileException($"The name {Path.GetFileName(output)[..40]}... is longer than the 255 bytes that file " +
+                    "systems take. Choose a shorter one.");
             return;
         }
         if (File.Exists(output))
             throw new MediaFileException($"{output} is a file; PNG pictures go into a folder. Choose another name.");
-        if (Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).FirstOrDefault(e => Directory.Exists(e) || !OwnPicture().IsMatch(Path.GetFileName(e))) is { } other)
-            throw new MediaFileException($"{output} holds other things ({Path.GetFileName(other)}). PNG pictures replace a whole folder: choose a new one.");
+        if (Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output)
+            .FirstOrDefault(e => Directory.Exists(e) || !OwnPicture().IsMatch(Path.GetFileName(e))) is { } other)
+            throw new MediaFileException($"{output} holds other things ({Path.GetFileName(other)}). PNG pictures replace a whole folder: " +
+                "choose a new one.");
     }
 
     /// <summary>Makes the final file.</summary>
@@ -52,7 +55,8 @@ public static partial class FileJoin
     /// <param name="tags">Metadata: tier, model, prompts.</param>
     /// <returns>Why the source's sound is missing or changed; null when it is unchanged, or the source has none.</returns>
     /// <exception cref="MediaFileException">ffmpeg failed; the message says why.</exception>
-    public static async Task<string?> RunAsync(IReadOnlyList<ClipSegment> segments, MediaFile source, TimeSpan soundStart, TimeSpan last, TimeSpan end, ClipFormat format, string output, IReadOnlyDictionary<string, string> tags, CancellationToken cancel)
+    public static async Task<string?> RunAsync(IReadOnlyList<ClipSegment> segments, MediaFile source, TimeSpan soundStart, TimeSpan last,
+        TimeSpan end, ClipFormat format, string output, IReadOnlyDictionary<string, string> tags, CancellationToken cancel)
     {
         output = Path.TrimEndingDirectorySeparator(Path.GetFullPath(output));
         CheckOutput(output, format);
@@ -107,15 +111,18 @@ public static partial class FileJoin
         }
         try
         {
-            await WriteAsync(job, source, SoundCoding.Arguments(source, job.SoundStart, job.Format, plain: false), cancel).ConfigureAwait(false);
+            await WriteAsync(job, source, SoundCoding.Arguments(source, job.SoundStart, job.Format, plain: false), cancel)
+                .ConfigureAwait(false);
             return SoundCoding.Changed(source, await SoundOfAsync(job.Partial, cancel).ConfigureAwait(false));
         }
         catch (MediaFileException failure)
         {
             try
             {
-                await WriteAsync(job, source, SoundCoding.Arguments(source, job.SoundStart, job.Format, plain: true), cancel).ConfigureAwait(false);
-                return $"Only the first {(source.Sound[0].Channels > 1 ? "two channels" : "channel")} of the first track of sound could be taken. {failure.Message}";
+                await WriteAsync(job, source, SoundCoding.Arguments(source, job.SoundStart, job.Format, plain: true), cancel)
+                    .ConfigureAwait(false);
+                return $"Only the first {(source.Sound[0].Channels > 1 ? "two channels" : "channel")} of the first track of sound could " +
+                    $"be taken. {failure.Message}";
             }
             catch (MediaFileException again)
             {
@@ -130,14 +137,21 @@ public static partial class FileJoin
         var hold = job.End - job.Last;
         // Each packet says how long its picture is shown; for the last one that is known only now. The filter counts in the segments' time
         // base, a millisecond, and some releases of ffmpeg pass it packets in the output file's: the two must be the same.
-        string[] copy = ["-map", "0:v:0", "-c:v", "copy", "-bsf:v", string.Create(CultureInfo.InvariantCulture, $"setts=duration=if(gte(PTS*TB\\,{(job.Last - Tick).TotalSeconds:0.######})\\,{hold.TotalSeconds:0.######}/TB\\,DURATION)")];
+        string[] copy = ["-map", "0:v:0", "-c:v", "copy", "-bsf:v",
+            string.Create(CultureInfo.InvariantCulture,
+            $"setts=duration=if(gte(PTS*TB\\,{(job.Last - Tick).TotalSeconds:0.######})\\,{hold.TotalSeconds:0.######}/TB\\,DURATION)")];
         string[] coding = job.Format switch
         {
-            ClipFormat.Mp4 or ClipFormat.Av1 or ClipFormat.Mov => [.. copy, .. sound, "-movflags", "+faststart+use_metadata_tags", "-video_track_timescale", "1000", "-f", job.Format == ClipFormat.Mov ? "mov" : "mp4"],
+            ClipFormat.Mp4 or ClipFormat.Av1 or ClipFormat.Mov =>
+                [.. copy, .. sound, "-movflags", "+faststart+use_metadata_tags", "-video_track_timescale", "1000", "-f",
+                job.Format == ClipFormat.Mov ? "mov" : "mp4"],
             ClipFormat.WebM => [.. copy, .. sound, "-f", "webm"],
             ClipFormat.Mkv => [.. copy, .. sound, "-f", "matroska"],
-            ClipFormat.Gif => ["-filter_complex", $"[0:v]{(job.Rate > GifRate ? $"fps={GifRate}," : "")}split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=bayer:bayer_scale=4", "-fps_mode", "passthrough",
-                "-final_delay", Math.Clamp((int)Math.Round(hold.TotalSeconds * 100), 1, ushort.MaxValue).ToString(CultureInfo.InvariantCulture), "-f", "gif"],
+            ClipFormat.Gif =>
+                ["-filter_complex",
+                $"[0:v]{(job.Rate > GifRate ? $"fps={GifRate}," : "")}split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=bayer:bayer_scale=4", "-fps_mode", "passthrough",
+                "-final_delay", Math.Clamp((int)Math.Round(hold.TotalSeconds * 100), 1, ushort.MaxValue)
+                    .ToString(CultureInfo.InvariantCulture), "-f", "gif"],
             _ => ["-map", "0:v:0", "-fps_mode", "passthrough", "-f", "image2"],
         };
         if (job.Format == ClipFormat.Png)
@@ -148,11 +162,16 @@ public static partial class FileJoin
             // The list and its segments are named relative to their folder: ffmpeg treats longer paths as URLs, in which # and ? have a
             // meaning.
             "-loglevel", "error", "-y", "-protocol_whitelist", "file,pipe", "-f", "concat", "-safe", "1", "-i", List,
-            .. source is not null && SoundCoding.Seeks(source, job.SoundStart) ? ["-ss", job.SoundStart.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)] : Array.Empty<string>(),
+            .. source is not null && SoundCoding.Seeks(source, job.SoundStart)
+                ? ["-ss", job.SoundStart.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)]
+                : Array.Empty<string>(),
             .. source is not null ? FfmpegChild.SafeInput(source.Path) : [],
-            "-t", job.End.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture), .. job.Tags.SelectMany(t => new[] { "-metadata", $"{t.Key}={t.Value}" }), .. coding,
+            "-t", job.End.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture),
+            .. job.Tags.SelectMany(t => new[] { "-metadata", $"{t.Key}={t.Value}" }), .. coding,
             // A percent sign in the output's own name is not part of the pattern.
-            "file:" + (job.Format == ClipFormat.Png ? Path.Combine(job.Partial.Replace("%", "%%", StringComparison.Ordinal), "%06d.png") : job.Partial)];
+            "file:" + (job.Format == ClipFormat.Png
+                ? Path.Combine(job.Partial.Replace("%", "%%", StringComparison.Ordinal), "%06d.png")
+                : job.Partial)];
         await using var child = FfmpegChild.Start("ffmpeg", arguments, TimeSpan.FromHours(2), background: true, folder: job.Folder);
         await child.Output.CopyToAsync(Stream.Null, cancel).ConfigureAwait(false);
         if (await child.WaitAsync(cancel).ConfigureAwait(false) != 0)
@@ -161,13 +180,19 @@ public static partial class FileJoin
 
     private static async Task<SoundTrack[]> SoundOfAsync(string path, CancellationToken cancel)
     {
-        await using var probe = FfmpegChild.Start("ffprobe", ["-v", "error", .. FfmpegChild.SafeInput(path), "-select_streams", "a", "-show_entries", "stream=channels,channel_layout", "-of", "csv=p=0"], TimeSpan.FromSeconds(20));
+        await using var probe = FfmpegChild.Start("ffprobe",
+            ["-v", "error", .. FfmpegChild.SafeInput(path), "-select_streams", "a", "-show_entries", "stream=channels,channel_layout",
+            "-of", "csv=p=0"], TimeSpan.FromSeconds(20));
         using var reader = new StreamReader(probe.Output);
-        var lines = (await reader.ReadToEndAsync(cancel).ConfigureAwait(false)).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        return [.. lines.Select(l => l.Split(',')).Select(f => new SoundTrack(int.TryParse(f[0], CultureInfo.InvariantCulture, out var channels) ? channels : 0, f.Length > 1 && f[1] != "unknown" ? f[1] : null))];
+        var lines = (await reader.ReadToEndAsync(cancel).ConfigureAwait(false))
+            .Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        return [.. lines.Select(l => l.Split(',')).Select(f =>
+            new SoundTrack(int.TryParse(f[0], CultureInfo.InvariantCulture, out var channels) ? channels : 0,
+            f.Length > 1 && f[1] != "unknown" ? f[1] : null))];
     }
 
-    private sealed record Join(string Folder, string Partial, TimeSpan SoundStart, TimeSpan Last, TimeSpan End, ClipFormat Format, double Rate, IReadOnlyDictionary<string, string> Tags);
+    private sealed record Join(string Folder, string Partial, TimeSpan SoundStart, TimeSpan Last, TimeSpan End, ClipFormat Format,
+        double Rate, IReadOnlyDictionary<string, string> Tags);
 
     private static string NewPartial(string output) => OutputName.Beside(output, $".{Path.GetRandomFileName()[..8]}.partial");
 
@@ -176,7 +201,9 @@ public static partial class FileJoin
         if (Path.GetDirectoryName(output) is not { Length: > 0 } folder || !Directory.Exists(folder))
             return;
         var ours = Path.GetFileName(OutputName.Beside(output, ".12345678.partial"))[..^"12345678.partial".Length];
-        foreach (var left in Directory.EnumerateFileSystemEntries(folder).Where(e => Path.GetFileName(e) is var name && name.StartsWith(ours, StringComparison.Ordinal) && PartialEnding().IsMatch(name[ours.Length..])).ToArray())
+        foreach (var left in Directory.EnumerateFileSystemEntries(folder)
+            .Where(e => Path.GetFileName(e) is var name && name.StartsWith(ours, StringComparison.Ordinal)
+            && PartialEnding().IsMatch(name[ours.Length..])).ToArray())
         {
             if (Directory.Exists(left))
                 Directory.Delete(left, true);

@@ -34,7 +34,9 @@ internal static class FileSignature
         };
     }
 
-    internal static bool IsAnimatedWebP(ReadOnlySpan<byte> head) => head is [(byte)'R', _, _, _, _, _, _, _, (byte)'W', (byte)'E', (byte)'B', (byte)'P', (byte)'V', (byte)'P', (byte)'8', (byte)'X', _, _, _, _, var flags, ..] && (flags & 2) != 0;
+    internal static bool IsAnimatedWebP(ReadOnlySpan<byte> head) =>
+        head is [(byte)'R', _, _, _, _, _, _, _, (byte)'W', (byte)'E', (byte)'B', (byte)'P', (byte)'V', (byte)'P', (byte)'8', (byte)'X', _,
+        _, _, _, var flags, ..] && (flags & 2) != 0;
 
     internal static string? PhotographOf(ReadOnlySpan<byte> head)
     {

@@ -61,22 +61,29 @@ public sealed class FileSink : IVideoSink, IAsyncDisposable
     /// their own codec.
     /// </param>
     /// <param name="threads">Threads of the encoder.</param>
-    public static async Task<FileSink> CreateAsync(string path, int width, int height, ClipFormat format, int threads, CancellationToken cancel)
+    public static async Task<FileSink> CreateAsync(
+        string path, int width, int height, ClipFormat format, int threads, CancellationToken cancel)
     {
         string[] coding = format switch
         {
             // No B frames, so that segments can be joined at any frame without a shift in time. Otherwise like the preset veryfast, but
             // without the smallest blocks and references: they take a fifth of its time and save 2 % of the bytes, and the model can use
             // that time.
-            ClipFormat.Mp4 or ClipFormat.Mov or ClipFormat.Mkv => ["-c:v", "libx264", "-preset", "superfast", "-x264-params", "mbtree=1:rc-lookahead=10:subme=2", "-crf", "18", "-bf", "0", "-pix_fmt", "yuv420p"],
-            ClipFormat.WebM => ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "6", "-crf", "28", "-b:v", "0", "-row-mt", "1", "-pix_fmt", "yuv420p"],
+            ClipFormat.Mp4 or ClipFormat.Mov or ClipFormat.Mkv =>
+                ["-c:v", "libx264", "-preset", "superfast", "-x264-params", "mbtree=1:rc-lookahead=10:subme=2", "-crf", "18", "-bf", "0",
+                "-pix_fmt", "yuv420p"],
+            ClipFormat.WebM =>
+                ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "6", "-crf", "28", "-b:v", "0", "-row-mt", "1",
+                "-pix_fmt", "yuv420p"],
             ClipFormat.Av1 => await Av1Encoder.FindAsync(cancel).ConfigureAwait(false),
             _ => ["-c:v", "ffv1"],
         };
         var partial = path + ".partial";
         var child = FfmpegChild.Start("ffmpeg",
-            ["-loglevel", "error", "-y", "-probesize", "64k", "-analyzeduration", "0", "-f", "matroska", "-i", "pipe:0", "-fps_mode", "passthrough", "-enc_time_base", "1:90000",
-                .. coding, "-threads", threads.ToString(CultureInfo.InvariantCulture), "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv", "-f", "matroska", "file:" + Path.GetFullPath(partial)],
+            ["-loglevel", "error", "-y", "-probesize", "64k", "-analyzeduration", "0", "-f", "matroska", "-i", "pipe:0", "-fps_mode",
+                "passthrough", "-enc_time_base", "1:90000",
+                .. coding, "-threads", threads.ToString(CultureInfo.InvariantCulture), "-colorspace", "bt709", "-color_primaries", "bt709",
+                "-color_trc", "bt709", "-color_range", "tv", "-f", "matroska", "file:" + Path.GetFullPath(partial)],
             TimeSpan.FromHours(12), background: true);
         var sink = new FileSink(path, width, height, child, partial);
         try

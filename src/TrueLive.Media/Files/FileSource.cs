@@ -35,7 +35,8 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
 
     private FileSource(MediaFile file, int width, int height, FramePool pool, Channel<TimeSpan> times, FfmpegChild child, TimeSpan? origin)
     {
-        (_file, _width, _height, _pool, _times, _child, _origin, _seeked) = (file, width, height, pool, times, child, origin, origin is not null);
+        (_file, _width, _height, _pool, _times, _child, _origin, _seeked) = (file, width, height, pool, times, child, origin,
+            origin is not null);
         _packed = GC.AllocateUninitializedArray<byte>(width * height + 2 * ((width + 1) / 2) * ((height + 1) / 2));
     }
 
@@ -51,18 +52,24 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     /// </param>
     /// <param name="threads">Threads of the decoder; 0 leaves it to ffmpeg.</param>
     /// <param name="keepShape">Whether a picture of another aspect ratio gets black bars instead of being stretched.</param>
-    public static FileSource Open(MediaFile file, int width, int height, FramePool pool, FileStretch? stretch = null, bool background = false, TimeSpan longest = default, int threads = 0, bool keepShape = false)
+    public static FileSource Open(MediaFile file, int width, int height, FramePool pool, FileStretch? stretch = null,
+        bool background = false, TimeSpan longest = default, int threads = 0, bool keepShape = false)
     {
         // One entry per frame; full pipes stop the child long before this channel grows.
         var times = Channel.CreateUnbounded<TimeSpan>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
-        var filters = file.Picture.Filters(width, height, keepShape ? PictureShape.Inside(file.Width, file.Height, width, height) : null, file.Width / (double)file.Height);
+        var filters = file.Picture.Filters(width, height, keepShape ? PictureShape.Inside(file.Width, file.Height, width, height) : null,
+            file.Width / (double)file.Height);
         var reader = new ShownTimes();
-        string[] seek = stretch is null ? [] : ["-copyts", "-seek_timestamp", "1", "-ss", stretch.Start.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)];
+        string[] seek = stretch is null
+            ? []
+            : ["-copyts", "-seek_timestamp", "1", "-ss", stretch.Start.TotalSeconds.ToString("0.######", CultureInfo.InvariantCulture)];
         string[] decoder = file.Picture.Decoder is { } named ? ["-c:v", named] : [];
         string[] turned = file.Picture.Orientation > 1 ? ["-noautorotate"] : [];
         string[] one = file.IsPicture ? ["-frames:v", "1"] : [];
         var child = FfmpegChild.Start(
-            "ffmpeg", ["-loglevel", "info", "-nostats", .. seek, "-threads", threads.ToString(CultureInfo.InvariantCulture), .. decoder, .. turned, .. FfmpegChild.SafeInput(file.Path), "-map", "0:V:0", .. one, "-fps_mode", "passthrough", "-vf", filters, "-f", "rawvideo", "pipe:1"],
+            "ffmpeg", ["-loglevel", "info", "-nostats", .. seek, "-threads", threads.ToString(CultureInfo.InvariantCulture), .. decoder,
+                .. turned, .. FfmpegChild.SafeInput(file.Path), "-map", "0:V:0", .. one, "-fps_mode", "passthrough", "-vf", filters, "-f",
+                "rawvideo", "pipe:1"],
             ProcessorTime(file, longest), line =>
             {
                 if (reader.Read(line) is { } at)
@@ -76,7 +83,8 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
     /// everything before; captured times are the same either way.
     /// </summary>
     /// <exception cref="MediaFileException">The file holds no frame that can be decoded.</exception>
-    public static async Task<FileSource> OpenAtAsync(MediaFile file, int width, int height, FramePool pool, TimeSpan start, bool background, TimeSpan longest, int threads, CancellationToken cancel, bool keepShape = false)
+    public static async Task<FileSource> OpenAtAsync(MediaFile file, int width, int height, FramePool pool, TimeSpan start, bool background,
+        TimeSpan longest, int threads, CancellationToken cancel, bool keepShape = false)
     {
         if (start < SeekAt || !file.SeeksExactly || file.Restarts)
             return Open(file, width, height, pool, null, background, longest, threads, keepShape);
@@ -86,7 +94,8 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
             using var first = await head.ReadAsync(cancel).ConfigureAwait(false);
             origin = head.Origin ?? throw new MediaFileException($"{Path.GetFileName(file.Path)} holds no frame.");
         }
-        return Open(file, width, height, pool, new FileStretch(origin + start - SeekEarly, origin), background, longest, threads, keepShape);
+        return Open(file, width, height, pool, new FileStretch(origin + start - SeekEarly, origin), background, longest,
+            threads, keepShape);
     }
 
     /// <summary>
@@ -109,7 +118,8 @@ public sealed class FileSource : IVideoSource, IAsyncDisposable
             return null;
         }
         if (!await _times.Reader.WaitToReadAsync(cancel).ConfigureAwait(false) || !_times.Reader.TryRead(out var at))
-            throw await _child.FailureAsync($"{Path.GetFileName(_file.Path)} gave frame {_sequence} without its time").ConfigureAwait(false);
+            throw await _child.FailureAsync($"{Path.GetFileName(_file.Path)} gave frame {_sequence} without its time")
+                .ConfigureAwait(false);
         _origin ??= at;
         at += _rebased - _origin.Value;
         // Times that run backwards a little are moved forwards; times that restart continue from the last one.

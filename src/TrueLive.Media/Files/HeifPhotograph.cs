@@ -27,7 +27,8 @@ internal static class HeifPhotograph
         try
         {
             File.Copy(path, Path.Combine(folder, Input));
-            await using var child = FfmpegChild.Start(Tool() ?? Names[0], [Input, Output], Time, background: true, folder: folder, writes: true);
+            await using var child = FfmpegChild.Start(Tool() ?? Names[0], [Input, Output], Time, background: true, folder: folder,
+                writes: true);
             await child.Output.CopyToAsync(Stream.Null, cancel).ConfigureAwait(false);
             if (await child.WaitAsync(cancel).ConfigureAwait(false) != 0)
                 throw await child.FailureAsync($"{name} cannot be read as a photograph").ConfigureAwait(false);

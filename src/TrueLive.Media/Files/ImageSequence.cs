@@ -78,7 +78,8 @@ public static class ImageSequence
             if (ZipDirectory.BytesOf(path) > ZipDirectory.MaxBytes)
                 throw new MediaFileException($"{name} holds many more files than the {MaxPictures} pictures that are taken.");
             using var zip = ZipFile.OpenRead(path);
-            await CopyAsync(name, [.. zip.Entries.Select(e => (e.FullName, (Func<Stream>)e.Open))], open, maxBytes, cancel).ConfigureAwait(false);
+            await CopyAsync(name, [.. zip.Entries.Select(e => (e.FullName, (Func<Stream>)e.Open))], open, maxBytes, cancel)
+                .ConfigureAwait(false);
         }
         catch (InvalidDataException broken)
         {
@@ -87,11 +88,14 @@ public static class ImageSequence
     }
 
     private static FfmpegChild Packer(string kind, double rate, string output) => FfmpegChild.Start(
-        "ffmpeg", ["-loglevel", "error", "-y", "-protocol_whitelist", "pipe", "-max_pixels", MediaFile.MaxPixels.ToString(CultureInfo.InvariantCulture), "-f", kind,
-            "-framerate", rate.ToString(CultureInfo.InvariantCulture), "-i", "pipe:0", "-c", "copy", "-fflags", "+bitexact", "-f", "matroska", "file:" + Path.GetFullPath(output)],
+        "ffmpeg", ["-loglevel", "error", "-y", "-protocol_whitelist", "pipe", "-max_pixels",
+            MediaFile.MaxPixels.ToString(CultureInfo.InvariantCulture), "-f", kind,
+            "-framerate", rate.ToString(CultureInfo.InvariantCulture), "-i", "pipe:0", "-c", "copy", "-fflags", "+bitexact", "-f",
+            "matroska", "file:" + Path.GetFullPath(output)],
         TimeSpan.FromHours(1));
 
-    private static async Task CopyAsync(string name, IReadOnlyList<(string Name, Func<Stream> Open)> files, Func<string, Stream> open, long left, CancellationToken cancel)
+    private static async Task CopyAsync(
+        string name, IReadOnlyList<(string Name, Func<Stream> Open)> files, Func<string, Stream> open, long left, CancellationToken cancel)
     {
         var pictures = files.Select(f => (File: f, Kind: KindOf(f.Name))).Where(f => f.Kind is not null).ToArray();
         if (pictures.Length == 0)
@@ -120,13 +124,15 @@ public static class ImageSequence
         {
             total += read;
             if (total > most)
-                throw new MediaFileException($"{Path.GetFileName(name)} makes the pictures larger than the {most >> 20} MB that are left for them.");
+                throw new MediaFileException($"{Path.GetFileName(name)} makes the pictures larger than the {most >> 20} MB that are " +
+                    "left for them.");
             await to.WriteAsync(buffer.AsMemory(0, read), cancel).ConfigureAwait(false);
         }
         return total;
     }
 
-    private static string? KindOf(string name) => Path.GetFileName(name).StartsWith('.') ? null : Path.GetExtension(name).ToLowerInvariant() switch
+    private static string? KindOf(string name) =>
+        Path.GetFileName(name).StartsWith('.') ? null : Path.GetExtension(name).ToLowerInvariant() switch
     {
         ".png" => "png_pipe",
         ".jpg" or ".jpeg" => "jpeg_pipe",

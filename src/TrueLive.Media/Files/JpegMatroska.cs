@@ -65,20 +65,26 @@ public sealed class JpegMatroska(Stream file, IReadOnlyDictionary<string, string
     private void Begin(int width, int height)
     {
         Put([
-            .. RawMatroska.Element(0x1A45DFA3, [.. RawMatroska.Element(0x4282, "matroska"u8), .. RawMatroska.Element(0x4287, [4]), .. RawMatroska.Element(0x4285, [2])]),
+            .. RawMatroska.Element(0x1A45DFA3, [.. RawMatroska.Element(0x4282, "matroska"u8), .. RawMatroska.Element(0x4287, [4]),
+                .. RawMatroska.Element(0x4285, [2])]),
             .. RawMatroska.Id(0x18538067), 0x01, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
             .. RawMatroska.Element(0x1549A966, [
-                .. RawMatroska.Element(0x2AD7B1, RawMatroska.Number(1000)), .. RawMatroska.Element(0x4D80, "TrueLive"u8), .. RawMatroska.Element(0x5741, "TrueLive"u8),
+                .. RawMatroska.Element(0x2AD7B1, RawMatroska.Number(1000)), .. RawMatroska.Element(0x4D80, "TrueLive"u8),
+                .. RawMatroska.Element(0x5741, "TrueLive"u8),
                 .. RawMatroska.Element(0xEC, new byte[DurationLength - 1 - 8])]),
         ]);
         _durationAt = Bytes - DurationLength;
         byte[] track = [
-            .. RawMatroska.Element(0xD7, [1]), .. RawMatroska.Element(0x73C5, [1]), .. RawMatroska.Element(0x83, [1]), .. RawMatroska.Element(0x9C, [0]),
+            .. RawMatroska.Element(0xD7, [1]), .. RawMatroska.Element(0x73C5, [1]), .. RawMatroska.Element(0x83, [1]),
+            .. RawMatroska.Element(0x9C, [0]),
             .. RawMatroska.Element(0x86, Encoding.ASCII.GetBytes("V_MJPEG")),
-            .. RawMatroska.Element(0xE0, [.. RawMatroska.Element(0xB0, RawMatroska.Number(width)), .. RawMatroska.Element(0xBA, RawMatroska.Number(height))])];
+            .. RawMatroska.Element(0xE0, [.. RawMatroska.Element(0xB0, RawMatroska.Number(width)),
+                .. RawMatroska.Element(0xBA, RawMatroska.Number(height))])];
         Put(RawMatroska.Element(0x1654AE6B, RawMatroska.Element(0xAE, track)));
         if (tags is { Count: > 0 })
-            Put(RawMatroska.Element(0x1254C367, RawMatroska.Element(0x7373, [.. RawMatroska.Element(0x63C0, []), .. tags.SelectMany(t => RawMatroska.Element(0x67C8,
-                [.. RawMatroska.Element(0x45A3, Encoding.UTF8.GetBytes(t.Key)), .. RawMatroska.Element(0x4487, Encoding.UTF8.GetBytes(t.Value))]))])));
+            Put(RawMatroska.Element(0x1254C367, RawMatroska.Element(0x7373,
+                [.. RawMatroska.Element(0x63C0, []), .. tags.SelectMany(t => RawMatroska.Element(0x67C8,
+                [.. RawMatroska.Element(0x45A3, Encoding.UTF8.GetBytes(t.Key)),
+                    .. RawMatroska.Element(0x4487, Encoding.UTF8.GetBytes(t.Value))]))])));
     }
 }

@@ -14,7 +14,8 @@ namespace TrueLive.Media.Files;
 /// <param name="Codec">Name of the video codec.</param>
 /// <param name="HasAudio">Whether there is sound.</param>
 /// <param name="Notes">What the user should know: high dynamic range, turned picture, ten bits.</param>
-public sealed record MediaFile(string Path, int Width, int Height, double FrameRate, TimeSpan Duration, long Frames, string Codec, bool HasAudio, IReadOnlyList<string> Notes)
+public sealed record MediaFile(string Path, int Width, int Height, double FrameRate, TimeSpan Duration, long Frames, string Codec,
+    bool HasAudio, IReadOnlyList<string> Notes)
 {
     /// <summary>Most pixels in a picture: 8192 x 4608.</summary>
     public const long MaxPixels = 8192L * 4608;
@@ -62,7 +63,9 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
             throw new MediaFileException($"{path} does not exist.");
         if (info.Length == 0)
             throw new MediaFileException($"{info.Name} is empty.");
-        await using var probe = FfmpegChild.Start("ffprobe", ["-v", "error", .. FfmpegChild.SafeInput(path), "-print_format", "json", "-show_streams", "-show_format"], TimeSpan.FromSeconds(20));
+        await using var probe = FfmpegChild.Start("ffprobe",
+            ["-v", "error", .. FfmpegChild.SafeInput(path), "-print_format", "json", "-show_streams", "-show_format"],
+            TimeSpan.FromSeconds(20));
         string text;
         using (var reader = new StreamReader(probe.Output))
         {
@@ -75,7 +78,8 @@ public sealed record MediaFile(string Path, int Width, int Height, double FrameR
             var why = await probe.ComplaintAsync().ConfigureAwait(false);
             throw new MediaFileException(why.Contains("max pixel count", StringComparison.Ordinal)
                 ? $"{info.Name} is too large a picture; at most {MaxPixels / 1_000_000} million pixels are taken."
-                : FileSignature.PhotographOf(path) is { } kind ? MediaHead.Unread(info.Name, $"{kind} photographs") : $"{info.Name} cannot be read as a video: {why}.");
+                : FileSignature.PhotographOf(path) is { } kind ? MediaHead.Unread(info.Name, $"{kind} photographs")
+                : $"{info.Name} cannot be read as a video: {why}.");
         }
         try
         {

@@ -38,13 +38,18 @@ public static class PackedInput
         {
             var webp = AnimatedWebP.Read(file);
             await using var decoder = FfmpegChild.Start(
-                "ffmpeg", ["-loglevel", "error", "-protocol_whitelist", "pipe", "-max_pixels", MediaFile.MaxPixels.ToString(CultureInfo.InvariantCulture), "-xerror", "-f", "webp_pipe", "-i", "pipe:0",
-                    "-fps_mode", "passthrough", "-vf", $"format=bgra,pad={webp.Width}:{webp.Height}:0:0:black@0", "-f", "rawvideo", "pipe:1"], WebPTime, background: true);
+                "ffmpeg", ["-loglevel", "error", "-protocol_whitelist", "pipe", "-max_pixels",
+                    MediaFile.MaxPixels.ToString(CultureInfo.InvariantCulture), "-xerror", "-f", "webp_pipe", "-i", "pipe:0",
+                    "-fps_mode", "passthrough", "-vf", $"format=bgra,pad={webp.Width}:{webp.Height}:0:0:black@0", "-f", "rawvideo",
+                    "pipe:1"], WebPTime, background: true);
             // Each packet says how long its picture is shown; for the last one nothing else does.
             var (last, end) = (webp.Parts.SkipLast(1).Sum(p => p.Shown.TotalMilliseconds), webp.Parts.Sum(p => p.Shown.TotalMilliseconds));
             await using var encoder = FfmpegChild.Start(
-                "ffmpeg", ["-loglevel", "error", "-y", "-f", "matroska", "-i", "pipe:0", "-fps_mode", "passthrough", "-enc_time_base", "1:1000", "-c:v", "ffv1",
-                    "-bsf:v", string.Create(CultureInfo.InvariantCulture, $"setts=duration=if(gte(PTS*TB\\,{(last - 1) / 1000:0.###})\\,{(end - last) / 1000:0.###}/TB\\,DURATION)"), "-fs", maxBytes.ToString(CultureInfo.InvariantCulture),
+                "ffmpeg", ["-loglevel", "error", "-y", "-f", "matroska", "-i", "pipe:0", "-fps_mode", "passthrough", "-enc_time_base",
+                    "1:1000", "-c:v", "ffv1",
+                    "-bsf:v", string.Create(CultureInfo.InvariantCulture,
+                        $"setts=duration=if(gte(PTS*TB\\,{(last - 1) / 1000:0.###})\\,{(end - last) / 1000:0.###}/TB\\,DURATION)"), "-fs",
+                        maxBytes.ToString(CultureInfo.InvariantCulture),
                     "-f", "matroska", "file:" + Path.GetFullPath(output)], WebPTime, background: true);
             var fed = FeedAsync(file, webp, decoder, cancel);
             try

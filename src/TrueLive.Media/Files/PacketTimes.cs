@@ -56,7 +56,8 @@ internal sealed class PacketTimes(int video)
     public void Read(ReadOnlySpan<char> line, bool mends)
     {
         Span<Range> fields = stackalloc Range[6];
-        if (line.Split(fields, ',') < 5 || !int.TryParse(line[fields[0]], NumberStyles.None, CultureInfo.InvariantCulture, out var stream) || line[fields[4]].Contains('D'))
+        if (line.Split(fields, ',') < 5 || !int.TryParse(line[fields[0]], NumberStyles.None, CultureInfo.InvariantCulture, out var stream)
+            || line[fields[4]].Contains('D'))
             return;
         var (shown, decoded, length) = (Number(line[fields[1]]), Number(line[fields[2]]), Number(line[fields[3]]));
         if (double.IsNaN(length) || length < 0)
@@ -86,5 +87,8 @@ internal sealed class PacketTimes(int video)
             (Last, Hold) = (time, length);
     }
 
-    private static double Number(ReadOnlySpan<char> text) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && Math.Abs(value) < Furthest ? value : double.NaN;
+    private static double Number(ReadOnlySpan<char> text) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && Math.Abs(value) < Furthest
+        ? value
+        : double.NaN;
 }

@@ -14,7 +14,8 @@ internal sealed class RawMatroska(int width, int height, bool hasAlpha = false)
     private const int FrameNanoseconds = 40_000_000;
     private const int HeadRoom = 64;
 
-    private readonly byte[] _frame = GC.AllocateUninitializedArray<byte>(HeadRoom + (hasAlpha ? 4 * width * height : width * height + 2 * ((width + 1) / 2) * ((height + 1) / 2)));
+    private readonly byte[] _frame = GC.AllocateUninitializedArray<byte>(HeadRoom
+        + (hasAlpha ? 4 * width * height : width * height + 2 * ((width + 1) / 2) * ((height + 1) / 2)));
 
     /// <summary>The header of the file, written once.</summary>
     public byte[] Header()
@@ -26,13 +27,18 @@ internal sealed class RawMatroska(int width, int height, bool hasAlpha = false)
             .. Element(0x9C, [0]),
             .. Element(0x23E383, Number(FrameNanoseconds)),
             .. Element(0x86, Encoding.ASCII.GetBytes("V_UNCOMPRESSED")),
-            .. Element(0xE0, [.. Element(0xB0, Number(width)), .. Element(0xBA, Number(height)), .. Element(0x2EB524, hasAlpha ? "BGRA"u8 : "I420"u8),
-                .. hasAlpha ? [] : Element(0x55B0, [.. Element(0x55B1, [1]), .. Element(0x55B9, [1]), .. Element(0x55BA, [1]), .. Element(0x55BB, [1])])]),
+            .. Element(0xE0, [.. Element(0xB0, Number(width)), .. Element(0xBA, Number(height)),
+                .. Element(0x2EB524, hasAlpha ? "BGRA"u8 : "I420"u8),
+                .. hasAlpha
+                    ? []
+                    : Element(0x55B0, [.. Element(0x55B1, [1]), .. Element(0x55B9, [1]), .. Element(0x55BA, [1]),
+                    .. Element(0x55BB, [1])])]),
         ]);
         return [
             .. Element(0x1A45DFA3, [.. Element(0x4282, "matroska"u8), .. Element(0x4287, [4]), .. Element(0x4285, [2])]),
             .. Id(0x18538067), 0x01, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
-            .. Element(0x1549A966, [.. Element(0x2AD7B1, Number(1000)), .. Element(0x4D80, "TrueLive"u8), .. Element(0x5741, "TrueLive"u8)]),
+            .. Element(0x1549A966, [.. Element(0x2AD7B1, Number(1000)), .. Element(0x4D80, "TrueLive"u8),
+                .. Element(0x5741, "TrueLive"u8)]),
             .. Element(0x1654AE6B, track),
         ];
     }

@@ -26,7 +26,8 @@ internal static class Sandbox
     /// <param name="folder">Folder that relative names among them refer to, which it may read; null for none.</param>
     /// <param name="writes">Whether it may write there, too.</param>
     /// <param name="reach">What it may reach beside files.</param>
-    public static IReadOnlyList<string> Around(string tool, IReadOnlyList<string> arguments, string? folder = null, bool writes = false, ChildReach reach = default)
+    public static IReadOnlyList<string> Around(
+        string tool, IReadOnlyList<string> arguments, string? folder = null, bool writes = false, ChildReach reach = default)
     {
         var command = Bubblewrap.Room();
         if (reach.Network)
@@ -46,7 +47,9 @@ internal static class Sandbox
                 continue;
             var path = arguments[i][FilePrefix.Length..];
             // If the name is a number pattern, percent signs in its folder are doubled.
-            var above = (Path.GetFileName(path).Contains('%', StringComparison.Ordinal) ? Path.GetDirectoryName(path)?.Replace("%%", "%", StringComparison.Ordinal) : Path.GetDirectoryName(path)) ?? "/";
+            var above = (Path.GetFileName(path).Contains('%', StringComparison.Ordinal)
+                ? Path.GetDirectoryName(path)?.Replace("%%", "%", StringComparison.Ordinal)
+                : Path.GetDirectoryName(path)) ?? "/";
             if (i == 0 || arguments[i - 1] != "-i")
                 command.AddRange(["--bind", above, above]);
             else if (isList)
@@ -58,5 +61,6 @@ internal static class Sandbox
     }
 
     private static string? FolderOf(string tool) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').FirstOrDefault(folder => folder.Length > 0 && File.Exists(Path.Combine(folder, tool)));
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
+            .FirstOrDefault(folder => folder.Length > 0 && File.Exists(Path.Combine(folder, tool)));
 }

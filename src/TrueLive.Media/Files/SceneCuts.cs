@@ -22,9 +22,11 @@ public static class SceneCuts
     {
         var times = new ShownTimes();
         var cuts = new List<TimeSpan>();
-        var select = string.Create(CultureInfo.InvariantCulture, $"scale=160:90:flags=fast_bilinear,select='eq(n\\,0)+gt(scene\\,{Threshold})',showinfo=checksum=0");
+        var select = string.Create(CultureInfo.InvariantCulture,
+            $"scale=160:90:flags=fast_bilinear,select='eq(n\\,0)+gt(scene\\,{Threshold})',showinfo=checksum=0");
         await using var child = FfmpegChild.Start(
-            "ffmpeg", ["-loglevel", "info", "-nostats", "-copyts", .. FfmpegChild.SafeInput(file.Path), "-map", "0:V:0", "-fps_mode", "passthrough", "-vf", select, "-f", "null", "pipe:1"],
+            "ffmpeg", ["-loglevel", "info", "-nostats", "-copyts", .. FfmpegChild.SafeInput(file.Path), "-map", "0:V:0", "-fps_mode",
+                "passthrough", "-vf", select, "-f", "null", "pipe:1"],
             FileSource.ProcessorTime(file), line =>
             {
                 if (times.Read(line) is { } at && (cuts.Count == 0 || at > cuts[^1]))

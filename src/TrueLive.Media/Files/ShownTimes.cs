@@ -16,11 +16,13 @@ internal sealed class ShownTimes
         if (After(line, "config in time_base:") is { Length: > 0 } fraction)
         {
             var slash = fraction.IndexOf('/');
-            if (slash > 0 && double.TryParse(fraction[..slash], CultureInfo.InvariantCulture, out var over) && double.TryParse(fraction[(slash + 1)..], CultureInfo.InvariantCulture, out var under) && under > 0)
+            if (slash > 0 && double.TryParse(fraction[..slash], CultureInfo.InvariantCulture, out var over)
+                && double.TryParse(fraction[(slash + 1)..], CultureInfo.InvariantCulture, out var under) && under > 0)
                 _timeBase = over / under;
             return null;
         }
-        if (_timeBase <= 0 || !long.TryParse(After(line, " pts:"), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var pts))
+        if (_timeBase <= 0 || !long.TryParse(After(line, " pts:"), NumberStyles.AllowLeadingSign,
+            CultureInfo.InvariantCulture, out var pts))
             return null;
         var seconds = pts * _timeBase;
         return Math.Abs(seconds) < 1e6 ? TimeSpan.FromTicks((long)Math.Round(seconds * TimeSpan.TicksPerSecond)) : null;

@@ -36,15 +36,20 @@ internal static class SoundCoding
     public static string[] Arguments(MediaFile source, TimeSpan start, ClipFormat format, bool plain)
     {
         var layouts = format == ClipFormat.WebM ? Opus : Aac;
-        var cut = Seeks(source, start) || start <= TimeSpan.Zero ? "" : string.Create(CultureInfo.InvariantCulture, $"atrim=start={start.TotalSeconds:0.######},asetpts=PTS-{start.TotalSeconds:0.######}/TB,");
+        var cut = Seeks(source, start) || start <= TimeSpan.Zero
+            ? ""
+            : string.Create(CultureInfo.InvariantCulture,
+            $"atrim=start={start.TotalSeconds:0.######},asetpts=PTS-{start.TotalSeconds:0.######}/TB,");
         var order = $"{(source.Restarts ? EndToEnd + "," : "")}{cut}{InStep}";
         List<string> all = ["-c:a", format == ClipFormat.WebM ? "libopus" : "aac"];
         for (var i = 0; i < (plain ? 1 : Tracks(source)); i++)
         {
             var sound = source.Sound[i];
-            var places = plain ? sound.Channels > 1 ? "pan=stereo|c0=c0|c1=c1" : "pan=mono|c0=c0" : $"aformat=channel_layouts={string.Join('|', layouts)}";
+            var places = plain ? sound.Channels > 1 ? "pan=stereo|c0=c0|c1=c1" : "pan=mono|c0=c0"
+                : $"aformat=channel_layouts={string.Join('|', layouts)}";
             var channels = plain ? Math.Min(2, sound.Channels) : sound.Channels;
-            all.AddRange(["-map", $"1:a:{i}", $"-filter:a:{i}", $"{order},{places}", $"-b:a:{i}", $"{Math.Clamp(80 * channels, 128, 512)}k"]);
+            all.AddRange(["-map", $"1:a:{i}", $"-filter:a:{i}", $"{order},{places}", $"-b:a:{i}",
+                $"{Math.Clamp(80 * channels, 128, 512)}k"]);
         }
         return [.. all];
     }
@@ -52,9 +57,11 @@ internal static class SoundCoding
     /// <summary>A note about tracks whose channels differ from the source's; null when none do.</summary>
     public static string? Changed(MediaFile source, IReadOnlyList<SoundTrack> made)
     {
-        var said = made.Zip(source.Sound).Where(t => t.First.Channels != t.Second.Channels).Select(t => $"{Name(t.Second)} became {Name(t.First)}").ToArray();
+        var said = made.Zip(source.Sound).Where(t => t.First.Channels != t.Second.Channels)
+            .Select(t => $"{Name(t.Second)} became {Name(t.First)}").ToArray();
         var left = source.Sound.Count - made.Count;
-        string[] all = [.. said.Length > 0 ? [$"The sound's channels were mapped: {string.Join(", ", said)}."] : Array.Empty<string>(), .. left > 0 ? [$"{made.Count} of {source.Sound.Count} tracks of sound were taken."] : Array.Empty<string>()];
+        string[] all = [.. said.Length > 0 ? [$"The sound's channels were mapped: {string.Join(", ", said)}."] : Array.Empty<string>(),
+            .. left > 0 ? [$"{made.Count} of {source.Sound.Count} tracks of sound were taken."] : Array.Empty<string>()];
         return all.Length > 0 ? string.Join(' ', all) : null;
     }
 

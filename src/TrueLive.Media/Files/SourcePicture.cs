@@ -7,7 +7,8 @@ namespace TrueLive.Media.Files;
 public sealed record SourcePicture
 {
     // By EXIF orientation; ffmpeg names a rotation by what it does to the picture.
-    private static readonly string[] Turns = ["", "", "hflip", "hflip,vflip", "vflip", "transpose=cclock_flip", "transpose=clock", "transpose=clock_flip", "transpose=cclock"];
+    private static readonly string[] Turns = ["", "", "hflip", "hflip,vflip", "vflip", "transpose=cclock_flip", "transpose=clock",
+        "transpose=clock_flip", "transpose=cclock"];
 
     internal const string InterlacedNote = "The film is interlaced: each picture is made of its two fields.";
 
@@ -95,12 +96,17 @@ public sealed record SourcePicture
     /// <summary>Reads what ffprobe says about a video stream, and adds notes for the user.</summary>
     internal static SourcePicture From(JsonElement video, string format, int width, int height, bool zscale, List<string> notes)
     {
-        string Say(string name) => video.TryGetProperty(name, out var v) && v.GetString() is { } text && text is not ("unknown" or "reserved") ? text : "";
+        string Say(string name) =>
+            video.TryGetProperty(name, out var v) && v.GetString() is { } text && text is not ("unknown" or "reserved") ? text : "";
         var (codec, pixels, order) = (Say("codec_name"), Say("pix_fmt"), Say("field_order"));
         var yuv = pixels.StartsWith("yuv", StringComparison.Ordinal);
-        var layered = codec is "vp8" or "vp9" && video.TryGetProperty("tags", out var tags) && tags.EnumerateObject().Any(t => t.Name.Equals("alpha_mode", StringComparison.OrdinalIgnoreCase) && t.Value.GetString() == "1");
-        var alpha = layered || (codec != "mjpeg" && (pixels.StartsWith("yuva", StringComparison.Ordinal) || pixels.StartsWith("gbrap", StringComparison.Ordinal)
-            || pixels.StartsWith("rgba", StringComparison.Ordinal) || pixels.StartsWith("bgra", StringComparison.Ordinal) || pixels is "argb" or "abgr" or "pal8" || pixels.StartsWith("ya", StringComparison.Ordinal)));
+        var layered = codec is "vp8" or "vp9" && video.TryGetProperty("tags", out var tags) && tags.EnumerateObject()
+            .Any(t => t.Name.Equals("alpha_mode", StringComparison.OrdinalIgnoreCase) && t.Value.GetString() == "1");
+        var alpha = layered
+            || (codec != "mjpeg" && (pixels.StartsWith("yuva", StringComparison.Ordinal)
+            || pixels.StartsWith("gbrap", StringComparison.Ordinal)
+            || pixels.StartsWith("rgba", StringComparison.Ordinal) || pixels.StartsWith("bgra", StringComparison.Ordinal)
+            || pixels is "argb" or "abgr" or "pal8" || pixels.StartsWith("ya", StringComparison.Ordinal)));
         if (alpha)
             notes.Add(TransparentNote(default));
         var interlaced = order is "tt" or "bb" or "tb" or "bt";
@@ -110,8 +116,11 @@ public sealed record SourcePicture
         var bright = transfer is "smpte2084" or "arib-std-b67";
         var wide = bright || primaries is "bt2020";
         if (bright)
-            notes.Add(zscale ? "The film is in high dynamic range: its brightness is brought to that of ordinary screens." : "The film is in high dynamic range, and its brightness stays as it is: this ffmpeg has no zscale filter.");
-        if (pixels.EndsWith("10le", StringComparison.Ordinal) || pixels.EndsWith("10be", StringComparison.Ordinal) || pixels.EndsWith("12le", StringComparison.Ordinal) || pixels.EndsWith("12be", StringComparison.Ordinal))
+            notes.Add(zscale
+                ? "The film is in high dynamic range: its brightness is brought to that of ordinary screens."
+                : "The film is in high dynamic range, and its brightness stays as it is: this ffmpeg has no zscale filter.");
+        if (pixels.EndsWith("10le", StringComparison.Ordinal) || pixels.EndsWith("10be", StringComparison.Ordinal)
+            || pixels.EndsWith("12le", StringComparison.Ordinal) || pixels.EndsWith("12be", StringComparison.Ordinal))
             notes.Add($"The film has {pixels[^4..^2]} bits a colour; the model works with 8.");
         return new SourcePicture
         {
@@ -121,7 +130,9 @@ public sealed record SourcePicture
             Alpha = alpha || codec == "png" && !format.EndsWith("_pipe", StringComparison.Ordinal),
             Decoder = layered ? $"libvpx{(codec == "vp9" ? "-vp9" : "")}" : null,
             HighDefinitionUntagged = Say("color_space").Length == 0 && yuv && (height > 576 || width >= 1280),
-            Wide = !wide || !zscale ? null : (Or(transfer, "bt709"), Or(primaries, "bt2020"), Or(Say("color_space"), yuv ? "bt2020nc" : "gbr")),
+            Wide = !wide || !zscale
+                ? null
+                : (Or(transfer, "bt709"), Or(primaries, "bt2020"), Or(Say("color_space"), yuv ? "bt2020nc" : "gbr")),
         };
 
         static string Or(string text, string otherwise) => text.Length > 0 ? text : otherwise;

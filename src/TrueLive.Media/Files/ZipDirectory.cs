@@ -35,7 +35,9 @@ internal static class ZipDirectory
         long start = BinaryPrimitives.ReadUInt32LittleEndian(tail.AsSpan(end + 16));
         if (IsMarked(tail.AsSpan(end, EndLength)))
             start = Math.Min(start, LargeStart(file, tail, end));
-        return start >= 0 && start < file.Length ? file.Length - start : throw new InvalidDataException("The directory lies outside the file.");
+        return start >= 0 && start < file.Length
+            ? file.Length - start
+            : throw new InvalidDataException("The directory lies outside the file.");
     }
 
     // A disk or count of 0xFFFF, or a size or offset of 0xFFFFFFFF, refers a reader to the Zip64 record. Readers differ in which of these
@@ -47,7 +49,8 @@ internal static class ZipDirectory
             if (BinaryPrimitives.ReadUInt16LittleEndian(record[at..]) == ushort.MaxValue)
                 return true;
         }
-        return BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) == uint.MaxValue || BinaryPrimitives.ReadUInt32LittleEndian(record[16..]) == uint.MaxValue;
+        return BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) == uint.MaxValue
+            || BinaryPrimitives.ReadUInt32LittleEndian(record[16..]) == uint.MaxValue;
     }
 
     // A locator right before the end record points to the Zip64 record.

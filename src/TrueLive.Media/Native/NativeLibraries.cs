@@ -18,7 +18,8 @@ public static class NativeLibraries
     // Newest first. Structure offsets are valid for the releases named here and no others; eng/setup.sh installs the same.
     private static readonly Dictionary<string, (string[] Names, string Package, string Newer, string For)> Known = new()
     {
-        [AvCodec] = (["libavcodec.so.61", "libavcodec.so.60", "libavcodec.so.59"], "libavcodec59", "libavcodec61", "decoding H.264 and VP8"),
+        [AvCodec] = (["libavcodec.so.61", "libavcodec.so.60", "libavcodec.so.59"], "libavcodec59", "libavcodec61",
+            "decoding H.264 and VP8"),
         [AvUtil] = (["libavutil.so.59", "libavutil.so.58", "libavutil.so.57"], "libavcodec59", "libavcodec61", "decoding H.264 and VP8"),
         [Vpx] = (["libvpx.so.11", "libvpx.so.9", "libvpx.so.8", "libvpx.so.7"], "libvpx7", "libvpx9", "encoding VP8"),
         [OpenH264] = (["libopenh264.so.8", "libopenh264.so.7"], "libopenh264-7", "libopenh264-8", "encoding H.264"),

@@ -43,7 +43,8 @@ public sealed class CommandModel : FolderModel
         try
         {
             var command = new WorkerCommand(manifest.Folder, manifest.Command, manifest.MemoryMb);
-            return new CommandModel(manifest, WorkerModel.Load(new WorkerSpec(manifest.Describe(), command, reload) { Ended = ended }, time));
+            return new CommandModel(manifest, WorkerModel.Load(new WorkerSpec(manifest.Describe(), command, reload) { Ended = ended },
+                time));
         }
         catch (WorkerException e)
         {

@@ -39,7 +39,8 @@ public sealed record MemoryFinding(int States, int Bytes, double Difference, boo
 /// <param name="Findings">What the user should look into; empty when nothing is wrong.</param>
 /// <param name="Before">The last frame that went in; the caller disposes it.</param>
 /// <param name="After">What came out for it; the caller disposes it.</param>
-public sealed record ModelCheckReport(int Threads, IReadOnlyList<SizeTiming> Timings, OutputNumbers? Output, MemoryFinding? Memory, IReadOnlyList<string> Findings, VideoFrame Before, VideoFrame After) : IDisposable
+public sealed record ModelCheckReport(int Threads, IReadOnlyList<SizeTiming> Timings, OutputNumbers? Output, MemoryFinding? Memory,
+    IReadOnlyList<string> Findings, VideoFrame Before, VideoFrame After) : IDisposable
 {
     /// <inheritdoc/>
     public void Dispose()
@@ -61,14 +62,16 @@ public static class ModelCheck
     /// <param name="text">Prompt during the check.</param>
     /// <param name="time">Clock.</param>
     /// <exception cref="ModelStepException">The model failed on a frame.</exception>
-    public static ModelCheckReport Run(FolderModel model, IReadOnlyList<VideoFrame> frames, IEnumerable<(int Width, int Height)> sizes, string text, TimeProvider time)
+    public static ModelCheckReport Run(
+        FolderModel model, IReadOnlyList<VideoFrame> frames, IEnumerable<(int Width, int Height)> sizes, string text, TimeProvider time)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(frames.Count, 2);
         var findings = new List<string>();
         var prompt = new Prompt(1, text, 1, TimeSpan.Zero, model.Read(text));
         if (!prompt.Reading.Understood)
             findings.Add($"The prompt '{text}' was not understood: {prompt.Reading.Note}");
-        var timings = sizes.Select(s => model.Info.Sizes.Nearest(s.Width, s.Height)).Distinct().Select(s => Time(model, frames, s, prompt, time)).ToArray();
+        var timings = sizes.Select(s => model.Info.Sizes.Nearest(s.Width, s.Height)).Distinct()
+            .Select(s => Time(model, frames, s, prompt, time)).ToArray();
 
         var (width, height) = model.Info.Sizes.Nearest(frames[0].Width, frames[0].Height);
         using var session = model.Open(width, height);
@@ -95,7 +98,8 @@ public static class ModelCheck
             session.Reset();
             using var fresh = session.StepLast(frames[^1], prompt);
             var finding = model.Manifest.States.Length == 0 && !(model is CommandModel && model.Info.HasMemory) ? null
-                : new MemoryFinding(model.Manifest.States.Length, memory.Bytes.Length, Math.Round(Difference(after, fresh), 3), Difference(after, again) == 0);
+                : new MemoryFinding(model.Manifest.States.Length, memory.Bytes.Length, Math.Round(Difference(after, fresh), 3),
+                    Difference(after, again) == 0);
             var output = numbers?.Sum();
             Judge(model, output, finding, after, again, findings);
             return new ModelCheckReport(model.Threads, timings, output, finding, findings, frames[^1].Retain(), after);
@@ -107,7 +111,8 @@ public static class ModelCheck
         }
     }
 
-    private static SizeTiming Time(FolderModel model, IReadOnlyList<VideoFrame> frames, (int Width, int Height) size, Prompt prompt, TimeProvider time)
+    private static SizeTiming Time(
+        FolderModel model, IReadOnlyList<VideoFrame> frames, (int Width, int Height) size, Prompt prompt, TimeProvider time)
     {
         using var session = model.CreateSession(size.Width, size.Height);
         var pool = new FramePool("model check", frames.Count);
@@ -136,14 +141,16 @@ public static class ModelCheck
         return new SizeTiming(size.Width, size.Height, Math.Round(times[times.Count / 2], 2), times.Count);
     }
 
-    private static void Judge(FolderModel model, OutputNumbers? output, MemoryFinding? memory, VideoFrame after, VideoFrame again, List<string> findings)
+    private static void Judge(
+        FolderModel model, OutputNumbers? output, MemoryFinding? memory, VideoFrame after, VideoFrame again, List<string> findings)
     {
         if (output is not null)
             JudgeNumbers(model.Manifest.Output!, output, findings);
         if (memory is { Difference: 0 })
             findings.Add("The states change nothing: a frame with the memory of those before it is the same as one without.");
         if (memory is { GoesOn: false })
-            findings.Add("A session that goes on from a captured memory makes another picture: something is remembered that is no state, or the network is not deterministic.");
+            findings.Add("A session that goes on from a captured memory makes another picture: something is remembered that is no state, " +
+                "or the network is not deterministic.");
         if (memory is null && Difference(after, again) != 0)
             findings.Add("The same frame gives another picture the second time: the network is not deterministic.");
     }
@@ -151,14 +158,17 @@ public static class ModelCheck
     private static void JudgeNumbers(OutputSpec spec, OutputNumbers output, List<string> findings)
     {
         if (output.NotFinite > 0)
-            findings.Add($"{output.NotFinite} of {output.Count} numbers of '{spec.Name}' are NaN or infinite. They are shown as black or white, and a memory that holds one is lost.");
+            findings.Add($"{output.NotFinite} of {output.Count} numbers of '{spec.Name}' are NaN or infinite. They are shown as black or " +
+                "white, and a memory that holds one is lost.");
         if (spec.Role != OutputRole.Data)
         {
             var range = Numbers.RangeOf(spec);
             if (output.Outside > 0.25)
-                findings.Add($"{output.Outside:P0} of '{spec.Name}' lies outside output.range [{string.Join(", ", spec.Range)}] and is cut off; it runs from {output.Min:0.###} to {output.Max:0.###}. Is the range right?");
+                findings.Add($"{output.Outside:P0} of '{spec.Name}' lies outside output.range [{string.Join(", ", spec.Range)}] and is " +
+                    $"cut off; it runs from {output.Min:0.###} to {output.Max:0.###}. Is the range right?");
             else if (output.Max - output.Min < 0.05 * (range.High - range.Low))
-                findings.Add($"'{spec.Name}' only runs from {output.Min:0.###} to {output.Max:0.###} of output.range [{string.Join(", ", spec.Range)}]. Is the range right?");
+                findings.Add($"'{spec.Name}' only runs from {output.Min:0.###} to {output.Max:0.###} of output.range " +
+                    $"[{string.Join(", ", spec.Range)}]. Is the range right?");
         }
         else
         {
@@ -192,7 +202,9 @@ public static class ModelCheck
         /// <summary>The declared range, normalised by mean and deviation, over all channels, widened by a twentieth on each side.</summary>
         public static (double Low, double High) RangeOf(OutputSpec spec)
         {
-            var ends = spec.Range.SelectMany(r => spec.Role == OutputRole.Image ? Enumerable.Range(0, 3).Select(c => (double)((r - spec.Mean[c]) / spec.Std[c])) : [r]).ToArray();
+            var ends = spec.Range.SelectMany(r => spec.Role == OutputRole.Image
+                ? Enumerable.Range(0, 3).Select(c => (double)((r - spec.Mean[c]) / spec.Std[c]))
+                : [r]).ToArray();
             var margin = (ends.Max() - ends.Min()) / 20;
             return (ends.Min() - margin, ends.Max() + margin);
         }
@@ -216,6 +228,8 @@ public static class ModelCheck
             }
         }
 
-        public OutputNumbers Sum() => new(_count > _notFinite ? _min : double.NaN, _count > _notFinite ? _max : double.NaN, _notFinite, (double)_outside / Math.Max(1, _count), _count);
+        public OutputNumbers Sum() =>
+            new(_count > _notFinite ? _min : double.NaN, _count > _notFinite ? _max : double.NaN, _notFinite,
+            (double)_outside / Math.Max(1, _count), _count);
     }
 }

@@ -16,6 +16,7 @@ public static class ModelFolders
     /// <param name="folder">The folder.</param>
     /// <param name="pulled">The folder of pulled models.</param>
     public static ModelTrust TrustOf(string folder, string pulled) =>
-        Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(pulled))
+        Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)))
+            == Path.TrimEndingDirectorySeparator(Path.GetFullPath(pulled))
             ? ModelTrust.Pulled : ModelTrust.Given;
 }

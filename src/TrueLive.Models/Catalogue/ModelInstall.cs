@@ -22,15 +22,18 @@ public static class ModelInstall
         if (to == manifest.Folder)
             throw new ModelException($"{to} is already among the models.");
         if (Directory.Exists(to) && !replace)
-            throw new ModelException($"{to} exists: a model '{manifest.Id}' was added before. Replace it with --replace, or give the new one another id.");
+            throw new ModelException($"{to} exists: a model '{manifest.Id}' was added before. Replace it with --replace, or give the new " +
+                "one another id.");
         var partial = Path.Combine(Path.GetFullPath(place), "." + manifest.Id + ".partial");
         try
         {
             if (Directory.Exists(partial))
                 Directory.Delete(partial, true);
             Directory.CreateDirectory(partial);
-            var texts = Directory.EnumerateFiles(manifest.Folder).Select(f => new FileInfo(f)).Where(f => f is { Length: > 0 and <= MaxText, LinkTarget: null }).Select(f => f.Name)
-                .Where(name => name.StartsWith("LICENSE", StringComparison.OrdinalIgnoreCase) || name.StartsWith("README", StringComparison.OrdinalIgnoreCase));
+            var texts = Directory.EnumerateFiles(manifest.Folder).Select(f => new FileInfo(f))
+                .Where(f => f is { Length: > 0 and <= MaxText, LinkTarget: null }).Select(f => f.Name)
+                .Where(name => name.StartsWith("LICENSE", StringComparison.OrdinalIgnoreCase)
+                    || name.StartsWith("README", StringComparison.OrdinalIgnoreCase));
             foreach (var name in manifest.Files.Concat(texts))
             {
                 Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(partial, name))!);

@@ -43,7 +43,8 @@ internal sealed unsafe class Activation
     private readonly AlignedFloats _floats;
 
     /// <summary>Bytes that an activation of this size takes.</summary>
-    public static long Bytes(int width, int height, int channels) => (long)(Margin + width + Overhang) * (Margin + height + Overhang) * channels * sizeof(float);
+    public static long Bytes(int width, int height, int channels) =>
+        (long)(Margin + width + Overhang) * (Margin + height + Overhang) * channels * sizeof(float);
 
     public Activation(int width, int height, int channels)
     {

@@ -50,7 +50,8 @@ internal sealed class ConvGraph
             // A field that the runtime ignores need not hold a valid message.
             return null;
         }
-        var whole = read._layers.Count > 0 && read._ends[^1] == result && !read._layers[^1].Doubled && read._read.All(r => r.Layer < 0 || read._ends[r.Layer] == r.Name);
+        var whole = read._layers.Count > 0 && read._ends[^1] == result && !read._layers[^1].Doubled
+            && read._read.All(r => r.Layer < 0 || read._ends[r.Layer] == r.Name);
         return whole ? read._layers : null;
     }
 
@@ -62,7 +63,8 @@ internal sealed class ConvGraph
         var type = Texts(fields, 4).FirstOrDefault("");
         if (type == "Constant" && outputs.Length == 1)
         {
-            foreach (var tensor in fields.Where(f => f is { Number: 5, Wire: 2 }).SelectMany(f => ProtoField.Read(f.Bytes)).Where(f => f is { Number: 5, Wire: 2 }))
+            foreach (var tensor in fields.Where(f => f is { Number: 5, Wire: 2 }).SelectMany(f => ProtoField.Read(f.Bytes))
+                .Where(f => f is { Number: 5, Wire: 2 }))
                 Constant(tensor.Bytes, outputs[0]);
             return true;
         }
@@ -71,7 +73,8 @@ internal sealed class ConvGraph
             return true;
         if (outputs.Length != 1 || Texts(fields, 7).FirstOrDefault("") is not ("" or "ai.onnx"))
             return false;
-        var attributes = fields.Where(f => f is { Number: 5, Wire: 2 }).Select(f => ProtoField.Read(f.Bytes).ToArray()).DistinctBy(a => Texts(a, 1).FirstOrDefault("")).ToDictionary(a => Texts(a, 1).FirstOrDefault(""));
+        var attributes = fields.Where(f => f is { Number: 5, Wire: 2 }).Select(f => ProtoField.Read(f.Bytes).ToArray())
+            .DistinctBy(a => Texts(a, 1).FirstOrDefault("")).ToDictionary(a => Texts(a, 1).FirstOrDefault(""));
         if (type == "Conv")
             return Conv(inputs, outputs[0], attributes);
 
@@ -84,10 +87,14 @@ internal sealed class ConvGraph
         ConvLayer? next = type switch
         {
             "Relu" when !layer.Relu => layer with { Relu = true },
-            "Mul" when pictures.Length == 1 && plain && !layer.Doubled && layer is { Scale: null, Shift: null, Screened: false } => layer with { Scale = other },
-            "Add" when pictures.Length == 1 && plain && !layer.Doubled && layer is { Shift: null, Screened: false } => other == _tiles ? layer with { Screened = true } : layer with { Shift = other },
-            "Add" when pictures.Length == 2 && plain && _pictures[other] is >= 0 and var from && from != at && (_layers[from].Out, _layers[from].Divide) == (layer.Out, layer.Divide) => Residual(from, other),
-            "Resize" when plain && layer is { Kernel: 1, Doubled: false, Divide: > 1 } && Doubles(inputs, attributes) => layer with { Doubled = true, Divide = layer.Divide / 2 },
+            "Mul" when pictures.Length == 1 && plain && !layer.Doubled && layer is { Scale: null, Shift: null, Screened: false } =>
+                layer with { Scale = other },
+            "Add" when pictures.Length == 1 && plain && !layer.Doubled && layer is { Shift: null, Screened: false } =>
+                other == _tiles ? layer with { Screened = true } : layer with { Shift = other },
+            "Add" when pictures.Length == 2 && plain && _pictures[other] is >= 0 and var from &&
+                from != at && (_layers[from].Out, _layers[from].Divide) == (layer.Out, layer.Divide) => Residual(from, other),
+            "Resize" when plain && layer is { Kernel: 1, Doubled: false, Divide: > 1 } && Doubles(inputs, attributes) =>
+                layer with { Doubled = true, Divide = layer.Divide / 2 },
             _ => null,
         };
         if (next is null)
@@ -104,29 +111,38 @@ internal sealed class ConvGraph
 
     private bool Conv(string[] inputs, string output, Dictionary<string, ProtoField[]> attributes)
     {
-        if (inputs.Length != 3 || !_pictures.TryGetValue(inputs[0], out var from) || !_constants.TryGetValue(inputs[1], out var weights) || !_constants.TryGetValue(inputs[2], out var bias) || weights.Shape.Length != 4)
+        if (inputs.Length != 3 || !_pictures.TryGetValue(inputs[0], out var from) || !_constants.TryGetValue(inputs[1], out var weights)
+            || !_constants.TryGetValue(inputs[2], out var bias) || weights.Shape.Length != 4)
             return false;
         int outs = (int)weights.Shape[0], ins = (int)weights.Shape[1], kernel = (int)weights.Shape[2];
         long stride = Numbers("strides").FirstOrDefault(1), dilation = Numbers("dilations").FirstOrDefault(1);
-        var known = _layers.Count < MaxLayers && Math.Max(outs, ins) <= MaxChannels && weights.Shape[3] == kernel && outs % 16 == 0 && (from < 0 || (ins % 16 == 0 && ins == _layers[from].Out)) && bias.Values.Length == outs && Numbers("group").FirstOrDefault(1) == 1
-            && Numbers("strides").All(s => s == stride) && Numbers("dilations").All(d => d == dilation) && !attributes.ContainsKey("auto_pad")
+        var known = _layers.Count < MaxLayers && Math.Max(outs, ins) <= MaxChannels && weights.Shape[3] == kernel && outs % 16 == 0
+            && (from < 0 || (ins % 16 == 0 && ins == _layers[from].Out)) && bias.Values.Length == outs
+            && Numbers("group").FirstOrDefault(1) == 1
+            && Numbers("strides").All(s => s == stride) && Numbers("dilations").All(d => d == dilation)
+            && !attributes.ContainsKey("auto_pad")
             && Numbers("pads").DefaultIfEmpty(0).All(p => p == dilation * (kernel / 2))
-            && (from < 0 ? _layers.Count == 0 && (kernel, stride, dilation) is (3, 2, 1) : (kernel, stride, dilation) is (1, 1, 1) or (3, 1, 1) or (3, 1, 2) or (3, 2, 1));
+            && (from < 0
+                ? _layers.Count == 0 && (kernel, stride, dilation) is (3, 2, 1)
+                : (kernel, stride, dilation) is (1, 1, 1) or (3, 1, 1) or (3, 1, 2) or (3, 2, 1));
         _packed += (long)WinogradConvolution.PackedLength(ins, outs) * sizeof(float);
         if (!known || _packed > MaxPacked)
             return false;
         _read.Add((from, inputs[0]));
-        _layers.Add(new ConvLayer(from, ins, outs, kernel, (int)stride, (int)dilation, weights.Values, bias.Values) { Divide = (from < 0 ? 1 : _layers[from].Divide) * (int)stride });
+        _layers.Add(new ConvLayer(from, ins, outs, kernel, (int)stride, (int)dilation, weights.Values, bias.Values)
+            { Divide = (from < 0 ? 1 : _layers[from].Divide) * (int)stride });
         _ends.Add(output);
         _pictures[output] = _layers.Count - 1;
         return true;
 
-        long[] Numbers(string name) => attributes.TryGetValue(name, out var a) ? [.. a.Where(f => f.Number is 3 or 8).SelectMany(ProtoField.Numbers)] : [];
+        long[] Numbers(string name) =>
+            attributes.TryGetValue(name, out var a) ? [.. a.Where(f => f.Number is 3 or 8).SelectMany(ProtoField.Numbers)] : [];
     }
 
     private bool Doubles(string[] inputs, Dictionary<string, ProtoField[]> attributes)
     {
-        return !attributes.ContainsKey("axes") && Is("mode", "nearest") && Is("coordinate_transformation_mode", "asymmetric") && Is("nearest_mode", "floor")
+        return !attributes.ContainsKey("axes") && Is("mode", "nearest") && Is("coordinate_transformation_mode", "asymmetric")
+            && Is("nearest_mode", "floor")
             && inputs.Length == 3 && _constants.TryGetValue(inputs[2], out var scales) && scales.Values is [1, 1, 2, 2];
 
         bool Is(string name, string value) => attributes.TryGetValue(name, out var a) && Texts(a, 4).FirstOrDefault() == value;

@@ -36,17 +36,20 @@ internal sealed unsafe class ConvSession
     /// <param name="result">Destination of the last layer's channels, as planes; must stay pinned as long as this session is used.</param>
     /// <param name="threads">Most threads at once.</param>
     /// <param name="claim">Called with the number of bytes before memory is allocated; may throw to refuse.</param>
-    public ConvSession(IReadOnlyList<Convolution> convolutions, int width, int height, int screenHeight, int screenWidth, float* result, int threads, Action<long> claim)
+    public ConvSession(IReadOnlyList<Convolution> convolutions, int width, int height, int screenHeight, int screenWidth, float* result,
+        int threads, Action<long> claim)
     {
         (_convolutions, _width, _height) = (convolutions, width, height);
         _result = result;
         var owners = Owners([.. convolutions.Select(c => c.Layer)]);
         var kept = new Activation[convolutions.Count];
         var scratch = convolutions.Max(c => c.ScratchLength);
-        claim(threads * Scratch.Bytes(scratch) + convolutions.Where(c => c.Layer.Screened).Sum(c => (long)screenHeight * screenWidth * c.Layer.Out * sizeof(float)));
+        claim(threads * Scratch.Bytes(scratch) + convolutions.Where(c => c.Layer.Screened)
+            .Sum(c => (long)screenHeight * screenWidth * c.Layer.Out * sizeof(float)));
         for (var i = 0; i < kept.Length; i++)
             kept[i] = owners[i] is { } owner ? kept[owner] : Keep(convolutions[i].Layer);
-        _outputs = [.. convolutions.Select((c, i) => new LayerOutput(c.Layer, kept[i], c.Layer.Residual is { } r ? kept[r] : null, screenHeight, screenWidth))];
+        _outputs = [.. convolutions.Select((c, i) => new LayerOutput(c.Layer, kept[i], c.Layer.Residual is { } r ? kept[r] : null,
+            screenHeight, screenWidth))];
         var bands = new List<Band>();
         var starts = new int[convolutions.Count];
         for (var i = 0; i < convolutions.Count; i++)
@@ -74,7 +77,8 @@ internal sealed unsafe class ConvSession
         }
 
         // The layers before this one that read another layer's output.
-        IEnumerable<int> Readers(int layer, int before) => Enumerable.Range(0, before).Where(i => convolutions[i].Layer.Input == layer || convolutions[i].Layer.Residual == layer);
+        IEnumerable<int> Readers(int layer, int before) =>
+            Enumerable.Range(0, before).Where(i => convolutions[i].Layer.Input == layer || convolutions[i].Layer.Residual == layer);
 
         // The bands that compute these rows of a layer's output; none for the picture.
         Range Making(int layer, int first, int last)
@@ -101,7 +105,8 @@ internal sealed unsafe class ConvSession
         }
         return owners;
 
-        int LastRead(int layer) => Enumerable.Range(0, layers.Count).Last(i => i == layer || layers[i].Input == layer || layers[i].Residual == layer);
+        int LastRead(int layer) =>
+            Enumerable.Range(0, layers.Count).Last(i => i == layer || layers[i].Input == layer || layers[i].Residual == layer);
     }
 
     /// <summary>Sets the style of a layer (<see cref="LayerOutput.SetStyle"/>).</summary>
@@ -137,7 +142,8 @@ internal sealed unsafe class ConvSession
             if (layer.Input < 0)
                 convolution.Run((float*)_planes, _width, to, _width / divide, _height / divide, band.Index, scratch);
             else
-                convolution.Run(_outputs[layer.Input].To.Start, _outputs[layer.Input].To.Row, to, _width / divide, _height / divide, band.Index, scratch);
+                convolution.Run(_outputs[layer.Input].To.Start, _outputs[layer.Input].To.Row, to, _width / divide, _height / divide,
+                    band.Index, scratch);
             if (band.Layer == _bands[^1].Layer)
                 Spread(to.To, band.Index * convolution.BandRows, convolution.BandRows);
         }
@@ -171,7 +177,8 @@ internal sealed unsafe class ConvSession
                 var to = _result + c * plane + (nint)y * from.Width;
                 for (var x = 0; x < from.Width; x += 4, pixel += 4 * from.Channels, to += 4)
                 {
-                    Vector128<float> p0 = Vector128.Load(pixel), p1 = Vector128.Load(pixel + from.Channels), p2 = Vector128.Load(pixel + 2 * from.Channels), p3 = Vector128.Load(pixel + 3 * from.Channels);
+                    Vector128<float> p0 = Vector128.Load(pixel), p1 = Vector128.Load(pixel + from.Channels),
+                    p2 = Vector128.Load(pixel + 2 * from.Channels), p3 = Vector128.Load(pixel + 3 * from.Channels);
                     Vector128<float> low = Sse.UnpackLow(p0, p1), high = Sse.UnpackHigh(p0, p1);
                     Vector128<float> low2 = Sse.UnpackLow(p2, p3), high2 = Sse.UnpackHigh(p2, p3);
                     Sse.MoveLowToHigh(low, low2).Store(to);

@@ -19,7 +19,8 @@ internal abstract unsafe class Convolution(ConvLayer layer)
 {
     /// <summary>The implementation that does the least work for a layer.</summary>
     public static Convolution Of(ConvLayer layer) =>
-        layer.Input < 0 ? new StemConvolution(layer) : layer is { Kernel: 3, Stride: 1 } ? new WinogradConvolution(layer) : new DirectConvolution(layer);
+        layer.Input < 0 ? new StemConvolution(layer) : layer is { Kernel: 3, Stride: 1 } ? new WinogradConvolution(layer)
+            : new DirectConvolution(layer);
 
     public ConvLayer Layer { get; } = layer;
 

@@ -18,7 +18,8 @@ internal sealed unsafe class DirectConvolution : Convolution
         for (var o = 0; o < layer.Out; o++)
         {
             for (var i = 0; i < layer.In * taps; i++)
-                _weights.Start[((o / Microkernel.Columns * taps + i % taps) * layer.In + i / taps) * Microkernel.Columns + o % Microkernel.Columns] = layer.Weights[o * layer.In * taps + i];
+                _weights.Start[((o / Microkernel.Columns * taps + i % taps) * layer.In + i / taps) * Microkernel.Columns
+                    + o % Microkernel.Columns] = layer.Weights[o * layer.In * taps + i];
         }
     }
 
@@ -40,7 +41,8 @@ internal sealed unsafe class DirectConvolution : Convolution
                 for (var x = 0; x < width; x += Pixels)
                 {
                     nint pixel = Layer.Stride * Layer.In;
-                    Microkernel.Rows(Pixels, first + x * pixel, pixel, segments, kernel, length, _weights.Start + o / Microkernel.Columns * block, scratch.Sums.Start, Microkernel.Columns);
+                    Microkernel.Rows(Pixels, first + x * pixel, pixel, segments, kernel, length,
+                        _weights.Start + o / Microkernel.Columns * block, scratch.Sums.Start, Microkernel.Columns);
                     Put(scratch.Sums.Start, to, x, Math.Min(Pixels, width - x), y, o);
                 }
             }

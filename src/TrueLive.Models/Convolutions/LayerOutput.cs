@@ -50,13 +50,15 @@ internal sealed unsafe class LayerOutput
     public OutputRow<T> Row<T>(nint y, nint channel) where T : unmanaged, ILanes<T>
     {
         var at = y * To.Row + channel;
-        return new OutputRow<T>(To.Start + at, _residual is null ? null : _residual.Start + at, _shift.Start + (y & (_screenHeight - 1)) * _screenWidth * To.Channels + channel,
+        return new OutputRow<T>(To.Start + at, _residual is null ? null : _residual.Start + at,
+            _shift.Start + (y & (_screenHeight - 1)) * _screenWidth * To.Channels + channel,
             T.Load(_scale.Start + channel), T.All(_layer.Relu ? 0 : float.NegativeInfinity), To.Channels, _screenWidth - 1);
     }
 }
 
 /// <summary>The destination of some channels of a row, and the operations on them.</summary>
-internal readonly unsafe ref struct OutputRow<T>(float* to, float* residual, float* shift, T scale, T least, nint channels, nint screen) where T : unmanaged, ILanes<T>
+internal readonly unsafe ref struct OutputRow<T>(float* to, float* residual, float* shift, T scale, T least, nint channels, nint screen)
+    where T : unmanaged, ILanes<T>
 {
     private readonly float* _to = to;
     private readonly float* _residual = residual;

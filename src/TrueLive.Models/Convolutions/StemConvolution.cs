@@ -77,7 +77,8 @@ internal sealed unsafe class StemConvolution : Convolution
         for (var o = 0; o < Layer.Out; o++)
         {
             for (var i = 0; i < Layer.In * taps; i++)
-                packed.Start[(o / Microkernel.Columns * Layer.In * taps + i) * Microkernel.Columns + o % Microkernel.Columns] = Layer.Weights[(o * Layer.In + i / taps) * Side * Side + first * Side + i % taps];
+                packed.Start[(o / Microkernel.Columns * Layer.In * taps + i) * Microkernel.Columns
+                    + o % Microkernel.Columns] = Layer.Weights[(o * Layer.In + i / taps) * Side * Side + first * Side + i % taps];
         }
         return packed;
     }

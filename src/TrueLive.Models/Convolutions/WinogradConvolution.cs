@@ -19,7 +19,8 @@ internal sealed unsafe class WinogradConvolution : Convolution
     // The transform of a row of three weights.
     private static readonly float[][] FromKernel =
     [
-        [1 / 4f, 0, 0], [-1 / 6f, -1 / 6f, -1 / 6f], [-1 / 6f, 1 / 6f, -1 / 6f], [1 / 24f, 1 / 12f, 1 / 6f], [1 / 24f, -1 / 12f, 1 / 6f], [0, 0, 1],
+        [1 / 4f, 0, 0], [-1 / 6f, -1 / 6f, -1 / 6f], [-1 / 6f, 1 / 6f, -1 / 6f], [1 / 24f, 1 / 12f, 1 / 6f],
+        [1 / 24f, -1 / 12f, 1 / 6f], [0, 0, 1],
     ];
 
     // Dimensions: point, block of 16 output channels, input channel, output channel.
@@ -50,7 +51,8 @@ internal sealed unsafe class WinogradConvolution : Convolution
             Run<Lanes8>(from, row, to, width, height, band, scratch);
     }
 
-    private void Run<T>(float* from, nint row, LayerOutput to, int width, int height, int band, Scratch scratch) where T : unmanaged, ILanes<T>
+    private void Run<T>(float* from, nint row, LayerOutput to, int width, int height, int band, Scratch scratch) where T
+        : unmanaged, ILanes<T>
     {
         int d = Layer.Dilation, across = (width + BandRows - 1) / BandRows, all = d * d * across;
         var chunks = (all + MaxTiles - 1) / MaxTiles;
@@ -101,7 +103,8 @@ internal sealed unsafe class WinogradConvolution : Convolution
             double sum = 0;
             for (var k = 0; k < 9; k++)
                 sum += (double)down[k / 3] * across[k % 3] * kernel[k];
-            _weights.Start[((p * Layer.Out + o / Microkernel.Columns * Microkernel.Columns) * Layer.In) + i * Microkernel.Columns + o % Microkernel.Columns] = (float)sum;
+            _weights.Start[((p * Layer.Out + o / Microkernel.Columns * Microkernel.Columns) * Layer.In) + i * Microkernel.Columns
+                + o % Microkernel.Columns] = (float)sum;
         }
     }
 
@@ -111,10 +114,12 @@ internal sealed unsafe class WinogradConvolution : Convolution
     {
         var rows = stackalloc T[Points];
         for (var at = rows; at < rows + Points; at += Side, from += row)
-            Input(T.Load(from), T.Load(from + pixel), T.Load(from + 2 * pixel), T.Load(from + 3 * pixel), T.Load(from + 4 * pixel), T.Load(from + 5 * pixel), out at[0], out at[1], out at[2], out at[3], out at[4], out at[5]);
+            Input(T.Load(from), T.Load(from + pixel), T.Load(from + 2 * pixel), T.Load(from + 3 * pixel), T.Load(from + 4 * pixel),
+                T.Load(from + 5 * pixel), out at[0], out at[1], out at[2], out at[3], out at[4], out at[5]);
         for (var at = rows; at < rows + Side; at++, to += point)
         {
-            Input(at[0], at[Side], at[2 * Side], at[3 * Side], at[4 * Side], at[5 * Side], out var a, out var b, out var c, out var d, out var e, out var f);
+            Input(at[0], at[Side], at[2 * Side], at[3 * Side], at[4 * Side], at[5 * Side], out var a, out var b, out var c, out var d,
+                out var e, out var f);
             a.Store(to);
             b.Store(to + Side * point);
             c.Store(to + 2 * Side * point);
@@ -126,7 +131,8 @@ internal sealed unsafe class WinogradConvolution : Convolution
 
     // Transforms six adjacent inputs, for some channels.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Input<T>(T d0, T d1, T d2, T d3, T d4, T d5, out T t0, out T t1, out T t2, out T t3, out T t4, out T t5) where T : unmanaged, ILanes<T>
+    private static void Input<T>(T d0, T d1, T d2, T d3, T d4, T d5, out T t0, out T t1, out T t2, out T t3, out T t4, out T t5) where T
+        : unmanaged, ILanes<T>
     {
         T four = T.All(4), minusFour = T.All(-4), minusFive = T.All(-5);
         t0 = T.MultiplyAdd(four, d0, T.MultiplyAdd(minusFive, d2, d4));
@@ -139,12 +145,14 @@ internal sealed unsafe class WinogradConvolution : Convolution
 
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TransformOutput<T>(float* from, nint point, LayerOutput to, nint x, nint y, nint step, nint width, nint height, nint channel) where T : unmanaged, ILanes<T>
+    private static void TransformOutput<T>(float* from, nint point, LayerOutput to, nint x, nint y, nint step, nint width, nint height,
+        nint channel) where T : unmanaged, ILanes<T>
     {
         var rows = stackalloc T[Tile * Side];
         for (var at = rows; at < rows + Side; at++, from += point)
         {
-            Output(T.Load(from), T.Load(from + Side * point), T.Load(from + 2 * Side * point), T.Load(from + 3 * Side * point), T.Load(from + 4 * Side * point), T.Load(from + 5 * Side * point),
+            Output(T.Load(from), T.Load(from + Side * point), T.Load(from + 2 * Side * point), T.Load(from + 3 * Side * point),
+                T.Load(from + 4 * Side * point), T.Load(from + 5 * Side * point),
                 out at[0], out at[Side], out at[2 * Side], out at[3 * Side]);
         }
         // With dilation a tile may lie partly or wholly outside the picture.

@@ -51,7 +51,8 @@ internal sealed class DiffusionGraphs : IDisposable
     /// <exception cref="ModelException">A part is missing or does not fit; the message names it.</exception>
     public static DiffusionGraphs Load(ModelManifest manifest, int threads)
     {
-        foreach (var folder in DiffusionSpec.Parts.Concat(DiffusionSpec.OptionalParts).Select(p => Path.Combine(manifest.Folder, Path.GetDirectoryName(p)!)).Distinct())
+        foreach (var folder in DiffusionSpec.Parts.Concat(DiffusionSpec.OptionalParts)
+            .Select(p => Path.Combine(manifest.Folder, Path.GetDirectoryName(p)!)).Distinct())
         {
             if (new DirectoryInfo(folder) is { Exists: true, LinkTarget: { } target })
                 throw new ModelException($"{folder} (diffusion) is a link to {target}. Put the folder itself into the model's.");
@@ -59,7 +60,9 @@ internal sealed class DiffusionGraphs : IDisposable
         var graphs = new DiffusionGraphs();
         try
         {
-            string[] texts = File.Exists(Path.Combine(manifest.Folder, SecondText, "model.onnx")) ? ["text_encoder", SecondText] : ["text_encoder"];
+            string[] texts = File.Exists(Path.Combine(manifest.Folder, SecondText, "model.onnx"))
+                ? ["text_encoder", SecondText]
+                : ["text_encoder"];
             graphs.Texts = [.. texts.Select(part => (graphs.Open(manifest, part, threads), ""))];
             graphs.UNet = graphs.Open(manifest, "unet", threads);
             graphs.Encoder = graphs.Open(manifest, "vae_encoder", threads);
@@ -94,7 +97,9 @@ internal sealed class DiffusionGraphs : IDisposable
 
     private void Check(ModelManifest manifest)
     {
-        Texts = Texts.Count == 1 ? [(Texts[0].Session, "last_hidden_state")] : [.. Texts.Select((t, i) => (t.Session, LastButOne(t.Session, i == 0 ? "text_encoder" : SecondText)))];
+        Texts = Texts.Count == 1
+            ? [(Texts[0].Session, "last_hidden_state")]
+            : [.. Texts.Select((t, i) => (t.Session, LastButOne(t.Session, i == 0 ? "text_encoder" : SecondText)))];
         foreach (var ((text, tokens), i) in Texts.Select((t, i) => (t, i)))
         {
             var part = i == 0 ? "text_encoder" : SecondText;
@@ -104,9 +109,12 @@ internal sealed class DiffusionGraphs : IDisposable
         Pooled = Texts.Count == 1 ? 0 : Output(Texts[1].Session, SecondText, "text_embeds", [1, -1])[1];
         var sample = Input(UNet, "unet", "sample", [1, -1, -1, -1], TensorElementType.Float, TensorElementType.Float16);
         Channels = sample[1];
-        Require(Channels is >= 1 and <= 64 && Width is >= 1 and <= 8192, "unet", $"'sample' has {Channels} planes and a token {Width} numbers; 1 to 64 and 1 to 8192, fixed in the graph, are taken");
-        Require(UNet.InputMetadata.TryGetValue("timestep", out var time) && time.Dimensions.All(d => d <= 1), "unet", "needs the input 'timestep' with one number");
-        Require(Takes(time!, TensorElementType.Int64, TensorElementType.Int32, TensorElementType.Float, TensorElementType.Float16), "unet", $"'timestep' is {time!.ElementDataType}");
+        Require(Channels is >= 1 and <= 64 && Width is >= 1 and <= 8192, "unet",
+            $"'sample' has {Channels} planes and a token {Width} numbers; 1 to 64 and 1 to 8192, fixed in the graph, are taken");
+        Require(UNet.InputMetadata.TryGetValue("timestep", out var time) && time.Dimensions.All(d => d <= 1), "unet",
+            "needs the input 'timestep' with one number");
+        Require(Takes(time!, TensorElementType.Int64, TensorElementType.Int32, TensorElementType.Float, TensorElementType.Float16), "unet",
+            $"'timestep' is {time!.ElementDataType}");
         Input(UNet, "unet", "encoder_hidden_states", [1, ClipTokenizer.Length, Width], TensorElementType.Float, TensorElementType.Float16);
         if (Pooled > 0)
         {
@@ -116,10 +124,18 @@ internal sealed class DiffusionGraphs : IDisposable
         }
         if (UNet.InputMetadata.ContainsKey("timestep_cond"))
             Input(UNet, "unet", "timestep_cond", [1, UNetCall.GuidanceNumbers], TensorElementType.Float, TensorElementType.Float16);
-        var single = manifest.Diffusion!.Lag == 0 ? null : UNet.InputMetadata.Where(m => m.Value.Dimensions is not [< 1, ..]).Select(m => m.Key).FirstOrDefault();
-        Require(single is null, "unet", $"takes one frame at a time ('{single}' has no free first side), and diffusion.throughput needs one that takes a batch. Export it with a dynamic batch, or leave throughput out");
-        var other = UNet.InputMetadata.Keys.FirstOrDefault(k => k is not ("sample" or "timestep" or "encoder_hidden_states" or "timestep_cond") && !(Pooled > 0 && k is "text_embeds" or "time_ids"));
-        Require(other is null, "unet", other is "text_embeds" or "time_ids" ? $"takes '{other}', as SDXL's does: put {SecondText}/model.onnx and tokenizer_2 beside it" : $"takes '{other}', which is not filled");
+        var single = manifest.Diffusion!.Lag == 0
+            ? null
+            : UNet.InputMetadata.Where(m => m.Value.Dimensions is not [< 1, ..]).Select(m => m.Key).FirstOrDefault();
+        Require(single is null, "unet",
+            $"takes one frame at a time ('{single}' has no free first side), and diffusion.throughput needs one that takes a batch. " +
+            "Export it with a dynamic batch, or leave throughput out");
+        var other = UNet.InputMetadata.Keys.FirstOrDefault(k =>
+            k is not ("sample" or "timestep" or "encoder_hidden_states" or "timestep_cond")
+            && !(Pooled > 0 && k is "text_embeds" or "time_ids"));
+        Require(other is null, "unet", other is "text_embeds" or "time_ids"
+            ? $"takes '{other}', as SDXL's does: put {SecondText}/model.onnx and tokenizer_2 beside it"
+            : $"takes '{other}', which is not filled");
         Output(UNet, "unet", "out_sample", [1, Channels, -1, -1]);
         Input(Encoder, "vae_encoder", "sample", [1, 3, -1, -1], TensorElementType.Float, TensorElementType.Float16);
         EncoderOutput = Encoder.OutputMetadata.ContainsKey("latent_parameters") ? "latent_parameters" : "latent_sample";
@@ -131,27 +147,33 @@ internal sealed class DiffusionGraphs : IDisposable
         string LastButOne(InferenceSession graph, string part)
         {
             var layers = graph.OutputMetadata.Keys.Count(k => k.StartsWith("hidden_states.", StringComparison.Ordinal));
-            Require(layers >= 2, part, "lacks the outputs 'hidden_states.0' and so on, of which a pipeline with two text encoders reads the last but one. Export it with all hidden states");
+            Require(layers >= 2, part,
+                "lacks the outputs 'hidden_states.0' and so on, of which a pipeline with two text encoders reads the last but one. " +
+                "Export it with all hidden states");
             return $"hidden_states.{layers - 2}";
         }
 
         int[] Input(InferenceSession graph, string part, string name, int[] shape, params TensorElementType[] types)
         {
-            Require(graph.InputMetadata.TryGetValue(name, out var tensor), part, $"lacks the input '{name}'. It has: {string.Join(", ", graph.InputMetadata.Keys)}");
-            Require(Takes(tensor!, types), part, $"'{name}' is {(tensor!.IsTensor ? tensor.ElementDataType : "no tensor")}; {string.Join(" or ", types)} is taken");
+            Require(graph.InputMetadata.TryGetValue(name, out var tensor), part,
+                $"lacks the input '{name}'. It has: {string.Join(", ", graph.InputMetadata.Keys)}");
+            Require(Takes(tensor!, types), part,
+                $"'{name}' is {(tensor!.IsTensor ? tensor.ElementDataType : "no tensor")}; {string.Join(" or ", types)} is taken");
             return Fits(tensor!, part, name, shape);
         }
 
         int[] Output(InferenceSession graph, string part, string name, int[] shape)
         {
-            Require(graph.OutputMetadata.TryGetValue(name, out var tensor), part, $"lacks the output '{name}'. It has: {string.Join(", ", graph.OutputMetadata.Keys)}");
+            Require(graph.OutputMetadata.TryGetValue(name, out var tensor), part,
+                $"lacks the output '{name}'. It has: {string.Join(", ", graph.OutputMetadata.Keys)}");
             Require(Takes(tensor!, TensorElementType.Float, TensorElementType.Float16), part, $"'{name}' must be Float or Float16");
             return Fits(tensor!, part, name, shape);
         }
 
         int[] Fits(NodeMetadata tensor, string part, string name, int[] shape)
         {
-            Require(tensor.Dimensions.Length == shape.Length && tensor.Dimensions.Zip(shape).All(d => d.First < 1 || d.Second < 1 || d.First == d.Second), part,
+            Require(tensor.Dimensions.Length == shape.Length
+                && tensor.Dimensions.Zip(shape).All(d => d.First < 1 || d.Second < 1 || d.First == d.Second), part,
                 $"'{name}' is {GraphCheck.Describe(tensor)}; [{string.Join(", ", shape)}] is needed (-1: any)");
             return [.. tensor.Dimensions.Zip(shape, (d, wanted) => d < 1 ? wanted : d)];
         }
@@ -163,7 +185,8 @@ internal sealed class DiffusionGraphs : IDisposable
         }
     }
 
-    private static bool Takes(NodeMetadata tensor, params TensorElementType[] types) => tensor.IsTensor && types.Contains(tensor.ElementDataType);
+    private static bool Takes(NodeMetadata tensor, params TensorElementType[] types) =>
+        tensor.IsTensor && types.Contains(tensor.ElementDataType);
 
     private static float ScaleOf(string folder)
     {
@@ -172,8 +195,10 @@ internal sealed class DiffusionGraphs : IDisposable
             return 0.18215f;
         try
         {
-            using var document = JsonDocument.Parse(FolderFile.Read(path, "diffusion", MaxConfigBytes), new JsonDocumentOptions { MaxDepth = 16 });
-            if (document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("scaling_factor", out var given) && given.ValueKind == JsonValueKind.Number
+            using var document = JsonDocument.Parse(FolderFile.Read(path, "diffusion", MaxConfigBytes),
+                new JsonDocumentOptions { MaxDepth = 16 });
+            if (document.RootElement.ValueKind == JsonValueKind.Object
+                && document.RootElement.TryGetProperty("scaling_factor", out var given) && given.ValueKind == JsonValueKind.Number
                 && given.TryGetSingle(out var scale) && scale is > 0 and <= 100)
                 return scale;
             throw new ModelException($"{path} has no scaling_factor above 0. Name it as diffusion.latent_scale in manifest.json instead.");

@@ -18,7 +18,8 @@ public sealed class DiffusionModel : FolderModel
     private readonly FramePool _pool = new("model output", 32);
     private readonly TimeProvider _time;
 
-    private DiffusionModel(ModelManifest manifest, DiffusionGraphs graphs, NoiseSchedule schedule, TextEncoder text, int threads, TimeProvider time)
+    private DiffusionModel(
+        ModelManifest manifest, DiffusionGraphs graphs, NoiseSchedule schedule, TextEncoder text, int threads, TimeProvider time)
     {
         (Manifest, Graphs, Schedule, _text, Threads, _time) = (manifest, graphs, schedule, text, threads, time);
         Info = manifest.Describe();
@@ -60,7 +61,8 @@ public sealed class DiffusionModel : FolderModel
         var graphs = DiffusionGraphs.Load(manifest, threads);
         try
         {
-            var model = new DiffusionModel(manifest, graphs, schedule, TextEncoder.Load(manifest.Folder, graphs.Texts, graphs.Pooled > 0), threads, time);
+            var model = new DiffusionModel(manifest, graphs, schedule, TextEncoder.Load(manifest.Folder, graphs.Texts, graphs.Pooled > 0),
+                threads, time);
             var (width, height) = model.Info.Sizes.Nearest(manifest.Size!.Min, manifest.Size.Min);
             model.Open(width, height).Dispose();
             return model;
@@ -81,8 +83,10 @@ public sealed class DiffusionModel : FolderModel
     public override PromptReading Read(string text) => _text.Read(text);
 
     /// <inheritdoc/>
-    public override IModelSession CreateSession(int width, int height) => Info.Sizes.Nearest(width, height) == (width, height) ? Open(width, height)
-        : throw new ArgumentException($"{Info.Id} does not run at {width}x{height}; the nearest size is {Info.Sizes.Nearest(width, height)}.");
+    public override IModelSession CreateSession(int width, int height) =>
+        Info.Sizes.Nearest(width, height) == (width, height) ? Open(width, height)
+        : throw new ArgumentException($"{Info.Id} does not run at {width}x{height}; the nearest size is " +
+            $"{Info.Sizes.Nearest(width, height)}.");
 
     /// <inheritdoc/>
     public override void Dispose() => Graphs.Dispose();

@@ -138,7 +138,8 @@ internal sealed partial class DiffusionSession
     private ScheduleRow[] AllRows(float strength) =>
         [.. _model.Manifest.Diffusion!.Steps.Select(k => Math.Min(DiffusionSpec.Grid - 1, Moved(k, strength))).Select(_model.Schedule.At)];
 
-    private static int Moved(int step, float strength) => DiffusionSpec.Grid - (int)MathF.Round((DiffusionSpec.Grid - step) * Math.Clamp(strength, 0, 1));
+    private static int Moved(int step, float strength) =>
+        DiffusionSpec.Grid - (int)MathF.Round((DiffusionSpec.Grid - step) * Math.Clamp(strength, 0, 1));
 
     private void ForgetInWork()
     {

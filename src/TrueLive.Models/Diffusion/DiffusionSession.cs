@@ -41,7 +41,8 @@ internal sealed partial class DiffusionSession : FolderModelSession
     private Prompt? _prompt;
     private Prompt _full = Prompt.None;
     private readonly SimilarityFilter? _similar;
-    private (float Strength, ParameterValues Values, ScheduleRow[] Rows, DenoisingWalk<float>? Walk) _plan = (float.NaN, ParameterValues.None, [], null);
+    private (float Strength, ParameterValues Values, ScheduleRow[] Rows, DenoisingWalk<float>? Walk) _plan = (float.NaN,
+        ParameterValues.None, [], null);
     private float _similarity = 1;
     private ulong _seed;
     private bool _repeated;
@@ -58,7 +59,8 @@ internal sealed partial class DiffusionSession : FolderModelSession
         long[] latent = [1, planes.Channels, planes.Height, planes.Width];
         var length = (int)(planes.Channels * planes.Height * planes.Width);
         if (_encoded.Count != (g.EncoderOutput == "latent_sample" ? length : 2 * length))
-            throw new NotSupportedException($"the encoder makes {_encoded.Count} numbers of a picture of {width}x{height}; an eighth of each side and {g.Channels} planes are expected");
+            throw new NotSupportedException($"the encoder makes {_encoded.Count} numbers of a picture of {width}x{height}; an eighth of " +
+                $"each side and {g.Channels} planes are expected");
         _encode.BindOutput(g.EncoderOutput, _encoded.Value);
         var spec = model.Manifest.Diffusion!;
         _noise = new float[spec.Steps.Length * length];
@@ -73,7 +75,8 @@ internal sealed partial class DiffusionSession : FolderModelSession
         Result = made;
         _picture = new PictureTensor(Spec(picture, spec.Picture), picture, width, height, 3);
         _result = new PictureTensor(Spec(made, spec.Picture), made, width, height, 3);
-        (_numbers, _stockBefore, _wordsNow, _predict) = (new float[_encoded.Count], new float[length], new float[model.NoText.Length], Predict);
+        (_numbers, _stockBefore, _wordsNow, _predict) = (new float[_encoded.Count], new float[length],
+            new float[model.NoText.Length], Predict);
         if (_batch is null)
             _similar = new SimilarityFilter(width, height, model.NoText.Length, outputs);
         else
@@ -189,7 +192,8 @@ internal sealed partial class DiffusionSession : FolderModelSession
     private void Decode(Span<float> latent)
     {
         if (!float.IsFinite(TensorPrimitives.Sum((ReadOnlySpan<float>)latent)))
-            throw new ModelStepException($"{_model.Info.Id} made numbers that are not finite at {Width}x{Height}: half floats overflowed, or the weights are broken.");
+            throw new ModelStepException($"{_model.Info.Id} made numbers that are not finite at {Width}x{Height}: half floats " +
+                "overflowed, or the weights are broken.");
         TensorPrimitives.Divide(latent, _model.Graphs.Scale, latent);
         _latent.Write(latent);
         _model.Graphs.Decoder.RunWithBinding(_run, _decode);
@@ -215,13 +219,17 @@ internal sealed partial class DiffusionSession : FolderModelSession
         if (spec.Seed != _seed)
             GaussianNoise.Fill(_noise, _seed = spec.Seed);
         _unet.Guide(spec.GuidanceScale);
-        var steps = spec.Steps.Select(k => DiffusionSpec.Grid - (int)MathF.Round((DiffusionSpec.Grid - k) * Math.Clamp(strength, 0, 1))).Where(k => k < DiffusionSpec.Grid).Distinct().ToArray();
+        var steps = spec.Steps.Select(k => DiffusionSpec.Grid - (int)MathF.Round((DiffusionSpec.Grid - k) * Math.Clamp(strength, 0, 1)))
+            .Where(k => k < DiffusionSpec.Grid).Distinct().ToArray();
         ScheduleRow[] rows = [.. steps.Select(_model.Schedule.At)];
         _similarity = spec.Similarity;
-        _plan = (strength, values, rows, rows.Length == 0 ? null : new DenoisingWalk<float>(rows, _model.Schedule.Prediction, spec, _noise.AsMemory(0, rows.Length * _latent.Count)));
+        _plan = (strength, values, rows, rows.Length == 0
+            ? null
+            : new DenoisingWalk<float>(rows, _model.Schedule.Prediction, spec, _noise.AsMemory(0, rows.Length * _latent.Count)));
     }
 
-    private TensorBuffer Own(InferenceSession graph, string input, long[] shape) => Keep(new TensorBuffer(graph.InputMetadata[input].ElementDataType, shape));
+    private TensorBuffer Own(InferenceSession graph, string input, long[] shape) =>
+        Keep(new TensorBuffer(graph.InputMetadata[input].ElementDataType, shape));
 
     private T Keep<T>(T one)
         where T : IDisposable
@@ -247,5 +255,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
     }
 
     private static FrameSpec Spec(TensorBuffer tensor, float[] range) =>
-        new() { Range = range, Type = tensor.Type == Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float16 ? TensorType.Float16 : TensorType.Float32 };
+        new() { Range = range, Type = tensor.Type == Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float16
+            ? TensorType.Float16
+            : TensorType.Float32 };
 }

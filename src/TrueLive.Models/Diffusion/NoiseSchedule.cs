@@ -33,7 +33,8 @@ internal sealed class NoiseSchedule
     // manifest.
     private static readonly string[] Known =
     [
-        "LCMScheduler", "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler",
+        "LCMScheduler", "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler",
+        "EulerAncestralDiscreteScheduler",
         "DPMSolverMultistepScheduler", "UniPCMultistepScheduler",
     ];
 
@@ -61,30 +62,39 @@ internal sealed class NoiseSchedule
             var name = Text("_class_name", "DDIMScheduler");
             Require(Known.Contains(name), "_class_name", $"is '{name}'; supported are {string.Join(", ", Known)}");
             var steps = Number("num_train_timesteps", 1000);
-            Require(steps is >= DiffusionSpec.Grid and <= 10_000 && steps % DiffusionSpec.Grid == 0, "num_train_timesteps", $"must be a multiple of {DiffusionSpec.Grid} up to 10000");
+            Require(steps is >= DiffusionSpec.Grid and <= 10_000 && steps % DiffusionSpec.Grid == 0, "num_train_timesteps",
+                $"must be a multiple of {DiffusionSpec.Grid} up to 10000");
             var (start, end) = (Number("beta_start", 0.00085), Number("beta_end", 0.012));
             Require(start is > 0 and < 1 && end >= start && end < 1, "beta_start, beta_end", "must rise within 0..1");
-            Require(!(root.TryGetProperty("rescale_betas_zero_snr", out var rescaled) && rescaled.ValueKind == JsonValueKind.True), "rescale_betas_zero_snr", "is true, which is not supported");
-            Require(!(root.TryGetProperty("trained_betas", out var trained) && trained.ValueKind != JsonValueKind.Null), "trained_betas", "is given, which is not supported");
+            Require(!(root.TryGetProperty("rescale_betas_zero_snr", out var rescaled) && rescaled.ValueKind == JsonValueKind.True),
+                "rescale_betas_zero_snr", "is true, which is not supported");
+            Require(!(root.TryGetProperty("trained_betas", out var trained) && trained.ValueKind != JsonValueKind.Null), "trained_betas",
+                "is given, which is not supported");
             var (schedule, kind) = (Text("beta_schedule", "scaled_linear"), Text("prediction_type", "epsilon"));
             Require(schedule is "scaled_linear" or "linear", "beta_schedule", $"is '{schedule}'; supported are scaled_linear and linear");
-            var prediction = kind switch { "epsilon" => Prediction.Epsilon, "v_prediction" => Prediction.Velocity, "sample" => Prediction.Sample, _ => (Prediction?)null };
+            var prediction = kind switch { "epsilon" => Prediction.Epsilon, "v_prediction" => Prediction.Velocity,
+                "sample" => Prediction.Sample, _ => (Prediction?)null };
             Require(prediction is not null, "prediction_type", $"is '{kind}'; supported are epsilon, v_prediction and sample");
             var kept = new double[(int)steps];
             var product = 1.0;
             for (var i = 0; i < kept.Length; i++)
             {
                 var share = i / (kept.Length - 1.0);
-                var beta = schedule == "linear" ? start + share * (end - start) : Math.Pow(Math.Sqrt(start) + share * (Math.Sqrt(end) - Math.Sqrt(start)), 2);
+                var beta = schedule == "linear"
+                    ? start + share * (end - start)
+                    : Math.Pow(Math.Sqrt(start) + share * (Math.Sqrt(end) - Math.Sqrt(start)), 2);
                 kept[i] = product *= 1 - beta;
             }
             return new NoiseSchedule(kept, prediction!.Value);
 
-            string Text(string field, string missing) => !root.TryGetProperty(field, out var value) || value.ValueKind == JsonValueKind.Null ? missing
+            string Text(string field, string missing) =>
+                !root.TryGetProperty(field, out var value) || value.ValueKind == JsonValueKind.Null ? missing
                 : value.ValueKind == JsonValueKind.String ? value.GetString()! : throw Wrong(field, "must be text");
 
-            double Number(string field, double missing) => !root.TryGetProperty(field, out var value) || value.ValueKind == JsonValueKind.Null ? missing
-                : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) ? number : throw Wrong(field, "must be a number");
+            double Number(string field, double missing) =>
+                !root.TryGetProperty(field, out var value) || value.ValueKind == JsonValueKind.Null ? missing
+                : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) ? number
+                : throw Wrong(field, "must be a number");
         }
         catch (JsonException e)
         {
@@ -110,6 +120,7 @@ internal sealed class NoiseSchedule
     {
         var t = (DiffusionSpec.Grid - step) * (_kept.Length / DiffusionSpec.Grid) - 1;
         var scaled = 10.0 * t;
-        return new ScheduleRow(t, Math.Sqrt(_kept[t]), Math.Sqrt(1 - _kept[t]), 0.25 / (scaled * scaled + 0.25), scaled / Math.Sqrt(scaled * scaled + 0.25));
+        return new ScheduleRow(t, Math.Sqrt(_kept[t]), Math.Sqrt(1 - _kept[t]), 0.25 / (scaled * scaled + 0.25),
+            scaled / Math.Sqrt(scaled * scaled + 0.25));
     }
 }

@@ -15,7 +15,8 @@ internal sealed class ConvStep : IFusedStep
     private readonly Func<bool> _ended;
     private RunOptions? _run;
 
-    public unsafe ConvStep(FusedModel fused, TensorBuffer[] stems, TensorBuffer halfOutput, int width, int height, int threads, Action<long> claim)
+    public unsafe ConvStep(
+        FusedModel fused, TensorBuffer[] stems, TensorBuffer halfOutput, int width, int height, int threads, Action<long> claim)
     {
         (_convolutions, _stems) = (fused.Convolutions!, stems);
         _session = new ConvSession(_convolutions, width, height, fused.ScreenHeight, fused.ScreenWidth, halfOutput.Start, threads, claim);
@@ -27,7 +28,8 @@ internal sealed class ConvStep : IFusedStep
         for (var i = 0; i < _convolutions.Count; i++)
         {
             var layer = _convolutions[i].Layer;
-            _session.SetStyle(i, layer.Scale is null ? null : style.Layers[layer.Scale], layer.Screened ? style.Screen : layer.Shift is null ? null : style.Layers[layer.Shift]);
+            _session.SetStyle(i, layer.Scale is null ? null : style.Layers[layer.Scale],
+                layer.Screened ? style.Screen : layer.Shift is null ? null : style.Layers[layer.Shift]);
         }
     }
 

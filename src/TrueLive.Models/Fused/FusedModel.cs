@@ -25,8 +25,10 @@ internal sealed class FusedModel : IDisposable
 
     private readonly InferenceSession _styles;
 
-    private FusedModel(FusedSpec spec, string style, InferenceSession styles, byte[]? step, int[] screen, IReadOnlyList<Convolution>? convolutions) =>
-        (Spec, Style, _styles, Step, Channels, ScreenHeight, ScreenWidth, Convolutions) = (spec, style, styles, step, screen[1], screen[2], screen[3], convolutions);
+    private FusedModel(
+        FusedSpec spec, string style, InferenceSession styles, byte[]? step, int[] screen, IReadOnlyList<Convolution>? convolutions) =>
+        (Spec, Style, _styles, Step, Channels, ScreenHeight, ScreenWidth, Convolutions) = (spec, style, styles, step, screen[1], screen[2],
+            screen[3], convolutions);
 
     public FusedSpec Spec { get; }
 
@@ -64,10 +66,13 @@ internal sealed class FusedModel : IDisposable
         try
         {
             var screen = styles.OutputMetadata[spec.Screen].Dimensions;
-            Require(screen is [1, > 0 and <= 256, > 0 and <= 64, > 0 and <= 64] && manifest.Size!.Multiple / 2 % screen[2] == 0 && manifest.Size.Multiple / 2 % screen[3] == 0,
-                "screen", $"must have 1 x channels x height x width whose sides divide half of size.multiple; '{spec.Screen}' is [{string.Join(", ", screen)}]");
+            Require(screen is [1, > 0 and <= 256, > 0 and <= 64, > 0 and <= 64] && manifest.Size!.Multiple / 2 % screen[2] == 0
+                && manifest.Size.Multiple / 2 % screen[3] == 0,
+                "screen", $"must have 1 x channels x height x width whose sides divide half of size.multiple; '{spec.Screen}' is " +
+                    $"[{string.Join(", ", screen)}]");
             var grade = styles.OutputMetadata[spec.Grade].Dimensions;
-            Require(grade.Aggregate(1, (a, b) => a * b) == GradeLength, "grade", $"must have {GradeLength} numbers; '{spec.Grade}' is [{string.Join(", ", grade)}]");
+            Require(grade.Aggregate(1, (a, b) => a * b) == GradeLength, "grade",
+                $"must have {GradeLength} numbers; '{spec.Grade}' is [{string.Join(", ", grade)}]");
             var step = Make([new(spec.Stem, 1, StemPlanes, null, null), given, new(spec.Tiles, 1, screen[1], null, null)], [spec.Paint]);
             var layers = own ? Layers(manifest, step, screen) : null;
             if (layers is not null && WithLayers(layers) is { } with)
@@ -109,7 +114,8 @@ internal sealed class FusedModel : IDisposable
             }
             catch (InvalidDataException e)
             {
-                throw new ModelException($"{Path.Combine(manifest.Folder, "manifest.json")}: fused names {e.Message}, which {manifest.File} does not have.", e);
+                throw new ModelException($"{Path.Combine(manifest.Folder, "manifest.json")}: fused names {e.Message}, which " +
+                    $"{manifest.File} does not have.", e);
             }
         }
 
@@ -125,7 +131,8 @@ internal sealed class FusedModel : IDisposable
     {
         var (spec, size) = (manifest.Fused!, manifest.Size!);
         var smallest = Math.Min(size.Min, Math.Min(size.Width ?? size.Min, size.Height ?? size.Min));
-        if (!Microkernel.IsSupported || smallest < StemConvolution.MinSide || !BitOperations.IsPow2(screen[2]) || !BitOperations.IsPow2(screen[3]))
+        if (!Microkernel.IsSupported || smallest < StemConvolution.MinSide || !BitOperations.IsPow2(screen[2])
+            || !BitOperations.IsPow2(screen[3]))
             return null;
         var layers = ConvGraph.Read(step, spec.Stem, spec.Tiles, spec.Paint);
         var fits = layers is not null && layers[0].In == StemPlanes && (layers[^1].Out, layers[^1].Divide) == (HalfOutputPlanes, 2)
@@ -142,17 +149,20 @@ internal sealed class FusedModel : IDisposable
         using var input = OrtValue.CreateTensorValueFromMemory(style, [1, style.Length]);
         using var results = _styles.Run(run, [Style], [input], [Spec.Screen, Spec.Grade, .. layers]);
         return new StyleTensors(style, Values(0, Channels * ScreenHeight * ScreenWidth), Values(1, GradeLength),
-            layers.Select((name, i) => (name, i)).ToDictionary(l => l.name, l => Values(2 + l.i, Convolutions!.First(c => c.Layer.Scale == l.name || c.Layer.Shift == l.name).Layer.Out)));
+            layers.Select((name, i) => (name, i)).ToDictionary(l => l.name,
+                l => Values(2 + l.i, Convolutions!.First(c => c.Layer.Scale == l.name || c.Layer.Shift == l.name).Layer.Out)));
 
         float[] Values(int at, int length) => results[at].GetTensorDataAsSpan<float>() is var values && values.Length == length
             ? values.ToArray()
             : throw new ModelStepException($"A style has {values.Length} numbers where the graph names {length}.", null);
     }
 
-    private static IEnumerable<string> Named(IEnumerable<ConvLayer> layers) => layers.SelectMany(l => new[] { l.Scale, l.Shift }).OfType<string>().Distinct();
+    private static IEnumerable<string> Named(IEnumerable<ConvLayer> layers) =>
+        layers.SelectMany(l => new[] { l.Scale, l.Shift }).OfType<string>().Distinct();
 
     private static bool Fits(InferenceSession styles, string? tensor, int channels) =>
-        tensor is null || (styles.OutputMetadata[tensor] is { IsTensor: true } meta && meta.ElementType == typeof(float) && meta.Dimensions.Length == 4 && meta.Dimensions.SequenceEqual([1, channels, 1, 1]));
+        tensor is null || (styles.OutputMetadata[tensor] is { IsTensor: true } meta && meta.ElementType == typeof(float)
+            && meta.Dimensions.Length == 4 && meta.Dimensions.SequenceEqual([1, channels, 1, 1]));
 
     public void Dispose() => _styles.Dispose();
 }

@@ -21,13 +21,16 @@ internal static class GraphCut
     /// <summary>The file reduced to the operators that lead from the inputs to the outputs.</summary>
     /// <exception cref="InvalidDataException">A requested tensor does not exist.</exception>
     public static byte[] Make(ReadOnlyMemory<byte> model, IReadOnlyList<CutInput> inputs, IReadOnlyList<string> outputs) =>
-        ProtoField.Write(ProtoField.Read(model).Select(f => f is { Number: 7, Wire: 2 } ? new ProtoField(7, Graph(f.Bytes, inputs, outputs)) : f));
+        ProtoField.Write(ProtoField.Read(model).Select(f => f is { Number: 7, Wire: 2 }
+            ? new ProtoField(7, Graph(f.Bytes, inputs, outputs))
+            : f));
 
     private static byte[] Graph(ReadOnlyMemory<byte> graph, IReadOnlyList<CutInput> inputs, IReadOnlyList<string> outputs)
     {
         var fields = ProtoField.Read(graph).ToArray();
         var made = fields.Where(f => f.Number == Nodes).SelectMany(f => Names(f, 2)).ToHashSet();
-        var kept = fields.Where(f => f.Number is Inputs or Initializers).Select(f => Names(f, f.Number == Inputs ? 1 : 8).FirstOrDefault("")).ToHashSet();
+        var kept = fields.Where(f => f.Number is Inputs or Initializers)
+            .Select(f => Names(f, f.Number == Inputs ? 1 : 8).FirstOrDefault("")).ToHashSet();
         if (inputs.Select(i => i.Name).Concat(outputs).FirstOrDefault(n => !made.Contains(n) && !kept.Contains(n)) is { } unknown)
             throw new InvalidDataException($"'{unknown}'");
 

@@ -33,10 +33,12 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
     /// <param name="image">Three planes.</param>
     /// <param name="first">First row.</param>
     /// <param name="end">Row after the last one.</param>
-    public void Run(ReadOnlySpan<float> stem, ReadOnlySpan<float> halfOutput, ReadOnlySpan<float> grade, float hold, Span<float> image, int first, int end)
+    public void Run(ReadOnlySpan<float> stem, ReadOnlySpan<float> halfOutput, ReadOnlySpan<float> grade, float hold, Span<float> image,
+        int first, int end)
     {
         int pixels = width * height;
-        if (stem.Length < FusedModel.StemPlanes * pixels || halfOutput.Length < FusedModel.HalfOutputPlanes / 4 * pixels || image.Length < 3 * pixels || grade.Length != FusedModel.GradeLength || width % Lanes != 0)
+        if (stem.Length < FusedModel.StemPlanes * pixels || halfOutput.Length < FusedModel.HalfOutputPlanes / 4 * pixels
+            || image.Length < 3 * pixels || grade.Length != FusedModel.GradeLength || width % Lanes != 0)
             throw new ArgumentException($"The planes do not fit a picture of {width}x{height}.");
         for (var y = first - Reach; y < first + Reach; y++)
             Compare(stem, y);
@@ -64,10 +66,12 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
         for (var x = 0; x < width; x += Lanes)
             Difference(ref changed, pixels, x).StoreUnsafe(ref row, (nuint)x);
         for (var x = 0; x < width; x += Lanes)
-            (Load(ref row, x - 2) + Load(ref row, x - 1) + Load(ref row, x) + Load(ref row, x + 1) + Load(ref row, x + 2)).StoreUnsafe(ref sums, (nuint)x);
+            (Load(ref row, x - 2) + Load(ref row, x - 1) + Load(ref row, x) + Load(ref row, x + 1) + Load(ref row, x + 2))
+                .StoreUnsafe(ref sums, (nuint)x);
     }
 
-    private void Blend(ReadOnlySpan<float> stem, ReadOnlySpan<float> halfOutput, ReadOnlySpan<float> grade, float hold, Span<float> image, int y)
+    private void Blend(
+        ReadOnlySpan<float> stem, ReadOnlySpan<float> halfOutput, ReadOnlySpan<float> grade, float hold, Span<float> image, int y)
     {
         int pixels = width * height, quarter = pixels / 4;
         ref var frame = ref MemoryMarshal.GetReference(stem[(y * width)..]);
@@ -100,7 +104,8 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
             for (var c = 0; c < 3; c++)
             {
                 var own = c == 0 ? r : c == 1 ? g : b;
-                var fresh = Unit(own + r * grade[4 * c] + g * grade[4 * c + 1] + b * grade[4 * c + 2] + Vector256.Create(grade[4 * c + 3]) + Squares(ref left, ref right, 4 * c * quarter, x));
+                var fresh = Unit(own + r * grade[4 * c] + g * grade[4 * c + 1] + b * grade[4 * c + 2] + Vector256.Create(grade[4 * c + 3])
+                    + Squares(ref left, ref right, 4 * c * quarter, x));
                 var held = Load(ref Unsafe.Add(ref last, c * pixels), x) + own - fresh;
                 held = Vector256.MinNative(Vector256.MaxNative(held, Vector256.Create(-spec.Far)), Vector256.Create(spec.Far));
                 (fresh + keep * held).StoreUnsafe(ref Unsafe.Add(ref to, c * pixels), (nuint)x);
@@ -111,7 +116,8 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
     // The difference of eight pixels from the previous frame, summed over the three colours.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Difference(ref float changed, int pixels, int x) =>
-        Vector256.Abs(Load(ref changed, x)) + Vector256.Abs(Load(ref Unsafe.Add(ref changed, pixels), x)) + Vector256.Abs(Load(ref Unsafe.Add(ref changed, 2 * pixels), x));
+        Vector256.Abs(Load(ref changed, x)) + Vector256.Abs(Load(ref Unsafe.Add(ref changed, pixels), x))
+            + Vector256.Abs(Load(ref Unsafe.Add(ref changed, 2 * pixels), x));
 
     // Eight pixels of a row: the left and right columns of four squares, interleaved.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -128,5 +134,6 @@ internal sealed class HeldBlend(FusedSpec spec, int width, int height)
     private static Vector256<float> Load(ref float from, int at) => Vector256.LoadUnsafe(ref Unsafe.Add(ref from, at));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Unit(Vector256<float> value) => Vector256.MinNative(Vector256.MaxNative(value, Vector256<float>.Zero), Vector256<float>.One);
+    private static Vector256<float> Unit(Vector256<float> value) =>
+        Vector256.MinNative(Vector256.MaxNative(value, Vector256<float>.Zero), Vector256<float>.One);
 }

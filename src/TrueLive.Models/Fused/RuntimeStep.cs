@@ -14,7 +14,8 @@ internal sealed class RuntimeStep : IFusedStep
     private readonly (InferenceSession Runtime, OrtIoBinding[] Sides) _multiThreaded;
     private readonly (InferenceSession Runtime, OrtIoBinding[] Sides)? _singleThreaded;
 
-    public RuntimeStep(FusedModel fused, InferenceSession session, InferenceSession? singleThreaded, TensorBuffer[] stems, TensorBuffer style, TensorBuffer tiles, TensorBuffer halfOutput, int width, int height)
+    public RuntimeStep(FusedModel fused, InferenceSession session, InferenceSession? singleThreaded, TensorBuffer[] stems,
+        TensorBuffer style, TensorBuffer tiles, TensorBuffer halfOutput, int width, int height)
     {
         (_fused, _width, _height, _style, _tiles) = (fused, width, height, style, tiles);
         _multiThreaded = (session, Sides(session));
@@ -37,7 +38,8 @@ internal sealed class RuntimeStep : IFusedStep
         int w = _width / 2, h = _height / 2;
         for (var row = 0; row < _fused.Channels * h; row++)
         {
-            var tile = style.Screen.AsSpan((row / h * _fused.ScreenHeight + row % h % _fused.ScreenHeight) * _fused.ScreenWidth, _fused.ScreenWidth);
+            var tile = style.Screen.AsSpan((row / h * _fused.ScreenHeight + row % h % _fused.ScreenHeight) * _fused.ScreenWidth,
+                _fused.ScreenWidth);
             var into = _tiles.Floats.Slice(row * w, w);
             for (var x = 0; x < w; x += tile.Length)
                 tile.CopyTo(into[x..]);

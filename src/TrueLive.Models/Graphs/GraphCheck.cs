@@ -14,7 +14,8 @@ internal sealed class GraphCheck
     private readonly IReadOnlyDictionary<string, NodeMetadata> _inputs;
     private readonly IReadOnlyDictionary<string, NodeMetadata> _outputs;
 
-    private GraphCheck(ModelManifest manifest, InferenceSession session) => (_manifest, _inputs, _outputs) = (manifest, session.InputMetadata, session.OutputMetadata);
+    private GraphCheck(ModelManifest manifest, InferenceSession session) =>
+        (_manifest, _inputs, _outputs) = (manifest, session.InputMetadata, session.OutputMetadata);
 
     /// <exception cref="ModelException">The first thing that does not fit.</exception>
     public static void Run(ModelManifest manifest, InferenceSession session)
@@ -39,12 +40,14 @@ internal sealed class GraphCheck
         if (output.Role == OutputRole.Image)
             Picture(tensor, output, output.Name, 3, "output", _manifest.Size!, "size");
         else if (output.Role == OutputRole.Mask)
-            Demand(tensor.Dimensions.Length is 0 or 3 or 4, "output.role", $"is mask, but '{output.Name}' is {Shape(tensor)}; a mask has three or four dimensions");
+            Demand(tensor.Dimensions.Length is 0 or 3 or 4, "output.role",
+                $"is mask, but '{output.Name}' is {Shape(tensor)}; a mask has three or four dimensions");
     }
 
     private void Picture(NodeMetadata tensor, PictureSpec spec, string name, int channels, string field, SizeSpec size, string sizeField)
     {
-        Demand(tensor.ElementDataType == TensorBuffer.ElementOf(spec.Type), $"{field}.type", $"is {spec.Type.ToString().ToLowerInvariant()}, but '{name}' is {tensor.ElementDataType.ToString().ToLowerInvariant()}");
+        Demand(tensor.ElementDataType == TensorBuffer.ElementOf(spec.Type), $"{field}.type",
+            $"is {spec.Type.ToString().ToLowerInvariant()}, but '{name}' is {tensor.ElementDataType.ToString().ToLowerInvariant()}");
         var d = tensor.Dimensions;
         // Exporters may leave a shape out; the steps that are tried at load tell.
         if (d.Length == 0)
@@ -55,7 +58,8 @@ internal sealed class GraphCheck
         var other = spec.Layout == TensorLayout.Nchw ? d[3] : d[1];
         Demand(c == channels || (c < 1 && other != channels), other == channels || field == "output" ? $"{field}.layout" : "frame.channels",
             $"does not fit: '{name}' is {Shape(tensor)}, which as {spec.Layout.ToString().ToLowerInvariant()} has {c} channels (-1: any number), where {channels} are given");
-        Demand(w < 1 && h < 1 || size is { Width: not null, Height: not null } && (w < 1 || w == size.Width) && (h < 1 || h == size.Height), sizeField,
+        Demand(w < 1 && h < 1 || size is { Width: not null, Height: not null } && (w < 1 || w == size.Width) && (h < 1 || h == size.Height),
+            sizeField,
             $"must be {{\"width\": {w}, \"height\": {h}}}, since '{name}' is {Shape(tensor)}");
     }
 
@@ -66,16 +70,22 @@ internal sealed class GraphCheck
             var state = _manifest.States[i];
             var from = Find(_inputs, state.Input, $"states[{i}].input");
             var to = Find(_outputs, state.Output, $"states[{i}].output");
-            Demand(from.ElementDataType == to.ElementDataType, $"states[{i}]", $"goes out as {to.ElementDataType} and comes in as {from.ElementDataType}");
-            Demand(!state.FollowsMotion || from.ElementDataType == TensorElementType.Float, $"states[{i}].follows_motion", $"takes float tensors, but '{state.Input}' is {from.ElementDataType}");
+            Demand(from.ElementDataType == to.ElementDataType, $"states[{i}]",
+                $"goes out as {to.ElementDataType} and comes in as {from.ElementDataType}");
+            Demand(!state.FollowsMotion || from.ElementDataType == TensorElementType.Float, $"states[{i}].follows_motion",
+                $"takes float tensors, but '{state.Input}' is {from.ElementDataType}");
             int[] planes = _manifest.Frame!.Layout == TensorLayout.Nchw ? [1, state.Channels, -1, -1] : [1, -1, -1, state.Channels];
             var wanted = state.Shape ?? planes;
             foreach (var (tensor, name) in new[] { (from, state.Input), (to, state.Output) })
             {
-                Demand(tensor.Dimensions.Length == 0 || tensor.Dimensions.Length == wanted.Length && tensor.Dimensions.Zip(wanted).All(d => d.First < 1 || d.Second < 1 || d.First == d.Second),
-                    $"states[{i}].{(state.Shape is null ? "channels" : "shape")}", $"gives [{string.Join(", ", wanted)}] (-1: as large as the picture divided), but '{name}' is {Shape(tensor)}");
+                Demand(tensor.Dimensions.Length == 0 || tensor.Dimensions.Length == wanted.Length
+                    && tensor.Dimensions.Zip(wanted).All(d => d.First < 1 || d.Second < 1 || d.First == d.Second),
+                    $"states[{i}].{(state.Shape is null ? "channels" : "shape")}",
+                    $"gives [{string.Join(", ", wanted)}] (-1: as large as the picture divided), but '{name}' is {Shape(tensor)}");
             }
-            Demand(state.Output != _manifest.Output!.Name || _manifest.Output.Role != OutputRole.Image || state is { Shape: null, Channels: 3, Divide: 1 }, $"states[{i}]", "takes the picture that is shown, so it needs 3 channels and divide 1");
+            Demand(state.Output != _manifest.Output!.Name || _manifest.Output.Role != OutputRole.Image
+                || state is { Shape: null, Channels: 3, Divide: 1 }, $"states[{i}]",
+                "takes the picture that is shown, so it needs 3 channels and divide 1");
         }
     }
 
@@ -86,7 +96,8 @@ internal sealed class GraphCheck
         {
             var tensor = Find(_inputs, style.Input, "style.input");
             var known = tensor.Dimensions.Where(d => d > 0).Aggregate(1L, (a, b) => a * b);
-            Demand(known == style.Length || (tensor.Dimensions.Any(d => d < 1) && style.Length % known == 0), "style.length", $"is {style.Length}, but '{style.Input}' is {Shape(tensor)}");
+            Demand(known == style.Length || (tensor.Dimensions.Any(d => d < 1) && style.Length % known == 0), "style.length",
+                $"is {style.Length}, but '{style.Input}' is {Shape(tensor)}");
             filled.Add(style.Input);
         }
         for (var i = 0; i < _manifest.Inputs.Length; i++)
@@ -97,18 +108,22 @@ internal sealed class GraphCheck
         for (var i = 0; i < _manifest.Pictures.Length; i++)
         {
             var picture = _manifest.Pictures[i];
-            Picture(Find(_inputs, picture.Name, $"pictures[{i}].name"), picture, picture.Name, 3, $"pictures[{i}]", new SizeSpec(Width: picture.Width, Height: picture.Height), $"pictures[{i}]");
+            Picture(Find(_inputs, picture.Name, $"pictures[{i}].name"), picture, picture.Name, 3, $"pictures[{i}]",
+                new SizeSpec(Width: picture.Width, Height: picture.Height), $"pictures[{i}]");
             filled.Add(picture.Name);
         }
         var missing = _inputs.Keys.FirstOrDefault(k => !filled.Contains(k));
-        Demand(missing is null, "inputs", $"does not fill '{missing}', which {_manifest.File} needs: name it under states, style, pictures or inputs (with a value)");
+        Demand(missing is null, "inputs",
+            $"does not fill '{missing}', which {_manifest.File} needs: name it under states, style, pictures or inputs (with a value)");
     }
 
     private NodeMetadata Find(IReadOnlyDictionary<string, NodeMetadata> tensors, string name, string field)
     {
-        Demand(tensors.ContainsKey(name), field, $"names '{name}', which {_manifest.File} does not have. It has: {string.Join(", ", tensors.Keys)}");
+        Demand(tensors.ContainsKey(name), field,
+            $"names '{name}', which {_manifest.File} does not have. It has: {string.Join(", ", tensors.Keys)}");
         Demand(tensors[name].IsTensor && TensorBuffer.Takes(tensors[name].ElementDataType), field,
-            $"names '{name}', which is {(tensors[name].IsTensor ? $"of type {tensors[name].ElementDataType}" : "no tensor")}; float, float16, uint8, int8, bool, int32 and int64 tensors are taken");
+            $"names '{name}', which is {(tensors[name].IsTensor ? $"of type {tensors[name].ElementDataType}" : "no tensor")}; float, " +
+                "float16, uint8, int8, bool, int32 and int64 tensors are taken");
         return tensors[name];
     }
 
@@ -120,10 +135,12 @@ internal sealed class GraphCheck
 
     /// <summary>The inputs and outputs of a graph, a line each; for people.</summary>
     public static IEnumerable<string> Describe(InferenceSession graph) =>
-        graph.InputMetadata.Select(m => $"in  {m.Key} {Describe(m.Value)}").Concat(graph.OutputMetadata.Select(m => $"out {m.Key} {Describe(m.Value)}"));
+        graph.InputMetadata.Select(m => $"in  {m.Key} {Describe(m.Value)}")
+            .Concat(graph.OutputMetadata.Select(m => $"out {m.Key} {Describe(m.Value)}"));
 
     /// <summary>Element type and shape, for people.</summary>
-    public static string Describe(NodeMetadata m) => m.IsTensor ? $"{m.ElementDataType.ToString().ToLowerInvariant()} [{string.Join(", ", m.Dimensions)}]" : "no tensor";
+    public static string Describe(NodeMetadata m) =>
+        m.IsTensor ? $"{m.ElementDataType.ToString().ToLowerInvariant()} [{string.Join(", ", m.Dimensions)}]" : "no tensor";
 
     private static string Shape(NodeMetadata tensor) => $"[{string.Join(", ", tensor.Dimensions)}]";
 }

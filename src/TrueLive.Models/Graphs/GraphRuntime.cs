@@ -37,9 +37,12 @@ internal static class GraphRuntime
         {
             var why = e.Message.ReplaceLineEndings(" ");
             var hint = Says("not a registered") || Says("NOT_IMPLEMENTED") ? " It uses an operator that ONNX Runtime does not have."
-                : Says("Unsupported model IR version") || Says("is under development") ? " It is written in a newer ONNX than ONNX Runtime reads here: export it with a lower opset." : "";
+                : Says("Unsupported model IR version") || Says("is under development")
+                    ? " It is written in a newer ONNX than ONNX Runtime reads here: export it with a lower opset."
+                    : "";
             // The names of the runtime's own functions come first, what is wrong comes last.
-            throw new ModelException($"{what} cannot be loaded.{hint} ONNX Runtime says: {(why.Length > 300 ? "..." + why[^300..] : why)}", e);
+            throw new ModelException($"{what} cannot be loaded.{hint} ONNX Runtime says: {(why.Length > 300 ? "..." + why[^300..] : why)}",
+                e);
 
             bool Says(string words) => why.Contains(words, StringComparison.OrdinalIgnoreCase);
         }
@@ -50,7 +53,8 @@ internal static class GraphRuntime
     {
         var why = e.Message.ReplaceLineEndings(" ");
         return !NoMemory.Any(words => why.Contains(words, StringComparison.OrdinalIgnoreCase)) ? why
-            : $"the memory of {GraphDevice.Current} is used up. Choose a smaller size or model, or end other sessions. ONNX Runtime says: {why}";
+            : $"the memory of {GraphDevice.Current} is used up. Choose a smaller size or model, or end other sessions. ONNX Runtime " +
+                $"says: {why}";
     }
 
     // As the arenas of the runtime, CUDA, cuBLAS and cuDNN put it.

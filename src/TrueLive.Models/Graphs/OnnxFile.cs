@@ -16,16 +16,19 @@ internal static class OnnxFile
     private const int MaxPlaces = 1000;
     private const long TooMany = long.MaxValue / 4;
 
-    private static readonly HashSet<string> KnownDomains = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc"];
+    private static readonly HashSet<string> KnownDomains = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc",
+        "com.ms.internal.nhwc"];
 
     // Bytes of an element by TensorProto.DataType; what is not listed counts as one.
-    private static int Width(ulong type) => type switch { 1 or 6 or 12 => 4, 4 or 5 or 10 or 16 => 2, 7 or 11 or 13 or 14 => 8, 8 or 15 => 16, _ => 1 };
+    private static int Width(ulong type) =>
+        type switch { 1 or 6 or 12 => 4, 4 or 5 or 10 or 16 => 2, 7 or 11 or 13 or 14 => 8, 8 or 15 => 16, _ => 1 };
 
     /// <summary>Checks the file.</summary>
     /// <param name="file">Its bytes.</param>
     /// <param name="path">For the messages.</param>
     /// <param name="limits">How large it may be, and where numbers may lie that are not in it.</param>
-    /// <exception cref="ModelException">It is no ONNX file, names another file, uses operators of a foreign library, or declares too much.</exception>
+    /// <exception cref="ModelException">It is no ONNX file, names another file, uses operators of a foreign library, or declares too
+    /// much.</exception>
     public static void Check(byte[] file, string path, GraphLimits limits)
     {
         var findings = new Findings();
@@ -43,7 +46,8 @@ internal static class OnnxFile
                 throw new InvalidDataException("it has no graph");
             // After all nesting was found to be shallow.
             if (OnnxFunctions.CountNodes(file) > OnnxFunctions.MaxNodes)
-                throw new ModelException($"{path} (field file) has more than {OnnxFunctions.MaxNodes} operators once its functions are put in place. Export the model without functions that call each other.");
+                throw new ModelException($"{path} (field file) has more than {OnnxFunctions.MaxNodes} operators once its functions are " +
+                    "put in place. Export the model without functions that call each other.");
         }
         catch (InvalidDataException e)
         {
@@ -52,13 +56,16 @@ internal static class OnnxFile
         if (findings.External.FirstOrDefault(e => !IsBeside(e.Key, limits.DataFolder)) is { Key: { } place } outside)
         {
             throw new ModelException(limits.DataFolder is null
-                ? $"{path} (field file): tensor '{Short(outside.Value)}' lies outside this file. Save the model as one file: external data is not read."
+                ? $"{path} (field file): tensor '{Short(outside.Value)}' lies outside this file. Save the model as one file: external " +
+                    "data is not read."
                 : $"{path} (field file): tensor '{Short(outside.Value)}' lies in '{Short(place)}', which is no plain file beside it.");
         }
         if (findings.Constants > limits.Constants)
-            throw new ModelException($"{path} (field file) declares {findings.Constants >> 20} MB of constants; at most {limits.Constants >> 20} MB are taken.");
+            throw new ModelException($"{path} (field file) declares {findings.Constants >> 20} MB of constants; at most " +
+                $"{limits.Constants >> 20} MB are taken.");
         if (findings.Foreign.FirstOrDefault(f => !findings.Functions.Contains(f.Key)) is { Key: { } domain } foreign)
-            throw new ModelException($"{path} (field file) uses the custom operator {Short(foreign.Value)} of '{Short(domain)}', which ONNX Runtime does not have. Export the model with standard operators.");
+            throw new ModelException($"{path} (field file) uses the custom operator {Short(foreign.Value)} of '{Short(domain)}', which " +
+                "ONNX Runtime does not have. Export the model with standard operators.");
     }
 
     private sealed class Findings
@@ -158,8 +165,10 @@ internal static class OnnxFile
         return key == "location" ? value : null;
     }
 
-    private static bool IsBeside(string place, string? folder) => folder is not null && place.Length is > 0 and <= 200 && Path.GetFileName(place) == place
-        && place is not ("." or "..") && !place.Contains('\\') && !place.Contains('\0') && new FileInfo(Path.Combine(folder, place)) is { Exists: true, LinkTarget: null };
+    private static bool IsBeside(string place, string? folder) =>
+        folder is not null && place.Length is > 0 and <= 200 && Path.GetFileName(place) == place
+        && place is not ("." or "..") && !place.Contains('\\') && !place.Contains('\0')
+        && new FileInfo(Path.Combine(folder, place)) is { Exists: true, LinkTarget: null };
 
     // A sparse tensor is few bytes in the file but is loaded with all its zeros.
     private static void SparseTensor(ReadOnlyMemory<byte> tensor, Findings findings)

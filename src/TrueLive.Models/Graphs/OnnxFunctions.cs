@@ -20,7 +20,8 @@ internal sealed class OnnxFunctions
     }
 
     /// <summary>Nodes after all is put in place, at most a number beyond <see cref="MaxNodes"/>.</summary>
-    /// <exception cref="InvalidDataException">A function calls itself, functions call each other too deep, or the file is cut off.</exception>
+    /// <exception cref="InvalidDataException">A function calls itself, functions call each other too deep, or the file is cut
+    /// off.</exception>
     public static long CountNodes(byte[] file)
     {
         var functions = new OnnxFunctions();
@@ -62,7 +63,8 @@ internal sealed class OnnxFunctions
         body.InWork = true;
         var total = 0L;
         foreach (var (called, times) in body.Calls)
-            total = Math.Min(total + times * (_bodies.TryGetValue(called, out var function) ? Math.Max(1, Nodes(function, depth + 1)) : 1), MaxNodes + 1);
+            total = Math.Min(total + times * (_bodies.TryGetValue(called, out var function) ? Math.Max(1, Nodes(function, depth + 1)) : 1),
+                MaxNodes + 1);
         body.InWork = false;
         body.Total = total;
         return total;

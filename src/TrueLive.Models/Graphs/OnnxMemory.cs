@@ -30,7 +30,8 @@ internal static class OnnxMemory
     {
         _ = Arena.Value;
         options.AddSessionConfigEntry("session.use_env_allocators", "1");
-        options.AddSessionConfigEntry("optimization.constant_folding_max_output_size_in_bytes", MaxFolded.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        options.AddSessionConfigEntry("optimization.constant_folding_max_output_size_in_bytes",
+            MaxFolded.ToString(System.Globalization.CultureInfo.InvariantCulture));
         return options;
     }
 }

@@ -25,7 +25,8 @@ internal sealed class PictureTensor
         // Mean and deviation are in the model's channel order; the conversion speaks of red, green and blue.
         int r = spec.Colour == ChannelOrder.Rgb ? 0 : 2, b = 2 - r;
         _scale = new TensorScale(span / spec.Std[r], span / spec.Std[1], span / spec.Std[b],
-            (spec.Range[0] - spec.Mean[r]) / spec.Std[r], (spec.Range[0] - spec.Mean[1]) / spec.Std[1], (spec.Range[0] - spec.Mean[b]) / spec.Std[b]);
+            (spec.Range[0] - spec.Mean[r]) / spec.Std[r], (spec.Range[0] - spec.Mean[1]) / spec.Std[1],
+            (spec.Range[0] - spec.Mean[b]) / spec.Std[b]);
         _direct = spec is { Layout: TensorLayout.Nchw, Type: TensorType.Float32 };
         _planes = _direct ? [] : new float[_pixels * 3];
         _packed = _direct ? [] : new float[_pixels * channels];
@@ -37,7 +38,8 @@ internal sealed class PictureTensor
     {
         var planes = _direct ? _tensor.Floats : _planes;
         var (r, b) = Order();
-        ColourConversion.ToPlanarRgb(frame, planes.Slice(r * _pixels, _pixels), planes.Slice(_pixels, _pixels), planes.Slice(b * _pixels, _pixels), _scale);
+        ColourConversion.ToPlanarRgb(frame, planes.Slice(r * _pixels, _pixels), planes.Slice(_pixels, _pixels),
+            planes.Slice(b * _pixels, _pixels), _scale);
         if (_direct)
             return;
         if (_spec.Layout == TensorLayout.Nchw)
@@ -72,11 +74,13 @@ internal sealed class PictureTensor
             else
             {
                 for (var i = 0; i < _pixels; i++)
-                    (planes[i], planes[_pixels + i], planes[2 * _pixels + i]) = (_packed[i * _channels], _packed[i * _channels + 1], _packed[i * _channels + 2]);
+                    (planes[i], planes[_pixels + i], planes[2 * _pixels + i]) = (_packed[i * _channels], _packed[i * _channels + 1],
+                        _packed[i * _channels + 2]);
             }
         }
         var (r, b) = Order();
-        ColourConversion.FromPlanarRgb(planes.Slice(r * _pixels, _pixels), planes.Slice(_pixels, _pixels), planes.Slice(b * _pixels, _pixels), frame, _scale);
+        ColourConversion.FromPlanarRgb(planes.Slice(r * _pixels, _pixels), planes.Slice(_pixels, _pixels),
+            planes.Slice(b * _pixels, _pixels), frame, _scale);
     }
 
     private (int Red, int Blue) Order() => _spec.Colour == ChannelOrder.Rgb ? (0, 2) : (2, 0);

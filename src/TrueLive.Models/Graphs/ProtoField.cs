@@ -42,7 +42,9 @@ public readonly record struct ProtoField(int Number, int Wire, ulong Value, Read
                     if (message.Length - at < width)
                         throw new InvalidDataException($"field {number} is cut off at byte {at}");
                     var fixedBytes = message.Span.Slice(at, width);
-                    yield return new(number, wire, width == 8 ? BinaryPrimitives.ReadUInt64LittleEndian(fixedBytes) : BinaryPrimitives.ReadUInt32LittleEndian(fixedBytes), default);
+                    yield return new(number, wire, width == 8
+                        ? BinaryPrimitives.ReadUInt64LittleEndian(fixedBytes)
+                        : BinaryPrimitives.ReadUInt32LittleEndian(fixedBytes), default);
                     at += width;
                     break;
                 case 2:

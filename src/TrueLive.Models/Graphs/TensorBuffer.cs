@@ -25,7 +25,8 @@ internal sealed class TensorBuffer : IDisposable
             throw new NotSupportedException($"A tensor of [{string.Join(", ", shape.ToArray())}] is larger than {MaxBytes >> 20} MB.");
         Count = (int)count;
         _bytes = GC.AllocateArray<byte>(Math.Max(1, Count * size), pinned: true);
-        Value = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, type, shape.ToArray(), Marshal.UnsafeAddrOfPinnedArrayElement(_bytes, 0), Count * size);
+        Value = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, type, shape.ToArray(),
+            Marshal.UnsafeAddrOfPinnedArrayElement(_bytes, 0), Count * size);
     }
 
     /// <summary>Whether tensors of this type can be filled and read.</summary>

@@ -16,10 +16,12 @@ public sealed partial record ExtraInput(string Name, float Value, string? Title 
     /// <summary>What its user may set; null without a title.</summary>
     internal ModelParameter? Parameter => Title is null ? null : new ModelParameter(Name, Title, ParameterKind.Number)
     {
-        Default = Value.ToString("R", CultureInfo.InvariantCulture), Min = Math.Round(Min, 6), Max = Math.Round(Max, 6), Step = Step is { } step ? Math.Round(step, 6) : null,
+        Default = Value.ToString("R", CultureInfo.InvariantCulture), Min = Math.Round(Min, 6), Max = Math.Round(Max, 6),
+        Step = Step is { } step ? Math.Round(step, 6) : null,
     };
 
-    internal bool IsRight => Name is { Length: > 0 } && float.IsFinite(Value) && (Title is null || (IsParameterId(Name) && Title.Length is > 0 and <= 100
+    internal bool IsRight =>
+        Name is { Length: > 0 } && float.IsFinite(Value) && (Title is null || (IsParameterId(Name) && Title.Length is > 0 and <= 100
         && float.IsFinite(Min) && float.IsFinite(Max) && Min <= Value && Value <= Max && Step is null or (> 0 and < 1e6f)));
 
     internal static bool IsParameterId(string? name) => name is not null && ParameterId().IsMatch(name);

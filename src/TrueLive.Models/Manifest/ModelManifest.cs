@@ -23,7 +23,8 @@ public sealed record SizeSpec(int Min = 64, int Max = 1280, int Multiple = 1, in
 /// <param name="Divide">How much smaller than the frame the planes are.</param>
 /// <param name="Shape">A fixed shape.</param>
 /// <param name="FollowsMotion">Whether the planes are moved with the content of the picture before the next step reads them.</param>
-public sealed record StateSpec(string Input, string Output, int Channels = 0, int Divide = 1, int[]? Shape = null, [property: JsonPropertyName("follows_motion")] bool FollowsMotion = false);
+public sealed record StateSpec(string Input, string Output, int Channels = 0, int Divide = 1, int[]? Shape = null,
+    [property: JsonPropertyName("follows_motion")] bool FollowsMotion = false);
 
 /// <summary>The conditioning input.</summary>
 public sealed record StyleSpec(string Input, int Length);
@@ -43,8 +44,10 @@ public sealed record StyleSpec(string Input, int Length);
 /// <param name="OffClosed">Mean difference from which on it is not held.</param>
 /// <param name="Far">How far from a fresh picture the held one may be.</param>
 public sealed record FusedSpec(
-    string Stem, string Screen, string Tiles, string Grade, string Paint, [property: JsonPropertyName("max_hold")] float MaxHold, [property: JsonPropertyName("hold_slope")] float HoldSlope,
-    [property: JsonPropertyName("style_close")] float StyleClose, [property: JsonPropertyName("off_open")] float OffOpen, [property: JsonPropertyName("off_closed")] float OffClosed, float Far);
+    string Stem, string Screen, string Tiles, string Grade, string Paint, [property: JsonPropertyName("max_hold")] float MaxHold,
+    [property: JsonPropertyName("hold_slope")] float HoldSlope,
+    [property: JsonPropertyName("style_close")] float StyleClose, [property: JsonPropertyName("off_open")] float OffOpen,
+    [property: JsonPropertyName("off_closed")] float OffClosed, float Far);
 
 /// <summary>How text is matched to looks; see training/README.md.</summary>
 /// <param name="Words">Word table inside the folder.</param>
@@ -163,7 +166,8 @@ public sealed partial record ModelManifest
     public IEnumerable<string> Files => Pulled is { } pulled ? ["manifest.json", .. pulled.Files.Select(f => f.Path)] : Command.Length > 0
         ? ["manifest.json", .. Command.Where(word => System.IO.File.Exists(Path.Combine(Folder, word))), .. CommandFiles]
         : Diffusion is null ? ["manifest.json", File, .. Prompt is { } prompt ? new[] { prompt.Words } : []]
-        : ["manifest.json", .. DiffusionSpec.Parts, .. DiffusionSpec.OptionalParts.Where(p => System.IO.File.Exists(Path.Combine(Folder, p)))];
+        : ["manifest.json", .. DiffusionSpec.Parts,
+            .. DiffusionSpec.OptionalParts.Where(p => System.IO.File.Exists(Path.Combine(Folder, p)))];
 
     /// <summary>The folder that it was read from.</summary>
     [JsonIgnore]
@@ -189,14 +193,17 @@ public sealed partial record ModelManifest
         var bytes = FolderFile.Read(path, "the manifest", MaxManifestBytes);
         try
         {
-            var manifest = JsonSerializer.Deserialize(FolderFile.Text(bytes), ManifestJson.Default.ModelManifest) ?? throw new ModelException($"{path} holds null; it must hold an object.");
-            manifest = manifest with { Folder = Path.GetFullPath(folder), Trust = trust, Pulled = trust == ModelTrust.Pulled ? PulledRecord.Read(folder) : null };
+            var manifest = JsonSerializer.Deserialize(FolderFile.Text(bytes), ManifestJson.Default.ModelManifest)
+                ?? throw new ModelException($"{path} holds null; it must hold an object.");
+            manifest = manifest with { Folder = Path.GetFullPath(folder), Trust = trust,
+                Pulled = trust == ModelTrust.Pulled ? PulledRecord.Read(folder) : null };
             manifest.Check(path);
             return manifest;
         }
         catch (JsonException e)
         {
-            throw new ModelException($"{path}: field {(e.Path is { Length: > 2 } at ? at[2..] : "(whole file)")} cannot be read (line {e.LineNumber + 1}): {FirstSentence(e.Message).Replace("TrueLive.Models.Manifest.", "", StringComparison.Ordinal)}{Taken(e.Path)}", e);
+            throw new ModelException($"{path}: field {(e.Path is { Length: > 2 } at ? at[2..] : "(whole file)")} cannot be read (line " +
+                $"{e.LineNumber + 1}): {FirstSentence(e.Message).Replace("TrueLive.Models.Manifest.", "", StringComparison.Ordinal)}{Taken(e.Path)}", e);
         }
     }
 
@@ -205,7 +212,8 @@ public sealed partial record ModelManifest
     {
         var sizes = new ModelSizes(Size!.Min, Size.Max, Size.Multiple, Size.Width, Size.Height);
         return Diffusion is { } diffusion
-            ? new ModelInfo(Id, Version, Title, Description, TakesPrompt: true, HasMemory: diffusion.Guidance == Guidance.Self || diffusion.Similarity < 1, sizes, [])
+            ? new ModelInfo(Id, Version, Title, Description, TakesPrompt: true,
+                HasMemory: diffusion.Guidance == Guidance.Self || diffusion.Similarity < 1, sizes, [])
             {
                 Chunk = Chunk.One with { Lag = diffusion.Lag },
                 Parameters = diffusion.Parameters,
@@ -216,7 +224,8 @@ public sealed partial record ModelManifest
             {
                 Parameters =
                 [
-                    .. Inputs.Select(i => i.Parameter).OfType<ModelParameter>(), .. Pictures.Select(p => p.Parameter), .. Parameters.Select(p => p.Parameter),
+                    .. Inputs.Select(i => i.Parameter).OfType<ModelParameter>(), .. Pictures.Select(p => p.Parameter),
+                    .. Parameters.Select(p => p.Parameter),
                 ],
             };
     }
@@ -238,7 +247,8 @@ public sealed partial record ModelManifest
         Require(Title.Length is > 0 and <= 100, "title", "must be 1 to 100 characters");
         if (Command is not [])
         {
-            Require(Trust == ModelTrust.Given, "command", "names a program, and programs from a hub are not run. Download it yourself, read it, and use truelive models add");
+            Require(Trust == ModelTrust.Given, "command",
+                "names a program, and programs from a hub are not run. Download it yourself, read it, and use truelive models add");
             CheckCommand();
             return;
         }
@@ -258,14 +268,17 @@ public sealed partial record ModelManifest
         Require(Enum.IsDefined(Output.Role), "output.role", "must be image, mask or data");
         Require(Pictures.Length <= MaxTensors && Pictures.All(p => p is { IsRight: true }),
             "pictures", $"must be at most {MaxTensors}, each with a name of a-z, 0-9 and _, a title, and a width and height of 8 to 2048");
-        foreach (var (spec, name) in (IEnumerable<(PictureSpec, string)>)[(Frame, "frame"), (Output, "output"), .. Pictures.Select((p, i) => ((PictureSpec)p, $"pictures[{i}]"))])
+        foreach (var (spec, name) in (IEnumerable<(PictureSpec, string)>)[(Frame, "frame"), (Output, "output"),
+            .. Pictures.Select((p, i) => ((PictureSpec)p, $"pictures[{i}]"))])
         {
             Require(Enum.IsDefined(spec.Layout), name + ".layout", "must be nchw or nhwc");
             Require(Enum.IsDefined(spec.Type), name + ".type", "must be float32, float16, uint8, int8 or int32");
             Require(Enum.IsDefined(spec.Colour), name + ".colour", "must be rgb or bgr");
-            Require(spec.Range.Length == 2 && spec.Range[0] != spec.Range[1] && spec.Range.All(float.IsFinite), name + ".range", "must be two different numbers, black and white");
+            Require(spec.Range.Length == 2 && spec.Range[0] != spec.Range[1] && spec.Range.All(float.IsFinite), name + ".range",
+                "must be two different numbers, black and white");
             Require(spec.Mean.Length == 3 && spec.Mean.All(float.IsFinite), name + ".mean", "must be three numbers");
-            Require(spec.Std.Length == 3 && spec.Std.All(s => float.IsFinite(s) && s != 0), name + ".std", "must be three numbers other than 0");
+            Require(spec.Std.Length == 3 && spec.Std.All(s => float.IsFinite(s) && s != 0), name + ".std",
+                "must be three numbers other than 0");
         }
         CheckSize();
         Require(States.Length <= MaxTensors, "states", $"has {States.Length} entries; at most {MaxTensors} are taken");
@@ -274,29 +287,41 @@ public sealed partial record ModelManifest
             var s = States[i];
             Require(s is not null, $"states[{i}]", "must not be null");
             Require(s!.Input is { Length: > 0 } && s.Output is { Length: > 0 }, $"states[{i}]", "needs input and output");
-            Require(s.Shape is { Length: >= 1 and <= 6 } shape ? shape.All(d => d is >= 1 and <= 1 << 20) : s.Channels is >= 1 and <= 1024 && s.Divide is >= 1 and <= 64, $"states[{i}]", "needs either channels (with divide) or a shape of positive numbers");
-            Require(!s.FollowsMotion || s is { Shape: null, Divide: 1 } && Frame.Layout == TensorLayout.Nchw, $"states[{i}].follows_motion", "takes planes of the picture's own size in nchw: channels, and divide 1");
+            Require(s.Shape is { Length: >= 1 and <= 6 } shape ? shape.All(d => d is >= 1 and <= 1 << 20) : s.Channels is >= 1 and <= 1024
+                && s.Divide is >= 1 and <= 64, $"states[{i}]", "needs either channels (with divide) or a shape of positive numbers");
+            Require(!s.FollowsMotion || s is { Shape: null, Divide: 1 } && Frame.Layout == TensorLayout.Nchw, $"states[{i}].follows_motion",
+                "takes planes of the picture's own size in nchw: channels, and divide 1");
         }
         if (Style is not null)
             Require(Style is { Input.Length: > 0, Length: >= 1 and <= 4096 }, "style", "needs an input name and a length of 1 to 4096");
         if (Fused is { } fused)
         {
-            Require(new[] { fused.Stem, fused.Screen, fused.Tiles, fused.Grade, fused.Paint }.All(n => n is { Length: > 0 }), "fused", "needs the tensors stem, screen, tiles, grade and paint");
-            Require(new[] { fused.MaxHold, fused.HoldSlope, fused.StyleClose, fused.OffOpen, fused.OffClosed, fused.Far }.All(float.IsFinite) && fused.OffOpen < fused.OffClosed && fused.Far >= 0, "fused", "needs finite numbers, off_open below off_closed and far from 0");
-            Require(Style is not null && Output.Role == OutputRole.Image && Inputs.Length == 0 && Pictures.Length == 0 && new PictureSpec[] { Frame, Output }.All(IsPlain) && Frame.Channels == 3, "fused", "takes red, green and blue planes of float32 in 0..1 and a style, and gives such planes");
+            Require(new[] { fused.Stem, fused.Screen, fused.Tiles, fused.Grade, fused.Paint }.All(n => n is { Length: > 0 }), "fused",
+                "needs the tensors stem, screen, tiles, grade and paint");
+            Require(new[] { fused.MaxHold, fused.HoldSlope, fused.StyleClose, fused.OffOpen, fused.OffClosed,
+                fused.Far }.All(float.IsFinite) && fused.OffOpen < fused.OffClosed && fused.Far >= 0, "fused",
+                "needs finite numbers, off_open below off_closed and far from 0");
+            Require(Style is not null && Output.Role == OutputRole.Image && Inputs.Length == 0 && Pictures.Length == 0
+                && new PictureSpec[] { Frame, Output }.All(IsPlain) && Frame.Channels == 3, "fused",
+                "takes red, green and blue planes of float32 in 0..1 and a style, and gives such planes");
             Require(Size is { Width: null } && Size.Multiple % 8 == 0, "fused", "takes a size.multiple that 8 divides");
         }
         Require(Inputs.Length <= MaxTensors, "inputs", $"has {Inputs.Length} entries; at most {MaxTensors} are taken");
         for (var i = 0; i < Inputs.Length; i++)
-            Require(Inputs[i]?.IsRight == true, $"inputs[{i}]", "needs a name and a finite value; one with a title has a name of a-z, 0-9 and _, min <= value <= max and a step above 0");
-        string[] filled = [Frame.Input, .. States.Select(s => s.Input), .. Style is null ? [] : new[] { Style.Input }, .. Inputs.Select(i => i.Name), .. Pictures.Select(p => p.Name)];
-        Require(filled.Distinct().Count() == filled.Length, "states, style, inputs", $"fill '{filled.GroupBy(f => f).MaxBy(g => g.Count())!.Key}' more than once");
+            Require(Inputs[i]?.IsRight == true, $"inputs[{i}]",
+                "needs a name and a finite value; one with a title has a name of a-z, 0-9 and _, min <= value <= max and a step above 0");
+        string[] filled = [Frame.Input, .. States.Select(s => s.Input), .. Style is null ? [] : new[] { Style.Input },
+            .. Inputs.Select(i => i.Name), .. Pictures.Select(p => p.Name)];
+        Require(filled.Distinct().Count() == filled.Length, "states, style, inputs",
+            $"fill '{filled.GroupBy(f => f).MaxBy(g => g.Count())!.Key}' more than once");
         Require(States.Select(s => s.Output).Distinct().Count() == States.Length, "states", "take one output twice");
         for (var i = 0; i < Looks.Length; i++)
         {
             var look = Looks[i];
-            Require(look is { Id.Length: > 0, Title.Length: > 0, Anchors: not null, Style: not null } && look.Anchors.All(a => a is not null), $"looks[{i}]", "needs id, title, anchors and style");
-            Require(Style is not null && look.Style!.Length == Style.Length && look.Style.All(float.IsFinite), $"looks[{i}].style", $"must have {Style?.Length ?? 0} numbers, as style.length says");
+            Require(look is { Id.Length: > 0, Title.Length: > 0, Anchors: not null, Style: not null }
+                && look.Anchors.All(a => a is not null), $"looks[{i}]", "needs id, title, anchors and style");
+            Require(Style is not null && look.Style!.Length == Style.Length && look.Style.All(float.IsFinite), $"looks[{i}].style",
+                $"must have {Style?.Length ?? 0} numbers, as style.length says");
         }
         if (Prompt is not null)
         {
@@ -310,14 +335,19 @@ public sealed partial record ModelManifest
 
         void CheckCommand()
         {
-            Require(File.Length == 0 && Sha256 is null && Frame is null && Output is null && States.Length == 0 && Style is null && Fused is null && Diffusion is null
+            Require(File.Length == 0 && Sha256 is null && Frame is null && Output is null && States.Length == 0 && Style is null
+                && Fused is null && Diffusion is null
                 && Inputs.Length == 0 && Pictures.Length == 0 && Prompt is null && Looks.Length == 0,
-                "command", "stands instead of file, sha256, frame, output, states, style, fused, diffusion, inputs, pictures, prompt and looks");
+                "command", "stands instead of file, sha256, frame, output, states, style, fused, diffusion, inputs, pictures, " +
+                    "prompt and looks");
             Require(Command.Length <= MaxWords && Command.All(IsWord), "command", $"must be 1 to {MaxWords} words of 1 to 500 characters");
-            Require(CommandFiles.Length <= MaxFiles && CommandFiles.All(f => IsWord(f) && IsBelow(f)), "files", $"must be at most {MaxFiles} files in the folder or below it");
+            Require(CommandFiles.Length <= MaxFiles && CommandFiles.All(f => IsWord(f) && IsBelow(f)), "files",
+                $"must be at most {MaxFiles} files in the folder or below it");
             // The interpreter of a virtual environment is a link out of the folder, and is not copied with it.
-            Require(Command.Skip(1).All(word => !System.IO.File.Exists(Path.Combine(Folder, word)) || IsBelow(word)), "command", "must not name files outside of its folder");
-            Require(Parameters.Length <= MaxParameters, "parameters", $"has {Parameters.Length} entries; at most {MaxParameters} are taken");
+            Require(Command.Skip(1).All(word => !System.IO.File.Exists(Path.Combine(Folder, word)) || IsBelow(word)), "command",
+                "must not name files outside of its folder");
+            Require(Parameters.Length <= MaxParameters, "parameters",
+                $"has {Parameters.Length} entries; at most {MaxParameters} are taken");
             for (var i = 0; i < Parameters.Length; i++)
             {
                 var broken = Parameters[i] is null ? "must not be null" : Parameters[i].Broken;
@@ -326,19 +356,23 @@ public sealed partial record ModelManifest
             Require(Parameters.DistinctBy(p => p.Id).Count() == Parameters.Length, "parameters", "must have ids that differ");
             Require(MemoryMb is >= 64 and <= 1 << 20, "memory_mb", "must be 64 to 1048576");
             CheckSize();
-            Require(Size!.Width is { } wide ? wide % 2 == 0 && Size.Height % 2 == 0 : Size.Multiple % 2 == 0, "size", "must have even sides, or an even multiple");
+            Require(Size!.Width is { } wide ? wide % 2 == 0 && Size.Height % 2 == 0 : Size.Multiple % 2 == 0, "size",
+                "must have even sides, or an even multiple");
         }
 
         void CheckDiffusion()
         {
-            Require(File.Length == 0 && Sha256 is null && Frame is null && Output is null && States.Length == 0 && Style is null && Fused is null && Inputs.Length == 0
+            Require(File.Length == 0 && Sha256 is null && Frame is null && Output is null && States.Length == 0 && Style is null
+                && Fused is null && Inputs.Length == 0
                 && Pictures.Length == 0 && Prompt is null && Looks.Length == 0,
                 "diffusion", "stands instead of file, sha256, frame, output, states, style, fused, inputs, pictures, prompt and looks");
             Require(Diffusion.Broken is null, Diffusion.Broken?.Field ?? "", Diffusion.Broken?.Rule ?? "");
             CheckSize();
-            Require(Size!.Width is { } wide ? wide % 8 == 0 && Size.Height % 8 == 0 : Size.Multiple % 8 == 0, "size", "must have sides, or a multiple, that 8 divides");
+            Require(Size!.Width is { } wide ? wide % 8 == 0 && Size.Height % 8 == 0 : Size.Multiple % 8 == 0, "size",
+                "must have sides, or a multiple, that 8 divides");
             // What checks and pictures of any model are told by.
-            (Frame, Output) = (new FrameSpec { Input = "sample", Range = Diffusion.Picture }, new OutputSpec { Name = "sample", Range = Diffusion.Picture });
+            (Frame, Output) = (new FrameSpec { Input = "sample", Range = Diffusion.Picture },
+                new OutputSpec { Name = "sample", Range = Diffusion.Picture });
         }
 
         void CheckSize()
@@ -348,7 +382,8 @@ public sealed partial record ModelManifest
             if (Size.Width is { } w && Size.Height is { } h)
                 Require(w is >= 16 and <= 4096 && h is >= 16 and <= 4096, "size", "width and height must be 16 to 4096");
             else
-                Require(Size.Min >= 16 && Size.Max >= Size.Min && Size.Max <= 4096 && Size.Multiple is >= 1 and <= 256 && Size.Max / Size.Multiple > (Size.Min - 1) / Size.Multiple, "size",
+                Require(Size.Min >= 16 && Size.Max >= Size.Min && Size.Max <= 4096 && Size.Multiple is >= 1 and <= 256
+                    && Size.Max / Size.Multiple > (Size.Min - 1) / Size.Multiple, "size",
                     "needs 16 <= min <= max <= 4096 and a multiple of 1 to 256 that has at least one multiple between them");
         }
 
@@ -360,13 +395,15 @@ public sealed partial record ModelManifest
     }
 
     private static bool IsPlain(PictureSpec spec) =>
-        spec is { Layout: TensorLayout.Nchw, Type: TensorType.Float32, Colour: ChannelOrder.Rgb, Range: [0, 1], Mean: [0, 0, 0], Std: [1, 1, 1] };
+        spec is { Layout: TensorLayout.Nchw, Type: TensorType.Float32, Colour: ChannelOrder.Rgb, Range: [0, 1], Mean: [0, 0, 0],
+            Std: [1, 1, 1] };
 
     private static bool IsWord(string? word) => word is { Length: >= 1 and <= 500 } && !word.Contains('\0');
 
     private static bool IsBelow(string path) => !Path.IsPathRooted(path) && path.Split('/').All(IsInside);
 
-    private static bool IsInside(string name) => name.Length > 0 && name is not ("." or "..") && Path.GetFileName(name) == name && !name.Contains('\\') && !name.Contains('\0');
+    private static bool IsInside(string name) =>
+        name.Length > 0 && name is not ("." or "..") && Path.GetFileName(name) == name && !name.Contains('\\') && !name.Contains('\0');
 
     // What a field takes that knows only some words.
     private static string Taken(string? path) => path?.Split('.')[^1] switch
@@ -381,13 +418,15 @@ public sealed partial record ModelManifest
 
     private static string Words<T>() where T : struct, Enum => $" Taken are: {string.Join(", ", Enum.GetNames<T>()).ToLowerInvariant()}.";
 
-    private static string FirstSentence(string text) => text.IndexOf(". ", StringComparison.Ordinal) is > 0 and var dot ? text[..(dot + 1)] : text;
+    private static string FirstSentence(string text) =>
+        text.IndexOf(". ", StringComparison.Ordinal) is > 0 and var dot ? text[..(dot + 1)] : text;
 
     [GeneratedRegex("^[a-z0-9-]{1,64}$")]
     private static partial Regex IdPattern();
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, RespectNullableAnnotations = true, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true,
+    RespectNullableAnnotations = true, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true)]
 [JsonSerializable(typeof(ModelManifest))]
 internal sealed partial class ManifestJson : JsonSerializerContext;

@@ -73,7 +73,11 @@ public record PictureSpec
     public ChannelOrder Colour { get => _colour ?? Fallback?.Colour ?? ChannelOrder.Rgb; set => _colour = value; }
 
     /// <summary>Values of black and white before mean and deviation.</summary>
-    public float[] Range { get => _range ?? (Type == Fallback?.Type ? Fallback.Range : Type switch { TensorType.Uint8 or TensorType.Int32 => [0, 255], TensorType.Int8 => [-128, 127], _ => [0, 1] }); set => _range = value; }
+    public float[] Range
+        { get => _range ?? (Type == Fallback?.Type
+        ? Fallback.Range
+        : Type switch { TensorType.Uint8 or TensorType.Int32 => [0, 255], TensorType.Int8 => [-128, 127], _ => [0, 1] }); set =>
+        _range = value; }
 
     /// <summary>Subtracted per channel, in the model's channel order.</summary>
     public float[] Mean { get; set; } = [0, 0, 0];

@@ -180,14 +180,17 @@ internal sealed class BlockMotion
     }
 
     // A block that crosses the edge of the picture is moved inside it.
-    private (int X, int Y) Place(int i) => (Math.Max(0, Math.Min(i % Columns * Block, _width - Block)), Math.Max(0, Math.Min(i / Columns * Block, _height - Block)));
+    private (int X, int Y) Place(int i) =>
+        (Math.Max(0, Math.Min(i % Columns * Block, _width - Block)), Math.Max(0, Math.Min(i / Columns * Block, _height - Block)));
 
     // Quarter pixels to where two lines of equal slope through the three costs meet (a sum of absolute differences is not a parabola);
     // 0 if the costs hardly rise, or if the middle already fits.
     private static int Part(int low, int middle, int high)
     {
         int rise = Math.Max(low, high) - middle, near = Math.Min(low, high);
-        return rise > Pull && near >= middle && middle > 0.15 * near ? (int)Math.Round(2.0 * (low - high) / rise, MidpointRounding.ToEven) : 0;
+        return rise > Pull && near >= middle && middle > 0.15 * near
+            ? (int)Math.Round(2.0 * (low - high) / rise, MidpointRounding.ToEven)
+            : 0;
     }
 
     private void Find(int x, int y, ref Vote vote)
@@ -219,8 +222,10 @@ internal sealed class BlockMotion
         for (var i = 0; i < CoarseWindow; i += 2)
         {
             sum += Difference(
-                Vector128.Create(Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref a, i * _coarseStride)), Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref a, (i + 1) * _coarseStride))).AsByte(),
-                Vector128.Create(Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref b, i * _coarseStride)), Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref b, (i + 1) * _coarseStride))).AsByte());
+                Vector128.Create(Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref a, i * _coarseStride)),
+                    Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref a, (i + 1) * _coarseStride))).AsByte(),
+                Vector128.Create(Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref b, i * _coarseStride)),
+                    Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref b, (i + 1) * _coarseStride))).AsByte());
         }
         return sum;
     }
@@ -231,7 +236,8 @@ internal sealed class BlockMotion
         ref var b = ref _before[(y + dy + Border) * _stride + x + dx + Border];
         var sum = 0;
         for (var i = 0; i < Block; i++)
-            sum += Difference(Vector128.LoadUnsafe(ref Unsafe.Add(ref a, i * _stride)), Vector128.LoadUnsafe(ref Unsafe.Add(ref b, i * _stride)));
+            sum += Difference(Vector128.LoadUnsafe(ref Unsafe.Add(ref a, i * _stride)),
+                Vector128.LoadUnsafe(ref Unsafe.Add(ref b, i * _stride)));
         return sum;
     }
 

@@ -73,7 +73,8 @@ internal sealed class CarriedMemory
             run = motions[column..].IndexOfAnyExcept(motions[column]) is > 0 and var other ? other : motions.Length - column;
             var x = column * BlockMotion.Block;
             for (var plane = 0; plane + _width * _height <= from.Length; plane += _width * _height)
-                Move(from.Slice(plane, _width * _height), to.Slice(plane, _width * _height), x, row * BlockMotion.Block, Math.Min(run * BlockMotion.Block, _width - x), motions[column]);
+                Move(from.Slice(plane, _width * _height), to.Slice(plane, _width * _height), x, row * BlockMotion.Block,
+                    Math.Min(run * BlockMotion.Block, _width - x), motions[column]);
         }
     }
 

@@ -23,7 +23,8 @@ internal static class FusedCheck
         {
             using var picture = Picture(pool, fused.Width, fused.Height, t);
             var look = manifest.Looks.Length == 0 ? null : manifest.Looks[^(1 + t / 2 % manifest.Looks.Length)];
-            var prompt = new Prompt(t / 2, "", 1, TimeSpan.Zero, look is null ? PromptReading.Empty : PromptReading.Empty with { Style = [.. look.Style] });
+            var prompt = new Prompt(t / 2, "", 1, TimeSpan.Zero,
+                look is null ? PromptReading.Empty : PromptReading.Empty with { Style = [.. look.Style] });
             fused.Step(picture, prompt).Dispose();
             whole.Step(picture, prompt).Dispose();
             var a = fused.Result.Floats;
@@ -33,7 +34,9 @@ internal static class FusedCheck
                 worst = Math.Max(worst, float.IsNaN(a[i]) ? 1 : Math.Abs(a[i] - b[i]));
             // Negated so that NaN fails as well.
             if (!(worst <= Most))
-                throw new ModelException($"{Path.Combine(manifest.Folder, "manifest.json")}: fused does not say what {manifest.File} computes: after {t + 1} pictures they differ by {worst:0.####} (of 0..1). Correct its names and numbers, or leave fused out.");
+                throw new ModelException($"{Path.Combine(manifest.Folder, "manifest.json")}: fused does not say what {manifest.File} " +
+                    $"computes: after {t + 1} pictures they differ by {worst:0.####} (of 0..1). Correct its names and numbers, or " +
+                    "leave fused out.");
         }
     }
 

@@ -38,7 +38,8 @@ internal sealed class FusedSession : OnnxSession
     private bool _known;
     private int _side;
 
-    public FusedSession(OnnxVideoModel model, FusedModel fused, InferenceSession? session, InferenceSession? singleThreaded, FramePool outputs, int width, int height, TimeProvider time, bool trial = false)
+    public FusedSession(OnnxVideoModel model, FusedModel fused, InferenceSession? session, InferenceSession? singleThreaded,
+        FramePool outputs, int width, int height, TimeProvider time, bool trial = false)
         : base(model, outputs, width, height, time, trial)
     {
         _fused = fused;
@@ -52,7 +53,8 @@ internal sealed class FusedSession : OnnxSession
         _halfOutput = Planes(FusedModel.HalfOutputPlanes, 2);
         _step = fused.Convolutions is not null
             ? new ConvStep(fused, _stems, _halfOutput, width, height, model.Threads, Claim)
-            : new RuntimeStep(fused, session!, singleThreaded, _stems, Own(TensorElementType.Float, [1, style.Length]), Planes(fused.Channels, 2), _halfOutput, width, height);
+            : new RuntimeStep(fused, session!, singleThreaded, _stems, Own(TensorElementType.Float, [1, style.Length]),
+                Planes(fused.Channels, 2), _halfOutput, width, height);
 
         TensorBuffer Planes(int count, int divide) => Own(TensorElementType.Float, [1, count, height / divide, width / divide]);
     }
@@ -118,12 +120,14 @@ internal sealed class FusedSession : OnnxSession
     // One row of motion blocks: the frame, and its and the last image's difference from the memory after motion compensation.
     private void LoadBlocks(int band)
     {
-        int pixels = Width * Height, first = band * BlockMotion.Block, end = Math.Min(first + BlockMotion.Block, Height), length = (end - first) * Width;
+        int pixels = Width * Height, first = band * BlockMotion.Block, end = Math.Min(first + BlockMotion.Block, Height),
+        length = (end - first) * Width;
         var stem = _stems[_side].Floats;
         var frame = stem[..Picture];
         var changed = stem.Slice(Picture, Picture);
         var owed = stem.Slice(2 * Picture, Picture);
-        ColourConversion.ToPlanarRgb(_picture!, frame[..pixels], frame.Slice(pixels, pixels), frame[(2 * pixels)..], TensorScale.Unit, first, end);
+        ColourConversion.ToPlanarRgb(_picture!, frame[..pixels], frame.Slice(pixels, pixels), frame[(2 * pixels)..],
+            TensorScale.Unit, first, end);
         if (_known && _moved)
         {
             Motion!.Carry(LastFrame, changed, band);
@@ -152,7 +156,8 @@ internal sealed class FusedSession : OnnxSession
         int pixels = Width * Height, first = band * BlendRows, end = Math.Min(first + BlendRows, Height);
         var image = _images[_side].Floats;
         _blends[band].Run(_stems[_side].Floats, _halfOutput.Floats, _grade, _holds[_side], image, first, end);
-        ColourConversion.FromPlanarRgb(image[..pixels], image.Slice(pixels, pixels), image[(2 * pixels)..], _output!, TensorScale.Unit, first, end);
+        ColourConversion.FromPlanarRgb(image[..pixels], image.Slice(pixels, pixels), image[(2 * pixels)..], _output!,
+            TensorScale.Unit, first, end);
     }
 
     // Computed only when the style changes.

@@ -27,11 +27,15 @@ internal sealed class MaskComposite
     public MaskComposite(OutputSpec spec, TensorBuffer mask, long[] shape, int width, int height)
     {
         if (shape.Length is not (3 or 4))
-            throw new NotSupportedException($"output.role is mask, but '{spec.Name}' comes out as [{string.Join(", ", shape)}]; a mask has three or four dimensions.");
+            throw new NotSupportedException($"output.role is mask, but '{spec.Name}' comes out as [{string.Join(", ", shape)}]; a mask " +
+                "has three or four dimensions.");
         var four = shape.Length == 4 ? shape : spec.Layout == TensorLayout.Nchw ? [shape[0], 1, .. shape[1..]] : [.. shape, 1];
-        (var channels, _height, _width) = spec.Layout == TensorLayout.Nchw ? ((int)four[1], (int)four[2], (int)four[3]) : ((int)four[3], (int)four[1], (int)four[2]);
+        (var channels, _height, _width) = spec.Layout == TensorLayout.Nchw
+            ? ((int)four[1], (int)four[2], (int)four[3])
+            : ((int)four[3], (int)four[1], (int)four[2]);
         if (spec.Channel >= channels || four[0] != 1)
-            throw new NotSupportedException($"output.channel is {spec.Channel}, but the mask is [{string.Join(", ", shape)}], which has {channels} channel(s) as {spec.Layout.ToString().ToLowerInvariant()}.");
+            throw new NotSupportedException(
+                $"output.channel is {spec.Channel}, but the mask is [{string.Join(", ", shape)}], which has {channels} channel(s) as {spec.Layout.ToString().ToLowerInvariant()}.");
         (_start, _step) = spec.Layout == TensorLayout.Nchw ? (spec.Channel * _width * _height, 1) : (spec.Channel, channels);
         (_black, _scale) = (spec.Range[0], 1 / (spec.Range[1] - spec.Range[0]));
         (_mask, _values) = (mask, new float[mask.Count]);

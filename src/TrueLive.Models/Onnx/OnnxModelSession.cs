@@ -31,7 +31,8 @@ internal sealed class OnnxModelSession : OnnxSession
     private int _side;
     private bool _moved;
 
-    public OnnxModelSession(OnnxVideoModel model, InferenceSession session, InferenceSession? singleThreaded, FramePool outputs, int width, int height, TimeProvider time, bool trial = false)
+    public OnnxModelSession(OnnxVideoModel model, InferenceSession session, InferenceSession? singleThreaded, FramePool outputs, int width,
+        int height, TimeProvider time, bool trial = false)
         : base(model, outputs, width, height, time, trial)
     {
         var m = model.Manifest;
@@ -42,8 +43,10 @@ internal sealed class OnnxModelSession : OnnxSession
             var meta = session.InputMetadata[style.Input];
             _style = Own(meta.ElementDataType, Filled(meta.Dimensions, style.Length));
         }
-        _extras = [.. m.Inputs.Select(e => (e, Own(session.InputMetadata[e.Name].ElementDataType, Filled(session.InputMetadata[e.Name].Dimensions, 1))))];
-        _references = [.. m.Pictures.Select(p => new ReferenceInput(p, Own(TensorBuffer.ElementOf(p.Type), TensorShapes.Picture(p, 3, p.Width, p.Height))))];
+        _extras = [.. m.Inputs.Select(e =>
+            (e, Own(session.InputMetadata[e.Name].ElementDataType, Filled(session.InputMetadata[e.Name].Dimensions, 1))))];
+        _references = [.. m.Pictures.Select(p => new ReferenceInput(p,
+            Own(TensorBuffer.ElementOf(p.Type), TensorShapes.Picture(p, 3, p.Width, p.Height))))];
         Set(ParameterValues.None);
 
         // The output picture may itself be a state: the result of each side is then the state that the other side reads.
@@ -64,9 +67,12 @@ internal sealed class OnnxModelSession : OnnxSession
 
         _carried = [.. m.States.Select((s, i) => s.FollowsMotion ? Own(TensorElementType.Float, [1, s.Channels, height, width]) : null)];
         _multiThreaded = new Runtime(session, [Bind(session, 0, []), Bind(session, 1, [])], Carried(session));
-        _singleThreaded = singleThreaded is not null ? new Runtime(singleThreaded, [Bind(singleThreaded, 0, []), Bind(singleThreaded, 1, [])], Carried(singleThreaded)) : null;
+        _singleThreaded = singleThreaded is not null
+            ? new Runtime(singleThreaded, [Bind(singleThreaded, 0, []), Bind(singleThreaded, 1, [])], Carried(singleThreaded))
+            : null;
 
-        TensorBuffer[] States(long[][] shapes) => [.. m.States.Zip(shapes, (s, sides) => Own(session.InputMetadata[s.Input].ElementDataType, sides))];
+        TensorBuffer[] States(long[][] shapes) =>
+            [.. m.States.Zip(shapes, (s, sides) => Own(session.InputMetadata[s.Input].ElementDataType, sides))];
 
         OrtIoBinding[] Carried(InferenceSession on) => Motion is null ? [] : [Bind(on, 0, _carried), Bind(on, 1, _carried)];
 

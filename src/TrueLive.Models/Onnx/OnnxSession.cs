@@ -151,7 +151,8 @@ internal abstract class OnnxSession : FolderModelSession
         var style = _style?.SnapshotLength ?? 0;
         if (state.ModelId != _model.Info.Id || state.ModelVersion != _model.Info.Version || (state.Width, state.Height) != (Width, Height)
             || state.Bytes.Length != style + MotionLength + MemoryLength)
-            throw new ArgumentException($"The memory is of {state.ModelId} {state.ModelVersion} at {state.Width}x{state.Height}, not of {_model.Info.Id} {_model.Info.Version} at {Width}x{Height}.");
+            throw new ArgumentException($"The memory is of {state.ModelId} {state.ModelVersion} at {state.Width}x{state.Height}, not of " +
+                $"{_model.Info.Id} {_model.Info.Version} at {Width}x{Height}.");
         _style?.Restore(state.Bytes.Span[..style]);
         Motion?.Restore(state.Bytes.Span[style..]);
         Recall(state.Bytes.Span[(style + MotionLength)..]);
@@ -184,7 +185,8 @@ internal abstract class OnnxSession : FolderModelSession
     }
 
     // Without a picture, runs on the current content of the tensors.
-    private void Run(bool singleThreaded, VideoFrame? picture = null, ReadOnlySpan<float> style = default, bool moved = false, bool helped = false)
+    private void Run(
+        bool singleThreaded, VideoFrame? picture = null, ReadOnlySpan<float> style = default, bool moved = false, bool helped = false)
     {
         _deadline.Change(_limit, Timeout.InfiniteTimeSpan);
         try
@@ -233,6 +235,8 @@ internal abstract class OnnxSession : FolderModelSession
     }
 
     private ModelStepException Failed(Exception e) => _run.Terminate
-        ? new($"{_model.Info.Id} failed at {Width}x{Height}: a step took more than {_limit.TotalSeconds:0} s", new TimeoutException(e.Message, e))
-        : new($"{_model.Info.Id} failed at {Width}x{Height}: {(e is OnnxRuntimeException runtime ? GraphRuntime.Words(runtime) : e.Message.ReplaceLineEndings(" "))}", e);
+        ? new($"{_model.Info.Id} failed at {Width}x{Height}: a step took more than {_limit.TotalSeconds:0} s",
+            new TimeoutException(e.Message, e))
+        : new($"{_model.Info.Id} failed at {Width}x{Height}: " +
+            $"{(e is OnnxRuntimeException runtime ? GraphRuntime.Words(runtime) : e.Message.ReplaceLineEndings(" "))}", e);
 }

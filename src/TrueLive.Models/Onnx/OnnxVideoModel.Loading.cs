@@ -19,7 +19,8 @@ public sealed partial class OnnxVideoModel
 
     /// <summary>Loads the folder of one ONNX file.</summary>
     /// <param name="folder">Folder with a manifest.json.</param>
-    /// <param name="threads">Threads a step uses; 0 measures one against two and takes two only where they are at least a tenth faster.</param>
+    /// <param name="threads">Threads a step uses; 0 measures one against two and takes two only where they are at least a tenth
+    /// faster.</param>
     /// <param name="time">Clock for that measurement.</param>
     /// <exception cref="ModelException">The folder cannot be used; the message names the file and the field.</exception>
     public static OnnxVideoModel Load(string folder, int threads, TimeProvider time) => Load(ModelManifest.Load(folder), threads, time);
@@ -35,8 +36,10 @@ public sealed partial class OnnxVideoModel
     {
         var limits = GraphLimits.OfNetwork(manifest);
         var bytes = FolderFile.Read(path, "field file", limits.File);
-        if (manifest.Sha256 is { } wanted && !wanted.Equals(Convert.ToHexStringLower(SHA256.HashData(bytes)), StringComparison.OrdinalIgnoreCase))
-            throw new ModelException($"{path} does not have the checksum that sha256 in manifest.json names: the file was changed or cut off.");
+        if (manifest.Sha256 is { } wanted && !wanted.Equals(Convert.ToHexStringLower(SHA256.HashData(bytes)),
+            StringComparison.OrdinalIgnoreCase))
+            throw new ModelException($"{path} does not have the checksum that sha256 in manifest.json names: the file was changed " +
+                "or cut off.");
         // A graph that is cut must hold all its weights itself.
         OnnxFile.Check(bytes, path, manifest.Fused is null ? limits : limits with { DataFolder = null });
         return bytes;
@@ -60,7 +63,8 @@ public sealed partial class OnnxVideoModel
         }
         catch (Exception e) when (IsRefusal(e))
         {
-            throw new ModelException($"{path} does not run at {size.Width}x{size.Height} as manifest.json describes it (fields size, output, states, fused): {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new ModelException($"{path} does not run at {size.Width}x{size.Height} as manifest.json describes it (fields size, " +
+                $"output, states, fused): {e.Message.ReplaceLineEndings(" ")}", e);
         }
         TryEnds(size);
     }
@@ -72,7 +76,8 @@ public sealed partial class OnnxVideoModel
         var (low, high) = (Info.Sizes.Nearest(1, 1).Width, Info.Sizes.Nearest(4096, 4096).Width);
         var next = low + (Manifest.Size!.Multiple % 2 == 0 ? 1 : 2) * Manifest.Size.Multiple;
         var most = 0L;
-        foreach (var (width, height) in new[] { (low, low), (next, next), (high, low), (low, high), (high, high) }.Select(s => Info.Sizes.Nearest(s.Item1, s.Item2)).Distinct().Where(s => s != known))
+        foreach (var (width, height) in new[] { (low, low), (next, next), (high, low), (low, high),
+            (high, high) }.Select(s => Info.Sizes.Nearest(s.Item1, s.Item2)).Distinct().Where(s => s != known))
         {
             if (TryEnd(width, height, known) is not { } taken)
                 break;
@@ -100,11 +105,14 @@ public sealed partial class OnnxVideoModel
         catch (Exception e) when (IsRefusal(e))
         {
             var (w, h) = Info.Sizes.Network(width, height);
-            throw new ModelException($"{Path.Combine(Manifest.Folder, "manifest.json")}: size claims {w}x{h}, but {Manifest.File} does not run there; it runs at {known.Width}x{known.Height}. Set size.min, size.max and size.multiple to what the model takes. {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new ModelException($"{Path.Combine(Manifest.Folder, "manifest.json")}: size claims {w}x{h}, but {Manifest.File} does " +
+                $"not run there; it runs at {known.Width}x{known.Height}. Set size.min, size.max and size.multiple to what the model " +
+                $"takes. {e.Message.ReplaceLineEndings(" ")}", e);
         }
     }
 
-    private static bool IsRefusal(Exception e) => e is OnnxRuntimeException or NotSupportedException or ModelStepException or ArgumentException or OverflowException;
+    private static bool IsRefusal(Exception e) =>
+        e is OnnxRuntimeException or NotSupportedException or ModelStepException or ArgumentException or OverflowException;
 
     private void Compare(InferenceSession whole)
     {

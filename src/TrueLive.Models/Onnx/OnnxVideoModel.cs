@@ -23,7 +23,8 @@ public sealed partial class OnnxVideoModel : FolderModel
     private InferenceSession? _singleThreaded;
     private int _stepping;
 
-    private OnnxVideoModel(ModelManifest manifest, InferenceSession? session, FusedModel? fused, IReadOnlyList<string> tensors, int threads, LookMatcher? matcher, TimeProvider time)
+    private OnnxVideoModel(ModelManifest manifest, InferenceSession? session, FusedModel? fused, IReadOnlyList<string> tensors, int threads,
+        LookMatcher? matcher, TimeProvider time)
     {
         (Manifest, _session, _fused, Tensors, Threads, _matcher, _time) = (manifest, session, fused, tensors, threads, matcher, time);
         Info = manifest.Describe();
@@ -75,7 +76,8 @@ public sealed partial class OnnxVideoModel : FolderModel
     public override IModelSession CreateSession(int width, int height)
     {
         if (Info.Sizes.Nearest(width, height) != (width, height))
-            throw new ArgumentException($"{Info.Id} does not run at {width}x{height}; the nearest size is {Info.Sizes.Nearest(width, height)}.");
+            throw new ArgumentException($"{Info.Id} does not run at {width}x{height}; the nearest size is " +
+                $"{Info.Sizes.Nearest(width, height)}.");
         var session = Open(width, height);
         return (session.Width, session.Height) == (width, height) ? session : new EvenSession(session, _pool, width, height);
     }

@@ -57,9 +57,11 @@ internal sealed partial class LookMatcher
         }
         var (style, looks) = Blend(weights);
         var note = parts.Count == 0 ? null
-            : !understood ? "These words mean nothing to this model, so the picture stays as it is. Name a look, or describe one in other words."
+            : !understood
+                ? "These words mean nothing to this model, so the picture stays as it is. Name a look, or describe one in other words."
             : unknown.Count > 0 ? $"Not understood: {string.Join(", ", unknown.Distinct())}." : null;
-        return new PromptReading(understood, parts.Count == 0 ? 1 : (float)Math.Clamp(best, 0, 1), looks, [.. unknown.Distinct()], style, note);
+        return new PromptReading(understood, parts.Count == 0 ? 1 : (float)Math.Clamp(best, 0, 1), looks,
+            [.. unknown.Distinct()], style, note);
     }
 
     private (ImmutableArray<float> Style, ImmutableArray<LookWeight> Looks) Blend(float[] weights)
@@ -78,7 +80,8 @@ internal sealed partial class LookMatcher
             TensorPrimitives.Subtract(_looks[i].Style, origin, difference);
             TensorPrimitives.MultiplyAdd(difference, weights[i], style, style);
         }
-        var looks = weights.Select((w, i) => new LookWeight(_looks[i].Id, MathF.Round(w, 3))).Where(l => l.Weight != 0).OrderByDescending(l => l.Weight).ToImmutableArray();
+        var looks = weights.Select((w, i) => new LookWeight(_looks[i].Id, MathF.Round(w, 3))).Where(l => l.Weight != 0)
+            .OrderByDescending(l => l.Weight).ToImmutableArray();
         return ([.. style], looks.IsEmpty ? [new LookWeight(_looks[_identity].Id, 1)] : looks);
     }
 

@@ -29,7 +29,8 @@ internal static class PromptSyntax
             plain.Append(text.AsSpan(at, open - at)).Append(' ');
             var inside = text[(open + 1)..close];
             var colon = inside.LastIndexOf(':');
-            if (colon > 0 && float.TryParse(inside.AsSpan(colon + 1).Trim(), NumberStyles.Float, CultureInfo.InvariantCulture, out var weight) && float.IsFinite(weight))
+            if (colon > 0 && float.TryParse(inside.AsSpan(colon + 1).Trim(), NumberStyles.Float, CultureInfo.InvariantCulture,
+                out var weight) && float.IsFinite(weight))
                 parts.Add(new PromptPart(inside[..colon].Trim(), Math.Clamp(weight, -2, 2), true));
             else if (inside.Trim().Length > 0)
                 parts.Add(new PromptPart(inside.Trim(), 1, true));

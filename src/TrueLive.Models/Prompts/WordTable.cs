@@ -18,7 +18,8 @@ internal sealed class WordTable
     private readonly sbyte[] _body;
     private readonly float[] _heads;
 
-    private WordTable(Dictionary<string, int> index, float[] heads, sbyte[] body, int dimensions) => (_index, _heads, _body, Dimensions) = (index, heads, body, dimensions);
+    private WordTable(Dictionary<string, int> index, float[] heads, sbyte[] body, int dimensions) =>
+        (_index, _heads, _body, Dimensions) = (index, heads, body, dimensions);
 
     public int Dimensions { get; }
 
@@ -32,8 +33,10 @@ internal sealed class WordTable
             throw new ModelException($"{path} (prompt.words) is not a word table: it has only {bytes.Length} bytes.");
         var count = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(4));
         var dimensions = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8));
-        if (!bytes.AsSpan(0, 4).SequenceEqual("TLW1"u8) || count is 0 or > 1_000_000 || dimensions is 0 or > 1024 || 12 + count * 8L + count * (long)dimensions > bytes.Length)
-            throw new ModelException($"{path} (prompt.words) is not a word table: it must begin with TLW1 and hold as many words as it says.");
+        if (!bytes.AsSpan(0, 4).SequenceEqual("TLW1"u8) || count is 0 or > 1_000_000 || dimensions is 0 or > 1024
+            || 12 + count * 8L + count * (long)dimensions > bytes.Length)
+            throw new ModelException($"{path} (prompt.words) is not a word table: it must begin with TLW1 and hold as many words " +
+                "as it says.");
         var n = (int)count;
         var heads = MemoryMarshal.Cast<byte, float>(bytes.AsSpan(12, n * 8)).ToArray();
         var body = MemoryMarshal.Cast<byte, sbyte>(bytes.AsSpan(12 + n * 8, n * (int)dimensions)).ToArray();
@@ -53,7 +56,8 @@ internal sealed class WordTable
     public int Find(string word)
     {
         if (_index.TryGetValue(word, out var i) || _index.TryGetValue(word.Replace("-", "", StringComparison.Ordinal), out i)
-            || _index.TryGetValue(word.Replace("'s", "", StringComparison.Ordinal), out i) || (word.EndsWith('s') && _index.TryGetValue(word[..^1], out i)))
+            || _index.TryGetValue(word.Replace("'s", "", StringComparison.Ordinal), out i)
+            || (word.EndsWith('s') && _index.TryGetValue(word[..^1], out i)))
             return i;
         return -1;
     }

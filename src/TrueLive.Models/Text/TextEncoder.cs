@@ -35,7 +35,8 @@ internal sealed class TextEncoder
     /// <param name="pools">Whether the last of them has <c>text_embeds</c> that are wanted.</param>
     /// <exception cref="ModelException">A tokenizer cannot be used.</exception>
     public static TextEncoder Load(string folder, IReadOnlyList<(InferenceSession Session, string Tokens)> encoders, bool pools) =>
-        new([.. encoders.Select((e, i) => (ClipTokenizer.Load(folder, i == 0 ? "tokenizer" : $"tokenizer_{i + 1}"), e.Session, e.Tokens))], pools);
+        new([.. encoders.Select((e, i) => (ClipTokenizer.Load(folder, i == 0 ? "tokenizer" : $"tokenizer_{i + 1}"), e.Session, e.Tokens))],
+            pools);
 
     /// <summary>The numbers of no text.</summary>
     public float[] Nothing { get; }
@@ -58,11 +59,13 @@ internal sealed class TextEncoder
                     mixed[i] += weight > 0 ? weight / positive * numbers[i] : weight * (numbers[i] - Nothing[i]);
             }
             var cut = string.Join(" ", encoded.Select(p => p.Encoded.Cut).Where(c => c.Length > 0));
-            return new PromptReading(true, 1, [], [], ImmutableArray.Create(mixed), cut.Length == 0 ? null : $"Too long: the model does not see '{cut}'.");
+            return new PromptReading(true, 1, [], [], ImmutableArray.Create(mixed),
+                cut.Length == 0 ? null : $"Too long: the model does not see '{cut}'.");
         }
         catch (OnnxRuntimeException e)
         {
-            return PromptReading.Empty with { Understood = false, Confidence = 0, Note = $"The text encoder failed, so the text has no effect: {e.Message.ReplaceLineEndings(" ")}" };
+            return PromptReading.Empty with { Understood = false, Confidence = 0,
+                Note = $"The text encoder failed, so the text has no effect: {e.Message.ReplaceLineEndings(" ")}" };
         }
     }
 

@@ -33,7 +33,8 @@ public static class ProbeAnalysis
     public static ProbeFindings Analyse(StimulusPlan plan, Observation seen, AnalysisEffort effort, CancellationToken cancel = default)
     {
         if (seen.Count < 30 || seen.Sent.Count < 30)
-            return new ProbeFindings { Seconds = seen.Count > 0 ? seen.Times[^1] : 0, FirstFrame = seen.Count > 0 ? seen.Times[0] : double.NaN };
+            return new ProbeFindings { Seconds = seen.Count > 0 ? seen.Times[^1] : 0,
+                FirstFrame = seen.Count > 0 ? seen.Times[0] : double.NaN };
         var even = Timeline.DeBurst(seen.Times);
         var fastIndex = IndexOf(plan, PhaseKind.Fast, seen);
         var fast = new FastFindings();
@@ -115,14 +116,19 @@ public static class ProbeAnalysis
     }
 
     /// <summary>The findings with the nature added.</summary>
-    internal static ProbeFindings WithNature(ProbeFindings found, StimulusPlan plan, Observation seen, AnalysisEffort effort, CancellationToken cancel) =>
-        found.Map is null ? found : found with { Nature = NatureFit.Measure(plan, IndexOf(plan, PhaseKind.Fast, seen), seen, found.Map, effort.Redraws, cancel) };
+    internal static ProbeFindings WithNature(
+        ProbeFindings found, StimulusPlan plan, Observation seen, AnalysisEffort effort, CancellationToken cancel) =>
+        found.Map is null
+            ? found
+            : found with { Nature = NatureFit.Measure(plan, IndexOf(plan, PhaseKind.Fast, seen), seen, found.Map, effort.Redraws, cancel) };
 
     /// <summary>The findings with the joint and region p-values of the fast phase from up to this many re-draws.</summary>
-    internal static ProbeFindings Certain(ProbeFindings found, StimulusPlan plan, Observation seen, int redraws, int threads, CancellationToken cancel)
+    internal static ProbeFindings Certain(
+        ProbeFindings found, StimulusPlan plan, Observation seen, int redraws, int threads, CancellationToken cancel)
     {
         var (index, fast) = (IndexOf(plan, PhaseKind.Fast, seen), found.Fast);
-        var (joint, region) = FastTest.Of(plan, index, seen, Timeline.DeBurst(seen.Times), fast.Kappa, fast.WindowSeconds).Certain(redraws, threads, cancel);
+        var (joint, region) = FastTest.Of(plan, index, seen, Timeline.DeBurst(seen.Times), fast.Kappa, fast.WindowSeconds)
+            .Certain(redraws, threads, cancel);
         NullTest[] families = [.. fast.Families];
         families[(int)Family.Region] = region;
         return found with { Fast = fast with { Joint = joint, Families = families } };
@@ -134,7 +140,8 @@ public static class ProbeAnalysis
     private static FastFindings FastOf(
         StimulusPlan plan, int index, Observation seen, double[] even, AnalysisEffort effort, CancellationToken cancel)
     {
-        var fast = FastTest.Of(plan, index, seen, even).Run(effort.Redraws, effort.Threads, effort.MayStopEarly ? Stopping.WhenClear : Stopping.WhenHopeless, cancel);
+        var fast = FastTest.Of(plan, index, seen, even)
+            .Run(effort.Redraws, effort.Threads, effort.MayStopEarly ? Stopping.WhenClear : Stopping.WhenHopeless, cancel);
         if (fast.Lock >= 0.9 || !effort.Thorough)
             return fast;
         // An output that falls behind blurs each window: search for the rate in the first two minutes, and confirm it against a null at
@@ -149,14 +156,16 @@ public static class ProbeAnalysis
         }
         if (kappa != 0)
         {
-            var scaled = FastTest.Of(plan, index, seen, even, kappa).Run(effort.Redraws, effort.Threads, effort.MayStopEarly ? Stopping.WhenClear : Stopping.WhenHopeless, cancel);
+            var scaled = FastTest.Of(plan, index, seen, even, kappa)
+                .Run(effort.Redraws, effort.Threads, effort.MayStopEarly ? Stopping.WhenClear : Stopping.WhenHopeless, cancel);
             if (scaled.Joint.ForRules * Rates.Length <= 0.05 && scaled.Lock > fast.Lock)
                 return scaled;
         }
         if (!Dependent(fast))
             return fast;
         // A weak look needs longer windows to be distinguished from chance in each one.
-        var longer = FastTest.Of(plan, index, seen, even, 0, 10).Run(effort.Redraws, effort.Threads, effort.MayStopEarly ? Stopping.WhenClear : Stopping.WhenHopeless, cancel);
+        var longer = FastTest.Of(plan, index, seen, even, 0, 10)
+            .Run(effort.Redraws, effort.Threads, effort.MayStopEarly ? Stopping.WhenClear : Stopping.WhenHopeless, cancel);
         return longer.Lock >= 0.9 && longer.Joint.Z >= fast.Joint.Z ? longer : fast;
     }
 
@@ -178,7 +187,8 @@ public static class ProbeAnalysis
     }
 
     private static (double From, double To) Span(StimulusPlan plan, int index, Observation seen) =>
-        (seen.Sent[plan.Phases[index].FirstFrame], Math.Min(seen.Sent[Math.Min(plan.Phases[index].EndFrame, seen.Sent.Count) - 1], seen.Times[^1]));
+        (seen.Sent[plan.Phases[index].FirstFrame], Math.Min(seen.Sent[Math.Min(plan.Phases[index].EndFrame, seen.Sent.Count) - 1],
+            seen.Times[^1]));
 
     private static (Estimate D50, Estimate D90, Estimate D95, Estimate D99, string Method) Delays(FastFindings fast, FrameMap? map)
     {

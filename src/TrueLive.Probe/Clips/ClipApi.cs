@@ -6,7 +6,8 @@ using YamlDotNet.RepresentationModel;
 namespace TrueLive.Probe.Clips;
 
 /// <summary>A description of a clip service that cannot be used: where and why.</summary>
-public sealed class ClipApiException(string file, long line, string key, string message) : FormatException($"{file}:{line}: {key}: {message}");
+public sealed class ClipApiException(string file, long line, string key, string message)
+    : FormatException($"{file}:{line}: {key}: {message}");
 
 /// <summary>One HTTP request with <c>${...}</c> placeholders.</summary>
 /// <param name="Method">HTTP method.</param>
@@ -83,7 +84,8 @@ public sealed record ClipApi
                 // The loader recurses without limit, and aliases can grow without limit, too.
                 depth += parser.Current!.NestingIncrease;
                 if (depth > MaxDepth || parser.Current is AnchorAlias)
-                    throw new ClipApiException(file, parser.Current.Start.Line, "(syntax)", $"aliases, and nesting deeper than {MaxDepth}, are not taken");
+                    throw new ClipApiException(file, parser.Current.Start.Line, "(syntax)",
+                        $"aliases, and nesting deeper than {MaxDepth}, are not taken");
             }
             stream.Load(new StringReader(text));
         }
@@ -143,11 +145,13 @@ public sealed record ClipApi
             : text.StartsWith('/') ? text : throw Wrong(key, $"'{text}' is not a JSON pointer; write /status or /output/0/url");
 
         public double? Number(string key, double least, double most) => Optional(key) is not { } text ? null
-            : double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var value) && value >= least && value <= most ? value
+            : double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
+                ? value
             : throw Wrong(key, FormattableString.Invariant($"must be a number from {least} to {most}"));
 
         public IReadOnlyList<string>? List(string key) => !_map.Children.TryGetValue(key, out var node) ? null
-            : node is YamlSequenceNode { Children: { Count: > 0 and < 50 } items } && items.All(i => i is YamlScalarNode) ? [.. items.Select(i => ((YamlScalarNode)i).Value ?? "")]
+            : node is YamlSequenceNode { Children: { Count: > 0 and < 50 } items } && items.All(i => i is YamlScalarNode)
+                ? [.. items.Select(i => ((YamlScalarNode)i).Value ?? "")]
             : throw Wrong(key, "must be a list of texts");
 
         public Section? Inner(string key, string[] keys) => !_map.Children.TryGetValue(key, out var node) ? null
@@ -162,7 +166,8 @@ public sealed record ClipApi
             if (_map.Children.TryGetValue("headers", out var node))
             {
                 foreach (var (name, value) in node is YamlMappingNode h ? h.Children : throw Wrong("headers", "must be a mapping"))
-                    headers[(name as YamlScalarNode)?.Value ?? throw Wrong("headers", "names must be texts")] = (value as YamlScalarNode)?.Value ?? throw Wrong("headers", "values must be texts");
+                    headers[(name as YamlScalarNode)?.Value ?? throw Wrong("headers",
+                        "names must be texts")] = (value as YamlScalarNode)?.Value ?? throw Wrong("headers", "values must be texts");
             }
             var name0 = Optional("method") ?? method;
             if (name0 is not ("GET" or "POST" or "PUT" or "PATCH"))
@@ -172,9 +177,12 @@ public sealed record ClipApi
 
         private static string Json(YamlNode node) => node switch
         {
-            YamlMappingNode map => "{" + string.Join(",", map.Children.Select(c => Quote(((c.Key as YamlScalarNode)?.Value) ?? "") + ":" + Json(c.Value))) + "}",
+            YamlMappingNode map =>
+                "{" + string.Join(",", map.Children.Select(c => Quote(((c.Key as YamlScalarNode)?.Value) ?? "") + ":" + Json(c.Value)))
+                + "}",
             YamlSequenceNode list => "[" + string.Join(",", list.Children.Select(Json)) + "]",
-            YamlScalarNode { Style: ScalarStyle.Plain, Value: { } plain } when Regex.IsMatch(plain, "^(true|false|null|-?(0|[1-9][0-9]*)(\\.[0-9]+)?)\\z") => plain,
+            YamlScalarNode { Style: ScalarStyle.Plain, Value: { } plain }
+                when Regex.IsMatch(plain, "^(true|false|null|-?(0|[1-9][0-9]*)(\\.[0-9]+)?)\\z") => plain,
             YamlScalarNode scalar => Quote(scalar.Value ?? ""),
             _ => "null",
         };
@@ -186,7 +194,8 @@ public sealed record ClipApi
             foreach (var key in map.Children.Keys)
             {
                 if (key is not YamlScalarNode { Value: { } name } || !allowed.Contains(name))
-                    throw new ClipApiException(file, key.Start.Line, (key as YamlScalarNode)?.Value ?? "?", $"is not known here; allowed: {string.Join(", ", allowed)}");
+                    throw new ClipApiException(file, key.Start.Line, (key as YamlScalarNode)?.Value ?? "?",
+                        $"is not known here; allowed: {string.Join(", ", allowed)}");
             }
             return map;
         }

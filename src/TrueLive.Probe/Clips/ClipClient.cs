@@ -21,7 +21,8 @@ internal sealed partial class ClipClient : IDisposable
     private readonly Action<string>? _say;
     // Time spent waiting because the service limits requests, which is no part of the time that a clip takes.
     private TimeSpan _waited;
-    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(10) }) { Timeout = Timeout.InfiniteTimeSpan };
+    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(10) })
+        { Timeout = Timeout.InfiniteTimeSpan };
 
     public ClipClient(ClipApi service, TimeProvider time, Action<string>? say = null)
     {
@@ -30,7 +31,8 @@ internal sealed partial class ClipClient : IDisposable
         {
             foreach (Match place in Place().Matches($"{template?.Url} {template?.Body} {string.Concat(template?.Headers.Values ?? [])}"))
             {
-                if (place.Groups[1].Value is ['e', 'n', 'v', ':', .. var name] && string.IsNullOrEmpty(Environment.GetEnvironmentVariable(name)))
+                if (place.Groups[1].Value is ['e', 'n', 'v', ':', .. var name]
+                    && string.IsNullOrEmpty(Environment.GetEnvironmentVariable(name)))
                     throw new TargetException($"{service.Name} needs the environment variable {name}.");
             }
         }
@@ -46,7 +48,8 @@ internal sealed partial class ClipClient : IDisposable
         using var timer = _time.CreateTimer(_ => limit.Cancel(), null, TimeSpan.FromSeconds(_service.Seconds), Timeout.InfiniteTimeSpan);
         var began = _time.GetTimestamp();
         _waited = TimeSpan.Zero;
-        var values = new Dictionary<string, string> { ["prompt"] = prompt, ["image_base64"] = imageBase64, ["image"] = "data:image/png;base64," + imageBase64 };
+        var values = new Dictionary<string, string> { ["prompt"] = prompt, ["image_base64"] = imageBase64,
+            ["image"] = "data:image/png;base64," + imageBase64 };
         try
         {
             var answer = await AskAsync(_service.Submit, values, limit.Token).ConfigureAwait(false);
@@ -56,7 +59,9 @@ internal sealed partial class ClipClient : IDisposable
                 values["job"] = At(answer, _service.Job!, "job");
                 answer = await PollAsync(poll, values, limit.Token).ConfigureAwait(false);
             }
-            var download = _service.Download ?? new RequestTemplate("GET", new Uri(new Uri(Fill(_service.Submit.Url, values, false)), At(answer, _service.Result!, "result")).ToString(), new Dictionary<string, string>(), null);
+            var download = _service.Download ?? new RequestTemplate("GET",
+                new Uri(new Uri(Fill(_service.Submit.Url, values, false)), At(answer, _service.Result!, "result")).ToString(),
+                new Dictionary<string, string>(), null);
             await DownloadAsync(download, values, path, limit.Token).ConfigureAwait(false);
             return (_time.GetElapsedTime(began) - waited).TotalSeconds;
         }
@@ -85,7 +90,8 @@ internal sealed partial class ClipClient : IDisposable
             if (_service.Done.Contains(state))
                 return answer;
             if (_service.Failed.Contains(state))
-                throw new TargetException($"{_service.Name} says that the job is '{state}': {answer.RootElement.ToString()[..Math.Min(300, answer.RootElement.ToString().Length)]}");
+                throw new TargetException($"{_service.Name} says that the job is '{state}': " +
+                    $"{answer.RootElement.ToString()[..Math.Min(300, answer.RootElement.ToString().Length)]}");
             await Task.Delay(TimeSpan.FromSeconds(_service.Every), _time, cancel).ConfigureAwait(false);
         }
     }
@@ -104,7 +110,8 @@ internal sealed partial class ClipClient : IDisposable
         }
         catch (JsonException e)
         {
-            throw new TargetException($"{_service.Name} answered with something that is not JSON: {Encoding.UTF8.GetString(buffer, 0, Math.Min(length, 120))}", e);
+            throw new TargetException($"{_service.Name} answered with something that is not JSON: " +
+                $"{Encoding.UTF8.GetString(buffer, 0, Math.Min(length, 120))}", e);
         }
     }
 
@@ -135,7 +142,9 @@ internal sealed partial class ClipClient : IDisposable
         {
             using var request = new HttpRequestMessage(new HttpMethod(template.Method), url);
             // Headers may hold keys, which no other host may get.
-            foreach (var (name, value) in url.GetLeftPart(UriPartial.Authority) == origin ? template.Headers : new Dictionary<string, string>())
+            foreach (var (name, value) in url.GetLeftPart(UriPartial.Authority) == origin
+                ? template.Headers
+                : new Dictionary<string, string>())
                 request.Headers.TryAddWithoutValidation(name, Fill(value, values, false));
             if (template.Body is { } body)
                 request.Content = new StringContent(Fill(body, values, true), Encoding.UTF8, "application/json");
@@ -145,16 +154,19 @@ internal sealed partial class ClipClient : IDisposable
                 response.Dispose();
                 url = new Uri(url, next);
                 if (redirects++ == MaxRedirects || url.Scheme is not ("http" or "https"))
-                    throw new TargetException($"{_service.Name} redirects {(redirects > MaxRedirects ? $"more than {MaxRedirects} times" : $"to {url.Scheme}:, which is not followed")}.");
+                    throw new TargetException($"{_service.Name} redirects " +
+                        $"{(redirects > MaxRedirects ? $"more than {MaxRedirects} times" : $"to {url.Scheme}:, which is not followed")}.");
                 if (template.Method != "GET")
-                    throw new TargetException($"{_service.Name} redirects a {template.Method} to {url.Host}; name that address in the description instead.");
+                    throw new TargetException($"{_service.Name} redirects a {template.Method} to {url.Host}; name that address in the " +
+                        "description instead.");
                 continue;
             }
             if (response.IsSuccessStatusCode)
                 return response;
             using (response)
             {
-                var refused = $"{_service.Name} answered {(int)response.StatusCode} {response.ReasonPhrase} to {template.Method} {url.GetLeftPart(UriPartial.Path)}.";
+                var refused = $"{_service.Name} answered {(int)response.StatusCode} {response.ReasonPhrase} to {template.Method} " +
+                    $"{url.GetLeftPart(UriPartial.Path)}.";
                 if (Wait(response) is not { } wait)
                     throw new TargetException(refused);
                 if (wait > LongestWait)
@@ -170,7 +182,8 @@ internal sealed partial class ClipClient : IDisposable
 
         // As long as the answer says; without that, only a GET, which changes nothing, is repeated.
         TimeSpan? Wait(HttpResponseMessage response) => (int)response.StatusCode is not (429 or 502 or 503 or 504) ? null
-            : response.Headers.RetryAfter is { } after && (after.Delta ?? after.Date - _time.GetUtcNow()) is { } asked ? asked < TimeSpan.Zero ? TimeSpan.Zero : asked
+            : response.Headers.RetryAfter is { } after && (after.Delta ?? after.Date - _time.GetUtcNow()) is { } asked
+                ? asked < TimeSpan.Zero ? TimeSpan.Zero : asked
             : template.Method == "GET" ? TimeSpan.FromSeconds(_service.Every) : null;
     }
 
@@ -192,12 +205,14 @@ internal sealed partial class ClipClient : IDisposable
     private static JsonElement Find(JsonElement answer, string pointer, string what)
     {
         var node = answer;
-        foreach (var part in pointer.Split('/').Skip(1).Select(p => p.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal)))
+        foreach (var part in pointer.Split('/').Skip(1)
+            .Select(p => p.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal)))
         {
             if (node.ValueKind == JsonValueKind.Array && int.TryParse(part, out var index) && index >= 0 && index < node.GetArrayLength())
                 node = node[index];
             else if (node.ValueKind != JsonValueKind.Object || !node.TryGetProperty(part, out node))
-                throw new TargetException($"The answer has nothing at {pointer} ({what}): {answer.ToString()[..Math.Min(300, answer.ToString().Length)]}");
+                throw new TargetException($"The answer has nothing at {pointer} ({what}): " +
+                    $"{answer.ToString()[..Math.Min(300, answer.ToString().Length)]}");
         }
         return node;
     }
@@ -205,7 +220,9 @@ internal sealed partial class ClipClient : IDisposable
     private static string Fill(string template, Dictionary<string, string> values, bool inJson) => Place().Replace(template, place =>
     {
         var name = place.Groups[1].Value;
-        var value = name.StartsWith("env:", StringComparison.Ordinal) ? Environment.GetEnvironmentVariable(name[4..]) ?? "" : values.GetValueOrDefault(name)
+        var value = name.StartsWith("env:", StringComparison.Ordinal)
+            ? Environment.GetEnvironmentVariable(name[4..]) ?? ""
+            : values.GetValueOrDefault(name)
             ?? throw new TargetException($"${{{name}}} is not known; allowed: {string.Join(", ", values.Keys)}, env:NAME.");
         return inJson ? JsonSerializer.Serialize(value)[1..^1] : value;
     });

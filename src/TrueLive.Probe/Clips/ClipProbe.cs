@@ -30,7 +30,8 @@ public static class ClipProbe
 
     /// <summary>Runs jobs one after the other and writes a report.</summary>
     /// <exception cref="TargetException">Not a single clip was received.</exception>
-    public static async Task<ProbeReport> RunAsync(ClipApi service, ProbeSessionOptions options, TimeProvider time, Action<string>? say, CancellationToken stop)
+    public static async Task<ProbeReport> RunAsync(
+        ClipApi service, ProbeSessionOptions options, TimeProvider time, Action<string>? say, CancellationToken stop)
     {
         var jobs = options.Profile.Name switch { "quick" => 12, "standard" => 40, "deep" => 100, _ => 12 };
         var configuration = FormattableString.Invariant($"truelive-clips/1 {jobs} jobs");
@@ -48,7 +49,8 @@ public static class ClipProbe
             for (var k = 0; k < jobs; k++)
             {
                 var (prompt, picture) = (prompts.NextBit() ? 1 : -1, service.TakesPicture ? pictures.NextBit() ? 1 : -1 : 0);
-                var seconds = await client.MakeAsync(prompt > 0 ? options.Run.PromptA : options.Run.PromptB, images[picture > 0 ? 1 : 0], file, stop).ConfigureAwait(false);
+                var seconds = await client.MakeAsync(prompt > 0 ? options.Run.PromptA : options.Run.PromptB, images[picture > 0 ? 1 : 0],
+                    file, stop).ConfigureAwait(false);
                 var seen = await RecordingAnalysis.ReadAsync(file, stop).ConfigureAwait(false);
                 var length = seen.Count > 1 ? (seen.Times[^1] - seen.Times[0]) * seen.Count / (seen.Count - 1) : 0;
                 results.Add(new(prompt, picture, seconds, length, Mean(seen)));
@@ -112,7 +114,8 @@ public static class ClipProbe
     }
 
     private static ProbeReport Write(
-        ClipApi service, ProbeSessionOptions options, List<ClipJobResult> results, string? ended, DateTimeOffset began, string commitment, string configuration, int jobs)
+        ClipApi service, ProbeSessionOptions options, List<ClipJobResult> results, string? ended, DateTimeOffset began, string commitment,
+        string configuration, int jobs)
     {
         var random = new Random(5);
         var looks = results.Select(r => r.Look).ToArray();
@@ -128,8 +131,11 @@ public static class ClipProbe
         var word = p90.Measured ? "90 % of them" : $"all {turnaround.Length}";
         var sentence = tier switch
         {
-            TierLabel.T2 => FormattableString.Invariant($"TIER 2: clips on request, {word} within {bound:0.0} s{(bound <= 1 ? " (fast)" : "")}; they answer {Answers()}. {State()}"),
-            TierLabel.T1 => FormattableString.Invariant($"TIER 1: clips on request, {word} within {bound:0.0} s; they answer {Answers()}. {State()}"),
+            TierLabel.T2 =>
+                FormattableString.Invariant(
+                $"TIER 2: clips on request, {word} within {bound:0.0} s{(bound <= 1 ? " (fast)" : "")}; they answer {Answers()}. {State()}"),
+            TierLabel.T1 =>
+                FormattableString.Invariant($"TIER 1: clips on request, {word} within {bound:0.0} s; they answer {Answers()}. {State()}"),
             _ => $"NOT PROVEN: the clips did not change with prompt or picture beyond chance (prompt p {prompt.P:0.000}, n {results.Count}). {State()}",
         };
         var verdict = new TierVerdict
@@ -137,7 +143,9 @@ public static class ClipProbe
             Tier = tier,
             Sentence = sentence,
             Flags = ended is null ? [] : ["incomplete run: " + ended],
-            WhatWouldSettleIt = tier == TierLabel.NotProven ? ["More jobs (standard profile), with two prompts that look very different."] : [],
+            WhatWouldSettleIt = tier == TierLabel.NotProven
+                ? ["More jobs (standard profile), with two prompts that look very different."]
+                : [],
         };
         var run = new RunSection
         {
@@ -163,20 +171,28 @@ public static class ClipProbe
             ["clip.turnaround.p50"] = Of(p50, "s", "request to last byte, order statistics"),
             ["clip.turnaround.p90"] = Of(p90, "s", "request to last byte, order statistics"),
             ["clip.len"] = new() { Value = Median(results.Select(r => r.Length)), Unit = "s", N = results.Count, Method = "median" },
-            ["clip.RTF"] = new() { Value = Median(results.Select(r => r.Length / r.Seconds)), Unit = "x", N = results.Count, Method = "median of clip seconds per second of turnaround" },
-            ["prompt.p"] = new() { Value = prompt.K == 0 ? null : prompt.P, Unit = "1", K = prompt.K, Z = prompt.Z, N = results.Count, Method = "permutation of prompts among jobs" },
-            ["picture.p"] = new() { Value = picture.K == 0 ? null : picture.P, Unit = "1", K = picture.K, Z = picture.Z, N = results.Count, Method = picture.K == 0 ? "no picture was sent" : "permutation of pictures among jobs" },
+            ["clip.RTF"] = new() { Value = Median(results.Select(r => r.Length / r.Seconds)), Unit = "x", N = results.Count,
+                Method = "median of clip seconds per second of turnaround" },
+            ["prompt.p"] = new() { Value = prompt.K == 0 ? null : prompt.P, Unit = "1", K = prompt.K, Z = prompt.Z, N = results.Count,
+                Method = "permutation of prompts among jobs" },
+            ["picture.p"] = new() { Value = picture.K == 0 ? null : picture.P, Unit = "1", K = picture.K, Z = picture.Z, N = results.Count,
+                Method = picture.K == 0 ? "no picture was sent" : "permutation of pictures among jobs" },
         };
         report = report with { Metrics = metrics };
         report = report with { Requirements = [.. options.Requirements.Select(r => Requirements.RequirementCheck.Run(r, report).Section)] };
         return RunFolder.Write(options.Folder, report, plan, new Observation(), new ProbeFindings());
 
-        string Answers() => (prompt.P <= 0.01, picture.P <= 0.01) switch { (true, true) => "prompt and picture", (true, _) => "the prompt", _ => "the picture" };
-        string State() => ended is null ? $"Valid run of {results.Count} jobs, evidence E4." : $"Incomplete run: {results.Count} of {jobs} jobs ({ended}), evidence E4.";
+        string Answers() =>
+            (prompt.P <= 0.01, picture.P <= 0.01) switch { (true, true) => "prompt and picture", (true, _) => "the prompt",
+            _ => "the picture" };
+        string State() => ended is null
+            ? $"Valid run of {results.Count} jobs, evidence E4."
+            : $"Incomplete run: {results.Count} of {jobs} jobs ({ended}), evidence E4.";
     }
 
     private static Metric Of(Estimate e, string unit, string method) =>
-        new() { Value = e.Measured ? Math.Round(e.Value, 4) : null, Unit = unit, Ci95 = e.Measured ? [e.Low, e.High] : null, N = e.N, Method = e.Measured ? method : $"not measured: n = {e.N} is too small" };
+        new() { Value = e.Measured ? Math.Round(e.Value, 4) : null, Unit = unit, Ci95 = e.Measured ? [e.Low, e.High] : null, N = e.N,
+            Method = e.Measured ? method : $"not measured: n = {e.N} is too small" };
 
     private static double? Median(IEnumerable<double> values) =>
         Intervals.Quantile([.. values.Where(double.IsFinite).Order()], 0.5) is var m && double.IsFinite(m) ? Math.Round(m, 4) : null;
@@ -201,7 +217,9 @@ public static class ClipProbe
         var picture = Picture.ForAnalysis();
         var plan = new StimulusPlan(seed);
         plan.Append(PhaseKind.Warmup, 1);
-        new StimulusRenderer(seed, Picture.AnalysisWidth, Picture.AnalysisHeight, 1).Draw(plan.Frames[0] with { Scene = scene }, 0, picture);
-        return Png.DataUriOfPlanes(Observation.Bytes(picture), Picture.AnalysisWidth, Picture.AnalysisHeight)["data:image/png;base64,".Length..];
+        new StimulusRenderer(seed, Picture.AnalysisWidth, Picture.AnalysisHeight, 1)
+            .Draw(plan.Frames[0] with { Scene = scene }, 0, picture);
+        return Png.DataUriOfPlanes(Observation.Bytes(picture), Picture.AnalysisWidth,
+            Picture.AnalysisHeight)["data:image/png;base64,".Length..];
     }
 }

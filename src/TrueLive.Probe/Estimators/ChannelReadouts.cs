@@ -9,7 +9,10 @@ namespace TrueLive.Probe.Estimators;
 /// </summary>
 internal static class ChannelReadouts
 {
-    /// <summary>Read-outs by channel from raw features on an even grid, high-passed over <paramref name="half"/> samples on either side (a second at 30 per second).</summary>
+    /// <summary>
+    /// Read-outs by channel from raw features on an even grid, high-passed over <paramref name="half"/> samples on either side (a second at
+    /// 30 per second).
+    /// </summary>
     public static float[][][] From(float[][] grid, int half = 30)
     {
         var length = grid[0].Length;

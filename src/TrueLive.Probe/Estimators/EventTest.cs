@@ -136,7 +136,8 @@ internal static class EventTest
     }
 
     private static EventFindings Locate(
-        StimulusPlan plan, int phaseIndex, Observation seen, NullTest test, double firstLag, double growth, bool spatialOnly, double start, double end)
+        StimulusPlan plan, int phaseIndex, Observation seen, NullTest test, double firstLag, double growth, bool spatialOnly,
+        double start, double end)
     {
         var phase = plan.Phases[phaseIndex];
         var first = Timeline.LowerBound(seen.Times, start);

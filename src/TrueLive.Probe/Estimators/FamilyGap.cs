@@ -48,7 +48,8 @@ public readonly record struct FamilyGap(Estimate Seconds, Family Early, Family L
         var (motion, late) = (fast.FamilyLag[(int)Family.Motion], Intervals.QuantileInterval(slow.Delays, 0.5));
         if (!late.Measured || late.Low - motion.High < LeastSlowGap)
             return null;
-        return new FamilyGap(new Estimate(late.Value - motion.Value, late.Low - motion.High, late.High - motion.Low, Math.Min(motion.N, late.N)),
+        return new FamilyGap(new Estimate(late.Value - motion.Value, late.Low - motion.High, late.High - motion.Low,
+            Math.Min(motion.N, late.N)),
             Family.Motion, Family.Region, Math.Max(fast.Families[(int)Family.Motion].ForRules, slow.Test.ForRules));
     }
 }

@@ -43,7 +43,8 @@ internal sealed class FastTest
     }
 
     /// <summary>For the codes of a plan's fast phase.</summary>
-    public static FastTest Of(StimulusPlan plan, int phaseIndex, Observation seen, double[] even, double kappa = 0, double windowSeconds = 5, double limit = double.MaxValue)
+    public static FastTest Of(StimulusPlan plan, int phaseIndex, Observation seen, double[] even, double kappa = 0,
+        double windowSeconds = 5, double limit = double.MaxValue)
     {
         var phase = plan.Phases[phaseIndex];
         var start = seen.Sent[phase.FirstFrame];
@@ -101,7 +102,8 @@ internal sealed class FastTest
 
         // A path that does not depend on a channel's own code keeps the sent code and the re-draws of that channel exchangeable.
         var withoutOwn = new int[7][];
-        foreach (var c in Enumerable.Range(0, 7).Where(c => _searches[c] is not null && CodeLaw.ChipFrames((Channel)c) is > 0 and <= ShortChip))
+        foreach (var c in Enumerable.Range(0, 7).Where(c => _searches[c] is not null
+            && CodeLaw.ChipFrames((Channel)c) is > 0 and <= ShortChip))
         {
             var others = (float[])joint.Clone();
             System.Numerics.Tensors.TensorPrimitives.Subtract(others, buffers.Channels[c], others);
@@ -148,7 +150,8 @@ internal sealed class FastTest
         var windows = new List<LagWindow>();
         var (usable, locked) = (0, 0);
         // Output from before the first answer could arrive has nothing to lock to.
-        var lockedLags = Enumerable.Range(0, Windows).Where(w => _windows.Covered(w, path[w]) && joint[w * LagSearch.Lags + CausalFirst + path[w]] > threshold)
+        var lockedLags = Enumerable.Range(0, Windows)
+            .Where(w => _windows.Covered(w, path[w]) && joint[w * LagSearch.Lags + CausalFirst + path[w]] > threshold)
             .Select(w => path[w]).Order().ToArray();
         var usual = lockedLags.Length > 0 ? lockedLags[lockedLags.Length / 2] : 0;
         for (var w = 0; w < Windows; w++)
@@ -166,7 +169,9 @@ internal sealed class FastTest
             Joint = NullTest.Of(sent.Joint, redrawn),
             Families = families,
             Channels = channels,
-            Together = [.. Enumerable.Range(0, 7).Select(c => withoutOwn[c] is null ? NullTest.None : NullTest.Of(sent.Together[c], [.. results.Select(r => r.Together[c])]))],
+            Together = [.. Enumerable.Range(0, 7).Select(c => withoutOwn[c] is null
+                ? NullTest.None
+                : NullTest.Of(sent.Together[c], [.. results.Select(r => r.Together[c])]))],
             Acausal = NullTest.Of(sent.Acausal, [.. results.Select(r => r.Acausal)]),
             ChannelDelay = channelDelay,
             FamilyDelay = familyDelay,
@@ -248,7 +253,9 @@ internal sealed class FastTest
         }
         return new FastStatistics(
             LagPath.Score(own.Joint, Windows, CausalFirst, CausalCount),
-            [.. own.Families.Select((z, f) => brief && f != (int)Family.Region ? 0 : (double)LagPath.Score(z, Windows, CausalFirst, CausalCount))],
+            [.. own.Families.Select((z, f) => brief && f != (int)Family.Region
+                ? 0
+                : (double)LagPath.Score(z, Windows, CausalFirst, CausalCount))],
             channels,
             brief ? 0 : LagPath.Score(own.Fast, Windows, 0, AcausalCount));
     }

@@ -103,7 +103,8 @@ public sealed class FrameMap
     }
 
     private static int[] BestPath(
-        int[] guess, double[] even, int first, float[]?[] codes, (float[] Decoded, double Correlation)[] decoded, int firstFrame, int frames, double rate)
+        int[] guess, double[] even, int first, float[]?[] codes, (float[] Decoded, double Correlation)[] decoded, int firstFrame,
+        int frames, double rate)
     {
         var count = guess.Length;
         var best = new float[States];
@@ -115,7 +116,8 @@ public sealed class FrameMap
             var moved = i == 0 ? 0 : guess[i] - guess[i - 1];
             var step = i == 0 ? 1 : (even[first + i] - even[first + i - 1]) * CodeLaw.Rate * rate;
             for (var d = 0; d <= LongestStep; d++)
-                costs[d] = d == 1 || (d > 0 && Math.Abs(d - step) < 1) ? 0 : d == 0 ? 0.5f + (float)Math.Min(2, 0.3 * step) : 1 + 0.7f * (float)Math.Abs(d - step);
+                costs[d] = d == 1 || (d > 0 && Math.Abs(d - step) < 1) ? 0 : d == 0 ? 0.5f + (float)Math.Min(2, 0.3 * step)
+                    : 1 + 0.7f * (float)Math.Abs(d - step);
             var top = 0;
             for (var s = 1; s < States; s++)
             {

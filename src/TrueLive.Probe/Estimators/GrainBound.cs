@@ -44,11 +44,13 @@ public readonly record struct GrainBound(double Seconds, double Quantile, int Ev
                 ? new GrainBound(Math.Max(coarse, (median.High + behind) / 0.5), 0.5, median.N, "window")
                 : None("the delay was not measured");
         }
-        var delays = ShownDelays([.. Enumerable.Range(0, map.Input.Count).Select(map.Time)], [.. map.Input.Select(j => seen.Sent[j])], plan.Seed.Stream("grain"));
+        var delays = ShownDelays([.. Enumerable.Range(0, map.Input.Count).Select(map.Time)], [.. map.Input.Select(j => seen.Sent[j])],
+            plan.Seed.Stream("grain"));
         var q = QuantileFor(delays.Length);
         var bound = Intervals.QuantileInterval(delays, q);
         return bound.Measured
-            ? new GrainBound(Math.Max(coarse, (bound.High + 1.0 / CodeLaw.Rate + behind) / q), q, delays.Length, coarse > 0 ? "frame, and region's lag" : "frame")
+            ? new GrainBound(Math.Max(coarse, (bound.High + 1.0 / CodeLaw.Rate + behind) / q), q, delays.Length,
+                coarse > 0 ? "frame, and region's lag" : "frame")
             : None("too few seconds were aligned");
     }
 

@@ -9,7 +9,10 @@ internal static class LagPath
     private const float JumpCost = 8;
     private const int Margin = 16;
 
-    /// <summary>The path's mean score, without the path itself. <paramref name="first"/> and <paramref name="count"/> choose lags; count is a multiple of 8.</summary>
+    /// <summary>
+    /// The path's mean score, without the path itself. <paramref name="first"/> and <paramref name="count"/> choose lags; count is a
+    /// multiple of 8.
+    /// </summary>
     public static float Score(ReadOnlySpan<float> z, int windows, int first, int count)
     {
         if (windows == 0)

@@ -50,7 +50,8 @@ internal sealed record LagWindows(double Start, int Window, int Hop, int Count, 
         // Windows that overlap by half all count: with chips of a tenth of a second their errors are nearly independent, and one outlier
         // weighs less.
         var apart = Math.Max(1, Window / Hop / 2);
-        var lags = Enumerable.Range(0, Count).Where(w => w % apart == 0 && Covered(w, path[w])).Select(w => (double)path[w] / CodeLaw.Rate).ToArray();
+        var lags = Enumerable.Range(0, Count).Where(w => w % apart == 0 && Covered(w, path[w])).Select(w => (double)path[w] / CodeLaw.Rate)
+            .ToArray();
         var median = Intervals.QuantileInterval(lags, 0.5);
         return median.Measured ? median with { Low = median.Low - 1.0 / CodeLaw.Rate, High = median.High + 1.0 / CodeLaw.Rate } : median;
     }
@@ -75,7 +76,8 @@ internal sealed record LagWindows(double Start, int Window, int Hop, int Count, 
         for (var w = 0; w < Count; w++)
         {
             for (var l = 0; l < CausalCount / 2; l++)
-                heat[w * CausalCount / 2 + l] = Math.Max(joint[w * LagSearch.Lags + CausalFirst + 2 * l], joint[w * LagSearch.Lags + CausalFirst + 2 * l + 1]);
+                heat[w * CausalCount / 2 + l] = Math.Max(joint[w * LagSearch.Lags + CausalFirst + 2 * l],
+                    joint[w * LagSearch.Lags + CausalFirst + 2 * l + 1]);
         }
         return heat;
     }

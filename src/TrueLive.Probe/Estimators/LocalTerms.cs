@@ -125,7 +125,8 @@ internal sealed class LocalTerms
         for (var y = 1; y < _height - 1; y++)
         {
             var at = y * _width + 1;
-            TensorPrimitives.Subtract(source.AsSpan(at + step, _width - 2), source.AsSpan(at - step, _width - 2), to.AsSpan(at, _width - 2));
+            TensorPrimitives.Subtract(source.AsSpan(at + step, _width - 2), source.AsSpan(at - step, _width - 2),
+                to.AsSpan(at, _width - 2));
         }
     }
 

@@ -61,15 +61,20 @@ internal sealed class NatureFit
     }
 
     /// <summary>Measures the shares; without enough pairs they stay unmeasured.</summary>
-    public static NatureFindings Measure(StimulusPlan plan, int phaseIndex, Observation seen, FrameMap map, int redraws, CancellationToken cancel)
+    public static NatureFindings Measure(
+        StimulusPlan plan, int phaseIndex, Observation seen, FrameMap map, int redraws, CancellationToken cancel)
     {
         var kept = seen.Pictures.Where(p => p.Frame >= map.FirstOutput && p.Frame < map.FirstOutput + map.Input.Count).ToArray();
-        var pairs = kept.Where((_, k) => kept.Length <= MostPairs || (long)k * MostPairs / kept.Length != (long)(k - 1) * MostPairs / kept.Length)
+        var pairs = kept.Where((_, k) => kept.Length <= MostPairs
+            || (long)k * MostPairs / kept.Length != (long)(k - 1) * MostPairs / kept.Length)
             .Select(p => (Input: map.Input[p.Frame - map.FirstOutput], p.Planes, Time: seen.Times[p.Frame])).ToArray();
-        return pairs.Length < LeastPairs ? new NatureFindings { Pairs = pairs.Length } : new NatureFit(plan).Fit(pairs, phaseIndex, seen, redraws, cancel);
+        return pairs.Length < LeastPairs
+            ? new NatureFindings { Pairs = pairs.Length }
+            : new NatureFit(plan).Fit(pairs, phaseIndex, seen, redraws, cancel);
     }
 
-    private NatureFindings Fit((int Input, byte[] Planes, double Time)[] pairs, int phaseIndex, Observation seen, int redraws, CancellationToken cancel)
+    private NatureFindings Fit(
+        (int Input, byte[] Planes, double Time)[] pairs, int phaseIndex, Observation seen, int redraws, CancellationToken cancel)
     {
         var half = pairs.Length / 2;
         var means = new double[2, 3];

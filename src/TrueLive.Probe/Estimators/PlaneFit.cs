@@ -14,7 +14,8 @@ internal sealed class PlaneFit(int width, int height, int offset, int index)
 
     public float[] Values { get; } = new float[width * height];
 
-    public PlaneSums[] Sums { get; } = [new(index, (width * height + NatureFit.Lattice - 1) / NatureFit.Lattice), new(index, (width * height + NatureFit.Lattice - 1) / NatureFit.Lattice)];
+    public PlaneSums[] Sums { get; } = [new(index, (width * height + NatureFit.Lattice - 1) / NatureFit.Lattice),
+        new(index, (width * height + NatureFit.Lattice - 1) / NatureFit.Lattice)];
 
     public float[] Output(byte[] planes)
     {

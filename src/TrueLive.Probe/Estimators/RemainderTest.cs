@@ -68,13 +68,16 @@ internal sealed class RemainderTest
         // A code that was not sent yet when the picture was shown cannot be answered.
         _lags = [.. Enumerable.Range(-Reach / Step, 2 * Reach / Step).Select(k => k * Step)
             .Where(lag => pairs.Count(p => Known(p.Input - lag, p.Time)) >= 0.7 * pairs.Length)];
-        _frames = [.. _lags.Select(lag => pairs.Select(p => Known(p.Input - lag, p.Time) ? p.Input - lag - _phase.FirstFrame : -1).ToArray())];
+        _frames = [.. _lags.Select(lag => pairs.Select(p => Known(p.Input - lag, p.Time) ? p.Input - lag - _phase.FirstFrame : -1)
+            .ToArray())];
 
-        bool Known(int frame, double time) => frame >= _phase.FirstFrame && frame < _phase.EndFrame && frame < seen.Sent.Count && seen.Sent[frame] <= time;
+        bool Known(int frame, double time) =>
+            frame >= _phase.FirstFrame && frame < _phase.EndFrame && frame < seen.Sent.Count && seen.Sent[frame] <= time;
     }
 
     /// <summary>Runs the test on raw features of the aligned input and of the remainder, one row per pair.</summary>
-    public static RemainderFindings Run(StimulusPlan plan, int phaseIndex, Observation seen, (int Input, double Time)[] pairs, float[][] shown, float[][] remains, int redraws) =>
+    public static RemainderFindings Run(StimulusPlan plan, int phaseIndex, Observation seen, (int Input, double Time)[] pairs,
+        float[][] shown, float[][] remains, int redraws) =>
         new RemainderTest(plan, phaseIndex, seen, pairs).Run(shown, remains, redraws);
 
     private RemainderFindings Run(float[][] shown, float[][] remains, int redraws)
@@ -91,7 +94,8 @@ internal sealed class RemainderTest
         Draw(redraws);
         if (redraws >= 999 && Other().OtherP <= Suspicious)
             Draw(ToAccuse);
-        return Other() with { Aligned = Test((at, _) => Best(at, [0, 1, 2, 3, 4], true).Score), Predicted = Predicted(Columns(shown), grid), Behind = OtherLag(cleaned, sent) };
+        return Other() with { Aligned = Test((at, _) => Best(at, [0, 1, 2, 3, 4], true).Score), Predicted = Predicted(Columns(shown), grid),
+            Behind = OtherLag(cleaned, sent) };
 
         RemainderFindings Other() => new()
         {
@@ -109,7 +113,8 @@ internal sealed class RemainderTest
             }
         }
 
-        NullTest Test(Func<double[][], double[][], double> statistic) => NullTest.Of(statistic(aligned, other), [.. draws.Select(d => statistic(d.Aligned, d.Other))]);
+        NullTest Test(Func<double[][], double[][], double> statistic) =>
+            NullTest.Of(statistic(aligned, other), [.. draws.Select(d => statistic(d.Aligned, d.Other))]);
     }
 
     /// <summary>Codes by tested channel and lag, one value per pair; 0 where unknown.</summary>
@@ -167,7 +172,8 @@ internal sealed class RemainderTest
         for (var fold = 0; fold < lags.Length; fold++)
         {
             var (from, to) = (fold * _pairs / 5, (fold + 1) * _pairs / 5);
-            var part = cleaned.Select(signals => signals.Select(s => s.Select((v, n) => n >= from && n < to ? 0 : v).ToArray()).ToArray()).ToArray();
+            var part = cleaned.Select(signals => signals.Select(s => s.Select((v, n) => n >= from && n < to ? 0 : v).ToArray()).ToArray())
+                .ToArray();
             lags[fold] = Best(Energy(part, sent), [0, 1, 2, 3, 4], false).Lag / (double)CodeLaw.Rate;
         }
         var whole = Best(Energy(cleaned, sent), [0, 1, 2, 3, 4], false).Lag / (double)CodeLaw.Rate;
@@ -176,7 +182,8 @@ internal sealed class RemainderTest
 
     /// <summary>Removes what the channel's own code at aligned lags explains, with the sidelobes that the high-pass gives it.</summary>
     private float[] WithoutAligned(float[] signal, float[][] codes) =>
-        Without(signal, [.. Enumerable.Range(0, _lags.Length).Where(l => _lags[l] is >= Newest and <= Oldest && _lags[l] % 6 == 0).Select(l =>
+        Without(signal,
+            [.. Enumerable.Range(0, _lags.Length).Where(l => _lags[l] is >= Newest and <= Oldest && _lags[l] % 6 == 0).Select(l =>
         {
             var tap = (float[])codes[l].Clone();
             Signals.HighPass(tap, Half);
@@ -212,7 +219,8 @@ internal sealed class RemainderTest
         const int Blocks = 12;
         const int Maps = 5;
         var shares = new List<double>();
-        var whole = Enumerable.Range(0, Maps).Select(map => Conditioned(Enumerable.Range(0, shown[0].Length).Select(n => Enumerable.Range(0, Blocks).Sum(b => shown[map * Blocks + b][n]))))
+        var whole = Enumerable.Range(0, Maps).Select(map =>
+            Conditioned(Enumerable.Range(0, shown[0].Length).Select(n => Enumerable.Range(0, Blocks).Sum(b => shown[map * Blocks + b][n]))))
             .Where(signal => signal.Any(v => v != 0)).ToArray();
         for (var block = 0; block < Blocks; block++)
         {
@@ -221,7 +229,8 @@ internal sealed class RemainderTest
                 .. Enumerable.Range(0, 9).Select(knot => Conditioned(tone.Select(y => Math.Max(0, 1 - Math.Abs(y / 20 - knot - 1))))),
                 .. Enumerable.Range(0, Maps).Select(map => Conditioned(shown[map * Blocks + block])),
             ];
-            var rest = Enumerable.Range(0, Maps).Select(map => Without(Conditioned(remains[map * Blocks + block]), whole)).Where(signal => signal.Any(v => v != 0)).ToArray();
+            var rest = Enumerable.Range(0, Maps).Select(map => Without(Conditioned(remains[map * Blocks + block]), whole))
+                .Where(signal => signal.Any(v => v != 0)).ToArray();
             if (rest.Length > 0)
                 shares.AddRange(RidgeDecoder.Decode(input, rest).Select(d => Math.Max(0, d.Correlation) * Math.Max(0, d.Correlation)));
         }

@@ -5,7 +5,9 @@ namespace TrueLive.Probe.Estimators;
 /// <summary>Linear read-out of targets from features by ridge regression, each quarter decoded by weights from the other three.</summary>
 internal static class RidgeDecoder
 {
-    /// <summary>Decodes every target; feature-major input, target-major output scaled to unit variance with the correlation reached.</summary>
+    /// <summary>
+    /// Decodes every target; feature-major input, target-major output scaled to unit variance with the correlation reached.
+    /// </summary>
     public static (float[] Decoded, double Correlation)[] Decode(float[][] features, float[][] targets)
     {
         var alive = features.Where(signal => signal.Any(v => v != 0)).ToArray();

@@ -158,7 +158,8 @@ internal sealed class FeatureExtractor
             for (var column = 0; column < Columns; column++)
             {
                 var run = _rowSums.AsSpan(column * 10, 10);
-                cells[row * Columns + column] = (((run[0] + run[1]) + (run[2] + run[3])) + ((run[4] + run[5]) + (run[6] + run[7])) + (run[8] + run[9])) / 100;
+                cells[row * Columns + column] = (((run[0] + run[1]) + (run[2] + run[3])) + ((run[4] + run[5]) + (run[6] + run[7]))
+                    + (run[8] + run[9])) / 100;
             }
         }
     }

@@ -92,7 +92,8 @@ public sealed class Observation
     /// Chooses the period from which pictures are kept: evenly spaced, at most five a second (ten if the period is at most 30 s). Without a
     /// choice the first pictures are kept.
     /// </summary>
-    public void KeepPictures(double from, double to) => _keep = (from, to, Math.Max(to - from <= 30 ? LeastSpacing / 2 : LeastSpacing, (to - from) / (MaxPictures - 1)));
+    public void KeepPictures(double from, double to) =>
+        _keep = (from, to, Math.Max(to - from <= 30 ? LeastSpacing / 2 : LeastSpacing, (to - from) / (MaxPictures - 1)));
 
     /// <summary>The samples of a picture as they are kept; chroma is averaged over 2 x 2.</summary>
     public static byte[] Bytes(Picture picture)
@@ -109,7 +110,8 @@ public sealed class Observation
                 for (var x = 0; x < Width; x += 2)
                 {
                     var at = y * Width + x;
-                    planes[to++] = (byte)Math.Clamp(0.25f * (plane[at] + plane[at + 1] + plane[at + Width] + plane[at + Width + 1]) + 0.5f, 0, 255);
+                    planes[to++] = (byte)Math.Clamp(0.25f * (plane[at] + plane[at + 1] + plane[at + Width] + plane[at + Width + 1]) + 0.5f,
+                        0, 255);
                 }
             }
         }

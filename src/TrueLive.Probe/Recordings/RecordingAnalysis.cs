@@ -44,10 +44,16 @@ public static class RecordingAnalysis
     {
         var found = OutputOf(output);
         var (tier, sentence) = found.Repeats.Repeats
-            ? (TierLabel.Replay, FormattableString.Invariant($"REPLAY in this recording: the picture repeats every {found.Repeats.LoopSeconds:0.0} s (distance ratio {found.Repeats.Loop:0.00}). Evidence E1."))
+            ? (TierLabel.Replay,
+                FormattableString.Invariant(
+                $"REPLAY in this recording: the picture repeats every {found.Repeats.LoopSeconds:0.0} s (distance ratio {found.Repeats.Loop:0.00}). Evidence E1."))
             : found.Boundary.Found
-                ? (TierLabel.NotProven, FormattableString.Invariant($"NOT PROVEN: the output alone shows its own boundaries every {found.Boundary.Period:0.00} s, as clips do. Evidence E1."))
-                : (TierLabel.NotProven, "NOT PROVEN: an output recording alone cannot show that anything answers an input. Nothing in it repeats and no clip boundaries were found. Evidence E1.");
+                ? (TierLabel.NotProven,
+                    FormattableString.Invariant(
+                    $"NOT PROVEN: the output alone shows its own boundaries every {found.Boundary.Period:0.00} s, as clips do. Evidence E1."))
+                : (TierLabel.NotProven,
+                    "NOT PROVEN: an output recording alone cannot show that anything answers an input. Nothing in it repeats and no clip " +
+                    "boundaries were found. Evidence E1.");
         return (found, new TierVerdict
         {
             Tier = tier,
@@ -57,7 +63,8 @@ public static class RecordingAnalysis
     }
 
     /// <summary>Judges input and output recordings that share one clock.</summary>
-    public static (ProbeFindings Found, TierVerdict Verdict) Pair(Observation input, Observation output, int threads, CancellationToken cancel)
+    public static (
+        ProbeFindings Found, TierVerdict Verdict) Pair(Observation input, Observation output, int threads, CancellationToken cancel)
     {
         var alone = OutputOf(output);
         var (from, to) = RecordedCodes.Overlap(input, output);
@@ -66,21 +73,27 @@ public static class RecordingAnalysis
             return (alone, new TierVerdict
             {
                 Tier = TierLabel.NotProven,
-                Sentence = FormattableString.Invariant($"NOT PROVEN: the recordings share only {Math.Max(0, to - from):0.0} s of their clock ({Times(input)} and {Times(output)}); at least 30 s are needed. Evidence E2."),
+                Sentence = FormattableString.Invariant(
+                    $"NOT PROVEN: the recordings share only {Math.Max(0, to - from):0.0} s of their clock ({Times(input)} and {Times(output)}); at least 30 s are needed. Evidence E2."),
                 WhatWouldSettleIt = ["Record at least 60 s of input and output together, on one clock."],
             });
         }
         return Judge(alone, RecordedCodes.Test(input, output, threads, cancel), to - from);
 
-        static string Times(Observation seen) => seen.Count == 0 ? "no pictures" : FormattableString.Invariant($"{seen.Times[0]:0.0} to {seen.Times[^1]:0.0} s");
+        static string Times(Observation seen) =>
+            seen.Count == 0 ? "no pictures" : FormattableString.Invariant($"{seen.Times[0]:0.0} to {seen.Times[^1]:0.0} s");
     }
 
     private static (ProbeFindings Found, TierVerdict Verdict) Judge(ProbeFindings alone, FastFindings fast, double seconds)
     {
         var locked = fast.Path.Where(w => w.Locked).Select(w => w.Lag).ToArray();
         var answered = fast.Joint.Z >= LeastZ && fast.Joint.P <= 0.05 && fast.Lock >= 0.5;
-        var delay = answered ? Intervals.QuantileInterval(locked.Where((_, k) => k % 10 == 0), 0.5, Intervals.Quantile([.. locked.Order()], 0.5)) : Estimate.None;
-        var slope = answered ? Intervals.Slope([.. fast.Path.Where(w => w.Locked).Select(w => (w.Time, 1000 * w.Lag))], 10, new Random(3)) : Estimate.None;
+        var delay = answered
+            ? Intervals.QuantileInterval(locked.Where((_, k) => k % 10 == 0), 0.5, Intervals.Quantile([.. locked.Order()], 0.5))
+            : Estimate.None;
+        var slope = answered
+            ? Intervals.Slope([.. fast.Path.Where(w => w.Locked).Select(w => (w.Time, 1000 * w.Lag))], 10, new Random(3))
+            : Estimate.None;
         var found = new ProbeFindings
         {
             Fast = fast,
@@ -94,12 +107,17 @@ public static class RecordingAnalysis
             Seconds = seconds,
             FirstFrame = alone.FirstFrame,
         };
-        var families = string.Join(", ", Enum.GetValues<Family>().Select(f => FormattableString.Invariant($"{f.ToString().ToLowerInvariant()} {fast.Families[(int)f].Z:0.0}")));
+        var families = string.Join(", ", Enum.GetValues<Family>()
+            .Select(f => FormattableString.Invariant($"{f.ToString().ToLowerInvariant()} {fast.Families[(int)f].Z:0.0}")));
         var appearance = new[] { Family.Luma, Family.Region, Family.Scene }.Any(f => fast.Families[(int)f].Z >= 5);
         var sentence = alone.Repeats.Repeats ? "REPLAY in this recording: the output repeats. Evidence E2."
-            : !answered ? FormattableString.Invariant($"NOT PROVEN: the output does not follow the input clearly (z {fast.Joint.Z:0.0}, needs {LeastZ:0}; lock {fast.Lock:0.00}). Evidence E2.")
-            : !appearance ? FormattableString.Invariant($"NOT PROVEN: only motion follows the input (delay {1000 * delay.Value:0} ms); appearance does not clearly (z by family: {families}; needs 5). Evidence E2.")
-            : FormattableString.Invariant($"TIER 3 BEHAVIOUR IN THIS RECORDING (delay {1000 * delay.Value:0} ms, slope {slope.Value:0.0} ms/s, z {fast.Joint.Z:0.0}). Evidence E2: a recording can be chosen, rehearsed or edited, so no tier is proven.");
+            : !answered ? FormattableString.Invariant(
+                $"NOT PROVEN: the output does not follow the input clearly (z {fast.Joint.Z:0.0}, needs {LeastZ:0}; lock {fast.Lock:0.00}). Evidence E2.")
+            : !appearance
+                ? FormattableString.Invariant(
+                $"NOT PROVEN: only motion follows the input (delay {1000 * delay.Value:0} ms); appearance does not clearly (z by family: {families}; needs 5). Evidence E2.")
+            : FormattableString.Invariant(
+                $"TIER 3 BEHAVIOUR IN THIS RECORDING (delay {1000 * delay.Value:0} ms, slope {slope.Value:0.0} ms/s, z {fast.Joint.Z:0.0}). Evidence E2: a recording can be chosen, rehearsed or edited, so no tier is proven.");
         return (found, new TierVerdict
         {
             Tier = alone.Repeats.Repeats ? TierLabel.Replay : TierLabel.NotProven,

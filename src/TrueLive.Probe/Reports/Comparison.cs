@@ -8,7 +8,8 @@ public sealed class Comparison
 {
     private static readonly string[] Compared = ["delay.D50", "delay.D95", "Q", "fps.generated", "freeze.ratio", "prompt.t50.D50"];
 
-    private Comparison(IReadOnlyList<(string Name, ProbeReport Report)> runs, IReadOnlyList<string> obstacles) => (Runs, Obstacles) = (runs, obstacles);
+    private Comparison(IReadOnlyList<(string Name, ProbeReport Report)> runs, IReadOnlyList<string> obstacles) =>
+        (Runs, Obstacles) = (runs, obstacles);
 
     /// <summary>The runs by name.</summary>
     public IReadOnlyList<(string Name, ProbeReport Report)> Runs { get; }
@@ -54,7 +55,8 @@ public sealed class Comparison
             ? Runs.OrderBy(r => r.Report.Metrics.GetValueOrDefault("delay.D50")?.Value ?? double.MaxValue).ToArray()
             : [.. Runs.OrderBy(r => r.Name, StringComparer.Ordinal)];
         foreach (var (name, report) in order)
-            html.Append("<tr><td>").Append(SvgPlot.Html(name)).Append("</td><td>").Append(SvgPlot.Html(report.Verdict.Sentence)).Append("</td></tr>");
+            html.Append("<tr><td>").Append(SvgPlot.Html(name)).Append("</td><td>").Append(SvgPlot.Html(report.Verdict.Sentence))
+                .Append("</td></tr>");
         html.Append("</tbody></table></section>");
         foreach (var metric in Compared)
             Whiskers(html, metric, order);
@@ -73,7 +75,8 @@ public sealed class Comparison
         }
         var high = measured.Max(r => Math.Max(r.Metric!.Value!.Value, r.Metric.Ci95?[1] ?? 0)) * 1.1;
         var low = Math.Min(0, measured.Min(r => Math.Min(r.Metric!.Value!.Value, r.Metric.Ci95?[0] ?? 0)));
-        var plot = new SvgPlot(metric, measured[0].Metric!.Unit, "", (low, Math.Max(high, low + 1e-6)), (0, rows.Length + 1), height: 90 + 34 * rows.Length);
+        var plot = new SvgPlot(metric, measured[0].Metric!.Unit, "", (low, Math.Max(high, low + 1e-6)), (0, rows.Length + 1),
+            height: 90 + 34 * rows.Length);
         for (var k = 0; k < rows.Length; k++)
         {
             if (rows[k].Metric?.Value is { } value)
@@ -81,7 +84,10 @@ public sealed class Comparison
         }
         html.Append(plot.End()).Append("<ol>");
         foreach (var (name, m) in rows)
-            html.Append("<li>").Append(SvgPlot.Html(name)).Append(": ").Append(m is null ? "not measured" : SvgPlot.Html(HtmlReport.Value(m) + (m.Ci95 is null ? "" : " (" + HtmlReport.Interval(m) + ")"))).Append("</li>");
+            html.Append("<li>").Append(SvgPlot.Html(name)).Append(": ")
+                .Append(m is null
+                ? "not measured"
+                : SvgPlot.Html(HtmlReport.Value(m) + (m.Ci95 is null ? "" : " (" + HtmlReport.Interval(m) + ")"))).Append("</li>");
         html.Append("</ol></section>");
     }
 }

@@ -19,7 +19,8 @@ internal static class CsvFiles
             var mapped = map is not null && k >= 0 && k < map.Input.Count;
             text.Append(CultureInfo.InvariantCulture, $"{i},{seen.Times[i]:0.000000},");
             if (mapped)
-                text.Append(CultureInfo.InvariantCulture, $"{map!.Input[k]},{seen.Sent[map.Input[k]]:0.000000},{1000 * map.Delay[k]:0.000},");
+                text.Append(CultureInfo.InvariantCulture,
+                    $"{map!.Input[k]},{seen.Sent[map.Input[k]]:0.000000},{1000 * map.Delay[k]:0.000},");
             else
                 text.Append(",,,");
             text.Append(Number(seen.Change[i])).Append(',').Append(Number(seen.Midpoint[i])).Append('\n');
@@ -30,7 +31,8 @@ internal static class CsvFiles
     public static string Events(ProbeFindings found)
     {
         var text = new StringBuilder("phase,sent_s,state,delay_ms,first_frame\n");
-        foreach (var (kind, events) in new[] { (PhaseKind.Slow, found.Slow), (PhaseKind.Control, found.Control), (PhaseKind.Blackout, found.Blackout) })
+        foreach (var (kind, events) in new[] { (PhaseKind.Slow, found.Slow), (PhaseKind.Control, found.Control),
+            (PhaseKind.Blackout, found.Blackout) })
         {
             foreach (var e in events?.Events ?? [])
             {

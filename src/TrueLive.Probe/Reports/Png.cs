@@ -38,7 +38,8 @@ internal static class Png
         var rgb = new byte[3 * Width * Height];
         for (var k = 0; k < Width * Height; k++)
         {
-            var at = (2 * (k / Width) + 1) * picture.Height / (2 * Height) * picture.Width + (2 * (k % Width) + 1) * picture.Width / (2 * Width);
+            var at = (2 * (k / Width) + 1) * picture.Height / (2 * Height) * picture.Width
+                + (2 * (k % Width) + 1) * picture.Width / (2 * Width);
             var (y, u, v) = (picture.Y[at], picture.U[at] - 128, picture.V[at] - 128);
             rgb[3 * k] = (byte)Math.Clamp(y + 1.402f * v, 0, 255);
             rgb[3 * k + 1] = (byte)Math.Clamp(y - 0.344f * u - 0.714f * v, 0, 255);

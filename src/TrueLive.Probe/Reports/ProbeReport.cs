@@ -153,7 +153,8 @@ public sealed record RunSection
 /// The judgement: when and how finely the output answers (tier), and what the system makes of its input (nature; null when not judged).
 /// </summary>
 public sealed record VerdictSection(
-    string Tier, string? Nature, [property: JsonPropertyName("class")] string? LatencyClass, string? Cadence, IReadOnlyList<string> Flags, string Sentence,
+    string Tier, string? Nature, [property: JsonPropertyName("class")] string? LatencyClass, string? Cadence, IReadOnlyList<string> Flags,
+    string Sentence,
     IReadOnlyList<GateRow> Gates, IReadOnlyList<string> WhatWouldSettleIt);
 
 /// <summary>One gate; passed is null when it was not reached or lacked evidence.</summary>

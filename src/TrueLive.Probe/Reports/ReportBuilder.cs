@@ -11,7 +11,9 @@ internal static class ReportBuilder
     public static ProbeReport Build(RunSection run, StimulusPlan plan, ProbeFindings found, TierVerdict verdict) => new()
     {
         Run = run,
-        Verdict = new VerdictSection(TierVerdict.Text(verdict.Tier), verdict.Nature is { } nature ? NatureVerdict.Text(nature.Nature) : null, verdict.LatencyClass, verdict.CadenceClass, verdict.Flags, verdict.Sentence,
+        Verdict = new VerdictSection(TierVerdict.Text(verdict.Tier), verdict.Nature is { } nature
+            ? NatureVerdict.Text(nature.Nature)
+            : null, verdict.LatencyClass, verdict.CadenceClass, verdict.Flags, verdict.Sentence,
             [.. verdict.Gates.Select(g => new GateRow(g.Id, g.Title, g.Passed, g.Evidence))], verdict.WhatWouldSettleIt),
         Metrics = Metrics(run, found),
         Channels = found.Fast.Channels.Length == 0 ? [] :
@@ -47,7 +49,8 @@ internal static class ReportBuilder
         Test("dep.blackout_p", f.Blackout?.Test ?? NullTest.None, "randomisation, blackout phase");
         Test("dep.acausal_p", f.Fast.Acausal, "same statistic on lags -2.9 to -0.3 s");
         Number("dep.families", DecisionRules.Answered(f.Fast, 0.01).Count, "1", "families with Holm p <= 0.01", 4);
-        Interval("lock", Intervals.Share(f.Fast.Lock, f.Fast.LockWindows), 1, "1", $"share of {f.Fast.WindowSeconds:0}-s windows above the null's 95 % quantile; n counts windows that do not overlap");
+        Interval("lock", Intervals.Share(f.Fast.Lock, f.Fast.LockWindows), 1, "1",
+            $"share of {f.Fast.WindowSeconds:0}-s windows above the null's 95 % quantile; n counts windows that do not overlap");
         Interval("delay.D50", f.D50, 1000, "ms", f.DelayMethod);
         Interval("delay.D90", f.D90, 1000, "ms", f.DelayMethod);
         Interval("delay.D95", f.D95, 1000, "ms", f.DelayMethod);
@@ -56,13 +59,17 @@ internal static class ReportBuilder
         Number("delay.frame_jitter", 1000 * f.FrameJitter, "ms", "mean absolute change of delay from frame to frame");
         Interval("delay.slope", f.SlopeMsPerS, 1, "ms/s", "Theil-Sen of the windowed lag, block bootstrap");
         Number("delay.kappa", f.Fast.Kappa, "1", "content-clock rate search");
-        Interval("delay.family_gap", f.FamilyGap.Seconds, 1000, "ms", $"{f.FamilyGap.Early} before {f.FamilyGap.Late}, windows that do not overlap");
-        Number("delay.minus_floor", run.EchoD50Ms is { } floor && f.D50.Measured ? 1000 * f.D50.Value - floor : double.NaN, "ms", "D50 less the probe's own echo");
+        Interval("delay.family_gap", f.FamilyGap.Seconds, 1000, "ms",
+            $"{f.FamilyGap.Early} before {f.FamilyGap.Late}, windows that do not overlap");
+        Number("delay.minus_floor", run.EchoD50Ms is { } floor && f.D50.Measured ? 1000 * f.D50.Value - floor : double.NaN, "ms",
+            "D50 less the probe's own echo");
         all["Q"] = new Metric
         {
             Value = Round(f.ControlQuantum.Seconds),
             Unit = "s",
-            Ci95 = double.IsNaN(f.ControlQuantum.Seconds) ? null : [Round(f.ControlQuantum.Low)!.Value, Round(f.ControlQuantum.High)!.Value],
+            Ci95 = double.IsNaN(f.ControlQuantum.Seconds)
+                ? null
+                : [Round(f.ControlQuantum.Low)!.Value, Round(f.ControlQuantum.High)!.Value],
             N = f.ControlQuantum.N,
             Method = "prompt-" + f.ControlQuantum.Method,
         };
@@ -80,25 +87,37 @@ internal static class ReportBuilder
         var delays = f.Control?.Delays.ToArray() ?? [];
         Interval("prompt.t50.D50", Intervals.QuantileInterval(delays, 0.5), 1000, "ms", "change point per event, order statistics");
         Interval("prompt.t50.D90", Intervals.QuantileInterval(delays, 0.9), 1000, "ms", "change point per event, order statistics");
-        Interval("prompt.miss", f.Control is { Events.Length: > 0 } c && c.Test.P <= 0.01 ? Intervals.Share(1 - delays.Length / (double)c.Events.Length, c.Events.Length) : Estimate.None, 100, "%", "events without an answer before the next");
+        Interval("prompt.miss", f.Control is { Events.Length: > 0 } c && c.Test.P <= 0.01
+            ? Intervals.Share(1 - delays.Length / (double)c.Events.Length, c.Events.Length)
+            : Estimate.None, 100, "%", "events without an answer before the next");
         Interval("prompt.run_ahead", f.RunAheadMsPerS, 1, "ms/s", "Theil-Sen of prompt delay against session time");
-        Number("boundary.T", f.Boundary.Found ? f.Boundary.Period : double.NaN, "s", f.Boundary.Found ? "hold phase" : "none found in the hold phase", f.Boundary.Times.Length);
+        Number("boundary.T", f.Boundary.Found ? f.Boundary.Period : double.NaN, "s",
+            f.Boundary.Found ? "hold phase" : "none found in the hold phase", f.Boundary.Times.Length);
         Number("boundary.p", f.Boundary.P, "1", "evenness of jumps against uniform times");
         Number("boundary.jump", f.Boundary.Jump, "x", "largest change over the median");
         Number("loop", f.Repeats.Loop, "1", "least distance ratio over loop lengths; a repeat below 0.2");
         Number("pingpong", f.Repeats.PingPong, "1", "distance ratio at turning points; a repeat below 0.2");
-        Number("grain.bound", f.Grain.Seconds, "s", double.IsNaN(f.Grain.Seconds) ? "not measured: " + f.Grain.Method : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"95 % limit of D{100 * f.Grain.Quantile:0}, weighted by the time shown, over {f.Grain.Quantile:0.00}"), f.Grain.Events);
-        Interval("nature.same", f.Nature?.Same ?? Estimate.None, 1, "1", "share of the changes that gain and offset explain, pictures not fitted");
+        Number("grain.bound", f.Grain.Seconds, "s", double.IsNaN(f.Grain.Seconds)
+            ? "not measured: " + f.Grain.Method
+            : string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"95 % limit of D{100 * f.Grain.Quantile:0}, weighted by the time shown, over {f.Grain.Quantile:0.00}"), f.Grain.Events);
+        Interval("nature.same", f.Nature?.Same ?? Estimate.None, 1, "1",
+            "share of the changes that gain and offset explain, pictures not fitted");
         Interval("nature.colour", f.Nature?.Colour ?? Estimate.None, 1, "1", "share that a filter of colours explains");
         Interval("nature.structure", f.Nature?.Structure ?? Estimate.None, 1, "1", "share that a filter of structure explains");
-        Test("nature.rest_p", f.Nature?.Remainder.Aligned ?? NullTest.None, "randomisation, what the filter of structure leaves over, at the aligned lag");
-        Number("nature.rest_predicted", f.Nature?.Remainder.Predicted ?? double.NaN, "1", "median share of the rest's changes that the input's features predict");
-        Number("nature.other_lag_p", f.Nature is { Remainder.Luma.K: > 0 } n ? n.Remainder.OtherP : double.NaN, "1", "the rest at other lags, Holm over luma and region", f.Nature?.Pairs);
+        Test("nature.rest_p", f.Nature?.Remainder.Aligned ?? NullTest.None,
+            "randomisation, what the filter of structure leaves over, at the aligned lag");
+        Number("nature.rest_predicted", f.Nature?.Remainder.Predicted ?? double.NaN, "1",
+            "median share of the rest's changes that the input's features predict");
+        Number("nature.other_lag_p", f.Nature is { Remainder.Luma.K: > 0 } n ? n.Remainder.OtherP : double.NaN, "1",
+            "the rest at other lags, Holm over luma and region", f.Nature?.Pairs);
         Number("continuity.max_session", f.Seconds, "s", "time watched without a break");
         return all;
     }
 
-    /// <summary>Six significant digits: enough for every use, and the same on every machine within the declared tolerance. NaN becomes null.</summary>
+    /// <summary>
+    /// Six significant digits: enough for every use, and the same on every machine within the declared tolerance. NaN becomes null.
+    /// </summary>
     private static double? Round(double value)
     {
         if (double.IsNaN(value) || double.IsInfinity(value))

@@ -17,7 +17,8 @@ public static class RunFolder
     /// <summary>The configuration a seed is committed with: all that decides the codes besides the seed.</summary>
     public static string Configuration(ProbeProfile profile) =>
         string.Create(System.Globalization.CultureInfo.InvariantCulture,
-            $"truelive-probe/1 {profile.Name} w{profile.Warmup} f{profile.Fast} l{profile.Slow} c{profile.Control} h{profile.Hold} b{profile.Blackout} a{profile.Amplitude}");
+            $"truelive-probe/1 {profile.Name} w{profile.Warmup} f{profile.Fast} l{profile.Slow} c{profile.Control} h{profile.Hold} " +
+                $"b{profile.Blackout} a{profile.Amplitude}");
 
     /// <summary>Writes all files and returns the report as written.</summary>
     public static ProbeReport Write(string folder, ProbeReport report, StimulusPlan plan, Observation seen, ProbeFindings found)
@@ -44,7 +45,8 @@ public static class RunFolder
     }
 
     /// <summary>Writes the report of recordings: no seed, no codes, nothing to recompute from secrets.</summary>
-    public static ProbeReport WriteRecording(string folder, string target, string evidence, DateTimeOffset utc, Observation output, ProbeFindings found, TierVerdict verdict)
+    public static ProbeReport WriteRecording(
+        string folder, string target, string evidence, DateTimeOffset utc, Observation output, ProbeFindings found, TierVerdict verdict)
     {
         var run = new RunSection
         {
@@ -66,7 +68,8 @@ public static class RunFolder
     /// <summary>Saves the phases that a run has completed, so that it can be resumed if this session ends.</summary>
     internal static void Keep(string folder, ProbeProfile profile, ProbeSeed seed, string target, EarlierSession kept)
     {
-        var state = new KeptRun(Configuration(profile), seed.Hex, target, [.. kept.Phases.Select(p => new PhaseRow(p.Kind.ToString(), p.Seconds, p.DwellScale))]);
+        var state = new KeptRun(Configuration(profile), seed.Hex, target,
+            [.. kept.Phases.Select(p => new PhaseRow(p.Kind.ToString(), p.Seconds, p.DwellScale))]);
         using (var observation = File.Create(Path.Combine(folder, "unfinished.bin")))
             ObservationFile.Write(kept.Seen, observation);
         File.WriteAllBytes(Path.Combine(folder, "unfinished.json"), JsonSerializer.SerializeToUtf8Bytes(state, ProbeReport.Json));
@@ -84,14 +87,17 @@ public static class RunFolder
     {
         var path = Path.Combine(folder, "unfinished.json");
         if (!File.Exists(path))
-            throw new FormatException($"{folder} holds no unfinished run: no whole phase was over when it ended, or it ran to its end. Start without --resume.");
+            throw new FormatException($"{folder} holds no unfinished run: no whole phase was over when it ended, or it ran to its end. " +
+                "Start without --resume.");
         try
         {
             var state = JsonSerializer.Deserialize<KeptRun>(File.ReadAllBytes(path), ProbeReport.Json);
-            if (state is not { Configuration: not null, Seed: not null, Target: not null, Phases: not null } || state.Phases.Contains(null!))
+            if (state is not { Configuration: not null, Seed: not null, Target: not null, Phases: not null }
+                || state.Phases.Contains(null!))
                 throw new FormatException($"{path} is damaged: something is missing in it. Start without --resume.");
             if (state.Configuration != Configuration(profile))
-                throw new FormatException($"The unfinished run in {folder} was made with another profile ({state.Configuration}); resume with the same.");
+                throw new FormatException($"The unfinished run in {folder} was made with another profile ({state.Configuration}); resume " +
+                    "with the same.");
             if (state.Target != target)
                 throw new FormatException($"The unfinished run in {folder} measured another target ({state.Target}).");
             using var observation = File.OpenRead(Path.Combine(folder, "unfinished.bin"));

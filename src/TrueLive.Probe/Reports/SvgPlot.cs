@@ -3,7 +3,10 @@ using System.Text;
 
 namespace TrueLive.Probe.Reports;
 
-/// <summary>A small chart as inline SVG: axes with round ticks, dots, lines, bars, an image. Colours come from the page (dark, light, print); no script.</summary>
+/// <summary>
+/// A small chart as inline SVG: axes with round ticks, dots, lines, bars, an image. Colours come from the page (dark, light, print); no
+/// script.
+/// </summary>
 internal sealed class SvgPlot
 {
     public const string Blue = "var(--blue)";
@@ -20,12 +23,15 @@ internal sealed class SvgPlot
     private readonly (double Low, double High) _x;
     private readonly (double Low, double High) _y;
 
-    public SvgPlot(string title, string xLabel, string yLabel, (double Low, double High) x, (double Low, double High) y, double width = 860, double height = 300)
+    public SvgPlot(string title, string xLabel, string yLabel, (double Low, double High) x, (double Low, double High) y, double width = 860,
+        double height = 300)
     {
         (_width, _height) = (width, height);
         _x = x.High > x.Low ? x : (x.Low - 0.5, x.Low + 0.5);
         _y = y.High > y.Low ? y : (y.Low - 0.5, y.Low + 0.5);
-        _body.Append(CultureInfo.InvariantCulture, $"<svg class=\"plot\" viewBox=\"0 0 {width:0} {height:0}\" role=\"img\" aria-label=\"{Html(title)}\"><title>{Html(title)}</title>");
+        _body.Append(CultureInfo.InvariantCulture,
+            $"<svg class=\"plot\" viewBox=\"0 0 {width:0} {height:0}\" role=\"img\" " +
+            $"aria-label=\"{Html(title)}\"><title>{Html(title)}</title>");
         foreach (var tick in Ticks(_y))
         {
             Line($"<line class=\"grid\" x1=\"{N(Left)}\" x2=\"{N(width - Right)}\" y1=\"{N(Y(tick))}\" y2=\"{N(Y(tick))}\"/>");
@@ -42,7 +48,8 @@ internal sealed class SvgPlot
     public SvgPlot Dots(IReadOnlyList<(double X, double Y)> points, string colour, double radius = 1.6)
     {
         var stride = Math.Max(1, (points.Count + 2499) / 2500);
-        _body.Append(CultureInfo.InvariantCulture, $"<path stroke=\"{colour}\" stroke-width=\"{2 * radius:0.0}\" stroke-linecap=\"round\" fill=\"none\" d=\"");
+        _body.Append(CultureInfo.InvariantCulture,
+            $"<path stroke=\"{colour}\" stroke-width=\"{2 * radius:0.0}\" stroke-linecap=\"round\" fill=\"none\" d=\"");
         for (var k = 0; k < points.Count; k += stride)
         {
             if (Inside(points[k]))

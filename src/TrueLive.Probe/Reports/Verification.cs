@@ -59,18 +59,25 @@ public static class Verification
             Look = report.Run.Look is { } look ? Math.Clamp(look, 1, ProbeProfile.Glance.Looks.Count) : null,
         };
         effort = effort with { Redraws = report.Run.Redraws };
-        var (found, verdict) = quality.Look is null ? Judged(plan, seen, quality, effort, cancel) : GlanceRules.Take(plan, seen, quality, effort, cancel);
+        var (found, verdict) = quality.Look is null
+            ? Judged(plan, seen, quality, effort, cancel)
+            : GlanceRules.Take(plan, seen, quality, effort, cancel);
         lines.Add(new("verdict", TierVerdict.Text(verdict.Tier) == report.Verdict.Tier, TierVerdict.Text(verdict.Tier)));
         foreach (var (name, again) in ReportBuilder.Build(report.Run, plan, found, verdict).Metrics)
         {
             var before = report.Metrics.GetValueOrDefault(name)?.Value;
-            var same = before is null ? again.Value is null : again.Value is { } now && Math.Abs(now - before.Value) <= Tolerance * Math.Max(Math.Abs(before.Value), 0.01);
-            lines.Add(new(name, same, string.Create(CultureInfo.InvariantCulture, $"report {before?.ToString(CultureInfo.InvariantCulture) ?? "none"}, recomputed {again.Value?.ToString(CultureInfo.InvariantCulture) ?? "none"}")));
+            var same = before is null
+                ? again.Value is null
+                : again.Value is { } now && Math.Abs(now - before.Value) <= Tolerance * Math.Max(Math.Abs(before.Value), 0.01);
+            lines.Add(new(name, same, string.Create(CultureInfo.InvariantCulture,
+                $"report {before?.ToString(CultureInfo.InvariantCulture) ?? "none"}, recomputed " +
+                $"{again.Value?.ToString(CultureInfo.InvariantCulture) ?? "none"}")));
         }
         return lines;
     }
 
-    private static (ProbeFindings, TierVerdict) Judged(StimulusPlan plan, Observation seen, RunQuality quality, AnalysisEffort effort, CancellationToken cancel)
+    private static (ProbeFindings, TierVerdict) Judged(StimulusPlan plan, Observation seen, RunQuality quality, AnalysisEffort effort,
+        CancellationToken cancel)
     {
         var found = ProbeAnalysis.Analyse(plan, seen, effort, cancel);
         return (found, DecisionRules.Judge(found, quality));

@@ -15,12 +15,14 @@ public sealed record Requirement(string Id, string Title, string Evidence, IRead
 /// <param name="Must">False for "should".</param>
 /// <param name="Unit">Unit the limit is in; must be the metric's.</param>
 /// <param name="Why">Reason for the limit.</param>
-public sealed record RequirementRule(string Metric, string Op, double Value, IReadOnlyList<string> Among, bool Must, string? Unit, string? Why)
+public sealed record RequirementRule(
+    string Metric, string Op, double Value, IReadOnlyList<string> Among, bool Must, string? Unit, string? Why)
 {
     /// <summary>The rule as written.</summary>
     public string Text => Op == "in"
         ? $"{Metric} in [{string.Join(", ", Among)}]"
-        : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{(Op == "abs<=" ? $"|{Metric}| <=" : $"{Metric} {Op}")} {Value}{(Unit is null or "1" ? "" : " " + Unit)}");
+        : string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"{(Op == "abs<=" ? $"|{Metric}| <=" : $"{Metric} {Op}")} {Value}{(Unit is null or "1" ? "" : " " + Unit)}");
 }
 
 /// <summary>A requirement file that cannot be used: where and why.</summary>

@@ -23,10 +23,12 @@ public static class RequirementYaml
     /// <summary>Metrics that a rule may name: those of a report, the tier, and the nature.</summary>
     public static IReadOnlyList<string> Metrics { get; } =
     [
-        "tier", "nature", "dep.p", "lock", "delay.D50", "delay.D90", "delay.D95", "delay.D99", "delay.jitter", "delay.frame_jitter", "delay.slope",
+        "tier", "nature", "dep.p", "lock", "delay.D50", "delay.D90", "delay.D95", "delay.D99", "delay.jitter", "delay.frame_jitter",
+        "delay.slope",
         "delay.family_gap", "delay.minus_floor", "Q", "burst.N", "input.coverage", "fps.presented", "fps.unique", "fps.generated",
         "freeze.count", "freeze.ratio", "freeze.longest", "ttff.first", "prompt.p", "prompt.t50.D50", "prompt.t50.D90", "prompt.miss",
-        "prompt.run_ahead", "boundary.T", "loop", "pingpong", "grain.bound", "nature.same", "nature.colour", "nature.structure", "continuity.max_session",
+        "prompt.run_ahead", "boundary.T", "loop", "pingpong", "grain.bound", "nature.same", "nature.colour", "nature.structure",
+        "continuity.max_session",
     ];
 
     /// <summary>Labels that a tier rule may name.</summary>
@@ -52,7 +54,8 @@ public static class RequirementYaml
                 // The loader recurses without limit, and aliases can grow without limit, too.
                 depth += parser.Current!.NestingIncrease;
                 if (depth > MaxDepth || parser.Current is AnchorAlias)
-                    throw new RequirementException(file, parser.Current.Start.Line, "(syntax)", $"aliases, and nesting deeper than {MaxDepth}, are not taken");
+                    throw new RequirementException(file, parser.Current.Start.Line, "(syntax)",
+                        $"aliases, and nesting deeper than {MaxDepth}, are not taken");
             }
             stream.Load(new StringReader(text));
         }
@@ -73,7 +76,8 @@ public static class RequirementYaml
         var evidence = Optional(file, root, "evidence") ?? "E4";
         if (evidence is not ("E1" or "E2" or "E3" or "E4" or "E5"))
             throw At(file, root, "evidence", $"'{evidence}' is not a grade; allowed: E1, E2, E3, E4, E5");
-        if (!root.Children.TryGetValue("rules", out var node) || node is not YamlSequenceNode rules || rules.Children.Count is 0 or > MaxRules)
+        if (!root.Children.TryGetValue("rules", out var node) || node is not YamlSequenceNode rules
+            || rules.Children.Count is 0 or > MaxRules)
             throw At(file, root, "rules", $"must be a list of 1 to {MaxRules} rules");
         var id = Text(file, root, "id");
         return new Requirement(id, Optional(file, root, "title") ?? id, evidence, [.. rules.Children.Select(rule => Rule(file, rule))]);
@@ -91,7 +95,9 @@ public static class RequirementYaml
         if (Optional(file, rule, "conf") is { } conf && conf != "0.95")
             throw At(file, rule, "conf", $"'{conf}' is not supported; reports carry 95 % intervals: allowed: 0.95");
         if ((metric is "tier" or "nature") != (op == "in"))
-            throw At(file, rule, "op", metric is "tier" or "nature" ? $"a {metric} takes: in" : "'in' is for tier and nature only; allowed: <=, >=, abs<=");
+            throw At(file, rule, "op", metric is "tier" or "nature"
+                ? $"a {metric} takes: in"
+                : "'in' is for tier and nature only; allowed: <=, >=, abs<=");
         if (!rule.Children.TryGetValue("value", out var value))
             throw At(file, rule, "value", "is missing");
         if (op == "in")
@@ -99,9 +105,11 @@ public static class RequirementYaml
             if (value is not YamlSequenceNode list || list.Children.Count == 0)
                 throw At(file, rule, "value", "must be a list of verdicts");
             return new RequirementRule(metric, op, double.NaN,
-                [.. list.Children.Select(v => OneOf(file, rule, "value", (v as YamlScalarNode)?.Value ?? "", metric == "tier" ? Tiers : Natures))], level == "must", null, Optional(file, rule, "why"));
+                [.. list.Children.Select(v => OneOf(file, rule, "value", (v as YamlScalarNode)?.Value ?? "",
+                    metric == "tier" ? Tiers : Natures))], level == "must", null, Optional(file, rule, "why"));
         }
-        return value is YamlScalarNode { Value: { } number } && double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out var limit) && double.IsFinite(limit)
+        return value is YamlScalarNode { Value: { } number }
+            && double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out var limit) && double.IsFinite(limit)
             ? new RequirementRule(metric, op, limit, [], level == "must", unit, Optional(file, rule, "why"))
             : throw At(file, rule, "value", "must be a number");
     }

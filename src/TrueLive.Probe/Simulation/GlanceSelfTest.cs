@@ -44,7 +44,8 @@ internal static class GlanceSelfTest
             var seen = at((int)(looks[k - 1] * CodeLaw.Rate));
             var (_, verdict) = GlanceRules.Take(plan, seen, new RunQuality { TakesPrompts = false, Look = k }, effort, cancel);
             if (k == looks.Count || verdict.Tier != TierLabel.NotProven)
-                return new(system, look, text, TierVerdict.Text(verdict.Tier), verdict.Nature is { } nature ? NatureVerdict.Text(nature.Nature) : null, looks[k - 1], verdict.Sentence);
+                return new(system, look, text, TierVerdict.Text(verdict.Tier),
+                    verdict.Nature is { } nature ? NatureVerdict.Text(nature.Nature) : null, looks[k - 1], verdict.Sentence);
         }
     }
 
@@ -67,7 +68,8 @@ internal static class GlanceSelfTest
         });
     }
 
-    private static (StimulusPlan Plan, Func<int, Observation> At) Unmoved(string system, string look, string label, int number, CancellationToken cancel)
+    private static (StimulusPlan Plan, Func<int, Observation> At) Unmoved(string system, string look, string label, int number,
+        CancellationToken cancel)
     {
         var footage = Recorded.GetOrAdd($"{system} {look} {label} {number / PerFootage}", name =>
         {

@@ -14,8 +14,11 @@ namespace TrueLive.Probe.Simulation;
 /// <param name="file">Results file; null keeps nothing.</param>
 public sealed class GlanceSuite(string label, IReadOnlyList<string> looks, string? file)
 {
-    private static readonly JsonSerializerOptions Line = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, IgnoreReadOnlyProperties = true };
-    private readonly List<GlanceRow> _rows = file is not null && File.Exists(file) ? [.. Read(file).Where(r => r.Seed.StartsWith(label + " ", StringComparison.Ordinal))] : [];
+    private static readonly JsonSerializerOptions Line = new(JsonSerializerDefaults.Web)
+        { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, IgnoreReadOnlyProperties = true };
+    private readonly List<GlanceRow> _rows = file is not null && File.Exists(file)
+        ? [.. Read(file).Where(r => r.Seed.StartsWith(label + " ", StringComparison.Ordinal))]
+        : [];
 
     /// <summary>What has been run.</summary>
     public IReadOnlyList<GlanceRow> Rows => _rows;
@@ -45,16 +48,26 @@ public sealed class GlanceSuite(string label, IReadOnlyList<string> looks, strin
     public string Markdown()
     {
         var text = new StringBuilder("\n## Glances\n\n");
-        var (fakes, honest) = (_rows.Where(r => SimulatedSystem.Named(r.System).Fake).ToArray(), _rows.Where(r => !SimulatedSystem.Named(r.System).Fake).ToArray());
-        text.Append(CultureInfo.InvariantCulture, $"{_rows.Count} glances (seeds \"{label} N\", looks {string.Join(", ", looks)} in turn), each judged at 8, 12, 17, 23 and 30 s, K 9999.\n\n");
-        text.Append(CultureInfo.InvariantCulture, $"- fakes called tier 3: {SelfTestSummary.Share(fakes.Count(r => r.FalseProof), fakes.Length)}\n- honest systems accused: {SelfTestSummary.Share(honest.Count(r => r.Accused), honest.Length)}\n\n");
-        text.Append("| system | fake | glances | tier 3 | 95 % limit | accused | verdict by 12, 17, 30 s | median time to a verdict, s |\n|---|---|---|---|---|---|---|---|\n");
+        var (fakes, honest) = (_rows.Where(r => SimulatedSystem.Named(r.System).Fake).ToArray(),
+            _rows.Where(r => !SimulatedSystem.Named(r.System).Fake).ToArray());
+        text.Append(CultureInfo.InvariantCulture,
+            $"{_rows.Count} glances (seeds \"{label} N\", looks {string.Join(", ", looks)} in turn), each judged at 8, 12, 17, 23 and 30 " +
+            $"s, K 9999.\n\n");
+        text.Append(CultureInfo.InvariantCulture,
+            $"- fakes called tier 3: {SelfTestSummary.Share(fakes.Count(r => r.FalseProof), fakes.Length)}\n- honest systems accused: " +
+            $"{SelfTestSummary.Share(honest.Count(r => r.Accused), honest.Length)}\n\n");
+        text.Append("| system | fake | glances | tier 3 | 95 % limit | accused | verdict by 12, 17, 30 s | median time to a verdict, s " +
+            "|\n|---|---|---|---|---|---|---|---|\n");
         foreach (var group in _rows.GroupBy(r => r.System))
         {
             var said = group.Where(r => r.Tier != "not proven").Select(r => r.Seconds).Order().ToArray();
             var tier3 = group.Count(r => SelfTest.Tier3.Contains(r.Tier));
             int By(double seconds) => said.Count(s => s <= seconds);
-            text.Append(CultureInfo.InvariantCulture, $"| {group.Key} | {(SimulatedSystem.Named(group.Key).Fake ? "yes" : "")} | {group.Count()} | {tier3} | {100 * Intervals.Share((double)tier3 / group.Count(), group.Count()).High:0.0} % | {group.Count(r => r.Accused)} | {By(12)}, {By(17)}, {By(30)} | {(said.Length == 0 ? "" : Intervals.Quantile(said, 0.5).ToString("0", CultureInfo.InvariantCulture))} |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {group.Key} | {(SimulatedSystem.Named(group.Key).Fake ? "yes" : "")} | {group.Count()} | {tier3} | " +
+                $"{100 * Intervals.Share((double)tier3 / group.Count(), group.Count()).High:0.0} % | {group.Count(r => r.Accused)} | " +
+                $"{By(12)}, {By(17)}, {By(30)} | " +
+                $"{(said.Length == 0 ? "" : Intervals.Quantile(said, 0.5).ToString("0", CultureInfo.InvariantCulture))} |\n");
         }
         return text.ToString();
     }

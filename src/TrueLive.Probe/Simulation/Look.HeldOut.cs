@@ -50,7 +50,8 @@ public abstract partial class Look
             for (var y = 1; y < H - 1; y++)
             {
                 for (var x = 1; x < W - 1; x++)
-                    picture.Y[y * W + x] = Math.Clamp(118 + 8 * Jitter(reseed, 6) + gain * (_source[(y + 1) * W + x + 1] - _source[(y - 1) * W + x - 1]), 0, 255);
+                    picture.Y[y * W + x] = Math.Clamp(118 + 8 * Jitter(reseed, 6)
+                        + gain * (_source[(y + 1) * W + x + 1] - _source[(y - 1) * W + x - 1]), 0, 255);
             }
             Tint(picture, prompt, reseed, 0.05f);
         }
@@ -133,7 +134,8 @@ public abstract partial class Look
                 for (var x = 0; x < W; x++)
                 {
                     var (left, right) = (Math.Max(0, x - 6), Math.Min(W, x + 7));
-                    var mean = (_sums[bottom * (W + 1) + right] - _sums[top * (W + 1) + right] - _sums[bottom * (W + 1) + left] + _sums[top * (W + 1) + left]) / ((bottom - top) * (right - left));
+                    var mean = (_sums[bottom * (W + 1) + right] - _sums[top * (W + 1) + right] - _sums[bottom * (W + 1) + left]
+                        + _sums[top * (W + 1) + left]) / ((bottom - top) * (right - left));
                     picture.Y[y * W + x] = 0.5f * (mean + threshold - picture.Y[y * W + x]);
                 }
             }
@@ -197,7 +199,8 @@ public abstract partial class Look
         private int _frame;
 
         public StrokesLook(SeedStream stream) =>
-            _palette = [.. Enumerable.Range(0, 6 * Tones).Select(k => (float)(k < 2 * Tones ? stream.NextDouble(25, 230) : stream.NextDouble(90, 166)))];
+            _palette = [.. Enumerable.Range(0, 6 * Tones)
+                .Select(k => (float)(k < 2 * Tones ? stream.NextDouble(25, 230) : stream.NextDouble(90, 166)))];
 
         public override void Apply(Picture picture, int prompt, int reseed)
         {

@@ -20,7 +20,10 @@ internal static class NullRuns
         return P(run.Plan, run.Seen, redraws);
     }
 
-    /// <summary>One p-value of the fast phase against a recording, from a point of it drawn by the seed. The recording is read once and never changed.</summary>
+    /// <summary>
+    /// One p-value of the fast phase against a recording, from a point of it drawn by the seed. The recording is read once and never
+    /// changed.
+    /// </summary>
     public static double Recorded(string seedText, Observation recording, double seconds, int redraws)
     {
         var seed = ProbeSeed.From(seedText);
@@ -53,7 +56,9 @@ internal static class NullRuns
         return (distance, Math.Clamp(x < 0.2 ? 1 : p, 0, 1));
     }
 
-    /// <summary>The exact p spread evenly over its step of 1/(K+1): continuous and uniform when the null holds, as the test above assumes.</summary>
+    /// <summary>
+    /// The exact p spread evenly over its step of 1/(K+1): continuous and uniform when the null holds, as the test above assumes.
+    /// </summary>
     private static double P(StimulusPlan plan, Observation seen, int redraws)
     {
         var test = FastTest.Of(plan, 0, seen, Timeline.DeBurst(seen.Times)).Run(redraws, 1, Stopping.Never, default).Joint;

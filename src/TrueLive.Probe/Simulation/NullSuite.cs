@@ -16,8 +16,10 @@ public sealed class NullSuite(string label, IReadOnlyList<string> looks, string?
     private const int Redraws = 199;
     private readonly List<(string Kind, Func<int, double> Run, List<double> Values)> _kinds =
     [
-        Kind("footage of another seed", file, k => NullRuns.Simulated($"{label} False {k}", looks[k % looks.Count], false, Seconds, Redraws)),
-        Kind("footage with codes of another seed", file, k => NullRuns.Simulated($"{label} True {k}", looks[k % looks.Count], true, Seconds, Redraws)),
+        Kind("footage of another seed", file, k => NullRuns.Simulated($"{label} False {k}", looks[k % looks.Count], false,
+            Seconds, Redraws)),
+        Kind("footage with codes of another seed", file,
+            k => NullRuns.Simulated($"{label} True {k}", looks[k % looks.Count], true, Seconds, Redraws)),
     ];
 
     /// <summary>What was measured so far, by kind.</summary>
@@ -44,5 +46,6 @@ public sealed class NullSuite(string label, IReadOnlyList<string> looks, string?
 
     private static (string, Func<int, double>, List<double>) Kind(string kind, string? file, Func<int, double> run) =>
         (kind, run, [.. (file is not null && File.Exists(file) ? File.ReadLines(file) : []).Select(l => l.Split('\t'))
-            .Where(l => l.Length == 3 && l[0] == kind && double.TryParse(l[2], CultureInfo.InvariantCulture, out _)).Select(l => double.Parse(l[2], CultureInfo.InvariantCulture))]);
+            .Where(l => l.Length == 3 && l[0] == kind && double.TryParse(l[2], CultureInfo.InvariantCulture, out _))
+            .Select(l => double.Parse(l[2], CultureInfo.InvariantCulture))]);
 }

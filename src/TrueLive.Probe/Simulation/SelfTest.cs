@@ -22,19 +22,22 @@ namespace TrueLive.Probe.Simulation;
 /// True median response delay in the fast phase, seconds (transport plus the look's memory); NaN when the system has none.
 /// </param>
 public sealed record SelfTestRun(
-    string System, string Look, string Seed, string[] Expected, string Verdict, bool Right, bool FalseProof, Nature? Nature, bool? NatureRight,
+    string System, string Look, string Seed, string[] Expected, string Verdict, bool Right, bool FalseProof, Nature? Nature,
+    bool? NatureRight,
     ProbeFindings Findings, TierVerdict Judged, double TrueD50);
 
 /// <summary>Runs the probe against systems whose nature is known.</summary>
 internal static class SelfTest
 {
     /// <summary>Verdicts of tier 3, as printed, that a fake must not have.</summary>
-    public static IReadOnlyList<string> Tier3 { get; } = [.. new[] { TierLabel.T3F, TierLabel.T3C, TierLabel.T3, TierLabel.T3S }.Select(TierVerdict.Text)];
+    public static IReadOnlyList<string> Tier3 { get; } = [.. new[]
+        { TierLabel.T3F, TierLabel.T3C, TierLabel.T3, TierLabel.T3S }.Select(TierVerdict.Text)];
 
     /// <summary>
     /// One run: phases W, F, H first, then L, C and B in an order drawn from the seed with a dwell chosen by the hold phase.
     /// </summary>
-    public static SelfTestRun Run(SimulatedSystem system, string look, string seedText, ProbeProfile profile, AnalysisEffort effort, string? reports = null, CancellationToken cancel = default)
+    public static SelfTestRun Run(SimulatedSystem system, string look, string seedText, ProbeProfile profile, AnalysisEffort effort,
+        string? reports = null, CancellationToken cancel = default)
     {
         var seed = ProbeSeed.From(seedText);
         using var run = new SimulatedRun(system, look, seed, profile.Amplitude);
@@ -44,24 +47,29 @@ internal static class SelfTest
         run.Seen.KeepPictures(profile.Warmup, profile.Warmup + profile.Fast);
         run.Advance(cancel);
         var (first, lag) = ProbeAnalysis.FirstLook(run.Plan, run.Seen);
-        PhaseOrder.AppendLater(run.Plan, profile, ProbeAnalysis.BoundaryOf(run.Plan, run.Seen, double.NaN).ClipSeconds, first.Z > 8 ? lag : double.NaN);
+        PhaseOrder.AppendLater(run.Plan, profile, ProbeAnalysis.BoundaryOf(run.Plan, run.Seen, double.NaN).ClipSeconds,
+            first.Z > 8 ? lag : double.NaN);
         run.Advance(cancel);
         var findings = ProbeAnalysis.Analyse(run.Plan, run.Seen, effort, cancel);
         var verdict = DecisionRules.Judge(findings, new RunQuality { TakesPrompts = system.TakesPrompts });
         if (reports is not null)
-            Write(Path.Combine(reports, $"{system.Name}-{look}-{seedText}".Replace(' ', '-')), system, look, seed, profile, run, findings, verdict);
+            Write(Path.Combine(reports, $"{system.Name}-{look}-{seedText}".Replace(' ', '-')), system, look, seed, profile, run,
+                findings, verdict);
         var text = TierVerdict.Text(verdict.Tier);
         var (from, to) = (fast.FirstFrame * SimulatedInput.Step, fast.EndFrame * SimulatedInput.Step);
         var delays = run.Truth.Where(t => t.Content >= fast.FirstFrame && t.Time >= from && t.Time < to)
             .Select(t => t.Time - t.Content * SimulatedInput.Step).Order().ToArray();
-        var truth = delays.Length > 30 ? Intervals.Quantile(delays, 0.5) + (system.Name is "filter" or "echo" ? 0 : run.MemorySeconds) : double.NaN;
+        var truth = delays.Length > 30
+            ? Intervals.Quantile(delays, 0.5) + (system.Name is "filter" or "echo" ? 0 : run.MemorySeconds)
+            : double.NaN;
         var nature = verdict.Nature?.Nature;
         return new SelfTestRun(system.Name, look, seedText, system.Accepts, text, system.Accepts.Contains(text),
             system.Fake && Tier3.Contains(text), nature,
             nature is { } said ? (system.Natures ?? run.LookNatures).Contains(said) : null, findings, verdict, truth);
     }
 
-    private static void Write(string folder, SimulatedSystem system, string look, ProbeSeed seed, ProbeProfile profile, SimulatedRun run, ProbeFindings findings, TierVerdict verdict)
+    private static void Write(string folder, SimulatedSystem system, string look, ProbeSeed seed, ProbeProfile profile, SimulatedRun run,
+        ProbeFindings findings, TierVerdict verdict)
     {
         var configuration = RunFolder.Configuration(profile);
         RunFolder.Write(folder, RunFolder.Report(new RunSection

@@ -14,7 +14,8 @@ public readonly record struct SelfTestCase(string System, string Look, string Se
 /// <summary>The result of one run of a self-test, as kept in the results file. Times in seconds; null when not measured.</summary>
 public sealed record SelfTestRow(
     string System, string Look, string Seed, string Verdict, bool Right, bool NotProven, bool FalseProof,
-    string? Nature, bool? NatureRight, double? TrueD50, double? D50, double? D50Low, double? D50High, string DelayMethod, double P, double Z, double AcausalP, double RunSeconds, string Sentence, IReadOnlyList<string> Gates)
+    string? Nature, bool? NatureRight, double? TrueD50, double? D50, double? D50Low, double? D50High, string DelayMethod, double P,
+    double Z, double AcausalP, double RunSeconds, string Sentence, IReadOnlyList<string> Gates)
 {
     /// <summary>Short form of a run.</summary>
     public static SelfTestRow Of(SelfTestRun run, double seconds)
@@ -24,7 +25,8 @@ public sealed record SelfTestRow(
             run.Nature is { } nature ? NatureVerdict.Text(nature) : null, run.NatureRight,
             Finite(run.TrueD50), Finite(d50.Value), Finite(d50.Low), Finite(d50.High), run.Findings.DelayMethod,
             run.Findings.Fast.Joint.P, run.Findings.Fast.Joint.Z, run.Findings.Fast.Acausal.P, Math.Round(seconds, 2), run.Judged.Sentence,
-            [.. run.Judged.Gates.Select(g => $"{g.Id} {(g.Passed switch { true => "pass", false => "fail", _ => "open" })}: {g.Evidence}")]);
+            [.. run.Judged.Gates.Select(g =>
+                $"{g.Id} {(g.Passed switch { true => "pass", false => "fail", _ => "open" })}: {g.Evidence}")]);
 
         static double? Finite(double v) => double.IsFinite(v) ? Math.Round(v, 5) : null;
     }
@@ -35,7 +37,8 @@ public sealed record SelfTestRow(
 /// </summary>
 public static class SelfTestSuite
 {
-    private static readonly JsonSerializerOptions Line = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions Line = new(JsonSerializerDefaults.Web)
+        { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     /// <summary>
     /// All simulators x looks x seeds; seeds in the outer loop, so that a run cut short has whole seeds of every system and look.
@@ -61,10 +64,12 @@ public static class SelfTestSuite
         var have = rows.Select(r => new SelfTestCase(r.System, r.Look, r.Seed)).ToHashSet();
         var byName = SimulatedSystem.All.ToDictionary(s => s.Name);
         var gate = new Lock();
-        Parallel.ForEach(cases.Where(c => !have.Contains(c)), new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancel }, next =>
+        Parallel.ForEach(cases.Where(c => !have.Contains(c)),
+            new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancel }, next =>
         {
             var began = time.GetTimestamp();
-            var row = SelfTestRow.Of(SelfTest.Run(byName[next.System], next.Look, next.Seed, profile, effort, reports, cancel), time.GetElapsedTime(began).TotalSeconds);
+            var row = SelfTestRow.Of(SelfTest.Run(byName[next.System], next.Look, next.Seed, profile, effort, reports, cancel),
+                time.GetElapsedTime(began).TotalSeconds);
             lock (gate)
             {
                 rows.Add(row);

@@ -16,10 +16,13 @@ public static class SelfTestSummary
 
     /// <summary>Rows whose delay was measured and is known: constant-delay systems under looks whose memory is known.</summary>
     public static IEnumerable<SelfTestRow> WithDelay(IEnumerable<SelfTestRow> rows) =>
-        rows.Where(r => r is { TrueD50: not null, D50: not null, System: "stream" or "stream+1.2s" or "stream+6s" or "chunk-burst" or "chunk-paced" or "filter" or "echo" or "latest12" or "stream-mute" });
+        rows.Where(r => r is { TrueD50: not null, D50: not null,
+            System: "stream" or "stream+1.2s" or "stream+6s" or "chunk-burst" or "chunk-paced" or "filter" or "echo" or "latest12"
+            or "stream-mute" });
 
     /// <summary>Verdicts that accuse a system of being a fake.</summary>
-    public static IReadOnlyList<string> Accusations { get; } = ["hybrid", "replay", "partial-luma", "partial-motion", "prompt-only", "not live"];
+    public static IReadOnlyList<string> Accusations
+        { get; } = ["hybrid", "replay", "partial-luma", "partial-motion", "prompt-only", "not live"];
 
     /// <summary>Whether an honest system was accused.</summary>
     public static bool Accused(SelfTestRow row) => !Fakes.Contains(row.System) && !row.Right && Accusations.Contains(row.Verdict);
@@ -53,23 +56,38 @@ public static class SelfTestSummary
         foreach (var system in SimulatedSystem.All)
         {
             var own = rows.Where(r => r.System == system.Name).ToArray();
-            var others = own.Where(r => !r.Right).GroupBy(r => $"{r.Verdict} ({r.Look})").OrderByDescending(g => g.Count()).Select(g => $"{g.Count()} x {g.Key}");
-            text.Append(CultureInfo.InvariantCulture, $"| {system.Name} | {string.Join(" or ", system.Accepts)} | {own.Count(r => r.Right)}/{own.Length} | {own.Count(r => r.NotProven && !r.Right)} | {own.Count(r => !r.Right && !r.NotProven)} | {string.Join(", ", others)} |\n");
+            var others = own.Where(r => !r.Right).GroupBy(r => $"{r.Verdict} ({r.Look})").OrderByDescending(g => g.Count())
+                .Select(g => $"{g.Count()} x {g.Key}");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {system.Name} | {string.Join(" or ", system.Accepts)} | {own.Count(r => r.Right)}/{own.Length} | " +
+                $"{own.Count(r => r.NotProven && !r.Right)} | {own.Count(r => !r.Right && !r.NotProven)} | " +
+                $"{string.Join(", ", others)} |\n");
         }
-        text.Append("\n| what was said of the picture | " + string.Join(" | ", Enum.GetValues<Nature>().Select(NatureVerdict.Text)) + " |\n|---|---|---|---|---|---|\n");
-        foreach (var group in judged.GroupBy(r => SimulatedSystem.All.First(s => s.Name == r.System).Natures is null ? "look " + r.Look : "system " + r.System).OrderBy(g => g.Key, StringComparer.Ordinal))
-            text.Append(CultureInfo.InvariantCulture, $"| {group.Key} | {string.Join(" | ", Enum.GetValues<Nature>().Select(n => group.Count(r => r.Nature == NatureVerdict.Text(n))))} |\n");
+        text.Append("\n| what was said of the picture | " + string.Join(" | ", Enum.GetValues<Nature>().Select(NatureVerdict.Text))
+            + " |\n|---|---|---|---|---|---|\n");
+        foreach (var group in judged.GroupBy(r => SimulatedSystem.All.First(s => s.Name == r.System).Natures is null
+            ? "look " + r.Look
+            : "system " + r.System).OrderBy(g => g.Key, StringComparer.Ordinal))
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {group.Key} | {string.Join(" | ", Enum.GetValues<Nature>().Select(n => group.Count(r => r.Nature == NatureVerdict.Text(n))))} |\n");
         text.Append("\n| look | right | not proven | wrong | D50 within a frame |\n|---|---|---|---|---|\n");
         foreach (var own in rows.GroupBy(r => r.Look))
         {
             var exact = WithDelay(own).ToArray();
-            text.Append(CultureInfo.InvariantCulture, $"| {own.Key} | {own.Count(r => r.Right)}/{own.Count()} | {own.Count(r => r.NotProven && !r.Right)} | {own.Count(r => !r.Right && !r.NotProven)} | {exact.Count(r => Math.Abs(r.D50!.Value - r.TrueD50!.Value) <= Frame)}/{exact.Length} |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {own.Key} | {own.Count(r => r.Right)}/{own.Count()} | {own.Count(r => r.NotProven && !r.Right)} | " +
+                $"{own.Count(r => !r.Right && !r.NotProven)} | " +
+                $"{exact.Count(r => Math.Abs(r.D50!.Value - r.TrueD50!.Value) <= Frame)}/{exact.Length} |\n");
         }
         if (nulls.Count > 0)
         {
-            text.Append("\nUnder the null (output independent of the input), joint p of the fast phase:\n\n| output | runs | seconds | K | Kolmogorov-Smirnov p | p <= 0.01 | p <= 0.05 | least p |\n|---|---|---|---|---|---|---|---|\n");
+            text.Append("\nUnder the null (output independent of the input), joint p of the fast phase:\n\n| output | runs | seconds | K " +
+                "| Kolmogorov-Smirnov p | p <= 0.01 | p <= 0.05 | least p |\n|---|---|---|---|---|---|---|---|\n");
             foreach (var sample in nulls.Where(s => s.Values.Count > 0))
-                text.Append(CultureInfo.InvariantCulture, $"| {sample.Kind} | {sample.Values.Count} | {sample.Seconds:0} | {sample.Redraws} | {NullRuns.Uniformity(sample.Values).P:0.000} | {sample.Values.Count(p => p <= 0.01)} | {sample.Values.Count(p => p <= 0.05)} | {sample.Values.Min():0.0000} |\n");
+                text.Append(CultureInfo.InvariantCulture,
+                    $"| {sample.Kind} | {sample.Values.Count} | {sample.Seconds:0} | {sample.Redraws} | " +
+                    $"{NullRuns.Uniformity(sample.Values).P:0.000} | {sample.Values.Count(p => p <= 0.01)} | " +
+                    $"{sample.Values.Count(p => p <= 0.05)} | {sample.Values.Min():0.0000} |\n");
         }
         return text.ToString();
     }
@@ -80,15 +98,18 @@ public static class SelfTestSummary
         return (p.Warmup + p.Fast + p.Slow + p.Control + p.Hold + p.Blackout).ToString("0", CultureInfo.InvariantCulture);
     }
 
-    private static void Line(StringBuilder text, FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
+    private static void Line(StringBuilder text, FormattableString line) =>
+        text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
 
     internal static string Share(int k, int n)
     {
         if (n == 0)
             return "none run";
         var share = Intervals.Share((double)k / n, n);
-        return string.Create(CultureInfo.InvariantCulture, $"{k}/{n} ({100.0 * k / n:0.0} %, 95 %: {100 * share.Low:0.0} to {100 * share.High:0.0})");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{k}/{n} ({100.0 * k / n:0.0} %, 95 %: {100 * share.Low:0.0} to {100 * share.High:0.0})");
     }
 
-    private static string Ms(double[] sorted, double q) => sorted.Length == 0 ? "not measured" : (1000 * Intervals.Quantile(sorted, q)).ToString("0.0", CultureInfo.InvariantCulture) + " ms";
+    private static string Ms(double[] sorted, double q) =>
+        sorted.Length == 0 ? "not measured" : (1000 * Intervals.Quantile(sorted, q)).ToString("0.0", CultureInfo.InvariantCulture) + " ms";
 }

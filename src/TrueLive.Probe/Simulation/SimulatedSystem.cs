@@ -60,9 +60,11 @@ public sealed record SimulatedSystem(
         new("laid30-batch-4s", Late, true, (i, _, _) => LaidOver(Batches(i, 4, 3), 0.3f)) { TakesPrompts = false },
         new("laid50-batch-4s", Late, true, (i, _, _) => LaidOver(Batches(i, 4, 3), 0.5f)) { TakesPrompts = false },
         new("laid70-batch-4s", Late, true, (i, _, _) => LaidOver(Batches(i, 4, 3), 0.7f)) { TakesPrompts = false },
-        new("luma-batch-4s", Late, true, (i, _, _) => Batches(i, 4, 3).Select(s => s with { LumaOf = SimulatedInput.NewestAt(s.Time - 0.1) })) { TakesPrompts = false },
+        new("luma-batch-4s", Late, true, (i, _, _) => Batches(i, 4, 3)
+            .Select(s => s with { LumaOf = SimulatedInput.NewestAt(s.Time - 0.1) })) { TakesPrompts = false },
         // Its edges are live, so tier 3 is right; its picture is not made from the input, so a restyle is wrong.
-        new("edges-canned", ["T3-F", "T3", "not proven"], false, (i, c, _) => LaidOver(Canned(i, c, false), 0.9f, edges: true)) { TakesPrompts = false, Natures = [Nature.CannotTell, Nature.FiltersStructure] },
+        new("edges-canned", ["T3-F", "T3", "not proven"], false, (i, c, _) => LaidOver(Canned(i, c, false), 0.9f, edges: true))
+            { TakesPrompts = false, Natures = [Nature.CannotTell, Nature.FiltersStructure] },
     ];
 
     /// <summary>The system of a name.</summary>

@@ -25,7 +25,8 @@ public sealed class WhipSimulator : IDisposable
     private readonly LiveBehaviour _behaviour;
     private readonly ReceivedVideo _video = new();
     private readonly Queues.Channel<(byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool Key)> _coded =
-        Queues.Channel.CreateBounded<(byte[], int, VideoCodec, uint, bool)>(new Queues.BoundedChannelOptions(120) { FullMode = Queues.BoundedChannelFullMode.DropOldest });
+        Queues.Channel.CreateBounded<(byte[], int, VideoCodec, uint, bool)>(new Queues.BoundedChannelOptions(120)
+            { FullMode = Queues.BoundedChannelFullMode.DropOldest });
     private readonly CancellationTokenSource _stop = new();
     private readonly long _zero;
     private RtcPeer? _peer;
@@ -95,7 +96,8 @@ public sealed class WhipSimulator : IDisposable
     private async Task AnswerAsync(HttpListenerRequest request, HttpListenerResponse response)
     {
         var buffer = new byte[MaxBody];
-        var body = Encoding.UTF8.GetString(buffer, 0, await request.InputStream.ReadAtLeastAsync(buffer, MaxBody, false).ConfigureAwait(false));
+        var body = Encoding.UTF8.GetString(buffer, 0,
+            await request.InputStream.ReadAtLeastAsync(buffer, MaxBody, false).ConfigureAwait(false));
         var path = request.Url!.AbsolutePath;
         if (request.HttpMethod == "POST" && path == "/whip" && _peer is null)
         {
@@ -141,7 +143,8 @@ public sealed class WhipSimulator : IDisposable
         {
             await foreach (var coded in _coded.Reader.ReadAllAsync(_stop.Token).ConfigureAwait(false))
             {
-                using var frame = decoder.Decode(new EncodedFrame { Codec = coded.Codec, Data = coded.Buffer.AsSpan(0, coded.Length), RtpTime = coded.RtpTime, KeyFrame = coded.Key }, pool);
+                using var frame = decoder.Decode(new EncodedFrame { Codec = coded.Codec, Data = coded.Buffer.AsSpan(0, coded.Length),
+                    RtpTime = coded.RtpTime, KeyFrame = coded.Key }, pool);
                 ArrayPool<byte>.Shared.Return(coded.Buffer);
                 if (frame is null)
                 {

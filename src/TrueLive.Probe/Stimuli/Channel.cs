@@ -61,7 +61,9 @@ public static class CodeLaw
         _ => Family.Region,
     };
 
-    /// <summary>Frames per chip; mutually staggered so that some channel flips on nearly every frame. 0 for scene cuts, which dwell.</summary>
+    /// <summary>
+    /// Frames per chip; mutually staggered so that some channel flips on nearly every frame. 0 for scene cuts, which dwell.
+    /// </summary>
     public static int ChipFrames(Channel channel) => channel switch
     {
         Channel.G => 3,

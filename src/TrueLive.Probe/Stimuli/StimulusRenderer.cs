@@ -180,7 +180,8 @@ internal sealed class StimulusRenderer
     /// <summary>An ellipse of its own colour on a smooth random path.</summary>
     private sealed class Figure(SeedStream stream)
     {
-        private readonly double[] _path = [.. Enumerable.Range(0, 8).Select(k => k % 2 == 0 ? stream.NextDouble(0, 6.28) : stream.NextDouble(0.3, 2.2))];
+        private readonly double[] _path = [.. Enumerable.Range(0, 8)
+            .Select(k => k % 2 == 0 ? stream.NextDouble(0, 6.28) : stream.NextDouble(0.3, 2.2))];
         private readonly double _radius = stream.NextDouble(0.07, 0.17);
         private readonly double _x = stream.NextDouble(0.2, 0.8);
         private readonly double _y = stream.NextDouble(0.25, 0.75);

@@ -24,10 +24,14 @@ internal sealed class BrowserProcess : IDisposable
     {
         // Chromium's sandbox refuses to run as root, as in containers.
         if (Environment.UserName == "root" && !withoutSandbox)
-            throw new TargetException("Chromium has no sandbox when root runs it, and the page that is measured could use the whole machine. Run the probe as another user, or accept that with --no-sandbox.");
-        if (!Path.Exists(executable) && !(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, executable))))
-            throw new TargetException($"{executable} cannot be started: there is no such program. Install Chromium or name it with --browser.");
-        var start = new ProcessStartInfo("prlimit") { RedirectStandardError = true, RedirectStandardOutput = true, UseShellExecute = false };
+            throw new TargetException("Chromium has no sandbox when root runs it, and the page that is measured could use the whole " +
+                "machine. Run the probe as another user, or accept that with --no-sandbox.");
+        if (!Path.Exists(executable) && !(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
+            .Any(folder => File.Exists(Path.Combine(folder, executable))))
+            throw new TargetException($"{executable} cannot be started: there is no such program. Install Chromium or name it " +
+                "with --browser.");
+        var start = new ProcessStartInfo("prlimit") { RedirectStandardError = true, RedirectStandardOutput = true,
+            UseShellExecute = false };
         foreach (var name in start.Environment.Keys.Except(Inherited).ToArray())
             start.Environment.Remove(name);
         start.Environment["HOME"] = _profile;
@@ -38,7 +42,8 @@ internal sealed class BrowserProcess : IDisposable
         start.ArgumentList.Add(executable);
         foreach (var argument in new[]
         {
-            "--headless=new", "--disable-gpu", "--no-first-run", "--no-default-browser-check", "--mute-audio", "--disable-dev-shm-usage", "--disable-extensions", "--block-new-web-contents", "--disable-sync", "--disable-background-networking",
+            "--headless=new", "--disable-gpu", "--no-first-run", "--no-default-browser-check", "--mute-audio", "--disable-dev-shm-usage",
+            "--disable-extensions", "--block-new-web-contents", "--disable-sync", "--disable-background-networking",
             "--autoplay-policy=no-user-gesture-required", "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
             "--disable-backgrounding-occluded-windows", $"--user-data-dir={_profile}",
         })
@@ -83,5 +88,6 @@ internal sealed class BrowserProcess : IDisposable
 
     // Chromium's DownloadRestrictions: 3 refuses all.
     private void RefuseDownloads() => File.WriteAllText(
-        Path.Combine(Directory.CreateDirectory(Path.Combine(_profile, "Default")).FullName, "Preferences"), """{"download_restrictions":3,"profile":{"default_content_setting_values":{"popups":2,"automatic_downloads":2}}}""");
+        Path.Combine(Directory.CreateDirectory(Path.Combine(_profile, "Default")).FullName, "Preferences"),
+        """{"download_restrictions":3,"profile":{"default_content_setting_values":{"popups":2,"automatic_downloads":2}}}""");
 }

@@ -65,7 +65,8 @@ internal sealed class PageHost : IDisposable
         var path = context.Request.Url?.AbsolutePath ?? "/";
         try
         {
-            if (path == "/frames" && context.Request.IsWebSocketRequest && context.Request.QueryString["token"] == _token && !_socket.Task.IsCompleted)
+            if (path == "/frames" && context.Request.IsWebSocketRequest && context.Request.QueryString["token"] == _token
+                && !_socket.Task.IsCompleted)
             {
                 _socket.TrySetResult((await context.AcceptWebSocketAsync(null).ConfigureAwait(false)).WebSocket);
                 return;
@@ -88,9 +89,11 @@ internal sealed class PageHost : IDisposable
     private byte[]? FileOf(string name)
     {
         var path = Path.GetFullPath(Path.Combine(_folder, Uri.UnescapeDataString(name)));
-        if (TypeOf(path).Length == 0 || Path.GetRelativePath(_folder, path).Split('/').Any(part => part.StartsWith('.')) || new FileInfo(path).LinkTarget is not null)
+        if (TypeOf(path).Length == 0 || Path.GetRelativePath(_folder, path).Split('/').Any(part => part.StartsWith('.'))
+            || new FileInfo(path).LinkTarget is not null)
             return null;
-        return path.StartsWith(_folder + Path.DirectorySeparatorChar, StringComparison.Ordinal) && File.Exists(path) && new FileInfo(path).Length <= MaxFile
+        return path.StartsWith(_folder + Path.DirectorySeparatorChar, StringComparison.Ordinal) && File.Exists(path)
+            && new FileInfo(path).Length <= MaxFile
             ? File.ReadAllBytes(path) : null;
     }
 

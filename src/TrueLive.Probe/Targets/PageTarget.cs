@@ -29,7 +29,8 @@ public sealed partial class PageTarget : IProbeTarget
     private readonly TimeSpan _patience;
     private readonly bool _withoutSandbox;
     private readonly FramePool _pool = new("probe page", 64);
-    private readonly Queues.Channel<(VideoFrame Frame, long Presented)> _output = Queues.Channel.CreateBounded<(VideoFrame, long)>(new Queues.BoundedChannelOptions(48) { SingleReader = true, SingleWriter = true });
+    private readonly Queues.Channel<(VideoFrame Frame, long Presented)> _output =
+        Queues.Channel.CreateBounded<(VideoFrame, long)>(new Queues.BoundedChannelOptions(48) { SingleReader = true, SingleWriter = true });
     private readonly TaskCompletionSource<bool> _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim _sending = new(1, 1);
     private PageHost? _host;
@@ -48,20 +49,25 @@ public sealed partial class PageTarget : IProbeTarget
     /// <param name="patience">How long connecting may take.</param>
     /// <param name="withoutSandbox">Whether to run the browser without its sandbox, which it does not have for root.</param>
     /// <exception cref="TargetException">There is no such script, or an environment variable that it names is not set.</exception>
-    public PageTarget(string adapter, string browser, IReadOnlyDictionary<string, string> variables, TimeProvider time, TimeSpan patience, bool withoutSandbox = false)
+    public PageTarget(string adapter, string browser, IReadOnlyDictionary<string, string> variables, TimeProvider time, TimeSpan patience,
+        bool withoutSandbox = false)
     {
         (_adapter, _browser, _variables, _time, _patience, _withoutSandbox) = (adapter, browser, variables, time, patience, withoutSandbox);
         if (!File.Exists(adapter))
             throw new TargetException($"{adapter} does not exist.");
         foreach (var name in Named(File.ReadAllText(adapter)))
-            _environment[name] = Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : throw new TargetException($"{Path.GetFileName(adapter)} needs the environment variable {name}.");
+            _environment[name] = Environment.GetEnvironmentVariable(name) is { Length: > 0 } value
+                ? value
+                : throw new TargetException($"{Path.GetFileName(adapter)} needs the environment variable {name}.");
     }
 
     /// <summary>Receives what the adapter logs, at most 500 lines of 500 characters.</summary>
     public Action<string>? Heard { get; set; }
 
     /// <inheritdoc/>
-    public string Description => $"page {Path.GetFileName(_adapter)}" + string.Concat(_variables.Select(v => $" {v.Key}={v.Value}")) + (_display ? " (as displayed)" : "");
+    public string Description =>
+        $"page {Path.GetFileName(_adapter)}" + string.Concat(_variables.Select(v => $" {v.Key}={v.Value}"))
+        + (_display ? " (as displayed)" : "");
 
     /// <inheritdoc/>
     public bool TakesPrompts { get; private set; }
@@ -82,7 +88,8 @@ public sealed partial class PageTarget : IProbeTarget
                 throw new TargetException($"{_browser} ended before it opened the page.");
             _socket = await _host.Socket.WaitAsync(limit.Token).ConfigureAwait(false);
             _ = ReadAsync();
-            await SendAsync(new { connect = new { module = _host.Module, environment = _environment, variables = _variables } }, limit.Token).ConfigureAwait(false);
+            await SendAsync(new { connect = new { module = _host.Module, environment = _environment, variables = _variables } },
+                limit.Token).ConfigureAwait(false);
             // Frames flow while it connects: some services wait for the first one.
             using var blank = _pool.Rent(format.Width, format.Height);
             blank.Y.Fill(100);
@@ -98,7 +105,8 @@ public sealed partial class PageTarget : IProbeTarget
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            throw new TargetException($"{Path.GetFileName(_adapter)} did not connect within {_patience.TotalSeconds:0} s{(EndedBecause is { } why ? ": " + why : "")}.");
+            throw new TargetException($"{Path.GetFileName(_adapter)} did not connect within {_patience.TotalSeconds:0} " +
+                $"s{(EndedBecause is { } why ? ": " + why : "")}.");
         }
     }
 
@@ -154,7 +162,9 @@ public sealed partial class PageTarget : IProbeTarget
 
     /// <summary>The environment variables that an adapter names.</summary>
     internal static IReadOnlyList<string> Named(string script) =>
-        EnvironmentList().Match(script) is { Success: true } list ? [.. Name().Matches(list.Groups[1].Value).Select(m => m.Groups[1].Value)] : [];
+        EnvironmentList().Match(script) is { Success: true } list
+            ? [.. Name().Matches(list.Groups[1].Value).Select(m => m.Groups[1].Value)]
+            : [];
 
     private int Copy(Span<byte> plane, int stride, int width, int height, int at)
     {
@@ -168,7 +178,8 @@ public sealed partial class PageTarget : IProbeTarget
         await _sending.WaitAsync(cancel).ConfigureAwait(false);
         try
         {
-            await _socket!.SendAsync(JsonSerializer.SerializeToUtf8Bytes(message), WebSocketMessageType.Text, true, cancel).ConfigureAwait(false);
+            await _socket!.SendAsync(JsonSerializer.SerializeToUtf8Bytes(message), WebSocketMessageType.Text, true, cancel)
+                .ConfigureAwait(false);
         }
         catch (WebSocketException e)
         {

@@ -25,9 +25,11 @@ namespace TrueLive.Probe.Targets;
 /// <param name="reach">Which addresses the server may make the probe connect to.</param>
 /// <param name="patience">How long the answer to the offer may take; 10 s by default.</param>
 public sealed class WhipTarget(
-    Uri endpoint, bool isTrueLive, string? key, TimeProvider time, TimeSpan inserted = default, WhipReach reach = WhipReach.Any, TimeSpan? patience = null) : IProbeTarget
+    Uri endpoint, bool isTrueLive, string? key, TimeProvider time, TimeSpan inserted = default, WhipReach reach = WhipReach.Any,
+    TimeSpan? patience = null) : IProbeTarget
 {
-    private readonly Queues.Channel<Coded> _coded = Queues.Channel.CreateBounded<Coded>(new Queues.BoundedChannelOptions(60 + (int)(60 * inserted.TotalSeconds)) { SingleReader = true });
+    private readonly Queues.Channel<Coded> _coded = Queues.Channel.CreateBounded<Coded>(new Queues.BoundedChannelOptions(60
+        + (int)(60 * inserted.TotalSeconds)) { SingleReader = true });
     private readonly FramePool _pool = new("probe WebRTC", 32);
     private readonly VideoDecoder _decoder = new();
     private VideoEncoder? _encoder;
@@ -39,7 +41,9 @@ public sealed class WhipTarget(
     public Action<string>? Heard { get; set; }
 
     /// <inheritdoc/>
-    public string Description => $"{(isTrueLive ? "truelive" : "whip")} {new UriBuilder(endpoint) { UserName = "", Password = "", Query = "" }.Uri}{(inserted == default ? "" : $", {inserted.TotalMilliseconds:0} ms inserted")}";
+    public string Description =>
+        $"{(isTrueLive ? "truelive" : "whip")} " +
+        $"{new UriBuilder(endpoint) { UserName = "", Password = "", Query = "" }.Uri}{(inserted == default ? "" : $", {inserted.TotalMilliseconds:0} ms inserted")}";
 
     /// <inheritdoc/>
     public bool TakesPrompts => _session is not null;
@@ -63,7 +67,8 @@ public sealed class WhipTarget(
         {
             throw new TargetException($"{Description}: {refused.Message}", refused);
         }
-        _encoder = new VideoEncoder(_client.Peer.SendCodec ?? throw new TargetException($"{Description} takes no video."), _client.Peer.TargetBitrate);
+        _encoder = new VideoEncoder(_client.Peer.SendCodec ?? throw new TargetException($"{Description} takes no video."),
+            _client.Peer.TargetBitrate);
         _ = _client.Peer.Closed.ContinueWith(closed =>
         {
             EndedBecause ??= closed.Result;
@@ -153,14 +158,17 @@ public sealed class WhipTarget(
     {
         var buffer = ArrayPool<byte>.Shared.Rent(frame.Data.Length);
         frame.Data.CopyTo(buffer);
-        if (_coded.Writer.TryWrite(new Coded(buffer, frame.Data.Length, frame.Codec, frame.RtpTime, frame.KeyFrame, frame.Colour, time.GetTimestamp())))
+        if (_coded.Writer.TryWrite(new Coded(buffer, frame.Data.Length, frame.Codec, frame.RtpTime, frame.KeyFrame, frame.Colour,
+            time.GetTimestamp())))
             return;
         ArrayPool<byte>.Shared.Return(buffer);
         _client?.Peer.RequestKeyFrame();
     }
 
-    private readonly record struct Coded(byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool KeyFrame, ColourSpace? Colour, long Arrived)
+    private readonly record struct Coded(
+        byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool KeyFrame, ColourSpace? Colour, long Arrived)
     {
-        public EncodedFrame Frame => new() { Codec = Codec, Data = Buffer.AsSpan(0, Length), RtpTime = RtpTime, KeyFrame = KeyFrame, Colour = Colour };
+        public EncodedFrame Frame =>
+            new() { Codec = Codec, Data = Buffer.AsSpan(0, Length), RtpTime = RtpTime, KeyFrame = KeyFrame, Colour = Colour };
     }
 }

@@ -23,18 +23,24 @@ internal sealed class AnswerGates(Judgement judgement)
     {
         var acausal = _found.Fast.Acausal;
         var leads = acausal.ForRules <= _limits.AcausalP || _found.D50.High < -1.0 / CodeLaw.Rate;
-        var evidence = $"loop ratio {F(_found.Repeats.Loop)}, ping-pong {F(_found.Repeats.PingPong)} (repeat below {F(RepeatFindings.Limit)}); acausal p {P(acausal)}, z {F(acausal.Z, 1)}";
+        var evidence = $"loop ratio {F(_found.Repeats.Loop)}, ping-pong {F(_found.Repeats.PingPong)} (repeat below " +
+            $"{F(RepeatFindings.Limit)}); acausal p {P(acausal)}, z {F(acausal.Z, 1)}";
         if (acausal.P <= 0.01 && !leads)
             judgement.Flags.Add("acausal p below 0.01: repeat with another seed");
-        return judgement.Pass("G1", "no replay, nothing before its cause", !leads && !_found.Repeats.Repeats, evidence) ? null : TierLabel.Replay;
+        return judgement.Pass("G1", "no replay, nothing before its cause", !leads && !_found.Repeats.Repeats, evidence)
+            ? null
+            : TierLabel.Replay;
     }
 
     public TierLabel? Causal()
     {
         var families = DecisionRules.Answered(_found.Fast, _limits.FamilyP);
-        var picture = (families.Contains(Family.Region) || families.Contains(Family.Scene)) && _found.Fast.Families[(int)Family.Region].ForRules <= _limits.PictureP;
-        var evidence = $"fast p {P(_found.Fast.Joint)}, z {F(_found.Fast.Joint.Z, 1)}; families {(families.Count == 0 ? "none" : string.Join(", ", families))}"
-            + (_found.Slow is { } s ? $"; slow p {P(s.Test)}" : "") + (_found.Control is { } c ? $"; prompt p {P(c.Test)}" : "") + (_found.Blackout is { } b ? $"; blackout p {P(b.Test)}" : "");
+        var picture = (families.Contains(Family.Region) || families.Contains(Family.Scene))
+            && _found.Fast.Families[(int)Family.Region].ForRules <= _limits.PictureP;
+        var evidence = $"fast p {P(_found.Fast.Joint)}, z {F(_found.Fast.Joint.Z, 1)}; families " +
+            $"{(families.Count == 0 ? "none" : string.Join(", ", families))}"
+            + (_found.Slow is { } s ? $"; slow p {P(s.Test)}" : "") + (_found.Control is { } c ? $"; prompt p {P(c.Test)}" : "")
+            + (_found.Blackout is { } b ? $"; blackout p {P(b.Test)}" : "");
         if ((judgement.FastDependent && families.Count >= 2 && picture) || judgement.SlowDependent)
         {
             judgement.Pass("G2", "output depends on input", true, evidence);
@@ -60,7 +66,9 @@ internal sealed class AnswerGates(Judgement judgement)
         if (_found.Repeats.Loop >= _limits.LoopUnmoved)
             return TierLabel.NotLive;
         judgement.Gates.RemoveAll(g => g.Id == "G1");
-        judgement.Pass("G1", "no replay, nothing before its cause", false, $"loop ratio {F(_found.Repeats.Loop)} at {F(_found.Repeats.LoopSeconds, 1)} s (repeat below {F(_limits.LoopUnmoved)} where nothing that was sent changed it)");
+        judgement.Pass("G1", "no replay, nothing before its cause", false,
+            $"loop ratio {F(_found.Repeats.Loop)} at {F(_found.Repeats.LoopSeconds, 1)} s (repeat below {F(_limits.LoopUnmoved)} where " +
+            "nothing that was sent changed it)");
         return TierLabel.Replay;
     }
 
@@ -71,7 +79,8 @@ internal sealed class AnswerGates(Judgement judgement)
             return null;
         var fast = _found.Fast;
         var others = Enumerable.Range(0, 4).Where(f => !families.Contains((Family)f)).Select(f => fast.Families[f].ForRules).ToArray();
-        var proven = families.All(f => fast.Families[(int)f].ForRules <= _limits.AccusationP && FastFindings.Resolved(fast.FamilyLag[(int)f]));
+        var proven = families.All(f => fast.Families[(int)f].ForRules <= _limits.AccusationP
+            && FastFindings.Resolved(fast.FamilyLag[(int)f]));
         if (!proven || others.Min() * others.Length <= _limits.UnansweredP)
             return null;
         if (!families.Contains(Family.Motion))
@@ -101,9 +110,13 @@ internal sealed class AnswerGates(Judgement judgement)
         var apart = gap.Measured && p <= _limits.AccusationP && gap.Low > limit;
         var under = rest is not null && rest.AnswersElsewhere(_limits.RemainderP);
         var evidence = (gap.Measured
-                ? $"{early} before {late} by {F(1000 * gap.Value, 0)} ms (95 %: {F(1000 * gap.Low, 0)} to {F(1000 * gap.High, 0)}, limit {F(1000 * limit, 0)} with the instrument's two frames; p {F(p, 4)})"
+                ? $"{early} before {late} by {F(1000 * gap.Value, 0)} ms (95 %: {F(1000 * gap.Low, 0)} to {F(1000 * gap.High, 0)}, limit " +
+                    $"{F(1000 * limit, 0)} with the instrument's two frames; p {F(p, 4)})"
                 : "fewer than two families have a resolved lag")
-            + (rest is { Luma.K: > 0 } ? $"; what a filter of the input leaves over, at other lags: p {F(rest.OtherP, 4)}{(under ? $", {F(Math.Abs(rest.Behind.Value), 1)} s {(rest.Behind.Value > 0 ? "behind" : "ahead of")} the aligned input ({F(rest.Behind.Low, 1)} to {F(rest.Behind.High, 1)})" : "")}" : "");
+            + (rest is { Luma.K: > 0 }
+                ? "; what a filter of the input leaves over, at other lags: p " +
+                    $"{F(rest.OtherP, 4)}{(under ? $", {F(Math.Abs(rest.Behind.Value), 1)} s {(rest.Behind.Value > 0 ? "behind" : "ahead of")} the aligned input ({F(rest.Behind.Low, 1)} to {F(rest.Behind.High, 1)})" : "")}"
+                : "");
         if (!apart && !under && rest is not null && rest.AnswersElsewhere(_limits.RemainderDoubt))
         {
             judgement.Unknown("G6", "all of the picture answers together", evidence);

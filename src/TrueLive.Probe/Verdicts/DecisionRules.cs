@@ -14,7 +14,9 @@ internal static class DecisionRules
         var judgement = new Judgement(found, quality, limits ?? (quality.Look is null ? Thresholds.Product : Thresholds.Glance));
         var tier = Decide(judgement);
         // If the picture does not answer, or shows two inputs at once, there is no single input to compare the output with.
-        var nature = tier != TierLabel.Hybrid && judgement.Gates.Any(g => g is { Id: "G2", Passed: true }) ? NatureVerdict.Judge(found.Nature, judgement.Limits) : null;
+        var nature = tier != TierLabel.Hybrid && judgement.Gates.Any(g => g is { Id: "G2", Passed: true })
+            ? NatureVerdict.Judge(found.Nature, judgement.Limits)
+            : null;
         if (quality.Look is { } look)
             tier = GlanceRules.Settle(judgement, tier, nature?.Nature, look);
         if (nature is not null)
@@ -35,7 +37,8 @@ internal static class DecisionRules
     private static TierLabel Decide(Judgement judgement)
     {
         var invalid = judgement.Quality.InvalidReasons();
-        if (!judgement.Pass("G0", "valid run", invalid.Count == 0, invalid.Count == 0 ? "the probe kept its own time" : string.Join("; ", invalid)))
+        if (!judgement.Pass("G0", "valid run", invalid.Count == 0,
+            invalid.Count == 0 ? "the probe kept its own time" : string.Join("; ", invalid)))
             return TierLabel.Invalid;
         if (judgement.Found.Fast.Redraws.Length == 0)
         {
@@ -44,7 +47,8 @@ internal static class DecisionRules
             return TierLabel.NotProven;
         }
         var (answer, stream) = (new AnswerGates(judgement), new StreamGates(judgement));
-        return answer.Replay() ?? answer.Causal() ?? answer.Hybrid() ?? stream.Streaming() ?? stream.Clips() ?? stream.Bounded() ?? stream.Granular() ?? stream.SubGrade();
+        return answer.Replay() ?? answer.Causal() ?? answer.Hybrid() ?? stream.Streaming() ?? stream.Clips() ?? stream.Bounded()
+            ?? stream.Granular() ?? stream.SubGrade();
     }
 
     private static TierVerdict Verdict(Judgement judgement, TierLabel tier, NatureVerdict? nature)

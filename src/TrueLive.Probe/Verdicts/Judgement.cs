@@ -26,7 +26,8 @@ internal sealed class Judgement(ProbeFindings found, RunQuality quality, Thresho
     public bool PromptDependent => found.Control is { } control && control.Test.ForRules <= limits.FamilyP;
 
     /// <summary>Whether prompts were answered often and finely enough to tell the grain.</summary>
-    public bool PromptGrain => PromptDependent && found.ControlQuantum is { N: var n, High: var high } && n >= limits.QuantumResponses && high <= limits.QuantumLive;
+    public bool PromptGrain => PromptDependent && found.ControlQuantum is { N: var n, High: var high } && n >= limits.QuantumResponses
+        && high <= limits.QuantumLive;
 
     public bool Pass(string id, string title, bool passed, string evidence)
     {

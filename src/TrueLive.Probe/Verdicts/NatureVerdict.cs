@@ -43,24 +43,35 @@ public sealed record NatureVerdict(Nature Nature, string Sentence, Gate Gate)
     {
         if (found is null || !found.Structure.Measured)
         {
-            var why = found is null ? "the output could not be aligned with the input" : $"{found.Pairs} pairs of input and output, or too little change in them";
-            return new(Nature.CannotTell, "What it makes of its input cannot be told.", new Gate("N1", "what it makes of its input", null, why));
+            var why = found is null
+                ? "the output could not be aligned with the input"
+                : $"{found.Pairs} pairs of input and output, or too little change in them";
+            return new(Nature.CannotTell, "What it makes of its input cannot be told.",
+                new Gate("N1", "what it makes of its input", null, why));
         }
         var rest = found.Remainder;
         var evidence = string.Create(CultureInfo.InvariantCulture,
-            $"of the changes in {found.Pairs} pairs the input explains {Share(found.Same)}, a filter of colours {Share(found.Colour)}, a filter of structure {Share(found.Structure)} (limit {limits.Filter:0.00}); what remains answers with p {rest.Aligned.P:0.0000}, {100 * rest.Predicted:0} % of it predicted (needs {100 * limits.Predicted:0} %)");
+            $"of the changes in {found.Pairs} pairs the input explains {Share(found.Same)}, a filter of colours {Share(found.Colour)}, a " +
+                $"filter of structure {Share(found.Structure)} (limit {limits.Filter:0.00}); what remains answers with p " +
+                $"{rest.Aligned.P:0.0000}, {100 * rest.Predicted:0} % of it predicted (needs {100 * limits.Predicted:0} %)");
         var (nature, sentence) =
             found.Same.Low >= limits.Same && Math.Abs(found.Gain - 1) <= limits.Gain && found.Offset <= limits.Offset
                 ? (Nature.PassesThrough, "It passes the picture through.")
             : found.Colour.Low >= limits.Filter
-                ? (Nature.FiltersColours, string.Create(CultureInfo.InvariantCulture, $"A colour filter ({100 * found.Colour.Value:0} % explained)."))
+                ? (Nature.FiltersColours, string.Create(CultureInfo.InvariantCulture,
+                    $"A colour filter ({100 * found.Colour.Value:0} % explained)."))
             : found.Structure.Low >= limits.Filter
-                ? (Nature.FiltersStructure, string.Create(CultureInfo.InvariantCulture, $"A filter of edges, blurs and tones ({100 * found.Structure.Value:0} % explained)."))
+                ? (Nature.FiltersStructure, string.Create(CultureInfo.InvariantCulture,
+                    $"A filter of edges, blurs and tones ({100 * found.Structure.Value:0} % explained)."))
             : rest.Aligned.ForRules <= limits.DependenceP && rest.Predicted >= limits.Predicted
-                ? (Nature.Restyles, string.Create(CultureInfo.InvariantCulture, $"It restyles or generates ({100 * found.Structure.Value:0} % explained by local filters, the rest made from the same input; a drawing by rules reads alike)."))
+                ? (Nature.Restyles, string.Create(CultureInfo.InvariantCulture,
+                    $"It restyles or generates ({100 * found.Structure.Value:0} % explained by local filters, the rest made from the " +
+                    $"same input; a drawing by rules reads alike)."))
             : (Nature.CannotTell, "It follows the input; generation is not shown.");
-        return new(nature, sentence, new Gate("N1", "what it makes of its input", nature == Nature.CannotTell ? null : nature == Nature.Restyles, evidence));
+        return new(nature, sentence, new Gate("N1", "what it makes of its input",
+            nature == Nature.CannotTell ? null : nature == Nature.Restyles, evidence));
     }
 
-    private static string Share(Estimate e) => string.Create(CultureInfo.InvariantCulture, $"{e.Value:0.00} ({e.Low:0.00} to {e.High:0.00})");
+    private static string Share(Estimate e) =>
+        string.Create(CultureInfo.InvariantCulture, $"{e.Value:0.00} ({e.Low:0.00} to {e.High:0.00})");
 }

@@ -40,9 +40,11 @@ internal sealed record RunQuality
     {
         var reasons = new List<string>();
         if (SendDrops > MostUnsent)
-            reasons.Add($"the probe failed to send {100 * SendDrops:0.0} % of its frames in time (limit 0.5 %); free the machine and run again");
+            reasons.Add($"the probe failed to send {100 * SendDrops:0.0} % of its frames in time (limit 0.5 %); free the machine " +
+                "and run again");
         if (TimerP99 > LatestP99)
-            reasons.Add($"the probe's own timer was off by {1000 * TimerP99:0} ms (p99; limit half a frame, 17 ms); free the machine and run again");
+            reasons.Add($"the probe's own timer was off by {1000 * TimerP99:0} ms (p99; limit half a frame, 17 ms); free the machine " +
+                "and run again");
         return reasons;
     }
 }

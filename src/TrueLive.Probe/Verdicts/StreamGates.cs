@@ -15,7 +15,8 @@ internal sealed class StreamGates(Judgement judgement)
     {
         var fast = _found.Fast;
         var covered = _found.Coverage.Measured ? _found.Coverage.Value : 0;
-        var evidence = $"lock {F(fast.Lock)} of {F(fast.LockWindows, 0)} windows of {F(fast.WindowSeconds, 0)} s (needs {F(_limits.Lock)}), input covered {F(covered)} (needs {F(_limits.Coverage)})";
+        var evidence = $"lock {F(fast.Lock)} of {F(fast.LockWindows, 0)} windows of {F(fast.WindowSeconds, 0)} s (needs " +
+            $"{F(_limits.Lock)}), input covered {F(covered)} (needs {F(_limits.Coverage)})";
         if (fast.Lock >= _limits.Lock && covered >= _limits.Coverage)
         {
             judgement.Pass("G3", "follows the stream", true, evidence);
@@ -28,7 +29,9 @@ internal sealed class StreamGates(Judgement judgement)
         if (double.IsNaN(period))
         {
             judgement.Unknown("G3", "follows the stream", evidence + "; Q unresolved");
-            judgement.Settle.Add(_found.Slow is null ? "A standard run (slow phase and at least 40 prompts)." : "A deep run: at least 80 control events.");
+            judgement.Settle.Add(_found.Slow is null
+                ? "A standard run (slow phase and at least 40 prompts)."
+                : "A deep run: at least 80 control events.");
             return TierLabel.NotProven;
         }
         evidence += $"; Q {F(period)} s";
@@ -51,7 +54,9 @@ internal sealed class StreamGates(Judgement judgement)
         return ByPeriod(period);
     }
 
-    private double SlowBound() => _found.Slow is { } slow && Intervals.QuantileInterval(slow.Delays, 0.5) is { Measured: true } median ? median.High / 0.5 : double.NaN;
+    private double SlowBound() => _found.Slow is { } slow && Intervals.QuantileInterval(slow.Delays, 0.5) is { Measured: true } median
+        ? median.High / 0.5
+        : double.NaN;
 
     private TierLabel ByPeriod(double period) =>
         period <= _limits.QuantumSampled ? TierLabel.T3S : period <= _limits.QuantumInteractive ? TierLabel.T2 : TierLabel.T1;
@@ -69,7 +74,8 @@ internal sealed class StreamGates(Judgement judgement)
     }
 
     private string GrainText() =>
-        $"{BoundaryText()}; Q {(double.IsNaN(_found.ControlQuantum.Seconds) ? "unresolved" : F(_found.ControlQuantum.Seconds) + " s")} by {_found.ControlQuantum.Method} of {_found.ControlQuantum.N} prompt responses (needs {_limits.QuantumResponses})";
+        $"{BoundaryText()}; Q {(double.IsNaN(_found.ControlQuantum.Seconds) ? "unresolved" : F(_found.ControlQuantum.Seconds) + " s")} " +
+            $"by {_found.ControlQuantum.Method} of {_found.ControlQuantum.N} prompt responses (needs {_limits.QuantumResponses})";
 
     private string BoundaryText() => _found.Boundary is { Found: true } b
         ? $"own boundaries every {F(b.Period)} s (p {F(b.P, 3)}, jump {F(b.Jump, 1)}x)"
@@ -78,7 +84,9 @@ internal sealed class StreamGates(Judgement judgement)
     public TierLabel? Granular()
     {
         var bound = _found.Grain;
-        var text = GrainText() + $"; by the delay at most {F(bound.Seconds)} s ({(double.IsNaN(bound.Seconds) ? bound.Method : $"D{F(100 * bound.Quantile, 0)} over {F(bound.Quantile)}, {bound.Events} moments, {bound.Method}")})";
+        var text = GrainText()
+            + $"; by the delay at most {F(bound.Seconds)} s " +
+            $"({(double.IsNaN(bound.Seconds) ? bound.Method : $"D{F(100 * bound.Quantile, 0)} over {F(bound.Quantile)}, {bound.Events} moments, {bound.Method}")})";
         if (!judgement.PromptGrain && !(bound.Seconds <= _limits.QuantumLive))
         {
             judgement.Unknown("G4", "fine grain", text);
@@ -109,13 +117,15 @@ internal sealed class StreamGates(Judgement judgement)
         var grows = (slope.Low > _limits.Slope || slope.High < -_limits.Slope) && Math.Abs(slope.Value) * Watched > wander;
         if (!grows && (slope.High > _limits.Slope || slope.Low < -_limits.Slope))
             judgement.Flags.Add("slope not resolved to 0.2 ms/s: run longer");
-        return judgement.Pass("G5", "bounded delay", !grows, $"slope {F(slope.Value)} ms/s, 95 % {F(slope.Low)} to {F(slope.High)}, content clock {F(1 - _found.Fast.Kappa, 3)}")
+        return judgement.Pass("G5", "bounded delay", !grows,
+            $"slope {F(slope.Value)} ms/s, 95 % {F(slope.Low)} to {F(slope.High)}, content clock {F(1 - _found.Fast.Kappa, 3)}")
             ? null : TierLabel.T3Unstable;
     }
 
     public TierLabel SubGrade()
     {
-        judgement.Gates.Add(new Gate("G7", "continuity", _found.Seconds >= 600 && judgement.Quality.Sessions == 1 ? true : null, $"{F(_found.Seconds, 0)} s without a break (600 s asked)"));
+        judgement.Gates.Add(new Gate("G7", "continuity", _found.Seconds >= 600 && judgement.Quality.Sessions == 1 ? true : null,
+            $"{F(_found.Seconds, 0)} s without a break (600 s asked)"));
         if (_found.Cadence.Burst > 1)
             return TierLabel.T3C;
         if (!judgement.PromptGrain)

@@ -55,7 +55,8 @@ public static class ApiKeyFile
     public static string Create(string path, string name, KeyScopes scopes, DateTimeOffset now, TimeSpan? lasts)
     {
         if (name.Length is 0 or > 64 || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_'))
-            throw new ArgumentException($"'{name}' is not a name for a key: take letters, digits, dots, dashes and underscores, at most 64.");
+            throw new ArgumentException($"'{name}' is not a name for a key: take letters, digits, dots, dashes and underscores, " +
+                "at most 64.");
         var key = Prefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         Change(path, keys => keys.Exists(k => k.Name == name)
             ? throw new ArgumentException($"There is a key '{name}' already. Revoke it first, or take another name.")
@@ -102,6 +103,7 @@ public static class ApiKeyFile
     }
 }
 
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true)]
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    UseStringEnumConverter = true)]
 [JsonSerializable(typeof(List<NamedKey>))]
 internal sealed partial class KeyJson : JsonSerializerContext;

@@ -38,7 +38,8 @@ internal sealed partial class ApiKeyRing
         }
         catch (Exception error) when (error is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            throw new ConfigurationException([$"The key file cannot be used: {error.Message} Mend or delete it, then make keys with 'truelive keys create'."]);
+            throw new ConfigurationException([$"The key file cannot be used: {error.Message} Mend or delete it, then make keys with " +
+                "'truelive keys create'."]);
         }
         _looked = time.GetTimestamp();
     }
@@ -70,7 +71,8 @@ internal sealed partial class ApiKeyRing
     }
 
     /// <summary>Whether this owner's signed links are still valid.</summary>
-    public bool Knows(string owner) => Required ? Current().Any(e => e.Key.Owner == owner && e.IsOpenAt(_time.GetUtcNow())) : owner == Nobody;
+    public bool Knows(string owner) =>
+        Required ? Current().Any(e => e.Key.Owner == owner && e.IsOpenAt(_time.GetUtcNow())) : owner == Nobody;
 
     /// <summary>Owner of everything on a server without keys.</summary>
     public const string Nobody = "local";
@@ -120,6 +122,7 @@ internal sealed partial class ApiKeyRing
         public bool IsOpenAt(DateTimeOffset now) => Expires is not { } end || now < end;
     }
 
-    [LoggerMessage(EventId = 5001, EventName = "keys_refused", Level = LogLevel.Error, Message = "The key file has changed and cannot be used; the keys before it stay in force: {Why}")]
+    [LoggerMessage(EventId = 5001, EventName = "keys_refused", Level = LogLevel.Error,
+        Message = "The key file has changed and cannot be used; the keys before it stay in force: {Why}")]
     private partial void LogDamaged(string why);
 }

@@ -34,7 +34,8 @@ internal sealed class ConnectionLimit(IReadOnlyCollection<IPAddress> exempt)
     /// <summary>Serves a connection, or closes it without an answer when its address holds too many.</summary>
     public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        if ((connection.RemoteEndPoint as IPEndPoint)?.Address is not { } address || IPAddress.IsLoopback(address) || exempt.Contains(address))
+        if ((connection.RemoteEndPoint as IPEndPoint)?.Address is not { } address || IPAddress.IsLoopback(address)
+            || exempt.Contains(address))
         {
             await next(connection).ConfigureAwait(false);
             return;

@@ -34,7 +34,8 @@ internal sealed class OutboundHosts(IReadOnlyList<string> allowed, string settin
     }
 
     /// <summary>Null when the host may be called, else why not.</summary>
-    public string? RefuseHost(string host) => allowed.Any(a => Matches(a, host)) ? null : $"The operator has not allowed the host '{host}' ({setting}).";
+    public string? RefuseHost(string host) =>
+        allowed.Any(a => Matches(a, host)) ? null : $"The operator has not allowed the host '{host}' ({setting}).";
 
     /// <summary>The addresses under which a host that <see cref="RefuseHost"/> let pass may be connected to now.</summary>
     /// <exception cref="HostRefusedException">It is in a private network and not named in full.</exception>
@@ -54,7 +55,9 @@ internal sealed class OutboundHosts(IReadOnlyList<string> allowed, string settin
     private static bool IsNamed(IReadOnlyList<string> allowed, string host) => allowed.Any(a => !a.StartsWith('*') && Matches(a, host));
 
     private static bool Matches(string rule, string host) => rule == "*" ||
-        (rule.StartsWith("*.", StringComparison.Ordinal) ? host.EndsWith(rule[1..], StringComparison.OrdinalIgnoreCase) : rule.Equals(host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase));
+        (rule.StartsWith("*.", StringComparison.Ordinal)
+            ? host.EndsWith(rule[1..], StringComparison.OrdinalIgnoreCase)
+            : rule.Equals(host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase));
 
     private static async ValueTask<Stream> ConnectAsync(IReadOnlyList<string> allowed, DnsEndPoint to, CancellationToken cancel)
     {
@@ -77,7 +80,9 @@ internal sealed class OutboundHosts(IReadOnlyList<string> allowed, string settin
         var named = IsNamed(allowed, host);
         var addresses = await Dns.GetHostAddressesAsync(host, cancel).ConfigureAwait(false);
         IPAddress[] usable = [.. addresses.Where(a => named || !PrivateAddress.Is(a))];
-        return usable.Length > 0 ? usable : throw new HostRefusedException($"{host} is in a private network; the operator would have to name it in full.");
+        return usable.Length > 0
+            ? usable
+            : throw new HostRefusedException($"{host} is in a private network; the operator would have to name it in full.");
     }
 
     private static string Shown(string? text) => text is null ? "" : text.Length <= 80 ? text : text[..80] + "...";

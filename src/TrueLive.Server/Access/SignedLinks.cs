@@ -30,7 +30,8 @@ internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOp
     }
 
     /// <summary>The path of an address as this server knows it, without what a reverse proxy puts before it.</summary>
-    public string Local(string path) => path.StartsWith(options.PathPrefix + "/", StringComparison.Ordinal) ? path[options.PathPrefix.Length..] : path;
+    public string Local(string path) =>
+        path.StartsWith(options.PathPrefix + "/", StringComparison.Ordinal) ? path[options.PathPrefix.Length..] : path;
 
     /// <summary>True when the request is for exactly the address that its token was made for, or for a file in its HLS folder.</summary>
     public bool Opens(HttpRequest request) => Opens(request.Path.Value ?? "", request.Query["token"].ToString());
@@ -38,7 +39,8 @@ internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOp
     /// <summary>True when the token was made for this address, has not expired, and its owner's key is still valid.</summary>
     public bool Opens(string path, string token) =>
         token.Length < 200 && Folders.Any(f => path.StartsWith(f, StringComparison.Ordinal)) && HasKey
-        && token.Split('.') is [var hours, var owner, _] && long.TryParse(hours, NumberStyles.None, CultureInfo.InvariantCulture, out var until)
+        && token.Split('.') is [var hours, var owner, _]
+        && long.TryParse(hours, NumberStyles.None, CultureInfo.InvariantCulture, out var until)
         && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(TokenOf(path, until, owner)))
         && time.GetUtcNow().ToUnixTimeSeconds() < until * 3600
         // The keys of a fleet are kept at its front door, which has checked the owner's.
@@ -49,10 +51,12 @@ internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOp
 
     private bool HasKey => _key.IsValueCreated || File.Exists(Path.Combine(folders.Root, "link-key"));
 
-    private static string Signed(string path) => path.StartsWith(Hls, StringComparison.Ordinal) ? path[..(path.LastIndexOf('/') + 1)] : path;
+    private static string Signed(string path) =>
+        path.StartsWith(Hls, StringComparison.Ordinal) ? path[..(path.LastIndexOf('/') + 1)] : path;
 
     private string TokenOf(string path, long until, string owner) => string.Create(
-        CultureInfo.InvariantCulture, $"{until}.{owner}.{Convert.ToHexStringLower(HMACSHA256.HashData(_key.Value, Encoding.UTF8.GetBytes($"{Signed(path)}\n{until}\n{owner}")).AsSpan(0, 20))}");
+        CultureInfo.InvariantCulture,
+        $"{until}.{owner}.{Convert.ToHexStringLower(HMACSHA256.HashData(_key.Value, Encoding.UTF8.GetBytes($"{Signed(path)}\n{until}\n{owner}")).AsSpan(0, 20))}");
 
     // A full disk or a crash leaves a file of another length: links signed with it could be forged by guessing.
     private static byte[] LoadOrMake(string file)
@@ -61,6 +65,8 @@ internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOp
         if (File.Exists(file) && File.ReadAllBytes(file) is { Length: not KeyLength })
             PrivateFiles.Replace(file, RandomNumberGenerator.GetBytes(KeyLength));
         PrivateFiles.Make(file, RandomNumberGenerator.GetBytes(KeyLength));
-        return File.ReadAllBytes(file) is { Length: KeyLength } key ? key : throw new IOException($"{file} does not hold a key of {KeyLength} bytes.");
+        return File.ReadAllBytes(file) is { Length: KeyLength } key
+            ? key
+            : throw new IOException($"{file} does not hold a key of {KeyLength} bytes.");
     }
 }

@@ -19,7 +19,8 @@ namespace TrueLive.Server.Capacity;
 /// <see cref="Admission"/> leaves free.
 /// </summary>
 internal sealed partial class CapacityMeasurement(
-    ModelStore models, Admission admission, ServerOptions options, TimeProvider time, ILogger<CapacityMeasurement> logger) : BackgroundService
+    ModelStore models, Admission admission, ServerOptions options, TimeProvider time, ILogger<CapacityMeasurement> logger)
+        : BackgroundService
 {
     /// <summary>Time without work after which what is still unknown is measured, one size at a time.</summary>
     public static readonly TimeSpan IdleTime = TimeSpan.FromMinutes(1);
@@ -42,7 +43,9 @@ internal sealed partial class CapacityMeasurement(
     /// <summary>Work that is done first, since beside the measurement it would count as a cost of the frames.</summary>
     public Func<CancellationToken, Task> Before { get; init; } = _ => Task.CompletedTask;
 
-    /// <summary>By session, the processor time in milliseconds that the frames of live sessions have taken so far, as they were measured.</summary>
+    /// <summary>
+    /// By session, the processor time in milliseconds that the frames of live sessions have taken so far, as they were measured.
+    /// </summary>
     public Func<IReadOnlyDictionary<string, double>> Live { get; init; } = () => ReadOnlyDictionary<string, double>.Empty;
 
     /// <summary>Somebody uses the server now.</summary>
@@ -61,7 +64,8 @@ internal sealed partial class CapacityMeasurement(
     /// <summary>There is no figure for the model at this one of its <see cref="SizesOf"/>: it was not measured yet, or it failed.</summary>
     public bool Lacks(IVideoModel model, (int Width, int Height) size, out bool failed)
     {
-        failed = _known.TryGetValue((model.Info.Id, size.Width, size.Height), out var known) && known.IsValueCreated && known.Value.IsCompleted;
+        failed = _known.TryGetValue((model.Info.Id, size.Width, size.Height), out var known) && known.IsValueCreated
+            && known.Value.IsCompleted;
         return !admission.Costs.Any(c => (c.ModelId, c.Width, c.Height) == (model.Info.Id, size.Width, size.Height));
     }
 
@@ -94,7 +98,8 @@ internal sealed partial class CapacityMeasurement(
         {
             await Before(stoppingToken).ConfigureAwait(false);
             var (width, height) = options.SizePixels;
-            await KnownAsync(models.Default, models.Default.Info.Sizes.Nearest(width, height)).WaitAsync(stoppingToken).ConfigureAwait(false);
+            await KnownAsync(models.Default, models.Default.Info.Sizes.Nearest(width, height)).WaitAsync(stoppingToken)
+                .ConfigureAwait(false);
             // The measurement's memory is collected at once, not piece by piece during the first sessions.
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             _finished.TrySetResult();
@@ -131,7 +136,8 @@ internal sealed partial class CapacityMeasurement(
     // enough, and only where no other model has to go for it.
     private (IVideoModel Model, (int Width, int Height) Size)? Next()
     {
-        foreach (var model in models.All.Where(m => m is not OnDemandModel { IsWarm: false } cold || models.Memory?.HasRoomFor(cold) == true))
+        foreach (var model in models.All.Where(m => m is not OnDemandModel { IsWarm: false } cold
+            || models.Memory?.HasRoomFor(cold) == true))
         {
             foreach (var size in SizesOf(model))
             {
@@ -148,7 +154,8 @@ internal sealed partial class CapacityMeasurement(
     }
 
     private Task KnownAsync(IVideoModel model, (int Width, int Height) size) =>
-        _known.GetOrAdd((model.Info.Id, size.Width, size.Height), _ => new Lazy<Task>(() => Task.Run(() => LearnAsync(model, size.Width, size.Height)))).Value;
+        _known.GetOrAdd((model.Info.Id, size.Width, size.Height),
+            _ => new Lazy<Task>(() => Task.Run(() => LearnAsync(model, size.Width, size.Height)))).Value;
 
     private async Task LearnAsync(IVideoModel model, int width, int height)
     {
@@ -158,7 +165,8 @@ internal sealed partial class CapacityMeasurement(
         {
             var cost = await MeasureAsync(model, width, height).ConfigureAwait(false);
             admission.Learn(cost);
-            LogCost(cost.ModelId, cost.Width, cost.Height, cost.StepMs, cost.CpuMs, cost.Frames, admission.Capacity(model, width, height), admission.TargetRate);
+            LogCost(cost.ModelId, cost.Width, cost.Height, cost.StepMs, cost.CpuMs, cost.Frames, admission.Capacity(model, width, height),
+                admission.TargetRate);
         }
         catch (Exception error)
         {
@@ -198,7 +206,8 @@ internal sealed partial class CapacityMeasurement(
             var (live, began) = (Live(), Environment.CpuUsage.TotalTime + model.ProcessorTimeElsewhere);
             var walls = await OnThreadsOfTheirOwn(all, lane => lane.Run(time, MinFrames)).ConfigureAwait(false);
             var cpu = (Environment.CpuUsage.TotalTime + model.ProcessorTimeElsewhere - began).TotalMilliseconds;
-            return ([.. walls.SelectMany(w => w)], cpu - Math.Min(cpu / 2, Live().Sum(s => s.Value - live.GetValueOrDefault(s.Key, s.Value))));
+            return ([.. walls.SelectMany(w => w)], cpu - Math.Min(cpu / 2,
+                Live().Sum(s => s.Value - live.GetValueOrDefault(s.Key, s.Value))));
         }
         finally
         {
@@ -208,7 +217,8 @@ internal sealed partial class CapacityMeasurement(
     }
 
     private static Task<List<double>[]> OnThreadsOfTheirOwn(List<Lane> lanes, Func<Lane, List<double>> work) =>
-        Task.WhenAll(lanes.Select(lane => Task.Factory.StartNew(() => work(lane), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+        Task.WhenAll(lanes.Select(lane => Task.Factory.StartNew(() => work(lane), CancellationToken.None, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default)));
 
     private sealed class Lane(IVideoModel model, int width, int height, int rate) : IDisposable
     {
@@ -269,9 +279,12 @@ internal sealed partial class CapacityMeasurement(
         }
     }
 
-    [LoggerMessage(EventId = 1001, EventName = "capacity_measured", Level = LogLevel.Information, Message = "{Model} at {Width}x{Height}: {StepMs} ms of steps and {CpuMs} ms of processor time a frame (n={Frames}): {Sessions} live session(s) at {Rate} fps.")]
+    [LoggerMessage(EventId = 1001, EventName = "capacity_measured", Level = LogLevel.Information,
+        Message = "{Model} at {Width}x{Height}: {StepMs} ms of steps and {CpuMs} ms of processor time a frame (n={Frames}): {Sessions} " +
+        "live session(s) at {Rate} fps.")]
     private partial void LogCost(string model, int width, int height, double stepMs, double cpuMs, int frames, int sessions, int rate);
 
-    [LoggerMessage(EventId = 1002, EventName = "capacity_failed", Level = LogLevel.Warning, Message = "{Model} at {Width}x{Height} failed while it was measured.")]
+    [LoggerMessage(EventId = 1002, EventName = "capacity_failed", Level = LogLevel.Warning,
+        Message = "{Model} at {Width}x{Height} failed while it was measured.")]
     private partial void LogFailed(string model, int width, int height, Exception error);
 }

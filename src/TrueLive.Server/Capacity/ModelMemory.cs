@@ -46,6 +46,7 @@ internal sealed class ModelMemory(long bound)
 
     private string Words(OnDemandModel wanted) => _loaded.Count == 0
         ? $"{wanted.Info.Title} needs about {wanted.Bytes >> 20} MB, and this server gives models {bound >> 20} MB (model_memory_mb)."
-        : $"{wanted.Info.Title} needs about {wanted.Bytes >> 20} MB, and {Used >> 20} of the {bound >> 20} MB for models (model_memory_mb) are in use by "
+        : $"{wanted.Info.Title} needs about {wanted.Bytes >> 20} MB, and {Used >> 20} of the {bound >> 20} MB for models " +
+            "(model_memory_mb) are in use by "
             + $"{string.Join(", ", _loaded.Select(m => m.Info.Title))}. Try again later.";
 }

@@ -36,13 +36,16 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
 
     /// <summary>The device that a model runs on; null for the processor, and for one that is not loaded.</summary>
     internal static string? DeviceOf(IVideoModel model) =>
-        (model switch { FolderModel loaded => loaded.Device, OnDemandModel other => other.Device, _ => ComputeDevice.Processor }) is { Gpu: not null } device ? device.ToString() : null;
+        (model switch { FolderModel loaded => loaded.Device, OnDemandModel other => other.Device, _ => ComputeDevice.Processor }) is
+            { Gpu: not null } device ? device.ToString() : null;
 
     /// <summary>
-    /// Chooses the device of this process, loads the default model, and finds the others of <see cref="ServerOptions.ModelPlaces"/>, which are loaded when they are first used.
+    /// Chooses the device of this process, loads the default model, and finds the others of <see cref="ServerOptions.ModelPlaces"/>, which
+    /// are loaded when they are first used.
     /// A folder that cannot be used is named on <paramref name="complaints"/> and left out; where only loading shows it, it is named then.
     /// </summary>
-    /// <exception cref="ConfigurationException">The model that <see cref="ServerOptions.Model"/> names is not there, or the device cannot be used.</exception>
+    /// <exception cref="ConfigurationException">The model that <see cref="ServerOptions.Model"/> names is not there, or the device cannot
+    /// be used.</exception>
     public static ModelStore Load(ServerOptions options, TimeProvider time, TextWriter complaints)
     {
         ChooseDevice(options, complaints);
@@ -65,11 +68,15 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
             if (standard is not null || (options.Model.Length > 0 && manifest.Id != options.Model))
                 break;
             found.Remove(manifest.Id);
-            Attempt(manifest.Folder, () => standard = ModelLoader.Load(manifest, options.ModelThreads, time, options.Reload, workers.Ended));
+            Attempt(manifest.Folder, () => standard = ModelLoader.Load(manifest, options.ModelThreads, time, options.Reload,
+                workers.Ended));
         }
         if (standard is null && options.Model.Length > 0)
-            throw new ConfigurationException([$"model is '{options.Model}'; this installation has: {string.Join(", ", found.Keys.Append("passthrough"))}."]);
-        var memory = new ModelMemory(options.ModelMemoryMb > 0 ? (long)options.ModelMemoryMb << 20 : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2);
+            throw new ConfigurationException([$"model is '{options.Model}'; this installation has: " +
+                $"{string.Join(", ", found.Keys.Append("passthrough"))}."]);
+        var memory = new ModelMemory(options.ModelMemoryMb > 0
+            ? (long)options.ModelMemoryMb << 20
+            : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2);
         IEnumerable<IVideoModel> others = found.Values.Select(m => new OnDemandModel(m, options, memory, time, complaints, workers));
         IVideoModel[] all = standard is null ? [.. others] : [standard, .. others];
         return new ModelStore(standard is PassthroughModel ? all : [.. all, new PassthroughModel()]) { Memory = memory, Workers = workers };

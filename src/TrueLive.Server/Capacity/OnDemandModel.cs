@@ -14,7 +14,8 @@ namespace TrueLive.Server.Capacity;
 /// Thread-safe. Whatever loads it throws <see cref="RequestRefusedException"/> where that fails or there is no room.
 /// </summary>
 internal sealed class OnDemandModel(
-    ModelManifest manifest, ServerOptions options, ModelMemory memory, TimeProvider time, TextWriter complaints, WorkerLog workers) : IVideoModel
+    ModelManifest manifest, ServerOptions options, ModelMemory memory, TimeProvider time, TextWriter complaints, WorkerLog workers)
+        : IVideoModel
 {
     // The runtime keeps the weights as they are in the file, and packs those of convolutions and products once more.
     private const int Copies = 2;
@@ -123,7 +124,9 @@ internal sealed class OnDemandModel(
     /// <inheritdoc/>
     public void Dispose() => _model?.Dispose();
 
-    private RequestRefusedException Broken() => new(StatusCodes.Status422UnprocessableEntity, $"{Info.Title} could not be loaded; the server's output says why. Choose another model.");
+    private RequestRefusedException Broken() =>
+        new(StatusCodes.Status422UnprocessableEntity,
+        $"{Info.Title} could not be loaded; the server's output says why. Choose another model.");
 
     private FolderModel Take()
     {

@@ -32,16 +32,19 @@ internal sealed class WorkPlaces(int cores) : IDisposable
     public int Running => ProgramsOf(cores) - _programs.CurrentCount;
 
     /// <summary>Takes a place for a request until the result is disposed.</summary>
-    /// <exception cref="RequestRefusedException">429: the key has <see cref="PerKey"/>; 503: the server has as many as it takes.</exception>
+    /// <exception cref="RequestRefusedException">429: the key has <see cref="PerKey"/>; 503: the server has as many as it
+    /// takes.</exception>
     public IDisposable Enter(string owner)
     {
         lock (_taken)
         {
             var own = _taken.GetValueOrDefault(owner);
             if (own >= PerKey)
-                throw new RequestRefusedException(StatusCodes.Status429TooManyRequests, $"You have {PerKey} uploads and checks going on. Send the next one when one of them has ended.");
+                throw new RequestRefusedException(StatusCodes.Status429TooManyRequests,
+                    $"You have {PerKey} uploads and checks going on. Send the next one when one of them has ended.");
             if (_taken.Values.Sum() >= All)
-                throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"{All} uploads and checks are going on, and this server takes no more. Try again in a few seconds.");
+                throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable,
+                    $"{All} uploads and checks are going on, and this server takes no more. Try again in a few seconds.");
             _taken[owner] = own + 1;
         }
         return new Place(() => Leave(owner));

@@ -21,6 +21,7 @@ internal sealed partial class WorkerLog
         { } time => FormattableString.Invariant($"in {time.TotalSeconds:0} s"),
     };
 
-    [LoggerMessage(EventId = 1009, EventName = "worker_ended", Level = LogLevel.Warning, Message = "The process of {Model} ended; it is started again {When}. {Why}")]
+    [LoggerMessage(EventId = 1009, EventName = "worker_ended", Level = LogLevel.Warning,
+        Message = "The process of {Model} ended; it is started again {When}. {Why}")]
     private static partial void LogEnded(ILogger logger, string model, string when, string why);
 }

@@ -48,7 +48,8 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
     /// folder stays; when <paramref name="cancel"/> fires, only what the settings keep is left. A failure leaves the parts that were
     /// finished before it.
     /// </summary>
-    /// <exception cref="MediaFileException">The input cannot be read, is over a limit, or ffmpeg failed; the message is for the user.</exception>
+    /// <exception cref="MediaFileException">The input cannot be read, is over a limit, or ffmpeg failed; the message is for the
+    /// user.</exception>
     /// <exception cref="ModelStepException">The model failed.</exception>
     public async Task<ClipFileResult> RunAsync(CancellationToken stop, CancellationToken cancel)
     {
@@ -56,15 +57,18 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         FileJoin.CheckOutput(settings.Output, settings.Format);
         var file = _file = (await MediaFile.OpenAsync(settings.Input, cancel).ConfigureAwait(false)).Over(settings.Backdrop);
         if (Trimmed(file) > settings.MaxLength)
-            throw new MediaFileException($"{Path.GetFileName(settings.Input)} is {Trimmed(file).TotalSeconds:0} s long; at most {settings.MaxLength.TotalSeconds:0} s are taken. Cut it first.");
+            throw new MediaFileException($"{Path.GetFileName(settings.Input)} is {Trimmed(file).TotalSeconds:0} s long; at most " +
+                $"{settings.MaxLength.TotalSeconds:0} s are taken. Cut it first.");
         var size = _size = ClipSize.For(settings.Model.Info.Sizes, file.Width, file.Height, settings.Size, settings.Stretch);
         var cues = settings.Recorded.IsDefaultOrEmpty ? 
-            ValueSchedule.Over(settings.Prompts.Resolve(settings.Model, settings.Strength, settings.Transition), settings.Values) : settings.Recorded;
+            ValueSchedule.Over(settings.Prompts.Resolve(settings.Model, settings.Strength, settings.Transition), settings.Values)
+                : settings.Recorded;
         var notes = new List<string>(file.Notes);
         if (!settings.Stretch && PictureShape.Inside(file.Width, file.Height, size.Width, size.Height) is not null)
             notes.Add($"{settings.Model.Info.Title} does not run at the shape of this picture: it has black bars beside it.");
         if (settings.Model.Info.Chunk is { Takes: > 1 and var takes } && cues.Length > 1)
-            notes.Add($"{settings.Model.Info.Title} works on {takes} frames at a time: a prompt begins with the frames that its time falls among, at most {takes - 1} before it.");
+            notes.Add($"{settings.Model.Info.Title} works on {takes} frames at a time: a prompt begins with the frames that its time " +
+                $"falls among, at most {takes - 1} before it.");
         var work = await OpenWorkAsync(file, size, cues, notes, cancel).ConfigureAwait(false);
         try
         {
@@ -77,7 +81,8 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         catch
         {
             // The cause may be fixed and the render resumed, if there is anything to resume.
-            if (!settings.KeepWork && ((cancel.IsCancellationRequested && !settings.KeepCancelled) || work.State.Scenes.All(l => l.Parts.Count == 0)))
+            if (!settings.KeepWork && ((cancel.IsCancellationRequested && !settings.KeepCancelled)
+                || work.State.Scenes.All(l => l.Parts.Count == 0)))
                 work.Delete();
             throw;
         }
@@ -86,25 +91,32 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
     private TimeSpan Trimmed(MediaFile file) => file.Duration <= TimeSpan.Zero ? TimeSpan.Zero
         : (file.Duration < settings.Trim.End ? file.Duration : settings.Trim.End) - settings.Trim.Start;
 
-    private long Expected => _file is not { } file ? 0 : settings.Trim == (TimeSpan.Zero, TimeSpan.MaxValue) ? file.Frames : (long)Math.Round(Math.Max(0, Trimmed(file).TotalSeconds) * file.FrameRate);
+    private long Expected => _file is not { } file ? 0 : settings.Trim == (TimeSpan.Zero, TimeSpan.MaxValue) ? file.Frames
+        : (long)Math.Round(Math.Max(0, Trimmed(file).TotalSeconds) * file.FrameRate);
 
-    private async Task<ClipWork> OpenWorkAsync(MediaFile file, (int Width, int Height) size, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, List<string> notes, CancellationToken cancel)
+    private async Task<ClipWork> OpenWorkAsync(MediaFile file, (int Width, int Height) size,
+        ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, List<string> notes, CancellationToken cancel)
     {
         var model = settings.Model.Info;
         var fingerprint = ClipWork.Fingerprint(settings.Input, string.Create(CultureInfo.InvariantCulture,
             $"4|{model.Id}|{model.Version}|{size}|{settings.Stretch}|{settings.Backdrop}|{settings.Format}|{settings.Segments}|{string.Join(';', cues.Select(c => $"{c.At.Ticks} {c.Prompt.Strength} {c.Prompt.Transition.Ticks} {c.Prompt.Text}{(c.Prompt.Values.All.IsEmpty ? "" : $" {c.Prompt.Values}")}"))}|{string.Join(',', settings.Resets.Order())}|{settings.Trim}"));
         if (settings.Resume && ClipWork.Find(settings.WorkPath, fingerprint) is { } found)
             return found;
-        var scenes = settings.Segments ? await ScenesAsync(file, cues, notes, cancel).ConfigureAwait(false) : (Origin: TimeSpan.Zero, [new SceneState()]);
+        var scenes = settings.Segments
+            ? await ScenesAsync(file, cues, notes, cancel).ConfigureAwait(false)
+            : (Origin: TimeSpan.Zero, [new SceneState()]);
         return ClipWork.Begin(settings.WorkPath, new ClipWorkState(fingerprint, scenes.Origin.Ticks, scenes.Scenes));
     }
 
-    private async Task<(TimeSpan Origin, IReadOnlyList<SceneState> Scenes)> ScenesAsync(MediaFile file, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, List<string> notes, CancellationToken cancel)
+    private async Task<(TimeSpan Origin, IReadOnlyList<SceneState> Scenes)> ScenesAsync(
+        MediaFile file, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, List<string> notes, CancellationToken cancel)
     {
         if (!file.SeeksExactly || file.Restarts)
         {
-            notes.Add(file.Restarts ? "The clip was rendered in one piece: its times begin anew in the middle, so no scene can be found exactly."
-                : "The clip was rendered in one piece: in this container no scene can be found exactly. MP4, MOV, Matroska and WebM can be divided.");
+            notes.Add(file.Restarts
+                ? "The clip was rendered in one piece: its times begin anew in the middle, so no scene can be found exactly."
+                : "The clip was rendered in one piece: in this container no scene can be found exactly. MP4, MOV, Matroska and WebM can " +
+                    "be divided.");
             return (TimeSpan.Zero, [new SceneState()]);
         }
         _note = "Looks for scene cuts.";
@@ -120,7 +132,9 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         }
         notes.Add(starts.Count == 1
             ? "No scene cut was found where the clip could be divided: it was rendered in one piece."
-            : $"The clip was divided at {starts.Count - 1} scene cuts; each scene's memory was warmed up on the {SceneRender.WarmUp.TotalSeconds:0.0} s before it, so the frames after a cut can differ slightly from an undivided rendering.");
+            : $"The clip was divided at {starts.Count - 1} scene cuts; each scene's memory was warmed up on the " +
+                $"{SceneRender.WarmUp.TotalSeconds:0.0} s before it, so the frames after a cut can differ slightly from an " +
+                "undivided rendering.");
         return (origin, [.. starts.Select((start, i) => new SceneState
         {
             FromTicks = i == 0 ? null : start.Ticks,
@@ -128,10 +142,12 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         })]);
     }
 
-    private async Task RenderAsync(ClipWork work, MediaFile file, (int Width, int Height) size, ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, CancellationToken stop, CancellationToken cancel)
+    private async Task RenderAsync(ClipWork work, MediaFile file, (int Width, int Height) size,
+        ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, CancellationToken stop, CancellationToken cancel)
     {
         var indices = Enumerable.Range(0, work.State.Scenes.Count).Where(i => !work.State.Scenes[i].Ended).ToArray();
-        var options = new ParallelOptions { MaxDegreeOfParallelism = settings.Segments ? Math.Max(1, settings.Workers) : 1, CancellationToken = cancel };
+        var options = new ParallelOptions { MaxDegreeOfParallelism = settings.Segments ? Math.Max(1, settings.Workers) : 1,
+            CancellationToken = cancel };
         await Parallel.ForEachAsync(indices, options, async (index, token) =>
         {
             if (stop.IsCancellationRequested)
@@ -160,19 +176,23 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         // A cut scene ends with the last frame before the next scene's first, so parts simply follow each other.
         var missing = await FileJoin.RunAsync(
             [.. parts.Select(p => new ClipSegment(work.PathOf(p.File), TimeSpan.FromTicks(p.StartTicks)))], file,
-            TimeSpan.FromTicks(state.OriginTicks) - file.Start + settings.Trim.Start, last, end, settings.Format, settings.Output, Tags, cancel).ConfigureAwait(false);
+            TimeSpan.FromTicks(state.OriginTicks) - file.Start + settings.Trim.Start, last, end, settings.Format, settings.Output, Tags,
+            cancel).ConfigureAwait(false);
         if (missing is not null)
             notes.Add(missing);
         if (complete && !settings.KeepWork)
             work.Delete();
         _note = "Done.";
-        var bytes = settings.Format == ClipFormat.Png ? new DirectoryInfo(settings.Output).EnumerateFiles().Sum(f => f.Length) : new FileInfo(settings.Output).Length;
+        var bytes = settings.Format == ClipFormat.Png
+            ? new DirectoryInfo(settings.Output).EnumerateFiles().Sum(f => f.Length)
+            : new FileInfo(settings.Output).Length;
         return new ClipFileResult(frames, _resumed, end, complete, time.GetElapsedTime(began), bytes, notes);
     }
 
     private TimeSpan EndOf(MediaFile file, long frames, TimeSpan last, bool complete, List<string> notes)
     {
-        var mean = file.FrameRate > 0 ? TimeSpan.FromSeconds(1 / file.FrameRate) : frames > 1 ? last / (frames - 1) : TimeSpan.FromMilliseconds(40);
+        var mean = file.FrameRate > 0 ? TimeSpan.FromSeconds(1 / file.FrameRate) : frames > 1 ? last / (frames - 1)
+            : TimeSpan.FromMilliseconds(40);
         var end = last + mean;
         if (!complete || file.IsPicture)
             return end;
@@ -194,12 +214,14 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
             var prompts = settings.Recorded.IsDefaultOrEmpty ? settings.Prompts.ToDisplay() : "from a live session's journal";
             var tags = new Dictionary<string, string>
             {
-                ["comment"] = $"{TierWords.Means(Tier.Clip)} Made with TrueLive, model {model.Id} {model.Version} at {_size.Width}x{_size.Height}.",
+                ["comment"] = $"{TierWords.Means(Tier.Clip)} Made with TrueLive, model {model.Id} {model.Version} at " +
+                    $"{_size.Width}x{_size.Height}.",
                 ["truelive_tier"] = "clip",
                 ["truelive_model"] = $"{model.Id} {model.Version}",
                 ["truelive_prompts"] = prompts.Length <= 4000 ? prompts : prompts[..4000],
             };
-            var values = string.Join("; ", settings.Values.Where(v => !v.Values.All.IsEmpty).Select(v => FormattableString.Invariant($"{v.At.TotalSeconds:0.###}s {v.Values}")));
+            var values = string.Join("; ", settings.Values.Where(v => !v.Values.All.IsEmpty)
+                .Select(v => FormattableString.Invariant($"{v.At.TotalSeconds:0.###}s {v.Values}")));
             if (values.Length > 0)
                 tags["truelive_values"] = values.Length <= 4000 ? values : values[..4000];
             return tags;

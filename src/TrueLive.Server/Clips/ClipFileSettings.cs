@@ -116,4 +116,5 @@ public sealed record ClipFileProgress(long FramesDone, long FramesTotal, double 
 /// <param name="Elapsed">Time that this run took.</param>
 /// <param name="Bytes">Size of the output; of all pictures together for <see cref="ClipFormat.Png"/>.</param>
 /// <param name="Notes">What the user should know.</param>
-public sealed record ClipFileResult(long Frames, long Resumed, TimeSpan Length, bool Complete, TimeSpan Elapsed, long Bytes, IReadOnlyList<string> Notes);
+public sealed record ClipFileResult(
+    long Frames, long Resumed, TimeSpan Length, bool Complete, TimeSpan Elapsed, long Bytes, IReadOnlyList<string> Notes);

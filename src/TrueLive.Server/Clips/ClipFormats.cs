@@ -37,9 +37,11 @@ public static class ClipFormats
         if (asked == ClipFormat.Png && byName is null)
             return ClipFormat.Png;
         if (byName is not { } written)
-            throw new ArgumentException($"'.{Shown(ending)}' is not written. The output's name ends with .mp4, .m4v, .mov, .mkv, .webm or .gif; one without an ending, or any with --format png, becomes a folder of PNG pictures.");
+            throw new ArgumentException($"'.{Shown(ending)}' is not written. The output's name ends with .mp4, .m4v, .mov, .mkv, .webm " +
+                "or .gif; one without an ending, or any with --format png, becomes a folder of PNG pictures.");
         return asked is not { } format || Container(format) == Container(written) ? asked ?? written
-            : throw new ArgumentException($"'.{Shown(ending)}' is the ending of another format than {name}, which is written as {Of(format).Ending}. Change one of the two.");
+            : throw new ArgumentException($"'.{Shown(ending)}' is the ending of another format than {name}, which is written as " +
+                $"{Of(format).Ending}. Change one of the two.");
     }
 
     /// <summary>File extension and content type of a result; pictures are delivered as a ZIP.</summary>

@@ -11,7 +11,8 @@ namespace TrueLive.Server.Clips;
 
 /// <summary>Checks a client's request for a clip and queues it.</summary>
 internal sealed class ClipOrders(
-    ClipQueueHost queueHost, ClipFolders folders, ClipUploads uploads, JournalStore journals, ClipSources sources, ClipWebhooks webhooks, ModelStore models,
+    ClipQueueHost queueHost, ClipFolders folders, ClipUploads uploads, JournalStore journals, ClipSources sources, ClipWebhooks webhooks,
+    ModelStore models,
     PictureStore pictures, ServerOptions options)
 {
     /// <summary>Takes a job.</summary>
@@ -22,12 +23,16 @@ internal sealed class ClipOrders(
     {
         if (new[] { body.Upload, body.Url, body.Journal }.Count(s => !string.IsNullOrEmpty(s)) != 1)
             throw Wrong("Name one source: upload, url or journal.");
-        var model = models.Find(body.Model) ?? throw Wrong($"There is no model '{body.Model}'. This server has: {string.Join(", ", models.All.Select(m => m.Info.Id))}.");
-        if (ClipValues.Refuse(model, body.Values, body.Seed, pictures.Named(owner, model.Info.Parameters, [body.Values ?? ""]), out var values) is { } wrongValues)
+        var model = models.Find(body.Model)
+            ?? throw Wrong($"There is no model '{body.Model}'. This server has: {string.Join(", ", models.All.Select(m => m.Info.Id))}.");
+        if (ClipValues.Refuse(model, body.Values, body.Seed, pictures.Named(owner, model.Info.Parameters, [body.Values ?? ""]),
+            out var values) is { } wrongValues)
             throw Wrong(wrongValues);
         if (body.Prompt is not null && body.Prompts is not null)
             throw Wrong("Give either prompt (one prompt for the whole clip) or prompts (a schedule).");
-        if (!(body.Prompts is { } several ? PromptSchedule.TryParse(several, out var schedule, out var error) : PromptSchedule.TryOne(body.Prompt ?? "", out schedule, out error)))
+        if (!(body.Prompts is { } several
+            ? PromptSchedule.TryParse(several, out var schedule, out var error)
+            : PromptSchedule.TryOne(body.Prompt ?? "", out schedule, out error)))
             throw Wrong(error);
         var strength = body.Strength ?? 1;
         if (!(strength is >= 0 and <= 1))
@@ -48,7 +53,8 @@ internal sealed class ClipOrders(
         Uri? webhook = null;
         if (!string.IsNullOrEmpty(body.Webhook) && webhooks.Refuse(body.Webhook, out webhook) is { } refused)
             throw Wrong($"webhook: {refused}");
-        var request = new ClipRequest(body.Upload ?? "", schedule.ToString(), model.Info.Id, size.Width, size.Height, format, strength, webhook?.AbsoluteUri, transition, Stretch: stretch, Values: values, Background: backdrop.ToString());
+        var request = new ClipRequest(body.Upload ?? "", schedule.ToString(), model.Info.Id, size.Width, size.Height, format, strength,
+            webhook?.AbsoluteUri, transition, Stretch: stretch, Values: values, Background: backdrop.ToString());
         return await EnqueueAsync(owner, Sourced(owner, body, request), cancel).ConfigureAwait(false);
     }
 
@@ -57,7 +63,9 @@ internal sealed class ClipOrders(
     public async Task<ClipJob> EnqueueAsync(string owner, ClipRequest request, CancellationToken cancel)
     {
         if (folders.LeftFor(owner) <= 0)
-            throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge, $"Your uploads, clips and journals fill the {options.ClipDiskMb} MB that you have. Delete some, or wait until they expire.");
+            throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge,
+                $"Your uploads, clips and journals fill the {options.ClipDiskMb} MB that you have. Delete some, or wait until " +
+                "they expire.");
         var queue = await queueHost.QueueAsync(cancel).ConfigureAwait(false);
         var id = ClipQueue.NewId();
         var taken = false;
@@ -86,16 +94,21 @@ internal sealed class ClipOrders(
     {
         if (!string.IsNullOrEmpty(body.Journal))
         {
-            var journal = journals.Find(owner, body.Journal) ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such journal. It may have expired.");
+            var journal = journals.Find(owner, body.Journal)
+                ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such journal. It may have expired.");
             if (journals.IsRecording(journal.View.Id))
                 throw new RequestRefusedException(StatusCodes.Status409Conflict, "The journal is still being recorded. Stop it first.");
             return request with { Journal = journal.View.Id, Name = "journal.mkv" };
         }
         if (!string.IsNullOrEmpty(body.Url))
-            return sources.Hosts.Refuse(body.Url, out var uri) is { } refused ? throw Wrong($"url: {refused}") : request with { Url = uri!.AbsoluteUri, Name = ClipUploads.SafeName(Path.GetFileName(uri.AbsolutePath)) };
-        var upload = uploads.Find(owner, body.Upload) ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such upload. It may have expired.");
+            return sources.Hosts.Refuse(body.Url, out var uri) is { } refused
+                ? throw Wrong($"url: {refused}")
+                : request with { Url = uri!.AbsoluteUri, Name = ClipUploads.SafeName(Path.GetFileName(uri.AbsolutePath)) };
+        var upload = uploads.Find(owner, body.Upload)
+            ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such upload. It may have expired.");
         return upload.DurationS > options.ClipSeconds
-            ? throw Wrong($"The video is {upload.DurationS:0} s long; this server makes clips of at most {options.ClipSeconds} s. Cut it first.")
+            ? throw Wrong($"The video is {upload.DurationS:0} s long; this server makes clips of at most {options.ClipSeconds} s. " +
+                "Cut it first.")
             : request with { Name = upload.Name };
     }
 

@@ -9,7 +9,8 @@ namespace TrueLive.Server.Clips;
 /// Writes a scene's frames as parts. A part ends at a frame that the step thread marked. The next part begins while the encoder of the last
 /// one finishes, so that the model does not wait for it.
 /// </summary>
-internal sealed class ClipPartSink(ClipWork work, int scene, ClipFileSettings settings, int width, int height) : IVideoSink, IAsyncDisposable
+internal sealed class ClipPartSink(ClipWork work, int scene, ClipFileSettings settings, int width, int height) : IVideoSink,
+IAsyncDisposable
 {
     private readonly ConcurrentQueue<(long Made, long Next, ModelState Memory)> _marks = new();
     private FileSink? _part;
@@ -43,7 +44,8 @@ internal sealed class ClipPartSink(ClipWork work, int scene, ClipFileSettings se
         {
             _start = ticket.Captured;
             _name = $"part-{scene:0000}-{ticket.SourceSequence:00000000}.mkv";
-            _part = await FileSink.CreateAsync(work.PathOf(_name), width, height, settings.Format, settings.EncoderThreads, cancel).ConfigureAwait(false);
+            _part = await FileSink.CreateAsync(work.PathOf(_name), width, height, settings.Format, settings.EncoderThreads, cancel)
+                .ConfigureAwait(false);
         }
         _last = ticket.Captured;
         return await _part.WriteAsync(made, cancel).ConfigureAwait(false);
@@ -65,7 +67,8 @@ internal sealed class ClipPartSink(ClipWork work, int scene, ClipFileSettings se
     {
         if (_part is not null)
             await _part.DisposeAsync().ConfigureAwait(false);
-        await _finishing.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
+        await _finishing.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default)
+            .ConfigureAwait(false);
     }
 
     private async Task EndPartAsync(long next, ModelState memory, bool ended, CancellationToken cancel)
@@ -76,7 +79,8 @@ internal sealed class ClipPartSink(ClipWork work, int scene, ClipFileSettings se
         _part = null;
         _finishing = part is null && !ended ? Task.CompletedTask : Finish();
         if (work.Bytes > settings.MaxBytes)
-            throw new MediaFileException($"The clip takes more than the {settings.MaxBytes >> 20} MB that it may. Choose a smaller size or a shorter part.");
+            throw new MediaFileException($"The clip takes more than the {settings.MaxBytes >> 20} MB that it may. Choose a smaller size " +
+                "or a shorter part.");
 
         async Task Finish()
         {

@@ -10,7 +10,8 @@ namespace TrueLive.Server.Clips;
 public static class ClipSize
 {
     /// <summary>How a size is written.</summary>
-    public const string Rule = "Write it as 512x288, both sides within 16..4096: the picture fits into it. With an exclamation mark (512x288!) it is stretched to fill it.";
+    public const string Rule = "Write it as 512x288, both sides within 16..4096: the picture fits into it. With an exclamation mark " +
+        "(512x288!) it is stretched to fill it.";
 
     /// <summary>Reads a size.</summary>
     public static bool TryParse(string text, out (int Width, int Height) size, out bool stretch)

@@ -15,10 +15,12 @@ namespace TrueLive.Server.Clips;
 /// <param name="Recorded">Prompts of a journal; default for a job with prompts of its own.</param>
 /// <param name="Resets">Frames before which a journalled session forgot its memory.</param>
 /// <param name="Note">A note for the user; null for none.</param>
-internal sealed record ClipSource(string Path, ImmutableArray<(TimeSpan At, Prompt Prompt)> Recorded, ImmutableHashSet<long> Resets, string? Note = null);
+internal sealed record ClipSource(
+    string Path, ImmutableArray<(TimeSpan At, Prompt Prompt)> Recorded, ImmutableHashSet<long> Resets, string? Note = null);
 
 /// <summary>Finds or fetches the source of a job.</summary>
-internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, JournalStore journals, ModelStore models, ServerOptions options, TimeProvider time) : IDisposable
+internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, JournalStore journals, ModelStore models, ServerOptions options,
+    TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan FetchTime = TimeSpan.FromMinutes(10);
 
@@ -42,7 +44,8 @@ internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, Jour
         }
         var path = request.Url is { } url
             ? await FetchAsync(job, url, cancel).ConfigureAwait(false)
-            : uploads.Find(job.Owner, request.Source) is { } upload ? uploads.PathOf(upload) : throw new MediaFileException("The upload has expired or was deleted.");
+            : uploads.Find(job.Owner, request.Source) is { } upload ? uploads.PathOf(upload)
+            : throw new MediaFileException("The upload has expired or was deleted.");
         return new ClipSource(path, default, []);
     }
 
@@ -65,7 +68,8 @@ internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, Jour
             using var request = new HttpRequestMessage(HttpMethod.Get, uri);
             using var answer = await Hosts.SendAsync(request, limit.Token).ConfigureAwait(false);
             if (!answer.IsSuccessStatusCode)
-                throw new MediaFileException($"{uri.Host} answered {(int)answer.StatusCode}; the file itself must be at the address (redirects are not followed).");
+                throw new MediaFileException($"{uri.Host} answered {(int)answer.StatusCode}; the file itself must be at the address " +
+                    "(redirects are not followed).");
             await using var body = await answer.Content.ReadAsStreamAsync(limit.Token).ConfigureAwait(false);
             await using (var file = new FileStream(path + ".partial", FileMode.Create))
             {

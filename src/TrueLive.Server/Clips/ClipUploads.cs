@@ -11,7 +11,8 @@ namespace TrueLive.Server.Clips;
 
 /// <summary>A file that a client sent, as the API shows it.</summary>
 internal sealed record UploadView(
-    string Id, string? Tier, string? TierMeans, string Name, long Bytes, int Width, int Height, double Fps, double DurationS, long Frames, bool HasAudio, string Codec,
+    string Id, string? Tier, string? TierMeans, string Name, long Bytes, int Width, int Height, double Fps, double DurationS, long Frames,
+    bool HasAudio, string Codec,
     IReadOnlyList<string> Notes, DateTimeOffset Expires, string? PreviewUrl = null);
 
 /// <summary>Files that clients sent, on disk, each with what ffprobe read in it. Thread-safe; survives a restart.</summary>
@@ -48,7 +49,8 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
             if (!PackedInput.Is(path))
                 return;
             using (await places.TurnAsync(cancel).ConfigureAwait(false))
-                await PackAsync(path, rate ?? ImageSequence.DefaultRate, Math.Min(most, folders.LeftFor(owner)), cancel).ConfigureAwait(false);
+                await PackAsync(path, rate ?? ImageSequence.DefaultRate, Math.Min(most, folders.LeftFor(owner)), cancel)
+                    .ConfigureAwait(false);
         }, cancel).ConfigureAwait(false);
     }
 
@@ -58,9 +60,12 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
     {
         using var place = places.Enter(owner);
         if (folders.CountOf(folders.Uploads, owner) >= MostOfOneKey)
-            throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge, $"You have {MostOfOneKey} uploads. Delete some, or wait until they expire.");
+            throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge,
+                $"You have {MostOfOneKey} uploads. Delete some, or wait until they expire.");
         using var room = folders.Reserve(owner, bytes) ?? throw new RequestRefusedException(
-            StatusCodes.Status413PayloadTooLarge, $"Your uploads, clips and journals fill {folders.UsedBy(owner) >> 20} of {options.ClipDiskMb} MB. Delete some, or wait until they expire.");
+            StatusCodes.Status413PayloadTooLarge,
+            $"Your uploads, clips and journals fill {folders.UsedBy(owner) >> 20} of {options.ClipDiskMb} MB. Delete some, or wait until " +
+            "they expire.");
         var id = ClipQueue.NewId();
         var folder = Path.Combine(folders.Uploads, id);
         try
@@ -71,7 +76,8 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
             UploadView view;
             using (await places.TurnAsync(cancel).ConfigureAwait(false))
                 view = await LookAsync(id, path, cancel).ConfigureAwait(false);
-            await File.WriteAllBytesAsync(Path.Combine(folder, "upload.json"), JsonSerializer.SerializeToUtf8Bytes(view, UploadJson.Default.UploadView), cancel).ConfigureAwait(false);
+            await File.WriteAllBytesAsync(Path.Combine(folder, "upload.json"),
+                JsonSerializer.SerializeToUtf8Bytes(view, UploadJson.Default.UploadView), cancel).ConfigureAwait(false);
             return view;
         }
         catch
@@ -123,7 +129,8 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
 
     /// <summary>All uploads of a key.</summary>
     public IReadOnlyList<UploadView> List(string owner) => !Directory.Exists(folders.Uploads) ? []
-        : [.. Directory.EnumerateDirectories(folders.Uploads).Select(d => Find(owner, Path.GetFileName(d))).OfType<UploadView>().OrderByDescending(u => u.Expires)];
+        : [.. Directory.EnumerateDirectories(folders.Uploads).Select(d => Find(owner, Path.GetFileName(d))).OfType<UploadView>()
+            .OrderByDescending(u => u.Expires)];
 
     /// <summary>Path of an upload's file.</summary>
     public string PathOf(UploadView upload) => Path.Combine(folders.Uploads, upload.Id, upload.Name);
@@ -152,7 +159,8 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
         {
             var file = await MediaFile.OpenAsync(path, limit.Token).ConfigureAwait(false);
             return new UploadView(
-                id, TierWords.Name(Tier.Clip), TierWords.Means(Tier.Clip), Path.GetFileName(path), new FileInfo(path).Length, file.Width, file.Height, Math.Round(file.FrameRate, 3), Math.Round(file.Duration.TotalSeconds, 3),
+                id, TierWords.Name(Tier.Clip), TierWords.Means(Tier.Clip), Path.GetFileName(path), new FileInfo(path).Length, file.Width,
+                file.Height, Math.Round(file.FrameRate, 3), Math.Round(file.Duration.TotalSeconds, 3),
                 file.Frames, file.HasAudio, file.Codec, file.Notes, time.GetUtcNow() + TimeSpan.FromHours(options.ClipKeepHours));
         }
         catch (MediaFileException wrong)
@@ -161,7 +169,8 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            throw new RequestRefusedException(StatusCodes.Status415UnsupportedMediaType, $"The file could not be read within {ProbeTime.TotalSeconds:0} s.");
+            throw new RequestRefusedException(StatusCodes.Status415UnsupportedMediaType,
+                $"The file could not be read within {ProbeTime.TotalSeconds:0} s.");
         }
     }
 
@@ -180,13 +189,15 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
     }
 
     private RequestRefusedException TooLarge() =>
-        new(StatusCodes.Status413PayloadTooLarge, $"The file is larger than the {options.ClipUploadMb} MB that this server takes. Cut it or code it smaller first.");
+        new(StatusCodes.Status413PayloadTooLarge,
+            $"The file is larger than the {options.ClipUploadMb} MB that this server takes. Cut it or code it smaller first.");
 
     // The name is kept for people and for ffmpeg's guess of the format; nothing in it can leave the folder or name our own files.
     internal static string SafeName(string? name)
     {
         var last = (name ?? "").Split('/', '\\')[^1];
-        var safe = new string([.. last.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' ? c : '_').TakeLast(80)]).TrimStart('.', '-');
+        var safe = new string([.. last.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' ? c : '_').TakeLast(80)])
+            .TrimStart('.', '-');
         return safe is "" or "owner" or "upload.json" or UploadPreview.Name ? "upload" : safe;
     }
 }

@@ -15,7 +15,8 @@ namespace TrueLive.Server.Clips;
 /// from the time the job is accepted, so a restart loses none.
 /// </summary>
 internal sealed partial class ClipWebhooks(
-    ClipFolders folders, ClipQueueHost queueHost, ClipViews views, ServerOptions options, TimeProvider time, ILogger<ClipWebhooks> logger) : BackgroundService
+    ClipFolders folders, ClipQueueHost queueHost, ClipViews views, ServerOptions options, TimeProvider time, ILogger<ClipWebhooks> logger)
+        : BackgroundService
 {
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
     private static readonly int[] RetrySeconds = [1, 5, 25, 125];
@@ -81,7 +82,9 @@ internal sealed partial class ClipWebhooks(
     {
         try
         {
-            return Directory.Exists(folders.Webhooks) ? [.. Directory.EnumerateFiles(folders.Webhooks).Select(f => Path.GetFileName(f)).Where(ClipFolders.IsId)] : [];
+            return Directory.Exists(folders.Webhooks)
+                ? [.. Directory.EnumerateFiles(folders.Webhooks).Select(f => Path.GetFileName(f)).Where(ClipFolders.IsId)]
+                : [];
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -100,7 +103,8 @@ internal sealed partial class ClipWebhooks(
         try
         {
             if ((await File.ReadAllTextAsync(path, cancel).ConfigureAwait(false)).Split('\n') is not [var address, var tries, var next]
-                || !int.TryParse(tries, NumberStyles.None, CultureInfo.InvariantCulture, out var attempt) || !long.TryParse(next, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds))
+                || !int.TryParse(tries, NumberStyles.None, CultureInfo.InvariantCulture, out var attempt)
+                || !long.TryParse(next, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds))
             {
                 // A damaged record could never be delivered.
                 File.Delete(path);
@@ -117,12 +121,14 @@ internal sealed partial class ClipWebhooks(
             {
                 var telling = TellAndForgetAsync(row, address, attempt, cancel);
                 _telling[job] = telling;
-                _ = telling.ContinueWith(_ => _telling.TryRemove(job, out var _), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+                _ = telling.ContinueWith(_ => _telling.TryRemove(job, out var _), CancellationToken.None, TaskContinuationOptions.None,
+                    TaskScheduler.Default);
             }
             else if (time.GetUtcNow() - due > RowTime)
                 File.Delete(path);
         }
-        catch (Exception error) when (error is System.Data.Common.DbException or IOException or UnauthorizedAccessException or FormatException or RequestRefusedException)
+        catch (Exception error) when (error is System.Data.Common.DbException or IOException or UnauthorizedAccessException
+            or FormatException or RequestRefusedException)
         {
             LogFailed(job, error.Message);
         }
@@ -140,7 +146,8 @@ internal sealed partial class ClipWebhooks(
         catch (OperationCanceledException)
         {
         }
-        catch (Exception error) when (error is System.Data.Common.DbException or IOException or UnauthorizedAccessException or RequestRefusedException)
+        catch (Exception error) when (error is System.Data.Common.DbException or IOException or UnauthorizedAccessException
+            or RequestRefusedException)
         {
             LogFailed(job.Id, error.Message);
         }
@@ -182,10 +189,12 @@ internal sealed partial class ClipWebhooks(
     private void Write(string job, string address, int tries, DateTimeOffset next)
     {
         var path = Path.Combine(folders.Webhooks, job);
-        File.WriteAllText(path + ".new", string.Create(CultureInfo.InvariantCulture, $"{address}\n{tries}\n{next.ToUnixTimeMilliseconds()}"));
+        File.WriteAllText(path + ".new", string.Create(CultureInfo.InvariantCulture,
+            $"{address}\n{tries}\n{next.ToUnixTimeMilliseconds()}"));
         File.Move(path + ".new", path, overwrite: true);
     }
 
-    [LoggerMessage(EventId = 3007, EventName = "webhook_failed", Level = LogLevel.Warning, Message = "The webhook of clip {Job} was not taken: {Why}")]
+    [LoggerMessage(EventId = 3007, EventName = "webhook_failed", Level = LogLevel.Warning,
+        Message = "The webhook of clip {Job} was not taken: {Why}")]
     private partial void LogFailed(string job, string why);
 }

@@ -88,7 +88,8 @@ internal sealed class ClipWork
 
     // Somebody else may have written progress.json, and the files that it names are read and deleted: only names inside the folder are
     // accepted.
-    private static bool IsWhole(SceneState? scene) => scene is { Parts: not null } && (scene.Memory is null || IsName(scene.Memory)) && scene.Parts.All(part => part is not null && IsName(part.File));
+    private static bool IsWhole(SceneState? scene) => scene is { Parts: not null } && (scene.Memory is null || IsName(scene.Memory))
+        && scene.Parts.All(part => part is not null && IsName(part.File));
 
     private static bool IsName(string file) => file is not ("" or "." or "..") && !file.Contains('/') && !file.Contains('\0');
 

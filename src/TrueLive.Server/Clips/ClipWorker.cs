@@ -16,7 +16,8 @@ namespace TrueLive.Server.Clips;
 /// the job's lease expires, and the next worker that claims it resumes from the work folder.
 /// </summary>
 internal sealed partial class ClipWorker(
-    ClipQueueHost queueHost, ClipFolders folders, ClipUploads uploads, JournalStore journals, ClipSources sources, ModelStore models, LivePrecedence live, CapacityMeasurement measurement,
+    ClipQueueHost queueHost, ClipFolders folders, ClipUploads uploads, JournalStore journals, ClipSources sources, ModelStore models,
+    LivePrecedence live, CapacityMeasurement measurement,
     ServerHealth health, PictureStore pictures, ServerOptions options, TimeProvider time, ILogger<ClipWorker> logger) : BackgroundService
 {
     private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(2);
@@ -73,7 +74,8 @@ internal sealed partial class ClipWorker(
                             await CleanAsync(queue, stoppingToken).ConfigureAwait(false);
                         }
                         // A job would discover the shortage at the cost of one of its attempts.
-                        if ((await health.LookAsync(stoppingToken, idle: true).ConfigureAwait(false)).Count == 0 && await queue.ClaimAsync(stoppingToken).ConfigureAwait(false) is { } job)
+                        if ((await health.LookAsync(stoppingToken, idle: true).ConfigureAwait(false)).Count == 0
+                            && await queue.ClaimAsync(stoppingToken).ConfigureAwait(false) is { } job)
                         {
                             worked = true;
                             await WorkAsync(queue, job, stoppingToken).ConfigureAwait(false);
@@ -129,12 +131,14 @@ internal sealed partial class ClipWorker(
             else
                 await RemoveUnlessOpenAsync(queue, job).ConfigureAwait(false);
         }
-        catch (Exception error) when (error is not System.Data.Common.DbException && job.Attempts < queue.MaxAttempts && Shortage.Of(error) is { } lacking)
+        catch (Exception error) when (error is not System.Data.Common.DbException && job.Attempts < queue.MaxAttempts
+            && Shortage.Of(error) is { } lacking)
         {
             LogWaits(job.Id, lacking.Words);
             if (lacking.Resource == Resource.Disk)
                 folders.RemoveJob(job.Id);
-            await queue.ReleaseAsync(job, counts: true, CancellationToken.None, "Waits: " + lacking.Words, ShortagePause * (1 << (job.Attempts - 1))).ConfigureAwait(false);
+            await queue.ReleaseAsync(job, counts: true, CancellationToken.None, "Waits: " + lacking.Words,
+                ShortagePause * (1 << (job.Attempts - 1))).ConfigureAwait(false);
         }
         // A failure costs this job only: an exception that left here would end the server.
         catch (Exception error) when (error is not System.Data.Common.DbException)
@@ -155,7 +159,8 @@ internal sealed partial class ClipWorker(
     // The files of a cancelled job are removed. Those of a job that another worker has claimed stay, since that worker needs them.
     private async Task RemoveUnlessOpenAsync(ClipQueue queue, ClipJob job)
     {
-        if (await queue.FindAsync(job.Id, CancellationToken.None).ConfigureAwait(false) is null or { State: ClipJobState.Cancelled or ClipJobState.Failed })
+        if (await queue.FindAsync(job.Id, CancellationToken.None)
+            .ConfigureAwait(false) is null or { State: ClipJobState.Cancelled or ClipJobState.Failed })
             folders.RemoveJob(job.Id);
     }
 
@@ -166,7 +171,8 @@ internal sealed partial class ClipWorker(
         if (!PromptSchedule.TryParse(r.Prompts, out var schedule, out var wrong))
             throw new ArgumentException(wrong);
         var model = models.Find(r.Model) ?? throw new ArgumentException($"The model '{r.Model}' is no longer on this server.");
-        if (!ValueSchedule.TryParse(r.Values, model.Info.Parameters, out var values, out wrong, pictures.Named(job.Owner, model.Info.Parameters, [r.Values ?? ""])))
+        if (!ValueSchedule.TryParse(r.Values, model.Info.Parameters, out var values, out wrong,
+            pictures.Named(job.Owner, model.Info.Parameters, [r.Values ?? ""])))
             throw new ArgumentException(wrong);
         var format = ClipFormats.Named(r.Format) ?? ClipFormat.Mp4;
         var output = folders.ResultOf(job.Id, format == ClipFormat.Png ? "" : ClipFormats.Of(format).Ending);
@@ -201,9 +207,12 @@ internal sealed partial class ClipWorker(
         _running[job.Id] = (render, cancel);
         var result = await render.RunAsync(CancellationToken.None, cancel.Token).ConfigureAwait(false);
         if (format == ClipFormat.Png)
-            result = result with { Bytes = await Task.Run(() => PictureZip.Pack(output, folders.ResultOf(job.Id, ".zip"), render.Tags, live.Wait, cancel.Token), cancel.Token).ConfigureAwait(false) };
+            result = result with
+                { Bytes = await Task.Run(() => PictureZip.Pack(output, folders.ResultOf(job.Id, ".zip"), render.Tags, live.Wait,
+                cancel.Token), cancel.Token).ConfigureAwait(false) };
         if (folders.LeftFor(job.Owner) + ClipFolders.BytesIn(folders.WorkOf(job.Id)) < 0)
-            throw new MediaFileException($"The clip is larger ({result.Bytes >> 20} MB) than what is left of the {options.ClipDiskMb} MB that you have. Choose a smaller size or a shorter part.");
+            throw new MediaFileException($"The clip is larger ({result.Bytes >> 20} MB) than what is left of the {options.ClipDiskMb} MB " +
+                "that you have. Choose a smaller size or a shorter part.");
         return source.Note is { } note ? result with { Notes = [note, .. result.Notes] } : result;
     }
 
@@ -215,7 +224,8 @@ internal sealed partial class ClipWorker(
             while (await timer.WaitForNextTickAsync(cancel.Token).ConfigureAwait(false))
             {
                 var p = ProgressOf(job.Id);
-                if (!await queue.RenewAsync(job, p?.FramesDone ?? 0, p?.FramesTotal ?? 0, live.WhyClipsWait ?? p?.Note, cancel.Token).ConfigureAwait(false))
+                if (!await queue.RenewAsync(job, p?.FramesDone ?? 0, p?.FramesTotal ?? 0, live.WhyClipsWait ?? p?.Note, cancel.Token)
+                    .ConfigureAwait(false))
                     await cancel.CancelAsync().ConfigureAwait(false);
             }
         }
@@ -266,10 +276,12 @@ internal sealed partial class ClipWorker(
     /// <summary>A job whose lease could not be renewed.</summary>
     private sealed record Unreachable(ClipJob Job, bool LacksDisk);
 
-    [LoggerMessage(EventId = 3001, EventName = "clip_done", Level = LogLevel.Information, Message = "Clip {Job}: done, {Frames} frames in {Seconds:0.0} s.")]
+    [LoggerMessage(EventId = 3001, EventName = "clip_done", Level = LogLevel.Information,
+        Message = "Clip {Job}: done, {Frames} frames in {Seconds:0.0} s.")]
     private partial void LogDone(string job, long frames, double seconds);
 
-    [LoggerMessage(EventId = 3002, EventName = "clip_interrupted", Level = LogLevel.Information, Message = "Clip {Job} was interrupted and goes on later: {Why}")]
+    [LoggerMessage(EventId = 3002, EventName = "clip_interrupted", Level = LogLevel.Information,
+        Message = "Clip {Job} was interrupted and goes on later: {Why}")]
     private partial void LogInterrupted(string job, string why);
 
     [LoggerMessage(EventId = 3003, EventName = "clip_failed", Level = LogLevel.Warning, Message = "Clip {Job} failed: {Why}")]
@@ -278,9 +290,11 @@ internal sealed partial class ClipWorker(
     [LoggerMessage(EventId = 3004, EventName = "clip_waits", Level = LogLevel.Warning, Message = "Clip {Job} waits: {Why}")]
     private partial void LogWaits(string job, string why);
 
-    [LoggerMessage(EventId = 3005, EventName = "queue_unreachable", Level = LogLevel.Warning, Message = "The clip queue does not answer: {Why}")]
+    [LoggerMessage(EventId = 3005, EventName = "queue_unreachable", Level = LogLevel.Warning,
+        Message = "The clip queue does not answer: {Why}")]
     private partial void LogQueue(string why);
 
-    [LoggerMessage(EventId = 3006, EventName = "clips_uncleaned", Level = LogLevel.Warning, Message = "What is past its time could not be deleted: {Why}")]
+    [LoggerMessage(EventId = 3006, EventName = "clips_uncleaned", Level = LogLevel.Warning,
+        Message = "What is past its time could not be deleted: {Why}")]
     private partial void LogUncleaned(string why);
 }

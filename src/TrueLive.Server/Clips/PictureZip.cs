@@ -18,11 +18,13 @@ internal static class PictureZip
     /// <param name="zip">File to write; an older one is replaced.</param>
     /// <param name="tags">Content of <see cref="TierName"/>.</param>
     /// <param name="wait">Blocks while live sessions need the processor.</param>
-    public static long Pack(string pictures, string zip, IReadOnlyDictionary<string, string> tags, Action<CancellationToken> wait, CancellationToken cancel)
+    public static long Pack(
+        string pictures, string zip, IReadOnlyDictionary<string, string> tags, Action<CancellationToken> wait, CancellationToken cancel)
     {
         using (var archive = new ZipArchive(new FileStream(zip, FileMode.Create), ZipArchiveMode.Create))
         {
-            using (var text = new StreamWriter(archive.CreateEntry(TierName, CompressionLevel.NoCompression).Open(), new UTF8Encoding(false)))
+            using (var text = new StreamWriter(archive.CreateEntry(TierName, CompressionLevel.NoCompression).Open(),
+                new UTF8Encoding(false)))
             {
                 foreach (var (name, value) in tags)
                     text.Write($"{name}: {value}\n");

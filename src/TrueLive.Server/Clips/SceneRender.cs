@@ -7,7 +7,8 @@ using TrueLive.Media.Files;
 namespace TrueLive.Server.Clips;
 
 /// <summary>Renders one run of frames with one memory, from where an earlier run stopped; decode, step and encode overlap.</summary>
-internal sealed class SceneRender(ClipFileSettings settings, MediaFile file, ClipWork work, int index, (int Width, int Height) size, TimeProvider time)
+internal sealed class SceneRender(
+    ClipFileSettings settings, MediaFile file, ClipWork work, int index, (int Width, int Height) size, TimeProvider time)
 {
     /// <summary>Length of the clip before a scene's first frame that only warms up its memory.</summary>
     public static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(0.5);
@@ -29,14 +30,19 @@ internal sealed class SceneRender(ClipFileSettings settings, MediaFile file, Cli
         var from = scene.FromTicks is { } ticks ? TimeSpan.FromTicks(ticks) : (TimeSpan?)null;
         var stretch = from is { } at ? new FileStretch(at - WarmUp < origin ? origin : at - WarmUp, origin) : null;
         await using var decoder = stretch is null
-            ? await FileSource.OpenAtAsync(file, size.Width, size.Height, _pool, settings.Trim.Start, background: true, settings.MaxLength, DecoderThreads, cancel, !settings.Stretch).ConfigureAwait(false)
-            : FileSource.Open(file, size.Width, size.Height, _pool, stretch, background: true, settings.MaxLength, DecoderThreads, !settings.Stretch);
+            ? await FileSource.OpenAtAsync(file, size.Width, size.Height, _pool, settings.Trim.Start, background: true, settings.MaxLength,
+                DecoderThreads, cancel, !settings.Stretch).ConfigureAwait(false)
+            : FileSource.Open(file, size.Width, size.Height, _pool, stretch, background: true, settings.MaxLength, DecoderThreads,
+                !settings.Stretch);
         // The decoder starts in the meantime.
         using var session = settings.Model.CreateSession(size.Width, size.Height);
         if (scene.Memory is { } memory)
-            session.Restore(new ModelState(settings.Model.Info.Id, settings.Model.Info.Version, size.Width, size.Height, await File.ReadAllBytesAsync(work.PathOf(memory), cancel).ConfigureAwait(false)));
-        var source = new Part(decoder, this, scene.Next, scene.UntilTicks is { } until ? TimeSpan.FromTicks(until) : TimeSpan.MaxValue, stop);
-        await using var sink = new ClipPartSink(work, index, settings, size.Width, size.Height) { From = from is null ? TimeSpan.Zero : from.Value - origin };
+            session.Restore(new ModelState(settings.Model.Info.Id, settings.Model.Info.Version, size.Width, size.Height,
+                await File.ReadAllBytesAsync(work.PathOf(memory), cancel).ConfigureAwait(false)));
+        var source = new Part(decoder, this, scene.Next,
+            scene.UntilTicks is { } until ? TimeSpan.FromTicks(until) : TimeSpan.MaxValue, stop);
+        await using var sink = new ClipPartSink(work, index, settings, size.Width, size.Height)
+            { From = from is null ? TimeSpan.Zero : from.Value - origin };
         var since = time.GetTimestamp();
         _render = new ClipRender(session, from is null ? cues : PromptSchedule.BegunAt(cues, from.Value - origin - WarmUp), time)
         {

@@ -51,7 +51,8 @@ internal sealed class UploadPreview(ClipUploads uploads) : IDisposable
     {
         var file = await MediaFile.OpenAsync(uploads.PathOf(upload), cancel).ConfigureAwait(false);
         var (width, height) = PictureShape.Fit(file.Width, file.Height, Math.Min(Side, file.Width), Math.Min(Side, file.Height));
-        await using var source = FileSource.Open(file, Math.Max(2, width & ~1), Math.Max(2, height & ~1), new FramePool("upload preview", 2), background: true, longest: Longest);
+        await using var source = FileSource.Open(file, Math.Max(2, width & ~1), Math.Max(2, height & ~1),
+            new FramePool("upload preview", 2), background: true, longest: Longest);
         // Many films start with a dark picture.
         var wanted = TimeSpan.FromSeconds(Math.Min(1, file.Duration.TotalSeconds / 2));
         VideoFrame? shown = null;

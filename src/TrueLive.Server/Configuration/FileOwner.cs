@@ -23,7 +23,8 @@ internal static partial class FileOwner
         return owner != 0 && owner != EffectiveUser();
     }
 
-    private static uint Number(ReadOnlySpan<byte> at) => BitConverter.IsLittleEndian ? BinaryPrimitives.ReadUInt32LittleEndian(at) : BinaryPrimitives.ReadUInt32BigEndian(at);
+    private static uint Number(ReadOnlySpan<byte> at) =>
+        BitConverter.IsLittleEndian ? BinaryPrimitives.ReadUInt32LittleEndian(at) : BinaryPrimitives.ReadUInt32BigEndian(at);
 
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Look(int folder, string path, int flags, uint mask, Span<byte> to);

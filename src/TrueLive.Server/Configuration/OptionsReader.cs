@@ -44,7 +44,8 @@ public static partial class OptionsReader
     // Keys for the probe's own targets, which may be in the environment of a server as well.
     private static readonly string[] NoSettings = ["TRUELIVE_KEY", "TRUELIVE_PROBE_KEY"];
 
-    private static readonly string[] Secrets = [nameof(ServerOptions.ApiKeys), nameof(ServerOptions.WebhookSecret), nameof(ServerOptions.ClipDatabase), nameof(ServerOptions.JoinKey)];
+    private static readonly string[] Secrets = [nameof(ServerOptions.ApiKeys), nameof(ServerOptions.WebhookSecret),
+        nameof(ServerOptions.ClipDatabase), nameof(ServerOptions.JoinKey)];
 
     private static readonly (PropertyInfo Property, OptionKey Key)[] Options =
     [
@@ -101,7 +102,8 @@ public static partial class OptionsReader
         }
         if (flags.TryGetValue("store", out var store) && StorePassword().IsMatch(store))
             problems.Add("--store has a password, which every user of this machine could read. Set TRUELIVE_STORE, or store in a file.");
-        problems.AddRange(fromFile.Keys.Select(k => $"{k} in {file} is not a setting. The settings are: {string.Join(", ", Keys.Select(o => o.Key))}."));
+        problems.AddRange(fromFile.Keys.Select(k =>
+            $"{k} in {file} is not a setting. The settings are: {string.Join(", ", Keys.Select(o => o.Key))}."));
         Check(options, problems);
         return problems.Count == 0 ? options : throw new ConfigurationException(problems);
     }
@@ -120,7 +122,8 @@ public static partial class OptionsReader
 
     private static List<string> UnknownVariables(IEnumerable<string> names) =>
     [
-        .. names.Where(n => n.StartsWith(Prefix, StringComparison.Ordinal) && !NoSettings.Contains(n) && !n.StartsWith(Prefix + "TEST_", StringComparison.Ordinal) && Keys.All(k => k.Variable != n))
+        .. names.Where(n => n.StartsWith(Prefix, StringComparison.Ordinal) && !NoSettings.Contains(n)
+            && !n.StartsWith(Prefix + "TEST_", StringComparison.Ordinal) && Keys.All(k => k.Variable != n))
             .Order(StringComparer.Ordinal)
             .Select(n => $"{n} is not a setting. Did you mean {Keys.MinBy(k => Distance(k.Variable, n))!.Variable}?"),
     ];
@@ -147,7 +150,8 @@ public static partial class OptionsReader
                 throw new IOException("every user of this machine can change it. Run: chmod o-w " + file);
             // A bare name is what the program looks up by itself, possibly in a folder that everybody may write to, such as /tmp.
             if (Path.GetFileName(file) == file && FileOwner.IsForeign(file))
-                throw new IOException("it belongs to another user of this machine, and is only taken where it is named with its folder. Delete it, or give --config ./" + file);
+                throw new IOException("it belongs to another user of this machine, and is only taken where it is named with its folder. " +
+                    "Delete it, or give --config ./" + file);
             if (new FileInfo(file).Length > MaxFile)
                 throw new IOException($"it is longer than {MaxFile} bytes");
             var text = File.ReadAllText(file);
@@ -157,7 +161,8 @@ public static partial class OptionsReader
                 // The loader recurses without limit, and its aliases multiply.
                 depth += parser.Current!.NestingIncrease;
                 if (depth > MaxDepth || parser.Current is AnchorAlias)
-                    throw new YamlException(parser.Current.Start, parser.Current.End, $"aliases, and nesting deeper than {MaxDepth}, are not taken");
+                    throw new YamlException(parser.Current.Start, parser.Current.End,
+                        $"aliases, and nesting deeper than {MaxDepth}, are not taken");
             }
             var yaml = new YamlStream();
             yaml.Load(new StringReader(text));
@@ -167,9 +172,11 @@ public static partial class OptionsReader
                 throw new YamlException("expected lines of the form key: value");
             return map.Children.ToDictionary(
                 entry => ((YamlScalarNode)entry.Key).Value ?? "",
-                entry => entry.Value is YamlSequenceNode list ? string.Join(',', list.Select(item => item.ToString())) : entry.Value.ToString());
+                entry =>
+                    entry.Value is YamlSequenceNode list ? string.Join(',', list.Select(item => item.ToString())) : entry.Value.ToString());
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or YamlException or InvalidCastException or InvalidOperationException or ArgumentException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or YamlException or InvalidCastException
+            or InvalidOperationException or ArgumentException)
         {
             problems.Add($"The configuration file {file} cannot be read: {error.Message}");
             return [];
@@ -181,7 +188,9 @@ public static partial class OptionsReader
         object? value = property.PropertyType switch
         {
             var t when t == typeof(int) => int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : null,
-            var t when t == typeof(bool) => text.ToLowerInvariant() switch { "true" or "1" or "yes" or "on" or "" => true, "false" or "0" or "no" or "off" => false, _ => null },
+            var t when t == typeof(bool) =>
+                text.ToLowerInvariant() switch { "true" or "1" or "yes" or "on" or "" => true,
+                "false" or "0" or "no" or "off" => false, _ => null },
             var t when t == typeof(string[]) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
             _ => text,
         };
@@ -204,11 +213,13 @@ public static partial class OptionsReader
     {
         if (!IPAddress.TryParse(options.Host, out _) && options.Host is not "localhost")
             problems.Add($"host is '{options.Host}'; it must be an IP address or localhost.");
-        foreach (var address in options.WebrtcAddresses.Where(a => Uri.CheckHostName(a) is UriHostNameType.Unknown or UriHostNameType.Basic))
+        foreach (var address in options.WebrtcAddresses.Where(a =>
+            Uri.CheckHostName(a) is UriHostNameType.Unknown or UriHostNameType.Basic))
             problems.Add($"webrtc_addresses has '{address}', which is neither an IP address nor a name.");
         foreach (var _ in options.ApiKeys.Where(k => k.Length < 16))
             problems.Add("api_keys has a key of fewer than 16 characters. 'openssl rand -hex 24' makes a good one.");
-        foreach (var origin in options.Origins.Where(o => !(Uri.TryCreate(o, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.PathAndQuery == "/")))
+        foreach (var origin in options.Origins.Where(o =>
+            !(Uri.TryCreate(o, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.PathAndQuery == "/")))
             problems.Add($"origins has '{origin}', which is not an origin such as https://studio.example.org.");
         foreach (var proxy in options.Proxies.Where(p => !IPAddress.TryParse(p, out _)))
             problems.Add($"proxies has '{proxy}', which is not an IP address.");
@@ -221,11 +232,13 @@ public static partial class OptionsReader
         if (options.TlsCertificate is null != options.TlsKey is null)
             problems.Add("tls_certificate and tls_key go together: set both or neither.");
         if (options.WebhookHosts.Length > 0 && options.WebhookSecret.Length < 16)
-            problems.Add("webhook_hosts is set, so webhook_secret is needed, with at least 16 characters. 'openssl rand -hex 24' makes a good one.");
+            problems.Add("webhook_hosts is set, so webhook_secret is needed, with at least 16 characters. 'openssl rand -hex 24' makes " +
+                "a good one.");
         if (!options.WebrtcUdp && !options.WebrtcTcp)
             problems.Add("webrtc_udp and webrtc_tcp are both off: leave at least one on.");
         if (options.Join.Length > 0 && options.JoinKey.Length == 0)
-            problems.Add("join is set, so join_key is needed, in TRUELIVE_JOIN_KEY or a file. 'truelive fleet keys create NAME' makes one at the front door.");
+            problems.Add("join is set, so join_key is needed, in TRUELIVE_JOIN_KEY or a file. 'truelive fleet keys create NAME' makes " +
+                "one at the front door.");
         if (options.Join.Length > 0 && options.PathPrefix.Length > 0)
             problems.Add("path_prefix goes with a reverse proxy, and a worker's requests come from its front door: leave it out.");
         if (!IPAddress.TryParse(options.SiloHost, out _))
@@ -233,12 +246,15 @@ public static partial class OptionsReader
         if (IsLoopback(options.Host) || options.Insecure)
             return;
         if (options.TlsCertificate is null && !options.TlsSelfMade)
-            problems.Add($"host is {options.Host}, which others can reach: set tls_certificate and tls_key, or tls_self_made, or insecure.");
+            problems.Add($"host is {options.Host}, which others can reach: set tls_certificate and tls_key, or tls_self_made, " +
+                "or insecure.");
         if (options.ApiKeys.Length == 0 && options.Join.Length == 0 && !File.Exists(options.KeysPath))
-            problems.Add($"host is {options.Host}, which others can reach: make a key with 'truelive keys create NAME', or set api_keys, or insecure.");
+            problems.Add($"host is {options.Host}, which others can reach: make a key with 'truelive keys create NAME', or set api_keys, " +
+                "or insecure.");
     }
 
-    internal static bool IsLoopback(string host) => host == "localhost" || (IPAddress.TryParse(host, out var ip) && IPAddress.IsLoopback(ip));
+    internal static bool IsLoopback(string host) =>
+        host == "localhost" || (IPAddress.TryParse(host, out var ip) && IPAddress.IsLoopback(ip));
 
     private static string Write(object? value) => value switch
     {

@@ -13,7 +13,8 @@ public sealed class ServerOptions
 {
     /// <summary>Address that the web server and the media port listen on.</summary>
     [Category(OptionUse.Both)]
-    [Description("Address to listen on, with the web server and the media port. Anything but a loopback address needs TLS and an API key, or --insecure.")]
+    [Description("Address to listen on, with the web server and the media port. Anything but a loopback address needs TLS and an API " +
+        "key, or --insecure.")]
     [Required]
     public string Host { get; set; } = "127.0.0.1";
 
@@ -34,7 +35,8 @@ public sealed class ServerOptions
     public string PathPrefix { get; set; } = "";
 
     /// <summary>Addresses announced to WebRTC clients; empty announces every address of this machine.</summary>
-    [Description("Addresses announced to WebRTC clients, for a machine behind NAT: IP addresses, names that DNS knows, and 'local' for the machine's own beside them. Empty announces the machine's own.")]
+    [Description("Addresses announced to WebRTC clients, for a machine behind NAT: IP addresses, names that DNS knows, and 'local' for " +
+        "the machine's own beside them. Empty announces the machine's own.")]
     public string[] WebrtcAddresses { get; set; } = [];
 
     /// <summary>Media over UDP.</summary>
@@ -65,12 +67,14 @@ public sealed class ServerOptions
     /// <c>truelive keys</c>.
     /// </summary>
     [Category(OptionUse.Both)]
-    [Description("Keys that clients show as 'Authorization: Bearer KEY' or 'X-Api-Key: KEY' and that open everything; each at least 16 characters. 'truelive keys create' makes named ones that open less.")]
+    [Description("Keys that clients show as 'Authorization: Bearer KEY' or 'X-Api-Key: KEY' and that open everything; each at least 16 " +
+        "characters. 'truelive keys create' makes named ones that open less.")]
     public string[] ApiKeys { get; set; } = [];
 
     /// <summary>Origins of pages that may use this server besides its own.</summary>
     [Category(OptionUse.Both)]
-    [Description("Origins of pages that may use this server besides its own, such as https://studio.example.org, also that of its own page behind a proxy. Empty: none without keys, every one with them.")]
+    [Description("Origins of pages that may use this server besides its own, such as https://studio.example.org, also that of its own " +
+        "page behind a proxy. Empty: none without keys, every one with them.")]
     public string[] Origins { get; set; } = [];
 
     /// <summary>Reverse proxies whose forwarded client, scheme and host are trusted.</summary>
@@ -92,14 +96,16 @@ public sealed class ServerOptions
     public string ModelsFolder { get; set; } = "";
 
     /// <summary>Memory for models that are loaded when first used.</summary>
-    [Description("Memory in MB for models other than the default one, which are loaded when first used: beyond it those unused for the longest time are unloaded. 0 takes half of the machine's.")]
+    [Description("Memory in MB for models other than the default one, which are loaded when first used: beyond it those unused for the " +
+        "longest time are unloaded. 0 takes half of the machine's.")]
     [Range(0, 10_000_000)]
     public int ModelMemoryMb { get; set; }
 
     /// <summary>
     /// Whether a model with a command is restarted when a file in its folder changes, and offered even when it is broken.
     /// </summary>
-    [Description("For authors of models in Python: start a model anew when a file in its folder is changed, and offer it though it is broken.")]
+    [Description("For authors of models in Python: start a model anew when a file in its folder is changed, and offer it though " +
+        "it is broken.")]
     public bool Reload { get; set; }
 
     /// <summary>Picture size that the model works at when a session names none.</summary>
@@ -162,7 +168,8 @@ public sealed class ServerOptions
     public bool Clips { get; set; } = true;
 
     /// <summary>PostgreSQL connection string of the clip queue; empty keeps it in the data folder.</summary>
-    [Description("PostgreSQL connection string of the clip queue (Host=...;Database=...;Username=...); empty keeps it in a file in the data folder. Servers that share a queue share the data folder.")]
+    [Description("PostgreSQL connection string of the clip queue (Host=...;Database=...;Username=...); empty keeps it in a file in the " +
+        "data folder. Servers that share a queue share the data folder.")]
     public string ClipDatabase { get; set; } = "";
 
     /// <summary>Largest upload.</summary>
@@ -191,27 +198,33 @@ public sealed class ServerOptions
     public int ClipKeepHours { get; set; } = 24;
 
     /// <summary>Hosts that a clip's source may be fetched from.</summary>
-    [Description("Hosts that a clip's source may be fetched from (example.org, *.example.org); empty fetches none. A host in a private network must be named in full.")]
+    [Description("Hosts that a clip's source may be fetched from (example.org, *.example.org); empty fetches none. A host in a private " +
+        "network must be named in full.")]
     public string[] ClipUrlHosts { get; set; } = [];
 
     /// <summary>Hosts that webhooks may go to.</summary>
-    [Description("Hosts that webhooks may go to (example.org, *.example.org); empty sends none. A host in a private network must be named in full.")]
+    [Description("Hosts that webhooks may go to (example.org, *.example.org); empty sends none. A host in a private network must be " +
+        "named in full.")]
     public string[] WebhookHosts { get; set; } = [];
 
     /// <summary>Hosts that clients may have measured.</summary>
-    [Description("Hosts that clients may have measured by the probe besides this server (example.org, *.example.org, * for every public one). A host in a private network must be named in full. Empty: none, but every one where no keys are asked for on loopback.")]
+    [Description("Hosts that clients may have measured by the probe besides this server (example.org, *.example.org, * for every public " +
+        "one). A host in a private network must be named in full. Empty: none, but every one where no keys are asked for on loopback.")]
     public string[] ProbeHosts { get; set; } = [];
 
     /// <summary>Hosts that streams may come from and go to.</summary>
-    [Description("Hosts that streams may come from and go to (cam.example.org, *.example.org, * for every public one). A host in a private network must be named in full. Empty: none, but every one where no keys are asked for on loopback.")]
+    [Description("Hosts that streams may come from and go to (cam.example.org, *.example.org, * for every public one). A host in a " +
+        "private network must be named in full. Empty: none, but every one where no keys are asked for on loopback.")]
     public string[] StreamHosts { get; set; } = [];
 
     /// <summary>Ports on which a stream may wait for its sender or its receivers.</summary>
-    [Description("Ports on which a stream may wait for its sender or its receivers (srt://:9000?mode=listener), such as 9000,9001; empty allows none, but every one above 1023 where no keys are asked for on loopback.")]
+    [Description("Ports on which a stream may wait for its sender or its receivers (srt://:9000?mode=listener), such as 9000,9001; empty " +
+        "allows none, but every one above 1023 where no keys are asked for on loopback.")]
     public string[] StreamPorts { get; set; } = [];
 
     /// <summary>Folder whose files may be streamed, and into which outputs record.</summary>
-    [Description("Folder whose files may be sources of streams (file:NAME), and into which outputs record (file:NAME.mp4); empty allows neither.")]
+    [Description("Folder whose files may be sources of streams (file:NAME), and into which outputs record (file:NAME.mp4); empty " +
+        "allows neither.")]
     public string StreamFolder { get; set; } = "";
 
     /// <summary>Cameras and virtual webcams of this machine that streams may use.</summary>
@@ -244,7 +257,8 @@ public sealed class ServerOptions
 
     /// <summary>Size at which the audit log begins a new file.</summary>
     [Category(OptionUse.Both)]
-    [Description("Where keys are asked for: size in MB at which audit.log in the data folder begins a new file; five are kept. 0 keeps none.")]
+    [Description("Where keys are asked for: size in MB at which audit.log in the data folder begins a new file; five are kept. 0 " +
+        "keeps none.")]
     [Range(0, 10_000)]
     public int AuditMb { get; set; } = 16;
 
@@ -262,24 +276,28 @@ public sealed class ServerOptions
 
     /// <summary>Address of the front door of the fleet that this server is a worker of; empty for a standalone server.</summary>
     [Category(OptionUse.Serve)]
-    [Description("Address of a fleet's front door, such as https://live.example.org: the server becomes a worker there and takes requests from it alone. Empty for a server of its own.")]
+    [Description("Address of a fleet's front door, such as https://live.example.org: the server becomes a worker there and takes " +
+        "requests from it alone. Empty for a server of its own.")]
     [RegularExpression("^(https?://[^ /?#]+)?$")]
     public string Join { get; set; } = "";
 
     /// <summary>Key of this worker, as <c>truelive fleet keys create</c> made it.</summary>
     [Category(OptionUse.Serve)]
-    [Description("Key that this worker joins a fleet with, made at its front door by 'truelive fleet keys create NAME'. A key is one worker's.")]
+    [Description("Key that this worker joins a fleet with, made at its front door by 'truelive fleet keys create NAME'. A key is " +
+        "one worker's.")]
     public string JoinKey { get; set; } = "";
 
     /// <summary>Address at which the control nodes reach this worker over HTTP.</summary>
     [Category(OptionUse.Serve)]
-    [Description("Address at which the control nodes of its fleet reach this worker, such as https://10.0.0.7:8080; empty takes the address that its link comes from, and its port.")]
+    [Description("Address at which the control nodes of its fleet reach this worker, such as https://10.0.0.7:8080; empty takes the " +
+        "address that its link comes from, and its port.")]
     [RegularExpression("^(https?://[^ /?#]+)?$")]
     public string WorkerAddress { get; set; } = "";
 
     /// <summary>The store through which control nodes find each other.</summary>
     [Category(OptionUse.Control)]
-    [Description("Where the control nodes of a fleet find each other: memory (one control node, for a trial), postgres://USER@HOST:PORT/DATABASE or redis://HOST:PORT. With a password it is a secret: set it in the environment or a file.")]
+    [Description("Where the control nodes of a fleet find each other: memory (one control node, for a trial), " +
+        "postgres://USER@HOST:PORT/DATABASE or redis://HOST:PORT. With a password it is a secret: set it in the environment or a file.")]
     [RegularExpression("^(memory|postgres://.+|postgresql://.+|redis://.+)$")]
     public string Store { get; set; } = "memory";
 
@@ -302,7 +320,8 @@ public sealed class ServerOptions
 
     /// <summary>Milliseconds without a report after which a worker counts as lost.</summary>
     [Category(OptionUse.Control)]
-    [Description("Milliseconds without word from a worker after which its sessions are placed elsewhere when their clients come back. Workers report each 400 ms.")]
+    [Description("Milliseconds without word from a worker after which its sessions are placed elsewhere when their clients come back. " +
+        "Workers report each 400 ms.")]
     [Range(800, 60_000)]
     public int WorkerSilenceMs { get; set; } = 1200;
 
@@ -327,7 +346,9 @@ public sealed class ServerOptions
 
     /// <summary><see cref="DataFolder"/>, or the place that the XDG base directory specification gives it.</summary>
     public string DataPath => DataFolder.Length > 0
-        ? DataFolder : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "truelive");
+        ? DataFolder
+        : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData,
+        Environment.SpecialFolderOption.DoNotVerify), "truelive");
 
     /// <summary>The file of named keys.</summary>
     public string KeysPath => Path.Combine(DataPath, "api-keys.json");

@@ -16,27 +16,35 @@ using TrueLive.Server.Pictures;
 namespace TrueLive.Server.Http;
 
 /// <summary>Body of <c>POST /v1/sessions</c>; null takes the server's default.</summary>
-internal sealed record CreateSessionBody(string? Model, string? Size, string? Prompt, float? Strength, IReadOnlyDictionary<string, JsonElement>? Values);
+internal sealed record CreateSessionBody(
+    string? Model, string? Size, string? Prompt, float? Strength, IReadOnlyDictionary<string, JsonElement>? Values);
 
 /// <summary>Body of <c>PATCH /v1/sessions/{id}</c>; null keeps what is in force.</summary>
 internal sealed record UpdateSessionBody(
-    string? Id, string? Prompt, float? Strength, double? TransitionMs, bool? Paused, bool? Reset, string? Model, string? Size, IReadOnlyDictionary<string, JsonElement>? Values);
+    string? Id, string? Prompt, float? Strength, double? TransitionMs, bool? Paused, bool? Reset, string? Model, string? Size,
+    IReadOnlyDictionary<string, JsonElement>? Values);
 
 /// <summary>
 /// A session as the API shows it. The token is present only in the response that created the session; anybody who has the <c>whep</c>
 /// address may watch; <c>input_problem</c> says what is wrong with the input, and what to send instead.
 /// </summary>
 internal sealed record SessionView(
-    string Id, string? Token, string State, string Transport, DateTimeOffset Created, string Model, string ModelVersion, string Size, string Tier, string TierMeans,
+    string Id, string? Token, string State, string Transport, DateTimeOffset Created, string Model, string ModelVersion, string Size,
+    string Tier, string TierMeans,
     PromptView Prompt, int Epoch, StatsMessage Stats, string Whip, string Whep, JournalView? Journal, string? InputProblem)
 {
     public static SessionView From(HostedSession hosted, Gate gate, bool withToken = false)
     {
         var s = hosted.Session.Settings;
         return new SessionView(
-            hosted.Session.Id, withToken ? hosted.Token : null, hosted.Session.State.ToString().ToLowerInvariant(), hosted.Transport, hosted.Created,
-            s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", TierWords.Name(Core.Tiers.Tier.Live), TierWords.Means(Core.Tiers.Tier.Live), PromptView.From(s.Prompt), s.Epoch,
-            hosted.SourceLost is { } lost ? StatsMessage.From(hosted.Session.Stats) with { Degraded = TierWords.Repeated(lost) } : StatsMessage.From(hosted.Session.Stats), gate.AddressOf($"/whip/{hosted.Session.Id}"), gate.Share($"/whep/{hosted.Session.Id}", hosted.Owner),
+            hosted.Session.Id, withToken ? hosted.Token : null, hosted.Session.State.ToString().ToLowerInvariant(), hosted.Transport,
+            hosted.Created,
+            s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", TierWords.Name(Core.Tiers.Tier.Live),
+            TierWords.Means(Core.Tiers.Tier.Live), PromptView.From(s.Prompt), s.Epoch,
+            hosted.SourceLost is { } lost
+                ? StatsMessage.From(hosted.Session.Stats) with { Degraded = TierWords.Repeated(lost) }
+                : StatsMessage.From(hosted.Session.Stats), gate.AddressOf($"/whip/{hosted.Session.Id}"),
+                gate.Share($"/whep/{hosted.Session.Id}", hosted.Owner),
             hosted.Observer.Recorder?.View is { Recording: true } journal ? journal : null, hosted.Input.Problem);
     }
 }
@@ -48,7 +56,8 @@ internal sealed record WatchView(string Model, string Size, PromptView Prompt, s
     {
         var session = hosted.Session;
         var s = session.Settings;
-        return new WatchView(s.Model.Info.Id, $"{s.Width}x{s.Height}", PromptView.From(s.Prompt), session.State.ToString().ToLowerInvariant(), session.Last?.End?.Words, hosted.Input.Problem);
+        return new WatchView(s.Model.Info.Id, $"{s.Width}x{s.Height}", PromptView.From(s.Prompt),
+            session.State.ToString().ToLowerInvariant(), session.Last?.End?.Words, hosted.Input.Problem);
     }
 }
 
@@ -58,12 +67,14 @@ internal sealed record SessionListView(IReadOnlyList<SessionView> Sessions);
 /// <summary>What this server can do, with measured figures.</summary>
 internal sealed record CapabilitiesView(
     string Version, string Tier, string TierMeans, IReadOnlyList<ModelView> Models, string DefaultModel, string DefaultSize, int TargetFps,
-    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<UnmeasuredView> NotMeasured, IReadOnlyList<string> Transports, int KeepSeconds, int ReplaySeconds, int FrameAgeMs, int MaxPromptLength, int RunningSessions, IReadOnlyList<TierView> Tiers);
+    IReadOnlyList<CapacityView> Capacity, IReadOnlyList<UnmeasuredView> NotMeasured, IReadOnlyList<string> Transports, int KeepSeconds,
+    int ReplaySeconds, int FrameAgeMs, int MaxPromptLength, int RunningSessions, IReadOnlyList<TierView> Tiers);
 
 /// <summary>What one tier offers on this machine.</summary>
 /// <param name="Rates">Measured figures; those of a model and size that nobody has asked for yet are missing.</param>
 /// <param name="Limits">In words.</param>
-internal sealed record TierView(string Tier, string TierMeans, bool Available, IReadOnlyList<string> Sizes, IReadOnlyList<RateView> Rates, IReadOnlyList<string> Limits);
+internal sealed record TierView(string Tier, string TierMeans, bool Available, IReadOnlyList<string> Sizes, IReadOnlyList<RateView> Rates,
+    IReadOnlyList<string> Limits);
 
 /// <summary>Frames per second that the model's step alone reaches, and the least delay that it adds, by design and by its step.</summary>
 internal sealed record RateView(string Model, string Size, double StepFps, double DelayFloorMs);
@@ -76,7 +87,8 @@ internal sealed record RateView(string Model, string Size, double StepFps, doubl
 /// </summary>
 internal sealed record ModelView(
     string Id, string Version, string Title, string Description, bool TakesPrompt, bool HasMemory, IReadOnlyList<LookInfo> Looks,
-    int MinSide, int MaxSide, int Multiple, int? FixedWidth, int? FixedHeight, ChunkView Chunk, double ByDesignMs, IReadOnlyList<ParameterView>? Parameters,
+    int MinSide, int MaxSide, int Multiple, int? FixedWidth, int? FixedHeight, ChunkView Chunk, double ByDesignMs,
+    IReadOnlyList<ParameterView>? Parameters,
     bool Warm, double? MemoryMb, double? AboutFps, string? NotLive, string? Broken)
 {
     // Below this rate the picture does not look live: a gesture is over before it is seen.
@@ -86,7 +98,8 @@ internal sealed record ModelView(
     {
         var fps = FpsOf(model.Info, admission, options);
         var slow = fps < LiveFps && model != models.Default
-            ? FormattableString.Invariant($"{model.Info.Title} makes about {fps:0.#} frames per second on this machine, too few for a live picture. Render clips with it.")
+            ? FormattableString.Invariant(
+                $"{model.Info.Title} makes about {fps:0.#} frames per second on this machine, too few for a live picture. Render clips with it.")
             : null;
         var loaded = model as OnDemandModel;
         return From(model.Info, options.TargetRate) with
@@ -110,7 +123,8 @@ internal sealed record ModelView(
     private static ModelView From(ModelInfo i, int targetRate) => new(
         i.Id, i.Version, i.Title, i.Description, i.TakesPrompt, i.HasMemory, i.Looks,
         i.Sizes.MinSide, i.Sizes.MaxSide, i.Sizes.Multiple, i.Sizes.FixedWidth, i.Sizes.FixedHeight,
-        new ChunkView(i.Chunk.Takes, i.Chunk.Gives, i.Chunk.Lag), Math.Round(i.Chunk.Wait(TimeSpan.FromSeconds(1.0 / targetRate)).TotalMilliseconds, 1),
+        new ChunkView(i.Chunk.Takes, i.Chunk.Gives, i.Chunk.Lag),
+        Math.Round(i.Chunk.Wait(TimeSpan.FromSeconds(1.0 / targetRate)).TotalMilliseconds, 1),
         i.Parameters.Count == 0 ? null : [.. i.Parameters.Select(ParameterView.From)], true, null, null, null, null);
 }
 
@@ -121,17 +135,20 @@ internal sealed record ChunkView(int Takes, int Gives, int Lag);
 
 /// <summary>What a model declares that its user may set; <c>when</c> a change takes effect is <c>live</c> or <c>load</c>.</summary>
 internal sealed record ParameterView(
-    string Id, string Title, string Kind, string? Default, double? Min, double? Max, double? Step, IReadOnlyList<string>? Choices, string When)
+    string Id, string Title, string Kind, string? Default, double? Min, double? Max, double? Step,
+    IReadOnlyList<string>? Choices, string When)
 {
     public static ParameterView From(ModelParameter p) => new(
-        p.Id, p.Title, p.Kind.ToString().ToLowerInvariant(), p.Default, p.Min, p.Max, p.Step, p.Choices.IsEmpty ? null : p.Choices, p.Live ? "live" : "load");
+        p.Id, p.Title, p.Kind.ToString().ToLowerInvariant(), p.Default, p.Min, p.Max, p.Step, p.Choices.IsEmpty ? null : p.Choices,
+        p.Live ? "live" : "load");
 }
 
 /// <summary>
 /// Live sessions that the machine holds, as measured; <c>beside</c> counts the live sessions that ran during the measurement and made the
 /// step longer (it is repeated when none runs).
 /// </summary>
-internal sealed record CapacityView(string Model, string Size, double StepMs, double CpuMsPerFrame, int FramesMeasured, int Sessions, int? Beside);
+internal sealed record CapacityView(
+    string Model, string Size, double StepMs, double CpuMsPerFrame, int FramesMeasured, int Sessions, int? Beside);
 
 /// <summary>A model and size without figures, and why: not measured before its first session, or the measurement failed.</summary>
 internal sealed record UnmeasuredView(string Model, string Size, string Why);
@@ -144,7 +161,8 @@ internal sealed record ShortageView(string Resource, string Words);
 
 /// <summary>Source-generated JSON of the HTTP API.</summary>
 [JsonSourceGenerationOptions(
-    JsonSerializerDefaults.Web, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+    JsonSerializerDefaults.Web, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(CreateSessionBody))]
 [JsonSerializable(typeof(UpdateSessionBody))]
 [JsonSerializable(typeof(SessionView))]

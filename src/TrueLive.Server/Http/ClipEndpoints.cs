@@ -21,11 +21,17 @@ internal static class ClipEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var uploads = app.MapGroup("/v1/uploads").WithTags("Uploads").AddEndpointFilter(AnswerRefusals(Tier.Clip));
-        uploads.MapPost("", UploadAsync).WithSummary("Send a video file, or a ZIP of numbered PNG or JPEG pictures (fps says how many a second): the body is the file, of any content type").Produces<UploadView>(201).ProducesProblem(413).ProducesProblem(415);
-        uploads.MapGet("", (HttpRequest http, Gate gate, ClipUploads all, SignedLinks links) => new UploadListView([.. all.List(gate.OwnerOf(http)).Select(u => WithPreview(u, gate.OwnerOf(http), links))])).WithSummary("Your uploads");
-        uploads.MapGet("/{id}", (string id, HttpRequest http, Gate gate, ClipUploads all, SignedLinks links) => all.Find(gate.OwnerOf(http), id) is { } upload ? Results.Ok(WithPreview(upload, gate.OwnerOf(http), links)) : NoSuch("upload"))
+        uploads.MapPost("", UploadAsync)
+            .WithSummary("Send a video file, or a ZIP of numbered PNG or JPEG pictures (fps says how many a second): the body is the " +
+            "file, of any content type").Produces<UploadView>(201).ProducesProblem(413).ProducesProblem(415);
+        uploads.MapGet("", (HttpRequest http, Gate gate, ClipUploads all, SignedLinks links) =>
+            new UploadListView([.. all.List(gate.OwnerOf(http)).Select(u => WithPreview(u, gate.OwnerOf(http), links))]))
+            .WithSummary("Your uploads");
+        uploads.MapGet("/{id}", (string id, HttpRequest http, Gate gate, ClipUploads all, SignedLinks links) =>
+            all.Find(gate.OwnerOf(http), id) is { } upload ? Results.Ok(WithPreview(upload, gate.OwnerOf(http), links)) : NoSuch("upload"))
             .WithSummary("One upload").Produces<UploadView>().ProducesProblem(404);
-        uploads.MapGet("/{id}/preview", PreviewAsync).WithSummary("A picture of an upload (JPEG), whatever kind of file it is").ProducesProblem(404).ProducesProblem(415);
+        uploads.MapGet("/{id}/preview", PreviewAsync).WithSummary("A picture of an upload (JPEG), whatever kind of file it is")
+            .ProducesProblem(404).ProducesProblem(415);
         uploads.MapDelete("/{id}", (string id, HttpRequest http, Gate gate, ClipUploads all) =>
         {
             if (all.Find(gate.OwnerOf(http), id) is not { } upload)
@@ -35,17 +41,22 @@ internal static class ClipEndpoints
         }).WithSummary("Delete an upload").Produces(204).ProducesProblem(404);
 
         var clips = app.MapGroup("/v1/clips").WithTags("Clips").AddEndpointFilter(AnswerRefusals(Tier.Clip));
-        clips.MapPost("", CreateAsync).WithSummary("Make a clip (tier 1)").Produces<ClipView>(202).ProducesProblem(404).ProducesProblem(413).ProducesProblem(422).ProducesProblem(429);
+        clips.MapPost("", CreateAsync).WithSummary("Make a clip (tier 1)").Produces<ClipView>(202).ProducesProblem(404).ProducesProblem(413)
+            .ProducesProblem(422).ProducesProblem(429);
         clips.MapGet("", ListAsync).WithSummary("Your clips, newest first").Produces<ClipListView>();
         clips.MapGet("/{id}", GetAsync).WithSummary("One clip").Produces<ClipView>().ProducesProblem(404);
         clips.MapGet("/{id}/events", EventsAsync).WithSummary("A clip's progress as server-sent events").ProducesProblem(404);
-        clips.MapGet("/{id}/result", ResultAsync).WithSummary("The finished file, with range requests").ProducesProblem(404).ProducesProblem(409);
-        clips.MapGet("/{id}/source", SourceAsync).WithSummary("The upload that a clip was made from, while it is kept, with range requests").ProducesProblem(404);
-        clips.MapDelete("/{id}", DeleteAsync).WithSummary("Cancel a clip, or remove one that has ended").Produces<ClipView>().ProducesProblem(404);
+        clips.MapGet("/{id}/result", ResultAsync).WithSummary("The finished file, with range requests").ProducesProblem(404)
+            .ProducesProblem(409);
+        clips.MapGet("/{id}/source", SourceAsync).WithSummary("The upload that a clip was made from, while it is kept, with range requests")
+            .ProducesProblem(404);
+        clips.MapDelete("/{id}", DeleteAsync).WithSummary("Cancel a clip, or remove one that has ended").Produces<ClipView>()
+            .ProducesProblem(404);
     }
 
     /// <summary>Turns a refusal into problem details that say what to change and, like every other answer, name the tier.</summary>
-    internal static Func<EndpointFilterInvocationContext, EndpointFilterDelegate, ValueTask<object?>> AnswerRefusals(Tier tier) => async (context, next) =>
+    internal static Func<EndpointFilterInvocationContext, EndpointFilterDelegate, ValueTask<object?>> AnswerRefusals(Tier tier) =>
+        async (context, next) =>
     {
         var answer = await AnswerAsync(context, next).ConfigureAwait(false);
         if (answer is ProblemHttpResult { ProblemDetails: var problem })
@@ -71,26 +82,33 @@ internal static class ClipEndpoints
         }
     }
 
-    private static async Task<IResult> UploadAsync(HttpContext http, double? fps, Gate gate, ClipUploads uploads, SignedLinks links, ServerOptions options)
+    private static async Task<IResult> UploadAsync(
+        HttpContext http, double? fps, Gate gate, ClipUploads uploads, SignedLinks links, ServerOptions options)
     {
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
             size.MaxRequestBodySize = ((long)options.ClipUploadMb << 20) + 1;
         var name = Uri.UnescapeDataString(http.Request.Headers["X-File-Name"].ToString());
         var owner = gate.OwnerOf(http.Request);
-        var upload = await uploads.TakeAsync(owner, name, http.Request.Body, http.Request.ContentLength, fps, http.RequestAborted).ConfigureAwait(false);
+        var upload = await uploads.TakeAsync(owner, name, http.Request.Body, http.Request.ContentLength, fps, http.RequestAborted)
+            .ConfigureAwait(false);
         return Results.Created($"/v1/uploads/{upload.Id}", WithPreview(upload, owner, links));
     }
 
-    private static UploadView WithPreview(UploadView upload, string owner, SignedLinks links) => upload with { PreviewUrl = links.Sign($"/v1/uploads/{upload.Id}/preview", owner) };
+    private static UploadView WithPreview(UploadView upload, string owner, SignedLinks links) =>
+        upload with { PreviewUrl = links.Sign($"/v1/uploads/{upload.Id}/preview", owner) };
 
-    private static async Task<IResult> PreviewAsync(string id, HttpContext http, Gate gate, ClipUploads uploads, ClipFolders folders, UploadPreview preview, SignedLinks links)
+    private static async Task<IResult> PreviewAsync(
+        string id, HttpContext http, Gate gate, ClipUploads uploads, ClipFolders folders, UploadPreview preview, SignedLinks links)
     {
-        var owner = ClipFolders.IsId(id) && links.Opens(http.Request) ? ClipFolders.OwnerOf(Path.Combine(folders.Uploads, id)) : gate.OwnerOf(http.Request);
+        var owner = ClipFolders.IsId(id) && links.Opens(http.Request)
+            ? ClipFolders.OwnerOf(Path.Combine(folders.Uploads, id))
+            : gate.OwnerOf(http.Request);
         return owner is not null && uploads.Find(owner, id) is { } upload
             ? Results.File(await preview.OfAsync(upload, http.RequestAborted).ConfigureAwait(false), "image/jpeg") : NoSuch("upload");
     }
 
-    private static async Task<IResult> CreateAsync(HttpContext http, [FromBody] CreateClipBody body, Gate gate, ClipOrders orders, ClipViews views)
+    private static async Task<IResult> CreateAsync(
+        HttpContext http, [FromBody] CreateClipBody body, Gate gate, ClipOrders orders, ClipViews views)
     {
         var job = await orders.TakeAsync(gate.OwnerOf(http.Request), body, http.RequestAborted).ConfigureAwait(false);
         return Results.Accepted($"/v1/clips/{job.Id}", await views.OfAsync(job, http.RequestAborted).ConfigureAwait(false));
@@ -102,16 +120,21 @@ internal static class ClipEndpoints
         if (queueHost.InUse)
         {
             var queue = await queueHost.QueueAsync(http.RequestAborted).ConfigureAwait(false);
-            foreach (var job in await queue.ListAsync(gate.OwnerOf(http.Request), Math.Clamp(limit ?? 50, 1, 500), http.RequestAborted).ConfigureAwait(false))
+            foreach (var job in await queue.ListAsync(gate.OwnerOf(http.Request), Math.Clamp(limit ?? 50, 1, 500), http.RequestAborted)
+                .ConfigureAwait(false))
                 list.Add(await views.OfAsync(job, http.RequestAborted).ConfigureAwait(false));
         }
         return Results.Ok(new ClipListView(TierWords.Name(Tier.Clip), TierWords.Means(Tier.Clip), list));
     }
 
-    private static async Task<IResult> GetAsync(string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipViews views, SignedLinks links) =>
-        await FindAsync(id, http, gate, queueHost, links).ConfigureAwait(false) is { } job ? Results.Ok(await views.OfAsync(job, http.RequestAborted, withSource: true).ConfigureAwait(false)) : NoSuch("clip");
+    private static async Task<IResult> GetAsync(
+        string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipViews views, SignedLinks links) =>
+        await FindAsync(id, http, gate, queueHost, links).ConfigureAwait(false) is { } job
+            ? Results.Ok(await views.OfAsync(job, http.RequestAborted, withSource: true).ConfigureAwait(false))
+            : NoSuch("clip");
 
-    private static async Task<IResult> EventsAsync(string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipViews views, SignedLinks links, TimeProvider time, IHostApplicationLifetime lifetime)
+    private static async Task<IResult> EventsAsync(string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipViews views,
+        SignedLinks links, TimeProvider time, IHostApplicationLifetime lifetime)
     {
         if (await FindAsync(id, http, gate, queueHost, links).ConfigureAwait(false) is null)
             return NoSuch("clip");
@@ -119,7 +142,8 @@ internal static class ClipEndpoints
         return TypedResults.ServerSentEvents(Follow(id, queueHost, views, time, lifetime.ApplicationStopping, http.RequestAborted));
     }
 
-    private static async IAsyncEnumerable<SseItem<ClipView>> Follow(string id, ClipQueueHost queueHost, ClipViews views, TimeProvider time, CancellationToken stopping, [EnumeratorCancellation] CancellationToken cancel)
+    private static async IAsyncEnumerable<SseItem<ClipView>> Follow(string id, ClipQueueHost queueHost, ClipViews views, TimeProvider time,
+        CancellationToken stopping, [EnumeratorCancellation] CancellationToken cancel)
     {
         ClipView? shown = null;
         using var timer = new PeriodicTimer(EventPause, time);
@@ -146,20 +170,25 @@ internal static class ClipEndpoints
         }
     }
 
-    private static async Task<IResult> ResultAsync(string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipFolders folders, SignedLinks links)
+    private static async Task<IResult> ResultAsync(
+        string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipFolders folders, SignedLinks links)
     {
         if (await FindAsync(id, http, gate, queueHost, links).ConfigureAwait(false) is not { } job)
             return NoSuch("clip");
         if (job.State != ClipJobState.Done)
-            return Problems.Of(StatusCodes.Status409Conflict, job.Error is { } error ? $"There is no result: {error}" : $"There is no result yet: the clip is {job.State.ToString().ToLowerInvariant()}.");
+            return Problems.Of(StatusCodes.Status409Conflict, job.Error is { } error
+                ? $"There is no result: {error}"
+                : $"There is no result yet: the clip is {job.State.ToString().ToLowerInvariant()}.");
         var (ending, type) = ClipFormats.Of(ClipFormats.Named(job.Request.Format) ?? ClipFormat.Mp4);
         var path = folders.ResultOf(job.Id, ending);
         return File.Exists(path) ? Results.File(path, type, enableRangeProcessing: true) : NoSuch("clip");
     }
 
-    private static async Task<IResult> SourceAsync(string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipUploads uploads, SignedLinks links)
+    private static async Task<IResult> SourceAsync(
+        string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipUploads uploads, SignedLinks links)
     {
-        if (await FindAsync(id, http, gate, queueHost, links).ConfigureAwait(false) is not { } job || uploads.Find(job.Owner, job.Request.Source) is not { } upload)
+        if (await FindAsync(id, http, gate, queueHost, links).ConfigureAwait(false) is not { } job
+            || uploads.Find(job.Owner, job.Request.Source) is not { } upload)
             return NoSuch("source");
         // A stranger's file on our origin: browsers must treat it as a film or a picture, never as a page in which a script could run.
         http.Response.Headers.XContentTypeOptions = "nosniff";
@@ -177,7 +206,8 @@ internal static class ClipEndpoints
         return Results.File(uploads.PathOf(upload), type, enableRangeProcessing: true);
     }
 
-    private static async Task<IResult> DeleteAsync(string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipFolders folders, ClipViews views, ClipWorker worker, SignedLinks links)
+    private static async Task<IResult> DeleteAsync(string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipFolders folders,
+        ClipViews views, ClipWorker worker, SignedLinks links)
     {
         if (await FindAsync(id, http, gate, queueHost, links).ConfigureAwait(false) is not { } job)
             return NoSuch("clip");
@@ -190,16 +220,19 @@ internal static class ClipEndpoints
         }
         else if (await queue.RemoveAsync(id, CancellationToken.None).ConfigureAwait(false))
             folders.RemoveJob(id);
-        return Results.Ok(await views.OfAsync(await queue.FindAsync(id, CancellationToken.None).ConfigureAwait(false) ?? job, CancellationToken.None).ConfigureAwait(false));
+        return Results.Ok(await views.OfAsync(await queue.FindAsync(id, CancellationToken.None).ConfigureAwait(false) ?? job,
+            CancellationToken.None).ConfigureAwait(false));
     }
 
     private static async Task<ClipJob?> FindAsync(string id, HttpContext http, Gate gate, ClipQueueHost queueHost, SignedLinks links)
     {
         if (!ClipFolders.IsId(id) || !queueHost.InUse)
             return null;
-        var job = await (await queueHost.QueueAsync(http.RequestAborted).ConfigureAwait(false)).FindAsync(id, http.RequestAborted).ConfigureAwait(false);
+        var job = await (await queueHost.QueueAsync(http.RequestAborted).ConfigureAwait(false)).FindAsync(id, http.RequestAborted)
+            .ConfigureAwait(false);
         return job is not null && (job.Owner == gate.OwnerOf(http.Request) || links.Opens(http.Request)) ? job : null;
     }
 
-    private static IResult NoSuch(string what) => Problems.Of(StatusCodes.Status404NotFound, $"There is no such {what}. It may have expired.");
+    private static IResult NoSuch(string what) =>
+        Problems.Of(StatusCodes.Status404NotFound, $"There is no such {what}. It may have expired.");
 }

@@ -22,7 +22,8 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     private readonly HashSet<string> _hosts = new(options.Origins.Select(o => new Uri(o).Host), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Status and words of the refusal; null admits the request.</summary>
-    public (int Status, string Words)? Refuse(HttpRequest request) => tickets is not null ? RefuseStranger(request, tickets) : ring.Required ? RefuseKey(request) : RefusePage(request);
+    public (int Status, string Words)? Refuse(HttpRequest request) =>
+        tickets is not null ? RefuseStranger(request, tickets) : ring.Required ? RefuseKey(request) : RefusePage(request);
 
     /// <summary>An address with a token that gives access to it alone without a key; the plain address on a server without keys.</summary>
     public string Share(string path, string owner) => ring.Required || tickets is not null ? links.Sign(path, owner) : AddressOf(path);
@@ -34,7 +35,9 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     /// The owner of a request: a name made from the API key, the same for everyone on a server without keys, and empty for a request with
     /// only a link.
     /// </summary>
-    public string OwnerOf(HttpRequest request) => tickets is not null ? tickets.Of(request)?.Owner ?? "" : !ring.Required ? ApiKeyRing.Nobody : KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Owner : "";
+    public string OwnerOf(HttpRequest request) => tickets is not null ? tickets.Of(request)?.Owner ?? "" : !ring.Required
+        ? ApiKeyRing.Nobody
+        : KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Owner : "";
 
     /// <summary>
     /// The session that a fleet's gateway sends a request for; null on a standalone server, and for requests that belong to no session.
@@ -42,7 +45,8 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     public string? SessionOf(HttpRequest request) => tickets?.Of(request)?.Session is { Length: > 0 } session ? session : null;
 
     /// <summary>Name of the key that was shown, for logs.</summary>
-    public string NameOf(HttpRequest request) => KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Name : request.Query.ContainsKey("token") ? "link" : "none";
+    public string NameOf(HttpRequest request) =>
+        KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Name : request.Query.ContainsKey("token") ? "link" : "none";
 
     /// <summary>The key that a request shows; null for none.</summary>
     public static string? KeyOf(HttpRequest request)
@@ -66,9 +70,11 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
         // Monitoring scrapes each machine directly.
         if (request.Path.StartsWithSegments("/metrics") && ring.Required)
             return RefuseKey(request);
-        if (request.Path.StartsWithSegments("/metrics") && request.HttpContext.Connection.RemoteIpAddress is { } from && IPAddress.IsLoopback(from))
+        if (request.Path.StartsWithSegments("/metrics") && request.HttpContext.Connection.RemoteIpAddress is { }
+            from && IPAddress.IsLoopback(from))
             return null;
-        return (StatusCodes.Status401Unauthorized, $"This machine is a worker and takes requests from its front door alone. Go to {options.Join}.");
+        return (StatusCodes.Status401Unauthorized,
+            $"This machine is a worker and takes requests from its front door alone. Go to {options.Join}.");
     }
 
     private (int, string)? RefuseKey(HttpRequest request)
@@ -80,15 +86,20 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
         {
             var needed = Needed(request);
             // Pictures are parameters of live sessions and of clips, so either scope will do.
-            return (key.Scopes & needed) == needed || (request.Path.StartsWithSegments("/v1/pictures") && key.Scopes.HasFlag(KeyScopes.Clips)) ? null
-                : (StatusCodes.Status403Forbidden, $"The key '{key.Name}' does not open this: it needs the scope {needed.ToString().ToLowerInvariant()}.");
+            return (key.Scopes & needed) == needed || (request.Path.StartsWithSegments("/v1/pictures")
+                && key.Scopes.HasFlag(KeyScopes.Clips)) ? null
+                : (StatusCodes.Status403Forbidden,
+                    $"The key '{key.Name}' does not open this: it needs the scope {needed.ToString().ToLowerInvariant()}.");
         }
-        if (LeavesLinksToWorkers ? SignedLinks.ClaimedOwner(request.Query["token"].ToString()) is { } owner && ring.Knows(owner) : links.Opens(request))
+        if (LeavesLinksToWorkers
+            ? SignedLinks.ClaimedOwner(request.Query["token"].ToString()) is { } owner && ring.Knows(owner)
+            : links.Opens(request))
             return null;
         if (shown is { Length: > 0 } && failed.IsTooMany(request.HttpContext.Connection.RemoteIpAddress))
             return (StatusCodes.Status429TooManyRequests, "Too many wrong keys came from your address. Wait a minute.");
         return (StatusCodes.Status401Unauthorized, request.Query.ContainsKey("key")
-            ? "A key in an address ends up in the logs of proxies, so none is taken from there. Make a new one, and send it as 'Authorization: Bearer KEY', or from a browser's WebSocket as docs/control-protocol.md says."
+            ? "A key in an address ends up in the logs of proxies, so none is taken from there. Make a new one, and send it as " +
+                "'Authorization: Bearer KEY', or from a browser's WebSocket as docs/control-protocol.md says."
             : "This server asks for an API key: send it as 'Authorization: Bearer KEY' or 'X-Api-Key: KEY'.");
     }
 
@@ -96,7 +107,9 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     {
         // Behind an unknown proxy, every client would appear to be the proxy's own machine.
         if (options.Proxies.Length == 0 && Array.Find(OfProxies, request.Headers.ContainsKey) is { } header)
-            return (StatusCodes.Status403Forbidden, $"This request came through a proxy ({header}), and this server asks for no keys. Set api_keys, or name the proxy in proxies and its address in origins.");
+            return (StatusCodes.Status403Forbidden,
+                $"This request came through a proxy ({header}), and this server asks for no keys. Set api_keys, or name the proxy in " +
+                "proxies and its address in origins.");
         var host = request.Host.Host;
         if (!IsOwn(host))
         {
@@ -106,11 +119,13 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
         }
         var origin = request.Headers.Origin.ToString();
         return origin.Length == 0 || IsOwn(request, origin) ? null
-            : (StatusCodes.Status403Forbidden, $"Pages from '{origin}' may not use this server. Name that origin in origins, or set api_keys.");
+            : (StatusCodes.Status403Forbidden,
+                $"Pages from '{origin}' may not use this server. Name that origin in origins, or set api_keys.");
     }
 
     private bool IsOwn(HttpRequest request, string origin) =>
-        origin.Equals($"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase) || _origins.Contains(origin.ToLowerInvariant());
+        origin.Equals($"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase)
+            || _origins.Contains(origin.ToLowerInvariant());
 
     // Anybody can point a host name at this server's address, so only addresses, and names set by the operator, are accepted.
     private bool IsOwn(string host)
@@ -118,11 +133,14 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
         if (host == "localhost" || _hosts.Contains(host))
             return true;
         var isAddress = IPAddress.TryParse(host.Trim('[', ']'), out var address);
-        return OptionsReader.IsLoopback(options.Host) ? isAddress && IPAddress.IsLoopback(address!) : isAddress || host.Equals(HostName, StringComparison.OrdinalIgnoreCase);
+        return OptionsReader.IsLoopback(options.Host)
+            ? isAddress && IPAddress.IsLoopback(address!)
+            : isAddress || host.Equals(HostName, StringComparison.OrdinalIgnoreCase);
     }
 
     private static bool IsOpen(PathString path) =>
-        !(path.StartsWithSegments("/v1") || path.StartsWithSegments("/whip") || path.StartsWithSegments("/whep") || path.StartsWithSegments("/hls")
+        !(path.StartsWithSegments("/v1") || path.StartsWithSegments("/whip") || path.StartsWithSegments("/whep")
+            || path.StartsWithSegments("/hls")
             || path.StartsWithSegments("/metrics") || path.StartsWithSegments("/openapi") || path.StartsWithSegments("/docs"));
 
     private static KeyScopes Needed(HttpRequest request)

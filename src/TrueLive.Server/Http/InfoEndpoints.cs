@@ -13,7 +13,9 @@ internal static class InfoEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         app.MapGet("/healthz", () => Results.Text("ok\n")).WithTags("Health").WithSummary("The process runs");
-        app.MapGet("/readyz", ReadyAsync).WithTags("Health").WithSummary("Everything can start that this server does; otherwise what is short, in words").Produces<ReadyView>().Produces<ReadyView>(503);
+        app.MapGet("/readyz", ReadyAsync).WithTags("Health")
+            .WithSummary("Everything can start that this server does; otherwise what is short, in words").Produces<ReadyView>()
+            .Produces<ReadyView>(503);
         app.MapGet("/v1/capabilities", Capabilities).WithTags("Info").WithSummary("Models, sizes, transports and measured capacity");
     }
 
@@ -21,21 +23,27 @@ internal static class InfoEndpoints
     {
         var lacking = await health.LookAsync(cancel).ConfigureAwait(false);
         if (lacking.Count > 0)
-            return NotReady(string.Join(' ', lacking.Select(s => s.Words)), [.. lacking.Select(s => new ShortageView(s.Resource.ToString().ToLowerInvariant(), s.Words))]);
+            return NotReady(string.Join(' ', lacking.Select(s => s.Words)),
+                [.. lacking.Select(s => new ShortageView(s.Resource.ToString().ToLowerInvariant(), s.Words))]);
         return measurement.Finished.IsCompleted
             ? Results.Ok(new ReadyView(true, "The default model is loaded and measured."))
             : NotReady("The machine's capacity is being measured.", null);
 
         static IResult NotReady(string reason, IReadOnlyList<ShortageView>? lacking) =>
-            Results.Json(new ReadyView(false, reason, lacking), ApiJson.Default.ReadyView, statusCode: StatusCodes.Status503ServiceUnavailable);
+            Results.Json(new ReadyView(false, reason, lacking), ApiJson.Default.ReadyView,
+                statusCode: StatusCodes.Status503ServiceUnavailable);
     }
 
-    private static CapabilitiesView Capabilities(ModelStore models, Admission admission, CapacityMeasurement measurement, SessionRegistry registry, ServerOptions options) => new(
+    private static CapabilitiesView Capabilities(
+        ModelStore models, Admission admission, CapacityMeasurement measurement, SessionRegistry registry, ServerOptions options) => new(
         typeof(InfoEndpoints).Assembly.GetName().Version!.ToString(3), TierWords.Name(Tier.Live), TierWords.Means(Tier.Live),
-        [.. models.All.Select(m => ModelView.From(m, models, admission, options))], models.Default.Info.Id, options.Size, options.TargetRate,
+        [.. models.All.Select(m => ModelView.From(m, models, admission, options))], models.Default.Info.Id, options.Size,
+        options.TargetRate,
         [.. admission.Costs.Select(c => new CapacityView(
-            c.ModelId, $"{c.Width}x{c.Height}", c.StepMs, c.CpuMs, c.Frames, admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height), c.Beside > 0 ? c.Beside : null))],
-        [.. Unmeasured(models, measurement)], ["whip", "whep", "websocket-jpeg"], options.KeepSeconds, options.ReplaySeconds, options.FrameAgeMs, Prompt.MaxLength, registry.Count, [.. Tiers(models, admission, options)]);
+            c.ModelId, $"{c.Width}x{c.Height}", c.StepMs, c.CpuMs, c.Frames, admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height),
+            c.Beside > 0 ? c.Beside : null))],
+        [.. Unmeasured(models, measurement)], ["whip", "whep", "websocket-jpeg"], options.KeepSeconds, options.ReplaySeconds,
+        options.FrameAgeMs, Prompt.MaxLength, registry.Count, [.. Tiers(models, admission, options)]);
 
     private static IEnumerable<UnmeasuredView> Unmeasured(ModelStore models, CapacityMeasurement measurement)
     {
@@ -44,24 +52,35 @@ internal static class InfoEndpoints
             foreach (var size in measurement.SizesOf(model))
             {
                 if (measurement.Lacks(model, size, out var failed))
-                    yield return new UnmeasuredView(model.Info.Id, $"{size.Width}x{size.Height}", failed ? "it failed, see the server log" : "not measured yet");
+                    yield return new UnmeasuredView(model.Info.Id, $"{size.Width}x{size.Height}",
+                        failed ? "it failed, see the server log" : "not measured yet");
             }
         }
     }
 
     private static IEnumerable<TierView> Tiers(ModelStore models, Admission admission, ServerOptions options)
     {
-        string[] sizes = [.. models.All.Select(m => m.Info).Select(i => i.Sizes.FixedWidth is { } w ? $"{i.Id}: {w}x{i.Sizes.FixedHeight}" : $"{i.Id}: sides {i.Sizes.MinSide}..{i.Sizes.MaxSide}, multiples of {i.Sizes.Multiple}")];
-        RateView[] rates = [.. admission.Costs.Where(c => c.StepMs > 0).Select(c => new RateView(c.ModelId, $"{c.Width}x{c.Height}", Math.Round(1000 / c.StepMs, 1), Floor(c)))];
+        string[] sizes = [.. models.All.Select(m => m.Info)
+            .Select(i => i.Sizes.FixedWidth is { } w
+            ? $"{i.Id}: {w}x{i.Sizes.FixedHeight}"
+            : $"{i.Id}: sides {i.Sizes.MinSide}..{i.Sizes.MaxSide}, multiples of {i.Sizes.Multiple}")];
+        RateView[] rates = [.. admission.Costs.Where(c => c.StepMs > 0)
+            .Select(c => new RateView(c.ModelId, $"{c.Width}x{c.Height}", Math.Round(1000 / c.StepMs, 1), Floor(c)))];
         yield return new TierView(
             TierWords.Name(Tier.Clip), TierWords.Means(Tier.Clip), options.Clips, sizes, rates,
-            [$"uploads of at most {options.ClipUploadMb} MB and {options.ClipSeconds} s", $"{options.ClipOpen} open clips and {options.ClipDiskMb} MB a key", $"results kept {options.ClipKeepHours} h", "clips stand still while live sessions need the cores"]);
+            [$"uploads of at most {options.ClipUploadMb} MB and {options.ClipSeconds} s",
+                $"{options.ClipOpen} open clips and {options.ClipDiskMb} MB a key", $"results kept {options.ClipKeepHours} h",
+                "clips stand still while live sessions need the cores"]);
         yield return new TierView(
-            TierWords.Name(Tier.Interactive), TierWords.Means(Tier.Interactive), options.Clips && options.InteractiveClips > 0, sizes, rates,
-            [$"sources of at most {Core.Clips.InteractiveClip.MaxSource.TotalSeconds:0} s and {Interactive.InteractiveLoading.MaxFrames} frames", $"{options.InteractiveClips} open at once"]);
+            TierWords.Name(Tier.Interactive), TierWords.Means(Tier.Interactive),
+            options.Clips && options.InteractiveClips > 0, sizes, rates,
+            [$"sources of at most {Core.Clips.InteractiveClip.MaxSource.TotalSeconds:0} s and " +
+                $"{Interactive.InteractiveLoading.MaxFrames} frames", $"{options.InteractiveClips} open at once"]);
         yield return new TierView(
             TierWords.Name(Tier.Live), TierWords.Means(Tier.Live), true, sizes, rates,
-            [.. admission.Costs.Select(c => $"{admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height)} session(s) of {c.ModelId} at {c.Width}x{c.Height} and {options.TargetRate} frames per second")]);
+            [.. admission.Costs.Select(c =>
+                $"{admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height)} session(s) of {c.ModelId} at {c.Width}x{c.Height} and " +
+                $"{options.TargetRate} frames per second")]);
 
         // A chunk's frames come out of one step, which takes as long as all of them.
         double Floor(FrameCost cost)

@@ -13,12 +13,16 @@ internal static class JournalEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var sessions = app.MapGroup("/v1/sessions").WithTags("Journals").AddEndpointFilter(ClipEndpoints.AnswerRefusals(Tier.Live));
-        sessions.MapPost("/{id}/journal", Begin).WithSummary("Begin to record a live session").Produces<JournalView>(201).ProducesProblem(404).ProducesProblem(409).ProducesProblem(413);
+        sessions.MapPost("/{id}/journal", Begin).WithSummary("Begin to record a live session").Produces<JournalView>(201)
+            .ProducesProblem(404).ProducesProblem(409).ProducesProblem(413);
         sessions.MapDelete("/{id}/journal", End).WithSummary("Stop recording").Produces<JournalView>().ProducesProblem(404);
         var journals = app.MapGroup("/v1/journals").WithTags("Journals").AddEndpointFilter(ClipEndpoints.AnswerRefusals(Tier.Live));
-        journals.MapGet("", (HttpRequest http, Gate gate, JournalStore store) => new JournalListView(store.List(gate.OwnerOf(http)))).WithSummary("Your journals");
+        journals.MapGet("", (HttpRequest http, Gate gate, JournalStore store) => new JournalListView(store.List(gate.OwnerOf(http))))
+            .WithSummary("Your journals");
         journals.MapGet("/{id}", (string id, HttpRequest http, Gate gate, JournalStore store, SessionRegistry registry) =>
-            store.Find(gate.OwnerOf(http), id) is { } journal ? Results.Ok(registry.Find(journal.View.Session)?.Observer.Recorder?.View is { } now && now.Id == id ? now : journal.View) : NoSuch())
+            store.Find(gate.OwnerOf(http), id) is { } journal
+                ? Results.Ok(registry.Find(journal.View.Session)?.Observer.Recorder?.View is { } now && now.Id == id ? now : journal.View)
+                : NoSuch())
             .WithSummary("One journal").Produces<JournalView>().ProducesProblem(404);
         journals.MapDelete("/{id}", (string id, HttpRequest http, Gate gate, JournalStore store) =>
         {

@@ -13,16 +13,19 @@ internal static class LiveSocketEndpoint
 {
     // Over HTTP/2 a WebSocket begins with CONNECT (RFC 8441).
     public static void Map(IEndpointRouteBuilder app) => app.MapMethods("/v1/live", ["GET", "CONNECT"], RunAsync).WithTags("Live")
-        .WithSummary("A live session over one WebSocket: JPEG pictures and the control protocol").ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
+        .WithSummary("A live session over one WebSocket: JPEG pictures and the control protocol").ProducesProblem(400).ProducesProblem(404)
+        .ProducesProblem(503);
 
     private static async Task<IResult> RunAsync(
-        HttpContext http, string? model, string? size, string? prompt, float? strength, string? token, long? connection, Gate gate, SessionRegistry registry, PictureBudget budget, LargePictures large, TimeProvider time)
+        HttpContext http, string? model, string? size, string? prompt, float? strength, string? token, long? connection, Gate gate,
+        SessionRegistry registry, PictureBudget budget, LargePictures large, TimeProvider time)
     {
         AdmittedClient admitted;
         try
         {
             admitted = await AdmittedClient.OfAsync(
-                registry, token, connection, new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request), Id = gate.SessionOf(http.Request) }, time, http.RequestAborted).ConfigureAwait(false);
+                registry, token, connection, new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request),
+                    Id = gate.SessionOf(http.Request) }, time, http.RequestAborted).ConfigureAwait(false);
         }
         catch (RequestRefusedException refused)
         {
@@ -44,7 +47,8 @@ internal static class LiveSocketEndpoint
         var texts = socket.SendTextsAsync(http.RequestAborted);
         if (admitted.Hosted.Session.Settings.Paused)
             await ShowLastAsync(admitted.Hosted, socket, http.RequestAborted).ConfigureAwait(false);
-        var end = await registry.RunAsync(admitted.Hosted, "websocket-jpeg", socket, new BroadcastSink(socket, admitted.Hosted.Broadcaster), http.RequestAborted, admitted.Number).ConfigureAwait(false);
+        var end = await registry.RunAsync(admitted.Hosted, "websocket-jpeg", socket, new BroadcastSink(socket, admitted.Hosted.Broadcaster),
+            http.RequestAborted, admitted.Number).ConfigureAwait(false);
         control.Dispose();
         await control.Finished.ConfigureAwait(false);
         socket.FinishTexts();

@@ -11,7 +11,8 @@ internal static class LookEndpoints
 
     public static void Map(IEndpointRouteBuilder app) => app.MapPost("/v1/looks/preview", MakeAsync).WithTags("Info")
         .WithSummary("One JPEG frame in every look of a model, as a sheet; the header X-TrueLive-Sheet is 'columns,rows,count'")
-        .Accepts<byte[]>("image/jpeg").Produces(200, contentType: "image/jpeg").ProducesProblem(400).ProducesProblem(413).ProducesProblem(429);
+        .Accepts<byte[]>("image/jpeg").Produces(200, contentType: "image/jpeg").ProducesProblem(400).ProducesProblem(413)
+        .ProducesProblem(429);
 
     private static async Task<IResult> MakeAsync(HttpContext http, string? model, LookSheet sheets)
     {
@@ -20,12 +21,14 @@ internal static class LookEndpoints
         for (int read; (read = await http.Request.Body.ReadAsync(buffer, http.RequestAborted).ConfigureAwait(false)) > 0;)
         {
             if (body.Length + read > MaxFrame)
-                return Problems.Of(StatusCodes.Status413PayloadTooLarge, $"A frame for thumbnails has at most {MaxFrame / 1024} kB; make it smaller.");
+                return Problems.Of(StatusCodes.Status413PayloadTooLarge,
+                    $"A frame for thumbnails has at most {MaxFrame / 1024} kB; make it smaller.");
             body.Write(buffer, 0, read);
         }
         try
         {
-            var sheet = await sheets.MakeAsync(model, body.GetBuffer().AsMemory(0, (int)body.Length), http.RequestAborted).ConfigureAwait(false);
+            var sheet = await sheets.MakeAsync(model, body.GetBuffer().AsMemory(0, (int)body.Length), http.RequestAborted)
+                .ConfigureAwait(false);
             http.Response.Headers["X-TrueLive-Sheet"] = FormattableString.Invariant($"{sheet.Columns},{sheet.Rows},{sheet.Count}");
             http.Response.Headers.CacheControl = "no-store";
             return Results.Bytes(sheet.Jpeg, "image/jpeg");

@@ -20,19 +20,26 @@ internal static partial class ProbeEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var probes = app.MapGroup("/v1/probes").WithTags("Probe");
-        probes.MapGet("", (HttpRequest http, Gate gate, ProbeRuns runs) => new ProbeListView([.. runs.All.Where(j => j.Owner == gate.OwnerOf(http)).Select(j => j.Look().View)])).WithSummary("Your runs, newest first");
-        probes.MapPost("", Begin).WithSummary("Measure this server ('self'), the probe's own echo ('echo') or another address; one run at a time")
+        probes.MapGet("", (HttpRequest http, Gate gate, ProbeRuns runs) =>
+            new ProbeListView([.. runs.All.Where(j => j.Owner == gate.OwnerOf(http)).Select(j => j.Look().View)]))
+            .WithSummary("Your runs, newest first");
+        probes.MapPost("", Begin)
+            .WithSummary("Measure this server ('self'), the probe's own echo ('echo') or another address; one run at a time")
             .Produces<ProbeView>(StatusCodes.Status202Accepted).ProducesProblem(409).ProducesProblem(422);
-        probes.MapGet("/{id}", (string id, HttpRequest http, Gate gate, ProbeRuns runs) => runs.Find(id, gate.OwnerOf(http)) is { } job ? Results.Ok(job.Look().View) : NoSuchRun(id))
+        probes.MapGet("/{id}", (string id, HttpRequest http, Gate gate, ProbeRuns runs) => runs.Find(id, gate.OwnerOf(http)) is { } job
+            ? Results.Ok(job.Look().View)
+            : NoSuchRun(id))
             .WithSummary("One run").Produces<ProbeView>().ProducesProblem(404);
-        probes.MapGet("/{id}/events", Watch).WithSummary("The run as server-sent events: 'progress', last 'end'").Produces(200, contentType: "text/event-stream").ProducesProblem(404);
+        probes.MapGet("/{id}/events", Watch).WithSummary("The run as server-sent events: 'progress', last 'end'")
+            .Produces(200, contentType: "text/event-stream").ProducesProblem(404);
         foreach (var file in new[] { "report.html", "report.json" })
         {
             probes.MapGet("/{id}/" + file, (string id, HttpContext http, Gate gate, ProbeRuns runs) => Report(id, file, http, gate, runs))
                 .WithSummary("The report").ProducesProblem(404).ProducesProblem(409);
         }
         probes.MapDelete("/{id}", Remove).WithSummary("Cancel a run, or remove an ended one").Produces<ProbeView>().ProducesProblem(404);
-        probes.MapPost("/check", Check).WithSummary("Does a report meet a requirement? Body: report.json; or ?probe=ID").Produces<ProbeCheckView>().ProducesProblem(413).ProducesProblem(422).ProducesProblem(429);
+        probes.MapPost("/check", Check).WithSummary("Does a report meet a requirement? Body: report.json; or ?probe=ID")
+            .Produces<ProbeCheckView>().ProducesProblem(413).ProducesProblem(422).ProducesProblem(429);
     }
 
     private static IResult Begin([FromBody] ProbeBody body, HttpRequest http, Gate gate, IServer server, ProbeRuns runs)
@@ -69,7 +76,8 @@ internal static partial class ProbeEndpoints
                 var (view, changed) = job.Look();
                 var ended = view.State != "running";
                 var json = System.Text.Json.JsonSerializer.Serialize(view, ApiJson.Default.ProbeView);
-                await http.Response.WriteAsync($"event: {(ended ? "end" : "progress")}\ndata: {json}\n\n", http.RequestAborted).ConfigureAwait(false);
+                await http.Response.WriteAsync($"event: {(ended ? "end" : "progress")}\ndata: {json}\n\n", http.RequestAborted)
+                    .ConfigureAwait(false);
                 await http.Response.Body.FlushAsync(http.RequestAborted).ConfigureAwait(false);
                 if (ended)
                     return;
@@ -100,7 +108,8 @@ internal static partial class ProbeEndpoints
         return Results.Ok(job.Look().View);
     }
 
-    private static async Task<IResult> Check(string? requirement, string? probe, HttpContext http, Gate gate, ProbeRuns runs, WorkPlaces places)
+    private static async Task<IResult> Check(
+        string? requirement, string? probe, HttpContext http, Gate gate, ProbeRuns runs, WorkPlaces places)
     {
         try
         {
@@ -113,10 +122,12 @@ internal static partial class ProbeEndpoints
         }
     }
 
-    private static async Task<IResult> CheckOneAsync(string? requirement, string? probe, HttpContext http, Gate gate, ProbeRuns runs, WorkPlaces places)
+    private static async Task<IResult> CheckOneAsync(
+        string? requirement, string? probe, HttpContext http, Gate gate, ProbeRuns runs, WorkPlaces places)
     {
         if (requirement is null || !PresetName().IsMatch(requirement))
-            return Problems.Of(StatusCodes.Status422UnprocessableEntity, "Name a requirement that ships with TrueLive: ?requirement=video-call-filter.");
+            return Problems.Of(StatusCodes.Status422UnprocessableEntity,
+                "Name a requirement that ships with TrueLive: ?requirement=video-call-filter.");
         if (probe is not null)
         {
             return runs.Find(probe, gate.OwnerOf(http.Request)) is { State: ProbeState.Done } job
@@ -147,10 +158,12 @@ internal static partial class ProbeEndpoints
     private static IResult Checked((int Code, IReadOnlyList<string> Lines) found) => found.Code switch
     {
         0 or 1 or 2 => Results.Ok(new ProbeCheckView(found.Code switch { 0 => "PASS", 1 => "FAIL", _ => "INCONCLUSIVE" }, found.Lines)),
-        _ => Problems.Of(StatusCodes.Status422UnprocessableEntity, found.Lines.Count > 0 ? string.Join(' ', found.Lines) : "The report could not be checked."),
+        _ => Problems.Of(StatusCodes.Status422UnprocessableEntity,
+            found.Lines.Count > 0 ? string.Join(' ', found.Lines) : "The report could not be checked."),
     };
 
-    private static IResult NoSuchRun(string id) => Problems.Of(StatusCodes.Status404NotFound, $"There is no probe run '{(id.Length > 64 ? id[..64] : id)}'. It may have expired.");
+    private static IResult NoSuchRun(string id) =>
+        Problems.Of(StatusCodes.Status404NotFound, $"There is no probe run '{(id.Length > 64 ? id[..64] : id)}'. It may have expired.");
 
     [GeneratedRegex("^[a-z0-9-]{1,40}$")]
     private static partial Regex PresetName();

@@ -14,7 +14,8 @@ internal static class SessionEndpoints
     {
         var sessions = app.MapGroup("/v1/sessions").WithTags("Sessions");
         sessions.MapGet("", (HttpRequest http, Gate gate, SessionRegistry registry) =>
-                new SessionListView([.. registry.Hosted.Where(s => s.Owner == gate.OwnerOf(http)).OrderBy(s => s.Created).Select(s => SessionView.From(s, gate))]))
+                new SessionListView([.. registry.Hosted.Where(s => s.Owner == gate.OwnerOf(http)).OrderBy(s => s.Created)
+                    .Select(s => SessionView.From(s, gate))]))
             .WithSummary("Your sessions");
         sessions.MapPost("", CreateAsync)
             .WithSummary("Make a session that waits for its video")
@@ -29,9 +30,11 @@ internal static class SessionEndpoints
     }
 
     internal static IResult NoSuchSession(string id) => Problems.Of(
-        StatusCodes.Status404NotFound, $"There is no session '{(id.Length > 64 ? id[..64] : id)}'. It may have ended, or its time to come back is over.");
+        StatusCodes.Status404NotFound,
+        $"There is no session '{(id.Length > 64 ? id[..64] : id)}'. It may have ended, or its time to come back is over.");
 
-    private static async Task<IResult> CreateAsync(HttpContext http, [FromBody] CreateSessionBody? body, Gate gate, SessionRegistry registry)
+    private static async Task<IResult> CreateAsync(
+        HttpContext http, [FromBody] CreateSessionBody? body, Gate gate, SessionRegistry registry)
     {
         try
         {
@@ -48,7 +51,8 @@ internal static class SessionEndpoints
         }
     }
 
-    private static async Task<IResult> UpdateAsync(string id, [FromBody] UpdateSessionBody body, HttpRequest http, Gate gate, SessionRegistry registry)
+    private static async Task<IResult> UpdateAsync(
+        string id, [FromBody] UpdateSessionBody body, HttpRequest http, Gate gate, SessionRegistry registry)
     {
         if (registry.Find(id, gate.OwnerOf(http)) is not { } hosted)
             return NoSuchSession(id);
@@ -57,11 +61,13 @@ internal static class SessionEndpoints
             return Problems.Of(StatusCodes.Status422UnprocessableEntity, "The id is longer than 64 characters.");
         var receipt = new CommandReceipt(null, hosted.Session.Settings);
         if (body.Model is not null || body.Size is not null)
-            receipt = await registry.SwitchAsync(hosted, command, body.Model, body.Size, http.HttpContext.RequestAborted).ConfigureAwait(false);
+            receipt = await registry.SwitchAsync(hosted, command, body.Model, body.Size, http.HttpContext.RequestAborted)
+                .ConfigureAwait(false);
         if (receipt.Rejected is null && (body.Prompt is not null || body.Strength is not null || body.Values is not null))
         {
             TimeSpan? transition = body.TransitionMs is { } ms && Math.Abs(ms) < 1e6 ? TimeSpan.FromMilliseconds(ms) : null;
-            receipt = registry.Update(hosted, command, new PromptChange(body.Prompt, body.Strength, transition) { Values = ParameterJson.Texts(body.Values) });
+            receipt = registry.Update(hosted, command, new PromptChange(body.Prompt, body.Strength, transition)
+                { Values = ParameterJson.Texts(body.Values) });
         }
         if (receipt.Rejected is null && body.Reset == true)
             receipt = hosted.Session.Reset(command);
@@ -69,7 +75,8 @@ internal static class SessionEndpoints
             receipt = hosted.Session.Pause(paused);
         return receipt.Rejected is { } reason
             ? Problems.Of(StatusCodes.Status422UnprocessableEntity, reason)
-            : Results.Json(ControlConnection.Accepted(body.Id, receipt.Settings), ApiJson.Default.AcceptedMessage, statusCode: StatusCodes.Status202Accepted);
+            : Results.Json(ControlConnection.Accepted(body.Id, receipt.Settings), ApiJson.Default.AcceptedMessage,
+                statusCode: StatusCodes.Status202Accepted);
     }
 
     internal static IResult End(string id, HttpRequest http, Gate gate, SessionRegistry registry)

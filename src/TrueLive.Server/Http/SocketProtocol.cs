@@ -16,7 +16,8 @@ internal static class SocketProtocol
     private const int LongestKey = 1024;
 
     /// <summary>How to accept a WebSocket: a browser that offered subprotocols requires that one of them is chosen.</summary>
-    public static WebSocketAcceptContext Accept(HttpContext http) => new() { SubProtocol = http.WebSockets.WebSocketRequestedProtocols.Contains(Name) ? Name : null };
+    public static WebSocketAcceptContext Accept(HttpContext http) =>
+        new() { SubProtocol = http.WebSockets.WebSocketRequestedProtocols.Contains(Name) ? Name : null };
 
     /// <summary>The key that a WebSocket request carries; null for none.</summary>
     public static string? KeyOf(HttpContext http)
@@ -25,7 +26,8 @@ internal static class SocketProtocol
             return null;
         foreach (var offered in http.WebSockets.WebSocketRequestedProtocols)
         {
-            if (offered.StartsWith(KeyPrefix, StringComparison.Ordinal) && offered.Length <= LongestKey && Base64Url.IsValid(offered.AsSpan(KeyPrefix.Length)))
+            if (offered.StartsWith(KeyPrefix, StringComparison.Ordinal) && offered.Length <= LongestKey
+                && Base64Url.IsValid(offered.AsSpan(KeyPrefix.Length)))
                 return Encoding.UTF8.GetString(Base64Url.DecodeFromChars(offered.AsSpan(KeyPrefix.Length)));
         }
         return null;

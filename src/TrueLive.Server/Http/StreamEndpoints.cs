@@ -129,7 +129,8 @@ internal static class StreamEndpoints
                 return Results.File(segment, "video/mp2t", enableRangeProcessing: true);
         }
         return Problems.Of(
-            StatusCodes.Status404NotFound, "There is no such playlist or segment: the output has ended, or its first segment is not whole yet.");
+            StatusCodes.Status404NotFound,
+            "There is no such playlist or segment: the output has ended, or its first segment is not whole yet.");
     }
 
     private static RequestRefusedException Refuse(string words) => new(StatusCodes.Status422UnprocessableEntity, words);

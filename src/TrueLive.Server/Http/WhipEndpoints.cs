@@ -39,12 +39,15 @@ internal static partial class WhipEndpoints
     {
         var whip = app.MapGroup("/whip").WithTags("WHIP");
         whip.MapPost("", PublishNew).WithSummary("A live session from an SDP offer; the answer returns the made pictures")
-            .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(406).ProducesProblem(409).ProducesProblem(415).ProducesProblem(422).ProducesProblem(503);
+            .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(406).ProducesProblem(409)
+            .ProducesProblem(415).ProducesProblem(422).ProducesProblem(503);
         whip.MapPost("/{id}", PublishTo).WithSummary("Send a camera into a session made before")
-            .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(406).ProducesProblem(409).ProducesProblem(415).ProducesProblem(422).ProducesProblem(503);
+            .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(406).ProducesProblem(409)
+            .ProducesProblem(415).ProducesProblem(422).ProducesProblem(503);
         whip.MapPatch("/{id}/{connection}", (string id, string connection, HttpContext http, Gate gate, SessionRegistry registry) =>
                 PatchAsync(http, SenderOf(id, connection, http, gate, registry)?.Peer))
-            .WithSummary("Trickle ICE or ICE restart").Produces(204).Produces<string>(200, Fragment).ProducesProblem(404).ProducesProblem(412).ProducesProblem(428);
+            .WithSummary("Trickle ICE or ICE restart").Produces(204).Produces<string>(200, Fragment).ProducesProblem(404)
+            .ProducesProblem(412).ProducesProblem(428);
         whip.MapDelete("/{id}/{connection}", (string id, string connection, HttpContext http, Gate gate, SessionRegistry registry) =>
         {
             if (SenderOf(id, connection, http, gate, registry) is not { } sender)
@@ -55,11 +58,14 @@ internal static partial class WhipEndpoints
         var whep = app.MapGroup("/whep").WithTags("WHEP");
         whep.MapPost("/{id}", WatchAsync).WithSummary("Watch a session")
             .Produces<string>(201, Sdp).ProducesProblem(400).ProducesProblem(404).ProducesProblem(406).ProducesProblem(503);
-        whep.MapGet("/{id}", (string id, SessionRegistry registry) => registry.Find(id) is { } hosted ? Results.Ok(WatchView.From(hosted)) : SessionEndpoints.NoSuchSession(id))
+        whep.MapGet("/{id}", (string id, SessionRegistry registry) => registry.Find(id) is { } hosted
+            ? Results.Ok(WatchView.From(hosted))
+            : SessionEndpoints.NoSuchSession(id))
             .WithSummary("What is watched").Produces<WatchView>().ProducesProblem(404);
         whep.MapPatch("/{id}/{viewer}", (string id, string viewer, HttpContext http, SessionRegistry registry) =>
                 PatchAsync(http, registry.Find(id)?.Viewers.GetValueOrDefault(viewer)))
-            .WithSummary("Trickle ICE or ICE restart of a viewer").Produces(204).Produces<string>(200, Fragment).ProducesProblem(404).ProducesProblem(412).ProducesProblem(428);
+            .WithSummary("Trickle ICE or ICE restart of a viewer").Produces(204).Produces<string>(200, Fragment).ProducesProblem(404)
+            .ProducesProblem(412).ProducesProblem(428);
         whep.MapDelete("/{id}/{viewer}", (string id, string viewer, SessionRegistry registry) =>
         {
             if (registry.Find(id)?.Viewers.GetValueOrDefault(viewer) is not { } peer)
@@ -79,7 +85,8 @@ internal static partial class WhipEndpoints
     /// </summary>
     public static void TellOptions(HttpContext http)
     {
-        if (!HttpMethods.IsOptions(http.Request.Method) || !(http.Request.Path.StartsWithSegments("/whip", out var rest) || http.Request.Path.StartsWithSegments("/whep", out rest)))
+        if (!HttpMethods.IsOptions(http.Request.Method)
+            || !(http.Request.Path.StartsWithSegments("/whip", out var rest) || http.Request.Path.StartsWithSegments("/whep", out rest)))
             return;
         var isConnection = (rest.Value ?? "").Trim('/').Contains('/', StringComparison.Ordinal);
         http.Response.Headers.Allow = isConnection ? "OPTIONS, PATCH, DELETE" : "OPTIONS, POST";
@@ -89,32 +96,43 @@ internal static partial class WhipEndpoints
     private static Sender? SenderOf(string id, string connection, HttpContext http, Gate gate, SessionRegistry registry) =>
         registry.Find(id, gate.OwnerOf(http.Request))?.Senders.GetValueOrDefault(connection);
 
-    private static IResult NoSuchConnection() => Problems.Of(StatusCodes.Status404NotFound, "There is no such connection; it may have ended.");
+    private static IResult NoSuchConnection() =>
+        Problems.Of(StatusCodes.Status404NotFound, "There is no such connection; it may have ended.");
 
     private static Task<IResult> PublishNew(
-        HttpContext http, string? model, string? size, string? prompt, float? strength, string? codec, WebRtcPort port, Gate gate, SessionRegistry registry, InteractiveCommands interactive,
+        HttpContext http, string? model, string? size, string? prompt, float? strength, string? codec, WebRtcPort port, Gate gate,
+        SessionRegistry registry, InteractiveCommands interactive,
         TimeProvider time, IHostApplicationLifetime life) => PublishAsync(
             http, codec, port, registry, interactive, time, life,
             () => AdmittedClient.OfAsync(
-                registry, http.Request.Headers[TokenHeader], long.TryParse(http.Request.Headers[ConnectionHeader], out var had) ? had : null,
-                new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request), Id = gate.SessionOf(http.Request) }, time, http.RequestAborted));
+                registry, http.Request.Headers[TokenHeader], long.TryParse(http.Request.Headers[ConnectionHeader], out var had)
+                    ? had
+                    : null,
+                new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request), Id = gate.SessionOf(http.Request) },
+                time, http.RequestAborted));
 
     private static Task<IResult> PublishTo(
-        string id, HttpContext http, string? codec, WebRtcPort port, Gate gate, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life) =>
+        string id, HttpContext http, string? codec, WebRtcPort port, Gate gate, SessionRegistry registry, InteractiveCommands interactive,
+        TimeProvider time, IHostApplicationLifetime life) =>
         registry.Find(id, gate.OwnerOf(http.Request)) is { } hosted
             ? PublishAsync(http, codec, port, registry, interactive, time, life, () =>
             {
                 if (hosted.Stays)
-                    throw new RequestRefusedException(StatusCodes.Status409Conflict, "This session's picture comes from a stream. Make a session of your own to send a camera.");
+                    throw new RequestRefusedException(StatusCodes.Status409Conflict,
+                        "This session's picture comes from a stream. Make a session of your own to send a camera.");
                 registry.Contest(hosted);
                 if (hosted.Senders.Count >= MaxSenders)
-                    throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"{MaxSenders} connections to this session are being opened. Those that never open end within {AdmittedClient.ConnectTime.TotalSeconds:0} s.");
-                return AdmittedClient.OfAsync(registry, hosted.Token, null, new SessionRequest(null, null, null, null) { Owner = hosted.Owner }, time, http.RequestAborted);
+                    throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable,
+                        $"{MaxSenders} connections to this session are being opened. Those that never open end within " +
+                        $"{AdmittedClient.ConnectTime.TotalSeconds:0} s.");
+                return AdmittedClient.OfAsync(registry, hosted.Token, null,
+                    new SessionRequest(null, null, null, null) { Owner = hosted.Owner }, time, http.RequestAborted);
             })
             : Task.FromResult(SessionEndpoints.NoSuchSession(id));
 
     private static async Task<IResult> PublishAsync(
-        HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time, IHostApplicationLifetime life, Func<Task<AdmittedClient>> arrive)
+        HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time,
+        IHostApplicationLifetime life, Func<Task<AdmittedClient>> arrive)
     {
         var (offer, problem) = await ReadAsync(http, Sdp).ConfigureAwait(false);
         if (problem is not null)
@@ -151,7 +169,8 @@ internal static partial class WhipEndpoints
     }
 
     private static async Task<IResult> WatchAsync(
-        string id, HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, Gate gate, ServerOptions options, IHostApplicationLifetime life)
+        string id, HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, Gate gate, ServerOptions options,
+        IHostApplicationLifetime life)
     {
         if (registry.Find(id) is not { } hosted)
             return SessionEndpoints.NoSuchSession(id);
@@ -166,7 +185,8 @@ internal static partial class WhipEndpoints
             lock (hosted.Viewers)
             {
                 if (hosted.Viewers.Count >= options.MaxViewers)
-                    return Problems.Of(StatusCodes.Status503ServiceUnavailable, $"This session has {options.MaxViewers} viewers, which is the limit of the server (max_viewers).");
+                    return Problems.Of(StatusCodes.Status503ServiceUnavailable,
+                        $"This session has {options.MaxViewers} viewers, which is the limit of the server (max_viewers).");
                 var who = $"{id} watched from {http.Connection.RemoteIpAddress}";
                 viewer = new WebRtcViewer(hosted, port.Answer(who, offer, receive: false, codec, http.Connection.LocalIpAddress));
             }
@@ -210,11 +230,13 @@ internal static partial class WhipEndpoints
         if (problem is not null)
             return problem;
         if (http.Request.Headers.IfMatch.Count == 0)
-            return Problems.Of(StatusCodes.Status428PreconditionRequired, "Send If-Match with the ETag of the answer, or with * for an ICE restart.");
+            return Problems.Of(StatusCodes.Status428PreconditionRequired,
+                "Send If-Match with the ETag of the answer, or with * for an ICE restart.");
         if (!Matches(http.Request, TagOf(open)))
             return Problems.Of(StatusCodes.Status412PreconditionFailed, "If-Match names another ICE session than the one in use.");
         if (!TrickleFragment.TryParse(fragment, out var trickle))
-            return Problems.Of(StatusCodes.Status400BadRequest, "An ICE restart needs a=ice-ufrag (4 to 256 characters) and a=ice-pwd (22 to 256 characters).");
+            return Problems.Of(StatusCodes.Status400BadRequest,
+                "An ICE restart needs a=ice-ufrag (4 to 256 characters) and a=ice-pwd (22 to 256 characters).");
         foreach (var candidate in trickle.Candidates)
             open.AddCandidate(candidate);
         if (trickle.Ufrag is not { } ufrag || trickle.Password is not { } password || ufrag == open.RemoteUfrag)
@@ -252,22 +274,26 @@ internal static partial class WhipEndpoints
 
     private static IResult Unanswered(Exception error) => error switch
     {
-        SdpNotAcceptableException { IsCoding: true } => Problems.Of(StatusCodes.Status406NotAcceptable, $"Nothing would be seen or heard of this offer: {error.Message}."),
-        SdpNotAcceptableException => Problems.Of(StatusCodes.Status422UnprocessableEntity, $"The offer cannot be carried as a whole: {error.Message}."),
+        SdpNotAcceptableException { IsCoding: true } =>
+            Problems.Of(StatusCodes.Status406NotAcceptable, $"Nothing would be seen or heard of this offer: {error.Message}."),
+        SdpNotAcceptableException =>
+            Problems.Of(StatusCodes.Status422UnprocessableEntity, $"The offer cannot be carried as a whole: {error.Message}."),
         SdpException => Problems.Of(StatusCodes.Status400BadRequest, $"The offer cannot be answered: {error.Message}."),
         _ => Problems.Of(StatusCodes.Status503ServiceUnavailable, error.Message),
     };
 
     private static async Task<(string Body, IResult? Problem)> ReadAsync(HttpContext http, string type)
     {
-        if (!MediaTypeHeaderValue.TryParse(http.Request.ContentType, out var sent) || !sent.MediaType.Equals(type, StringComparison.OrdinalIgnoreCase))
+        if (!MediaTypeHeaderValue.TryParse(http.Request.ContentType, out var sent)
+            || !sent.MediaType.Equals(type, StringComparison.OrdinalIgnoreCase))
             return ("", Problems.Of(StatusCodes.Status415UnsupportedMediaType, $"The content type must be {type}."));
         if (http.Request.ContentLength > MaxBody)
             return ("", Problems.Of(StatusCodes.Status413PayloadTooLarge, $"The body is longer than {MaxBody} bytes."));
         var buffer = ArrayPool<byte>.Shared.Rent(MaxBody + 1);
         try
         {
-            var length = await http.Request.Body.ReadAtLeastAsync(buffer.AsMemory(0, MaxBody + 1), MaxBody + 1, throwOnEndOfStream: false, http.RequestAborted).ConfigureAwait(false);
+            var length = await http.Request.Body.ReadAtLeastAsync(buffer.AsMemory(0, MaxBody + 1), MaxBody + 1, throwOnEndOfStream: false,
+                http.RequestAborted).ConfigureAwait(false);
             return length > MaxBody
                 ? ("", Problems.Of(StatusCodes.Status413PayloadTooLarge, $"The body is longer than {MaxBody} bytes."))
                 : (Encoding.UTF8.GetString(buffer.AsSpan(0, length)), null);

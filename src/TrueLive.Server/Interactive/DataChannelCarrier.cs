@@ -57,7 +57,8 @@ internal sealed class DataChannelCarrier : IInteractiveCarrier
         throw new IOException("The channel is closed.");
     }
 
-    public async Task<string?> ReceiveAllAsync(int maxMessage, Func<ReadOnlyMemory<byte>, CancellationToken, Task> take, CancellationToken cancel)
+    public async Task<string?> ReceiveAllAsync(
+        int maxMessage, Func<ReadOnlyMemory<byte>, CancellationToken, Task> take, CancellationToken cancel)
     {
         try
         {
@@ -77,7 +78,8 @@ internal sealed class DataChannelCarrier : IInteractiveCarrier
 
     public async Task CloseAsync(string why)
     {
-        _channel.SendText(JsonSerializer.SerializeToUtf8Bytes(new RefusedMessage("error", null, why), InteractiveJson.Default.RefusedMessage));
+        _channel.SendText(JsonSerializer.SerializeToUtf8Bytes(new RefusedMessage("error", null, why),
+            InteractiveJson.Default.RefusedMessage));
         using var waited = new CancellationTokenSource();
         await Task.WhenAny(_closed.Task, Task.Delay(Linger, _time, waited.Token)).ConfigureAwait(false);
         await waited.CancelAsync().ConfigureAwait(false);

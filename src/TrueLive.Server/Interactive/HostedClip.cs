@@ -30,7 +30,8 @@ internal sealed class HostedClip : IAsyncDisposable
     /// <param name="models">Models that a tweak may name.</param>
     /// <param name="wait">Blocks while live sessions need the cores.</param>
     /// <param name="time">Clock of the measured times.</param>
-    public HostedClip(string id, string owner, UploadView upload, TimeSpan start, ImmutableArray<VideoFrame> frames, TimeSpan length, IVideoModel model, Func<string, IVideoModel?> models, Action<RevisionPass, CancellationToken> wait, TimeProvider time)
+    public HostedClip(string id, string owner, UploadView upload, TimeSpan start, ImmutableArray<VideoFrame> frames, TimeSpan length,
+        IVideoModel model, Func<string, IVideoModel?> models, Action<RevisionPass, CancellationToken> wait, TimeProvider time)
     {
         (Id, Owner, Upload, Start, _frames, Model, ModelOf) = (id, owner, upload, start, frames, model, models);
         Clip = new InteractiveClip(frames, model, frames[0].Width, frames[0].Height, frame => _jpeg.Encode(frame, Quality).ToArray(), time)
@@ -81,7 +82,8 @@ internal sealed class HostedClip : IAsyncDisposable
             if (_source.IsDefault)
             {
                 using var jpeg = new JpegCodec();
-                _source = [.. _frames.Select((f, i) => new RevisionFrame(0, RevisionPass.Full, i, f.Ticket.Captured, jpeg.Encode(f, Quality).ToArray()))];
+                _source = [.. _frames.Select((f, i) => new RevisionFrame(0, RevisionPass.Full, i, f.Ticket.Captured,
+                    jpeg.Encode(f, Quality).ToArray()))];
             }
             return _source;
         }
@@ -91,9 +93,11 @@ internal sealed class HostedClip : IAsyncDisposable
     public TimeSpan TimeOf(in RevisionFrame frame) => frame.At - _frames[0].Ticket.Captured;
 
     public InteractiveView View(SignedLinks links, bool waits, string? type = null) => new(
-        type, Id, TierWords.Name(Tier.Interactive), TierWords.Means(Tier.Interactive), Model.Info.Id, $"{_frames[0].Width}x{_frames[0].Height}", Upload.Id,
+        type, Id, TierWords.Name(Tier.Interactive), TierWords.Means(Tier.Interactive), Model.Info.Id,
+        $"{_frames[0].Width}x{_frames[0].Height}", Upload.Id,
         new InteractiveSourceView(
-            _frames.Length, Math.Round(Duration.TotalSeconds, 3), Math.Round(_frames.Length / Duration.TotalSeconds, 2), Upload.Width, Upload.Height,
+            _frames.Length, Math.Round(Duration.TotalSeconds, 3), Math.Round(_frames.Length / Duration.TotalSeconds, 2), Upload.Width,
+            Upload.Height,
             [.. _frames.Select(f => Math.Round((f.Ticket.Captured - _frames[0].Ticket.Captured).TotalMilliseconds, 1))]),
         links.Sign($"/v1/interactive/{Id}/socket", Owner), waits, [.. Clip.Revisions.Select(r => RevisionView.From(r, Model.Info.Id))]);
 

@@ -15,7 +15,8 @@ namespace TrueLive.Server.Interactive;
 
 /// <summary>Serves a client of an interactive clip. Every message gets an answer.</summary>
 internal sealed class InteractiveCommands(
-    ClipOrders orders, ClipViews views, InteractiveRegistry registry, SignedLinks links, LivePrecedence live, PictureStore pictures, IHostApplicationLifetime lifetime, TimeProvider time)
+    ClipOrders orders, ClipViews views, InteractiveRegistry registry, SignedLinks links, LivePrecedence live, PictureStore pictures,
+    IHostApplicationLifetime lifetime, TimeProvider time)
 {
     /// <summary>Most frames that a comparison uses, evenly spread.</summary>
     public const int MaxCompared = 60;
@@ -92,10 +93,12 @@ internal sealed class InteractiveCommands(
                     socket.Send(new PongMessage("pong", command.Id), InteractiveJson.Default.PongMessage);
                     break;
                 default:
-                    throw new ArgumentException($"The type '{command.Type}' is not one of tweak, branch, name, select, compare, export, ping.");
+                    throw new ArgumentException($"The type '{command.Type}' is not one of tweak, branch, name, select, compare, " +
+                        "export, ping.");
             }
         }
-        catch (Exception wrong) when (wrong is ArgumentException or RequestRefusedException or ObjectDisposedException or System.Data.Common.DbException or IOException)
+        catch (Exception wrong) when (wrong is ArgumentException or RequestRefusedException or ObjectDisposedException
+            or System.Data.Common.DbException or IOException)
         {
             socket.Send(new RefusedMessage("error", command.Id, wrong.Message), InteractiveJson.Default.RefusedMessage);
         }
@@ -113,10 +116,13 @@ internal sealed class InteractiveCommands(
             throw new ArgumentException(unusable);
         if (c.Name?.Length > MaxName)
             throw new ArgumentException($"The name is longer than {MaxName} characters.");
-        var prompts = c.Prompts ?? (c.Prompt is not { } one ? b.Prompts : PromptSchedule.TryOne(one, out var schedule, out var error) ? schedule.ToString() : throw new ArgumentException(error));
+        var prompts = c.Prompts ?? (c.Prompt is not { } one ? b.Prompts : PromptSchedule.TryOne(one, out var schedule, out var error)
+            ? schedule.ToString()
+            : throw new ArgumentException(error));
         var tweak = new ClipTweak(
             prompts, c.Strength ?? b.Strength, Seconds(c.Trim?.StartS, b.TrimStart), Seconds(c.Trim?.EndS, b.TrimEnd),
-            Seconds(c.PlayheadS, b.Playhead), c.TransitionMs is { } ms ? ms is >= 0 and <= 10_000 ? TimeSpan.FromMilliseconds(ms) : throw new ArgumentException("transition_ms must be within 0..10000.") : b.Transition,
+            Seconds(c.PlayheadS, b.Playhead), c.TransitionMs is { } ms ? ms is >= 0 and <= 10_000 ? TimeSpan.FromMilliseconds(ms)
+                : throw new ArgumentException("transition_ms must be within 0..10000.") : b.Transition,
             c.Model ?? b.Model)
         {
             Values = values,
@@ -127,9 +133,11 @@ internal sealed class InteractiveCommands(
     private void Select(HostedClip hosted, InteractiveConnection socket, InteractiveCommand c)
     {
         var frames = FramesOf(hosted, c.Revision);
-        if (frames.IsEmpty && c.Revision is > 0 && Find(hosted, c.Revision) is var r && r.State is RevisionState.Full or RevisionState.Superseded or RevisionState.Failed)
+        if (frames.IsEmpty && c.Revision is > 0 && Find(hosted, c.Revision) is var r
+            && r.State is RevisionState.Full or RevisionState.Superseded or RevisionState.Failed)
         {
-            Tweak(hosted, socket, new InteractiveCommand("tweak", c.Id, null, null, null, null, null, null, null, null, null, r.Name, null, null, null, null), r.Number);
+            Tweak(hosted, socket, new InteractiveCommand("tweak", c.Id, null, null, null, null, null, null, null, null, null, r.Name, null,
+                null, null, null), r.Number);
             return;
         }
         foreach (var frame in frames)
@@ -156,7 +164,8 @@ internal sealed class InteractiveCommands(
         }
         foreach (var frame in a.Concat(b.Values))
             socket.Send(frame, asked: true);
-        socket.Send(new ComparedMessage("compared", c.Id, c.A ?? 0, c.B ?? 0, count, Math.Round(sum / Math.Max(1, count), 2)), InteractiveJson.Default.ComparedMessage);
+        socket.Send(new ComparedMessage("compared", c.Id, c.A ?? 0, c.B ?? 0, count, Math.Round(sum / Math.Max(1, count), 2)),
+            InteractiveJson.Default.ComparedMessage);
     }
 
     private async Task ExportAsync(HostedClip hosted, InteractiveConnection socket, InteractiveCommand c, CancellationToken cancel)
@@ -172,18 +181,23 @@ internal sealed class InteractiveCommands(
         if (!string.IsNullOrEmpty(c.Size) && !ClipSize.TryParse(c.Size, out size, out stretch))
             throw new ArgumentException($"size is '{c.Size}'. {ClipSize.Rule}");
         var request = new ClipRequest(
-            hosted.Upload.Id, schedule.From(t.TrimStart).ToString(), t.Model ?? hosted.Model.Info.Id, size.Width, size.Height, c.Format ?? "mp4", t.Strength, null,
-            (t.Transition ?? Prompt.DefaultTransition).TotalMilliseconds, Name: hosted.Upload.Name, TrimStart: (hosted.Start + t.TrimStart).TotalSeconds, TrimEnd: (hosted.Start + t.TrimEnd).TotalSeconds, Stretch: stretch,
-            Values: t.Values.All.IsEmpty ? null : PromptSchedule.TryOne(t.Values.ToString(), out var kept, out error) ? kept.ToString() : throw new ArgumentException(error));
+            hosted.Upload.Id, schedule.From(t.TrimStart).ToString(), t.Model ?? hosted.Model.Info.Id, size.Width, size.Height,
+            c.Format ?? "mp4", t.Strength, null,
+            (t.Transition ?? Prompt.DefaultTransition).TotalMilliseconds, Name: hosted.Upload.Name,
+            TrimStart: (hosted.Start + t.TrimStart).TotalSeconds, TrimEnd: (hosted.Start + t.TrimEnd).TotalSeconds, Stretch: stretch,
+            Values: t.Values.All.IsEmpty ? null : PromptSchedule.TryOne(t.Values.ToString(), out var kept, out error) ? kept.ToString()
+                : throw new ArgumentException(error));
         var job = await orders.EnqueueAsync(hosted.Owner, request, cancel).ConfigureAwait(false);
-        socket.Send(new ExportedMessage("exported", c.Id, revision.Number, await views.OfAsync(job, cancel).ConfigureAwait(false)), InteractiveJson.Default.ExportedMessage);
+        socket.Send(new ExportedMessage("exported", c.Id, revision.Number, await views.OfAsync(job, cancel).ConfigureAwait(false)),
+            InteractiveJson.Default.ExportedMessage);
     }
 
     private static ImmutableArray<RevisionFrame> FramesOf(HostedClip hosted, long? revision) =>
         revision is null or 0 ? hosted.Source() : hosted.Clip.FramesOf(Find(hosted, revision).Number);
 
     private static ClipRevision Find(HostedClip hosted, long? number) =>
-        hosted.Clip.Revisions.FirstOrDefault(r => r.Number == number) ?? throw new ArgumentException($"There is no revision {number}. It may have been forgotten: name the ones to keep.");
+        hosted.Clip.Revisions.FirstOrDefault(r => r.Number == number)
+            ?? throw new ArgumentException($"There is no revision {number}. It may have been forgotten: name the ones to keep.");
 
     private static TimeSpan Seconds(double? value, TimeSpan otherwise) => value is not { } s ? otherwise
         : s is >= 0 and <= 14_400 ? TimeSpan.FromSeconds(s) : throw new ArgumentException("Times must be within 0..14400 s.");

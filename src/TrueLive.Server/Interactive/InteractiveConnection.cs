@@ -23,7 +23,8 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
     // Bound: the pictures of a few revisions; a client that reads nothing is disconnected, and can fetch everything again with
     // select.
     private readonly Channel<(ReadOnlyMemory<byte> Text, RevisionFrame Frame, bool Asked)> _out =
-        Channel.CreateBounded<(ReadOnlyMemory<byte>, RevisionFrame, bool)>(new BoundedChannelOptions(4 * InteractiveLoading.MaxFrames) { SingleReader = true });
+        Channel.CreateBounded<(ReadOnlyMemory<byte>, RevisionFrame, bool)>(new BoundedChannelOptions(4 * InteractiveLoading.MaxFrames)
+            { SingleReader = true });
     private long _newest;
 
     /// <summary>Answers a command; set before <see cref="RunAsync"/>.</summary>
@@ -37,7 +38,8 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
     {
         if (revision.Number > Volatile.Read(ref _newest))
             Volatile.Write(ref _newest, revision.Number);
-        Send(new RevisionMessage("revision", id, RevisionView.From(revision, hosted.Model.Info.Id)), InteractiveJson.Default.RevisionMessage);
+        Send(new RevisionMessage("revision", id, RevisionView.From(revision, hosted.Model.Info.Id)),
+            InteractiveJson.Default.RevisionMessage);
     }
 
     /// <summary>Queues a picture.</summary>
@@ -138,7 +140,9 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
         {
         }
         if (command is null || command.Id?.Length > 64)
-            Send(new RefusedMessage("error", null, command is null ? "The message is not a JSON object of the interactive protocol." : "The id is longer than 64 characters."), InteractiveJson.Default.RefusedMessage);
+            Send(new RefusedMessage("error", null, command is null
+                ? "The message is not a JSON object of the interactive protocol."
+                : "The id is longer than 64 characters."), InteractiveJson.Default.RefusedMessage);
         else
             await Commands!(command, cancel).ConfigureAwait(false);
     }

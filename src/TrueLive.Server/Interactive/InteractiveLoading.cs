@@ -33,23 +33,29 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
         var scale = Math.Min(1, StillSide / (double)Math.Max(file.Width, file.Height));
         var (width, height) = ((int)(file.Width * scale) & ~1, (int)(file.Height * scale) & ~1);
         await using var source = FileSource.Open(file, Math.Max(2, width), Math.Max(2, height), pool, background: true);
-        using var frame = await source.ReadAsync(cancel).ConfigureAwait(false) ?? throw new MediaFileException($"{still.Name} holds no picture.");
+        using var frame = await source.ReadAsync(cancel).ConfigureAwait(false)
+            ?? throw new MediaFileException($"{still.Name} holds no picture.");
         var count = (int)Math.Round(seconds * StillRate);
-        return await WriteAsync(owner, "still.mkv", Enumerable.Range(0, count).Select(i => (frame, TimeSpan.FromSeconds(i / (double)StillRate))), frame.Width * frame.Height / 2L * count, cancel).ConfigureAwait(false);
+        return await WriteAsync(owner, "still.mkv", Enumerable.Range(0, count)
+            .Select(i => (frame, TimeSpan.FromSeconds(i / (double)StillRate))), frame.Width * frame.Height / 2L * count, cancel)
+            .ConfigureAwait(false);
     }
 
     /// <summary>The last seconds of a live session, as an upload. The frames stay the caller's.</summary>
     public Task<UploadView> TakeAsync(string owner, ImmutableArray<VideoFrame> frames, CancellationToken cancel) =>
-        WriteAsync(owner, "live.mkv", frames.Select(f => (f, f.Ticket.Captured - frames[0].Ticket.Captured)), frames.Sum(f => f.Width * f.Height / 2L), cancel);
+        WriteAsync(owner, "live.mkv", frames.Select(f => (f, f.Ticket.Captured - frames[0].Ticket.Captured)),
+            frames.Sum(f => f.Width * f.Height / 2L), cancel);
 
     /// <summary>
     /// Decodes a part of an upload and returns its length, including the last frame's duration. The caller owns the frames.
     /// </summary>
     /// <exception cref="RequestRefusedException">422: the part is empty, too long or has too many frames.</exception>
-    public async Task<(ImmutableArray<VideoFrame> Frames, TimeSpan Length)> LoadAsync(UploadView upload, (int Width, int Height) size, bool stretch, TimeSpan start, TimeSpan end, CancellationToken cancel)
+    public async Task<(ImmutableArray<VideoFrame> Frames, TimeSpan Length)> LoadAsync(
+        UploadView upload, (int Width, int Height) size, bool stretch, TimeSpan start, TimeSpan end, CancellationToken cancel)
     {
         if (end - start > InteractiveClip.MaxSource)
-            throw Wrong($"The part is {(end - start).TotalSeconds:0.#} s long; an interactive clip takes at most {InteractiveClip.MaxSource.TotalSeconds:0} s. Trim it with trim.start_s and trim.end_s.");
+            throw Wrong($"The part is {(end - start).TotalSeconds:0.#} s long; an interactive clip takes at most " +
+                $"{InteractiveClip.MaxSource.TotalSeconds:0} s. Trim it with trim.start_s and trim.end_s.");
         var file = await MediaFile.OpenAsync(uploads.PathOf(upload), cancel).ConfigureAwait(false);
         var pool = new FramePool("interactive clip", 8);
         var colour = new JpegColour();
@@ -57,7 +63,8 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
         try
         {
             // Uses only the processor time that live sessions leave, and decodes nothing far before the part.
-            await using var source = await FileSource.OpenAtAsync(file, size.Width, size.Height, pool, start, background: true, MediaFile.MaxDuration, threads: 0, cancel, keepShape: !stretch).ConfigureAwait(false);
+            await using var source = await FileSource.OpenAtAsync(file, size.Width, size.Height, pool, start, background: true,
+                MediaFile.MaxDuration, threads: 0, cancel, keepShape: !stretch).ConfigureAwait(false);
             while (await source.ReadAsync(cancel).ConfigureAwait(false) is { } frame)
             {
                 using (frame)
@@ -69,11 +76,14 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
                     if (frames.Count == MaxFrames)
                         throw Wrong($"The part has more than {MaxFrames} frames. Trim it with trim.start_s and trim.end_s.");
                     if ((frames.Count + 1L) * size.Width * size.Height * 3 / 2 > MaxBytes)
-                        throw Wrong($"The part needs more than {MaxBytes >> 20} MB at {size.Width}x{size.Height}. Trim it with trim.start_s and trim.end_s, or take a smaller size.");
+                        throw Wrong($"The part needs more than {MaxBytes >> 20} MB at {size.Width}x{size.Height}. Trim it with " +
+                            "trim.start_s and trim.end_s, or take a smaller size.");
                     frames.Add(colour.Convert(frame));
                 }
             }
-            var last = frames.Count > 0 ? frames[^1].Ticket.Captured : throw Wrong($"No frame lies between {start.TotalSeconds:0.###} s and {end.TotalSeconds:0.###} s.");
+            var last = frames.Count > 0
+                ? frames[^1].Ticket.Captured
+                : throw Wrong($"No frame lies between {start.TotalSeconds:0.###} s and {end.TotalSeconds:0.###} s.");
             var until = file.Duration < end ? file.Duration : end;
             var length = (until > last ? until : last + TimeSpan.FromMilliseconds(40)) - frames[0].Ticket.Captured;
             return (frames.DrainToImmutable(), length);
@@ -89,7 +99,8 @@ internal sealed class InteractiveLoading(ClipUploads uploads)
         }
     }
 
-    private async Task<UploadView> WriteAsync(string owner, string name, IEnumerable<(VideoFrame Frame, TimeSpan At)> frames, long room, CancellationToken cancel) =>
+    private async Task<UploadView> WriteAsync(
+        string owner, string name, IEnumerable<(VideoFrame Frame, TimeSpan At)> frames, long room, CancellationToken cancel) =>
         await uploads.TakeAsync(owner, name, room, path => Task.Run(
             () =>
             {

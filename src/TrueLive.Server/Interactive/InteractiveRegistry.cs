@@ -28,9 +28,11 @@ internal sealed class InteractiveRegistry : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly Dictionary<string, int> _open = [];
 
-    public InteractiveRegistry(ClipUploads uploads, InteractiveLoading loading, SessionRegistry sessions, ModelStore models, LivePrecedence live, ServerOptions options, ApiKeyRing ring, TimeProvider time)
+    public InteractiveRegistry(ClipUploads uploads, InteractiveLoading loading, SessionRegistry sessions, ModelStore models,
+        LivePrecedence live, ServerOptions options, ApiKeyRing ring, TimeProvider time)
     {
-        (_uploads, _loading, _sessions, _models, _live, _options, _ring, _time) = (uploads, loading, sessions, models, live, options, ring, time);
+        (_uploads, _loading, _sessions, _models, _live, _options, _ring, _time) = (uploads, loading, sessions, models, live,
+            options, ring, time);
         live.InteractiveBusy = () => _clips.Values.Any(s => s.Clip.Busy);
     }
 
@@ -49,13 +51,16 @@ internal sealed class InteractiveRegistry : IAsyncDisposable
         Reserve(owner);
         try
         {
-            var model = _models.Find(body.Model) ?? throw Wrong($"There is no model '{body.Model}'. This server has: {string.Join(", ", _models.All.Select(m => m.Info.Id))}.");
+            var model = _models.Find(body.Model)
+                ?? throw Wrong($"There is no model '{body.Model}'. This server has: " +
+                $"{string.Join(", ", _models.All.Select(m => m.Info.Id))}.");
             var upload = await SourceAsync(owner, body, cancel).ConfigureAwait(false);
             var (width, height, stretch) = SizeOf(model, upload, body.Size);
             var start = Seconds(body.Trim?.StartS ?? 0, "trim.start_s");
             var end = body.Trim?.EndS is { } given ? Seconds(given, "trim.end_s") : start + Core.Clips.InteractiveClip.MaxSource;
             var (frames, length) = await _loading.LoadAsync(upload, (width, height), stretch, start, end, cancel).ConfigureAwait(false);
-            var hosted = new HostedClip(ClipQueue.NewId(), owner, upload, start, frames, length, model, id => _models.All.FirstOrDefault(m => m.Info.Id == id), _live.WaitForLive, _time);
+            var hosted = new HostedClip(ClipQueue.NewId(), owner, upload, start, frames, length, model,
+                id => _models.All.FirstOrDefault(m => m.Info.Id == id), _live.WaitForLive, _time);
             _clips[hosted.Id] = hosted;
             KeepFor(hosted);
             return hosted;
@@ -70,7 +75,9 @@ internal sealed class InteractiveRegistry : IAsyncDisposable
     }
 
     /// <summary>Starts the timer that ends a clip to which nobody is connected.</summary>
-    public void KeepFor(HostedClip hosted) => hosted.Keep = _time.CreateTimer(_ => _ = hosted.IsWatched ? Task.CompletedTask : EndAsync(hosted), null, TimeSpan.FromSeconds(_options.KeepSeconds), Timeout.InfiniteTimeSpan);
+    public void KeepFor(HostedClip hosted) =>
+        hosted.Keep = _time.CreateTimer(_ => _ = hosted.IsWatched ? Task.CompletedTask : EndAsync(hosted), null,
+        TimeSpan.FromSeconds(_options.KeepSeconds), Timeout.InfiniteTimeSpan);
 
     /// <summary>Ends a clip.</summary>
     public async Task EndAsync(HostedClip hosted)
@@ -99,18 +106,23 @@ internal sealed class InteractiveRegistry : IAsyncDisposable
             throw Wrong("Name one source: upload or session.");
         if (!string.IsNullOrEmpty(body.Session))
             return await ReplayAsync(owner, body.Session, cancel).ConfigureAwait(false);
-        var upload = _uploads.Find(owner, body.Upload) ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such upload. It may have expired.");
+        var upload = _uploads.Find(owner, body.Upload)
+            ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such upload. It may have expired.");
         if (upload.Frames != 1 || upload.DurationS > 0.5)
             return upload;
         var seconds = body.StillS ?? 4;
-        return seconds is >= 0.5 and <= 10 ? await _loading.HoldAsync(owner, upload, seconds, cancel).ConfigureAwait(false) : throw Wrong("still_s must be within 0.5..10.");
+        return seconds is >= 0.5 and <= 10
+            ? await _loading.HoldAsync(owner, upload, seconds, cancel).ConfigureAwait(false)
+            : throw Wrong("still_s must be within 0.5..10.");
     }
 
     private async Task<UploadView> ReplayAsync(string owner, string session, CancellationToken cancel)
     {
-        var hosted = _sessions.Find(session, owner) ?? throw new RequestRefusedException(StatusCodes.Status404NotFound, "There is no such live session.");
+        var hosted = _sessions.Find(session, owner) ?? throw new RequestRefusedException(StatusCodes.Status404NotFound,
+            "There is no such live session.");
         if (!hosted.Observer.Keeps)
-            throw new RequestRefusedException(StatusCodes.Status409Conflict, "This server keeps no pictures of live sessions. The operator turns it on with replay_seconds.");
+            throw new RequestRefusedException(StatusCodes.Status409Conflict,
+                "This server keeps no pictures of live sessions. The operator turns it on with replay_seconds.");
         ImmutableArray<VideoFrame> frames = hosted.Observer.Last();
         try
         {
@@ -132,9 +144,12 @@ internal sealed class InteractiveRegistry : IAsyncDisposable
         lock (_open)
         {
             if (_open.Values.Sum() >= _options.InteractiveClips)
-                throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, $"{_options.InteractiveClips} interactive clips are open, and this server takes no more (interactive_clips). Close one or try again later.");
+                throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable,
+                    $"{_options.InteractiveClips} interactive clips are open, and this server takes no more (interactive_clips). Close " +
+                    "one or try again later.");
             if (_open.GetValueOrDefault(owner) >= most)
-                throw new RequestRefusedException(StatusCodes.Status429TooManyRequests, $"You have {most} interactive clips open; the others are for other keys. Close one.");
+                throw new RequestRefusedException(StatusCodes.Status429TooManyRequests,
+                    $"You have {most} interactive clips open; the others are for other keys. Close one.");
             _open[owner] = _open.GetValueOrDefault(owner) + 1;
         }
     }
@@ -158,7 +173,8 @@ internal sealed class InteractiveRegistry : IAsyncDisposable
         return (width, height, stretch);
     }
 
-    private static TimeSpan Seconds(double value, string name) => value is >= 0 and <= 14_400 ? TimeSpan.FromSeconds(value) : throw Wrong($"{name} must be within 0..14400.");
+    private static TimeSpan Seconds(double value, string name) =>
+        value is >= 0 and <= 14_400 ? TimeSpan.FromSeconds(value) : throw Wrong($"{name} must be within 0..14400.");
 
     private static RequestRefusedException Wrong(string why) => new(StatusCodes.Status422UnprocessableEntity, why);
 }

@@ -11,13 +11,15 @@ internal sealed class WebSocketCarrier(WebSocket socket) : IInteractiveCarrier
     public ValueTask SendAsync(ReadOnlyMemory<byte> message, bool isText, CancellationToken cancel) =>
         socket.SendAsync(message, isText ? WebSocketMessageType.Text : WebSocketMessageType.Binary, true, cancel);
 
-    public async Task<string?> ReceiveAllAsync(int maxMessage, Func<ReadOnlyMemory<byte>, CancellationToken, Task> take, CancellationToken cancel)
+    public async Task<string?> ReceiveAllAsync(
+        int maxMessage, Func<ReadOnlyMemory<byte>, CancellationToken, Task> take, CancellationToken cancel)
     {
         var message = new ArrayBufferWriter<byte>(4096);
         while (true)
         {
             // A cancelled receive would abort the socket, and the client would never hear why it was closed.
-            var result = await socket.ReceiveAsync(message.GetMemory(4096), CancellationToken.None).AsTask().WaitAsync(cancel).ConfigureAwait(false);
+            var result = await socket.ReceiveAsync(message.GetMemory(4096), CancellationToken.None).AsTask().WaitAsync(cancel)
+                .ConfigureAwait(false);
             if (result.MessageType == WebSocketMessageType.Close)
                 return null;
             message.Advance(result.Count);

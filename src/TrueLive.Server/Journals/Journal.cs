@@ -8,14 +8,17 @@ namespace TrueLive.Server.Journals;
 
 /// <summary>A journal as the API shows it.</summary>
 internal sealed record JournalView(
-    string Id, string Session, bool Recording, DateTimeOffset Started, long Frames, long LostFrames, double Seconds, long Bytes, int LimitS, long LimitBytes,
-    string Model, string ModelVersion, string Size, DateTimeOffset Expires, string? Tier = null, string? TierMeans = null, string? EndedBecause = null);
+    string Id, string Session, bool Recording, DateTimeOffset Started, long Frames, long LostFrames, double Seconds, long Bytes, int LimitS,
+    long LimitBytes,
+    string Model, string ModelVersion, string Size, DateTimeOffset Expires, string? Tier = null, string? TierMeans = null,
+    string? EndedBecause = null);
 
 /// <summary>A prompt and the first frame that it applied to.</summary>
 /// <param name="Frame">Number of the frame in the journal's video.</param>
 /// <param name="AtTicks">That frame's time.</param>
 /// <param name="Values">Values of the model's parameters that differ from their defaults; null for none.</param>
-internal sealed record JournalCue(long Frame, long AtTicks, string Text, float Strength, double TransitionMs, IReadOnlyDictionary<string, string>? Values = null);
+internal sealed record JournalCue(
+    long Frame, long AtTicks, string Text, float Strength, double TransitionMs, IReadOnlyDictionary<string, string>? Values = null);
 
 /// <summary>The content of journal.json.</summary>
 internal sealed record JournalState(JournalView View, IReadOnlyList<JournalCue> Cues, IReadOnlyList<long> Resets);
@@ -55,7 +58,8 @@ public sealed class Journal
     {
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(Path.Combine(folder, "journal.json")), JournalJson.Default.JournalState) is { } state && state.Cues.All(IsWhole)
+            return JsonSerializer.Deserialize(File.ReadAllBytes(Path.Combine(folder, "journal.json")), JournalJson.Default.JournalState) is
+                { } state && state.Cues.All(IsWhole)
                 ? new Journal(folder, state) : null;
         }
         catch (Exception error) when (error is IOException or JsonException or UnauthorizedAccessException)
@@ -65,7 +69,8 @@ public sealed class Journal
     }
 
     // A list from JSON may hold null despite its type.
-    private static bool IsWhole(JournalCue? cue) => cue is not null && float.IsFinite(cue.Strength) && cue.TransitionMs is >= 0 and <= 3_600_000;
+    private static bool IsWhole(JournalCue? cue) =>
+        cue is not null && float.IsFinite(cue.Strength) && cue.TransitionMs is >= 0 and <= 3_600_000;
 
     /// <summary>A note for the user when a model is not the one that ran; null when it is.</summary>
     public string? OtherModel(ModelInfo model) => (Model, ModelVersion) == (model.Id, model.Version) ? null
@@ -78,12 +83,15 @@ public sealed class Journal
     private IReadOnlyList<ReferencePicture> Named(IReadOnlyList<ModelParameter> declared)
     {
         var pictures = declared.Where(p => p.Kind == ParameterKind.Image).Select(p => p.Id).ToArray();
-        return [.. _state.Cues.SelectMany(c => pictures.Select(p => c.Values?.GetValueOrDefault(p))).Where(ClipFolders.IsId).Distinct().Take(MaxPictures).Select(Read).OfType<ReferencePicture>()];
+        return [.. _state.Cues.SelectMany(c => pictures.Select(p => c.Values?.GetValueOrDefault(p))).Where(ClipFolders.IsId).Distinct()
+            .Take(MaxPictures).Select(Read).OfType<ReferencePicture>()];
 
         ReferencePicture? Read(string? id)
         {
             var file = new FileInfo(PictureIn(Folder, id!));
-            return file.Exists && file.Length <= ReferencePicture.MaxBytes ? ReferencePicture.Read(id!, File.ReadAllBytes(file.FullName)) : null;
+            return file.Exists && file.Length <= ReferencePicture.MaxBytes
+                ? ReferencePicture.Read(id!, File.ReadAllBytes(file.FullName))
+                : null;
         }
     }
 
@@ -92,7 +100,8 @@ public sealed class Journal
     {
         var pictures = Named(model.Info.Parameters);
         var cues = _state.Cues.Select((c, i) => (
-            TimeSpan.FromTicks(i == 0 ? 0 : c.AtTicks), new Prompt(i + 1, c.Text, c.Strength, i == 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(c.TransitionMs), model.Read(c.Text))
+            TimeSpan.FromTicks(i == 0 ? 0 : c.AtTicks), new Prompt(i + 1, c.Text, c.Strength,
+                i == 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(c.TransitionMs), model.Read(c.Text))
             {
                 Values = ParameterValues.Of(model.Info.Parameters, c.Values?.Where(v => v.Value is not null) ?? [], pictures),
             })).ToImmutableArray();

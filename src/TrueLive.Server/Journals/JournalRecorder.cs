@@ -124,7 +124,8 @@ internal sealed class JournalRecorder : IAsyncDisposable
                 End($"It reached the {Journal.MaxPictures} reference pictures that it may have.");
                 return;
             }
-            _cues.Add(new JournalCue(picture.Number, picture.At.Ticks, prompt.Text, prompt.Strength, prompt.Transition.TotalMilliseconds, prompt.Values.All.IsEmpty ? null : prompt.Values.All));
+            _cues.Add(new JournalCue(picture.Number, picture.At.Ticks, prompt.Text, prompt.Strength, prompt.Transition.TotalMilliseconds,
+                prompt.Values.All.IsEmpty ? null : prompt.Values.All));
         }
     }
 
@@ -163,7 +164,8 @@ internal sealed class JournalRecorder : IAsyncDisposable
         var colour = new JpegColour();
         try
         {
-            using var video = new JpegMatroska(new FileStream(Path.Combine(_folder, "input.mkv"), FileMode.Create, FileAccess.Write, FileShare.Read, 1 << 16), TierTags.Of(Tier.Live));
+            using var video = new JpegMatroska(new FileStream(Path.Combine(_folder, "input.mkv"), FileMode.Create, FileAccess.Write,
+                FileShare.Read, 1 << 16), TierTags.Of(Tier.Live));
             while (_pictures.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
             {
                 while (_pictures.Reader.TryRead(out var picture))
@@ -174,7 +176,8 @@ internal sealed class JournalRecorder : IAsyncDisposable
                         video.Write(jpeg.Encode(converted, Quality), picture.At, converted.Width, converted.Height);
                     }
                     lock (_gate)
-                        _view = _view with { Frames = picture.Number + 1, Seconds = Math.Round(picture.At.TotalSeconds, 3), Bytes = video.Bytes };
+                        _view = _view with { Frames = picture.Number + 1, Seconds = Math.Round(picture.At.TotalSeconds, 3),
+                            Bytes = video.Bytes };
                     if (video.Bytes > _view.LimitBytes)
                     {
                         // Pictures still waiting would only exceed the limit further.

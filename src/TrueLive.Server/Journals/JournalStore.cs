@@ -33,7 +33,8 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
 
     /// <summary>All journals of a key, newest first.</summary>
     public IReadOnlyList<JournalView> List(string owner) => !Directory.Exists(folders.Journals) ? []
-        : [.. Directory.EnumerateDirectories(folders.Journals).Select(d => Find(owner, Path.GetFileName(d))).OfType<Journal>().Select(j => j.View).OrderByDescending(v => v.Started)];
+        : [.. Directory.EnumerateDirectories(folders.Journals).Select(d => Find(owner, Path.GetFileName(d))).OfType<Journal>()
+            .Select(j => j.View).OrderByDescending(v => v.Started)];
 
     /// <summary>Begins to record a session.</summary>
     /// <exception cref="RequestRefusedException">413: the key's disk is full.</exception>
@@ -41,7 +42,9 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
     {
         var limit = Math.Min((long)options.JournalMb << 20, folders.LeftFor(owner));
         if (limit < 1 << 20)
-            throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge, $"Your uploads, clips and journals fill the {options.ClipDiskMb} MB that you have. Delete some, or wait until they expire.");
+            throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge,
+                $"Your uploads, clips and journals fill the {options.ClipDiskMb} MB that you have. Delete some, or wait until " +
+                "they expire.");
         // A file can be created on a disk that has no room for its content.
         if (folders.Disk.Refuse(1 << 20) is { } full)
             throw new RequestRefusedException(full.Status, full.Words);
@@ -52,10 +55,12 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
         var now = time.GetUtcNow();
         var recorder = new JournalRecorder(
             folder, new JournalView(
-                id, session.Id, true, now, 0, 0, 0, 0, options.JournalSeconds, limit, s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}",
+                id, session.Id, true, now, 0, 0, 0, 0, options.JournalSeconds, limit, s.Model.Info.Id, s.Model.Info.Version,
+                $"{s.Width}x{s.Height}",
                 now + TimeSpan.FromHours(options.ClipKeepHours), TierWords.Name(Tier.Live), TierWords.Means(Tier.Live)), session);
         _writing[id] = recorder;
-        _ = recorder.Written.ContinueWith(_ => Forget(id, recorder), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        _ = recorder.Written.ContinueWith(_ => Forget(id, recorder), CancellationToken.None, TaskContinuationOptions.None,
+            TaskScheduler.Default);
         return recorder;
     }
 

@@ -34,7 +34,8 @@ internal sealed class LookSheet(ModelStore models, LivePrecedence live, TimeProv
     /// <param name="modelId">Null takes the default model.</param>
     /// <param name="jpeg">The client's frame.</param>
     /// <param name="cancel">Ends the work between two looks.</param>
-    /// <exception cref="RequestRefusedException">Unknown model, model without looks, no picture (400), or another sheet is being made (429).</exception>
+    /// <exception cref="RequestRefusedException">Unknown model, model without looks, no picture (400), or another sheet is being made
+    /// (429).</exception>
     public async Task<LookSheetPicture> MakeAsync(string? modelId, ReadOnlyMemory<byte> jpeg, CancellationToken cancel)
     {
         var model = models.Find(modelId) ?? throw new RequestRefusedException(400, $"There is no model '{modelId}'.");

@@ -10,7 +10,8 @@ namespace TrueLive.Server.Probes;
 /// </summary>
 internal static class OwnProgram
 {
-    private static readonly string[] Inherited = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG", "HOME", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "MALLOC_ARENA_MAX"];
+    private static readonly string[] Inherited = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG", "HOME", "TZ", "SSL_CERT_FILE",
+        "SSL_CERT_DIR", "MALLOC_ARENA_MAX"];
 
     /// <summary>How to start it; output and errors are redirected. Arguments do not pass through a shell.</summary>
     public static ProcessStartInfo Start(params IEnumerable<string> arguments)
@@ -22,7 +23,8 @@ internal static class OwnProgram
             start.ArgumentList.Add(Assembly.GetEntryAssembly()!.Location);
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
-        foreach (var name in start.Environment.Keys.Where(n => !Inherited.Contains(n) && !n.StartsWith("DOTNET_", StringComparison.Ordinal)).ToArray())
+        foreach (var name in start.Environment.Keys.Where(n => !Inherited.Contains(n) && !n.StartsWith("DOTNET_", StringComparison.Ordinal))
+            .ToArray())
             start.Environment.Remove(name);
         start.Environment["MALLOC_ARENA_MAX"] = "2";
         return start;

@@ -19,13 +19,15 @@ internal enum ProbeState : byte
 }
 
 /// <summary>One run of the probe: what its child process has reported so far. Thread-safe.</summary>
-internal sealed class ProbeJob(string id, string owner, string target, string profile, string folder, DateTimeOffset created, DateTimeOffset expires)
+internal sealed class ProbeJob(
+    string id, string owner, string target, string profile, string folder, DateTimeOffset created, DateTimeOffset expires)
 {
     private const int MaxNotes = 40;
     private readonly Lock _gate = new();
     private readonly List<string> _notes = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private ProbeView _view = new(id, target, profile, "running", created, expires, "connecting", null, 0, null, null, 0, null, [], null, null, null, null, null);
+    private ProbeView _view = new(
+        id, target, profile, "running", created, expires, "connecting", null, 0, null, null, 0, null, [], null, null, null, null, null);
 
     public string Id => id;
 
@@ -132,15 +134,20 @@ internal sealed class ProbeJob(string id, string owner, string target, string pr
     }
 
     private static string? Text(JsonElement e, string name) =>
-        e.ValueKind == JsonValueKind.Object && e.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        e.ValueKind == JsonValueKind.Object && e.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()
+            : null;
 
-    private static double? Number(JsonElement e, string name) => e.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.GetDouble() is var number && double.IsFinite(number) ? number : null;
+    private static double? Number(JsonElement e, string name) => e.TryGetProperty(name, out var value)
+        && value.ValueKind == JsonValueKind.Number && value.GetDouble() is var number && double.IsFinite(number) ? number : null;
 }
 
 /// <summary>A probe run as the API shows it; <paramref name="Done"/> is 0..1.</summary>
 internal sealed record ProbeView(
-    string Id, string Target, string Profile, string State, DateTimeOffset Created, DateTimeOffset Expires, string Phase, string? Sending, double Seconds, double? Total,
-    long? Received, double Done, string? Estimates, IReadOnlyList<string> Notes, string? Sentence, string? Tier, string? Validity, string? Error, string? ReportHtml)
+    string Id, string Target, string Profile, string State, DateTimeOffset Created, DateTimeOffset Expires, string Phase, string? Sending,
+    double Seconds, double? Total,
+    long? Received, double Done, string? Estimates, IReadOnlyList<string> Notes, string? Sentence, string? Tier, string? Validity,
+    string? Error, string? ReportHtml)
 {
     public string? ReportJson { get; init; }
 

@@ -11,7 +11,8 @@ namespace TrueLive.Server.Probes;
 /// Runs the probe for clients, one run at a time, as a child of this program at low priority. A key reaches the child in its environment
 /// only. Reports are kept in the data folder for a day, at most <see cref="MaxKept"/> of them. Thread-safe.
 /// </summary>
-internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, TimeProvider time, ILogger<ProbeRuns> logger) : IAsyncDisposable
+internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, TimeProvider time, ILogger<ProbeRuns> logger)
+    : IAsyncDisposable
 {
     /// <summary>Reports kept; beyond this the oldest report of the owner who has the most is deleted.</summary>
     public const int MaxKept = 20;
@@ -85,7 +86,8 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
     }
 
     /// <summary>Checks a report against a requirement of the product. Returns exit code and lines of <c>truelive check</c>.</summary>
-    public static async Task<(int Code, IReadOnlyList<string> Lines)> CheckAsync(string requirement, string report, CancellationToken cancel)
+    public static async Task<(int Code, IReadOnlyList<string> Lines)> CheckAsync(
+        string requirement, string report, CancellationToken cancel)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(TimeSpan.FromSeconds(60));
@@ -96,7 +98,8 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
             var output = process.StandardOutput.ReadToEndAsync(limit.Token);
             var errors = process.StandardError.ReadToEndAsync(limit.Token);
             await process.WaitForExitAsync(limit.Token).ConfigureAwait(false);
-            return (process.ExitCode, [.. $"{await output.ConfigureAwait(false)}\n{await errors.ConfigureAwait(false)}".Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Take(100)]);
+            return (process.ExitCode, [.. $"{await output.ConfigureAwait(false)}\n{await errors.ConfigureAwait(false)}"
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Take(100)]);
         }
         finally
         {
@@ -133,16 +136,19 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         if (_last is { State: ProbeState.Running })
         {
             if (owner == _last.Owner)
-                throw new RequestRefusedException(409, "A probe of yours is running. It takes the whole line to measure well, so only one runs at a time; cancel it or wait.");
+                throw new RequestRefusedException(409,
+                    "A probe of yours is running. It takes the whole line to measure well, so only one runs at a time; cancel it or wait.");
             if (_waiting.Count < MaxWaiting)
                 _waiting.Add(owner);
             throw new RequestRefusedException(
-                409, $"A probe is running. It takes the whole line to measure well, so only one runs at a time. Ask again when it has ended: for {Turn.TotalMinutes:0} minutes you come before those who did not wait.");
+                409, "A probe is running. It takes the whole line to measure well, so only one runs at a time. Ask again when it has " +
+                    $"ended: for {Turn.TotalMinutes:0} minutes you come before those who did not wait.");
         }
         if (time.GetElapsedTime(Volatile.Read(ref _ended)) >= Turn)
             _waiting.Clear();
         if (!_waiting.Remove(owner) && _waiting.Count > 0)
-            throw new RequestRefusedException(409, $"Others waited for the last probe and come first. Ask again in {Turn.TotalMinutes:0} minutes.");
+            throw new RequestRefusedException(409,
+                $"Others waited for the last probe and come first. Ask again in {Turn.TotalMinutes:0} minutes.");
     }
 
     private async Task RunAsync(ProbeJob job, List<string> arguments, string? key, TimeSpan limit)
@@ -182,7 +188,9 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         }
         catch (OperationCanceledException)
         {
-            job.End(ProbeState.Failed, $"The run took longer than the {limit.TotalMinutes:0} minutes that this profile may take, or wrote more than {MaxBytes >> 30} GiB.");
+            job.End(ProbeState.Failed,
+                $"The run took longer than the {limit.TotalMinutes:0} minutes that this profile may take, or wrote more than " +
+                $"{MaxBytes >> 30} GiB.");
         }
         catch (Exception error)
         {
@@ -216,12 +224,15 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         if (options.ProbeHosts.Length == 0 && !ring.Required && OptionsReader.IsLoopback(options.Host))
             return command;
         return _hosts.Refuse(address.AbsoluteUri, out _) is { } refused
-            ? throw new RequestRefusedException(422, refused) : [.. command, "--reach", _hosts.IsNamed(address.IdnHost) ? "host" : "public"];
+            ? throw new RequestRefusedException(422, refused)
+            : [.. command, "--reach", _hosts.IsNamed(address.IdnHost) ? "host" : "public"];
     }
 
     private static Uri Address(string target) =>
-        target.Length <= 2000 && Uri.TryCreate(target, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0
-            ? uri : throw new RequestRefusedException(422, $"'{(target.Length > 100 ? target[..100] : target)}' is not an http or https address without a password in it.");
+        target.Length <= 2000 && Uri.TryCreate(target, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+            && uri.UserInfo.Length == 0
+            ? uri : throw new RequestRefusedException(422,
+                $"'{(target.Length > 100 ? target[..100] : target)}' is not an http or https address without a password in it.");
 
     private void Forget()
     {
@@ -229,7 +240,8 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         foreach (var old in All.Where(job => job.State != ProbeState.Running && job.Expires < now).ToArray())
             Remove(old);
         // The owner with the most reports loses its oldest, so that nobody can push out others' reports.
-        while (_jobs.Count >= MaxKept && All.Where(j => j.State != ProbeState.Running).GroupBy(j => j.Owner).MaxBy(g => g.Count())?.Last() is { } oldest)
+        while (_jobs.Count >= MaxKept && All.Where(j => j.State != ProbeState.Running).GroupBy(j => j.Owner)
+            .MaxBy(g => g.Count())?.Last() is { } oldest)
             Remove(oldest);
         // Folders left by an earlier run of this server belong to nobody.
         if (Directory.Exists(Root))

@@ -94,7 +94,9 @@ internal sealed class ClipFolders(ServerOptions options)
     }
 
     /// <summary>All jobs that have files here.</summary>
-    public IReadOnlyList<string> JobsOnDisk() => [.. new[] { Work, Results }.Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Select(d => Path.GetFileName(d)!).Where(IsId).Distinct()];
+    public IReadOnlyList<string> JobsOnDisk() =>
+        [.. new[] { Work, Results }.Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Select(d => Path.GetFileName(d)!)
+        .Where(IsId).Distinct()];
 
     /// <summary>Creates a folder and records its owner.</summary>
     public static void Own(string folder, string owner)
@@ -121,7 +123,8 @@ internal sealed class ClipFolders(ServerOptions options)
         .Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Where(d => KnownOwnerOf(d) == owner).Sum(BytesIn);
 
     /// <summary>Number of items in a folder, such as <see cref="Uploads"/>, that belong to a key.</summary>
-    public int CountOf(string all, string owner) => Directory.Exists(all) ? Directory.EnumerateDirectories(all).Count(d => KnownOwnerOf(d) == owner) : 0;
+    public int CountOf(string all, string owner) =>
+        Directory.Exists(all) ? Directory.EnumerateDirectories(all).Count(d => KnownOwnerOf(d) == owner) : 0;
 
     // A folder's owner never changes and its name is never reused, so the owner can be cached.
     private string? KnownOwnerOf(string folder)

@@ -6,7 +6,8 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Server.Resources;
 
 /// <summary>Opens the queue when it is first needed, so that a server that is only used live makes no files for it.</summary>
-internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders folders, TimeProvider time, ILogger<ClipQueueHost> logger) : IAsyncDisposable
+internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders folders, TimeProvider time, ILogger<ClipQueueHost> logger)
+    : IAsyncDisposable
 {
     // The interval of updates to followers of a job, however many there are.
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
@@ -36,17 +37,20 @@ internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders f
                 _database = options.ClipDatabase.Length > 0
                     ? await ClipDatabase.OpenPostgresAsync(options.ClipDatabase, cancel).ConfigureAwait(false)
                     : await ClipDatabase.OpenSqliteAsync(folders.Database, cancel).ConfigureAwait(false);
-                _queue = new ClipQueue(_database, new ClipQueueOptions { Lease = TimeSpan.FromSeconds(10), MaxOpenPerOwner = options.ClipOpen, Retention = TimeSpan.FromHours(options.ClipKeepHours) }, time);
+                _queue = new ClipQueue(_database, new ClipQueueOptions { Lease = TimeSpan.FromSeconds(10),
+                    MaxOpenPerOwner = options.ClipOpen, Retention = TimeSpan.FromHours(options.ClipKeepHours) }, time);
             }
             return _queue;
         }
-        catch (Exception error) when (error is DbException or IOException or UnauthorizedAccessException or ArgumentException or System.Net.Sockets.SocketException)
+        catch (Exception error) when (error is DbException or IOException or UnauthorizedAccessException or ArgumentException
+            or System.Net.Sockets.SocketException)
         {
             if (Shortage.Of(error) is { Resource: Resource.Disk } lacking)
                 throw new RequestRefusedException(lacking.Status, lacking.Words);
             // A database's error may contain addresses, names and paths, which only the operator may see.
             LogUnreachable(error);
-            throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, "The clip queue cannot be opened. The server's log says why; its operator should check clip_database and data_folder.");
+            throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable,
+                "The clip queue cannot be opened. The server's log says why; its operator should check clip_database and data_folder.");
         }
         finally
         {

@@ -30,7 +30,9 @@ internal sealed class DataDisk(string folder)
                     File.Delete(_trial);
                 }
             }
-            return Drive() is { IsReady: true } drive && drive.AvailableFreeSpace < Math.Min(Reserve, drive.TotalSize / ReserveShare) ? Shortage.DiskFull : null;
+            return Drive() is { IsReady: true } drive && drive.AvailableFreeSpace < Math.Min(Reserve, drive.TotalSize / ReserveShare)
+                ? Shortage.DiskFull
+                : null;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -40,7 +42,9 @@ internal sealed class DataDisk(string folder)
 
     /// <summary>The shortage for a file of this length; null when it fits.</summary>
     public Shortage? Refuse(long bytes) => Look() ?? (Drive() is { IsReady: true } drive && drive.AvailableFreeSpace < bytes
-        ? Shortage.DiskFull with { Words = $"The file has {bytes >> 20} MB and the server's disk has {drive.AvailableFreeSpace >> 20} MB left. Delete uploads, clips and journals that are not needed, or give it more room." } : null);
+        ? Shortage.DiskFull with
+            { Words = $"The file has {bytes >> 20} MB and the server's disk has {drive.AvailableFreeSpace >> 20} MB left. Delete " +
+            "uploads, clips and journals that are not needed, or give it more room." } : null);
 
     private DriveInfo? Drive()
     {

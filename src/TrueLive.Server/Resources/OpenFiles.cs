@@ -42,6 +42,8 @@ internal static class OpenFiles
     }
 
     private static int Read() =>
-        File.Exists("/proc/self/limits") && File.ReadLines("/proc/self/limits").FirstOrDefault(l => l.StartsWith(Line, StringComparison.Ordinal)) is { } line
-        && int.TryParse(line[Line.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture, out var limit) ? limit : int.MaxValue;
+        File.Exists("/proc/self/limits") && File.ReadLines("/proc/self/limits")
+            .FirstOrDefault(l => l.StartsWith(Line, StringComparison.Ordinal)) is { } line
+        && int.TryParse(line[Line.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture,
+            out var limit) ? limit : int.MaxValue;
 }

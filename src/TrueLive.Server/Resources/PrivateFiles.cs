@@ -41,7 +41,8 @@ internal static class PrivateFiles
         var aside = $"{path}.{Path.GetRandomFileName()}.new";
         try
         {
-            using var file = new FileStream(aside, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = ForUs });
+            using var file = new FileStream(aside, new FileStreamOptions
+                { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = ForUs });
             file.Write(content);
             file.Flush(flushToDisk: true);
         }

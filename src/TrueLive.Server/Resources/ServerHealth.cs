@@ -5,7 +5,8 @@ namespace TrueLive.Server.Resources;
 /// <summary>
 /// Checks the resources that the server needs, at most once a second: disk, clip database, open files, ffmpeg. Thread-safe.
 /// </summary>
-internal sealed partial class ServerHealth(ClipFolders folders, ClipQueueHost queueHost, ServerOptions options, TimeProvider time, ILogger<ServerHealth> logger) : IDisposable
+internal sealed partial class ServerHealth(
+    ClipFolders folders, ClipQueueHost queueHost, ServerOptions options, TimeProvider time, ILogger<ServerHealth> logger) : IDisposable
 {
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(1);
 
@@ -81,11 +82,13 @@ internal sealed partial class ServerHealth(ClipFolders folders, ClipQueueHost qu
     }
 
     private static bool IsInstalled(string tool) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => folder.Length > 0 && File.Exists(Path.Combine(folder, tool)));
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
+            .Any(folder => folder.Length > 0 && File.Exists(Path.Combine(folder, tool)));
 
     [LoggerMessage(EventId = 1003, EventName = "resource_short", Level = LogLevel.Warning, Message = "{Why}")]
     private partial void LogShort(string why);
 
-    [LoggerMessage(EventId = 1004, EventName = "resources_back", Level = LogLevel.Information, Message = "Everything that was short is there again.")]
+    [LoggerMessage(EventId = 1004, EventName = "resources_back", Level = LogLevel.Information,
+        Message = "Everything that was short is there again.")]
     private partial void LogEnough();
 }

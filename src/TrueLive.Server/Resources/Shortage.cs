@@ -23,12 +23,20 @@ internal sealed record Shortage(Resource Resource, string Words)
 {
     private const int NoMemory = 12, TryAgain = 11, FileTableFull = 23, TooManyFiles = 24, NoSpace = 28, ReadOnly = 30, OverQuota = 122;
 
-    public static readonly Shortage DiskFull = new(Resource.Disk, "The server's disk is full. Delete uploads, clips and journals that are not needed, or give it more room; it goes on by itself.");
-    public static readonly Shortage DiskReadOnly = new(Resource.Disk, "The server cannot write to its data folder: the disk is read-only or the folder belongs to somebody else. It goes on by itself once it can.");
-    public static readonly Shortage DatabaseGone = new(Resource.Database, "The database of the clip queue does not answer. It goes on by itself once it does.");
-    public static readonly Shortage OutOfHandles = new(Resource.Handles, "The server has as many files and connections open as the system lets it. Raise its limit (LimitNOFILE, ulimit -n), or try again when others are done.");
-    public static readonly Shortage OutOfMemory = new(Resource.Memory, "The server is out of memory or threads. Take a smaller size or a shorter part, or try again when others are done.");
-    public static readonly Shortage NoFfmpeg = new(Resource.Ffmpeg, "ffmpeg or ffprobe is not installed any more. Install it with: apt-get install ffmpeg");
+    public static readonly Shortage DiskFull = new(Resource.Disk,
+        "The server's disk is full. Delete uploads, clips and journals that are not needed, or give it more room; it goes on by itself.");
+    public static readonly Shortage DiskReadOnly = new(Resource.Disk,
+        "The server cannot write to its data folder: the disk is read-only or the folder belongs to somebody else. It goes on by itself " +
+        "once it can.");
+    public static readonly Shortage DatabaseGone = new(
+        Resource.Database, "The database of the clip queue does not answer. It goes on by itself once it does.");
+    public static readonly Shortage OutOfHandles = new(Resource.Handles,
+        "The server has as many files and connections open as the system lets it. Raise its limit (LimitNOFILE, ulimit -n), or try again " +
+        "when others are done.");
+    public static readonly Shortage OutOfMemory = new(Resource.Memory,
+        "The server is out of memory or threads. Take a smaller size or a shorter part, or try again when others are done.");
+    public static readonly Shortage NoFfmpeg = new(
+        Resource.Ffmpeg, "ffmpeg or ffprobe is not installed any more. Install it with: apt-get install ffmpeg");
 
     public static readonly Shortage FfmpegEnded = new(Resource.Ffmpeg, "The system ended ffmpeg while it worked. Try again.");
 

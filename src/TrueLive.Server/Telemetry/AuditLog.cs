@@ -23,7 +23,8 @@ internal sealed partial class AuditLog : IAsyncDisposable
     private const int MaxWaiting = 4096;
     private const int MaxPath = 200;
 
-    private readonly Channel<AuditEntry> _entries = Channel.CreateBounded<AuditEntry>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
+    private readonly Channel<AuditEntry> _entries = Channel.CreateBounded<AuditEntry>(new BoundedChannelOptions(MaxWaiting)
+        { SingleReader = true });
     private readonly string _path;
     private readonly long _most;
     private readonly ApiKeyRing _ring;
@@ -34,7 +35,8 @@ internal sealed partial class AuditLog : IAsyncDisposable
 
     public AuditLog(ServerOptions options, ApiKeyRing ring, TimeProvider time, ILogger<AuditLog> logger)
     {
-        (_path, _most, _ring, _time, _logger) = (Path.Combine(options.DataPath, "audit.log"), (long)options.AuditMb << 20, ring, time, logger);
+        (_path, _most, _ring, _time, _logger) = (Path.Combine(options.DataPath, "audit.log"), (long)options.AuditMb << 20, ring,
+            time, logger);
         _writing = Task.Run(WriteAsync);
     }
 
@@ -63,7 +65,8 @@ internal sealed partial class AuditLog : IAsyncDisposable
         if (!Matters(request, path, status))
             return Task.CompletedTask;
         var entry = new AuditEntry(
-            _time.GetUtcNow(), nameOf(request), http.Connection.RemoteIpAddress?.ToString(), request.Method, path.Length > MaxPath ? path[..MaxPath] : path, status);
+            _time.GetUtcNow(), nameOf(request), http.Connection.RemoteIpAddress?.ToString(), request.Method,
+            path.Length > MaxPath ? path[..MaxPath] : path, status);
         if (!_entries.Writer.TryWrite(entry))
             Interlocked.Increment(ref _lost);
         return Task.CompletedTask;
@@ -72,12 +75,16 @@ internal sealed partial class AuditLog : IAsyncDisposable
     // Reads are logged only where they may show people: results, sources, journals, and live pictures over a WebSocket.
     private static bool Matters(HttpRequest request, string path, int status)
     {
-        if (status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden or StatusCodes.Status421MisdirectedRequest or StatusCodes.Status429TooManyRequests)
+        if (status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden or StatusCodes.Status421MisdirectedRequest
+            or StatusCodes.Status429TooManyRequests)
             return true;
-        if (!(request.Path.StartsWithSegments("/v1") || request.Path.StartsWithSegments("/whip") || request.Path.StartsWithSegments("/whep")) || HttpMethods.IsOptions(request.Method))
+        if (!(request.Path.StartsWithSegments("/v1") || request.Path.StartsWithSegments("/whip")
+            || request.Path.StartsWithSegments("/whep")) || HttpMethods.IsOptions(request.Method))
             return false;
-        return !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method) || status == StatusCodes.Status101SwitchingProtocols
-            || request.Path.StartsWithSegments("/v1/journals") || path.EndsWith("/result", StringComparison.Ordinal) || path.EndsWith("/source", StringComparison.Ordinal);
+        return !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method)
+            || status == StatusCodes.Status101SwitchingProtocols
+            || request.Path.StartsWithSegments("/v1/journals") || path.EndsWith("/result", StringComparison.Ordinal)
+            || path.EndsWith("/source", StringComparison.Ordinal);
     }
 
     private async Task WriteAsync()
@@ -116,11 +123,13 @@ internal sealed partial class AuditLog : IAsyncDisposable
                     File.Move(older, $"{_path}.{i}", overwrite: true);
             }
         }
-        using var file = new FileStream(_path, new FileStreamOptions { Mode = FileMode.Append, Access = FileAccess.Write, Share = FileShare.ReadWrite, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+        using var file = new FileStream(_path, new FileStreamOptions { Mode = FileMode.Append, Access = FileAccess.Write,
+            Share = FileShare.ReadWrite, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
         lines.WriteTo(file);
     }
 
-    [LoggerMessage(EventId = 5002, EventName = "audit_lost", Level = LogLevel.Error, Message = "{Count} entries of the audit log are lost: {Why}")]
+    [LoggerMessage(EventId = 5002, EventName = "audit_lost", Level = LogLevel.Error,
+        Message = "{Count} entries of the audit log are lost: {Why}")]
     private partial void LogLost(int count, string why);
 }
 

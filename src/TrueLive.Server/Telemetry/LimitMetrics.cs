@@ -12,11 +12,15 @@ internal sealed class LimitMetrics : IDisposable
 
     public LimitMetrics(ConnectionLimit connections, FailedKeys failed, PictureBudget pictures)
     {
-        _meter.CreateObservableGauge("truelive.http.connections", () => connections.Held, "{connection}", "Connections to the web server that count against the limit of their address.");
-        _meter.CreateObservableCounter("truelive.http.connections.refused", () => connections.Refused, "{connection}", "Connections that were closed because their address held too many.");
+        _meter.CreateObservableGauge("truelive.http.connections", () => connections.Held, "{connection}",
+            "Connections to the web server that count against the limit of their address.");
+        _meter.CreateObservableCounter("truelive.http.connections.refused", () => connections.Refused, "{connection}",
+            "Connections that were closed because their address held too many.");
         _meter.CreateObservableCounter("truelive.keys.wrong", () => failed.Seen, "{request}", "Requests with a wrong key.");
-        _meter.CreateObservableCounter("truelive.pictures.over.budget", () => pictures.Refused, "{picture}", "Pictures over the WebSocket that were left out because their key had more than its share decoded.");
-        _refused = _meter.CreateCounter<long>("truelive.requests.refused", "{request}", "Requests that were answered 429 (too many of one client) or 503 (the server is full).");
+        _meter.CreateObservableCounter("truelive.pictures.over.budget", () => pictures.Refused, "{picture}",
+            "Pictures over the WebSocket that were left out because their key had more than its share decoded.");
+        _refused = _meter.CreateCounter<long>("truelive.requests.refused", "{request}",
+            "Requests that were answered 429 (too many of one client) or 503 (the server is full).");
     }
 
     /// <summary>Counts a response if it is a refusal because of a limit.</summary>

@@ -40,14 +40,17 @@ internal sealed class LogLines(ServerOptions options, TimeProvider time) : Conso
         if (options.LogFormat == "json")
             textWriter.WriteLine(Json(logEntry.LogLevel, name, logEntry.EventId.Id, logEntry.Category, message, values, error));
         else
-            textWriter.WriteLine($"{time.GetLocalNow().ToString("HH:mm:ss", CultureInfo.InvariantCulture)} {Word(logEntry.LogLevel)} {name}: {message}{(error is null ? "" : " " + error)}");
+            textWriter.WriteLine(
+                $"{time.GetLocalNow().ToString("HH:mm:ss", CultureInfo.InvariantCulture)} {Word(logEntry.LogLevel)} {name}: {message}{(error is null ? "" : " " + error)}");
     }
 
     private static string CauseOf<TState>(in LogEntry<TState> entry, IReadOnlyList<KeyValuePair<string, object?>> values) =>
         $"{entry.Category} {entry.EventId.Id} " + (entry.Exception is { } error ? $"{error.GetType().Name} {error.Message}"
-            : (values.FirstOrDefault(v => v.Key == Cause).Value ?? values.LastOrDefault(v => v.Key == "{OriginalFormat}").Value)?.ToString());
+            : (values.FirstOrDefault(v => v.Key == Cause).Value
+                ?? values.LastOrDefault(v => v.Key == "{OriginalFormat}").Value)?.ToString());
 
-    private static bool IsClientGone(Exception error) => error is OperationCanceledException or ConnectionResetException or ConnectionAbortedException or BadHttpRequestException;
+    private static bool IsClientGone(Exception error) =>
+        error is OperationCanceledException or ConnectionResetException or ConnectionAbortedException or BadHttpRequestException;
 
     // Messages contain names from clients and files, which must not be able to forge a log line.
     private static string OneLine(string text)
@@ -60,7 +63,8 @@ internal sealed class LogLines(ServerOptions options, TimeProvider time) : Conso
         return string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
     }
 
-    private string Json(LogLevel level, string name, int id, string category, string message, IReadOnlyList<KeyValuePair<string, object?>> values, string? error)
+    private string Json(LogLevel level, string name, int id, string category, string message,
+        IReadOnlyList<KeyValuePair<string, object?>> values, string? error)
     {
         var buffer = new ArrayBufferWriter<byte>(512);
         using (var json = new Utf8JsonWriter(buffer))

@@ -55,7 +55,8 @@ internal sealed partial class TlsCertificate
                     LogRenewed(logger, _context.TargetCertificate.NotAfter);
                 }
             }
-            catch (Exception error) when (error is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
+            catch (Exception error) when (error is CryptographicException or ArgumentException or IOException
+                or UnauthorizedAccessException)
             {
                 LogKept(logger, error.Message);
             }
@@ -75,9 +76,11 @@ internal sealed partial class TlsCertificate
         return SslStreamCertificateContext.Create(leaf, others, offline: true);
     }
 
-    [LoggerMessage(EventId = 1006, EventName = "certificate_renewed", Level = LogLevel.Information, Message = "The certificate was renewed; it is good until {Until}.")]
+    [LoggerMessage(EventId = 1006, EventName = "certificate_renewed", Level = LogLevel.Information,
+        Message = "The certificate was renewed; it is good until {Until}.")]
     private static partial void LogRenewed(ILogger logger, DateTime until);
 
-    [LoggerMessage(EventId = 1007, EventName = "certificate_refused", Level = LogLevel.Error, Message = "The new certificate cannot be used, and the one before it stays: {Why}")]
+    [LoggerMessage(EventId = 1007, EventName = "certificate_refused", Level = LogLevel.Error,
+        Message = "The new certificate cannot be used, and the one before it stays: {Why}")]
     private static partial void LogKept(ILogger logger, string why);
 }

@@ -7,7 +7,8 @@ namespace TrueLive.WebRtc.Dtls;
 /// <summary>
 /// Client side of one DTLS 1.2 handshake with use_srtp (RFC 5764 section 4.1); shows our certificate and checks the server's.
 /// </summary>
-internal sealed class DtlsClient(BcTlsCrypto crypto, DtlsCertificate certificate, string remoteFingerprint) : DefaultTlsClient(crypto), IDtlsRole
+internal sealed class DtlsClient(BcTlsCrypto crypto, DtlsCertificate certificate, string remoteFingerprint)
+    : DefaultTlsClient(crypto), IDtlsRole
 {
     private SrtpProfile? _profile;
 
@@ -26,7 +27,8 @@ internal sealed class DtlsClient(BcTlsCrypto crypto, DtlsCertificate certificate
     public override IDictionary<int, byte[]> GetClientExtensions()
     {
         var extensions = TlsExtensionsUtilities.EnsureExtensionsInitialised(base.GetClientExtensions());
-        TlsSrtpUtilities.AddUseSrtpExtension(extensions, new UseSrtpData([(int)SrtpProfile.AeadAes128Gcm, (int)SrtpProfile.Aes128CmHmacSha1_80], TlsUtilities.EmptyBytes));
+        TlsSrtpUtilities.AddUseSrtpExtension(extensions,
+            new UseSrtpData([(int)SrtpProfile.AeadAes128Gcm, (int)SrtpProfile.Aes128CmHmacSha1_80], TlsUtilities.EmptyBytes));
         return extensions;
     }
 

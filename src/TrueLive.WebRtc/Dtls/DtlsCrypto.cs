@@ -45,7 +45,8 @@ internal sealed class DtlsCrypto() : BcTlsCrypto(new SecureRandom())
             if (encrypt)
             {
                 var sealedBytes = output.AsSpan(outputOffset, inputLength + _tag);
-                _cipher!.Encrypt(_nonce, input.AsSpan(inputOffset, inputLength), sealedBytes[..inputLength], sealedBytes[inputLength..], _additional);
+                _cipher!.Encrypt(_nonce, input.AsSpan(inputOffset, inputLength), sealedBytes[..inputLength],
+                    sealedBytes[inputLength..], _additional);
                 return sealedBytes.Length;
             }
             var length = inputLength - _tag;

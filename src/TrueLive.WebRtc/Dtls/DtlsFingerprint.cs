@@ -18,7 +18,8 @@ internal static class DtlsFingerprint
     public static string Of(byte[] der) => "sha-256 " + Hex(SHA256.HashData(der));
 
     /// <summary>True when a hash name and digest as in <c>a=fingerprint</c> can be checked: sha-256, sha-384 or sha-512.</summary>
-    public static bool IsUsable(string fingerprint) => Split(fingerprint) is { } parts && Digest(parts.Name, [0]) is { } digest && parts.Value.Length == (digest.Length * 3) - 1;
+    public static bool IsUsable(string fingerprint) =>
+        Split(fingerprint) is { } parts && Digest(parts.Name, [0]) is { } digest && parts.Value.Length == (digest.Length * 3) - 1;
 
     /// <summary>
     /// Compares the end-entity certificate with the fingerprint from signalling, and its key with the sizes that are accepted.
@@ -36,7 +37,8 @@ internal static class DtlsFingerprint
         }
 
         if (!IsUsual(chain.GetCertificateAt(0).GetEncoded()))
-            throw new TlsFatalAlert(AlertDescription.unsupported_certificate, $"the certificate's key is neither on a named curve nor RSA of at most {MaxRsaBits} bits");
+            throw new TlsFatalAlert(AlertDescription.unsupported_certificate,
+                $"the certificate's key is neither on a named curve nor RSA of at most {MaxRsaBits} bits");
     }
 
     private static bool IsUsual(byte[] der)
@@ -60,7 +62,9 @@ internal static class DtlsFingerprint
     }
 
     private static (string Name, string Value)? Split(string fingerprint) =>
-        fingerprint.Trim().Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var name, var value] ? (name.ToLowerInvariant(), value) : null;
+        fingerprint.Trim().Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var name, var value]
+            ? (name.ToLowerInvariant(), value)
+            : null;
 
     private static byte[]? Digest(string name, byte[] der) => name switch
     {

@@ -7,7 +7,8 @@ namespace TrueLive.WebRtc.Dtls;
 /// <summary>
 /// Server side of one DTLS 1.2 handshake with use_srtp (RFC 5764 section 4.1); asks for and checks the client's certificate.
 /// </summary>
-internal sealed class DtlsServer(BcTlsCrypto crypto, DtlsCertificate certificate, string remoteFingerprint) : DefaultTlsServer(crypto), IDtlsRole
+internal sealed class DtlsServer(BcTlsCrypto crypto, DtlsCertificate certificate, string remoteFingerprint)
+    : DefaultTlsServer(crypto), IDtlsRole
 {
     private SrtpProfile? _profile;
 
@@ -43,7 +44,8 @@ internal sealed class DtlsServer(BcTlsCrypto crypto, DtlsCertificate certificate
         TlsUtilities.GetDefaultSupportedSignatureAlgorithms(m_context),
         null);
 
-    public override void NotifyClientCertificate(Certificate clientCertificate) => DtlsFingerprint.Require(clientCertificate, remoteFingerprint);
+    public override void NotifyClientCertificate(Certificate clientCertificate) =>
+        DtlsFingerprint.Require(clientCertificate, remoteFingerprint);
 
     public override void NotifyHandshakeComplete()
     {

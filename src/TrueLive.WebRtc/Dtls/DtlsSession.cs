@@ -91,7 +91,8 @@ internal sealed class DtlsSession
             while (!_queue.IsEmpty)
             {
                 // Never waited for: the call ends when the queue is empty.
-                for (var length = transport.Receive(_plain, 0, _plain.Length, 1); length > 0; length = transport.ReceivePending(_plain, 0, _plain.Length))
+                for (var length = transport.Receive(_plain, 0, _plain.Length, 1); length
+                    > 0; length = transport.ReceivePending(_plain, 0, _plain.Length))
                     received(_plain.AsSpan(0, length));
             }
 

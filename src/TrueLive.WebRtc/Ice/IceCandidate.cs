@@ -28,7 +28,8 @@ internal sealed record IceCandidate(IPEndPoint Address, bool IsTcp, uint Priorit
         var foundation = (uint)HashCode.Combine(address, IsTcp);
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"candidate:{foundation} 1 {(IsTcp ? "tcp" : "udp")} {Priority} {address} {Address.Port} typ host{(IsTcp ? " tcptype passive" : "")}");
+            $"candidate:{foundation} 1 {(IsTcp ? "tcp" : "udp")} {Priority} {address} {Address.Port} typ " +
+                $"host{(IsTcp ? " tcptype passive" : "")}");
     }
 
     /// <summary>
@@ -62,5 +63,6 @@ internal sealed record IceCandidate(IPEndPoint Address, bool IsTcp, uint Priorit
     }
 
     private static bool IsNobody(IPAddress a) =>
-        a.Equals(IPAddress.Any) || a.Equals(IPAddress.IPv6Any) || a.Equals(IPAddress.Broadcast) || a.IsIPv6Multicast || (a.GetAddressBytes() is [>= 224 and <= 239, _, _, _]);
+        a.Equals(IPAddress.Any) || a.Equals(IPAddress.IPv6Any) || a.Equals(IPAddress.Broadcast) || a.IsIPv6Multicast
+            || (a.GetAddressBytes() is [>= 224 and <= 239, _, _, _]);
 }

@@ -12,5 +12,6 @@ internal sealed record IceCredentials(string Ufrag, string Password)
     public byte[] Key { get; } = Encoding.UTF8.GetBytes(Password);
 
     /// <summary>New random credentials: 48 bits of name, 144 of password.</summary>
-    public static IceCredentials New() => new(RandomNumberGenerator.GetString(Characters, 8), RandomNumberGenerator.GetString(Characters, 24));
+    public static IceCredentials New() =>
+        new(RandomNumberGenerator.GetString(Characters, 8), RandomNumberGenerator.GetString(Characters, 24));
 }

@@ -117,7 +117,8 @@ internal sealed class IceFull : IceAgent
             return;
         foreach (var pair in _pairs)
         {
-            if (now < pair.Due || pair.Checks >= MaxChecks || (_selected is not null && Route == _selected.Route && pair != _selected && pair != _nominated))
+            if (now < pair.Due || pair.Checks >= MaxChecks
+                || (_selected is not null && Route == _selected.Route && pair != _selected && pair != _nominated))
                 continue;
             Check(pair, nominate: pair == _nominated && pair != _selected, now);
             return;
@@ -137,7 +138,8 @@ internal sealed class IceFull : IceAgent
         _pairs.Insert(at < 0 ? _pairs.Count : at, pair);
     }
 
-    private Pair? PairOf(IceRoute route) => _pairs.Find(p => ReferenceEquals(p.Route, route) || (p.Route.IsTcp == route.IsTcp && p.Route.Remote.Equals(route.Remote)));
+    private Pair? PairOf(IceRoute route) =>
+        _pairs.Find(p => ReferenceEquals(p.Route, route) || (p.Route.IsTcp == route.IsTcp && p.Route.Remote.Equals(route.Remote)));
 
     private void Select(Pair pair, bool nominated, Instant now)
     {

@@ -6,7 +6,8 @@ internal static class NtpTime
     private static readonly DateTimeOffset Epoch = new(1900, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     /// <summary>128-bit arithmetic: ticks times 2^32 do not fit in 64 bits.</summary>
-    internal static ulong From(DateTimeOffset time) => (ulong)((UInt128)(ulong)(time - Epoch).Ticks * (1UL << 32) / TimeSpan.TicksPerSecond);
+    internal static ulong From(DateTimeOffset time) =>
+        (ulong)((UInt128)(ulong)(time - Epoch).Ticks * (1UL << 32) / TimeSpan.TicksPerSecond);
 
     /// <summary>The middle 32 bits, in units of 1/65536 s.</summary>
     internal static uint Middle(ulong ntp) => (uint)(ntp >> 16);

@@ -10,7 +10,8 @@ namespace TrueLive.WebRtc.Rtcp;
 /// <param name="Jitter">In units of the stream's clock.</param>
 /// <param name="LastSenderReport">Middle 32 bits of the NTP time of the last sender report, 0 before the first.</param>
 /// <param name="DelaySinceLastSenderReport">In units of 1/65536 s.</param>
-public readonly record struct ReportBlock(uint Ssrc, byte FractionLost, int CumulativeLost, uint HighestSequence, uint Jitter, uint LastSenderReport, uint DelaySinceLastSenderReport)
+public readonly record struct ReportBlock(uint Ssrc, byte FractionLost, int CumulativeLost, uint HighestSequence, uint Jitter,
+    uint LastSenderReport, uint DelaySinceLastSenderReport)
 {
     internal const int Size = 24;
 

@@ -39,7 +39,8 @@ internal readonly ref struct RtcpPacket
 
     public bool IsFir => Type == RtcpType.PayloadFeedback && Format == 4;
 
-    public bool IsRemb => Type == RtcpType.PayloadFeedback && Format == 15 && Bytes.Length >= 20 && Bytes.Slice(12, 4).SequenceEqual("REMB"u8);
+    public bool IsRemb =>
+        Type == RtcpType.PayloadFeedback && Format == 15 && Bytes.Length >= 20 && Bytes.Slice(12, 4).SequenceEqual("REMB"u8);
 
     /// <summary>Sender report: NTP time; 0 when the packet is too short.</summary>
     public ulong NtpTime => Bytes.Length >= 28 ? BinaryPrimitives.ReadUInt64BigEndian(Bytes[8..]) : 0;
@@ -105,5 +106,6 @@ internal readonly ref struct RtcpPacket
     }
 
     /// <summary>REMB: the receiver's limit in bit/s (draft-alvestrand-rmcat-remb-03 section 2.2).</summary>
-    public long RembBitrate() => (long)Math.Min((ulong)(((Bytes[17] & 3) << 16) | (Bytes[18] << 8) | Bytes[19]) << Math.Min(Bytes[17] >> 2, 40), int.MaxValue);
+    public long RembBitrate() =>
+        (long)Math.Min((ulong)(((Bytes[17] & 3) << 16) | (Bytes[18] << 8) | Bytes[19]) << Math.Min(Bytes[17] >> 2, 40), int.MaxValue);
 }

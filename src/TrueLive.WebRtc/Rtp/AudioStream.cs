@@ -98,7 +98,8 @@ internal sealed class AudioStream(MediaEvents events)
             return 0;
 
         // RFC 3551 section 4.1: the marker tells the start of a talkspurt.
-        var length = _header.Write(packet, new(plan.PayloadType, PacketsSent == 0, (ushort)(_first + number), rtpTime, plan.LocalSsrc, transportSequence, false, null));
+        var length = _header.Write(packet, new(plan.PayloadType, PacketsSent == 0, (ushort)(_first + number), rtpTime, plan.LocalSsrc,
+            transportSequence, false, null));
         opus.CopyTo(packet[length..]);
         WroteNewest = number >= _next;
         if (WroteNewest)

@@ -23,7 +23,9 @@ internal sealed partial class FrameAssembler
 
     private void NoteStart(long sequence, uint timestamp, ReadOnlySpan<byte> payload)
     {
-        var start = _format.Codec == VideoCodec.H264 ? H264Payload.Start(payload) : Vp8Depacketizer.BeginsKeyFrame(payload) ? H264Start.WithSets : H264Start.None;
+        var start = _format.Codec == VideoCodec.H264 ? H264Payload.Start(payload) : Vp8Depacketizer.BeginsKeyFrame(payload)
+            ? H264Start.WithSets
+            : H264Start.None;
         if (start == H264Start.WithSets)
         {
             Begin(ref _key, sequence, timestamp);

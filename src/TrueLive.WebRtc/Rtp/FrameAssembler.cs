@@ -217,7 +217,8 @@ internal sealed partial class FrameAssembler : IDisposable
                 }
                 else
                 {
-                    sound &= Vp8Depacketizer.TryParse(payload, out var data, out var begins) && begins == (_frame.Length == 0) && _frame.Append(data);
+                    sound &= Vp8Depacketizer.TryParse(payload, out var data, out var begins) && begins == (_frame.Length == 0)
+                        && _frame.Append(data);
                 }
             }
 
@@ -262,7 +263,8 @@ internal sealed partial class FrameAssembler : IDisposable
         }
 
         _current = new Cursor { Start = end + 1, Scan = end + 1 };
-        frame = new EncodedFrame { Codec = _format.Codec, Data = _frame.Span, RtpTime = timestamp, KeyFrame = key, AfterGap = gap, Colour = _colour, Ticket = new FrameTicket(0, TimeSpan.Zero, arrived, timestamp) };
+        frame = new EncodedFrame { Codec = _format.Codec, Data = _frame.Span, RtpTime = timestamp, KeyFrame = key, AfterGap = gap,
+            Colour = _colour, Ticket = new FrameTicket(0, TimeSpan.Zero, arrived, timestamp) };
         return true;
     }
 

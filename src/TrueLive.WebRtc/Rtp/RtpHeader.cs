@@ -8,7 +8,8 @@ namespace TrueLive.WebRtc.Rtp;
 internal readonly struct RtpHeader(ExtensionIds ids, byte[] mid)
 {
     /// <summary>The fields that vary from packet to packet.</summary>
-    internal readonly record struct Fields(byte PayloadType, bool Marker, ushort Sequence, uint Timestamp, uint Ssrc, ushort TransportSequence, bool LowDelay, ColourSpace? Colour);
+    internal readonly record struct Fields(byte PayloadType, bool Marker, ushort Sequence, uint Timestamp, uint Ssrc,
+        ushort TransportSequence, bool LowDelay, ColourSpace? Colour);
 
     /// <summary>Longest header that <see cref="Write"/> makes.</summary>
     public int MaxLength => 16 + ((1 + mid.Length + 3 + 4 + 1 + ColourSpaceExtension.Length + 3) & ~3);

@@ -196,13 +196,15 @@ internal sealed partial class RtpSession
         var ntp = Ntp(now);
         if (_send is { PacketsSent: > 0 } send)
         {
-            writer.SenderReport(send.Ssrc, ntp, RtpNow(send.LastTimestamp, _lastVideoAt, 90_000, now), (uint)send.PacketsSent, (uint)send.PayloadBytesSent, reports);
+            writer.SenderReport(send.Ssrc, ntp, RtpNow(send.LastTimestamp, _lastVideoAt, 90_000, now), (uint)send.PacketsSent,
+                (uint)send.PayloadBytesSent, reports);
             reports = default;
         }
 
         if (_audio is { PacketsSent: > 0 } sound)
         {
-            writer.SenderReport(sound.LocalSsrc, ntp, RtpNow(sound.LastTimestamp, _lastAudioAt, 48_000, now), (uint)sound.PacketsSent, (uint)sound.PayloadBytesSent, reports);
+            writer.SenderReport(sound.LocalSsrc, ntp, RtpNow(sound.LastTimestamp, _lastAudioAt, 48_000, now), (uint)sound.PacketsSent,
+                (uint)sound.PayloadBytesSent, reports);
             reports = default;
         }
 

@@ -155,7 +155,8 @@ internal sealed class VideoSendStream : IDisposable
     {
         var extended = _sequences.Peek(sequence);
         ref var slot = ref _ring.Find(extended);
-        if (extended >= _unsent || extended < _keyFrameStart || Unsafe.IsNullRef(ref slot) || _resends.Count >= MaxResends || now - slot.Item.Resent < (roundTrip == 0 ? 50_000 : Math.Max(roundTrip / 2, 5_000)))
+        if (extended >= _unsent || extended < _keyFrameStart || Unsafe.IsNullRef(ref slot) || _resends.Count >= MaxResends
+            || now - slot.Item.Resent < (roundTrip == 0 ? 50_000 : Math.Max(roundTrip / 2, 5_000)))
             return;
 
         slot.Item.Resent = now;
@@ -222,7 +223,9 @@ internal sealed class VideoSendStream : IDisposable
     public int WriteProbe(Span<byte> packet, ushort transportSequence)
     {
         ref var slot = ref _ring.Find(_unsent - 1);
-        return _format.RtxPayloadType is null || Unsafe.IsNullRef(ref slot) ? 0 : Write(packet, ref slot, retransmission: true, transportSequence);
+        return _format.RtxPayloadType is null || Unsafe.IsNullRef(ref slot)
+            ? 0
+            : Write(packet, ref slot, retransmission: true, transportSequence);
     }
 
     public void Dispose() => _ring.Dispose();
@@ -272,13 +275,15 @@ internal sealed class VideoSendStream : IDisposable
         var payload = PacketRing<Outgoing>.Used(ref slot);
         if (retransmission)
         {
-            var header = _header.Write(packet, new(_format.RtxPayloadType!.Value, slot.Item.Marker, _rtxSequence++, slot.Item.Timestamp, _plan.LocalRtxSsrc, transportSequence, _lowDelay, slot.Item.Colour));
+            var header = _header.Write(packet, new(_format.RtxPayloadType!.Value, slot.Item.Marker, _rtxSequence++, slot.Item.Timestamp,
+                _plan.LocalRtxSsrc, transportSequence, _lowDelay, slot.Item.Colour));
             BinaryPrimitives.WriteUInt16BigEndian(packet[header..], (ushort)slot.Sequence);
             payload.CopyTo(packet[(header + 2)..]);
             return header + 2 + payload.Length;
         }
 
-        var length = _header.Write(packet, new(_format.PayloadType, slot.Item.Marker, (ushort)slot.Sequence, slot.Item.Timestamp, _plan.LocalSsrc, transportSequence, _lowDelay, slot.Item.Colour));
+        var length = _header.Write(packet, new(_format.PayloadType, slot.Item.Marker, (ushort)slot.Sequence, slot.Item.Timestamp,
+            _plan.LocalSsrc, transportSequence, _lowDelay, slot.Item.Colour));
         payload.CopyTo(packet[length..]);
         return length + payload.Length;
     }

@@ -43,5 +43,6 @@ internal static class Vp8Depacketizer
     }
 
     /// <summary>The payload is the first one of a key frame (RFC 7741 section 4.3: inverse key frame flag is 0).</summary>
-    internal static bool BeginsKeyFrame(ReadOnlySpan<byte> payload) => TryParse(payload, out var data, out var start) && start && (data[0] & 1) == 0;
+    internal static bool BeginsKeyFrame(ReadOnlySpan<byte> payload) =>
+        TryParse(payload, out var data, out var start) && start && (data[0] & 1) == 0;
 }

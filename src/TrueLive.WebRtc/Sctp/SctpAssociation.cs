@@ -114,7 +114,8 @@ internal sealed class SctpAssociation
     /// </summary>
     public bool Send(ushort stream, uint protocol, ReadOnlySpan<byte> data, bool ordered, int? maxRepeats, Instant now)
     {
-        if (State != SctpState.Established || data.Length is 0 or > MaxMessage || !_sender.Queue(stream, protocol, data, ordered, maxRepeats))
+        if (State != SctpState.Established || data.Length is 0 or > MaxMessage
+            || !_sender.Queue(stream, protocol, data, ordered, maxRepeats))
             return false;
         _sender.Send(now);
         return true;
@@ -291,7 +292,8 @@ internal sealed class SctpAssociation
         {
             if (type != 7 || content.Length is 0 or > 1024)
                 continue;
-            Learn(BinaryPrimitives.ReadUInt32BigEndian(value), BinaryPrimitives.ReadUInt32BigEndian(value[12..]), BinaryPrimitives.ReadUInt32BigEndian(value[4..]));
+            Learn(BinaryPrimitives.ReadUInt32BigEndian(value), BinaryPrimitives.ReadUInt32BigEndian(value[12..]),
+                BinaryPrimitives.ReadUInt32BigEndian(value[4..]));
             (_cookie, State, _handshakes) = (content.ToArray(), SctpState.CookieEchoed, 0);
             SendHandshake(now);
             return;
@@ -389,7 +391,8 @@ internal sealed class SctpAssociation
                 BinaryPrimitives.WriteUInt32BigEndian(answer[4..], sequence);
                 BinaryPrimitives.WriteUInt32BigEndian(answer[8..], waits ? 6u : 1u);
             }
-            else if (type == 16 && content.Length >= 8 && BinaryPrimitives.ReadUInt32BigEndian(content) == _resetSequence && BinaryPrimitives.ReadUInt32BigEndian(content[4..]) != 6)
+            else if (type == 16 && content.Length >= 8 && BinaryPrimitives.ReadUInt32BigEndian(content) == _resetSequence
+                && BinaryPrimitives.ReadUInt32BigEndian(content[4..]) != 6)
             {
                 _resets.TryDequeue(out _);
                 _resetLast = null;

@@ -75,7 +75,8 @@ internal sealed class SctpReceiver
         // Section 6.5: data on a stream that was not negotiated is acknowledged and discarded.
         if (stream >= SctpAssociation.Streams)
             return;
-        var fragment = new Fragment(stream, BinaryPrimitives.ReadUInt16BigEndian(value[6..]), BinaryPrimitives.ReadUInt32BigEndian(value[8..]), flags, value[12..].ToArray());
+        var fragment = new Fragment(stream, BinaryPrimitives.ReadUInt16BigEndian(value[6..]),
+            BinaryPrimitives.ReadUInt32BigEndian(value[8..]), flags, value[12..].ToArray());
         _fragments[tsn] = fragment;
         Held += cost;
         var run = Join(tsn, fragment);

@@ -117,8 +117,11 @@ internal sealed class PlanMaker(SessionDescription session, MediaPreferences pre
     private Write TakeData(MediaDescription section)
     {
         // RFC 8841 sections 5.1 and 6.1: without the attributes the port is 5000 and the limit 64 KiB.
-        var port = int.TryParse(section.Attribute("sctp-port") ?? section.Formats[0], NumberStyles.None, CultureInfo.InvariantCulture, out var p) && p is > 0 and <= 65535 ? p : 5000;
-        var limit = long.TryParse(section.Attribute("max-message-size"), NumberStyles.None, CultureInfo.InvariantCulture, out var s) ? s : 65536;
+        var port = int.TryParse(section.Attribute("sctp-port") ?? section.Formats[0], NumberStyles.None, CultureInfo.InvariantCulture,
+            out var p) && p is > 0 and <= 65535 ? p : 5000;
+        var limit = long.TryParse(section.Attribute("max-message-size"), NumberStyles.None, CultureInfo.InvariantCulture, out var s)
+            ? s
+            : 65536;
         var mid = section.Attribute("mid") ?? "";
         _data = new DataPlan(mid, port, limit);
         return (writing, candidates) => writing.Data(section.Protocol, section.Formats[0], mid, candidates);
@@ -127,9 +130,11 @@ internal sealed class PlanMaker(SessionDescription session, MediaPreferences pre
     // The form before RFC 8841 (draft-ietf-mmusic-sctp-sdp-05), which aiortc still offers, names the SCTP port where the format stands now.
     private static bool CarriesChannels(MediaDescription section) => section.Formats[0] == SectionWriting.Channels
         ? section.Protocol.EndsWith("DTLS/SCTP", StringComparison.Ordinal)
-        : section.Protocol == "DTLS/SCTP" && section.Attribute("sctpmap")?.StartsWith($"{section.Formats[0]} {SectionWriting.Channels}", StringComparison.Ordinal) == true;
+        : section.Protocol == "DTLS/SCTP" && section.Attribute("sctpmap")?.StartsWith($"{section.Formats[0]} {SectionWriting.Channels}",
+            StringComparison.Ordinal) == true;
 
-    private static bool IsRtp(MediaDescription section) => section.Protocol is "UDP/TLS/RTP/SAVPF" or "TCP/TLS/RTP/SAVPF" or "RTP/SAVPF" or "DTLS/RTP/SAVPF";
+    private static bool IsRtp(MediaDescription section) =>
+        section.Protocol is "UDP/TLS/RTP/SAVPF" or "TCP/TLS/RTP/SAVPF" or "RTP/SAVPF" or "DTLS/RTP/SAVPF";
 
     private static void RequireMux(MediaDescription section)
     {

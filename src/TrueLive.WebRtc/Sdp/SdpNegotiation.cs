@@ -17,7 +17,8 @@ public static class SdpNegotiation
 
     internal static HashSet<string> BundledMids(SessionDescription session)
     {
-        var group = session.Attributes.Where(a => a.Name == "group" && a.Value.StartsWith("BUNDLE ", StringComparison.Ordinal)).Select(a => a.Value[7..]).FirstOrDefault();
+        var group = session.Attributes.Where(a => a.Name == "group" && a.Value.StartsWith("BUNDLE ", StringComparison.Ordinal))
+            .Select(a => a.Value[7..]).FirstOrDefault();
         return [.. (group ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries)];
     }
 

@@ -37,7 +37,8 @@ public sealed class SdpOffer
         if (direction != 0 && preferences.Audio)
         {
             var ids = OfferedExtensions with { PlayoutDelay = 0, ColourSpace = 0 };
-            sections.Add((w, mid, first) => w.Audio("UDP/TLS/RTP/SAVPF", new AudioPlan { Mid = mid, PayloadType = 111, Extensions = ids, LocalSsrc = _audio.Media }, direction, true, first));
+            sections.Add((w, mid, first) => w.Audio("UDP/TLS/RTP/SAVPF",
+                new AudioPlan { Mid = mid, PayloadType = 111, Extensions = ids, LocalSsrc = _audio.Media }, direction, true, first));
         }
 
         if (preferences.DataChannels)

@@ -56,7 +56,8 @@ internal static class SectionReading
         {
             // extmap:<id>[/<direction>] <uri> [<attributes>]; only ids that fit one-byte headers are taken (RFC 8285 section 4.2).
             var parts = value.Split(' ', 3);
-            if (parts.Length < 2 || !byte.TryParse(parts[0].Split('/')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var id) || id is < 1 or > 14)
+            if (parts.Length < 2 || !byte.TryParse(parts[0].Split('/')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+                || id is < 1 or > 14)
                 continue;
 
             switch (parts[1])
@@ -115,7 +116,8 @@ internal static class SectionReading
             byte? rtx = null;
             foreach (var (candidate, map) in maps)
             {
-                if (map.Name.Equals("rtx/90000", StringComparison.OrdinalIgnoreCase) && Parameter(map.Fmtp, "apt") == payloadType.ToString(CultureInfo.InvariantCulture))
+                if (map.Name.Equals("rtx/90000", StringComparison.OrdinalIgnoreCase)
+                    && Parameter(map.Fmtp, "apt") == payloadType.ToString(CultureInfo.InvariantCulture))
                     rtx = candidate;
             }
 
@@ -138,7 +140,8 @@ internal static class SectionReading
         if (found.Exists(f => f.Format.PacketizationMode == 1))
             found.RemoveAll(f => f.Format.PacketizationMode == 0);
 
-        return [.. found.OrderBy(f => f.Rank).ThenBy(f => section.Formats.ToList().IndexOf(f.Format.PayloadType.ToString(CultureInfo.InvariantCulture))).Select(f => f.Format)];
+        return [.. found.OrderBy(f => f.Rank).ThenBy(f => section.Formats.ToList()
+            .IndexOf(f.Format.PayloadType.ToString(CultureInfo.InvariantCulture))).Select(f => f.Format)];
 
         void Add(VideoCodec codec, int rank, VideoFormat format)
         {
@@ -174,7 +177,8 @@ internal static class SectionReading
         bool nack = false, pli = false, fir = false, transport = false;
         foreach (var value in section.All("rtcp-fb"))
         {
-            var kind = value.StartsWith(prefix, StringComparison.Ordinal) ? value[prefix.Length..] : value.StartsWith("* ", StringComparison.Ordinal) ? value[2..] : "";
+            var kind = value.StartsWith(prefix, StringComparison.Ordinal) ? value[prefix.Length..]
+                : value.StartsWith("* ", StringComparison.Ordinal) ? value[2..] : "";
             nack |= kind is "nack";
             pli |= kind is "nack pli";
             fir |= kind is "ccm fir";

@@ -55,7 +55,8 @@ internal sealed class SectionWriting(TransportDescription local, MediaPreference
                 ? $"level-asymmetry-allowed=1;packetization-mode={format.PacketizationMode};profile-level-id={SectionReading.Parameter(format.Fmtp, "profile-level-id") ?? "420010"}"
                 : "";
             if (preferences.StartBitrate > 0)
-                parameters += (parameters.Length > 0 ? ";" : "") + string.Create(CultureInfo.InvariantCulture, $"x-google-start-bitrate={preferences.StartBitrate / 1000}");
+                parameters += (parameters.Length > 0 ? ";" : "")
+                    + string.Create(CultureInfo.InvariantCulture, $"x-google-start-bitrate={preferences.StartBitrate / 1000}");
 
             if (parameters.Length > 0)
                 Line($"a=fmtp:{format.PayloadType} {parameters}");

@@ -59,7 +59,8 @@ public sealed class SessionDescription
     public string? Attribute(string name) => First(Attributes, name);
 
     /// <summary>Reads a description. On failure <paramref name="error"/> says which line and why.</summary>
-    public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out SessionDescription? description, [NotNullWhen(false)] out string? error)
+    public static bool TryParse(
+        ReadOnlySpan<char> text, [NotNullWhen(true)] out SessionDescription? description, [NotNullWhen(false)] out string? error)
     {
         description = null;
         if (text.Length > MaxLength)
@@ -142,7 +143,8 @@ public sealed class SessionDescription
 
         var port = parts[1].AsSpan();
         var slash = port.IndexOf('/');
-        return int.TryParse(slash < 0 ? port : port[..slash], NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= 65535
+        return int.TryParse(slash < 0 ? port : port[..slash], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && number <= 65535
             ? new MediaDescription { Kind = parts[0], Port = number, Protocol = parts[2], Formats = parts[3..] }
             : null;
     }

@@ -20,13 +20,15 @@ internal static class WholeOffer
         if (!preferences.ReceiveVideo)
         {
             if (!videos.Exists(m => SectionReading.VideoFormats(m, preferences.Codecs) is [{ PacketizationMode: 1 }, ..]))
-                throw new SdpNotAcceptableException($"the offer receives {Names(videos)}; {wanted}, with packetization-mode=1, can be sent", coding: true);
+                throw new SdpNotAcceptableException($"the offer receives {Names(videos)}; {wanted}, with packetization-mode=1, can be sent",
+                    coding: true);
             return;
         }
         foreach (var video in videos)
         {
             if (SectionReading.VideoFormats(video, preferences.Codecs).Count == 0)
-                throw new SdpNotAcceptableException($"its video is {Names([video])}; {wanted} are taken. Choose one of them as the encoder of the sender", coding: true);
+                throw new SdpNotAcceptableException($"its video is {Names([video])}; {wanted} are taken. Choose one of them as the " +
+                    "encoder of the sender", coding: true);
         }
         var sounds = Of("audio", MediaDirection.Send);
         foreach (var sound in sounds)
@@ -35,12 +37,14 @@ internal static class WholeOffer
                 throw new SdpNotAcceptableException($"its sound is {Names([sound])}; opus/48000/2 is taken, or no sound", coding: true);
         }
         if (videos.Count != 1 || sounds.Count > 1)
-            throw new SdpNotAcceptableException($"it sends {videos.Count} video and {sounds.Count} audio streams; one video is taken, with one audio stream or none", coding: false);
+            throw new SdpNotAcceptableException($"it sends {videos.Count} video and {sounds.Count} audio streams; one video is taken, " +
+                "with one audio stream or none", coding: false);
         if (videos.Concat(sounds).FirstOrDefault(m => !usable.Contains(m)) is { } outside)
             throw new SdpNotAcceptableException($"its {outside.Kind} section is not part of a=group:BUNDLE", coding: false);
 
         List<MediaDescription> Of(string kind, MediaDirection direction) =>
-            session.Media.FindAll(m => m.Kind == kind && !SectionReading.IsRejected(m) && SectionReading.Direction(session, m).HasFlag(direction));
+            session.Media.FindAll(m => m.Kind == kind && !SectionReading.IsRejected(m)
+                && SectionReading.Direction(session, m).HasFlag(direction));
     }
 
     // The codecs offered, without those that only carry repairs or redundancy.
@@ -52,7 +56,8 @@ internal static class WholeOffer
 
     private static string? Name(MediaDescription section, string format)
     {
-        if (!byte.TryParse(format, NumberStyles.None, CultureInfo.InvariantCulture, out var payloadType) || SectionReading.RtpMap(section, payloadType) is not { } map)
+        if (!byte.TryParse(format, NumberStyles.None, CultureInfo.InvariantCulture, out var payloadType)
+            || SectionReading.RtpMap(section, payloadType) is not { } map)
             return format is "0" ? "PCMU" : format is "8" ? "PCMA" : null;
         var name = map.Split('/')[0];
         if (name.ToLowerInvariant() is "rtx" or "red" or "ulpfec" or "flexfec-03" or "telephone-event" or "cn")

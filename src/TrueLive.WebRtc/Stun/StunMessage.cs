@@ -47,9 +47,11 @@ internal readonly ref struct StunMessage
 
     public bool UseCandidate => Has(StunAttribute.UseCandidate);
 
-    public ulong? Controlling => Find(StunAttribute.IceControlling) is { Length: 8 } value ? BinaryPrimitives.ReadUInt64BigEndian(value) : null;
+    public ulong? Controlling =>
+        Find(StunAttribute.IceControlling) is { Length: 8 } value ? BinaryPrimitives.ReadUInt64BigEndian(value) : null;
 
-    public ulong? Controlled => Find(StunAttribute.IceControlled) is { Length: 8 } value ? BinaryPrimitives.ReadUInt64BigEndian(value) : null;
+    public ulong? Controlled =>
+        Find(StunAttribute.IceControlled) is { Length: 8 } value ? BinaryPrimitives.ReadUInt64BigEndian(value) : null;
 
     /// <summary>Class and number of ERROR-CODE; 0 when absent (section 14.8).</summary>
     public int ErrorCode => Find(StunAttribute.ErrorCode) is { Length: >= 4 } value ? ((value[2] & 7) * 100) + value[3] : 0;
@@ -84,7 +86,8 @@ internal readonly ref struct StunMessage
             return false;
 
         var type = BinaryPrimitives.ReadUInt16BigEndian(packet);
-        if ((type & 0x3EEF) != 1 || BinaryPrimitives.ReadUInt16BigEndian(packet[2..]) != packet.Length - HeaderLength || (packet.Length & 3) != 0)
+        if ((type & 0x3EEF) != 1 || BinaryPrimitives.ReadUInt16BigEndian(packet[2..]) != packet.Length - HeaderLength
+            || (packet.Length & 3) != 0)
             return false;
 
         var kind = (StunClass)(((type & 0x100) >> 7) | ((type & 0x10) >> 4));
@@ -101,7 +104,8 @@ internal readonly ref struct StunMessage
 
             if (attribute == StunAttribute.Fingerprint)
             {
-                if (length != 4 || next != packet.Length || BinaryPrimitives.ReadUInt32BigEndian(packet[(at + 4)..]) != (Crc32.Of(packet[..at]) ^ FingerprintXor))
+                if (length != 4 || next != packet.Length || BinaryPrimitives.ReadUInt32BigEndian(packet[(at + 4)..])
+                    != (Crc32.Of(packet[..at]) ^ FingerprintXor))
                     return false;
 
                 end = integrityAt == 0 ? at : end;

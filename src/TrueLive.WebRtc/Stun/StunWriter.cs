@@ -78,7 +78,8 @@ internal ref struct StunWriter
         return _buffer[.._length];
     }
 
-    private readonly void WriteLength() => BinaryPrimitives.WriteUInt16BigEndian(_buffer[2..], (ushort)(_length - StunMessage.HeaderLength));
+    private readonly void WriteLength() =>
+        BinaryPrimitives.WriteUInt16BigEndian(_buffer[2..], (ushort)(_length - StunMessage.HeaderLength));
 
     private Span<byte> Reserve(StunAttribute attribute, int length)
     {

@@ -8,7 +8,8 @@ namespace TrueLive.WebRtc.Transport;
 public static class LocalAddresses
 {
     // As Docker, Podman, libvirt, LXC and Kubernetes name them.
-    private static readonly string[] Bridges = ["docker", "br-", "veth", "podman", "cni", "flannel", "cali", "virbr", "vnet", "lxc", "lxdbr"];
+    private static readonly string[] Bridges = ["docker", "br-", "veth", "podman", "cni", "flannel", "cali", "virbr", "vnet",
+        "lxc", "lxdbr"];
 
     /// <summary>More addresses than this are not announced: each one costs the far side checks.</summary>
     public const int Max = 8;
@@ -26,15 +27,20 @@ public static class LocalAddresses
             return [bound];
         var all = NetworkInterface.GetAllNetworkInterfaces()
             .Where(i => i.OperationalStatus is OperationalStatus.Up or OperationalStatus.Unknown)
-            .SelectMany(i => i.GetIPProperties() is var p ? p.UnicastAddresses.Select(a => (a.Address, Rank: Rank(i.Name, a.Address, p.GatewayAddresses.Count > 0))) : [])
-            .Where(a => !a.Address.IsIPv6LinkLocal && (a.Address.AddressFamily == AddressFamily.InterNetwork || bound.AddressFamily == AddressFamily.InterNetworkV6));
+            .SelectMany(i => i.GetIPProperties() is var p
+                ? p.UnicastAddresses.Select(a => (a.Address, Rank: Rank(i.Name, a.Address, p.GatewayAddresses.Count > 0)))
+                : [])
+            .Where(a => !a.Address.IsIPv6LinkLocal && (a.Address.AddressFamily == AddressFamily.InterNetwork
+                || bound.AddressFamily == AddressFamily.InterNetworkV6));
         return Order(all);
     }
 
     internal static IReadOnlyList<IPAddress> Order(IEnumerable<(IPAddress Address, int Rank)> all) =>
-        [.. all.OrderBy(a => a.Rank).ThenBy(a => a.Address.AddressFamily == AddressFamily.InterNetworkV6).Select(a => a.Address).Distinct().Take(Max)];
+        [.. all.OrderBy(a => a.Rank).ThenBy(a => a.Address.AddressFamily == AddressFamily.InterNetworkV6).Select(a => a.Address).Distinct()
+            .Take(Max)];
 
     /// <summary>How likely it is that a far side reaches an address; less is likelier.</summary>
     internal static int Rank(string interfaceName, IPAddress address, bool hasGateway) =>
-        IPAddress.IsLoopback(address) ? 3 : hasGateway ? 0 : Array.Exists(Bridges, b => interfaceName.StartsWith(b, StringComparison.Ordinal)) ? 2 : 1;
+        IPAddress.IsLoopback(address) ? 3 : hasGateway ? 0
+            : Array.Exists(Bridges, b => interfaceName.StartsWith(b, StringComparison.Ordinal)) ? 2 : 1;
 }

@@ -17,7 +17,8 @@ internal sealed class TcpRoute : SocketRoute, IDisposable
     public const int MaxQueued = 192 * 1024;
 
     private readonly Socket _socket;
-    private readonly Channel<(byte[] Buffer, int Length)> _queue = Channel.CreateUnbounded<(byte[], int)>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<(byte[] Buffer, int Length)> _queue = Channel.CreateUnbounded<(byte[], int)>(new UnboundedChannelOptions
+        { SingleReader = true });
     private int _queued;
     private int _disposed;
 

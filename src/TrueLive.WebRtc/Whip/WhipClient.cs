@@ -66,9 +66,11 @@ public sealed class WhipClient : IAsyncDisposable
         {
             client.Peer.Accept(await client.PostAsync(url, peer.LocalDescription, said, cancel).ConfigureAwait(false));
             if (preferences.SendVideo && client.Peer.Plan?.SendVideo is null)
-                throw new WhipException("The server takes no video: its answer refuses it, or says 'sendonly' or 'inactive'. Check that the address is one for publishing (WHIP), not for watching (WHEP).");
+                throw new WhipException("The server takes no video: its answer refuses it, or says 'sendonly' or 'inactive'. Check that " +
+                    "the address is one for publishing (WHIP), not for watching (WHEP).");
             if (preferences.ReceiveVideo && client.Peer.Plan?.ReceiveVideo is null)
-                throw new WhipException("The server only takes video: its answer says 'recvonly', so none would come back. The address must be one that returns video in the same connection.");
+                throw new WhipException("The server only takes video: its answer says 'recvonly', so none would come back. The address " +
+                    "must be one that returns video in the same connection.");
             await client.Peer.Opened.WaitAsync(cancel).ConfigureAwait(false);
             return client;
         }
@@ -80,8 +82,10 @@ public sealed class WhipClient : IAsyncDisposable
                 WhipException or OperationCanceledException when cancel.IsCancellationRequested || error is WhipException => error,
                 SdpException => new WhipException($"The answer of the server cannot be used: {error.Message}.", error),
                 OperationCanceledException => new WhipException($"The server did not answer within {answerTime.TotalSeconds:0} s.", error),
-                HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } => new WhipException("The server closed the connection without an answer.", error),
-                HttpRequestException => new WhipException($"The server cannot be reached: {error.InnerException?.Message ?? error.Message}", error),
+                HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } =>
+                    new WhipException("The server closed the connection without an answer.", error),
+                HttpRequestException =>
+                    new WhipException($"The server cannot be reached: {error.InnerException?.Message ?? error.Message}", error),
                 IOException => new WhipException(error.Message, error),
                 _ => error,
             };
@@ -126,19 +130,22 @@ public sealed class WhipClient : IAsyncDisposable
             using var request = Request(HttpMethod.Post, url);
             request.Content = new StringContent(offer, Encoding.UTF8, new MediaTypeHeaderValue("application/sdp"));
             using var response = await _http.SendAsync(request, cancel).ConfigureAwait(false);
-            if (response.StatusCode is HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect && response.Headers.Location is { } next)
+            if (response.StatusCode is HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect
+                && response.Headers.Location is { } next)
             {
                 if (redirects++ == MaxRedirects)
                     throw new WhipException($"The server redirects more than {MaxRedirects} times.");
                 var target = new Uri(url, next);
                 // Key and offer are meant for the server that was named, not for one that it redirects to.
                 if (!IsSameOrigin(target, url) && !IsUpgrade(url, target))
-                    throw new WhipException($"The server redirects to '{target}', which is another origin and is not followed. If that is the right address, name it instead.");
+                    throw new WhipException($"The server redirects to '{target}', which is another origin and is not followed. If that " +
+                        "is the right address, name it instead.");
                 url = target;
                 continue;
             }
             if (response.StatusCode is HttpStatusCode.MovedPermanently or HttpStatusCode.Found)
-                throw new WhipException($"The server redirects with {(int)response.StatusCode}, which would make the offer a GET (RFC 9725 section 4.5); it should use 307 or 308. It names '{response.Headers.Location}'.");
+                throw new WhipException($"The server redirects with {(int)response.StatusCode}, which would make the offer a GET (RFC " +
+                    $"9725 section 4.5); it should use 307 or 308. It names '{response.Headers.Location}'.");
             var body = await response.Content.ReadAsStringAsync(cancel).ConfigureAwait(false);
             if (response.StatusCode != HttpStatusCode.Created)
             {
@@ -168,14 +175,16 @@ public sealed class WhipClient : IAsyncDisposable
         return request;
     }
 
-    private static bool IsSameOrigin(Uri a, Uri b) => Uri.Compare(a, b, UriComponents.SchemeAndServer, UriFormat.UriEscaped, StringComparison.OrdinalIgnoreCase) == 0;
+    private static bool IsSameOrigin(Uri a, Uri b) =>
+        Uri.Compare(a, b, UriComponents.SchemeAndServer, UriFormat.UriEscaped, StringComparison.OrdinalIgnoreCase) == 0;
 
     private static bool IsUpgrade(Uri from, Uri to) =>
         from is { Scheme: "http", IsDefaultPort: true } && to is { Scheme: "https", IsDefaultPort: true } && from.Host == to.Host;
 
     // Retried only where the server says when (429, 503), and at gateways whose server is still starting.
     private TimeSpan? RetryAfter(HttpResponseMessage response) =>
-        (int)response.StatusCode is 429 or 502 or 503 or 504 && response.Headers.RetryAfter is { } after && (after.Delta ?? after.Date - _time.GetUtcNow()) is { } wait
+        (int)response.StatusCode is 429 or 502 or 503 or 504 && response.Headers.RetryAfter is { } after
+            && (after.Delta ?? after.Date - _time.GetUtcNow()) is { } wait
             ? wait < TimeSpan.Zero ? TimeSpan.Zero : wait : null;
 
     private static string Excerpt(string body) => Line(body) is { Length: > 0 } line ? ": " + line : ".";
@@ -183,7 +192,8 @@ public sealed class WhipClient : IAsyncDisposable
     // It is shown on terminals, which obey control characters.
     private static string Line(string? text)
     {
-        var line = string.Join(' ', new string([.. (text ?? "").Take(2000).Select(c => char.IsControl(c) ? ' ' : c)]).Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        var line = string.Join(' ', new string([.. (text ?? "").Take(2000).Select(c => char.IsControl(c) ? ' ' : c)])
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries));
         return line.Length <= 300 ? line : string.Concat(line.AsSpan(0, 300), "...");
     }
 }

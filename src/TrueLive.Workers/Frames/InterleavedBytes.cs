@@ -50,11 +50,13 @@ internal static class InterleavedBytes
     }
 
     private static Vector128<byte> Channel(Vector128<byte> one, Vector128<byte> two, Vector128<byte> three, int channel) =>
-        Vector128.Shuffle(one, Splitting[channel]) | Vector128.Shuffle(two, Splitting[3 + channel]) | Vector128.Shuffle(three, Splitting[6 + channel]);
+        Vector128.Shuffle(one, Splitting[channel]) | Vector128.Shuffle(two, Splitting[3 + channel])
+            | Vector128.Shuffle(three, Splitting[6 + channel]);
 
     private static Vector128<byte> Bytes(ReadOnlySpan<float> plane)
     {
-        var low = Vector256.Narrow(Vector256.ConvertToInt32(Vector256.Create(plane)), Vector256.ConvertToInt32(Vector256.Create(plane[8..])));
+        var low = Vector256.Narrow(Vector256.ConvertToInt32(Vector256.Create(plane)),
+            Vector256.ConvertToInt32(Vector256.Create(plane[8..])));
         return Vector128.Narrow(low.GetLower().AsUInt16(), low.GetUpper().AsUInt16());
     }
 

@@ -18,7 +18,8 @@ internal sealed class PackedPicture(PackedFormat format, int width, int height)
     private readonly float[] _planes = format == PackedFormat.Rgb8 ? new float[3 * width * height] : [];
 
     /// <summary>Bytes that a picture takes.</summary>
-    public static int BytesOf(PackedFormat format, int width, int height) => format == PackedFormat.Rgb8 ? 3 * width * height : width * height * 3 / 2;
+    public static int BytesOf(PackedFormat format, int width, int height) =>
+        format == PackedFormat.Rgb8 ? 3 * width * height : width * height * 3 / 2;
 
     /// <summary>Packs a frame of the same size.</summary>
     public void Pack(VideoFrame frame, Span<byte> to)

@@ -36,7 +36,8 @@ internal sealed partial class SharedFrames : IDisposable
             RandomAccess.SetLength(_file, Length);
             if (Control(descriptor, AddSeals, NeitherShorterNorLongerNorOtherwise) < 0)
                 throw new IOException($"Shared memory for a worker cannot be sealed (error {Marshal.GetLastPInvokeError()}).");
-            _map = MemoryMappedFile.CreateFromFile(_file, null, 0, MemoryMappedFileAccess.ReadWrite, HandleInheritability.None, leaveOpen: true);
+            _map = MemoryMappedFile.CreateFromFile(_file, null, 0, MemoryMappedFileAccess.ReadWrite, HandleInheritability.None,
+                leaveOpen: true);
             _view = _map.CreateViewAccessor(0, Length, MemoryMappedFileAccess.ReadWrite);
             byte* begin = null;
             _view.SafeMemoryMappedViewHandle.AcquirePointer(ref begin);

@@ -57,7 +57,8 @@ internal sealed class LastWords(TimeProvider time, CancellationToken hurry)
     public static string Clean(string text)
     {
         var plain = string.Concat(text.ReplaceLineEndings("\n").Select(c => c == '\n' || !char.IsControl(c) ? c : ' '));
-        var lines = plain.Split('\n').Select(l => l.TrimEnd()).Where(l => l.Length > 0).TakeLast(MaxLines).Select(l => l.Length > 400 ? l[..400] : l);
+        var lines = plain.Split('\n').Select(l => l.TrimEnd()).Where(l => l.Length > 0).TakeLast(MaxLines)
+            .Select(l => l.Length > 400 ? l[..400] : l);
         return string.Join('\n', lines);
     }
 }

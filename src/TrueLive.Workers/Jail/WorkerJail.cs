@@ -30,7 +30,8 @@ internal static class WorkerJail
         if (!Bubblewrap.IsUsable)
         {
             throw new WorkerException(
-                "A model with a command runs in bubblewrap only, which is not installed or which this system does not let work. Install it with: apt-get install bubblewrap");
+                "A model with a command runs in bubblewrap only, which is not installed or which this system does not let work. Install " +
+                    "it with: apt-get install bubblewrap");
         }
         var program = Find(worker);
         var room = Bubblewrap.Room();
@@ -41,7 +42,8 @@ internal static class WorkerJail
             room.AddRange(["--ro-bind", folder, folder]);
         room.AddRange(["--ro-bind", PackageFolder, Package, "--ro-bind", link, SocketFolder]);
         room.AddRange(["--ro-bind", worker.Folder, worker.Folder, "--chdir", worker.Folder]);
-        string[] limits = ["prlimit", $"--data={(long)worker.MemoryMb << 20}", $"--fsize={LargestFile}", $"--nofile={OpenFiles}", "--core=0", "--"];
+        string[] limits = ["prlimit", $"--data={(long)worker.MemoryMb << 20}", $"--fsize={LargestFile}", $"--nofile={OpenFiles}",
+            "--core=0", "--"];
         // In a session of its own, the worker gets no signals from our terminal, and its process group can be killed as a whole.
         string[] start = ["setsid", "sh", "-c", "exec 9<\"$0\" && exec \"$@\"", Path.Combine(link, ForkFilter.FileName), .. limits];
         return [.. start, .. room, "--seccomp", "9", "--", program, .. worker.Words.Skip(1)];

@@ -7,7 +7,9 @@ using TrueLive.Workers.Jail;
 
 namespace TrueLive.Workers.Link;
 
-/// <summary>A control message of a worker: <c>hello</c>, <c>loading</c>, <c>ready</c>, <c>opened</c>, <c>done</c>, <c>failed</c>, <c>pong</c>.</summary>
+/// <summary>
+/// A control message of a worker: <c>hello</c>, <c>loading</c>, <c>ready</c>, <c>opened</c>, <c>done</c>, <c>failed</c>, <c>pong</c>.
+/// </summary>
 internal sealed record FromWorker
 {
     public string Type { get; init; } = "";
@@ -38,11 +40,13 @@ internal sealed record FromWorker
     {
         try
         {
-            return JsonSerializer.Deserialize(json, ControlJson.Default.FromWorker) ?? throw new WorkerException("It sent null for a control message.");
+            return JsonSerializer.Deserialize(json, ControlJson.Default.FromWorker)
+                ?? throw new WorkerException("It sent null for a control message.");
         }
         catch (JsonException e)
         {
-            throw new WorkerException($"It sent a control message that cannot be read, at {(e.Path is { Length: > 2 } at ? at[2..] : "its beginning")}.", e);
+            throw new WorkerException("It sent a control message that cannot be read, at " +
+                $"{(e.Path is { Length: > 2 } at ? at[2..] : "its beginning")}.", e);
         }
     }
 }
@@ -54,7 +58,8 @@ internal sealed record FromWorker
 /// <param name="Lag">Frames by which the output lags behind the input.</param>
 /// <param name="Memory">Whether a step depends on earlier ones.</param>
 /// <param name="Prompt">Whether the model takes a prompt.</param>
-internal sealed record ReadyMessage(string Format = "rgb8", int Takes = 1, int Gives = 1, int Lag = 0, bool Memory = false, bool Prompt = true);
+internal sealed record ReadyMessage(
+    string Format = "rgb8", int Takes = 1, int Gives = 1, int Lag = 0, bool Memory = false, bool Prompt = true);
 
 /// <summary>A control message to a worker; fields that do not belong to its type are left out.</summary>
 internal sealed record ToWorker(string Type)
@@ -81,7 +86,8 @@ internal sealed record ToWorker(string Type)
 
     /// <summary>The value of each parameter: a number, <c>true</c> or <c>false</c>, or a text. Null for a model without any.</summary>
     public static JsonObject? ValuesOf(IReadOnlyList<ModelParameter> declared, ParameterValues set) => declared.Count == 0 ? null
-        : new JsonObject(declared.Select(p => KeyValuePair.Create<string, JsonNode?>(p.Id, ValueOf(p.Kind, set.Text(p.Id) ?? p.Default ?? ""))));
+        : new JsonObject(declared.Select(p => KeyValuePair.Create<string, JsonNode?>(p.Id,
+            ValueOf(p.Kind, set.Text(p.Id) ?? p.Default ?? ""))));
 
     private static JsonValue? ValueOf(ParameterKind kind, string text) => kind switch
     {

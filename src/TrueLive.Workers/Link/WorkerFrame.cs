@@ -35,7 +35,8 @@ internal readonly record struct FrameHead(FrameKind Kind, int Length)
     {
         var (kind, length) = ((FrameKind)head[0], BinaryPrimitives.ReadUInt32LittleEndian(head[4..]));
         if (head[1] != Version || head[2] != 0 || head[3] != 0)
-            throw new WorkerException($"It sent bytes that are no message of protocol {Version} (its standard output is free, but the socket is not).");
+            throw new WorkerException($"It sent bytes that are no message of protocol {Version} (its standard output is free, but the " +
+                "socket is not).");
         var most = kind switch
         {
             FrameKind.Control => MaxControl,
@@ -107,9 +108,11 @@ internal readonly record struct MadeMessage(uint Session, long Step, long Comput
         {
             var one = from[(Size + i * MadePicture.Size)..];
             pictures[i] = new MadePicture(
-                BinaryPrimitives.ReadUInt32LittleEndian(one), BinaryPrimitives.ReadInt64LittleEndian(one[8..]), BinaryPrimitives.ReadInt64LittleEndian(one[16..]));
+                BinaryPrimitives.ReadUInt32LittleEndian(one), BinaryPrimitives.ReadInt64LittleEndian(one[8..]),
+                BinaryPrimitives.ReadInt64LittleEndian(one[16..]));
         }
         return new MadeMessage(
-            BinaryPrimitives.ReadUInt32LittleEndian(from), BinaryPrimitives.ReadInt64LittleEndian(from[8..]), BinaryPrimitives.ReadInt64LittleEndian(from[16..]), (int)count);
+            BinaryPrimitives.ReadUInt32LittleEndian(from), BinaryPrimitives.ReadInt64LittleEndian(from[8..]),
+            BinaryPrimitives.ReadInt64LittleEndian(from[16..]), (int)count);
     }
 }

@@ -157,7 +157,8 @@ internal sealed partial class WorkerSocket(Socket socket) : IDisposable
             fixed (byte* data = bytes)
             {
                 var rights = stackalloc byte[24];
-                (*(ulong*)rights, *(int*)(rights + 8), *(int*)(rights + 12), *(int*)(rights + 16)) = (20, SocketLevel, Rights, (int)file.DangerousGetHandle());
+                (*(ulong*)rights, *(int*)(rights + 8), *(int*)(rights + 12), *(int*)(rights + 16)) = (20, SocketLevel, Rights,
+                    (int)file.DangerousGetHandle());
                 var part = new Vector { Base = data, Length = (nuint)bytes.Length };
                 var message = new MessageHead { Parts = &part, PartCount = 1, Control = rights, ControlLength = 24 };
                 return (int)Math.Max(0, SendMessage((int)socket.Handle, &message, NoSignal));

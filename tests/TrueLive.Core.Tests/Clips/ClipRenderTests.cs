@@ -51,7 +51,8 @@ public sealed class ClipRenderTests
             using var session = model.CreateSession(32, 32);
             var render = new ClipRender(session, Resolve(model, "a"), TimeProvider.System);
             var source = new Source(pool, 60) { FailAt = stage == "source" ? 7 : -1 };
-            var failure = await Assert.ThrowsAnyAsync<Exception>(() => render.RunAsync(source, new Sink { FailAt = stage == "sink" ? 7 : -1 }, long.MaxValue, Cancel));
+            var failure = await Assert.ThrowsAnyAsync<Exception>(() =>
+                render.RunAsync(source, new Sink { FailAt = stage == "sink" ? 7 : -1 }, long.MaxValue, Cancel));
             Assert.Contains("on purpose", failure.Message, StringComparison.Ordinal);
             Assert.Equal(0, pool.Rented);
         }

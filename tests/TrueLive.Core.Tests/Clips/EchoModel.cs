@@ -17,7 +17,8 @@ internal sealed class EchoModel(FramePool pool) : IVideoModel
 
     public ModelInfo Info { get; } = new("echo", "1", "Echo", "Counts steps.", true, true, new ModelSizes(16, 4096, 2), []);
 
-    public PromptReading Read(string text) => PromptReading.Empty with { UnknownWords = text.Contains("qwx", StringComparison.Ordinal) ? ["qwx"] : [] };
+    public PromptReading Read(string text) =>
+        PromptReading.Empty with { UnknownWords = text.Contains("qwx", StringComparison.Ordinal) ? ["qwx"] : [] };
 
     public IModelSession CreateSession(int width, int height) => new Session(this, width, height);
 

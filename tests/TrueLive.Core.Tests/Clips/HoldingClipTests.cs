@@ -21,7 +21,8 @@ public sealed class HoldingClipTests : IDisposable
     [InlineData(4, 4, 0)]
     [InlineData(1, 1, 3)]
     [InlineData(12, 12, 0)]
-    public async Task Every_frame_of_a_clip_comes_out_once_and_a_capture_in_the_middle_goes_on_to_the_same_frames(int takes, int gives, int lag)
+    public async Task Every_frame_of_a_clip_comes_out_once_and_a_capture_in_the_middle_goes_on_to_the_same_frames(
+        int takes, int gives, int lag)
     {
         var model = new HoldingModel(_pool, new Chunk(takes, gives, lag));
         var whole = await RenderAsync(model, 0, Length, null);
@@ -48,13 +49,15 @@ public sealed class HoldingClipTests : IDisposable
         using var session = new HoldingModel(_pool, new Chunk(4, 4, 0)).CreateSession(16, 16);
         var render = new ClipRender(session, Prompts, TimeProvider.System) { ForgetsBefore = n => n == 6 };
         await render.RunAsync(new Numbered(_pool, 0, 12), made, long.MaxValue, Cancel);
-        Assert.Equal(Enumerable.Range(0, 12).Select(i => ((long)i, HoldingModel.Luma(Grey(i), i < 6 ? i + 1 : i - 5))), made.Frames.Select(f => (f.Source, f.Luma)));
+        Assert.Equal(Enumerable.Range(0, 12).Select(i => ((long)i, HoldingModel.Luma(Grey(i), i < 6 ? i + 1 : i - 5))),
+            made.Frames.Select(f => (f.Source, f.Luma)));
     }
 
     [Theory]
     [InlineData(4, 4, 0)]
     [InlineData(1, 1, 3)]
-    public async Task A_revision_has_the_preview_of_its_playhead_and_every_frame_and_a_change_from_a_moment_on_equals_a_fresh_rendering(int takes, int gives, int lag)
+    public async Task A_revision_has_the_preview_of_its_playhead_and_every_frame_and_a_change_from_a_moment_on_equals_a_fresh_rendering(
+        int takes, int gives, int lag)
     {
         var model = new HoldingModel(_pool, new Chunk(takes, gives, lag));
         await using var first = new Revisions(_pool, model);
@@ -79,7 +82,8 @@ public sealed class HoldingClipTests : IDisposable
     public async Task A_model_that_makes_other_frames_than_it_takes_is_refused_in_words()
     {
         await using var clip = new Revisions(_pool, new HoldingModel(_pool, new Chunk(4, 2, 0)));
-        Assert.Contains("makes 2 frames of 4", Assert.Throws<ArgumentException>(() => clip.Render("ink")).Message, StringComparison.Ordinal);
+        Assert.Contains("makes 2 frames of 4", Assert.Throws<ArgumentException>(() => clip.Render("ink")).Message,
+            StringComparison.Ordinal);
     }
 
     private static byte Grey(int number) => (byte)(7 * number);

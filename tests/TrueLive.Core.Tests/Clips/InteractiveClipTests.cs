@@ -28,7 +28,8 @@ public sealed class InteractiveClipTests : IAsyncDisposable
         };
     }
 
-    private static ClipTweak Tweak(string prompts, double playhead = 1) => new(prompts, 1, TimeSpan.Zero, TimeSpan.MaxValue / 2, TimeSpan.FromSeconds(playhead));
+    private static ClipTweak Tweak(string prompts, double playhead = 1) =>
+        new(prompts, 1, TimeSpan.Zero, TimeSpan.MaxValue / 2, TimeSpan.FromSeconds(playhead));
 
     private ClipRevision WaitFor(long number, RevisionState state)
     {
@@ -84,7 +85,8 @@ public sealed class InteractiveClipTests : IAsyncDisposable
         WaitFor(last, RevisionState.Full);
 
         Assert.Equal(50, _clip.Revisions.Length);
-        Assert.All(_clip.Revisions, r => Assert.True(r.State is RevisionState.Full or RevisionState.Superseded, $"{r.Number} is {r.State}"));
+        Assert.All(_clip.Revisions, r => Assert.True(r.State is RevisionState.Full or RevisionState.Superseded,
+            $"{r.Number} is {r.State}"));
         Assert.Equal(RevisionState.Full, _clip.Revisions[^1].State);
         Assert.Equal(50, _frames.Last().Encoded.Span[1]);
     }
@@ -175,7 +177,8 @@ public sealed class InteractiveClipTests : IAsyncDisposable
     public void What_cannot_be_rendered_is_refused_with_the_reason()
     {
         Assert.Contains("Entry 2", Assert.Throws<ArgumentException>(() => _clip.Tweak(Tweak("a; b"))).Message, StringComparison.Ordinal);
-        Assert.Contains("No frame", Assert.Throws<ArgumentException>(() => _clip.Tweak(Tweak("a") with { TrimEnd = TimeSpan.Zero })).Message, StringComparison.Ordinal);
+        Assert.Contains("No frame", Assert.Throws<ArgumentException>(() =>
+            _clip.Tweak(Tweak("a") with { TrimEnd = TimeSpan.Zero })).Message, StringComparison.Ordinal);
     }
 
     public async ValueTask DisposeAsync()

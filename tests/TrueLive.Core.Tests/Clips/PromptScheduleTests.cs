@@ -6,7 +6,8 @@ namespace TrueLive.Core.Tests.Clips;
 
 public sealed class PromptScheduleTests
 {
-    private static PromptSchedule Parse(string text) => PromptSchedule.TryParse(text, out var schedule, out var error) ? schedule : throw new FormatException(error);
+    private static PromptSchedule Parse(string text) =>
+        PromptSchedule.TryParse(text, out var schedule, out var error) ? schedule : throw new FormatException(error);
 
     [Fact]
     public void A_schedule_names_moments_in_three_ways()
@@ -67,14 +68,16 @@ public sealed class PromptScheduleTests
     {
         Assert.Null(Parse("0s ink; 0.9s neon").BeyondEnd(TimeSpan.FromSeconds(1)));
         Assert.Contains("at 3s ('neon')", Parse("0s ink; 3s neon").BeyondEnd(TimeSpan.FromSeconds(1)), StringComparison.Ordinal);
-        Assert.Contains("2 prompts, the first at 1s", Parse("0s ink; 1s neon; 2s oil").BeyondEnd(TimeSpan.FromSeconds(1)), StringComparison.Ordinal);
+        Assert.Contains("2 prompts, the first at 1s", Parse("0s ink; 1s neon; 2s oil").BeyondEnd(TimeSpan.FromSeconds(1)),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Any_prompts_come_back_from_the_text_of_their_schedule() =>
         Gen.String[Gen.Char["0123456789.:sm; \\#ink"], 0, 40].List[1, 4].Sample(texts =>
         {
-            var cues = string.Join("; ", texts.Select((t, i) => $"{i}s {t.Replace(@"\", @"\\", StringComparison.Ordinal).Replace(";", @"\;", StringComparison.Ordinal)}"));
+            var cues = string.Join("; ", texts.Select((t, i) =>
+                $"{i}s {t.Replace(@"\", @"\\", StringComparison.Ordinal).Replace(";", @"\;", StringComparison.Ordinal)}"));
             var schedule = Parse(cues);
             Assert.Equal(texts.Select(t => t.Trim()), schedule.Cues.Select(c => c.Text));
             Assert.Equal(schedule.Cues, Parse(schedule.ToString()).Cues);
@@ -85,7 +88,8 @@ public sealed class PromptScheduleTests
         Gen.String[Gen.Char["0123456789.:sm; \n#(ink)-é"], 0, 80].Sample(text =>
         {
             if (PromptSchedule.TryParse(text, out var schedule, out var error))
-                Assert.True(schedule.Cues[0].At == TimeSpan.Zero && schedule.Cues.Zip(schedule.Cues.Skip(1)).All(p => p.First.At < p.Second.At));
+                Assert.True(schedule.Cues[0].At == TimeSpan.Zero
+                    && schedule.Cues.Zip(schedule.Cues.Skip(1)).All(p => p.First.At < p.Second.At));
             else
                 Assert.NotEmpty(error);
         });

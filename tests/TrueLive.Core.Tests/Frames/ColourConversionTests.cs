@@ -5,7 +5,8 @@ namespace TrueLive.Core.Tests.Frames;
 
 public sealed class ColourConversionTests
 {
-    private static readonly ColourSpace[] Spaces = [ColourSpace.Bt601Limited, ColourSpace.Bt709Limited, ColourSpace.Bt709Full, ColourSpace.Bt601Full];
+    private static readonly ColourSpace[] Spaces = [ColourSpace.Bt601Limited, ColourSpace.Bt709Limited, ColourSpace.Bt709Full,
+        ColourSpace.Bt601Full];
     private readonly FramePool _pool = new("colour test");
 
     [Theory]

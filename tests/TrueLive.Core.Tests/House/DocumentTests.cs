@@ -15,18 +15,21 @@ public sealed partial class DocumentTests
     // Words that look like a name from the source and are not.
     private static readonly string[] Foreign = ["snake_case"];
 
-    private static readonly Lazy<string> Source = new(() => string.Join('\n', new[] { "src", "tests", "bench", "training", "samples", "eng", "models" }
+    private static readonly Lazy<string> Source = new(() =>
+        string.Join('\n', new[] { "src", "tests", "bench", "training", "samples", "eng", "models" }
         .SelectMany(f => Directory.EnumerateFiles(Path.Combine(Root, f), "*.*", SearchOption.AllDirectories))
         .Where(f => !f.Contains("/obj/", StringComparison.Ordinal) && !f.Contains("/node_modules/", StringComparison.Ordinal)
             && Path.GetExtension(f) is ".cs" or ".js" or ".mjs" or ".py" or ".html" or ".json" or ".yaml" or ".sh" or ".csproj")
         .Select(File.ReadAllText)));
 
-    private static readonly Lazy<HashSet<string>> Words = new(() => AnyWord().Matches(Source.Value).Select(m => m.Value).ToHashSet(StringComparer.Ordinal));
+    private static readonly Lazy<HashSet<string>> Words = new(() => AnyWord().Matches(Source.Value).Select(m => m.Value)
+        .ToHashSet(StringComparer.Ordinal));
 
     [Fact]
     public void Every_link_leads_somewhere()
     {
-        var links = Documents(all: true).SelectMany(d => Link().Matches(d.Text).Select(m => (d.Name, Target: m.Groups["target"].Value))).ToList();
+        var links = Documents(all: true).SelectMany(d => Link().Matches(d.Text).Select(m => (d.Name, Target: m.Groups["target"].Value)))
+            .ToList();
         Assert.NotEmpty(links);
         None(links.Where(l => !Leads(l.Name, l.Target)).Select(l => $"{l.Name}: {l.Target}"));
     }
@@ -34,7 +37,8 @@ public sealed partial class DocumentTests
     [Fact]
     public void Every_file_type_and_setting_that_a_document_names_exists()
     {
-        var named = Documents(all: false).SelectMany(d => Quoted().Matches(d.Text).Select(m => (d.Name, Words: m.Groups["words"].Value))).Distinct().ToList();
+        var named = Documents(all: false).SelectMany(d => Quoted().Matches(d.Text).Select(m => (d.Name, Words: m.Groups["words"].Value)))
+            .Distinct().ToList();
         Assert.NotEmpty(named);
         None(named.Where(n => IsPath(n.Words) && !Exists(n.Words)).Select(n => $"{n.Name}: there is no file {n.Words}")
             .Concat(named.Where(n => IsName(n.Words) && !Foreign.Contains(n.Words) && !IsWritten(n.Words))
@@ -44,16 +48,20 @@ public sealed partial class DocumentTests
     [Fact]
     public void Lines_of_prose_are_at_most_140_characters_long() =>
         None(Documents(all: true).Where(d => !Generated().IsMatch(d.Name)).SelectMany(d => Block().Replace(d.Text, string.Empty).Split('\n')
-            .Where(l => l.Length > 140 && !l.StartsWith('|') && !l.StartsWith("    ", StringComparison.Ordinal)).Select(l => $"{d.Name}: {l}")));
+            .Where(l => l.Length > 140 && !l.StartsWith('|') && !l.StartsWith("    ", StringComparison.Ordinal))
+            .Select(l => $"{d.Name}: {l}")));
 
     // Then it compiles, and the test of its sample runs it. Indentation is ignored.
     [Fact]
     public void Sample_code_in_documents_stands_in_a_sample_that_is_built()
     {
-        var samples = Directory.EnumerateFiles(Path.Combine(Root, "samples"), "*.cs", SearchOption.AllDirectories).Select(f => Unindented(File.ReadAllText(f))).ToList();
-        var shown = Documents(all: false).SelectMany(d => CSharp().Matches(d.Text).Select(m => (d.Name, Code: Unindented(m.Groups["code"].Value)))).ToList();
+        var samples = Directory.EnumerateFiles(Path.Combine(Root, "samples"), "*.cs", SearchOption.AllDirectories)
+            .Select(f => Unindented(File.ReadAllText(f))).ToList();
+        var shown = Documents(all: false).SelectMany(d => CSharp().Matches(d.Text)
+            .Select(m => (d.Name, Code: Unindented(m.Groups["code"].Value)))).ToList();
         Assert.NotEmpty(shown);
-        None(shown.Where(s => !samples.Exists(f => f.Contains(s.Code, StringComparison.Ordinal))).Select(s => $"{s.Name} shows what is in no sample:\n{s.Code}"));
+        None(shown.Where(s => !samples.Exists(f => f.Contains(s.Code, StringComparison.Ordinal)))
+            .Select(s => $"{s.Name} shows what is in no sample:\n{s.Code}"));
     }
 
     private static string Unindented(string code) => string.Join('\n', code.Split('\n').Select(l => l.TrimStart()));
@@ -69,10 +77,12 @@ public sealed partial class DocumentTests
         if (target.Contains("://", StringComparison.Ordinal) || target.StartsWith("mailto:", StringComparison.Ordinal))
             return true;
         var (path, anchor) = target.Split('#') is [var p, var a] ? (p, a) : (target, null);
-        var file = Path.GetFullPath(Path.Combine(Root, Path.GetDirectoryName(document)!, path.Length == 0 ? Path.GetFileName(document) : path.TrimStart('/')));
+        var file = Path.GetFullPath(Path.Combine(Root, Path.GetDirectoryName(document)!,
+            path.Length == 0 ? Path.GetFileName(document) : path.TrimStart('/')));
         if (path.StartsWith('/'))
             file = Path.Combine(Root, path[1..]);
-        return Directory.Exists(file) || (File.Exists(file) && (anchor is null || File.ReadLines(file).Any(l => l.StartsWith('#') && Anchor(l) == anchor)));
+        return Directory.Exists(file) || (File.Exists(file)
+            && (anchor is null || File.ReadLines(file).Any(l => l.StartsWith('#') && Anchor(l) == anchor)));
     }
 
     // As GitHub makes them: lower case, without punctuation, spaces replaced by hyphens.
@@ -80,7 +90,8 @@ public sealed partial class DocumentTests
         Punctuation().Replace(heading.TrimStart('#').Trim().ToLowerInvariant(), string.Empty).Replace(' ', '-');
 
     // Results are written by commands and need not exist; links to them are checked all the same.
-    private static bool IsPath(string words) => !words.StartsWith("bench/results/", StringComparison.Ordinal) && RepositoryPath().IsMatch(words) && !Placeholder().IsMatch(words);
+    private static bool IsPath(string words) =>
+        !words.StartsWith("bench/results/", StringComparison.Ordinal) && RepositoryPath().IsMatch(words) && !Placeholder().IsMatch(words);
 
     private static bool IsName(string words) => TypeName().IsMatch(words) || SettingName().IsMatch(words);
 
@@ -92,7 +103,8 @@ public sealed partial class DocumentTests
 
     // A setting or a field may be a property in the source, and names in /metrics have dots there.
     private static bool IsWritten(string name) => Words.Value.Contains(name) || Words.Value.Contains(Pascal(name))
-        || (name.StartsWith("truelive_", StringComparison.Ordinal) && Source.Value.Contains(name.Replace('_', '.'), StringComparison.Ordinal));
+        || (name.StartsWith("truelive_", StringComparison.Ordinal)
+            && Source.Value.Contains(name.Replace('_', '.'), StringComparison.Ordinal));
 
     private static string Pascal(string name) => string.Concat(name.Split('_').Select(w => char.ToUpperInvariant(w[0]) + w[1..]));
 

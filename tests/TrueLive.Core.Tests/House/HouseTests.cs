@@ -14,7 +14,8 @@ public sealed partial class HouseTests
         ["TrueLive.Core"] = ["Microsoft.Extensions.Logging.Abstractions"],
         ["TrueLive.Media"] = ["TrueLive.Core"],
         ["TrueLive.Workers"] = ["TrueLive.Core"],
-        ["TrueLive.Models"] = ["TrueLive.Core", "TrueLive.Workers", "Microsoft.ML.OnnxRuntime", "Microsoft.ML.Tokenizers", "System.Numerics.Tensors"],
+        ["TrueLive.Models"] = ["TrueLive.Core", "TrueLive.Workers", "Microsoft.ML.OnnxRuntime", "Microsoft.ML.Tokenizers",
+            "System.Numerics.Tensors"],
         ["TrueLive.Hub"] = ["TrueLive.Models"],
         ["TrueLive.WebRtc"] = ["TrueLive.Core", "BouncyCastle.Cryptography"],
         ["TrueLive.Clips"] = ["TrueLive.Core", "Microsoft.Data.Sqlite", "Npgsql"],
@@ -28,7 +29,8 @@ public sealed partial class HouseTests
         ["TrueLive.Fleet"] =
         [
             "TrueLive.Server", "Microsoft.Orleans.Server", "Microsoft.Orleans.Sdk", "Microsoft.Orleans.Serialization.SystemTextJson",
-            "Microsoft.Orleans.Clustering.AdoNet", "Microsoft.Orleans.Clustering.Redis", "Npgsql", "StackExchange.Redis", "Yarp.ReverseProxy",
+            "Microsoft.Orleans.Clustering.AdoNet", "Microsoft.Orleans.Clustering.Redis", "Npgsql", "StackExchange.Redis",
+            "Yarp.ReverseProxy",
         ],
         ["TrueLive.Cli"] = ["TrueLive.Hub", "TrueLive.Server", "TrueLive.Fleet", "TrueLive.Probe", "System.CommandLine", "Spectre.Console"],
     };
@@ -39,10 +41,12 @@ public sealed partial class HouseTests
         foreach (var file in Directory.EnumerateFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories))
         {
             var name = Path.GetFileNameWithoutExtension(file);
-            Assert.True(Allowed.TryGetValue(name, out var allowed), $"{name} is not a room of this house: add it to HouseTests and ARCHITECTURE.md.");
+            Assert.True(Allowed.TryGetValue(name, out var allowed),
+                $"{name} is not a room of this house: add it to HouseTests and ARCHITECTURE.md.");
             var references = XDocument.Load(file).Descendants()
                 .Where(e => e.Name.LocalName is "ProjectReference" or "PackageReference")
-                .Select(e => Path.GetFileNameWithoutExtension(e.Attribute("Include")!.Value) is var stem && e.Name.LocalName == "ProjectReference"
+                .Select(e => Path.GetFileNameWithoutExtension(e.Attribute("Include")!.Value) is var stem
+                    && e.Name.LocalName == "ProjectReference"
                     ? stem : e.Attribute("Include")!.Value);
             Assert.True(!references.Except(allowed!).Any(), $"{name} must not reference {string.Join(", ", references.Except(allowed!))}.");
         }
@@ -62,7 +66,8 @@ public sealed partial class HouseTests
     [Fact]
     public void No_type_hides_behind_a_vague_name()
     {
-        var vague = Sources().SelectMany(f => VagueType().Matches(File.ReadAllText(f)).Select(m => $"{Path.GetFileName(f)}: {m.Groups[1].Value}"));
+        var vague = Sources().SelectMany(f => VagueType().Matches(File.ReadAllText(f))
+            .Select(m => $"{Path.GetFileName(f)}: {m.Groups[1].Value}"));
         Assert.Empty(vague);
     }
 
@@ -94,13 +99,15 @@ public sealed partial class HouseTests
         return folder;
     }
 
-    [GeneratedRegex(@"\b(?:class|struct|record|interface)\s+(\w*(?:Manager|Helper|Helpers|Util|Utils|Utility|Processor|Wrapper|Common|Service))\b")]
+    [GeneratedRegex(
+        @"\b(?:class|struct|record|interface)\s+(\w*(?:Manager|Helper|Helpers|Util|Utils|Utility|Processor|Wrapper|Common|Service))\b")]
     private static partial Regex VagueType();
 
     // A branch with an else may need the braces, and a declaration does.
     [GeneratedRegex(
         @"^(?<indent> *)(?:if|foreach|for|while|using|lock|fixed) \(.*\)\n\k<indent>\{\n"
-        + @"\k<indent>    (?!//|var |using |[\w<>\[\]?.]+ \w+ = )(?<line>[^{}/\n].*;)\n\k<indent>\}\n(?!\k<indent>else)", RegexOptions.Multiline)]
+        + @"\k<indent>    (?!//|var |using |[\w<>\[\]?.]+ \w+ = )(?<line>[^{}/\n].*;)\n\k<indent>\}\n(?!\k<indent>else)",
+        RegexOptions.Multiline)]
     private static partial Regex BracedLine();
 
     [GeneratedRegex(@"//.*\b(TODO|FIXME|HACK|XXX)\b")]

@@ -20,12 +20,14 @@ public sealed partial class SpellingTests
         var own = File.ReadLines(Path.Combine(Root, "eng", "words.txt")).ToHashSet(StringComparer.OrdinalIgnoreCase);
         var unknown = await UnknownAsync(places.Keys.Where(w => !own.Contains(w)));
         Assert.True(places.Count > 1000, "Hardly any words were found: the way they are looked for is wrong.");
-        Assert.True(unknown.Count == 0, "Mend these, or put them into eng/words.txt:\n" + string.Join('\n', unknown.Select(w => $"{w} ({places[w]})")));
+        Assert.True(unknown.Count == 0, "Mend these, or put them into eng/words.txt:\n"
+            + string.Join('\n', unknown.Select(w => $"{w} ({places[w]})")));
     }
 
     private static async Task<List<string>> UnknownAsync(IEnumerable<string> words)
     {
-        var start = new ProcessStartInfo("aspell", ["list", "--lang=en_GB", "--encoding=utf-8"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("aspell", ["list", "--lang=en_GB", "--encoding=utf-8"])
+            { RedirectStandardInput = true, RedirectStandardOutput = true };
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.StandardInput.WriteAsync(string.Join('\n', words));

@@ -25,7 +25,8 @@ public sealed class ModelSizesTests
         Gen.Select(Gen.Int[1, 4096], Gen.Int[1, 4096], Gen.Int[1, 33]).Sample((w, h, multiple) =>
         {
             var (width, height) = new ModelSizes(96, 1280, multiple).Nearest(w, h);
-            return (width | height) % 2 == 0 && width % multiple == 0 && height % multiple == 0 && width is >= 96 and <= 1280 && height is >= 96 and <= 1280;
+            return (width | height) % 2 == 0 && width % multiple == 0 && height % multiple == 0 && width is >= 96 and <= 1280
+                && height is >= 96 and <= 1280;
         });
 
     [Fact]
@@ -40,7 +41,8 @@ public sealed class ModelSizesTests
 
     [Fact]
     public void The_size_of_a_session_is_its_own_nearest_and_the_network_is_at_most_a_pixel_smaller() =>
-        Gen.Select(Gen.Int[16, 400], Gen.Int[0, 600], Gen.Int[1, 64], Gen.Int[1, 4000], Gen.Int[1, 4000]).Sample((min, more, multiple, w, h) =>
+        Gen.Select(Gen.Int[16, 400], Gen.Int[0, 600], Gen.Int[1, 64], Gen.Int[1, 4000], Gen.Int[1, 4000])
+            .Sample((min, more, multiple, w, h) =>
         {
             if ((min + more) / multiple == (min - 1) / multiple)
                 return;

@@ -90,8 +90,10 @@ public sealed class ParameterValuesTests
         // Through bytes and back, without the padding of frames.
         var pool = new FramePool("reference", 1);
         using var again = ReferencePicture.Read(light.Id, light.Bytes.ToArray())!.Rent(pool);
-        Assert.Equal((64, 48, (byte)200, (byte)90), (again.Width, again.Height, again.Y[again.StrideY * 47 + 63], again.V[again.StrideC * 23 + 31]));
-        Assert.All(new[] { 0, 7, light.Bytes.Length - 1 }, length => Assert.Null(ReferencePicture.Read("a", light.Bytes[..length].ToArray())));
+        Assert.Equal((64, 48, (byte)200, (byte)90), (again.Width, again.Height, again.Y[again.StrideY * 47 + 63],
+            again.V[again.StrideC * 23 + 31]));
+        Assert.All(new[] { 0, 7, light.Bytes.Length - 1 },
+            length => Assert.Null(ReferencePicture.Read("a", light.Bytes[..length].ToArray())));
         Assert.Throws<ArgumentException>(() => Picture(ReferencePicture.MaxSide + 2, 48, 20));
         Assert.Throws<ArgumentException>(() => Picture(63, 48, 20));
     }
@@ -125,7 +127,8 @@ public sealed class ParameterValuesTests
     public void What_is_taken_can_be_written_into_a_schedule_and_read_again() =>
         Gen.Select(
                 Gen.Int[0, Declared.Length - 1].Select(i => Declared[i].Id),
-                Gen.OneOf(Gen.String[0, 30], Gen.Double.Select(d => d.ToString(CultureInfo.InvariantCulture)), Gen.Const("b"), Gen.Const("true"), Gen.Const("a b; c")))
+                Gen.OneOf(Gen.String[0, 30], Gen.Double.Select(d => d.ToString(CultureInfo.InvariantCulture)), Gen.Const("b"),
+                    Gen.Const("true"), Gen.Const("a b; c")))
             .Sample((id, text) =>
             {
                 if (!ParameterValues.None.TrySet(Declared, [new(id, text)], out var values, out _))
@@ -137,8 +140,10 @@ public sealed class ParameterValuesTests
     [Fact]
     public void A_schedule_of_values_changes_what_it_names_beside_the_prompts()
     {
-        Assert.True(ValueSchedule.TryParse("0s level=2; 1s way=b said=\"two words\"; 3s level=4", Declared, out var values, out var error), error);
-        Assert.Equal(["level=2", "level=2 said=\"two words\" way=b", "level=4 said=\"two words\" way=b"], values.Select(v => v.Values.ToString()));
+        Assert.True(ValueSchedule.TryParse("0s level=2; 1s way=b said=\"two words\"; 3s level=4", Declared, out var values, out var error),
+            error);
+        Assert.Equal(["level=2", "level=2 said=\"two words\" way=b", "level=4 said=\"two words\" way=b"],
+            values.Select(v => v.Values.ToString()));
         Assert.True(PromptSchedule.TryParse("0s ink; 1s neon; 2s oil", out var prompts, out _));
         var cues = ValueSchedule.Over(prompts.Resolve(_ => PromptReading.Empty, 1, TimeSpan.Zero), values);
         Assert.Equal([(0, 1, "ink", "2"), (1, 2, "neon", "2"), (2, 3, "oil", "2"), (3, 4, "oil", "4")],

@@ -41,7 +41,8 @@ public sealed class HoldingSessionTests : IDisposable
                     _time.Advance(TimeSpan.FromMilliseconds(IntervalMs));
                 var (trace, luma, _, _) = await _sink.NextAsync();
                 var place = 4 * chunk + i;
-                Assert.Equal((place, place, TimeSpan.FromMilliseconds(IntervalMs * place)), (trace.OutputSequence, trace.SourceSequence, trace.Captured));
+                Assert.Equal((place, place, TimeSpan.FromMilliseconds(IntervalMs * place)),
+                    (trace.OutputSequence, trace.SourceSequence, trace.Captured));
                 Assert.Equal(HoldingModel.Luma(100, place + 1), luma);
                 Assert.Equal(IntervalMs * 3, _time.GetElapsedTime(0, trace.Held).TotalMilliseconds);
                 Assert.Empty(_sink.Frames);

@@ -291,7 +291,8 @@ public sealed class LiveSessionTests : IDisposable
         var (source, run) = Connect();
         source.End(new IOException("Nothing has come from the far side for 30 s."));
         var end = await run;
-        Assert.Equal((EndCause.ReceiveClient, "The client's video stopped. Nothing has come from the far side for 30 s."), (end.Cause, end.Words));
+        Assert.Equal((EndCause.ReceiveClient, "The client's video stopped. Nothing has come from the far side for 30 s."),
+            (end.Cause, end.Words));
     }
 
     [Fact]

@@ -4,7 +4,9 @@ using TrueLive.Media.Files;
 
 namespace TrueLive.Fuzz.Targets;
 
-/// <summary>Pictures, and archives of pictures. The native decoders are called as the server calls them; a crash in one ends the process.</summary>
+/// <summary>
+/// Pictures, and archives of pictures. The native decoders are called as the server calls them; a crash in one ends the process.
+/// </summary>
 internal static class DecoderTargets
 {
     // One decoder of each kind is kept, as in a connection, so that its state carries over to the next input.
@@ -40,7 +42,8 @@ internal static class DecoderTargets
         var time = 0u;
         foreach (var unit in FuzzTarget.Packets(input).Where(u => u.Length > 0))
         {
-            var frame = new EncodedFrame { Codec = codec, Data = unit.AsSpan(1), RtpTime = time += 3000, KeyFrame = (unit[0] & 1) != 0, AfterGap = (unit[0] & 2) != 0 };
+            var frame = new EncodedFrame { Codec = codec, Data = unit.AsSpan(1), RtpTime = time += 3000, KeyFrame = (unit[0] & 1) != 0,
+                AfterGap = (unit[0] & 2) != 0 };
             decoder.Decode(frame, Pool)?.Dispose();
             if (decoder.Trouble is { Length: 0 or > 500 } words)
                 throw new InvalidOperationException($"{words.Length} characters of trouble");

@@ -70,7 +70,8 @@ internal static class FileTargets
         return ProtoField.Write([new(1, 8), Message(8, Text(1, ""), new(2, 13)), Message(7,
             Weights("w0", 16, 10, 3, 3), Weights("b", 16), Weights("w1", 16, 16, 3, 3), Weights("w2", 16, 16, 1, 1), Weights("twice", 4),
             Node("Conv", ["x", "w0", "b"], "a", ("strides", [2, 2]), ("pads", [1, 1, 1, 1])), Node("Relu", ["a"], "r"),
-            Node("Conv", ["r", "w1", "b"], "c", ("dilations", [2, 2]), ("pads", [2, 2, 2, 2])), Node("Mul", ["c", "s"], "m"), Node("Add", ["m", "t"], "n"), Node("Add", ["n", "r"], "o"),
+            Node("Conv", ["r", "w1", "b"], "c", ("dilations", [2, 2]), ("pads", [2, 2, 2, 2])), Node("Mul", ["c", "s"], "m"),
+            Node("Add", ["m", "t"], "n"), Node("Add", ["n", "r"], "o"),
             Node("Conv", ["o", "w2", "b"], "d"), Node("Resize", ["d", "", "twice"], "e"), Node("Relu", ["e"], "y"))]);
 
         static ProtoField Message(int number, params ProtoField[] fields) => new(number, ProtoField.Write(fields));
@@ -78,10 +79,12 @@ internal static class FileTargets
         static ProtoField Text(int number, string text) => new(number, Encoding.UTF8.GetBytes(text));
 
         static ProtoField Weights(string name, params long[] shape) =>
-            Message(5, [.. shape.Select(s => new ProtoField(1, s)), new(2, 1L), Text(8, name), new(9, new byte[4 * shape.Aggregate(1L, (a, b) => a * b)])]);
+            Message(5, [.. shape.Select(s => new ProtoField(1, s)), new(2, 1L), Text(8, name),
+                new(9, new byte[4 * shape.Aggregate(1L, (a, b) => a * b)])]);
 
         static ProtoField Node(string type, string[] inputs, string output, params (string Name, long[] Numbers)[] attributes) =>
-            Message(1, [.. inputs.Select(i => Text(1, i)), Text(2, output), Text(4, type), .. attributes.Select(a => Message(5, [Text(1, a.Name), .. a.Numbers.Select(n => new ProtoField(8, n))]))]);
+            Message(1, [.. inputs.Select(i => Text(1, i)), Text(2, output), Text(4, type),
+                .. attributes.Select(a => Message(5, [Text(1, a.Name), .. a.Numbers.Select(n => new ProtoField(8, n))]))]);
     }
 
     public static void Words(ReadOnlySpan<byte> input)
@@ -201,7 +204,8 @@ internal static class FileTargets
                 times.Read(line, mends);
             }
 
-            if (times.Count > 0 && !(times.Tail(times.Last + 1) is > 0 and < 1e6 && double.IsFinite(times.Last - times.First) && times.Mean >= 0))
+            if (times.Count > 0 && !(times.Tail(times.Last + 1) is > 0 and < 1e6 && double.IsFinite(times.Last - times.First)
+                && times.Mean >= 0))
             {
                 throw new InvalidOperationException("a length that is no number");
             }
@@ -226,7 +230,8 @@ internal static class FileTargets
         var text = Encoding.UTF8.GetString(input);
         var path = Path.Combine(Folder, "config.yaml");
         File.WriteAllBytes(path, input);
-        var lines = text.Split('\n').Select(l => l.Split(':', 2)).Where(p => p.Length == 2).GroupBy(p => "TRUELIVE_" + p[0].Trim().ToUpperInvariant()).ToDictionary(g => g.Key, g => g.First()[1].Trim());
+        var lines = text.Split('\n').Select(l => l.Split(':', 2)).Where(p => p.Length == 2)
+            .GroupBy(p => "TRUELIVE_" + p[0].Trim().ToUpperInvariant()).ToDictionary(g => g.Key, g => g.First()[1].Trim());
         foreach (var (file, environment) in new[] { (path, new Dictionary<string, string>()), (null, lines) })
         {
             try
@@ -287,7 +292,8 @@ internal static class FileTargets
 
     private static LookMatcher MakeMatcher() => new(
         new PromptSpec("words.bin", 0.05, 0.5, 0.2, ["the", "a"]),
-        [new LookSpec("identity", "Plain", "", [], [1, 0]), new LookSpec("ink", "Ink", "", ["ink"], [0, 1]), new LookSpec("neon", "Neon", "", ["neon blue"], [1, 1])],
+        [new LookSpec("identity", "Plain", "", [], [1, 0]), new LookSpec("ink", "Ink", "", ["ink"], [0, 1]),
+            new LookSpec("neon", "Neon", "", ["neon blue"], [1, 1])],
         WordTable.Load(Path.Combine(Folder, "words.bin")));
 
     /// <summary>A table whose word vectors are orthogonal to each other.</summary>

@@ -20,7 +20,8 @@ internal static class HubTargets
             var listing = RepositoryListing.Read(input, Repository);
             foreach (var file in listing.Files)
             {
-                if (!Path.GetFullPath(Path.Combine("/folder", file.Path)).StartsWith("/folder/", StringComparison.Ordinal) || file.Size < 0 || file.Hash.Hex.Length is not (40 or 64))
+                if (!Path.GetFullPath(Path.Combine("/folder", file.Path)).StartsWith("/folder/", StringComparison.Ordinal) || file.Size < 0
+                    || file.Hash.Hex.Length is not (40 or 64))
                     throw new InvalidOperationException($"'{file.Path}' was taken");
             }
             RepositoryLayout.Choose([.. listing.Files.Select(f => f.Path)], null, "acme/model");

@@ -83,7 +83,8 @@ internal static class KeptTargets
         {
             foreach (var scene in work.State.Scenes)
             {
-                if (new[] { scene.Memory }.Concat(scene.Parts.Select(p => p.File)).OfType<string>().FirstOrDefault(f => Path.GetDirectoryName(Path.GetFullPath(work.PathOf(f))) != WorkFolder) is { } outside)
+                if (new[] { scene.Memory }.Concat(scene.Parts.Select(p => p.File)).OfType<string>()
+                    .FirstOrDefault(f => Path.GetDirectoryName(Path.GetFullPath(work.PathOf(f))) != WorkFolder) is { } outside)
                     throw new InvalidOperationException($"'{outside}' lies outside the folder");
             }
         }
@@ -92,7 +93,8 @@ internal static class KeptTargets
     /// <summary>A path in this process's own folder, in memory if possible: thousands of files are written.</summary>
     internal static string FileOf(string name)
     {
-        var folder = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), $"truelive-fuzz-kept-{Environment.ProcessId}");
+        var folder = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(),
+            $"truelive-fuzz-kept-{Environment.ProcessId}");
         if (!Directory.Exists(folder))
         {
             Directory.CreateDirectory(folder);
@@ -104,7 +106,8 @@ internal static class KeptTargets
 
     private static SignedLinks MakeLinks()
     {
-        var links = new SignedLinks(new ClipFolders(Options), new ApiKeyRing(Options, TimeProvider.System, NullLogger<ApiKeyRing>.Instance), Options, TimeProvider.System);
+        var links = new SignedLinks(new ClipFolders(Options), new ApiKeyRing(Options, TimeProvider.System, NullLogger<ApiKeyRing>.Instance),
+            Options, TimeProvider.System);
         // Creates the key, without which no link is compared.
         links.Sign("/v1/clips/x", ApiKeyRing.Nobody);
         return links;

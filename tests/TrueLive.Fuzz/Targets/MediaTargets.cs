@@ -13,7 +13,8 @@ namespace TrueLive.Fuzz.Targets;
 internal static class MediaTargets
 {
     /// <summary>The answerer's plan for an offer of ours: H.264 102/103, VP8 96/97, Opus 111, extensions 1 to 4.</summary>
-    internal static readonly MediaPlan Plan = SdpNegotiation.Answer(new SdpOffer(new MediaPreferences(), WireTargets.Local).Text, new MediaPreferences(), WireTargets.Local, out _);
+    internal static readonly MediaPlan Plan = SdpNegotiation.Answer(
+        new SdpOffer(new MediaPreferences(), WireTargets.Local).Text, new MediaPreferences(), WireTargets.Local, out _);
     internal static readonly VideoFormat H264Format = new(VideoCodec.H264, 102, 103, "");
     internal static readonly VideoFormat Vp8Format = new(VideoCodec.Vp8, 96, 97, "");
 
@@ -97,7 +98,8 @@ internal static class MediaTargets
         var clock = new Clock(TimeProvider.System);
         var now = clock.Now;
         using var session = new RtpSession(Plan, new RtpSessionOptions(), clock, now);
-        session.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = [0, 0, 0, 1, 0x65, 0x88, 1, 2, 3], RtpTime = 1, KeyFrame = true }, now);
+        session.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = [0, 0, 0, 1, 0x65, 0x88, 1, 2, 3], RtpTime = 1,
+            KeyFrame = true }, now);
         foreach (var packet in FuzzTarget.Packets(input))
         {
             receive(session, packet, now += TimeSpan.FromMilliseconds(10));

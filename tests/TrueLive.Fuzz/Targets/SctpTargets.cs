@@ -61,7 +61,8 @@ internal static class SctpTargets
                 case SctpChunkType.Data:
                     data++;
                     Move(packet.Slice(at + 4, 4), client);
-                    BinaryPrimitives.WriteUInt16BigEndian(packet[(at + 10)..], (ushort)(BinaryPrimitives.ReadUInt16BigEndian(packet[(at + 10)..]) + sequence));
+                    BinaryPrimitives.WriteUInt16BigEndian(packet[(at + 10)..],
+                        (ushort)(BinaryPrimitives.ReadUInt16BigEndian(packet[(at + 10)..]) + sequence));
                     break;
                 case SctpChunkType.ForwardTsn:
                     Move(packet.Slice(at + 4, 4), client);
@@ -79,7 +80,8 @@ internal static class SctpTargets
 
         return data;
 
-        static void Move(Span<byte> number, uint by) => BinaryPrimitives.WriteUInt32BigEndian(number, BinaryPrimitives.ReadUInt32BigEndian(number) + by);
+        static void Move(Span<byte> number, uint by) =>
+            BinaryPrimitives.WriteUInt32BigEndian(number, BinaryPrimitives.ReadUInt32BigEndian(number) + by);
     }
 
     /// <summary>Messages on stream 0 and up: first byte the stream, second the payload protocol, the rest the message.</summary>

@@ -19,7 +19,8 @@ namespace TrueLive.Fuzz.Targets;
 internal static class ServerTargets
 {
     private static readonly SessionRegistry Registry = new(
-        new ModelStore([new PassthroughModel()]), new Admission(2, 30, 0), new ServerOptions(), TimeProvider.System, NullLogger<SessionRegistry>.Instance);
+        new ModelStore([new PassthroughModel()]), new Admission(2, 30, 0), new ServerOptions(), TimeProvider.System,
+        NullLogger<SessionRegistry>.Instance);
 
     private static readonly LargePictures Large = new();
 
@@ -28,7 +29,8 @@ internal static class ServerTargets
     {
         var hosted = Registry.Create(new SessionRequest(null, null, null, null));
         var answers = 0;
-        var control = new ControlConnection(new AdmittedClient(hosted, 1, null), Registry, "fuzz", _ => Interlocked.Increment(ref answers), TimeProvider.System);
+        var control = new ControlConnection(new AdmittedClient(hosted, 1, null), Registry, "fuzz", _ => Interlocked.Increment(ref answers),
+            TimeProvider.System);
         var lines = 0;
         foreach (var range in input.Split((byte)'\n'))
         {
@@ -74,12 +76,15 @@ internal static class ServerTargets
         }).ToImmutableArray();
         var upload = new UploadView("id", null, null, "x.mp4", 1, 16, 16, 25, 0.16, 4, false, "h264", [], DateTimeOffset.MaxValue);
         var hosted = new HostedClip(
-            "id", "local", upload, TimeSpan.Zero, frames, TimeSpan.FromMilliseconds(160), new PassthroughModel(), _ => null, (_, _) => { }, TimeProvider.System);
+            "id", "local", upload, TimeSpan.Zero, frames, TimeSpan.FromMilliseconds(160), new PassthroughModel(), _ =>
+                null, (_, _) => { }, TimeProvider.System);
         var carrier = new FedCarrier(input.ToArray());
         var connection = new InteractiveConnection(carrier, hosted);
         // An export goes to the queue of clips, which is not part of this parser.
-        var commands = new InteractiveCommands(null!, null!, null!, null!, null!, new PictureStore(null!, null!, null!, null!), null!, TimeProvider.System);
-        connection.Commands = (command, cancel) => command.Type == "export" ? Task.CompletedTask : commands.AnswerAsync(hosted, connection, command, cancel);
+        var commands = new InteractiveCommands(null!, null!, null!, null!, null!, new PictureStore(null!, null!, null!, null!), null!,
+            TimeProvider.System);
+        connection.Commands = (command, cancel) =>
+            command.Type == "export" ? Task.CompletedTask : commands.AnswerAsync(hosted, connection, command, cancel);
         connection.RunAsync(CancellationToken.None).GetAwaiter().GetResult();
         hosted.DisposeAsync().AsTask().GetAwaiter().GetResult();
         if (pool.Rented != 0)
@@ -93,7 +98,8 @@ internal static class ServerTargets
 
         public ValueTask SendAsync(ReadOnlyMemory<byte> message, bool isText, CancellationToken cancel) => ValueTask.CompletedTask;
 
-        public async Task<string?> ReceiveAllAsync(int maxMessage, Func<ReadOnlyMemory<byte>, CancellationToken, Task> take, CancellationToken cancel)
+        public async Task<string?> ReceiveAllAsync(
+            int maxMessage, Func<ReadOnlyMemory<byte>, CancellationToken, Task> take, CancellationToken cancel)
         {
             for (var at = 0; at < text.Length;)
             {
@@ -141,11 +147,14 @@ internal static class ServerTargets
         {
         }
 
-        public override Task CloseAsync(WebSocketCloseStatus closeStatus, string? statusDescription, CancellationToken cancellationToken) => Task.CompletedTask;
+        public override Task CloseAsync(WebSocketCloseStatus closeStatus, string? statusDescription, CancellationToken cancellationToken) =>
+            Task.CompletedTask;
 
-        public override Task CloseOutputAsync(WebSocketCloseStatus closeStatus, string? statusDescription, CancellationToken cancellationToken) => Task.CompletedTask;
+        public override Task CloseOutputAsync(
+            WebSocketCloseStatus closeStatus, string? statusDescription, CancellationToken cancellationToken) => Task.CompletedTask;
 
-        public override Task SendAsync(ArraySegment<byte> buffer, WebSocketMessageType messageType, bool endOfMessage, CancellationToken cancellationToken) => Task.CompletedTask;
+        public override Task SendAsync(ArraySegment<byte> buffer, WebSocketMessageType messageType, bool endOfMessage,
+            CancellationToken cancellationToken) => Task.CompletedTask;
 
         public override void Dispose()
         {

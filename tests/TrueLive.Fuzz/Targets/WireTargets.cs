@@ -9,9 +9,12 @@ namespace TrueLive.Fuzz.Targets;
 /// <summary>What a stranger can send to the port or to WHIP.</summary>
 internal static class WireTargets
 {
-    internal static readonly TransportDescription Local = new() { IceUfrag = "srvr", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 AA:BB", IceLite = true };
+    internal static readonly TransportDescription Local = new()
+        { IceUfrag = "srvr", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 AA:BB", IceLite = true };
     private static readonly SdpOffer Offer = new(new MediaPreferences(), Local);
-    private static readonly SrtpSession[] Sessions = [.. new[] { SrtpProfile.AeadAes128Gcm, SrtpProfile.Aes128CmHmacSha1_80 }.Select(p => new SrtpSession(SrtpKeys.FromMaterial(p, new byte[SrtpKeys.MaterialLength(p)], client: true)))];
+    private static readonly SrtpSession[] Sessions = [.. new[]
+        { SrtpProfile.AeadAes128Gcm, SrtpProfile.Aes128CmHmacSha1_80 }.Select(p =>
+        new SrtpSession(SrtpKeys.FromMaterial(p, new byte[SrtpKeys.MaterialLength(p)], client: true)))];
 
     public static void Stun(ReadOnlySpan<byte> input)
     {
@@ -19,7 +22,8 @@ internal static class WireTargets
         {
             _ = message.MappedAddress;
             _ = message.ErrorCode;
-            _ = (message.Priority, message.Controlled, message.Controlling, message.UseCandidate, message.Username.Length, message.TransactionId.Length);
+            _ = (message.Priority, message.Controlled, message.Controlling, message.UseCandidate, message.Username.Length,
+                message.TransactionId.Length);
             message.IsAuthentic("VOkJxbRl1RmTxUk/WvJxBt"u8);
         }
     }

@@ -57,7 +57,8 @@ public sealed class CodecTests
         using var encoder = new VideoEncoder(VideoCodec.H264, 1_000_000);
         using var decoder = new VideoDecoder();
         Assert.True(encoder.TryEncode(frame, true, 0, out var encoded));
-        using var back = decoder.Decode(new EncodedFrame { Codec = VideoCodec.H264, Data = encoded.Data, RtpTime = 0, KeyFrame = true }, _pool);
+        using var back = decoder.Decode(new EncodedFrame { Codec = VideoCodec.H264, Data = encoded.Data, RtpTime = 0, KeyFrame = true },
+            _pool);
         Assert.Equal(frame.Colour, back!.Colour);
     }
 
@@ -108,7 +109,8 @@ public sealed class CodecTests
             var bytes = encoded.Data.ToArray();
             for (var k = 0; k < 1 + bytes.Length / 50; k++)
                 bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
-            decoder.Decode(new EncodedFrame { Codec = codec, Data = bytes.AsSpan(0, random.Next(1, bytes.Length)), RtpTime = 0, KeyFrame = encoded.KeyFrame }, _pool)?.Dispose();
+            decoder.Decode(new EncodedFrame { Codec = codec, Data = bytes.AsSpan(0, random.Next(1, bytes.Length)), RtpTime = 0,
+                KeyFrame = encoded.KeyFrame }, _pool)?.Dispose();
         }
         using var last = (await scene.ReadAsync(Cancel))!;
         encoder.TryEncode(last, true, 0, out var key);
@@ -122,7 +124,8 @@ public sealed class CodecTests
     public void A_frame_without_a_key_frame_before_it_is_not_decoded()
     {
         using var decoder = new VideoDecoder();
-        Assert.Null(decoder.Decode(new EncodedFrame { Codec = VideoCodec.Vp8, Data = new byte[100], RtpTime = 0, KeyFrame = false }, _pool));
+        Assert.Null(decoder.Decode(new EncodedFrame { Codec = VideoCodec.Vp8, Data = new byte[100], RtpTime = 0, KeyFrame = false },
+            _pool));
         Assert.True(decoder.NeedsKeyFrame);
     }
 
@@ -159,7 +162,8 @@ public sealed class CodecTests
     public async Task Jpeg_of_any_sampling_is_taken(string pixels)
     {
         using var files = new Files.MadeFiles();
-        var path = await files.MakeAsync("picture.jpg", "-f", "lavfi", "-i", "testsrc2=s=162x94:r=1:d=1", "-frames:v", "1", "-pix_fmt", pixels);
+        var path = await files.MakeAsync("picture.jpg", "-f", "lavfi", "-i", "testsrc2=s=162x94:r=1:d=1", "-frames:v", "1",
+            "-pix_fmt", pixels);
         using var jpeg = new JpegCodec();
         using var frame = jpeg.Decode(await File.ReadAllBytesAsync(path, Cancel), _pool);
         Assert.Equal((162, 94), (frame!.Width, frame.Height));

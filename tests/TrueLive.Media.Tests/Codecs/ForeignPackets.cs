@@ -37,7 +37,8 @@ internal static class ForeignPackets
     /// <param name="stamp">Time of the first picture.</param>
     /// <param name="step">90 kHz ticks from picture to picture.</param>
     /// <param name="markAll">Whether each unit has the marker, as with senders that take a unit for a picture.</param>
-    public static List<SentPacket> OfH264(IEnumerable<List<byte[]>> units, int sequence = 1000, uint stamp = 90_000, uint step = 3000, bool markAll = false)
+    public static List<SentPacket> OfH264(
+        IEnumerable<List<byte[]>> units, int sequence = 1000, uint stamp = 90_000, uint step = 3000, bool markAll = false)
     {
         var packets = new List<SentPacket>();
         foreach (var picture in units)
@@ -46,7 +47,8 @@ internal static class ForeignPackets
             {
                 var payloads = unit.Length <= MaxPayload ? [unit] : Fragments(unit);
                 for (var i = 0; i < payloads.Count; i++)
-                    packets.Add(new SentPacket((ushort)sequence++, stamp, i == payloads.Count - 1 && (markAll || unit == picture[^1]), payloads[i]));
+                    packets.Add(new SentPacket((ushort)sequence++, stamp, i == payloads.Count - 1 && (markAll || unit == picture[^1]),
+                        payloads[i]));
             }
             stamp += step;
         }
@@ -63,7 +65,8 @@ internal static class ForeignPackets
             for (var part = 0; part < size; part += MaxPayload)
             {
                 var end = Math.Min(size, part + MaxPayload);
-                packets.Add(new SentPacket((ushort)sequence++, stamp, end == size, [(byte)(part == 0 ? 0x10 : 0), .. ivf.AsSpan(at + 12 + part, end - part)]));
+                packets.Add(new SentPacket((ushort)sequence++, stamp, end == size,
+                    [(byte)(part == 0 ? 0x10 : 0), .. ivf.AsSpan(at + 12 + part, end - part)]));
             }
         }
         return packets;

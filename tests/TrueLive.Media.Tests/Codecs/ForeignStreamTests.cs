@@ -19,23 +19,28 @@ public sealed class ForeignStreamTests(MadeFiles files) : IClassFixture<MadeFile
     [InlineData("main", "Main", 0)]
     [InlineData("high", "High", 0)]
     [InlineData("high", "High", 2)]
-    public async Task H264_of_every_profile_is_decoded_to_the_very_pictures_without_asking_for_key_frames(string profile, string named, int reordered)
+    public async Task H264_of_every_profile_is_decoded_to_the_very_pictures_without_asking_for_key_frames(
+        string profile, string named, int reordered)
     {
         var path = await files.MakeAsync(
-            $"{profile}-{reordered}.h264", "-f", "lavfi", "-i", $"testsrc2=s={Width}x{Height}:r=30", "-frames:v", $"{Count}", "-pix_fmt", "yuv420p",
+            $"{profile}-{reordered}.h264", "-f", "lavfi", "-i", $"testsrc2=s={Width}x{Height}:r=30", "-frames:v", $"{Count}",
+            "-pix_fmt", "yuv420p",
             "-c:v", "libx264", "-profile:v", profile, "-bf", $"{reordered}", "-x264-params", "aud=1:b-adapt=0:scenecut=0");
         Assert.Equal(named, await files.AskAsync(path, "-show_entries", "stream=profile", "-of", "csv=p=0"));
-        var picture = await File.ReadAllBytesAsync(await files.MakeAsync($"{profile}-{reordered}.yuv", "-i", path, "-f", "rawvideo"), Cancel);
+        var picture = await File.ReadAllBytesAsync(await files.MakeAsync($"{profile}-{reordered}.yuv", "-i", path, "-f", "rawvideo"),
+            Cancel);
         using var decoder = new VideoDecoder();
         var (shown, stamps) = (0, new HashSet<uint>());
         foreach (var (unit, number) in AccessUnits(await File.ReadAllBytesAsync(path, Cancel)).Select((u, i) => (u, i)))
         {
-            using var frame = decoder.Decode(new EncodedFrame { Codec = VideoCodec.H264, Data = unit, RtpTime = (uint)(3000 * number), KeyFrame = number == 0 }, _pool);
+            using var frame = decoder.Decode(new EncodedFrame
+                { Codec = VideoCodec.H264, Data = unit, RtpTime = (uint)(3000 * number), KeyFrame = number == 0 }, _pool);
             Assert.False(decoder.NeedsKeyFrame, $"access unit {number}");
             if (frame is null)
                 continue;
             for (var y = 0; y < Height; y++)
-                Assert.True(frame.Y.Slice(y * frame.StrideY, Width).SequenceEqual(picture.AsSpan(shown * Width * Height * 3 / 2 + y * Width, Width)), $"picture {shown}, line {y}");
+                Assert.True(frame.Y.Slice(y * frame.StrideY, Width)
+                    .SequenceEqual(picture.AsSpan(shown * Width * Height * 3 / 2 + y * Width, Width)), $"picture {shown}, line {y}");
             Assert.True(stamps.Add(frame.Ticket.MediaTime));
             shown++;
         }
@@ -53,7 +58,8 @@ public sealed class ForeignStreamTests(MadeFiles files) : IClassFixture<MadeFile
         string[] coding =
         [
             "-f", "lavfi", "-i", $"testsrc2=s={Width}x{Height}:r=30", "-frames:v", $"{2 * Count}", "-pix_fmt", "yuv420p",
-            "-c:v", "libvpx", "-auto-alt-ref", "1", "-lag-in-frames", "16", "-b:v", "600k", "-cpu-used", "5", "-passlogfile", files["hidden"],
+            "-c:v", "libvpx", "-auto-alt-ref", "1", "-lag-in-frames", "16", "-b:v", "600k", "-cpu-used", "5", "-passlogfile",
+            files["hidden"],
         ];
         await files.MakeAsync("first-pass", [.. coding, "-pass", "1", "-f", "null"]);
         var path = await files.MakeAsync("hidden.ivf", [.. coding, "-pass", "2"]);
@@ -66,7 +72,8 @@ public sealed class ForeignStreamTests(MadeFiles files) : IClassFixture<MadeFile
             var data = file.AsSpan(at + 12, size);
             // RFC 6386 section 9.1: inverse key frame bit, version, show_frame.
             hidden += (data[0] & 0x10) == 0 ? 1 : 0;
-            using var frame = decoder.Decode(new EncodedFrame { Codec = VideoCodec.Vp8, Data = data, RtpTime = 0, KeyFrame = (data[0] & 1) == 0 }, _pool);
+            using var frame = decoder.Decode(new EncodedFrame
+                { Codec = VideoCodec.Vp8, Data = data, RtpTime = 0, KeyFrame = (data[0] & 1) == 0 }, _pool);
             Assert.False(decoder.NeedsKeyFrame);
             Assert.Equal((data[0] & 0x10) == 0, frame is null);
             shown += frame is null ? 0 : 1;
@@ -78,11 +85,15 @@ public sealed class ForeignStreamTests(MadeFiles files) : IClassFixture<MadeFile
     [Fact]
     public void A_missing_codec_is_named_with_the_package_that_brings_it()
     {
-        var missing = NativeLibraries.Missing(name => !name.StartsWith("libopenh264", StringComparison.Ordinal) && !name.StartsWith("libav", StringComparison.Ordinal));
+        var missing = NativeLibraries.Missing(name => !name.StartsWith("libopenh264", StringComparison.Ordinal)
+            && !name.StartsWith("libav", StringComparison.Ordinal));
         Assert.Equal(3, missing.Count);
-        Assert.Contains(missing, m => m.Contains("apt-get install libopenh264-7 (Debian 12; on Debian 13: apt-get install libopenh264-8)", StringComparison.Ordinal));
-        Assert.Contains(missing, m => m.Contains("decoding H.264", StringComparison.Ordinal) && m.Contains("libavcodec59", StringComparison.Ordinal));
-        Assert.Empty(NativeLibraries.Missing(name => name is "libopenh264.so.8" or "libavcodec.so.61" or "libavutil.so.59" or "libvpx.so.9" or "libturbojpeg.so.0"));
+        Assert.Contains(missing, m => m.Contains("apt-get install libopenh264-7 (Debian 12; on Debian 13: apt-get install libopenh264-8)",
+            StringComparison.Ordinal));
+        Assert.Contains(missing, m => m.Contains("decoding H.264", StringComparison.Ordinal)
+            && m.Contains("libavcodec59", StringComparison.Ordinal));
+        Assert.Empty(NativeLibraries.Missing(name => name is "libopenh264.so.8" or "libavcodec.so.61" or "libavutil.so.59" or "libvpx.so.9"
+            or "libturbojpeg.so.0"));
     }
 
     // Each begins with an access unit delimiter.

@@ -24,7 +24,8 @@ public sealed unsafe class NativeStructureTests
     [Fact]
     public void What_the_compiler_lays_out_stands_where_the_headers_have_it()
     {
-        Assert.Equal([104, 108, 116, 136], Offsets<Av.Frame>(nameof(Av.Frame.Width), nameof(Av.Frame.Height), nameof(Av.Frame.Format), nameof(Av.Frame.Stamp)));
+        Assert.Equal([104, 108, 116, 136], Offsets<Av.Frame>(nameof(Av.Frame.Width), nameof(Av.Frame.Height), nameof(Av.Frame.Format),
+            nameof(Av.Frame.Stamp)));
         Assert.Equal([8, 24, 32], Offsets<Av.Packet>(nameof(Av.Packet.Stamp), nameof(Av.Packet.Data), nameof(Av.Packet.Size)));
         var frame = new Av.Frame();
         ((byte*)&frame)[8] = 7;

@@ -195,9 +195,11 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
         {
             packets.Add(packet with { Sequence = (ushort)(1000 + packets.Count) });
             if (i % 3 == 2)
-                packets.Add(new SentPacket((ushort)(1000 + packets.Count), packet.Stamp, packet.Marker, [116, 1, 2, 3, 4, 5, 6, 7], PayloadType: 117));
+                packets.Add(new SentPacket((ushort)(1000 + packets.Count), packet.Stamp, packet.Marker, [116, 1, 2, 3, 4, 5, 6, 7],
+                    PayloadType: 117));
         }
-        var clean = Clean(VideoCodec.H264, packets.Where(p => p.PayloadType == 96).Select((p, i) => p with { Sequence = (ushort)(1000 + i) }).ToList());
+        var clean = Clean(VideoCodec.H264, packets.Where(p => p.PayloadType == 96)
+            .Select((p, i) => p with { Sequence = (ushort)(1000 + i) }).ToList());
         using var call = new IncomingVideo(VideoCodec.H264, Enum.Parse<Repairs>(repairs));
         call.Lost = p => loses && p.Sequence % 20 == 7;
         call.Play(packets);
@@ -212,7 +214,8 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task A_change_of_size_and_profile_in_mid_stream_is_followed()
     {
         var packets = ForeignPackets.OfH264([
-            .. (await H264Async("slices=1:cabac=0", "320x180"))[..45], .. (await H264Async("slices=1:8x8dct=1:bframes=0", "640x360"))[..45], .. (await H264Async(Plain, "180x320"))[..30]]);
+            .. (await H264Async("slices=1:cabac=0", "320x180"))[..45], .. (await H264Async("slices=1:8x8dct=1:bframes=0", "640x360"))[..45],
+            .. (await H264Async(Plain, "180x320"))[..30]]);
         using var call = new IncomingVideo(VideoCodec.H264);
         call.Play(packets);
         Assert.Equal(Count, call.Pictures.Count);
@@ -302,10 +305,12 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
             Assert.Equal(expected, shown);
     }
 
-    private async Task<List<List<byte[]>>> H264Async(string coding, string size = "320x180", string profile = "high", string pixels = "yuv420p", int frames = Count)
+    private async Task<List<List<byte[]>>> H264Async(
+        string coding, string size = "320x180", string profile = "high", string pixels = "yuv420p", int frames = Count)
     {
         var path = await files.MakeAsync(
-            $"{coding.Replace(':', '-')}-{size}-{profile}-{frames}.h264", "-f", "lavfi", "-i", $"testsrc2=s={size}:r=30", "-frames:v", $"{frames}", "-pix_fmt", pixels,
+            $"{coding.Replace(':', '-')}-{size}-{profile}-{frames}.h264", "-f", "lavfi", "-i", $"testsrc2=s={size}:r=30", "-frames:v",
+            $"{frames}", "-pix_fmt", pixels,
             "-c:v", "libx264", "-profile:v", profile, "-preset", "ultrafast", "-threads", "1", "-bf", "0",
             "-x264-params", $"keyint={Gop}:min-keyint=1:scenecut=0:sliced-threads=0:aud=1:{coding}");
         return ForeignPackets.AccessUnits(await File.ReadAllBytesAsync(path, Cancel));
@@ -314,5 +319,6 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
     private async Task<byte[]> Vp8Async() => await File.ReadAllBytesAsync(
         await files.MakeAsync(
             "plain.ivf", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-frames:v", $"{Count}", "-pix_fmt", "yuv420p",
-            "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-auto-alt-ref", "0", "-lag-in-frames", "0", "-g", $"{Gop}", "-keyint_min", $"{Gop}", "-b:v", "500k"), Cancel);
+            "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-auto-alt-ref", "0", "-lag-in-frames", "0", "-g", $"{Gop}",
+            "-keyint_min", $"{Gop}", "-b:v", "500k"), Cancel);
 }

@@ -8,7 +8,8 @@ public static class ChildProcesses
     /// <summary>Ids of the ffmpeg processes that have all of these words among their arguments.</summary>
     public static int[] Of(params string[] words) => [.. Directory.EnumerateDirectories("/proc")
         .Select(d => int.TryParse(Path.GetFileName(d), CultureInfo.InvariantCulture, out var id) ? id : 0)
-        .Where(id => id > 0 && Read(id, "cmdline").Split('\0') is ["ffmpeg", ..] line && words.All(w => line.Any(a => a.Contains(w, StringComparison.Ordinal))))];
+        .Where(id => id > 0 && Read(id, "cmdline").Split('\0') is ["ffmpeg", ..] line
+            && words.All(w => line.Any(a => a.Contains(w, StringComparison.Ordinal))))];
 
     /// <summary>Waits until there is one.</summary>
     public static async Task<int> OneOfAsync(params string[] words)

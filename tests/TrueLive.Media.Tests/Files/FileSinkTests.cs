@@ -21,7 +21,8 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
             {
                 if (sink is null)
                 {
-                    segments.Add(new ClipSegment(files[$"{Path.GetFileName(source)}-{format}-{segments.Count}.mkv"], frame.Ticket.Captured));
+                    segments.Add(new ClipSegment(files[$"{Path.GetFileName(source)}-{format}-{segments.Count}.mkv"],
+                        frame.Ticket.Captured));
                     sink = await FileSink.CreateAsync(segments[^1].Path, file.Width, file.Height, format, 1, Cancel);
                 }
                 await sink.WriteAsync(new MadeFrame(frame, frame.Ticket), Cancel);
@@ -50,15 +51,22 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
         var (segments, file) = await SegmentsAsync(source, ClipFormat.Mp4, 20);
         Assert.Equal(4, segments.Count);
         var output = files["joined.mp4"];
-        await FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(2.967), TimeSpan.FromSeconds(3), ClipFormat.Mp4, output, new Dictionary<string, string> { ["comment"] = "tier 1" }, Cancel);
+        await FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(2.967), TimeSpan.FromSeconds(3), ClipFormat.Mp4, output,
+            new Dictionary<string, string> { ["comment"] = "tier 1" }, Cancel);
 
-        var wanted = (await files.AskAsync(source, "-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0")).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(l => double.Parse(l.TrimEnd(','), System.Globalization.CultureInfo.InvariantCulture)).ToArray();
-        var got = (await files.AskAsync(output, "-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0")).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(l => double.Parse(l.TrimEnd(','), System.Globalization.CultureInfo.InvariantCulture)).ToArray();
+        var wanted = (await files.AskAsync(source, "-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0"))
+            .Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(l => double.Parse(l.TrimEnd(','), System.Globalization.CultureInfo.InvariantCulture)).ToArray();
+        var got = (await files.AskAsync(output, "-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0"))
+            .Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(l => double.Parse(l.TrimEnd(','), System.Globalization.CultureInfo.InvariantCulture)).ToArray();
         Assert.Equal(wanted.Length, got.Length);
         Assert.All(wanted.Zip(got), p => Assert.Equal(p.First, p.Second, 0.0012));
-        Assert.Contains("aac", await files.AskAsync(output, "-show_entries", "stream=codec_name", "-of", "csv=p=0"), StringComparison.Ordinal);
+        Assert.Contains("aac", await files.AskAsync(output, "-show_entries", "stream=codec_name", "-of", "csv=p=0"),
+            StringComparison.Ordinal);
         Assert.Contains("tier 1", await files.AskAsync(output, "-show_entries", "format_tags", "-of", "csv=p=0"), StringComparison.Ordinal);
-        Assert.Contains("bt709", await files.AskAsync(output, "-select_streams", "v", "-show_entries", "stream=color_space", "-of", "csv=p=0"), StringComparison.Ordinal);
+        Assert.Contains("bt709", await files.AskAsync(output, "-select_streams", "v", "-show_entries", "stream=color_space", "-of",
+            "csv=p=0"), StringComparison.Ordinal);
         Assert.False(File.Exists(output + ".partial"));
     }
 
@@ -70,10 +78,13 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         var source = await files.MakeAsync($"src-{format}.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=2", "-pix_fmt", "yuv420p");
         var (segments, file) = await SegmentsAsync(source, format, 12);
-        await FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(1.9), TimeSpan.FromSeconds(2), format, files[name], new Dictionary<string, string> { ["comment"] = "Tier 1, clip. " + new string('x', 300) }, Cancel);
-        Assert.Contains("Tier 1, clip. xxx", await files.AskAsync(files[name], "-show_entries", "format_tags=comment", "-of", "csv=p=0"), StringComparison.Ordinal);
+        await FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(1.9), TimeSpan.FromSeconds(2), format, files[name],
+            new Dictionary<string, string> { ["comment"] = "Tier 1, clip. " + new string('x', 300) }, Cancel);
+        Assert.Contains("Tier 1, clip. xxx", await files.AskAsync(files[name], "-show_entries", "format_tags=comment", "-of", "csv=p=0"),
+            StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(files.Folder, "*.partial"));
-        Assert.Equal($"{codec},20", await files.AskAsync(files[name], "-count_frames", "-select_streams", "v", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0"));
+        Assert.Equal($"{codec},20", await files.AskAsync(files[name], "-count_frames", "-select_streams", "v", "-show_entries",
+            "stream=codec_name,nb_read_frames", "-of", "csv=p=0"));
     }
 
     [Theory]
@@ -89,8 +100,10 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
             await sink.WriteAsync(new MadeFrame(frame, frame.Ticket), Cancel);
             await sink.FinishAsync(Cancel);
         }
-        Assert.Equal($"{codec},1", await files.AskAsync(path, "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0"));
-        Assert.Equal("bt709,bt709,bt709", await files.AskAsync(path, "-show_entries", "stream=color_space,color_transfer,color_primaries", "-of", "csv=p=0"));
+        Assert.Equal($"{codec},1", await files.AskAsync(path, "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames",
+            "-of", "csv=p=0"));
+        Assert.Equal("bt709,bt709,bt709", await files.AskAsync(path, "-show_entries", "stream=color_space,color_transfer,color_primaries",
+            "-of", "csv=p=0"));
     }
 
     [Fact]
@@ -99,7 +112,8 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         var source = await files.MakeAsync("src-png.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=1", "-pix_fmt", "yuv420p");
         var (segments, file) = await SegmentsAsync(source, ClipFormat.Png, 6);
-        await FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(0.9), TimeSpan.FromSeconds(1), ClipFormat.Png, files["pictures"], new Dictionary<string, string>(), Cancel);
+        await FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(0.9), TimeSpan.FromSeconds(1), ClipFormat.Png,
+            files["pictures"], new Dictionary<string, string>(), Cancel);
         Assert.Equal(10, Directory.GetFiles(files["pictures"], "*.png").Length);
     }
 
@@ -108,7 +122,9 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         var source = await files.MakeAsync("src-again.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=0.4", "-pix_fmt", "yuv420p");
         var (segments, file) = await SegmentsAsync(source, ClipFormat.Png, 6);
-        Task JoinAsync(string output) => FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(0.3), TimeSpan.FromSeconds(0.4), ClipFormat.Png, output, new Dictionary<string, string>(), Cancel);
+        Task JoinAsync(string output) =>
+            FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(0.3), TimeSpan.FromSeconds(0.4), ClipFormat.Png, output,
+            new Dictionary<string, string>(), Cancel);
         await JoinAsync(files["again"] + "/");
         await JoinAsync(files["again"] + "/");
         Assert.Equal(4, Directory.GetFiles(files["again"]).Length);
@@ -125,14 +141,17 @@ public sealed class FileSinkTests(MadeFiles files) : IClassFixture<MadeFiles>
     [Fact]
     public async Task A_source_that_is_gone_costs_the_clip_its_sound_and_not_its_pictures()
     {
-        var source = await files.MakeAsync("gone.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=1", "-f", "lavfi", "-i", "sine=d=1", "-pix_fmt", "yuv420p");
+        var source = await files.MakeAsync("gone.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=1", "-f", "lavfi", "-i", "sine=d=1",
+            "-pix_fmt", "yuv420p");
         var (segments, file) = await SegmentsAsync(source, ClipFormat.Mp4, 6);
         File.Delete(source);
         // A file that the join of a killed process left, or is still writing.
         await File.WriteAllTextAsync(files["silent.mp4.abcd.123.partial"], "old", Cancel);
-        var note = await FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(0.9), TimeSpan.FromSeconds(1), ClipFormat.Mp4, files["silent.mp4"], new Dictionary<string, string>(), Cancel);
+        var note = await FileJoin.RunAsync(segments, file, TimeSpan.Zero, TimeSpan.FromSeconds(0.9), TimeSpan.FromSeconds(1),
+            ClipFormat.Mp4, files["silent.mp4"], new Dictionary<string, string>(), Cancel);
         Assert.Contains("no sound", note, StringComparison.Ordinal);
-        Assert.Equal("h264,10", await files.AskAsync(files["silent.mp4"], "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0"));
+        Assert.Equal("h264,10", await files.AskAsync(files["silent.mp4"], "-count_frames", "-show_entries",
+            "stream=codec_name,nb_read_frames", "-of", "csv=p=0"));
         Assert.Empty(Directory.GetFiles(files.Folder, "silent*.partial"));
     }
 

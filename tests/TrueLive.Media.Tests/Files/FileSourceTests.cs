@@ -9,7 +9,8 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private async Task<(MediaFile File, List<(TimeSpan At, byte Y, byte U, byte V)> Frames)> ReadAsync(string path, int width = 0, int height = 0)
+    private async Task<(MediaFile File, List<(TimeSpan At, byte Y, byte U, byte V)> Frames)> ReadAsync(
+        string path, int width = 0, int height = 0)
     {
         var file = await MediaFile.OpenAsync(path, Cancel);
         var frames = new List<(TimeSpan, byte, byte, byte)>();
@@ -18,7 +19,8 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
             while (await source.ReadAsync(Cancel) is { } frame)
             {
                 using (frame)
-                    frames.Add((frame.Ticket.Captured, frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2], frame.U[0], frame.V[0]));
+                    frames.Add((frame.Ticket.Captured, frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2],
+                        frame.U[0], frame.V[0]));
             }
         }
         Assert.Equal(0, _pool.Rented);
@@ -39,7 +41,8 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
     [Fact]
     public async Task A_variable_frame_rate_stays_variable()
     {
-        var path = await files.MakeAsync("vfr.mkv", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=2", "-vf", "select='lt(mod(n,10),3)+eq(mod(n,10),7)'", "-fps_mode", "vfr", "-pix_fmt", "yuv420p");
+        var path = await files.MakeAsync("vfr.mkv", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=2", "-vf",
+            "select='lt(mod(n,10),3)+eq(mod(n,10),7)'", "-fps_mode", "vfr", "-pix_fmt", "yuv420p");
         var (_, frames) = await ReadAsync(path);
         Assert.Equal(24, frames.Count);
         Assert.Equal([0, 1, 2, 7, 10, 11, 12, 17], frames.Take(8).Select(f => (int)Math.Round(f.At.TotalSeconds * 30)));
@@ -63,7 +66,8 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task Red_stays_the_same_red_whatever_matrix_and_range_the_file_has(string name, string matrix, string range)
     {
         var path = await files.MakeAsync($"{name}.mkv", "-f", "lavfi", "-i", "color=c=0xC03020:s=320x180:r=25:d=0.2",
-            "-vf", $"scale=out_color_matrix={(matrix == "bt709" ? "bt709" : "bt601")}:out_range={range},format=yuv420p", "-colorspace", matrix, "-color_range", range, "-c:v", "ffv1");
+            "-vf", $"scale=out_color_matrix={(matrix == "bt709" ? "bt709" : "bt601")}:out_range={range},format=yuv420p", "-colorspace",
+            matrix, "-color_range", range, "-c:v", "ffv1");
         var (_, frames) = await ReadAsync(path, 160, 96);
         // (192,48,32) in BT.709 limited.
         Assert.InRange(frames[0].Y, 78 - 2, 82 + 2);
@@ -77,7 +81,8 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task A_file_that_does_not_name_its_matrix_is_read_as_players_read_its_size(string size, string matrix)
     {
         var path = await files.MakeAsync($"untagged-{size}.mp4", "-f", "lavfi", "-i", $"color=c=0xC03020:s={size}:r=25:d=0.2",
-            "-vf", $"scale=out_color_matrix={matrix}:out_range=tv,format=yuv420p", "-c:v", "libx264", "-crf", "1", "-bsf:v", "h264_metadata=matrix_coefficients=2:colour_primaries=2:transfer_characteristics=2");
+            "-vf", $"scale=out_color_matrix={matrix}:out_range=tv,format=yuv420p", "-c:v", "libx264", "-crf", "1", "-bsf:v",
+            "h264_metadata=matrix_coefficients=2:colour_primaries=2:transfer_characteristics=2");
         var (file, frames) = await ReadAsync(path, 160, 96);
         Assert.Equal(size == "1280x720", file.Picture.HighDefinitionUntagged);
         Assert.InRange(frames[0].Y, 78 - 2, 82 + 2);
@@ -88,9 +93,11 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
     [Trait("Run", "long")]
     public async Task Ten_bits_odd_sides_and_one_frame_are_taken()
     {
-        var ten = await files.MakeAsync("ten.mkv", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=0.4", "-pix_fmt", "yuv420p10le", "-c:v", "ffv1");
+        var ten = await files.MakeAsync("ten.mkv", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=0.4", "-pix_fmt", "yuv420p10le",
+            "-c:v", "ffv1");
         Assert.Equal(10, (await ReadAsync(ten)).Frames.Count);
-        var odd = await files.MakeAsync("odd.mkv", "-f", "lavfi", "-i", "testsrc2=s=322x182:r=25:d=0.4", "-vf", "format=yuv444p,crop=321:181:0:0:exact=1", "-pix_fmt", "yuv444p", "-c:v", "ffv1");
+        var odd = await files.MakeAsync("odd.mkv", "-f", "lavfi", "-i", "testsrc2=s=322x182:r=25:d=0.4", "-vf",
+            "format=yuv444p,crop=321:181:0:0:exact=1", "-pix_fmt", "yuv444p", "-c:v", "ffv1");
         Assert.Equal(321, (await ReadAsync(odd)).File.Width);
         var one = await files.MakeAsync("one.png", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=1", "-frames:v", "1");
         Assert.Single((await ReadAsync(one)).Frames);
@@ -113,7 +120,8 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
         // As MediaRecorder writes it: WebM to a stream, so the duration in its header was never filled in.
         var path = files["camera.webm"];
         using (var recorder = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("ffmpeg",
-            ["-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=20:d=3", "-c:v", "libvpx", "-deadline", "realtime", "-f", "webm", "-live", "1", "pipe:1"])
+            ["-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=160x96:r=20:d=3", "-c:v", "libvpx", "-deadline", "realtime", "-f",
+                "webm", "-live", "1", "pipe:1"])
         { RedirectStandardOutput = true })!)
         {
             await using var file = File.Create(path);
@@ -125,7 +133,8 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Equal(3, film.Duration.TotalSeconds, 0.1);
         Assert.Equal(20, film.FrameRate, 0.2);
 
-        var picture = await MediaFile.OpenAsync(await files.MakeAsync("still.png", "-f", "lavfi", "-i", "testsrc2=s=160x96", "-frames:v", "1"), Cancel);
+        var picture = await MediaFile.OpenAsync(await files.MakeAsync("still.png", "-f", "lavfi", "-i", "testsrc2=s=160x96", "-frames:v",
+            "1"), Cancel);
         Assert.Equal((1L, true, TimeSpan.Zero), (picture.Frames, picture.IsPicture, picture.Duration));
     }
 
@@ -150,7 +159,8 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
         }
         await File.WriteAllBytesAsync(files["closed.mkv"], whole.ToArray(), Cancel);
         await File.WriteAllBytesAsync(files["open.mkv"], cut, Cancel);
-        Assert.Equal(1, double.Parse(await files.AskAsync(files["closed.mkv"], "-show_entries", "format=duration", "-of", "csv=p=0"), System.Globalization.CultureInfo.InvariantCulture), 0.001);
+        Assert.Equal(1, double.Parse(await files.AskAsync(files["closed.mkv"], "-show_entries", "format=duration", "-of", "csv=p=0"),
+            System.Globalization.CultureInfo.InvariantCulture), 0.001);
         Assert.Equal("live", await files.AskAsync(files["closed.mkv"], "-show_entries", "format_tags=TRUELIVE_TIER", "-of", "csv=p=0"));
         foreach (var name in new[] { "closed.mkv", "open.mkv" })
         {
@@ -168,17 +178,20 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
         var path = await files.MakeAsync(name, "-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=9", "-g", "37", "-pix_fmt", "yuv420p");
         var (file, all) = await ReadAsync(path);
         var part = new List<(TimeSpan, byte, byte, byte)>();
-        await using (var source = await FileSource.OpenAtAsync(file, file.Width, file.Height, _pool, TimeSpan.FromSeconds(7), false, TimeSpan.Zero, 0, Cancel))
+        await using (var source = await FileSource.OpenAtAsync(file, file.Width, file.Height, _pool, TimeSpan.FromSeconds(7), false,
+            TimeSpan.Zero, 0, Cancel))
         {
             while (await source.ReadAsync(Cancel) is { } frame)
             {
                 using (frame)
-                    part.Add((frame.Ticket.Captured, frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2], frame.U[0], frame.V[0]));
+                    part.Add((frame.Ticket.Captured, frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2],
+                        frame.U[0], frame.V[0]));
             }
         }
         // A transport stream has no index to seek by.
         Assert.InRange(part.Count, 20, file.SeeksExactly ? 40 : 90);
-        Assert.Equal(all.TakeLast(20).Select(f => (Math.Round(f.At.TotalMilliseconds), f.Y, f.U, f.V)), part.TakeLast(20).Select(f => (Math.Round(f.Item1.TotalMilliseconds), f.Item2, f.Item3, f.Item4)));
+        Assert.Equal(all.TakeLast(20).Select(f => (Math.Round(f.At.TotalMilliseconds), f.Y, f.U, f.V)),
+            part.TakeLast(20).Select(f => (Math.Round(f.Item1.TotalMilliseconds), f.Item2, f.Item3, f.Item4)));
         Assert.Equal(0, _pool.Rented);
     }
 
@@ -190,7 +203,8 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
         await File.WriteAllBytesAsync(files["empty.mp4"], [], Cancel);
         var sound = await files.MakeAsync("sound.m4a", "-f", "lavfi", "-i", "sine=d=1");
         var huge = await files.MakeAsync("huge.mkv", "-f", "lavfi", "-i", "color=s=10000x6000:r=1:d=1", "-c:v", "ffv1");
-        foreach (var (path, word) in new[] { (files["text.mp4"], "cannot be read"), (files["empty.mp4"], "is empty"), (sound, "no video (only audio)"), (huge, "at most 37 million pixels"), (files["nothing.mp4"], "does not exist") })
+        foreach (var (path, word) in new[] { (files["text.mp4"], "cannot be read"), (files["empty.mp4"], "is empty"),
+            (sound, "no video (only audio)"), (huge, "at most 37 million pixels"), (files["nothing.mp4"], "does not exist") })
         {
             var failure = await Assert.ThrowsAsync<MediaFileException>(() => MediaFile.OpenAsync(path, Cancel));
             Assert.Contains(word, failure.Message, StringComparison.Ordinal);
@@ -201,7 +215,8 @@ public sealed class FileSourceTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task A_playlist_that_names_other_files_is_not_opened()
     {
         var secret = await files.MakeAsync("secret.ts", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=1", "-f", "mpegts");
-        await File.WriteAllTextAsync(files["list.mp4"], $"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{secret}\n#EXT-X-ENDLIST\n", Cancel);
+        await File.WriteAllTextAsync(files["list.mp4"],
+            $"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{secret}\n#EXT-X-ENDLIST\n", Cancel);
         await File.WriteAllTextAsync(files["concat.mp4"], "ffconcat version 1.0\nfile secret.ts\n", Cancel);
         await Assert.ThrowsAsync<MediaFileException>(() => MediaFile.OpenAsync(files["list.mp4"], Cancel));
         await Assert.ThrowsAsync<MediaFileException>(() => MediaFile.OpenAsync(files["concat.mp4"], Cancel));

@@ -45,9 +45,12 @@ public sealed class FileTimeTests(MadeFiles files) : IClassFixture<MadeFiles>
         // Two pictures, the second one shown for 4 s, made from ffmpeg's own kind of list.
         await files.MakeAsync("slide1.png", "-f", "lavfi", "-i", "color=red:s=64x48", "-frames:v", "1");
         await files.MakeAsync("slide2.png", "-f", "lavfi", "-i", "color=blue:s=64x48", "-frames:v", "1");
-        await File.WriteAllTextAsync(files["slides.txt"], $"file '{files["slide1.png"]}'\nduration 1\nfile '{files["slide2.png"]}'\nduration 4\n", Cancel);
-        var raw = await files.MakeAsync($"slides-raw.{ending}", "-f", "concat", "-safe", "0", "-i", files["slides.txt"], "-f", "lavfi", "-i", "sine=d=5", "-fps_mode", "vfr", "-pix_fmt", "yuv420p", "-bf", "0", "-video_track_timescale", "1000");
-        var path = await files.MakeAsync($"slides.{ending}", "-i", raw, "-c", "copy", "-video_track_timescale", "1000", "-bsf:v", @"setts=duration=if(gte(PTS*TB\,0.9)\,4/TB\,DURATION)");
+        await File.WriteAllTextAsync(files["slides.txt"],
+            $"file '{files["slide1.png"]}'\nduration 1\nfile '{files["slide2.png"]}'\nduration 4\n", Cancel);
+        var raw = await files.MakeAsync($"slides-raw.{ending}", "-f", "concat", "-safe", "0", "-i", files["slides.txt"], "-f", "lavfi",
+            "-i", "sine=d=5", "-fps_mode", "vfr", "-pix_fmt", "yuv420p", "-bf", "0", "-video_track_timescale", "1000");
+        var path = await files.MakeAsync($"slides.{ending}", "-i", raw, "-c", "copy", "-video_track_timescale", "1000", "-bsf:v",
+            @"setts=duration=if(gte(PTS*TB\,0.9)\,4/TB\,DURATION)");
         var file = await MediaFile.OpenAsync(path, Cancel);
         Assert.Equal(5, file.Duration.TotalSeconds, 0.1);
     }
@@ -83,7 +86,8 @@ public sealed class FileTimeTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Equal((10L, 10), (bare.Frames, (await TimesAsync(bare)).Length));
         Assert.All((await TimesAsync(bare)).Zip((await TimesAsync(bare)).Skip(1)), t => Assert.True(t.Second > t.First + 0.01));
 
-        var slow = await MediaFile.OpenAsync(await files.MakeAsync("slow.mkv", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=1/5:d=15", "-pix_fmt", "yuv420p"), Cancel);
+        var slow = await MediaFile.OpenAsync(await files.MakeAsync("slow.mkv", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=1/5:d=15",
+            "-pix_fmt", "yuv420p"), Cancel);
         Assert.Equal([0, 5, 10], (await TimesAsync(slow)).Select(t => Math.Round(t, 2)));
         Assert.Equal(15, slow.Duration.TotalSeconds, 0.01);
     }

@@ -15,7 +15,8 @@ public sealed class ImageSequenceTests(MadeFiles files) : IClassFixture<MadeFile
     {
         // Each picture is brighter than the one before. Names have no leading zeros, so that as text 10 would come before 2.
         var folder = Directory.CreateDirectory(files[$"pictures-{ending}"]).FullName;
-        await files.MakeAsync(Path.Combine(folder, $"shot-%d.{ending}"), "-f", "lavfi", "-i", "color=black:s=64x48:r=10:d=1.2,format=gray,geq=lum='20+15*N'", "-start_number", "1");
+        await files.MakeAsync(Path.Combine(folder, $"shot-%d.{ending}"), "-f", "lavfi", "-i",
+            "color=black:s=64x48:r=10:d=1.2,format=gray,geq=lum='20+15*N'", "-start_number", "1");
         await File.WriteAllTextAsync(Path.Combine(folder, "notes.txt"), "no picture", Cancel);
         var zip = files[$"{ending}.zip"];
         await ZipFile.CreateFromDirectoryAsync(folder, zip, Cancel);
@@ -116,7 +117,8 @@ public sealed class ImageSequenceTests(MadeFiles files) : IClassFixture<MadeFile
         using (var archive = await ZipFile.OpenAsync(zip, ZipArchiveMode.Create, Cancel))
             archive.CreateEntry(string.Concat(Enumerable.Repeat("1a", 30_000)) + ".png");
         await Refused(zip, "more than 255 characters");
-        Assert.Equal(["a1b", "a2", "a02b", "a10", "a99999999999999999999999999", "b"], new[] { "b", "a10", "a02b", "a1b", "a99999999999999999999999999", "a2" }.Order(NumberedNames.Order));
+        Assert.Equal(["a1b", "a2", "a02b", "a10", "a99999999999999999999999999", "b"],
+            new[] { "b", "a10", "a02b", "a1b", "a99999999999999999999999999", "a2" }.Order(NumberedNames.Order));
     }
 
     // Half a million entries, and an end record with the given values.
@@ -159,7 +161,8 @@ public sealed class ImageSequenceTests(MadeFiles files) : IClassFixture<MadeFile
 
     private async Task Refused(string path, string words, long maxBytes = 1 << 20)
     {
-        var wrong = await Assert.ThrowsAsync<MediaFileException>(() => ImageSequence.PackAsync(path, 25, files["refused.mkv"], maxBytes, Cancel));
+        var wrong = await Assert.ThrowsAsync<MediaFileException>(() =>
+            ImageSequence.PackAsync(path, 25, files["refused.mkv"], maxBytes, Cancel));
         Assert.Contains(words, wrong.Message, StringComparison.Ordinal);
     }
 }

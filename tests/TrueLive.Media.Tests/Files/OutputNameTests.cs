@@ -24,11 +24,13 @@ public sealed class OutputNameTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task A_name_works_for_the_source_the_work_the_file_and_the_pictures(string name)
     {
         var folder = Directory.CreateDirectory(files[name]).FullName;
-        var made = await files.MakeAsync("plain.mkv", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=0.3", "-f", "lavfi", "-i", "sine=d=0.3", "-pix_fmt", "yuv420p");
+        var made = await files.MakeAsync("plain.mkv", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=0.3", "-f", "lavfi", "-i", "sine=d=0.3",
+            "-pix_fmt", "yuv420p");
         var input = Path.Combine(folder, name + ".mkv");
         File.Copy(made, input);
         var file = await MediaFile.OpenAsync(input, Cancel);
-        foreach (var (format, output) in new[] { (ClipFormat.Mp4, Path.Combine(folder, name + ".mp4")), (ClipFormat.Png, Path.Combine(folder, name + " pictures")) })
+        foreach (var (format, output) in new[] { (ClipFormat.Mp4, Path.Combine(folder, name + ".mp4")),
+            (ClipFormat.Png, Path.Combine(folder, name + " pictures")) })
         {
             var work = Directory.CreateDirectory(OutputName.Beside(output, ".work")).FullName;
             var segment = new ClipSegment(Path.Combine(work, "part.mkv"), TimeSpan.Zero);
@@ -42,13 +44,17 @@ public sealed class OutputNameTests(MadeFiles files) : IClassFixture<MadeFiles>
                 }
                 await sink.FinishAsync(Cancel);
             }
-            var note = await FileJoin.RunAsync([segment], file, TimeSpan.Zero, TimeSpan.FromSeconds(0.2), TimeSpan.FromSeconds(0.3), format, output, new Dictionary<string, string>(), Cancel);
+            var note = await FileJoin.RunAsync([segment], file, TimeSpan.Zero, TimeSpan.FromSeconds(0.2), TimeSpan.FromSeconds(0.3), format,
+                output, new Dictionary<string, string>(), Cancel);
             Assert.Equal(format == ClipFormat.Png ? "The sound is left out: the format has none." : null, note);
             Directory.Delete(work, true);
         }
         Assert.Equal(3, Directory.GetFiles(Path.Combine(folder, name + " pictures"), "*.png").Length);
-        Assert.Equal([name + " pictures", name + ".mkv", name + ".mp4"], Directory.EnumerateFileSystemEntries(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
-        Assert.Equal((3L, true), (await MediaFile.OpenAsync(Path.Combine(folder, name + ".mp4"), Cancel) is var mp4 ? (mp4.Frames, mp4.HasAudio) : default));
+        Assert.Equal([name + " pictures", name + ".mkv", name + ".mp4"],
+            Directory.EnumerateFileSystemEntries(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal((3L, true), (await MediaFile.OpenAsync(Path.Combine(folder, name + ".mp4"), Cancel) is var mp4
+            ? (mp4.Frames, mp4.HasAudio)
+            : default));
     }
 
     [Theory]

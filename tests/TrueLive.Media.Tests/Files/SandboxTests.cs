@@ -20,7 +20,8 @@ public sealed class SandboxTests : IDisposable
         Assert.SkipUnless(Sandbox.IsUsable, "bubblewrap is not installed, or this system does not let it work.");
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        var (input, secret, output) = (Path.Combine(_folder, "in.bin"), Path.Combine(_folder, "key.pem"), Path.Combine(Directory.CreateDirectory(Path.Combine(_folder, "out")).FullName, "o"));
+        var (input, secret, output) = (Path.Combine(_folder, "in.bin"), Path.Combine(_folder, "key.pem"),
+            Path.Combine(Directory.CreateDirectory(Path.Combine(_folder, "out")).FullName, "o"));
         await File.WriteAllTextAsync(input, "input", Cancel);
         await File.WriteAllTextAsync(secret, "secret", Cancel);
         var script = $$"""
@@ -54,7 +55,8 @@ public sealed class SandboxTests : IDisposable
     {
         using var files = new MadeFiles();
         var odd = await files.MakeAsync("odd.avi", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=5:d=0.4", "-c:v", "zmbv");
-        await using var child = FfmpegChild.Start("ffmpeg", ["-loglevel", "error", .. FfmpegChild.SafeInput(odd), "-f", "null", "-"], TimeSpan.FromSeconds(20));
+        await using var child = FfmpegChild.Start("ffmpeg", ["-loglevel", "error", .. FfmpegChild.SafeInput(odd), "-f", "null", "-"],
+            TimeSpan.FromSeconds(20));
         Assert.NotEqual(0, await child.WaitAsync(Cancel));
     }
 }

@@ -27,7 +27,8 @@ public sealed class ManifestParameterTests : IDisposable
 
     [Fact]
     public void The_example_declares_what_its_program_asks_for() => Assert.Equal(
-        ["channels", "from"], ModelManifest.Load(Path.Combine(Repository.Root, "worker", "examples", "invert_numpy")).Describe().Parameters.Select(p => p.Id));
+        ["channels", "from"], ModelManifest.Load(Path.Combine(Repository.Root, "worker", "examples", "invert_numpy"))
+            .Describe().Parameters.Select(p => p.Id));
 
     [Theory]
     [InlineData("""{"title": "A", "default": 1}""", "id that is not")]

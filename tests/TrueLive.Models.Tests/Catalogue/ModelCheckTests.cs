@@ -39,14 +39,18 @@ public sealed class ModelCheckTests : IDisposable
     [InlineData("idle state", "The states change nothing")]
     public void What_is_wrong_with_the_numbers_is_said(string fault, string words)
     {
-        var graph = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Constant("factor", [fault == "scale" ? 255 : fault == "dark" ? 0.01f : 1], 1).Constant("zero", [0f], 1);
+        var graph = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0)
+            .Constant("factor", [fault == "scale" ? 255 : fault == "dark" ? 0.01f : 1], 1).Constant("zero", [0f], 1);
         graph = fault switch
         {
             "NaN" => graph.Node("Sub", ["x", "x"], ["z"]).Node("Div", ["z", "z"], ["y"]),
-            "idle state" => graph.Input("s", Element.Float, 1).Output("t", Element.Float, 1).Node("Identity", ["s"], ["t"]).Node("Identity", ["x"], ["y"]),
+            "idle state" =>
+                graph.Input("s", Element.Float, 1).Output("t", Element.Float, 1).Node("Identity", ["s"], ["t"])
+                .Node("Identity", ["x"], ["y"]),
             _ => graph.Node("Mul", ["x", "factor"], ["y"]),
         };
-        using var folder = new ModelFolder(graph.Bytes(), more: fault == "idle state" ? "\"states\": [{ \"input\": \"s\", \"output\": \"t\", \"shape\": [1] }]" : "");
+        using var folder = new ModelFolder(graph.Bytes(),
+            more: fault == "idle state" ? "\"states\": [{ \"input\": \"s\", \"output\": \"t\", \"shape\": [1] }]" : "");
         using var model = folder.Load();
         using var report = ModelCheck.Run(model, _frames, [(64, 48)], "", TimeProvider.System);
         Assert.Contains(report.Findings, f => f.Contains(words, StringComparison.Ordinal));
@@ -56,15 +60,18 @@ public sealed class ModelCheckTests : IDisposable
     [Fact]
     public void An_added_model_is_a_whole_copy_that_does_not_take_the_place_of_another()
     {
-        using var folder = new ModelFolder(new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Node("Identity", ["x"], ["y"]).Bytes());
+        using var folder = new ModelFolder(new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0)
+            .Node("Identity", ["x"], ["y"]).Bytes());
         File.WriteAllText(Path.Combine(folder.Path, "LICENSE"), "MIT");
         File.WriteAllText(Path.Combine(folder.Path, "secret.txt"), "not named by the manifest");
         var place = Path.Combine(folder.Path, "models");
         var manifest = ModelManifest.Load(folder.Path);
         var added = ModelInstall.Copy(manifest, place, replace: false);
-        Assert.Equal(["LICENSE", "manifest.json", "net.onnx"], Directory.GetFiles(added).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["LICENSE", "manifest.json", "net.onnx"],
+            Directory.GetFiles(added).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal([added], ModelFolders.In([place, Path.Combine(place, "nowhere")]));
-        Assert.Contains("--replace", Assert.Throws<ModelException>(() => ModelInstall.Copy(manifest, place, replace: false)).Message, StringComparison.Ordinal);
+        Assert.Contains("--replace", Assert.Throws<ModelException>(() => ModelInstall.Copy(manifest, place, replace: false)).Message,
+            StringComparison.Ordinal);
         Assert.Equal(added, ModelInstall.Copy(manifest, place, replace: true));
         Assert.Single(Directory.GetDirectories(place));
     }

@@ -10,7 +10,8 @@ public sealed class ConvGraphTests
     private static readonly FusedSpec Spec = ModelManifest.Load(Repository.LiveTiny).Fused!;
 
     private static byte[] Cut(string result) =>
-        GraphCut.Make(File.ReadAllBytes(Path.Combine(Repository.LiveTiny, "live-tiny.onnx")), [new(Spec.Stem, 1, 10, null, null), new("style", 1, 32), new(Spec.Tiles, 1, 16, null, null)], [result]);
+        GraphCut.Make(File.ReadAllBytes(Path.Combine(Repository.LiveTiny, "live-tiny.onnx")),
+            [new(Spec.Stem, 1, 10, null, null), new("style", 1, 32), new(Spec.Tiles, 1, 16, null, null)], [result]);
 
     [Fact]
     public void The_shipped_network_is_read_as_its_seventeen_layers()
@@ -40,7 +41,8 @@ public sealed class ConvGraphTests
             var graph = Stem().Node(op, ["a"], ["y"]).Output("y", Element.Float, 1, 16, 0, 0);
             Assert.Null(ConvGraph.Read(graph.Bytes(), "x", "tiles", "y"));
         }
-        Assert.NotNull(ConvGraph.Read(Stem().Node("Relu", ["a"], ["y"]).Output("y", Element.Float, 1, 16, 0, 0).Bytes(), "x", "tiles", "y"));
+        Assert.NotNull(ConvGraph.Read(Stem().Node("Relu", ["a"], ["y"]).Output("y", Element.Float, 1, 16, 0, 0).Bytes(), "x",
+            "tiles", "y"));
     }
 
     // An intermediate tensor of a layer that another layer reads would have to be stored, too.
@@ -64,11 +66,18 @@ public sealed class ConvGraphTests
         ["two groups"] = g => Layer(g, ("pads", new[] { 1L, 1, 1, 1 }), ("group", 2L)),
         ["uneven strides"] = g => Layer(g, ("pads", new[] { 1L, 1, 1, 1 }), ("strides", new[] { 1L, 2 })),
         ["a dilation of three"] = g => Layer(g, ("pads", new[] { 3L, 3, 3, 3 }), ("dilations", new[] { 3L, 3 })),
-        ["twelve channels"] = g => g.Constant("w2", new float[12 * 16 * 9], 12, 16, 3, 3).Constant("b2", new float[12], 12).Node("Conv", ["a", "w2", "b2"], [Ends], ("pads", new[] { 1L, 1, 1, 1 })),
-        ["too many channels"] = g => g.Constant("w2", new float[512 * 16], 512, 16, 1, 1).Constant("b2", new float[512], 512).Node("Conv", ["a", "w2", "b2"], [Ends]),
-        ["a kernel of five"] = g => g.Constant("w2", new float[16 * 16 * 25], 16, 16, 5, 5).Constant("b2", new float[16], 16).Node("Conv", ["a", "w2", "b2"], [Ends], ("pads", new[] { 2L, 2, 2, 2 })),
+        ["twelve channels"] = g =>
+            g.Constant("w2", new float[12 * 16 * 9], 12, 16, 3, 3).Constant("b2", new float[12], 12)
+            .Node("Conv", ["a", "w2", "b2"], [Ends], ("pads", new[] { 1L, 1, 1, 1 })),
+        ["too many channels"] = g =>
+            g.Constant("w2", new float[512 * 16], 512, 16, 1, 1).Constant("b2", new float[512], 512)
+            .Node("Conv", ["a", "w2", "b2"], [Ends]),
+        ["a kernel of five"] = g =>
+            g.Constant("w2", new float[16 * 16 * 25], 16, 16, 5, 5).Constant("b2", new float[16], 16)
+            .Node("Conv", ["a", "w2", "b2"], [Ends], ("pads", new[] { 2L, 2, 2, 2 })),
         ["no bias"] = g => g.Constant("w2", new float[16 * 16], 16, 16, 1, 1).Node("Conv", ["a", "w2"], [Ends]),
-        ["weights that are made"] = g => g.Node("Relu", ["a"], ["r"]).Constant("b2", new float[16], 16).Node("Conv", ["b2", "r", "b2"], [Ends]),
+        ["weights that are made"] = g =>
+            g.Node("Relu", ["a"], ["r"]).Constant("b2", new float[16], 16).Node("Conv", ["b2", "r", "b2"], [Ends]),
         ["a factor after a summand"] = g => g.Node("Add", ["a", "s"], ["t"]).Node("Mul", ["t", "s"], [Ends]),
         ["a factor after the rectifier"] = g => g.Node("Relu", ["a"], ["t"]).Node("Mul", ["t", "s"], [Ends]),
         ["its own square"] = g => g.Node("Mul", ["a", "a"], [Ends]),
@@ -76,10 +85,14 @@ public sealed class ConvGraphTests
         ["a rectifier of another library"] = g => g.CustomNode("elsewhere", "Relu", "a", Ends),
         ["a sum with the picture"] = g => g.Node("Add", ["a", "x"], [Ends]),
         ["two ends"] = g => g.Node("Split", ["a"], [Ends, "z"]),
-        ["too many layers"] = g => Enumerable.Range(0, 70).Aggregate(g.Constant("w2", new float[16 * 16], 16, 16, 1, 1).Constant("b2", new float[16], 16),
+        ["too many layers"] = g =>
+            Enumerable.Range(0, 70).Aggregate(g.Constant("w2", new float[16 * 16], 16, 16, 1, 1).Constant("b2", new float[16], 16),
             (all, i) => all.Node("Conv", [i == 0 ? "a" : $"c{i - 1}", "w2", "b2"], [i == 69 ? Ends : $"c{i}"])),
-        ["weights that are packed too often"] = g => Enumerable.Range(0, 12).Aggregate(g.Constant("w1", new float[256 * 16], 256, 16, 1, 1).Constant("b2", new float[256], 256).Constant("w2", new float[256 * 256 * 9], 256, 256, 3, 3).Node("Conv", ["a", "w1", "b2"], ["c"]),
-            (all, i) => all.Node("Conv", [i == 0 ? "c" : $"c{i - 1}", "w2", "b2"], [i == 11 ? Ends : $"c{i}"], ("pads", new[] { 1L, 1, 1, 1 }))),
+        ["weights that are packed too often"] = g =>
+            Enumerable.Range(0, 12).Aggregate(g.Constant("w1", new float[256 * 16], 256, 16, 1, 1).Constant("b2", new float[256], 256)
+            .Constant("w2", new float[256 * 256 * 9], 256, 256, 3, 3).Node("Conv", ["a", "w1", "b2"], ["c"]),
+            (all, i) =>
+                all.Node("Conv", [i == 0 ? "c" : $"c{i - 1}", "w2", "b2"], [i == 11 ? Ends : $"c{i}"], ("pads", new[] { 1L, 1, 1, 1 }))),
     };
 
     [Theory]
@@ -98,8 +111,12 @@ public sealed class ConvGraphTests
     }
 
     private static OnnxGraph Layer(OnnxGraph graph, params (string, object)[] attributes) =>
-        graph.Constant("w2", new float[16 * 16 * 9], 16, 16, 3, 3).Constant("b2", new float[16], 16).Node("Conv", ["a", "w2", "b2"], [Ends], attributes);
+        graph.Constant("w2", new float[16 * 16 * 9], 16, 16, 3, 3).Constant("b2", new float[16], 16)
+            .Node("Conv", ["a", "w2", "b2"], [Ends], attributes);
 
-    private static OnnxGraph Stem() => new OnnxGraph().Input("x", Element.Float, 1, 10, 0, 0).Constant("w", new float[16 * 10 * 9], 16, 10, 3, 3).Constant("b", new float[16], 16)
-        .Node("Conv", ["x", "w", "b"], ["a"], ("strides", new[] { 2L, 2 }), ("pads", new[] { 1L, 1, 1, 1 }), ("dilations", new[] { 1L, 1 }), ("kernel_shape", new[] { 3L, 3 }));
+    private static OnnxGraph Stem() =>
+        new OnnxGraph().Input("x", Element.Float, 1, 10, 0, 0).Constant("w", new float[16 * 10 * 9], 16, 10, 3, 3)
+        .Constant("b", new float[16], 16)
+        .Node("Conv", ["x", "w", "b"], ["a"], ("strides", new[] { 2L, 2 }), ("pads", new[] { 1L, 1, 1, 1 }), ("dilations", new[] { 1L, 1 }),
+            ("kernel_shape", new[] { 3L, 3 }));
 }

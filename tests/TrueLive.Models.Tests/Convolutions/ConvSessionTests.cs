@@ -14,7 +14,8 @@ public sealed unsafe class ConvSessionTests
     private float[] Numbers(int count, float size) => [.. Enumerable.Range(0, count).Select(_ => (2 * _random.NextSingle() - 1) * size)];
 
     private ConvLayer Layer(int input, int ins, int outs, int kernel, int stride, int dilation, int divide) =>
-        new(input, ins, outs, kernel, stride, dilation, Numbers(outs * ins * kernel * kernel, 1.5f / (kernel * MathF.Sqrt(ins))), Numbers(outs, 0.3f)) { Divide = divide };
+        new(input, ins, outs, kernel, stride, dilation, Numbers(outs * ins * kernel * kernel, 1.5f / (kernel * MathF.Sqrt(ins))),
+            Numbers(outs, 0.3f)) { Divide = divide };
 
     private ConvLayer[] Chain() =>
     [
@@ -52,7 +53,8 @@ public sealed unsafe class ConvSessionTests
     // Channels x height x width, in doubles.
     private static double[] Naive(ConvLayer layer, double[] from, double[]? residual, float[] scale, float[] shift, int width, int height)
     {
-        int copies = layer.Doubled ? 2 : 1, w = width / layer.Divide / copies, h = height / layer.Divide / copies, inW = w * layer.Stride, inH = h * layer.Stride;
+        int copies = layer.Doubled ? 2 : 1, w = width / layer.Divide / copies, h = height / layer.Divide / copies, inW = w * layer.Stride,
+        inH = h * layer.Stride;
         var to = new double[layer.Out * w * h * copies * copies];
         for (var o = 0; o < layer.Out; o++)
         {
@@ -64,7 +66,8 @@ public sealed unsafe class ConvSessionTests
                 {
                     for (var kx = 0; kx < layer.Kernel; kx++, weight++)
                     {
-                        int fromX = x * layer.Stride + (kx - layer.Kernel / 2) * layer.Dilation, fromY = y * layer.Stride + (ky - layer.Kernel / 2) * layer.Dilation;
+                        int fromX = x * layer.Stride + (kx - layer.Kernel / 2) * layer.Dilation,
+                        fromY = y * layer.Stride + (ky - layer.Kernel / 2) * layer.Dilation;
                         if (fromX < 0 || fromX >= inW || fromY < 0 || fromY >= inH)
                             continue;
                         for (var i = 0; i < layer.In; i++)
@@ -125,7 +128,8 @@ public sealed unsafe class ConvSessionTests
 
         var wanted = new List<double[]>();
         for (var i = 0; i < layers.Length; i++)
-            wanted.Add(Naive(layers[i], layers[i].Input < 0 ? [.. planes.Span.ToArray().Select(v => (double)v)] : wanted[layers[i].Input], layers[i].Residual is { } r ? wanted[r] : null, scales[i], shifts[i], width, height));
+            wanted.Add(Naive(layers[i], layers[i].Input < 0 ? [.. planes.Span.ToArray().Select(v => (double)v)] : wanted[layers[i].Input],
+                layers[i].Residual is { } r ? wanted[r] : null, scales[i], shifts[i], width, height));
 
         float[]? first = null;
         var claimed = 0L;
@@ -133,7 +137,8 @@ public sealed unsafe class ConvSessionTests
         foreach (var threads in new[] { 1, 2, 4 })
         {
             var result = new AlignedFloats(4 * width * height);
-            var session = new ConvSession([.. layers.Select(l => new Late(Convolution.Of(l), workers))], width, height, ScreenHeight, ScreenWidth, result.Start, threads, bytes => claimed += bytes);
+            var session = new ConvSession([.. layers.Select(l => new Late(Convolution.Of(l), workers))], width, height, ScreenHeight,
+                ScreenWidth, result.Start, threads, bytes => claimed += bytes);
             for (var i = 0; i < layers.Length; i++)
                 session.SetStyle(i, scales[i], shifts[i]);
             for (var run = 0; run < (threads == 1 ? 2 : 12); run++)
@@ -162,7 +167,8 @@ public sealed unsafe class ConvSessionTests
         session.Run(planes.Start, helped: true, () => false);
         var whole = result.Span.ToArray();
         var asked = 0;
-        Assert.Throws<OperationCanceledException>(() => session.Run(planes.Start, helped: true, () => Interlocked.Increment(ref asked) > 30));
+        Assert.Throws<OperationCanceledException>(() =>
+            session.Run(planes.Start, helped: true, () => Interlocked.Increment(ref asked) > 30));
         result.Span.Clear();
         session.Run(planes.Start, helped: true, () => false);
         Assert.True(result.Span.SequenceEqual(whole));
@@ -170,5 +176,6 @@ public sealed unsafe class ConvSessionTests
 
     [Fact]
     public void Memory_that_is_refused_is_not_taken() =>
-        Assert.Throws<NotSupportedException>(() => new ConvSession([.. Chain().Select(Convolution.Of)], 192, 192, ScreenHeight, ScreenWidth, null, 1, _ => throw new NotSupportedException()));
+        Assert.Throws<NotSupportedException>(() => new ConvSession([.. Chain().Select(Convolution.Of)], 192, 192, ScreenHeight, ScreenWidth,
+            null, 1, _ => throw new NotSupportedException()));
 }

@@ -52,7 +52,8 @@ public sealed class DenoisingWalkTests
         var frames = Enumerable.Range(0, Frames).Select(_ => Draw(Length)).ToArray();
         var spec = new DiffusionSpec(steps, guidance, scale, delta);
         var (found, wanted) = (Streamed(spec, noise, told, untold, frames, Width), Batched(spec, noise, told, untold, frames));
-        Assert.All(found.Zip(wanted).Skip(steps.Length - 1), p => Assert.All(p.First.Zip(p.Second), n => Assert.Equal(n.Second, n.First, 1e-12)));
+        Assert.All(found.Zip(wanted).Skip(steps.Length - 1),
+            p => Assert.All(p.First.Zip(p.Second), n => Assert.Equal(n.Second, n.First, 1e-12)));
     }
 
     /// <summary>Cases computed by StreamDiffusion's own code; needs the file that TRUELIVE_STREAM_BATCH_CASES names.</summary>
@@ -68,14 +69,16 @@ public sealed class DenoisingWalkTests
         {
             double[] Numbers(string name) => [.. one.GetProperty(name).EnumerateArray().Select(n => n.GetDouble())];
             var steps = one.GetProperty("t_index").EnumerateArray().Select(n => n.GetInt32()).ToArray();
-            var spec = new DiffusionSpec(steps, Enum.Parse<Guidance>(one.GetProperty("guidance").GetString()!, true), one.GetProperty("scale").GetSingle(), one.GetProperty("delta").GetSingle());
+            var spec = new DiffusionSpec(steps, Enum.Parse<Guidance>(one.GetProperty("guidance").GetString()!, true),
+                one.GetProperty("scale").GetSingle(), one.GetProperty("delta").GetSingle());
             var noise = Numbers("noise");
             var length = noise.Length / steps.Length;
             double[][] Pictures(string name) => [.. Numbers(name).Chunk(length)];
             var (told, untold, frames, outputs) = (Numbers("cond"), Numbers("uncond"), Pictures("frames"), Pictures("outputs"));
             Compare(spec, noise, told, untold, frames, outputs, width, 1e-6);
             // The output before the batch is filled is not a picture, but has the same numbers.
-            Assert.All(Streamed(spec, noise, told, untold, frames, width).Zip(outputs), p => Assert.All(p.First.Zip(p.Second), n => Assert.Equal(n.Second, n.First, 1e-6)));
+            Assert.All(Streamed(spec, noise, told, untold, frames, width).Zip(outputs),
+                p => Assert.All(p.First.Zip(p.Second), n => Assert.Equal(n.Second, n.First, 1e-6)));
         }
     }
 
@@ -92,21 +95,24 @@ public sealed class DenoisingWalkTests
                 for (var place = 0; place < asked.Length; place++)
                 {
                     var words = asked[place].Prompted ? told : untold;
-                    Toy(noisy.Slice(place * length, length), rows[asked[place].Row].Timestep, words, width).CopyTo(predictions[(place * length)..]);
+                    Toy(noisy.Slice(place * length, length), rows[asked[place].Row].Timestep, words, width)
+                        .CopyTo(predictions[(place * length)..]);
                 }
             });
             return latent;
         })];
     }
 
-    private static void Compare(DiffusionSpec spec, double[] noise, double[] told, double[] untold, double[][] frames, double[][] batched, int width, double tolerance)
+    private static void Compare(DiffusionSpec spec, double[] noise, double[] told, double[] untold, double[][] frames, double[][] batched,
+        int width, double tolerance)
     {
         var rows = spec.Steps.Select(Schedule.At).ToArray();
         var walk = new DenoisingWalk<double>(rows, Prediction.Epsilon, spec, noise);
         for (var j = 0; j + spec.Steps.Length - 1 < frames.Length; j++)
         {
             var latent = (double[])frames[j].Clone();
-            walk.Run(latent, (row, noisy, prompted, prediction) => Toy(noisy, rows[row].Timestep, prompted ? told : untold, width).CopyTo(prediction));
+            walk.Run(latent, (row, noisy, prompted, prediction) => Toy(noisy, rows[row].Timestep, prompted ? told : untold, width)
+                .CopyTo(prediction));
             Assert.All(latent.Zip(batched[j + spec.Steps.Length - 1]), p => Assert.Equal(p.Second, p.First, tolerance));
         }
     }
@@ -127,7 +133,8 @@ public sealed class DenoisingWalkTests
                 var e = Toy(noisy, rows[row].Timestep, told, Width);
                 var (a, b) = (rows[row].A, rows[row].B);
                 for (var i = 0; i < e.Length; i++)
-                    prediction[i] = kind switch { Prediction.Epsilon => e[i], Prediction.Sample => (noisy[i] - b * e[i]) / a, _ => (e[i] - b * noisy[i]) / a };
+                    prediction[i] = kind switch { Prediction.Epsilon => e[i], Prediction.Sample => (noisy[i] - b * e[i]) / a,
+                        _ => (e[i] - b * noisy[i]) / a };
             });
             return latent;
         }).ToArray();
@@ -148,7 +155,8 @@ public sealed class DenoisingWalkTests
     }
 
     // StreamDiffusion's complete step: rows hold different frames; see predict_x0_batch and unet_step of its pipeline.
-    private static double[][] Batched(DiffusionSpec spec, double[] noise, double[] told, double[] untold, double[][] frames, int width = Width)
+    private static double[][] Batched(
+        DiffusionSpec spec, double[] noise, double[] told, double[] untold, double[][] frames, int width = Width)
     {
         var n = spec.Steps.Length;
         var length = noise.Length / n;
@@ -169,14 +177,18 @@ public sealed class DenoisingWalkTests
             {
                 if (spec.Guidance == Guidance.Initialize)
                     stock[0] = Toy(x[0], rows[0].Timestep, untold, width);
-                var u = spec.Guidance == Guidance.Full ? x.Select((v, i) => Toy(v, rows[i].Timestep, untold, width)).ToArray() : stock.Select(s => s.Select(v => spec.Delta * v).ToArray()).ToArray();
+                var u = spec.Guidance == Guidance.Full
+                    ? x.Select((v, i) => Toy(v, rows[i].Timestep, untold, width)).ToArray()
+                    : stock.Select(s => s.Select(v => spec.Delta * v).ToArray()).ToArray();
                 e = [.. e.Select((v, i) => Zip(v, u[i], (p, q) => q + spec.GuidanceScale * (p - q)))];
             }
-            double[] Denoised(double[] from, int i) => Zip(from, e[i], (p, q) => rows[i].Out * (p - rows[i].B * q) / rows[i].A + rows[i].Skip * p);
+            double[] Denoised(double[] from, int i) =>
+                Zip(from, e[i], (p, q) => rows[i].Out * (p - rows[i].B * q) / rows[i].A + rows[i].Skip * p);
             var d = x.Select((v, i) => Denoised(v, i)).ToArray();
             if (spec.Guidance is Guidance.Self or Guidance.Initialize)
             {
-                stock = [.. stock.Select((s, i) => Zip(kept[(i + 1) % n], Denoised([.. s.Select(v => rows[i].B * v)], i), (p, q) => p + (i + 1 < n ? rows[i + 1].A / rows[i + 1].B : 1) * q))];
+                stock = [.. stock.Select((s, i) => Zip(kept[(i + 1) % n], Denoised([.. s.Select(v => rows[i].B * v)], i),
+                    (p, q) => p + (i + 1 < n ? rows[i + 1].A / rows[i + 1].B : 1) * q))];
             }
             shown.Add(d[^1]);
             for (var i = n - 1; i > 0; i--)

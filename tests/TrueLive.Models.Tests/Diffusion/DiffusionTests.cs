@@ -19,9 +19,11 @@ public sealed class DiffusionTests
     [InlineData("self", "[20, 35, 45]")]
     [InlineData("initialize", "[35, 45]")]
     [InlineData("full", "[20, 35, 45]")]
-    public void For_throughput_the_same_pictures_come_out_later_each_with_the_ticket_and_the_prompt_of_its_own_frame(string guidance, string steps)
+    public void For_throughput_the_same_pictures_come_out_later_each_with_the_ticket_and_the_prompt_of_its_own_frame(
+        string guidance, string steps)
     {
-        string Spec(string more) => $$"""{ "steps": {{steps}}, "guidance": "{{guidance}}", "guidance_scale": {{(guidance == "none" ? "1" : "1.3")}}, "delta": 0.7{{more}} }""";
+        string Spec(string more) =>
+            $$"""{ "steps": {{steps}}, "guidance": "{{guidance}}", "guidance_scale": {{(guidance == "none" ? "1" : "1.3")}}, "delta": 0.7{{more}} }""";
         using var plain = new TinyDiffusion(Spec(""));
         using var batched = new TinyDiffusion(Spec(", \"throughput\": true"));
         using var one = plain.Load();
@@ -49,7 +51,8 @@ public sealed class DiffusionTests
             }
             while (throughput.Flush(made) > 0)
                 found.Add(made[0]);
-            Assert.Equal(Enumerable.Range(0, 8).Select(t => ((long)t, t < 4 ? 1L : 2L)), found.Select(f => (f.Ticket.SourceSequence, f.Ticket.PromptRevision)));
+            Assert.Equal(Enumerable.Range(0, 8).Select(t => ((long)t, t < 4 ? 1L : 2L)),
+                found.Select(f => (f.Ticket.SourceSequence, f.Ticket.PromptRevision)));
             Assert.All(found.Zip(wanted), p => Assert.InRange(TinyDiffusion.Difference(p.First.Frame, p.Second), 0, 0.05));
             // A captured memory includes the frames in progress.
             Assert.Equal(found.Skip(5 - lag).Take(3).Select(f => f.Ticket), after.Select(f => f.Ticket));
@@ -66,7 +69,8 @@ public sealed class DiffusionTests
     [InlineData("full")]
     public void In_the_stream_batch_another_frame_changes_its_own_picture_and_no_other(string guidance)
     {
-        using var folder = new TinyDiffusion($$"""{ "steps": [35, 45], "guidance": "{{guidance}}", "guidance_scale": 1.3, "throughput": true }""");
+        using var folder =
+            new TinyDiffusion($$"""{ "steps": [35, 45], "guidance": "{{guidance}}", "guidance_scale": 1.3, "throughput": true }""");
         using var model = folder.Load();
         var prompt = TinyDiffusion.Prompt(model, "ink");
         var films = new[] { 3, 9 }.Select(third => Film([0, 1, third, 4, 5])).ToArray();
@@ -93,7 +97,8 @@ public sealed class DiffusionTests
     [InlineData("seed=9", """{ "steps": [20, 35, 45], "seed": 9 }""")]
     [InlineData("steps=2", """{ "steps": [20, 45] }""")]
     [InlineData("guidance=full guidance_scale=1.5 steps=1", """{ "steps": [20], "guidance": "full", "guidance_scale": 1.5 }""")]
-    [InlineData("guidance=initialize guidance_scale=1.5 delta=0.5", """{ "steps": [20, 35, 45], "guidance": "initialize", "guidance_scale": 1.5, "delta": 0.5 }""")]
+    [InlineData("guidance=initialize guidance_scale=1.5 delta=0.5",
+        """{ "steps": [20, 35, 45], "guidance": "initialize", "guidance_scale": 1.5, "delta": 0.5 }""")]
     public void What_is_set_while_it_runs_makes_the_pictures_of_a_folder_that_says_so(string set, string same)
     {
         using var plain = new TinyDiffusion("""{ "steps": [20, 35, 45] }""");
@@ -197,7 +202,8 @@ public sealed class DiffusionTests
         using var folder = new TinyDiffusion();
         using var model = folder.Load();
         using var session = model.CreateSession(Side, Side);
-        var (old, next) = (TinyDiffusion.Prompt(model, "ink"), TinyDiffusion.Prompt(model, "(oil:2)", revision: 2) with { Transition = TimeSpan.FromSeconds(1) });
+        var (old, next) = (TinyDiffusion.Prompt(model, "ink"),
+            TinyDiffusion.Prompt(model, "(oil:2)", revision: 2) with { Transition = TimeSpan.FromSeconds(1) });
         VideoFrame At(double seconds, Prompt prompt)
         {
             using var input = TestPicture.Make(_pool, 0, Side, Side);
@@ -257,7 +263,8 @@ public sealed class DiffusionTests
         using var folder = new TinyDiffusion();
         // The prediction is the square root of the mean of the words plus ten, which is NaN if the mean is below -10.
         File.WriteAllBytes(folder.Of("unet/model.onnx"), UNet(Element.Float, [1], Element.Int64, g => g
-            .Node("ReduceMean", ["words"], ["told"], ("axes", new long[] { 0, 1, 2 }), ("keepdims", 0)).Node("Add", ["told", "ten"], ["left"]).Node("Sqrt", ["left"], ["root"]), add: "root"));
+            .Node("ReduceMean", ["words"], ["told"], ("axes", new long[] { 0, 1, 2 }), ("keepdims", 0))
+            .Node("Add", ["told", "ten"], ["left"]).Node("Sqrt", ["left"], ["root"]), add: "root"));
         using var model = folder.Load();
         using var session = model.CreateSession(Side, Side);
         using var input = TestPicture.Make(_pool, 0, Side, Side);
@@ -311,25 +318,45 @@ public sealed class DiffusionTests
     {
         ["no UNet"] = (f => File.Delete(f.Of("unet/model.onnx")), ["unet", "does not exist"]),
         ["a UNet that is text"] = (f => File.WriteAllText(f.Of("unet/model.onnx"), "hello"), ["unet", "not an ONNX file"]),
-        ["a UNet for other words"] = (f => File.WriteAllBytes(f.Of("unet/model.onnx"), UNet(Element.Float, [1], Element.Int64, words: 48)), ["unet", "encoder_hidden_states"]),
-        ["a UNet of SDXL"] = (f => File.WriteAllBytes(f.Of("unet/model.onnx"), UNet(Element.Float, [1], Element.Int64, g => g.Input("text_embeds", Element.Float, 1, 8).Input("time_ids", Element.Float, 1, 6))), ["unet", "SDXL", "text_encoder_2"]),
-        ["a decoder in the encoder's place"] = (f => File.Copy(f.Of("vae_decoder/model.onnx"), f.Of("vae_encoder/model.onnx"), true), ["vae_encoder", "sample"]),
-        ["a link to another folder"] = (f => { Directory.Delete(f.Of("unet"), true); Directory.CreateSymbolicLink(f.Of("unet"), Path.Combine(TinyDiffusion.Shipped, "unet")); }, ["unet", "is a link"]),
-        ["a link to another file"] = (f => { File.Delete(f.Of("tokenizer/vocab.json")); File.CreateSymbolicLink(f.Of("tokenizer/vocab.json"), "/etc/hostname"); }, ["vocab.json", "is a link"]),
+        ["a UNet for other words"] = (f => File.WriteAllBytes(f.Of("unet/model.onnx"), UNet(Element.Float, [1], Element.Int64, words: 48)),
+            ["unet", "encoder_hidden_states"]),
+        ["a UNet of SDXL"] = (f => File.WriteAllBytes(f.Of("unet/model.onnx"),
+            UNet(Element.Float, [1], Element.Int64, g => g.Input("text_embeds", Element.Float, 1, 8)
+            .Input("time_ids", Element.Float, 1, 6))), ["unet", "SDXL", "text_encoder_2"]),
+        ["a decoder in the encoder's place"] = (f => File.Copy(f.Of("vae_decoder/model.onnx"), f.Of("vae_encoder/model.onnx"), true),
+            ["vae_encoder", "sample"]),
+        ["a link to another folder"] = (f => { Directory.Delete(f.Of("unet"), true); Directory.CreateSymbolicLink(f.Of("unet"),
+            Path.Combine(TinyDiffusion.Shipped, "unet")); }, ["unet", "is a link"]),
+        ["a link to another file"] = (f =>
+            { File.Delete(f.Of("tokenizer/vocab.json")); File.CreateSymbolicLink(f.Of("tokenizer/vocab.json"), "/etc/hostname"); },
+            ["vocab.json", "is a link"]),
         ["a vocabulary that is a list"] = (f => File.WriteAllText(f.Of("tokenizer/vocab.json"), "[1, 2]"), ["vocab.json", "not an object"]),
-        ["a vocabulary with wild numbers"] = (f => File.WriteAllText(f.Of("tokenizer/vocab.json"), """{ "a": -1 }"""), ["vocab.json", "'a'"]),
-        ["a vocabulary of another kind"] = (f => File.WriteAllText(f.Of("tokenizer/vocab.json"), """{ "a": 1 }"""), ["vocab.json", "<|startoftext|>"]),
-        ["numbers that the text encoder lacks"] = (f => File.WriteAllText(f.Of("tokenizer/vocab.json"), File.ReadAllText(f.Of("tokenizer/vocab.json")).Replace("\"<|endoftext|>\": ", "\"<|endoftext|>\": 9", StringComparison.Ordinal)), ["does not run"]),
-        ["merges that are prose"] = (f => File.WriteAllText(f.Of("tokenizer/merges.txt"), "once upon a time\n"), ["merges.txt", "not a pair"]),
+        ["a vocabulary with wild numbers"] = (f => File.WriteAllText(f.Of("tokenizer/vocab.json"), """{ "a": -1 }"""),
+            ["vocab.json", "'a'"]),
+        ["a vocabulary of another kind"] = (f => File.WriteAllText(f.Of("tokenizer/vocab.json"), """{ "a": 1 }"""),
+            ["vocab.json", "<|startoftext|>"]),
+        ["numbers that the text encoder lacks"] = (f =>
+            File.WriteAllText(f.Of("tokenizer/vocab.json"),
+            File.ReadAllText(f.Of("tokenizer/vocab.json"))
+            .Replace("\"<|endoftext|>\": ", "\"<|endoftext|>\": 9", StringComparison.Ordinal)), ["does not run"]),
+        ["merges that are prose"] = (f => File.WriteAllText(f.Of("tokenizer/merges.txt"), "once upon a time\n"),
+            ["merges.txt", "not a pair"]),
         ["merges of other words"] = (f => File.WriteAllText(f.Of("tokenizer/merges.txt"), "qq zz\n"), ["merges.txt", "lacks"]),
-        ["a scheduler that we lack"] = (f => File.WriteAllText(f.Of("scheduler/scheduler_config.json"), """{ "_class_name": "FlowMatchEulerDiscreteScheduler" }"""), ["scheduler_config.json", "_class_name", "FlowMatch", "LCMScheduler"]),
-        ["a schedule that we lack"] = (f => File.WriteAllText(f.Of("scheduler/scheduler_config.json"), """{ "beta_schedule": "squaredcos_cap_v2" }"""), ["scheduler_config.json", "beta_schedule"]),
-        ["a prediction that we lack"] = (f => File.WriteAllText(f.Of("scheduler/scheduler_config.json"), """{ "prediction_type": "flow" }"""), ["scheduler_config.json", "prediction_type"]),
-        ["a scheduler of a billion steps"] = (f => File.WriteAllText(f.Of("scheduler/scheduler_config.json"), """{ "num_train_timesteps": 1000000000 }"""), ["scheduler_config.json", "num_train_timesteps"]),
-        ["a scale of nothing"] = (f => File.WriteAllText(f.Of("vae_decoder/config.json"), """{ "scaling_factor": 0 }"""), ["config.json", "scaling_factor", "latent_scale"]),
+        ["a scheduler that we lack"] = (f => File.WriteAllText(f.Of("scheduler/scheduler_config.json"),
+            """{ "_class_name": "FlowMatchEulerDiscreteScheduler" }"""),
+            ["scheduler_config.json", "_class_name", "FlowMatch", "LCMScheduler"]),
+        ["a schedule that we lack"] = (f => File.WriteAllText(f.Of("scheduler/scheduler_config.json"),
+            """{ "beta_schedule": "squaredcos_cap_v2" }"""), ["scheduler_config.json", "beta_schedule"]),
+        ["a prediction that we lack"] = (f => File.WriteAllText(f.Of("scheduler/scheduler_config.json"),
+            """{ "prediction_type": "flow" }"""), ["scheduler_config.json", "prediction_type"]),
+        ["a scheduler of a billion steps"] = (f => File.WriteAllText(f.Of("scheduler/scheduler_config.json"),
+            """{ "num_train_timesteps": 1000000000 }"""), ["scheduler_config.json", "num_train_timesteps"]),
+        ["a scale of nothing"] = (f => File.WriteAllText(f.Of("vae_decoder/config.json"), """{ "scaling_factor": 0 }"""),
+            ["config.json", "scaling_factor", "latent_scale"]),
         ["steps that fall"] = (f => Manifest(f, """{ "steps": [45, 30] }"""), ["manifest.json", "diffusion.steps"]),
         ["no steps"] = (f => Manifest(f, """{ "steps": [] }"""), ["manifest.json", "diffusion.steps"]),
-        ["wild guidance"] = (f => Manifest(f, """{ "steps": [30], "guidance_scale": -3 }"""), ["manifest.json", "diffusion.guidance_scale"]),
+        ["wild guidance"] = (f => Manifest(f, """{ "steps": [30], "guidance_scale": -3 }"""),
+            ["manifest.json", "diffusion.guidance_scale"]),
         ["throughput of a UNet that takes one frame at a time"] = (f =>
         {
             File.WriteAllBytes(f.Of("unet/model.onnx"), UNet(Element.Float, [1], Element.Int64));
@@ -340,11 +367,17 @@ public sealed class DiffusionTests
             using var file = File.OpenWrite(f.Of("unet/model.onnx"));
             file.SetLength(20L << 30);
         }, ["unet", "2000"]),
-        ["a decoder whose weights lie elsewhere"] = (f => File.WriteAllBytes(f.Of("vae_decoder/model.onnx"), new OnnxGraph().Input("latent_sample", Element.Float, 1, 4, 0, 0).Output("sample", Element.Float, 1, 4, 0, 0)
-            .ExternalConstant("w", "../../secret.bin", 1).Node("Add", ["latent_sample", "w"], ["sample"]).Bytes()), ["vae_decoder", "external"]),
-        ["pictures of another range"] = (f => Manifest(f, """{ "steps": [30], "range": [0, 255] }"""), ["manifest.json", "diffusion.range"]),
-        ["repeats beside throughput"] = (f => Manifest(f, """{ "steps": [30, 40], "throughput": true, "similarity": 0.98 }"""), ["manifest.json", "diffusion.similarity"]),
-        ["a likeness of everything"] = (f => Manifest(f, """{ "steps": [30], "similarity": 0 }"""), ["manifest.json", "diffusion.similarity"]),
+        ["a decoder whose weights lie elsewhere"] = (f =>
+            File.WriteAllBytes(f.Of("vae_decoder/model.onnx"),
+            new OnnxGraph().Input("latent_sample", Element.Float, 1, 4, 0, 0).Output("sample", Element.Float, 1, 4, 0, 0)
+            .ExternalConstant("w", "../../secret.bin", 1).Node("Add", ["latent_sample", "w"], ["sample"]).Bytes()),
+                ["vae_decoder", "external"]),
+        ["pictures of another range"] = (f => Manifest(f, """{ "steps": [30], "range": [0, 255] }"""),
+            ["manifest.json", "diffusion.range"]),
+        ["repeats beside throughput"] = (f => Manifest(f, """{ "steps": [30, 40], "throughput": true, "similarity": 0.98 }"""),
+            ["manifest.json", "diffusion.similarity"]),
+        ["a likeness of everything"] = (f => Manifest(f, """{ "steps": [30], "similarity": 0 }"""),
+            ["manifest.json", "diffusion.similarity"]),
         ["a field that is not there"] = (f => Manifest(f, """{ "steps": [30], "step": 1 }"""), ["manifest.json", "diffusion"]),
     };
 
@@ -365,9 +398,12 @@ public sealed class DiffusionTests
         """);
 
     // Predicts a tenth of the noisy latent plus the tensor that "add" names.
-    private static byte[] UNet(Element type, long[] timestep, Element time, Func<OnnxGraph, OnnxGraph>? more = null, int words = 32, string add = "none") =>
-        (more ?? (g => g))(new OnnxGraph().Input("sample", type, 0, 4, 0, 0).Input("timestep", time, timestep).Input("encoder_hidden_states", type, 0, 77, words).Output("out_sample", type, 0, 4, 0, 0)
+    private static byte[] UNet(
+        Element type, long[] timestep, Element time, Func<OnnxGraph, OnnxGraph>? more = null, int words = 32, string add = "none") =>
+        (more ?? (g => g))(new OnnxGraph().Input("sample", type, 0, 4, 0, 0).Input("timestep", time, timestep)
+            .Input("encoder_hidden_states", type, 0, 77, words).Output("out_sample", type, 0, 4, 0, 0)
             .Constant("tenth", [0.1f], 1).Constant("ten", [10], 1).Constant("none", [0], 1)
-            .Node("Cast", ["sample"], ["x"], ("to", 1)).Node("Cast", ["encoder_hidden_states"], ["words"], ("to", 1)).Node("Mul", ["x", "tenth"], ["scaled"]))
+            .Node("Cast", ["sample"], ["x"], ("to", 1)).Node("Cast", ["encoder_hidden_states"], ["words"], ("to", 1))
+            .Node("Mul", ["x", "tenth"], ["scaled"]))
             .Node("Add", ["scaled", add], ["sum"]).Node("Cast", ["sum"], ["out_sample"], ("to", (long)type)).Bytes();
 }

@@ -10,7 +10,8 @@ internal sealed class TinyDiffusion : IDisposable
 {
     public static string Shipped => System.IO.Path.Combine(Repository.Root, "samples", "models", "tiny-diffusion");
 
-    public TinyDiffusion(string diffusion = """{ "steps": [40] }""", string size = """{ "min": 64, "max": 128, "multiple": 16 }""", string? from = null)
+    public TinyDiffusion(
+        string diffusion = """{ "steps": [40] }""", string size = """{ "min": 64, "max": 128, "multiple": 16 }""", string? from = null)
     {
         var original = from ?? Shipped;
         foreach (var file in Directory.EnumerateFiles(original, "*", SearchOption.AllDirectories))
@@ -32,7 +33,8 @@ internal sealed class TinyDiffusion : IDisposable
 
     public void Dispose() => Directory.Delete(Path, true);
 
-    public static Prompt Prompt(FolderModel model, string text, float strength = 1, int revision = 1) => new(revision, text, strength, TimeSpan.Zero, model.Read(text));
+    public static Prompt Prompt(FolderModel model, string text, float strength = 1, int revision = 1) =>
+        new(revision, text, strength, TimeSpan.Zero, model.Read(text));
 
     /// <summary>Mean luma difference of two pictures, 0..255.</summary>
     public static double Difference(VideoFrame a, VideoFrame b)

@@ -10,7 +10,8 @@ public sealed class BlockMotionTests
 
     // Waves that no shift within reach maps to themselves.
     private static double Scene(double x, double y) =>
-        128 + 45 * Math.Sin(x * 0.11 + y * 0.05) + 35 * Math.Sin(x * 0.031 - y * 0.17) + 20 * Math.Sin(x * 0.53 + y * 0.71) + 15 * Math.Sin(x * 0.6 - y * 0.45);
+        128 + 45 * Math.Sin(x * 0.11 + y * 0.05) + 35 * Math.Sin(x * 0.031 - y * 0.17) + 20 * Math.Sin(x * 0.53 + y * 0.71)
+            + 15 * Math.Sin(x * 0.6 - y * 0.45);
 
     public static byte Pixel(double x, double y) => (byte)Math.Clamp(Scene(x, y), 0, 255);
 
@@ -34,7 +35,8 @@ public sealed class BlockMotionTests
 
     [Fact]
     public void A_pan_is_found_to_half_a_pixel_at_any_speed_within_reach() =>
-        Gen.Select(Gen.Int[-16 * 4, 16 * 4], Gen.Int[-16 * 4, 16 * 4]).Where(v => Math.Abs(v.Item1) + Math.Abs(v.Item2) > 4).Sample((x4, y4) =>
+        Gen.Select(Gen.Int[-16 * 4, 16 * 4], Gen.Int[-16 * 4, 16 * 4]).Where(v => Math.Abs(v.Item1) + Math.Abs(v.Item2) > 4)
+            .Sample((x4, y4) =>
         {
             var motion = Searched(Picture(0, 0), Picture(x4 / 4.0, y4 / 4.0, 4), out var moved);
             Assert.True(moved);

@@ -19,7 +19,8 @@ public sealed class CarriedMemoryTests
     }
 
     private static float[] Planes(VideoFrame frame) =>
-        [.. Enumerable.Range(0, 3).SelectMany(c => Enumerable.Range(0, frame.Width * frame.Height).Select(i => frame.Y[i / frame.Width * frame.StrideY + i % frame.Width] + 1000f * c))];
+        [.. Enumerable.Range(0, 3).SelectMany(c => Enumerable.Range(0, frame.Width * frame.Height)
+            .Select(i => frame.Y[i / frame.Width * frame.StrideY + i % frame.Width] + 1000f * c))];
 
     [Fact]
     public void A_memory_goes_with_the_picture()

@@ -72,7 +72,8 @@ public sealed class ForeignModelTests
         Assert.True(Edges(output) > 3 * Edges(input), $"{Edges(output)} against {Edges(input)}");
     }
 
-    private VideoFrame Scene(int width, int height) => new MovingScene(width, height, 30, _pool).ReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult()!;
+    private VideoFrame Scene(int width, int height) =>
+        new MovingScene(width, height, 30, _pool).ReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult()!;
 
     private static double Edges(VideoFrame frame)
     {

@@ -29,23 +29,38 @@ public sealed class HostileFileTests
         ["no bytes"] = ([], ["net.onnx", "field file", "empty"]),
         ["text"] = (Encoding.UTF8.GetBytes(new string('<', 5000)), ["net.onnx", "field file", "not an ONNX file"]),
         ["no graph"] = ([8, 8], ["net.onnx", "field file", "no graph"]),
-        ["cut off"] = (File.ReadAllBytes(Path.Combine(Repository.LiveTiny, "live-tiny.onnx"))[..100_000], ["net.onnx", "field file", "cut off"]),
-        ["a custom operator"] = (Network().CustomNode("evil.example", "Mine", "x", "y").Bytes(), ["net.onnx", "field file", "custom operator Mine of 'evil.example'"]),
+        ["cut off"] = (File.ReadAllBytes(Path.Combine(Repository.LiveTiny, "live-tiny.onnx"))[..100_000],
+            ["net.onnx", "field file", "cut off"]),
+        ["a custom operator"] = (Network().CustomNode("evil.example", "Mine", "x", "y").Bytes(),
+            ["net.onnx", "field file", "custom operator Mine of 'evil.example'"]),
         ["an operator that does not exist"] = (Network().Node("Teleport", ["x"], ["y"]).Bytes(), ["net.onnx", "field file", "Teleport"]),
-        ["weights in the folder above"] = (Adding(Network().ExternalConstant("c", "../secret.bin", 1, 3, 1, 1)).Bytes(), ["net.onnx", "field file", "tensor 'c' lies outside this file"]),
-        ["weights beside it"] = (Adding(Network().ExternalConstant("c", "weights.bin", 1, 3, 1, 1)).Bytes(), ["net.onnx", "field file", "one file"]),
-        ["a constant of 400 GB in few bytes"] = (Adding(Network().SparseConstant("c", 100_000, 1_000_000)).Bytes(), ["net.onnx", "field file", "MB of constants"]),
-        ["a constant without its numbers"] = (Adding(Network().Constant("c", [1], 1_000_000, 1_000_000)).Bytes(), ["net.onnx", "field file", "MB of constants"]),
-        ["a computed constant of 40 GB"] = (Adding(Network().Whole("s", [100_000L, 100_000], 2).Node("ConstantOfShape", ["s"], ["e"]).Node("ReduceMax", ["e"], ["c"], ("keepdims", 0))).Bytes(), ["net.onnx", "field"]),
-        ["a step that needs 40 GB"] = (Network().Whole("s", [100_000L, 1, 1, 1], 4).Node("Expand", ["x", "s"], ["e"]).Node("ReduceMax", ["e"], ["r"], ("keepdims", 1)).Node("Add", ["x", "r"], ["y"]).Bytes(), ["net.onnx", "size"]),
-        ["functions that call each other ten times each"] = (Enumerable.Range(0, 12).Aggregate(Network().CustomNode("local", "F0", "x", "y"), (graph, i) => graph.Function($"F{i}", $"F{i + 1}", 10)).Bytes(), ["net.onnx", "field file", "functions"]),
+        ["weights in the folder above"] = (Adding(Network().ExternalConstant("c", "../secret.bin", 1, 3, 1, 1)).Bytes(),
+            ["net.onnx", "field file", "tensor 'c' lies outside this file"]),
+        ["weights beside it"] = (Adding(Network().ExternalConstant("c", "weights.bin", 1, 3, 1, 1)).Bytes(),
+            ["net.onnx", "field file", "one file"]),
+        ["a constant of 400 GB in few bytes"] = (Adding(Network().SparseConstant("c", 100_000, 1_000_000)).Bytes(),
+            ["net.onnx", "field file", "MB of constants"]),
+        ["a constant without its numbers"] = (Adding(Network().Constant("c", [1], 1_000_000, 1_000_000)).Bytes(),
+            ["net.onnx", "field file", "MB of constants"]),
+        ["a computed constant of 40 GB"] = (Adding(Network().Whole("s", [100_000L, 100_000], 2).Node("ConstantOfShape", ["s"], ["e"])
+            .Node("ReduceMax", ["e"], ["c"], ("keepdims", 0))).Bytes(), ["net.onnx", "field"]),
+        ["a step that needs 40 GB"] = (Network().Whole("s", [100_000L, 1, 1, 1], 4).Node("Expand", ["x", "s"], ["e"])
+            .Node("ReduceMax", ["e"], ["r"], ("keepdims", 1)).Node("Add", ["x", "r"], ["y"]).Bytes(), ["net.onnx", "size"]),
+        ["functions that call each other ten times each"] = (Enumerable.Range(0, 12)
+            .Aggregate(Network().CustomNode("local", "F0", "x", "y"), (graph, i) => graph.Function($"F{i}", $"F{i + 1}", 10)).Bytes(),
+            ["net.onnx", "field file", "functions"]),
         // A recursive count would overflow the stack and end the process.
-        ["functions that call each other as deep as the file is long"] = (Enumerable.Range(0, 100_000).Aggregate(Network().CustomNode("local", "F0", "x", "y"), (graph, i) => graph.Function($"F{i}", $"F{i + 1}", 1)).Bytes(), ["net.onnx", "field file", "deep"]),
-        ["a function that calls itself"] = (Network().CustomNode("local", "F0", "x", "y").Function("F0", "F1", 1).Function("F1", "F0", 1).Bytes(), ["net.onnx", "field file", "calls itself"]),
-        ["a newer file format"] = (Network().Node("Identity", ["x"], ["y"]).Bytes(version: 99), ["net.onnx", "field file", "newer", "opset"]),
+        ["functions that call each other as deep as the file is long"] = (Enumerable.Range(0, 100_000)
+            .Aggregate(Network().CustomNode("local", "F0", "x", "y"), (graph, i) => graph.Function($"F{i}", $"F{i + 1}", 1)).Bytes(),
+            ["net.onnx", "field file", "deep"]),
+        ["a function that calls itself"] = (Network().CustomNode("local", "F0", "x", "y").Function("F0", "F1", 1).Function("F1", "F0", 1)
+            .Bytes(), ["net.onnx", "field file", "calls itself"]),
+        ["a newer file format"] = (Network().Node("Identity", ["x"], ["y"]).Bytes(version: 99),
+            ["net.onnx", "field file", "newer", "opset"]),
         ["a newer set of operators"] = (Network().Node("Identity", ["x"], ["y"]).Bytes(99), ["net.onnx", "field file", "newer", "opset"]),
         ["graphs in graphs"] = (Nested(60).Bytes(), ["net.onnx", "field file", "nested"]),
-        ["another shape than it says"] = (Network().Whole("zero", [0L, 0], 2).Whole("some", [7L, 7], 2).Whole("axes", [2L, 3], 2).Node("Slice", ["x", "zero", "some", "axes"], ["y"]).Bytes(), ["net.onnx", "fields size, output"]),
+        ["another shape than it says"] = (Network().Whole("zero", [0L, 0], 2).Whole("some", [7L, 7], 2).Whole("axes", [2L, 3], 2)
+            .Node("Slice", ["x", "zero", "some", "axes"], ["y"]).Bytes(), ["net.onnx", "fields size, output"]),
     };
 
     private static OnnxGraph Nested(int depth)
@@ -75,8 +90,11 @@ public sealed class HostileFileTests
         ["a network that never ends"] = (folder => Link(Path.Combine(folder, "net.onnx"), "/dev/zero"), ["net.onnx", "link"]),
         ["a network of 2 GB"] = (folder => Grow(Path.Combine(folder, "net.onnx"), 2L << 30), ["net.onnx", "2147483648 bytes", "512 MB"]),
         ["no network"] = (folder => File.Delete(Path.Combine(folder, "net.onnx")), ["net.onnx", "field file", "does not exist"]),
-        ["a link to a network elsewhere"] = (folder => Link(Path.Combine(folder, "net.onnx"), Path.Combine(Repository.LiveTiny, "live-tiny.onnx")), ["net.onnx", "link"]),
-        ["a folder in place of a network"] = (folder => { File.Delete(Path.Combine(folder, "net.onnx")); Directory.CreateDirectory(Path.Combine(folder, "net.onnx")); }, ["net.onnx", "does not exist"]),
+        ["a link to a network elsewhere"] = (folder =>
+            Link(Path.Combine(folder, "net.onnx"), Path.Combine(Repository.LiveTiny, "live-tiny.onnx")), ["net.onnx", "link"]),
+        ["a folder in place of a network"] = (folder =>
+            { File.Delete(Path.Combine(folder, "net.onnx")); Directory.CreateDirectory(Path.Combine(folder, "net.onnx")); },
+            ["net.onnx", "does not exist"]),
     };
 
     public static TheoryData<string> FolderNames() => [.. Folders.Keys];
@@ -114,8 +132,10 @@ public sealed class HostileFileTests
     [InlineData("\"min\": 16", "\"width\": 100000, \"height\": 100000, \"min\": 16", "size width and height")]
     [InlineData("\"min\": 16", "\"min\": 1e99", "size.min")]
     [InlineData("\"size\":", "\"states\": [null], \"size\":", "states[0]")]
-    [InlineData("\"size\":", "\"states\": [{ \"input\": \"s\", \"output\": \"t\", \"channels\": 3 }], \"size\":", "states[0].input names 's'")]
-    [InlineData("\"size\":", "\"states\": [{ \"input\": \"x\", \"output\": \"y\", \"channels\": 3 }], \"size\":", "fill 'x' more than once")]
+    [InlineData("\"size\":", "\"states\": [{ \"input\": \"s\", \"output\": \"t\", \"channels\": 3 }], \"size\":",
+        "states[0].input names 's'")]
+    [InlineData("\"size\":", "\"states\": [{ \"input\": \"x\", \"output\": \"y\", \"channels\": 3 }], \"size\":",
+        "fill 'x' more than once")]
     [InlineData("\"size\":", "\"style\": { \"input\": \"s\", \"length\": 4 }, \"size\":", "style.input names 's'")]
     [InlineData("\"size\":", "\"inputs\": [{ \"name\": \"gain\", \"value\": 1 }], \"size\":", "inputs[0].name names 'gain'")]
     [InlineData("\"size\":", "\"prompt\": { \"words\": \"../words.bin\", \"temperature\": 1 }, \"size\":", "looks must not be empty")]
@@ -135,7 +155,8 @@ public sealed class HostileFileTests
     [Fact]
     public void Json_as_deep_as_it_can_be_written_is_refused()
     {
-        using var folder = new ModelFolder(ModelFolder.Manifest(more: $"\"measured\": {new string('[', 100_000)}{new string(']', 100_000)}"), Identity);
+        using var folder =
+            new ModelFolder(ModelFolder.Manifest(more: $"\"measured\": {new string('[', 100_000)}{new string(']', 100_000)}"), Identity);
         Refused(folder.Path, ["manifest.json", "measured"], 64);
     }
 
@@ -145,13 +166,16 @@ public sealed class HostileFileTests
         var graph = Network().Node("Identity", ["x"], ["y"]);
         for (var i = 0; i < 40; i++)
             graph.Input($"s{i}", Element.Float, 0).Output($"t{i}", Element.Float, 0).Node("Identity", [$"s{i}"], [$"t{i}"]);
-        string States(int count, long length) => $"\"states\": [{string.Join(',', Enumerable.Range(0, count).Select(i => $"{{\"input\": \"s{i}\", \"output\": \"t{i}\", \"shape\": [{length}]}}"))}]";
-        using var one = new ModelFolder(Network().Input("s0", Element.Float, 0, 0).Output("t0", Element.Float, 0, 0).Node("Identity", ["s0"], ["t0"]).Node("Identity", ["x"], ["y"]).Bytes(),
+        string States(int count, long length) =>
+            $"\"states\": [{string.Join(',', Enumerable.Range(0, count).Select(i => $"{{\"input\": \"s{i}\", \"output\": \"t{i}\", \"shape\": [{length}]}}"))}]";
+        using var one = new ModelFolder(Network().Input("s0", Element.Float, 0, 0).Output("t0", Element.Float, 0, 0)
+            .Node("Identity", ["s0"], ["t0"]).Node("Identity", ["x"], ["y"]).Bytes(),
             more: "\"states\": [{\"input\": \"s0\", \"output\": \"t0\", \"shape\": [1048576, 1048576]}]");
         Refused(one.Path, ["net.onnx", "larger than 256 MB"], 64);
         using var many = new ModelFolder(graph.Bytes(), more: States(40, 1 << 20));
         many.Load().Dispose();
-        using var large = new ModelFolder(ModelFolder.Manifest(more: States(40, 1 << 20).Replace("1048576]", "1048576, 16]", StringComparison.Ordinal)), Planes(40));
+        using var large = new ModelFolder(ModelFolder.Manifest(more: States(40, 1 << 20)
+            .Replace("1048576]", "1048576, 16]", StringComparison.Ordinal)), Planes(40));
         Refused(large.Path, ["net.onnx", "needs more than 1024 MB"], 1200);
 
         static byte[] Planes(int count)
@@ -166,12 +190,15 @@ public sealed class HostileFileTests
     [Fact]
     public async Task A_network_that_never_ends_is_stopped()
     {
-        var bytes = Network().Input("v", Element.Float, 1).Output("w", Element.Float, 1).Whole("count", [long.MaxValue]).NodeWithBody("Loop", ["count", "", "v"], ["w"],
-            new OnnxGraph().Input("i", Element.Int64).Input("go", Element.Bool).Input("v", Element.Float, 1).Output("again", Element.Bool).Output("u", Element.Float, 1)
+        var bytes = Network().Input("v", Element.Float, 1).Output("w", Element.Float, 1).Whole("count", [long.MaxValue])
+            .NodeWithBody("Loop", ["count", "", "v"], ["w"],
+            new OnnxGraph().Input("i", Element.Int64).Input("go", Element.Bool).Input("v", Element.Float, 1).Output("again", Element.Bool)
+                .Output("u", Element.Float, 1)
                 .Node("Identity", ["go"], ["again"]).Node("Identity", ["v"], ["u"])).Node("Identity", ["x"], ["y"]).Bytes();
         using var folder = new ModelFolder(bytes, more: "\"states\": [{\"input\": \"v\", \"output\": \"w\", \"shape\": [1]}]");
         var time = new FakeTimeProvider();
-        var load = Task.Run(() => Assert.Throws<ModelException>(() => OnnxVideoModel.Load(folder.Path, 1, time)), TestContext.Current.CancellationToken);
+        var load = Task.Run(() => Assert.Throws<ModelException>(() => OnnxVideoModel.Load(folder.Path, 1, time)),
+            TestContext.Current.CancellationToken);
         while (!load.IsCompleted)
         {
             time.Advance(TimeSpan.FromSeconds(31));
@@ -192,7 +219,8 @@ public sealed class HostileFileTests
         {
             var file = (which ? manifest : Identity).ToArray();
             var i = at % file.Length;
-            file = kind switch { 0 => file[..i], 1 => [.. file[..i], .. file[i..], .. file[i..]], 2 => [.. file[..i], value, .. file[i..]], _ => [.. file[..i], value, .. file[(i + 1)..]] };
+            file = kind switch { 0 => file[..i], 1 => [.. file[..i], .. file[i..], .. file[i..]], 2 => [.. file[..i], value, .. file[i..]],
+                _ => [.. file[..i], value, .. file[(i + 1)..]] };
             File.WriteAllBytes(Manifest(folder.Path), which ? file : Encoding.UTF8.GetBytes(ModelFolder.Manifest()));
             File.WriteAllBytes(Path.Combine(folder.Path, "net.onnx"), which ? Identity : file);
             try
@@ -219,7 +247,8 @@ public sealed class HostileFileTests
     }
 
     private static long Kilobytes(string key) =>
-        long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith(key, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2].Trim(), CultureInfo.InvariantCulture);
+        long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith(key, StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2].Trim(), CultureInfo.InvariantCulture);
 
     private static string Manifest(string folder) => Path.Combine(folder, "manifest.json");
 

@@ -19,7 +19,8 @@ public sealed class ManifestFeaturesTests
         {
             foreach (var colour in new[] { "rgb", "bgr" })
             {
-                foreach (var (type, black, white) in new[] { ("float32", 0f, 1f), ("float32", 0, 255), ("float32", -1, 1), ("float16", 0, 1), ("float16", 0, 255), ("uint8", 0, 255), ("int8", -128, 127), ("int32", 0, 255) })
+                foreach (var (type, black, white) in new[] { ("float32", 0f, 1f), ("float32", 0, 255), ("float32", -1, 1),
+                    ("float16", 0, 1), ("float16", 0, 255), ("uint8", 0, 255), ("int8", -128, 127), ("int32", 0, 255) })
                     data.Add(layout, colour, type, black, white);
             }
         }
@@ -28,15 +29,20 @@ public sealed class ManifestFeaturesTests
 
     [Theory]
     [MemberData(nameof(Pictures))]
-    public void A_picture_goes_in_and_out_in_the_layout_order_type_and_range_of_the_manifest(string layout, string colour, string type, float black, float white)
+    public void A_picture_goes_in_and_out_in_the_layout_order_type_and_range_of_the_manifest(
+        string layout, string colour, string type, float black, float white)
     {
         // The model keeps its first channel and makes the others black, in its own value range.
-        var element = type switch { "float32" => Element.Float, "float16" => Element.Half, "int8" => Element.Int8, "int32" => Element.Int32, _ => Element.Uint8 };
+        var element = type switch { "float32" => Element.Float, "float16" => Element.Half, "int8" => Element.Int8, "int32" => Element.Int32,
+            _ => Element.Uint8 };
         long[] shape = layout == "nchw" ? [1, 3, 0, 0] : [1, 0, 0, 3], channels = layout == "nchw" ? [1, 3, 1, 1] : [1, 1, 1, 3];
         var fused = new OnnxGraph().Input("x", element, shape).Output("y", element, shape)
             .Constant("first", [1, 0, 0], channels).Constant("black", [0, black, black], channels)
-            .Node("Cast", ["x"], ["f"], ("to", 1)).Node("Mul", ["f", "first"], ["m"]).Node("Add", ["m", "black"], ["a"]).Node("Cast", ["a"], ["y"], ("to", (long)element));
-        using var folder = new ModelFolder(fused.Bytes(), FormattableString.Invariant($"\"layout\": \"{layout}\", \"colour\": \"{colour}\", \"type\": \"{type}\", \"range\": [{black}, {white}]"));
+            .Node("Cast", ["x"], ["f"], ("to", 1)).Node("Mul", ["f", "first"], ["m"]).Node("Add", ["m", "black"], ["a"])
+            .Node("Cast", ["a"], ["y"], ("to", (long)element));
+        using var folder = new ModelFolder(fused.Bytes(),
+            FormattableString.Invariant(
+            $"\"layout\": \"{layout}\", \"colour\": \"{colour}\", \"type\": \"{type}\", \"range\": [{black}, {white}]"));
         using var model = folder.Load();
         using var session = model.CreateSession(32, 16);
         Colours.AssertNear(colour == "rgb" ? (Tan.R, 0, 0) : (0, 0, Tan.B), session.After(_pool, Tan));
@@ -49,7 +55,8 @@ public sealed class ManifestFeaturesTests
     [InlineData("utf-16BE", true)]
     public void A_manifest_is_read_writtenWindows_editors_and_shells_write_it(string encoding, bool mark)
     {
-        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Node("Identity", ["x"], ["y"]);
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0)
+            .Node("Identity", ["x"], ["y"]);
         using var folder = new ModelFolder(fused.Bytes(), more: "\"description\": \"Mädchen mit Perlenohrgehänge\"");
         var path = Path.Combine(folder.Path, "manifest.json");
         var text = File.ReadAllText(path).ReplaceLineEndings("\r\n");
@@ -62,7 +69,8 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void Tensors_files_and_folders_may_have_names_with_spaces_colons_and_signs()
     {
-        var fused = new OnnxGraph().Input("input image:0", Element.Float, 0, 3, 0, 0).Input("état #1", Element.Float, 0, 3, 0, 0).Output("Identity:0 / \"out\"", Element.Float, 0, 3, 0, 0).Output("état 2", Element.Float, 0, 3, 0, 0)
+        var fused = new OnnxGraph().Input("input image:0", Element.Float, 0, 3, 0, 0).Input("état #1", Element.Float, 0, 3, 0, 0)
+            .Output("Identity:0 / \"out\"", Element.Float, 0, 3, 0, 0).Output("état 2", Element.Float, 0, 3, 0, 0)
             .Node("Identity", ["état #1"], ["Identity:0 / \"out\""]).Node("Identity", ["input image:0"], ["état 2"]);
         using var place = new ModelFolder("");
         var folder = Path.Combine(place.Path, "my models #1", " 100% größer; (final)");
@@ -83,7 +91,8 @@ public sealed class ManifestFeaturesTests
     {
         // As matting models are exported: half floats in, the ratio as a float, a mask in floats, and states whose size depends on the
         // ratio.
-        var fused = new OnnxGraph().Input("src", Element.Half, 0, 3, 0, 0).Input("r1i", Element.Half, 0, 0, 0, 0).Input("ratio", Element.Float, 1)
+        var fused = new OnnxGraph().Input("src", Element.Half, 0, 3, 0, 0).Input("r1i", Element.Half, 0, 0, 0, 0)
+            .Input("ratio", Element.Float, 1)
             .Output("pha", Element.Float, 0, 1, 0, 0).Output("r1o", Element.Half, 0, 0, 0, 0)
             .Node("Cast", ["src"], ["f"], ("to", 1)).Constant("ones", [1, 1], 2).Constant("empty", [], 0)
             .Node("Concat", ["ones", "ratio", "ratio"], ["scales"], ("axis", 0)).Node("Resize", ["f", "", "scales"], ["small"])
@@ -105,7 +114,8 @@ public sealed class ManifestFeaturesTests
     [InlineData("colour", "yuv", "rgb, bgr")]
     public void What_no_picture_tensor_has_is_refused_by_its_field_with_what_is_taken(string field, string given, string taken)
     {
-        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0).Node("Identity", ["x"], ["y"]);
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0)
+            .Node("Identity", ["x"], ["y"]);
         using var folder = new ModelFolder(fused.Bytes(), $"\"{field}\": \"{given}\"");
         var refusal = Assert.Throws<ModelException>(folder.Load);
         Assert.Contains($"manifest.json: field frame.{field}", refusal.Message, StringComparison.Ordinal);
@@ -115,7 +125,8 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void Whole_numbers_that_a_further_input_is_filled_with_are_rounded()
     {
-        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("n", Element.Int64, 1).Output("y", Element.Float, 1, 3, 0, 0)
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("n", Element.Int64, 1)
+            .Output("y", Element.Float, 1, 3, 0, 0)
             .Node("Cast", ["n"], ["f"], ("to", 1)).Node("Div", ["x", "f"], ["y"]);
         using var folder = new ModelFolder(fused.Bytes(), more: "\"inputs\": [{ \"name\": \"n\", \"value\": 1.9999999 }]");
         using var model = folder.Load();
@@ -152,9 +163,12 @@ public sealed class ManifestFeaturesTests
     {
         // y = a + b / 2: a grows by 0.1 a step (float), c by one (int64, not visible), d is the previous frame in half floats at half size.
         var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 3, 0, 0)
-            .Input("a", Element.Float, 1).Output("a2", Element.Float, 1).Input("b", Element.Float, 1, 3, 0, 0).Output("b2", Element.Float, 1, 3, 0, 0)
-            .Input("c", Element.Int64, 1, 2).Output("c2", Element.Int64, 1, 2).Input("d", Element.Half, 1, 3, 0, 0).Output("d2", Element.Half, 1, 3, 0, 0)
-            .Constant("tenth", [0.1f], 1).Constant("half", [0.5f], 1).Whole("one", [1L], 1).Whole("start", [0L, 0, 0, 0], 4).Whole("end", [1L, 3, 10000, 10000], 4).Whole("stride", [1L, 1, 2, 2], 4).Whole("axes", [0L, 1, 2, 3], 4)
+            .Input("a", Element.Float, 1).Output("a2", Element.Float, 1).Input("b", Element.Float, 1, 3, 0, 0)
+            .Output("b2", Element.Float, 1, 3, 0, 0)
+            .Input("c", Element.Int64, 1, 2).Output("c2", Element.Int64, 1, 2).Input("d", Element.Half, 1, 3, 0, 0)
+            .Output("d2", Element.Half, 1, 3, 0, 0)
+            .Constant("tenth", [0.1f], 1).Constant("half", [0.5f], 1).Whole("one", [1L], 1).Whole("start", [0L, 0, 0, 0], 4)
+            .Whole("end", [1L, 3, 10000, 10000], 4).Whole("stride", [1L, 1, 2, 2], 4).Whole("axes", [0L, 1, 2, 3], 4)
             .Node("Add", ["a", "tenth"], ["a2"]).Node("Identity", ["x"], ["b2"]).Node("Add", ["c", "one"], ["c2"])
             .Node("Slice", ["x", "start", "end", "axes", "stride"], ["s"]).Node("Cast", ["s"], ["d2"], ("to", 10))
             .Node("Mul", ["b", "half"], ["h"]).Node("Add", ["h", "a"], ["y"]);
@@ -188,8 +202,10 @@ public sealed class ManifestFeaturesTests
         var element = type == "float32" ? Element.Float : Element.Half;
         long[] shape = layout == "nchw" ? [1, 3, 0, 0] : [1, 0, 0, 3];
         var fused = new OnnxGraph().Input("x", element, shape).Input("before", element, shape).Output("y", element, shape)
-            .Constant("half", [0.5f], 1).Node("Cast", ["half"], ["h"], ("to", (long)element)).Node("Add", ["x", "before"], ["s"]).Node("Mul", ["s", "h"], ["y"]);
-        using var folder = new ModelFolder(fused.Bytes(14), $"\"layout\": \"{layout}\", \"type\": \"{type}\"", more: "\"states\": [{ \"input\": \"before\", \"output\": \"y\", \"channels\": 3 }]");
+            .Constant("half", [0.5f], 1).Node("Cast", ["half"], ["h"], ("to", (long)element)).Node("Add", ["x", "before"], ["s"])
+            .Node("Mul", ["s", "h"], ["y"]);
+        using var folder = new ModelFolder(fused.Bytes(14), $"\"layout\": \"{layout}\", \"type\": \"{type}\"",
+            more: "\"states\": [{ \"input\": \"before\", \"output\": \"y\", \"channels\": 3 }]");
         using var model = folder.Load();
         using var session = model.CreateSession(32, 16);
         foreach (var share in new[] { 0.5f, 0.75f, 0.875f })
@@ -199,8 +215,10 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void A_style_vector_is_named_by_its_looks_without_any_word_table()
     {
-        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("style", Element.Float, 0, 1, 3).Output("y", Element.Float, 1, 3, 0, 0)
-            .Whole("shape", [1L, 3, 1, 1], 4).Constant("zero", [0f], 1).Node("Reshape", ["style", "shape"], ["s"]).Node("Mul", ["x", "zero"], ["z"]).Node("Add", ["z", "s"], ["y"]);
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("style", Element.Float, 0, 1, 3)
+            .Output("y", Element.Float, 1, 3, 0, 0)
+            .Whole("shape", [1L, 3, 1, 1], 4).Constant("zero", [0f], 1).Node("Reshape", ["style", "shape"], ["s"])
+            .Node("Mul", ["x", "zero"], ["z"]).Node("Add", ["z", "s"], ["y"]);
         using var folder = new ModelFolder(fused.Bytes(), more: """
             "style": { "input": "style", "length": 3 },
             "looks": [ { "id": "red", "title": "Red", "anchors": [], "style": [1, 0, 0] }, { "id": "blue-sky", "title": "Blue", "anchors": ["azure"], "style": [0, 0, 1] } ]
@@ -218,7 +236,8 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void Further_inputs_of_any_type_are_filled_with_their_values()
     {
-        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("gain", Element.Float).Input("count", Element.Int64, 1).Input("small", Element.Int32, 1).Input("on", Element.Bool, 1).Output("y", Element.Float, 1, 3, 0, 0)
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("gain", Element.Float).Input("count", Element.Int64, 1)
+            .Input("small", Element.Int32, 1).Input("on", Element.Bool, 1).Output("y", Element.Float, 1, 3, 0, 0)
             .Node("Cast", ["count"], ["c"], ("to", 1)).Node("Cast", ["small"], ["s"], ("to", 1)).Node("Cast", ["on"], ["o"], ("to", 1))
             .Node("Mul", ["x", "gain"], ["a"]).Node("Div", ["a", "c"], ["b"]).Node("Div", ["b", "s"], ["d"]).Node("Mul", ["d", "o"], ["y"]);
         using var folder = new ModelFolder(fused.Bytes(), more: """
@@ -232,14 +251,16 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void A_further_input_with_a_title_is_set_while_the_model_runs()
     {
-        var graph = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("gain", Element.Float).Output("y", Element.Float, 1, 3, 0, 0).Node("Mul", ["x", "gain"], ["y"]);
+        var graph = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("gain", Element.Float)
+            .Output("y", Element.Float, 1, 3, 0, 0).Node("Mul", ["x", "gain"], ["y"]);
         using var folder = new ModelFolder(graph.Bytes(), more: """
             "inputs": [{ "name": "gain", "value": 1, "title": "Gain", "min": 0, "max": 2, "step": 0.25 }]
             """);
         using var model = folder.Load();
         var declared = Assert.Single(model.Info.Parameters);
         Assert.Equal(("gain", "Gain", ParameterKind.Number, "1", 0.0, 2.0, 0.25, true),
-            (declared.Id, declared.Title, declared.Kind, declared.Default!, declared.Min!.Value, declared.Max!.Value, declared.Step!.Value, declared.Live));
+            (declared.Id, declared.Title, declared.Kind, declared.Default!, declared.Min!.Value, declared.Max!.Value, declared.Step!.Value,
+                declared.Live));
         using var session = model.CreateSession(32, 16);
         Assert.True(ParameterValues.None.TrySet(model.Info.Parameters, [new("gain", "0.5")], out var half, out _));
         using var input = _pool.Rent(32, 16);
@@ -261,9 +282,11 @@ public sealed class ManifestFeaturesTests
         // The result has the mean colour of the reference picture.
         long[] shape = layout == "nchw" ? [1, 3, 16, 24] : [1, 16, 24, 3], channels = [1, 3, 1, 1];
         var axes = layout == "nchw" ? new[] { 2L, 3L } : [1L, 2L];
-        var graph = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("style", type == "uint8" ? Element.Uint8 : Element.Float, shape).Output("y", Element.Float, 1, 3, 0, 0)
+        var graph = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0)
+            .Input("style", type == "uint8" ? Element.Uint8 : Element.Float, shape).Output("y", Element.Float, 1, 3, 0, 0)
             .Constant("white", [white], 1).Constant("none", [0], 1).Whole("plain", channels, 4)
-            .Node("Cast", ["style"], ["f"], ("to", 1)).Node("ReduceMean", ["f"], ["m"], ("axes", axes), ("keepdims", 1)).Node("Reshape", ["m", "plain"], ["r"]).Node("Div", ["r", "white"], ["d"])
+            .Node("Cast", ["style"], ["f"], ("to", 1)).Node("ReduceMean", ["f"], ["m"], ("axes", axes), ("keepdims", 1))
+            .Node("Reshape", ["m", "plain"], ["r"]).Node("Div", ["r", "white"], ["d"])
             .Node("Mul", ["x", "none"], ["z"]).Node("Add", ["z", "d"], ["y"]);
         using var folder = new ModelFolder(graph.Bytes(), more: $$"""
             "pictures": [{ "name": "style", "title": "Style", "width": 24, "height": 16, "layout": "{{layout}}", "type": "{{type}}" }]
@@ -275,8 +298,10 @@ public sealed class ManifestFeaturesTests
         using var input = Colours.Frame(_pool, 32, 16, (0, 0, 0));
         using var tan = Colours.Frame(_pool, 80, 120, Tan);
         var picture = ReferencePicture.Of(tan, "");
-        Assert.True(ParameterValues.None.TrySet(model.Info.Parameters, [new("style", picture.Id)], out var set, out var error, [picture]), error);
-        foreach (var (values, colour) in new[] { (ParameterValues.None, (0.5f, 0.5f, 0.5f)), (set, Tan), (ParameterValues.None, (0.5f, 0.5f, 0.5f)) })
+        Assert.True(ParameterValues.None.TrySet(model.Info.Parameters, [new("style", picture.Id)], out var set, out var error, [picture]),
+            error);
+        foreach (var (values, colour) in new[] { (ParameterValues.None, (0.5f, 0.5f, 0.5f)), (set, Tan),
+            (ParameterValues.None, (0.5f, 0.5f, 0.5f)) })
         {
             using var made = session.Step(input, Prompt.None with { Values = values });
             Colours.AssertNear(colour, Colours.At(made, 16, 8));
@@ -287,13 +312,16 @@ public sealed class ManifestFeaturesTests
     [InlineData("\"name\": \"style\", \"title\": \"\", \"width\": 24, \"height\": 16", "pictures must be at most 64")]
     [InlineData("\"name\": \"Style 1\", \"title\": \"Style\", \"width\": 24, \"height\": 16", "pictures must be at most 64")]
     [InlineData("\"name\": \"style\", \"title\": \"Style\"", "pictures must be at most 64")]
-    [InlineData("\"name\": \"style\", \"title\": \"Style\", \"width\": 32, \"height\": 16", "pictures[0] must be {\"width\": 24, \"height\": 16}")]
-    [InlineData("\"name\": \"style\", \"title\": \"Style\", \"width\": 24, \"height\": 16, \"type\": \"uint8\"", "pictures[0].type is uint8")]
+    [InlineData("\"name\": \"style\", \"title\": \"Style\", \"width\": 32, \"height\": 16",
+        "pictures[0] must be {\"width\": 24, \"height\": 16}")]
+    [InlineData("\"name\": \"style\", \"title\": \"Style\", \"width\": 24, \"height\": 16, \"type\": \"uint8\"",
+        "pictures[0].type is uint8")]
     [InlineData("\"name\": \"other\", \"title\": \"Style\", \"width\": 24, \"height\": 16", "pictures[0].name names 'other'")]
     [InlineData("\"name\": \"x\", \"title\": \"Style\", \"width\": 24, \"height\": 16", "fill 'x' more than once")]
     public void A_picture_input_that_the_network_does_not_have_so_is_refused_by_its_field(string fields, string words)
     {
-        var graph = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("style", Element.Float, 1, 3, 16, 24).Output("y", Element.Float, 1, 3, 0, 0)
+        var graph = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("style", Element.Float, 1, 3, 16, 24)
+            .Output("y", Element.Float, 1, 3, 0, 0)
             .Node("ReduceMean", ["style"], ["m"], ("keepdims", 1)).Node("Add", ["x", "m"], ["y"]);
         using var folder = new ModelFolder(graph.Bytes(), more: $$"""
             "pictures": [{ {{fields}} }]
@@ -307,11 +335,13 @@ public sealed class ManifestFeaturesTests
     [InlineData("\"title\": \"Gain\", \"step\": 0")]
     public void A_further_input_whose_bounds_do_not_hold_is_refused(string fields)
     {
-        var graph = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("gain", Element.Float).Output("y", Element.Float, 1, 3, 0, 0).Node("Mul", ["x", "gain"], ["y"]);
+        var graph = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Input("gain", Element.Float)
+            .Output("y", Element.Float, 1, 3, 0, 0).Node("Mul", ["x", "gain"], ["y"]);
         using var folder = new ModelFolder(graph.Bytes(), more: $$"""
             "inputs": [{ "name": "gain", "value": 1, {{fields}} }]
             """);
-        Assert.Contains("inputs[0] needs a name and a finite value", Assert.Throws<ModelException>(folder.Load).Message, StringComparison.Ordinal);
+        Assert.Contains("inputs[0] needs a name and a finite value", Assert.Throws<ModelException>(folder.Load).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -331,8 +361,11 @@ public sealed class ManifestFeaturesTests
             values[i] = x < 32 == (channel == channels - 1) ? white : 0;
         }
         var fused = new OnnxGraph().Input("x", Element.Float, 1, 64, 128, 3).Output("y", element, shape)
-            .Constant("mask", values, shape).Constant("zero", [0f], 1).Node("ReduceMax", ["x"], ["r"], ("keepdims", 1)).Node("Mul", ["r", "zero"], ["z"]).Node("Add", ["mask", "z"], ["m"]).Node("Cast", ["m"], ["y"], ("to", (long)element));
-        using var folder = new ModelFolder(fused.Bytes(), "\"layout\": \"nhwc\", \"range\": [-1, 1]", $"\"role\": \"mask\", \"layout\": \"{layout}\", \"type\": \"{type}\", \"channel\": {channels - 1}", "\"width\": 128, \"height\": 64");
+            .Constant("mask", values, shape).Constant("zero", [0f], 1).Node("ReduceMax", ["x"], ["r"], ("keepdims", 1))
+            .Node("Mul", ["r", "zero"], ["z"]).Node("Add", ["mask", "z"], ["m"]).Node("Cast", ["m"], ["y"], ("to", (long)element));
+        using var folder = new ModelFolder(fused.Bytes(), "\"layout\": \"nhwc\", \"range\": [-1, 1]",
+            $"\"role\": \"mask\", \"layout\": \"{layout}\", \"type\": \"{type}\", \"channel\": {channels - 1}",
+            "\"width\": 128, \"height\": 64");
         using var model = folder.Load();
         using var session = model.CreateSession(128, 64);
         using var input = Colours.Frame(_pool, 128, 64, (0.5f, 0.5f, 0.5f));
@@ -347,7 +380,8 @@ public sealed class ManifestFeaturesTests
     [Fact]
     public void A_network_that_makes_no_picture_passes_the_input_on()
     {
-        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 1, 1, 1).Output("z", Element.Float, 1, 1, 1, 1)
+        var fused = new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 1, 1, 1, 1)
+            .Output("z", Element.Float, 1, 1, 1, 1)
             .Node("ReduceMax", ["x"], ["y"], ("keepdims", 1)).Node("ReduceMin", ["x"], ["z"], ("keepdims", 1));
         using var folder = new ModelFolder(fused.Bytes(), output: "\"role\": \"data\"");
         using var model = folder.Load();

@@ -16,7 +16,8 @@ internal sealed class ModelFolder : IDisposable
     }
 
     /// <summary>Writes a manifest from the given fields, with as few others as possible.</summary>
-    public ModelFolder(byte[] fused, string frame = "", string output = "", string size = "\"min\": 16, \"max\": 256, \"multiple\": 2", string more = "")
+    public ModelFolder(
+        byte[] fused, string frame = "", string output = "", string size = "\"min\": 16, \"max\": 256, \"multiple\": 2", string more = "")
         : this(Manifest(frame, output, size, more), fused)
     {
     }
@@ -58,7 +59,8 @@ internal static class Colours
     }
 
     /// <summary>The colour at the centre of the model's output for a frame of one colour.</summary>
-    public static (float R, float G, float B) After(this IModelSession session, FramePool pool, (float R, float G, float B) colour, Prompt? prompt = null)
+    public static (float R, float G, float B) After(this IModelSession session, FramePool pool, (float R, float G, float B) colour,
+        Prompt? prompt = null)
     {
         using var input = Frame(pool, session.Width, session.Height, colour);
         using var output = session.Step(input, prompt ?? Prompt.None);
@@ -67,7 +69,8 @@ internal static class Colours
 
     public static void AssertNear((float R, float G, float B) wanted, (float R, float G, float B) found, float tolerance = 0.015f)
     {
-        if (Math.Abs(wanted.R - found.R) > tolerance || Math.Abs(wanted.G - found.G) > tolerance || Math.Abs(wanted.B - found.B) > tolerance)
+        if (Math.Abs(wanted.R - found.R) > tolerance || Math.Abs(wanted.G - found.G) > tolerance
+            || Math.Abs(wanted.B - found.B) > tolerance)
             Assert.Fail($"expected {wanted}, found {found}");
     }
 }

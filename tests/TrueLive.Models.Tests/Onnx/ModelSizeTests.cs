@@ -12,9 +12,11 @@ public sealed class ModelSizeTests
 
     private readonly FramePool _pool = new("model sizes", 4);
 
-    private static OnnxGraph Picture(long height = 0, long width = 0) => new OnnxGraph().Input("x", Element.Float, 1, 3, height, width).Output("y", Element.Float, 1, 3, height, width);
+    private static OnnxGraph Picture(long height = 0, long width = 0) =>
+        new OnnxGraph().Input("x", Element.Float, 1, 3, height, width).Output("y", Element.Float, 1, 3, height, width);
 
-    private static OnnxGraph Invert(long height = 0, long width = 0) => Picture(height, width).Constant("one", [1], 1).Node("Sub", ["one", "x"], ["y"]);
+    private static OnnxGraph Invert(long height = 0, long width = 0) =>
+        Picture(height, width).Constant("one", [1], 1).Node("Sub", ["one", "x"], ["y"]);
 
     [Theory]
     [InlineData("\"width\": 257, \"height\": 257", 257, 257, 258, 258)]
@@ -46,8 +48,10 @@ public sealed class ModelSizeTests
     [Fact]
     public void The_memory_of_a_network_of_odd_sides_is_captured_and_restored_at_the_size_of_the_session()
     {
-        var fused = Picture(33, 33).Input("before", Element.Float, 1, 3, 33, 33).Constant("half", [0.5f], 1).Node("Add", ["x", "before"], ["s"]).Node("Mul", ["s", "half"], ["y"]);
-        using var folder = new ModelFolder(fused.Bytes(14), size: "\"width\": 33, \"height\": 33", more: "\"states\": [{ \"input\": \"before\", \"output\": \"y\", \"channels\": 3 }]");
+        var fused = Picture(33, 33).Input("before", Element.Float, 1, 3, 33, 33).Constant("half", [0.5f], 1)
+            .Node("Add", ["x", "before"], ["s"]).Node("Mul", ["s", "half"], ["y"]);
+        using var folder = new ModelFolder(fused.Bytes(14), size: "\"width\": 33, \"height\": 33",
+            more: "\"states\": [{ \"input\": \"before\", \"output\": \"y\", \"channels\": 3 }]");
         using var model = folder.Load();
         using var session = model.CreateSession(34, 34);
         using var other = model.CreateSession(34, 34);
@@ -93,9 +97,11 @@ public sealed class ModelSizeTests
         // to the pooling of the current frame, so that a state of another size fails as it does in a real model.
         var fused = Picture().Input("s", Element.Float, 1, 3, 0, 0).Output("t", Element.Float, 1, 3, 0, 0).Constant("zero", [0], 1)
             .Node("MaxPool", ["x"], ["t"], ("kernel_shape", new[] { 4L, 4 }), ("strides", new[] { 4L, 4 }), ("ceil_mode", up))
-            .Node("Mul", ["t", "zero"], ["nothing"]).Node("Add", ["s", "nothing"], ["sum"]).Node("ReduceMean", ["sum"], ["mean"], ("axes", new[] { 2L, 3 }), ("keepdims", 1))
+            .Node("Mul", ["t", "zero"], ["nothing"]).Node("Add", ["s", "nothing"], ["sum"])
+            .Node("ReduceMean", ["sum"], ["mean"], ("axes", new[] { 2L, 3 }), ("keepdims", 1))
             .Node("Mul", ["x", "zero"], ["black"]).Node("Add", ["black", "mean"], ["y"]);
-        using var folder = new ModelFolder(fused.Bytes(), more: "\"states\": [{ \"input\": \"s\", \"output\": \"t\", \"channels\": 3, \"divide\": 4 }]");
+        using var folder = new ModelFolder(fused.Bytes(),
+            more: "\"states\": [{ \"input\": \"s\", \"output\": \"t\", \"channels\": 3, \"divide\": 4 }]");
         using var model = folder.Load();
         using var session = (Models.Onnx.OnnxModelSession)model.CreateSession(width, height);
         Colours.AssertNear((0, 0, 0), session.After(_pool, Tan));
@@ -120,36 +126,47 @@ public sealed class ModelSizeTests
     public static TheoryData<string, byte[], string, string[]> Claims() => new()
     {
         // Pools by 4 and repeats by 4: the sum with the picture fits only if 4 divides the sides.
-        { "a multiple that is too fine", Pooled(4, 4).Bytes(), "\"min\": 64, \"max\": 256, \"multiple\": 2", ["size claims 66x66", "size.multiple"] },
+        { "a multiple that is too fine", Pooled(4, 4).Bytes(), "\"min\": 64, \"max\": 256, \"multiple\": 2",
+            ["size claims 66x66", "size.multiple"] },
         // A window of 32 is larger than a small picture after pooling.
-        { "a smallest size that is too small", Pooled(128, 128).Bytes(), "\"min\": 64, \"max\": 256, \"multiple\": 64", ["size claims 64x64", "size.min"] },
+        { "a smallest size that is too small", Pooled(128, 128).Bytes(), "\"min\": 64, \"max\": 256, \"multiple\": 64",
+            ["size claims 64x64", "size.min"] },
         // Needs equal height and width, like an export from a square example.
-        { "squares only", Picture().Node("Transpose", ["x"], ["turned"], ("perm", new[] { 0L, 1, 3, 2 })).Node("Add", ["x", "turned"], ["y"]).Bytes(), "\"min\": 64, \"max\": 256, \"multiple\": 2", ["net.onnx", "does not run at"] },
+        { "squares only", Picture().Node("Transpose", ["x"], ["turned"], ("perm", new[] { 0L, 1, 3, 2 }))
+            .Node("Add", ["x", "turned"], ["y"]).Bytes(), "\"min\": 64, \"max\": 256, \"multiple\": 2", ["net.onnx", "does not run at"] },
         // Free dimensions in the file, but a fixed size inside.
-        { "one size inside", Picture().Constant("c", new float[64 * 64], 64, 64).Node("Add", ["x", "c"], ["y"]).Bytes(), "\"min\": 32, \"max\": 128, \"multiple\": 32", ["manifest.json: size must be {\"width\": 64, \"height\": 64}"] },
-        { "more memory than a session may have", Hungry().Bytes(), "\"min\": 16, \"max\": 4096, \"multiple\": 16", ["size claims 4096x4096", "1024 MB", "size.max"] },
+        { "one size inside", Picture().Constant("c", new float[64 * 64], 64, 64).Node("Add", ["x", "c"], ["y"]).Bytes(),
+            "\"min\": 32, \"max\": 128, \"multiple\": 32", ["manifest.json: size must be {\"width\": 64, \"height\": 64}"] },
+        { "more memory than a session may have", Hungry().Bytes(), "\"min\": 16, \"max\": 4096, \"multiple\": 16",
+            ["size claims 4096x4096", "1024 MB", "size.max"] },
         { "no multiple within", Invert().Bytes(), "\"min\": 70, \"max\": 98, \"multiple\": 33", ["manifest.json: size ", "multiple"] },
-        { "a mask of two dimensions", new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 0, 0).Node("ReduceMean", ["x"], ["y"], ("axes", new[] { 0L, 1 }), ("keepdims", 0)).Bytes(), "\"min\": 32, \"max\": 64 }, \"output\": { \"name\": \"y\", \"role\": \"mask\"", ["output.role", "three or four dimensions"] },
+        { "a mask of two dimensions", new OnnxGraph().Input("x", Element.Float, 1, 3, 0, 0).Output("y", Element.Float, 0, 0)
+            .Node("ReduceMean", ["x"], ["y"], ("axes", new[] { 0L, 1 }), ("keepdims", 0)).Bytes(),
+            "\"min\": 32, \"max\": 64 }, \"output\": { \"name\": \"y\", \"role\": \"mask\"", ["output.role", "three or four dimensions"] },
     };
 
     private static OnnxGraph Pooled(long kernel, long stride) => Picture()
         .Node("MaxPool", ["x"], ["small"], ("kernel_shape", new[] { kernel, kernel }), ("strides", new[] { stride, stride }))
-        .Constant("scales", [1, 1, stride, stride], 4).Node("Resize", ["small", "", "scales"], ["large"]).Node("Add", ["x", "large"], ["y"]);
+        .Constant("scales", [1, 1, stride, stride], 4).Node("Resize", ["small", "", "scales"], ["large"])
+        .Node("Add", ["x", "large"], ["y"]);
 
     private static OnnxGraph Hungry()
     {
         var graph = Picture().Node("Identity", ["x"], ["y"]);
         for (var i = 0; i < 3; i++)
-            graph.Input($"s{i}", Element.Float, 1, 3, 0, 0).Output($"t{i}", Element.Float, 1, 3, 0, 0).Node("Identity", [$"s{i}"], [$"t{i}"]);
+            graph.Input($"s{i}", Element.Float, 1, 3, 0, 0).Output($"t{i}", Element.Float, 1, 3, 0, 0)
+                .Node("Identity", [$"s{i}"], [$"t{i}"]);
         return graph;
     }
 
     [Theory]
     [MemberData(nameof(Claims))]
-    public void A_size_that_is_claimed_but_does_not_run_is_refused_at_load_by_file_and_field(string claim, byte[] fused, string size, string[] words)
+    public void A_size_that_is_claimed_but_does_not_run_is_refused_at_load_by_file_and_field(
+        string claim, byte[] fused, string size, string[] words)
     {
         var states = claim.StartsWith("more memory", StringComparison.Ordinal)
-            ? "\"states\": [" + string.Join(", ", Enumerable.Range(0, 3).Select(i => $"{{ \"input\": \"s{i}\", \"output\": \"t{i}\", \"channels\": 3 }}")) + "]" : "";
+            ? "\"states\": [" + string.Join(", ", Enumerable.Range(0, 3)
+                .Select(i => $"{{ \"input\": \"s{i}\", \"output\": \"t{i}\", \"channels\": 3 }}")) + "]" : "";
         using var folder = new ModelFolder(fused, size: size, more: states);
         var refusal = Assert.Throws<ModelException>(folder.Load);
         Assert.All(words, word => Assert.Contains(word, refusal.Message, StringComparison.Ordinal));

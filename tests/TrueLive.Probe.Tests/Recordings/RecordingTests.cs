@@ -26,10 +26,12 @@ public sealed class RecordingTests : IDisposable
         if (kind == "empty")
             await File.WriteAllBytesAsync(path, [], TestContext.Current.CancellationToken);
         else if (kind == "corrupt")
-            await File.WriteAllBytesAsync(path, [.. Enumerable.Range(0, 5000).Select(k => (byte)(k * 37))], TestContext.Current.CancellationToken);
+            await File.WriteAllBytesAsync(path, [.. Enumerable.Range(0, 5000).Select(k => (byte)(k * 37))],
+                TestContext.Current.CancellationToken);
         else
             Make("-f lavfi -i sine=duration=2 -c:a aac", path);
-        var error = await Assert.ThrowsAsync<MediaFileException>(() => RecordingAnalysis.ReadAsync(path, TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<MediaFileException>(() =>
+            RecordingAnalysis.ReadAsync(path, TestContext.Current.CancellationToken));
         Assert.Contains("x.mp4", error.Message, StringComparison.Ordinal);
     }
 
@@ -119,20 +121,24 @@ public sealed class RecordingTests : IDisposable
     {
         var values = Enumerable.Range(0, 24).AsParallel().WithDegreeOfParallelism(2).Select(k =>
         {
-            var test = RecordedCodes.Test(Recorded(0.1, "relief", 40, $"one {k}").Input, Recorded(0.1, "ink", 40, $"other {k}").Output, 1, TestContext.Current.CancellationToken).Joint;
+            var test = RecordedCodes.Test(Recorded(0.1, "relief", 40, $"one {k}").Input, Recorded(0.1, "ink", 40, $"other {k}").Output, 1,
+                TestContext.Current.CancellationToken).Joint;
             return test.P - new Random(k).NextDouble() / (test.K + 1);
         }).ToArray();
-        Assert.True(NullRuns.Uniformity(values).P > 0.01, string.Join(" ", values.Order().Select(v => v.ToString("0.000", System.Globalization.CultureInfo.InvariantCulture))));
+        Assert.True(NullRuns.Uniformity(values).P > 0.01,
+            string.Join(" ", values.Order().Select(v => v.ToString("0.000", System.Globalization.CultureInfo.InvariantCulture))));
     }
 
     [Fact]
     public async Task A_track_that_begins_late_keeps_its_start()
     {
         const string Scene = "-f lavfi -i testsrc2=size=160x90:rate=30:duration=4";
-        var late = Make($"-itsoffset 0.5 {Scene} -f lavfi -i anullsrc=r=48000:cl=mono -t 4 -c:v libx264 -c:a libopus", Path.Combine(_folder, "late.mkv"));
+        var late = Make($"-itsoffset 0.5 {Scene} -f lavfi -i anullsrc=r=48000:cl=mono -t 4 -c:v libx264 -c:a libopus",
+            Path.Combine(_folder, "late.mkv"));
         var seen = await RecordingAnalysis.ReadAsync(late, TestContext.Current.CancellationToken);
         Assert.InRange(seen.Times[0], 0.49, 0.51);
-        Assert.InRange((await RecordingAnalysis.ReadAsync(Make(Scene, Path.Combine(_folder, "prompt.mkv")), TestContext.Current.CancellationToken)).Times[0], -0.001, 0.001);
+        Assert.InRange((await RecordingAnalysis.ReadAsync(Make(Scene, Path.Combine(_folder, "prompt.mkv")),
+            TestContext.Current.CancellationToken)).Times[0], -0.001, 0.001);
     }
 
     [Fact]
@@ -141,9 +147,12 @@ public sealed class RecordingTests : IDisposable
     {
         const string Street = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
         Assert.SkipUnless(File.Exists(Street), "opencv-doc is not installed");
-        var input = await RecordingAnalysis.ReadAsync(Make($"-i {Street} -t 60 -c:v libx264 -preset ultrafast", Path.Combine(_folder, "street.mkv")), TestContext.Current.CancellationToken);
-        var drawn = await RecordingAnalysis.ReadAsync(Make($"-itsoffset 0.4 -i {Street} -t 60 -vf edgedetect -c:v libx264 -preset ultrafast", Path.Combine(_folder, "drawn.mkv")), TestContext.Current.CancellationToken);
-        var other = await RecordingAnalysis.ReadAsync(Make($"-ss 40 -i {Street} -vf edgedetect -c:v libx264 -preset ultrafast", Path.Combine(_folder, "other.mkv")), TestContext.Current.CancellationToken);
+        var input = await RecordingAnalysis.ReadAsync(Make($"-i {Street} -t 60 -c:v libx264 -preset ultrafast",
+            Path.Combine(_folder, "street.mkv")), TestContext.Current.CancellationToken);
+        var drawn = await RecordingAnalysis.ReadAsync(Make($"-itsoffset 0.4 -i {Street} -t 60 -vf edgedetect -c:v libx264 " +
+            "-preset ultrafast", Path.Combine(_folder, "drawn.mkv")), TestContext.Current.CancellationToken);
+        var other = await RecordingAnalysis.ReadAsync(Make($"-ss 40 -i {Street} -vf edgedetect -c:v libx264 -preset ultrafast",
+            Path.Combine(_folder, "other.mkv")), TestContext.Current.CancellationToken);
         var (found, verdict) = RecordingAnalysis.Pair(input, drawn, 2, TestContext.Current.CancellationToken);
         Assert.True(verdict.Sentence.StartsWith("TIER 3 BEHAVIOUR", StringComparison.Ordinal), verdict.Sentence);
         Assert.InRange(found.D50.Value, 0.36, 0.44);
@@ -158,7 +167,8 @@ public sealed class RecordingTests : IDisposable
         var moved = new Observation();
         for (var i = 0; i < output.Count; i++)
             moved.Restore(output.Times[i] + 1000, output.Features(i), output.Change[i], output.Midpoint[i]);
-        Assert.Contains("1000.", RecordingAnalysis.Pair(input, moved, 1, TestContext.Current.CancellationToken).Verdict.Sentence, StringComparison.Ordinal);
+        Assert.Contains("1000.", RecordingAnalysis.Pair(input, moved, 1, TestContext.Current.CancellationToken).Verdict.Sentence,
+            StringComparison.Ordinal);
     }
 
     /// <summary>What a camera records (light, pan and cuts that are no codes of the probe) and what a system makes of it.</summary>

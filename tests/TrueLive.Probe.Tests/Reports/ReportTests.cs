@@ -14,10 +14,12 @@ public sealed class WrittenRun : IDisposable
 {
     public WrittenRun()
     {
-        var profile = new ProbeProfile { Name = "test", Warmup = 2, Fast = 30, Slow = 0, Control = 60, Hold = 10, Blackout = 12, Redraws = 99 };
+        var profile = new ProbeProfile { Name = "test", Warmup = 2, Fast = 30, Slow = 0, Control = 60, Hold = 10, Blackout = 12,
+            Redraws = 99 };
         var seed = ProbeSeed.From("written");
         using var run = new SimulatedRun(SimulatedSystem.StreamOf(0.25), "relief", seed);
-        foreach (var (kind, seconds) in new[] { (PhaseKind.Warmup, profile.Warmup), (PhaseKind.Fast, profile.Fast), (PhaseKind.Hold, profile.Hold), (PhaseKind.Control, profile.Control), (PhaseKind.Blackout, profile.Blackout) })
+        foreach (var (kind, seconds) in new[] { (PhaseKind.Warmup, profile.Warmup), (PhaseKind.Fast, profile.Fast),
+            (PhaseKind.Hold, profile.Hold), (PhaseKind.Control, profile.Control), (PhaseKind.Blackout, profile.Blackout) })
             run.Plan.Append(kind, seconds);
         run.Advance(TestContext.Current.CancellationToken);
         var found = ProbeAnalysis.Analyse(run.Plan, run.Seen, new AnalysisEffort(99, 2));
@@ -52,14 +54,17 @@ public sealed class ReportTests(WrittenRun run) : IClassFixture<WrittenRun>
     [Fact]
     public void A_written_report_verifies_and_a_changed_one_does_not()
     {
-        var lines = Verification.Run(Path.Combine(run.Folder, "report.json"), new AnalysisEffort(99, 2), TestContext.Current.CancellationToken);
+        var lines = Verification.Run(Path.Combine(run.Folder, "report.json"), new AnalysisEffort(99, 2),
+            TestContext.Current.CancellationToken);
         Assert.All(lines, l => Assert.True(l.Matches, $"{l.What}: {l.Detail}"));
 
         var forged = Copy(run.Report with
         {
-            Metrics = run.Report.Metrics.ToDictionary(m => m.Key, m => m.Key == "delay.D50" ? m.Value with { Value = m.Value.Value / 2 } : m.Value),
+            Metrics = run.Report.Metrics.ToDictionary(m => m.Key,
+                m => m.Key == "delay.D50" ? m.Value with { Value = m.Value.Value / 2 } : m.Value),
         });
-        Assert.Contains(Verification.Run(forged, new AnalysisEffort(99, 2), TestContext.Current.CancellationToken), l => l is { What: "delay.D50", Matches: false });
+        Assert.Contains(Verification.Run(forged, new AnalysisEffort(99, 2), TestContext.Current.CancellationToken),
+            l => l is { What: "delay.D50", Matches: false });
     }
 
     [Fact]
@@ -75,13 +80,15 @@ public sealed class ReportTests(WrittenRun run) : IClassFixture<WrittenRun>
     public void Another_seed_or_configuration_than_was_committed_to_is_found()
     {
         var forged = Copy(run.Report with { Run = run.Report.Run with { Configuration = run.Report.Run.Configuration + " and more" } });
-        Assert.Contains(Verification.Run(forged, new AnalysisEffort(19, 2), TestContext.Current.CancellationToken), l => l is { What: "commitment", Matches: false });
+        Assert.Contains(Verification.Run(forged, new AnalysisEffort(19, 2), TestContext.Current.CancellationToken),
+            l => l is { What: "commitment", Matches: false });
     }
 
     [Fact]
     public void Every_measured_number_has_a_unit_and_a_method()
     {
-        Assert.All(run.Report.Metrics, m => Assert.False(string.IsNullOrEmpty(m.Value.Unit) || string.IsNullOrEmpty(m.Value.Method), m.Key));
+        Assert.All(run.Report.Metrics, m => Assert.False(string.IsNullOrEmpty(m.Value.Unit) || string.IsNullOrEmpty(m.Value.Method),
+            m.Key));
         Assert.NotNull(run.Report.Metrics["delay.D50"].Ci95);
         Assert.True(run.Report.Metrics["delay.D50"].N > 10);
     }
@@ -93,7 +100,8 @@ public sealed class ReportTests(WrittenRun run) : IClassFixture<WrittenRun>
         Assert.DoesNotContain("<script", page, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("src=\"http", page, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("<simulated>", page, StringComparison.Ordinal);
-        Assert.True(page.IndexOf(SvgPlot.Html(run.Report.Verdict.Sentence), StringComparison.Ordinal) < page.IndexOf("Delay over time", StringComparison.Ordinal));
+        Assert.True(page.IndexOf(SvgPlot.Html(run.Report.Verdict.Sentence), StringComparison.Ordinal)
+            < page.IndexOf("Delay over time", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -102,7 +110,8 @@ public sealed class ReportTests(WrittenRun run) : IClassFixture<WrittenRun>
         var again = ProbeReport.Read(File.ReadAllBytes(Path.Combine(run.Folder, "report.json")));
         Assert.Equal(run.Report.Verdict.Sentence, again.Verdict.Sentence);
         var schema = ProbeReport.JsonSchema().ToJsonString();
-        Assert.All(new[] { "run", "verdict", "metrics", "ci95", "commitment" }, name => Assert.Contains($"\"{name}\"", schema, StringComparison.Ordinal));
+        Assert.All(new[] { "run", "verdict", "metrics", "ci95", "commitment" },
+            name => Assert.Contains($"\"{name}\"", schema, StringComparison.Ordinal));
     }
 
     [Theory]
@@ -110,7 +119,8 @@ public sealed class ReportTests(WrittenRun run) : IClassFixture<WrittenRun>
     [InlineData("{}")]
     [InlineData("[1]")]
     [InlineData("{\"schema\":\"live-ai-video-report/9\"}")]
-    public void What_is_no_report_is_refused(string json) => Assert.Throws<FormatException>(() => ProbeReport.Read(System.Text.Encoding.UTF8.GetBytes(json)));
+    public void What_is_no_report_is_refused(string json) =>
+        Assert.Throws<FormatException>(() => ProbeReport.Read(System.Text.Encoding.UTF8.GetBytes(json)));
 
     [Fact]
     public void Runs_of_different_profiles_or_cut_short_are_not_ranked()

@@ -27,7 +27,8 @@ public sealed class RequirementTests
     [InlineData("- {metric: delay.D95, op: [, value: 1}", 4, "(syntax)", "")]
     public void A_bad_rule_is_named_by_file_line_key_and_what_is_allowed(string rule, int line, string key, string allowed)
     {
-        var error = Assert.Throws<RequirementException>(() => RequirementYaml.Read("mine.yaml", $"schema: {RequirementYaml.Schema}\nid: x\nrules:\n  {rule}\n"));
+        var error = Assert.Throws<RequirementException>(() =>
+            RequirementYaml.Read("mine.yaml", $"schema: {RequirementYaml.Schema}\nid: x\nrules:\n  {rule}\n"));
         Assert.StartsWith($"mine.yaml:{line}: {key}: ", error.Message, StringComparison.Ordinal);
         Assert.Contains(allowed, error.Message, StringComparison.Ordinal);
     }
@@ -60,10 +61,13 @@ public sealed class RequirementTests
     [Fact]
     public void A_session_that_was_not_watched_long_enough_is_open_and_one_that_broke_fails()
     {
-        var requirement = RequirementYaml.Read("r.yaml", "schema: live-ai-video-requirement/1\nid: r\nrules:\n  - {metric: continuity.max_session, op: \">=\", value: 3600, unit: s}\n");
-        var report = Report("T3-F", 10, 20) with { Metrics = new Dictionary<string, Metric> { ["continuity.max_session"] = new() { Value = 180, Unit = "s" } } };
+        var requirement = RequirementYaml.Read("r.yaml",
+            "schema: live-ai-video-requirement/1\nid: r\nrules:\n  - {metric: continuity.max_session, op: \">=\", value: 3600, unit: s}\n");
+        var report = Report("T3-F", 10, 20) with { Metrics = new Dictionary<string, Metric>
+            { ["continuity.max_session"] = new() { Value = 180, Unit = "s" } } };
         Assert.Equal(CheckResult.Inconclusive, RequirementCheck.Run(requirement, report).Result);
-        Assert.Equal(CheckResult.Fail, RequirementCheck.Run(requirement, report with { Run = report.Run with { Incomplete = true } }).Result);
+        Assert.Equal(CheckResult.Fail, RequirementCheck.Run(requirement,
+            report with { Run = report.Run with { Incomplete = true } }).Result);
     }
 
     [Fact]
@@ -79,7 +83,10 @@ public sealed class RequirementTests
     [InlineData("cannot be told", CheckResult.Inconclusive)]
     [InlineData(null, CheckResult.Inconclusive)]
     public void A_rule_on_the_nature_is_checked_apart_from_the_tier(string? nature, CheckResult result) =>
-        Assert.Equal(result, RequirementCheck.Run(RequirementYaml.Read("r.yaml", "schema: live-ai-video-requirement/1\nid: r\nrules:\n  - {metric: nature, op: in, value: [restyles or generates]}\n"), Report("T3-F", 10, 20, nature)).Result);
+        Assert.Equal(result,
+            RequirementCheck.Run(RequirementYaml.Read("r.yaml",
+            "schema: live-ai-video-requirement/1\nid: r\nrules:\n  - {metric: nature, op: in, value: [restyles or generates]}\n"),
+            Report("T3-F", 10, 20, nature)).Result);
 
     private static (CheckResult Result, RequirementSection Section) Check(ProbeReport report) => RequirementCheck.Run(RequirementYaml.Read("r.yaml", """
         schema: live-ai-video-requirement/1
@@ -104,7 +111,8 @@ public sealed class RequirementTests
             Configuration = "c",
         },
         Verdict = new VerdictSection(tier, nature, "B", "good", [], "sentence", [], ["a longer run"]),
-        Metrics = new Dictionary<string, Metric> { ["delay.D95"] = new() { Value = (low + high) / 2, Unit = "ms", Ci95 = [low, high], N = 100 } },
+        Metrics = new Dictionary<string, Metric> { ["delay.D95"] = new()
+            { Value = (low + high) / 2, Unit = "ms", Ci95 = [low, high], N = 100 } },
         Channels = [],
         Plan = [],
     };

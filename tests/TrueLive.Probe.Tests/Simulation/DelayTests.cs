@@ -34,6 +34,7 @@ public sealed class DelayTests
         run.Plan.Append(PhaseKind.Warmup, 2);
         run.Plan.Append(PhaseKind.Fast, 30);
         run.Advance(TestContext.Current.CancellationToken);
-        return ProbeAnalysis.Analyse(run.Plan, run.Seen, new AnalysisEffort(64, 1, true) { WithNature = false }, TestContext.Current.CancellationToken);
+        return ProbeAnalysis.Analyse(run.Plan, run.Seen, new AnalysisEffort(64, 1, true) { WithNature = false },
+            TestContext.Current.CancellationToken);
     }
 }

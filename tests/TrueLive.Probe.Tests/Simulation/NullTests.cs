@@ -22,7 +22,8 @@ public sealed class NullTests
     {
         Assert.SkipUnless(File.Exists(Street), "opencv-doc is not installed");
         var street = await RecordingAnalysis.ReadAsync(Street, TestContext.Current.CancellationToken);
-        AssertUniform([.. Enumerable.Range(0, 24).AsParallel().WithDegreeOfParallelism(2).Select(k => NullRuns.Recorded($"test street {k}", street, 15, 49))]);
+        AssertUniform([.. Enumerable.Range(0, 24).AsParallel().WithDegreeOfParallelism(2)
+            .Select(k => NullRuns.Recorded($"test street {k}", street, 15, 49))]);
     }
 
     [Fact]
@@ -36,7 +37,8 @@ public sealed class NullTests
     }
 
     private static double[] Restyled(bool withCodesOfAnother) =>
-        [.. Enumerable.Range(0, 24).AsParallel().WithDegreeOfParallelism(2).Select(k => NullRuns.Simulated($"test null {withCodesOfAnother} {k}", Look.HeldOut[k % 6], withCodesOfAnother, 15, 49))];
+        [.. Enumerable.Range(0, 24).AsParallel().WithDegreeOfParallelism(2)
+            .Select(k => NullRuns.Simulated($"test null {withCodesOfAnother} {k}", Look.HeldOut[k % 6], withCodesOfAnother, 15, 49))];
 
     private static void AssertUniform(double[] values)
     {

@@ -21,7 +21,8 @@ public abstract class SimulatorTests(SimulatorRuns runs)
     public void No_honest_system_is_accused() => Assert.True(!runs.Rows.Any(SelfTestSummary.Accused), Misses(SelfTestSummary.Accused));
 
     [Fact]
-    public void No_picture_is_said_to_be_made_from_the_input_that_is_not() => Assert.True(!runs.Rows.Any(SelfTestSummary.NaturePromoted), Misses(SelfTestSummary.NaturePromoted));
+    public void No_picture_is_said_to_be_made_from_the_input_that_is_not() =>
+        Assert.True(!runs.Rows.Any(SelfTestSummary.NaturePromoted), Misses(SelfTestSummary.NaturePromoted));
 
     [Fact]
     public void The_median_delay_is_found_within_a_frame_and_its_interval_covers_the_truth()
@@ -30,9 +31,11 @@ public abstract class SimulatorTests(SimulatorRuns runs)
         Assert.True(rows.Length >= 4, $"only {rows.Length} delays were measured");
         // With one seed each, one median with a wide interval may be off by a little more than a frame; the self-test measures the share.
         double[] errors = [.. rows.Select(r => Math.Abs(r.D50!.Value - r.TrueD50!.Value)).Order()];
-        Assert.True(errors[^2] <= SelfTestSummary.Frame && errors[^1] <= 2 * SelfTestSummary.Frame, string.Join("\n", rows.Select(r => $"{r.System} {r.Look}: {r.D50} against {r.TrueD50}")));
+        Assert.True(errors[^2] <= SelfTestSummary.Frame && errors[^1] <= 2 * SelfTestSummary.Frame,
+            string.Join("\n", rows.Select(r => $"{r.System} {r.Look}: {r.D50} against {r.TrueD50}")));
         // Three of seven 95 % intervals miss with probability 0.004; the self-test measures the share.
-        Assert.True(rows.Count(r => r.TrueD50 < r.D50Low || r.TrueD50 > r.D50High) <= 2, string.Join("\n", rows.Select(r => $"{r.System} {r.Look}: {r.TrueD50} in {r.D50Low} to {r.D50High}")));
+        Assert.True(rows.Count(r => r.TrueD50 < r.D50Low || r.TrueD50 > r.D50High) <= 2,
+            string.Join("\n", rows.Select(r => $"{r.System} {r.Look}: {r.TrueD50} in {r.D50Low} to {r.D50High}")));
     }
 
     private string Misses(Func<SelfTestRow, bool> which) =>
@@ -52,12 +55,15 @@ public abstract class SimulatorRuns(Func<SimulatedSystem, bool> which)
 {
     /// <summary>The runs.</summary>
     public IReadOnlyList<SelfTestRow> Rows { get; } = SelfTestSuite.Run(
-        [.. SimulatedSystem.All.Select((s, k) => (System: s, Number: k)).Where(s => which(s.System)).Select(s => new SelfTestCase(s.System.Name, Look.HeldOut[s.Number % Look.HeldOut.Count], $"test {7100 + s.Number}"))],
+        [.. SimulatedSystem.All.Select((s, k) => (System: s, Number: k)).Where(s => which(s.System))
+            .Select(s => new SelfTestCase(s.System.Name, Look.HeldOut[s.Number % Look.HeldOut.Count], $"test {7100 + s.Number}"))],
         ProbeProfile.Selftest, new AnalysisEffort(999, 1, true), 2, null, TimeProvider.System, null, TestContext.Current.CancellationToken);
 }
 
 /// <summary>One of each kind.</summary>
-public sealed class SomeSimulatorRuns() : SimulatorRuns(s => s.Name is "stream" or "stream+1.2s" or "chunk-burst" or "latest12" or "clips-3s" or "warp" or "canned" or "run-ahead");
+public sealed class SomeSimulatorRuns()
+    : SimulatorRuns(s => s.Name is "stream" or "stream+1.2s" or "chunk-burst" or "latest12" or "clips-3s" or "warp" or "canned"
+    or "run-ahead");
 
 /// <summary>All of them.</summary>
 public sealed class EverySimulatorRuns() : SimulatorRuns(_ => true);

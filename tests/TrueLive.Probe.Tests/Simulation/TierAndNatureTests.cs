@@ -8,7 +8,8 @@ namespace TrueLive.Probe.Tests.Simulation;
 /// <summary>Tier and nature of systems that take no prompts, in runs of less than a minute.</summary>
 public sealed class TierAndNatureTests
 {
-    private static readonly ProbeProfile Short = new() { Name = "short", Warmup = 9, Fast = 40, Slow = 0, Control = 0, Hold = 8, Blackout = 0 };
+    private static readonly ProbeProfile Short = new()
+        { Name = "short", Warmup = 9, Fast = 40, Slow = 0, Control = 0, Hold = 8, Blackout = 0 };
 
     [Theory]
     [InlineData(0.15, "edge", TierLabel.T3)]
@@ -72,5 +73,6 @@ public sealed class TierAndNatureTests
     private static SimulatedSystem Named(string name) => SimulatedSystem.Named(name);
 
     private static SelfTestRun Run(SimulatedSystem system, string look) =>
-        SelfTest.Run(system, look, $"tier and nature {system.Name} {look}", Short, new AnalysisEffort(999, 2, true), cancel: TestContext.Current.CancellationToken);
+        SelfTest.Run(system, look, $"tier and nature {system.Name} {look}", Short, new AnalysisEffort(999, 2, true),
+            cancel: TestContext.Current.CancellationToken);
 }

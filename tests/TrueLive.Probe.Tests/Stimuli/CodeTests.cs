@@ -10,14 +10,16 @@ public sealed class CodeTests
     private static readonly Gen<ProbeSeed> Seeds = Gen.Int.Select(n => ProbeSeed.From($"property {n}"));
 
     [Fact]
-    public void The_same_seed_gives_the_same_codes_and_another_seed_gives_others() => Gen.Select(Seeds, Gen.Enum<Channel>()).Sample((seed, channel) =>
+    public void The_same_seed_gives_the_same_codes_and_another_seed_gives_others() =>
+        Gen.Select(Seeds, Gen.Enum<Channel>()).Sample((seed, channel) =>
     {
         Assert.Equal(Draw(seed, channel), Draw(ProbeSeed.From(seed.Hex), channel));
         Assert.NotEqual(Draw(seed, channel), Draw(ProbeSeed.From(seed.Hex + "x"), channel));
     }, iter: 40);
 
     [Fact]
-    public void Chips_hold_their_length_never_run_longer_than_five_and_are_balanced() => Gen.Select(Seeds, Gen.Enum<Channel>()).Sample((seed, channel) =>
+    public void Chips_hold_their_length_never_run_longer_than_five_and_are_balanced() =>
+        Gen.Select(Seeds, Gen.Enum<Channel>()).Sample((seed, channel) =>
     {
         var code = Draw(seed, channel);
         Assert.All(code, v => Assert.True(v is 1 or -1));

@@ -12,15 +12,18 @@ public sealed class BrowserSystemTests
 {
     private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "systems");
 
-    public static TheoryData<string> Systems => [.. Directory.GetFiles(Folder, "*-*.js").Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Systems =>
+        [.. Directory.GetFiles(Folder, "*-*.js").Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
 
     [Theory]
     [MemberData(nameof(Systems))]
     public async Task What_lives_is_called_tier_3_and_what_pretends_never_is(string program)
     {
-        await using var target = new PageTarget(Path.Combine(Folder, program), "/usr/bin/chromium", new Dictionary<string, string>(), TimeProvider.System, TimeSpan.FromMinutes(5), Environment.UserName == "root");
+        await using var target = new PageTarget(Path.Combine(Folder, program), "/usr/bin/chromium", new Dictionary<string, string>(),
+            TimeProvider.System, TimeSpan.FromMinutes(5), Environment.UserName == "root");
         var options = new ProbeRunOptions { Width = 320, Height = 180, Effort = new AnalysisEffort(Threads: 2) };
-        var result = await new ProbeRun(target, ProbeProfile.Glance, ProbeSeed.From($"systems {program}"), TimeProvider.System, options).RunAsync(null, TestContext.Current.CancellationToken);
+        var result = await new ProbeRun(target, ProbeProfile.Glance, ProbeSeed.From($"systems {program}"), TimeProvider.System, options)
+            .RunAsync(null, TestContext.Current.CancellationToken);
         var tier = TierVerdict.Text(result.Verdict.Tier);
         TestContext.Current.TestOutputHelper?.WriteLine($"{program}: {result.Verdict.Sentence}");
         Assert.True(result.Quality.EndedBecause is null, result.Quality.EndedBecause);

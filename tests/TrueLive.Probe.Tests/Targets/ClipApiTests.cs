@@ -62,8 +62,10 @@ public sealed class ClipApiTests : IDisposable
         var heard = new List<string>();
         var report = await RunAsync(Service(), heard.Add);
         Assert.False(report.Run.Incomplete, report.Run.EndedBecause);
-        Assert.Contains(heard, h => h.Contains("answered 429", StringComparison.Ordinal) && h.EndsWith("Retrying in 1 s.", StringComparison.Ordinal));
-        Assert.Contains(heard, h => h.Contains("answered 502", StringComparison.Ordinal) && h.EndsWith("Retrying in 0.1 s.", StringComparison.Ordinal));
+        Assert.Contains(heard, h => h.Contains("answered 429", StringComparison.Ordinal)
+            && h.EndsWith("Retrying in 1 s.", StringComparison.Ordinal));
+        Assert.Contains(heard, h => h.Contains("answered 502", StringComparison.Ordinal)
+            && h.EndsWith("Retrying in 0.1 s.", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -125,18 +127,22 @@ public sealed class ClipApiTests : IDisposable
     [InlineData("{a: ", 30_000)]
     public void A_description_that_is_nested_without_end_is_refused(string open, int times)
     {
-        var error = Assert.Throws<ClipApiException>(() => ClipApi.Read("deep.yaml", "submit: " + string.Concat(Enumerable.Repeat(open, times))));
+        var error = Assert.Throws<ClipApiException>(() =>
+            ClipApi.Read("deep.yaml", "submit: " + string.Concat(Enumerable.Repeat(open, times))));
         Assert.Contains("nesting", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_description_whose_aliases_multiply_is_refused() =>
-        Assert.Contains("aliases", Assert.Throws<ClipApiException>(() => ClipApi.Read("laughs.yaml", "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n")).Message, StringComparison.Ordinal);
+        Assert.Contains("aliases", Assert.Throws<ClipApiException>(() =>
+            ClipApi.Read("laughs.yaml", "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_description_that_needs_a_key_says_which_variable()
     {
-        var service = ClipApi.Read("x.yaml", $"schema: {ClipApi.Schema}\nname: x\nsubmit: {{url: \"http://x\", headers: {{A: \"${{env:TRUELIVE_TEST_NO_SUCH_KEY}}\"}}}}\nresult: /u\n");
+        var service = ClipApi.Read("x.yaml",
+            $"schema: {ClipApi.Schema}\nname: x\nsubmit: {{url: \"http://x\", headers: {{A: " +
+            $"\"${{env:TRUELIVE_TEST_NO_SUCH_KEY}}\"}}}}\nresult: /u\n");
         var error = Assert.Throws<TargetException>(() => new ClipClient(service, TimeProvider.System));
         Assert.Contains("TRUELIVE_TEST_NO_SUCH_KEY", error.Message, StringComparison.Ordinal);
     }
@@ -151,7 +157,8 @@ public sealed class ClipApiTests : IDisposable
         _ => null,
     };
 
-    private Task<TrueLive.Probe.Reports.ProbeReport> RunAsync(ClipApi service, Action<string>? say = null) => ClipProbe.RunAsync(service, new ProbeSessionOptions
+    private Task<TrueLive.Probe.Reports.ProbeReport> RunAsync(ClipApi service, Action<string>? say = null) =>
+        ClipProbe.RunAsync(service, new ProbeSessionOptions
     {
         Profile = ProbeProfile.Quick,
         Seed = ProbeSeed.From("clips"),
@@ -172,7 +179,8 @@ public sealed class ClipApiTests : IDisposable
     private byte[] Clip(string source)
     {
         var path = Path.Combine(_folder, "source.mp4");
-        using var ffmpeg = Process.Start("ffmpeg", ["-v", "error", "-y", "-f", "lavfi", "-i", .. source.Split(' '), "-c:v", "libx264", "-preset", "ultrafast", path]);
+        using var ffmpeg = Process.Start("ffmpeg", ["-v", "error", "-y", "-f", "lavfi", "-i", .. source.Split(' '), "-c:v", "libx264",
+            "-preset", "ultrafast", path]);
         ffmpeg.WaitForExit();
         return File.ReadAllBytes(path);
     }
@@ -206,11 +214,13 @@ public sealed class ClipApiTests : IDisposable
                 using var body = new StreamReader(request.InputStream);
                 _prompt = (await body.ReadToEndAsync()).Contains("\"warm\"", StringComparison.Ordinal) ? "warm" : "cold";
                 response.StatusCode = _bad == "500" ? 500 : 200;
-                await WriteAsync(_bad switch { "no json" => "<html>", "no job" => "{}", "long json" => new string('[', 5 << 20), _ => "{\"id\":\"j1\"}" });
+                await WriteAsync(_bad switch { "no json" => "<html>", "no job" => "{}", "long json" => new string('[', 5 << 20),
+                    _ => "{\"id\":\"j1\"}" });
             }
             else if (path.StartsWith("/jobs/", StringComparison.Ordinal))
             {
-                await WriteAsync($"{{\"status\":\"{(_bad == "failed" ? "failed" : _bad == "never" || ++_polls % 2 == 1 ? "running" : "succeeded")}\",\"output\":[\"{_root}clip\"]}}");
+                await WriteAsync(
+                    $"{{\"status\":\"{(_bad == "failed" ? "failed" : _bad == "never" || ++_polls % 2 == 1 ? "running" : "succeeded")}\",\"output\":[\"{_root}clip\"]}}");
             }
             else if (_bad is "loop" or "file")
             {

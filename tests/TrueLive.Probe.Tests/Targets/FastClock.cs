@@ -17,5 +17,7 @@ internal sealed class StolenClock() : FastClock(1)
     private int _calls;
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
-        base.CreateTimer(callback, state, Interlocked.Increment(ref _calls) % 5 == 0 && dueTime > TimeSpan.Zero ? dueTime + TimeSpan.FromMilliseconds(60) : dueTime, period);
+        base.CreateTimer(callback, state, Interlocked.Increment(ref _calls) % 5 == 0 && dueTime > TimeSpan.Zero
+            ? dueTime + TimeSpan.FromMilliseconds(60)
+            : dueTime, period);
 }

@@ -19,14 +19,17 @@ public sealed class PageTargetTests : IDisposable
     public async Task The_browsers_own_echo_answers_the_codes(string answer, bool display)
     {
         await using var target = Target($"export async function connect(stream) {{ {answer} }}");
-        var profile = new ProbeProfile { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Redraws = 19 };
+        var profile = new ProbeProfile { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 0, Blackout = 0,
+            Redraws = 19 };
         var options = new ProbeRunOptions { Width = 320, Height = 180, Effort = new AnalysisEffort(19, 1) };
-        var result = await new ProbeRun(target, profile, ProbeSeed.From("page"), TimeProvider.System, options).RunAsync(null, TestContext.Current.CancellationToken);
+        var result = await new ProbeRun(target, profile, ProbeSeed.From("page"), TimeProvider.System, options)
+            .RunAsync(null, TestContext.Current.CancellationToken);
         Assert.False(target.TakesPrompts);
         Assert.Equal(display, target.Description.Contains("as displayed", StringComparison.Ordinal));
         Assert.True(result.Seen.Count > 0, $"{result.Quality.EndedBecause}");
         // On a machine that is busy with other tests, the run may be invalid; then it must say so.
-        Assert.True(result.Findings.Fast.Joint.Z > 12 || result.Quality.InvalidReasons().Count > 0, $"z {result.Findings.Fast.Joint.Z}, {result.Seen.Count} frames, {result.Quality.EndedBecause}");
+        Assert.True(result.Findings.Fast.Joint.Z > 12 || result.Quality.InvalidReasons().Count > 0,
+            $"z {result.Findings.Fast.Joint.Z}, {result.Seen.Count} frames, {result.Quality.EndedBecause}");
     }
 
     [Theory]
@@ -37,7 +40,8 @@ public sealed class PageTargetTests : IDisposable
     public async Task A_script_that_cannot_connect_is_a_clear_error(string script, string words)
     {
         await using var target = Target(script, words.StartsWith("did not", StringComparison.Ordinal) ? 12 : 300);
-        var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<TargetException>(() =>
+            target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
     }
 
@@ -55,15 +59,20 @@ public sealed class PageTargetTests : IDisposable
             : kind == "busy" && turns++ == 0 ? HandMadeServer.Says("429 Too Many Requests", Open + "Retry-After: 1\r\n")(request)
             : HandMadeServer.Answers("recvonly", Open)(request));
         var sample = Path.Combine(AppContext.BaseDirectory, "whip.js");
-        await using var target = new PageTarget(sample, Browser, new Dictionary<string, string> { ["url"] = server.Address.ToString() }, TimeProvider.System, TimeSpan.FromSeconds(60), withoutSandbox: true);
-        var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
+        await using var target = new PageTarget(sample, Browser, new Dictionary<string, string> { ["url"] = server.Address.ToString() },
+            TimeProvider.System, TimeSpan.FromSeconds(60), withoutSandbox: true);
+        var error = await Assert.ThrowsAsync<TargetException>(() =>
+            target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
         Assert.True(kind != "busy" || turns == 2);
     }
 
     [Fact]
     public void A_variable_that_is_not_set_is_said_before_anything_runs() =>
-        Assert.Contains("TRUELIVE_NO_SUCH_VARIABLE", Assert.Throws<TargetException>(() => Target("export const environment = ['TRUELIVE_NO_SUCH_VARIABLE']; export async function connect(s) { return s; }")).Message, StringComparison.Ordinal);
+        Assert.Contains("TRUELIVE_NO_SUCH_VARIABLE",
+            Assert.Throws<TargetException>(() =>
+            Target("export const environment = ['TRUELIVE_NO_SUCH_VARIABLE']; export async function connect(s) { return s; }")).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public async Task The_page_gets_no_secrets_from_the_environment_and_no_files_that_are_no_script()
@@ -75,21 +84,26 @@ public sealed class PageTargetTests : IDisposable
         using var http = new HttpClient { BaseAddress = new Uri(host.Address) };
         var folder = host.Module[..(host.Module.LastIndexOf('/') + 1)];
         Assert.Equal("export const part = 1;", await http.GetStringAsync(folder + "part.js", TestContext.Current.CancellationToken));
-        foreach (var path in new[] { "/adapter/part.js", "/part.js", folder + "keys.txt", folder + ".env.js", folder + "../../etc/hostname", folder + "%2e%2e/x.js" })
-            Assert.Equal((path, System.Net.HttpStatusCode.NotFound), (path, (await http.GetAsync(path, TestContext.Current.CancellationToken)).StatusCode));
+        foreach (var path in new[] { "/adapter/part.js", "/part.js", folder + "keys.txt", folder + ".env.js", folder + "../../etc/hostname",
+            folder + "%2e%2e/x.js" })
+            Assert.Equal((path, System.Net.HttpStatusCode.NotFound),
+                (path, (await http.GetAsync(path, TestContext.Current.CancellationToken)).StatusCode));
     }
 
     [Fact]
     public async Task A_browser_runs_with_what_a_program_needs_of_the_environment_and_nothing_else()
     {
         var browser = Path.Combine(_folder, "browser");
-        await File.WriteAllTextAsync(browser, $"#!/bin/sh\nenv > {_folder}/environment\nulimit -f > {_folder}/limit\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(browser, $"#!/bin/sh\nenv > {_folder}/environment\nulimit -f > {_folder}/limit\n",
+            TestContext.Current.CancellationToken);
         File.SetUnixFileMode(browser, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         Environment.SetEnvironmentVariable("PROBE_TESTS_SECRET_KEY", "secret");
         using (var process = new BrowserProcess(browser, "about:blank", withoutSandbox: true))
             await process.Ended.WaitAsync(TestContext.Current.CancellationToken);
-        Assert.DoesNotContain("secret", await File.ReadAllTextAsync(Path.Combine(_folder, "environment"), TestContext.Current.CancellationToken), StringComparison.OrdinalIgnoreCase);
-        Assert.NotEqual("unlimited", (await File.ReadAllTextAsync(Path.Combine(_folder, "limit"), TestContext.Current.CancellationToken)).Trim());
+        Assert.DoesNotContain("secret", await File.ReadAllTextAsync(Path.Combine(_folder, "environment"),
+            TestContext.Current.CancellationToken), StringComparison.OrdinalIgnoreCase);
+        Assert.NotEqual("unlimited", (await File.ReadAllTextAsync(Path.Combine(_folder, "limit"), TestContext.Current.CancellationToken))
+            .Trim());
     }
 
     [Fact]
@@ -97,7 +111,8 @@ public sealed class PageTargetTests : IDisposable
     {
         Assert.SkipUnless(Environment.UserName == "root", "Only root's browser has no sandbox.");
         await using var target = Target("export async function connect(s) { return s; }", withoutSandbox: false);
-        var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<TargetException>(() =>
+            target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
         Assert.Contains("--no-sandbox", error.Message, StringComparison.Ordinal);
     }
 
@@ -105,7 +120,8 @@ public sealed class PageTargetTests : IDisposable
     public async Task A_browser_that_is_not_there_is_a_clear_error()
     {
         await using var target = Target("export async function connect(s) { return s; }", browser: "/no/such/browser");
-        var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<TargetException>(() =>
+            target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
         Assert.Contains("--browser", error.Message, StringComparison.Ordinal);
     }
 
@@ -117,7 +133,8 @@ public sealed class PageTargetTests : IDisposable
             """);
         var profile = new ProbeProfile { Name = "test", Warmup = 1, Fast = 60, Slow = 0, Control = 0, Hold = 0, Blackout = 0 };
         var options = new ProbeRunOptions { Width = 160, Height = 90, Effort = new AnalysisEffort(19, 1) };
-        var result = await new ProbeRun(target, profile, ProbeSeed.From("page"), TimeProvider.System, options).RunAsync(null, TestContext.Current.CancellationToken);
+        var result = await new ProbeRun(target, profile, ProbeSeed.From("page"), TimeProvider.System, options)
+            .RunAsync(null, TestContext.Current.CancellationToken);
         Assert.True(result.Quality.Incomplete);
         Assert.Equal("out of credits", result.Quality.EndedBecause);
     }
@@ -130,6 +147,7 @@ public sealed class PageTargetTests : IDisposable
     {
         var path = Path.Combine(_folder, "adapter.js");
         File.WriteAllText(path, script);
-        return new PageTarget(path, browser, new Dictionary<string, string>(), TimeProvider.System, TimeSpan.FromSeconds(seconds), withoutSandbox && Environment.UserName == "root");
+        return new PageTarget(path, browser, new Dictionary<string, string>(), TimeProvider.System, TimeSpan.FromSeconds(seconds),
+            withoutSandbox && Environment.UserName == "root");
     }
 }

@@ -9,7 +9,8 @@ namespace TrueLive.Probe.Tests.Targets;
 [Trait("Run", "long")]
 public sealed class ProbeRunTests : IDisposable
 {
-    private static readonly ProbeProfile Short = new() { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 5, Blackout = 0, Redraws = 39 };
+    private static readonly ProbeProfile Short = new()
+        { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 5, Blackout = 0, Redraws = 39 };
     private static readonly ProbeRunOptions Small = new() { Width = 160, Height = 90, Effort = new AnalysisEffort(39, 1) };
     private readonly string _folder = Directory.CreateTempSubdirectory("probe-run-").FullName;
 
@@ -20,7 +21,8 @@ public sealed class ProbeRunTests : IDisposable
     {
         var clock = new FastClock(2);
         await using var echo = new NullTarget(clock, TimeSpan.FromMilliseconds(300));
-        var result = await new ProbeRun(echo, Short, ProbeSeed.From("echo"), clock, Small).RunAsync(null, TestContext.Current.CancellationToken);
+        var result = await new ProbeRun(echo, Short, ProbeSeed.From("echo"), clock, Small)
+            .RunAsync(null, TestContext.Current.CancellationToken);
         Assert.False(result.Quality.Incomplete);
         if (result.Quality.InvalidReasons().Count > 0)
         {
@@ -38,7 +40,8 @@ public sealed class ProbeRunTests : IDisposable
     {
         var clock = new FastClock(4);
         await using var target = new ScriptedTarget(clock, (_, frame, pool) => ScriptedTarget.Copy(frame, pool)) { TakesPrompts = true };
-        await new ProbeRun(target, Short with { Fast = 2, Hold = 0 }, ProbeSeed.From("prompt"), clock, Small with { PromptA = "lines" }).RunAsync(null, TestContext.Current.CancellationToken);
+        await new ProbeRun(target, Short with { Fast = 2, Hold = 0 }, ProbeSeed.From("prompt"), clock, Small with { PromptA = "lines" })
+            .RunAsync(null, TestContext.Current.CancellationToken);
         Assert.Equal((0, "lines"), Assert.Single(target.Prompts));
     }
 
@@ -53,7 +56,8 @@ public sealed class ProbeRunTests : IDisposable
                 target!.Close("the far side hung up");
             return ScriptedTarget.Copy(frame, pool);
         });
-        var result = await new ProbeRun(target, Short, ProbeSeed.From("hang up"), clock, Small).RunAsync(null, TestContext.Current.CancellationToken);
+        var result = await new ProbeRun(target, Short, ProbeSeed.From("hang up"), clock, Small)
+            .RunAsync(null, TestContext.Current.CancellationToken);
         Assert.True(result.Quality.Incomplete);
         Assert.Equal("the far side hung up", result.Quality.EndedBecause);
         Assert.Contains(result.Verdict.Flags, f => f.Contains("the far side hung up", StringComparison.Ordinal));
@@ -76,7 +80,8 @@ public sealed class ProbeRunTests : IDisposable
             noise.V.Fill(128);
             return noise;
         });
-        var result = await new ProbeRun(target, Short, ProbeSeed.From("garbage"), clock, Small).RunAsync(null, TestContext.Current.CancellationToken);
+        var result = await new ProbeRun(target, Short, ProbeSeed.From("garbage"), clock, Small)
+            .RunAsync(null, TestContext.Current.CancellationToken);
         Assert.True(result.Findings.Fast.Joint.P > 0.01);
         Assert.DoesNotContain(result.Verdict.Tier, new[] { TierLabel.T3F, TierLabel.T3C, TierLabel.T3S, TierLabel.T2 });
     }
@@ -86,7 +91,8 @@ public sealed class ProbeRunTests : IDisposable
     {
         var clock = new FastClock(4);
         await using var target = new ScriptedTarget(clock, (_, _, _) => null);
-        var result = await new ProbeRun(target, Short, ProbeSeed.From("silence"), clock, Small).RunAsync(null, TestContext.Current.CancellationToken);
+        var result = await new ProbeRun(target, Short, ProbeSeed.From("silence"), clock, Small)
+            .RunAsync(null, TestContext.Current.CancellationToken);
         Assert.True(result.Verdict.Tier is TierLabel.NotProven or TierLabel.Invalid);
         Assert.NotEmpty(result.Verdict.Sentence);
     }
@@ -96,7 +102,8 @@ public sealed class ProbeRunTests : IDisposable
     {
         var clock = new FastClock(30);
         await using var target = new ScriptedTarget(clock, (_, _, _) => null);
-        var result = await new ProbeRun(target, Short with { Fast = 120 }, ProbeSeed.From("minute"), clock, Small).RunAsync(null, TestContext.Current.CancellationToken);
+        var result = await new ProbeRun(target, Short with { Fast = 120 }, ProbeSeed.From("minute"), clock, Small)
+            .RunAsync(null, TestContext.Current.CancellationToken);
         Assert.True(result.Quality.Incomplete);
         Assert.Contains("no picture came back in the first 60 s", result.Quality.EndedBecause, StringComparison.Ordinal);
         Assert.True(result.Seen.Sent.Count < 61 * 30, $"{result.Seen.Sent.Count}");
@@ -107,7 +114,8 @@ public sealed class ProbeRunTests : IDisposable
     {
         var clock = new StolenClock();
         await using var echo = new NullTarget(clock);
-        var result = await new ProbeRun(echo, Short with { Fast = 6, Hold = 0 }, ProbeSeed.From("stolen"), clock, Small).RunAsync(null, TestContext.Current.CancellationToken);
+        var result = await new ProbeRun(echo, Short with { Fast = 6, Hold = 0 }, ProbeSeed.From("stolen"), clock, Small)
+            .RunAsync(null, TestContext.Current.CancellationToken);
         Assert.Equal(TierLabel.Invalid, result.Verdict.Tier);
         Assert.Contains("timer", result.Verdict.Sentence, StringComparison.Ordinal);
     }
@@ -116,7 +124,8 @@ public sealed class ProbeRunTests : IDisposable
     public async Task A_run_that_was_stopped_goes_on_where_it_was_and_its_report_verifies()
     {
         var clock = new FastClock(3);
-        var options = new ProbeSessionOptions { Profile = Short with { Hold = 6 }, Seed = ProbeSeed.From("resume"), Folder = _folder, Run = Small };
+        var options = new ProbeSessionOptions { Profile = Short with { Hold = 6 }, Seed = ProbeSeed.From("resume"), Folder = _folder,
+            Run = Small };
         using var stop = new CancellationTokenSource();
         ProbeReport first;
         await using (var echo = new NullTarget(clock))
@@ -128,7 +137,8 @@ public sealed class ProbeRunTests : IDisposable
         Assert.True(File.Exists(Path.Combine(_folder, "unfinished.json")));
         await using (var again = new NullTarget(clock))
         {
-            var second = await ProbeSession.RunAsync(again, options with { Resume = true }, clock, null, null, TestContext.Current.CancellationToken);
+            var second = await ProbeSession.RunAsync(again, options with { Resume = true }, clock, null, null,
+                TestContext.Current.CancellationToken);
             Assert.False(second.Run.Incomplete);
             Assert.Equal(2, second.Run.Sessions);
             Assert.Equal(["Warmup", "Fast", "Warmup", "Hold"], second.Plan.Select(p => p.Kind));
@@ -136,7 +146,8 @@ public sealed class ProbeRunTests : IDisposable
             Assert.NotNull(second.Run.EchoD50Ms);
         }
         Assert.False(File.Exists(Path.Combine(_folder, "unfinished.json")));
-        var lines = Verification.Run(Path.Combine(_folder, "report.json"), new AnalysisEffort(39, 1), TestContext.Current.CancellationToken);
+        var lines = Verification.Run(Path.Combine(_folder, "report.json"), new AnalysisEffort(39, 1),
+            TestContext.Current.CancellationToken);
         Assert.All(lines, l => Assert.True(l.Matches, $"{l.What}: {l.Detail}"));
         var error = Assert.Throws<FormatException>(() => RunFolder.Resume(_folder, Short, "null"));
         Assert.Contains("no unfinished run", error.Message, StringComparison.Ordinal);

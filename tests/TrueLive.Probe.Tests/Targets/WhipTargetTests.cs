@@ -8,7 +8,8 @@ namespace TrueLive.Probe.Tests.Targets;
 /// <summary>The native client against a real WHIP server: codec, SRTP and congestion control are in the loop.</summary>
 public sealed class WhipTargetTests
 {
-    private static readonly ProbeProfile Short = new() { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Redraws = 19 };
+    private static readonly ProbeProfile Short = new()
+        { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Redraws = 19 };
     private static readonly ProbeRunOptions Small = new() { Width = 160, Height = 90, Effort = new AnalysisEffort(19, 1) };
 
     [Fact]
@@ -17,7 +18,8 @@ public sealed class WhipTargetTests
     {
         using var server = new WhipSimulator(LiveBehaviour.All.First(b => b.Name == "stream"), TimeProvider.System);
         await using var target = new WhipTarget(server.Address, true, null, TimeProvider.System);
-        var result = await new ProbeRun(target, Short, ProbeSeed.From("whip"), TimeProvider.System, Small).RunAsync(null, TestContext.Current.CancellationToken);
+        var result = await new ProbeRun(target, Short, ProbeSeed.From("whip"), TimeProvider.System, Small)
+            .RunAsync(null, TestContext.Current.CancellationToken);
         Assert.True(target.TakesPrompts);
         Assert.True(result.Seen.Count > 0, $"{result.Quality.EndedBecause}");
         // On a machine that is busy with other tests, the run may be invalid; then it must say so.
@@ -39,7 +41,8 @@ public sealed class WhipTargetTests
         {
             using var server = new WhipSimulator(LiveBehaviour.All.First(b => b.Name == "stream"), TimeProvider.System);
             await using var target = new WhipTarget(server.Address, true, null, TimeProvider.System, inserted);
-            var result = await new ProbeRun(target, Short, ProbeSeed.From("inserted"), TimeProvider.System, Small).RunAsync(null, TestContext.Current.CancellationToken);
+            var result = await new ProbeRun(target, Short, ProbeSeed.From("inserted"), TimeProvider.System, Small)
+                .RunAsync(null, TestContext.Current.CancellationToken);
             return result.Quality.InvalidReasons().Count > 0 ? null : result.Findings.D50.Value;
         }
     }
@@ -50,7 +53,8 @@ public sealed class WhipTargetTests
         var server = new WhipSimulator(LiveBehaviour.All.First(b => b.Name == "canned"), TimeProvider.System);
         await using var target = new WhipTarget(server.Address, true, null, TimeProvider.System);
         var progress = new EndAt(2, server);
-        var result = await new ProbeRun(target, Short, ProbeSeed.From("gone"), TimeProvider.System, Small).RunAsync(progress, TestContext.Current.CancellationToken);
+        var result = await new ProbeRun(target, Short, ProbeSeed.From("gone"), TimeProvider.System, Small)
+            .RunAsync(progress, TestContext.Current.CancellationToken);
         Assert.True(result.Quality.Incomplete);
         Assert.NotNull(result.Quality.EndedBecause);
     }
@@ -59,7 +63,8 @@ public sealed class WhipTargetTests
     public async Task An_address_where_nobody_answers_is_a_clear_error()
     {
         await using var target = new WhipTarget(new Uri("http://127.0.0.1:9/whip"), false, null, TimeProvider.System);
-        var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<TargetException>(() =>
+            target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
         Assert.Contains("127.0.0.1:9", error.Message, StringComparison.Ordinal);
     }
 
@@ -99,7 +104,8 @@ public sealed class WhipTargetTests
             _ => _ => null,
         });
         await using var target = new WhipTarget(server.Address, false, null, TimeProvider.System);
-        var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<TargetException>(() =>
+            target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
     }
 
@@ -113,7 +119,8 @@ public sealed class WhipTargetTests
             return null;
         });
         await using var target = new WhipTarget(server.Address, false, null, TimeProvider.System, patience: TimeSpan.FromSeconds(1));
-        var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<TargetException>(() =>
+            target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
         never.Set();
         Assert.Contains("did not answer within 1 s", error.Message, StringComparison.Ordinal);
     }
@@ -127,10 +134,13 @@ public sealed class WhipTargetTests
             HandMadeServer.Says("429 Too Many Requests", "Retry-After: 20\r\n"),
             HandMadeServer.Says("503 Service Unavailable", "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n"),
             HandMadeServer.Says("307 Temporary Redirect", "Location: /moved\r\n"),
-            request => request.StartsWith("POST /moved", StringComparison.Ordinal) ? HandMadeServer.Answers("recvonly")(request) : HandMadeServer.Bytes("200 OK", "", []));
+            request => request.StartsWith("POST /moved", StringComparison.Ordinal)
+                ? HandMadeServer.Answers("recvonly")(request)
+                : HandMadeServer.Bytes("200 OK", "", []));
         var heard = new List<string>();
         await using var target = new WhipTarget(server.Address, false, null, clock) { Heard = heard.Add };
-        var error = await Assert.ThrowsAsync<TargetException>(() => target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<TargetException>(() =>
+            target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
         Assert.Contains("only takes video", error.Message, StringComparison.Ordinal);
         // Four offers, and the DELETE of a session that cannot be used.
         Assert.Equal(5, server.Asked);

@@ -28,7 +28,8 @@ public sealed class GlanceTests : IDisposable
         Assert.StartsWith("TIER 3", row.Sentence, StringComparison.Ordinal);
         Assert.Equal(nature, row.Nature);
         Assert.True(row.Seconds <= 17, row.Sentence);
-        Assert.Contains("not tested: prompts, clip boundaries under still input, loops longer than", row.Sentence, StringComparison.Ordinal);
+        Assert.Contains("not tested: prompts, clip boundaries under still input, loops longer than", row.Sentence,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -74,11 +75,13 @@ public sealed class GlanceTests : IDisposable
         run.Plan.Append(PhaseKind.Fast, ProbeProfile.Glance.Fast);
         run.Seen.KeepPictures(ProbeProfile.Glance.Warmup, ProbeProfile.Glance.Seconds);
         run.Advance((int)(ProbeProfile.Glance.Looks[0] * CodeLaw.Rate), TestContext.Current.CancellationToken);
-        var (found, verdict) = GlanceRules.Take(run.Plan, run.Seen, new RunQuality { TakesPrompts = false, Look = 1 }, Effort, TestContext.Current.CancellationToken);
+        var (found, verdict) = GlanceRules.Take(run.Plan, run.Seen, new RunQuality { TakesPrompts = false, Look = 1 }, Effort,
+            TestContext.Current.CancellationToken);
         var growing = GlanceRules.Growing(found, verdict, 1);
         Assert.Equal(TierLabel.NotProven, verdict.Tier);
         Assert.Contains($"After {ProbeProfile.Glance.Looks[0]:0} s this is open: ", growing, StringComparison.Ordinal);
-        Assert.EndsWith($"Needs {ProbeProfile.Glance.Looks[1] - ProbeProfile.Glance.Looks[0]:0} more seconds.", growing, StringComparison.Ordinal);
+        Assert.EndsWith($"Needs {ProbeProfile.Glance.Looks[1] - ProbeProfile.Glance.Looks[0]:0} more seconds.", growing,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -109,7 +112,8 @@ public sealed class GlanceTests : IDisposable
         {
             Assert.Equal("invalid", report.Verdict.Tier);
         }
-        var lines = Verification.Run(Path.Combine(_folder, "report.json"), new AnalysisEffort(Threads: 2), TestContext.Current.CancellationToken);
+        var lines = Verification.Run(Path.Combine(_folder, "report.json"), new AnalysisEffort(Threads: 2),
+            TestContext.Current.CancellationToken);
         Assert.All(lines, l => Assert.True(l.Matches, $"{l.What}: {l.Detail}"));
     }
 

@@ -26,8 +26,10 @@ public sealed class ApiKeyTests : IDisposable
     [Fact]
     public async Task A_key_is_made_used_within_its_scopes_and_revoked_while_the_server_runs()
     {
-        var watcher = ApiKeyFile.Create(Options.KeysPath, "watcher", KeyScopes.Watch | KeyScopes.Clips, TimeProvider.System.GetUtcNow(), null);
-        Assert.DoesNotContain(watcher[ApiKeyFile.Prefix.Length..], await File.ReadAllTextAsync(Options.KeysPath, Cancel), StringComparison.Ordinal);
+        var watcher = ApiKeyFile.Create(Options.KeysPath, "watcher", KeyScopes.Watch | KeyScopes.Clips,
+            TimeProvider.System.GetUtcNow(), null);
+        Assert.DoesNotContain(watcher[ApiKeyFile.Prefix.Length..], await File.ReadAllTextAsync(Options.KeysPath, Cancel),
+            StringComparison.Ordinal);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Options.KeysPath));
         await using var server = await RunningServer.StartAsync(o => o.DataFolder = _data);
         Assert.Equal(HttpStatusCode.Unauthorized, await Ask(server, null, HttpMethod.Get, "/v1/uploads"));
@@ -88,7 +90,8 @@ public sealed class ApiKeyTests : IDisposable
         const string Path1 = "/v1/sessions";
         var owner = ring.Find(Key)!.Owner;
         var until = _time.GetUtcNow().AddHours(2).ToUnixTimeSeconds() / 3600;
-        var mac = Convert.ToHexStringLower(System.Security.Cryptography.HMACSHA256.HashData(new byte[length], System.Text.Encoding.UTF8.GetBytes($"{Path1}\n{until}\n{owner}")).AsSpan(0, 20));
+        var mac = Convert.ToHexStringLower(System.Security.Cryptography.HMACSHA256.HashData(new byte[length],
+            System.Text.Encoding.UTF8.GetBytes($"{Path1}\n{until}\n{owner}")).AsSpan(0, 20));
         Assert.False(forged.Opens(Path1, $"{until}.{owner}.{mac}"));
         Assert.Equal(32, new FileInfo(file).Length);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
@@ -139,13 +142,15 @@ public sealed class ApiKeyTests : IDisposable
             await server.Http.SendAsync(request, Cancel);
         }
         foreach (var folder in new[] { data, Path.Combine(data, "clips"), Path.Combine(data, "clips", "uploads") })
-            Assert.Equal((folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute), (folder, File.GetUnixFileMode(folder)));
+            Assert.Equal((folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute),
+                (folder, File.GetUnixFileMode(folder)));
     }
 
     [Fact]
     public async Task What_the_clip_database_complains_of_is_not_told_to_clients()
     {
-        await using var server = await RunningServer.StartAsync(o => (o.DataFolder, o.ClipDatabase) = (_data, "Host=127.0.0.1;Port=9;Username=secret-user;Database=secret-name"));
+        await using var server = await RunningServer.StartAsync(o =>
+            (o.DataFolder, o.ClipDatabase) = (_data, "Host=127.0.0.1;Port=9;Username=secret-user;Database=secret-name"));
         var answer = await server.Http.GetAsync("/v1/clips", Cancel);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
         var words = (string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["detail"]!;
@@ -155,7 +160,8 @@ public sealed class ApiKeyTests : IDisposable
 
     private ApiKeyRing Ring() => Ring([]);
 
-    private ApiKeyRing Ring(params string[] keys) => new(new ServerOptions { DataFolder = _data, ApiKeys = keys }, _time, NullLogger<ApiKeyRing>.Instance);
+    private ApiKeyRing Ring(params string[] keys) =>
+        new(new ServerOptions { DataFolder = _data, ApiKeys = keys }, _time, NullLogger<ApiKeyRing>.Instance);
 
     private static async Task<HttpStatusCode> Ask(RunningServer server, string? key, HttpMethod method, string path)
     {

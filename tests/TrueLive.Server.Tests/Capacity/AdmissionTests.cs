@@ -31,7 +31,8 @@ public sealed class AdmissionTests
         Assert.DoesNotContain("cuda:0", Refuse(OnProcessor, 3, 5)!.Words, StringComparison.Ordinal);
 
         Refusal? Refuse(IVideoModel model, int onGpu, int onProcessor = 0) => admission.Refuse(
-            model, 512, 288, [.. Enumerable.Repeat(Settings(OnGpu), onGpu), .. Enumerable.Repeat(Settings(OnProcessor), onProcessor)], TimeSpan.FromSeconds(5));
+            model, 512, 288, [.. Enumerable.Repeat(Settings(OnGpu), onGpu), .. Enumerable.Repeat(Settings(OnProcessor), onProcessor)],
+            TimeSpan.FromSeconds(5));
     }
 
     [Fact]

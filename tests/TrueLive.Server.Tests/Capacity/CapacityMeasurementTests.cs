@@ -28,7 +28,8 @@ public sealed class CapacityMeasurementTests
 
         public PromptReading Read(string text) => _whole.Read(text);
 
-        public IModelSession CreateSession(int width, int height) => making is null ? new Session(_whole.CreateSession(width, height), stepping) : throw making;
+        public IModelSession CreateSession(int width, int height) =>
+            making is null ? new Session(_whole.CreateSession(width, height), stepping) : throw making;
 
         public void Dispose() => _whole.Dispose();
 
@@ -54,9 +55,11 @@ public sealed class CapacityMeasurementTests
     public async Task A_model_that_takes_chunks_is_measured_by_whole_ones_and_its_delay_by_design_is_told()
     {
         using var never = new ManualResetEventSlim();
-        var chunked = new HoldingModel(new FramePool("chunked"), new Chunk(4, 4, 0)) { OnStep = inside => never.Wait(inside == 3 ? 40 : 0) };
+        var chunked = new HoldingModel(new FramePool("chunked"), new Chunk(4, 4, 0))
+            { OnStep = inside => never.Wait(inside == 3 ? 40 : 0) };
         await using var server = await RunningServer.StartAsync(models: [chunked, new PassthroughModel()]);
-        await server.Services.GetRequiredService<CapacityMeasurement>().Finished.WaitAsync(TimeSpan.FromMinutes(5), TestContext.Current.CancellationToken);
+        await server.Services.GetRequiredService<CapacityMeasurement>().Finished.WaitAsync(TimeSpan.FromMinutes(5),
+            TestContext.Current.CancellationToken);
         var costs = server.Services.GetRequiredService<Admission>().Costs.Where(c => c.ModelId == "holding").ToArray();
         // A median of single steps would be about zero: three of four only take a frame in.
         Assert.NotEmpty(costs);
@@ -78,7 +81,8 @@ public sealed class CapacityMeasurementTests
         var told = await CapabilitiesAsync(server);
         Assert.Equal("512x288", (string)Assert.Single(told["capacity"]!.AsArray())!["size"]!);
         Assert.Equal("not measured yet", Why(told, "passthrough", "640x360"));
-        Assert.Equal(HttpStatusCode.Created, (await server.Http.PostAsJsonAsync("/v1/sessions", new { size = "700x400" }, Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.Created,
+            (await server.Http.PostAsJsonAsync("/v1/sessions", new { size = "700x400" }, Cancel)).StatusCode);
         told = await CapabilitiesAsync(server);
         Assert.Equal(["512x288", "640x360"], told["capacity"]!.AsArray().Select(c => (string)c!["size"]!));
         Assert.Null(Why(told, "passthrough", "640x360"));
@@ -91,7 +95,8 @@ public sealed class CapacityMeasurementTests
         var admission = new Admission(2, 30, 0);
         using var models = new ModelStore([new PassthroughModel()]);
         var (busy, asked, live) = (true, 0, true);
-        using var measurement = new CapacityMeasurement(models, admission, new ServerOptions(), time, NullLogger<CapacityMeasurement>.Instance)
+        using var measurement = new CapacityMeasurement(models, admission, new ServerOptions(), time,
+            NullLogger<CapacityMeasurement>.Instance)
         {
             Live = () => Volatile.Read(ref live) ? new Dictionary<string, double> { ["other"] = 0 } : [],
             Busy = () =>
@@ -136,15 +141,18 @@ public sealed class CapacityMeasurementTests
         await using var server = await RunningServer.StartAsync(models: [failing, new PassthroughModel()]);
         await server.Services.GetRequiredService<CapacityMeasurement>().Finished.WaitAsync(Patience, Cancel);
         Assert.Equal("it failed, see the server log", Why(await CapabilitiesAsync(server), "failing", "512x288"));
-        Assert.Equal(HttpStatusCode.Created, (await server.Http.PostAsJsonAsync("/v1/sessions", new { model = "passthrough" }, Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.Created,
+            (await server.Http.PostAsJsonAsync("/v1/sessions", new { model = "passthrough" }, Cancel)).StatusCode);
         var cost = Assert.Single(server.Services.GetRequiredService<Admission>().Costs);
         Assert.Equal("passthrough", cost.ModelId);
         Assert.InRange(cost.CpuMs, 0.001, 1000);
         Assert.False(server.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested);
     }
 
-    private static async Task<JsonNode> CapabilitiesAsync(RunningServer server) => (await server.Http.GetFromJsonAsync<JsonNode>("/v1/capabilities", Cancel))!;
+    private static async Task<JsonNode> CapabilitiesAsync(RunningServer server) =>
+        (await server.Http.GetFromJsonAsync<JsonNode>("/v1/capabilities", Cancel))!;
 
     private static string? Why(JsonNode capabilities, string model, string size) =>
-        (string?)capabilities["not_measured"]!.AsArray().SingleOrDefault(n => (string)n!["model"]! == model && (string)n["size"]! == size)?["why"];
+        (string?)capabilities["not_measured"]!.AsArray()
+            .SingleOrDefault(n => (string)n!["model"]! == model && (string)n["size"]! == size)?["why"];
 }

@@ -118,7 +118,8 @@ public sealed class ModelStoreTests : IDisposable
         Assert.Equal(HttpStatusCode.NotFound, (await server.Http.PostAsync("/v1/models/nobody/warm", null, Cancel)).StatusCode);
 
         static async Task<JsonNode> ModelAsync(RunningServer server) =>
-            (await server.Http.GetFromJsonAsync<JsonNode>("/v1/capabilities", Cancel))!["models"]!.AsArray().Single(m => (string)m!["id"]! == "tiny-a")!;
+            (await server.Http.GetFromJsonAsync<JsonNode>("/v1/capabilities", Cancel))!["models"]!.AsArray()
+                .Single(m => (string)m!["id"]! == "tiny-a")!;
     }
 
     [Fact]
@@ -145,7 +146,8 @@ public sealed class ModelStoreTests : IDisposable
     {
         var manifests = ModelFolders.In([_place]).Select(folder => ModelManifest.Load(folder)).ToArray();
         var memory = new ModelMemory((long)(room * 2 * manifests[0].FileBytes()));
-        return [.. manifests.Select(m => new OnDemandModel(m, new ServerOptions { ModelThreads = 1 }, memory, TimeProvider.System, _complaints, new WorkerLog()))];
+        return [.. manifests.Select(m => new OnDemandModel(m, new ServerOptions { ModelThreads = 1 }, memory, TimeProvider.System,
+            _complaints, new WorkerLog()))];
     }
 
     private string[] Complaints(int count)

@@ -29,7 +29,8 @@ public sealed class WorkPlacesTests(MadeFiles files) : IClassFixture<MadeFiles>
         var refused = await server.SendFileAsync(film, Key);
         Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
         Assert.NotNull(refused.Headers.RetryAfter);
-        using (var check = new HttpRequestMessage(HttpMethod.Post, "/v1/probes/check?requirement=video-call-filter") { Content = new StringContent("{}") })
+        using (var check = new HttpRequestMessage(HttpMethod.Post, "/v1/probes/check?requirement=video-call-filter")
+            { Content = new StringContent("{}") })
         {
             check.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Key);
             Assert.Equal(HttpStatusCode.TooManyRequests, (await server.Http.SendAsync(check, Cancel)).StatusCode);

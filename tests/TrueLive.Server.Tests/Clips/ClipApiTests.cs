@@ -24,9 +24,11 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
         var sent = await server.SendFileAsync(await server.FilmAsync("api film.mp4"));
         Assert.Equal(HttpStatusCode.Created, sent.StatusCode);
         var upload = await ClipServer.JsonAsync(sent);
-        Assert.Equal((256, 192, 15.0, false, "api_film.mp4"), ((int)upload["width"]!, (int)upload["height"]!, (double)upload["fps"]!, (bool)upload["has_audio"]!, (string)upload["name"]!));
+        Assert.Equal((256, 192, 15.0, false, "api_film.mp4"),
+            ((int)upload["width"]!, (int)upload["height"]!, (double)upload["fps"]!, (bool)upload["has_audio"]!, (string)upload["name"]!));
 
-        var made = await server.Http.PostAsJsonAsync("/v1/clips", new { upload = (string)upload["id"]!, prompts = "0s ink; 0.5s neon" }, Cancel);
+        var made = await server.Http.PostAsJsonAsync("/v1/clips",
+            new { upload = (string)upload["id"]!, prompts = "0s ink; 0.5s neon" }, Cancel);
         Assert.Equal(HttpStatusCode.Accepted, made.StatusCode);
         var job = await ClipServer.JsonAsync(made);
         Assert.Equal("clip", (string)job["tier"]!);
@@ -47,7 +49,9 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
         // The source can be downloaded unchanged, and always as a film.
         var from = (string)(await server.Http.GetFromJsonAsync<JsonNode>(made.Headers.Location, Cancel))!["source_url"]!;
         var source = await server.Http.GetAsync(from, Cancel);
-        Assert.Equal(("video/mp4", "nosniff", "sandbox"), (source.Content.Headers.ContentType!.MediaType, Assert.Single(source.Headers.GetValues("X-Content-Type-Options")), Assert.Single(source.Headers.GetValues("Content-Security-Policy"))));
+        Assert.Equal(("video/mp4", "nosniff", "sandbox"),
+            (source.Content.Headers.ContentType!.MediaType, Assert.Single(source.Headers.GetValues("X-Content-Type-Options")),
+            Assert.Single(source.Headers.GetValues("Content-Security-Policy"))));
         Assert.Equal(await File.ReadAllBytesAsync(files["api film.mp4"], Cancel), await source.Content.ReadAsByteArrayAsync(Cancel));
 
         Assert.Single((await server.Http.GetFromJsonAsync<JsonNode>("/v1/clips", Cancel))!["clips"]!.AsArray());
@@ -88,7 +92,8 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
         using var picture = jpeg.Decode(await answer.Content.ReadAsByteArrayAsync(Cancel), new TrueLive.Core.Frames.FramePool("preview"))!;
         Assert.Equal((128, 96), (picture.Width, picture.Height));
         Assert.InRange(picture.Y[0], 230, 255);
-        Assert.Equal(HttpStatusCode.Unauthorized, (await server.Http.GetAsync(url[..url.IndexOf('?', StringComparison.Ordinal)], Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized,
+            (await server.Http.GetAsync(url[..url.IndexOf('?', StringComparison.Ordinal)], Cancel)).StatusCode);
     }
 
     [Theory]
@@ -137,7 +142,8 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
         await using var server = await ClipServer.StartAsync(files);
         if (body.Contains("UPLOAD", StringComparison.Ordinal))
             body = body.Replace("UPLOAD", await server.UploadAsync(await server.FilmAsync("bad.mp4", 0.2)), StringComparison.Ordinal);
-        var answer = await server.Http.PostAsync("/v1/clips", new StringContent(body, System.Text.Encoding.UTF8, "application/json"), Cancel);
+        var answer = await server.Http.PostAsync("/v1/clips",
+            new StringContent(body, System.Text.Encoding.UTF8, "application/json"), Cancel);
         Assert.Equal(status, (int)answer.StatusCode);
         var problem = await ClipServer.JsonAsync(answer);
         Assert.Contains(words, (string)problem["detail"]!, StringComparison.Ordinal);
@@ -150,8 +156,10 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         await using var server = await ClipServer.StartAsync(files, o => o.ApiKeys = [Ann, Ben]);
         var upload = await ClipServer.JsonAsync(await server.SendFileAsync(await server.FilmAsync("own.mp4", 0.2), Ann));
-        Assert.Equal(HttpStatusCode.NotFound, (await AskAsync(server, Ben, HttpMethod.Post, "/v1/clips", new { upload = (string)upload["id"]! })).StatusCode);
-        var job = await ClipServer.JsonAsync(await AskAsync(server, Ann, HttpMethod.Post, "/v1/clips", new { upload = (string)upload["id"]! }));
+        Assert.Equal(HttpStatusCode.NotFound,
+            (await AskAsync(server, Ben, HttpMethod.Post, "/v1/clips", new { upload = (string)upload["id"]! })).StatusCode);
+        var job = await ClipServer.JsonAsync(await AskAsync(server, Ann, HttpMethod.Post, "/v1/clips",
+            new { upload = (string)upload["id"]! }));
         var path = $"/v1/clips/{job["id"]}";
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(server, Ann, HttpMethod.Get, path)).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await AskAsync(server, Ben, HttpMethod.Get, path)).StatusCode);
@@ -160,7 +168,8 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
         var done = (await server.FollowAsync(job))[^1].Job;
         var link = (string)done["result"]!["url"]!;
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync(link, Cancel)).StatusCode);
-        Assert.Equal(HttpStatusCode.Unauthorized, (await server.Http.GetAsync(link.Replace("/result", "", StringComparison.Ordinal), Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized,
+            (await server.Http.GetAsync(link.Replace("/result", "", StringComparison.Ordinal), Cancel)).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await server.Http.GetAsync(link[..^2] + "00", Cancel)).StatusCode);
     }
 
@@ -216,7 +225,8 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
         {
             await live.PicturesAsync(1);
             var session = (string)(await server.Http.GetFromJsonAsync<JsonNode>("/v1/sessions", Cancel))!["sessions"]![0]!["id"]!;
-            async Task PauseAsync(bool paused) => (await server.Http.PatchAsJsonAsync($"/v1/sessions/{session}", new { paused }, Cancel)).EnsureSuccessStatusCode();
+            async Task PauseAsync(bool paused) =>
+                (await server.Http.PatchAsJsonAsync($"/v1/sessions/{session}", new { paused }, Cancel)).EnsureSuccessStatusCode();
             await PauseAsync(true);
             job = await server.ClipAsync(new { upload });
             while ((long)(await NowAsync())["frames_done"]! == 0)
@@ -243,7 +253,8 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     private static IEnumerable<string> Left(ClipServer server) =>
-        new[] { "uploads", "results", "work" }.Select(f => Path.Combine(server.Data, "clips", f)).Where(Directory.Exists).SelectMany(Directory.EnumerateFileSystemEntries);
+        new[] { "uploads", "results", "work" }.Select(f => Path.Combine(server.Data, "clips", f)).Where(Directory.Exists)
+            .SelectMany(Directory.EnumerateFileSystemEntries);
 
     internal static async Task<StillVideo> GoLiveAsync(ClipServer server)
     {
@@ -259,7 +270,8 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
         return client;
     }
 
-    private static async Task<HttpResponseMessage> AskAsync(ClipServer server, string key, HttpMethod method, string path, object? body = null)
+    private static async Task<HttpResponseMessage> AskAsync(
+        ClipServer server, string key, HttpMethod method, string path, object? body = null)
     {
         using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : JsonContent.Create(body) };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);

@@ -25,11 +25,14 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
         Format = ClipFormats.ForOutput(null, output),
     };
 
-    private static Task<ClipFileResult> RenderAsync(ClipFileSettings settings) => new ClipFileRender(settings, TimeProvider.System).RunAsync(CancellationToken.None, Cancel);
+    private static Task<ClipFileResult> RenderAsync(ClipFileSettings settings) =>
+        new ClipFileRender(settings, TimeProvider.System).RunAsync(CancellationToken.None, Cancel);
 
     [Theory]
-    [InlineData("vfr", 12, "-f|lavfi|-i|testsrc2=s=320x180:r=30:d=1|-vf|select='lt(mod(n,10),3)+eq(mod(n,10),7)'|-fps_mode|vfr|-pix_fmt|yuv420p")]
-    [InlineData("odd", 10, "-f|lavfi|-i|testsrc2=s=322x182:r=10:d=1|-vf|format=yuv444p,crop=321:181:0:0:exact=1|-pix_fmt|yuv444p|-c:v|ffv1")]
+    [InlineData("vfr", 12,
+        "-f|lavfi|-i|testsrc2=s=320x180:r=30:d=1|-vf|select='lt(mod(n,10),3)+eq(mod(n,10),7)'|-fps_mode|vfr|-pix_fmt|yuv420p")]
+    [InlineData("odd", 10,
+        "-f|lavfi|-i|testsrc2=s=322x182:r=10:d=1|-vf|format=yuv444p,crop=321:181:0:0:exact=1|-pix_fmt|yuv444p|-c:v|ffv1")]
     [InlineData("ten-bit", 10, "-f|lavfi|-i|testsrc2=s=320x180:r=10:d=1|-pix_fmt|yuv420p10le|-c:v|ffv1")]
     [InlineData("one", 1, "-f|lavfi|-i|testsrc2=s=320x180:r=25:d=0.04|-pix_fmt|yuv420p")]
     public async Task Every_frame_of_an_unusual_file_comes_out_at_its_time(string name, int frames, string make)
@@ -45,16 +48,21 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     [Fact]
     public async Task Sound_is_kept_in_time_and_the_tier_is_in_the_file()
     {
-        // The picture begins half a second after the sound, and the sound goes on after the picture has ended. A beep is heard 0.4 s after the first picture.
-        var input = await files.MakeAsync("sound.mkv", "-itsoffset", "0.5", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=10:d=1", "-f", "lavfi", "-i", "aevalsrc=sin(880*PI*t)*between(t\\,0.9\\,1.1):d=5", "-pix_fmt", "yuv420p", "-c:a", "aac");
+        // The picture begins half a second after the sound, and the sound goes on after the picture has ended. A beep is heard 0.4 s after
+        // the first picture.
+        var input = await files.MakeAsync("sound.mkv", "-itsoffset", "0.5", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=10:d=1", "-f",
+            "lavfi", "-i", "aevalsrc=sin(880*PI*t)*between(t\\,0.9\\,1.1):d=5", "-pix_fmt", "yuv420p", "-c:a", "aac");
         using var model = new PassthroughModel();
         var result = await RenderAsync(Settings(input, "sound.mp4", model));
         Assert.Equal(10, result.Frames);
         Assert.Equal("clip", await files.AskAsync(files["sound.mp4"], "-show_entries", "format_tags=truelive_tier", "-of", "csv=p=0"));
-        Assert.Contains("Tier 1", await files.AskAsync(files["sound.mp4"], "-show_entries", "format_tags=comment", "-of", "csv=p=0"), StringComparison.Ordinal);
-        var sound = double.Parse(await files.AskAsync(files["sound.mp4"], "-select_streams", "a", "-show_entries", "stream=duration", "-of", "csv=p=0"), System.Globalization.CultureInfo.InvariantCulture);
+        Assert.Contains("Tier 1", await files.AskAsync(files["sound.mp4"], "-show_entries", "format_tags=comment", "-of", "csv=p=0"),
+            StringComparison.Ordinal);
+        var sound = double.Parse(await files.AskAsync(files["sound.mp4"], "-select_streams", "a", "-show_entries", "stream=duration", "-of",
+            "csv=p=0"), System.Globalization.CultureInfo.InvariantCulture);
         Assert.InRange(sound, 0.9, 1.15);
-        var beep = await files.AskAsync($"amovie={files["sound.mp4"]},silencedetect=n=-30dB:d=0.05", "-f", "lavfi", "-show_entries", "frame_tags=lavfi.silence_end", "-of", "csv=p=0");
+        var beep = await files.AskAsync($"amovie={files["sound.mp4"]},silencedetect=n=-30dB:d=0.05", "-f", "lavfi", "-show_entries",
+            "frame_tags=lavfi.silence_end", "-of", "csv=p=0");
         Assert.InRange(double.Parse(beep, System.Globalization.CultureInfo.InvariantCulture), 0.37, 0.43);
     }
 
@@ -62,10 +70,12 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     [Trait("Run", "long")]
     public async Task Av1_is_written_where_ffmpeg_has_an_encoder_for_it()
     {
-        var input = await files.MakeAsync("for-av1.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=10:d=0.6", "-f", "lavfi", "-i", "sine=d=0.6", "-pix_fmt", "yuv420p");
+        var input = await files.MakeAsync("for-av1.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=10:d=0.6", "-f", "lavfi", "-i",
+            "sine=d=0.6", "-pix_fmt", "yuv420p");
         using var model = new PassthroughModel();
         await RenderAsync(Settings(input, "coded.mp4", model) with { Format = ClipFormat.Av1 });
-        Assert.Equal("av1", await files.AskAsync(files["coded.mp4"], "-select_streams", "v", "-show_entries", "stream=codec_name", "-of", "csv=p=0"));
+        Assert.Equal("av1", await files.AskAsync(files["coded.mp4"], "-select_streams", "v", "-show_entries", "stream=codec_name",
+            "-of", "csv=p=0"));
         Assert.Equal(await TimesAsync(input), await TimesAsync(files["coded.mp4"]));
     }
 
@@ -76,7 +86,8 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
         var turned = await files.TurnAsync("turned.mp4", flat);
         using var model = new PassthroughModel();
         await RenderAsync(Settings(turned, "upright.webm", model));
-        Assert.Equal("192,256", await files.AskAsync(files["upright.webm"], "-select_streams", "v", "-show_entries", "stream=width,height", "-of", "csv=p=0"));
+        Assert.Equal("192,256", await files.AskAsync(files["upright.webm"], "-select_streams", "v", "-show_entries", "stream=width,height",
+            "-of", "csv=p=0"));
     }
 
     [Theory]
@@ -95,7 +106,8 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
         else if (name == "sound-only.m4a")
             await files.MakeAsync(name, "-f", "lavfi", "-i", "sine=f=440:d=0.2");
         else if (name == "cut-off.mp4")
-            await File.WriteAllBytesAsync(input, (await File.ReadAllBytesAsync(await files.MakeAsync("whole.mp4", [.. Scene]), Cancel))[..20_000], Cancel);
+            await File.WriteAllBytesAsync(input,
+                (await File.ReadAllBytesAsync(await files.MakeAsync("whole.mp4", [.. Scene]), Cancel))[..20_000], Cancel);
         else
             await File.WriteAllBytesAsync(input, Bomb(60_000, 60_000), Cancel);
         using var model = new PassthroughModel();
@@ -109,7 +121,8 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     {
         var input = await files.MakeAsync("long.mkv", [.. Scene]);
         using var model = new PassthroughModel();
-        var error = await Assert.ThrowsAsync<MediaFileException>(() => RenderAsync(Settings(input, "short.mp4", model) with { MaxLength = TimeSpan.FromSeconds(1) }));
+        var error = await Assert.ThrowsAsync<MediaFileException>(() =>
+            RenderAsync(Settings(input, "short.mp4", model) with { MaxLength = TimeSpan.FromSeconds(1) }));
         Assert.Contains("at most 1 s", error.Message, StringComparison.Ordinal);
     }
 
@@ -117,11 +130,13 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     [Trait("Run", "long")]
     public async Task A_film_of_8K_is_scaled_to_what_the_model_takes()
     {
-        var input = await files.MakeAsync("8k.mkv", "-f", "lavfi", "-i", "color=c=green:s=7680x4320:r=5:d=0.4", "-pix_fmt", "yuv420p", "-c:v", "ffv1");
+        var input = await files.MakeAsync("8k.mkv", "-f", "lavfi", "-i", "color=c=green:s=7680x4320:r=5:d=0.4", "-pix_fmt", "yuv420p",
+            "-c:v", "ffv1");
         using var model = Network();
         var result = await RenderAsync(Settings(input, "8k.mp4", model));
         Assert.Equal(2, result.Frames);
-        Assert.Equal("1280,720", await files.AskAsync(files["8k.mp4"], "-select_streams", "v", "-show_entries", "stream=width,height", "-of", "csv=p=0"));
+        Assert.Equal("1280,720", await files.AskAsync(files["8k.mp4"], "-select_streams", "v", "-show_entries", "stream=width,height",
+            "-of", "csv=p=0"));
     }
 
     [Fact]
@@ -142,7 +157,8 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     {
         // When it is stopped, a full queue and the frame that waits for room in it are still in progress, so the film has many more frames.
         const int StopAt = 14, OnTheirWay = ClipRender.QueueFrames + 1, Film = 2 * (StopAt + OnTheirWay);
-        var input = await files.MakeAsync("resume.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15", "-frames:v", $"{Film}", "-pix_fmt", "yuv420p");
+        var input = await files.MakeAsync("resume.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15", "-frames:v", $"{Film}",
+            "-pix_fmt", "yuv420p");
         using var model = Network();
         await RenderAsync(Settings(input, "whole", model, "0s ink; 1s oil"));
         using var stop = new CancellationTokenSource();
@@ -171,11 +187,13 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     [Trait("Run", "long")]
     public async Task A_part_of_a_long_film_is_taken_and_goes_on_where_it_was_stopped_to_the_same_frames()
     {
-        var input = await files.MakeAsync("part.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=9", "-g", "40", "-pix_fmt", "yuv420p");
+        var input = await files.MakeAsync("part.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=9", "-g", "40",
+            "-pix_fmt", "yuv420p");
         using var model = Network();
         using var stop = new CancellationTokenSource();
         var steps = 0;
-        var whole = Settings(input, "part-whole", model, "0s ink; 1s oil") with { Trim = (TimeSpan.FromSeconds(6.6), TimeSpan.FromSeconds(8.6)), MaxLength = TimeSpan.FromSeconds(4) };
+        var whole = Settings(input, "part-whole", model, "0s ink; 1s oil") with
+            { Trim = (TimeSpan.FromSeconds(6.6), TimeSpan.FromSeconds(8.6)), MaxLength = TimeSpan.FromSeconds(4) };
         var render = new ClipFileRender(whole, TimeProvider.System);
         Assert.Equal(30, (await render.RunAsync(CancellationToken.None, Cancel)).Frames);
         Assert.Equal(30, render.Progress.FramesTotal);
@@ -207,7 +225,8 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     {
         var input = await files.MakeAsync("dense.mkv", "-f", "lavfi", "-i", "color=s=64x48:r=500:d=0.8", "-c:v", "ffv1");
         using var model = new PassthroughModel();
-        var error = await Assert.ThrowsAsync<MediaFileException>(() => RenderAsync(Settings(input, "dense.mp4", model) with { MaxLength = TimeSpan.FromSeconds(1) }));
+        var error = await Assert.ThrowsAsync<MediaFileException>(() =>
+            RenderAsync(Settings(input, "dense.mp4", model) with { MaxLength = TimeSpan.FromSeconds(1) }));
         Assert.Contains("more than the 120 frames", error.Message, StringComparison.Ordinal);
     }
 
@@ -215,7 +234,8 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     [Trait("Run", "long")]
     public async Task A_film_that_was_cut_off_gives_what_is_there_and_says_so()
     {
-        var bytes = await File.ReadAllBytesAsync(await files.MakeAsync("whole.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=8", "-pix_fmt", "yuv420p"), Cancel);
+        var bytes = await File.ReadAllBytesAsync(await files.MakeAsync("whole.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=8",
+            "-pix_fmt", "yuv420p"), Cancel);
         await File.WriteAllBytesAsync(files["cut.mkv"], bytes[..(bytes.Length / 3)], Cancel);
         using var model = new PassthroughModel();
         var result = await RenderAsync(Settings(files["cut.mkv"], "from-cut.mp4", model));
@@ -256,7 +276,9 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     [Trait("Run", "long")]
     public async Task Films_of_other_people_come_out_frame_for_frame(string name, string? make)
     {
-        var inputs = make is not null ? [await files.MakeAsync(name, make.Split('|'))] : name == "*" ? SharedFilms() : File.Exists(name) ? [name] : Array.Empty<string>();
+        var inputs = make is not null ? [await files.MakeAsync(name, make.Split('|'))] : name == "*" ? SharedFilms() : File.Exists(name)
+            ? [name]
+            : Array.Empty<string>();
         Assert.SkipUnless(inputs.Length > 0, $"{name} is not on this machine.");
         using var model = new PassthroughModel();
         foreach (var input in inputs)
@@ -278,7 +300,8 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
         {
             var folder = Path.Combine(at.FullName, "shared", "data", "video");
             if (Directory.Exists(folder))
-                return [.. Directory.EnumerateFiles(folder).Where(f => Path.GetExtension(f) is ".mp4" or ".webm" or ".mov" or ".mkv" or ".avi").Order(StringComparer.Ordinal).Take(6)];
+                return [.. Directory.EnumerateFiles(folder).Where(f =>
+                    Path.GetExtension(f) is ".mp4" or ".webm" or ".mov" or ".mkv" or ".avi").Order(StringComparer.Ordinal).Take(6)];
         }
         return [];
     }
@@ -290,7 +313,8 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
         using var model = new PassthroughModel();
         using var cancel = new CancellationTokenSource();
         var settings = Settings(input, "cancelled.mp4", model) with { BeforeStep = _ => cancel.Cancel() };
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => new ClipFileRender(settings, TimeProvider.System).RunAsync(CancellationToken.None, cancel.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => new ClipFileRender(settings, TimeProvider.System)
+            .RunAsync(CancellationToken.None, cancel.Token));
         Assert.Empty(Directory.EnumerateFileSystemEntries(files.Folder, "cancelled*"));
     }
 
@@ -299,8 +323,10 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     public async Task A_film_divided_at_its_cuts_has_every_frame_at_its_time_and_says_so()
     {
         var input = await files.MakeAsync(
-            "cuts.mp4", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=10:d=3", "-f", "lavfi", "-i", "color=c=white:s=256x192:r=10:d=3", "-f", "lavfi", "-i", "mandelbrot=s=256x192:r=10",
-            "-filter_complex", "[2:v]trim=duration=3,setsar=1[m];[0:v]setsar=1[a];[1:v]setsar=1[b];[a][b][m]concat=n=3:v=1,format=yuv420p", "-g", "17");
+            "cuts.mp4", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=10:d=3", "-f", "lavfi", "-i", "color=c=white:s=256x192:r=10:d=3", "-f",
+            "lavfi", "-i", "mandelbrot=s=256x192:r=10",
+            "-filter_complex", "[2:v]trim=duration=3,setsar=1[m];[0:v]setsar=1[a];[1:v]setsar=1[b];[a][b][m]concat=n=3:v=1,format=yuv420p",
+            "-g", "17");
         using var model = Network();
         var result = await RenderAsync(Settings(input, "divided.mp4", model, "ink") with { Segments = true, Workers = 2 });
         Assert.Equal((90, true), (result.Frames, result.Complete));
@@ -309,19 +335,23 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     }
 
     private string[] Pictures(string folder) =>
-        [.. Directory.EnumerateFiles(files[folder], "*.png").Order().Select(f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f))))];
+        [.. Directory.EnumerateFiles(files[folder], "*.png").Order()
+            .Select(f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f))))];
 
     private async Task<int[]> TimesAsync(string path, params string[] part)
     {
-        var text = await files.AskAsync(path, [.. part, "-select_streams", "v", "-show_entries", "frame=best_effort_timestamp_time", "-of", "csv=p=0"]);
-        var times = text.Split('\n').Select(t => t.Trim(',', ' ')).Where(t => t.Length > 0 && t != "N/A").Select(t => double.Parse(t, System.Globalization.CultureInfo.InvariantCulture)).ToArray();
+        var text = await files.AskAsync(path, [.. part, "-select_streams", "v", "-show_entries", "frame=best_effort_timestamp_time",
+            "-of", "csv=p=0"]);
+        var times = text.Split('\n').Select(t => t.Trim(',', ' ')).Where(t => t.Length > 0 && t != "N/A")
+            .Select(t => double.Parse(t, System.Globalization.CultureInfo.InvariantCulture)).ToArray();
         return [.. times.Select(t => (int)Math.Round((t - times[0]) * 100))];
     }
 
     // A picture of a few bytes that claims to be enormous.
     private static byte[] Bomb(int width, int height)
     {
-        byte[] head = [0, 0, 0, 13, .. "IHDR"u8, (byte)(width >> 24), (byte)(width >> 16), (byte)(width >> 8), (byte)width, (byte)(height >> 24), (byte)(height >> 16), (byte)(height >> 8), (byte)height, 8, 2, 0, 0, 0];
+        byte[] head = [0, 0, 0, 13, .. "IHDR"u8, (byte)(width >> 24), (byte)(width >> 16), (byte)(width >> 8), (byte)width,
+            (byte)(height >> 24), (byte)(height >> 16), (byte)(height >> 8), (byte)height, 8, 2, 0, 0, 0];
         var sum = 0xFFFFFFFF;
         foreach (var b in head.AsSpan(4))
         {

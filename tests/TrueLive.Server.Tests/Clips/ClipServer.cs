@@ -26,7 +26,8 @@ internal sealed class ClipServer : IAsyncDisposable
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public static async Task<ClipServer> StartAsync(MadeFiles files, Action<ServerOptions>? change = null, IReadOnlyList<IVideoModel>? models = null)
+    public static async Task<ClipServer> StartAsync(
+        MadeFiles files, Action<ServerOptions>? change = null, IReadOnlyList<IVideoModel>? models = null)
     {
         var data = Directory.CreateTempSubdirectory("truelive-clips-").FullName;
         var server = await RunningServer.StartAsync(
@@ -39,7 +40,8 @@ internal sealed class ClipServer : IAsyncDisposable
     }
 
     public Task<string> FilmAsync(string name, double seconds = 1) =>
-        _files.MakeAsync(name, "-f", "lavfi", "-i", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"testsrc2=s=256x192:r=15:d={seconds}"), "-pix_fmt", "yuv420p");
+        _files.MakeAsync(name, "-f", "lavfi", "-i", string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"testsrc2=s=256x192:r=15:d={seconds}"), "-pix_fmt", "yuv420p");
 
     public async Task<HttpResponseMessage> SendFileAsync(string path, string? key = null)
     {

@@ -91,7 +91,8 @@ public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
             var orphan = Directory.CreateDirectory(Path.Combine(data, "clips", "results", ClipQueue.NewId())).FullName;
             await using var second = await ClipServer.StartAsync(files, o => o.DataFolder = data);
             var done = (await second.FollowAsync(job))[^1].Job;
-            Assert.Equal(("done", 90L, 1), ((string)done["state"]!, (long)done["frames_done"]!, (int)done["attempts"]! is var a && a <= 2 ? 1 : a));
+            Assert.Equal(("done", 90L, 1), ((string)done["state"]!, (long)done["frames_done"]!,
+                (int)done["attempts"]! is var a && a <= 2 ? 1 : a));
             await UntilAsync(() => !Directory.Exists(orphan) && !Directory.Exists(Path.Combine(data, "clips", "work", (string)job["id"]!)));
         }
         finally
@@ -120,9 +121,11 @@ public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task A_film_that_was_cut_off_is_rendered_as_far_as_it_goes_and_the_job_says_so()
     {
         await using var server = await ClipServer.StartAsync(files);
-        var bytes = await File.ReadAllBytesAsync(await files.MakeAsync("whole-upload.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=8", "-pix_fmt", "yuv420p"), Cancel);
+        var bytes = await File.ReadAllBytesAsync(await files.MakeAsync("whole-upload.mkv", "-f", "lavfi", "-i",
+            "testsrc2=s=256x192:r=15:d=8", "-pix_fmt", "yuv420p"), Cancel);
         await File.WriteAllBytesAsync(files["cut-upload.mkv"], bytes[..(bytes.Length / 3)], Cancel);
-        var done = (await server.FollowAsync(await server.ClipAsync(new { upload = await server.UploadAsync(files["cut-upload.mkv"]) })))[^1].Job;
+        var done = (await server.FollowAsync(await server.ClipAsync(new
+            { upload = await server.UploadAsync(files["cut-upload.mkv"]) })))[^1].Job;
         Assert.Equal("done", (string)done["state"]!);
         Assert.Contains("its pictures end at", (string)done["notes"]![0]!, StringComparison.Ordinal);
     }
@@ -134,7 +137,8 @@ public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
         var job = await server.ClipAsync(new { upload = await server.UploadAsync(await server.FilmAsync("zip.mp4", 0.4)), format = "png" });
         var done = (await server.FollowAsync(job))[^1].Job;
         using var zip = new ZipArchive(await server.Http.GetStreamAsync((string)done["result"]!["url"]!, Cancel));
-        Assert.Equal(["000001.png", "000002.png", "000003.png", "000004.png", "000005.png", "000006.png", PictureZip.TierName], zip.Entries.Select(e => e.FullName).Order(StringComparer.Ordinal));
+        Assert.Equal(["000001.png", "000002.png", "000003.png", "000004.png", "000005.png", "000006.png", PictureZip.TierName],
+            zip.Entries.Select(e => e.FullName).Order(StringComparer.Ordinal));
         using var text = new StreamReader(zip.GetEntry(PictureZip.TierName)!.Open());
         Assert.Contains("Tier 1", await text.ReadToEndAsync(Cancel), StringComparison.Ordinal);
     }
@@ -161,7 +165,8 @@ public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task A_transparent_picture_is_laid_on_the_colour_that_was_asked_for()
     {
         await using var server = await ClipServer.StartAsync(files);
-        var upload = await server.UploadAsync(await files.MakeAsync("through.png", "-f", "lavfi", "-i", "color=black@0:s=128x96,format=rgba", "-frames:v", "1"));
+        var upload = await server.UploadAsync(await files.MakeAsync("through.png", "-f", "lavfi", "-i",
+            "color=black@0:s=128x96,format=rgba", "-frames:v", "1"));
         var job = (await server.FollowAsync(await server.ClipAsync(new { upload, background = "#ffffff", format = "png" })))[^1].Job;
         Assert.Contains(job["notes"]!.AsArray(), n => (string)n! == "Where the picture is transparent, #ffffff is seen.");
         using var zip = new ZipArchive(await server.Http.GetStreamAsync((string)job["result"]!["url"]!, Cancel));

@@ -23,7 +23,8 @@ public sealed class HoldingClipFileTests(MadeFiles files) : IClassFixture<MadeFi
     public async Task A_rendering_that_died_goes_on_from_what_lay_on_disk_to_the_same_frames(int takes, int lag)
     {
         var model = new HoldingModel(_pool, new Chunk(takes, takes, lag));
-        var input = await files.MakeAsync($"held-{takes}.mkv", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=15", "-frames:v", $"{Film}", "-pix_fmt", "yuv420p");
+        var input = await files.MakeAsync($"held-{takes}.mkv", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=15", "-frames:v", $"{Film}",
+            "-pix_fmt", "yuv420p");
         var (whole, died) = (Settings(input, $"whole-{takes}", model), Settings(input, $"died-{takes}", model));
         var (steps, saved) = (0, false);
         var result = await RenderAsync(whole with
@@ -53,7 +54,8 @@ public sealed class HoldingClipFileTests(MadeFiles files) : IClassFixture<MadeFi
     public async Task A_rendering_that_was_stopped_shows_what_was_made_and_keeps_what_was_not()
     {
         var model = new HoldingModel(_pool, new Chunk(4, 4, 0));
-        var input = await files.MakeAsync("stopped.mkv", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=15", "-frames:v", $"{Film}", "-pix_fmt", "yuv420p");
+        var input = await files.MakeAsync("stopped.mkv", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=15", "-frames:v", $"{Film}",
+            "-pix_fmt", "yuv420p");
         using var stop = new CancellationTokenSource();
         var settings = Settings(input, "stopped", model) with { Resume = true };
         var steps = 0;
@@ -82,10 +84,12 @@ public sealed class HoldingClipFileTests(MadeFiles files) : IClassFixture<MadeFi
         Format = ClipFormat.Png,
     };
 
-    private static Task<ClipFileResult> RenderAsync(ClipFileSettings settings) => new ClipFileRender(settings, TimeProvider.System).RunAsync(CancellationToken.None, Cancel);
+    private static Task<ClipFileResult> RenderAsync(ClipFileSettings settings) =>
+        new ClipFileRender(settings, TimeProvider.System).RunAsync(CancellationToken.None, Cancel);
 
     private static string[] Pictures(ClipFileSettings settings) =>
-        [.. Directory.EnumerateFiles(settings.Output, "*.png").Order().Select(f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f))))];
+        [.. Directory.EnumerateFiles(settings.Output, "*.png").Order()
+            .Select(f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f))))];
 
     // False before there is a finished part, or when another was finished during the copy.
     private static bool TryCopy(string from, string to)

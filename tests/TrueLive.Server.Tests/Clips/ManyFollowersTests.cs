@@ -58,10 +58,13 @@ public sealed class ManyFollowersTests : IDisposable
         var uploads = new ClipUploads(folders, new WorkPlaces(1), _options, _time);
         for (var i = 0; i < ClipUploads.MostOfOneKey; i++)
             ClipFolders.Own(Path.Combine(folders.Uploads, ClipQueue.NewId()), "ann");
-        var refused = await Assert.ThrowsAsync<RequestRefusedException>(() => uploads.TakeAsync("ann", "x.mp4", Stream.Null, 0, null, Cancel));
+        var refused = await Assert.ThrowsAsync<RequestRefusedException>(() =>
+            uploads.TakeAsync("ann", "x.mp4", Stream.Null, 0, null, Cancel));
         Assert.Contains($"{ClipUploads.MostOfOneKey}", refused.Message, StringComparison.Ordinal);
         // Bob is refused because his file is not a video, not because of her uploads.
-        Assert.DoesNotContain($"{ClipUploads.MostOfOneKey}", (await Assert.ThrowsAsync<RequestRefusedException>(() => uploads.TakeAsync("bob", "x.mp4", Stream.Null, 0, null, Cancel))).Message, StringComparison.Ordinal);
+        Assert.DoesNotContain($"{ClipUploads.MostOfOneKey}",
+            (await Assert.ThrowsAsync<RequestRefusedException>(() =>
+            uploads.TakeAsync("bob", "x.mp4", Stream.Null, 0, null, Cancel))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -70,7 +73,8 @@ public sealed class ManyFollowersTests : IDisposable
         var folders = new ClipFolders(_options);
         var uploads = new ClipUploads(folders, new WorkPlaces(1), _options, _time);
         var whole = ClipQueue.NewId();
-        foreach (var (id, text) in new[] { (whole, ""), (ClipQueue.NewId(), ""), (ClipQueue.NewId(), "{\"Id\":"), (ClipQueue.NewId(), "null") })
+        foreach (var (id, text) in new[] { (whole, ""), (ClipQueue.NewId(), ""), (ClipQueue.NewId(), "{\"Id\":"),
+            (ClipQueue.NewId(), "null") })
         {
             var folder = Path.Combine(folders.Uploads, id);
             ClipFolders.Own(folder, "ann");

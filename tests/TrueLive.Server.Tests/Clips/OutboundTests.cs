@@ -25,7 +25,8 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
     [Trait("Run", "long")]
     public async Task A_webhook_is_signed_and_tried_again_until_it_is_taken()
     {
-        var heard = new TaskCompletionSource<(string Body, string Timestamp, string Signature)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var heard = new TaskCompletionSource<(string Body, string Timestamp, string Signature)>(
+            TaskCreationOptions.RunContinuationsAsynchronously);
         var calls = 0;
         await using var receiver = await ReceiverAsync(async http =>
         {
@@ -39,7 +40,8 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
         var upload = await server.UploadAsync(await server.FilmAsync("hook.mp4", 0.2));
         var job = await server.ClipAsync(new { upload, webhook = Of(receiver) + "done" });
         var (text, timestamp, signature) = await heard.Task.WaitAsync(Cancel);
-        Assert.Equal(signature, ClipWebhooks.Sign(Secret, long.Parse(timestamp, System.Globalization.CultureInfo.InvariantCulture), Encoding.UTF8.GetBytes(text)));
+        Assert.Equal(signature, ClipWebhooks.Sign(Secret, long.Parse(timestamp, System.Globalization.CultureInfo.InvariantCulture),
+            Encoding.UTF8.GetBytes(text)));
         var told = JsonNode.Parse(text)!;
         Assert.Equal(((string)job["id"]!, "done", "clip"), ((string)told["id"]!, (string)told["state"]!, (string)told["tier"]!));
     }
@@ -56,7 +58,8 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
             else
                 heard.TrySetResult();
         });
-        await using var server = await ClipServer.StartAsync(files, o => (o.WebhookHosts, o.WebhookSecret, o.ClipOpen) = (["127.0.0.1"], Secret, 60));
+        await using var server = await ClipServer.StartAsync(files,
+            o => (o.WebhookHosts, o.WebhookSecret, o.ClipOpen) = (["127.0.0.1"], Secret, 60));
         var hooks = server.Services.GetRequiredService<ClipWebhooks>();
         var queue = await server.Services.GetRequiredService<ClipQueueHost>().QueueAsync(Cancel);
         async Task EndedAsync(string path)
@@ -124,7 +127,8 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Null(hosts.Refuse("http://inner.localhost:1/", out var uri));
         using var request = new HttpRequestMessage(HttpMethod.Get, uri);
         var error = await Assert.ThrowsAsync<HttpRequestException>(() => hosts.SendAsync(request, Cancel));
-        Assert.False(error.InnerException is System.Net.Sockets.SocketException { SocketErrorCode: System.Net.Sockets.SocketError.ConnectionRefused }, error.ToString());
+        Assert.False(error.InnerException is System.Net.Sockets.SocketException
+            { SocketErrorCode: System.Net.Sockets.SocketError.ConnectionRefused }, error.ToString());
     }
 
     [Theory]
@@ -178,5 +182,6 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
         return app;
     }
 
-    private static string Of(WebApplication app) => app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First() + "/";
+    private static string Of(WebApplication app) =>
+        app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First() + "/";
 }

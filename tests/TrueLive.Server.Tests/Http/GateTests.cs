@@ -39,11 +39,14 @@ public sealed class GateTests
     {
         const string other = "another-key-0123456789";
         await using var server = await RunningServer.StartAsync(o => o.ApiKeys = [Key, other]);
-        using var make = new HttpRequestMessage(HttpMethod.Post, "/v1/sessions") { Content = new StringContent("{}", Encoding.UTF8, "application/json") };
+        using var make = new HttpRequestMessage(HttpMethod.Post, "/v1/sessions")
+            { Content = new StringContent("{}", Encoding.UTF8, "application/json") };
         make.Headers.Authorization = new("Bearer", Key);
         var token = (string)JsonNode.Parse(await (await server.Http.SendAsync(make, Cancel)).Content.ReadAsStringAsync(Cancel))!["token"]!;
-        Assert.Equal(HttpStatusCode.NotFound, await Asked(server, HttpMethod.Get, $"/v1/live?token={token}", ("Authorization", $"Bearer {other}")));
-        Assert.Equal(HttpStatusCode.UpgradeRequired, await Asked(server, HttpMethod.Get, $"/v1/live?token={token}", ("Authorization", $"Bearer {Key}")));
+        Assert.Equal(HttpStatusCode.NotFound, await Asked(server, HttpMethod.Get, $"/v1/live?token={token}",
+            ("Authorization", $"Bearer {other}")));
+        Assert.Equal(HttpStatusCode.UpgradeRequired, await Asked(server, HttpMethod.Get, $"/v1/live?token={token}",
+            ("Authorization", $"Bearer {Key}")));
     }
 
     private static async Task<ClientWebSocket> ConnectAsync(RunningServer server, string query, params string[] protocols)
@@ -69,14 +72,16 @@ public sealed class GateTests
         Assert.Equal(HttpStatusCode.Forbidden, await Asked(server, HttpMethod.Post, "/v1/sessions", ("Origin", origin)));
         using var socket = new ClientWebSocket();
         socket.Options.SetRequestHeader("Origin", origin);
-        await Assert.ThrowsAsync<WebSocketException>(() => socket.ConnectAsync(new UriBuilder(server.Address) { Scheme = "ws", Path = "/v1/live" }.Uri, Cancel));
+        await Assert.ThrowsAsync<WebSocketException>(() =>
+            socket.ConnectAsync(new UriBuilder(server.Address) { Scheme = "ws", Path = "/v1/live" }.Uri, Cancel));
     }
 
     [Fact]
     public async Task Pages_of_its_own_origin_and_of_those_that_the_operator_named_may()
     {
         await using var server = await RunningServer.StartAsync(o => o.Origins = ["http://localhost:3000/"]);
-        Assert.Equal(HttpStatusCode.OK, await Asked(server, HttpMethod.Get, "/v1/sessions", ("Origin", server.Address.GetLeftPart(UriPartial.Authority))));
+        Assert.Equal(HttpStatusCode.OK, await Asked(server, HttpMethod.Get, "/v1/sessions",
+            ("Origin", server.Address.GetLeftPart(UriPartial.Authority))));
         using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/sessions");
         request.Headers.Add("Origin", "http://localhost:3000");
         var answer = await server.Http.SendAsync(request, Cancel);
@@ -92,7 +97,8 @@ public sealed class GateTests
         var own = $"{server.Address.Host}:{server.Address.Port}";
         Assert.Equal(HttpStatusCode.OK, await Asked(server, HttpMethod.Get, "/v1/sessions", ("Origin", $"http://{own}")));
         Assert.Equal(HttpStatusCode.Forbidden, await Asked(server, HttpMethod.Get, "/v1/sessions", ("Origin", "https://example.org")));
-        Assert.Equal(HttpStatusCode.MisdirectedRequest, await Asked(server, HttpMethod.Get, "/v1/sessions", ("Host", "rebound.example.org")));
+        Assert.Equal(HttpStatusCode.MisdirectedRequest,
+            await Asked(server, HttpMethod.Get, "/v1/sessions", ("Host", "rebound.example.org")));
     }
 
     [Fact]
@@ -103,10 +109,14 @@ public sealed class GateTests
             foreach (var header in new[] { "X-Forwarded-For", "Forwarded", "X-Real-IP", "Via" })
                 Assert.Equal(HttpStatusCode.Forbidden, await Asked(server, HttpMethod.Get, "/v1/sessions", (header, "203.0.113.9")));
         }
-        await using var named = await RunningServer.StartAsync(o => (o.Proxies, o.Origins) = (["127.0.0.1"], ["https://studio.example.org"]));
-        (string, string)[] proxied = [("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "studio.example.org")];
-        Assert.Equal(HttpStatusCode.OK, await Asked(named, HttpMethod.Get, "/v1/sessions", [.. proxied, ("Origin", "https://studio.example.org")]));
-        Assert.Equal(HttpStatusCode.MisdirectedRequest, await Asked(named, HttpMethod.Get, "/v1/sessions", [proxied[0], proxied[1], ("X-Forwarded-Host", "other.example.org")]));
+        await using var named = await RunningServer.StartAsync(o =>
+            (o.Proxies, o.Origins) = (["127.0.0.1"], ["https://studio.example.org"]));
+        (string, string)[] proxied = [("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-Proto", "https"),
+            ("X-Forwarded-Host", "studio.example.org")];
+        Assert.Equal(HttpStatusCode.OK, await Asked(named, HttpMethod.Get, "/v1/sessions",
+            [.. proxied, ("Origin", "https://studio.example.org")]));
+        Assert.Equal(HttpStatusCode.MisdirectedRequest,
+            await Asked(named, HttpMethod.Get, "/v1/sessions", [proxied[0], proxied[1], ("X-Forwarded-Host", "other.example.org")]));
     }
 
     [Theory]
@@ -166,7 +176,8 @@ public sealed class GateTests
         Assert.True(limit.Enter(greedy));
     }
 
-    private static async Task<HttpStatusCode> Asked(RunningServer server, HttpMethod method, string path, params (string Name, string Value)[] headers)
+    private static async Task<HttpStatusCode> Asked(
+        RunningServer server, HttpMethod method, string path, params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(method, path);
         if (method == HttpMethod.Post)

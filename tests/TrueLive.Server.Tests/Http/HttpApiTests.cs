@@ -23,7 +23,8 @@ public sealed class HttpApiTests
         Assert.Equal(("384x216", "live", "ink"), (Text(session, "size"), Text(session, "tier"), Text(session["prompt"]!, "text")));
         Assert.NotEmpty(Text(session, "token"));
 
-        var changed = await server.Http.PatchAsJsonAsync(made.Headers.Location, new { id = "c1", prompt = "oil", transition_ms = 0 }, Cancel);
+        var changed = await server.Http.PatchAsJsonAsync(made.Headers.Location,
+            new { id = "c1", prompt = "oil", transition_ms = 0 }, Cancel);
         Assert.Equal(HttpStatusCode.Accepted, changed.StatusCode);
         Assert.Equal(2, (int)(await Json(changed))["prompt"]!["revision"]!);
 
@@ -105,7 +106,8 @@ public sealed class HttpApiTests
     public async Task A_viewers_address_opens_watching_and_nothing_else()
     {
         await using var server = await RunningServer.StartAsync(o => o.ApiKeys = [Key]);
-        using var make = new HttpRequestMessage(HttpMethod.Post, "/v1/sessions") { Content = new StringContent("{}", System.Text.Encoding.UTF8, "application/json") };
+        using var make = new HttpRequestMessage(HttpMethod.Post, "/v1/sessions")
+            { Content = new StringContent("{}", System.Text.Encoding.UTF8, "application/json") };
         make.Headers.TryAddWithoutValidation("Authorization", $"Bearer {Key}");
         var session = await Json(await server.Http.SendAsync(make, Cancel));
         var (id, whep) = (Text(session, "id"), Text(session, "whep"));
@@ -132,7 +134,8 @@ public sealed class HttpApiTests
         await using var server = await RunningServer.StartAsync(o => o.ApiKeys = [Key, Other]);
         async Task<HttpResponseMessage> Ask(string key, HttpMethod method, string path, string? body = null)
         {
-            using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+            using var request = new HttpRequestMessage(method, path)
+                { Content = body is null ? null : new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
             request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {key}");
             return await server.Http.SendAsync(request, Cancel);
         }
@@ -140,9 +143,12 @@ public sealed class HttpApiTests
         var id = Text(await Json(await Ask(Key, HttpMethod.Post, "/v1/sessions", "{}")), "id");
         (HttpMethod Method, string Path, string? Body)[] wanted =
         [
-            (HttpMethod.Get, $"/v1/sessions/{id}", null), (HttpMethod.Patch, $"/v1/sessions/{id}", """{"prompt":"ink"}"""), (HttpMethod.Post, $"/v1/sessions/{id}/journal", null),
-            (HttpMethod.Delete, $"/v1/sessions/{id}/journal", null), (HttpMethod.Post, "/v1/interactive", $$"""{"session":"{{id}}"}"""), (HttpMethod.Post, $"/whip/{id}", null),
-            (HttpMethod.Patch, $"/whip/{id}/0", null), (HttpMethod.Delete, $"/whip/{id}/0", null), (HttpMethod.Delete, $"/v1/sessions/{id}", null),
+            (HttpMethod.Get, $"/v1/sessions/{id}", null), (HttpMethod.Patch, $"/v1/sessions/{id}", """{"prompt":"ink"}"""),
+            (HttpMethod.Post, $"/v1/sessions/{id}/journal", null),
+            (HttpMethod.Delete, $"/v1/sessions/{id}/journal", null), (HttpMethod.Post, "/v1/interactive", $$"""{"session":"{{id}}"}"""),
+            (HttpMethod.Post, $"/whip/{id}", null),
+            (HttpMethod.Patch, $"/whip/{id}/0", null), (HttpMethod.Delete, $"/whip/{id}/0", null),
+            (HttpMethod.Delete, $"/v1/sessions/{id}", null),
         ];
         foreach (var (method, path, body) in wanted)
             Assert.Equal((path, HttpStatusCode.NotFound), (path, (await Ask(Other, method, path, body)).StatusCode));

@@ -27,7 +27,8 @@ public sealed class InputProblemTests : IDisposable
         await using var server = await RunningServer.StartAsync();
         var messages = new List<JsonNode>();
         await using var client = await WhipClient.ConnectAsync(
-            new Uri(server.Address, "/whip"), null, new MediaPreferences { Codecs = [VideoCodec.H264], SendVideo = true, ReceiveVideo = false },
+            new Uri(server.Address, "/whip"), null, new MediaPreferences
+                { Codecs = [VideoCodec.H264], SendVideo = true, ReceiveVideo = false },
             new PeerHandlers(), TimeProvider.System, Cancel);
         client.Peer.OpenChannel("control", (_, data, _) =>
         {
@@ -65,7 +66,8 @@ public sealed class InputProblemTests : IDisposable
             for (var i = 0; !enough(); i++, sent++)
             {
                 await pace.WaitForNextTickAsync(limit.Token);
-                client.Peer.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = units[i % units.Count], RtpTime = (uint)(sent * 3000), KeyFrame = i % units.Count == 0 });
+                client.Peer.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = units[i % units.Count],
+                    RtpTime = (uint)(sent * 3000), KeyFrame = i % units.Count == 0 });
             }
         }
     }
@@ -76,8 +78,10 @@ public sealed class InputProblemTests : IDisposable
     private async Task<List<byte[]>> StreamAsync(string pixels)
     {
         var path = Path.Combine(_folder, pixels + ".h264");
-        using var ffmpeg = Process.Start("ffmpeg", ["-loglevel", "error", "-nostdin", "-y", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-frames:v", "30", "-pix_fmt", pixels,
-            "-c:v", "libx264", "-preset", "ultrafast", "-threads", "1", "-bf", "0", "-x264-params", "keyint=30:scenecut=0:slices=1:sliced-threads=0:aud=1", path]);
+        using var ffmpeg = Process.Start("ffmpeg", ["-loglevel", "error", "-nostdin", "-y", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30",
+            "-frames:v", "30", "-pix_fmt", pixels,
+            "-c:v", "libx264", "-preset", "ultrafast", "-threads", "1", "-bf", "0", "-x264-params",
+            "keyint=30:scenecut=0:slices=1:sliced-threads=0:aud=1", path]);
         await ffmpeg.WaitForExitAsync(Cancel);
         var (bytes, units) = (await File.ReadAllBytesAsync(path, Cancel), new List<byte[]>());
         byte[] delimiter = [0, 0, 0, 1, 9];

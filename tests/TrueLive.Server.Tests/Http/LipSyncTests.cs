@@ -71,7 +71,8 @@ public sealed class LipSyncTests
         }
     }
 
-    private static bool Reported(NativeClient client) => client.Whip.Peer.Stats is { VideoSenderReport: not null, AudioSenderReport: not null };
+    private static bool Reported(NativeClient client) =>
+        client.Whip.Peer.Stats is { VideoSenderReport: not null, AudioSenderReport: not null };
 
     /// <summary>How much later the picture is due than the sound of the same moment, according to the server's sender reports.</summary>
     private static double SkewMs(NativeClient at, NativeClient sender)
@@ -107,7 +108,8 @@ public sealed class LipSyncTests
         }
     }
 
-    private static uint Stamp48() => (uint)(ulong)((Int128)TimeProvider.System.GetTimestamp() * 48_000 / TimeProvider.System.TimestampFrequency);
+    private static uint Stamp48() =>
+        (uint)(ulong)((Int128)TimeProvider.System.GetTimestamp() * 48_000 / TimeProvider.System.TimestampFrequency);
 
     /// <summary>Passes pictures through after a delay.</summary>
     private sealed class SlowModel : IVideoModel

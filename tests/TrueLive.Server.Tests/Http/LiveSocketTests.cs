@@ -17,7 +17,8 @@ public sealed class LiveSocketTests
         await using var client = await JpegClient.ConnectAsync(server.Address, "model=passthrough");
         var (trace, number) = await client.SendUntilPictureAsync();
         Assert.Equal((number + 1) * 3000L, (long)trace["media_time"]!);
-        Assert.Equal(("passthrough", "1", "passed_through"), ((string?)trace["model"], (string?)trace["model_version"], (string?)trace["origin"]));
+        Assert.Equal(("passthrough", "1", "passed_through"),
+            ((string?)trace["model"], (string?)trace["model_version"], (string?)trace["origin"]));
         foreach (var stage in new[] { "decode_ms", "wait_ms", "step_ms", "encode_ms" })
             Assert.InRange((double)trace[stage]!, 0, 30_000);
         Assert.True((double)trace["encode_ms"]! > 0, "a picture is not coded in no time");

@@ -47,7 +47,8 @@ internal sealed class NativeClient : IAsyncDisposable
 
     public DataChannel? Channel { get; private set; }
 
-    public static async Task<NativeClient> ConnectAsync(Uri url, VideoCodec codec = VideoCodec.H264, bool sends = true, bool receives = true, string? key = null)
+    public static async Task<NativeClient> ConnectAsync(
+        Uri url, VideoCodec codec = VideoCodec.H264, bool sends = true, bool receives = true, string? key = null)
     {
         var client = new NativeClient(receives);
         client.Whip = await WhipClient.ConnectAsync(
@@ -83,7 +84,8 @@ internal sealed class NativeClient : IAsyncDisposable
         {
             while (_coded.TryDequeue(out var f))
             {
-                using var picture = _decoder.Decode(new EncodedFrame { Codec = f.Codec, Data = f.Data, KeyFrame = f.Key, RtpTime = f.RtpTime }, _pool);
+                using var picture = _decoder.Decode(new EncodedFrame
+                    { Codec = f.Codec, Data = f.Data, KeyFrame = f.Key, RtpTime = f.RtpTime }, _pool);
                 if (picture is null)
                     Whip.Peer.RequestKeyFrame();
                 else

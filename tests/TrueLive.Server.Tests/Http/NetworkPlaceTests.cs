@@ -30,11 +30,14 @@ public sealed class NetworkPlaceTests
     [InlineData(false, "/studio")]
     [InlineData(true, "")]
     [InlineData(true, "/studio")]
-    public async Task Below_a_path_of_a_proxy_every_address_that_is_handed_out_leads_back_whether_the_proxy_strips_the_path_or_not(bool keys, string sent)
+    public async Task Below_a_path_of_a_proxy_every_address_that_is_handed_out_leads_back_whether_the_proxy_strips_the_path_or_not(
+        bool keys, string sent)
     {
         await using var server = await RunningServer.StartAsync(o => (o.PathPrefix, o.ApiKeys) = ("/studio", keys ? [Key] : []));
         server.Http.DefaultRequestHeaders.Add("Authorization", $"Bearer {Key}");
-        string Through(string path) => path.StartsWith("/studio/", StringComparison.Ordinal) ? sent + path["/studio".Length..] : throw new InvalidOperationException($"'{path}' leads past the proxy.");
+        string Through(string path) => path.StartsWith("/studio/", StringComparison.Ordinal)
+            ? sent + path["/studio".Length..]
+            : throw new InvalidOperationException($"'{path}' leads past the proxy.");
 
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync($"{sent}/viewer.html", Cancel)).StatusCode);
         var created = await server.Http.PostAsJsonAsync($"{sent}/v1/sessions", new { prompt = "ink" }, Cancel);
@@ -43,7 +46,8 @@ public sealed class NetworkPlaceTests
         using (var offer = new StringContent(WhipTests.Offer(), Encoding.UTF8, "application/sdp"))
         {
             var answer = await server.Http.PostAsync(Through((string)made["whip"]!), offer, Cancel);
-            Assert.Equal(HttpStatusCode.OK, (await server.Http.DeleteAsync(Through(answer.Headers.Location!.ToString()), Cancel)).StatusCode);
+            Assert.Equal(HttpStatusCode.OK,
+                (await server.Http.DeleteAsync(Through(answer.Headers.Location!.ToString()), Cancel)).StatusCode);
         }
         server.Http.DefaultRequestHeaders.Remove("Authorization");
         using var watching = new StringContent(WhipTests.Offer(), Encoding.UTF8, "application/sdp");
@@ -55,11 +59,13 @@ public sealed class NetworkPlaceTests
     [Fact]
     public async Task Names_in_the_announced_addresses_are_looked_up_and_one_that_is_unknown_costs_nothing_but_itself()
     {
-        await using var server = await RunningServer.StartAsync(o => (o.MaxSessions, o.WebrtcAddresses) = (2, ["198.51.100.7", "no-such-host.invalid", "localhost", "2001:db8::9"]));
+        await using var server = await RunningServer.StartAsync(o =>
+            (o.MaxSessions, o.WebrtcAddresses) = (2, ["198.51.100.7", "no-such-host.invalid", "localhost", "2001:db8::9"]));
         await NativeClient.UntilAsync(() => server.Services.GetRequiredService<WebRtcPort>().Endpoint!.Announced.Count > 2);
         using var offer = new StringContent(WhipTests.Offer(), Encoding.UTF8, "application/sdp");
         var answer = await (await server.Http.PostAsync("/whip", offer, Cancel)).Content.ReadAsStringAsync(Cancel);
-        string[] addresses = [.. answer.Split("\r\n").Where(l => l.StartsWith("a=candidate:", StringComparison.Ordinal)).Select(l => l.Split(' ')[4]).Distinct()];
+        string[] addresses = [.. answer.Split("\r\n").Where(l => l.StartsWith("a=candidate:", StringComparison.Ordinal))
+            .Select(l => l.Split(' ')[4]).Distinct()];
         Assert.Equal("198.51.100.7", addresses[0]);
         Assert.Contains("2001:db8::9", addresses);
         Assert.Contains(addresses, a => IPAddress.IsLoopback(IPAddress.Parse(a)));
@@ -83,7 +89,8 @@ public sealed class NetworkPlaceTests
             http.Response.Headers.Location = new Uri(server.Address, "/whip?prompt=ink").ToString();
             return Task.CompletedTask;
         });
-        Assert.Contains(words, (await Assert.ThrowsAsync<WhipException>(() => NativeClient.ConnectAsync(balancer.Address))).Message, StringComparison.Ordinal);
+        Assert.Contains(words, (await Assert.ThrowsAsync<WhipException>(() => NativeClient.ConnectAsync(balancer.Address))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

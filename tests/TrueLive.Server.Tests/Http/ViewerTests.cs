@@ -32,7 +32,9 @@ public sealed class ViewerTests
             await client.FreezeAsync();
         else
             await client.VanishAsync();
-        await NativeClient.UntilAsync(() => why == "still" ? hosted.Session.Stats.GeneratedPerSecond == 0 : hosted.Session.State.ToString().Equals(why, StringComparison.OrdinalIgnoreCase));
+        await NativeClient.UntilAsync(() => why == "still"
+            ? hosted.Session.Stats.GeneratedPerSecond == 0
+            : hosted.Session.State.ToString().Equals(why, StringComparison.OrdinalIgnoreCase));
         var sent = hosted.Session.Stats.Sent;
 
         for (var viewers = 0; viewers < 2; viewers++)
@@ -79,7 +81,8 @@ public sealed class ViewerTests
     public async Task A_viewer_of_a_session_that_nobody_sends_into_yet_is_told_so()
     {
         await using var server = await RunningServer.StartAsync();
-        var made = (await (await server.Http.PostAsJsonAsync("/v1/sessions", new { prompt = "ink" }, Cancel)).Content.ReadFromJsonAsync<JsonNode>(Cancel))!;
+        var made = (await (await server.Http.PostAsJsonAsync("/v1/sessions", new { prompt = "ink" },
+            Cancel)).Content.ReadFromJsonAsync<JsonNode>(Cancel))!;
         await using var viewer = await NativeClient.ConnectAsync(new Uri(server.Address, (string)made["whep"]!), sends: false);
         await viewer.OpenControlAsync();
         Assert.Equal("created", (string?)(await viewer.MessageAsync(m => (string?)m["type"] == "state"))["state"]);

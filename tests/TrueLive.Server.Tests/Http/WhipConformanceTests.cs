@@ -10,7 +10,8 @@ namespace TrueLive.Server.Tests.Http;
 /// <summary>RFC 9725 as covered in docs/whip.md: each row of the table there names one of these tests.</summary>
 public sealed class WhipConformanceTests
 {
-    private const string Restart = "a=ice-ufrag:abcdef\r\na=ice-pwd:0123456789012345678901\r\na=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
+    private const string Restart = "a=ice-ufrag:abcdef\r\na=ice-pwd:0123456789012345678901\r\na=candidate:1 1 udp 1 127.0.0.1 9 " +
+        "typ host\r\n";
     private const string Trickle = "a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
     private const string Key = "conformance-key-0123456789";
 
@@ -53,7 +54,8 @@ public sealed class WhipConformanceTests
         await using var server = await RunningServer.StartAsync(o => o.ApiKeys = [Key]);
         using var plain = new HttpRequestMessage(HttpMethod.Options, address);
         var answer = await server.Http.SendAsync(plain, Cancel);
-        Assert.Equal((HttpStatusCode.NoContent, allow, type), (answer.StatusCode, string.Join(", ", answer.Content.Headers.Allow), answer.Headers.GetValues(header).Single()));
+        Assert.Equal((HttpStatusCode.NoContent, allow, type),
+            (answer.StatusCode, string.Join(", ", answer.Content.Headers.Allow), answer.Headers.GetValues(header).Single()));
 
         using var preflight = new HttpRequestMessage(HttpMethod.Options, address);
         preflight.Headers.Add("Origin", "https://example.org");
@@ -61,9 +63,11 @@ public sealed class WhipConformanceTests
         preflight.Headers.Add("Access-Control-Request-Headers", "authorization, content-type, if-match");
         answer = await server.Http.SendAsync(preflight, Cancel);
         Assert.True(answer.IsSuccessStatusCode);
-        Assert.Equal(("*", type), (answer.Headers.GetValues("Access-Control-Allow-Origin").Single(), answer.Headers.GetValues(header).Single()));
+        Assert.Equal(("*", type), (answer.Headers.GetValues("Access-Control-Allow-Origin").Single(),
+            answer.Headers.GetValues(header).Single()));
         Assert.Contains("DELETE", string.Join(',', answer.Headers.GetValues("Access-Control-Allow-Methods")), StringComparison.Ordinal);
-        Assert.Contains("if-match", string.Join(',', answer.Headers.GetValues("Access-Control-Allow-Headers")), StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("if-match", string.Join(',', answer.Headers.GetValues("Access-Control-Allow-Headers")),
+            StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]
@@ -76,7 +80,8 @@ public sealed class WhipConformanceTests
         var answer = await server.Http.SendAsync(request, Cancel);
         Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
         var shown = string.Join(',', answer.Headers.GetValues("Access-Control-Expose-Headers"));
-        Assert.All(["Location", "ETag", "Link", "X-TrueLive-Token", "X-TrueLive-Connection"], name => Assert.Contains(name, shown, StringComparison.Ordinal));
+        Assert.All(["Location", "ETag", "Link", "X-TrueLive-Token", "X-TrueLive-Connection"],
+            name => Assert.Contains(name, shown, StringComparison.Ordinal));
     }
 
     [Theory]
@@ -90,7 +95,8 @@ public sealed class WhipConformanceTests
         var connection = (await Post(server, $"/whip/{id}")).Headers.Location!.ToString();
         foreach (var method in methods.Split(','))
         {
-            using var request = new HttpRequestMessage(new HttpMethod(method), address.Replace("{id}", id, StringComparison.Ordinal).Replace("{connection}", connection, StringComparison.Ordinal));
+            using var request = new HttpRequestMessage(new HttpMethod(method),
+                address.Replace("{id}", id, StringComparison.Ordinal).Replace("{connection}", connection, StringComparison.Ordinal));
             Assert.Equal((method, HttpStatusCode.MethodNotAllowed), (method, (await server.Http.SendAsync(request, Cancel)).StatusCode));
         }
     }
@@ -122,7 +128,8 @@ public sealed class WhipConformanceTests
         {
             Assert.Equal("application/trickle-ice-sdpfrag", answer.Content.Headers.ContentType!.MediaType);
             var text = await answer.Content.ReadAsStringAsync(Cancel);
-            Assert.All(["a=ice-lite", "a=ice-ufrag:", "a=ice-pwd:", "a=candidate:"], line => Assert.Contains(line, text, StringComparison.Ordinal));
+            Assert.All(["a=ice-lite", "a=ice-ufrag:", "a=ice-pwd:", "a=candidate:"],
+                line => Assert.Contains(line, text, StringComparison.Ordinal));
             Assert.NotEqual(tag, answer.Headers.ETag!.ToString());
             // The tag from before the restart is no longer valid.
             Assert.Equal(HttpStatusCode.PreconditionFailed, (await Patch(server, made.Headers.Location!, Trickle, tag)).StatusCode);
@@ -148,7 +155,8 @@ public sealed class WhipConformanceTests
     {
         await using var server = await RunningServer.StartAsync();
         var address = method == "POST" ? "/whip" : (await Post(server, "/whip")).Headers.Location!.ToString();
-        using var request = new HttpRequestMessage(new HttpMethod(method), address) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(WhipTests.Offer())) };
+        using var request = new HttpRequestMessage(new HttpMethod(method), address)
+            { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(WhipTests.Offer())) };
         if (type is not null)
             request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
         request.Headers.TryAddWithoutValidation("If-Match", "*");
@@ -161,7 +169,8 @@ public sealed class WhipConformanceTests
     [InlineData("AV1/90000", "profile=0", "AV1")]
     [InlineData("VP9/90000", "profile-id=0", "VP9")]
     [InlineData("H264/90000", "profile-level-id=7a001f;packetization-mode=1", "H264 with profile-level-id=7a001f")]
-    public async Task Video_that_cannot_be_taken_is_refused_in_words_beside_sound_that_could_be_and_takes_no_place(string coding, string parameters, string named)
+    public async Task Video_that_cannot_be_taken_is_refused_in_words_beside_sound_that_could_be_and_takes_no_place(
+        string coding, string parameters, string named)
     {
         await using var server = await RunningServer.StartAsync(o => o.MaxSessions = 1);
         var answer = await Post(server, "/whip", Sdp(Video(coding, parameters), Audio("opus/48000/2")));
@@ -171,7 +180,8 @@ public sealed class WhipConformanceTests
         Assert.Empty(server.Services.GetRequiredService<SessionRegistry>().Hosted);
         // On a full server the answer is the same, and a session named in the address is not touched.
         var id = (string)(await Made(server))["id"]!;
-        Assert.Equal(HttpStatusCode.NotAcceptable, (await Post(server, "/whip", Sdp(Video(coding, parameters), Audio("opus/48000/2")))).StatusCode);
+        Assert.Equal(HttpStatusCode.NotAcceptable,
+            (await Post(server, "/whip", Sdp(Video(coding, parameters), Audio("opus/48000/2")))).StatusCode);
         Assert.Equal(HttpStatusCode.NotAcceptable, (await Post(server, $"/whip/{id}", Sdp(Video(coding, parameters)))).StatusCode);
         Assert.Empty(Assert.Single(server.Services.GetRequiredService<SessionRegistry>().Hosted).Senders);
     }
@@ -216,7 +226,9 @@ public sealed class WhipConformanceTests
     {
         await using var server = await RunningServer.StartAsync();
         var whep = (string)(await Made(server))["whep"]!;
-        Assert.Equal(status, (int)(await Post(server, whep, Sdp(Video(coding, parameters).Replace("sendonly", "recvonly", StringComparison.Ordinal)))).StatusCode);
+        Assert.Equal(status,
+            (int)(await Post(server, whep,
+            Sdp(Video(coding, parameters).Replace("sendonly", "recvonly", StringComparison.Ordinal)))).StatusCode);
     }
 
     [Fact]
@@ -237,9 +249,11 @@ public sealed class WhipConformanceTests
             Assert.Equal(HttpStatusCode.OK, (await server.Http.DeleteAsync(resource, Cancel)).StatusCode);
             await NativeClient.UntilAsync(() => hosted.Session.State == Core.Sessions.SessionState.Detached);
             Assert.Equal("The client's video stopped. The sender stopped.", hosted.Session.Last!.End!.Words);
-            await NativeClient.UntilAsync(async () => (await server.Http.DeleteAsync(resource, Cancel)).StatusCode == HttpStatusCode.NotFound);
+            await NativeClient.UntilAsync(async () => (await server.Http.DeleteAsync(resource, Cancel)).StatusCode
+                == HttpStatusCode.NotFound);
             Assert.Equal(HttpStatusCode.NotFound, (await Patch(server, resource, Trickle, "*")).StatusCode);
-            Assert.Equal("detached", (string?)(await server.Http.GetFromJsonAsync<JsonNode>(hosted.Session.Id.Insert(0, "/whep/"), Cancel))!["state"]);
+            Assert.Equal("detached",
+                (string?)(await server.Http.GetFromJsonAsync<JsonNode>(hosted.Session.Id.Insert(0, "/whep/"), Cancel))!["state"]);
             await sender.DisposeAsync();
             sender = await NativeClient.ConnectAsync(whip);
             await sender.PicturesAsync(5);
@@ -310,28 +324,34 @@ public sealed class WhipConformanceTests
         using var make = new HttpRequestMessage(HttpMethod.Post, "/whip") { Content = Body(WhipTests.Offer()) };
         make.Headers.Add("Authorization", $"Bearer {Key}");
         var connection = (await server.Http.SendAsync(make, Cancel)).Headers.Location!.ToString();
-        using var request = new HttpRequestMessage(new HttpMethod(method), address.Replace("{id}", connection.Split('/')[2], StringComparison.Ordinal).Replace("{connection}", connection, StringComparison.Ordinal));
+        using var request = new HttpRequestMessage(new HttpMethod(method),
+            address.Replace("{id}", connection.Split('/')[2], StringComparison.Ordinal)
+            .Replace("{connection}", connection, StringComparison.Ordinal));
         var refused = await server.Http.SendAsync(request, Cancel);
         Assert.Equal((HttpStatusCode.Unauthorized, "Bearer"), (refused.StatusCode, refused.Headers.WwwAuthenticate.Single().Scheme));
     }
 
     private static async Task<JsonNode> Made(RunningServer server) =>
-        (await (await server.Http.PostAsJsonAsync("/v1/sessions", new { prompt = "ink" }, Cancel)).Content.ReadFromJsonAsync<JsonNode>(Cancel))!;
+        (await (await server.Http.PostAsJsonAsync("/v1/sessions", new { prompt = "ink" },
+            Cancel)).Content.ReadFromJsonAsync<JsonNode>(Cancel))!;
 
-    private static Task<HttpResponseMessage> Post(RunningServer server, string address, string? offer = null) => server.Http.PostAsync(address, Body(offer ?? WhipTests.Offer()), Cancel);
+    private static Task<HttpResponseMessage> Post(RunningServer server, string address, string? offer = null) =>
+        server.Http.PostAsync(address, Body(offer ?? WhipTests.Offer()), Cancel);
 
     private static StringContent Body(string offer) => new(offer, Encoding.UTF8, "application/sdp");
 
     private static async Task<HttpResponseMessage> Patch(RunningServer server, Uri location, string body, string? match)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Patch, location) { Content = new StringContent(body, Encoding.UTF8, "application/trickle-ice-sdpfrag") };
+        using var request = new HttpRequestMessage(HttpMethod.Patch, location)
+            { Content = new StringContent(body, Encoding.UTF8, "application/trickle-ice-sdpfrag") };
         if (match is not null)
             request.Headers.TryAddWithoutValidation("If-Match", match);
         return await server.Http.SendAsync(request, Cancel);
     }
 
     private static string Video(string coding, string parameters) =>
-        $"m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:{{mid}}\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:96 {coding}\r\n{(parameters.Length > 0 ? $"a=fmtp:96 {parameters}\r\n" : "")}";
+        $"m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:{{mid}}\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:96 " +
+            $"{coding}\r\n{(parameters.Length > 0 ? $"a=fmtp:96 {parameters}\r\n" : "")}";
 
     private static string Audio(string coding) =>
         $"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:{{mid}}\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:111 {coding}\r\n";

@@ -52,7 +52,8 @@ public sealed class WhipTests
         var applied = await client.MessageAsync(m => (string?)m["type"] == "applied");
         Assert.Equal((long)accepted["prompt"]!["revision"]!, (long)applied["first_frame"]!["revision"]!);
         Assert.True(client.Channel.Send("no JSON"));
-        Assert.Contains("not a JSON object", (string?)(await client.MessageAsync(m => (string?)m["type"] == "error"))["reason"], StringComparison.Ordinal);
+        Assert.Contains("not a JSON object", (string?)(await client.MessageAsync(m => (string?)m["type"] == "error"))["reason"],
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -87,12 +88,14 @@ public sealed class WhipTests
         var made = await server.Http.PostAsync("/v1/sessions", null, Cancel);
         var id = (string)(await made.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["id"]!;
         var hosted = server.Services.GetRequiredService<SessionRegistry>().Find(id)!;
-        var watching = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => server.Http.PostAsync($"/whep/{id}", new StringContent(Offer(), Encoding.UTF8, "application/sdp"), Cancel)));
+        var watching = await Task.WhenAll(Enumerable.Range(0, 20)
+            .Select(_ => server.Http.PostAsync($"/whep/{id}", new StringContent(Offer(), Encoding.UTF8, "application/sdp"), Cancel)));
         Assert.Equal(6, watching.Count(a => a.StatusCode == HttpStatusCode.Created));
         Assert.Equal(6, hosted.Viewers.Count);
         var sending = new List<HttpStatusCode>();
         for (var i = 0; i < 12; i++)
-            sending.Add((await server.Http.PostAsync($"/whip/{id}", new StringContent(Offer(), Encoding.UTF8, "application/sdp"), Cancel)).StatusCode);
+            sending.Add((await server.Http.PostAsync($"/whip/{id}", new StringContent(Offer(), Encoding.UTF8, "application/sdp"),
+                Cancel)).StatusCode);
         Assert.Equal(8, sending.Count(s => s == HttpStatusCode.Created));
         Assert.Equal(4, sending.Count(s => s == HttpStatusCode.ServiceUnavailable));
         Assert.Equal(14, server.Services.GetRequiredService<WebRtcPort>().Pending);
@@ -112,7 +115,8 @@ public sealed class WhipTests
         await client.VanishAsync();
         await NativeClient.UntilAsync(() => State(server, id) == "detached");
         Assert.Equal("The client's video stopped. The far side closed the connection.", said);
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/whip") { Content = new StringContent(Offer(), Encoding.UTF8, "application/sdp") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/whip")
+            { Content = new StringContent(Offer(), Encoding.UTF8, "application/sdp") };
         request.Headers.Add("X-TrueLive-Token", token);
         var back = await server.Http.SendAsync(request, Cancel);
         Assert.Equal(HttpStatusCode.Created, back.StatusCode);
@@ -127,7 +131,8 @@ public sealed class WhipTests
         await using var server = await RunningServer.StartAsync();
         using var endpoint = new RtcEndpoint(new RtcEndpointOptions(), TimeProvider.System);
         using var peer = endpoint.Offer(new MediaPreferences());
-        var forged = System.Text.RegularExpressions.Regex.Replace(peer.LocalDescription, "a=fingerprint:sha-256 [0-9A-F:]+", "a=fingerprint:sha-256 " + string.Join(':', Enumerable.Repeat("AB", 32)));
+        var forged = System.Text.RegularExpressions.Regex.Replace(peer.LocalDescription, "a=fingerprint:sha-256 [0-9A-F:]+",
+            "a=fingerprint:sha-256 " + string.Join(':', Enumerable.Repeat("AB", 32)));
         var made = await server.Http.PostAsync("/whip", new StringContent(forged, Encoding.UTF8, "application/sdp"), Cancel);
         var session = server.Services.GetRequiredService<SessionRegistry>().Find(made.Headers.Location!.ToString().Split('/')[2])!.Session;
         peer.Accept(await made.Content.ReadAsStringAsync(Cancel));
@@ -152,7 +157,8 @@ public sealed class WhipTests
     public async Task An_offer_without_end_is_refused_however_it_is_sent(bool chunked)
     {
         await using var server = await RunningServer.StartAsync();
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/whip") { Content = new StringContent(new string('a', 200_000), Encoding.UTF8, "application/sdp") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/whip")
+            { Content = new StringContent(new string('a', 200_000), Encoding.UTF8, "application/sdp") };
         request.Headers.TransferEncodingChunked = chunked;
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await server.Http.SendAsync(request, Cancel)).StatusCode);
     }

@@ -22,12 +22,14 @@ internal sealed class InteractiveClient : IAsyncDisposable
     public static async Task<InteractiveClient> OpenAsync(ClipServer server, JsonNode clip)
     {
         var client = new InteractiveClient();
-        await client._socket.ConnectAsync(new Uri(server.Address.ToString().Replace("http", "ws", StringComparison.Ordinal).TrimEnd('/') + (string)clip["socket"]!), Cancel);
+        await client._socket.ConnectAsync(new Uri(server.Address.ToString().Replace("http", "ws", StringComparison.Ordinal).TrimEnd('/')
+            + (string)clip["socket"]!), Cancel);
         await client.UntilAsync(m => (string)m["type"]! == "hello");
         return client;
     }
 
-    public Task SendAsync(object message) => _socket.SendAsync(JsonSerializer.SerializeToUtf8Bytes(message), WebSocketMessageType.Text, true, Cancel);
+    public Task SendAsync(object message) =>
+        _socket.SendAsync(JsonSerializer.SerializeToUtf8Bytes(message), WebSocketMessageType.Text, true, Cancel);
 
     /// <summary>Reads until a message fits, and returns it.</summary>
     public async Task<JsonNode> UntilAsync(Func<JsonNode, bool> fits)
@@ -47,7 +49,8 @@ internal sealed class InteractiveClient : IAsyncDisposable
             if (part.MessageType == WebSocketMessageType.Binary)
             {
                 Assert.Equal(0x544c0103u, BinaryPrimitives.ReadUInt32BigEndian(_buffer));
-                var key = (BinaryPrimitives.ReadUInt32BigEndian(_buffer.AsSpan(4)), (int)BinaryPrimitives.ReadUInt32BigEndian(_buffer.AsSpan(8)));
+                var key = (BinaryPrimitives.ReadUInt32BigEndian(_buffer.AsSpan(4)),
+                    (int)BinaryPrimitives.ReadUInt32BigEndian(_buffer.AsSpan(8)));
                 Pictures[key] = (_buffer[16], _buffer[20..length]);
                 continue;
             }
@@ -63,7 +66,8 @@ internal sealed class InteractiveClient : IAsyncDisposable
     public async Task<JsonNode> FullAsync(long number)
     {
         var ended = await UntilAsync(m =>
-            (string)m["type"]! == "revision" && (long)m["revision"]!["number"]! == number && (string)m["revision"]!["state"]! is "full" or "failed");
+            (string)m["type"]! == "revision" && (long)m["revision"]!["number"]! == number
+                && (string)m["revision"]!["state"]! is "full" or "failed");
         Assert.True((string)ended["revision"]!["state"]! == "full", ended.ToJsonString());
         return ended["revision"]!;
     }

@@ -16,7 +16,8 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     private static IReadOnlyList<IVideoModel> Network() =>
-        [OnnxVideoModel.Load(Path.Combine(AppContext.BaseDirectory, "models", "live-tiny"), 1, TimeProvider.System), new PassthroughModel()];
+        [OnnxVideoModel.Load(Path.Combine(AppContext.BaseDirectory, "models", "live-tiny"), 1, TimeProvider.System),
+            new PassthroughModel()];
 
     private static async Task<JsonNode> OpenAsync(ClipServer server, object body)
     {
@@ -30,7 +31,8 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     public async Task A_tweak_gives_a_preview_then_a_coarse_pass_then_every_frame_with_measured_times()
     {
         await using var server = await ClipServer.StartAsync(files, models: Network());
-        var clip = await OpenAsync(server, new { upload = await server.UploadAsync(await server.FilmAsync("tweak.mp4", 2)), size = "256x192" });
+        var clip = await OpenAsync(server, new { upload = await server.UploadAsync(await server.FilmAsync("tweak.mp4", 2)),
+            size = "256x192" });
         Assert.Equal(("interactive", 30, "256x192"), ((string)clip["tier"]!, (int)clip["source"]!["frames"]!, (string)clip["size"]!));
         await using var page = await InteractiveClient.OpenAsync(server, clip);
         await page.SendAsync(new { type = "tweak", id = "t1", prompt = "ink", playhead_s = 1.0 });
@@ -41,7 +43,8 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
         Assert.Equal(8, page.Pictures.Count(p => p.Key.Index % 4 == 0 && p.Value.Pass >= 1));
         var full = await page.FullAsync(1);
         Assert.Equal(30, page.Pictures.Count(p => p.Value.Pass == 2));
-        Assert.True((double)full["to_preview_ms"]! < (double)full["to_playable_ms"]! && (double)full["to_playable_ms"]! < (double)full["to_full_ms"]!);
+        Assert.True((double)full["to_preview_ms"]! < (double)full["to_playable_ms"]!
+            && (double)full["to_playable_ms"]! < (double)full["to_full_ms"]!);
 
         // A change from 1.5 s on starts from a saved memory, and earlier frames are reused.
         await page.SendAsync(new { type = "tweak", id = "t2", prompts = "0s ink; 1.5s neon" });
@@ -56,13 +59,15 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     public async Task A_camera_recording_without_a_length_is_a_film_and_no_still_and_takes_no_seed()
     {
         await using var server = await ClipServer.StartAsync(files, models: Network());
-        var recording = await files.MakeAsync("camera.webm", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=2", "-c:v", "libvpx", "-deadline", "realtime", "-f", "webm", "-live", "1");
+        var recording = await files.MakeAsync("camera.webm", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=2", "-c:v", "libvpx",
+            "-deadline", "realtime", "-f", "webm", "-live", "1");
         Assert.Equal("N/A", await files.AskAsync(recording, "-show_entries", "format=duration", "-of", "csv=p=0"));
         var clip = await OpenAsync(server, new { upload = await server.UploadAsync(recording), size = "256x192" });
         Assert.Equal(30, (int)clip["source"]!["frames"]!);
         await using var page = await InteractiveClient.OpenAsync(server, clip);
         await page.SendAsync(new { type = "tweak", id = "s", prompt = "ink", seed = 7 });
-        Assert.Contains("no", (string)(await page.UntilAsync(m => (string?)m["id"] == "s" && (string)m["type"]! == "error"))["reason"]!, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("no", (string)(await page.UntilAsync(m => (string?)m["id"] == "s" && (string)m["type"]! == "error"))["reason"]!,
+            StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]
@@ -76,7 +81,8 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
         {
             var upload = await ClipServer.JsonAsync(await server.SendFileAsync(film, key));
             Assert.Equal("clip", (string)upload["tier"]!);
-            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/interactive") { Content = JsonContent.Create(new { upload = (string)upload["id"]!, size = "256x192" }) };
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/interactive")
+                { Content = JsonContent.Create(new { upload = (string)upload["id"]!, size = "256x192" }) };
             request.Headers.Authorization = new("Bearer", key);
             return (await server.Http.SendAsync(request, Cancel)).StatusCode;
         }
@@ -90,7 +96,8 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     public async Task Revisions_are_named_branched_compared_selected_and_exported()
     {
         await using var server = await ClipServer.StartAsync(files, models: Network());
-        var clip = await OpenAsync(server, new { upload = await server.UploadAsync(await server.FilmAsync("branch.mp4")), size = "256x192" });
+        var clip = await OpenAsync(server, new { upload = await server.UploadAsync(await server.FilmAsync("branch.mp4")),
+            size = "256x192" });
         await using var page = await InteractiveClient.OpenAsync(server, clip);
         await page.SendAsync(new { type = "tweak", prompt = "ink" });
         await page.FullAsync(1);
@@ -114,7 +121,9 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
         await page.UntilAsync(m => (string)m["type"]! == "selected");
         Assert.Equal(9, page.Pictures.Count);
 
-        foreach (var wrong in new object[] { new { type = "dance" }, new { type = "select", revision = 99 }, new { type = "tweak", strength = 7 }, new { type = "tweak", model = "none" }, new { type = "tweak", trim = new { start_s = 5 } }, new { type = "name", revision = 1 } })
+        foreach (var wrong in new object[] { new { type = "dance" }, new { type = "select", revision = 99 },
+            new { type = "tweak", strength = 7 }, new { type = "tweak", model = "none" },
+            new { type = "tweak", trim = new { start_s = 5 } }, new { type = "name", revision = 1 } })
         {
             await page.SendAsync(wrong);
             Assert.NotEmpty((string)(await page.UntilAsync(m => (string)m["type"]! == "error"))["reason"]!);
@@ -134,7 +143,8 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     {
         var models = Network();
         await using var server = await ClipServer.StartAsync(files, models: models);
-        var clip = await OpenAsync(server, new { upload = await server.UploadAsync(await server.FilmAsync("fifty.mp4", 2)), size = "256x192" });
+        var clip = await OpenAsync(server, new { upload = await server.UploadAsync(await server.FilmAsync("fifty.mp4", 2)),
+            size = "256x192" });
         await using (var page = await InteractiveClient.OpenAsync(server, clip))
         {
             for (var i = 1; i <= 50; i++)
@@ -157,7 +167,8 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     public async Task A_second_connection_takes_over_and_finds_everything()
     {
         await using var server = await ClipServer.StartAsync(files);
-        var clip = await OpenAsync(server, new { upload = await server.UploadAsync(await server.FilmAsync("again.mp4")), size = "256x192" });
+        var clip = await OpenAsync(server, new { upload = await server.UploadAsync(await server.FilmAsync("again.mp4")),
+            size = "256x192" });
         await using var first = await InteractiveClient.OpenAsync(server, clip);
         await first.SendAsync(new { type = "tweak", prompt = "" });
         await first.FullAsync(1);
@@ -174,18 +185,23 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     public async Task A_still_is_held_and_limits_are_said_in_words()
     {
         await using var server = await ClipServer.StartAsync(files, o => o.InteractiveClips = 1);
-        var still = await server.UploadAsync(await files.MakeAsync("still.png", "-f", "lavfi", "-i", "testsrc2=s=256x192", "-frames:v", "1"));
+        var still = await server.UploadAsync(await files.MakeAsync("still.png", "-f", "lavfi", "-i", "testsrc2=s=256x192",
+            "-frames:v", "1"));
         var clip = await OpenAsync(server, new { upload = still, still_s = 1, size = "256x192" });
         Assert.Equal(25, (int)clip["source"]!["frames"]!);
         var full = await server.Http.PostAsJsonAsync("/v1/interactive", new { upload = still }, Cancel);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, full.StatusCode);
         await server.Http.DeleteAsync($"/v1/interactive/{clip["id"]}", Cancel);
-        foreach (var (body, words) in new (object, string)[] { (new { }, "one source"), (new { upload = still, still_s = 60 }, "still_s"), (new { upload = still, trim = new { start_s = 0, end_s = 30 } }, "at most 20 s"), (new { upload = still, model = "none" }, "model") })
+        foreach (var (body, words) in new (object, string)[]
+            { (new { }, "one source"), (new { upload = still, still_s = 60 }, "still_s"),
+            (new { upload = still, trim = new { start_s = 0, end_s = 30 } }, "at most 20 s"),
+            (new { upload = still, model = "none" }, "model") })
         {
             var refused = await server.Http.PostAsJsonAsync("/v1/interactive", body, Cancel);
             Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
             Assert.Contains(words, (string)(await ClipServer.JsonAsync(refused))["detail"]!, StringComparison.Ordinal);
         }
-        Assert.Equal(HttpStatusCode.NotFound, (await server.Http.PostAsJsonAsync("/v1/interactive", new { session = "none" }, Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound,
+            (await server.Http.PostAsJsonAsync("/v1/interactive", new { session = "none" }, Cancel)).StatusCode);
     }
 }

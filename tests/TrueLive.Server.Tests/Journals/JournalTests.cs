@@ -28,14 +28,17 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
     [Trait("Run", "long")]
     public async Task A_live_session_is_journalled_and_rendered_again_with_its_prompts_at_the_same_frames()
     {
-        IReadOnlyList<IVideoModel> models = [OnnxVideoModel.Load(Path.Combine(AppContext.BaseDirectory, "models", "live-tiny"), 1, TimeProvider.System), new PassthroughModel()];
+        IReadOnlyList<IVideoModel> models = [OnnxVideoModel.Load(Path.Combine(AppContext.BaseDirectory, "models", "live-tiny"), 1,
+            TimeProvider.System), new PassthroughModel()];
         await using var server = await ClipServer.StartAsync(files, models: models);
-        var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions", new { size = "256x192", prompt = "ink" }, Cancel));
+        var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions",
+            new { size = "256x192", prompt = "ink" }, Cancel));
         var id = (string)made["id"]!;
         var begun = await server.Http.PostAsync($"/v1/sessions/{id}/journal", null, Cancel);
         Assert.Equal(HttpStatusCode.Created, begun.StatusCode);
         var again = await server.Http.PostAsync($"/v1/sessions/{id}/journal", null, Cancel);
-        Assert.Equal((HttpStatusCode.Conflict, "live"), (again.StatusCode, (string)(await again.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["tier"]!));
+        Assert.Equal((HttpStatusCode.Conflict, "live"),
+            (again.StatusCode, (string)(await again.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["tier"]!));
         Assert.True((bool)(await server.Http.GetFromJsonAsync<JsonNode>($"/v1/sessions/{id}", Cancel))!["journal"]!["recording"]!);
 
         var registry = server.Services.GetRequiredService<SessionRegistry>();
@@ -73,7 +76,8 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Equal(("done", 40L), ((string)done["state"]!, (long)done["frames_done"]!));
 
         // Up to the frame at which the prompt changed it is the old look, and from that frame on the new one.
-        var pictures = (await server.FollowAsync(await server.ClipAsync(new { journal = (string)journal["id"]!, size = "256x192", format = "png" })))[^1].Job;
+        var pictures = (await server.FollowAsync(await server.ClipAsync(new
+            { journal = (string)journal["id"]!, size = "256x192", format = "png" })))[^1].Job;
         Assert.Equal(40L, (long)pictures["frames_total"]!);
         using var zip = new ZipArchive(await server.Http.GetStreamAsync((string)pictures["result"]!["url"]!, Cancel));
         var old = files["old-look"];
@@ -108,7 +112,8 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         IReadOnlyList<IVideoModel> models = [new HoldingModel(new FramePool("held"), new Chunk(4, 4, 0))];
         await using var server = await ClipServer.StartAsync(files, models: models);
-        var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions", new { size = "256x192", prompt = "ink" }, Cancel));
+        var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions",
+            new { size = "256x192", prompt = "ink" }, Cancel));
         var begun = await ClipServer.JsonAsync(await server.Http.PostAsync($"/v1/sessions/{made["id"]}/journal", null, Cancel));
         var registry = server.Services.GetRequiredService<SessionRegistry>();
         var hosted = registry.Find((string)made["id"]!)!;
@@ -129,7 +134,8 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Equal(0, camera.Rented);
     }
 
-    private static PromptSchedule Schedule(string text) => PromptSchedule.TryParse(text, out var schedule, out var error) ? schedule : throw new InvalidOperationException(error);
+    private static PromptSchedule Schedule(string text) =>
+        PromptSchedule.TryParse(text, out var schedule, out var error) ? schedule : throw new InvalidOperationException(error);
 
     [Fact]
     public async Task A_journal_ends_at_its_length_is_not_rendered_before_it_ends_and_says_when_its_model_is_another()
@@ -153,7 +159,8 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
 
         var state = Path.Combine(server.Data, "clips", "journals", (string)begun["id"]!, "journal.json");
         var version = models[0].Info.Version;
-        await File.WriteAllTextAsync(state, (await File.ReadAllTextAsync(state, Cancel)).Replace($"\"ModelVersion\":\"{version}\"", "\"ModelVersion\":\"of last year\"", StringComparison.Ordinal), Cancel);
+        await File.WriteAllTextAsync(state, (await File.ReadAllTextAsync(state, Cancel))
+            .Replace($"\"ModelVersion\":\"{version}\"", "\"ModelVersion\":\"of last year\"", StringComparison.Ordinal), Cancel);
         var done = (await server.FollowAsync(await server.ClipAsync(new { journal = (string)begun["id"]! })))[^1].Job;
         Assert.Equal(("done", (long)written["frames"]!), ((string)done["state"]!, (long)done["frames_done"]!));
         Assert.Contains("of last year", (string)done["notes"]![0]!, StringComparison.Ordinal);
@@ -190,10 +197,13 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         var id = ClipQueue.NewId();
         var folder = Path.Combine(server.Data, "clips", "journals", id);
         ClipFolders.Own(folder, "");
-        var view = new JournalView(id, "gone", true, DateTimeOffset.UnixEpoch, 150, 0, 5, 1000, 600, 1 << 20, "live-tiny", "1", "256x192", DateTimeOffset.MaxValue);
-        await File.WriteAllBytesAsync(Path.Combine(folder, "journal.json"), System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(new JournalState(view, [], []), JournalJson.Default.JournalState), Cancel);
+        var view = new JournalView(id, "gone", true, DateTimeOffset.UnixEpoch, 150, 0, 5, 1000, 600, 1 << 20, "live-tiny", "1", "256x192",
+            DateTimeOffset.MaxValue);
+        await File.WriteAllBytesAsync(Path.Combine(folder, "journal.json"),
+            System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(new JournalState(view, [], []), JournalJson.Default.JournalState), Cancel);
         var journals = server.Services.GetRequiredService<JournalStore>();
-        Assert.Equal((false, "The server stopped while it was recorded."), (journals.Find("", id)!.View.Recording, journals.Find("", id)!.View.EndedBecause));
+        Assert.Equal((false, "The server stopped while it was recorded."),
+            (journals.Find("", id)!.View.Recording, journals.Find("", id)!.View.EndedBecause));
     }
 
     [Fact]

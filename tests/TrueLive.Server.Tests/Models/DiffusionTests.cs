@@ -31,7 +31,8 @@ public sealed class DiffusionTests(MadeFiles files) : IClassFixture<MadeFiles>
         var folder = Path.Combine(Samples(), "tiny-diffusion");
         Assert.InRange(Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Sum(f => new FileInfo(f).Length), 1, 1_000_000);
         Assert.Contains("for tests", ModelManifest.Load(folder).Title, StringComparison.Ordinal);
-        Assert.DoesNotContain("tiny-diffusion", ModelFolders.In(new ServerOptions { DataFolder = Path.GetTempPath() }.ModelPlaces).Select(Path.GetFileName));
+        Assert.DoesNotContain("tiny-diffusion", ModelFolders.In(new ServerOptions { DataFolder = Path.GetTempPath() }.ModelPlaces)
+            .Select(Path.GetFileName));
     }
 
     [Fact]
@@ -86,7 +87,8 @@ public sealed class DiffusionTests(MadeFiles files) : IClassFixture<MadeFiles>
             // Parts end by the clock, and each begins a new encoder, so a slow machine would get other bytes: one part for all.
             var settings = new ClipFileSettings
             {
-                Input = input, Output = files[output], Prompts = prompts, Model = model, Format = ClipFormats.ForOutput(null, output), Part = TimeSpan.FromHours(1),
+                Input = input, Output = files[output], Prompts = prompts, Model = model, Format = ClipFormats.ForOutput(null, output),
+                Part = TimeSpan.FromHours(1),
             };
             var result = await new ClipFileRender(settings, TimeProvider.System).RunAsync(CancellationToken.None, Cancel);
             Assert.Equal((8, true), (result.Frames, result.Complete));

@@ -13,7 +13,8 @@ namespace TrueLive.Server.Tests.Models;
 public sealed class OddNetworkTests(MadeFiles files) : IClassFixture<MadeFiles>
 {
     // One operator, 1 - x, with input and output of [1, 3, 257, 257].
-    private const string Invert = "CAgSBWNhc2VzOmcKEwoDb25lCgF4EgF5GgF5IgNTdWISAWcqDwgBEAFCA29uZUoEAACAP1odCgF4EhgKFggBEhIKAggBCgIIAwoDCIECCgMIgQJiHQoBeRIYChYIARISCgIIAQoCCAMKAwiBAgoDCIECQgQKABAR";
+    private const string Invert =
+        "CAgSBWNhc2VzOmcKEwoDb25lCgF4EgF5GgF5IgNTdWISAWcqDwgBEAFCA29uZUoEAACAP1odCgF4EhgKFggBEhIKAggBCgIIAwoDCIECCgMIgQJiHQoBeRIYChYIARISCgIIAQoCCAMKAwiBAgoDCIECQgQKABAR";
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -43,7 +44,8 @@ public sealed class OddNetworkTests(MadeFiles files) : IClassFixture<MadeFiles>
         var done = (await server.FollowAsync(await server.ClipAsync(new { upload = film })))[^1].Job;
         var path = Path.Combine(server.Data, "odd.mp4");
         await File.WriteAllBytesAsync(path, await server.Http.GetByteArrayAsync((string)done["result"]!["url"]!, Cancel), Cancel);
-        Assert.Equal("258,258,15", await files.AskAsync(path, "-select_streams", "v:0", "-count_frames", "-show_entries", "stream=width,height,nb_read_frames", "-of", "csv=p=0"));
+        Assert.Equal("258,258,15", await files.AskAsync(path, "-select_streams", "v:0", "-count_frames", "-show_entries",
+            "stream=width,height,nb_read_frames", "-of", "csv=p=0"));
 
         var clip = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/interactive", new { upload = film }, Cancel));
         Assert.Equal("258x258", (string)clip["size"]!);

@@ -30,16 +30,19 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         await using var server = await RunningServer.StartAsync(models: Models());
         var told = (await server.Http.GetFromJsonAsync<JsonNode>("/v1/capabilities", Cancel))!["models"]![0]!["parameters"]!.AsArray();
-        Assert.Equal(["number live", "choice live", "flag live", "text live", "image live", "number load"], told.Select(p => $"{p!["kind"]} {p["when"]}"));
+        Assert.Equal(["number live", "choice live", "flag live", "text live", "image live", "number load"],
+            told.Select(p => $"{p!["kind"]} {p["when"]}"));
         await using var client = await JpegClient.ConnectAsync(server.Address, "size=128x64");
         await client.MessageAsync("session");
         await client.SendUntilPictureAsync();
         await client.SayAsync("""{"type":"set","id":"a","values":{"level":97,"invert":true}}""");
         var accepted = await client.SendUntilAsync("accepted");
         // The answer has the nearest step.
-        Assert.Equal(("a", "95", "true"), ((string)accepted["id"]!, (string)accepted["prompt"]!["values"]!["level"]!, (string)accepted["prompt"]!["values"]!["invert"]!));
+        Assert.Equal(("a", "95", "true"), ((string)accepted["id"]!, (string)accepted["prompt"]!["values"]!["level"]!,
+            (string)accepted["prompt"]!["values"]!["invert"]!));
         var applied = await client.SendUntilAsync("applied");
-        Assert.Equal(((long)accepted["prompt"]!["revision"]!, 0), ((long)applied["first_frame"]!["revision"]!, (int)applied["first_frame"]!["epoch"]!));
+        Assert.Equal(((long)accepted["prompt"]!["revision"]!, 0),
+            ((long)applied["first_frame"]!["revision"]!, (int)applied["first_frame"]!["epoch"]!));
 
         await client.SayAsync("""{"type":"set","id":"b","values":{"level":500}}""");
         Assert.Contains("within 0..200", (string)(await client.SendUntilAsync("rejected"))["reason"]!, StringComparison.Ordinal);
@@ -67,8 +70,11 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Equal(HttpStatusCode.Accepted, patched.StatusCode);
         var values = (await patched.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["prompt"]!["values"]!.AsObject();
         Assert.Equal(["caption", "level", "shape"], values.Select(v => v.Key));
-        Assert.Equal(HttpStatusCode.UnprocessableEntity, (await server.Http.PatchAsJsonAsync($"/v1/sessions/{made["id"]}", new { values = new { level = new[] { 1 } } }, Cancel)).StatusCode);
-        Assert.Equal(HttpStatusCode.BadRequest, (await server.Http.PostAsJsonAsync("/v1/sessions", new { values = new { nothing = 1 } }, Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity,
+            (await server.Http.PatchAsJsonAsync($"/v1/sessions/{made["id"]}", new { values = new { level = new[] { 1 } } },
+            Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest,
+            (await server.Http.PostAsJsonAsync("/v1/sessions", new { values = new { nothing = 1 } }, Cancel)).StatusCode);
     }
 
     [Fact]
@@ -76,7 +82,8 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         var models = Models();
         await using var server = await ClipServer.StartAsync(files, models: models);
-        var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions", new { size = "256x192", values = new { level = 20 } }, Cancel));
+        var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions",
+            new { size = "256x192", values = new { level = 20 } }, Cancel));
         await server.Http.PostAsync($"/v1/sessions/{made["id"]}/journal", null, Cancel);
         var registry = server.Services.GetRequiredService<SessionRegistry>();
         var hosted = registry.Find((string)made["id"]!)!;
@@ -90,7 +97,8 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
         await server.Services.GetRequiredService<JournalStore>().WrittenAsync((string)ended["id"]!).WaitAsync(Cancel);
         var (cues, _) = Journal.Open(Path.Combine(server.Data, "clips", "journals", (string)ended["id"]!))!.Prompts(models[0]);
         Assert.Equal([(0, "20"), (6, "120")], cues.Select(c => ((int)Math.Round(c.At.TotalSeconds * 30), c.Prompt.Values.Text("level")!)));
-        var done = (await server.FollowAsync(await server.ClipAsync(new { journal = (string)ended["id"]!, size = "256x192", format = "mkv" })))[^1].Job;
+        var done = (await server.FollowAsync(await server.ClipAsync(new
+            { journal = (string)ended["id"]!, size = "256x192", format = "mkv" })))[^1].Job;
         var shown = await LumaAsync(server, done);
         Assert.Equal([20, 20, 20, 20, 20, 20, 120, 120, 120, 120, 120, 120], shown);
     }
@@ -100,7 +108,8 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task A_clip_follows_a_schedule_of_values_and_says_so()
     {
         await using var server = await ClipServer.StartAsync(files, models: Models());
-        var upload = await server.UploadAsync(await files.MakeAsync("valued.mkv", "-f", "lavfi", "-i", "testsrc2=s=128x64:r=10:d=0.8", "-pix_fmt", "yuv420p"));
+        var upload = await server.UploadAsync(await files.MakeAsync("valued.mkv", "-f", "lavfi", "-i", "testsrc2=s=128x64:r=10:d=0.8",
+            "-pix_fmt", "yuv420p"));
         var job = await server.ClipAsync(new { upload, format = "mkv", prompt = "ink", values = "0s level=60; 0.4s level=160" });
         Assert.Equal("0s level=60; 0.4s level=160", (string)job["values"]!);
         var done = (await server.FollowAsync(job))[^1].Job;
@@ -124,8 +133,10 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task A_revision_is_made_under_its_values_and_the_next_goes_on_from_them()
     {
         await using var server = await ClipServer.StartAsync(files, models: Models());
-        var upload = await server.UploadAsync(await files.MakeAsync("revised.mkv", "-f", "lavfi", "-i", "testsrc2=s=128x64:r=10:d=0.8", "-pix_fmt", "yuv420p"));
-        var clip = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/interactive", new { upload, size = "128x64" }, Cancel));
+        var upload = await server.UploadAsync(await files.MakeAsync("revised.mkv", "-f", "lavfi", "-i", "testsrc2=s=128x64:r=10:d=0.8",
+            "-pix_fmt", "yuv420p"));
+        var clip = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/interactive",
+            new { upload, size = "128x64" }, Cancel));
         await using var page = await InteractiveClient.OpenAsync(server, clip);
         await page.SendAsync(new { type = "tweak", id = "a", values = new { level = 60 } });
         Assert.Equal("60", (string)(await page.FullAsync(1))["values"]!["level"]!);
@@ -138,7 +149,8 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
         await page.SendAsync(new { type = "tweak", id = "c", parent = 1, values = new { level = 60 } });
         Assert.Equal(page.Pictures[(1, 3)].Jpeg, (await page.FullAsync(3) is not null ? page.Pictures[(3, 3)] : default).Jpeg);
         await page.SendAsync(new { type = "tweak", id = "d", values = new { level = "much" } });
-        Assert.Contains("within 0..200", (string)(await page.UntilAsync(m => (string?)m["id"] == "d"))["reason"]!, StringComparison.Ordinal);
+        Assert.Contains("within 0..200", (string)(await page.UntilAsync(m => (string?)m["id"] == "d"))["reason"]!,
+            StringComparison.Ordinal);
         await page.SendAsync(new { type = "export", id = "e", revision = 2, format = "mkv" });
         var exported = (await page.UntilAsync(m => (string?)m["type"] == "exported"))["clip"]!;
         var done = (await server.FollowAsync(exported))[^1].Job;

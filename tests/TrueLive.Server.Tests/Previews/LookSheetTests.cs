@@ -16,7 +16,8 @@ public sealed class LookSheetTests
     [InlineData(1, 1, 3)]
     public async Task A_model_that_holds_frames_back_shows_its_looks_as_any_other(int takes, int gives, int lag)
     {
-        var model = new HoldingModel(_pool, new Chunk(takes, gives, lag), new LookInfo("one", "One", "The first."), new LookInfo("two", "Two", "The second."));
+        var model = new HoldingModel(_pool, new Chunk(takes, gives, lag), new LookInfo("one", "One", "The first."),
+            new LookInfo("two", "Two", "The second."));
         await using var server = await RunningServer.StartAsync(models: [model, new PassthroughModel()]);
         using var codec = new JpegCodec();
         using var grey = _pool.Rent(LookSheet.CellWidth, LookSheet.CellHeight);

@@ -50,7 +50,8 @@ public sealed class FullDiskTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         using var disk = SmallDisk.Mount(8);
         await using var server = await ClipServer.StartAsync(files, o => o.DataFolder = disk.Folder);
-        var noise = await files.MakeAsync("noise.mp4", "-f", "lavfi", "-i", "nullsrc=s=256x192:r=15:d=4,geq=random(1)*255:128:128", "-crf", "26", "-pix_fmt", "yuv420p");
+        var noise = await files.MakeAsync("noise.mp4", "-f", "lavfi", "-i", "nullsrc=s=256x192:r=15:d=4,geq=random(1)*255:128:128", "-crf",
+            "26", "-pix_fmt", "yuv420p");
         var job = await server.ClipAsync(new { upload = await server.UploadAsync(noise), format = "png" });
         JsonNode now;
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50), TimeProvider.System);
@@ -96,7 +97,8 @@ public sealed class FullDiskTests(MadeFiles files) : IClassFixture<MadeFiles>
         await using var server = await ClipServer.StartAsync(files, o => o.DataFolder = disk.Folder);
         var session = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions", new { size = "256x192" }, Cancel));
         var begun = await ClipServer.JsonAsync(await server.Http.PostAsync($"/v1/sessions/{session["id"]}/journal", null, Cancel));
-        var (registry, journals) = (server.Services.GetRequiredService<SessionRegistry>(), server.Services.GetRequiredService<JournalStore>());
+        var (registry, journals) = (server.Services.GetRequiredService<SessionRegistry>(),
+            server.Services.GetRequiredService<JournalStore>());
         var camera = new SteppedCamera(300, _ => { }, noise: true);
         await registry.RunAsync(registry.Find((string)session["id"]!)!, "test", camera, camera, Cancel);
         await journals.WrittenAsync((string)begun["id"]!);
@@ -119,7 +121,8 @@ public sealed class FullDiskTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Contains("disk", (string)(await ClipServer.JsonAsync(answer))["detail"]!, StringComparison.Ordinal);
     }
 
-    private static async Task<(bool Ready, string Reason, string? Short)> ReadyAsync(ClipServer server, Func<(bool Ready, string Reason, string? Short), bool> fits)
+    private static async Task<(bool Ready, string Reason, string? Short)> ReadyAsync(
+        ClipServer server, Func<(bool Ready, string Reason, string? Short), bool> fits)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100), TimeProvider.System);
         while (true)

@@ -2,7 +2,10 @@ using System.Diagnostics;
 
 namespace TrueLive.Server.Tests.Resources;
 
-/// <summary>A real file system of a few megabytes, which can be filled, grown and made read-only. Only root can mount one: the test is skipped for others.</summary>
+/// <summary>
+/// A real file system of a few megabytes, which can be filled, grown and made read-only. Only root can mount one: the test is skipped for
+/// others.
+/// </summary>
 internal sealed class SmallDisk : IDisposable
 {
     private string Ballast => Path.Combine(Folder, "ballast");

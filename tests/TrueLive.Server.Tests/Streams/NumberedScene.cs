@@ -65,7 +65,9 @@ public sealed class NumberedScene : IAsyncLifetime
         }
     }
 
-    /// <summary>Pictures move on, and forwards: a busy machine may leave some out or show one again, and the scene begins anew at its end.</summary>
+    /// <summary>
+    /// Pictures move on, and forwards: a busy machine may leave some out or show one again, and the scene begins anew at its end.
+    /// </summary>
     public static void Move(IReadOnlyList<int> numbers)
     {
         Assert.All(numbers, n => Assert.InRange(n, 0, Frames - 1));

@@ -16,7 +16,8 @@ public sealed class StreamSourceTests(StreamServer server) : IClassFixture<Strea
         await using var _ = camera;
         var (broadcaster, rtmp, _) = await Program.NginxAsync(server.Scene.Folder);
         await using var __ = broadcaster;
-        var stream = await server.BeginAsync($"rtsp://admin:hunter22@127.0.0.1:{rtsp}/cam", null, $"rtmp://127.0.0.1:{rtmp}/app/secret-key");
+        var stream = await server.BeginAsync($"rtsp://admin:hunter22@127.0.0.1:{rtsp}/cam", null,
+            $"rtmp://127.0.0.1:{rtmp}/app/secret-key");
         Assert.Equal("live", (string?)stream["session"]!["tier"]);
         stream = await server.UntilAsync(stream, StreamServer.IsLive);
         await using var viewer = await NativeClient.ConnectAsync(new Uri(server.Running.Address, $"/whep/{StreamServer.Id(stream)}"),

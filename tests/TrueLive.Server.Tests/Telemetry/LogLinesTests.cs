@@ -42,7 +42,8 @@ public sealed partial class LogLinesTests
     public void A_fault_shows_its_stack_and_a_client_that_left_does_not()
     {
         var log = new Heard(_options, _time);
-        foreach (var error in new Exception[] { new InvalidOperationException("ours"), new OperationCanceledException("left"), new Microsoft.AspNetCore.Http.BadHttpRequestException("cut off") })
+        foreach (var error in new Exception[] { new InvalidOperationException("ours"), new OperationCanceledException("left"),
+            new Microsoft.AspNetCore.Http.BadHttpRequestException("cut off") })
         {
             try
             {
@@ -53,7 +54,8 @@ public sealed partial class LogLinesTests
                 LogBroken(log, thrown);
             }
         }
-        Assert.Equal([true, false, false], log.Lines.Select(l => l.Contains("   at ", StringComparison.Ordinal) || l.Contains(" at TrueLive.", StringComparison.Ordinal)));
+        Assert.Equal([true, false, false],
+            log.Lines.Select(l => l.Contains("   at ", StringComparison.Ordinal) || l.Contains(" at TrueLive.", StringComparison.Ordinal)));
         Assert.All(log.Lines, l => Assert.Single(l.Split('\n')));
     }
 
@@ -88,7 +90,8 @@ public sealed partial class LogLinesTests
     public async Task A_session_is_summed_up_in_one_line_when_it_ends()
     {
         var log = new Heard(_options, TimeProvider.System);
-        var registry = new SessionRegistry(new ModelStore([new PassthroughModel()]), new Admission(2, 30, 0), _options, TimeProvider.System, log);
+        var registry = new SessionRegistry(new ModelStore([new PassthroughModel()]), new Admission(2, 30, 0), _options,
+            TimeProvider.System, log);
         var hosted = registry.Create(new SessionRequest(null, "256x192", null, null) { Owner = "local" });
         var camera = new SteppedCamera(40, _ => { }, noise: false);
         await registry.RunAsync(hosted, "test", camera, camera, TestContext.Current.CancellationToken);
@@ -100,7 +103,8 @@ public sealed partial class LogLinesTests
             $@"Session {hosted.Session.Id} ended after \d+\.\d s \(passthrough, 256x192\): 40 frames in \([\d.]+ per second\), 40 made, 40 out \([\d.]+ per second\); delay p50 \d+ ms, p99 \d+ ms; dropped: none\. The server ended the session\.$",
             line);
         Assert.Contains(log.Lines, l => l.Contains($" session_unused: Session {unused.Session.Id} ended after", StringComparison.Ordinal));
-        Assert.DoesNotContain(log.Lines, l => l.Contains("(null)", StringComparison.Ordinal) || l.Contains(" at ", StringComparison.Ordinal) && l.Contains("Exception", StringComparison.Ordinal));
+        Assert.DoesNotContain(log.Lines, l => l.Contains("(null)", StringComparison.Ordinal)
+            || l.Contains(" at ", StringComparison.Ordinal) && l.Contains("Exception", StringComparison.Ordinal));
     }
 
     [LoggerMessage(EventId = 9901, EventName = "note_made", Level = LogLevel.Information, Message = "{Who} wants {What}.")]
@@ -130,7 +134,8 @@ public sealed partial class LogLinesTests
             }
         }
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             using var writer = new StringWriter();
             _lines.Write(new LogEntry<TState>(logLevel, "TrueLive.Test", eventId, state, exception, formatter), null, writer);

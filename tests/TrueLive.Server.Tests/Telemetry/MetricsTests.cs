@@ -28,7 +28,8 @@ public sealed partial class MetricsTests
         await fallback.SendUntilPictureAsync();
         // The time until the last packet of a picture has left is known for RTP only, not for a WebSocket.
         var sessions = (await server.Http.GetFromJsonAsync<JsonNode>("/v1/sessions", Cancel))!["sessions"]!.AsArray();
-        var outs = sessions.Select(x => ((double)x!["stats"]!["out_p50_ms"]!, (double)x["stats"]!["out_beside_step_p99_ms"]!)).Order().ToArray();
+        var outs = sessions.Select(x => ((double)x!["stats"]!["out_p50_ms"]!, (double)x["stats"]!["out_beside_step_p99_ms"]!)).Order()
+            .ToArray();
         Assert.Equal((0, 0), outs[0]);
         Assert.InRange(outs[1].Item1, 0.01, 5000);
         Assert.True(outs[1].Item2 >= outs[1].Item1 / 2, $"{outs[1]}");
@@ -52,14 +53,16 @@ public sealed partial class MetricsTests
         Assert.True(Sum(page, "truelive_sessions", "state=\"live\"") >= 1, page);
         Assert.True(Sum(page, "truelive_capacity_used") > 0, page);
         Assert.Contains("purpose=\"websocket pictures\"", page, StringComparison.Ordinal);
-        foreach (var name in new[] { "truelive_link_frames_lost", "truelive_link_datagrams_unsent", "truelive_link_connections_refused", "truelive_http_connections", "truelive_keys_wrong", "truelive_pictures_over_budget" })
+        foreach (var name in new[] { "truelive_link_frames_lost", "truelive_link_datagrams_unsent", "truelive_link_connections_refused",
+            "truelive_http_connections", "truelive_keys_wrong", "truelive_pictures_over_budget" })
             Assert.Contains($"# TYPE {name}", page, StringComparison.Ordinal);
     }
 
     // Samples look like name_unit_total{label="value",...} 12 1700000000000.
     private static double Sum(string page, string name, string label = "") => page.Split('\n')
         .Select(line => Sample().Match(line))
-        .Where(m => m.Success && m.Groups["name"].Value.StartsWith(name, StringComparison.Ordinal) && m.Groups["labels"].Value.Contains(label, StringComparison.Ordinal))
+        .Where(m => m.Success && m.Groups["name"].Value.StartsWith(name, StringComparison.Ordinal)
+            && m.Groups["labels"].Value.Contains(label, StringComparison.Ordinal))
         .Sum(m => double.Parse(m.Groups["value"].Value, CultureInfo.InvariantCulture));
 
     [GeneratedRegex(@"^(?<name>[a-z_]+)\{(?<labels>.*)\} (?<value>[^ ]+)")]

@@ -29,7 +29,9 @@ public sealed class TlsCertificateTests : IDisposable
         await using var server = await RunningServer.StartAsync(o => (o.TlsCertificate, o.TlsKey) = (Chain, Key));
         Assert.Equal((first, true), await ShownAsync(server.Address.Port));
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync("/healthz", Cancel)).StatusCode);
-        Assert.StartsWith("max-age=", Assert.Single((await server.Http.GetAsync("/healthz", Cancel)).Headers.GetValues("Strict-Transport-Security")), StringComparison.Ordinal);
+        Assert.StartsWith("max-age=",
+            Assert.Single((await server.Http.GetAsync("/healthz", Cancel)).Headers.GetValues("Strict-Transport-Security")),
+            StringComparison.Ordinal);
 
         // With a half-written file, the previous certificate stays in use.
         await File.WriteAllTextAsync(Key, "-----BEGIN PRIVATE KEY-----", Cancel);
@@ -44,7 +46,8 @@ public sealed class TlsCertificateTests : IDisposable
         Write("one");
         using var other = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         File.WriteAllText(Key, other.ExportPkcs8PrivateKeyPem());
-        Assert.Contains("tls_certificate", Assert.Throws<ConfigurationException>(() => new TlsCertificate(Chain, Key, TimeProvider.System)).Message, StringComparison.Ordinal);
+        Assert.Contains("tls_certificate", Assert.Throws<ConfigurationException>(() =>
+            new TlsCertificate(Chain, Key, TimeProvider.System)).Message, StringComparison.Ordinal);
     }
 
     // What a browser receives: the server's certificate, and whether the intermediate one came with it.
@@ -69,8 +72,10 @@ public sealed class TlsCertificateTests : IDisposable
         using var betweenKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var leafKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var root = Authority("CN=root", rootKey).CreateSelfSigned(_now.AddDays(-1), _now.AddDays(9));
-        using var between = Authority("CN=between", betweenKey).Create(root, _now.AddDays(-1), _now.AddDays(8), [1]).CopyWithPrivateKey(betweenKey);
-        using var leaf = new CertificateRequest($"CN={name}", leafKey, HashAlgorithmName.SHA256).Create(between, _now.AddDays(-1), _now.AddDays(7), [2]);
+        using var between = Authority("CN=between", betweenKey).Create(root, _now.AddDays(-1), _now.AddDays(8), [1])
+            .CopyWithPrivateKey(betweenKey);
+        using var leaf = new CertificateRequest($"CN={name}", leafKey, HashAlgorithmName.SHA256)
+            .Create(between, _now.AddDays(-1), _now.AddDays(7), [2]);
         File.WriteAllText(Key, leafKey.ExportPkcs8PrivateKeyPem());
         File.WriteAllText(Chain, leaf.ExportCertificatePem() + "\n" + between.ExportCertificatePem() + "\n");
         return leaf.GetCertHashString();

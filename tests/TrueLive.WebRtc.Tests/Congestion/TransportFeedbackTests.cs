@@ -10,7 +10,9 @@ public class TransportFeedbackTests
 {
     [Fact]
     public void Any_pattern_of_arrivals_is_read_back_to_a_quarter_millisecond() =>
-        Gen.Select(Gen.UShort, Gen.Select(Gen.Bool, Gen.Frequency((8, Gen.Int[0, 20_000]), (1, Gen.Int[-60_000, 300_000]), (1, Gen.Int[0, 9_000_000]))).Array[1, 700]).Sample((first, packets) =>
+        Gen.Select(Gen.UShort,
+            Gen.Select(Gen.Bool, Gen.Frequency((8, Gen.Int[0, 20_000]), (1, Gen.Int[-60_000, 300_000]),
+            (1, Gen.Int[0, 9_000_000]))).Array[1, 700]).Sample((first, packets) =>
         {
             var log = new ArrivalLog();
             var expected = new Dictionary<ushort, long>();
@@ -47,7 +49,8 @@ public class TransportFeedbackTests
     public void A_feedback_of_libwebrtc_is_read()
     {
         // Two received by a run-length chunk, a vector chunk with one lost and one large step.
-        var bytes = Convert.FromHexString("8FCD0006" + "00000001" + "00000002" + "000A0005" + "00000107" + "2002" + "D200" + "0408" + "04" + "0FA0" + "000000");
+        var bytes = Convert.FromHexString("8FCD0006" + "00000001" + "00000002" + "000A0005" + "00000107" + "2002" + "D200" + "0408" + "04"
+            + "0FA0" + "000000");
         Assert.True(TransportFeedback.TryParse(bytes, out var feedback));
         var read = new List<(int, bool, long)>();
         while (feedback.MoveNext())

@@ -19,7 +19,8 @@ public sealed class DtlsFingerprintTests
     public void Keys_that_browsers_make_are_taken()
     {
         using var rsa = RSA.Create(2048);
-        Require(new CertificateRequest("CN=firefox", rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(Now, Now.AddDays(1)).RawData);
+        Require(new CertificateRequest("CN=firefox", rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
+            .CreateSelfSigned(Now, Now.AddDays(1)).RawData);
         using var curve = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         Require(new CertificateRequest("CN=chrome", curve, HashAlgorithmName.SHA256).CreateSelfSigned(Now, Now.AddDays(1)).RawData);
     }
@@ -36,7 +37,8 @@ public sealed class DtlsFingerprintTests
             key.WriteInteger((BigInteger.One << (modulusBits - 1)) + 1);
             key.WriteInteger((BigInteger.One << (exponentBits - 1)) + 1);
         }
-        var refused = Assert.Throws<TlsFatalAlert>(() => Require(Signed(new PublicKey(new Oid("1.2.840.113549.1.1.1"), new AsnEncodedData([5, 0]), new AsnEncodedData(key.Encode())))));
+        var refused = Assert.Throws<TlsFatalAlert>(() =>
+            Require(Signed(new PublicKey(new Oid("1.2.840.113549.1.1.1"), new AsnEncodedData([5, 0]), new AsnEncodedData(key.Encode())))));
         Assert.Equal(AlertDescription.unsupported_certificate, refused.AlertDescription);
     }
 
@@ -58,6 +60,7 @@ public sealed class DtlsFingerprintTests
     {
         using var signer = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var name = new X500DistinguishedName("CN=hostile");
-        return new CertificateRequest(name, key, HashAlgorithmName.SHA256).Create(name, X509SignatureGenerator.CreateForECDsa(signer), Now, Now.AddDays(1), new byte[] { 1 }).RawData;
+        return new CertificateRequest(name, key, HashAlgorithmName.SHA256)
+            .Create(name, X509SignatureGenerator.CreateForECDsa(signer), Now, Now.AddDays(1), new byte[] { 1 }).RawData;
     }
 }

@@ -139,10 +139,12 @@ public class DtlsSessionTests
     public async Task Lost_handshake_datagrams_are_repaired()
     {
         // Each of the thirteen datagrams is lost once, each in a handshake of its own; the last handshake loses every third.
-        var pairs = Enumerable.Range(1, 14).Select(lost => new DtlsPair { Lose = lost == 14 ? n => n < 30 && n % 3 == 0 : n => n == lost }.Start()).ToList();
+        var pairs = Enumerable.Range(1, 14).Select(lost =>
+            new DtlsPair { Lose = lost == 14 ? n => n < 30 && n % 3 == 0 : n => n == lost }.Start()).ToList();
         foreach (var pair in pairs)
         {
-            await Task.WhenAll(Task.Run(() => Assert.True(pair.Client.WaitForEnd(), "client" + Story(pair))), Task.Run(() => Assert.True(pair.Server.WaitForEnd(), "server" + Story(pair))));
+            await Task.WhenAll(Task.Run(() => Assert.True(pair.Client.WaitForEnd(), "client" + Story(pair))),
+                Task.Run(() => Assert.True(pair.Server.WaitForEnd(), "server" + Story(pair))));
             Assert.Equal(pair.Client.Keys!.LocalKey, pair.Server.Keys!.RemoteKey);
             pair.Client.Session.Send("after"u8);
             Assert.Equal("after"u8, pair.Server.Data.Last());
@@ -151,7 +153,8 @@ public class DtlsSessionTests
     }
 
     private static string Story(DtlsPair pair) =>
-        $" {pair.Client.Error?.Message} {pair.Server.Error?.Message}: {string.Join(' ', pair.Wire.Select(w => $"{w[0]}.{w[4]}.{w[10]}:{w[13]}"))}";
+        $" {pair.Client.Error?.Message} {pair.Server.Error?.Message}: " +
+            $"{string.Join(' ', pair.Wire.Select(w => $"{w[0]}.{w[4]}.{w[10]}:{w[13]}"))}";
 
     [Fact]
     public void A_closed_session_ends_its_handshake_at_once()

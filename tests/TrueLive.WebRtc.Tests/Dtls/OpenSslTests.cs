@@ -23,7 +23,8 @@ public sealed class OpenSslTests : IDisposable
     {
         _socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         var port = ((IPEndPoint)_socket.LocalEndPoint!).Port;
-        await Exchange(client: false, profile, $"s_client -dtls1_2 -connect 127.0.0.1:{port} -cert {_folder}/cert.pem -key {_folder}/key.pem");
+        await Exchange(client: false, profile,
+            $"s_client -dtls1_2 -connect 127.0.0.1:{port} -cert {_folder}/cert.pem -key {_folder}/key.pem");
     }
 
     [Theory]
@@ -39,7 +40,8 @@ public sealed class OpenSslTests : IDisposable
         }
 
         _socket.Connect(IPAddress.Loopback, port);
-        await Exchange(client: true, profile, $"s_server -dtls1_2 -accept 127.0.0.1:{port} -Verify 1 -cert {_folder}/cert.pem -key {_folder}/key.pem");
+        await Exchange(client: true, profile,
+            $"s_server -dtls1_2 -accept 127.0.0.1:{port} -Verify 1 -cert {_folder}/cert.pem -key {_folder}/key.pem");
     }
 
     public void Dispose()
@@ -123,7 +125,8 @@ public sealed class OpenSslTests : IDisposable
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var now = TimeProvider.System.GetUtcNow();
-        using var certificate = new CertificateRequest("CN=openssl", key, HashAlgorithmName.SHA256).CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+        using var certificate = new CertificateRequest("CN=openssl", key, HashAlgorithmName.SHA256)
+            .CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
         File.WriteAllText(Path.Combine(_folder, "cert.pem"), certificate.ExportCertificatePem());
         File.WriteAllText(Path.Combine(_folder, "key.pem"), key.ExportPkcs8PrivateKeyPem());
         return DtlsFingerprint.Of(certificate.RawData);
@@ -131,7 +134,8 @@ public sealed class OpenSslTests : IDisposable
 
     private void StartOpenSsl(string arguments)
     {
-        _openssl = Process.Start(new ProcessStartInfo("/usr/bin/openssl", arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        _openssl = Process.Start(new ProcessStartInfo("/usr/bin/openssl", arguments)
+            { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
         DataReceivedEventHandler keep = (_, e) =>
         {
             lock (_lines)

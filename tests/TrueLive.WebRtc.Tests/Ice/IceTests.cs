@@ -83,7 +83,8 @@ public sealed class IceTests
             Take(Nominate(), victim);
         Assert.True(Run(TimeSpan.FromSeconds(10)));
         Assert.Equal(Client, _lite.Route!.Remote);
-        Assert.All(victim.Got, datagram => Assert.True(StunMessage.TryParse(datagram, out var m) && m.Class is StunClass.Request or StunClass.Success));
+        Assert.All(victim.Got,
+            datagram => Assert.True(StunMessage.TryParse(datagram, out var m) && m.Class is StunClass.Request or StunClass.Success));
         Assert.InRange(victim.Got.Count, 1, 60);
 
         // The same client after it has really moved.

@@ -21,7 +21,8 @@ namespace TrueLive.WebRtc.Tests.Peers;
 /// </summary>
 internal sealed class WholeCall : IDisposable
 {
-    private static readonly DtlsCertificate[] Certificates = [DtlsCertificate.Create(DateTimeOffset.UnixEpoch), DtlsCertificate.Create(DateTimeOffset.UnixEpoch)];
+    private static readonly DtlsCertificate[] Certificates = [DtlsCertificate.Create(DateTimeOffset.UnixEpoch),
+        DtlsCertificate.Create(DateTimeOffset.UnixEpoch)];
 
     private readonly FakeTimeProvider _time = new();
     private readonly BlockingCollection<(Side From, byte[]? Datagram, HandshakeResult? End)> _handshakes = [];
@@ -89,7 +90,9 @@ internal sealed class WholeCall : IDisposable
     public void RunUntil(Func<bool> condition, double seconds = 30)
     {
         for (var until = Now + seconds * 1e6; !condition(); RunMillisecond())
-            Assert.True(Now < until, $"not within {seconds} s: {Alice.Connection.State} {Alice.Connection.Reason}, {Bob.Connection.State} {Bob.Connection.Reason}");
+            Assert.True(Now < until,
+                $"not within {seconds} s: {Alice.Connection.State} {Alice.Connection.Reason}, {Bob.Connection.State} " +
+                $"{Bob.Connection.Reason}");
     }
 
     /// <summary>Runs for a time.</summary>
@@ -180,7 +183,8 @@ internal sealed class WholeCall : IDisposable
         void Begin(Side side)
         {
             Assert.True(side.Connection.TryTakeHandshake(out var session));
-            new Thread(() => _handshakes.Add((side, null, session.Handshake(datagram => _handshakes.Add((side, datagram.ToArray(), null))))))
+            new Thread(() =>
+                _handshakes.Add((side, null, session.Handshake(datagram => _handshakes.Add((side, datagram.ToArray(), null))))))
             { IsBackground = true }.Start();
         }
     }
@@ -275,7 +279,8 @@ internal sealed class WholeCall : IDisposable
                     var frame = happened.Frame;
                     var number = (int)frame.RtpTime;
                     var size = frame.Data.Length;
-                    Assert.True(size > 0 && (frame.KeyFrame || Frames.Count == 0 || Frames[^1] == number - 1), $"{number} after {Frames.LastOrDefault()}");
+                    Assert.True(size > 0 && (frame.KeyFrame || Frames.Count == 0 || Frames[^1] == number - 1),
+                        $"{number} after {Frames.LastOrDefault()}");
                     Frames.Add(number);
                     FramesAt.Add(call.Now);
                     break;

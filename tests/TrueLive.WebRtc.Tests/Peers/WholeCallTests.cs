@@ -29,8 +29,10 @@ public sealed class WholeCallTests
             }
             if (call.Now % 20_000 == 0 && call.Alice.Connection.SendAudio(new byte[80], (uint)(call.Now * 48 / 1000), null, call.Clock.Now))
                 spoken += 80;
-            if (call.Now % 100_000 == 0 && next < texts.Count && call.Alice.Connection.Send(channel, System.Text.Encoding.UTF8.GetBytes(texts[next]), isText: true, call.Clock.Now))
-                Assert.True(call.Bob.Connection.Send(call.Bob.Channels[0], System.Text.Encoding.UTF8.GetBytes(texts[next++]), isText: true, call.Clock.Now));
+            if (call.Now % 100_000 == 0 && next < texts.Count
+                && call.Alice.Connection.Send(channel, System.Text.Encoding.UTF8.GetBytes(texts[next]), isText: true, call.Clock.Now))
+                Assert.True(call.Bob.Connection.Send(call.Bob.Channels[0], System.Text.Encoding.UTF8.GetBytes(texts[next++]), isText: true,
+                    call.Clock.Now));
         });
         call.RunUntil(() => call.Alice.Texts.Count == 50 && call.Bob.Texts.Count == 50);
 
@@ -72,7 +74,8 @@ public sealed class WholeCallTests
 
         Assert.Equal("Enough.", call.Alice.Connection.Reason);
         Assert.Equal("The far side closed the connection.", call.Bob.Connection.Reason);
-        Assert.False(call.Alice.Connection.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = [1], RtpTime = 1, KeyFrame = true }, call.Clock.Now));
+        Assert.False(call.Alice.Connection.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = [1], RtpTime = 1, KeyFrame = true },
+            call.Clock.Now));
     }
 
     [Fact]
@@ -152,7 +155,8 @@ public sealed class WholeCallTests
             return GC.GetAllocatedBytesForCurrentThread() - before;
         }
 
-        static EncodedFrame Of(byte[] data, long number) => new() { Codec = VideoCodec.H264, Data = data, RtpTime = (uint)number * 3000, KeyFrame = true };
+        static EncodedFrame Of(byte[] data, long number) =>
+            new() { Codec = VideoCodec.H264, Data = data, RtpTime = (uint)number * 3000, KeyFrame = true };
     }
 
     private static void Frames(WholeCall call, double seconds) => call.Run(seconds, () =>

@@ -34,11 +34,13 @@ public class RtcpTests
         var block = new ReportBlock(7, 12, -3, 0x10005, 99, 0x11223344, 65_536);
         var buffer = new byte[1500];
         var w = new RtcpWriter(buffer);
-        Assert.True(w.SenderReport(1, 0x0102030405060708, 9000, 5, 4000, [block]) && w.SourceDescription(1, "name") && w.Pli(1, 7) && w.Fir(1, 7, 42) && w.Bye(1));
+        Assert.True(w.SenderReport(1, 0x0102030405060708, 9000, 5, 4000, [block]) && w.SourceDescription(1, "name") && w.Pli(1, 7)
+            && w.Fir(1, 7, 42) && w.Bye(1));
         ReadOnlySpan<byte> compound = buffer.AsSpan(0, w.Length);
 
         Assert.True(RtcpPacket.TryRead(ref compound, out var report));
-        Assert.Equal((RtcpType.SenderReport, 1u, 0x0102030405060708ul, 9000u), (report.Type, report.SenderSsrc, report.NtpTime, report.RtpTime));
+        Assert.Equal((RtcpType.SenderReport, 1u, 0x0102030405060708ul, 9000u),
+            (report.Type, report.SenderSsrc, report.NtpTime, report.RtpTime));
         Assert.True(report.TryGetReport(0, out var read));
         Assert.Equal(block, read);
         Assert.False(report.TryGetReport(1, out _));

@@ -11,7 +11,8 @@ namespace TrueLive.WebRtc.Tests.Rtp;
 /// <summary>Two sessions over a simulated path; Alice made the offer. Video goes from Alice to Bob unless a test says otherwise.</summary>
 internal sealed class Call : IDisposable
 {
-    private static readonly TransportDescription Transport = new() { IceUfrag = "abcd", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 00:11" };
+    private static readonly TransportDescription Transport = new()
+        { IceUfrag = "abcd", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 00:11" };
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
     private readonly Clock _clock;
     private readonly Dictionary<uint, (int Number, byte[] Data, long At)> _sent = [];
@@ -23,7 +24,8 @@ internal sealed class Call : IDisposable
     private long _sinceTick;
     private int _target;
 
-    public Call(VideoCodec codec = VideoCodec.H264, int seed = 1, RtpSessionOptions? options = null, int slices = 1, int keyFactor = 6, Func<MediaPlan, MediaPlan>? agree = null)
+    public Call(VideoCodec codec = VideoCodec.H264, int seed = 1, RtpSessionOptions? options = null, int slices = 1, int keyFactor = 6,
+        Func<MediaPlan, MediaPlan>? agree = null)
     {
         _codec = codec;
         Slices = slices;
@@ -134,7 +136,8 @@ internal sealed class Call : IDisposable
         var data = TestFrames.Make(_codec, number, key, size ?? (int)(Encoder / 8 / framesPerSecond) * (key ? _keyFactor : 1), Slices);
         var rtpTime = (uint)(Now * 9 / 100);
         _sent[rtpTime] = (number, data, Now);
-        if (Alice.SendVideo(new EncodedFrame { Codec = _codec, Data = data, RtpTime = rtpTime, KeyFrame = key, Colour = colour }, Moment) && key)
+        if (Alice.SendVideo(new EncodedFrame { Codec = _codec, Data = data, RtpTime = rtpTime, KeyFrame = key, Colour = colour }, Moment)
+            && key)
         {
             _keyFrameWanted = false;
             KeyFramesSent++;
@@ -227,7 +230,9 @@ internal sealed class Call : IDisposable
     private void Send(Impairment path, QueuedPacket<RtpPacketKind> packet)
     {
         var (bytes, rtcp) = (packet.Bytes.ToArray(), packet.About == RtpPacketKind.Rtcp);
-        if (path == Up && !rtcp && !_bySequence.TryAdd(BinaryPrimitives.ReadUInt64BigEndian(bytes.AsSpan(4)) << 16 ^ BinaryPrimitives.ReadUInt16BigEndian(bytes.AsSpan(2)), bytes))
+        if (path == Up && !rtcp
+            && !_bySequence.TryAdd(
+            BinaryPrimitives.ReadUInt64BigEndian(bytes.AsSpan(4)) << 16 ^ BinaryPrimitives.ReadUInt16BigEndian(bytes.AsSpan(2)), bytes))
         {
             Wrong.Add($"a packet index was used twice at {Now}");
         }
@@ -239,7 +244,8 @@ internal sealed class Call : IDisposable
 
     private void SendAgain(ushort sequence)
     {
-        var packet = _bySequence.Values.Last(p => BinaryPrimitives.ReadUInt32BigEndian(p.AsSpan(8)) == AliceSsrc && BinaryPrimitives.ReadUInt16BigEndian(p.AsSpan(2)) == sequence);
+        var packet = _bySequence.Values.Last(p => BinaryPrimitives.ReadUInt32BigEndian(p.AsSpan(8)) == AliceSsrc
+            && BinaryPrimitives.ReadUInt16BigEndian(p.AsSpan(2)) == sequence);
         Repeats++;
         Up.Send(packet, false, Now);
     }

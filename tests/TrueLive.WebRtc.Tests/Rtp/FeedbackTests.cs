@@ -96,7 +96,8 @@ public class FeedbackTests
         // 5 % are lost, and retransmissions must not count as further losses.
         Assert.All(call.Targets.Where(t => t.At > 2_000_000), t => Assert.InRange(t.Bitrate, 900_000, int.MaxValue));
 
-        static MediaPlan WithoutRtx(MediaPlan plan) => plan with { SendVideo = Plain(plan.SendVideo!), ReceiveVideo = Plain(plan.ReceiveVideo!) };
+        static MediaPlan WithoutRtx(MediaPlan plan) =>
+            plan with { SendVideo = Plain(plan.SendVideo!), ReceiveVideo = Plain(plan.ReceiveVideo!) };
         static VideoPlan Plain(VideoPlan plan) => plan with { Formats = [.. plan.Formats.Select(f => f with { RtxPayloadType = null })] };
     }
 }

@@ -165,7 +165,8 @@ public class ImpairmentTests
 
     private static void AssertNoFreeze(Call call, long from, long limit) => Assert.InRange(call.LongestGap(from, call.Now), 0, limit);
 
-    private static void AssertFrames(Call call, double share) => Assert.True(call.Frames.Count >= share * call.FramesOffered, $"{call.Frames.Count} of {call.FramesOffered} frames");
+    private static void AssertFrames(Call call, double share) =>
+        Assert.True(call.Frames.Count >= share * call.FramesOffered, $"{call.Frames.Count} of {call.FramesOffered} frames");
 
     private static void AssertDelay(Call call, long p95, long most, long from = 0)
     {

@@ -29,6 +29,7 @@ public sealed class MediaEventsTests
         Assert.Equal([0u, 1002, 1003], stamps.TakeLast(3));
 
         bool Add(int stamp, bool key) => events.Add(MediaEvent.Of(Frame(stamp, key), ArrayPool<byte>.Shared.Rent(1)));
-        static EncodedFrame Frame(int stamp, bool key) => new() { Codec = VideoCodec.Vp8, Data = [1], RtpTime = (uint)stamp, KeyFrame = key };
+        static EncodedFrame Frame(int stamp, bool key) =>
+            new() { Codec = VideoCodec.Vp8, Data = [1], RtpTime = (uint)stamp, KeyFrame = key };
     }
 }

@@ -16,7 +16,8 @@ public class PacketizationTests
     // NAL units without zeros, hence without start codes: slices, IDR slices, SEI, parameter sets.
     private static readonly byte[] Headers = [0x41, 0x65, 0x06, 0x67, 0x68];
     private static readonly Gen<byte[][]> Units = Gen.Select(Gen.Int[0, 4], Gen.Int[1, 4000], Gen.Byte[1, 255])
-        .Select((header, size, fill) => (byte[])[Headers[header], .. Enumerable.Range(0, size).Select(i => (byte)(1 + (fill + i) % 255))]).Array[1, 12];
+        .Select((header, size, fill) => (byte[])[Headers[header],
+            .. Enumerable.Range(0, size).Select(i => (byte)(1 + (fill + i) % 255))]).Array[1, 12];
 
     [Fact]
     public void Any_access_unit_survives_single_units_aggregates_and_fragments() => Units.Sample(units =>
@@ -80,7 +81,8 @@ public class PacketizationTests
             var random = new Random(seed);
             // Only one key frame: a later complete one may overtake by design.
             var packets = Stream(codec, random.Next(0x10000), frames: 12, keyEvery: 100);
-            var arriving = packets.SelectMany(p => Enumerable.Repeat(p, random.NextDouble() < twice ? 2 : 1)).Select((p, i) => (p, At: i + random.Next(reach + 1))).OrderBy(p => p.At).Select(p => p.p);
+            var arriving = packets.SelectMany(p => Enumerable.Repeat(p, random.NextDouble() < twice ? 2 : 1))
+                .Select((p, i) => (p, At: i + random.Next(reach + 1))).OrderBy(p => p.At).Select(p => p.p);
 
             var (frames, _) = Assemble(codec, arriving);
 
@@ -107,7 +109,8 @@ public class PacketizationTests
             }
 
             // A key frame whose packets are all there is always shown.
-            var whole = packets.GroupBy(p => p.Number).Where(g => g.First().Number % 8 == 1 && g.Count() == g.First().Of).Select(g => g.Key);
+            var whole = packets.GroupBy(p => p.Number).Where(g => g.First().Number % 8 == 1 && g.Count() == g.First().Of)
+                .Select(g => g.Key);
             Assert.Subset(frames.Select(f => f.Number).ToHashSet(), whole.ToHashSet());
         }, seed: "0000000000001", iter: 200);
 
@@ -153,16 +156,19 @@ public class PacketizationTests
     }
 
     /// <summary>Packets of numbered frames; frame 1 and every <paramref name="keyEvery"/>th after it are key frames.</summary>
-    private static List<(long Sequence, int Number, int Of, byte[] Packet, byte[] Payload)> Stream(VideoCodec codec, int first, int frames, int keyEvery)
+    private static List<(long Sequence, int Number, int Of, byte[] Packet, byte[] Payload)> Stream(
+        VideoCodec codec, int first, int frames, int keyEvery)
     {
         var result = new List<(long, int, int, byte[], byte[])>();
         var sequence = 65_536L + first;
         for (var number = 1; number <= frames; number++)
         {
-            var payloads = Payloads(codec, TestFrames.Make(codec, number, number % keyEvery == 1, 200 + number * 977 % 5000, 1 + number % 3));
+            var payloads = Payloads(codec, TestFrames.Make(codec, number, number % keyEvery == 1, 200 + number * 977 % 5000,
+                1 + number % 3));
             foreach (var (payload, i) in payloads.Select((p, i) => (p, i)))
             {
-                result.Add((sequence, number, payloads.Count, Packet((ushort)sequence, (uint)number * 3000, i == payloads.Count - 1), payload));
+                result.Add((sequence, number, payloads.Count,
+                    Packet((ushort)sequence, (uint)number * 3000, i == payloads.Count - 1), payload));
                 sequence++;
             }
         }
@@ -170,7 +176,8 @@ public class PacketizationTests
         return result;
     }
 
-    private static (List<(int Number, bool Key)> Frames, long Dropped) Assemble(VideoCodec codec, IEnumerable<(long Sequence, int Number, int Of, byte[] Packet, byte[] Payload)> packets)
+    private static (List<(int Number, bool Key)> Frames, long Dropped) Assemble(VideoCodec codec,
+        IEnumerable<(long Sequence, int Number, int Of, byte[] Packet, byte[] Payload)> packets)
     {
         var frames = new List<(int, bool)>();
         using var assembler = new FrameAssembler(codec == VideoCodec.H264 ? H264 : Vp8);
@@ -181,7 +188,8 @@ public class PacketizationTests
             while (assembler.TryTake(out var frame))
             {
                 var number = (int)(frame.RtpTime / 3000);
-                Assert.Equal(TestFrames.Make(codec, number, frame.KeyFrame, 200 + number * 977 % 5000, 1 + number % 3), frame.Data.ToArray());
+                Assert.Equal(TestFrames.Make(codec, number, frame.KeyFrame, 200 + number * 977 % 5000, 1 + number % 3),
+                    frame.Data.ToArray());
                 frames.Add((number, frame.KeyFrame));
             }
         }

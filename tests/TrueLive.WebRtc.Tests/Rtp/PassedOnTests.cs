@@ -26,14 +26,16 @@ public class PassedOnTests
     public void All_parameter_sets_of_a_stream_are_put_before_a_key_frame_without_any_and_the_newest_of_each_id()
     {
         // seq_parameter_set_id 0; pic_parameter_set_id 0, 1 (ue 010), 2 (ue 011).
-        byte[] sps = [0x67, 0x42, 0xC0, 0x1F, 0x8C, 0x68], first = [0x68, 0xCE, 0x3C], second = [0x68, 0x4E, 0x3C], third = [0x68, 0x6E, 0x3C], newer = [0x68, 0x4E, 0x3D];
+        byte[] sps = [0x67, 0x42, 0xC0, 0x1F, 0x8C, 0x68], first = [0x68, 0xCE, 0x3C], second = [0x68, 0x4E, 0x3C],
+        third = [0x68, 0x6E, 0x3C], newer = [0x68, 0x4E, 0x3D];
         var sets = new H264ParameterSets([0, 0, 0, 1, .. sps, 0, 0, 1, .. first]);
         foreach (var set in new[] { third, second, newer, sps })
             sets.Remember(set);
         using var frame = new FrameBuffer();
         Assert.True(frame.Append([0, 0, 0, 1, 0x65, 0x88]));
         Assert.True(sets.PutBefore(frame));
-        Assert.Equal([0, 0, 0, 1, .. sps, 0, 0, 0, 1, .. first, 0, 0, 0, 1, .. newer, 0, 0, 0, 1, .. third, 0, 0, 0, 1, 0x65, 0x88], frame.Span.ToArray());
+        Assert.Equal([0, 0, 0, 1, .. sps, 0, 0, 0, 1, .. first, 0, 0, 0, 1, .. newer, 0, 0, 0, 1, .. third, 0, 0, 0, 1, 0x65, 0x88],
+            frame.Span.ToArray());
     }
 
     [Fact]
@@ -68,5 +70,6 @@ public class PassedOnTests
     [InlineData(new byte[] { 0x78, 0x00, 0x02, 0x67, 0x42, 0x00, 0x02, 0x65, 0x88 }, nameof(H264Start.WithSets))]
     [InlineData(new byte[] { 0x78, 0x00, 0x02, 0x09, 0x10, 0x00, 0x02, 0x65, 0x88 }, nameof(H264Start.Bare))]
     [InlineData(new byte[] { 0x78, 0xFF, 0xFF, 0x65 }, nameof(H264Start.None))]
-    public void The_packets_that_decoding_can_begin_with_are_found(byte[] payload, string start) => Assert.Equal(start, H264Payload.Start(payload).ToString());
+    public void The_packets_that_decoding_can_begin_with_are_found(byte[] payload, string start) =>
+        Assert.Equal(start, H264Payload.Start(payload).ToString());
 }

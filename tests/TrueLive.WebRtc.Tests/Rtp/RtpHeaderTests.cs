@@ -13,7 +13,8 @@ public class RtpHeaderTests
     public void A_header_with_every_extension_has_these_bytes()
     {
         var packet = new byte[Header.MaxLength];
-        var length = Header.Write(packet, new(102, true, 0x1234, 0x01020304, 0x0A0B0C0D, 0xBEEF, true, new ColourSpace(ColourMatrix.Bt709, true)));
+        var length = Header.Write(packet, new(102, true, 0x1234, 0x01020304, 0x0A0B0C0D, 0xBEEF, true,
+            new ColourSpace(ColourMatrix.Bt709, true)));
 
         Assert.Equal(
             "90E61234010203040A0B0C0DBEDE0004" + // fixed header, one-byte extensions, four words
@@ -24,7 +25,8 @@ public class RtpHeaderTests
             "0000",
             Convert.ToHexString(packet.AsSpan(0, length)));
         Assert.True(RtpPacket.TryParse(packet.AsSpan(0, length), out var read));
-        Assert.Equal((true, 102, 0x1234, 0x01020304u, 0x0A0B0C0Du), (read.Marker, read.PayloadType, read.SequenceNumber, read.Timestamp, read.Ssrc));
+        Assert.Equal((true, 102, 0x1234, 0x01020304u, 0x0A0B0C0Du),
+            (read.Marker, read.PayloadType, read.SequenceNumber, read.Timestamp, read.Ssrc));
         Assert.Equal([0xBE, 0xEF], read.Extension(3).ToArray());
         Assert.Equal("1"u8, read.Extension(4));
         Assert.Equal([0, 0, 0], read.Extension(5).ToArray());
@@ -82,7 +84,8 @@ public class RtpHeaderTests
     {
         Assert.True(RtpPacket.TryParse(Convert.FromHexString("A060000000000000000000004142" + "000003"), out var padded));
         Assert.Equal("AB"u8, padded.Payload);
-        Assert.True(RtpPacket.TryParse(Convert.FromHexString("906000000000000000000000" + "10000002" + "0300" + "1402BEEF" + "0000" + "41"), out var wide));
+        Assert.True(RtpPacket.TryParse(Convert.FromHexString("906000000000000000000000" + "10000002" + "0300" + "1402BEEF" + "0000" + "41"),
+            out var wide));
         Assert.Equal([0xBE, 0xEF], wide.Extension(20).ToArray());
         Assert.True(wide.Extension(3).IsEmpty);
         Assert.Equal("A"u8, wide.Payload);

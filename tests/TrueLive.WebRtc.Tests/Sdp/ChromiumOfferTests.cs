@@ -11,7 +11,8 @@ public class ChromiumOfferTests
         IcePassword = "0123456789abcdef012345",
         Fingerprint = "sha-256 AA:BB",
         IceLite = true,
-        Candidates = ["candidate:1 1 udp 2130706431 192.0.2.1 9000 typ host", "candidate:2 1 tcp 1694498815 192.0.2.1 9000 typ host tcptype passive"],
+        Candidates = ["candidate:1 1 udp 2130706431 192.0.2.1 9000 typ host",
+            "candidate:2 1 tcp 1694498815 192.0.2.1 9000 typ host tcptype passive"],
         EndOfCandidates = true,
     };
 
@@ -25,7 +26,8 @@ public class ChromiumOfferTests
         var video = plan.ReceiveVideo!;
         Assert.Same(video, plan.SendVideo);
         Assert.Equal("1", video.Mid);
-        Assert.Equal((VideoCodec.H264, 108, (byte?)109), (video.Formats[0].Codec, video.Formats[0].PayloadType, video.Formats[0].RtxPayloadType));
+        Assert.Equal((VideoCodec.H264, 108, (byte?)109),
+            (video.Formats[0].Codec, video.Formats[0].PayloadType, video.Formats[0].RtxPayloadType));
         Assert.Equal([108, 102, 116, 96], video.Formats.Select(f => (int)f.PayloadType));
         Assert.Equal(new ExtensionIds(4, 3, 5, 8) { Rid = 10, RepairedRid = 11 }, video.Extensions);
         Assert.Equal(new FeedbackSupport(true, true, true, true), video.Feedback);

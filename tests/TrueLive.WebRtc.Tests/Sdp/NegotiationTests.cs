@@ -11,7 +11,8 @@ namespace TrueLive.WebRtc.Tests.Sdp;
 public class NegotiationTests
 {
     private const string Head = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n";
-    private const string Transport = "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdef012345\r\na=fingerprint:sha-256 AA:BB\r\na=setup:actpass\r\na=mid:0\r\na=rtcp-mux\r\n";
+    private const string Transport = "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdef012345\r\na=fingerprint:sha-256 " +
+        "AA:BB\r\na=setup:actpass\r\na=mid:0\r\na=rtcp-mux\r\n";
 
     [Theory]
     //                              codec       pt   rtx  receive send  audio  data   twcc   playout mode
@@ -21,13 +22,16 @@ public class NegotiationTests
     [InlineData("obs-whip-offer", VideoCodec.H264, 96, -1, true, false, true, false, false, 0)]
     [InlineData("gstreamer-offer", VideoCodec.H264, 96, -1, true, true, false, false, false, 0)]
     [InlineData("aiortc-offer", VideoCodec.H264, 101, 102, true, true, false, true, false, 0)]
-    public void Each_client_gets_what_it_and_we_can_do(string client, VideoCodec codec, int payloadType, int rtx, bool receives, bool sends, bool audio, bool data, bool transportCc, int playoutDelay)
+    public void Each_client_gets_what_it_and_we_can_do(string client, VideoCodec codec, int payloadType, int rtx, bool receives, bool sends,
+        bool audio, bool data, bool transportCc, int playoutDelay)
     {
         var plan = SdpNegotiation.Answer(Read(client), new MediaPreferences(), ChromiumOfferTests.Local, out var answer);
 
         var video = (plan.ReceiveVideo ?? plan.SendVideo)!;
-        Assert.Equal((codec, payloadType, rtx), (video.Formats[0].Codec, video.Formats[0].PayloadType, video.Formats[0].RtxPayloadType ?? -1));
-        Assert.Equal((receives, sends, audio, data), (plan.ReceiveVideo is not null, plan.SendVideo is not null, (plan.ReceiveAudio ?? plan.SendAudio) is not null, plan.Data is not null));
+        Assert.Equal((codec, payloadType, rtx), (video.Formats[0].Codec, video.Formats[0].PayloadType,
+            video.Formats[0].RtxPayloadType ?? -1));
+        Assert.Equal((receives, sends, audio, data), (plan.ReceiveVideo is not null, plan.SendVideo is not null,
+            (plan.ReceiveAudio ?? plan.SendAudio) is not null, plan.Data is not null));
         Assert.Equal((transportCc, playoutDelay), (video.Feedback.TransportCc, video.Extensions.PlayoutDelay));
         Assert.Equal(1, video.Formats[0].PacketizationMode);
         AssertAnswerFits(Read(client), answer);
@@ -95,7 +99,9 @@ public class NegotiationTests
     [Fact]
     public void Fragments_are_preferred_and_single_unit_mode_is_not_mixed_in()
     {
-        var offer = Video("96 97", "a=rtpmap:96 H264/90000\r\na=fmtp:96 profile-level-id=42e01f\r\na=rtpmap:97 H264/90000\r\na=fmtp:97 packetization-mode=1;profile-level-id=64001f\r\n");
+        var offer = Video("96 97",
+            "a=rtpmap:96 H264/90000\r\na=fmtp:96 profile-level-id=42e01f\r\na=rtpmap:97 H264/90000\r\na=fmtp:97 " +
+            "packetization-mode=1;profile-level-id=64001f\r\n");
         var plan = SdpNegotiation.Answer(offer, new MediaPreferences(), ChromiumOfferTests.Local, out _);
         Assert.Equal([97], plan.SendVideo!.Formats.Select(f => (int)f.PayloadType));
     }
@@ -107,7 +113,8 @@ public class NegotiationTests
     [InlineData("inactive", false, false, "inactive")]
     public void Directions_are_mirrored(string theirs, bool receives, bool sends, string ours)
     {
-        var plan = SdpNegotiation.Answer(Video("96", $"a={theirs}\r\na=rtpmap:96 VP8/90000\r\n"), new MediaPreferences(), ChromiumOfferTests.Local, out var answer);
+        var plan = SdpNegotiation.Answer(Video("96", $"a={theirs}\r\na=rtpmap:96 VP8/90000\r\n"), new MediaPreferences(),
+            ChromiumOfferTests.Local, out var answer);
         Assert.Equal((receives, sends), (plan.ReceiveVideo is not null, plan.SendVideo is not null));
         Assert.Contains($"a={ours}\r\n", answer);
     }
@@ -117,7 +124,8 @@ public class NegotiationTests
     [InlineData(VideoCodec.Vp8, VideoCodec.H264, 96)]
     public void Our_order_of_codecs_decides(VideoCodec first, VideoCodec second, int payloadType)
     {
-        var plan = SdpNegotiation.Answer(ChromiumOfferTests.Offer, new MediaPreferences { Codecs = [first, second] }, ChromiumOfferTests.Local, out _);
+        var plan = SdpNegotiation.Answer(ChromiumOfferTests.Offer, new MediaPreferences { Codecs = [first, second] },
+            ChromiumOfferTests.Local, out _);
         Assert.Equal(payloadType, plan.SendVideo!.Formats[0].PayloadType);
     }
 
@@ -139,7 +147,8 @@ public class NegotiationTests
     [InlineData("passive", true, "active")]
     public void The_dtls_role_follows_from_theirs(string theirs, bool client, string ours)
     {
-        var plan = SdpNegotiation.Answer(Video("96", "a=rtpmap:96 VP8/90000\r\n").Replace("setup:actpass", "setup:" + theirs), new MediaPreferences(), ChromiumOfferTests.Local, out var answer);
+        var plan = SdpNegotiation.Answer(Video("96", "a=rtpmap:96 VP8/90000\r\n").Replace("setup:actpass", "setup:" + theirs),
+            new MediaPreferences(), ChromiumOfferTests.Local, out var answer);
         Assert.Equal(client, plan.DtlsClient);
         Assert.Contains($"a=setup:{ours}\r\n", answer);
     }
@@ -205,8 +214,10 @@ public class NegotiationTests
     [Fact]
     public void Any_damage_to_an_offer_ends_in_an_answer_or_in_a_clear_refusal()
     {
-        var offers = new[] { "chromium-156-offer", "firefox-offer", "safari-offer", "obs-whip-offer", "gstreamer-offer", "aiortc-offer" }.Select(Read).ToArray();
-        Gen.Select(Gen.Int[0, offers.Length - 1], Gen.Select(Gen.Int[0, 9000], Gen.Int[0, 40], Gen.Char.AlphaNumeric.Array[0, 8]).List[1, 4]).Sample((which, changes) =>
+        var offers = new[] { "chromium-156-offer", "firefox-offer", "safari-offer", "obs-whip-offer", "gstreamer-offer",
+            "aiortc-offer" }.Select(Read).ToArray();
+        Gen.Select(Gen.Int[0, offers.Length - 1], Gen.Select(Gen.Int[0, 9000], Gen.Int[0, 40], Gen.Char.AlphaNumeric.Array[0, 8]).List[1,
+            4]).Sample((which, changes) =>
         {
             var text = offers[which];
             foreach (var (at, length, insert) in changes)
@@ -240,7 +251,8 @@ public class NegotiationTests
         }
     }
 
-    private static string Video(string formats, string lines) => $"{Head}m=video 9 UDP/TLS/RTP/SAVPF {formats}\r\nc=IN IP4 0.0.0.0\r\n{Transport}{lines}";
+    private static string Video(string formats, string lines) =>
+        $"{Head}m=video 9 UDP/TLS/RTP/SAVPF {formats}\r\nc=IN IP4 0.0.0.0\r\n{Transport}{lines}";
 
     private static string Refused(string offer) =>
         Assert.Throws<SdpException>(() => SdpNegotiation.Answer(offer, new MediaPreferences(), ChromiumOfferTests.Local, out _)).Message;

@@ -76,7 +76,8 @@ public sealed class ReofferTests
     public void Extensions_of_simulcast_are_echoed_in_every_video_section_from_the_first_answer_on(string offer, int videos)
     {
         Answer(offer);
-        var sections = Regex.Split(_answers[^1], "(?=^m=)", RegexOptions.Multiline).Where(s => s.StartsWith("m=video", StringComparison.Ordinal)).ToList();
+        var sections = Regex.Split(_answers[^1], "(?=^m=)", RegexOptions.Multiline)
+            .Where(s => s.StartsWith("m=video", StringComparison.Ordinal)).ToList();
         Assert.Equal(videos, sections.Count);
         Assert.All(sections, s =>
         {
@@ -109,7 +110,8 @@ public sealed class ReofferTests
     [Fact]
     public void The_caller_chooses_the_layers_and_the_names_of_what_is_sent()
     {
-        var answerer = new SdpAnswerer(new MediaPreferences { Layers = ["q"], Sent = new SentMedia("PA_ai|camera", "TR_picture", "TR_sound") });
+        var answerer = new SdpAnswerer(new MediaPreferences
+            { Layers = ["q"], Sent = new SentMedia("PA_ai|camera", "TR_picture", "TR_sound") });
         var plan = answerer.Answer(Read("chromium-156-room-publish"), Local, out var answer);
         Assert.Equal("q", plan.ReceiveVideo!.Layer);
         Assert.Contains("a=msid:PA_ai|camera TR_picture\r\n", answer, StringComparison.Ordinal);
@@ -134,7 +136,8 @@ public sealed class ReofferTests
         var first = Answer("chromium-156-room-first");
         var offer = Read("chromium-156-room-publish");
         var another = Regex.Replace(offer, "a=fingerprint:sha-256 ..", "a=fingerprint:sha-256 00");
-        Assert.Contains("new connection", Assert.Throws<SdpException>(() => _answerer.Answer(another, Local, out _)).Message, StringComparison.Ordinal);
+        Assert.Contains("new connection", Assert.Throws<SdpException>(() => _answerer.Answer(another, Local, out _)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<SdpException>(() => _answerer.Answer(offer.Replace("a=rtcp-mux", "a=x", StringComparison.Ordinal), Local, out _));
         AssertSameStreams(first, Answer("chromium-156-room-publish"));
         AssertOneSession();

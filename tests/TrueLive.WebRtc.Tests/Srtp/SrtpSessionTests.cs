@@ -276,6 +276,7 @@ public sealed class SrtpSessionTests : IDisposable
         Assert.Equal(Packet(7, SentPackets.Capacity + 5), sent.Find(SentPackets.Capacity + 5).ToArray());
         Assert.True(sent.Find(60_000).IsEmpty);
 
-        static byte[] Packet(byte ssrc, int sequence) => [0x80, 96, (byte)(sequence >> 8), (byte)sequence, 0, 0, 0, 0, 0, 0, 0, ssrc, .. new byte[sequence % 50]];
+        static byte[] Packet(byte ssrc, int sequence) =>
+            [0x80, 96, (byte)(sequence >> 8), (byte)sequence, 0, 0, 0, 0, 0, 0, 0, ssrc, .. new byte[sequence % 50]];
     }
 }

@@ -21,11 +21,13 @@ public class SrtpVectorTests
     public void The_keystream_is_that_of_RFC_3711_B_2()
     {
         // SSRC and index are 0 there, so a packet of zeros comes out as the keystream.
-        var keys = new SrtpSessionKeys(Convert.FromHexString("2B7E151628AED2A6ABF7158809CF4F3C"), new byte[20], Convert.FromHexString("F0F1F2F3F4F5F6F7F8F9FAFBFCFD"));
+        var keys = new SrtpSessionKeys(Convert.FromHexString("2B7E151628AED2A6ABF7158809CF4F3C"), new byte[20],
+            Convert.FromHexString("F0F1F2F3F4F5F6F7F8F9FAFBFCFD"));
         using var cipher = new SrtpCmCipher(keys, keys);
         var packet = new byte[12 + 48 + 10];
         Assert.Equal(packet.Length, cipher.ProtectRtp(packet, 60, 12, 0, 0));
-        Assert.Equal("E03EAD0935C95E80E166B16DD92B4EB4D23513162B02D0F72A43A2FE4A5F97AB41E95B3BB0A2E8DD477901E4FCA894C0", Convert.ToHexString(packet.AsSpan(12, 48)));
+        Assert.Equal("E03EAD0935C95E80E166B16DD92B4EB4D23513162B02D0F72A43A2FE4A5F97AB41E95B3BB0A2E8DD477901E4FCA894C0",
+            Convert.ToHexString(packet.AsSpan(12, 48)));
     }
 
     [Fact]
@@ -33,14 +35,17 @@ public class SrtpVectorTests
     {
         // test/srtp_driver.c of libsrtp; the RFC has no whole packet.
         using var cipher = SrtpCipher.Create(SrtpProfile.Aes128CmHmacSha1_80, MasterKey, MasterSalt);
-        AssertRtp(cipher, "800F1234DECAFBADCAFEBABEABABABABABABABABABABABABABABABAB", 0x1234, "800F1234DECAFBADCAFEBABE4E55DC4CE79978D88CA4D215949D2402B78D6ACC99EA179B8DBB");
-        AssertRtcp(cipher, "81C8000BCAFEBABEABABABABABABABABABABABABABABABAB", 1, "81C8000BCAFEBABE7128035BE487B9BDBEF89041F977A5A880000001993E08CD54D6C1230798");
+        AssertRtp(cipher, "800F1234DECAFBADCAFEBABEABABABABABABABABABABABABABABABAB", 0x1234,
+            "800F1234DECAFBADCAFEBABE4E55DC4CE79978D88CA4D215949D2402B78D6ACC99EA179B8DBB");
+        AssertRtcp(cipher, "81C8000BCAFEBABEABABABABABABABABABABABABABABABAB", 1,
+            "81C8000BCAFEBABE7128035BE487B9BDBEF89041F977A5A880000001993E08CD54D6C1230798");
     }
 
     [Fact]
     public void Gcm_packets_are_those_of_RFC_7714()
     {
-        var keys = new SrtpSessionKeys(Convert.FromHexString("000102030405060708090A0B0C0D0E0F"), [], Convert.FromHexString("517569642070726F2071756F"));
+        var keys = new SrtpSessionKeys(Convert.FromHexString("000102030405060708090A0B0C0D0E0F"), [],
+            Convert.FromHexString("517569642070726F2071756F"));
         using var cipher = new SrtpGcmCipher(keys, keys);
 
         // Section 16.1.1.

@@ -10,7 +10,9 @@ using TrueLive.WebRtc.Tests.Rtp;
 
 namespace TrueLive.WebRtc.Tests.Transport;
 
-/// <summary>Two connections over real sockets on this machine: a lite answerer, as in the server, and a full offerer, as in the probe.</summary>
+/// <summary>
+/// Two connections over real sockets on this machine: a lite answerer, as in the server, and a full offerer, as in the probe.
+/// </summary>
 public sealed class PeerConnectionTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
@@ -32,7 +34,8 @@ public sealed class PeerConnectionTests : IDisposable
         var audio = new TaskCompletionSource<byte[]>();
         var text = new TaskCompletionSource<string>();
         var answerText = new TaskCompletionSource<string>();
-        using var offering = client.Offer(new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => atClient.Enqueue(f.Data.ToArray()) });
+        using var offering = client.Offer(new MediaPreferences())
+            .Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => atClient.Enqueue(f.Data.ToArray()) });
         using var answering = server.Answer(offering.LocalDescription, new MediaPreferences()).Start(new PeerHandlers
         {
             VideoReceived = (in EncodedFrame f) => atServer.Enqueue(f.Data.ToArray()),
@@ -72,7 +75,8 @@ public sealed class PeerConnectionTests : IDisposable
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var frames = new ConcurrentQueue<byte[]>();
         using var offering = client.Offer(new MediaPreferences());
-        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) });
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences())
+            .Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) });
         Assert.DoesNotContain(" udp ", answering.LocalDescription, StringComparison.Ordinal);
         offering.Accept(answering.LocalDescription);
         await offering.Opened.WaitAsync(Patience, Cancel);
@@ -90,7 +94,8 @@ public sealed class PeerConnectionTests : IDisposable
         var offer = offering.LocalDescription;
         var digits = offer.IndexOf("sha-256 ", StringComparison.Ordinal) + 8;
         var forged = offer.Replace(offer.Substring(digits, 95), string.Join(':', Enumerable.Repeat("00", 32)), StringComparison.Ordinal);
-        using var answering = server.Answer(forged, new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame _) => frames++ });
+        using var answering = server.Answer(forged, new MediaPreferences())
+            .Start(new PeerHandlers { VideoReceived = (in EncodedFrame _) => frames++ });
         offering.Accept(answering.LocalDescription);
         var error = await Assert.ThrowsAsync<IOException>(() => answering.Opened.WaitAsync(Patience, Cancel));
         Assert.Contains("DTLS", error.Message, StringComparison.Ordinal);
@@ -104,7 +109,8 @@ public sealed class PeerConnectionTests : IDisposable
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var frames = new ConcurrentQueue<byte[]>();
         using var offering = client.Offer(new MediaPreferences());
-        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) });
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences())
+            .Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) });
         offering.Accept(answering.LocalDescription);
         await offering.Opened.WaitAsync(Patience, Cancel);
         await Exchange(offering, frames);
@@ -128,8 +134,10 @@ public sealed class PeerConnectionTests : IDisposable
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var (atServer, atClient) = (new ConcurrentQueue<byte[]>(), new ConcurrentQueue<byte[]>());
-        using var offering = client.Offer(new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => atClient.Enqueue(f.Data.ToArray()) });
-        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => atServer.Enqueue(f.Data.ToArray()) });
+        using var offering = client.Offer(new MediaPreferences())
+            .Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => atClient.Enqueue(f.Data.ToArray()) });
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences())
+            .Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => atServer.Enqueue(f.Data.ToArray()) });
         offering.Accept(answering.LocalDescription);
         await Task.WhenAll(offering.Opened, answering.Opened).WaitAsync(Patience, Cancel);
         await Exchange(offering, atServer);
@@ -143,7 +151,8 @@ public sealed class PeerConnectionTests : IDisposable
         var moved = offering.RestartIce(answering.LocalUfrag!, "0123456789012345678901");
         var ufrag = answering.LocalUfrag;
         var answer = answering.Answer(System.Text.RegularExpressions.Regex.Replace(
-            System.Text.RegularExpressions.Regex.Replace(offer, "a=ice-ufrag:.*\r", $"a=ice-ufrag:{moved.IceUfrag}\r"), "a=ice-pwd:.*\r", $"a=ice-pwd:{moved.IcePassword}\r"));
+            System.Text.RegularExpressions.Regex.Replace(offer, "a=ice-ufrag:.*\r", $"a=ice-ufrag:{moved.IceUfrag}\r"), "a=ice-pwd:.*\r",
+            $"a=ice-pwd:{moved.IcePassword}\r"));
         Assert.NotEqual(ufrag, answering.LocalUfrag);
         Assert.Equal(moved.IceUfrag, answering.RemoteUfrag);
         Assert.Contains($"a=ice-ufrag:{answering.LocalUfrag}\r\n", answer, StringComparison.Ordinal);
@@ -163,7 +172,8 @@ public sealed class PeerConnectionTests : IDisposable
         var frames = new ConcurrentQueue<byte[]>();
         var other = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         using var sound = other.Offer(new MediaPreferences());
-        using var beside = server.Answer(sound.LocalDescription, new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) });
+        using var beside = server.Answer(sound.LocalDescription, new MediaPreferences())
+            .Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) });
         sound.Accept(beside.LocalDescription);
         await sound.Opened.WaitAsync(Patience, Cancel);
 
@@ -219,7 +229,8 @@ public sealed class PeerConnectionTests : IDisposable
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var frames = new ConcurrentQueue<byte[]>();
         using var offering = client.Offer(new MediaPreferences());
-        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) });
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences())
+            .Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) });
         offering.Accept(answering.LocalDescription);
         await offering.Opened.WaitAsync(Patience, Cancel);
         using var thief = server.Answer(offering.LocalDescription, new MediaPreferences());
@@ -227,7 +238,8 @@ public sealed class PeerConnectionTests : IDisposable
         var number = 0;
         await Until(() =>
         {
-            offering.SendVideo(new EncodedFrame { Codec = offering.SendCodec!.Value, Data = TestFrames.Make(offering.SendCodec.Value, ++number, true, 200), RtpTime = (uint)number * 3000, KeyFrame = true });
+            offering.SendVideo(new EncodedFrame { Codec = offering.SendCodec!.Value,
+                Data = TestFrames.Make(offering.SendCodec.Value, ++number, true, 200), RtpTime = (uint)number * 3000, KeyFrame = true });
             return !frames.IsEmpty;
         });
     }
@@ -251,7 +263,8 @@ public sealed class PeerConnectionTests : IDisposable
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback });
         var frames = new ConcurrentQueue<byte[]>();
         using var offering = client.Offer(new MediaPreferences());
-        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences()).Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) });
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences())
+            .Start(new PeerHandlers { VideoReceived = (in EncodedFrame f) => frames.Enqueue(f.Data.ToArray()) });
         offering.Accept(answering.LocalDescription);
         await offering.Opened.WaitAsync(Patience, Cancel);
         using var stranger = new UdpClient();
@@ -290,7 +303,8 @@ public sealed class PeerConnectionTests : IDisposable
     public async Task A_peer_that_falls_silent_is_closed_when_its_consent_ends()
     {
         // Each side has its own clock: a side whose clock stops sends no more checks.
-        var (here, there) = (new Microsoft.Extensions.Time.Testing.FakeTimeProvider(), new Microsoft.Extensions.Time.Testing.FakeTimeProvider());
+        var (here, there) = (new Microsoft.Extensions.Time.Testing.FakeTimeProvider(),
+            new Microsoft.Extensions.Time.Testing.FakeTimeProvider());
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, here);
         var client = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }, there);
         using var offering = client.Offer(new MediaPreferences());
@@ -324,7 +338,8 @@ public sealed class PeerConnectionTests : IDisposable
             var data = TestFrames.Make(from.SendCodec!.Value, i, i == 0, i == 0 ? 20_000 : 3_000);
             sent.Add(data);
             await Until(() => from.CanSendVideo);
-            Assert.True(from.SendVideo(new EncodedFrame { Codec = from.SendCodec.Value, Data = data, RtpTime = (uint)(i * 3000), KeyFrame = i == 0 }));
+            Assert.True(from.SendVideo(new EncodedFrame { Codec = from.SendCodec.Value, Data = data, RtpTime = (uint)(i * 3000),
+                KeyFrame = i == 0 }));
         }
         await Until(() => to.Count >= sent.Count);
         Assert.Equal(sent, to);
@@ -344,13 +359,17 @@ public sealed class PeerConnectionTests : IDisposable
         public bool Fails { get; set; }
 
         public override long GetTimestamp() =>
-            Fails && Thread.CurrentThread.IsThreadPoolThread ? throw new InvalidOperationException("a fault on the reader's thread") : base.GetTimestamp();
+            Fails && Thread.CurrentThread.IsThreadPoolThread
+                ? throw new InvalidOperationException("a fault on the reader's thread")
+                : base.GetTimestamp();
     }
 
     /// <summary>A clock that throws when a new media session asks for the date.</summary>
     private sealed class FailsAfterTheHandshake : TimeProvider
     {
         public override DateTimeOffset GetUtcNow() =>
-            Thread.CurrentThread.Name == "DTLS handshake" ? throw new InvalidOperationException("a fault on the handshake's thread") : base.GetUtcNow();
+            Thread.CurrentThread.Name == "DTLS handshake"
+                ? throw new InvalidOperationException("a fault on the handshake's thread")
+                : base.GetUtcNow();
     }
 }

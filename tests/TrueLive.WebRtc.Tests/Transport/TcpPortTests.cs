@@ -121,7 +121,8 @@ public sealed class TcpPortTests : IDisposable
         }
     }
 
-    private static Task<int> ReadAsync(TcpClient client) => client.GetStream().ReadAsync(new byte[2048], Cancel).AsTask().WaitAsync(Patience, Cancel);
+    private static Task<int> ReadAsync(TcpClient client) =>
+        client.GetStream().ReadAsync(new byte[2048], Cancel).AsTask().WaitAsync(Patience, Cancel);
 
     private static byte[] Check(string ufrag, string password)
     {
@@ -136,5 +137,6 @@ public sealed class TcpPortTests : IDisposable
         return frame;
     }
 
-    private static string Line(string sdp, string name) => sdp.Split("\r\n").First(l => l.StartsWith(name, StringComparison.Ordinal))[name.Length..];
+    private static string Line(string sdp, string name) =>
+        sdp.Split("\r\n").First(l => l.StartsWith(name, StringComparison.Ordinal))[name.Length..];
 }

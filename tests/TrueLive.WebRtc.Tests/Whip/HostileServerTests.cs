@@ -50,7 +50,8 @@ public sealed class HostileServerTests
     public async Task A_server_that_others_may_name_leads_no_checks_to_other_machines_of_the_network()
     {
         using var victim = new UdpClient(new IPEndPoint(IPAddress.Parse("127.0.0.2"), 0));
-        using var endpoint = new RtcEndpoint(new RtcEndpointOptions { Address = IPAddress.Loopback, Announced = [IPAddress.Loopback] }, TimeProvider.System);
+        using var endpoint = new RtcEndpoint(new RtcEndpointOptions { Address = IPAddress.Loopback, Announced = [IPAddress.Loopback] },
+            TimeProvider.System);
         using var server = new Listener((path, offer) =>
         {
             if (path == "/session")
@@ -78,7 +79,8 @@ public sealed class HostileServerTests
     }
 
     private static Task<WhipClient> ConnectAsync(Listener server, string? key, WhipReach reach = WhipReach.Any) => WhipClient.ConnectAsync(
-        new Uri(server.Address + "whip"), key, new MediaPreferences { Audio = false }, new PeerHandlers(), TimeProvider.System, Cancel, reach);
+        new Uri(server.Address + "whip"), key, new MediaPreferences { Audio = false }, new PeerHandlers(), TimeProvider.System,
+        Cancel, reach);
 
     /// <summary>Answers every request with a given response and records the request.</summary>
     private sealed class Listener : IDisposable

@@ -50,6 +50,8 @@ internal sealed class SoundLine(TimeProvider time)
             return false;
         var ahead = packet.Sequence + _shift - _newest;
         var step = (int)(packet.RtpTime + _timeShift - _newestTime);
-        return Math.Abs(ahead) <= MaxJump && (ahead <= 0 ? step <= 0 && step > -MaxJump * Packet : step > 0 && step <= (passed + Ahead).TotalSeconds * Rate);
+        return Math.Abs(ahead) <= MaxJump && (ahead <= 0
+            ? step <= 0 && step > -MaxJump * Packet
+            : step > 0 && step <= (passed + Ahead).TotalSeconds * Rate);
     }
 }

@@ -35,15 +35,18 @@ internal sealed class ControlConnection : IDisposable
     private readonly Channel<byte[]> _inbox = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(QueueLength) { SingleReader = true });
 
     /// <summary>Greets the client with its session and begins to report.</summary>
-    public ControlConnection(AdmittedClient admitted, SessionRegistry registry, string transport, Action<ReadOnlyMemory<byte>> send, TimeProvider time)
+    public ControlConnection(
+        AdmittedClient admitted, SessionRegistry registry, string transport, Action<ReadOnlyMemory<byte>> send, TimeProvider time)
     {
         (_hosted, _registry, _send, _time) = (admitted.Hosted, registry, send, time);
         var hosted = admitted.Hosted;
         var now = hosted.Session.Settings;
         Send(
             new SessionMessage(
-                hosted.Session.Id, hosted.Token, now.Model.Info.Id, now.Model.Info.Version, $"{now.Width}x{now.Height}", nameof(Tier.Live).ToLowerInvariant(),
-                PromptView.From(now.Prompt), now.Epoch, now.Paused, transport, admitted.Number, admitted.Resumed), ControlJson.Default.SessionMessage);
+                hosted.Session.Id, hosted.Token, now.Model.Info.Id, now.Model.Info.Version, $"{now.Width}x{now.Height}",
+                nameof(Tier.Live).ToLowerInvariant(),
+                PromptView.From(now.Prompt), now.Epoch, now.Paused, transport, admitted.Number, admitted.Resumed),
+                    ControlJson.Default.SessionMessage);
         hosted.Input.Changed += OnInput;
         if (hosted.Input.Problem is { } problem)
             OnInput(problem);
@@ -51,7 +54,9 @@ internal sealed class ControlConnection : IDisposable
         hosted.Session.Applied += OnApplied;
         hosted.Session.Forgot += OnForgot;
         _stats = time.CreateTimer(
-            _ => Send(StatsMessage.From(hosted.Session.Stats) with { Journal = hosted.Observer.Recorder?.View is { Recording: true } journal ? journal : null }, ControlJson.Default.StatsMessage), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
+            _ => Send(StatsMessage.From(hosted.Session.Stats) with
+                { Journal = hosted.Observer.Recorder?.View is { Recording: true } journal ? journal : null },
+                ControlJson.Default.StatsMessage), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
         Finished = Task.Run(HandleAllAsync);
     }
 
@@ -106,7 +111,9 @@ internal sealed class ControlConnection : IDisposable
                 Error(message.Id, "A message of the type set names parameters and their values: {\"values\": {\"seed\": 7}}.");
                 break;
             case "prompt" or "set":
-                TimeSpan? transition = message.TransitionMs is { } ms && double.IsFinite(ms) && Math.Abs(ms) < 1e6 ? TimeSpan.FromMilliseconds(ms) : null;
+                TimeSpan? transition = message.TransitionMs is { } ms && double.IsFinite(ms) && Math.Abs(ms) < 1e6
+                    ? TimeSpan.FromMilliseconds(ms)
+                    : null;
                 Answer(message.Id, _registry.Update(_hosted, _scope + id, new PromptChange(message.Text, message.Strength, transition)
                 {
                     Values = ParameterJson.Texts(message.Values),
@@ -129,7 +136,8 @@ internal sealed class ControlConnection : IDisposable
                 _registry.End(_hosted, EndCause.ControlClient);
                 break;
             case "ping":
-                Send(new PongMessage(message.Id, message.T, ProvenanceJson.Milliseconds(_time, _time.GetTimestamp())), ControlJson.Default.PongMessage);
+                Send(new PongMessage(message.Id, message.T, ProvenanceJson.Milliseconds(_time, _time.GetTimestamp())),
+                    ControlJson.Default.PongMessage);
                 break;
             default:
                 Error(message.Id, $"The type '{message.Type}' is not one of prompt, set, model, reset, pause, resume, end, ping.");
@@ -142,7 +150,8 @@ internal sealed class ControlConnection : IDisposable
     {
         if (!_switching.IsCompleted)
         {
-            Answer(message.Id, new CommandReceipt("Another model or size is being warmed up. Wait for its answer.", _hosted.Session.Settings));
+            Answer(message.Id, new CommandReceipt("Another model or size is being warmed up. Wait for its answer.",
+                _hosted.Session.Settings));
             return;
         }
         _switching = SwitchAsync();
@@ -153,7 +162,8 @@ internal sealed class ControlConnection : IDisposable
             {
                 var receipt = _registry.SwitchAsync(_hosted, _scope + (message.Id ?? ""), message.Model, message.Size, _gone.Token);
                 if (!receipt.IsCompleted)
-                    Send(new WarmingMessage(message.Id, message.Model ?? _hosted.Session.Settings.Model.Info.Id, message.Size), ControlJson.Default.WarmingMessage);
+                    Send(new WarmingMessage(message.Id, message.Model ?? _hosted.Session.Settings.Model.Info.Id, message.Size),
+                        ControlJson.Default.WarmingMessage);
                 Answer(message.Id, await receipt.ConfigureAwait(false));
             }
             catch (OperationCanceledException)
@@ -177,7 +187,8 @@ internal sealed class ControlConnection : IDisposable
     private void OnMoved(LiveSession session, SessionTransition step) => Send(StateMessage.From(step), ControlJson.Default.StateMessage);
 
     private void OnForgot(LiveSession session, int epoch) =>
-        Send(new ForgotMessage(epoch, "The picture has another shape than before: the model's memory began anew."), ControlJson.Default.ForgotMessage);
+        Send(new ForgotMessage(epoch, "The picture has another shape than before: the model's memory began anew."),
+            ControlJson.Default.ForgotMessage);
 
     private void OnInput(string? problem) => Send(new InputMessage(problem), ControlJson.Default.InputMessage);
 
@@ -188,7 +199,8 @@ internal sealed class ControlConnection : IDisposable
         var f = applied.FirstFrame;
         Send(
             new AppliedMessage(
-                applied.CommandId[_scope.Length..], new FirstFrameView(f.OutputSequence, f.SourceSequence, f.MediaTime, f.PromptRevision, f.Epoch),
+                applied.CommandId[_scope.Length..], new FirstFrameView(f.OutputSequence, f.SourceSequence, f.MediaTime,
+                    f.PromptRevision, f.Epoch),
                 Math.Round(applied.Waited.TotalMilliseconds, 2)), ControlJson.Default.AppliedMessage);
     }
 

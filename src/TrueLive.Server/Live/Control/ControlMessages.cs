@@ -107,7 +107,8 @@ internal sealed record StateMessage(string State, string? Reason, string? Cause)
     public string Type { get; } = "state";
 
     public static StateMessage From(SessionTransition step) => new(
-        step.To.ToString().ToLowerInvariant(), step.End?.Words, step.End is { } end ? JsonNamingPolicy.SnakeCaseLower.ConvertName(end.Cause.ToString()) : null);
+        step.To.ToString().ToLowerInvariant(), step.End?.Words,
+        step.End is { } end ? JsonNamingPolicy.SnakeCaseLower.ConvertName(end.Cause.ToString()) : null);
 }
 
 /// <summary>The model's memory was reset, which began a new epoch.</summary>
@@ -133,13 +134,17 @@ internal sealed record PongMessage(string? Id, double? T, double ServerMs)
 /// model does not make the pictures, and <c>journal</c> is present while it is recorded.
 /// </summary>
 internal sealed record StatsMessage(
-    long Received, long Sent, DropsView Dropped, double GeneratedFps, double StepP50Ms, double StepP95Ms, double AgeP50Ms, double AgeP95Ms, double BesideStepP99Ms, double OutP50Ms, double OutBesideStepP99Ms, double ByDesignMs, int Window, string? Degraded, JournalView? Journal = null, string? Away = null)
+    long Received, long Sent, DropsView Dropped, double GeneratedFps, double StepP50Ms, double StepP95Ms, double AgeP50Ms, double AgeP95Ms,
+    double BesideStepP99Ms, double OutP50Ms, double OutBesideStepP99Ms, double ByDesignMs, int Window, string? Degraded,
+    JournalView? Journal = null, string? Away = null)
 {
     public string Type { get; } = "stats";
 
     public static StatsMessage From(SessionStats s) => new(
-        s.Received, s.Sent, new DropsView(s.Replaced, s.Stale, s.Paused, s.StepFailed, s.Flushed, s.SinkFull, s.Superseded), Math.Round(s.GeneratedPerSecond, 2),
-        Ms(s.StepP50), Ms(s.StepP95), Ms(s.AgeP50), Ms(s.AgeP95), Ms(s.BesideStepP99), Ms(s.OutP50), Ms(s.OutBesideStepP99), Ms(s.ByDesign), s.Window, s.Away is { } why ? TierWords.PassedThrough(why) : s.DegradedTo is { } rate ? TierWords.Degraded(rate) : null,
+        s.Received, s.Sent, new DropsView(s.Replaced, s.Stale, s.Paused, s.StepFailed, s.Flushed, s.SinkFull, s.Superseded),
+        Math.Round(s.GeneratedPerSecond, 2),
+        Ms(s.StepP50), Ms(s.StepP95), Ms(s.AgeP50), Ms(s.AgeP95), Ms(s.BesideStepP99), Ms(s.OutP50), Ms(s.OutBesideStepP99), Ms(s.ByDesign),
+        s.Window, s.Away is { } why ? TierWords.PassedThrough(why) : s.DegradedTo is { } rate ? TierWords.Degraded(rate) : null,
         Away: s.Away);
 
     private static double Ms(TimeSpan span) => Math.Round(span.TotalMilliseconds, 2);

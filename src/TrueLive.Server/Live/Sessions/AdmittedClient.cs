@@ -27,7 +27,8 @@ internal sealed record AdmittedClient(HostedSession Hosted, long Number, Resumed
     /// <param name="time">Clock.</param>
     /// <param name="cancel">The client has given up.</param>
     /// <exception cref="RequestRefusedException">
-    /// 404 for a token that is not (or no longer) known, 409 where a newer connection runs; else as <see cref="SessionRegistry.CreateAsync"/>.
+    /// 404 for a token that is not (or no longer) known, 409 where a newer connection runs; else as
+    /// <see cref="SessionRegistry.CreateAsync"/>.
     /// </exception>
     public static async Task<AdmittedClient> OfAsync(
         SessionRegistry registry, string? token, long? had, SessionRequest request, TimeProvider time, CancellationToken cancel)
@@ -38,14 +39,17 @@ internal sealed record AdmittedClient(HostedSession Hosted, long Number, Resumed
             return new AdmittedClient(made, made.Enter(null), null);
         }
         // A token does not give another key access to the session.
-        if (registry.FindByToken(token) is not { } hosted || hosted.Owner != request.Owner || (request.Id ?? hosted.Session.Id) != hosted.Session.Id)
-            throw new RequestRefusedException(StatusCodes.Status404NotFound, "The session is over: its time to come back has passed, or the server was started anew.");
+        if (registry.FindByToken(token) is not { } hosted || hosted.Owner != request.Owner
+            || (request.Id ?? hosted.Session.Id) != hosted.Session.Id)
+            throw new RequestRefusedException(StatusCodes.Status404NotFound,
+                "The session is over: its time to come back has passed, or the server was started anew.");
         var number = hosted.Enter(had);
         registry.Expect(hosted);
         if (hosted is { Session.State: Core.Sessions.SessionState.Created, Lost: { } lost })
         {
             return new AdmittedClient(hosted, number, new ResumedView(
-                Math.Round(time.GetElapsedTime(lost.Since).TotalMilliseconds), MemoryKept: false, hosted.Session.Settings.Prompt.Revision, lost.Words));
+                Math.Round(time.GetElapsedTime(lost.Since).TotalMilliseconds), MemoryKept: false,
+                hosted.Session.Settings.Prompt.Revision, lost.Words));
         }
         if (hosted.Session.State == Core.Sessions.SessionState.Created)
             return new AdmittedClient(hosted, number, null);
@@ -54,6 +58,7 @@ internal sealed record AdmittedClient(HostedSession Hosted, long Number, Resumed
         var memory = kept ? "the prompt and, for a picture of the same shape, the model's memory are kept"
             : model.HasMemory ? "the prompt is kept, the model's memory begins anew" : $"the prompt is kept ({model.Title} has no memory)";
         return new AdmittedClient(hosted, number, new ResumedView(
-            Math.Round(away.TotalMilliseconds), kept, hosted.Session.Settings.Prompt.Revision, $"Frames of the {away.TotalSeconds:0.0} s away are lost; {memory}."));
+            Math.Round(away.TotalMilliseconds), kept, hosted.Session.Settings.Prompt.Revision,
+            $"Frames of the {away.TotalSeconds:0.0} s away are lost; {memory}."));
     }
 }

@@ -22,7 +22,8 @@ internal sealed record Loss(long Since, string Words);
 internal sealed record Sender(RtcPeer Peer, Action Stop);
 
 /// <summary>A session that this server hosts: the session, the token that brings its client back, and its connection.</summary>
-internal sealed class HostedSession(LiveSession session, string token, DateTimeOffset created, VideoBroadcaster broadcaster, SessionObserver observer)
+internal sealed class HostedSession(
+    LiveSession session, string token, DateTimeOffset created, VideoBroadcaster broadcaster, SessionObserver observer)
 {
     private Absence? _away;
 
@@ -115,7 +116,8 @@ internal sealed class HostedSession(LiveSession session, string token, DateTimeO
         lock (this)
         {
             return had < Number && Connection is not null
-                ? throw new RequestRefusedException(StatusCodes.Status409Conflict, "A newer connection took the session over, from another tab or page.")
+                ? throw new RequestRefusedException(StatusCodes.Status409Conflict,
+                    "A newer connection took the session over, from another tab or page.")
                 : ++LastNumber;
         }
     }

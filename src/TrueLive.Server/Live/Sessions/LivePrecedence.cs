@@ -59,7 +59,8 @@ internal sealed class LivePrecedence(SessionRegistry sessions, Admission admissi
         Wait(() => MustWaitFor((pass == RevisionPass.Coarse ? 2 : 1) * models.StepThreads + 1) || measurement.Running, cancel);
 
     private bool MustWaitFor(int needed) =>
-        MustWait([.. sessions.Hosted.Where(s => s.Session.State == SessionState.Live).Select(s => admission.ShareOf(s.Session.Settings))], admission.Cores, needed);
+        MustWait([.. sessions.Hosted.Where(s => s.Session.State == SessionState.Live).Select(s => admission.ShareOf(s.Session.Settings))],
+            admission.Cores, needed);
 
     private static void Wait(Func<bool> needed, CancellationToken cancel)
     {

@@ -48,11 +48,13 @@ internal sealed partial class SessionRegistry(
     public Func<IVideoModel, int, int, CancellationToken, Task> Measured { get; init; } = (_, _, _, _) => Task.CompletedTask;
 
     /// <summary>Finds an owner's pictures that values of a model's parameters name.</summary>
-    public Func<string, IReadOnlyList<ModelParameter>, IEnumerable<string>, IReadOnlyList<ReferencePicture>> Pictures { get; init; } = (_, _, _) => [];
+    public Func<string, IReadOnlyList<ModelParameter>, IEnumerable<string>, IReadOnlyList<ReferencePicture>> Pictures
+        { get; init; } = (_, _, _) => [];
 
     /// <summary>Estimated processor time of each live session in milliseconds: its frames times the measured cost of one.</summary>
     public IReadOnlyDictionary<string, double> Spent => _hosted.Values.Where(h => h.Session.State == SessionState.Live).ToDictionary(
-        h => h.Session.Id, h => h.Session.Settings is var s ? h.Session.Summary.Made * (admission.FrameMs(s.Model, s.Width, s.Height) ?? 0) : 0);
+        h => h.Session.Id, h =>
+            h.Session.Settings is var s ? h.Session.Summary.Made * (admission.FrameMs(s.Model, s.Width, s.Height) ?? 0) : 0);
 
     public IEnumerable<HostedSession> Hosted => _hosted.Values;
 
@@ -96,9 +98,11 @@ internal sealed partial class SessionRegistry(
             Admit(model, width, height, except: null);
             var id = request.Id ?? Random(12);
             // In a fleet, the token names its session, so that it leads to the right machine.
-            var hosted = Host(id, request.Id is null ? Random(24) : $"{id}.{Random(24)}", new SessionSettings(model, width, height, Prompt.None, 0, 0, false), request.Owner, time.GetUtcNow(), request.Stays);
+            var hosted = Host(id, request.Id is null ? Random(24) : $"{id}.{Random(24)}",
+                new SessionSettings(model, width, height, Prompt.None, 0, 0, false), request.Owner, time.GetUtcNow(), request.Stays);
             if ((request.Prompt is not null || request.Strength is not null || request.Values is not null)
-                && hosted.Session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero) { Values = request.Values, Pictures = pictures }).Rejected is { } reason)
+                && hosted.Session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero)
+                    { Values = request.Values, Pictures = pictures }).Rejected is { } reason)
             {
                 End(hosted, EndCause.ControlServer, reason);
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
@@ -132,19 +136,23 @@ internal sealed partial class SessionRegistry(
     {
         lock (hosted)
         {
-            if (hosted.Connection is null || hosted.TakenOverAt is not { } at || time.GetElapsedTime(at) > ContestTime || time.GetElapsedTime(hosted.Session.HeardAt) > Silence)
+            if (hosted.Connection is null || hosted.TakenOverAt is not { } at || time.GetElapsedTime(at) > ContestTime
+                || time.GetElapsedTime(hosted.Session.HeardAt) > Silence)
                 return;
             hosted.TakenOverAt = time.GetTimestamp();
         }
         throw new RequestRefusedException(
-            StatusCodes.Status409Conflict, "Another sender took this address over and is sending. Stop that one first; two senders need two sessions, each with an address of its own.");
+            StatusCodes.Status409Conflict,
+            "Another sender took this address over and is sending. Stop that one first; two senders need two sessions, each with an " +
+            "address of its own.");
     }
 
     /// <summary>
     /// Switches a running session to another model or size, if there is room. The model is warmed up first; meanwhile the session continues
     /// as it is.
     /// </summary>
-    public async Task<CommandReceipt> SwitchAsync(HostedSession hosted, string commandId, string? modelId, string? size, CancellationToken cancel)
+    public async Task<CommandReceipt> SwitchAsync(
+        HostedSession hosted, string commandId, string? modelId, string? size, CancellationToken cancel)
     {
         var now = hosted.Session.Settings;
         try
@@ -189,7 +197,8 @@ internal sealed partial class SessionRegistry(
     /// <param name="sink">Where the made pictures go.</param>
     /// <param name="cancel">Fires when the server or the client's request ends.</param>
     /// <param name="number">The <see cref="AdmittedClient.Number"/> of the connection.</param>
-    public async Task<SessionEnd> RunAsync(HostedSession hosted, string transport, IVideoSource source, IVideoSink sink, CancellationToken cancel, long number = 0)
+    public async Task<SessionEnd> RunAsync(
+        HostedSession hosted, string transport, IVideoSource source, IVideoSink sink, CancellationToken cancel, long number = 0)
     {
         using var connection = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -270,9 +279,11 @@ internal sealed partial class SessionRegistry(
 
     private HostedSession Host(string id, string token, SessionSettings settings, string owner, DateTimeOffset created, bool stays = false)
     {
-        var limits = new LiveSessionOptions { FrameAgeBudget = TimeSpan.FromMilliseconds(options.FrameAgeMs), PromisedRate = admission.TargetRate };
+        var limits = new LiveSessionOptions { FrameAgeBudget = TimeSpan.FromMilliseconds(options.FrameAgeMs),
+            PromisedRate = admission.TargetRate };
         var session = new LiveSession(id, settings, limits, time);
-        var hosted = new HostedSession(session, token, created, new VideoBroadcaster(time, options.MaxKbps * 1000), new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = owner, Stays = stays };
+        var hosted = new HostedSession(session, token, created, new VideoBroadcaster(time, options.MaxKbps * 1000),
+            new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = owner, Stays = stays };
         if (!_hosted.TryAdd(id, hosted))
         {
             hosted.Broadcaster.Dispose();
@@ -283,7 +294,8 @@ internal sealed partial class SessionRegistry(
         session.Moved += (s, step) => SessionLog.Moved(logger, s.Id, step);
         Expect(hosted);
         if (options.SessionMinutes > 0)
-            hosted.Limit = time.CreateTimer(_ => End(hosted, EndCause.ControlServer), null, TimeSpan.FromMinutes(options.SessionMinutes), Timeout.InfiniteTimeSpan);
+            hosted.Limit = time.CreateTimer(_ => End(hosted, EndCause.ControlServer), null, TimeSpan.FromMinutes(options.SessionMinutes),
+                Timeout.InfiniteTimeSpan);
         return hosted;
     }
 
@@ -329,14 +341,17 @@ internal sealed partial class SessionRegistry(
     }
 
     private IVideoModel ModelOf(string? id) => models.Find(id) ?? throw new RequestRefusedException(
-        StatusCodes.Status400BadRequest, $"There is no model '{id}'. This server has: {string.Join(", ", models.All.Select(m => m.Info.Id))}.");
+        StatusCodes.Status400BadRequest,
+        $"There is no model '{id}'. This server has: {string.Join(", ", models.All.Select(m => m.Info.Id))}.");
 
     private (int Width, int Height) SizeOf(string? size) => size is null ? options.SizePixels
         : PictureSize.TryParse(size, out var pixels) ? pixels
-        : throw new RequestRefusedException(StatusCodes.Status400BadRequest, $"'{size}' is not a size. Write it as 512x288, both sides within 16..4096.");
+        : throw new RequestRefusedException(StatusCodes.Status400BadRequest,
+            $"'{size}' is not a size. Write it as 512x288, both sides within 16..4096.");
 
     private static string Random(int bytes) => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(bytes));
 
-    private IReadOnlyList<ReferencePicture> Named(string owner, IVideoModel model, IReadOnlyCollection<KeyValuePair<string, string>>? values) =>
+    private IReadOnlyList<ReferencePicture> Named(
+        string owner, IVideoModel model, IReadOnlyCollection<KeyValuePair<string, string>>? values) =>
         values is null ? [] : Pictures(owner, model.Info.Parameters, values.Select(v => v.Value));
 }

@@ -9,7 +9,8 @@ namespace TrueLive.Server.Live.Transports;
 /// Keeps the announced addresses in step with DNS: names are resolved here, since not every browser resolves names in candidates, and again
 /// every minute, since a home connection's address changes. A name that cannot be resolved is left out.
 /// </summary>
-internal sealed partial class AnnouncedAddresses(ServerOptions options, WebRtcPort port, TimeProvider time, ILogger<AnnouncedAddresses> logger) : BackgroundService
+internal sealed partial class AnnouncedAddresses(
+    ServerOptions options, WebRtcPort port, TimeProvider time, ILogger<AnnouncedAddresses> logger) : BackgroundService
 {
     /// <summary>Stands for the machine's own addresses.</summary>
     public const string Local = "local";
@@ -20,7 +21,8 @@ internal sealed partial class AnnouncedAddresses(ServerOptions options, WebRtcPo
     private readonly HashSet<string> _unknown = [];
 
     /// <summary>Addresses that need no look-up.</summary>
-    public static IReadOnlyList<IPAddress> Fixed(ServerOptions options) => [.. options.WebrtcAddresses.SelectMany(a => IPAddress.TryParse(a, out var ip) ? [ip] : a == Local ? OwnOf(options) : [])];
+    public static IReadOnlyList<IPAddress> Fixed(ServerOptions options) =>
+        [.. options.WebrtcAddresses.SelectMany(a => IPAddress.TryParse(a, out var ip) ? [ip] : a == Local ? OwnOf(options) : [])];
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -63,6 +65,7 @@ internal sealed partial class AnnouncedAddresses(ServerOptions options, WebRtcPo
 
     private static IReadOnlyList<IPAddress> OwnOf(ServerOptions options) => LocalAddresses.For(WebRtcPort.AddressOf(options.Host));
 
-    [LoggerMessage(EventId = 1008, EventName = "address_unresolved", Level = LogLevel.Warning, Message = "webrtc_addresses has '{Name}', which cannot be resolved now and is not announced: {Words}")]
+    [LoggerMessage(EventId = 1008, EventName = "address_unresolved", Level = LogLevel.Warning,
+        Message = "webrtc_addresses has '{Name}', which cannot be resolved now and is not announced: {Words}")]
     private partial void LogUnknown(string name, string words);
 }

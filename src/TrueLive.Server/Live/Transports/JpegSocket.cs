@@ -100,7 +100,8 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
         {
             if (type == WebSocketMessageType.Text)
                 Control?.Receive(_received.WrittenSpan);
-            else if (_received.WrittenCount >= HeaderLength && await HandleAsync(_received.WrittenMemory).ConfigureAwait(false) is { } frame)
+            else if (_received.WrittenCount >= HeaderLength
+                && await HandleAsync(_received.WrittenMemory).ConfigureAwait(false) is { } frame)
                 return frame;
         }
         return null;
@@ -163,7 +164,9 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
                 var cost = _jpegIn.CostOf(jpeg.Span);
                 if (!Affords(cost, arrived))
                     return null;
-                var frame = cost < LargePictures.Large ? _jpegIn.Decode(jpeg.Span, _pool) : await _large.DecodeAsync(_jpegIn, jpeg, _pool).ConfigureAwait(false);
+                var frame = cost < LargePictures.Large
+                    ? _jpegIn.Decode(jpeg.Span, _pool)
+                    : await _large.DecodeAsync(_jpegIn, jpeg, _pool).ConfigureAwait(false);
                 if (frame is null)
                     SessionMetrics.InputDropped(InputDrop.Undecodable);
                 else
@@ -187,7 +190,8 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
         }
         SessionMetrics.InputDropped(InputDrop.OverBudget);
         if (_leftOutAt is null)
-            TroubleChanged?.Invoke($"More pictures come than are decoded for one key ({_budget.PixelsPerSecond / 1_000_000} million pixels a second), so some are left out. Send smaller ones, or fewer.");
+            TroubleChanged?.Invoke($"More pictures come than are decoded for one key ({_budget.PixelsPerSecond / 1_000_000} million " +
+                "pixels a second), so some are left out. Send smaller ones, or fewer.");
         _leftOutAt = now;
         return false;
     }
@@ -208,7 +212,8 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
                 _received.Advance(result.Count);
                 if (_received.WrittenCount > MaxPicture)
                 {
-                    await _socket.CloseOutputAsync(WebSocketCloseStatus.MessageTooBig, $"A message is longer than {MaxPicture} bytes.", cancel).ConfigureAwait(false);
+                    await _socket.CloseOutputAsync(WebSocketCloseStatus.MessageTooBig, $"A message is longer than {MaxPicture} bytes.",
+                        cancel).ConfigureAwait(false);
                     return null;
                 }
                 if (result.EndOfMessage)

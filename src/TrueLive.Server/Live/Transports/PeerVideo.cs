@@ -56,7 +56,8 @@ internal sealed class PeerVideo(RtcPeer peer, TimeProvider time) : IVideoSource,
         _needsKey = false;
         var buffer = ArrayPool<byte>.Shared.Rent(frame.Data.Length);
         frame.Data.CopyTo(buffer);
-        var coded = new Coded(buffer, frame.Data.Length, frame.Codec, frame.RtpTime, frame.KeyFrame, frame.AfterGap, frame.Colour, frame.Ticket);
+        var coded = new Coded(buffer, frame.Data.Length, frame.Codec, frame.RtpTime, frame.KeyFrame, frame.AfterGap, frame.Colour,
+            frame.Ticket);
         if (!_queue.Writer.TryWrite(coded))
             ArrayPool<byte>.Shared.Return(buffer);
     }
@@ -112,9 +113,11 @@ internal sealed class PeerVideo(RtcPeer peer, TimeProvider time) : IVideoSource,
         peer.RequestKeyFrame();
     }
 
-    private readonly record struct Coded(byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool KeyFrame, bool AfterGap, ColourSpace? Colour, FrameTicket Ticket)
+    private readonly record struct Coded(
+        byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool KeyFrame, bool AfterGap, ColourSpace? Colour, FrameTicket Ticket)
     {
         public EncodedFrame Frame =>
-            new() { Codec = Codec, Data = Buffer.AsSpan(0, Length), RtpTime = RtpTime, KeyFrame = KeyFrame, AfterGap = AfterGap, Colour = Colour, Ticket = Ticket };
+            new() { Codec = Codec, Data = Buffer.AsSpan(0, Length), RtpTime = RtpTime, KeyFrame = KeyFrame, AfterGap = AfterGap,
+                Colour = Colour, Ticket = Ticket };
     }
 }

@@ -107,7 +107,8 @@ internal sealed partial class WebRtcClient : IDisposable
         _runs = true;
         try
         {
-            await _registry.RunAsync(hosted, _peer.Path is { IsTcp: true } ? "webrtc-tcp" : "webrtc", _video, hosted.Broadcaster, stop, _admitted.Number).ConfigureAwait(false);
+            await _registry.RunAsync(hosted, _peer.Path is { IsTcp: true } ? "webrtc-tcp" : "webrtc", _video, hosted.Broadcaster, stop,
+                _admitted.Number).ConfigureAwait(false);
         }
         finally
         {
@@ -138,7 +139,8 @@ internal sealed partial class WebRtcClient : IDisposable
 
     private void Told(string? problem)
     {
-        if (!_admitted.Hosted.Input.Tell(problem) || problem is null || problem == _logged || (_logged is not null && _time.GetElapsedTime(_loggedAt) < LogInterval))
+        if (!_admitted.Hosted.Input.Tell(problem) || problem is null || problem == _logged
+            || (_logged is not null && _time.GetElapsedTime(_loggedAt) < LogInterval))
             return;
         (_logged, _loggedAt) = (problem, _time.GetTimestamp());
         LogInput(_logger, _admitted.Hosted.Session.Id, problem);
@@ -168,6 +170,7 @@ internal sealed partial class WebRtcClient : IDisposable
     [LoggerMessage(EventId = 2008, EventName = "input_undecodable", Level = LogLevel.Warning, Message = "Session {Session}: {Problem}")]
     private static partial void LogInput(ILogger logger, string session, string problem);
 
-    [LoggerMessage(EventId = 2004, EventName = "webrtc_never_opened", Level = LogLevel.Warning, Message = "Session {Session}: a WebRTC connection to it never opened. {Why}")]
+    [LoggerMessage(EventId = 2004, EventName = "webrtc_never_opened", Level = LogLevel.Warning,
+        Message = "Session {Session}: a WebRTC connection to it never opened. {Why}")]
     private static partial void LogNeverOpened(ILogger logger, string session, string why);
 }

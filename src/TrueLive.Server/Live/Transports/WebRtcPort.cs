@@ -39,7 +39,8 @@ internal sealed class WebRtcPort : IDisposable
         }
         catch (SocketException error)
         {
-            throw new ConfigurationException([$"webrtc_port {options.WebrtcPort} cannot be opened: {error.Message}. Choose another with --webrtc-port."]);
+            throw new ConfigurationException([$"webrtc_port {options.WebrtcPort} cannot be opened: {error.Message}. Choose another with " +
+                "--webrtc-port."]);
         }
     }
 
@@ -153,7 +154,8 @@ internal sealed class WebRtcPort : IDisposable
         lock (_pending)
         {
             if (_pending.GetValueOrDefault(who) >= MaxPending)
-                throw new InvalidOperationException($"{MaxPending} connections to this session wait to be opened. Use one of them, or wait for half a minute.");
+                throw new InvalidOperationException($"{MaxPending} connections to this session wait to be opened. Use one of them, or " +
+                    "wait for half a minute.");
             _pending[who] = _pending.GetValueOrDefault(who) + 1;
         }
     }

@@ -69,5 +69,6 @@ internal sealed class WebRtcViewer : IDisposable
             Tell(channel, StateMessage.From(step));
     }
 
-    private static void Tell(DataChannel channel, StateMessage state) => channel.SendText(JsonSerializer.SerializeToUtf8Bytes(state, ControlJson.Default.StateMessage));
+    private static void Tell(DataChannel channel, StateMessage state) =>
+        channel.SendText(JsonSerializer.SerializeToUtf8Bytes(state, ControlJson.Default.StateMessage));
 }

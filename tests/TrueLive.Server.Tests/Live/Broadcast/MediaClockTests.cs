@@ -52,7 +52,8 @@ public sealed class MediaClockTests
         var clock = new MediaClock(_time);
         clock.Next(0, _time.GetTimestamp());
         _time.Advance(TimeSpan.FromSeconds(1.5));
-        var places = Enumerable.Range(1, 45).Select(i => clock.Next((uint)(i * Frame), _time.GetTimestamp()).Captured.TotalMilliseconds).ToArray();
+        var places = Enumerable.Range(1, 45).Select(i => clock.Next((uint)(i * Frame), _time.GetTimestamp()).Captured.TotalMilliseconds)
+            .ToArray();
         Assert.Equal(1500, places[^1], 0.01);
         Assert.Equal(33.333, places[0], 0.01);
     }

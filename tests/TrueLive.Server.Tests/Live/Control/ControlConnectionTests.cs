@@ -88,7 +88,8 @@ public sealed class ControlConnectionTests : IAsyncDisposable
         _registry.Create(new SessionRequest(null, null, null, null));
         Say("""{"type":"model","id":"m","size":"640x360"}""");
         var warming = Next();
-        Assert.Equal(("warming", "m", "passthrough", "640x360"), (Text(warming, "type"), Text(warming, "id"), Text(warming, "model"), Text(warming, "size")));
+        Assert.Equal(("warming", "m", "passthrough", "640x360"),
+            (Text(warming, "type"), Text(warming, "id"), Text(warming, "model"), Text(warming, "size")));
         Say("""{"type":"model","id":"again","size":"320x180"}""");
         var rejected = Next();
         Assert.Equal(("rejected", "again"), (Text(rejected, "type"), Text(rejected, "id")));

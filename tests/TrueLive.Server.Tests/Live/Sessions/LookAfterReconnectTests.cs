@@ -16,16 +16,20 @@ public sealed class LookAfterReconnectTests
     public async Task The_picture_has_the_look_of_the_last_prompt_from_the_first_frame_after_coming_back(double secondsOfTransition)
     {
         using var model = OnnxVideoModel.Load(Path.Combine(AppContext.BaseDirectory, "models", "live-tiny"), 1, TimeProvider.System);
-        using var session = new LiveSession("s", new SessionSettings(model, 256, 144, Prompt.None, 0, 0, false), new LiveSessionOptions(), TimeProvider.System);
+        using var session = new LiveSession("s", new SessionSettings(model, 256, 144, Prompt.None, 0, 0, false), new LiveSessionOptions(),
+            TimeProvider.System);
         session.Update("a", new PromptChange("noir", null, TimeSpan.Zero));
-        var first = new Film(0, 20, 20.1, 24.2, 24.3) { Before = n => Then(n == 2, () => session.Update("b", new PromptChange("thermal", null, TimeSpan.FromSeconds(secondsOfTransition)))) };
+        var first = new Film(0, 20, 20.1, 24.2, 24.3)
+            { Before = n =>
+            Then(n == 2, () => session.Update("b", new PromptChange("thermal", null, TimeSpan.FromSeconds(secondsOfTransition)))) };
         await session.RunAsync(first, first, Cancel);
         var second = new Film(0, 0.1, 0.2);
         await session.RunAsync(second, second, Cancel);
 
         var (noir, thermal) = (first.Colour[1], first.Colour[^1]);
         Assert.True(thermal > noir + 10, $"'noir' has {noir:0.0} of colour, 'thermal' {thermal:0.0}");
-        Assert.All(second.Colour, colour => Assert.True(colour > (noir + thermal) / 2, $"{colour:0.0} is nearer to {noir:0.0} than to {thermal:0.0}"));
+        Assert.All(second.Colour, colour => Assert.True(colour > (noir + thermal) / 2,
+            $"{colour:0.0} is nearer to {noir:0.0} than to {thermal:0.0}"));
         Assert.Equal([2L, 2L, 2L], second.Revisions);
         Assert.Equal((0, 0), (first.Rented, second.Rented));
     }

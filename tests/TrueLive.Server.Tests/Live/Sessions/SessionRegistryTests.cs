@@ -20,7 +20,8 @@ public sealed class SessionRegistryTests : IAsyncDisposable
 
     public SessionRegistryTests()
     {
-        _registry = new SessionRegistry(new ModelStore([new PassthroughModel()]), _admission, _options, _time, NullLogger<SessionRegistry>.Instance);
+        _registry = new SessionRegistry(new ModelStore([new PassthroughModel()]), _admission, _options, _time,
+            NullLogger<SessionRegistry>.Instance);
     }
 
     public ValueTask DisposeAsync() => _registry.DisposeAsync();
@@ -37,7 +38,8 @@ public sealed class SessionRegistryTests : IAsyncDisposable
         Assert.Same(hosted, _registry.FindByToken(hosted.Token));
         run = Run(hosted, client = new StillVideo());
         _time.Advance(TimeSpan.FromMinutes(10));
-        Assert.Equal((SessionState.Live, "ink", 1), (hosted.Session.State, hosted.Session.Settings.Prompt.Text, hosted.Session.Settings.Epoch));
+        Assert.Equal((SessionState.Live, "ink", 1), (hosted.Session.State, hosted.Session.Settings.Prompt.Text,
+            hosted.Session.Settings.Epoch));
         client.Vanish();
         await run;
     }
@@ -95,7 +97,8 @@ public sealed class SessionRegistryTests : IAsyncDisposable
     public async Task A_model_that_takes_chunks_is_admitted_by_what_its_frames_cost()
     {
         await using var registry = new SessionRegistry(
-            new ModelStore([new HoldingModel(new FramePool("chunks"), new Chunk(4, 4, 0))]), _admission, _options, _time, NullLogger<SessionRegistry>.Instance);
+            new ModelStore([new HoldingModel(new FramePool("chunks"), new Chunk(4, 4, 0))]), _admission, _options, _time,
+            NullLogger<SessionRegistry>.Instance);
         // Each frame of a chunk that takes 100 ms costs a quarter of it: as much as a frame of 25 ms without chunks.
         _admission.Learn(new FrameCost("holding", 512, 288, StepMs: 20, CpuMs: 25, Frames: 24));
         var request = new SessionRequest(null, null, null, null);
@@ -299,7 +302,8 @@ public sealed class SessionRegistryTests : IAsyncDisposable
 
     // With a token the call completes at once.
     private AdmittedClient Back(HostedSession hosted, long? had = null) =>
-        AdmittedClient.OfAsync(_registry, hosted.Token, had, new SessionRequest(null, null, null, null), _time, CancellationToken.None).GetAwaiter().GetResult();
+        AdmittedClient.OfAsync(_registry, hosted.Token, had, new SessionRequest(null, null, null, null), _time, CancellationToken.None)
+            .GetAwaiter().GetResult();
 
     private Task<SessionEnd> Run(HostedSession hosted, StillVideo client, long number = 0) =>
         _registry.RunAsync(hosted, "test", client, client, TestContext.Current.CancellationToken, number);
